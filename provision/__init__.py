@@ -1,0 +1,1 @@
+"""The orchestrator: inventory in, desired resources, plan, and the two transports."""

@@ -1,0 +1,61 @@
+"""Every error an operator can meet, so that each has one exit code and no traceback reaches them.
+
+    BanstitchError
+      InputError (ValueError)   the inventory or the command line is wrong; nothing was contacted: exit 3
+      TargetError               one target could not be brought where it should be
+        Unreachable             no session with it: network, host key, login: exit 4
+        Failed                  it answered and something went wrong there: exit 1
+          Conflict              an object that is not ours stands where ours should
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, order=True)
+class Fault:
+    """One thing wrong with the input: where it stands, what it is, what to write instead."""
+
+    file: str
+    line: int
+    what: str
+    instead: str = ""
+
+    def __str__(self) -> str:
+        where = f"{self.file}:{self.line}: " if self.line else f"{self.file}: " if self.file else ""
+        return where + self.what + (f"; {self.instead}" if self.instead else "")
+
+
+class BanstitchError(Exception):
+    """The root: whatever the toolkit raises on purpose."""
+
+
+class InputError(BanstitchError, ValueError):
+    """All faults of the input, found in one go."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        self.faults = tuple(sorted(set(faults)))
+        super().__init__("\n".join(str(fault) for fault in self.faults))
+
+
+class TargetError(BanstitchError):
+    """What went wrong at one target, and what the operator can do about it."""
+
+    def __init__(self, what: str, remedy: str = "") -> None:
+        self.what = what
+        self.remedy = remedy
+        super().__init__(what + (f"\n{remedy}" if remedy else ""))
+
+
+class Unreachable(TargetError):
+    """There is no session with the target: nothing on it was changed by this attempt."""
+
+
+class Failed(TargetError):
+    """The target answered, and refused or broke; the text says what state it is in now."""
+
+
+class Conflict(Failed):
+    """Something that is not ours stands where ours should; nothing was changed."""

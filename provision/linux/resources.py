@@ -1,0 +1,122 @@
+"""What a ban host should hold, as frozen data: the words in which Linux roles speak to the planner."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Check = Literal["", "python", "systemd-unit", "fail2ban", "logrotate"]
+When = Literal["", "sshd_jail_without_log"]
+
+
+@dataclass(frozen=True)
+class Package:
+    """A package of the distribution; installed without recommendations."""
+
+    name: str
+
+    @property
+    def id(self) -> str:
+        return f"package:{self.name}"
+
+
+@dataclass(frozen=True)
+class User:
+    """A system user with a group of the same name, no login and no home of its own."""
+
+    name: str
+    home: str = "/nonexistent"
+
+    @property
+    def id(self) -> str:
+        return f"user:{self.name}"
+
+
+@dataclass(frozen=True)
+class Directory:
+    """A directory. ``data`` marks one that teardown keeps (as root's) unless data are purged."""
+
+    path: str
+    mode: int = 0o755
+    owner: str = "root"
+    group: str = "root"
+    data: bool = False
+
+    @property
+    def id(self) -> str:
+        return f"directory:{self.path}"
+
+
+@dataclass(frozen=True)
+class File:
+    """A file with its whole content. ``check`` names the checker that must accept it before it is in place.
+
+    ``content=None``: the file must exist, what is in it belongs to the services (a log).
+    ``when`` names a fact of the host without which the file is not wanted.
+    """
+
+    path: str
+    content: str | None
+    mode: int = 0o644
+    owner: str = "root"
+    group: str = "root"
+    check: Check = ""
+    when: When = ""
+
+    @property
+    def id(self) -> str:
+        return f"file:{self.path}"
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """A JSON file ``{name: secret}`` whose secrets are made on the host, once, and read back afterwards.
+
+    A name that is new gets a new secret, a name that is gone loses it, the others keep theirs.
+    """
+
+    path: str
+    names: tuple[str, ...]
+    mode: int = 0o640
+    owner: str = "root"
+    group: str = "root"
+
+    @property
+    def id(self) -> str:
+        return f"tokens:{self.path}"
+
+
+@dataclass(frozen=True)
+class Jail:
+    """A jail as the running fail2ban server must hold it. Times in seconds, ``ban_time`` -1 for ever."""
+
+    name: str
+    max_retry: int
+    find_time: int
+    ban_time: int
+
+    @property
+    def id(self) -> str:
+        return f"jail:{self.name}"
+
+
+@dataclass(frozen=True)
+class Service:
+    """A unit that is enabled, runs, and has read its inputs as they are now.
+
+    ``restart_on``/``reload_on`` hold ids of resources: a change of one owes the unit a restart or a reload.
+    ``answers``: an HTTP URL that must answer 200 before the unit counts as up ("active" proves nothing).
+    """
+
+    name: str
+    restart_on: tuple[str, ...] = ()
+    reload_on: tuple[str, ...] = ()
+    reload_command: tuple[str, ...] = ()
+    answers: str = ""
+
+    @property
+    def id(self) -> str:
+        return f"service:{self.name}"
+
+
+Resource = Package | User | Directory | File | Tokens | Jail | Service
