@@ -1,0 +1,282 @@
+"""FortiOS CLI text and the tree it spells, both ways and without loss.
+
+Templates, what a unit shows and what is sent to it are the same language, so one parser and one
+writer serve all three. A word keeps the spelling it had (quotes, escapes), which is what makes
+``serialise(parse(text)) == text`` hold for `show` output; words are compared by their ``value``.
+
+Source for the syntax: FortiOS CLI reference (CLI basics) and `show` captures of 7.4 units.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+SETTINGS = ("set", "unset", "append", "unselect")
+COMMANDS = ("delete", "rename", "move", "clone", "purge")
+INDENT = "    "
+
+# One word: bare characters, `\x`, "..." and '...' in any sequence; adjacent pieces are one word.
+_WORD = re.compile(
+    r"""(?:[^\s"'\\]++|\\[\s\S]|"(?:[^"\\]++|\\[\s\S])*+"|'[^']*+')++""",
+)
+_PIECE = re.compile(r"""\\([\s\S])|"((?:[^"\\]|\\[\s\S])*)"|'([^']*)'|([^"'\\]+)""")
+_BARE = re.compile(r"[A-Za-z0-9_.:/@+-]+")
+_BLANKS = re.compile(r"[ \t]*")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+class ParseError(ValueError):
+    """Text that is not FortiOS CLI: ``line`` counts from 1, ``what`` says what is wrong there."""
+
+    def __init__(self, line: int, what: str) -> None:
+        self.line = line
+        self.what = what
+        super().__init__(f"line {line}: {what}")
+
+
+@dataclass(frozen=True)
+class Word:
+    """One word as it is spelt; ``value`` is what it means."""
+
+    raw: str
+
+    @property
+    def value(self) -> str:
+        """The word without its quotes and escapes."""
+        return "".join(map(_meaning, _PIECE.finditer(self.raw)))
+
+
+def _meaning(piece: re.Match[str]) -> str:
+    escaped, double, single, bare = piece.groups()
+    if double is not None:
+        return re.sub(r"\\([\s\S])", r"\1", double)
+    return str(escaped or single or bare or "")
+
+
+@dataclass(frozen=True)
+class Note:
+    """A line that sets nothing: `#config-version=...`, a comment, an empty line."""
+
+    text: str
+    line: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True)
+class Statement:
+    """`set a v ...`, `unset a`, `append a v`, and at table level `delete k`."""
+
+    verb: str
+    words: tuple[Word, ...]
+    line: int = field(default=0, compare=False)
+
+    @property
+    def name(self) -> str:
+        return self.words[0].value if self.words else ""
+
+
+@dataclass(frozen=True)
+class Edit:
+    """One entry of a table, `edit KEY` to `next`.
+
+    ``ended``: it was closed by the `end` of its table, as units show the contents of a VDOM.
+    """
+
+    key: Word
+    body: tuple[Node, ...] = ()
+    line: int = field(default=0, compare=False)
+    ended: bool = field(default=False, compare=False)
+
+
+@dataclass(frozen=True)
+class Config:
+    """A table or a single object, `config PATH` to `end`; ``path`` is spelt with single blanks."""
+
+    path: str
+    body: tuple[Node, ...] = ()
+    line: int = field(default=0, compare=False)
+
+
+Node = Note | Statement | Edit | Config
+Tree = tuple[Node, ...]
+
+
+def forti_quote(value: str, multiline: bool = False) -> str:
+    """``value`` in double quotes as `show` writes it; templates put every value through this.
+
+    `?` stays as it is: that it is a help key on a terminal is the session's business.
+
+    Raises:
+        ValueError: a control character; a newline is one too unless ``multiline``.
+    """
+    control = _CONTROL.search(value.replace("\n", "") if multiline else value)
+    if control:
+        raise ValueError(f"control character {control[0]!r} cannot be typed into a FortiGate's CLI")
+    return '"' + re.sub(r"""(["'\\])""", r"\\\1", value) + '"'
+
+
+def word(value: str) -> Word:
+    """``value`` spelt bare where that is possible (numbers, options), quoted otherwise."""
+    return Word(value if _BARE.fullmatch(value) else forti_quote(value, multiline=True))
+
+
+def key_word(value: str) -> Word:
+    """A table key as `show` spells it: numbers bare, names quoted."""
+    return Word(value if value.isascii() and value.isdigit() else forti_quote(value))
+
+
+def _logical_lines(text: str) -> Iterator[tuple[int, str, tuple[Word, ...]]]:
+    """``(line number, comment or "", words)`` of each logical line; a value may span lines."""
+    at, line = 0, 1
+    while at < len(text):
+        start, at = at, _BLANKS.match(text, at).end()  # type: ignore[union-attr]
+        if at == len(text) or text[at] in "#\n":
+            stop = (text.find("\n", at) + 1 or len(text) + 1) - 1
+            yield line, text[start:stop].strip(), ()
+            at, line = stop + 1, line + 1
+            continue
+        first, words = line, []
+        while at < len(text) and text[at] != "\n":
+            found = _WORD.match(text, at)
+            if not found:
+                raise ParseError(line, _why_no_word(text[at:]))
+            words.append(Word(found[0]))
+            line += found[0].count("\n")
+            at = _BLANKS.match(text, found.end()).end()  # type: ignore[union-attr]
+        yield first, "", tuple(words)
+        at, line = at + 1, line + 1
+
+
+def _why_no_word(rest: str) -> str:
+    if rest[0] == "\\":
+        return "a backslash at the end of the text escapes nothing"
+    if rest[0] in "\"'":
+        return f"this {rest[0]} is never closed"
+    return f"character {rest[0]!r} does not belong here"
+
+
+@dataclass
+class _Open:
+    """A `config` or `edit` whose end has not been read yet; the outermost is the text itself."""
+
+    verb: str
+    name: str
+    line: int
+    body: list[Node] = field(default_factory=list)
+
+    def close(self, ended: bool) -> Edit | Config:
+        body = tuple(self.body)
+        if self.verb == "edit":
+            return Edit(Word(self.name), body, self.line, ended)
+        return Config(self.name, body, self.line)
+
+
+def parse(text: str) -> Tree:
+    """The tree that ``text`` spells.
+
+    CR before a newline is dropped; `end` also closes an open `edit`.
+
+    Raises:
+        ParseError: with the line and what is wrong there.
+    """
+    stack = [_Open("", "", 0)]
+    for line, comment, words in _logical_lines(re.sub(r"\r+\n", "\n", text)):
+        if words:
+            _read(stack, line, words)
+        else:
+            stack[-1].body.append(Note(comment, line))
+    if len(stack) > 1:
+        top = stack[-1]
+        raise ParseError(top.line, f"this '{top.verb} {top.name}' is never closed")
+    return tuple(stack[0].body)
+
+
+def _read(stack: list[_Open], line: int, words: tuple[Word, ...]) -> None:
+    verb, rest = words[0].raw, words[1:]
+    top = stack[-1]
+    if verb == "config":
+        _need(bool(rest), line, "'config' needs a path")
+        stack.append(_Open(verb, " ".join(each.raw for each in rest), line))
+    elif verb == "edit":
+        _need(top.verb == "config", line, "'edit' belongs directly inside a 'config'")
+        _need(len(rest) == 1, line, "'edit' needs one key; quote it if it has blanks")
+        stack.append(_Open(verb, rest[0].raw, line))
+    elif verb == "next":
+        _need(top.verb == "edit" and not rest, line, "'next' closes an 'edit', and none is open")
+        _close(stack)
+    elif verb == "end":
+        _need(len(stack) > 1 and not rest, line, "'end' closes a 'config', and none is open")
+        if top.verb == "edit":
+            _close(stack, ended=True)
+        _close(stack)
+    else:
+        top.body.append(_statement(top, line, verb, rest))
+
+
+def _close(stack: list[_Open], ended: bool = False) -> None:
+    done = stack.pop().close(ended)
+    stack[-1].body.append(done)
+
+
+def _statement(top: _Open, line: int, verb: str, rest: tuple[Word, ...]) -> Statement:
+    _need(verb in SETTINGS + COMMANDS, line, f"'{verb}' is not a FortiOS configuration word")
+    _need(top.verb != "", line, f"'{verb}' belongs inside a 'config'")
+    if verb in COMMANDS:
+        _need(top.verb == "config", line, f"'{verb}' belongs directly inside a 'config'")
+    _need(bool(rest) or verb == "purge", line, f"'{verb}' needs a name")
+    if verb in ("set", "append", "unselect"):
+        _need(len(rest) > 1, line, f"'{verb} {rest[0].raw if rest else ''}' needs a value")
+    return Statement(verb, rest, line)
+
+
+def _need(good: bool, line: int, what: str) -> None:
+    if not good:
+        raise ParseError(line, what)
+
+
+def serialise(tree: Tree) -> str:
+    """``tree`` as `show` prints it: a line a statement, four blanks a level."""
+    return "".join(line + "\n" for line in _lines(tree, 0))
+
+
+def lines(tree: Tree) -> tuple[str, ...]:
+    """The logical lines to type for ``tree``, not indented; one may hold newlines in quotes."""
+    return tuple(line.lstrip(" ") for line in _lines(tree, 0))
+
+
+def _lines(tree: Tree, depth: int) -> Iterator[str]:
+    pad = INDENT * depth
+    for node in tree:
+        if isinstance(node, Note):
+            yield node.text and pad + node.text
+        elif isinstance(node, Statement):
+            yield pad + " ".join((node.verb, *(each.raw for each in node.words)))
+        elif isinstance(node, Edit):
+            yield f"{pad}edit {node.key.raw}"
+            yield from _lines(node.body, depth + 1)
+            yield from () if node.ended else (f"{pad}next",)
+        else:
+            yield from _config_lines(node, depth)
+
+
+def _config_lines(node: Config, depth: int) -> Iterator[str]:
+    pad = INDENT * depth
+    yield f"{pad}config {node.path}"
+    if node.path == "vdom":
+        yield from _vdom_lines(node.body)
+    else:
+        # a unit with VDOMs does not indent what `config global` encloses
+        yield from _lines(node.body, 0 if node.path == "global" else depth + 1)
+    yield f"{pad}end"
+
+
+def _vdom_lines(body: Tree) -> Iterator[str]:
+    """`config vdom` and the entries in it are printed without any indentation."""
+    for node in body:
+        if isinstance(node, Edit):
+            yield f"edit {node.key.raw}"
+            yield from _lines(node.body, 0)
+            yield from () if node.ended else ("next",)
+        else:
+            yield from _lines((node,), 0)
