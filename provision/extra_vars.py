@@ -1,0 +1,68 @@
+"""``-e``: variables from the command line, in each of Ansible's spellings."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+from provision import yamlfile
+from provision.errors import Fault, InputError
+from provision.inventory_source import as_variables
+from provision.variables import Variable, Vaulted, Where
+
+COMMAND_LINE = Where("-e")
+
+
+def read(arguments: Sequence[str]) -> dict[str, Variable]:
+    """The variables of all ``-e`` arguments; a later one wins.
+
+    ``key=value`` (several, quoted as in a shell; values are texts), ``{json or yaml}``, ``@file``.
+
+    Raises:
+        InputError: every fault in any of them.
+    """
+    result: dict[str, Variable] = {}
+    faults: list[Fault] = []
+    for argument in arguments:
+        try:
+            result.update(_one(argument.strip()))
+        except InputError as error:
+            faults.extend(error.faults)
+    if faults:
+        raise InputError(faults)
+    return result
+
+
+def _one(argument: str) -> dict[str, Variable]:
+    if argument.startswith("@"):
+        file = str(Path(argument[1:]).expanduser())
+        return _mapping(yamlfile.load(Path(file)), Where(file))
+    if argument.startswith(("{", "[")):
+        found = _mapping(yamlfile.parse(argument, COMMAND_LINE.file), COMMAND_LINE)
+        return {name: Variable(var.value, COMMAND_LINE) for name, var in found.items()}
+    return _pairs(argument)
+
+
+def _mapping(value: object, where: Where) -> dict[str, Variable]:
+    if isinstance(value, Vaulted):
+        instead = "decrypt it first, or pass the values through the environment"
+        raise InputError([where.fault("is encrypted with ansible-vault", instead)])
+    return as_variables(yamlfile.mapping(value, where, "extra variables"), where.file)
+
+
+def _pairs(argument: str) -> dict[str, Variable]:
+    try:
+        words = shlex.split(argument)
+    except ValueError as error:
+        # the argument itself stays out of the message: it may hold a password
+        raise InputError([COMMAND_LINE.fault(f"bad quoting: {error}")]) from None
+    result = {}
+    for word in words:
+        key, equals, value = word.partition("=")
+        if not equals or not key.isidentifier():
+            instead = "write key=value, {json} or @file"
+            what = f"{key if equals else 'a word'} is no variable" if key else "no name before ="
+            raise InputError([COMMAND_LINE.fault(what, instead)])
+        result[key] = Variable(value, COMMAND_LINE)
+    return result

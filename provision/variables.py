@@ -1,0 +1,59 @@
+"""A variable of the inventory before it is resolved: what was written, and where."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from provision.errors import Fault
+
+
+@dataclass(frozen=True, order=True)
+class Where:
+    """A place in the input; ``line`` counts from 1, 0 stands for the whole file or option."""
+
+    file: str
+    line: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}" if self.line else self.file
+
+    def fault(self, what: str, instead: str = "") -> Fault:
+        """A fault at this place."""
+        return Fault(self.file, self.line, what, instead)
+
+
+@dataclass(frozen=True)
+class Variable:
+    """The value as written, templates and all, and where it was written."""
+
+    value: object
+    where: Where
+
+
+@dataclass(frozen=True)
+class Vaulted:
+    """Stands for what ansible-vault encrypted: unreadable here, harmless until needed."""
+
+
+@dataclass(frozen=True)
+class Foreign:
+    """Stands for a value with a YAML tag that means nothing here: harmless until needed."""
+
+    tag: str
+
+
+class Unsafe(str):
+    """A text tagged ``!unsafe``: braces in it are text and no template."""
+
+    __slots__ = ()
+
+
+Variables = Mapping[str, Variable]
+
+
+def suggestion(wrong: str, known: Iterable[str]) -> str:
+    """``did you mean X?``, or nothing when nothing known is near."""
+    near = difflib.get_close_matches(wrong, sorted(known), n=1, cutoff=0.6)
+    return f"did you mean {near[0]}?" if near else ""
