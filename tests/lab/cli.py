@@ -1,0 +1,84 @@
+"""`python -m tests.lab.debian up|down|list|shell`: lab hosts for a person to try things on."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from tests.lab import nspawn
+from tests.lab.debian import DebianHost, remove_orphans
+from tests.lab.records import LabError, locked, records
+from tests.lab.roots import bare_root, ready_root
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tests.lab.debian", description=__doc__)
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    up = verbs.add_parser("up", help="boot a host that stays until it is taken down")
+    up.add_argument("--name", help="its host name (default: ban-N, after the address)")
+    up.add_argument("--address", help="its loopback address (default: a free one)")
+    up.add_argument("--suite", default="bookworm", help="bullseye, bookworm or trixie")
+    up.add_argument("--ready", action="store_true", help="with a ban host's packages installed")
+    down = verbs.add_parser("down", help="remove hosts and everything they had")
+    down.add_argument(
+        "names", nargs="*", metavar="NAME", help="default: every one that `up` started"
+    )
+    verbs.add_parser("list", help="what runs")
+    shell = verbs.add_parser("shell", help="ssh into a host")
+    shell.add_argument("name")
+    shell.add_argument("--user", default="root", help="root, admin or deploy")
+    return parser
+
+
+def _up(args: argparse.Namespace) -> None:
+    root = (ready_root if args.ready else bare_root)(args.suite)
+    host = DebianHost(root, name=args.name, address=args.address, owned=False).up()
+    print(f"{host.name} is up: root@{host.address} port {host.port}, key {host.private_key}")
+    print(f"user admin may sudo with the password {host.password}, user deploy without one")
+    print(f"known_hosts line: {host.host_key_line}")
+    print(f"enter it: python -m tests.lab.debian shell {host.name}")
+    print(f"remove it: python -m tests.lab.debian down {host.name}")
+
+
+def _down(names: Sequence[str]) -> None:
+    with locked("hosts"):
+        remove_orphans()
+        chosen = [DebianHost.attach(name).record for name in names] or [
+            record for record in records() if record.owner is None
+        ]
+        for record in chosen:
+            nspawn.remove(record)
+            print(f"{record.name} is gone")
+
+
+def _list() -> None:
+    for record in records():
+        owner = "nobody" if record.owner is None else f"process {record.owner.pid}"
+        state = "running" if nspawn.leader(record) else "off"
+        print(f"{record.name}  {record.address}:{record.port}  {state}  owned by {owner}")
+
+
+def _shell(name: str, user: str) -> NoReturn:
+    argv = DebianHost.attach(name).ssh_argv(user)
+    os.execvp(argv[0], argv)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run one verb; errors of the lab become one message and exit code 1."""
+    args = _parser().parse_args(argv)
+    try:
+        if args.verb == "up":
+            _up(args)
+        elif args.verb == "down":
+            _down(args.names)
+        elif args.verb == "list":
+            _list()
+        else:
+            _shell(args.name, args.user)
+    except LabError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0

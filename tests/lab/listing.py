@@ -1,0 +1,74 @@
+"""What lies on a host's disk, as data: two listings are equal exactly when nothing was left or lost."""
+
+from __future__ import annotations
+
+import fnmatch
+import hashlib
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+# Where a provisioning tool may leave something, the units among them.
+PLACES = ("/etc", "/opt", "/usr/local", "/var/lib", "/usr/lib/systemd/system")
+
+
+class Entry(NamedTuple):
+    """One file. ``content`` is a file's SHA-256, a link's target, and empty for anything else."""
+
+    kind: str
+    mode: int
+    uid: int
+    gid: int
+    content: str
+
+
+KINDS = {
+    stat.S_IFDIR: "directory",
+    stat.S_IFREG: "file",
+    stat.S_IFLNK: "link",
+    stat.S_IFIFO: "fifo",
+    stat.S_IFSOCK: "socket",
+    stat.S_IFCHR: "device",
+    stat.S_IFBLK: "device",
+}
+
+
+def _entry(path: Path) -> Entry:
+    found = path.lstat()
+    kind = KINDS[stat.S_IFMT(found.st_mode)]
+    content = ""
+    if kind == "file":
+        with path.open("rb") as file:
+            content = hashlib.file_digest(file, "sha256").hexdigest()
+    elif kind == "link":
+        content = str(path.readlink())
+    return Entry(kind, stat.S_IMODE(found.st_mode), found.st_uid, found.st_gid, content)
+
+
+def _paths(root: Path, place: str) -> Iterator[Path]:
+    top = root / place.lstrip("/")
+    if not os.path.lexists(top):
+        return
+    yield top
+    for directory, names, files in os.walk(top):
+        yield from (Path(directory, name) for name in (*names, *files))
+
+
+def listing(root: Path, places: Sequence[str], ignore: Sequence[str]) -> dict[str, Entry]:
+    """Every file below ``places`` of the file system at ``root``, keyed by its path inside.
+
+    Paths that match one of the patterns ``ignore`` (fnmatch; ``*`` crosses slashes) are left out.
+    """
+    found: dict[str, Entry] = {}
+    for place in places:
+        for path in _paths(root, place):
+            inside = "/" + str(path.relative_to(root))
+            if any(fnmatch.fnmatchcase(inside, pattern) for pattern in ignore):
+                continue
+            try:
+                found[inside] = _entry(path)
+            except FileNotFoundError:  # deleted while we looked
+                continue
+    return found
