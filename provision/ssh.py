@@ -13,9 +13,12 @@ import threading
 from pathlib import Path
 
 import paramiko
+from paramiko import SSHException
 
 from provision.errors import Unreachable
 from provision.login import Login
+
+__all__ = ["CONNECT_TIMEOUT", "HostKeyPolicy", "SSHException", "connect", "explain", "trust"]
 
 # Seconds to wait for TCP, for the banner and for the login, each.
 CONNECT_TIMEOUT = 15

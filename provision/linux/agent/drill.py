@@ -1,0 +1,85 @@
+"""Prove that the loop works: an event for an address nobody has goes in, is banned, listed, removed again.
+
+It runs on the host in one exec, through the same HTTP door that the FortiGates use.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+import urllib.error
+import urllib.request
+from typing import Any, Dict, List, Tuple
+
+from provision.linux.agent.host import HostError, must
+from provision.linux.agent.observe import LARGEST, tokens
+
+Request = dict[str, Any]
+
+
+def drill(request: Request) -> dict[str, Any]:
+    """Post ``count`` events of ``line`` to ``url``, wait for ``address`` in ``feed_url``, take it out again.
+
+    Request: ``url``, ``feed_url``, ``header``, ``token`` and ``feed_user`` (names in the ``tokens`` file),
+    ``feed_token``, ``jail``, ``address``, ``line``, ``count``, ``patience`` (seconds).
+    Answer: ``steps``: what was seen, in words.
+
+    Raises:
+        HostError: the first step that did not happen, with what was seen instead.
+    """
+    known = tokens(request["tokens"]) or {}
+    missing = [name for name in (request["token"], request["feed_token"]) if name not in known]
+    if missing:
+        raise HostError("{} has no {}; run apply".format(request["tokens"], " and ".join(missing)))
+    basic = base64.b64encode(
+        ("{}:{}".format(request["feed_user"], known[request["feed_token"]])).encode()
+    ).decode()
+    feed = (request["feed_url"], {"Authorization": "Basic " + basic})
+    steps = []
+    try:
+        for _ in range(request["count"]):
+            _post(request["url"], {request["header"]: known[request["token"]]}, request["line"])
+        steps.append("the receiver took %d events for %s" % (request["count"], request["address"]))
+        _wait(feed, request["address"], True, request["patience"])
+        steps.append("{} is banned and in the feed".format(request["address"]))
+    finally:
+        must(["fail2ban-client", "set", request["jail"], "unbanip", request["address"]])
+    _wait(feed, request["address"], False, request["patience"])
+    steps.append("{} was unbanned and has left the feed".format(request["address"]))
+    return {"steps": steps}
+
+
+def _open(url: str, headers: dict[str, str], body: bytes | None) -> tuple[int, str]:
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    asked = urllib.request.Request(url, data=body, headers=headers)
+    try:
+        with opener.open(asked, timeout=10) as answer:
+            return answer.status, answer.read(LARGEST * 20).decode("utf-8", "replace")
+    except urllib.error.HTTPError as error:
+        return error.code, error.read(LARGEST).decode("utf-8", "replace")
+    except OSError as error:
+        return 0, str(error)
+
+
+def _post(url: str, headers: dict[str, str], line: str) -> None:
+    status, body = _open(url, headers, line.encode())
+    if status != 200:
+        raise HostError(f"the receiver answered an event with {status}: {body.strip()[:300]}")
+    if json.loads(body).get("status") != "success":
+        raise HostError(f"the receiver did not take the event: {body.strip()[:300]}")
+
+
+def _wait(feed: tuple[str, dict[str, str]], address: str, there: bool, patience: float) -> None:
+    deadline = time.monotonic() + patience
+    while True:
+        status, body = _open(feed[0], feed[1], None)
+        listed: list[str] = body.split()
+        if status == 200 and (address in listed) == there:
+            return
+        if time.monotonic() > deadline:
+            raise HostError(
+                "%s is %s the feed after %d s (the feed answers %s)"
+                % (address, "not in" if there else "still in", patience, status or body)
+            )
+        time.sleep(0.1)

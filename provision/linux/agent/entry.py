@@ -1,0 +1,69 @@
+"""Where the program starts on the host: one request in, one answer out, whatever happens."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from typing import Any, Dict
+
+from provision.linux.agent import manifest as memory
+from provision.linux.agent.apply import apply
+from provision.linux.agent.drill import drill
+from provision.linux.agent.host import HostError
+from provision.linux.agent.observe import observe
+
+Request = dict[str, Any]
+# Before the answer, so that a banner or a lecture of sudo on the same stream is not taken for it.
+MARK = "BANSTITCH-ANSWER "
+
+
+def _observe(request: Request) -> dict[str, Any]:
+    with memory.Lock(exclusive=False):
+        return observe(request)
+
+
+def _remember(request: Request) -> dict[str, Any]:
+    """Keep (or, given null, forget) what was pushed to one FortiGate."""
+    with memory.Lock(exclusive=True):
+        manifest = memory.load()
+        if manifest is None:
+            raise HostError("this ban host was never deployed; run apply for it first")
+        if request["record"] is None:
+            manifest["fortigates"].pop(request["fortigate"], None)
+        else:
+            manifest["fortigates"][request["fortigate"]] = request["record"]
+        memory.save(manifest)
+    return {}
+
+
+DO: dict[str, Callable[[Request], dict[str, Any]]] = {
+    "observe": _observe,
+    "apply": apply,
+    "remember": _remember,
+    "drill": drill,
+}
+
+
+def main(raw: bytes) -> None:
+    """Answer the request in ``raw``. What was begun is finished even if nobody is left to hear of it."""
+    for unheard in (signal.SIGHUP, signal.SIGINT, signal.SIGPIPE):
+        signal.signal(unheard, signal.SIG_IGN)
+    os.umask(0o022)
+    request = json.loads(raw)
+    try:
+        if os.geteuid() != 0:
+            raise HostError("not root here; set ansible_become: true or log in as root")
+        answer = {"ok": True, **DO[request["do"]](request)}
+    except HostError as error:
+        answer = {"ok": False, "error": str(error)}
+    except Exception:  # noqa: BLE001 - the last line of defence: the answer must name the fault
+        answer = {"ok": False, "error": "fault in the agent: " + traceback.format_exc(limit=-3)}
+    try:
+        sys.stdout.write(MARK + json.dumps(answer) + "\n")
+        sys.stdout.flush()
+    except OSError:
+        os._exit(0)

@@ -1,0 +1,147 @@
+"""The few primitives that touch the host: running programs, and files that are whole or not there."""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+import shutil
+import subprocess
+from collections.abc import Sequence
+from typing import NamedTuple, Optional
+
+# Seconds. A package download on a slow line is the longest thing that may happen.
+PROGRAM_TIMEOUT = 900
+# Hidden, and with an ending that logrotate, systemd and fail2ban all pass over.
+STAGED = ".banstitch.dpkg-new"
+
+
+class HostError(Exception):
+    """Something on the host refused; the text is what the operator reads."""
+
+
+class Ran(NamedTuple):
+    """What a program left behind: exit status and both outputs as one text."""
+
+    status: int
+    output: str
+
+
+def run(argv: Sequence[str], timeout: float = PROGRAM_TIMEOUT, **extra: str) -> Ran:
+    """Run ``argv`` in a neutral locale; ``extra`` are environment variables."""
+    environment = dict(os.environ, LC_ALL="C.UTF-8", DEBIAN_FRONTEND="noninteractive", **extra)
+    environment["PATH"] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+    try:
+        done = subprocess.run(
+            list(argv),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            timeout=timeout,
+            check=False,
+        )
+    except FileNotFoundError:
+        return Ran(127, argv[0] + ": not installed")
+    except subprocess.TimeoutExpired as error:
+        text = (error.stdout or b"").decode("utf-8", "replace")
+        return Ran(124, text + "\n%s: no end within %d s" % (argv[0], timeout))
+    return Ran(done.returncode, done.stdout.decode("utf-8", "replace").strip())
+
+
+def must(argv: Sequence[str], timeout: float = PROGRAM_TIMEOUT) -> str:
+    """Run ``argv`` and give its output, or raise with the last lines of it."""
+    done = run(argv, timeout)
+    if done.status:
+        raise HostError("`%s` failed (%d):\n%s" % (" ".join(argv), done.status, tail(done.output)))
+    return done.output
+
+
+def tail(text: str, lines: int = 15) -> str:
+    """The last lines of an output: where programs put the reason."""
+    return "\n".join(text.splitlines()[-lines:])
+
+
+def staged_path(path: str) -> str:
+    """Where the next content of ``path`` waits: in the same directory, so that a rename is atomic."""
+    folder, base = os.path.split(path)
+    return os.path.join(folder, "." + base + STAGED)
+
+
+def sync_folder(path: str) -> None:
+    """Make a rename or a removal in the folder of ``path`` survive a power loss."""
+    descriptor = os.open(os.path.dirname(path) or "/", os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def stage(path: str, content: bytes, mode: int, owner: str, group: str) -> str:
+    """Write ``content`` beside ``path`` with its final mode and owner; the name of what was written."""
+    staged = staged_path(path)
+    remove(staged)
+    descriptor = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        os.fchown(file.fileno(), uid(owner), gid(group))
+        os.fchmod(file.fileno(), mode)
+        file.flush()
+        os.fsync(file.fileno())
+    return staged
+
+
+def commit(path: str) -> None:
+    """Put what was staged for ``path`` in its place."""
+    os.replace(staged_path(path), path)
+    sync_folder(path)
+
+
+def write(path: str, content: bytes, mode: int, owner: str, group: str) -> None:
+    """The whole file or the old one, never a part."""
+    stage(path, content, mode, owner, group)
+    commit(path)
+
+
+def remove(path: str) -> None:
+    """``path`` is gone afterwards, whatever it was."""
+    if os.path.isdir(path) and not os.path.islink(path):
+        shutil.rmtree(path)
+    elif os.path.lexists(path):
+        os.unlink(path)
+        sync_folder(path)
+
+
+def uid(owner: str) -> int:
+    """The number of a user name; numbers pass through, so that a former owner can be restored."""
+    return int(owner) if owner.isdigit() else pwd.getpwnam(owner).pw_uid
+
+
+def gid(group: str) -> int:
+    """The number of a group name; numbers pass through."""
+    return int(group) if group.isdigit() else grp.getgrnam(group).gr_gid
+
+
+def owner_name(number: int) -> str:
+    """The name of a user number, or the number where it has none."""
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return str(number)
+
+
+def group_name(number: int) -> str:
+    """The name of a group number, or the number where it has none."""
+    try:
+        return grp.getgrgid(number).gr_name
+    except KeyError:
+        return str(number)
+
+
+def read(path: str) -> bytes | None:
+    """The content of a regular file, or None where there is none."""
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        return None

@@ -1,0 +1,117 @@
+"""The memory of the host: what was made here, what stood there before, and what is still owed.
+
+It is written before the change that it describes, so that whatever happens in between, the next run
+knows whose a file is and which restart has yet to happen. Root-only: it may hold copies of secrets.
+
+    {"version": 1, "key": hex, "objects": [{"id": "file:/etc/x", "before": null | {...}}],
+     "packages": [names], "services": {name: {"enabled": ..., "active": ...}},
+     "owed": {name: "restart" | "reload"}, "fortigates": {name: record}}
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import secrets
+import time
+from typing import Any, Dict, Optional
+
+from provision.linux.agent import STATE
+from provision.linux.agent.host import HostError, read, write
+
+VERSION = 1
+# Seconds that a run waits for another one on the same host.
+PATIENCE = 300
+
+Manifest = dict[str, Any]
+
+
+def path() -> str:
+    """Where the manifest lies."""
+    return os.path.join(STATE, "manifest.json")
+
+
+def load() -> Manifest | None:
+    """The manifest, or None on a host that has none."""
+    raw = read(path())
+    if raw is None:
+        return None
+    try:
+        manifest: Manifest = json.loads(raw)
+    except ValueError as error:
+        raise HostError(f"{path()} is damaged ({error}); restore it from a backup")
+    if manifest.get("version") != VERSION:
+        raise HostError(
+            "%s has version %s, this toolkit writes %d; run the toolkit that wrote it"
+            % (path(), manifest.get("version"), VERSION)
+        )
+    return manifest
+
+
+def new() -> Manifest:
+    """What a host that was never touched starts with."""
+    return {
+        "version": VERSION,
+        "key": secrets.token_hex(32),
+        "objects": [],
+        "packages": [],
+        "services": {},
+        "owed": {},
+        "fortigates": {},
+    }
+
+
+def save(manifest: Manifest) -> None:
+    """Replace the manifest on disk, and be sure that it is there."""
+    text = json.dumps(manifest, indent=1, sort_keys=True)
+    write(path(), text.encode(), 0o600, "root", "root")
+
+
+def find(manifest: Manifest, identity: str) -> dict[str, Any] | None:
+    """The entry of one object, or None where it is not ours."""
+    for entry in manifest["objects"]:
+        if entry["id"] == identity:
+            return dict(entry)
+    return None
+
+
+class Lock:
+    """One run at a time changes a host. The lock is on the state directory and dies with its holder.
+
+    ``exclusive=False`` only waits for a run that is under way: looking must not create anything.
+    """
+
+    def __init__(self, exclusive: bool) -> None:
+        self._exclusive = exclusive
+        self._descriptor: int | None = None
+
+    def __enter__(self) -> Lock:
+        deadline = time.monotonic() + PATIENCE
+        if self._exclusive:
+            os.makedirs(STATE, mode=0o700, exist_ok=True)
+        while os.path.isdir(STATE):
+            descriptor = os.open(STATE, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                fcntl.flock(
+                    descriptor,
+                    (fcntl.LOCK_EX if self._exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB,
+                )
+            except BlockingIOError:
+                os.close(descriptor)
+                if time.monotonic() > deadline:
+                    raise HostError("another run has held this host for %d s" % PATIENCE)
+                time.sleep(0.1)
+                continue
+            # A teardown may have removed the directory while we waited for it.
+            if os.path.isdir(STATE) and os.path.samestat(os.fstat(descriptor), os.stat(STATE)):
+                self._descriptor = descriptor
+                break
+            os.close(descriptor)
+            if self._exclusive:
+                os.makedirs(STATE, mode=0o700, exist_ok=True)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)

@@ -1,0 +1,217 @@
+"""Making, changing and taking back the objects of a host: files, directories, the user, the tokens.
+
+Every function first tells the :class:`Journal` what stood there: the manifest remembers the state before
+our first run (for teardown), the journal the state before this run (for a failure).
+"""
+
+from __future__ import annotations
+
+import base64
+import glob
+import json
+import os
+import secrets
+import stat
+from collections.abc import Callable
+from typing import Any, Dict, List, Optional
+
+from provision.linux.agent import host
+from provision.linux.agent import manifest as memory
+from provision.linux.agent.host import HostError
+from provision.linux.agent.observe import path_state, tokens, user_exists
+
+Step = dict[str, Any]
+State = Optional[dict[str, Any]]  # noqa: UP045 - evaluated by Python 3.9
+
+# useradd and userdel keep the version before under these names; part of what was there before, too.
+ACCOUNT_FILES = ("/etc/passwd", "/etc/group", "/etc/shadow", "/etc/gshadow")
+
+
+class Journal:
+    """The manifest while it changes, and how to take back what this run did."""
+
+    def __init__(self, manifest: memory.Manifest) -> None:
+        self.manifest = manifest
+        self._undo: list[Callable[[], None]] = []
+
+    def own(self, identity: str, before: State, data: bool = False) -> None:
+        """Remember on disk that ``identity`` is ours from now on, and what stood there before.
+
+        ``data`` marks what a teardown keeps unless it is told to purge.
+        """
+        if memory.find(self.manifest, identity) is None:
+            self.manifest["objects"].append({"id": identity, "before": before, "data": data})
+            memory.save(self.manifest)
+
+    def disown(self, identity: str) -> None:
+        """Forget an object that is no longer ours."""
+        self.manifest["objects"] = [e for e in self.manifest["objects"] if e["id"] != identity]
+        memory.save(self.manifest)
+
+    def on_failure(self, action: Callable[[], None]) -> None:
+        """What to do, last first, when the run fails."""
+        self._undo.append(action)
+
+    def undo(self) -> list[str]:
+        """Take back everything of this run; what could not be taken back, in words."""
+        left = []
+        for action in reversed(self._undo):
+            try:
+                action()
+            except (HostError, OSError, LookupError) as error:
+                left.append(str(error))
+        return left
+
+
+def put_path(path: str, state: State) -> None:
+    """Bring ``path`` to a recorded state: a file with its content, a directory's mode and owner, or nothing."""
+    if state is None:
+        host.remove(path)
+        return
+    if state["type"] == "file" and state["content"] is not None:
+        content = base64.b64decode(state["content"])
+        host.write(path, content, state["mode"], state["owner"], state["group"])
+        return
+    os.chown(path, host.uid(state["owner"]), host.gid(state["group"]))
+    os.chmod(path, state["mode"])
+
+
+def make_user(step: Step, journal: Journal) -> None:
+    """A system user and its group."""
+    if user_exists(step["name"]):
+        return
+    before = {
+        "backups": {path + "-": path_state(path + "-") for path in ACCOUNT_FILES},
+        "files": {path: path_state(path) for path in ACCOUNT_FILES},
+    }
+    journal.own("user:" + step["name"], before)
+    journal.on_failure(lambda: drop_user(step["name"], before))
+    host.must(
+        ["useradd", "--system", "--user-group", "--no-create-home", "--home-dir", step["home"]]
+        + ["--shell", "/usr/sbin/nologin", step["name"]]
+    )
+
+
+def drop_user(name: str, before: dict[str, Any]) -> None:
+    """The user is gone, and so is the trace that its coming and going left in the account files."""
+    if user_exists(name):
+        host.must(["userdel", name])
+    for path, live in before["files"].items():
+        if path_state(path) == live:
+            put_path(path + "-", before["backups"][path + "-"])
+
+
+def make_directory(step: Step, journal: Journal) -> None:
+    """A directory with its mode and owner; a data directory takes over what an earlier one left."""
+    path = step["path"]
+    before = path_state(path)
+    journal.own("directory:" + path, None if step["data"] else before, step["data"])
+    if before is None:
+        journal.on_failure(lambda: host.remove(path))
+        os.mkdir(path)
+    else:
+        journal.on_failure(lambda: put_path(path, before))
+    owner, group = host.uid(step["owner"]), host.gid(step["group"])
+    if step["data"] and before is not None:
+        adopt_data(path, step["owner"], step["group"])
+    os.chown(path, owner, group)
+    os.chmod(path, step["mode"])
+
+
+def make_tokens(step: Step, journal: Journal) -> None:
+    """Secrets for names that have none yet; names that are gone lose theirs, the others keep them."""
+    path = step["path"]
+    before = path_state(path)
+    known = tokens(path) or {}
+    wanted = {name: known.get(name) or secrets.token_urlsafe(32) for name in step["names"]}
+    journal.own("tokens:" + path, before)
+    journal.on_failure(lambda: put_path(path, before))
+    text = json.dumps(wanted, indent=1, sort_keys=True) + "\n"
+    host.write(path, text.encode(), step["mode"], step["owner"], step["group"])
+
+
+def touch(step: Step, journal: Journal) -> None:
+    """A file that services write: it exists, with its mode and owner."""
+    path = step["path"]
+    before = path_state(path)
+    journal.own("file:" + path, None, data=True)
+    if before is None:
+        journal.on_failure(lambda: host.remove(path))
+        host.write(path, b"", step["mode"], step["owner"], step["group"])
+        return
+    journal.on_failure(lambda: put_path(path, dict(before, content=None)))
+    os.chown(path, host.uid(step["owner"]), host.gid(step["group"]))
+    os.chmod(path, step["mode"])
+
+
+def commit_file(step: Step, journal: Journal) -> None:
+    """Put a staged file in place."""
+    path = step["path"]
+    before = path_state(path)
+    journal.own("file:" + path, before)
+    journal.on_failure(lambda: put_path(path, before))
+    host.commit(path)
+
+
+def take_back(identity: str, journal: Journal, purge: bool) -> None:
+    """Restore what stood where ``identity`` is, or remove it, and forget it.
+
+    Data stay, as root's, unless ``purge``; a directory in which something else lies stays as well.
+    """
+    entry = memory.find(journal.manifest, identity)
+    if entry is None:
+        return
+    kind, _, name = identity.partition(":")
+    if kind == "user":
+        drop_user(name, entry["before"])
+    elif kind == "directory":
+        _take_back_directory(name, entry, purge)
+    elif not entry["data"] or purge:
+        now = path_state(name)
+        journal.on_failure(lambda: put_path(name, now))
+        put_path(name, entry["before"])
+        host.remove(host.staged_path(name))
+        _drop_bytecode(name)
+    journal.disown(identity)
+
+
+def _take_back_directory(path: str, entry: dict[str, Any], purge: bool) -> None:
+    if not os.path.isdir(path):
+        return
+    if entry["before"] is not None:
+        put_path(path, entry["before"])
+    elif entry["data"] and purge:
+        host.remove(path)
+    else:
+        _drop_bytecode(os.path.join(path, "*.py"))
+        if not os.listdir(path):
+            os.rmdir(path)
+        elif entry["data"]:
+            keep_data(path)
+
+
+def keep_data(path: str) -> None:
+    """Hand a data directory to root: the user that owned it is about to go."""
+    for folder, _, names in os.walk(path):
+        for name in [folder, *(os.path.join(folder, name) for name in names)]:
+            os.lchown(name, 0, 0)
+
+
+def adopt_data(path: str, owner: str, group: str) -> None:
+    """Hand the files in a data directory that an earlier deployment left to its new owner."""
+    for name in os.listdir(path):
+        full = os.path.join(path, name)
+        if stat.S_ISREG(os.lstat(full).st_mode):
+            os.lchown(full, host.uid(owner), host.gid(group))
+
+
+def _drop_bytecode(path: str) -> None:
+    """Python leaves compiled copies beside what it imports; they are ours when the source was."""
+    if not path.endswith(".py"):
+        return
+    folder, base = os.path.split(path)
+    cache = os.path.join(folder, "__pycache__")
+    for compiled in glob.glob(os.path.join(glob.escape(cache), base[:-3] + ".*.pyc")):
+        os.unlink(compiled)
+    if os.path.isdir(cache) and not os.listdir(cache):
+        os.rmdir(cache)

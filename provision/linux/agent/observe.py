@@ -1,0 +1,261 @@
+"""Answer for every resource at once, changing nothing.
+
+The request names what the controller wants to know about; objects of the manifest are added, so that
+what an older inventory made is seen too. The answer is plain JSON, see :func:`observe`.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import os
+import pickle
+import pwd
+import shutil
+import socket
+import stat
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Sequence
+from typing import Any, Dict, List, Optional, Tuple
+
+from provision.linux.agent import manifest as memory
+from provision.linux.agent.host import group_name, owner_name, read, remove, run
+
+# Bytes. A larger file is answered for by its size only; none of ours comes near.
+LARGEST = 1_000_000
+FAIL2BAN_SOCKET = "/var/run/fail2ban/fail2ban.sock"
+SSHD_FIX = "/etc/fail2ban/jail.d/banstitch-sshd.conf"
+
+Request = dict[str, Any]
+
+
+def observe(request: Request) -> dict[str, Any]:
+    """The state of everything that ``request`` names.
+
+    Request: ``paths``, ``packages``, ``users``, ``services`` ([{name, answers}]), ``jails``, ``tokens``
+    (a path or ""). Answer: ``facts``, ``paths`` {path: {type, mode, owner, group, content} or null},
+    ``packages`` {name: installed}, ``users`` {name: exists}, ``services`` {name: {...}},
+    ``jails`` {name: {...} or null}, ``tokens`` {name: secret} or null, ``manifest`` or null.
+    """
+    manifest = memory.load()
+    paths = set(request["paths"])
+    users = set(request["users"])
+    for entry in (manifest or {"objects": []})["objects"]:
+        kind, _, name = entry["id"].partition(":")
+        if kind in ("file", "directory", "tokens"):
+            paths.add(name)
+        elif kind == "user":
+            users.add(name)
+    names = sorted(set(request["packages"]) | set((manifest or {"packages": []})["packages"]))
+    return {
+        "facts": facts(),
+        "paths": {path: path_state(path) for path in sorted(paths)},
+        "packages": dict.fromkeys(names, False) | dict.fromkeys(installed(names), True),
+        "users": {name: user_exists(name) for name in sorted(users)},
+        "services": {
+            service["name"]: service_state(service["name"], service["answers"])
+            for service in request["services"]
+        },
+        "jails": {name: jail_state(name) for name in request["jails"]},
+        "tokens": tokens(request["tokens"]),
+        "manifest": summary(manifest) if manifest else None,
+    }
+
+
+def summary(manifest: memory.Manifest) -> dict[str, Any]:
+    """The manifest without the copies of what stood there before: those never leave the host."""
+    objects = [
+        {"id": entry["id"], "restores": entry["before"] is not None, "data": entry["data"]}
+        for entry in manifest["objects"]
+    ]
+    return dict(manifest, objects=objects)
+
+
+def facts() -> dict[str, Any]:
+    """What the planner must know of the host beside its objects."""
+    release = dict(
+        line.split("=", 1)
+        for line in (read("/etc/os-release") or b"").decode().splitlines()
+        if "=" in line
+    )
+    return {
+        "os": release.get("ID", "").strip('"'),
+        "os_version": release.get("VERSION_ID", "").strip('"'),
+        "root": os.geteuid() == 0,
+        "systemd": os.path.isdir("/run/systemd/system"),
+        "apt": shutil.which("apt-get") is not None,
+        "sshd_jail_without_log": sshd_jail_without_log(release.get("VERSION_ID", "").strip('"')),
+    }
+
+
+def path_state(path: str) -> dict[str, Any] | None:
+    """Type, mode, owner, group and, for a file of reasonable size, content in base64."""
+    try:
+        status = os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    state: dict[str, Any] = {
+        "type": kind_of(status.st_mode),
+        "mode": stat.S_IMODE(status.st_mode),
+        "owner": owner_name(status.st_uid),
+        "group": group_name(status.st_gid),
+        "content": None,
+    }
+    if stat.S_ISREG(status.st_mode) and status.st_size <= LARGEST:
+        state["content"] = base64.b64encode(read(path) or b"").decode()
+    return state
+
+
+def kind_of(mode: int) -> str:
+    """The word for a type of file."""
+    if stat.S_ISREG(mode):
+        return "file"
+    if stat.S_ISDIR(mode):
+        return "directory"
+    return "link" if stat.S_ISLNK(mode) else "special"
+
+
+def installed(names: Sequence[str]) -> list[str]:
+    """Those of ``names`` that dpkg has installed and configured."""
+    if not names:
+        return []
+    answer = run(["dpkg-query", "-W", "-f", "${Package} ${db:Status-Abbrev}\n", *names])
+    rows = (line.split() for line in answer.output.splitlines())
+    return [row[0] for row in rows if len(row) == 2 and row[1] == "ii"]
+
+
+def user_exists(name: str) -> bool:
+    """Whether the system knows this user."""
+    try:
+        pwd.getpwnam(name)
+    except KeyError:
+        return False
+    return True
+
+
+def service_state(name: str, answers: str) -> dict[str, Any]:
+    """Whether a unit exists, is enabled, is active, and answers where it has an address to answer at."""
+    shown = run(
+        ["systemctl", "show", name, "-p", "LoadState,ActiveState,UnitFileState,NeedDaemonReload"]
+    )
+    values = dict(line.split("=", 1) for line in shown.output.splitlines() if "=" in line)
+    active = values.get("ActiveState") == "active"
+    return {
+        "exists": values.get("LoadState") == "loaded",
+        "enabled": values.get("UnitFileState") == "enabled",
+        "active": active,
+        "stale": values.get("NeedDaemonReload") == "yes",
+        "answers": (fetch(answers)[0] == 200) if active and answers else active,
+    }
+
+
+def fetch(url: str, timeout: float = 5) -> tuple[int, str]:
+    """Status and body of a local URL; status 0 when nobody answered, with the reason as body."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(url, timeout=timeout) as answer:
+            return answer.status, answer.read(LARGEST).decode("utf-8", "replace")
+    except urllib.error.HTTPError as error:
+        return error.code, error.read(LARGEST).decode("utf-8", "replace")
+    except OSError as error:
+        return 0, str(error)
+
+
+def wait_for_answer(url: str, seconds: float) -> str:
+    """Empty once ``url`` answers 200; what it said last when it did not within ``seconds``."""
+    deadline = time.monotonic() + seconds
+    while True:
+        status, body = fetch(url)
+        if status == 200:
+            return ""
+        if time.monotonic() > deadline:
+            return "{}: {}".format(status or "no answer", body.strip()[:500])
+        time.sleep(0.1)
+
+
+class _Plain(pickle.Unpickler):
+    """fail2ban answers in pickle; nothing but plain values is accepted from it."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        raise pickle.UnpicklingError(f"fail2ban answered with a {module}.{name}")
+
+
+def fail2ban(*command: str) -> Any:
+    """Ask the running fail2ban server through its socket: a tenth of the time its client takes.
+
+    The protocol is fail2ban's own (client/csocket.py): a pickled list, ended by a marker, both ways.
+    None when the server does not run or refuses the command.
+    """
+    end = b"<F2B_END_COMMAND>"
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            connection.settimeout(10)
+            connection.connect(FAIL2BAN_SOCKET)
+            connection.sendall(pickle.dumps(list(command), 2) + end)
+            raw = b""
+            while not raw.endswith(end):
+                chunk = connection.recv(65536)
+                if not chunk:
+                    return None
+                raw += chunk
+            status, value = _Plain(io.BytesIO(raw[: -len(end)])).load()
+    except (OSError, pickle.UnpicklingError, ValueError, TypeError):
+        return None
+    return value if status == 0 else None
+
+
+def jail_state(name: str) -> dict[str, int] | None:
+    """The thresholds of a running jail, or None where it does not run."""
+    values = {
+        "max_retry": fail2ban("get", name, "maxretry"),
+        "find_time": fail2ban("get", name, "findtime"),
+        "ban_time": fail2ban("get", name, "bantime"),
+    }
+    if any(value is None for value in values.values()):
+        return None
+    return {key: int(value) for key, value in values.items()}
+
+
+def tokens(path: str) -> dict[str, str] | None:
+    """The secrets in a tokens file; None where there is none or it cannot be read as one."""
+    raw = read(path) if path else None
+    try:
+        found = json.loads(raw) if raw is not None else None
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def sshd_jail_without_log(os_version: str) -> bool:
+    """Whether the stock sshd jail keeps fail2ban from starting: it wants a log that nobody writes.
+
+    Debian 12 enables that jail, has no rsyslog, and its fail2ban 1.0.2 then refuses to start at all
+    (fail2ban issue 3292). Before fail2ban is there, the same is foretold from the release.
+    """
+    if os.path.exists("/var/log/auth.log"):
+        return False
+    if not os.path.exists("/usr/bin/fail2ban-client"):
+        return os_version in ("11", "12")
+    verdict = check_fail2ban({}, leave_out=[SSHD_FIX])
+    return "log file for sshd jail" in verdict
+
+
+def check_fail2ban(overlay: dict[str, bytes], leave_out: Sequence[str] = ()) -> str:
+    """fail2ban's own verdict on /etc/fail2ban as it would be; empty when it accepts it.
+
+    ``overlay``: contents by path that would be there, ``leave_out``: paths that would not.
+    """
+    with tempfile.TemporaryDirectory(prefix="banstitch-") as folder:
+        shadow = os.path.join(folder, "fail2ban")
+        shutil.copytree("/etc/fail2ban", shadow, symlinks=True)
+        for path in leave_out:
+            remove(shadow + path[len("/etc/fail2ban") :])
+        for path, content in overlay.items():
+            with open(shadow + path[len("/etc/fail2ban") :], "wb") as file:
+                file.write(content)
+        verdict = run(["fail2ban-client", "-c", shadow, "-t"], timeout=60)
+    return "" if verdict.status == 0 else verdict.output.replace(shadow, "/etc/fail2ban")

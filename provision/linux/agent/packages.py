@@ -1,0 +1,75 @@
+"""Packages of the distribution, installed and removed so that nobody else's are touched."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import List
+
+from provision.linux.agent.host import HostError, Ran, must, run, tail
+
+APT = (
+    "apt-get",
+    "-y",
+    "-q",
+    "--no-install-recommends",
+    # another package manager may be at work: wait for it rather than fail
+    "-oDPkg::Lock::Timeout=120",
+    "-oDpkg::Options::=--force-confdef",
+    "-oDpkg::Options::=--force-confold",
+)
+
+
+def would_install(names: Sequence[str]) -> list[str]:
+    """Every package that installing ``names`` brings along, by apt's own simulation."""
+    ran = _simulate(names)
+    if ran.status:
+        must(["apt-get", "-q", "update", "-oDPkg::Lock::Timeout=120"])
+        ran = _simulate(names)
+    if ran.status:
+        raise HostError("apt cannot install {}:\n{}".format(" ".join(names), tail(ran.output)))
+    return sorted(set(re.findall(r"^Inst (\S+)", ran.output, re.M)))
+
+
+def _simulate(names: Sequence[str]) -> Ran:
+    return run([*APT, "-s", "install", *names])
+
+
+def install(names: Sequence[str]) -> None:
+    """Install ``names``; a list of packages that has gone stale is fetched anew, once."""
+    run(["dpkg", "--configure", "-a"])
+    ran = run([*APT, "install", *names], NEEDRESTART_MODE="l")
+    if ran.status:
+        must(["apt-get", "-q", "update", "-oDPkg::Lock::Timeout=120"])
+        must([*APT, "install", *names])
+
+
+def removable(ours: Sequence[str]) -> list[str]:
+    """Those packages of ``ours`` whose removal takes no package of somebody else along.
+
+    What an operator installed since then may need one of them: such a package stays.
+    """
+    left = sorted(set(ours))
+    while left:
+        ran = run([*APT, "-s", "purge", *left])
+        if ran.status:
+            raise HostError("apt cannot remove {}:\n{}".format(" ".join(left), tail(ran.output)))
+        foreign = set(re.findall(r"^(?:Purg|Remv) (\S+)", ran.output, re.M)) - set(left)
+        if not foreign:
+            return left
+        needed = [name for name in left if _takes(name, foreign)]
+        if not needed:
+            return []
+        left = [name for name in left if name not in needed]
+    return []
+
+
+def _takes(name: str, foreign: set[str]) -> bool:
+    ran = run([*APT, "-s", "purge", name])
+    return bool(set(re.findall(r"^(?:Purg|Remv) (\S+)", ran.output, re.M)) & foreign)
+
+
+def purge(names: Sequence[str]) -> None:
+    """Remove ``names`` with their configuration."""
+    if names:
+        must([*APT, "purge", *names])

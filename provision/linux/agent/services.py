@@ -1,0 +1,92 @@
+"""Bringing units where they should be, and believing it only when they answer."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Dict
+
+from provision.linux.agent.host import HostError, must, run, tail
+from provision.linux.agent.observe import fail2ban, jail_state, service_state, wait_for_answer
+
+# Seconds until a unit that was started must answer.
+PATIENCE = 30
+
+Step = dict[str, Any]
+
+
+def bring_up(step: Step) -> None:
+    """Enable the unit and do the ``verb`` it is owed: restart, reload, start or none.
+
+    Step: ``name``, ``verb``, ``reload_command`` (argv, empty for `systemctl reload`), ``answers`` (URL).
+    """
+    name = step["name"]
+    must(["systemctl", "enable", "--quiet", name])
+    before = service_state(name, "")
+    run(["systemctl", "reset-failed", name])
+    try:
+        if not before["active"]:
+            must(["systemctl", "start", name])
+        elif step["verb"] == "restart":
+            must(["systemctl", "restart", name])
+        elif step["verb"] == "reload":
+            must(step["reload_command"] or ["systemctl", "reload", name])
+    except HostError as error:
+        raise HostError(f"{error}\n{journal(name)}")
+    _answers(step)
+
+
+def _answers(step: Step) -> None:
+    name = step["name"]
+    if step["answers"]:
+        said = wait_for_answer(step["answers"], PATIENCE)
+        if said:
+            raise HostError(
+                "%s does not answer at %s within %d s (%s)\n%s"
+                % (name, step["answers"], PATIENCE, said, journal(name))
+            )
+    elif not service_state(name, "")["active"]:
+        raise HostError(f"{name} does not stay up\n{journal(name)}")
+
+
+def jail_runs(step: Step) -> None:
+    """Wait until the running fail2ban holds the jail with the thresholds of ``step``."""
+    wanted = {key: step[key] for key in ("max_retry", "find_time", "ban_time")}
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        found = jail_state(step["name"])
+        if found == wanted:
+            return
+        if time.monotonic() > deadline or (found is None and _dead()):
+            raise HostError(
+                "jail {} runs with {} instead of {}\n{}".format(
+                    step["name"], found, wanted, journal("fail2ban")
+                )
+            )
+        time.sleep(0.05)
+
+
+def _dead() -> bool:
+    return fail2ban("ping") is None and not service_state("fail2ban", "")["active"]
+
+
+def journal(name: str) -> str:
+    """The last lines that a unit wrote: where the reason stands."""
+    return tail(run(["journalctl", "-u", name, "-n", "15", "--no-pager", "-o", "cat"]).output)
+
+
+def put_back(name: str, before: dict[str, Any], reload_command: list[str]) -> None:
+    """A unit as it was before: running with what is on disk now, or stopped; enabled or not."""
+    now = service_state(name, "")
+    if not now["exists"]:
+        return
+    if now["enabled"] and not before["enabled"]:
+        run(["systemctl", "disable", "--quiet", name])
+    if before["enabled"] and not now["enabled"]:
+        must(["systemctl", "enable", "--quiet", name])
+    if not before["active"]:
+        run(["systemctl", "stop", name])
+        run(["systemctl", "reset-failed", name])
+    elif now["active"]:
+        must(reload_command or ["systemctl", "restart", name])
+    else:
+        must(["systemctl", "start", name])

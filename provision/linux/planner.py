@@ -1,0 +1,384 @@
+"""Compare what a ban host should hold with what it holds: a pure function from the two to a plan.
+
+The plan says every change in words and as a diff for the operator, and as steps for the agent.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from provision.errors import Conflict
+from provision.linux.resources import (
+    Directory,
+    File,
+    Jail,
+    Package,
+    Resource,
+    Service,
+    Tokens,
+    User,
+)
+from provision.plan import Change, unified
+
+Step = dict[str, Any]
+Observed = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class LinuxPlan:
+    """What would change on a ban host, and the steps that the agent takes to change it."""
+
+    changes: tuple[Change, ...] = ()
+    warnings: tuple[str, ...] = ()
+    steps: tuple[Step, ...] = ()
+
+
+def request(desired: Sequence[Resource]) -> dict[str, Any]:
+    """What the agent must look at to answer for all of ``desired``."""
+
+    def of(*kinds: type) -> list[Any]:
+        return [resource for resource in desired if isinstance(resource, kinds)]
+
+    return {
+        "do": "observe",
+        "paths": [resource.path for resource in of(File, Directory, Tokens)],
+        "packages": [resource.name for resource in of(Package)],
+        "users": [resource.name for resource in of(User)],
+        "services": [{"name": s.name, "answers": s.answers} for s in of(Service)],
+        "jails": [resource.name for resource in of(Jail)],
+        "tokens": next((resource.path for resource in of(Tokens)), ""),
+    }
+
+
+@dataclass
+class _Draft:
+    """A plan while it is being written."""
+
+    observed: Observed
+    owned: frozenset[str]
+    adopt: bool
+    changes: list[Change] = field(default_factory=list)
+    conflicts: list[str] = field(default_factory=list)
+    packages: list[str] = field(default_factory=list)
+    makes: list[Step] = field(default_factory=list)
+    files: list[Step] = field(default_factory=list)
+    removes: list[str] = field(default_factory=list)
+    services: list[Step] = field(default_factory=list)
+
+    def change(self, identity: str, action: str, diff: str = "", reason: str = "") -> None:
+        self.changes.append(Change(identity, action, diff, reason))
+
+    def claim(self, identity: str, path: str, what: str) -> None:
+        """What stands at ``path`` will be changed: it is ours, or the operator lets us have it."""
+        if identity not in self.owned and not self.adopt:
+            self.conflicts.append(f"{path} {what}")
+
+
+def plan(desired: Sequence[Resource], observed: Observed, adopt: bool = False) -> LinuxPlan:
+    """The changes that bring ``observed`` to ``desired``, in the order in which they are made.
+
+    Raises:
+        Conflict: something that is not ours stands where ours should, and ``adopt`` was not given.
+    """
+    manifest = observed["manifest"] or {}
+    draft = _Draft(observed, frozenset(o["id"] for o in manifest.get("objects", ())), adopt)
+    wanted = [r for r in desired if not (isinstance(r, File) and r.when) or _holds(r, observed)]
+    for resource in wanted:
+        _PLAN[type(resource)](resource, draft)
+    _garbage(wanted, manifest, draft)
+    for service in (r for r in wanted if isinstance(r, Service)):
+        _service(service, draft, manifest.get("owed", {}))
+    jails = [r for r in wanted if isinstance(r, Jail)]
+    for jail in jails:
+        _jail(jail, draft, [r for r in wanted if isinstance(r, Service)])
+    if draft.conflicts:
+        raise Conflict(
+            "not ours, and in the way: " + "; ".join(draft.conflicts),
+            "move it away, or run with --adopt: a copy is kept and comes back at teardown",
+        )
+    return LinuxPlan(tuple(draft.changes), (), _steps(draft, jails))
+
+
+def _holds(resource: File, observed: Observed) -> bool:
+    return bool(observed["facts"].get(resource.when))
+
+
+def _package(resource: Package, draft: _Draft) -> None:
+    if not draft.observed["packages"].get(resource.name):
+        draft.packages.append(resource.name)
+        draft.change(resource.id, "install")
+
+
+def _user(resource: User, draft: _Draft) -> None:
+    if draft.observed["users"].get(resource.name):
+        draft.claim(resource.id, f"user {resource.name}", "exists")
+        return
+    draft.change(resource.id, "create")
+    draft.makes.append({"do": "user", "name": resource.name, "home": resource.home})
+
+
+def _attributes(resource: File | Directory | Tokens) -> dict[str, Any]:
+    return {
+        "path": resource.path,
+        "mode": resource.mode,
+        "owner": resource.owner,
+        "group": resource.group,
+    }
+
+
+def _attribute_diff(resource: File | Directory | Tokens, state: Mapping[str, Any]) -> str:
+    """`- mode 0644` / `+ mode 0640` for each attribute that differs; empty where none does."""
+    lines = []
+    for key, want in _attributes(resource).items():
+        if key != "path" and state[key] != want:
+            show = (lambda value: f"{value:04o}") if key == "mode" else str
+            lines += [f"-{key} {show(state[key])}", f"+{key} {show(want)}"]
+    return "\n".join(lines)
+
+
+def _directory(resource: Directory, draft: _Draft) -> None:
+    state = draft.observed["paths"].get(resource.path)
+    step = {"do": "directory", "data": resource.data, **_attributes(resource)}
+    if state is None:
+        draft.change(resource.id, "create")
+        draft.makes.append(step)
+        return
+    if state["type"] != "directory":
+        draft.conflicts.append(f"{resource.path} is a {state['type']}, not a directory")
+        return
+    diff = _attribute_diff(resource, state)
+    if diff and not resource.data:
+        draft.claim(resource.id, resource.path, "exists with another mode or owner")
+    if diff or resource.id not in draft.owned:
+        draft.change(resource.id, "update" if diff else "take over", diff)
+        draft.makes.append(step)
+
+
+def _text(state: Mapping[str, Any] | None) -> str | None:
+    if state is None or state["content"] is None:
+        return None
+    return base64.b64decode(state["content"]).decode("utf-8", "replace")
+
+
+def _file(resource: File, draft: _Draft) -> None:
+    state = draft.observed["paths"].get(resource.path)
+    if state is not None and state["type"] != "file":
+        draft.conflicts.append(f"{resource.path} is a {state['type']}, not a file")
+        return
+    if resource.content is None:
+        _touched(resource, state, draft)
+        return
+    before = _text(state)
+    attributes = _attribute_diff(resource, state) if state else ""
+    if before == resource.content and not attributes and resource.id in draft.owned:
+        return
+    if state is not None:
+        draft.claim(resource.id, resource.path, "exists")
+    diff = "\n".join(filter(None, (unified(resource.path, before, resource.content), attributes)))
+    draft.change(resource.id, "create" if state is None else "update", diff)
+    seen = base64.b64decode(state["content"]) if state and state["content"] is not None else None
+    draft.files.append(
+        {
+            **_attributes(resource),
+            "content": base64.b64encode(resource.content.encode()).decode(),
+            "check": resource.check,
+            "seen": hashlib.sha256(seen).hexdigest() if seen is not None else "",
+        }
+    )
+
+
+def _touched(resource: File, state: Mapping[str, Any] | None, draft: _Draft) -> None:
+    diff = _attribute_diff(resource, state) if state else ""
+    if state is not None and not diff and resource.id in draft.owned:
+        return
+    draft.change(resource.id, "create" if state is None else "update", diff)
+    draft.makes.append({"do": "touch", **_attributes(resource)})
+
+
+def _tokens(resource: Tokens, draft: _Draft) -> None:
+    state = draft.observed["paths"].get(resource.path)
+    known = draft.observed["tokens"]
+    names = sorted(known or ())
+    diff = _attribute_diff(resource, state) if state else ""
+    wanted = sorted(resource.names)
+    if state is not None and known is not None and names == wanted and not diff:
+        if resource.id in draft.owned:
+            return
+    if state is not None:
+        draft.claim(resource.id, resource.path, "exists")
+    shown = unified(resource.path, "\n".join(names) if state else None, "\n".join(wanted))
+    draft.change(
+        resource.id,
+        "create" if state is None else "update",
+        "\n".join(filter(None, (shown, diff))),
+        "the secrets are made on the host and not shown",
+    )
+    draft.makes.append({"do": "tokens", "names": wanted, **_attributes(resource)})
+
+
+def _garbage(wanted: Iterable[Resource], manifest: Mapping[str, Any], draft: _Draft) -> None:
+    """What an earlier inventory made and this one no longer names."""
+    ids = {resource.id for resource in wanted}
+    for entry in reversed(manifest.get("objects", ())):
+        if entry["id"] not in ids:
+            draft.removes.append(entry["id"])
+            _removal(entry, draft, "no longer in the inventory")
+
+
+def _removal(entry: Mapping[str, Any], draft: _Draft, reason: str = "") -> None:
+    kind, _, name = entry["id"].partition(":")
+    state = draft.observed["paths"].get(name) if kind == "file" else None
+    diff = "" if entry["restores"] or entry["data"] else unified(name, _text(state), None)
+    draft.change(entry["id"], "restore" if entry["restores"] and kind != "user" else "delete", diff)
+
+
+def _service(resource: Service, draft: _Draft, owed: Mapping[str, str]) -> None:
+    state = draft.observed["services"][resource.name]
+    changed = {change.id for change in draft.changes}
+    step = {
+        "do": "service",
+        "name": resource.name,
+        "verb": "none",
+        "reload_command": list(resource.reload_command),
+        "answers": resource.answers,
+    }
+    reasons = []
+    if changed & set(resource.restart_on) or owed.get(resource.name) == "restart":
+        step["verb"] = "restart"
+    elif changed & set(resource.reload_on) or owed.get(resource.name) == "reload":
+        step["verb"] = "reload"
+    if owed.get(resource.name):
+        reasons.append("owed since an interrupted run")
+    if not state["active"]:
+        step["verb"] = "start"
+    elif not state["answers"]:
+        step["verb"] = "restart"
+        reasons.append("it runs but does not answer")
+    actions: list[str] = [] if state["enabled"] else ["enable"]
+    actions += [] if step["verb"] == "none" else [str(step["verb"])]
+    for action in actions:
+        draft.change(resource.id, action, reason="; ".join(reasons))
+    if actions:
+        draft.services.append(step)
+
+
+def _jail(resource: Jail, draft: _Draft, services: Sequence[Service]) -> None:
+    """A jail that the running server holds otherwise than it should is loaded anew."""
+    state = draft.observed["jails"].get(resource.name)
+    want = {
+        "max_retry": resource.max_retry,
+        "find_time": resource.find_time,
+        "ban_time": resource.ban_time,
+    }
+    if state == want:
+        return
+    if not any(step["name"] == "fail2ban" and step["verb"] != "none" for step in draft.services):
+        server = next(service for service in services if service.name == "fail2ban")
+        draft.services = [s for s in draft.services if s["name"] != "fail2ban"]
+        draft.services.append(
+            {
+                "do": "service",
+                "name": "fail2ban",
+                "verb": "reload",
+                "reload_command": list(server.reload_command),
+                "answers": server.answers,
+            }
+        )
+        draft.change(server.id, "reload")
+    lines = [f"-{k} {state[k]}\n+{k} {want[k]}" for k in want if state and state[k] != want[k]]
+    draft.change(resource.id, "update" if state else "start", "\n".join(lines))
+
+
+def _steps(draft: _Draft, jails: Sequence[Jail]) -> tuple[Step, ...]:
+    """The agent's steps: what is needed first comes first, nothing where nothing changes."""
+    steps: list[Step] = []
+    if draft.packages:
+        steps.append({"do": "install", "packages": draft.packages})
+    steps += draft.makes
+    owed = {
+        step["name"]: "restart" if step["verb"] == "start" else step["verb"]
+        for step in draft.services
+        if step["verb"] != "none"
+    }
+    if owed:
+        steps.append({"do": "owe", "services": owed})
+    removed_files = [i for i in draft.removes if i.startswith(("file:", "tokens:"))]
+    if draft.files or removed_files:
+        checks = any(i.startswith("file:/etc/fail2ban/") for i in removed_files)
+        steps.append(
+            {
+                "do": "files",
+                "files": draft.files,
+                "remove": removed_files,
+                "fail2ban_check": checks,
+            }
+        )
+    steps += draft.services
+    if steps:
+        steps += [
+            {
+                "do": "jail",
+                "name": jail.name,
+                "max_retry": jail.max_retry,
+                "find_time": jail.find_time,
+                "ban_time": jail.ban_time,
+            }
+            for jail in jails
+        ]
+    rest = [i for i in draft.removes if i not in removed_files]
+    if rest:
+        steps.append({"do": "take-back", "ids": rest, "purge": False})
+    return tuple(steps)
+
+
+def teardown(
+    observed: Observed, purge_data: bool = False, keep_packages: bool = False
+) -> LinuxPlan:
+    """What brings a host back to what it was before our first run; empty where we never were."""
+    manifest = observed["manifest"]
+    if not manifest:
+        return LinuxPlan()
+    draft = _Draft(observed, frozenset(), adopt=True)
+    units = [
+        e["id"] for e in manifest["objects"] if e["id"].startswith("file:/etc/systemd/system/")
+    ]
+    ours = [identity.rpartition("/")[2].removesuffix(".service") for identity in units]
+    steps: list[Step] = []
+    for name in ours:
+        draft.change(f"service:{name}", "stop")
+        steps.append({"do": "stop-service", "name": name})
+    entries = list(reversed(manifest["objects"]))
+    files = [e for e in entries if not e["id"].startswith(("user:", "directory:"))]
+    rest = [e for e in entries if e["id"].startswith("directory:")]
+    rest += [e for e in entries if e["id"].startswith("user:")]
+    for entry in [*files, *rest]:
+        if entry["data"] and not purge_data:
+            continue
+        _removal(entry, draft)
+    steps.append({"do": "take-back", "ids": [e["id"] for e in files], "purge": purge_data})
+    for name in (name for name in manifest["services"] if name not in ours):
+        draft.change(f"service:{name}", "restore")
+        steps.append({"do": "put-back-service", "name": name})
+    if manifest["packages"] and not keep_packages:
+        for name in manifest["packages"]:
+            if observed["packages"].get(name):
+                draft.change(f"package:{name}", "remove")
+        steps.append({"do": "purge-packages", "keep": False})
+    steps.append({"do": "take-back", "ids": [e["id"] for e in rest], "purge": purge_data})
+    steps.append({"do": "forget"})
+    return LinuxPlan(tuple(draft.changes), (), tuple(steps))
+
+
+_PLAN: dict[type, Any] = {
+    Package: _package,
+    User: _user,
+    Directory: _directory,
+    File: _file,
+    Tokens: _tokens,
+    Service: lambda resource, draft: None,
+    Jail: lambda resource, draft: None,
+}
