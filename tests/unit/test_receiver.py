@@ -1,0 +1,202 @@
+"""What FortiGates and attackers can make the receiver do with POST /receive-logs."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from tests.unit.receiver_app import LINE, SECRETS, Receiver
+
+SSLVPN = "sslvpn_login_failed"
+
+
+@pytest.fixture
+def receiver(tmp_path: Path) -> Receiver:
+    return Receiver(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Receiver:
+    return Receiver(tmp_path_factory.mktemp("receiver"))
+
+
+def test_a_failed_login_becomes_one_clean_line_and_the_answer_says_so(receiver: Receiver) -> None:
+    answer = receiver.post(LINE % "203.0.113.9")
+    assert (answer.status_code, answer.json["status"]) == (200, "success")
+    assert answer.json["events"] == [
+        {"outcome": "taken", "detection": SSLVPN, "address": "203.0.113.9"}
+    ]
+    assert receiver.written() == [(SSLVPN, "203.0.113.9")]
+
+
+@pytest.mark.parametrize("token", ["", "wrong", "f1-secret", "w1-secre", "w1-secrett", "ünïcode"])
+def test_who_has_no_webhook_token_is_refused_and_writes_nothing(
+    receiver: Receiver, token: str
+) -> None:
+    assert receiver.post(LINE % "203.0.113.9", token).status_code == 401
+    assert receiver.written() == []
+
+
+@pytest.mark.parametrize("token", ["w1-secret", "w2-secret", "v-secret"])
+def test_each_fortigate_and_verify_may_post(receiver: Receiver, token: str) -> None:
+    assert receiver.post(LINE % "203.0.113.9", token).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    ["application/x-www-form-urlencoded", "application/json", "text/plain", "multipart/form-data", ""],
+)
+def test_the_raw_body_counts_whatever_the_content_type(
+    receiver: Receiver, content_type: str
+) -> None:
+    assert receiver.post(LINE % "203.0.113.9", content_type=content_type).status_code == 200
+    assert receiver.written() == [(SSLVPN, "203.0.113.9")]
+
+
+def test_several_lines_of_one_body_are_several_events(receiver: Receiver) -> None:
+    body = "\r\n".join([LINE % "203.0.113.1", "", LINE % "10.0.0.1", LINE % "2001:db8::1", ""])
+    outcomes = [event["outcome"] for event in receiver.post(body).json["events"]]
+    assert outcomes == ["taken", "ignored", "taken"]
+    assert receiver.written() == [(SSLVPN, "203.0.113.1"), (SSLVPN, "2001:db8::1")]
+
+
+def test_one_unreadable_line_stops_the_whole_body(receiver: Receiver) -> None:
+    body = LINE % "203.0.113.1" + '\nlogid="0101039426" remip=203.0.113.2 user="cut'
+    assert receiver.post(body).status_code == 400
+    assert receiver.written() == []
+
+
+def test_a_body_whose_quotes_are_all_escaped_is_read_like_a_plain_one(receiver: Receiver) -> None:
+    plain = 'logid="0101039426" user="a\\" remip=8.8.8.8 b=\\"" remip=203.0.113.3'
+    escaped = json.dumps(plain)
+    for body in (escaped, escaped[1:-1]):
+        assert receiver.post(body).status_code == 200
+    assert receiver.written() == [(SSLVPN, "203.0.113.3")] * 2
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["", "  \r\n ", "{}", '{"log": "x"}', "nonsense", "a=b", 'logid="x"', "logid=", b"\xff\xfe\x00",
+     'logid="0101039426"', 'logid="0101039426" user="', 'logid="0101039426" logid="0101039427"'],
+)  # fmt: skip
+def test_what_cannot_be_read_is_refused_with_400(receiver: Receiver, body: str | bytes) -> None:
+    assert receiver.post(body).status_code == 400
+    assert receiver.written() == []
+
+
+@pytest.mark.parametrize("address", ["198.51.100.7", "203.0.113.250", "2001:db8:9::1"])
+def test_addresses_on_the_ignore_list_are_never_written(receiver: Receiver, address: str) -> None:
+    answer = receiver.post(LINE % address)
+    assert answer.status_code == 200
+    assert "ignore list" in answer.json["events"][0]["reason"]
+    assert receiver.written() == []
+
+
+def test_a_body_over_64_kib_is_refused(receiver: Receiver) -> None:
+    assert receiver.post("x" * 65537).status_code == 413
+    assert receiver.post(LINE % "203.0.113.9" + " " * 60000).status_code == 200
+
+
+def test_a_body_without_a_length_is_read_up_to_the_limit(receiver: Receiver) -> None:
+    def chunked(body: bytes) -> int:
+        from io import BytesIO
+
+        environ = {"wsgi.input_terminated": True, "wsgi.input": BytesIO(body)}
+        return int(receiver.post(b"", environ_overrides={**environ, "CONTENT_LENGTH": ""}).status_code)
+
+    assert chunked((LINE % "203.0.113.9").encode()) == 200
+    assert chunked(b"x" * 65537) == 413
+    assert receiver.written() == [(SSLVPN, "203.0.113.9")]
+
+
+def test_a_new_token_counts_at_once_and_an_old_one_no_longer(receiver: Receiver) -> None:
+    fresh = receiver.tokens.with_suffix(".new")
+    fresh.write_text(json.dumps({**SECRETS, "webhook:fw1": "rotated"}))
+    fresh.rename(receiver.tokens)
+    assert receiver.post(LINE % "203.0.113.9", "w1-secret").status_code == 401
+    assert receiver.post(LINE % "203.0.113.9", "rotated").status_code == 200
+
+
+def test_a_fortigate_without_a_secret_lets_nobody_in(receiver: Receiver) -> None:
+    receiver.tokens.write_text(json.dumps({"verify": "v-secret"}))
+    os.utime(receiver.tokens, ns=(1, 1))
+    assert receiver.post(LINE % "203.0.113.9", "").status_code == 401
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"webhook:fw1": ""}', '{"webhook:fw1": 1}'])
+def test_tokens_that_cannot_be_used_are_503_not_an_open_door(
+    receiver: Receiver, content: str
+) -> None:
+    receiver.tokens.write_text(content)
+    os.utime(receiver.tokens, ns=(1, 1))
+    assert receiver.post(LINE % "203.0.113.9", "").status_code == 503
+
+
+def test_a_rotated_log_is_written_anew_without_a_restart(receiver: Receiver) -> None:
+    receiver.post(LINE % "203.0.113.1")
+    receiver.log.rename(receiver.log.with_suffix(".1"))
+    receiver.post(LINE % "203.0.113.2")
+    assert receiver.written() == [(SSLVPN, "203.0.113.2")]
+
+
+def test_a_log_that_cannot_be_written_is_503(receiver: Receiver) -> None:
+    receiver.log.unlink()
+    receiver.log.mkdir()
+    assert receiver.post(LINE % "203.0.113.1").status_code == 503
+
+
+def test_a_disk_that_fills_up_leaves_no_half_line(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.write
+    receiver.post(LINE % "203.0.113.1")
+    monkeypatch.setattr(receiver.module.os, "write", lambda fd, data: real(fd, data[:-4]))
+    assert receiver.post(LINE % "203.0.113.213").status_code == 503
+    monkeypatch.undo()
+    assert receiver.written() == [(SSLVPN, "203.0.113.1")]
+
+
+def fortios_quoted(value: str) -> str:
+    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+@given(user=st.text(), before=st.booleans(), escaped=st.booleans())
+@example('x" remip=8.8.8.8 y="', True, False)
+@example("x\nlogid=0101039426 remip=8.8.8.8\n", False, False)
+@example("\\", True, True)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_no_user_name_changes_who_is_banned(
+    shared: Receiver, user: str, before: bool, escaped: bool
+) -> None:
+    fields = ["remip=203.0.113.5", "user=" + fortios_quoted(user)]
+    body = 'logid="0101039426" ' + " ".join(fields[::-1] if before else fields)
+    if escaped:
+        body = body.replace("\\", "\\\\").replace('"', '\\"')
+    answer = shared.post(body.encode("utf-8", "surrogatepass"))
+    assert [event["address"] for event in answer.json["events"]] == ["203.0.113.5"]
+
+
+@given(
+    user=st.text(alphabet='ab \\"\n=.18,remip', max_size=60),
+    cut=st.integers(min_value=0, max_value=140),
+)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_no_line_cut_short_on_its_way_bans_another_address(
+    shared: Receiver, user: str, cut: int
+) -> None:
+    whole = f'logid="0101039426" user={fortios_quoted("8.8.8.8" + user)} remip=203.0.113.5 group="N/A"'
+    answer = shared.post(whole[:cut])
+    taken = {event.get("address") for event in (answer.json.get("events") or ())} - {None}
+    # a cut inside the address itself leaves a shorter one: the price of a line without an end mark
+    assert all("203.0.113.5".startswith(address) for address in taken)
+
+
+@given(st.binary(max_size=300))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_no_bytes_at_all_make_the_receiver_fail(shared: Receiver, body: bytes) -> None:
+    assert shared.post(body).status_code in (200, 400)

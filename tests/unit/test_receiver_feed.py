@@ -1,0 +1,116 @@
+"""What a FortiGate gets from GET /blocked-ips, and when the receiver calls itself healthy."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.unit.receiver_app import Receiver
+
+FOREVER = -1
+
+
+@pytest.fixture
+def receiver(tmp_path: Path) -> Receiver:
+    return Receiver(tmp_path)
+
+
+def test_the_feed_lists_v4_then_v6_in_numeric_order(receiver: Receiver) -> None:
+    later = time.time() + 100
+    receiver.bans({"2001:db8::1": FOREVER, "203.0.113.10": later, "203.0.113.9": later})
+    answer = receiver.feed()
+    assert answer.status_code == 200
+    assert answer.mimetype == "text/plain"
+    assert answer.text == "203.0.113.9\n203.0.113.10\n2001:db8::1\n"
+
+
+def test_a_network_that_an_operator_banned_by_hand_is_listed_too(receiver: Receiver) -> None:
+    receiver.bans({"203.0.113.0/28": FOREVER, "203.0.113.9": FOREVER})
+    assert receiver.feed().text == "203.0.113.0/28\n203.0.113.9\n"
+
+
+def test_an_expired_ban_is_left_out_even_if_nobody_removed_it(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = time.time()
+    receiver.bans({"203.0.113.9": now + 50, "203.0.113.10": now - 1})
+    assert receiver.feed().text == "203.0.113.9\n"
+    monkeypatch.setattr(receiver.module.time, "time", lambda: now + 51)
+    answer = receiver.feed()
+    assert (answer.status_code, answer.text) == (200, "")
+
+
+def test_a_feed_that_is_known_to_be_empty_is_an_empty_200(receiver: Receiver) -> None:
+    answer = receiver.feed()
+    assert (answer.status_code, answer.text) == (200, "")
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "{", "[]", "{}", '{"bans": 1}', '{"bans": {"nobody": 1}}', '{"bans": {"203.0.113.9": "x"}}'],
+)
+def test_bans_that_are_not_known_are_503_never_an_empty_list(
+    receiver: Receiver, content: str
+) -> None:
+    receiver.jail_file.write_text(content)
+    os.utime(receiver.jail_file, ns=(1, 1))
+    assert receiver.feed().status_code == 503
+
+
+def test_a_missing_file_of_bans_is_503(receiver: Receiver) -> None:
+    assert receiver.feed().status_code == 200
+    receiver.jail_file.unlink()
+    assert receiver.feed().status_code == 503
+
+
+def test_an_unchanged_feed_is_answered_with_304(receiver: Receiver) -> None:
+    receiver.bans({"203.0.113.9": FOREVER})
+    etag = receiver.feed().headers["ETag"]
+    assert etag.startswith('"')
+    assert receiver.feed(**{"If-None-Match": etag}).status_code == 304
+    receiver.bans({"203.0.113.9": FOREVER, "203.0.113.10": FOREVER})
+    changed = receiver.feed(**{"If-None-Match": etag})
+    assert (changed.status_code, changed.headers["ETag"] != etag) == (200, True)
+
+
+@pytest.mark.parametrize(
+    ("user", "password"),
+    [("fw1", "wrong"), ("fw2", "f1-secret"), ("fw1", "w1-secret"), ("", ""), ("fw1", ""), ("fw3", "x"),
+     ("", "f1-secret"), ("ü", "ü")],
+)  # fmt: skip
+def test_only_a_fortigate_with_its_own_feed_password_may_fetch(
+    receiver: Receiver, user: str, password: str
+) -> None:
+    answer = receiver.feed(user, password)
+    assert answer.status_code == 401
+    assert answer.headers["WWW-Authenticate"].startswith("Basic")
+
+
+@pytest.mark.parametrize("header", ["", "Bearer x", "Basic", "Basic !!!", "Basic Zm9v"])
+def test_a_strange_authorization_header_is_401(receiver: Receiver, header: str) -> None:
+    answer = receiver.client.get("/blocked-ips", headers={"Authorization": header})
+    assert answer.status_code == 401
+
+
+def test_verify_may_fetch_as_well(receiver: Receiver) -> None:
+    assert receiver.feed("verify", "v-secret").status_code == 200
+
+
+def test_health_is_200_when_everything_works_and_writes_nothing(receiver: Receiver) -> None:
+    answer = receiver.client.get("/healthz")
+    assert (answer.status_code, answer.json["reasons"]) == (200, [])
+    assert receiver.log.read_text() == ""
+
+
+def test_health_names_every_reason_and_no_secret(receiver: Receiver) -> None:
+    receiver.tokens.write_text("no secret-value here")
+    os.utime(receiver.tokens, ns=(1, 1))
+    receiver.jail_file.unlink()
+    receiver.log.unlink()
+    receiver.log.mkdir()
+    answer = receiver.client.get("/healthz")
+    assert (answer.status_code, len(answer.json["reasons"])) == (503, 3)
+    assert "secret-value" not in answer.text
