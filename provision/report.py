@@ -1,0 +1,139 @@
+"""How a run is told: plain lines, a live table on a terminal, or one JSON document.
+
+Every character goes through the mask of the run's secrets before it leaves.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Sequence
+from typing import Protocol, Self, TextIO
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from provision.plan import Change
+from provision.results import Exit, SiteResult, TargetResult, document
+from provision.secrets import Secrets
+
+COLOURS = {
+    "ok": "green",
+    "changed": "yellow",
+    "differs": "yellow",
+    "failed": "red",
+    "unreachable": "red",
+    "skipped": "cyan",
+}
+DIFF_COLOURS = {"+": "green", "-": "red", "@": "cyan"}
+
+
+class Listener(Protocol):
+    """What the engine tells while it works; called from several threads."""
+
+    def doing(self, site: str, host: str, what: str) -> None:
+        """``host`` is being observed, changed, ..."""
+
+    def done(self, site: str, result: TargetResult) -> None:
+        """The engine has finished with a target in this phase."""
+
+
+class Report:
+    """Prints to one console, masked; on a terminal a live table shows who is at what."""
+
+    def __init__(self, secrets: Secrets, stream: TextIO, live: bool, verbose: int) -> None:
+        self._secrets = secrets
+        self._console = Console(file=stream, highlight=False, soft_wrap=True)
+        self._verbose = verbose
+        self._wanted = live and self._console.is_terminal
+        self._live: Live | None = None
+        self._rows: dict[tuple[str, str], tuple[str, str]] = {}
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> Self:
+        if self._wanted:
+            self._rows.clear()
+            self._live = Live(console=self._console, transient=True, refresh_per_second=8)
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+    def doing(self, site: str, host: str, what: str) -> None:
+        """A row of the live table; a line with -v."""
+        self._row(site, host, what, "cyan")
+        if self._live is None and self._verbose:
+            self.line(f"{host}: {what}")
+
+    def done(self, site: str, result: TargetResult) -> None:
+        """The row's last word."""
+        self._row(site, result.host, result.state, COLOURS[result.state])
+
+    def _row(self, site: str, host: str, what: str, colour: str) -> None:
+        if self._live is None:
+            return
+        with self._lock:
+            self._rows[(site, host)] = (what, colour)
+            table = Table("site", "target", "", box=None)
+            for (name, target), (text, style) in sorted(self._rows.items()):
+                table.add_row(name, target, Text(self._secrets.mask(text), style=style))
+            self._live.update(table)
+
+    def line(self, text: str = "", style: str = "") -> None:
+        """One line, or several, masked."""
+        self._console.print(Text(self._secrets.mask(text), style=style), soft_wrap=True)
+
+    def sites(self, sites: Sequence[SiteResult], diffs: bool) -> None:
+        """Every target with its state, its changes, and what it says."""
+        for site in sites:
+            self.line(f"site {site.name}", "bold")
+            for target in site.targets:
+                self._target(target, diffs)
+
+    def _target(self, target: TargetResult, diffs: bool) -> None:
+        cost = f"{target.execs} exec" if target.kind == "linux" else f"{target.exchanges} exchanges"
+        self.line(
+            f"  {target.state:<11} {target.host} ({target.kind}, {cost})", COLOURS[target.state]
+        )
+        for change in target.changes:
+            self._change(change, diffs)
+        for note in target.notes:
+            self.line(_indent(note, "      note: "), "cyan")
+        if target.error:
+            self.line(_indent(target.error, "      "), "red")
+
+    def _change(self, change: Change, diffs: bool) -> None:
+        reason = f"  ({change.reason})" if change.reason else ""
+        self.line(f"      {change.action:<8} {change.id}{reason}", "yellow")
+        if diffs and change.diff:
+            for row in change.diff.splitlines():
+                self.line(" " * 10 + row, DIFF_COLOURS.get(row[:1], ""))
+
+    def summary(self, sites: Sequence[SiteResult]) -> None:
+        """One line that counts the targets by state, as Ansible's recap does."""
+        states = [target.state for site in sites for target in site.targets]
+        counts = [f"{state}={states.count(state)}" for state in COLOURS if state in states]
+        changes = sum(len(target.changes) for site in sites for target in site.targets)
+        self.line(
+            f"{len(sites)} sites, {len(states)} targets: {' '.join(counts)} changes={changes}"
+        )
+
+
+def write_json(
+    write: Callable[[str], object],
+    verb: str,
+    code: Exit,
+    sites: Sequence[SiteResult],
+    mask: Secrets,
+) -> None:
+    """The JSON document, masked after it was serialised, so that no field is forgotten."""
+    write(mask.mask(json.dumps(document(verb, code, sites), indent=2)) + "\n")
+
+
+def _indent(text: str, first: str) -> str:
+    return first + text.replace("\n", "\n" + " " * len(first))

@@ -1,0 +1,87 @@
+"""What came of a run, as data: the one source of the terminal report, the JSON document and the exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from enum import IntEnum
+from typing import Any, Literal
+
+from provision.plan import Change
+
+State = Literal["ok", "changed", "differs", "failed", "unreachable", "skipped"]
+Kind = Literal["linux", "fortios"]
+
+
+class Exit(IntEnum):
+    """The exit codes; the first that applies of USAGE, FAILED, UNREACHABLE, DIFFERS, OK."""
+
+    OK = 0
+    FAILED = 1
+    DIFFERS = 2
+    USAGE = 3
+    UNREACHABLE = 4
+    INTERRUPTED = 130
+
+
+@dataclass(frozen=True)
+class TargetResult:
+    """What came of one target. ``execs`` and ``exchanges`` count what it cost to look and to change.
+
+    ``changes`` are those that were made (apply, teardown) or would be made (plan, verify);
+    ``notes`` say what an operator should know beside them.
+    """
+
+    host: str
+    kind: Kind
+    state: State
+    execs: int = 0
+    exchanges: int = 0
+    changes: tuple[Change, ...] = ()
+    error: str = ""
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class SiteResult:
+    """What came of one site: its ban host first, then its FortiGates by name."""
+
+    name: str
+    targets: tuple[TargetResult, ...]
+
+
+def exit_code(sites: Iterable[SiteResult], interrupted: bool = False) -> Exit:
+    """The exit code that the states of all targets add up to."""
+    if interrupted:
+        return Exit.INTERRUPTED
+    states = {target.state for site in sites for target in site.targets}
+    for state, code in (
+        ("failed", Exit.FAILED),
+        ("unreachable", Exit.UNREACHABLE),
+        ("differs", Exit.DIFFERS),
+    ):
+        if state in states:
+            return code
+    return Exit.OK
+
+
+def document(verb: str, code: Exit, sites: Sequence[SiteResult]) -> dict[str, Any]:
+    """The `--json` document. Nothing in it is masked yet: the writer does that."""
+    return {
+        "verb": verb,
+        "exit_code": int(code),
+        "sites": [
+            {"name": site.name, "targets": [_target(target) for target in site.targets]}
+            for site in sites
+        ],
+    }
+
+
+def _target(target: TargetResult) -> dict[str, Any]:
+    shown = asdict(target)
+    shown["error"] = target.error or None
+    shown["notes"] = list(target.notes)
+    shown["changes"] = [
+        {"id": c.id, "action": c.action, "diff": c.diff, "reason": c.reason} for c in target.changes
+    ]
+    return shown
