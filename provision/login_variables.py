@@ -1,0 +1,157 @@
+"""How to log in to a host, from Ansible's connection variables and their older names."""
+
+from __future__ import annotations
+
+import getpass
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from provision.errors import Fault, InputError
+from provision.inventory import Host
+from provision.jinja import Scope
+from provision.login import Login
+from provision.secrets import SHORTEST, Secrets
+from provision.variables import Where
+
+# Of several names that are set the last one counts, as in Ansible's ssh connection.
+_ADDRESS = ("ansible_host", "ansible_ssh_host")
+_PORT = ("ansible_port", "ansible_ssh_port")
+_USER = ("ansible_user", "ansible_ssh_user")
+_PASSWORD = ("ansible_password", "ansible_ssh_pass", "ansible_ssh_password")
+_KEY = ("ansible_private_key_file", "ansible_ssh_private_key_file")
+_BECOME = ("ansible_become",)
+_BECOME_PASSWORD = ("ansible_become_password", "ansible_become_pass")
+_BECOME_METHOD = ("ansible_become_method",)
+
+_T = TypeVar("_T")
+Check = Callable[[object], _T]
+
+
+def login_for(host: Host, scope: Scope, linux: bool, secrets: Secrets) -> Login:
+    """The login of ``host``; its passwords are added to ``secrets``.
+
+    Defaults: its name as address, port 22, the current user (``admin`` on a FortiGate), and sudo
+    for everybody but root on a Linux host.
+
+    Raises:
+        InputError: every variable that cannot be resolved or has an impossible value.
+    """
+    reader = _Reader(scope, host.where, secrets)
+    user = reader.get(_USER, _text, getpass.getuser() if linux else "admin")
+    login = Login(
+        host=host.name,
+        address=reader.get(_ADDRESS, _text, host.name),
+        user=user,
+        port=reader.get(_PORT, _port, 22),
+        password=reader.password(_PASSWORD),
+        private_key_file=reader.get(_KEY, _readable_file, None),
+        become=linux and reader.get(_BECOME, _yes_no, user != "root"),
+        become_password=reader.password(_BECOME_PASSWORD) if linux else None,
+    )
+    if linux:
+        reader.get(_BECOME_METHOD, _sudo, None)
+    if reader.faults:
+        raise InputError(reader.faults)
+    return login
+
+
+class _Reader:
+    """Reads one host's variables and collects what is wrong with them."""
+
+    def __init__(self, scope: Scope, where: Where, secrets: Secrets) -> None:
+        self.scope = scope
+        self.where = where
+        self.secrets = secrets
+        self.faults: list[Fault] = []
+
+    def get(self, names: tuple[str, ...], check: Check[_T], default: _T) -> _T:
+        """The checked value of the last of ``names`` that is set, or the default."""
+        for name in reversed(names):
+            try:
+                value = self.scope.get(name)
+                if value is not None:
+                    return check(value)
+            except InputError as error:
+                self.faults.extend(error.faults)
+                return default
+            except _Wrong as wrong:
+                what = f"{name} {wrong.what}"
+                self.faults.append(self.scope.where(name).fault(what, wrong.instead))
+                return default
+        return default
+
+    def password(self, names: tuple[str, ...]) -> str | None:
+        """A password, known as a secret from here on; its value is in no message."""
+        found = self.get(names, _password, None)
+        if found == "":
+            name = next(n for n in reversed(names) if self.scope.get(n) is not None)
+            unset = self.scope.unset_env.get(name)
+            what = f"the environment variable {unset} is not set" if unset else "it is empty"
+            instead = f"export {unset}=..." if unset else "leave the variable out for key logins"
+            self.faults.append(self.scope.where(name).fault(f"{name}: {what}", instead))
+            return None
+        return self.secrets.add(found) if found else None
+
+
+class _Wrong(Exception):  # noqa: N818 - control flow of this file, never seen outside
+    def __init__(self, what: str, instead: str = "") -> None:
+        self.what = what
+        self.instead = instead
+        super().__init__(what)
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise _Wrong(f"is {value!r}, no text", f'put quotes around it: "{value}"')
+    if not value.strip() or any(letter.isspace() for letter in value.strip()):
+        raise _Wrong(f"is {value!r}, no single word", "write one word without blanks")
+    return value.strip()
+
+
+def _port(value: object) -> int:
+    text = str(value).strip()
+    if isinstance(value, bool | float) or not text.isdecimal() or not 1 <= int(text) <= 65535:
+        raise _Wrong(f"is {value!r}, no TCP port", "write a whole number from 1 to 65535")
+    return int(text)
+
+
+def _password(value: object) -> str | None:
+    if not isinstance(value, str):
+        raise _Wrong("is no text", "put quotes around it")
+    if value and len(value) < SHORTEST:
+        instead = f"use one of {SHORTEST} characters or more"
+        raise _Wrong("is too short to be kept out of the output", instead)
+    if not value.isprintable():
+        raise _Wrong("has a line break or control character", "take it out")
+    return value
+
+
+def _readable_file(value: object) -> str:
+    path = Path(_path(value)).expanduser()
+    if not path.is_file():
+        raise _Wrong(f"names {path}, which is no file", "write the path of a private key")
+    if not os.access(path, os.R_OK):
+        raise _Wrong(f"names {path}, which you may not read", "check its owner and mode")
+    return str(path)
+
+
+def _path(value: object) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise _Wrong(f"is {value!r}, no path", "write the path of a private key")
+    return value
+
+
+def _yes_no(value: object) -> bool:
+    words = {"true": True, "yes": True, "on": True, "1": True}
+    words |= {"false": False, "no": False, "off": False, "0": False}
+    word = str(value).strip().lower()
+    if word not in words:
+        raise _Wrong(f"is {value!r}, neither true nor false", "write true or false")
+    return words[word]
+
+
+def _sudo(value: object) -> None:
+    if value != "sudo":
+        raise _Wrong(f"is {value!r}", "only sudo is known here; leave it out")

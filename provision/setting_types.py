@@ -1,0 +1,97 @@
+"""Types that several roles' settings share: durations, ports, addresses."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field, PlainValidator
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+FOREVER = -1
+
+
+@dataclass(frozen=True)
+class Expected:
+    """Goes into ``Annotated`` and says in a fault what belongs there."""
+
+    what: str
+
+
+def _seconds(value: object) -> object:
+    """Seconds of ``90``, ``"90"``, ``"90s"``, ``"10m"``, ``"7d"``, ``"1w"``, ``"1h5m"``"""
+    text = str(value).strip().lower()
+    if isinstance(value, bool) or not re.fullmatch(r"-?\d{1,10}|(\d{1,6}[smhdw])+", text):
+        raise ValueError("no duration")
+    if text.lstrip("-").isdigit():
+        return int(text)
+    return sum(int(n) * _UNITS[unit] for n, unit in re.findall(r"(\d+)([smhdw])", text))
+
+
+def _positive(value: object) -> object:
+    seconds = _seconds(value)
+    if not isinstance(seconds, int) or seconds < 1:
+        raise ValueError("must be at least one second")
+    return seconds
+
+
+def _positive_or_forever(value: object) -> object:
+    return FOREVER if _seconds(value) == FOREVER else _positive(value)
+
+
+Duration = Annotated[
+    int,
+    BeforeValidator(_positive),
+    Expected("a time such as 90 (seconds), 90s, 10m, 12h, 7d or 1w"),
+]
+DurationOrForever = Annotated[
+    int,
+    BeforeValidator(_positive_or_forever),
+    Expected("a time such as 90 (seconds), 10m, 12h, 7d or 1w, or -1 for ever"),
+]
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+def _text(value: object) -> str:
+    """Only texts: a bare number is a valid address for Python (1 is 0.0.0.1)."""
+    if not isinstance(value, str):
+        raise ValueError("no address")
+    return value.strip()
+
+
+def _address(value: object) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    if isinstance(value, ipaddress.IPv4Address | ipaddress.IPv6Address):
+        return value
+    try:
+        return ipaddress.ip_address(_text(value))
+    except ValueError:
+        raise ValueError("no IPv4 or IPv6 address") from None
+
+
+def _network(value: object) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    if isinstance(value, ipaddress.IPv4Network | ipaddress.IPv6Network):
+        return value
+    text = _text(value)
+    try:
+        network = ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        raise ValueError("no address or network") from None
+    if ipaddress.ip_interface(text).ip != network.network_address:
+        raise ValueError(f"is an address inside a network; write {network} for the network")
+    return network
+
+
+Address = Annotated[
+    ipaddress.IPv4Address | ipaddress.IPv6Address,
+    PlainValidator(_address),
+    Expected("an address such as 192.0.2.1 or 2001:db8::1"),
+]
+# An address alone is the network that holds only it.
+Network = Annotated[
+    ipaddress.IPv4Network | ipaddress.IPv6Network,
+    PlainValidator(_network),
+    Expected("an address or a network such as 192.0.2.0/24 or 2001:db8::/32"),
+]
+Networks = tuple[Network, ...]
