@@ -1,1 +1,4 @@
-"""The lab: real Debian hosts in systemd-nspawn and a FortiOS simulator. No product code imports it."""
+"""The lab: real Debian hosts in systemd-nspawn and a FortiOS simulator.
+
+No product code imports it.
+"""

@@ -1,4 +1,4 @@
-"""A real Debian host for tests, for the demo and for a person: boots in a second, leaves no residue.
+"""A real Debian host for tests, demo and people: boots in a second and leaves no residue.
 
     with DebianHost(bare_root()) as host:
         host.run("hostname")                # through its sshd, as anybody would
@@ -15,15 +15,16 @@ import shlex
 import socket
 import subprocess
 import sys
-import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
 from tests.lab import nspawn
-from tests.lab.listing import PLACES, Entry, listing
+from tests.lab.furnish import furnish, known_hosts, private_key
+from tests.lab.listing import PLACES, Entry, listing, stamps
 from tests.lab.nspawn import merged, wait_until
 from tests.lab.records import (
+    UNFINISHED,
     LabError,
     Record,
     free_endpoint,
@@ -34,13 +35,9 @@ from tests.lab.records import (
     records,
     save,
 )
-from tests.lab.roots import bare_root, build_root, ready_root
+from tests.lab.roots import bare_root, build_root, ready_root, remove_tree
 
 __all__ = ["DebianHost", "Entry", "LabError", "bare_root", "build_root", "ready_root"]
-
-# Users of every host beside root; all three accept the host's key.
-SUDO_USER = "admin"  # may sudo with the password
-NOPASSWD_USER = "deploy"  # may sudo without one
 
 BOOT_TIMEOUT = 60
 ENVIRONMENT = ("env", "-i", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
@@ -55,13 +52,15 @@ def _argv(command: Command) -> list[str]:
 
 def remove_orphans() -> None:
     """Take down every recorded host whose owner died without doing so."""
+    for unfinished in hosts_directory().glob(f"{UNFINISHED}*"):
+        remove_tree(unfinished)
     for record in records():
         if record.orphan:
             nspawn.remove(record)
 
 
 class DebianHost:
-    """One Debian on a loopback address. As a context manager it is up inside and gone afterwards."""
+    """One Debian on a loopback address; as a context manager it is up inside, gone afterwards."""
 
     def __init__(
         self,
@@ -72,7 +71,7 @@ class DebianHost:
         port: int | None = None,
         owned: bool = True,
     ) -> None:
-        """Nothing happens before :meth:`up`. What is not given is chosen so that hosts do not collide.
+        """Nothing happens before :meth:`up`; what is not given is chosen so that nothing collides.
 
         ``owned=False``: the host outlives this process, until somebody takes it down by name.
         """
@@ -124,11 +123,12 @@ class DebianHost:
 
     @property
     def private_key(self) -> Path:
-        return self.record.directory / "key"
+        """Opens root, ``admin`` (may sudo with the password) and ``deploy`` (without one)."""
+        return private_key(self.record)
 
     @property
     def known_hosts(self) -> Path:
-        return self.record.directory / "known_hosts"
+        return known_hosts(self.record)
 
     @property
     def host_key_line(self) -> str:
@@ -157,7 +157,7 @@ class DebianHost:
             self._record = self._claim()
         try:
             nspawn.mount(self.record)
-            self._furnish()
+            furnish(self.record)
             self.boot()
         except BaseException:
             self.down()
@@ -181,52 +181,11 @@ class DebianHost:
         save(record)
         return record
 
-    def _furnish(self) -> None:
-        """What tells one host from another: its names, its keys, its address."""
-        disk, directory = self.filesystem, self.record.directory
-        host_key = disk / "etc/ssh/ssh_host_ed25519_key"
-        for file, owner in ((self.private_key, "lab"), (host_key, f"root@{self.name}")):
-            argv = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", owner, "-f", str(file)]
-            subprocess.run(argv, check=True, stdin=subprocess.DEVNULL)
-        kind, key, *_ = host_key.with_suffix(".pub").read_text().split()
-        where = self.address if self.port == 22 else f"[{self.address}]:{self.port}"
-        self.known_hosts.write_text(f"{where} {kind} {key}\n")
-        self._write_disk("etc/machine-id", f"{uuid.uuid4().hex}\n")
-        self._write_disk("etc/hostname", f"{self.name}\n")
-        self._write_disk("etc/hosts", f"127.0.0.1 localhost\n{self.address} {self.name}\n")
-        self._write_disk(
-            "etc/ssh/sshd_config.d/lab.conf",
-            f"ListenAddress {self.address}\nPort {self.port}\nUseDNS no\n",
-        )
-        public = (directory / "key.pub").read_text()
-        for home, owner_id in (
-            ("root", 0),
-            (f"home/{SUDO_USER}", 1000),
-            (f"home/{NOPASSWD_USER}", 1001),
-        ):
-            self._authorize(disk / home / ".ssh", public, owner_id)
-        subprocess.run(
-            ["chpasswd", "--root", str(disk)],
-            input=f"{SUDO_USER}:{self.password}\n",
-            text=True,
-            check=True,
-            capture_output=True,
-        )
-
-    def _write_disk(self, path: str, text: str) -> None:
-        (self.filesystem / path).write_text(text)
-
-    @staticmethod
-    def _authorize(directory: Path, public: str, owner_id: int) -> None:
-        directory.mkdir(mode=0o700, exist_ok=True)
-        file = directory / "authorized_keys"
-        file.write_text(public)
-        file.chmod(0o600)
-        for path in (directory, file):
-            os.chown(path, owner_id, owner_id)
-
     def boot(self) -> None:
-        """Switch on a host that is off; returns when sshd answers and the boot is complete."""
+        """Switch on a host that is off; returns when sshd answers and the boot is complete.
+
+        A host that reboots itself (`systemctl reboot` on it) goes off and waits for this.
+        """
         self._process = nspawn.start(self.record)
         if not wait_until(self._answers_or_died, BOOT_TIMEOUT) or not self._answers():
             raise LabError(f"{self.name} did not boot; its console:\n{self.console_log[-3000:]}")
@@ -270,6 +229,7 @@ class DebianHost:
             return
         nspawn.remove(self._record)
         if self._process is not None:
+            self._process.kill()  # matters only if it had not come to writing its record
             self._process.wait(timeout=nspawn.KILL_TIMEOUT)
         self._record = None
 
@@ -282,7 +242,7 @@ class DebianHost:
     # --- use ------------------------------------------------------------------------------------
 
     def ssh_argv(self, user: str = "root") -> list[str]:
-        """The machine's own ssh, strict about the host key, independent of anybody's configuration."""
+        """The machine's own ssh, strict about the host key and without anybody's configuration."""
         options = (
             f"UserKnownHostsFile={self.known_hosts}",
             "StrictHostKeyChecking=yes",
@@ -343,6 +303,10 @@ class DebianHost:
     ) -> dict[str, Entry]:
         """Every file below ``paths``, hashed; see :func:`tests.lab.listing.listing`."""
         return listing(self.filesystem, paths, ignore)
+
+    def stamps(self, paths: Sequence[str]) -> dict[str, tuple[int, int]]:
+        """Inode and time of change of each file; see :func:`tests.lab.listing.stamps`."""
+        return stamps(self.filesystem, paths)
 
 
 if __name__ == "__main__":

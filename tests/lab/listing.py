@@ -1,4 +1,4 @@
-"""What lies on a host's disk, as data: two listings are equal exactly when nothing was left or lost."""
+"""What lies on a host's disk, as data: equal listings mean that nothing was left or lost."""
 
 from __future__ import annotations
 
@@ -54,6 +54,12 @@ def _paths(root: Path, place: str) -> Iterator[Path]:
     yield top
     for directory, names, files in os.walk(top):
         yield from (Path(directory, name) for name in (*names, *files))
+
+
+def stamps(root: Path, paths: Sequence[str]) -> dict[str, tuple[int, int]]:
+    """Inode and time of change (ns) of each file: both stay exactly when nobody touched it."""
+    found = {path: (root / path.lstrip("/")).lstat() for path in paths}
+    return {path: (status.st_ino, status.st_mtime_ns) for path, status in found.items()}
 
 
 def listing(root: Path, places: Sequence[str], ignore: Sequence[str]) -> dict[str, Entry]:

@@ -1,27 +1,30 @@
 """One running Debian: its overlay file system, its control groups and its systemd-nspawn process.
 
-A host shares the network of this machine, so it is reached on a loopback address of its own. It gets
-control groups of its own too: two systemds in one group would stop each other's services.
+A host shares the network of this machine, so it is reached on a loopback address of its own. It
+gets control groups of its own too: two systemds in one group would stop each other's services.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
-from tests.lab.records import LabError, Process, Record, alive, parse_stat
+from tests.lab.records import RECORD, LabError, Process, Record, alive, parse_stat
 from tests.lab.roots import remove_tree
 
 # Seconds. A stop may wait for the stop timeout of a service that hangs (systemd: 90 s).
 STOP_TIMEOUT = 100
 KILL_TIMEOUT = 10
 
-# Writes down which process it is before it becomes systemd-nspawn, so that no moment exists in which a
-# host runs and no file names it; then enters the host's control groups.
+# Writes down which process it is before it becomes systemd-nspawn, so that there is no moment in
+# which a host runs and no file names it; then enters the host's control groups.
 LAUNCH = """
 cat /proc/$$/stat > "$1.new" && mv "$1.new" "$1" || exit 1
 shift
@@ -64,7 +67,7 @@ def _systemd_manages_this_machine() -> bool:
 
 
 def _control_groups(record: Record) -> list[Path]:
-    """A group for the host in every hierarchy that systemd manages, where no systemd of ours does."""
+    """Groups for the host, one a hierarchy, on a machine without a systemd that would delegate."""
     if _systemd_manages_this_machine():
         return []
     mounts = [line.split() for line in Path("/proc/mounts").read_text().splitlines()]
@@ -116,6 +119,7 @@ def start(record: Record) -> subprocess.Popen[bytes]:
             stdout=console,
             stderr=console,
             start_new_session=True,
+            env=os.environ | {"SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"},  # as every Debian since 11
         )
 
 
@@ -138,7 +142,7 @@ def leader(record: Record) -> int | None:
     except (FileNotFoundError, ProcessLookupError):
         return None
     for child in map(int, children):
-        if re.search(r"^NSpid:\s+\d+\s+1$", _status(child), re.MULTILINE):
+        if re.search(r"^NSpid:.*\s1$", _status(child), re.MULTILINE):
             return child
     return None
 
@@ -151,12 +155,12 @@ def _status(pid: int) -> str:
 
 
 def _signal(pid: int, number: int) -> None:
-    # the command and not os.kill: signals above SIGRTMIN have other numbers in other C libraries
-    subprocess.run(["kill", f"-{number}", str(pid)], capture_output=True)
+    with suppress(ProcessLookupError):
+        os.kill(pid, number)
 
 
 def stop(record: Record, *, cleanly: bool) -> None:
-    """Switch the host off: by its own shutdown, or as a power cut does (also when shutdown hangs)."""
+    """Switch the host off: by its own shutdown, or (also when that hangs) as a power cut does."""
     first = leader(record)
     if cleanly and first is not None:
         _signal(first, signal.SIGRTMIN + 4)  # poweroff.target, see systemd(1)
@@ -172,18 +176,12 @@ def stop(record: Record, *, cleanly: bool) -> None:
         wait_until(lambda: supervisor(record) is None, KILL_TIMEOUT)
 
 
-def _remove_groups(record: Record) -> None:
-    for top in _control_groups(record):
-        groups = sorted((p for p in top.rglob("*") if p.is_dir()), reverse=True)
-        for group in (*groups, top) if top.is_dir() else ():
-            wait_until(lambda group=group: _removed(group), KILL_TIMEOUT)  # type: ignore[misc]
-
-
-def _removed(group: Path) -> bool:
+def _groups_are_gone(top: Path) -> bool:
+    """Remove a group with all below it; false while a process of the host is still dying in one."""
+    groups = sorted(path for path in top.rglob("*") if path.is_dir())
     try:
-        group.rmdir()
-    except FileNotFoundError:
-        return True
+        for group in reversed([top, *groups] if top.is_dir() else []):
+            group.rmdir()
     except OSError:
         return False
     return True
@@ -192,15 +190,17 @@ def _removed(group: Path) -> bool:
 def remove(record: Record) -> None:
     """Switch the host off and delete everything it ever had, the record last."""
     stop(record, cleanly=False)
-    _remove_groups(record)
+    for top in _control_groups(record):
+        wait_until(partial(_groups_are_gone, top), KILL_TIMEOUT)
     propagate = Path("/run/systemd/nspawn/propagate") / f"banstitch-lab-{record.name}"
     if propagate.is_dir():
         propagate.rmdir()
     mounted = f" {merged(record)} " in Path("/proc/mounts").read_text()
     if mounted and not wait_until(lambda: _unmounted(merged(record)), KILL_TIMEOUT):
         subprocess.run(["umount", "--lazy", str(merged(record))], check=True)
-    for part in ("upper", "work"):
-        remove_tree(record.directory / part)
+    for part in record.directory.iterdir():
+        if part.name != RECORD:
+            remove_tree(part)
     remove_tree(record.directory)
 
 

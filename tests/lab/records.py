@@ -1,8 +1,8 @@
-"""Who runs which lab host: records on disk, so that a run finds what an interrupted one left behind.
+"""Who runs which lab host: records on disk, so that a run finds what an interrupted one left.
 
-A record is written before anything is mounted or started. Whatever it names may be stopped and removed
-once its owner is gone; nothing else ever is. A process is known by its number and its start time, so
-that a number which was given out again is not mistaken for ours.
+A record is written before anything is mounted or started and deleted last. What it names may be
+stopped and removed once its owner is gone; nothing else ever is. A process is known by its number
+and its start time, so that a number which was given out again is not mistaken for ours.
 """
 
 from __future__ import annotations
@@ -21,6 +21,11 @@ from pathlib import Path
 ADDRESSES = tuple(f"127.0.0.{last}" for last in range(71, 251))
 # A machine with an sshd on 0.0.0.0 has port 22 taken on every loopback address.
 PORTS = (22, 2222, 22022)
+
+
+RECORD = "record.json"
+# A host's directory until its record is in it; seen with the lock held, its maker is dead.
+UNFINISHED = ".new-"
 
 
 class LabError(RuntimeError):
@@ -58,7 +63,7 @@ def parse_stat(text: str) -> tuple[Process, str]:
 
 
 def process(pid: int) -> Process | None:
-    """The process that has this number now; ``None`` if it is gone or only waits to be collected."""
+    """The process that has this number now; ``None`` if it is gone or awaits being collected."""
     try:
         found, state = parse_stat(Path(f"/proc/{pid}/stat").read_text())
     except (FileNotFoundError, ProcessLookupError):
@@ -97,15 +102,15 @@ def hosts_directory() -> Path:
 def save(record: Record) -> None:
     """Make the host's directory, with its record in it from the first moment on."""
     hosts_directory().mkdir(parents=True, exist_ok=True)
-    new = Path(tempfile.mkdtemp(prefix=".new-", dir=hosts_directory()))
-    (new / "record.json").write_text(json.dumps(asdict(record)))
+    new = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=hosts_directory()))
+    (new / RECORD).write_text(json.dumps(asdict(record)))
     new.rename(record.directory)
 
 
 def load(directory: Path) -> Record | None:
     """The record in ``directory``, or ``None`` where there is none."""
     try:
-        fields = json.loads((directory / "record.json").read_text())
+        fields = json.loads((directory / RECORD).read_text())
     except FileNotFoundError:
         return None
     owner = fields.pop("owner")

@@ -1,4 +1,4 @@
-"""The Debian file systems that lab hosts start from: built once, kept for a week, never written to again."""
+"""The Debian file systems that lab hosts start from: built once and kept for a week."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ from tests.lab.records import LabError, cache_directory, locked, records
 FORMAT = 1
 # Seconds after which a root is built again: its package lists must still fit the mirror.
 MAX_AGE = 7 * 24 * 3600
+# Seconds for which a run that chose a root just before it got too old may still start hosts on it.
+GRACE = 24 * 3600
 
 BASE = (
     "systemd",
@@ -87,7 +89,7 @@ def _one_line(text: str) -> Iterable[dict[str, str]]:
 
 
 def debian_sources(texts: Iterable[tuple[str, str]], codename: str, suite: str) -> str:
-    """apt sources for ``suite`` from those a machine of ``codename`` uses, so that its mirror is kept.
+    """apt sources for ``suite``, from those of a machine of ``codename``: its mirror is kept.
 
     ``texts`` are file names and contents. Sources of third parties are left out: they name other
     suites or have no component "main". Without any of Debian's own, its public mirror is used.
@@ -122,7 +124,7 @@ def _machine_sources(suite: str) -> str:
 
 
 def remove_tree(path: Path) -> None:
-    """Unmount what is mounted below ``path``, then delete it without entering other file systems."""
+    """Unmount what is mounted below ``path``, then delete it, never crossing file systems."""
     mounts = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
     for mount in sorted((m for m in mounts if f"{m}/".startswith(f"{path}/")), reverse=True):
         subprocess.run(["umount", "--lazy", mount], check=True)
@@ -149,16 +151,17 @@ def _build(recipe: Recipe, target: Path) -> None:
         raise LabError(f"mmdebstrap could not build {recipe.suite}:\n{done.stderr[-3000:]}")
 
 
-def _usable(directory: Path) -> bool:
-    built = float(directory.name.rsplit("-", 1)[1])
-    return time.time() - built < MAX_AGE
+def _age(directory: Path) -> float:
+    return time.time() - float(directory.name.rsplit("-", 1)[1])
 
 
-def _prune(older: Sequence[Path]) -> None:
-    used = {record.root for record in records()}
-    for directory in older:
-        if str(directory) not in used:
-            remove_tree(directory)
+def prune(older_than: float) -> None:
+    """Delete the roots that are older (seconds) and that no host stands on."""
+    with locked("hosts"):
+        used = {record.root for record in records()}
+        for directory in (cache_directory() / "roots").glob("[!.]*"):
+            if _age(directory) > older_than and str(directory) not in used:
+                remove_tree(directory)
 
 
 def build_root(
@@ -168,8 +171,8 @@ def build_root(
 ) -> Path:
     """A Debian file system to start hosts from, built now or at most a week ago.
 
-    ``packages`` are installed on top of systemd, sshd and sudo (no python3 among them). ``downloads``
-    lie in apt's package cache, so that installing them on a host costs no download.
+    ``packages`` are installed on top of systemd, sshd and sudo (no python3 among them).
+    ``downloads`` lie in apt's package cache, so that installing them on a host downloads nothing.
 
     Raises:
         LabError: mmdebstrap is missing or fails; its own words are in the text.
@@ -181,15 +184,14 @@ def build_root(
     roots.mkdir(parents=True, exist_ok=True)
     with locked(f"root-{recipe.key}"):
         known = sorted(roots.glob(f"{recipe.key}-*"))
-        if known and _usable(known[-1]):
+        if known and _age(known[-1]) < MAX_AGE:
             return known[-1]
         building = roots / f".building-{recipe.key}"
         remove_tree(building)
         _build(recipe, building)
         finished = roots / f"{recipe.key}-{int(time.time())}"
         building.rename(finished)
-        with locked("hosts"):
-            _prune(known)
+        prune(MAX_AGE + GRACE)
         return finished
 
 
@@ -199,5 +201,5 @@ def bare_root(suite: str = "bookworm") -> Path:
 
 
 def ready_root(suite: str = "bookworm") -> Path:
-    """A Debian with the packages of a ban host installed, for tests that are not about installing."""
+    """A Debian with the packages of a ban host, for tests that are not about installing."""
     return build_root(suite, packages=BAN_HOST)

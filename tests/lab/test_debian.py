@@ -1,0 +1,142 @@
+"""What everybody relies on who tests on a lab host."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.lab import nspawn
+from tests.lab.debian import DebianHost, LabError, remove_orphans
+from tests.lab.nspawn import wait_until
+from tests.lab.records import Record, alive, hosts_directory, locked
+
+pytestmark = pytest.mark.lab
+
+Boot = Callable[..., DebianHost]
+
+CHILD = """
+import sys
+from pathlib import Path
+from tests.lab.debian import DebianHost
+print(DebianHost(Path(sys.argv[1])).up().name, flush=True)
+sys.stdin.read()
+"""
+
+
+def residue(record: Record) -> list[str]:
+    """Whatever is left of a host on this machine: mounts, directories, control groups."""
+    mounts = Path("/proc/mounts").read_text().splitlines()
+    places = [record.directory, *nspawn._control_groups(record)]
+    return [line for line in mounts if f"/{record.name}/" in line] + [
+        str(place) for place in places if place.exists()
+    ]
+
+
+def test_a_bare_host_is_a_debian_without_python_whose_root_enters_by_key(
+    debian_host: Boot, bare_root: Path
+) -> None:
+    host = debian_host(bare_root)
+    assert "bookworm" in host.run("cat /etc/os-release").stdout
+    assert host.run("id -un; hostname").stdout.split() == ["root", host.name]
+    assert host.run("command -v python3 fail2ban-client").returncode != 0
+    assert host.run("systemctl is-system-running").stdout.strip() == "running"
+
+
+def test_sudo_works_with_the_password_for_admin_and_without_one_for_deploy(
+    debian_host: Boot, bare_root: Path
+) -> None:
+    host = debian_host(bare_root)
+    assert host.run("sudo -n id -u", user="deploy").stdout == "0\n"
+    assert host.run("sudo -n id -u", user="admin").returncode != 0
+    asked = host.run("sudo -S -p '' id -u", user="admin", stdin=f"{host.password}\n")
+    assert asked.stdout == "0\n"
+
+
+def test_files_are_written_read_and_listed(debian_host: Boot, bare_root: Path) -> None:
+    host = debian_host(bare_root)
+    before = host.listing()
+    stamp = host.stamps(["/etc/motd"])
+    host.write("/etc/lab-test", "one\n")
+    host.write("/etc/motd", "changed\n")
+    assert host.read("/etc/lab-test") == "one\n"
+    after = host.listing()
+    assert after.keys() - before.keys() == {"/etc/lab-test"}
+    assert {path for path in before if before[path] != after[path]} == {"/etc/motd"}
+    assert host.stamps(["/etc/motd"]) != stamp
+
+
+def test_a_command_that_fails_can_be_made_to_say_so(debian_host: Boot, bare_root: Path) -> None:
+    with pytest.raises(LabError, match="no-such-file"):
+        debian_host(bare_root).read("/no-such-file")
+
+
+def test_a_reboot_and_a_power_cut_keep_the_disk(debian_host: Boot, bare_root: Path) -> None:
+    host = debian_host(bare_root)
+    before = host.run("cat /proc/1/stat").stdout
+    host.write("/etc/lab-test", "kept\n")
+    host.reboot()
+    assert host.run("cat /proc/1/stat").stdout != before
+    host.kill()
+    assert not host.running
+    host.boot()
+    assert host.read("/etc/lab-test") == "kept\n"
+
+
+def test_two_hosts_at_once_do_not_touch_each_other(debian_host: Boot, bare_root: Path) -> None:
+    first, second = debian_host(bare_root), debian_host(bare_root)
+    assert first.address != second.address
+    assert first.host_key_line.split()[2] != second.host_key_line.split()[2]
+    first.console("systemctl stop ssh", check=True)
+    assert first.run("true").returncode == 255
+    assert second.run("systemctl is-active ssh").stdout == "active\n"
+    assert first.console("systemctl show -P ActiveState ssh").stdout == "inactive\n"
+
+
+def test_a_host_that_is_down_leaves_nothing(bare_root: Path) -> None:
+    with DebianHost(bare_root) as host:
+        record, running = host.record, nspawn.supervisor(host.record)
+        first = nspawn.leader(record)
+        assert residue(record)
+    assert running is not None
+    assert not alive(running)
+    assert not Path(f"/proc/{first}").exists()
+    assert residue(record) == []
+    assert record.name not in [path.name for path in hosts_directory().iterdir()]
+
+
+def test_an_address_in_use_is_refused(debian_host: Boot, bare_root: Path) -> None:
+    host = debian_host(bare_root)
+    with pytest.raises(LabError, match=host.address):
+        DebianHost(bare_root, address=host.address).up()
+
+
+def test_what_a_killed_owner_left_is_removed_at_the_next_start(bare_root: Path) -> None:
+    argv = [sys.executable, "-c", CHILD, str(bare_root)]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        name = child.stdout.readline().strip()
+        record = DebianHost.attach(name).record
+        first = nspawn.leader(record)
+        child.send_signal(signal.SIGKILL)
+        child.wait()
+    assert Path(f"/proc/{first}").exists()
+    assert record.orphan
+    with locked("hosts"):
+        remove_orphans()
+    assert residue(record) == []
+    assert wait_until(lambda: not Path(f"/proc/{first}").exists(), seconds=5)
+
+
+def test_a_host_of_a_living_owner_is_never_removed(debian_host: Boot, bare_root: Path) -> None:
+    host = debian_host(bare_root)
+    with locked("hosts"):
+        remove_orphans()
+    assert host.running
+    assert host.record.owner is not None
+    assert host.record.owner.pid == os.getpid()

@@ -1,0 +1,94 @@
+"""The parts of the lab that need no host: sources, records of processes, listings."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.lab.listing import listing
+from tests.lab.records import Process, alive, parse_stat, process
+from tests.lab.roots import debian_sources
+
+DEBIAN = """\
+Types: deb
+# a comment
+URIs: http://mirror.example/debian
+Suites: bookworm bookworm-updates bookworm-backports
+Components: main non-free
+
+Types: deb
+URIs: http://mirror.example/debian-security
+Suites: bookworm-security
+Components: main
+"""
+
+
+def suites(text: str) -> list[tuple[str, str]]:
+    fields = [line.split(": ", 1)[1] for line in text.splitlines() if ": " in line]
+    return list(zip(fields[1::5], fields[2::5], strict=True))
+
+
+def test_sources_keep_the_machines_mirror_and_swap_the_suite() -> None:
+    assert suites(debian_sources([("debian.sources", DEBIAN)], "bookworm", "trixie")) == [
+        ("http://mirror.example/debian", "trixie"),
+        ("http://mirror.example/debian", "trixie-updates"),
+        ("http://mirror.example/debian-security", "trixie-security"),
+    ]
+
+
+def test_sources_in_the_one_line_form_are_understood() -> None:
+    text = (
+        "# deb http://no.example x main\ndeb [arch=amd64] http://m.example/debian bookworm main\n"
+    )
+    assert suites(debian_sources([("sources.list", text)], "bookworm", "bullseye")) == [
+        ("http://m.example/debian", "bullseye")
+    ]
+
+
+def test_sources_of_third_parties_are_left_out_and_the_public_mirror_stands_in() -> None:
+    text = "deb https://download.docker.com/linux/debian bookworm stable\n"
+    found = suites(debian_sources([("docker.list", text)], "bookworm", "bookworm"))
+    assert [suite for _, suite in found] == ["bookworm", "bookworm-updates", "bookworm-security"]
+
+
+def test_a_process_is_read_from_its_stat_whatever_its_name_holds() -> None:
+    numbers = " ".join(str(number) for number in range(4, 25))
+    assert parse_stat(f"7 (a) b (c) S {numbers}\n") == (Process(7, 22), "S")
+
+
+def test_a_process_with_another_start_time_is_another_process() -> None:
+    me = process(os.getpid())
+    assert me is not None
+    assert alive(me)
+    assert not alive(Process(me.pid, me.started + 1))
+
+
+def test_a_process_that_ended_and_was_not_collected_is_not_alive() -> None:
+    with subprocess.Popen(["true"], stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        assert process(child.pid) is None
+
+
+def test_a_listing_tells_content_mode_and_link_target(tmp_path: Path) -> None:
+    etc = tmp_path / "etc"
+    etc.mkdir()
+    (etc / "link").symlink_to("/nowhere")
+    (etc / "file").write_text("one")
+    before = listing(tmp_path, ["/etc", "/absent"], [])
+    assert sorted(before) == ["/etc", "/etc/file", "/etc/link"]
+    assert before["/etc/link"].content == "/nowhere"
+    (etc / "file").write_text("two")
+    after = listing(tmp_path, ["/etc"], [])
+    assert {path for path in before if before[path] != after[path]} == {"/etc/file"}
+
+
+@pytest.mark.parametrize("pattern", ["/etc/sub/*", "*/name"])
+def test_a_listing_leaves_out_what_it_is_told_to_ignore(tmp_path: Path, pattern: str) -> None:
+    (tmp_path / "etc/sub").mkdir(parents=True)
+    (tmp_path / "etc/sub/name").write_text("")
+    assert "/etc/sub/name" not in listing(tmp_path, ["/etc"], [pattern])
+    assert "/etc/sub" in listing(tmp_path, ["/etc"], [pattern])
