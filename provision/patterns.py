@@ -43,8 +43,7 @@ def select(inventory: Inventory, pattern: str) -> frozenset[str]:
 
 def _parts(pattern: str) -> Iterator[str]:
     # a regular expression may hold colons; a comma always separates, as in Ansible
-    split = pattern.split(",") if "," in pattern or pattern[:2] == "!~" else [pattern]
-    for piece in split:
+    for piece in pattern.split(","):
         inner = [piece] if piece.strip().lstrip("!&")[:1] in ("~", "@") else _SEPARATOR.split(piece)
         for part in filter(None, (one.strip() for one in inner)):
             if part.startswith("@"):
