@@ -1,4 +1,4 @@
-"""`python -m tests.lab.debian up|down|list|shell`: lab hosts for a person to try things on."""
+"""`python -m tests.lab.debian VERB`: lab hosts for a person to try things on."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import NoReturn
 from tests.lab import nspawn
 from tests.lab.debian import DebianHost, remove_orphans
 from tests.lab.records import LabError, locked, records
-from tests.lab.roots import bare_root, ready_root
+from tests.lab.roots import bare_root, prune, ready_root
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -27,6 +27,7 @@ def _parser() -> argparse.ArgumentParser:
         "names", nargs="*", metavar="NAME", help="default: every one that `up` started"
     )
     verbs.add_parser("list", help="what runs")
+    verbs.add_parser("clean", help="down, and delete the file systems that hosts start from")
     shell = verbs.add_parser("shell", help="ssh into a host")
     shell.add_argument("name")
     shell.add_argument("--user", default="root", help="root, admin or deploy")
@@ -76,6 +77,9 @@ def main(argv: Sequence[str]) -> int:
             _down(args.names)
         elif args.verb == "list":
             _list()
+        elif args.verb == "clean":
+            _down([])
+            prune(older_than=0)
         else:
             _shell(args.name, args.user)
     except LabError as error:

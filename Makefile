@@ -1,0 +1,29 @@
+# As root on Debian 12; every target does its own set-up.
+
+PYTHON := .venv/bin/python
+
+.PHONY: demo test lint venv lab clean
+
+demo: venv lab  ## watch one site being deployed, attacked, and taken down again
+	$(PYTHON) -m tests.lab.demo
+
+test: venv lab  ## every test, those that boot hosts included
+	$(PYTHON) -m pytest
+
+lint: venv
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m mypy
+
+venv: .venv/ready
+
+.venv/ready: requirements.txt
+	sh tests/lab/install.sh venv
+
+lab:
+	sh tests/lab/install.sh lab
+
+clean:  ## the environment, the caches, lab hosts that nobody owns and the file systems they start from
+	if [ -x $(PYTHON) ]; then $(PYTHON) -m tests.lab.debian clean; fi
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

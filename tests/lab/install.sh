@@ -1,0 +1,59 @@
+#!/bin/sh
+# Gets this machine ready: the packages named by "lab" and the virtual environment named by "venv".
+# Does nothing, and needs no root, where everything is there already.
+set -eu
+cd "$(dirname "$0")/../.."
+
+fail() {
+    echo "$*" >&2
+    exit 1
+}
+
+install_packages() {
+    [ "$(id -u)" = 0 ] || fail "missing: $*; as root: apt-get install $*"
+    export DEBIAN_FRONTEND=noninteractive
+    set -- apt-get -q -y -o DPkg::Lock::Timeout=300 install --no-install-recommends "$@"
+    # package lists may be absent or out of date
+    "$@" </dev/null || { apt-get -q update </dev/null && "$@" </dev/null; }
+}
+
+# Without ensurepip a Debian python3 cannot make an environment (it comes with python3-venv).
+fits() {
+    "$1" -c 'import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
+}
+
+find_python() {
+    for python in python3 /usr/bin/python3 python3.14 python3.13 python3.12 python3.11; do
+        if fits "$python"; then
+            echo "$python"
+            return
+        fi
+    done
+    return 1
+}
+
+venv() {
+    if ! .venv/bin/python -c 'import pip' 2>/dev/null || ! fits .venv/bin/python; then
+        python=$(find_python) || {
+            install_packages python3 python3-venv
+            python=$(find_python) || fail "Python 3.11 or newer is needed, as Debian 12 has it"
+        }
+        "$python" -m venv .venv
+    fi
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+    touch .venv/ready
+}
+
+lab() {
+    set --
+    command -v systemd-nspawn >/dev/null || set -- "$@" systemd-container
+    command -v mmdebstrap >/dev/null || set -- "$@" mmdebstrap
+    command -v ssh >/dev/null || set -- "$@" openssh-client
+    command -v ip >/dev/null || set -- "$@" iproute2
+    command -v mount >/dev/null || set -- "$@" mount
+    [ $# = 0 ] || install_packages "$@"
+}
+
+for part in "$@"; do
+    "$part"
+done
