@@ -1,0 +1,76 @@
+"""What a role is given, and the names that roles have to agree on.
+
+A role is a module ``roles/NAME.py`` with PREFIX and Settings (see :mod:`provision.settings`), and either
+``resources(context) -> tuple[Resource, ...]`` (Linux) or ``blocks(context) -> tuple[CliBlock, ...]`` (FortiOS).
+Both are pure: the same context gives the same result.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from provision.settings import RoleSettings
+from provision.sites import BanHost, FortiGate, Site
+
+USER = "banstitch"
+ETC = "/etc/banstitch"
+TOKENS = f"{ETC}/tokens.json"
+LOG_DIRECTORY = "/var/log/banstitch"
+EVENTS_LOG = f"{LOG_DIRECTORY}/events.log"
+SPOOL = "/var/spool/banstitch"
+MARKER = "Managed by Banstitch"
+# Stands for a token that the ban host has not made yet, in what is shown before the first apply.
+NOT_MADE_YET = "(made at first apply)"
+
+S = TypeVar("S", bound=RoleSettings)
+
+
+@dataclass(frozen=True)
+class Context:
+    """One target of one site, and the tokens read from its ban host (empty before the first apply)."""
+
+    site: Site
+    host: BanHost | FortiGate
+    tokens: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def own(self, role: str, model: type[S]) -> S:
+        """The settings of ``role`` for the host itself."""
+        return _settings(self.host, role, model)
+
+    def of_ban_host(self, role: str, model: type[S]) -> S:
+        """The settings of ``role`` for the site's ban host, which its FortiGates follow."""
+        return _settings(self.site.ban_host, role, model)
+
+    def token(self, name: str) -> str:
+        """The secret of that name, or :data:`NOT_MADE_YET`."""
+        return self.tokens.get(name, NOT_MADE_YET)
+
+    def site_addresses(self) -> tuple[str, ...]:
+        """The addresses of the site's own hosts, as far as the inventory gives them as numbers."""
+        hosts = (self.site.ban_host, *self.site.fortigates)
+        return tuple(dict.fromkeys(h.login.address for h in hosts if is_address(h.login.address)))
+
+
+def _settings(host: BanHost | FortiGate, role: str, model: type[S]) -> S:
+    """A host outside the play of ``role`` has the defaults."""
+    settings = host.settings.get(role, model())
+    if not isinstance(settings, model):
+        raise TypeError(f"settings of role {role} are {type(settings)}, not {model}")
+    return settings
+
+
+def is_address(text: str) -> bool:
+    """Whether ``text`` is an IPv4 or IPv6 address rather than a name."""
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def host_part(address: str) -> str:
+    """``address`` as it stands in a URL: IPv6 in brackets."""
+    return f"[{address}]" if ":" in address else address

@@ -1,0 +1,205 @@
+"""Detections on the ban host: fail2ban with one jail for each, and our action that keeps the bans.
+
+What a detection is stands in detections.yml; see its head for how to add one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, ValidationError, field_validator
+
+from provision import yamlfile
+from provision.errors import Fault, InputError
+from provision.linux.resources import Directory, File, Jail, Package, Resource, Service, User
+from provision.rendering import render
+from provision.roles import EVENTS_LOG, SPOOL, USER, Context
+from provision.setting_types import Duration, DurationOrForever, Networks
+from provision.settings import RoleSettings, Strict
+
+PREFIX = "detection_"
+_FILE = Path(__file__).parent / "detections.yml"
+_FILTER = "/etc/fail2ban/filter.d/banstitch.conf"
+_JAIL = "/etc/fail2ban/jail.d/banstitch.conf"
+_SSHD = "/etc/fail2ban/jail.d/banstitch-sshd.conf"
+_ACTION = "/etc/fail2ban/action.d/banstitch.py"
+
+# "banstitch_" and the name make a FortiOS object name, of at most 35 characters
+DetectionName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,24}$")]
+LogId = Annotated[int, Field(ge=1, le=65535)]
+MaxRetry = Annotated[int, Field(ge=1, le=10000)]
+
+
+class Match(Strict):
+    """A log line that must match, and the address that it gives."""
+
+    line: str
+    address: str
+
+
+class Detection(Strict):
+    """One block of detections.yml."""
+
+    name: DetectionName
+    description: Annotated[str, Field(max_length=200)]
+    log_ids: Annotated[tuple[LogId, ...], Field(min_length=1)]
+    address_field: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")]
+    max_retry: MaxRetry
+    find_time: Duration
+    ban_time: DurationOrForever
+    matches: tuple[Match, ...]
+    ignores: tuple[str, ...]
+
+
+def read_catalogue(path: Path = _FILE) -> dict[str, Detection]:
+    """All detections that there are, by name.
+
+    Raises:
+        InputError: a block of the file is not a detection.
+    """
+    found: dict[str, Detection] = {}
+    faults: list[Fault] = []
+    document = yamlfile.load(path)
+    for name, block in (document if isinstance(document, dict) else {}).items():
+        try:
+            found[str(name)] = Detection.model_validate({"name": name, **block})
+        except ValidationError as error:
+            for detail in error.errors():
+                where = ".".join(str(step) for step in detail["loc"])
+                faults.append(Fault(str(path), 0, f"{name}.{where}: {detail['msg']}"))
+    if faults:
+        raise InputError(faults)
+    return found
+
+
+CATALOGUE = read_catalogue()
+
+
+class Thresholds(Strict):
+    """Thresholds of one detection that differ from the others'."""
+
+    max_retry: Annotated[
+        MaxRetry | None, Field(description="so many events within find_time ban an address")
+    ] = None
+    find_time: Annotated[
+        Duration | None, Field(description="how far back events count, 1s or more")
+    ] = None
+    ban_time: Annotated[
+        DurationOrForever | None, Field(description="how long a ban lasts, -1 for ever")
+    ] = None
+
+
+class Settings(RoleSettings):
+    """Which detections are on at a ban host and when they ban."""
+
+    detection_enabled: Annotated[
+        tuple[str, ...], Field(description="names of the detections that are on")
+    ] = ("sslvpn_login_failed",)
+    detection_max_retry: Annotated[
+        MaxRetry | None,
+        Field(description="so many events within detection_find_time ban an address, 1 to 10000"),
+    ] = None
+    detection_find_time: Annotated[
+        Duration | None, Field(description="how far back events count, 1s or more")
+    ] = None
+    detection_ban_time: Annotated[
+        DurationOrForever | None, Field(description="how long a ban lasts, -1 for ever")
+    ] = None
+    detection_settings: Annotated[
+        dict[str, Thresholds],
+        Field(description="max_retry, find_time, ban_time for single detections, by name"),
+    ] = {}
+    detection_ignore: Annotated[
+        Networks, Field(description="addresses and networks that are never banned")
+    ] = ()
+
+    @field_validator("detection_enabled", "detection_settings")
+    @classmethod
+    def _known(cls, value: tuple[str, ...] | dict[str, Thresholds]) -> object:
+        unknown = [name for name in value if name not in CATALOGUE]
+        if unknown:
+            there_are = ", ".join(CATALOGUE)
+            raise ValueError(f"{', '.join(unknown)} is no detection; there are {there_are}")
+        return dict(value) if isinstance(value, dict) else tuple(dict.fromkeys(value))
+
+
+@dataclass(frozen=True)
+class Enabled:
+    """A detection as it is on at one site. Times in seconds, ``ban_time`` -1 for ever."""
+
+    name: str
+    description: str
+    log_ids: tuple[int, ...]
+    address_field: str
+    max_retry: int
+    find_time: int
+    ban_time: int
+
+    @property
+    def jail(self) -> str:
+        return f"banstitch-{self.name}"
+
+
+def enabled(settings: Settings) -> tuple[Enabled, ...]:
+    """The detections that are on: their own thresholds before the overall ones before the defaults."""
+    return tuple(_enabled(CATALOGUE[name], settings) for name in settings.detection_enabled)
+
+
+def _enabled(detection: Detection, settings: Settings) -> Enabled:
+    own = settings.detection_settings.get(detection.name, Thresholds())
+
+    def threshold(name: str) -> int:
+        candidates = (getattr(own, name), getattr(settings, f"detection_{name}"))
+        return int(next((v for v in candidates if v is not None), getattr(detection, name)))
+
+    return Enabled(
+        detection.name,
+        detection.description,
+        detection.log_ids,
+        detection.address_field,
+        threshold("max_retry"),
+        threshold("find_time"),
+        threshold("ban_time"),
+    )
+
+
+def ignored(context: Context) -> list[str]:
+    """What no jail of the site bans: its own hosts, and what the operator named."""
+    named = context.of_ban_host("detection", Settings).detection_ignore
+    return ["127.0.0.0/8", "::1", *context.site_addresses(), *map(str, named)]
+
+
+def resources(context: Context) -> tuple[Resource, ...]:
+    """fail2ban with our filter, jails and action, running and holding the jails."""
+    detections = enabled(context.own("detection", Settings))
+    shared = {"events_log": EVENTS_LOG, "spool": SPOOL, "group": USER}
+    jails = render(
+        "detection/jail.conf.j2", detections=detections, ignore=ignored(context), **shared
+    )
+    files = (
+        File(_FILTER, render("detection/filter.conf.j2", **shared), check="fail2ban"),
+        File(_ACTION, render("detection/banstitch.py.j2", **shared), check="python"),
+        File(_JAIL, jails, check="fail2ban"),
+        File(
+            _SSHD,
+            render("detection/sshd.conf.j2"),
+            check="fail2ban",
+            when="sshd_jail_without_log",
+        ),
+    )
+    return (
+        Package("fail2ban"),
+        Package("python3-systemd"),
+        User(USER),
+        Directory(SPOOL, 0o750, "root", USER, data=True),
+        *files,
+        Service(
+            "fail2ban.service",
+            restart_on=(f"file:{_ACTION}",),
+            reload_on=(f"file:{_FILTER}", f"file:{_JAIL}", f"file:{_SSHD}"),
+            reload_command=("fail2ban-client", "reload"),
+        ),
+        *(Jail(d.jail, d.max_retry, d.find_time, d.ban_time) for d in detections),
+    )
