@@ -1,0 +1,120 @@
+"""What a FortiGate should hold, read from CLI blocks as an engineer would paste them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from provision.errors import Fault, InputError
+from provision.fortios.text import (
+    COMMANDS,
+    Config,
+    Edit,
+    Node,
+    Note,
+    ParseError,
+    Statement,
+    Tree,
+    key_word,
+    parse,
+)
+
+
+@dataclass(frozen=True)
+class CliBlock:
+    """CLI text rendered from the template ``name``; blocks are given in dependency order."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One object: its ``id`` is like `system automation-stitch:NAME`, or `vpn ssl settings`.
+
+    Of an entry the whole is managed, of a single object only the attributes that ``body`` names.
+    """
+
+    id: str
+    body: Tree
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class Desired:
+    """Everything one FortiGate should hold, in dependency order, no id twice."""
+
+    objects: tuple[Wanted, ...] = ()
+
+
+def split_id(object_id: str) -> tuple[str, str | None]:
+    """The table path and the key of an id; a single object has no key."""
+    path, colon, key = object_id.partition(":")
+    return path, key if colon else None
+
+
+def show_command(object_id: str) -> str:
+    """The command that shows this object and nothing else."""
+    path, key = split_id(object_id)
+    return f"show {path}" if key is None else f"show {path} {key_word(key).raw}"
+
+
+def desired(blocks: Sequence[CliBlock]) -> Desired:
+    """The objects that ``blocks`` describe.
+
+    Raises:
+        InputError: every fault of every block, as template name and line.
+    """
+    found: dict[str, Wanted] = {}
+    faults: list[Fault] = []
+    for block in blocks:
+        try:
+            tree = parse(block.text)
+        except ParseError as error:
+            faults.append(Fault(block.name, error.line, error.what))
+            continue
+        for each in _objects(block.name, tree, faults):
+            if each.id in found:
+                what = f"{each.id} is described twice, first at {found[each.id].source}"
+                name, _, line = each.source.rpartition(":")
+                faults.append(Fault(name, int(line), what))
+            found.setdefault(each.id, each)
+    if faults:
+        raise InputError(faults)
+    return Desired(tuple(found.values()))
+
+
+def _objects(name: str, tree: Tree, faults: list[Fault]) -> Iterator[Wanted]:
+    for config in tree:
+        if isinstance(config, Config):
+            faults.extend(_commands(name, config.body))
+            edits = [node for node in config.body if isinstance(node, Edit)]
+            yield from (_entry(name, config.path, edit) for edit in edits)
+            rest = tuple(node for node in config.body if not isinstance(node, Edit))
+            if any(not isinstance(node, Note) for node in rest):
+                faults.extend(_not_single(name, rest, bool(edits)))
+                yield Wanted(config.path, rest, f"{name}:{config.line}")
+            elif not edits:
+                faults.append(Fault(name, config.line, f"'config {config.path}' says nothing"))
+
+
+def _entry(name: str, path: str, edit: Edit) -> Wanted:
+    return Wanted(f"{path}:{edit.key.value}", edit.body, f"{name}:{edit.line}")
+
+
+def _not_single(name: str, body: Tree, has_edits: bool) -> Iterator[Fault]:
+    for node in body:
+        if isinstance(node, Config):
+            what = f"'config {node.path}': a table inside a single object is not managed"
+            yield Fault(name, node.line, what, "describe only attributes of it")
+        elif has_edits and not isinstance(node, Note):
+            yield Fault(name, node.line, "a table holds either entries or attributes, not both")
+
+
+def _commands(name: str, body: Sequence[Node]) -> Iterator[Fault]:
+    for node in body:
+        if isinstance(node, Statement) and node.verb in COMMANDS:
+            what = f"'{node.verb}' is an order, not a description of what should be there"
+            yield Fault(name, node.line, what, "leave it out: what is not described is removed")
+        elif isinstance(node, Config | Edit):
+            yield from _commands(name, node.body)

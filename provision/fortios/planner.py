@@ -1,0 +1,187 @@
+"""From desired and observed to what is sent to one FortiGate, and what must be remembered first.
+
+Pure: no socket, no clock. Teardown is the same machine with nothing desired.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from provision.errors import Conflict, Failed
+from provision.fortios.desired import Desired, show_command, split_id
+from provision.fortios.record import Record
+from provision.fortios.schema import SECRET_NAMES
+from provision.fortios.steps import (
+    Block,
+    Observed,
+    Step,
+    block,
+    place,
+    secret_print,
+    stale_steps,
+    wanted_step,
+)
+from provision.fortios.text import Tree
+from provision.fortios.tree import difference, is_secret, secrets
+from provision.plan import Change
+
+__all__ = ["Block", "FortiPlan", "Observed", "ids", "plan", "reads", "revert", "teardown"]
+
+
+@dataclass(frozen=True)
+class FortiPlan:
+    """``blocks`` in the order of sending; ``changes`` tells the same to an operator.
+
+    ``record`` must be safe on the ban host before the first line is sent, ``settled`` replaces it
+    once every block has gone through. Where both equal the old record nothing needs to be written.
+    """
+
+    changes: tuple[Change, ...] = ()
+    warnings: tuple[str, ...] = ()
+    blocks: tuple[Block, ...] = ()
+    record: Record = field(default_factory=Record)
+    settled: Record = field(default_factory=Record)
+
+
+def ids(desired: Desired, record: Record) -> tuple[str, ...]:
+    """Every object that must be looked at: what is desired, then what older inventories left."""
+    return tuple(dict.fromkeys([*(each.id for each in desired.objects), *record.objects]))
+
+
+def reads(desired: Desired, record: Record) -> tuple[str, ...]:
+    """The `show` commands that answer for all of :func:`ids`, in the same order."""
+    return tuple(map(show_command, ids(desired, record)))
+
+
+def teardown(observed: Observed, record: Record) -> FortiPlan:
+    """What removes all that was made and brings back all that stood before."""
+    return plan(Desired(), observed, record, key=b"")
+
+
+def plan(
+    desired: Desired, observed: Observed, record: Record, *, key: bytes, adopt: bool = False
+) -> FortiPlan:
+    """What makes ``observed`` hold ``desired`` and nothing that an older inventory left.
+
+    ``key`` makes the fingerprints of secrets. ``adopt`` takes over objects of the same name that
+    are not ours; what they were is remembered and comes back at teardown.
+
+    Raises:
+        Conflict: something that is not ours is in the way (all such objects are named).
+        Failed: the unit lacks a table that is needed.
+    """
+    _need_tables(desired, observed)
+    record, warnings = _of_this_unit(observed, record)
+    ours = frozenset(split_id(each)[1] or "" for each in ids(desired, record))
+    steps, conflicts = [], []
+    for wanted in desired.objects:
+        try:
+            steps.append(wanted_step(wanted, observed, record, key, adopt, ours))
+        except Conflict as conflict:
+            conflicts.append(conflict)
+    if conflicts:
+        remedies = dict.fromkeys(each.remedy for each in conflicts)
+        raise Conflict("\n".join(each.what for each in conflicts), "\n".join(remedies))
+    stale = stale_steps(desired, observed, record, ours)
+    return _assemble(
+        observed, record, steps, stale, warnings, _fingerprints(desired, observed, key)
+    )
+
+
+def _need_tables(desired: Desired, observed: Observed) -> None:
+    lacking = [each for each in desired.objects if each.id in observed.missing]
+    if lacking:
+        tables = ", ".join(dict.fromkeys(f"'{split_id(each.id)[0]}'" for each in lacking))
+        raise Failed(
+            f"this unit has no {tables} ({', '.join(each.source for each in lacking)} needs it)",
+            "choose an enforcement or a detection that this model and version has",
+        )
+
+
+def _of_this_unit(observed: Observed, record: Record) -> tuple[Record, tuple[str, ...]]:
+    """The record, if it speaks of this unit or of one whose configuration this unit took over."""
+    if record.serial in ("", observed.serial):
+        return replace(record, serial=observed.serial), ()
+    whose = f"the record was made with unit {record.serial}, this is {observed.serial}"
+    made = [each for each, before in record.objects.items() if before is None]
+    if any(observed.objects.get(each) is not None for each in made):
+        text = f"{whose}: taken for the same configuration (cluster or restored backup)"
+        return replace(record, serial=observed.serial), (text,)
+    text = f"{whose} and it holds nothing of ours: taken for a new unit, the record starts afresh"
+    return Record(observed.serial), (text,)
+
+
+def _assemble(
+    observed: Observed,
+    record: Record,
+    steps: list[Step],
+    stale: list[Step],
+    warnings: tuple[str, ...],
+    prints: Mapping[str, str],
+) -> FortiPlan:
+    due = [each for each in (*steps, *stale) if _is_due(each, observed)]
+    blocks = tuple(block(each.id, each.body) for each in due)
+    changes = (
+        Change(step.id, step.action, sent.text, step.reason)
+        for step, sent in zip(due, blocks, strict=True)
+    )
+    remember = {each.id: each.remember for each in steps}
+    settle = {each.id: each.settle for each in steps}
+    under_way = {
+        name: old if prints.get(name, old) == old else ""
+        for name, old in record.fingerprints.items()
+    }
+    under_way |= {name: "" for name in prints if name not in under_way}
+    return FortiPlan(
+        changes=tuple(changes),
+        warnings=(*warnings, *(text for each in stale for text in each.warnings)),
+        blocks=blocks,
+        record=Record(record.serial, {**record.objects, **remember}, _under_way(record, prints)),
+        settled=Record(record.serial, settle, prints),
+    )
+
+
+def _is_due(step: Step, observed: Observed) -> bool:
+    absent = split_id(step.id)[1] is not None and observed.objects.get(step.id) is None
+    return step.body is None or bool(step.body) or (absent and step.action == "create")
+
+
+def _under_way(record: Record, prints: Mapping[str, str]) -> dict[str, str]:
+    """The fingerprints while lines are being sent: one that changes is known to be neither."""
+    old = {
+        name: each if prints.get(name, each) == each else ""
+        for name, each in record.fingerprints.items()
+    }
+    return old | {name: "" for name in prints if name not in old}
+
+
+def _fingerprints(desired: Desired, observed: Observed, key: bytes) -> dict[str, str]:
+    found = {}
+    for each in desired.objects:
+        hidden = {
+            name
+            for name, words in secrets(each.id, observed.objects.get(each.id) or ())
+            if is_secret(words)
+        }
+        for name, words in secrets(each.id, each.body):
+            if name in hidden or name.rpartition(" ")[2] in SECRET_NAMES:
+                found[name] = secret_print(key, words)
+    return found
+
+
+def revert(before: Observed, now: Observed, touched: Iterable[str]) -> tuple[Block, ...]:
+    """The blocks that lead from ``now`` back to ``before`` for what was ``touched``, last first.
+
+    A secret that was there before is sent again as the unit showed it: it may have changed.
+    """
+    found: list[Block] = []
+    for one in reversed(tuple(touched)):
+        then, have = before.objects.get(one), now.objects.get(one)
+        if then is None and split_id(one)[1] is not None:
+            body: Tree | None = None if have is not None else ()
+        else:
+            body = difference(place(one, lambda _name, _want: False), then or (), have or ())
+        if body or body is None or (then is not None and have is None):
+            found.append(block(one, body))
+    return tuple(found)

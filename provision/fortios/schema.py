@@ -1,0 +1,76 @@
+"""What has to be known about FortiOS attributes to compare them: data, each with its source.
+
+`show` leaves defaults out, so a default and an absent attribute are the same thing. Values are
+those of 7.4 (FortiOS CLI reference 7.4, attribute schema of Fortinet's own Ansible collection).
+"""
+
+from __future__ import annotations
+
+# Set by the unit itself; no two units agree on them (FortiOS CLI reference).
+AUTOMATIC = frozenset({"uuid", "snmp-index"})
+
+# table path, with "/" before a nested table -> attribute -> default
+DEFAULTS: dict[str, dict[str, str]] = {
+    "system automation-trigger": {
+        "trigger-type": "event-based",
+        "event-type": "ioc",
+        "license-type": "forticare-support",
+        "trigger-frequency": "daily",
+        "trigger-hour": "1",
+        "trigger-minute": "0",
+    },
+    "system automation-action": {
+        "action-type": "alert",
+        "minimum-interval": "0",
+        "protocol": "http",
+        "method": "post",
+        "port": "0",
+        "verify-host-cert": "enable",
+        "message-type": "text",
+        "message": "%%log%%",
+        "replacement-message": "disable",
+        "execute-security-fabric": "disable",
+    },
+    "system automation-stitch": {"status": "enable"},
+    "system automation-stitch/actions": {"delay": "0", "required": "disable"},
+    "system external-resource": {
+        "status": "enable",
+        "type": "category",
+        "update-method": "feed",
+        "category": "0",
+        "user-agent": "curl/7.58.0",
+        "server-identity-check": "none",
+        "refresh-rate": "5",
+        "source-ip": "0.0.0.0",  # noqa: S104 - FortiOS spells "any" like this
+        "interface-select-method": "auto",
+    },
+    "vpn ssl settings": {
+        "source-address-negate": "disable",
+        "source-address6-negate": "disable",
+        "login-attempt-limit": "2",
+        "login-block-time": "60",
+        "login-timeout": "30",
+    },
+    "firewall policy": {"action": "deny", "status": "enable", "srcaddr-negate": "disable"},
+    "firewall local-in-policy": {
+        "action": "deny",
+        "status": "enable",
+        "srcaddr-negate": "disable",
+    },
+}
+
+# Of several words of a value the order means nothing, except in these.
+ORDERED = frozenset({("firewall address", "subnet"), ("system automation-action", "headers")})
+
+# Shown as `ENC <blob>` with another blob at every show (FortiOS CLI reference, "Passwords").
+SECRET_NAMES = frozenset({"password", "passwd", "psksecret", "secret", "passphrase"})
+
+# single object -> (list, switch): switch on, the list says who is denied; off, who may enter.
+# "all" is what the list holds when nobody is singled out (KB 339998).
+DENY_LISTS: dict[str, tuple[tuple[str, str], ...]] = {
+    "vpn ssl settings": (
+        ("source-address", "source-address-negate"),
+        ("source-address6", "source-address6-negate"),
+    ),
+}
+EVERYBODY = frozenset({"all", ""})

@@ -1,0 +1,87 @@
+"""A FortiGate as a pure function: what it holds after the lines of a plan, and what it would show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from provision.fortios.desired import split_id
+from provision.fortios.planner import Block, Observed
+from provision.fortios.schema import SECRET_NAMES
+from provision.fortios.text import Config, Edit, Statement, Tree, Word
+from provision.fortios.tree import attributes, is_secret, values
+
+Unit = dict[str, Tree]
+
+
+def obey(body: Tree, orders: Tree) -> Tree:
+    """``body`` after ``orders``, in the form that `show` has: one `set` an attribute."""
+    attrs = attributes((*_sets(attributes(body)), *orders))
+    tables = {node.path: node.body for node in body if isinstance(node, Config)}
+    for node in orders:
+        if isinstance(node, Config):
+            tables[node.path] = _table(tables.get(node.path, ()), node.body)
+    shown = (Config(path, inner) for path, inner in tables.items() if inner)
+    return (*_sets({name: _hidden(name, words) for name, words in attrs.items()}), *shown)
+
+
+def _sets(attrs: Mapping[str, tuple[Word, ...]]) -> Tree:
+    return tuple(Statement("set", (Word(name), *words)) for name, words in attrs.items())
+
+
+def _hidden(name: str, words: tuple[Word, ...]) -> tuple[Word, ...]:
+    if name not in SECRET_NAMES or is_secret(words):
+        return words
+    return (Word("ENC"), Word(words[0].value.encode().hex() + "="))
+
+
+def _table(body: Tree, orders: Tree) -> Tree:
+    held = {node.key.value: node for node in body if isinstance(node, Edit)}
+    for node in orders:
+        if isinstance(node, Edit):
+            old = held.get(node.key.value, Edit(node.key))
+            held[node.key.value] = Edit(node.key, obey(old.body, node.body))
+        elif isinstance(node, Statement) and node.verb == "delete":
+            del held[node.words[0].value]
+    return tuple(held.values())
+
+
+def after(unit: Unit, blocks: Iterable[Block]) -> Unit:
+    """The unit after ``blocks``; deleting what is not there raises KeyError, as it should."""
+    found = dict(unit)
+    for block in blocks:
+        (config,) = block.tree
+        assert isinstance(config, Config)
+        path, key = split_id(block.id)
+        if key is None:
+            found[path] = obey(found.get(path, ()), config.body)
+            continue
+        rows = tuple(
+            Edit(Word(f'"{split_id(each)[1]}"'), body)
+            for each, body in found.items()
+            if split_id(each)[0] == path
+        )
+        found = {each: body for each, body in found.items() if split_id(each)[0] != path}
+        for row in _table(rows, config.body):
+            assert isinstance(row, Edit)
+            found[f"{path}:{row.key.value}"] = row.body
+    return found
+
+
+def normal(body: Tree) -> tuple[object, ...]:
+    """``body`` without what the unit itself may order at will."""
+    tables = [
+        (node.path, sorted((row.key.value, normal(row.body)) for row in _edits(node.body)))
+        for node in body
+        if isinstance(node, Config)
+    ]
+    attrs = [(name, sorted(values(words))) for name, words in attributes(body).items()]
+    return (sorted(attrs), sorted(tables))
+
+
+def _edits(body: Tree) -> list[Edit]:
+    return [node for node in body if isinstance(node, Edit)]
+
+
+def look(unit: Unit, ids: Iterable[str], serial: str = "FGT1") -> Observed:
+    """What the unit answers when asked for ``ids``."""
+    return Observed(serial, {each: unit.get(each) for each in ids})
