@@ -1,11 +1,11 @@
 """Every error an operator can meet, so that each has one exit code and no traceback reaches them.
 
-    BanstitchError
-      InputError (ValueError)   the inventory or the command line is wrong; nothing was contacted: exit 3
-      TargetError               one target could not be brought where it should be
-        Unreachable             no session with it: network, host key, login: exit 4
-        Failed                  it answered and something went wrong there: exit 1
-          Conflict              an object that is not ours stands where ours should
+BanstitchError
+  InputError (ValueError)   the inventory or the command line is wrong; nothing was contacted: exit 3
+  TargetError               one target could not be brought where it should be
+    Unreachable             no session with it: network, host key, login: exit 4
+    Failed                  it answered and something went wrong there: exit 1
+      Conflict              an object that is not ours stands where ours should
 """
 
 from __future__ import annotations

@@ -124,6 +124,10 @@ class Report:
         )
 
 
+# Words of ours: a password that happens to be one of them must not garble the document.
+OURS = frozenset({"verb", "kind", "state", "action"})
+
+
 def write_json(
     write: Callable[[str], object],
     verb: str,
@@ -131,8 +135,18 @@ def write_json(
     sites: Sequence[SiteResult],
     mask: Secrets,
 ) -> None:
-    """The JSON document, masked after it was serialised, so that no field is forgotten."""
-    write(mask.mask(json.dumps(document(verb, code, sites), indent=2)) + "\n")
+    """The JSON document, each text in it masked."""
+    write(json.dumps(_masked(document(verb, code, sites), mask), indent=2) + "\n")
+
+
+def _masked(value: object, mask: Secrets) -> object:
+    if isinstance(value, str):
+        return mask.mask(value)
+    if isinstance(value, dict):
+        return {k: v if k in OURS else _masked(v, mask) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_masked(item, mask) for item in value]
+    return value
 
 
 def _indent(text: str, first: str) -> str:

@@ -1,4 +1,4 @@
-"""What came of a run, as data: the one source of the terminal report, the JSON document and the exit code."""
+"""What came of a run, as data: the source of the report, the JSON document, the exit code."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Exit(IntEnum):
 
 @dataclass(frozen=True)
 class TargetResult:
-    """What came of one target. ``execs`` and ``exchanges`` count what it cost to look and to change.
+    """What came of one target. ``execs`` and ``exchanges`` count what looking and changing cost.
 
     ``changes`` are those that were made (apply, teardown) or would be made (plan, verify);
     ``notes`` say what an operator should know beside them.

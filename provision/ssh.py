@@ -41,7 +41,10 @@ class HostKeyPolicy(paramiko.MissingHostKeyPolicy):
         self.accept_new = accept_new
 
     def missing_host_key(
-        self, client: paramiko.SSHClient, hostname: str, key: paramiko.PKey
+        self,
+        client: paramiko.SSHClient,  # noqa: ARG002 - paramiko's signature
+        hostname: str,
+        key: paramiko.PKey,
     ) -> None:
         """Called by paramiko when ``hostname`` has no key in known_hosts."""
         if not self.accept_new:

@@ -23,8 +23,8 @@ from provision.roles import (
 )
 from provision.setting_types import Address, Networks
 from provision.settings import RoleSettings
+from roles.detection import CATALOGUE, enabled, ignored
 from roles.detection import Settings as DetectionSettings
-from roles.detection import enabled, ignored
 
 PREFIX = "receiver_"
 _APP_DIRECTORY = "/opt/banstitch"
@@ -33,6 +33,8 @@ _SERVICE = "banstitch-receiver.service"
 _UNIT = f"/etc/systemd/system/{_SERVICE}"
 _LOGROTATE = "/etc/logrotate.d/banstitch"
 _BODY_LIMIT = 65536
+# RFC 5737: nobody has it, so banning it for a second harms nobody.
+DRILL_ADDRESS = "192.0.2.66"
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 
 
@@ -157,3 +159,24 @@ def resources(context: Context) -> tuple[Resource, ...]:
             answers=health_url(settings),
         ),
     )
+
+
+def drill(context: Context) -> dict[str, Any] | None:
+    """The synthetic event of `verify`: as many as ban, for an address of TEST-NET-1."""
+    detections = enabled(context.own("detection", DetectionSettings))
+    if not detections:
+        return None
+    detection, sample = detections[0], CATALOGUE[detections[0].name].matches[0]
+    base = health_url(context.own("receiver", Settings)).removesuffix("/healthz")
+    return {
+        "url": f"{base}/receive-logs",
+        "feed_url": f"{base}/blocked-ips",
+        "header": "X-Banstitch-Token",
+        "tokens": TOKENS,
+        "token": "verify",
+        "jail": detection.jail,
+        "address": DRILL_ADDRESS,
+        "line": sample.line.replace(sample.address, DRILL_ADDRESS),
+        "count": detection.max_retry,
+        "patience": 10,
+    }

@@ -8,11 +8,12 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from provision.errors import Conflict
 from provision.linux.resources import (
+    FAIL2BAN,
     Directory,
     File,
     Jail,
@@ -52,6 +53,27 @@ def request(desired: Sequence[Resource]) -> dict[str, Any]:
         "jails": [resource.name for resource in of(Jail)],
         "tokens": next((resource.path for resource in of(Tokens)), ""),
     }
+
+
+def untouched(desired: Sequence[Resource]) -> dict[str, Any]:
+    """What is known of a host on which the agent cannot run yet: that nothing of ours is there."""
+    asked = request(desired)
+    nothing = {"exists": False, "enabled": False, "active": False, "stale": False, "answers": False}
+    return {
+        "facts": {"sshd_jail_without_log": True},
+        "paths": dict.fromkeys(asked["paths"]),
+        "packages": dict.fromkeys(asked["packages"], False),
+        "users": dict.fromkeys(asked["users"], False),
+        "services": {service["name"]: nothing for service in asked["services"]},
+        "jails": dict.fromkeys(asked["jails"]),
+        "tokens": None,
+        "manifest": None,
+    }
+
+
+def with_python(plan: LinuxPlan) -> LinuxPlan:
+    """The plan for a host that gets python3 first, so that the agent can run."""
+    return replace(plan, changes=(Change("package:python3", "install"), *plan.changes))
 
 
 @dataclass
@@ -205,9 +227,9 @@ def _tokens(resource: Tokens, draft: _Draft) -> None:
     names = sorted(known or ())
     diff = _attribute_diff(resource, state) if state else ""
     wanted = sorted(resource.names)
-    if state is not None and known is not None and names == wanted and not diff:
-        if resource.id in draft.owned:
-            return
+    same = state is not None and known is not None and names == wanted and not diff
+    if same and resource.id in draft.owned:
+        return
     if state is not None:
         draft.claim(resource.id, resource.path, "exists")
     shown = unified(resource.path, "\n".join(names) if state else None, "\n".join(wanted))
@@ -233,7 +255,8 @@ def _removal(entry: Mapping[str, Any], draft: _Draft, reason: str = "") -> None:
     kind, _, name = entry["id"].partition(":")
     state = draft.observed["paths"].get(name) if kind == "file" else None
     diff = "" if entry["restores"] or entry["data"] else unified(name, _text(state), None)
-    draft.change(entry["id"], "restore" if entry["restores"] and kind != "user" else "delete", diff)
+    action = "restore" if entry["restores"] and kind != "user" else "delete"
+    draft.change(entry["id"], action, diff, reason)
 
 
 def _service(resource: Service, draft: _Draft, owed: Mapping[str, str]) -> None:
@@ -276,13 +299,13 @@ def _jail(resource: Jail, draft: _Draft, services: Sequence[Service]) -> None:
     }
     if state == want:
         return
-    if not any(step["name"] == "fail2ban" and step["verb"] != "none" for step in draft.services):
-        server = next(service for service in services if service.name == "fail2ban")
-        draft.services = [s for s in draft.services if s["name"] != "fail2ban"]
+    if not any(step["name"] == FAIL2BAN and step["verb"] != "none" for step in draft.services):
+        server = next(service for service in services if service.name == FAIL2BAN)
+        draft.services = [s for s in draft.services if s["name"] != FAIL2BAN]
         draft.services.append(
             {
                 "do": "service",
-                "name": "fail2ban",
+                "name": FAIL2BAN,
                 "verb": "reload",
                 "reload_command": list(server.reload_command),
                 "answers": server.answers,
@@ -373,12 +396,16 @@ def teardown(
     return LinuxPlan(tuple(draft.changes), (), tuple(steps))
 
 
+def _later(resource: Service | Jail, draft: _Draft) -> None:
+    """Planned once all changes that services depend on are known."""
+
+
 _PLAN: dict[type, Any] = {
     Package: _package,
     User: _user,
     Directory: _directory,
     File: _file,
     Tokens: _tokens,
-    Service: lambda resource, draft: None,
-    Jail: lambda resource, draft: None,
+    Service: _later,
+    Jail: _later,
 }

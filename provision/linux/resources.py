@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 Check = Literal["", "python", "systemd-unit", "fail2ban", "logrotate"]
+# The unit whose server holds all jails.
+FAIL2BAN = "fail2ban.service"
 When = Literal["", "sshd_jail_without_log"]
 
 

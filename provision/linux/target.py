@@ -42,10 +42,15 @@ _START = (
     "main(q)\n"
 )
 _TRY_PYTHON = 'python3 -c "import json,pickle,urllib.request,tempfile,zipimport,zlib" 2>/dev/null'
-INSTALL_PYTHON = (
-    "export DEBIAN_FRONTEND=noninteractive; apt-get install -y -q --no-install-recommends python3 ||"
-    " { apt-get update -q && apt-get install -y -q --no-install-recommends python3; }"
-)
+# What the installation brings is written down first, where the manifest will take it from.
+INSTALL_PYTHON = r"""
+export DEBIAN_FRONTEND=noninteractive
+apt="apt-get -y -q --no-install-recommends -oDPkg::Lock::Timeout=120"
+$apt -s install python3 >/dev/null || apt-get -q update || exit
+mkdir -p -m 700 /var/lib/banstitch
+$apt -s install python3 | sed -n 's/^Inst \([^ ]*\).*/\1/p' >/var/lib/banstitch/bootstrap
+$apt install python3
+"""
 
 
 def agent_zip() -> bytes:

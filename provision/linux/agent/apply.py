@@ -14,7 +14,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Callable
-from typing import Any, Dict, List, Tuple
+from typing import Any
 
 from provision.linux.agent import STATE, host, objects, packages, services
 from provision.linux.agent import manifest as memory
@@ -49,8 +49,8 @@ def apply(request: dict[str, Any]) -> dict[str, Any]:
             if request["verb"] == "teardown":
                 raise HostError(
                     reason + "\nwhat was removed so far stays removed; run teardown again"
-                )
-            raise HostError(reason + "\n" + _roll_back(journal, before, units))
+                ) from error
+            raise HostError(reason + "\n" + _roll_back(journal, before, units)) from error
         return {"observed": observe(request["observe"])}
 
 
@@ -128,7 +128,7 @@ def _check_python(path: str, staged: str, content: bytes) -> None:
     try:
         compile(content, path, "exec", dont_inherit=True)
     except (SyntaxError, ValueError) as error:
-        raise HostError(f"{path} is no valid Python: {error}")
+        raise HostError(f"{path} is no valid Python: {error}") from error
 
 
 def _check_unit(path: str, staged: str, content: bytes) -> None:
@@ -233,6 +233,10 @@ def _roll_back(
     if before is not None:
         memory.save(before)
     else:
+        try:
+            packages.purge(packages.removable(memory.bootstrapped()))
+        except HostError as error:
+            left.append(str(error))
         host.remove(STATE)
     if left:
         return "restoring what was there did not fully succeed:\n" + "\n".join(left)

@@ -10,7 +10,7 @@ import json
 import time
 import urllib.error
 import urllib.request
-from typing import Any, Dict, List, Tuple
+from typing import Any
 
 from provision.linux.agent.host import HostError, must
 from provision.linux.agent.observe import LARGEST, tokens
@@ -21,26 +21,24 @@ Request = dict[str, Any]
 def drill(request: Request) -> dict[str, Any]:
     """Post ``count`` events of ``line`` to ``url``, wait for ``address`` in ``feed_url``, take it out again.
 
-    Request: ``url``, ``feed_url``, ``header``, ``token`` and ``feed_user`` (names in the ``tokens`` file),
-    ``feed_token``, ``jail``, ``address``, ``line``, ``count``, ``patience`` (seconds).
+    Request: ``url``, ``feed_url``, ``header``, ``tokens`` (the file), ``token`` (the name in it, which is
+    the feed's user name, too), ``jail``, ``address``, ``line``, ``count``, ``patience`` (seconds).
     Answer: ``steps``: what was seen, in words.
 
     Raises:
         HostError: the first step that did not happen, with what was seen instead.
     """
     known = tokens(request["tokens"]) or {}
-    missing = [name for name in (request["token"], request["feed_token"]) if name not in known]
-    if missing:
-        raise HostError("{} has no {}; run apply".format(request["tokens"], " and ".join(missing)))
-    basic = base64.b64encode(
-        ("{}:{}".format(request["feed_user"], known[request["feed_token"]])).encode()
-    ).decode()
+    if request["token"] not in known:
+        raise HostError(f"{request['tokens']} has no secret {request['token']}; run apply")
+    secret = known[request["token"]]
+    basic = base64.b64encode(f"{request['token']}:{secret}".encode()).decode()
     feed = (request["feed_url"], {"Authorization": "Basic " + basic})
     steps = []
     try:
         for _ in range(request["count"]):
-            _post(request["url"], {request["header"]: known[request["token"]]}, request["line"])
-        steps.append("the receiver took %d events for %s" % (request["count"], request["address"]))
+            _post(request["url"], {request["header"]: secret}, request["line"])
+        steps.append(f"the receiver took {request['count']} events for {request['address']}")
         _wait(feed, request["address"], True, request["patience"])
         steps.append("{} is banned and in the feed".format(request["address"]))
     finally:
@@ -79,7 +77,7 @@ def _wait(feed: tuple[str, dict[str, str]], address: str, there: bool, patience:
             return
         if time.monotonic() > deadline:
             raise HostError(
-                "%s is %s the feed after %d s (the feed answers %s)"
-                % (address, "not in" if there else "still in", patience, status or body)
+                f"{address} is {'not in' if there else 'still in'} the feed after {patience} s"
+                f" (the feed answers {status or body})"
             )
         time.sleep(0.1)

@@ -8,7 +8,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable
-from typing import Any, Dict
+from typing import Any
 
 from provision.linux.agent import manifest as memory
 from provision.linux.agent.apply import apply

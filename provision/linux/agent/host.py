@@ -8,7 +8,7 @@ import pwd
 import shutil
 import subprocess
 from collections.abc import Sequence
-from typing import NamedTuple, Optional
+from typing import NamedTuple
 
 # Seconds. A package download on a slow line is the longest thing that may happen.
 PROGRAM_TIMEOUT = 900
@@ -45,7 +45,7 @@ def run(argv: Sequence[str], timeout: float = PROGRAM_TIMEOUT, **extra: str) -> 
         return Ran(127, argv[0] + ": not installed")
     except subprocess.TimeoutExpired as error:
         text = (error.stdout or b"").decode("utf-8", "replace")
-        return Ran(124, text + "\n%s: no end within %d s" % (argv[0], timeout))
+        return Ran(124, f"{text}\n{argv[0]}: no end within {timeout:.0f} s")
     return Ran(done.returncode, done.stdout.decode("utf-8", "replace").strip())
 
 
@@ -53,7 +53,7 @@ def must(argv: Sequence[str], timeout: float = PROGRAM_TIMEOUT) -> str:
     """Run ``argv`` and give its output, or raise with the last lines of it."""
     done = run(argv, timeout)
     if done.status:
-        raise HostError("`%s` failed (%d):\n%s" % (" ".join(argv), done.status, tail(done.output)))
+        raise HostError(f"`{' '.join(argv)}` failed ({done.status}):\n{tail(done.output)}")
     return done.output
 
 

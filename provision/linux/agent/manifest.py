@@ -15,7 +15,7 @@ import json
 import os
 import secrets
 import time
-from typing import Any, Dict, Optional
+from typing import Any
 
 from provision.linux.agent import STATE
 from provision.linux.agent.host import HostError, read, write
@@ -40,11 +40,11 @@ def load() -> Manifest | None:
     try:
         manifest: Manifest = json.loads(raw)
     except ValueError as error:
-        raise HostError(f"{path()} is damaged ({error}); restore it from a backup")
+        raise HostError(f"{path()} is damaged ({error}); restore it from a backup") from error
     if manifest.get("version") != VERSION:
         raise HostError(
-            "%s has version %s, this toolkit writes %d; run the toolkit that wrote it"
-            % (path(), manifest.get("version"), VERSION)
+            f"{path()} has version {manifest.get('version')}, this toolkit writes {VERSION};"
+            " run the toolkit that wrote it"
         )
     return manifest
 
@@ -55,11 +55,16 @@ def new() -> Manifest:
         "version": VERSION,
         "key": secrets.token_hex(32),
         "objects": [],
-        "packages": [],
+        "packages": bootstrapped(),
         "services": {},
         "owed": {},
         "fortigates": {},
     }
+
+
+def bootstrapped() -> list[str]:
+    """The packages that had to be installed so that this program could run at all."""
+    return (read(os.path.join(STATE, "bootstrap")) or b"").decode().split()
 
 
 def save(manifest: Manifest) -> None:
@@ -100,7 +105,7 @@ class Lock:
             except BlockingIOError:
                 os.close(descriptor)
                 if time.monotonic() > deadline:
-                    raise HostError("another run has held this host for %d s" % PATIENCE)
+                    raise HostError(f"another run has held this host for {PATIENCE} s") from None
                 time.sleep(0.1)
                 continue
             # A teardown may have removed the directory while we waited for it.

@@ -13,7 +13,7 @@ import os
 import secrets
 import stat
 from collections.abc import Callable
-from typing import Any, Dict, List, Optional
+from typing import Any, Optional
 
 from provision.linux.agent import host
 from provision.linux.agent import manifest as memory
@@ -24,6 +24,7 @@ Step = dict[str, Any]
 State = Optional[dict[str, Any]]  # noqa: UP045 - evaluated by Python 3.9
 
 # useradd and userdel keep the version before under these names; part of what was there before, too.
+NO_SHELL = "/usr/sbin/nologin"
 ACCOUNT_FILES = ("/etc/passwd", "/etc/group", "/etc/shadow", "/etc/gshadow")
 
 
@@ -64,7 +65,7 @@ class Journal:
 
 
 def put_path(path: str, state: State) -> None:
-    """Bring ``path`` to a recorded state: a file with its content, a directory's mode and owner, or nothing."""
+    """Bring ``path`` to a recorded state: a file with its content, a directory's mode, or nothing."""
     if state is None:
         host.remove(path)
         return
@@ -86,10 +87,8 @@ def make_user(step: Step, journal: Journal) -> None:
     }
     journal.own("user:" + step["name"], before)
     journal.on_failure(lambda: drop_user(step["name"], before))
-    host.must(
-        ["useradd", "--system", "--user-group", "--no-create-home", "--home-dir", step["home"]]
-        + ["--shell", "/usr/sbin/nologin", step["name"]]
-    )
+    argv = ["useradd", "--system", "--user-group", "--no-create-home", "--shell", NO_SHELL]
+    host.must([*argv, "--home-dir", step["home"], step["name"]])
 
 
 def drop_user(name: str, before: dict[str, Any]) -> None:

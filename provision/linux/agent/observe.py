@@ -20,7 +20,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any
 
 from provision.linux.agent import manifest as memory
 from provision.linux.agent.host import group_name, owner_name, read, remove, run

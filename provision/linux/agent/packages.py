@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import List
 
 from provision.linux.agent.host import HostError, Ran, must, run, tail
 

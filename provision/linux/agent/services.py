@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Any, Dict
+from typing import Any
 
 from provision.linux.agent.host import HostError, must, run, tail
 from provision.linux.agent.observe import fail2ban, jail_state, service_state, wait_for_answer
@@ -31,7 +31,7 @@ def bring_up(step: Step) -> None:
         elif step["verb"] == "reload":
             must(step["reload_command"] or ["systemctl", "reload", name])
     except HostError as error:
-        raise HostError(f"{error}\n{journal(name)}")
+        raise HostError(f"{error}\n{journal(name)}") from error
     _answers(step)
 
 
@@ -41,8 +41,8 @@ def _answers(step: Step) -> None:
         said = wait_for_answer(step["answers"], PATIENCE)
         if said:
             raise HostError(
-                "%s does not answer at %s within %d s (%s)\n%s"
-                % (name, step["answers"], PATIENCE, said, journal(name))
+                f"{name} does not answer at {step['answers']} within {PATIENCE} s ({said})\n"
+                + journal(name)
             )
     elif not service_state(name, "")["active"]:
         raise HostError(f"{name} does not stay up\n{journal(name)}")

@@ -1,0 +1,366 @@
+"""One site from end to end: observe, plan, apply, observe again; Linux first, teardown the other way round.
+
+Planning and applying are two phases so that an operator can say no between them. What the second phase
+would change is compared with what was shown: a site that moved in between is not touched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any, Literal
+
+from provision import desired as wanted
+from provision.errors import Failed, TargetError, Unreachable
+from provision.fortios import planner as fortios
+from provision.fortios.desired import Desired
+from provision.fortios.record import Record
+from provision.fortios.target import FortiGate as Unit
+from provision.linux import planner as linux
+from provision.linux.target import BanHost, NoPython
+from provision.plan import Change, Plan
+from provision.report import Listener
+from provision.results import Kind, SiteResult, State, TargetResult
+from provision.secrets import Secrets
+from provision.sites import FortiGate, Play, Selected
+from provision.ssh import HostKeyPolicy
+
+Verb = Literal["plan", "apply", "verify", "teardown"]
+
+
+@dataclass(frozen=True)
+class Run:
+    """What is the same for every site of a run."""
+
+    verb: Verb
+    plays: tuple[Play, ...]
+    policy: HostKeyPolicy
+    secrets: Secrets
+    listener: Listener
+    adopt: bool = False
+    purge_data: bool = False
+    keep_packages: bool = False
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What the ban host remembers of its site: the part of its manifest that FortiGates need."""
+
+    deployed: bool
+    tokens: Mapping[str, str]
+    key: bytes
+    records: Mapping[str, Record]
+
+
+@dataclass
+class _Target:
+    """One target while its site is being worked on."""
+
+    host: str
+    kind: Kind
+    plan: Plan | None = None
+    execs: int = 0
+    exchanges: int = 0
+    error: TargetError | None = None
+    notes: list[str] = field(default_factory=list)
+    made: tuple[Change, ...] = ()
+    skipped: str = ""
+
+    def result(self, verb: Verb) -> TargetResult:
+        """What came of it, with the state in the words of the report."""
+        changes = (
+            self.made if verb in ("apply", "teardown") else self.plan.changes if self.plan else ()
+        )
+        notes = (*(self.plan.warnings if self.plan else ()), *self.notes)
+        error = str(self.error) if self.error else self.skipped
+        return TargetResult(
+            self.host,
+            self.kind,
+            self._state(changes, verb),
+            self.execs,
+            self.exchanges,
+            changes,
+            error,
+            tuple(dict.fromkeys(notes)),
+        )
+
+    def _state(self, changes: tuple[Change, ...], verb: Verb) -> State:
+        if self.error is not None:
+            return "unreachable" if isinstance(self.error, Unreachable) else "failed"
+        if self.skipped:
+            return "skipped"
+        if not changes:
+            return "ok"
+        return "changed" if verb in ("apply", "teardown") else "differs"
+
+
+class SiteRun:
+    """The run at one site. :meth:`plan` looks, :meth:`carry_out` changes what the plan says."""
+
+    def __init__(self, run: Run, selected: Selected) -> None:
+        self._run = run
+        self._selected = selected
+        self._site = selected.site
+        self._resources = wanted.linux(selected.site, run.plays)
+        self._host = _Target(selected.site.ban_host.name, "linux")
+        self._units = [(unit, _Target(unit.name, "fortios")) for unit in selected.fortigates]
+        self._memory: Memory | None = None
+        self._bare = False
+
+    # --- looking ---------------------------------------------------------------------------------
+
+    def plan(self) -> SiteResult:
+        """Observe and compare; nothing is changed. The result tells what would be."""
+        with Caught(self._host):
+            self._plan_host()
+        for unit, target in self._units:
+            with Caught(target):
+                self._plan_unit(unit, target)
+            self._tell(target)
+        if self._run.verb == "teardown":
+            self._check_teardown()
+        return self.result("plan" if self._run.verb in ("apply", "teardown") else self._run.verb)
+
+    def _plan_host(self) -> None:
+        self._doing(self._host, "observing")
+        with BanHost(self._site.ban_host.login, self._run.policy) as host:
+            try:
+                observed = self._observe(host)
+            finally:
+                self._host.execs += host.execs
+        if self._selected.linux:
+            self._host.plan = self._linux_plan(observed)
+        self._tell(self._host)
+
+    def _observe(self, host: BanHost) -> Mapping[str, Any]:
+        try:
+            observed: Mapping[str, Any] = host.ask(linux.request(self._resources))
+        except NoPython:
+            self._bare = True
+            observed = linux.untouched(self._resources)
+        self._remember(observed)
+        return observed
+
+    def _remember(self, observed: Mapping[str, Any]) -> None:
+        """Keep what FortiGates need of an observation, and learn its secrets before anything is shown."""
+        manifest = observed["manifest"] or {}
+        tokens = observed["tokens"] or {}
+        for secret in [*tokens.values(), manifest.get("key", "")]:
+            self._run.secrets.add(secret)
+        records = {
+            name: Record.from_json(record)
+            for name, record in manifest.get("fortigates", {}).items()
+        }
+        key = manifest.get("key", "").encode()
+        self._memory = Memory(bool(manifest), tokens, key, records)
+
+    def _linux_plan(self, observed: Mapping[str, Any]) -> linux.LinuxPlan:
+        if self._run.verb == "teardown":
+            return linux.teardown(observed, self._run.purge_data, self._run.keep_packages)
+        plan = linux.plan(self._resources, observed, self._run.adopt)
+        return linux.with_python(plan) if self._bare else plan
+
+    def _plan_unit(self, unit: FortiGate, target: _Target) -> None:
+        memory = self._memory
+        if memory is None:
+            target.skipped = f"left alone: its ban host {self._host.host} could not be observed"
+            return
+        if self._run.verb == "teardown" and unit.name not in memory.records:
+            target.plan = fortios.FortiPlan()
+            return
+        self._doing(target, "observing")
+        with Unit(unit.login, self._run.policy) as session:
+            try:
+                target.plan = self._unit_plan(unit, session, memory)
+            finally:
+                target.exchanges += session.exchanges
+
+    def _unit_plan(self, unit: FortiGate, session: Unit, memory: Memory) -> fortios.FortiPlan:
+        record = memory.records.get(unit.name, Record())
+        if self._run.verb == "teardown":
+            return fortios.teardown(session.observe(Desired(), record), record)
+        desired = wanted.fortios(self._site, unit, self._run.plays, memory.tokens)
+        observed = session.observe(desired, record)
+        return fortios.plan(desired, observed, record, key=memory.key, adopt=self._run.adopt)
+
+    def _check_teardown(self) -> None:
+        """The host goes last: not while a FortiGate that polls its feed is left as it is."""
+        if self._memory is None or not self._selected.linux:
+            return
+        here = {unit.name for unit, target in self._units if target.error is None}
+        left = sorted(set(self._memory.records) - here)
+        if left and self._host.error is None:
+            self._host.error = Failed(
+                f"{', '.join(left)} still report to this host and poll its feed",
+                "tear them down with it: include them in --limit, in the inventory, and within reach",
+            )
+
+    # --- changing --------------------------------------------------------------------------------
+
+    def carry_out(self) -> SiteResult:
+        """Make the planned changes; Linux first, teardown last, and stop a site where a step failed."""
+        if self._run.verb == "teardown":
+            for unit, target in self._units:
+                self._change(target, partial(self._change_unit, unit, target))
+            self._tear_down_host()
+        else:
+            self._change(self._host, self._change_host)
+            for unit, target in self._units:
+                if self._host.error is not None:
+                    target.skipped = f"left alone: {self._host.host} failed"
+                self._change(target, partial(self._change_unit, unit, target))
+        return self.result(self._run.verb)
+
+    def _tear_down_host(self) -> None:
+        failed = [target.host for _, target in self._units if target.error is not None]
+        if failed and self._host.plan and self._host.plan.changes:
+            self._host.skipped = f"left alone: {', '.join(failed)} failed and still use its feed"
+        self._change(self._host, self._change_host)
+
+    def _change(self, target: _Target, change: Callable[[], None]) -> None:
+        if target.error is None and not target.skipped and target.plan and target.plan.changes:
+            self._doing(target, "tearing down" if self._run.verb == "teardown" else "applying")
+            with Caught(target):
+                change()
+        self._tell(target)
+
+    def _change_host(self) -> None:
+        plan = self._host.plan
+        if not isinstance(plan, linux.LinuxPlan):
+            return
+        with BanHost(self._site.ban_host.login, self._run.policy) as host:
+            try:
+                plan = self._with_python(host, plan)
+                answer = host.ask(
+                    {
+                        "do": "apply",
+                        "verb": self._run.verb,
+                        "steps": plan.steps,
+                        "observe": linux.request(self._resources),
+                    }
+                )
+            finally:
+                self._host.execs += host.execs
+        self._remember(answer["observed"])
+        self._host.made = plan.changes
+        _must_hold(self._linux_plan(answer["observed"]))
+
+    def _with_python(self, host: BanHost, plan: linux.LinuxPlan) -> linux.LinuxPlan:
+        """A host without python3 gets it first, and the plan is made on what is really there."""
+        if not self._bare:
+            return plan
+        host.install_python()
+        self._bare = False
+        return linux.with_python(self._linux_plan(self._observe(host)))
+
+    def _change_unit(self, unit: FortiGate, target: _Target) -> None:
+        memory = self._memory
+        if memory is None:
+            return
+        before = memory.records.get(unit.name)
+        with Unit(unit.login, self._run.policy) as session:
+            try:
+                plan = self._unit_plan(unit, session, memory)
+                _must_be_as_shown(target.plan, plan)
+                self._write_record(unit, plan.record)
+                try:
+                    session.apply(plan)
+                except TargetError:
+                    self._write_record(unit, before)
+                    raise
+                target.made = plan.changes
+                settled = plan.settled if self._run.verb != "teardown" else None
+                self._write_record(unit, settled)
+                memory = replace(memory, records={**memory.records, unit.name: settled or Record()})
+                _must_hold(self._unit_plan(unit, session, memory))
+            finally:
+                target.exchanges += session.exchanges
+
+    def _write_record(self, unit: FortiGate, record: Record | None) -> None:
+        """What was found on a FortiGate is kept on the ban host before the first line is sent."""
+        with BanHost(self._site.ban_host.login, self._run.policy) as host:
+            try:
+                host.ask(
+                    {
+                        "do": "remember",
+                        "fortigate": unit.name,
+                        "record": record.to_json() if record else None,
+                    }
+                )
+            finally:
+                self._host.execs += host.execs
+
+    # --- verifying -------------------------------------------------------------------------------
+
+    def drill(self) -> SiteResult:
+        """Send a synthetic event through the loop, unless the plan found that it cannot run."""
+        if self._selected.linux and self._host.error is None and self._host.plan:
+            if self._host.plan.changes:
+                self._host.notes.append("no event was sent through the loop: apply first")
+            else:
+                self._doing(self._host, "sending an event through the loop")
+                with Caught(self._host):
+                    self._drill()
+        self._tell(self._host)
+        return self.result("verify")
+
+    def _drill(self) -> None:
+        drill = wanted.drill(self._site, self._run.plays)
+        if drill is None:
+            self._host.notes.append("no detection is on: there is no loop to try")
+            return
+        with BanHost(self._site.ban_host.login, self._run.policy) as host:
+            try:
+                answer = host.ask({"do": "drill", **drill})
+            finally:
+                self._host.execs += host.execs
+        self._host.notes.extend(answer["steps"])
+
+    # --- telling ---------------------------------------------------------------------------------
+
+    def result(self, verb: Verb) -> SiteResult:
+        """What came of the site so far; only targets within the limit are in it."""
+        targets = [target for _, target in self._units]
+        if self._selected.linux or self._host.error is not None:
+            targets.insert(0, self._host)
+        return SiteResult(self._site.name, tuple(target.result(verb) for target in targets))
+
+    def _doing(self, target: _Target, what: str) -> None:
+        self._run.listener.doing(self._site.name, target.host, what)
+
+    def _tell(self, target: _Target) -> None:
+        self._run.listener.done(self._site.name, target.result(self._run.verb))
+
+
+class Caught:
+    """A target's error ends the work at that target and is told in its result."""
+
+    def __init__(self, target: _Target) -> None:
+        self._target = target
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
+        if isinstance(error, TargetError):
+            self._target.error = error
+            return True
+        return False
+
+
+def _must_hold(again: Plan) -> None:
+    """Believe a change only when a second look finds nothing left to do."""
+    if again.changes:
+        left = ", ".join(f"{change.action} {change.id}" for change in again.changes)
+        raise Failed(
+            f"the changes were made but do not hold: {left}",
+            "is another tool managing the same objects?",
+        )
+
+
+def _must_be_as_shown(shown: Plan | None, now: Plan) -> None:
+    """What is sent is what was shown; only secrets that did not exist yet may have been filled in."""
+    before = [(change.id, change.action) for change in shown.changes] if shown else []
+    if [(change.id, change.action) for change in now.changes] != before:
+        raise Failed("the unit changed since the plan was made; nothing was sent", "run again")
