@@ -22,6 +22,8 @@ _IGNORED_NAMES = ("group_vars", "host_vars", "vars_plugins", "known_hosts", "kno
 _YAML = (".yml", ".yaml", ".json")
 _SECTIONS = ("children", "hosts", "vars")
 _RANGE = re.compile(r"\[(\w+):(\w+)(?::(\d+))?\]")
+_WORD = re.compile(r"[^\s/]{1,253}")  # it becomes a file name in group_vars or host_vars
+_MOST = 65536
 _PORT = re.compile(r"(?P<name>[^:]+):(?P<port>\d{1,5})")
 
 
@@ -60,6 +62,14 @@ class Source:
             return None
         return value
 
+    def listing(self, folder: Path) -> list[Path]:
+        """What is in a folder, by name; one that cannot be read is a fault and gives nothing."""
+        try:
+            return sorted(folder.iterdir())
+        except OSError as error:
+            self.faults.append(Fault(str(folder), 0, f"cannot be read: {error.strerror or error}"))
+            return []
+
     def map(self, value: object, where: Where, what: str) -> YamlMap:
         """``value`` as a mapping; anything else is a fault and gives an empty one."""
         try:
@@ -80,7 +90,7 @@ def read(path: Path) -> Source:
 
 
 def _folder(source: Source, folder: Path) -> None:
-    for path in sorted(folder.iterdir()):
+    for path in source.listing(folder):
         if _IGNORED.search(path.name) or path.name in _IGNORED_NAMES:
             continue
         if path.is_dir():
@@ -112,7 +122,7 @@ def _inventory_file(source: Source, path: Path) -> None:
 
 def _name(source: Source, name: object, where: Where, kind: str) -> str:
     """``name`` as a text; YAML makes 10, yes and 1.5 something else, and that is a fault."""
-    if isinstance(name, str) and name and not re.search(r"\s", name):
+    if isinstance(name, str) and _WORD.fullmatch(name) and name.isprintable():
         return name
     what = f"the {kind} name {name!r} is no single word"
     source.faults.append(where.fault(what, f'put quotes around it: "{name}"'))
@@ -220,7 +230,10 @@ def _steps(first: str, last: str, step: int) -> list[str]:
         width = len(first) if first.startswith("0") and len(first) > 1 else 0
         if width and len(last) != width:
             raise ValueError(f"{first} and {last} have different widths")
-        found = [str(n).zfill(width) for n in range(int(first), int(last) + 1, step)]
+        numbers = range(int(first), int(last) + 1, step)
+        if len(numbers) > _MOST:
+            raise ValueError(f"stands for more than {_MOST} names")
+        found = [str(n).zfill(width) for n in numbers]
     elif len(first) == len(last) == 1 and first.isalpha() and last.isalpha():
         found = [chr(n) for n in range(ord(first), ord(last) + 1, step)]
     else:
@@ -239,16 +252,18 @@ def vars_files(source: Source, folder: Path, name: str) -> list[Path]:
     there = [path for ending in ("", *_YAML) if (path := folder / (name + ending)).exists()]
     for loser in there[1:]:
         source.warnings.append(f"{loser} is ignored because {there[0]} exists, as in Ansible")
-    return _vars_in(there[0]) if there else []
+    return _vars_in(source, there[0]) if there else []
 
 
-def _vars_in(path: Path) -> list[Path]:
+def _vars_in(source: Source, path: Path) -> list[Path]:
     if not path.is_dir():
         return [path]
     found: list[Path] = []
-    for inner in sorted(path.iterdir()):
+    for inner in source.listing(path):
         if inner.name.startswith(".") or inner.name.endswith("~"):
             continue
         if inner.suffix in ("", *_YAML):
-            found.extend(_vars_in(inner) if inner.is_dir() and not inner.suffix else [inner])
+            found.extend(
+                _vars_in(source, inner) if inner.is_dir() and not inner.suffix else [inner]
+            )
     return [file for file in found if not file.is_dir()]

@@ -84,6 +84,7 @@ class Scope(Mapping[str, object]):
         self._vaults = vaults
         self._resolved: dict[str, object] = {}
         self._open: list[str] = []
+        # variable -> environment variable that it asked for and that is not set
         self.unset_env: dict[str, str] = {}
 
     def __contains__(self, name: object) -> bool:
@@ -104,6 +105,8 @@ class Scope(Mapping[str, object]):
 
     def __getitem__(self, name: str) -> object:
         if name in self._resolved:
+            if name in self.unset_env:
+                self._note_unset(self.unset_env[name])
             return self._resolved[name]
         if name in self._given:
             return self._given[name]
@@ -150,11 +153,15 @@ class Scope(Mapping[str, object]):
             instead += f"; note that {', '.join(self._vaults)} is encrypted and was not read"
         return where.fault(f"{name}: {problem}", instead)
 
+    def _note_unset(self, term: str) -> None:
+        """All variables that are being resolved depend on what the environment lacks."""
+        self.unset_env.update(dict.fromkeys(self._open, term))
+
     def _lookup(self, kind: str, term: str, default: str = "", **_: object) -> str:
         """Ansible's ``lookup`` for the two sources that need no plug-in."""
         if kind in ("env", "ansible.builtin.env"):
-            if term not in os.environ and self._open:
-                self.unset_env[self._open[0]] = term
+            if term not in os.environ:
+                self._note_unset(term)
             return os.environ.get(term, default)
         if kind in ("file", "ansible.builtin.file"):
             path = self._base / Path(term).expanduser()

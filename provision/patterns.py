@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from provision.errors import InputError
-from provision.inventory import ALL, Inventory
+from provision.inventory import ALL, UNGROUPED, Inventory
 from provision.variables import Where, suggestion
 
 _OPTION = Where("--limit")
@@ -28,6 +28,8 @@ def select(inventory: Inventory, pattern: str) -> frozenset[str]:
         InputError: a part that matches nothing, or nothing left in the end.
     """
     parts = list(_parts(pattern))
+    if not parts:  # an empty file or variable must not come to mean every host
+        raise InputError([_OPTION.fault(f"{pattern!r} names nothing", "write all for every host")])
     plain = [part for part in parts if part[0] not in "!&"]
     both = [part[1:] for part in parts if part[0] == "&"]
     without = [part[1:] for part in parts if part[0] == "!"]
@@ -69,7 +71,7 @@ def _match(inventory: Inventory, part: str) -> set[str]:
     if not found and subscript:
         found = _slice(_named(inventory, subscript["base"]), subscript)
     if not found:
-        known = {*inventory.hosts, *inventory.groups}
+        known = {*inventory.hosts, *inventory.groups} - {UNGROUPED}
         hint = suggestion(part, known) or f"there are {_some(sorted(inventory.hosts))}"
         raise InputError([_OPTION.fault(f"{part or 'an empty part'} matches no host", hint)])
     return set(found)

@@ -1,0 +1,39 @@
+"""Writes small inventories for tests, and shows faults as an operator sees them."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from provision.errors import InputError
+from provision.inventory import Inventory, load, scopes
+from provision.jinja import Scope
+
+
+def write(folder: Path, **files: str) -> Path:
+    """``folder`` with these files; ``group_vars__all__yml`` is group_vars/all.yml."""
+    for name, text in files.items():
+        *parents, stem, ending = name.split("__")
+        path = folder.joinpath(*parents, f"{stem}.{ending}" if ending else stem)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(textwrap.dedent(text), encoding="utf-8")
+    return folder
+
+
+def inventory(folder: Path, hosts: str, extra: Sequence[str] = (), **files: str) -> Inventory:
+    """The inventory of a folder whose hosts.yml is ``hosts``."""
+    return load(write(folder, hosts__yml=hosts, **files), extra)
+
+
+def scope(folder: Path, variables: str, **files: str) -> Scope:
+    """The variables of a host ``h`` that stand, one a line, at the top of its host_vars file."""
+    files["host_vars__h__yml"] = variables
+    return scopes(inventory(folder, "all: {hosts: {h: }}", **files))["h"]
+
+
+def faults(error: pytest.ExceptionInfo[InputError], folder: Path) -> list[str]:
+    """The faults, with paths relative to the folder."""
+    return [str(fault).replace(f"{folder}/", "") for fault in error.value.faults]
