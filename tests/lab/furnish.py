@@ -50,7 +50,7 @@ def _host_key(record: Record) -> None:
 
 
 def _set_password(record: Record) -> None:
-    argv = ["chpasswd", "--root", str(merged(record))]
+    argv = ["chroot", str(merged(record)), "chpasswd"]
     line = f"admin:{record.password}\n"
     subprocess.run(argv, input=line, text=True, check=True, capture_output=True)
 

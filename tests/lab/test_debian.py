@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.lab import nspawn
+from tests.lab.cli import main
 from tests.lab.debian import DebianHost, LabError, remove_orphans
 from tests.lab.nspawn import wait_until
 from tests.lab.records import Record, alive, hosts_directory, locked
@@ -23,6 +25,7 @@ Boot = Callable[..., DebianHost]
 CHILD = """
 import sys
 from pathlib import Path
+from tests.lab.cli import main
 from tests.lab.debian import DebianHost
 print(DebianHost(Path(sys.argv[1])).up().name, flush=True)
 sys.stdin.read()
@@ -140,3 +143,31 @@ def test_a_host_of_a_living_owner_is_never_removed(debian_host: Boot, bare_root:
     assert host.running
     assert host.record.owner is not None
     assert host.record.owner.pid == os.getpid()
+
+
+def test_where_an_sshd_of_the_machine_has_port_22_a_host_takes_another(
+    debian_host: Boot, bare_root: Path
+) -> None:
+    with socket.create_server(("127.0.0.252", 22)):
+        host = debian_host(bare_root, address="127.0.0.252")
+        assert host.port == 2222
+        assert host.host_key_line.startswith("[127.0.0.252]:2222 ssh-ed25519 ")
+        assert host.run("hostname").stdout == f"{host.name}\n"
+
+
+def test_a_person_starts_a_host_that_stays_and_takes_it_down_by_name(
+    bare_root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = f"person-{os.getpid()}"
+    assert main(["up", "--name", name]) == 0
+    record = DebianHost.attach(name).record
+    with locked("hosts"):
+        remove_orphans()
+    assert main(["list"]) == 0
+    assert f"{name}  {record.address}:{record.port}  running  owned by nobody" in (
+        capsys.readouterr().out
+    )
+    assert main(["down", name]) == 0
+    assert residue(record) == []
+    assert main(["down", name]) == 1
+    assert f"no lab host '{name}'" in capsys.readouterr().err
