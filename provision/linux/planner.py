@@ -369,7 +369,7 @@ def teardown(
     units = [
         e["id"] for e in manifest["objects"] if e["id"].startswith("file:/etc/systemd/system/")
     ]
-    ours = [identity.rpartition("/")[2].removesuffix(".service") for identity in units]
+    ours = [identity.rpartition("/")[2] for identity in units]
     steps: list[Step] = []
     for name in ours:
         draft.change(f"service:{name}", "stop")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 
-from provision.linux.agent.host import HostError, Ran, must, run, tail
+from provision.linux.agent.host import HostError, Ran, must, remove, run, tail
 
 APT = (
     "apt-get",
@@ -17,6 +18,9 @@ APT = (
     "-oDpkg::Options::=--force-confdef",
     "-oDpkg::Options::=--force-confold",
 )
+
+# Where systemd remembers when a persistent timer last ran.
+STAMPS = "/var/lib/systemd/timers"
 
 
 def would_install(names: Sequence[str]) -> list[str]:
@@ -69,6 +73,13 @@ def _takes(name: str, foreign: set[str]) -> bool:
 
 
 def purge(names: Sequence[str]) -> None:
-    """Remove ``names`` with their configuration."""
-    if names:
-        must([*APT, "purge", *names])
+    """Remove ``names`` with their configuration, and what systemd kept for their timers."""
+    if not names:
+        return
+    listed = run(["dpkg-query", "-L", *names]).output
+    timers = re.findall(r"/systemd/system/([^/\n]+\.timer)$", listed, re.M)
+    must([*APT, "purge", *names])
+    for timer in timers:
+        remove(os.path.join(STAMPS, "stamp-" + timer))
+    if os.path.isdir(STAMPS) and not os.listdir(STAMPS):
+        os.rmdir(STAMPS)
