@@ -1,0 +1,386 @@
+"""The command interpreter of one CLI session: contexts, pending entries, dispatch.
+
+It takes whole lines (the terminal puts them together from bytes) and answers with lines.
+"""
+
+import copy
+from typing import Protocol
+
+from tests.lab.fortios import editing, kinds, operations, reading, refusals
+from tests.lab.fortios.config import GLOBAL, Config
+from tests.lab.fortios.frames import Frame, Reply, Words
+from tests.lab.fortios.options import Options
+from tests.lab.fortios.status import config_header, hostname_of
+from tests.lab.fortios.text import split
+from tests.lab.fortios.tree import Block, Writer, nested_block
+
+_TOP = ("config", "show", "get", "execute", "diagnose", "exit", "sudo")
+_READ = ("show", "get", "abort", "end")
+_VERBS = {
+    "top": _TOP,
+    "scope": (*_TOP, "end", "next", "abort"),
+    "vdoms": ("edit", "delete", "end", "abort", "show", "get"),
+    "table": ("edit", "delete", "purge", "rename", "clone", "move", *_READ),
+    "entry": ("set", "unset", "append", "select", "unselect", "config", "next", *_READ),
+}
+_TABLE_VERBS = ("edit", "delete", "purge", "rename", "clone", "move")
+_ENTRY_VERBS = ("set", "unset", "append", "select", "unselect")
+_WRITES = (
+    "config",
+    "edit",
+    "delete",
+    "purge",
+    "rename",
+    "clone",
+    "move",
+    "next",
+    "end",
+    *_ENTRY_VERBS,
+)
+
+
+class Host(operations.Host, Protocol):
+    """What a session needs of its unit."""
+
+    @property
+    def options(self) -> Options: ...
+    def writer(self, full: bool = False) -> Writer: ...
+    def changed(self) -> None: ...
+
+
+class Session:
+    """One administrator at one prompt. Dropping the object drops what it had pending."""
+
+    def __init__(self, host: Host) -> None:
+        self.host = host
+        self.frames: list[Frame] = []
+        self.transaction: Config | None = None
+        self.touched: set[tuple[str, str]] = set()
+        self.batch: list[str] | None = None
+
+    @property
+    def config(self) -> Config:
+        """Give the configuration this session sees: its open transaction's, or the unit's."""
+        return self.transaction or self.host.config
+
+    @property
+    def context(self) -> str:
+        """Give the label the prompt shows in brackets, "" at the top."""
+        return self.frames[-1].label if self.frames else ""
+
+    @property
+    def prompt(self) -> str:
+        """Give the prompt, last blank included."""
+        options = self.host.options
+        name = hostname_of(self.host.config, options)
+        role = f" ({options.ha_role})" if options.ha_role else ""
+        context = f" ({self.context})" if self.context else ""
+        return f"{name}{role}{context} {'#' if options.profile == 'super_admin' else '$'} "
+
+    @property
+    def kind(self) -> str:
+        """Tell where the session stands: top, scope, vdoms, table or entry."""
+        return self.frames[-1].kind if self.frames else "top"
+
+    @property
+    def scope(self) -> str:
+        """Give the scope that tables are looked up in, "" at the top."""
+        return self.frames[-1].scope if self.frames else ""
+
+    def may_change(self, line: str) -> bool:
+        """Tell whether `line`, typed now, could change the unit (reading or walking cannot)."""
+        words = split(line).words
+        if not words:
+            return False
+        try:
+            verb = kinds.match(words[0].text, _VERBS[self.kind])
+        except refusals.Refused:
+            return words[0].text in _WRITES
+        if verb in ("execute", "sudo"):
+            return operations.writes(words)
+        if verb in ("config", "end", "next", "edit") and self._only_walks(verb, words[1:]):
+            return False
+        return verb in _WRITES
+
+    def _only_walks(self, verb: str, words: Words) -> bool:
+        named = words[0].text if words else ""
+        if verb == "config":
+            return self.kind == "top" and self.config.multi and named in ("global", "vdom")
+        if verb == "edit":
+            return self.kind == "vdoms" and named in self.config.vdoms
+        return self.kind in ("scope", "vdoms")
+
+    def completions(self, line: str) -> list[str]:
+        """Give what the help key prints for a line typed so far."""
+        words = split(line).words
+        fresh = line.endswith(" ") or not words
+        stem = "" if fresh else words[-1].text
+        names = self._expected(words if fresh else words[:-1])
+        return [name for name in names if name.startswith(stem)] or [stem]
+
+    def _expected(self, words: Words) -> list[str]:
+        if not words:
+            return list(_VERBS[self.kind])
+        texts = [word.text for word in words]
+        if self.kind == "entry":
+            table = self.frames[-1].table
+            found = table.attribute(texts[1]) if len(texts) > 1 else None
+            return list(found.choices) if found else [each.name for each in table.attributes]
+        paths = [[word.text for word in split(path).words] for path in self._blocks()]
+        depth = len(texts) - 1
+        return sorted({p[depth] for p in paths if len(p) > depth and p[:depth] == texts[1:]})
+
+    def run(self, line: str) -> Reply:
+        """Run one whole line; a refusal is part of the answer, never raised."""
+        cut = split(line)
+        if self.host.options.comments and line.lstrip().startswith("#"):
+            return Reply()
+        try:
+            if cut.open:
+                raise refusals.unmatched_quote()
+            return self._run(cut.words) if cut.words else Reply()
+        except refusals.Refused as refused:
+            return Reply(refused.lines)
+
+    def _run(self, words: Words) -> Reply:
+        pipes = [n for n, w in enumerate(words) if w.text.startswith("|") and not w.quoted]
+        if not pipes:
+            return self._dispatch(words)
+        reply = self._dispatch(words[: pipes[0]])
+        return Reply(tuple(self._filter(list(reply.lines), words[pipes[0] :])), reply.close)
+
+    def _filter(self, lines: list[str], words: Words) -> list[str]:
+        name = words[0].text[1:]
+        rest = words[1:] if name else words[2:]
+        if (name or (words[1].text if len(words) > 1 else "")) != "grep":
+            raise refusals.parse_error("|", None)
+        return reading.grep(lines, rest, self.host.options.grep_miss_is_error)
+
+    def _dispatch(self, words: Words) -> Reply:
+        verb = self._verb(words[0].text)
+        if verb in ("execute", "diagnose"):
+            return operations.run(self, verb, words[1:])
+        found: Reply | None = getattr(self, f"_do_{verb}")(words[1:])
+        return found or Reply()
+
+    def _verb(self, typed: str) -> str:
+        try:
+            return kinds.match(typed, _VERBS[self.kind])
+        except refusals.Refused as refused:
+            if "ambiguous" in refused.lines[0]:
+                raise
+            if self.kind in ("top", "scope") and typed in _TABLE_VERBS:
+                raise refusals.parse_error(typed, None) from None
+            if self.kind == "table" and typed in (*_ENTRY_VERBS, "config"):
+                raise refusals.parse_error(typed) from None
+            raise refusals.unknown_action() from None
+
+    # Walking
+
+    def _do_config(self, words: Words) -> None:
+        if not words:
+            raise refusals.incomplete()
+        if self.frames and self.kind == "entry":
+            self._nested(words)
+        elif self.config.multi and self.kind == "top":
+            self._enter_scope(words)
+        else:
+            self._table(words)
+
+    def _enter_scope(self, words: Words) -> None:
+        chosen = kinds.match(words[0].text, ("global", "vdom"))
+        kind = "scope" if chosen == "global" else "vdoms"
+        self.frames.append(Frame(chosen, kind, GLOBAL))
+
+    def _table(self, words: Words) -> None:
+        path, rest = reading.find_path(words, self._blocks())
+        if rest:
+            raise refusals.parse_error(rest[0].text)
+        if self.host.options.profile != "super_admin":
+            raise refusals.not_permitted()
+        self._open(self._blocks()[path], self.scope)
+        self.touched.add((self.scope, path))
+
+    def _nested(self, words: Words) -> None:
+        frame = self.frames[-1]
+        names = [each.path for each in frame.table.tables]
+        names += [each.table.path for each in frame.entry.blocks()]
+        path, rest = reading.find_path(words, names)
+        if rest:
+            raise refusals.parse_error(rest[0].text)
+        self._open(nested_block(frame.table, frame.entry, path), frame.scope)
+
+    def _open(self, block: Block, scope: str) -> None:
+        label = block.table.name
+        if block.is_table or (block.table.lenient and not block.entry.items):
+            self.frames.append(Frame(label, "table", scope, block))
+        else:
+            entry = copy.deepcopy(block.entry)
+            self.frames.append(Frame(label, "entry", scope, block, entry))
+
+    def _blocks(self) -> dict[str, Block]:
+        return self.config.scopes.get(self.scope, {})
+
+    def _do_edit(self, words: Words) -> Reply:
+        if self.kind == "vdoms":
+            return self._edit_vdom(words)
+        frame, lines = editing.open_row(self.frames[-1], words, self.config)
+        self.frames.append(frame)
+        return Reply(lines)
+
+    def _edit_vdom(self, words: Words) -> Reply:
+        if not words:
+            raise refusals.incomplete()
+        name = words[0].text
+        if name not in self.config.vdoms:
+            self.config.add_vdom(name)  # the trap: a misspelt name makes a new VDOM
+            self.host.changed()
+        self.frames.append(Frame(name, "scope", name))
+        return Reply((f"current vf={name}:{self.config.vdoms.index(name)}",))
+
+    def _do_next(self, words: Words) -> None:
+        if self.kind == "scope":
+            if len(self.frames) < 2:
+                raise refusals.unknown_action()
+            self.frames.pop()
+            return
+        if not self.frames[-1].row:
+            raise refusals.unknown_action()
+        self._commit(self.frames.pop())
+
+    def _do_end(self, words: Words) -> None:
+        if self.kind in ("scope", "vdoms"):
+            self.frames.clear()
+            return
+        frame = self.frames.pop()
+        if frame.kind == "table":
+            return
+        try:
+            self._commit(frame)
+        except refusals.Refused:
+            if frame.row and self.host.options.failed_end_leaves_table:
+                self.frames.pop()
+            raise
+        if frame.row:
+            self.frames.pop()
+
+    def _do_abort(self, words: Words) -> None:
+        frame = self.frames.pop()
+        if frame.row:
+            self.frames.pop()
+
+    def interrupt(self) -> bool:
+        """Ctrl-C: like abort; at the top it closes the session. Tells whether to close."""
+        if self.frames:
+            self._do_abort(())
+            return False
+        return True
+
+    def _commit(self, frame: Frame) -> None:
+        editing.commit(frame, self.config, dict(self.host.options.table_limits))
+        self.host.changed()
+
+    # Editing
+
+    def _do_set(self, words: Words) -> None:
+        editing.set_values(self.frames[-1], words, self.config)
+
+    def _do_append(self, words: Words) -> None:
+        editing.append_values(self.frames[-1], words, self.config)
+
+    def _do_select(self, words: Words) -> None:
+        editing.set_values(self.frames[-1], words, self.config)
+
+    def _do_unselect(self, words: Words) -> None:
+        editing.unselect_values(self.frames[-1], words)
+
+    def _do_unset(self, words: Words) -> None:
+        editing.unset_value(self.frames[-1], words)
+
+    def _do_delete(self, words: Words) -> None:
+        if self.kind == "vdoms":
+            name = words[0].text if words else ""
+            if name not in self.config.vdoms or name == "root":
+                raise refusals.missing_entry()
+            del self.config.scopes[name]
+        else:
+            editing.delete_row(self.frames[-1], words, self.config)
+        self.host.changed()
+
+    def _do_purge(self, words: Words) -> Reply:
+        frame = self.frames[-1]
+
+        def purge() -> Reply:
+            editing.purge_rows(frame, self.config)
+            self.host.changed()
+            return Reply()
+
+        question = "This operation will clear all table!\nDo you want to continue? (y/n)"
+        return Reply(ask=question, then=purge)
+
+    def _do_rename(self, words: Words) -> None:
+        editing.rename_row(self.frames[-1], words, self.config)
+        self.host.changed()
+
+    def _do_clone(self, words: Words) -> None:
+        editing.clone_row(self.frames[-1], words)
+        self.host.changed()
+
+    def _do_move(self, words: Words) -> None:
+        editing.move_row(self.frames[-1], words)
+        self.host.changed()
+
+    # Reading
+
+    def _do_show(self, words: Words) -> Reply:
+        full = bool(words) and len(words[0].text) > 1 and _starts(words[0].text)
+        rest = words[1:] if full else words
+        writer = self.host.writer(full)
+        if self.kind in ("table", "entry"):
+            block = editing.pending_block(self.frames[-1])
+            return Reply(tuple(reading.show_block(writer, block, rest)))
+        if rest:
+            block, rest = self._named(rest)
+            return Reply(tuple(reading.show_block(writer, block, rest)))
+        return Reply(tuple(self._show_all(writer)))
+
+    def _show_all(self, writer: Writer) -> list[str]:
+        config = self.config
+        if self.kind in ("scope", "vdoms"):
+            alone = Config(config.tables, {"": self._blocks()})
+            return alone.text(writer)
+        return [*config_header(self.host.options, config.multi), *config.text(writer)]
+
+    def _named(self, words: Words) -> tuple[Block, Words]:
+        path, rest = reading.find_path(words, self._blocks())
+        return self._blocks()[path], rest
+
+    def _do_get(self, words: Words) -> Reply:
+        if self.kind in ("table", "entry"):
+            block = editing.pending_block(self.frames[-1])
+            return Reply(tuple(reading.get_block(block, words)))
+        special = operations.get(self, words)
+        if special is not None:
+            return Reply(tuple(special))
+        block, rest = self._named(words)
+        return Reply(tuple(reading.get_block(block, rest)))
+
+    def _do_sudo(self, words: Words) -> Reply:
+        known = ("global", *self.config.vdoms)
+        if len(words) < 2:
+            raise refusals.incomplete()
+        if not self.config.multi or words[0].text not in known:
+            raise refusals.parse_error(words[0].text)
+        saved = self.frames
+        self.frames = [Frame(words[0].text, "scope", words[0].text)]
+        try:
+            return self._dispatch(words[1:])
+        finally:
+            self.frames = saved
+
+    def _do_exit(self, words: Words) -> Reply:
+        return Reply(close=True)
+
+
+def _starts(typed: str) -> bool:
+    return "full-configuration".startswith(typed)

@@ -1,0 +1,122 @@
+"""What the unit saw: every line typed over SSH, and how often a client waited for it."""
+
+import re
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line received. `context` is what the prompt showed in brackets, "" at the top.
+
+    `changes` tells that the line could change the unit; `errors` is what the unit answered when
+    it refused.
+    """
+
+    session: int
+    context: str
+    text: str
+    changes: bool
+    errors: tuple[str, ...] = ()
+
+
+_ERROR = re.compile(
+    r"Unknown action|command parse error|Command fail|incomplete command|value parse error"
+    r"|ambiguous command|not found in|discard the setting|node_check_object fail|token line|Attribute '.*' MUST be|entry is not found|Duplicated"
+)
+
+
+def errors_in(lines: tuple[str, ...], text: str) -> tuple[str, ...]:
+    """Give the lines of an answer that tell of a refusal; what `show` and `get` print is none."""
+    if text.split(" ", 1)[0][:2] in ("sh", "ge") and len(lines) > 3:
+        return ()
+    return tuple(line for line in lines if _ERROR.match(line))
+
+
+@dataclass
+class Journal:
+    """Lines and waits, by session number. Safe to read while sessions run."""
+
+    _lines: list[Line] = field(default_factory=list)
+    _exchanges: dict[int, int] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __iter__(self) -> Iterator[Line]:
+        """Walk a copy of the lines."""
+        with self._lock:
+            return iter(list(self._lines))
+
+    def __len__(self) -> int:
+        """Count the lines."""
+        return len(self._lines)
+
+    def add(self, line: Line) -> None:
+        """Remember one line."""
+        with self._lock:
+            self._lines.append(line)
+
+    def waited(self, session: int) -> None:
+        """Count one moment at which input came after a prompt or pager had been printed."""
+        with self._lock:
+            self._exchanges[session] = self._exchanges.get(session, 0) + 1
+
+    def exchanges(self, session: int | None = None) -> int:
+        """Tell how often a client waited for the unit: in one session, or in all."""
+        with self._lock:
+            if session is not None:
+                return self._exchanges.get(session, 0)
+            return sum(self._exchanges.values())
+
+    @property
+    def sessions(self) -> tuple[int, ...]:
+        """Give the numbers of the sessions that typed something."""
+        return tuple(dict.fromkeys(line.session for line in self))
+
+    def changing(self) -> list[Line]:
+        """Give the lines that could have changed the unit."""
+        return [line for line in self if line.changes]
+
+    def clear(self) -> None:
+        """Forget everything seen so far."""
+        with self._lock:
+            self._lines.clear()
+            self._exchanges.clear()
+
+
+@dataclass
+class Faults:
+    """What goes wrong on purpose, over SSH. Drops happen once and then clear themselves.
+
+    `drop_after_line` counts the lines of all sessions from the moment it is set; the connection is
+    cut after that line was obeyed and before it is answered. `drop_at` (a regex) cuts before the
+    line is obeyed. `errors` maps a regex to the text answered in place of obeying. `line_delay`
+    and `latency` are seconds: before each line, and before each burst of input.
+    """
+
+    drop_after_line: int | None = None
+    drop_at: str | None = None
+    errors: dict[str, str] = field(default_factory=dict)
+    line_delay: float = 0.0
+    latency: float = 0.0
+
+    def error_for(self, text: str) -> str | None:
+        """Give the error to answer to `text`, None when it is to be obeyed."""
+        return next((e for pattern, e in self.errors.items() if re.search(pattern, text)), None)
+
+    def drops_before(self, text: str) -> bool:
+        """Tell whether to cut the connection instead of obeying `text`."""
+        if self.drop_at is None or not re.search(self.drop_at, text):
+            return False
+        self.drop_at = None
+        return True
+
+    def drops_after(self) -> bool:
+        """Count one obeyed line; tell whether to cut the connection now."""
+        if self.drop_after_line is None:
+            return False
+        self.drop_after_line -= 1
+        if self.drop_after_line > 0:
+            return False
+        self.drop_after_line = None
+        return True

@@ -1,0 +1,50 @@
+"""The switches of a simulated unit. What the vendor's papers leave unsure is a switch here."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Options:
+    """How one simulated FortiGate behaves.
+
+    `minute` is the length of a minute of `refresh-rate` in seconds. `kex` is "modern", "sha1" or
+    "default". `vdoms` makes a multi-VDOM unit ("root" is always there). `profile` "super_admin"
+    prompts with `#`, any other with `$` and may not change anything.
+    """
+
+    version: str = "7.4.8"
+    hostname: str = "FGT-A"
+    user: str = "admin"
+    password: str = "fortinet"
+    address: str = "127.0.0.1"
+    port: int = 0
+    control_port: int | None = None  # None: no control channel; 0: any free port
+    console: str = "more"
+    config: str = ""  # configuration text to load in place of the factory's
+    banner: str = ""  # before login, as an SSH banner
+    disclaimer: str = ""  # after login; must be accepted with the key `a`
+    minute: float = 60.0
+    kex: str = "default"
+    host_key: str = ""  # an OpenSSH private key; generated when empty
+    model: str = "FortiGate-VM64-KVM"
+    serial: str = "FGVM00TM00000000"
+    vdoms: tuple[str, ...] = ()
+    ha_role: str = ""  # "Primary" or "Secondary": shown in the prompt
+    profile: str = "super_admin"
+    enc_stable: bool = False
+    interfaces: tuple[str, str] = ("port1", "port2")  # outside, inside
+    table_limits: dict[str, int] = field(default_factory=dict)
+    # Unsure in the vendor's papers:
+    continuation: str = "> "  # prompt inside an open quote
+    comments: bool = True  # lines that start with # are ignored
+    failed_end_leaves_table: bool = False  # else a refused `end` falls back to the table
+    grep_miss_is_error: bool = False  # seen on 7.0.3
+    escape_log: bool = False  # %%log%% with \" for " inside it
+    webhook_content_type: str = "application/x-www-form-urlencoded"
+    webhook_user_agent: str = ""  # "" sends none
+    duplicate_events: int = 1  # how often one event is delivered
+    feed_jitter: bool = False  # the first fetch comes at a random point of the refresh interval
+    feed_redirects: bool = False  # whether the feed client follows a redirect
+    pager_lines: int = 0  # lines of a page; 0 takes the height of the terminal
+    exec_pager: bool = False  # whether an exec channel pages too
+    transactions: bool = True  # whether `execute config-transaction` exists

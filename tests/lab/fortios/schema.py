@@ -1,0 +1,124 @@
+"""What a FortiOS table is: its attributes, their types, sizes, defaults and versions.
+
+`catalog.py` holds the data; this file holds the words it is written in and the version rule.
+"""
+
+from dataclasses import dataclass, field, replace
+
+Version = tuple[int, ...]
+
+
+def version_of(text: str) -> Version:
+    """Read "7.4.8" into (7, 4, 8); raises ValueError for anything else."""
+    parts = tuple(int(part) for part in text.split("."))
+    if len(parts) != 3:
+        raise ValueError(f"{text!r} is no FortiOS version; write it as 7.4.8")
+    return parts
+
+
+def within(spec: str, version: Version) -> bool:
+    """Tell whether `version` is in `spec`: blank-separated `low-high` ranges, "" for all.
+
+    `7.0.6-7.0 7.2.1-` reads: from 7.0.6 on the 7.0 train, and 7.2.1 and everything later.
+    """
+    return not spec or any(_in_range(part, version) for part in spec.split())
+
+
+def _in_range(part: str, version: Version) -> bool:
+    low, _, high = part.partition("-")
+    if low and version < tuple(int(number) for number in low.split(".")):
+        return False
+    limit = tuple(int(number) for number in high.split(".")) if high else ()
+    return version[: len(limit)] <= limit
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """One `set` line.
+
+    `kind` is one of string, strings, option, integer, integers, ref, refs, ip, subnet, secret,
+    uuid, any. `size` is the longest text in bytes, or the span of an integer. `choices` and
+    `refers` map a value (a table's path) to the versions that know it. `when` hides the attribute
+    unless another one has one of the values: ("action-type", "webhook").
+    """
+
+    name: str
+    kind: str = "string"
+    size: int | tuple[int, int] = 0
+    default: str = ""
+    choices: dict[str, str] = field(default_factory=dict)
+    refers: dict[str, str] = field(default_factory=dict)
+    versions: str = ""
+    required: bool = False
+    when: tuple[str, ...] = ()
+    unique: bool = False
+
+    @property
+    def many(self) -> bool:
+        """Tell whether one `set` line takes several values."""
+        return self.kind in ("strings", "integers", "refs", "any")
+
+
+@dataclass(frozen=True)
+class Table:
+    """One `config` path; `key` is "" for a single object, else "string" or "integer".
+
+    `scope` is "global", "vdom" or "both" (external-resource). `lenient` tables come from a loaded
+    file, know no attribute and take every line. `member_error` picks the text for a missing
+    reference: policies answer with node_check_object.
+    """
+
+    path: str
+    key: str = ""
+    key_size: int = 35
+    scope: str = "global"
+    attributes: tuple[Attribute, ...] = ()
+    tables: tuple["Table", ...] = ()
+    versions: str = ""
+    limit: int = 0
+    lenient: bool = False
+    member_error: bool = False
+
+    def __deepcopy__(self, memo: object) -> "Table":
+        """Stay one object: a schema never changes, and entries are copied at every edit."""
+        return self
+
+    @property
+    def name(self) -> str:
+        """Give the last word of the path, which the prompt shows."""
+        return self.path.split()[-1].strip('"')
+
+    def attribute(self, name: str) -> Attribute | None:
+        """Give the attribute of that name, None if there is none."""
+        return next((each for each in self.attributes if each.name == name), None)
+
+    def table(self, name: str) -> "Table | None":
+        """Give the nested table of that name, None if there is none."""
+        return next((each for each in self.tables if each.path == name), None)
+
+    def order(self, name: str) -> int:
+        """Give the position of an attribute or nested table in `show`, -1 when unknown."""
+        names = [each.name for each in self.attributes] + [each.path for each in self.tables]
+        return names.index(name) if name in names else -1
+
+
+def lenient(path: str) -> Table:
+    """Give a table that takes every line, for what a loaded file names beyond the catalog."""
+    return Table(path, lenient=True, scope="both")
+
+
+def at_version(table: Table, version: Version) -> Table:
+    """Keep only what `version` knows of `table`."""
+    attributes = tuple(
+        replace(
+            each,
+            choices={name: "" for name, spec in each.choices.items() if within(spec, version)},
+            refers={path: "" for path, spec in each.refers.items() if within(spec, version)},
+        )
+        for each in table.attributes
+        if within(each.versions, version)
+    )
+    nested = tuple(
+        at_version(each, version) for each in table.tables if within(each.versions, version)
+    )
+    return replace(table, attributes=attributes, tables=nested)

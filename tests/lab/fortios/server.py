@@ -1,0 +1,278 @@
+"""The SSH server of a unit: password login, shell and exec channels, one terminal a session."""
+
+import contextlib
+import io
+import itertools
+import socket
+import threading
+import time
+from typing import Protocol
+
+import paramiko
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from tests.lab.fortios.cli import Session
+from tests.lab.fortios.frames import Reply
+from tests.lab.fortios.journal import Faults, Journal, Line, errors_in
+from tests.lab.fortios.options import Options
+from tests.lab.fortios.terminal import Dropped, Terminal
+
+KEX = {
+    "modern": (
+        "curve25519-sha256@libssh.org",
+        "ecdh-sha2-nistp256",
+        "diffie-hellman-group16-sha512",
+        "diffie-hellman-group14-sha256",
+    ),
+    "sha1": ("diffie-hellman-group14-sha1", "diffie-hellman-group1-sha1"),
+}
+DEFAULT_ROWS = 24
+
+
+class Unit(Protocol):
+    """What the server needs of its unit."""
+
+    options: Options
+    journal: Journal
+    faults: Faults
+    lock: threading.RLock
+
+    def new_session(self) -> Session: ...
+    def page(self, rows: int) -> int: ...
+
+
+def host_key(text: str) -> paramiko.PKey:
+    """Read an OpenSSH private key (ed25519), or make one when `text` is empty."""
+    if not text:
+        text = (
+            Ed25519PrivateKey.generate()
+            .private_bytes(
+                serialization.Encoding.PEM,
+                serialization.PrivateFormat.OpenSSH,
+                serialization.NoEncryption(),
+            )
+            .decode()
+        )
+    return paramiko.Ed25519Key(file_obj=io.StringIO(text))
+
+
+class _Login(paramiko.ServerInterface):
+    """Password login, and what a client asks of its channel."""
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self.rows = DEFAULT_ROWS
+        self.command: bytes | None = None
+        self.ready = threading.Event()
+
+    def get_allowed_auths(self, username: str) -> str:
+        return "password"
+
+    def check_auth_password(self, username: str, password: str) -> int:
+        good = (username, password) == (self._options.user, self._options.password)
+        return paramiko.common.AUTH_SUCCESSFUL if good else paramiko.common.AUTH_FAILED
+
+    def get_banner(self) -> tuple[str | None, str | None]:
+        text = self._options.banner
+        return (text.replace("\n", "\r\n") + "\r\n", "en") if text else (None, None)
+
+    def check_channel_request(self, kind: str, chanid: int) -> int:
+        if kind == "session":
+            return paramiko.common.OPEN_SUCCEEDED
+        return paramiko.common.OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED
+
+    def check_channel_pty_request(
+        self,
+        channel: paramiko.Channel,
+        term: bytes,
+        width: int,
+        height: int,
+        pixelwidth: int,
+        pixelheight: int,
+        modes: bytes,
+    ) -> bool:
+        self.rows = height or DEFAULT_ROWS
+        return True
+
+    def check_channel_window_change_request(
+        self,
+        channel: paramiko.Channel,
+        width: int,
+        height: int,
+        pixelwidth: int,
+        pixelheight: int,
+    ) -> bool:
+        self.rows = height or DEFAULT_ROWS
+        return True
+
+    def check_channel_shell_request(self, channel: paramiko.Channel) -> bool:
+        self.ready.set()
+        return True
+
+    def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
+        self.command = command
+        self.ready.set()
+        return True
+
+
+class Server:
+    """Listens, and serves each connection on a thread of its own until `stop`."""
+
+    def __init__(self, unit: Unit) -> None:
+        self._unit = unit
+        self.key = host_key(unit.options.host_key)
+        self._socket = socket.create_server((unit.options.address, unit.options.port))
+        self.address, self.port = self._socket.getsockname()[:2]
+        self._numbers = itertools.count(1)
+        self._open: dict[paramiko.Transport, threading.Thread | None] = {}
+        self._guard = threading.Lock()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._accept, name="fortios-accept")
+
+    def start(self) -> None:
+        """Begin to accept connections."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Close the listener and every connection; returns when their threads are gone."""
+        self._stopping.set()
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+        self._thread.join()
+        with self._guard:
+            remaining = dict(self._open)
+        for transport, thread in remaining.items():
+            transport.close()
+            if thread:
+                thread.join()
+            transport.join()
+
+    def _accept(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                connection, _ = self._socket.accept()
+            except OSError:
+                return
+            self._welcome(connection)
+
+    def _welcome(self, connection: socket.socket) -> None:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        transport = paramiko.Transport(connection)
+        transport.add_server_key(self.key)
+        wanted = KEX.get(self._unit.options.kex)
+        if wanted:
+            transport.get_security_options().kex = wanted
+        thread = threading.Thread(
+            target=self._serve, args=(transport,), name="fortios-session", daemon=True
+        )
+        with self._guard:
+            self._open[transport] = thread
+        thread.start()
+
+    def _serve(self, transport: paramiko.Transport) -> None:
+        try:
+            login = _Login(self._unit.options)
+            transport.start_server(event=None, server=login)
+            while transport.is_active() and not self._stopping.is_set():
+                channel = transport.accept(0.2)
+                if channel is not None and login.ready.wait(10):
+                    login.ready.clear()
+                    self._talk(channel, login)
+                    return
+        except (OSError, EOFError, paramiko.SSHException, Dropped):
+            pass
+        finally:
+            transport.close()
+            with self._guard:
+                self._open.pop(transport, None)
+
+    def _talk(self, channel: paramiko.Channel, login: _Login) -> None:
+        line = _Connection(self._unit, channel, next(self._numbers), login)
+        if login.command is None:
+            line.converse()
+        else:
+            line.obey(login.command)
+
+
+class _Connection:
+    """One channel: bytes in, bytes out, and the journal and faults in between."""
+
+    def __init__(self, unit: Unit, channel: paramiko.Channel, number: int, login: _Login) -> None:
+        self._unit, self._channel, self._number, self._login = unit, channel, number, login
+        self._session = unit.new_session()
+        self._out = bytearray()
+
+    def _terminal(self, shell: bool) -> Terminal:
+        options = self._unit.options
+        pages = shell or options.exec_pager
+        return Terminal(
+            self._out.extend,
+            self._run,
+            lambda: self._session.prompt,
+            self._session.interrupt,
+            (lambda: self._unit.page(self._login.rows)) if pages else (lambda: 0),
+            self._session.completions,
+            options.continuation,
+            echo=shell,
+        )
+
+    def _run(self, text: str) -> Reply:
+        faults, session = self._unit.faults, self._session
+        self._flush()
+        if faults.line_delay:
+            time.sleep(faults.line_delay)
+        with self._unit.lock:
+            changes, context = session.may_change(text), session.context
+            drop, error = faults.drops_before(text), faults.error_for(text)
+            reply = Reply()
+            if error is not None:
+                reply = Reply(tuple(error.splitlines()))
+            elif not drop:
+                reply = session.run(text)
+            errors = errors_in(reply.lines, text)
+            self._unit.journal.add(Line(self._number, context, text, changes, errors))
+            if drop or faults.drops_after():
+                raise Dropped
+        return reply
+
+    def _flush(self) -> None:
+        if self._out:
+            self._channel.sendall(bytes(self._out))
+            self._out.clear()
+
+    def converse(self) -> None:
+        """Serve a shell until the client leaves or the unit closes."""
+        terminal = self._terminal(shell=True)
+        terminal.start(self._unit.options.disclaimer)
+        self._flush()
+        while not terminal.closed:
+            data = self._receive()
+            if not data:
+                return
+            if terminal.waiting:
+                self._unit.journal.waited(self._number)
+            if self._unit.faults.latency:
+                time.sleep(self._unit.faults.latency)
+            terminal.feed(data)
+            self._flush()
+        self._goodbye()
+
+    def _receive(self) -> bytes:
+        data = self._channel.recv(65536)
+        while data and self._channel.recv_ready():
+            data += self._channel.recv(65536)
+        return data
+
+    def obey(self, command: bytes) -> None:
+        """Serve an exec request: its lines run one after the other, prompts are printed."""
+        terminal = self._terminal(shell=False)
+        terminal.start()
+        terminal.feed(command + b"\n")
+        self._flush()
+        self._goodbye()
+
+    def _goodbye(self) -> None:
+        self._channel.send_exit_status(0)
+        self._channel.close()

@@ -1,0 +1,187 @@
+"""One simulated FortiGate: its configuration, its SSH server, its stitches and its feeds."""
+
+import threading
+from types import TracebackType
+
+from tests.lab.fortios import config as configuration
+from tests.lab.fortios.catalog import tables_of
+from tests.lab.fortios.cli import Session
+from tests.lab.fortios.config import Config, value
+from tests.lab.fortios.control import Control
+from tests.lab.fortios.denies import denials
+from tests.lab.fortios.feed import Feeds
+from tests.lab.fortios.journal import Faults, Journal
+from tests.lab.fortios.options import Options
+from tests.lab.fortios.schema import version_of
+from tests.lab.fortios.server import Server
+from tests.lab.fortios.terminal import Terminal
+from tests.lab.fortios.text import Word
+from tests.lab.fortios.tree import Writer, random_cipher, stable_cipher
+from tests.lab.fortios.webhook import Delivery, Stitcher
+
+OPERATOR = 0  # the session number of `run`; it is not written in the journal
+
+
+class Simulator:
+    """A unit that listens while it is entered as a context (or between start and stop)."""
+
+    def __init__(self, options: Options | None = None) -> None:
+        self.options = options or Options()
+        self.lock = threading.RLock()
+        self.journal = Journal()
+        self.faults = Faults()
+        self.config: Config = configuration.build(
+            tables_of(version_of(self.options.version)),
+            self.options.config,
+            self.options.hostname,
+            self.options.interfaces,
+            self.options.vdoms,
+        )
+        self._set_console()
+        self.feeds = Feeds(self.options, self._settled)
+        self.stitches = Stitcher(self.options, self._settled)
+        self._server: Server | None = None
+        self._control: Control | None = None
+
+    def _set_console(self) -> None:
+        """A loaded file's own console setting wins; else the option's."""
+        block = self.config.block("system console", "global" if self.config.multi else "")
+        if block and not self.options.config:
+            block.entry.put(block.table, "output", (Word(self.options.console),))
+
+    def _settled(self) -> tuple[Config, threading.RLock]:
+        return self.config, self.lock
+
+    def start(self) -> "Simulator":
+        """Listen and begin to poll feeds."""
+        self._server = Server(self)
+        self._server.start()
+        self.feeds.start()
+        if self.options.control_port is not None:
+            self._control = Control(self, self.options.control_port)
+            self._control.start()
+        return self
+
+    def stop(self) -> None:
+        """Close everything; returns when no thread or socket of the unit is left."""
+        for part in (self._control, self._server, self.feeds):
+            if part is not None:
+                part.stop()
+        self._control = self._server = None
+
+    def __enter__(self) -> "Simulator":
+        """Start."""
+        return self.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop."""
+        self.stop()
+
+    @property
+    def _listening(self) -> Server:
+        if self._server is None:
+            raise RuntimeError("the simulator is not started: use it in a `with` block")
+        return self._server
+
+    @property
+    def address(self) -> str:
+        """Give the address it listens on."""
+        return str(self._listening.address)
+
+    @property
+    def port(self) -> int:
+        """Give the port it listens on."""
+        return int(self._listening.port)
+
+    @property
+    def control_port(self) -> int:
+        """Give the port of the control channel, 0 when there is none."""
+        return self._control.port if self._control else 0
+
+    @property
+    def host_key_line(self) -> str:
+        """Give the line for a known_hosts file."""
+        key = self._listening.key
+        where = self.address if self.port == 22 else f"[{self.address}]:{self.port}"
+        return f"{where} {key.get_name()} {key.get_base64()}"
+
+    # For the sessions
+
+    def new_session(self) -> Session:
+        """Open a CLI session of its own."""
+        return Session(self)
+
+    def writer(self, full: bool = False) -> Writer:
+        """Give what writes text: blobs are random unless `enc_stable`."""
+        return Writer(stable_cipher if self.options.enc_stable else random_cipher, full)
+
+    def changed(self) -> None:
+        """Take note that the configuration changed."""
+        self.feeds.wake()
+
+    def page(self, rows: int) -> int:
+        """Give the lines of a page on a terminal of `rows` lines, 0 when output is standard."""
+        console = self.config.block("system console", "global" if self.config.multi else "")
+        if value(console, "output") != "more":
+            return 0
+        return self.options.pager_lines or max(rows - 1, 1)
+
+    def feed_ranges(self, name: str) -> list[str] | None:
+        """Give the ranges of a feed as `diagnose` prints them, None when it does not exist."""
+        return self.feeds.ranges(name)
+
+    def feed_stats(self) -> list[str]:
+        """Give one line of statistics per feed."""
+        return self.feeds.stats_lines()
+
+    def stitch_summary(self) -> list[str]:
+        """Give what `diagnose test application autod 2` prints."""
+        return self.stitches.summary()
+
+    # For tests
+
+    def show(self) -> str:
+        """Give the whole `show` text of the unit, header lines left out."""
+        with self.lock:
+            return "\n".join(self.config.text(self.writer())) + "\n"
+
+    def run(self, lines: str) -> str:
+        """Type lines as an operator on a console of its own; gives what the unit printed."""
+        return self.run_in("", lines)
+
+    def run_in(self, scope: str, lines: str) -> str:
+        """Type lines in a scope: "global", or the name of a VDOM ("" for the top)."""
+        session = self.new_session()
+        out = bytearray()
+        terminal = Terminal(
+            out.extend,
+            session.run,
+            lambda: session.prompt,
+            session.interrupt,
+            lambda: 0,
+            session.completions,
+            self.options.continuation,
+        )
+        enter = {"": "", "global": "config global\n"}.get(scope, f"config vdom\nedit {scope}\n")
+        with self.lock:
+            terminal.start()
+            terminal.feed((enter + lines.replace("?", "\x16?") + "\n").encode())
+        return out.decode("utf-8", "replace")
+
+    def log_event(self, line: str) -> list[Delivery]:
+        """Log one event: fires the stitches it matches, over the network, and waits for them."""
+        return self.stitches.log(line)
+
+    def poll_feeds(self) -> None:
+        """Fetch every enabled feed now and wait for it."""
+        self.feeds.poll_all()
+
+    def denies(self, address: str) -> list[str]:
+        """Tell which of ssl_vpn, local_in and policy would refuse `address`; [] lets it in."""
+        with self.lock:
+            return denials(self.config, address, self.feeds.contains)
