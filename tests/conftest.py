@@ -22,7 +22,9 @@ def missing_for_lab() -> str:
     if os.geteuid() != 0:
         return "lab tests boot real Debian hosts, which needs root"
     missing = [program for program in PROGRAMS if shutil.which(program) is None]
-    return f"lab tests need {', '.join(missing)}: run `make test`, it installs them" * bool(missing)
+    if missing:
+        return f"lab tests need {', '.join(missing)}: run `make test`, it installs them"
+    return ""
 
 
 @pytest.hookimpl(tryfirst=True)

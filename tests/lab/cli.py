@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from tests.lab import nspawn
-from tests.lab.debian import DebianHost, remove_orphans
+from tests.lab.debian import DebianHost
 from tests.lab.records import LabError, locked, records
 from tests.lab.roots import bare_root, prune, ready_root
 
@@ -46,7 +46,7 @@ def _up(args: argparse.Namespace) -> None:
 
 def _down(names: Sequence[str]) -> None:
     with locked("hosts"):
-        remove_orphans()
+        nspawn.remove_orphans()
         chosen = [DebianHost.attach(name).record for name in names] or [
             record for record in records() if record.owner is None
         ]

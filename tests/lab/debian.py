@@ -24,7 +24,6 @@ from tests.lab.furnish import furnish, known_hosts, private_key
 from tests.lab.listing import PLACES, Entry, listing, stamps
 from tests.lab.nspawn import merged, wait_until
 from tests.lab.records import (
-    UNFINISHED,
     LabError,
     Record,
     free_endpoint,
@@ -35,7 +34,7 @@ from tests.lab.records import (
     records,
     save,
 )
-from tests.lab.roots import bare_root, build_root, ready_root, remove_tree
+from tests.lab.roots import bare_root, build_root, ready_root
 
 __all__ = ["DebianHost", "Entry", "LabError", "bare_root", "build_root", "ready_root"]
 
@@ -48,15 +47,6 @@ Completed = subprocess.CompletedProcess[str]
 
 def _argv(command: Command) -> list[str]:
     return ["sh", "-c", command] if isinstance(command, str) else list(command)
-
-
-def remove_orphans() -> None:
-    """Take down every recorded host whose owner died without doing so."""
-    for unfinished in hosts_directory().glob(f"{UNFINISHED}*"):
-        remove_tree(unfinished)
-    for record in records():
-        if record.orphan:
-            nspawn.remove(record)
 
 
 class DebianHost:
@@ -153,7 +143,7 @@ class DebianHost:
             LabError: it did not come up; its console's last lines are in the text.
         """
         with locked("hosts"):
-            remove_orphans()
+            nspawn.remove_orphans()
             self._record = self._claim()
         try:
             nspawn.mount(self.record)

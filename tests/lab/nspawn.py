@@ -16,7 +16,17 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from tests.lab.records import RECORD, LabError, Process, Record, alive, parse_stat
+from tests.lab.records import (
+    RECORD,
+    UNFINISHED,
+    LabError,
+    Process,
+    Record,
+    alive,
+    hosts_directory,
+    parse_stat,
+    records,
+)
 from tests.lab.roots import remove_tree
 
 # Seconds. A stop may wait for the stop timeout of a service that hangs (systemd: 90 s).
@@ -206,3 +216,12 @@ def remove(record: Record) -> None:
 
 def _unmounted(path: Path) -> bool:
     return subprocess.run(["umount", str(path)], capture_output=True).returncode == 0
+
+
+def remove_orphans() -> None:
+    """Take down every recorded host whose owner died without doing so; hold the lock "hosts"."""
+    for unfinished in hosts_directory().glob(f"{UNFINISHED}*"):
+        remove_tree(unfinished)
+    for record in records():
+        if record.orphan:
+            remove(record)

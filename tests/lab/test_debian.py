@@ -14,7 +14,7 @@ import pytest
 
 from tests.lab import nspawn
 from tests.lab.cli import main
-from tests.lab.debian import DebianHost, LabError, remove_orphans
+from tests.lab.debian import DebianHost, LabError
 from tests.lab.nspawn import wait_until
 from tests.lab.records import Record, alive, hosts_directory, locked
 
@@ -131,7 +131,7 @@ def test_what_a_killed_owner_left_is_removed_at_the_next_start(bare_root: Path) 
     assert Path(f"/proc/{first}").exists()
     assert record.orphan
     with locked("hosts"):
-        remove_orphans()
+        nspawn.remove_orphans()
     assert residue(record) == []
     assert wait_until(lambda: not Path(f"/proc/{first}").exists(), seconds=5)
 
@@ -139,7 +139,7 @@ def test_what_a_killed_owner_left_is_removed_at_the_next_start(bare_root: Path) 
 def test_a_host_of_a_living_owner_is_never_removed(debian_host: Boot, bare_root: Path) -> None:
     host = debian_host(bare_root)
     with locked("hosts"):
-        remove_orphans()
+        nspawn.remove_orphans()
     assert host.running
     assert host.record.owner is not None
     assert host.record.owner.pid == os.getpid()
@@ -162,7 +162,7 @@ def test_a_person_starts_a_host_that_stays_and_takes_it_down_by_name(
     assert main(["up", "--name", name]) == 0
     record = DebianHost.attach(name).record
     with locked("hosts"):
-        remove_orphans()
+        nspawn.remove_orphans()
     assert main(["list"]) == 0
     assert f"{name}  {record.address}:{record.port}  running  owned by nobody" in (
         capsys.readouterr().out

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import missing_for_lab
 from tests.lab.listing import listing
 from tests.lab.records import Process, alive, parse_stat, process
 from tests.lab.roots import debian_sources
@@ -92,3 +93,19 @@ def test_a_listing_leaves_out_what_it_is_told_to_ignore(tmp_path: Path, pattern:
     (tmp_path / "etc/sub/name").write_text("")
     assert "/etc/sub/name" not in listing(tmp_path, ["/etc"], [pattern])
     assert "/etc/sub" in listing(tmp_path, ["/etc"], [pattern])
+
+
+def test_a_machine_without_the_labs_programs_is_told_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    assert "systemd-nspawn, mmdebstrap" in missing_for_lab()
+    assert "make test" in missing_for_lab()
+
+
+def test_somebody_who_is_not_root_is_told_that_lab_tests_need_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert "needs root" in missing_for_lab()
