@@ -23,6 +23,9 @@ __all__ = ["CONNECT_TIMEOUT", "HostKeyPolicy", "SSHException", "connect", "expla
 # Seconds to wait for TCP, for the banner and for the login, each.
 CONNECT_TIMEOUT = 15
 
+# Whatever paramiko, and a library that does not translate its errors, raises for a broken connection.
+CONNECT_ERRORS = (paramiko.SSHException, OSError, EOFError, ValueError)
+
 # Several hosts are entered at once and all of them may add a line to the same file.
 _FILE_LOCK = threading.Lock()
 

@@ -23,7 +23,7 @@ from provision.fortios.steps import (
     wanted_step,
 )
 from provision.fortios.text import Tree
-from provision.fortios.tree import difference, is_secret, secrets
+from provision.fortios.tree import IsCurrent, difference, is_secret, secrets, set_names
 from provision.plan import Change
 
 __all__ = ["Block", "FortiPlan", "Observed", "ids", "plan", "reads", "revert", "teardown"]
@@ -135,7 +135,11 @@ def _assemble(
     under_way |= {name: "" for name in prints if name not in under_way}
     return FortiPlan(
         changes=tuple(changes),
-        warnings=(*warnings, *(text for each in stale for text in each.warnings)),
+        warnings=(
+            *observed.warnings,
+            *warnings,
+            *(text for each in stale for text in each.warnings),
+        ),
         blocks=blocks,
         record=Record(record.serial, {**record.objects, **remember}, _under_way(record, prints)),
         settled=Record(record.serial, settle, prints),
@@ -170,18 +174,28 @@ def _fingerprints(desired: Desired, observed: Observed, key: bytes) -> dict[str,
     return found
 
 
-def revert(before: Observed, now: Observed, touched: Iterable[str]) -> tuple[Block, ...]:
-    """The blocks that lead from ``now`` back to ``before`` for what was ``touched``, last first.
+def revert(
+    before: Observed, now: Observed, sent: Iterable[Block], *, secrets_kept: bool = False
+) -> tuple[Block, ...]:
+    """The blocks that lead from ``now`` back to ``before`` for what was ``sent``, last first.
 
-    A secret that was there before is sent again as the unit showed it: it may have changed.
+    A secret that ``sent`` may have overwritten is sent again as the unit showed it, unless it is
+    known to be back (``secrets_kept``).
     """
     found: list[Block] = []
-    for one in reversed(tuple(touched)):
-        then, have = before.objects.get(one), now.objects.get(one)
-        if then is None and split_id(one)[1] is not None:
-            body: Tree | None = None if have is not None else ()
+    for each in reversed(tuple(sent)):
+        then, have = before.objects.get(each.id), now.objects.get(each.id)
+        body: Tree | None
+        if then is None and split_id(each.id)[1] is not None:
+            body = None if have is not None else ()
         else:
-            body = difference(place(one, lambda _name, _want: False), then or (), have or ())
+            kept = _kept(each, secrets_kept)
+            body = difference(place(each.id, kept), then or (), have or ())
         if body or body is None or (then is not None and have is None):
-            found.append(block(one, body))
+            found.append(block(each.id, body))
     return tuple(found)
+
+
+def _kept(sent: Block, secrets_kept: bool) -> IsCurrent:
+    names = set_names(sent.tree)
+    return lambda name, _want: secrets_kept or name.rpartition(" ")[2] not in names

@@ -35,12 +35,13 @@ from provision.fortios.tree import (
 class Observed:
     """What a unit showed: id -> body of the object, None where there is none.
 
-    ``missing``: ids whose very table does not exist on this unit.
+    ``missing``: ids whose very table does not exist on this unit. ``warnings`` go into the plan.
     """
 
     serial: str
     objects: Mapping[str, Tree | None]
     missing: frozenset[str] = frozenset()
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -140,6 +140,15 @@ def mentioned(body: Tree) -> set[str]:
     return found
 
 
+def set_names(body: Tree) -> set[str]:
+    """The name of every attribute that ``body`` speaks of, at any depth."""
+    found = {node.name for node in body if isinstance(node, Statement)}
+    for node in body:
+        if isinstance(node, Config | Edit):
+            found |= set_names(node.body)
+    return found
+
+
 def secrets(name: str, body: Tree) -> Iterator[tuple[str, Words]]:
     """Every attribute of ``body`` under the name that its fingerprint would have."""
     for attribute, words in attributes(body).items():

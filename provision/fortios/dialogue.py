@@ -1,0 +1,107 @@
+"""What a FortiGate's terminal says, told apart: prompt, echo, pager, refusal, answer. Pure text.
+
+Sources: captures of 7.4 units (an echo ends in CR CR LF, an empty line stands before the prompt,
+`--More-- ` is wiped with CR, nine blanks, CR), FortiOS CLI reference (Ctrl-V before `?`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+HOST = r"[-\w.~]+"
+# the last line of a terminal that waits for a command: HOST # , HOST (Primary) # , HOST(x) (y) $
+_FIRST_PROMPT = re.compile(rf"(?:\A|\n)({HOST}(?: ?\([^()\n]*\))* [#$>]) \Z")
+_PAGER = re.compile(r"--More-- ?\r *\r")
+_PAGER_TAIL = re.compile(r"--More-- ?\Z")
+_QUESTION = re.compile(r"\(y/n\) ?\Z")
+_ACCEPT = re.compile(r"\(Press 'a' to accept\): ?\s*\Z")
+_NEW_PASSWORD = re.compile(r"forced to change your password|^New Password: ?\Z", re.I | re.M)
+_OPEN_QUOTE = re.compile(r"\n> ?\Z")
+_UNTYPABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+
+_REFUSAL = re.compile(
+    r"^(?:unknown action|command parse error|value parse error|command fail|incomplete command"
+    r"|node_check_object fail|(?:object|attribute) (?:set|check) operator error|object check"
+    r"|entry not found in datasource|entry is not found in table|token line:|ambiguous command"
+    r"|internal error|permission denied|no permission|string value is too long"
+    r"|attribute '.*' must be set|attribute '.*' checking fail|the entry is used by|duplicated entry"
+    r"|invalid |name '.*' conflict|no tablename|no object|unset oper error"
+    r"|.*discard the setting)",
+    re.IGNORECASE | re.MULTILINE,
+)
+NOT_FOUND = re.compile(r"^entry is not found in table", re.IGNORECASE | re.MULTILINE)
+NO_TABLE = re.compile(r"^command fail\. return code -61\b", re.IGNORECASE | re.MULTILINE)
+
+
+def clean(received: str) -> str:
+    """Terminal text as lines: the pager's traces and carriage returns are gone."""
+    return re.sub(r"\r+\n", "\n", _PAGER.sub("", received)).replace("\r", "")
+
+
+def first_prompt(text: str) -> str | None:
+    """The prompt a login ends with, without its last blank."""
+    found = _FIRST_PROMPT.search(text)
+    return found[1] if found else None
+
+
+def prompt_pattern(first: str) -> re.Pattern[str]:
+    """The prompt at the end of a text, in whatever context, of the unit whose first one is known."""
+    host = re.match(HOST, first)
+    name = re.escape(host[0] if host else first)
+    return re.compile(rf"(?:\A|\n)({name}(?: ?\([^\n]*\))* [#$>]) *\Z")
+
+
+def waits_for_page(text: str) -> bool:
+    return bool(_PAGER_TAIL.search(text))
+
+
+def asks_yes_or_no(text: str) -> bool:
+    return bool(_QUESTION.search(text))
+
+
+def asks_to_accept(text: str) -> bool:
+    return bool(_ACCEPT.search(text))
+
+
+def wants_new_password(text: str) -> bool:
+    return bool(_NEW_PASSWORD.search(text))
+
+
+def in_quotes(text: str) -> bool:
+    return bool(_OPEN_QUOTE.search(text))
+
+
+def refusal(answer: str) -> str:
+    """The unit's own words if ``answer`` (without its echo) is a refusal, else nothing."""
+    if not _REFUSAL.search(answer):
+        return ""
+    return " / ".join(line.strip() for line in answer.splitlines() if line.strip())
+
+
+def keys(line: str) -> str:
+    """The keys that type ``line``: `?` and Tab act at once unless Ctrl-V stands before them.
+
+    Raises:
+        ValueError: a control character that no key can put into a value.
+    """
+    bad = _UNTYPABLE.search(line)
+    if bad:
+        raise ValueError(f"control character {bad[0]!r} cannot be typed")
+    return re.sub(r"[?\t]", "\x16\\g<0>", line)
+
+
+def answers(text: str, prompt: str, commands: Sequence[str]) -> tuple[str | None, ...]:
+    """What ``text`` holds as the answer to each of ``commands``, None where there is none (yet).
+
+    An answer counts when its command was echoed whole behind a prompt and another prompt came after.
+    """
+    found: list[str | None] = []
+    at, start = 0, rf"^{re.escape(prompt)} +"
+    following = re.compile(rf"^{re.escape(prompt)} ", re.MULTILINE)
+    for command in commands:
+        echo = re.compile(rf"{start}{re.escape(command)} *\n", re.MULTILINE).search(text, at)
+        end = following.search(text, echo.end()) if echo else None
+        found.append(text[echo.end() : end.start()].rstrip("\n") if echo and end else None)
+        at = end.start() if end else at
+    return tuple(found)

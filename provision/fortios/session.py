@@ -1,0 +1,255 @@
+"""The one place that knows netmiko: a terminal session with a FortiGate that says nothing unasked.
+
+netmiko's own preparation switches the console's paging off, which changes the unit's configuration,
+and switches it on again at the end; its prompt is any `#` or `$`. Both are replaced here: nothing is
+sent that was not asked for, the pager is answered, and the prompt is the whole last line.
+"""
+
+from __future__ import annotations
+
+import codecs
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from netmiko.fortinet import FortinetSSH
+
+from provision.errors import Failed, Unreachable
+from provision.fortios import dialogue
+from provision.login import Login
+from provision.ssh import CONNECT_ERRORS, CONNECT_TIMEOUT, HostKeyPolicy, explain, trust
+
+# Seconds without a byte after which a unit counts as silent (a busy one takes several to answer).
+SILENCE = 30.0
+# Seconds without a byte after which type-ahead counts as lost, the prompt standing there.
+LOST = 3.0
+# Seconds without a byte after which a prompt or a pager at the end is taken for the end.
+SETTLED = 0.2
+# Blanks typed behind each command: a pager eats them one a page, the next command does not mind them.
+PAGES = " " * 16
+# How deep an `abort` may have to climb.
+DEPTH = 8
+
+
+class Session(FortinetSSH):
+    """A logged-in terminal; ``exchanges`` counts how often, since then, we wrote and waited."""
+
+    def __init__(self, login: Login, policy: HostKeyPolicy) -> None:
+        """Log in.
+
+        Raises:
+            Unreachable: no session: network, host key, login, or a unit that wants a new password.
+        """
+        self.exchanges = 0
+        self._login = login
+        self._policy = policy
+        self._prompt = ""
+        self._changing = False
+        self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
+        try:
+            super().__init__(
+                device_type="fortinet",
+                host=login.address,
+                port=login.port,
+                username=login.user,
+                password=login.password,
+                key_file=login.private_key_file,
+                use_keys=login.private_key_file is None and login.password is None,
+                allow_agent=login.password is None,
+                conn_timeout=CONNECT_TIMEOUT,
+                banner_timeout=CONNECT_TIMEOUT,
+                auth_timeout=CONNECT_TIMEOUT,
+                # a list of its own keeps the driver from ruling out all modern key exchanges
+                disabled_algorithms={"kex": ["none"]},
+            )
+        except CONNECT_ERRORS as error:
+            raise explain(error.__context__ or error, login, policy) from None
+
+    def _build_ssh_client(self) -> Any:
+        client = self._get_ssh_client_instance()
+        trust(client, self._policy)
+        return client
+
+    def session_preparation(self) -> None:
+        """Wait for the first prompt; accept a disclaimer; send nothing else."""
+        text = self._until(_logged_in, "a prompt", settle=True)
+        if dialogue.asks_to_accept(text):
+            self._send("a")
+            text = self._until(_after_accepting, "a prompt", settle=True)
+        if dialogue.wants_new_password(text):
+            raise Unreachable(
+                f"{self._login.host} wants a new password for {self._login.user}",
+                "log in by hand once, set it, and put it into ansible_password",
+            )
+        self._prompt = dialogue.first_prompt(text) or ""
+        self._context = self._prompt
+        self._at_prompt = dialogue.prompt_pattern(self._prompt)
+        self.exchanges = 0
+
+    def cleanup(self, command: str = "") -> None:
+        """Send nothing: a closed connection ends the session, and drops what was not saved."""
+
+    def read(self, commands: Sequence[str]) -> tuple[str, ...]:
+        """The answers to ``commands``, none of which may change anything.
+
+        All are typed at once. What a pager garbled, or the unit did not take while it was busy, is
+        asked again one by one.
+
+        Raises:
+            Failed, Unreachable: the unit fell silent or went away.
+        """
+        found = list(self._ask(commands))
+        for number, command in enumerate(commands):
+            if found[number] is None:
+                (found[number],) = self._ask([command])
+        lost = [command for command, each in zip(commands, found, strict=True) if each is None]
+        if lost:
+            raise self._broken(f"does not answer '{lost[0]}'")
+        return tuple(each or "" for each in found)
+
+    def _ask(self, commands: Sequence[str]) -> tuple[str | None, ...]:
+        self._send("".join(f"{dialogue.keys(command)}\n{PAGES}" for command in commands))
+        text = self._prompt + " "
+
+        def whole(seen: str) -> bool:
+            return None not in dialogue.answers(text + seen, self._prompt, commands)
+
+        text += self._until(whole, "an answer", lost=True)
+        return dialogue.answers(text, self._prompt, commands)
+
+    def write(self, name: str, lines: Sequence[str]) -> None:
+        """Type ``lines``, the block of the object ``name``, one by one, and look at each answer.
+
+        At the first refusal everything that is open is left without saving.
+
+        Raises:
+            Failed: with the object, the line and the unit's own words, or the connection broke.
+        """
+        self._changing = True
+        for line in lines:
+            self._obey(name, line)
+        if self._context != self._prompt:
+            self._leave()
+            raise Failed(f"{self._login.host}: {name}: its lines leave a 'config' open")
+        self._changing = False
+
+    def _obey(self, name: str, line: str) -> None:
+        try:
+            answer = self._type(line)
+        except ValueError as error:
+            self._leave()
+            raise Failed(f"{self._login.host}: {name}: {error}") from None
+        refused = dialogue.refusal(answer)
+        if refused:
+            self._leave()
+            raise Failed(f"{self._login.host}: {name}: the unit refused '{line}': {refused}")
+
+    def _type(self, line: str) -> str:
+        """Type one logical line; the answer is what comes between its echo and the next prompt."""
+        *parts, last = dialogue.keys(line).split("\n")
+        for part in parts:
+            self._send(part + "\n")
+            self._until(self._answered_or_quoting, "a '>'")
+        self._send(last + "\n")
+        text = self._until(self._answered, "a prompt")
+        if dialogue.asks_yes_or_no(text):
+            self._send("n")
+            self._until(self._answered, "a prompt")
+            return f"command fail: it asks {text.strip().splitlines()[-1]}"
+        shown = self._at_prompt.search(text)
+        self._context = shown[1] if shown else ""
+        return "\n".join(text.split("\n")[1:-1])
+
+    def _answered(self, seen: str) -> bool:
+        """The echo is over and a prompt, or a question, stands at the end."""
+        if "\n" not in seen:
+            return False
+        return bool(self._at_prompt.search(seen)) or dialogue.asks_yes_or_no(seen)
+
+    def _answered_or_quoting(self, seen: str) -> bool:
+        return dialogue.in_quotes(seen) or self._answered(seen)
+
+    def _leave(self) -> None:
+        """Back to the first prompt, nothing saved: `abort` drops an open entry, `end` may keep it."""
+        self._send("\n")
+        text = self._until(self._answered_or_quoting, "a prompt")
+        if dialogue.in_quotes(text):
+            self._type('"')
+        else:
+            shown = self._at_prompt.search(text)
+            self._context = shown[1] if shown else ""
+        for _ in range(DEPTH):
+            if self._context == self._prompt:
+                self._changing = False
+                return
+            before = self._context
+            self._type("abort")
+            if self._context == before:
+                self._type("end")
+        raise self._broken("does not leave its configuration context")
+
+    def _send(self, text: str) -> None:
+        self.exchanges += 1
+        try:
+            self._channel.sendall(text.encode())
+        except CONNECT_ERRORS:
+            raise self._broken("closed the connection") from None
+
+    @property
+    def _channel(self) -> Any:
+        return self.remote_conn
+
+    def _until(
+        self, done: Callable[[str], bool], what: str, settle: bool = False, lost: bool = False
+    ) -> str:
+        """What the unit says until ``done``, cleaned.
+
+        ``settle``: nothing more may follow for a moment. ``lost``: give up, without an error, when a
+        prompt has stood there for long enough.
+        """
+        received, since, turned = "", time.monotonic(), 0
+        while True:
+            text = dialogue.clean(received)
+            finished = done(text)
+            if finished and not settle:
+                return text
+            page = dialogue.waits_for_page(received) and len(received) != turned
+            chunk = self._receive(SETTLED if finished or page else LOST)
+            if chunk:
+                received, since = received + chunk, time.monotonic()
+            elif finished:
+                return text
+            elif page:
+                turned = len(received)
+                self._send(PAGES)
+            elif lost and self._at_prompt.search(text):
+                return text
+            elif time.monotonic() - since > SILENCE:
+                raise self._broken(f"has not shown {what} for {SILENCE:.0f} s")
+
+    def _receive(self, seconds: float) -> str:
+        """The next piece, or nothing if none comes for that long."""
+        self._channel.settimeout(seconds)
+        try:
+            data = self._channel.recv(65536)
+        except TimeoutError:
+            return ""
+        except CONNECT_ERRORS:
+            data = b""
+        if not data:
+            raise self._broken("closed the connection")
+        return self._decode(data)
+
+    def _broken(self, what: str) -> Failed | Unreachable:
+        where = f"{self._login.host} ({self._login.address}:{self._login.port})"
+        if not self._changing:
+            return Unreachable(f"{where} {what}; nothing was being changed")
+        return Failed(f"{where} {what} in the middle of a change", "run again: that mends it")
+
+
+def _logged_in(text: str) -> bool:
+    return dialogue.asks_to_accept(text) or _after_accepting(text)
+
+
+def _after_accepting(text: str) -> bool:
+    return dialogue.wants_new_password(text) or bool(dialogue.first_prompt(text))
