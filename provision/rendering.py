@@ -35,7 +35,7 @@ def systemd_value(value: object) -> str:
 
 
 def f2b(value: object) -> str:
-    """``value`` for a fail2ban file: those go through ConfigParser, which expands ``%`` and cuts at `` ;``."""
+    """``value`` for a fail2ban file: ConfigParser expands ``%`` there and cuts at `` ;``."""
     text = _one_line(value)
     if re.search(r"(^|\s)[;#]", text):
         raise ValueError(f"{text!r} would be cut short as a comment")
@@ -72,7 +72,7 @@ def _environment() -> Any:
     return env
 
 
-def render(name: str, **values: object) -> str:
+def render(name: str, /, **values: object) -> str:
     """The text of ``templates/<name>`` with ``values`` filled in.
 
     Raises :class:`InputError` with the template's file and line: a value that its output language

@@ -1,8 +1,8 @@
 """What a role is given, and the names that roles have to agree on.
 
-A role is a module ``roles/NAME.py`` with PREFIX and Settings (see :mod:`provision.settings`), and either
-``resources(context) -> tuple[Resource, ...]`` (Linux) or ``blocks(context) -> tuple[CliBlock, ...]`` (FortiOS).
-Both are pure: the same context gives the same result.
+A role is a module ``roles/NAME.py`` with PREFIX and Settings (see :mod:`provision.settings`), and
+either ``resources(context) -> tuple[Resource, ...]`` (Linux) or
+``blocks(context) -> tuple[CliBlock, ...]`` (FortiOS). Both are pure: the same context gives the same result.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ class Context:
 
     def site_addresses(self) -> tuple[str, ...]:
         """The addresses of the site's own hosts, as far as the inventory gives them as numbers."""
-        hosts = (self.site.ban_host, *self.site.fortigates)
-        return tuple(dict.fromkeys(h.login.address for h in hosts if is_address(h.login.address)))
+        logins = [self.site.ban_host.login, *(unit.login for unit in self.site.fortigates)]
+        return tuple(dict.fromkeys(x.address for x in logins if is_address(x.address)))
 
 
 def _settings(host: BanHost | FortiGate, role: str, model: type[S]) -> S:

@@ -109,8 +109,11 @@ class Settings(RoleSettings):
     ] = None
     detection_settings: Annotated[
         dict[str, Thresholds],
-        Field(description="max_retry, find_time, ban_time for single detections, by name"),
-    ] = {}
+        Field(
+            default_factory=dict,
+            description="max_retry, find_time, ban_time for single detections, by name",
+        ),
+    ]
     detection_ignore: Annotated[
         Networks, Field(description="addresses and networks that are never banned")
     ] = ()

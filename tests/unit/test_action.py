@@ -90,7 +90,9 @@ NOW = float(int(time.time()))
 
 @pytest.fixture
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    fake = {name: ModuleType(name) for name in ("fail2ban", "fail2ban.server", "fail2ban.server.action")}
+    fake = {
+        name: ModuleType(name) for name in ("fail2ban", "fail2ban.server", "fail2ban.server.action")
+    }
     fake["fail2ban.server.action"].ActionBase = ActionBase  # type: ignore[attr-defined]
     for name, module in fake.items():
         monkeypatch.setitem(sys.modules, name, module)
@@ -193,9 +195,12 @@ def test_a_burst_of_bans_costs_far_fewer_writes(
     assert server.becomes({})
     writes: list[str] = []
     real = os.rename
-    monkeypatch.setattr(
-        server.module.os, "rename", lambda a, b: (writes.append(a), real(a, b))[1]
-    )
+
+    def counted(old: str, new: str) -> None:
+        writes.append(new)
+        real(old, new)
+
+    monkeypatch.setattr(server.module.os, "rename", counted)
     for number in range(1000):
         action.ban(ticket(f"203.0.{number // 250}.{number % 250}"))
     server.stop()

@@ -49,7 +49,13 @@ def test_each_fortigate_and_verify_may_post(receiver: Receiver, token: str) -> N
 
 @pytest.mark.parametrize(
     "content_type",
-    ["application/x-www-form-urlencoded", "application/json", "text/plain", "multipart/form-data", ""],
+    [
+        "application/x-www-form-urlencoded",
+        "application/json",
+        "text/plain",
+        "multipart/form-data",
+        "",
+    ],
 )
 def test_the_raw_body_counts_whatever_the_content_type(
     receiver: Receiver, content_type: str
@@ -107,7 +113,9 @@ def test_a_body_without_a_length_is_read_up_to_the_limit(receiver: Receiver) -> 
         from io import BytesIO
 
         environ = {"wsgi.input_terminated": True, "wsgi.input": BytesIO(body)}
-        return int(receiver.post(b"", environ_overrides={**environ, "CONTENT_LENGTH": ""}).status_code)
+        return int(
+            receiver.post(b"", environ_overrides={**environ, "CONTENT_LENGTH": ""}).status_code
+        )
 
     assert chunked((LINE % "203.0.113.9").encode()) == 200
     assert chunked(b"x" * 65537) == 413
@@ -189,7 +197,9 @@ def test_no_user_name_changes_who_is_banned(
 def test_no_line_cut_short_on_its_way_bans_another_address(
     shared: Receiver, user: str, cut: int
 ) -> None:
-    whole = f'logid="0101039426" user={fortios_quoted("8.8.8.8" + user)} remip=203.0.113.5 group="N/A"'
+    whole = (
+        f'logid="0101039426" user={fortios_quoted("8.8.8.8" + user)} remip=203.0.113.5 group="N/A"'
+    )
     answer = shared.post(whole[:cut])
     taken = {event.get("address") for event in (answer.json.get("events") or ())} - {None}
     # a cut inside the address itself leaves a shorter one: the price of a line without an end mark

@@ -50,7 +50,15 @@ def test_a_feed_that_is_known_to_be_empty_is_an_empty_200(receiver: Receiver) ->
 
 @pytest.mark.parametrize(
     "content",
-    ["", "{", "[]", "{}", '{"bans": 1}', '{"bans": {"nobody": 1}}', '{"bans": {"203.0.113.9": "x"}}'],
+    [
+        "",
+        "{",
+        "[]",
+        "{}",
+        '{"bans": 1}',
+        '{"bans": {"nobody": 1}}',
+        '{"bans": {"203.0.113.9": "x"}}',
+    ],
 )
 def test_bans_that_are_not_known_are_503_never_an_empty_list(
     receiver: Receiver, content: str

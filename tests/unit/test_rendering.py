@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from provision import rendering
 from provision.errors import InputError
-from provision.fortios.text import Config, Statement, parse
-from provision.rendering import f2b, forti_quote, pyliteral, render, systemd_value
+from provision.fortios.text import Config, Statement, forti_quote, parse
+from provision.rendering import f2b, pyliteral, render, systemd_value
 
 LITERALS = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
