@@ -67,10 +67,10 @@ def _from_file(name: str) -> Iterator[str]:
 def _match(inventory: Inventory, part: str) -> set[str]:
     """The hosts that one part stands for; at least one."""
     subscript = None if part.startswith("~") else _SUBSCRIPT.fullmatch(part)
-    if subscript:  # [1] is a position and no set of letters, as in Ansible
-        found = _slice(_named(inventory, subscript["base"]), subscript)
-    else:
-        found = _named(inventory, part)
+    # [1] is a position and no set of letters, as in Ansible
+    found = _named(inventory, subscript["base"] if subscript else part)
+    if subscript:
+        found = _slice(found, subscript)
     if not found:
         known = {*inventory.hosts, *inventory.groups} - {UNGROUPED}
         hint = suggestion(part, known) or f"there are {_some(sorted(inventory.hosts))}"

@@ -170,8 +170,11 @@ def secret_values(value: object) -> Iterator[str]:
 
 
 def _parts(annotation: object) -> Iterator[object]:
-    """An annotation and everything inside it: types, and the words of a Literal."""
+    """An annotation and everything inside it: types, fields of blocks, the words of a Literal."""
     yield annotation
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        for field in annotation.model_fields.values():
+            yield from _parts(field.annotation)
     for part in get_args(annotation):
         yield from _parts(part)
 
@@ -251,15 +254,23 @@ def _expected(field: FieldInfo) -> str:
     for mark in field.metadata:
         if isinstance(mark, Expected):
             return mark.what
-    if get_origin(field.annotation) is Literal:
-        return " or ".join(str(word) for word in get_args(field.annotation))
-    if get_origin(field.annotation) in (tuple, list):
+    kind = _without_none(field.annotation)
+    if get_origin(kind) is Literal:
+        return " or ".join(str(word) for word in get_args(kind))
+    if get_origin(kind) in (tuple, list):
         return "a list"
-    if field.annotation is int:
+    if kind is int:
         return "a whole number" + _bounds(field)
-    if field.annotation is bool:
+    if kind is bool:
         return "true or false"
-    return "a text, in quotes" if field.annotation in (str, SecretStr) else ""
+    return "a text, in quotes" if kind in (str, SecretStr) else ""
+
+
+def _without_none(annotation: object) -> object:
+    """``X`` of ``X | None``, and anything else as it is."""
+    kinds = [kind for kind in get_args(annotation) if kind is not type(None)]
+    optional = len(kinds) == 1 and type(None) in get_args(annotation)
+    return kinds[0] if optional else annotation
 
 
 def _bounds(field: FieldInfo) -> str:
