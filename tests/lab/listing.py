@@ -57,8 +57,9 @@ def _paths(root: Path, place: str) -> Iterator[Path]:
 
 
 def stamps(root: Path, paths: Sequence[str]) -> dict[str, tuple[int, int]]:
-    """Inode and time of change (ns) of each file: both stay exactly when nobody touched it."""
-    found = {path: (root / path.lstrip("/")).lstat() for path in paths}
+    """Inode and time of change (ns) of each file: both stay when nobody touched it."""
+    there = [path for path in paths if os.path.lexists(root / path.lstrip("/"))]
+    found = {path: (root / path.lstrip("/")).lstat() for path in there}
     return {path: (status.st_ino, status.st_mtime_ns) for path, status in found.items()}
 
 

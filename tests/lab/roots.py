@@ -35,7 +35,6 @@ BASE = (
 BAN_HOST = ("fail2ban", "gunicorn", "python3-flask", "logrotate")
 
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
-DEFAULT_MIRRORS = ("http://deb.debian.org/debian", "http://deb.debian.org/debian-security")
 # They would take the package lock, or wake the disk, at moments of their own choice.
 MASKED = ("apt-daily.timer", "apt-daily-upgrade.timer", "e2scrub_all.timer", "dpkg-db-backup.timer")
 
@@ -92,7 +91,10 @@ def debian_sources(texts: Iterable[tuple[str, str]], codename: str, suite: str) 
     """apt sources for ``suite``, from those of a machine of ``codename``: its mirror is kept.
 
     ``texts`` are file names and contents. Sources of third parties are left out: they name other
-    suites or have no component "main". Without any of Debian's own, its public mirror is used.
+    suites or have no component "main".
+
+    Raises:
+        LabError: the machine has none of Debian's own.
     """
     ours = {codename + part for part in ("", "-updates", "-security")}
     found: list[tuple[str, str]] = []
@@ -102,8 +104,10 @@ def debian_sources(texts: Iterable[tuple[str, str]], codename: str, suite: str) 
                 if old in ours and "main" in stanza.get("Components", "").split():
                     found += [(uri, suite + old[len(codename) :]) for uri in stanza["URIs"].split()]
     if not found:
-        main, security = DEFAULT_MIRRORS
-        found = [(main, suite), (main, f"{suite}-updates"), (security, f"{suite}-security")]
+        raise LabError(
+            f"no Debian source of {codename or 'this release'} is configured in /etc/apt:"
+            " the lab installs its hosts from the same mirror as this machine"
+        )
     return "\n".join(
         f"Types: deb\nURIs: {uri}\nSuites: {name}\nComponents: main\nSigned-By: {KEYRING}\n"
         for uri, name in dict.fromkeys(found)

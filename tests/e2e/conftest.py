@@ -1,0 +1,24 @@
+"""Sites on the lab for end-to-end tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.labsite import LabSite, unit_options
+
+
+@pytest.fixture
+def linux_site(tmp_path: Path, ready_root: Path) -> Iterator[LabSite]:
+    """A ban host without FortiGates, its packages installed but nothing deployed."""
+    with LabSite(tmp_path / "inventory", ready_root) as site:
+        yield site
+
+
+@pytest.fixture
+def site(tmp_path: Path, ready_root: Path) -> Iterator[LabSite]:
+    """A ban host and one FortiGate, nothing deployed."""
+    with LabSite(tmp_path / "inventory", ready_root, [unit_options()]) as lab:
+        yield lab

@@ -1,0 +1,128 @@
+"""A whole site on the lab, driven as an operator drives it: through `python site.py VERB`."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from tests.lab.debian import DebianHost
+from tests.lab.fortios import Options, Simulator
+
+PROJECT = Path(__file__).parent.parent.parent
+FORTIGATE_PASSWORD = "Forti-Secret-9"
+# Written by the package manager and by fail2ban about themselves; see "How to undo" in the README.
+NOT_OURS = ("/var/lib/apt/*", "/var/lib/dpkg/*-old", "/var/lib/fail2ban/fail2ban.sqlite3")
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What one call of site.py left behind."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The `--json` document."""
+        found: dict[str, Any] = json.loads(self.out)
+        return found
+
+    def target(self, host: str) -> dict[str, Any]:
+        """One target of the `--json` document."""
+        targets = [target for site in self.document["sites"] for target in site["targets"]]
+        found: dict[str, Any] = next(each for each in targets if each["host"] == host)
+        return found
+
+    def changes(self, host: str) -> list[tuple[str, str]]:
+        """(action, id) of each change of a target."""
+        return [(change["action"], change["id"]) for change in self.target(host)["changes"]]
+
+
+class LabSite:
+    """One Debian ban host `bh1`, FortiGates `fgt1`, `fgt2`, ..., and an inventory that names them."""
+
+    def __init__(
+        self,
+        folder: Path,
+        root: Path,
+        units: Sequence[Options] = (),
+        user: str = "root",
+        settings: str = "",
+    ) -> None:
+        self.folder = folder
+        self.host = DebianHost(root)
+        self.units = [Simulator(options) for options in units]
+        self._user = user
+        self._settings = settings
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        self._stack.enter_context(self.host)
+        for unit in self.units:
+            self._stack.enter_context(unit)
+        self.write_inventory()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def write_inventory(self, settings: str | None = None) -> None:
+        """(Re)write the inventory; ``settings`` are lines of the ban host's variables."""
+        lines = self._settings if settings is None else settings
+        become = f"          ansible_become_password: {self.host.password}\n"
+        self.folder.mkdir(exist_ok=True)
+        (self.folder / "hosts.yml").write_text(
+            "all:\n  children:\n    ban_hosts:\n      hosts:\n        bh1:\n"
+            f"          ansible_host: {self.host.address}\n"
+            f"          ansible_port: {self.host.port}\n"
+            f"          ansible_user: {self._user}\n"
+            f"          ansible_ssh_private_key_file: {self.host.private_key}\n"
+            f"          receiver_listen: {self.host.address}\n"
+            + (become if self._user == "admin" else "")
+            + "".join(f"          {line}\n" for line in lines.splitlines())
+            + "    fortigates:\n      hosts:\n"
+            + "".join(
+                f"        fgt{number}:\n"
+                f"          ansible_host: {unit.address}\n"
+                f"          ansible_port: {unit.port}\n"
+                f"          ansible_password: {FORTIGATE_PASSWORD}\n"
+                "          ban_host: bh1\n"
+                for number, unit in enumerate(self.units, 1)
+            )
+        )
+        keys = [self.host.host_key_line, *(unit.host_key_line for unit in self.units)]
+        (self.folder / "known_hosts").write_text("\n".join(keys) + "\n")
+
+    def argv(self, *arguments: str) -> list[str]:
+        """The command that an operator would type."""
+        return [sys.executable, str(PROJECT / "site.py"), *arguments, "-i", str(self.folder)]
+
+    def run(self, *arguments: str, stdin: str | None = None) -> Ran:
+        """`python site.py ARGUMENTS -i INVENTORY`, to its end."""
+        done = subprocess.run(
+            self.argv(*arguments),
+            input=stdin,
+            stdin=subprocess.DEVNULL if stdin is None else None,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            env=dict(os.environ, COLUMNS="200"),
+        )
+        return Ran(done.returncode, done.stdout, done.stderr)
+
+    def listing(self) -> dict[str, Any]:
+        """Every file of the places that an operator looks at, hashed."""
+        return dict(self.host.listing(ignore=NOT_OURS))
+
+
+def unit_options(**more: Any) -> Options:
+    """Options of a simulated unit that the inventory's login opens."""
+    return Options(password=FORTIGATE_PASSWORD, **more)

@@ -1,0 +1,250 @@
+"""What an operator relies on at the ban host: tried on a real Debian through site.py."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.labsite import LabSite
+
+pytestmark = pytest.mark.lab
+
+OURS = (
+    "/etc/fail2ban/filter.d/banstitch.conf",
+    "/etc/fail2ban/jail.d/banstitch.conf",
+    "/etc/fail2ban/action.d/banstitch.py",
+    "/etc/banstitch/tokens.json",
+    "/etc/systemd/system/banstitch-receiver.service",
+    "/etc/logrotate.d/banstitch",
+    "/opt/banstitch/receiver.py",
+    "/var/log/banstitch/events.log",
+)
+
+
+def test_apply_deploys_and_a_second_apply_costs_one_exec_and_touches_nothing(
+    linux_site: LabSite,
+) -> None:
+    first = linux_site.run("apply", "-y", "--json")
+    assert first.code == 0, first.err + first.out
+    assert first.target("bh1")["state"] == "changed"
+    stamps = linux_site.host.stamps(OURS)
+
+    second = linux_site.run("apply", "-y", "--json")
+
+    assert second.code == 0
+    assert second.target("bh1")["state"] == "ok"
+    assert second.target("bh1")["changes"] == []
+    assert second.target("bh1")["execs"] == 1
+    assert linux_site.host.stamps(OURS) == stamps
+    assert linux_site.run("verify").code == 0
+
+
+def test_plan_before_the_first_apply_tells_everything_and_changes_nothing(
+    linux_site: LabSite,
+) -> None:
+    before = linux_site.listing()
+
+    plan = linux_site.run("plan", "--json")
+
+    assert plan.code == 2
+    assert plan.target("bh1")["execs"] == 1
+    assert linux_site.listing() == before
+    planned = plan.changes("bh1")
+    assert planned == linux_site.run("apply", "-y", "--json").changes("bh1")
+
+
+DRIFTS = {
+    "a file edited": (
+        "echo '# mine' >> /etc/fail2ban/filter.d/banstitch.conf",
+        [
+            ("update", "file:/etc/fail2ban/filter.d/banstitch.conf"),
+            ("reload", "service:fail2ban.service"),
+        ],
+        "-# mine",
+    ),
+    "a jail changed": (
+        "sed -i s/maxretry.*/maxretry=9/ /etc/fail2ban/jail.d/banstitch.conf",
+        [
+            ("update", "file:/etc/fail2ban/jail.d/banstitch.conf"),
+            ("reload", "service:fail2ban.service"),
+        ],
+        "-maxretry=9",
+    ),
+    "a jail changed in the running server": (
+        "fail2ban-client set banstitch-sslvpn_login_failed maxretry 9",
+        [
+            ("reload", "service:fail2ban.service"),
+            ("update", "jail:banstitch-sslvpn_login_failed"),
+        ],
+        "-max_retry 9",
+    ),
+    "a mode changed": (
+        "chmod 666 /etc/logrotate.d/banstitch",
+        [("update", "file:/etc/logrotate.d/banstitch")],
+        "-mode 0666\n+mode 0644",
+    ),
+    "an owner changed": (
+        "chown nobody /etc/banstitch",
+        [("update", "directory:/etc/banstitch")],
+        "-owner nobody\n+owner root",
+    ),
+    "a file deleted": (
+        "rm /etc/logrotate.d/banstitch",
+        [("create", "file:/etc/logrotate.d/banstitch")],
+        "+++ /etc/logrotate.d/banstitch",
+    ),
+    "a unit stopped": (
+        "systemctl stop banstitch-receiver",
+        [("start", "service:banstitch-receiver.service")],
+        "",
+    ),
+    "a unit disabled": (
+        "systemctl disable --quiet banstitch-receiver",
+        [("enable", "service:banstitch-receiver.service")],
+        "",
+    ),
+    "fail2ban stopped": (
+        "systemctl stop fail2ban",
+        [
+            ("start", "service:fail2ban.service"),
+            ("start", "jail:banstitch-sslvpn_login_failed"),
+        ],
+        "",
+    ),
+    "the log deleted": (
+        "rm /var/log/banstitch/events.log",
+        [("create", "file:/var/log/banstitch/events.log")],
+        "",
+    ),
+}
+
+
+def test_every_drift_is_found_by_plan_and_mended_alone_by_apply(linux_site: LabSite) -> None:
+    assert linux_site.run("apply", "-y").code == 0
+    for name, (command, changes, diff) in DRIFTS.items():
+        linux_site.host.run(command, check=True)
+        stamps = linux_site.host.stamps(OURS)
+
+        plan = linux_site.run("plan", "--json")
+        assert plan.code == 2, name
+        assert plan.changes("bh1") == changes, name
+        assert diff in "\n".join(c["diff"] for c in plan.target("bh1")["changes"]), name
+
+        assert linux_site.run("apply", "-y").code == 0, name
+        assert linux_site.run("plan").code == 0, name
+        moved = {p for p, stamp in linux_site.host.stamps(OURS).items() if stamps.get(p) != stamp}
+        named = {identity.partition(":")[2] for _, identity in changes}
+        assert moved <= named, name
+
+
+def test_a_removed_package_is_installed_again(linux_site: LabSite) -> None:
+    assert linux_site.run("apply", "-y").code == 0
+    linux_site.host.run("apt-get remove -y -q gunicorn", check=True)
+
+    plan = linux_site.run("plan", "--json")
+
+    assert ("install", "package:gunicorn") in plan.changes("bh1")
+    assert linux_site.run("apply", "-y").code == 0
+    assert linux_site.run("verify").code == 0
+
+
+OPERATORS_JAIL = """\
+[mine]
+enabled = true
+logpath = /var/log/mine.log
+backend = polling
+filter = sshd
+action = %(action_)s
+banaction = noop
+"""
+
+
+def furnish_as_an_operator(site: LabSite) -> None:
+    """An operator's own fail2ban with an own jail, and files of theirs beside ours."""
+    site.host.run("touch /var/log/mine.log /var/log/auth.log && mkdir -p /opt/theirs", check=True)
+    site.host.run("printf '[Definition]\\n' > /etc/fail2ban/action.d/noop.conf", check=True)
+    site.host.run(f"cat > /etc/fail2ban/jail.local <<'E'\n{OPERATORS_JAIL}E", check=True)
+    site.host.run("echo theirs > /opt/theirs/file", check=True)
+    site.host.run("systemctl restart fail2ban && fail2ban-client ping", check=True)
+
+
+def test_teardown_leaves_a_host_with_its_own_fail2ban_as_it_was(linux_site: LabSite) -> None:
+    furnish_as_an_operator(linux_site)
+    before = linux_site.listing()
+    assert linux_site.run("apply", "-y").code == 0
+    assert "mine" in linux_site.host.run("fail2ban-client status", check=True).stdout
+
+    gone = linux_site.run("teardown", "-y", "--json")
+
+    assert gone.code == 0, gone.out + gone.err
+    assert linux_site.listing() == before
+    jails = linux_site.host.run("fail2ban-client status", check=True).stdout
+    assert "mine" in jails
+    assert "banstitch" not in jails
+    again = linux_site.run("teardown", "-y", "--json")
+    assert (again.code, again.target("bh1")["state"]) == (0, "ok")
+
+
+def test_teardown_removes_what_a_bare_debian_got_python3_included(
+    tmp_path: Path, bare_root: Path
+) -> None:
+    with LabSite(tmp_path / "inventory", bare_root) as site:
+        before = site.listing()
+        planned = site.run("plan", "--json")
+        assert planned.changes("bh1")[0] == ("install", "package:python3")
+        assert site.run("apply", "-y").code == 0
+        assert site.run("verify").code == 0
+
+        assert site.run("teardown", "-y", "--purge-data").code == 0
+
+        assert site.listing() == before
+        assert not list(site.host.filesystem.glob("var/log/banstitch*"))
+        assert not list(site.host.filesystem.glob("var/spool/banstitch*"))
+
+
+def test_a_file_that_is_not_ours_is_a_conflict_until_adopted_and_comes_back(
+    linux_site: LabSite,
+) -> None:
+    linux_site.host.run("echo theirs > /etc/logrotate.d/banstitch", check=True)
+    before = linux_site.listing()
+
+    refused = linux_site.run("apply", "-y", "--json")
+    assert refused.code == 1
+    assert "/etc/logrotate.d/banstitch exists" in refused.target("bh1")["error"]
+    assert "--adopt" in refused.target("bh1")["error"]
+    assert linux_site.listing() == before
+
+    assert linux_site.run("apply", "-y", "--adopt").code == 0
+    assert linux_site.run("plan").code == 0
+    assert linux_site.run("teardown", "-y").code == 0
+    assert linux_site.host.read("/etc/logrotate.d/banstitch") == "theirs\n"
+
+
+def test_a_broken_jail_of_the_operators_makes_apply_fail_with_fail2bans_words_and_undo_all(
+    linux_site: LabSite,
+) -> None:
+    furnish_as_an_operator(linux_site)
+    broken = OPERATORS_JAIL.replace("filter = sshd", "filter = no-such-filter")
+    linux_site.host.run(f"cat > /etc/fail2ban/jail.local <<'E'\n{broken}E", check=True)
+    before = linux_site.listing()
+
+    failed = linux_site.run("apply", "-y", "--json")
+
+    assert failed.code == 1
+    assert "no-such-filter" in failed.target("bh1")["error"]
+    assert "everything is as it was before the run" in failed.target("bh1")["error"]
+    assert linux_site.listing() == before
+    assert "mine" in linux_site.host.run("fail2ban-client status", check=True).stdout
+    receiver = linux_site.host.run("systemctl is-active banstitch-receiver").stdout.strip()
+    assert receiver == "inactive"
+
+
+@pytest.mark.parametrize("user", ["admin", "deploy"])
+def test_sudo_works_with_and_without_a_password(
+    tmp_path: Path, ready_root: Path, user: str
+) -> None:
+    with LabSite(tmp_path / "inventory", ready_root, user=user) as site:
+        ran = site.run("apply", "-y")
+        assert ran.code == 0, ran.out + ran.err
+        assert site.run("plan").code == 0
