@@ -23,7 +23,8 @@ class Line:
 
 _ERROR = re.compile(
     r"Unknown action|command parse error|Command fail|incomplete command|value parse error"
-    r"|ambiguous command|not found in|discard the setting|node_check_object fail|token line|Attribute '.*' MUST be|entry is not found|Duplicated"
+    r"|ambiguous command|not found in|discard the setting|node_check_object fail|token line"
+    r"|Attribute '.*' MUST be|entry is not found|Duplicated"
 )
 
 

@@ -19,8 +19,6 @@ from tests.lab.fortios.text import Word
 from tests.lab.fortios.tree import Writer, random_cipher, stable_cipher
 from tests.lab.fortios.webhook import Delivery, Stitcher
 
-OPERATOR = 0  # the session number of `run`; it is not written in the journal
-
 
 class Simulator:
     """A unit that listens while it is entered as a context (or between start and stop)."""
@@ -156,22 +154,14 @@ class Simulator:
 
     def run_in(self, scope: str, lines: str) -> str:
         """Type lines in a scope: "global", or the name of a VDOM ("" for the top)."""
-        session = self.new_session()
-        out = bytearray()
-        terminal = Terminal(
-            out.extend,
-            session.run,
-            lambda: session.prompt,
-            session.interrupt,
-            lambda: 0,
-            session.completions,
-            self.options.continuation,
-        )
         enter = {"": "", "global": "config global\n"}.get(scope, f"config vdom\nedit {scope}\n")
-        with self.lock:
-            terminal.start()
-            terminal.feed((enter + lines.replace("?", "\x16?") + "\n").encode())
-        return out.decode("utf-8", "replace")
+        console = self.console(paging=False)
+        typed = (enter + lines.replace("?", "\x16?") + "\n").encode("utf-8", "surrogateescape")
+        return (console.printed + console.type(typed)).decode("utf-8", "replace")
+
+    def console(self, rows: int = 25, paging: bool = True, disclaimer: str = "") -> "Console":
+        """Open the serial console: bytes in, bytes out, without SSH and without journal."""
+        return Console(self, rows if paging else 0, disclaimer)
 
     def log_event(self, line: str) -> list[Delivery]:
         """Log one event: fires the stitches it matches, over the network, and waits for them."""
@@ -185,3 +175,39 @@ class Simulator:
         """Tell which of ssl_vpn, local_in and policy would refuse `address`; [] lets it in."""
         with self.lock:
             return denials(self.config, address, self.feeds.contains)
+
+
+class Console:
+    """A terminal in this process. `printed` is what it showed at first; `rows` 0 never pages."""
+
+    def __init__(self, unit: Simulator, rows: int, disclaimer: str) -> None:
+        self._lock = unit.lock
+        self._out = bytearray()
+        self.session = unit.new_session()
+        self._terminal = Terminal(
+            self._out.extend,
+            self.session.run,
+            lambda: self.session.prompt,
+            self.session.interrupt,
+            lambda: unit.page(rows) if rows else 0,
+            self.session.completions,
+            unit.options.continuation,
+        )
+        self._terminal.start(disclaimer)
+        self.printed = self._take()
+
+    def _take(self) -> bytes:
+        printed = bytes(self._out)
+        self._out.clear()
+        return printed
+
+    def type(self, data: bytes) -> bytes:
+        """Type bytes; gives the bytes that the unit printed."""
+        with self._lock:
+            self._terminal.feed(data)
+        return self._take()
+
+    @property
+    def closed(self) -> bool:
+        """Tell whether the unit ended the session."""
+        return self._terminal.closed
