@@ -95,7 +95,7 @@ class _Reader:
         return self.secrets.add(found) if found else None
 
 
-class _Wrong(Exception): - control flow of this file, never seen outside
+class _Wrong(Exception):  # control flow of this file, never seen outside
     def __init__(self, what: str, instead: str = "") -> None:
         self.what = what
         self.instead = instead

@@ -10,7 +10,7 @@ import pytest
 
 from tests.conftest import missing_for_lab
 from tests.lab.listing import listing
-from tests.lab.records import Process, alive, parse_stat, process
+from tests.lab.records import LabError, Process, alive, parse_stat, process
 from tests.lab.roots import debian_sources
 
 DEBIAN = """\
@@ -49,10 +49,10 @@ def test_sources_in_the_one_line_form_are_understood() -> None:
     ]
 
 
-def test_sources_of_third_parties_are_left_out_and_the_public_mirror_stands_in() -> None:
-    text = "deb https://download.docker.com/linux/debian bookworm stable\n"
-    found = suites(debian_sources([("docker.list", text)], "bookworm", "bookworm"))
-    assert [suite for _, suite in found] == ["bookworm", "bookworm-updates", "bookworm-security"]
+def test_a_machine_without_sources_of_debian_is_told_what_the_lab_needs() -> None:
+    text = "deb https://example.com/linux/debian bookworm stable\n"
+    with pytest.raises(LabError, match="no Debian source of bookworm"):
+        debian_sources([("other.list", text)], "bookworm", "bookworm")
 
 
 def test_a_process_is_read_from_its_stat_whatever_its_name_holds() -> None:
