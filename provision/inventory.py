@@ -13,7 +13,7 @@ from pathlib import Path
 from provision import extra_vars, inventory_source
 from provision.errors import InputError
 from provision.inventory_source import Source
-from provision.jinja import Scope, value_environment
+from provision.jinja import Scope, Templates
 from provision.variables import Variable, Variables, Where
 
 ALL, UNGROUPED = "all", "ungrouped"
@@ -72,7 +72,7 @@ def load(path: Path, extra: Sequence[str] = ()) -> Inventory:
 
 def scopes(inventory: Inventory) -> Mapping[str, Scope]:
     """Each host's variables, resolved when asked for, with Ansible's own names beside them."""
-    env = value_environment()
+    templates = Templates()
     result: dict[str, Scope] = {}
     shared = {
         "groups": {group: list(names) for group, names in inventory.groups.items()},
@@ -87,7 +87,9 @@ def scopes(inventory: Inventory) -> Mapping[str, Scope]:
             "group_names": sorted(set(host.groups) - {ALL}),
         }
         given = shared | own
-        result[host.name] = Scope(host.variables, given, env, inventory.folder, inventory.vaults)
+        result[host.name] = Scope(
+            host.variables, given, templates, inventory.folder, inventory.vaults
+        )
     return result
 
 

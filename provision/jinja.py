@@ -52,12 +52,36 @@ def _as_bool(value: object) -> bool:
     return str(value).strip().lower() in ("yes", "on", "1", "true", "t", "y")
 
 
-def value_environment() -> jinja2.Environment:
-    """The environment in which values of the inventory are resolved; share one among the hosts."""
-    env = environment()
-    env.context_class = _LazyContext
-    env.filters["bool"] = _as_bool
-    return env
+class Templates:
+    """The templates of an inventory's values, each compiled once however many hosts share it."""
+
+    def __init__(self) -> None:
+        self._env = environment()
+        self._env.context_class = _LazyContext
+        self._env.filters["bool"] = _as_bool
+        self._compiled: dict[str, tuple[jinja2.Template, bool]] = {}
+
+    def evaluate(self, text: str, scope: Scope) -> object:
+        """``text`` with the variables of ``scope``; one lone expression keeps the type of its value."""
+        if text not in self._compiled:
+            self._compiled[text] = self._compile(text)
+        template, lone = self._compiled[text]
+        context = template.new_context({_SCOPE: scope})
+        rendered = "".join(template.root_render_func(context))
+        value = context.vars[_RESULT] if lone else rendered
+        if isinstance(value, jinja2.Undefined):
+            str(value)  # StrictUndefined raises, with the name in its message
+        return value
+
+    def _compile(self, text: str) -> tuple[jinja2.Template, bool]:
+        """A template; for a lone expression one that assigns it to a variable and writes nothing."""
+        body = self._env.parse(text).body
+        parts = body[0].nodes if len(body) == 1 and isinstance(body[0], nodes.Output) else []
+        if len(parts) != 1 or isinstance(parts[0], nodes.TemplateData):
+            return self._env.from_string(text), False
+        target = nodes.Name(_RESULT, "store", lineno=1)
+        lone = nodes.Template([nodes.Assign(target, parts[0], lineno=1)], lineno=1)
+        return self._env.from_string(lone), True
 
 
 class Scope(Mapping[str, object]):
@@ -73,13 +97,13 @@ class Scope(Mapping[str, object]):
         self,
         variables: Variables,
         given: Mapping[str, object],
-        env: jinja2.Environment,
+        templates: Templates,
         base: Path,
         vaults: tuple[str, ...] = (),
     ) -> None:
         self._variables = variables
         self._given = {"lookup": self._lookup, **given}
-        self._env = env
+        self._templates = templates
         self._base = base
         self._vaults = vaults
         self._resolved: dict[str, object] = {}
@@ -135,7 +159,7 @@ class Scope(Mapping[str, object]):
 
     def _expression(self, name: str, variable: Variable, text: str) -> object:
         try:
-            return _evaluate(self._env, text, self)
+            return self._templates.evaluate(text, self)
         except InputError:
             raise
         except jinja2.UndefinedError as error:
@@ -174,25 +198,6 @@ class Scope(Mapping[str, object]):
 
 def _is_template(text: str) -> bool:
     return "{{" in text or "{%" in text or "{#" in text
-
-
-def _evaluate(env: jinja2.Environment, text: str, scope: Scope) -> object:
-    """``text`` rendered; one lone expression keeps the type of its value."""
-    body = env.parse(text).body
-    parts = body[0].nodes if len(body) == 1 and isinstance(body[0], nodes.Output) else []
-    if len(parts) != 1 or isinstance(parts[0], nodes.TemplateData):
-        template = env.from_string(text)
-        return "".join(template.root_render_func(template.new_context({_SCOPE: scope})))
-    target = nodes.Name(_RESULT, "store", lineno=1)
-    lone = nodes.Template([nodes.Assign(target, parts[0], lineno=1)], lineno=1)
-    template = env.from_string(lone)
-    context = template.new_context({_SCOPE: scope})
-    for _ in template.root_render_func(context):
-        pass  # an assignment writes nothing
-    value = context.vars[_RESULT]
-    if isinstance(value, jinja2.Undefined):
-        str(value)  # StrictUndefined raises, with the name in its message
-    return value
 
 
 def _unreadable(name: str, value: Vaulted | Foreign, where: Where) -> Fault:

@@ -122,6 +122,8 @@ class _Builder:
                 ban_hosts[host.name] = BanHost(host.name, login, settings)
         units: dict[str, list[FortiGate]] = {name: [] for name in ban_hosts}
         for host in self._members(FORTIGATES):
+            if host.name in self._names(BAN_HOSTS):  # a fault already; others would only follow
+                continue
             login, settings = self._target(host, FORTIGATES)
             ban_host = self._ban_host_of(host)
             if login and ban_host in units:
