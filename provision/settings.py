@@ -12,7 +12,7 @@ import pkgutil
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import (
     BaseModel,
@@ -234,6 +234,9 @@ def _message(detail: ErrorDetails) -> str:
         return str(context["error"])
     if detail["type"] == "literal_error":
         return f"not one of {context['expected']}"
+    for bound, word in (("ge", "below"), ("gt", "not above"), ("le", "above"), ("lt", "not below")):
+        if bound in context:
+            return f"{word} {context[bound]}"
     message = detail["msg"]
     return _MESSAGES.get(detail["type"], message[:1].lower() + message[1:])
 
@@ -251,33 +254,39 @@ def _instead(field: FieldInfo, nested: bool) -> str:
 
 
 def _expected(field: FieldInfo) -> str:
-    for mark in field.metadata:
+    kind, marks = _kind(field)
+    for mark in marks:
         if isinstance(mark, Expected):
             return mark.what
-    kind = _without_none(field.annotation)
     if get_origin(kind) is Literal:
         return " or ".join(str(word) for word in get_args(kind))
     if get_origin(kind) in (tuple, list):
         return "a list"
     if kind is int:
-        return "a whole number" + _bounds(field)
+        return "a whole number" + _bounds(marks)
     if kind is bool:
         return "true or false"
     return "a text, in quotes" if kind in (str, SecretStr) else ""
 
 
-def _without_none(annotation: object) -> object:
-    """``X`` of ``X | None``, and anything else as it is."""
-    kinds = [kind for kind in get_args(annotation) if kind is not type(None)]
-    optional = len(kinds) == 1 and type(None) in get_args(annotation)
-    return kinds[0] if optional else annotation
+def _kind(field: FieldInfo) -> tuple[object, list[object]]:
+    """The type of a field without ``| None``, and what is attached to it (bounds, Expected)."""
+    kind, marks = field.annotation, list(field.metadata)
+    some = [part for part in get_args(kind) if part is not type(None)]
+    if len(some) == 1 and type(None) in get_args(kind):
+        kind = some[0]
+    if get_origin(kind) is Annotated:
+        kind, *inner = get_args(kind)
+        for mark in inner:
+            marks += [*getattr(mark, "metadata", ()), mark]
+    return kind, marks
 
 
-def _bounds(field: FieldInfo) -> str:
+def _bounds(marks: Iterable[object]) -> str:
     words = {"ge": "from {}", "gt": "above {}", "le": "to {}", "lt": "below {}"}
     return "".join(
         " " + text.format(getattr(mark, bound))
         for bound, text in words.items()
-        for mark in field.metadata
+        for mark in marks
         if getattr(mark, bound, None) is not None
     )

@@ -43,6 +43,8 @@ class Settings(RoleSettings):
     demo_tls: Literal["self_signed", "off"] = "self_signed"
     demo_ban_time: DurationOrForever = 600
     demo_allow: Networks = ()
+    demo_find_time: Duration | None = None
+    demo_retry: Port | None = None
     demo_words: tuple[str, ...] = ()
     demo_blocks: dict[str, Block] = Field(default={})
     demo_keys: dict[str, Keyed] = Field(default={})
@@ -98,7 +100,7 @@ def test_a_good_value_is_taken(tmp_path: Path, written: str, name: str, value: o
             "demo_port is 'abc': no whole number; "
             "write a whole number from 1 to 65535 (TCP port of the demo, default 5000)",
         ),
-        ("demo_port: 0", "demo_port is 0: input should be greater than or equal to 1; write a"),
+        ("demo_port: 0", "demo_port is 0: below 1; write a whole number from 1 to 65535 (TCP"),
         ("demo_port: yes", "demo_port is True: is a yes/no"),
         ("demo_count: yes", "demo_count is True: is a yes/no"),
         ("demo_count: 1.5", "demo_count is 1.5: no whole number"),
@@ -113,6 +115,8 @@ def test_a_good_value_is_taken(tmp_path: Path, written: str, name: str, value: o
         ("demo_blocks: {a: {max_rety: 5}}", "demo_blocks.a.max_rety is unknown here"),
         ("demo_blocks: {a: {max_retry: x}}", "demo_blocks.a.max_retry is 'x': no whole number"),
         ("demo_blocks: {a: 5}", "demo_blocks.a is 5: "),
+        ("demo_find_time: x", "demo_find_time is 'x': no duration; write a time such as 90"),
+        ("demo_retry: 65536", "demo_retry is 65536: above 65535; write a whole number from 1 to 6"),
         ("demo_words: [yes]", "demo_words[0] is True: no text"),
         ("demo_secret: abc", "demo_secret: is shorter than 4 characters"),
         ("demo_secret: 12345", "demo_secret: no text; write a text, in quotes"),
