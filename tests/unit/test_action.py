@@ -33,19 +33,53 @@ class ActionBase:
         self._logSys = logging.getLogger("fail2ban.Action")
 
 
+class Ticket:
+    """fail2ban's FailTicket, as far as the action knows it."""
+
+    def __init__(self, ip: str, when: float) -> None:
+        self.ip, self.when, self.bantime = ip, when, 0.0
+
+    def setBanTime(self, bantime: float) -> None:  # noqa: N802 - fail2ban names it so
+        self.bantime = bantime
+
+    def getID(self) -> str:  # noqa: N802 - fail2ban names it so
+        return self.ip
+
+    def getTime(self) -> float:  # noqa: N802 - fail2ban names it so
+        return self.when
+
+    def getBanTime(self) -> float:  # noqa: N802 - fail2ban names it so
+        return self.bantime
+
+
+def remembered(ip: str, bantime: float) -> Ticket:
+    ticket = Ticket(ip, NOW)
+    ticket.setBanTime(bantime)
+    return ticket
+
+
 class Server:
     """One jail of a fail2ban server, and the file that its action keeps."""
 
     def __init__(self, module: ModuleType, spool: Path) -> None:
         self.module, self.spool = module, spool
         self.action: Any = None
+        self.ignored: set[str] = set()
+        self.remembered: list[Ticket] = []
 
     @property
     def file(self) -> Path:
         return self.spool / f"{JAIL}.json"
 
     def start(self) -> Any:
-        self.jail = SimpleNamespace(name=JAIL, actions=SimpleNamespace(active=True))
+        self.handed_back: list[Ticket] = []
+        self.jail = SimpleNamespace(
+            name=JAIL,
+            actions=SimpleNamespace(active=True),
+            filter=SimpleNamespace(inIgnoreIPList=self.ignored.__contains__),
+            database=SimpleNamespace(getCurrentBans=lambda jail: self.remembered),
+            putFailTicket=self.handed_back.append,
+        )
         self.action = self.module.Action(self.jail, "banstitch", spool=str(self.spool), group=GROUP)
         self.action.start()
         return self.action
@@ -90,10 +124,10 @@ NOW = float(int(time.time()))
 
 @pytest.fixture
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    fake = {
-        name: ModuleType(name) for name in ("fail2ban", "fail2ban.server", "fail2ban.server.action")
-    }
+    names = ("fail2ban", "fail2ban.server", "fail2ban.server.action", "fail2ban.server.ticket")
+    fake = {name: ModuleType(name) for name in names}
     fake["fail2ban.server.action"].ActionBase = ActionBase  # type: ignore[attr-defined]
+    fake["fail2ban.server.ticket"].FailTicket = Ticket  # type: ignore[attr-defined]
     for name, module in fake.items():
         monkeypatch.setitem(sys.modules, name, module)
     text = render("detection/banstitch.py.j2", spool=str(tmp_path), group=GROUP)
@@ -156,6 +190,38 @@ def test_a_start_keeps_what_was_there_until_fail2ban_has_restored_it(server: Ser
     assert server.bans() == {"203.0.113.9": NOW + 600}
     action.ban(ticket("203.0.113.9", bantime=300))
     assert server.becomes({"203.0.113.9": NOW + 300})
+
+
+def test_bans_that_fail2ban_remembers_are_there_from_the_first_moment(server: Server) -> None:
+    server.remembered = [remembered("203.0.113.9", 600), remembered("203.0.113.10", -1)]
+    server.start()
+    assert eventually(server.readable)
+    assert server.bans() == {"203.0.113.9": NOW + 600, "203.0.113.10": -1}
+
+
+def test_bans_that_fail2ban_has_lost_are_handed_back_to_it(server: Server) -> None:
+    server.file.write_text(json.dumps({"bans": {"203.0.113.9": NOW + 6000, "203.0.113.10": -1}}))
+    server.remembered = [remembered("203.0.113.10", -1)]
+    server.start()
+    assert server.becomes({"203.0.113.9": NOW + 6000, "203.0.113.10": -1})
+    (lost,) = server.handed_back
+    assert (lost.ip, 5900 < lost.bantime <= 6001) == ("203.0.113.9", True)
+
+
+def test_who_is_on_the_ignore_list_by_now_is_let_go_at_the_start(server: Server) -> None:
+    server.file.write_text(json.dumps({"bans": {"203.0.113.9": -1}}))
+    server.remembered = [remembered("203.0.113.10", -1)]
+    server.ignored = {"203.0.113.9", "203.0.113.10"}
+    server.start()
+    assert server.becomes({})
+    assert not server.handed_back
+
+
+def test_a_fail2ban_of_another_make_does_not_cost_the_bans_of_the_file(server: Server) -> None:
+    server.file.write_text(json.dumps({"bans": {"203.0.113.9": -1}}))
+    server.remembered = [None]  # type: ignore[list-item]
+    server.start()
+    assert server.becomes({"203.0.113.9": -1})
 
 
 def test_unban_all_of_a_running_server_empties_the_file(server: Server) -> None:
