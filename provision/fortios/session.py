@@ -125,24 +125,22 @@ class Session(FortinetSSH):
         Raises:
             Failed: with the object, the line and the unit's own words, or the connection broke.
         """
-        self._changing = True
         for line in lines:
             self._obey(name, line)
+            self._changing = True
         if self._context != self._prompt:
-            self._leave()
-            raise Failed(f"{self._login.host}: {name}: its lines leave a 'config' open")
+            stuck = self._leave()
+            raise Failed(f"{self._login.host}: {name}: its lines leave a 'config' open", stuck)
         self._changing = False
 
     def _obey(self, name: str, line: str) -> None:
         try:
-            answer = self._type(line)
+            refused = dialogue.refusal(self._type(line))
         except ValueError as error:
-            self._leave()
-            raise Failed(f"{self._login.host}: {name}: {error}") from None
-        refused = dialogue.refusal(answer)
+            refused = f"never sent, {error}"
         if refused:
-            self._leave()
-            raise Failed(f"{self._login.host}: {name}: the unit refused '{line}': {refused}")
+            stuck = self._leave()
+            raise Failed(f"{self._login.host}: {name}: '{line}' was refused: {refused}", stuck)
 
     def _type(self, line: str) -> str:
         """Type one logical line; the answer is what comes between its echo and the next prompt."""
@@ -169,8 +167,11 @@ class Session(FortinetSSH):
     def _answered_or_quoting(self, seen: str) -> bool:
         return dialogue.in_quotes(seen) or self._answered(seen)
 
-    def _leave(self) -> None:
-        """Back to the first prompt, nothing saved: `abort` drops an open entry, `end` may keep it."""
+    def _leave(self) -> str:
+        """Back to the first prompt, nothing saved: `abort` drops an open entry, `end` may keep it.
+
+        What is to be said if the unit does not let go, else nothing.
+        """
         self._send("\n")
         text = self._until(self._answered_or_quoting, "a prompt")
         if dialogue.in_quotes(text):
@@ -181,12 +182,12 @@ class Session(FortinetSSH):
         for _ in range(DEPTH):
             if self._context == self._prompt:
                 self._changing = False
-                return
+                return ""
             before = self._context
             self._type("abort")
             if self._context == before:
                 self._type("end")
-        raise self._broken("does not leave its configuration context")
+        return f"it stays in its configuration context '{self._context}'"
 
     def _send(self, text: str) -> None:
         self.exchanges += 1

@@ -19,6 +19,10 @@ from provision.ssh import HostKeyPolicy
 STATUS = "get system status"
 
 
+class PutBack(Failed):
+    """A push failed and the unit is as it was before it: what was remembered before it holds again."""
+
+
 class FortiGate:
     """A session with one unit, for the length of a ``with`` block."""
 
@@ -81,8 +85,9 @@ class FortiGate:
         """Push ``plan``, made from what :meth:`observe` saw last.
 
         Raises:
-            Failed: a line was refused; the text says whether the unit is as it was before.
-            Unreachable: the connection broke before the first line.
+            PutBack: a line was refused, and the unit is as it was before.
+            Failed: the unit is not as it was (the text says where): keep ``plan.record``.
+            Unreachable: the connection broke before anything was changed.
         """
         touched: list[Block] = []
         before = self._seen or self._look([block.id for block in plan.blocks])
@@ -91,7 +96,10 @@ class FortiGate:
                 touched.append(block)
                 self._push(block)
         except Failed as error:
-            raise Failed(error.what, self._put_back(before, touched)) from None
+            not_back = self._put_back(before, touched)
+            if not_back:
+                raise Failed(error.what, not_back) from None
+            raise PutBack(error.what, "the unit is as it was before") from None
         except Unreachable as error:
             if len(touched) < 2:
                 raise
@@ -101,7 +109,7 @@ class FortiGate:
         self._open.write(block.id, lines(block.tree))
 
     def _put_back(self, before: Observed, touched: Sequence[Block]) -> str:
-        """Push what leads back to ``before``; what state that left the unit in."""
+        """Push what leads back to ``before``; what is left undone, if anything."""
         try:
             touched_ids = [block.id for block in touched]
             for block in revert(before, self._look(touched_ids), touched):
@@ -111,7 +119,7 @@ class FortiGate:
             return f"it could not be put back ({error.what}); run again: that mends it"
         if left:
             return f"not as it was: {', '.join(block.id for block in left)}; run again"
-        return "the unit is as it was before"
+        return ""
 
     def _look(self, wanted: Iterable[str]) -> Observed:
         wanted = tuple(wanted)

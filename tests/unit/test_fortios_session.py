@@ -1,0 +1,389 @@
+"""Against a simulated unit: looking changes nothing and costs few exchanges, failing leaves no trace."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from provision.errors import Conflict, Failed, Unreachable
+from provision.fortios import dialogue, session
+from provision.fortios.desired import CliBlock, Desired, desired
+from provision.fortios.planner import FortiPlan, plan, teardown
+from provision.fortios.record import Record
+from provision.fortios.target import FortiGate, PutBack
+from provision.fortios.text import forti_quote
+from provision.fortios.versions import advice, read_facts
+from provision.login import Login
+from provision.ssh import HostKeyPolicy
+from tests.lab.fortios import Options, Simulator
+from tests.unit.test_fortios_planner import ALL, FEED, KEY, SSL, TRIGGER
+
+WANT = desired([CliBlock(f"b{n}.j2", text) for n, text in enumerate(ALL)])
+SSL_ON = "config vpn ssl settings\nset source-interface port1\nset source-address all\nend\n"
+
+
+@pytest.fixture
+def policy(tmp_path: Path) -> HostKeyPolicy:
+    return HostKeyPolicy(tmp_path / "known_hosts", accept_new=True)
+
+
+@pytest.fixture
+def unit(request: pytest.FixtureRequest) -> Iterator[Simulator]:
+    """A unit in use; its console output is `more`, or what the test names as parameter."""
+    console = getattr(request, "param", "more")
+    options = Options(console=console, pager_lines=23, enc_stable=True)
+    with Simulator(options) as simulator:
+        simulator.run(SSL_ON)
+        yield simulator
+
+
+both_consoles = pytest.mark.parametrize("unit", ["more", "standard"], indirect=True)
+
+
+def _login(unit: Simulator, **changes: Any) -> Login:
+    facts: dict[str, Any] = {
+        "host": "fgt",
+        "address": unit.address,
+        "port": unit.port,
+        "user": unit.options.user,
+        "password": unit.options.password,
+    }
+    return Login(**{**facts, **changes})
+
+
+def _apply(
+    unit: Simulator, policy: HostKeyPolicy, want: Desired = WANT, record: Record | None = None
+) -> FortiPlan:
+    record = record or Record()
+    with FortiGate(_login(unit), policy) as gate:
+        made = plan(want, gate.observe(want, record), record, key=KEY)
+        gate.apply(made)
+    return made
+
+
+def _teardown(unit: Simulator, policy: HostKeyPolicy, record: Record) -> FortiPlan:
+    with FortiGate(_login(unit), policy) as gate:
+        made = teardown(gate.observe(Desired(), record), record)
+        gate.apply(made)
+    return made
+
+
+@both_consoles
+def test_apply_rerun_and_teardown_on_a_unit(unit: Simulator, policy: HostKeyPolicy) -> None:
+    before = unit.show()
+    made = _apply(unit, policy)
+    assert 'set source-address "ban-feed"' in unit.show()
+    unit.journal.clear()
+    with FortiGate(_login(unit), policy) as gate:
+        again = plan(WANT, gate.observe(WANT, made.settled), made.settled, key=KEY)
+        assert gate.exchanges <= 2
+    assert again.changes == ()
+    assert unit.journal.changing() == []
+    assert unit.journal.exchanges() <= 3
+    _teardown(unit, policy, made.settled)
+    assert unit.show() == before
+    unit.journal.clear()
+    assert _teardown(unit, policy, made.settled).changes == ()
+    assert unit.journal.changing() == []
+
+
+@both_consoles
+def test_logging_in_and_out_types_not_one_line(unit: Simulator, policy: HostKeyPolicy) -> None:
+    with FortiGate(_login(unit), policy) as gate:
+        assert gate.exchanges == 0
+    assert len(unit.journal) == 0
+
+
+@both_consoles
+def test_the_facts_of_a_unit_are_read(unit: Simulator, policy: HostKeyPolicy) -> None:
+    with FortiGate(_login(unit), policy) as gate:
+        facts = gate.facts
+        assert gate.exchanges <= 2
+    assert facts.version == (7, 4, 8)
+    assert facts.serial == unit.options.serial
+    assert facts.hostname == unit.options.hostname
+    assert not facts.vdoms
+    assert not facts.is_secondary
+
+
+@pytest.mark.parametrize("lines", [1, 2, 5])
+def test_a_small_pager_costs_exchanges_but_nothing_is_lost(
+    lines: int, policy: HostKeyPolicy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "LOST", 0.3)
+    with Simulator(Options(pager_lines=lines)) as unit:
+        made = _apply(unit, policy)
+        unit.journal.clear()
+        with FortiGate(_login(unit), policy) as gate:
+            again = plan(WANT, gate.observe(WANT, made.settled), made.settled, key=KEY)
+        assert again.changes == ()
+        assert unit.journal.changing() == []
+
+
+@pytest.mark.parametrize(
+    ("pattern", "said"),
+    [
+        ("set logid 39426", "value parse error before '39426'\nCommand fail. Return code -651"),
+        ('set action "ban-hook"', "entry not found in datasource\n\nCommand fail. Return code -3"),
+        ("source-address-negate", "command parse error before 'x'\nCommand fail. Return code -61"),
+        ("set value", "Unknown action 0"),
+        ('edit "ban-login"', "Command fail. Return code -4 (reached the maximum number of entries"),
+    ],
+)
+def test_a_refused_line_leaves_the_unit_as_it_was_and_is_named(
+    unit: Simulator, policy: HostKeyPolicy, pattern: str, said: str
+) -> None:
+    before = unit.show()
+    unit.faults.errors[pattern] = said
+    with pytest.raises(PutBack) as caught:
+        _apply(unit, policy)
+    assert unit.show() == before
+    text = str(caught.value)
+    assert pattern in text
+    assert said.splitlines()[0] in text
+    assert "the unit is as it was before" in text
+    unit.faults.errors.clear()
+    _apply(unit, policy)
+
+
+def test_an_update_that_fails_puts_the_older_state_back(
+    unit: Simulator, policy: HostKeyPolicy
+) -> None:
+    made = _apply(unit, policy)
+    before = unit.show()
+    newer = [text.replace("39426", "37124").replace("5514", "5515") for text in ALL]
+    want = desired([CliBlock("n.j2", "".join(newer))])
+    unit.faults.errors["set logid 37124"] = "value parse error before '37124'"
+    with pytest.raises(PutBack):
+        _apply(unit, policy, want, made.settled)
+    assert unit.show() == before
+
+
+@pytest.mark.parametrize("line", [1, 3, 12, 20, 31, 40])
+def test_a_cut_connection_is_mended_by_the_next_run(
+    line: int, unit: Simulator, policy: HostKeyPolicy
+) -> None:
+    before = unit.show()
+    with FortiGate(_login(unit), policy) as gate:
+        made = plan(WANT, gate.observe(WANT, Record()), Record(), key=KEY)
+        unit.faults.drop_after_line = line
+        with pytest.raises(Failed, match="run again") if line > 1 else pytest.raises(Unreachable):
+            gate.apply(made)
+    again = _apply(unit, policy, record=made.record)
+    assert again.changes
+    assert _apply(unit, policy, record=again.settled).changes == ()
+    _teardown(unit, policy, again.settled)
+    assert unit.show() == before
+
+
+def test_a_unit_that_goes_away_before_anything_was_sent_is_unreachable(
+    unit: Simulator, policy: HostKeyPolicy
+) -> None:
+    unit.faults.drop_at = "show"
+    with FortiGate(_login(unit), policy) as gate, pytest.raises(Unreachable):
+        gate.observe(WANT, Record())
+
+
+AWKWARD = [
+    "a?b=1&c=?",
+    "quo\"te's and \\ back",
+    "FGT-A # not a prompt $ ",
+    "per%cent %%log%%",
+    "naïve 日本",
+    "x" * 255,
+    "--More-- ",
+    "Command fail. Return code -61",
+    "ends in \\",
+]
+
+
+@pytest.mark.parametrize("text", AWKWARD)
+def test_awkward_values_arrive_intact(text: str, policy: HostKeyPolicy) -> None:
+    block = TRIGGER.replace(
+        "set event-type", f"set description {forti_quote(text)}\nset event-type"
+    )
+    want = desired([CliBlock("t.j2", block)])
+    with Simulator(Options()) as unit:
+        made = _apply(unit, policy, want)
+        assert forti_quote(text) in unit.show()
+        assert _apply(unit, policy, want, made.settled).changes == ()
+
+
+def test_a_value_of_several_lines_arrives_intact(policy: HostKeyPolicy) -> None:
+    block = (
+        'config system automation-action\nedit "a"\nset action-type webhook\n'
+        'set uri "h/x"\nset port 80\nset http-body "one\n  two\n\nend\n> three"\nnext\nend\n'
+    )
+    want = desired([CliBlock("t.j2", block)])
+    with Simulator(Options()) as unit:
+        made = _apply(unit, policy, want)
+        assert '"one\n  two\n\nend\n> three"' in unit.show()
+        assert _apply(unit, policy, want, made.settled).changes == ()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"disclaimer": "Authorised use only # $ \nFGT-A # \nkeep out"},
+        {"banner": "Welcome # to $ this\n"},
+        {"ha_role": "Primary"},
+        {"hostname": "fw-1.example~x"},
+        {"kex": "modern"},
+        {"kex": "sha1"},
+        {"continuation": ""},
+    ],
+    ids=str,
+)
+def test_units_of_every_kind_are_entered_and_changed(
+    options: dict[str, Any], policy: HostKeyPolicy
+) -> None:
+    want = desired([CliBlock("b.j2", "".join((FEED, SSL)))])
+    with Simulator(Options(**options)) as unit:
+        before = unit.show()
+        made = _apply(unit, policy, want)
+        assert made.changes
+        assert _apply(unit, policy, want, made.settled).changes == ()
+        _teardown(unit, policy, made.settled)
+        assert unit.show().count("\n") == before.count("\n")
+
+
+def test_an_unknown_host_key_is_refused_and_nothing_is_remembered(
+    unit: Simulator, tmp_path: Path
+) -> None:
+    strict = HostKeyPolicy(tmp_path / "known", accept_new=False)
+    with pytest.raises(Unreachable, match="unknown") as caught, FortiGate(_login(unit), strict):
+        pass
+    assert "--accept-new-host-keys" in str(caught.value)
+    assert not (tmp_path / "known").exists()
+
+
+def test_a_known_host_key_is_enough_and_a_changed_one_is_always_refused(
+    unit: Simulator, tmp_path: Path
+) -> None:
+    known = tmp_path / "known"
+    known.write_text(unit.host_key_line + "\n")
+    with FortiGate(_login(unit), HostKeyPolicy(known, accept_new=False)) as gate:
+        assert gate.facts.serial
+    with Simulator(Options(port=0)) as other:
+        line = unit.host_key_line.replace(str(unit.port), str(other.port))
+        known.write_text(line + "\n")
+        policy = HostKeyPolicy(known, accept_new=True)
+        with pytest.raises(Unreachable, match="CHANGED"), FortiGate(_login(other), policy):
+            pass
+
+
+def test_a_wrong_password_and_a_closed_port_are_told_apart(
+    unit: Simulator, policy: HostKeyPolicy
+) -> None:
+    with (
+        pytest.raises(Unreachable, match="login refused") as caught,
+        FortiGate(_login(unit, password="wrong-pass"), policy),
+    ):
+        pass
+    assert "wrong-pass" not in str(caught.value)
+    with pytest.raises(Unreachable, match="connect"), FortiGate(_login(unit, port=1), policy):
+        pass
+
+
+def test_a_cluster_secondary_is_refused_before_anything_is_sent(policy: HostKeyPolicy) -> None:
+    with Simulator(Options(ha_role="Secondary")) as unit:
+        with FortiGate(_login(unit), policy) as gate, pytest.raises(Failed, match="secondary"):
+            gate.observe(WANT, Record())
+        assert unit.journal.changing() == []
+
+
+def test_a_version_that_is_not_known_is_warned_about(policy: HostKeyPolicy) -> None:
+    with Simulator(Options(version="7.6.2")) as unit, FortiGate(_login(unit), policy) as gate:
+        made = plan(WANT, gate.observe(WANT, Record()), Record(), key=KEY)
+    assert "7.6.2" in made.warnings[0]
+
+
+def test_a_foreign_object_of_the_same_name_is_a_conflict(
+    unit: Simulator, policy: HostKeyPolicy
+) -> None:
+    unit.run(TRIGGER.replace("39426", "20099"))
+    with pytest.raises(Conflict, match="ban-login"):
+        _apply(unit, policy)
+    assert unit.journal.changing() == []
+
+
+def test_a_type_ahead_that_is_garbled_is_found_out() -> None:
+    text = "FGT # show a\nA\n\nFGT # how b\nUnknown action 0\n\nFGT # show c\nC\n\nFGT # "
+    assert dialogue.answers(text, "FGT #", ["show a", "show b", "show c"]) == ("A", None, "C")
+
+
+STATUS = """Version: FortiGate-501E v{version},build2795,250523 (GA.M)
+Serial-Number: FG5H1E0000000000
+Hostname: FGT-B
+Virtual domain configuration: {vdoms}
+Current HA mode: {ha}
+"""
+
+
+@pytest.mark.parametrize(
+    ("version", "vdoms", "ha", "found"),
+    [
+        ("7.4.8", "disable", "standalone", ((7, 4, 8), False, False)),
+        ("7.0.3", "multiple", "a-p, primary", ((7, 0, 3), True, False)),
+        ("6.4.15", "enable", "a-p, master", ((6, 4, 15), True, False)),
+        ("8.0.0", "split-task", "a-a, secondary", ((8, 0, 0), True, True)),
+        ("7.2.1", "disable", "a-p, backup", ((7, 2, 1), False, True)),
+    ],
+)
+def test_the_status_of_each_kind_of_unit_is_understood(
+    version: str, vdoms: str, ha: str, found: tuple[object, ...]
+) -> None:
+    facts = read_facts(STATUS.format(version=version, vdoms=vdoms, ha=ha))
+    assert facts is not None
+    assert (facts.version, facts.vdoms, facts.is_secondary) == found
+    assert bool(advice(facts)) == (facts.version[:2] != (7, 4))
+
+
+@pytest.mark.parametrize(
+    "tail",
+    [
+        "FGT # ",
+        "FGT $ ",
+        "\nFGT-60E.x~ (global) # ",
+        "\n\nFGT(Primary) # ",
+        "\nFGT (Primary) (root) $ ",
+    ],
+)
+def test_every_form_of_prompt_is_recognised(tail: str) -> None:
+    first = dialogue.first_prompt(tail)
+    assert first == tail.strip()
+    assert dialogue.prompt_pattern(first).search(f"set x\n\n{tail.strip()} ")
+
+
+def test_a_demand_for_a_new_password_is_recognised() -> None:
+    assert dialogue.wants_new_password(
+        "You are forced to change your password. Please input a new password.\nNew Password: "
+    )
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "command parse error before 'psu'\nCommand fail. Return code -61",
+        "Command parse error before 'psu'",
+        "Unknown action 0",
+        "node_check_object fail! for name x\n\nvalue parse error before 'x'",
+        "The entry is used by other 2 entries\nCommand fail. Return code -23",
+        "object set operator error, -15 discard the setting",
+        "object check operator error, -9, discard the setting",
+        "attribute set operator error, -4, discard the setting",
+        "token line: Unmatched double quote.",
+        "string value is too long. the size is 734, the limit is 255",
+        "Attribute 'server' MUST be set.",
+    ],
+)
+def test_every_known_refusal_is_recognised(answer: str) -> None:
+    assert dialogue.refusal(answer) == " / ".join(filter(None, answer.splitlines()))
+
+
+@pytest.mark.parametrize("answer", ["", "new entry 'fail2ban' added", "current vf=root:0"])
+def test_what_is_no_refusal_is_not_taken_for_one(answer: str) -> None:
+    assert dialogue.refusal(answer) == ""
