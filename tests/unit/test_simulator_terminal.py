@@ -18,16 +18,15 @@ def test_a_command_is_echoed_and_followed_by_an_empty_line_and_the_prompt() -> N
 def test_output_lines_end_with_cr_lf() -> None:
     console = unit().console()
     assert console.type(b"get system console | grep output\n") == (
-        b"get system console | grep output\r\r\n"
-        b"output              : more \r\n"
-        b"\r\n"
-        b"HOST # "
+        b"get system console | grep output\r\r\noutput              : more \r\n\r\nHOST # "
     )
 
 
 def test_the_prompt_shows_the_last_word_of_the_path_and_then_the_key() -> None:
     console = unit().console()
-    assert console.type(b"config system automation-action\n").endswith(b"HOST (automation-action) # ")
+    assert console.type(b"config system automation-action\n").endswith(
+        b"HOST (automation-action) # "
+    )
     assert console.type(b"edit Send_VPN\n") == (
         b"edit Send_VPN\r\r\nnew entry 'Send_VPN' added\r\n\r\nHOST (Send_VPN) # "
     )
@@ -37,7 +36,8 @@ def test_the_prompt_shows_the_last_word_of_the_path_and_then_the_key() -> None:
 def test_the_pager_eats_the_next_byte_and_wipes_its_own_text() -> None:
     console = unit(console="more").console(rows=3)
     shown = console.type(b"show system console | grep -v zzz\n")
-    assert shown.endswith(b"end\r\n\r\nHOST # ") and b"--More--" not in shown
+    assert shown.endswith(b"end\r\n\r\nHOST # ")
+    assert b"--More--" not in shown
     shown = console.type(b"show system global\n")
     assert shown.endswith(b'config system global\r\n    set hostname "HOST"\r\n--More-- ')
     assert console.type(b" ") == b"\r         \rend\r\n\r\nHOST # "
@@ -58,7 +58,9 @@ def test_the_help_key_is_not_part_of_the_value_even_inside_quotes() -> None:
     shown = console.type(b'config firewall address\nedit "*.xe?\n')
     assert b"token line: Unmatched double quote." in shown
     console = unit().console()
-    assert b"new entry '*.xe?' added" in console.type(b'config firewall address\nedit "*.xe\x16?"\n')
+    assert b"new entry '*.xe?' added" in console.type(
+        b'config firewall address\nedit "*.xe\x16?"\n'
+    )
 
 
 def test_ctrl_v_is_not_echoed_but_the_question_mark_is() -> None:

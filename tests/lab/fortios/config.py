@@ -220,4 +220,5 @@ def _one_block(first: Statement, source: Iterator[Statement]) -> Iterator[Statem
 
 def _chain(first: Statement, rest: Iterator[Statement]) -> Iterator[Statement]:
     yield first
-    yield from rest
+    for each in rest:  # noqa: UP028 - `yield from` would close `rest` together with this one
+        yield each

@@ -208,6 +208,9 @@ def _range(line: str) -> Range | None:
             low, high = (ipaddress.ip_address(part.strip()) for part in line.split("-", 1))
             same = low.version == high.version and int(low) <= int(high)
             return (low.version, int(low), int(high)) if same else None
+        if "/" not in line:
+            one = ipaddress.ip_address(line)
+            return one.version, int(one), int(one)
         net = ipaddress.ip_network(line, strict=False)
     except ValueError:
         return None

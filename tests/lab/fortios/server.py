@@ -3,6 +3,7 @@
 import contextlib
 import io
 import itertools
+import logging
 import socket
 import threading
 import time
@@ -28,6 +29,9 @@ KEX = {
     "sha1": ("diffie-hellman-group14-sha1", "diffie-hellman-group1-sha1"),
 }
 DEFAULT_ROWS = 24
+LOG = "fortios-simulator"  # its own, so that clients that vanish leave no noise in paramiko's
+logging.getLogger(LOG).addHandler(logging.NullHandler())
+logging.getLogger(LOG).propagate = False
 
 
 class Unit(Protocol):
@@ -160,6 +164,7 @@ class Server:
     def _welcome(self, connection: socket.socket) -> None:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         transport = paramiko.Transport(connection)
+        transport.set_log_channel(LOG)
         transport.add_server_key(self.key)
         wanted = KEX.get(self._unit.options.kex)
         if wanted:
