@@ -30,8 +30,8 @@ _REFUSAL = re.compile(
     r"|.*discard the setting)",
     re.IGNORECASE | re.MULTILINE,
 )
-NOT_FOUND = re.compile(r"^entry is not found in table", re.IGNORECASE | re.MULTILINE)
-NO_TABLE = re.compile(r"^command fail\. return code -61\b", re.IGNORECASE | re.MULTILINE)
+_NO_ENTRY = re.compile(r"^entry is not found in table", re.IGNORECASE | re.MULTILINE)
+_NO_TABLE = re.compile(r"^command fail\. return code -61\b", re.IGNORECASE | re.MULTILINE)
 
 
 def clean(received: str) -> str:
@@ -77,6 +77,16 @@ def refusal(answer: str) -> str:
     if not _REFUSAL.search(answer):
         return ""
     return " / ".join(line.strip() for line in answer.splitlines() if line.strip())
+
+
+def has_no_entry(answer: str) -> bool:
+    """Whether `show` says that the entry does not exist; a value may hold the same words."""
+    return not answer.startswith("config ") and bool(_NO_ENTRY.search(answer))
+
+
+def has_no_table(answer: str) -> bool:
+    """Whether `show` says that this model and version has no such table (code -61)."""
+    return not answer.startswith("config ") and bool(_NO_TABLE.search(answer))
 
 
 def keys(line: str) -> str:

@@ -129,17 +129,15 @@ class FortiGate:
         objects: dict[str, Tree | None] = {}
         missing = set()
         for each, answer in zip(wanted, answers, strict=True):
-            if dialogue.NO_TABLE.search(answer):
+            objects[each] = self._body(each, answer)
+            if objects[each] is None and dialogue.has_no_table(answer):
                 missing.add(each)
-                objects[each] = None
-            else:
-                objects[each] = self._body(each, answer)
         facts = self.facts
         return Observed(facts.serial, objects, frozenset(missing), advice(facts))
 
     def _body(self, object_id: str, answer: str, again: bool = True) -> Tree | None:
         """The body in an answer; one that cannot be read is asked for once more, alone."""
-        if dialogue.NOT_FOUND.search(answer):
+        if dialogue.has_no_entry(answer) or dialogue.has_no_table(answer):
             return None
         try:
             return _find(object_id, parse(answer))

@@ -14,11 +14,12 @@ from provision.fortios.desired import CliBlock, Desired, desired
 from provision.fortios.planner import FortiPlan, plan, teardown
 from provision.fortios.record import Record
 from provision.fortios.target import FortiGate, PutBack
-from provision.fortios.text import forti_quote
+from provision.fortios.text import forti_quote, parse, serialise
 from provision.fortios.versions import advice, read_facts
 from provision.login import Login
 from provision.ssh import HostKeyPolicy
 from tests.lab.fortios import Options, Simulator
+from tests.lab.fortios.terminal import Terminal
 from tests.unit.test_fortios_planner import ALL, FEED, KEY, SSL, TRIGGER
 
 WANT = desired([CliBlock(f"b{n}.j2", text) for n, text in enumerate(ALL)])
@@ -185,6 +186,66 @@ def test_a_unit_that_goes_away_before_anything_was_sent_is_unreachable(
     unit.faults.drop_at = "show"
     with FortiGate(_login(unit), policy) as gate, pytest.raises(Unreachable):
         gate.observe(WANT, Record())
+
+
+def test_a_unit_that_drops_type_ahead_is_asked_line_by_line(
+    unit: Simulator, policy: HostKeyPolicy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = _apply(unit, policy)
+    feed = Terminal.feed
+    monkeypatch.setattr(session, "LOST", 0.3)
+    monkeypatch.setattr(
+        Terminal, "feed", lambda self, data: feed(self, b"".join(data.partition(b"\n")[:2]))
+    )
+    assert _apply(unit, policy, record=made.settled).changes == ()
+    _teardown(unit, policy, made.settled)
+    assert "ban-" not in unit.show()
+
+
+def test_an_adopted_object_of_the_unit_comes_back_with_its_secret(
+    unit: Simulator, policy: HostKeyPolicy
+) -> None:
+    unit.run(FEED.replace("feed-pass", "operators-own").replace('feed"\n    ', 'x"\n    '))
+    before = unit.show()
+    want = desired([CliBlock("f.j2", FEED)])
+    with FortiGate(_login(unit), policy) as gate:
+        made = plan(want, gate.observe(want, Record()), Record(), key=KEY, adopt=True)
+        gate.apply(made)
+    assert unit.show() != before
+    _teardown(unit, policy, made.settled)
+    assert unit.show() == before
+
+
+@pytest.mark.parametrize("vdoms", [(), ("root", "branch")])
+def test_the_whole_configuration_of_a_unit_is_read_and_written_without_loss(
+    vdoms: tuple[str, ...],
+) -> None:
+    shown = Simulator(Options(enc_stable=True, vdoms=vdoms)).show()
+    assert serialise(parse(shown)) == shown
+
+
+def test_each_drift_on_the_unit_is_found_and_mended_alone(
+    unit: Simulator, policy: HostKeyPolicy
+) -> None:
+    made = _apply(unit, policy)
+    good = unit.show()
+    for drift, expected in {
+        'config system automation-stitch\nedit "ban-login"\nset status disable\nend': (
+            "system automation-stitch:ban-login"
+        ),
+        'config system automation-action\nedit "ban-hook"\nset port 1\nend': (
+            "system automation-action:ban-hook"
+        ),
+        'config system automation-stitch\ndelete "ban-login"\nend': (
+            "system automation-stitch:ban-login"
+        ),
+        "config vpn ssl settings\nset source-address-negate disable\nend": "vpn ssl settings",
+    }.items():
+        unit.run(drift)
+        assert unit.show() != good
+        mended = _apply(unit, policy, record=made.settled)
+        assert [change.id for change in mended.changes] == [expected]
+        assert sorted(unit.show().splitlines()) == sorted(good.splitlines())
 
 
 AWKWARD = [
