@@ -82,7 +82,7 @@ def test_a_refused_config_leaves_the_lines_after_it_in_the_wrong_context(unit: S
         ("config system global\nset alias", "incomplete command in the end"),
         (
             "config firewall policy\nedit unexist",
-            "invalid unsigned integer value: unexist\r\nvalue parse error before 'unexist'\r\n"
+            "invalid unsigned integer value: unexist\r\n\r\nvalue parse error before 'unexist'\r\n"
             "Command fail. Return code -651",
         ),
         (
@@ -97,11 +97,12 @@ def test_a_refused_config_leaves_the_lines_after_it_in_the_wrong_context(unit: S
         ),
         (
             "config firewall address\nedit a\nset subnet 1.1",
-            "invalid ip address\r\nvalue parse error before '1.1'\r\nCommand fail. Return code -8",
+            "invalid ip address\r\n\r\nvalue parse error before '1.1'\r\n"
+            "Command fail. Return code -8",
         ),
         (
             f"config firewall address\nedit a\nset comment {'x' * 734}",
-            "string value is too long. the size is 734, the limit is 255\r\n"
+            "string value is too long. the size is 734, the limit is 255\r\n\r\n"
             f"value parse error before '{'x' * 734}'\r\nCommand fail. Return code -1",
         ),
         ("config system automation-trigger\nedit a<b", "XSS"),

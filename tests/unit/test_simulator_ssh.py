@@ -289,3 +289,9 @@ def test_nothing_is_left_when_the_unit_stops() -> None:
     assert left == []
     again = Simulator(Options(port=port)).start()
     again.stop()
+
+
+def test_an_idle_session_is_told_and_ended() -> None:
+    with Simulator(Options(idle_timeout=0.1)) as unit, shell(unit) as channel:
+        assert until(channel, b"Timeout\r\n")
+        assert channel.recv(1) == b""

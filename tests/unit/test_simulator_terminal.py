@@ -34,7 +34,7 @@ def test_the_prompt_shows_the_last_word_of_the_path_and_then_the_key() -> None:
 
 
 def test_the_pager_eats_the_next_byte_and_wipes_its_own_text() -> None:
-    console = unit(console="more").console(rows=3)
+    console = unit(console="more").console(rows=4)
     shown = console.type(b"show system console | grep -v zzz\n")
     assert shown.endswith(b"end\r\n\r\nHOST # ")
     assert b"--More--" not in shown
@@ -44,13 +44,13 @@ def test_the_pager_eats_the_next_byte_and_wipes_its_own_text() -> None:
 
 
 def test_the_first_byte_of_a_line_typed_ahead_is_lost_in_the_pager() -> None:
-    console = unit(console="more").console(rows=3)
+    console = unit(console="more").console(rows=4)
     shown = console.type(b"show system global\nend\n")
     assert shown.endswith(b"\r         \rend\r\n\r\nHOST # nd\r\r\nUnknown action 0\r\n\r\nHOST # ")
 
 
 def test_standard_output_never_pages() -> None:
-    assert b"--More--" not in unit(console="standard").console(rows=3).type(b"get system status\n")
+    assert b"--More--" not in unit(console="standard").console(rows=4).type(b"get system status\n")
 
 
 def test_the_help_key_is_not_part_of_the_value_even_inside_quotes() -> None:
@@ -141,3 +141,22 @@ def test_a_restricted_administrator_has_a_dollar_prompt_and_may_not_change_anyth
     console = unit(profile="prof_admin").console()
     assert console.printed == b"HOST $ "
     assert b"Command fail. Return code -37" in console.type(b"config system global\n")
+
+
+def test_a_parse_error_stands_below_an_empty_line() -> None:
+    console = unit(vdoms=("Branch",)).console()
+    console.type(b"config global\n")
+    assert console.type(b"diagnose hardware deviceinfo psu\n") == (
+        b"diagnose hardware deviceinfo psu\r\r\n"
+        b"\r\n"
+        b"command parse error before 'psu'\r\n"
+        b"Command fail. Return code -61\r\n"
+        b"\r\n"
+        b"HOST (global) # "
+    )
+
+
+def test_a_terminal_of_24_lines_shows_22_and_then_the_pager() -> None:
+    shown = unit(console="more").console(rows=24).type(b"get system status\n")
+    assert shown.endswith(b"\r\n--More-- ")
+    assert shown.count(b"\r\n") == 1 + 22

@@ -21,7 +21,8 @@ imports nothing of the product and the product imports nothing of it. `python -m
 tests.lab.fortios --help` runs one on its own.
 """
 
-from tests.lab.fortios.journal import Faults, Journal, Line
+from tests.lab.fortios.faults import Faults
+from tests.lab.fortios.journal import Journal, Line
 from tests.lab.fortios.options import Options
 from tests.lab.fortios.simulator import Simulator
 from tests.lab.fortios.webhook import Delivery

@@ -4,10 +4,8 @@ Sources: the same vendor schemas as `catalog.py`. A feed (system external-resour
 local-in policy from 7.2.4 on (and not in 7.2.0 to 7.2.3), never in an address group.
 """
 
-from tests.lab.fortios.schema import Attribute, Table
+from tests.lab.fortios.schema import EVERY, Attribute, Table
 
-EVERY = ""
-_ON = {"enable": EVERY, "disable": EVERY}
 _INTERFACES = {"system interface": EVERY, "system zone": EVERY}
 _ADDRESSES = {"firewall address": EVERY, "firewall addrgrp": EVERY}
 _ADDRESSES6 = {"firewall address6": EVERY}

@@ -13,30 +13,7 @@ from tests.lab.fortios.options import Options
 from tests.lab.fortios.status import config_header, hostname_of
 from tests.lab.fortios.text import split
 from tests.lab.fortios.tree import Block, Writer, nested_block
-
-_TOP = ("config", "show", "get", "execute", "diagnose", "exit", "sudo")
-_READ = ("show", "get", "abort", "end")
-_VERBS = {
-    "top": _TOP,
-    "scope": (*_TOP, "end", "next", "abort"),
-    "vdoms": ("edit", "delete", "end", "abort", "show", "get"),
-    "table": ("edit", "delete", "purge", "rename", "clone", "move", *_READ),
-    "entry": ("set", "unset", "append", "select", "unselect", "config", "next", *_READ),
-}
-_TABLE_VERBS = ("edit", "delete", "purge", "rename", "clone", "move")
-_ENTRY_VERBS = ("set", "unset", "append", "select", "unselect")
-_WRITES = (
-    "config",
-    "edit",
-    "delete",
-    "purge",
-    "rename",
-    "clone",
-    "move",
-    "next",
-    "end",
-    *_ENTRY_VERBS,
-)
+from tests.lab.fortios.verbs import ENTRY_VERBS, TABLE_VERBS, VERBS
 
 
 class Host(operations.Host, Protocol):
@@ -87,49 +64,6 @@ class Session:
         """Give the scope that tables are looked up in, "" at the top."""
         return self.frames[-1].scope if self.frames else ""
 
-    def may_change(self, line: str) -> bool:
-        """Tell whether `line`, typed now, could change the unit (reading or walking cannot)."""
-        words = split(line).words
-        if not words:
-            return False
-        try:
-            verb = kinds.match(words[0].text, _VERBS[self.kind])
-        except refusals.Refused:
-            return words[0].text in _WRITES
-        if verb in ("execute", "sudo"):
-            return operations.writes(words)
-        if verb in ("config", "end", "next", "edit") and self._only_walks(verb, words[1:]):
-            return False
-        return verb in _WRITES
-
-    def _only_walks(self, verb: str, words: Words) -> bool:
-        named = words[0].text if words else ""
-        if verb == "config":
-            return self.kind == "top" and self.config.multi and named in ("global", "vdom")
-        if verb == "edit":
-            return self.kind == "vdoms" and named in self.config.vdoms
-        return self.kind in ("scope", "vdoms")
-
-    def completions(self, line: str) -> list[str]:
-        """Give what the help key prints for a line typed so far."""
-        words = split(line).words
-        fresh = line.endswith(" ") or not words
-        stem = "" if fresh else words[-1].text
-        names = self._expected(words if fresh else words[:-1])
-        return [name for name in names if name.startswith(stem)] or [stem]
-
-    def _expected(self, words: Words) -> list[str]:
-        if not words:
-            return list(_VERBS[self.kind])
-        texts = [word.text for word in words]
-        if self.kind == "entry":
-            table = self.frames[-1].table
-            found = table.attribute(texts[1]) if len(texts) > 1 else None
-            return list(found.choices) if found else [each.name for each in table.attributes]
-        paths = [[word.text for word in split(path).words] for path in self._blocks()]
-        depth = len(texts) - 1
-        return sorted({p[depth] for p in paths if len(p) > depth and p[:depth] == texts[1:]})
-
     def run(self, line: str) -> Reply:
         """Run one whole line; a refusal is part of the answer, never raised."""
         cut = split(line)
@@ -165,13 +99,13 @@ class Session:
 
     def _verb(self, typed: str) -> str:
         try:
-            return kinds.match(typed, _VERBS[self.kind])
+            return kinds.match(typed, VERBS[self.kind])
         except refusals.Refused as refused:
             if "ambiguous" in refused.lines[0]:
                 raise
-            if self.kind in ("top", "scope") and typed in _TABLE_VERBS:
+            if self.kind in ("top", "scope") and typed in TABLE_VERBS:
                 raise refusals.parse_error(typed, None) from None
-            if self.kind == "table" and typed in (*_ENTRY_VERBS, "config"):
+            if self.kind == "table" and typed in (*ENTRY_VERBS, "config"):
                 raise refusals.parse_error(typed) from None
             raise refusals.unknown_action() from None
 
@@ -193,12 +127,12 @@ class Session:
         self.frames.append(Frame(chosen, kind, GLOBAL))
 
     def _table(self, words: Words) -> None:
-        path, rest = reading.find_path(words, self._blocks())
+        path, rest = reading.find_path(words, self.blocks())
         if rest:
             raise refusals.parse_error(rest[0].text)
         if self.host.options.profile != "super_admin":
             raise refusals.not_permitted()
-        self._open(self._blocks()[path], self.scope)
+        self._open(self.blocks()[path], self.scope)
         self.touched.add((self.scope, path))
 
     def _nested(self, words: Words) -> None:
@@ -218,7 +152,8 @@ class Session:
             entry = copy.deepcopy(block.entry)
             self.frames.append(Frame(label, "entry", scope, block, entry))
 
-    def _blocks(self) -> dict[str, Block]:
+    def blocks(self) -> dict[str, Block]:
+        """Give the blocks of the scope the session stands in."""
         return self.config.scopes.get(self.scope, {})
 
     def _do_edit(self, words: Words) -> Reply:
@@ -347,13 +282,13 @@ class Session:
     def _show_all(self, writer: Writer) -> list[str]:
         config = self.config
         if self.kind in ("scope", "vdoms"):
-            alone = Config(config.tables, {"": self._blocks()})
+            alone = Config(config.tables, {"": self.blocks()})
             return alone.text(writer)
         return [*config_header(self.host.options, config.multi), *config.text(writer)]
 
     def _named(self, words: Words) -> tuple[Block, Words]:
-        path, rest = reading.find_path(words, self._blocks())
-        return self._blocks()[path], rest
+        path, rest = reading.find_path(words, self.blocks())
+        return self.blocks()[path], rest
 
     def _do_get(self, words: Words) -> Reply:
         if self.kind in ("table", "entry"):

@@ -42,7 +42,9 @@ def check(table: Table, attribute: Attribute, words: Sequence[Word], exists: Exi
     if not attribute.many and len(words) > 1:
         raise refusals.parse_error(words[1].text)
     values = tuple(_one(table, attribute, word, exists) for word in words)
-    return tuple(word for word in dict.fromkeys(values) if word.text or not attribute.many)
+    if attribute.kind == "any":
+        return values
+    return tuple(word for word in dict.fromkeys(values) if word.text)
 
 
 def _one(table: Table, attribute: Attribute, word: Word, exists: Exists) -> Word:

@@ -33,6 +33,8 @@ class Options:
     profile: str = "super_admin"
     enc_stable: bool = False
     interfaces: tuple[str, str] = ("port1", "port2")  # outside, inside
+    without_tables: tuple[str, ...] = ()  # e.g. "vpn ssl settings" on models that lost it
+    idle_timeout: float = 0.0  # seconds without input until `Timeout` and the end; 0 never
     table_limits: dict[str, int] = field(default_factory=dict)
     # Unsure in the vendor's papers:
     continuation: str = "> "  # prompt inside an open quote

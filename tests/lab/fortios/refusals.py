@@ -17,6 +17,11 @@ def code(number: int) -> str:
     return f"Command fail. Return code {number}"
 
 
+def _before(what: str, word: str) -> tuple[str, str]:
+    """Give the parse error itself, which always has an empty line above it (7.4.8 capture)."""
+    return "", f"{what} parse error before '{word}'"
+
+
 def unknown_action() -> Refused:
     """An unknown verb, or `set` outside any object."""
     return Refused("Unknown action 0")
@@ -24,7 +29,7 @@ def unknown_action() -> Refused:
 
 def parse_error(word: str, number: int | None = -61) -> Refused:
     """An unknown keyword, attribute or option value."""
-    lines = [f"command parse error before '{word}'"]
+    lines = _before("command", word)
     return Refused(*lines, *([code(number)] if number is not None else []))
 
 
@@ -40,14 +45,12 @@ def incomplete() -> Refused:
 
 def bad_integer(word: str) -> Refused:
     """Not a number, or out of range."""
-    return Refused(
-        f"invalid unsigned integer value: {word}", f"value parse error before '{word}'", code(-651)
-    )
+    return Refused(f"invalid unsigned integer value: {word}", *_before("value", word), code(-651))
 
 
 def bad_address(word: str) -> Refused:
     """Not an IP address."""
-    return Refused("invalid ip address", f"value parse error before '{word}'", code(-8))
+    return Refused("invalid ip address", *_before("value", word), code(-8))
 
 
 def too_long(word: str, limit: int) -> Refused:
@@ -55,7 +58,7 @@ def too_long(word: str, limit: int) -> Refused:
     size = len(word.encode("utf-8", "surrogateescape"))
     return Refused(
         f"string value is too long. the size is {size}, the limit is {limit}",
-        f"value parse error before '{word}'",
+        *_before("value", word),
         code(-1),
     )
 
@@ -64,24 +67,21 @@ def reserved(word: str) -> Refused:
     """A name with a character of `<>()#'\"`: the unit's check against script injection."""
     return Refused(
         "The string contains XSS vulnerability characters",
-        f"value parse error before '{word}'",
+        *_before("value", word),
         code(-173),
     )
 
 
 def no_such_reference(word: str) -> Refused:
     """A reference to an object that does not exist."""
-    return Refused(
-        "entry not found in datasource", "", f"value parse error before '{word}'", code(-3)
-    )
+    return Refused("entry not found in datasource", *_before("value", word), code(-3))
 
 
 def no_such_member(word: str) -> Refused:
     """A missing reference in a firewall policy."""
     return Refused(
         f"node_check_object fail! for name {word}",
-        "",
-        f"value parse error before '{word}'",
+        *_before("value", word),
         code(-651),
     )
 

@@ -122,3 +122,19 @@ def at_version(table: Table, version: Version) -> Table:
         at_version(each, version) for each in table.tables if within(each.versions, version)
     )
     return replace(table, attributes=attributes, tables=nested)
+
+
+EVERY = ""  # a version spec: all of them
+ON = {"enable": EVERY, "disable": EVERY}
+
+
+def options(names: str, **gated: str) -> dict[str, str]:
+    """Build choices: `names` on every version, the keywords with their ranges."""
+    return dict.fromkeys(names.split(), EVERY) | {
+        name.replace("_", "-"): spec for name, spec in gated.items()
+    }
+
+
+def flag(name: str, default: str, versions: str = "", when: tuple[str, ...] = ()) -> Attribute:
+    """Build an enable/disable attribute."""
+    return Attribute(name, "option", 0, default, ON, versions=versions, when=when)

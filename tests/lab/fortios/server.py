@@ -14,10 +14,12 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tests.lab.fortios.cli import Session
+from tests.lab.fortios.faults import Faults
 from tests.lab.fortios.frames import Reply
-from tests.lab.fortios.journal import Faults, Journal, Line, errors_in
+from tests.lab.fortios.journal import Journal, Line, errors_in
 from tests.lab.fortios.options import Options
 from tests.lab.fortios.terminal import Dropped, Terminal
+from tests.lab.fortios.verbs import completions, may_change
 
 KEX = {
     "modern": (
@@ -218,7 +220,7 @@ class _Connection:
             lambda: self._session.prompt,
             self._session.interrupt,
             (lambda: self._unit.page(self._login.rows)) if pages else (lambda: 0),
-            self._session.completions,
+            lambda line: completions(self._session, line),
             options.continuation,
             echo=shell,
         )
@@ -229,7 +231,7 @@ class _Connection:
         if faults.line_delay:
             time.sleep(faults.line_delay)
         with self._unit.lock:
-            changes, context = session.may_change(text), session.context
+            changes, context = may_change(session, text), session.context
             drop, error = faults.drops_before(text), faults.error_for(text)
             reply = Reply()
             if error is not None:
@@ -252,8 +254,13 @@ class _Connection:
         terminal = self._terminal(shell=True)
         terminal.start(self._unit.options.disclaimer)
         self._flush()
+        self._channel.settimeout(self._unit.options.idle_timeout or None)
         while not terminal.closed:
-            data = self._receive()
+            try:
+                data = self._receive()
+            except TimeoutError:
+                self._channel.sendall(b"Timeout\r\n")
+                break
             if not data:
                 return
             if terminal.waiting:

@@ -9,14 +9,16 @@ from tests.lab.fortios.cli import Session
 from tests.lab.fortios.config import Config, value
 from tests.lab.fortios.control import Control
 from tests.lab.fortios.denies import denials
+from tests.lab.fortios.faults import Faults
 from tests.lab.fortios.feed import Feeds
-from tests.lab.fortios.journal import Faults, Journal
+from tests.lab.fortios.journal import Journal
 from tests.lab.fortios.options import Options
 from tests.lab.fortios.schema import version_of
 from tests.lab.fortios.server import Server
 from tests.lab.fortios.terminal import Terminal
 from tests.lab.fortios.text import Word
 from tests.lab.fortios.tree import Writer, random_cipher, stable_cipher
+from tests.lab.fortios.verbs import completions
 from tests.lab.fortios.webhook import Delivery, Stitcher
 
 
@@ -28,8 +30,9 @@ class Simulator:
         self.lock = threading.RLock()
         self.journal = Journal()
         self.faults = Faults()
+        version = version_of(self.options.version)
         self.config: Config = configuration.build(
-            tables_of(version_of(self.options.version)),
+            {p: t for p, t in tables_of(version).items() if p not in self.options.without_tables},
             self.options.config,
             self.options.hostname,
             self.options.interfaces,
@@ -123,11 +126,14 @@ class Simulator:
         self.feeds.wake()
 
     def page(self, rows: int) -> int:
-        """Give the lines of a page on a terminal of `rows` lines, 0 when output is standard."""
+        """Give the lines of a page on a terminal of `rows` lines, 0 when output is standard.
+
+        A 7.4.7 capture shows 22 lines and the pager on a terminal of 24.
+        """
         console = self.config.block("system console", "global" if self.config.multi else "")
         if value(console, "output") != "more":
             return 0
-        return self.options.pager_lines or max(rows - 1, 1)
+        return self.options.pager_lines or max(rows - 2, 1)
 
     def feed_ranges(self, name: str) -> list[str] | None:
         """Give the ranges of a feed as `diagnose` prints them, None when it does not exist."""
@@ -190,7 +196,7 @@ class Console:
             lambda: self.session.prompt,
             self.session.interrupt,
             lambda: unit.page(rows) if rows else 0,
-            self.session.completions,
+            lambda line: completions(self.session, line),
             unit.options.continuation,
         )
         self._terminal.start(disclaimer)
