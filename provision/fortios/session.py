@@ -99,9 +99,11 @@ class Session(FortinetSSH):
             Failed, Unreachable: the unit fell silent or went away.
         """
         found = list(self._ask(commands))
-        for number, command in enumerate(commands):
-            if found[number] is None:
-                (found[number],) = self._ask([command])
+        again = [number for number, each in enumerate(found) if each is None]
+        for number in again:
+            (found[number],) = self._ask([commands[number]])
+        if again:
+            self._drain()
         lost = [command for command, each in zip(commands, found, strict=True) if each is None]
         if lost:
             raise self._broken(f"does not answer '{lost[0]}'")
@@ -116,6 +118,11 @@ class Session(FortinetSSH):
 
         text += self._until(whole, "an answer", lost=True)
         return dialogue.answers(text, self._prompt, commands)
+
+    def _drain(self) -> None:
+        """Let late answers pass by, so that none is taken for the answer to a later line."""
+        while self._receive(LOST):
+            pass
 
     def write(self, name: str, lines: Sequence[str]) -> None:
         """Type ``lines``, the block of the object ``name``, one by one, and look at each answer.
