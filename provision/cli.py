@@ -91,7 +91,7 @@ def cli() -> None:
 @common
 def check(app: App, flags: Flags) -> Exit:
     """Check the inventory and all it renders; contacts nobody."""
-    chosen = _chosen(app, flags)
+    chosen = _chosen(app, flags, connect=False)
     for selected in chosen:
         desired.everything(selected, app.plays)
     if flags.json:
@@ -107,7 +107,7 @@ def check(app: App, flags: Flags) -> Exit:
 @click.argument("directory", type=click.Path(path_type=Path))
 def render(app: App, flags: Flags, directory: Path) -> Exit:
     """Write every file and CLI block into DIRECTORY, as it would be deployed; contacts nobody."""
-    chosen = _chosen(app, flags)
+    chosen = _chosen(app, flags, connect=False)
     written = [path for selected in chosen for path in render_to(selected, app.plays, directory)]
     if flags.json:
         write_json(sys.stdout.write, "render", Exit.OK, _untouched(chosen), app.secrets)
@@ -153,8 +153,8 @@ def teardown(app: App, flags: Flags, yes: bool, keep_packages: bool, purge_data:
     return _change(app, flags, "teardown", yes, keep_packages=keep_packages, purge_data=purge_data)
 
 
-def _chosen(app: App, flags: Flags) -> tuple[Selected, ...]:
-    """The sites of the inventory that the limit leaves.
+def _chosen(app: App, flags: Flags, connect: bool) -> tuple[Selected, ...]:
+    """The sites of the inventory that the limit leaves; ``connect``: every password must be there.
 
     Raises:
         InputError: everything that is wrong with the inventory, the extra variables and the limit.
@@ -166,6 +166,12 @@ def _chosen(app: App, flags: Flags) -> tuple[Selected, ...]:
     if not chosen:
         what = f"--limit {flags.limit}: no ban host and no FortiGate is among these hosts"
         raise InputError([Fault("", 0, what, "see ban_hosts and fortigates in the inventory")])
+    targets = [t for s in chosen for t in (s.site.ban_host, *s.fortigates)]
+    unset = [fault for target in targets for fault in target.login.unset]
+    if unset and connect:
+        raise InputError(unset)
+    for warning in dict.fromkeys([*loaded.warnings, *unset]):
+        click.echo(app.secrets.mask(f"warning: {warning}"), err=True)
     return chosen
 
 
@@ -176,7 +182,7 @@ def _run(app: App, flags: Flags, verb: engine.Verb, report: Report, **options: b
 
 
 def _look(app: App, flags: Flags, verb: engine.Verb, **options: bool) -> Exit:
-    chosen = _chosen(app, flags)
+    chosen = _chosen(app, flags, connect=True)
     report = _report(app, flags)
     run = _run(app, flags, verb, report, **options)
     runs = [engine.SiteRun(run, selected) for selected in chosen]
@@ -193,7 +199,7 @@ def _looked(one: engine.SiteRun, verb: engine.Verb) -> SiteResult:
 def _change(app: App, flags: Flags, verb: engine.Verb, yes: bool, **options: bool) -> Exit:
     if not yes and not sys.stdin.isatty():
         raise InputError([Fault("", 0, f"{verb} asks before it changes anything", "give -y")])
-    chosen = _chosen(app, flags)
+    chosen = _chosen(app, flags, connect=True)
     report = _report(app, flags)
     run = _run(app, flags, verb, report, **options)
     runs = [engine.SiteRun(run, selected) for selected in chosen]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from provision.errors import Fault
+
 
 @dataclass(frozen=True)
 class Login:
@@ -20,3 +22,5 @@ class Login:
     private_key_file: str | None = None
     become: bool = False
     become_password: str | None = field(default=None, repr=False)
+    # environment variables that were not set when the passwords were looked up: needed to connect only
+    unset: tuple[Fault, ...] = ()

@@ -49,6 +49,7 @@ def login_for(host: Host, scope: Scope, linux: bool, secrets: Secrets) -> Login:
         private_key_file=reader.get(_KEY, _readable_file, None),
         become=linux and reader.get(_BECOME, _yes_no, user != "root"),
         become_password=reader.password(_BECOME_PASSWORD) if linux else None,
+        unset=tuple(reader.unset),
     )
     if linux:
         reader.get(_BECOME_METHOD, _sudo, None)
@@ -65,6 +66,7 @@ class _Reader:
         self.where = where
         self.secrets = secrets
         self.faults: list[Fault] = []
+        self.unset: list[Fault] = []
 
     def get(self, names: tuple[str, ...], check: Check[_T], default: _T) -> _T:
         """The checked value of the last of ``names`` that is set, or the default."""
@@ -90,7 +92,8 @@ class _Reader:
             unset = self.scope.unset_env.get(name)
             what = f"the environment variable {unset} is not set" if unset else "it is empty"
             instead = f"export {unset}=..." if unset else "leave the variable out for key logins"
-            self.faults.append(self.scope.where(name).fault(f"{name}: {what}", instead))
+            fault = self.scope.where(name).fault(f"{name}: {what}", instead)
+            (self.unset if unset else self.faults).append(fault)
             return None
         return self.secrets.add(found) if found else None
 

@@ -166,7 +166,10 @@ def furnish_as_an_operator(site: LabSite) -> None:
     site.host.run("printf '[Definition]\\n' > /etc/fail2ban/action.d/noop.conf", check=True)
     site.host.run(f"cat > /etc/fail2ban/jail.local <<'E'\n{OPERATORS_JAIL}E", check=True)
     site.host.run("echo theirs > /opt/theirs/file", check=True)
-    site.host.run("systemctl restart fail2ban && fail2ban-client ping", check=True)
+    site.host.run(
+        "systemctl restart fail2ban && timeout 20 sh -c 'until fail2ban-client ping; do :; done'",
+        check=True,
+    )
 
 
 def test_teardown_leaves_a_host_with_its_own_fail2ban_as_it_was(linux_site: LabSite) -> None:
