@@ -427,7 +427,7 @@ def test_a_revert_leads_back_to_what_was_observed() -> None:
     before = look(unit, touched)
     for done in range(len(made.blocks) + 1):
         halfway = after(unit, made.blocks[:done])
-        back = revert(before, look(halfway, touched), touched)
+        back = revert(before, look(halfway, touched), made.blocks)
         left = after(halfway, back)
         assert _normal(left) == _normal(unit)
 
