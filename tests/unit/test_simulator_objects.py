@@ -243,6 +243,31 @@ def test_a_transaction_is_live_only_after_its_commit(unit: Simulator) -> None:
     assert 'edit "b"' not in unit.show()
 
 
+def test_the_console_may_not_be_configured_inside_a_transaction(unit: Simulator) -> None:
+    shown = unit.run("execute config-transaction start\nconfig system console")
+    assert "Command fail. Return code -37" in shown
+
+
+def test_an_idle_transaction_expires_and_everything_in_it_is_lost() -> None:
+    unit = Simulator(Options(transaction_idle=300))
+    console = unit.console()
+    console.type(b"execute config-transaction start\nconfig firewall address\nedit lost\nend\n")
+    console.session.last_line -= 301
+    assert b"config transaction id=1 has expired\r\n" in console.type(b"show system console\n")
+    assert "Return code" in console.type(b"execute config-transaction commit\n").decode()
+    assert "lost" not in unit.show()
+
+
+def test_a_batch_runs_at_its_end_and_keeps_a_code_per_line(unit: Simulator) -> None:
+    console = unit.console()
+    console.type(b"execute batch start\nconfig firewall address\nedit a\nset nonsense 1\nend\n")
+    assert 'edit "a"' not in unit.show()
+    console.type(b"execute batch end\n")
+    assert 'edit "a"' in unit.show()
+    shown = console.type(b"execute batch lastlog\n").decode()
+    assert "0: edit a\r\n-61: set nonsense 1\r\n0: end\r\n" in shown
+
+
 LOADED = """\
 #config-version=X
 config system global

@@ -4,6 +4,8 @@ It takes whole lines (the terminal puts them together from bytes) and answers wi
 """
 
 import copy
+import time
+from dataclasses import replace
 from typing import Protocol
 
 from tests.lab.fortios import editing, kinds, operations, reading, refusals
@@ -34,6 +36,8 @@ class Session:
         self.transaction: Config | None = None
         self.touched: set[tuple[str, str]] = set()
         self.batch: list[str] | None = None
+        self.batch_log: list[str] = []
+        self.last_line = time.monotonic()
 
     @property
     def config(self) -> Config:
@@ -49,8 +53,8 @@ class Session:
     def prompt(self) -> str:
         """Give the prompt, last blank included."""
         options = self.host.options
-        name = hostname_of(self.host.config, options)
-        role = f" ({options.ha_role})" if options.ha_role else ""
+        name = options.prompt_name or hostname_of(self.host.config, options)
+        role = options.ha_prompt.format(role=options.ha_role) if options.ha_role else ""
         context = f" ({self.context})" if self.context else ""
         return f"{name}{role}{context} {'#' if options.profile == 'super_admin' else '$'} "
 
@@ -66,6 +70,15 @@ class Session:
 
     def run(self, line: str) -> Reply:
         """Run one whole line; a refusal is part of the answer, never raised."""
+        expired = self._expire()
+        if self.batch is not None and not line.strip().startswith("execute batch"):
+            self.batch.append(line)
+            return Reply()
+        reply = self.obey(line)
+        return replace(reply, lines=(*expired, *reply.lines)) if expired else reply
+
+    def obey(self, line: str) -> Reply:
+        """Run one line at once, also while a batch is being recorded."""
         cut = split(line)
         if self.host.options.comments and line.lstrip().startswith("#"):
             return Reply()
@@ -75,6 +88,16 @@ class Session:
             return self._run(cut.words) if cut.words else Reply()
         except refusals.Refused as refused:
             return Reply(refused.lines)
+
+    def _expire(self) -> tuple[str, ...]:
+        """Discard a transaction that stood idle too long; gives the notice."""
+        idle = time.monotonic() - self.last_line
+        self.last_line = time.monotonic()
+        if self.transaction is None or idle < self.host.options.transaction_idle:
+            return ()
+        self.transaction = None
+        self.frames.clear()
+        return ("config transaction id=1 has expired",)
 
     def _run(self, words: Words) -> Reply:
         pipes = [n for n, w in enumerate(words) if w.text.startswith("|") and not w.quoted]
@@ -130,7 +153,8 @@ class Session:
         path, rest = reading.find_path(words, self.blocks())
         if rest:
             raise refusals.parse_error(rest[0].text)
-        if self.host.options.profile != "super_admin":
+        barred = self.transaction is not None and path == "system console"
+        if barred or self.host.options.profile != "super_admin":
             raise refusals.not_permitted()
         self._open(self.blocks()[path], self.scope)
         self.touched.add((self.scope, path))

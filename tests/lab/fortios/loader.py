@@ -28,7 +28,7 @@ def statements(text: str) -> Iterator[Statement]:
     Raises ValueError with the line number for a quote that is never closed.
     """
     pending, start = "", 0
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.replace("\r\n", "\n").split("\n"), 1):
         if not pending and (not line.strip() or line.lstrip().startswith("#")):
             continue
         start = start if pending else number

@@ -5,6 +5,7 @@ Sources: the vendor's knowledge base on workspace mode (199281), feeds (421292) 
 """
 
 import copy
+import re
 from typing import TYPE_CHECKING, Protocol
 
 from tests.lab.fortios import kinds, refusals
@@ -30,17 +31,18 @@ class Host(Protocol):
     def stitch_summary(self) -> list[str]: ...
 
 
+_EXECUTE = ("batch", "config-transaction", "cfg", "log", "date", "time")
+_READ_ONLY = ("log", "date", "time")
+
+
 def writes(words: Words) -> bool:
     """Tell whether an `execute` or `sudo` line could change the unit."""
     texts = [word.text for word in words]
-    if texts[0].startswith("su"):
-        return (
-            (len(texts) > 2 and texts[2] in ("config", "conf")) or writes(words[2:])
-            if (len(texts) > 2 and texts[2].startswith("exec"))
-            else False
-        )
-    second = texts[1] if len(texts) > 1 else ""
-    return second not in ("log", "ping", "date", "time", "")
+    if "sudo".startswith(texts[0]):  # sudo <scope> <command>
+        command = texts[2] if len(texts) > 2 else ""
+        nested = command.startswith("exec") and writes(words[2:])
+        return nested or command.startswith("conf")
+    return len(texts) > 1 and texts[1] not in _READ_ONLY
 
 
 def get(session: "Session", words: Words) -> list[str] | None:
@@ -78,9 +80,11 @@ def run(session: "Session", verb: str, words: Words) -> Reply:
         raise refusals.incomplete()
     if verb == "diagnose":
         return Reply(tuple(_diagnose(session, texts)))
-    command = kinds.match(texts[0], ("config-transaction", "cfg", "log", "reboot", "date", "time"))
+    command = kinds.match(texts[0], _EXECUTE)
     if command == "config-transaction":
         return Reply(tuple(_transaction(session, texts[1:])))
+    if command == "batch":
+        return Reply(tuple(_batch(session, texts[1:])))
     if command == "cfg":
         if texts[1:] not in (["save"], ["reload"]):
             raise refusals.parse_error(texts[1]) if texts[1:] else refusals.incomplete()
@@ -105,6 +109,26 @@ def _transaction(session: "Session", texts: list[str]) -> list[str]:
         _publish(session)
     session.transaction = None
     return []
+
+
+def _batch(session: "Session", texts: list[str]) -> list[str]:
+    """`batch start` records, `end` runs what was recorded, `lastlog` gives `<code>: <command>`."""
+    if not texts:
+        raise refusals.incomplete()
+    chosen = kinds.match(texts[0], ("start", "end", "lastlog"))
+    if chosen == "lastlog":
+        return session.batch_log
+    if session.transaction is not None:
+        raise refusals.not_permitted()
+    recorded, session.batch = session.batch or [], [] if chosen == "start" else None
+    if chosen == "end":
+        session.batch_log = [f"{_code(session.obey(line))}: {line}" for line in recorded]
+    return []
+
+
+def _code(reply: Reply) -> int:
+    found = [re.match(r"Command fail\. Return code (-?\d+)", line) for line in reply.lines]
+    return next((int(each.group(1)) for each in found if each), 0)
 
 
 def _publish(session: "Session") -> None:

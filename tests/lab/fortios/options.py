@@ -29,7 +29,9 @@ class Options:
     model: str = "FortiGate-VM64-KVM"
     serial: str = "FGVM00TM00000000"
     vdoms: tuple[str, ...] = ()
-    ha_role: str = ""  # "Primary" or "Secondary": shown in the prompt
+    ha_role: str = ""  # "Primary" or "Secondary"
+    ha_prompt: str = " ({role})"  # how the prompt shows it; "({role})" and "" were seen too
+    prompt_name: str = ""  # what the prompt shows for the hostname, e.g. a long one cut with `~`
     profile: str = "super_admin"
     enc_stable: bool = False
     interfaces: tuple[str, str] = ("port1", "port2")  # outside, inside
@@ -50,3 +52,4 @@ class Options:
     pager_lines: int = 0  # lines of a page; 0 takes the height of the terminal
     exec_pager: bool = False  # whether an exec channel pages too
     transactions: bool = True  # whether `execute config-transaction` exists
+    transaction_idle: float = 300.0  # seconds without a line until an open one is discarded
