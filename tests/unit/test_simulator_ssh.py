@@ -6,14 +6,13 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import netmiko
 import paramiko
 import pytest
 
 from tests.lab.fortios import Options, Simulator
-
-STOCK_KEX = {"kex": ["diffie-hellman-group1-sha1"]}  # any value keeps netmiko's hands off
 
 
 @contextmanager
@@ -40,14 +39,14 @@ def until(channel: paramiko.Channel, end: bytes) -> bytes:
     return seen
 
 
-def stock_netmiko(unit: Simulator) -> netmiko.BaseConnection:
+def stock_netmiko(unit: Simulator, **more: Any) -> netmiko.BaseConnection:
     return netmiko.ConnectHandler(
         device_type="fortinet",
         host=unit.address,
         port=unit.port,
         username="admin",
         password="fortinet",
-        disabled_algorithms=STOCK_KEX,
+        **more,
     )
 
 
@@ -86,7 +85,6 @@ def test_stock_netmiko_is_lost_at_a_disclaimer_with_a_hash() -> None:
             port=unit.port,
             username="admin",
             password="fortinet",
-            disabled_algorithms=STOCK_KEX,
             read_timeout_override=1,
         )
 
@@ -171,6 +169,14 @@ def test_an_exec_channel_runs_lines_and_prints_prompts() -> None:
         assert "FGT-A (address) # " in text
         assert "output              : more" in text
         assert 'edit "x"' in unit.show()
+
+
+def test_stock_netmiko_cannot_reach_a_unit_with_modern_key_exchange_only() -> None:
+    with Simulator(Options(kex="modern")) as unit:
+        with pytest.raises(netmiko.exceptions.NetmikoTimeoutException, match="kex"):
+            stock_netmiko(unit)
+        driver = stock_netmiko(unit, disabled_algorithms={"kex": ["diffie-hellman-group1-sha1"]})
+        driver.disconnect()
 
 
 def test_a_wrong_password_is_refused() -> None:

@@ -21,15 +21,15 @@ from tests.lab.fortios.options import Options
 from tests.lab.fortios.terminal import Dropped, Terminal
 from tests.lab.fortios.verbs import completions, may_change
 
-KEX = {
-    "modern": (
-        "curve25519-sha256@libssh.org",
-        "ecdh-sha2-nistp256",
-        "diffie-hellman-group16-sha512",
-        "diffie-hellman-group14-sha256",
-    ),
-    "sha1": ("diffie-hellman-group14-sha1", "diffie-hellman-group1-sha1"),
-}
+_MODERN = (
+    "curve25519-sha256@libssh.org",
+    "ecdh-sha2-nistp256",
+    "diffie-hellman-group16-sha512",
+    "diffie-hellman-group14-sha256",
+)
+_SHA1 = ("diffie-hellman-group14-sha1", "diffie-hellman-group1-sha1")
+# No group exchange: a paramiko server has no moduli and breaks off when a client picks it.
+KEX = {"modern": _MODERN, "sha1": _SHA1, "default": _MODERN + _SHA1}
 DEFAULT_ROWS = 24
 LOG = "fortios-simulator"  # its own, so that clients that vanish leave no noise in paramiko's
 logging.getLogger(LOG).addHandler(logging.NullHandler())
@@ -168,9 +168,9 @@ class Server:
         transport = paramiko.Transport(connection)
         transport.set_log_channel(LOG)
         transport.add_server_key(self.key)
-        wanted = KEX.get(self._unit.options.kex)
-        if wanted:
-            transport.get_security_options().kex = wanted
+        security = transport.get_security_options()
+        wanted = KEX[self._unit.options.kex]
+        security.kex = [name for name in wanted if name in security.kex]
         thread = threading.Thread(
             target=self._serve, args=(transport,), name="fortios-session", daemon=True
         )
