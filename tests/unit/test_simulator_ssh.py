@@ -301,3 +301,26 @@ def test_an_idle_session_is_told_and_ended() -> None:
     with Simulator(Options(idle_timeout=0.1)) as unit, shell(unit) as channel:
         assert until(channel, b"Timeout\r\n")
         assert channel.recv(1) == b""
+
+
+def test_a_taken_port_is_an_error_that_leaves_nothing_behind() -> None:
+    before = set(threading.enumerate())
+    with Simulator() as unit:
+        port = unit.port
+        with pytest.raises(OSError, match="in use"):
+            Simulator(Options(port=port, control_port=0)).start()
+    assert {t for t in set(threading.enumerate()) - before if "fortios" in t.name} == set()
+
+
+def test_stock_netmiko_saves_a_half_made_object_when_it_leaves_after_an_error() -> None:
+    """The trap that a client must avoid by sending `abort` first."""
+    with Simulator(Options(console="more")) as unit:
+        driver = stock_netmiko(unit)
+        with pytest.raises(netmiko.exceptions.ConfigInvalidException):
+            driver.send_config_set(
+                ["config firewall address", "edit half", "set nonsense 1", "set comment x", "end"],
+                error_pattern=r"^command parse error",
+            )
+        driver.disconnect()
+        assert 'edit "half"' in unit.show()
+        assert "standard" in unit.run("get system console")

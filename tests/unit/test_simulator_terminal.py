@@ -160,3 +160,26 @@ def test_a_terminal_of_24_lines_shows_22_and_then_the_pager() -> None:
     shown = unit(console="more").console(rows=24).type(b"get system status\n")
     assert shown.endswith(b"\r\n--More-- ")
     assert shown.count(b"\r\n") == 1 + 22
+
+
+def test_a_profile_can_be_kept_from_some_tables_only() -> None:
+    simulator = unit(profile="auditor", forbidden=("vpn", "firewall"))
+    console = simulator.console()
+    assert b"Return code -37" in console.type(b"config vpn ssl settings\n")
+    assert b"(automation-action) $ " in console.type(b"config system automation-action\n")
+    assert "Return code" not in simulator.run("config vpn ssl settings\nset port 444\nend")
+
+
+def test_a_prompt_can_hold_a_cut_name_and_a_role_without_a_blank() -> None:
+    simulator = unit(prompt_name="FGT-LO~1", ha_role="Secondary", ha_prompt="({role})")
+    assert simulator.console().printed == b"FGT-LO~1(Secondary) # "
+
+
+def test_changes_are_unsaved_until_cfg_save_where_saving_is_manual() -> None:
+    simulator = unit()
+    simulator.run("config firewall address\nedit a\nend")
+    assert not simulator.unsaved
+    simulator.run("config system global\nset cfg-save manual\nend")
+    assert simulator.unsaved
+    simulator.run("execute cfg save")
+    assert not simulator.unsaved

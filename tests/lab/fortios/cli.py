@@ -30,8 +30,9 @@ class Host(operations.Host, Protocol):
 class Session:
     """One administrator at one prompt. Dropping the object drops what it had pending."""
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: Host, profile: str) -> None:
         self.host = host
+        self.profile = profile
         self.frames: list[Frame] = []
         self.transaction: Config | None = None
         self.touched: set[tuple[str, str]] = set()
@@ -56,7 +57,7 @@ class Session:
         name = options.prompt_name or hostname_of(self.host.config, options)
         role = options.ha_prompt.format(role=options.ha_role) if options.ha_role else ""
         context = f" ({self.context})" if self.context else ""
-        return f"{name}{role}{context} {'#' if options.profile == 'super_admin' else '$'} "
+        return f"{name}{role}{context} {'#' if self.profile == 'super_admin' else '$'} "
 
     @property
     def kind(self) -> str:
@@ -154,10 +155,17 @@ class Session:
         if rest:
             raise refusals.parse_error(rest[0].text)
         barred = self.transaction is not None and path == "system console"
-        if barred or self.host.options.profile != "super_admin":
+        if barred or not self.permits(path):
             raise refusals.not_permitted()
         self._open(self.blocks()[path], self.scope)
         self.touched.add((self.scope, path))
+
+    def permits(self, path: str) -> bool:
+        """Tell whether the administrator's profile lets them configure table `path`."""
+        if self.profile == "super_admin":
+            return True
+        forbidden = self.host.options.forbidden
+        return bool(forbidden) and not path.startswith(forbidden)
 
     def _nested(self, words: Words) -> None:
         frame = self.frames[-1]

@@ -25,6 +25,7 @@ class Host(Protocol):
 
     @property
     def options(self) -> Options: ...
+    def save(self) -> None: ...
     def feed_ranges(self, name: str) -> list[str] | None: ...
     def feed_stats(self) -> list[str]: ...
     def log_event(self, line: str) -> object: ...
@@ -88,7 +89,10 @@ def run(session: "Session", verb: str, words: Words) -> Reply:
     if command == "cfg":
         if texts[1:] not in (["save"], ["reload"]):
             raise refusals.parse_error(texts[1]) if texts[1:] else refusals.incomplete()
-        return Reply(("config saved.",) if texts[1] == "save" else ())
+        if texts[1] == "reload":
+            return Reply()
+        session.host.save()
+        return Reply(("config saved.",))
     return Reply()
 
 
@@ -97,7 +101,7 @@ def _transaction(session: "Session", texts: list[str]) -> list[str]:
         raise refusals.parse_error("config-transaction")
     if not texts:
         raise refusals.incomplete()
-    if session.host.options.profile != "super_admin":
+    if not session.permits("system global"):
         raise refusals.not_permitted()
     chosen = kinds.match(texts[0], ("start", "commit", "abort"))
     if (chosen == "start") == (session.transaction is not None):

@@ -9,7 +9,8 @@ class Options:
 
     `minute` is the length of a minute of `refresh-rate` in seconds. `kex` is "modern", "sha1" or
     "default". `vdoms` makes a multi-VDOM unit ("root" is always there). `profile` "super_admin"
-    prompts with `#`, any other with `$` and may not change anything.
+    prompts with `#`, any other with `$` and may not configure the tables whose paths begin with
+    one of `forbidden` (all of them when it is empty).
     """
 
     version: str = "7.4.8"
@@ -33,6 +34,7 @@ class Options:
     ha_prompt: str = " ({role})"  # how the prompt shows it; "({role})" and "" were seen too
     prompt_name: str = ""  # what the prompt shows for the hostname, e.g. a long one cut with `~`
     profile: str = "super_admin"
+    forbidden: tuple[str, ...] = ()
     enc_stable: bool = False
     interfaces: tuple[str, str] = ("port1", "port2")  # outside, inside
     without_tables: tuple[str, ...] = ()  # e.g. "vpn ssl settings" on models that lost it

@@ -3,6 +3,8 @@
 import threading
 from types import TracebackType
 
+import paramiko
+
 from tests.lab.fortios import config as configuration
 from tests.lab.fortios.catalog import tables_of
 from tests.lab.fortios.cli import Session
@@ -30,6 +32,7 @@ class Simulator:
         self.lock = threading.RLock()
         self.journal = Journal()
         self.faults = Faults()
+        self.unsaved = False  # with cfg-save manual or revert: changes that a restart would lose
         version = version_of(self.options.version)
         self.config: Config = configuration.build(
             {p: t for p, t in tables_of(version).items() if p not in self.options.without_tables},
@@ -55,12 +58,16 @@ class Simulator:
 
     def start(self) -> "Simulator":
         """Listen and begin to poll feeds."""
-        self._server = Server(self)
-        self._server.start()
-        self.feeds.start()
         if self.options.control_port is not None:
             self._control = Control(self, self.options.control_port)
             self._control.start()
+        try:
+            self._server = Server(self)
+        except (OSError, ValueError, paramiko.SSHException):
+            self.stop()
+            raise
+        self._server.start()
+        self.feeds.start()
         return self
 
     def stop(self) -> None:
@@ -114,8 +121,8 @@ class Simulator:
     # For the sessions
 
     def new_session(self) -> Session:
-        """Open a CLI session of its own."""
-        return Session(self)
+        """Open a CLI session of its own, with the rights of the option's profile."""
+        return Session(self, self.options.profile)
 
     def writer(self, full: bool = False) -> Writer:
         """Give what writes text: blobs are random unless `enc_stable`."""
@@ -123,7 +130,13 @@ class Simulator:
 
     def changed(self) -> None:
         """Take note that the configuration changed."""
+        block = self.config.block("system global", "global" if self.config.multi else "")
+        self.unsaved = self.unsaved or value(block, "cfg-save") in ("manual", "revert")
         self.feeds.wake()
+
+    def save(self) -> None:
+        """`execute cfg save`: what is live would now survive a restart."""
+        self.unsaved = False
 
     def page(self, rows: int) -> int:
         """Give the lines of a page on a terminal of `rows` lines, 0 when output is standard.
@@ -162,6 +175,7 @@ class Simulator:
         """Type lines in a scope: "global", or the name of a VDOM ("" for the top)."""
         enter = {"": "", "global": "config global\n"}.get(scope, f"config vdom\nedit {scope}\n")
         console = self.console(paging=False)
+        console.session.profile = "super_admin"
         typed = (enter + lines.replace("?", "\x16?") + "\n").encode("utf-8", "surrogateescape")
         return (console.printed + console.type(typed)).decode("utf-8", "replace")
 
