@@ -9,7 +9,8 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterable, Iterator
 
 MASK = "********"
 # Shorter values would blank out ordinary words; check refuses them as passwords of ours.
@@ -22,6 +23,7 @@ def _spellings(value: str) -> Iterator[str]:
     yield json.dumps(value)[1:-1]
     yield value.replace("\\", "\\\\").replace('"', '\\"').replace("'", "\\'")
     yield repr(value)[1:-1]
+    yield repr(value.encode())[2:-1]
     # base64 as in Basic authentication: the value may start at any of three offsets of a longer text
     raw = value.encode()
     for offset in range(3):
@@ -34,24 +36,54 @@ def _spellings(value: str) -> Iterator[str]:
 
 
 class Secrets:
-    """The secrets of one run, and the one function that hides them."""
+    """The secrets of one run, and the one function that hides them. Several threads may use it."""
 
     def __init__(self) -> None:
         self._spelt: set[str] = set()
-        self._pattern: re.Pattern[str] | None = None
+        self._lock = threading.Lock()
 
     def add(self, value: str) -> str:
         """Remember ``value`` as secret and hand it back, so that a call fits around its source."""
-        if len(value) >= SHORTEST:
-            self._spelt.update(_spellings(value))
-            longest_first = sorted(self._spelt, key=len, reverse=True)
-            self._pattern = re.compile("|".join(map(re.escape, longest_first)))
+        # Who breaks a text into lines breaks a secret of several lines, too.
+        for part in {value, *value.splitlines()}:
+            if len(part) >= SHORTEST:
+                with self._lock:
+                    self._spelt.update(_spellings(part))
         return value
 
     def mask(self, text: str) -> str:
-        """``text`` with every spelling of every known secret replaced by :data:`MASK`."""
-        return self._pattern.sub(MASK, text) if self._pattern else text
+        """``text`` with every spelling of every known secret replaced by :data:`MASK`.
+
+        Secrets that overlap are hidden together: nothing of either is left.
+        """
+        kept, end = [], 0
+        for first, last in _merged(self._spans(text)):
+            kept.append(text[end:first])
+            end = last
+        return MASK.join([*kept, text[end:]])
+
+    def _spans(self, text: str) -> list[tuple[int, int]]:
+        with self._lock:
+            spelt = [spelling for spelling in self._spelt if spelling in text]
+        found = []
+        for spelling in spelt:
+            start = text.find(spelling)
+            while start >= 0:
+                found.append((start, start + len(spelling)))
+                start = text.find(spelling, start + 1)
+        return sorted(found)
 
     def masking(self, write: Callable[[str], None]) -> Callable[[str], None]:
         """``write`` behind the mask."""
         return lambda text: write(self.mask(text))
+
+
+def _merged(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Sorted ``spans``, those that overlap as one."""
+    merged: list[tuple[int, int]] = []
+    for first, last in spans:
+        if merged and first < merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(last, merged[-1][1]))
+        else:
+            merged.append((first, last))
+    return merged
