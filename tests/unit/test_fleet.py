@@ -1,0 +1,94 @@
+"""Many sites at once: results in order, never more at work than allowed, and a clean stop."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from concurrent.futures import Future
+
+import pytest
+
+from provision import fleet
+
+# Seconds after which a test that hangs has failed.
+PATIENCE = 30
+WORK = ["at hand", "later", "much later"]
+
+
+def test_results_come_in_the_order_of_the_work_whoever_finishes_first() -> None:
+    second_is_done = threading.Event()
+
+    def do(name: str) -> str:
+        if name == "first":
+            assert second_is_done.wait(PATIENCE)
+        else:
+            second_is_done.set()
+        return name.upper()
+
+    assert fleet.over(["first", "second"], do, forks=2) == ["FIRST", "SECOND"]
+
+
+def test_no_work_gives_no_results() -> None:
+    assert fleet.over([], str, forks=5) == []
+
+
+def test_as_many_as_forks_are_at_work_at_once_and_never_more() -> None:
+    together = threading.Barrier(3)
+    lock = threading.Lock()
+    at_work, most = 0, 0
+
+    def do(_: int) -> None:
+        nonlocal at_work, most
+        with lock:
+            at_work += 1
+            most = max(most, at_work)
+        together.wait(PATIENCE)  # passes only when three are at work
+        with lock:
+            at_work -= 1
+
+    fleet.over(range(9), do, forks=3)
+
+    assert most == 3
+
+
+def test_an_interrupt_lets_the_work_at_hand_finish_and_begins_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    begun: list[str] = []
+    finished: list[str] = []
+    last_is_cancelled = threading.Event()
+    cancelled: list[Future[None]] = []
+    cancel = Future.cancel
+
+    def counted(future: Future[None]) -> bool:
+        cancelled.append(future)
+        done = cancel(future)
+        if len(cancelled) == len(WORK):
+            last_is_cancelled.set()
+        return done
+
+    def do(name: str) -> None:
+        begun.append(name)
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+        assert last_is_cancelled.wait(PATIENCE)
+        finished.append(name)
+
+    monkeypatch.setattr(Future, "cancel", counted)
+    with pytest.raises(fleet.Interrupted):
+        fleet.over(WORK, do, forks=1)
+
+    assert begun == finished == ["at hand"]
+
+
+def test_one_that_fails_does_not_keep_others_from_their_work() -> None:
+    finished: list[int] = []
+
+    def do(number: int) -> None:
+        if number == 0:
+            raise RuntimeError("a fault")
+        finished.append(number)
+
+    with pytest.raises(RuntimeError):
+        fleet.over(range(5), do, forks=2)
+
+    assert sorted(finished) == [1, 2, 3, 4]

@@ -1,0 +1,174 @@
+"""How a run is told: what an operator sees, what a script reads, and what neither ever sees."""
+
+from __future__ import annotations
+
+import io
+import json
+from typing import Any
+
+import pytest
+
+from provision.plan import Change
+from provision.report import Report, write_json
+from provision.results import Exit, SiteResult, TargetResult
+from provision.secrets import MASK, Secrets
+
+SECRET = 'hunter2-"quoted"\\'
+DIFF = "--- /etc/x\n+++ /etc/x\n@@ -1 +1 @@\n-old\n+new"
+SITE = SiteResult(
+    "bh1",
+    (
+        TargetResult(
+            "bh1",
+            "linux",
+            "failed",
+            execs=2,
+            changes=(Change("file:/etc/x", "update", DIFF, "because"),),
+            error="first line\nsecond line",
+            notes=("mind this",),
+        ),
+        TargetResult("fw1", "fortios", "ok", exchanges=3),
+    ),
+)
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def report(stream: io.StringIO, *values: str, live: bool = False, verbose: int = 0) -> Report:
+    return Report(knowing(*values), stream, live, verbose)
+
+
+def knowing(*values: str) -> Secrets:
+    secrets = Secrets()
+    for value in values:
+        secrets.add(value)
+    return secrets
+
+
+def everywhere(secret: str) -> SiteResult:
+    """A result that has the secret wherever a text can stand."""
+    change = Change(f"file:/{secret}", "update", f"-a\n+{secret}", f"reason {secret}")
+    texts: dict[str, Any] = {"changes": (change,), "error": f"err {secret}", "notes": (secret,)}
+    return SiteResult(secret, (TargetResult(secret, "linux", "failed", **texts),))
+
+
+def told(site: SiteResult, *values: str, diffs: bool) -> str:
+    stream = io.StringIO()
+    shown = report(stream, *values)
+    shown.sites([site], diffs)
+    shown.summary([site])
+    return stream.getvalue()
+
+
+def document(site: SiteResult, *values: str) -> Any:
+    written: list[str] = []
+    write_json(written.append, "plan", Exit.OK, [site], knowing(*values))
+    return json.loads("".join(written))
+
+
+def test_every_target_is_told_with_its_state_changes_notes_and_error() -> None:
+    assert told(SITE, diffs=False).splitlines() == [
+        "site bh1",
+        "  failed      bh1 (linux, 2 exec)",
+        "      update   file:/etc/x  (because)",
+        "      note: mind this",
+        "      first line",
+        "      second line",
+        "  ok          fw1 (fortios, 3 exchanges)",
+        "1 sites, 2 targets: ok=1 failed=1 changes=1",
+    ]
+
+
+def test_diffs_are_shown_only_when_asked_for() -> None:
+    assert "+new" not in told(SITE, diffs=False)
+    for line in DIFF.splitlines():
+        assert " " * 10 + line in told(SITE, diffs=True).splitlines()
+
+
+def test_long_lines_are_not_broken_for_who_greps_them() -> None:
+    change = Change("file:/" + "x" * 300, "update", "+" + "y" * 300)
+    site = SiteResult("s", (TargetResult("h", "linux", "changed", changes=(change,)),))
+    assert " " * 10 + "+" + "y" * 300 in told(site, diffs=True).splitlines()
+
+
+def test_what_looks_like_markup_is_shown_as_it_is() -> None:
+    site = SiteResult("s", (TargetResult("h", "linux", "failed", error="[red]x[/] [/nope]"),))
+    assert "[red]x[/] [/nope]" in told(site, diffs=True)
+
+
+def test_no_secret_is_in_what_is_told() -> None:
+    text = told(everywhere(SECRET), SECRET, diffs=True)
+    assert "hunter2" not in text
+    assert MASK in text
+
+
+def test_no_secret_of_several_lines_is_in_what_is_told() -> None:
+    text = told(everywhere("line-one\nline-two"), "line-one\nline-two", diffs=True)
+    assert "line-one" not in text
+    assert "line-two" not in text
+
+
+def test_no_secret_is_in_the_json_document() -> None:
+    assert "hunter2" not in json.dumps(document(everywhere(SECRET), SECRET))
+
+
+def test_no_secret_is_in_the_live_table() -> None:
+    stream = Terminal()
+    with report(stream, SECRET, live=True) as shown:
+        shown.doing("bh1", "bh1", f"observing {SECRET}")
+    assert "hunter2" not in stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "null",
+        "true",
+        "exit_code",
+        "verb",
+        "sites",
+        "targets",
+        "changes",
+        "error",
+        "linux",
+        "ok",
+        "failed",
+    ],
+)
+def test_a_password_that_is_a_word_of_ours_leaves_the_document_readable(password: str) -> None:
+    found = document(SITE, password)
+
+    assert set(found) == {"verb", "exit_code", "sites"}
+    assert (found["verb"], found["exit_code"]) == ("plan", 0)
+    linux, fortios = found["sites"][0]["targets"]
+    assert (linux["kind"], linux["state"]) == ("linux", "failed")
+    assert (fortios["kind"], fortios["state"], fortios["error"]) == ("fortios", "ok", None)
+    assert linux["changes"][0]["action"] == "update"
+
+
+def test_a_live_table_is_shown_on_a_terminal() -> None:
+    stream = Terminal()
+    with report(stream, live=True) as shown:
+        shown.doing("bh1", "fw1", "observing")
+    assert "observing" in stream.getvalue()
+    assert "\x1b[" in stream.getvalue()
+
+
+def test_no_live_table_and_no_colour_where_there_is_no_terminal() -> None:
+    stream = io.StringIO()
+    with report(stream, live=True) as shown:
+        shown.doing("bh1", "fw1", "observing")
+        shown.done("bh1", SITE.targets[0])
+        shown.sites([SITE], diffs=True)
+    assert "observing" not in stream.getvalue()
+    assert "\x1b" not in stream.getvalue()
+
+
+def test_verbose_tells_what_is_being_done_line_by_line() -> None:
+    stream = io.StringIO()
+    with report(stream, verbose=1) as shown:
+        shown.doing("bh1", "fw1", "observing")
+    assert stream.getvalue() == "fw1: observing\n"
