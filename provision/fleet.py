@@ -21,10 +21,9 @@ def over(work: Sequence[Work], do: Callable[[Work], Result], forks: int) -> list
         Interrupted: on Ctrl-C, after the targets that were being changed have been left in order.
     """
     with ThreadPoolExecutor(max_workers=max(1, forks)) as pool:
-        futures = [pool.submit(do, one) for one in work]
         try:
+            futures = [pool.submit(do, one) for one in work]
             return [future.result() for future in futures]
         except KeyboardInterrupt:
-            for future in futures:
-                future.cancel()
+            pool.shutdown(wait=False, cancel_futures=True)
             raise Interrupted from None

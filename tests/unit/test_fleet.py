@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from concurrent.futures import Future
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -56,24 +56,20 @@ def test_an_interrupt_lets_the_work_at_hand_finish_and_begins_no_other(
 ) -> None:
     begun: list[str] = []
     finished: list[str] = []
-    last_is_cancelled = threading.Event()
-    cancelled: list[Future[None]] = []
-    cancel = Future.cancel
+    stopped = threading.Event()
+    shutdown = ThreadPoolExecutor.shutdown
 
-    def counted(future: Future[None]) -> bool:
-        cancelled.append(future)
-        done = cancel(future)
-        if len(cancelled) == len(WORK):
-            last_is_cancelled.set()
-        return done
+    def telling(pool: ThreadPoolExecutor, **how: bool) -> None:
+        shutdown(pool, **how)
+        stopped.set()
 
     def do(name: str) -> None:
         begun.append(name)
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
-        assert last_is_cancelled.wait(PATIENCE)
+        assert stopped.wait(PATIENCE)
         finished.append(name)
 
-    monkeypatch.setattr(Future, "cancel", counted)
+    monkeypatch.setattr(ThreadPoolExecutor, "shutdown", telling)
     with pytest.raises(fleet.Interrupted):
         fleet.over(WORK, do, forks=1)
 
