@@ -4,8 +4,8 @@ PYTHON := .venv/bin/python
 
 .PHONY: demo test lint venv lab clean
 
-demo: venv lab  ## watch one site being deployed, attacked, and taken down again
-	$(PYTHON) -m tests.lab.demo
+demo: venv lab  ## watch one site being deployed, attacked, and taken down again; KEEP=1: not taken down
+	$(PYTHON) -m tests.lab.demo $(if $(KEEP),--keep)
 
 test: venv lab  ## every test, those that boot hosts included
 	$(PYTHON) -m pytest
