@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
@@ -56,8 +56,12 @@ def test_an_interrupt_lets_the_work_at_hand_finish_and_begins_no_other(
 ) -> None:
     begun: list[str] = []
     finished: list[str] = []
-    stopped = threading.Event()
-    shutdown = ThreadPoolExecutor.shutdown
+    waiting, stopped = threading.Event(), threading.Event()
+    result, shutdown = Future.result, ThreadPoolExecutor.shutdown
+
+    def awaited(future: Future[None], timeout: float | None = None) -> None:
+        waiting.set()
+        result(future, timeout)
 
     def telling(pool: ThreadPoolExecutor, **how: bool) -> None:
         shutdown(pool, **how)
@@ -65,10 +69,12 @@ def test_an_interrupt_lets_the_work_at_hand_finish_and_begins_no_other(
 
     def do(name: str) -> None:
         begun.append(name)
+        assert waiting.wait(PATIENCE)
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
         assert stopped.wait(PATIENCE)
         finished.append(name)
 
+    monkeypatch.setattr(Future, "result", awaited)
     monkeypatch.setattr(ThreadPoolExecutor, "shutdown", telling)
     with pytest.raises(fleet.Interrupted):
         fleet.over(WORK, do, forks=1)
