@@ -17,6 +17,7 @@ from provision.fortios import planner as fortios
 from provision.fortios.desired import Desired
 from provision.fortios.record import Record
 from provision.fortios.target import FortiGate as Unit
+from provision.fortios.target import PutBack
 from provision.linux import planner as linux
 from provision.linux.target import BanHost, NoPython
 from provision.plan import Change, Plan
@@ -219,11 +220,18 @@ class SiteRun:
         self._change(self._host, self._change_host)
 
     def _change(self, target: _Target, change: Callable[[], None]) -> None:
-        if target.error is None and not target.skipped and target.plan and target.plan.changes:
+        if target.error is None and not target.skipped and self._is_due(target):
             self._doing(target, "tearing down" if self._run.verb == "teardown" else "applying")
             with Caught(target):
                 change()
         self._tell(target)
+
+    def _is_due(self, target: _Target) -> bool:
+        """Whether there is anything to change, or to remember, at a target."""
+        plan, memory = target.plan, self._memory
+        if isinstance(plan, fortios.FortiPlan) and memory is not None:
+            return bool(plan.changes) or plan.settled != memory.records.get(target.host, Record())
+        return bool(plan and plan.changes)
 
     def _change_host(self) -> None:
         plan = self._host.plan
@@ -266,7 +274,7 @@ class SiteRun:
                 self._write_record(unit, plan.record)
                 try:
                     session.apply(plan)
-                except TargetError:
+                except (PutBack, Unreachable):
                     self._write_record(unit, before)
                     raise
                 target.made = plan.changes

@@ -60,6 +60,8 @@ class LabSite:
         self.folder = folder
         self.host = DebianHost(root)
         self.units = [Simulator(options) for options in units]
+        # where the inventory says that the targets are; a proxy may stand before one
+        self.endpoints: dict[str, tuple[str, int]] = {}
         self._user = user
         self._settings = settings
         self._stack = ExitStack()
@@ -81,8 +83,9 @@ class LabSite:
         self.folder.mkdir(exist_ok=True)
         (self.folder / "hosts.yml").write_text(
             "all:\n  children:\n    ban_hosts:\n      hosts:\n        bh1:\n"
-            f"          ansible_host: {self.host.address}\n"
-            f"          ansible_port: {self.host.port}\n"
+            f"          ansible_host: {self.endpoint('bh1')[0]}\n"
+            f"          ansible_port: {self.endpoint('bh1')[1]}\n"
+            f"          receiver_address: {self.host.address}\n"
             f"          ansible_user: {self._user}\n"
             f"          ansible_ssh_private_key_file: {self.host.private_key}\n"
             f"          receiver_listen: {self.host.address}\n"
@@ -91,15 +94,27 @@ class LabSite:
             + "    fortigates:\n      hosts:\n"
             + "".join(
                 f"        fgt{number}:\n"
-                f"          ansible_host: {unit.address}\n"
-                f"          ansible_port: {unit.port}\n"
+                f"          ansible_host: {self.endpoint(f'fgt{number}')[0]}\n"
+                f"          ansible_port: {self.endpoint(f'fgt{number}')[1]}\n"
                 f"          ansible_password: {FORTIGATE_PASSWORD}\n"
                 "          ban_host: bh1\n"
-                for number, unit in enumerate(self.units, 1)
+                for number in range(1, len(self.units) + 1)
             )
         )
-        keys = [self.host.host_key_line, *(unit.host_key_line for unit in self.units)]
+        lines_of = {"bh1": self.host.host_key_line}
+        lines_of |= {f"fgt{n}": unit.host_key_line for n, unit in enumerate(self.units, 1)}
+        keys = [
+            f"{known_as(*self.endpoint(name))} {line.split(' ', 1)[1]}"
+            for name, line in lines_of.items()
+        ]
         (self.folder / "known_hosts").write_text("\n".join(keys) + "\n")
+
+    def endpoint(self, name: str) -> tuple[str, int]:
+        """Address and port by which the inventory names a target."""
+        real: DebianHost | Simulator = (
+            self.host if name == "bh1" else self.units[int(name.removeprefix("fgt")) - 1]
+        )
+        return self.endpoints.get(name, (real.address, real.port))
 
     def argv(self, *arguments: str) -> list[str]:
         """The command that an operator would type."""
@@ -121,6 +136,11 @@ class LabSite:
     def listing(self) -> dict[str, Any]:
         """Every file of the places that an operator looks at, hashed."""
         return dict(self.host.listing(ignore=NOT_OURS))
+
+
+def known_as(address: str, port: int) -> str:
+    """How known_hosts names an endpoint (sshd(8), SSH_KNOWN_HOSTS FILE FORMAT)."""
+    return address if port == 22 else f"[{address}]:{port}"
 
 
 def unit_options(**more: Any) -> Options:

@@ -235,7 +235,7 @@ def test_no_secret_is_in_any_output_at_any_verbosity(site: LabSite) -> None:
     site.units[0].run('config system external-resource\ndelete "banstitch_feed"\nend')
     site.units[0].run("config vpn ssl settings\nunset source-address\nend")
     site.units[0].run('config system external-resource\ndelete "banstitch_feed"\nend')
-    site.units[0].faults.refuse(r"set password", "Command fail. Return code -14")
+    site.units[0].faults.errors["set password"] = "Command fail. Return code -14"
     failed = site.run("apply", "-y", "-D", "-vvv")
     assert failed.code == 1
     tokens = site.host.read("/etc/banstitch/tokens.json")

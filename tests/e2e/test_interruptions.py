@@ -1,0 +1,215 @@
+"""Whatever dies in the middle of an apply, one more apply ends where an undisturbed one would."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.labsite import LabSite, unit_options
+from tests.e2e.proxy import Proxy
+
+pytestmark = pytest.mark.lab
+
+# What differs between any two deployments: the secrets, what remembers them, and account files,
+# which hold the lab users' own passwords.
+RANDOM = ("/etc/banstitch/tokens.json", "/var/lib/banstitch/manifest.json")
+ACCOUNTS = ("/etc/passwd", "/etc/group", "/etc/shadow", "/etc/gshadow")
+BOTH = ("killing", "cutting")
+
+# Moments by what can be seen on the host while the agent works there.
+ON_HOST = {
+    "the manifest is begun": "var/lib/banstitch/manifest.json",
+    "a file is staged": "opt/banstitch/.receiver.py.banstitch.dpkg-new",
+    "the last file is in place": "etc/logrotate.d/banstitch",
+}
+# Moments by how much of what is said to both targets has been said, in tenths.
+SAID = (0.01, 0.1, 0.25, 0.4, 0.6, 0.8, 0.95)
+
+
+class Disturbed:
+    """A site behind proxies, and a run of apply that is disturbed at a moment of one's choice."""
+
+    def __init__(self, site: LabSite, stack: ExitStack) -> None:
+        self.site = site
+        host, unit = site.host, site.units[0]
+        self.proxies = [
+            stack.enter_context(Proxy(host.address, host.port)),
+            stack.enter_context(Proxy(unit.address, unit.port)),
+        ]
+        for name, proxy in zip(("bh1", "fgt1"), self.proxies, strict=True):
+            site.endpoints[name] = ("127.0.0.1", proxy.port)
+        site.write_inventory()
+        self._before = site.listing()
+
+    def said(self) -> list[int]:
+        """Bytes said to each target so far."""
+        return [proxy.count for proxy in self.proxies]
+
+    def apply(self, arm: Callable[[Callable[[], None]], None], how: str) -> None:
+        """Run apply; ``arm`` is handed what to call at its moment, which kills or cuts."""
+        process = subprocess.Popen(
+            self.site.argv("apply", "-y"),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        arm(process.kill if how == "killing" else self.cut)
+        process.wait(timeout=120)
+
+    def cut(self) -> None:
+        """Both connections break at once."""
+        for proxy in self.proxies:
+            proxy.cut()
+
+    def at_share(self, share: float, total: list[int]) -> Callable[[Callable[[], None]], None]:
+        """The moment when ``share`` of all that is said has been said: to the host, then the unit."""
+        count = int(share * sum(total))
+        proxy = self.proxies[0] if count < total[0] else self.proxies[1]
+        return lambda disturb: proxy.at(
+            max(1, count if count < total[0] else count - total[0]), disturb
+        )
+
+    def when_there(self, path: str) -> Callable[[Callable[[], None]], None]:
+        """The moment when a file appears on the host."""
+        seen = self.site.host.filesystem / path
+
+        def watch(disturb: Callable[[], None]) -> None:
+            given_up = threading.Event()
+            timer = threading.Timer(60, given_up.set)
+            timer.start()
+            while not seen.exists() and not given_up.is_set():
+                pass
+            timer.cancel()
+            disturb()
+
+        return watch
+
+    def state(self) -> tuple[Any, str]:
+        """All that a deployment leaves on both targets: secrets and the host's own address apart."""
+        after = self.site.listing()
+        changed = {p: e for p, e in after.items() if self._before.get(p) != e} | {
+            path: None for path in self._before.keys() - after.keys()
+        }
+        shown = re.sub(r"(ENC|set uuid) \S+", r"\1", self.site.units[0].show())
+        shown = re.sub(r'(?m)^( +set value) "\S{30,}"$', r"\1 TOKEN", shown)
+        return {p: self._seen(p, e) for p, e in changed.items()}, self._plain(shown)
+
+    def _seen(self, path: str, entry: Any) -> Any:
+        if path in RANDOM or path.startswith(ACCOUNTS) or path.endswith(".pyc"):
+            return "something"
+        if entry is None or entry.kind != "file":
+            return entry
+        text = (self.site.host.filesystem / path.lstrip("/")).read_text()
+        return entry._replace(content=self._plain(text))
+
+    def _plain(self, text: str) -> str:
+        return text.replace(self.site.host.address, "HOST")
+
+
+@pytest.fixture(scope="module")
+def undisturbed(
+    tmp_path_factory: pytest.TempPathFactory, ready_root: Path
+) -> Iterator[tuple[Any, list[int]]]:
+    """What an undisturbed apply leaves behind, and how much it said to each target."""
+    with ExitStack() as stack:
+        folder = tmp_path_factory.mktemp("undisturbed") / "inventory"
+        site = stack.enter_context(LabSite(folder, ready_root, [unit_options()]))
+        lab = Disturbed(site, stack)
+        for proxy in lab.proxies:
+            proxy.at(1 << 60, lambda: None)
+        lab.apply(lambda disturb: None, "killing")
+        assert site.run("verify").code == 0
+        yield lab.state(), lab.said()
+
+
+@pytest.mark.parametrize("how", BOTH)
+@pytest.mark.parametrize("moment", [*SAID, *ON_HOST])
+def test_after_a_disturbed_apply_one_more_ends_where_an_undisturbed_one_does(
+    moment: float | str, how: str, site: LabSite, undisturbed: tuple[Any, list[int]]
+) -> None:
+    state, total = undisturbed
+    with ExitStack() as stack:
+        lab = Disturbed(site, stack)
+        at = (
+            lab.when_there(ON_HOST[moment])
+            if isinstance(moment, str)
+            else lab.at_share(moment, total)
+        )
+        lab.apply(at, how)
+        for proxy in lab.proxies:
+            proxy.calm()
+
+        again = site.run("apply", "-y")
+
+        assert again.code == 0, again.out + again.err
+        assert lab.state() == state
+        assert site.run("verify").code == 0
+
+
+def agent_pid(site: LabSite) -> str:
+    """The process of the agent on the host, or nothing."""
+    return site.host.console("pgrep -f 'sys.stdin.buffer' | head -1").stdout.strip()
+
+
+def test_a_restart_that_was_owed_when_the_agent_died_still_happens(site: LabSite) -> None:
+    assert site.run("apply", "-y").code == 0
+    before = site.host.run("systemctl show -P MainPID banstitch-receiver").stdout
+    # the first thing after the files are in place now takes long enough to die in
+    site.host.run("mkdir -p /etc/systemd/system/fail2ban.service.d", check=True)
+    slow = (
+        "[Service]\\nExecReload=\\nExecReload=/bin/sleep 60\\nExecStop=\\nExecStop=/bin/sleep 60\\n"
+    )
+    site.host.run(f"printf '{slow}' > /etc/systemd/system/fail2ban.service.d/slow.conf", check=True)
+    site.host.run("systemctl daemon-reload", check=True)
+    site.write_inventory("receiver_ignore: [203.0.113.0/24]\ndetection_max_retry: 4")
+    process = subprocess.Popen(
+        site.argv("apply", "-y"), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+    )
+    app = site.host.filesystem / "opt/banstitch/receiver.py"
+    jail = site.host.filesystem / "etc/fail2ban/jail.d/banstitch.conf"
+    while "203.0.113.0/24" not in app.read_text() or "maxretry = 4" not in jail.read_text():
+        assert process.poll() is None
+    site.host.console(f"kill -9 {agent_pid(site)}")
+    process.wait(timeout=60)
+    site.host.run("rm -r /etc/systemd/system/fail2ban.service.d", check=True)
+    site.host.run("systemctl daemon-reload", check=True)
+    assert site.host.run("systemctl show -P MainPID banstitch-receiver").stdout == before
+
+    plan = site.run("plan", "--json")
+    assert plan.code == 2
+    assert ("restart", "service:banstitch-receiver.service") in plan.changes("bh1")
+    reasons = {change["reason"] for change in plan.target("bh1")["changes"]}
+    assert "owed since an interrupted run" in reasons
+
+    assert site.run("apply", "-y").code == 0
+    assert site.host.run("systemctl show -P MainPID banstitch-receiver").stdout != before
+    assert site.run("verify").code == 0
+
+
+@pytest.mark.parametrize("moment", ON_HOST)
+def test_a_power_loss_in_the_middle_is_mended_by_one_more_apply(
+    moment: str, site: LabSite, undisturbed: tuple[Any, list[int]]
+) -> None:
+    state, _ = undisturbed
+    with ExitStack() as stack:
+        lab = Disturbed(site, stack)
+        process = subprocess.Popen(
+            site.argv("apply", "-y"), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+        )
+        lab.when_there(ON_HOST[moment])(site.host.kill)
+        lab.cut()
+        process.wait(timeout=60)
+        site.host.boot()
+
+        again = site.run("apply", "-y")
+
+        assert again.code == 0, again.out + again.err
+        assert lab.state() == state
+        assert site.run("verify").code == 0
