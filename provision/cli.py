@@ -166,8 +166,9 @@ def _chosen(app: App, flags: Flags, connect: bool) -> tuple[Selected, ...]:
     if not chosen:
         what = f"--limit {flags.limit}: no ban host and no FortiGate is among these hosts"
         raise InputError([Fault("", 0, what, "see ban_hosts and fortigates in the inventory")])
-    targets = [t for s in chosen for t in (s.site.ban_host, *s.fortigates)]
-    unset = [fault for target in targets for fault in target.login.unset]
+    logins = [t.login for s in chosen for t in s.fortigates]
+    logins += [selected.site.ban_host.login for selected in chosen]
+    unset = [fault for login in logins for fault in login.unset]
     if unset and connect:
         raise InputError(unset)
     for warning in dict.fromkeys([*loaded.warnings, *unset]):

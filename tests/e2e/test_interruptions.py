@@ -94,9 +94,8 @@ class Disturbed:
     def state(self) -> tuple[Any, str]:
         """All that a deployment leaves on both targets: secrets and the host's own address apart."""
         after = self.site.listing()
-        changed = {p: e for p, e in after.items() if self._before.get(p) != e} | {
-            path: None for path in self._before.keys() - after.keys()
-        }
+        changed = dict.fromkeys(self._before.keys() - after.keys())
+        changed |= {p: e for p, e in after.items() if self._before.get(p) != e}
         shown = re.sub(r"(ENC|set uuid) \S+", r"\1", self.site.units[0].show())
         shown = re.sub(r'(?m)^( +set value) "\S{30,}"$', r"\1 TOKEN", shown)
         return {p: self._seen(p, e) for p, e in changed.items()}, self._plain(shown)
