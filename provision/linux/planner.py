@@ -186,10 +186,23 @@ def _text(state: Mapping[str, Any] | None) -> str | None:
     return base64.b64decode(state["content"]).decode("utf-8", "replace")
 
 
+def _is_file(resource: File | Tokens, state: Mapping[str, Any] | None, draft: _Draft) -> bool:
+    """Whether a file can be put there: what cannot be restored at teardown is not adopted."""
+    if state is None:
+        return True
+    if state["type"] != "file":
+        draft.conflicts.append(f"{resource.path} is a {state['type']}, not a file")
+        return False
+    replaced = isinstance(resource, Tokens) or resource.content is not None
+    if replaced and state["content"] is None and resource.id not in draft.owned:
+        draft.conflicts.append(f"{resource.path} is too large to keep a copy of")
+        return False
+    return True
+
+
 def _file(resource: File, draft: _Draft) -> None:
     state = draft.observed["paths"].get(resource.path)
-    if state is not None and state["type"] != "file":
-        draft.conflicts.append(f"{resource.path} is a {state['type']}, not a file")
+    if not _is_file(resource, state, draft):
         return
     if resource.content is None:
         _touched(resource, state, draft)
@@ -223,6 +236,8 @@ def _touched(resource: File, state: Mapping[str, Any] | None, draft: _Draft) -> 
 
 def _tokens(resource: Tokens, draft: _Draft) -> None:
     state = draft.observed["paths"].get(resource.path)
+    if not _is_file(resource, state, draft):
+        return
     known = draft.observed["tokens"]
     names = sorted(known or ())
     diff = _attribute_diff(resource, state) if state else ""
