@@ -319,6 +319,8 @@ class Session:
         return [*config_header(self.host.options, config.multi), *config.text(writer)]
 
     def _named(self, words: Words) -> tuple[Block, Words]:
+        if not self.blocks():  # the top of a unit with VDOMs holds no table
+            raise refusals.parse_error(words[0].text)
         path, rest = reading.find_path(words, self.blocks())
         return self.blocks()[path], rest
 
