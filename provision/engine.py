@@ -6,6 +6,7 @@ would change is compared with what was shown: a site that moved in between is no
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -26,6 +27,8 @@ from provision.results import Kind, SiteResult, State, TargetResult
 from provision.secrets import Secrets
 from provision.sites import FortiGate, Play, Selected
 from provision.ssh import HostKeyPolicy
+
+log = logging.getLogger("banstitch")
 
 Verb = Literal["plan", "apply", "verify", "teardown"]
 
@@ -342,7 +345,10 @@ class SiteRun:
 
 
 class Caught:
-    """A target's error ends the work at that target and is told in its result."""
+    """A target's error ends the work at that target and is told in its result.
+
+    So does what nobody foresaw: it must not hide what came of the other targets.
+    """
 
     def __init__(self, target: _Target) -> None:
         self._target = target
@@ -353,6 +359,11 @@ class Caught:
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
         if isinstance(error, TargetError):
             self._target.error = error
+            return True
+        if isinstance(error, Exception):
+            log.debug("fault at %s", self._target.host, exc_info=error)
+            what = f"fault in banstitch: {type(error).__name__}: {error}"
+            self._target.error = Failed(what, "-vvv shows where; run again when it is mended")
             return True
         return False
 
