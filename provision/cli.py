@@ -6,80 +6,31 @@ import logging
 import os
 import sys
 import traceback
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import click
 
-from provision import desired, engine, fleet, inventory, patterns, ssh
+from provision import desired, engine, fleet
 from provision.errors import BanstitchError, Fault, InputError
-from provision.render import render as render_to
-from provision.report import Report, write_json
-from provision.results import Exit, SiteResult, exit_code
-from provision.secrets import Secrets
-from provision.sites import Play, Selected, Site, limit, sites
-
-
-@dataclass(frozen=True)
-class Flags:
-    """The flags that every verb has."""
-
-    inventory: Path
-    limit: str
-    extra_vars: tuple[str, ...]
-    forks: int
-    diff: bool
-    verbose: int
-    json: bool
-    accept_new_host_keys: bool
-
-
-def common(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options of :class:`Flags`, and one value for all of them."""
-
-    def wrapped(context: click.Context, **values: Any) -> Any:
-        names = Flags.__dataclass_fields__
-        flags = Flags(**{name: values.pop(name) for name in names})
-        return command(context.obj, flags, **values)
-
-    wrapped.__name__, wrapped.__doc__ = command.__name__, command.__doc__
-    wrapped.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]
-    for option in reversed(_COMMON):
-        wrapped = option(wrapped)
-    return click.pass_context(wrapped)
-
-
-_COMMON = (
-    click.option("-i", "--inventory", type=click.Path(path_type=Path), default=Path("inventory"),
-                 show_default=True, help="Inventory file, or directory with hosts.yml."),
-    click.option("-l", "--limit", default="", help="Only these hosts: names, groups, globs, a:b, !c."),
-    click.option("-e", "--extra-vars", multiple=True, metavar="KEY=VALUE|@FILE",
-                 help="A variable that beats all others; repeatable."),
-    click.option("-f", "--forks", type=click.IntRange(1, 500), default=5, show_default=True,
-                 help="Sites at work at the same time."),
-    click.option("-D", "--diff", is_flag=True, help="Show what changes as a diff."),
-    click.option("-v", "--verbose", count=True, help="Say more; -vvv also the SSH libraries' logs."),
-    click.option("--json", is_flag=True, help="One JSON document on standard output."),
-    click.option("--accept-new-host-keys", is_flag=True,
-                 help="Add unknown host keys to known_hosts; changed keys are always refused."),
-)  # fmt: skip
-
-adopt = click.option(
-    "--adopt",
-    is_flag=True,
-    help="Take over objects that exist and are not ours; teardown restores them.",
+from provision.options import (
+    App,
+    Flags,
+    adopt,
+    chosen_sites,
+    common,
+    new_report,
+    new_run,
+    tell,
+    untouched,
+    yes,
 )
-yes = click.option("-y", "--yes", is_flag=True, help="Do not ask before changing.")
-
-
-@dataclass(frozen=True)
-class App:
-    """What the process gives to every verb."""
-
-    plays: tuple[Play, ...]
-    secrets: Secrets
+from provision.render import render as render_to
+from provision.report import write_json
+from provision.results import Exit, SiteResult
+from provision.secrets import Secrets
+from provision.sites import Play
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -91,11 +42,11 @@ def cli() -> None:
 @common
 def check(app: App, flags: Flags) -> Exit:
     """Check the inventory and all it renders; contacts nobody."""
-    chosen = _chosen(app, flags, connect=False)
+    chosen = chosen_sites(app, flags, connect=False)
     for selected in chosen:
         desired.everything(selected, app.plays)
     if flags.json:
-        write_json(sys.stdout.write, "check", Exit.OK, _untouched(chosen), app.secrets)
+        write_json(sys.stdout.write, "check", Exit.OK, untouched(chosen), app.secrets)
     else:
         units = sum(len(selected.fortigates) for selected in chosen)
         click.echo(f"ok: {len(chosen)} sites, {units} FortiGates")
@@ -107,10 +58,10 @@ def check(app: App, flags: Flags) -> Exit:
 @click.argument("directory", type=click.Path(path_type=Path))
 def render(app: App, flags: Flags, directory: Path) -> Exit:
     """Write every file and CLI block into DIRECTORY, as it would be deployed; contacts nobody."""
-    chosen = _chosen(app, flags, connect=False)
+    chosen = chosen_sites(app, flags, connect=False)
     written = [path for selected in chosen for path in render_to(selected, app.plays, directory)]
     if flags.json:
-        write_json(sys.stdout.write, "render", Exit.OK, _untouched(chosen), app.secrets)
+        write_json(sys.stdout.write, "render", Exit.OK, untouched(chosen), app.secrets)
     else:
         click.echo("\n".join(str(path) for path in written))
     return Exit.OK
@@ -153,43 +104,14 @@ def teardown(app: App, flags: Flags, yes: bool, keep_packages: bool, purge_data:
     return _change(app, flags, "teardown", yes, keep_packages=keep_packages, purge_data=purge_data)
 
 
-def _chosen(app: App, flags: Flags, connect: bool) -> tuple[Selected, ...]:
-    """The sites of the inventory that the limit leaves; ``connect``: every password must be there.
-
-    Raises:
-        InputError: everything that is wrong with the inventory, the extra variables and the limit.
-    """
-    loaded = inventory.load(flags.inventory, flags.extra_vars)
-    found: tuple[Site, ...] = sites(loaded, app.plays, app.secrets)
-    hosts = patterns.select(loaded, flags.limit or "all")
-    chosen = limit(found, hosts)
-    if not chosen:
-        what = f"--limit {flags.limit}: no ban host and no FortiGate is among these hosts"
-        raise InputError([Fault("", 0, what, "see ban_hosts and fortigates in the inventory")])
-    logins = [t.login for s in chosen for t in s.fortigates]
-    logins += [selected.site.ban_host.login for selected in chosen]
-    unset = [fault for login in logins for fault in login.unset]
-    if unset and connect:
-        raise InputError(unset)
-    for warning in dict.fromkeys([*loaded.warnings, *unset]):
-        click.echo(app.secrets.mask(f"warning: {warning}"), err=True)
-    return chosen
-
-
-def _run(app: App, flags: Flags, verb: engine.Verb, report: Report, **options: bool) -> engine.Run:
-    folder = flags.inventory if flags.inventory.is_dir() else flags.inventory.parent
-    policy = ssh.HostKeyPolicy(folder / "known_hosts", flags.accept_new_host_keys)
-    return engine.Run(verb, app.plays, policy, app.secrets, report, **options)
-
-
 def _look(app: App, flags: Flags, verb: engine.Verb, **options: bool) -> Exit:
-    chosen = _chosen(app, flags, connect=True)
-    report = _report(app, flags)
-    run = _run(app, flags, verb, report, **options)
+    chosen = chosen_sites(app, flags, connect=True)
+    report = new_report(app, flags)
+    run = new_run(app, flags, verb, report, **options)
     runs = [engine.SiteRun(run, selected) for selected in chosen]
     with report:
         found = fleet.over(runs, lambda one: _looked(one, verb), flags.forks)
-    return _tell(app, flags, report, verb, found, diffs=True)
+    return tell(app, flags, report, verb, found, diffs=True)
 
 
 def _looked(one: engine.SiteRun, verb: engine.Verb) -> SiteResult:
@@ -200,9 +122,9 @@ def _looked(one: engine.SiteRun, verb: engine.Verb) -> SiteResult:
 def _change(app: App, flags: Flags, verb: engine.Verb, yes: bool, **options: bool) -> Exit:
     if not yes and not sys.stdin.isatty():
         raise InputError([Fault("", 0, f"{verb} asks before it changes anything", "give -y")])
-    chosen = _chosen(app, flags, connect=True)
-    report = _report(app, flags)
-    run = _run(app, flags, verb, report, **options)
+    chosen = chosen_sites(app, flags, connect=True)
+    report = new_report(app, flags)
+    run = new_run(app, flags, verb, report, **options)
     runs = [engine.SiteRun(run, selected) for selected in chosen]
     with report:
         planned = fleet.over(runs, engine.SiteRun.plan, flags.forks)
@@ -213,28 +135,7 @@ def _change(app: App, flags: Flags, verb: engine.Verb, yes: bool, **options: boo
             return Exit.OK
     with report:
         changed = fleet.over(runs, engine.SiteRun.carry_out, flags.forks)
-    return _tell(app, flags, report, verb, changed, flags.diff)
-
-
-def _report(app: App, flags: Flags) -> Report:
-    stream = sys.stderr if flags.json else sys.stdout
-    return Report(app.secrets, stream, live=not flags.verbose, verbose=flags.verbose)
-
-
-def _tell(
-    app: App, flags: Flags, report: Report, verb: str, found: Sequence[SiteResult], diffs: bool
-) -> Exit:
-    code = exit_code(found)
-    if flags.json:
-        write_json(sys.stdout.write, verb, code, found, app.secrets)
-    else:
-        report.sites(found, diffs)
-        report.summary(found)
-    return code
-
-
-def _untouched(chosen: Sequence[Selected]) -> list[SiteResult]:
-    return [SiteResult(selected.site.name, ()) for selected in chosen]
+    return tell(app, flags, report, verb, changed, flags.diff)
 
 
 def _log(secrets: Secrets, verbose: int) -> None:

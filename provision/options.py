@@ -1,0 +1,130 @@
+"""What every verb of the command line shares: its options, whom it is about, and how it tells."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from provision import engine, inventory, patterns, ssh
+from provision.errors import Fault, InputError
+from provision.report import Report, write_json
+from provision.results import Exit, SiteResult, exit_code
+from provision.secrets import Secrets
+from provision.sites import Play, Selected, Site, limit, sites
+
+
+@dataclass(frozen=True)
+class Flags:
+    """The flags that every verb has."""
+
+    inventory: Path
+    limit: str
+    extra_vars: tuple[str, ...]
+    forks: int
+    diff: bool
+    verbose: int
+    json: bool
+    accept_new_host_keys: bool
+
+
+def common(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of :class:`Flags`, and one value for all of them."""
+
+    def wrapped(context: click.Context, **values: Any) -> Any:
+        names = Flags.__dataclass_fields__
+        flags = Flags(**{name: values.pop(name) for name in names})
+        return command(context.obj, flags, **values)
+
+    wrapped.__name__, wrapped.__doc__ = command.__name__, command.__doc__
+    wrapped.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]
+    for option in reversed(_COMMON):
+        wrapped = option(wrapped)
+    return click.pass_context(wrapped)
+
+
+_COMMON = (
+    click.option("-i", "--inventory", type=click.Path(path_type=Path), default=Path("inventory"),
+                 show_default=True, help="Inventory file, or directory with hosts.yml."),
+    click.option("-l", "--limit", default="", help="Only these hosts: names, groups, globs, a:b, !c."),
+    click.option("-e", "--extra-vars", multiple=True, metavar="KEY=VALUE|@FILE",
+                 help="A variable that beats all others; repeatable."),
+    click.option("-f", "--forks", type=click.IntRange(1, 500), default=5, show_default=True,
+                 help="Sites at work at the same time."),
+    click.option("-D", "--diff", is_flag=True, help="Show what changes as a diff."),
+    click.option("-v", "--verbose", count=True, help="Say more; -vvv also the SSH libraries' logs."),
+    click.option("--json", is_flag=True, help="One JSON document on standard output."),
+    click.option("--accept-new-host-keys", is_flag=True,
+                 help="Add unknown host keys to known_hosts; changed keys are always refused."),
+)  # fmt: skip
+
+adopt = click.option(
+    "--adopt",
+    is_flag=True,
+    help="Take over objects that exist and are not ours; teardown restores them.",
+)
+yes = click.option("-y", "--yes", is_flag=True, help="Do not ask before changing.")
+
+
+@dataclass(frozen=True)
+class App:
+    """What the process gives to every verb."""
+
+    plays: tuple[Play, ...]
+    secrets: Secrets
+
+
+def chosen_sites(app: App, flags: Flags, connect: bool) -> tuple[Selected, ...]:
+    """The sites of the inventory that the limit leaves; ``connect``: every password must be there.
+
+    Raises:
+        InputError: everything that is wrong with the inventory, the extra variables and the limit.
+    """
+    loaded = inventory.load(flags.inventory, flags.extra_vars)
+    found: tuple[Site, ...] = sites(loaded, app.plays, app.secrets)
+    hosts = patterns.select(loaded, flags.limit or "all")
+    chosen = limit(found, hosts)
+    if not chosen:
+        what = f"--limit {flags.limit}: no ban host and no FortiGate is among these hosts"
+        raise InputError([Fault("", 0, what, "see ban_hosts and fortigates in the inventory")])
+    logins = [t.login for s in chosen for t in s.fortigates]
+    logins += [selected.site.ban_host.login for selected in chosen]
+    unset = [fault for login in logins for fault in login.unset]
+    if unset and connect:
+        raise InputError(unset)
+    for warning in dict.fromkeys([*loaded.warnings, *unset]):
+        click.echo(app.secrets.mask(f"warning: {warning}"), err=True)
+    return chosen
+
+
+def new_run(
+    app: App, flags: Flags, verb: engine.Verb, report: Report, **options: bool
+) -> engine.Run:
+    folder = flags.inventory if flags.inventory.is_dir() else flags.inventory.parent
+    policy = ssh.HostKeyPolicy(folder / "known_hosts", flags.accept_new_host_keys)
+    return engine.Run(verb, app.plays, policy, app.secrets, report, **options)
+
+
+def new_report(app: App, flags: Flags) -> Report:
+    stream = sys.stderr if flags.json else sys.stdout
+    return Report(app.secrets, stream, live=not flags.verbose, verbose=flags.verbose)
+
+
+def tell(
+    app: App, flags: Flags, report: Report, verb: str, found: Sequence[SiteResult], diffs: bool
+) -> Exit:
+    code = exit_code(found)
+    if flags.json:
+        write_json(sys.stdout.write, verb, code, found, app.secrets)
+    else:
+        report.sites(found, diffs)
+        report.summary(found)
+    return code
+
+
+def untouched(chosen: Sequence[Selected]) -> list[SiteResult]:
+    return [SiteResult(selected.site.name, ()) for selected in chosen]
