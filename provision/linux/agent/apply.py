@@ -101,6 +101,8 @@ def _files(step: Step, journal: Journal) -> None:
     """Stage all, have them checked by the programs that will read them, then put all in place."""
     staged = []
     for file in step["files"]:
+        # Ours before the first byte: what a crash leaves staged is then known to the next run.
+        journal.own("file:" + file["path"], path_state(file["path"]))
         content = base64.b64decode(file["content"])
         path = host.stage(file["path"], content, file["mode"], file["owner"], file["group"])
         staged.append((file, path, content))
@@ -230,17 +232,27 @@ def _roll_back(
             services.put_back(step["name"], state, step["reload_command"])
         except HostError as error:
             left.append(str(error))
-    if before is not None:
-        memory.save(before)
-    else:
-        try:
+    try:
+        if before is None:
             packages.purge(packages.removable(memory.bootstrapped()))
-        except HostError as error:
-            left.append(str(error))
-        host.remove(STATE)
+        _remember_less(journal, before, bool(left))
+    except (HostError, OSError) as error:
+        left.append(str(error))
     if left:
         return "restoring what was there did not fully succeed:\n" + "\n".join(left)
     return "everything is as it was before the run"
+
+
+def _remember_less(journal: Journal, before: memory.Manifest | None, all_of_it: bool) -> None:
+    """The manifest as it was before the run; what is still there of the run stays remembered."""
+    if all_of_it:
+        entries = {e["id"]: e for e in (before or {"objects": []})["objects"]}
+        entries.update((e["id"], e) for e in journal.manifest["objects"])
+        memory.save(dict(journal.manifest, objects=list(entries.values())))
+    elif before is not None:
+        memory.save(before)
+    else:
+        host.remove(STATE)
 
 
 DO: dict[str, Callable[[Step, Journal], None]] = {

@@ -6,13 +6,14 @@ It runs on the host in one exec, through the same HTTP door that the FortiGates 
 from __future__ import annotations
 
 import base64
+import http.client
 import json
 import time
 import urllib.error
 import urllib.request
 from typing import Any
 
-from provision.linux.agent.host import HostError, must
+from provision.linux.agent.host import HostError, must, run
 from provision.linux.agent.observe import LARGEST, tokens
 
 Request = dict[str, Any]
@@ -34,6 +35,7 @@ def drill(request: Request) -> dict[str, Any]:
     secret = known[request["token"]]
     basic = base64.b64encode(f"{request['token']}:{secret}".encode()).decode()
     feed = (request["feed_url"], {"Authorization": "Basic " + basic})
+    unban = ["fail2ban-client", "set", request["jail"], "unbanip", request["address"]]
     steps = []
     try:
         for _ in range(request["count"]):
@@ -41,8 +43,10 @@ def drill(request: Request) -> dict[str, Any]:
         steps.append(f"the receiver took {request['count']} events for {request['address']}")
         _wait(feed, request["address"], True, request["patience"])
         steps.append("{} is banned and in the feed".format(request["address"]))
-    finally:
-        must(["fail2ban-client", "set", request["jail"], "unbanip", request["address"]])
+    except HostError:  # the first reason is the one to tell
+        run(unban)
+        raise
+    must(unban)
     _wait(feed, request["address"], False, request["patience"])
     steps.append("{} was unbanned and has left the feed".format(request["address"]))
     return {"steps": steps}
@@ -56,7 +60,7 @@ def _open(url: str, headers: dict[str, str], body: bytes | None) -> tuple[int, s
             return answer.status, answer.read(LARGEST * 20).decode("utf-8", "replace")
     except urllib.error.HTTPError as error:
         return error.code, error.read(LARGEST).decode("utf-8", "replace")
-    except OSError as error:
+    except (OSError, http.client.HTTPException) as error:
         return 0, str(error)
 
 
@@ -64,7 +68,11 @@ def _post(url: str, headers: dict[str, str], line: str) -> None:
     status, body = _open(url, headers, line.encode())
     if status != 200:
         raise HostError(f"the receiver answered an event with {status}: {body.strip()[:300]}")
-    if json.loads(body).get("status") != "success":
+    try:
+        taken = json.loads(body)["status"] == "success"
+    except (ValueError, LookupError, TypeError):  # another program listens there
+        taken = False
+    if not taken:
         raise HostError(f"the receiver did not take the event: {body.strip()[:300]}")
 
 

@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
+from provision.linux.agent import bans
 from provision.linux.agent import manifest as memory
 from provision.linux.agent.apply import apply
 from provision.linux.agent.drill import drill
@@ -28,10 +29,13 @@ def _observe(request: Request) -> dict[str, Any]:
 
 def _remember(request: Request) -> dict[str, Any]:
     """Keep (or, given null, forget) what was pushed to one FortiGate."""
+    never = HostError("this ban host was never deployed; run apply for it first")
+    if memory.load() is None:  # before the lock, which would leave its directory behind
+        raise never
     with memory.Lock(exclusive=True):
         manifest = memory.load()
         if manifest is None:
-            raise HostError("this ban host was never deployed; run apply for it first")
+            raise never
         if request["record"] is None:
             manifest["fortigates"].pop(request["fortigate"], None)
         else:
@@ -45,6 +49,10 @@ DO: dict[str, Callable[[Request], dict[str, Any]]] = {
     "apply": apply,
     "remember": _remember,
     "drill": drill,
+    "bans": bans.bans,
+    "ban": bans.ban,
+    "unban": bans.unban,
+    "history": bans.history,
 }
 
 
@@ -60,6 +68,8 @@ def main(raw: bytes) -> None:
         answer = {"ok": True, **DO[request["do"]](request)}
     except HostError as error:
         answer = {"ok": False, "error": str(error)}
+    except OSError as error:
+        answer = {"ok": False, "error": f"the host refuses: {error}"}
     except Exception:  # noqa: BLE001 - the last line of defence: the answer must name the fault
         answer = {"ok": False, "error": "fault in the agent: " + traceback.format_exc(limit=-3)}
     try:

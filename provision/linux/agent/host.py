@@ -82,12 +82,16 @@ def stage(path: str, content: bytes, mode: int, owner: str, group: str) -> str:
     staged = staged_path(path)
     remove(staged)
     descriptor = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        os.fchown(file.fileno(), uid(owner), gid(group))
-        os.fchmod(file.fileno(), mode)
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            os.fchown(file.fileno(), uid(owner), gid(group))
+            os.fchmod(file.fileno(), mode)
+            file.flush()
+            os.fsync(file.fileno())
+    except (OSError, LookupError):
+        remove(staged)
+        raise
     return staged
 
 

@@ -3,8 +3,9 @@
 It is written before the change that it describes, so that whatever happens in between, the next run
 knows whose a file is and which restart has yet to happen. Root-only: it may hold copies of secrets.
 
-    {"version": 1, "key": hex, "objects": [{"id": "file:/etc/x", "before": null | {...}}],
-     "packages": [names], "services": {name: {"enabled": ..., "active": ...}},
+    {"version": 1, "key": hex,
+     "objects": [{"id": "file:/etc/x", "before": null | {...}, "data": bool}], "packages": [names],
+     "services": {name: {"before": {"enabled": ..., "active": ...}, "reload_command": argv}},
      "owed": {name: "restart" | "reload"}, "fortigates": {name: record}}
 """
 
@@ -39,6 +40,8 @@ def load() -> Manifest | None:
         return None
     try:
         manifest: Manifest = json.loads(raw)
+        if not isinstance(manifest, dict):
+            raise ValueError("no JSON object")
     except ValueError as error:
         raise HostError(f"{path()} is damaged ({error}); restore it from a backup") from error
     if manifest.get("version") != VERSION:
@@ -95,8 +98,13 @@ class Lock:
         deadline = time.monotonic() + PATIENCE
         if self._exclusive:
             os.makedirs(STATE, mode=0o700, exist_ok=True)
-        while os.path.isdir(STATE):
-            descriptor = os.open(STATE, os.O_RDONLY | os.O_DIRECTORY)
+        while self._exclusive or os.path.isdir(STATE):
+            try:
+                descriptor = os.open(STATE, os.O_RDONLY | os.O_DIRECTORY)
+            except FileNotFoundError:  # a teardown has just removed it
+                if self._exclusive:
+                    os.makedirs(STATE, mode=0o700, exist_ok=True)
+                continue
             try:
                 fcntl.flock(
                     descriptor,

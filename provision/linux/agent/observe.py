@@ -7,6 +7,7 @@ what an older inventory made is seen too. The answer is plain JSON, see :func:`o
 from __future__ import annotations
 
 import base64
+import http.client
 import io
 import json
 import os
@@ -161,7 +162,7 @@ def fetch(url: str, timeout: float = 5) -> tuple[int, str]:
             return answer.status, answer.read(LARGEST).decode("utf-8", "replace")
     except urllib.error.HTTPError as error:
         return error.code, error.read(LARGEST).decode("utf-8", "replace")
-    except OSError as error:
+    except (OSError, http.client.HTTPException) as error:
         return 0, str(error)
 
 
@@ -227,7 +228,9 @@ def tokens(path: str) -> dict[str, str] | None:
         found = json.loads(raw) if raw is not None else None
     except ValueError:
         return None
-    return found if isinstance(found, dict) else None
+    if isinstance(found, dict) and all(isinstance(secret, str) for secret in found.values()):
+        return found
+    return None
 
 
 def sshd_jail_without_log(os_version: str) -> bool:

@@ -1,0 +1,98 @@
+"""What an operator asks of the bans: who is banned, ban this one, free that one, what happened.
+
+The bans are fail2ban's; the file that its action keeps (one a jail) tells them with what fail2ban does
+not: since when, after how many events, for the how-manieth time. See templates/detection.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+from provision.linux.agent.host import HostError, must, read
+
+Request = dict[str, Any]
+HEAD = "# banstitch 1"
+
+
+def bans(request: Request) -> dict[str, Any]:
+    """Every live ban of ``request["jails"]``, by jail, then in the order of the file.
+
+    Answer: ``bans``: [{address, jail, until, since, failures, count}], times in epoch seconds,
+    ``until`` -1 for ever.
+
+    Raises:
+        HostError: the bans of a jail are not known.
+    """
+    found = [ban for jail in request["jails"] for ban in of_jail(request["spool"], jail)]
+    return {"bans": found}
+
+
+def of_jail(spool: str, jail: str) -> list[dict[str, Any]]:
+    """The bans in a jail's file."""
+    path = os.path.join(spool, jail + ".bans")
+    raw = read(path)
+    if raw is None:
+        raise HostError(f"{path} is not there: the bans are not known; does fail2ban run?")
+    lines = raw.decode("ascii", "replace").splitlines()
+    if lines[:1] != [HEAD] or lines[-1:] != [f"end {len(lines) - 2}"]:
+        raise HostError(f"{path} is damaged; `fail2ban-client reload` writes it anew")
+    return [_ban(line, jail) for line in lines[1:-1]]
+
+
+def _ban(line: str, jail: str) -> dict[str, Any]:
+    address, until, since, failures, count = line.split()
+    return {
+        "address": address,
+        "jail": jail,
+        "until": float(until),
+        "since": float(since),
+        "failures": int(failures),
+        "count": int(count),
+    }
+
+
+def ban(request: Request) -> dict[str, Any]:
+    """Ban ``address`` in ``jail`` for ``seconds`` (-1 for ever, None as the jail says)."""
+    details = {key: request[key] for key in ("address", "seconds", "by", "why")}
+    _tell_action(request["jail"], "ban_by_hand", details)
+    return {"changed": True}
+
+
+def unban(request: Request) -> dict[str, Any]:
+    """Free ``address`` in all ``jails``; ``changed`` tells whether any held it."""
+    held = [
+        jail
+        for jail in request["jails"]
+        if any(each["address"] == request["address"] for each in of_jail(request["spool"], jail))
+    ]
+    for jail in held:
+        details = {key: request[key] for key in ("address", "by", "why")}
+        _tell_action(jail, "unban_by_hand", details)
+    return {"changed": bool(held)}
+
+
+def _tell_action(jail: str, method: str, details: dict[str, Any]) -> None:
+    """Call a method of our action in the running server: `set JAIL action ACTION METHOD JSON`."""
+    must(["fail2ban-client", "set", jail, "action", "banstitch", method, json.dumps(details)])
+
+
+def history(request: Request) -> dict[str, Any]:
+    """The last ``last`` entries of the audit, oldest first, rotated files included.
+
+    Answer: ``history``: the entries as the action wrote them.
+    """
+    lines: list[str] = []
+    for path in (request["audit"] + ".1", request["audit"]):
+        lines += (read(path) or b"").decode("utf-8", "replace").splitlines()
+    return {"history": [entry for line in lines[-request["last"] :] for entry in _entry(line)]}
+
+
+def _entry(line: str) -> list[dict[str, Any]]:
+    """One entry, or none where a line was cut short by a power loss."""
+    try:
+        found = json.loads(line)
+    except ValueError:
+        return []
+    return [found] if isinstance(found, dict) else []
