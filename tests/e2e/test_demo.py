@@ -1,0 +1,53 @@
+"""The demo keeps its promises, after one that was killed as well."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.lab.records import records
+
+pytestmark = pytest.mark.lab
+
+PROJECT = Path(__file__).parent.parent.parent
+ARGV = [sys.executable, "-m", "tests.lab.demo"]
+
+
+@pytest.fixture
+def environment() -> Iterator[dict[str, str]]:
+    """That of a demo of its own, beside one that a person may be watching."""
+    name = f"demo-test-{os.getpid()}"
+    yield dict(os.environ, BANSTITCH_DEMO=name)
+    shutil.rmtree(PROJECT / "build" / name, ignore_errors=True)
+
+
+def test_a_demo_that_was_killed_leaves_nothing_to_the_next_which_is_as_promised(
+    environment: dict[str, str], bare_root: Path
+) -> None:
+    with subprocess.Popen(
+        ARGV, cwd=PROJECT, env=environment, stdout=subprocess.PIPE, text=True
+    ) as killed:
+        assert killed.stdout
+        assert any("site.py apply" in line for line in killed.stdout)
+        killed.kill()
+
+    ran = subprocess.run(
+        ARGV,
+        cwd=PROJECT,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=500,
+    )
+
+    assert ran.returncode == 0, ran.stdout[-4000:] + ran.stderr
+    assert "Everything was as promised." in ran.stdout
+    assert "NO:" not in ran.stdout
+    assert f"demo-{killed.pid}" not in [record.name for record in records()]

@@ -1,0 +1,61 @@
+"""What tells the demo: a claim that does not hold ends it, and nothing is left out in silence."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from tests.lab.narrator import Broken, Narrator, folded
+
+
+def test_a_claim_that_does_not_hold_is_shown_and_ends_the_step(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    tell = Narrator({})
+    with pytest.raises(Broken, match="two is one: 2"), tell.step("counting"):
+        tell.claim("two is one", False, 2)
+    tell.summary()
+    shown = capsys.readouterr().out
+    assert "  NO: two is one" in shown
+    assert "NOT as promised" in shown
+
+
+def test_a_step_that_is_interrupted_is_not_told_as_promised() -> None:
+    tell = Narrator({})
+    with pytest.raises(KeyboardInterrupt), tell.step("waiting"):
+        raise KeyboardInterrupt
+    assert tell.steps[0].outcome == "interrupted or failed"
+
+
+def test_a_command_is_shown_with_both_outputs_and_held_to_its_exit_code(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    tell = Narrator({"WORD": "seen"})
+    line = f"{sys.executable} -c import(os);print(os.environ['WORD'])"
+    with pytest.raises(Broken, match="exit code 0: 1"):
+        tell.command(line, 0)
+    shown = capsys.readouterr().out
+    assert f"$ {line}\n" in shown
+    assert "SyntaxError" in shown
+    assert tell.command("printenv WORD", 0) == "seen"
+
+
+def test_what_does_not_come_true_in_time_is_broken() -> None:
+    tell = Narrator({})
+    with pytest.raises(Broken, match="within 0 s"):
+        tell.within(0, "rain", lambda: False)
+    assert tell.within(0, "sun", lambda: True) >= 0
+
+
+def test_a_long_diff_is_cut_and_says_by_how_much_and_all_else_is_kept() -> None:
+    diff = [" " * 10 + f"+{number}" for number in range(9)]
+    lines = ["site x", *diff, "  changed  y", *diff[:4]]
+    assert list(folded(lines, 0)) == lines
+    assert list(folded(lines, 3)) == [
+        "site x",
+        *diff[:3],
+        " " * 10 + "[6 more lines]",
+        "  changed  y",
+        *diff[:4],
+    ]
