@@ -12,7 +12,7 @@ from typing import cast
 
 import click
 
-from provision import desired, engine, fleet
+from provision import cli_bans, desired, engine, fleet
 from provision.errors import BanstitchError, Fault, InputError
 from provision.options import (
     App,
@@ -102,6 +102,10 @@ def verify(app: App, flags: Flags) -> Exit:
 def teardown(app: App, flags: Flags, yes: bool, keep_packages: bool, purge_data: bool) -> Exit:
     """Remove what was deployed and bring back what was there before."""
     return _change(app, flags, "teardown", yes, keep_packages=keep_packages, purge_data=purge_data)
+
+
+for verb in cli_bans.VERBS:
+    cli.add_command(verb)
 
 
 def _look(app: App, flags: Flags, verb: engine.Verb, **options: bool) -> Exit:

@@ -104,12 +104,14 @@ def chosen_sites(app: App, flags: Flags, connect: bool) -> tuple[Selected, ...]:
 def new_run(
     app: App, flags: Flags, verb: engine.Verb, report: Report, **options: bool
 ) -> engine.Run:
+    """What is the same for every site; known_hosts lies beside the inventory."""
     folder = flags.inventory if flags.inventory.is_dir() else flags.inventory.parent
     policy = ssh.HostKeyPolicy(folder / "known_hosts", flags.accept_new_host_keys)
     return engine.Run(verb, app.plays, policy, app.secrets, report, **options)
 
 
 def new_report(app: App, flags: Flags) -> Report:
+    """On standard output, or on standard error where the JSON document needs the former."""
     stream = sys.stderr if flags.json else sys.stdout
     return Report(app.secrets, stream, live=not flags.verbose, verbose=flags.verbose)
 
@@ -117,6 +119,7 @@ def new_report(app: App, flags: Flags) -> Report:
 def tell(
     app: App, flags: Flags, report: Report, verb: str, found: Sequence[SiteResult], diffs: bool
 ) -> Exit:
+    """Say what came of the run, as lines or as the JSON document, and give its exit code."""
     code = exit_code(found)
     if flags.json:
         write_json(sys.stdout.write, verb, code, found, app.secrets)
@@ -127,4 +130,5 @@ def tell(
 
 
 def untouched(chosen: Sequence[Selected]) -> list[SiteResult]:
+    """Results of a verb that contacts nobody."""
     return [SiteResult(selected.site.name, ()) for selected in chosen]

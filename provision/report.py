@@ -114,6 +114,13 @@ class Report:
             for row in change.diff.splitlines():
                 self.line(" " * 10 + row, DIFF_COLOURS.get(row[:1], ""))
 
+    def table(self, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """A table as wide as its longest cells; nothing but its head where there are no rows."""
+        table = Table(*heads, box=None, pad_edge=False)
+        for row in rows:
+            table.add_row(*(Text(self._secrets.mask(cell)) for cell in row))
+        self._console.print(table, soft_wrap=True)
+
     def summary(self, sites: Sequence[SiteResult]) -> None:
         """One line that counts the targets by state, as Ansible's recap does."""
         states = [target.state for site in sites for target in site.targets]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from enum import IntEnum
 from typing import Any, Literal
 
@@ -29,7 +29,8 @@ class TargetResult:
     """What came of one target. ``execs`` and ``exchanges`` count what looking and changing cost.
 
     ``changes`` are those that were made (apply, teardown) or would be made (plan, verify);
-    ``notes`` say what an operator should know beside them.
+    ``notes`` say what an operator should know beside them; ``details`` are a verb's own answer, which
+    the JSON document shows beside the other keys.
     """
 
     host: str
@@ -40,6 +41,7 @@ class TargetResult:
     changes: tuple[Change, ...] = ()
     error: str = ""
     notes: tuple[str, ...] = ()
+    details: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,7 @@ def document(verb: str, code: Exit, sites: Sequence[SiteResult]) -> dict[str, An
 
 def _target(target: TargetResult) -> dict[str, Any]:
     shown = asdict(target)
+    shown |= shown.pop("details")
     shown["error"] = target.error or None
     shown["notes"] = list(target.notes)
     shown["changes"] = [

@@ -1,0 +1,169 @@
+"""The verbs of daily operation: who is banned, ban, unban, what happened."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+from pydantic import TypeAdapter, ValidationError
+
+from provision import fleet, operate
+from provision.engine import Run
+from provision.errors import Fault, InputError
+from provision.options import App, Flags, chosen_sites, common, new_report, new_run, tell
+from provision.results import Exit, SiteResult
+from provision.setting_types import DurationOrForever
+from provision.sites import BanHost, FortiGate, Site
+
+Question = Callable[[Run], Callable[[Site], Mapping[str, Any]]]
+why = click.option("--why", default="by hand", show_default=True, help="The reason, for the audit.")
+
+
+@click.command()
+@common
+@click.option("--history", is_flag=True, help="What happened instead: bans, unbans, expiries.")
+@click.option("--last", type=click.IntRange(1), default=1000, show_default=True,
+              help="How many entries of the history.")  # fmt: skip
+def bans(app: App, flags: Flags, history: bool, last: int) -> Exit:
+    """List who is banned at each site: since when, until when, why, how often."""
+    if history:
+        found = _ask(app, flags, lambda _: operate.history(last))
+        return _show(app, flags, "bans", found, HISTORY, _history_rows(found))
+    found = _ask(app, flags, operate.bans)
+    return _show(app, flags, "bans", found, BANS, _ban_rows(found))
+
+
+@click.command()
+@common
+@click.argument("address")
+@click.option(
+    "--for",
+    "duration",
+    metavar="TIME",
+    help="90s, 10m, 12h, 7d, 1w, -1 for ever; else as the detection says.",
+)
+@click.option(
+    "--detection", default="", help="In the jail of this detection; else the first that is on."
+)
+@why
+def ban(
+    app: App, flags: Flags, address: str, duration: str | None, detection: str, why: str
+) -> Exit:
+    """Ban ADDRESS, or a network, at every chosen site."""
+    named = operate.checked_address(address)
+    seconds = _seconds(duration)
+    chosen = chosen_sites(app, flags, connect=True)
+    _refuse_own([selected.site for selected in chosen], named)
+    found = _ask(app, flags, lambda run: operate.ban(run, named, seconds, detection, why))
+    return tell(app, flags, new_report(app, flags), "ban", found, flags.diff)
+
+
+@click.command()
+@common
+@click.argument("address")
+@why
+def unban(app: App, flags: Flags, address: str, why: str) -> Exit:
+    """Free ADDRESS at every chosen site: gone from fail2ban and from the feed."""
+    named = operate.checked_address(address)
+    found = _ask(app, flags, lambda run: operate.unban(run, named, why))
+    return tell(app, flags, new_report(app, flags), "unban", found, flags.diff)
+
+
+VERBS = (bans, ban, unban)
+
+
+def _ask(app: App, flags: Flags, question: Question) -> list[SiteResult]:
+    chosen = chosen_sites(app, flags, connect=True)
+    report = new_report(app, flags)
+    run = new_run(app, flags, "plan", report)
+    request = question(run)
+    with report:
+        return fleet.over(chosen, lambda one: operate.ask(run, one, request), flags.forks)
+
+
+BANS = ("site", "address", "detection", "since", "until", "events", "times")
+HISTORY = ("site", "at", "what", "address", "detection", "why", "by")
+
+
+def _show(
+    app: App,
+    flags: Flags,
+    verb: str,
+    found: Sequence[SiteResult],
+    heads: Sequence[str],
+    rows: Sequence[Sequence[str]],
+) -> Exit:
+    """The table, and the targets themselves only where one of them has something to say."""
+    report = new_report(app, flags)
+    if not flags.json:
+        report.table(heads, rows)
+    troubled = [site for site in found if any(target.error for target in site.targets)]
+    return tell(app, flags, report, verb, found if flags.json else troubled, diffs=False)
+
+
+def _ban_rows(found: Sequence[SiteResult]) -> list[Sequence[str]]:
+    return [
+        (
+            site.name,
+            each["address"],
+            each["jail"].removeprefix("banstitch-"),
+            moment(each["since"]),
+            moment(each["until"]),
+            str(each["failures"]),
+            str(each["count"]),
+        )
+        for site in found
+        for target in site.targets
+        for each in target.details.get("bans", ())
+    ]
+
+
+def _history_rows(found: Sequence[SiteResult]) -> list[Sequence[str]]:
+    return [
+        (
+            site.name,
+            moment(each.get("at", 0)),
+            str(each.get("what", "")),
+            str(each.get("address", "")),
+            str(each.get("jail", "")).removeprefix("banstitch-"),
+            str(each.get("why") or ""),
+            str(each.get("by") or ""),
+        )
+        for site in found
+        for target in site.targets
+        for each in target.details.get("history", ())
+    ]
+
+
+def moment(seconds: float) -> str:
+    """Epoch seconds as an operator reads them, in UTC; -1 is for ever."""
+    if seconds < 0:
+        return "for ever"
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+
+
+def _seconds(duration: str | None) -> int | None:
+    if duration is None:
+        return None
+    try:
+        return int(TypeAdapter(DurationOrForever).validate_python(duration))
+    except ValidationError as error:
+        what = f"--for {duration}: {error.errors()[0]['msg']}"
+        raise InputError([Fault("", 0, what, "write 90s, 10m, 12h, 7d, 1w or -1")]) from None
+
+
+def _refuse_own(sites: Sequence[Site], address: str) -> None:
+    """A ban of the operator's own ban host or firewall would be a way to lock oneself out."""
+    network = ipaddress.ip_network(address)
+    for site in sites:
+        hosts: list[BanHost | FortiGate] = [site.ban_host, *site.fortigates]
+        for host in hosts:
+            try:
+                own = ipaddress.ip_address(host.login.address)
+            except ValueError:
+                continue
+            if own.version == network.version and own in network:
+                raise InputError([Fault("", 0, f"{address} is or holds {host.name} itself")])
