@@ -47,15 +47,16 @@ class Desired:
     objects: tuple[Wanted, ...] = ()
 
 
-def split_id(object_id: str) -> tuple[str, str | None]:
-    """The table path and the key of an id; a single object has no key."""
-    path, colon, key = object_id.partition(":")
-    return path, key if colon else None
+def split_id(object_id: str) -> tuple[str, str, str | None]:
+    """Scope, table path and key of an id; no scope without VDOMs, a single object has no key."""
+    table, colon, key = object_id.partition(":")
+    scope, _, path = table.rpartition("/")
+    return scope, path, key if colon else None
 
 
 def show_command(object_id: str) -> str:
-    """The command that shows this object and nothing else."""
-    path, key = split_id(object_id)
+    """The command that shows this object and nothing else, typed in its scope."""
+    _, path, key = split_id(object_id)
     return f"show {path}" if key is None else f"show {path} {key_word(key).raw}"
 
 

@@ -73,7 +73,7 @@ def plan(
     """
     _need_tables(desired, observed)
     record, warnings = _of_this_unit(observed, record)
-    ours = frozenset(split_id(each)[1] or "" for each in ids(desired, record))
+    ours = frozenset(split_id(each)[2] or "" for each in ids(desired, record))
     steps, conflicts = [], []
     for wanted in desired.objects:
         try:
@@ -92,7 +92,7 @@ def plan(
 def _need_tables(desired: Desired, observed: Observed) -> None:
     lacking = [each for each in desired.objects if each.id in observed.missing]
     if lacking:
-        tables = ", ".join(dict.fromkeys(f"'{split_id(each.id)[0]}'" for each in lacking))
+        tables = ", ".join(dict.fromkeys(f"'{split_id(each.id)[1]}'" for each in lacking))
         raise Failed(
             f"this unit has no {tables} ({', '.join(each.source for each in lacking)} needs it)",
             "choose an enforcement or a detection that this model and version has",
@@ -147,7 +147,7 @@ def _assemble(
 
 
 def _is_due(step: Step, observed: Observed) -> bool:
-    absent = split_id(step.id)[1] is not None and observed.objects.get(step.id) is None
+    absent = split_id(step.id)[2] is not None and observed.objects.get(step.id) is None
     return step.body is None or bool(step.body) or (absent and step.action == "create")
 
 
@@ -186,7 +186,7 @@ def revert(
     for each in reversed(tuple(sent)):
         then, have = before.objects.get(each.id), now.objects.get(each.id)
         body: Tree | None
-        if then is None and split_id(each.id)[1] is not None:
+        if then is None and split_id(each.id)[2] is not None:
             body = None if have is not None else ()
         else:
             kept = _kept(each, secrets_kept)

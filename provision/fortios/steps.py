@@ -79,7 +79,7 @@ def wanted_step(
 ) -> Step:
     have = observed.objects.get(wanted.id)
     current = _matches(record, key)
-    if split_id(wanted.id)[1] is None:
+    if split_id(wanted.id)[2] is None:
         return _single_step(wanted, have or (), record, current, ours)
     return _entry_step(wanted, have, record, current, adopt)
 
@@ -132,8 +132,8 @@ def _single_step(
         wanted.id,
         body,
         "update",
-        remember=serialise((Config(wanted.id, tuple(remember.values())),)),
-        settle=serialise((Config(wanted.id, tuple(settle.values())),)),
+        remember=serialise((Config(split_id(wanted.id)[1], tuple(remember.values())),)),
+        settle=serialise((Config(split_id(wanted.id)[1], tuple(settle.values())),)),
     )
 
 
@@ -169,7 +169,7 @@ def stale_steps(
 
 
 def _used(one: str, among: Iterable[str], observed: Observed) -> bool:
-    key = split_id(one)[1]
+    key = split_id(one)[2]
     others = (observed.objects.get(other) or () for other in among if other != one)
     return any(key in mentioned(body) for body in others)
 
@@ -181,7 +181,7 @@ def _stale_step(one: str, observed: Observed, record: Record, ours: frozenset[st
     if before is None:
         return Step(one, None if have is not None else (), "delete")
     here = place(one, _untouched(record))
-    if split_id(one)[1] is None:
+    if split_id(one)[2] is None:
         target, warnings = leaving_neighbours(one, _remembered(before), have or (), ours)
         body = difference(here, target, _only(have or (), set(_remembered(before))))
         return Step(one, body, "restore", warnings=warnings)
@@ -195,7 +195,7 @@ def _entry_body(text: str) -> Tree:
 
 
 def block(object_id: str, body: Tree | None) -> Block:
-    path, key = split_id(object_id)
+    _, path, key = split_id(object_id)
     if key is None:
         return Block(object_id, (Config(path, body or ()),))
     inner = Statement("delete", (key_word(key),)) if body is None else Edit(key_word(key), body)
@@ -203,7 +203,7 @@ def block(object_id: str, body: Tree | None) -> Block:
 
 
 def place(object_id: str, current: IsCurrent) -> Place:
-    return Place(split_id(object_id)[0], object_id, current)
+    return Place(split_id(object_id)[1], object_id, current)
 
 
 def _matches(record: Record, key: bytes) -> IsCurrent:

@@ -12,7 +12,7 @@ from provision.fortios.planner import Block, FortiPlan, Observed, ids, revert
 from provision.fortios.record import Record
 from provision.fortios.session import Session
 from provision.fortios.text import Config, Edit, ParseError, Tree, lines, parse
-from provision.fortios.versions import Facts, advice, read_facts
+from provision.fortios.versions import Facts, advice, read_facts, refused
 from provision.login import Login
 from provision.ssh import HostKeyPolicy
 
@@ -152,6 +152,8 @@ class FortiGate:
         self._facts = read_facts(status)
 
     def _refuse_unsupported(self) -> None:
+        if refused(self.facts.version):
+            raise self._failed(refused(self.facts.version))
         if self.facts.vdoms:
             raise self._failed("it runs several VDOMs, which this release does not configure")
         if self.facts.is_secondary:
@@ -169,7 +171,7 @@ class FortiGate:
 
 def _find(object_id: str, tree: Tree) -> Tree | None:
     """The body of one object in what `show` printed for it."""
-    path, key = split_id(object_id)
+    _, path, key = split_id(object_id)
     for config in tree:
         if isinstance(config, Config) and config.path == path:
             if key is None:

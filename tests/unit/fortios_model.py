@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from provision.fortios.desired import split_id
 from provision.fortios.planner import Block, Observed
 from provision.fortios.schema import SECRET_NAMES
-from provision.fortios.text import Config, Edit, Statement, Tree, Word
+from provision.fortios.text import Config, Edit, Statement, Tree, Word, key_word
 from provision.fortios.tree import attributes, is_secret, values
 
 Unit = dict[str, Tree]
@@ -42,28 +42,49 @@ def _table(body: Tree, orders: Tree) -> Tree:
             held[node.key.value] = Edit(node.key, obey(old.body, node.body))
         elif isinstance(node, Statement) and node.verb == "delete":
             del held[node.words[0].value]
+        elif isinstance(node, Statement) and node.verb == "move":
+            held = _moved(held, *values(node.words))
     return tuple(held.values())
 
 
+def _moved(held: dict[str, Edit], key: str, where: str, other: str) -> dict[str, Edit]:
+    """The order after `move KEY before|after OTHER`; a key that is not there is a KeyError."""
+    left = [each for each in held if each != key]
+    if key not in held or other not in left:
+        raise KeyError(f"move {key} {where} {other}")
+    left.insert(left.index(other) + (where == "after"), key)
+    return {each: held[each] for each in left}
+
+
+def table_of(object_id: str) -> str:
+    """The id of the table that an object belongs to, with its scope."""
+    return object_id.partition(":")[0]
+
+
+def rows_of(unit: Unit, table: str) -> Tree:
+    """The entries that ``unit`` has in ``table``, in their order."""
+    return tuple(
+        Edit(key_word(split_id(each)[2] or ""), body)
+        for each, body in unit.items()
+        if ":" in each and table_of(each) == table
+    )
+
+
 def after(unit: Unit, blocks: Iterable[Block]) -> Unit:
-    """The unit after ``blocks``; deleting what is not there raises KeyError, as it should."""
+    """The unit after ``blocks``; deleting or moving what is not there raises KeyError, as it should."""
     found = dict(unit)
     for block in blocks:
         (config,) = block.tree
         assert isinstance(config, Config)
-        path, key = split_id(block.id)
-        if key is None:
-            found[path] = obey(found.get(path, ()), config.body)
+        table = table_of(block.id)
+        if ":" not in block.id:
+            found[table] = obey(found.get(table, ()), config.body)
             continue
-        rows = tuple(
-            Edit(Word(f'"{split_id(each)[1]}"'), body)
-            for each, body in found.items()
-            if split_id(each)[0] == path
-        )
-        found = {each: body for each, body in found.items() if split_id(each)[0] != path}
-        for row in _table(rows, config.body):
+        rows = _table(rows_of(found, table), config.body)
+        found = {each: body for each, body in found.items() if table_of(each) != table}
+        for row in rows:
             assert isinstance(row, Edit)
-            found[f"{path}:{row.key.value}"] = row.body
+            found[f"{table}:{row.key.value}"] = row.body
     return found
 
 
@@ -84,4 +105,4 @@ def _edits(body: Tree) -> list[Edit]:
 
 def look(unit: Unit, ids: Iterable[str], serial: str = "FGT1") -> Observed:
     """What the unit answers when asked for ``ids``."""
-    return Observed(serial, {each: unit.get(each) for each in ids})
+    return Observed(serial, {each: unit.get(each, rows_of(unit, each) or None) for each in ids})
