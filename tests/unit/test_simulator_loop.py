@@ -285,7 +285,7 @@ def test_a_deny_policy_works_only_above_the_accept(web: Web) -> None:
 
 
 LOCAL_IN = (
-    "config firewall local-in-policy\nedit 1\nset intf port1\nset srcaddr bans\n"
+    "config firewall local-in-policy\nedit 0\nset intf port1\nset srcaddr bans\n"
     "set dstaddr all\nset service ALL\nset schedule always\nend\n"
 )
 
@@ -302,7 +302,8 @@ def test_local_in_policies_take_a_feed_on_the_versions_that_do(
     shown = simulator.run(LOCAL_IN)
     web.body = b"203.0.113.7\n"
     simulator.poll_feeds()
-    assert ("node_check_object fail! for name bans" not in shown) is works
+    refused = "entry not found in datasource\r\n\r\nvalue parse error before 'bans'"
+    assert (f"{refused}\r\nCommand fail. Return code -3" not in shown) is works
     assert simulator.denies("203.0.113.7") == (["local_in"] if works else [])
 
 

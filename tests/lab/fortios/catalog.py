@@ -86,7 +86,8 @@ SYSTEM_TABLES = (
         "system csf",
         attributes=(
             flag("status", "disable"),
-            Attribute("upstream", size=255),
+            Attribute("upstream", size=255, versions="7.0-"),
+            Attribute("upstream-ip", "ip", versions="-6.4"),
             Attribute("group-name", size=35),
         ),
     ),
@@ -142,10 +143,16 @@ SYSTEM_TABLES = (
 )
 
 
-def tables_of(version: Version) -> dict[str, Table]:
-    """Give every table that `version` has, keyed by path, in the order of a full `show`."""
+# Models of 2 GB have no SSL VPN from 7.6.0 on (community statements).
+SMALL = ("FortiGate-40F", "FortiGate-60F", "FortiGate-61F")
+_SSL_VPN_OF_SMALL = "-7.4"
+
+
+def tables_of(version: Version, model: str = "") -> dict[str, Table]:
+    """Give every table that `version` has on `model`, by path, in the order of a full `show`."""
+    lost = model in SMALL and not within(_SSL_VPN_OF_SMALL, version)
     return {
         table.path: at_version(table, version)
         for table in (*SYSTEM_TABLES, *POLICY_TABLES)
-        if within(table.versions, version)
+        if within(table.versions, version) and not (lost and table.path.startswith("vpn ssl"))
     }

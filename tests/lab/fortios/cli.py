@@ -4,16 +4,16 @@ It takes whole lines (the terminal puts them together from bytes) and answers wi
 """
 
 import copy
-import time
+import re
 from dataclasses import replace
 from typing import Protocol
 
-from tests.lab.fortios import editing, kinds, operations, reading, refusals
+from tests.lab.fortios import editing, kinds, looking, operations, reading, refusals
 from tests.lab.fortios.config import GLOBAL, Config
 from tests.lab.fortios.frames import Frame, Reply, Words
-from tests.lab.fortios.options import Options
-from tests.lab.fortios.status import config_header, hostname_of
+from tests.lab.fortios.status import hostname_of
 from tests.lab.fortios.text import split
+from tests.lab.fortios.transactions import BARRED, Transaction
 from tests.lab.fortios.tree import Block, Writer, nested_block
 from tests.lab.fortios.verbs import ENTRY_VERBS, TABLE_VERBS, VERBS
 
@@ -21,10 +21,7 @@ from tests.lab.fortios.verbs import ENTRY_VERBS, TABLE_VERBS, VERBS
 class Host(operations.Host, Protocol):
     """What a session needs of its unit."""
 
-    @property
-    def options(self) -> Options: ...
     def writer(self, full: bool = False) -> Writer: ...
-    def changed(self) -> None: ...
 
 
 class Session:
@@ -34,16 +31,15 @@ class Session:
         self.host = host
         self.profile = profile
         self.frames: list[Frame] = []
-        self.transaction: Config | None = None
-        self.touched: set[tuple[str, str]] = set()
+        self.transaction: Transaction | None = None
+        self.log_filter: dict[str, str] = {}
         self.batch: list[str] | None = None
         self.batch_log: list[str] = []
-        self.last_line = time.monotonic()
 
     @property
     def config(self) -> Config:
         """Give the configuration this session sees: its open transaction's, or the unit's."""
-        return self.transaction or self.host.config
+        return self.transaction.config if self.transaction else self.host.config
 
     @property
     def context(self) -> str:
@@ -75,6 +71,9 @@ class Session:
         if self.batch is not None and not line.strip().startswith("execute batch"):
             self.batch.append(line)
             return Reply()
+        question = self._question(line)
+        if question:
+            return Reply(ask=question, then=lambda: self.obey(line))
         reply = self.obey(line)
         return replace(reply, lines=(*expired, *reply.lines)) if expired else reply
 
@@ -90,15 +89,41 @@ class Session:
         except refusals.Refused as refused:
             return Reply(refused.lines)
 
+    def _question(self, line: str) -> str:
+        """Give the y/n question that the options put before this line, "" for none."""
+        asked = self.host.options.questions.items()
+        return next((text for pattern, text in asked if re.search(pattern, line)), "")
+
     def _expire(self) -> tuple[str, ...]:
         """Discard a transaction that stood idle too long; gives the notice."""
-        idle = time.monotonic() - self.last_line
-        self.last_line = time.monotonic()
-        if self.transaction is None or idle < self.host.options.transaction_idle:
+        mine = self.transaction
+        if mine is None:
             return ()
+        if not mine.expired:
+            mine.seen()
+            return ()
+        self.host.transactions.close(mine)
         self.transaction = None
         self.frames.clear()
-        return ("config transaction id=1 has expired",)
+        return (f"config transaction id={mine.number} has expired",)
+
+    def leave(self) -> None:
+        """The connection is gone: what was pending goes with it."""
+        self.frames.clear()
+        if self.transaction is not None:
+            self.host.transactions.leave(self.transaction)
+            self.transaction = None
+
+    def _touch(self, key: str) -> None:
+        """Take the lock of the object to be changed; raises Refused where another holds it."""
+        outer = [frame for frame in self.frames if frame.kind in ("table", "entry")]
+        if len(outer) == 1:  # deeper ones are part of an object that is locked already
+            self._lock(outer[0].scope, outer[0].table.path, key)
+
+    def _lock(self, scope: str, path: str, key: str) -> None:
+        self.host.transactions.check_free(self.transaction, (scope, path, key))
+        if self.transaction is not None:
+            self.transaction.touched.add((scope, path, key))
 
     def _run(self, words: Words) -> Reply:
         pipes = [n for n, w in enumerate(words) if w.text.startswith("|") and not w.quoted]
@@ -154,11 +179,13 @@ class Session:
         path, rest = reading.find_path(words, self.blocks())
         if rest:
             raise refusals.parse_error(rest[0].text)
-        barred = self.transaction is not None and path == "system console"
+        barred = self.transaction is not None and path in BARRED
         if barred or not self.permits(path):
             raise refusals.not_permitted()
-        self._open(self.blocks()[path], self.scope)
-        self.touched.add((self.scope, path))
+        block = self.blocks()[path]
+        if not block.is_table:
+            self._lock(self.scope, path, "")
+        self._open(block, self.scope)
 
     def permits(self, path: str) -> bool:
         """Tell whether the administrator's profile lets them configure table `path`."""
@@ -192,6 +219,7 @@ class Session:
         if self.kind == "vdoms":
             return self._edit_vdom(words)
         frame, lines = editing.open_row(self.frames[-1], words, self.config)
+        self._touch(words[0].text)
         self.frames.append(frame)
         return Reply(lines)
 
@@ -201,7 +229,7 @@ class Session:
         name = words[0].text
         if name not in self.config.vdoms:
             self.config.add_vdom(name)  # the trap: a misspelt name makes a new VDOM
-            self.host.changed()
+            self._changed()
         self.frames.append(Frame(name, "scope", name))
         return Reply((f"current vf={name}:{self.config.vdoms.index(name)}",))
 
@@ -244,8 +272,22 @@ class Session:
         return True
 
     def _commit(self, frame: Frame) -> None:
+        self._check_fabric(frame.block.table.path)
         editing.commit(frame, self.config, dict(self.host.options.table_limits))
-        self.host.changed()
+        if self.kind == "table":
+            self._touch(frame.entry.key.text)
+        self._changed()
+
+    def _changed(self) -> None:
+        """Take note of a change, unless it is one of an open transaction."""
+        if self.transaction is None:
+            self.host.changed()
+
+    def _check_fabric(self, path: str) -> None:
+        """A member of a Security Fabric leaves its stitches to the root (KB 224116)."""
+        synchronised = path.startswith("system automation-")
+        if self.host.options.fabric == "member" and synchronised:
+            raise refusals.not_root()
 
     # Editing
 
@@ -271,68 +313,50 @@ class Session:
                 raise refusals.missing_entry()
             del self.config.scopes[name]
         else:
+            self._order(words)
             editing.delete_row(self.frames[-1], words, self.config)
-        self.host.changed()
+        self._changed()
+
+    def _order(self, words: Words) -> None:
+        """Check that rows of this table may be changed, and take the locks of those named."""
+        self._check_fabric(self.frames[-1].table.path)
+        for key in (words[0].text, words[-1].text) if words else self.frames[-1].block.rows:
+            self._touch(key)
 
     def _do_purge(self, words: Words) -> Reply:
         frame = self.frames[-1]
 
         def purge() -> Reply:
+            self._order(())
             editing.purge_rows(frame, self.config)
-            self.host.changed()
+            self._changed()
             return Reply()
 
         question = "This operation will clear all table!\nDo you want to continue? (y/n)"
         return Reply(ask=question, then=purge)
 
     def _do_rename(self, words: Words) -> None:
+        self._order(words)
         editing.rename_row(self.frames[-1], words, self.config)
-        self.host.changed()
+        self._changed()
 
     def _do_clone(self, words: Words) -> None:
+        self._order(words)
         editing.clone_row(self.frames[-1], words)
-        self.host.changed()
+        self._changed()
 
     def _do_move(self, words: Words) -> None:
+        self._order(words)
         editing.move_row(self.frames[-1], words)
-        self.host.changed()
+        self._changed()
 
     # Reading
 
     def _do_show(self, words: Words) -> Reply:
-        full = bool(words) and len(words[0].text) > 1 and _starts(words[0].text)
-        rest = words[1:] if full else words
-        writer = self.host.writer(full)
-        if self.kind in ("table", "entry"):
-            block = editing.pending_block(self.frames[-1])
-            return Reply(tuple(reading.show_block(writer, block, rest)))
-        if rest:
-            block, rest = self._named(rest)
-            return Reply(tuple(reading.show_block(writer, block, rest)))
-        return Reply(tuple(self._show_all(writer)))
-
-    def _show_all(self, writer: Writer) -> list[str]:
-        config = self.config
-        if self.kind in ("scope", "vdoms"):
-            alone = Config(config.tables, {"": self.blocks()})
-            return alone.text(writer)
-        return [*config_header(self.host.options, config.multi), *config.text(writer)]
-
-    def _named(self, words: Words) -> tuple[Block, Words]:
-        if not self.blocks():  # the top of a unit with VDOMs holds no table
-            raise refusals.parse_error(words[0].text)
-        path, rest = reading.find_path(words, self.blocks())
-        return self.blocks()[path], rest
+        return Reply(tuple(looking.show(self, words)))
 
     def _do_get(self, words: Words) -> Reply:
-        if self.kind in ("table", "entry"):
-            block = editing.pending_block(self.frames[-1])
-            return Reply(tuple(reading.get_block(block, words)))
-        special = operations.get(self, words)
-        if special is not None:
-            return Reply(tuple(special))
-        block, rest = self._named(words)
-        return Reply(tuple(reading.get_block(block, rest)))
+        return Reply(tuple(looking.get(self, words)))
 
     def _do_sudo(self, words: Words) -> Reply:
         known = ("global", *self.config.vdoms)
@@ -349,7 +373,3 @@ class Session:
 
     def _do_exit(self, words: Words) -> Reply:
         return Reply(close=True)
-
-
-def _starts(typed: str) -> bool:
-    return "full-configuration".startswith(typed)

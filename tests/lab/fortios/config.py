@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from tests.lab.fortios import factory
 from tests.lab.fortios.loader import Loader, Statement, fill, statements
-from tests.lab.fortios.schema import Table
+from tests.lab.fortios.schema import Table, Version
 from tests.lab.fortios.text import Word
 from tests.lab.fortios.tree import Block, Entry, Writer, effective
 
@@ -138,6 +138,7 @@ def build(
     hostname: str,
     ports: tuple[str, str],
     vdoms: tuple[str, ...],
+    version: Version,
 ) -> Config:
     """Build the configuration of a unit: `text` as loaded, or the factory's.
 
@@ -148,7 +149,7 @@ def build(
         _load(config, Loader(tables), statements(text))
         return config
     names = {"{hostname}": hostname, "{wan}": ports[0], "{lan}": ports[1]}
-    whole, part = factory.GLOBAL, factory.VDOM
+    whole, part = factory.GLOBAL, factory.vdom(version)
     for mark, name in names.items():
         whole, part = whole.replace(mark, name), part.replace(mark, name)
     for old, new in zip(("port1", "port2"), ports, strict=True):

@@ -65,7 +65,11 @@ def _list_of(frame: Frame, words: Words) -> Attribute:
 
 
 def _checked(frame: Frame, attribute: Attribute, words: Words, config: Config) -> Values:
+    zones = "system zone" in attribute.refers  # a member of a zone cannot be used on its own
+
     def exists(path: str, key: str) -> bool:
+        if zones and path == "system interface" and _in_zone(config, frame.scope, key):
+            return False
         return config.exists(path, key, frame.scope)
 
     if attribute.kind == "uuid" and not words:
@@ -73,6 +77,13 @@ def _checked(frame: Frame, attribute: Attribute, words: Words, config: Config) -
     if attribute.kind == "any" and not words:
         return ()
     return kinds.check(frame.table, attribute, words, exists)
+
+
+def _in_zone(config: Config, scope: str, interface: str) -> bool:
+    block = config.block("system zone", scope)
+    return (
+        any(interface in row.texts("interface") for row in block.rows.values()) if block else False
+    )
 
 
 def open_row(frame: Frame, words: Words, config: Config) -> tuple[Frame, tuple[str, ...]]:

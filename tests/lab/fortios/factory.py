@@ -3,6 +3,8 @@
 One text serves every version: the loader keeps what a version knows.
 """
 
+from tests.lab.fortios.schema import Version
+
 GLOBAL = """\
 config system global
     set hostname {hostname}
@@ -210,3 +212,23 @@ config firewall policy
     next
 end
 """
+
+# 7.6.1 and later come with a local-in policy against known attackers (KB 323085).
+LOCAL_IN = """\
+config firewall local-in-policy
+    edit 1
+        set uuid 3fbc4a5c-0000-51ef-0000-00000000000a
+        set intf "any"
+        set internet-service-src enable
+        set internet-service-src-name "Malicious-Malicious.Server"
+        set dstaddr "all"
+        set service "ALL"
+        set schedule "always"
+    next
+end
+"""
+
+
+def vdom(version: Version) -> str:
+    """Give what each VDOM of a new unit holds."""
+    return VDOM + (LOCAL_IN if version >= (7, 6, 1) else "")

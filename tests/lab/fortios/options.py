@@ -38,6 +38,9 @@ class Options:
     enc_stable: bool = False
     interfaces: tuple[str, str] = ("port1", "port2")  # outside, inside
     without_tables: tuple[str, ...] = ()  # e.g. "vpn ssl settings" on models that lost it
+    fabric: str = ""  # "root" or "member" of a Security Fabric; see `get system csf`
+    new_password: bool = False  # the login asks for a new password first, as a fresh unit does
+    questions: dict[str, str] = field(default_factory=dict)  # regex of a line -> y/n question
     idle_timeout: float = 0.0  # seconds without input until `Timeout` and the end; 0 never
     table_limits: dict[str, int] = field(default_factory=dict)
     # Unsure in the vendor's papers:
@@ -55,3 +58,5 @@ class Options:
     exec_pager: bool = False  # whether an exec channel pages too
     transactions: bool = True  # whether `execute config-transaction` exists
     transaction_idle: float = 300.0  # seconds without a line until an open one is discarded
+    transaction_survives: bool = False  # that of a cut session keeps its locks until it idles out
+    echo_wrap: str = ""  # what the echo holds where it reaches the width of the terminal

@@ -121,6 +121,18 @@ def check_failed(number: int = -9) -> Refused:
     return Refused(f"object check operator error, {number}, discard the setting", code(number))
 
 
+def locked(number: int) -> Refused:
+    """An object that another administrator edits in an open transaction (our own words)."""
+    return Refused(
+        f"The object is being configured in another transaction (id={number}).", code(-37)
+    )
+
+
+def not_root() -> Refused:
+    """A local edit of what the root of the Security Fabric hands down (unsure: our own words)."""
+    return Refused("This object is synchronised from the Security Fabric root.", code(-37))
+
+
 def not_permitted() -> Refused:
     """The profile of the administrator does not allow it."""
     return Refused(code(-37))

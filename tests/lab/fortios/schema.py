@@ -6,6 +6,8 @@
 from dataclasses import dataclass, field, replace
 
 Version = tuple[int, ...]
+# Policies answer a missing reference with node_check_object (captured on 7.4.1), -3 before.
+MEMBER_ERROR = "7.4-"
 
 
 def version_of(text: str) -> Version:
@@ -121,7 +123,8 @@ def at_version(table: Table, version: Version) -> Table:
     nested = tuple(
         at_version(each, version) for each in table.tables if within(each.versions, version)
     )
-    return replace(table, attributes=attributes, tables=nested)
+    member_error = table.member_error and within(MEMBER_ERROR, version)
+    return replace(table, attributes=attributes, tables=nested, member_error=member_error)
 
 
 EVERY = ""  # a version spec: all of them

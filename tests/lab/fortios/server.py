@@ -197,10 +197,13 @@ class Server:
 
     def _talk(self, channel: paramiko.Channel, login: _Login) -> None:
         line = _Connection(self._unit, channel, next(self._numbers), login)
-        if login.command is None:
-            line.converse()
-        else:
-            line.obey(login.command)
+        try:
+            if login.command is None:
+                line.converse()
+            else:
+                line.obey(login.command)
+        finally:
+            line.leave()
 
 
 class _Connection:
@@ -284,6 +287,11 @@ class _Connection:
         terminal.feed(command + b"\n")
         self._flush()
         self._goodbye()
+
+    def leave(self) -> None:
+        """The connection is over: drop what its session had pending."""
+        with self._unit.lock:
+            self._session.leave()
 
     def _goodbye(self) -> None:
         self._channel.send_exit_status(0)

@@ -19,9 +19,12 @@ from tests.lab.fortios.schema import version_of
 from tests.lab.fortios.server import Server
 from tests.lab.fortios.terminal import Terminal
 from tests.lab.fortios.text import Word
+from tests.lab.fortios.transactions import Transactions
 from tests.lab.fortios.tree import Writer, random_cipher, stable_cipher
 from tests.lab.fortios.verbs import completions
 from tests.lab.fortios.webhook import Delivery, Stitcher
+
+_UPSTREAM, _GROUP = Word("192.0.2.250", True), Word("Fabric", True)
 
 
 class Simulator:
@@ -32,16 +35,23 @@ class Simulator:
         self.lock = threading.RLock()
         self.journal = Journal()
         self.faults = Faults()
-        self.unsaved = False  # with cfg-save manual or revert: changes that a restart would lose
-        version = version_of(self.options.version)
+        self.logged: list[str] = []
+        self.transactions = Transactions(
+            self.options.transaction_idle, self.options.transaction_survives
+        )
+        options = self.options
+        tables = tables_of(version_of(options.version), options.model)
         self.config: Config = configuration.build(
-            {p: t for p, t in tables_of(version).items() if p not in self.options.without_tables},
-            self.options.config,
-            self.options.hostname,
-            self.options.interfaces,
-            self.options.vdoms,
+            {path: t for path, t in tables.items() if path not in options.without_tables},
+            options.config,
+            options.hostname,
+            options.interfaces,
+            options.vdoms,
+            version_of(options.version),
         )
         self._set_console()
+        self._join_fabric()
+        self._saved = self._snapshot()
         self.feeds = Feeds(self.options, self._settled)
         self.stitches = Stitcher(self.options, self._settled)
         self._server: Server | None = None
@@ -52,6 +62,18 @@ class Simulator:
         block = self.config.block("system console", "global" if self.config.multi else "")
         if block and not self.options.config:
             block.entry.put(block.table, "output", (Word(self.options.console),))
+
+    def _join_fabric(self) -> None:
+        block = self.config.block("system csf", "global" if self.config.multi else "")
+        if block and self.options.fabric:
+            block.entry.put(block.table, "status", (Word("enable"),))
+            old = block.table.attribute("upstream") is None
+            above = ("upstream-ip", Word("192.0.2.250")) if old else ("upstream", _UPSTREAM)
+            name, word = ("group-name", _GROUP) if self.options.fabric == "root" else above
+            block.entry.put(block.table, name, (word,))
+
+    def _snapshot(self) -> str:
+        return "\n".join(self.config.text(Writer(stable_cipher)))
 
     def _settled(self) -> tuple[Config, threading.RLock]:
         return self.config, self.lock
@@ -131,12 +153,24 @@ class Simulator:
     def changed(self) -> None:
         """Take note that the configuration changed."""
         block = self.config.block("system global", "global" if self.config.multi else "")
-        self.unsaved = self.unsaved or value(block, "cfg-save") in ("manual", "revert")
+        if value(block, "cfg-save") == "automatic":
+            self.save()
         self.feeds.wake()
+
+    @property
+    def unsaved(self) -> bool:
+        """Tell whether there are changes that a restart would lose (cfg-save manual, revert)."""
+        return self._snapshot() != self._saved
 
     def save(self) -> None:
         """`execute cfg save`: what is live would now survive a restart."""
-        self.unsaved = False
+        self._saved = self._snapshot()
+
+    def restart(self) -> None:
+        """Start again with what was saved: `execute cfg reload`, a power cut, cfg-save revert."""
+        tables = self.config.tables
+        self.config = configuration.build(tables, self._saved, "", ("", ""), (), ())
+        self.feeds.wake()
 
     def page(self, rows: int) -> int:
         """Give the lines of a page on a terminal of `rows` lines, 0 when output is standard.
@@ -185,6 +219,7 @@ class Simulator:
 
     def log_event(self, line: str) -> list[Delivery]:
         """Log one event: fires the stitches it matches, over the network, and waits for them."""
+        self.logged.append(line)
         return self.stitches.log(line)
 
     def poll_feeds(self) -> None:

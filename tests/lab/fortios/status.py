@@ -53,6 +53,21 @@ def maturity(options: Options) -> str:
     return "GA.M" if version[2] >= 6 else "GA.F"
 
 
+def ha_lines(config: Config, options: Options) -> list[str]:
+    """Give what `get system ha status` prints of the members."""
+    name = hostname_of(config, options)
+    if not options.ha_role:
+        return ["HA Health Status: OK", f"Model: {options.model}", "Mode: Standalone"]
+    other = "Secondary" if options.ha_role == "Primary" else "Primary"
+    return [
+        "HA Health Status: OK",
+        f"Model: {options.model}",
+        "Mode: HA A-P",
+        f"{options.ha_role:<12}: {name}, {options.serial}, HA cluster index = 0",
+        f"{other:<12}: {name}-peer, FGVM00TM00000001, HA cluster index = 1",
+    ]
+
+
 def status_lines(config: Config, options: Options) -> list[str]:
     """Give every line of `get system status`."""
     build = build_of(options.version)

@@ -95,9 +95,9 @@ def effective(table: Table, entry: Entry, name: str) -> tuple[str, ...]:
 
 def applies(table: Table, entry: Entry, attribute: Attribute) -> bool:
     """Tell whether the unit knows `attribute` for this type of entry."""
-    if not attribute.when:
+    name, *values = attribute.when or ("",)
+    if table.attribute(name) is None:  # a version without the other attribute has no such choice
         return True
-    name, *values = attribute.when
     return bool(set(effective(table, entry, name)) & set(values))
 
 
