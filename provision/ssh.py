@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import socket
+import os
 import threading
 from pathlib import Path
 
 import paramiko
 from paramiko import SSHException
+from paramiko.hostkeys import InvalidHostKey
+from paramiko.ssh_exception import NoValidConnectionsError
 
 from provision.errors import Unreachable
 from provision.login import Login
@@ -54,8 +56,11 @@ class HostKeyPolicy(paramiko.MissingHostKeyPolicy):
             raise UnknownHostKey(hostname, key)
         with _FILE_LOCK:
             self.known_hosts.parent.mkdir(parents=True, exist_ok=True)
-            with self.known_hosts.open("a", encoding="utf-8") as file:
-                file.write(f"{hostname} {key.get_name()} {key.get_base64()}\n")
+            with self.known_hosts.open("a+b") as file:
+                file.seek(max(0, file.seek(0, os.SEEK_END) - 1))
+                line_end = "" if file.read() in (b"", b"\n") else "\n"  # edited by hand
+                line = f"{line_end}{hostname} {key.get_name()} {key.get_base64()}\n"
+                file.write(line.encode())
 
 
 class UnknownHostKey(paramiko.SSHException):
@@ -66,9 +71,19 @@ class UnknownHostKey(paramiko.SSHException):
 
 
 def trust(client: paramiko.SSHClient, policy: HostKeyPolicy) -> None:
-    """Make ``client`` check host keys against the policy's file and nothing else."""
-    if policy.known_hosts.exists():
-        client.load_host_keys(str(policy.known_hosts))
+    """Make ``client`` check host keys against the policy's file and nothing else.
+
+    Raises:
+        Unreachable: the file cannot be read; without it no host can be told from another.
+    """
+    try:
+        if policy.known_hosts.exists():
+            client.load_host_keys(str(policy.known_hosts))
+    except (InvalidHostKey, OSError, ValueError) as error:
+        raise Unreachable(
+            f"{policy.known_hosts} cannot be read: {error}",
+            "correct it, or remove what is no line of a known_hosts file",
+        ) from error
     client.set_missing_host_key_policy(policy)
 
 
@@ -104,9 +119,26 @@ def explain(error: BaseException, login: Login, policy: HostKeyPolicy) -> Unreac
                 f"{where}: login refused",
                 "check ansible_user, ansible_password, ansible_ssh_private_key_file or ssh-agent",
             )
-    if isinstance(error, TimeoutError | socket.timeout):
-        return Unreachable(f"{where}: no answer within {CONNECT_TIMEOUT} s")
-    return Unreachable(f"{where}: {error or type(error).__name__}")
+    return Unreachable(f"{where}: {_reason(error)}", _remedy(error, login))
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, TimeoutError):
+        return f"no answer within {CONNECT_TIMEOUT} s"
+    if isinstance(error, NoValidConnectionsError):
+        tried = [each for each in error.errors.values() if isinstance(each, OSError)]
+        return "cannot connect: " + ", ".join(dict.fromkeys(str(e.strerror) for e in tried))
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename}: {error.strerror}"
+    return str(error) or type(error).__name__
+
+
+def _remedy(error: BaseException, login: Login) -> str:
+    if not isinstance(error, OSError) or not error.filename:
+        return "check ansible_host, ansible_port, and that SSH is let through to it"
+    if error.filename == login.private_key_file:
+        return "check ansible_ssh_private_key_file"
+    return "make this file readable and writable for yourself"
 
 
 def connect(login: Login, policy: HostKeyPolicy) -> paramiko.SSHClient:
