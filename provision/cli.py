@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import sys
-import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
@@ -27,7 +26,7 @@ from provision.options import (
     yes,
 )
 from provision.render import render as render_to
-from provision.report import write_json
+from provision.report import Report, write_json
 from provision.results import Exit, SiteResult
 from provision.secrets import Secrets
 from provision.sites import Play
@@ -109,13 +108,22 @@ for verb in cli_bans.VERBS:
 
 
 def _look(app: App, flags: Flags, verb: engine.Verb, **options: bool) -> Exit:
-    chosen = chosen_sites(app, flags, connect=True)
     report = new_report(app, flags)
-    run = new_run(app, flags, verb, report, **options)
-    runs = [engine.SiteRun(run, selected) for selected in chosen]
+    runs = _runs(app, flags, verb, report, **options)
     with report:
         found = fleet.over(runs, lambda one: _looked(one, verb), flags.forks)
     return tell(app, flags, report, verb, found, diffs=True)
+
+
+def _runs(
+    app: App, flags: Flags, verb: engine.Verb, report: Report, **options: bool
+) -> list[engine.SiteRun]:
+    """A run at each chosen site; a template at fault is found before anybody is contacted."""
+    chosen = chosen_sites(app, flags, connect=True)
+    for selected in chosen:
+        desired.everything(selected, app.plays)
+    run = new_run(app, flags, verb, report, **options)
+    return [engine.SiteRun(run, selected) for selected in chosen]
 
 
 def _looked(one: engine.SiteRun, verb: engine.Verb) -> SiteResult:
@@ -126,10 +134,8 @@ def _looked(one: engine.SiteRun, verb: engine.Verb) -> SiteResult:
 def _change(app: App, flags: Flags, verb: engine.Verb, yes: bool, **options: bool) -> Exit:
     if not yes and not sys.stdin.isatty():
         raise InputError([Fault("", 0, f"{verb} asks before it changes anything", "give -y")])
-    chosen = chosen_sites(app, flags, connect=True)
     report = new_report(app, flags)
-    run = new_run(app, flags, verb, report, **options)
-    runs = [engine.SiteRun(run, selected) for selected in chosen]
+    runs = _runs(app, flags, verb, report, **options)
     with report:
         planned = fleet.over(runs, engine.SiteRun.plan, flags.forks)
     if not yes and any(target.changes for site in planned for target in site.targets):
@@ -142,8 +148,8 @@ def _change(app: App, flags: Flags, verb: engine.Verb, yes: bool, **options: boo
     return tell(app, flags, report, verb, changed, flags.diff)
 
 
-def _log(secrets: Secrets, verbose: int) -> None:
-    """The libraries' logs go to standard error with -vvv, masked, and nowhere otherwise."""
+def _log(secrets: Secrets) -> None:
+    """Logs go to standard error, masked, from when the options ask for them (-vvv)."""
 
     class Masked(logging.Formatter):
         def format(self, record: logging.LogRecord) -> str:
@@ -151,16 +157,14 @@ def _log(secrets: Secrets, verbose: int) -> None:
 
     handler = logging.StreamHandler()
     handler.setFormatter(Masked("%(name)s: %(message)s"))
-    level = logging.DEBUG if verbose >= 3 else logging.CRITICAL + 1
-    logging.basicConfig(level=level, handlers=[handler], force=True)
+    logging.basicConfig(level=logging.CRITICAL + 1, handlers=[handler], force=True)
 
 
 def main(plays: Sequence[Play], argv: Sequence[str] | None = None) -> int:
     """Run the command line and give the exit code. Nothing but a line per fault reaches the operator."""
     secrets = Secrets()
     arguments = list(sys.argv[1:] if argv is None else argv)
-    verbose = sum(a.count("v") for a in arguments if a[:1] == "-" and set(a[1:]) == {"v"})
-    _log(secrets, verbose)
+    _log(secrets)
     say = secrets.masking(lambda text: click.echo(text, err=True))
     try:
         return int(
@@ -186,6 +190,5 @@ def main(plays: Sequence[Play], argv: Sequence[str] | None = None) -> int:
         return Exit.FAILED
     except Exception as error:  # noqa: BLE001 - no traceback reaches an operator unasked
         say(f"fault in banstitch: {type(error).__name__}: {error}; -vvv shows where")
-        if verbose >= 3:
-            say(traceback.format_exc())
+        engine.log.debug("fault", exc_info=error)
         return Exit.FAILED

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -38,6 +39,8 @@ def common(command: Callable[..., Any]) -> Callable[..., Any]:
     def wrapped(context: click.Context, **values: Any) -> Any:
         names = Flags.__dataclass_fields__
         flags = Flags(**{name: values.pop(name) for name in names})
+        if flags.verbose >= 3:
+            logging.getLogger().setLevel(logging.DEBUG)
         return command(context.obj, flags, **values)
 
     wrapped.__name__, wrapped.__doc__ = command.__name__, command.__doc__
