@@ -42,13 +42,14 @@ _START = (
     "main(q)\n"
 )
 _TRY_PYTHON = 'python3 -c "import json,pickle,urllib.request,tempfile,zipimport,zlib" 2>/dev/null'
-# What the installation brings is written down first, where the manifest will take it from.
+# What the installation brings is written down first, where the manifest will take it from; added to
+# what an interrupted one wrote down.
 INSTALL_PYTHON = r"""
 export DEBIAN_FRONTEND=noninteractive
 apt="apt-get -y -q --no-install-recommends -oDPkg::Lock::Timeout=120"
 $apt -s install python3 >/dev/null || apt-get -q update || exit
 mkdir -p -m 700 /var/lib/banstitch
-$apt -s install python3 | sed -n 's/^Inst \([^ ]*\).*/\1/p' >/var/lib/banstitch/bootstrap
+$apt -s install python3 | sed -n 's/^Inst \([^ ]*\).*/\1/p' >>/var/lib/banstitch/bootstrap
 $apt install python3
 """
 
@@ -145,7 +146,7 @@ class BanHost:
         channel.settimeout(PATIENCE)
         channel.exec_command(command)
         errors: list[bytes] = []
-        drain = threading.Thread(target=lambda: errors.extend(_chunks(channel.recv_stderr)))
+        drain = threading.Thread(target=lambda: _drain(channel, errors))
         feed = threading.Thread(target=lambda: _send(channel, stdin))
         drain.start()
         feed.start()
@@ -187,6 +188,15 @@ def _chunks(receive: Any) -> list[bytes]:
     while chunk := receive(65536):
         chunks.append(chunk)
     return chunks
+
+
+def _drain(channel: Any, errors: list[bytes]) -> None:
+    """Keep what comes on standard error; that there is no end to it is told by the other stream."""
+    try:
+        while chunk := channel.recv_stderr(65536):
+            errors.append(chunk)
+    except OSError:
+        return
 
 
 def _send(channel: Any, data: bytes) -> None:

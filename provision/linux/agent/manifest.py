@@ -67,7 +67,7 @@ def new() -> Manifest:
 
 def bootstrapped() -> list[str]:
     """The packages that had to be installed so that this program could run at all."""
-    return (read(os.path.join(STATE, "bootstrap")) or b"").decode().split()
+    return sorted(set((read(os.path.join(STATE, "bootstrap")) or b"").decode().split()))
 
 
 def save(manifest: Manifest) -> None:

@@ -1,0 +1,171 @@
+"""What a ban host that misbehaves is told as: no sudo, no end, no answer, a broken connection."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from provision import ssh
+from provision.errors import Failed, TargetError, Unreachable
+from provision.linux import target
+from provision.linux.target import BanHost, NoPython
+from provision.login import Login
+from provision.ssh import HostKeyPolicy
+
+ANSWER = target.MARK + json.dumps({"ok": True, "paths": {}}).encode() + b"\n"
+POLICY = HostKeyPolicy(Path("/nonexistent/known_hosts"), accept_new=False)
+
+
+class Channel:
+    """One exec: what it says on both outputs, and how it ends."""
+
+    def __init__(self, out: bytes = b"", err: bytes = b"", status: int = 0) -> None:
+        self.out, self.err, self.status = [out], [err], status
+        self.command, self.sent = "", b""
+        self.silent = False
+
+    def settimeout(self, _: float) -> None:
+        pass
+
+    def exec_command(self, command: str) -> None:
+        self.command = command
+
+    def recv(self, _: int) -> bytes:
+        return self._next(self.out)
+
+    def recv_stderr(self, _: int) -> bytes:
+        return self._next(self.err)
+
+    def _next(self, chunks: list[bytes]) -> bytes:
+        if self.silent:
+            raise TimeoutError
+        return chunks.pop(0) if chunks else b""
+
+    def recv_exit_status(self) -> int:
+        return self.status
+
+    def sendall(self, data: bytes) -> None:
+        self.sent += data
+
+    def shutdown_write(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+class Client:
+    """A connection on which every exec is the same channel."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+
+    def get_transport(self) -> Any:
+        return self
+
+    def set_keepalive(self, _: int) -> None:
+        pass
+
+    def open_session(self, timeout: float) -> Channel:
+        return self._channel
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture
+def ask(monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, Any]]:
+    """Asks a host whose every exec is the channel given."""
+
+    def asking(channel: Channel, **login: Any) -> dict[str, Any]:
+        monkeypatch.setattr(ssh, "connect", lambda *_: Client(channel))
+        with BanHost(Login("bh1", "192.0.2.10", "joe", **login), POLICY) as host:
+            return host.ask({"do": "observe"})
+
+    return asking
+
+
+Ask = Callable[..., dict[str, Any]]
+
+
+def test_a_banner_before_the_answer_is_passed_over(ask: Ask) -> None:
+    assert ask(Channel(b"Welcome! This host is monitored.\n" + ANSWER)) == {"paths": {}}
+
+
+def test_what_the_agent_refuses_is_told_in_its_words(ask: Ask) -> None:
+    said = target.MARK + json.dumps({"ok": False, "error": "no space left"}).encode()
+    with pytest.raises(Failed, match="no space left"):
+        ask(Channel(said))
+
+
+def test_a_host_without_python_is_known_by_the_exit_status(ask: Ask) -> None:
+    with pytest.raises(NoPython):
+        ask(Channel(status=target.NO_PYTHON))
+
+
+SUDO = {
+    "sudo: a password is required": "ansible_become_password",
+    "sudo: a terminal is required to read the password": "ansible_become_password",
+    "Sorry, try again.\nsudo: 1 incorrect password attempt": "ansible_become_password",
+    "joe is not in the sudoers file.": "root",
+    "Sorry, user joe may not run sudo on bh1.": "root",
+    "sh: 1: sudo: not found": "install it",
+}
+
+
+@pytest.mark.parametrize(("said", "remedy"), SUDO.items())
+def test_each_way_of_sudo_to_say_no_has_a_remedy(ask: Ask, said: str, remedy: str) -> None:
+    with pytest.raises(Unreachable) as error:
+        ask(Channel(err=said.encode(), status=1), become=True)
+    assert remedy in error.value.remedy
+
+
+def test_the_sudo_password_goes_over_stdin_and_not_into_the_command(ask: Ask) -> None:
+    channel = Channel(ANSWER)
+    ask(channel, become=True, become_password="hunter2-of-joe")
+    assert "hunter2" not in channel.command
+    assert channel.sent.startswith(b"hunter2-of-joe\n")
+
+
+def test_what_else_keeps_the_agent_from_starting_is_shown(ask: Ask) -> None:
+    with pytest.raises(TargetError, match=r"exit 126[\s\S]*cannot execute"):
+        ask(Channel(err=b"sh: cannot execute", status=126))
+
+
+def test_a_connection_that_breaks_says_how_to_go_on(ask: Ask) -> None:
+    with pytest.raises(Failed) as error:
+        ask(Channel(status=-1))
+    assert "run again" in error.value.remedy
+
+
+def test_a_run_without_an_end_is_told_without_a_traceback_of_a_thread(
+    ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    faults: list[Any] = []
+    monkeypatch.setattr(threading, "excepthook", faults.append)
+    channel = Channel()
+    channel.silent = True
+    with pytest.raises(Failed, match="the connection broke"):
+        ask(channel)
+    assert faults == []
+
+
+def test_a_second_try_to_install_python_forgets_nothing_of_the_first(tmp_path: Path) -> None:
+    """The first was cut off half-way: apt then names fewer packages as new."""
+    programs, memory = tmp_path / "bin", tmp_path / "banstitch"
+    programs.mkdir()
+    apt = programs / "apt-get"
+    for brings in ("Inst libpython3 (3.11)\nInst python3 (3.11)", "Conf python3 (3.11)"):
+        apt.write_text(f"#!/bin/sh\necho {shlex.quote(brings)}\n")
+        apt.chmod(0o755)
+        script = target.INSTALL_PYTHON.replace("/var/lib/banstitch", str(memory))
+        environment = {"PATH": f"{programs}:/usr/bin:/bin"}
+        subprocess.run(["sh", "-c", script], env=environment, check=True, capture_output=True)
+    assert (memory / "bootstrap").read_text().split() == ["libpython3", "python3"]
