@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from provision.errors import Failed
 from provision.fortios.desired import CliBlock, Desired
 from provision.fortios.desired import desired as parsed
+from provision.fortios.versions import NEWEST, Facts, Version, assumed
 from provision.linux.resources import Resource
 from provision.roles import Context
 from provision.settings import Role, load_roles
@@ -22,36 +24,65 @@ def linux(site: Site, plays: Sequence[Play]) -> tuple[Resource, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def blocks(
-    site: Site, unit: FortiGate, plays: Sequence[Play], tokens: Mapping[str, str]
-) -> tuple[CliBlock, ...]:
-    """The CLI blocks of a FortiGate, in dependency order; ``tokens`` are read from its ban host."""
-    context = Context(site, unit, tokens)
+def blocks(context: Context, plays: Sequence[Play]) -> tuple[CliBlock, ...]:
+    """The CLI blocks of a FortiGate, in dependency order.
+
+    Raises:
+        InputError: a template or a setting is at fault, or asks for what the version cannot do.
+    """
     return tuple(
         block for role in _roles(plays, FORTIGATES) for block in role.module.blocks(context)
     )
 
 
 def fortios(
-    site: Site, unit: FortiGate, plays: Sequence[Play], tokens: Mapping[str, str]
+    site: Site, unit: FortiGate, plays: Sequence[Play], tokens: Mapping[str, str], facts: Facts
 ) -> Desired:
-    """The objects of a FortiGate.
+    """The objects of a FortiGate of which ``facts`` are known; ``tokens`` come from its ban host.
 
     Raises:
-        InputError: a template renders to something that is no FortiOS CLI.
+        InputError: as :func:`blocks`; or a template renders to something that is no FortiOS CLI.
+        Failed: it has no VDOM of the name that is set.
     """
-    return parsed(blocks(site, unit, plays, tokens))
+    context = Context(site, unit, tokens, facts)
+    vdom = vdom_of(context, plays)
+    if facts.vdoms and vdom not in facts.vdom_names:
+        raise Failed(
+            f"{unit.name} has no VDOM '{vdom}'; it has {', '.join(facts.vdom_names) or 'none'}",
+            "correct enforcement_vdom: a VDOM is never created",
+        )
+    return parsed(blocks(context, plays), vdom if facts.vdoms else "")
 
 
-def everything(selected: Selected, plays: Sequence[Play]) -> None:
+def vdom_of(context: Context, plays: Sequence[Play]) -> str:
+    """The VDOM for what does not belong to a unit as a whole."""
+    names = (
+        str(role.module.vdom(context))
+        for role in _roles(plays, FORTIGATES)
+        if hasattr(role.module, "vdom")
+    )
+    return next(names, "root")
+
+
+def offline(
+    site: Site, unit: FortiGate, plays: Sequence[Play], version: Version = NEWEST
+) -> Context:
+    """A FortiGate that is not asked: of this ``version``, with VDOMs if the inventory names one."""
+    plain = Context(site, unit, {}, assumed(version))
+    named = "enforcement_vdom" in unit.where
+    return Context(site, unit, {}, assumed(version, vdom_of(plain, plays) if named else ""))
+
+
+def everything(selected: Selected, plays: Sequence[Play], version: Version = NEWEST) -> None:
     """Render all of a site, so that a fault of a template shows before anything is contacted.
 
     Raises:
-        InputError: with the template's file and line.
+        InputError: with the template's file and line, or those of a setting.
     """
     linux(selected.site, plays)
     for unit in selected.fortigates:
-        fortios(selected.site, unit, plays, {})
+        context = offline(selected.site, unit, plays, version)
+        fortios(selected.site, unit, plays, {}, context.unit)
 
 
 def drill(site: Site, plays: Sequence[Play]) -> dict[str, Any] | None:

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any, Literal
 
 from provision import desired as wanted
-from provision.errors import Failed, TargetError, Unreachable
+from provision.errors import Failed, InputError, TargetError, Unreachable
 from provision.fortios import planner as fortios
 from provision.fortios.desired import Desired
 from provision.fortios.record import Record
@@ -184,7 +184,12 @@ class SiteRun:
         record = memory.records.get(unit.name, Record())
         if self._run.verb == "teardown":
             return fortios.teardown(session.observe(Desired(), record), record)
-        desired = wanted.fortios(self._site, unit, self._run.plays, memory.tokens)
+        try:
+            desired = wanted.fortios(
+                self._site, unit, self._run.plays, memory.tokens, session.facts
+            )
+        except InputError as error:
+            raise Failed(str(error)) from error
         observed = session.observe(desired, record)
         return fortios.plan(desired, observed, record, key=memory.key, adopt=self._run.adopt)
 

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
 
 from provision import desired
 from provision.errors import Fault, InputError
+from provision.fortios.desired import CliBlock
+from provision.fortios.text import forti_quote
+from provision.fortios.versions import NEWEST, Version
 from provision.linux.resources import File
 from provision.sites import Play, Selected
 
 
-def render(selected: Selected, plays: Sequence[Play], directory: Path) -> list[Path]:
+def render(
+    selected: Selected, plays: Sequence[Play], directory: Path, version: Version = NEWEST
+) -> list[Path]:
     """Write ``DIR/HOST/etc/...`` for the ban host and ``DIR/UNIT.conf`` for each FortiGate.
 
     Raises:
@@ -24,8 +30,10 @@ def render(selected: Selected, plays: Sequence[Play], directory: Path) -> list[P
             if isinstance(resource, File) and resource.content is not None:
                 texts[root / resource.path.lstrip("/")] = resource.content
     for unit in selected.fortigates:
-        found = desired.blocks(selected.site, unit, plays, {})
-        texts[directory / f"{unit.name}.conf"] = "".join(block.text for block in found)
+        context = desired.offline(selected.site, unit, plays, version)
+        found = first_choice(desired.blocks(context, plays))
+        vdom = desired.vdom_of(context, plays) if context.unit.vdoms else ""
+        texts[directory / f"{unit.name}.conf"] = "".join(in_scopes(found, vdom))
     try:
         for path, text in texts.items():
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -34,3 +42,20 @@ def render(selected: Selected, plays: Sequence[Play], directory: Path) -> list[P
         what = f"cannot write {error.filename or directory}: {error.strerror}"
         raise InputError([Fault("", 0, what, "choose another directory")]) from error
     return list(texts)
+
+
+def first_choice(blocks: Sequence[CliBlock]) -> list[CliBlock]:
+    """Of several choices the first that can be one, as far as is known without the unit."""
+    able = (block.choice for block in blocks if block.choice and not block.unsuited)
+    first = next(able, "")
+    return [block for block in blocks if block.choice in ("", first) and block.text]
+
+
+def in_scopes(blocks: Sequence[CliBlock], vdom: str) -> Iterator[str]:
+    """The text to paste: on a unit with VDOMs each block is entered in its scope."""
+    if not vdom:
+        yield from (block.text for block in blocks)
+        return
+    enter = {"global": "config global\n", "vdom": f"config vdom\nedit {forti_quote(vdom)}\n"}
+    for scope, group in groupby(blocks, lambda block: block.scope):
+        yield enter[scope] + "".join(block.text for block in group) + "end\n"

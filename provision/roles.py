@@ -12,8 +12,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from provision.errors import Fault
+from provision.fortios.versions import NEWEST, Facts, assumed
 from provision.settings import RoleSettings
 from provision.sites import BanHost, FortiGate, Site
+from provision.variables import Where
 
 USER = "banstitch"
 ETC = "/etc/banstitch"
@@ -25,16 +28,23 @@ MARKER = "Managed by Banstitch"
 # Stands for a token that the ban host has not made yet, in what is shown before the first apply.
 NOT_MADE_YET = "(made at first apply)"
 
+# A FortiGate that nobody asked.
+UNKNOWN = assumed(NEWEST)
+
 S = TypeVar("S", bound=RoleSettings)
 
 
 @dataclass(frozen=True)
 class Context:
-    """One target of one site, and the tokens read from its ban host (empty before the first apply)."""
+    """One target of one site, and the tokens read from its ban host (empty before the first apply).
+
+    ``unit``: what is known about the FortiGate, or assumed where it cannot be asked.
+    """
 
     site: Site
     host: BanHost | FortiGate
     tokens: Mapping[str, str] = field(default_factory=dict, repr=False)
+    unit: Facts = UNKNOWN
 
     def own(self, role: str, model: type[S]) -> S:
         """The settings of ``role`` for the host itself."""
@@ -47,6 +57,12 @@ class Context:
     def token(self, name: str) -> str:
         """The secret of that name, or :data:`NOT_MADE_YET`."""
         return self.tokens.get(name, NOT_MADE_YET)
+
+    def fault(self, setting: str, what: str, instead: str) -> Fault:
+        """A fault of the host's own ``setting``, at the line of the inventory that sets it."""
+        written = self.host.where if isinstance(self.host, FortiGate) else {}
+        place = written.get(setting, Where(self.host.name))
+        return place.fault(f"{self.host.name}: {what}", instead)
 
     def site_addresses(self) -> tuple[str, ...]:
         """The addresses of the site's own hosts, as far as the inventory gives them as numbers."""

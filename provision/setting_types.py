@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field, PlainValidator
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 FOREVER = -1
@@ -52,6 +52,31 @@ DurationOrForever = Annotated[
     Expected("a time such as 90 (seconds), 10m, 12h, 7d or 1w, or -1 for ever"),
 ]
 Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+# `< > ( ) # ' "` are refused in names (FortiOS CLI reference, names); `$NAME` and `\\` are
+# expanded or eaten by the CLI, and no key types a control character.
+_NOT_IN_NAMES = re.compile(r"""[<>()#'"\\$\x00-\x1f\x7f]""")
+
+
+def _forti_name(longest: int) -> AfterValidator:
+    def check(value: str) -> str:
+        bad = _NOT_IN_NAMES.search(value)
+        if bad:
+            raise ValueError(f"{bad[0]!r} cannot stand in a name on a FortiGate")
+        if not value or value != value.strip():
+            raise ValueError("is empty, or begins or ends with a blank")
+        if len(value.encode()) > longest:
+            raise ValueError(f"longer than {longest} bytes, which is what FortiOS takes")
+        return value
+
+    return AfterValidator(check)
+
+
+# Sizes: attribute schema of Fortinet's Ansible collection; zones count as interfaces.
+InterfaceName = Annotated[str, _forti_name(35), Expected("the name of an interface or a zone")]
+ServiceName = Annotated[str, _forti_name(79), Expected("the name of a service")]
+VdomName = Annotated[str, _forti_name(31), Expected("the name of a VDOM")]
 
 
 def _text(value: object) -> str:

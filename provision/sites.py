@@ -49,11 +49,12 @@ class BanHost:
 
 @dataclass(frozen=True)
 class FortiGate:
-    """One firewall of a site; ``settings`` by role name."""
+    """One firewall of a site; ``settings`` by role name, ``where`` each variable was written."""
 
     name: str
     login: Login
     settings: Settings
+    where: Mapping[str, Where] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,8 @@ class _Builder:
             login, settings = self._target(host, FORTIGATES)
             ban_host = self._ban_host_of(host)
             if login and ban_host in units:
-                units[ban_host].append(FortiGate(host.name, login, settings))
+                where = {name: variable.where for name, variable in host.variables.items()}
+                units[ban_host].append(FortiGate(host.name, login, settings, where))
         every_unit = (unit for of_site in units.values() for unit in of_site)
         self._check_addresses([*ban_hosts.values(), *every_unit])
         return tuple(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -14,25 +14,38 @@ from roles import receiver
 
 PREFIX = "feed_"
 FEED = "banstitch_feed"
+# what the name of a feed has to begin with on a unit with VDOMs if all of them may use it
+GLOBAL = "g-"
 
 
 class Settings(RoleSettings):
-    """How often a FortiGate fetches."""
+    """How often a FortiGate fetches, and for whom."""
 
     feed_refresh_rate: Annotated[
         int, Field(ge=1, le=43200, description="minutes between two fetches, 1 to 43200")
     ] = 1
+    feed_scope: Annotated[
+        Literal["global", "vdom"],
+        Field(description="on a unit with VDOMs: for all of them, or only for enforcement_vdom"),
+    ] = "global"
+
+
+def name(context: Context) -> str:
+    """What the feed is called on this FortiGate (FortiOS administration guide, threat feeds)."""
+    is_global = context.own("feed", Settings).feed_scope == "global"
+    return f"{GLOBAL}{FEED}" if context.unit.vdoms and is_global else FEED
 
 
 def blocks(context: Context) -> tuple[CliBlock, ...]:
     """The external resource, with this FortiGate's own user name and password."""
+    settings = context.own("feed", Settings)
     text = render(
         "feed/resource.j2",
-        name=FEED,
+        name=name(context),
         marker=MARKER,
         username=context.host.name,
         password=context.token(f"feed:{context.host.name}"),
         url=f"http://{host_part(receiver.address(context))}:{receiver.port(context)}/blocked-ips",
-        refresh_rate=context.own("feed", Settings).feed_refresh_rate,
+        refresh_rate=settings.feed_refresh_rate,
     )
-    return (CliBlock(f"feed/{FEED}", text),)
+    return (CliBlock(f"feed/{FEED}", text, scope=settings.feed_scope),)

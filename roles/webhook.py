@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 from provision.fortios.desired import CliBlock
+from provision.fortios.versions import rule
 from provision.rendering import render
 from provision.roles import MARKER, Context, host_part
 from provision.settings import RoleSettings
@@ -10,6 +13,7 @@ from roles import detection, receiver
 
 PREFIX = "webhook_"
 ACTION = "banstitch_webhook"
+LONGEST_NAME = 35  # of a trigger and of a stitch
 
 
 class Settings(RoleSettings):
@@ -25,23 +29,50 @@ def blocks(context: Context) -> tuple[CliBlock, ...]:
         uri=f"{host_part(receiver.address(context))}/receive-logs",
         port=receiver.port(context),
         token=context.token(f"webhook:{context.host.name}"),
+        unit=context.unit,
     )
     detections = detection.enabled(context.of_ban_host("detection", detection.Settings))
+    triggers = [trigger for each in detections for trigger in _triggers(context, each)]
     return (
         CliBlock(f"webhook/{ACTION}", action),
-        *(_block("trigger", each) for each in detections),
-        *(_block("stitch", each) for each in detections),
+        *(_block("trigger", each, context) for each in triggers),
+        *(_block("stitch", each, context) for each in triggers),
     )
 
 
-def _block(kind: str, each: detection.Enabled) -> CliBlock:
-    name = f"banstitch_{each.name}"
-    description = f"{MARKER}: {each.description}"
+@dataclass(frozen=True)
+class _Trigger:
+    """A trigger and the stitch of the same name."""
+
+    name: str
+    description: str
+    log_ids: tuple[int, ...]
+    note: str = ""
+
+
+def _triggers(context: Context, each: detection.Enabled) -> tuple[_Trigger, ...]:
+    """One for a detection, or one for each of its log ids where a trigger takes only one."""
+    whole = _Trigger(f"banstitch_{each.name}", each.description, each.log_ids)
+    if len(each.log_ids) == 1 or context.unit.has("several_log_ids"):
+        return (whole,)
+    without = rule("several_log_ids").without
+    note = f"FortiOS {context.unit.spelt}: detection {each.name} gets {without}"
+    return tuple(replace(_of_one_id(whole, log_id), note=note) for log_id in each.log_ids)
+
+
+def _of_one_id(whole: _Trigger, log_id: int) -> _Trigger:
+    ending = f"_{log_id}"
+    name = whole.name[: LONGEST_NAME - len(ending)] + ending
+    return _Trigger(name, whole.description, (log_id,))
+
+
+def _block(kind: str, each: _Trigger, context: Context) -> CliBlock:
     text = render(
         f"webhook/{kind}.j2",
-        name=name,
-        description=description,
+        name=each.name,
+        description=f"{MARKER}: {each.description}",
         action=ACTION,
         log_ids=each.log_ids,
+        unit=context.unit,
     )
-    return CliBlock(f"webhook/{kind}_{name}", text)
+    return CliBlock(f"webhook/{kind}_{each.name}", text, note=each.note)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
 
 from provision.errors import Fault, InputError
 from provision.fortios.text import (
@@ -22,10 +23,19 @@ from provision.fortios.text import (
 
 @dataclass(frozen=True)
 class CliBlock:
-    """CLI text rendered from the template ``name``; blocks are given in dependency order."""
+    """CLI text rendered from the template ``name``; blocks are given in dependency order.
+
+    ``scope``: where it belongs on a unit with VDOMs. ``choice``: one of several places of which the
+    first that suits the unit is used; ``unsuited`` says why this one cannot be, without any text.
+    ``note``: what an operator should know about it.
+    """
 
     name: str
     text: str
+    scope: Literal["global", "vdom"] = "global"
+    choice: str = ""
+    unsuited: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -38,13 +48,20 @@ class Wanted:
     id: str
     body: Tree
     source: str = ""
+    choice: str = ""
 
 
 @dataclass(frozen=True)
 class Desired:
-    """Everything one FortiGate should hold, in dependency order, no id twice."""
+    """Everything one FortiGate should hold, in dependency order, no id twice.
+
+    Of the objects that belong to one of ``choices`` only one choice's are wanted: the first that
+    suits the unit. Its value says why it cannot be that one, if that is known beforehand.
+    """
 
     objects: tuple[Wanted, ...] = ()
+    choices: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 def split_id(object_id: str) -> tuple[str, str, str | None]:
@@ -60,8 +77,8 @@ def show_command(object_id: str) -> str:
     return f"show {path}" if key is None else f"show {path} {key_word(key).raw}"
 
 
-def desired(blocks: Sequence[CliBlock]) -> Desired:
-    """The objects that ``blocks`` describe.
+def desired(blocks: Sequence[CliBlock], vdom: str = "") -> Desired:
+    """The objects that ``blocks`` describe, on a unit with VDOMs those of its ``vdom``.
 
     Raises:
         InputError: every fault of every block, as template name and line.
@@ -74,7 +91,7 @@ def desired(blocks: Sequence[CliBlock]) -> Desired:
         except ParseError as error:
             faults.append(Fault(block.name, error.line, error.what))
             continue
-        for each in _objects(block.name, tree, faults):
+        for each in _objects(block, tree, faults, vdom):
             if each.id in found:
                 what = f"{each.id} is described twice, first at {found[each.id].source}"
                 name, _, line = each.source.rpartition(":")
@@ -82,25 +99,30 @@ def desired(blocks: Sequence[CliBlock]) -> Desired:
             found.setdefault(each.id, each)
     if faults:
         raise InputError(faults)
-    return Desired(tuple(found.values()))
+    return Desired(
+        tuple(found.values()),
+        {block.choice: block.unsuited for block in blocks if block.choice},
+        tuple(dict.fromkeys(block.note for block in blocks if block.note)),
+    )
 
 
-def _objects(name: str, tree: Tree, faults: list[Fault]) -> Iterator[Wanted]:
+def _objects(block: CliBlock, tree: Tree, faults: list[Fault], vdom: str) -> Iterator[Wanted]:
+    name = block.name
+    scope = f"{'global' if block.scope == 'global' else vdom}/" if vdom else ""
     for config in tree:
         if isinstance(config, Config):
             faults.extend(_commands(name, config.body))
+            path = f"{scope}{config.path}"
             edits = [node for node in config.body if isinstance(node, Edit)]
-            yield from (_entry(name, config.path, edit) for edit in edits)
+            for edit in edits:
+                source = f"{name}:{edit.line}"
+                yield Wanted(f"{path}:{edit.key.value}", edit.body, source, block.choice)
             rest = tuple(node for node in config.body if not isinstance(node, Edit))
             if any(not isinstance(node, Note) for node in rest):
                 faults.extend(_not_single(name, rest, bool(edits)))
-                yield Wanted(config.path, rest, f"{name}:{config.line}")
+                yield Wanted(path, rest, f"{name}:{config.line}", block.choice)
             elif not edits:
                 faults.append(Fault(name, config.line, f"'config {config.path}' says nothing"))
-
-
-def _entry(name: str, path: str, edit: Edit) -> Wanted:
-    return Wanted(f"{path}:{edit.key.value}", edit.body, f"{name}:{edit.line}")
 
 
 def _not_single(name: str, body: Tree, has_edits: bool) -> Iterator[Fault]:

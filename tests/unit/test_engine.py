@@ -21,6 +21,7 @@ from provision.linux.planner import LinuxPlan
 from provision.linux.target import NoPython
 from provision.login import Login
 from provision.results import SiteResult, TargetResult
+from provision.roles import UNKNOWN
 from provision.secrets import MASK, Secrets
 from provision.sites import Play, Selected
 from provision.ssh import HostKeyPolicy
@@ -116,6 +117,8 @@ class FakeBanHost:
 
 
 class FakeUnit:
+    facts = UNKNOWN
+
     def __init__(self, world: World, login: Login, _: HostKeyPolicy) -> None:
         self._world, self._name, self.exchanges = world, login.host, 0
 
