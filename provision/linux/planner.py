@@ -137,9 +137,12 @@ def _package(resource: Package, draft: _Draft) -> None:
 
 def _user(resource: User, draft: _Draft) -> None:
     if draft.observed["users"].get(resource.name):
+        if resource.id in draft.owned:
+            return
         draft.claim(resource.id, f"user {resource.name}", "exists")
-        return
-    draft.change(resource.id, "create")
+        draft.change(resource.id, "take over")
+    else:
+        draft.change(resource.id, "create")
     draft.makes.append({"do": "user", "name": resource.name, "home": resource.home})
 
 
@@ -270,7 +273,7 @@ def _removal(entry: Mapping[str, Any], draft: _Draft, reason: str = "") -> None:
     kind, _, name = entry["id"].partition(":")
     state = draft.observed["paths"].get(name) if kind == "file" else None
     diff = "" if entry["restores"] or entry["data"] else unified(name, _text(state), None)
-    action = "restore" if entry["restores"] and kind != "user" else "delete"
+    action = "restore" if entry["restores"] else "delete"
     draft.change(entry["id"], action, diff, reason)
 
 

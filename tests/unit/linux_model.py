@@ -96,7 +96,8 @@ class Host:
         self.packages |= set(step["packages"])
 
     def _user(self, step: State) -> None:
-        self._own("user:" + step["name"], {"files": "copies"})
+        theirs = step["name"] in self.users
+        self._own("user:" + step["name"], step["name"] if theirs else None)
         self.users.add(step["name"])
 
     def _directory(self, step: State) -> None:
@@ -139,7 +140,7 @@ class Host:
             if entry["data"] and not step["purge"]:
                 continue
             if kind == "user":
-                self.users.discard(name)
+                self.users -= set() if entry["before"] else {name}
             elif entry["before"] is None:
                 self.paths.pop(name, None)
             else:

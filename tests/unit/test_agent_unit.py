@@ -206,6 +206,16 @@ def test_a_failed_run_puts_the_file_back(journal: Journal, tmp_path: Path) -> No
     assert path.read_text() == "theirs"
 
 
+def test_a_user_that_was_there_before_is_used_and_stays(journal: Journal) -> None:
+    step = {"name": ME, "home": "/nonexistent"}
+    objects.make_user(step, journal)
+    (shown,) = observe.summary(journal.manifest)["objects"]
+    assert shown == {"id": f"user:{ME}", "restores": True, "data": False}
+    objects.take_back(f"user:{ME}", journal, purge=True)
+    assert observe.user_exists(ME)
+    assert journal.manifest["objects"] == []
+
+
 def tokens(path: Path, *names: str) -> dict[str, Any]:
     return {"path": str(path), "names": list(names), "mode": 0o640, "owner": ME, "group": MY_GROUP}
 

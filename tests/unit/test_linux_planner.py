@@ -71,6 +71,7 @@ def hosts(draw: st.DrawFn, foreign: bool = True) -> Host:
         modes = st.sampled_from([0o755, 0o700] if foreign else [0o755])
         host.paths["/etc/x"] = directory_state(draw(modes))
     if foreign:
+        host.users = draw(st.sets(st.sampled_from(["x", "root"])))
         host.paths.update(copy.deepcopy(draw(foreign_files)))
     return host
 
@@ -124,7 +125,7 @@ def test_what_is_not_ours_is_changed_only_when_it_is_adopted(host: Host) -> None
     if not host.facts["sshd_jail_without_log"]:
         in_the_way = [path for path in in_the_way if not path.endswith("sshd.conf")]
     other_mode = host.paths.get("/etc/x", directory_state())["mode"] != 0o755
-    if in_the_way or other_mode:
+    if in_the_way or other_mode or "x" in host.users:
         with pytest.raises(Conflict) as conflict:
             planned(host)
         assert all(path in conflict.value.what for path in in_the_way)

@@ -78,8 +78,9 @@ def put_path(path: str, state: State) -> None:
 
 
 def make_user(step: Step, journal: Journal) -> None:
-    """A system user and its group."""
+    """A system user and its group; one that was there already is used and stays at teardown."""
     if user_exists(step["name"]):
+        journal.own("user:" + step["name"], {"theirs": True})
         return
     before = {
         "backups": {path + "-": path_state(path + "-") for path in ACCOUNT_FILES},
@@ -93,6 +94,8 @@ def make_user(step: Step, journal: Journal) -> None:
 
 def drop_user(name: str, before: dict[str, Any]) -> None:
     """The user is gone, and so is the trace that its coming and going left in the account files."""
+    if before.get("theirs"):
+        return
     if user_exists(name):
         host.must(["userdel", name])
     for path, live in before["files"].items():

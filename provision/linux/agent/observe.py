@@ -70,10 +70,18 @@ def observe(request: Request) -> dict[str, Any]:
 def summary(manifest: memory.Manifest) -> dict[str, Any]:
     """The manifest without the copies of what stood there before: those never leave the host."""
     objects = [
-        {"id": entry["id"], "restores": entry["before"] is not None, "data": entry["data"]}
+        {"id": entry["id"], "restores": _restores(entry), "data": entry["data"]}
         for entry in manifest["objects"]
     ]
     return dict(manifest, objects=objects)
+
+
+def _restores(entry: dict[str, Any]) -> bool:
+    """Whether something of somebody else's stood there before."""
+    before = entry["before"]
+    return before is not None and (
+        not entry["id"].startswith("user:") or bool(before.get("theirs"))
+    )
 
 
 def facts() -> dict[str, Any]:
