@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import sys
@@ -13,10 +14,12 @@ import click
 
 from provision import cli_bans, desired, engine, fleet
 from provision.errors import BanstitchError, Fault, InputError
+from provision.fortios.versions import Version, spell
 from provision.options import (
     App,
     Flags,
     adopt,
+    assumed,
     chosen_sites,
     common,
     new_report,
@@ -39,30 +42,34 @@ def cli() -> None:
 
 @cli.command()
 @common
-def check(app: App, flags: Flags) -> Exit:
+@assumed
+def check(app: App, flags: Flags, fortios: Version) -> Exit:
     """Check the inventory and all it renders; contacts nobody."""
     chosen = chosen_sites(app, flags, connect=False)
     for selected in chosen:
-        desired.everything(selected, app.plays)
+        desired.everything(selected, app.plays, fortios)
     if flags.json:
         write_json(sys.stdout.write, "check", Exit.OK, untouched(chosen), app.secrets)
     else:
         units = sum(len(selected.fortigates) for selected in chosen)
-        click.echo(f"ok: {len(chosen)} sites, {units} FortiGates")
+        click.echo(f"ok: {len(chosen)} sites, {units} FortiGates, as FortiOS {spell(fortios)}")
     return Exit.OK
 
 
 @cli.command()
 @common
+@assumed
 @click.argument("directory", type=click.Path(path_type=Path))
-def render(app: App, flags: Flags, directory: Path) -> Exit:
+def render(app: App, flags: Flags, fortios: Version, directory: Path) -> Exit:
     """Write every file and CLI block into DIRECTORY, as it would be deployed; contacts nobody."""
     chosen = chosen_sites(app, flags, connect=False)
-    written = [path for selected in chosen for path in render_to(selected, app.plays, directory)]
+    written = [path for each in chosen for path in render_to(each, app.plays, directory, fortios)]
     if flags.json:
         write_json(sys.stdout.write, "render", Exit.OK, untouched(chosen), app.secrets)
     else:
         click.echo("\n".join(str(path) for path in written))
+        if any(selected.fortigates for selected in chosen):
+            click.echo(f"the CLI of FortiGates is that of FortiOS {spell(fortios)}")
     return Exit.OK
 
 
@@ -142,6 +149,8 @@ def _change(app: App, flags: Flags, verb: engine.Verb, yes: bool, **options: boo
         report.sites(planned, diffs=True)
         if not click.confirm(f"\n{verb}?", err=True):
             click.echo("nothing was changed", err=True)
+            if flags.json:
+                write_json(sys.stdout.write, verb, Exit.OK, planned, app.secrets)
             return Exit.OK
     with report:
         changed = fleet.over(runs, engine.SiteRun.carry_out, flags.forks)
@@ -165,6 +174,9 @@ def main(plays: Sequence[Play], argv: Sequence[str] | None = None) -> int:
     secrets = Secrets()
     arguments = list(sys.argv[1:] if argv is None else argv)
     _log(secrets)
+    for stream in (sys.stdout, sys.stderr):  # a letter that the terminal lacks must not end a run
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     say = secrets.masking(lambda text: click.echo(text, err=True))
     try:
         return int(

@@ -10,7 +10,7 @@ from provision.fortios.desired import CliBlock, Desired
 from provision.fortios.desired import desired as parsed
 from provision.fortios.versions import NEWEST, Facts, Version, assumed
 from provision.linux.resources import Resource
-from provision.roles import Context
+from provision.roles import UNKNOWN, Context
 from provision.settings import Role, load_roles
 from provision.sites import BAN_HOSTS, FORTIGATES, FortiGate, Play, Selected, Site
 
@@ -36,7 +36,11 @@ def blocks(context: Context, plays: Sequence[Play]) -> tuple[CliBlock, ...]:
 
 
 def fortios(
-    site: Site, unit: FortiGate, plays: Sequence[Play], tokens: Mapping[str, str], facts: Facts
+    site: Site,
+    unit: FortiGate,
+    plays: Sequence[Play],
+    tokens: Mapping[str, str],
+    facts: Facts = UNKNOWN,
 ) -> Desired:
     """The objects of a FortiGate of which ``facts`` are known; ``tokens`` come from its ban host.
 

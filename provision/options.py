@@ -13,6 +13,7 @@ import click
 
 from provision import engine, inventory, patterns, ssh
 from provision.errors import Fault, InputError
+from provision.fortios.versions import NEWEST, Version, read_version, refused, spell
 from provision.report import Report, write_json
 from provision.results import Exit, SiteResult, exit_code
 from provision.secrets import Secrets
@@ -69,6 +70,26 @@ adopt = click.option(
     "--adopt",
     is_flag=True,
     help="Take over objects that exist and are not ours; teardown restores them.",
+)
+
+
+def _version(_: click.Context, __: click.Parameter, text: str) -> Version:
+    try:
+        version = read_version(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+    if refused(version):
+        raise click.BadParameter(refused(version))
+    return version
+
+
+assumed = click.option(
+    "--fortios",
+    default=spell(NEWEST),
+    show_default=True,
+    metavar="VERSION",
+    callback=_version,
+    help="The version that FortiGates are taken to have.",
 )
 yes = click.option("-y", "--yes", is_flag=True, help="Do not ask before changing.")
 

@@ -84,7 +84,7 @@ def offline(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> Cli:
 
 def test_check_says_that_all_is_well(cli: Cli) -> None:
     said = cli("check")
-    assert (said.code, said.out) == (0, "ok: 1 sites, 2 FortiGates\n")
+    assert (said.code, said.out) == (0, "ok: 1 sites, 2 FortiGates, as FortiOS 8.0.0\n")
 
 
 def test_check_with_json_prints_one_document(cli: Cli) -> None:
@@ -119,11 +119,24 @@ def test_a_template_at_fault_is_told_before_anybody_is_contacted(
 def test_render_writes_every_file_and_block_below_its_folder(cli: Cli, tmp_path: Path) -> None:
     said = cli("render", str(tmp_path / "out"))
     assert said.code == 0
-    written = {Path(line) for line in said.out.splitlines()}
+    *paths, assumed = said.out.splitlines()
+    assert assumed == "the CLI of FortiGates is that of FortiOS 8.0.0"
+    written = {Path(line) for line in paths}
     assert written == {path for path in (tmp_path / "out").rglob("*") if path.is_file()}
     assert tmp_path / "out" / "fw1.conf" in written
     assert tmp_path / "out" / "bh1" / "etc/fail2ban/jail.d/banstitch.conf" in written
     assert PASSWORD not in "".join(path.read_text() for path in written)
+
+
+def test_check_and_render_speak_the_language_of_the_version_that_is_named(
+    cli: Cli, tmp_path: Path
+) -> None:
+    assert cli("check", "--fortios", "6.4.15").out.endswith("as FortiOS 6.4.15\n")
+    cli("render", "--fortios", "7.2.0", str(tmp_path / "out"))
+    assert "set headers" in (tmp_path / "out" / "fw1.conf").read_text()
+    said = cli("check", "--fortios", "6.2.9")
+    assert said.code == 3
+    assert "older than 6.4" in said.err
 
 
 def test_render_is_limited_like_any_verb(cli: Cli, tmp_path: Path) -> None:
@@ -267,4 +280,30 @@ def test_the_playbook_runs_as_a_program(tmp_path: Path) -> None:
     root = Path(__file__).parents[2]
     argv = [sys.executable, str(root / "site.py"), "check", "-i", str(tmp_path / "inventory")]
     done = subprocess.run(argv, capture_output=True, text=True, check=False, cwd=tmp_path)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "ok: 1 sites, 2 FortiGates\n", "")
+    said = "ok: 1 sites, 2 FortiGates, as FortiOS 8.0.0\n"
+    assert (done.returncode, done.stdout, done.stderr) == (0, said, "")
+
+
+def test_a_terminal_that_lacks_a_letter_does_not_stop_the_run(
+    offline: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nobody(*_: Any) -> NoReturn:
+        raise Unreachable("bh1: h\u00f6r mir zu")
+
+    screen = io.BytesIO()
+    monkeypatch.setattr(ssh, "connect", nobody)
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(screen, "ascii", write_through=True))
+    assert main(PLAYS, ["plan", "-i", str(offline.folder)]) == 4
+    assert b"h\\xf6r mir zu" in screen.getvalue()
+
+
+def test_who_says_no_to_json_still_gets_one_document(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change = Change("file:/etc/x", "create", "+new")
+    planned = SiteResult("bh1", (TargetResult("bh1", "linux", "differs", changes=(change,)),))
+    monkeypatch.setattr(engine.SiteRun, "plan", lambda _: planned)
+    monkeypatch.setattr(sys, "stdin", Terminal("n\n"))
+    found = json.loads(cli("apply", "--json").out)
+    assert (found["verb"], found["exit_code"]) == ("apply", 0)
+    assert found["sites"][0]["targets"][0]["state"] == "differs"
