@@ -1,0 +1,86 @@
+"""Other values for what stands on a simulated unit: every way in which somebody could change it.
+
+The other value of an attribute comes from the simulator's own schema, not from the product.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from provision.fortios.desired import split_id
+from tests.lab.fortios import Simulator
+from tests.lab.fortios.schema import Attribute
+from tests.lab.fortios.text import Word, quote, written
+from tests.lab.fortios.tree import Block, Entry, applies
+
+
+@dataclass(frozen=True)
+class Drift:
+    """One change behind our back: `lines` typed in `scope` change the object `id`."""
+
+    id: str
+    what: str
+    scope: str
+    lines: str
+
+    def __str__(self) -> str:
+        return f"{self.id}: {self.what}"
+
+
+def drifts(unit: Simulator, object_id: str, only: frozenset[str]) -> Iterator[Drift]:
+    """Every attribute of an object set to something else; of a single object those of ``only``."""
+    scope, path, key = split_id(object_id)
+    block = unit.config.scopes[scope][path]
+    entry = block.entry if key is None else block.rows[key]
+    opened = [f"config {path}"] + ([] if key is None else [f"edit {quote(key)}"])
+    for what, lines in _changed(unit, scope, block, entry, only if key is None else None):
+        yield Drift(object_id, what, scope, "\n".join([*opened, *lines, "end"]))
+    if key is not None and not unit.config.users(path, key, scope):
+        lines = [f"config {path}", f"delete {quote(key)}", "end"]
+        yield Drift(object_id, "deleted", scope, "\n".join(lines))
+
+
+def _changed(
+    unit: Simulator, scope: str, block: Block, entry: Entry, only: frozenset[str] | None
+) -> Iterator[tuple[str, list[str]]]:
+    for attribute in block.table.attributes:
+        held = entry.values(attribute.name)
+        usual = (only is None and held) or (only is not None and attribute.name in only)
+        if usual and applies(block.table, entry, attribute):
+            other = _other(unit, scope, attribute, held)
+            if other:
+                line = f"set {attribute.name} {' '.join(map(written, other))}"
+                yield attribute.name, [line]
+    for nested in entry.blocks():
+        for row in nested.rows.values():
+            head = [f"config {nested.table.path}", f"edit {written(row.key)}"]
+            for what, lines in _changed(unit, scope, nested, row, None):
+                yield f"{nested.table.path} {what}", [*head, *lines, "end"]
+
+
+def _other(
+    unit: Simulator, scope: str, attribute: Attribute, held: tuple[Word, ...]
+) -> tuple[Word, ...]:
+    """A value that the unit takes and that is not the one held; () for what nobody can compare."""
+    texts = {word.text for word in held}
+    if attribute.kind == "option":
+        now = texts or {attribute.default}
+        return tuple(Word(each) for each in attribute.choices if each not in now)[:1]
+    if attribute.kind in ("integer", "integers"):
+        span = attribute.size if isinstance(attribute.size, tuple) else (1, 60)
+        return (Word(str(next(n for n in range(span[0] + 1, span[1]) if str(n) not in texts))),)
+    if attribute.kind in ("string", "strings"):
+        return (Word("Drifted:1", True),)
+    if attribute.kind in ("ref", "refs"):
+        found = [key for path in attribute.refers for key in _keys(unit, scope, path)]
+        # "all" first: any other name in a list of denied sources is a neighbour that may stay
+        found.sort(key=lambda name: name != "all")
+        return tuple(Word(each, True) for each in found if each not in texts)[:1]
+    return ()
+
+
+def _keys(unit: Simulator, scope: str, path: str) -> Iterator[str]:
+    for each in dict.fromkeys((scope, "global", "")):
+        block = unit.config.scopes.get(each, {}).get(path)
+        yield from block.rows if block else ()

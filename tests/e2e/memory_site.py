@@ -1,0 +1,117 @@
+"""A site whose ban host is a dictionary: the FortiGate half of the product without a Linux machine.
+
+Everything from the inventory to the bytes on the wire is the product's own; only the connection to
+the ban host is replaced, by one that remembers what it is told in this process.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+from unittest.mock import patch
+
+from provision import engine, inventory
+from provision.results import SiteResult, TargetResult
+from provision.secrets import Secrets
+from provision.sites import Play, Selected, sites
+from provision.ssh import HostKeyPolicy
+from tests.lab.fortios import Simulator
+
+PLAYS = (
+    Play("ban_hosts", ("detection", "receiver")),
+    Play("fortigates", ("webhook", "feed", "enforcement")),
+)
+TOKENS = {"webhook:fgt1": "webhook-token-1", "feed:fgt1": "feed-token-1", "verify": "verify-token"}
+KEY = "0123456789abcdef"
+
+
+class MemoryHost:
+    """Stands in for the connection to a ban host: keeps records, gives tokens."""
+
+    execs = 0
+
+    def __init__(self, records: dict[str, Any]) -> None:
+        self._records = records
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Answer as the agent would, as far as FortiGates need it."""
+        if request["do"] == "remember":
+            record = json.loads(json.dumps(request["record"]))
+            if record is None:
+                self._records.pop(request["fortigate"], None)
+            else:
+                self._records[request["fortigate"]] = record
+        return {"manifest": {"key": KEY, "fortigates": dict(self._records)}, "tokens": TOKENS}
+
+
+class Quiet:
+    """A listener that says nothing."""
+
+    def doing(self, site: str, host: str, what: str) -> None:
+        """Nothing."""
+
+    def done(self, site: str, result: TargetResult) -> None:
+        """Nothing."""
+
+
+class MemorySite:
+    """One FortiGate `fgt1`, its ban host in memory, and an inventory on disk that names both."""
+
+    def __init__(self, folder: Path, unit: Simulator, **variables: Any) -> None:
+        self.folder, self.unit = folder, unit
+        self.records: dict[str, Any] = {}
+        self.write_inventory(**variables)
+
+    def write_inventory(self, **variables: Any) -> None:
+        """(Re)write the inventory; JSON is YAML. ``variables`` are those of the FortiGate."""
+        login = {
+            "ansible_host": self.unit.address,
+            "ansible_port": self.unit.port,
+            "ansible_user": self.unit.options.user,
+            "ansible_password": self.unit.options.password,
+        }
+        hosts = {
+            "ban_hosts": {"hosts": {"bh1": {"ansible_host": "192.0.2.10", "ansible_user": "root"}}},
+            "fortigates": {"hosts": {"fgt1": {**login, "ban_host": "bh1", **variables}}},
+        }
+        self.folder.mkdir(exist_ok=True)
+        (self.folder / "hosts.yml").write_text(json.dumps({"all": {"children": hosts}}))
+        (self.folder / "known_hosts").write_text(self.unit.host_key_line + "\n")
+
+    def plan(self) -> TargetResult:
+        """`plan --limit fgt1`."""
+        return self._run("plan")
+
+    def apply(self) -> TargetResult:
+        """`apply --limit fgt1`."""
+        return self._run("apply")
+
+    def teardown(self) -> TargetResult:
+        """`teardown --limit fgt1`."""
+        return self._run("teardown")
+
+    def selected(self) -> Selected:
+        """What a run with `--limit fgt1` works on."""
+        (site,) = sites(inventory.load(self.folder, ()), PLAYS, Secrets())
+        return Selected(site, False, site.fortigates)
+
+    def _run(self, verb: engine.Verb) -> TargetResult:
+        policy = HostKeyPolicy(self.folder / "known_hosts", False)
+        run = engine.Run(verb, PLAYS, policy, Secrets(), Quiet())
+        with patch.object(engine, "BanHost", lambda *_: MemoryHost(self.records)):
+            one = engine.SiteRun(run, self.selected())
+            found = _of_unit(one.plan())
+            return found if verb == "plan" or found.error else _of_unit(one.carry_out())
+
+
+def _of_unit(found: SiteResult) -> TargetResult:
+    (target,) = (each for each in found.targets if each.host == "fgt1")
+    return target
