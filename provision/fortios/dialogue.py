@@ -12,9 +12,14 @@ from collections.abc import Sequence
 HOST = r"[-\w.~]+"
 # the last line of a terminal that waits for a command: HOST # , HOST (Primary) # , HOST(x) (y) $
 _FIRST_PROMPT = re.compile(rf"(?:\A|\n)({HOST}(?: ?\([^()\n]*\))* [#$>]) \Z")
+# characters of a hostname that a cut prompt (`long-na~ (x) #`) keeps at least
+_KEPT = 4
 _PAGER = re.compile(r"--More-- ?\r *\r")
 _PAGER_TAIL = re.compile(r"--More-- ?\Z")
 _QUESTION = re.compile(r"\(y/n\) ?\Z")
+_LOCKED = re.compile(r"(?:in|by) (?:another|other) transaction|is locked", re.IGNORECASE)
+_EXPIRED = re.compile(r"^config transaction id=\d+ has expired", re.MULTILINE)
+_FORBIDDEN = re.compile(r"return code -(?:37|672)\b|permission", re.IGNORECASE)
 _ACCEPT = re.compile(r"\(Press 'a' to accept\): ?\s*\Z")
 _NEW_PASSWORD = re.compile(r"forced to change your password|^New Password: ?\Z", re.I | re.M)
 _OPEN_QUOTE = re.compile(r"\n> ?\Z")
@@ -27,7 +32,7 @@ _REFUSAL = re.compile(
     r"|internal error|permission denied|no permission|string value is too long"
     r"|attribute '.*' must be set|attribute '.*' checking fail|the entry is used by|duplicated entry"
     r"|invalid |name '.*' conflict|no tablename|no object|unset oper error"
-    r"|.*discard the setting)",
+    r"|.*discard the setting|config transaction id=\d+ has expired|.*\(y/n\))",
     re.IGNORECASE | re.MULTILINE,
 )
 _NO_ENTRY = re.compile(r"^entry is not found in table", re.IGNORECASE | re.MULTILINE)
@@ -45,11 +50,20 @@ def first_prompt(text: str) -> str | None:
     return found[1] if found else None
 
 
+def any_prompt(first: str) -> str:
+    """Pattern of the prompt, in whatever context, of the unit whose first one is known.
+
+    A long hostname may be cut with `~`, at another place in each context.
+    """
+    found = re.match(HOST, first)
+    host = found[0] if found else first
+    cut = rf"|{re.escape(host[:_KEPT])}[-\w.]*~"
+    return rf"(?:{re.escape(host)}{cut})(?: ?\([^\n]*\))* [#$>]"
+
+
 def prompt_pattern(first: str) -> re.Pattern[str]:
     """The prompt at the end of a text, in whatever context, of the unit whose first one is known."""
-    host = re.match(HOST, first)
-    name = re.escape(host[0] if host else first)
-    return re.compile(rf"(?:\A|\n)({name}(?: ?\([^\n]*\))* [#$>]) *\Z")
+    return re.compile(rf"(?:\A|\n)({any_prompt(first)}) *\Z")
 
 
 def waits_for_page(text: str) -> bool:
@@ -68,6 +82,11 @@ def wants_new_password(text: str) -> bool:
     return bool(_NEW_PASSWORD.search(text))
 
 
+def timed_out(text: str) -> bool:
+    """Whether the unit says good-bye to an administrator who was idle for too long."""
+    return text.rstrip().endswith("Timeout")
+
+
 def in_quotes(text: str) -> bool:
     return bool(_OPEN_QUOTE.search(text))
 
@@ -77,6 +96,21 @@ def refusal(answer: str) -> str:
     if not _REFUSAL.search(answer):
         return ""
     return " / ".join(line.strip() for line in answer.splitlines() if line.strip())
+
+
+def tells_of_a_lock(answer: str) -> bool:
+    """Whether the object is being edited in a transaction of somebody else (KB 199281)."""
+    return bool(_LOCKED.search(answer))
+
+
+def tells_of_expiry(answer: str) -> bool:
+    """Whether the unit has dropped our transaction; what came after it took effect at once."""
+    return bool(_EXPIRED.search(answer))
+
+
+def is_forbidden(answer: str) -> bool:
+    """Whether it is the profile of the administrator that does not allow it (codes -37, -672)."""
+    return bool(_FORBIDDEN.search(answer))
 
 
 def has_no_entry(answer: str) -> bool:
@@ -104,13 +138,14 @@ def keys(line: str) -> str:
 def answers(text: str, prompt: str, commands: Sequence[str]) -> tuple[str | None, ...]:
     """What ``text`` holds as the answer to each of ``commands``, None where there is none (yet).
 
-    An answer counts when its command was echoed whole behind a prompt and another prompt came after.
+    ``prompt`` is a pattern. An answer counts when its command was echoed whole behind a prompt and
+    another prompt came after.
     """
     found: list[str | None] = []
-    at, start = 0, rf"^{re.escape(prompt)} +"
-    following = re.compile(rf"^{re.escape(prompt)} ", re.MULTILINE)
+    at = 0
+    following = re.compile(rf"^{prompt} ", re.MULTILINE)
     for command in commands:
-        echo = re.compile(rf"{start}{re.escape(command)} *\n", re.MULTILINE).search(text, at)
+        echo = re.compile(rf"^{prompt} +{re.escape(command)} *\n", re.MULTILINE).search(text, at)
         end = following.search(text, echo.end()) if echo else None
         found.append(text[echo.end() : end.start()].rstrip("\n") if echo and end else None)
         at = end.start() if end else at

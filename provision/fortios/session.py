@@ -8,6 +8,7 @@ sent that was not asked for, the pager is answered, and the prompt is the whole 
 from __future__ import annotations
 
 import codecs
+import re
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -16,6 +17,7 @@ from netmiko.fortinet import FortinetSSH
 
 from provision.errors import Failed, Unreachable
 from provision.fortios import dialogue
+from provision.fortios.chunks import Line
 from provision.login import Login
 from provision.ssh import CONNECT_ERRORS, CONNECT_TIMEOUT, HostKeyPolicy, explain, trust
 
@@ -31,8 +33,23 @@ PAGES = " " * 16
 DEPTH = 8
 
 
+class Refused(Failed):
+    """The unit refused a line; the session is back at its first prompt. ``said``: the unit's words."""
+
+    def __init__(self, what: str, remedy: str, said: str) -> None:
+        super().__init__(what, remedy)
+        self.said = said
+
+
+class Garbled(Failed):
+    """Lines that were typed ahead did not arrive; from now on the session types one at a time."""
+
+
 class Session(FortinetSSH):
-    """A logged-in terminal; ``exchanges`` counts how often, since then, we wrote and waited."""
+    """A logged-in terminal; ``exchanges`` counts how often, since then, we wrote and waited.
+
+    ``changing``: lines have been typed that may have changed the unit. ``alive``: it answers.
+    """
 
     def __init__(self, login: Login, policy: HostKeyPolicy) -> None:
         """Log in.
@@ -43,8 +60,10 @@ class Session(FortinetSSH):
         self.exchanges = 0
         self._login = login
         self._policy = policy
-        self._prompt = ""
-        self._changing = False
+        self._prompt = self._heard = ""
+        self.changing = False
+        self.alive = True
+        self._ahead = True
         self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
         try:
             super().__init__(
@@ -86,6 +105,11 @@ class Session(FortinetSSH):
         self._at_prompt = dialogue.prompt_pattern(self._prompt)
         self.exchanges = 0
 
+    @property
+    def is_restricted(self) -> bool:
+        """Whether the administrator's profile is not super_admin: the prompt ends in `$`."""
+        return self._prompt.endswith("$")
+
     def cleanup(self, command: str = "") -> None:
         """Send nothing: a closed connection ends the session, and drops what was not saved."""
 
@@ -103,6 +127,7 @@ class Session(FortinetSSH):
         for number in again:
             (found[number],) = self._ask([commands[number]])
         if again:
+            self._ahead = False
             self._drain()
         lost = [command for command, each in zip(commands, found, strict=True) if each is None]
         if lost:
@@ -111,56 +136,84 @@ class Session(FortinetSSH):
 
     def _ask(self, commands: Sequence[str]) -> tuple[str | None, ...]:
         self._send("".join(f"{dialogue.keys(command)}\n{PAGES}" for command in commands))
-        text = self._prompt + " "
+        return self._answers(re.escape(self._prompt), commands)
+
+    def _answers(self, prompt: str, commands: Sequence[str]) -> tuple[str | None, ...]:
+        """What comes back for ``commands``, which were just typed at a prompt all at once."""
+        start = self._context + " "
 
         def whole(seen: str) -> bool:
-            return None not in dialogue.answers(text + seen, self._prompt, commands)
+            found = dialogue.answers(start + seen, prompt, commands)
+            return None not in found or dialogue.asks_yes_or_no(seen)
 
-        text += self._until(whole, "an answer", lost=True)
-        return dialogue.answers(text, self._prompt, commands)
+        text = self._until(whole, "an answer", lost=True)
+        if dialogue.asks_yes_or_no(text):
+            text += "\n" + self._decline()
+        shown = self._at_prompt.search(text)
+        self._context = shown[1] if shown else ""
+        return dialogue.answers(start + text, prompt, commands)
+
+    def _decline(self) -> str:
+        self._send("n")
+        return self._until(self._answered, "a prompt")
 
     def _drain(self) -> None:
         """Let late answers pass by, so that none is taken for the answer to a later line."""
         while self._receive(LOST):
             pass
 
-    def write(self, name: str, lines: Sequence[str]) -> None:
-        """Type ``lines``, the block of the object ``name``, one by one, and look at each answer.
+    def write(self, chunk: Sequence[Line]) -> None:
+        """Type the lines of ``chunk``, at once if there are several, and look at each answer.
 
         At the first refusal everything that is open is left without saving.
 
         Raises:
-            Failed: with the object, the line and the unit's own words, or the connection broke.
+            Refused: with the object, the line and the unit's own words.
+            Garbled: not all lines arrived; what is open was left without saving.
+            Failed, Unreachable: the connection broke.
         """
-        for line in lines:
-            self._obey(name, line)
-            self._changing = True
-        if self._context != self._prompt:
-            stuck = self._leave()
-            raise Failed(f"{self._login.host}: {name}: its lines leave a 'config' open", stuck)
-        self._changing = False
+        if len(chunk) > 1 and self._ahead:
+            self._check(chunk, self._type_ahead(chunk))
+            return
+        for line in chunk:
+            self._check([line], [self._type(line)])
 
-    def _obey(self, name: str, line: str) -> None:
+    def _check(self, chunk: Sequence[Line], found: Sequence[str | None]) -> None:
+        for line, answer in zip(chunk, found, strict=True):
+            said = "" if answer is None else dialogue.refusal(answer)
+            if said:
+                raise self._refused(line, said)
+            if answer is None:
+                self._ahead = False
+                stuck = self._leave()
+                raise Garbled(f"{self._login.host}: {line.id}: '{line.text}' did not arrive", stuck)
+
+    def _refused(self, line: Line, said: str) -> Refused:
+        stuck = self._leave()
+        what = f"{self._login.host}: {line.id}: '{line.text}' was refused: {said}"
+        return Refused(what, stuck, said)
+
+    def _type_ahead(self, chunk: Sequence[Line]) -> tuple[str | None, ...]:
+        self._send("".join(self._keys(line) + "\n" for line in chunk))
+        texts = [line.text for line in chunk]
+        return self._answers(dialogue.any_prompt(self._prompt), texts)
+
+    def _keys(self, line: Line) -> str:
         try:
-            refused = dialogue.refusal(self._type(line))
+            return dialogue.keys(line.text)
         except ValueError as error:
-            refused = f"never sent, {error}"
-        if refused:
-            stuck = self._leave()
-            raise Failed(f"{self._login.host}: {name}: '{line}' was refused: {refused}", stuck)
+            raise self._refused(line, f"never sent, {error}") from None
 
-    def _type(self, line: str) -> str:
+    def _type(self, line: Line) -> str:
         """Type one logical line; the answer is what comes between its echo and the next prompt."""
-        *parts, last = dialogue.keys(line).split("\n")
+        *parts, last = self._keys(line).split("\n")
         for part in parts:
             self._send(part + "\n")
             self._until(self._answered_or_quoting, "a '>'")
         self._send(last + "\n")
         text = self._until(self._answered, "a prompt")
         if dialogue.asks_yes_or_no(text):
-            self._send("n")
-            self._until(self._answered, "a prompt")
-            return f"command fail: it asks {text.strip().splitlines()[-1]}"
+            text += "\n" + self._decline()
         shown = self._at_prompt.search(text)
         self._context = shown[1] if shown else ""
         return "\n".join(text.split("\n")[1:-1])
@@ -182,19 +235,28 @@ class Session(FortinetSSH):
         self._send("\n")
         text = self._until(self._answered_or_quoting, "a prompt")
         if dialogue.in_quotes(text):
-            self._type('"')
+            self._type(Line("", '"'))
         else:
             shown = self._at_prompt.search(text)
             self._context = shown[1] if shown else ""
         for _ in range(DEPTH):
             if self._context == self._prompt:
-                self._changing = False
                 return ""
             before = self._context
-            self._type("abort")
+            self._type(Line("", "abort"))
             if self._context == before:
-                self._type("end")
+                self._type(Line("", "end"))
         return f"it stays in its configuration context '{self._context}'"
+
+    def settle(self) -> None:
+        """After the last line of a push.
+
+        Raises:
+            Failed: the lines left a context open; it was left without saving.
+        """
+        if self._context != self._prompt:
+            stuck = self._leave()
+            raise Failed(f"{self._login.host}: the lines of the push leave a 'config' open", stuck)
 
     def _send(self, text: str) -> None:
         self.exchanges += 1
@@ -217,7 +279,7 @@ class Session(FortinetSSH):
         """
         received, since, turned = "", time.monotonic(), 0
         while True:
-            text = dialogue.clean(received)
+            text = self._heard = dialogue.clean(received)
             finished = done(text)
             if finished and not settle:
                 return text
@@ -249,8 +311,10 @@ class Session(FortinetSSH):
         return self._decode(data)
 
     def _broken(self, what: str) -> Failed | Unreachable:
+        self.alive = False
+        what += " after an idle time-out" if dialogue.timed_out(self._heard) else ""
         where = f"{self._login.host} ({self._login.address}:{self._login.port})"
-        if not self._changing:
+        if not self.changing:
             return Unreachable(f"{where} {what}; nothing was being changed")
         return Failed(f"{where} {what} in the middle of a change", "run again: that mends it")
 

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from types import TracebackType
 
-from provision.errors import Failed, TargetError, Unreachable
-from provision.fortios import dialogue
+from provision.errors import Failed, TargetError
+from provision.fortios import circumstances, dialogue
+from provision.fortios.chunks import Line, chunks
+from provision.fortios.circumstances import in_scope
 from provision.fortios.desired import Desired, show_command, split_id
 from provision.fortios.planner import Block, FortiPlan, Observed, ids, revert
 from provision.fortios.record import Record
-from provision.fortios.session import Session
-from provision.fortios.text import Config, Edit, ParseError, Tree, lines, parse
+from provision.fortios.session import Garbled, Refused, Session
+from provision.fortios.text import Config, Edit, ParseError, Tree, parse
 from provision.fortios.versions import Facts, advice, read_facts, refused
 from provision.login import Login
 from provision.ssh import HostKeyPolicy
 
 STATUS = "get system status"
+# A transaction ends by itself after so many idle minutes, so a dead run locks nothing for long.
+START = "execute config-transaction start 2"
+COMMIT = "execute config-transaction commit"
+ABORT = "execute config-transaction abort"
+SAVE = "execute cfg save"
 
 
 class PutBack(Failed):
@@ -32,6 +40,8 @@ class FortiGate:
         self._session: Session | None = None
         self._facts: Facts | None = None
         self._seen: Observed | None = None
+        self._saves_by_hand = False
+        self._earlier = 0
 
     def __enter__(self) -> FortiGate:
         self._session = Session(self._login, self._policy)
@@ -50,80 +60,79 @@ class FortiGate:
     @property
     def exchanges(self) -> int:
         """How often, since the login, we wrote and waited for the unit."""
-        return self._session.exchanges if self._session else 0
+        return self._earlier + (self._session.exchanges if self._session else 0)
 
     @property
     def facts(self) -> Facts:
-        """Model, version, name, serial number, VDOM mode, cluster role; asked for once.
+        """Model, version, name, serial number, VDOMs, cluster role; asked for once, in one exchange.
 
         Raises:
             Failed: the answer cannot be read.
         """
         if self._facts is None:
-            self._learn(*self._open.read([STATUS]))
-        if self._facts is None:
-            raise self._failed(f"'{STATUS}' names no version and serial number")
+            # harmless without VDOMs: the unit does not know such a scope
+            listing = in_scope("global", circumstances.VDOMS)
+            status, listed = self._open.read([STATUS, listing])
+            facts = read_facts(status)
+            if facts is None:
+                raise self._failed(f"'{STATUS}' names no version and serial number")
+            names = circumstances.vdom_names(listed) if facts.vdoms else ()
+            self._facts = replace(facts, vdom_names=names)
         return self._facts
 
+    # --- looking ---------------------------------------------------------------------------------
+
     def observe(self, desired: Desired, record: Record) -> Observed:
-        """What the unit holds of ``desired`` and of what ``record`` remembers; sends `show` only.
+        """What the unit holds of ``desired`` and of what ``record`` remembers; changes nothing.
 
         Raises:
             Failed: an answer cannot be read, or the unit must not be configured here.
             Unreachable: the connection broke.
         """
-        wanted = ids(desired, record)
-        status = [] if self._facts else [STATUS]
-        answers = self._open.read([*status, *map(show_command, wanted)])
-        if status:
-            self._learn(answers[0])
         self._refuse_unsupported()
-        self._seen = self._understand(wanted, answers[len(status) :])
+        wanted = ids(desired, record)
+        self._need_vdoms(wanted)
+        scope = "global" if self.facts.vdoms else ""
+        about = [in_scope(scope, each) for each in (circumstances.FABRIC, circumstances.SAVING)]
+        fabric, saving, *answers = self._open.read([*about, *map(_look_command, wanted)])
+        self._refuse_fabric_member(fabric)
+        self._saves_by_hand = circumstances.saves_by_hand(saving)
+        self._seen = self._understand(wanted, answers)
         return self._seen
 
-    def apply(self, plan: FortiPlan) -> None:
-        """Push ``plan``, made from what :meth:`observe` saw last.
+    def _refuse_unsupported(self) -> None:
+        if refused(self.facts.version):
+            raise self._failed(refused(self.facts.version))
+        if self.facts.is_secondary:
+            (answer,) = self._open.read([circumstances.HA])
+            primary = circumstances.primary_of(answer)
+            raise self._failed(
+                "it is a secondary of its cluster and takes its configuration from the primary"
+                + (f", {primary}" if primary else ""),
+                f"name {primary or 'the primary'} in the inventory, or the address of the cluster",
+            )
 
-        Raises:
-            PutBack: a line was refused, and the unit is as it was before.
-            Failed: the unit is not as it was (the text says where): keep ``plan.record``.
-            Unreachable: the connection broke before anything was changed.
-        """
-        touched: list[Block] = []
-        before = self._seen or self._look([block.id for block in plan.blocks])
-        try:
-            for block in plan.blocks:
-                touched.append(block)
-                self._push(block)
-        except Failed as error:
-            not_back = self._put_back(before, touched)
-            if not_back:
-                raise Failed(error.what, not_back) from None
-            raise PutBack(error.what, "the unit is as it was before") from None
-        except Unreachable as error:
-            if len(touched) < 2:
-                raise
-            raise Failed(f"{error.what}, {len(touched) - 1} objects done", "run again") from None
+    def _refuse_fabric_member(self, answer: str) -> None:
+        root = circumstances.root_above(answer)
+        if root:
+            raise self._failed(
+                f"it is a member of a Security Fabric, not its root: stitches are made on the root "
+                f"and handed down (KB 224116); above it is {root}",
+                "name the root of the fabric in the inventory",
+            )
 
-    def _push(self, block: Block) -> None:
-        self._open.write(block.id, lines(block.tree))
-
-    def _put_back(self, before: Observed, touched: Sequence[Block]) -> str:
-        """Push what leads back to ``before``; what is left undone, if anything."""
-        try:
-            touched_ids = [block.id for block in touched]
-            for block in revert(before, self._look(touched_ids), touched):
-                self._push(block)
-            left = revert(before, self._look(touched_ids), touched, secrets_kept=True)
-        except TargetError as error:
-            return f"it could not be put back ({error.what}); run again: that mends it"
-        if left:
-            return f"not as it was: {', '.join(block.id for block in left)}; run again"
-        return ""
+    def _need_vdoms(self, wanted: Iterable[str]) -> None:
+        """No scope is ever entered that the unit did not list: `edit` would make a VDOM of it."""
+        known = self.facts.vdom_names
+        scopes = {split_id(each)[0] for each in wanted} - {"", "global"}
+        if scopes - set(known):
+            there = f"there are: {', '.join(known)}" if known else "it listed none"
+            names = ", ".join(sorted(scopes - set(known)))
+            raise self._failed(f"it has no VDOM '{names}' ({there})", "correct the name")
 
     def _look(self, wanted: Iterable[str]) -> Observed:
         wanted = tuple(wanted)
-        return self._understand(wanted, self._open.read([show_command(each) for each in wanted]))
+        return self._understand(wanted, self._open.read([_look_command(each) for each in wanted]))
 
     def _understand(self, wanted: Sequence[str], answers: Sequence[str]) -> Observed:
         objects: dict[str, Tree | None] = {}
@@ -133,7 +142,15 @@ class FortiGate:
             if objects[each] is None and dialogue.has_no_table(answer):
                 missing.add(each)
         facts = self.facts
-        return Observed(facts.serial, objects, frozenset(missing), advice(facts))
+        return Observed(facts.serial, objects, frozenset(missing), self._warnings())
+
+    def _warnings(self) -> tuple[str, ...]:
+        if not self._open.is_restricted:
+            return advice(self.facts)
+        what = (
+            "has a restricted profile ('$' prompt): what it may not change is refused and put back"
+        )
+        return (*advice(self.facts), f"{self._login.user} {what}")
 
     def _body(self, object_id: str, answer: str, again: bool = True) -> Tree | None:
         """The body in an answer; one that cannot be read is asked for once more, alone."""
@@ -142,22 +159,145 @@ class FortiGate:
         try:
             return _find(object_id, parse(answer))
         except ParseError as error:
+            command = _look_command(object_id)
             if again:
-                (answer,) = self._open.read([show_command(object_id)])
+                (answer,) = self._open.read([command])
                 return self._body(object_id, answer, again=False)
             said = dialogue.refusal(answer) or str(error)
-            raise self._failed(f"'{show_command(object_id)}' was answered with: {said}") from None
+            raise self._failed(
+                f"'{command}' was answered with: {said}", self._permission(said)
+            ) from None
 
-    def _learn(self, status: str) -> None:
-        self._facts = read_facts(status)
+    # --- changing --------------------------------------------------------------------------------
 
-    def _refuse_unsupported(self) -> None:
-        if refused(self.facts.version):
-            raise self._failed(refused(self.facts.version))
-        if self.facts.vdoms:
-            raise self._failed("it runs several VDOMs, which this release does not configure")
-        if self.facts.is_secondary:
-            raise self._failed("it is a secondary of its cluster; name the primary instead")
+    def apply(self, plan: FortiPlan) -> None:
+        """Push ``plan``, made from what :meth:`observe` saw last: all of it, or nothing stays.
+
+        Raises:
+            PutBack: it failed, and the unit is as it was before.
+            Failed: the unit is not as it was (the text says where): keep ``plan.record``.
+            Unreachable: the connection broke before anything was changed.
+        """
+        if not plan.blocks:
+            return
+        before = self._seen or self._look([block.id for block in plan.blocks])
+        if not self._attempt(plan.blocks, before):
+            self._attempt(plan.blocks, before)
+
+    def _attempt(self, blocks: Sequence[Block], before: Observed) -> bool:
+        """Push ``blocks`` or put back; False if it should be tried again, one line at a time."""
+        touched: list[Block] = []
+        try:
+            self._send(blocks, touched)
+            return True
+        except TargetError as error:
+            if not self._open.changing:
+                raise
+            self._restore(before, blocks, touched, error)
+            if isinstance(error, Garbled):
+                return False
+            raise PutBack(error.what, self._said_after(error)) from None
+
+    def _said_after(self, error: TargetError) -> str:
+        said = error.said if isinstance(error, Refused) else ""
+        return "; ".join(filter(None, ("the unit is as it was before", self._permission(said))))
+
+    def _send(self, blocks: Sequence[Block], touched: list[Block]) -> None:
+        """Send ``blocks`` as one transaction, or object by object where the unit has none.
+
+        ``touched`` takes those that may have taken effect.
+        """
+        atomic = self._begins()
+        self._open.changing = True
+        for chunk in chunks(blocks, atomic):
+            if not atomic:
+                named = {line.id for line in chunk}
+                touched += [each for each in blocks if each.id in named and each not in touched]
+            self._write(chunk, blocks, touched)
+        self._open.settle()
+        if atomic:
+            touched[:] = blocks
+            self._open.write([Line("the transaction", COMMIT)])
+        self._save()
+        self._open.changing = False
+
+    def _write(self, chunk: Sequence[Line], blocks: Sequence[Block], touched: list[Block]) -> None:
+        try:
+            self._open.write(chunk)
+        except Refused as error:
+            if dialogue.tells_of_expiry(error.said):
+                touched[:] = blocks
+            raise
+
+    def _begins(self) -> bool:
+        """Open a transaction; False where the unit has none, or none for this administrator."""
+        try:
+            self._open.write([Line("the transaction", START)])
+        except Refused:
+            return False
+        return True
+
+    def _save(self) -> None:
+        if self._saves_by_hand:
+            scope = "global" if self.facts.vdoms else ""
+            self._open.write([Line("the configuration", in_scope(scope, SAVE))])
+
+    def _restore(
+        self,
+        before: Observed,
+        blocks: Sequence[Block],
+        touched: Sequence[Block],
+        error: TargetError,
+    ) -> None:
+        """Lead the unit back to ``before``.
+
+        Raises:
+            Failed: it is not as it was; the text says what is left.
+        """
+        wanted = [block.id for block in blocks]
+        try:
+            if self._open.alive:
+                self._drop_transaction()
+            else:
+                self._reconnect()
+            back = revert(before, self._look(wanted), touched)
+            if back:
+                self._send(back, [])
+            elif touched:
+                self._save()
+            left = revert(before, self._look(wanted), blocks, secrets_kept=True)
+        except TargetError as second:
+            remedy = f"it could not be put back ({second.what}); run again: that mends it"
+            raise Failed(error.what, remedy) from None
+        if left:
+            names = ", ".join(block.id for block in left)
+            raise Failed(error.what, f"not as it was: {names}; run again: that mends it")
+
+    def _drop_transaction(self) -> None:
+        """Nothing may stay open; without a transaction the unit refuses, which is as good."""
+        try:
+            self._open.write([Line("the transaction", ABORT)])
+        except Refused:
+            return
+
+    def _reconnect(self) -> None:
+        """A new session in place of a broken one: once, by whoever calls."""
+        self._earlier = self.exchanges
+        self._open.disconnect()
+        self._session = Session(self._login, self._policy)
+        self._session.changing = True
+
+    # --- saying ----------------------------------------------------------------------------------
+
+    def _permission(self, said: str) -> str:
+        if dialogue.tells_of_a_lock(said):
+            return (
+                "somebody else is editing it in a transaction, or a run that died was; such a lock "
+                "ends by itself (ours after 2 idle minutes): run again then"
+            )
+        if dialogue.is_forbidden(said):
+            return f"the profile of {self._login.user} does not permit this: widen it on the unit"
+        return ""
 
     @property
     def _open(self) -> Session:
@@ -165,8 +305,12 @@ class FortiGate:
             raise RuntimeError("a FortiGate is used inside its 'with' block")
         return self._session
 
-    def _failed(self, what: str) -> Failed:
-        return Failed(f"{self._login.host} ({self._login.address}): {what}")
+    def _failed(self, what: str, remedy: str = "") -> Failed:
+        return Failed(f"{self._login.host} ({self._login.address}): {what}", remedy)
+
+
+def _look_command(object_id: str) -> str:
+    return in_scope(split_id(object_id)[0], show_command(object_id))
 
 
 def _find(object_id: str, tree: Tree) -> Tree | None:

@@ -163,21 +163,18 @@ def test_an_update_that_fails_puts_the_older_state_back(
     assert unit.show() == before
 
 
-@pytest.mark.parametrize("line", [1, 3, 12, 20, 31, 40])
-def test_a_cut_connection_is_mended_by_the_next_run(
-    line: int, unit: Simulator, policy: HostKeyPolicy
+def test_a_cut_connection_is_opened_again_and_the_unit_put_back(
+    unit: Simulator, policy: HostKeyPolicy
 ) -> None:
     before = unit.show()
     with FortiGate(_login(unit), policy) as gate:
         made = plan(WANT, gate.observe(WANT, Record()), Record(), key=KEY)
-        unit.faults.drop_after_line = line
-        with pytest.raises(Failed, match="run again") if line > 1 else pytest.raises(Unreachable):
+        unit.faults.drop_at = "commit"
+        with pytest.raises(PutBack, match="as it was before"):
             gate.apply(made)
-    again = _apply(unit, policy, record=made.record)
-    assert again.changes
-    assert _apply(unit, policy, record=again.settled).changes == ()
-    _teardown(unit, policy, again.settled)
     assert unit.show() == before
+    again = _apply(unit, policy)
+    assert _apply(unit, policy, record=again.settled).changes == ()
 
 
 def test_a_unit_that_goes_away_before_anything_was_sent_is_unreachable(

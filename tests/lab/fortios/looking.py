@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from tests.lab.fortios import diagnostics, editing, reading, refusals
-from tests.lab.fortios.config import Config
+from tests.lab.fortios.config import GLOBAL, Config
 from tests.lab.fortios.frames import Words
 from tests.lab.fortios.status import config_header
 from tests.lab.fortios.tree import Block, Writer
@@ -22,6 +22,8 @@ def show(session: "Session", words: Words) -> list[str]:
         return reading.show_block(writer, editing.pending_block(session.frames[-1]), rest)
     if not rest:
         return _everything(session, writer)
+    if session.scope == GLOBAL and [word.text for word in rest] == ["system", "vdom-property"]:
+        return _vdom_properties(session)
     block, rest = _named(session, rest)
     return reading.show_block(writer, block, rest)
 
@@ -42,6 +44,18 @@ def _everything(session: "Session", writer: Writer) -> list[str]:
     if session.kind in ("scope", "vdoms"):
         return Config(config.tables, {"": session.blocks()}).text(writer)
     return [*config_header(session.host.options, config.multi), *config.text(writer)]
+
+
+def _vdom_properties(session: "Session") -> list[str]:
+    """A unit keeps one entry of properties for each VDOM, and gives it its `snmp-index` itself."""
+    lines = ["config system vdom-property"]
+    for number, name in enumerate(session.config.vdoms, 1):
+        lines += [
+            f'    edit "{name}"',
+            f'        set description "property limits for vdom {name}"',
+        ]
+        lines += [f"        set snmp-index {number}", "    next"]
+    return [*lines, "end"]
 
 
 def _named(session: "Session", words: Words) -> tuple[Block, Words]:

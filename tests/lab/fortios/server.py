@@ -7,7 +7,7 @@ import logging
 import socket
 import threading
 import time
-from typing import Protocol
+from typing import Any, Protocol
 
 import paramiko
 from cryptography.hazmat.primitives import serialization
@@ -204,6 +204,17 @@ class Server:
                 line.obey(login.command)
         finally:
             line.leave()
+
+
+def attend(unit: Unit, channel: Any, number: int) -> None:
+    """Serve a shell on `channel`, which may be anything that works like one of paramiko's."""
+    line = _Connection(unit, channel, number, _Login(unit.options))
+    try:
+        line.converse()
+    except (OSError, Dropped):
+        channel.close()
+    finally:
+        line.leave()
 
 
 class _Connection:

@@ -1,0 +1,54 @@
+"""What a unit tells about its surroundings: cluster, Security Fabric, VDOMs, how it saves. Pure text.
+
+Sources: FortiOS CLI reference, KB 224116 (stitches in a fabric), KB 194054 (cfg-save).
+"""
+
+from __future__ import annotations
+
+import re
+
+from provision.fortios.text import Config, Edit, ParseError, parse
+
+# each changes nothing, and is harmless where it is unknown
+HA = "get system ha status"
+FABRIC = "get system csf"
+SAVING = "get system global | grep cfg-save"
+VDOMS = "show system vdom-property"
+
+_PRIMARY = re.compile(r"^(?:Primary|Master)\s*: *([^,\n]+)", re.MULTILINE)
+_FIELD = re.compile(r"^([-\w]+)\s*: *([^\n]*?) *$", re.MULTILINE)
+
+
+def in_scope(scope: str, command: str) -> str:
+    """``command``, to be typed outside every scope. Unlike `edit`, `sudo` never makes a VDOM."""
+    return f"sudo {scope} {command}" if scope else command
+
+
+def primary_of(ha_status: str) -> str:
+    """The name of a cluster's primary, empty where it is not shown."""
+    found = _PRIMARY.search(ha_status)
+    return found[1].strip() if found else ""
+
+
+def root_above(csf: str) -> str:
+    """The address of the unit above this one in its Security Fabric; empty: it is the root or alone."""
+    fields = dict(_FIELD.findall(csf))
+    if fields.get("status") != "enable":
+        return ""
+    above = fields.get("upstream") or fields.get("upstream-ip") or ""
+    return "" if above == "0.0.0.0" else above.strip('"')  # noqa: S104 - FortiOS for "none"
+
+
+def saves_by_hand(answer: str) -> bool:
+    """Whether changes would be lost at a restart until they are saved (cfg-save manual, revert)."""
+    return dict(_FIELD.findall(answer)).get("cfg-save") in ("manual", "revert")
+
+
+def vdom_names(answer: str) -> tuple[str, ...]:
+    """The names of all VDOMs, each of which has its entry of properties; () where none are shown."""
+    try:
+        tree = parse(answer)
+    except ParseError:
+        return ()
+    edits = (each for node in tree if isinstance(node, Config) for each in node.body)
+    return tuple(each.key.value for each in edits if isinstance(each, Edit))
