@@ -23,6 +23,7 @@ ETC = "/etc/banstitch"
 TOKENS = f"{ETC}/tokens.json"
 LOG_DIRECTORY = "/var/log/banstitch"
 EVENTS_LOG = f"{LOG_DIRECTORY}/events.log"
+AUDIT = f"{LOG_DIRECTORY}/audit.log"
 SPOOL = "/var/spool/banstitch"
 MARKER = "Managed by Banstitch"
 # Stands for a token that the ban host has not made yet, in what is shown before the first apply.

@@ -15,7 +15,7 @@ from provision import yamlfile
 from provision.errors import Fault, InputError
 from provision.linux.resources import Directory, File, Jail, Package, Resource, Service, User
 from provision.rendering import render
-from provision.roles import EVENTS_LOG, SPOOL, USER, Context
+from provision.roles import AUDIT, EVENTS_LOG, SPOOL, USER, Context
 from provision.setting_types import Duration, DurationOrForever, Networks
 from provision.settings import RoleSettings, Strict
 
@@ -25,6 +25,7 @@ _FILTER = "/etc/fail2ban/filter.d/banstitch.conf"
 _JAIL = "/etc/fail2ban/jail.d/banstitch.conf"
 _SSHD = "/etc/fail2ban/jail.d/banstitch-sshd.conf"
 _ACTION = "/etc/fail2ban/action.d/banstitch.py"
+_ACTION_FILES = "/etc/fail2ban/action.d/banstitch_files.py"
 
 # "banstitch_" and the name make a FortiOS object name, of at most 35 characters
 DetectionName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,24}$")]
@@ -177,13 +178,14 @@ def ignored(context: Context) -> list[str]:
 def resources(context: Context) -> tuple[Resource, ...]:
     """fail2ban with our filter, jails and action, running and holding the jails."""
     detections = enabled(context.own("detection", Settings))
-    shared = {"events_log": EVENTS_LOG, "spool": SPOOL, "group": USER}
+    shared = {"events_log": EVENTS_LOG, "spool": SPOOL, "audit": AUDIT, "group": USER}
     jails = render(
         "detection/jail.conf.j2", detections=detections, ignore=ignored(context), **shared
     )
     files = (
         File(_FILTER, render("detection/filter.conf.j2", **shared), check="fail2ban"),
         File(_ACTION, render("detection/banstitch.py.j2", **shared), check="python"),
+        File(_ACTION_FILES, render("detection/banstitch_files.py.j2"), check="python"),
         File(_JAIL, jails, check="fail2ban"),
         File(
             _SSHD,
@@ -200,7 +202,7 @@ def resources(context: Context) -> tuple[Resource, ...]:
         *files,
         Service(
             "fail2ban.service",
-            restart_on=(f"file:{_ACTION}",),
+            restart_on=(f"file:{_ACTION}", f"file:{_ACTION_FILES}"),
             reload_on=(f"file:{_FILTER}", f"file:{_JAIL}", f"file:{_SSHD}"),
             reload_command=("fail2ban-client", "reload"),
         ),

@@ -32,6 +32,12 @@ def load_module(name: str, text: str) -> ModuleType:
     return module
 
 
+def bans_file(bans: dict[str, float], since: int = 1700000000) -> str:
+    """The text of a jail's file: each ban a second younger than the one before."""
+    lines = [f"{a} {until:.0f} {since + n} 3 1\n" for n, (a, until) in enumerate(bans.items())]
+    return f"# banstitch 1\n{''.join(lines)}end {len(lines)}\n"
+
+
 class Receiver:
     """What a test needs of one receiver: its HTTP client and the files around it."""
 
@@ -56,12 +62,12 @@ class Receiver:
 
     @property
     def jail_file(self) -> Path:
-        return self.spool / f"{DETECTION['jail']}.json"
+        return self.spool / f"{DETECTION['jail']}.bans"
 
     def bans(self, bans: dict[str, float]) -> None:
         """Replace the jail's file as the action does."""
         fresh = self.spool / "new"
-        fresh.write_text(json.dumps({"bans": bans}))
+        fresh.write_text(bans_file(bans))
         fresh.rename(self.jail_file)
 
     def post(self, body: str | bytes, token: str = "w1-secret", **more: Any) -> Any:

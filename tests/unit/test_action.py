@@ -7,6 +7,7 @@ fail2ban itself is not installed here: its base class is three lines, written fr
 from __future__ import annotations
 
 import grp
+import importlib.util
 import json
 import logging
 import os
@@ -21,7 +22,17 @@ from typing import Any
 import pytest
 
 from provision.rendering import render
-from tests.unit.receiver_app import load_module
+
+
+def load_file(path: str) -> ModuleType:
+    """As fail2ban loads an action: from its path, with no package around it."""
+    spec = importlib.util.spec_from_file_location(Path(path).stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
 
 JAIL = "banstitch-test"
 GROUP = grp.getgrgid(os.getgid()).gr_name
@@ -51,6 +62,9 @@ class Ticket:
     def getBanTime(self) -> float:  # noqa: N802 - fail2ban names it so
         return self.bantime
 
+    def getAttempt(self) -> int:  # noqa: N802 - fail2ban names it so
+        return 3
+
 
 def remembered(ip: str, bantime: float) -> Ticket:
     ticket = Ticket(ip, NOW)
@@ -69,20 +83,33 @@ class Server:
 
     @property
     def file(self) -> Path:
-        return self.spool / f"{JAIL}.json"
+        return self.spool / f"{JAIL}.bans"
+
+    @property
+    def audit(self) -> Path:
+        return self.spool / "audit.log"
 
     def start(self) -> Any:
         self.handed_back: list[Ticket] = []
+        self.forgotten: list[tuple[str, bool]] = []
         self.jail = SimpleNamespace(
             name=JAIL,
-            actions=SimpleNamespace(active=True),
-            filter=SimpleNamespace(inIgnoreIPList=self.ignored.__contains__),
+            actions=SimpleNamespace(
+                active=True, removeBannedIP=self.remove, getBanTime=lambda: 600
+            ),
+            filter=SimpleNamespace(getIgnoreIP=lambda: sorted(self.ignored)),
             database=SimpleNamespace(getCurrentBans=lambda jail: self.remembered),
             putFailTicket=self.handed_back.append,
         )
-        self.action = self.module.Action(self.jail, "banstitch", spool=str(self.spool), group=GROUP)
+        places = {"spool": str(self.spool), "audit": str(self.audit), "group": GROUP}
+        self.action = self.module.Action(self.jail, "banstitch", **places)
         self.action.start()
         return self.action
+
+    def remove(self, ip: str, db: bool = True, ifexists: bool = False) -> None:
+        """fail2ban's removeBannedIP, which calls the action's unban."""
+        self.forgotten.append((ip, db))
+        self.action.unban(ticket(ip))
 
     def stop(self) -> None:
         """As Actions.run ends: inactive, flush, stop."""
@@ -91,9 +118,25 @@ class Server:
         self.action.stop()
         self.action = None
 
+    def lines(self) -> list[list[str]]:
+        """The fields of each line; a file that is not whole raises ValueError."""
+        head, *lines, last = self.file.read_text().splitlines()
+        if (head, last) != ("# banstitch 1", f"end {len(lines)}"):
+            raise ValueError(last)
+        return [line.split(" ") for line in lines]
+
     def bans(self) -> dict[str, float]:
-        content = json.loads(self.file.read_text())
-        return dict(content["bans"])
+        return {fields[0]: float(fields[1]) for fields in self.lines()}
+
+    def holds(self, bans: dict[str, float]) -> None:
+        """A file as the action of an earlier server left it."""
+        lines = [f"{address} {until:.0f} 1700000000 3 2\n" for address, until in bans.items()]
+        self.file.write_text(f"# banstitch 1\n{''.join(lines)}end {len(lines)}\n")
+
+    def audited(self) -> list[tuple[str, str, str]]:
+        """(what, address, by) of each entry of the audit."""
+        lines = self.audit.read_text().splitlines() if self.audit.exists() else []
+        return [(e["what"], e["address"], e["by"]) for e in map(json.loads, lines)]
 
     def readable(self) -> bool:
         try:
@@ -116,7 +159,8 @@ def eventually(condition: Callable[[], bool], seconds: float = 10) -> bool:
 
 
 def ticket(ip: str, when: float = 0, bantime: float = 600) -> dict[str, Any]:
-    return {"ip": ip, "time": when or NOW, "bantime": bantime}
+    more = {"failures": 3, "restored": 0, "matches": f"{NOW} test {ip}\n{NOW} test {ip}"}
+    return {"ip": ip, "time": when or NOW, "bantime": bantime, **more}
 
 
 NOW = float(int(time.time()))
@@ -124,14 +168,17 @@ NOW = float(int(time.time()))
 
 @pytest.fixture
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    names = ("fail2ban", "fail2ban.server", "fail2ban.server.action", "fail2ban.server.ticket")
-    fake = {name: ModuleType(name) for name in names}
+    names = ("", ".server", ".server.action", ".server.ticket", ".server.utils")
+    fake = {f"fail2ban{name}": ModuleType(f"fail2ban{name}") for name in names}
     fake["fail2ban.server.action"].ActionBase = ActionBase  # type: ignore[attr-defined]
     fake["fail2ban.server.ticket"].FailTicket = Ticket  # type: ignore[attr-defined]
+    fake["fail2ban.server.utils"].Utils = SimpleNamespace(load_python_module=load_file)  # type: ignore[attr-defined]
     for name, module in fake.items():
         monkeypatch.setitem(sys.modules, name, module)
-    text = render("detection/banstitch.py.j2", spool=str(tmp_path), group=GROUP)
-    server = Server(load_module("banstitch", text), tmp_path)
+    shared = {"spool": str(tmp_path), "audit": str(tmp_path / "audit.log"), "group": GROUP}
+    for name in ("banstitch", "banstitch_files"):
+        (tmp_path / f"{name}.py").write_text(render(f"detection/{name}.py.j2", **shared))
+    server = Server(load_file(str(tmp_path / "banstitch.py")), tmp_path)
     yield server
     if server.action is not None:
         server.action.stop()
@@ -189,7 +236,8 @@ def test_a_start_keeps_what_was_there_until_fail2ban_has_restored_it(server: Ser
     assert eventually(lambda: server.file.stat().st_ino != seen)
     assert server.bans() == {"203.0.113.9": NOW + 600}
     action.ban(ticket("203.0.113.9", bantime=300))
-    assert server.becomes({"203.0.113.9": NOW + 300})
+    action.ban(ticket("203.0.113.10", bantime=300))
+    assert server.becomes({"203.0.113.9": NOW + 600, "203.0.113.10": NOW + 300})
 
 
 def test_bans_that_fail2ban_remembers_are_there_from_the_first_moment(server: Server) -> None:
@@ -199,26 +247,49 @@ def test_bans_that_fail2ban_remembers_are_there_from_the_first_moment(server: Se
     assert server.bans() == {"203.0.113.9": NOW + 600, "203.0.113.10": -1}
 
 
-def test_bans_that_fail2ban_has_lost_are_handed_back_to_it(server: Server) -> None:
-    server.file.write_text(json.dumps({"bans": {"203.0.113.9": NOW + 6000, "203.0.113.10": -1}}))
-    server.remembered = [remembered("203.0.113.10", -1)]
+def test_bans_that_fail2ban_has_lost_are_handed_back_to_it(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server.module, "QUIET", 0)
+    monkeypatch.setattr(server.module, "TICK", 0.01)
+    server.holds({"203.0.113.9": NOW + 6000, "203.0.113.10": -1})
     server.start()
-    assert server.becomes({"203.0.113.9": NOW + 6000, "203.0.113.10": -1})
-    (lost,) = server.handed_back
-    assert (lost.ip, 5900 < lost.bantime <= 6001) == ("203.0.113.9", True)
+    assert eventually(lambda: len(server.handed_back) == 2)
+    until = {t.ip: t.bantime if t.bantime < 0 else t.when + t.bantime for t in server.handed_back}
+    assert until == {"203.0.113.9": NOW + 6000, "203.0.113.10": -1}
 
 
-def test_who_is_on_the_ignore_list_by_now_is_let_go_at_the_start(server: Server) -> None:
-    server.file.write_text(json.dumps({"bans": {"203.0.113.9": -1}}))
-    server.remembered = [remembered("203.0.113.10", -1)]
-    server.ignored = {"203.0.113.9", "203.0.113.10"}
-    server.start()
+def test_a_ban_that_fail2ban_restored_for_too_short_is_handed_back_when_it_ends(
+    server: Server,
+) -> None:
+    server.holds({"203.0.113.9": -1})
+    action = server.start()
+    action.ban({**ticket("203.0.113.9", when=NOW - 600), "restored": 1})
+    action.unban(ticket("203.0.113.9", when=NOW - 600))
+    assert server.becomes({"203.0.113.9": -1})
+    (ticket_again,) = server.handed_back
+    assert (ticket_again.ip, ticket_again.bantime) == ("203.0.113.9", -1)
+
+
+def test_who_is_on_the_ignore_list_by_now_is_let_go_at_the_start_and_at_a_reload(
+    server: Server,
+) -> None:
+    server.holds({"203.0.113.9": -1, "203.0.113.10": -1, "2001:db8::/64": -1})
+    server.ignored = {"203.0.113.8/31", "example.org"}
+    action = server.start()
+    assert server.becomes({"203.0.113.10": -1, "2001:db8::/64": -1})
+    server.ignored = {"203.0.113.10", "2001:db8::1"}
+    action.reload()
     assert server.becomes({})
-    assert not server.handed_back
+    assert set(server.forgotten) == {
+        ("203.0.113.9", True),
+        ("203.0.113.10", True),
+        ("2001:db8::/64", True),
+    }
 
 
 def test_a_fail2ban_of_another_make_does_not_cost_the_bans_of_the_file(server: Server) -> None:
-    server.file.write_text(json.dumps({"bans": {"203.0.113.9": -1}}))
+    server.holds({"203.0.113.9": -1})
     server.remembered = [None]  # type: ignore[list-item]
     server.start()
     assert server.becomes({"203.0.113.9": -1})
@@ -242,12 +313,14 @@ def test_a_reload_keeps_the_action_and_its_bans(server: Server) -> None:
 
 
 def test_what_expired_while_the_server_was_down_is_dropped(server: Server) -> None:
-    server.file.write_text(json.dumps({"bans": {"203.0.113.9": NOW - 3600, "203.0.113.10": -1}}))
+    server.holds({"203.0.113.9": NOW - 3600, "203.0.113.10": -1})
     server.start()
     assert server.becomes({"203.0.113.10": -1})
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"bans": {"x": 1}}', '{"bans": 3}'])
+@pytest.mark.parametrize(
+    "content", ["", "{", "end 0\n", "# banstitch 1\nx -1 1 3 1\nend 1\n", "# banstitch 1\nend 3\n"]
+)
 def test_a_damaged_file_does_not_keep_the_jail_from_starting(server: Server, content: str) -> None:
     server.file.write_text(content)
     server.start().ban(ticket("203.0.113.9"))
@@ -287,7 +360,7 @@ def test_a_full_disk_keeps_the_old_file_and_is_made_good_later(
         attempts.append(descriptor)
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(server.module.os, "fsync", full)
+    monkeypatch.setattr(server.module.files.os, "fsync", full)
     action.ban(ticket("203.0.113.10"))
     assert eventually(lambda: len(attempts) > 2)
     assert server.bans() == {"203.0.113.9": NOW + 600}

@@ -52,12 +52,14 @@ def test_a_feed_that_is_known_to_be_empty_is_an_empty_200(receiver: Receiver) ->
     "content",
     [
         "",
-        "{",
-        "[]",
-        "{}",
-        '{"bans": 1}',
-        '{"bans": {"nobody": 1}}',
-        '{"bans": {"203.0.113.9": "x"}}',
+        "# banstitch 1\n",
+        "# banstitch 1\n203.0.113.9 -1 1 3 1\n",
+        "# banstitch 1\n203.0.113.9 -1 1 3 1\nend 1",
+        "# banstitch 1\n203.0.113.9 -1 1 3 1\nend 2\n",
+        "# banstitch 2\nend 0\n",
+        "# banstitch 1\nnobody -1 1 3 1\nend 1\n",
+        "# banstitch 1\n203.0.113.9 soon 1 3 1\nend 1\n",
+        "# banstitch 1\n203.0.113.9 -1 1 3\nend 1\n",
     ],
 )
 def test_bans_that_are_not_known_are_503_never_an_empty_list(
