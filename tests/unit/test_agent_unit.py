@@ -22,7 +22,17 @@ from typing import Any
 import pytest
 
 from provision.linux import agent
-from provision.linux.agent import apply, drill, entry, host, manifest, objects, observe, packages
+from provision.linux.agent import (
+    apply,
+    drill,
+    entry,
+    host,
+    manifest,
+    objects,
+    observe,
+    packages,
+    services,
+)
 from provision.linux.agent.host import HostError, Ran
 from provision.linux.agent.objects import Journal
 from provision.linux.target import agent_zip
@@ -282,6 +292,18 @@ def test_a_checker_that_refuses_leaves_everything_as_it_was(
     with pytest.raises(HostError, match=r"no valid Python[\s\S]*everything is as it was"):
         applied(files_step(path, b"def (", "python"))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_that_activated_nothing_reloads_nothing_when_it_is_undone(
+    quiet: None, state: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reload of a configuration that an operator has broken would stop jails that still run."""
+    running = {"active": True, "enabled": True}
+    monkeypatch.setattr(apply, "service_state", lambda *_: running)
+    monkeypatch.setattr(services, "put_back", lambda *_: pytest.fail("it was reloaded"))
+    service = {"do": "service", "name": "fail2ban.service", "reload_command": []}
+    with pytest.raises(HostError, match="everything is as it was"):
+        applied(files_step(tmp_path / "app.py", b"def (", "python"), service)
 
 
 def test_what_changed_since_the_plan_is_not_overwritten(

@@ -115,6 +115,7 @@ def _files(step: Step, journal: Journal) -> None:
         verdict = check_fail2ban(overlay, gone)
         if verdict:
             raise HostError("fail2ban does not accept its configuration:\n" + tail(verdict))
+    journal.activated = True
     for file, _, _ in staged:
         objects.commit_file(file, journal)
     for identity in step["remove"]:
@@ -160,6 +161,7 @@ def _owe(step: Step, journal: Journal) -> None:
 
 
 def _service(step: Step, journal: Journal) -> None:
+    journal.activated = True
     services.bring_up(step)
 
 
@@ -228,6 +230,8 @@ def _roll_back(
     left += journal.undo()
     run(["systemctl", "daemon-reload"])
     for step, state in units:
+        if state["active"] and not journal.activated:
+            continue  # a reload of what an operator has broken would stop what still runs
         try:
             services.put_back(step["name"], state, step["reload_command"])
         except HostError as error:

@@ -33,6 +33,8 @@ class Journal:
 
     def __init__(self, manifest: memory.Manifest) -> None:
         self.manifest = manifest
+        # whether anything that running services read has been changed
+        self.activated = False
         self._undo: list[Callable[[], None]] = []
 
     def own(self, identity: str, before: State, data: bool = False) -> None:
