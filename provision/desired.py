@@ -99,6 +99,11 @@ def drill(site: Site, plays: Sequence[Play]) -> dict[str, Any] | None:
     return None
 
 
+def token_names(unit: FortiGate) -> tuple[str, ...]:
+    """The secrets that a FortiGate holds: one to post events with, one to fetch the feed with."""
+    return (f"webhook:{unit.name}", f"feed:{unit.name}")
+
+
 def _roles(plays: Sequence[Play], group: str) -> Iterator[Role]:
     for play in plays:
         if play.group == group:

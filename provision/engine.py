@@ -24,6 +24,7 @@ from provision.linux.target import BanHost, NoPython
 from provision.plan import Change, Plan
 from provision.report import Listener
 from provision.results import Kind, SiteResult, State, TargetResult
+from provision.roles import TOKENS
 from provision.secrets import Secrets
 from provision.sites import FortiGate, Play, Selected
 from provision.ssh import HostKeyPolicy
@@ -287,14 +288,19 @@ class SiteRun:
                     raise
                 target.made = plan.changes
                 settled = plan.settled if self._run.verb != "teardown" else None
-                self._write_record(unit, settled)
+                self._write_record(unit, settled, retire=wanted.token_names(unit))
                 memory = replace(memory, records={**memory.records, unit.name: settled or Record()})
                 _must_hold(self._unit_plan(unit, session, memory))
             finally:
                 target.exchanges += session.exchanges
 
-    def _write_record(self, unit: FortiGate, record: Record | None) -> None:
-        """What was found on a FortiGate is kept on the ban host before the first line is sent."""
+    def _write_record(
+        self, unit: FortiGate, record: Record | None, retire: tuple[str, ...] = ()
+    ) -> None:
+        """What was found on a FortiGate is kept on the ban host before the first line is sent.
+
+        ``retire``: the secrets that the unit has by now; older ones of theirs are refused afterwards.
+        """
         with BanHost(self._site.ban_host.login, self._run.policy) as host:
             try:
                 host.ask(
@@ -302,6 +308,8 @@ class SiteRun:
                         "do": "remember",
                         "fortigate": unit.name,
                         "record": record.to_json() if record else None,
+                        "tokens": TOKENS,
+                        "retire": retire,
                     }
                 )
             finally:

@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
-from provision.linux.agent import bans
+from provision.linux.agent import bans, rotation
 from provision.linux.agent import manifest as memory
 from provision.linux.agent.apply import apply
 from provision.linux.agent.drill import drill
@@ -28,7 +28,10 @@ def _observe(request: Request) -> dict[str, Any]:
 
 
 def _remember(request: Request) -> dict[str, Any]:
-    """Keep (or, given null, forget) what was pushed to one FortiGate."""
+    """Keep (or, given null, forget) what was pushed to one FortiGate.
+
+    ``retire``: names of secrets in the file ``tokens`` whose old ones it does not use any more.
+    """
     never = HostError("this ban host was never deployed; run apply for it first")
     if memory.load() is None:  # before the lock, which would leave its directory behind
         raise never
@@ -41,6 +44,7 @@ def _remember(request: Request) -> dict[str, Any]:
         else:
             manifest["fortigates"][request["fortigate"]] = request["record"]
         memory.save(manifest)
+        rotation.retire(request["tokens"], request["retire"])
     return {}
 
 
@@ -49,6 +53,7 @@ DO: dict[str, Callable[[Request], dict[str, Any]]] = {
     "apply": apply,
     "remember": _remember,
     "drill": drill,
+    "rotate": rotation.begin,
     "bans": bans.bans,
     "ban": bans.ban,
     "unban": bans.unban,

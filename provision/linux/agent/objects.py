@@ -15,7 +15,7 @@ import stat
 from collections.abc import Callable
 from typing import Any, Optional
 
-from provision.linux.agent import host
+from provision.linux.agent import host, rotation
 from provision.linux.agent import manifest as memory
 from provision.linux.agent.host import HostError
 from provision.linux.agent.observe import path_state, tokens, user_exists
@@ -128,6 +128,7 @@ def make_tokens(step: Step, journal: Journal) -> None:
     before = path_state(path)
     known = tokens(path) or {}
     wanted = {name: known.get(name) or secrets.token_urlsafe(32) for name in step["names"]}
+    wanted |= rotation.kept(known, step["names"])
     journal.own("tokens:" + path, before)
     journal.on_failure(lambda: put_path(path, before))
     text = json.dumps(wanted, indent=1, sort_keys=True) + "\n"

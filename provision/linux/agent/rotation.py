@@ -1,0 +1,66 @@
+"""New secrets without a moment in which an old one is refused that is still in use.
+
+While a FortiGate has not been given the new secret, the file holds both, the old one under its name
+with :data:`OLD` after it, and the receiver takes either.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from typing import Any
+
+from provision.linux.agent import host
+from provision.linux.agent import manifest as memory
+from provision.linux.agent.host import HostError
+from provision.linux.agent.observe import path_state, tokens
+
+OLD = "#old"
+
+
+def begin(request: dict[str, Any]) -> dict[str, Any]:
+    """New secrets for ``names`` of the file ``tokens``; those of a rotation under way stay as they are.
+
+    Answer: ``changed``.
+
+    Raises:
+        HostError: the file does not have these secrets.
+    """
+    if memory.load() is None:  # before the lock, which would leave its directory behind
+        raise HostError("this ban host was never deployed; run apply for it first")
+    with memory.Lock(exclusive=True):
+        known = tokens(request["tokens"]) or {}
+        missing = [name for name in request["names"] if name not in known]
+        if missing:
+            raise HostError(f"{request['tokens']} has no {', '.join(missing)}; run apply first")
+        due = [name for name in request["names"] if name + OLD not in known]
+        _write(
+            request["tokens"],
+            {
+                **known,
+                **{name + OLD: known[name] for name in due},
+                **{name: secrets.token_urlsafe(32) for name in due},
+            },
+        )
+    return {"changed": bool(due)}
+
+
+def kept(known: dict[str, str], names: list[str]) -> dict[str, str]:
+    """The old secrets of ``names`` that a rotation under way still needs."""
+    return {name + OLD: known[name + OLD] for name in names if name + OLD in known}
+
+
+def retire(path: str, names: list[str]) -> None:
+    """The old secrets of ``names`` are refused from now on."""
+    known = tokens(path) or {}
+    left = {k: v for k, v in known.items() if k not in {name + OLD for name in names}}
+    if left != known:
+        _write(path, left)
+
+
+def _write(path: str, wanted: dict[str, str]) -> None:
+    state = path_state(path)
+    if state is None:
+        raise HostError(f"{path} is not there; run apply first")
+    text = json.dumps(wanted, indent=1, sort_keys=True) + "\n"
+    host.write(path, text.encode(), state["mode"], state["owner"], state["group"])
