@@ -250,12 +250,15 @@ def run(stay: bool) -> int:
         with only_demo():
             story(tell, stay)
     except KeyboardInterrupt:
+        remove_kept()
         print("\ninterrupted; the lab is cleaned up, `make demo` starts again", file=sys.stderr)
         return 130
     except (Broken, LabError) as error:
         if tell.steps:
             tell.summary()
         print(f"\nnot as promised: {error}", file=sys.stderr)
+        if stay:
+            print("what runs stays; .venv/bin/python -m tests.lab.demo --clean", file=sys.stderr)
         return 1
     print("\nEverything was as promised." if not stay else "")
     return 0
