@@ -17,8 +17,20 @@ from tests.e2e.drift import Drift, drifts
 from tests.e2e.memory_site import MemorySite
 from tests.lab.fortios import Options, Simulator
 
-VERSIONS = ("7.0.17", "7.2.11", "7.4.1", "7.4.8", "7.6.2", "7.6.4", "8.0.0")
-VDOMS: tuple[tuple[str, ...], ...] = ((),)
+VERSIONS = (
+    "6.4.15",
+    "7.0.0",
+    "7.0.5",
+    "7.0.17",
+    "7.2.0",
+    "7.2.11",
+    "7.4.1",
+    "7.4.8",
+    "7.6.2",
+    "7.6.4",
+    "8.0.0",
+)
+VDOMS: tuple[tuple[str, ...], ...] = ((), ("Branch",))
 UNITS = [
     pytest.param(version, vdoms, id=f"{version}{'-vdoms' if vdoms else ''}")
     for version in VERSIONS
@@ -36,12 +48,17 @@ def started(version: str, vdoms: tuple[str, ...], **more: Any) -> Simulator:
     return Simulator(Options(version=version, vdoms=vdoms, enc_stable=True, **more))
 
 
+def variables(vdoms: tuple[str, ...]) -> dict[str, str]:
+    """What the inventory says of such a unit."""
+    return {"enforcement_vdom": vdoms[0]} if vdoms else {}
+
+
 @pytest.mark.parametrize(("version", "vdoms"), UNITS)
 def test_a_unit_is_planned_applied_mended_and_given_back(
     tmp_path: Path, version: str, vdoms: tuple[str, ...]
 ) -> None:
     with started(version, vdoms) as unit:
-        site, before = MemorySite(tmp_path, unit), unit.show()
+        site, before = MemorySite(tmp_path, unit, **variables(vdoms)), unit.show()
         planned = site.plan()
         assert (planned.error, planned.state) == ("", "differs")
         assert unit.journal.changing() == []
@@ -64,6 +81,25 @@ def test_a_unit_is_planned_applied_mended_and_given_back(
         assert (gone.error, len(gone.changes)) == ("", len(applied.changes))
         assert unit.show() == before
         assert site.records == {}
+
+
+@pytest.mark.parametrize("console", ["more", "standard"])
+@pytest.mark.parametrize(("version", "vdoms"), UNITS)
+def test_looking_sends_nothing_that_changes_and_waits_three_times_at_most(
+    tmp_path: Path, version: str, vdoms: tuple[str, ...], console: str
+) -> None:
+    with started(version, vdoms, console=console) as unit:
+        site = MemorySite(tmp_path, unit, **variables(vdoms))
+        for nothing_there_yet in (True, False):
+            unit.journal.clear()
+            found = site.plan() if nothing_there_yet else site.apply()
+            assert (found.error, bool(found.changes)) == ("", nothing_there_yet)
+            assert unit.journal.changing() == []
+            assert found.exchanges <= 3
+            (session,) = unit.journal.sessions
+            assert unit.journal.exchanges(session) <= 3
+            if nothing_there_yet:
+                assert site.apply().error == ""
 
 
 def all_drifts(unit: Simulator, changes: Any) -> Iterator[Drift]:

@@ -1,0 +1,56 @@
+"""What `render --fortios` writes, pasted by hand, gives the same unit as `apply`."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import paramiko
+import pytest
+
+from provision import cli
+from provision.roles import NOT_MADE_YET
+from tests.e2e.memory_site import PLAYS, TOKENS, MemorySite
+from tests.e2e.test_fortios_matrix import UNITS, started, variables
+from tests.lab.fortios import Simulator
+
+
+def pasted(unit: Simulator, text: str) -> str:
+    """Paste ``text`` at once into a shell, as a terminal program does, and leave."""
+    client = paramiko.SSHClient()
+    client.set_missing_host_key_policy(paramiko.AutoAddPolicy())
+    login = (unit.address, unit.port, unit.options.user, unit.options.password)
+    client.connect(*login, look_for_keys=False, allow_agent=False)
+    channel = client.invoke_shell("vt100", 132, 40)
+    channel.settimeout(20)
+    channel.sendall(text.encode() + b"exit\n")
+    seen = b""
+    while data := channel.recv(65536):
+        seen += data
+    client.close()
+    return seen.decode()
+
+
+def comparable(show: str) -> str:
+    """What a unit shows, without what no two units share: secrets, and the identity of rows."""
+    for token in TOKENS.values():
+        show = show.replace(token, NOT_MADE_YET)
+    return re.sub(r"ENC \S+|uuid \S+", "", show)
+
+
+@pytest.mark.parametrize(("version", "vdoms"), UNITS)
+def test_what_is_rendered_and_pasted_is_what_is_applied(
+    tmp_path: Path, version: str, vdoms: tuple[str, ...]
+) -> None:
+    with started(version, vdoms) as unit:
+        site = MemorySite(tmp_path / "inventory", unit, **variables(vdoms))
+        assert site.apply().error == ""
+        applied = comparable(unit.show())
+        folder = tmp_path / "rendered"
+        arguments = ["render", str(folder), "--fortios", version, "-i", str(site.folder)]
+        assert cli.main(PLAYS, arguments) == 0
+
+    with started(version, vdoms) as unit:
+        seen = pasted(unit, (folder / "fgt1.conf").read_text())
+        assert [line for line in unit.journal if line.errors] == [], seen
+        assert comparable(unit.show()) == applied
