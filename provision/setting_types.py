@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator
+
+from provision.errors import Fault, InputError
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 FOREVER = -1
@@ -120,3 +124,50 @@ Network = Annotated[
     Expected("an address or a network such as 192.0.2.0/24 or 2001:db8::/32"),
 ]
 Networks = tuple[Network, ...]
+
+
+def _entry(value: object) -> Networks:
+    """The network of one entry of an allow-list, or all of the file that it names."""
+    text = _text(value)
+    if not text.startswith("file:"):
+        return (_network(text),)
+    return _networks_of_file(Path(text.removeprefix("file:")).expanduser())
+
+
+def _networks_of_file(path: Path) -> Networks:
+    """One address or network a line; what follows a ``#`` is a comment."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "it is not UTF-8"
+        raise ValueError(f"{path} cannot be read: {why}") from None
+    found: list[Any] = []
+    faults: list[Fault] = []
+    for number, line in enumerate(lines, 1):
+        entry = line.partition("#")[0].strip()
+        try:
+            found += [_network(entry)] if entry else []
+        except ValueError as error:
+            faults.append(Fault(str(path), number, f"{entry!r}: {error}", _ALLOWED))
+    if faults:
+        raise InputError(faults)
+    return tuple(found)
+
+
+def _all(entries: Iterable[Networks]) -> Networks:
+    return tuple(dict.fromkeys(network for entry in entries for network in entry))
+
+
+_ALLOWED = "write an address or a network such as 192.0.2.0/24"
+# Becomes Networks. A file is read on the operator's machine, when the inventory is checked.
+AllowList = Annotated[
+    tuple[
+        Annotated[
+            Any,
+            PlainValidator(_entry),
+            Expected("an address, a network such as 192.0.2.0/24, or file:PATH"),
+        ],
+        ...,
+    ],
+    AfterValidator(_all),
+]

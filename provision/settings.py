@@ -134,7 +134,10 @@ def settings_for(role: Role, scope: Scope, where: Where) -> RoleSettings:
     except ValidationError as error:
         for detail in error.errors(include_url=False):
             name = str(detail["loc"][0]) if detail["loc"] else ""
-            if name not in broken:
+            inside = detail.get("ctx", {}).get("error")
+            if isinstance(inside, InputError):  # faults of a file that the value names
+                faults.extend(inside.faults)
+            elif name not in broken:
                 place = scope.where(name) if name in given else where
                 faults.append(_fault(role, name, detail, given, place))
     if faults:

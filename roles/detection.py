@@ -5,7 +5,8 @@ What a detection is stands in detections.yml; see its head for how to add one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
@@ -16,7 +17,7 @@ from provision.errors import Fault, InputError
 from provision.linux.resources import Directory, File, Jail, Package, Resource, Service, User
 from provision.rendering import render
 from provision.roles import AUDIT, EVENTS_LOG, SPOOL, USER, Context
-from provision.setting_types import Duration, DurationOrForever, Networks
+from provision.setting_types import AllowList, Duration, DurationOrForever
 from provision.settings import RoleSettings, Strict
 
 PREFIX = "detection_"
@@ -30,6 +31,8 @@ _ACTION_FILES = "/etc/fail2ban/action.d/banstitch_files.py"
 # "banstitch_" and the name make a FortiOS object name, of at most 35 characters
 DetectionName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,24}$")]
 LogId = Annotated[int, Field(ge=1, le=65535)]
+FieldName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,35}$")]
+Patterns = Annotated[tuple[str, ...], Field(min_length=1)]
 MaxRetry = Annotated[int, Field(ge=1, le=10000)]
 
 
@@ -46,7 +49,9 @@ class Detection(Strict):
     name: DetectionName
     description: Annotated[str, Field(max_length=200)]
     log_ids: Annotated[tuple[LogId, ...], Field(min_length=1)]
-    address_field: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")]
+    address_field: FieldName
+    address_inside: FieldName | None = None
+    where: Annotated[dict[FieldName, Patterns], Field(default_factory=dict)]
     max_retry: MaxRetry
     find_time: Duration
     ban_time: DurationOrForever
@@ -90,6 +95,9 @@ class Thresholds(Strict):
     ban_time: Annotated[
         DurationOrForever | None, Field(description="how long a ban lasts, -1 for ever")
     ] = None
+    ignore: Annotated[
+        AllowList, Field(description="addresses, networks, file:PATH that it never bans")
+    ] = ()
 
 
 class Settings(RoleSettings):
@@ -112,12 +120,22 @@ class Settings(RoleSettings):
         dict[str, Thresholds],
         Field(
             default_factory=dict,
-            description="max_retry, find_time, ban_time for single detections, by name",
+            description="max_retry, find_time, ban_time, ignore for single detections, by name",
         ),
     ]
     detection_ignore: Annotated[
-        Networks, Field(description="addresses and networks that are never banned")
+        AllowList, Field(description="addresses, networks, file:PATH that are never banned")
     ] = ()
+    detection_increment: Annotated[
+        bool,
+        Field(description="ban repeat offenders for longer each time, and after fewer events"),
+    ] = False
+    detection_increment_factor: Annotated[
+        int, Field(ge=2, le=100, description="so many times as long as the ban before, 2 to 100")
+    ] = 2
+    detection_increment_max: Annotated[
+        Duration, Field(description="the longest that a ban becomes in this way")
+    ] = 4 * 7 * 86400
 
     @field_validator("detection_enabled", "detection_settings")
     @classmethod
@@ -131,7 +149,11 @@ class Settings(RoleSettings):
 
 @dataclass(frozen=True)
 class Enabled:
-    """A detection as it is on at one site. Times in seconds, ``ban_time`` -1 for ever."""
+    """A detection as it is on at one site. Times in seconds, ``ban_time`` -1 for ever.
+
+    ``address_inside``: a field such as ``ui=ssh(1.2.3.4)`` for lines without ``address_field``.
+    ``where``: fields that must have a value which fits one of these patterns (``*``: anything).
+    """
 
     name: str
     description: str
@@ -140,6 +162,9 @@ class Enabled:
     max_retry: int
     find_time: int
     ban_time: int
+    address_inside: str = ""
+    where: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    ignore: tuple[str, ...] = ()
 
     @property
     def jail(self) -> str:
@@ -166,21 +191,29 @@ def _enabled(detection: Detection, settings: Settings) -> Enabled:
         threshold("max_retry"),
         threshold("find_time"),
         threshold("ban_time"),
+        detection.address_inside or "",
+        detection.where,
+        tuple(map(str, own.ignore)),
     )
 
 
 def ignored(context: Context) -> list[str]:
-    """What no jail of the site bans: its own hosts, and what the operator named."""
+    """What no jail of the site bans: its own hosts, and what the operator named for all of them."""
     named = context.of_ban_host("detection", Settings).detection_ignore
     return ["127.0.0.0/8", "::1", *context.site_addresses(), *map(str, named)]
 
 
 def resources(context: Context) -> tuple[Resource, ...]:
     """fail2ban with our filter, jails and action, running and holding the jails."""
-    detections = enabled(context.own("detection", Settings))
+    settings = context.own("detection", Settings)
+    detections = enabled(settings)
     shared = {"events_log": EVENTS_LOG, "spool": SPOOL, "audit": AUDIT, "group": USER}
     jails = render(
-        "detection/jail.conf.j2", detections=detections, ignore=ignored(context), **shared
+        "detection/jail.conf.j2",
+        detections=detections,
+        ignore=ignored(context),
+        settings=settings,
+        **shared,
     )
     files = (
         File(_FILTER, render("detection/filter.conf.j2", **shared), check="fail2ban"),
