@@ -22,3 +22,9 @@ def site(tmp_path: Path, ready_root: Path) -> Iterator[LabSite]:
     """A ban host and one FortiGate, nothing deployed."""
     with LabSite(tmp_path / "inventory", ready_root, [unit_options()]) as lab:
         yield lab
+
+
+@pytest.fixture
+def settled_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Loopback needs no long wait to know that a prompt is the last thing said."""
+    monkeypatch.setattr("provision.fortios.session.SETTLED", 0.02)

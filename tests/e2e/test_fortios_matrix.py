@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from provision.fortios import session
 from provision.fortios.text import Config, Edit, Statement, parse
 from tests.e2e.drift import Drift, drifts
 from tests.e2e.memory_site import MemorySite
@@ -31,17 +30,12 @@ VERSIONS = (
     "8.0.0",
 )
 VDOMS: tuple[tuple[str, ...], ...] = ((), ("Branch",))
+pytestmark = pytest.mark.usefixtures("settled_at_once")
 UNITS = [
     pytest.param(version, vdoms, id=f"{version}{'-vdoms' if vdoms else ''}")
     for version in VERSIONS
     for vdoms in VDOMS
 ]
-
-
-@pytest.fixture(autouse=True)
-def _settled_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Loopback needs no long wait to know that a prompt is the last thing said."""
-    monkeypatch.setattr(session, "SETTLED", 0.02)
 
 
 def started(version: str, vdoms: tuple[str, ...], **more: Any) -> Simulator:

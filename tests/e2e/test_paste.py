@@ -14,6 +14,8 @@ from tests.e2e.memory_site import PLAYS, TOKENS, MemorySite
 from tests.e2e.test_fortios_matrix import UNITS, started, variables
 from tests.lab.fortios import Simulator
 
+pytestmark = pytest.mark.usefixtures("settled_at_once")
+
 
 def pasted(unit: Simulator, text: str) -> str:
     """Paste ``text`` at once into a shell, as a terminal program does, and leave."""

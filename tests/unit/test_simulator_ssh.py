@@ -324,3 +324,27 @@ def test_stock_netmiko_saves_a_half_made_object_when_it_leaves_after_an_error() 
         driver.disconnect()
         assert 'edit "half"' in unit.show()
         assert "standard" in unit.run("get system console")
+
+
+def test_a_fresh_unit_wants_a_new_password_before_anything_else() -> None:
+    with Simulator(Options(new_password=True)) as unit:
+        with shell(unit) as channel:
+            asked = until(channel, b"New Password: ")
+            assert asked.startswith(
+                b"You are forced to change your password. Please input a new password.\r\n"
+            )
+            for typed in (b"one\n", b"two\n"):
+                channel.sendall(typed)
+                until(channel, b"Password: ")
+            channel.sendall(b"Better-9\nBetter-9\n")
+            assert b"Welcome!\r\n" in until(channel, b"FGT-A # ")
+        with pytest.raises(paramiko.AuthenticationException), shell(unit):
+            pass
+
+
+def test_the_echo_can_be_wrapped_at_the_width_of_the_terminal() -> None:
+    with Simulator(Options(echo_wrap="\r\n")) as unit, shell(unit) as channel:
+        until(channel, b"FGT-A # ")
+        channel.sendall(b"#" + 600 * b"x" + b"\n")
+        echo = until(channel, b"FGT-A # ")
+        assert echo.startswith(b"#" + (511 - len("FGT-A # ") - 1) * b"x" + b"\r\nxx")

@@ -17,6 +17,7 @@ from tests.lab.fortios.cli import Session
 from tests.lab.fortios.faults import Faults
 from tests.lab.fortios.frames import Reply
 from tests.lab.fortios.journal import Journal, Line, errors_in
+from tests.lab.fortios.login import Login
 from tests.lab.fortios.options import Options
 from tests.lab.fortios.terminal import Dropped, Terminal
 from tests.lab.fortios.verbs import completions, may_change
@@ -30,7 +31,6 @@ _MODERN = (
 _SHA1 = ("diffie-hellman-group14-sha1", "diffie-hellman-group1-sha1")
 # No group exchange: a paramiko server has no moduli and breaks off when a client picks it.
 KEX = {"modern": _MODERN, "sha1": _SHA1, "default": _MODERN + _SHA1}
-DEFAULT_ROWS = 24
 LOG = "fortios-simulator"  # its own, so that clients that vanish leave no noise in paramiko's
 logging.getLogger(LOG).addHandler(logging.NullHandler())
 logging.getLogger(LOG).propagate = False
@@ -43,7 +43,10 @@ class Unit(Protocol):
     journal: Journal
     faults: Faults
     lock: threading.RLock
+    password: str
+    wants_new_password: bool
 
+    def set_password(self, password: str) -> None: ...
     def new_session(self) -> Session: ...
     def page(self, rows: int) -> int: ...
 
@@ -61,65 +64,6 @@ def host_key(text: str) -> paramiko.PKey:
             .decode()
         )
     return paramiko.Ed25519Key(file_obj=io.StringIO(text))
-
-
-class _Login(paramiko.ServerInterface):
-    """Password login, and what a client asks of its channel."""
-
-    def __init__(self, options: Options) -> None:
-        self._options = options
-        self.rows = DEFAULT_ROWS
-        self.command: bytes | None = None
-        self.ready = threading.Event()
-
-    def get_allowed_auths(self, username: str) -> str:
-        return "password"
-
-    def check_auth_password(self, username: str, password: str) -> int:
-        good = (username, password) == (self._options.user, self._options.password)
-        return paramiko.common.AUTH_SUCCESSFUL if good else paramiko.common.AUTH_FAILED
-
-    def get_banner(self) -> tuple[str | None, str | None]:
-        text = self._options.banner
-        return (text.replace("\n", "\r\n") + "\r\n", "en") if text else (None, None)
-
-    def check_channel_request(self, kind: str, chanid: int) -> int:
-        if kind == "session":
-            return paramiko.common.OPEN_SUCCEEDED
-        return paramiko.common.OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED
-
-    def check_channel_pty_request(
-        self,
-        channel: paramiko.Channel,
-        term: bytes,
-        width: int,
-        height: int,
-        pixelwidth: int,
-        pixelheight: int,
-        modes: bytes,
-    ) -> bool:
-        self.rows = height or DEFAULT_ROWS
-        return True
-
-    def check_channel_window_change_request(
-        self,
-        channel: paramiko.Channel,
-        width: int,
-        height: int,
-        pixelwidth: int,
-        pixelheight: int,
-    ) -> bool:
-        self.rows = height or DEFAULT_ROWS
-        return True
-
-    def check_channel_shell_request(self, channel: paramiko.Channel) -> bool:
-        self.ready.set()
-        return True
-
-    def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
-        self.command = command
-        self.ready.set()
-        return True
 
 
 class Server:
@@ -180,7 +124,7 @@ class Server:
 
     def _serve(self, transport: paramiko.Transport) -> None:
         try:
-            login = _Login(self._unit.options)
+            login = Login(self._unit.options, self._unit.password)
             transport.start_server(event=None, server=login)
             while transport.is_active() and not self._stopping.is_set():
                 channel = transport.accept(0.2)
@@ -195,7 +139,7 @@ class Server:
             with self._guard:
                 self._open.pop(transport, None)
 
-    def _talk(self, channel: paramiko.Channel, login: _Login) -> None:
+    def _talk(self, channel: paramiko.Channel, login: Login) -> None:
         line = _Connection(self._unit, channel, next(self._numbers), login)
         try:
             if login.command is None:
@@ -208,7 +152,7 @@ class Server:
 
 def attend(unit: Unit, channel: Any, number: int) -> None:
     """Serve a shell on `channel`, which may be anything that works like one of paramiko's."""
-    line = _Connection(unit, channel, number, _Login(unit.options))
+    line = _Connection(unit, channel, number, Login(unit.options, unit.password))
     try:
         line.converse()
     except (OSError, Dropped):
@@ -220,7 +164,7 @@ def attend(unit: Unit, channel: Any, number: int) -> None:
 class _Connection:
     """One channel: bytes in, bytes out, and the journal and faults in between."""
 
-    def __init__(self, unit: Unit, channel: paramiko.Channel, number: int, login: _Login) -> None:
+    def __init__(self, unit: Unit, channel: paramiko.Channel, number: int, login: Login) -> None:
         self._unit, self._channel, self._number, self._login = unit, channel, number, login
         self._session = unit.new_session()
         self._out = bytearray()
@@ -237,6 +181,8 @@ class _Connection:
             lambda line: completions(self._session, line),
             options.continuation,
             echo=shell,
+            width=self._login.width,
+            wrap=options.echo_wrap,
         )
 
     def _run(self, text: str) -> Reply:
@@ -266,7 +212,8 @@ class _Connection:
     def converse(self) -> None:
         """Serve a shell until the client leaves or the unit closes."""
         terminal = self._terminal(shell=True)
-        terminal.start(self._unit.options.disclaimer)
+        asks = self._unit.set_password if self._unit.wants_new_password else None
+        terminal.start(self._unit.options.disclaimer, asks)
         self._flush()
         self._channel.settimeout(self._unit.options.idle_timeout or None)
         while not terminal.closed:

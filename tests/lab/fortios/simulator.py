@@ -36,6 +36,8 @@ class Simulator:
         self.journal = Journal()
         self.faults = Faults()
         self.logged: list[str] = []
+        self.password = self.options.password
+        self.wants_new_password = self.options.new_password
         self.transactions = Transactions(
             self.options.transaction_idle, self.options.transaction_survives
         )
@@ -145,6 +147,10 @@ class Simulator:
     def new_session(self) -> Session:
         """Open a CLI session of its own, with the rights of the option's profile."""
         return Session(self, self.options.profile)
+
+    def set_password(self, password: str) -> None:
+        """Take the new password of the administrator, which a fresh unit asks for."""
+        self.password, self.wants_new_password = password, False
 
     def writer(self, full: bool = False) -> Writer:
         """Give what writes text: blobs are random unless `enc_stable`."""

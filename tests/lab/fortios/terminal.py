@@ -15,6 +15,7 @@ BACKSPACES = (0x08, 0x7F)
 ENTERS = (0x0A, 0x0D)
 MORE, MORE_GONE = b"--More-- ", b"\r         \r"
 DISCLAIMER = "(Press 'a' to accept):"
+FORCED = "You are forced to change your password. Please input a new password.\r\n"  # 7.0.3
 
 Write = Callable[[bytes], None]
 
@@ -41,10 +42,15 @@ class Terminal:
         complete: Callable[[str], list[str]],
         continuation: str = "> ",
         echo: bool = True,
+        width: int = 0,
+        wrap: str = "",
     ) -> None:
         self._write, self._run, self._prompt = write, run, prompt
         self._interrupt, self._page, self._complete = interrupt, page, complete
         self._continuation, self._echoes = continuation, echo
+        self._width, self._wrap, self._column = width, wrap.encode(), 0
+        self._set_password: Callable[[str], None] | None = None
+        self._new = ""
         self._typed = bytearray()
         self._before = ""
         self._literal = False
@@ -55,8 +61,11 @@ class Terminal:
         self.closed = False
         self.waiting = False
 
-    def start(self, disclaimer: str = "") -> None:
-        """Print the first prompt, or the disclaimer that must be accepted first."""
+    def start(
+        self, disclaimer: str = "", set_password: Callable[[str], None] | None = None
+    ) -> None:
+        """Print the first prompt; before it the disclaimer, or the question for a new password."""
+        self._set_password = set_password
         if disclaimer:
             self._accepting = True
             text = "".join(f"{line}\r\n" for line in [*disclaimer.splitlines(), DISCLAIMER])
@@ -78,16 +87,51 @@ class Terminal:
         self._write(text.encode("utf-8", "surrogateescape"))
 
     def _echo(self, data: bytes) -> None:
-        if self._echoes:
-            self._write(data)
+        if not self._echoes:
+            return
+        self._write(data)
+        self._column += len(data)
+        if self._wrap and self._width and self._column >= self._width:
+            self._write(self._wrap)
+            self._column = 0
 
     def _print_prompt(self) -> None:
+        if self._ask_password():
+            return
         self._print(self._prompt())
+        self._column = len(self._prompt())
         self.waiting = True
+
+    def _ask_password(self) -> bool:
+        if self._set_password is None:
+            return False
+        if not self._new:
+            self._print(FORCED)
+        self._print("Confirm Password: " if self._new else "New Password: ")
+        self.waiting = True
+        return True
+
+    def _take_password(self, byte: int) -> None:
+        """A new password is typed twice and not echoed; it is asked for until both agree."""
+        if byte not in ENTERS:
+            self._typed.append(byte)
+            return
+        typed = self._typed.decode("utf-8", "surrogateescape")
+        self._typed.clear()
+        self._print("\r\n")
+        if self._new and self._new == typed and self._set_password:
+            self._set_password(typed)
+            self._set_password = None
+            self._print("Welcome!\r\n\r\n")
+        else:
+            self._new = "" if self._new else typed
+        self._print_prompt()
 
     def _key(self, byte: int) -> None:
         if self._accepting:
             self._accept(byte)
+        elif self._set_password is not None:
+            self._take_password(byte)
         elif self._held:
             self._next_page(byte)
         elif self._question:
