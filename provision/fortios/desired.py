@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from provision.errors import Fault, InputError
+from provision.fortios.schema import FOUND_BY
 from provision.fortios.text import (
     COMMANDS,
     Config,
@@ -75,6 +76,12 @@ def show_command(object_id: str) -> str:
     """The command that shows this object and nothing else, typed in its scope."""
     _, path, key = split_id(object_id)
     return f"show {path}" if key is None else f"show {path} {key_word(key).raw}"
+
+
+def looked_at(object_id: str) -> str:
+    """What has to be shown to know an object: itself, or the whole table where its order counts."""
+    table, _, _ = object_id.partition(":")
+    return table if split_id(object_id)[1] in FOUND_BY else object_id
 
 
 def desired(blocks: Sequence[CliBlock], vdom: str = "") -> Desired:

@@ -5,16 +5,19 @@ Pure: no socket, no clock. Teardown is the same machine with nothing desired.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from provision.errors import Conflict, Failed
-from provision.fortios.desired import Desired, show_command, split_id
-from provision.fortios.record import Record
+from provision.fortios.choice import chosen
+from provision.fortios.desired import Desired, Wanted, looked_at, show_command, split_id
+from provision.fortios.numbered import back, is_numbered, resolved
+from provision.fortios.observed import Observed, expanded
+from provision.fortios.record import Record, rescoped
+from provision.fortios.referrers import suspects
 from provision.fortios.schema import SECRET_NAMES
 from provision.fortios.steps import (
     Block,
-    Observed,
     Step,
     block,
     place,
@@ -26,7 +29,18 @@ from provision.fortios.text import Tree
 from provision.fortios.tree import IsCurrent, difference, is_secret, secrets, set_names
 from provision.plan import Change
 
-__all__ = ["Block", "FortiPlan", "Observed", "ids", "plan", "reads", "revert", "teardown"]
+__all__ = [
+    "Block",
+    "FortiPlan",
+    "Observed",
+    "ids",
+    "plan",
+    "reads",
+    "rescoped",
+    "revert",
+    "suspects",
+    "teardown",
+]
 
 
 @dataclass(frozen=True)
@@ -35,6 +49,7 @@ class FortiPlan:
 
     ``record`` must be safe on the ban host before the first line is sent, ``settled`` replaces it
     once every block has gone through. Where both equal the old record nothing needs to be written.
+    ``stays``: why something that should be deleted is not.
     """
 
     changes: tuple[Change, ...] = ()
@@ -42,11 +57,13 @@ class FortiPlan:
     blocks: tuple[Block, ...] = ()
     record: Record = field(default_factory=Record)
     settled: Record = field(default_factory=Record)
+    stays: tuple[str, ...] = ()
 
 
 def ids(desired: Desired, record: Record) -> tuple[str, ...]:
     """Every object that must be looked at: what is desired, then what older inventories left."""
-    return tuple(dict.fromkeys([*(each.id for each in desired.objects), *record.objects]))
+    found = [*_ids(desired), *record.objects]
+    return tuple(dict.fromkeys(map(looked_at, found)))
 
 
 def reads(desired: Desired, record: Record) -> tuple[str, ...]:
@@ -71,26 +88,42 @@ def plan(
         Conflict: something that is not ours is in the way (all such objects are named).
         Failed: the unit lacks a table that is needed.
     """
-    _need_tables(desired, observed)
+    observed = expanded(observed)
     record, warnings = _of_this_unit(observed, record)
-    ours = frozenset(split_id(each)[2] or "" for each in ids(desired, record))
+    desired, record = resolved(desired, observed, record)
+    ours = frozenset(split_id(each)[2] or "" for each in (*_ids(desired), *record.objects))
+
+    def step(wanted: Wanted) -> Step:
+        return wanted_step(wanted, observed, record, key, adopt, ours, _ids(desired))
+
+    desired, said = chosen(desired, observed, record, step)
+    _need_tables(desired, observed)
+    steps = _all_steps(desired, step)
+    stale = stale_steps(desired, observed, record, ours)
+    prints = _fingerprints(desired, observed, key)
+    warnings = (*observed.warnings, *warnings, *desired.notes, *said)
+    return _assemble(observed, record, steps, stale, warnings, prints)
+
+
+def _ids(desired: Desired) -> tuple[str, ...]:
+    return tuple(each.id for each in desired.objects)
+
+
+def _all_steps(desired: Desired, step: Callable[[Wanted], Step]) -> list[Step]:
     steps, conflicts = [], []
     for wanted in desired.objects:
         try:
-            steps.append(wanted_step(wanted, observed, record, key, adopt, ours))
+            steps.append(step(wanted))
         except Conflict as conflict:
             conflicts.append(conflict)
     if conflicts:
         remedies = dict.fromkeys(each.remedy for each in conflicts)
         raise Conflict("\n".join(each.what for each in conflicts), "\n".join(remedies))
-    stale = stale_steps(desired, observed, record, ours)
-    return _assemble(
-        observed, record, steps, stale, warnings, _fingerprints(desired, observed, key)
-    )
+    return steps
 
 
 def _need_tables(desired: Desired, observed: Observed) -> None:
-    lacking = [each for each in desired.objects if each.id in observed.missing]
+    lacking = [each for each in desired.objects if looked_at(each.id) in observed.missing]
     if lacking:
         tables = ", ".join(dict.fromkeys(f"'{split_id(each.id)[1]}'" for each in lacking))
         raise Failed(
@@ -121,34 +154,43 @@ def _assemble(
     prints: Mapping[str, str],
 ) -> FortiPlan:
     due = [each for each in (*steps, *stale) if _is_due(each, observed)]
-    blocks = tuple(block(each.id, each.body) for each in due)
+    blocks = tuple(block(each.id, each.body, each.move) for each in due)
     changes = (
         Change(step.id, step.action, sent.text, step.reason)
         for step, sent in zip(due, blocks, strict=True)
     )
     remember = {each.id: each.remember for each in steps}
     settle = {each.id: each.settle for each in steps}
-    under_way = {
-        name: old if prints.get(name, old) == old else ""
-        for name, old in record.fingerprints.items()
-    }
-    under_way |= {name: "" for name in prints if name not in under_way}
+    kept = {each.id: record.objects[each.id] for each in stale if each.stays}
+    names = {each.id: each.called for each in steps if each.called}
+    still = {each: name for each, name in record.names.items() if each in record.objects}
     return FortiPlan(
         changes=tuple(changes),
         warnings=(
-            *observed.warnings,
             *warnings,
             *(text for each in stale for text in each.warnings),
         ),
         blocks=blocks,
-        record=Record(record.serial, {**record.objects, **remember}, _under_way(record, prints)),
-        settled=Record(record.serial, settle, prints),
+        record=Record(
+            record.serial,
+            {**record.objects, **remember},
+            _under_way(record, prints),
+            still | names,
+        ),
+        settled=Record(
+            record.serial,
+            {**kept, **settle},
+            prints,
+            {each: name for each, name in still.items() if each in kept} | names,
+        ),
+        stays=tuple(each.stays for each in stale if each.stays),
     )
 
 
 def _is_due(step: Step, observed: Observed) -> bool:
     absent = split_id(step.id)[2] is not None and observed.objects.get(step.id) is None
-    return step.body is None or bool(step.body) or (absent and step.action == "create")
+    needs = bool(step.body) or bool(step.move)
+    return step.body is None or needs or (absent and step.action == "create")
 
 
 def _under_way(record: Record, prints: Mapping[str, str]) -> dict[str, str]:
@@ -183,16 +225,21 @@ def revert(
     known to be back (``secrets_kept``).
     """
     found: list[Block] = []
+    before, now = expanded(before), expanded(now)
     for each in reversed(tuple(sent)):
         then, have = before.objects.get(each.id), now.objects.get(each.id)
         body: Tree | None
+        move: Tree = ()
         if then is None and split_id(each.id)[2] is not None:
             body = None if have is not None else ()
         else:
             kept = _kept(each, secrets_kept)
             body = difference(place(each.id, kept), then or (), have or ())
-        if body or body is None or (then is not None and have is None):
-            found.append(block(each.id, body))
+            if is_numbered(each.id):
+                table = looked_at(each.id)
+                move = back(each.id, before.order(table), now.order(table))
+        if body or move or body is None or (then is not None and have is None):
+            found.append(block(each.id, body, move))
     return tuple(found)
 
 

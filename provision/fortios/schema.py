@@ -9,6 +9,9 @@ from __future__ import annotations
 # Set by the unit itself; no two units agree on them (FortiOS CLI reference).
 AUTOMATIC = frozenset({"uuid", "snmp-index"})
 
+_POLICY = {"action": "deny", "status": "enable", "srcaddr-negate": "disable"}
+_LOCAL_IN = {**_POLICY, "logtraffic": "disable"}
+
 # table path, with "/" before a nested table -> attribute -> default
 DEFAULTS: dict[str, dict[str, str]] = {
     "system automation-trigger": {
@@ -51,13 +54,44 @@ DEFAULTS: dict[str, dict[str, str]] = {
         "login-block-time": "60",
         "login-timeout": "30",
     },
-    "firewall policy": {"action": "deny", "status": "enable", "srcaddr-negate": "disable"},
-    "firewall local-in-policy": {
-        "action": "deny",
-        "status": "enable",
-        "srcaddr-negate": "disable",
-    },
+    "system settings": {"firewall-session-dirty": "check-all"},
+    "firewall policy": {**_POLICY, "logtraffic": "utm"},
+    "firewall local-in-policy": _LOCAL_IN,
+    "firewall local-in-policy6": _LOCAL_IN,
 }
+
+# Tables whose keys are numbers without a meaning and whose order decides: what tells an entry.
+# A local-in policy has no name (FortiOS CLI reference).
+FOUND_BY = {
+    "firewall policy": "name",
+    "firewall local-in-policy": "comments",
+    "firewall local-in-policy6": "comments",
+}
+
+# table -> the tables whose entries may refer to its entries (attribute schema, "datasource")
+REFERRERS = {
+    "system automation-action": ("system automation-stitch",),
+    "system automation-trigger": ("system automation-stitch",),
+    "system automation-stitch": ("system automation-trigger",),
+    "system external-resource": (
+        "firewall policy",
+        "firewall proxy-policy",
+        "firewall central-snat-map",
+        "firewall local-in-policy",
+        "firewall local-in-policy6",
+        "vpn ssl settings",
+    ),
+}
+# Attributes that refer to nothing.
+PLAIN_TEXTS = frozenset({"name", "description", "comment", "comments"})
+
+# single object -> what has to be set in it for it to do anything at all
+IN_USE = {"vpn ssl settings": "source-interface"}
+
+# Tables that a unit with VDOMs has once for all of them (FortiOS administration guide, VDOMs).
+GLOBAL_TABLES = frozenset(
+    {"system automation-trigger", "system automation-action", "system automation-stitch"}
+)
 
 # Of several words of a value the order means nothing, except in these.
 ORDERED = frozenset({("firewall address", "subnet"), ("system automation-action", "headers")})

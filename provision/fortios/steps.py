@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from provision.errors import Conflict
-from provision.fortios.desired import Desired, Wanted, split_id
+from provision.fortios.desired import Desired, Wanted, looked_at, split_id
 from provision.fortios.neighbours import beside_neighbours, leaving_neighbours
+from provision.fortios.numbered import called, first, remembered_place, standing
+from provision.fortios.observed import Observed
 from provision.fortios.record import Record, fingerprint
+from provision.fortios.referrers import foreign_users
 from provision.fortios.text import (
     Config,
     Edit,
@@ -32,19 +35,6 @@ from provision.fortios.tree import (
 
 
 @dataclass(frozen=True)
-class Observed:
-    """What a unit showed: id -> body of the object, None where there is none.
-
-    ``missing``: ids whose very table does not exist on this unit. ``warnings`` go into the plan.
-    """
-
-    serial: str
-    objects: Mapping[str, Tree | None]
-    missing: frozenset[str] = frozenset()
-    warnings: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
 class Block:
     """The lines that change one object: one `config` ... `end`."""
 
@@ -58,7 +48,11 @@ class Block:
 
 @dataclass(frozen=True)
 class Step:
-    """One object of a plan. ``body``: the statements to send, None to delete the object."""
+    """One object of a plan. ``body``: the statements to send, None to delete the object.
+
+    ``move``: the order that gives it its place. ``called``: what a numbered entry is found by.
+    ``stays``: why it is not deleted.
+    """
 
     id: str
     body: Tree | None
@@ -67,6 +61,9 @@ class Step:
     remember: str | None = None
     settle: str | None = None
     warnings: tuple[str, ...] = ()
+    move: Tree = ()
+    called: str = ""
+    stays: str = ""
 
 
 def wanted_step(
@@ -76,30 +73,45 @@ def wanted_step(
     key: bytes,
     adopt: bool,
     ours: frozenset[str],
+    siblings: Iterable[str] = (),
 ) -> Step:
+    """The step for one desired object; ``siblings``: the ids of all of them.
+
+    Raises:
+        Conflict: something that is not ours is in the way.
+    """
     have = observed.objects.get(wanted.id)
     current = _matches(record, key)
     if split_id(wanted.id)[2] is None:
         return _single_step(wanted, have or (), record, current, ours)
-    return _entry_step(wanted, have, record, current, adopt)
+    body = difference(place(wanted.id, current), wanted.body, have or ())
+    move = first(wanted.id, observed, siblings)
+    step = _entry_step(wanted, have, body, move, observed, record, adopt)
+    return replace(step, move=move, called=called(wanted.id, wanted.body))
 
 
 def _entry_step(
-    wanted: Wanted, have: Tree | None, record: Record, current: IsCurrent, adopt: bool
+    wanted: Wanted,
+    have: Tree | None,
+    body: Tree,
+    move: Tree,
+    observed: Observed,
+    record: Record,
+    adopt: bool,
 ) -> Step:
     before = record.objects.get(wanted.id)
-    body = difference(place(wanted.id, current), wanted.body, have or ())
     if have is None:
         return Step(wanted.id, body, "create", remember=before, settle=before)
     if wanted.id in record.objects:
-        return Step(wanted.id, body, "update", remember=before, settle=before)
-    if body and not adopt:
+        reason = "it is not the first" if move else ""
+        return Step(wanted.id, body, "update", reason, remember=before, settle=before)
+    if (body or move) and not adopt:
+        what = _names(body) or "its place"
         raise Conflict(
-            f"{wanted.id} is there already, is not ours and differs in {_names(body)} "
-            f"({wanted.source})",
+            f"{wanted.id} is there already, is not ours and differs in {what} ({wanted.source})",
             "rename one of the two, or take it over with --adopt (teardown puts it back as it was)",
         )
-    before = serialise(block(wanted.id, have).tree)
+    before = serialise(block(wanted.id, have, standing(wanted.id, observed)).tree)
     return Step(wanted.id, body, "update", "adopted", remember=before, settle=before)
 
 
@@ -165,7 +177,24 @@ def stale_steps(
         one = next(free, left[0])
         left.remove(one)
         ordered.append(one)
-    return [_stale_step(one, observed, record, ours) for one in ordered]
+    return _keeping_the_used(
+        [_stale_step(one, observed, record, ours) for one in ordered],
+        observed,
+        wanted | set(record.objects),
+    )
+
+
+def _keeping_the_used(steps: list[Step], observed: Observed, ours: set[str]) -> list[Step]:
+    """Nothing is deleted that somebody else refers to, nor what that in turn refers to."""
+    found: list[Step] = []
+    for step in steps:
+        left = set(ours) - {each.id for each in found if each.stays}
+        users = list(foreign_users(step.id, observed, left)) if step.body is None else []
+        if users:
+            text = f"{step.id} stays: {', '.join(users)} refers to it"
+            step = Step(step.id, (), "keep", warnings=(text,), stays=text)
+        found.append(step)
+    return found
 
 
 def _used(one: str, among: Iterable[str], observed: Observed) -> bool:
@@ -176,7 +205,7 @@ def _used(one: str, among: Iterable[str], observed: Observed) -> bool:
 
 def _stale_step(one: str, observed: Observed, record: Record, ours: frozenset[str]) -> Step:
     before, have = record.objects[one], observed.objects.get(one)
-    if one in observed.missing:
+    if looked_at(one) in observed.missing:
         return Step(one, (), "restore")
     if before is None:
         return Step(one, None if have is not None else (), "delete")
@@ -185,21 +214,25 @@ def _stale_step(one: str, observed: Observed, record: Record, ours: frozenset[st
         target, warnings = leaving_neighbours(one, _remembered(before), have or (), ours)
         body = difference(here, target, _only(have or (), set(_remembered(before))))
         return Step(one, body, "restore", warnings=warnings)
-    return Step(one, difference(here, _entry_body(before), have or ()), "restore")
+    body = difference(here, _entry_body(before), have or ())
+    return Step(one, body, "restore", move=remembered_place(one, before, observed))
 
 
 def _entry_body(text: str) -> Tree:
     (config,) = parse(text)
-    (edit,) = config.body if isinstance(config, Config) else ()
-    return edit.body if isinstance(edit, Edit) else ()
+    edits = config.body if isinstance(config, Config) else ()
+    return next((node.body for node in edits if isinstance(node, Edit)), ())
 
 
-def block(object_id: str, body: Tree | None) -> Block:
+def block(object_id: str, body: Tree | None, move: Tree = ()) -> Block:
+    """What makes of an object what the statements ``body`` say, or deletes it, and then moves it."""
     _, path, key = split_id(object_id)
     if key is None:
         return Block(object_id, (Config(path, body or ()),))
-    inner = Statement("delete", (key_word(key),)) if body is None else Edit(key_word(key), body)
-    return Block(object_id, (Config(path, (inner,)),))
+    if body is None:
+        return Block(object_id, (Config(path, (Statement("delete", (key_word(key),)),)),))
+    edit = (Edit(key_word(key), body),) if body or not move else ()
+    return Block(object_id, (Config(path, (*edit, *move)),))
 
 
 def place(object_id: str, current: IsCurrent) -> Place:

@@ -10,7 +10,7 @@ from provision.errors import Failed, TargetError
 from provision.fortios import circumstances, dialogue
 from provision.fortios.chunks import Line, chunks
 from provision.fortios.circumstances import in_scope
-from provision.fortios.desired import Desired, show_command, split_id
+from provision.fortios.desired import Desired, looked_at, show_command, split_id
 from provision.fortios.planner import Block, FortiPlan, Observed, ids, revert
 from provision.fortios.record import Record
 from provision.fortios.session import Garbled, Refused, Session
@@ -130,8 +130,9 @@ class FortiGate:
             names = ", ".join(sorted(scopes - set(known)))
             raise self._failed(f"it has no VDOM '{names}' ({there})", "correct the name")
 
-    def _look(self, wanted: Iterable[str]) -> Observed:
-        wanted = tuple(wanted)
+    def look(self, wanted: Iterable[str]) -> Observed:
+        """What the unit holds of these objects, or whole tables, beside what was observed."""
+        wanted = tuple(dict.fromkeys(map(looked_at, wanted)))
         return self._understand(wanted, self._open.read([_look_command(each) for each in wanted]))
 
     def _understand(self, wanted: Sequence[str], answers: Sequence[str]) -> Observed:
@@ -180,7 +181,7 @@ class FortiGate:
         """
         if not plan.blocks:
             return
-        before = self._seen or self._look([block.id for block in plan.blocks])
+        before = self._seen or self.look([block.id for block in plan.blocks])
         if not self._attempt(plan.blocks, before):
             self._attempt(plan.blocks, before)
 
@@ -260,12 +261,12 @@ class FortiGate:
                 self._drop_transaction()
             else:
                 self._reconnect()
-            back = revert(before, self._look(wanted), touched)
+            back = revert(before, self.look(wanted), touched)
             if back:
                 self._send(back, [])
             elif touched:
                 self._save()
-            left = revert(before, self._look(wanted), blocks, secrets_kept=True)
+            left = revert(before, self.look(wanted), blocks, secrets_kept=True)
         except TargetError as second:
             remedy = f"it could not be put back ({second.what}); run again: that mends it"
             raise Failed(error.what, remedy) from None

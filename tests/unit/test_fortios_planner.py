@@ -156,10 +156,12 @@ def test_objects_are_made_in_the_order_of_the_blocks_and_deleted_user_first() ->
 
 
 def test_only_the_tables_that_are_managed_are_read_one_object_a_command() -> None:
-    assert reads(_desired(TRIGGER, SSL), Record("x", {"firewall policy:7": None})) == (
+    made = {"firewall address:x": None, "firewall policy:7": None, "firewall policy:8": None}
+    assert reads(_desired(TRIGGER, SSL), Record("x", made)) == (
         'show system automation-trigger "ban-login"',
         "show vpn ssl settings",
-        "show firewall policy 7",
+        'show firewall address "x"',
+        "show firewall policy",  # the whole of it, once: the order counts
     )
 
 
