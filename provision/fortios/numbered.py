@@ -137,10 +137,11 @@ def remembered_place(object_id: str, text: str, observed: Observed) -> Tree:
 
 
 def _beside(key: str, keys: tuple[str, ...]) -> Tree:
+    """Right behind the one before it: ours is moved to the front, so that is the way back."""
     at = keys.index(key)
-    if at + 1 < len(keys):
-        return (_move(key, "before", keys[at + 1]),)
-    return (_move(key, "after", keys[at - 1]),) if at else ()
+    if at:
+        return (_move(key, "after", keys[at - 1]),)
+    return (_move(key, "before", keys[1]),) if len(keys) > 1 else ()
 
 
 def _move(key: str, where: str, other: str) -> Statement:
