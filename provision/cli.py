@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import click
 
@@ -22,8 +22,10 @@ from provision.options import (
     assumed,
     chosen_sites,
     common,
+    forget,
     new_report,
     new_run,
+    over,
     tell,
     untouched,
     yes,
@@ -84,13 +86,16 @@ def plan(app: App, flags: Flags, adopt: bool) -> Exit:
 @cli.command()
 @common
 @adopt
+@forget
 @yes
 @click.option("-C", "--check", is_flag=True, help="The same as plan.")
-def apply(app: App, flags: Flags, adopt: bool, yes: bool, check: bool) -> Exit:
+def apply(
+    app: App, flags: Flags, adopt: bool, forget: tuple[str, ...], yes: bool, check: bool
+) -> Exit:
     """Bring every target to what the inventory says."""
     if check:
-        return _look(app, flags, "plan", adopt=adopt)
-    return _change(app, flags, "apply", yes, adopt=adopt)
+        return _look(app, flags, "plan", adopt=adopt, forget=forget)
+    return _change(app, flags, "apply", yes, adopt=adopt, forget=forget)
 
 
 @cli.command()
@@ -102,28 +107,36 @@ def verify(app: App, flags: Flags) -> Exit:
 
 @cli.command()
 @common
+@forget
 @yes
 @click.option("--keep-packages", is_flag=True, help="Leave the packages that were installed.")
 @click.option("--purge-data", is_flag=True, help="Remove bans and logs as well.")
-def teardown(app: App, flags: Flags, yes: bool, keep_packages: bool, purge_data: bool) -> Exit:
+def teardown(
+    app: App,
+    flags: Flags,
+    forget: tuple[str, ...],
+    yes: bool,
+    keep_packages: bool,
+    purge_data: bool,
+) -> Exit:
     """Remove what was deployed and bring back what was there before."""
-    return _change(app, flags, "teardown", yes, keep_packages=keep_packages, purge_data=purge_data)
+    options = {"keep_packages": keep_packages, "purge_data": purge_data, "forget": forget}
+    return _change(app, flags, "teardown", yes, **options)
 
 
 for verb in cli_bans.VERBS:
     cli.add_command(verb)
 
 
-def _look(app: App, flags: Flags, verb: engine.Verb, **options: bool) -> Exit:
+def _look(app: App, flags: Flags, verb: engine.Verb, **options: Any) -> Exit:
     report = new_report(app, flags)
     runs = _runs(app, flags, verb, report, **options)
-    with report:
-        found = fleet.over(runs, lambda one: _looked(one, verb), flags.forks)
+    found = over(app, flags, report, verb, runs, lambda one: _looked(one, verb))
     return tell(app, flags, report, verb, found, diffs=True)
 
 
 def _runs(
-    app: App, flags: Flags, verb: engine.Verb, report: Report, **options: bool
+    app: App, flags: Flags, verb: engine.Verb, report: Report, **options: Any
 ) -> list[engine.SiteRun]:
     """A run at each chosen site; a template at fault is found before anybody is contacted."""
     chosen = chosen_sites(app, flags, connect=True)
@@ -138,13 +151,12 @@ def _looked(one: engine.SiteRun, verb: engine.Verb) -> SiteResult:
     return one.drill() if verb == "verify" else found
 
 
-def _change(app: App, flags: Flags, verb: engine.Verb, yes: bool, **options: bool) -> Exit:
+def _change(app: App, flags: Flags, verb: engine.Verb, yes: bool, **options: Any) -> Exit:
     if not yes and not sys.stdin.isatty():
         raise InputError([Fault("", 0, f"{verb} asks before it changes anything", "give -y")])
     report = new_report(app, flags)
     runs = _runs(app, flags, verb, report, **options)
-    with report:
-        planned = fleet.over(runs, engine.SiteRun.plan, flags.forks)
+    planned = over(app, flags, report, verb, runs, engine.SiteRun.plan)
     if not yes and any(target.changes for site in planned for target in site.targets):
         report.sites(planned, diffs=True)
         if not click.confirm(f"\n{verb}?", err=True):
@@ -152,8 +164,7 @@ def _change(app: App, flags: Flags, verb: engine.Verb, yes: bool, **options: boo
             if flags.json:
                 write_json(sys.stdout.write, verb, Exit.OK, planned, app.secrets)
             return Exit.OK
-    with report:
-        changed = fleet.over(runs, engine.SiteRun.carry_out, flags.forks)
+    changed = over(app, flags, report, verb, runs, engine.SiteRun.carry_out)
     return tell(app, flags, report, verb, changed, flags.diff)
 
 

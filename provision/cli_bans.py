@@ -10,10 +10,10 @@ from typing import Any
 import click
 from pydantic import TypeAdapter, ValidationError
 
-from provision import fleet, operate
+from provision import operate
 from provision.engine import Run
 from provision.errors import Fault, InputError
-from provision.options import App, Flags, chosen_sites, common, new_report, new_run, tell
+from provision.options import App, Flags, chosen_sites, common, new_report, new_run, over, tell
 from provision.results import Exit, SiteResult
 from provision.setting_types import DurationOrForever
 from provision.sites import BanHost, FortiGate, Site
@@ -30,9 +30,9 @@ why = click.option("--why", default="by hand", show_default=True, help="The reas
 def bans(app: App, flags: Flags, history: bool, last: int) -> Exit:
     """List who is banned at each site: since when, until when, why, how often."""
     if history:
-        found = _ask(app, flags, lambda _: operate.history(last))
+        found = _ask(app, flags, "bans", lambda _: operate.history(last))
         return _show(app, flags, "bans", found, HISTORY, _history_rows(found))
-    found = _ask(app, flags, operate.bans)
+    found = _ask(app, flags, "bans", operate.bans)
     return _show(app, flags, "bans", found, BANS, _ban_rows(found))
 
 
@@ -57,7 +57,7 @@ def ban(
     seconds = _seconds(duration)
     chosen = chosen_sites(app, flags, connect=True)
     _refuse_own([selected.site for selected in chosen], named)
-    found = _ask(app, flags, lambda run: operate.ban(run, named, seconds, detection, why))
+    found = _ask(app, flags, "ban", lambda run: operate.ban(run, named, seconds, detection, why))
     return tell(app, flags, new_report(app, flags), "ban", found, flags.diff)
 
 
@@ -68,20 +68,19 @@ def ban(
 def unban(app: App, flags: Flags, address: str, why: str) -> Exit:
     """Free ADDRESS at every chosen site: gone from fail2ban and from the feed."""
     named = operate.checked_address(address)
-    found = _ask(app, flags, lambda run: operate.unban(run, named, why))
+    found = _ask(app, flags, "unban", lambda run: operate.unban(run, named, why))
     return tell(app, flags, new_report(app, flags), "unban", found, flags.diff)
 
 
 VERBS = (bans, ban, unban)
 
 
-def _ask(app: App, flags: Flags, question: Question) -> list[SiteResult]:
+def _ask(app: App, flags: Flags, verb: str, question: Question) -> list[SiteResult]:
     chosen = chosen_sites(app, flags, connect=True)
     report = new_report(app, flags)
     run = new_run(app, flags, "plan", report)
     request = question(run)
-    with report:
-        return fleet.over(chosen, lambda one: operate.ask(run, one, request), flags.forks)
+    return over(app, flags, report, verb, chosen, lambda one: operate.ask(run, one, request))
 
 
 BANS = ("site", "address", "detection", "since", "until", "events", "times")

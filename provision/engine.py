@@ -20,6 +20,8 @@ from provision.fortios.record import Record
 from provision.fortios.target import FortiGate as Unit
 from provision.fortios.target import PutBack
 from provision.linux import planner as linux
+from provision.linux import removal
+from provision.linux.draft import LinuxPlan
 from provision.linux.target import BanHost, NoPython
 from provision.plan import Change, Plan
 from provision.report import Listener
@@ -46,6 +48,8 @@ class Run:
     adopt: bool = False
     purge_data: bool = False
     keep_packages: bool = False
+    # FortiGates that are gone for good: what is remembered of them is dropped
+    forget: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -136,7 +140,22 @@ class SiteRun:
                 self._host.execs += host.execs
         if self._selected.linux:
             self._host.plan = self._linux_plan(observed)
+            self._note_lost()
         self._tell(self._host)
+
+    def _lost(self) -> tuple[str, ...]:
+        """FortiGates that hold what was made on them and that the inventory does not name any more."""
+        named = {unit.name for unit in self._site.fortigates}
+        return tuple(sorted(set(self._memory.records if self._memory else ()) - named))
+
+    def _note_lost(self) -> None:
+        for name in self._lost():
+            self._host.notes.append(
+                f"{name} will be forgotten: what was made on it stays there"
+                if name in self._run.forget
+                else f"{name} is no longer in the inventory but holds what was made on it: put it back"
+                f" and tear it down with -l {name}, or, if it is gone for good, --forget {name}"
+            )
 
     def _observe(self, host: BanHost) -> Mapping[str, Any]:
         try:
@@ -158,11 +177,11 @@ class SiteRun:
             for name, record in manifest.get("fortigates", {}).items()
         }
         key = manifest.get("key", "").encode()
-        self._memory = Memory(bool(manifest), tokens, key, records)
+        self._memory = Memory(bool(manifest.get("objects")), tokens, key, records)
 
-    def _linux_plan(self, observed: Mapping[str, Any]) -> linux.LinuxPlan:
+    def _linux_plan(self, observed: Mapping[str, Any]) -> LinuxPlan:
         if self._run.verb == "teardown":
-            return linux.teardown(observed, self._run.purge_data, self._run.keep_packages)
+            return removal.teardown(observed, self._run.purge_data, self._run.keep_packages)
         plan = linux.plan(self._resources, observed, self._run.adopt)
         return linux.with_python(plan) if self._bare else plan
 
@@ -171,6 +190,11 @@ class SiteRun:
         if memory is None:
             target.skipped = f"left alone: its ban host {self._host.host} could not be observed"
             return
+        if not memory.deployed and not self._selected.linux and self._run.verb != "teardown":
+            raise Failed(
+                f"its ban host {self._host.host} is not deployed and outside the limit",
+                "the secrets are made there: include it in --limit",
+            )
         if self._run.verb == "teardown" and unit.name not in memory.records:
             target.plan = fortios.FortiPlan()
             return
@@ -199,11 +223,12 @@ class SiteRun:
         if self._memory is None or not self._selected.linux:
             return
         here = {unit.name for unit, target in self._units if target.error is None}
-        left = sorted(set(self._memory.records) - here)
+        left = sorted(set(self._memory.records) - here - (set(self._lost()) & {*self._run.forget}))
         if left and self._host.error is None:
             self._host.error = Failed(
-                f"{', '.join(left)} still report to this host and poll its feed",
-                "tear them down with it: include them in --limit, in the inventory, and within reach",
+                f"still polled by {', '.join(left)}, which would be left as it is",
+                "include it in the inventory and in --limit, and have it within reach;"
+                " if it is gone for good: --forget NAME",
             )
 
     # --- changing --------------------------------------------------------------------------------
@@ -216,11 +241,18 @@ class SiteRun:
             self._tear_down_host()
         else:
             self._change(self._host, self._change_host)
+            with Caught(self._host):
+                self._forget_lost()
             for unit, target in self._units:
                 if self._host.error is not None:
                     target.skipped = f"left alone: {self._host.host} failed"
                 self._change(target, partial(self._change_unit, unit, target))
         return self.result(self._run.verb)
+
+    def _forget_lost(self) -> None:
+        for name in set(self._lost()) & {*self._run.forget}:
+            if self._selected.linux and self._host.error is None:
+                self._write_record(name, None)
 
     def _tear_down_host(self) -> None:
         failed = [target.host for _, target in self._units if target.error is not None]
@@ -244,7 +276,7 @@ class SiteRun:
 
     def _change_host(self) -> None:
         plan = self._host.plan
-        if not isinstance(plan, linux.LinuxPlan):
+        if not isinstance(plan, LinuxPlan):
             return
         with BanHost(self._site.ban_host.login, self._run.policy) as host:
             try:
@@ -263,7 +295,7 @@ class SiteRun:
         self._host.made = plan.changes
         _must_hold(self._linux_plan(answer["observed"]))
 
-    def _with_python(self, host: BanHost, plan: linux.LinuxPlan) -> linux.LinuxPlan:
+    def _with_python(self, host: BanHost, plan: LinuxPlan) -> LinuxPlan:
         """A host without python3 gets it first, and the plan is made on what is really there."""
         if not self._bare:
             return plan
@@ -280,23 +312,21 @@ class SiteRun:
             try:
                 plan = self._unit_plan(unit, session, memory)
                 _must_be_as_shown(target.plan, plan)
-                self._write_record(unit, plan.record)
+                self._write_record(unit.name, plan.record)
                 try:
                     session.apply(plan)
                 except (PutBack, Unreachable):
-                    self._write_record(unit, before)
+                    self._write_record(unit.name, before)
                     raise
                 target.made = plan.changes
                 settled = plan.settled if self._run.verb != "teardown" else None
-                self._write_record(unit, settled, retire=wanted.token_names(unit))
+                self._write_record(unit.name, settled, retire=wanted.token_names(unit))
                 memory = replace(memory, records={**memory.records, unit.name: settled or Record()})
                 _must_hold(self._unit_plan(unit, session, memory))
             finally:
                 target.exchanges += session.exchanges
 
-    def _write_record(
-        self, unit: FortiGate, record: Record | None, retire: tuple[str, ...] = ()
-    ) -> None:
+    def _write_record(self, unit: str, record: Record | None, retire: tuple[str, ...] = ()) -> None:
         """What was found on a FortiGate is kept on the ban host before the first line is sent.
 
         ``retire``: the secrets that the unit has by now; older ones of theirs are refused afterwards.
@@ -306,7 +336,7 @@ class SiteRun:
                 host.ask(
                     {
                         "do": "remember",
-                        "fortigate": unit.name,
+                        "fortigate": unit,
                         "record": record.to_json() if record else None,
                         "tokens": TOKENS,
                         "retire": retire,

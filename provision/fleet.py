@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import Any, TypeVar
 
 Work = TypeVar("Work")
 Result = TypeVar("Result")
 
 
+# Seconds. Python may miss a Ctrl-C that comes just as it begins to wait, until the wait is over.
+TICK = 0.2
+
+
 class Interrupted(Exception):
-    """The operator stopped the run; what had begun was finished, the rest was not begun."""
+    """The operator stopped the run; what had begun was ``finished``, the rest was not begun."""
+
+    def __init__(self, finished: Sequence[Any]) -> None:
+        super().__init__()
+        self.finished = tuple(finished)
 
 
 def over(work: Sequence[Work], do: Callable[[Work], Result], forks: int) -> list[Result]:
@@ -20,10 +28,14 @@ def over(work: Sequence[Work], do: Callable[[Work], Result], forks: int) -> list
     Raises:
         Interrupted: on Ctrl-C, after the targets that were being changed have been left in order.
     """
+    futures: list[Future[Result]] = []
     with ThreadPoolExecutor(max_workers=max(1, forks)) as pool:
         try:
-            futures = [pool.submit(do, one) for one in work]
+            futures.extend(pool.submit(do, one) for one in work)
+            while wait(futures, timeout=TICK).not_done:
+                continue
             return [future.result() for future in futures]
         except KeyboardInterrupt:
             pool.shutdown(wait=False, cancel_futures=True)
-            raise Interrupted from None
+    good = (each for each in futures if not each.cancelled() and not each.exception())
+    raise Interrupted([each.result() for each in good])

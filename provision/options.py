@@ -7,17 +7,19 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
-from provision import engine, inventory, patterns, ssh
+from provision import engine, fleet, inventory, patterns, ssh
 from provision.errors import Fault, InputError
 from provision.fortios.versions import NEWEST, Version, read_version, refused, spell
 from provision.report import Report, write_json
 from provision.results import Exit, SiteResult, exit_code
 from provision.secrets import Secrets
 from provision.sites import Play, Selected, Site, limit, sites
+
+Work = TypeVar("Work")
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,10 @@ assumed = click.option(
     callback=_version,
     help="The version that FortiGates are taken to have.",
 )
+forget = click.option(
+    "--forget", multiple=True, metavar="FORTIGATE",
+    help="A FortiGate that is gone for good: drop what is remembered of it; repeatable.",
+)  # fmt: skip
 yes = click.option("-y", "--yes", is_flag=True, help="Do not ask before changing.")
 
 
@@ -126,7 +132,7 @@ def chosen_sites(app: App, flags: Flags, connect: bool) -> tuple[Selected, ...]:
 
 
 def new_run(
-    app: App, flags: Flags, verb: engine.Verb, report: Report, **options: bool
+    app: App, flags: Flags, verb: engine.Verb, report: Report, **options: Any
 ) -> engine.Run:
     """What is the same for every site; known_hosts lies beside the inventory."""
     folder = flags.inventory if flags.inventory.is_dir() else flags.inventory.parent
@@ -140,11 +146,38 @@ def new_report(app: App, flags: Flags) -> Report:
     return Report(app.secrets, stream, live=not flags.verbose, verbose=flags.verbose)
 
 
+def over(
+    app: App,
+    flags: Flags,
+    report: Report,
+    verb: str,
+    work: Sequence[Work],
+    do: Callable[[Work], SiteResult],
+) -> list[SiteResult]:
+    """``do`` for each site at work.
+
+    Raises:
+        Interrupted: on Ctrl-C, after what came of the finished sites has been told.
+    """
+    try:
+        with report:
+            return fleet.over(work, do, flags.forks)
+    except fleet.Interrupted as stop:
+        tell(app, flags, report, verb, stop.finished, flags.diff, interrupted=True)
+        raise
+
+
 def tell(
-    app: App, flags: Flags, report: Report, verb: str, found: Sequence[SiteResult], diffs: bool
+    app: App,
+    flags: Flags,
+    report: Report,
+    verb: str,
+    found: Sequence[SiteResult],
+    diffs: bool,
+    interrupted: bool = False,
 ) -> Exit:
     """Say what came of the run, as lines or as the JSON document, and give its exit code."""
-    code = exit_code(found)
+    code = exit_code(found, interrupted)
     if flags.json:
         write_json(sys.stdout.write, verb, code, found, app.secrets)
     else:

@@ -85,8 +85,8 @@ class Report:
             self._live.update(table)
 
     def line(self, text: str = "", style: str = "") -> None:
-        """One line, or several, masked."""
-        self._console.print(Text(self._secrets.mask(text), style=style), soft_wrap=True)
+        """One line, or several, masked; what would steer a terminal is shown, not obeyed."""
+        self._console.print(Text(shown(self._secrets.mask(text)), style=style), soft_wrap=True)
 
     def sites(self, sites: Sequence[SiteResult], diffs: bool) -> None:
         """Every target with its state, its changes, and what it says."""
@@ -118,7 +118,7 @@ class Report:
         """A table as wide as its longest cells; nothing but its head where there are no rows."""
         table = Table(*heads, box=None, pad_edge=False)
         for row in rows:
-            table.add_row(*(Text(self._secrets.mask(cell)) for cell in row))
+            table.add_row(*(Text(shown(self._secrets.mask(cell))) for cell in row))
         self._console.print(table, soft_wrap=True)
 
     def summary(self, sites: Sequence[SiteResult]) -> None:
@@ -154,6 +154,11 @@ def _masked(value: object, mask: Secrets) -> object:
     if isinstance(value, list | tuple):
         return [_masked(item, mask) for item in value]
     return value
+
+
+def shown(text: str) -> str:
+    """``text`` with control characters in the spelling of a string literal, line ends and tabs apart."""
+    return "".join(c if c.isprintable() or c in "\n\t" else repr(c)[1:-1] for c in text)
 
 
 def _indent(text: str, first: str) -> str:

@@ -24,7 +24,7 @@ from provision.variables import Where, suggestion
 
 BAN_HOSTS, FORTIGATES = "ban_hosts", "fortigates"
 # A FortiGate's name is its user name at the receiver and a part of URLs; 35 is what FortiOS takes.
-_NAME = re.compile(r"[A-Za-z0-9._-]+")
+_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
 _LONGEST_NAME = {BAN_HOSTS: 253, FORTIGATES: 35}
 
 Settings = Mapping[str, RoleSettings]

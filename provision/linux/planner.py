@@ -8,10 +8,12 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
-from provision.errors import Conflict
+from provision.errors import Conflict, Failed
+from provision.linux.draft import Draft, LinuxPlan, Observed, Step, text_of
+from provision.linux.removal import UNITS, removal
 from provision.linux.resources import (
     FAIL2BAN,
     Directory,
@@ -25,19 +27,9 @@ from provision.linux.resources import (
 )
 from provision.plan import Change, unified
 
-Step = dict[str, Any]
 # After the name of a secret that a rotation under way still needs; see agent/rotation.py.
 OLD = "#old"
-Observed = Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class LinuxPlan:
-    """What would change on a ban host, and the steps that the agent takes to change it."""
-
-    changes: tuple[Change, ...] = ()
-    warnings: tuple[str, ...] = ()
-    steps: tuple[Step, ...] = ()
+NO_LONGER = "no longer in the inventory"
 
 
 def request(desired: Sequence[Resource]) -> dict[str, Any]:
@@ -78,38 +70,15 @@ def with_python(plan: LinuxPlan) -> LinuxPlan:
     return replace(plan, changes=(Change("package:python3", "install"), *plan.changes))
 
 
-@dataclass
-class _Draft:
-    """A plan while it is being written."""
-
-    observed: Observed
-    owned: frozenset[str]
-    adopt: bool
-    changes: list[Change] = field(default_factory=list)
-    conflicts: list[str] = field(default_factory=list)
-    packages: list[str] = field(default_factory=list)
-    makes: list[Step] = field(default_factory=list)
-    files: list[Step] = field(default_factory=list)
-    removes: list[str] = field(default_factory=list)
-    services: list[Step] = field(default_factory=list)
-
-    def change(self, identity: str, action: str, diff: str = "", reason: str = "") -> None:
-        self.changes.append(Change(identity, action, diff, reason))
-
-    def claim(self, identity: str, path: str, what: str) -> None:
-        """What stands at ``path`` will be changed: it is ours, or the operator lets us have it."""
-        if identity not in self.owned and not self.adopt:
-            self.conflicts.append(f"{path} {what}")
-
-
 def plan(desired: Sequence[Resource], observed: Observed, adopt: bool = False) -> LinuxPlan:
     """The changes that bring ``observed`` to ``desired``, in the order in which they are made.
 
     Raises:
         Conflict: something that is not ours stands where ours should, and ``adopt`` was not given.
     """
+    _need_debian(observed)
     manifest = observed["manifest"] or {}
-    draft = _Draft(observed, frozenset(o["id"] for o in manifest.get("objects", ())), adopt)
+    draft = Draft(observed, frozenset(o["id"] for o in manifest.get("objects", ())), adopt)
     wanted = [r for r in desired if not (isinstance(r, File) and r.when) or _holds(r, observed)]
     for resource in wanted:
         _PLAN[type(resource)](resource, draft)
@@ -127,17 +96,27 @@ def plan(desired: Sequence[Resource], observed: Observed, adopt: bool = False) -
     return LinuxPlan(tuple(draft.changes), (), _steps(draft, jails))
 
 
+def _need_debian(observed: Observed) -> None:
+    """Say before anything is changed that a host has no systemd or no apt."""
+    lacking = [name for name in ("systemd", "apt") if observed["facts"].get(name) is False]
+    if lacking:
+        raise Failed(
+            f"this host does not run {' and '.join(lacking)}",
+            "a ban host is a Debian (11 or later) that was booted with systemd",
+        )
+
+
 def _holds(resource: File, observed: Observed) -> bool:
     return bool(observed["facts"].get(resource.when))
 
 
-def _package(resource: Package, draft: _Draft) -> None:
+def _package(resource: Package, draft: Draft) -> None:
     if not draft.observed["packages"].get(resource.name):
         draft.packages.append(resource.name)
         draft.change(resource.id, "install")
 
 
-def _user(resource: User, draft: _Draft) -> None:
+def _user(resource: User, draft: Draft) -> None:
     if draft.observed["users"].get(resource.name):
         if resource.id in draft.owned:
             return
@@ -167,7 +146,7 @@ def _attribute_diff(resource: File | Directory | Tokens, state: Mapping[str, Any
     return "\n".join(lines)
 
 
-def _directory(resource: Directory, draft: _Draft) -> None:
+def _directory(resource: Directory, draft: Draft) -> None:
     state = draft.observed["paths"].get(resource.path)
     step = {"do": "directory", "data": resource.data, **_attributes(resource)}
     if state is None:
@@ -185,13 +164,7 @@ def _directory(resource: Directory, draft: _Draft) -> None:
         draft.makes.append(step)
 
 
-def _text(state: Mapping[str, Any] | None) -> str | None:
-    if state is None or state["content"] is None:
-        return None
-    return base64.b64decode(state["content"]).decode("utf-8", "replace")
-
-
-def _is_file(resource: File | Tokens, state: Mapping[str, Any] | None, draft: _Draft) -> bool:
+def _is_file(resource: File | Tokens, state: Mapping[str, Any] | None, draft: Draft) -> bool:
     """Whether a file can be put there: what cannot be restored at teardown is not adopted."""
     if state is None:
         return True
@@ -205,14 +178,14 @@ def _is_file(resource: File | Tokens, state: Mapping[str, Any] | None, draft: _D
     return True
 
 
-def _file(resource: File, draft: _Draft) -> None:
+def _file(resource: File, draft: Draft) -> None:
     state = draft.observed["paths"].get(resource.path)
     if not _is_file(resource, state, draft):
         return
     if resource.content is None:
         _touched(resource, state, draft)
         return
-    before = _text(state)
+    before = text_of(state)
     attributes = _attribute_diff(resource, state) if state else ""
     if before == resource.content and not attributes and resource.id in draft.owned:
         return
@@ -231,7 +204,7 @@ def _file(resource: File, draft: _Draft) -> None:
     )
 
 
-def _touched(resource: File, state: Mapping[str, Any] | None, draft: _Draft) -> None:
+def _touched(resource: File, state: Mapping[str, Any] | None, draft: Draft) -> None:
     diff = _attribute_diff(resource, state) if state else ""
     if state is not None and not diff and resource.id in draft.owned:
         return
@@ -239,7 +212,7 @@ def _touched(resource: File, state: Mapping[str, Any] | None, draft: _Draft) -> 
     draft.makes.append({"do": "touch", **_attributes(resource)})
 
 
-def _tokens(resource: Tokens, draft: _Draft) -> None:
+def _tokens(resource: Tokens, draft: Draft) -> None:
     state = draft.observed["paths"].get(resource.path)
     if not _is_file(resource, state, draft):
         return
@@ -262,24 +235,21 @@ def _tokens(resource: Tokens, draft: _Draft) -> None:
     draft.makes.append({"do": "tokens", "names": wanted, **_attributes(resource)})
 
 
-def _garbage(wanted: Iterable[Resource], manifest: Mapping[str, Any], draft: _Draft) -> None:
+def _garbage(wanted: Iterable[Resource], manifest: Mapping[str, Any], draft: Draft) -> None:
     """What an earlier inventory made and this one no longer names."""
     ids = {resource.id for resource in wanted}
     for entry in reversed(manifest.get("objects", ())):
         if entry["id"] not in ids:
             draft.removes.append(entry["id"])
-            _removal(entry, draft, "no longer in the inventory")
+            if entry["id"].startswith(UNITS):
+                draft.change(f"service:{entry['id'].rpartition('/')[2]}", "stop")
+            if entry["data"]:
+                draft.change(entry["id"], "forget", "", f"{NO_LONGER}; the data stay")
+            else:
+                removal(entry, draft, NO_LONGER)
 
 
-def _removal(entry: Mapping[str, Any], draft: _Draft, reason: str = "") -> None:
-    kind, _, name = entry["id"].partition(":")
-    state = draft.observed["paths"].get(name) if kind == "file" else None
-    diff = "" if entry["restores"] or entry["data"] else unified(name, _text(state), None)
-    action = "restore" if entry["restores"] else "delete"
-    draft.change(entry["id"], action, diff, reason)
-
-
-def _service(resource: Service, draft: _Draft, owed: Mapping[str, str]) -> None:
+def _service(resource: Service, draft: Draft, owed: Mapping[str, str]) -> None:
     state = draft.observed["services"][resource.name]
     changed = {change.id for change in draft.changes}
     step = {
@@ -309,7 +279,7 @@ def _service(resource: Service, draft: _Draft, owed: Mapping[str, str]) -> None:
         draft.services.append(step)
 
 
-def _jail(resource: Jail, draft: _Draft, services: Sequence[Service]) -> None:
+def _jail(resource: Jail, draft: Draft, services: Sequence[Service]) -> None:
     """A jail that the running server holds otherwise than it should is loaded anew."""
     state = draft.observed["jails"].get(resource.name)
     want = {
@@ -336,7 +306,7 @@ def _jail(resource: Jail, draft: _Draft, services: Sequence[Service]) -> None:
     draft.change(resource.id, "update" if state else "start", "\n".join(lines))
 
 
-def _steps(draft: _Draft, jails: Sequence[Jail]) -> tuple[Step, ...]:
+def _steps(draft: Draft, jails: Sequence[Jail]) -> tuple[Step, ...]:
     """The agent's steps: what is needed first comes first, nothing where nothing changes."""
     steps: list[Step] = []
     if draft.packages:
@@ -349,6 +319,11 @@ def _steps(draft: _Draft, jails: Sequence[Jail]) -> tuple[Step, ...]:
     }
     if owed:
         steps.append({"do": "owe", "services": owed})
+    steps += [
+        {"do": "stop-service", "name": identity.rpartition("/")[2]}
+        for identity in draft.removes
+        if identity.startswith(UNITS)
+    ]
     removed_files = [i for i in draft.removes if i.startswith(("file:", "tokens:"))]
     if draft.files or removed_files:
         checks = any(i.startswith("file:/etc/fail2ban/") for i in removed_files)
@@ -378,45 +353,7 @@ def _steps(draft: _Draft, jails: Sequence[Jail]) -> tuple[Step, ...]:
     return tuple(steps)
 
 
-def teardown(
-    observed: Observed, purge_data: bool = False, keep_packages: bool = False
-) -> LinuxPlan:
-    """What brings a host back to what it was before our first run; empty where we never were."""
-    manifest = observed["manifest"]
-    if not manifest:
-        return LinuxPlan()
-    draft = _Draft(observed, frozenset(), adopt=True)
-    units = [
-        e["id"] for e in manifest["objects"] if e["id"].startswith("file:/etc/systemd/system/")
-    ]
-    ours = [identity.rpartition("/")[2] for identity in units]
-    steps: list[Step] = []
-    for name in ours:
-        draft.change(f"service:{name}", "stop")
-        steps.append({"do": "stop-service", "name": name})
-    entries = list(reversed(manifest["objects"]))
-    files = [e for e in entries if not e["id"].startswith(("user:", "directory:"))]
-    rest = [e for e in entries if e["id"].startswith("directory:")]
-    rest += [e for e in entries if e["id"].startswith("user:")]
-    for entry in [*files, *rest]:
-        if entry["data"] and not purge_data:
-            continue
-        _removal(entry, draft)
-    steps.append({"do": "take-back", "ids": [e["id"] for e in files], "purge": purge_data})
-    for name in (name for name in manifest["services"] if name not in ours):
-        draft.change(f"service:{name}", "restore")
-        steps.append({"do": "put-back-service", "name": name})
-    if manifest["packages"] and not keep_packages:
-        for name in manifest["packages"]:
-            if observed["packages"].get(name):
-                draft.change(f"package:{name}", "remove")
-        steps.append({"do": "purge-packages", "keep": False})
-    steps.append({"do": "take-back", "ids": [e["id"] for e in rest], "purge": purge_data})
-    steps.append({"do": "forget"})
-    return LinuxPlan(tuple(draft.changes), (), tuple(steps))
-
-
-def _later(resource: Service | Jail, draft: _Draft) -> None:
+def _later(resource: Service | Jail, draft: Draft) -> None:
     """Planned once all changes that services depend on are known."""
 
 

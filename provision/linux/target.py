@@ -47,6 +47,7 @@ _TRY_PYTHON = 'python3 -c "import json,pickle,urllib.request,tempfile,zipimport,
 INSTALL_PYTHON = r"""
 export DEBIAN_FRONTEND=noninteractive
 apt="apt-get -y -q --no-install-recommends -oDPkg::Lock::Timeout=120"
+dpkg --configure -a >/dev/null
 $apt -s install python3 >/dev/null || apt-get -q update || exit
 mkdir -p -m 700 /var/lib/banstitch
 $apt -s install python3 | sed -n 's/^Inst \([^ ]*\).*/\1/p' >>/var/lib/banstitch/bootstrap

@@ -7,7 +7,7 @@ import copy
 from dataclasses import dataclass, field
 from typing import Any
 
-from provision.linux.planner import LinuxPlan
+from provision.linux.draft import LinuxPlan
 from provision.linux.resources import FAIL2BAN, File, Package, Resource, Service
 
 State = dict[str, Any]

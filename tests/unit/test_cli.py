@@ -251,6 +251,8 @@ def test_an_interrupt_exits_130(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> No
     said = cli("plan")
     assert said.code == 130
     assert said.err == "interrupted; run again to finish what was begun\n"
+    document = json.loads(cli("plan", "--json").out)
+    assert (document["exit_code"], document["sites"]) == (130, [])
 
 
 class Terminal(io.StringIO):

@@ -17,7 +17,7 @@ from provision.fortios.desired import Desired
 from provision.fortios.planner import FortiPlan, Observed, ids
 from provision.fortios.record import Record
 from provision.fortios.target import PutBack
-from provision.linux.planner import LinuxPlan
+from provision.linux.draft import LinuxPlan
 from provision.linux.target import NoPython
 from provision.login import Login
 from provision.results import SiteResult, TargetResult
@@ -330,7 +330,7 @@ def test_limited_to_a_fortigate_of_a_host_never_deployed_nothing_is_sent(world: 
     result = go("apply", ONLY_FW1)
 
     assert states(result)[FW1] == "failed"
-    assert "never deployed" in error(result, FW1)
+    assert "not deployed and outside the limit" in error(result, FW1)
     assert (FW1, "apply") not in world.log
 
 

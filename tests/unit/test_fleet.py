@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import signal
 import threading
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures._base import DoneAndNotDoneFutures
 
 import pytest
 
@@ -57,11 +59,11 @@ def test_an_interrupt_lets_the_work_at_hand_finish_and_begins_no_other(
     begun: list[str] = []
     finished: list[str] = []
     waiting, stopped = threading.Event(), threading.Event()
-    result, shutdown = Future.result, ThreadPoolExecutor.shutdown
+    shutdown = ThreadPoolExecutor.shutdown
 
-    def awaited(future: Future[None], timeout: float | None = None) -> None:
+    def awaited(futures: Sequence[Future[None]], timeout: float) -> DoneAndNotDoneFutures[None]:
         waiting.set()
-        result(future, timeout)
+        return wait(futures, timeout)
 
     def telling(pool: ThreadPoolExecutor, **how: bool) -> None:
         shutdown(pool, **how)
@@ -74,10 +76,11 @@ def test_an_interrupt_lets_the_work_at_hand_finish_and_begins_no_other(
         assert stopped.wait(PATIENCE)
         finished.append(name)
 
-    monkeypatch.setattr(Future, "result", awaited)
+    monkeypatch.setattr(fleet, "wait", awaited)
     monkeypatch.setattr(ThreadPoolExecutor, "shutdown", telling)
-    with pytest.raises(fleet.Interrupted):
+    with pytest.raises(fleet.Interrupted) as stop:
         fleet.over(WORK, do, forks=1)
+    assert len(stop.value.finished) == 1
 
     assert begun == finished == ["at hand"]
 

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from provision.errors import Conflict
 from provision.linux import planner
-from provision.linux.planner import LinuxPlan, plan, teardown
+from provision.linux.draft import LinuxPlan
+from provision.linux.planner import plan
+from provision.linux.removal import teardown
 from provision.linux.resources import (
     Directory,
     File,

@@ -44,8 +44,10 @@ def apply(request: dict[str, Any]) -> dict[str, Any]:
             for step in request["steps"]:
                 DO[step["do"]](step, journal)
             _finish(journal)
-        except (HostError, OSError, LookupError, ValueError) as error:
-            reason = str(error) or type(error).__name__
+        except Exception as error:  # whatever it was, nothing may stay half done
+            reason = (
+                str(error) if isinstance(error, HostError) else f"{type(error).__name__}: {error}"
+            )
             if request["verb"] == "teardown":
                 raise HostError(
                     reason + "\nwhat was removed so far stays removed; run teardown again"
@@ -185,6 +187,8 @@ def _put_back_service(step: Step, journal: Journal) -> None:
 
 def _stop_service(step: Step, journal: Journal) -> None:
     """Stop and disable a unit whose file is about to go."""
+    before = service_state(step["name"], "")
+    journal.on_failure(lambda: services.put_back(step["name"], before, []))
     run(["systemctl", "disable", "--now", "--quiet", step["name"]])
     run(["systemctl", "reset-failed", step["name"]])
 
@@ -196,17 +200,9 @@ def _take_back(step: Step, journal: Journal) -> None:
 
 
 def _purge_packages(step: Step, journal: Journal) -> None:
-    if step["keep"]:
-        return
-    ours = [name for name in journal.manifest["packages"] if path_of_package(name)]
-    packages.purge(packages.removable(ours))
+    packages.purge(packages.removable(packages.known(journal.manifest["packages"])))
     journal.manifest["packages"] = []
     memory.save(journal.manifest)
-
-
-def path_of_package(name: str) -> bool:
-    """Whether dpkg knows the package at all: one that is gone needs no purge."""
-    return run(["dpkg-query", "-W", name]).status == 0
 
 
 def _forget(step: Step, journal: Journal) -> None:

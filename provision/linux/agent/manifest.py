@@ -65,6 +65,11 @@ def new() -> Manifest:
     }
 
 
+def begun() -> Manifest | None:
+    """What is known of a host on which nothing but python3 has been installed by us so far."""
+    return new() if bootstrapped() else None
+
+
 def bootstrapped() -> list[str]:
     """The packages that had to be installed so that this program could run at all."""
     return sorted(set((read(os.path.join(STATE, "bootstrap")) or b"").decode().split()))

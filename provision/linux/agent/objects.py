@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import glob
+import hashlib
 import json
 import os
 import secrets
@@ -86,7 +87,7 @@ def make_user(step: Step, journal: Journal) -> None:
         return
     before = {
         "backups": {path + "-": path_state(path + "-") for path in ACCOUNT_FILES},
-        "files": {path: path_state(path) for path in ACCOUNT_FILES},
+        "files": {path: _digest(path) for path in ACCOUNT_FILES},
     }
     journal.own("user:" + step["name"], before)
     journal.on_failure(lambda: drop_user(step["name"], before))
@@ -101,8 +102,12 @@ def drop_user(name: str, before: dict[str, Any]) -> None:
     if user_exists(name):
         host.must(["userdel", name])
     for path, live in before["files"].items():
-        if path_state(path) == live:
+        if _digest(path) == live:
             put_path(path + "-", before["backups"][path + "-"])
+
+
+def _digest(path: str) -> str:
+    return hashlib.sha256(host.read(path) or b"").hexdigest()
 
 
 def make_directory(step: Step, journal: Journal) -> None:

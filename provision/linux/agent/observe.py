@@ -42,7 +42,7 @@ def observe(request: Request) -> dict[str, Any]:
     ``packages`` {name: installed}, ``users`` {name: exists}, ``services`` {name: {...}},
     ``jails`` {name: {...} or null}, ``tokens`` {name: secret} or null, ``manifest`` or null.
     """
-    manifest = memory.load()
+    manifest = memory.load() or memory.begun()
     paths = set(request["paths"])
     users = set(request["users"])
     for entry in (manifest or {"objects": []})["objects"]:
@@ -88,13 +88,10 @@ def facts() -> dict[str, Any]:
     """What the planner must know of the host beside its objects."""
     release = dict(
         line.split("=", 1)
-        for line in (read("/etc/os-release") or b"").decode().splitlines()
+        for line in (read("/etc/os-release") or b"").decode("utf-8", "replace").splitlines()
         if "=" in line
     )
     return {
-        "os": release.get("ID", "").strip('"'),
-        "os_version": release.get("VERSION_ID", "").strip('"'),
-        "root": os.geteuid() == 0,
         "systemd": os.path.isdir("/run/systemd/system"),
         "apt": shutil.which("apt-get") is not None,
         "sshd_jail_without_log": sshd_jail_without_log(release.get("VERSION_ID", "").strip('"')),
@@ -262,6 +259,8 @@ def check_fail2ban(overlay: dict[str, bytes], leave_out: Sequence[str] = ()) -> 
     """
     with tempfile.TemporaryDirectory(prefix="banstitch-") as folder:
         shadow = os.path.join(folder, "fail2ban")
+        if not os.path.isdir("/etc/fail2ban"):
+            return "/etc/fail2ban is not there; is the package fail2ban whole?"
         shutil.copytree("/etc/fail2ban", shadow, symlinks=True)
         for path in leave_out:
             remove(shadow + path[len("/etc/fail2ban") :])

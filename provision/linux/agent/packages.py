@@ -47,6 +47,11 @@ def install(names: Sequence[str]) -> None:
         must([*APT, "install", *names])
 
 
+def known(names: Sequence[str]) -> list[str]:
+    """Those of ``names`` that dpkg still knows: one that is gone needs no purge."""
+    return [name for name in names if run(["dpkg-query", "-W", name]).status == 0]
+
+
 def removable(ours: Sequence[str]) -> list[str]:
     """Those packages of ``ours`` whose removal takes no package of somebody else along.
 

@@ -1,0 +1,55 @@
+"""Taking things back: what an older inventory left, and all of it at teardown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from provision.linux.draft import Draft, LinuxPlan, Observed, Step, text_of
+from provision.plan import unified
+
+UNITS = "file:/etc/systemd/system/"
+
+
+def teardown(
+    observed: Observed, purge_data: bool = False, keep_packages: bool = False
+) -> LinuxPlan:
+    """What brings a host back to what it was before our first run; empty where we never were."""
+    manifest = observed["manifest"]
+    if not manifest:
+        return LinuxPlan()
+    draft = Draft(observed, frozenset(), adopt=True)
+    ours = [e["id"].rpartition("/")[2] for e in manifest["objects"] if e["id"].startswith(UNITS)]
+    steps: list[Step] = []
+    for name in ours:
+        draft.change(f"service:{name}", "stop")
+        steps.append({"do": "stop-service", "name": name})
+    entries = list(reversed(manifest["objects"]))
+    files = [e for e in entries if not e["id"].startswith(("user:", "directory:"))]
+    rest = [e for e in entries if e["id"].startswith("directory:")]
+    rest += [e for e in entries if e["id"].startswith("user:")]
+    for entry in [*files, *rest]:
+        if entry["data"] and not purge_data:
+            continue
+        removal(entry, draft)
+    steps.append({"do": "take-back", "ids": [e["id"] for e in files], "purge": purge_data})
+    for name in (name for name in manifest["services"] if name not in ours):
+        draft.change(f"service:{name}", "restore")
+        steps.append({"do": "put-back-service", "name": name})
+    if manifest["packages"] and not keep_packages:
+        for name in manifest["packages"]:
+            if observed["packages"].get(name):
+                draft.change(f"package:{name}", "remove")
+        steps.append({"do": "purge-packages"})
+    steps.append({"do": "take-back", "ids": [e["id"] for e in rest], "purge": purge_data})
+    steps.append({"do": "forget"})
+    return LinuxPlan(tuple(draft.changes), (), tuple(steps))
+
+
+def removal(entry: Mapping[str, Any], draft: Draft, reason: str = "") -> None:
+    """Say that an object of the manifest goes, or gives way to what stood there before."""
+    kind, _, name = entry["id"].partition(":")
+    state = draft.observed["paths"].get(name) if kind == "file" else None
+    diff = "" if entry["restores"] or entry["data"] else unified(name, text_of(state), None)
+    action = "restore" if entry["restores"] else "delete"
+    draft.change(entry["id"], action, diff, reason)
