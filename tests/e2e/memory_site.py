@@ -49,7 +49,9 @@ class MemoryHost:
                 self._records.pop(request["fortigate"], None)
             else:
                 self._records[request["fortigate"]] = record
-        return {"manifest": {"key": KEY, "fortigates": dict(self._records)}, "tokens": TOKENS}
+        deployed = {"directory:/etc/banstitch": None}
+        manifest = {"key": KEY, "objects": deployed, "fortigates": dict(self._records)}
+        return {"manifest": manifest, "tokens": TOKENS}
 
 
 class Quiet:
