@@ -206,17 +206,25 @@ class SiteRun:
                 target.exchanges += session.exchanges
 
     def _unit_plan(self, unit: FortiGate, session: Unit, memory: Memory) -> fortios.FortiPlan:
-        record = memory.records.get(unit.name, Record())
+        vdoms = session.facts.vdom_names
+        record = fortios.rescoped(memory.records.get(unit.name, Record()), vdoms)
+        desired = self._desired(unit, session, memory)
+        observed = session.observe(desired, record)
+        planned = partial(fortios.plan, desired, key=memory.key, adopt=self._run.adopt)
+        first = planned(observed, record)
+        # what is to be deleted must not be in use; who could use it is read only now
+        gone = [change.id for change in first.changes if change.action == "delete"]
+        users = fortios.suspects(gone, observed, vdoms)
+        return planned(observed.and_also(session.look(users)), record) if users else first
+
+    def _desired(self, unit: FortiGate, session: Unit, memory: Memory) -> Desired:
         if self._run.verb == "teardown":
-            return fortios.teardown(session.observe(Desired(), record), record)
+            return Desired()
+        tokens, facts = memory.tokens, session.facts
         try:
-            desired = wanted.fortios(
-                self._site, unit, self._run.plays, memory.tokens, session.facts
-            )
+            return wanted.fortios(self._site, unit, self._run.plays, tokens, facts)
         except InputError as error:
             raise Failed(str(error)) from error
-        observed = session.observe(desired, record)
-        return fortios.plan(desired, observed, record, key=memory.key, adopt=self._run.adopt)
 
     def _check_teardown(self) -> None:
         """The host goes last: not while a FortiGate that polls its feed is left as it is."""
@@ -271,7 +279,9 @@ class SiteRun:
         """Whether there is anything to change, or to remember, at a target."""
         plan, memory = target.plan, self._memory
         if isinstance(plan, fortios.FortiPlan) and memory is not None:
-            return bool(plan.changes) or plan.settled != memory.records.get(target.host, Record())
+            record = memory.records.get(target.host, Record())
+            unfinished = self._run.verb == "teardown" and plan.stays
+            return bool(plan.changes or unfinished) or plan.settled != record
         return bool(plan and plan.changes)
 
     def _change_host(self) -> None:
@@ -319,10 +329,12 @@ class SiteRun:
                     self._write_record(unit.name, before)
                     raise
                 target.made = plan.changes
-                settled = plan.settled if self._run.verb != "teardown" else None
+                settled = plan.settled if self._run.verb != "teardown" or plan.stays else None
                 self._write_record(unit.name, settled, retire=wanted.token_names(unit))
                 memory = replace(memory, records={**memory.records, unit.name: settled or Record()})
                 _must_hold(self._unit_plan(unit, session, memory))
+                if self._run.verb == "teardown" and plan.stays:
+                    raise Failed("\n".join(plan.stays), "take it out there, then tear down again")
             finally:
                 target.exchanges += session.exchanges
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -17,6 +17,7 @@ from provision.fortios.desired import Desired
 from provision.fortios.planner import FortiPlan, Observed, ids
 from provision.fortios.record import Record
 from provision.fortios.target import PutBack
+from provision.fortios.text import Config, parse
 from provision.linux.draft import LinuxPlan
 from provision.linux.target import NoPython
 from provision.login import Login
@@ -134,6 +135,10 @@ class FakeUnit:
         self._world.asked(self._name, "observe")
         unit = self._world.units[self._name]
         return fortios_model.look(unit, ids(wanted, record), self._name)
+
+    def look(self, wanted: Iterable[str]) -> Observed:
+        self.exchanges += 1
+        return fortios_model.look(self._world.units[self._name], wanted, self._name)
 
     def apply(self, plan: FortiPlan) -> None:
         self.exchanges += 1
@@ -427,3 +432,23 @@ def test_a_damaged_record_on_the_host_is_told_as_such(world: World) -> None:
 
     assert states(result)[BAN_HOST] == "failed"
     assert "not the record of a FortiGate" in error(result, BAN_HOST)
+
+
+def test_a_teardown_leaves_what_something_foreign_uses_and_the_ban_host_with_it(
+    world: World,
+) -> None:
+    go("apply")
+    ours = "system automation-action:banstitch_webhook"
+    theirs = "system automation-stitch:theirs"
+    (config,) = parse('config x\nset trigger "t"\nset action "banstitch_webhook"\nend\n')
+    assert isinstance(config, Config)
+    world.units[FW1][theirs] = config.body
+    for _ in range(2):
+        done = go("teardown")
+        assert states(done) == {BAN_HOST: "skipped", FW1: "failed", FW2: states(done)[FW2]}
+        assert f"{ours} stays: {theirs} refers to it" in error(done, FW1)
+        assert [each for each in world.units[FW1] if "banstitch" in each] == [ours]
+    del world.units[FW1][theirs]
+    assert states(go("teardown"))[FW1] == "changed"
+    assert not [each for each in world.units[FW1] if "banstitch" in each]
+    assert world.host.memory is None
