@@ -1,4 +1,8 @@
-"""The receiver on the ban host: a Flask app behind gunicorn, its unit, tokens, log and log rotation."""
+"""The receiver on the ban host: a Flask app behind gunicorn, its units, tokens, log and log rotation.
+
+gunicorn with gevent workers, measured against the other servers of the distribution: a slow client costs
+a greenlet instead of a thread or a process. systemd holds the socket, so that a restart refuses nobody.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ from typing import Annotated, Any
 from pydantic import Field, field_validator
 
 from provision.linux.resources import Directory, File, Package, Resource, Service, Tokens
-from provision.rendering import render
+from provision.rendering import TEMPLATES, render
 from provision.roles import (
     ETC,
     EVENTS_LOG,
@@ -28,11 +32,15 @@ from roles.detection import Settings as DetectionSettings
 
 PREFIX = "receiver_"
 _APP_DIRECTORY = "/opt/banstitch"
-_APP = f"{_APP_DIRECTORY}/receiver.py"
+_APP = f"{_APP_DIRECTORY}/receiver"
 _SERVICE = "banstitch-receiver.service"
-_UNIT = f"/etc/systemd/system/{_SERVICE}"
+_SOCKET = "banstitch-receiver.socket"
+_UNITS = "/etc/systemd/system"
 _LOGROTATE = "/etc/logrotate.d/banstitch"
 _BODY_LIMIT = 65536
+# In /run, see RuntimeDirectory= in systemd.exec(5).
+_RUNTIME_DIRECTORY = "banstitch"
+_BYTES = {"k": 1024, "M": 1024 * 1024}
 # RFC 5737: nobody has it, so banning it for a second harms nobody.
 DRILL_ADDRESS = "192.0.2.66"
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
@@ -53,6 +61,36 @@ class Settings(RoleSettings):
     receiver_workers: Annotated[
         int, Field(ge=1, le=32, description="worker processes of the web server, 1 to 32")
     ] = 2
+    receiver_allow: Annotated[
+        Networks,
+        Field(description="addresses that may post events beside the FortiGates' ansible_host"),
+    ] = ()
+    receiver_allow_any: Annotated[
+        bool, Field(description="any address may post events; a token is needed all the same")
+    ] = False
+    receiver_rate: Annotated[
+        int, Field(ge=1, le=100000, description="posts a second that one FortiGate may keep up")
+    ] = 2000
+    receiver_burst: Annotated[
+        int, Field(ge=1, le=1000000, description="posts at once that one FortiGate may make")
+    ] = 20000
+    receiver_feed_limit: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=300000,
+            description="entries that the feed may have, newest offenders first; FortiOS before"
+            " 7.4.4 takes 131072",
+        ),
+    ] = 131072
+    receiver_status_page: Annotated[
+        bool,
+        Field(description="serve /status, a page for people; user status, password in tokens.json"),
+    ] = False
+    receiver_accept_documentation: Annotated[
+        bool,
+        Field(description="for labs only: addresses such as 203.0.113.0/24 can be banned as well"),
+    ] = False
     receiver_ignore: Annotated[
         Networks, Field(description="addresses and networks whose events are not written down")
     ] = ()
@@ -84,10 +122,10 @@ def port(context: Context) -> int:
 
 
 def token_names(context: Context) -> tuple[str, ...]:
-    """The secrets of a site: two for each FortiGate, and one for root on the ban host."""
+    """The secrets of a site: two for each FortiGate, one for root on the ban host, one to look."""
     units = [unit.name for unit in context.site.fortigates]
     kinds = [f"{kind}:{unit}" for kind in ("webhook", "feed") for unit in units]
-    return (*kinds, "verify")
+    return (*kinds, "status", "verify")
 
 
 def health_url(settings: Settings) -> str:
@@ -98,41 +136,96 @@ def health_url(settings: Settings) -> str:
     return f"http://{host_part(asked)}:{settings.receiver_port}/healthz"
 
 
-def _config(context: Context, settings: Settings) -> dict[str, Any]:
+def _own(context: Context, settings: Settings) -> list[str]:
+    """The addresses from which the ban host talks to itself."""
+    listen = [] if settings.receiver_listen.is_unspecified else [str(settings.receiver_listen)]
+    login = context.site.ban_host.login.address
+    return ["127.0.0.0/8", "::1", *listen, *([login] if is_address(login) else [])]
+
+
+def _allowed(context: Context, settings: Settings) -> list[str] | None:
+    """Who may post; None for everybody. A FortiGate that is known by name is looked up there."""
+    if settings.receiver_allow_any:
+        return None
+    units = [unit.login.address for unit in context.site.fortigates]
+    return list(dict.fromkeys([*units, *map(str, settings.receiver_allow)]))
+
+
+def _detections(context: Context, settings: Settings) -> list[dict[str, Any]]:
     own = [address(context)] if is_address(address(context)) else []
     ignore = [*ignored(context), *own, *map(str, settings.receiver_ignore)]
-    detections = enabled(context.own("detection", DetectionSettings))
+    return [
+        {
+            "name": detection.name,
+            "jail": detection.jail,
+            "log_ids": list(detection.log_ids),
+            "address_field": detection.address_field,
+            "address_inside": detection.address_inside,
+            "where": {name: list(values) for name, values in detection.where.items()},
+            "ignore": list(dict.fromkeys([*ignore, *detection.ignore])),
+        }
+        for detection in enabled(context.own("detection", DetectionSettings))
+    ]
+
+
+def _config(context: Context, settings: Settings) -> dict[str, Any]:
+    size, unit = int(settings.receiver_log_size[:-1]), settings.receiver_log_size[-1]
     return {
         "fortigates": [unit.name for unit in context.site.fortigates],
-        "detections": [
-            {
-                "name": detection.name,
-                "jail": detection.jail,
-                "log_ids": list(detection.log_ids),
-                "address_field": detection.address_field,
-                "ignore": list(dict.fromkeys(ignore)),
-            }
-            for detection in detections
-        ],
+        "detections": _detections(context, settings),
+        "allow": _allowed(context, settings),
+        "own": _own(context, settings),
+        "accept_documentation": settings.receiver_accept_documentation,
+        "rate": settings.receiver_rate,
+        "burst": settings.receiver_burst,
+        "body_limit": _BODY_LIMIT,
+        "feed_limit": settings.receiver_feed_limit,
+        "status_page": settings.receiver_status_page,
         "tokens": TOKENS,
         "events_log": EVENTS_LOG,
+        # twice what log rotation waits for: only a flood between two rotations gets there
+        "log_limit": 2 * size * _BYTES[unit],
+        "rejected_log": f"{LOG_DIRECTORY}/rejected.log",
+        "audit_log": f"{LOG_DIRECTORY}/audit.log",
         "spool": SPOOL,
-        "body_limit": _BODY_LIMIT,
+        "counts": f"/run/{_RUNTIME_DIRECTORY}/counts",
     }
+
+
+def _app(context: Context, settings: Settings) -> tuple[File, ...]:
+    """The receiver's modules: as they stand in templates/receiver, and the one with the values."""
+    config = render("receiver/config.py.j2", config=_config(context, settings))
+    texts = {path.name: path.read_text() for path in (TEMPLATES / "receiver").glob("*.py")}
+    texts["config.py"] = config
+    return tuple(File(f"{_APP}/{n}", text, check="python") for n, text in sorted(texts.items()))
+
+
+def _units(settings: Settings) -> tuple[File, File]:
+    listen = settings.receiver_listen
+    socket = render(
+        "receiver/receiver.socket.j2",
+        bind=f"{host_part(str(listen))}:{settings.receiver_port}",
+        dual=listen.version == 6,
+    )
+    service = render(
+        "receiver/receiver.service.j2",
+        user=USER,
+        group=USER,
+        socket=_SOCKET,
+        app_directory=_APP_DIRECTORY,
+        log_directory=LOG_DIRECTORY,
+        runtime_directory=_RUNTIME_DIRECTORY,
+        workers=settings.receiver_workers,
+    )
+    return (
+        File(f"{_UNITS}/{_SOCKET}", socket, check="systemd-unit"),
+        File(f"{_UNITS}/{_SERVICE}", service, check="systemd-unit"),
+    )
 
 
 def resources(context: Context) -> tuple[Resource, ...]:
     """The receiver, running and answering."""
     settings = context.own("receiver", Settings)
-    unit = render(
-        "receiver/receiver.service.j2",
-        user=USER,
-        group=USER,
-        app_directory=_APP_DIRECTORY,
-        log_directory=LOG_DIRECTORY,
-        bind=f"{host_part(str(settings.receiver_listen))}:{settings.receiver_port}",
-        workers=settings.receiver_workers,
-    )
     rotation = render(
         "receiver/logrotate.conf.j2",
         events_log=EVENTS_LOG,
@@ -140,22 +233,26 @@ def resources(context: Context) -> tuple[Resource, ...]:
         log_size=settings.receiver_log_size,
         log_keep=settings.receiver_log_keep,
     )
-    app = render("receiver/receiver.py.j2", config=_config(context, settings))
+    app, (socket, service) = _app(context, settings), _units(settings)
     return (
         Package("gunicorn"),
+        Package("python3-gevent"),
         Package("python3-flask"),
         Package("logrotate"),
         Directory(ETC, 0o750, "root", USER),
         Directory(_APP_DIRECTORY, 0o755),
+        Directory(_APP, 0o755),
         Directory(LOG_DIRECTORY, 0o750, USER, USER, data=True),
         Tokens(TOKENS, token_names(context), 0o640, "root", USER),
         File(EVENTS_LOG, None, 0o640, USER, USER),
-        File(_APP, app, check="python"),
-        File(_UNIT, unit, check="systemd-unit"),
+        *app,
+        service,
+        socket,  # after its service, beside which it is checked
         File(_LOGROTATE, rotation, check="logrotate"),
+        Service(_SOCKET, restart_on=(socket.id,)),
         Service(
             _SERVICE,
-            restart_on=(f"file:{_APP}", f"file:{_UNIT}"),
+            restart_on=(*(file.id for file in app), service.id),
             answers=health_url(settings),
         ),
     )

@@ -26,7 +26,7 @@ BOTH = ("killing", "cutting")
 # Moments by what can be seen on the host while the agent works there.
 ON_HOST = {
     "the manifest is begun": "var/lib/banstitch/manifest.json",
-    "a file is staged": "opt/banstitch/.receiver.py.banstitch.dpkg-new",
+    "a file is staged": "opt/banstitch/receiver/.app.py.banstitch.dpkg-new",
     "the last file is in place": "etc/logrotate.d/banstitch",
 }
 # Moments by how much of what is said to both targets has been said, in tenths.
@@ -171,7 +171,7 @@ def test_a_restart_that_was_owed_when_the_agent_died_still_happens(site: LabSite
     process = subprocess.Popen(
         site.argv("apply", "-y"), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
     )
-    app = site.host.filesystem / "opt/banstitch/receiver.py"
+    app = site.host.filesystem / "opt/banstitch/receiver/config.py"
     jail = site.host.filesystem / "etc/fail2ban/jail.d/banstitch.conf"
     while "203.0.113.0/24" not in app.read_text() or "maxretry = 4" not in jail.read_text():
         assert process.poll() is None

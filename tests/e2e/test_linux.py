@@ -18,7 +18,7 @@ OURS = (
     "/etc/banstitch/tokens.json",
     "/etc/systemd/system/banstitch-receiver.service",
     "/etc/logrotate.d/banstitch",
-    "/opt/banstitch/receiver.py",
+    "/opt/banstitch/receiver/app.py",
     "/var/log/banstitch/events.log",
 )
 

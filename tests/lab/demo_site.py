@@ -207,6 +207,8 @@ ban_hosts:
       ansible_user: root
       ansible_ssh_private_key_file: {site.host.private_key}
       receiver_listen: {site.host.address} # lab hosts share one loopback interface
+      receiver_allow: [127.0.0.0/8] # so does the simulated FortiGate
+      receiver_accept_documentation: true # the attackers here have addresses that nobody has
       detection_ban_time: {BAN_TIME}s
 fortigates:
   hosts:

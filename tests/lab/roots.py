@@ -32,7 +32,7 @@ BASE = (
     "procps",
     "sudo",
 )
-BAN_HOST = ("fail2ban", "gunicorn", "python3-flask", "logrotate")
+BAN_HOST = ("fail2ban", "gunicorn", "python3-gevent", "python3-flask", "logrotate")
 
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 # They would take the package lock, or wake the disk, at moments of their own choice.

@@ -1,19 +1,24 @@
-"""The rendered receiver, loaded as gunicorn loads it, with its files in a temporary directory."""
+"""The receiver as gunicorn loads it, with its files in a temporary directory."""
 
 from __future__ import annotations
 
+import importlib
 import json
+import sys
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
-from provision.rendering import render
+from provision.rendering import TEMPLATES
+
+sys.path.append(str(TEMPLATES))  # the package stands there as it will stand on the ban host
 
 DETECTION = {
     "name": "sslvpn_login_failed",
     "jail": "banstitch-sslvpn_login_failed",
     "log_ids": [39426],
     "address_field": "remip",
+    "address_inside": "",
+    "where": {},
     "ignore": ["198.51.100.0/24", "203.0.113.250", "2001:db8:9::/48"],
 }
 SECRETS = {
@@ -22,14 +27,37 @@ SECRETS = {
     "feed:fw1": "f1-secret",
     "feed:fw2": "f2-secret",
     "verify": "v-secret",
+    "status": "s-secret",
 }
 LINE = 'logid="0101039426" remip=%s user="x" msg="SSL user failed to logged in"'
 
 
-def load_module(name: str, text: str) -> ModuleType:
-    module = ModuleType(name)
-    exec(compile(text, f"{name}.py", "exec"), module.__dict__)
-    return module
+def module(name: str) -> Any:
+    """A module of the receiver, which is Python 3.9 and none of this project's imports."""
+    return importlib.import_module(f"receiver.{name}")
+
+
+def config(folder: Path, **more: Any) -> dict[str, Any]:
+    """What the role renders into config.py, for files in ``folder``."""
+    return {
+        "fortigates": ["fw1", "fw2"],
+        "detections": [DETECTION],
+        "allow": ["192.0.2.1", "fd00::1"],
+        "own": ["127.0.0.0/8", "::1"],
+        "accept_documentation": True,
+        "rate": 100000,
+        "burst": 100000,
+        "body_limit": 65536,
+        "feed_limit": 131072,
+        "status_page": True,
+        "tokens": str(folder / "tokens.json"),
+        "events_log": str(folder / "events.log"),
+        "log_limit": 1 << 20,
+        "rejected_log": str(folder / "rejected.log"),
+        "audit_log": str(folder / "audit.log"),
+        "spool": str(folder / "spool"),
+        "counts": str(folder / "counts"),
+    } | more
 
 
 def bans_file(bans: dict[str, float], since: int = 1700000000) -> str:
@@ -41,24 +69,22 @@ def bans_file(bans: dict[str, float], since: int = 1700000000) -> str:
 class Receiver:
     """What a test needs of one receiver: its HTTP client and the files around it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **more: Any) -> None:
+        self.folder = folder
         self.tokens = folder / "tokens.json"
         self.log = folder / "events.log"
+        self.rejected = folder / "rejected.log"
         self.spool = folder / "spool"
         self.spool.mkdir()
         self.tokens.write_text(json.dumps(SECRETS))
         self.log.touch()
         self.bans({})
-        config = {
-            "fortigates": ["fw1", "fw2"],
-            "detections": [DETECTION],
-            "tokens": str(self.tokens),
-            "events_log": str(self.log),
-            "spool": str(self.spool),
-            "body_limit": 65536,
-        }
-        self.module = load_module("receiver", render("receiver/receiver.py.j2", config=config))
-        self.client = self.module.app.test_client()
+        self.config = config(folder, **more)
+        self.client = self.worker()
+
+    def worker(self) -> Any:
+        """The HTTP client of one worker process of this receiver."""
+        return module("app").create_app(self.config).test_client()
 
     @property
     def jail_file(self) -> Path:
@@ -70,12 +96,23 @@ class Receiver:
         fresh.write_text(bans_file(bans))
         fresh.rename(self.jail_file)
 
-    def post(self, body: str | bytes, token: str = "w1-secret", **more: Any) -> Any:
+    def post(
+        self, body: str | bytes, token: str = "w1-secret", peer: str = "192.0.2.1", **more: Any
+    ) -> Any:
         headers = {"X-Banstitch-Token": token} if token else {}
-        return self.client.post("/receive-logs", data=body, headers=headers, **more)
+        environ = {"REMOTE_ADDR": peer, **more.pop("environ", {})}
+        return self.client.post(
+            "/receive-logs", data=body, headers=headers, environ_overrides=environ, **more
+        )
 
-    def feed(self, user: str = "fw1", password: str = "f1-secret", **headers: str) -> Any:
-        return self.client.get("/blocked-ips", auth=(user, password), headers=headers)
+    def feed(
+        self, user: str = "fw1", password: str = "f1-secret", path: str = "", **headers: str
+    ) -> Any:
+        where = f"/blocked-ips{path}"
+        return self.client.get(where, auth=(user, password), headers=headers)
+
+    def get(self, path: str, peer: str = "127.0.0.1", **more: Any) -> Any:
+        return self.client.get(path, environ_overrides={"REMOTE_ADDR": peer}, **more)
 
     def written(self) -> list[tuple[str, str]]:
         """(detection, address) of each line for fail2ban."""

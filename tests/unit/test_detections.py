@@ -11,9 +11,8 @@ from typing import Any
 
 import pytest
 
-from provision.rendering import render
 from roles.detection import CATALOGUE, Detection
-from tests.unit.receiver_app import load_module
+from tests.unit.receiver_app import config, module
 
 MATCHES = [(d.name, m.line, m.address) for d in CATALOGUE.values() for m in d.matches]
 IGNORES = [(d.name, line) for d in CATALOGUE.values() for line in d.ignores]
@@ -26,18 +25,12 @@ def client_of(folder: Path, detection: Detection) -> Any:
         "jail": detection.name,
         "log_ids": list(detection.log_ids),
         "address_field": detection.address_field,
+        "address_inside": detection.address_inside or "",
+        "where": {name: list(values) for name, values in detection.where.items()},
         "ignore": [],
     }
-    config = {
-        "fortigates": ["fw1"],
-        "detections": [one],
-        "tokens": str(folder / "tokens.json"),
-        "events_log": str(folder / "events.log"),
-        "spool": str(folder),
-        "body_limit": 65536,
-    }
-    module = load_module("receiver", render("receiver/receiver.py.j2", config=config))
-    return module.app.test_client()
+    made = config(folder, detections=[one], allow=None)
+    return module("app").create_app(made).test_client()
 
 
 def addresses_taken(client: Any, line: str) -> list[str]:

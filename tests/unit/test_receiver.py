@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from tests.unit.receiver_app import LINE, SECRETS, Receiver
+from tests.unit.receiver_app import LINE, SECRETS, Receiver, module
 
 SSLVPN = "sslvpn_login_failed"
 
@@ -42,8 +42,8 @@ def test_who_has_no_webhook_token_is_refused_and_writes_nothing(
     assert receiver.written() == []
 
 
-@pytest.mark.parametrize("token", ["w1-secret", "w2-secret", "v-secret"])
-def test_each_fortigate_and_verify_may_post(receiver: Receiver, token: str) -> None:
+@pytest.mark.parametrize("token", ["w1-secret", "w2-secret"])
+def test_each_fortigate_may_post(receiver: Receiver, token: str) -> None:
     assert receiver.post(LINE % "203.0.113.9", token).status_code == 200
 
 
@@ -78,7 +78,7 @@ def test_one_unreadable_line_stops_the_whole_body(receiver: Receiver) -> None:
 
 
 def test_a_body_whose_quotes_are_all_escaped_is_read_like_a_plain_one(receiver: Receiver) -> None:
-    plain = 'logid="0101039426" user="a\\" remip=8.8.8.8 b=\\"" remip=203.0.113.3'
+    plain = 'logid="0101039426" user="a\\" remip=8.8.8.8 b=\\"" remip=203.0.113.3 group="N/A"'
     escaped = json.dumps(plain)
     for body in (escaped, escaped[1:-1]):
         assert receiver.post(body).status_code == 200
@@ -113,9 +113,8 @@ def test_a_body_without_a_length_is_read_up_to_the_limit(receiver: Receiver) -> 
         from io import BytesIO
 
         environ = {"wsgi.input_terminated": True, "wsgi.input": BytesIO(body)}
-        return int(
-            receiver.post(b"", environ_overrides={**environ, "CONTENT_LENGTH": ""}).status_code
-        )
+        environ |= {"CONTENT_LENGTH": ""}
+        return int(receiver.post(b"", environ=environ).status_code)
 
     assert chunked((LINE % "203.0.113.9").encode()) == 200
     assert chunked(b"x" * 65537) == 413
@@ -163,7 +162,7 @@ def test_a_disk_that_fills_up_leaves_no_half_line(
 ) -> None:
     real = os.write
     receiver.post(LINE % "203.0.113.1")
-    monkeypatch.setattr(receiver.module.os, "write", lambda fd, data: real(fd, data[:-4]))
+    monkeypatch.setattr(module("files").os, "write", lambda fd, data: real(fd, data[:-4]))
     assert receiver.post(LINE % "203.0.113.213").status_code == 503
     monkeypatch.undo()
     assert receiver.written() == [(SSLVPN, "203.0.113.1")]
@@ -182,7 +181,7 @@ def test_no_user_name_changes_who_is_banned(
     shared: Receiver, user: str, before: bool, escaped: bool
 ) -> None:
     fields = ["remip=203.0.113.5", "user=" + fortios_quoted(user)]
-    body = 'logid="0101039426" ' + " ".join(fields[::-1] if before else fields)
+    body = 'logid="0101039426" ' + " ".join(fields[::-1] if before else fields) + ' group="N/A"'
     if escaped:
         body = body.replace("\\", "\\\\").replace('"', '\\"')
     answer = shared.post(body.encode("utf-8", "surrogatepass"))
@@ -202,8 +201,7 @@ def test_no_line_cut_short_on_its_way_bans_another_address(
     )
     answer = shared.post(whole[:cut])
     taken = {event.get("address") for event in (answer.json.get("events") or ())} - {None}
-    # a cut inside the address itself leaves a shorter one: the price of a line without an end mark
-    assert all("203.0.113.5".startswith(address) for address in taken)
+    assert taken <= {"203.0.113.5"}
 
 
 @given(st.binary(max_size=300))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.receiver_app import Receiver
+from tests.unit.receiver_app import Receiver, module
 
 FOREVER = -1
 
@@ -38,7 +38,7 @@ def test_an_expired_ban_is_left_out_even_if_nobody_removed_it(
     now = time.time()
     receiver.bans({"203.0.113.9": now + 50, "203.0.113.10": now - 1})
     assert receiver.feed().text == "203.0.113.9\n"
-    monkeypatch.setattr(receiver.module.time, "time", lambda: now + 51)
+    monkeypatch.setattr(module("app").time, "time", lambda: now + 51)
     answer = receiver.feed()
     assert (answer.status_code, answer.text) == (200, "")
 

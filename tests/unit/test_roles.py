@@ -50,9 +50,7 @@ def file(found: tuple[Resource, ...], path: str) -> str:
 def config_of(found: tuple[Resource, ...]) -> dict[str, Any]:
     """The receiver's CONFIG as its file will hold it."""
     namespace: dict[str, Any] = {}
-    body = file(found, "/opt/banstitch/receiver.py")
-    start = body.index("CONFIG = ")
-    exec(body[start : body.index("\n\n\nclass Malformed")], namespace)
+    exec(file(found, "/opt/banstitch/receiver/config.py"), namespace)
     return dict(namespace["CONFIG"])
 
 
@@ -74,7 +72,11 @@ def test_what_a_service_waits_for_is_among_the_resources() -> None:
 
 def test_fail2ban_comes_before_the_receiver_which_is_healthy_only_with_it() -> None:
     services = [resource.name for resource in resources() if isinstance(resource, Service)]
-    assert services == ["fail2ban.service", "banstitch-receiver.service"]
+    assert services == [
+        "fail2ban.service",
+        "banstitch-receiver.socket",
+        "banstitch-receiver.service",
+    ]
 
 
 def test_nothing_is_written_where_the_operator_or_the_toolkit_itself_keeps_things() -> None:
@@ -91,12 +93,15 @@ def test_every_file_that_a_program_reads_is_checked_by_it() -> None:
 
 def test_only_packages_of_the_distribution_are_wanted() -> None:
     names = {resource.name for resource in resources() if isinstance(resource, Package)}
-    assert names == {"fail2ban", "python3-systemd", "gunicorn", "python3-flask", "logrotate"}
+    assert names == {
+        "fail2ban", "python3-systemd", "gunicorn", "python3-gevent", "python3-flask", "logrotate",
+    }  # fmt: skip
 
 
-def test_each_fortigate_has_two_secrets_and_root_has_one() -> None:
+def test_each_fortigate_has_two_secrets_root_has_one_and_who_looks_has_one() -> None:
     (tokens,) = [resource for resource in resources() if isinstance(resource, Tokens)]
-    assert tokens.names == ("webhook:fw1", "webhook:fw2", "feed:fw1", "feed:fw2", "verify")
+    of_units = ("webhook:fw1", "webhook:fw2", "feed:fw1", "feed:fw2")
+    assert tokens.names == (*of_units, "status", "verify")
     assert (tokens.mode, tokens.owner, tokens.group) == (0o640, "root", "banstitch")
 
 
@@ -148,9 +153,9 @@ def test_the_receiver_is_asked_for_its_health_where_it_listens() -> None:
 
 
 def test_the_receiver_binds_where_it_is_told() -> None:
-    unit = "/etc/systemd/system/banstitch-receiver.service"
-    assert "--bind 0.0.0.0:5000 " in file(resources(), unit)
-    assert "--bind [::]:5000 " in file(resources(receiver_listen="::"), unit)
+    unit = "/etc/systemd/system/banstitch-receiver.socket"
+    assert "\nListenStream=0.0.0.0:5000\n" in file(resources(), unit)
+    assert "\nListenStream=[::]:5000\n" in file(resources(receiver_listen="::"), unit)
 
 
 @pytest.mark.parametrize(
@@ -236,7 +241,8 @@ def test_enforcement_none_leaves_the_fortigate_as_it_is() -> None:
 
 
 def test_feed_list_and_negation_are_set_in_one_block() -> None:
-    (block,) = enforcement.blocks(fortios(sample_site()))
+    settings = {"enforcement": enforcement.Settings(enforcement=("ssl_vpn",))}
+    (block,) = enforcement.blocks(fortios(sample_site(fortigate=settings)))
     (single,) = desired([block]).objects
     assert len(single.body) == 2
 

@@ -29,10 +29,16 @@ def rendered() -> dict[str, str]:
     files = {
         f"ban1{resource.path}": resource.content
         for resource in found
-        if isinstance(resource, File) and resource.content is not None
+        if isinstance(resource, File) and resource.content is not None and not is_plain(resource)
     }
     blocks = [b for role in (webhook, feed, enforcement) for b in role.blocks(fortios(site))]
     return files | {f"fw1/{block.name}.conf": block.text for block in blocks}
+
+
+def is_plain(file: File) -> bool:
+    """Whether it goes to the host as it stands in templates/, where it is reviewed."""
+    names = [path for path in TEMPLATES.rglob("*.py") if path.name == Path(file.path).name]
+    return file.content in [path.read_text() for path in names]
 
 
 RENDERED = rendered()

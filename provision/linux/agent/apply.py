@@ -137,12 +137,20 @@ def _check_python(path: str, staged: str, content: bytes) -> None:
 
 
 def _check_unit(path: str, staged: str, content: bytes) -> None:
-    """systemd reads a unit's kind from its name, so the check needs a copy under the final name."""
+    """systemd reads a unit's kind from its name, so the check needs a copy under the final name.
+
+    A socket is accepted only beside its service: one that comes in the same run is staged by now.
+    """
     folder = os.path.join(STATE, "check")
     copied = os.path.join(folder, os.path.basename(path))
+    service = os.path.splitext(path)[0] + ".service"
     os.makedirs(folder, exist_ok=True)
     try:
         shutil.copyfile(staged, copied)
+        if service != path and os.path.exists(host.staged_path(service)):
+            shutil.copyfile(
+                host.staged_path(service), os.path.join(folder, os.path.basename(service))
+            )
         verdict = run(["systemd-analyze", "verify", "--man=no", copied])
     finally:
         shutil.rmtree(folder)

@@ -1,0 +1,107 @@
+"""Who may post and who may fetch: by address, by token, by password.
+
+Managed by Banstitch: changes made here are overwritten.
+"""
+
+import hmac
+import ipaddress
+import socket
+import time
+
+from receiver.files import Unavailable, read_json, signature
+
+# Seconds for which a name that the inventory gives for a FortiGate is not looked up again.
+LOOKED_UP = 60
+
+
+class Tokens:
+    """The secrets as the tokens file says now. During a rotation NAME and NAME#old are both valid."""
+
+    def __init__(self, path, fortigates):
+        self.path = path
+        self.fortigates = fortigates
+        self.seen = None
+        self.secrets = {}
+
+    def current(self):
+        if self.seen is None or self.seen != signature(self.path):
+            seen, secrets = read_json(self.path, "the tokens file")
+            if not isinstance(secrets, dict) or not all(
+                isinstance(secret, str) and secret for secret in secrets.values()
+            ):
+                raise Unavailable("the tokens file does not hold names and secrets")
+            self.seen, self.secrets = seen, secrets
+        return self.secrets
+
+    def poster(self, token):
+        """The FortiGate whose webhook token this is, "verify", or an empty string."""
+        return self._who(token, "webhook:")
+
+    def fetcher(self, user, password):
+        """Likewise for the feed, where the user name must be right as well."""
+        who = self._who(password, "feed:")
+        return who if hmac.compare_digest(who.encode(), user.encode("utf-8", "replace")) else ""
+
+    def reader(self, user, password):
+        """Whether this is the login of the status page and of the metrics."""
+        secret = self.current().get("status", "")
+        same = hmac.compare_digest(secret.encode(), password.encode("utf-8", "replace"))
+        return bool(secret) and same and user == "status"
+
+    def _who(self, given, kind):
+        """Compares with every secret, so that the time taken says nothing."""
+        secrets, found, given = self.current(), "", given.encode("utf-8", "replace")
+        names = [(kind + name + old, name) for name in self.fortigates for old in ("", "#old")]
+        for token_name, name in [*names, ("verify", "verify")]:
+            secret = secrets.get(token_name, "")
+            if hmac.compare_digest(secret.encode(), given) and secret:
+                found = name
+        return found
+
+
+class Peers:
+    """Which addresses may post at all. ``allow`` None lets everybody try; names are looked up."""
+
+    def __init__(self, allow, own):
+        self.any = allow is None
+        self.networks = [ipaddress.ip_network(a) for a in allow or () if is_network(a)]
+        self.names = [name for name in allow or () if not is_network(name)]
+        self.own = [ipaddress.ip_network(network) for network in own]
+        self.looked_up = (float("-inf"), frozenset())
+
+    def is_own(self, peer):
+        """Whether the peer is the ban host itself, where only root knows a token."""
+        return any(peer in network for network in self.own)
+
+    def may_post(self, peer):
+        return self.any or any(peer in n for n in self.networks) or peer in self._named()
+
+    def _named(self):
+        at, found = self.looked_up
+        if self.names and time.monotonic() > at + LOOKED_UP:
+            self.looked_up = (time.monotonic(), found)
+            found = frozenset(a for name in self.names for a in addresses(name)) or found
+            self.looked_up = (time.monotonic(), found)
+        return found
+
+
+def is_network(text):
+    try:
+        ipaddress.ip_network(text)
+    except ValueError:
+        return False
+    return True
+
+
+def addresses(name):
+    """What a name stands for now; nothing when nobody knows."""
+    try:
+        return [peer_address(row[4][0]) for row in socket.getaddrinfo(name, None)]
+    except OSError:
+        return []
+
+
+def peer_address(text):
+    """The address of a peer; IPv4 also where it came in through an IPv6 socket."""
+    address = ipaddress.ip_address(text.partition("%")[0])
+    return getattr(address, "ipv4_mapped", None) or address

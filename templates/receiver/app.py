@@ -1,0 +1,145 @@
+"""The Flask application: the feed, its health, the metrics and the status page; the webhook before it.
+
+Managed by Banstitch: changes made here are overwritten.
+"""
+
+import time
+
+from flask import Flask, Response, jsonify, request
+
+from receiver import metrics, status
+from receiver.access import Peers, Tokens, peer_address
+from receiver.counts import Counts
+from receiver.feed import FAMILIES, Feed
+from receiver.files import Unavailable, check_writable
+from receiver.spool import Bans
+from receiver.webhook import Webhook
+
+
+def from_config():
+    """What gunicorn serves."""
+    from receiver.config import CONFIG
+
+    return create_app(CONFIG)
+
+
+class State:
+    """What the answers are made from."""
+
+    def __init__(self, config):
+        self.config = config
+        self.tokens = Tokens(config["tokens"], config["fortigates"])
+        self.peers = Peers(config["allow"], config["own"])
+        self.bans = Bans(config["spool"], [d["jail"] for d in config["detections"]])
+        self.feed = Feed(self.bans, config["feed_limit"])
+        self.counts = Counts(config["counts"], metrics.names(config))
+        if not self.counts["started"]:
+            self.counts["started"] = time.time()
+
+    def reasons(self):
+        """Why the receiver cannot do all of its work now, in words; empty when it can."""
+        found = []
+        checks = (
+            self.tokens.current,
+            lambda: self.feed.current(time.time()),
+            lambda: check_writable(self.config["events_log"], "the event log"),
+        )
+        for check in checks:
+            try:
+                check()
+            except Unavailable as error:
+                found.append(str(error))
+        return found
+
+    def warnings(self):
+        """What the operator should know although everything works."""
+        left_out = self.feed.left_out
+        return ["%d bans have no room in the feed" % left_out] if left_out else []
+
+
+def create_app(config):
+    app = Flask("banstitch")
+    state = State(config)
+    webhook, others = Webhook(config, state.tokens, state.peers, state.counts), app.wsgi_app
+
+    def wsgi_app(environ, start_response):
+        posts = environ["REQUEST_METHOD"] == "POST" and environ["PATH_INFO"] == "/receive-logs"
+        return (webhook if posts else others)(environ, start_response)
+
+    app.wsgi_app = wsgi_app
+    app.errorhandler(Unavailable)(lambda error: refuse(503, str(error)))
+    app.route("/receive-logs")(lambda: refuse(405, "events are posted", Allow="POST"))
+    add_feed(app, state)
+    add_health(app, state)
+    add_pages(app, state)
+    return app
+
+
+def add_feed(app, state):
+    @app.route("/blocked-ips", methods=["GET"])
+    @app.route("/blocked-ips/<family>", methods=["GET"])
+    def blocked_ips(family=""):
+        who = state.tokens.fetcher(*login())
+        if not who or (who == "verify" and not is_own(state)):
+            state.counts.add("refused_feed")
+            return unauthorized()
+        if family not in FAMILIES:
+            return refuse(404, "there are /blocked-ips, /blocked-ips/v4 and /blocked-ips/v6")
+        body, etag = state.feed.current(time.time(), family)
+        with state.counts.locked():
+            state.counts["polls:" + who] += 1
+            state.counts["last_poll:" + who] = time.time()
+        response = Response(body, mimetype="text/plain")
+        response.set_etag(etag)
+        return response.make_conditional(request)
+
+
+def add_health(app, state):
+    @app.route("/healthz", methods=["GET"])
+    def healthz():
+        """The reasons name files of this host, so others are told only whether there are any."""
+        reasons = state.reasons()
+        said = {"reasons": reasons, "warnings": state.warnings()} if is_own(state) else {}
+        response = jsonify(status="unhealthy" if reasons else "healthy", **said)
+        response.status_code = 503 if reasons else 200
+        return response
+
+
+def add_pages(app, state):
+    @app.route("/metrics", methods=["GET"])
+    def show_metrics():
+        if not state.tokens.reader(*login()):
+            return unauthorized()
+        return Response(metrics.text(state), mimetype="text/plain; version=0.0.4")
+
+    @app.route("/status", methods=["GET"])
+    def show_status():
+        if not state.config["status_page"]:
+            return refuse(404, "the status page is off: receiver_status_page turns it on")
+        if not state.tokens.reader(*login()):
+            return unauthorized()
+        response = Response(status.page(state, time.time()), mimetype="text/html")
+        response.headers.update(status.HEADERS)
+        return response
+
+
+def login():
+    """User name and password of the request; empty ones where it has none."""
+    given = request.authorization
+    return (given.username or "", given.password or "") if given else ("", "")
+
+
+def is_own(state):
+    return state.peers.is_own(peer_address(request.remote_addr))
+
+
+def unauthorized():
+    challenge = {"WWW-Authenticate": 'Basic realm="banstitch"'}
+    return refuse(401, "no valid user name and password", **challenge)
+
+
+def refuse(code, reason, **headers):
+    response = jsonify(status="refused", reason=reason)
+    response.status_code = code
+    response.headers.update(headers)
+    return response

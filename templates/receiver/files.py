@@ -1,0 +1,77 @@
+"""The files that the receiver shares with others: what it reads is replaced, what it writes is appended to.
+
+Managed by Banstitch: changes made here are overwritten.
+"""
+
+import fcntl
+import json
+import os
+
+# Bytes that must be left for the events of a second or two before the disk is called full.
+ROOM = 1 << 20
+
+
+class Unavailable(Exception):
+    """Something on this host that the answer depends on cannot be read or written now."""
+
+
+def signature(path):
+    """What changes when the file does, or None when it is not there."""
+    try:
+        stat = os.stat(path)
+    except OSError:
+        return None
+    return stat.st_ino, stat.st_mtime_ns, stat.st_size
+
+
+def read_json(path, what):
+    """(signature, content) of a JSON file that is replaced, never edited."""
+    try:
+        with open(path, encoding="utf-8") as stream:
+            stat = os.fstat(stream.fileno())
+            return (stat.st_ino, stat.st_mtime_ns, stat.st_size), json.load(stream)
+    except OSError as error:
+        raise Unavailable("cannot read %s: %s" % (what, error.strerror)) from error
+    except ValueError as error:
+        raise Unavailable("cannot parse %s" % what) from error
+
+
+def append(path, lines, limit, what):
+    """Append whole lines or nothing: a line cut short could name another address.
+
+    Opens the file each time, so that a rotated one needs no signal. A file that would grow over
+    ``limit`` bytes becomes ``path``.1 first, whatever that was.
+    """
+    data = "".join(lines).encode("ascii")
+    try:
+        while not _appended(path, data, limit, what):
+            pass
+    except OSError as error:
+        raise Unavailable("cannot write %s: %s" % (what, error.strerror)) from error
+
+
+def _appended(path, data, limit, what):
+    """Whether it was written; not when the file was moved away meanwhile."""
+    log = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    try:
+        fcntl.flock(log, fcntl.LOCK_EX)
+        stat = os.fstat(log)
+        if (signature(path) or (None,))[0] != stat.st_ino:
+            return False
+        if stat.st_size and stat.st_size + len(data) > limit:
+            os.replace(path, path + ".1")
+            return False
+        if os.write(log, data) != len(data):
+            os.ftruncate(log, stat.st_size)
+            raise Unavailable("no room to write " + what)
+        return True
+    finally:
+        os.close(log)
+
+
+def check_writable(path, what):
+    """Raise Unavailable where an event that came now could not be written down."""
+    append(path, [], float("inf"), what)
+    room = os.statvfs(os.path.dirname(path))
+    if room.f_bavail * room.f_frsize < ROOM:
+        raise Unavailable("no room to write " + what)

@@ -1,0 +1,56 @@
+"""The bans as fail2ban's action keeps them: one file a jail.
+
+``# banstitch 1``, then ``ADDRESS UNTIL SINCE FAILURES COUNT`` a ban, then ``end N``. The files are
+replaced, never edited; the last line counts the others, so that a file cut short is known as such.
+
+Managed by Banstitch: changes made here are overwritten.
+"""
+
+import collections
+import os
+
+from receiver.files import Unavailable, signature
+
+# ``address`` may be a network. Times in epoch seconds, ``until`` infinite for a ban without end.
+Ban = collections.namedtuple("Ban", "address until since failures count")
+
+
+class Bans:
+    """The files of all jails. Nothing of them is kept here: 100,000 bans are many."""
+
+    def __init__(self, folder, jails):
+        self.paths = {jail: os.path.join(folder, jail + ".bans") for jail in jails}
+
+    def signatures(self):
+        """{jail: what changes when its file is replaced, None for one that is missing}"""
+        return {jail: signature(path) for jail, path in self.paths.items()}
+
+    def read(self):
+        """(signatures, {jail: [Ban]}), expired bans included.
+
+        Raises Unavailable when those of any jail are not known.
+        """
+        read = {jail: read_bans(path) for jail, path in self.paths.items()}
+        return {j: seen for j, (seen, _) in read.items()}, {j: bans for j, (_, bans) in read.items()}
+
+
+def read_bans(path):
+    """(signature, [Ban]) of one file."""
+    what = "the bans of " + os.path.basename(path)
+    try:
+        with open(path, encoding="ascii") as stream:
+            stat = os.fstat(stream.fileno())
+            lines = stream.read().split("\n")
+        if lines[0] != "# banstitch 1" or lines[-2:] != ["end %d" % (len(lines) - 3), ""]:
+            raise Unavailable(what + " are cut short")
+        found = [ban(*line.split(" ")) for line in lines[1:-2]]
+    except OSError as error:
+        raise Unavailable("cannot read %s: %s" % (what, error.strerror)) from error
+    except (TypeError, ValueError) as error:
+        raise Unavailable("cannot parse " + what) from error
+    return (stat.st_ino, stat.st_mtime_ns, stat.st_size), found
+
+
+def ban(address, until, since, failures, count):
+    end = float("inf") if until == "-1" else float(until)
+    return Ban(address, end, float(since), int(failures), int(count))

@@ -1,0 +1,153 @@
+"""POST /receive-logs, as a WSGI application of its own: the one path that an attack makes busy.
+
+Managed by Banstitch: changes made here are overwritten.
+"""
+
+import ipaddress
+import json
+import logging
+import time
+
+from receiver.access import peer_address
+from receiver.files import Unavailable, append
+from receiver.lines import Malformed, parse
+from receiver.verdicts import judge
+
+# Bytes of what could not be read that are kept for the operator: of one body, and of all of them.
+KEPT_OF_BODY = 2048
+KEPT = 1 << 20
+REASONS = {
+    200: "OK",
+    400: "Bad Request",
+    401: "Unauthorized",
+    403: "Forbidden",
+    413: "Payload Too Large",
+    429: "Too Many Requests",
+    503: "Service Unavailable",
+}
+
+
+class Refused(Exception):
+    """The answer to a request of which nothing is used."""
+
+    def __init__(self, status, count, reason):
+        super().__init__(reason)
+        self.status = status
+        self.count = count
+
+
+class Webhook:
+    """Takes events of those who may post, and writes one clean line for each that counts."""
+
+    def __init__(self, config, tokens, peers, counts):
+        self.config = config
+        self.tokens = tokens
+        self.peers = peers
+        self.counts = counts
+        self.detections = [
+            dict(d, ignore=[ipaddress.ip_network(n, strict=False) for n in d["ignore"]])
+            for d in config["detections"]
+        ]
+
+    def __call__(self, environ, start_response):
+        try:
+            status, answer = 200, self.receive(environ)
+        except Refused as refused:
+            status, answer = refused.status, {"status": "refused", "reason": str(refused)}
+        except Unavailable as error:
+            status, answer = 503, {"status": "refused", "reason": str(error)}
+        body = json.dumps(answer).encode() + b"\n"
+        headers = [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
+        start_response("%d %s" % (status, REASONS[status]), headers)
+        return [body]
+
+    def receive(self, environ):
+        """The answer to a request that was taken. Who may not post has no byte of a body read."""
+        now, peer = time.time(), peer_address(environ["REMOTE_ADDR"])
+        try:
+            who = self._who(environ, peer)
+            self._within_rate(who, now)
+            data = read_body(environ, self.config["body_limit"])
+        except Refused as refused:
+            self._refused(refused, peer, now)
+            raise
+        try:
+            outcomes = self._judged(data.decode("utf-8", "replace"), who, peer)
+        except Malformed as error:
+            self._keep(who, peer, data, str(error), now)
+            raise Refused(400, "malformed", str(error)) from None
+        self._write(outcomes, now)
+        self._count(who, outcomes, now)
+        return {"status": "success", "events": outcomes}
+
+    def _who(self, environ, peer):
+        """The FortiGate that posts. The token for verify counts only on the ban host itself."""
+        own = self.peers.is_own(peer)
+        if not own and not self.peers.may_post(peer):
+            raise Refused(403, "refused_address", "this address may not post")
+        who = self.tokens.poster(environ.get("HTTP_X_BANSTITCH_TOKEN", ""))
+        if not who or (who == "verify" and not own):
+            raise Refused(401, "refused_token", "no valid token in X-Banstitch-Token")
+        if who != "verify" and not self.peers.may_post(peer):
+            raise Refused(403, "refused_address", "this address may not post")
+        return who
+
+    def _within_rate(self, who, now):
+        rate, burst = self.config["rate"], self.config["burst"]
+        if not self.counts.allowance("rate:" + who, rate, burst, now):
+            raise Refused(429, "limited:" + who, "more than %d events a second" % rate)
+
+    def _judged(self, text, who, peer):
+        documentation = who == "verify" or self.config["accept_documentation"]
+        spared = () if who == "verify" else (peer,)
+        return [judge(event, self.detections, spared, documentation) for event in parse(text)]
+
+    def _write(self, outcomes, now):
+        taken = [o for o in outcomes if o["outcome"] == "taken"]
+        lines = ["%.6f %s %s\n" % (now, o["detection"], o["address"]) for o in taken]
+        if lines:
+            append(self.config["events_log"], lines, self.config["log_limit"], "the event log")
+
+    def _count(self, who, outcomes, now):
+        with self.counts.locked():
+            self.counts["last_event:" + who] = now
+            for outcome in outcomes:
+                self.counts["events:%s:%s" % (who, outcome.get("detection", "ignored"))] += 1
+
+    def _refused(self, refused, peer, now):
+        """Count it, and say so in the journal, but once in ten seconds at most."""
+        self.counts.add(refused.count)
+        if self.counts.allowance("said", 0.1, 1, now):
+            message = "refused a post from %s: %s (%d since the start)"
+            say = logging.getLogger("banstitch").warning
+            say(message, peer, refused, self.counts[refused.count])
+
+    def _keep(self, who, peer, data, reason, now):
+        """Quoted, cut and bounded: for the operator to see what a FortiGate sends."""
+        self.counts.add("malformed:" + who)
+        if not self.counts.allowance("kept", 5, 100, now):
+            return
+        entry = {
+            "at": round(now, 3),
+            "fortigate": who,
+            "peer": str(peer),
+            "reason": reason,
+            "bytes": len(data),
+            "body": data[:KEPT_OF_BODY].decode("utf-8", "backslashreplace"),
+        }
+        try:
+            append(self.config["rejected_log"], [json.dumps(entry) + "\n"], KEPT, "rejected.log")
+        except Unavailable:
+            pass  # the events themselves come first; /healthz tells of the disk
+
+
+def read_body(environ, limit):
+    """The body as it came, whatever its content type."""
+    length = environ.get("CONTENT_LENGTH") or "0"
+    if not length.isdigit() or int(length) > limit:
+        raise Refused(413, "too_large", "the body is longer than %d bytes" % limit)
+    chunked = environ.get("wsgi.input_terminated") and not int(length)
+    data = environ["wsgi.input"].read(limit + 1 if chunked else int(length))
+    if len(data) > limit:
+        raise Refused(413, "too_large", "the body is longer than %d bytes" % limit)
+    return data

@@ -1,0 +1,139 @@
+"""A closed-loop HTTP client for measuring: one new connection a request, so many at a time.
+
+One thread and epoll, so that on a small machine the client takes little of what it measures.
+"""
+
+from __future__ import annotations
+
+import itertools
+import selectors
+import socket
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+# Source addresses to take turns with: one alone runs out of ports (TIME_WAIT, 60 s).
+SOURCES = tuple(f"127.0.1.{n}" for n in range(1, 41))
+
+
+@dataclass
+class Result:
+    """What a run saw. Latencies in seconds, from connect to the end of the answer."""
+
+    seconds: float = 0.0
+    latencies: list[float] = field(default_factory=list)
+    statuses: dict[int, int] = field(default_factory=dict)
+
+    @property
+    def rate(self) -> float:
+        """Answers a second."""
+        return len(self.latencies) / self.seconds
+
+    def percentile(self, share: float) -> float:
+        """The latency in seconds that ``share`` (0 to 1) of the answers stayed below."""
+        ordered = sorted(self.latencies)
+        return ordered[min(int(len(ordered) * share), len(ordered) - 1)]
+
+    def __str__(self) -> str:
+        said = " ".join(f"{status}:{n}" for status, n in sorted(self.statuses.items()))
+        milliseconds = [1000 * self.percentile(share) for share in (0.5, 0.99, 1)]
+        return (
+            f"{self.rate:7.0f}/s  p50 {milliseconds[0]:6.1f} ms  p99 {milliseconds[1]:6.1f} ms"
+            f"  max {milliseconds[2]:6.1f} ms  [{said}]"
+        )
+
+
+class _Exchange:
+    """One request on its own connection."""
+
+    def __init__(self, peer: tuple[str, int], source: str, request: bytes) -> None:
+        self.began = time.perf_counter()
+        self.request = request
+        self.answer = b""
+        self.socket = socket.socket()
+        self.socket.setsockopt(socket.IPPROTO_IP, 24, 1)  # IP_BIND_ADDRESS_NO_PORT
+        if source:
+            self.socket.bind((source, 0))
+        self.socket.setblocking(False)
+        self.socket.connect_ex(peer)
+
+    def go_on(self) -> int | None:
+        """The status once the answer is complete, 0 when the connection broke, else None."""
+        try:
+            if self.request:
+                self.request = self.request[self.socket.send(self.request) :]
+                return None
+            got = self.socket.recv(1 << 20)
+        except BlockingIOError:
+            return None
+        except OSError:
+            return 0
+        self.answer += got
+        if got:
+            return None
+        return int(self.answer[9:12]) if self.answer.startswith(b"HTTP/") else 0
+
+
+def run(
+    peer: tuple[str, int],
+    requests: Iterator[bytes],
+    *,
+    at_once: int,
+    seconds: float = 0,
+    sources: tuple[str, ...] = SOURCES,
+    patience: float = 30,
+    interval: float = 0,
+    look: Callable[[bytes], None] = lambda answer: None,
+) -> Result:
+    """Send ``requests`` (each must ask for `Connection: close`), ``at_once`` at a time.
+
+    Ends with the requests, or after ``seconds``. ``interval`` (seconds) spaces them out instead of
+    sending the next one as soon as one is answered. An answer that takes longer than ``patience``
+    counts as status 0.
+    """
+    result, began = Result(), time.perf_counter()
+    turns = itertools.cycle(sources)
+    due = began
+    with selectors.DefaultSelector() as selector:
+        while True:
+            now = time.perf_counter()
+            while len(selector.get_map()) < at_once and now >= due:
+                request = None if seconds and now > began + seconds else next(requests, None)
+                if request is None:
+                    due = float("inf")
+                    break
+                exchange = _Exchange(peer, next(turns), request)
+                selector.register(exchange.socket, selectors.EVENT_WRITE, exchange)
+                due = max(due + interval, now - 1) if interval else now
+            if not selector.get_map() and due == float("inf"):
+                break
+            for key, _ in selector.select(min(max(due - now, 0), 0.05) if interval else 0.05):
+                exchange = key.data
+                status = exchange.go_on()
+                if status is None and not exchange.request and key.events == selectors.EVENT_WRITE:
+                    selector.modify(exchange.socket, selectors.EVENT_READ, exchange)
+                if status is None and time.perf_counter() - exchange.began > patience:
+                    status = 0
+                if status is not None:
+                    selector.unregister(exchange.socket)
+                    exchange.socket.close()
+                    result.latencies.append(time.perf_counter() - exchange.began)
+                    result.statuses[status] = result.statuses.get(status, 0) + 1
+                    look(exchange.answer)
+    result.seconds = time.perf_counter() - began
+    return result
+
+
+def post(path: str, body: bytes, **headers: str) -> bytes:
+    """A POST as FortiOS (libcurl) sends it."""
+    lines = [f"POST {path} HTTP/1.1", "Host: x", "Accept: */*", "Connection: close"]
+    lines += ["Content-Type: application/x-www-form-urlencoded", f"Content-Length: {len(body)}"]
+    lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode() + body
+
+
+def get(path: str, **headers: str) -> bytes:
+    """A GET."""
+    lines = [f"GET {path} HTTP/1.1", "Host: x", "Accept: */*", "Connection: close"]
+    lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode()
