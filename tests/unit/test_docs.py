@@ -129,6 +129,8 @@ def default(field: FieldInfo) -> str:
     value = field.get_default(call_default_factory=True)
     if value is None:
         return "the detection's"
+    if isinstance(value, bool):
+        return f"`{value}`".lower()
     shown = f"[{', '.join(value)}]" if isinstance(value, tuple) else f"{value}" or '""'
     return f"`{shown}`"
 

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import configparser
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from provision.fortios.desired import desired
 from provision.fortios.text import parse
+from provision.fortios.versions import NEWEST, assumed, read_version
 from provision.linux.resources import File
 from provision.rendering import TEMPLATES
+from provision.roles import Context
 from roles import detection, enforcement, feed, receiver, webhook
 from tests.unit.sample_site import fortios, linux, sample_site
 
@@ -31,8 +34,43 @@ def rendered() -> dict[str, str]:
         for resource in found
         if isinstance(resource, File) and resource.content is not None and not is_plain(resource)
     }
-    blocks = [b for role in (webhook, feed, enforcement) for b in role.blocks(fortios(site))]
-    return files | {f"fw1/{block.name}.conf": block.text for block in blocks}
+    return files | cli("fw1", fortios(site)) | OTHER_UNITS
+
+
+def cli(name: str, context: Context) -> dict[str, str]:
+    """The CLI blocks of a FortiGate, by the name that each has in the golden folder."""
+    blocks = [b for role in (webhook, feed, enforcement) for b in role.blocks(context)]
+    return {f"{name}/{block.name}.conf": block.text for block in blocks if block.text}
+
+
+def other_units() -> dict[str, str]:
+    """The same on FortiGates whose CLI differs, with every enforcement that they can have."""
+    found = {}
+    for version in ("6.4.15", "7.0.0", "7.2.0", "7.2.4"):
+        places = ("ssl_vpn", "policy", *(("local_in",) if version == "7.2.4" else ()))
+        unit = assumed(read_version(version))
+        found |= cli(f"fw1-{version}", replace(_with(places), unit=unit))
+    everywhere = _with(("ssl_vpn", "local_in", "policy"))
+    return found | cli("fw1-vdoms", replace(everywhere, unit=assumed(NEWEST, "edge")))
+
+
+def _with(places: tuple[str, ...]) -> Context:
+    settings = enforcement.Settings.model_validate(
+        {
+            "enforcement": places,
+            "enforcement_vdom": "edge",
+            "enforcement_ipv6": True,
+            "enforcement_local_in_interfaces": ["wan1", "wan2"],
+            "enforcement_local_in_services": ["HTTPS", "IKE"],
+            "enforcement_policy_source_interfaces": ["wan zone"],
+            "enforcement_policy_destination_interfaces": ["any"],
+            "enforcement_existing_sessions": "clear",
+        }
+    )
+    return fortios(sample_site(fortigate={"enforcement": settings}))
+
+
+OTHER_UNITS = other_units()
 
 
 def is_plain(file: File) -> bool:
@@ -63,7 +101,8 @@ def test_every_template_is_used() -> None:
     there = {str(path.relative_to(TEMPLATES)) for path in TEMPLATES.rglob("*.j2")}
     sources = "".join(path.read_text() for path in (TEMPLATES.parent / "roles").glob("*.py"))
     named = {name for name in there if name in sources}
-    made = {"webhook/trigger.j2", "webhook/stitch.j2", "enforcement/ssl_vpn.j2"}
+    made = {"webhook/trigger.j2", "webhook/stitch.j2"}
+    made |= {"enforcement/ssl_vpn.j2", "enforcement/policy.j2"}
     assert there == named | made
 
 
@@ -79,13 +118,14 @@ def test_fail2ban_files_are_read_by_configparser(name: str) -> None:
     assert parser.sections()
 
 
-@pytest.mark.parametrize("name", [name for name in RENDERED if name.startswith("fw1/")])
+@pytest.mark.parametrize("name", [name for name in RENDERED if name.startswith("fw1")])
 def test_cli_blocks_are_fortios_text(name: str) -> None:
     assert parse(RENDERED[name])
 
 
 def test_cli_blocks_of_one_fortigate_describe_no_object_twice() -> None:
     blocks = [b for r in (webhook, feed, enforcement) for b in r.blocks(fortios(sample_site()))]
+    blocks = [block for block in blocks if block.text]
     assert len(desired(blocks).objects) == len(blocks)
 
 
