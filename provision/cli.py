@@ -13,7 +13,7 @@ from typing import Any, cast
 import click
 
 from provision import cli_bans, desired, engine, fleet
-from provision.errors import BanstitchError, Fault, InputError
+from provision.errors import BanstitchError, InputError
 from provision.fortios.versions import Version, spell
 from provision.options import (
     App,
@@ -23,6 +23,7 @@ from provision.options import (
     chosen_sites,
     common,
     forget,
+    must_be_asked,
     new_report,
     new_run,
     over,
@@ -152,8 +153,7 @@ def _looked(one: engine.SiteRun, verb: engine.Verb) -> SiteResult:
 
 
 def _change(app: App, flags: Flags, verb: engine.Verb, yes: bool, **options: Any) -> Exit:
-    if not yes and not sys.stdin.isatty():
-        raise InputError([Fault("", 0, f"{verb} asks before it changes anything", "give -y")])
+    must_be_asked(verb, yes)
     report = new_report(app, flags)
     runs = _runs(app, flags, verb, report, **options)
     planned = over(app, flags, report, verb, runs, engine.SiteRun.plan)

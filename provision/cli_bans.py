@@ -13,7 +13,18 @@ from pydantic import TypeAdapter, ValidationError
 from provision import operate
 from provision.engine import Run
 from provision.errors import Fault, InputError
-from provision.options import App, Flags, chosen_sites, common, new_report, new_run, over, tell
+from provision.options import (
+    App,
+    Flags,
+    chosen_sites,
+    common,
+    must_be_asked,
+    new_report,
+    new_run,
+    over,
+    tell,
+    yes,
+)
 from provision.results import Exit, SiteResult
 from provision.setting_types import DurationOrForever
 from provision.sites import BanHost, FortiGate, Site
@@ -72,7 +83,24 @@ def unban(app: App, flags: Flags, address: str, why: str) -> Exit:
     return tell(app, flags, new_report(app, flags), "unban", found, flags.diff)
 
 
-VERBS = (bans, ban, unban)
+@click.command()
+@common
+@yes
+def rotate(app: App, flags: Flags, yes: bool) -> Exit:
+    """Give the chosen FortiGates new secrets; the old ones are valid until each has its new ones."""
+    must_be_asked("rotate", yes)
+    chosen = [one for one in chosen_sites(app, flags, connect=True) if one.fortigates]
+    names = [unit.name for one in chosen for unit in one.fortigates]
+    if not yes and not click.confirm(f"new secrets for {', '.join(names)}?", err=True):
+        click.echo("nothing was changed", err=True)
+        return Exit.OK
+    report = new_report(app, flags)
+    run = new_run(app, flags, "apply", report)
+    found = over(app, flags, report, "rotate", chosen, lambda one: operate.rotate(run, one))
+    return tell(app, flags, report, "rotate", found, flags.diff)
+
+
+VERBS = (bans, ban, unban, rotate)
 
 
 def _ask(app: App, flags: Flags, verb: str, question: Question) -> list[SiteResult]:

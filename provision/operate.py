@@ -6,15 +6,16 @@ import getpass
 import ipaddress
 import platform
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from provision import desired
-from provision.engine import Run
+from provision.engine import Run, SiteRun
 from provision.errors import Fault, InputError, TargetError, Unreachable
 from provision.linux.resources import Jail
 from provision.linux.target import BanHost, NoPython
 from provision.results import SiteResult, State, TargetResult
-from provision.roles import LOG_DIRECTORY, SPOOL
+from provision.roles import LOG_DIRECTORY, SPOOL, TOKENS
 from provision.sites import Selected, Site
 
 AUDIT = f"{LOG_DIRECTORY}/audit.log"
@@ -43,6 +44,17 @@ def _asked(run: Run, selected: Selected, request: Callable[[Site], Request]) -> 
         return TargetResult(host.name, "linux", "failed", 1, error=str(error))
     state: State = "changed" if answer.pop("changed", False) else "ok"
     return TargetResult(host.name, "linux", state, 1, details=answer)
+
+
+def rotate(run: Run, selected: Selected) -> SiteResult:
+    """New secrets on the ban host, then on each FortiGate; what fails keeps its old ones and says so."""
+    names = [name for unit in selected.fortigates for name in desired.token_names(unit)]
+    begun = ask(run, selected, lambda _: {"do": "rotate", "tokens": TOKENS, "names": names})
+    if any(target.error for target in begun.targets):
+        return begun
+    units = SiteRun(run, replace(selected, linux=False))
+    units.plan()
+    return SiteResult(begun.name, (*begun.targets, *units.carry_out().targets))
 
 
 def jails(run: Run, site: Site) -> list[str]:

@@ -146,6 +146,16 @@ def new_report(app: App, flags: Flags) -> Report:
     return Report(app.secrets, stream, live=not flags.verbose, verbose=flags.verbose)
 
 
+def must_be_asked(verb: str, yes: bool) -> None:
+    """A verb that asks needs somebody who answers.
+
+    Raises:
+        InputError: there is no terminal, and -y was not given.
+    """
+    if not yes and not sys.stdin.isatty():
+        raise InputError([Fault("", 0, f"{verb} asks before it changes anything", "give -y")])
+
+
 def over(
     app: App,
     flags: Flags,
