@@ -21,20 +21,23 @@ class Malformed(Exception):
 
 
 class Event:
-    """The fields of one log line: {name: [values]}, and which of them the line may have been cut in."""
+    """The fields of one log line as [(name, value as written)]."""
 
     def __init__(self):
-        self.fields = {}
-        self.open_field = ""
+        self.fields = []
 
-    def add(self, name, value):
-        """A value in quotes is whole; one without may lack its end when nothing follows it."""
-        self.fields.setdefault(name, []).append(unquoted(value))
-        self.open_field = "" if value[:1] == '"' else name
+    def __contains__(self, name):
+        return any(field == name for field, _ in self.fields)
+
+    @property
+    def open_field(self):
+        """The field that the line may have been cut in: the last one, unless its quotes are closed."""
+        name, value = self.fields[-1]
+        return "" if value[:1] == '"' else name
 
     def only(self, name):
         """The value of a field that decides; two different ones are nobody's to choose between."""
-        values = set(self.fields.get(name, ()))
+        values = {unquoted(value) for field, value in self.fields if field == name}
         if len(values) != 1:
             raise Malformed("field %s stands %d times with different values" % (name, len(values)))
         if name == self.open_field:
@@ -63,7 +66,7 @@ def parse_event(text, position):
         pair = PAIR.match(text, position)
         if pair is None:
             raise Malformed("neither a field nor a value at character %d" % position)
-        event.add(pair.group(1), pair.group(2))
+        event.fields.append(pair.groups())
         position = BLANK.match(text, pair.end()).end()
     return position + 1, event
 

@@ -63,7 +63,7 @@ def judge(event, detections, spared, documentation):
 
 def some_fit(event, name, patterns):
     """Whether the field is there and fits a pattern; upper and lower case are the same."""
-    if name not in event.fields:
+    if name not in event:
         return False
     value = event.only(name).lower()
     return any(fnmatch.fnmatchcase(value, pattern.lower()) for pattern in patterns)
@@ -72,7 +72,7 @@ def some_fit(event, name, patterns):
 def address_text(event, detection):
     """The field of the address; old FortiOS has it only inside another one: ui=ssh(192.0.2.1)."""
     name, around = detection["address_field"], detection["address_inside"]
-    if not around or name in event.fields:
+    if not around or name in event:
         return event.only(name)
     inside = re.match(r"[A-Za-z]{1,20}\(([0-9A-Fa-f.:]{2,45})\)\Z", event.only(around))
     return inside.group(1) if inside else ""
