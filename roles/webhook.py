@@ -47,12 +47,15 @@ class _Trigger:
     name: str
     description: str
     log_ids: tuple[int, ...]
+    conditions: tuple[tuple[str, str], ...] = ()
     note: str = ""
 
 
 def _triggers(context: Context, each: detection.Enabled) -> tuple[_Trigger, ...]:
     """One for a detection, or one for each of its log ids where a trigger takes only one."""
-    whole = _Trigger(f"banstitch_{each.name}", each.description, each.log_ids)
+    # a condition with several patterns is the receiver's alone: FortiOS has no "or" between fields
+    asked = tuple((name, fits[0]) for name, fits in each.where.items() if len(fits) == 1)
+    whole = _Trigger(f"banstitch_{each.name}", each.description, each.log_ids, asked)
     if len(each.log_ids) == 1 or context.unit.has("several_log_ids"):
         return (whole,)
     without = rule("several_log_ids").without
@@ -63,7 +66,7 @@ def _triggers(context: Context, each: detection.Enabled) -> tuple[_Trigger, ...]
 def _of_one_id(whole: _Trigger, log_id: int) -> _Trigger:
     ending = f"_{log_id}"
     name = whole.name[: LONGEST_NAME - len(ending)] + ending
-    return _Trigger(name, whole.description, (log_id,))
+    return replace(whole, name=name, log_ids=(log_id,))
 
 
 def _block(kind: str, each: _Trigger, context: Context) -> CliBlock:
@@ -73,6 +76,7 @@ def _block(kind: str, each: _Trigger, context: Context) -> CliBlock:
         description=f"{MARKER}: {each.description}",
         action=ACTION,
         log_ids=each.log_ids,
+        conditions=each.conditions,
         unit=context.unit,
     )
     return CliBlock(f"webhook/{kind}_{each.name}", text, note=each.note)

@@ -14,9 +14,9 @@ from provision.errors import InputError
 from provision.linux.resources import File, Jail
 from provision.settings import load_roles, settings_for
 from provision.variables import Where
-from roles import detection
+from roles import detection, webhook
 from tests.unit.inventories import faults, scope
-from tests.unit.sample_site import linux, sample_site
+from tests.unit.sample_site import fortios, linux, sample_site
 
 ROLE = load_roles(["detection"])["detection"]
 JAILS = "/etc/fail2ban/jail.d/banstitch.conf"
@@ -128,3 +128,14 @@ def test_a_missing_allow_list_file_is_a_fault_of_the_line_that_names_it(tmp_path
     with pytest.raises(InputError) as caught:
         read(tmp_path, "detection_settings: {ipsec_failed: {ignore: ['file:/no/such']}}")
     assert "/no/such cannot be read" in str(caught.value)
+
+
+def test_a_condition_is_asked_of_the_fortigate_so_that_it_sends_less() -> None:
+    names = ["ipsec_failed", "user_auth_failed"]
+    settings = detection.Settings.model_validate({"detection_enabled": names})
+    site = sample_site({"detection": settings})
+    texts = {block.name: block.text for block in webhook.blocks(fortios(site))}
+    asked = texts["webhook/trigger_banstitch_ipsec_failed"]
+    assert 'set name "reason"\n                set value "*[sS]hared*[mM]ismatch*"' in asked
+    assert "set logid 37124 37125\n" in asked
+    assert "fields" not in texts["webhook/trigger_banstitch_user_auth_failed"]
