@@ -1,0 +1,84 @@
+"""Daily operation: secrets are rotated, addresses banned and freed by hand, and nobody is left out."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.e2e.labsite import LabSite
+from tests.e2e.test_site import ATTACKER, EVENT, denied, within
+
+pytestmark = pytest.mark.lab
+
+
+def tokens(site: LabSite) -> dict[str, str]:
+    found: dict[str, str] = json.loads(site.host.read("/etc/banstitch/tokens.json"))
+    return found
+
+
+def test_rotate_gives_new_secrets_and_drops_the_old_once_the_firewall_has_them(
+    site: LabSite,
+) -> None:
+    assert site.run("apply", "-y").code == 0
+    before = tokens(site)
+
+    rotated = site.run("rotate", "-y", "--json")
+
+    assert rotated.code == 0, rotated.out + rotated.err
+    after = tokens(site)
+    assert after.keys() == before.keys()
+    changed = {name for name in after if after[name] != before[name]}
+    assert changed == {"webhook:fgt1", "feed:fgt1"}
+    assert not [secret for secret in [*before.values(), *after.values()] if secret in rotated.out]
+    assert site.run("verify").code == 0
+    for _ in range(3):
+        (delivery,) = site.units[0].log_event(EVENT.format(address=ATTACKER, user="x"))
+        assert delivery.status == 200
+    assert within(3, lambda: denied(site, ATTACKER))
+
+
+def test_a_firewall_that_cannot_be_reached_keeps_working_with_its_old_secrets(
+    site: LabSite,
+) -> None:
+    assert site.run("apply", "-y").code == 0
+    site.units[0].faults.drop_at = "set value"
+
+    half = site.run("rotate", "-y")
+
+    assert half.code in (1, 4)
+    assert "webhook:fgt1#old" in tokens(site)
+    (delivery,) = site.units[0].log_event(EVENT.format(address=ATTACKER, user="x"))
+    assert delivery.status == 200
+    assert site.run("apply", "-y").code == 0
+    assert "webhook:fgt1#old" not in tokens(site)
+    assert site.run("verify").code == 0
+
+
+def test_an_operator_bans_and_frees_and_sees_who_is_banned(site: LabSite) -> None:
+    assert site.run("apply", "-y").code == 0
+
+    assert site.run("ban", ATTACKER, "--for", "1h", "--why", "seen elsewhere").code == 0
+    assert within(3, lambda: denied(site, ATTACKER))
+    listed = site.run("bans", "--json")
+    (ban,) = listed.target("bh1")["bans"]
+    assert ban["address"] == ATTACKER
+    assert abs(ban["until"] - ban["since"] - 3600) <= 1
+    assert ATTACKER in site.run("bans").out
+
+    assert site.run("unban", ATTACKER).code == 0
+    assert within(3, lambda: not denied(site, ATTACKER))
+    site.host.run("systemctl restart fail2ban", check=True)
+    assert site.run("bans", "--json").target("bh1")["bans"] == []
+    assert not denied(site, ATTACKER)
+    history = site.run("bans", "--history", "--json").target("bh1")["history"]
+    assert [entry["what"] for entry in history] == ["ban", "unban"]
+    assert history[0]["why"] == "seen elsewhere"
+    assert "@" in history[0]["by"]
+
+
+def test_a_ban_of_ones_own_hosts_or_of_everybody_is_refused(site: LabSite) -> None:
+    for address in (site.host.address, "127.0.0.0/8", "0.0.0.0/0", "nobody"):
+        refused = site.run("ban", address)
+        assert refused.code == 3, address
+        assert address in refused.err
