@@ -196,11 +196,12 @@ def main(plays: Sequence[Play], argv: Sequence[str] | None = None) -> int:
                 cli.main(arguments, obj=App(tuple(plays), secrets), standalone_mode=False) or 0,
             )
         )
-    except InputError as error:
-        say(str(error))
-        return Exit.USAGE
-    except click.ClickException as error:
-        say(f"{error.format_message()}; see --help")
+    except (InputError, click.ClickException) as error:
+        said = error.format_message() if isinstance(error, click.ClickException) else str(error)
+        say(said)
+        if "--json" in arguments:
+            verb = next((each for each in arguments if each in cli.commands), "")
+            write_json(sys.stdout.write, verb, Exit.USAGE, (), secrets)
         return Exit.USAGE
     except (fleet.Interrupted, KeyboardInterrupt, click.Abort):
         say("interrupted; run again to finish what was begun")

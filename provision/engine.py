@@ -389,7 +389,8 @@ class SiteRun:
         """What came of the site so far; only targets within the limit are in it."""
         targets = [target for _, target in self._units]
         if self._selected.linux or self._host.error is not None:
-            targets.insert(0, self._host)
+            last = self._run.verb == "teardown"
+            targets.insert(len(targets) if last else 0, self._host)
         return SiteResult(self._site.name, tuple(target.result(verb) for target in targets))
 
     def _doing(self, target: _Target, what: str) -> None:

@@ -96,7 +96,8 @@ class Report:
                 self._target(target, diffs)
 
     def _target(self, target: TargetResult, diffs: bool) -> None:
-        cost = f"{target.execs} exec" if target.kind == "linux" else f"{target.exchanges} exchanges"
+        linux = target.kind == "linux"
+        cost = _count(target.execs, "exec") if linux else _count(target.exchanges, "exchange")
         self.line(
             f"  {target.state:<11} {target.host} ({target.kind}, {cost})", COLOURS[target.state]
         )
@@ -126,9 +127,8 @@ class Report:
         states = [target.state for site in sites for target in site.targets]
         counts = [f"{state}={states.count(state)}" for state in COLOURS if state in states]
         changes = sum(len(target.changes) for site in sites for target in site.targets)
-        self.line(
-            f"{len(sites)} sites, {len(states)} targets: {' '.join(counts)} changes={changes}"
-        )
+        said = f"{_count(len(sites), 'site')}, {_count(len(states), 'target')}"
+        self.line(f"{said}: {' '.join(counts)} changes={changes}")
 
 
 # Words of ours: a password that happens to be one of them must not garble the document.
@@ -154,6 +154,10 @@ def _masked(value: object, mask: Secrets) -> object:
     if isinstance(value, list | tuple):
         return [_masked(item, mask) for item in value]
     return value
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" + ("" if number == 1 else "s")
 
 
 def shown(text: str) -> str:

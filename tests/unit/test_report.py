@@ -72,13 +72,13 @@ def document(site: SiteResult, *values: str) -> Any:
 def test_every_target_is_told_with_its_state_changes_notes_and_error() -> None:
     assert told(SITE, diffs=False).splitlines() == [
         "site bh1",
-        "  failed      bh1 (linux, 2 exec)",
+        "  failed      bh1 (linux, 2 execs)",
         "      update   file:/etc/x  (because)",
         "      note: mind this",
         "      first line",
         "      second line",
         "  ok          fw1 (fortios, 3 exchanges)",
-        "1 sites, 2 targets: ok=1 failed=1 changes=1",
+        "1 site, 2 targets: ok=1 failed=1 changes=1",
     ]
 
 
