@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.receiver_app import Receiver, module
+from tests.unit.receiver_app import DETECTION, Receiver, bans_file, module
 
 FOREVER = -1
 
@@ -124,3 +124,67 @@ def test_health_names_every_reason_and_no_secret(receiver: Receiver) -> None:
     answer = receiver.client.get("/healthz")
     assert (answer.status_code, len(answer.json["reasons"])) == (503, 3)
     assert "secret-value" not in answer.text
+
+
+def test_each_family_has_a_path_of_its_own(receiver: Receiver) -> None:
+    receiver.bans({"2001:db8::1": FOREVER, "203.0.113.9": FOREVER, "2001:db8:1::/48": FOREVER})
+    assert receiver.feed(path="/v4").text == "203.0.113.9\n"
+    assert receiver.feed(path="/v6").text == "2001:db8::1\n2001:db8:1::/48\n"
+    assert receiver.feed(path="/v5").status_code == 404
+    etags = {receiver.feed(path=path).headers["ETag"] for path in ("", "/v4", "/v6")}
+    assert len(etags) == 3
+
+
+def test_over_the_limit_the_newest_offenders_stay_and_the_operator_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    receiver = Receiver(tmp_path, feed_limit=2)
+    receiver.bans({"203.0.113.9": FOREVER, "203.0.113.10": FOREVER, "203.0.113.2": FOREVER})
+    assert receiver.feed().text == "203.0.113.2\n203.0.113.10\n"
+    assert receiver.feed().text == "203.0.113.2\n203.0.113.10\n"
+    assert caplog.messages == ["the feed is full: 1 bans have no room in it, the oldest ones"]
+    health = receiver.get("/healthz")
+    assert (health.status_code, health.json["warnings"]) == (
+        200,
+        ["1 bans have no room in the feed"],
+    )
+    receiver.bans({"203.0.113.9": FOREVER})
+    assert receiver.feed().text == "203.0.113.9\n"
+    assert receiver.get("/healthz").json["warnings"] == []
+
+
+def test_the_limit_holds_for_each_path_by_itself(tmp_path: Path) -> None:
+    receiver = Receiver(tmp_path, feed_limit=1)
+    receiver.bans({"2001:db8::1": FOREVER, "203.0.113.9": FOREVER})
+    assert receiver.feed(path="/v4").text == "203.0.113.9\n"
+    assert receiver.feed(path="/v6").text == "2001:db8::1\n"
+    assert receiver.feed().text == "203.0.113.9\n"
+
+
+def test_of_two_bans_of_one_address_the_longer_counts(tmp_path: Path) -> None:
+    jails = [{**DETECTION, "name": name, "jail": name} for name in ("one", "two")]
+    receiver = Receiver(tmp_path, detections=jails)
+    now = time.time()
+    (receiver.spool / "one.bans").write_text(bans_file({"203.0.113.9": now + 100}))
+    (receiver.spool / "two.bans").write_text(bans_file({"203.0.113.9": now - 100}))
+    assert receiver.feed().text == "203.0.113.9\n"
+
+
+def test_others_than_the_host_itself_hear_of_health_only_yes_or_no(receiver: Receiver) -> None:
+    receiver.jail_file.unlink()
+    answer = receiver.get("/healthz", peer="192.0.2.1")
+    assert (answer.status_code, answer.json) == (503, {"status": "unhealthy"})
+
+
+def test_a_disk_without_room_is_unhealthy_while_the_feed_goes_on(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    receiver.bans({"203.0.113.9": FOREVER})
+    real = os.statvfs(receiver.folder)
+    full = os.statvfs_result([0 if n == 4 else value for n, value in enumerate(real)])
+    monkeypatch.setattr(module("files").os, "statvfs", lambda _: full)
+    health = receiver.get("/healthz")
+    assert (health.status_code, health.json["reasons"]) == (503, ["no room to write the event log"])
+    assert receiver.feed().text == "203.0.113.9\n"
+    monkeypatch.undo()
+    assert receiver.get("/healthz").status_code == 200

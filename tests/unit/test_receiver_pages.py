@@ -1,0 +1,189 @@
+"""What Prometheus and people are shown: /metrics, /status, and the counts behind them."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from tests.unit.receiver_app import LINE, Receiver, module
+
+LOGIN = ("status", "s-secret")
+
+
+@pytest.fixture
+def receiver(tmp_path: Path) -> Receiver:
+    return Receiver(tmp_path)
+
+
+def metrics(receiver: Receiver) -> dict[str, float]:
+    """Every sample, by name and labels as they are written."""
+    answer = receiver.get("/metrics", auth=LOGIN)
+    assert answer.status_code == 200
+    lines = [line for line in answer.text.splitlines() if not line.startswith("#")]
+    assert all(re.fullmatch(r"[a-z_]+(\{[^{}\n]*\})? \d+(\.\d+)?", line) for line in lines)
+    return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines)}
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/status"])
+@pytest.mark.parametrize(
+    "login", [("status", "wrong"), ("fw1", "f1-secret"), ("", ""), ("verify", "v-secret")]
+)
+def test_only_who_has_the_password_for_looking_may_look(
+    receiver: Receiver, path: str, login: tuple[str, str]
+) -> None:
+    assert receiver.get(path, auth=login).status_code == 401
+    assert receiver.get(path, auth=LOGIN).status_code == 200
+
+
+def test_events_polls_and_bans_are_counted_by_fortigate_detection_and_jail(
+    receiver: Receiver,
+) -> None:
+    receiver.bans({"203.0.113.9": -1, "203.0.113.10": time.time() - 1})
+    receiver.post("\n".join([LINE % "203.0.113.9", LINE % "10.0.0.1"]))
+    receiver.post(LINE % "203.0.113.9")
+    receiver.post("nonsense", "w2-secret")
+    receiver.post(LINE % "203.0.113.9", "wrong")
+    receiver.feed()
+    found = metrics(receiver)
+    event = 'banstitch_events_total{fortigate="fw1",detection="%s"}'
+    assert found[event % "sslvpn_login_failed"] == 2
+    assert found[event % "ignored"] == 1
+    assert found['banstitch_malformed_total{fortigate="fw2"}'] == 1
+    assert found['banstitch_refused_total{why="refused_token"}'] == 1
+    assert found['banstitch_polls_total{fortigate="fw1"}'] == 1
+    assert found['banstitch_polls_total{fortigate="fw2"}'] == 0
+    assert found['banstitch_bans{jail="banstitch-sslvpn_login_failed"}'] == 1
+    assert abs(found['banstitch_last_event_seconds{fortigate="fw1"}'] - time.time()) < 60
+    assert found["banstitch_up"] == 1
+
+
+def test_bans_that_are_not_known_are_not_counted_as_none(receiver: Receiver) -> None:
+    receiver.jail_file.unlink()
+    found = metrics(receiver)
+    assert found["banstitch_up"] == 0
+    assert not [name for name in found if name.startswith("banstitch_bans")]
+
+
+def test_counts_outlive_workers_and_restarts_and_a_new_fortigate_starts_at_none(
+    receiver: Receiver,
+) -> None:
+    receiver.post(LINE % "203.0.113.9")
+    receiver.config["fortigates"] = ["fw0", "fw1"]
+    receiver.client = receiver.worker()
+    found = metrics(receiver)
+    assert found['banstitch_events_total{fortigate="fw1",detection="sslvpn_login_failed"}'] == 1
+    assert found['banstitch_events_total{fortigate="fw0",detection="sslvpn_login_failed"}'] == 0
+
+
+@pytest.mark.parametrize("content", [b"", b"garbage", b'["a"]\n', b"[1\n" + bytes(99)])
+def test_counts_that_cannot_be_read_are_begun_anew(receiver: Receiver, content: bytes) -> None:
+    (receiver.folder / "counts").write_bytes(content)
+    receiver.client = receiver.worker()
+    assert receiver.post(LINE % "203.0.113.9").status_code == 200
+    assert metrics(receiver)["banstitch_up"] == 1
+
+
+def test_without_a_place_for_counts_events_are_taken_all_the_same(tmp_path: Path) -> None:
+    receiver = Receiver(tmp_path, counts=str(tmp_path / "missing" / "counts"))
+    assert receiver.post(LINE % "203.0.113.9").status_code == 200
+    assert receiver.get("/metrics", auth=LOGIN).status_code == 200
+
+
+def test_the_status_page_is_off_unless_it_is_turned_on(tmp_path: Path) -> None:
+    receiver = Receiver(tmp_path, status_page=False)
+    answer = receiver.get("/status", auth=LOGIN)
+    assert answer.status_code == 404
+    assert "receiver_status_page" in answer.text
+
+
+class Page(HTMLParser):
+    """The tags and the text of a page."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str | None]] = []
+        self.text = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += attrs
+
+    def handle_data(self, data: str) -> None:
+        self.text += data + "|"
+
+
+def page(receiver: Receiver) -> Page:
+    answer = receiver.get("/status", auth=LOGIN)
+    assert answer.status_code == 200
+    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+    return Page(answer.text)
+
+
+def test_the_page_shows_bans_with_the_time_that_is_left(receiver: Receiver) -> None:
+    now = time.time()
+    receiver.bans({"203.0.113.9": now + 3700, "2001:db8::1": -1, "203.0.113.10": now - 1})
+    shown = page(receiver).text
+    assert "2 bans" in shown
+    assert "203.0.113.9|1 h 1 m|" in shown
+    assert "2001:db8::1|for ever|" in shown
+    assert "203.0.113.10|" not in shown
+
+
+def test_the_page_has_a_picture_of_the_bans_of_the_last_days(receiver: Receiver) -> None:
+    now = time.time()
+    entries = [("ban", now), ("ban", now), ("unban", now), ("ban", now - 86400 * 2), ("ban", 0)]
+    lines = [json.dumps({"at": at, "what": what, "address": "203.0.113.9"}) for what, at in entries]
+    (receiver.folder / "audit.log").write_text("\n".join([*lines, '{"what": "ban" cut']))
+    found = page(receiver)
+    assert found.tags.count("rect") == 14
+    today, before = (time.strftime("%d.%m.", time.gmtime(at)) for at in (now, now - 86400 * 2))
+    assert f"{today} 2|" in found.text
+    assert f"{before} 1|" in found.text
+
+
+def test_the_page_warns_of_a_fortigate_that_does_not_fetch(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    receiver.feed("fw1", "f1-secret")
+    assert "silent" not in page(receiver).text
+    later = time.time() + 3 * 3600
+    monkeypatch.setattr(module("app").time, "time", lambda: later)
+    receiver.feed("fw1", "f1-secret")
+    shown = page(receiver).text
+    assert shown.count("silent") == 1
+    assert "fw2|never|never|silent" in shown
+
+
+def test_the_page_says_what_is_wrong(receiver: Receiver) -> None:
+    receiver.jail_file.unlink()
+    shown = page(receiver).text
+    assert "not working" in shown
+    assert "cannot read the bans" in shown
+
+
+def test_the_page_brings_no_script_and_nothing_from_elsewhere(receiver: Receiver) -> None:
+    found = page(receiver)
+    assert not {"script", "img", "link", "iframe", "object", "a"} & set(found.tags)
+    assert not {"src", "href", "onclick", "onload"} & {name for name, _ in found.attributes}
+
+
+def test_nothing_that_stands_in_a_file_becomes_a_tag(receiver: Receiver) -> None:
+    receiver.jail_file.write_text(
+        "# banstitch 1\n<script>alert(1)</script> -1 1 1 1\nend 1\n", encoding="ascii"
+    )
+    assert "script" not in page(receiver).tags
+
+
+def test_a_hundred_thousand_bans_do_not_make_a_hundred_thousand_rows(receiver: Receiver) -> None:
+    receiver.bans({f"45.{n >> 8 & 255}.{n & 255}.1": -1 for n in range(2000)})
+    found = page(receiver)
+    assert "2000 bans" in found.text
+    assert "and 1500 older ones" in found.text
+    assert found.tags.count("tr") < 520
