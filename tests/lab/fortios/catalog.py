@@ -128,7 +128,13 @@ SYSTEM_TABLES = (
             Attribute("comments", size=255),
             Attribute("opmode", "option", 0, "nat", options("nat transparent")),
             flag("gui-allow-unnamed-policy", "disable"),
-            flag("firewall-session-dirty", "disable"),
+            Attribute(
+                "firewall-session-dirty",
+                "option",
+                0,
+                "check-all",
+                options("check-all check-new check-policy-option"),
+            ),
         ),
     ),
     Table(
