@@ -19,6 +19,7 @@ from provision.fortios.desired import Desired
 from provision.fortios.record import Record
 from provision.fortios.target import FortiGate as Unit
 from provision.fortios.target import PutBack
+from provision.lease import Lease
 from provision.linux import planner as linux
 from provision.linux import removal
 from provision.linux.draft import LinuxPlan
@@ -314,9 +315,16 @@ class SiteRun:
         return linux.with_python(self._linux_plan(self._observe(host)))
 
     def _change_unit(self, unit: FortiGate, target: _Target) -> None:
-        memory = self._memory
-        if memory is None:
+        if self._memory is None:
             return
+        with Lease(self._ask_host, unit.name) as lease:
+            target.notes.extend(filter(None, [lease.note]))
+            records = {k: v for k, v in self._memory.records.items() if k != unit.name}
+            if lease.record is not None:
+                records[unit.name] = Record.from_json(lease.record)
+            self._change_leased(unit, target, replace(self._memory, records=records))
+
+    def _change_leased(self, unit: FortiGate, target: _Target, memory: Memory) -> None:
         before = memory.records.get(unit.name)
         with Unit(unit.login, self._run.policy) as session:
             try:
@@ -343,17 +351,20 @@ class SiteRun:
 
         ``retire``: the secrets that the unit has by now; older ones of theirs are refused afterwards.
         """
+        self._ask_host(
+            {
+                "do": "remember",
+                "fortigate": unit,
+                "record": record.to_json() if record else None,
+                "tokens": TOKENS,
+                "retire": retire,
+            }
+        )
+
+    def _ask_host(self, request: Mapping[str, Any]) -> dict[str, Any]:
         with BanHost(self._site.ban_host.login, self._run.policy) as host:
             try:
-                host.ask(
-                    {
-                        "do": "remember",
-                        "fortigate": unit,
-                        "record": record.to_json() if record else None,
-                        "tokens": TOKENS,
-                        "retire": retire,
-                    }
-                )
+                return host.ask(request)
             finally:
                 self._host.execs += host.execs
 

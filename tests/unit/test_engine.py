@@ -63,7 +63,7 @@ class World:
             raise self.faults[(host, what)]
 
     def changes(self) -> list[tuple[str, str]]:
-        return [entry for entry in self.log if entry[1] not in ("observe", "connect")]
+        return [entry for entry in self.log if entry[1] not in NO_CHANGES]
 
     def records(self) -> Mapping[str, Any]:
         found: Mapping[str, Any] = (self.host.memory or {}).get("fortigates", {})
@@ -71,6 +71,10 @@ class World:
 
     def everything(self) -> Any:
         return copy.deepcopy((self.host.things(), self.host.memory, self.units))
+
+
+# a lease is held for the length of a change and leaves nothing
+NO_CHANGES = ("observe", "connect", "lease", "release")
 
 
 class FakeBanHost:
@@ -90,7 +94,17 @@ class FakeBanHost:
         return copy.deepcopy({"observe": self._observe, **self._others()}[request["do"]](request))
 
     def _others(self) -> dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]]:
-        return {"apply": self._apply, "remember": self._remember, "drill": self._drill}
+        free = {"held": None, "broken": None}
+        return {
+            "apply": self._apply,
+            "remember": self._remember,
+            "drill": self._drill,
+            "lease": lambda asked: {
+                **free,
+                "record": self._world.records().get(asked["fortigate"]),
+            },
+            "release": lambda _: {},
+        }
 
     def _observe(self, _: Mapping[str, Any]) -> dict[str, Any]:
         return self._world.host.observed(desired.linux(SITE, PLAYS))

@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
-from provision.linux.agent import bans, rotation
+from provision.linux.agent import bans, leases, rotation
 from provision.linux.agent import manifest as memory
 from provision.linux.agent.apply import apply
 from provision.linux.agent.drill import drill
@@ -52,6 +52,8 @@ DO: dict[str, Callable[[Request], dict[str, Any]]] = {
     "observe": _observe,
     "apply": apply,
     "remember": _remember,
+    "lease": leases.take,
+    "release": leases.release,
     "drill": drill,
     "rotate": rotation.begin,
     "bans": bans.bans,

@@ -1,0 +1,110 @@
+"""Two runs never change one FortiGate at once: whoever wants to holds a lease on its ban host meanwhile."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from provision.errors import Failed, TargetError
+
+Ask = Callable[[Mapping[str, Any]], dict[str, Any]]
+
+# Seconds after which a lease ends by itself; a push takes a few, a very slow one a minute.
+LASTS = 300
+# Seconds to wait for a run that holds it.
+PATIENCE = 60
+
+
+class Lease:
+    """The right to change ``fortigate``, for the length of a ``with`` block.
+
+    ``ask`` sends a request to the ban host's agent. ``record`` is what that host remembers of the
+    FortiGate once nobody else can change it; ``note`` is for the operator, or empty.
+    """
+
+    def __init__(self, ask: Ask, fortigate: str, process: str = "") -> None:
+        self._ask = ask
+        self._fortigate = fortigate
+        self._process = process or this_process()
+        self.record: Mapping[str, Any] | None = None
+        self.note = ""
+
+    def __enter__(self) -> Lease:
+        """Take it; wait for another run at most :data:`PATIENCE` seconds.
+
+        Raises:
+            Failed: another run holds it; the text says whose and until when.
+        """
+        answer = self._take(wait=0)
+        if answer["held"]:
+            dead = answer["held"]["process"] if _is_dead(answer["held"]["process"]) else ""
+            answer = self._take(wait=0 if dead else PATIENCE, dead=dead)
+        if answer["held"]:
+            raise self._refused(answer["held"])
+        if answer["broken"]:
+            owner = answer["broken"]["owner"]
+            self.note = f"a run of {owner} on it died or took too long: its lease was broken"
+        self.record = answer["record"]
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Give it back; what cannot be given back ends by itself."""
+        with suppress(TargetError):
+            self._ask({"do": "release", "fortigate": self._fortigate, "process": self._process})
+
+    def _take(self, wait: float, dead: str = "") -> dict[str, Any]:
+        return self._ask(
+            {
+                "do": "lease",
+                "fortigate": self._fortigate,
+                "owner": f"{getpass.getuser()}@{socket.gethostname()}",
+                "process": self._process,
+                "seconds": LASTS,
+                "wait": wait,
+                "dead": dead,
+            }
+        )
+
+    def _refused(self, held: Mapping[str, Any]) -> Failed:
+        until = time.strftime("%H:%M:%S", time.localtime(held["until"]))
+        return Failed(
+            f"{held['owner']} is changing {self._fortigate}; nothing was sent",
+            f"run again when that run has ended; its lease ends by itself at {until}",
+        )
+
+
+def this_process() -> str:
+    """A name for this process that no other has had since its machine was started."""
+    return f"{_machine()}:{os.getpid()}"
+
+
+def _machine() -> str:
+    """This machine since it was started; two containers on it are two."""
+    boot = Path("/proc/sys/kernel/random/boot_id")
+    return f"{socket.gethostname()}:{boot.read_text().strip() if boot.exists() else 'unknown'}"
+
+
+def _is_dead(process: str) -> bool:
+    """Whether ``process`` was one of this machine's and is gone; of others' nothing is known."""
+    machine, _, number = process.rpartition(":")
+    if machine != _machine() or not number.isdigit():
+        return False
+    try:
+        os.kill(int(number), 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        return False
+    return False
