@@ -1,0 +1,81 @@
+"""A client that fetches the feed every 5 ms and remembers every address that it ever missed."""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import json
+import threading
+from collections import Counter
+from collections.abc import Iterable
+from typing import Self
+
+from tests.e2e.labsite import LabSite
+
+EVERY = 0.005
+PORT = 5000
+
+
+class Poller:
+    """As a context manager it polls inside. An answer other than 200 and 304 leaves a firewall as it is."""
+
+    def __init__(self, site: LabSite, addresses: Iterable[str]) -> None:
+        self.missed: Counter[str] = Counter()
+        self.statuses: Counter[int] = Counter()
+        self._wanted = frozenset(addresses)
+        self._peer = (site.host.address, PORT)
+        secret = json.loads(site.host.read("/etc/banstitch/tokens.json"))["verify"]
+        login = base64.b64encode(f"verify:{secret}".encode()).decode()
+        self._headers = {"Authorization": f"Basic {login}"}
+        self._etag = ""
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._poll, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join(timeout=30)
+
+    @property
+    def answers(self) -> int:
+        """How many answers said who is banned."""
+        return self.statuses[200] + self.statuses[304]
+
+    def _poll(self) -> None:
+        while not self._over.wait(EVERY):
+            try:
+                self._look()
+            except (OSError, http.client.HTTPException):
+                self.statuses[0] += 1
+
+    def _look(self) -> None:
+        connection = http.client.HTTPConnection(*self._peer, timeout=5)
+        try:
+            # what was complete and has not changed is complete
+            known = {"If-None-Match": self._etag} if self._etag else {}
+            connection.request("GET", "/blocked-ips", headers=self._headers | known)
+            answer = connection.getresponse()
+            body = answer.read().decode()
+            self.statuses[answer.status] += 1
+            if answer.status == 200:
+                missing = self._wanted - set(body.split())
+                self.missed.update(missing)
+                self._etag = "" if missing else answer.headers["ETag"]
+        finally:
+            connection.close()
+
+
+def feed(site: LabSite) -> set[str]:
+    """What the feed lists now."""
+    poller = Poller(site, ())
+    connection = http.client.HTTPConnection(site.host.address, PORT, timeout=5)
+    try:
+        connection.request("GET", "/blocked-ips", headers=poller._headers)
+        answer = connection.getresponse()
+        assert answer.status == 200
+        return set(answer.read().decode().split())
+    finally:
+        connection.close()

@@ -1,0 +1,143 @@
+"""Whatever happens on the ban host, a live ban is in the feed, and one that is over is not.
+
+A FortiGate lets everyone in whom the feed does not list at the moment of its poll.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.labsite import LabSite
+from tests.e2e.poller import Poller, feed
+from tests.e2e.test_site import within
+
+pytestmark = pytest.mark.lab
+
+JAIL = "banstitch-sslvpn_login_failed"
+FOREVER, LONGER = "203.0.113.250", "2001:db8::250"
+BANNED = [f"198.51.100.{n}" for n in range(1, 201)]
+LIVE = {*BANNED, FOREVER, LONGER, "192.0.2.128/28"}
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory, ready_root: Path) -> Iterator[LabSite]:
+    """A ban host with bans of the jail's own length, shorter than two that an operator made."""
+    settings = "detection_ban_time: 1h\nreceiver_workers: 2"
+    folder = tmp_path_factory.mktemp("site") / "inventory"
+    with LabSite(folder, ready_root, settings=settings) as lab:
+        applied = lab.run("apply", "-y")
+        assert applied.code == 0, applied.out + applied.err
+        lab.host.run(["fail2ban-client", "set", JAIL, "banip", *BANNED], check=True)
+        by_hand(lab, "ban_by_hand", address=FOREVER, seconds=-1)
+        by_hand(lab, "ban_by_hand", address=LONGER, seconds=86400)
+        by_hand(lab, "ban_by_hand", address="192.0.2.128/28", seconds=86400)
+        assert within(10, lambda: feed(lab) == LIVE and held(lab) == LIVE)
+        yield lab
+
+
+def by_hand(site: LabSite, method: str, **details: object) -> None:
+    call = ["fail2ban-client", "set", JAIL, "action", "banstitch", method, json.dumps(details)]
+    site.host.run(call, check=True)
+
+
+def held(site: LabSite) -> set[str]:
+    """Whom fail2ban itself shows as banned."""
+    return set(site.host.run(["fail2ban-client", "get", JAIL, "banip"]).stdout.split())
+
+
+def kill_server(site: LabSite) -> None:
+    site.host.run("systemctl kill -s KILL fail2ban; systemctl restart fail2ban", check=True)
+
+
+def power_cut(site: LabSite) -> None:
+    site.host.kill()
+    site.host.boot()
+
+
+def apply_with_other_settings(site: LabSite) -> None:
+    site.write_inventory("detection_ban_time: 1h\nreceiver_workers: 2\ndetection_max_retry: 4")
+    assert site.run("apply", "-y").code == 0
+
+
+def apply_with_a_restart_owed(site: LabSite) -> None:
+    site.host.run("echo '#' >> /etc/fail2ban/action.d/banstitch.py", check=True)
+    assert site.run("apply", "-y").code == 0
+
+
+def on_the_host(command: str) -> Callable[[LabSite], None]:
+    def do(site: LabSite) -> None:
+        site.host.run(command, check=True)
+
+    return do
+
+
+EVENTS = {
+    "fail2ban restarts": on_the_host("systemctl restart fail2ban"),
+    "fail2ban stops for a while": on_the_host(
+        "systemctl stop fail2ban && sleep 1 && systemctl start fail2ban"
+    ),
+    "fail2ban is killed": kill_server,
+    "fail2ban reloads": on_the_host("fail2ban-client reload"),
+    "the jail restarts": on_the_host(f"fail2ban-client restart {JAIL}"),
+    "fail2ban loses its database": on_the_host(
+        "systemctl stop fail2ban && rm /var/lib/fail2ban/fail2ban.sqlite3"
+        " && systemctl start fail2ban"
+    ),
+    "fail2ban is upgraded": on_the_host(
+        "DEBIAN_FRONTEND=noninteractive apt-get install -q -y --reinstall fail2ban"
+    ),
+    "the receiver restarts": on_the_host("systemctl restart banstitch-receiver"),
+    "the receiver is killed": on_the_host("systemctl kill -s KILL banstitch-receiver"),
+    "apply changes a threshold": apply_with_other_settings,
+    "apply restarts fail2ban": apply_with_a_restart_owed,
+    "the host reboots": lambda site: site.host.reboot(),
+    "the host loses power": power_cut,
+}
+
+
+@pytest.mark.parametrize("name", EVENTS)
+def test_no_live_ban_is_ever_missing_from_the_feed_when(site: LabSite, name: str) -> None:
+    with Poller(site, LIVE) as poller:
+        EVENTS[name](site)
+        # whatever fail2ban has to be told again it knows half a minute later
+        assert within(40, lambda: held(site) == LIVE), (name, LIVE ^ held(site))
+        answers = poller.answers
+        assert within(30, lambda: poller.answers >= max(answers + 20, 100)), poller.statuses
+    assert poller.missed == {}
+    assert feed(site) == LIVE
+
+
+def test_a_ban_that_ends_while_fail2ban_is_down_leaves_the_feed_and_stays_away(
+    site: LabSite,
+) -> None:
+    address = "203.0.113.7"
+    by_hand(site, "ban_by_hand", address=address, seconds=4)
+    ends = time.time() + 4
+    assert address in feed(site)
+    site.host.run("systemctl stop fail2ban", check=True)
+
+    assert within(ends + 2 - time.time(), lambda: address not in feed(site))
+    site.host.run("systemctl start fail2ban", check=True)
+    assert within(40, lambda: held(site) == LIVE)
+    assert feed(site) == LIVE
+
+
+def test_who_was_unbanned_has_left_the_feed_2_seconds_later_and_a_crash_brings_nobody_back(
+    site: LabSite,
+) -> None:
+    site.host.run(["fail2ban-client", "set", JAIL, "banip", "203.0.113.8"], check=True)
+    by_hand(site, "ban_by_hand", address="203.0.113.9", seconds=-1)
+    assert within(5, lambda: {"203.0.113.8", "203.0.113.9"} <= feed(site))
+
+    site.host.run(["fail2ban-client", "set", JAIL, "unbanip", "203.0.113.8"], check=True)
+    by_hand(site, "unban_by_hand", address="203.0.113.9", by="anna", why="a customer")
+    assert within(2, lambda: feed(site) == LIVE)
+
+    kill_server(site)
+    assert within(40, lambda: held(site) == LIVE)
+    assert feed(site) == LIVE
