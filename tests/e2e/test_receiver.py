@@ -1,0 +1,237 @@
+"""The receiver on a real host: attacked, restarted, out of room; its events and its feed go on."""
+
+from __future__ import annotations
+
+import base64
+import itertools
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+from pathlib import Path
+
+import pytest
+
+from tests.bench.load import get, post, run
+from tests.e2e.labsite import LabSite, unit_options
+
+pytestmark = pytest.mark.lab
+
+LINE = 'logid="0101039426" remip=%s user="x" msg="SSL user failed to logged in"'
+ATTACKERS = tuple(f"127.0.2.{n}" for n in range(1, 101))
+IDLE = 3000
+
+
+class Deployed:
+    """A deployed site, and the requests that its FortiGate makes."""
+
+    def __init__(self, site: LabSite) -> None:
+        self.site = site
+        self.host = site.host
+        self.peer = (site.host.address, 5000)
+        tokens = json.loads(site.host.read("/etc/banstitch/tokens.json"))
+        self.token, self.password = tokens["webhook:fgt1"], tokens["feed:fgt1"]
+
+    def events(self, count: int) -> Iterator[bytes]:
+        """Failed logins of as many addresses, none often enough for a ban."""
+        for number in range(count):
+            body = (LINE % f"45.0.{number >> 8}.{number & 255}").encode()
+            yield post("/receive-logs", body, X_Banstitch_Token=self.token)
+
+    def feed_request(self) -> bytes:
+        login = base64.b64encode(f"fgt1:{self.password}".encode()).decode()
+        return get("/blocked-ips", Authorization=f"Basic {login}")
+
+    def feed(self) -> tuple[int, list[str]]:
+        """Status and lines of one fetch."""
+        answers: list[bytes] = []
+        run(self.peer, iter([self.feed_request()]), at_once=1, look=answers.append)
+        head, _, body = answers[0].partition(b"\r\n\r\n")
+        return int(head[9:12]), body.decode().split()
+
+    def health(self) -> tuple[int, str]:
+        answers: list[bytes] = []
+        run(self.peer, iter([get("/healthz")]), at_once=1, look=answers.append)
+        return int(answers[0][9:12]), answers[0].decode()
+
+    def ban(self, address: str) -> None:
+        """Have it banned as a FortiGate would."""
+        body = "\n".join([LINE % address] * 3).encode()
+        run(self.peer, iter([post("/receive-logs", body, X_Banstitch_Token=self.token)]), at_once=1)
+        while address not in self.feed()[1]:
+            pass
+
+
+@pytest.fixture(scope="module")
+def deployed(tmp_path_factory: pytest.TempPathFactory, ready_root: Path) -> Iterator[Deployed]:
+    folder = tmp_path_factory.mktemp("site") / "inventory"
+    settings = "receiver_status_page: true\ndetection_ban_time: 1h"
+    with LabSite(folder, ready_root, [unit_options()], settings=settings) as site:
+        done = site.run("apply", "-y")
+        assert done.code == 0, done.out + done.err
+        yield Deployed(site)
+
+
+def connect(peer: tuple[str, int], source: str, says: bytes) -> socket.socket:
+    connection = socket.socket()
+    connection.setsockopt(socket.IPPROTO_IP, 24, 1)  # IP_BIND_ADDRESS_NO_PORT
+    connection.bind((source, 0))
+    connection.connect(peer)
+    connection.setblocking(False)
+    with suppress(OSError):  # dropped already, which a receiver may do
+        connection.send(says)
+    return connection
+
+
+HOSTILE = {
+    "clients that say nothing": b"",
+    "clients that stop within the first line": b"POST /rece",
+    "clients that stop within the headers": b"POST /receive-logs HTTP/1.1\r\nHost: x\r\nX-A: ",
+    "clients that send garbage": bytes(range(256)) * 16,
+    "TLS where there is none": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(64),
+    "endless headers": b"GET / HTTP/1.1\r\n" + b"X-Y: " + b"z" * 200000,
+    "bodies of 100 MB with a wrong token": (
+        b"POST /receive-logs HTTP/1.1\r\nHost: x\r\nX-Banstitch-Token: wrong\r\n"
+        b"Content-Length: 104857600\r\n\r\n" + b"x" * 65536
+    ),
+    "bodies without end with a wrong token": (
+        b"POST /receive-logs HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nffffff\r\n"
+        + b"x" * 65536
+    ),
+}
+
+
+@pytest.mark.parametrize("what", HOSTILE)
+def test_events_are_taken_and_the_feed_is_served_beside(deployed: Deployed, what: str) -> None:
+    sources = itertools.cycle(ATTACKERS)
+    with ExitStack() as attack:
+        for _ in range(IDLE):
+            attack.enter_context(connect(deployed.peer, next(sources), HOSTILE[what]))
+        events = run(deployed.peer, deployed.events(200), at_once=8, patience=10)
+        polls = run(deployed.peer, itertools.repeat(deployed.feed_request(), 20), at_once=1)
+    assert events.statuses == {200: 200}
+    assert polls.statuses == {200: 20}
+
+
+def test_a_body_of_the_fortigate_that_never_ends_keeps_nobody_else_out(deployed: Deployed) -> None:
+    head = (
+        "POST /receive-logs HTTP/1.1\r\nHost: x\r\nContent-Length: 60000\r\n"
+        f"X-Banstitch-Token: {deployed.token}\r\n\r\nlogid="
+    )
+    with ExitStack() as attack:
+        for _ in range(300):
+            attack.enter_context(connect(deployed.peer, "127.0.2.1", head.encode()))
+        events = run(deployed.peer, deployed.events(200), at_once=8, patience=10)
+    assert events.statuses == {200: 200}
+
+
+def test_a_restart_of_the_receiver_refuses_no_event_and_no_poll(deployed: Deployed) -> None:
+    """One poll each 5 ms and one event each 20 ms, over three restarts and a crash."""
+    deployed.ban("203.0.113.5")
+    over = threading.Event()
+    missing: list[bytes] = []
+
+    def look(answer: bytes) -> None:
+        if b"\r\n203.0.113.5\r\n" not in answer and b"\n203.0.113.5\n" not in answer:
+            missing.append(answer)
+
+    def restart() -> None:
+        for _ in range(3):
+            deployed.host.console("systemctl restart banstitch-receiver", check=True)
+        deployed.host.console("systemctl kill -s KILL --kill-who=main banstitch-receiver")
+        deployed.host.console(
+            "until systemctl is-active -q banstitch-receiver; do sleep 0.1; done", check=True
+        )
+        over.set()
+
+    def until_over(requests: Iterator[bytes]) -> Iterator[bytes]:
+        return itertools.takewhile(lambda _: not over.is_set(), requests)
+
+    restarts = threading.Thread(target=restart)
+    events: list[dict[int, int]] = []
+
+    def post_events() -> None:
+        requests = until_over(deployed.events(100000))
+        events.append(run(deployed.peer, requests, at_once=200, interval=0.02).statuses)
+
+    posting = threading.Thread(target=post_events)
+    restarts.start()
+    posting.start()
+    requests = until_over(itertools.repeat(deployed.feed_request()))
+    polls = run(deployed.peer, requests, at_once=1000, interval=0.005, look=look)
+    posting.join()
+    restarts.join()
+    assert missing == []
+    assert set(polls.statuses) == {200}
+    assert set(events[0]) == {200}
+
+
+def test_counts_survive_a_restart(deployed: Deployed) -> None:
+    tokens = json.loads(deployed.host.read("/etc/banstitch/tokens.json"))
+    login = base64.b64encode(f"status:{tokens['status']}".encode()).decode()
+    run(deployed.peer, deployed.events(5), at_once=1)
+    deployed.host.console("systemctl restart banstitch-receiver", check=True)
+    answers: list[bytes] = []
+    request = get("/metrics", Authorization=f"Basic {login}")
+    run(deployed.peer, iter([request]), at_once=1, look=answers.append)
+    counted = b'banstitch_events_total{fortigate="fgt1",detection="sslvpn_login_failed"} '
+    assert int(answers[0].split(counted)[1].split()[0]) >= 5
+
+
+@pytest.mark.parametrize("trouble", ["the disk is full", "the file system is read-only"])
+def test_without_a_disk_to_write_to_the_feed_goes_on_and_health_says_so(
+    deployed: Deployed, trouble: str
+) -> None:
+    host, log = deployed.host, "/var/log/banstitch"
+    deployed.ban("203.0.113.6")
+    spoil, mend = {
+        "the disk is full": (f"cat /dev/zero > {log}/fill; true", f"rm {log}/fill"),
+        "the file system is read-only": (
+            f"mount -o remount,ro {log}",
+            f"mount -o remount,rw {log}",
+        ),
+    }[trouble]
+    prepare = (
+        f"mount -t tmpfs -o size=4m,mode=0750 tmpfs {log} && chown banstitch: {log}"
+        f" && install -o banstitch -g banstitch -m 0640 /dev/null {log}/events.log"
+        " && systemctl restart banstitch-receiver"
+    )
+    host.console(prepare, check=True)
+    try:
+        assert deployed.health()[0] == 200
+        host.console(spoil, check=True)
+        assert run(deployed.peer, deployed.events(1), at_once=1).statuses == {503: 1}
+        code, said = deployed.health()
+        assert code == 503
+        assert "event log" in said
+        status, listed = deployed.feed()
+        assert (status, "203.0.113.6" in listed) == (200, True)
+        host.console(mend, check=True)
+        assert deployed.health()[0] == 200
+        assert run(deployed.peer, deployed.events(3), at_once=1).statuses == {200: 3}
+        lines = host.read(f"{log}/events.log").splitlines()
+        assert [len(line.split()) for line in lines] == [3, 3, 3]
+    finally:
+        host.console(f"umount -l {log}; systemctl restart banstitch-receiver", check=True)
+
+
+def test_the_unit_is_as_closed_as_it_can_be(deployed: Deployed) -> None:
+    said = deployed.host.run("systemd-analyze security banstitch-receiver", check=True).stdout
+    (line,) = [line for line in said.splitlines() if "Overall exposure" in line]
+    assert float(line.split(":")[1].split()[0]) <= 3.0
+
+
+def test_a_new_address_to_listen_on_takes_effect_at_apply(deployed: Deployed) -> None:
+    port = deployed.peer[1]
+    site = deployed.site
+    site.write_inventory("receiver_port: 5001")
+    done = site.run("apply", "-y")
+    assert done.code == 0, done.out + done.err
+    deployed.peer = (deployed.peer[0], 5001)
+    assert deployed.health()[0] == 200
+    assert site.run("plan").code == 0
+    site.write_inventory()
+    assert site.run("apply", "-y").code == 0
+    deployed.peer = (deployed.peer[0], port)
+    assert deployed.health()[0] == 200
