@@ -172,7 +172,15 @@ def _place(
         destination=settings.enforcement_policy_destination_interfaces,
         **shared,
     )
-    yield CliBlock(f"enforcement/{place}", text, "vdom", choice)
+    note = _without_tunnel(context) if place == "ssl_vpn" else ""
+    yield CliBlock(f"enforcement/{place}", text, "vdom", choice, note=note)
+
+
+def _without_tunnel(context: Context) -> str:
+    gone = rule("ssl_vpn_tunnel")
+    if context.unit.has(gone.feature):
+        return ""
+    return f"FortiOS {context.unit.spelt}: {gone.without}"
 
 
 def _local_in(

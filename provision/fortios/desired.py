@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from provision.errors import Fault, InputError
+from provision.fortios import limits
 from provision.fortios.schema import FOUND_BY
 from provision.fortios.text import (
     COMMANDS,
@@ -50,6 +51,7 @@ class Wanted:
     body: Tree
     source: str = ""
     choice: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,6 @@ class Desired:
 
     objects: tuple[Wanted, ...] = ()
     choices: Mapping[str, str] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
 
 
 def split_id(object_id: str) -> tuple[str, str, str | None]:
@@ -109,7 +110,6 @@ def desired(blocks: Sequence[CliBlock], vdom: str = "") -> Desired:
     return Desired(
         tuple(found.values()),
         {block.choice: block.unsuited for block in blocks if block.choice},
-        tuple(dict.fromkeys(block.note for block in blocks if block.note)),
     )
 
 
@@ -123,11 +123,15 @@ def _objects(block: CliBlock, tree: Tree, faults: list[Fault], vdom: str) -> Ite
             edits = [node for node in config.body if isinstance(node, Edit)]
             for edit in edits:
                 source = f"{name}:{edit.line}"
-                yield Wanted(f"{path}:{edit.key.value}", edit.body, source, block.choice)
+                faults.extend(limits.faults(name, config.path, edit.body, edit.key, edit.line))
+                yield Wanted(
+                    f"{path}:{edit.key.value}", edit.body, source, block.choice, block.note
+                )
             rest = tuple(node for node in config.body if not isinstance(node, Edit))
             if any(not isinstance(node, Note) for node in rest):
                 faults.extend(_not_single(name, rest, bool(edits)))
-                yield Wanted(path, rest, f"{name}:{config.line}", block.choice)
+                faults.extend(limits.faults(name, config.path, rest))
+                yield Wanted(path, rest, f"{name}:{config.line}", block.choice, block.note)
             elif not edits:
                 faults.append(Fault(name, config.line, f"'config {config.path}' says nothing"))
 

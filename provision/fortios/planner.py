@@ -101,7 +101,8 @@ def plan(
     steps = _all_steps(desired, step)
     stale = stale_steps(desired, observed, record, ours)
     prints = _fingerprints(desired, observed, key)
-    warnings = (*observed.warnings, *warnings, *desired.notes, *said)
+    notes = dict.fromkeys(each.note for each in desired.objects if each.note)
+    warnings = (*observed.warnings, *warnings, *notes, *said)
     return _assemble(observed, record, steps, stale, warnings, prints)
 
 

@@ -128,7 +128,8 @@ RULES = (
         "ssl_vpn_tunnel",
         "6.4-7.6.2",
         "SSL VPN has a tunnel mode",
-        "only web mode is left, where the model has it; IPsec failures have log ids of their own",
+        "SSL VPN has only its web mode left, where the model has it at all; failed IPsec logins "
+        "have log ids of their own",
         "release notes of 7.6.3, SSL VPN tunnel mode no longer supported",
     ),
 )
