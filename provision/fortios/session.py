@@ -263,6 +263,7 @@ class Session(FortinetSSH):
         try:
             self._channel.sendall(text.encode())
         except CONNECT_ERRORS:
+            self._heard = self._receive(SETTLED)
             raise self._broken("closed the connection") from None
 
     @property
