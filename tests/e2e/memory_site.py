@@ -25,6 +25,8 @@ PLAYS = (
 )
 TOKENS = {"webhook:fgt1": "webhook-token-1", "feed:fgt1": "feed-token-1", "verify": "verify-token"}
 KEY = "0123456789abcdef"
+# Nobody listens there: what a unit tries to fetch fails at once.
+BAN_HOST = "127.0.0.10"
 
 
 class MemoryHost:
@@ -84,7 +86,7 @@ class MemorySite:
             "ansible_password": self.unit.options.password,
         }
         hosts = {
-            "ban_hosts": {"hosts": {"bh1": {"ansible_host": "192.0.2.10", "ansible_user": "root"}}},
+            "ban_hosts": {"hosts": {"bh1": {"ansible_host": BAN_HOST, "ansible_user": "root"}}},
             "fortigates": {"hosts": {"fgt1": {**login, "ban_host": "bh1", **variables}}},
         }
         self.folder.mkdir(exist_ok=True)
