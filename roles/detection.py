@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from provision import yamlfile
 from provision.errors import Fault, InputError
@@ -21,6 +21,7 @@ from provision.setting_types import AllowList, Duration, DurationOrForever
 from provision.settings import RoleSettings, Strict
 
 PREFIX = "detection_"
+_SHORTEST_GROWING = 60
 _FILE = Path(__file__).parent / "detections.yml"
 _FILTER = "/etc/fail2ban/filter.d/banstitch.conf"
 _JAIL = "/etc/fail2ban/jail.d/banstitch.conf"
@@ -145,6 +146,15 @@ class Settings(RoleSettings):
             there_are = ", ".join(CATALOGUE)
             raise ValueError(f"{', '.join(unknown)} is no detection; there are {there_are}")
         return dict(value) if isinstance(value, dict) else tuple(dict.fromkeys(value))
+
+    @model_validator(mode="after")
+    def _increment_has_time(self) -> Self:
+        """fail2ban lengthens a ban up to 10 s after it began; a shorter one would be over by then."""
+        short = [d.name for d in enabled(self) if 0 < d.ban_time < _SHORTEST_GROWING]
+        if self.detection_increment and short:
+            needs = f"detection_increment needs ban times of {_SHORTEST_GROWING} seconds or more"
+            raise ValueError(f"{needs}, which {', '.join(short)} does not have")
+        return self
 
 
 @dataclass(frozen=True)

@@ -139,3 +139,9 @@ def test_a_condition_is_asked_of_the_fortigate_so_that_it_sends_less() -> None:
     assert 'set name "reason"\n                set value "*[sS]hared*[mM]ismatch*"' in asked
     assert "set logid 37124 37125\n" in asked
     assert "fields" not in texts["webhook/trigger_banstitch_user_auth_failed"]
+
+
+def test_bans_too_short_to_grow_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        read(tmp_path, "detection_increment: true\ndetection_ban_time: 30")
+    assert "60 seconds or more, which sslvpn_login_failed" in str(caught.value)
