@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from provision.fortios.desired import split_id
 from provision.fortios.planner import Block, Observed
+from provision.fortios.referrers import foreign_users
 from provision.fortios.schema import SECRET_NAMES
 from provision.fortios.text import Config, Edit, Statement, Tree, Word, key_word
 from provision.fortios.tree import attributes, is_secret, values
@@ -71,7 +72,10 @@ def rows_of(unit: Unit, table: str) -> Tree:
 
 
 def after(unit: Unit, blocks: Iterable[Block]) -> Unit:
-    """The unit after ``blocks``; deleting or moving what is not there raises KeyError, as it should."""
+    """The unit after ``blocks``.
+
+    Deleting or moving what is not there raises KeyError, deleting what is in use AssertionError.
+    """
     found = dict(unit)
     for block in blocks:
         (config,) = block.tree
@@ -80,12 +84,20 @@ def after(unit: Unit, blocks: Iterable[Block]) -> Unit:
         if ":" not in block.id:
             found[table] = obey(found.get(table, ()), config.body)
             continue
+        if any(isinstance(node, Statement) and node.verb == "delete" for node in config.body):
+            _must_be_unused(found, block.id)
         rows = _table(rows_of(found, table), config.body)
         found = {each: body for each, body in found.items() if table_of(each) != table}
         for row in rows:
             assert isinstance(row, Edit)
             found[f"{table}:{row.key.value}"] = row.body
     return found
+
+
+def _must_be_unused(unit: Unit, object_id: str) -> None:
+    """A unit refuses to delete what another object refers to (code -23)."""
+    users = list(foreign_users(object_id, Observed("", unit), {object_id}))
+    assert not users, f"{object_id} is used by {users}"
 
 
 def normal(body: Tree) -> tuple[object, ...]:
