@@ -32,6 +32,7 @@ from provision.options import (
     yes,
 )
 from provision.render import render as render_to
+from provision.render import to_be_placed
 from provision.report import Report, write_json
 from provision.results import Exit, SiteResult
 from provision.secrets import Secrets
@@ -49,8 +50,7 @@ def cli() -> None:
 def check(app: App, flags: Flags, fortios: Version) -> Exit:
     """Check the inventory and all it renders; contacts nobody."""
     chosen = chosen_sites(app, flags, connect=False)
-    for selected in chosen:
-        desired.everything(selected, app.plays, fortios)
+    desired.everything(chosen, app.plays, fortios)
     if flags.json:
         write_json(sys.stdout.write, "check", Exit.OK, untouched(chosen), app.secrets)
     else:
@@ -73,6 +73,8 @@ def render(app: App, flags: Flags, fortios: Version, directory: Path) -> Exit:
         click.echo("\n".join(str(path) for path in written))
         if any(selected.fortigates for selected in chosen):
             click.echo(f"the CLI of FortiGates is that of FortiOS {spell(fortios)}")
+        for path, place in to_be_placed(written):
+            click.echo(f"{path}: a pasted {place} goes to the end; move it to the top by hand")
     return Exit.OK
 
 
@@ -141,8 +143,7 @@ def _runs(
 ) -> list[engine.SiteRun]:
     """A run at each chosen site; a template at fault is found before anybody is contacted."""
     chosen = chosen_sites(app, flags, connect=True)
-    for selected in chosen:
-        desired.everything(selected, app.plays)
+    desired.everything(chosen, app.plays)
     run = new_run(app, flags, verb, report, **options)
     return [engine.SiteRun(run, selected) for selected in chosen]
 

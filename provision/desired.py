@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from provision.errors import Failed
+from provision.errors import Failed, Fault, InputError
 from provision.fortios.desired import CliBlock, Desired
 from provision.fortios.desired import desired as parsed
 from provision.fortios.versions import NEWEST, Facts, Version, assumed
@@ -77,16 +77,25 @@ def offline(
     return Context(site, unit, {}, assumed(version, vdom_of(plain, plays) if named else ""))
 
 
-def everything(selected: Selected, plays: Sequence[Play], version: Version = NEWEST) -> None:
-    """Render all of a site, so that a fault of a template shows before anything is contacted.
+def everything(
+    chosen: Sequence[Selected], plays: Sequence[Play], version: Version = NEWEST
+) -> None:
+    """Render all of the sites, so that a fault of a template shows before anything is contacted.
 
     Raises:
-        InputError: with the template's file and line, or those of a setting.
+        InputError: every fault, with the template's file and line or those of a setting.
     """
-    linux(selected.site, plays)
-    for unit in selected.fortigates:
-        context = offline(selected.site, unit, plays, version)
-        fortios(selected.site, unit, plays, {}, context.unit)
+    faults: list[Fault] = []
+    for selected in chosen:
+        site = selected.site
+        linux(site, plays)
+        for unit in selected.fortigates:
+            try:
+                fortios(site, unit, plays, {}, offline(site, unit, plays, version).unit)
+            except InputError as error:
+                faults.extend(error.faults)
+    if faults:
+        raise InputError(faults)
 
 
 def drill(site: Site, plays: Sequence[Play]) -> dict[str, Any] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 from provision import desired
 from provision.errors import Fault, InputError
 from provision.fortios.desired import CliBlock
+from provision.fortios.schema import FOUND_BY
 from provision.fortios.text import forti_quote
 from provision.fortios.versions import NEWEST, Version
 from provision.linux.resources import File
@@ -42,6 +44,13 @@ def render(
         what = f"cannot write {error.filename or directory}: {error.strerror}"
         raise InputError([Fault("", 0, what, "choose another directory")]) from error
     return list(texts)
+
+
+def to_be_placed(written: Sequence[Path]) -> Iterator[tuple[Path, str]]:
+    """What is at the wrong place after pasting: before whom it belongs, only the unit can tell."""
+    for path in written:
+        tables = re.findall(r"^config (firewall \S+)$", path.read_text("utf-8"), re.MULTILINE)
+        yield from ((path, table) for table in dict.fromkeys(tables) if table in FOUND_BY)
 
 
 def first_choice(blocks: Sequence[CliBlock]) -> list[CliBlock]:

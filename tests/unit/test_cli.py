@@ -309,3 +309,31 @@ def test_who_says_no_to_json_still_gets_one_document(
     found = json.loads(cli("apply", "--json").out)
     assert (found["verb"], found["exit_code"]) == ("apply", 0)
     assert found["sites"][0]["targets"][0]["state"] == "differs"
+
+
+def test_render_says_what_has_to_be_moved_by_hand(cli: Cli, tmp_path: Path) -> None:
+    extra = tmp_path / "policy.yml"
+    extra.write_text(
+        "enforcement: [policy]\nenforcement_policy_source_interfaces: [wan1]\n"
+        "enforcement_policy_destination_interfaces: [any]\nenforcement_vdom: edge\n"
+    )
+    out = str(tmp_path / "out")
+    said = cli("render", "-l", "fw1", "-e", f"@{extra}", out)
+    assert said.out.endswith(
+        "fw1.conf: a pasted firewall policy goes to the end; move it to the top by hand\n"
+    )
+    text = (tmp_path / "out" / "fw1.conf").read_text()
+    assert text.startswith("config global\n")
+    assert 'end\nconfig vdom\nedit "edge"\nconfig firewall policy\n' in text
+
+
+def test_every_fortigate_that_cannot_do_what_is_asked_is_named_with_the_line(
+    cli: Cli, tmp_path: Path
+) -> None:
+    extra = tmp_path / "places.yml"
+    extra.write_text("enforcement: [policy, local_in]\n")
+    said = cli("check", "--fortios", "7.0.5", "-e", f"@{extra}")
+    assert said.code == 3
+    for unit in ("fw1", "fw2"):
+        assert f"places.yml:1: {unit}: enforcement policy: its interfaces are not named" in said.err
+        assert f"places.yml:1: {unit}: enforcement local_in: FortiOS 7.0.5 cannot" in said.err
