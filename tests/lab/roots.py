@@ -33,6 +33,8 @@ BASE = (
     "sudo",
 )
 BAN_HOST = ("fail2ban", "gunicorn", "python3-gevent", "python3-flask", "logrotate")
+# Debian 11's security archive still lists a newer one, but no longer has it.
+PINNED = {("bullseye", "python3-gevent"): "python3-gevent=20.9.0-2"}
 
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 # They would take the package lock, or wake the disk, at moments of their own choice.
@@ -183,7 +185,11 @@ def build_root(
     """
     if shutil.which("mmdebstrap") is None:
         raise LabError("mmdebstrap is missing; `make lab` installs what the lab needs")
-    recipe = Recipe(suite, (*BASE, *packages), tuple(downloads), _machine_sources(suite))
+    wanted, cached = (
+        tuple(PINNED.get((suite, name), name) for name in names)
+        for names in ((*BASE, *packages), downloads)
+    )
+    recipe = Recipe(suite, wanted, cached, _machine_sources(suite))
     roots = cache_directory() / "roots"
     roots.mkdir(parents=True, exist_ok=True)
     with locked(f"root-{recipe.key}"):
