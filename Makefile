@@ -2,13 +2,16 @@
 
 PYTHON := .venv/bin/python
 
-.PHONY: demo test lint venv lab clean
+.PHONY: demo test bench lint venv lab clean
 
 demo: venv lab  ## watch one site being deployed, attacked, and taken down again; KEEP=1: not taken down
 	$(PYTHON) -m tests.lab.demo $(if $(KEEP),--keep)
 
 test: venv lab  ## every test, those that boot hosts included
 	$(PYTHON) -m pytest
+
+bench: venv  ## what talking to a FortiGate costs, beside stock netmiko; fails where it is not faster
+	$(PYTHON) -m tests.bench.fortios
 
 lint: venv
 	$(PYTHON) -m ruff check .

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import threading
@@ -21,6 +22,7 @@ from provision.linux.agent import leases, manifest
 def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The memory of a ban host that was deployed."""
     monkeypatch.setattr(manifest, "STATE", str(tmp_path / "state"))
+    monkeypatch.setattr(leases, "PATH", str(tmp_path / "leases.json"))
     (tmp_path / "state").mkdir()
     memory = manifest.new()
     memory["fortigates"]["fgt1"] = {"serial": "FG1"}
@@ -39,7 +41,7 @@ def ask(request: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def held() -> Any:
-    return (manifest.load() or {}).get("leases")
+    return json.loads(Path(leases.PATH).read_text())
 
 
 def test_a_lease_is_there_while_it_is_held_and_leaves_no_trace() -> None:
@@ -49,6 +51,7 @@ def test_a_lease_is_there_while_it_is_held_and_leaves_no_trace() -> None:
         assert mine.note == ""
         assert held()["fgt1"]["process"] == this_process()
     assert manifest.load() == before
+    assert not Path(leases.PATH).exists()
 
 
 def test_a_second_run_gives_up_and_names_the_first() -> None:
@@ -103,10 +106,7 @@ def test_the_lease_of_a_run_that_died_elsewhere_ends_by_itself(
 
 def test_a_lease_that_was_broken_is_not_given_back_by_its_old_owner() -> None:
     old = Lease(ask, "fgt1", process="elsewhere:boot:1").__enter__()
-    memory = manifest.load()
-    assert memory is not None
-    memory["leases"]["fgt1"]["until"] = 0
-    manifest.save(memory)
+    Path(leases.PATH).write_text(json.dumps({"fgt1": {**held()["fgt1"], "until": 0}}))
     with Lease(ask, "fgt1"):
         old.__exit__(None, None, None)
         assert held()["fgt1"]["process"] == this_process()
@@ -127,3 +127,9 @@ def test_a_host_that_was_never_deployed_gets_nothing(state: Path) -> None:
     with Lease(ask, "fgt1") as mine:
         assert mine.record is None
     assert not list(state.iterdir())
+
+
+def test_a_damaged_file_of_leases_stops_nobody() -> None:
+    Path(leases.PATH).write_text("{")
+    with Lease(ask, "fgt1") as mine:
+        assert mine.record == {"serial": "FG1"}

@@ -1,17 +1,24 @@
 """Who may change a FortiGate of this site now: one run at a time, wherever it was started.
 
-A lease names its owner and ends by itself, so that a run that died stops nobody for long. It stands in
-the manifest only while it is held. The clock is this host's own.
+A lease names its owner and ends by itself, so that a run that died stops nobody for long. The clock is
+this host's own. Leases are no memory: they lie where a restart forgets them, and only while one is held.
+
+    {"fgt1": {"owner": "alice@ops1", "process": "ops1:BOOT:PID", "until": seconds}}
 """
 
 from __future__ import annotations
 
+import json
+import os
 import time
 from typing import Any
 
 from provision.linux.agent import manifest as memory
+from provision.linux.agent.host import read, write
 
 Request = dict[str, Any]
+Leases = dict[str, dict[str, Any]]
+PATH = "/run/banstitch-leases.json"
 # Seconds between two looks at a lease that somebody else holds.
 PAUSE = 0.2
 
@@ -38,22 +45,18 @@ def _try(request: Request) -> dict[str, Any]:
     ):  # never deployed: nothing is remembered, and nothing may be left behind
         return {"held": None, "broken": None, "record": None}
     with memory.Lock(exclusive=True):
-        manifest = memory.load() or memory.new()
-        leases = manifest.setdefault("leases", {})
-        held = leases.get(request["fortigate"])
+        leases, name = _load(), request["fortigate"]
+        held = leases.get(name)
         mine = held is not None and held["process"] == request["process"]
-        ended = held is not None and (
-            held["until"] <= time.time() or held["process"] == request["dead"]
-        )
-        if held is not None and not mine and not ended:
+        if held is not None and not mine and not _has_ended(held, request["dead"]):
             return {"held": held, "broken": None, "record": None}
-        leases[request["fortigate"]] = {
+        leases[name] = {
             "owner": request["owner"],
             "process": request["process"],
             "until": time.time() + request["seconds"],
         }
-        memory.save(manifest)
-        record = manifest["fortigates"].get(request["fortigate"])
+        _save({each: lease for each, lease in leases.items() if not _has_ended(lease)})
+        record = (memory.load() or memory.new())["fortigates"].get(name)
         return {"held": None, "broken": None if mine else held, "record": record}
 
 
@@ -62,12 +65,28 @@ def release(request: Request) -> dict[str, Any]:
     if memory.load() is None:
         return {}
     with memory.Lock(exclusive=True):
-        manifest = memory.load()
-        leases = (manifest or {}).get("leases", {})
-        held = leases.get(request["fortigate"])
-        if manifest is not None and held is not None and held["process"] == request["process"]:
+        leases = _load()
+        if leases.get(request["fortigate"], {}).get("process") == request["process"]:
             del leases[request["fortigate"]]
-            if not leases:
-                del manifest["leases"]
-            memory.save(manifest)
+            _save(leases)
     return {}
+
+
+def _has_ended(lease: dict[str, Any], dead: str = "") -> bool:
+    return bool(lease["until"] <= time.time() or lease["process"] == dead)
+
+
+def _load() -> Leases:
+    """The leases; a file that cannot be read is none: the worst is a run too many."""
+    try:
+        leases: Leases = json.loads(read(PATH) or b"{}")
+    except ValueError:
+        return {}
+    return leases
+
+
+def _save(leases: Leases) -> None:
+    if leases:
+        write(PATH, json.dumps(leases).encode(), 0o600, "root", "root")
+    elif os.path.exists(PATH):
+        os.unlink(PATH)
