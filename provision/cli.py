@@ -12,7 +12,7 @@ from typing import Any, cast
 
 import click
 
-from provision import cli_bans, desired, engine, fleet
+from provision import cli_bans, desired, engine, fleet, progress
 from provision.errors import BanstitchError, InputError
 from provision.fortios.versions import Version, spell
 from provision.options import (
@@ -131,7 +131,7 @@ for verb in cli_bans.VERBS:
     cli.add_command(verb)
 
 
-def _look(app: App, flags: Flags, verb: engine.Verb, **options: Any) -> Exit:
+def _look(app: App, flags: Flags, verb: progress.Verb, **options: Any) -> Exit:
     report = new_report(app, flags)
     runs = _runs(app, flags, verb, report, **options)
     found = over(app, flags, report, verb, runs, lambda one: _looked(one, verb))
@@ -139,7 +139,7 @@ def _look(app: App, flags: Flags, verb: engine.Verb, **options: Any) -> Exit:
 
 
 def _runs(
-    app: App, flags: Flags, verb: engine.Verb, report: Report, **options: Any
+    app: App, flags: Flags, verb: progress.Verb, report: Report, **options: Any
 ) -> list[engine.SiteRun]:
     """A run at each chosen site; a template at fault is found before anybody is contacted."""
     chosen = chosen_sites(app, flags, connect=True)
@@ -148,12 +148,12 @@ def _runs(
     return [engine.SiteRun(run, selected) for selected in chosen]
 
 
-def _looked(one: engine.SiteRun, verb: engine.Verb) -> SiteResult:
+def _looked(one: engine.SiteRun, verb: progress.Verb) -> SiteResult:
     found = one.plan()
     return one.drill() if verb == "verify" else found
 
 
-def _change(app: App, flags: Flags, verb: engine.Verb, yes: bool, **options: Any) -> Exit:
+def _change(app: App, flags: Flags, verb: progress.Verb, yes: bool, **options: Any) -> Exit:
     must_be_asked(verb, yes)
     report = new_report(app, flags)
     runs = _runs(app, flags, verb, report, **options)
@@ -215,5 +215,5 @@ def main(plays: Sequence[Play], argv: Sequence[str] | None = None) -> int:
         return Exit.FAILED
     except Exception as error:  # noqa: BLE001 - no traceback reaches an operator unasked
         say(f"fault in banstitch: {type(error).__name__}: {error}; -vvv shows where")
-        engine.log.debug("fault", exc_info=error)
+        progress.log.debug("fault", exc_info=error)
         return Exit.FAILED

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 from provision import desired as wanted
-from provision.errors import Failed, InputError, TargetError, Unreachable
+from provision.errors import Failed, InputError, Unreachable
 from provision.fortios import planner as fortios
 from provision.fortios.desired import Desired
 from provision.fortios.record import Record
@@ -24,17 +24,15 @@ from provision.linux import planner as linux
 from provision.linux import removal
 from provision.linux.draft import LinuxPlan
 from provision.linux.target import BanHost, NoPython
-from provision.plan import Change, Plan
+from provision.progress import Caught, Target, Verb, must_be_as_shown, must_hold
 from provision.report import Listener
-from provision.results import Kind, SiteResult, State, TargetResult
+from provision.results import SiteResult
 from provision.roles import TOKENS
 from provision.secrets import Secrets
 from provision.sites import FortiGate, Play, Selected
 from provision.ssh import HostKeyPolicy
 
 log = logging.getLogger("banstitch")
-
-Verb = Literal["plan", "apply", "verify", "teardown"]
 
 
 @dataclass(frozen=True)
@@ -63,48 +61,6 @@ class Memory:
     records: Mapping[str, Record]
 
 
-@dataclass
-class _Target:
-    """One target while its site is being worked on."""
-
-    host: str
-    kind: Kind
-    plan: Plan | None = None
-    execs: int = 0
-    exchanges: int = 0
-    error: TargetError | None = None
-    notes: list[str] = field(default_factory=list)
-    made: tuple[Change, ...] = ()
-    skipped: str = ""
-
-    def result(self, verb: Verb) -> TargetResult:
-        """What came of it, with the state in the words of the report."""
-        changes = (
-            self.made if verb in ("apply", "teardown") else self.plan.changes if self.plan else ()
-        )
-        notes = (*(self.plan.warnings if self.plan else ()), *self.notes)
-        error = str(self.error) if self.error else self.skipped
-        return TargetResult(
-            self.host,
-            self.kind,
-            self._state(changes, verb),
-            self.execs,
-            self.exchanges,
-            changes,
-            error,
-            tuple(dict.fromkeys(notes)),
-        )
-
-    def _state(self, changes: tuple[Change, ...], verb: Verb) -> State:
-        if self.error is not None:
-            return "unreachable" if isinstance(self.error, Unreachable) else "failed"
-        if self.skipped:
-            return "skipped"
-        if not changes:
-            return "ok"
-        return "changed" if verb in ("apply", "teardown") else "differs"
-
-
 class SiteRun:
     """The run at one site. :meth:`plan` looks, :meth:`carry_out` changes what the plan says."""
 
@@ -113,8 +69,8 @@ class SiteRun:
         self._selected = selected
         self._site = selected.site
         self._resources = wanted.linux(selected.site, run.plays)
-        self._host = _Target(selected.site.ban_host.name, "linux")
-        self._units = [(unit, _Target(unit.name, "fortios")) for unit in selected.fortigates]
+        self._host = Target(selected.site.ban_host.name, "linux")
+        self._units = [(unit, Target(unit.name, "fortios")) for unit in selected.fortigates]
         self._memory: Memory | None = None
         self._bare = False
 
@@ -186,7 +142,7 @@ class SiteRun:
         plan = linux.plan(self._resources, observed, self._run.adopt)
         return linux.with_python(plan) if self._bare else plan
 
-    def _plan_unit(self, unit: FortiGate, target: _Target) -> None:
+    def _plan_unit(self, unit: FortiGate, target: Target) -> None:
         memory = self._memory
         if memory is None:
             target.skipped = f"left alone: its ban host {self._host.host} could not be observed"
@@ -203,6 +159,7 @@ class SiteRun:
         with Unit(unit.login, self._run.policy) as session:
             try:
                 target.plan = self._unit_plan(unit, session, memory)
+                target.details = {"version": session.facts.spelt}
             finally:
                 target.exchanges += session.exchanges
 
@@ -269,14 +226,14 @@ class SiteRun:
             self._host.skipped = f"left alone: {', '.join(failed)} failed and still use its feed"
         self._change(self._host, self._change_host)
 
-    def _change(self, target: _Target, change: Callable[[], None]) -> None:
+    def _change(self, target: Target, change: Callable[[], None]) -> None:
         if target.error is None and not target.skipped and self._is_due(target):
             self._doing(target, "tearing down" if self._run.verb == "teardown" else "applying")
             with Caught(target):
                 change()
         self._tell(target)
 
-    def _is_due(self, target: _Target) -> bool:
+    def _is_due(self, target: Target) -> bool:
         """Whether there is anything to change, or to remember, at a target."""
         plan, memory = target.plan, self._memory
         if isinstance(plan, fortios.FortiPlan) and memory is not None:
@@ -304,7 +261,7 @@ class SiteRun:
                 self._host.execs += host.execs
         self._remember(answer["observed"])
         self._host.made = plan.changes
-        _must_hold(self._linux_plan(answer["observed"]))
+        must_hold(self._linux_plan(answer["observed"]))
 
     def _with_python(self, host: BanHost, plan: LinuxPlan) -> LinuxPlan:
         """A host without python3 gets it first, and the plan is made on what is really there."""
@@ -314,7 +271,7 @@ class SiteRun:
         self._bare = False
         return linux.with_python(self._linux_plan(self._observe(host)))
 
-    def _change_unit(self, unit: FortiGate, target: _Target) -> None:
+    def _change_unit(self, unit: FortiGate, target: Target) -> None:
         if self._memory is None:
             return
         with Lease(self._ask_host, unit.name) as lease:
@@ -324,12 +281,12 @@ class SiteRun:
                 records[unit.name] = Record.from_json(lease.record)
             self._change_leased(unit, target, replace(self._memory, records=records))
 
-    def _change_leased(self, unit: FortiGate, target: _Target, memory: Memory) -> None:
+    def _change_leased(self, unit: FortiGate, target: Target, memory: Memory) -> None:
         before = memory.records.get(unit.name)
         with Unit(unit.login, self._run.policy) as session:
             try:
                 plan = self._unit_plan(unit, session, memory)
-                _must_be_as_shown(target.plan, plan)
+                must_be_as_shown(target.plan, plan)
                 self._write_record(unit.name, plan.record)
                 try:
                     session.apply(plan)
@@ -340,7 +297,7 @@ class SiteRun:
                 settled = plan.settled if self._run.verb != "teardown" or plan.stays else None
                 self._write_record(unit.name, settled, retire=wanted.token_names(unit))
                 memory = replace(memory, records={**memory.records, unit.name: settled or Record()})
-                _must_hold(self._unit_plan(unit, session, memory))
+                must_hold(self._unit_plan(unit, session, memory))
                 if self._run.verb == "teardown" and plan.stays:
                     raise Failed("\n".join(plan.stays), "take it out there, then tear down again")
             finally:
@@ -404,49 +361,8 @@ class SiteRun:
             targets.insert(len(targets) if last else 0, self._host)
         return SiteResult(self._site.name, tuple(target.result(verb) for target in targets))
 
-    def _doing(self, target: _Target, what: str) -> None:
+    def _doing(self, target: Target, what: str) -> None:
         self._run.listener.doing(self._site.name, target.host, what)
 
-    def _tell(self, target: _Target) -> None:
+    def _tell(self, target: Target) -> None:
         self._run.listener.done(self._site.name, target.result(self._run.verb))
-
-
-class Caught:
-    """A target's error ends the work at that target and is told in its result.
-
-    So does what nobody foresaw: it must not hide what came of the other targets.
-    """
-
-    def __init__(self, target: _Target) -> None:
-        self._target = target
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
-        if isinstance(error, TargetError):
-            self._target.error = error
-            return True
-        if isinstance(error, Exception):
-            log.debug("fault at %s", self._target.host, exc_info=error)
-            what = f"fault in banstitch: {type(error).__name__}: {error}"
-            self._target.error = Failed(what, "-vvv shows where; run again when it is mended")
-            return True
-        return False
-
-
-def _must_hold(again: Plan) -> None:
-    """Believe a change only when a second look finds nothing left to do."""
-    if again.changes:
-        left = ", ".join(f"{change.action} {change.id}" for change in again.changes)
-        raise Failed(
-            f"the changes were made but do not hold: {left}",
-            "is another tool managing the same objects?",
-        )
-
-
-def _must_be_as_shown(shown: Plan | None, now: Plan) -> None:
-    """What is sent is what was shown; only secrets that did not exist yet may have been filled in."""
-    before = [(change.id, change.action) for change in shown.changes] if shown else []
-    if [(change.id, change.action) for change in now.changes] != before:
-        raise Failed("the unit changed since the plan was made; nothing was sent", "run again")

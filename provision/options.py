@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import click
 
-from provision import engine, fleet, inventory, patterns, ssh
+from provision import engine, fleet, inventory, patterns, progress, ssh
 from provision.errors import Fault, InputError
 from provision.fortios.versions import NEWEST, Version, read_version, refused, spell
 from provision.report import Report, write_json
@@ -132,7 +132,7 @@ def chosen_sites(app: App, flags: Flags, connect: bool) -> tuple[Selected, ...]:
 
 
 def new_run(
-    app: App, flags: Flags, verb: engine.Verb, report: Report, **options: Any
+    app: App, flags: Flags, verb: progress.Verb, report: Report, **options: Any
 ) -> engine.Run:
     """What is the same for every site; known_hosts lies beside the inventory."""
     folder = flags.inventory if flags.inventory.is_dir() else flags.inventory.parent

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Self
 from unittest.mock import patch
 
-from provision import engine, inventory
+from provision import engine, inventory, progress
 from provision.results import SiteResult, TargetResult
 from provision.secrets import Secrets
 from provision.sites import Play, Selected, sites
@@ -110,7 +110,7 @@ class MemorySite:
         (site,) = sites(inventory.load(self.folder, ()), PLAYS, Secrets())
         return Selected(site, False, site.fortigates)
 
-    def _run(self, verb: engine.Verb) -> TargetResult:
+    def _run(self, verb: progress.Verb) -> TargetResult:
         policy = HostKeyPolicy(self.folder / "known_hosts", False)
         run = engine.Run(verb, PLAYS, policy, Secrets(), Quiet())
         with patch.object(engine, "BanHost", lambda *_: MemoryHost(self.records)):

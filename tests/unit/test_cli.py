@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 import pytest
 
-from provision import engine, ssh
+from provision import engine, progress, ssh
 from provision.cli import main
 from provision.errors import Fault, InputError, Unreachable
 from provision.plan import Change
@@ -235,7 +235,7 @@ def test_the_libraries_are_heard_however_vvv_is_spelt(
     cli: Cli, flags: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def plan(_: engine.SiteRun) -> SiteResult:
-        engine.log.debug("a word of a library with %s", PASSWORD)
+        progress.log.debug("a word of a library with %s", PASSWORD)
         return SiteResult("bh1", ())
 
     monkeypatch.setattr(engine.SiteRun, "plan", plan)

@@ -11,7 +11,7 @@ from typing import Any, Self
 import pytest
 
 from provision import desired, engine
-from provision.engine import Run, SiteRun, Verb
+from provision.engine import Run, SiteRun
 from provision.errors import Failed, Unreachable
 from provision.fortios.desired import Desired
 from provision.fortios.planner import FortiPlan, Observed, ids
@@ -21,6 +21,7 @@ from provision.fortios.text import Config, parse
 from provision.linux.draft import LinuxPlan
 from provision.linux.target import NoPython
 from provision.login import Login
+from provision.progress import Verb
 from provision.results import SiteResult, TargetResult
 from provision.roles import UNKNOWN
 from provision.secrets import MASK, Secrets
