@@ -129,7 +129,7 @@ def _need_tables(desired: Desired, observed: Observed) -> None:
         tables = ", ".join(dict.fromkeys(f"'{split_id(each.id)[1]}'" for each in lacking))
         raise Failed(
             f"this unit has no {tables} ({', '.join(each.source for each in lacking)} needs it)",
-            "choose an enforcement or a detection that this model and version has",
+            "choose another enforcement, or auto, which takes one that this unit has",
         )
 
 

@@ -62,7 +62,7 @@ def table_of(object_id: str) -> str:
     return object_id.partition(":")[0]
 
 
-def rows_of(unit: Unit, table: str) -> Tree:
+def rows_of(unit: Unit, table: str) -> tuple[Edit, ...]:
     """The entries that ``unit`` has in ``table``, in their order."""
     return tuple(
         Edit(key_word(split_id(each)[2] or ""), body)
