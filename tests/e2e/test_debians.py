@@ -1,0 +1,43 @@
+"""Each Debian that is supported: its own fail2ban (0.11, 1.0, 1.1) and Python (3.9, 3.11, 3.13)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.labsite import LabSite, unit_options
+from tests.e2e.test_site import ATTACKER, EVENT, denied, within
+from tests.lab.roots import ready_root
+
+pytestmark = pytest.mark.lab
+
+FAIL2BAN = {"bullseye": "0.11", "bookworm": "1.0", "trixie": "1.1"}
+
+
+@pytest.mark.parametrize("suite", FAIL2BAN)
+def test_deploy_ban_operate_verify_and_teardown_on(tmp_path: Path, suite: str) -> None:
+    with LabSite(tmp_path / "inventory", ready_root(suite), [unit_options()]) as site:
+        version = site.host.run(["fail2ban-client", "--version"], check=True).stdout
+        assert FAIL2BAN[suite] in version
+        before = site.listing()
+
+        applied = site.run("apply", "-y")
+        assert applied.code == 0, applied.out + applied.err
+        for user in ("root", "admin", "x remip=8.8.8.8"):
+            site.units[0].log_event(EVENT.format(address=ATTACKER, user=user))
+        assert within(5, lambda: denied(site, ATTACKER))
+        assert not denied(site, "8.8.8.8")
+
+        assert site.run("ban", "203.0.113.5", "--for", "-1").code == 0
+        assert site.run("unban", ATTACKER).code == 0
+        site.host.run("systemctl kill -s KILL fail2ban; systemctl restart fail2ban", check=True)
+        verified = site.run("verify")
+        assert verified.code == 0, verified.out + verified.err
+        assert denied(site, "203.0.113.5")
+        assert not denied(site, ATTACKER)
+        assert site.run("plan").code == 0
+
+        gone = site.run("teardown", "-y")
+        assert gone.code == 0, gone.out + gone.err
+        assert site.listing() == before
