@@ -12,7 +12,7 @@ from typing import Any, cast
 
 import click
 
-from provision import cli_bans, desired, engine, fleet, progress
+from provision import cli_operate, desired, engine, fleet, progress
 from provision.errors import BanstitchError, InputError
 from provision.fortios.versions import Version, spell
 from provision.options import (
@@ -127,7 +127,7 @@ def teardown(
     return _change(app, flags, "teardown", yes, **options)
 
 
-for verb in cli_bans.VERBS:
+for verb in cli_operate.VERBS:
     cli.add_command(verb)
 
 

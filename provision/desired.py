@@ -98,12 +98,15 @@ def everything(
         raise InputError(faults)
 
 
-def drill(site: Site, plays: Sequence[Play]) -> dict[str, Any] | None:
-    """The synthetic event that proves a site's loop, or None where no role of the play has one."""
+def offered(site: Site, plays: Sequence[Play], what: str) -> dict[str, Any] | None:
+    """What a role of the ban host offers beside its resources, None where no role does.
+
+    ``what`` is ``drill``, the synthetic event that proves the loop, or ``status``, where the numbers are.
+    """
     context = Context(site, site.ban_host)
     for role in _roles(plays, BAN_HOSTS):
-        if hasattr(role.module, "drill"):
-            found: dict[str, Any] | None = role.module.drill(context)
+        if hasattr(role.module, what):
+            found: dict[str, Any] | None = getattr(role.module, what)(context)
             return found
     return None
 

@@ -340,7 +340,7 @@ class SiteRun:
         return self.result("verify")
 
     def _drill(self) -> None:
-        drill = wanted.drill(self._site, self._run.plays)
+        drill = wanted.offered(self._site, self._run.plays, "drill")
         if drill is None:
             self._host.notes.append("no detection is on: there is no loop to try")
             return

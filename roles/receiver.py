@@ -277,3 +277,9 @@ def drill(context: Context) -> dict[str, Any] | None:
         "count": detection.max_retry,
         "patience": 10,
     }
+
+
+def status(context: Context) -> dict[str, Any]:
+    """Where the ban host itself reads the receiver's numbers, and by which of the secrets."""
+    base = health_url(context.own("receiver", Settings)).removesuffix("/healthz")
+    return {"url": f"{base}/metrics", "tokens": TOKENS, "user": "status"}

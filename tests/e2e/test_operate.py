@@ -82,3 +82,29 @@ def test_a_ban_of_ones_own_hosts_or_of_everybody_is_refused(site: LabSite) -> No
         refused = site.run("ban", address)
         assert refused.code == 3, address
         assert address in refused.err
+
+
+def test_status_shows_in_one_table_how_every_target_is_doing(site: LabSite) -> None:
+    assert site.run("apply", "-y").code == 0
+    for _ in range(3):
+        site.units[0].log_event(EVENT.format(address=ATTACKER, user="x"))
+    assert within(3, lambda: denied(site, ATTACKER))
+
+    status = site.run("status", "--json")
+
+    assert status.code == 0, status.out + status.err
+    host, unit = status.target("bh1"), status.target("fgt1")
+    assert (host["receiver"], host["changes"]) == ("up", [])
+    assert host["bans"] == {"banstitch-sslvpn_login_failed": 1}
+    assert host["versions"]["fail2ban"]
+    assert unit["version"] == "7.4.8"
+    assert unit["last_event"] > 0
+    assert unit["last_poll"] > 0
+    table = site.run("status").out
+    assert "1 sslvpn_login_failed" in table
+    assert "s ago" in table
+
+    site.host.run("systemctl stop banstitch-receiver.socket banstitch-receiver", check=True)
+    down = site.run("status", "--json")
+    assert down.code == 2
+    assert down.target("bh1")["receiver"] == "down"

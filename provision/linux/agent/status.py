@@ -1,0 +1,47 @@
+"""How a ban host is doing: the receiver's own numbers, and the versions of what it runs on."""
+
+from __future__ import annotations
+
+import base64
+import platform
+import re
+import urllib.error
+import urllib.request
+from typing import Any
+
+from provision.linux.agent.host import read, run
+from provision.linux.agent.observe import LARGEST, tokens
+
+Request = dict[str, Any]
+
+
+def status(request: Request) -> dict[str, Any]:
+    """Request: ``url`` of the metrics, ``user`` (a name in the file ``tokens``, and the login).
+
+    Answer: ``metrics``: the Prometheus text, empty where nobody answers; ``versions``: {name: version}.
+    """
+    secret = (tokens(request["tokens"]) or {}).get(request["user"], "")
+    return {
+        "metrics": _fetch(request["url"], request["user"], secret),
+        "versions": {"debian": _debian(), "python": platform.python_version(), **_packages()},
+    }
+
+
+def _fetch(url: str, user: str, secret: str) -> str:
+    login = base64.b64encode(f"{user}:{secret}".encode()).decode()
+    asked = urllib.request.Request(url, headers={"Authorization": "Basic " + login})
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(asked, timeout=10) as answer:
+            return str(answer.read(LARGEST).decode("utf-8", "replace"))
+    except (urllib.error.HTTPError, OSError, ValueError):
+        return ""
+
+
+def _debian() -> str:
+    return (read("/etc/debian_version") or b"?").decode("utf-8", "replace").strip()
+
+
+def _packages() -> dict[str, str]:
+    shown = run(["dpkg-query", "-W", "-f", "${Package} ${Version}\n", "fail2ban", "gunicorn"])
+    return dict(re.findall(r"^(\S+) (\S+)$", shown.output, re.M))
