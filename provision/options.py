@@ -136,7 +136,7 @@ def new_run(
 ) -> engine.Run:
     """What is the same for every site; known_hosts lies beside the inventory."""
     folder = flags.inventory if flags.inventory.is_dir() else flags.inventory.parent
-    policy = ssh.HostKeyPolicy(folder / "known_hosts", flags.accept_new_host_keys)
+    policy = ssh.HostKeyPolicy(folder / "known_hosts", flags.accept_new_host_keys, report.line)
     return engine.Run(verb, app.plays, policy, app.secrets, report, **options)
 
 

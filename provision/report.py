@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Protocol, Self, TextIO
 
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
@@ -116,11 +117,12 @@ class Report:
                 self.line(" " * 10 + row, DIFF_COLOURS.get(row[:1], ""))
 
     def table(self, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """A table as wide as its longest cells; nothing but its head where there are no rows."""
-        table = Table(*heads, box=None, pad_edge=False)
-        for row in rows:
-            table.add_row(*(Text(shown(self._secrets.mask(cell))) for cell in row))
-        self._console.print(table, soft_wrap=True)
+        """A line a row, never cut or folded, so that it can be searched; the head is the first."""
+        table = [list(heads), *([shown(self._secrets.mask(cell)) for cell in row] for row in rows)]
+        widths = [max(map(cell_len, column)) for column in zip(*table, strict=True)]
+        for number, row in enumerate(table):
+            cells = (set_cell_size(cell, width) for cell, width in zip(row, widths, strict=True))
+            self.line("  ".join(cells).rstrip(), "" if number else "bold")
 
     def summary(self, sites: Sequence[SiteResult]) -> None:
         """One line that counts the targets by state, as Ansible's recap does."""

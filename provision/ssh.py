@@ -10,6 +10,7 @@ import base64
 import hashlib
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import paramiko
@@ -39,11 +40,17 @@ def fingerprint(key: paramiko.PKey) -> str:
 
 
 class HostKeyPolicy(paramiko.MissingHostKeyPolicy):
-    """What to do with a key that known_hosts does not have: add it if asked to, refuse it otherwise."""
+    """What to do with a key that known_hosts does not have: add it if asked to, refuse it otherwise.
 
-    def __init__(self, known_hosts: Path, accept_new: bool) -> None:
+    ``tell`` is told each key that was added: whoever trusts it blindly should at least see which.
+    """
+
+    def __init__(
+        self, known_hosts: Path, accept_new: bool, tell: Callable[[str], object] = str
+    ) -> None:
         self.known_hosts = known_hosts
         self.accept_new = accept_new
+        self._tell = tell
 
     def missing_host_key(
         self,
@@ -61,6 +68,8 @@ class HostKeyPolicy(paramiko.MissingHostKeyPolicy):
                 line_end = "" if file.read() in (b"", b"\n") else "\n"  # edited by hand
                 line = f"{line_end}{hostname} {key.get_name()} {key.get_base64()}\n"
                 file.write(line.encode())
+        what = f"{hostname} shows the {key.get_name()} key {fingerprint(key)}"
+        self._tell(f"{what}: added to {self.known_hosts}")
 
 
 class UnknownHostKey(paramiko.SSHException):

@@ -94,6 +94,17 @@ def test_long_lines_are_not_broken_for_who_greps_them() -> None:
     assert " " * 10 + "+" + "y" * 300 in told(site, diffs=True).splitlines()
 
 
+def test_a_row_of_a_table_is_one_line_with_every_cell_in_full_for_who_greps_it() -> None:
+    stream = io.StringIO()
+    rows = [("a" * 60, "東京", "x y"), ("b", "c" * 60, "")]
+    report(stream).table(("one", "two", "three"), rows)
+    assert stream.getvalue().splitlines() == [
+        "one" + " " * 59 + "two" + " " * 59 + "three",
+        "a" * 60 + "  東京" + " " * 58 + "x y",
+        "b" + " " * 61 + "c" * 60,
+    ]
+
+
 def test_what_looks_like_markup_is_shown_as_it_is() -> None:
     site = SiteResult("s", (TargetResult("h", "linux", "failed", error="[red]x[/] [/nope]"),))
     assert "[red]x[/] [/nope]" in told(site, diffs=True)

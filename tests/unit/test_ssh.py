@@ -127,6 +127,16 @@ def test_a_new_key_is_kept_for_next_time_when_asked_for(tmp_path: Path) -> None:
     assert client.get_host_keys().check("[bh2]:2222", OTHER_KEY)
 
 
+def test_a_new_key_is_told_with_its_fingerprint_so_that_somebody_can_compare_it(
+    tmp_path: Path,
+) -> None:
+    told: list[str] = []
+    meet(HostKeyPolicy(tmp_path / "known_hosts", True, told.append), "[bh2]:2222")
+    assert len(told) == 1
+    assert "[bh2]:2222" in told[0]
+    assert ssh.fingerprint(KEY) in told[0]
+
+
 def test_a_new_key_gets_a_line_of_its_own_in_a_file_edited_by_hand(tmp_path: Path) -> None:
     policy = HostKeyPolicy(tmp_path / "known_hosts", accept_new=True)
     policy.known_hosts.write_text(f"old {OTHER_KEY.get_name()} {OTHER_KEY.get_base64()}")
