@@ -67,7 +67,7 @@ def _breaks(chunk: Sequence[Line], line: Line, atomic: bool) -> bool:
 def _all_lines(blocks: Iterable[Block]) -> Iterator[Line]:
     for scope, group in groupby(blocks, lambda each: split_id(each.id)[0]):
         first, *rest = group
-        yield from _entering(first.id, scope)
+        yield from entering(first.id, scope)
         last = first
         for last in (first, *rest):
             yield from _block_lines(last, in_vdom=scope not in ("", GLOBAL))
@@ -75,7 +75,8 @@ def _all_lines(blocks: Iterable[Block]) -> Iterator[Line]:
             yield Line(last.id, "end")
 
 
-def _entering(object_id: str, scope: str) -> Iterator[Line]:
+def entering(object_id: str, scope: str) -> Iterator[Line]:
+    """The lines that lead into ``scope``, which must be one that the unit listed."""
     if scope == GLOBAL:
         yield Line(object_id, "config global")
     elif scope:

@@ -98,6 +98,11 @@ def refusal(answer: str) -> str:
     return " / ".join(line.strip() for line in answer.splitlines() if line.strip())
 
 
+def knows_no_sudo(answer: str) -> bool:
+    """Whether a `sudo SCOPE COMMAND` failed by its first word."""
+    return bool(re.match(r"\s*(?:Unknown action|command parse error before 'sudo')", answer))
+
+
 def tells_of_a_lock(answer: str) -> bool:
     """Whether the object is being edited in a transaction of somebody else (KB 199281)."""
     return bool(_LOCKED.search(answer))

@@ -134,6 +134,18 @@ class Session(FortinetSSH):
             raise self._broken(f"does not answer '{lost[0]}'")
         return tuple(each or "" for each in found)
 
+    def visit(self, entering: Sequence[Line], commands: Sequence[str]) -> tuple[str, ...]:
+        """The answers to ``commands``, none of which may change anything, typed in a scope.
+
+        Raises:
+            Failed, Unreachable: the scope is not to be entered, or the unit went away.
+        """
+        for line in entering:
+            self.write([line])
+        found = tuple(self._type(Line("", command)).rstrip("\n") for command in commands)
+        self._leave()
+        return found
+
     def _ask(self, commands: Sequence[str]) -> tuple[str | None, ...]:
         self._send("".join(f"{dialogue.keys(command)}\n{PAGES}" for command in commands))
         return self._answers(re.escape(self._prompt), commands)

@@ -8,7 +8,7 @@ from types import TracebackType
 
 from provision.errors import Failed, TargetError
 from provision.fortios import circumstances, dialogue
-from provision.fortios.chunks import Line, chunks
+from provision.fortios.chunks import Line, chunks, entering
 from provision.fortios.circumstances import in_scope
 from provision.fortios.desired import Desired, looked_at, show_command, split_id
 from provision.fortios.planner import Block, FortiPlan, Observed, ids, revert
@@ -27,6 +27,9 @@ ABORT = "execute config-transaction abort"
 SAVE = "execute cfg save"
 
 
+Question = tuple[str, str]  # scope, command
+
+
 class PutBack(Failed):
     """A push failed and the unit is as it was before it: what was remembered before it holds again."""
 
@@ -41,6 +44,7 @@ class FortiGate:
         self._facts: Facts | None = None
         self._seen: Observed | None = None
         self._saves_by_hand = False
+        self._walks = False
         self._earlier = 0
 
     def __enter__(self) -> FortiGate:
@@ -76,6 +80,9 @@ class FortiGate:
             facts = read_facts(status)
             if facts is None:
                 raise self._failed(f"'{STATUS}' names no version and serial number")
+            if facts.vdoms and dialogue.knows_no_sudo(listed):
+                self._walks = True
+                (listed,) = self._ask([("global", circumstances.VDOMS)])
             names = circumstances.vdom_names(listed) if facts.vdoms else ()
             self._facts = replace(facts, vdom_names=names)
         return self._facts
@@ -93,8 +100,8 @@ class FortiGate:
         wanted = ids(desired, record)
         self._need_vdoms(wanted)
         scope = "global" if self.facts.vdoms else ""
-        about = [in_scope(scope, each) for each in (circumstances.FABRIC, circumstances.SAVING)]
-        fabric, saving, *answers = self._open.read([*about, *map(_look_command, wanted)])
+        about = [(scope, each) for each in (circumstances.FABRIC, circumstances.SAVING)]
+        fabric, saving, *answers = self._ask([*about, *map(_question, wanted)])
         self._refuse_fabric_member(fabric)
         self._saves_by_hand = circumstances.saves_by_hand(saving)
         self._seen = self._understand(wanted, answers)
@@ -133,7 +140,20 @@ class FortiGate:
     def look(self, wanted: Iterable[str]) -> Observed:
         """What the unit holds of these objects, or whole tables, beside what was observed."""
         wanted = tuple(dict.fromkeys(map(looked_at, wanted)))
-        return self._understand(wanted, self._open.read([_look_command(each) for each in wanted]))
+        return self._understand(wanted, self._ask([_question(each) for each in wanted]))
+
+    def _ask(self, questions: Sequence[Question]) -> tuple[str, ...]:
+        """The answers to all ``questions`` in one exchange; where there is no `sudo`, in several."""
+        if not self._walks:
+            return self._open.read([in_scope(*each) for each in questions])
+        found: dict[Question, str] = {}
+        for scope in dict.fromkeys(scope for scope, _ in questions):
+            commands = [command for each, command in questions if each == scope]
+            answers = self._open.visit(tuple(entering("its VDOMs", scope)), commands)
+            found.update(
+                ((scope, each), said) for each, said in zip(commands, answers, strict=True)
+            )
+        return tuple(found[each] for each in questions)
 
     def _understand(self, wanted: Sequence[str], answers: Sequence[str]) -> Observed:
         objects: dict[str, Tree | None] = {}
@@ -160,9 +180,9 @@ class FortiGate:
         try:
             return _find(object_id, parse(answer))
         except ParseError as error:
-            command = _look_command(object_id)
+            command = in_scope(*_question(object_id))
             if again:
-                (answer,) = self._open.read([command])
+                (answer,) = self._ask([_question(object_id)])
                 return self._body(object_id, answer, again=False)
             said = dialogue.refusal(answer) or str(error)
             raise self._failed(
@@ -310,8 +330,8 @@ class FortiGate:
         return Failed(f"{self._login.host} ({self._login.address}): {what}", remedy)
 
 
-def _look_command(object_id: str) -> str:
-    return in_scope(split_id(object_id)[0], show_command(object_id))
+def _question(object_id: str) -> Question:
+    return split_id(object_id)[0], show_command(object_id)
 
 
 def _find(object_id: str, tree: Tree) -> Tree | None:

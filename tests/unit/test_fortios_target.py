@@ -83,6 +83,23 @@ def test_a_vdom_that_does_not_exist_is_an_error_and_is_not_made(wire: Wire) -> N
     assert wire.unit.config.vdoms == ("root", "brunch")
 
 
+@pytest.mark.parametrize("console", ["more", "standard"])
+def test_where_there_is_no_sudo_each_scope_is_visited_and_nothing_changed(
+    console: str, wire: Wire
+) -> None:
+    gate = gate_to(wire, vdoms=VDOMS, console=console, pager_lines=3)
+    wire.unit.faults.errors["^ *sudo"] = "Unknown action 0"
+    made = push(gate, vdoms=True)
+    gate = again(wire)
+    want = objects(FIRST, vdoms=True)
+    with gate:
+        assert gate.facts.vdom_names == VDOMS
+        observed = gate.observe(want, made.settled)
+    assert plan(want, observed, made.settled, key=KEY).changes == ()
+    assert wire.unit.journal.changing() == []
+    assert wire.unit.config.vdoms == VDOMS
+
+
 def test_each_object_lands_in_its_own_scope(wire: Wire) -> None:
     push(gate_to(wire, vdoms=VDOMS), vdoms=True)
     assert "g-ban-feed" in wire.unit.run_in("branch", "show vpn ssl settings")
