@@ -36,6 +36,10 @@ def drifts(unit: Simulator, object_id: str, only: frozenset[str]) -> Iterator[Dr
     opened = [f"config {path}"] + ([] if key is None else [f"edit {quote(key)}"])
     for what, lines in _changed(unit, scope, block, entry, only if key is None else None):
         yield Drift(object_id, what, scope, "\n".join([*opened, *lines, "end"]))
+    last = list(block.rows)[-1:]
+    if key is not None and "policy" in path and last != [key]:
+        lines = [f"config {path}", f"move {key} after {last[0]}", "end"]
+        yield Drift(object_id, "moved below others", scope, "\n".join(lines))
     if key is not None and not unit.config.users(path, key, scope):
         lines = [f"config {path}", f"delete {quote(key)}", "end"]
         yield Drift(object_id, "deleted", scope, "\n".join(lines))
