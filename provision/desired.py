@@ -50,6 +50,11 @@ def fortios(
     """
     context = Context(site, unit, tokens, facts)
     vdom = vdom_of(context, plays)
+    if not facts.vdoms and vdom != "root":
+        raise Failed(
+            f"{unit.name} runs without VDOMs, so there is no '{vdom}'",
+            "take enforcement_vdom out, or switch VDOMs on first",
+        )
     if facts.vdoms and vdom not in facts.vdom_names:
         raise Failed(
             f"{unit.name} has no VDOM '{vdom}'; it has {', '.join(facts.vdom_names) or 'none'}",

@@ -160,32 +160,37 @@ def _assemble(
         Change(step.id, step.action, sent.text, step.reason)
         for step, sent in zip(due, blocks, strict=True)
     )
-    remember = {each.id: each.remember for each in steps}
-    settle = {each.id: each.settle for each in steps}
-    kept = {each.id: record.objects[each.id] for each in stale if each.stays}
-    names = {each.id: each.called for each in steps if each.called}
-    still = {each: name for each, name in record.names.items() if each in record.objects}
+    before, after = _records(record, steps, stale, prints)
     return FortiPlan(
         changes=tuple(changes),
-        warnings=(
-            *warnings,
-            *(text for each in stale for text in each.warnings),
-        ),
+        warnings=(*warnings, *(text for each in stale for text in each.warnings)),
         blocks=blocks,
-        record=Record(
-            record.serial,
-            {**record.objects, **remember},
-            _under_way(record, prints),
-            still | names,
-        ),
-        settled=Record(
-            record.serial,
-            {**kept, **settle},
-            prints,
-            {each: name for each, name in still.items() if each in kept} | names,
-        ),
+        record=before,
+        settled=after,
         stays=tuple(each.stays for each in stale if each.stays),
     )
+
+
+def _records(
+    record: Record, steps: list[Step], stale: list[Step], prints: Mapping[str, str]
+) -> tuple[Record, Record]:
+    """What has to be remembered before the first line is sent, and once all are through."""
+    names = {each.id: each.called for each in steps if each.called}
+    before = replace(
+        record,
+        objects={**record.objects, **{each.id: each.remember for each in steps}},
+        fingerprints=_under_way(record, prints),
+        names={**record.names, **names},
+    )
+    kept = {each.id: record.objects[each.id] for each in stale if each.stays}
+    objects = {**kept, **{each.id: each.settle for each in steps}}
+    settled = replace(record, objects=objects, fingerprints=prints, names=before.names)
+    return _names_of_objects(before), _names_of_objects(settled)
+
+
+def _names_of_objects(record: Record) -> Record:
+    names = {each: name for each, name in record.names.items() if each in record.objects}
+    return replace(record, names=names)
 
 
 def _is_due(step: Step, observed: Observed) -> bool:

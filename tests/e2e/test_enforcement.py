@@ -1,30 +1,19 @@
-"""Each place of enforcement, from the inventory to the bytes on the wire of a simulated FortiGate."""
+"""Places of enforcement, VDOMs and names, from the inventory to the bytes on the wire of a simulated unit.
+
+What every version does with all of them at once is in test_fortios_matrix.py.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.e2e.memory_site import MemorySite
-from tests.e2e.test_fortios_matrix import all_drifts, started, unordered
+from tests.e2e.test_fortios_matrix import started
 
 pytestmark = pytest.mark.usefixtures("settled_at_once")
 
-LAN_ONLY = """config firewall policy
-edit 1
-set name "lan"
-set srcintf "port2"
-set dstintf "port1"
-set srcaddr "all"
-set dstaddr "all"
-set schedule "always"
-set service "ALL"
-set action accept
-next
-end
-"""
 POLICY = {
     "enforcement": ["policy"],
     "enforcement_policy_source_interfaces": ["port1"],
@@ -35,46 +24,12 @@ LOCAL_IN = {
     "enforcement_local_in_interfaces": ["port1"],
     "enforcement_ipv6": True,
 }
-PLACES = [
-    pytest.param("6.4.15", (), POLICY, id="policy-6.4"),
-    pytest.param("7.2.0", (), POLICY, id="policy-7.2.0"),
-    pytest.param("8.0.0", ("edge",), POLICY, id="policy-8.0-vdoms"),
-    pytest.param("7.2.11", (), LOCAL_IN, id="local-in-7.2"),
-    pytest.param("7.6.4", ("edge",), LOCAL_IN, id="local-in-7.6-vdoms"),
-]
 
 
-@pytest.mark.parametrize(("version", "vdoms", "variables"), PLACES)
-def test_a_place_is_planned_applied_mended_and_given_back(
-    tmp_path: Path, version: str, vdoms: tuple[str, ...], variables: dict[str, Any]
-) -> None:
-    with started(version, vdoms) as unit:
-        unit.run_in("root" if vdoms else "", LAN_ONLY)
-        site, before = MemorySite(tmp_path, unit, **variables), unit.show()
-        applied = site.apply()
-        assert applied.error == ""
-        assert [each.id for each in applied.changes if "policy" in each.id]
-        good = unit.show()
-        again = site.plan()
-        assert (again.error, again.changes) == ("", ())
-        assert again.exchanges <= 3
-        for drift in all_drifts(unit, [each for each in applied.changes if "policy" in each.id]):
-            unit.run_in(drift.scope, drift.lines)
-            mended = site.apply()
-            assert (mended.error, [each.id for each in mended.changes]) == ("", [drift.id]), drift
-            assert unordered(unit.show()) == unordered(good), drift
-        gone = site.teardown()
-        assert gone.error == ""
-        assert unit.show() == before
-        assert site.records == {}
-
-
-@pytest.mark.parametrize(("version", "vdoms", "variables"), PLACES[:2])
-def test_a_policy_that_is_moved_above_ours_costs_one_move(
-    tmp_path: Path, version: str, vdoms: tuple[str, ...], variables: dict[str, Any]
-) -> None:
-    with started(version, vdoms) as unit:
-        site = MemorySite(tmp_path, unit, **variables)
+@pytest.mark.parametrize("version", ["6.4.15", "8.0.0"])
+def test_a_policy_that_is_moved_above_ours_costs_one_move(tmp_path: Path, version: str) -> None:
+    with started(version, ()) as unit:
+        site = MemorySite(tmp_path, unit, **POLICY)
         site.apply()
         good = unit.show()
         unit.run("config firewall policy\nmove 1 before 9001\nend\n")
@@ -139,6 +94,29 @@ def test_a_vdom_that_is_not_there_is_an_error_and_is_not_made(tmp_path: Path) ->
         assert unit.show() == before
 
 
+def test_a_vdom_of_a_unit_without_vdoms_is_an_error(tmp_path: Path) -> None:
+    with started("7.4.8", ()) as unit:
+        site = MemorySite(tmp_path, unit, enforcement_vdom="edge")
+        assert "runs without VDOMs, so there is no 'edge'" in site.plan().error
+        site.write_inventory(enforcement_vdom="root")
+        assert site.plan().error == ""
+
+
+def test_a_model_without_ssl_vpn_is_told_what_it_could_do_instead(tmp_path: Path) -> None:
+    with started("8.0.0", (), without_tables=("vpn ssl settings",)) as unit:
+        site = MemorySite(tmp_path, unit)
+        said = site.plan().error
+        assert "not ssl_vpn: this unit has no 'vpn ssl settings'" in said
+        assert "set enforcement_local_in_interfaces" in said
+        assert "set enforcement_policy_source_interfaces" in said
+        site.write_inventory(enforcement="ssl_vpn")
+        assert "this unit has no 'vpn ssl settings'" in site.plan().error
+        site.write_inventory(enforcement_local_in_interfaces=["port1"])
+        assert site.apply().error == ""
+        (note,) = site.plan().notes
+        assert "takes local_in: it is in place; not ssl_vpn: this unit has no" in note
+
+
 def test_what_a_version_cannot_do_is_said_in_the_plan_with_a_way_out(tmp_path: Path) -> None:
     with started("7.0.17", ()) as unit:
         site = MemorySite(tmp_path, unit, **LOCAL_IN)
@@ -162,3 +140,32 @@ def test_a_switch_of_the_operators_for_open_sessions_comes_back(tmp_path: Path) 
         assert site.plan().changes == ()
         assert site.teardown().error == ""
         assert unit.show() == before
+
+
+def test_names_that_are_awkward_to_type_arrive_as_they_are(tmp_path: Path) -> None:
+    names = ["zone ?1", "50%%log%%", "größe", "n" * 35]
+    with started("7.6.4", ()) as unit:
+        for name in names:
+            unit.run(f'config system zone\nedit "{name}"\nnext\nend\n')
+        variables = {**LOCAL_IN, "enforcement_local_in_interfaces": names}
+        site, before = MemorySite(tmp_path, unit, **variables), unit.show()
+        assert site.apply().error == ""
+        assert f"set intf {' '.join(f'{chr(34)}{name}{chr(34)}' for name in names)}" in unit.show()
+        assert site.plan().changes == ()
+        assert site.teardown().error == ""
+        assert unit.show() == before
+
+
+def test_a_line_of_more_than_480_characters_arrives_whole(tmp_path: Path) -> None:
+    names = [f"zone-with-a-long-name-number-{number:03}" for number in range(20)]
+    with started("7.6.4", ()) as unit:
+        for name in names:
+            unit.run(f'config system zone\nedit "{name}"\nnext\nend\n')
+        site = MemorySite(
+            tmp_path, unit, **{**POLICY, "enforcement_policy_source_interfaces": names}
+        )
+        assert site.apply().error == ""
+        (line,) = [each for each in unit.show().splitlines() if names[0] in each and "set" in each]
+        assert len(line) > 480
+        assert all(name in line for name in names)
+        assert site.plan().changes == ()
