@@ -38,13 +38,18 @@ def test_a_unit_that_loaded_it_shows_it_again(vdoms: tuple[str, ...]) -> None:
     ]
 
 
-def test_a_run_reads_only_what_it_manages_and_changes_nothing_else(tmp_path: Path) -> None:
-    with Simulator(Options(config=sample(), enc_stable=True, user="admin")) as unit:
+@pytest.mark.parametrize("vdoms", VDOMS)
+def test_a_run_reads_only_what_it_manages_and_changes_nothing_else(
+    tmp_path: Path, vdoms: tuple[str, ...]
+) -> None:
+    with Simulator(Options(config=sample(vdoms=vdoms), enc_stable=True)) as unit:
         before = unit.show()
-        site = MemorySite(tmp_path, unit)
+        site = MemorySite(tmp_path, unit, **({"enforcement_vdom": vdoms[0]} if vdoms else {}))
         planned = site.plan()
         assert planned.error == ""
-        shows = [line.text.strip() for line in unit.journal if line.text.startswith("sh")]
+        typed = [re.sub(r"^sudo \S+ ", "", line.text.strip()) for line in unit.journal]
+        shows = [line for line in typed if line.startswith("sh")]
+        assert shows
         assert [line for line in shows if not OURS.fullmatch(line)] == []
         assert unit.journal.changing() == []
         assert unit.show() == before
