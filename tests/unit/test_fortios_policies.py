@@ -187,6 +187,19 @@ def test_a_number_that_the_operator_uses_for_a_policy_of_his_own_is_no_longer_ou
     assert "firewall policy:9001" not in {change.id for change in alone.changes}
 
 
+def test_a_copy_that_the_operator_made_of_our_policy_is_his() -> None:
+    want = _desired(FEED, LOCAL_IN)
+    held, record = _applied(want, {}, Record())
+    copy = {"firewall local-in-policy:1": held["firewall local-in-policy:9001"]}
+    made = _plan(want, {**copy, **held}, record)
+    assert _sent(made) == ["move 9001 before 1"]
+    now = after({**copy, **held}, made.blocks)
+    gone = _plan_with_users(Desired(), now, made.settled)
+    assert [change.id for change in gone.changes] == ["firewall local-in-policy:9001"]
+    assert "firewall local-in-policy:1 refers to it" in gone.stays[0]
+    assert list(after(now, gone.blocks))[-1:] == ["firewall local-in-policy:1"]
+
+
 def test_a_policy_of_our_name_that_is_not_ours_is_a_conflict_and_comes_back_in_its_place() -> None:
     unit = _policies("a", "ban-deny", "z")
     with pytest.raises(Conflict, match="firewall policy:2 is there already"):
