@@ -82,6 +82,8 @@ def comparable(unit: Simulator) -> str:
     [
         ({"new_password": True}, "wants a new password"),
         ({"ha_role": "Secondary"}, "secondary"),
+        ({"ha_role": "Secondary", "version": "6.4.15"}, "FGT-A-peer"),
+        ({"fabric": "member", "version": "6.4.15"}, "192.0.2.250"),
         ({"fabric": "member"}, "Security Fabric"),
         ({"without_tables": ("vpn ssl settings",)}, "vpn ssl settings"),
         ({"profile": "net_admin"}, "permi"),
@@ -90,7 +92,7 @@ def comparable(unit: Simulator) -> str:
 def test_a_unit_that_must_not_or_cannot_be_configured_says_why_and_stays_as_it_was(
     tmp_path: Path, options: dict[str, Any], said: str
 ) -> None:
-    with Simulator(Options(version="7.4.8", enc_stable=True, **options)) as unit:
+    with Simulator(Options(**{"version": "7.4.8", "enc_stable": True, **options})) as unit:
         before = unit.show()
         refused = MemorySite(tmp_path, unit, enforcement=["ssl_vpn"]).apply()
         assert said in refused.error

@@ -90,3 +90,19 @@ def test_a_table_that_a_model_lost_is_unknown() -> None:
 )
 def test_a_version_range_is_read_per_train(spec: str, version: str, expected: bool) -> None:
     assert within(spec, version_of(version)) is expected
+
+
+@pytest.mark.parametrize(
+    ("version", "mode", "line"),
+    [
+        ("6.4.15", "a-p, backup", "Master      : FGT-A-peer, "),
+        ("7.0.0", "a-p, secondary", "Primary     : FGT-A-peer, "),
+        ("7.4.8", "a-p, secondary", "Primary     : FGT-A-peer, "),
+    ],
+)
+def test_a_secondary_names_its_primary_in_the_words_of_its_version(
+    version: str, mode: str, line: str
+) -> None:
+    unit = Simulator(Options(version=version, ha_role="Secondary"))
+    assert f"Current HA mode: {mode}\r\n" in unit.run("get system status")
+    assert line in unit.run("get system ha status")

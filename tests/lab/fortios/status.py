@@ -53,17 +53,25 @@ def maturity(options: Options) -> str:
     return "GA.M" if version[2] >= 6 else "GA.F"
 
 
+def _old_words(options: Options) -> dict[str, str]:
+    """Give the words of 6.4 for the roles in a cluster; nothing from 7.0 on."""
+    old = version_of(options.version) < (7, 0, 0)
+    return {"Primary": "Master", "Secondary": "Slave"} if old else {}
+
+
 def ha_lines(config: Config, options: Options) -> list[str]:
     """Give what `get system ha status` prints of the members."""
     name = hostname_of(config, options)
     if not options.ha_role:
         return ["HA Health Status: OK", f"Model: {options.model}", "Mode: Standalone"]
-    other = "Secondary" if options.ha_role == "Primary" else "Primary"
+    words = _old_words(options) or {"Primary": "Primary", "Secondary": "Secondary"}
+    mine = words[options.ha_role]
+    other = next(word for word in words.values() if word != mine)
     return [
         "HA Health Status: OK",
         f"Model: {options.model}",
         "Mode: HA A-P",
-        f"{options.ha_role:<12}: {name}, {options.serial}, HA cluster index = 0",
+        f"{mine:<12}: {name}, {options.serial}, HA cluster index = 0",
         f"{other:<12}: {name}-peer, FGVM00TM00000001, HA cluster index = 1",
     ]
 
@@ -76,6 +84,8 @@ def status_lines(config: Config, options: Options) -> list[str]:
     count = len(config.vdoms)
     mode = "multiple" if config.multi else "disable"
     ha = {"": "standalone", "Primary": "a-p, primary", "Secondary": "a-p, secondary"}
+    if _old_words(options):
+        ha |= {"Primary": "a-p, master", "Secondary": "a-p, backup"}
     databases = (
         "Virus-DB",
         "Extended DB",
