@@ -1,0 +1,218 @@
+"""How fast bans reach the feed on a real host, and what a restart of fail2ban costs, at 100,000 bans.
+
+    python -m tests.bench.bans [--attackers 10000] [--bans 100000] [--recipe 1000]
+
+The recipe's own action (a shell that appends to a list and edits it) does the same on the same host in
+the same run, at a size that it can bear. The client runs on the same machine and takes its share of it.
+
+Exit status 1 if a number that the project promises is missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from tests.bench.load import post, run
+from tests.e2e.labsite import LabSite, unit_options
+from tests.e2e.poller import Poller, feed
+from tests.lab.roots import ready_root
+
+JAIL = "banstitch-sslvpn_login_failed"
+LINE = (
+    'date=2024-10-14 time=13:46:40 eventtime=1728938800841267391 tz="-0700" logid="0101039426"'
+    ' type="event" subtype="vpn" level="alert" vd="root" logdesc="SSL VPN login fail"'
+    ' action="ssl-login-fail" tunneltype="ssl-web" tunnelid=0 remip=%s user="N/A" group="N/A"'
+    ' dst_host="N/A" reason="sslvpn_login_unknown_user" msg="SSL user failed to logged in"'
+)
+RECIPE_LIST = "/var/tmp/blocked_ips_list.txt"
+RECIPE_ACTION = f"""[Definition]
+actionban = echo "<ip>" >> {RECIPE_LIST}
+actionunban = sed -i "/^<ip>$/d" {RECIPE_LIST}
+"""
+RECIPE_JAIL = """[recipe]
+enabled = true
+filter = banstitch[detection=recipe]
+logpath = /var/log/banstitch/events.log
+backend = polling
+bantime = 3600
+action = recipe
+"""
+# fail2ban-client takes so many addresses in one call
+CALL = 2000
+PATIENCE = 300
+
+
+def attacker(number: int, net: int) -> str:
+    return f"{net}.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
+
+
+class Bench:
+    """A deployed site, and what was promised and missed."""
+
+    def __init__(self, site: LabSite) -> None:
+        self.site, self.host = site, site.host
+        tokens = json.loads(self.host.read("/etc/banstitch/tokens.json"))
+        self.token = tokens["webhook:fgt1"]
+        self.missed: list[str] = []
+
+    def say(self, what: str, result: object, promise: str = "", kept: bool = True) -> None:
+        """One line of the report."""
+        verdict = f"  {'kept' if kept else 'MISSED'}: {promise}" if promise else ""
+        print(f"{what:44} {result}{verdict}", flush=True)
+        if not kept:
+            self.missed.append(promise)
+
+    def events(self, addresses: list[str], times: int) -> Iterator[bytes]:
+        """One event a post; each address comes again only when all have come."""
+        for address in itertools.chain.from_iterable(itertools.repeat(addresses, times)):
+            yield post(
+                "/receive-logs", (LINE % address).encode(), X_Banstitch_Token=self.token
+            )  # fmt: skip
+
+    def attack(self, addresses: list[str], times: int = 3) -> None:
+        result = run((self.host.address, 5000), self.events(addresses, times), at_once=8)
+        if set(result.statuses) != {200}:
+            raise RuntimeError(f"not all events were taken: {result}")
+        if len(addresses) > 1:
+            self.say(f"{len(addresses) * times} events", result)
+
+    def banip(self, jail: str, addresses: list[str]) -> None:
+        for start in range(0, len(addresses), CALL):
+            call = ["fail2ban-client", "set", jail, "banip", *addresses[start : start + CALL]]
+            self.host.console(call, check=True)
+
+    def held(self, jail: str) -> int:
+        """How many bans fail2ban itself holds; -1 when it does not answer."""
+        words = self.host.console(["fail2ban-client", "status", jail, "short"]).stdout
+        counts = [line.split()[-1] for line in words.splitlines() if "Currently banned" in line]
+        return int(counts[0]) if counts else -1
+
+
+def until(holds: Callable[[], bool], every: float = 0.1) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not holds():
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"not within {PATIENCE} s")
+        time.sleep(every)
+
+
+def many_attackers(bench: Bench, count: int) -> None:
+    """Three events each, all at once: from the first event to the last address in the feed."""
+    addresses = [attacker(n, 45) for n in range(count)]
+    began = time.monotonic()
+    bench.attack(addresses)
+    until(lambda: feed(bench.site) >= set(addresses))
+    seconds = time.monotonic() - began
+    name = f"{count} attackers all in the feed"
+    bench.say(name, f"{seconds:.1f} s", "within 30 s", seconds <= 30)
+
+
+def a_restart(bench: Bench, bans: int) -> None:
+    """With so many live bans; the attackers of before are among them."""
+    known = len(feed(bench.site))
+    began = time.monotonic()
+    bench.banip(JAIL, [attacker(n, 46) for n in range(bans - known)])
+    until(lambda: len(feed(bench.site)) == bans)
+    bench.say(f"{bans - known} more bans by fail2ban-client", f"{time.monotonic() - began:.1f} s")
+    one_more(bench, 0)
+    live = feed(bench.site)
+    with Poller(bench.site, live) as poller:
+        began = time.monotonic()
+        bench.host.console("systemctl restart fail2ban", check=True)
+        until(lambda: bench.held(JAIL) >= len(live))
+        seconds = time.monotonic() - began
+    gap = f"no gap in {poller.answers} polls ({len(poller.missed)} missed)"
+    bench.say("fail2ban restarted", f"{seconds:.1f} s", "ready in 60 s", seconds <= 60)
+    bench.say("", "", gap, not poller.missed and poller.answers > 100)
+    one_more(bench, 1)
+    kib = bench.host.console(["ps", "-o", "rss=", "-C", "fail2ban-server"], check=True).stdout
+    bench.say("memory of fail2ban", f"{int(kib) / 1024:.0f} MiB")
+
+
+def one_more(bench: Bench, number: int) -> None:
+    """One attacker among the many: from the last of its events to the feed."""
+    address = attacker(number, 47)
+    bench.attack([address])
+    began = time.monotonic()
+    until(lambda: address in feed(bench.site), 0.02)
+    seconds = time.monotonic() - began
+    bench.say("one more ban in the feed", f"{seconds:.2f} s", "within 2 s", seconds <= 2)
+
+
+def the_recipe(bench: Bench, bans: int) -> None:
+    """The same steps with the recipe's action: bans, and a restart with somebody looking."""
+    write = "cat > /etc/fail2ban/{0}; touch " + RECIPE_LIST
+    bench.host.console(write.format("action.d/recipe.conf"), stdin=RECIPE_ACTION, check=True)
+    bench.host.console(write.format("jail.d/recipe.conf"), stdin=RECIPE_JAIL, check=True)
+    bench.host.console("fail2ban-client reload", check=True)
+    began = time.monotonic()
+    bench.banip("recipe", [attacker(n, 48) for n in range(bans)])
+    until(lambda: listed(bench) == bans)
+    bench.say(f"the recipe: {bans} bans", f"{time.monotonic() - began:.1f} s")
+    fewest, over = [bans], threading.Event()
+
+    def look() -> None:
+        while not over.wait(0.05):
+            fewest.append(listed(bench))
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    began = time.monotonic()
+    bench.host.console("systemctl restart fail2ban", check=True)
+    until(lambda: min(fewest) < bans and listed(bench) == bans)
+    seconds = time.monotonic() - began
+    over.set()
+    thread.join()
+    bench.say(f"the recipe: restart with {bans} bans", f"{seconds:.1f} s")
+    bench.say("the recipe: fewest on its list meanwhile", min(fewest))
+
+
+def listed(bench: Bench) -> int:
+    path = bench.host.filesystem / RECIPE_LIST.lstrip("/")
+    return len(path.read_text().split())
+
+
+def ours_at_the_size_of_the_recipe(bench: Bench, bans: int) -> None:
+    began = time.monotonic()
+    wanted = {attacker(n, 49) for n in range(bans)}
+    bench.banip(JAIL, sorted(wanted))
+    until(lambda: feed(bench.site) >= wanted)
+    bench.say(f"this action: {bans} bans", f"{time.monotonic() - began:.1f} s")
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.bans")
+    parser.add_argument("--attackers", type=int, default=10_000)
+    parser.add_argument("--bans", type=int, default=100_000)
+    parser.add_argument("--recipe", type=int, default=1_000, help="bans of the recipe's action")
+    options = parser.parse_args(argv)
+    settings = "receiver_rate: 100000\nreceiver_burst: 1000000\ndetection_ban_time: 1d"
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        LabSite(
+            Path(folder) / "inventory", ready_root(), [unit_options()], settings=settings
+        ) as site,
+    ):
+        done = site.run("apply", "-y")
+        if done.code:
+            print(done.out, done.err)
+            return 1
+        bench = Bench(site)
+        ours_at_the_size_of_the_recipe(bench, options.recipe)
+        the_recipe(bench, options.recipe)
+        bench.host.console("rm /etc/fail2ban/jail.d/recipe.conf; fail2ban-client reload")
+        many_attackers(bench, options.attackers)
+        a_restart(bench, options.bans)
+    return 1 if bench.missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
