@@ -244,6 +244,25 @@ def test_a_broken_jail_of_the_operators_makes_apply_fail_with_fail2bans_words_an
     assert receiver == "inactive"
 
 
+def test_a_port_that_is_taken_makes_apply_fail_and_the_receiver_answers_where_it_did(
+    linux_site: LabSite,
+) -> None:
+    assert linux_site.run("apply", "-y").code == 0
+    before = linux_site.listing()
+    address = linux_site.host.address
+    taken = f"systemd-run --unit taken python3 -m http.server 5066 --bind {address}"
+    linux_site.host.run(taken, check=True)
+    linux_site.host.run(f"until ss -tln | grep -q {address}:5066; do :; done", check=True)
+
+    moved = linux_site.run("apply", "-y", "-e", "receiver_port=5066", "--json")
+
+    assert moved.code == 1
+    assert "Address already in use" in moved.target("bh1")["error"]
+    assert "everything is as it was before the run" in moved.target("bh1")["error"]
+    assert linux_site.listing() == before
+    assert linux_site.run("verify").code == 0
+
+
 @pytest.mark.parametrize("user", ["admin", "deploy"])
 def test_sudo_works_with_and_without_a_password(
     tmp_path: Path, ready_root: Path, user: str

@@ -25,7 +25,7 @@ def bring_up(step: Step) -> None:
     run(["systemctl", "reset-failed", name])
     try:
         if not before["active"]:
-            must(["systemctl", "start", name])
+            _start(name)
         elif step["verb"] == "restart":
             must(["systemctl", "restart", name])
         elif step["verb"] == "reload":
@@ -33,6 +33,13 @@ def bring_up(step: Step) -> None:
     except HostError as error:
         raise HostError(f"{error}\n{journal(name)}") from error
     _answers(step)
+
+
+def _start(name: str) -> None:
+    """Start a unit; systemd refuses a socket while its service runs without it, so that one goes first."""
+    if name.endswith(".socket"):
+        run(["systemctl", "stop", name[: -len("socket")] + "service"])
+    must(["systemctl", "start", name])
 
 
 def _answers(step: Step) -> None:
@@ -89,4 +96,4 @@ def put_back(name: str, before: dict[str, Any], reload_command: list[str]) -> No
     elif now["active"]:
         must(reload_command or ["systemctl", "restart", name])
     else:
-        must(["systemctl", "start", name])
+        _start(name)
