@@ -45,7 +45,7 @@ def cli(name: str, context: Context) -> dict[str, str]:
 
 def other_units() -> dict[str, str]:
     """The same on FortiGates whose CLI differs, with every enforcement that they can have."""
-    found = {}
+    found: dict[str, str] = {}
     for version in ("6.4.15", "7.0.0", "7.2.0", "7.2.4"):
         places = ("ssl_vpn", "policy", *(("local_in",) if version == "7.2.4" else ()))
         unit = assumed(read_version(version))
