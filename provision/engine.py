@@ -344,12 +344,7 @@ class SiteRun:
         if drill is None:
             self._host.notes.append("no detection is on: there is no loop to try")
             return
-        with BanHost(self._site.ban_host.login, self._run.policy) as host:
-            try:
-                answer = host.ask({"do": "drill", **drill})
-            finally:
-                self._host.execs += host.execs
-        self._host.notes.extend(answer["steps"])
+        self._host.notes.extend(self._ask_host({"do": "drill", **drill})["steps"])
 
     # --- telling ---------------------------------------------------------------------------------
 
