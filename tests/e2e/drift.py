@@ -45,6 +45,21 @@ def drifts(unit: Simulator, object_id: str, only: frozenset[str]) -> Iterator[Dr
         yield Drift(object_id, "deleted", scope, "\n".join(lines))
 
 
+def additions(unit: Simulator, object_id: str) -> Iterator[Drift]:
+    """Every attribute that an entry does not have, set to something that is not its default."""
+    scope, path, key = split_id(object_id)
+    block = unit.config.scopes[scope][path]
+    for attribute in block.table.attributes if key is not None else ():
+        entry = block.rows[key or ""]
+        if entry.values(attribute.name) or not applies(block.table, entry, attribute):
+            continue
+        other = _other(unit, scope, attribute, ())
+        if other:
+            value = " ".join(map(written, other))
+            lines = [f"config {path}", f"edit {quote(key or '')}", f"set {attribute.name} {value}"]
+            yield Drift(object_id, attribute.name, scope, "\n".join([*lines, "end"]))
+
+
 def _changed(
     unit: Simulator, scope: str, block: Block, entry: Entry, only: frozenset[str] | None
 ) -> Iterator[tuple[str, list[str]]]:

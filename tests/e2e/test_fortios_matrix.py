@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from provision.fortios.text import Config, Edit, Statement, parse
-from tests.e2e.drift import Drift, drifts
+from tests.e2e.drift import Drift, additions, drifts
 from tests.e2e.memory_site import MemorySite
 from tests.lab.fortios import Options, Simulator
 from tests.lab.fortios.schema import version_of
@@ -31,7 +31,8 @@ VERSIONS = (
     "7.6.4",
     "8.0.0",
 )
-ALONE = "7.4.8"  # here each attribute drifts alone; elsewhere one of each object at a time
+# Here each attribute drifts alone; elsewhere one of each object at a time.
+ALONE: tuple[str, tuple[str, ...]] = ("7.4.8", ())
 VDOMS: tuple[tuple[str, ...], ...] = ((), ("Branch",))
 pytestmark = pytest.mark.usefixtures("settled_at_once")
 UNITS = [
@@ -75,19 +76,38 @@ def test_a_unit_is_planned_applied_mended_and_given_back(
         again = site.plan()
         assert (again.error, again.changes) == ("", ())
 
-        for together in rounds(drifts_of(unit, applied.changes), alone=version == ALONE):
-            for drift in together:
-                unit.run_in(drift.scope, drift.lines)
-            assert unit.show() != good, f"{together}: the unit did not take it"
-            mended = site.apply()
-            assert mended.error == "", together
-            assert {each.id for each in mended.changes} == {drift.id for drift in together}
-            assert unordered(unit.show()) == unordered(good), together
+        for together in rounds(drifts_of(unit, applied.changes), alone=(version, vdoms) == ALONE):
+            found_and_mended(site, together, good)
 
         gone = site.teardown()
         assert (gone.error, len(gone.changes)) == ("", len(applied.changes))
         assert unit.show() == before
         assert site.records == {}
+
+
+@pytest.mark.parametrize("version", ["6.4.15", "7.4.8", "8.0.0"])
+def test_what_somebody_adds_to_an_object_of_ours_is_taken_away_again(
+    tmp_path: Path, version: str
+) -> None:
+    with started(version, ()) as unit:
+        site = MemorySite(tmp_path, unit, **variables(version, ()))
+        applied = site.apply()
+        assert applied.error == ""
+        added = [list(additions(unit, each.id)) for each in applied.changes]
+        assert sum(map(len, added)) > 10
+        for together in rounds(added, alone=False):
+            found_and_mended(site, together, unit.show())
+
+
+def found_and_mended(site: MemorySite, together: list[Drift], good: str) -> None:
+    """Make the drifts behind our back; one apply changes these objects and no other."""
+    for drift in together:
+        site.unit.run_in(drift.scope, drift.lines)
+    assert site.unit.show() != good, f"{together}: the unit did not take it"
+    mended = site.apply()
+    assert mended.error == "", together
+    assert {each.id for each in mended.changes} == {drift.id for drift in together}
+    assert unordered(site.unit.show()) == unordered(good), together
 
 
 @pytest.mark.parametrize("console", ["more", "standard"])
