@@ -33,7 +33,9 @@ h1 { font-size: 1.4rem; margin: 0 0 .5rem } h2 { font-size: 1.1rem; margin: 1.6r
 .good { background: var(--good) } .bad { background: var(--bad) } .warn { color: var(--bad) }
 .wide { overflow-x: auto } table { border-collapse: collapse; width: 100% }
 th, td { border-bottom: 1px solid var(--line); padding: .3rem .6rem .3rem 0; text-align: left }
-td.n, th.n { text-align: right; font-variant-numeric: tabular-nums } code { font-size: .95em }
+td { white-space: nowrap; font-variant-numeric: tabular-nums }
+td code { display: inline-block; min-width: 8.5rem; white-space: normal; word-break: break-all }
+@media (max-width: 40rem) { body { font-size: 14px } td code { max-width: 10.5rem } }
 svg { width: 100%; height: auto; max-height: 14rem } svg rect { fill: var(--bar) }
 svg text { font: 10px system-ui, sans-serif; fill: currentColor; text-anchor: middle }
 svg line { stroke: var(--line) } footer { margin-top: 2rem; opacity: .7; font-size: .85rem }
@@ -147,13 +149,13 @@ def ago(moment, now):
 
 
 def span(seconds):
-    """The two largest units, as people say it."""
-    seconds, parts = max(int(seconds), 0), []
-    for size, unit in ((DAY, "d"), (3600, "h"), (60, "m"), (1, "s")):
-        if seconds >= size or (unit == "s" and not parts):
-            parts.append("%d %s" % (seconds // size, unit))
-            seconds %= size
-    return " ".join(parts[:2])
+    """The largest unit and the one below it, as people say it."""
+    seconds = max(int(seconds), 0)
+    for size, unit, below, name in ((DAY, "d", 3600, "h"), (3600, "h", 60, "m"), (60, "m", 1, "s")):
+        if seconds >= size:
+            rest = seconds % size // below
+            return "%d %s" % (seconds // size, unit) + (" %d %s" % (rest, name) if rest else "")
+    return "%d s" % seconds
 
 
 def bans_by_day(path, now):
