@@ -33,7 +33,7 @@ from provision.options import (
 )
 from provision.render import render as render_to
 from provision.render import to_be_placed
-from provision.report import Report, write_json
+from provision.report import Report, counted, write_json
 from provision.results import Exit, SiteResult
 from provision.secrets import Secrets
 from provision.sites import Play
@@ -54,8 +54,8 @@ def check(app: App, flags: Flags, fortios: Version) -> Exit:
     if flags.json:
         write_json(sys.stdout.write, "check", Exit.OK, untouched(chosen), app.secrets)
     else:
-        units = sum(len(selected.fortigates) for selected in chosen)
-        click.echo(f"ok: {len(chosen)} sites, {units} FortiGates, as FortiOS {spell(fortios)}")
+        units = counted(sum(len(selected.fortigates) for selected in chosen), "FortiGate")
+        click.echo(f"ok: {counted(len(chosen), 'site')}, {units}, as FortiOS {spell(fortios)}")
     return Exit.OK
 
 

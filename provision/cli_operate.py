@@ -151,6 +151,8 @@ def _show(
     if not flags.json:
         report.table(heads, rows)
     troubled = [site for site in found if any(target.error for target in site.targets)]
+    if not flags.json and not troubled:
+        return Exit.OK
     return tell(app, flags, report, verb, found if flags.json else troubled, diffs=False)
 
 

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from provision import desired as wanted
-from provision.errors import Failed, InputError, Unreachable
+from provision.errors import Failed, InputError, UnknownKey, Unreachable
 from provision.fortios import planner as fortios
 from provision.fortios.desired import Desired
 from provision.fortios.record import Record
@@ -145,6 +145,9 @@ class SiteRun:
     def _plan_unit(self, unit: FortiGate, target: Target) -> None:
         memory = self._memory
         if memory is None:
+            if isinstance(self._host.error, UnknownKey):  # then its own is to be compared as well
+                with Unit(unit.login, self._run.policy):
+                    pass
             target.skipped = f"left alone: its ban host {self._host.host} could not be observed"
             return
         if not memory.deployed and not self._selected.linux and self._run.verb != "teardown":

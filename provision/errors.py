@@ -53,6 +53,10 @@ class Unreachable(TargetError):
     """There is no session with the target: nothing on it was changed by this attempt."""
 
 
+class UnknownKey(Unreachable):
+    """The target shows a host key that nobody has accepted yet."""
+
+
 class Failed(TargetError):
     """The target answered, and refused or broke; the text says what state it is in now."""
 

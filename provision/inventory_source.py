@@ -125,7 +125,12 @@ def _name(source: Source, name: object, where: Where, kind: str) -> str:
     if isinstance(name, str) and _WORD.fullmatch(name) and name.isprintable():
         return name
     what = f"the {kind} name {name!r} is no single word"
-    source.faults.append(where.fault(what, f'put quotes around it: "{name}"'))
+    instead = (
+        "write one word without blanks"
+        if isinstance(name, str)
+        else f'put quotes around it: "{name}"'
+    )
+    source.faults.append(where.fault(what, instead))
     return ""
 
 

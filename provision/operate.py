@@ -171,7 +171,7 @@ def checked_address(text: str) -> str:
     """The one spelling of an address or network.
 
     Raises:
-        InputError: it is none, or it is everybody.
+        InputError: it is none, it is everybody, or perhaps a slip that means far more than was meant.
     """
     try:
         network = ipaddress.ip_network(text, strict=False)
@@ -182,4 +182,7 @@ def checked_address(text: str) -> str:
         ) from None
     if network.prefixlen == 0:
         raise InputError([Fault("", 0, f"{text} is everybody", "name a smaller network")])
+    if ipaddress.ip_interface(text).ip != network.network_address:
+        what = f"{text} is an address within {network}"
+        raise InputError([Fault("", 0, what, f"write {network} to mean all of it")])
     return str(network.network_address) if network.num_addresses == 1 else str(network)

@@ -98,7 +98,7 @@ class Report:
 
     def _target(self, target: TargetResult, diffs: bool) -> None:
         linux = target.kind == "linux"
-        cost = _count(target.execs, "exec") if linux else _count(target.exchanges, "exchange")
+        cost = counted(target.execs, "exec") if linux else counted(target.exchanges, "exchange")
         self.line(
             f"  {target.state:<11} {target.host} ({target.kind}, {cost})", COLOURS[target.state]
         )
@@ -129,7 +129,7 @@ class Report:
         states = [target.state for site in sites for target in site.targets]
         counts = [f"{state}={states.count(state)}" for state in COLOURS if state in states]
         changes = sum(len(target.changes) for site in sites for target in site.targets)
-        said = f"{_count(len(sites), 'site')}, {_count(len(states), 'target')}"
+        said = f"{counted(len(sites), 'site')}, {counted(len(states), 'target')}"
         self.line(f"{said}: {' '.join(counts)} changes={changes}")
 
 
@@ -158,7 +158,8 @@ def _masked(value: object, mask: Secrets) -> object:
     return value
 
 
-def _count(number: int, what: str) -> str:
+def counted(number: int, what: str) -> str:
+    """``number`` with its noun, in the plural where that is due."""
     return f"{number} {what}" + ("" if number == 1 else "s")
 
 

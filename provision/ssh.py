@@ -18,7 +18,7 @@ from paramiko import SSHException
 from paramiko.hostkeys import InvalidHostKey
 from paramiko.ssh_exception import NoValidConnectionsError
 
-from provision.errors import Unreachable
+from provision.errors import UnknownKey, Unreachable
 from provision.login import Login
 
 __all__ = ["CONNECT_TIMEOUT", "HostKeyPolicy", "SSHException", "connect", "explain", "trust"]
@@ -106,7 +106,7 @@ def explain(error: BaseException, login: Login, policy: HostKeyPolicy) -> Unreac
         cause = cause.__cause__ or cause.__context__
     for link in chain:
         if isinstance(link, UnknownHostKey):
-            return Unreachable(
+            return UnknownKey(
                 f"{where}: {link}",
                 f"compare the fingerprint on the host's console, then run again with "
                 f"--accept-new-host-keys (adds it to {policy.known_hosts})",

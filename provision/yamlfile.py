@@ -7,6 +7,7 @@ that it does not know. Here keys keep their lines, a key given twice is a fault,
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +76,16 @@ def parse(text: str, name: str) -> object:
     return value
 
 
+# A section of Ansible's INI form, a group with or without a suffix; a YAML list has blanks or commas.
+_INI_SECTION = re.compile(r"^\[[\w.-]+(:\w+)?\][ \t]*$", re.MULTILINE)
+
+
 def _yaml_fault(error: yaml.YAMLError, text: str, name: str) -> Fault:
+    section = _INI_SECTION.search(text)
+    if section:
+        line = text.count("\n", 0, section.start()) + 1
+        instead = "convert it: ansible-inventory -i FILE --list --yaml > hosts.yml"
+        return Fault(name, line, "is Ansible's INI form", instead)
     if isinstance(error, yaml.reader.ReaderError):
         line = text.count("\n", 0, error.position) + 1
         return Fault(name, line, f"is not YAML: character {error.character!r} is not allowed")

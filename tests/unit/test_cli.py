@@ -84,7 +84,7 @@ def offline(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> Cli:
 
 def test_check_says_that_all_is_well(cli: Cli) -> None:
     said = cli("check")
-    assert (said.code, said.out) == (0, "ok: 1 sites, 2 FortiGates, as FortiOS 8.0.0\n")
+    assert (said.code, said.out) == (0, "ok: 1 site, 2 FortiGates, as FortiOS 8.0.0\n")
 
 
 def test_check_with_json_prints_one_document(cli: Cli) -> None:
@@ -126,6 +126,26 @@ def test_render_writes_every_file_and_block_below_its_folder(cli: Cli, tmp_path:
     assert tmp_path / "out" / "fw1.conf" in written
     assert tmp_path / "out" / "bh1" / "etc/fail2ban/jail.d/banstitch.conf" in written
     assert PASSWORD not in "".join(path.read_text() for path in written)
+
+
+@pytest.mark.parametrize("verb", ["ban", "unban"])
+def test_a_network_that_could_be_a_slip_of_the_prefix_is_refused(cli: Cli, verb: str) -> None:
+    said = cli(verb, "8.8.8.0/8")
+    assert (said.code, said.out) == (3, "")
+    assert (
+        said.err == "8.8.8.0/8 is an address within 8.0.0.0/8; write 8.0.0.0/8 to mean all of it\n"
+    )
+
+
+def test_the_list_of_bans_is_followed_by_nothing_where_all_is_well(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ban = {"address": "192.0.2.7", "jail": "banstitch-x", "since": 0, "until": -1, "failures": 3}
+    well = TargetResult("bh1", "linux", "ok", 1, details={"bans": [{**ban, "count": 1}]})
+    monkeypatch.setattr("provision.operate.ask", lambda *_: SiteResult("bh1", (well,)))
+    said = cli("bans")
+    assert (said.code, len(said.out.splitlines())) == (0, 2)
+    assert said.out.splitlines()[1].split()[:3] == ["bh1", "192.0.2.7", "x"]
 
 
 def test_check_and_render_speak_the_language_of_the_version_that_is_named(
@@ -282,7 +302,7 @@ def test_the_playbook_runs_as_a_program(tmp_path: Path) -> None:
     root = Path(__file__).parents[2]
     argv = [sys.executable, str(root / "site.py"), "check", "-i", str(tmp_path / "inventory")]
     done = subprocess.run(argv, capture_output=True, text=True, check=False, cwd=tmp_path)
-    said = "ok: 1 sites, 2 FortiGates, as FortiOS 8.0.0\n"
+    said = "ok: 1 site, 2 FortiGates, as FortiOS 8.0.0\n"
     assert (done.returncode, done.stdout, done.stderr) == (0, said, "")
 
 

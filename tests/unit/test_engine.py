@@ -12,7 +12,7 @@ import pytest
 
 from provision import desired, engine
 from provision.engine import Run, SiteRun
-from provision.errors import Failed, Unreachable
+from provision.errors import Failed, UnknownKey, Unreachable
 from provision.fortios.desired import Desired
 from provision.fortios.planner import FortiPlan, Observed, ids
 from provision.fortios.record import Record
@@ -262,6 +262,17 @@ def test_fortigates_are_not_even_contacted_when_the_host_is_unreachable(world: W
 
     assert states(result) == {BAN_HOST: "unreachable", FW1: "skipped", FW2: "skipped"}
     assert world.log == [(BAN_HOST, "connect")]
+
+
+def test_unknown_host_keys_of_a_whole_site_are_told_at_once(world: World) -> None:
+    world.faults[(BAN_HOST, "connect")] = UnknownKey("unknown key A")
+    world.faults[(FW1, "connect")] = UnknownKey("unknown key B")
+
+    result = go("plan")
+
+    assert states(result) == {BAN_HOST: "unreachable", FW1: "unreachable", FW2: "skipped"}
+    assert error(result, FW1) == "unknown key B"
+    assert world.log == [(name, "connect") for name in (BAN_HOST, FW1, FW2)]
 
 
 def test_one_unreachable_fortigate_does_not_stop_the_others(world: World) -> None:
