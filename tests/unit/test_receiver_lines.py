@@ -1,0 +1,103 @@
+"""Hostile log lines: whatever an attacker types or a wire cuts, only the event's own address is taken."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.unit.receiver_app import Receiver
+
+OWN = "45.1.2.3"
+# Pieces of which an attacker builds a user name that tries to end its field and begin another.
+PIECES = st.lists(
+    st.sampled_from(
+        ["remip=8.8.8.8", "remip=", '"', '\\"', "\\", "\\\\", " ", "\n", "\r\n", "\t", "=", "logid=",
+         "0101039426", 'logid="0101039426"', "8.8.8.8", "N/A", "x", "%%log%%", "<190>", "1: ", "\0", "\u2028",
+         "\x85", "ü", "'", "{", "}"]
+    ),
+    max_size=12,
+).map("".join)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def receiver(tmp_path_factory: pytest.TempPathFactory) -> Receiver:
+    return Receiver(tmp_path_factory.mktemp("receiver"), log_limit=1 << 30)
+
+
+def taken(receiver: Receiver, body: str | bytes) -> set[str]:
+    answer = receiver.post(body)
+    assert answer.status_code in (200, 400)
+    events = answer.json.get("events") or ()
+    return {event["address"] for event in events if event["outcome"] == "taken"}
+
+
+@pytest.mark.parametrize(
+    "remip",
+    ['"N/A"', "N/A", "", '""', "(null)", "0.0.0.0", "0.0.0.0/0", "::/0", "8.8.8.8/0", "8.8.8.0/24",
+     "8.8.8.8,9.9.9.9", "8.8.8.8;9.9.9.9", "8.8.8.8-9.9.9.9", "8.8.8", "8.8.8.8.8", "134744072", "0x08080808",
+     "010.8.8.8", "8.8.8.08", "8.8.8.8:443", "[2a00::1]", "2a00::1%eth0", "2a00::1/64", "::ffff:0:8.8.8.8",
+     "::8.8.8.8", "64:ff9b::808:808", "2002:808:808::1", "2001::1", "fe80::1", "ff02::1", "::1", "::",
+     "\uff11.1.1.1", "8.8.8.8\u200b", "8.8.8.8\0", "localhost", "dns.google", '"8.8.8.8 "', '" 8.8.8.8"',
+     '"8.8.8.8\\n9.9.9.9"', '"8.8.8.8\n"', "'8.8.8.8'", "8.8.8.8#", "-8.8.8.8", "+8.8.8.8", "8.8.8.8e0",
+     "255.255.255.255", "224.0.0.1", "240.0.0.1", "127.0.0.1", "169.254.169.254", "100.64.0.1", "10.0.0.1",
+     "192.168.1.1", "172.16.0.1", "192.0.0.1", "198.18.0.1", "fd00::1", "3fff:ffff:ffff:ffff:ffff::1::"],
+)  # fmt: skip
+def test_a_hostile_or_unusable_address_bans_nobody(receiver: Receiver, remip: str) -> None:
+    for order in ('logid="0101039426" remip=%s user="x"', 'remip=%s logid="0101039426" user="x"'):
+        assert taken(receiver, order % remip) == set()
+
+
+@pytest.mark.parametrize(
+    ("remip", "address"),
+    [(OWN, OWN), (f'"{OWN}"', OWN), ("2A00:0:0::1", "2a00::1"), (f"::ffff:{OWN}", OWN)],
+)
+def test_an_address_is_written_in_its_one_spelling(
+    receiver: Receiver, remip: str, address: str
+) -> None:
+    assert taken(receiver, f'logid="0101039426" remip={remip} user="x"') == {address}
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\r\n", " ", "\n\n", "\t"])
+def test_an_address_that_ends_its_line_may_have_been_cut_and_bans_nobody(
+    receiver: Receiver, end: str
+) -> None:
+    assert receiver.post(f'logid="0101039426" user="x" remip={OWN}{end}').status_code == 400
+    whole = f'logid="0101039426" user="x" remip="{OWN}"{end}'
+    assert taken(receiver, whole) == {OWN}
+
+
+def test_a_log_id_that_ends_its_line_is_not_trusted_either(receiver: Receiver) -> None:
+    assert receiver.post(f"remip={OWN} logid=0101039426").status_code == 400
+
+
+def escaped(value: str) -> str:
+    return value.replace("\\", "\\\\").replace('"', '\\"')
+
+
+@given(names=st.tuples(PIECES, PIECES), order=st.permutations(range(4)), again=st.booleans())
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=400
+)
+def test_what_an_attacker_types_into_two_fields_bans_nobody_else(
+    receiver: Receiver, names: tuple[str, str], order: list[int], again: bool
+) -> None:
+    user, group = (f'"{escaped(name)}"' for name in names)
+    fields = ['logid="0101039426"', f"remip={OWN}", f"user={user}", f"group={group}"]
+    line = " ".join(fields[n] for n in order) + ' msg="SSL user failed to logged in"'
+    body = escaped(line) if again else line
+    assert taken(receiver, body.encode("utf-8", "surrogatepass")) == {OWN}
+
+
+@given(name=PIECES, quoted=st.booleans())
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=400
+)
+def test_not_even_a_firewall_that_forgets_to_escape_makes_us_ban_somebody_else_alone(
+    receiver: Receiver, name: str, quoted: bool
+) -> None:
+    """Then a body can say anything; but two addresses in one event are nobody's to choose between."""
+    user = f'"{name}"' if quoted else name
+    one_line = user.replace("\n", " ").replace("\r", " ")
+    body = f'logid="0101039426" remip={OWN} user={one_line} group="N/A"'
+    assert taken(receiver, body.encode("utf-8", "surrogatepass")) <= {OWN}
