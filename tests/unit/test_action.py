@@ -24,6 +24,11 @@ def test_a_started_jail_has_a_file_even_when_nobody_is_banned(server: Server) ->
     assert server.becomes({})
 
 
+def test_fail2ban_looks_for_events_and_bans_more_often_in_our_jails(server: Server) -> None:
+    server.start()
+    assert server.jail.filter.sleeptime == server.jail.actions.sleeptime == 0.4
+
+
 def test_a_ban_is_written_with_its_end_and_an_unban_removes_it(server: Server) -> None:
     action = server.start()
     action.ban(ticket("203.0.113.9"))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from provision.errors import InputError
@@ -89,6 +89,7 @@ def test_a_ban_for_ever_cannot_grow() -> None:
     assert found["banstitch-sslvpn_login_failed"]["bantime.increment"] == "false"
 
 
+@settings(deadline=None)
 @given(st.integers(1, 10**6), st.integers(2, 100), st.integers(0, 10**9))
 def test_the_formula_given_to_fail2ban_multiplies_by_the_factor_each_time(
     seconds: int, factor: int, count: int
