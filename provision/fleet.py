@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any, TypeVar
@@ -22,8 +23,15 @@ class Interrupted(Exception):
         self.finished = tuple(finished)
 
 
-def over(work: Sequence[Work], do: Callable[[Work], Result], forks: int) -> list[Result]:
+def over(
+    work: Sequence[Work],
+    do: Callable[[Work], Result],
+    forks: int,
+    stopping: Callable[[], object] = lambda: None,
+) -> list[Result]:
     """``do`` for each of ``work``, at most ``forks`` at a time; the results in the order of ``work``.
+
+    ``stopping`` is called once at the first Ctrl-C; later ones are ignored until what was begun is finished.
 
     Raises:
         Interrupted: on Ctrl-C, after the targets that were being changed have been left in order.
@@ -36,6 +44,9 @@ def over(work: Sequence[Work], do: Callable[[Work], Result], forks: int) -> list
                 continue
             return [future.result() for future in futures]
         except KeyboardInterrupt:
+            before = signal.signal(signal.SIGINT, signal.SIG_IGN)
             pool.shutdown(wait=False, cancel_futures=True)
+            stopping()
+    signal.signal(signal.SIGINT, before)
     good = (each for each in futures if not each.cancelled() and not each.exception())
     raise Interrupted([each.result() for each in good])

@@ -21,6 +21,8 @@ from provision.sites import Play, Selected, Site, limit, sites
 
 Work = TypeVar("Work")
 
+STOPPING = "Ctrl-C: what has been begun is being finished, no more is begun"
+
 
 @dataclass(frozen=True)
 class Flags:
@@ -171,7 +173,7 @@ def over(
     """
     try:
         with report:
-            return fleet.over(work, do, flags.forks)
+            return fleet.over(work, do, flags.forks, lambda: report.line(STOPPING, "yellow"))
     except fleet.Interrupted as stop:
         tell(app, flags, report, verb, stop.finished, flags.diff, interrupted=True)
         raise

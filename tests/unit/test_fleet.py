@@ -85,6 +85,32 @@ def test_an_interrupt_lets_the_work_at_hand_finish_and_begins_no_other(
     assert begun == finished == ["at hand"]
 
 
+def test_whoever_presses_ctrl_c_again_and_again_still_gets_what_was_begun_finished(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    waiting, told = threading.Event(), threading.Event()
+    main = threading.main_thread().ident or 0
+
+    def awaited(futures: Sequence[Future[str]], timeout: float) -> DoneAndNotDoneFutures[str]:
+        waiting.set()
+        return wait(futures, timeout)
+
+    def do(name: str) -> str:
+        assert waiting.wait(PATIENCE)
+        signal.pthread_kill(main, signal.SIGINT)
+        assert told.wait(PATIENCE)
+        for _ in range(3):
+            signal.pthread_kill(main, signal.SIGINT)
+        return name.upper()
+
+    monkeypatch.setattr(fleet, "wait", awaited)
+    with pytest.raises(fleet.Interrupted) as stop:
+        fleet.over(["at hand", "never begun"], do, forks=1, stopping=told.set)
+
+    assert stop.value.finished == ("AT HAND",)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
 def test_one_that_fails_does_not_keep_others_from_their_work() -> None:
     finished: list[int] = []
 
