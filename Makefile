@@ -10,8 +10,9 @@ demo: venv lab  ## watch one site being deployed, attacked, and taken down again
 test: venv lab  ## every test, those that boot hosts included
 	$(PYTHON) -m pytest
 
-bench: venv  ## what talking to a FortiGate costs, beside stock netmiko; fails where it is not faster
+bench: venv lab  ## what talking to a FortiGate costs, beside stock netmiko; fails where it is not faster
 	$(PYTHON) -m tests.bench.fortios
+	$(PYTHON) -m tests.bench.bans
 
 lint: venv
 	$(PYTHON) -m ruff check .
