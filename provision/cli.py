@@ -160,6 +160,7 @@ def _change(app: App, flags: Flags, verb: progress.Verb, yes: bool, **options: A
     planned = over(app, flags, report, verb, runs, engine.SiteRun.plan)
     if not yes and any(target.changes for site in planned for target in site.targets):
         report.sites(planned, diffs=True)
+        report.summary(planned)
         if not click.confirm(f"\n{verb}?", err=True):
             click.echo("nothing was changed", err=True)
             if flags.json:

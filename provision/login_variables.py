@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from provision.errors import Fault, InputError
+from provision.extra_vars import COMMAND_LINE
 from provision.inventory import Host
 from provision.jinja import Scope
 from provision.login import Login
@@ -69,8 +70,12 @@ class _Reader:
         self.unset: list[Fault] = []
 
     def get(self, names: tuple[str, ...], check: Check[_T], default: _T) -> _T:
-        """The checked value of the last of ``names`` that is set, or the default."""
-        for name in reversed(names):
+        """The checked value of the last of ``names`` that is set, or the default.
+
+        One that the command line sets comes before all others, however it is spelt.
+        """
+        given = [n for n in names if n in self.scope and self.scope.where(n) == COMMAND_LINE]
+        for name in (*given, *reversed(names)):
             try:
                 value = self.scope.get(name)
                 if value is not None:

@@ -328,3 +328,14 @@ def test_an_inventory_of_a_thousand_sites_is_built(tmp_path: Path) -> None:
     found = sites(load(tmp_path), PLAYS, Secrets())
     assert len(found) == 1000
     assert all(len(site.fortigates) == 1 for site in found)
+
+
+def test_a_password_of_the_command_line_beats_every_other_spelling_of_it(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        hosts__yml="""
+        ban_hosts: {hosts: {ban1: {ansible_ssh_pass: of-the-file, ansible_user: root}}}
+        """,
+    )
+    (site,) = sites(load(tmp_path, ["ansible_password=of-the-line"]), PLAYS, Secrets())
+    assert site.ban_host.login.password == "of-the-line"
