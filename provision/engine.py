@@ -73,6 +73,8 @@ class SiteRun:
         self._units = [(unit, Target(unit.name, "fortios")) for unit in selected.fortigates]
         self._memory: Memory | None = None
         self._bare = False
+        # name in this inventory -> name in an older one, of units that were renamed
+        self._renamed: dict[str, str] = {}
 
     # --- looking ---------------------------------------------------------------------------------
 
@@ -84,6 +86,8 @@ class SiteRun:
             with Caught(target):
                 self._plan_unit(unit, target)
             self._tell(target)
+        if self._selected.linux:
+            self._note_lost()
         if self._run.verb == "teardown":
             self._check_teardown()
         return self.result("plan" if self._run.verb in ("apply", "teardown") else self._run.verb)
@@ -97,13 +101,22 @@ class SiteRun:
                 self._host.execs += host.execs
         if self._selected.linux:
             self._host.plan = self._linux_plan(observed)
-            self._note_lost()
         self._tell(self._host)
 
     def _lost(self) -> tuple[str, ...]:
         """FortiGates that hold what was made on them and that the inventory does not name any more."""
         named = {unit.name for unit in self._site.fortigates}
-        return tuple(sorted(set(self._memory.records if self._memory else ()) - named))
+        known = set(self._memory.records if self._memory else ())
+        return tuple(sorted(known - named - set(self._renamed.values())))
+
+    def _record(self, unit: FortiGate, session: Unit, memory: Memory) -> Record:
+        """What is remembered of a unit: by its name, or by its serial number under an older name."""
+        if unit.name in memory.records:
+            return memory.records[unit.name]
+        for name in self._lost():
+            if name in memory.records and memory.records[name].serial == session.facts.serial:
+                self._renamed[unit.name] = name
+        return memory.records.get(self._renamed.get(unit.name, ""), Record())
 
     def _note_lost(self) -> None:
         for name in self._lost():
@@ -155,7 +168,8 @@ class SiteRun:
                 f"its ban host {self._host.host} is not deployed and outside the limit",
                 "the secrets are made there: include it in --limit",
             )
-        if self._run.verb == "teardown" and unit.name not in memory.records:
+        known = unit.name in memory.records or self._lost()
+        if self._run.verb == "teardown" and not known:
             target.plan = fortios.FortiPlan()
             return
         self._doing(target, "observing")
@@ -168,7 +182,7 @@ class SiteRun:
 
     def _unit_plan(self, unit: FortiGate, session: Unit, memory: Memory) -> fortios.FortiPlan:
         vdoms = session.facts.vdom_names
-        record = fortios.rescoped(memory.records.get(unit.name, Record()), vdoms)
+        record = fortios.rescoped(self._record(unit, session, memory), vdoms)
         desired = self._desired(unit, session, memory)
         observed = session.observe(desired, record)
         planned = partial(fortios.plan, desired, key=memory.key, adopt=self._run.adopt)
@@ -192,6 +206,7 @@ class SiteRun:
         if self._memory is None or not self._selected.linux:
             return
         here = {unit.name for unit, target in self._units if target.error is None}
+        here |= {self._renamed[name] for name in here & self._renamed.keys()}
         left = sorted(set(self._memory.records) - here - (set(self._lost()) & {*self._run.forget}))
         if left and self._host.error is None:
             self._host.error = Failed(
@@ -299,6 +314,8 @@ class SiteRun:
                 target.made = plan.changes
                 settled = plan.settled if self._run.verb != "teardown" or plan.stays else None
                 self._write_record(unit.name, settled, retire=wanted.token_names(unit))
+                if unit.name in self._renamed:
+                    self._write_record(self._renamed[unit.name], None)
                 memory = replace(memory, records={**memory.records, unit.name: settled or Record()})
                 must_hold(self._unit_plan(unit, session, memory))
                 if self._run.verb == "teardown" and plan.stays:

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from tests.e2e.labsite import LabSite
-from tests.e2e.test_site import ATTACKER, EVENT, denied, within
+from tests.e2e.test_site import ATTACKER, EVENT, denied, within, without_enc
 
 pytestmark = pytest.mark.lab
 
@@ -108,3 +108,23 @@ def test_status_shows_in_one_table_how_every_target_is_doing(site: LabSite) -> N
     down = site.run("status", "--json")
     assert down.code == 2
     assert down.target("bh1")["receiver"] == "down"
+
+
+def test_a_firewall_that_gets_another_name_in_the_inventory_stays_the_same_firewall(
+    site: LabSite,
+) -> None:
+    before = without_enc(site.units[0].show())
+    assert site.run("apply", "-y").code == 0
+    hosts = site.folder / "hosts.yml"
+    hosts.write_text(hosts.read_text().replace("fgt1:", "renamed:"))
+
+    applied = site.run("apply", "-y", "--json")
+
+    assert applied.code == 0, applied.out + applied.err
+    assert not [n for n in applied.target("bh1")["notes"] if "no longer" in n]
+    assert site.run("plan").code == 0
+    assert site.run("verify").code == 0
+    (delivery,) = site.units[0].log_event(EVENT.format(address=ATTACKER, user="x"))
+    assert delivery.status == 200
+    assert site.run("teardown", "-y").code == 0
+    assert without_enc(site.units[0].show()) == before
