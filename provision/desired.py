@@ -8,9 +8,10 @@ from typing import Any
 from provision.errors import Failed, Fault, InputError
 from provision.fortios.desired import CliBlock, Desired
 from provision.fortios.desired import desired as parsed
+from provision.fortios.tree import mentioned
 from provision.fortios.versions import NEWEST, Facts, Version, assumed
 from provision.linux.resources import Resource
-from provision.roles import UNKNOWN, Context
+from provision.roles import NOT_MADE_YET, UNKNOWN, Context
 from provision.settings import Role, load_roles
 from provision.sites import BAN_HOSTS, FORTIGATES, FortiGate, Play, Selected, Site
 
@@ -41,14 +42,16 @@ def fortios(
     plays: Sequence[Play],
     tokens: Mapping[str, str],
     facts: Facts = UNKNOWN,
+    ca: str = "",
 ) -> Desired:
-    """The objects of a FortiGate of which ``facts`` are known; ``tokens`` come from its ban host.
+    """The objects of a FortiGate of which ``facts`` are known; ``tokens`` and ``ca`` come from its
+    ban host.
 
     Raises:
         InputError: as :func:`blocks`; or a template renders to something that is no FortiOS CLI.
         Failed: it has no VDOM of the name that is set.
     """
-    context = Context(site, unit, tokens, facts)
+    context = Context(site, unit, tokens, facts, ca)
     vdom = vdom_of(context, plays)
     if not facts.vdoms and vdom != "root":
         raise Failed(
@@ -61,6 +64,11 @@ def fortios(
             "correct enforcement_vdom: a VDOM is never created",
         )
     return parsed(blocks(context, plays), vdom if facts.vdoms else "")
+
+
+def is_incomplete(desired: Desired) -> bool:
+    """Whether a secret or a certificate of it has still to be made on the ban host."""
+    return any(NOT_MADE_YET in text for each in desired.objects for text in mentioned(each.body))
 
 
 def vdom_of(context: Context, plays: Sequence[Play]) -> str:

@@ -27,7 +27,7 @@ from provision.linux.target import BanHost, NoPython
 from provision.progress import Caught, Target, Verb, must_be_as_shown, must_hold
 from provision.report import Listener
 from provision.results import SiteResult
-from provision.roles import TOKENS
+from provision.roles import AUTHORITY, TOKENS
 from provision.secrets import Secrets
 from provision.sites import FortiGate, Play, Selected
 from provision.ssh import HostKeyPolicy
@@ -58,6 +58,7 @@ class Memory:
     deployed: bool
     tokens: Mapping[str, str]
     key: bytes
+    ca: str
     records: Mapping[str, Record]
 
 
@@ -147,7 +148,8 @@ class SiteRun:
             for name, record in manifest.get("fortigates", {}).items()
         }
         key = manifest.get("key", "").encode()
-        self._memory = Memory(bool(manifest.get("objects")), tokens, key, records)
+        ca = (observed["certificates"].get(AUTHORITY) or {"pem": ""})["pem"]
+        self._memory = Memory(bool(manifest.get("objects")), tokens, key, ca, records)
 
     def _linux_plan(self, observed: Mapping[str, Any]) -> LinuxPlan:
         if self._run.verb == "teardown":
@@ -197,9 +199,15 @@ class SiteRun:
             return Desired()
         tokens, facts = memory.tokens, session.facts
         try:
-            return wanted.fortios(self._site, unit, self._run.plays, tokens, facts)
+            found = wanted.fortios(self._site, unit, self._run.plays, tokens, facts, memory.ca)
         except InputError as error:
             raise Failed(str(error)) from error
+        if not self._selected.linux and wanted.is_incomplete(found):
+            raise Failed(
+                f"its ban host {self._host.host} has not made yet what this unit needs",
+                "include it in --limit",
+            )
+        return found
 
     def _check_teardown(self) -> None:
         """The host goes last: not while a FortiGate that polls its feed is left as it is."""

@@ -21,12 +21,15 @@ from provision.variables import Where
 USER = "banstitch"
 ETC = "/etc/banstitch"
 TOKENS = f"{ETC}/tokens.json"
+# Key and certificate of the receiver, and of the CA that signs it.
+CERTIFICATE = f"{ETC}/tls/server.pem"
+AUTHORITY = f"{ETC}/tls/ca.pem"
 LOG_DIRECTORY = "/var/log/banstitch"
 EVENTS_LOG = f"{LOG_DIRECTORY}/events.log"
 AUDIT = f"{LOG_DIRECTORY}/audit.log"
 SPOOL = "/var/spool/banstitch"
 MARKER = "Managed by Banstitch"
-# Stands for a token that the ban host has not made yet, in what is shown before the first apply.
+# Stands for what the ban host has not made yet, in what is shown before the first apply.
 NOT_MADE_YET = "(made at first apply)"
 
 # A FortiGate that nobody asked.
@@ -37,7 +40,8 @@ S = TypeVar("S", bound=RoleSettings)
 
 @dataclass(frozen=True)
 class Context:
-    """One target of one site, and the tokens read from its ban host (empty before the first apply).
+    """One target of one site, and the tokens and the CA's certificate (``ca``, PEM) read from its ban
+    host, empty before the first apply.
 
     ``unit``: what is known about the FortiGate, or assumed where it cannot be asked.
     """
@@ -46,6 +50,7 @@ class Context:
     host: BanHost | FortiGate
     tokens: Mapping[str, str] = field(default_factory=dict, repr=False)
     unit: Facts = UNKNOWN
+    ca: str = ""
 
     def own(self, role: str, model: type[S]) -> S:
         """The settings of ``role`` for the host itself."""

@@ -7,8 +7,9 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from provision.fortios.desired import CliBlock
+from provision.fortios.versions import rule
 from provision.rendering import render
-from provision.roles import MARKER, Context, host_part
+from provision.roles import MARKER, Context
 from provision.settings import RoleSettings
 from roles import receiver
 
@@ -45,7 +46,16 @@ def blocks(context: Context) -> tuple[CliBlock, ...]:
         marker=MARKER,
         username=context.host.name,
         password=context.token(f"feed:{context.host.name}"),
-        url=f"http://{host_part(receiver.address(context))}:{receiver.port(context)}/blocked-ips",
+        url=f"{receiver.base_url(context)}/blocked-ips",
+        secure=receiver.is_secure(context),
+        unit=context.unit,
         refresh_rate=settings.feed_refresh_rate,
     )
-    return (CliBlock(f"feed/{FEED}", text, scope=settings.feed_scope),)
+    return (CliBlock(f"feed/{FEED}", text, scope=settings.feed_scope, note=_unchecked(context)),)
+
+
+def _unchecked(context: Context) -> str:
+    if not receiver.is_secure(context) or context.unit.has("server_identity_check"):
+        return ""
+    without = rule("server_identity_check").without
+    return f"FortiOS {context.unit.spelt}: the feed is fetched encrypted, but {without}"

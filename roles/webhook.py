@@ -13,6 +13,7 @@ from roles import detection, receiver
 
 PREFIX = "webhook_"
 ACTION = "banstitch_webhook"
+AUTHORITY = "banstitch_ca"
 LONGEST_NAME = 35  # of a trigger and of a stitch
 
 
@@ -21,7 +22,7 @@ class Settings(RoleSettings):
 
 
 def blocks(context: Context) -> tuple[CliBlock, ...]:
-    """Action, triggers, stitches: the order in which they refer to one another."""
+    """The CA, the action, triggers, stitches: the order in which they refer to one another."""
     action = render(
         "webhook/action.j2",
         action=ACTION,
@@ -29,15 +30,38 @@ def blocks(context: Context) -> tuple[CliBlock, ...]:
         uri=f"{host_part(receiver.address(context))}/receive-logs",
         port=receiver.port(context),
         token=context.token(f"webhook:{context.host.name}"),
+        secure=receiver.is_secure(context),
         unit=context.unit,
     )
     detections = detection.enabled(context.of_ban_host("detection", detection.Settings))
     triggers = [trigger for each in detections for trigger in _triggers(context, each)]
     return (
-        CliBlock(f"webhook/{ACTION}", action),
+        *_authority(context),
+        CliBlock(f"webhook/{ACTION}", action, note=_unchecked(context)),
         *(_block("trigger", each, context) for each in triggers),
         *(_block("stitch", each, context) for each in triggers),
     )
+
+
+def _authority(context: Context) -> tuple[CliBlock, ...]:
+    """The CA of the receiver, where FortiGates do not know it by themselves.
+
+    A unit with VDOMs has a table of its own for CAs that all of them may use (FortiOS CLI reference,
+    `config certificate ca` and `config vpn certificate ca`).
+    """
+    certificate = receiver.authority(context)
+    if not certificate:
+        return ()
+    table = "certificate ca" if context.unit.vdoms else "vpn certificate ca"
+    text = render("webhook/ca.j2", table=table, name=AUTHORITY, certificate=certificate)
+    return (CliBlock(f"webhook/{AUTHORITY}", text),)
+
+
+def _unchecked(context: Context) -> str:
+    if not receiver.is_secure(context) or context.unit.has("verify_host_cert"):
+        return ""
+    without = rule("verify_host_cert").without
+    return f"FortiOS {context.unit.spelt}: events are sent encrypted, but {without}"
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,8 @@ SIZES: dict[str, dict[str, int]] = {
         "resource": 511,
         "user-agent": 255,
     },
+    "vpn certificate ca": {"": 79},
+    "certificate ca": {"": 79},
     "firewall policy": {"name": 35, "comments": 1023},
     "firewall local-in-policy": {"comments": 1023},
     "firewall local-in-policy6": {"comments": 1023},

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from provision.fortios.desired import split_id
-from provision.fortios.schema import GLOBAL_TABLES
+from provision.fortios.schema import CALLED_GLOBALLY, GLOBAL_TABLES
 from provision.fortios.text import parse
 
 
@@ -81,8 +81,11 @@ def _rescoped(object_id: str, vdom_names: tuple[str, ...]) -> str:
     scope, path, _ = split_id(object_id)
     rest = object_id[len(scope) + 1 :] if scope else object_id
     if not vdom_names:
-        return rest
+        plain = next((p for p, called in CALLED_GLOBALLY.items() if called == path), path)
+        return plain + rest[len(path) :]
     if not scope:
+        called = CALLED_GLOBALLY.get(path, path)
+        path, rest = called, called + rest[len(path) :]
         return f"{'global' if path in GLOBAL_TABLES else 'root'}/{rest}"
     return object_id if scope in ("global", *vdom_names) else ""
 

@@ -8,6 +8,11 @@ from __future__ import annotations
 
 # Set by the unit itself; no two units agree on them (FortiOS CLI reference).
 AUTOMATIC = frozenset({"uuid", "snmp-index"})
+# table -> what only there is set by the unit itself: how a CA came in, when, and for whom.
+_IMPORT = frozenset({"range", "source", "last-updated"})
+AUTOMATIC_IN = {"vpn certificate ca": _IMPORT, "certificate ca": _IMPORT}
+# Texts in PEM form: where their lines end means nothing.
+PEM = frozenset({("vpn certificate ca", "ca"), ("certificate ca", "ca")})
 
 _POLICY = {"action": "deny", "status": "enable", "srcaddr-negate": "disable"}
 _LOCAL_IN = {**_POLICY, "logtraffic": "disable"}
@@ -90,8 +95,16 @@ IN_USE = {"vpn ssl settings": "source-interface"}
 
 # Tables that a unit with VDOMs has once for all of them (FortiOS administration guide, VDOMs).
 GLOBAL_TABLES = frozenset(
-    {"system automation-trigger", "system automation-action", "system automation-stitch"}
+    {
+        "system automation-trigger",
+        "system automation-action",
+        "system automation-stitch",
+        "certificate ca",
+    }
 )
+
+# What a table is called on a unit with VDOMs, where it is for all of them.
+CALLED_GLOBALLY = {"vpn certificate ca": "certificate ca"}
 
 # Of several words of a value the order means nothing, except in these.
 ORDERED = frozenset({("firewall address", "subnet"), ("system automation-action", "headers")})

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from provision.fortios.schema import AUTOMATIC, DEFAULTS, ORDERED
+from provision.fortios.schema import AUTOMATIC, AUTOMATIC_IN, DEFAULTS, ORDERED, PEM
 from provision.fortios.text import Config, Edit, Node, Statement, Tree, Word, key_word
 
 Words = tuple[Word, ...]
@@ -80,7 +80,7 @@ def difference(place: Place, want: Tree, have: Tree) -> Tree:
 
 
 def _same(place: Place, name: str, want: Words, have: Words) -> bool:
-    if name in AUTOMATIC:
+    if name in AUTOMATIC or name in AUTOMATIC_IN.get(place.path, ()):
         return True
     if is_secret(have) and want:
         return place.is_current(f"{place.name} {name}", want)
@@ -92,6 +92,8 @@ def _meaning(path: str, name: str, words: Words) -> object:
     default = DEFAULTS.get(path, {}).get(name, "")
     if found in ((), ("",), (default,)):
         return default
+    if (path, name) in PEM:
+        return "".join("".join(found).split())
     return found if (path, name) in ORDERED else frozenset(found)
 
 

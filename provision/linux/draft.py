@@ -36,6 +36,7 @@ class Draft:
     files: list[Step] = field(default_factory=list)
     removes: list[str] = field(default_factory=list)
     services: list[Step] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
     def change(self, identity: str, action: str, diff: str = "", reason: str = "") -> None:
         """One more change for the operator to read."""

@@ -12,10 +12,15 @@ from dataclasses import replace
 from typing import Any
 
 from provision.errors import Conflict, Failed
+from provision.linux import certificates
+from provision.linux.attributes import attribute_diff, attributes
+from provision.linux.certificates import sealed
 from provision.linux.draft import Draft, LinuxPlan, Observed, Step, text_of
 from provision.linux.removal import UNITS, removal
 from provision.linux.resources import (
     FAIL2BAN,
+    Authority,
+    Certificate,
     Directory,
     File,
     Jail,
@@ -29,6 +34,8 @@ from provision.plan import Change, unified
 
 # After the name of a secret that a rotation under way still needs; see agent/rotation.py.
 OLD = "#old"
+# Kinds of objects that are a file.
+FILES = ("file:", "tokens:", "authority:", "certificate:")
 NO_LONGER = "no longer in the inventory"
 
 
@@ -43,7 +50,11 @@ def request(desired: Sequence[Resource]) -> dict[str, Any]:
         "paths": [resource.path for resource in of(File, Directory, Tokens)],
         "packages": [resource.name for resource in of(Package)],
         "users": [resource.name for resource in of(User)],
-        "services": [{"name": s.name, "answers": s.answers} for s in of(Service)],
+        "services": [
+            {"name": s.name, "answers": s.answers, "certificate": s.certificate}
+            for s in of(Service)
+        ],
+        "sealed": sealed(desired),
         "jails": [resource.name for resource in of(Jail)],
         "tokens": next((resource.path for resource in of(Tokens)), ""),
     }
@@ -55,12 +66,13 @@ def untouched(desired: Sequence[Resource]) -> dict[str, Any]:
     nothing = {"exists": False, "enabled": False, "active": False, "stale": False, "answers": False}
     return {
         "facts": {"sshd_jail_without_log": True},
-        "paths": dict.fromkeys(asked["paths"]),
+        "paths": dict.fromkeys([*asked["paths"], *asked["sealed"]]),
         "packages": dict.fromkeys(asked["packages"], False),
         "users": dict.fromkeys(asked["users"], False),
         "services": {service["name"]: nothing for service in asked["services"]},
         "jails": dict.fromkeys(asked["jails"]),
         "tokens": None,
+        "certificates": dict.fromkeys(asked["sealed"]),
         "manifest": None,
     }
 
@@ -93,7 +105,7 @@ def plan(desired: Sequence[Resource], observed: Observed, adopt: bool = False) -
             "not ours, and in the way: " + "; ".join(draft.conflicts),
             "move it away, or run with --adopt: a copy is kept and comes back at teardown",
         )
-    return LinuxPlan(tuple(draft.changes), (), _steps(draft, jails))
+    return LinuxPlan(tuple(draft.changes), tuple(draft.warnings), _steps(draft, jails))
 
 
 def _need_debian(observed: Observed) -> None:
@@ -127,28 +139,9 @@ def _user(resource: User, draft: Draft) -> None:
     draft.makes.append({"do": "user", "name": resource.name, "home": resource.home})
 
 
-def _attributes(resource: File | Directory | Tokens) -> dict[str, Any]:
-    return {
-        "path": resource.path,
-        "mode": resource.mode,
-        "owner": resource.owner,
-        "group": resource.group,
-    }
-
-
-def _attribute_diff(resource: File | Directory | Tokens, state: Mapping[str, Any]) -> str:
-    """`- mode 0644` / `+ mode 0640` for each attribute that differs; empty where none does."""
-    lines = []
-    for key, want in _attributes(resource).items():
-        if key != "path" and state[key] != want:
-            show = (lambda value: f"{value:04o}") if key == "mode" else str
-            lines += [f"-{key} {show(state[key])}", f"+{key} {show(want)}"]
-    return "\n".join(lines)
-
-
 def _directory(resource: Directory, draft: Draft) -> None:
     state = draft.observed["paths"].get(resource.path)
-    step = {"do": "directory", "data": resource.data, **_attributes(resource)}
+    step = {"do": "directory", "data": resource.data, **attributes(resource)}
     if state is None:
         draft.change(resource.id, "create")
         draft.makes.append(step)
@@ -156,7 +149,7 @@ def _directory(resource: Directory, draft: Draft) -> None:
     if state["type"] != "directory":
         draft.conflicts.append(f"{resource.path} is a {state['type']}, not a directory")
         return
-    diff = _attribute_diff(resource, state)
+    diff = attribute_diff(resource, state)
     if diff and not resource.data:
         draft.claim(resource.id, resource.path, "exists with another mode or owner")
     if diff or resource.id not in draft.owned:
@@ -186,17 +179,17 @@ def _file(resource: File, draft: Draft) -> None:
         _touched(resource, state, draft)
         return
     before = text_of(state)
-    attributes = _attribute_diff(resource, state) if state else ""
-    if before == resource.content and not attributes and resource.id in draft.owned:
+    differ = attribute_diff(resource, state) if state else ""
+    if before == resource.content and not differ and resource.id in draft.owned:
         return
     if state is not None:
         draft.claim(resource.id, resource.path, "exists")
-    diff = "\n".join(filter(None, (unified(resource.path, before, resource.content), attributes)))
+    diff = "\n".join(filter(None, (unified(resource.path, before, resource.content), differ)))
     draft.change(resource.id, "create" if state is None else "update", diff)
     seen = base64.b64decode(state["content"]) if state and state["content"] is not None else None
     draft.files.append(
         {
-            **_attributes(resource),
+            **attributes(resource),
             "content": base64.b64encode(resource.content.encode()).decode(),
             "check": resource.check,
             "seen": hashlib.sha256(seen).hexdigest() if seen is not None else "",
@@ -205,11 +198,11 @@ def _file(resource: File, draft: Draft) -> None:
 
 
 def _touched(resource: File, state: Mapping[str, Any] | None, draft: Draft) -> None:
-    diff = _attribute_diff(resource, state) if state else ""
+    diff = attribute_diff(resource, state) if state else ""
     if state is not None and not diff and resource.id in draft.owned:
         return
     draft.change(resource.id, "create" if state is None else "update", diff)
-    draft.makes.append({"do": "touch", **_attributes(resource)})
+    draft.makes.append({"do": "touch", **attributes(resource)})
 
 
 def _tokens(resource: Tokens, draft: Draft) -> None:
@@ -218,7 +211,7 @@ def _tokens(resource: Tokens, draft: Draft) -> None:
         return
     known = draft.observed["tokens"]
     names = sorted(name for name in known or () if not name.endswith(OLD))
-    diff = _attribute_diff(resource, state) if state else ""
+    diff = attribute_diff(resource, state) if state else ""
     wanted = sorted(resource.names)
     same = state is not None and known is not None and names == wanted and not diff
     if same and resource.id in draft.owned:
@@ -232,7 +225,7 @@ def _tokens(resource: Tokens, draft: Draft) -> None:
         "\n".join(filter(None, (shown, diff))),
         "the secrets are made on the host and not shown",
     )
-    draft.makes.append({"do": "tokens", "names": wanted, **_attributes(resource)})
+    draft.makes.append({"do": "tokens", "names": wanted, **attributes(resource)})
 
 
 def _garbage(wanted: Iterable[Resource], manifest: Mapping[str, Any], draft: Draft) -> None:
@@ -258,6 +251,7 @@ def _service(resource: Service, draft: Draft, owed: Mapping[str, str]) -> None:
         "verb": "none",
         "reload_command": list(resource.reload_command),
         "answers": resource.answers,
+        "certificate": resource.certificate,
     }
     reasons = []
     if changed & set(resource.restart_on) or owed.get(resource.name) == "restart":
@@ -299,6 +293,7 @@ def _jail(resource: Jail, draft: Draft, services: Sequence[Service]) -> None:
                 "verb": "reload",
                 "reload_command": list(server.reload_command),
                 "answers": server.answers,
+                "certificate": server.certificate,
             }
         )
         draft.change(server.id, "reload")
@@ -324,7 +319,7 @@ def _steps(draft: Draft, jails: Sequence[Jail]) -> tuple[Step, ...]:
         for identity in draft.removes
         if identity.startswith(UNITS)
     ]
-    removed_files = [i for i in draft.removes if i.startswith(("file:", "tokens:"))]
+    removed_files = [i for i in draft.removes if i.startswith(FILES)]
     if draft.files or removed_files:
         checks = any(i.startswith("file:/etc/fail2ban/") for i in removed_files)
         steps.append(
@@ -363,6 +358,8 @@ _PLAN: dict[type, Any] = {
     Directory: _directory,
     File: _file,
     Tokens: _tokens,
+    Authority: certificates.plan_authority,
+    Certificate: certificates.plan_certificate,
     Service: _later,
     Jail: _later,
 }

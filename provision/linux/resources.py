@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 Check = Literal["", "python", "systemd-unit", "fail2ban", "logrotate"]
@@ -89,6 +89,41 @@ class Tokens:
 
 
 @dataclass(frozen=True)
+class Authority:
+    """A small CA that is made on the host: its key and its certificate, in one file for root alone."""
+
+    path: str
+    mode: int = 0o600
+    owner: str = "root"
+    group: str = "root"
+
+    @property
+    def id(self) -> str:
+        return f"authority:{self.path}"
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """A server's key and certificate in one file: made on the host, or given as ``content``.
+
+    ``names`` it is good for: addresses and host names. ``authority``: the path of the one that signs it,
+    empty for a given one.
+    """
+
+    path: str
+    names: tuple[str, ...]
+    authority: str = ""
+    content: str = field(default="", repr=False)
+    mode: int = 0o640
+    owner: str = "root"
+    group: str = "root"
+
+    @property
+    def id(self) -> str:
+        return f"certificate:{self.path}"
+
+
+@dataclass(frozen=True)
 class Jail:
     """A jail as the running fail2ban server must hold it. Times in seconds, ``ban_time`` -1 for ever."""
 
@@ -107,7 +142,8 @@ class Service:
     """A unit that is enabled, runs, and has read its inputs as they are now.
 
     ``restart_on``/``reload_on`` hold ids of resources: a change of one owes the unit a restart or a reload.
-    ``answers``: an HTTP URL that must answer 200 before the unit counts as up ("active" proves nothing).
+    ``answers``: a URL that must answer 200 before the unit counts as up ("active" proves nothing),
+    by https with the certificate in the file ``certificate``.
     """
 
     name: str
@@ -115,10 +151,11 @@ class Service:
     reload_on: tuple[str, ...] = ()
     reload_command: tuple[str, ...] = ()
     answers: str = ""
+    certificate: str = ""
 
     @property
     def id(self) -> str:
         return f"service:{self.name}"
 
 
-Resource = Package | User | Directory | File | Tokens | Jail | Service
+Resource = Package | User | Directory | File | Tokens | Authority | Certificate | Jail | Service

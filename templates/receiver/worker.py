@@ -8,8 +8,11 @@ Managed by Banstitch: changes made here are overwritten.
 import collections
 
 import gevent
+from gevent import ssl
 from gunicorn.workers.base_async import AsyncWorker
 from gunicorn.workers.ggevent import GeventWorker
+
+from receiver.files import signature
 
 # Connections of one worker that have not said what they want. One more, and the oldest is dropped:
 # a FortiGate has said everything within milliseconds, so it is never the oldest.
@@ -19,10 +22,42 @@ TO_ASK = 10
 TO_END = 60
 
 
+class Encryption:
+    """The certificate that counts now, taken over as soon as its file is another one.
+
+    gunicorn's own would shake hands before any time limit and read the file only once.
+    """
+
+    def __init__(self, path):
+        self.path = path
+        self.read, self.context = None, None
+
+    def __call__(self, client):
+        now = signature(self.path)
+        if self.context is None or now not in (None, self.read):
+            self.take(now)
+        return self.context.wrap_socket(client, server_side=True)
+
+    def take(self, now):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        # as an option: setting the lowest version recurses in the gevent of Debian 11
+        context.options |= ssl.OP_NO_TLSv1 | ssl.OP_NO_TLSv1_1
+        try:
+            context.load_cert_chain(self.path)
+        except OSError:
+            if self.context is None:
+                raise
+            return
+        self.read, self.context = now, context
+
+
 class Worker(GeventWorker):
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         self.waiting = collections.OrderedDict()
+        from receiver.config import CONFIG
+
+        self.encrypt = Encryption(CONFIG["certificate"]) if CONFIG["certificate"] else None
 
     def handle(self, listener, client, addr):
         me = gevent.getcurrent()
@@ -32,8 +67,10 @@ class Worker(GeventWorker):
             self.waiting.popitem(last=False)[0].kill(block=False)
         try:
             client.setblocking(True)
+            if self.encrypt:
+                client = self.encrypt(client)
             AsyncWorker.handle(self, listener, client, addr)
-        except gevent.Timeout:
+        except (gevent.Timeout, OSError):  # too slow, or not what we speak
             pass
         finally:
             self.waiting.pop(me, None)

@@ -196,7 +196,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--bans", type=int, default=100_000)
     parser.add_argument("--recipe", type=int, default=1_000, help="bans of the recipe's action")
     options = parser.parse_args(argv)
-    settings = "receiver_rate: 100000\nreceiver_burst: 1000000\ndetection_ban_time: 1d"
+    settings = (
+        "receiver_tls: off\nreceiver_rate: 100000\nreceiver_burst: 1000000\ndetection_ban_time: 1d"
+    )
     with (
         tempfile.TemporaryDirectory() as folder,
         LabSite(

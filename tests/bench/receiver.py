@@ -208,7 +208,7 @@ def main(argv: list[str] | None = None) -> int:
             Path(folder) / "inventory",
             ready_root(),
             [unit_options()],
-            settings="receiver_rate: 100000\nreceiver_burst: 1000000",
+            settings="receiver_tls: off\nreceiver_rate: 100000\nreceiver_burst: 1000000",
         ) as site,
     ):
         done = site.run("apply", "-y")

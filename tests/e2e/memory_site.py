@@ -14,10 +14,12 @@ from unittest.mock import patch
 
 from provision import engine, inventory, progress
 from provision.results import SiteResult, TargetResult
+from provision.roles import AUTHORITY
 from provision.secrets import Secrets
 from provision.sites import Play, Selected, sites
 from provision.ssh import HostKeyPolicy
 from tests.lab.fortios import Simulator
+from tests.unit.sample_ca import CA
 
 PLAYS = (
     Play("ban_hosts", ("detection", "receiver")),
@@ -56,7 +58,11 @@ class MemoryHost:
                 self._records[request["fortigate"]] = record
         deployed = {"directory:/etc/banstitch": None}
         manifest = {"key": KEY, "objects": deployed, "fortigates": dict(self._records)}
-        return {"manifest": manifest, "tokens": TOKENS}
+        return {
+            "manifest": manifest,
+            "tokens": TOKENS,
+            "certificates": {AUTHORITY: {"pem": CA}},
+        }
 
 
 class Quiet:

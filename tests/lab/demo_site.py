@@ -8,6 +8,7 @@ import json
 import os
 import re
 import signal
+import ssl
 import subprocess
 import sys
 import time
@@ -134,10 +135,16 @@ class FortiGate:
 
 
 def fetch(
-    url: str, headers: Mapping[str, str] | None = None, body: str | None = None
+    url: str, headers: Mapping[str, str] | None = None, body: str | None = None, ca: str = ""
 ) -> tuple[int, str]:
-    """Status and text of a URL, straight, whatever proxy the environment names; 0: no answer."""
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    """Status and text of a URL, straight, whatever proxy the environment names; 0: no answer.
+
+    By https only ``ca`` (PEM) is believed.
+    """
+    trust = ssl.create_default_context(cadata=ca) if ca else None
+    opener = urllib.request.build_opener(
+        urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=trust)
+    )
     data = None if body is None else body.encode()
     request = urllib.request.Request(url, data=data, headers=dict(headers or {}))
     try:
@@ -183,8 +190,10 @@ class DemoSite:
         """What the ban host serves to its FortiGate, asked for as root there may."""
         token = json.loads(self.host.read("/etc/banstitch/tokens.json"))["verify"]
         basic = base64.b64encode(f"verify:{token}".encode()).decode()
-        url = f"http://{self.host.address}:5000/blocked-ips"
-        status, text = fetch(url, {"Authorization": f"Basic {basic}"})
+        url = f"https://{self.host.address}:5000/blocked-ips"
+        pem = self.host.read("/etc/banstitch/tls/ca.pem")
+        ca = pem[pem.index("-----BEGIN CERTIFICATE") :]
+        status, text = fetch(url, {"Authorization": f"Basic {basic}"}, ca=ca)
         if status != 200:
             raise LabError(f"the feed answered {status}: {text}")
         return text.split()

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import base64
 import copy
+import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from provision.linux.draft import LinuxPlan
 from provision.linux.resources import FAIL2BAN, File, Package, Resource, Service
+from tests.unit.sample_ca import CA
 
 State = dict[str, Any]
 DEAD = {"exists": False, "enabled": False, "active": False, "stale": False, "answers": False}
@@ -35,6 +38,7 @@ class Host:
     services: dict[str, State] = field(default_factory=dict)
     jails: dict[str, State] = field(default_factory=dict)
     tokens: dict[str, str] | None = None
+    certificates: dict[str, State] = field(default_factory=dict)
     memory: dict[str, Any] | None = None
     facts: dict[str, Any] = field(default_factory=dict)
 
@@ -57,6 +61,7 @@ class Host:
             },
             "jails": dict(self.jails),
             "tokens": self.tokens,
+            "certificates": dict(self.certificates),
             "manifest": self._summary(),
         }
 
@@ -116,6 +121,23 @@ class Host:
         attributes = (step["mode"], step["owner"], step["group"])
         self.paths[step["path"]] = file_state(str(self.tokens), *attributes)
 
+    def _authority(self, step: State) -> None:
+        self._sealed("authority", step, ())
+
+    def _certificate(self, step: State) -> None:
+        self._sealed("certificate", step, step["names"])
+
+    def _sealed(self, kind: str, step: State, names: Sequence[str]) -> None:
+        self._own(f"{kind}:{step['path']}", self.paths.get(step["path"]))
+        self.paths[step["path"]] = file_state(kind, step["mode"], step["owner"], step["group"])
+        self.certificates[step["path"]] = {
+            "days_left": 397 if names else 3650,
+            "names": sorted(names),
+            "sound": True,
+            "digest": hashlib.sha256(base64.b64decode(step.get("content", ""))).hexdigest(),
+            "pem": CA,
+        }
+
     def _owe(self, step: State) -> None:
         self._remembering()["owed"].update(step["services"])
 
@@ -147,6 +169,7 @@ class Host:
                 self.paths[name] = entry["before"]
             if kind == "tokens":
                 self.tokens = None
+            self.certificates.pop(name, None)
 
     def _stop_service(self, step: State) -> None:
         self.services.pop(step["name"], None)
@@ -186,5 +209,7 @@ def let_drift(host: Host, identity: str) -> None:
     elif kind == "tokens":
         host.tokens = None
         host.paths.pop(name)
+    elif kind in ("authority", "certificate"):
+        host.certificates.pop(name)
     else:
         host.paths.pop(name)

@@ -8,6 +8,7 @@ from provision.login import Login
 from provision.roles import Context
 from provision.settings import RoleSettings
 from provision.sites import BanHost, FortiGate, Site
+from tests.unit.sample_ca import CA
 
 TOKENS = {
     "webhook:fw1": 'webhook "1" \\ secret',
@@ -36,4 +37,4 @@ def linux(site: Site) -> Context:
 
 
 def fortios(site: Site, tokens: Mapping[str, str] = TOKENS) -> Context:
-    return Context(site, site.fortigates[0], tokens)
+    return Context(site, site.fortigates[0], tokens, ca=CA)

@@ -35,6 +35,7 @@ from provision.linux.agent import (
 )
 from provision.linux.agent.host import HostError, Ran
 from provision.linux.agent.objects import Journal
+from provision.linux.agent.web import opener
 from provision.linux.target import agent_zip
 
 ME = host.owner_name(os.getuid())
@@ -507,13 +508,13 @@ def stranger() -> Iterator[str]:
 def test_a_stranger_on_our_port_counts_as_no_answer(stranger: str) -> None:
     assert observe.fetch(stranger)[0] == 0
     with pytest.raises(HostError, match="the receiver answered an event with 0"):
-        drill._post(stranger, {}, "line")
+        drill._post(opener(""), stranger, {}, "line")
 
 
 def test_a_page_that_is_not_ours_is_told_by_verify(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(drill, "_open", lambda *_: (200, "<html>It works!</html>"))
     with pytest.raises(HostError, match="did not take the event"):
-        drill._post("http://127.0.0.1/", {}, "line")
+        drill._post(opener(""), "http://127.0.0.1/", {}, "line")
 
 
 def test_verify_tells_the_first_reason_though_nothing_can_be_unbanned_either(
@@ -525,7 +526,7 @@ def test_verify_tells_the_first_reason_though_nothing_can_be_unbanned_either(
     monkeypatch.setattr(host, "run", lambda *_: Ran(255, "fail2ban is down"))
     monkeypatch.setattr(drill, "run", lambda *_: Ran(255, "fail2ban is down"))
     request = {"tokens": str(path), "token": "verify", "count": 1, "address": "192.0.2.1"}
-    request.update(url="", feed_url="", header="X", line="", jail="x", patience=0)
+    request.update(url="", feed_url="", certificate="", header="X", line="", jail="x", patience=0)
     with pytest.raises(HostError, match="answered an event with 503"):
         drill.drill(request)
 

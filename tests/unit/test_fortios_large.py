@@ -15,7 +15,8 @@ from tests.lab.fortios.sample_config import sample
 
 VDOMS: list[tuple[str, ...]] = [(), ("Branch", "Guests")]
 OURS = re.compile(
-    r"show (system (automation-(action|trigger|stitch)|external-resource|vdom-property|csf|ha)"
+    r"show ((vpn )?certificate ca"
+    r"|system (automation-(action|trigger|stitch)|external-resource|vdom-property|csf|ha)"
     r"|vpn ssl settings|firewall (policy|local-in-policy6?))\b.*"
 )
 

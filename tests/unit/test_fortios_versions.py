@@ -145,8 +145,8 @@ def test_a_detection_of_several_log_ids_is_one_trigger_where_a_trigger_takes_the
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     blocks = _blocks("7.0.0", "several", (1, 2), monkeypatch)
-    assert "set logid 1 2" in blocks[1].text
-    assert len(blocks) == 3
+    assert "set logid 1 2" in blocks[2].text
+    assert len(blocks) == 4
 
 
 def test_a_detection_of_several_log_ids_is_a_trigger_and_a_stitch_for_each_on_6_4(
@@ -155,10 +155,10 @@ def test_a_detection_of_several_log_ids_is_a_trigger_and_a_stitch_for_each_on_6_
     name = "a" * 25
     blocks = _blocks("6.4.15", name, (39426, 37124), monkeypatch)
     found = desired(blocks)
-    names = [each.id.partition(":")[2] for each in found.objects[1:]]
+    names = [each.id.partition(":")[2] for each in found.objects[2:]]
     assert names == [f"banstitch_{name[:19]}_39426", f"banstitch_{name[:19]}_37124"] * 2
     assert max(map(len, names)) == 35
-    for each in found.objects[1:]:
+    for each in found.objects[2:]:
         assert len(values(attributes(each.body).get("logid", ()))) in (0, 1)
         assert "one trigger and one stitch for each log id" in each.note
 

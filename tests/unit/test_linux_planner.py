@@ -200,7 +200,11 @@ def test_the_request_names_everything_that_the_plan_looks_at() -> None:
     assert asked["packages"] == ["fail2ban", "python3-flask"]
     assert (asked["users"], asked["jails"]) == (["x"], ["x"])
     assert asked["tokens"] == "/etc/x/tokens.json"
-    assert {"name": "x.service", "answers": "http://127.0.0.1/"} in asked["services"]
+    assert {
+        "name": "x.service",
+        "answers": "http://127.0.0.1/",
+        "certificate": "",
+    } in asked["services"]
 
 
 def test_a_restart_that_is_owed_is_made_although_nothing_differs() -> None:

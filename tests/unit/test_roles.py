@@ -95,6 +95,7 @@ def test_only_packages_of_the_distribution_are_wanted() -> None:
     names = {resource.name for resource in resources() if isinstance(resource, Package)}
     assert names == {
         "fail2ban", "python3-systemd", "gunicorn", "python3-gevent", "python3-flask", "logrotate",
+        "openssl",
     }  # fmt: skip
 
 
@@ -147,9 +148,10 @@ def test_the_receiver_is_asked_for_its_health_where_it_listens() -> None:
         assert isinstance(service, Service)
         return service.answers
 
-    assert answers() == "http://127.0.0.1:5000/healthz"
-    assert answers(receiver_listen="::", receiver_port=5999) == "http://[::1]:5999/healthz"
-    assert answers(receiver_listen="127.0.0.7") == "http://127.0.0.7:5000/healthz"
+    assert answers() == "https://127.0.0.1:5000/healthz"
+    assert answers(receiver_listen="::", receiver_port=5999) == "https://[::1]:5999/healthz"
+    assert answers(receiver_tls="off") == "http://127.0.0.1:5000/healthz"
+    assert answers(receiver_listen="127.0.0.7") == "https://127.0.0.7:5000/healthz"
 
 
 def test_the_receiver_binds_where_it_is_told() -> None:
@@ -191,6 +193,7 @@ def test_every_setting_has_the_prefix_a_meaning_and_a_default(role: Any) -> None
 def test_the_blocks_come_in_the_order_in_which_they_refer_to_one_another() -> None:
     ids = [each.id for each in desired(blocks(fortios(sample_site()))).objects]
     assert ids == [
+        "vpn certificate ca:banstitch_ca",
         "system automation-action:banstitch_webhook",
         "system automation-trigger:banstitch_sslvpn_login_failed",
         "system automation-stitch:banstitch_sslvpn_login_failed",
@@ -232,7 +235,7 @@ def test_fortigates_use_the_address_by_which_they_reach_the_receiver(
     text = "".join(block.text for block in blocks(fortios(site)))
     assert f'set uri "{uri}/receive-logs"' in text
     assert "set port 5999" in text
-    assert f'set resource "http://{uri}:5999/blocked-ips"' in text
+    assert f'set resource "https://{uri}:5999/blocked-ips"' in text
 
 
 def test_enforcement_none_leaves_the_fortigate_as_it_is() -> None:

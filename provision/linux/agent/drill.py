@@ -12,18 +12,23 @@ import time
 import urllib.error
 import urllib.request
 from typing import Any
+from urllib.request import OpenerDirector
 
 from provision.linux.agent.host import HostError, must, run
 from provision.linux.agent.observe import LARGEST, tokens
+from provision.linux.agent.web import opener
 
 Request = dict[str, Any]
+# What opens it, its URL, the headers.
+Feed = tuple[OpenerDirector, str, dict[str, str]]
 
 
 def drill(request: Request) -> dict[str, Any]:
     """Post ``count`` events of ``line`` to ``url``, wait for ``address`` in ``feed_url``, take it out again.
 
-    Request: ``url``, ``feed_url``, ``header``, ``tokens`` (the file), ``token`` (the name in it, which is
-    the feed's user name, too), ``jail``, ``address``, ``line``, ``count``, ``patience`` (seconds).
+    Request: ``url``, ``feed_url``, ``certificate`` (the file of the receiver's, or ""), ``header``,
+    ``tokens`` (the file), ``token`` (the name in it, which is the feed's user name, too), ``jail``,
+    ``address``, ``line``, ``count``, ``patience`` (seconds).
     Answer: ``steps``: what was seen, in words.
 
     Raises:
@@ -34,12 +39,13 @@ def drill(request: Request) -> dict[str, Any]:
         raise HostError(f"{request['tokens']} has no secret {request['token']}; run apply")
     secret = known[request["token"]]
     basic = base64.b64encode(f"{request['token']}:{secret}".encode()).decode()
-    feed = (request["feed_url"], {"Authorization": "Basic " + basic})
+    door = opener(request["certificate"])
+    feed = (door, request["feed_url"], {"Authorization": "Basic " + basic})
     unban = ["fail2ban-client", "set", request["jail"], "unbanip", request["address"]]
     steps = []
     try:
         for _ in range(request["count"]):
-            _post(request["url"], {request["header"]: secret}, request["line"])
+            _post(door, request["url"], {request["header"]: secret}, request["line"])
         steps.append(f"the receiver took {request['count']} events for {request['address']}")
         _wait(feed, request["address"], True, request["patience"])
         steps.append("{} is banned and in the feed".format(request["address"]))
@@ -52,11 +58,12 @@ def drill(request: Request) -> dict[str, Any]:
     return {"steps": steps}
 
 
-def _open(url: str, headers: dict[str, str], body: bytes | None) -> tuple[int, str]:
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+def _open(
+    door: OpenerDirector, url: str, headers: dict[str, str], body: bytes | None
+) -> tuple[int, str]:
     asked = urllib.request.Request(url, data=body, headers=headers)
     try:
-        with opener.open(asked, timeout=10) as answer:
+        with door.open(asked, timeout=10) as answer:
             return answer.status, answer.read(LARGEST * 20).decode("utf-8", "replace")
     except urllib.error.HTTPError as error:
         return error.code, error.read(LARGEST).decode("utf-8", "replace")
@@ -64,8 +71,8 @@ def _open(url: str, headers: dict[str, str], body: bytes | None) -> tuple[int, s
         return 0, str(error)
 
 
-def _post(url: str, headers: dict[str, str], line: str) -> None:
-    status, body = _open(url, headers, line.encode())
+def _post(door: OpenerDirector, url: str, headers: dict[str, str], line: str) -> None:
+    status, body = _open(door, url, headers, line.encode())
     if status != 200:
         raise HostError(f"the receiver answered an event with {status}: {body.strip()[:300]}")
     try:
@@ -76,10 +83,10 @@ def _post(url: str, headers: dict[str, str], line: str) -> None:
         raise HostError(f"the receiver did not take the event: {body.strip()[:300]}")
 
 
-def _wait(feed: tuple[str, dict[str, str]], address: str, there: bool, patience: float) -> None:
+def _wait(feed: Feed, address: str, there: bool, patience: float) -> None:
     deadline = time.monotonic() + patience
     while True:
-        status, body = _open(feed[0], feed[1], None)
+        status, body = _open(*feed, None)
         listed: list[str] = body.split()
         if status == 200 and (address in listed) == there:
             return

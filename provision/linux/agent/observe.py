@@ -19,17 +19,21 @@ import stat
 import tempfile
 import time
 import urllib.error
-import urllib.request
 from collections.abc import Sequence
 from typing import Any
 
 from provision.linux.agent import manifest as memory
 from provision.linux.agent.host import group_name, owner_name, read, remove, run
+from provision.linux.agent.pem import certificate
+from provision.linux.agent.web import opener
 
 # Bytes. A larger file is answered for by its size only; none of ours comes near.
 LARGEST = 1_000_000
 FAIL2BAN_SOCKET = "/var/run/fail2ban/fail2ban.sock"
 SSHD_FIX = "/etc/fail2ban/jail.d/banstitch-sshd.conf"
+
+# Kinds of objects whose content never leaves the host: there is a key in it.
+SEALED = ("authority", "certificate")
 
 Request = dict[str, Any]
 
@@ -37,32 +41,41 @@ Request = dict[str, Any]
 def observe(request: Request) -> dict[str, Any]:
     """The state of everything that ``request`` names.
 
-    Request: ``paths``, ``packages``, ``users``, ``services`` ([{name, answers}]), ``jails``, ``tokens``
-    (a path or ""). Answer: ``facts``, ``paths`` {path: {type, mode, owner, group, content} or null},
+    Request: ``paths``, ``sealed`` ({path of key and certificate: path of the CA or ""}), ``packages``,
+    ``users``, ``services`` ([{name, answers, certificate}]), ``jails``, ``tokens`` (a path or "").
+    Answer: ``facts``, ``paths`` {path: {type, mode, owner, group, content} or null},
     ``packages`` {name: installed}, ``users`` {name: exists}, ``services`` {name: {...}},
-    ``jails`` {name: {...} or null}, ``tokens`` {name: secret} or null, ``manifest`` or null.
+    ``jails`` {name: {...} or null}, ``tokens`` {name: secret} or null,
+    ``certificates`` {path: see pem.py}, ``manifest`` or null.
     """
     manifest = memory.load() or memory.begun()
-    paths = set(request["paths"])
+    sealed = set(request["sealed"])
+    paths = set(request["paths"]) | sealed
     users = set(request["users"])
     for entry in (manifest or {"objects": []})["objects"]:
         kind, _, name = entry["id"].partition(":")
-        if kind in ("file", "directory", "tokens"):
+        if kind in ("file", "directory", "tokens", *SEALED):
             paths.add(name)
+            sealed |= {name} if kind in SEALED else set()
         elif kind == "user":
             users.add(name)
     names = sorted(set(request["packages"]) | set((manifest or {"packages": []})["packages"]))
     return {
         "facts": facts(),
-        "paths": {path: path_state(path) for path in sorted(paths)},
+        "paths": {path: _shown(path_state(path), path in sealed) for path in sorted(paths)},
         "packages": dict.fromkeys(names, False) | dict.fromkeys(installed(names), True),
         "users": {name: user_exists(name) for name in sorted(users)},
         "services": {
-            service["name"]: service_state(service["name"], service["answers"])
+            service["name"]: service_state(
+                service["name"], service["answers"], service["certificate"]
+            )
             for service in request["services"]
         },
         "jails": {name: jail_state(name) for name in request["jails"]},
         "tokens": tokens(request["tokens"]),
+        "certificates": {
+            path: certificate(path, authority) for path, authority in request["sealed"].items()
+        },
         "manifest": summary(manifest) if manifest else None,
     }
 
@@ -116,6 +129,10 @@ def path_state(path: str) -> dict[str, Any] | None:
     return state
 
 
+def _shown(state: dict[str, Any] | None, sealed: bool) -> dict[str, Any] | None:
+    return dict(state, content=None) if state and sealed else state
+
+
 def kind_of(mode: int) -> str:
     """The word for a type of file."""
     if stat.S_ISREG(mode):
@@ -143,8 +160,11 @@ def user_exists(name: str) -> bool:
     return True
 
 
-def service_state(name: str, answers: str) -> dict[str, Any]:
-    """Whether a unit exists, is enabled, is active, and answers where it has an address to answer at."""
+def service_state(name: str, answers: str, certificate: str = "") -> dict[str, Any]:
+    """Whether a unit exists, is enabled, is active, and answers where it has an address to answer at.
+
+    ``certificate``: the file of the one with which it must answer there.
+    """
     shown = run(
         ["systemctl", "show", name, "-p", "LoadState,ActiveState,UnitFileState,NeedDaemonReload"]
     )
@@ -155,15 +175,14 @@ def service_state(name: str, answers: str) -> dict[str, Any]:
         "enabled": values.get("UnitFileState") == "enabled",
         "active": active,
         "stale": values.get("NeedDaemonReload") == "yes",
-        "answers": (fetch(answers)[0] == 200) if active and answers else active,
+        "answers": (fetch(answers, certificate)[0] == 200) if active and answers else active,
     }
 
 
-def fetch(url: str, timeout: float = 5) -> tuple[int, str]:
+def fetch(url: str, certificate: str = "", timeout: float = 5) -> tuple[int, str]:
     """Status and body of a local URL; status 0 when nobody answered, with the reason as body."""
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(url, timeout=timeout) as answer:
+        with opener(certificate).open(url, timeout=timeout) as answer:
             return answer.status, answer.read(LARGEST).decode("utf-8", "replace")
     except urllib.error.HTTPError as error:
         return error.code, error.read(LARGEST).decode("utf-8", "replace")
@@ -171,11 +190,11 @@ def fetch(url: str, timeout: float = 5) -> tuple[int, str]:
         return 0, str(error)
 
 
-def wait_for_answer(url: str, seconds: float) -> str:
+def wait_for_answer(url: str, seconds: float, certificate: str = "") -> str:
     """Empty once ``url`` answers 200; what it said last when it did not within ``seconds``."""
     deadline = time.monotonic() + seconds
     while True:
-        status, body = fetch(url)
+        status, body = fetch(url, certificate)
         if status == 200:
             return ""
         if time.monotonic() > deadline:

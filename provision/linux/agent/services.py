@@ -17,7 +17,8 @@ Step = dict[str, Any]
 def bring_up(step: Step) -> None:
     """Enable the unit and do the ``verb`` it is owed: restart, reload, start or none.
 
-    Step: ``name``, ``verb``, ``reload_command`` (argv, empty for `systemctl reload`), ``answers`` (URL).
+    Step: ``name``, ``verb``, ``reload_command`` (argv, empty for `systemctl reload`), ``answers`` (URL),
+    ``certificate`` (the file of the one with which it must answer, or "").
     """
     name = step["name"]
     must(["systemctl", "enable", "--quiet", name])
@@ -45,7 +46,7 @@ def _start(name: str) -> None:
 def _answers(step: Step) -> None:
     name = step["name"]
     if step["answers"]:
-        said = wait_for_answer(step["answers"], PATIENCE)
+        said = wait_for_answer(step["answers"], PATIENCE, step["certificate"])
         if said:
             raise HostError(
                 f"{name} does not answer at {step['answers']} within {PATIENCE} s ({said})\n"

@@ -11,28 +11,29 @@ from typing import Any
 
 from provision.linux.agent.host import read, run
 from provision.linux.agent.observe import LARGEST, tokens
+from provision.linux.agent.web import opener
 
 Request = dict[str, Any]
 
 
 def status(request: Request) -> dict[str, Any]:
-    """Request: ``url`` of the metrics, ``user`` (a name in the file ``tokens``, and the login).
+    """Request: ``url`` of the metrics, ``certificate`` (the file of the receiver's, or ""),
+    ``user`` (a name in the file ``tokens``, and the login).
 
     Answer: ``metrics``: the Prometheus text, empty where nobody answers; ``versions``: {name: version}.
     """
     secret = (tokens(request["tokens"]) or {}).get(request["user"], "")
     return {
-        "metrics": _fetch(request["url"], request["user"], secret),
+        "metrics": _fetch(request["url"], request["certificate"], request["user"], secret),
         "versions": {"debian": _debian(), "python": platform.python_version(), **_packages()},
     }
 
 
-def _fetch(url: str, user: str, secret: str) -> str:
+def _fetch(url: str, certificate: str, user: str, secret: str) -> str:
     login = base64.b64encode(f"{user}:{secret}".encode()).decode()
     asked = urllib.request.Request(url, headers={"Authorization": "Basic " + login})
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(asked, timeout=10) as answer:
+        with opener(certificate).open(asked, timeout=10) as answer:
             return str(answer.read(LARGEST).decode("utf-8", "replace"))
     except (urllib.error.HTTPError, OSError, ValueError):
         return ""

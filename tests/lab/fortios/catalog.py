@@ -5,6 +5,7 @@ references of 7.2 and 8.0. Attributes stand in the order in which `show` prints 
 """
 
 from tests.lab.fortios.catalog_automation import ACTION, RESOURCE, STITCH, TRIGGER
+from tests.lab.fortios.catalog_certificates import CERTIFICATE_TABLES
 from tests.lab.fortios.catalog_policy import POLICY_TABLES
 from tests.lab.fortios.schema import (
     EVERY,
@@ -137,6 +138,7 @@ SYSTEM_TABLES = (
             ),
         ),
     ),
+    *CERTIFICATE_TABLES,
     Table(
         "vpn certificate local",
         "string",

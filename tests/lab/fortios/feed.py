@@ -8,17 +8,18 @@ import base64
 import http.client
 import ipaddress
 import random
-import ssl
 import threading
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from typing import cast
 from urllib.parse import urlsplit
 
 from tests.lab.fortios.config import Config
 from tests.lab.fortios.options import Options
 from tests.lab.fortios.schema import Version, version_of
 from tests.lab.fortios.tree import Entry, effective
+from tests.lab.fortios.trust import Check, authorities, client
 from tests.lab.fortios.webhook import Settled
 
 TIMEOUT = 10.0
@@ -35,7 +36,8 @@ class Source:
     user: str
     password: str
     agent: str
-    check: str
+    check: Check
+    trust: str
     interval: float
 
 
@@ -242,7 +244,8 @@ def _sources(config: Config, minute: float) -> Iterable[Source]:
                 one("username"),
                 secret[-1] if secret else "",
                 one("user-agent") or "curl/7.58.0",
-                one("server-identity-check") or "none",
+                cast(Check, one("server-identity-check") or "none"),
+                authorities(config),
                 int(one("refresh-rate")) * minute,
             )
 
@@ -276,8 +279,5 @@ def _connect(
 ) -> http.client.HTTPConnection:
     if not secure:
         return http.client.HTTPConnection(host, port, timeout=TIMEOUT)
-    context = ssl.create_default_context()
-    context.check_hostname = source.check == "full"
-    if source.check == "none":
-        context.verify_mode = ssl.CERT_NONE
+    context = client(source.trust, source.check)
     return http.client.HTTPSConnection(host, port, timeout=TIMEOUT, context=context)

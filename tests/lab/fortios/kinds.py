@@ -4,6 +4,7 @@ Sizes and texts: the schemas named in `catalog.py` and published transcripts of 
 """
 
 import ipaddress
+import ssl
 from collections.abc import Callable, Iterable, Sequence
 
 from tests.lab.fortios import refusals
@@ -57,6 +58,8 @@ def _one(table: Table, attribute: Attribute, word: Word, exists: Exists) -> Word
         return Word(_integer(text, attribute.size))
     if kind == "ip":
         return Word(_ip(text))
+    if kind == "pem":
+        return Word(_pem(text), True)
     if kind == "uuid":
         return Word(text)
     _fits(text, attribute.size if isinstance(attribute.size, int) else 0)
@@ -84,6 +87,14 @@ def _ip(text: str) -> str:
         return str(ipaddress.IPv4Address(text))
     except ValueError:
         raise refusals.bad_address(text) from None
+
+
+def _pem(text: str) -> str:
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=text)
+    except (ssl.SSLError, ValueError):
+        raise refusals.bad_certificate() from None
+    return text
 
 
 def _subnet(words: Sequence[Word]) -> Values:

@@ -53,6 +53,11 @@ def bad_address(word: str) -> Refused:
     return Refused("invalid ip address", *_before("value", word), code(-8))
 
 
+def bad_certificate() -> Refused:
+    """No certificate in PEM form. How a real unit words it was not seen."""
+    return Refused(*_before("value", "ca"), code(-1))
+
+
 def too_long(word: str, limit: int) -> Refused:
     """A string over its size."""
     size = len(word.encode("utf-8", "surrogateescape"))

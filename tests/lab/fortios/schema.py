@@ -39,7 +39,7 @@ class Attribute:
     """One `set` line.
 
     `kind` is one of string, strings, option, integer, integers, ref, refs, ip, subnet, secret,
-    uuid, any. `size` is the longest text in bytes, or the span of an integer. `choices` and
+    uuid, pem, any. `size` is the longest text in bytes, or the span of an integer. `choices` and
     `refers` map a value (a table's path) to the versions that know it. `when` hides the attribute
     unless another one has one of the values: ("action-type", "webhook").
     """

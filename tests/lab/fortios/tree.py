@@ -211,7 +211,7 @@ class Writer:
 
 def is_quoted(attribute: Attribute) -> bool:
     """Tell whether `show` writes the values of this attribute in quotes."""
-    return attribute.kind in ("string", "strings", "ref", "refs")
+    return attribute.kind in ("string", "strings", "ref", "refs", "pem")
 
 
 def new_block(path: str, tables: dict[str, Table]) -> Block:

@@ -7,7 +7,6 @@ while `minimum-interval` is 0; later ones inside the window are dropped).
 import fnmatch
 import http.client
 import re
-import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +16,7 @@ from tests.lab.fortios.config import Config
 from tests.lab.fortios.logline import fields, message_id
 from tests.lab.fortios.options import Options
 from tests.lab.fortios.tree import Block, Entry, effective
+from tests.lab.fortios.trust import authorities, client
 
 TIMEOUT = 10.0
 Settled = Callable[[], tuple[Config, threading.RLock]]
@@ -42,6 +42,7 @@ class _Request:
     method: str
     secure: bool
     verify: bool
+    trust: str
     host: str
     port: int
     path: str
@@ -172,9 +173,7 @@ class Stitcher:
 def _connect(request: _Request) -> http.client.HTTPConnection:
     if not request.secure:
         return http.client.HTTPConnection(request.host, request.port, timeout=TIMEOUT)
-    context = ssl.create_default_context()
-    if not request.verify:
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context = client(request.trust, "full" if request.verify else "none")
     return http.client.HTTPSConnection(request.host, request.port, timeout=TIMEOUT, context=context)
 
 
@@ -255,7 +254,8 @@ def _request(config: Config, stitch: str, action: Entry, delay: int) -> _Request
         f"{one('protocol')}://{name}:{port}/{path}",
         one("method"),
         secure,
-        one("verify-host-cert") != "disable",
+        one("verify-host-cert") == "enable",
+        authorities(config),
         name,
         port,
         f"/{path}",

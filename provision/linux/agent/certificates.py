@@ -1,0 +1,146 @@
+"""A small CA of the host and the certificate that it signs, made with openssl: no key leaves the host.
+
+Key and certificate are in one file, so that both are replaced in one step. What is signed is valid from
+yesterday on: the clocks of those who check it may be behind.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import ipaddress
+import os
+import tempfile
+import time
+from typing import Any
+
+from provision.linux.agent import host
+from provision.linux.agent.host import HostError, must, read, run
+from provision.linux.agent.objects import Journal, put_path
+from provision.linux.agent.observe import path_state
+from provision.linux.agent.pem import DAY, certificate
+
+Step = dict[str, Any]
+
+AUTHORITY_DAYS = 3650
+# What public CAs have settled on; see the baseline requirements of the CA/Browser Forum.
+SERVER_DAYS = 397
+# In memory: what is deleted from a disk may be read again.
+SCRATCH = "/run"
+
+_FACTORY = """\
+[ca]
+default_ca = this
+[this]
+database = {folder}/index
+new_certs_dir = {folder}
+rand_serial = yes
+unique_subject = no
+default_md = sha256
+policy = any
+x509_extensions = extensions
+[any]
+commonName = supplied
+[req]
+distinguished_name = subject
+prompt = no
+[subject]
+CN = {subject}
+[extensions]
+subjectKeyIdentifier = hash
+{extensions}
+"""
+_AUTHORITY = """\
+basicConstraints = critical, CA:true, pathlen:0
+keyUsage = critical, keyCertSign, cRLSign
+"""
+_SERVER = """\
+authorityKeyIdentifier = keyid
+basicConstraints = critical, CA:false
+keyUsage = critical, digitalSignature
+extendedKeyUsage = serverAuth
+subjectAltName = {names}
+"""
+
+
+def make_authority(step: Step, journal: Journal) -> None:
+    """A CA, or a new certificate for the one that is there.
+
+    Its key stays: who trusts the old certificate of a CA trusts what is signed beside the new one.
+    """
+    path = step["path"]
+    _keep(step, "authority", journal)
+    with tempfile.TemporaryDirectory(dir=SCRATCH, prefix="banstitch-") as folder:
+        key = _key(folder, path)
+        public = must(["openssl", "pkey", "-in", key, "-pubout"])
+        subject = "Banstitch CA " + hashlib.sha256(public.encode()).hexdigest()[:12]
+        end = time.time() + AUTHORITY_DAYS * DAY
+        signing = ["-selfsign", "-keyfile", key]
+        pem = _sign(folder, key, subject, _AUTHORITY, end, signing)
+        _write(step, (read(key) or b"") + pem)
+
+
+def make_certificate(step: Step, journal: Journal) -> None:
+    """A certificate for ``names``, signed by ``authority``; or the ``content`` that was given."""
+    _keep(step, "certificate", journal)
+    if step["content"]:
+        _write(step, base64.b64decode(step["content"]))
+        return
+    known = certificate(step["authority"], "")
+    if known is None:
+        raise HostError(f"{step['authority']} holds no certificate to sign with")
+    end = time.time() + min(SERVER_DAYS, known["days_left"]) * DAY
+    names = ", ".join(("IP:" if _is_address(n) else "DNS:") + n for n in step["names"])
+    signing = ["-cert", step["authority"], "-keyfile", step["authority"]]
+    with tempfile.TemporaryDirectory(dir=SCRATCH, prefix="banstitch-") as folder:
+        key = _key(folder, "")
+        extensions = _SERVER.format(names=names)
+        pem = _sign(folder, key, "Banstitch receiver", extensions, end, signing)
+        _write(step, (read(key) or b"") + pem)
+
+
+def _keep(step: Step, kind: str, journal: Journal) -> None:
+    path = step["path"]
+    before = path_state(path)
+    journal.own(f"{kind}:{path}", before)
+    journal.on_failure(lambda: put_path(path, before))
+
+
+def _key(folder: str, kept: str) -> str:
+    """The name of a file with the key that ``kept`` holds, or with a new one."""
+    path = os.path.join(folder, "key")
+    if not kept or run(["openssl", "pkey", "-in", kept, "-out", path]).status:
+        curve = ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"]
+        must(["openssl", "genpkey", *curve, "-out", path])
+    return path
+
+
+def _sign(
+    folder: str, key: str, subject: str, extensions: str, end: float, signing: list[str]
+) -> bytes:
+    config, asked, signed = (os.path.join(folder, name) for name in ("config", "csr", "cert"))
+    with open(config, "w", encoding="ascii") as file:
+        file.write(_FACTORY.format(folder=folder, subject=subject, extensions=extensions))
+    with open(os.path.join(folder, "index"), "w", encoding="ascii"):
+        pass
+    must(["openssl", "req", "-new", "-config", config, "-key", key, "-out", asked])
+    batch = ["-batch", "-notext", "-config", config, "-in", asked, "-out", signed]
+    times = ["-startdate", _moment(time.time() - DAY), "-enddate", _moment(end)]
+    must(["openssl", "ca", *batch, *signing, *times])
+    return read(signed) or b""
+
+
+def _moment(seconds: float) -> str:
+    return time.strftime("%Y%m%d%H%M%SZ", time.gmtime(seconds))
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _write(step: Step, content: bytes) -> None:
+    host.write(step["path"], content, step["mode"], step["owner"], step["group"])

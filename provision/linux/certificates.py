@@ -1,0 +1,92 @@
+"""When a certificate on a ban host is made anew: pure, the days left are those that the host counts."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from provision.linux.attributes import attribute_diff, attributes
+from provision.linux.draft import Draft
+from provision.linux.resources import Authority, Certificate, Resource
+
+RENEW_DAYS = 30
+# A CA outlives what it signs: 397 days, renewed when 30 are left.
+RENEW_AUTHORITY_DAYS = 397 + RENEW_DAYS
+
+Found = Mapping[str, Any]
+
+
+def sealed(desired: Sequence[Resource]) -> dict[str, str]:
+    """Each file of key and certificate, and the one of the CA that should have signed it."""
+    return {
+        each.path: each.authority if isinstance(each, Certificate) else ""
+        for each in desired
+        if isinstance(each, Authority | Certificate)
+    }
+
+
+def plan_authority(resource: Authority, draft: Draft) -> None:
+    """A CA is made once. A new certificate for its key comes in time for those who trust it."""
+    found = draft.observed["certificates"].get(resource.path)
+    why = ""
+    if found and found["days_left"] < RENEW_AUTHORITY_DAYS:
+        why = f"it expires in {found['days_left']:.0f} days; the key stays"
+    elif found and not found["sound"]:
+        why = "its key does not fit it"
+    elif not found:
+        why = "it holds no certificate"
+    _plan(resource, draft, why, {"do": "authority", **attributes(resource)})
+
+
+def plan_certificate(resource: Certificate, draft: Draft) -> None:
+    """Made anew in time, for other names, or when a new CA is to sign it."""
+    found = draft.observed["certificates"].get(resource.path)
+    given = resource.content.encode()
+    step = {
+        "do": "certificate",
+        "authority": resource.authority,
+        "names": list(resource.names),
+        "content": base64.b64encode(given).decode(),
+        **attributes(resource),
+    }
+    if not given:
+        _plan(resource, draft, _why(resource, found), step)
+        return
+    same = found and found["digest"] == hashlib.sha256(given).hexdigest()
+    _plan(resource, draft, "" if same else "another one was given", step)
+    if found and same and found["days_left"] < RENEW_DAYS:
+        draft.warnings.append(
+            f"the certificate of the receiver expires in {found['days_left']:.0f} days: get a new one"
+        )
+
+
+def _why(resource: Certificate, found: Found | None) -> str:
+    if not found:
+        return "it holds no certificate"
+    if found["days_left"] < RENEW_DAYS:
+        return f"it expires in {found['days_left']:.0f} days"
+    if found["names"] != sorted(set(resource.names)):
+        return f"it is good for {', '.join(found['names']) or 'no name'}"
+    return "" if found["sound"] else "its CA did not sign it, or its key does not fit it"
+
+
+def _plan(resource: Authority | Certificate, draft: Draft, why: str, step: dict[str, Any]) -> None:
+    state = draft.observed["paths"].get(resource.path)
+    if state is not None and state["type"] != "file":
+        draft.conflicts.append(f"{resource.path} is a {state['type']}, not a file")
+        return
+    diff = attribute_diff(resource, state) if state else ""
+    if state is not None and not why and not diff and resource.id in draft.owned:
+        return
+    if state is not None:
+        draft.claim(resource.id, resource.path, "exists")
+    names = "\n".join(f"+{name}" for name in getattr(resource, "names", ())) if why else ""
+    draft.change(
+        resource.id,
+        "create" if state is None else "update",
+        "\n".join(filter(None, (names, diff))),
+        why if state is not None else "the key is made on the host, or given, and not shown",
+    )
+    draft.makes.append(step)

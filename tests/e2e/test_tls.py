@@ -1,0 +1,167 @@
+"""Webhook and feed by https: both directions checked, certificates renewed without a gap."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.labsite import LabSite, unit_options
+from tests.e2e.poller import Poller
+from tests.e2e.test_site import EVENT, denied, within, without_enc
+from tests.unit.sample_ca import CA
+
+pytestmark = pytest.mark.lab
+
+ATTACKER = "198.51.100.23"
+FOLDER = "/etc/banstitch/tls"
+# Signed by the site's own CA, for 10 days and the same names: as if 387 days had passed.
+SOON_OVER = f"""\
+cd /run && umask 077
+openssl x509 -in {FOLDER}/server.pem -noout -ext subjectAltName | sed 1d | sed 's/IP Address/IP/g' >names
+printf 'subjectAltName = %s\\nauthorityKeyIdentifier = keyid\\n' "$(cat names)" >extensions
+openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out key
+openssl req -new -key key -subj '/CN=Banstitch receiver' -out csr
+openssl x509 -req -in csr -CA {FOLDER}/ca.pem -CAkey {FOLDER}/ca.pem -set_serial 7 -days 10 \\
+    -extfile extensions -out crt
+cat key crt >pem && chown root:banstitch pem && chmod 640 pem && mv pem {FOLDER}/server.pem
+rm names extensions key csr crt
+"""
+
+
+@pytest.fixture
+def deployed(site: LabSite) -> LabSite:
+    done = site.run("apply", "-y")
+    assert done.code == 0, done.out + done.err
+    return site
+
+
+def event(site: LabSite) -> list[int]:
+    """What its webhooks were answered when the unit saw a failed login; 0 is no answer."""
+    found = site.units[0].log_event(EVENT.format(address=ATTACKER, user="x"))
+    return [delivery.status for delivery in found]
+
+
+def expiry(site: LabSite) -> str:
+    shown = f"openssl x509 -in {FOLDER}/server.pem -noout -enddate"
+    return site.host.run(shown, check=True).stdout
+
+
+def test_by_default_events_and_feed_go_by_https_and_the_keys_stay_on_the_host(
+    deployed: LabSite,
+) -> None:
+    shown = deployed.units[0].show()
+    assert "set protocol https" in shown
+    assert f'set resource "https://{deployed.host.address}:5000/blocked-ips"' in shown
+    assert "set server-identity-check full" in shown
+    assert "verify-host-cert disable" not in shown
+    assert "PRIVATE KEY" not in shown
+    modes = deployed.host.run(f"stat -c '%a %U:%G' {FOLDER}/ca.pem {FOLDER}/server.pem").stdout
+    assert modes.splitlines() == ["600 root:root", "640 root:banstitch"]
+    assert "PRIVATE KEY" not in deployed.run("plan", "--json", "-vvv").out
+    assert [event(deployed) for _ in range(3)] == [[200]] * 3
+    assert within(5, lambda: denied(deployed, ATTACKER))
+    verified = deployed.run("verify")
+    assert verified.code == 0, verified.out
+
+
+def test_a_unit_that_holds_another_ca_sends_no_event_and_keeps_its_list(deployed: LabSite) -> None:
+    for _ in range(3):
+        event(deployed)
+    assert within(5, lambda: denied(deployed, ATTACKER))
+
+    deployed.units[0].run(
+        f'config vpn certificate ca\nedit banstitch_ca\nset ca "{CA.strip()}"\nend\n'
+    )
+    assert event(deployed) == [0]
+    assert denied(deployed, ATTACKER)  # the poll failed, so the list is the one before
+
+    assert deployed.run("apply", "-y").code == 0
+    assert event(deployed) == [200]
+
+
+def test_apply_renews_what_expires_in_10_days_and_nobody_notices(deployed: LabSite) -> None:
+    deployed.host.run(SOON_OVER, check=True)
+    old = expiry(deployed)
+    with Poller(deployed, ()) as poller:
+        assert within(5, lambda: poller.answers > 20)
+        ran = deployed.run("apply", "-y", "--json")
+        seen = poller.answers
+        assert within(5, lambda: poller.answers > seen + 20)
+
+    assert ran.code == 0, ran.out
+    assert ran.changes("bh1") == [("update", f"certificate:{FOLDER}/server.pem")]
+    assert expiry(deployed) != old
+    assert set(poller.statuses) <= {200, 304}
+    assert event(deployed) == [200]
+    again = deployed.run("plan", "--json")
+    assert (again.code, again.changes("bh1"), again.changes("fgt1")) == (0, [], [])
+
+
+def test_a_lost_ca_is_made_anew_and_the_firewall_told(deployed: LabSite) -> None:
+    deployed.host.run(f"rm {FOLDER}/ca.pem", check=True)
+    ran = deployed.run("apply", "-y", "--json")
+    assert ran.code == 0, ran.out
+    assert ran.changes("fgt1") == [("update", "vpn certificate ca:banstitch_ca")]
+    assert event(deployed) == [200]
+
+
+def test_clients_that_begin_no_handshake_keep_nobody_out(deployed: LabSite) -> None:
+    with ExitStack() as idle:
+        for number in range(2000):
+            client = idle.enter_context(socket.socket())
+            client.setsockopt(socket.IPPROTO_IP, 24, 1)  # IP_BIND_ADDRESS_NO_PORT
+            client.bind((f"127.0.3.{number % 100 + 1}", 0))
+            client.connect((deployed.host.address, 5000))
+        assert [event(deployed) for _ in range(10)] == [[200]] * 10
+
+
+def test_certificates_of_the_operator_are_used(site: LabSite, tmp_path: Path) -> None:
+    given = lines_for(site, tmp_path)
+    site.write_inventory(given)
+    ran = site.run("apply", "-y", "--json")
+    assert ran.code == 0, ran.out + ran.err
+    assert "PRIVATE KEY" not in ran.out
+    assert (tmp_path / "key.pem").read_text().split("\n")[1] not in ran.out
+    assert site.host.run(f"ls {FOLDER}/ca.pem").returncode
+    assert event(site) == [200]
+    site.units[0].poll_feeds()
+    assert site.run("verify").code == 0
+    assert "expires in" in site.run("plan").out
+
+
+def lines_for(site: LabSite, folder: Path) -> str:
+    """Make a CA and what it signed for 20 days, and give the inventory's lines about them."""
+    script = (
+        "ec='-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes'\n"
+        "openssl req -x509 $ec -keyout ca.key -subj /CN=theirs -days 99 -out ca.pem\n"
+        "openssl req $ec -keyout key.pem -subj /CN=x -out csr\n"
+        f"echo subjectAltName=IP:{site.host.address} >ext\n"
+        "openssl x509 -req -in csr -CA ca.pem -CAkey ca.key -set_serial 1 -days 20 -extfile ext"
+        " -out cert.pem\n"
+    )
+    subprocess.run(["sh", "-ec", script], cwd=folder, check=True, capture_output=True)
+    paths = {"certificate": "cert.pem", "key": "key.pem", "ca": "ca.pem"}
+    named = (f"receiver_tls_{what}: {folder / name}" for what, name in paths.items())
+    return "\n".join(["receiver_tls: files", *named])
+
+
+def test_it_is_switched_off_and_on_and_teardown_leaves_nothing(
+    tmp_path: Path, ready_root: Path
+) -> None:
+    with LabSite(tmp_path / "inventory", ready_root, [unit_options()]) as site:
+        before, shown = site.listing(), without_enc(site.units[0].show())
+        for settings in ("receiver_tls: off", "", "receiver_tls: off", ""):
+            site.write_inventory(settings)
+            ran = site.run("apply", "-y")
+            assert ran.code == 0, ran.out + ran.err
+            assert event(site) == [200]
+            assert bool(site.host.run(f"ls {FOLDER}").returncode) == bool(settings)
+            assert ("banstitch_ca" in site.units[0].show()) == (not settings)
+        torn = site.run("teardown", "-y", "--purge-data")
+        assert torn.code == 0, torn.out + torn.err
+        assert site.listing() == before
+        assert without_enc(site.units[0].show()) == shown
