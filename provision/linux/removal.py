@@ -36,6 +36,8 @@ def teardown(
     for name in (name for name in manifest["services"] if name not in ours):
         draft.change(f"service:{name}", "restore")
         steps.append({"do": "put-back-service", "name": name})
+    if purge_data:
+        steps.append({"do": "purge-bans", "prefix": "banstitch-"})
     if manifest["packages"] and not keep_packages:
         for name in manifest["packages"]:
             if observed["packages"].get(name):

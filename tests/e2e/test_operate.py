@@ -7,6 +7,7 @@ import json
 import pytest
 
 from tests.e2e.labsite import LabSite
+from tests.e2e.test_linux import furnish_as_an_operator
 from tests.e2e.test_site import ATTACKER, EVENT, denied, within, without_enc
 
 pytestmark = pytest.mark.lab
@@ -128,3 +129,16 @@ def test_a_firewall_that_gets_another_name_in_the_inventory_stays_the_same_firew
     assert delivery.status == 200
     assert site.run("teardown", "-y").code == 0
     assert without_enc(site.units[0].show()) == before
+
+
+def test_bans_that_were_purged_do_not_come_back_with_the_next_deployment(
+    site: LabSite,
+) -> None:
+    furnish_as_an_operator(site)
+    assert site.run("apply", "-y").code == 0
+    assert site.run("ban", ATTACKER, "--for", "1h").code == 0
+    assert site.run("teardown", "-y", "--purge-data").code == 0
+
+    assert site.run("apply", "-y").code == 0
+
+    assert site.run("bans", "--json").target("bh1")["bans"] == []

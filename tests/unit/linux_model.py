@@ -186,6 +186,9 @@ class Host:
     def _purge_packages(self, step: State) -> None:
         self.packages -= set(self._remembering()["packages"])
 
+    def _purge_bans(self, step: State) -> None:
+        """The rows of fail2ban's database are no object of the model."""
+
     def _forget(self, step: State) -> None:
         self.memory = None
 

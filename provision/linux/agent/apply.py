@@ -16,17 +16,11 @@ import shutil
 from collections.abc import Callable
 from typing import Any
 
-from provision.linux.agent import STATE, certificates, host, objects, packages, services
+from provision.linux.agent import STATE, database, host, objects, packages, services
 from provision.linux.agent import manifest as memory
 from provision.linux.agent.host import HostError, must, run, tail
 from provision.linux.agent.objects import Journal
-from provision.linux.agent.observe import (
-    SEALED,
-    check_fail2ban,
-    observe,
-    path_state,
-    service_state,
-)
+from provision.linux.agent.observe import check_fail2ban, observe, path_state, service_state
 
 Step = dict[str, Any]
 
@@ -71,7 +65,7 @@ def _sweep(journal: Journal) -> None:
     """Remove what an interrupted run had staged and not put in place."""
     for entry in journal.manifest["objects"]:
         kind, _, name = entry["id"].partition(":")
-        if kind in ("file", "tokens", *SEALED):
+        if kind in ("file", "tokens"):
             host.remove(host.staged_path(name))
 
 
@@ -145,18 +139,18 @@ def _check_python(path: str, staged: str, content: bytes) -> None:
 def _check_unit(path: str, staged: str, content: bytes) -> None:
     """systemd reads a unit's kind from its name, so the check needs a copy under the final name.
 
-    A socket and its service are accepted only beside each other: both are staged if they come together.
+    A socket is accepted only beside its service: one that comes in the same run is staged by now.
     """
     folder = os.path.join(STATE, "check")
     copied = os.path.join(folder, os.path.basename(path))
-    name = os.path.splitext(path)[0]
+    service = os.path.splitext(path)[0] + ".service"
     os.makedirs(folder, exist_ok=True)
     try:
-        for beside in (name + ".service", name + ".socket"):
-            if os.path.exists(host.staged_path(beside)):
-                target = os.path.join(folder, os.path.basename(beside))
-                shutil.copyfile(host.staged_path(beside), target)
         shutil.copyfile(staged, copied)
+        if service != path and os.path.exists(host.staged_path(service)):
+            shutil.copyfile(
+                host.staged_path(service), os.path.join(folder, os.path.basename(service))
+            )
         verdict = run(["systemd-analyze", "verify", "--man=no", copied])
     finally:
         shutil.rmtree(folder)
@@ -220,6 +214,10 @@ def _purge_packages(step: Step, journal: Journal) -> None:
     memory.save(journal.manifest)
 
 
+def _purge_bans(step: Step, journal: Journal) -> None:
+    database.forget_jails(step["prefix"])
+
+
 def _forget(step: Step, journal: Journal) -> None:
     host.remove(STATE)
 
@@ -276,8 +274,6 @@ DO: dict[str, Callable[[Step, Journal], None]] = {
     "directory": objects.make_directory,
     "touch": objects.touch,
     "tokens": objects.make_tokens,
-    "authority": certificates.make_authority,
-    "certificate": certificates.make_certificate,
     "owe": _owe,
     "files": _files,
     "service": _service,
@@ -286,6 +282,7 @@ DO: dict[str, Callable[[Step, Journal], None]] = {
     "put-back-service": _put_back_service,
     "take-back": _take_back,
     "purge-packages": _purge_packages,
+    "purge-bans": _purge_bans,
     "forget": _forget,
 }
 
