@@ -16,11 +16,25 @@ import shutil
 from collections.abc import Callable
 from typing import Any
 
-from provision.linux.agent import STATE, database, host, objects, packages, services
+from provision.linux.agent import (
+    STATE,
+    certificates,
+    database,
+    host,
+    objects,
+    packages,
+    services,
+)
 from provision.linux.agent import manifest as memory
 from provision.linux.agent.host import HostError, must, run, tail
 from provision.linux.agent.objects import Journal
-from provision.linux.agent.observe import check_fail2ban, observe, path_state, service_state
+from provision.linux.agent.observe import (
+    SEALED,
+    check_fail2ban,
+    observe,
+    path_state,
+    service_state,
+)
 
 Step = dict[str, Any]
 
@@ -65,7 +79,7 @@ def _sweep(journal: Journal) -> None:
     """Remove what an interrupted run had staged and not put in place."""
     for entry in journal.manifest["objects"]:
         kind, _, name = entry["id"].partition(":")
-        if kind in ("file", "tokens"):
+        if kind in ("file", "tokens", *SEALED):
             host.remove(host.staged_path(name))
 
 
@@ -139,18 +153,18 @@ def _check_python(path: str, staged: str, content: bytes) -> None:
 def _check_unit(path: str, staged: str, content: bytes) -> None:
     """systemd reads a unit's kind from its name, so the check needs a copy under the final name.
 
-    A socket is accepted only beside its service: one that comes in the same run is staged by now.
+    A socket and its service are accepted only beside each other: both are staged if they come together.
     """
     folder = os.path.join(STATE, "check")
     copied = os.path.join(folder, os.path.basename(path))
-    service = os.path.splitext(path)[0] + ".service"
+    name = os.path.splitext(path)[0]
     os.makedirs(folder, exist_ok=True)
     try:
+        for beside in (name + ".service", name + ".socket"):
+            if os.path.exists(host.staged_path(beside)):
+                target = os.path.join(folder, os.path.basename(beside))
+                shutil.copyfile(host.staged_path(beside), target)
         shutil.copyfile(staged, copied)
-        if service != path and os.path.exists(host.staged_path(service)):
-            shutil.copyfile(
-                host.staged_path(service), os.path.join(folder, os.path.basename(service))
-            )
         verdict = run(["systemd-analyze", "verify", "--man=no", copied])
     finally:
         shutil.rmtree(folder)
@@ -274,6 +288,8 @@ DO: dict[str, Callable[[Step, Journal], None]] = {
     "directory": objects.make_directory,
     "touch": objects.touch,
     "tokens": objects.make_tokens,
+    "authority": certificates.make_authority,
+    "certificate": certificates.make_certificate,
     "owe": _owe,
     "files": _files,
     "service": _service,
