@@ -14,6 +14,7 @@ import os
 import re
 import signal
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -164,6 +165,31 @@ class Demo:
             tell.say("`verify` plans, then sends an event for an address that nobody has.")
             tell.command(f"python site.py verify {WHERE}", 0)
 
+    def operate(self) -> None:
+        """What an operator does on an ordinary day, and a restart that nobody notices."""
+        tell = self.tell
+        with tell.step("ban by hand, status, bans"):
+            tell.command(f"python site.py ban {ATTACKER} --for 1h {WHERE}", 0)
+            tell.within(3, f"the feed lists {ATTACKER}", lambda: self.site.feed() == [ATTACKER])
+            tell.command(f"python site.py status {WHERE}", 0)
+            listed = tell.command(f"python site.py bans {WHERE}", 0)
+            tell.claim(f"`bans` lists {ATTACKER}", ATTACKER in listed)
+        with tell.step("fail2ban restarts: no gap in the feed"):
+            tell.say("In the recipe, a restart empties the list, and a poll lets everybody in.")
+            restart = threading.Thread(
+                target=self.site.host.console, args=("systemctl restart fail2ban",)
+            )
+            seen = [self.site.feed()]
+            restart.start()
+            while restart.is_alive():
+                seen.append(self.site.feed())
+            restart.join()
+            seen.append(self.site.feed())
+            tell.claim(f"{len(seen)} polls meanwhile, none without it", all(seen), seen)
+        with tell.step("unban"):
+            tell.command(f"python site.py unban {ATTACKER} {WHERE}", 0)
+            tell.within(3, "the feed is empty again", lambda: self.site.feed() == [])
+
     def remove(self) -> None:
         tell = self.tell
         with tell.step("teardown"):
@@ -229,6 +255,7 @@ def story(tell: Narrator, stay: bool) -> None:
         demo.deploy()
         demo.attack()
         demo.again()
+        demo.operate()
         if stay:
             tell.summary()
             look_around(site, tell)
