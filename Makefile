@@ -10,9 +10,11 @@ demo: venv lab  ## watch one site being deployed, attacked, and taken down again
 test: venv lab  ## every test, those that boot hosts included
 	$(PYTHON) -m pytest
 
-bench: venv lab  ## what talking to a FortiGate costs, beside stock netmiko; fails where it is not faster
-	$(PYTHON) -m tests.bench.fortios
+bench: venv lab  ## what FortiGate pushes, bans, events and hostile lines cost, beside stock netmiko and the recipe
+	$(PYTHON) -m tests.bench.fortios  # fails where it is not faster
 	$(PYTHON) -m tests.bench.bans
+	$(PYTHON) -m tests.bench.receiver
+	$(PYTHON) -m tests.bench.fuzz
 
 lint: venv
 	$(PYTHON) -m ruff check .
