@@ -252,7 +252,9 @@ def test_an_idle_transaction_expires_and_everything_in_it_is_lost() -> None:
     unit = Simulator(Options(transaction_idle=300))
     console = unit.console()
     console.type(b"execute config-transaction start\nconfig firewall address\nedit lost\nend\n")
-    console.session.transaction.last -= 301
+    transaction = console.session.transaction
+    assert transaction is not None
+    transaction.last -= 301
     assert b"config transaction id=1 has expired\r\n" in console.type(b"show system console\n")
     assert "Return code" in console.type(b"execute config-transaction commit\n").decode()
     assert "lost" not in unit.show()
