@@ -240,6 +240,11 @@ def test_no_secret_is_in_any_output_at_any_verbosity(site: LabSite) -> None:
     assert failed.code == 1
     tokens = site.host.read("/etc/banstitch/tokens.json")
     secrets = [*re.findall(r': "([^"]{20,})"', tokens), "Forti-Secret-9", site.host.password]
-    assert len(secrets) == 5
+    assert len(secrets) == 6
+    keys = site.host.console(
+        "sed -n '/BEGIN.*PRIVATE/,/END/p' /etc/banstitch/tls/*.pem", check=True
+    ).stdout.splitlines()
+    secrets += [line for line in keys if len(line) > 40]
+    assert len(secrets) > 6
     for ran in [*runs, failed]:
         assert not [secret for secret in secrets if secret in ran.out + ran.err]
