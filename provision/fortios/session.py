@@ -221,7 +221,8 @@ class Session(FortinetSSH):
         *parts, last = self._keys(line).split("\n")
         for part in parts:
             self._send(part + "\n")
-            self._until(self._answered_or_quoting, "a '>'")
+            # its echo; whether every unit then shows a '>' is not known, so it is not waited for
+            self._until(lambda seen: "\n" in seen, "an echo")
         self._send(last + "\n")
         text = self._until(self._answered, "a prompt")
         if dialogue.asks_yes_or_no(text):
@@ -283,12 +284,18 @@ class Session(FortinetSSH):
         return self.remote_conn
 
     def _until(
-        self, done: Callable[[str], bool], what: str, settle: bool = False, lost: bool = False
+        self,
+        done: Callable[[str], bool],
+        what: str,
+        settle: bool = False,
+        lost: bool = False,
+        echoed: bool = False,
     ) -> str:
         """What the unit says until ``done``, cleaned.
 
         ``settle``: nothing more may follow for a moment. ``lost``: give up, without an error, when a
-        prompt has stood there for long enough.
+        prompt has stood there for long enough. ``echoed``: a line that came back and nothing after it
+        will do, as inside quotes on a unit that shows no prompt there.
         """
         received, since, turned = "", time.monotonic(), 0
         while True:
@@ -297,10 +304,11 @@ class Session(FortinetSSH):
             if finished and not settle:
                 return text
             page = dialogue.waits_for_page(received) and len(received) != turned
-            chunk = self._receive(SETTLED if finished or page else LOST)
+            over = echoed and "\n" in text
+            chunk = self._receive(SETTLED if finished or page or over else LOST)
             if chunk:
                 received, since = received + chunk, time.monotonic()
-            elif finished:
+            elif finished or over:
                 return text
             elif page:
                 turned = len(received)

@@ -83,6 +83,8 @@ def _other(
 ) -> tuple[Word, ...]:
     """A value that the unit takes and that is not the one held; () for what nobody can compare."""
     texts = {word.text for word in held}
+    if attribute.name in ("range", "source"):  # of a CA: the unit's own notes on how it came in
+        return ()
     if attribute.kind == "option":
         now = texts or {attribute.default}
         return tuple(Word(each) for each in attribute.choices if each not in now)[:1]
