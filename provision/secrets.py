@@ -23,9 +23,9 @@ def _spellings(value: str) -> Iterator[str]:
     yield json.dumps(value)[1:-1]
     yield value.replace("\\", "\\\\").replace('"', '\\"').replace("'", "\\'")
     yield repr(value)[1:-1]
-    yield repr(value.encode())[2:-1]
+    yield repr(value.encode("utf-8", "surrogatepass"))[2:-1]
     # base64 as in Basic authentication: the value may start at any of three offsets of a longer text
-    raw = value.encode()
+    raw = value.encode("utf-8", "surrogatepass")
     for offset in range(3):
         whole = base64.b64encode(b"\0" * offset + raw).decode()
         head = {0: 0, 1: 2, 2: 3}[offset]

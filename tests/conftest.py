@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -32,6 +33,16 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """A lab test on a machine without a lab fails: a skip would look like a pass."""
     if item.get_closest_marker("lab") and (lack := missing_for_lab()):
         pytest.fail(lack, pytrace=False)
+
+
+@pytest.fixture(autouse=True)
+def untouched_logging() -> Iterator[None]:
+    """The program sets up logging for its process; the next test must not inherit that."""
+    root = logging.getLogger()
+    level, handlers = root.level, root.handlers[:]
+    yield
+    root.setLevel(level)
+    root.handlers[:] = handlers
 
 
 @pytest.fixture(scope="session")

@@ -76,10 +76,15 @@ def test_an_interrupt_lets_the_work_at_hand_finish_and_begins_no_other(
         assert stopped.wait(PATIENCE)
         finished.append(name)
 
+    # a shell that puts the whole run into the background has it ignore SIGINT
+    inherited = signal.signal(signal.SIGINT, signal.default_int_handler)
     monkeypatch.setattr(fleet, "wait", awaited)
     monkeypatch.setattr(ThreadPoolExecutor, "shutdown", telling)
-    with pytest.raises(fleet.Interrupted) as stop:
-        fleet.over(WORK, do, forks=1)
+    try:
+        with pytest.raises(fleet.Interrupted) as stop:
+            fleet.over(WORK, do, forks=1)
+    finally:
+        signal.signal(signal.SIGINT, inherited)
     assert len(stop.value.finished) == 1
 
     assert begun == finished == ["at hand"]
