@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from concurrent.futures._base import DoneAndNotDoneFutures
 
@@ -15,6 +15,14 @@ from provision import fleet
 # Seconds after which a test that hangs has failed.
 PATIENCE = 30
 WORK = ["at hand", "later", "much later"]
+
+
+@pytest.fixture(autouse=True)
+def heard_interrupts() -> Iterator[None]:
+    """A shell that puts the whole run into the background has it ignore SIGINT; not these tests."""
+    inherited = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, inherited)
 
 
 def test_results_come_in_the_order_of_the_work_whoever_finishes_first() -> None:
@@ -76,15 +84,10 @@ def test_an_interrupt_lets_the_work_at_hand_finish_and_begins_no_other(
         assert stopped.wait(PATIENCE)
         finished.append(name)
 
-    # a shell that puts the whole run into the background has it ignore SIGINT
-    inherited = signal.signal(signal.SIGINT, signal.default_int_handler)
     monkeypatch.setattr(fleet, "wait", awaited)
     monkeypatch.setattr(ThreadPoolExecutor, "shutdown", telling)
-    try:
-        with pytest.raises(fleet.Interrupted) as stop:
-            fleet.over(WORK, do, forks=1)
-    finally:
-        signal.signal(signal.SIGINT, inherited)
+    with pytest.raises(fleet.Interrupted) as stop:
+        fleet.over(WORK, do, forks=1)
     assert len(stop.value.finished) == 1
 
     assert begun == finished == ["at hand"]
