@@ -115,7 +115,8 @@ class SiteRun:
         if unit.name in memory.records:
             return memory.records[unit.name]
         for name in self._lost():
-            if name in memory.records and memory.records[name].serial == session.facts.serial:
+            known = memory.records[name].serial if name in memory.records else ""
+            if known and known == session.facts.serial:
                 self._renamed[unit.name] = name
         return memory.records.get(self._renamed.get(unit.name, ""), Record())
 

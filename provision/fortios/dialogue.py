@@ -14,13 +14,15 @@ HOST = r"[-\w.~]+"
 _FIRST_PROMPT = re.compile(rf"(?:\A|\n)({HOST}(?: ?\([^()\n]*\))* [#$>]) \Z")
 # characters of a hostname that a cut prompt (`long-na~ (x) #`) keeps at least
 _KEPT = 4
-_PAGER = re.compile(r"--More-- ?\r *\r")
+# wiped with blanks; by some terminals with an escape sequence or backspaces, or not at all
+_PAGER = re.compile(r"--More-- ?(?:\r *\r|(?:\r?\x1b\[[0-2]?K)+\r?|\x08[\x08 ]*\x08)")
+_UNWIPED = re.compile(r"^--More--(?: *\n| )?", re.MULTILINE)
 _PAGER_TAIL = re.compile(r"--More-- ?\Z")
 _QUESTION = re.compile(r"\(y/n\) ?\Z")
 _LOCKED = re.compile(r"(?:in|by) (?:another|other) transaction|is locked", re.IGNORECASE)
 _EXPIRED = re.compile(r"^config transaction id=\d+ has expired", re.MULTILINE)
 _FORBIDDEN = re.compile(r"return code -(?:37|672)\b|permission", re.IGNORECASE)
-_ACCEPT = re.compile(r"\(Press 'a' to accept\): ?\s*\Z")
+_ACCEPT = re.compile(r"\(Press 'a' to accept\):?\s*\Z")
 _NEW_PASSWORD = re.compile(r"forced to change your password|^New Password: ?\Z", re.I | re.M)
 _OPEN_QUOTE = re.compile(r"\n> ?\Z")
 _UNTYPABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
@@ -35,13 +37,19 @@ _REFUSAL = re.compile(
     r"|.*discard the setting|config transaction id=\d+ has expired|.*\(y/n\))",
     re.IGNORECASE | re.MULTILINE,
 )
-_NO_ENTRY = re.compile(r"^entry is not found in table", re.IGNORECASE | re.MULTILINE)
-_NO_TABLE = re.compile(r"^command fail\. return code -61\b", re.IGNORECASE | re.MULTILINE)
+_NO_ENTRY = re.compile(
+    r"^(?:entry (?:is )?not found|command fail\. return code -3\b)", re.IGNORECASE | re.MULTILINE
+)
+_NO_TABLE = re.compile(
+    r"^(?:command fail\. return code -61\b|command parse error before|unknown action)",
+    re.IGNORECASE | re.MULTILINE,
+)
 
 
 def clean(received: str) -> str:
     """Terminal text as lines: the pager's traces and carriage returns are gone."""
-    return re.sub(r"\r+\n", "\n", _PAGER.sub("", received)).replace("\r", "")
+    plain = re.sub(r"\r+\n", "\n", _PAGER.sub("", received)).replace("\r", "")
+    return _UNWIPED.sub("", plain)
 
 
 def first_prompt(text: str) -> str | None:
@@ -124,7 +132,7 @@ def has_no_entry(answer: str) -> bool:
 
 
 def has_no_table(answer: str) -> bool:
-    """Whether `show` says that this model and version has no such table (code -61)."""
+    """Whether `show` says that this model and version has no such table (code -61, or none)."""
     return not answer.startswith("config ") and bool(_NO_TABLE.search(answer))
 
 
@@ -144,14 +152,17 @@ def answers(text: str, prompt: str, commands: Sequence[str]) -> tuple[str | None
     """What ``text`` holds as the answer to each of ``commands``, None where there is none (yet).
 
     ``prompt`` is a pattern. An answer counts when its command was echoed whole behind a prompt and
-    another prompt came after.
+    another prompt came after; and if no later command is in it, as where a terminal echoes ahead of
+    what it does.
     """
     found: list[str | None] = []
     at = 0
     following = re.compile(rf"^{prompt} ", re.MULTILINE)
-    for command in commands:
+    for number, command in enumerate(commands):
         echo = re.compile(rf"^{prompt} +{re.escape(command)} *\n", re.MULTILINE).search(text, at)
         end = following.search(text, echo.end()) if echo else None
-        found.append(text[echo.end() : end.start()].rstrip("\n") if echo and end else None)
+        said = text[echo.end() : end.start()].rstrip("\n") if echo and end else None
+        mixed = said and {each.strip() for each in said.split("\n")} & set(commands[number + 1 :])
+        found.append(None if mixed else said)
         at = end.start() if end else at
     return tuple(found)

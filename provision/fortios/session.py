@@ -25,6 +25,8 @@ from provision.ssh import CONNECT_ERRORS, CONNECT_TIMEOUT, HostKeyPolicy, explai
 SILENCE = 30.0
 # Seconds without a byte after which type-ahead counts as lost, the prompt standing there.
 LOST = 3.0
+# The same for questions, which are simply asked again.
+UNREAD = 1.0
 # Seconds without a byte after which a prompt or a pager at the end is taken for the end.
 SETTLED = 0.2
 # Blanks typed behind each command: a pager eats them one a page, the next command does not mind them.
@@ -63,7 +65,8 @@ class Session(FortinetSSH):
         self._prompt = self._heard = ""
         self.changing = False
         self.alive = True
-        self._ahead = True
+        self._ahead = self._echoes = True
+        self._late = False
         self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
         try:
             super().__init__(
@@ -93,7 +96,8 @@ class Session(FortinetSSH):
         """Wait for the first prompt; accept a disclaimer; send nothing else."""
         text = self._until(_logged_in, "a prompt", settle=True)
         if dialogue.asks_to_accept(text):
-            self._send("a")
+            # a single key, as units document it; the Enter is for terminals that read by the line
+            self._send("a\n")
             text = self._until(_after_accepting, "a prompt", settle=True)
         if dialogue.wants_new_password(text):
             raise Unreachable(
@@ -122,13 +126,14 @@ class Session(FortinetSSH):
         Raises:
             Failed, Unreachable: the unit fell silent or went away.
         """
-        found = list(self._ask(commands))
+        found: list[str | None] = [None] * len(commands)
+        if self._ahead:
+            found[:] = self._ask(commands, PAGES)
         again = [number for number, each in enumerate(found) if each is None]
+        self._late = self._late or (self._ahead and bool(again))
+        self._ahead = not again
         for number in again:
-            (found[number],) = self._ask([commands[number]])
-        if again:
-            self._ahead = False
-            self._drain()
+            (found[number],) = self._ask([commands[number]], "")
         lost = [command for command, each in zip(commands, found, strict=True) if each is None]
         if lost:
             raise self._broken(f"does not answer '{lost[0]}'")
@@ -142,15 +147,23 @@ class Session(FortinetSSH):
         """
         for line in entering:
             self.write([line])
-        found = tuple(self._type(Line("", command)).rstrip("\n") for command in commands)
+        found = tuple(self._type(Line("", command)) for command in commands)
         self._leave()
         return found
 
-    def _ask(self, commands: Sequence[str]) -> tuple[str | None, ...]:
-        self._send("".join(f"{dialogue.keys(command)}\n{PAGES}" for command in commands))
-        return self._answers(re.escape(self._prompt), commands)
+    def _ask(self, commands: Sequence[str], pages: str) -> tuple[str | None, ...]:
+        if not self._echoes:
+            return tuple(self._type(Line("", command)) for command in commands)
+        self._send("".join(f"{dialogue.keys(command)}\n{pages}" for command in commands))
+        found = self._answers(re.escape(self._prompt), commands, UNREAD)
+        if found == (None,) and commands[0] not in self._heard:
+            self._echoes = False
+            return (self._heard.rpartition("\n")[0].rstrip("\n"),)
+        return found
 
-    def _answers(self, prompt: str, commands: Sequence[str]) -> tuple[str | None, ...]:
+    def _answers(
+        self, prompt: str, commands: Sequence[str], patience: float
+    ) -> tuple[str | None, ...]:
         """What comes back for ``commands``, which were just typed at a prompt all at once."""
         start = self._context + " "
 
@@ -158,7 +171,7 @@ class Session(FortinetSSH):
             found = dialogue.answers(start + seen, prompt, commands)
             return None not in found or dialogue.asks_yes_or_no(seen)
 
-        text = self._until(whole, "an answer", lost=True)
+        text = self._until(whole, "an answer", patience=patience)
         if dialogue.asks_yes_or_no(text):
             text += "\n" + self._decline()
         shown = self._at_prompt.search(text)
@@ -173,6 +186,7 @@ class Session(FortinetSSH):
         """Let late answers pass by, so that none is taken for the answer to a later line."""
         while self._receive(LOST):
             pass
+        self._late = False
 
     def write(self, chunk: Sequence[Line]) -> None:
         """Type the lines of ``chunk``, at once if there are several, and look at each answer.
@@ -184,6 +198,8 @@ class Session(FortinetSSH):
             Garbled: not all lines arrived; what is open was left without saving.
             Failed, Unreachable: the connection broke.
         """
+        if self._late:
+            self._drain()
         if len(chunk) > 1 and self._ahead:
             self._check(chunk, self._type_ahead(chunk))
             return
@@ -208,7 +224,7 @@ class Session(FortinetSSH):
     def _type_ahead(self, chunk: Sequence[Line]) -> tuple[str | None, ...]:
         self._send("".join(self._keys(line) + "\n" for line in chunk))
         texts = [line.text for line in chunk]
-        return self._answers(dialogue.any_prompt(self._prompt), texts)
+        return self._answers(dialogue.any_prompt(self._prompt), texts, LOST)
 
     def _keys(self, line: Line) -> str:
         try:
@@ -229,11 +245,12 @@ class Session(FortinetSSH):
             text += "\n" + self._decline()
         shown = self._at_prompt.search(text)
         self._context = shown[1] if shown else ""
-        return "\n".join(text.split("\n")[1:-1])
+        said = text.split("\n")[1 if self._echoes else 0 : -1]
+        return "\n".join(said).rstrip("\n")
 
     def _answered(self, seen: str) -> bool:
         """The echo is over and a prompt, or a question, stands at the end."""
-        if "\n" not in seen:
+        if self._echoes and "\n" not in seen:
             return False
         return bool(self._at_prompt.search(seen)) or dialogue.asks_yes_or_no(seen)
 
@@ -284,18 +301,12 @@ class Session(FortinetSSH):
         return self.remote_conn
 
     def _until(
-        self,
-        done: Callable[[str], bool],
-        what: str,
-        settle: bool = False,
-        lost: bool = False,
-        echoed: bool = False,
+        self, done: Callable[[str], bool], what: str, settle: bool = False, patience: float = 0
     ) -> str:
         """What the unit says until ``done``, cleaned.
 
-        ``settle``: nothing more may follow for a moment. ``lost``: give up, without an error, when a
-        prompt has stood there for long enough. ``echoed``: a line that came back and nothing after it
-        will do, as inside quotes on a unit that shows no prompt there.
+        ``settle``: nothing more may follow for a moment. ``patience``: seconds of silence behind a
+        prompt after which, without an error, no more is waited for; 0: the text must come.
         """
         received, since, turned = "", time.monotonic(), 0
         while True:
@@ -304,16 +315,15 @@ class Session(FortinetSSH):
             if finished and not settle:
                 return text
             page = dialogue.waits_for_page(received) and len(received) != turned
-            over = echoed and "\n" in text
-            chunk = self._receive(SETTLED if finished or page or over else LOST)
+            chunk = self._receive(SETTLED if finished or page else patience or LOST)
             if chunk:
                 received, since = received + chunk, time.monotonic()
-            elif finished or over:
+            elif finished:
                 return text
             elif page:
                 turned = len(received)
                 self._send(PAGES)
-            elif lost and self._at_prompt.search(text):
+            elif patience and self._at_prompt.search(text):
                 return text
             elif time.monotonic() - since > SILENCE:
                 raise self._broken(f"has not shown {what} for {SILENCE:.0f} s")

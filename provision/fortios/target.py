@@ -79,7 +79,7 @@ class FortiGate:
             status, listed = self._open.read([STATUS, listing])
             facts = read_facts(status)
             if facts is None:
-                raise self._failed(f"'{STATUS}' names no version and serial number")
+                raise self._failed(f"'{STATUS}' names no version")
             if facts.vdoms and dialogue.knows_no_sudo(listed):
                 self._walks = True
                 (listed,) = self._ask([("global", circumstances.VDOMS)])

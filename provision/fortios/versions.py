@@ -16,7 +16,7 @@ TRAINS = ((6, 4), (7, 0), (7, 2), (7, 4), (7, 6), (8, 0))
 NEWEST: Version = (8, 0, 0)
 
 # "Version: FortiGate-501E v7.4.8,build2795,250523 (GA.M)", as all of 5.2 to 8.0 print it
-_VERSION = re.compile(r"^Version\s*:\s+(\S+) v(\d+)\.(\d+)\.(\d+),build(\d+)", re.MULTILINE)
+_VERSION = re.compile(r"^Version\s*:\s+(\S+) v(\d+)\.(\d+)\.(\d+)(?:,build(\d+))?", re.MULTILINE)
 _SPELT = re.compile(r"v?(\d{1,3})\.(\d{1,3})(?:\.(\d{1,3}))?")
 _LAST = 10**6  # a patch that no train reaches: its end
 
@@ -138,7 +138,8 @@ _RULES = {rule.feature: rule for rule in RULES}
 
 @dataclass(frozen=True)
 class Facts:
-    """One unit: ``version`` as (major, minor, patch); ``ha`` as the unit words it.
+    """One unit: ``version`` as (major, minor, patch); ``ha`` as the unit words it; ``build`` 0 and
+    ``serial`` the hostname, or nothing, where it does not tell them.
 
     ``vdoms``: it is in multi-VDOM mode; ``vdom_names``: those that it listed, none otherwise.
     """
@@ -212,15 +213,15 @@ def read_facts(status: str) -> Facts | None:
     """The facts in the answer to `get system status`; None if it is no such answer."""
     version = _VERSION.search(status)
     fields = dict(re.findall(r"^([A-Z][^:\n]*?)\s*: *([^\n]*?) *$", status, re.MULTILINE))
-    if not version or "Serial-Number" not in fields:
+    if not version:
         return None
-    major, minor, patch, build = map(int, version.groups()[1:])
+    major, minor, patch, build = (int(each or 0) for each in version.groups()[1:])
     return Facts(
         model=version[1],
         version=(major, minor, patch),
         build=build,
         hostname=fields.get("Hostname", ""),
-        serial=fields["Serial-Number"],
+        serial=fields.get("Serial-Number") or fields.get("Hostname", ""),
         vdoms=fields.get("Virtual domain configuration", "disable") != "disable",
         ha=fields.get("Current HA mode", "standalone"),
     )

@@ -60,6 +60,7 @@ class Wire:
         # in one process nothing is under way for longer
         monkeypatch.setattr(session, "SETTLED", 0.01)
         monkeypatch.setattr(session, "LOST", 0.15)
+        monkeypatch.setattr(session, "UNREAD", 0.15)
 
     def _log_in(self, made: Any) -> None:
         near, far = socket.socketpair()

@@ -1,0 +1,166 @@
+"""Units, and stand-ins for units, that word and echo things otherwise than the captures show."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from provision.fortios import dialogue, session
+from provision.fortios.desired import Desired
+from provision.fortios.planner import plan, teardown
+from provision.fortios.record import Record
+from provision.fortios.target import FortiGate
+from provision.fortios.versions import read_facts
+from provision.login import Login
+from provision.ssh import HostKeyPolicy
+from tests.lab.fortios import Options, Simulator, terminal
+from tests.lab.fortios.terminal import Terminal
+from tests.unit.fortios_wire import Wire
+from tests.unit.test_fortios_planner import KEY
+from tests.unit.test_fortios_session import SSL_ON, WANT
+
+Feed = Callable[[Terminal, bytes], None]
+FEED, ECHO = Terminal.feed, Terminal._echo
+LOGIN = Login(host="fgt", address="127.0.0.1", port=22, user="admin", password="fortinet")
+
+
+def _one_line_at_a_time(unit: Terminal, data: bytes) -> None:
+    FEED(unit, b"".join(data.partition(b"\n")[:2]))
+
+
+def _what_comes_is_one_command(unit: Terminal, data: bytes) -> None:
+    one = b" ".join(data.split(b"\n")).strip(b" ") + b"\n"
+    FEED(unit, one if b"\n" in data else data[:1])
+
+
+def _echoes_before_it_reads(unit: Terminal, data: bytes) -> None:
+    ECHO(unit, data.replace(b"\n", b"\r\n"))
+    unit._echoes = False
+    FEED(unit, data)
+    unit._echoes = True
+
+
+def _echoes_nothing(unit: Terminal, data: bytes) -> None:
+    unit._echoes = False
+    FEED(unit, data)
+
+
+def _there_and_back(policy: HostKeyPolicy, wire: Wire) -> None:
+    """Apply, look again, take away: as on any unit."""
+    wire.unit.run(SSL_ON)
+    before = wire.unit.show()
+    with FortiGate(LOGIN, policy) as gate:
+        made = plan(WANT, gate.observe(WANT, Record()), Record(), key=KEY)
+        gate.apply(made)
+    wire.unit.journal.clear()
+    with FortiGate(LOGIN, policy) as gate:
+        record = made.settled
+        assert plan(WANT, gate.observe(WANT, record), record, key=KEY).changes == ()
+    assert wire.unit.journal.changing() == []
+    with FortiGate(LOGIN, policy) as gate:
+        gate.apply(teardown(gate.observe(Desired(), record), record))
+    assert wire.unit.show() == before
+
+
+@pytest.fixture
+def wire(monkeypatch: pytest.MonkeyPatch) -> Wire:
+    made = Wire(monkeypatch)
+    made.unit = Simulator(Options(pager_lines=5, enc_stable=True))
+    return made
+
+
+@pytest.fixture
+def policy(tmp_path: Path) -> HostKeyPolicy:
+    return HostKeyPolicy(tmp_path / "known_hosts", accept_new=True)
+
+
+@pytest.mark.parametrize(
+    "feed",
+    [_one_line_at_a_time, _what_comes_is_one_command, _echoes_before_it_reads, _echoes_nothing],
+)
+def test_a_terminal_that_takes_no_type_ahead_is_served_line_by_line(
+    feed: Feed, policy: HostKeyPolicy, wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Terminal, "feed", feed)
+    _there_and_back(policy, wire)
+
+
+def test_type_ahead_that_was_lost_is_not_tried_again(
+    policy: HostKeyPolicy, wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Terminal, "feed", _one_line_at_a_time)
+    sent: list[str] = []
+    send = session.Session._send
+
+    def spied(made: session.Session, text: str) -> None:
+        sent.append(text)
+        send(made, text)
+
+    monkeypatch.setattr(session.Session, "_send", spied)
+    with FortiGate(LOGIN, policy) as gate:
+        gate.observe(WANT, Record())
+    assert len([text for text in sent if text.count("\n") > 1]) == 1
+
+
+@pytest.mark.parametrize("wipe", [b"\r\x1b[K", b"\x1b[2K\r", b"\b \b" * 9, b"\r\n", b""])
+def test_every_way_to_wipe_a_pager_is_understood(
+    wipe: bytes, policy: HostKeyPolicy, wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(terminal, "MORE_GONE", wipe)
+    _there_and_back(policy, wire)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "entry is not found in table",
+        "\nentry is not found in table\nCommand fail. Return code -1",
+        "Entry not found\nCommand fail. Return code -3",
+        "Command fail. Return code -3",
+    ],
+)
+def test_every_word_for_an_entry_that_is_not_there_is_known(answer: str) -> None:
+    assert dialogue.has_no_entry(answer)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "command parse error before 'ssl'\nCommand fail. Return code -61",
+        "command parse error before 'proxy-policy'",
+        "Unknown action 0",
+    ],
+)
+def test_every_word_for_a_table_that_is_not_there_is_known(answer: str) -> None:
+    assert dialogue.has_no_table(answer)
+    assert not dialogue.has_no_entry(answer)
+
+
+@pytest.mark.parametrize(
+    ("status", "serial"),
+    [
+        ("Version: FortiGate-60F v7.4.8,build2795,250523 (GA.M)\nHostname: FGT-A", "FGT-A"),
+        ("Version: FortiGate-60F v7.4.8 (GA)\nSerial-Number: FGT60F01", "FGT60F01"),
+        ("Version: FortiGate-60F v7.4.8,build2795,250523 (GA.M)", ""),
+    ],
+)
+def test_a_status_of_few_lines_is_enough(status: str, serial: str) -> None:
+    facts = read_facts(status)
+    assert facts is not None
+    assert (facts.version, facts.serial, facts.vdoms) == ((7, 4, 8), serial, False)
+
+
+def test_a_disclaimer_of_a_terminal_that_reads_by_the_line_is_accepted(
+    policy: HostKeyPolicy, wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def accept(unit: Terminal, byte: int) -> None:
+        if byte == 0x0A:
+            unit._accepting = False
+            unit._print_prompt()
+
+    wire.unit = Simulator(Options(disclaimer="Authorised use only #"))
+    monkeypatch.setattr(Terminal, "_accept", accept)
+    with FortiGate(LOGIN, policy) as gate:
+        assert gate.facts.version == (7, 4, 8)
