@@ -54,7 +54,11 @@ def _authority(context: Context) -> tuple[CliBlock, ...]:
         return ()
     table = "certificate ca" if context.unit.vdoms else "vpn certificate ca"
     text = render("webhook/ca.j2", table=table, name=AUTHORITY, certificate=certificate)
-    return (CliBlock(f"webhook/{AUTHORITY}", text),)
+    without = (
+        f"the receiver's CA, {AUTHORITY}, is left out, so a unit that checks the receiver's "
+        "certificate sends no events; see receiver_tls"
+    )
+    return (CliBlock(f"webhook/{AUTHORITY}", text, without=without),)
 
 
 def _unchecked(context: Context) -> str:

@@ -29,7 +29,8 @@ class CliBlock:
 
     ``scope``: where it belongs on a unit with VDOMs. ``choice``: one of several places of which the
     first that suits the unit is used; ``unsuited`` says why this one cannot be, without any text.
-    ``note``: what an operator should know about it.
+    ``note``: what an operator should know about it. ``without``: what it means that it is left out
+    where the unit has no such table; empty: such a unit is refused.
     """
 
     name: str
@@ -38,6 +39,7 @@ class CliBlock:
     choice: str = ""
     unsuited: str = ""
     note: str = ""
+    without: str = ""
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,7 @@ class Wanted:
     source: str = ""
     choice: str = ""
     note: str = ""
+    without: str = ""
 
 
 @dataclass(frozen=True)
@@ -125,7 +128,12 @@ def _objects(block: CliBlock, tree: Tree, faults: list[Fault], vdom: str) -> Ite
                 source = f"{name}:{edit.line}"
                 faults.extend(limits.faults(name, config.path, edit.body, edit.key, edit.line))
                 yield Wanted(
-                    f"{path}:{edit.key.value}", edit.body, source, block.choice, block.note
+                    f"{path}:{edit.key.value}",
+                    edit.body,
+                    source,
+                    block.choice,
+                    block.note,
+                    block.without,
                 )
             rest = tuple(node for node in config.body if not isinstance(node, Edit))
             if any(not isinstance(node, Note) for node in rest):

@@ -97,12 +97,12 @@ def plan(
         return wanted_step(wanted, observed, record, key, adopt, ours, _ids(desired))
 
     desired, said = chosen(desired, observed, record, step)
-    _need_tables(desired, observed)
+    desired, lacked = _with_tables(desired, observed)
     steps = _all_steps(desired, step)
     stale = stale_steps(desired, observed, record, ours)
     prints = _fingerprints(desired, observed, key)
     notes = dict.fromkeys(each.note for each in desired.objects if each.note)
-    warnings = (*observed.warnings, *warnings, *notes, *said)
+    warnings = (*observed.warnings, *warnings, *notes, *said, *lacked)
     return _assemble(observed, record, steps, stale, warnings, prints)
 
 
@@ -123,14 +123,19 @@ def _all_steps(desired: Desired, step: Callable[[Wanted], Step]) -> list[Step]:
     return steps
 
 
-def _need_tables(desired: Desired, observed: Observed) -> None:
+def _with_tables(desired: Desired, observed: Observed) -> tuple[Desired, tuple[str, ...]]:
+    """``desired`` without what can be left out where the unit has no table for it, and a word on it."""
     lacking = [each for each in desired.objects if looked_at(each.id) in observed.missing]
-    if lacking:
-        tables = ", ".join(dict.fromkeys(f"'{split_id(each.id)[1]}'" for each in lacking))
+    needed = [each for each in lacking if not each.without]
+    if needed:
+        tables = ", ".join(dict.fromkeys(f"'{split_id(each.id)[1]}'" for each in needed))
         raise Failed(
-            f"this unit has no {tables} ({', '.join(each.source for each in lacking)} needs it)",
+            f"this unit has no {tables} ({', '.join(each.source for each in needed)} needs it)",
             "choose another enforcement, or auto, which takes one that this unit has",
         )
+    said = (f"this unit has no '{split_id(each.id)[1]}': {each.without}" for each in lacking)
+    kept = tuple(each for each in desired.objects if each not in lacking)
+    return replace(desired, objects=kept), tuple(dict.fromkeys(said))
 
 
 def _of_this_unit(observed: Observed, record: Record) -> tuple[Record, tuple[str, ...]]:

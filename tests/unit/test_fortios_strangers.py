@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from provision.fortios import dialogue, session
-from provision.fortios.desired import Desired
+from provision.fortios.desired import CliBlock, Desired, desired
 from provision.fortios.planner import plan, teardown
 from provision.fortios.record import Record
 from provision.fortios.target import FortiGate
@@ -164,3 +164,16 @@ def test_a_disclaimer_of_a_terminal_that_reads_by_the_line_is_accepted(
     monkeypatch.setattr(Terminal, "_accept", accept)
     with FortiGate(LOGIN, policy) as gate:
         assert gate.facts.version == (7, 4, 8)
+
+
+def test_what_can_be_left_out_is_left_out_where_the_unit_has_no_table_for_it(
+    policy: HostKeyPolicy, wire: Wire
+) -> None:
+    wire.unit = Simulator(Options(without_tables=("vpn certificate ca",)))
+    text = 'config vpn certificate ca\nedit "ban-ca"\nset ca "PEM"\nnext\nend\n'
+    want = desired([CliBlock("ca.j2", text, without="nothing is checked")])
+    with FortiGate(LOGIN, policy) as gate:
+        made = plan(want, gate.observe(want, Record()), Record(), key=KEY)
+    assert made.changes == ()
+    assert made.warnings == ("this unit has no 'vpn certificate ca': nothing is checked",)
+    assert made.settled.objects == {}
