@@ -281,7 +281,14 @@ class FortiGate:
                 self._drop_transaction()
             else:
                 self._reconnect()
-            back = revert(before, self.look(wanted), touched)
+            now = self.look(wanted)
+            if (
+                not touched
+                and not _is_locked(error)
+                and revert(before, now, blocks, secrets_kept=True)
+            ):
+                touched = blocks  # it took the transaction's first line for something else
+            back = revert(before, now, touched)
             if back:
                 self._send(back, [])
             elif touched:
@@ -328,6 +335,10 @@ class FortiGate:
 
     def _failed(self, what: str, remedy: str = "") -> Failed:
         return Failed(f"{self._login.host} ({self._login.address}): {what}", remedy)
+
+
+def _is_locked(error: TargetError) -> bool:
+    return isinstance(error, Refused) and dialogue.tells_of_a_lock(error.said)
 
 
 def _question(object_id: str) -> Question:

@@ -11,7 +11,7 @@ from provision.fortios import dialogue, session
 from provision.fortios.desired import CliBlock, Desired, desired
 from provision.fortios.planner import plan, teardown
 from provision.fortios.record import Record
-from provision.fortios.target import FortiGate
+from provision.fortios.target import FortiGate, PutBack
 from provision.fortios.versions import read_facts
 from provision.login import Login
 from provision.ssh import HostKeyPolicy
@@ -110,6 +110,20 @@ def test_every_way_to_wipe_a_pager_is_understood(
 ) -> None:
     monkeypatch.setattr(terminal, "MORE_GONE", wipe)
     _there_and_back(policy, wire)
+
+
+def test_a_unit_that_only_pretends_to_know_transactions_is_put_back(
+    policy: HostKeyPolicy, wire: Wire
+) -> None:
+    wire.unit.run(SSL_ON)
+    wire.unit.faults.errors["config-transaction"] = ""
+    wire.unit.faults.errors["source-address-negate"] = "Command fail. Return code -61"
+    before = wire.unit.show()
+    with FortiGate(LOGIN, policy) as gate:
+        made = plan(WANT, gate.observe(WANT, Record()), Record(), key=KEY)
+        with pytest.raises(PutBack):
+            gate.apply(made)
+    assert wire.unit.show() == before
 
 
 @pytest.mark.parametrize(
