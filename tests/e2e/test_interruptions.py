@@ -17,9 +17,14 @@ from tests.e2e.proxy import Proxy
 
 pytestmark = pytest.mark.lab
 
-# What differs between any two deployments: the secrets, what remembers them, and account files,
-# which hold the lab users' own passwords.
-RANDOM = ("/etc/banstitch/tokens.json", "/var/lib/banstitch/manifest.json")
+# What differs between any two deployments: the secrets and certificates, what remembers them, and
+# account files, which hold the lab users' own passwords.
+RANDOM = (
+    "/etc/banstitch/tokens.json",
+    "/etc/banstitch/tls/ca.pem",
+    "/etc/banstitch/tls/server.pem",
+    "/var/lib/banstitch/manifest.json",
+)
 ACCOUNTS = ("/etc/passwd", "/etc/group", "/etc/shadow", "/etc/gshadow")
 BOTH = ("killing", "cutting")
 
@@ -98,10 +103,13 @@ class Disturbed:
         changed |= {p: e for p, e in after.items() if self._before.get(p) != e}
         shown = re.sub(r"(ENC|set uuid) \S+", r"\1", self.site.units[0].show())
         shown = re.sub(r'(?m)^( +set value) "\S{30,}"$', r"\1 TOKEN", shown)
+        shown = re.sub(r"-----BEGIN CERT[^\"]+", "CERTIFICATE", shown)
         return {p: self._seen(p, e) for p, e in changed.items()}, self._plain(shown)
 
     def _seen(self, path: str, entry: Any) -> Any:
-        if path in RANDOM or path.startswith(ACCOUNTS) or path.endswith(".pyc"):
+        if entry is not None and path in RANDOM:
+            return entry._replace(content="something")
+        if path.startswith(ACCOUNTS) or path.endswith(".pyc"):
             return "something"
         if entry is None or entry.kind != "file":
             return entry
