@@ -226,7 +226,7 @@ def test_the_unit_is_as_closed_as_it_can_be(deployed: Deployed) -> None:
 def test_a_new_address_to_listen_on_takes_effect_at_apply(deployed: Deployed) -> None:
     port = deployed.peer[1]
     site = deployed.site
-    site.write_inventory("receiver_port: 5001")
+    site.write_inventory("receiver_tls: off\nreceiver_port: 5001")
     done = site.run("apply", "-y")
     assert done.code == 0, done.out + done.err
     deployed.peer = (deployed.peer[0], 5001)
