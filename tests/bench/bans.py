@@ -22,7 +22,7 @@ from pathlib import Path
 
 from tests.bench.load import post, run
 from tests.e2e.labsite import LabSite, unit_options
-from tests.e2e.poller import Poller, feed
+from tests.e2e.poller import Poller, feed, trusting
 from tests.lab.roots import ready_root
 
 JAIL = "banstitch-sslvpn_login_failed"
@@ -61,6 +61,7 @@ class Bench:
         self.site, self.host = site, site.host
         tokens = json.loads(self.host.read("/etc/banstitch/tokens.json"))
         self.token = tokens["webhook:fgt1"]
+        self.encrypt = trusting(site)
         self.missed: list[str] = []
 
     def say(self, what: str, result: object, promise: str = "", kept: bool = True) -> None:
@@ -78,7 +79,12 @@ class Bench:
             )  # fmt: skip
 
     def attack(self, addresses: list[str], times: int = 3) -> None:
-        result = run((self.host.address, 5000), self.events(addresses, times), at_once=8)
+        result = run(
+            (self.host.address, 5000),
+            self.events(addresses, times),
+            at_once=8,
+            encrypt=self.encrypt,
+        )
         if set(result.statuses) != {200}:
             raise RuntimeError(f"not all events were taken: {result}")
         if len(addresses) > 1:
@@ -196,9 +202,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--bans", type=int, default=100_000)
     parser.add_argument("--recipe", type=int, default=1_000, help="bans of the recipe's action")
     options = parser.parse_args(argv)
-    settings = (
-        "receiver_tls: off\nreceiver_rate: 100000\nreceiver_burst: 1000000\ndetection_ban_time: 1d"
-    )
+    settings = "receiver_rate: 100000\nreceiver_burst: 1000000\ndetection_ban_time: 1d"
     with (
         tempfile.TemporaryDirectory() as folder,
         LabSite(

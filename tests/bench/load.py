@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import selectors
 import socket
+import ssl
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -46,7 +47,9 @@ class Result:
 class _Exchange:
     """One request on its own connection."""
 
-    def __init__(self, peer: tuple[str, int], source: str, request: bytes) -> None:
+    def __init__(
+        self, peer: tuple[str, int], source: str, request: bytes, encrypt: ssl.SSLContext | None
+    ) -> None:
         self.began = time.perf_counter()
         self.request = request
         self.answer = b""
@@ -56,15 +59,30 @@ class _Exchange:
             self.socket.bind((source, 0))
         self.socket.setblocking(False)
         self.socket.connect_ex(peer)
+        self.encrypt = encrypt
+        self.peer = peer[0]
+        # what it waits for next
+        self.events = selectors.EVENT_WRITE
 
     def go_on(self) -> int | None:
         """The status once the answer is complete, 0 when the connection broke, else None."""
         try:
+            if self.encrypt:
+                self.socket = self.encrypt.wrap_socket(
+                    self.socket, server_hostname=self.peer, do_handshake_on_connect=False
+                )
+                self.encrypt = None
             if self.request:
+                # over TLS it shakes hands first, and says below which way that waits
                 self.request = self.request[self.socket.send(self.request) :]
+                self.events = selectors.EVENT_READ
                 return None
             got = self.socket.recv(1 << 20)
-        except BlockingIOError:
+        except (BlockingIOError, ssl.SSLWantReadError):
+            self.events = selectors.EVENT_READ
+            return None
+        except ssl.SSLWantWriteError:
+            self.events = selectors.EVENT_WRITE
             return None
         except OSError:
             return 0
@@ -83,13 +101,14 @@ def run(
     sources: tuple[str, ...] = SOURCES,
     patience: float = 30,
     interval: float = 0,
+    encrypt: ssl.SSLContext | None = None,
     look: Callable[[bytes], None] = lambda answer: None,
 ) -> Result:
     """Send ``requests`` (each must ask for `Connection: close`), ``at_once`` at a time.
 
     Ends with the requests, or after ``seconds``. ``interval`` (seconds) spaces them out instead of
     sending the next one as soon as one is answered. An answer that takes longer than ``patience``
-    counts as status 0.
+    counts as status 0. With ``encrypt`` each connection shakes hands anew, as a FortiGate's does.
     """
     result, began = Result(), time.perf_counter()
     turns = itertools.cycle(sources)
@@ -102,7 +121,7 @@ def run(
                 if request is None:
                     due = float("inf")
                     break
-                exchange = _Exchange(peer, next(turns), request)
+                exchange = _Exchange(peer, next(turns), request, encrypt)
                 selector.register(exchange.socket, selectors.EVENT_WRITE, exchange)
                 due = max(due + interval, now - 1) if interval else now
             if not selector.get_map() and due == float("inf"):
@@ -110,8 +129,8 @@ def run(
             for key, _ in selector.select(min(max(due - now, 0), 0.05) if interval else 0.05):
                 exchange = key.data
                 status = exchange.go_on()
-                if status is None and not exchange.request and key.events == selectors.EVENT_WRITE:
-                    selector.modify(exchange.socket, selectors.EVENT_READ, exchange)
+                if status is None and key.events != exchange.events:
+                    selector.modify(exchange.socket, exchange.events, exchange)
                 if status is None and time.perf_counter() - exchange.began > patience:
                     status = 0
                 if status is not None:

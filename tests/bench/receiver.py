@@ -21,6 +21,7 @@ import itertools
 import json
 import resource
 import socket
+import ssl
 import sys
 import tempfile
 import threading
@@ -88,8 +89,15 @@ class Bench:
             body = "\n".join(LINE % next(addresses) for _ in range(lines))
             yield post("/receive-logs", body.encode(), X_Banstitch_Token=self.token)
 
-    def run(self, port: int = 5000, **how: float) -> Result:
-        return run((self.address, port), self.events(), at_once=8, **how)  # type: ignore[arg-type]
+    def run(
+        self,
+        port: int = 5000,
+        seconds: float = 5,
+        interval: float = 0,
+        encrypt: ssl.SSLContext | None = None,
+    ) -> Result:
+        return run((self.address, port), self.events(), at_once=8, seconds=seconds,
+                   interval=interval, encrypt=encrypt)  # fmt: skip
 
     def memory(self) -> float:
         """MiB of all processes of the receiver; what they share counts once."""

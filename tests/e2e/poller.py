@@ -48,6 +48,8 @@ class Poller:
 
     def connection(self) -> http.client.HTTPConnection:
         """One more to the receiver; the certificate is checked as a FortiGate checks it."""
+        if self._context is None:
+            return http.client.HTTPConnection(*self._peer, timeout=5)
         return http.client.HTTPSConnection(*self._peer, timeout=5, context=self._context)
 
     def _poll(self) -> None:
@@ -74,8 +76,10 @@ class Poller:
             connection.close()
 
 
-def trusting(site: LabSite) -> ssl.SSLContext:
-    """Believes the CA of the site's ban host, and nobody else."""
+def trusting(site: LabSite) -> ssl.SSLContext | None:
+    """Believes the CA of the site's ban host, and nobody else. None where the receiver speaks http."""
+    if not (site.host.filesystem / "etc/banstitch/tls/ca.pem").exists():
+        return None
     found = site.host.read("/etc/banstitch/tls/ca.pem")
     return ssl.create_default_context(cadata=found[found.index("-----BEGIN CERTIFICATE") :])
 
