@@ -8,7 +8,7 @@ demo: venv lab  ## watch one site being deployed, attacked, and taken down again
 	$(PYTHON) -m tests.lab.demo $(if $(KEEP),--keep)
 
 test: venv lab  ## every test, those that boot hosts included
-	$(PYTHON) -m pytest
+	$(PYTHON) -m pytest -n 2 --dist worksteal
 
 bench: venv lab  ## what FortiGate pushes, bans, events and hostile lines cost, beside stock netmiko and the recipe
 	$(PYTHON) -m tests.bench.fortios  # fails where it is not faster

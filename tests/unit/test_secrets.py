@@ -21,7 +21,7 @@ SPELLINGS: dict[str, Callable[[str], str]] = {
     "in a regular expression": re.escape,
     "in JSON": lambda value: json.dumps(value)[1:-1],
     "in a Python literal": lambda value: repr(value)[1:-1],
-    "in a log of bytes": lambda value: repr(value.encode())[2:-1],
+    "in a log of bytes": lambda value: repr(value.encode("utf-8", "surrogatepass"))[2:-1],
     "in FortiOS CLI": lambda value: re.sub(r"""([\\"'])""", r"\\\1", value),
 }
 
