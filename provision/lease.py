@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from provision.errors import Failed, TargetError
@@ -54,12 +53,7 @@ class Lease:
         self.record = answer["record"]
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Give it back; what cannot be given back ends by itself."""
         with suppress(TargetError):
             self._ask({"do": "release", "fortigate": self._fortigate, "process": self._process})

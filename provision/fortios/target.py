@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from types import TracebackType
 
 from provision.errors import Failed, TargetError
 from provision.fortios import circumstances, dialogue
@@ -51,12 +50,7 @@ class FortiGate:
         self._session = Session(self._login, self._policy)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._session:
             self._session.disconnect()
             self._session = None

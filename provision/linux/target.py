@@ -12,7 +12,6 @@ import threading
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import provision
@@ -82,12 +81,7 @@ class BanHost:
             transport.set_keepalive(15)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._client.close()
 
     def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,21 +16,8 @@ from provision.fortios.text import Config, Edit, Statement, parse
 from tests.e2e.drift import Drift, additions, drifts
 from tests.e2e.memory_site import MemorySite
 from tests.lab.fortios import Options, Simulator
-from tests.lab.fortios.schema import version_of
+from tests.lab.fortios.schema import VERSIONS, version_of
 
-VERSIONS = (
-    "6.4.15",
-    "7.0.0",
-    "7.0.5",
-    "7.0.17",
-    "7.2.0",
-    "7.2.11",
-    "7.4.1",
-    "7.4.8",
-    "7.6.2",
-    "7.6.4",
-    "8.0.0",
-)
 # Here each attribute drifts alone; elsewhere one of each object at a time.
 ALONE: tuple[str, tuple[str, ...]] = ("7.4.8", ())
 VDOMS: tuple[tuple[str, ...], ...] = ((), ("Branch",))

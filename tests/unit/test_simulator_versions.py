@@ -3,21 +3,8 @@
 import pytest
 
 from tests.lab.fortios import Options, Simulator
-from tests.lab.fortios.schema import version_of, within
+from tests.lab.fortios.schema import VERSIONS, version_of, within
 
-VERSIONS = (
-    "6.4.15",
-    "7.0.0",
-    "7.0.5",
-    "7.0.17",
-    "7.2.0",
-    "7.2.11",
-    "7.4.1",
-    "7.4.8",
-    "7.6.2",
-    "7.6.4",
-    "8.0.0",
-)
 ACTION = "config system automation-action\nedit a\nset action-type webhook\n"
 RESOURCE = "config system external-resource\nedit f\nset type address\n"
 LOCAL = "config firewall local-in-policy\nedit 1\n"

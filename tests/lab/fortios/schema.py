@@ -8,6 +8,20 @@ from dataclasses import dataclass, field, replace
 Version = tuple[int, ...]
 # Policies answer a missing reference with node_check_object (captured on 7.4.1), -3 before.
 MEMBER_ERROR = "7.4-"
+# One of each side of every difference between versions that the catalogue knows.
+VERSIONS = (
+    "6.4.15",
+    "7.0.0",
+    "7.0.5",
+    "7.0.17",
+    "7.2.0",
+    "7.2.11",
+    "7.4.1",
+    "7.4.8",
+    "7.6.2",
+    "7.6.4",
+    "8.0.0",
+)
 
 
 def version_of(text: str) -> Version:

@@ -1,7 +1,6 @@
 """One simulated FortiGate: its configuration, its SSH server, its stitches and its feeds."""
 
 import threading
-from types import TracebackType
 
 import paramiko
 
@@ -105,12 +104,7 @@ class Simulator:
         """Start."""
         return self.start()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Stop."""
         self.stop()
 
