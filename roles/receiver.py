@@ -7,17 +7,11 @@ a greenlet instead of a thread or a process. systemd holds the socket, so that a
 from __future__ import annotations
 
 import ipaddress
-import re
-from ipaddress import ip_address
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import Field, field_validator
 
-from provision import given
-from provision.errors import Fault, InputError
 from provision.linux.resources import (
-    Authority,
-    Certificate,
     Directory,
     File,
     Package,
@@ -27,12 +21,9 @@ from provision.linux.resources import (
 )
 from provision.rendering import TEMPLATES, render
 from provision.roles import (
-    AUTHORITY,
-    CERTIFICATE,
     ETC,
     EVENTS_LOG,
     LOG_DIRECTORY,
-    NOT_MADE_YET,
     SPOOL,
     TOKENS,
     USER,
@@ -41,7 +32,7 @@ from provision.roles import (
     is_address,
 )
 from provision.setting_types import Address, Networks
-from provision.settings import RoleSettings
+from roles import receiver_tls
 from roles.detection import CATALOGUE, enabled, ignored
 from roles.detection import Settings as DetectionSettings
 
@@ -58,10 +49,9 @@ _RUNTIME_DIRECTORY = "banstitch"
 _BYTES = {"k": 1024, "M": 1024 * 1024}
 # RFC 5737: nobody has it, so banning it for a second harms nobody.
 DRILL_ADDRESS = "192.0.2.66"
-_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 
 
-class Settings(RoleSettings):
+class Settings(receiver_tls.Settings):
     """Where the receiver listens, how FortiGates reach it, and whom it never writes down."""
 
     receiver_listen: Annotated[
@@ -98,26 +88,6 @@ class Settings(RoleSettings):
             " 7.4.4 takes 131072",
         ),
     ] = 131072
-    receiver_tls: Annotated[
-        Literal["self_signed", "files", "off"],
-        Field(description="https by a CA of the ban host's own, by files of yours, or plain http"),
-    ] = "self_signed"
-    receiver_tls_names: Annotated[
-        tuple[str, ...],
-        Field(description="more addresses and names that the self_signed certificate is good for"),
-    ] = ()
-    receiver_tls_certificate: Annotated[
-        str, Field(description="for files: certificate and chain in PEM form, on your machine")
-    ] = ""
-    receiver_tls_key: Annotated[
-        str, Field(description="for files: its key in PEM form, unencrypted, on your machine")
-    ] = ""
-    receiver_tls_ca: Annotated[
-        str,
-        Field(
-            description="for files: certificate of a CA that FortiGates do not know by themselves"
-        ),
-    ] = ""
     receiver_status_page: Annotated[
         bool,
         Field(description="serve /status, a page for people; user status, password in tokens.json"),
@@ -140,14 +110,7 @@ class Settings(RoleSettings):
     @field_validator("receiver_address")
     @classmethod
     def _host(cls, value: str) -> str:
-        if value and not is_address(value) and not _HOST.fullmatch(value):
-            raise ValueError("is neither an address nor a host name")
-        return value
-
-    @field_validator("receiver_tls_names")
-    @classmethod
-    def _hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(map(cls._host, value))
+        return receiver_tls.checked_host(value)
 
 
 def address(context: Context) -> str:
@@ -163,7 +126,7 @@ def port(context: Context) -> int:
 
 def base_url(context: Context) -> str:
     """Where FortiGates find it."""
-    scheme = _scheme(context.of_ban_host("receiver", Settings))
+    scheme = receiver_tls.scheme(context.of_ban_host("receiver", Settings))
     return f"{scheme}://{host_part(address(context))}:{port(context)}"
 
 
@@ -174,69 +137,14 @@ def is_secure(context: Context) -> bool:
 
 def authority(context: Context) -> str:
     """The certificate, in PEM form, of the CA that FortiGates must be told of; empty if there is none."""
-    settings = context.of_ban_host("receiver", Settings)
-    if settings.receiver_tls == "self_signed":
-        return context.ca.strip() or NOT_MADE_YET
-    if settings.receiver_tls == "off" or not settings.receiver_tls_ca:
-        return ""
-    with _Faults(context, "receiver_tls_ca"):
-        pem = given.text(settings.receiver_tls_ca).strip()
-        if len(given.certificates(pem, settings.receiver_tls_ca)) > 1:
-            raise ValueError(f"{settings.receiver_tls_ca} holds several certificates")
-    return pem
-
-
-class _Faults:
-    """A file that cannot be used is a fault of the ``setting`` that names it."""
-
-    def __init__(self, context: Context, setting: str) -> None:
-        self._context, self._setting = context, setting
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, ValueError):
-            host = self._context.site.ban_host.name
-            instead = "name files in PEM form that belong together"
-            raise InputError([Fault(host, 0, f"{self._setting}: {error}", instead)]) from error
-
-
-def _scheme(settings: Settings) -> str:
-    return "http" if settings.receiver_tls == "off" else "https"
-
-
-def _certificate(settings: Settings) -> str:
-    return "" if settings.receiver_tls == "off" else CERTIFICATE
-
-
-def _tls(context: Context, settings: Settings) -> tuple[Resource, ...]:
-    """What the receiver proves with that it is the one that FortiGates look for."""
-    if settings.receiver_tls == "off":
-        return ()
-    folder = Directory(f"{ETC}/tls", 0o750, "root", USER)
-    if settings.receiver_tls == "files":
-        with _Faults(context, "receiver_tls_certificate"):
-            paths = (settings.receiver_tls_certificate, settings.receiver_tls_key)
-            if not all(paths):
-                raise ValueError("receiver_tls: files needs it, and receiver_tls_key")
-            content = given.pair(*paths, address(context))
-        return folder, Certificate(CERTIFICATE, (), "", content, group=USER)
-    return (
-        folder,
-        Package("openssl"),
-        Authority(AUTHORITY),
-        Certificate(CERTIFICATE, _names(context, settings), AUTHORITY, group=USER),
-    )
+    return receiver_tls.authority(context, context.of_ban_host("receiver", Settings))
 
 
 def _names(context: Context, settings: Settings) -> tuple[str, ...]:
     """By which it may be looked for: what FortiGates are told, and what the host says to itself."""
     listen = settings.receiver_listen
     own = () if listen.is_unspecified else (str(listen),)
-    loopback = ("127.0.0.1", "::1", "localhost")
-    found = (address(context), *settings.receiver_tls_names, *own, *loopback)
-    return tuple(dict.fromkeys(str(ip_address(n)) if is_address(n) else n for n in found))
+    return (address(context), *settings.receiver_tls_names, *own, "127.0.0.1", "::1", "localhost")
 
 
 def token_names(context: Context) -> tuple[str, ...]:
@@ -251,7 +159,7 @@ def health_url(settings: Settings) -> str:
     listen = settings.receiver_listen
     loopback = "127.0.0.1" if listen.version == 4 else "::1"
     asked = loopback if listen.is_unspecified else str(listen)
-    return f"{_scheme(settings)}://{host_part(asked)}:{settings.receiver_port}/healthz"
+    return f"{receiver_tls.scheme(settings)}://{host_part(asked)}:{settings.receiver_port}/healthz"
 
 
 def _own(context: Context, settings: Settings) -> list[str]:
@@ -299,7 +207,7 @@ def _config(context: Context, settings: Settings) -> dict[str, Any]:
         "body_limit": _BODY_LIMIT,
         "feed_limit": settings.receiver_feed_limit,
         "status_page": settings.receiver_status_page,
-        "certificate": _certificate(settings),
+        "certificate": receiver_tls.certificate(settings),
         "tokens": TOKENS,
         "events_log": EVENTS_LOG,
         # twice what log rotation waits for: only a flood between two rotations gets there
@@ -362,7 +270,7 @@ def resources(context: Context) -> tuple[Resource, ...]:
         Directory(_APP_DIRECTORY, 0o755),
         Directory(_APP, 0o755),
         Directory(LOG_DIRECTORY, 0o750, USER, USER, data=True),
-        *_tls(context, settings),
+        *receiver_tls.resources(context, settings, _names(context, settings)),
         Tokens(TOKENS, token_names(context), 0o640, "root", USER),
         File(EVENTS_LOG, None, 0o640, USER, USER),
         *app,
@@ -374,7 +282,7 @@ def resources(context: Context) -> tuple[Resource, ...]:
             _SERVICE,
             restart_on=(*(file.id for file in app), service.id),
             answers=health_url(settings),
-            certificate=_certificate(settings),
+            certificate=receiver_tls.certificate(settings),
         ),
     )
 
@@ -390,7 +298,7 @@ def drill(context: Context) -> dict[str, Any] | None:
     return {
         "url": f"{base}/receive-logs",
         "feed_url": f"{base}/blocked-ips",
-        "certificate": _certificate(settings),
+        "certificate": receiver_tls.certificate(settings),
         "header": "X-Banstitch-Token",
         "tokens": TOKENS,
         "token": "verify",
@@ -407,7 +315,7 @@ def status(context: Context) -> dict[str, Any]:
     settings = context.own("receiver", Settings)
     return {
         "url": health_url(settings).replace("/healthz", "/metrics"),
-        "certificate": _certificate(settings),
+        "certificate": receiver_tls.certificate(settings),
         "tokens": TOKENS,
         "user": "status",
     }

@@ -1,0 +1,130 @@
+"""How the receiver proves with a certificate that it is the one that FortiGates look for.
+
+A part of the role `receiver`, with settings, faults and resources enough for a file of its own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from ipaddress import ip_address
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator
+
+from provision import given
+from provision.errors import Fault, InputError
+from provision.linux.resources import Authority, Certificate, Directory, Package, Resource
+from provision.roles import AUTHORITY, CERTIFICATE, ETC, NOT_MADE_YET, USER, Context, is_address
+from provision.settings import RoleSettings
+
+_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
+
+
+def checked_host(text: str) -> str:
+    """``text`` if it is an address, a host name, or empty.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    if text and not is_address(text) and not _HOST.fullmatch(text):
+        raise ValueError("is neither an address nor a host name")
+    return text
+
+
+class Settings(RoleSettings):
+    """Whether the receiver speaks https, and by whose certificate."""
+
+    receiver_tls: Annotated[
+        Literal["self_signed", "files", "off"],
+        Field(description="https by a CA of the ban host's own, by files of yours, or plain http"),
+    ] = "self_signed"
+    receiver_tls_names: Annotated[
+        tuple[str, ...],
+        Field(description="more addresses and names that the self_signed certificate is good for"),
+    ] = ()
+    receiver_tls_certificate: Annotated[
+        str, Field(description="for files: certificate and chain in PEM form, on your machine")
+    ] = ""
+    receiver_tls_key: Annotated[
+        str, Field(description="for files: its key in PEM form, unencrypted, on your machine")
+    ] = ""
+    receiver_tls_ca: Annotated[
+        str,
+        Field(
+            description="for files: certificate of a CA that FortiGates do not know by themselves"
+        ),
+    ] = ""
+
+    @field_validator("receiver_tls_names")
+    @classmethod
+    def _hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(map(checked_host, value))
+
+
+def scheme(settings: Settings) -> str:
+    """How its URLs begin."""
+    return "http" if settings.receiver_tls == "off" else "https"
+
+
+def certificate(settings: Settings) -> str:
+    """Where the ban host holds the receiver's key and certificate; empty if there is none."""
+    return "" if settings.receiver_tls == "off" else CERTIFICATE
+
+
+def authority(context: Context, settings: Settings) -> str:
+    """The certificate, in PEM form, of the CA that FortiGates must be told of; empty if there is none.
+
+    Raises:
+        InputError: ``receiver_tls_ca`` names no single certificate.
+    """
+    if settings.receiver_tls == "self_signed":
+        return context.ca.strip() or NOT_MADE_YET
+    if settings.receiver_tls == "off" or not settings.receiver_tls_ca:
+        return ""
+    with _Faults(context, "receiver_tls_ca"):
+        pem = given.text(settings.receiver_tls_ca).strip()
+        if len(given.certificates(pem, settings.receiver_tls_ca)) > 1:
+            raise ValueError(f"{settings.receiver_tls_ca} holds several certificates")
+    return pem
+
+
+def resources(context: Context, settings: Settings, names: Sequence[str]) -> tuple[Resource, ...]:
+    """What it takes to be known by ``names``: addresses or host names, first the one FortiGates use.
+
+    Raises:
+        InputError: the operator's own files cannot be used.
+    """
+    if settings.receiver_tls == "off":
+        return ()
+    folder = Directory(f"{ETC}/tls", 0o750, "root", USER)
+    if settings.receiver_tls == "files":
+        with _Faults(context, "receiver_tls_certificate"):
+            paths = (settings.receiver_tls_certificate, settings.receiver_tls_key)
+            if not all(paths):
+                raise ValueError("receiver_tls: files needs it, and receiver_tls_key")
+            content = given.pair(*paths, names[0])
+        return folder, Certificate(CERTIFICATE, (), "", content, group=USER)
+    spelt = dict.fromkeys(str(ip_address(n)) if is_address(n) else n for n in names)
+    return (
+        folder,
+        Package("openssl"),
+        Authority(AUTHORITY),
+        Certificate(CERTIFICATE, tuple(spelt), AUTHORITY, group=USER),
+    )
+
+
+class _Faults:
+    """A file that cannot be used is a fault of the ``setting`` that names it."""
+
+    def __init__(self, context: Context, setting: str) -> None:
+        self._context, self._setting = context, setting
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, ValueError):
+            host = self._context.site.ban_host.name
+            instead = "name files in PEM form that belong together"
+            raise InputError([Fault(host, 0, f"{self._setting}: {error}", instead)]) from error
