@@ -19,6 +19,19 @@ PIECES = st.lists(
     max_size=12,
 ).map("".join)  # fmt: skip
 
+IN_EITHER_ORDER = ('logid="0101039426" remip=%s user="x"', 'remip=%s logid="0101039426" user="x"')
+# What is no address, not one address, or none that anybody attacks from.
+HOSTILE_REMIPS = (
+    '"N/A"', "N/A", "", '""', "(null)", "0.0.0.0", "0.0.0.0/0", "::/0", "8.8.8.8/0", "8.8.8.0/24",
+    "8.8.8.8,9.9.9.9", "8.8.8.8;9.9.9.9", "8.8.8.8-9.9.9.9", "8.8.8", "8.8.8.8.8", "134744072", "0x08080808",
+    "010.8.8.8", "8.8.8.08", "8.8.8.8:443", "[2a00::1]", "2a00::1%eth0", "2a00::1/64", "::ffff:0:8.8.8.8",
+    "::8.8.8.8", "64:ff9b::808:808", "2002:808:808::1", "2001::1", "fe80::1", "ff02::1", "::1", "::",
+    "\uff11.1.1.1", "8.8.8.8\u200b", "8.8.8.8\0", "localhost", "dns.google", '"8.8.8.8 "', '" 8.8.8.8"',
+    '"8.8.8.8\\n9.9.9.9"', '"8.8.8.8\n"', "'8.8.8.8'", "8.8.8.8#", "-8.8.8.8", "+8.8.8.8", "8.8.8.8e0",
+    "255.255.255.255", "224.0.0.1", "240.0.0.1", "127.0.0.1", "169.254.169.254", "100.64.0.1", "10.0.0.1",
+    "192.168.1.1", "172.16.0.1", "192.0.0.1", "198.18.0.1", "fd00::1", "3fff:ffff:ffff:ffff:ffff::1::",
+)  # fmt: skip
+
 
 @pytest.fixture(scope="module")
 def receiver(tmp_path_factory: pytest.TempPathFactory) -> Receiver:
@@ -32,19 +45,9 @@ def taken(receiver: Receiver, body: str | bytes) -> set[str]:
     return {event["address"] for event in events if event["outcome"] == "taken"}
 
 
-@pytest.mark.parametrize(
-    "remip",
-    ['"N/A"', "N/A", "", '""', "(null)", "0.0.0.0", "0.0.0.0/0", "::/0", "8.8.8.8/0", "8.8.8.0/24",
-     "8.8.8.8,9.9.9.9", "8.8.8.8;9.9.9.9", "8.8.8.8-9.9.9.9", "8.8.8", "8.8.8.8.8", "134744072", "0x08080808",
-     "010.8.8.8", "8.8.8.08", "8.8.8.8:443", "[2a00::1]", "2a00::1%eth0", "2a00::1/64", "::ffff:0:8.8.8.8",
-     "::8.8.8.8", "64:ff9b::808:808", "2002:808:808::1", "2001::1", "fe80::1", "ff02::1", "::1", "::",
-     "\uff11.1.1.1", "8.8.8.8\u200b", "8.8.8.8\0", "localhost", "dns.google", '"8.8.8.8 "', '" 8.8.8.8"',
-     '"8.8.8.8\\n9.9.9.9"', '"8.8.8.8\n"', "'8.8.8.8'", "8.8.8.8#", "-8.8.8.8", "+8.8.8.8", "8.8.8.8e0",
-     "255.255.255.255", "224.0.0.1", "240.0.0.1", "127.0.0.1", "169.254.169.254", "100.64.0.1", "10.0.0.1",
-     "192.168.1.1", "172.16.0.1", "192.0.0.1", "198.18.0.1", "fd00::1", "3fff:ffff:ffff:ffff:ffff::1::"],
-)  # fmt: skip
+@pytest.mark.parametrize("remip", HOSTILE_REMIPS)
 def test_a_hostile_or_unusable_address_bans_nobody(receiver: Receiver, remip: str) -> None:
-    for order in ('logid="0101039426" remip=%s user="x"', 'remip=%s logid="0101039426" user="x"'):
+    for order in IN_EITHER_ORDER:
         assert taken(receiver, order % remip) == set()
 
 

@@ -1,0 +1,260 @@
+"""The webhook on a real host: who may post, from where, how much, and what becomes of what is posted."""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import json
+import socket
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.labsite import LabSite, unit_options
+from tests.e2e.test_site import EVENT, within
+from tests.unit.test_receiver_lines import HOSTILE_REMIPS, IN_EITHER_ORDER
+
+pytestmark = pytest.mark.lab
+
+STRANGER = "127.0.9.9"
+GLOBAL = "45.1.2.3"
+DOCUMENTATION = "203.0.113.9"
+PLAIN = EVENT.format(address=GLOBAL, user="x")
+# As an operator deploys it: only the site's firewalls may post, and no documentation addresses.
+AS_SHIPPED = '{"receiver_allow": [], "receiver_accept_documentation": false}'
+BURST = 400
+SSLVPN = "sslvpn_login_failed"
+
+
+class Webhook:
+    """A deployed site, and requests to it from any of its firewalls, or from somebody else."""
+
+    def __init__(self, site: LabSite) -> None:
+        self.site, self.host = site, site.host
+        self.tokens = json.loads(site.host.read("/etc/banstitch/tokens.json"))
+
+    def connect(self, source: str) -> http.client.HTTPConnection:
+        return http.client.HTTPConnection(
+            self.host.address, 5000, timeout=30, source_address=(source, 0)
+        )
+
+    def raw(self) -> socket.socket:
+        """A connection from the first firewall, on which nothing is said yet."""
+        source = (self.site.units[0].address, 0)
+        return socket.create_connection((self.host.address, 5000), 20, source)
+
+    def post(
+        self, body: str | bytes, unit: int = 1, source: str = "", token: str = "", kind: str = ""
+    ) -> tuple[int, str]:
+        """Status and text of the answer; from the unit's own address by default. ``kind``: of content."""
+        connection = self.connect(source or self.site.units[unit - 1].address)
+        sent = {"X-Banstitch-Token": token or self.tokens[f"webhook:fgt{unit}"]}
+        sent |= {"Content-Type": kind} if kind else {}
+        raw = body.encode() if isinstance(body, str) else body
+        connection.request("POST", "/receive-logs", raw, sent)
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
+
+    def get(self, path: str, user: str, secret: str, **headers: str) -> http.client.HTTPResponse:
+        """The answer, of which nothing is read yet."""
+        login = base64.b64encode(f"{user}:{secret}".encode()).decode()
+        connection = self.connect(self.site.units[0].address)
+        connection.request("GET", path, headers={"Authorization": f"Basic {login}", **headers})
+        return connection.getresponse()
+
+    def written(self) -> list[str]:
+        """Detection and address of each line for fail2ban."""
+        lines = self.host.read("/var/log/banstitch/events.log").splitlines()
+        return [line.partition(" ")[2] for line in lines]
+
+    def metric(self, name: str) -> int:
+        """One number of /metrics, by its name and labels."""
+        shown = self.get("/metrics", "status", self.tokens["status"]).read().decode()
+        (line,) = (line for line in shown.splitlines() if line.startswith(name))
+        return int(line.rpartition(" ")[2])
+
+
+@pytest.fixture(scope="module")
+def webhook(tmp_path_factory: pytest.TempPathFactory, ready_root: Path) -> Iterator[Webhook]:
+    folder = tmp_path_factory.mktemp("site") / "inventory"
+    units = [unit_options(), unit_options(escape_log=True)]
+    settings = f"receiver_tls: off\nreceiver_rate: 1\nreceiver_burst: {BURST}"
+    with LabSite(folder, ready_root, units, settings=settings) as site:
+        done = site.run("apply", "-y", "-e", AS_SHIPPED)
+        assert done.code == 0, done.out + done.err
+        yield Webhook(site)
+
+
+def test_only_the_sites_firewalls_may_post_and_the_journal_is_not_flooded_with_the_others(
+    webhook: Webhook,
+) -> None:
+    before = webhook.written()
+    assert webhook.post(PLAIN)[0] == 200
+    assert webhook.post(PLAIN, unit=2)[0] == 200
+    assert {webhook.post(PLAIN, source=STRANGER)[0] for _ in range(50)} == {403}
+    assert {webhook.post(PLAIN, token="wrong-token")[0] for _ in range(50)} == {401}
+    assert webhook.post(PLAIN, token=webhook.tokens["feed:fgt1"])[0] == 401
+
+    assert webhook.written() == [*before, f"{SSLVPN} {GLOBAL}", f"{SSLVPN} {GLOBAL}"]
+    journal = webhook.host.console("journalctl -u banstitch-receiver -o cat --no-pager").stdout
+    told = [line for line in journal.splitlines() if "refused a post from" in line]
+    assert 1 <= len(told) <= 3
+    assert STRANGER in told[0]
+    assert "wrong-token" not in journal
+    assert webhook.metric('banstitch_refused_total{why="refused_address"}') >= 50
+    assert webhook.metric('banstitch_refused_total{why="refused_token"}') >= 50
+
+
+def test_every_form_of_a_body_is_read_and_several_lines_are_several_events(
+    webhook: Webhook,
+) -> None:
+    before = len(webhook.written())
+    escaped = PLAIN.replace("\\", "\\\\").replace('"', '\\"')
+    several = "\r\n".join(PLAIN.replace(GLOBAL, f"45.1.2.{n}") for n in (4, 5, 6))
+    bodies = (PLAIN, escaped, json.dumps(PLAIN), several)
+    kinds = ("application/x-www-form-urlencoded", "application/json", "text/plain", "")
+    for kind in kinds:
+        for body in bodies:
+            assert webhook.post(body, kind=kind)[0] == 200, (kind, body)
+    once = [*[f"{SSLVPN} {GLOBAL}"] * 3, *(f"{SSLVPN} 45.1.2.{n}" for n in (4, 5, 6))]
+    assert webhook.written()[before:] == once * len(kinds)
+
+
+def test_a_firewall_that_escapes_the_quotes_of_its_log_is_understood(webhook: Webhook) -> None:
+    line = EVENT.format(address="45.1.2.7", user='x\\" remip=8.8.8.8 y=\\"')
+    (delivery,) = webhook.site.units[1].log_event(line)
+    assert (delivery.status, '\\"' in delivery.body) == (200, True)
+    assert webhook.written()[-1] == f"{SSLVPN} 45.1.2.7"
+
+
+def test_what_cannot_be_read_is_refused_counted_and_kept_for_the_operator(
+    webhook: Webhook,
+) -> None:
+    before = webhook.written()
+    counted = webhook.metric('banstitch_malformed_total{fortigate="fgt1"}')
+    garbage = b'logid="0101039426" remip=45.1.2.3 user="never closed \xff\x00\x1b[2J' + b"x" * 5000
+    assert webhook.post(garbage)[0] == 400
+    assert webhook.post(f'{PLAIN}\nlogid="0101039426" remip=45.1.2.8 user="cut')[0] == 400
+    assert webhook.written() == before
+    assert webhook.metric('banstitch_malformed_total{fortigate="fgt1"}') == counted + 2
+    kept = webhook.host.read("/var/log/banstitch/rejected.log").splitlines()[-2:]
+    first = json.loads(kept[0])
+    assert (first["fortigate"], first["bytes"]) == ("fgt1", len(garbage))
+    assert len(first["body"]) < 2100
+    assert kept[0].isprintable()
+
+
+def test_a_hostile_or_unusable_address_bans_nobody(webhook: Webhook) -> None:
+    before = webhook.written()
+    for remip in HOSTILE_REMIPS:
+        status, said = webhook.post(IN_EITHER_ORDER[0] % remip)
+        assert status in (200, 400), remip
+        assert '"taken"' not in said, remip
+    assert webhook.written() == before
+
+
+def test_only_verify_on_the_host_itself_puts_a_documentation_address_in(webhook: Webhook) -> None:
+    before = webhook.written()
+    status, said = webhook.post(PLAIN.replace(GLOBAL, DOCUMENTATION))
+    assert (status, "a documentation address" in said) == (200, True)
+    assert webhook.written() == before
+    verified = webhook.site.run("verify", "-e", AS_SHIPPED)
+    assert verified.code == 0, verified.out + verified.err
+
+
+def begun(token: str) -> bytes:
+    """A post that announces 100 MB and sends the first of them."""
+    lines = ("POST /receive-logs HTTP/1.1", "Host: x", "Content-Length: 104857600")
+    return "\r\n".join([*lines, f"X-Banstitch-Token: {token}", "", "logid="]).encode()
+
+
+def test_a_body_of_100_mb_is_refused_whoever_sends_it_and_costs_no_memory(
+    webhook: Webhook,
+) -> None:
+    for token, status in ((webhook.tokens["webhook:fgt1"], b"413"), ("wrong", b"401")):
+        with webhook.raw() as hostile:
+            hostile.sendall(begun(token))
+            assert hostile.recv(100).split()[1] == status
+            with suppress(OSError):  # closed, with most of it unread
+                for _ in range(100):
+                    hostile.sendall(b"x" * (1 << 20))
+    assert webhook.post(PLAIN)[0] == 200
+    assert memory(webhook) < 100
+
+
+def memory(webhook: Webhook) -> float:
+    """MiB of all processes of the receiver; what they share counts once."""
+    folder = "/sys/fs/cgroup/system.slice/banstitch-receiver.service"
+    script = f"for p in $(cat {folder}/cgroup.procs); do grep ^Pss: /proc/$p/smaps_rollup; done"
+    rows = webhook.host.console(script, check=True).stdout.splitlines()
+    return sum(int(row.split()[1]) for row in rows) / 1024
+
+
+def test_one_firewall_over_its_rate_is_told_so_by_every_worker_and_the_other_is_not(
+    webhook: Webhook,
+) -> None:
+    statuses = [webhook.post(PLAIN, unit=2)[0] for _ in range(BURST + 100)]
+    assert set(statuses) == {200, 429}
+    assert statuses.count(429) > 50
+    assert webhook.post(PLAIN)[0] == 200
+    assert webhook.metric('banstitch_limited_total{fortigate="fgt2"}') == statuses.count(429)
+
+
+def test_who_does_not_finish_a_request_is_cut_off(webhook: Webhook) -> None:
+    """With the receiver's limits shortened; how long they are stands in worker.py."""
+    shorten = "sed -i 's/^TO_ASK = .*/TO_ASK = 1/; s/^TO_END = .*/TO_END = 2/' worker.py"
+    prepare = f"cd /opt/banstitch/receiver && cp -p worker.py /run && {shorten}"
+    restart = "systemctl restart banstitch-receiver"
+    webhook.host.console(f"{prepare} && {restart}", check=True)
+    changed = webhook.host.read("/opt/banstitch/receiver/worker.py")
+    token = webhook.tokens["webhook:fgt1"]
+    head = "POST /receive-logs HTTP/1.1\r\nHost: x\r\n"
+    whole = f"{head}Content-Length: 9\r\nX-Banstitch-Token: {token}\r\n\r\nlog"
+    try:
+        assert "\nTO_ASK = 1\nTO_END = 2\n" in changed
+        for said in ("", head, whole):
+            with webhook.raw() as slow:
+                slow.sendall(said.encode())
+                assert slow.recv(100) == b"", said
+    finally:
+        back = "mv /run/worker.py /opt/banstitch/receiver/worker.py"
+        webhook.host.console(f"{back} && {restart}", check=True)
+
+
+def test_each_firewall_fetches_the_feed_by_its_own_password_and_only_what_has_changed(
+    webhook: Webhook,
+) -> None:
+    jail = f"banstitch-{SSLVPN}"
+    webhook.host.run(["fail2ban-client", "set", jail, "banip", "45.9.9.9", "2a00::9"], check=True)
+    secret = webhook.tokens["feed:fgt1"]
+
+    def lines(path: str) -> list[str]:
+        return webhook.get(path, "fgt1", secret).read().decode().splitlines()
+
+    assert within(5, lambda: {"45.9.9.9", "2a00::9"} <= set(lines("/blocked-ips")))
+    assert "45.9.9.9" in lines("/blocked-ips/v4")
+    assert lines("/blocked-ips/v6") == ["2a00::9"]
+    assert lines("/blocked-ips") == [*lines("/blocked-ips/v4"), "2a00::9"]
+    first = webhook.get("/blocked-ips", "fgt1", secret)
+    etag = first.headers["ETag"]
+    assert etag.startswith('"')
+    again = webhook.get("/blocked-ips", "fgt1", secret, **{"If-None-Match": etag})
+    assert (again.status, again.read()) == (304, b"")
+    for user, password in (("fgt2", secret), ("fgt1", "x"), ("fgt1", webhook.tokens["status"])):
+        assert webhook.get("/blocked-ips", user, password).status == 401
+    assert webhook.get("/blocked-ips", "verify", webhook.tokens["verify"]).status == 200
+
+
+def test_bans_that_are_not_known_are_503_and_never_an_empty_list(webhook: Webhook) -> None:
+    secret, spool = webhook.tokens["feed:fgt1"], f"/var/spool/banstitch/banstitch-{SSLVPN}.bans"
+    webhook.host.console(f"systemctl stop fail2ban && cp -p {spool} /run/kept", check=True)
+    try:
+        for spoil in (f"sed -i '$d' {spool}", f"truncate -s 0 {spool}", f"rm {spool}"):
+            webhook.host.console(spoil, check=True)
+            assert webhook.get("/blocked-ips", "fgt1", secret).status == 503, spoil
+            assert webhook.get("/healthz", "", "").status == 503, spoil
+    finally:
+        webhook.host.console(f"mv /run/kept {spool}; systemctl start fail2ban", check=True)
+    assert webhook.get("/blocked-ips", "fgt1", secret).status == 200
