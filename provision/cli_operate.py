@@ -12,6 +12,7 @@ import click
 from pydantic import TypeAdapter, ValidationError
 
 from provision import operate
+from provision import status as doing
 from provision.engine import Run
 from provision.errors import Fault, InputError
 from provision.options import (
@@ -26,7 +27,7 @@ from provision.options import (
     tell,
     yes,
 )
-from provision.results import Exit, SiteResult, TargetResult
+from provision.results import Exit, SiteResult
 from provision.setting_types import DurationOrForever
 from provision.sites import BanHost, FortiGate, Site
 
@@ -104,12 +105,12 @@ def rotate(app: App, flags: Flags, yes: bool) -> Exit:
 @click.command()
 @common
 def status(app: App, flags: Flags) -> Exit:
-    """Show how each site is doing: receiver, bans, last event, last poll, drift, versions."""
+    """Show how each site is doing: receiver, jails, bans, certificate, events, polls."""
     chosen = chosen_sites(app, flags, connect=True)
     report = new_report(app, flags)
     run = new_run(app, flags, "plan", report)
-    found = over(app, flags, report, "status", chosen, lambda one: operate.status(run, one))
-    return _show(app, flags, "status", found, STATUS, _status_rows(found))
+    found = over(app, flags, report, "status", chosen, lambda one: doing.status(run, one))
+    return _show(app, flags, "status", found, doing.HEADS, doing.rows(found, time.time()))
 
 
 VERBS = (bans, ban, unban, rotate, status)
@@ -124,17 +125,6 @@ def _ask(app: App, flags: Flags, verb: str, question: Question) -> list[SiteResu
 
 
 BANS = ("site", "address", "detection", "since", "until", "events", "times")
-STATUS = (
-    "site",
-    "target",
-    "state",
-    "drift",
-    "receiver",
-    "bans",
-    "last event",
-    "last poll",
-    "version",
-)
 HISTORY = ("site", "at", "what", "address", "detection", "why", "by")
 
 
@@ -188,40 +178,6 @@ def _history_rows(found: Sequence[SiteResult]) -> list[Sequence[str]]:
         for target in site.targets
         for each in target.details.get("history", ())
     ]
-
-
-def _status_rows(found: Sequence[SiteResult]) -> list[Sequence[str]]:
-    now = time.time()
-    return [
-        (
-            site.name,
-            target.host,
-            target.state,
-            str(len(target.changes)),
-            str(target.details.get("receiver", "")),
-            ", ".join(f"{n} {jail.removeprefix('banstitch-')}" for jail, n in _bans_of(target)),
-            _ago(target.details.get("last_event"), now),
-            _ago(target.details.get("last_poll"), now),
-            _versions(target.details),
-        )
-        for site in found
-        for target in site.targets
-    ]
-
-
-def _bans_of(target: TargetResult) -> list[tuple[str, int]]:
-    return sorted(target.details.get("bans", {}).items())
-
-
-def _versions(details: Mapping[str, Any]) -> str:
-    versions = details.get("versions", {})
-    return str(details.get("version") or " ".join(f"{k} {v}" for k, v in sorted(versions.items())))
-
-
-def _ago(moment: float | None, now: float) -> str:
-    if moment is None:
-        return ""
-    return f"{max(0, now - moment):.0f} s ago" if moment else "never"
 
 
 def moment(seconds: float) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import getpass
 import ipaddress
 import platform
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -45,51 +44,6 @@ def _asked(run: Run, selected: Selected, request: Callable[[Site], Request]) -> 
         return TargetResult(host.name, "linux", "failed", 1, error=str(error))
     state: State = "changed" if answer.pop("changed", False) else "ok"
     return TargetResult(host.name, "linux", state, 1, details=answer)
-
-
-def status(run: Run, selected: Selected) -> SiteResult:
-    """Look at every target as plan does, and ask the ban host for the receiver's numbers."""
-    site = SiteRun(run, selected)
-    looked = site.plan()
-    place = desired.offered(selected.site, run.plays, "status") or {}
-    (asked,) = ask(run, selected, lambda _: {"do": "status", **place}).targets
-    targets = [
-        _with_numbers(each, asked) if each.kind == "linux" else each for each in looked.targets
-    ]
-    numbers = asked.details.get("metrics", "")
-    return SiteResult(looked.name, tuple(_with_moments(each, numbers) for each in targets))
-
-
-def _with_numbers(target: TargetResult, asked: TargetResult) -> TargetResult:
-    numbers = asked.details.get("metrics", "")
-    live = {labels["jail"]: int(value) for labels, value in samples(numbers, "banstitch_bans")}
-    up = samples(numbers, "banstitch_up")
-    details = {
-        "receiver": "down" if not up else "up" if up[0][1] else "unhealthy",
-        "bans": live,
-        "versions": asked.details.get("versions", {}),
-    }
-    error = target.error or asked.error
-    return replace(target, execs=target.execs + asked.execs, details=details, error=error)
-
-
-def _with_moments(target: TargetResult, numbers: str) -> TargetResult:
-    """When a FortiGate last posted and last polled, in epoch seconds; 0 for never."""
-    if target.kind != "fortios":
-        return target
-    moments = {
-        key: value
-        for key in ("last_event", "last_poll")
-        for labels, value in samples(numbers, f"banstitch_{key}_seconds")
-        if labels.get("fortigate") == target.host
-    }
-    return replace(target, details={**target.details, **moments})
-
-
-def samples(text: str, name: str) -> list[tuple[dict[str, str], float]]:
-    """The samples of one metric in Prometheus' text format: (labels, value)."""
-    found = re.findall(rf"(?m)^{name}(?:\{{(.*)\}})? (\S+)$", text)
-    return [(dict(re.findall(r'(\w+)="([^"]*)"', labels)), float(value)) for labels, value in found]
 
 
 def rotate(run: Run, selected: Selected) -> SiteResult:

@@ -117,12 +117,19 @@ class Report:
                 self.line(" " * 10 + row, DIFF_COLOURS.get(row[:1], ""))
 
     def table(self, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """A line a row, never cut or folded, so that it can be searched; the head is the first."""
+        """A line a row, never cut, so that it can be searched; the head is the first.
+
+        On a terminal that is too narrow, the columns without room make a further, indented line.
+        """
         table = [list(heads), *([shown(self._secrets.mask(cell)) for cell in row] for row in rows)]
         widths = [max(map(cell_len, column)) for column in zip(*table, strict=True)]
+        room = self._console.width if self._console.is_terminal else sum(widths) + 2 * len(widths)
         for number, row in enumerate(table):
-            cells = (set_cell_size(cell, width) for cell, width in zip(row, widths, strict=True))
-            self.line("  ".join(cells).rstrip(), "" if number else "bold")
+            for start, stop in _lines(widths, room):
+                cells = map(set_cell_size, row[start:stop], widths[start:stop])
+                line = (_MARGIN if start else "") + "  ".join(cells).rstrip()
+                if line.strip():
+                    self.line(line, "" if number else "bold")
 
     def summary(self, sites: Sequence[SiteResult]) -> None:
         """One line that counts the targets by state, as Ansible's recap does."""
@@ -131,6 +138,20 @@ class Report:
         changes = sum(len(target.changes) for site in sites for target in site.targets)
         said = f"{counted(len(sites), 'site')}, {counted(len(states), 'target')}"
         self.line(f"{said}: {' '.join(counts)} changes={changes}")
+
+
+_MARGIN = "    "
+
+
+def _lines(widths: Sequence[int], room: int) -> list[tuple[int, int]]:
+    """Which columns, from and to, stand on each line of a row; at least one on each."""
+    found, start, used = [], 0, 0
+    for column, width in enumerate(widths):
+        if column > start and used + width > room:
+            found.append((start, column))
+            start, used = column, len(_MARGIN)
+        used += width + 2
+    return [*found, (start, len(widths))]
 
 
 # Words of ours: a password that happens to be one of them must not garble the document.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -60,6 +61,29 @@ def plan_certificate(resource: Certificate, draft: Draft) -> None:
         draft.warnings.append(
             f"the certificate of the receiver expires in {found['days_left']:.0f} days: get a new one"
         )
+
+
+def expiry(desired: Sequence[Resource], found: Mapping[str, Found | None]) -> dict[str, Any]:
+    """How long https goes on: ``kind`` (the setting receiver_tls), ``days``, ``todo`` ("" for nothing).
+
+    ``days`` is whole, of the certificate or of its CA, whichever ends first; negative once it is
+    over, None where one of them is missing, or where there is none to have.
+    """
+    ours = [each for each in desired if isinstance(each, Authority | Certificate)]
+    if not ours:
+        return {"kind": "off", "days": None, "todo": ""}
+    given = any(isinstance(each, Certificate) and each.content for each in ours)
+    kind, todo = ("files", "get a new one") if given else ("self_signed", "run apply")
+    left = {each: state["days_left"] for each in ours if (state := found.get(each.path))}
+    if len(left) < len(ours):
+        return {"kind": kind, "days": None, "todo": "run apply"}
+    due = any(
+        days < (RENEW_DAYS if isinstance(each, Certificate) else RENEW_AUTHORITY_DAYS)
+        for each, days in left.items()
+    )
+    soonest = min(left.values())
+    days = round(soonest) if soonest >= 0 else math.floor(soonest)
+    return {"kind": kind, "days": days, "todo": todo if due else ""}
 
 
 def _why(resource: Certificate, found: Found | None) -> str:

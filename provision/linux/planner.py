@@ -16,7 +16,7 @@ from provision.linux import certificates
 from provision.linux.attributes import attribute_diff, attributes
 from provision.linux.certificates import sealed
 from provision.linux.draft import Draft, LinuxPlan, Observed, Step, text_of
-from provision.linux.removal import UNITS, removal
+from provision.linux.removal import UNITS, ended, removal
 from provision.linux.resources import (
     FAIL2BAN,
     Authority,
@@ -56,6 +56,8 @@ def request(desired: Sequence[Resource]) -> dict[str, Any]:
         ],
         "sealed": sealed(desired),
         "jails": [resource.name for resource in of(Jail)],
+        # what root alone writes there can be believed
+        "spools": [d.path for d in of(Directory) if d.data and d.owner == "root"],
         "tokens": next((resource.path for resource in of(Tokens)), ""),
     }
 
@@ -71,6 +73,7 @@ def untouched(desired: Sequence[Resource]) -> dict[str, Any]:
         "users": dict.fromkeys(asked["users"], False),
         "services": {service["name"]: nothing for service in asked["services"]},
         "jails": dict.fromkeys(asked["jails"]),
+        "bans": {},
         "tokens": None,
         "certificates": dict.fromkeys(asked["sealed"]),
         "manifest": None,
@@ -100,6 +103,7 @@ def plan(desired: Sequence[Resource], observed: Observed, adopt: bool = False) -
     jails = [r for r in wanted if isinstance(r, Jail)]
     for jail in jails:
         _jail(jail, draft, [r for r in wanted if isinstance(r, Service)])
+    _gone_jails(draft)
     if draft.conflicts:
         raise Conflict(
             "not ours, and in the way: " + "; ".join(draft.conflicts),
@@ -299,6 +303,20 @@ def _jail(resource: Jail, draft: Draft, services: Sequence[Service]) -> None:
         draft.change(server.id, "reload")
     lines = [f"-{k} {state[k]}\n+{k} {want[k]}" for k in want if state and state[k] != want[k]]
     draft.change(resource.id, "update" if state else "start", "\n".join(lines))
+
+
+def _gone_jails(draft: Draft) -> None:
+    """A jail that leaves its file takes its bans out of the feed: who applies must know before."""
+    lines = {line for change in draft.changes for line in change.diff.splitlines()}
+    for name, live in draft.observed["bans"].items():
+        if f"-[{name}]" not in lines:
+            continue
+        draft.change(f"jail:{name}", "stop")
+        if live != 0:
+            draft.warnings.append(
+                f"jail {name} goes: its {ended(live)} with it, those by hand as well;"
+                " they are back if it is on again before their time is over"
+            )
 
 
 def _steps(draft: Draft, jails: Sequence[Jail]) -> tuple[Step, ...]:

@@ -45,7 +45,21 @@ def teardown(
         steps.append({"do": "purge-packages"})
     steps.append({"do": "take-back", "ids": [e["id"] for e in rest], "purge": purge_data})
     steps.append({"do": "forget"})
-    return LinuxPlan(tuple(draft.changes), (), tuple(steps))
+    return LinuxPlan(tuple(draft.changes), _warnings(observed), tuple(steps))
+
+
+def _warnings(observed: Observed) -> tuple[str, ...]:
+    """Nobody whom the site keeps out stays out."""
+    counts = list(observed["bans"].values())
+    live = None if None in counts else sum(counts)
+    return () if live == 0 else (f"{ended(live)}: nobody of them is kept out from then on",)
+
+
+def ended(live: int | None) -> str:
+    """So many bans that end, in words; None for an unknown number."""
+    if live is None:
+        return "live bans, which cannot be counted, end"
+    return f"{live} live ban{'s end' if live != 1 else ' ends'}"
 
 
 def removal(entry: Mapping[str, Any], draft: Draft, reason: str = "") -> None:

@@ -78,6 +78,24 @@ def test_an_operator_bans_and_frees_and_sees_who_is_banned(site: LabSite) -> Non
     assert "@" in history[0]["by"]
 
 
+def test_turning_a_detection_off_says_beforehand_how_many_bans_end_with_it(site: LabSite) -> None:
+    site.write_inventory("detection_enabled: [sslvpn_login_failed, admin_login_failed]")
+    assert site.run("apply", "-y").code == 0
+    assert site.run("ban", ATTACKER, "--detection", "admin_login_failed").code == 0
+    site.write_inventory("")
+
+    planned = site.run("plan", "--json")
+
+    assert ("stop", "jail:banstitch-admin_login_failed") in planned.changes("bh1")
+    (note,) = [n for n in planned.target("bh1")["notes"] if "its 1 live ban ends" in n]
+    assert "jail banstitch-admin_login_failed goes" in note
+    assert planned.target("bh1")["execs"] == 1
+    assert site.run("apply", "-y").code == 0
+    assert site.run("plan").code == 0
+    assert within(3, lambda: not denied(site, ATTACKER))
+    assert "1 live ban ends: nobody of them" in site.run("teardown", "-y").out
+
+
 def test_a_ban_of_ones_own_hosts_or_of_everybody_is_refused(site: LabSite) -> None:
     for address in (site.host.address, "127.0.0.0/8", "0.0.0.0/0", "nobody"):
         refused = site.run("ban", address)
@@ -96,19 +114,36 @@ def test_status_shows_in_one_table_how_every_target_is_doing(site: LabSite) -> N
     assert status.code == 0, status.out + status.err
     host, unit = status.target("bh1"), status.target("fgt1")
     assert (host["receiver"], host["changes"]) == ("up", [])
+    assert host["jails"] == {"banstitch-sslvpn_login_failed": "up"}
     assert host["bans"] == {"banstitch-sslvpn_login_failed": 1}
+    assert host["certificate"] == {"kind": "self_signed", "days": 397, "todo": ""}
     assert host["versions"]["fail2ban"]
     assert unit["version"] == "7.4.8"
     assert unit["last_event"] > 0
     assert unit["last_poll"] > 0
     table = site.run("status").out
-    assert "1 sslvpn_login_failed" in table
+    assert "397 days" in table
     assert "s ago" in table
 
+    site.host.run("systemctl stop fail2ban", check=True)
     site.host.run("systemctl stop banstitch-receiver.socket banstitch-receiver", check=True)
     down = site.run("status", "--json")
     assert down.code == 2
     assert down.target("bh1")["receiver"] == "down"
+    assert down.target("bh1")["jails"] == {"banstitch-sslvpn_login_failed": "down"}
+    assert "down: sslvpn_login_failed" in site.run("status").out
+
+
+def test_status_of_a_ban_host_that_is_away_says_that_nothing_is_known(site: LabSite) -> None:
+    site.endpoints["bh1"] = (site.host.address, 9)
+
+    site.write_inventory()
+    away = site.run("status")
+
+    assert away.code == 4
+    row = next(line for line in away.out.splitlines() if line.startswith("bh1   bh1"))
+    assert row.split() == ["bh1", "bh1", "unreachable", *"?????", "?"]
+    assert "Connection refused" in away.out
 
 
 def test_a_firewall_that_gets_another_name_in_the_inventory_stays_the_same_firewall(

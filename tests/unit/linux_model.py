@@ -37,6 +37,7 @@ class Host:
     users: set[str] = field(default_factory=set)
     services: dict[str, State] = field(default_factory=dict)
     jails: dict[str, State] = field(default_factory=dict)
+    bans: dict[str, int | None] = field(default_factory=dict)
     tokens: dict[str, str] | None = None
     certificates: dict[str, State] = field(default_factory=dict)
     memory: dict[str, Any] | None = None
@@ -60,6 +61,7 @@ class Host:
                 r.name: self.services.get(r.name, DEAD) for r in desired if isinstance(r, Service)
             },
             "jails": dict(self.jails),
+            "bans": dict(self.bans),
             "tokens": self.tokens,
             "certificates": dict(self.certificates),
             "manifest": self._summary(),

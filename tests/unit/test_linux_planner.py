@@ -329,3 +329,34 @@ def test_teardown_stops_our_service_before_its_files_go_and_restores_others_afte
     assert words.index("stop-service") < words.index("take-back")
     assert words.index("take-back") < words.index("put-back-service")
     assert words[-1] == "forget"
+
+
+def with_bans(live: int | None) -> Host:
+    """A host on which the jail y, with so many bans, is no longer asked for."""
+    host = Host(bans={"x": 4, "y": live})
+    with_y = File(JAIL, "[x]\nmaxretry = 3\n[y]\n")
+    desired = tuple(with_y if isinstance(r, File) and r.path == JAIL else r for r in DESIRED)
+    host.carry_out(planned(host, adopt=True, desired=desired))
+    return host
+
+
+@pytest.mark.parametrize(
+    ("live", "said"),
+    [(2, "its 2 live bans end with it"), (1, "its 1 live ban ends"), (None, "cannot be counted")],
+)
+def test_a_jail_that_goes_says_how_many_bans_end_with_it(live: int | None, said: str) -> None:
+    found = planned(with_bans(live))
+    assert ("jail:y", "stop") in [(change.id, change.action) for change in found.changes]
+    (warning,) = found.warnings
+    assert said in warning
+    assert "jail y goes" in warning
+
+
+def test_a_jail_that_goes_without_bans_is_no_reason_to_warn() -> None:
+    assert planned(with_bans(0)).warnings == ()
+
+
+def test_teardown_says_how_many_bans_end() -> None:
+    (warning,) = teardown(with_bans(3).observed(DESIRED)).warnings
+    assert "7 live bans end" in warning
+    assert teardown(Host().observed(DESIRED)).warnings == ()

@@ -6,9 +6,12 @@ not: since when, after how many events, for the how-manieth time. See templates/
 
 from __future__ import annotations
 
+import glob
 import json
 import os
-from typing import Any
+import time
+from collections.abc import Sequence
+from typing import Any, Optional
 
 from provision.linux.agent.host import HostError, must, read
 
@@ -39,6 +42,21 @@ def of_jail(spool: str, jail: str) -> list[dict[str, Any]]:
     if lines[:1] != [HEAD] or lines[-1:] != [f"end {len(lines) - 2}"]:
         raise HostError(f"{path} is damaged; `fail2ban-client reload` writes it anew")
     return [_ban(line, jail) for line in lines[1:-1]]
+
+
+def live(folders: Sequence[str]) -> dict[str, Optional[int]]:  # noqa: UP045 - Python 3.9
+    """How many bans each jail with a file in ``folders`` has just now; None where it is damaged."""
+    paths = [path for folder in folders for path in glob.glob(os.path.join(folder, "*.bans"))]
+    return {os.path.basename(path)[: -len(".bans")]: _live(path) for path in sorted(paths)}
+
+
+def _live(path: str) -> Optional[int]:  # noqa: UP045 - Python 3.9
+    now = time.time()
+    try:
+        ends = [float(line.split()[1]) for line in (read(path) or b"").splitlines()[1:-1]]
+    except (IndexError, ValueError):
+        return None
+    return sum(end == -1 or end > now for end in ends)
 
 
 def _ban(line: str, jail: str) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from provision.linux.agent import manifest as memory
+from provision.linux.agent.bans import live
 from provision.linux.agent.host import group_name, owner_name, read, remove, run
 from provision.linux.agent.pem import certificate
 from provision.linux.agent.web import opener
@@ -42,10 +43,12 @@ def observe(request: Request) -> dict[str, Any]:
     """The state of everything that ``request`` names.
 
     Request: ``paths``, ``sealed`` ({path of key and certificate: path of the CA or ""}), ``packages``,
-    ``users``, ``services`` ([{name, answers, certificate}]), ``jails``, ``tokens`` (a path or "").
+    ``users``, ``services`` ([{name, answers, certificate}]), ``jails``, ``tokens`` (a path or ""),
+    ``spools`` (folders with the bans of jails).
     Answer: ``facts``, ``paths`` {path: {type, mode, owner, group, content} or null},
     ``packages`` {name: installed}, ``users`` {name: exists}, ``services`` {name: {...}},
-    ``jails`` {name: {...} or null}, ``tokens`` {name: secret} or null,
+    ``jails`` {name: {...} or null}, ``bans`` {jail: how many are live, or null},
+    ``tokens`` {name: secret} or null,
     ``certificates`` {path: see pem.py}, ``manifest`` or null.
     """
     manifest = memory.load() or memory.begun()
@@ -72,6 +75,7 @@ def observe(request: Request) -> dict[str, Any]:
             for service in request["services"]
         },
         "jails": {name: jail_state(name) for name in request["jails"]},
+        "bans": live(request["spools"]),
         "tokens": tokens(request["tokens"]),
         "certificates": {
             path: certificate(path, authority) for path, authority in request["sealed"].items()

@@ -7,10 +7,11 @@ import platform
 import re
 import urllib.error
 import urllib.request
-from typing import Any
+from typing import Any, Optional
 
 from provision.linux.agent.host import read, run
 from provision.linux.agent.observe import LARGEST, tokens
+from provision.linux.agent.pem import certificate
 from provision.linux.agent.web import opener
 
 Request = dict[str, Any]
@@ -18,13 +19,17 @@ Request = dict[str, Any]
 
 def status(request: Request) -> dict[str, Any]:
     """Request: ``url`` of the metrics, ``certificate`` (the file of the receiver's, or ""),
-    ``user`` (a name in the file ``tokens``, and the login).
+    ``user`` (a name in the file ``tokens``, and the login), ``sealed`` as :func:`observe` takes it.
 
-    Answer: ``metrics``: the Prometheus text, empty where nobody answers; ``versions``: {name: version}.
+    Answer: ``metrics``: the Prometheus text, empty where nobody answers; ``versions``: {name: version};
+    ``certificates``: {path: {days_left} or null}.
     """
     secret = (tokens(request["tokens"]) or {}).get(request["user"], "")
     return {
         "metrics": _fetch(request["url"], request["certificate"], request["user"], secret),
+        "certificates": {
+            path: _left(path, authority) for path, authority in request["sealed"].items()
+        },
         "versions": {"debian": _debian(), "python": platform.python_version(), **_packages()},
     }
 
@@ -37,6 +42,11 @@ def _fetch(url: str, certificate: str, user: str, secret: str) -> str:
             return str(answer.read(LARGEST).decode("utf-8", "replace"))
     except (urllib.error.HTTPError, OSError, ValueError):
         return ""
+
+
+def _left(path: str, authority: str) -> Optional[dict[str, float]]:  # noqa: UP045 - Python 3.9
+    found = certificate(path, authority)
+    return {"days_left": found["days_left"]} if found else None
 
 
 def _debian() -> str:

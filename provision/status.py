@@ -1,0 +1,145 @@
+"""How each site is doing, for `status`: what a look finds, the receiver's numbers, and both as a table."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from provision import desired
+from provision.engine import Run, SiteRun
+from provision.linux.certificates import expiry, sealed
+from provision.linux.resources import Jail, Resource
+from provision.operate import ask
+from provision.report import counted
+from provision.results import SiteResult, State, TargetResult
+from provision.sites import Selected
+
+HEADS = (
+    "site",
+    "target",
+    "state",
+    "drift",
+    "receiver",
+    "jails",
+    "bans",
+    "certificate",
+    "last event",
+    "last poll",
+    "version",
+)
+# What nobody could be asked; an empty cell is what a target does not have.
+UNKNOWN = "?"
+_AGES = ((2 * 86400, "d", 86400), (2 * 3600, "h", 3600), (120, "min", 60), (0, "s", 1))
+
+
+def status(run: Run, selected: Selected) -> SiteResult:
+    """Look at every target as plan does, and ask the ban host for the receiver's numbers."""
+    looked = SiteRun(run, selected).plan()
+    wanted = desired.linux(selected.site, run.plays)
+    asked = TargetResult(selected.site.name, "linux", "unreachable")
+    if not any(each.kind == "linux" and each.state == "unreachable" for each in looked.targets):
+        place = desired.offered(selected.site, run.plays, "status") or {}
+        question = {"do": "status", "sealed": sealed(wanted), **place}
+        (asked,) = ask(run, selected, lambda _: question).targets
+    numbers = asked.details.get("metrics", "")
+    return SiteResult(
+        looked.name,
+        tuple(
+            _host(each, asked, wanted)
+            if each.kind == "linux"
+            else replace(each, details={**each.details, **_moments(each.host, numbers)})
+            for each in looked.targets
+        ),
+    )
+
+
+def _host(target: TargetResult, asked: TargetResult, wanted: Sequence[Resource]) -> TargetResult:
+    if asked.state == "unreachable" or asked.error:
+        state: State = asked.state if target.state in ("ok", "differs") else target.state
+        error = target.error or asked.error
+        return replace(target, state=state, execs=target.execs + asked.execs, error=error)
+    numbers = asked.details["metrics"]
+    up = samples(numbers, "banstitch_up")
+    details = {
+        "receiver": "down" if not up else "up" if up[0][1] else "unhealthy",
+        "jails": _jails(target, wanted),
+        "bans": {of["jail"]: int(value) for of, value in samples(numbers, "banstitch_bans")},
+        "certificate": expiry(wanted, asked.details["certificates"]),
+        "versions": asked.details["versions"],
+    }
+    return replace(target, execs=target.execs + asked.execs, details=details)
+
+
+def _jails(target: TargetResult, wanted: Sequence[Resource]) -> dict[str, str]:
+    """Each jail, up or down: one that does not run is one that `apply` would start."""
+    down = {change.id for change in target.changes if change.action == "start"}
+    return {r.name: "down" if r.id in down else "up" for r in wanted if isinstance(r, Jail)}
+
+
+def _moments(fortigate: str, numbers: str) -> dict[str, float]:
+    """When a FortiGate last posted and last polled, in epoch seconds; 0 for not yet."""
+    return {
+        key: value
+        for key in ("last_event", "last_poll")
+        for of, value in samples(numbers, f"banstitch_{key}_seconds")
+        if of.get("fortigate") == fortigate
+    }
+
+
+def samples(text: str, name: str) -> list[tuple[dict[str, str], float]]:
+    """The samples of one metric in Prometheus' text format: (labels, value)."""
+    found = re.findall(rf"(?m)^{name}(?:\{{(.*)\}})? (\S+)$", text)
+    return [(dict(re.findall(r'(\w+)="([^"]*)"', labels)), float(value)) for labels, value in found]
+
+
+def rows(found: Sequence[SiteResult], now: float) -> list[Sequence[str]]:
+    """A row for each target, its cells as :data:`HEADS` names them; ``now`` in epoch seconds."""
+    return [_row(site.name, target, now) for site in found for target in site.targets]
+
+
+def _row(site: str, target: TargetResult, now: float) -> Sequence[str]:
+    details = target.details
+    looked = target.state in ("ok", "differs")
+    drift = str(len(target.changes)) if looked else UNKNOWN
+    head = (site, target.host, target.state, drift)
+    if target.kind == "fortios":
+        moments = (_ago(details.get(key), now) for key in ("last_event", "last_poll"))
+        return (*head, "", "", "", "", *moments, str(details.get("version", UNKNOWN)))
+    if "receiver" not in details:
+        return (*head, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, "", "", UNKNOWN)
+    known = details["bans"] or not details["jails"]
+    numbers = str(sum(details["bans"].values())) if known else UNKNOWN
+    certificate = _certificate(details["certificate"])
+    jails = _of(details["jails"])
+    versions = _versions(details["versions"])
+    return (*head, details["receiver"], jails, numbers, certificate, "", "", versions)
+
+
+def _of(jails: Mapping[str, str]) -> str:
+    down = [name.removeprefix("banstitch-") for name, word in jails.items() if word == "down"]
+    return f"down: {', '.join(down)}" if down else f"{len(jails)} up"
+
+
+def _certificate(known: Mapping[str, Any]) -> str:
+    if known["kind"] == "off":
+        return "off"
+    if known["days"] is None:
+        return "none: run apply"
+    left = counted(known["days"], "day") if known["days"] >= 0 else "expired"
+    return f"{left}: {known['todo']}" if known["todo"] else left
+
+
+def _ago(moment: float | None, now: float) -> str:
+    if not moment:
+        return UNKNOWN if moment is None else "none yet"
+    age = max(0, now - moment)
+    size, unit = next((size, unit) for least, unit, size in _AGES if age >= least)
+    return f"{age // size:.0f} {unit} ago"
+
+
+def _versions(versions: Mapping[str, str]) -> str:
+    """Without what Debian puts before and behind; --json has all of them in full."""
+    fail2ban = re.sub(r"^\d+:|[-+].*$", "", versions.get("fail2ban", "none"))
+    return f"Debian {versions.get('debian', UNKNOWN)}, fail2ban {fail2ban}"
