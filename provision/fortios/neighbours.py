@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from provision.errors import Conflict
-from provision.fortios.desired import Wanted
+from provision.fortios.desired import Wanted, split_id
 from provision.fortios.schema import DENY_LISTS, EVERYBODY
 from provision.fortios.text import Statement, Tree, Word
 from provision.fortios.tree import Words, attributes, values
@@ -41,7 +41,7 @@ def leaving_neighbours(
 ) -> tuple[Tree, tuple[str, ...]]:
     """What was there before, with members that the operator has added since, and a word on them."""
     held, found, warnings = attributes(have), dict(before), []
-    for name, switch in DENY_LISTS.get(object_id, ()):
+    for name, switch in DENY_LISTS.get(split_id(object_id)[1], ()):
         if name not in before or switch not in before or not _is_on(held, switch):
             continue
         was = before[name].words[1:]
@@ -57,7 +57,7 @@ def leaving_neighbours(
 
 
 def _pairs(object_id: str, want: Mapping[str, Words]) -> Iterator[tuple[str, str]]:
-    for name, switch in DENY_LISTS.get(object_id, ()):
+    for name, switch in DENY_LISTS.get(split_id(object_id)[1], ()):
         if name in want and _is_on(want, switch):
             yield name, switch
 

@@ -169,3 +169,24 @@ def test_a_line_of_more_than_480_characters_arrives_whole(tmp_path: Path) -> Non
         assert len(line) > 480
         assert all(name in line for name in names)
         assert site.plan().changes == ()
+
+
+def test_an_operators_list_in_a_vdom_is_no_less_his_than_one_on_a_unit_without(
+    tmp_path: Path,
+) -> None:
+    addresses = "config firewall address\nedit office\nset subnet 45.0.0.0/24\nnext\nend\n"
+    theirs = "config vpn ssl settings\nset source-address office\n{}end\n"
+    with started("7.4.8", ("edge",)) as unit:
+        site = MemorySite(tmp_path, unit, enforcement="ssl_vpn", enforcement_vdom="edge")
+        unit.run(f"config vdom\nedit edge\n{addresses}{theirs.format('')}end\n")
+        allowing = unit.show()
+        assert "allow-list 'source-address office'" in str(site.apply().error)
+        assert unit.show() == allowing
+
+        denying = theirs.format("set source-address-negate enable\n")
+        unit.run(f"config vdom\nedit edge\n{denying}end\n")
+        before = unit.show()
+        assert site.apply().error == ""
+        assert 'set source-address "office" "g-banstitch_feed"' in unit.show()
+        assert site.teardown().error == ""
+        assert unit.show() == before
