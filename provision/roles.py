@@ -26,9 +26,9 @@ CERTIFICATE = f"{ETC}/tls/server.pem"
 AUTHORITY = f"{ETC}/tls/ca.pem"
 LOG_DIRECTORY = "/var/log/banstitch"
 EVENTS_LOG = f"{LOG_DIRECTORY}/events.log"
+EVIDENCE = f"{LOG_DIRECTORY}/evidence.log"
 AUDIT = f"{LOG_DIRECTORY}/audit.log"
 SPOOL = "/var/spool/banstitch"
-MARKER = "Managed by Banstitch"
 # Stands for what the ban host has not made yet, in what is shown before the first apply.
 NOT_MADE_YET = "(made at first apply)"
 

@@ -8,10 +8,10 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, field_validator
 
 from provision.errors import InputError
-from provision.fortios.desired import CliBlock
+from provision.fortios.desired import MARKER, CliBlock
 from provision.fortios.versions import rule
 from provision.rendering import render
-from provision.roles import MARKER, Context
+from provision.roles import Context
 from provision.setting_types import InterfaceName, ServiceName, VdomName
 from provision.settings import RoleSettings
 from roles import feed

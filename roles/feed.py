@@ -6,10 +6,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from provision.fortios.desired import CliBlock
+from provision.fortios.desired import MARKER, CliBlock
 from provision.fortios.versions import rule
 from provision.rendering import render
-from provision.roles import MARKER, Context
+from provision.roles import Context
 from provision.settings import RoleSettings
 from roles import receiver
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from provision.fortios.desired import CliBlock
+from provision.fortios.desired import MARKER, CliBlock
 from provision.fortios.versions import rule
 from provision.rendering import render
-from provision.roles import MARKER, Context, host_part
+from provision.roles import Context, host_part
 from provision.settings import RoleSettings
 from roles import detection, receiver
 

@@ -22,6 +22,9 @@ from provision.fortios.text import (
     parse,
 )
 
+# What the comments of our objects begin with.
+MARKER = "Managed by Banstitch"
+
 
 @dataclass(frozen=True)
 class CliBlock:

@@ -13,6 +13,7 @@ from provision.fortios.choice import chosen
 from provision.fortios.desired import Desired, Wanted, looked_at, show_command, split_id
 from provision.fortios.numbered import back, is_numbered, resolved
 from provision.fortios.observed import Observed, expanded
+from provision.fortios.recall import recalled
 from provision.fortios.record import Record, rescoped
 from provision.fortios.referrers import suspects
 from provision.fortios.schema import SECRET_NAMES
@@ -91,6 +92,9 @@ def plan(
     observed = expanded(observed)
     record, warnings = _of_this_unit(observed, record)
     desired, record = resolved(desired, observed, record)
+    if adopt:
+        record, recognised = recalled(desired, observed, record)
+        warnings += recognised
     ours = frozenset(split_id(each)[2] or "" for each in (*_ids(desired), *record.objects))
 
     def step(wanted: Wanted) -> Step:

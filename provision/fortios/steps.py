@@ -10,6 +10,7 @@ from provision.fortios.desired import Desired, Wanted, looked_at, split_id
 from provision.fortios.neighbours import beside_neighbours, leaving_neighbours
 from provision.fortios.numbered import called, first, remembered_place, standing
 from provision.fortios.observed import Observed
+from provision.fortios.recall import is_marked
 from provision.fortios.record import Record, fingerprint
 from provision.fortios.referrers import foreign_users
 from provision.fortios.text import (
@@ -106,13 +107,22 @@ def _entry_step(
         reason = "it is not the first" if move else ""
         return Step(wanted.id, body, "update", reason, remember=before, settle=before)
     if (body or move) and not adopt:
-        what = _names(body) or "its place"
-        raise Conflict(
-            f"{wanted.id} is there already, is not ours and differs in {what} ({wanted.source})",
-            "rename one of the two, or take it over with --adopt (teardown puts it back as it was)",
-        )
+        raise _in_the_way(wanted, have, _names(body) or "its place")
     before = serialise(block(wanted.id, have, standing(wanted.id, observed)).tree)
     return Step(wanted.id, body, "update", "adopted", remember=before, settle=before)
+
+
+def _in_the_way(wanted: Wanted, have: Tree, differs: str) -> Conflict:
+    if is_marked(have):
+        return Conflict(
+            f"{wanted.id} is there already, made for another ban host or before this one was set up "
+            f"anew, and differs in {differs} ({wanted.source})",
+            "if no other ban host serves this unit, take all over with --adopt (teardown removes it)",
+        )
+    return Conflict(
+        f"{wanted.id} is there already, is not ours and differs in {differs} ({wanted.source})",
+        "rename one of the two, or take it over with --adopt (teardown puts it back as it was)",
+    )
 
 
 def _names(body: Tree) -> str:

@@ -103,9 +103,9 @@ class MemorySite:
         """`plan --limit fgt1`."""
         return self._run("plan")
 
-    def apply(self) -> TargetResult:
-        """`apply --limit fgt1`."""
-        return self._run("apply")
+    def apply(self, adopt: bool = False) -> TargetResult:
+        """`apply --limit fgt1`, with `--adopt` if so said."""
+        return self._run("apply", adopt)
 
     def teardown(self) -> TargetResult:
         """`teardown --limit fgt1`."""
@@ -116,9 +116,9 @@ class MemorySite:
         (site,) = sites(inventory.load(self.folder, ()), PLAYS, Secrets())
         return Selected(site, False, site.fortigates)
 
-    def _run(self, verb: progress.Verb) -> TargetResult:
+    def _run(self, verb: progress.Verb, adopt: bool = False) -> TargetResult:
         policy = HostKeyPolicy(self.folder / "known_hosts", False)
-        run = engine.Run(verb, PLAYS, policy, Secrets(), Quiet())
+        run = engine.Run(verb, PLAYS, policy, Secrets(), Quiet(), adopt)
         with patch.object(engine, "BanHost", lambda *_: MemoryHost(self.records)):
             one = engine.SiteRun(run, self.selected())
             found = _of_unit(one.plan())

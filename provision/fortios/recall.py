@@ -1,0 +1,64 @@
+"""What a unit itself tells of an earlier deployment whose record is lost, or lies on another ban host.
+
+Our objects say whose they are in their comments. Without that, `--adopt` would take them for the
+operator's own, and a teardown would put them back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from provision.fortios.desired import MARKER, Desired, split_id
+from provision.fortios.observed import Observed
+from provision.fortios.record import Record
+from provision.fortios.schema import DENY_LISTS
+from provision.fortios.text import Config, Statement, Tree, Word, serialise
+from provision.fortios.tree import attributes, mentioned
+
+
+def is_marked(body: Tree) -> bool:
+    """Whether an object says that it was made by this toolkit."""
+    return any(value.startswith(MARKER) for value in mentioned(body))
+
+
+def recalled(
+    desired: Desired, observed: Observed, record: Record
+) -> tuple[Record, tuple[str, ...]]:
+    """The record with what was surely made by an earlier deployment, and a word on it.
+
+    One object with our mark vouches for the others of our names: a CA, and on FortiOS 6.4 most
+    objects, have no comment.
+    """
+    unknown = [each.id for each in desired.objects if each.id not in record.objects]
+    ours = {key for each in desired.objects if (key := split_id(each.id)[2])}
+    there = {
+        each: body
+        for each in unknown
+        if (body := observed.objects.get(each)) is not None and _is_telling(each, body, ours)
+    }
+    if not any(map(is_marked, there.values())):
+        return record, ()
+    objects = {each: _before(each, body, ours) for each, body in there.items()}
+    text = f"made by an earlier deployment, taken for ours: {', '.join(there)}"
+    return replace(record, objects={**record.objects, **objects}), (text,)
+
+
+def _is_telling(object_id: str, body: Tree, ours: set[str]) -> bool:
+    """Whether it can be told from the object alone what in it is ours."""
+    _, path, key = split_id(object_id)
+    return key is not None or (path in DENY_LISTS and bool(mentioned(body) & ours))
+
+
+def _before(object_id: str, body: Tree, ours: set[str]) -> str | None:
+    """None for an entry: we made it. A deny-list held what is not ours, or was not there."""
+    _, path, key = split_id(object_id)
+    if key is not None:
+        return None
+    held, found = attributes(body), []
+    for name, switch in DENY_LISTS.get(path, ()):
+        theirs = tuple(each for each in held.get(name, ()) if each.value not in ours)
+        if theirs:
+            found.append(Statement("set", (Word(name), *theirs)))
+        else:
+            found += [Statement("unset", (Word(each),)) for each in (name, switch)]
+    return serialise((Config(path, tuple(found)),))
