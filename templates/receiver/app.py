@@ -42,6 +42,7 @@ class State:
         checks = (
             self.tokens.current,
             lambda: self.feed.current(time.time()),
+            self.bans.check_room,
             lambda: check_writable(self.config["events_log"], "the event log"),
         )
         for check in checks:

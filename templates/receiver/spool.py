@@ -9,7 +9,7 @@ Managed by Banstitch: changes made here are overwritten.
 import collections
 import os
 
-from receiver.files import Unavailable, signature
+from receiver.files import ROOM, Unavailable, signature
 
 # ``address`` may be a network. Times in epoch seconds, ``until`` infinite for a ban without end.
 Ban = collections.namedtuple("Ban", "address until since failures count")
@@ -19,6 +19,7 @@ class Bans:
     """The files of all jails. Nothing of them is kept here: 100,000 bans are many."""
 
     def __init__(self, folder, jails):
+        self.folder = folder
         self.paths = {jail: os.path.join(folder, jail + ".bans") for jail in jails}
 
     def signatures(self):
@@ -32,6 +33,16 @@ class Bans:
         """
         read = {jail: read_bans(path) for jail, path in self.paths.items()}
         return {j: seen for j, (seen, _) in read.items()}, {j: bans for j, (_, bans) in read.items()}
+
+    def check_room(self):
+        """Raise Unavailable where fail2ban could not write down one more ban: a whole file anew."""
+        sizes = [seen[2] for seen in self.signatures().values() if seen]
+        try:
+            room = os.statvfs(self.folder)
+        except OSError as error:
+            raise Unavailable("cannot read the bans: %s" % error.strerror) from error
+        if room.f_bavail * room.f_frsize < ROOM + max(sizes, default=0):
+            raise Unavailable("no room to write the bans")
 
 
 def read_bans(path):

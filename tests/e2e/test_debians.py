@@ -6,13 +6,32 @@ from pathlib import Path
 
 import pytest
 
+from tests.bench.load import post, run
 from tests.e2e.labsite import LabSite, unit_options
+from tests.e2e.poller import trusting
+from tests.e2e.test_operate import tokens
 from tests.e2e.test_site import ATTACKER, EVENT, denied, within
 from tests.lab.roots import ready_root
+from tests.unit.test_receiver_lines import HOSTILE_REMIPS, IN_EITHER_ORDER
 
 pytestmark = pytest.mark.lab
 
 FAIL2BAN = {"bullseye": "0.11", "bookworm": "1.0", "trixie": "1.1"}
+
+
+def hostile_addresses_ban_nobody(site: LabSite) -> None:
+    """What is an address differs between Pythons; what is taken must not."""
+    log, token = "/var/log/banstitch/events.log", tokens(site)["webhook:fgt1"]
+    before = site.host.read(log)
+    requests = (
+        post("/receive-logs", (line % remip).encode(), X_Banstitch_Token=token)
+        for remip in HOSTILE_REMIPS
+        for line in IN_EITHER_ORDER
+    )
+    peer = (site.host.address, 5000)
+    answered = run(peer, requests, at_once=1, encrypt=trusting(site))
+    assert set(answered.statuses) == {200, 400}
+    assert site.host.read(log) == before
 
 
 @pytest.mark.parametrize("suite", FAIL2BAN)
@@ -28,6 +47,8 @@ def test_deploy_ban_operate_verify_and_teardown_on(tmp_path: Path, suite: str) -
             site.units[0].log_event(EVENT.format(address=ATTACKER, user=user))
         assert within(5, lambda: denied(site, ATTACKER))
         assert not denied(site, "8.8.8.8")
+
+        hostile_addresses_ban_nobody(site)
 
         assert site.run("ban", "203.0.113.5", "--for", "-1").code == 0
         assert site.run("unban", ATTACKER).code == 0

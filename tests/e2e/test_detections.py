@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from roles.detection import CATALOGUE
@@ -25,10 +27,11 @@ def test_each_detection_bans_through_its_own_stitch_and_jail(site: LabSite) -> N
     assert applied.code == 0, applied.out + applied.err
     unit, wanted = site.units[0], set()
     for detection in CATALOGUE.values():
-        sample = detection.matches[0]
-        deliveries = unit.log_event(sample.line)
-        assert [delivery.status for delivery in deliveries] == [200], detection.name
-        wanted.add((f"banstitch-{detection.name}", sample.address))
+        for log_id in detection.log_ids:
+            sample = next(match for match in detection.matches if str(log_id) in match.line)
+            deliveries = unit.log_event(sample.line)
+            assert [delivery.status for delivery in deliveries] == [200], (detection.name, log_id)
+            wanted.add((f"banstitch-{detection.name}", sample.address))
 
     # the stitch itself does not fire for a scanner's proposal
     assert unit.log_event(PROPOSAL) == []
@@ -38,6 +41,59 @@ def test_each_detection_bans_through_its_own_stitch_and_jail(site: LabSite) -> N
     bans = site.run("bans", "--json").target("bh1")["bans"]
     assert {(ban["jail"], ban["address"]) for ban in bans} == wanted
     assert site.run("plan").code == 0
+
+
+OWN = """\
+detection_enabled: [sslvpn_login_failed, ipsec_failed, user_auth_failed]
+detection_max_retry: 1
+detection_ignore: [203.0.113.200, "file:{allow}"]
+detection_settings:
+            ipsec_failed: {{ban_time: -1, ignore: [203.0.113.128/26]}}
+            user_auth_failed: {{max_retry: 2, ban_time: 2d}}
+"""
+IPSEC = (
+    'logid="0101037124" type="event" subtype="vpn" vd="root" action="negotiate" remip={} '
+    'status="negotiate_error" reason="probable pre-shared secret mismatch" user="N/A"'
+)
+USER = 'logid="0102043009" type="event" subtype="user" vd="root" srcip={} user="x" status="failure"'
+
+
+def test_each_detection_has_its_own_thresholds_ban_time_and_ignore_list(
+    site: LabSite, tmp_path: Path
+) -> None:
+    (tmp_path / "allow.txt").write_text("203.0.113.208/28  # the office\n2001:db8:7::/48\n")
+    site.write_inventory(OWN.format(allow=tmp_path / "allow.txt"))
+    applied = site.run("apply", "-y")
+    assert applied.code == 0, applied.out + applied.err
+    log = site.units[0].log_event
+    spared = ("203.0.113.200", "203.0.113.210", "2001:db8:7::9")
+    for address in spared:
+        log(EVENT.format(address=address, user="x"))
+        log(IPSEC.format(address))
+    for line in (IPSEC.format("203.0.113.130"), IPSEC.format("203.0.113.5")):
+        log(line)
+    log(EVENT.format(address="203.0.113.130", user="x"))
+    for address in ("203.0.113.6", "203.0.113.7", "203.0.113.7"):
+        log(USER.format(address))
+
+    def banned() -> set[tuple[str, str, float]]:
+        """Jail, address and the minutes for which it is banned; -1 is for ever."""
+        found = site.run("bans", "--json").target("bh1")["bans"]
+        return {(b["jail"], b["address"], max(-1, (b["until"] - b["since"]) // 60)) for b in found}
+
+    wanted = {
+        (JAIL, "203.0.113.130", 60),
+        ("banstitch-ipsec_failed", "203.0.113.5", -1),
+        ("banstitch-user_auth_failed", "203.0.113.7", 2 * 24 * 60),
+    }
+    assert within(10, lambda: banned() == wanted), banned()
+    for address in (*spared, "203.0.113.130"):
+        refused = site.run("ban", address, "--detection", "ipsec_failed")
+        assert refused.code == 1, address
+        assert "ignore list" in refused.out + refused.err
+    site.host.run("systemctl restart fail2ban", check=True)
+    assert within(5, lambda: denied(site, "203.0.113.5"))
+    assert banned() == wanted
 
 
 def test_a_repeat_offender_is_banned_for_longer_and_counted(site: LabSite) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from roles.receiver import Settings
 from tests.unit.receiver_app import DETECTION, Receiver, bans_file, module
 
 FOREVER = -1
@@ -84,6 +85,13 @@ def test_an_unchanged_feed_is_answered_with_304(receiver: Receiver) -> None:
     receiver.bans({"203.0.113.9": FOREVER, "203.0.113.10": FOREVER})
     changed = receiver.feed(**{"If-None-Match": etag})
     assert (changed.status_code, changed.headers["ETag"] != etag) == (200, True)
+
+
+def test_a_full_feed_is_smaller_than_the_10_mb_that_fortios_takes() -> None:
+    limit = Settings().receiver_feed_limit
+    longest = "ffff:ffff:ffff:ffff:ffff:ffff:ffff:fff0/124\n"
+    assert limit == 131072
+    assert limit * len(longest) < 10_000_000
 
 
 @pytest.mark.parametrize(
@@ -184,7 +192,8 @@ def test_a_disk_without_room_is_unhealthy_while_the_feed_goes_on(
     full = os.statvfs_result([0 if n == 4 else value for n, value in enumerate(real)])
     monkeypatch.setattr(module("files").os, "statvfs", lambda _: full)
     health = receiver.get("/healthz")
-    assert (health.status_code, health.json["reasons"]) == (503, ["no room to write the event log"])
+    reasons = ["no room to write the bans", "no room to write the event log"]
+    assert (health.status_code, health.json["reasons"]) == (503, reasons)
     assert receiver.feed().text == "203.0.113.9\n"
     monkeypatch.undo()
     assert receiver.get("/healthz").status_code == 200
