@@ -16,7 +16,7 @@ from provision import yamlfile
 from provision.errors import Fault, InputError
 from provision.linux.resources import Directory, File, Jail, Package, Resource, Service, User
 from provision.rendering import render
-from provision.roles import AUDIT, EVENTS_LOG, SPOOL, USER, Context
+from provision.roles import AUDIT, EVENTS_LOG, EVIDENCE, SPOOL, USER, Context
 from provision.setting_types import AllowList, Duration, DurationOrForever
 from provision.settings import RoleSettings, Strict
 
@@ -28,6 +28,7 @@ _JAIL = "/etc/fail2ban/jail.d/banstitch.conf"
 _SSHD = "/etc/fail2ban/jail.d/banstitch-sshd.conf"
 _ACTION = "/etc/fail2ban/action.d/banstitch.py"
 _ACTION_FILES = "/etc/fail2ban/action.d/banstitch_files.py"
+_ACTION_EVIDENCE = "/etc/fail2ban/action.d/banstitch_evidence.py"
 
 # "banstitch_" and the name make a FortiOS object name, of at most 35 characters
 DetectionName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,24}$")]
@@ -217,7 +218,13 @@ def resources(context: Context) -> tuple[Resource, ...]:
     """fail2ban with our filter, jails and action, running and holding the jails."""
     settings = context.own("detection", Settings)
     detections = enabled(settings)
-    shared = {"events_log": EVENTS_LOG, "spool": SPOOL, "audit": AUDIT, "group": USER}
+    shared = {
+        "events_log": EVENTS_LOG,
+        "spool": SPOOL,
+        "audit": AUDIT,
+        "evidence": EVIDENCE,
+        "group": USER,
+    }
     jails = render(
         "detection/jail.conf.j2",
         detections=detections,
@@ -229,6 +236,7 @@ def resources(context: Context) -> tuple[Resource, ...]:
         File(_FILTER, render("detection/filter.conf.j2", **shared), check="fail2ban"),
         File(_ACTION, render("detection/banstitch.py.j2", **shared), check="python"),
         File(_ACTION_FILES, render("detection/banstitch_files.py.j2"), check="python"),
+        File(_ACTION_EVIDENCE, render("detection/banstitch_evidence.py.j2"), check="python"),
         File(_JAIL, jails, check="fail2ban"),
         File(
             _SSHD,
@@ -237,6 +245,7 @@ def resources(context: Context) -> tuple[Resource, ...]:
             when="sshd_jail_without_log",
         ),
     )
+    actions = (_ACTION, _ACTION_FILES, _ACTION_EVIDENCE)
     return (
         Package("fail2ban"),
         Package("python3-systemd"),
@@ -245,7 +254,7 @@ def resources(context: Context) -> tuple[Resource, ...]:
         *files,
         Service(
             "fail2ban.service",
-            restart_on=(f"file:{_ACTION}", f"file:{_ACTION_FILES}"),
+            restart_on=tuple(f"file:{path}" for path in actions),
             reload_on=(f"file:{_FILTER}", f"file:{_JAIL}", f"file:{_SSHD}"),
             reload_command=("fail2ban-client", "reload"),
         ),

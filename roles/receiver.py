@@ -21,8 +21,10 @@ from provision.linux.resources import (
 )
 from provision.rendering import TEMPLATES, render
 from provision.roles import (
+    AUDIT,
     ETC,
     EVENTS_LOG,
+    EVIDENCE,
     LOG_DIRECTORY,
     SPOOL,
     TOKENS,
@@ -212,8 +214,9 @@ def _config(context: Context, settings: Settings) -> dict[str, Any]:
         "events_log": EVENTS_LOG,
         # twice what log rotation waits for: only a flood between two rotations gets there
         "log_limit": 2 * size * _BYTES[unit],
+        "evidence_log": EVIDENCE,
         "rejected_log": f"{LOG_DIRECTORY}/rejected.log",
-        "audit_log": f"{LOG_DIRECTORY}/audit.log",
+        "audit_log": AUDIT,
         "spool": SPOOL,
         "counts": f"/run/{_RUNTIME_DIRECTORY}/counts",
     }

@@ -72,6 +72,11 @@ def _appended(path, data, limit, what):
 def check_writable(path, what):
     """Raise Unavailable where an event that came now could not be written down."""
     append(path, [], float("inf"), what)
-    room = os.statvfs(os.path.dirname(path))
-    if room.f_bavail * room.f_frsize < ROOM:
+    if not has_room(path):
         raise Unavailable("no room to write " + what)
+
+
+def has_room(path):
+    """Whether the disk is further from full than what the events themselves need. Raises OSError."""
+    room = os.statvfs(os.path.dirname(path))
+    return room.f_bavail * room.f_frsize >= ROOM

@@ -21,10 +21,11 @@ class Malformed(Exception):
 
 
 class Event:
-    """The fields of one log line as [(name, value as written)]."""
+    """One log line: its fields as [(name, value as written)], and ``text``, all of it."""
 
     def __init__(self):
         self.fields = []
+        self.text = ""
 
     def __contains__(self, name):
         return any(field == name for field, _ in self.fields)
@@ -60,7 +61,7 @@ def parse(text):
 
 def parse_event(text, position):
     """One event from ``position`` on, and where the next one begins."""
-    event = Event()
+    event, began = Event(), position
     position = PREFIX.match(text, position).end()
     while position < len(text) and text[position] != "\n":
         pair = PAIR.match(text, position)
@@ -68,6 +69,7 @@ def parse_event(text, position):
             raise Malformed("neither a field nor a value at character %d" % position)
         event.fields.append(pair.groups())
         position = BLANK.match(text, pair.end()).end()
+    event.text = text[began:position].strip()
     return position + 1, event
 
 

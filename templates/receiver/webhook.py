@@ -8,6 +8,7 @@ import json
 import logging
 import time
 
+from receiver import evidence
 from receiver.access import peer_address
 from receiver.files import Unavailable, append
 from receiver.lines import Malformed, parse
@@ -72,11 +73,12 @@ class Webhook:
             self._refused(refused, peer, now)
             raise
         try:
-            outcomes = self._judged(data.decode("utf-8", "replace"), who, peer)
+            events = parse(data.decode("utf-8", "replace"))
+            outcomes = self._judged(events, who, peer)
         except Malformed as error:
             self._keep(who, peer, data, str(error), now)
             raise Refused(400, "malformed", str(error)) from None
-        self._write(outcomes, now)
+        self._write(outcomes, events, who)
         self._count(who, outcomes, now)
         return {"status": "success", "events": outcomes}
 
@@ -97,15 +99,21 @@ class Webhook:
         if not self.counts.allowance("rate:" + who, rate, burst, now):
             raise Refused(429, "limited:" + who, "more than %d events a second" % rate)
 
-    def _judged(self, text, who, peer):
+    def _judged(self, events, who, peer):
         documentation = who == "verify" or self.config["accept_documentation"]
         spared = () if who == "verify" else (peer,)
-        return [judge(event, self.detections, spared, documentation) for event in parse(text)]
+        return [judge(event, self.detections, spared, documentation) for event in events]
 
-    def _write(self, outcomes, now):
-        taken = [o for o in outcomes if o["outcome"] == "taken"]
-        lines = ["%.6f %s %s\n" % (now, o["detection"], o["address"]) for o in taken]
+    def _write(self, outcomes, events, who):
+        """The evidence before the clean lines, so that it is there when fail2ban acts on one.
+
+        The time is taken here, for a body may take seconds to come: both files are in its order.
+        """
+        now, pairs = time.time(), zip(outcomes, events)
+        taken = [(o, event) for o, event in pairs if o["outcome"] == "taken"]
+        lines = ["%.6f %s %s\n" % (now, o["detection"], o["address"]) for o, _ in taken]
         if lines:
+            evidence.keep(self.config["evidence_log"], lines, [event for _, event in taken], who)
             append(self.config["events_log"], lines, self.config["log_limit"], "the event log")
 
     def _count(self, who, outcomes, now):

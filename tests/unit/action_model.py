@@ -89,6 +89,10 @@ class Server:
     def audit(self) -> Path:
         return self.spool / "audit.log"
 
+    @property
+    def evidence(self) -> Path:
+        return self.spool / "evidence.log"
+
     def start(self) -> Any:
         self.handed_back: list[Ticket] = []
         self.forgotten: list[tuple[str, bool]] = []
@@ -102,6 +106,7 @@ class Server:
             putFailTicket=self.handed_back.append,
         )
         places = {"spool": str(self.spool), "audit": str(self.audit), "group": GROUP}
+        places["evidence"] = str(self.evidence)
         self.action = self.module.Action(self.jail, "banstitch", **places)
         self.action.start()
         return self.action
@@ -175,7 +180,7 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Server:
     fake["fail2ban.server.utils"].Utils = SimpleNamespace(load_python_module=load_file)  # type: ignore[attr-defined]
     for name, module in fake.items():
         monkeypatch.setitem(sys.modules, name, module)
-    shared = {"spool": str(tmp_path), "audit": str(tmp_path / "audit.log"), "group": GROUP}
-    for name in ("banstitch", "banstitch_files"):
+    shared = {"spool": str(tmp_path), "group": GROUP}
+    shared |= {name: str(tmp_path / f"{name}.log") for name in ("audit", "evidence")}
         (tmp_path / f"{name}.py").write_text(render(f"detection/{name}.py.j2", **shared))
     return Server(load_file(str(tmp_path / "banstitch.py")), tmp_path)

@@ -53,6 +53,7 @@ def config(folder: Path, **more: Any) -> dict[str, Any]:
         "tokens": str(folder / "tokens.json"),
         "events_log": str(folder / "events.log"),
         "log_limit": 1 << 20,
+        "evidence_log": str(folder / "evidence.log"),
         "rejected_log": str(folder / "rejected.log"),
         "audit_log": str(folder / "audit.log"),
         "spool": str(folder / "spool"),
@@ -73,6 +74,7 @@ class Receiver:
         self.folder = folder
         self.tokens = folder / "tokens.json"
         self.log = folder / "events.log"
+        self.evidence = folder / "evidence.log"
         self.rejected = folder / "rejected.log"
         self.spool = folder / "spool"
         self.spool.mkdir()

@@ -148,7 +148,7 @@ def test_the_audit_is_bounded_and_none_of_what_is_kept_is_torn(
         action.ban(ticket(f"203.0.113.{number}"))
         action._audit.write()
     names = sorted(path.name for path in server.spool.glob("audit.log*"))
-    assert names == ["audit.log", *(f"audit.log.{age}" for age in range(1, 5))]
+    assert names == ["audit.log", *(f"audit.log.{age}" for age in range(1, 10))]
     for name in names:
         assert [json.loads(line) for line in (server.spool / name).read_text().splitlines()]
 

@@ -1,0 +1,45 @@
+"""What a FortiGate said of an event, kept for the audit of the ban that it may lead to.
+
+``EPOCH DETECTION ADDRESS {json}`` a line: the clean line that fail2ban reads from the event log, and
+beside it the FortiGate's name and its own log line. Attackers typed a part of that line, so fail2ban
+never reads this file; its action looks a ban's event up here and quotes it once more, into the audit.
+
+Managed by Banstitch: changes made here are overwritten.
+"""
+
+import json
+
+from receiver.files import Unavailable, append, has_room
+
+# Bytes of one file, of which there are two: each holds some 45,000 events.
+LIMIT = 32 << 20
+# Bytes that the log line of one event takes here at most.
+KEPT_OF_EVENT = 1024
+
+
+def keep(path, clean_lines, events, fortigate):
+    """Write down the event of each clean line. The clean lines come first: a disk that is nearly full
+    is left to them, and what cannot be written is left out; /healthz tells of the disk.
+    """
+    name = json.dumps(fortigate)
+    lines = [
+        '%s {"fortigate": %s, %s}\n' % (clean[:-1], name, quoted(event.text))
+        for clean, event in zip(clean_lines, events)
+    ]
+    try:
+        if has_room(path):
+            append(path, lines, LIMIT, "evidence.log")
+    except (Unavailable, OSError):
+        pass
+
+
+def quoted(text):
+    """``text`` as JSON in ASCII, in which no byte of it ends a line; ``cut`` tells of how many characters
+    it is the beginning.
+    """
+    kept = text[:KEPT_OF_EVENT]
+    said = json.dumps(kept)
+    while len(said) > KEPT_OF_EVENT + 2:
+        kept = kept[: len(kept) * KEPT_OF_EVENT // len(said)]
+        said = json.dumps(kept)
+    return '"event": %s' % said + (', "cut": %d' % len(text) if len(kept) < len(text) else "")
