@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -17,6 +18,18 @@ pytestmark = pytest.mark.lab
 
 PROJECT = Path(__file__).parent.parent.parent
 ARGV = [sys.executable, "-m", "tests.lab.demo"]
+
+# What somebody who watches it must have seen.
+CLAIMS = (
+    r"after its own poll the firewall denies 203\.0\.113\.66",
+    r"the firewall does not deny 8\.8\.8\.8",
+    r"\d polls meanwhile, none without it",
+    r"site\.py status",
+    r"`bans` lists 203\.0\.113\.66",
+    r"site\.py unban 203\.0\.113\.66",
+    r"no program of the loop is left",
+    r"no log and no ban is left",
+)
 
 
 @pytest.fixture
@@ -50,4 +63,6 @@ def test_a_demo_that_was_killed_leaves_nothing_to_the_next_which_is_as_promised(
     assert ran.returncode == 0, ran.stdout[-4000:] + ran.stderr
     assert "Everything was as promised." in ran.stdout
     assert "NO:" not in ran.stdout
+    for claim in CLAIMS:
+        assert re.search(claim, ran.stdout), claim
     assert f"demo-{killed.pid}" not in [record.name for record in records()]

@@ -50,8 +50,15 @@ def held(site: LabSite) -> set[str]:
     return set(site.host.run(["fail2ban-client", "get", JAIL, "banip"]).stdout.split())
 
 
+# systemd restarts it by itself as well, and counts how often
+KILL = (
+    "systemctl kill -s KILL fail2ban; systemctl reset-failed fail2ban;"
+    " until systemctl restart fail2ban; do systemctl reset-failed fail2ban; done"
+)
+
+
 def kill_server(site: LabSite) -> None:
-    site.host.run("systemctl kill -s KILL fail2ban; systemctl restart fail2ban", check=True)
+    site.host.run(KILL, check=True)
 
 
 def power_cut(site: LabSite) -> None:
@@ -62,6 +69,16 @@ def power_cut(site: LabSite) -> None:
 def apply_with_other_settings(site: LabSite) -> None:
     site.write_inventory("detection_ban_time: 1h\nreceiver_workers: 2\ndetection_max_retry: 4")
     assert site.run("apply", "-y").code == 0
+
+
+def apply_with_another_receiver(site: LabSite) -> None:
+    site.write_inventory("detection_ban_time: 1h\nreceiver_workers: 3")
+    assert site.run("apply", "-y").code == 0
+
+
+def apply_again(site: LabSite) -> None:
+    for _ in range(2):
+        assert site.run("apply", "-y").code == 0
 
 
 def apply_with_a_restart_owed(site: LabSite) -> None:
@@ -94,6 +111,8 @@ EVENTS = {
     "the receiver restarts": on_the_host("systemctl restart banstitch-receiver"),
     "the receiver is killed": on_the_host("systemctl kill -s KILL banstitch-receiver"),
     "apply changes a threshold": apply_with_other_settings,
+    "apply restarts the receiver": apply_with_another_receiver,
+    "apply has nothing to do": apply_again,
     "apply restarts fail2ban": apply_with_a_restart_owed,
     "the host reboots": lambda site: site.host.reboot(),
     "the host loses power": power_cut,
@@ -112,19 +131,79 @@ def test_no_live_ban_is_ever_missing_from_the_feed_when(site: LabSite, name: str
     assert feed(site) == LIVE
 
 
-def test_a_ban_that_ends_while_fail2ban_is_down_leaves_the_feed_and_stays_away(
-    site: LabSite,
+@pytest.mark.parametrize("running", [True, False])
+def test_a_ban_that_ends_leaves_the_feed_within_2_seconds_whether_fail2ban_runs_or_not(
+    site: LabSite, running: bool
 ) -> None:
     address = "203.0.113.7"
     by_hand(site, "ban_by_hand", address=address, seconds=4)
     ends = time.time() + 4
     assert address in feed(site)
-    site.host.run("systemctl stop fail2ban", check=True)
+    if not running:
+        site.host.run("systemctl stop fail2ban", check=True)
 
     assert within(ends + 2 - time.time(), lambda: address not in feed(site))
     site.host.run("systemctl start fail2ban", check=True)
     assert within(40, lambda: held(site) == LIVE)
     assert feed(site) == LIVE
+
+
+def test_fail2ban_may_be_killed_at_any_moment_while_bans_pour_in(site: LabSite) -> None:
+    """Each time a little later into the writing of hundreds of them."""
+    with Poller(site, LIVE) as poller:
+        for turn in range(1, 7):
+            more = " ".join(f"203.0.{100 + turn}.{n}" for n in range(200))
+            ban = f"fail2ban-client set {JAIL} banip {more} & sleep 0.{turn}"
+            site.host.console(f"{ban}; {KILL}", check=True)
+            assert within(40, lambda: held(site) >= LIVE)
+    assert poller.missed == {}
+    assert set(poller.statuses) <= {200, 304}
+
+    assert within(20, lambda: held(site) == feed(site))
+    poured = sorted(feed(site) - LIVE)
+    assert len(poured) >= 200
+    site.host.run(["fail2ban-client", "set", JAIL, "unbanip", *poured], check=True)
+    assert within(10, lambda: feed(site) == LIVE)
+
+
+def test_while_the_bans_cannot_be_written_the_feed_keeps_what_it_has_and_then_catches_up(
+    site: LabSite,
+) -> None:
+    spool, full = "/var/spool/banstitch", "dd if=/dev/zero of={}/fill bs=4k 2>/dev/null; true"
+    site.host.console(
+        f"mkdir /run/kept && cp -a {spool}/. /run/kept && mount -t tmpfs -o size=4m tmpfs {spool}"
+        f" && cp -a /run/kept/. {spool} && systemctl restart banstitch-receiver fail2ban",
+        check=True,
+    )
+    try:
+        assert within(40, lambda: held(site) == LIVE)
+        site.host.console(full.format(spool), check=True)
+        site.host.run(["fail2ban-client", "set", JAIL, "banip", "203.0.113.8"], check=True)
+        assert within(5, lambda: "203.0.113.8" in held(site))
+        assert feed(site) == LIVE
+        assert health(site) == (503, ["no room to write the bans"])
+        kill_server(site)
+        assert within(40, lambda: held(site) >= LIVE)
+        assert feed(site) == LIVE
+
+        site.host.console(f"rm {spool}/fill", check=True)
+        assert within(10, lambda: feed(site) == {*LIVE, "203.0.113.8"})
+        assert health(site) == (200, [])
+        site.host.run(["fail2ban-client", "set", JAIL, "unbanip", "203.0.113.8"], check=True)
+        assert within(5, lambda: feed(site) == LIVE)
+    finally:
+        site.host.console(
+            f"systemctl stop fail2ban; umount -l {spool}; rm -r /run/kept"
+            "; systemctl restart banstitch-receiver fail2ban"
+        )
+
+
+def health(site: LabSite) -> tuple[int, list[str]]:
+    """What /healthz says on the ban host itself: status and reasons."""
+    connection = Poller(site, ()).connection()
+    connection.request("GET", "/healthz")
+    answer = connection.getresponse()
+    return answer.status, json.loads(answer.read())["reasons"]
 
 
 def test_who_was_unbanned_has_left_the_feed_2_seconds_later_and_a_crash_brings_nobody_back(

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
+from tests.bench.load import post, run
 from tests.e2e.labsite import LabSite
+from tests.e2e.poller import trusting
 from tests.e2e.test_linux import furnish_as_an_operator
 from tests.e2e.test_site import ATTACKER, EVENT, denied, within, without_enc
 
@@ -16,6 +19,15 @@ pytestmark = pytest.mark.lab
 def tokens(site: LabSite) -> dict[str, str]:
     found: dict[str, str] = json.loads(site.host.read("/etc/banstitch/tokens.json"))
     return found
+
+
+def posted(site: LabSite, token: str) -> int:
+    """What an event is answered that comes with ``token``."""
+    event = EVENT.format(address="198.51.100.99", user="x").encode()
+    request = post("/receive-logs", event, X_Banstitch_Token=token)
+    found = run((site.host.address, 5000), iter([request]), at_once=1, encrypt=trusting(site))
+    (status,) = found.statuses
+    return status
 
 
 def test_rotate_gives_new_secrets_and_drops_the_old_once_the_firewall_has_them(
@@ -51,8 +63,11 @@ def test_a_firewall_that_cannot_be_reached_keeps_working_with_its_old_secrets(
     assert "webhook:fgt1#old" in tokens(site)
     (delivery,) = site.units[0].log_event(EVENT.format(address=ATTACKER, user="x"))
     assert delivery.status == 200
+    both = [tokens(site)[f"webhook:fgt1{old}"] for old in ("", "#old")]
+    assert [posted(site, token) for token in (*both, "neither")] == [200, 200, 401]
     assert site.run("apply", "-y").code == 0
     assert "webhook:fgt1#old" not in tokens(site)
+    assert [posted(site, token) for token in both] == [200, 401]
     assert site.run("verify").code == 0
 
 
@@ -94,6 +109,37 @@ def test_turning_a_detection_off_says_beforehand_how_many_bans_end_with_it(site:
     assert site.run("plan").code == 0
     assert within(3, lambda: not denied(site, ATTACKER))
     assert "1 live ban ends: nobody of them" in site.run("teardown", "-y").out
+
+
+def test_the_audit_tells_bans_by_events_and_by_hand_unbans_and_expiries_over_restarts(
+    site: LabSite,
+) -> None:
+    assert site.run("apply", "-y").code == 0
+    for _ in range(3):
+        site.units[0].log_event(EVENT.format(address=ATTACKER, user="x"))
+    assert within(5, lambda: denied(site, ATTACKER))
+    assert site.run("ban", "203.0.113.5", "--for", "2s", "--why", "a trial").code == 0
+    assert within(5, lambda: len(history(site)) == 3)
+    site.host.run("systemctl restart fail2ban banstitch-receiver", check=True)
+    assert site.run("unban", ATTACKER, "--why", "a customer").code == 0
+
+    entries = history(site)
+    told = [(entry["what"], entry["address"], entry["why"]) for entry in entries]
+    assert told == [
+        ("ban", ATTACKER, "3 events"),
+        ("ban", "203.0.113.5", "a trial"),
+        ("expiry", "203.0.113.5", "its time was over"),
+        ("unban", ATTACKER, "a customer"),
+    ]
+    assert len(entries[0]["events"]) == 3
+    assert entries[0]["by"] == "fail2ban"
+    assert "@" in entries[3]["by"]
+
+
+def history(site: LabSite) -> list[dict[str, Any]]:
+    """The audit, oldest entry first."""
+    found: list[dict[str, Any]] = site.run("bans", "--history", "--json").target("bh1")["history"]
+    return found
 
 
 def test_a_ban_of_ones_own_hosts_or_of_everybody_is_refused(site: LabSite) -> None:
