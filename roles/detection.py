@@ -27,6 +27,7 @@ _FILTER = "/etc/fail2ban/filter.d/banstitch.conf"
 _JAIL = "/etc/fail2ban/jail.d/banstitch.conf"
 _SSHD = "/etc/fail2ban/jail.d/banstitch-sshd.conf"
 _ACTION = "/etc/fail2ban/action.d/banstitch.py"
+_ACTION_BOUNDS = "/etc/fail2ban/action.d/banstitch_bounds.py"
 _ACTION_FILES = "/etc/fail2ban/action.d/banstitch_files.py"
 _ACTION_EVIDENCE = "/etc/fail2ban/action.d/banstitch_evidence.py"
 
@@ -235,6 +236,7 @@ def resources(context: Context) -> tuple[Resource, ...]:
     files = (
         File(_FILTER, render("detection/filter.conf.j2", **shared), check="fail2ban"),
         File(_ACTION, render("detection/banstitch.py.j2", **shared), check="python"),
+        File(_ACTION_BOUNDS, render("detection/banstitch_bounds.py.j2"), check="python"),
         File(_ACTION_FILES, render("detection/banstitch_files.py.j2"), check="python"),
         File(_ACTION_EVIDENCE, render("detection/banstitch_evidence.py.j2"), check="python"),
         File(_JAIL, jails, check="fail2ban"),
@@ -245,7 +247,7 @@ def resources(context: Context) -> tuple[Resource, ...]:
             when="sshd_jail_without_log",
         ),
     )
-    actions = (_ACTION, _ACTION_FILES, _ACTION_EVIDENCE)
+    actions = (_ACTION, _ACTION_BOUNDS, _ACTION_FILES, _ACTION_EVIDENCE)
     return (
         Package("fail2ban"),
         Package("python3-systemd"),

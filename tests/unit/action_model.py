@@ -182,5 +182,6 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Server:
         monkeypatch.setitem(sys.modules, name, module)
     shared = {"spool": str(tmp_path), "group": GROUP}
     shared |= {name: str(tmp_path / f"{name}.log") for name in ("audit", "evidence")}
+    for name in ("banstitch", "banstitch_bounds", "banstitch_files", "banstitch_evidence"):
         (tmp_path / f"{name}.py").write_text(render(f"detection/{name}.py.j2", **shared))
     return Server(load_file(str(tmp_path / "banstitch.py")), tmp_path)
