@@ -5,12 +5,12 @@ from __future__ import annotations
 import ipaddress
 import time
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 import click
 from pydantic import TypeAdapter, ValidationError
 
+from provision import history as what_happened
 from provision import operate
 from provision import status as doing
 from provision.engine import Run
@@ -27,6 +27,7 @@ from provision.options import (
     tell,
     yes,
 )
+from provision.report import moment
 from provision.results import Exit, SiteResult
 from provision.setting_types import DurationOrForever
 from provision.sites import BanHost, FortiGate, Site
@@ -43,10 +44,18 @@ why = click.option("--why", default="by hand", show_default=True, help="The reas
 def bans(app: App, flags: Flags, history: bool, last: int) -> Exit:
     """List who is banned at each site: since when, until when, why, how often."""
     if history:
-        found = _ask(app, flags, "bans", lambda _: operate.history(last))
-        return _show(app, flags, "bans", found, HISTORY, _history_rows(found))
+        return _history(app, flags, last)
     found = _ask(app, flags, "bans", operate.bans)
     return _show(app, flags, "bans", found, BANS, _ban_rows(found))
+
+
+def _history(app: App, flags: Flags, last: int) -> Exit:
+    found = _ask(app, flags, "bans", lambda _: operate.history(last))
+    rows, events = what_happened.rows(found), what_happened.events(found)
+    code = _show(app, flags, "bans", found, what_happened.HEADS, rows, events)
+    for host in what_happened.left_out(found):
+        click.echo(f"{host}: older entries are left out, one answer cannot hold them", err=True)
+    return code
 
 
 @click.command()
@@ -125,7 +134,6 @@ def _ask(app: App, flags: Flags, verb: str, question: Question) -> list[SiteResu
 
 
 BANS = ("site", "address", "detection", "since", "until", "events", "times")
-HISTORY = ("site", "at", "what", "address", "detection", "why", "by")
 
 
 def _show(
@@ -135,11 +143,12 @@ def _show(
     found: Sequence[SiteResult],
     heads: Sequence[str],
     rows: Sequence[Sequence[str]],
+    below: Sequence[str] = (),
 ) -> Exit:
     """The table, and the targets themselves only where one of them has something to say."""
     report = new_report(app, flags)
     if not flags.json:
-        report.table(heads, rows)
+        report.table(heads, rows, below)
     troubled = [site for site in found if any(target.error for target in site.targets)]
     if not flags.json and not troubled:
         return Exit.OK
@@ -161,30 +170,6 @@ def _ban_rows(found: Sequence[SiteResult]) -> list[Sequence[str]]:
         for target in site.targets
         for each in target.details.get("bans", ())
     ]
-
-
-def _history_rows(found: Sequence[SiteResult]) -> list[Sequence[str]]:
-    return [
-        (
-            site.name,
-            moment(each.get("at", 0)),
-            str(each.get("what", "")),
-            str(each.get("address", "")),
-            str(each.get("jail", "")).removeprefix("banstitch-"),
-            str(each.get("why") or ""),
-            str(each.get("by") or ""),
-        )
-        for site in found
-        for target in site.targets
-        for each in target.details.get("history", ())
-    ]
-
-
-def moment(seconds: float) -> str:
-    """Epoch seconds as an operator reads them, in UTC; -1 is for ever."""
-    if seconds < 0:
-        return "for ever"
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
 
 
 def _seconds(duration: str | None) -> int | None:

@@ -15,10 +15,9 @@ from provision.errors import Fault, InputError, TargetError, Unreachable
 from provision.linux.resources import Jail
 from provision.linux.target import BanHost, NoPython
 from provision.results import SiteResult, State, TargetResult
-from provision.roles import LOG_DIRECTORY, SPOOL, TOKENS
+from provision.roles import AUDIT, SPOOL, TOKENS
 from provision.sites import Selected, Site
 
-AUDIT = f"{LOG_DIRECTORY}/audit.log"
 Request = Mapping[str, Any]
 
 

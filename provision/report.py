@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import Protocol, Self, TextIO
 
 from rich.cells import cell_len, set_cell_size
@@ -116,10 +117,13 @@ class Report:
             for row in change.diff.splitlines():
                 self.line(" " * 10 + row, DIFF_COLOURS.get(row[:1], ""))
 
-    def table(self, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    def table(
+        self, heads: Sequence[str], rows: Sequence[Sequence[str]], below: Sequence[str] = ()
+    ) -> None:
         """A line a row, never cut, so that it can be searched; the head is the first.
 
         On a terminal that is too narrow, the columns without room make a further, indented line.
+        ``below``: to each row a text for a line of its own, which a terminal's edge may cut; or none.
         """
         table = [list(heads), *([shown(self._secrets.mask(cell)) for cell in row] for row in rows)]
         widths = [max(map(cell_len, column)) for column in zip(*table, strict=True)]
@@ -130,6 +134,14 @@ class Report:
                 line = (_MARGIN if start else "") + "  ".join(cells).rstrip()
                 if line.strip():
                     self.line(line, "" if number else "bold")
+            if number and below and below[number - 1]:
+                self._below(_MARGIN + shown(self._secrets.mask(below[number - 1])))
+
+    def _below(self, text: str) -> None:
+        room = self._console.width
+        if self._console.is_terminal and cell_len(text) > room:
+            text = set_cell_size(text, max(0, room - 3)) + "..."
+        self.line(text, "dim")
 
     def summary(self, sites: Sequence[SiteResult]) -> None:
         """One line that counts the targets by state, as Ansible's recap does."""
@@ -177,6 +189,13 @@ def _masked(value: object, mask: Secrets) -> object:
     if isinstance(value, list | tuple):
         return [_masked(item, mask) for item in value]
     return value
+
+
+def moment(seconds: float) -> str:
+    """Epoch seconds as an operator reads them, in UTC; -1 is for ever."""
+    if seconds < 0:
+        return "for ever"
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
 
 
 def counted(number: int, what: str) -> str:
