@@ -22,7 +22,7 @@ SILENT = 3600
 # Rows of bans that a page shows, days of its picture, and bytes of the audit that it is drawn from.
 MOST_ROWS = 500
 DAYS = 14
-TAIL = 4 << 20
+TAIL = 8 << 20
 DAY = 86400
 
 STYLE = """
@@ -176,6 +176,6 @@ def last_lines(*paths):
         try:
             with open(path, "rb") as stream:
                 stream.seek(max(0, os.fstat(stream.fileno()).st_size - TAIL))
-                yield from stream.read(TAIL).split(b"\n")
+                yield from stream
         except OSError:
             continue
