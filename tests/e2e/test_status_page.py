@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 import threading
 import time
@@ -14,26 +13,37 @@ from pathlib import Path
 import pytest
 from werkzeug.serving import make_server
 
-from tests.unit.receiver_app import LINE, Receiver, module
+from tests.e2e.browser import Browser
+from tests.e2e.labsite import PROJECT, LabSite, unit_options
+from tests.e2e.test_operate import tokens
+from tests.e2e.test_site import ATTACKER, EVENT, denied, within
+from tests.unit.receiver_app import LINE, Receiver
+
+pytestmark = pytest.mark.lab
 
 DAY = 86400
+WIDTHS = {"a desk": (1200, False), "a phone": (360, True)}
+LONGEST = "2001:db8:1234:5678:9abc:def0:1234:5678"
 
 
 @pytest.fixture(scope="module")
-def chromium() -> str:
+def chromium() -> None:
     """The distribution's Chromium, installed where it is missing."""
-    if not shutil.which("chromium"):
-        install = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", "chromium"]
-        subprocess.run([*install, "fonts-dejavu-core"], check=True, capture_output=True)
-    return "chromium"
+    subprocess.run(["sh", "tests/lab/install.sh", "browser"], cwd=PROJECT, check=True)
+
+
+@pytest.fixture
+def browser(chromium: None, tmp_path: Path) -> Iterator[Browser]:
+    with Browser(tmp_path) as found:
+        yield found
 
 
 @pytest.fixture
 def url(tmp_path: Path) -> Iterator[str]:
-    """A receiver with a history, reachable over HTTP."""
+    """A receiver with a long history and many bans, reachable over HTTP."""
     receiver, now = Receiver(tmp_path), time.time()
     live = {f"203.0.113.{n}": now + 60 * n * n for n in range(5, 20)}
-    receiver.bans(live | {"2001:db8:1234:5678:9abc:def0:1234:5678": -1})
+    receiver.bans(live | {LONGEST: -1})
     bans = [{"at": now - DAY * (n % 13), "what": "ban"} for n in range(100) for _ in range(n % 7)]
     (tmp_path / "audit.log").write_text("\n".join(map(json.dumps, bans)))
     receiver.post("\n".join([LINE % "203.0.113.9"] * 40))
@@ -42,37 +52,66 @@ def url(tmp_path: Path) -> Iterator[str]:
     serving = threading.Thread(target=server.serve_forever)
     serving.start()
     try:
-        yield f"http://status:s-secret@127.0.0.1:{server.server_port}/status"
+        yield f"http://127.0.0.1:{server.server_port}/status"
     finally:
         server.shutdown()
         serving.join()
         server.server_close()
 
 
-def browse(chromium: str, folder: Path, url: str, *flags: str) -> str:
-    done = subprocess.run(
-        [chromium, "--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
-         f"--user-data-dir={folder}/profile", *flags, url],
-        capture_output=True, text=True, timeout=120,
-    )  # fmt: skip
-    return done.stdout + done.stderr
-
-
-@pytest.mark.parametrize(("device", "size"), [("desk", "1200,1400"), ("phone", "500,1400")])
-def test_a_browser_shows_the_page(
-    chromium: str, url: str, tmp_path: Path, device: str, size: str
+@pytest.mark.parametrize("screen", WIDTHS)
+def test_all_of_it_is_there_and_nothing_sticks_out_on(
+    browser: Browser, url: str, screen: str
 ) -> None:
-    picture = tmp_path / f"{device}.png"
-    browse(chromium, tmp_path, url, f"--window-size={size}", f"--screenshot={picture}")
-    assert picture.stat().st_size > 20000  # a blank page has 5000 bytes
+    width, mobile = WIDTHS[screen]
+    browser.open(url, "status", "s-secret", width, mobile)
+    assert browser.statuses == {url: 200}
+    text = browser.value("document.body.innerText")
+    assert "16 bans" in text
+    assert LONGEST in text
+    assert browser.value("innerWidth") == width
+    assert browser.value("document.documentElement.scrollWidth") <= width
+    bars = "[...document.querySelectorAll('rect')].filter(bar => bar.getBoundingClientRect().height > 1)"
+    assert browser.value(f"{bars}.length") == 13
+    assert browser.value("document.querySelector('svg').getBoundingClientRect().width") > width / 2
+    smallest = "Math.min(...[...document.querySelectorAll('td')].map(cell => parseFloat(getComputedStyle(cell).fontSize)))"  # noqa: E501
+    assert browser.value(smallest) >= 12
 
 
-def test_a_browser_finds_everything_in_the_page_itself(
-    chromium: str, url: str, tmp_path: Path
+def test_it_is_without_scripts_and_asks_nobody_else(browser: Browser, url: str) -> None:
+    browser.open(url, "status", "s-secret", 1200, False)
+    assert set(browser.requested) <= {url, url.replace("/status", "/favicon.ico")}
+    assert browser.value("document.scripts.length") == 0
+    assert not [said for said in browser.complaints if "favicon" not in said]
+
+
+def test_a_browser_is_shown_what_happens_on_a_real_host(
+    browser: Browser, tmp_path: Path, ready_root: Path
 ) -> None:
-    document = browse(chromium, tmp_path, url, "--dump-dom")
-    assert "16 bans" in document
-    assert document.count("<rect") == 14
-    assert "203.0.113.9" in document
-    assert not re.findall(r"Refused to|Content Security Policy", document)
-    assert module("status").HEADERS["Content-Security-Policy"].startswith("default-src 'none'")
+    units, settings = [unit_options(), unit_options()], "receiver_status_page: true"
+    with LabSite(tmp_path / "inventory", ready_root, units, settings=settings) as site:
+        applied = site.run("apply", "-y")
+        assert applied.code == 0, applied.out + applied.err
+        for _ in range(3):
+            site.units[0].log_event(
+                EVENT.format(address=ATTACKER, user="<script>alert(1)</script>")
+            )
+        assert within(5, lambda: denied(site, ATTACKER))
+        page = f"https://{site.host.address}:5000/status"
+
+        browser.open(page, "status", "wrong", 360, True)
+        assert browser.statuses == {page: 401}
+        browser.open(page, "status", tokens(site)["status"], 360, True)
+
+        assert browser.statuses == {page: 200}
+        text = browser.value("document.body.innerText")
+        assert "Banstitch working" in text
+        assert "1 ban\n" in text
+        assert ATTACKER in text
+        assert re.search(r"\t(59 m|1 h)", text)
+        rows = browser.value("[...document.querySelectorAll('tr')].map(row => row.innerText)")
+        first, second = (row for row in rows if row.startswith("fgt") and "ago" in row)
+        assert first.startswith("fgt1")
+        assert second.startswith("fgt2\tnever")
+        assert "fgt1\t3\t0\t0\t0" in rows
+        assert browser.value("document.documentElement.scrollWidth") <= 360

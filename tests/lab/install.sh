@@ -1,5 +1,6 @@
 #!/bin/sh
-# Gets this machine ready: the packages named by "lab" and the virtual environment named by "venv".
+# Gets this machine ready: the packages named by "lab", the virtual environment named by "venv", and
+# the "browser" that looks at the status page, which only a test needs.
 # Does nothing, and needs no root, where everything is there already.
 set -eu
 cd "$(dirname "$0")/../.."
@@ -52,6 +53,10 @@ lab() {
     command -v ip >/dev/null || set -- "$@" iproute2
     command -v mount >/dev/null || set -- "$@" mount
     [ $# = 0 ] || install_packages "$@"
+}
+
+browser() {
+    command -v chromium >/dev/null || install_packages chromium fonts-dejavu-core
 }
 
 for part in "$@"; do
