@@ -50,6 +50,9 @@ def test_deploy_ban_operate_verify_and_teardown_on(tmp_path: Path, suite: str) -
 
         hostile_addresses_ban_nobody(site)
 
+        said = site.host.run("systemd-analyze security banstitch-receiver", check=True).stdout
+        assert "level for banstitch-receiver.service: 1.2 OK" in said
+
         assert site.run("ban", "203.0.113.5", "--for", "-1").code == 0
         assert site.run("unban", ATTACKER).code == 0
         site.host.run("systemctl kill -s KILL fail2ban; systemctl restart fail2ban", check=True)

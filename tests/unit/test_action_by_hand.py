@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -151,6 +153,44 @@ def test_the_audit_is_bounded_and_none_of_what_is_kept_is_torn(
     assert names == ["audit.log", *(f"audit.log.{age}" for age in range(1, 10))]
     for name in names:
         assert [json.loads(line) for line in (server.spool / name).read_text().splitlines()]
+
+
+def test_what_waited_while_the_disk_was_full_is_more_than_one_file_of_the_audit_may_hold(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: Server
+) -> None:
+    files = server.module.files
+    monkeypatch.setattr(files, "AUDIT_SIZE", 20_000)
+    audit = files.Audit(str(tmp_path / "full.log"), os.getgid(), SimpleNamespace(find=lambda _: {}))
+    for number in range(20_000):
+        audit.add({"number": number})
+    audit.write()
+    kept = sorted(tmp_path.glob("full.log*"))
+    assert len(kept) == 10
+    assert max(path.stat().st_size for path in kept) < 20_000 + 1000 * 20
+    assert json.loads(kept[0].read_text().splitlines()[-1]) == {"number": 19_999}
+
+
+def test_of_what_waits_only_what_was_not_written_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: Server
+) -> None:
+    files = server.module.files
+    audit = files.Audit(str(tmp_path / "some.log"), os.getgid(), SimpleNamespace(find=lambda _: {}))
+    for number in range(2500):
+        audit.add({"number": number})
+    write, calls = audit._append, []
+
+    def fail_once(data: bytes) -> None:
+        calls.append(data)
+        if len(calls) == 2:
+            raise OSError(errno.ENOSPC, "full")
+        write(data)
+
+    monkeypatch.setattr(audit, "_append", fail_once)
+    with pytest.raises(OSError, match="full"):
+        audit.write()
+    audit.write()
+    lines = (tmp_path / "some.log").read_text().splitlines()
+    assert [json.loads(line)["number"] for line in lines] == list(range(2500))
 
 
 @pytest.mark.parametrize("kind", ["link", "hard link", "pipe", "directory"])

@@ -1,0 +1,157 @@
+"""What a week of attack leaves on the disk of a real host: every writer is driven past its bound.
+
+    python -m tests.bench.disk [--days 7] [--attackers 2000]
+
+A week is too long to wait for, so the same code runs with smaller bounds: a day is as many attackers as
+are asked for, all banned, and the daily log rotation. At the end every file must be within its bound.
+
+Exit status 1 if one is not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+import tempfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.bench.bans import JAIL, LINE, Bench, attacker, until
+from tests.bench.load import post, run
+from tests.e2e.labsite import LabSite, unit_options
+from tests.e2e.poller import feed
+from tests.lab.roots import ready_root
+
+ACTION, RECEIVER = "/etc/fail2ban/action.d", "/opt/banstitch/receiver"
+# file, a constant in it as it is, and as it is for this bench
+SMALLER = (
+    (f"{RECEIVER}/webhook.py", "KEPT = 1 << 20", "KEPT = 50000"),
+    (f"{RECEIVER}/evidence.py", "LIMIT = 32 << 20", "LIMIT = 500000"),
+    (f"{ACTION}/banstitch_files.py", "AUDIT_SIZE = 20000000", "AUDIT_SIZE = 200000"),
+    (f"{ACTION}/banstitch_files.py", "AT_ONCE = 1000", "AT_ONCE = 100"),
+    (f"{ACTION}/banstitch_bounds.py", "Rate(10000, 0.2)", "Rate(500, 0.2)"),
+    (f"{ACTION}/banstitch_bounds.py", "Rate(5000, 0.1)", "Rate(500, 0.1)"),
+    (f"{ACTION}/banstitch_bounds.py", "MOST_ROWS = 100000", "MOST_ROWS = 1000"),
+    (f"{ACTION}/banstitch_bounds.py", "TRIM = 60.0", "TRIM = 1.0"),
+)
+SETTINGS = """\
+receiver_rate: 100000
+receiver_burst: 1000000
+receiver_log_size: 200k
+receiver_log_keep: 2
+detection_ban_time: 1d
+"""
+LINES_OF_A_POST = 100
+
+
+@dataclass(frozen=True)
+class Bound:
+    """Files of the host, a glob, that together may have so many bytes."""
+
+    files: str
+    bytes: int
+
+
+BOUNDS = (
+    Bound("var/log/banstitch/events.log*", 3 * 2 * 200 * 1024),
+    Bound("var/log/banstitch/evidence.log*", 2 * 500_000),
+    Bound("var/log/banstitch/rejected.log*", 2 * 50_000),
+    # the size is looked at each 100 lines, of 1200 bytes here
+    Bound("var/log/banstitch/audit.log*", 10 * (200_000 + 100 * 1200)),
+    # 150 bytes a line; what is said at the start of fail2ban is not counted by anybody
+    Bound("var/log/fail2ban.log*", 150 * (500 + 500) + 150 * 1000),
+)
+
+
+class Week(Bench):
+    """Days of attack on one host."""
+
+    def make_smaller(self) -> None:
+        for path, old, new in SMALLER:
+            text = self.host.read(path)
+            if old not in text:
+                raise RuntimeError(f"{path} has no {old}")
+            self.host.write(path, text.replace(old, new))
+        self.host.console("systemctl restart fail2ban banstitch-receiver", check=True)
+
+    def day(self, number: int, attackers: int) -> None:
+        addresses = [attacker(n, 50 + number) for n in range(attackers)]
+        self.send("\n".join(LINE % address for address in part) for part in parts(addresses * 3))
+        self.send(f'remip={"x" * 2000}"{n}' for n in range(20))
+        until(lambda: feed(self.site) >= set(addresses))
+        self.host.console("systemctl start logrotate", check=True)
+
+    def send(self, bodies: Iterable[str]) -> None:
+        token = {"X_Banstitch_Token": self.token}
+        requests = (post("/receive-logs", body.encode(), **token) for body in bodies)
+        peer = (self.host.address, 5000)
+        statuses = set(run(peer, requests, at_once=8, encrypt=self.encrypt).statuses)
+        if not statuses <= {200, 400}:
+            raise RuntimeError(f"posts were answered {statuses}")
+
+    def used(self, files: str) -> int:
+        return sum(path.stat().st_size for path in self.host.filesystem.glob(files))
+
+    def rows(self) -> int:
+        """How many bans the database of fail2ban tells of."""
+        script = (
+            "import sqlite3; d = sqlite3.connect('/var/lib/fail2ban/fail2ban.sqlite3');"
+            f"print(d.execute('SELECT count(*) FROM bans WHERE jail=?', ['{JAIL}']).fetchone()[0])"
+        )
+        return int(self.host.console(["python3", "-c", script], check=True).stdout)
+
+    def measure(self) -> None:
+        for bound in BOUNDS:
+            used = self.used(bound.files)
+            promise = f"at most {bound.bytes} bytes"
+            self.say(bound.files, f"{used:>9} bytes", promise, used <= bound.bytes)
+        until(lambda: self.rows() <= 1000)
+        self.say("rows a jail in fail2ban's database", f"{self.rows():>9}", "at most 1000")
+
+    def sizes(self, attackers: int, days: int) -> None:
+        """What the README reckons with."""
+        bans = attackers * days
+        text = self.host.read("/var/log/fail2ban.log")
+        for word in ("Found", "Ban"):
+            longest = max(map(len, re.findall(rf"(?m)^.*\] {word} .*$", text)))
+            self.say(f"a line {word!r} of fail2ban", f"{longest:>9} bytes")
+        for name, files in (
+            ("spool", "var/spool/banstitch/*.bans"),
+            ("database", "var/lib/fail2ban/*"),
+        ):
+            self.say(f"{name}, a live ban", f"{self.used(files) // bans:>9} bytes")
+
+
+def parts(addresses: Sequence[str]) -> list[Sequence[str]]:
+    size = LINES_OF_A_POST
+    return [addresses[start : start + size] for start in range(0, len(addresses), size)]
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.disk")
+    parser.add_argument("--days", type=int, default=7)
+    parser.add_argument("--attackers", type=int, default=2_000, help="of each day")
+    options = parser.parse_args(argv)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        LabSite(
+            Path(folder) / "inventory", ready_root(), [unit_options()], settings=SETTINGS
+        ) as site,
+    ):
+        done = site.run("apply", "-y")
+        if done.code:
+            print(done.out, done.err)
+            return 1
+        week = Week(site)
+        week.make_smaller()
+        for number in range(options.days):
+            week.day(number, options.attackers)
+        week.measure()
+        week.sizes(options.attackers, options.days)
+    return 1 if week.missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
