@@ -286,3 +286,13 @@ def test_events_that_are_gone_hide_none_of_those_that_are_there(
     monkeypatch.setattr(server.module.events_kept, "MOST_READ", 4 << 20)
     found = server.module.events_kept.Evidence(str(server.evidence)).find(gone + there)
     assert sorted(found) == sorted(there)
+
+
+def test_the_receiver_can_read_the_audit_whatever_umask_fail2ban_has(server: Server) -> None:
+    before = os.umask(0o077)
+    try:
+        server.start().ban(ticket("203.0.113.9"))
+        server.action.stop()
+    finally:
+        os.umask(before)
+    assert server.audit.stat().st_mode & 0o777 == 0o640
