@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import socket
 import subprocess
+import threading
+from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any, Self
 
 import pytest
 
@@ -43,6 +46,28 @@ def event(site: LabSite) -> list[int]:
     """What its webhooks were answered when the unit saw a failed login; 0 is no answer."""
     found = site.units[0].log_event(EVENT.format(address=ATTACKER, user="x"))
     return [delivery.status for delivery in found]
+
+
+class Poster:
+    """As a context manager, the unit sees one failed login after the other inside."""
+
+    def __init__(self, site: LabSite) -> None:
+        self.statuses: Counter[int] = Counter()
+        self._site = site
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._post, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join(timeout=30)
+
+    def _post(self) -> None:
+        while not self._over.wait(0.02):
+            self.statuses.update(event(self._site))
 
 
 def expiry(site: LabSite) -> str:
@@ -83,19 +108,51 @@ def test_a_unit_that_holds_another_ca_sends_no_event_and_keeps_its_list(deployed
     assert event(deployed) == [200]
 
 
+def test_both_directions_are_checked_by_name_where_the_receiver_has_one(
+    site: LabSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = socket.getaddrinfo
+
+    def look_up(name: Any, *more: Any, **still_more: Any) -> Any:
+        ours = name if not str(name).endswith(".example.net") else site.host.address
+        return real(ours, *more, **still_more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    ran = site.run("apply", "-y", "-e", "receiver_address=ban.example.net")
+    assert ran.code == 0, ran.out + ran.err
+    unit, shown = site.units[0], site.units[0].show()
+    assert 'set uri "ban.example.net/receive-logs"' in shown
+    assert 'set resource "https://ban.example.net:5000/blocked-ips"' in shown
+    assert [event(site) for _ in range(3)] == [[200]] * 3
+    assert within(5, lambda: denied(site, ATTACKER))
+
+    # the same host by a name that its certificate does not have
+    unit.run(
+        'config system automation-action\nedit "banstitch_webhook"\n'
+        'set uri "other.example.net/receive-logs"\nend\n'
+        'config system external-resource\nedit "banstitch_feed"\n'
+        'set resource "https://other.example.net:5000/blocked-ips"\nend\n'
+    )
+    assert event(site) == [0]
+    assert site.run("unban", ATTACKER).code == 0
+    assert denied(site, ATTACKER)  # the poll failed, so the list is the one before
+
+
 def test_apply_renews_what_expires_in_10_days_and_nobody_notices(deployed: LabSite) -> None:
     deployed.host.run(SOON_OVER, check=True)
     old = expiry(deployed)
-    with Poller(deployed, ()) as poller:
-        assert within(5, lambda: poller.answers > 20)
+    with Poller(deployed, ()) as poller, Poster(deployed) as poster:
+        assert within(5, lambda: poller.answers > 20 and poster.statuses.total() > 20)
         ran = deployed.run("apply", "-y", "--json")
-        seen = poller.answers
+        seen, sent = poller.answers, poster.statuses.total()
         assert within(5, lambda: poller.answers > seen + 20)
+        assert within(5, lambda: poster.statuses.total() > sent + 20)
 
     assert ran.code == 0, ran.out
     assert ran.changes("bh1") == [("update", f"certificate:{FOLDER}/server.pem")]
     assert expiry(deployed) != old
     assert set(poller.statuses) <= {200, 304}
+    assert set(poster.statuses) == {200}
     assert event(deployed) == [200]
     again = deployed.run("plan", "--json")
     assert (again.code, again.changes("bh1"), again.changes("fgt1")) == (0, [], [])

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hmac
 import json
+from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -96,6 +99,28 @@ def test_during_a_rotation_the_old_and_the_new_secrets_are_valid(receiver: Recei
     for password in ("f1-secret", "f-new"):
         assert receiver.feed("fw1", password).status_code == 200
     assert receiver.feed("fw1#old", "f1-secret").status_code == 401
+
+
+def test_whoever_a_token_belongs_to_as_many_secrets_are_compared_in_constant_time(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, compared = hmac.compare_digest, Counter[str]()
+
+    def counting(secret: bytes, given: bytes) -> bool:
+        compared[given.decode()] += 1
+        return real(secret, given)
+
+    monkeypatch.setattr(module("access"), "hmac", SimpleNamespace(compare_digest=counting))
+    statuses = [
+        receiver.post(EVENT, token).status_code for token in ("w1-secret", "w2-secret", "w")
+    ]
+    assert statuses == [200, 200, 401]
+    assert len(set(compared.values())) == 1
+    assert compared["w"] >= 3
+    compared.clear()
+    assert receiver.feed("fw2", "f2-secret").status_code == 200
+    assert receiver.feed("fw1", "f1-secret").status_code == 200
+    assert compared["f1-secret"] == compared["f2-secret"]
 
 
 def test_one_fortigate_over_its_rate_is_told_so_and_the_other_is_not(
