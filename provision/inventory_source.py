@@ -44,6 +44,8 @@ class Source:
     hosts: dict[str, dict[str, Variable]] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    # files of an inventory folder in a form that is not read
+    ignored: list[Path] = field(default_factory=list)
     vaults: list[str] = field(default_factory=list)
 
     def group(self, name: str) -> GroupSource:
@@ -84,9 +86,22 @@ def read(path: Path) -> Source:
     source = Source()
     if path.is_dir():
         _folder(source, path)
+        _tell_ignored(source)
     else:
         _inventory_file(source, path)
     return source
+
+
+def _tell_ignored(source: Source) -> None:
+    """A file that is passed over is worth a warning; where nothing else has hosts, it is the fault."""
+    for path in source.ignored:
+        instead = f"ansible-inventory -i {path} --list --yaml converts it"
+        if source.hosts or source.faults:
+            what = f"{path} is ignored: an inventory is read in its YAML form only ({instead})"
+            source.warnings.append(what)
+        else:
+            what = "is no YAML inventory, and no other file names a host"
+            source.faults.append(Fault(str(path), 0, what, f"{instead}; save that as hosts.yml"))
 
 
 def _folder(source: Source, folder: Path) -> None:
@@ -98,10 +113,7 @@ def _folder(source: Source, folder: Path) -> None:
         elif path.suffix in _YAML:
             _inventory_file(source, path)
         else:
-            source.warnings.append(
-                f"{path} is ignored: an inventory is read in its YAML form only "
-                f"(ansible-inventory -i {path} --list --yaml converts it)"
-            )
+            source.ignored.append(path)
 
 
 def _inventory_file(source: Source, path: Path) -> None:

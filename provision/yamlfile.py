@@ -84,7 +84,7 @@ def _yaml_fault(error: yaml.YAMLError, text: str, name: str) -> Fault:
     section = _INI_SECTION.search(text)
     if section:
         line = text.count("\n", 0, section.start()) + 1
-        instead = "convert it: ansible-inventory -i FILE --list --yaml > hosts.yml"
+        instead = f"convert it: ansible-inventory -i {name} --list --yaml > hosts.yml"
         return Fault(name, line, "is Ansible's INI form", instead)
     if isinstance(error, yaml.reader.ReaderError):
         line = text.count("\n", 0, error.position) + 1

@@ -120,3 +120,11 @@ def test_any_bytes_are_an_inventory_or_faults(
     path.write_bytes(raw)
     with contextlib.suppress(InputError):
         load(path)
+
+
+def test_a_folder_with_nothing_but_an_ini_file_names_that_file(tmp_path: Path) -> None:
+    (tmp_path / "hosts").write_text("[ban_hosts]\nb1 ansible_host=192.0.2.1\n")
+    with pytest.raises(InputError) as caught:
+        load(tmp_path)
+    assert f"{tmp_path / 'hosts'}: is no YAML inventory" in str(caught.value)
+    assert f"ansible-inventory -i {tmp_path / 'hosts'} --list --yaml" in str(caught.value)
