@@ -21,6 +21,8 @@ pytestmark = pytest.mark.lab
 LINE = 'logid="0101039426" remip=%s user="x" msg="SSL user failed to logged in"'
 ATTACKERS = tuple(f"127.0.2.{n}" for n in range(1, 101))
 IDLE = 3000
+# linux/tcp.h; Python has no name for it
+TCP_REPAIR = 19
 
 
 class Deployed:
@@ -111,6 +113,19 @@ def test_events_are_taken_and_the_feed_is_served_beside(deployed: Deployed, what
             attack.enter_context(connect(deployed.peer, next(sources), HOSTILE[what]))
         events = run(deployed.peer, deployed.events(200), at_once=8, patience=10)
         polls = run(deployed.peer, itertools.repeat(deployed.feed_request(), 20), at_once=1)
+    assert events.statuses == {200: 200}
+    assert polls.statuses == {200: 20}
+
+
+def test_clients_that_are_gone_without_a_word_cost_nobody_anything(deployed: Deployed) -> None:
+    """Half-open connections: their other end was never told, as after a power cut."""
+    sources = itertools.cycle(ATTACKERS)
+    for _ in range(IDLE):
+        half = connect(deployed.peer, next(sources), b"POST /rece")
+        half.setsockopt(socket.IPPROTO_TCP, TCP_REPAIR, 1)  # is closed without a packet
+        half.close()
+    events = run(deployed.peer, deployed.events(200), at_once=8, patience=10)
+    polls = run(deployed.peer, itertools.repeat(deployed.feed_request(), 20), at_once=1)
     assert events.statuses == {200: 200}
     assert polls.statuses == {200: 20}
 

@@ -23,6 +23,9 @@ pytestmark = pytest.mark.lab
 
 DAY = 86400
 WIDTHS = {"a desk": (1200, False), "a phone": (360, True)}
+BARS = (
+    "[...document.querySelectorAll('rect')].filter(bar => bar.getBoundingClientRect().height > 1)"
+)
 LONGEST = "2001:db8:1234:5678:9abc:def0:1234:5678"
 
 
@@ -71,8 +74,7 @@ def test_all_of_it_is_there_and_nothing_sticks_out_on(
     assert LONGEST in text
     assert browser.value("innerWidth") == width
     assert browser.value("document.documentElement.scrollWidth") <= width
-    bars = "[...document.querySelectorAll('rect')].filter(bar => bar.getBoundingClientRect().height > 1)"
-    assert browser.value(f"{bars}.length") == 13
+    assert browser.value(f"{BARS}.length") == 13
     assert browser.value("document.querySelector('svg').getBoundingClientRect().width") > width / 2
     smallest = "Math.min(...[...document.querySelectorAll('td')].map(cell => parseFloat(getComputedStyle(cell).fontSize)))"  # noqa: E501
     assert browser.value(smallest) >= 12
@@ -115,3 +117,10 @@ def test_a_browser_is_shown_what_happens_on_a_real_host(
         assert second.startswith("fgt2\tnever")
         assert "fgt1\t3\t0\t0\t0" in rows
         assert browser.value("document.documentElement.scrollWidth") <= 360
+        assert within(10, lambda: bars_of(browser, page, tokens(site)["status"]) == 1)
+
+
+def bars_of(browser: Browser, page: str, secret: str) -> int:
+    """How many days of the picture have bans; of the page loaded anew."""
+    browser.open(page, "status", secret, 360, True)
+    return int(browser.value(f"{BARS}.length"))

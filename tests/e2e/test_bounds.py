@@ -1,0 +1,100 @@
+"""What grows under attack stays within its bounds, and nothing is lost when it is cut: feed and logs."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.labsite import LabSite, unit_options
+from tests.e2e.poller import Poller, feed
+from tests.e2e.test_site import EVENT, within
+
+pytestmark = pytest.mark.lab
+
+JAIL = "banstitch-sslvpn_login_failed"
+LIMIT = 5
+OLD = [f"203.0.113.{n}" for n in range(1, 6)]
+NEW = [f"198.51.100.{n}" for n in range(1, 4)]
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory, ready_root: Path) -> Iterator[LabSite]:
+    """A feed with room for five, and a small event log of which two old ones are kept."""
+    settings = f"receiver_feed_limit: {LIMIT}\nreceiver_log_size: 1k\nreceiver_log_keep: 2"
+    folder = tmp_path_factory.mktemp("site") / "inventory"
+    with LabSite(folder, ready_root, [unit_options()], settings=settings) as lab:
+        applied = lab.run("apply", "-y")
+        assert applied.code == 0, applied.out + applied.err
+        yield lab
+
+
+def health(site: LabSite) -> tuple[int, list[str]]:
+    """What /healthz says on the ban host itself: status and warnings."""
+    connection = Poller(site, ()).connection()
+    connection.request("GET", "/healthz")
+    answer = connection.getresponse()
+    return answer.status, json.loads(answer.read())["warnings"]
+
+
+def test_over_the_size_of_the_feed_the_newest_offenders_stay_and_the_operator_is_told(
+    site: LabSite,
+) -> None:
+    site.host.run(["fail2ban-client", "set", JAIL, "banip", *OLD], check=True)
+    assert within(5, lambda: feed(site) == set(OLD))
+    assert health(site) == (200, [])
+    second = int(time.time())
+    assert within(3, lambda: int(time.time()) > second)  # who came later is told in seconds
+    site.host.run(["fail2ban-client", "set", JAIL, "banip", *NEW], check=True)
+
+    assert within(5, lambda: set(NEW) < feed(site))
+    assert len(feed(site)) == LIMIT
+    assert within(5, lambda: health(site) == (200, ["3 bans have no room in the feed"]))
+    journal = site.host.console("journalctl -u banstitch-receiver -o cat --no-pager").stdout
+    assert "the feed is full: 3 bans have no room in it, the oldest ones" in journal
+    banned = site.run("bans", "--json").target("bh1")["bans"]
+    assert {ban["address"] for ban in banned} == {*OLD, *NEW}
+
+    site.host.run(["fail2ban-client", "set", JAIL, "unbanip", *NEW], check=True)
+    assert within(5, lambda: feed(site) == set(OLD))
+    assert health(site) == (200, [])
+
+
+def failures(site: LabSite) -> int:
+    """How many events fail2ban has read since it started."""
+    shown = site.host.console(["fail2ban-client", "status", JAIL], check=True).stdout
+    (line,) = (line for line in shown.splitlines() if "Total failed" in line)
+    return int(line.split()[-1])
+
+
+def have_failed(site: LabSite, count: int) -> bool:
+    return failures(site) == count
+
+
+def test_events_that_were_read_before_a_rotation_count_with_those_after_it(site: LabSite) -> None:
+    address, before = "45.1.2.3", failures(site)
+    for number in range(1, 4):
+        (delivery,) = site.units[0].log_event(EVENT.format(address=address, user="x"))
+        assert delivery.status == 200
+        assert within(5, partial(have_failed, site, before + number))
+        site.host.console("logrotate -f /etc/logrotate.d/banstitch", check=True)
+    assert within(10, lambda: address in feed(site))
+    shown = "stat -c '%a %U' /var/log/banstitch/events.log"
+    assert site.host.console(shown, check=True).stdout == "640 banstitch\n"
+
+
+def test_a_flood_between_two_rotations_and_many_rotations_leave_a_few_small_files(
+    site: LabSite,
+) -> None:
+    log = "/var/log/banstitch"
+    for number in range(200):
+        site.units[0].log_event(EVENT.format(address=f"45.2.0.{number}", user="x"))
+        if number % 40 == 39:
+            site.host.console("logrotate /etc/logrotate.d/banstitch", check=True)
+    sizes = site.host.console(f"stat -c %s {log}/events.log*", check=True).stdout.split()
+    assert len(sizes) <= 3
+    assert max(map(int, sizes)) <= 2 * 1024
