@@ -47,6 +47,9 @@ def test_deploy_ban_operate_verify_and_teardown_on(tmp_path: Path, suite: str) -
             site.units[0].log_event(EVENT.format(address=ATTACKER, user=user))
         assert within(5, lambda: denied(site, ATTACKER))
         assert not denied(site, "8.8.8.8")
+        (noted,) = site.run("bans", "--history", "--json").target("bh1")["history"]
+        assert noted["fortigate"] == "fgt1"
+        assert noted["event"] == EVENT.format(address=ATTACKER, user="x remip=8.8.8.8")
 
         hostile_addresses_ban_nobody(site)
 

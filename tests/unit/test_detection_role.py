@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from provision.errors import InputError
 from provision.linux.resources import File, Jail
+from provision.roles import AUDIT, EVENTS_LOG, EVIDENCE
 from provision.settings import load_roles, settings_for
 from provision.variables import Where
 from roles import detection, webhook
@@ -46,6 +47,12 @@ def read(folder: Path, variables: str) -> Any:
 def test_only_the_ssl_vpn_is_watched_unless_more_is_asked_for() -> None:
     assert jails().sections() == ["banstitch-sslvpn_login_failed"]
     assert jails(detection_enabled=ALL).sections() == [f"banstitch-{name}" for name in ALL]
+
+
+def test_fail2ban_reads_clean_lines_and_never_the_file_with_what_attackers_typed() -> None:
+    found = jails(detection_enabled=ALL)
+    assert {found[jail]["logpath"] for jail in found.sections()} == {EVENTS_LOG}
+    assert EVIDENCE not in (EVENTS_LOG, AUDIT)
 
 
 def test_each_detection_is_one_jail_with_its_own_ban_time() -> None:
