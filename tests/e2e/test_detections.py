@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -20,12 +21,21 @@ PROPOSAL = (
 )
 
 
+def section(shown: str, name: str) -> str:
+    """One table of what a unit shows."""
+    _, _, rest = shown.partition(f"config system {name}\n")
+    return rest.partition("\nend\n")[0]
+
+
 def test_each_detection_bans_through_its_own_stitch_and_jail(site: LabSite) -> None:
     names = list(CATALOGUE)
     site.write_inventory(f"detection_enabled: [{', '.join(names)}]\ndetection_max_retry: 1")
     applied = site.run("apply", "-y")
     assert applied.code == 0, applied.out + applied.err
     unit, wanted = site.units[0], set()
+    for kind in ("trigger", "stitch"):
+        made = re.findall(r'edit "banstitch_(\w+)"', section(unit.show(), f"automation-{kind}"))
+        assert sorted(made) == sorted(names), kind
     for detection in CATALOGUE.values():
         for log_id in detection.log_ids:
             sample = next(match for match in detection.matches if str(log_id) in match.line)

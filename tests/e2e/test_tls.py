@@ -221,4 +221,16 @@ def test_it_is_switched_off_and_on_and_teardown_leaves_nothing(
         torn = site.run("teardown", "-y", "--purge-data")
         assert torn.code == 0, torn.out + torn.err
         assert site.listing() == before
+        assert what_is_left(site) == []
         assert without_enc(site.units[0].show()) == shown
+
+
+def what_is_left(site: LabSite) -> list[str]:
+    """Files anywhere, users and programs that carry our name."""
+    look = (
+        "find / /run /tmp /var/tmp /dev/shm -xdev -iname '*banstitch*';"
+        " getent passwd group | grep -i banstitch;"
+        " ps -eo user:32,args | grep -iE 'banstitch|gunicorn' | grep -v grep;"
+        " systemctl list-units --all --plain --no-legend '*banstitch*'"
+    )
+    return site.host.console(look).stdout.splitlines()

@@ -227,6 +227,21 @@ def test_a_host_that_nobody_reaches_exits_4_and_says_what_to_do(offline: Cli, ve
     assert "check ansible_host" in said.out
 
 
+@pytest.mark.parametrize(
+    "words", ["bans", "bans --history", "ban 203.0.113.5", "unban 203.0.113.5", "status"]
+)
+def test_daily_operation_asks_the_sites_that_it_is_limited_to_and_no_other(
+    offline: Cli, words: str
+) -> None:
+    second = "            bh2: {ansible_host: 192.0.2.20}\n"
+    more = HOSTS.replace("            bh1:", second + "            bh1:", 1)
+    write(offline.folder, hosts__yml=more)
+    for limit, asked in (("bh2", {"bh2"}), ("bh1", {"bh1"}), ("bh1:bh2", {"bh1", "bh2"})):
+        said = offline(*words.split(), "--json", "-l", limit)
+        assert said.code == 4, said.err
+        assert {site["name"] for site in json.loads(said.out)["sites"]} == asked
+
+
 @pytest.mark.parametrize("flag", ["-v", "-vvv"])
 def test_no_password_is_shown_however_much_is_said(offline: Cli, flag: str) -> None:
     said = offline("plan", flag, "-D")

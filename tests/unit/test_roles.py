@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +141,19 @@ def test_the_sites_own_hosts_and_the_named_networks_are_never_banned() -> None:
     jail = file(found, "/etc/fail2ban/jail.d/banstitch.conf")
     (line,) = re.findall(r"^ignoreip = (.*)$", jail, re.M)
     assert everywhere <= set(line.split())
+
+
+def test_the_sites_own_hosts_are_never_banned_by_their_ipv6_addresses_either() -> None:
+    own = {"2a00::10", "2a00::1", "2a00::99"}
+    settings = ban_host_settings(receiver_address="2a00::99", receiver_listen="2a00::10")
+    plain = sample_site(settings, address="2a00::10")
+    units = [replace(u, login=replace(u.login, address="2a00::1")) for u in plain.fortigates]
+    context = linux(replace(plain, fortigates=tuple(units)))
+    (one,) = config_of(receiver.resources(context))["detections"]
+    assert own <= set(one["ignore"])
+    jail = file(detection.resources(context), "/etc/fail2ban/jail.d/banstitch.conf")
+    (line,) = re.findall(r"^ignoreip = (.*)$", jail, re.M)
+    assert {"2a00::10", "2a00::1"} <= set(line.split())
 
 
 def test_the_receiver_is_asked_for_its_health_where_it_listens() -> None:
