@@ -14,8 +14,11 @@ HA = "get system ha status"
 FABRIC = "get system csf"
 SAVING = "get system global | grep cfg-save"
 VDOMS = "show system vdom-property"
+INTERFACES = "show system interface"
 
 _PRIMARY = re.compile(r"^(?:Primary|Master)\s*: *([^,\n]+)", re.MULTILINE)
+_CURRENT = re.compile(r"^Current virtual domain\s*: *(\S+)", re.MULTILINE)
+_HOME = re.compile(r'^ +set vdom "?([^"\s]+)', re.MULTILINE)
 _FIELD = re.compile(r"^([-\w]+)\s*: *([^\n]*?) *$", re.MULTILINE)
 
 
@@ -52,3 +55,8 @@ def vdom_names(answer: str) -> tuple[str, ...]:
         return ()
     edits = (each for node in tree if isinstance(node, Config) for each in node.body)
     return tuple(each.key.value for each in edits if isinstance(each, Edit))
+
+
+def vdoms_in_use(status: str, interfaces: str) -> tuple[str, ...]:
+    """The VDOMs that `get system status` and the interfaces name: those are there, if not all."""
+    return tuple(dict.fromkeys(_CURRENT.findall(status) + _HOME.findall(interfaces)))

@@ -11,13 +11,18 @@ from collections.abc import Sequence
 
 HOST = r"[-\w.~]+"
 # the last line of a terminal that waits for a command: HOST # , HOST (Primary) # , HOST(x) (y) $
-_FIRST_PROMPT = re.compile(rf"(?:\A|\n)({HOST}(?: ?\([^()\n]*\))* [#$>]) \Z")
+_FIRST_PROMPT = re.compile(rf"(?:\A|\n)({HOST}(?: ?\([^()\n]*\))* [#$>]) ?\Z")
 # characters of a hostname that a cut prompt (`long-na~ (x) #`) keeps at least
 _KEPT = 4
 # wiped with blanks; by some terminals with an escape sequence or backspaces, or not at all
 _PAGER = re.compile(r"--More-- ?(?:\r *\r|(?:\r?\x1b\[[0-2]?K)+\r?|\x08[\x08 ]*\x08)")
 _UNWIPED = re.compile(r"^--More--(?: *\n| )?", re.MULTILINE)
 _PAGER_TAIL = re.compile(r"--More-- ?\Z")
+# colours go first: they may stand inside of what the other patterns look for
+_COLOUR = re.compile(r"\x1b\[[\d;]*m")
+_ESCAPE = re.compile(r"\x1b(?:\[[\d;?]*[@-~]|[()].|[=>78])")
+# a line that goes on behind a lone CR: drawn anew, or wrapped at the edge of the terminal
+_REDRAWN = re.compile(r"^[^\r\n]+(?:\r+[^\r\n]+)+", re.MULTILINE)
 _QUESTION = re.compile(r"\(y/n\) ?\Z")
 _LOCKED = re.compile(r"(?:in|by) (?:another|other) transaction|is locked", re.IGNORECASE)
 _EXPIRED = re.compile(r"^config transaction id=\d+ has expired", re.MULTILINE)
@@ -47,9 +52,27 @@ _NO_TABLE = re.compile(
 
 
 def clean(received: str) -> str:
-    """Terminal text as lines: the pager's traces and carriage returns are gone."""
-    plain = re.sub(r"\r+\n", "\n", _PAGER.sub("", received)).replace("\r", "")
-    return _UNWIPED.sub("", plain)
+    """Terminal text as lines: what pager, colours and a line that is drawn anew leave is gone."""
+    plain = _ESCAPE.sub("", _PAGER.sub("", _COLOUR.sub("", received)))
+    plain = _REDRAWN.sub(lambda found: _as_seen(found[0]), plain)
+    return _UNWIPED.sub("", re.sub(r"\r+\n", "\n", plain).replace("\r", ""))
+
+
+def _as_seen(line: str) -> str:
+    """What stands there after a line was drawn in several pieces, each behind a CR.
+
+    A piece that begins like all before it replaces it; another goes on behind an edge, over which
+    line editors get with a blank and CR.
+    """
+    first, *rest = re.split(r"\r+", line)
+    for piece in rest:
+        first = piece if piece.startswith(first) else first.removesuffix(" ") + piece
+    return first
+
+
+def spaced(text: str, prompt: str) -> str:
+    """``text`` with a blank behind each ``prompt`` (a pattern), for a terminal that shows none."""
+    return re.sub(rf"^({prompt})(?! )", r"\1 ", text, flags=re.MULTILINE)
 
 
 def first_prompt(text: str) -> str | None:
@@ -75,7 +98,7 @@ def prompt_pattern(first: str) -> re.Pattern[str]:
 
 
 def waits_for_page(text: str) -> bool:
-    return bool(_PAGER_TAIL.search(text))
+    return bool(_PAGER_TAIL.search(_COLOUR.sub("", text)))
 
 
 def asks_yes_or_no(text: str) -> bool:
@@ -108,7 +131,8 @@ def refusal(answer: str) -> str:
 
 def knows_no_sudo(answer: str) -> bool:
     """Whether a `sudo SCOPE COMMAND` failed by its first word."""
-    return bool(re.match(r"\s*(?:Unknown action|command parse error before 'sudo')", answer))
+    first = answer.strip().partition("\n")[0]
+    return not first or bool(re.search(r"(?i)^unknown|\b(?:sudo|global)\b", first))
 
 
 def tells_of_a_lock(answer: str) -> bool:

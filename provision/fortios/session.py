@@ -67,6 +67,7 @@ class Session(FortinetSSH):
         self.alive = True
         self._ahead = self._echoes = True
         self._late = False
+        self._spaced = True  # a blank stands behind the prompt
         self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
         try:
             super().__init__(
@@ -107,6 +108,7 @@ class Session(FortinetSSH):
         self._prompt = dialogue.first_prompt(text) or ""
         self._context = self._prompt
         self._at_prompt = dialogue.prompt_pattern(self._prompt)
+        self._spaced = text.endswith(" ")
         self.exchanges = 0
 
     @property
@@ -310,7 +312,7 @@ class Session(FortinetSSH):
         """
         received, since, turned = "", time.monotonic(), 0
         while True:
-            text = self._heard = dialogue.clean(received)
+            text = self._heard = self._lines(received)
             finished = done(text)
             if finished and not settle:
                 return text
@@ -327,6 +329,10 @@ class Session(FortinetSSH):
                 return text
             elif time.monotonic() - since > SILENCE:
                 raise self._broken(f"has not shown {what} for {SILENCE:.0f} s")
+
+    def _lines(self, received: str) -> str:
+        text = dialogue.clean(received)
+        return text if self._spaced else dialogue.spaced(text, dialogue.any_prompt(self._prompt))
 
     def _receive(self, seconds: float) -> str:
         """The next piece, or nothing if none comes for that long."""

@@ -74,12 +74,20 @@ class FortiGate:
             facts = read_facts(status)
             if facts is None:
                 raise self._failed(f"'{STATUS}' names no version")
-            if facts.vdoms and dialogue.knows_no_sudo(listed):
-                self._walks = True
-                (listed,) = self._ask([("global", circumstances.VDOMS)])
-            names = circumstances.vdom_names(listed) if facts.vdoms else ()
+            names = self._vdom_names(status, listed) if facts.vdoms else ()
             self._facts = replace(facts, vdom_names=names)
         return self._facts
+
+    def _vdom_names(self, status: str, listed: str) -> tuple[str, ...]:
+        """The VDOMs by their properties; where those are not shown, by what else names them."""
+        if dialogue.knows_no_sudo(listed):
+            self._walks = True
+            (listed,) = self._ask([("global", circumstances.VDOMS)])
+        names = circumstances.vdom_names(listed)
+        if names:
+            return names
+        (interfaces,) = self._ask([("global", circumstances.INTERFACES)])
+        return circumstances.vdoms_in_use(status, interfaces)
 
     # --- looking ---------------------------------------------------------------------------------
 

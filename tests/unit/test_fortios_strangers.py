@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -44,6 +45,11 @@ def _echoes_before_it_reads(unit: Terminal, data: bytes) -> None:
 
 def _echoes_nothing(unit: Terminal, data: bytes) -> None:
     unit._echoes = False
+    FEED(unit, data)
+
+
+def _wraps_at_80(unit: Terminal, data: bytes) -> None:
+    unit._width, unit._wrap = 80, b" \r"
     FEED(unit, data)
 
 
@@ -102,6 +108,41 @@ def test_type_ahead_that_was_lost_is_not_tried_again(
     with FortiGate(LOGIN, policy) as gate:
         gate.observe(WANT, Record())
     assert len([text for text in sent if text.count("\n") > 1]) == 1
+
+
+@pytest.mark.parametrize(
+    "form", ["{0}", "\x1b[0m\x1b[1;32m{0}\x1b[0m ", "{0} \r{0} ", "\x1b[?2004h{0} \x1b[K"]
+)
+def test_a_prompt_is_known_however_it_is_drawn(
+    form: str, policy: HostKeyPolicy, wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = Terminal.__init__
+
+    def drawn(unit: Terminal, *given: Any, **more: Any) -> None:
+        start(unit, *given, **more)
+        plain = unit._prompt
+        unit._prompt = lambda: form.format(plain().rstrip())
+
+    monkeypatch.setattr(Terminal, "__init__", drawn)
+    _there_and_back(policy, wire)
+
+
+def test_a_line_is_known_that_is_wrapped_at_a_width_that_nobody_asked_for(
+    policy: HostKeyPolicy, wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Terminal, "feed", _wraps_at_80)
+    _there_and_back(policy, wire)
+
+
+@pytest.mark.parametrize("word", ["Unknown action 0", "Unknown command: sudo", ""])
+def test_vdoms_are_found_where_their_properties_are_not_shown(
+    word: str, policy: HostKeyPolicy, wire: Wire
+) -> None:
+    wire.unit = Simulator(Options(vdoms=("root", "dmz")))
+    wire.unit.faults.errors["vdom-property"] = "command parse error before 'vdom-property'"
+    wire.unit.faults.errors["^ *sudo "] = word
+    with FortiGate(LOGIN, policy) as gate:
+        assert gate.facts.vdom_names == ("root",)
 
 
 @pytest.mark.parametrize("wipe", [b"\r\x1b[K", b"\x1b[2K\r", b"\b \b" * 9, b"\r\n", b""])
