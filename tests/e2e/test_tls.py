@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import socket
+import ssl
 import subprocess
 import threading
 from collections import Counter
@@ -12,14 +15,17 @@ from typing import Any, Self
 
 import pytest
 
+from tests.bench.load import get
 from tests.e2e.labsite import LabSite, unit_options
-from tests.e2e.poller import Poller
+from tests.e2e.poller import Poller, trusting
 from tests.e2e.test_site import EVENT, denied, within, without_enc
 from tests.unit.sample_ca import CA
 
 pytestmark = pytest.mark.lab
 
 ATTACKER = "198.51.100.23"
+# Bans that fill more than the buffers of a connection.
+MANY = 50_000
 FOLDER = "/etc/banstitch/tls"
 # Signed by the site's own CA, for 10 days and the same names: as if 387 days had passed.
 SOON_OVER = f"""\
@@ -174,6 +180,53 @@ def test_clients_that_begin_no_handshake_keep_nobody_out(deployed: LabSite) -> N
             client.bind((f"127.0.3.{number % 100 + 1}", 0))
             client.connect((deployed.host.address, 5000))
         assert [event(deployed) for _ in range(10)] == [[200]] * 10
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_a_large_feed_arrives_whole_at_a_slow_client_and_says_its_end(
+    deployed: LabSite, version: ssl.TLSVersion
+) -> None:
+    answer = b""
+    with encrypted(deployed, version) as client:
+        client.sendall(get("/blocked-ips", Authorization=feed_of_many(deployed)))
+        while got := client.recv(4096):  # without a proper end this raises
+            answer += got
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200")
+    assert len(body.split()) == MANY
+
+
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1_1 is deprecated")
+def test_a_client_of_an_old_tls_hears_why_it_is_refused(deployed: LabSite) -> None:
+    with pytest.raises(ssl.SSLError, match=r"(?i)alert.protocol.version"):
+        encrypted(deployed, ssl.TLSVersion.TLSv1_1)
+
+
+def encrypted(site: LabSite, version: ssl.TLSVersion) -> ssl.SSLSocket:
+    """A connection that speaks this version only, and takes in little at once."""
+    context = trusting(site)
+    assert context
+    context.minimum_version = context.maximum_version = version
+    context.set_ciphers("DEFAULT:@SECLEVEL=0")
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    client.connect((site.host.address, 5000))
+    name = site.host.address
+    return context.wrap_socket(client, server_hostname=name, suppress_ragged_eofs=False)
+
+
+def feed_of_many(site: LabSite) -> str:
+    """Put many bans where fail2ban's action does, and give the login of who may fetch them."""
+    lines = [f"45.0.{n >> 8 & 255}.{n & 255} -1 1700000000 3 1\n" for n in range(MANY)]
+    path = "/var/spool/banstitch/banstitch-sslvpn_login_failed.bans"
+    site.host.console("systemctl stop fail2ban", check=True)
+    site.host.console(
+        f"cat >{path}.n && chmod 644 {path}.n && mv {path}.n {path}",
+        stdin=f"# banstitch 1\n{''.join(lines)}end {MANY}\n",
+        check=True,
+    )
+    secret = json.loads(site.host.read("/etc/banstitch/tokens.json"))["feed:fgt1"]
+    return f"Basic {base64.b64encode(f'fgt1:{secret}'.encode()).decode()}"
 
 
 def test_certificates_of_the_operator_are_used(site: LabSite, tmp_path: Path) -> None:
