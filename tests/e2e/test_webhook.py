@@ -7,13 +7,14 @@ import http.client
 import json
 import socket
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.labsite import LabSite, unit_options
 from tests.e2e.test_site import EVENT, within
+from tests.lab.debian import DebianHost
 from tests.unit.test_receiver_lines import HOSTILE_REMIPS, IN_EITHER_ORDER
 
 pytestmark = pytest.mark.lab
@@ -202,25 +203,31 @@ def test_one_firewall_over_its_rate_is_told_so_by_every_worker_and_the_other_is_
     assert webhook.metric('banstitch_limited_total{fortigate="fgt2"}') == statuses.count(429)
 
 
-def test_who_does_not_finish_a_request_is_cut_off(webhook: Webhook) -> None:
-    """With the receiver's limits shortened; how long they are stands in worker.py."""
+@contextmanager
+def limits_shortened(host: DebianHost) -> Iterator[None]:
+    """The receiver gives 1 s for a request and 2 s for all of it; else it is as worker.py says."""
     shorten = "sed -i 's/^TO_ASK = .*/TO_ASK = 1/; s/^TO_END = .*/TO_END = 2/' worker.py"
-    prepare = f"cd /opt/banstitch/receiver && cp -p worker.py /run && {shorten}"
     restart = "systemctl restart banstitch-receiver"
-    webhook.host.console(f"{prepare} && {restart}", check=True)
-    changed = webhook.host.read("/opt/banstitch/receiver/worker.py")
+    prepare = f"cd /opt/banstitch/receiver && cp -p worker.py /run && {shorten} && {restart}"
+    host.console(prepare, check=True)
+    try:
+        assert "\nTO_ASK = 1\n" in host.read("/opt/banstitch/receiver/worker.py")
+        assert "\nTO_END = 2\n" in host.read("/opt/banstitch/receiver/worker.py")
+        yield
+    finally:
+        back = "mv /run/worker.py /opt/banstitch/receiver/worker.py"
+        host.console(f"{back} && {restart}", check=True)
+
+
+def test_who_does_not_finish_a_request_is_cut_off(webhook: Webhook) -> None:
     token = webhook.tokens["webhook:fgt1"]
     head = "POST /receive-logs HTTP/1.1\r\nHost: x\r\n"
     whole = f"{head}Content-Length: 9\r\nX-Banstitch-Token: {token}\r\n\r\nlog"
-    try:
-        assert "\nTO_ASK = 1\nTO_END = 2\n" in changed
+    with limits_shortened(webhook.host):
         for said in ("", head, whole):
             with webhook.raw() as slow:
                 slow.sendall(said.encode())
                 assert slow.recv(100) == b"", said
-    finally:
-        back = "mv /run/worker.py /opt/banstitch/receiver/worker.py"
-        webhook.host.console(f"{back} && {restart}", check=True)
 
 
 def test_each_firewall_fetches_the_feed_by_its_own_password_and_only_what_has_changed(
@@ -258,3 +265,15 @@ def test_bans_that_are_not_known_are_503_and_never_an_empty_list(webhook: Webhoo
     finally:
         webhook.host.console(f"mv /run/kept {spool}; systemctl start fail2ban", check=True)
     assert webhook.get("/blocked-ips", "fgt1", secret).status == 200
+
+
+def test_who_does_not_finish_a_handshake_is_cut_off_as_well(site: LabSite) -> None:
+    assert site.run("apply", "-y").code == 0
+    hello = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"
+    with limits_shortened(site.host):
+        for said in (b"", hello):
+            with socket.create_connection((site.host.address, 5000), 20) as slow:
+                slow.sendall(said)
+                assert slow.recv(100) == b"", said
+        (delivery,) = site.units[0].log_event(PLAIN)
+        assert delivery.status == 200
