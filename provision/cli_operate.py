@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -28,9 +27,9 @@ from provision.options import (
     yes,
 )
 from provision.report import moment
-from provision.results import Exit, SiteResult
+from provision.results import Exit, SiteResult, exit_code
 from provision.setting_types import DurationOrForever
-from provision.sites import BanHost, FortiGate, Site
+from provision.sites import Selected, Site
 
 Question = Callable[[Run], Callable[[Site], Mapping[str, Any]]]
 why = click.option("--why", default="by hand", show_default=True, help="The reason, for the audit.")
@@ -75,11 +74,16 @@ def ban(
     app: App, flags: Flags, address: str, duration: str | None, detection: str, why: str
 ) -> Exit:
     """Ban ADDRESS, or a network, at every chosen site."""
-    named = operate.checked_address(address)
+    named = operate.bannable(address)
     seconds = _seconds(duration)
     chosen = chosen_sites(app, flags, connect=True)
-    _refuse_own([selected.site for selected in chosen], named)
-    found = _ask(app, flags, "ban", lambda run: operate.ban(run, named, seconds, detection, why))
+    own = operate.own_host([selected.site for selected in chosen], named)
+    if own:
+        raise InputError([Fault("", 0, f"{address} is or holds {own} itself")])
+    asked = _ask(
+        app, flags, "ban", lambda run: operate.ban(run, named, seconds, detection, why), chosen
+    )
+    found = [operate.with_end(site) for site in asked]
     return tell(app, flags, new_report(app, flags), "ban", found, flags.diff)
 
 
@@ -119,18 +123,28 @@ def status(app: App, flags: Flags) -> Exit:
     report = new_report(app, flags)
     run = new_run(app, flags, "plan", report)
     found = over(app, flags, report, "status", chosen, lambda one: doing.status(run, one))
-    return _show(app, flags, "status", found, doing.HEADS, doing.rows(found, time.time()))
+    code = _show(app, flags, "status", found, doing.HEADS, doing.rows(found, time.time()))
+    if not flags.json:
+        for note in doing.notes(found):
+            report.line(f"note: {note}", "cyan")
+    return code
 
 
 VERBS = (bans, ban, unban, rotate, status)
 
 
-def _ask(app: App, flags: Flags, verb: str, question: Question) -> list[SiteResult]:
-    chosen = chosen_sites(app, flags, connect=True)
+def _ask(
+    app: App, flags: Flags, verb: str, question: Question, chosen: Sequence[Selected] = ()
+) -> list[SiteResult]:
+    chosen = chosen or chosen_sites(app, flags, connect=True)
     report = new_report(app, flags)
     run = new_run(app, flags, "plan", report)
-    request = question(run)
-    return over(app, flags, report, verb, chosen, lambda one: operate.ask(run, one, request))
+    asked = operate.requests([selected.site for selected in chosen], question(run))
+
+    def do(one: Selected) -> SiteResult:
+        return operate.ask(run, one, asked[one.site.name])
+
+    return over(app, flags, report, verb, chosen, do)
 
 
 BANS = ("site", "address", "detection", "since", "until", "events", "times")
@@ -150,9 +164,9 @@ def _show(
     if not flags.json:
         report.table(heads, rows, below)
     troubled = [site for site in found if any(target.error for target in site.targets)]
-    if not flags.json and not troubled:
-        return Exit.OK
-    return tell(app, flags, report, verb, found if flags.json else troubled, diffs=False)
+    if flags.json or troubled:
+        tell(app, flags, report, verb, found if flags.json else troubled, diffs=False)
+    return exit_code(found)
 
 
 def _ban_rows(found: Sequence[SiteResult]) -> list[Sequence[str]]:
@@ -178,19 +192,6 @@ def _seconds(duration: str | None) -> int | None:
     try:
         return int(TypeAdapter(DurationOrForever).validate_python(duration))
     except ValidationError as error:
-        what = f"--for {duration}: {error.errors()[0]['msg']}"
+        why = error.errors()[0]["msg"].removeprefix("Value error, ")
+        what = f"--for {duration}: {why}"
         raise InputError([Fault("", 0, what, "write 90s, 10m, 12h, 7d, 1w or -1")]) from None
-
-
-def _refuse_own(sites: Sequence[Site], address: str) -> None:
-    """A ban of the operator's own ban host or firewall would be a way to lock oneself out."""
-    network = ipaddress.ip_network(address)
-    for site in sites:
-        hosts: list[BanHost | FortiGate] = [site.ban_host, *site.fortigates]
-        for host in hosts:
-            try:
-                own = ipaddress.ip_address(host.login.address)
-            except ValueError:
-                continue
-            if own.version == network.version and own in network:
-                raise InputError([Fault("", 0, f"{address} is or holds {host.name} itself")])

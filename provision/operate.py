@@ -5,24 +5,59 @@ from __future__ import annotations
 import getpass
 import ipaddress
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from provision import desired
 from provision.engine import Run, SiteRun
 from provision.errors import Fault, InputError, TargetError, Unreachable
+from provision.linux import target
 from provision.linux.resources import Jail
-from provision.linux.target import BanHost, NoPython
+from provision.report import moment
 from provision.results import SiteResult, State, TargetResult
-from provision.roles import AUDIT, SPOOL, TOKENS
-from provision.sites import Selected, Site
+from provision.roles import AUDIT, SPOOL, TOKENS, is_address
+from provision.sites import BanHost, FortiGate, Selected, Site
 
 Request = Mapping[str, Any]
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+# Wider than this is nearly everybody: no assignment to a network is.
+_WIDEST = {4: 8, 6: 16}
+_NOBODY = {
+    "0.0.0.0/8": "the unspecified address",
+    "127.0.0.0/8": "loopback",
+    "169.254.0.0/16": "link-local",
+    "224.0.0.0/4": "multicast",
+    "255.255.255.255": "broadcast",
+    "::": "the unspecified address",
+    "::1": "loopback",
+    "fe80::/10": "link-local",
+    "ff00::/8": "multicast",
+}
+_MAPPED = ipaddress.IPv6Network("::ffff:0:0/96")
 
 
-def ask(run: Run, selected: Selected, request: Callable[[Site], Request]) -> SiteResult:
-    """Put ``request(site)`` to the ban host of one site; its answer is in the result's details."""
+def requests(sites: Sequence[Site], request: Callable[[Site], Request]) -> dict[str, Request]:
+    """What each site's ban host will be asked, by site.
+
+    Raises:
+        InputError: what cannot be asked, at all sites at once; so that it shows before any is asked.
+    """
+    found: dict[str, Request] = {}
+    faults: list[Fault] = []
+    for site in sites:
+        try:
+            found[site.name] = request(site)
+        except InputError as error:
+            faults += error.faults
+    if faults:
+        raise InputError(faults)
+    return found
+
+
+def ask(run: Run, selected: Selected, request: Request) -> SiteResult:
+    """Put ``request`` to the ban host of one site; its answer is in the result's details and notes."""
     host = selected.site.ban_host
     run.listener.doing(selected.site.name, host.name, "asking")
     result = _asked(run, selected, request)
@@ -30,25 +65,26 @@ def ask(run: Run, selected: Selected, request: Callable[[Site], Request]) -> Sit
     return SiteResult(selected.site.name, (result,))
 
 
-def _asked(run: Run, selected: Selected, request: Callable[[Site], Request]) -> TargetResult:
+def _asked(run: Run, selected: Selected, request: Request) -> TargetResult:
     host = selected.site.ban_host
     try:
-        with BanHost(host.login, run.policy) as session:
-            answer = session.ask(request(selected.site))
-    except NoPython:
-        return TargetResult(host.name, "linux", "failed", 1, error="not deployed: run apply first")
+        with target.BanHost(host.login, run.policy) as session:
+            answer = session.ask(request)
+    except target.NoPython:
+        return TargetResult(host.name, "linux", "failed", 1, error="not deployed: run apply")
     except Unreachable as error:
         return TargetResult(host.name, "linux", "unreachable", error=str(error))
     except TargetError as error:
         return TargetResult(host.name, "linux", "failed", 1, error=str(error))
     state: State = "changed" if answer.pop("changed", False) else "ok"
-    return TargetResult(host.name, "linux", state, 1, details=answer)
+    notes = tuple(answer.pop("notes", ()))
+    return TargetResult(host.name, "linux", state, 1, details=answer, notes=notes)
 
 
 def rotate(run: Run, selected: Selected) -> SiteResult:
     """New secrets on the ban host, then on each FortiGate; what fails keeps its old ones and says so."""
     names = [name for unit in selected.fortigates for name in desired.token_names(unit)]
-    begun = ask(run, selected, lambda _: {"do": "rotate", "tokens": TOKENS, "names": names})
+    begun = ask(run, selected, {"do": "rotate", "tokens": TOKENS, "names": names})
     if any(target.error for target in begun.targets):
         return begun
     units = SiteRun(run, replace(selected, linux=False))
@@ -93,6 +129,21 @@ def ban(
     return request
 
 
+def with_end(site: SiteResult) -> SiteResult:
+    """What came of a ban, with a note until when each ban host has it now."""
+    return replace(site, targets=tuple(map(_with_end, site.targets)))
+
+
+def _with_end(result: TargetResult) -> TargetResult:
+    until = result.details.get("until")
+    if until is None:
+        return result
+    note = f"banned until {moment(until)}" if until >= 0 else "banned for ever"
+    if result.state != "changed":
+        note += " already, nothing was changed; to make that shorter, unban it first"
+    return replace(result, notes=(*result.notes, note))
+
+
 def unban(run: Run, address: str, why: str) -> Callable[[Site], Request]:
     """Free an address wherever it is banned."""
     return lambda site: {
@@ -121,11 +172,14 @@ def operator() -> str:
 
 
 def checked_address(text: str) -> str:
-    """The one spelling of an address or network.
+    """The one spelling of an address or network; what is IPv4 within IPv6 becomes IPv4.
 
     Raises:
-        InputError: it is none, it is everybody, or perhaps a slip that means far more than was meant.
+        InputError: it is none, or perhaps a slip that means far more than was meant.
     """
+    if "%" in text:
+        what = f"{text}: a zone id has no place here, a ban is for every interface"
+        raise InputError([Fault("", 0, what, f"write {text.partition('%')[0]}")])
     try:
         network = ipaddress.ip_network(text, strict=False)
     except ValueError:
@@ -133,9 +187,50 @@ def checked_address(text: str) -> str:
         raise InputError(
             [Fault("", 0, what, "write it as 203.0.113.7 or 203.0.113.0/24")]
         ) from None
-    if network.prefixlen == 0:
-        raise InputError([Fault("", 0, f"{text} is everybody", "name a smaller network")])
     if ipaddress.ip_interface(text).ip != network.network_address:
         what = f"{text} is an address within {network}"
         raise InputError([Fault("", 0, what, f"write {network} to mean all of it")])
-    return str(network.network_address) if network.num_addresses == 1 else str(network)
+    plain = unmapped(network)
+    return str(plain.network_address) if plain.num_addresses == 1 else str(plain)
+
+
+def bannable(text: str) -> str:
+    """:func:`checked_address` of what may be banned by hand.
+
+    Raises:
+        InputError: as there; or it is nearly everybody, or nobody whom a firewall would see.
+    """
+    named = checked_address(text)
+    network = ipaddress.ip_network(named)
+    if network.prefixlen < _WIDEST[network.version]:
+        what = f"{text} is nearly everybody"
+        widest = f"/{_WIDEST[network.version]} is the widest"
+        raise InputError([Fault("", 0, what, f"name smaller networks, {widest}")])
+    for nobody, name in _NOBODY.items():
+        theirs = ipaddress.ip_network(nobody)
+        if theirs.version == network.version and network.overlaps(theirs):
+            raise InputError(
+                [Fault("", 0, f"{text} is or holds {name} ({theirs})", "name another")]
+            )
+    return named
+
+
+def unmapped(network: Network) -> Network:
+    """An IPv4 network that is written as IPv6 (::ffff:192.0.2.1), as IPv4; any other as it is."""
+    if isinstance(network, ipaddress.IPv4Network) or not network.subnet_of(_MAPPED):
+        return network
+    low = int(network.network_address) & 0xFFFFFFFF
+    return ipaddress.IPv4Network((low, network.prefixlen - _MAPPED.prefixlen))
+
+
+def own_host(sites: Sequence[Site], address: str) -> str:
+    """The ban host or FortiGate that ``address`` is or holds: to ban it is to lock oneself out."""
+    network = ipaddress.ip_network(address)
+    for site in sites:
+        hosts: list[BanHost | FortiGate] = [site.ban_host, *site.fortigates]
+        for host in hosts:
+            if is_address(host.login.address):
+                own = unmapped(ipaddress.ip_network(host.login.address))
+                if own.version == network.version and own.overlaps(network):
+                    return host.name
+    return ""

@@ -6,12 +6,13 @@ Every character goes through the mask of the run's secrets before it leaves.
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Protocol, Self, TextIO
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len, chop_cells, set_cell_size
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
@@ -123,7 +124,7 @@ class Report:
         """A line a row, never cut, so that it can be searched; the head is the first.
 
         On a terminal that is too narrow, the columns without room make a further, indented line.
-        ``below``: to each row a text for a line of its own, which a terminal's edge may cut; or none.
+        ``below``: to each row a text of its own, on a terminal over as many indented lines as it takes.
         """
         table = [list(heads), *([shown(self._secrets.mask(cell)) for cell in row] for row in rows)]
         widths = [max(map(cell_len, column)) for column in zip(*table, strict=True)]
@@ -135,13 +136,13 @@ class Report:
                 if line.strip():
                     self.line(line, "" if number else "bold")
             if number and below and below[number - 1]:
-                self._below(_MARGIN + shown(self._secrets.mask(below[number - 1])))
+                self._below(shown(self._secrets.mask(below[number - 1])))
 
     def _below(self, text: str) -> None:
-        room = self._console.width
-        if self._console.is_terminal and cell_len(text) > room:
-            text = set_cell_size(text, max(0, room - 3)) + "..."
-        self.line(text, "dim")
+        room = max(1, self._console.width - len(_MARGIN))
+        wrap = self._console.is_terminal and cell_len(text) > room
+        for line in _wrapped(text, room) if wrap else [text]:
+            self.line(_MARGIN + line, "dim")
 
     def summary(self, sites: Sequence[SiteResult]) -> None:
         """One line that counts the targets by state, as Ansible's recap does."""
@@ -153,6 +154,17 @@ class Report:
 
 
 _MARGIN = "    "
+
+
+def _wrapped(text: str, room: int) -> list[str]:
+    """``text`` in lines of at most ``room`` cells, between words where that can be; none of it is lost."""
+    lines = [""]
+    for word in re.findall(r" *[^ ]+| +$", text):
+        if cell_len(lines[-1] + word) <= room:
+            lines[-1] += word
+        else:
+            lines += chop_cells(word.removeprefix(" ") if lines[-1] else word, room)
+    return [line for line in lines if line]
 
 
 def _lines(widths: Sequence[int], room: int) -> list[tuple[int, int]]:
@@ -192,10 +204,13 @@ def _masked(value: object, mask: Secrets) -> object:
 
 
 def moment(seconds: float) -> str:
-    """Epoch seconds as an operator reads them, in UTC; -1 is for ever."""
+    """Epoch seconds as an operator reads them, in UTC; -1 is for ever. Any number: dates end in 9999."""
     if seconds < 0:
         return "for ever"
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+    try:
+        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+    except (ValueError, OverflowError, OSError):
+        return f"{seconds} s after 1970"
 
 
 def counted(number: int, what: str) -> str:

@@ -15,6 +15,8 @@ from provision.errors import Fault, InputError
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 FOREVER = -1
+# Seconds. Beyond, dates have no spelling any more, and a slip of the keyboard is likelier.
+_LONGEST = 100 * 365 * 86400
 
 
 @dataclass(frozen=True)
@@ -38,11 +40,16 @@ def _positive(value: object) -> object:
     seconds = _seconds(value)
     if not isinstance(seconds, int) or seconds < 1:
         raise ValueError("must be at least one second")
+    if seconds > _LONGEST:
+        raise ValueError("is over 100 years")
     return seconds
 
 
 def _positive_or_forever(value: object) -> object:
-    return FOREVER if _seconds(value) == FOREVER else _positive(value)
+    seconds = _seconds(value)
+    if isinstance(seconds, int) and seconds > _LONGEST:
+        raise ValueError("is over 100 years: write -1 for a ban without end")
+    return FOREVER if seconds == FOREVER else _positive(value)
 
 
 Duration = Annotated[

@@ -25,6 +25,8 @@ from provision.variables import Where, suggestion
 BAN_HOSTS, FORTIGATES = "ban_hosts", "fortigates"
 # A FortiGate's name is its user name at the receiver and a part of URLs; 35 is what FortiOS takes.
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
+# Names of the site's own among its secrets and logins, beside those of its FortiGates.
+RESERVED = ("status", "verify")
 _LONGEST_NAME = {BAN_HOSTS: 253, FORTIGATES: 35}
 
 Settings = Mapping[str, RoleSettings]
@@ -184,6 +186,9 @@ class _Builder:
                 f"and put the address into ansible_host"
             )
             self.faults.append(host.where.fault(f"{host.name} is not usable as a name", instead))
+        elif group == FORTIGATES and host.name in RESERVED:
+            what = f"{host.name} cannot be the name of a FortiGate: a secret of the site has it"
+            self.faults.append(host.where.fault(what, "choose another name"))
 
     def _ban_host_of(self, host: Host) -> str:
         """The ban host that a FortiGate names; empty, and a fault, if it names none that exists."""

@@ -14,6 +14,7 @@ from provision.linux.resources import Jail, Resource
 from provision.operate import ask
 from provision.report import counted
 from provision.results import SiteResult, State, TargetResult
+from provision.roles import LOG_DIRECTORY
 from provision.sites import Selected
 
 HEADS = (
@@ -31,6 +32,15 @@ HEADS = (
 )
 # What nobody could be asked; an empty cell is what a target does not have.
 UNKNOWN = "?"
+REJECTED = f"{LOG_DIRECTORY}/rejected.log"
+_SINCE = "since the receiver's start"
+_WHY = {
+    "refused_address": "address not allowed",
+    "refused_token": "wrong token",
+    "refused_feed": "wrong password",
+    "refused_page": "wrong login",
+    "too_large": "too large",
+}
 _AGES = ((2 * 86400, "d", 86400), (2 * 3600, "h", 3600), (120, "min", 60), (0, "s", 1))
 
 
@@ -42,14 +52,14 @@ def status(run: Run, selected: Selected) -> SiteResult:
     if not any(each.kind == "linux" and each.state == "unreachable" for each in looked.targets):
         place = desired.offered(selected.site, run.plays, "status") or {}
         question = {"do": "status", "sealed": sealed(wanted), **place}
-        (asked,) = ask(run, selected, lambda _: question).targets
+        (asked,) = ask(run, selected, question).targets
     numbers = asked.details.get("metrics", "")
     return SiteResult(
         looked.name,
         tuple(
             _host(each, asked, wanted)
             if each.kind == "linux"
-            else replace(each, details={**each.details, **_moments(each.host, numbers)})
+            else _fortigate(each, numbers, selected.site.name)
             for each in looked.targets
         ),
     )
@@ -68,8 +78,55 @@ def _host(target: TargetResult, asked: TargetResult, wanted: Sequence[Resource])
         "bans": {of["jail"]: int(value) for of, value in samples(numbers, "banstitch_bans")},
         "certificate": expiry(wanted, asked.details["certificates"]),
         "versions": asked.details["versions"],
+        "refused": {of["why"]: int(n) for of, n in samples(numbers, "banstitch_refused_total")},
     }
-    return replace(target, execs=target.execs + asked.execs, details=details)
+    told = (*target.notes, *_turned_away(details))
+    return replace(target, execs=target.execs + asked.execs, details=details, notes=told)
+
+
+def _fortigate(target: TargetResult, numbers: str, ban_host: str) -> TargetResult:
+    details = {**target.details, **_moments(target.host, numbers), **_lost(target.host, numbers)}
+    return replace(target, details=details, notes=(*target.notes, *_not_taken(details, ban_host)))
+
+
+def _lost(fortigate: str, numbers: str) -> dict[str, int]:
+    """How many posts of a FortiGate could not be read, and how many were over its rate."""
+    return {
+        key: int(value)
+        for key in ("malformed", "limited")
+        for of, value in samples(numbers, f"banstitch_{key}_total")
+        if of.get("fortigate") == fortigate
+    }
+
+
+def notes(found: Sequence[SiteResult]) -> list[str]:
+    """What was posted in vain at each site, a line for each cause; nothing of it is a fault of the site."""
+    return [
+        f"{target.host}: {note}"
+        for site in found
+        for target in site.targets
+        for note in (*_not_taken(target.details, site.name), *_turned_away(target.details))
+    ]
+
+
+def _not_taken(details: Mapping[str, Any], ban_host: str) -> list[str]:
+    told = []
+    if details.get("malformed"):
+        posts = f"{counted(details['malformed'], 'post')} could not be read {_SINCE}"
+        told.append(f"{posts}: see {REJECTED} on {ban_host}")
+    if details.get("limited"):
+        posts = f"{counted(details['limited'], 'post')} over the rate {_SINCE}"
+        told.append(f"{posts}, not taken: see receiver_rate and receiver_burst")
+    return told
+
+
+def _turned_away(details: Mapping[str, Any]) -> list[str]:
+    refused = {why: number for why, number in details.get("refused", {}).items() if number}
+    if not refused:
+        return []
+    whys = ", ".join(f"{_WHY.get(why, why)}: {number}" for why, number in refused.items())
+    total = counted(sum(refused.values()), "request")
+    return [f"{total} refused {_SINCE} ({whys}): see journalctl -u banstitch-receiver"]
 
 
 def _jails(target: TargetResult, wanted: Sequence[Resource]) -> dict[str, str]:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.cells import cell_len
 
 from provision import history
 from provision.linux.agent import bans
@@ -155,12 +156,20 @@ class Terminal(io.StringIO):
         return True
 
 
-def test_on_a_terminal_a_long_event_is_cut_at_its_edge(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "80")
-    monkeypatch.setenv("TERM", "dumb")
+@given(st.lists(st.text(st.characters(codec="utf-8", exclude_categories=["C"]), min_size=1)))
+def test_on_a_terminal_a_long_event_is_wrapped_and_none_of_it_is_lost(words: list[str]) -> None:
+    event = " ".join(["date=2026-11-22", *words, 'remip="203.0.113.1" user="' + "東" * 100 + '"'])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COLUMNS", "80")
+        patch.setenv("TERM", "dumb")
+        lines = shown(site(entry(1, event=event), entry(2, what="end")), Terminal())
+    wrapped = [line for line in lines[1:] if line.startswith("    ")]
+    told = "".join(line[4:] for line in wrapped)
+    assert "".join(history.one_line(event).split()) in "".join(told.split())
+    assert all(cell_len(line) <= 80 for line in wrapped)
+    assert any('remip="203.0.113.1"' in line for line in wrapped)
+
+
+def test_where_there_is_no_terminal_an_event_is_one_line_for_who_greps_it() -> None:
     event = 'user="' + "東" * 300
     assert len(shown(site(entry(1, event=event)), io.StringIO())[2]) == len(event) + 4
-    *_, line = shown(site(entry(1, event=event)), Terminal())
-    assert line.startswith('    user="東')
-    assert line.endswith("...")
-    assert len(line) < 60

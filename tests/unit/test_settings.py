@@ -109,6 +109,11 @@ def test_a_good_value_is_taken(tmp_path: Path, written: str, name: str, value: o
         ("demo_tls: on", "demo_tls is True: is a yes/no; put quotes around it"),
         ("demo_tls: self", "demo_tls is 'self': not one of 'self_signed' or 'off'; write self_s"),
         ("demo_ban_time: 0", "demo_ban_time is 0: must be at least one second; write a time such"),
+        ("demo_ban_time: 999999w", "demo_ban_time is '999999w': is over 100 years: write -1 for a"),
+        (
+            "demo_find_time: 5300w",
+            "demo_find_time is '5300w': is over 100 years; write a time such",
+        ),
         ("demo_ban_time: soon", "demo_ban_time is 'soon': no duration; write a time such as 90"),
         ("demo_allow: 10.0.0.0/8", "demo_allow is '10.0.0.0/8': no list; write a list"),
         ("demo_allow: [10.0.0.1/8]", "demo_allow[0] is '10.0.0.1/8': is an address inside a net"),

@@ -7,20 +7,32 @@ not: since when, after how many events, for the how-manieth time. See templates/
 from __future__ import annotations
 
 import glob
+import ipaddress
 import itertools
 import json
 import os
+import re
 import stat
 import time
 from collections.abc import Iterator, Sequence
-from typing import Any, Optional
+from typing import Any, Optional, Union
 
-from provision.linux.agent.host import HostError, must, read
+from provision.linux.agent import manifest
+from provision.linux.agent.host import HostError, read, run, tail
 
 Request = dict[str, Any]
+Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]  # noqa: UP007 - Python 3.9
 HEAD = "# banstitch 1"
 # Bytes of the audit that one answer holds at most: some 30,000 entries.
 MOST_HISTORY = 32 << 20
+# Seconds that fail2ban has to answer in; somebody waits at a terminal.
+PATIENCE = 15
+# So many bans within a network are named.
+MOST_NAMED = 5
+
+
+class NoJail(HostError):
+    """fail2ban runs and has no such jail."""
 
 
 def bans(request: Request) -> dict[str, Any]:
@@ -30,10 +42,21 @@ def bans(request: Request) -> dict[str, Any]:
     ``until`` -1 for ever.
 
     Raises:
-        HostError: the bans of a jail are not known.
+        HostError: the bans of a jail are not known; or nothing is deployed, whatever data is left.
     """
-    found = [ban for jail in request["jails"] for ban in of_jail(request["spool"], jail)]
-    return {"bans": found}
+    _must_be_deployed()
+    return {"bans": [ban for jail in request["jails"] for ban in _live_of(request["spool"], jail)]}
+
+
+def _must_be_deployed() -> None:
+    if manifest.load() is None:
+        raise HostError("not deployed: run apply")
+
+
+def _live_of(spool: str, jail: str) -> list[dict[str, Any]]:
+    """The file holds what has expired until fail2ban takes it out, and that may be down."""
+    now = time.time()
+    return [ban for ban in of_jail(spool, jail) if ban["until"] == -1 or ban["until"] > now]
 
 
 def of_jail(spool: str, jail: str) -> list[dict[str, Any]]:
@@ -76,28 +99,123 @@ def _ban(line: str, jail: str) -> dict[str, Any]:
 
 
 def ban(request: Request) -> dict[str, Any]:
-    """Ban ``address`` in ``jail`` for ``seconds`` (-1 for ever, None as the jail says)."""
+    """Ban ``address`` in ``jail`` for ``seconds`` (-1 for ever, None as the jail says).
+
+    Answer: ``changed``: false where it is banned for as long already; ``until``: epoch seconds or -1;
+    ``said``: the action's own words.
+
+    Raises:
+        HostError: fail2ban does not run, does not answer or refuses, or has no such jail.
+    """
+    _must_be_deployed()
     details = {key: request[key] for key in ("address", "seconds", "by", "why")}
-    _tell_action(request["jail"], "ban_by_hand", details)
-    return {"changed": True}
+    return _tell_action(request["jail"], "ban_by_hand", details)
 
 
 def unban(request: Request) -> dict[str, Any]:
-    """Free ``address`` in all ``jails``; ``changed`` tells whether any held it."""
-    held = [
-        jail
-        for jail in request["jails"]
-        if any(each["address"] == request["address"] for each in of_jail(request["spool"], jail))
-    ]
-    for jail in held:
-        details = {key: request[key] for key in ("address", "by", "why")}
-        _tell_action(jail, "unban_by_hand", details)
-    return {"changed": bool(held)}
+    """Free ``address`` in every jail of ``jails`` and of the spool.
+
+    Answer: ``changed``: whether any held it; ``notes``: that none did, where it is still denied, and
+    which jails that are off hold it.
+
+    Raises:
+        HostError: as :func:`ban`, or the bans of a jail of ``jails`` are not known.
+    """
+    _must_be_deployed()
+    found, notes = _everywhere(request["spool"], request["jails"])
+    wanted = _network(request["address"])
+    freed, off = False, set()
+    for each in found:
+        if _network(each["address"]) == wanted:
+            details = {"address": each["address"], "by": request["by"], "why": request["why"]}
+            try:
+                freed |= _tell_action(each["jail"], "unban_by_hand", details)["changed"]
+            except NoJail:
+                off.add(each["jail"])
+    notes += [f"banned in {jail}, which is off; comes back when it is on" for jail in sorted(off)]
+    if not freed and not off:
+        notes.append("was not banned")
+    running = [each for each in found if each["jail"] in request["jails"]]
+    return {"changed": freed, "notes": notes + _still_denied(running, wanted)}
 
 
-def _tell_action(jail: str, method: str, details: dict[str, Any]) -> None:
-    """Call a method of our action in the running server: `set JAIL action ACTION METHOD JSON`."""
-    must(["fail2ban-client", "set", jail, "action", "banstitch", method, json.dumps(details)])
+def _everywhere(spool: str, jails: Sequence[str]) -> tuple[list[dict[str, Any]], list[str]]:
+    """Every live ban of ``jails`` and of what lies in ``spool`` beside; and what cannot be read there."""
+    found = [ban for jail in jails for ban in _live_of(spool, jail)]
+    notes = []
+    for path in sorted(glob.glob(os.path.join(glob.escape(spool), "*.bans"))):
+        jail = os.path.basename(path)[: -len(".bans")]
+        if jail not in jails:
+            try:
+                found += _live_of(spool, jail)
+            except (HostError, ValueError):
+                notes.append(f"{path} is damaged: what that jail, which is off, holds is not known")
+    return found, notes
+
+
+def _still_denied(found: Sequence[dict[str, Any]], wanted: Network) -> list[str]:
+    """What else denies ``wanted`` or a part of it."""
+    others = sorted({_network(each["address"]) for each in found} - {wanted}, key=str)
+    same = [network for network in others if network.version == wanted.version]
+    notes = [f"still denied: within {n}" for n in same if _holds(n, wanted)]
+    held = [_spelt(network) for network in same if _holds(wanted, network)]
+    if held:
+        more = f" and {len(held) - MOST_NAMED} more" if len(held) > MOST_NAMED else ""
+        notes.append(f"still denied within it: {', '.join(held[:MOST_NAMED])}{more}")
+    return notes
+
+
+def _holds(outer: Network, inner: Network) -> bool:
+    return outer.prefixlen < inner.prefixlen and outer.overlaps(inner)
+
+
+def _spelt(network: Network) -> str:
+    return str(network.network_address) if network.num_addresses == 1 else str(network)
+
+
+def _network(text: str) -> Network:
+    """IPv4 also where it was banned in its IPv6 spelling, ::ffff:192.0.2.1."""
+    network = ipaddress.ip_network(text, strict=False)
+    mapped = getattr(network.network_address, "ipv4_mapped", None)
+    if mapped is None or network.prefixlen < 96:
+        return network
+    return ipaddress.ip_network((mapped, network.prefixlen - 96))
+
+
+def _tell_action(jail: str, method: str, details: dict[str, Any]) -> dict[str, Any]:
+    """Call a method of our action in the running server: `set JAIL action ACTION METHOD JSON`.
+
+    Its answer, an object in JSON, is the last line. An action of before, which a server that nobody
+    restarted may still run, answers in words: it is taken to have done what it was told.
+    """
+    said = _client(["set", jail, "action", "banstitch", method, json.dumps(details)])
+    last = tail(said, 1)
+    try:
+        answer = json.loads(last)
+    except ValueError:
+        answer = None
+    return answer if isinstance(answer, dict) else {"changed": True, "said": last}
+
+
+def _client(words: Sequence[str]) -> str:
+    """What fail2ban-client prints.
+
+    Raises:
+        NoJail: fail2ban has no jail of that name.
+        HostError: fail2ban does not run, does not answer within :data:`PATIENCE`, or refuses.
+    """
+    done = run(["fail2ban-client", *words], timeout=PATIENCE)
+    if done.status == 0:
+        return done.output
+    if done.status == 124:
+        raise HostError("fail2ban does not answer; what was asked may still take effect")
+    if done.status == 127:
+        raise HostError("not deployed: fail2ban is not installed; run apply")
+    if re.search(r"Is fail2ban running|Unable to contact server|[Ss]ocket", done.output):
+        raise HostError("fail2ban is not running; `systemctl start fail2ban`, or run apply")
+    if "UnknownJail" in done.output or "does not exist" in done.output:
+        raise NoJail(f"jail {words[1]} does not run: run apply")
+    raise HostError(f"fail2ban refuses: {tail(done.output, 1)}")
 
 
 def history(request: Request) -> dict[str, Any]:
