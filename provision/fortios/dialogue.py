@@ -7,7 +7,7 @@ Sources: captures of 7.4 units (an echo ends in CR CR LF, an empty line stands b
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 HOST = r"[-\w.~]+"
 # the last line of a terminal that waits for a command: HOST # , HOST (Primary) # , HOST(x) (y) $
@@ -26,6 +26,14 @@ _REDRAWN = re.compile(r"^[^\r\n]+(?:\r+[^\r\n]+)+", re.MULTILINE)
 _QUESTION = re.compile(r"\(y/n\) ?\Z")
 _LOCKED = re.compile(r"(?:in|by) (?:another|other) transaction|is locked", re.IGNORECASE)
 _EXPIRED = re.compile(r"^config transaction id=\d+ has expired", re.MULTILINE)
+# what a unit says that, inside of a transaction, knows only what is committed
+_UNSEEN = re.compile(
+    r"not found in datasource|node_check_object fail|return code -3\b", re.IGNORECASE
+)
+_STILL_USED = re.compile(r"entry is used by other|return code -23\b", re.IGNORECASE)
+_OUTSIDE = re.compile(
+    r"\b(?:in|inside|within|during) (?:an? |the |this |config )*transaction", re.I
+)
 _FORBIDDEN = re.compile(r"return code -(?:37|672)\b|permission", re.IGNORECASE)
 _ACCEPT = re.compile(r"\(Press 'a' to accept\):?\s*\Z")
 _NEW_PASSWORD = re.compile(r"forced to change your password|^New Password: ?\Z", re.I | re.M)
@@ -129,6 +137,17 @@ def refusal(answer: str) -> str:
     return " / ".join(line.strip() for line in answer.splitlines() if line.strip())
 
 
+def without_pieces(said: str, line: str) -> str:
+    """``said`` without the pieces of values in ``line`` that a unit quotes: a mask knows only wholes."""
+    values = re.findall(r'"((?:[^"\\]|\\.)*)"', line)
+
+    def shown(quoted: re.Match[str]) -> str:
+        cut = any(quoted[1] in value and quoted[1] != value for value in values)
+        return "'...'" if cut else quoted[0]
+
+    return re.sub(r"'([^'\n]{4,})(?:'|$)", shown, said, flags=re.MULTILINE)
+
+
 def knows_no_sudo(answer: str) -> bool:
     """Whether a `sudo SCOPE COMMAND` failed by its first word."""
     first = answer.strip().partition("\n")[0]
@@ -143,6 +162,18 @@ def tells_of_a_lock(answer: str) -> bool:
 def tells_of_expiry(answer: str) -> bool:
     """Whether the unit has dropped our transaction; what came after it took effect at once."""
     return bool(_EXPIRED.search(answer))
+
+
+def is_of_the_transaction(answer: str, made: Iterable[str]) -> bool:
+    """Whether a line may be refused only inside of a transaction, which makes the objects ``made``.
+
+    Whether references see what is not committed yet is not documented; some tables cannot be changed
+    in a transaction at all (KB 226126).
+    """
+    if tells_of_a_lock(answer) or tells_of_expiry(answer):
+        return False
+    unseen = _UNSEEN.search(answer) and any(f"'{name}'" in answer for name in made)
+    return bool(unseen or _STILL_USED.search(answer) or _OUTSIDE.search(answer))
 
 
 def is_forbidden(answer: str) -> bool:

@@ -129,11 +129,11 @@ class Session(FortinetSSH):
             Failed, Unreachable: the unit fell silent or went away.
         """
         found: list[str | None] = [None] * len(commands)
-        if self._ahead:
+        if self._ahead and commands:
             found[:] = self._ask(commands, PAGES)
         again = [number for number, each in enumerate(found) if each is None]
         self._late = self._late or (self._ahead and bool(again))
-        self._ahead = not again
+        self._ahead = self._ahead and not again
         for number in again:
             (found[number],) = self._ask([commands[number]], "")
         lost = [command for command, each in zip(commands, found, strict=True) if each is None]
@@ -175,14 +175,17 @@ class Session(FortinetSSH):
 
         text = self._until(whole, "an answer", patience=patience)
         if dialogue.asks_yes_or_no(text):
-            text += "\n" + self._decline()
+            text += "\n" + self._reply("n")
         shown = self._at_prompt.search(text)
         self._context = shown[1] if shown else ""
         return dialogue.answers(start + text, prompt, commands)
 
-    def _decline(self) -> str:
-        self._send("n")
-        return self._until(self._answered, "a prompt")
+    def _reply(self, key: str) -> str:
+        # a single key, as units document it; the Enter is for terminals that read by the line
+        self._send(key + "\n")
+        text = self._until(self._answered, "a prompt")
+        self._drain()
+        return text
 
     def _drain(self) -> None:
         """Let late answers pass by, so that none is taken for the answer to a later line."""
@@ -211,9 +214,11 @@ class Session(FortinetSSH):
     def _check(self, chunk: Sequence[Line], found: Sequence[str | None]) -> None:
         for line, answer in zip(chunk, found, strict=True):
             said = "" if answer is None else dialogue.refusal(answer)
-            if said:
-                raise self._refused(line, said)
-            if answer is None:
+            # what was typed behind a question may have answered it
+            lost = answer is None or (len(chunk) > 1 and "(y/n)" in said)
+            if said and not lost:
+                raise self._refused(line, dialogue.without_pieces(said, line.text))
+            if lost:
                 self._ahead = False
                 stuck = self._leave()
                 raise Garbled(f"{self._login.host}: {line.id}: '{line.text}' did not arrive", stuck)
@@ -243,8 +248,10 @@ class Session(FortinetSSH):
             self._until(lambda seen: "\n" in seen, "an echo")
         self._send(last + "\n")
         text = self._until(self._answered, "a prompt")
-        if dialogue.asks_yes_or_no(text):
-            text += "\n" + self._decline()
+        if dialogue.asks_yes_or_no(text) and line.verb == "delete":
+            text = text.rpartition("\n")[0] + "\n" + self._reply("y")
+        elif dialogue.asks_yes_or_no(text):
+            text += "\n" + self._reply("n")
         shown = self._at_prompt.search(text)
         self._context = shown[1] if shown else ""
         said = text.split("\n")[1 if self._echoes else 0 : -1]

@@ -44,6 +44,7 @@ class FortiGate:
         self._seen: Observed | None = None
         self._saves_by_hand = False
         self._walks = False
+        self._transactions = True
         self._earlier = 0
 
     def __enter__(self) -> FortiGate:
@@ -164,8 +165,21 @@ class FortiGate:
             objects[each] = self._body(each, answer)
             if objects[each] is None and dialogue.has_no_table(answer):
                 missing.add(each)
-        facts = self.facts
-        return Observed(facts.serial, objects, frozenset(missing), self._warnings())
+        found = self._by_table(missing)
+        there = frozenset(missing - found.keys())
+        return Observed(self.facts.serial, objects | found, there, self._warnings())
+
+    def _by_table(self, entries: Iterable[str]) -> dict[str, Tree | None]:
+        """Those of ``entries`` whose table is there: some units refuse to show an entry that is not
+        as they refuse a table that is not."""
+        table_of = {each: each.partition(":")[0] for each in entries if ":" in each}
+        tables = tuple(dict.fromkeys(table_of.values()))
+        shown = dict(zip(tables, self._ask([_question(each) for each in tables]), strict=True))
+        return {
+            each: self._body(each, shown[table])
+            for each, table in table_of.items()
+            if not dialogue.has_no_table(shown[table])
+        }
 
     def _warnings(self) -> tuple[str, ...]:
         if not self._open.is_restricted:
@@ -204,11 +218,13 @@ class FortiGate:
         if not plan.blocks:
             return
         before = self._seen or self.look([block.id for block in plan.blocks])
-        if not self._attempt(plan.blocks, before):
-            self._attempt(plan.blocks, before)
+        for _ in range(3):  # as the unit seems to take it, nothing typed ahead, no transaction
+            if self._attempt(plan.blocks, before):
+                return
+        raise PutBack(f"{self._login.host} loses lines", "the unit is as it was before")
 
     def _attempt(self, blocks: Sequence[Block], before: Observed) -> bool:
-        """Push ``blocks`` or put back; False if it should be tried again, one line at a time."""
+        """Push ``blocks`` or put back; False if it should be tried again, in another way."""
         touched: list[Block] = []
         try:
             self._send(blocks, touched)
@@ -217,9 +233,18 @@ class FortiGate:
             if not self._open.changing:
                 raise
             self._restore(before, blocks, touched, error)
-            if isinstance(error, Garbled):
+            if isinstance(error, Garbled) or self._gives_up_transactions(error, blocks):
                 return False
             raise PutBack(error.what, self._said_after(error)) from None
+
+    def _gives_up_transactions(self, error: TargetError, blocks: Sequence[Block]) -> bool:
+        """Whether ``error`` is one of transactions as such; then no more are begun."""
+        made = [split_id(block.id)[2] or "" for block in blocks]
+        said = error.said if isinstance(error, Refused) else ""
+        if not self._transactions or not dialogue.is_of_the_transaction(said, made):
+            return False
+        self._transactions = False
+        return True
 
     def _said_after(self, error: TargetError) -> str:
         said = error.said if isinstance(error, Refused) else ""
@@ -255,10 +280,11 @@ class FortiGate:
     def _begins(self) -> bool:
         """Open a transaction; False where the unit has none, or none for this administrator."""
         try:
-            self._open.write([Line("the transaction", START)])
+            if self._transactions:
+                self._open.write([Line("the transaction", START)])
         except Refused:
-            return False
-        return True
+            self._transactions = False
+        return self._transactions
 
     def _save(self) -> None:
         if self._saves_by_hand:

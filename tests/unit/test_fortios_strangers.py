@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -165,6 +166,56 @@ def test_a_unit_that_only_pretends_to_know_transactions_is_put_back(
         with pytest.raises(PutBack):
             gate.apply(made)
     assert wire.unit.show() == before
+
+
+@pytest.mark.parametrize("transactions", [True, False])
+def test_the_question_whether_to_delete_what_is_ours_is_answered_yes(
+    transactions: bool, policy: HostKeyPolicy, wire: Wire
+) -> None:
+    wire.unit = Simulator(Options(transactions=transactions, enc_stable=True))
+    wire.unit.options.questions["^delete"] = "Do you want to delete it? (y/n)"
+    _there_and_back(policy, wire)
+
+
+def test_an_entry_is_looked_for_in_its_table_where_a_unit_shows_no_single_ones(
+    policy: HostKeyPolicy, wire: Wire
+) -> None:
+    wire.unit.faults.errors['^ *show .*"'] = "command parse error before 'it'"
+    _there_and_back(policy, wire)
+
+
+@pytest.mark.parametrize(
+    ("line", "answer"),
+    [
+        (
+            "^ *set trigger",
+            "entry not found in datasource\n\nvalue parse error before 'ban-login'",
+        ),
+        (
+            '^ *delete "?ban-feed',
+            "The entry is used by other 1 entries\nCommand fail. Return code -23",
+        ),
+        ("^ *config vpn", "not allowed in a transaction\nCommand fail. Return code -1"),
+    ],
+)
+def test_what_is_refused_only_in_a_transaction_is_done_without_one(
+    line: str, answer: str, policy: HostKeyPolicy, wire: Wire
+) -> None:
+    faults, transactions = wire.unit.faults, wire.unit.transactions
+    vars(faults)["error_for"] = lambda typed: (
+        answer if transactions._open and re.search(line, typed) else None
+    )
+    _there_and_back(policy, wire)
+
+
+def test_of_a_value_that_a_unit_quotes_in_part_nothing_is_told() -> None:
+    said = "the size is 19, the limit is 8\nvalue parse error before 'geheim-u"
+    said += "\nvalue parse error before 'und-lang'"
+    told = dialogue.without_pieces(said, 'set password "geheim-und-sehr-und-lang"')
+    assert "geheim" not in told
+    assert "und-lang" not in told
+    whole = "entry not found / value parse error before 'ban-feed'"
+    assert dialogue.without_pieces(whole, 'set source-address "ban-feed"') == whole
 
 
 @pytest.mark.parametrize(
