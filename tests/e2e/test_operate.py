@@ -93,6 +93,81 @@ def test_an_operator_bans_and_frees_and_sees_who_is_banned(site: LabSite) -> Non
     assert "@" in history[0]["by"]
 
 
+def test_a_ban_and_an_unban_tell_what_came_of_them(site: LabSite) -> None:
+    assert site.run("apply", "-y").code == 0
+
+    first = site.run("ban", f"::ffff:{ATTACKER}", "--for", "1h", "--json").target("bh1")
+    longer = site.run("ban", ATTACKER, "--for", "1m", "--json").target("bh1")
+
+    assert (first["state"], longer["state"]) == ("changed", "ok")
+    assert first["until"] == longer["until"] > 0
+    assert any("banned until" in note for note in first["notes"])
+    assert any("nothing was changed" in note for note in longer["notes"])
+    assert within(3, lambda: denied(site, ATTACKER))
+
+    assert site.run("ban", "198.0.0.0/9", "--for", "1h").code == 0
+    freed = site.run("unban", ATTACKER, "--json").target("bh1")
+    again = site.run("unban", ATTACKER, "--json").target("bh1")
+    assert (freed["state"], freed["notes"]) == ("changed", ["still denied: within 198.0.0.0/9"])
+    assert again["state"] == "ok"
+    assert again["notes"] == ["was not banned", "still denied: within 198.0.0.0/9"]
+    assert "note: was not banned" in site.run("unban", ATTACKER).out
+
+
+def test_a_ban_in_a_detection_that_is_off_is_told_by_unban(site: LabSite) -> None:
+    site.write_inventory("detection_enabled: [sslvpn_login_failed, admin_login_failed]")
+    assert site.run("apply", "-y").code == 0
+    assert site.run("ban", ATTACKER, "--detection", "admin_login_failed").code == 0
+    site.write_inventory("")
+    assert site.run("apply", "-y").code == 0
+
+    told = site.run("unban", ATTACKER, "--json").target("bh1")
+
+    assert told["state"] == "ok"
+    off = "banned in banstitch-admin_login_failed, which is off; comes back when it is on"
+    assert told["notes"] == [off]
+
+
+def test_why_nothing_came_of_a_ban_is_told_in_words(site: LabSite) -> None:
+    assert site.run("ban", ATTACKER, "--json").target("bh1")["error"] == "not deployed: run apply"
+    assert site.run("apply", "-y").code == 0
+    assert site.run("ban", ATTACKER, "--for", "1h").code == 0
+    pid = site.host.run("systemctl show -P MainPID fail2ban", check=True).stdout.strip()
+
+    site.host.run(f"kill -STOP {pid}", check=True)
+    hung = site.run("ban", "203.0.113.5")
+    site.host.run(f"kill -CONT {pid}", check=True)
+
+    assert hung.code == 1
+    assert "fail2ban does not answer; what was asked may still take effect" in hung.out
+    site.host.run("systemctl stop fail2ban", check=True)
+    for verb in ("ban", "unban"):
+        stopped = site.run(verb, ATTACKER)
+        assert stopped.code == 1
+        assert "fail2ban is not running" in stopped.out
+        assert "fail2ban-client" not in stopped.out
+    assert site.run("teardown", "-y").code == 0
+    gone = site.run("bans", "--json")
+    assert (gone.code, gone.target("bh1")["error"]) == (1, "not deployed: run apply")
+
+
+def test_status_notes_what_was_posted_in_vain(site: LabSite) -> None:
+    assert site.run("apply", "-y").code == 0
+    (delivery,) = site.units[0].log_event(EVENT.format(address="none", user="x"))
+    assert delivery.status == 400
+    assert posted(site, "wrong") == 401
+
+    status = site.run("status")
+
+    assert status.code == 0
+    assert (
+        "note: fgt1: 1 post could not be read since the receiver's start: see /var/" in status.out
+    )
+    assert "note: bh1: 1 request refused since the receiver's start (wrong token: 1)" in status.out
+    assert "fgt1" in site.run("status", "--json").out
+    assert site.run("status", "--json").target("fgt1")["malformed"] == 1
+
+
 def test_turning_a_detection_off_says_beforehand_how_many_bans_end_with_it(site: LabSite) -> None:
     site.write_inventory("detection_enabled: [sslvpn_login_failed, admin_login_failed]")
     assert site.run("apply", "-y").code == 0
@@ -177,7 +252,9 @@ def test_status_shows_in_one_table_how_every_target_is_doing(site: LabSite) -> N
     assert down.code == 2
     assert down.target("bh1")["receiver"] == "down"
     assert down.target("bh1")["jails"] == {"banstitch-sslvpn_login_failed": "down"}
-    assert "down: sslvpn_login_failed" in site.run("status").out
+    shown = site.run("status")
+    assert shown.code == 2
+    assert "down: sslvpn_login_failed" in shown.out
 
 
 def test_status_of_a_ban_host_that_is_away_says_that_nothing_is_known(site: LabSite) -> None:
