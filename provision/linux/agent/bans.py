@@ -125,8 +125,9 @@ def unban(request: Request) -> dict[str, Any]:
     found, notes = _everywhere(request["spool"], request["jails"])
     wanted = _network(request["address"])
     freed, off = False, set()
-    for each in found:
-        if _network(each["address"]) == wanted:
+    by_network = [(_network(each["address"]), each) for each in found]
+    for network, each in by_network:
+        if network == wanted:
             details = {"address": each["address"], "by": request["by"], "why": request["why"]}
             try:
                 freed |= _tell_action(each["jail"], "unban_by_hand", details)["changed"]
@@ -135,8 +136,8 @@ def unban(request: Request) -> dict[str, Any]:
     notes += [f"banned in {jail}, which is off; comes back when it is on" for jail in sorted(off)]
     if not freed and not off:
         notes.append("was not banned")
-    running = [each for each in found if each["jail"] in request["jails"]]
-    return {"changed": freed, "notes": notes + _still_denied(running, wanted)}
+    running = {network for network, each in by_network if each["jail"] in request["jails"]}
+    return {"changed": freed, "notes": notes + _still_denied(running - {wanted}, wanted)}
 
 
 def _everywhere(spool: str, jails: Sequence[str]) -> tuple[list[dict[str, Any]], list[str]]:
@@ -153,20 +154,16 @@ def _everywhere(spool: str, jails: Sequence[str]) -> tuple[list[dict[str, Any]],
     return found, notes
 
 
-def _still_denied(found: Sequence[dict[str, Any]], wanted: Network) -> list[str]:
+def _still_denied(others: set[Network], wanted: Network) -> list[str]:
     """What else denies ``wanted`` or a part of it."""
-    others = sorted({_network(each["address"]) for each in found} - {wanted}, key=str)
-    same = [network for network in others if network.version == wanted.version]
-    notes = [f"still denied: within {n}" for n in same if _holds(n, wanted)]
-    held = [_spelt(network) for network in same if _holds(wanted, network)]
+    near = [n for n in others if n.version == wanted.version and n.overlaps(wanted)]
+    near.sort(key=lambda network: (int(network.network_address), network.prefixlen))
+    notes = [f"still denied: within {n}" for n in near if n.prefixlen < wanted.prefixlen]
+    held = [_spelt(network) for network in near if network.prefixlen > wanted.prefixlen]
     if held:
         more = f" and {len(held) - MOST_NAMED} more" if len(held) > MOST_NAMED else ""
         notes.append(f"still denied within it: {', '.join(held[:MOST_NAMED])}{more}")
     return notes
-
-
-def _holds(outer: Network, inner: Network) -> bool:
-    return outer.prefixlen < inner.prefixlen and outer.overlaps(inner)
 
 
 def _spelt(network: Network) -> str:
@@ -211,7 +208,7 @@ def _client(words: Sequence[str]) -> str:
         raise HostError("fail2ban does not answer; what was asked may still take effect")
     if done.status == 127:
         raise HostError("not deployed: fail2ban is not installed; run apply")
-    if re.search(r"Is fail2ban running|Unable to contact server|[Ss]ocket", done.output):
+    if re.search("Is fail2ban running|Unable to contact server", done.output):
         raise HostError("fail2ban is not running; `systemctl start fail2ban`, or run apply")
     if "UnknownJail" in done.output or "does not exist" in done.output:
         raise NoJail(f"jail {words[1]} does not run: run apply")
