@@ -41,7 +41,7 @@ _OPEN_QUOTE = re.compile(r"\n> ?\Z")
 _UNTYPABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 _REFUSAL = re.compile(
-    r"^(?:unknown action|command parse error|value parse error|command fail|incomplete command"
+    r"^(?:unknown (?:action|command)|command parse error|value parse error|command fail|incomplete command"
     r"|node_check_object fail|(?:object|attribute) (?:set|check) operator error|object check"
     r"|entry not found in datasource|entry is not found in table|token line:|ambiguous command"
     r"|internal error|permission denied|no permission|string value is too long"
@@ -54,7 +54,7 @@ _NO_ENTRY = re.compile(
     r"^(?:entry (?:is )?not found|command fail\. return code -3\b)", re.IGNORECASE | re.MULTILINE
 )
 _NO_TABLE = re.compile(
-    r"^(?:command fail\. return code -61\b|command parse error before|unknown action)",
+    r"^(?:command fail\. return code -61\b|command parse error before|unknown (?:action|command))",
     re.IGNORECASE | re.MULTILINE,
 )
 

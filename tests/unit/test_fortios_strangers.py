@@ -237,6 +237,7 @@ def test_every_word_for_an_entry_that_is_not_there_is_known(answer: str) -> None
         "command parse error before 'ssl'\nCommand fail. Return code -61",
         "command parse error before 'proxy-policy'",
         "Unknown action 0",
+        "Unknown command: external-resource",
     ],
 )
 def test_every_word_for_a_table_that_is_not_there_is_known(answer: str) -> None:
