@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import grp
 import importlib.util
+import ipaddress
 import json
 import logging
 import os
@@ -66,6 +67,10 @@ class Ticket:
         return 3
 
 
+class IPAddr(str):
+    """fail2ban's address object, which compares and hashes as its text."""
+
+
 def remembered(ip: str, bantime: float) -> Ticket:
     ticket = Ticket(ip, NOW)
     ticket.setBanTime(bantime)
@@ -80,6 +85,7 @@ class Server:
         self.action: Any = None
         self.ignored: set[str] = set()
         self.remembered: list[Ticket] = []
+        self.held: list[str] = []
 
     @property
     def file(self) -> Path:
@@ -112,9 +118,17 @@ class Server:
         return self.action
 
     def remove(self, ip: str, db: bool = True, ifexists: bool = False) -> None:
-        """fail2ban's removeBannedIP, which calls the action's unban."""
+        """fail2ban's removeBannedIP, which calls the action's unban.
+
+        A network as text that it does not hold stands for every address inside that it ``held``.
+        """
         self.forgotten.append((ip, db))
-        self.action.unban(ticket(ip))
+        freed = [ip]
+        if "/" in ip and ip not in self.held and not isinstance(ip, IPAddr):
+            network = ipaddress.ip_network(ip)
+            freed = [each for each in self.held if ipaddress.ip_address(each) in network]
+        for each in freed:
+            self.action.unban(ticket(each))
 
     def stop(self) -> None:
         """As Actions.run ends: inactive, flush, stop."""
@@ -173,9 +187,10 @@ NOW = float(int(time.time()))
 
 def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Server:
     """The rendered action beside its files in ``tmp_path``, not started yet."""
-    names = ("", ".server", ".server.action", ".server.ticket", ".server.utils")
+    names = ("", *(f".server{name}" for name in ("", ".action", ".ipdns", ".ticket", ".utils")))
     fake = {f"fail2ban{name}": ModuleType(f"fail2ban{name}") for name in names}
     fake["fail2ban.server.action"].ActionBase = ActionBase  # type: ignore[attr-defined]
+    fake["fail2ban.server.ipdns"].IPAddr = IPAddr  # type: ignore[attr-defined]
     fake["fail2ban.server.ticket"].FailTicket = Ticket  # type: ignore[attr-defined]
     fake["fail2ban.server.utils"].Utils = SimpleNamespace(load_python_module=load_file)  # type: ignore[attr-defined]
     for name, module in fake.items():

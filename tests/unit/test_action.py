@@ -128,6 +128,63 @@ def test_who_is_on_the_ignore_list_by_now_is_let_go_at_the_start_and_at_a_reload
     }
 
 
+def test_the_end_of_a_network_s_ban_frees_nobody_inside_it(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a restart, fail2ban does not hold a network whose time was over by then."""
+    monkeypatch.setattr(server.module, "TICK", 0.01)
+    inside = {f"198.51.100.{number}": NOW + 3600 for number in (1, 2, 3)}
+    server.holds({**inside, "198.51.100.0/24": NOW - 10})
+    server.held = list(inside)
+    server.start()
+    assert eventually(lambda: ("198.51.100.0/24", False) in server.forgotten)
+    assert server.becomes(inside)
+    assert eventually(lambda: server.audited() == [("expiry", "198.51.100.0/24", "banstitch")])
+
+
+def test_whom_fail2ban_frees_along_with_another_is_handed_back_to_it(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    action = server.start()
+    for address in ("198.51.100.1", "198.51.100.0/24"):
+        action.ban(ticket(address))
+    server.held = ["198.51.100.1"]
+    monkeypatch.setattr(server.module, "IPAddr", str)
+    action.unban_by_hand("198.51.100.0/24")
+    assert server.bans() == {"198.51.100.1": NOW + 600}
+    assert [each.ip for each in server.handed_back] == ["198.51.100.1"]
+    action.unban(ticket("198.51.100.1"))
+    assert server.bans() == {}
+
+
+@pytest.mark.parametrize("ip", ["192.0.2.9", "192.0.0.0/16", "::ffff:192.0.2.9"])
+def test_what_is_on_the_ignore_list_is_not_held_though_fail2ban_bans_it(
+    server: Server, monkeypatch: pytest.MonkeyPatch, ip: str
+) -> None:
+    """`fail2ban-client set JAIL banip` does not ask the list."""
+    monkeypatch.setattr(server.module, "TICK", 0.01)
+    server.ignored = {"192.0.2.0/24"}
+    action = server.start()
+    action.ban(ticket(ip))
+    action.ban(ticket("203.0.113.9"))
+    assert server.becomes({"203.0.113.9": NOW + 600})
+    wanted = ip.removeprefix("::ffff:")
+    assert eventually(lambda: server.forgotten == [(wanted, True)])
+
+
+def test_who_comes_onto_the_ignore_list_is_let_go_once_at_the_next_ban(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server.module, "TICK", 0.01)
+    action = server.start()
+    action.ban(ticket("203.0.113.9"))
+    server.ignored = {"203.0.113.9"}
+    action.ban(ticket("203.0.113.9"))
+    assert server.becomes({})
+    assert eventually(lambda: server.forgotten == [("203.0.113.9", True)])
+    assert server.handed_back == []
+
+
 def test_a_fail2ban_of_another_make_does_not_cost_the_bans_of_the_file(server: Server) -> None:
     server.holds({"203.0.113.9": -1})
     server.remembered = [None]  # type: ignore[list-item]

@@ -62,8 +62,71 @@ def test_a_ban_for_ever_outlives_a_fail2ban_that_forgets_it(server: Server) -> N
 def test_a_shorter_ban_by_hand_does_not_shorten_one_that_is_there(server: Server) -> None:
     action = server.start()
     action.ban_by_hand("203.0.113.9", -1)
-    assert "further notice" in action.ban_by_hand("203.0.113.9", 60)
+    answer = json.loads(action.ban_by_hand("203.0.113.9", 60))
+    assert (answer["changed"], answer["until"]) == (False, -1)
+    assert "until further notice already" in answer["said"]
     assert server.bans() == {"203.0.113.9": -1}
+
+
+def test_a_ban_by_hand_says_until_when_and_that_it_changed_something(server: Server) -> None:
+    action = server.start()
+    for seconds in (60, 3600):
+        text = action.ban_by_hand("203.0.113.9", seconds)
+        answer = json.loads(text)
+        assert text.isascii()
+        assert answer["changed"] is True
+        assert answer["until"] == server.bans()["203.0.113.9"]
+        assert answer["said"].startswith("203.0.113.9 is banned until ")
+
+
+def test_an_unban_by_hand_says_whether_it_changed_something(server: Server) -> None:
+    action = server.start()
+    action.ban(ticket("203.0.113.9"))
+    answers = [json.loads(action.unban_by_hand("203.0.113.9")) for _ in range(2)]
+    assert [answer["changed"] for answer in answers] == [True, False]
+    assert answers[1]["said"] == "203.0.113.9 is not banned"
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("192.0.2.1", "192.0.2.1 is on the ignore list"),
+        ("::ffff:192.0.2.1", "192.0.2.1 is on the ignore list"),
+        ("192.0.2.0/24", "192.0.2.0/24 is on the ignore list"),
+        ("192.0.2.8", "192.0.2.8 is on the ignore list"),
+        ("192.0.0.0/16", "192.0.0.0/16 holds 192.0.2.0/24, which is on the ignore list"),
+        ("::ffff:192.0.0.0/112", "192.0.0.0/16 holds 192.0.2.0/24, which is on the ignore list"),
+        ("192.0.2.0/28", "192.0.2.0/28 is on the ignore list"),
+    ],
+)
+def test_who_bans_somebody_on_the_ignore_list_reads_who_that_is(
+    server: Server, address: str, said: str
+) -> None:
+    server.ignored = {"192.0.2.0/24"}
+    with pytest.raises(ValueError, match=f"^{said}$"):
+        server.start().ban_by_hand(address, 60)
+
+
+def test_what_is_not_on_disk_is_said_to_who_banned_or_freed_by_hand(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server.module, "RETRY", 0.01)
+    action = server.start()
+    action.ban(ticket("203.0.113.9"))
+    assert server.becomes({"203.0.113.9": NOW + 600})
+
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(server.module.files.os, "fsync", full)
+    why = "in fail2ban, but that is not on disk yet: No space left on device; it is tried again"
+    with pytest.raises(OSError, match=f"203.0.113.10 is banned until .* {why}"):
+        action.ban_by_hand("203.0.113.10", -1)
+    with pytest.raises(OSError, match=f"203.0.113.9 is unbanned {why}"):
+        action.unban_by_hand("203.0.113.9")
+    assert server.bans() == {"203.0.113.9": NOW + 600}
+    monkeypatch.undo()
+    assert server.becomes({"203.0.113.10": -1})
 
 
 @pytest.mark.parametrize(
@@ -85,7 +148,7 @@ def test_an_unban_by_hand_is_on_disk_when_the_call_returns_and_fail2ban_forgets_
 ) -> None:
     action = server.start()
     action.ban(ticket("203.0.113.9"))
-    assert "unbanned" in action.unban_by_hand("203.0.113.9", "anna@desk", "a customer")
+    action.unban_by_hand("203.0.113.9", "anna@desk", "a customer")
     assert server.bans() == {}
     assert server.forgotten == [("203.0.113.9", True)]
     wanted = [("ban", "203.0.113.9", "fail2ban"), ("unban", "203.0.113.9", "anna@desk")]

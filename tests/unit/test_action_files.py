@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,17 +17,25 @@ from provision.rendering import render
 FILES: dict[str, Any] = {}
 exec(compile(render("detection/banstitch_files.py.j2"), "files.py", "exec"), FILES)
 
+
+def spelt(text: str) -> str:
+    """As the standard library has it, but IPv4 in IPv6 spelling is IPv4."""
+    address = ipaddress.ip_address(text)
+    return str(getattr(address, "ipv4_mapped", None) or address)
+
+
 SECONDS = st.integers(1, 2**40)
+MAPPED = ipaddress.IPv6Network("::ffff:0:0/96")
 ADDRESSES = st.ip_addresses().map(str) | st.ip_addresses(v=6).map(lambda a: a.exploded.upper())
 BANS = st.dictionaries(
-    st.ip_addresses().map(str),
+    st.ip_addresses().map(str).map(spelt),
     st.tuples(SECONDS | st.just(float("inf")), SECONDS, st.integers(0, 99), st.integers(1, 99)),
 )
 
 
 @given(ADDRESSES)
 def test_an_address_has_one_spelling(text: str) -> None:
-    assert FILES["spelling"](text) == str(ipaddress.ip_address(text))
+    assert FILES["spelling"](text) == spelt(text)
 
 
 @given(st.text(alphabet="0123456789.:/abcfx% ", max_size=20))
@@ -39,7 +48,35 @@ def test_what_is_no_address_never_becomes_one(text: str) -> None:
         found = FILES["spelling"](text)
     except ValueError:
         found = None
-    assert (found is None) == (wanted is None or wanted.prefixlen == 0)
+    everybody = wanted is not None and (
+        wanted.prefixlen == 0
+        or (isinstance(wanted, ipaddress.IPv6Network) and MAPPED.subnet_of(wanted))
+    )
+    assert (found is None) == (wanted is None or everybody)
+
+
+@given(st.ip_addresses(v=4), st.integers(1, 32))
+def test_an_ipv4_address_or_network_written_as_ipv6_is_the_ipv4_one(
+    address: ipaddress.IPv4Address, length: int
+) -> None:
+    spelling = FILES["spelling"]
+    assert spelling(f"::ffff:{address}") == str(address)
+    assert spelling(f"::FFFF:{int(address) >> 16:x}:{int(address) & 0xFFFF:x}") == str(address)
+    assert spelling(f"::ffff:{address}/{96 + length}") == spelling(f"{address}/{length}")
+
+
+@pytest.mark.parametrize(
+    "text", ["0.0.0.0/0", "::/0", "::ffff:0:0/96", "::/80", "::ffff:1.2.3.4/95"]
+)
+def test_what_holds_all_of_ipv4_is_refused_in_either_spelling(text: str) -> None:
+    with pytest.raises(ValueError, match=f"^{text} would deny everybody$"):
+        FILES["spelling"](text)
+
+
+def test_an_ignore_list_may_name_ipv4_in_ipv6_spelling() -> None:
+    ignored = FILES["Ignored"](["::ffff:192.0.2.0/120"])
+    assert ignored.overlap("192.0.2.9")
+    assert not ignored.overlap("192.0.3.9")
 
 
 # no deadline: each write is synced to a disk that others use as well
@@ -57,7 +94,8 @@ def test_what_was_written_last_is_read_whatever_was_written_before(
 
 
 @given(
-    st.lists(st.ip_addresses().map(str) | st.sampled_from(["10.0.0.0/8", "fc00::/7"])), ADDRESSES
+    st.lists(st.ip_addresses().map(str).map(spelt) | st.sampled_from(["10.0.0.0/8", "fc00::/7"])),
+    ADDRESSES.map(spelt),
 )
 def test_the_quick_ignore_list_agrees_with_ipaddress(ignored: list[str], text: str) -> None:
     address = ipaddress.ip_address(text)
