@@ -15,7 +15,10 @@ from provision import operate
 from provision.errors import InputError
 from provision.report import moment
 from provision.results import SiteResult, TargetResult
+from provision.sites import RESERVED
+from roles import receiver
 from tests.unit.inventories import write
+from tests.unit.sample_site import linux, sample_site
 from tests.unit.test_cli import HOSTS, Cli, cli, offline
 
 __all__ = ["cli", "offline"]
@@ -214,3 +217,8 @@ def test_a_fortigate_with_a_name_of_the_site_s_own_secrets_is_a_fault_with_its_l
     (line,) = said.err.splitlines()
     assert line.startswith(f"{Path(cli.folder)}/hosts.yml:9: {name} cannot be the name of a Forti")
     assert line.endswith("; choose another name")
+
+
+def test_every_secret_that_is_no_fortigate_s_has_a_name_that_none_can_have() -> None:
+    names = receiver.token_names(linux(sample_site()))
+    assert {name for name in names if ":" not in name} == set(RESERVED)
