@@ -18,7 +18,7 @@ INTERFACES = "show system interface"
 
 _PRIMARY = re.compile(r"^(?:Primary|Master)\s*: *([^,\n]+)", re.MULTILINE)
 _CURRENT = re.compile(r"^Current virtual domain\s*: *(\S+)", re.MULTILINE)
-_HOME = re.compile(r'^ +set vdom "?([^"\s]+)', re.MULTILINE)
+_HOME = re.compile(r'^[ \t]*set vdom "?([^"\s]+)', re.MULTILINE)
 _FIELD = re.compile(r"^([-\w]+)\s*: *([^\n]*?) *$", re.MULTILINE)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from provision.fortios import dialogue, session
+from provision.fortios import circumstances, dialogue, session
 from provision.fortios.desired import CliBlock, Desired, desired
 from provision.fortios.planner import plan, teardown
 from provision.fortios.record import Record
@@ -144,6 +144,13 @@ def test_vdoms_are_found_where_their_properties_are_not_shown(
     wire.unit.faults.errors["^ *sudo "] = word
     with FortiGate(LOGIN, policy) as gate:
         assert gate.facts.vdom_names == ("root",)
+
+
+def test_vdoms_are_found_by_the_interfaces_that_belong_to_them() -> None:
+    interfaces = (
+        'config system interface\nedit "a"\nset vdom "dmz"\nnext\n  edit b\n    set vdom root\n'
+    )
+    assert circumstances.vdoms_in_use("Hostname: x", interfaces) == ("dmz", "root")
 
 
 @pytest.mark.parametrize("wipe", [b"\r\x1b[K", b"\x1b[2K\r", b"\b \b" * 9, b"\r\n", b""])
