@@ -148,6 +148,33 @@ def test_a_ban_that_ends_leaves_the_feed_within_2_seconds_whether_fail2ban_runs_
     assert feed(site) == LIVE
 
 
+def test_the_end_of_a_network_s_ban_while_fail2ban_is_down_frees_nobody_inside_it(
+    site: LabSite,
+) -> None:
+    network = "198.51.100.0/24"
+    audit = site.host.filesystem / "var/log/banstitch/audit.log"
+    with Poller(site, LIVE) as poller:
+        by_hand(site, "ban_by_hand", address=network, seconds=3)
+        ends = time.time() + 3
+        site.host.run("systemctl stop fail2ban", check=True)
+        assert within(10, lambda: time.time() > ends + 2)
+        site.host.run("systemctl start fail2ban", check=True)
+        expired = f'"what": "expiry", "address": "{network}"'
+        assert within(20, lambda: expired in audit.read_text())
+        assert within(40, lambda: held(site) == LIVE)
+        answers = poller.answers
+        assert within(30, lambda: poller.answers >= answers + 20), poller.statuses
+    assert poller.missed == {}
+    assert feed(site) == LIVE
+
+
+def test_who_is_on_the_ignore_list_is_not_banned_by_fail2ban_client_either(site: LabSite) -> None:
+    for entry in ("127.0.0.9", "::ffff:127.0.0.9", "127.0.0.0/24"):
+        site.host.run(["fail2ban-client", "set", JAIL, "banip", entry], check=True)
+        assert within(5, lambda: held(site) == LIVE), (entry, held(site) ^ LIVE)
+    assert feed(site) == LIVE
+
+
 def test_fail2ban_may_be_killed_at_any_moment_while_bans_pour_in(site: LabSite) -> None:
     """Each time a little later into the writing of hundreds of them."""
     with Poller(site, LIVE) as poller:
