@@ -142,45 +142,72 @@ def test_a_body_of_the_fortigate_that_never_ends_keeps_nobody_else_out(deployed:
     assert events.statuses == {200: 200}
 
 
+class Traffic:
+    """One poll each 5 ms and one event each 20 ms, while something is done to the receiver."""
+
+    def __init__(self, deployed: Deployed, live: str) -> None:
+        self.deployed, self.line = deployed, f"\n{live}\n".encode()
+        self.missing: list[bytes] = []
+        self.cut = 0
+        self.events: dict[int, int] = {}
+        self.polls: dict[int, int] = {}
+        self._over = threading.Event()
+
+    def look(self, answer: bytes) -> None:
+        body = answer.partition(b"\r\n\r\n")[2]
+        if not body.endswith(b"\n"):
+            self.cut += 1  # shorter than its Content-Length: a FortiGate takes no such list
+        elif self.line not in b"\n" + body:
+            self.missing.append(answer)
+
+    def during(self, *commands: str) -> None:
+        posting = threading.Thread(target=self._post)
+        polling = threading.Thread(target=self._poll)
+        posting.start()
+        polling.start()
+        try:
+            for command in commands:
+                self.deployed.host.console(command, check=True)
+        finally:
+            self._over.set()
+            posting.join()
+            polling.join()
+
+    def _until_over(self, requests: Iterator[bytes]) -> Iterator[bytes]:
+        return itertools.takewhile(lambda _: not self._over.is_set(), requests)
+
+    def _post(self) -> None:
+        requests = self._until_over(self.deployed.events(100000))
+        self.events = run(self.deployed.peer, requests, at_once=200, interval=0.02).statuses
+
+    def _poll(self) -> None:
+        requests = self._until_over(itertools.repeat(self.deployed.feed_request()))
+        self.polls = run(
+            self.deployed.peer, requests, at_once=1000, interval=0.005, look=self.look
+        ).statuses
+
+
 def test_a_restart_of_the_receiver_refuses_no_event_and_no_poll(deployed: Deployed) -> None:
-    """One poll each 5 ms and one event each 20 ms, over three restarts and a crash."""
     deployed.ban("203.0.113.5")
-    over = threading.Event()
-    missing: list[bytes] = []
+    traffic = Traffic(deployed, "203.0.113.5")
+    traffic.during(*["systemctl restart banstitch-receiver"] * 3)
+    assert traffic.missing == []
+    assert set(traffic.polls) == set(traffic.events) == {200}
+    assert traffic.cut == 0
 
-    def look(answer: bytes) -> None:
-        if b"\r\n203.0.113.5\r\n" not in answer and b"\n203.0.113.5\n" not in answer:
-            missing.append(answer)
 
-    def restart() -> None:
-        for _ in range(3):
-            deployed.host.console("systemctl restart banstitch-receiver", check=True)
-        deployed.host.console("systemctl kill -s KILL --kill-who=main banstitch-receiver")
-        deployed.host.console(
-            "until systemctl is-active -q banstitch-receiver; do sleep 0.1; done", check=True
-        )
-        over.set()
-
-    def until_over(requests: Iterator[bytes]) -> Iterator[bytes]:
-        return itertools.takewhile(lambda _: not over.is_set(), requests)
-
-    restarts = threading.Thread(target=restart)
-    events: list[dict[int, int]] = []
-
-    def post_events() -> None:
-        requests = until_over(deployed.events(100000))
-        events.append(run(deployed.peer, requests, at_once=200, interval=0.02).statuses)
-
-    posting = threading.Thread(target=post_events)
-    restarts.start()
-    posting.start()
-    requests = until_over(itertools.repeat(deployed.feed_request()))
-    polls = run(deployed.peer, requests, at_once=1000, interval=0.005, look=look)
-    posting.join()
-    restarts.join()
-    assert missing == []
-    assert set(polls.statuses) == {200}
-    assert set(events[0]) == {200}
+def test_a_crash_of_the_receiver_costs_what_it_was_answering_and_no_more(
+    deployed: Deployed,
+) -> None:
+    deployed.ban("203.0.113.5")
+    traffic = Traffic(deployed, "203.0.113.5")
+    traffic.during(
+        "systemctl kill -s KILL --kill-who=main banstitch-receiver",
+        "until systemctl is-active -q banstitch-receiver; do sleep 0.1; done",
+    )
+    assert traffic.missing == []
+    assert traffic.cut + traffic.polls.get(0, 0) + traffic.events.get(0, 0) <= 8
+    assert set(traffic.polls) | set(traffic.events) <= {200, 0}
 
 
 def test_counts_survive_a_restart(deployed: Deployed) -> None:
