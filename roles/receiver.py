@@ -179,6 +179,13 @@ def _allowed(context: Context, settings: Settings) -> list[str] | None:
     return list(dict.fromkeys([*units, *map(str, settings.receiver_allow)]))
 
 
+def _named(context: Context) -> list[str]:
+    """The site's hosts that are given by name: what it stands for is never banned either."""
+    units = (unit.login.address for unit in context.site.fortigates)
+    given = (context.site.ban_host.login.address, address(context), *units)
+    return [name for name in dict.fromkeys(given) if not is_address(name)]
+
+
 def _detections(context: Context, settings: Settings) -> list[dict[str, Any]]:
     own = [address(context)] if is_address(address(context)) else []
     ignore = [*ignored(context), *own, *map(str, settings.receiver_ignore)]
@@ -203,6 +210,7 @@ def _config(context: Context, settings: Settings) -> dict[str, Any]:
         "detections": _detections(context, settings),
         "allow": _allowed(context, settings),
         "own": _own(context, settings),
+        "hosts": _named(context),
         "accept_documentation": settings.receiver_accept_documentation,
         "rate": settings.receiver_rate,
         "burst": settings.receiver_burst,

@@ -5,6 +5,7 @@ Managed by Banstitch: changes made here are overwritten.
 
 import hmac
 import ipaddress
+import logging
 import socket
 import time
 
@@ -59,30 +60,50 @@ class Tokens:
         return found
 
 
+class Names:
+    """What names of hosts stand for, looked up again once a minute at most."""
+
+    def __init__(self, names):
+        self.names = list(names)
+        self.looked_up = (float("-inf"), frozenset())
+
+    def addresses(self):
+        at, found = self.looked_up
+        if self.names and time.monotonic() > at + LOOKED_UP:
+            self.looked_up = (time.monotonic(), found)  # others need not wait for this
+            found = frozenset(a for name in self.names for a in addresses(name)) or found
+            self.looked_up = (time.monotonic(), found)
+        return found
+
+
 class Peers:
     """Which addresses may post at all. ``allow`` None lets everybody try; names are looked up."""
 
     def __init__(self, allow, own):
         self.any = allow is None
         self.networks = [ipaddress.ip_network(a) for a in allow or () if is_network(a)]
-        self.names = [name for name in allow or () if not is_network(name)]
+        self.named = Names(name for name in allow or () if not is_network(name))
         self.own = [ipaddress.ip_network(network) for network in own]
-        self.looked_up = (float("-inf"), frozenset())
 
     def is_own(self, peer):
         """Whether the peer is the ban host itself, where only root knows a token."""
         return any(peer in network for network in self.own)
 
     def may_post(self, peer):
-        return self.any or any(peer in n for n in self.networks) or peer in self._named()
+        return self.any or any(peer in n for n in self.networks) or peer in self.named.addresses()
 
-    def _named(self):
-        at, found = self.looked_up
-        if self.names and time.monotonic() > at + LOOKED_UP:
-            self.looked_up = (time.monotonic(), found)
-            found = frozenset(a for name in self.names for a in addresses(name)) or found
-            self.looked_up = (time.monotonic(), found)
-        return found
+
+class Refusals:
+    """Who is turned away is counted, and told to the journal, but once in ten seconds at most."""
+
+    def __init__(self, counts):
+        self.counts = counts
+
+    def tell(self, count, what, peer, why):
+        self.counts.add(count)
+        if self.counts.allowance("said", 0.1, 1, time.time()):
+            say = logging.getLogger("banstitch").warning
+            say("refused %s from %s: %s (%d so far)", what, peer, why, self.counts[count])
 
 
 def is_network(text):

@@ -8,7 +8,7 @@ import time
 from flask import Flask, Response, jsonify, request
 
 from receiver import metrics, status
-from receiver.access import Peers, Tokens, peer_address
+from receiver.access import Peers, Refusals, Tokens, peer_address
 from receiver.counts import Counts
 from receiver.feed import FAMILIES, Feed
 from receiver.files import Unavailable, check_writable
@@ -33,6 +33,7 @@ class State:
         self.bans = Bans(config["spool"], [d["jail"] for d in config["detections"]])
         self.feed = Feed(self.bans, config["feed_limit"])
         self.counts = Counts(config["counts"], metrics.names(config))
+        self.refusals = Refusals(self.counts)
         if not self.counts["started"]:
             self.counts["started"] = time.time()
 
@@ -43,6 +44,7 @@ class State:
             self.tokens.current,
             lambda: self.feed.current(time.time()),
             self.bans.check_room,
+            lambda: self.bans.check_tended(time.time()),
             lambda: check_writable(self.config["events_log"], "the event log"),
         )
         for check in checks:
@@ -61,7 +63,8 @@ class State:
 def create_app(config):
     app = Flask("banstitch")
     state = State(config)
-    webhook, others = Webhook(config, state.tokens, state.peers, state.counts), app.wsgi_app
+    webhook = Webhook(config, state.tokens, state.peers, state.counts, state.refusals)
+    others = app.wsgi_app
 
     def wsgi_app(environ, start_response):
         posts = environ["REQUEST_METHOD"] == "POST" and environ["PATH_INFO"] == "/receive-logs"
@@ -82,7 +85,7 @@ def add_feed(app, state):
     def blocked_ips(family=""):
         who = state.tokens.fetcher(*login())
         if not who or (who == "verify" and not is_own(state)):
-            state.counts.add("refused_feed")
+            told(state, "refused_feed", "a poll")
             return unauthorized()
         if family not in FAMILIES:
             return refuse(404, "there are /blocked-ips, /blocked-ips/v4 and /blocked-ips/v6")
@@ -109,7 +112,7 @@ def add_health(app, state):
 def add_pages(app, state):
     @app.route("/metrics", methods=["GET"])
     def show_metrics():
-        if not state.tokens.reader(*login()):
+        if not may_read(state):
             return unauthorized()
         return Response(metrics.text(state), mimetype="text/plain; version=0.0.4")
 
@@ -117,11 +120,24 @@ def add_pages(app, state):
     def show_status():
         if not state.config["status_page"]:
             return refuse(404, "the status page is off: receiver_status_page turns it on")
-        if not state.tokens.reader(*login()):
+        if not may_read(state):
             return unauthorized()
         response = Response(status.page(state, time.time()), mimetype="text/html")
         response.headers.update(status.HEADERS)
         return response
+
+
+def may_read(state):
+    """Whether this is the login of the status page and of the metrics."""
+    if state.tokens.reader(*login()):
+        return True
+    told(state, "refused_page", "a login")
+    return False
+
+
+def told(state, count, what):
+    why = "no valid user name and password"
+    state.refusals.tell(count, what, peer_address(request.remote_addr), why)
 
 
 def login():

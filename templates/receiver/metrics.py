@@ -9,7 +9,7 @@ from receiver.files import Unavailable
 
 # Of one FortiGate: how its events ended (beside one count for each detection), and moments.
 BY_FORTIGATE = ("malformed", "limited", "polls", "last_event", "last_poll")
-REFUSED = ("refused_address", "refused_token", "refused_feed", "too_large")
+REFUSED = ("refused_address", "refused_token", "refused_feed", "refused_page", "too_large")
 
 
 def names(config):

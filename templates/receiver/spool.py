@@ -11,6 +11,9 @@ import os
 
 from receiver.files import ROOM, Unavailable, signature
 
+# Seconds after which a jail whose action has given no sign of life is not looked after any more. It
+# gives one every few seconds, but restoring 100,000 bans at a start may keep it busy.
+TENDED = 60
 # ``address`` may be a network. Times in epoch seconds, ``until`` infinite for a ban without end.
 Ban = collections.namedtuple("Ban", "address until since failures count")
 
@@ -43,6 +46,16 @@ class Bans:
             raise Unavailable("cannot read the bans: %s" % error.strerror) from error
         if room.f_bavail * room.f_frsize < ROOM + max(sizes, default=0):
             raise Unavailable("no room to write the bans")
+
+    def check_tended(self, now):
+        """Raise Unavailable where fail2ban's action gives no sign of life: nobody new is banned then."""
+        for jail in self.paths:
+            try:
+                silent = now - os.stat(os.path.join(self.folder, jail + ".alive")).st_mtime
+            except OSError:
+                silent = float("inf")
+            if silent > TENDED:
+                raise Unavailable("fail2ban does not look after %s: is it running?" % jail)
 
 
 def read_bans(path):

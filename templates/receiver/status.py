@@ -48,7 +48,7 @@ def page(state, now):
         health(state),
         fortigates(state, now),
         current_bans(state, now),
-        history(bans_by_day(state.config["audit_log"], now), now),
+        history(bans_by_day(state.config["audit_log"]), now),
         events(state),
     ]
     return (
@@ -158,7 +158,7 @@ def span(seconds):
     return "%d s" % seconds
 
 
-def bans_by_day(path, now):
+def bans_by_day(path):
     """{day since the epoch: bans}, of the end of the audit, as much as is read in a moment."""
     found = collections.Counter()
     for line in last_lines(path + ".1", path):

@@ -57,7 +57,7 @@ def judge(event, detections, spared, documentation):
     address = canonical(value)
     reason = refusal(address, detection["ignore"], documentation)
     if reason or address in spared:
-        return {"outcome": "ignored", "reason": "address is " + (reason or "the FortiGate's own")}
+        return {"outcome": "ignored", "reason": "address is " + (reason or "one of this site's own")}
     return {"outcome": "taken", "detection": detection["name"], "address": str(address)}
 
 

@@ -5,11 +5,10 @@ Managed by Banstitch: changes made here are overwritten.
 
 import ipaddress
 import json
-import logging
 import time
 
 from receiver import evidence
-from receiver.access import peer_address
+from receiver.access import Names, peer_address
 from receiver.files import Unavailable, append
 from receiver.lines import Malformed, parse
 from receiver.verdicts import judge
@@ -40,8 +39,11 @@ class Refused(Exception):
 class Webhook:
     """Takes events of those who may post, and writes one clean line for each that counts."""
 
-    def __init__(self, config, tokens, peers, counts):
+    def __init__(self, config, tokens, peers, counts, refusals):
         self.config = config
+        self.refusals = refusals
+        # the site's own hosts that the inventory gives by name; addresses are on the ignore lists
+        self.hosts = Names(config["hosts"])
         self.tokens = tokens
         self.peers = peers
         self.counts = counts
@@ -64,17 +66,16 @@ class Webhook:
 
     def receive(self, environ):
         """The answer to a request that was taken. Who may not post has no byte of a body read."""
-        now, peer = time.time(), peer_address(environ["REMOTE_ADDR"])
+        now, peer, data = time.time(), peer_address(environ["REMOTE_ADDR"]), b""
         try:
             who = self._who(environ, peer)
             self._within_rate(who, now)
             data = read_body(environ, self.config["body_limit"])
-        except Refused as refused:
-            self._refused(refused, peer, now)
-            raise
-        try:
             events = parse(data.decode("utf-8", "replace"))
             outcomes = self._judged(events, who, peer)
+        except Refused as refused:
+            self.refusals.tell(refused.count, "a post", peer, refused)
+            raise
         except Malformed as error:
             self._keep(who, peer, data, str(error), now)
             raise Refused(400, "malformed", str(error)) from None
@@ -101,7 +102,7 @@ class Webhook:
 
     def _judged(self, events, who, peer):
         documentation = who == "verify" or self.config["accept_documentation"]
-        spared = () if who == "verify" else (peer,)
+        spared = () if who == "verify" else {peer, *self.hosts.addresses()}
         return [judge(event, self.detections, spared, documentation) for event in events]
 
     def _write(self, outcomes, events, who):
@@ -121,14 +122,6 @@ class Webhook:
             self.counts["last_event:" + who] = now
             for outcome in outcomes:
                 self.counts["events:%s:%s" % (who, outcome.get("detection", "ignored"))] += 1
-
-    def _refused(self, refused, peer, now):
-        """Count it, and say so in the journal, but once in ten seconds at most."""
-        self.counts.add(refused.count)
-        if self.counts.allowance("said", 0.1, 1, now):
-            message = "refused a post from %s: %s (%d since the start)"
-            say = logging.getLogger("banstitch").warning
-            say(message, peer, refused, self.counts[refused.count])
 
     def _keep(self, who, peer, data, reason, now):
         """Quoted, cut and bounded: for the operator to see what a FortiGate sends."""
@@ -155,7 +148,10 @@ def read_body(environ, limit):
     if not length.isdigit() or int(length) > limit:
         raise Refused(413, "too_large", "the body is longer than %d bytes" % limit)
     chunked = environ.get("wsgi.input_terminated") and not int(length)
-    data = environ["wsgi.input"].read(limit + 1 if chunked else int(length))
+    try:
+        data = environ["wsgi.input"].read(limit + 1 if chunked else int(length))
+    except OSError as error:
+        raise Malformed("the body cannot be read: %s" % error) from None
     if len(data) > limit:
         raise Refused(413, "too_large", "the body is longer than %d bytes" % limit)
     return data

@@ -7,7 +7,7 @@ import http.client
 import json
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -22,6 +22,8 @@ pytestmark = pytest.mark.lab
 STRANGER = "127.0.9.9"
 GLOBAL = "45.1.2.3"
 DOCUMENTATION = "203.0.113.9"
+# As in templates/receiver/worker.py, of each of two workers.
+MOST_WAITING = 512
 PLAIN = EVENT.format(address=GLOBAL, user="x")
 # As an operator deploys it: only the site's firewalls may post, and no documentation addresses.
 AS_SHIPPED = '{"receiver_allow": [], "receiver_accept_documentation": false}'
@@ -228,6 +230,37 @@ def test_who_does_not_finish_a_request_is_cut_off(webhook: Webhook) -> None:
             with webhook.raw() as slow:
                 slow.sendall(said.encode())
                 assert slow.recv(100) == b"", said
+
+
+def test_a_slow_firewall_is_not_pushed_out_by_strangers_who_keep_connecting(
+    webhook: Webhook,
+) -> None:
+    token = webhook.tokens["webhook:fgt1"]
+    body = PLAIN.encode()
+    head = f"POST /receive-logs HTTP/1.1\r\nHost: x\r\nX-Banstitch-Token: {token}\r\n"
+    with ExitStack() as stack:
+        slow = stack.enter_context(webhook.raw())
+        slow.sendall(head.encode())
+        for number in range(3 * MOST_WAITING):
+            source = (f"127.0.9.{number % 200 + 1}", 0)
+            peer = (webhook.host.address, 5000)
+            stack.enter_context(socket.create_connection(peer, 20, source))
+        slow.sendall(f"Content-Length: {len(body)}\r\n\r\n".encode() + body)
+        assert slow.recv(100).startswith(b"HTTP/1.1 200")
+
+
+def test_what_a_stranger_makes_up_puts_no_traceback_into_the_journal(webhook: Webhook) -> None:
+    token = webhook.tokens["webhook:fgt1"]
+    head = f"POST /receive-logs HTTP/1.1\r\nHost: x\r\nX-Banstitch-Token: {token}\r\n"
+    for said, status in (
+        ("GET /healthz HTTP/1.1\r\nHost: x\r\nSCRIPT_NAME: /zzz\r\n\r\n", 200),
+        (f"{head}Transfer-Encoding: chunked\r\n\r\nzz\r\n", 400),
+    ):
+        with webhook.raw() as client:
+            client.sendall(said.encode())
+            assert client.recv(100).startswith(f"HTTP/1.1 {status}".encode()), said
+    told = webhook.host.console("journalctl -u banstitch-receiver -o cat", check=True).stdout
+    assert "Traceback" not in told
 
 
 def test_each_firewall_fetches_the_feed_by_its_own_password_and_only_what_has_changed(

@@ -44,6 +44,7 @@ def config(folder: Path, **more: Any) -> dict[str, Any]:
         "detections": [DETECTION],
         "allow": ["192.0.2.1", "fd00::1"],
         "own": ["127.0.0.0/8", "::1"],
+        "hosts": [],
         "accept_documentation": True,
         "rate": 100000,
         "burst": 100000,
@@ -81,6 +82,7 @@ class Receiver:
         self.tokens.write_text(json.dumps(SECRETS))
         self.log.touch()
         self.bans({})
+        self.alive.touch()
         self.config = config(folder, **more)
         self.client = self.worker()
 
@@ -91,6 +93,11 @@ class Receiver:
     @property
     def jail_file(self) -> Path:
         return self.spool / f"{DETECTION['jail']}.bans"
+
+    @property
+    def alive(self) -> Path:
+        """What the action touches every few seconds."""
+        return self.jail_file.with_suffix(".alive")
 
     def bans(self, bans: dict[str, float]) -> None:
         """Replace the jail's file as the action does."""

@@ -60,6 +60,32 @@ def test_a_fortigate_that_is_known_by_name_may_post_from_what_the_name_stands_fo
     assert receiver.post(EVENT, peer="192.0.2.41").status_code == 403
 
 
+def test_a_host_of_the_site_that_is_known_by_name_is_never_taken_for_an_attacker(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = {"ban.example.net": "203.0.113.7"}
+
+    def look_up(name: str, port: None) -> list[Any]:
+        return [(0, 0, 0, "", (known[name], 0))]
+
+    monkeypatch.setattr(module("access").socket, "getaddrinfo", look_up)
+    receiver = Receiver(tmp_path, hosts=["ban.example.net"])
+    for address, outcome in (("203.0.113.7", "ignored"), ("203.0.113.8", "taken")):
+        assert receiver.post(LINE % address).json["events"][0]["outcome"] == outcome
+
+
+def test_a_password_that_is_guessed_is_counted_and_told_to_the_journal(
+    receiver: Receiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(5):
+        assert receiver.get("/status", peer="198.51.100.1", auth=("status", "x")).status_code == 401
+    assert [record.message for record in caplog.records] == [
+        "refused a login from 198.51.100.1: no valid user name and password (1 so far)"
+    ]
+    shown = receiver.get("/metrics", auth=("status", "s-secret")).text
+    assert 'banstitch_refused_total{why="refused_page"} 5' in shown
+
+
 @pytest.mark.parametrize("peer", ["127.0.0.1", "::1"])
 def test_on_the_ban_host_itself_only_verify_may_post(receiver: Receiver, peer: str) -> None:
     assert receiver.post(EVENT, "v-secret", peer=peer).status_code == 200

@@ -178,6 +178,20 @@ def test_of_two_bans_of_one_address_the_longer_counts(tmp_path: Path) -> None:
     assert receiver.feed().text == "203.0.113.9\n"
 
 
+@pytest.mark.parametrize("silent", [61, 86400])
+def test_health_says_when_fail2ban_has_stopped_and_the_feed_goes_on(
+    receiver: Receiver, silent: float
+) -> None:
+    os.utime(receiver.alive, (time.time() - silent,) * 2)
+    assert receiver.get("/healthz").status_code == 503
+    assert "is it running" in receiver.get("/healthz").text
+    assert receiver.feed().status_code == 200
+    receiver.alive.touch()
+    assert receiver.get("/healthz").status_code == 200
+    receiver.alive.unlink()
+    assert receiver.get("/healthz").status_code == 503
+
+
 def test_others_than_the_host_itself_hear_of_health_only_yes_or_no(receiver: Receiver) -> None:
     receiver.jail_file.unlink()
     answer = receiver.get("/healthz", peer="192.0.2.1")
