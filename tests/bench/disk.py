@@ -18,7 +18,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.bench.bans import JAIL, LINE, Bench, attacker, until
+from tests.bench.bans import Bans, attacker, until
+from tests.bench.host import JAIL, LINE, apply
 from tests.bench.load import post, run
 from tests.e2e.labsite import LabSite, unit_options
 from tests.e2e.poller import feed
@@ -65,7 +66,7 @@ BOUNDS = (
 )
 
 
-class Week(Bench):
+class Week(Bans):
     """Days of attack on one host."""
 
     def make_smaller(self) -> None:
@@ -142,10 +143,7 @@ def main(argv: list[str] | None = None) -> int:
             Path(folder) / "inventory", ready_root(), [unit_options()], settings=SETTINGS
         ) as site,
     ):
-        done = site.run("apply", "-y")
-        if done.code:
-            print(done.out, done.err)
-            return 1
+        apply(site)
         week = Week(site)
         week.make_smaller()
         for number in range(options.days):

@@ -6,12 +6,11 @@ One thread and epoll, so that on a small machine the client takes little of what
 from __future__ import annotations
 
 import itertools
-import select
+import selectors
 import socket
 import ssl
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
 
 # Source addresses to take turns with: one alone runs out of ports (TIME_WAIT, 60 s).
@@ -45,48 +44,6 @@ class Result:
         )
 
 
-class _Plain:
-    """What goes over a connection as it is."""
-
-    def __init__(self, request: bytes) -> None:
-        self.outgoing = [request]
-        self.answer = b""
-
-    def take(self, data: bytes) -> None:
-        """What came."""
-        self.answer += data
-
-
-class _Encrypted(_Plain):
-    """TLS, in memory, so that each flight is one system call."""
-
-    def __init__(self, request: bytes, encrypt: ssl.SSLContext, name: str) -> None:
-        super().__init__(request)
-        self.came, self.goes = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self.tls = encrypt.wrap_bio(self.came, self.goes, server_hostname=name)
-        self.request, self.outgoing = request, []
-        self._go_on()
-
-    def take(self, data: bytes) -> None:
-        self.came.write(data)
-        self._go_on()
-
-    def _go_on(self) -> None:
-        try:
-            if self.request:
-                self.tls.do_handshake()
-                # as libcurl: the end of the handshake first, the request by itself
-                self.outgoing.append(self.goes.read())
-                self.tls.write(self.request)
-                self.request = b""
-            while data := self.tls.read(1 << 20):
-                self.answer += data
-        except ssl.SSLWantReadError:
-            pass
-        if self.goes.pending:
-            self.outgoing.append(self.goes.read())
-
-
 class _Exchange:
     """One request on its own connection."""
 
@@ -94,6 +51,8 @@ class _Exchange:
         self, peer: tuple[str, int], source: str, request: bytes, encrypt: ssl.SSLContext | None
     ) -> None:
         self.began = time.perf_counter()
+        self.request = request
+        self.answer = b""
         self.socket = socket.socket()
         self.socket.setsockopt(socket.IPPROTO_IP, 24, 1)  # IP_BIND_ADDRESS_NO_PORT
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as libcurl does
@@ -101,80 +60,37 @@ class _Exchange:
             self.socket.bind((source, 0))
         self.socket.setblocking(False)
         self.socket.connect_ex(peer)
-        self.inside = _Encrypted(request, encrypt, peer[0]) if encrypt else _Plain(request)
+        self.encrypt = encrypt
+        self.peer = peer[0]
         # what it waits for next
-        self.events = select.EPOLLOUT
+        self.events = selectors.EVENT_WRITE
 
     def go_on(self) -> int | None:
         """The status once the answer is complete, 0 when the connection broke, else None."""
         try:
-            if self.events == select.EPOLLIN:
-                data = self.socket.recv(1 << 20)
-                if not data:
-                    return self._status()
-                self.inside.take(data)
-            self._send()
+            if self.encrypt:
+                self.socket = self.encrypt.wrap_socket(
+                    self.socket, server_hostname=self.peer, do_handshake_on_connect=False
+                )
+                self.encrypt = None
+            if self.request:
+                # over TLS it shakes hands first, and says below which way that waits
+                self.request = self.request[self.socket.send(self.request) :]
+                self.events = selectors.EVENT_READ
+                return None
+            got = self.socket.recv(1 << 20)
+        except (BlockingIOError, ssl.SSLWantReadError):
+            self.events = selectors.EVENT_READ
+            return None
+        except ssl.SSLWantWriteError:
+            self.events = selectors.EVENT_WRITE
+            return None
         except OSError:
             return 0
-        return None
-
-    def _send(self) -> None:
-        outgoing = self.inside.outgoing
-        self.events = select.EPOLLOUT
-        with suppress(BlockingIOError):
-            while outgoing:
-                rest = outgoing[0][self.socket.send(outgoing[0]) :]
-                outgoing[:1] = [rest] if rest else []
-            self.events = select.EPOLLIN
-
-    def _status(self) -> int:
-        answer = self.inside.answer
-        return int(answer[9:12]) if answer.startswith(b"HTTP/") else 0
-
-
-class _Going:
-    """The exchanges that are going on."""
-
-    def __init__(self, result: Result, patience: float, look: Callable[[bytes], None]) -> None:
-        self.result, self.patience, self.look = result, patience, look
-        self.epoll = select.epoll()
-        self.exchanges: dict[int, _Exchange] = {}
-
-    def begin(self, exchange: _Exchange) -> None:
-        """Without waiting for the connection, which is there at once on loopback."""
-        status = exchange.go_on()
-        number = exchange.socket.fileno()
-        self.exchanges[number] = exchange
-        if status is None:
-            self.epoll.register(number, exchange.events)
-        else:
-            self._end(number, status)
-
-    def wait(self, seconds: float) -> None:
-        """For news, at most so long."""
-        news = self.epoll.poll(seconds)
-        for number, _ in news:
-            exchange = self.exchanges[number]
-            events = exchange.events
-            status = exchange.go_on()
-            if status is not None:
-                self._end(number, status)
-            elif exchange.events != events:
-                self.epoll.modify(number, exchange.events)
-        if not news:
-            self._lose_patience()
-
-    def _lose_patience(self) -> None:
-        latest = time.perf_counter() - self.patience
-        for number in [n for n, e in self.exchanges.items() if e.began < latest]:
-            self._end(number, 0)
-
-    def _end(self, number: int, status: int) -> None:
-        exchange = self.exchanges.pop(number)
-        exchange.socket.close()
-        self.result.latencies.append(time.perf_counter() - exchange.began)
-        self.result.statuses[status] = self.result.statuses.get(status, 0) + 1
-        self.look(exchange.inside.answer)
+        self.answer += got
+        if got:
+            return None
+        return int(self.answer[9:12]) if self.answer.startswith(b"HTTP/") else 0
 
 
 def run(
@@ -195,21 +111,35 @@ def run(
     sending the next one as soon as one is answered. An answer that takes longer than ``patience``
     counts as status 0. With ``encrypt`` each connection shakes hands anew, as a FortiGate's does.
     """
-    result, turns = Result(), itertools.cycle(sources)
-    going = _Going(result, patience, look)
-    began = due = time.perf_counter()
-    with going.epoll:
-        while due < float("inf") or going.exchanges:
+    result, began = Result(), time.perf_counter()
+    turns = itertools.cycle(sources)
+    due = began
+    with selectors.DefaultSelector() as selector:
+        while True:
             now = time.perf_counter()
-            while len(going.exchanges) < at_once and now >= due:
+            while len(selector.get_map()) < at_once and now >= due:
                 request = None if seconds and now > began + seconds else next(requests, None)
                 if request is None:
                     due = float("inf")
                     break
-                going.begin(_Exchange(peer, next(turns), request, encrypt))
+                exchange = _Exchange(peer, next(turns), request, encrypt)
+                selector.register(exchange.socket, selectors.EVENT_WRITE, exchange)
                 due = max(due + interval, now - 1) if interval else now
-            if going.exchanges or due < float("inf"):
-                going.wait(min(max(due - now, 0), 0.05) if interval else 0.05)
+            if not selector.get_map() and due == float("inf"):
+                break
+            for key, _ in selector.select(min(max(due - now, 0), 0.05) if interval else 0.05):
+                exchange = key.data
+                status = exchange.go_on()
+                if status is None and key.events != exchange.events:
+                    selector.modify(exchange.socket, exchange.events, exchange)
+                if status is None and time.perf_counter() - exchange.began > patience:
+                    status = 0
+                if status is not None:
+                    selector.unregister(exchange.socket)
+                    exchange.socket.close()
+                    result.latencies.append(time.perf_counter() - exchange.began)
+                    result.statuses[status] = result.statuses.get(status, 0) + 1
+                    look(exchange.answer)
     result.seconds = time.perf_counter() - began
     return result
 

@@ -20,7 +20,6 @@ from __future__ import annotations
 import argparse
 import base64
 import itertools
-import json
 import resource
 import socket
 import ssl
@@ -32,9 +31,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
+from tests.bench.host import JAIL, LINE, Bench, apply
 from tests.bench.load import Result, get, post, run
 from tests.e2e.labsite import LabSite, unit_options
-from tests.e2e.poller import trusting
 from tests.lab.roots import ready_root
 
 RECIPE_PORT = 5990
@@ -53,13 +52,6 @@ if __name__ == "__main__":
 """
 # The receiver's own certificate and key, in one file, for the recipe's app as well.
 ENCRYPTED = ', ssl_context=("/etc/banstitch/tls/server.pem",) * 2'
-LINE = (
-    'date=2024-10-14 time=13:46:40 eventtime=1728938800841267391 tz="-0700" logid="0101039426"'
-    ' type="event" subtype="vpn" level="alert" vd="root" logdesc="SSL VPN login fail"'
-    ' action="ssl-login-fail" tunneltype="ssl-web" tunnelid=0 remip=%s user="N/A" group="N/A"'
-    ' dst_host="N/A" reason="sslvpn_login_unknown_user" msg="SSL user failed to logged in"'
-)
-JAIL = "banstitch-sslvpn_login_failed"
 # What hostile clients say after they have connected; most say nothing at all.
 HOSTILE = (
     b"",
@@ -70,22 +62,17 @@ HOSTILE = (
 )
 
 
-class Bench:
-    """A deployed receiver with the recipe's app beside it, and what was promised and missed."""
+class Receiver(Bench):
+    """A deployed receiver with the recipe's app beside it."""
 
-    def __init__(self, site: LabSite) -> None:
-        self.host, self.address = site.host, site.host.address
-        tokens = json.loads(self.host.read("/etc/banstitch/tokens.json"))
-        self.token = tokens["webhook:fgt1"]
-        self.login = base64.b64encode(f"fgt1:{tokens['feed:fgt1']}".encode()).decode()
-        self.missed: list[str] = []
+    @property
+    def address(self) -> str:
+        return self.host.address
 
-    def say(self, what: str, result: object, promise: str = "", kept: bool = True) -> None:
-        """One line of the report."""
-        verdict = f"  {'kept' if kept else 'MISSED'}: {promise}" if promise else ""
-        print(f"{what:34} {result}{verdict}", flush=True)
-        if not kept:
-            self.missed.append(promise)
+    @property
+    def login(self) -> str:
+        """Of fgt1, for the feed."""
+        return base64.b64encode(f"fgt1:{self.tokens['feed:fgt1']}".encode()).decode()
 
     def events(self, lines: int = 1) -> Iterator[bytes]:
         """Posts of so many events each, of addresses that come 65,536 events apart."""
@@ -114,7 +101,7 @@ class Bench:
         return sum(int(row.split()[1]) for row in rows) / 1024
 
 
-def beside_the_recipe(bench: Bench, seconds: float) -> None:
+def beside_the_recipe(bench: Receiver, seconds: float) -> None:
     """Turn and turn about, so that both have the same machine; without fail2ban behind either."""
     theirs, ours = pair(bench, seconds)
     bench.say("events, the recipe's app", theirs)
@@ -123,23 +110,22 @@ def beside_the_recipe(bench: Bench, seconds: float) -> None:
     promptly(bench, ours)
 
 
-def over_https(bench: Bench, seconds: float, encrypt: ssl.SSLContext | None) -> None:
+def over_https(bench: Receiver, seconds: float) -> None:
     """Both with the receiver's certificate. Most of it is the handshake, which nobody makes cheaper."""
-    assert encrypt, "the receiver does not speak https"
-    theirs, ours = pair(bench, seconds, encrypt)
+    theirs, ours = pair(bench, seconds, bench.encrypt)
     bench.say("over https, the recipe's app", theirs)
     bench.say("over https, this receiver", f"{ours}  {ours.rate / theirs.rate:.1f} times as many")
     promptly(bench, ours)
     bench.say("memory then", f"{bench.memory():.0f} MiB")
 
 
-def promptly(bench: Bench, ours: Result) -> None:
+def promptly(bench: Receiver, ours: Result) -> None:
     p99 = ours.percentile(0.99)
     bench.say("", "", f"p99 below 50 ms ({1000 * p99:.0f})", p99 < 0.05)
 
 
 def pair(
-    bench: Bench, seconds: float, encrypt: ssl.SSLContext | None = None
+    bench: Receiver, seconds: float, encrypt: ssl.SSLContext | None = None
 ) -> tuple[Result, Result]:
     """(theirs, ours), the better for us of two runs each."""
     bench.host.console("systemctl stop fail2ban")
@@ -159,7 +145,7 @@ def pair(
     return max(pairs, key=lambda pair: pair[1].rate / pair[0].rate)
 
 
-def a_million_events(bench: Bench, events: int) -> None:
+def a_million_events(bench: Receiver, events: int) -> None:
     """Twenty a post; fail2ban is down, for this is about the receiver."""
     bench.host.console("systemctl stop fail2ban")
     posts = itertools.islice(bench.events(20), events // 20)
@@ -170,7 +156,7 @@ def a_million_events(bench: Bench, events: int) -> None:
     bench.host.console("truncate -s 0 /var/log/banstitch/events.log; systemctl start fail2ban")
 
 
-def among_hostile_connections(bench: Bench, connections: int) -> None:
+def among_hostile_connections(bench: Receiver, connections: int) -> None:
     """Connections that stay, and more that come all the time; a hundred events a second."""
     over = threading.Event()
 
@@ -211,7 +197,7 @@ def _connect(address: str, source: str, says: bytes) -> socket.socket:
     return connection
 
 
-def a_large_feed(bench: Bench, bans: int) -> None:
+def a_large_feed(bench: Receiver, bans: int) -> None:
     """The whole list once, then 200 polls a second with its ETag."""
     bench.host.console("systemctl stop fail2ban")
     lines = [f"45.{n >> 16}.{n >> 8 & 255}.{n & 255} -1 1700000000 3 1\n" for n in range(bans)]
@@ -233,12 +219,6 @@ def a_large_feed(bench: Bench, bans: int) -> None:
     bench.host.console("systemctl start fail2ban")
 
 
-def apply(site: LabSite, *more: str) -> None:
-    done = site.run("apply", "-y", *more)
-    if done.code:
-        raise RuntimeError(done.out + done.err)
-
-
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.receiver")
     parser.add_argument("--seconds", type=float, default=5, help="of each run of events")
@@ -258,14 +238,14 @@ def main(argv: list[str] | None = None) -> int:
         ) as site,
     ):
         apply(site)
-        bench = Bench(site)
+        bench = Receiver(site)
         bench.say("memory at rest", f"{bench.memory():.0f} MiB")
         beside_the_recipe(bench, options.seconds)
         a_million_events(bench, options.events)
         among_hostile_connections(bench, options.connections)
         a_large_feed(bench, options.bans)
         apply(site, "-e", "receiver_tls=self_signed")
-        over_https(bench, options.seconds, trusting(site))
+        over_https(bench, options.seconds)
     return 1 if bench.missed else 0
 
 

@@ -1,0 +1,46 @@
+"""What the benches on a real host share: a deployed site, real log lines, and promises kept or missed."""
+
+from __future__ import annotations
+
+import json
+import ssl
+
+from tests.e2e.labsite import LabSite
+from tests.e2e.poller import trusting
+
+JAIL = "banstitch-sslvpn_login_failed"
+LINE = (
+    'date=2024-10-14 time=13:46:40 eventtime=1728938800841267391 tz="-0700" logid="0101039426"'
+    ' type="event" subtype="vpn" level="alert" vd="root" logdesc="SSL VPN login fail"'
+    ' action="ssl-login-fail" tunneltype="ssl-web" tunnelid=0 remip=%s user="N/A" group="N/A"'
+    ' dst_host="N/A" reason="sslvpn_login_unknown_user" msg="SSL user failed to logged in"'
+)
+
+
+class Bench:
+    """A deployed site, and what was promised and missed."""
+
+    def __init__(self, site: LabSite) -> None:
+        self.site, self.host = site, site.host
+        self.tokens = json.loads(self.host.read("/etc/banstitch/tokens.json"))
+        self.token = self.tokens["webhook:fgt1"]
+        self.missed: list[str] = []
+
+    @property
+    def encrypt(self) -> ssl.SSLContext | None:
+        """How to speak to the receiver now; None for http."""
+        return trusting(self.site)
+
+    def say(self, what: str, result: object, promise: str = "", kept: bool = True) -> None:
+        """One line of the report."""
+        verdict = f"  {'kept' if kept else 'MISSED'}: {promise}" if promise else ""
+        print(f"{what:44} {result}{verdict}", flush=True)
+        if not kept:
+            self.missed.append(promise)
+
+
+def apply(site: LabSite, *more: str) -> None:
+    """Deploy, or fail with what the program said."""
+    done = site.run("apply", "-y", *more)
+    if done.code:
+        raise RuntimeError(done.out + done.err)
