@@ -157,7 +157,8 @@ def test_the_end_of_a_network_s_ban_while_fail2ban_is_down_frees_nobody_inside_i
         by_hand(site, "ban_by_hand", address=network, seconds=3)
         ends = time.time() + 3
         site.host.run("systemctl stop fail2ban", check=True)
-        assert within(10, lambda: time.time() > ends + 2)
+        # over for fail2ban, which restores the others only, but not so long that ours is rid of it
+        assert within(10, lambda: time.time() > ends + 0.8)
         site.host.run("systemctl start fail2ban", check=True)
         expired = f'"what": "expiry", "address": "{network}"'
         assert within(20, lambda: expired in audit.read_text())

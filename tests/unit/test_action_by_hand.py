@@ -131,7 +131,8 @@ def test_what_is_not_on_disk_is_said_to_who_banned_or_freed_by_hand(
 
 @pytest.mark.parametrize(
     ("address", "seconds"),
-    [("192.0.2.1", 60), ("192.0.2.0/24", 60), ("::/0", 60), ("0.0.0.0/0", 60), ("x", 60), ("203.0.113.9", 0)],
+    [("192.0.2.1", 60), ("192.0.2.0/24", 60), ("::/0", 60), ("0.0.0.0/0", 60), ("x", 60), ("203.0.113.9", 0),
+     ("203.0.113.9", 10**12)],
 )  # fmt: skip
 def test_what_must_not_be_banned_is_refused_by_hand_as_well(
     server: Server, address: str, seconds: int
