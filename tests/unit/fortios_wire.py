@@ -9,8 +9,6 @@ import itertools
 import select
 import socket
 import threading
-import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -75,10 +73,3 @@ class Wire:
         """Until the unit has ended every session."""
         for thread in self._serving:
             thread.join(10)
-
-    @staticmethod
-    def wait_until(true: Callable[[], bool]) -> None:
-        """Until a deadline of the unit's own has passed."""
-        end = time.monotonic() + 10
-        while not true() and time.monotonic() < end:
-            time.sleep(0.01)
