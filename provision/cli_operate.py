@@ -147,7 +147,7 @@ def _ask(
     return over(app, flags, report, verb, chosen, do)
 
 
-BANS = ("site", "address", "detection", "since", "until", "events", "times")
+BANS = ("site", "address", "detection", "since", "until", "events", "times", "why")
 
 
 def _show(
@@ -179,6 +179,7 @@ def _ban_rows(found: Sequence[SiteResult]) -> list[Sequence[str]]:
             moment(each["until"]),
             str(each["failures"]),
             str(each["count"]),
+            what_happened.one_line(each["why"]),
         )
         for site in found
         for target in site.targets

@@ -99,7 +99,7 @@ def jails(run: Run, site: Site) -> list[str]:
 
 def bans(run: Run) -> Callable[[Site], Request]:
     """Who is banned?"""
-    return lambda site: {"do": "bans", "spool": SPOOL, "jails": jails(run, site)}
+    return lambda site: {"do": "bans", "spool": SPOOL, "audit": AUDIT, "jails": jails(run, site)}
 
 
 def history(last: int) -> Callable[[Site], Request]:

@@ -48,16 +48,16 @@ def status(run: Run, selected: Selected) -> SiteResult:
     """Look at every target as plan does, and ask the ban host for the receiver's numbers."""
     looked = SiteRun(run, selected).plan()
     wanted = desired.linux(selected.site, run.plays)
+    place = desired.offered(selected.site, run.plays, "status") or {}
     asked = TargetResult(selected.site.name, "linux", "unreachable")
     if not any(each.kind == "linux" and each.state == "unreachable" for each in looked.targets):
-        place = desired.offered(selected.site, run.plays, "status") or {}
         question = {"do": "status", "sealed": sealed(wanted), **place}
         (asked,) = ask(run, selected, question).targets
     numbers = asked.details.get("metrics", "")
     return SiteResult(
         looked.name,
         tuple(
-            _host(each, asked, wanted)
+            _host(each, asked, wanted, place.get("page", ""))
             if each.kind == "linux"
             else _fortigate(each, numbers, selected.site.name)
             for each in looked.targets
@@ -65,7 +65,9 @@ def status(run: Run, selected: Selected) -> SiteResult:
     )
 
 
-def _host(target: TargetResult, asked: TargetResult, wanted: Sequence[Resource]) -> TargetResult:
+def _host(
+    target: TargetResult, asked: TargetResult, wanted: Sequence[Resource], page: str
+) -> TargetResult:
     if asked.state == "unreachable" or asked.error:
         state: State = asked.state if target.state in ("ok", "differs") else target.state
         error = target.error or asked.error
@@ -78,9 +80,11 @@ def _host(target: TargetResult, asked: TargetResult, wanted: Sequence[Resource])
         "bans": {of["jail"]: int(value) for of, value in samples(numbers, "banstitch_bans")},
         "certificate": expiry(wanted, asked.details["certificates"]),
         "versions": asked.details["versions"],
+        "left_out": sum(int(n) for _, n in samples(numbers, "banstitch_feed_left_out")),
+        "page": page,
         "refused": {of["why"]: int(n) for of, n in samples(numbers, "banstitch_refused_total")},
     }
-    told = (*target.notes, *_turned_away(details))
+    told = (*target.notes, *_about_host(details))
     return replace(target, execs=target.execs + asked.execs, details=details, notes=told)
 
 
@@ -100,13 +104,23 @@ def _lost(fortigate: str, numbers: str) -> dict[str, int]:
 
 
 def notes(found: Sequence[SiteResult]) -> list[str]:
-    """What was posted in vain at each site, a line for each cause; nothing of it is a fault of the site."""
+    """What else is to be known of each site, a line each; nothing of it is a fault of the site."""
     return [
         f"{target.host}: {note}"
         for site in found
         for target in site.targets
-        for note in (*_not_taken(target.details, site.name), *_turned_away(target.details))
+        for note in (*_not_taken(target.details, site.name), *_about_host(target.details))
     ]
+
+
+def _about_host(details: Mapping[str, Any]) -> list[str]:
+    told = _turned_away(details)
+    if details.get("left_out"):
+        told.append(f"{counted(details['left_out'], 'ban')} have no room in the feed")
+    if "page" in details:
+        off = "the status page is off: receiver_status_page: true turns it on"
+        told.append(f"status page: {details['page']}" if details["page"] else off)
+    return told
 
 
 def _not_taken(details: Mapping[str, Any], ban_host: str) -> list[str]:

@@ -50,8 +50,8 @@ def fail2ban(monkeypatch: pytest.MonkeyPatch) -> Fail2ban:
 def spool(tmp_path: Path) -> Callable[..., str]:
     """Writes a jail's bans and gives the spool."""
 
-    def with_bans(jail: str, *addresses: str, until: int = SOON) -> str:
-        lines = [f"{address} {until} {SOON - 7200} 3 1" for address in addresses]
+    def with_bans(jail: str, *addresses: str, until: int = SOON, failures: int = 3) -> str:
+        lines = [f"{address} {until} {SOON - 7200} {failures} 1" for address in addresses]
         text = "\n".join([bans.HEAD, *lines, f"end {len(lines)}", ""])
         (tmp_path / f"{jail}.bans").write_text(text)
         return str(tmp_path)
@@ -147,8 +147,36 @@ def test_what_has_expired_is_not_listed_though_fail2ban_is_down_and_keeps_it(
 ) -> None:
     folder = spool(ON, "203.0.113.5", until=int(time.time()) - 1)
     spool(OFF, "203.0.113.6", until=-1)
-    found = bans.bans({"spool": folder, "jails": [ON, OFF]})["bans"]
+    found = listed(folder)
     assert [each["address"] for each in found] == ["203.0.113.6"]
+
+
+@pytest.mark.usefixtures("fail2ban")
+def test_each_ban_tells_why_as_the_audit_remembers_its_last_beginning(
+    spool: Callable[..., str], tmp_path: Path
+) -> None:
+    folder = spool(ON, "203.0.113.5", "203.0.113.6")
+    spool(OFF, "203.0.113.5", "203.0.113.7", failures=0)
+    entries = [
+        {"jail": ON, "address": "203.0.113.5", "what": "ban", "fortigate": "older"},
+        {"jail": ON, "address": "203.0.113.5", "what": "ban", "fortigate": "fgt1"},
+        {"jail": OFF, "address": "203.0.113.5", "what": "ban", "why": "a tip", "by": "eve@pc"},
+        {"jail": ON, "address": "203.0.113.5", "what": "prolong", "fortigate": "other"},
+    ]
+    lines = [json.dumps({"at": 1.0, **entry}) + "\n" for entry in entries]
+    (tmp_path / "audit.log.1").write_text("".join(lines[:3]))
+    (tmp_path / "audit.log").write_text("".join(lines[3:]) + '{"cut')
+    assert [each["why"] for each in listed(folder)] == [
+        "reported by fgt1",
+        "reported by a FortiGate",
+        "a tip (eve@pc)",
+        "by hand",
+    ]
+
+
+def listed(folder: str) -> list[dict[str, Any]]:
+    asked = {"spool": folder, "audit": f"{folder}/audit.log", "jails": [ON, OFF]}
+    return list(bans.bans(asked)["bans"])
 
 
 # --- unban -----------------------------------------------------------------------------------------

@@ -141,7 +141,9 @@ def test_the_list_of_bans_is_followed_by_nothing_where_all_is_well(
     cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ban = {"address": "192.0.2.7", "jail": "banstitch-x", "since": 0, "until": -1, "failures": 3}
-    well = TargetResult("bh1", "linux", "ok", 1, details={"bans": [{**ban, "count": 1}]})
+    well = TargetResult(
+        "bh1", "linux", "ok", 1, details={"bans": [{**ban, "count": 1, "why": "x"}]}
+    )
     monkeypatch.setattr("provision.operate.ask", lambda *_: SiteResult("bh1", (well,)))
     said = cli("bans")
     assert (said.code, len(said.out.splitlines())) == (0, 2)

@@ -198,7 +198,9 @@ def test_a_ban_that_outlives_the_calendar_is_listed_all_the_same(
     cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ban = {"address": "192.0.2.7", "jail": "x", "since": 0, "until": 606_585_600_000.0}
-    answered(monkeypatch, state="ok", details={"bans": [{**ban, "failures": 3, "count": 1}]})
+    answered(
+        monkeypatch, state="ok", details={"bans": [{**ban, "failures": 3, "count": 1, "why": "x"}]}
+    )
     said = cli("bans")
     assert said.code == 0
     assert "606585600000.0 s after 1970" in said.out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import pytest
 
@@ -123,3 +124,17 @@ def test_on_a_narrow_terminal_columns_without_room_follow_on_a_line_of_their_own
     told = " ".join(stream.getvalue().split())
     for word in ("397 days", "2 up", "Debian 12.15, fail2ban 1.0.2", "last poll", "fw-berlin-2"):
         assert word in told
+
+
+@pytest.mark.parametrize(
+    ("details", "said"),
+    [
+        ({"page": ""}, "ban1: the status page is off: receiver_status_page: true turns it on"),
+        ({"page": "https://ban1:5000/status"}, "ban1: status page: https://ban1:5000/status"),
+        ({"left_out": 3}, "ban1: 3 bans have no room in the feed"),
+    ],
+)
+def test_below_the_table_stands_what_else_is_to_be_known(
+    details: dict[str, Any], said: str
+) -> None:
+    assert status.notes([SiteResult("ban1", (host(**details),))]) == [said]

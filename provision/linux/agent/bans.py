@@ -22,9 +22,12 @@ from provision.linux.agent.host import HostError, read, run, tail
 
 Request = dict[str, Any]
 Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]  # noqa: UP007 - Python 3.9
+Which = tuple[str, str]  # jail, address
 HEAD = "# banstitch 1"
 # Bytes of the audit that one answer holds at most: some 30,000 entries.
 MOST_HISTORY = 32 << 20
+# Bytes of it that are searched for why somebody is banned: some 8,000 entries.
+LOOKED_BACK = 8 << 20
 # Seconds that fail2ban has to answer in; somebody waits at a terminal.
 PATIENCE = 15
 # So many bans within a network are named.
@@ -38,14 +41,38 @@ class NoJail(HostError):
 def bans(request: Request) -> dict[str, Any]:
     """Every live ban of ``request["jails"]``, by jail, then in the order of the file.
 
-    Answer: ``bans``: [{address, jail, until, since, failures, count}], times in epoch seconds,
-    ``until`` -1 for ever.
+    Answer: ``bans``: [{address, jail, until, since, failures, count, why}], times in epoch seconds,
+    ``until`` -1 for ever; ``why``: in words, as far as the audit is looked back into.
 
     Raises:
         HostError: the bans of a jail are not known; or nothing is deployed, whatever data is left.
     """
     _must_be_deployed()
-    return {"bans": [ban for jail in request["jails"] for ban in _live_of(request["spool"], jail)]}
+    found = [ban for jail in request["jails"] for ban in _live_of(request["spool"], jail)]
+    begun = _begun(request["audit"], {(ban["jail"], ban["address"]) for ban in found})
+    return {"bans": [{**ban, "why": _why(ban, begun)} for ban in found]}
+
+
+def _begun(audit: str, wanted: set[Which]) -> dict[Which, dict[str, Any]]:
+    """The entries of the audit that the bans of ``wanted`` began with, the newest of each."""
+    found: dict[Which, dict[str, Any]] = {}
+    room = LOOKED_BACK
+    for line in newest_first(audit):
+        room -= len(line) + 1
+        if room < 0 or len(found) == len(wanted):
+            break
+        for entry in _entry(line):
+            which = (str(entry.get("jail")), str(entry.get("address")))
+            if which in wanted and entry.get("what") == "ban":
+                found.setdefault(which, entry)
+    return found
+
+
+def _why(ban: dict[str, Any], begun: dict[Which, dict[str, Any]]) -> str:
+    entry = begun.get((ban["jail"], ban["address"]), {})
+    if ban["failures"]:
+        return "reported by {}".format(entry.get("fortigate") or "a FortiGate")
+    return "{} ({})".format(entry["why"], entry["by"]) if {"why", "by"} <= set(entry) else "by hand"
 
 
 def _must_be_deployed() -> None:
