@@ -35,6 +35,8 @@ SSHD_FIX = "/etc/fail2ban/jail.d/banstitch-sshd.conf"
 
 # Kinds of objects whose content never leaves the host: there is a key in it.
 SEALED = ("authority", "certificate")
+# What a jail is compared by, and fail2ban's names for it.
+THRESHOLDS = {"max_retry": "maxretry", "find_time": "findtime", "ban_time": "bantime"}
 
 Request = dict[str, Any]
 
@@ -238,15 +240,14 @@ def fail2ban(*command: str) -> Any:
 
 
 def jail_state(name: str) -> dict[str, int] | None:
-    """The thresholds of a running jail, or None where it does not run."""
-    values = {
-        "max_retry": fail2ban("get", name, "maxretry"),
-        "find_time": fail2ban("get", name, "findtime"),
-        "ban_time": fail2ban("get", name, "bantime"),
-    }
-    if any(value is None for value in values.values()):
-        return None
-    return {key: int(value) for key, value in values.items()}
+    """The thresholds of a running jail, or None where it does not run, or where fail2ban hangs."""
+    found = {}
+    for key, option in THRESHOLDS.items():
+        value = fail2ban("get", name, option)
+        if value is None:  # who does not answer is not asked again
+            return None
+        found[key] = int(value)
+    return found
 
 
 def tokens(path: str) -> dict[str, str] | None:
