@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import fcntl
 import itertools
 import json
 import os
@@ -30,7 +31,7 @@ class Browser:
         theirs, commands = os.pipe()
         answers, ours = os.pipe()
         # away from the numbers that they are to get
-        high = [os.dup2(fd, 100 + n, inheritable=True) for n, fd in enumerate((theirs, ours))]
+        high = [fcntl.fcntl(fd, fcntl.F_DUPFD, ANSWERS + 1) for fd in (theirs, ours)]
         argv = ["chromium", "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run",
                 "--ignore-certificate-errors", "--remote-debugging-pipe",
                 f"--user-data-dir={self._folder}/profile"]  # fmt: skip
