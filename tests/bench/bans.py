@@ -106,6 +106,7 @@ def many_attackers(bench: Bans, count: int, net: int) -> float:
 
 def a_restart(bench: Bans, bans: int) -> None:
     """With so many live bans; the attackers of before are among them."""
+    time.sleep(2)  # each process of the receiver makes a large feed anew once a second at most
     known = len(feed(bench.site))
     began = time.monotonic()
     bench.banip(JAIL, [attacker(n, 46) for n in range(bans - known)])
@@ -113,7 +114,7 @@ def a_restart(bench: Bans, bans: int) -> None:
     bench.say(f"{bans - known} more bans by fail2ban-client", f"{time.monotonic() - began:.1f} s")
     time.sleep(20)  # fail2ban still writes these many into its database
     one_more(bench, 0)
-    time.sleep(2)  # each process of the receiver makes a large feed anew once a second at most
+    time.sleep(2)
     live = feed(bench.site)
     with Poller(bench.site, live) as poller:
         began = time.monotonic()
