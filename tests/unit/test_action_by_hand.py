@@ -205,6 +205,13 @@ def test_the_audit_says_why_with_the_events_and_tells_expiry_from_unban(
     assert {"at", "jail", "until", "since", "failures", "count", "by"} <= set(entries[0])
 
 
+def test_the_audit_tells_a_ban_by_fail2ban_client_from_one_by_events(server: Server) -> None:
+    server.start().ban({**ticket("203.0.113.9"), "failures": 0, "matches": ""})
+    assert eventually(lambda: len(server.audited()) == 1)
+    (entry,) = [json.loads(line) for line in server.audit.read_text().splitlines()]
+    assert (entry["why"], entry["by"]) == ("banned in fail2ban", "fail2ban-client")
+
+
 def test_the_audit_is_bounded_and_none_of_what_is_kept_is_torn(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
