@@ -174,6 +174,24 @@ def test_each_ban_tells_why_as_the_audit_remembers_its_last_beginning(
     ]
 
 
+@pytest.mark.usefixtures("fail2ban")
+def test_who_is_banned_is_told_though_the_audit_cannot_be_read(
+    spool: Callable[..., str], tmp_path: Path
+) -> None:
+    folder = spool(ON, "203.0.113.5")
+    spool(OFF)
+    (tmp_path / "audit.log").symlink_to("/dev/null")
+    assert [each["why"] for each in listed(folder)] == ["reported by a FortiGate"]
+
+
+def test_bans_are_counted_by_jail_and_those_of_a_damaged_file_are_not_known(
+    spool: Callable[..., str], tmp_path: Path
+) -> None:
+    folder = spool(ON, "203.0.113.5", "203.0.113.6")
+    (tmp_path / f"{OFF}.bans").write_text(f"{bans.HEAD}\n203.0.113.7 -1 1 3 1\n")
+    assert bans.live([folder]) == {ON: 2, OFF: None}
+
+
 def listed(folder: str) -> list[dict[str, Any]]:
     asked = {"spool": folder, "audit": f"{folder}/audit.log", "jails": [ON, OFF]}
     return list(bans.bans(asked)["bans"])

@@ -15,6 +15,7 @@ import re
 import stat
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Any, Optional, Union
 
 from provision.linux.agent import manifest
@@ -57,14 +58,15 @@ def _begun(audit: str, wanted: set[Which]) -> dict[Which, dict[str, Any]]:
     """The entries of the audit that the bans of ``wanted`` began with, the newest of each."""
     found: dict[Which, dict[str, Any]] = {}
     room = LOOKED_BACK
-    for line in newest_first(audit):
-        room -= len(line) + 1
-        if room < 0 or len(found) == len(wanted):
-            break
-        for entry in _entry(line):
-            which = (str(entry.get("jail")), str(entry.get("address")))
-            if which in wanted and entry.get("what") == "ban":
-                found.setdefault(which, entry)
+    with suppress(HostError, OSError):  # who is banned is known without it
+        for line in newest_first(audit):
+            room -= len(line) + 1
+            if room < 0 or len(found) == len(wanted):
+                break
+            for entry in _entry(line):
+                which = (str(entry.get("jail")), str(entry.get("address")))
+                if which in wanted and entry.get("what") == "ban":
+                    found.setdefault(which, entry)
     return found
 
 
@@ -101,16 +103,18 @@ def of_jail(spool: str, jail: str) -> list[dict[str, Any]]:
 def live(folders: Sequence[str]) -> dict[str, Optional[int]]:  # noqa: UP045 - Python 3.9
     """How many bans each jail with a file in ``folders`` has just now; None where it is damaged."""
     paths = [path for folder in folders for path in glob.glob(os.path.join(folder, "*.bans"))]
-    return {os.path.basename(path)[: -len(".bans")]: _live(path) for path in sorted(paths)}
+    return {_jail(path): _count(path) for path in sorted(paths)}
 
 
-def _live(path: str) -> Optional[int]:  # noqa: UP045 - Python 3.9
-    now = time.time()
+def _count(path: str) -> Optional[int]:  # noqa: UP045 - Python 3.9
     try:
-        ends = [float(line.split()[1]) for line in (read(path) or b"").splitlines()[1:-1]]
-    except (IndexError, ValueError):
+        return len(_live_of(os.path.dirname(path), _jail(path)))
+    except (HostError, ValueError):
         return None
-    return sum(end == -1 or end > now for end in ends)
+
+
+def _jail(path: str) -> str:
+    return os.path.basename(path)[: -len(".bans")]
 
 
 def _ban(line: str, jail: str) -> dict[str, Any]:
@@ -172,7 +176,7 @@ def _everywhere(spool: str, jails: Sequence[str]) -> tuple[list[dict[str, Any]],
     found = [ban for jail in jails for ban in _live_of(spool, jail)]
     notes = []
     for path in sorted(glob.glob(os.path.join(glob.escape(spool), "*.bans"))):
-        jail = os.path.basename(path)[: -len(".bans")]
+        jail = _jail(path)
         if jail not in jails:
             try:
                 found += _live_of(spool, jail)
