@@ -8,7 +8,7 @@ import json
 import ssl
 import threading
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Self
 
 from tests.e2e.labsite import LabSite
@@ -17,10 +17,32 @@ EVERY = 0.005
 PORT = 5000
 
 
-class Poller:
+class Meanwhile:
+    """As a context manager it does ``once`` again and again inside, with pauses of ``every`` seconds."""
+
+    def __init__(self, once: Callable[[], None], every: float) -> None:
+        self._once, self._every = once, every
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._repeat, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join(timeout=30)
+
+    def _repeat(self) -> None:
+        while not self._over.wait(self._every):
+            self._once()
+
+
+class Poller(Meanwhile):
     """As a context manager it polls inside. An answer other than 200 and 304 leaves a firewall as it is."""
 
     def __init__(self, site: LabSite, addresses: Iterable[str]) -> None:
+        super().__init__(self._poll, EVERY)
         self.missed: Counter[str] = Counter()
         self.statuses: Counter[int] = Counter()
         self._wanted = frozenset(addresses)
@@ -30,16 +52,6 @@ class Poller:
         self._headers = {"Authorization": f"Basic {login}"}
         self._context = trusting(site)
         self._etag = ""
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._poll, daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._thread.join(timeout=30)
 
     @property
     def answers(self) -> int:
@@ -53,11 +65,10 @@ class Poller:
         return http.client.HTTPSConnection(*self._peer, timeout=5, context=self._context)
 
     def _poll(self) -> None:
-        while not self._over.wait(EVERY):
-            try:
-                self._look()
-            except (OSError, http.client.HTTPException):
-                self.statuses[0] += 1
+        try:
+            self._look()
+        except (OSError, http.client.HTTPException):
+            self.statuses[0] += 1
 
     def _look(self) -> None:
         connection = self.connection()

@@ -7,17 +7,16 @@ import json
 import socket
 import ssl
 import subprocess
-import threading
 from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import pytest
 
 from tests.bench.load import get
 from tests.e2e.labsite import LabSite, unit_options
-from tests.e2e.poller import Poller, trusting
+from tests.e2e.poller import Meanwhile, Poller, trusting
 from tests.e2e.test_site import EVENT, denied, within, without_enc
 from tests.unit.sample_ca import CA
 
@@ -54,26 +53,12 @@ def event(site: LabSite) -> list[int]:
     return [delivery.status for delivery in found]
 
 
-class Poster:
+class Poster(Meanwhile):
     """As a context manager, the unit sees one failed login after the other inside."""
 
     def __init__(self, site: LabSite) -> None:
+        super().__init__(lambda: self.statuses.update(event(site)), 0.02)
         self.statuses: Counter[int] = Counter()
-        self._site = site
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._post, daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._thread.join(timeout=30)
-
-    def _post(self) -> None:
-        while not self._over.wait(0.02):
-            self.statuses.update(event(self._site))
 
 
 def expiry(site: LabSite) -> str:
