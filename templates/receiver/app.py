@@ -57,7 +57,8 @@ class State:
     def warnings(self):
         """What the operator should know although everything works."""
         left_out = self.feed.left_out
-        return ["%d bans have no room in the feed" % left_out] if left_out else []
+        crowded = "%d bans have no room in the feed" % left_out if left_out else ""
+        return [warning for warning in (crowded, self.counts.alone) if warning]
 
 
 def create_app(config):

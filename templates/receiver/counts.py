@@ -22,6 +22,8 @@ class Counts:
         self._index = {name: number for number, name in enumerate(names)}
         self._head = json.dumps(names).encode() + b"\n"
         self._head += b" " * (-len(self._head) % 8)
+        # why no other process sees these numbers, empty when all do
+        self.alone = ""
         self._file = self._open(path)
         self._map = mmap.mmap(self._file.fileno(), 0)
         self._numbers = memoryview(self._map)[len(self._head) :].cast("d")
@@ -33,7 +35,8 @@ class Counts:
                 fcntl.lockf(lock, fcntl.LOCK_EX)
                 self._make(path)
                 return open(path, "r+b")
-        except OSError:
+        except OSError as error:
+            self.alone = "cannot share the numbers of events and polls: %s" % error.strerror
             alone = tempfile.TemporaryFile()
             alone.write(self._head + bytes(8 * len(self._index)))
             alone.flush()

@@ -33,10 +33,10 @@ def within(seconds: float, holds: Callable[[], bool]) -> bool:
     return True
 
 
-def denied(site: LabSite, address: str) -> bool:
-    """Whether the firewall, having polled its feed just now, refuses the address."""
-    site.units[0].poll_feeds()
-    return bool(site.units[0].denies(address))
+def denied(site: LabSite, address: str, unit: int = 0) -> bool:
+    """Whether a firewall, having polled its feed just now, refuses the address."""
+    site.units[unit].poll_feeds()
+    return bool(site.units[unit].denies(address))
 
 
 def without_enc(text: str) -> str:

@@ -92,6 +92,8 @@ def test_without_a_place_for_counts_events_are_taken_all_the_same(tmp_path: Path
     receiver = Receiver(tmp_path, counts=str(tmp_path / "missing" / "counts"))
     assert receiver.post(LINE % "203.0.113.9").status_code == 200
     assert receiver.get("/metrics", auth=LOGIN).status_code == 200
+    told = "cannot share the numbers of events and polls: No such file or directory"
+    assert told in receiver.get("/status", auth=LOGIN).text
 
 
 def test_the_status_page_is_off_unless_it_is_turned_on(tmp_path: Path) -> None:
