@@ -10,10 +10,18 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.lab.debian import DebianHost
 from tests.lab.roots import bare_root as build_bare_root
 from tests.lab.roots import ready_root as build_ready_root
+
+# Laws are about results. By default a machine that stalls for 200 ms in one of a hundred examples,
+# or for a second while one is drawn, fails a test.
+settings.register_profile(
+    "whatever it takes", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("whatever it takes")
 
 PROGRAMS = ("systemd-nspawn", "mmdebstrap", "ssh", "ssh-keygen", "nsenter")
 
