@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import re
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -89,8 +90,10 @@ def _fits(part: str) -> Callable[[str], object]:
     if not part.startswith("~"):
         return lambda name: fnmatch.fnmatchcase(name, part)
     try:
-        return re.compile(part[1:]).match
-    except re.error as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what a later Python may read otherwise
+            return re.compile(part[1:]).match
+    except (re.error, OverflowError, RecursionError) as error:
         raise InputError([_OPTION.fault(f"{part} is no regular expression: {error}")]) from None
 
 

@@ -68,6 +68,8 @@ def test_a_pattern_selects(pattern: str, hosts: str) -> None:
         ("web[7]", "web[7] matches no host"),
         ("~xyz", "~xyz matches no host"),
         ("~(", "~( is no regular expression"),
+        ("~[[a", "~[[a is no regular expression: unterminated character set"),
+        ("~a{99999999999}", "is no regular expression: the repetition number is too large"),
         ("web:!web", "web:!web leaves no host"),
         ("", "'' names nothing; write all for every host"),
         (" , ", "names nothing"),
@@ -80,6 +82,12 @@ def test_a_pattern_that_matches_nothing_is_a_fault(pattern: str, expected: str) 
         select(INVENTORY, pattern)
     assert str(error.value).startswith("--limit: ")
     assert expected in str(error.value)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("pattern", ["~[[w]eb1", "~[a-w&&x]eb1"])
+def test_what_python_may_read_otherwise_one_day_is_no_warning_to_the_operator(pattern: str) -> None:
+    assert select(INVENTORY, pattern) == {"web1"}
 
 
 def test_a_file_of_names_counts_like_the_names(tmp_path: Path) -> None:
