@@ -79,6 +79,9 @@ class Counts:
         """Whether one more of what ``name`` counts is within ``rate`` a second, ``burst`` at once."""
         with self.locked():
             tokens, at = self[name + ":tokens"], self[name + ":at"]
-            tokens = min(burst, tokens + (now - at) * rate) if at else burst
-            self[name + ":tokens"], self[name + ":at"] = max(tokens - 1, min(tokens, 0)), now
-            return tokens >= 1
+            passed = max(now - at, 0)  # a clock that is set back takes nothing away
+            tokens = min(burst, max(tokens, 0) + passed * rate) if at else burst
+            enough = tokens >= 1
+            # a part of one is kept: asked more often than the rate, it would never become one
+            self[name + ":tokens"], self[name + ":at"] = tokens - enough, now
+            return enough

@@ -161,6 +161,33 @@ def test_one_fortigate_over_its_rate_is_told_so_and_the_other_is_not(
     assert [receiver.post(EVENT).status_code for _ in range(3)] == [200, 200, 429]
 
 
+def test_a_fortigate_that_posts_faster_than_its_rate_is_heard_at_its_rate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1700000000.0
+    monkeypatch.setattr(module("webhook").time, "time", lambda: now)
+    receiver = Receiver(tmp_path, rate=1, burst=3)
+    statuses = []
+    for _ in range(60):
+        statuses.append(receiver.post(EVENT).status_code)
+        now += 0.5
+    assert 30 <= statuses.count(200) <= 33
+    assert statuses[-4:] in ([200, 429] * 2, [429, 200] * 2)
+
+
+def test_a_clock_that_is_set_back_keeps_no_fortigate_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1700000000.0
+    monkeypatch.setattr(module("webhook").time, "time", lambda: now)
+    receiver = Receiver(tmp_path, rate=1, burst=3)
+    assert receiver.post(EVENT).status_code == 200
+    now -= 3600
+    assert [receiver.post(EVENT).status_code for _ in range(3)] == [200, 200, 429]
+    now += 1
+    assert receiver.post(EVENT).status_code == 200
+
+
 def test_all_worker_processes_count_together(tmp_path: Path) -> None:
     receiver = Receiver(tmp_path, rate=1, burst=4)
     receiver.post(EVENT)
@@ -182,6 +209,17 @@ def test_the_journal_hears_of_refused_posts_at_most_once_in_ten_seconds(
     assert len(caplog.messages) == 2
     assert "198.51.100.1" in caplog.messages[1]
     assert "wrong-token-value" not in caplog.text
+
+
+def test_the_journal_hears_of_refused_posts_again_though_they_never_pause(
+    receiver: Receiver, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1700000000.0
+    monkeypatch.setattr(module("webhook").time, "time", lambda: now)
+    for _ in range(100):
+        receiver.post(EVENT, "wrong-token-value")
+        now += 0.5
+    assert len(caplog.messages) == 5
 
 
 def test_who_may_not_post_has_no_byte_of_a_body_read(receiver: Receiver) -> None:
