@@ -12,6 +12,7 @@ import pytest
 
 from provision.linux.agent import bans, manifest
 from provision.linux.agent.host import HostError, Ran
+from provision.linux.agent.spool import HEAD, live
 
 SOON = int(time.time()) + 3600
 ON = "banstitch-sslvpn_login_failed"
@@ -52,7 +53,7 @@ def spool(tmp_path: Path) -> Callable[..., str]:
 
     def with_bans(jail: str, *addresses: str, until: int = SOON, failures: int = 3) -> str:
         lines = [f"{address} {until} {SOON - 7200} {failures} 1" for address in addresses]
-        text = "\n".join([bans.HEAD, *lines, f"end {len(lines)}", ""])
+        text = "\n".join([HEAD, *lines, f"end {len(lines)}", ""])
         (tmp_path / f"{jail}.bans").write_text(text)
         return str(tmp_path)
 
@@ -188,8 +189,8 @@ def test_bans_are_counted_by_jail_and_those_of_a_damaged_file_are_not_known(
     spool: Callable[..., str], tmp_path: Path
 ) -> None:
     folder = spool(ON, "203.0.113.5", "203.0.113.6")
-    (tmp_path / f"{OFF}.bans").write_text(f"{bans.HEAD}\n203.0.113.7 -1 1 3 1\n")
-    assert bans.live([folder]) == {ON: 2, OFF: None}
+    (tmp_path / f"{OFF}.bans").write_text(f"{HEAD}\n203.0.113.7 -1 1 3 1\n")
+    assert live([folder]) == {ON: 2, OFF: None}
 
 
 def listed(folder: str) -> list[dict[str, Any]]:

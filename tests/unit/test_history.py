@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from provision import history
-from provision.linux.agent import bans
+from provision.linux.agent import audit as host_audit
 from provision.linux.agent.host import HostError
 from provision.report import Report
 from provision.results import SiteResult, TargetResult
@@ -38,7 +38,7 @@ def rotated(folder: Path, files: int, entries: int) -> str:
 
 def asked(audit: str, last: int) -> tuple[list[int], bool]:
     """The numbers of the entries that are answered, and whether any are left out."""
-    answer = bans.history({"audit": audit, "last": last})
+    answer = host_audit.history({"audit": audit, "last": last})
     return [int(e["at"] - 1700000000) for e in answer["history"]], answer["left_out"]
 
 
@@ -57,7 +57,7 @@ def test_an_audit_that_was_just_rotated_hides_nothing(tmp_path: Path) -> None:
 
 def test_a_file_that_is_rotated_while_it_is_read_counts_once(tmp_path: Path) -> None:
     audit = rotated(tmp_path, files=2, entries=3)
-    lines = bans.newest_first(audit)
+    lines = host_audit.newest_first(audit)
     first = [next(lines) for _ in range(3)]
     Path(f"{audit}.1").rename(f"{audit}.2")
     Path(audit).rename(f"{audit}.1")
@@ -75,7 +75,7 @@ def test_an_answer_is_bounded_and_says_that_older_ones_are_left_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     audit = rotated(tmp_path, files=3, entries=5)
-    monkeypatch.setattr(bans, "MOST_HISTORY", 4 * len(json.dumps(entry(10)) + "\n"))
+    monkeypatch.setattr(host_audit, "MOST_HISTORY", 4 * len(json.dumps(entry(10)) + "\n"))
     assert asked(audit, 3) == ([12, 13, 14], False)
     assert asked(audit, 4) == ([11, 12, 13, 14], False)
     numbers, left_out = asked(audit, 1000)
@@ -98,7 +98,7 @@ def test_what_the_receiver_s_user_put_in_place_of_the_audit_is_not_read(
     theirs.write_text(json.dumps(entry(1)))
     audit.symlink_to(theirs) if kind == "link" else os.mkfifo(audit)
     with pytest.raises((HostError, OSError)):
-        bans.history({"audit": str(audit), "last": 5})
+        host_audit.history({"audit": str(audit), "last": 5})
 
 
 # --- how it is shown --------------------------------------------------------------------------

@@ -9,34 +9,21 @@ from __future__ import annotations
 
 import base64
 import copy
-import functools
 import hashlib
 import os
-import shutil
-from collections.abc import Callable
 from typing import Any
 
 from provision.linux.agent import (
     STATE,
-    certificates,
-    database,
     host,
-    objects,
     packages,
     services,
 )
 from provision.linux.agent import manifest as memory
-from provision.linux.agent.host import HostError, must, run, tail
+from provision.linux.agent.host import HostError, run
 from provision.linux.agent.objects import Journal
-from provision.linux.agent.observe import (
-    SEALED,
-    check_fail2ban,
-    observe,
-    path_state,
-    service_state,
-)
-
-Step = dict[str, Any]
+from provision.linux.agent.observe import SEALED, observe, path_state, service_state
+from provision.linux.agent.steps import DO, Step
 
 
 def apply(request: dict[str, Any]) -> dict[str, Any]:
@@ -105,135 +92,11 @@ def _remember_services(journal: Journal, units: list[tuple[Step, dict[str, Any]]
         )
 
 
-def _install(step: Step, journal: Journal) -> None:
-    coming = packages.would_install(step["packages"])
-    journal.manifest["packages"] = sorted({*journal.manifest["packages"], *coming})
-    memory.save(journal.manifest)
-    journal.on_failure(lambda: packages.purge(packages.removable(coming)))
-    packages.install(step["packages"])
-
-
-def _files(step: Step, journal: Journal) -> None:
-    """Stage all, have them checked by the programs that will read them, then put all in place."""
-    staged = []
-    for file in step["files"]:
-        # Ours before the first byte: what a crash leaves staged is then known to the next run.
-        journal.own("file:" + file["path"], path_state(file["path"]))
-        content = base64.b64decode(file["content"])
-        path = host.stage(file["path"], content, file["mode"], file["owner"], file["group"])
-        staged.append((file, path, content))
-        journal.on_failure(functools.partial(host.remove, path))
-    for file, path, content in staged:
-        CHECK.get(file["check"], _unchecked)(file["path"], path, content)
-    if any(file["check"] == "fail2ban" for file, _, _ in staged) or step["fail2ban_check"]:
-        overlay = {f["path"]: c for f, _, c in staged if f["path"].startswith("/etc/fail2ban/")}
-        gone = [i.partition(":")[2] for i in step["remove"] if i.startswith("file:/etc/fail2ban/")]
-        verdict = check_fail2ban(overlay, gone)
-        if verdict:
-            raise HostError("fail2ban does not accept its configuration:\n" + tail(verdict))
-    journal.activated = True
-    for file, _, _ in staged:
-        objects.commit_file(file, journal)
-    for identity in step["remove"]:
-        objects.take_back(identity, journal, purge=False)
-    must(["systemctl", "daemon-reload"])
-
-
-def _unchecked(path: str, staged: str, content: bytes) -> None:
-    """A file that no program checks on its own."""
-
-
-def _check_python(path: str, staged: str, content: bytes) -> None:
-    try:
-        compile(content, path, "exec", dont_inherit=True)
-    except (SyntaxError, ValueError) as error:
-        raise HostError(f"{path} is no valid Python: {error}") from error
-
-
-def _check_unit(path: str, staged: str, content: bytes) -> None:
-    """systemd reads a unit's kind from its name, so the check needs a copy under the final name.
-
-    A socket and its service are accepted only beside each other: both are staged if they come together.
-    """
-    folder = os.path.join(STATE, "check")
-    copied = os.path.join(folder, os.path.basename(path))
-    name = os.path.splitext(path)[0]
-    os.makedirs(folder, exist_ok=True)
-    try:
-        for beside in (name + ".service", name + ".socket"):
-            if os.path.exists(host.staged_path(beside)):
-                target = os.path.join(folder, os.path.basename(beside))
-                shutil.copyfile(host.staged_path(beside), target)
-        shutil.copyfile(staged, copied)
-        verdict = run(["systemd-analyze", "verify", "--man=no", copied])
-    finally:
-        shutil.rmtree(folder)
-    if verdict.status or os.path.basename(path) in verdict.output:
-        raise HostError(f"systemd does not accept {path}:\n{tail(verdict.output)}")
-
-
-def _check_logrotate(path: str, staged: str, content: bytes) -> None:
-    # the logrotate of Debian 11 wants a state to read even for a check; /dev/null is an empty one
-    verdict = run(["logrotate", "--debug", "--state", "/dev/null", staged])
-    if verdict.status or "error:" in verdict.output:
-        raise HostError(f"logrotate does not accept {path}:\n{tail(verdict.output)}")
-
-
-def _owe(step: Step, journal: Journal) -> None:
-    """Written down before the first file changes: a restart that is owed outlives a crash."""
-    journal.manifest["owed"].update(step["services"])
-    memory.save(journal.manifest)
-
-
-def _service(step: Step, journal: Journal) -> None:
-    journal.activated = True
-    services.bring_up(step)
-
-
-def _jail(step: Step, journal: Journal) -> None:
-    services.jail_runs(step)
-
-
 def _finish(journal: Journal) -> None:
     """The run is complete: nothing is owed any more."""
     if os.path.isdir(STATE):
         journal.manifest["owed"] = {}
         memory.save(journal.manifest)
-
-
-def _put_back_service(step: Step, journal: Journal) -> None:
-    remembered = journal.manifest["services"].pop(step["name"], None)
-    if remembered is not None:
-        services.put_back(step["name"], remembered["before"], remembered["reload_command"])
-        memory.save(journal.manifest)
-
-
-def _stop_service(step: Step, journal: Journal) -> None:
-    """Stop and disable a unit whose file is about to go."""
-    before = service_state(step["name"], "")
-    journal.on_failure(lambda: services.put_back(step["name"], before, []))
-    run(["systemctl", "disable", "--now", "--quiet", step["name"]])
-    run(["systemctl", "reset-failed", step["name"]])
-
-
-def _take_back(step: Step, journal: Journal) -> None:
-    for identity in step["ids"]:
-        objects.take_back(identity, journal, step["purge"])
-    must(["systemctl", "daemon-reload"])
-
-
-def _purge_packages(step: Step, journal: Journal) -> None:
-    packages.purge(packages.removable(packages.known(journal.manifest["packages"])))
-    journal.manifest["packages"] = []
-    memory.save(journal.manifest)
-
-
-def _purge_bans(step: Step, journal: Journal) -> None:
-    database.forget_jails(step["prefix"])
-
-
-def _forget(step: Step, journal: Journal) -> None:
-    host.remove(STATE)
 
 
 def _roll_back(
@@ -280,30 +143,3 @@ def _remember_less(journal: Journal, before: memory.Manifest | None, all_of_it: 
         memory.save(before)
     else:
         host.remove(STATE)
-
-
-DO: dict[str, Callable[[Step, Journal], None]] = {
-    "install": _install,
-    "user": objects.make_user,
-    "directory": objects.make_directory,
-    "touch": objects.touch,
-    "tokens": objects.make_tokens,
-    "authority": certificates.make_authority,
-    "certificate": certificates.make_certificate,
-    "owe": _owe,
-    "files": _files,
-    "service": _service,
-    "jail": _jail,
-    "stop-service": _stop_service,
-    "put-back-service": _put_back_service,
-    "take-back": _take_back,
-    "purge-packages": _purge_packages,
-    "purge-bans": _purge_bans,
-    "forget": _forget,
-}
-
-CHECK: dict[str, Callable[[str, str, bytes], None]] = {
-    "python": _check_python,
-    "systemd-unit": _check_unit,
-    "logrotate": _check_logrotate,
-}

@@ -1,4 +1,4 @@
-"""What an operator asks of the bans: who is banned, ban this one, free that one, what happened.
+"""What an operator asks of the bans: who is banned, ban this one, free that one.
 
 The bans are fail2ban's; the file that its action keeps (one a jail) tells them with what fail2ban does
 not: since when, after how many events, for the how-manieth time. See templates/detection.
@@ -6,28 +6,22 @@ not: since when, after how many events, for the how-manieth time. See templates/
 
 from __future__ import annotations
 
-import glob
 import ipaddress
-import itertools
 import json
-import os
 import re
-import stat
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any, Optional, Union
+from typing import Any, Union
 
 from provision.linux.agent import manifest
-from provision.linux.agent.host import HostError, read, run, tail
+from provision.linux.agent.audit import entries, newest_first
+from provision.linux.agent.host import HostError, run, tail
+from provision.linux.agent.spool import jail_files, jail_of, live_of
 
 Request = dict[str, Any]
 Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]  # noqa: UP007 - Python 3.9
 Which = tuple[str, str]  # jail, address
-HEAD = "# banstitch 1"
-# Bytes of the audit that one answer holds at most: some 30,000 entries.
-MOST_HISTORY = 32 << 20
-# Bytes of it that are searched for why somebody is banned: some 8,000 entries.
+# Bytes of the audit that are searched for why somebody is banned: some 8,000 entries.
 LOOKED_BACK = 8 << 20
 # Seconds that fail2ban has to answer in; somebody waits at a terminal.
 PATIENCE = 15
@@ -49,7 +43,7 @@ def bans(request: Request) -> dict[str, Any]:
         HostError: the bans of a jail are not known; or nothing is deployed, whatever data is left.
     """
     _must_be_deployed()
-    found = [ban for jail in request["jails"] for ban in _live_of(request["spool"], jail)]
+    found = [ban for jail in request["jails"] for ban in live_of(request["spool"], jail)]
     begun = _begun(request["audit"], {(ban["jail"], ban["address"]) for ban in found})
     return {"bans": [{**ban, "why": _why(ban, begun)} for ban in found]}
 
@@ -63,7 +57,7 @@ def _begun(audit: str, wanted: set[Which]) -> dict[Which, dict[str, Any]]:
             room -= len(line) + 1
             if room < 0 or len(found) == len(wanted):
                 break
-            for entry in _entry(line):
+            for entry in entries(line):
                 which = (str(entry.get("jail")), str(entry.get("address")))
                 if which in wanted and entry.get("what") == "ban":
                     found.setdefault(which, entry)
@@ -80,53 +74,6 @@ def _why(ban: dict[str, Any], begun: dict[Which, dict[str, Any]]) -> str:
 def _must_be_deployed() -> None:
     if manifest.load() is None:
         raise HostError("not deployed: run apply")
-
-
-def _live_of(spool: str, jail: str) -> list[dict[str, Any]]:
-    """The file holds what has expired until fail2ban takes it out, and that may be down."""
-    now = time.time()
-    return [ban for ban in of_jail(spool, jail) if ban["until"] == -1 or ban["until"] > now]
-
-
-def of_jail(spool: str, jail: str) -> list[dict[str, Any]]:
-    """The bans in a jail's file."""
-    path = os.path.join(spool, jail + ".bans")
-    raw = read(path)
-    if raw is None:
-        raise HostError(f"{path} is not there: the bans are not known; does fail2ban run?")
-    lines = raw.decode("ascii", "replace").splitlines()
-    if lines[:1] != [HEAD] or lines[-1:] != [f"end {len(lines) - 2}"]:
-        raise HostError(f"{path} is damaged; `fail2ban-client reload` writes it anew")
-    return [_ban(line, jail) for line in lines[1:-1]]
-
-
-def live(folders: Sequence[str]) -> dict[str, Optional[int]]:  # noqa: UP045 - Python 3.9
-    """How many bans each jail with a file in ``folders`` has just now; None where it is damaged."""
-    paths = [path for folder in folders for path in glob.glob(os.path.join(folder, "*.bans"))]
-    return {_jail(path): _count(path) for path in sorted(paths)}
-
-
-def _count(path: str) -> Optional[int]:  # noqa: UP045 - Python 3.9
-    try:
-        return len(_live_of(os.path.dirname(path), _jail(path)))
-    except (HostError, ValueError):
-        return None
-
-
-def _jail(path: str) -> str:
-    return os.path.basename(path)[: -len(".bans")]
-
-
-def _ban(line: str, jail: str) -> dict[str, Any]:
-    address, until, since, failures, count = line.split()
-    return {
-        "address": address,
-        "jail": jail,
-        "until": float(until),
-        "since": float(since),
-        "failures": int(failures),
-        "count": int(count),
-    }
 
 
 def ban(request: Request) -> dict[str, Any]:
@@ -173,13 +120,13 @@ def unban(request: Request) -> dict[str, Any]:
 
 def _everywhere(spool: str, jails: Sequence[str]) -> tuple[list[dict[str, Any]], list[str]]:
     """Every live ban of ``jails`` and of what lies in ``spool`` beside; and what cannot be read there."""
-    found = [ban for jail in jails for ban in _live_of(spool, jail)]
+    found = [ban for jail in jails for ban in live_of(spool, jail)]
     notes = []
-    for path in sorted(glob.glob(os.path.join(glob.escape(spool), "*.bans"))):
-        jail = _jail(path)
+    for path in jail_files(spool):
+        jail = jail_of(path)
         if jail not in jails:
             try:
-                found += _live_of(spool, jail)
+                found += live_of(spool, jail)
             except (HostError, ValueError):
                 notes.append(f"{path} is damaged: what that jail, which is off, holds is not known")
     return found, notes
@@ -244,59 +191,3 @@ def _client(words: Sequence[str]) -> str:
     if "UnknownJail" in done.output or "does not exist" in done.output:
         raise NoJail(f"jail {words[1]} does not run: run apply")
     raise HostError(f"fail2ban refuses: {tail(done.output, 1)}")
-
-
-def history(request: Request) -> dict[str, Any]:
-    """The last ``last`` entries of the audit, oldest first, as many rotated files back as that takes.
-
-    Answer: ``history``: the entries as the action wrote them; ``left_out``: whether there are older
-    ones among the ``last`` than one answer can hold.
-    """
-    found: list[dict[str, Any]] = []
-    room, left_out = MOST_HISTORY, False
-    for line in newest_first(request["audit"]):
-        left_out = len(found) < request["last"] and len(line) >= room
-        if left_out or len(found) == request["last"]:
-            break
-        room -= len(line) + 1
-        found += _entry(line)
-    found.reverse()
-    return {"history": found, "left_out": left_out}
-
-
-def newest_first(audit: str) -> Iterator[bytes]:
-    """The lines of the audit and of what was rotated away, the last one first.
-
-    One file at a time is held. What is rotated meanwhile comes by again under its next name.
-    """
-    seen: set[int] = set()
-    for age in itertools.count():
-        try:
-            number, data = _end_of(f"{audit}.{age}" if age else audit)
-        except FileNotFoundError:
-            if age:
-                return
-            continue
-        if number not in seen:
-            yield from reversed(data.splitlines())
-        seen.add(number)
-
-
-def _end_of(path: str) -> tuple[int, bytes]:
-    """Inode and the last bytes of a file in the receiver's directory, where it could put anything."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    with open(descriptor, "rb") as file:
-        about = os.fstat(descriptor)
-        if not stat.S_ISREG(about.st_mode):
-            raise HostError(f"{path} is no plain file")
-        file.seek(max(0, about.st_size - MOST_HISTORY))
-        return about.st_ino, file.read(MOST_HISTORY)
-
-
-def _entry(line: bytes) -> list[dict[str, Any]]:
-    """One entry, or none where a line was cut short by a power loss."""
-    try:
-        found = json.loads(line)
-        return [found] if isinstance(found["at"], (int, float)) else []
-    except (ValueError, LookupError, TypeError, RecursionError):
-        return []

@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
-from provision.linux.agent import bans, leases, rotation, status
+from provision.linux.agent import audit, bans, leases, rotation, status
 from provision.linux.agent import manifest as memory
 from provision.linux.agent.apply import apply
 from provision.linux.agent.drill import drill
@@ -59,7 +59,7 @@ DO: dict[str, Callable[[Request], dict[str, Any]]] = {
     "bans": bans.bans,
     "ban": bans.ban,
     "unban": bans.unban,
-    "history": bans.history,
+    "history": audit.history,
     "status": status.status,
 }
 

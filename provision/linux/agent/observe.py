@@ -23,9 +23,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from provision.linux.agent import manifest as memory
-from provision.linux.agent.bans import live
 from provision.linux.agent.host import group_name, owner_name, read, remove, run
 from provision.linux.agent.pem import certificate
+from provision.linux.agent.spool import live
 from provision.linux.agent.web import opener
 
 # Bytes. A larger file is answered for by its size only; none of ours comes near.

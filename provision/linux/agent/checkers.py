@@ -1,0 +1,57 @@
+"""Before a file is active, the program that will read it says whether it can."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+
+from provision.linux.agent import STATE, host
+from provision.linux.agent.host import HostError, run, tail
+
+
+def unchecked(path: str, staged: str, content: bytes) -> None:
+    """A file that no program checks on its own."""
+
+
+def _check_python(path: str, staged: str, content: bytes) -> None:
+    try:
+        compile(content, path, "exec", dont_inherit=True)
+    except (SyntaxError, ValueError) as error:
+        raise HostError(f"{path} is no valid Python: {error}") from error
+
+
+def _check_unit(path: str, staged: str, content: bytes) -> None:
+    """systemd reads a unit's kind from its name, so the check needs a copy under the final name.
+
+    A socket and its service are accepted only beside each other: both are staged if they come together.
+    """
+    folder = os.path.join(STATE, "check")
+    copied = os.path.join(folder, os.path.basename(path))
+    name = os.path.splitext(path)[0]
+    os.makedirs(folder, exist_ok=True)
+    try:
+        for beside in (name + ".service", name + ".socket"):
+            if os.path.exists(host.staged_path(beside)):
+                target = os.path.join(folder, os.path.basename(beside))
+                shutil.copyfile(host.staged_path(beside), target)
+        shutil.copyfile(staged, copied)
+        verdict = run(["systemd-analyze", "verify", "--man=no", copied])
+    finally:
+        shutil.rmtree(folder)
+    if verdict.status or os.path.basename(path) in verdict.output:
+        raise HostError(f"systemd does not accept {path}:\n{tail(verdict.output)}")
+
+
+def _check_logrotate(path: str, staged: str, content: bytes) -> None:
+    # the logrotate of Debian 11 wants a state to read even for a check; /dev/null is an empty one
+    verdict = run(["logrotate", "--debug", "--state", "/dev/null", staged])
+    if verdict.status or "error:" in verdict.output:
+        raise HostError(f"logrotate does not accept {path}:\n{tail(verdict.output)}")
+
+
+CHECK: dict[str, Callable[[str, str, bytes], None]] = {
+    "python": _check_python,
+    "systemd-unit": _check_unit,
+    "logrotate": _check_logrotate,
+}

@@ -1,0 +1,70 @@
+"""The files of live bans, one a jail, that fail2ban's action keeps; see templates/detection."""
+
+from __future__ import annotations
+
+import glob
+import os
+import time
+from collections.abc import Sequence
+from typing import Any, Optional
+
+from provision.linux.agent.host import HostError, read
+
+HEAD = "# banstitch 1"
+
+
+def of_jail(spool: str, jail: str) -> list[dict[str, Any]]:
+    """The bans in a jail's file, in its order.
+
+    Raises:
+        HostError: it is not there, or damaged.
+    """
+    path = os.path.join(spool, jail + ".bans")
+    raw = read(path)
+    if raw is None:
+        raise HostError(f"{path} is not there: the bans are not known; does fail2ban run?")
+    lines = raw.decode("ascii", "replace").splitlines()
+    if lines[:1] != [HEAD] or lines[-1:] != [f"end {len(lines) - 2}"]:
+        raise HostError(f"{path} is damaged; `fail2ban-client reload` writes it anew")
+    return [_ban(line, jail) for line in lines[1:-1]]
+
+
+def live_of(spool: str, jail: str) -> list[dict[str, Any]]:
+    """:func:`of_jail` without what is over: fail2ban takes that out, and may be down."""
+    now = time.time()
+    return [ban for ban in of_jail(spool, jail) if ban["until"] == -1 or ban["until"] > now]
+
+
+def live(folders: Sequence[str]) -> dict[str, Optional[int]]:  # noqa: UP045 - Python 3.9
+    """How many bans each jail with a file in ``folders`` has just now; None where it is damaged."""
+    paths = [path for folder in folders for path in jail_files(folder)]
+    return {jail_of(path): _count(path) for path in sorted(paths)}
+
+
+def jail_files(folder: str) -> list[str]:
+    """The files in ``folder`` that hold a jail's bans, by name."""
+    return sorted(glob.glob(os.path.join(glob.escape(folder), "*.bans")))
+
+
+def _count(path: str) -> Optional[int]:  # noqa: UP045 - Python 3.9
+    try:
+        return len(live_of(os.path.dirname(path), jail_of(path)))
+    except (HostError, ValueError):
+        return None
+
+
+def jail_of(path: str) -> str:
+    """The jail whose bans a file holds, by its name."""
+    return os.path.basename(path)[: -len(".bans")]
+
+
+def _ban(line: str, jail: str) -> dict[str, Any]:
+    address, until, since, failures, count = line.split()
+    return {
+        "address": address,
+        "jail": jail,
+        "until": float(until),
+        "since": float(since),
+        "failures": int(failures),
+        "count": int(count),
+    }
