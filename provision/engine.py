@@ -20,8 +20,8 @@ from provision.fortios.record import Record
 from provision.fortios.target import FortiGate as Unit
 from provision.fortios.target import PutBack
 from provision.lease import Lease
+from provision.linux import observation, removal
 from provision.linux import planner as linux
-from provision.linux import removal
 from provision.linux.draft import LinuxPlan
 from provision.linux.target import BanHost, NoPython
 from provision.progress import Caught, Target, Verb, must_be_as_shown, must_hold
@@ -131,10 +131,10 @@ class SiteRun:
 
     def _observe(self, host: BanHost) -> Mapping[str, Any]:
         try:
-            observed: Mapping[str, Any] = host.ask(linux.request(self._resources))
+            observed: Mapping[str, Any] = host.ask(observation.request(self._resources))
         except NoPython:
             self._bare = True
-            observed = linux.untouched(self._resources)
+            observed = observation.untouched(self._resources)
         self._remember(observed)
         return observed
 
@@ -281,7 +281,7 @@ class SiteRun:
                         "do": "apply",
                         "verb": self._run.verb,
                         "steps": plan.steps,
-                        "observe": linux.request(self._resources),
+                        "observe": observation.request(self._resources),
                     }
                 )
             finally:

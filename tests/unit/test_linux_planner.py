@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from provision.errors import Conflict
-from provision.linux import planner
 from provision.linux.draft import LinuxPlan
-from provision.linux.planner import plan
+from provision.linux.observation import request, untouched
+from provision.linux.planner import plan, with_python
 from provision.linux.removal import teardown
 from provision.linux.resources import (
     Directory,
@@ -187,15 +187,15 @@ def test_what_the_inventory_no_longer_names_is_removed(host: Host, gone: set[Res
 
 
 def test_a_host_without_python_is_planned_as_an_untouched_one() -> None:
-    bare = planner.untouched(DESIRED)
+    bare = untouched(DESIRED)
     fresh = Host(facts={"sshd_jail_without_log": True}).observed(DESIRED)
     assert ids(plan(DESIRED, bare)) == ids(plan(DESIRED, fresh))
-    first = planner.with_python(plan(DESIRED, bare)).changes[0]
+    first = with_python(plan(DESIRED, bare)).changes[0]
     assert (first.action, first.id) == ("install", "package:python3")
 
 
 def test_the_request_names_everything_that_the_plan_looks_at() -> None:
-    asked = planner.request(DESIRED)
+    asked = request(DESIRED)
     assert set(CHANGEABLE) | {LOG, "/etc/x", "/var/log/x"} == set(asked["paths"])
     assert asked["packages"] == ["fail2ban", "python3-flask"]
     assert (asked["users"], asked["jails"]) == (["x"], ["x"])

@@ -1,0 +1,108 @@
+"""Directories, files and tokens: what is made, what is changed, what is foreign and in the way."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from provision.linux.attributes import attribute_diff, attributes
+from provision.linux.draft import Draft, text_of
+from provision.linux.resources import Directory, File, Tokens
+from provision.plan import unified
+
+# After the name of a secret that a rotation under way still needs; see agent/rotation.py.
+OLD = "#old"
+
+
+def plan_directory(resource: Directory, draft: Draft) -> None:
+    """Made, or set to its mode and owner; what is in it is nobody's business here."""
+    state = draft.observed["paths"].get(resource.path)
+    step = {"do": "directory", "data": resource.data, **attributes(resource)}
+    if state is None:
+        draft.change(resource.id, "create")
+        draft.makes.append(step)
+        return
+    if state["type"] != "directory":
+        draft.conflicts.append(f"{resource.path} is a {state['type']}, not a directory")
+        return
+    diff = attribute_diff(resource, state)
+    if diff and not resource.data:
+        draft.claim(resource.id, resource.path, "exists with another mode or owner")
+    if diff or resource.id not in draft.owned:
+        draft.change(resource.id, "update" if diff else "take over", diff)
+        draft.makes.append(step)
+
+
+def plan_file(resource: File, draft: Draft) -> None:
+    """Written whole if a byte, its mode or its owner differs; one without content is only there."""
+    state = draft.observed["paths"].get(resource.path)
+    if not _is_file(resource, state, draft):
+        return
+    if resource.content is None:
+        _touched(resource, state, draft)
+        return
+    before = text_of(state)
+    differ = attribute_diff(resource, state) if state else ""
+    if before == resource.content and not differ and resource.id in draft.owned:
+        return
+    if state is not None:
+        draft.claim(resource.id, resource.path, "exists")
+    diff = "\n".join(filter(None, (unified(resource.path, before, resource.content), differ)))
+    draft.change(resource.id, "create" if state is None else "update", diff)
+    seen = base64.b64decode(state["content"]) if state and state["content"] is not None else None
+    draft.files.append(
+        {
+            **attributes(resource),
+            "content": base64.b64encode(resource.content.encode()).decode(),
+            "check": resource.check,
+            "seen": hashlib.sha256(seen).hexdigest() if seen is not None else "",
+        }
+    )
+
+
+def _touched(resource: File, state: Mapping[str, Any] | None, draft: Draft) -> None:
+    diff = attribute_diff(resource, state) if state else ""
+    if state is not None and not diff and resource.id in draft.owned:
+        return
+    draft.change(resource.id, "create" if state is None else "update", diff)
+    draft.makes.append({"do": "touch", **attributes(resource)})
+
+
+def plan_tokens(resource: Tokens, draft: Draft) -> None:
+    """Each name has a secret, which the host makes; of the file only the names are compared and shown."""
+    state = draft.observed["paths"].get(resource.path)
+    if not _is_file(resource, state, draft):
+        return
+    known = draft.observed["tokens"]
+    names = sorted(name for name in known or () if not name.endswith(OLD))
+    diff = attribute_diff(resource, state) if state else ""
+    wanted = sorted(resource.names)
+    same = state is not None and known is not None and names == wanted and not diff
+    if same and resource.id in draft.owned:
+        return
+    if state is not None:
+        draft.claim(resource.id, resource.path, "exists")
+    shown = unified(resource.path, "\n".join(names) if state else None, "\n".join(wanted))
+    draft.change(
+        resource.id,
+        "create" if state is None else "update",
+        "\n".join(filter(None, (shown, diff))),
+        "the secrets are made on the host and not shown",
+    )
+    draft.makes.append({"do": "tokens", "names": wanted, **attributes(resource)})
+
+
+def _is_file(resource: File | Tokens, state: Mapping[str, Any] | None, draft: Draft) -> bool:
+    """Whether a file can be put there: what cannot be restored at teardown is not adopted."""
+    if state is None:
+        return True
+    if state["type"] != "file":
+        draft.conflicts.append(f"{resource.path} is a {state['type']}, not a file")
+        return False
+    replaced = isinstance(resource, Tokens) or resource.content is not None
+    if replaced and state["content"] is None and resource.id not in draft.owned:
+        draft.conflicts.append(f"{resource.path} is too large to keep a copy of")
+        return False
+    return True
