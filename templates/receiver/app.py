@@ -143,7 +143,10 @@ def told(state, count, what):
 
 def login():
     """User name and password of the request; empty ones where it has none."""
-    given = request.authorization
+    try:
+        given = request.authorization
+    except UnicodeDecodeError:  # Werkzeug 1.0, of Debian 11, at bytes that are no UTF-8
+        given = None
     return (given.username or "", given.password or "") if given else ("", "")
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 
 import pytest
 
-from tests.bench.load import post, run
+from tests.bench.load import get, post, run
 from tests.e2e.labsite import LabSite, unit_options
 from tests.e2e.poller import trusting
 from tests.e2e.test_operate import tokens
@@ -34,6 +35,17 @@ def hostile_addresses_ban_nobody(site: LabSite) -> None:
     assert site.host.read(log) == before
 
 
+def a_login_that_is_no_text_is_refused_like_any_other(site: LabSite) -> None:
+    """What is made of such bytes differs between the Flasks."""
+    login = base64.b64encode(b"\xff:\xff").decode()
+    paths = ("/blocked-ips", "/metrics")
+    requests = (get(path, Authorization=f"Basic {login}") for path in paths)
+    answered = run((site.host.address, 5000), requests, at_once=1, encrypt=trusting(site))
+    assert answered.statuses == {401: 2}
+    journal = site.host.console("journalctl -u banstitch-receiver -o cat --no-pager").stdout
+    assert "Traceback" not in journal
+
+
 @pytest.mark.parametrize("suite", FAIL2BAN)
 def test_deploy_ban_operate_verify_and_teardown_on(tmp_path: Path, suite: str) -> None:
     with LabSite(tmp_path / "inventory", ready_root(suite), [unit_options()]) as site:
@@ -52,6 +64,7 @@ def test_deploy_ban_operate_verify_and_teardown_on(tmp_path: Path, suite: str) -
         assert noted["event"] == EVENT.format(address=ATTACKER, user="x remip=8.8.8.8")
 
         hostile_addresses_ban_nobody(site)
+        a_login_that_is_no_text_is_refused_like_any_other(site)
 
         said = site.host.run("systemd-analyze security banstitch-receiver", check=True).stdout
         assert "level for banstitch-receiver.service: 1.2 OK" in said
