@@ -245,11 +245,11 @@ def test_a_full_table_leaves_nothing_of_the_push(transactions: bool, wire: Wire)
 
 
 def test_a_unit_that_logs_out_the_idle_is_not_changed(wire: Wire) -> None:
-    drill = Drill(wire, idle_timeout=0.05)
+    drill = Drill(wire)
     unit = drill.reset()
     before = unit.show()
     gate, made = drill.observed()
-    wire.wait_for_logouts()
+    wire.log_out()
     with pytest.raises(Unreachable, match="idle time-out; nothing was being changed"):
         gate.apply(made)
     assert unit.show() == before

@@ -156,9 +156,10 @@ def attend(unit: Unit, channel: Any, number: int) -> None:
     try:
         line.converse()
     except (OSError, Dropped):
-        channel.close()
+        pass
     finally:
-        line.leave()
+        line.leave()  # first, so that who sees the end finds nothing pending
+        channel.close()
 
 
 class _Connection:
