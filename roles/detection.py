@@ -71,13 +71,20 @@ def read_catalogue(path: Path = _FILE) -> dict[str, Detection]:
     found: dict[str, Detection] = {}
     faults: list[Fault] = []
     document = yamlfile.load(path)
-    for name, block in (document if isinstance(document, dict) else {}).items():
+    if not isinstance(document, yamlfile.YamlMap):
+        raise InputError([Fault(str(path), 0, "holds no detections", "write NAME: {...} for each")])
+    for name, block in document.items():
+        line = document.lines[name]
+        if not isinstance(block, dict):
+            what = f"{name} is no block"
+            faults.append(Fault(str(path), line, what, "indent its fields below it"))
+            continue
         try:
             found[str(name)] = Detection.model_validate({"name": name, **block})
         except ValidationError as error:
             for detail in error.errors():
                 where = ".".join(str(step) for step in detail["loc"])
-                faults.append(Fault(str(path), 0, f"{name}.{where}: {detail['msg']}"))
+                faults.append(Fault(str(path), line, f"{name}.{where}: {detail['msg']}"))
     if faults:
         raise InputError(faults)
     return found

@@ -266,7 +266,15 @@ def test_feed_list_and_negation_are_set_in_one_block() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["x: {}", "Bad-Name: {description: x}", "x:\n  description: x\n  unknown: 1"],
+    [
+        "x: {}",
+        "Bad-Name: {description: x}",
+        "x:\n  description: x\n  unknown: 1",
+        "x: 3",
+        "x:",
+        "- x",
+        "",
+    ],
 )
 def test_a_broken_block_of_detections_is_named(tmp_path: Path, text: str) -> None:
     path = tmp_path / "detections.yml"
