@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import base64
+import http.client
 import platform
 import re
-import urllib.error
 import urllib.request
 from typing import Any, Optional
 
@@ -40,7 +40,7 @@ def _fetch(url: str, certificate: str, user: str, secret: str) -> str:
     try:
         with opener(certificate).open(asked, timeout=10) as answer:
             return str(answer.read(LARGEST).decode("utf-8", "replace"))
-    except (urllib.error.HTTPError, OSError, ValueError):
+    except (OSError, ValueError, http.client.HTTPException):  # refused, or another program is there
         return ""
 
 

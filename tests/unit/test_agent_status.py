@@ -1,0 +1,52 @@
+"""The receiver's numbers, as the ban host asks for them: whatever answers there, `status` goes on."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from pathlib import Path
+
+import pytest
+
+from provision.linux.agent import status
+
+
+def asked_of(answer: bytes, folder: Path) -> str:
+    """The numbers, where a program listens that answers anybody with ``answer``."""
+    (folder / "tokens.json").write_text(json.dumps({"status": "secret"}))
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=answer_once, args=(server, answer))
+        thread.start()
+        port = server.getsockname()[1]
+        place = {"url": f"http://127.0.0.1:{port}/metrics", "certificate": "", "user": "status"}
+        told = status.status({**place, "tokens": str(folder / "tokens.json"), "sealed": {}})
+        thread.join()
+    return str(told["metrics"])
+
+
+def answer_once(server: socket.socket, answer: bytes) -> None:
+    client, _ = server.accept()
+    with client:
+        client.recv(65536)
+        client.sendall(answer)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"SSH-2.0-OpenSSH_9.2\r\n",
+        b"",
+        b"HTTP/1.1 200 OK\r\n" + b"X-A: b\r\n" * 200 + b"\r\n",
+        b"HTTP/1.1 401 Unauthorized\r\n\r\n",
+    ],
+)
+def test_another_program_at_the_receivers_port_has_no_numbers(
+    tmp_path: Path, answer: bytes
+) -> None:
+    assert asked_of(answer, tmp_path) == ""
+
+
+def test_the_numbers_are_what_the_receiver_answers(tmp_path: Path) -> None:
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 15\r\n\r\nbanstitch_up 1\n"
+    assert asked_of(answer, tmp_path) == "banstitch_up 1\n"
