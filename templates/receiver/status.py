@@ -4,8 +4,9 @@ Managed by Banstitch: changes made here are overwritten.
 """
 
 import collections
-import json
+import itertools
 import os
+import re
 import time
 from html import escape
 
@@ -22,8 +23,10 @@ SILENT = 3600
 # Rows of bans that a page shows, days of its picture, and bytes of the audit that it is drawn from.
 MOST_ROWS = 500
 DAYS = 14
-TAIL = 8 << 20
+TAIL = 32 << 20
 DAY = 86400
+# The beginning of a ban's line in the audit, which no text that an attacker typed can be.
+BAN = re.compile(rb'\{"at": ([0-9]{1,12}(?:\.[0-9]+)?), "what": "ban"')
 
 STYLE = """
 :root { color-scheme: light dark; --good: #2e7d32; --bad: #c62828; --line: #8884; --bar: #c6282899 }
@@ -48,7 +51,7 @@ def page(state, now):
         health(state),
         fortigates(state, now),
         current_bans(state, now),
-        history(bans_by_day(state.config["audit_log"]), now),
+        history(*bans_by_day(state.config["audit_log"]), now),
         events(state),
     ]
     return (
@@ -102,8 +105,10 @@ def current_bans(state, now):
     return title + table(head, rows) + ("<p>and %d older ones</p>" % more if more else "")
 
 
-def history(by_day, now):
-    """Bans a day as a picture: bars, with their numbers above and the dates below."""
+def history(by_day, since, now):
+    """Bans a day as a picture: bars, with their numbers above and the dates below; and where it is not
+    the whole truth, from when on it is.
+    """
     today, most = int(now // DAY), max([1, *by_day.values()])
     parts = []
     for number in range(DAYS):
@@ -120,7 +125,12 @@ def history(by_day, now):
     size = DAYS * 50
     picture = "<svg viewBox='0 0 %d 140' role=img aria-label='Bans a day'>%s%s</svg>"
     line = "<line x1=0 y1=120.5 x2=%d y2=120.5></line>" % size
-    return "<h2>Bans in the last %d days</h2>" % DAYS + picture % (size, line, "".join(parts))
+    title = "<h2>Bans in the last %d days</h2>" % DAYS
+    note = ""
+    if since > (today - DAYS + 1) * DAY:
+        moment = time.strftime("%Y-%m-%d %H:%M", time.gmtime(since))
+        note = "<p>Those before %s UTC are not counted here: there were too many.</p>" % moment
+    return title + picture % (size, line, "".join(parts)) + note
 
 
 def events(state):
@@ -159,23 +169,22 @@ def span(seconds):
 
 
 def bans_by_day(path):
-    """{day since the epoch: bans}, of the end of the audit, as much as is read in a moment."""
-    found = collections.Counter()
-    for line in last_lines(path + ".1", path):
-        if b'"what": "ban"' in line:
-            try:
-                found[int(float(json.loads(line)["at"]) // DAY)] += 1
-            except (ValueError, LookupError, TypeError):
-                continue
-    return found
-
-
-def last_lines(*paths):
-    """The lines of the last ``TAIL`` bytes of each file that there is."""
-    for path in paths:
+    """({day since the epoch: bans}, from when on all of them are in it): as much of the end of the audit
+    as is read in a moment.
+    """
+    moments, left = [], TAIL
+    for age in itertools.count():
         try:
-            with open(path, "rb") as stream:
-                stream.seek(max(0, os.fstat(stream.fileno()).st_size - TAIL))
-                yield from stream
+            with open("%s.%d" % (path, age) if age else path, "rb") as stream:
+                size = os.fstat(stream.fileno()).st_size
+                stream.seek(max(0, size - left))
+                moments += [float(ban.group(1)) for ban in map(BAN.match, stream) if ban]
         except OSError:
+            if age:  # there is no older one; the newest is missing for a moment while it is rotated
+                break
             continue
+        left -= size
+        if left < 0:
+            break
+    by_day = collections.Counter(int(at // DAY) for at in moments)
+    return by_day, min(moments, default=0) if left < 0 else 0

@@ -150,6 +150,28 @@ def test_the_page_has_a_picture_of_the_bans_of_the_last_days(receiver: Receiver)
     assert f"{before} 1|" in found.text
 
 
+def test_a_picture_of_more_bans_than_are_read_says_from_when_on_it_is_true(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def written(name: str, at: float) -> int:
+        lines = [json.dumps({"at": at + n, "what": "ban", "address": "45.1.2.3"}) for n in range(9)]
+        (receiver.folder / name).write_text("\n".join(lines) + "\n")
+        return (receiver.folder / name).stat().st_size
+
+    noon = time.time() // 86400 * 86400 - 86400 / 2
+    monkeypatch.setattr(module("app").time, "time", lambda: noon + 1000)
+    sizes = [written(f"audit.log{old}", noon - 86400 * n) for n, old in enumerate(("", ".1", ".2"))]
+    assert "not counted here" not in page(receiver).text
+
+    monkeypatch.setattr(module("status"), "TAIL", sum(sizes) - sizes[2] // 2)
+    shown = page(receiver).text
+    days = [time.strftime("%d.%m.", time.gmtime(noon - 86400 * n)) for n in range(3)]
+    assert [f"{day} 9|" in shown for day in days] == [True, True, False]
+    assert f"{days[2]} 4|" in shown
+    first = time.strftime("%Y-%m-%d %H:%M", time.gmtime(noon - 86400 * 2))
+    assert f"Those before {first} UTC are not counted here" in shown
+
+
 def test_the_page_warns_of_a_fortigate_that_does_not_fetch(
     receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
