@@ -65,6 +65,25 @@ def test_a_link_where_the_staged_file_goes_is_not_followed(tmp_path: Path) -> No
     assert path.read_bytes() == b"new"
 
 
+def test_owner_and_mode_are_never_given_through_a_link_that_the_receiver_put_there(
+    tmp_path: Path, journal: Journal
+) -> None:
+    victim = tmp_path / "shadow"
+    victim.write_text("secret")
+    victim.chmod(0o600)
+    log = tmp_path / "events.log"
+    log.symlink_to(victim)
+    with pytest.raises(HostError, match=r"events\.log is a link.*remove it"):
+        objects.touch({"path": str(log), "mode": 0o666, "owner": ME, "group": MY_GROUP}, journal)
+    assert stat.S_IMODE(victim.stat().st_mode) == 0o600
+    assert len(journal.undo()) == 1
+    assert stat.S_IMODE(victim.stat().st_mode) == 0o600
+    log.unlink()
+    log.touch()
+    objects.touch({"path": str(log), "mode": 0o666, "owner": ME, "group": MY_GROUP}, journal)
+    assert stat.S_IMODE(log.stat().st_mode) == 0o666
+
+
 def test_remove_takes_a_file_a_link_a_folder_and_nothing(tmp_path: Path) -> None:
     kept = tmp_path / "kept"
     kept.mkdir()

@@ -107,6 +107,25 @@ def write(path: str, content: bytes, mode: int, owner: str, group: str) -> None:
     commit(path)
 
 
+def give(path: str, mode: int, owner: str, group: str) -> None:
+    """``path`` itself, a file or a folder, has this mode and owner; never what a link there points to.
+
+    Raises:
+        HostError: a link is there. The receiver's user could put one into the folder that it owns.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        if os.path.islink(path):
+            raise HostError(f"{path} is a link, which is not followed; remove it") from error
+        raise
+    try:
+        os.fchown(descriptor, uid(owner), gid(group))
+        os.fchmod(descriptor, mode)
+    finally:
+        os.close(descriptor)
+
+
 def remove(path: str) -> None:
     """``path`` is gone afterwards, whatever it was."""
     if os.path.isdir(path) and not os.path.islink(path):

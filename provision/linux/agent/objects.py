@@ -76,8 +76,7 @@ def put_path(path: str, state: State) -> None:
         content = base64.b64decode(state["content"])
         host.write(path, content, state["mode"], state["owner"], state["group"])
         return
-    os.chown(path, host.uid(state["owner"]), host.gid(state["group"]))
-    os.chmod(path, state["mode"])
+    host.give(path, state["mode"], state["owner"], state["group"])
 
 
 def make_user(step: Step, journal: Journal) -> None:
@@ -120,11 +119,9 @@ def make_directory(step: Step, journal: Journal) -> None:
         os.mkdir(path)
     else:
         journal.on_failure(lambda: put_path(path, before))
-    owner, group = host.uid(step["owner"]), host.gid(step["group"])
     if step["data"] and before is not None:
         adopt_data(path, step["owner"], step["group"])
-    os.chown(path, owner, group)
-    os.chmod(path, step["mode"])
+    host.give(path, step["mode"], step["owner"], step["group"])
 
 
 def make_tokens(step: Step, journal: Journal) -> None:
@@ -150,8 +147,7 @@ def touch(step: Step, journal: Journal) -> None:
         host.write(path, b"", step["mode"], step["owner"], step["group"])
         return
     journal.on_failure(lambda: put_path(path, dict(before, content=None)))
-    os.chown(path, host.uid(step["owner"]), host.gid(step["group"]))
-    os.chmod(path, step["mode"])
+    host.give(path, step["mode"], step["owner"], step["group"])
 
 
 def commit_file(step: Step, journal: Journal) -> None:
