@@ -12,7 +12,6 @@ from pydantic import TypeAdapter, ValidationError
 from provision import history as what_happened
 from provision import operate
 from provision import status as doing
-from provision.engine import Run
 from provision.errors import Fault, InputError
 from provision.options import (
     App,
@@ -28,6 +27,7 @@ from provision.options import (
 )
 from provision.report import moment
 from provision.results import Exit, SiteResult, exit_code
+from provision.run import Run
 from provision.setting_types import DurationOrForever
 from provision.sites import Selected, Site
 

@@ -10,13 +10,14 @@ from dataclasses import replace
 from typing import Any
 
 from provision import desired
-from provision.engine import Run, SiteRun
+from provision.engine import SiteRun
 from provision.errors import Fault, InputError, TargetError, Unreachable
 from provision.linux import target
 from provision.linux.resources import Jail
 from provision.report import moment
 from provision.results import SiteResult, State, TargetResult
 from provision.roles import AUDIT, SPOOL, TOKENS, is_address
+from provision.run import Run
 from provision.sites import BanHost, FortiGate, Selected, Site
 
 Request = Mapping[str, Any]

@@ -11,11 +11,12 @@ from typing import Any, TypeVar
 
 import click
 
-from provision import engine, fleet, inventory, patterns, progress, ssh
+from provision import fleet, inventory, patterns, progress, ssh
 from provision.errors import Fault, InputError
 from provision.fortios.versions import NEWEST, Version, read_version, refused, spell
 from provision.report import Report, write_json
 from provision.results import Exit, SiteResult, exit_code
+from provision.run import Run
 from provision.secrets import Secrets
 from provision.sites import Play, Selected, Site, limit, sites
 
@@ -133,13 +134,11 @@ def chosen_sites(app: App, flags: Flags, connect: bool) -> tuple[Selected, ...]:
     return chosen
 
 
-def new_run(
-    app: App, flags: Flags, verb: progress.Verb, report: Report, **options: Any
-) -> engine.Run:
+def new_run(app: App, flags: Flags, verb: progress.Verb, report: Report, **options: Any) -> Run:
     """What is the same for every site; known_hosts lies beside the inventory."""
     folder = flags.inventory if flags.inventory.is_dir() else flags.inventory.parent
     policy = ssh.HostKeyPolicy(folder / "known_hosts", flags.accept_new_host_keys, report.line)
-    return engine.Run(verb, app.plays, policy, app.secrets, report, **options)
+    return Run(verb, app.plays, policy, app.secrets, report, **options)
 
 
 def new_report(app: App, flags: Flags) -> Report:

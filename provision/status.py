@@ -8,13 +8,14 @@ from dataclasses import replace
 from typing import Any
 
 from provision import desired
-from provision.engine import Run, SiteRun
+from provision.engine import SiteRun
 from provision.linux.certificates import expiry, sealed
 from provision.linux.resources import Jail, Resource
 from provision.operate import ask
 from provision.report import counted
 from provision.results import SiteResult, State, TargetResult
 from provision.roles import LOG_DIRECTORY
+from provision.run import Run
 from provision.sites import Selected
 
 HEADS = (

@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any, Self
 from unittest.mock import patch
 
-from provision import engine, inventory, progress
+from provision import host_run, inventory, progress
+from provision.engine import SiteRun
 from provision.results import SiteResult, TargetResult
 from provision.roles import AUTHORITY
+from provision.run import Run
 from provision.secrets import Secrets
 from provision.sites import Play, Selected, sites
 from provision.ssh import HostKeyPolicy
@@ -118,9 +120,9 @@ class MemorySite:
 
     def _run(self, verb: progress.Verb, adopt: bool = False) -> TargetResult:
         policy = HostKeyPolicy(self.folder / "known_hosts", False)
-        run = engine.Run(verb, PLAYS, policy, Secrets(), Quiet(), adopt)
-        with patch.object(engine, "BanHost", lambda *_: MemoryHost(self.records)):
-            one = engine.SiteRun(run, self.selected())
+        run = Run(verb, PLAYS, policy, Secrets(), Quiet(), adopt)
+        with patch.object(host_run, "BanHost", lambda *_: MemoryHost(self.records)):
+            one = SiteRun(run, self.selected())
             found = _of_unit(one.plan())
             return found if verb == "plan" or found.error else _of_unit(one.carry_out())
 

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 import pytest
 
-from provision import engine, progress, ssh
+from provision import engine, progress, ssh, unit_run
 from provision.cli import main
 from provision.errors import Fault, InputError, Unreachable
 from provision.plan import Change
@@ -66,7 +66,7 @@ def cli(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.
         pytest.fail("somebody was contacted")
 
     monkeypatch.setattr(ssh, "connect", contacted)
-    monkeypatch.setattr(engine, "Unit", contacted)
+    monkeypatch.setattr(unit_run, "Unit", contacted)
     monkeypatch.setattr(sys, "stdin", io.StringIO())
     return Cli(write(tmp_path / "inventory", hosts__yml=HOSTS), capsys)
 

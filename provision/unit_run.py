@@ -1,0 +1,163 @@
+"""A run at one FortiGate of a site: look, change under a lease, look again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+
+from provision import desired as wanted
+from provision.errors import Failed, InputError, UnknownKey, Unreachable
+from provision.fortios import planner
+from provision.fortios.desired import Desired
+from provision.fortios.planner import FortiPlan
+from provision.fortios.record import Record
+from provision.fortios.target import FortiGate as Unit
+from provision.fortios.target import PutBack
+from provision.host_run import HostRun
+from provision.lease import Lease
+from provision.memory import Memory
+from provision.progress import Target, must_be_as_shown, must_hold
+from provision.run import Run
+from provision.sites import FortiGate, Selected
+
+
+class UnitRun:
+    """The part of a run at one FortiGate; ``host`` is the part at its ban host, planned before."""
+
+    def __init__(self, run: Run, selected: Selected, host: HostRun, unit: FortiGate) -> None:
+        self.target = Target(unit.name, "fortios")
+        self._run = run
+        self._selected = selected
+        self._host = host
+        self._unit = unit
+
+    @contextmanager
+    def _connected(self) -> Iterator[Unit]:
+        with Unit(self._unit.login, self._run.policy) as session:
+            try:
+                yield session
+            finally:
+                self.target.exchanges += session.exchanges
+
+    # --- looking ---------------------------------------------------------------------------------
+
+    def plan(self) -> None:
+        """Observe and compare; nothing is changed.
+
+        Raises:
+            Failed: what it needs is made on its ban host, which was not deployed.
+        """
+        memory, ban_host = self._host.memory, self._host.target
+        if memory is None:
+            if isinstance(ban_host.error, UnknownKey):  # then its own is to be compared as well
+                with Unit(self._unit.login, self._run.policy):
+                    pass
+            self.target.skipped = f"left alone: its ban host {ban_host.host} could not be observed"
+            return
+        if not memory.deployed and not self._selected.linux and self._run.verb != "teardown":
+            raise Failed(
+                f"its ban host {ban_host.host} is not deployed and outside the limit",
+                "the secrets are made there: include it in --limit",
+            )
+        known = self._unit.name in memory.records or self._host.lost()
+        if self._run.verb == "teardown" and not known:
+            self.target.plan = FortiPlan()
+            return
+        self._run.listener.doing(self._selected.site.name, self.target.host, "observing")
+        with self._connected() as session:
+            self.target.plan = self._planned(session, memory)
+            self.target.details = {"version": session.facts.spelt}
+
+    def _planned(self, session: Unit, memory: Memory) -> FortiPlan:
+        vdoms = session.facts.vdom_names
+        record = planner.rescoped(self._record(session, memory), vdoms)
+        desired = self._desired(session, memory)
+        observed = session.observe(desired, record)
+        planned = partial(planner.plan, desired, key=memory.key, adopt=self._run.adopt)
+        first = planned(observed, record)
+        # what is to be deleted must not be in use; who could use it is read only now
+        gone = [change.id for change in first.changes if change.action == "delete"]
+        users = planner.suspects(gone, observed, vdoms)
+        return planned(observed.and_also(session.look(users)), record) if users else first
+
+    def _record(self, session: Unit, memory: Memory) -> Record:
+        """What is remembered of it: by its name, or by its serial number under an older name."""
+        name, renamed = self._unit.name, self._host.renamed
+        if name in memory.records:
+            return memory.records[name]
+        for older in self._host.lost():
+            known = memory.records[older].serial if older in memory.records else ""
+            if known and known == session.facts.serial:
+                renamed[name] = older
+        return memory.records.get(renamed.get(name, ""), Record())
+
+    def _desired(self, session: Unit, memory: Memory) -> Desired:
+        if self._run.verb == "teardown":
+            return Desired()
+        site, tokens, facts = self._selected.site, memory.tokens, session.facts
+        try:
+            found = wanted.fortios(site, self._unit, self._run.plays, tokens, facts, memory.ca)
+        except InputError as error:
+            raise Failed(str(error)) from error
+        if not self._selected.linux and wanted.is_incomplete(found):
+            raise Failed(
+                f"its ban host {self._host.target.host} has not made yet what this unit needs",
+                "include it in --limit",
+            )
+        return found
+
+    # --- changing --------------------------------------------------------------------------------
+
+    def is_due(self) -> bool:
+        """Whether there is anything to change, or to remember."""
+        plan, memory = self.target.plan, self._host.memory
+        if isinstance(plan, FortiPlan) and memory is not None:
+            record = memory.records.get(self._unit.name, Record())
+            unfinished = self._run.verb == "teardown" and plan.stays
+            return bool(plan.changes or unfinished) or plan.settled != record
+        return bool(plan and plan.changes)
+
+    def change(self) -> None:
+        """Make the planned changes while nobody else may, and believe them after a second look.
+
+        Raises:
+            Failed: it is not as it was when the plan was shown; or, at teardown, something stays.
+            PutBack: it failed, and the unit is as it was before.
+            Unreachable: the connection broke before anything was changed.
+        """
+        if self._host.memory is None:
+            return
+        with Lease(self._host.ask, self._unit.name) as lease:
+            self.target.notes.extend(filter(None, [lease.note]))
+            memory = self._host.memory
+            records = {k: v for k, v in memory.records.items() if k != self._unit.name}
+            if lease.record is not None:
+                records[self._unit.name] = Record.from_json(lease.record)
+            self._change_leased(replace(memory, records=records))
+
+    def _change_leased(self, memory: Memory) -> None:
+        name = self._unit.name
+        with self._connected() as session:
+            plan = self._planned(session, memory)
+            must_be_as_shown(self.target.plan, plan)
+            self._push(session, plan, memory.records.get(name))
+            self.target.made = plan.changes
+            settled = plan.settled if self._run.verb != "teardown" or plan.stays else None
+            self._host.write_record(name, settled, retire=wanted.token_names(self._unit))
+            if name in self._host.renamed:
+                self._host.write_record(self._host.renamed[name], None)
+            records = {**memory.records, name: settled or Record()}
+            must_hold(self._planned(session, replace(memory, records=records)))
+            if self._run.verb == "teardown" and plan.stays:
+                raise Failed("\n".join(plan.stays), "take it out there, then tear down again")
+
+    def _push(self, session: Unit, plan: FortiPlan, before: Record | None) -> None:
+        """Send ``plan``; what it found is remembered first, and no more if nothing came of it."""
+        self._host.write_record(self._unit.name, plan.record)
+        try:
+            session.apply(plan)
+        except (PutBack, Unreachable):
+            self._host.write_record(self._unit.name, before)
+            raise
