@@ -67,7 +67,7 @@ class Bans(Bench):
             at_once=8,
             encrypt=self.encrypt,
         )
-        if set(result.statuses) != {200}:
+        if not result.all(200):
             raise RuntimeError(f"not all events were taken: {result}")
         if len(addresses) > 1:
             self.say(f"{len(addresses) * times} events", result)

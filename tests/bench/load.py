@@ -30,6 +30,10 @@ class Result:
         """Answers a second."""
         return len(self.latencies) / self.seconds
 
+    def all(self, status: int) -> bool:
+        """Whether every request was answered, and with this status."""
+        return set(self.statuses) == {status}
+
     def percentile(self, share: float) -> float:
         """The latency in seconds that ``share`` (0 to 1) of the answers stayed below."""
         ordered = sorted(self.latencies)
