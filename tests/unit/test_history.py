@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import os
+import tempfile
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +71,34 @@ def test_a_file_that_is_rotated_while_it_is_read_counts_once(tmp_path: Path) -> 
         1,
         0,
     ]
+
+
+@given(
+    st.lists(st.binary(max_size=30).map(lambda b: b.replace(b"\n", b"")), max_size=9),
+    st.integers(1, 40),
+)
+def test_the_last_line_comes_first_however_much_is_read_at_once(
+    lines: list[bytes], block: int
+) -> None:
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(host_audit, "BLOCK", block)
+        audit = Path(folder) / "audit.log"
+        audit.write_bytes(b"".join(line + b"\n" for line in lines))
+        assert list(host_audit.newest_first(str(audit))) == [each for each in lines[::-1] if each]
+
+
+def test_of_a_long_audit_no_more_is_read_than_is_asked_for(tmp_path: Path) -> None:
+    audit = tmp_path / "audit.log"
+    with audit.open("wb") as file:
+        file.truncate(20_000_000)
+        file.seek(0, os.SEEK_END)
+        file.write(b"\nthe last\n")
+    tracemalloc.start()
+    try:
+        assert next(host_audit.newest_first(str(audit))) == b"the last"
+        assert tracemalloc.get_traced_memory()[1] < 4_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_an_answer_is_bounded_and_says_that_older_ones_are_left_out(

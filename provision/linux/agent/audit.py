@@ -7,12 +7,14 @@ import json
 import os
 import stat
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, BinaryIO
 
 from provision.linux.agent.host import HostError
 
 # Bytes of the audit that one answer holds at most: some 30,000 entries.
 MOST_HISTORY = 32 << 20
+# Bytes that are read at once.
+BLOCK = 1 << 20
 
 
 def history(request: dict[str, Any]) -> dict[str, Any]:
@@ -36,30 +38,42 @@ def history(request: dict[str, Any]) -> dict[str, Any]:
 def newest_first(audit: str) -> Iterator[bytes]:
     """The lines of the audit and of what was rotated away, the last one first.
 
-    One file at a time is held. What is rotated meanwhile comes by again under its next name.
+    No more is read than is asked for, and one block at a time is held. What is rotated meanwhile comes
+    by again under its next name.
     """
     seen: set[int] = set()
     for age in itertools.count():
         try:
-            number, data = _end_of(f"{audit}.{age}" if age else audit)
+            with _opened(f"{audit}.{age}" if age else audit) as file:
+                about = os.fstat(file.fileno())
+                if about.st_ino not in seen:
+                    yield from _backwards(file, about.st_size)
+                seen.add(about.st_ino)
         except FileNotFoundError:
             if age:
                 return
-            continue
-        if number not in seen:
-            yield from reversed(data.splitlines())
-        seen.add(number)
 
 
-def _end_of(path: str) -> tuple[int, bytes]:
-    """Inode and the last bytes of a file in the receiver's directory, where it could put anything."""
+def _opened(path: str) -> BinaryIO:
+    """A file in the receiver's directory, where it could put anything."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    with open(descriptor, "rb") as file:
-        about = os.fstat(descriptor)
-        if not stat.S_ISREG(about.st_mode):
-            raise HostError(f"{path} is no plain file")
-        file.seek(max(0, about.st_size - MOST_HISTORY))
-        return about.st_ino, file.read(MOST_HISTORY)
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return open(descriptor, "rb")
+    os.close(descriptor)
+    raise HostError(f"{path} is no plain file")
+
+
+def _backwards(file: BinaryIO, size: int) -> Iterator[bytes]:
+    """The lines in the last bytes of a file of ``size`` bytes, the first of them maybe without its head."""
+    least, rest = max(0, size - MOST_HISTORY), b""
+    while size > least:
+        start = max(least, size - BLOCK)
+        file.seek(start)
+        rest, *lines = (file.read(size - start) + rest).split(b"\n")
+        yield from filter(None, reversed(lines))
+        size = start
+    if rest:
+        yield rest
 
 
 def entries(line: bytes) -> list[dict[str, Any]]:
