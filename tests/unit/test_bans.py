@@ -261,6 +261,14 @@ def test_a_ban_in_a_jail_that_still_runs_is_freed_though_the_inventory_has_it_of
     assert fail2ban.told == [(OFF, "unban_by_hand", "203.0.113.5")]
 
 
+@pytest.mark.parametrize("line", ["::1/0 x", "203.0.113.5 soon 1 3 1", "", "nobody -1 1 3 1"])
+@pytest.mark.usefixtures("fail2ban")
+def test_a_line_that_is_no_ban_is_named_with_a_way_out(tmp_path: Path, line: str) -> None:
+    (tmp_path / f"{ON}.bans").write_text(f"{HEAD}\n{line}\nend 1\n")
+    with pytest.raises(HostError, match=r"reload` writes"):
+        unban(str(tmp_path), "203.0.113.5")
+
+
 def test_a_damaged_file_of_a_jail_that_is_off_keeps_nobody_from_being_freed(
     fail2ban: Fail2ban, spool: Callable[..., str]
 ) -> None:

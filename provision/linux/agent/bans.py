@@ -103,7 +103,13 @@ def unban(request: Request) -> dict[str, Any]:
     found, notes = _everywhere(request["spool"], request["jails"])
     wanted = _network(request["address"])
     freed, off = False, set()
-    by_network = [(_network(each["address"]), each) for each in found]
+    try:
+        by_network = [(_network(each["address"]), each) for each in found]
+    except ValueError as error:
+        where = request["spool"]
+        raise HostError(
+            f"{where}: {error}; `fail2ban-client reload` writes the bans anew"
+        ) from None
     for network, each in by_network:
         if network == wanted:
             details = {"address": each["address"], "by": request["by"], "why": request["why"]}
@@ -127,7 +133,7 @@ def _everywhere(spool: str, jails: Sequence[str]) -> tuple[list[dict[str, Any]],
         if jail not in jails:
             try:
                 found += live_of(spool, jail)
-            except (HostError, ValueError):
+            except HostError:
                 notes.append(f"{path} is damaged: what that jail, which is off, holds is not known")
     return found, notes
 

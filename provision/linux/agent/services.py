@@ -8,6 +8,7 @@ from typing import Any
 from provision.linux.agent.host import HostError, must, run, tail
 from provision.linux.agent.observe import fail2ban, jail_state, service_state, wait_for_answer
 
+FAIL2BAN = "fail2ban.service"
 # Seconds until a unit that was started must answer.
 PATIENCE = 30
 
@@ -30,10 +31,17 @@ def bring_up(step: Step) -> None:
         elif step["verb"] == "restart":
             must(["systemctl", "restart", name])
         elif step["verb"] == "reload":
-            must(step["reload_command"] or ["systemctl", "reload", name])
+            _load_anew(name, step["reload_command"])
     except HostError as error:
         raise HostError(f"{error}\n{journal(name)}") from error
     _answers(step)
+
+
+def _load_anew(name: str, command: list[str]) -> None:
+    """A fail2ban that hangs, or whose socket is gone, cannot be told to and starts anew instead."""
+    if name == FAIL2BAN and fail2ban("ping") is None:
+        command = ["systemctl", "restart", name]
+    must(command or ["systemctl", "reload", name])
 
 
 def _start(name: str) -> None:
@@ -95,6 +103,6 @@ def put_back(name: str, before: dict[str, Any], reload_command: list[str]) -> No
         run(["systemctl", "stop", name])
         run(["systemctl", "reset-failed", name])
     elif now["active"]:
-        must(reload_command or ["systemctl", "restart", name])
+        _load_anew(name, reload_command or ["systemctl", "restart", name])
     else:
         _start(name)

@@ -24,9 +24,13 @@ def of_jail(spool: str, jail: str) -> list[dict[str, Any]]:
     if raw is None:
         raise HostError(f"{path} is not there: the bans are not known; does fail2ban run?")
     lines = raw.decode("ascii", "replace").splitlines()
+    damaged = HostError(f"{path} is damaged; `fail2ban-client reload` writes it anew")
     if lines[:1] != [HEAD] or lines[-1:] != [f"end {len(lines) - 2}"]:
-        raise HostError(f"{path} is damaged; `fail2ban-client reload` writes it anew")
-    return [_ban(line, jail) for line in lines[1:-1]]
+        raise damaged
+    try:
+        return [_ban(line, jail) for line in lines[1:-1]]
+    except ValueError:
+        raise damaged from None
 
 
 def live_of(spool: str, jail: str) -> list[dict[str, Any]]:
@@ -49,7 +53,7 @@ def jail_files(folder: str) -> list[str]:
 def _count(path: str) -> Optional[int]:  # noqa: UP045 - Python 3.9
     try:
         return len(live_of(os.path.dirname(path), jail_of(path)))
-    except (HostError, ValueError):
+    except HostError:
         return None
 
 
