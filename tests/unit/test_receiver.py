@@ -122,6 +122,7 @@ def test_a_body_without_a_length_is_read_up_to_the_limit(receiver: Receiver) -> 
 
 
 def test_a_new_token_counts_at_once_and_an_old_one_no_longer(receiver: Receiver) -> None:
+    assert receiver.post(LINE % "203.0.113.9", "w1-secret").status_code == 200
     fresh = receiver.tokens.with_suffix(".new")
     fresh.write_text(json.dumps({**SECRETS, "webhook:fw1": "rotated"}))
     fresh.rename(receiver.tokens)
