@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from netmiko.fortinet import FortinetSSH
 
-from provision.fortios import session
+from provision.fortios.terminal import Terminal
 from tests.lab.fortios import Simulator
 from tests.lab.fortios.server import attend
 
@@ -102,7 +102,7 @@ class Wire:
         self._serving: list[tuple[threading.Thread, _Channel]] = []
         self._numbers = itertools.count(1)
         monkeypatch.setattr(FortinetSSH, "__init__", lambda made, **_: self._log_in(made))
-        monkeypatch.setattr(session.Session, "disconnect", lambda gone: gone.remote_conn.close())
+        monkeypatch.setattr(Terminal, "disconnect", lambda gone: gone.remote_conn.close())
 
     def _log_in(self, made: Any) -> None:
         near, far = socket.socketpair()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from provision.errors import Conflict, Failed, Unreachable
-from provision.fortios import dialogue, session
+from provision.fortios import dialogue, terminal
 from provision.fortios.desired import CliBlock, Desired, desired
 from provision.fortios.planner import FortiPlan, plan, teardown
 from provision.fortios.record import Record
@@ -114,7 +114,7 @@ def test_the_facts_of_a_unit_are_read(unit: Simulator, policy: HostKeyPolicy) ->
 def test_a_small_pager_costs_exchanges_but_nothing_is_lost(
     lines: int, policy: HostKeyPolicy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(session, "LOST", 0.3)
+    monkeypatch.setattr(terminal, "LOST", 0.3)
     with Simulator(Options(pager_lines=lines)) as unit:
         made = _apply(unit, policy)
         unit.journal.clear()
@@ -190,7 +190,7 @@ def test_a_unit_that_drops_type_ahead_is_asked_line_by_line(
 ) -> None:
     made = _apply(unit, policy)
     feed = Terminal.feed
-    monkeypatch.setattr(session, "LOST", 0.3)
+    monkeypatch.setattr(terminal, "LOST", 0.3)
     monkeypatch.setattr(
         Terminal, "feed", lambda self, data: feed(self, b"".join(data.partition(b"\n")[:2]))
     )

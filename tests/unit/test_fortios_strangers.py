@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from provision.fortios import circumstances, dialogue, session
+from provision.fortios import circumstances, dialogue
 from provision.fortios.desired import CliBlock, Desired, desired
 from provision.fortios.planner import plan, teardown
 from provision.fortios.record import Record
+from provision.fortios.session import Session
 from provision.fortios.target import FortiGate, PutBack
 from provision.fortios.versions import read_facts
 from provision.login import Login
@@ -99,13 +100,13 @@ def test_type_ahead_that_was_lost_is_not_tried_again(
 ) -> None:
     monkeypatch.setattr(Terminal, "feed", _one_line_at_a_time)
     sent: list[str] = []
-    send = session.Session._send
+    send = Session._send
 
-    def spied(made: session.Session, text: str) -> None:
+    def spied(made: Session, text: str) -> None:
         sent.append(text)
         send(made, text)
 
-    monkeypatch.setattr(session.Session, "_send", spied)
+    monkeypatch.setattr(Session, "_send", spied)
     with FortiGate(LOGIN, policy) as gate:
         gate.observe(WANT, Record())
     assert len([text for text in sent if text.count("\n") > 1]) == 1

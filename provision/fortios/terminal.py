@@ -1,0 +1,180 @@
+"""The one place that knows netmiko: a terminal of a FortiGate that says nothing unasked.
+
+netmiko's own preparation switches the console's paging off, which changes the unit's configuration,
+and switches it on again at the end; its prompt is any `#` or `$`. Both are replaced here: nothing is
+sent that was not asked for, the pager is answered, and the prompt is the whole last line.
+"""
+
+from __future__ import annotations
+
+import codecs
+import time
+from collections.abc import Callable
+from typing import Any
+
+from netmiko.fortinet import FortinetSSH
+
+from provision.errors import Failed, Unreachable
+from provision.fortios import dialogue
+from provision.login import Login
+from provision.ssh import CONNECT_ERRORS, CONNECT_TIMEOUT, HostKeyPolicy, explain, trust
+
+# Seconds without a byte after which a unit counts as silent (a busy one takes several to answer).
+SILENCE = 30.0
+# Seconds without a byte after which type-ahead counts as lost, the prompt standing there.
+LOST = 3.0
+# The same for questions, which are simply asked again.
+UNREAD = 1.0
+# Seconds without a byte after which a prompt or a pager at the end is taken for the end.
+SETTLED = 0.2
+# Blanks typed behind each command: a pager eats them one a page, the next command does not mind them.
+PAGES = " " * 16
+
+
+class Terminal(FortinetSSH):
+    """A logged-in terminal: what is typed, and what comes back until it means something.
+
+    ``exchanges`` counts how often, since the login, we wrote and waited. ``changing``: lines have been
+    typed that may have changed the unit. ``alive``: it answers.
+    """
+
+    def __init__(self, login: Login, policy: HostKeyPolicy) -> None:
+        """Log in.
+
+        Raises:
+            Unreachable: no session: network, host key, login, or a unit that wants a new password.
+        """
+        self.exchanges = 0
+        self._login = login
+        self._policy = policy
+        self._prompt = self._heard = self._context = ""
+        self.changing = False
+        self.alive = True
+        self._spaced = True  # a blank stands behind the prompt
+        self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
+        try:
+            super().__init__(
+                device_type="fortinet",
+                host=login.address,
+                port=login.port,
+                username=login.user,
+                password=login.password,
+                key_file=login.private_key_file,
+                use_keys=login.private_key_file is None and login.password is None,
+                allow_agent=login.password is None,
+                conn_timeout=CONNECT_TIMEOUT,
+                banner_timeout=CONNECT_TIMEOUT,
+                auth_timeout=CONNECT_TIMEOUT,
+                # a list of its own keeps the driver from ruling out all modern key exchanges
+                disabled_algorithms={"kex": ["none"]},
+            )
+        except CONNECT_ERRORS as error:
+            raise explain(error.__context__ or error, login, policy) from None
+
+    def _build_ssh_client(self) -> Any:
+        client = self._get_ssh_client_instance()
+        trust(client, self._policy)
+        return client
+
+    def session_preparation(self) -> None:
+        """Wait for the first prompt; accept a disclaimer; send nothing else."""
+        text = self._until(_logged_in, "a prompt", settle=True)
+        if dialogue.asks_to_accept(text):
+            # a single key, as units document it; the Enter is for terminals that read by the line
+            self._send("a\n")
+            text = self._until(_after_accepting, "a prompt", settle=True)
+        if dialogue.wants_new_password(text):
+            raise Unreachable(
+                f"{self._login.host} wants a new password for {self._login.user}",
+                "log in by hand once, set it, and put it into ansible_password",
+            )
+        self._prompt = self._context = dialogue.first_prompt(text) or ""
+        self._at_prompt = dialogue.prompt_pattern(self._prompt)
+        self._spaced = text.endswith(" ")
+        self.exchanges = 0
+
+    @property
+    def is_restricted(self) -> bool:
+        """Whether the administrator's profile is not super_admin: the prompt ends in `$`."""
+        return self._prompt.endswith("$")
+
+    def cleanup(self, command: str = "") -> None:
+        """Send nothing: a closed connection ends the session, and drops what was not saved."""
+
+    @property
+    def _channel(self) -> Any:
+        return self.remote_conn
+
+    def _send(self, text: str) -> None:
+        self.exchanges += 1
+        try:
+            self._channel.sendall(text.encode())
+        except CONNECT_ERRORS:
+            self._heard = self._receive(SETTLED)
+            raise self._broken("closed the connection") from None
+
+    def _until(
+        self, done: Callable[[str], bool], what: str, settle: bool = False, patience: float = 0
+    ) -> str:
+        """What the unit says until ``done``, cleaned.
+
+        ``settle``: nothing more may follow for a moment. ``patience``: seconds of silence behind a
+        prompt after which, without an error, no more is waited for; 0: the text must come.
+        """
+        received, since, turned = "", time.monotonic(), 0
+        while True:
+            text = self._heard = self._lines(received)
+            finished = done(text)
+            if finished and not settle:
+                return text
+            page = dialogue.waits_for_page(received) and len(received) != turned
+            chunk = self._receive(SETTLED if finished or page else patience or LOST)
+            if chunk:
+                received, since = received + chunk, time.monotonic()
+            elif finished:
+                return text
+            elif page:
+                turned = len(received)
+                self._send(PAGES)
+            elif patience and self._at_prompt.search(text):
+                return text
+            elif time.monotonic() - since > SILENCE:
+                raise self._broken(f"has not shown {what} for {SILENCE:.0f} s")
+
+    def _lines(self, received: str) -> str:
+        text = dialogue.clean(received)
+        return text if self._spaced else dialogue.spaced(text, dialogue.any_prompt(self._prompt))
+
+    def _stand_at(self, text: str) -> None:
+        """Keep the prompt that ``text`` ends in; it says in which context the next line runs."""
+        shown = self._at_prompt.search(text)
+        self._context = shown[1] if shown else ""
+
+    def _receive(self, seconds: float) -> str:
+        """The next piece, or nothing if none comes for that long."""
+        self._channel.settimeout(seconds)
+        try:
+            data = self._channel.recv(65536)
+        except TimeoutError:
+            return ""
+        except CONNECT_ERRORS:
+            data = b""
+        if not data:
+            raise self._broken("closed the connection")
+        return self._decode(data)
+
+    def _broken(self, what: str) -> Failed | Unreachable:
+        self.alive = False
+        what += " after an idle time-out" if dialogue.timed_out(self._heard) else ""
+        where = f"{self._login.host} ({self._login.address}:{self._login.port})"
+        if not self.changing:
+            return Unreachable(f"{where} {what}; nothing was being changed")
+        return Failed(f"{where} {what} in the middle of a change", "run again: that mends it")
+
+
+def _logged_in(text: str) -> bool:
+    return dialogue.asks_to_accept(text) or _after_accepting(text)
+
+
+def _after_accepting(text: str) -> bool:
+    return dialogue.wants_new_password(text) or bool(dialogue.first_prompt(text))
