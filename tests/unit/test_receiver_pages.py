@@ -31,7 +31,14 @@ def metrics(receiver: Receiver) -> dict[str, float]:
 
 @pytest.mark.parametrize("path", ["/metrics", "/status"])
 @pytest.mark.parametrize(
-    "login", [("status", "wrong"), ("fw1", "f1-secret"), ("", ""), ("verify", "v-secret")]
+    "login",
+    [
+        ("status", "wrong"),
+        ("fw1", "f1-secret"),
+        ("fw1", "s-secret"),
+        ("", ""),
+        ("verify", "v-secret"),
+    ],
 )
 def test_only_who_has_the_password_for_looking_may_look(
     receiver: Receiver, path: str, login: tuple[str, str]
