@@ -26,10 +26,18 @@ _FILE = Path(__file__).parent / "detections.yml"
 _FILTER = "/etc/fail2ban/filter.d/banstitch.conf"
 _JAIL = "/etc/fail2ban/jail.d/banstitch.conf"
 _SSHD = "/etc/fail2ban/jail.d/banstitch-sshd.conf"
-_ACTION = "/etc/fail2ban/action.d/banstitch.py"
-_ACTION_BOUNDS = "/etc/fail2ban/action.d/banstitch_bounds.py"
-_ACTION_FILES = "/etc/fail2ban/action.d/banstitch_files.py"
-_ACTION_EVIDENCE = "/etc/fail2ban/action.d/banstitch_evidence.py"
+# Put in place in this order: the action is the last one, so that all that it loads is there before it.
+_ACTION = (
+    "detection/banstitch_terms.py.j2",
+    "detection/banstitch_spool.py.j2",
+    "detection/banstitch_evidence.py.j2",
+    "detection/banstitch_audit.py.j2",
+    "detection/banstitch_held.py.j2",
+    "detection/banstitch_memory.py.j2",
+    "detection/banstitch_keeper.py.j2",
+    "detection/banstitch_bounds.py.j2",
+    "detection/banstitch.py.j2",
+)
 
 # "banstitch_" and the name make a FortiOS object name, of at most 35 characters
 DetectionName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,24}$")]
@@ -240,12 +248,13 @@ def resources(context: Context) -> tuple[Resource, ...]:
         settings=settings,
         **shared,
     )
+    action = [
+        File(f"/etc/fail2ban/action.d/{Path(name).stem}", render(name, **shared), check="python")
+        for name in _ACTION
+    ]
     files = (
         File(_FILTER, render("detection/filter.conf.j2", **shared), check="fail2ban"),
-        File(_ACTION, render("detection/banstitch.py.j2", **shared), check="python"),
-        File(_ACTION_BOUNDS, render("detection/banstitch_bounds.py.j2"), check="python"),
-        File(_ACTION_FILES, render("detection/banstitch_files.py.j2"), check="python"),
-        File(_ACTION_EVIDENCE, render("detection/banstitch_evidence.py.j2"), check="python"),
+        *action,
         File(_JAIL, jails, check="fail2ban"),
         File(
             _SSHD,
@@ -254,7 +263,6 @@ def resources(context: Context) -> tuple[Resource, ...]:
             when="sshd_jail_without_log",
         ),
     )
-    actions = (_ACTION, _ACTION_BOUNDS, _ACTION_FILES, _ACTION_EVIDENCE)
     return (
         Package("fail2ban"),
         Package("python3-systemd"),
@@ -263,7 +271,7 @@ def resources(context: Context) -> tuple[Resource, ...]:
         *files,
         Service(
             "fail2ban.service",
-            restart_on=tuple(f"file:{path}" for path in actions),
+            restart_on=tuple(file.id for file in action),
             reload_on=(f"file:{_FILTER}", f"file:{_JAIL}", f"file:{_SSHD}"),
             reload_command=("fail2ban-client", "reload"),
         ),

@@ -30,8 +30,8 @@ ACTION, RECEIVER = "/etc/fail2ban/action.d", "/opt/banstitch/receiver"
 SMALLER = (
     (f"{RECEIVER}/webhook.py", "KEPT = 1 << 20", "KEPT = 50000"),
     (f"{RECEIVER}/evidence.py", "LIMIT = 32 << 20", "LIMIT = 500000"),
-    (f"{ACTION}/banstitch_files.py", "AUDIT_SIZE = 20000000", "AUDIT_SIZE = 200000"),
-    (f"{ACTION}/banstitch_files.py", "AT_ONCE = 1000", "AT_ONCE = 100"),
+    (f"{ACTION}/banstitch_audit.py", "AUDIT_SIZE = 20000000", "AUDIT_SIZE = 200000"),
+    (f"{ACTION}/banstitch_audit.py", "AT_ONCE = 1000", "AT_ONCE = 100"),
     (f"{ACTION}/banstitch_bounds.py", "Rate(10000, 0.2)", "Rate(500, 0.2)"),
     (f"{ACTION}/banstitch_bounds.py", "Rate(5000, 0.1)", "Rate(500, 0.1)"),
     (f"{ACTION}/banstitch_bounds.py", "MOST_ROWS = 100000", "MOST_ROWS = 1000"),

@@ -15,7 +15,7 @@ OURS = (
     "/etc/fail2ban/jail.d/banstitch.conf",
     "/etc/fail2ban/action.d/banstitch.py",
     "/etc/fail2ban/action.d/banstitch_bounds.py",
-    "/etc/fail2ban/action.d/banstitch_files.py",
+    "/etc/fail2ban/action.d/banstitch_spool.py",
     "/etc/banstitch/tokens.json",
     "/etc/systemd/system/banstitch-receiver.service",
     "/etc/logrotate.d/banstitch",

@@ -22,7 +22,7 @@ from typing import Any
 
 import pytest
 
-from provision.rendering import render
+from provision.rendering import TEMPLATES, render
 
 
 def load_file(path: str) -> ModuleType:
@@ -168,7 +168,7 @@ class Server:
         return eventually(lambda: self.readable() and self.bans() == bans)
 
 
-def eventually(condition: Callable[[], bool], seconds: float = 10) -> bool:
+def eventually(condition: Callable[[], bool], seconds: float = 60) -> bool:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if condition():
@@ -197,6 +197,7 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Server:
         monkeypatch.setitem(sys.modules, name, module)
     shared = {"spool": str(tmp_path), "group": GROUP}
     shared |= {name: str(tmp_path / f"{name}.log") for name in ("audit", "evidence")}
-    for name in ("banstitch", "banstitch_bounds", "banstitch_files", "banstitch_evidence"):
-        (tmp_path / f"{name}.py").write_text(render(f"detection/{name}.py.j2", **shared))
+    for template in (TEMPLATES / "detection").glob("banstitch*.py.j2"):
+        text = render(f"detection/{template.name}", **shared)
+        (tmp_path / template.stem).write_text(text)
     return Server(load_file(str(tmp_path / "banstitch.py")), tmp_path)

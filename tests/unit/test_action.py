@@ -91,7 +91,7 @@ def test_bans_that_fail2ban_has_lost_are_handed_back_to_it(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(server.module, "QUIET", 0)
-    monkeypatch.setattr(server.module, "TICK", 0.01)
+    monkeypatch.setattr(server.module.keeper, "TICK", 0.01)
     server.holds({"203.0.113.9": NOW + 6000, "203.0.113.10": -1})
     server.start()
     assert eventually(lambda: len(server.handed_back) == 2)
@@ -132,7 +132,7 @@ def test_the_end_of_a_network_s_ban_frees_nobody_inside_it(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After a restart, fail2ban does not hold a network whose time was over by then."""
-    monkeypatch.setattr(server.module, "TICK", 0.01)
+    monkeypatch.setattr(server.module.keeper, "TICK", 0.01)
     inside = {f"198.51.100.{number}": NOW + 3600 for number in (1, 2, 3)}
     server.holds({**inside, "198.51.100.0/24": NOW - 10})
     server.held = list(inside)
@@ -149,7 +149,7 @@ def test_whom_fail2ban_frees_along_with_another_is_handed_back_to_it(
     for address in ("198.51.100.1", "198.51.100.0/24"):
         action.ban(ticket(address))
     server.held = ["198.51.100.1"]
-    monkeypatch.setattr(server.module, "IPAddr", str)
+    monkeypatch.setattr(server.module.memory, "IPAddr", str)
     action.unban_by_hand("198.51.100.0/24")
     assert server.bans() == {"198.51.100.1": NOW + 600}
     assert [each.ip for each in server.handed_back] == ["198.51.100.1"]
@@ -162,7 +162,7 @@ def test_what_is_on_the_ignore_list_is_not_held_though_fail2ban_bans_it(
     server: Server, monkeypatch: pytest.MonkeyPatch, ip: str
 ) -> None:
     """`fail2ban-client set JAIL banip` does not ask the list."""
-    monkeypatch.setattr(server.module, "TICK", 0.01)
+    monkeypatch.setattr(server.module.keeper, "TICK", 0.01)
     server.ignored = {"192.0.2.0/24"}
     action = server.start()
     action.ban(ticket(ip))
@@ -175,7 +175,7 @@ def test_what_is_on_the_ignore_list_is_not_held_though_fail2ban_bans_it(
 def test_who_comes_onto_the_ignore_list_is_let_go_once_at_the_next_ban(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server.module, "TICK", 0.01)
+    monkeypatch.setattr(server.module.keeper, "TICK", 0.01)
     action = server.start()
     action.ban(ticket("203.0.113.9"))
     server.ignored = {"203.0.113.9"}
@@ -247,7 +247,7 @@ def test_a_burst_of_bans_costs_far_fewer_writes(
 def test_a_full_disk_keeps_the_old_file_and_is_made_good_later(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server.module, "RETRY", 0.01)
+    monkeypatch.setattr(server.module.keeper, "RETRY", 0.01)
     action = server.start()
     action.ban(ticket("203.0.113.9"))
     assert server.becomes({"203.0.113.9": NOW + 600})
@@ -257,7 +257,7 @@ def test_a_full_disk_keeps_the_old_file_and_is_made_good_later(
         attempts.append(descriptor)
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(server.module.files.os, "fsync", full)
+    monkeypatch.setattr(server.module.spool_files.os, "fsync", full)
     action.ban(ticket("203.0.113.10"))
     assert eventually(lambda: len(attempts) > 2)
     assert server.bans() == {"203.0.113.9": NOW + 600}

@@ -16,7 +16,7 @@ from tests.unit.action_model import JAIL, NOW, Server, eventually, installed, ti
 @pytest.fixture
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     server = installed(tmp_path, monkeypatch)
-    monkeypatch.setattr(server.module, "TICK", 0.01)
+    monkeypatch.setattr(server.module.keeper, "TICK", 0.01)
     yield server
     if server.action is not None:
         server.action.stop()
@@ -61,7 +61,7 @@ def test_a_server_that_has_stopped_gives_no_sign(server: Server) -> None:
 def test_a_full_disk_keeps_nobody_from_giving_a_sign(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server.module, "RETRY", 0.01)
+    monkeypatch.setattr(server.module.keeper, "RETRY", 0.01)
     action = server.start()
     assert eventually(sign(server).exists)
     real = os.open
@@ -71,7 +71,7 @@ def test_a_full_disk_keeps_nobody_from_giving_a_sign(
             raise OSError(errno.ENOSPC, "No space left on device")
         return real(path, flags, *more, **named)
 
-    monkeypatch.setattr(server.module.files.os, "open", full)
+    monkeypatch.setattr(server.module.spool_files.os, "open", full)
     action.ban(ticket("203.0.113.9"))
     assert is_given(server)
     sign(server).unlink()

@@ -25,7 +25,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
 def crash(server: Server) -> None:
     """The server is gone at once: nothing is written any more."""
     action, server.action = server.action, None
-    action._changed.clear()
+    action._keeper._changed.clear()
     action._file.write = lambda bans: None
     action.stop()
 
@@ -110,7 +110,7 @@ def test_who_bans_somebody_on_the_ignore_list_reads_who_that_is(
 def test_what_is_not_on_disk_is_said_to_who_banned_or_freed_by_hand(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server.module, "RETRY", 0.01)
+    monkeypatch.setattr(server.module.keeper, "RETRY", 0.01)
     action = server.start()
     action.ban(ticket("203.0.113.9"))
     assert server.becomes({"203.0.113.9": NOW + 600})
@@ -118,7 +118,7 @@ def test_what_is_not_on_disk_is_said_to_who_banned_or_freed_by_hand(
     def full(descriptor: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(server.module.files.os, "fsync", full)
+    monkeypatch.setattr(server.module.spool_files.os, "fsync", full)
     why = "in fail2ban, but that is not on disk yet: No space left on device; it is tried again"
     with pytest.raises(OSError, match=f"203.0.113.10 is banned until .* {why}"):
         action.ban_by_hand("203.0.113.10", -1)
@@ -159,7 +159,7 @@ def test_an_unban_by_hand_is_on_disk_when_the_call_returns_and_fail2ban_forgets_
 def test_who_was_unbanned_stays_free_when_fail2ban_reads_the_old_events_again(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server.module, "TICK", 0.01)
+    monkeypatch.setattr(server.module.keeper, "TICK", 0.01)
     action = server.start()
     action.ban(ticket("203.0.113.9"))
     action.unban_by_hand("203.0.113.9")
@@ -215,7 +215,7 @@ def test_the_audit_tells_a_ban_by_fail2ban_client_from_one_by_events(server: Ser
 def test_the_audit_is_bounded_and_none_of_what_is_kept_is_torn(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server.module.files, "AUDIT_SIZE", 2000)
+    monkeypatch.setattr(server.module.audits, "AUDIT_SIZE", 2000)
     action = server.start()
     for number in range(120):
         action.ban(ticket(f"203.0.113.{number}"))
@@ -229,9 +229,11 @@ def test_the_audit_is_bounded_and_none_of_what_is_kept_is_torn(
 def test_what_waited_while_the_disk_was_full_is_more_than_one_file_of_the_audit_may_hold(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: Server
 ) -> None:
-    files = server.module.files
-    monkeypatch.setattr(files, "AUDIT_SIZE", 20_000)
-    audit = files.Audit(str(tmp_path / "full.log"), os.getgid(), SimpleNamespace(find=lambda _: {}))
+    audits = server.module.audits
+    monkeypatch.setattr(audits, "AUDIT_SIZE", 20_000)
+    audit = audits.Audit(
+        str(tmp_path / "full.log"), os.getgid(), SimpleNamespace(find=lambda _: {})
+    )
     for number in range(20_000):
         audit.add({"number": number})
     audit.write()
@@ -244,8 +246,10 @@ def test_what_waited_while_the_disk_was_full_is_more_than_one_file_of_the_audit_
 def test_of_what_waits_only_what_was_not_written_is_tried_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: Server
 ) -> None:
-    files = server.module.files
-    audit = files.Audit(str(tmp_path / "some.log"), os.getgid(), SimpleNamespace(find=lambda _: {}))
+    audits = server.module.audits
+    audit = audits.Audit(
+        str(tmp_path / "some.log"), os.getgid(), SimpleNamespace(find=lambda _: {})
+    )
     for number in range(2500):
         audit.add({"number": number})
     write, calls = audit._append, []
@@ -283,7 +287,7 @@ def test_an_audit_that_somebody_replaced_is_not_written_through(server: Server, 
 def test_a_ban_that_fail2ban_still_holds_after_its_end_is_taken_out_there_as_well(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server.module, "TICK", 0.01)
+    monkeypatch.setattr(server.module.keeper, "TICK", 0.01)
     server.holds({"203.0.113.9": NOW - 10})
     server.start()
     assert eventually(lambda: server.forgotten == [("203.0.113.9", False)])

@@ -88,12 +88,12 @@ def test_what_an_attacker_typed_stays_one_value_of_one_entry(server: Server, use
 def test_how_often_somebody_was_banned_cannot_be_typed(
     shared: Server, text: str, what: str
 ) -> None:
-    files: Any = shared.module.files
+    audits: Any = shared.module.audits
     entry = {"at": 5.0, "what": what, "address": "203.0.113.9", "jail": JAIL, "why": text}
     line = json.dumps({**entry, "count": 3, "events": [text], "fortigate": text, "event": text})
     past: dict[str, Any] = {}
-    files.Audit._recall(past, JAIL, line.encode())
-    files.Audit._recall(past, "banstitch-other", line.encode())
+    audits.Audit._recall(past, JAIL, line.encode())
+    audits.Audit._recall(past, "banstitch-other", line.encode())
     known = {"203.0.113.9": (3, 5.0 if what == "unban" else 0.0)}
     assert past == ({} if what == "expiry" else known)
 
@@ -258,14 +258,14 @@ def test_a_jail_that_stops_while_another_writes_the_audit_writes_its_own_as_well
 ) -> None:
     action = server.start()
     turns = [BlockingIOError(), BlockingIOError(), BlockingIOError()]
-    lock = server.module.files.fcntl.flock
+    lock = server.module.audits.fcntl.flock
 
     def busy(descriptor: int, how: int) -> None:
         if turns:
             raise turns.pop()
         lock(descriptor, how)
 
-    monkeypatch.setattr(server.module.files.fcntl, "flock", busy)
+    monkeypatch.setattr(server.module.audits.fcntl, "flock", busy)
     action.ban(ticket("203.0.113.9"))
     assert [entry["what"] for entry in audit(server)] == ["ban"]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from provision.rendering import render
+from tests.unit.action_model import installed
 
-FILES: dict[str, Any] = {}
-exec(compile(render("detection/banstitch_files.py.j2"), "files.py", "exec"), FILES)
+TERMS: dict[str, Any] = {"__name__": "terms"}
+exec(compile(render("detection/banstitch_terms.py.j2"), "terms.py", "exec"), TERMS)
 
 
 def spelt(text: str) -> str:
@@ -35,7 +37,7 @@ BANS = st.dictionaries(
 
 @given(ADDRESSES)
 def test_an_address_has_one_spelling(text: str) -> None:
-    assert FILES["spelling"](text) == spelt(text)
+    assert TERMS["spelling"](text) == spelt(text)
 
 
 @given(st.text(alphabet="0123456789.:/abcfx% ", max_size=20))
@@ -45,7 +47,7 @@ def test_what_is_no_address_never_becomes_one(text: str) -> None:
     except ValueError:
         wanted = None
     try:
-        found = FILES["spelling"](text)
+        found = TERMS["spelling"](text)
     except ValueError:
         found = None
     everybody = wanted is not None and (
@@ -59,7 +61,7 @@ def test_what_is_no_address_never_becomes_one(text: str) -> None:
 def test_an_ipv4_address_or_network_written_as_ipv6_is_the_ipv4_one(
     address: ipaddress.IPv4Address, length: int
 ) -> None:
-    spelling = FILES["spelling"]
+    spelling = TERMS["spelling"]
     assert spelling(f"::ffff:{address}") == str(address)
     assert spelling(f"::FFFF:{int(address) >> 16:x}:{int(address) & 0xFFFF:x}") == str(address)
     assert spelling(f"::ffff:{address}/{96 + length}") == spelling(f"{address}/{length}")
@@ -70,25 +72,31 @@ def test_an_ipv4_address_or_network_written_as_ipv6_is_the_ipv4_one(
 )
 def test_what_holds_all_of_ipv4_is_refused_in_either_spelling(text: str) -> None:
     with pytest.raises(ValueError, match=f"^{text} would deny everybody$"):
-        FILES["spelling"](text)
+        TERMS["spelling"](text)
 
 
 def test_an_ignore_list_may_name_ipv4_in_ipv6_spelling() -> None:
-    ignored = FILES["Ignored"](["::ffff:192.0.2.0/120"])
+    ignored = TERMS["Ignored"](["::ffff:192.0.2.0/120"])
     assert ignored.overlap("192.0.2.9")
     assert not ignored.overlap("192.0.3.9")
+
+
+@pytest.fixture(scope="module")
+def action(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    with pytest.MonkeyPatch.context() as patch:
+        yield installed(tmp_path_factory.mktemp("action"), patch).module
 
 
 # no deadline: each write is synced to a disk that others use as well
 @settings(deadline=None, max_examples=30)
 @given(st.lists(BANS, min_size=1, max_size=4))
 def test_what_was_written_last_is_read_whatever_was_written_before(
-    writes: list[dict[str, tuple[Any, ...]]],
+    action: Any, writes: list[dict[str, tuple[Any, ...]]]
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        file = FILES["BansFile"](str(Path(folder) / "x.bans"), os.getgid())
+        file = action.spool_files.BansFile(str(Path(folder) / "x.bans"), os.getgid())
         for bans in writes:
-            held = {address: FILES["Ban"](*fields) for address, fields in bans.items()}
+            held = {address: TERMS["Ban"](*fields) for address, fields in bans.items()}
             file.write(held)
         assert file.read() == (held, "")
 
@@ -100,4 +108,4 @@ def test_what_was_written_last_is_read_whatever_was_written_before(
 def test_the_quick_ignore_list_agrees_with_ipaddress(ignored: list[str], text: str) -> None:
     address = ipaddress.ip_address(text)
     wanted = any(address in ipaddress.ip_network(entry) for entry in ignored)
-    assert bool(FILES["Ignored"](ignored).overlap(str(address))) == wanted
+    assert bool(TERMS["Ignored"](ignored).overlap(str(address))) == wanted

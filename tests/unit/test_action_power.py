@@ -68,16 +68,17 @@ class Disk:
 
 
 def ban(server: Server, until: float) -> Any:
-    return server.module.Ban(server.module.files.FOREVER, 1700000000.0, 3, 1)
+    terms = server.module.terms
+    return terms.Ban(terms.FOREVER, 1700000000.0, 3, 1)
 
 
 def cut_while_writing(server: Server, disk: Disk, monkeypatch: pytest.MonkeyPatch) -> bool:
     """Whether the power went before the write of NEW over OLD was through."""
-    files = server.module.files
-    where = files.BansFile(str(server.file), os.getgid())
+    spool_files = server.module.spool_files
+    where = spool_files.BansFile(str(server.file), os.getgid())
     where.write({address: ban(server, until) for address, until in OLD.items()})
     with monkeypatch.context() as patch:
-        patch.setattr(files, "os", disk)
+        patch.setattr(spool_files, "os", disk)
         try:
             where.write({address: ban(server, until) for address, until in NEW.items()})
         except PowerCut:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import re
 from pathlib import Path
 from typing import Any
 
@@ -153,3 +154,13 @@ def test_bans_too_short_to_grow_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         read(tmp_path, "detection_increment: true\ndetection_ban_time: 30")
     assert "60 seconds or more, which sslvpn_login_failed" in str(caught.value)
+
+
+def test_the_action_is_put_in_place_after_all_that_it_loads() -> None:
+    """An upgrade that breaks off in between leaves the action with what it was made for."""
+    folder = "/etc/fail2ban/action.d/banstitch"
+    files = [r for r in resources() if isinstance(r, File) and r.path.startswith(folder)]
+    loads = re.findall(r"= map\(load, \((.*)\)\)", files[-1].content or "")
+    loaded = re.findall(r'"(\w+)"', " ".join(loads))
+    assert files[-1].path == f"{folder}.py"
+    assert sorted(file.path for file in files[:-1]) == sorted(f"{folder}_{n}.py" for n in loaded)

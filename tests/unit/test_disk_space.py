@@ -46,7 +46,7 @@ def test_what_the_receiver_writes() -> None:
 
 
 def test_what_the_action_writes() -> None:
-    audit = constants("detection/banstitch_files.py.j2")
+    audit = constants("detection/banstitch_audit.py.j2")
     each = audit["AUDIT_SIZE"] + audit["AT_ONCE"] * AUDITED
     assert told("audit.log") - 10 <= each * (1 + audit["AUDIT_KEEP"]) / 1e6 <= told("audit.log")
 
