@@ -33,9 +33,9 @@ from provision.roles import (
     host_part,
     is_address,
 )
-from provision.setting_types import Address, Networks
-from roles import receiver_tls
-from roles.detection import CATALOGUE, enabled, ignored
+from provision.setting_types import Address
+from roles import receiver_events, receiver_tls
+from roles.detection import CATALOGUE, enabled
 from roles.detection import Settings as DetectionSettings
 
 PREFIX = "receiver_"
@@ -53,8 +53,8 @@ _BYTES = {"k": 1024, "M": 1024 * 1024}
 DRILL_ADDRESS = "192.0.2.66"
 
 
-class Settings(receiver_tls.Settings):
-    """Where the receiver listens, how FortiGates reach it, and whom it never writes down."""
+class Settings(receiver_tls.Settings, receiver_events.Settings):
+    """Where the receiver listens, how FortiGates reach it, and what it keeps."""
 
     receiver_listen: Annotated[
         Address, Field(description="address to listen on, 0.0.0.0 or :: for all")
@@ -68,19 +68,6 @@ class Settings(receiver_tls.Settings):
     receiver_workers: Annotated[
         int, Field(ge=1, le=32, description="worker processes of the web server, 1 to 32")
     ] = 2
-    receiver_allow: Annotated[
-        Networks,
-        Field(description="addresses that may post events beside the FortiGates' ansible_host"),
-    ] = ()
-    receiver_allow_any: Annotated[
-        bool, Field(description="any address may post events; a token is needed all the same")
-    ] = False
-    receiver_rate: Annotated[
-        int, Field(ge=1, le=100000, description="posts a second that one FortiGate may keep up")
-    ] = 2000
-    receiver_burst: Annotated[
-        int, Field(ge=1, le=1000000, description="posts at once that one FortiGate may make")
-    ] = 20000
     receiver_feed_limit: Annotated[
         int,
         Field(
@@ -94,13 +81,6 @@ class Settings(receiver_tls.Settings):
         bool,
         Field(description="serve /status, a page for people; user status, password in tokens.json"),
     ] = False
-    receiver_accept_documentation: Annotated[
-        bool,
-        Field(description="for labs only: addresses such as 203.0.113.0/24 can be banned as well"),
-    ] = False
-    receiver_ignore: Annotated[
-        Networks, Field(description="addresses and networks whose events are not written down")
-    ] = ()
     receiver_log_size: Annotated[
         str,
         Field(pattern=r"^[1-9][0-9]{0,5}[kM]$", description="rotate the event log from here on"),
@@ -171,49 +151,10 @@ def _own(context: Context, settings: Settings) -> list[str]:
     return ["127.0.0.0/8", "::1", *listen, *([login] if is_address(login) else [])]
 
 
-def _allowed(context: Context, settings: Settings) -> list[str] | None:
-    """Who may post; None for everybody. A FortiGate that is known by name is looked up there."""
-    if settings.receiver_allow_any:
-        return None
-    units = [unit.login.address for unit in context.site.fortigates]
-    return list(dict.fromkeys([*units, *map(str, settings.receiver_allow)]))
-
-
-def _named(context: Context) -> list[str]:
-    """The site's hosts that are given by name: what it stands for is never banned either."""
-    units = (unit.login.address for unit in context.site.fortigates)
-    given = (context.site.ban_host.login.address, address(context), *units)
-    return [name for name in dict.fromkeys(given) if not is_address(name)]
-
-
-def _detections(context: Context, settings: Settings) -> list[dict[str, Any]]:
-    own = [address(context)] if is_address(address(context)) else []
-    ignore = [*ignored(context), *own, *map(str, settings.receiver_ignore)]
-    return [
-        {
-            "name": detection.name,
-            "jail": detection.jail,
-            "log_ids": list(detection.log_ids),
-            "address_field": detection.address_field,
-            "address_inside": detection.address_inside,
-            "where": {name: list(values) for name, values in detection.where.items()},
-            "ignore": list(dict.fromkeys([*ignore, *detection.ignore])),
-        }
-        for detection in enabled(context.own("detection", DetectionSettings))
-    ]
-
-
 def _config(context: Context, settings: Settings) -> dict[str, Any]:
     size, unit = int(settings.receiver_log_size[:-1]), settings.receiver_log_size[-1]
     return {
-        "fortigates": [unit.name for unit in context.site.fortigates],
-        "detections": _detections(context, settings),
-        "allow": _allowed(context, settings),
-        "own": _own(context, settings),
-        "hosts": _named(context),
-        "accept_documentation": settings.receiver_accept_documentation,
-        "rate": settings.receiver_rate,
-        "burst": settings.receiver_burst,
+        **receiver_events.config(context, settings, address(context), _own(context, settings)),
         "body_limit": _BODY_LIMIT,
         "feed_limit": settings.receiver_feed_limit,
         "status_page": settings.receiver_status_page,

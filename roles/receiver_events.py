@@ -1,0 +1,94 @@
+"""Whose events the receiver takes, how many of them, and whose addresses it never writes down.
+
+A part of the role `receiver`, as receiver_tls.py is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from provision.roles import Context, is_address
+from provision.setting_types import Networks
+from provision.settings import RoleSettings
+from roles.detection import Settings as DetectionSettings
+from roles.detection import enabled, ignored
+
+
+class Settings(RoleSettings):
+    """Who may post events, at which rate, and about whom."""
+
+    receiver_allow: Annotated[
+        Networks,
+        Field(description="addresses that may post events beside the FortiGates' ansible_host"),
+    ] = ()
+    receiver_allow_any: Annotated[
+        bool, Field(description="any address may post events; a token is needed all the same")
+    ] = False
+    receiver_rate: Annotated[
+        int, Field(ge=1, le=100000, description="posts a second that one FortiGate may keep up")
+    ] = 2000
+    receiver_burst: Annotated[
+        int, Field(ge=1, le=1000000, description="posts at once that one FortiGate may make")
+    ] = 20000
+    receiver_accept_documentation: Annotated[
+        bool,
+        Field(description="for labs only: addresses such as 203.0.113.0/24 can be banned as well"),
+    ] = False
+    receiver_ignore: Annotated[
+        Networks, Field(description="addresses and networks whose events are not written down")
+    ] = ()
+
+
+def config(
+    context: Context, settings: Settings, address: str, own: Sequence[str]
+) -> dict[str, Any]:
+    """What the receiver is told of it.
+
+    ``address``: the address or name by which FortiGates reach the receiver; ``own``: addresses and
+    networks from which the ban host talks to itself.
+    """
+    return {
+        "fortigates": [unit.name for unit in context.site.fortigates],
+        "detections": _detections(context, settings, address),
+        "allow": _allowed(context, settings),
+        "own": list(own),
+        "hosts": _named(context, address),
+        "accept_documentation": settings.receiver_accept_documentation,
+        "rate": settings.receiver_rate,
+        "burst": settings.receiver_burst,
+    }
+
+
+def _allowed(context: Context, settings: Settings) -> list[str] | None:
+    """Who may post; None for everybody. A FortiGate that is known by name is looked up there."""
+    if settings.receiver_allow_any:
+        return None
+    units = [unit.login.address for unit in context.site.fortigates]
+    return list(dict.fromkeys([*units, *map(str, settings.receiver_allow)]))
+
+
+def _named(context: Context, address: str) -> list[str]:
+    """The site's hosts that are given by name: what it stands for is never banned either."""
+    units = (unit.login.address for unit in context.site.fortigates)
+    given = (context.site.ban_host.login.address, address, *units)
+    return [name for name in dict.fromkeys(given) if not is_address(name)]
+
+
+def _detections(context: Context, settings: Settings, address: str) -> list[dict[str, Any]]:
+    own = [address] if is_address(address) else []
+    ignore = [*ignored(context), *own, *map(str, settings.receiver_ignore)]
+    return [
+        {
+            "name": detection.name,
+            "jail": detection.jail,
+            "log_ids": list(detection.log_ids),
+            "address_field": detection.address_field,
+            "address_inside": detection.address_inside,
+            "where": {name: list(values) for name, values in detection.where.items()},
+            "ignore": list(dict.fromkeys([*ignore, *detection.ignore])),
+        }
+        for detection in enabled(context.own("detection", DetectionSettings))
+    ]
