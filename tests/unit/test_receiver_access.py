@@ -60,6 +60,29 @@ def test_a_fortigate_that_is_known_by_name_may_post_from_what_the_name_stands_fo
     assert receiver.post(EVENT, peer="192.0.2.41").status_code == 403
 
 
+def test_a_name_is_looked_up_once_a_minute_and_kept_while_nobody_can_tell(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    access, now, asked = module("access"), 0.0, 0
+    answer = [(0, 0, 0, "", ("192.0.2.40", 0))]
+
+    def look_up(name: str, port: None) -> list[Any]:
+        nonlocal asked
+        asked += 1
+        if asked == 2:
+            raise OSError(name)
+        return answer
+
+    monkeypatch.setattr(access.socket, "getaddrinfo", look_up)
+    monkeypatch.setattr(access, "time", SimpleNamespace(monotonic=lambda: now))
+    names, stands_for = access.Names(["fw.example.net"]), set[frozenset[str]]()
+    for moment, times in ((1000.0, 1), (1059.0, 1), (1061.0, 2), (1122.0, 3)):
+        now = moment
+        stands_for |= {frozenset(map(str, names.addresses()))}
+        assert asked == times
+    assert stands_for == {frozenset({"192.0.2.40"})}
+
+
 def test_a_host_of_the_site_that_is_known_by_name_is_never_taken_for_an_attacker(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
