@@ -13,6 +13,8 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+from tests.lab.stopwatch import Stopwatch
+
 # Source addresses to take turns with: one alone runs out of ports (TIME_WAIT, 60 s).
 SOURCES = tuple(f"127.0.1.{n}" for n in range(1, 41))
 
@@ -52,9 +54,15 @@ class _Exchange:
     """One request on its own connection."""
 
     def __init__(
-        self, peer: tuple[str, int], source: str, request: bytes, encrypt: ssl.SSLContext | None
+        self,
+        peer: tuple[str, int],
+        source: str,
+        request: bytes,
+        encrypt: ssl.SSLContext | None,
+        since: float,
     ) -> None:
         self.began = time.perf_counter()
+        self.since = since
         self.request = request
         self.answer = b""
         self.socket = socket.socket()
@@ -112,13 +120,14 @@ def run(
     """Send ``requests`` (each must ask for `Connection: close`), ``at_once`` at a time.
 
     Ends with the requests, or after ``seconds``. ``interval`` (seconds) spaces them out instead of
-    sending the next one as soon as one is answered. An answer that takes longer than ``patience``
-    counts as status 0. With ``encrypt`` each connection shakes hands anew, as a FortiGate's does.
+    sending the next one as soon as one is answered. An answer that takes longer than ``patience``,
+    while this machine runs, counts as status 0. With ``encrypt`` each connection shakes hands anew,
+    as a FortiGate's does.
     """
     result, began = Result(), time.perf_counter()
     turns = itertools.cycle(sources)
     due = began
-    with selectors.DefaultSelector() as selector:
+    with selectors.DefaultSelector() as selector, Stopwatch() as watch:
         while True:
             now = time.perf_counter()
             while len(selector.get_map()) < at_once and now >= due:
@@ -126,7 +135,7 @@ def run(
                 if request is None:
                     due = float("inf")
                     break
-                exchange = _Exchange(peer, next(turns), request, encrypt)
+                exchange = _Exchange(peer, next(turns), request, encrypt, watch.seconds)
                 selector.register(exchange.socket, selectors.EVENT_WRITE, exchange)
                 due = max(due + interval, now - 1) if interval else now
             if not selector.get_map() and due == float("inf"):
@@ -136,7 +145,7 @@ def run(
                 status = exchange.go_on()
                 if status is None and key.events != exchange.events:
                     selector.modify(exchange.socket, exchange.events, exchange)
-                if status is None and time.perf_counter() - exchange.began > patience:
+                if status is None and watch.seconds - exchange.since > patience:
                     status = 0
                 if status is not None:
                     selector.unregister(exchange.socket)

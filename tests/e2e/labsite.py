@@ -130,7 +130,7 @@ class LabSite:
             stdin=subprocess.DEVNULL if stdin is None else None,
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=600,
             env=dict(os.environ, COLUMNS="200"),
         )
         return Ran(done.returncode, done.stdout, done.stderr)

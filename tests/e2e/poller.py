@@ -31,7 +31,7 @@ class Meanwhile:
 
     def __exit__(self, *_: object) -> None:
         self._over.set()
-        self._thread.join(timeout=30)
+        self._thread.join(timeout=60)
 
     def _repeat(self) -> None:
         while not self._over.wait(self._every):
@@ -61,8 +61,8 @@ class Poller(Meanwhile):
     def connection(self) -> http.client.HTTPConnection:
         """One more to the receiver; the certificate is checked as a FortiGate checks it."""
         if self._context is None:
-            return http.client.HTTPConnection(*self._peer, timeout=5)
-        return http.client.HTTPSConnection(*self._peer, timeout=5, context=self._context)
+            return http.client.HTTPConnection(*self._peer, timeout=30)
+        return http.client.HTTPSConnection(*self._peer, timeout=30, context=self._context)
 
     def _poll(self) -> None:
         try:

@@ -51,9 +51,13 @@ class Proxy:
         while True:
             try:
                 client, _ = self._server.accept()
-                target = socket.create_connection(self._target)
             except OSError:
                 return
+            try:
+                target = socket.create_connection(self._target)
+            except OSError:  # the target is off just now
+                client.close()
+                continue
             with self._lock:
                 self._sockets += [client, target]
             for source, sink, counted in ((client, target, True), (target, client, False)):

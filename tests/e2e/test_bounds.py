@@ -12,7 +12,8 @@ import pytest
 
 from tests.e2e.labsite import LabSite, unit_options
 from tests.e2e.poller import Poller, feed
-from tests.e2e.test_site import EVENT, within
+from tests.e2e.test_site import EVENT
+from tests.lab.stopwatch import within
 
 pytestmark = pytest.mark.lab
 
@@ -45,23 +46,25 @@ def test_over_the_size_of_the_feed_the_newest_offenders_stay_and_the_operator_is
     site: LabSite,
 ) -> None:
     site.host.run(["fail2ban-client", "set", JAIL, "banip", *OLD], check=True)
-    assert within(5, lambda: feed(site) == set(OLD))
+    assert within(60, lambda: feed(site) == set(OLD))
     assert health(site) == (200, [])
     second = int(time.time())
-    assert within(3, lambda: int(time.time()) > second)  # who came later is told in seconds
+    assert within(60, lambda: int(time.time()) > second)  # who came later is told in seconds
     site.host.run(["fail2ban-client", "set", JAIL, "banip", *NEW], check=True)
 
-    assert within(5, lambda: set(NEW) < feed(site))
+    assert within(60, lambda: set(NEW) < feed(site))
     assert len(feed(site)) == LIMIT
-    assert within(5, lambda: health(site) == (200, ["3 bans have no room in the feed"]))
-    journal = site.host.console("journalctl -u banstitch-receiver -o cat --no-pager").stdout
+    assert within(60, lambda: health(site) == (200, ["3 bans have no room in the feed"]))
+    journal = site.host.console(
+        "journalctl --sync; journalctl -u banstitch-receiver -o cat --no-pager"
+    ).stdout
     assert "the feed is full: 3 bans have no room in it, the oldest ones" in journal
     banned = site.run("bans", "--json").target("bh1")["bans"]
     assert {ban["address"] for ban in banned} == {*OLD, *NEW}
 
     site.host.run(["fail2ban-client", "set", JAIL, "unbanip", *NEW], check=True)
-    assert within(5, lambda: feed(site) == set(OLD))
-    assert health(site) == (200, [])
+    assert within(60, lambda: feed(site) == set(OLD))
+    assert within(60, lambda: health(site) == (200, []))
 
 
 def failures(site: LabSite) -> int:
@@ -80,9 +83,9 @@ def test_events_that_were_read_before_a_rotation_count_with_those_after_it(site:
     for number in range(1, 4):
         (delivery,) = site.units[0].log_event(EVENT.format(address=address, user="x"))
         assert delivery.status == 200
-        assert within(5, partial(have_failed, site, before + number))
+        assert within(60, partial(have_failed, site, before + number))
         site.host.console("logrotate -f /etc/logrotate.d/banstitch", check=True)
-    assert within(10, lambda: address in feed(site))
+    assert within(60, lambda: address in feed(site))
     shown = "stat -c '%a %U' /var/log/banstitch/events.log"
     assert site.host.console(shown, check=True).stdout == "640 banstitch\n"
 

@@ -57,7 +57,7 @@ def test_a_demo_that_was_killed_leaves_nothing_to_the_next_which_is_as_promised(
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=500,
+        timeout=1200,
     )
 
     assert ran.returncode == 0, ran.stdout[-4000:] + ran.stderr

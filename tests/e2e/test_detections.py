@@ -9,7 +9,8 @@ import pytest
 
 from roles.detection import CATALOGUE
 from tests.e2e.labsite import LabSite
-from tests.e2e.test_site import ATTACKER, EVENT, denied, within
+from tests.e2e.test_site import ATTACKER, EVENT, denied
+from tests.lab.stopwatch import within
 
 pytestmark = pytest.mark.lab
 
@@ -46,7 +47,7 @@ def test_each_detection_bans_through_its_own_stitch_and_jail(site: LabSite) -> N
     # the stitch itself does not fire for a scanner's proposal
     assert unit.log_event(PROPOSAL) == []
 
-    assert within(5, lambda: all(denied(site, address) for _, address in wanted))
+    assert within(60, lambda: all(denied(site, address) for _, address in wanted))
     assert not denied(site, "203.0.113.99")
     bans = site.run("bans", "--json").target("bh1")["bans"]
     assert {(ban["jail"], ban["address"]) for ban in bans} == wanted
@@ -96,14 +97,14 @@ def test_each_detection_has_its_own_thresholds_ban_time_and_ignore_list(
         ("banstitch-ipsec_failed", "203.0.113.5", -1),
         ("banstitch-user_auth_failed", "203.0.113.7", 2 * 24 * 60),
     }
-    assert within(10, lambda: banned() == wanted), banned()
+    assert within(60, lambda: banned() == wanted), banned()
     for address in (*spared, "203.0.113.130"):
         refused = site.run("ban", address, "--detection", "ipsec_failed")
         assert refused.code == 1, address
         assert "ignore list" in refused.out + refused.err
     site.host.run("systemctl restart fail2ban", check=True)
-    assert within(5, lambda: denied(site, "203.0.113.5"))
-    assert banned() == wanted
+    assert within(60, lambda: denied(site, "203.0.113.5"))
+    assert within(60, lambda: banned() == wanted), banned()
 
 
 def test_a_repeat_offender_is_banned_for_longer_and_counted(site: LabSite) -> None:
@@ -115,16 +116,16 @@ def test_a_repeat_offender_is_banned_for_longer_and_counted(site: LabSite) -> No
     # shorter than the inventory allows, because fail2ban lengthens a ban up to 10 s after it began
     site.host.run(f"fail2ban-client set {JAIL} bantime 12", check=True)
     site.units[0].log_event(EVENT.format(address=ATTACKER, user="x"))
-    assert within(5, lambda: denied(site, ATTACKER))
-    assert within(20, lambda: not denied(site, ATTACKER))
-    assert within(5, lambda: not site.host.run(f"fail2ban-client get {JAIL} banip").stdout.strip())
+    assert within(60, lambda: denied(site, ATTACKER))
+    assert within(60, lambda: not denied(site, ATTACKER))
+    assert within(60, lambda: not site.host.run(f"fail2ban-client get {JAIL} banip").stdout.strip())
 
     site.units[0].log_event(EVENT.format(address=ATTACKER, user="x"))
 
-    assert within(5, lambda: denied(site, ATTACKER))
+    assert within(60, lambda: denied(site, ATTACKER))
 
     def longer() -> bool:
         (ban,) = site.run("bans", "--json").target("bh1")["bans"]
         return bool(ban["until"] - ban["since"] >= 1199 and ban["count"] == 2)
 
-    assert within(20, longer)
+    assert within(60, longer)

@@ -14,7 +14,7 @@ import pytest
 
 from tests.e2e.labsite import LabSite
 from tests.e2e.poller import Poller, feed
-from tests.e2e.test_site import within
+from tests.lab.stopwatch import Stopwatch, within
 
 pytestmark = pytest.mark.lab
 
@@ -36,7 +36,7 @@ def site(tmp_path_factory: pytest.TempPathFactory, ready_root: Path) -> Iterator
         by_hand(lab, "ban_by_hand", address=FOREVER, seconds=-1)
         by_hand(lab, "ban_by_hand", address=LONGER, seconds=86400)
         by_hand(lab, "ban_by_hand", address="192.0.2.128/28", seconds=86400)
-        assert within(10, lambda: feed(lab) == LIVE and held(lab) == LIVE)
+        assert within(60, lambda: feed(lab) == LIVE and held(lab) == LIVE)
         yield lab
 
 
@@ -124,9 +124,9 @@ def test_no_live_ban_is_ever_missing_from_the_feed_when(site: LabSite, name: str
     with Poller(site, LIVE) as poller:
         EVENTS[name](site)
         # whatever fail2ban has to be told again it knows half a minute later
-        assert within(40, lambda: held(site) == LIVE), (name, LIVE ^ held(site))
+        assert within(90, lambda: held(site) == LIVE), (name, LIVE ^ held(site))
         answers = poller.answers
-        assert within(30, lambda: poller.answers >= max(answers + 20, 100)), poller.statuses
+        assert within(60, lambda: poller.answers >= max(answers + 20, 100)), poller.statuses
     assert poller.missed == {}
     assert feed(site) == LIVE
 
@@ -136,15 +136,15 @@ def test_a_ban_that_ends_leaves_the_feed_within_2_seconds_whether_fail2ban_runs_
     site: LabSite, running: bool
 ) -> None:
     address = "203.0.113.7"
-    by_hand(site, "ban_by_hand", address=address, seconds=4)
-    ends = time.time() + 4
-    assert address in feed(site)
-    if not running:
-        site.host.run("systemctl stop fail2ban", check=True)
+    by_hand(site, "ban_by_hand", address=address, seconds=10)
+    with Stopwatch() as since:
+        assert address in feed(site)
+        if not running:
+            site.host.run("systemctl stop fail2ban", check=True)
 
-    assert within(ends + 2 - time.time(), lambda: address not in feed(site))
+        assert within(10 + 2 - since.seconds, lambda: address not in feed(site))
     site.host.run("systemctl start fail2ban", check=True)
-    assert within(40, lambda: held(site) == LIVE)
+    assert within(90, lambda: held(site) == LIVE)
     assert feed(site) == LIVE
 
 
@@ -161,10 +161,10 @@ def test_the_end_of_a_network_s_ban_while_fail2ban_is_down_frees_nobody_inside_i
         assert within(10, lambda: time.time() > ends + 0.8)
         site.host.run("systemctl start fail2ban", check=True)
         expired = f'"what": "expiry", "address": "{network}"'
-        assert within(20, lambda: expired in audit.read_text())
-        assert within(40, lambda: held(site) == LIVE)
+        assert within(60, lambda: expired in audit.read_text())
+        assert within(90, lambda: held(site) == LIVE)
         answers = poller.answers
-        assert within(30, lambda: poller.answers >= answers + 20), poller.statuses
+        assert within(60, lambda: poller.answers >= answers + 20), poller.statuses
     assert poller.missed == {}
     assert feed(site) == LIVE
 
@@ -172,7 +172,7 @@ def test_the_end_of_a_network_s_ban_while_fail2ban_is_down_frees_nobody_inside_i
 def test_who_is_on_the_ignore_list_is_not_banned_by_fail2ban_client_either(site: LabSite) -> None:
     for entry in ("127.0.0.9", "::ffff:127.0.0.9", "127.0.0.0/24"):
         site.host.run(["fail2ban-client", "set", JAIL, "banip", entry], check=True)
-        assert within(5, lambda: held(site) == LIVE), (entry, held(site) ^ LIVE)
+        assert within(60, lambda: held(site) == LIVE), (entry, held(site) ^ LIVE)
     assert feed(site) == LIVE
 
 
@@ -180,19 +180,22 @@ def test_fail2ban_may_be_killed_at_any_moment_while_bans_pour_in(site: LabSite) 
     """Each time a little later into the writing of hundreds of them."""
     with Poller(site, LIVE) as poller:
         for turn in range(1, 6):
-            more = " ".join(f"203.0.{100 + turn}.{n}" for n in range(200))
-            ban = f"fail2ban-client set {JAIL} banip {more} & sleep 0.{turn}"
-            site.host.console(f"{ban}; {KILL}", check=True)
-            assert within(40, lambda: bool(held(site)))
-        assert within(40, lambda: held(site) >= LIVE)
+            more = [f"203.0.{100 + turn}.{n}" for n in range(200)]
+            ban = f"fail2ban-client set {JAIL} banip {' '.join(more)} &"
+            begun = (
+                f"until grep -qwF {more[0]} /var/spool/banstitch/{JAIL}.bans; do sleep 0.01; done"
+            )
+            site.host.console(f"{ban} {begun}; sleep 0.{turn - 1}; {KILL}", check=True)
+            assert within(90, lambda: bool(held(site)))
+        assert within(90, lambda: held(site) >= LIVE)
     assert poller.missed == {}
     assert set(poller.statuses) <= {200, 304}
 
-    assert within(20, lambda: held(site) == feed(site))
+    assert within(60, lambda: held(site) == feed(site))
     poured = sorted(feed(site) - LIVE)
     assert poured
     site.host.run(["fail2ban-client", "set", JAIL, "unbanip", *poured], check=True)
-    assert within(10, lambda: feed(site) == LIVE)
+    assert within(60, lambda: feed(site) == LIVE)
 
 
 def test_while_the_bans_cannot_be_written_the_feed_keeps_what_it_has_and_then_catches_up(
@@ -205,21 +208,21 @@ def test_while_the_bans_cannot_be_written_the_feed_keeps_what_it_has_and_then_ca
         check=True,
     )
     try:
-        assert within(40, lambda: held(site) == LIVE)
+        assert within(90, lambda: held(site) == LIVE)
         site.host.console(full.format(spool), check=True)
         site.host.run(["fail2ban-client", "set", JAIL, "banip", "203.0.113.8"], check=True)
-        assert within(5, lambda: "203.0.113.8" in held(site))
+        assert within(60, lambda: "203.0.113.8" in held(site))
+        assert within(60, lambda: health(site) == (503, ["no room to write the bans"]))
         assert feed(site) == LIVE
-        assert health(site) == (503, ["no room to write the bans"])
         kill_server(site)
-        assert within(40, lambda: held(site) >= LIVE)
+        assert within(90, lambda: held(site) >= LIVE)
         assert feed(site) == LIVE
 
         site.host.console(f"rm {spool}/fill", check=True)
-        assert within(10, lambda: feed(site) == {*LIVE, "203.0.113.8"})
-        assert health(site) == (200, [])
+        assert within(60, lambda: feed(site) == {*LIVE, "203.0.113.8"})
+        assert within(60, lambda: health(site) == (200, []))
         site.host.run(["fail2ban-client", "set", JAIL, "unbanip", "203.0.113.8"], check=True)
-        assert within(5, lambda: feed(site) == LIVE)
+        assert within(60, lambda: feed(site) == LIVE)
     finally:
         site.host.console(
             f"systemctl stop fail2ban; umount -l {spool}; rm -r /run/kept"
@@ -240,12 +243,12 @@ def test_who_was_unbanned_has_left_the_feed_2_seconds_later_and_a_crash_brings_n
 ) -> None:
     site.host.run(["fail2ban-client", "set", JAIL, "banip", "203.0.113.8"], check=True)
     by_hand(site, "ban_by_hand", address="203.0.113.9", seconds=-1)
-    assert within(5, lambda: {"203.0.113.8", "203.0.113.9"} <= feed(site))
+    assert within(60, lambda: {"203.0.113.8", "203.0.113.9"} <= feed(site))
 
     site.host.run(["fail2ban-client", "set", JAIL, "unbanip", "203.0.113.8"], check=True)
     by_hand(site, "unban_by_hand", address="203.0.113.9", by="anna", why="a customer")
     assert within(2, lambda: feed(site) == LIVE)
 
     kill_server(site)
-    assert within(40, lambda: held(site) == LIVE)
+    assert within(90, lambda: held(site) == LIVE)
     assert feed(site) == LIVE

@@ -11,7 +11,8 @@ from tests.bench.load import post, run
 from tests.e2e.labsite import LabSite
 from tests.e2e.poller import trusting
 from tests.e2e.test_linux import furnish_as_an_operator
-from tests.e2e.test_site import ATTACKER, EVENT, denied, within, without_enc
+from tests.e2e.test_site import ATTACKER, EVENT, denied, without_enc
+from tests.lab.stopwatch import within
 
 pytestmark = pytest.mark.lab
 
@@ -48,7 +49,7 @@ def test_rotate_gives_new_secrets_and_drops_the_old_once_the_firewall_has_them(
     for _ in range(3):
         (delivery,) = site.units[0].log_event(EVENT.format(address=ATTACKER, user="x"))
         assert delivery.status == 200
-    assert within(3, lambda: denied(site, ATTACKER))
+    assert within(60, lambda: denied(site, ATTACKER))
 
 
 def test_a_firewall_that_cannot_be_reached_keeps_working_with_its_old_secrets(
@@ -75,7 +76,7 @@ def test_an_operator_bans_and_frees_and_sees_who_is_banned(site: LabSite) -> Non
     assert site.run("apply", "-y").code == 0
 
     assert site.run("ban", ATTACKER, "--for", "1h", "--why", "seen elsewhere").code == 0
-    assert within(3, lambda: denied(site, ATTACKER))
+    assert within(60, lambda: denied(site, ATTACKER))
     listed = site.run("bans", "--json")
     (ban,) = listed.target("bh1")["bans"]
     assert ban["address"] == ATTACKER
@@ -83,7 +84,7 @@ def test_an_operator_bans_and_frees_and_sees_who_is_banned(site: LabSite) -> Non
     assert ATTACKER in site.run("bans").out
 
     assert site.run("unban", ATTACKER).code == 0
-    assert within(3, lambda: not denied(site, ATTACKER))
+    assert within(60, lambda: not denied(site, ATTACKER))
     site.host.run("systemctl restart fail2ban", check=True)
     assert site.run("bans", "--json").target("bh1")["bans"] == []
     assert not denied(site, ATTACKER)
@@ -103,7 +104,7 @@ def test_a_ban_and_an_unban_tell_what_came_of_them(site: LabSite) -> None:
     assert first["until"] == longer["until"] > 0
     assert any("banned until" in note for note in first["notes"])
     assert any("nothing was changed" in note for note in longer["notes"])
-    assert within(3, lambda: denied(site, ATTACKER))
+    assert within(60, lambda: denied(site, ATTACKER))
 
     assert site.run("ban", "198.0.0.0/9", "--for", "1h").code == 0
     freed = site.run("unban", ATTACKER, "--json").target("bh1")
@@ -182,7 +183,7 @@ def test_turning_a_detection_off_says_beforehand_how_many_bans_end_with_it(site:
     assert planned.target("bh1")["execs"] == 1
     assert site.run("apply", "-y").code == 0
     assert site.run("plan").code == 0
-    assert within(3, lambda: not denied(site, ATTACKER))
+    assert within(60, lambda: not denied(site, ATTACKER))
     assert "1 live ban ends: nobody of them" in site.run("teardown", "-y").out
 
 
@@ -192,9 +193,9 @@ def test_the_audit_tells_bans_by_events_and_by_hand_unbans_and_expiries_over_res
     assert site.run("apply", "-y").code == 0
     for _ in range(3):
         site.units[0].log_event(EVENT.format(address=ATTACKER, user="x"))
-    assert within(5, lambda: denied(site, ATTACKER))
+    assert within(60, lambda: denied(site, ATTACKER))
     assert site.run("ban", "203.0.113.5", "--for", "2s", "--why", "a trial").code == 0
-    assert within(5, lambda: len(history(site)) == 3)
+    assert within(60, lambda: len(history(site)) == 3)
     site.host.run("systemctl restart fail2ban banstitch-receiver", check=True)
     assert site.run("unban", ATTACKER, "--why", "a customer").code == 0
 
@@ -228,7 +229,7 @@ def test_status_shows_in_one_table_how_every_target_is_doing(site: LabSite) -> N
     assert site.run("apply", "-y").code == 0
     for _ in range(3):
         site.units[0].log_event(EVENT.format(address=ATTACKER, user="x"))
-    assert within(3, lambda: denied(site, ATTACKER))
+    assert within(60, lambda: denied(site, ATTACKER))
 
     status = site.run("status", "--json")
 

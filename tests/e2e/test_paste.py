@@ -25,7 +25,7 @@ def pasted(unit: Simulator, text: str) -> str:
     login = (unit.address, unit.port, unit.options.user, unit.options.password)
     client.connect(*login, look_for_keys=False, allow_agent=False)
     channel = client.invoke_shell("vt100", 132, 40)
-    channel.settimeout(20)
+    channel.settimeout(60)
     channel.sendall(text.encode() + b"exit\n")
     seen = b""
     while data := channel.recv(65536):

@@ -38,7 +38,7 @@ from tests.lab.roots import bare_root, build_root, ready_root
 
 __all__ = ["DebianHost", "Entry", "LabError", "bare_root", "build_root", "ready_root"]
 
-BOOT_TIMEOUT = 60
+BOOT_TIMEOUT = 180
 ENVIRONMENT = ("env", "-i", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
 
 Command = str | Sequence[str]
@@ -177,13 +177,12 @@ class DebianHost:
         A host that reboots itself (`systemctl reboot` on it) goes off and waits for this.
         """
         self._process = nspawn.start(self.record)
-        if not wait_until(self._answers_or_died, BOOT_TIMEOUT) or not self._answers():
+        if not wait_until(lambda: self._died() or self._answers(), BOOT_TIMEOUT) or self._died():
             raise LabError(f"{self.name} did not boot; its console:\n{self.console_log[-3000:]}")
         self.console(["systemctl", "is-system-running", "--wait"])
 
-    def _answers_or_died(self) -> bool:
-        died = self._process is not None and self._process.poll() is not None
-        return died or self._answers()
+    def _died(self) -> bool:
+        return self._process is not None and self._process.poll() is not None
 
     def _answers(self) -> bool:
         try:
@@ -239,7 +238,7 @@ class DebianHost:
             "IdentitiesOnly=yes",
             "BatchMode=yes",
             "LogLevel=ERROR",
-            "ConnectTimeout=10",
+            "ConnectTimeout=60",
         )
         flags = [part for option in options for part in ("-o", option)]
         where = ["-p", str(self.port), f"{user}@{self.address}"]

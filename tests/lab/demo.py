@@ -122,7 +122,7 @@ class Demo:
     def _two_are_not_enough(self) -> None:
         """Said only once fail2ban has counted both, and the firewall has asked."""
         tell = self.tell
-        tell.within(10, "fail2ban has counted 2 failures", lambda: self.site.failures() == 2)
+        tell.within(60, "fail2ban has counted 2 failures", lambda: self.site.failures() == 2)
         self.unit.poll()
         tell.claim("the feed is empty", self.site.feed() == [])
         tell.claim(f"the firewall does not deny {ATTACKER}", not self.unit.denies(ATTACKER))

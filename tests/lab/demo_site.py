@@ -34,7 +34,7 @@ MINUTE = 2.0
 BAN_TIME = 15
 # Written by the package manager, and by fail2ban's service, about themselves.
 NOT_OURS = ("/var/lib/apt/*", "/var/lib/dpkg/*-old", "/var/lib/fail2ban/fail2ban.sqlite3")
-START_TIMEOUT = 20.0
+START_TIMEOUT = 60.0
 
 _EVENT = (
     'date=2026-11-22 time=10:00:00 devname="fw-demo" devid="FGVM00TM00000000" '

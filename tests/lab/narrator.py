@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.lab.stopwatch import PAUSE, Stopwatch
+
 PROJECT = Path(__file__).parent.parent.parent
 WIDTH = 88
 # Seconds that a command may take before it counts as stuck.
@@ -106,12 +108,12 @@ class Narrator:
 
     def within(self, seconds: float, what: str, holds: Callable[[], bool]) -> float:
         """Claim that something becomes true in time; gives the seconds that it took."""
-        begun = time.monotonic()
-        while not holds():
-            if time.monotonic() > begun + seconds:
-                self.claim(f"{what} within {seconds:g} s", False)
-            time.sleep(0.1)
-        took = time.monotonic() - begun
+        with Stopwatch() as watch:
+            while not holds():
+                if watch.seconds > seconds:
+                    self.claim(f"{what} within {seconds:g} s", False)
+                time.sleep(PAUSE)
+            took = watch.seconds
         self.claim(f"{what} (after {took:.1f} s)", True)
         return took
 

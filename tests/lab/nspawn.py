@@ -31,7 +31,7 @@ from tests.lab.roots import remove_tree
 
 # Seconds. A stop may wait for the stop timeout of a service that hangs (systemd: 90 s).
 STOP_TIMEOUT = 100
-KILL_TIMEOUT = 10
+KILL_TIMEOUT = 60
 
 # Writes down which process it is before it becomes systemd-nspawn, so that there is no moment in
 # which a host runs and no file names it; then enters the host's control groups.

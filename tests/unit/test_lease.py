@@ -63,7 +63,7 @@ def test_a_second_run_gives_up_and_names_the_first() -> None:
 
 
 def test_a_second_run_waits_for_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lease, "PATIENCE", 30)
+    monkeypatch.setattr(lease, "PATIENCE", 60)
     first = Lease(ask, "fgt1", process="elsewhere:boot:1").__enter__()
     waiting = threading.Event()
 
@@ -75,9 +75,9 @@ def test_a_second_run_waits_for_the_first(monkeypatch: pytest.MonkeyPatch) -> No
     second = Lease(noticed, "fgt1", process="other:boot:2")
     thread = threading.Thread(target=second.__enter__)
     thread.start()
-    assert waiting.wait(10)
+    assert waiting.wait(60)
     first.__exit__(None, None, None)
-    thread.join(30)
+    thread.join(60)
     assert held()["fgt1"]["process"] == "other:boot:2"
 
 

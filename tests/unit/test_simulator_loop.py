@@ -247,7 +247,7 @@ def test_the_poller_fetches_by_itself_at_its_own_pace(web: Web) -> None:
     with unit(minute=0.05) as simulator:
         simulator.run(FEED.format(port=web.port) + NEGATED)
         for _ in range(3):
-            assert web.arrived.wait(10)
+            assert web.arrived.wait(60)
             web.arrived.clear()
         assert len(web.asked) >= 3
 

@@ -14,6 +14,9 @@ import pytest
 
 from tests.lab.fortios import Options, Simulator
 
+# What netmiko waits for 10 to 15 s long.
+WAITS = ("conn_timeout", "banner_timeout", "auth_timeout", "read_timeout_override")
+
 
 @contextmanager
 def shell(unit: Simulator, rows: int = 1000) -> Iterator[paramiko.Channel]:
@@ -23,7 +26,7 @@ def shell(unit: Simulator, rows: int = 1000) -> Iterator[paramiko.Channel]:
         unit.address, unit.port, "admin", "fortinet", look_for_keys=False, allow_agent=False
     )
     channel = client.invoke_shell("vt100", 511, rows)
-    channel.settimeout(20)
+    channel.settimeout(60)
     try:
         yield channel
     finally:
@@ -46,7 +49,7 @@ def stock_netmiko(unit: Simulator, **more: Any) -> netmiko.BaseConnection:
         port=unit.port,
         username="admin",
         password="fortinet",
-        **more,
+        **(dict.fromkeys(WAITS, 60) | more),
     )
 
 
@@ -79,14 +82,7 @@ def test_stock_netmiko_is_lost_at_a_disclaimer_with_a_hash() -> None:
         Simulator(Options(disclaimer="Site # 7")) as unit,
         pytest.raises(netmiko.exceptions.ReadTimeout),
     ):
-        netmiko.ConnectHandler(
-            device_type="fortinet",
-            host=unit.address,
-            port=unit.port,
-            username="admin",
-            password="fortinet",
-            read_timeout_override=1,
-        )
+        stock_netmiko(unit, read_timeout_override=1)
 
 
 def test_many_lines_written_at_once_are_one_exchange() -> None:
@@ -216,7 +212,7 @@ def test_openssh_connects_with_the_host_key_line(tmp_path: Path) -> None:
             env={"SSH_ASKPASS": str(askpass), "SSH_ASKPASS_REQUIRE": "force", "PATH": "/usr/bin"},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=120,
             check=False,
         )
         assert "Hostname: FGT-A" in done.stdout, done.stderr
@@ -280,7 +276,8 @@ def test_a_line_can_be_answered_with_an_error_instead_of_being_obeyed() -> None:
 
 def test_nothing_is_left_when_the_unit_stops() -> None:
     before = set(threading.enumerate())
-    unit = Simulator(Options(control_port=0)).start()
+    # an address of its own, or another process may get the port in between
+    unit = Simulator(Options(address="127.0.0.253", control_port=0)).start()
     client = paramiko.SSHClient()
     client.set_missing_host_key_policy(paramiko.AutoAddPolicy())
     client.connect(
@@ -293,7 +290,7 @@ def test_nothing_is_left_when_the_unit_stops() -> None:
     client.close()
     left = [thread for thread in set(threading.enumerate()) - before if "fortios" in thread.name]
     assert left == []
-    again = Simulator(Options(port=port)).start()
+    again = Simulator(Options(address="127.0.0.253", port=port)).start()
     again.stop()
 
 

@@ -22,7 +22,7 @@ from tests.lab.fortios.tree import Entry, effective
 from tests.lab.fortios.trust import Check, authorities, client
 from tests.lab.fortios.webhook import Settled
 
-TIMEOUT = 10.0
+TIMEOUT = 30.0
 Range = tuple[int, int, int]  # IP version, first address, last address
 
 

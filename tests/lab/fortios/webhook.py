@@ -18,7 +18,7 @@ from tests.lab.fortios.options import Options
 from tests.lab.fortios.tree import Block, Entry, effective
 from tests.lab.fortios.trust import authorities, client
 
-TIMEOUT = 10.0
+TIMEOUT = 30.0
 Settled = Callable[[], tuple[Config, threading.RLock]]
 
 
