@@ -98,7 +98,7 @@ class Webhook:
     def _within_rate(self, who, now):
         rate, burst = self.config["rate"], self.config["burst"]
         if not self.counts.allowance("rate:" + who, rate, burst, now):
-            raise Refused(429, "limited:" + who, "more than %d events a second" % rate)
+            raise Refused(429, "limited:" + who, "more than %d posts a second" % rate)
 
     def _judged(self, events, who, peer):
         documentation = who == "verify" or self.config["accept_documentation"]
