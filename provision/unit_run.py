@@ -12,9 +12,9 @@ from provision.errors import Failed, InputError, UnknownKey, Unreachable
 from provision.fortios import planner
 from provision.fortios.desired import Desired
 from provision.fortios.planner import FortiPlan
+from provision.fortios.push import PutBack
 from provision.fortios.record import Record
 from provision.fortios.target import FortiGate as Unit
-from provision.fortios.target import PutBack
 from provision.host_run import HostRun
 from provision.lease import Lease
 from provision.memory import Memory

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
-from provision.fortios.desired import split_id
-from provision.fortios.planner import Block, Observed
+from provision.fortios.desired import CliBlock, Desired, desired, split_id
+from provision.fortios.planner import Block, FortiPlan, Observed, ids, plan, teardown
+from provision.fortios.record import Record
 from provision.fortios.referrers import foreign_users
 from provision.fortios.schema import SECRET_NAMES
-from provision.fortios.text import Config, Edit, Statement, Tree, Word, key_word
+from provision.fortios.text import Config, Edit, Statement, Tree, Word, key_word, parse
 from provision.fortios.tree import attributes, is_secret, values
+from tests.unit.sample_cli import KEY
 
 Unit = dict[str, Tree]
 
@@ -118,3 +121,44 @@ def _edits(body: Tree) -> list[Edit]:
 def look(unit: Unit, ids: Iterable[str], serial: str = "FGT1") -> Observed:
     """What the unit answers when asked for ``ids``."""
     return Observed(serial, {each: unit.get(each, rows_of(unit, each) or None) for each in ids})
+
+
+def asked(*texts: str) -> Desired:
+    """What templates that render to ``texts`` ask for."""
+    return desired([CliBlock(f"block{n}.j2", text) for n, text in enumerate(texts)])
+
+
+def unit_of(*texts: str) -> Unit:
+    """A unit that holds what ``texts`` show."""
+    found: Unit = {}
+    for config in parse("".join(texts)):
+        assert isinstance(config, Config)
+        edits = [each for each in config.body if isinstance(each, Edit)]
+        if not edits:
+            found[config.path] = config.body
+        for edit in edits:
+            found[f"{config.path}:{edit.key.value}"] = edit.body
+    return found
+
+
+def planned(want: Desired, unit: Unit, record: Record, **options: Any) -> FortiPlan:
+    """The plan for a unit that was looked at."""
+    return plan(want, look(unit, ids(want, record)), record, key=KEY, **options)
+
+
+def applied(want: Desired, unit: Unit, record: Record, **options: Any) -> tuple[Unit, Record]:
+    """The unit, and what is remembered of it, after an apply."""
+    made = planned(want, unit, record, **options)
+    return after(unit, made.blocks), made.settled
+
+
+def torn_down(unit: Unit, record: Record) -> Unit:
+    """The unit after a teardown, which leaves nothing to remember."""
+    made = teardown(look(unit, ids(Desired(), record)), record)
+    assert made.settled.objects == {}
+    return after(unit, made.blocks)
+
+
+def normal_unit(unit: Unit) -> dict[str, object]:
+    """Each object of ``unit`` by :func:`normal`."""
+    return {each: normal(body) for each, body in unit.items()}

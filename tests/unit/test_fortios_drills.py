@@ -14,14 +14,15 @@ import pytest
 from provision.errors import Failed, Unreachable
 from provision.fortios.desired import CliBlock, Desired, Wanted, desired
 from provision.fortios.planner import FortiPlan, plan
+from provision.fortios.push import COMMIT, START, PutBack
 from provision.fortios.record import Record
-from provision.fortios.target import COMMIT, START, FortiGate, PutBack
+from provision.fortios.target import FortiGate
 from provision.login import Login
 from provision.ssh import HostKeyPolicy
 from tests.lab.fortios import Faults, Options, Simulator
 from tests.lab.fortios.terminal import Terminal
 from tests.unit.fortios_wire import Wire
-from tests.unit.test_fortios_planner import ACTION, ALL, FEED, KEY, STITCH, TRIGGER
+from tests.unit.sample_cli import ACTION, ALL, FEED, KEY, STITCH, TRIGGER
 
 LOGIN = Login("fgt", "192.0.2.1", "admin", password="fortinet")
 SSL_ON = "config vpn ssl settings\nset source-interface port1\nset source-address all\nend\n"

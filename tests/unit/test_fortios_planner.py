@@ -6,8 +6,6 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from provision.errors import Conflict, Failed, InputError
 from provision.fortios.desired import CliBlock, Desired, desired
@@ -21,123 +19,52 @@ from provision.fortios.planner import (
     teardown,
 )
 from provision.fortios.record import Record
-from provision.fortios.text import Config, Edit, forti_quote, parse, serialise
-from tests.unit.fortios_model import Unit, after, look, normal
-
-KEY = b"k" * 32
-TRIGGER = """config system automation-trigger
-    edit "ban-login"
-        set event-type event-log
-        set logid 39426
-    next
-end
-"""
-ACTION = """config system automation-action
-    edit "ban-hook"
-        set action-type webhook
-        set uri "10.0.0.5/log"
-        set http-body "%%log%%"
-        set port 5514
-        config http-headers
-            edit 1
-                set key "X-Token"
-                set value "s3cret-token"
-            next
-        end
-    next
-end
-"""
-STITCH = """config system automation-stitch
-    edit "ban-login"
-        set trigger "ban-login"
-        config actions
-            edit 1
-                set action "ban-hook"
-                set required enable
-            next
-        end
-    next
-end
-"""
-FEED = """config system external-resource
-    edit "ban-feed"
-        set type address
-        set username "fgt"
-        set password "feed-pass"
-        set resource "http://10.0.0.5/feed"
-        set refresh-rate 1
-    next
-end
-"""
-SSL = """config vpn ssl settings
-    set source-address "ban-feed"
-    set source-address-negate enable
-end
-"""
-ALL = (FEED, ACTION, TRIGGER, STITCH, SSL)
-
-
-def _desired(*texts: str) -> Desired:
-    return desired([CliBlock(f"block{n}.j2", text) for n, text in enumerate(texts)])
-
-
-def _unit(*texts: str) -> Unit:
-    """A unit that holds what ``texts`` show."""
-    found: Unit = {}
-    for config in parse("".join(texts)):
-        assert isinstance(config, Config)
-        edits = [each for each in config.body if isinstance(each, Edit)]
-        if not edits:
-            found[config.path] = config.body
-        for edit in edits:
-            found[f"{config.path}:{edit.key.value}"] = edit.body
-    return found
-
-
-def _plan(want: Desired, unit: Unit, record: Record, **options: Any) -> FortiPlan:
-    return plan(want, look(unit, ids(want, record)), record, key=KEY, **options)
-
-
-def _applied(want: Desired, unit: Unit, record: Record, **options: Any) -> tuple[Unit, Record]:
-    made = _plan(want, unit, record, **options)
-    return after(unit, made.blocks), made.settled
-
-
-def _torn_down(unit: Unit, record: Record) -> Unit:
-    made = teardown(look(unit, ids(Desired(), record)), record)
-    assert made.settled.objects == {}
-    return after(unit, made.blocks)
+from provision.fortios.text import Config, serialise
+from tests.unit.fortios_model import (
+    Unit,
+    after,
+    applied,
+    asked,
+    look,
+    normal_unit,
+    planned,
+    torn_down,
+    unit_of,
+)
+from tests.unit.sample_cli import (
+    ACTION,
+    ALL,
+    FEED,
+    KEY,
+    OPERATORS,
+    SSL,
+    SSL_ALL,
+    SSL_ALLOW,
+    SSL_DENY,
+    TRIGGER,
+)
 
 
 def _sent(made: FortiPlan) -> str:
     return "".join(change.diff for change in made.changes)
 
 
-OPERATORS = 'config system automation-stitch\n edit "theirs"\n set trigger "x"\n next\nend\n'
-SSL_ALL = "config vpn ssl settings\n set source-address all\n set port 10443\nend\n"
-SSL_DENY = (
-    'config vpn ssl settings\n set source-address "bad guys"\n'
-    " set source-address-negate enable\nend\n"
-)
-SSL_ALLOW = 'config vpn ssl settings\n set source-address "office" "home"\nend\n'
-
-
 @pytest.mark.parametrize("before", [(), (OPERATORS,), (SSL_ALL,), (OPERATORS, SSL_DENY)])
 def test_apply_then_nothing_to_do_then_teardown_gives_back_the_unit(
     before: tuple[str, ...],
 ) -> None:
-    unit = _unit(*before)
-    held, record = _applied(_desired(*ALL), unit, Record())
-    again = _plan(_desired(*ALL), held, record)
+    unit = unit_of(*before)
+    held, record = applied(asked(*ALL), unit, Record())
+    again = planned(asked(*ALL), held, record)
     assert again.blocks == ()
     assert again.record == again.settled == record
-    left = _torn_down(held, record)
+    left = torn_down(held, record)
     left = {each: body for each, body in left.items() if body or each in unit}
     assert left == unit
 
 
 def test_objects_are_made_in_the_order_of_the_blocks_and_deleted_user_first() -> None:
-    made = _plan(_desired(*ALL), {}, Record())
+    made = planned(asked(*ALL), {}, Record())
     assert [change.id for change in made.changes] == [
         "system external-resource:ban-feed",
         "system automation-action:ban-hook",
@@ -157,7 +84,7 @@ def test_objects_are_made_in_the_order_of_the_blocks_and_deleted_user_first() ->
 
 def test_only_the_tables_that_are_managed_are_read_one_object_a_command() -> None:
     made = {"firewall address:x": None, "firewall policy:7": None, "firewall policy:8": None}
-    assert reads(_desired(TRIGGER, SSL), Record("x", made)) == (
+    assert reads(asked(TRIGGER, SSL), Record("x", made)) == (
         'show system automation-trigger "ban-login"',
         "show vpn ssl settings",
         'show firewall address "x"',
@@ -181,9 +108,9 @@ def test_only_the_tables_that_are_managed_are_read_one_object_a_command() -> Non
 def test_each_drift_is_mended_and_nothing_else_is_sent(
     drift: tuple[str, str], mended: list[str]
 ) -> None:
-    _, record = _applied(_desired(ACTION), {}, Record())
+    _, record = applied(asked(ACTION), {}, Record())
     assert drift[0] in ACTION
-    made = _plan(_desired(ACTION), _unit(ACTION.replace(*drift)), record)
+    made = planned(asked(ACTION), unit_of(ACTION.replace(*drift)), record)
     frame = ("config", "edit", "next", "end")
     lines = [line.strip() for line in _sent(made).splitlines()]
     assert [line for line in lines if not line.startswith(frame)] == mended
@@ -208,25 +135,25 @@ config firewall local-in-policy
     next
 end
 """
-    unit = _unit(
+    unit = unit_of(
         'config system automation-action\nedit "a"\nset uuid 1-2-3\nset action-type webhook\n'
         'set uri "x y"\nnext\nend\n'
         'config firewall local-in-policy\nedit 9000\nset uuid 4\nset srcaddr "b" a\nnext\nend\n'
     )
-    assert _plan(_desired(want), unit, Record()).blocks == ()
+    assert planned(asked(want), unit, Record()).blocks == ()
 
 
 def test_words_whose_order_means_something_are_not_taken_for_a_set() -> None:
     want = 'config firewall address\nedit "a"\nset subnet 10.0.0.0 255.0.0.0\nnext\nend\n'
-    unit = _unit(want.replace("10.0.0.0 255.0.0.0", "255.0.0.0 10.0.0.0"))
+    unit = unit_of(want.replace("10.0.0.0 255.0.0.0", "255.0.0.0 10.0.0.0"))
     with pytest.raises(Conflict):
-        _plan(_desired(want), unit, Record())
+        planned(asked(want), unit, Record())
 
 
 def test_an_object_of_the_same_name_that_is_not_ours_is_a_conflict_that_names_it() -> None:
-    unit = _unit(TRIGGER.replace("39426", "1"), ACTION.replace("5514", "1"))
+    unit = unit_of(TRIGGER.replace("39426", "1"), ACTION.replace("5514", "1"))
     with pytest.raises(Conflict) as caught:
-        _plan(_desired(TRIGGER, ACTION), unit, Record())
+        planned(asked(TRIGGER, ACTION), unit, Record())
     text = str(caught.value)
     assert "system automation-trigger:ban-login" in text
     assert "differs in 'logid'" in text
@@ -237,25 +164,25 @@ def test_an_object_of_the_same_name_that_is_not_ours_is_a_conflict_that_names_it
 
 def test_an_adopted_object_comes_back_whole_at_teardown() -> None:
     theirs = TRIGGER.replace("39426", "1").replace("set logid", 'set description "x"\nset logid')
-    unit = _unit(theirs)
-    held, record = _applied(_desired(TRIGGER), unit, Record(), adopt=True)
-    assert held == _unit(TRIGGER)
-    left = _torn_down(held, record)
-    assert _normal(left) == _normal(unit)
+    unit = unit_of(theirs)
+    held, record = applied(asked(TRIGGER), unit, Record(), adopt=True)
+    assert held == unit_of(TRIGGER)
+    left = torn_down(held, record)
+    assert normal_unit(left) == normal_unit(unit)
 
 
 def test_an_equal_object_that_is_not_ours_is_left_alone_and_survives_teardown() -> None:
-    unit = _unit(TRIGGER)
-    held, record = _applied(_desired(TRIGGER), unit, Record())
+    unit = unit_of(TRIGGER)
+    held, record = applied(asked(TRIGGER), unit, Record())
     assert held == unit
     assert record.objects["system automation-trigger:ban-login"] is not None
-    assert _torn_down(held, record) == unit
+    assert torn_down(held, record) == unit
 
 
 def test_what_an_older_inventory_made_is_removed_after_the_new_is_in_place() -> None:
-    held, record = _applied(_desired(*ALL), {}, Record())
+    held, record = applied(asked(*ALL), {}, Record())
     feed, ssl = FEED.replace("ban-feed", "new-feed"), SSL.replace("ban-feed", "new-feed")
-    made = _plan(_desired(feed, ssl), held, record)
+    made = planned(asked(feed, ssl), held, record)
     assert [(change.action, change.id) for change in made.changes] == [
         ("create", "system external-resource:new-feed"),
         ("update", "vpn ssl settings"),
@@ -269,7 +196,7 @@ def test_what_an_older_inventory_made_is_removed_after_the_new_is_in_place() -> 
     assert list(made.settled.objects) == ["system external-resource:new-feed", "vpn ssl settings"]
     unit = after(held, made.blocks)
     assert 'source-address "new-feed"\n' in _shown(unit)
-    assert _torn_down(unit, made.settled) == {"vpn ssl settings": ()}
+    assert torn_down(unit, made.settled) == {"vpn ssl settings": ()}
 
 
 def _shown(unit: Unit) -> str:
@@ -279,22 +206,22 @@ def _shown(unit: Unit) -> str:
 def test_an_allow_list_of_the_operator_is_never_turned_into_a_deny_list() -> None:
     for options in ({}, {"adopt": True}):
         with pytest.raises(Conflict) as caught:
-            _plan(_desired(FEED, SSL), _unit(SSL_ALLOW), Record(), **options)
+            planned(asked(FEED, SSL), unit_of(SSL_ALLOW), Record(), **options)
         assert "source-address office home" in str(caught.value)
 
 
 def test_a_deny_list_of_the_operator_is_joined_and_restored() -> None:
-    held, record = _applied(_desired(FEED, SSL), _unit(SSL_DENY), Record())
+    held, record = applied(asked(FEED, SSL), unit_of(SSL_DENY), Record())
     assert 'set source-address "bad guys" "ban-feed"' in _shown(held)
-    assert _torn_down(held, record) == _unit(SSL_DENY)
+    assert torn_down(held, record) == unit_of(SSL_DENY)
 
 
 def test_what_the_operator_added_to_our_deny_list_stays_at_teardown() -> None:
-    held, record = _applied(_desired(FEED, SSL), _unit(SSL_ALL), Record())
-    held["vpn ssl settings"] = _unit(SSL.replace('"ban-feed"', '"ban-feed" "late"'))[
+    held, record = applied(asked(FEED, SSL), unit_of(SSL_ALL), Record())
+    held["vpn ssl settings"] = unit_of(SSL.replace('"ban-feed"', '"ban-feed" "late"'))[
         "vpn ssl settings"
     ]
-    assert _plan(_desired(FEED, SSL), held, record).blocks == ()
+    assert planned(asked(FEED, SSL), held, record).blocks == ()
     made = teardown(look(held, record.objects), record)
     assert "late" in made.warnings[0]
     shown = _shown(after(held, made.blocks))
@@ -303,9 +230,9 @@ def test_what_the_operator_added_to_our_deny_list_stays_at_teardown() -> None:
 
 
 def test_a_single_object_is_changed_in_one_block_and_only_where_it_is_named() -> None:
-    made = _plan(_desired(FEED, SSL), _unit(SSL_ALL), Record())
+    made = planned(asked(FEED, SSL), unit_of(SSL_ALL), Record())
     assert made.changes[1].diff == SSL
-    held = after(_unit(SSL_ALL), made.blocks)
+    held = after(unit_of(SSL_ALL), made.blocks)
     (back,) = [
         change.diff
         for change in teardown(look(held, made.settled.objects), made.settled).changes
@@ -319,19 +246,19 @@ def test_a_single_object_is_changed_in_one_block_and_only_where_it_is_named() ->
 
 def test_an_attribute_that_is_no_longer_named_goes_back_to_what_it_was() -> None:
     more = SSL.replace("end", "set login-attempt-limit 5\nend")
-    unit = _unit(SSL_ALL.replace("end", "set login-attempt-limit 3\nend"))
-    held, record = _applied(_desired(FEED, more), unit, Record())
-    made = _plan(_desired(FEED, SSL), held, record)
+    unit = unit_of(SSL_ALL.replace("end", "set login-attempt-limit 3\nend"))
+    held, record = applied(asked(FEED, more), unit, Record())
+    made = planned(asked(FEED, SSL), held, record)
     assert "set login-attempt-limit 3" in _sent(made)
     assert "source-address" not in _sent(made)
     assert "login-attempt-limit" not in str(made.settled.objects["vpn ssl settings"])
 
 
 def test_a_secret_is_sent_again_only_when_it_changed() -> None:
-    held, record = _applied(_desired(FEED), {}, Record())
+    held, record = applied(asked(FEED), {}, Record())
     assert "ENC" in _shown(held)
-    assert _plan(_desired(FEED), held, record).blocks == ()
-    made = _plan(_desired(FEED.replace("feed-pass", "other-pass")), held, record)
+    assert planned(asked(FEED), held, record).blocks == ()
+    made = planned(asked(FEED.replace("feed-pass", "other-pass")), held, record)
     assert 'set password "other-pass"' in _sent(made)
     assert "username" not in _sent(made)
     name = "system external-resource:ban-feed password"
@@ -340,26 +267,26 @@ def test_a_secret_is_sent_again_only_when_it_changed() -> None:
 
 
 def test_a_secret_whose_sending_was_cut_short_is_sent_again() -> None:
-    made = _plan(_desired(FEED), {}, Record())
+    made = planned(asked(FEED), {}, Record())
     unit = after({}, made.blocks)
-    assert 'set password "feed-pass"' in _sent(_plan(_desired(FEED), unit, made.record))
+    assert 'set password "feed-pass"' in _sent(planned(asked(FEED), unit, made.record))
 
 
 def test_a_secret_never_reaches_the_record_readable() -> None:
-    made = _plan(_desired(*ALL), {}, Record())
+    made = planned(asked(*ALL), {}, Record())
     for each in (made.record, made.settled):
         assert "feed-pass" not in str(each.to_json())
         assert "s3cret-token" not in str(each.to_json())
 
 
 def test_an_adopted_secret_of_the_operator_comes_back_as_the_unit_showed_it() -> None:
-    unit = _unit(FEED.replace('"feed-pass"', "ENC abc="))
-    held, record = _applied(_desired(FEED), unit, Record(), adopt=True)
-    assert _torn_down(held, record) == unit
+    unit = unit_of(FEED.replace('"feed-pass"', "ENC abc="))
+    held, record = applied(asked(FEED), unit, Record(), adopt=True)
+    assert torn_down(held, record) == unit
 
 
 def test_the_record_survives_json_in_its_order() -> None:
-    _, record = _applied(_desired(*ALL), _unit(SSL_ALL), Record())
+    _, record = applied(asked(*ALL), unit_of(SSL_ALL), Record())
     back = Record.from_json(json.loads(json.dumps(record.to_json(), sort_keys=True)))
     assert back == record
     assert list(back.objects) == list(record.objects)
@@ -372,15 +299,15 @@ def test_a_damaged_record_is_refused(bad: Any) -> None:
 
 
 def test_a_second_teardown_has_nothing_to_do() -> None:
-    _, record = _applied(_desired(*ALL), _unit(SSL_ALL), Record())
-    made = teardown(look(_unit(SSL_ALL), record.objects), record)
+    _, record = applied(asked(*ALL), unit_of(SSL_ALL), Record())
+    made = teardown(look(unit_of(SSL_ALL), record.objects), record)
     assert made.blocks == ()
     assert made.settled.objects == {}
 
 
 def test_a_cluster_partner_is_taken_for_the_same_unit_and_a_new_one_is_not() -> None:
-    held, record = _applied(_desired(*ALL), {}, Record())
-    want = _desired(*ALL)
+    held, record = applied(asked(*ALL), {}, Record())
+    want = asked(*ALL)
     partner = plan(want, look(held, ids(want, record), "FGT2"), record, key=KEY)
     assert partner.blocks == ()
     assert "FGT2" in partner.warnings[0]
@@ -393,7 +320,7 @@ def test_a_cluster_partner_is_taken_for_the_same_unit_and_a_new_one_is_not() -> 
 def test_a_table_that_the_unit_lacks_is_an_error_only_where_it_is_needed() -> None:
     seen = Observed("FGT1", {"vpn ssl settings": None}, frozenset({"vpn ssl settings"}))
     with pytest.raises(Failed) as caught:
-        plan(_desired(SSL), seen, Record(), key=KEY)
+        plan(asked(SSL), seen, Record(), key=KEY)
     assert "'vpn ssl settings'" in str(caught.value)
     assert "block0.j2:1" in str(caught.value)
     record = Record("FGT1", {"vpn ssl settings": SSL})
@@ -423,75 +350,12 @@ def test_a_faulty_template_is_named_with_its_line(text: str, line: int, what: st
 
 
 def test_a_revert_leads_back_to_what_was_observed() -> None:
-    unit = _unit(OPERATORS, SSL_ALL)
-    made = _plan(_desired(*ALL), unit, Record())
+    unit = unit_of(OPERATORS, SSL_ALL)
+    made = planned(asked(*ALL), unit, Record())
     touched = [block.id for block in made.blocks]
     before = look(unit, touched)
     for done in range(len(made.blocks) + 1):
         halfway = after(unit, made.blocks[:done])
         back = revert(before, look(halfway, touched), made.blocks)
         left = after(halfway, back)
-        assert _normal(left) == _normal(unit)
-
-
-# Laws
-
-names = st.sampled_from(["a", "b", "c", "d e"])
-texts = st.text(st.characters(exclude_categories=["Cc", "Cs"]), max_size=6)
-attrs = st.dictionaries(
-    st.sampled_from(["description", "uri", "method", "port", "members", "password"]),
-    st.lists(texts.filter(bool), min_size=1, max_size=3, unique=True),
-    max_size=4,
-)
-
-
-def _entry_text(key: str, attrs: dict[str, list[str]], rows: dict[int, list[str]]) -> str:
-    lines = [f"edit {forti_quote(key)}"]
-    lines += [f"set {name} {' '.join(map(forti_quote, each))}" for name, each in attrs.items()]
-    lines += ["config rows"] if rows else []
-    for number, each in rows.items():
-        lines += [f"edit {number}", f"set value {' '.join(map(forti_quote, each))}", "next"]
-    lines += ["end", "next"] if rows else ["next"]
-    return "\n".join(lines) + "\n"
-
-
-rows = st.dictionaries(
-    st.integers(0, 3), st.lists(texts.filter(bool), min_size=1, max_size=2), max_size=3
-)
-tables = st.dictionaries(
-    st.tuples(st.sampled_from(["system automation-action", "firewall address"]), names),
-    st.tuples(attrs, rows),
-    max_size=4,
-)
-
-
-def _text(objects: dict[tuple[str, str], tuple[dict[str, list[str]], dict[int, list[str]]]]) -> str:
-    return "".join(
-        f"config {path}\n{_entry_text(key, *body)}end\n" for (path, key), body in objects.items()
-    )
-
-
-@settings(max_examples=30, deadline=None)
-@given(tables, tables, tables)
-def test_law_apply_is_idempotent_and_teardown_is_its_inverse(
-    theirs: Any, first: Any, second: Any
-) -> None:
-    unit = after({}, _plan(_desired(_text(theirs)), {}, Record()).blocks)
-    held, record = _applied(_desired(_text(first)), unit, Record(), adopt=True)
-    assert _plan(_desired(_text(first)), held, record).blocks == ()
-    held, record = _applied(_desired(_text(second)), held, record, adopt=True)
-    assert _plan(_desired(_text(second)), held, record).blocks == ()
-    left = _torn_down(held, record)
-    assert _normal(left) == _normal(unit)
-
-
-@settings(max_examples=30, deadline=None)
-@given(tables, tables)
-def test_law_foreign_objects_are_never_touched(theirs: Any, wanted: Any) -> None:
-    unit = after({}, _plan(_desired(_text(theirs)), {}, Record()).blocks)
-    made = _plan(_desired(_text(wanted)), unit, Record(), adopt=True)
-    assert {block.id for block in made.blocks} <= {f"{path}:{key}" for path, key in wanted}
-
-
-def _normal(unit: Unit) -> Any:
-    return {each: normal(body) for each, body in unit.items()}
+        assert normal_unit(left) == normal_unit(unit)

@@ -9,21 +9,18 @@ from typing import Any
 import pytest
 
 from provision.errors import Conflict, Failed, Unreachable
-from provision.fortios import dialogue, terminal
+from provision.fortios import terminal
 from provision.fortios.desired import CliBlock, Desired, desired
 from provision.fortios.planner import FortiPlan, plan, teardown
+from provision.fortios.push import PutBack
 from provision.fortios.record import Record
-from provision.fortios.target import FortiGate, PutBack
+from provision.fortios.target import FortiGate
 from provision.fortios.text import forti_quote, parse, serialise
-from provision.fortios.versions import advice, read_facts
 from provision.login import Login
 from provision.ssh import HostKeyPolicy
 from tests.lab.fortios import Options, Simulator
 from tests.lab.fortios.terminal import Terminal
-from tests.unit.test_fortios_planner import ALL, FEED, KEY, SSL, TRIGGER
-
-WANT = desired([CliBlock(f"b{n}.j2", text) for n, text in enumerate(ALL)])
-SSL_ON = "config vpn ssl settings\nset source-interface port1\nset source-address all\nend\n"
+from tests.unit.sample_cli import ALL, FEED, KEY, SSL, SSL_ON, TRIGGER, WANT
 
 
 @pytest.fixture
@@ -366,82 +363,3 @@ def test_a_foreign_object_of_the_same_name_is_a_conflict(
     with pytest.raises(Conflict, match="ban-login"):
         _apply(unit, policy)
     assert unit.journal.changing() == []
-
-
-def test_a_type_ahead_that_is_garbled_is_found_out() -> None:
-    text = "FGT # show a\nA\n\nFGT # how b\nUnknown action 0\n\nFGT # show c\nC\n\nFGT # "
-    assert dialogue.answers(text, "FGT #", ["show a", "show b", "show c"]) == ("A", None, "C")
-
-
-STATUS = """Version: FortiGate-501E v{version},build2795,250523 (GA.M)
-Serial-Number: FG5H1E0000000000
-Hostname: FGT-B
-Virtual domain configuration: {vdoms}
-Current HA mode: {ha}
-"""
-
-
-@pytest.mark.parametrize(
-    ("version", "vdoms", "ha", "found"),
-    [
-        ("7.4.8", "disable", "standalone", ((7, 4, 8), False, False)),
-        ("7.0.3", "multiple", "a-p, primary", ((7, 0, 3), True, False)),
-        ("6.4.15", "enable", "a-p, master", ((6, 4, 15), True, False)),
-        ("8.0.0", "split-task", "a-a, secondary", ((8, 0, 0), True, True)),
-        ("7.2.1", "disable", "a-p, backup", ((7, 2, 1), False, True)),
-    ],
-)
-def test_the_status_of_each_kind_of_unit_is_understood(
-    version: str, vdoms: str, ha: str, found: tuple[object, ...]
-) -> None:
-    facts = read_facts(STATUS.format(version=version, vdoms=vdoms, ha=ha))
-    assert facts is not None
-    assert (facts.version, facts.vdoms, facts.is_secondary) == found
-    assert advice(facts) == ()
-
-
-@pytest.mark.parametrize(
-    "tail",
-    [
-        "FGT # ",
-        "FGT $ ",
-        "\nFGT-60E.x~ (global) # ",
-        "\n\nFGT(Primary) # ",
-        "\nFGT (Primary) (root) $ ",
-    ],
-)
-def test_every_form_of_prompt_is_recognised(tail: str) -> None:
-    first = dialogue.first_prompt(tail)
-    assert first == tail.strip()
-    assert dialogue.prompt_pattern(first).search(f"set x\n\n{tail.strip()} ")
-
-
-def test_a_demand_for_a_new_password_is_recognised() -> None:
-    assert dialogue.wants_new_password(
-        "You are forced to change your password. Please input a new password.\nNew Password: "
-    )
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [
-        "command parse error before 'psu'\nCommand fail. Return code -61",
-        "Command parse error before 'psu'",
-        "Unknown action 0",
-        "node_check_object fail! for name x\n\nvalue parse error before 'x'",
-        "The entry is used by other 2 entries\nCommand fail. Return code -23",
-        "object set operator error, -15 discard the setting",
-        "object check operator error, -9, discard the setting",
-        "attribute set operator error, -4, discard the setting",
-        "token line: Unmatched double quote.",
-        "string value is too long. the size is 734, the limit is 255",
-        "Attribute 'server' MUST be set.",
-    ],
-)
-def test_every_known_refusal_is_recognised(answer: str) -> None:
-    assert dialogue.refusal(answer) == " / ".join(filter(None, answer.splitlines()))
-
-
-@pytest.mark.parametrize("answer", ["", "new entry 'fail2ban' added", "current vf=root:0"])
-def test_what_is_no_refusal_is_not_taken_for_one(answer: str) -> None:
-    assert dialogue.refusal(answer) == ""

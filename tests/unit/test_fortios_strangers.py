@@ -12,17 +12,17 @@ import pytest
 from provision.fortios import circumstances, dialogue
 from provision.fortios.desired import CliBlock, Desired, desired
 from provision.fortios.planner import plan, teardown
+from provision.fortios.push import PutBack
 from provision.fortios.record import Record
 from provision.fortios.session import Session
-from provision.fortios.target import FortiGate, PutBack
+from provision.fortios.target import FortiGate
 from provision.fortios.versions import read_facts
 from provision.login import Login
 from provision.ssh import HostKeyPolicy
 from tests.lab.fortios import Options, Simulator, terminal
 from tests.lab.fortios.terminal import Terminal
 from tests.unit.fortios_wire import Wire
-from tests.unit.test_fortios_planner import KEY
-from tests.unit.test_fortios_session import SSL_ON, WANT
+from tests.unit.sample_cli import KEY, SSL_ON, WANT
 
 Feed = Callable[[Terminal, bytes], None]
 FEED, ECHO = Terminal.feed, Terminal._echo

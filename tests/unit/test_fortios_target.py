@@ -12,16 +12,17 @@ from provision.fortios import circumstances
 from provision.fortios.chunks import LONGEST, Chunk, chunks
 from provision.fortios.desired import CliBlock, desired
 from provision.fortios.planner import FortiPlan, plan
+from provision.fortios.push import PutBack
 from provision.fortios.record import Record
 from provision.fortios.steps import Block
-from provision.fortios.target import FortiGate, PutBack
+from provision.fortios.target import FortiGate
 from provision.fortios.text import parse
 from provision.login import Login
 from provision.ssh import HostKeyPolicy
 from tests.lab.fortios import Options, Simulator
 from tests.unit.fortios_wire import Wire
+from tests.unit.sample_cli import ACTION, FEED, KEY, SSL, TRIGGER
 from tests.unit.test_fortios_drills import FIRST, objects
-from tests.unit.test_fortios_planner import ACTION, FEED, KEY, SSL, TRIGGER
 
 VDOMS = ("root", "branch")
 LOGIN = Login("fgt", "192.0.2.1", "operator", password="fortinet")

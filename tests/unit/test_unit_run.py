@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from provision.errors import Failed, Unreachable
-from provision.fortios.target import PutBack
+from provision.fortios.push import PutBack
 from provision.fortios.text import Config, parse
 from tests.unit.site_model import (
     BAN_HOST,

@@ -1,0 +1,85 @@
+"""The connection to one FortiGate: its session, the next one once that broke, questions by scope."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from provision.errors import Failed
+from provision.fortios import dialogue
+from provision.fortios.chunks import entering
+from provision.fortios.circumstances import in_scope
+from provision.fortios.session import Session
+from provision.login import Login
+from provision.ssh import HostKeyPolicy
+
+Question = tuple[str, str]  # scope, command
+
+
+class Connection:
+    """A connection to one unit, for the length of a ``with`` block.
+
+    ``walks``: the unit knows no `sudo`, so that a scope is entered to ask there.
+    """
+
+    def __init__(self, login: Login, policy: HostKeyPolicy) -> None:
+        self.walks = False
+        self.login = login
+        self._policy = policy
+        self._session: Session | None = None
+        self._earlier = 0
+
+    def __enter__(self) -> Connection:
+        self._session = Session(self.login, self._policy)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._session:
+            self._session.disconnect()
+            self._session = None
+
+    @property
+    def exchanges(self) -> int:
+        """How often, since the login, we wrote and waited for the unit."""
+        return self._earlier + (self._session.exchanges if self._session else 0)
+
+    @property
+    def session(self) -> Session:
+        """The session of now; within the ``with`` block only."""
+        if self._session is None:
+            raise RuntimeError("a FortiGate is used inside its 'with' block")
+        return self._session
+
+    def reconnect(self) -> None:
+        """A new session in place of a broken one: once, by whoever calls."""
+        self._earlier = self.exchanges
+        self.session.disconnect()
+        self._session = Session(self.login, self._policy)
+        self._session.changing = True
+
+    def ask(self, questions: Sequence[Question]) -> tuple[str, ...]:
+        """The answers to all ``questions`` in one exchange; where there is no `sudo`, in several."""
+        if not self.walks:
+            return self.session.read([in_scope(*each) for each in questions])
+        found: dict[Question, str] = {}
+        for scope in dict.fromkeys(scope for scope, _ in questions):
+            commands = [command for each, command in questions if each == scope]
+            answers = self.session.visit(tuple(entering("its VDOMs", scope)), commands)
+            found.update(
+                ((scope, each), said) for each, said in zip(commands, answers, strict=True)
+            )
+        return tuple(found[each] for each in questions)
+
+    def permission(self, said: str) -> str:
+        """What to do about a refusal that is one of rights or of a lock; else nothing."""
+        if dialogue.tells_of_a_lock(said):
+            return (
+                "somebody else is editing it in a transaction, or a run that died was; such a lock "
+                "ends by itself (ours after 2 idle minutes): run again then"
+            )
+        if dialogue.is_forbidden(said):
+            return f"the profile of {self.login.user} does not permit this: widen it on the unit"
+        return ""
+
+    def failed(self, what: str, remedy: str = "") -> Failed:
+        """An error that names the unit."""
+        return Failed(f"{self.login.host} ({self.login.address}): {what}", remedy)

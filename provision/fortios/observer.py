@@ -1,0 +1,175 @@
+"""What one FortiGate is and holds, by a batch of `show`; nothing is changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from provision.fortios import circumstances, dialogue
+from provision.fortios.circumstances import in_scope
+from provision.fortios.connection import Connection, Question
+from provision.fortios.desired import Desired, looked_at, show_command, split_id
+from provision.fortios.planner import Observed, ids
+from provision.fortios.record import Record
+from provision.fortios.text import Config, Edit, ParseError, Tree, parse
+from provision.fortios.versions import Facts, advice, read_facts, refused
+
+STATUS = "get system status"
+
+
+class Observer:
+    """Looks at one unit. ``seen``: what :meth:`observe` saw last; ``saves_by_hand``: what is changed
+    is lost at a restart unless it is saved."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.seen: Observed | None = None
+        self.saves_by_hand = False
+        self._connection = connection
+        self._facts: Facts | None = None
+
+    @property
+    def facts(self) -> Facts:
+        """Model, version, name, serial number, VDOMs, cluster role; asked for once, in one exchange.
+
+        Raises:
+            Failed: the answer cannot be read.
+        """
+        if self._facts is None:
+            # harmless without VDOMs: the unit does not know such a scope
+            listing = in_scope("global", circumstances.VDOMS)
+            status, listed = self._connection.session.read([STATUS, listing])
+            facts = read_facts(status)
+            if facts is None:
+                raise self._connection.failed(f"'{STATUS}' names no version")
+            names = self._vdom_names(status, listed) if facts.vdoms else ()
+            self._facts = replace(facts, vdom_names=names)
+        return self._facts
+
+    def _vdom_names(self, status: str, listed: str) -> tuple[str, ...]:
+        """The VDOMs by their properties; where those are not shown, by what else names them."""
+        if dialogue.knows_no_sudo(listed):
+            self._connection.walks = True
+            (listed,) = self._connection.ask([("global", circumstances.VDOMS)])
+        names = circumstances.vdom_names(listed)
+        if names:
+            return names
+        (interfaces,) = self._connection.ask([("global", circumstances.INTERFACES)])
+        return circumstances.vdoms_in_use(status, interfaces)
+
+    def observe(self, desired: Desired, record: Record) -> Observed:
+        """What the unit holds of ``desired`` and of what ``record`` remembers; changes nothing.
+
+        Raises:
+            Failed: an answer cannot be read, or the unit must not be configured here.
+            Unreachable: the connection broke.
+        """
+        self._refuse_unsupported()
+        wanted = ids(desired, record)
+        self._need_vdoms(wanted)
+        scope = "global" if self.facts.vdoms else ""
+        about = [(scope, each) for each in (circumstances.FABRIC, circumstances.SAVING)]
+        fabric, saving, *answers = self._connection.ask([*about, *map(_question, wanted)])
+        self._refuse_fabric_member(fabric)
+        self.saves_by_hand = circumstances.saves_by_hand(saving)
+        self.seen = self._understand(wanted, answers)
+        return self.seen
+
+    def _refuse_unsupported(self) -> None:
+        if refused(self.facts.version):
+            raise self._connection.failed(refused(self.facts.version))
+        if self.facts.is_secondary:
+            (answer,) = self._connection.session.read([circumstances.HA])
+            primary = circumstances.primary_of(answer)
+            raise self._connection.failed(
+                "it is a secondary of its cluster and takes its configuration from the primary"
+                + (f", {primary}" if primary else ""),
+                f"name {primary or 'the primary'} in the inventory, or the address of the cluster",
+            )
+
+    def _refuse_fabric_member(self, answer: str) -> None:
+        root = circumstances.root_above(answer)
+        if root:
+            raise self._connection.failed(
+                f"it is a member of a Security Fabric, not its root: stitches are made on the root "
+                f"and handed down (KB 224116); above it is {root}",
+                "name the root of the fabric in the inventory",
+            )
+
+    def _need_vdoms(self, wanted: Iterable[str]) -> None:
+        """No scope is ever entered that the unit did not list: `edit` would make a VDOM of it."""
+        known = self.facts.vdom_names
+        scopes = {split_id(each)[0] for each in wanted} - {"", "global"}
+        if scopes - set(known):
+            there = f"there are: {', '.join(known)}" if known else "it listed none"
+            names = ", ".join(sorted(scopes - set(known)))
+            raise self._connection.failed(f"it has no VDOM '{names}' ({there})", "correct the name")
+
+    def look(self, wanted: Iterable[str]) -> Observed:
+        """What the unit holds of these objects, or whole tables, beside what was observed."""
+        wanted = tuple(dict.fromkeys(map(looked_at, wanted)))
+        return self._understand(wanted, self._connection.ask([_question(each) for each in wanted]))
+
+    def _understand(self, wanted: Sequence[str], answers: Sequence[str]) -> Observed:
+        objects: dict[str, Tree | None] = {}
+        missing = set()
+        for each, answer in zip(wanted, answers, strict=True):
+            objects[each] = self._body(each, answer)
+            if objects[each] is None and dialogue.has_no_table(answer):
+                missing.add(each)
+        found = self._by_table(missing)
+        there = frozenset(missing - found.keys())
+        return Observed(self.facts.serial, objects | found, there, self._warnings())
+
+    def _by_table(self, entries: Iterable[str]) -> dict[str, Tree | None]:
+        """Those of ``entries`` whose table is there: some units refuse to show an entry that is not
+        as they refuse a table that is not."""
+        table_of = {each: each.partition(":")[0] for each in entries if ":" in each}
+        tables = tuple(dict.fromkeys(table_of.values()))
+        shown = dict(
+            zip(tables, self._connection.ask([_question(each) for each in tables]), strict=True)
+        )
+        return {
+            each: self._body(each, shown[table])
+            for each, table in table_of.items()
+            if not dialogue.has_no_table(shown[table])
+        }
+
+    def _warnings(self) -> tuple[str, ...]:
+        if not self._connection.session.is_restricted:
+            return advice(self.facts)
+        what = (
+            "has a restricted profile ('$' prompt): what it may not change is refused and put back"
+        )
+        return (*advice(self.facts), f"{self._connection.login.user} {what}")
+
+    def _body(self, object_id: str, answer: str, again: bool = True) -> Tree | None:
+        """The body in an answer; one that cannot be read is asked for once more, alone."""
+        if dialogue.has_no_entry(answer) or dialogue.has_no_table(answer):
+            return None
+        try:
+            return _find(object_id, parse(answer))
+        except ParseError as error:
+            command = in_scope(*_question(object_id))
+            if again:
+                (answer,) = self._connection.ask([_question(object_id)])
+                return self._body(object_id, answer, again=False)
+            said = dialogue.refusal(answer) or str(error)
+            raise self._connection.failed(
+                f"'{command}' was answered with: {said}", self._connection.permission(said)
+            ) from None
+
+
+def _question(object_id: str) -> Question:
+    return split_id(object_id)[0], show_command(object_id)
+
+
+def _find(object_id: str, tree: Tree) -> Tree | None:
+    """The body of one object in what `show` printed for it."""
+    _, path, key = split_id(object_id)
+    for config in tree:
+        if isinstance(config, Config) and config.path == path:
+            if key is None:
+                return config.body
+            edits = (node for node in config.body if isinstance(node, Edit))
+            return next((edit.body for edit in edits if edit.key.value == key), None)
+    return None

@@ -1,0 +1,68 @@
+"""CLI that a site might ask for, and CLI that its operator might have had before."""
+
+from __future__ import annotations
+
+from provision.fortios.desired import CliBlock, desired
+
+KEY = b"k" * 32
+TRIGGER = """config system automation-trigger
+    edit "ban-login"
+        set event-type event-log
+        set logid 39426
+    next
+end
+"""
+ACTION = """config system automation-action
+    edit "ban-hook"
+        set action-type webhook
+        set uri "10.0.0.5/log"
+        set http-body "%%log%%"
+        set port 5514
+        config http-headers
+            edit 1
+                set key "X-Token"
+                set value "s3cret-token"
+            next
+        end
+    next
+end
+"""
+STITCH = """config system automation-stitch
+    edit "ban-login"
+        set trigger "ban-login"
+        config actions
+            edit 1
+                set action "ban-hook"
+                set required enable
+            next
+        end
+    next
+end
+"""
+FEED = """config system external-resource
+    edit "ban-feed"
+        set type address
+        set username "fgt"
+        set password "feed-pass"
+        set resource "http://10.0.0.5/feed"
+        set refresh-rate 1
+    next
+end
+"""
+SSL = """config vpn ssl settings
+    set source-address "ban-feed"
+    set source-address-negate enable
+end
+"""
+ALL = (FEED, ACTION, TRIGGER, STITCH, SSL)
+WANT = desired([CliBlock(f"b{n}.j2", text) for n, text in enumerate(ALL)])
+
+# What stands on a unit before us.
+SSL_ON = "config vpn ssl settings\nset source-interface port1\nset source-address all\nend\n"
+OPERATORS = 'config system automation-stitch\n edit "theirs"\n set trigger "x"\n next\nend\n'
+SSL_ALL = "config vpn ssl settings\n set source-address all\n set port 10443\nend\n"
+SSL_DENY = (
+    'config vpn ssl settings\n set source-address "bad guys"\n'
+    " set source-address-negate enable\nend\n"
+)
+SSL_ALLOW = 'config vpn ssl settings\n set source-address "office" "home"\nend\n'
