@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import time
 from collections.abc import Callable
@@ -9,7 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from provision import operate
 from provision.linux.agent import bans, manifest
 from provision.linux.agent.host import HostError, Ran
 from provision.linux.agent.spool import HEAD, live
@@ -278,3 +282,18 @@ def test_a_damaged_file_of_a_jail_that_is_off_keeps_nobody_from_being_freed(
     assert answer["changed"]
     assert f"{OFF}.bans is damaged" in answer["notes"][0]
     assert fail2ban.told
+
+
+@given(
+    st.one_of(
+        st.tuples(st.ip_addresses(v=4), st.integers(0, 32)),
+        st.tuples(st.ip_addresses(v=6), st.integers(0, 128)),
+        st.tuples(st.ip_addresses(v=4).map("::ffff:{}".format), st.integers(90, 128)),
+    )
+)
+def test_law_controller_and_ban_host_take_each_spelling_for_the_same_address(
+    written: tuple[object, int],
+) -> None:
+    """Each has to tell it by itself, the one not to ban its own site, the other to find a ban."""
+    text = "{}/{}".format(*written)
+    assert bans._network(text) == operate.unmapped(ipaddress.ip_network(text, strict=False))
