@@ -9,8 +9,6 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 import shlex
 import socket
 import subprocess
@@ -26,13 +24,11 @@ from tests.lab.nspawn import merged, wait_until
 from tests.lab.records import (
     LabError,
     Record,
-    free_endpoint,
+    claim,
     hosts_directory,
     load,
     locked,
-    process,
     records,
-    save,
 )
 from tests.lab.roots import bare_root, build_root, ready_root
 
@@ -144,7 +140,7 @@ class DebianHost:
         """
         with locked("hosts"):
             nspawn.remove_orphans()
-            self._record = self._claim()
+            self._record = claim(self._root, *self._wanted, owned=self._owned)
         try:
             nspawn.mount(self.record)
             furnish(self.record)
@@ -153,23 +149,6 @@ class DebianHost:
             self.down()
             raise
         return self
-
-    def _claim(self) -> Record:
-        name, address, port = self._wanted
-        address, port = free_endpoint(address, port)
-        name = name or f"ban-{address.rpartition('.')[2]}"
-        if load(hosts_directory() / name):
-            raise LabError(f"a lab host {name!r} runs already; take it down or choose another name")
-        record = Record(
-            name=name,
-            address=address,
-            port=port,
-            root=str(self._root),
-            password=secrets.token_urlsafe(12),
-            owner=process(os.getpid()) if self._owned else None,
-        )
-        save(record)
-        return record
 
     def boot(self) -> None:
         """Switch on a host that is off; returns when sshd answers and the boot is complete.

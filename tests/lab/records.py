@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import secrets
 import socket
 import tempfile
 from collections.abc import Iterator
@@ -145,3 +146,29 @@ def free_endpoint(address: str | None, port: int | None) -> tuple[str, int]:
             if candidate not in taken and port_is_free(candidate, wanted):
                 return candidate, wanted
     raise LabError(f"no free port for ssh on {address or '127.0.0.71-250'}")
+
+
+def claim(
+    root: Path, name: str | None, address: str | None, port: int | None, *, owned: bool
+) -> Record:
+    """The record of a new host, saved, to be called with the hosts locked; what is None is chosen.
+
+    ``owned``: the host is this process's and goes with it.
+
+    Raises:
+        LabError: the name or the address is a running host's, or no port is free.
+    """
+    address, port = free_endpoint(address, port)
+    name = name or f"ban-{address.rpartition('.')[2]}"
+    if load(hosts_directory() / name):
+        raise LabError(f"a lab host {name!r} runs already; take it down or choose another name")
+    record = Record(
+        name=name,
+        address=address,
+        port=port,
+        root=str(root),
+        password=secrets.token_urlsafe(12),
+        owner=process(os.getpid()) if owned else None,
+    )
+    save(record)
+    return record
