@@ -144,7 +144,7 @@ def _entry(value: object) -> Networks:
 def _networks_of_file(path: Path) -> Networks:
     """One address or network a line; what follows a ``#`` is a comment."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()  # Windows marks the beginning
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or "it is not UTF-8"
         raise ValueError(f"{path} cannot be read: {why}") from None

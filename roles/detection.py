@@ -171,6 +171,10 @@ class Settings(RoleSettings):
         if self.detection_increment and short:
             needs = f"detection_increment needs ban times of {_SHORTEST_GROWING} seconds or more"
             raise ValueError(f"{needs}, which {', '.join(short)} does not have")
+        long = [d.name for d in enabled(self) if d.ban_time > self.detection_increment_max]
+        if self.detection_increment and long:
+            what = "detection_increment_max is shorter than the first ban of"
+            raise ValueError(f"{what} {', '.join(long)}: the second would be shorter than that")
         return self
 
 

@@ -118,6 +118,12 @@ def test_an_allow_list_may_stand_in_a_file_of_the_operators(tmp_path: Path) -> N
     assert spared == ["192.0.2.9/32", "198.51.100.0/24", "2001:db8::7/128"]
 
 
+def test_an_allow_list_may_be_written_on_windows(tmp_path: Path) -> None:
+    (tmp_path / "allow.txt").write_bytes(b"\xef\xbb\xbf192.0.2.1\r\n192.0.2.2\r\n")
+    found = read(tmp_path, f"detection_ignore: ['file:{tmp_path}/allow.txt']")
+    assert [str(n) for n in found.detection_ignore] == ["192.0.2.1/32", "192.0.2.2/32"]
+
+
 def test_every_fault_of_an_allow_list_file_is_named_by_file_and_line(tmp_path: Path) -> None:
     (tmp_path / "allow.txt").write_text("198.51.100.7/24\n192.0.2.1\nnobody\n")
     with pytest.raises(InputError) as caught:
@@ -154,6 +160,15 @@ def test_bans_too_short_to_grow_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         read(tmp_path, "detection_increment: true\ndetection_ban_time: 30")
     assert "60 seconds or more, which sslvpn_login_failed" in str(caught.value)
+
+
+def test_a_longest_ban_that_is_shorter_than_the_first_is_refused(tmp_path: Path) -> None:
+    for settings in ("detection_increment_max: 10m", "detection_ban_time: 5w"):
+        with pytest.raises(InputError) as caught:
+            read(tmp_path, f"detection_increment: true\n{settings}")
+        assert "shorter than the first ban of sslvpn_login_failed" in str(caught.value)
+    read(tmp_path, "detection_increment: true\ndetection_ban_time: -1")
+    read(tmp_path, "detection_increment: true\ndetection_increment_max: 1h")
 
 
 def test_the_action_is_put_in_place_after_all_that_it_loads() -> None:
