@@ -186,6 +186,7 @@ def test_the_page_warns_of_a_fortigate_that_does_not_fetch(
     assert "silent" not in page(receiver).text
     later = time.time() + 3 * 3600
     monkeypatch.setattr(module("app").time, "time", lambda: later)
+    receiver.client = receiver.worker()  # one that starts anew knows how long it has been
     receiver.feed("fw1", "f1-secret")
     shown = page(receiver).text
     assert shown.count("silent") == 1
