@@ -16,17 +16,13 @@ from __future__ import annotations
 import argparse
 import itertools
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
-from tests.bench.host import JAIL, LINE, Bench, apply
+from tests.bench.host import JAIL, LINE, Bench, apply, deployed
 from tests.bench.load import post, run
-from tests.e2e.labsite import LabSite, unit_options
 from tests.e2e.poller import Poller, feed
-from tests.lab.roots import ready_root
 
 RECIPE_LIST = "/var/tmp/blocked_ips_list.txt"
 RECIPE_ACTION = f"""[Definition]
@@ -187,13 +183,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--recipe", type=int, default=1_000, help="bans of the recipe's action")
     options = parser.parse_args(argv)
     settings = "receiver_rate: 100000\nreceiver_burst: 1000000\ndetection_ban_time: 1d"
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        LabSite(
-            Path(folder) / "inventory", ready_root(), [unit_options()], settings=settings
-        ) as site,
-    ):
-        apply(site)
+    with deployed(settings) as site:
         bench = Bans(site)
         ours_at_the_size_of_the_recipe(bench, options.recipe)
         the_recipe(bench, options.recipe)

@@ -13,17 +13,13 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from tests.bench.bans import Bans, attacker, until
-from tests.bench.host import JAIL, LINE, apply
+from tests.bench.host import JAIL, LINE, deployed
 from tests.bench.load import post, run
-from tests.e2e.labsite import LabSite, unit_options
 from tests.e2e.poller import feed
-from tests.lab.roots import ready_root
 
 ACTION, RECEIVER = "/etc/fail2ban/action.d", "/opt/banstitch/receiver"
 # file, a constant in it as it is, and as it is for this bench
@@ -137,13 +133,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--days", type=int, default=7)
     parser.add_argument("--attackers", type=int, default=2_000, help="of each day")
     options = parser.parse_args(argv)
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        LabSite(
-            Path(folder) / "inventory", ready_root(), [unit_options()], settings=SETTINGS
-        ) as site,
-    ):
-        apply(site)
+    with deployed(SETTINGS) as site:
         week = Week(site)
         week.make_smaller()
         for number in range(options.days):

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import json
 import ssl
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
-from tests.e2e.labsite import LabSite
+from tests.e2e.labsite import LabSite, unit_options
 from tests.e2e.poller import trusting
+from tests.lab.roots import ready_root
 
 JAIL = "banstitch-sslvpn_login_failed"
 LINE = (
@@ -37,6 +42,16 @@ class Bench:
         print(f"{what:44} {result}{verdict}", flush=True)
         if not kept:
             self.missed.append(promise)
+
+
+@contextmanager
+def deployed(settings: str) -> Iterator[LabSite]:
+    """A site with one FortiGate, applied; ``settings`` are lines of the ban host's variables."""
+    with tempfile.TemporaryDirectory() as folder:
+        inventory = Path(folder) / "inventory"
+        with LabSite(inventory, ready_root(), [unit_options()], settings=settings) as site:
+            apply(site)
+            yield site
 
 
 def apply(site: LabSite, *more: str) -> None:
