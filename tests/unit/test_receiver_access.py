@@ -278,6 +278,17 @@ def test_what_is_kept_for_the_operator_is_bounded(
     assert receiver.get("/metrics", auth=("status", "s-secret")).text.count("malformed_total{") == 2
 
 
+def test_of_a_flood_of_what_cannot_be_read_the_first_hundred_are_kept_then_five_a_second(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1700000000.0
+    monkeypatch.setattr(module("webhook").time, "time", lambda: now)
+    for moment, kept in ((now, 100), (now + 1, 105)):
+        now = moment
+        assert {receiver.post("x").status_code for _ in range(110)} == {400}
+        assert len(receiver.rejected.read_text().splitlines()) == kept
+
+
 def test_an_event_log_that_a_flood_fills_is_moved_aside(tmp_path: Path) -> None:
     receiver = Receiver(tmp_path, log_limit=500)
     for number in range(40):
