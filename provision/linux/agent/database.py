@@ -7,8 +7,8 @@ import sqlite3
 from contextlib import closing
 from typing import Any
 
+from provision.linux.agent.fail2ban import fail2ban
 from provision.linux.agent.host import HostError
-from provision.linux.agent.observe import fail2ban
 
 DEFAULT = "/var/lib/fail2ban/fail2ban.sqlite3"
 # Every table that names a jail, children first (fail2ban/server/database.py, 0.11 to 1.1).

@@ -8,35 +8,28 @@ from __future__ import annotations
 
 import base64
 import http.client
-import io
 import json
 import os
-import pickle
 import pwd
 import shutil
-import socket
 import stat
-import tempfile
 import time
 import urllib.error
 from collections.abc import Sequence
 from typing import Any
 
 from provision.linux.agent import manifest as memory
-from provision.linux.agent.host import group_name, owner_name, read, remove, run
+from provision.linux.agent.fail2ban import jail_state, sshd_jail_without_log
+from provision.linux.agent.host import group_name, owner_name, read, run
 from provision.linux.agent.pem import certificate
 from provision.linux.agent.spool import live
 from provision.linux.agent.web import opener
 
 # Bytes. A larger file is answered for by its size only; none of ours comes near.
 LARGEST = 1_000_000
-FAIL2BAN_SOCKET = "/var/run/fail2ban/fail2ban.sock"
-SSHD_FIX = "/etc/fail2ban/jail.d/banstitch-sshd.conf"
 
 # Kinds of objects whose content never leaves the host: there is a key in it.
 SEALED = ("authority", "certificate")
-# What a jail is compared by, and fail2ban's names for it.
-THRESHOLDS = {"max_retry": "maxretry", "find_time": "findtime", "ban_time": "bantime"}
 
 Request = dict[str, Any]
 
@@ -54,16 +47,7 @@ def observe(request: Request) -> dict[str, Any]:
     ``certificates`` {path: see pem.py}, ``manifest`` or null.
     """
     manifest = memory.load() or memory.begun()
-    sealed = set(request["sealed"])
-    paths = set(request["paths"]) | sealed
-    users = set(request["users"])
-    for entry in (manifest or {"objects": []})["objects"]:
-        kind, _, name = entry["id"].partition(":")
-        if kind in ("file", "directory", "tokens", *SEALED):
-            paths.add(name)
-            sealed |= {name} if kind in SEALED else set()
-        elif kind == "user":
-            users.add(name)
+    paths, sealed, users = _named(request, manifest)
     names = sorted(set(request["packages"]) | set((manifest or {"packages": []})["packages"]))
     return {
         "facts": facts(),
@@ -84,6 +68,22 @@ def observe(request: Request) -> dict[str, Any]:
         },
         "manifest": summary(manifest) if manifest else None,
     }
+
+
+def _named(
+    request: Request, manifest: memory.Manifest | None
+) -> tuple[set[str], set[str], set[str]]:
+    """The paths, those of them with a key in them, and the users that ``request`` or the manifest name."""
+    sealed = set(request["sealed"])
+    paths, users = set(request["paths"]) | sealed, set(request["users"])
+    for entry in (manifest or {"objects": []})["objects"]:
+        kind, _, name = entry["id"].partition(":")
+        if kind in ("file", "directory", "tokens", *SEALED):
+            paths.add(name)
+            sealed |= {name} if kind in SEALED else set()
+        elif kind == "user":
+            users.add(name)
+    return paths, sealed, users
 
 
 def summary(manifest: memory.Manifest) -> dict[str, Any]:
@@ -208,48 +208,6 @@ def wait_for_answer(url: str, seconds: float, certificate: str = "") -> str:
         time.sleep(0.1)
 
 
-class _Plain(pickle.Unpickler):
-    """fail2ban answers in pickle; nothing but plain values is accepted from it."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        raise pickle.UnpicklingError(f"fail2ban answered with a {module}.{name}")
-
-
-def fail2ban(*command: str) -> Any:
-    """Ask the running fail2ban server through its socket: a tenth of the time its client takes.
-
-    The protocol is fail2ban's own (client/csocket.py): a pickled list, ended by a marker, both ways.
-    None when the server does not run or refuses the command.
-    """
-    end = b"<F2B_END_COMMAND>"
-    try:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-            connection.settimeout(10)
-            connection.connect(FAIL2BAN_SOCKET)
-            connection.sendall(pickle.dumps(list(command), 2) + end)
-            raw = b""
-            while not raw.endswith(end):
-                chunk = connection.recv(65536)
-                if not chunk:
-                    return None
-                raw += chunk
-            status, value = _Plain(io.BytesIO(raw[: -len(end)])).load()
-    except (OSError, pickle.UnpicklingError, ValueError, TypeError):
-        return None
-    return value if status == 0 else None
-
-
-def jail_state(name: str) -> dict[str, int] | None:
-    """The thresholds of a running jail, or None where it does not run, or where fail2ban hangs."""
-    found = {}
-    for key, option in THRESHOLDS.items():
-        value = fail2ban("get", name, option)
-        if value is None:  # who does not answer is not asked again
-            return None
-        found[key] = int(value)
-    return found
-
-
 def tokens(path: str) -> dict[str, str] | None:
     """The secrets in a tokens file; None where there is none or it cannot be read as one."""
     raw = read(path) if path else None
@@ -260,36 +218,3 @@ def tokens(path: str) -> dict[str, str] | None:
     if isinstance(found, dict) and all(isinstance(secret, str) for secret in found.values()):
         return found
     return None
-
-
-def sshd_jail_without_log(os_version: str) -> bool:
-    """Whether the stock sshd jail keeps fail2ban from starting: it wants a log that nobody writes.
-
-    Debian 12 enables that jail, has no rsyslog, and its fail2ban 1.0.2 then refuses to start at all
-    (fail2ban issue 3292). Before fail2ban is there, the same is foretold from the release.
-    """
-    if os.path.exists("/var/log/auth.log"):
-        return False
-    if not os.path.exists("/usr/bin/fail2ban-client"):
-        return os_version in ("11", "12")
-    verdict = check_fail2ban({}, leave_out=[SSHD_FIX])
-    return "log file for sshd jail" in verdict
-
-
-def check_fail2ban(overlay: dict[str, bytes], leave_out: Sequence[str] = ()) -> str:
-    """fail2ban's own verdict on /etc/fail2ban as it would be; empty when it accepts it.
-
-    ``overlay``: contents by path that would be there, ``leave_out``: paths that would not.
-    """
-    with tempfile.TemporaryDirectory(prefix="banstitch-") as folder:
-        shadow = os.path.join(folder, "fail2ban")
-        if not os.path.isdir("/etc/fail2ban"):
-            return "/etc/fail2ban is not there; is the package fail2ban whole?"
-        shutil.copytree("/etc/fail2ban", shadow, symlinks=True)
-        for path in leave_out:
-            remove(shadow + path[len("/etc/fail2ban") :])
-        for path, content in overlay.items():
-            with open(shadow + path[len("/etc/fail2ban") :], "wb") as file:
-                file.write(content)
-        verdict = run(["fail2ban-client", "-c", shadow, "-t"], timeout=60)
-    return "" if verdict.status == 0 else verdict.output.replace(shadow, "/etc/fail2ban")

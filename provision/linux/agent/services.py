@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from provision.linux.agent.fail2ban import fail2ban, jail_state
 from provision.linux.agent.host import HostError, must, run, tail
-from provision.linux.agent.observe import fail2ban, jail_state, service_state, wait_for_answer
+from provision.linux.agent.observe import service_state, wait_for_answer
 
 FAIL2BAN = "fail2ban.service"
 # Seconds until a unit that was started must answer.

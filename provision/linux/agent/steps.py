@@ -18,9 +18,10 @@ from provision.linux.agent import (
 )
 from provision.linux.agent import manifest as memory
 from provision.linux.agent.checkers import CHECK, unchecked
+from provision.linux.agent.fail2ban import check_fail2ban
 from provision.linux.agent.host import HostError, must, run, tail
 from provision.linux.agent.objects import Journal
-from provision.linux.agent.observe import check_fail2ban, path_state, service_state
+from provision.linux.agent.observe import path_state, service_state
 
 Step = dict[str, Any]
 # A file as the step has it, where it is staged, what is in it.
