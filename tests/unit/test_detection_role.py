@@ -163,9 +163,9 @@ def test_bans_too_short_to_grow_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_longest_ban_that_is_shorter_than_the_first_is_refused(tmp_path: Path) -> None:
-    for settings in ("detection_increment_max: 10m", "detection_ban_time: 5w"):
+    for text in ("detection_increment_max: 10m", "detection_ban_time: 5w"):
         with pytest.raises(InputError) as caught:
-            read(tmp_path, f"detection_increment: true\n{settings}")
+            read(tmp_path, f"detection_increment: true\n{text}")
         assert "shorter than the first ban of sslvpn_login_failed" in str(caught.value)
     read(tmp_path, "detection_increment: true\ndetection_ban_time: -1")
     read(tmp_path, "detection_increment: true\ndetection_increment_max: 1h")
