@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -150,6 +152,23 @@ def test_a_rotated_log_is_written_anew_without_a_restart(receiver: Receiver) -> 
     receiver.log.rename(receiver.log.with_suffix(".1"))
     receiver.post(LINE % "203.0.113.2")
     assert receiver.written() == [(SSLVPN, "203.0.113.2")]
+
+
+def test_a_line_goes_into_the_new_log_though_it_is_rotated_between_opening_and_writing(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files, old = module("files"), receiver.log.with_suffix(".1")
+
+    def rotated_meanwhile(log: int, how: int) -> None:
+        if not old.exists():
+            receiver.log.rename(old)
+            receiver.log.touch()
+        fcntl.flock(log, how)
+
+    locking = SimpleNamespace(flock=rotated_meanwhile, LOCK_EX=fcntl.LOCK_EX)
+    monkeypatch.setattr(files, "fcntl", locking)
+    files.append(str(receiver.log), ["one line\n"], 1 << 20, "the event log")
+    assert (receiver.log.read_text(), old.read_text()) == ("one line\n", "")
 
 
 def test_a_log_that_cannot_be_written_is_503(receiver: Receiver) -> None:
