@@ -187,6 +187,9 @@ NOW = float(int(time.time()))
 
 def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Server:
     """The rendered action beside its files in ``tmp_path``, not started yet."""
+    real, behind = time.time, time.time() - NOW
+    # however long after its collection a test comes, it begins at NOW
+    monkeypatch.setattr(time, "time", lambda: real() - behind)
     names = ("", *(f".server{name}" for name in ("", ".action", ".ipdns", ".ticket", ".utils")))
     fake = {f"fail2ban{name}": ModuleType(f"fail2ban{name}") for name in names}
     fake["fail2ban.server.action"].ActionBase = ActionBase  # type: ignore[attr-defined]
