@@ -171,6 +171,22 @@ def test_a_line_goes_into_the_new_log_though_it_is_rotated_between_opening_and_w
     assert (receiver.log.read_text(), old.read_text()) == ("one line\n", "")
 
 
+def test_no_other_process_writes_while_a_line_is_written(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, refused = os.write, []
+
+    def looked_at(log: int, data: bytes) -> int:
+        with receiver.log.open("a") as other, pytest.raises(BlockingIOError) as error:
+            fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        refused.append(error)
+        return real(log, data)
+
+    monkeypatch.setattr(module("files").os, "write", looked_at)
+    module("files").append(str(receiver.log), ["one line\n"], 1 << 20, "the event log")
+    assert len(refused) == 1
+
+
 def test_a_log_that_cannot_be_written_is_503(receiver: Receiver) -> None:
     receiver.log.unlink()
     receiver.log.mkdir()
