@@ -257,11 +257,11 @@ def test_a_full_disk_keeps_the_old_file_and_is_made_good_later(
         attempts.append(descriptor)
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(server.module.spool_files.os, "fsync", full)
-    action.ban(ticket("203.0.113.10"))
-    assert eventually(lambda: len(attempts) > 2)
-    assert server.bans() == {"203.0.113.9": NOW + 600}
-    monkeypatch.undo()
+    with monkeypatch.context() as disk:
+        disk.setattr(server.module.spool_files.os, "fsync", full)
+        action.ban(ticket("203.0.113.10"))
+        assert eventually(lambda: len(attempts) > 2)
+        assert server.bans() == {"203.0.113.9": NOW + 600}
     assert server.becomes({"203.0.113.9": NOW + 600, "203.0.113.10": NOW + 600})
 
 

@@ -71,9 +71,9 @@ def test_a_full_disk_keeps_nobody_from_giving_a_sign(
             raise OSError(errno.ENOSPC, "No space left on device")
         return real(path, flags, *more, **named)
 
-    monkeypatch.setattr(server.module.spool_files.os, "open", full)
-    action.ban(ticket("203.0.113.9"))
-    assert is_given(server)
-    sign(server).unlink()
-    monkeypatch.undo()
+    with monkeypatch.context() as disk:
+        disk.setattr(server.module.spool_files.os, "open", full)
+        action.ban(ticket("203.0.113.9"))
+        assert is_given(server)
+        sign(server).unlink()
     assert eventually(sign(server).exists)

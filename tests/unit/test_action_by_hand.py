@@ -118,14 +118,14 @@ def test_what_is_not_on_disk_is_said_to_who_banned_or_freed_by_hand(
     def full(descriptor: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(server.module.spool_files.os, "fsync", full)
     why = "in fail2ban, but that is not on disk yet: No space left on device; it is tried again"
-    with pytest.raises(OSError, match=f"203.0.113.10 is banned until .* {why}"):
-        action.ban_by_hand("203.0.113.10", -1)
-    with pytest.raises(OSError, match=f"203.0.113.9 is unbanned {why}"):
-        action.unban_by_hand("203.0.113.9")
-    assert server.bans() == {"203.0.113.9": NOW + 600}
-    monkeypatch.undo()
+    with monkeypatch.context() as disk:
+        disk.setattr(server.module.spool_files.os, "fsync", full)
+        with pytest.raises(OSError, match=f"203.0.113.10 is banned until .* {why}"):
+            action.ban_by_hand("203.0.113.10", -1)
+        with pytest.raises(OSError, match=f"203.0.113.9 is unbanned {why}"):
+            action.unban_by_hand("203.0.113.9")
+        assert server.bans() == {"203.0.113.9": NOW + 600}
     assert server.becomes({"203.0.113.10": -1})
 
 
