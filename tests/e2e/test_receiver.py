@@ -15,6 +15,7 @@ import pytest
 
 from tests.bench.load import get, post, run
 from tests.e2e.labsite import LabSite, unit_options
+from tests.lab.stopwatch import within
 
 pytestmark = pytest.mark.lab
 
@@ -151,9 +152,18 @@ class Traffic:
         self.cut = 0
         self.events: dict[int, int] = {}
         self.polls: dict[int, int] = {}
+        # how many requests were under way at most, before anything was done to the receiver
+        self.usual = 0
+        self._begun = self._answered = self._most = 0
+        self._lock = threading.Lock()
         self._over = threading.Event()
 
+    def _count(self, _: bytes) -> None:
+        with self._lock:
+            self._answered += 1
+
     def look(self, answer: bytes) -> None:
+        self._count(answer)
         body = answer.partition(b"\r\n\r\n")[2]
         if not body.endswith(b"\n"):
             self.cut += 1  # shorter than its Content-Length: a FortiGate takes no such list
@@ -166,6 +176,8 @@ class Traffic:
         posting.start()
         polling.start()
         try:
+            assert within(60, lambda: self._answered > 100)
+            self.usual = self._most
             for command in commands:
                 self.deployed.host.console(command, check=True)
         finally:
@@ -174,11 +186,17 @@ class Traffic:
             polling.join()
 
     def _until_over(self, requests: Iterator[bytes]) -> Iterator[bytes]:
-        return itertools.takewhile(lambda _: not self._over.is_set(), requests)
+        for request in itertools.takewhile(lambda _: not self._over.is_set(), requests):
+            with self._lock:
+                self._begun += 1
+                self._most = max(self._most, self._begun - self._answered)
+            yield request
 
     def _post(self) -> None:
         requests = self._until_over(self.deployed.events(100000))
-        self.events = run(self.deployed.peer, requests, at_once=200, interval=0.02).statuses
+        self.events = run(
+            self.deployed.peer, requests, at_once=200, interval=0.02, look=self._count
+        ).statuses
 
     def _poll(self) -> None:
         requests = self._until_over(itertools.repeat(self.deployed.feed_request()))
@@ -206,7 +224,9 @@ def test_a_crash_of_the_receiver_costs_what_it_was_answering_and_no_more(
         "until systemctl is-active -q banstitch-receiver; do sleep 0.1; done",
     )
     assert traffic.missing == []
-    assert traffic.cut + traffic.polls.get(0, 0) + traffic.events.get(0, 0) <= 8
+    lost = traffic.cut + traffic.polls.get(0, 0) + traffic.events.get(0, 0)
+    # a slow machine has more under way
+    assert lost <= max(8, 2 * traffic.usual)
     assert set(traffic.polls) | set(traffic.events) <= {200, 0}
 
 
