@@ -169,7 +169,7 @@ def furnish_as_an_operator(site: LabSite) -> None:
     site.host.run(f"cat > /etc/fail2ban/jail.local <<'E'\n{OPERATORS_JAIL}E", check=True)
     site.host.run("echo theirs > /opt/theirs/file", check=True)
     site.host.run(
-        "systemctl restart fail2ban && timeout 20 sh -c 'until fail2ban-client ping; do :; done'",
+        "systemctl restart fail2ban && timeout 120 sh -c 'until fail2ban-client ping; do :; done'",
         check=True,
     )
 
