@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ipaddress
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.unit.receiver_app import Receiver
+from tests.unit.receiver_app import Receiver, module
 
 OWN = "45.1.2.3"
 # Pieces of which an attacker builds a user name that tries to end its field and begin another.
@@ -104,3 +106,31 @@ def test_not_even_a_firewall_that_forgets_to_escape_makes_us_ban_somebody_else_a
     one_line = user.replace("\n", " ").replace("\r", " ")
     body = f'logid="0101039426" remip={OWN} user={one_line} group="N/A"'
     assert taken(receiver, body.encode("utf-8", "surrogatepass")) <= {OWN}
+
+
+# The special-purpose registries of IANA (RFC 6890), multicast, and what is left of 240.0.0.0/4.
+SPECIAL = (
+    "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12",
+    "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15",
+    "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4", "::/8", "fc00::/7", "fe80::/10",
+    "ff00::/8", "2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20",
+)  # fmt: skip
+BESIDE = (
+    "1.0.0.0", "9.255.255.255", "11.0.0.0", "100.63.255.255", "100.128.0.0", "126.255.255.255",
+    "128.0.0.0", "169.253.255.255", "169.255.0.0", "172.15.255.255", "172.32.0.0", "192.0.1.0",
+    "192.0.3.0", "192.88.98.255", "192.88.100.0", "192.167.255.255", "192.169.0.0", "198.17.255.255",
+    "198.20.0.0", "198.51.99.255", "203.0.114.0", "223.255.255.255", "2001:200::", "2001:db9::",
+    "2003::", "3ffe:ffff::1", "3fff:1000::",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("network", SPECIAL)
+def test_no_address_of_a_special_network_is_taken_from_its_first_to_its_last(network: str) -> None:
+    whole = ipaddress.ip_network(network)
+    for address in (whole[0], whole[-1], whole[whole.num_addresses // 2]):
+        assert module("verdicts").refusal(address, [], False), address
+
+
+@pytest.mark.parametrize("address", BESIDE)
+def test_its_neighbours_are_as_public_as_any(address: str) -> None:
+    assert module("verdicts").refusal(ipaddress.ip_address(address), [], False) == ""
