@@ -5,7 +5,9 @@ from __future__ import annotations
 import getpass
 import ipaddress
 import platform
+import socket
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +18,7 @@ from provision.linux import target
 from provision.linux.resources import Jail
 from provision.report import moment
 from provision.results import SiteResult, State, TargetResult
-from provision.roles import AUDIT, SPOOL, TOKENS, is_address
+from provision.roles import AUDIT, SPOOL, TOKENS
 from provision.run import Run
 from provision.sites import BanHost, FortiGate, Selected, Site
 
@@ -36,6 +38,8 @@ _NOBODY = {
     "fe80::/10": "link-local",
     "ff00::/8": "multicast",
 }
+# Names looked up at the same time: a resolver that does not answer costs seconds for each.
+_LOOKUPS = 32
 _MAPPED = ipaddress.IPv6Network("::ffff:0:0/96")
 
 
@@ -225,13 +229,26 @@ def unmapped(network: Network) -> Network:
 
 
 def own_host(sites: Sequence[Site], address: str) -> str:
-    """The ban host or FortiGate that ``address`` is or holds: to ban it is to lock oneself out."""
+    """The ban host or FortiGate that ``address`` is or holds: to ban it is to lock oneself out.
+
+    One that is known by name has the addresses that its name stands for now.
+    """
     network = ipaddress.ip_network(address)
+    hosts: list[BanHost | FortiGate] = []
     for site in sites:
-        hosts: list[BanHost | FortiGate] = [site.ban_host, *site.fortigates]
-        for host in hosts:
-            if is_address(host.login.address):
-                own = unmapped(ipaddress.ip_network(host.login.address))
-                if own.version == network.version and own.overlaps(network):
-                    return host.name
+        hosts += [site.ban_host, *site.fortigates]
+    with ThreadPoolExecutor(_LOOKUPS) as pool:
+        all_theirs = pool.map(lambda host: _addresses(host.login.address), hosts)
+    for host, theirs in zip(hosts, all_theirs, strict=True):
+        if any(own.version == network.version and own.overlaps(network) for own in theirs):
+            return host.name
     return ""
+
+
+def _addresses(name: str) -> list[Network]:
+    """What an address or a name of a host stands for; nothing when nobody knows."""
+    try:
+        rows = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return []
+    return [unmapped(ipaddress.ip_network(str(row[4][0]).partition("%")[0])) for row in rows]

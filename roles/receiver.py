@@ -268,11 +268,8 @@ def status(context: Context) -> dict[str, Any]:
     ``page``: where a browser finds the status page; empty where it is off.
     """
     settings = context.own("receiver", Settings)
-    base = (
-        f"{receiver_tls.scheme(settings)}://{host_part(address(context))}:{settings.receiver_port}"
-    )
     return {
-        "page": f"{base}/status" if settings.receiver_status_page else "",
+        "page": f"{base_url(context)}/status" if settings.receiver_status_page else "",
         "url": health_url(settings).replace("/healthz", "/metrics"),
         "certificate": receiver_tls.certificate(settings),
         "tokens": TOKENS,

@@ -102,6 +102,18 @@ def test_the_site_s_own_hosts_are_spared_in_every_spelling(cli: Cli, address: st
     assert "is or holds bh1 itself" in said.err
 
 
+@pytest.mark.parametrize("address", ["127.0.0.1", "127.0.0.0/8"])
+def test_a_host_known_by_name_is_spared_at_what_its_name_stands_for(address: str) -> None:
+    named = sample_site(address="localhost")
+    assert operate.own_host([named], address) == "ban1"
+    assert operate.own_host([named], "203.0.113.7") == ""
+
+
+@pytest.mark.parametrize("name", ["nobody.invalid", "a..b", "x" * 300])
+def test_a_host_whose_name_nobody_knows_keeps_nobody_from_banning(name: str) -> None:
+    assert operate.own_host([sample_site(address=name)], "203.0.113.7") == ""
+
+
 # --- what is asked, and what is told --------------------------------------------------------------
 
 

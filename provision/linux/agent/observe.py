@@ -131,8 +131,17 @@ def path_state(path: str) -> dict[str, Any] | None:
         "content": None,
     }
     if stat.S_ISREG(status.st_mode) and status.st_size <= LARGEST:
-        state["content"] = base64.b64encode(read(path) or b"").decode()
+        state["content"] = base64.b64encode(_content(path, status)).decode()
     return state
+
+
+def _content(path: str, seen: os.stat_result) -> bytes:
+    """Of the file that was seen; nothing where its folder's owner put a link there meanwhile."""
+    try:
+        with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as file:
+            return file.read() if os.path.samestat(os.fstat(file.fileno()), seen) else b""
+    except OSError:
+        return b""
 
 
 def _shown(state: dict[str, Any] | None, sealed: bool) -> dict[str, Any] | None:
