@@ -9,8 +9,8 @@ from typing import Any
 import click
 from pydantic import TypeAdapter, ValidationError
 
+from provision import bannable, operate
 from provision import history as what_happened
-from provision import operate
 from provision import status as doing
 from provision.errors import Fault, InputError
 from provision.options import (
@@ -74,10 +74,10 @@ def ban(
     app: App, flags: Flags, address: str, duration: str | None, detection: str, why: str
 ) -> Exit:
     """Ban ADDRESS, or a network, at every chosen site."""
-    named = operate.bannable(address)
+    named = bannable.bannable(address)
     seconds = _seconds(duration)
     chosen = chosen_sites(app, flags, connect=True)
-    own = operate.own_host([selected.site for selected in chosen], named)
+    own = bannable.own_host([selected.site for selected in chosen], named)
     if own:
         raise InputError([Fault("", 0, f"{address} is or holds {own} itself")])
     asked = _ask(
@@ -93,7 +93,7 @@ def ban(
 @why
 def unban(app: App, flags: Flags, address: str, why: str) -> Exit:
     """Free ADDRESS at every chosen site: gone from fail2ban and from the feed."""
-    named = operate.checked_address(address)
+    named = bannable.checked_address(address)
     found = _ask(app, flags, "unban", lambda run: operate.unban(run, named, why))
     return tell(app, flags, new_report(app, flags), "unban", found, flags.diff)
 

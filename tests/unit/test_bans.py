@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provision import operate
+from provision import bannable
 from provision.linux.agent import bans, manifest
 from provision.linux.agent.host import HostError, Ran
 from provision.linux.agent.spool import HEAD, live
@@ -296,4 +296,4 @@ def test_law_controller_and_ban_host_take_each_spelling_for_the_same_address(
 ) -> None:
     """Each has to tell it by itself, the one not to ban its own site, the other to find a ban."""
     text = "{}/{}".format(*written)
-    assert bans._network(text) == operate.unmapped(ipaddress.ip_network(text, strict=False))
+    assert bans._network(text) == bannable.unmapped(ipaddress.ip_network(text, strict=False))
