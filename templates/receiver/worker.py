@@ -9,6 +9,7 @@ import collections
 import contextlib
 import os
 import signal
+import socket
 
 import gevent
 from gevent import ssl
@@ -59,9 +60,8 @@ class Encryption:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         # as an option: setting the lowest version recurses in the gevent of Debian 11
         context.options |= ssl.OP_NO_TLSv1 | ssl.OP_NO_TLSv1_1
-        # one ticket instead of two; with none, a client that gathers small packets (Nagle) would wait
-        # 40 ms for the end of the handshake to be acknowledged
-        context.num_tickets = 1
+        # a ticket is work for both sides at each event, and only the worker that gave it could use it
+        context.num_tickets = 0
         try:
             context.load_cert_chain(self.path)
         except OSError:
@@ -84,6 +84,10 @@ class Worker(GeventWorker):
         super().init_signals()
         hear_of_the_end()
 
+    def load_wsgi(self):
+        super().load_wsgi()
+        self.wsgi = in_full_packets(self.wsgi)
+
     def handle(self, listener, client, addr):
         me = gevent.getcurrent()
         ask, whole = gevent.Timeout.start_new(TO_ASK), gevent.Timeout.start_new(TO_END)
@@ -96,6 +100,9 @@ class Worker(GeventWorker):
             if self.encrypt:
                 client = self.encrypt(client)
                 client.do_handshake()
+                # TLS 1.3 without tickets answers nothing here: a client that gathers small packets
+                # (Nagle) would wait 40 ms until the end of its handshake is acknowledged
+                client.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
             AsyncWorker.handle(self, listener, client, addr)
         except (gevent.Timeout, OSError):  # too slow, or not what we speak
             pass
@@ -118,7 +125,25 @@ class Worker(GeventWorker):
         except StopIteration:  # answered
             if self.encrypt:
                 say_the_end(sock)
+            with contextlib.suppress(OSError):
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 0)
             raise
+
+
+def in_full_packets(application):
+    """Head, body and end of an answer, which gunicorn and TLS write one by one, travel together.
+
+    From the beginning of the answer, for before it a client may have to be told to go on.
+    """
+
+    def answer(environ, start_response):
+        def start(*head):
+            environ["gunicorn.socket"].setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
+            return start_response(*head)
+
+        return application(environ, start)
+
+    return answer
 
 
 def say_the_end(sock):

@@ -33,8 +33,18 @@ class Bench:
 
     @property
     def encrypt(self) -> ssl.SSLContext | None:
-        """How to speak to the receiver now; None for http."""
-        return trusting(self.site)
+        """How to speak to the receiver now; None for http.
+
+        Each connection checks the name, the dates and that the receiver holds the key of its certificate.
+        What it does not do, since here it would be the receiver's processors that do it: check the CA's
+        signature again each time. The certificate itself is what it believes.
+        """
+        if trusting(self.site) is None:
+            return None
+        found = self.host.read("/etc/banstitch/tls/server.pem")
+        pinned = ssl.create_default_context(cadata=found[found.index("-----BEGIN CERTIFICATE") :])
+        pinned.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+        return pinned
 
     def say(self, what: str, result: object, promise: str = "", kept: bool = True) -> None:
         """One line of the report."""

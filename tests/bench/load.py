@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+from tests.bench.encrypted import Encrypted
 from tests.lab.stopwatch import Stopwatch
 
 # Source addresses to take turns with: one alone runs out of ports (TIME_WAIT, 60 s).
@@ -65,13 +66,14 @@ class _Exchange:
         self.since = since
         self.request = request
         self.answer = b""
-        self.socket = socket.socket()
-        self.socket.setsockopt(socket.IPPROTO_IP, 24, 1)  # IP_BIND_ADDRESS_NO_PORT
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as libcurl does
+        self.plain = socket.socket()
+        self.plain.setsockopt(socket.IPPROTO_IP, 24, 1)  # IP_BIND_ADDRESS_NO_PORT
+        self.plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as libcurl does
         if source:
-            self.socket.bind((source, 0))
-        self.socket.setblocking(False)
-        self.socket.connect_ex(peer)
+            self.plain.bind((source, 0))
+        self.plain.setblocking(False)
+        self.plain.connect_ex(peer)
+        self.socket: socket.socket | Encrypted = self.plain
         self.encrypt = encrypt
         self.peer = peer[0]
         # what it waits for next
@@ -81,21 +83,16 @@ class _Exchange:
         """The status once the answer is complete, 0 when the connection broke, else None."""
         try:
             if self.encrypt:
-                self.socket = self.encrypt.wrap_socket(
-                    self.socket, server_hostname=self.peer, do_handshake_on_connect=False
-                )
+                self.socket = Encrypted(self.plain, self.encrypt, self.peer)
                 self.encrypt = None
             if self.request:
-                # over TLS it shakes hands first, and says below which way that waits
+                # over TLS it shakes hands first
                 self.request = self.request[self.socket.send(self.request) :]
                 self.events = selectors.EVENT_READ
                 return None
             got = self.socket.recv(1 << 20)
         except (BlockingIOError, ssl.SSLWantReadError):
             self.events = selectors.EVENT_READ
-            return None
-        except ssl.SSLWantWriteError:
-            self.events = selectors.EVENT_WRITE
             return None
         except OSError:
             return 0
