@@ -31,6 +31,11 @@ class Event:
         return any(field == name for field, _ in self.fields)
 
     @property
+    def device(self):
+        """Serial numbers that the line gives for the FortiGate: one, or none from a short stand-in."""
+        return frozenset(unquoted(value) for field, value in self.fields if field == "devid")
+
+    @property
     def open_field(self):
         """The field that the line may have been cut in: the last one, unless its quotes are closed."""
         name, value = self.fields[-1]
@@ -56,6 +61,9 @@ def parse(text):
             events.append(event)
     if not events:
         raise Malformed("the body is empty")
+    # a user name that breaks out of its quotes and its line makes one that knows no serial number
+    if len(events) > 1 and len({event.device for event in events}) > 1:
+        raise Malformed("the lines are not all of one device: a user name may have made one of them")
     return events
 
 

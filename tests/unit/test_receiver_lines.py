@@ -108,6 +108,30 @@ def test_not_even_a_firewall_that_forgets_to_escape_makes_us_ban_somebody_else_a
     assert taken(receiver, body.encode("utf-8", "surrogatepass")) <= {OWN}
 
 
+@given(name=PIECES)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=400
+)
+def test_nor_does_one_that_lets_a_name_break_the_line_for_who_does_not_know_its_serial_number(
+    receiver: Receiver, name: str
+) -> None:
+    body = f'devid="FGVM01TM26000001" logid="0101039426" remip={OWN} user="{name}" group="N/A"'
+    assert taken(receiver, body.encode("utf-8", "surrogatepass")) <= {OWN}
+
+
+FORGED = 'x"\nlogid="0101039426" remip=8.8.8.8 user="y'
+
+
+def test_an_event_made_by_a_user_name_is_refused_with_the_line_that_it_broke(
+    receiver: Receiver,
+) -> None:
+    line = 'devid="FGVM01TM26000001" logid="0101039426" remip=9.9.9.9 user="%s" msg="failed"'
+    other = line.replace("26000001", "26000002")
+    assert not taken(receiver, (line % FORGED).encode())
+    assert not taken(receiver, f"{line % 'a'}\n{other % 'b'}".encode())
+    assert taken(receiver, f"{line % 'a'}\n{line % 'b'}".encode()) == {"9.9.9.9"}
+
+
 # The special-purpose registries of IANA (RFC 6890), multicast, and what is left of 240.0.0.0/4.
 SPECIAL = (
     "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12",
