@@ -198,17 +198,20 @@ def _groups_are_gone(top: Path) -> bool:
 
 
 def remove(record: Record) -> None:
-    """Switch the host off and delete everything it ever had, the record last."""
+    """Switch the host off and delete everything it ever had, the record last.
+
+    Another process may be at the same: what is gone is no error.
+    """
     stop(record, cleanly=False)
     for top in _control_groups(record):
         wait_until(partial(_groups_are_gone, top), KILL_TIMEOUT)
     propagate = Path("/run/systemd/nspawn/propagate") / f"banstitch-lab-{record.name}"
-    if propagate.is_dir():
+    with suppress(FileNotFoundError):
         propagate.rmdir()
     mounted = f" {merged(record)} " in Path("/proc/mounts").read_text()
     if mounted and not wait_until(lambda: _unmounted(merged(record)), KILL_TIMEOUT):
         subprocess.run(["umount", "--lazy", str(merged(record))], check=True)
-    for part in record.directory.iterdir():
+    for part in record.directory.glob("*"):
         if part.name != RECORD:
             remove_tree(part)
     remove_tree(record.directory)
