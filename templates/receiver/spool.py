@@ -7,6 +7,7 @@ Managed by Banstitch: changes made here are overwritten.
 """
 
 import collections
+import errno
 import os
 
 from receiver.files import ROOM, Unavailable, signature
@@ -46,6 +47,8 @@ class Bans:
             raise Unavailable("cannot read the bans: %s" % error.strerror) from error
         if room.f_bavail * room.f_frsize < ROOM + max(sizes, default=0):
             raise Unavailable("no room to write the bans")
+        for path in self.paths.values():
+            check_not_read_only(path)
 
     def check_tended(self, now):
         """Raise Unavailable where fail2ban's action gives no sign of life: nobody new is banned then."""
@@ -56,6 +59,17 @@ class Bans:
                 silent = float("inf")
             if silent > TENDED:
                 raise Unavailable("fail2ban does not look after %s: is it running?" % jail)
+
+
+def check_not_read_only(path):
+    """Raise Unavailable where the file's system takes no writes. Nothing is written: the receiver may
+    not write there, but of two reasons to refuse it, that of the file system is told first.
+    """
+    try:
+        os.close(os.open(path, os.O_WRONLY | os.O_CLOEXEC))
+    except OSError as error:
+        if error.errno == errno.EROFS:
+            raise Unavailable("cannot write the bans: %s" % error.strerror) from error
 
 
 def read_bans(path):

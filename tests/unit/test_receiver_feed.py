@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from pathlib import Path
@@ -212,3 +213,25 @@ def test_a_disk_without_room_is_unhealthy_while_the_feed_goes_on(
     assert receiver.feed().text == "203.0.113.9\n"
     monkeypatch.undo()
     assert receiver.get("/healthz").status_code == 200
+
+
+def test_bans_on_a_read_only_disk_are_unhealthy_while_the_feed_goes_on(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    receiver.bans({"203.0.113.9": FOREVER})
+    content, real = receiver.jail_file.read_text(), os.open
+
+    def refused(path: str, flags: int, *mode: int) -> int:
+        if flags & os.O_WRONLY and str(path).startswith(str(receiver.spool)):
+            raise OSError(errno.EROFS, "Read-only file system")
+        return real(path, flags, *mode)
+
+    assert receiver.get("/healthz").status_code == 200
+    monkeypatch.setattr(module("spool").os, "open", refused)
+    health = receiver.get("/healthz")
+    reasons = ["cannot write the bans: Read-only file system"]
+    assert (health.status_code, health.json["reasons"]) == (503, reasons)
+    assert receiver.feed().text == "203.0.113.9\n"
+    monkeypatch.undo()
+    assert receiver.get("/healthz").status_code == 200
+    assert receiver.jail_file.read_text() == content
