@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.unit.receiver_app import LINE, Receiver, module
@@ -77,6 +77,10 @@ def test_what_leads_to_no_clean_line_is_not_kept(receiver: Receiver) -> None:
 
 
 @settings(deadline=None, max_examples=200)
+@example("x" * 1024)
+@example("x" * 1025)
+@example('"' * 600)
+@example("\U0001f600" * 300 + "x" * 3000)
 @given(st.text(max_size=3000) | st.text(alphabet='"\\\n\x1b\U0001f600', max_size=3000))
 def test_of_any_text_a_kilobyte_is_kept_on_one_line_and_a_cut_one_says_so(text: str) -> None:
     quoted = module("evidence").quoted(text)
@@ -104,6 +108,17 @@ def test_a_full_file_of_evidence_is_moved_aside_once(
 
 def test_an_event_counts_although_its_evidence_cannot_be_written(receiver: Receiver) -> None:
     receiver.evidence.mkdir()
+    assert receiver.post(EVENT).status_code == 200
+    assert receiver.written() == [("sslvpn_login_failed", "203.0.113.9")]
+
+
+def test_an_event_counts_although_nobody_can_say_how_full_the_disk_is(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(_: str) -> bool:
+        raise OSError("Input/output error")
+
+    monkeypatch.setattr(module("evidence"), "has_room", fails)
     assert receiver.post(EVENT).status_code == 200
     assert receiver.written() == [("sslvpn_login_failed", "203.0.113.9")]
 

@@ -194,6 +194,18 @@ def test_health_says_when_fail2ban_has_stopped_and_the_feed_goes_on(
     assert receiver.get("/healthz").status_code == 503
 
 
+def test_health_looks_after_every_jail(tmp_path: Path) -> None:
+    jails = [DETECTION | {"jail": name, "name": name} for name in ("one", "two")]
+    receiver = Receiver(tmp_path, detections=jails)
+    for name in ("one", "two"):
+        (receiver.spool / f"{name}.bans").write_text(bans_file({}))
+        (receiver.spool / f"{name}.alive").touch()
+    assert receiver.get("/healthz").json["reasons"] == []
+    (receiver.spool / "two.alive").unlink()
+    reasons = ["fail2ban does not look after two: is it running?"]
+    assert receiver.get("/healthz").json["reasons"] == reasons
+
+
 def test_others_than_the_host_itself_hear_of_health_only_yes_or_no(receiver: Receiver) -> None:
     receiver.jail_file.unlink()
     answer = receiver.get("/healthz", peer="192.0.2.1")
@@ -213,6 +225,24 @@ def test_a_disk_without_room_is_unhealthy_while_the_feed_goes_on(
     assert receiver.feed().text == "203.0.113.9\n"
     monkeypatch.undo()
     assert receiver.get("/healthz").status_code == 200
+
+
+def test_a_disk_without_room_for_the_bans_once_more_is_unhealthy_before_it_is_full(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are written as a whole, beside those that are there."""
+    receiver.bans({f"45.1.{n >> 8}.{n & 255}": FOREVER for n in range(10000)})
+    real, size = os.statvfs(receiver.folder), receiver.jail_file.stat().st_size
+
+    def with_room(room: int) -> None:
+        values = [room // real.f_frsize if n == 4 else value for n, value in enumerate(real)]
+        monkeypatch.setattr(module("files").os, "statvfs", lambda _: os.statvfs_result(values))
+
+    enough = module("files").ROOM + size + real.f_frsize
+    with_room(enough)
+    assert receiver.get("/healthz").json["reasons"] == []
+    with_room(enough - 2 * real.f_frsize)
+    assert receiver.get("/healthz").json["reasons"] == ["no room to write the bans"]
 
 
 def test_bans_on_a_read_only_disk_are_unhealthy_while_the_feed_goes_on(

@@ -69,6 +69,30 @@ def test_events_polls_and_bans_are_counted_by_fortigate_detection_and_jail(
     assert found["banstitch_up"] == 1
 
 
+def test_each_number_has_a_name_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1700000000
+    monkeypatch.setattr(module("app").time, "time", lambda: now)
+    receiver = Receiver(tmp_path, rate=1, burst=3, feed_limit=2)
+    receiver.bans({"203.0.113.1": -1, "203.0.113.2": -1, "203.0.113.3": -1})
+    for body in (LINE % "203.0.113.9", *["nonsense"] * 6):
+        receiver.post(body)
+    receiver.post("x" * 70000, "w2-secret")
+    receiver.feed("fw1", "wrong")
+    now += 10
+    for _ in range(5):
+        receiver.feed()
+    found = metrics(receiver)
+    unit = 'banstitch_%s{fortigate="fw1"}'
+    names = ("malformed_total", "limited_total", "polls_total")
+    assert [found[unit % name] for name in names] == [2, 4, 5]
+    moments = [found[unit % f"last_{what}_seconds"] for what in ("event", "poll")]
+    assert moments == [now - 10, now]
+    refused = 'banstitch_refused_total{why="%s"}'
+    whys = ("refused_address", "refused_token", "refused_feed", "refused_page", "too_large")
+    assert [found[refused % why] for why in whys] == [0, 0, 1, 0, 1]
+    assert found["banstitch_feed_left_out"] == 1
+
+
 def test_bans_that_are_not_known_are_not_counted_as_none(receiver: Receiver) -> None:
     receiver.jail_file.unlink()
     found = metrics(receiver)
@@ -143,6 +167,51 @@ def test_the_page_shows_bans_with_the_time_that_is_left(receiver: Receiver) -> N
     assert "203.0.113.9|1 h 1 m|" in shown
     assert "2001:db8::1|for ever|" in shown
     assert "203.0.113.10|" not in shown
+
+
+def test_each_number_of_the_page_stands_under_its_own_title(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1700000000
+    monkeypatch.setattr(module("app").time, "time", lambda: now)
+    receiver = Receiver(tmp_path, rate=1, burst=4)
+    lines = [f"203.0.113.9 -1 {now - 7300} 3 1\n", f"203.0.113.10 -1 {now - 3660} 5 2\n"]
+    receiver.jail_file.write_text(f"# banstitch 1\n{''.join(lines)}end 2\n")
+    for body in (LINE % "203.0.113.9", LINE % "10.0.0.1", *["nonsense"] * 5):
+        receiver.post(body)
+    receiver.post(LINE % "203.0.113.9", "wrong")
+    receiver.post(LINE % "203.0.113.9", peer="198.51.100.77")
+    now += 3600
+    receiver.feed("fw2", "f2-secret")
+    shown = page(receiver).text
+    assert "last event|last feed poll|fw1|1 h ago|never|fw2|never|0 s ago|" in shown
+    titles = "address|time left|since|failures|times banned|detection|"
+    newest = "203.0.113.10|for ever|2 h 1 m ago|5|2|sslvpn_login_failed|"
+    assert f"{titles}{newest}203.0.113.9|for ever|3 h 1 m ago|3|1|sslvpn_login_failed|" in shown
+    assert "|sslvpn_login_failed|ignored|unreadable|over the rate|fw1|1|1|2|3|fw2|0|0|0|0|" in shown
+    assert "Refused posts (wrong address or token): 2|" in shown
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(0, "0 s"), (59.9, "59 s"), (60, "1 m"), (61, "1 m 1 s"), (3599, "59 m 59 s"), (3600, "1 h"),
+     (86399, "23 h 59 m"), (86400, "1 d"), (90000, "1 d 1 h"), (-5, "0 s")],
+)  # fmt: skip
+def test_a_span_of_time_is_said_in_its_two_largest_units(seconds: float, said: str) -> None:
+    assert module("status").span(seconds) == said
+
+
+def test_the_picture_counts_older_bans_while_the_newest_audit_is_being_rotated(
+    receiver: Receiver,
+) -> None:
+    """And its highest bar is as high as the picture, however many bans that is."""
+    at = time.time() - 86400
+    entry = json.dumps({"at": at, "what": "ban", "address": "203.0.113.9"})
+    (receiver.folder / "audit.log.1").write_text(f"{entry}\n" * 300)
+    found = page(receiver)
+    assert f"{time.strftime('%d.%m.', time.gmtime(at))} 300|" in found.text
+    heights = [float(value or 0) for name, value in found.attributes if name == "height"]
+    assert sorted(heights)[-2:] == [0.0, 100.0]
 
 
 def test_the_page_has_a_picture_of_the_bans_of_the_last_days(receiver: Receiver) -> None:
