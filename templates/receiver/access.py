@@ -7,12 +7,15 @@ import hmac
 import ipaddress
 import logging
 import socket
+import threading
 import time
 
 from receiver.files import Unavailable, read_json, signature
 
 # Seconds for which a name that the inventory gives for a FortiGate is not looked up again.
 LOOKED_UP = 60
+# Likewise where nobody could tell: a host that boots may have no resolver yet.
+ASKED = 5
 
 
 class Tokens:
@@ -66,14 +69,26 @@ class Names:
     def __init__(self, names):
         self.names = list(names)
         self.looked_up = (float("-inf"), frozenset())
+        self.first = threading.Lock()
 
     def addresses(self):
-        at, found = self.looked_up
-        if self.names and time.monotonic() > at + LOOKED_UP:
+        _, found = self.looked_up
+        if found and self._is_due():
             self.looked_up = (time.monotonic(), found)  # others need not wait for this
-            found = frozenset(a for name in self.names for a in addresses(name)) or found
-            self.looked_up = (time.monotonic(), found)
-        return found
+            self._look_up()
+        elif not found and self._is_due():
+            with self.first:  # nobody is turned away because another one is asking already
+                if self._is_due():
+                    self._look_up()
+        return self.looked_up[1]
+
+    def _is_due(self):
+        at, found = self.looked_up
+        return self.names and time.monotonic() > at + (LOOKED_UP if found else ASKED)
+
+    def _look_up(self):
+        found = frozenset(a for name in self.names for a in addresses(name))
+        self.looked_up = (time.monotonic(), found or self.looked_up[1])
 
 
 class Peers:

@@ -7,6 +7,7 @@ Managed by Banstitch: changes made here are overwritten.
 
 import collections
 import contextlib
+import logging
 import os
 import signal
 import socket
@@ -49,12 +50,17 @@ class Encryption:
     def __init__(self, path):
         self.path = path
         self.read, self.context = None, None
+        # the file that the journal has been told of
+        self.told = ()
 
     def __call__(self, client):
+        self.refresh()
+        return self.context.wrap_socket(client, server_side=True, do_handshake_on_connect=False)
+
+    def refresh(self):
         now = signature(self.path)
         if self.context is None or now not in (None, self.read):
             self.take(now)
-        return self.context.wrap_socket(client, server_side=True, do_handshake_on_connect=False)
 
     def take(self, now):
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -64,7 +70,11 @@ class Encryption:
         context.num_tickets = 0
         try:
             context.load_cert_chain(self.path)
-        except OSError:
+        except OSError as error:
+            if self.told != now:
+                say = logging.getLogger("banstitch").warning
+                say("cannot use the certificate in %s: %s", self.path, error)
+            self.told = now
             if self.context is None:
                 raise
             return
@@ -87,15 +97,16 @@ class Worker(GeventWorker):
     def load_wsgi(self):
         super().load_wsgi()
         self.wsgi = in_full_packets(self.wsgi)
+        if self.encrypt:
+            # a worker that waited for its first client would have none if the file was damaged before
+            with contextlib.suppress(OSError):
+                self.encrypt.refresh()
 
     def handle(self, listener, client, addr):
         me = gevent.getcurrent()
         ask, whole = gevent.Timeout.start_new(TO_ASK), gevent.Timeout.start_new(TO_END)
-        waiting = self.expected if self.peers.may_post(peer_address(addr[0])) else self.strangers
-        waiting[me] = ask
-        if len(self.strangers) + len(self.expected) > MOST_WAITING:
-            (self.strangers or self.expected).popitem(last=False)[0].kill(block=False)
         try:
+            self.wait(me, ask, addr)
             client.setblocking(True)
             if self.encrypt:
                 client = self.encrypt(client)
@@ -107,10 +118,18 @@ class Worker(GeventWorker):
         except (gevent.Timeout, OSError):  # too slow, or not what we speak
             pass
         finally:
-            waiting.pop(me, None)
+            self.strangers.pop(me, None)
+            self.expected.pop(me, None)
             ask.close()
             whole.close()
             client.close()
+
+    def wait(self, me, ask, addr):
+        """Be one of those of whom it is not known what they want, and drop one if they are too many."""
+        waiting = self.expected if self.peers.may_post(peer_address(addr[0])) else self.strangers
+        waiting[me] = ask
+        if len(self.strangers) + len(self.expected) > MOST_WAITING:
+            (self.strangers or self.expected).popitem(last=False)[0].kill(block=False)
 
     def handle_request(self, listener_name, req, sock, addr):
         """It has said what it wants: from now on only the time for the whole exchange counts."""

@@ -150,6 +150,23 @@ def test_apply_renews_what_expires_in_10_days_and_nobody_notices(deployed: LabSi
     assert (again.code, again.changes("bh1"), again.changes("fgt1")) == (0, [], [])
 
 
+def test_a_damaged_certificate_is_told_to_the_journal_and_the_one_before_goes_on(
+    deployed: LabSite,
+) -> None:
+    server = f"{FOLDER}/server.pem"
+    deployed.host.run(f"cp -p {server} {server}.n && echo x >{server}.n", check=True)
+    deployed.host.run(f"cp -p {server} {server}.kept && mv {server}.n {server}", check=True)
+    assert [event(deployed) for _ in range(10)] == [[200]] * 10
+
+    said = "journalctl --sync; journalctl -u banstitch-receiver -o cat | grep 'cannot use the cert'"
+    lines = deployed.host.console(said, check=True).stdout.splitlines()
+    assert 1 <= len(lines) <= 2  # one a worker, however many connections came
+    assert lines[0].startswith(f"cannot use the certificate in {server}: ")
+
+    deployed.host.run(f"mv {server}.kept {server}", check=True)
+    assert event(deployed) == [200]
+
+
 def test_a_lost_ca_is_made_anew_and_the_firewall_told(deployed: LabSite) -> None:
     deployed.host.run(f"rm {FOLDER}/ca.pem", check=True)
     ran = deployed.run("apply", "-y", "--json")

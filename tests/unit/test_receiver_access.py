@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hmac
 import json
+import threading
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -81,6 +83,42 @@ def test_a_name_is_looked_up_once_a_minute_and_kept_while_nobody_can_tell(
         stands_for |= {frozenset(map(str, names.addresses()))}
         assert asked == times
     assert stands_for == {frozenset({"192.0.2.40"})}
+
+
+def test_while_a_name_is_looked_up_first_nobody_who_has_it_is_turned_away(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    access, answered, asked = module("access"), threading.Event(), threading.Semaphore(0)
+
+    def look_up(name: str, port: None) -> list[Any]:
+        asked.release()
+        answered.wait(60)
+        return [(0, 0, 0, "", ("192.0.2.40", 0))]
+
+    monkeypatch.setattr(access.socket, "getaddrinfo", look_up)
+    names = access.Names(["fw.example.net"])
+    with ThreadPoolExecutor(2) as pool:
+        both = [pool.submit(names.addresses) for _ in range(2)]
+        assert asked.acquire(timeout=60)
+        answered.set()
+        assert [list(map(str, each.result(60))) for each in both] == [["192.0.2.40"]] * 2
+    assert not asked.acquire(blocking=False)
+
+
+def test_a_name_that_nobody_knew_is_soon_looked_up_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    access, now, known = module("access"), 1000.0, False
+
+    def look_up(name: str, port: None) -> list[Any]:
+        if not known:
+            raise OSError(name)
+        return [(0, 0, 0, "", ("192.0.2.40", 0))]
+
+    monkeypatch.setattr(access.socket, "getaddrinfo", look_up)
+    monkeypatch.setattr(access, "time", SimpleNamespace(monotonic=lambda: now))
+    names = access.Names(["fw.example.net"])
+    assert not names.addresses()
+    known, now = True, 1006.0
+    assert list(map(str, names.addresses())) == ["192.0.2.40"]
 
 
 def test_a_host_of_the_site_that_is_known_by_name_is_never_taken_for_an_attacker(
