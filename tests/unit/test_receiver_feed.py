@@ -6,6 +6,7 @@ import errno
 import os
 import time
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -86,6 +87,21 @@ def test_an_unchanged_feed_is_answered_with_304(receiver: Receiver) -> None:
     receiver.bans({"203.0.113.9": FOREVER, "203.0.113.10": FOREVER})
     changed = receiver.feed(**{"If-None-Match": etag})
     assert (changed.status_code, changed.headers["ETag"] != etag) == (200, True)
+
+
+def test_bans_that_have_not_changed_are_not_read_again(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """100,000 of them take a while."""
+    receiver.bans({"203.0.113.9": FOREVER})
+    assert receiver.feed().status_code == 200
+    reads = Mock(wraps=module("spool").read_bans)
+    monkeypatch.setattr(module("spool"), "read_bans", reads)
+    assert [receiver.feed().text for _ in range(3)] == ["203.0.113.9\n"] * 3
+    assert reads.call_count == 0
+    receiver.bans({"203.0.113.10": FOREVER})
+    assert [receiver.feed().text for _ in range(3)] == ["203.0.113.10\n"] * 3
+    assert reads.call_count == 1
 
 
 def test_a_full_feed_is_smaller_than_the_10_mb_that_fortios_takes() -> None:
