@@ -213,17 +213,22 @@ def test_the_audit_tells_a_ban_by_fail2ban_client_from_one_by_events(server: Ser
 
 
 def test_the_audit_is_bounded_and_none_of_what_is_kept_is_torn(
-    server: Server, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: Server
 ) -> None:
-    monkeypatch.setattr(server.module.audits, "AUDIT_SIZE", 2000)
-    action = server.start()
-    for number in range(120):
-        action.ban(ticket(f"203.0.113.{number}"))
-        action._audit.write()
-    names = sorted(path.name for path in server.spool.glob("audit.log*"))
-    assert names == ["audit.log", *(f"audit.log.{age}" for age in range(1, 10))]
-    for name in names:
-        assert [json.loads(line) for line in (server.spool / name).read_text().splitlines()]
+    audits = server.module.audits
+    monkeypatch.setattr(audits, "AUDIT_SIZE", 2000)
+    audit = audits.Audit(
+        str(tmp_path / "audit.log"), os.getgid(), SimpleNamespace(find=lambda _: {})
+    )
+    for number in range(1000):
+        audit.add({"address": f"203.0.113.{number}", "what": "ban"})
+        audit.write()
+    kept = sorted(tmp_path.glob("audit.log*"))
+    names = ["audit.log", *(f"audit.log.{age}" for age in range(1, 10))]
+    assert [path.name for path in kept] == names
+    for path in kept:
+        assert path.stat().st_size < 2100
+        assert [json.loads(line) for line in path.read_text().splitlines()]
 
 
 def test_what_waited_while_the_disk_was_full_is_more_than_one_file_of_the_audit_may_hold(
