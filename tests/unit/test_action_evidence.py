@@ -240,17 +240,20 @@ def test_the_audit_of_a_full_disk_finds_its_events_later(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keep(server, "the event", clean("203.0.113.9"))
-    action = server.start()
+    events = server.module.events_kept.Evidence(str(server.evidence))
+    writing = server.module.audits.Audit(str(server.audit), os.getgid(), events)
 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
+    writing.add({"what": "ban"}, clean("203.0.113.9"))
     with monkeypatch.context() as patch:
-        patch.setattr(action._audit, "_append", full)
-        action.ban(banned("203.0.113.9", clean("203.0.113.9")))
+        patch.setattr(writing, "_append", full)
         with pytest.raises(OSError):
-            action._audit.write()
-    assert audit(server)[0]["event"] == "the event"
+            writing.write()
+    writing.write()
+    (ban,) = map(json.loads, server.audit.read_text().splitlines())
+    assert (ban["what"], ban["event"]) == ("ban", "the event")
 
 
 def test_a_jail_that_stops_while_another_writes_the_audit_writes_its_own_as_well(
