@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import ipaddress
 import re
 from collections.abc import Iterable
@@ -144,6 +145,8 @@ def _entry(value: object) -> Networks:
 def _networks_of_file(path: Path) -> Networks:
     """One address or network a line; what follows a ``#`` is a comment."""
     try:
+        if path.exists() and not path.is_file():  # a device may never end
+            raise OSError(errno.EINVAL, "it is no regular file")
         lines = path.read_text(encoding="utf-8-sig").splitlines()  # Windows marks the beginning
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or "it is not UTF-8"

@@ -154,4 +154,6 @@ def read_body(environ, limit):
         raise Malformed("the body cannot be read: %s" % error) from None
     if len(data) > limit:
         raise Refused(413, "too_large", "the body is longer than %d bytes" % limit)
+    if len(data) < int(length):
+        raise Malformed("the body ended after %d of %s bytes" % (len(data), length))
     return data

@@ -110,6 +110,13 @@ def test_a_body_over_64_kib_is_refused(receiver: Receiver) -> None:
     assert receiver.post(LINE % "203.0.113.9" + " " * 60000).status_code == 200
 
 
+def test_a_body_that_ends_before_its_length_is_refused(receiver: Receiver) -> None:
+    body = (LINE % "203.0.113.9").encode()
+    answer = receiver.post(body, environ={"CONTENT_LENGTH": str(len(body) + 1)})
+    assert answer.status_code == 400
+    assert receiver.written() == []
+
+
 def test_a_body_without_a_length_is_read_up_to_the_limit(receiver: Receiver) -> None:
     def chunked(body: bytes) -> int:
         from io import BytesIO
