@@ -30,7 +30,7 @@ class Expected:
 def _seconds(value: object) -> object:
     """Seconds of ``90``, ``"90"``, ``"90s"``, ``"10m"``, ``"7d"``, ``"1w"``, ``"1h5m"``"""
     text = str(value).strip().lower()
-    if isinstance(value, bool) or not re.fullmatch(r"-?\d{1,10}|(\d{1,6}[smhdw])+", text):
+    if isinstance(value, bool) or not re.fullmatch(r"-?[0-9]{1,15}|([0-9]{1,6}[smhdw])+", text):
         raise ValueError("no duration")
     if text.lstrip("-").isdigit():
         return int(text)
