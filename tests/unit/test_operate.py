@@ -41,7 +41,7 @@ def test_where_one_site_lacks_the_detection_no_site_is_contacted(cli: Cli) -> No
         ("999999w", "--for 999999w: is over 100 years: write -1 for a ban without end; write 90s"),
         ("9999999999", "over 100 years"),
         ("9999999999999", "over 100 years"),
-        ("١٢h", "no duration"),
+        ("\u0661\u0662h", "no duration"),
         ("0", "--for 0: must be at least one second; write 90s"),
         ("soon", "--for soon: no duration; write 90s"),
     ],
