@@ -79,8 +79,9 @@ class Feed:
 
     def _tell(self, left_out):
         if left_out and not self.left_out:
-            message = "the feed is full: %d bans have no room in it, the oldest ones"
-            logging.getLogger("banstitch").warning(message, left_out)
+            # how many is told by /healthz and the metrics: here it is known of the first ones only
+            message = "the feed is full: the oldest bans have no room in it"
+            logging.getLogger("banstitch").warning(message)
         self.left_out = left_out
 
 

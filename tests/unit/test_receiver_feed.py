@@ -168,7 +168,7 @@ def test_over_the_limit_the_newest_offenders_stay_and_the_operator_is_told(
     assert receiver.feed().text == "203.0.113.2\n203.0.113.10\n"
     receiver.bans({"203.0.113.9": FOREVER, "203.0.113.10": FOREVER, "203.0.113.3": FOREVER})
     assert receiver.feed().text == "203.0.113.3\n203.0.113.10\n"
-    assert caplog.messages == ["the feed is full: 1 bans have no room in it, the oldest ones"]
+    assert caplog.messages == ["the feed is full: the oldest bans have no room in it"]
     health = receiver.get("/healthz")
     assert (health.status_code, health.json["warnings"]) == (
         200,
