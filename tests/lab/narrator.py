@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.lab.stopwatch import PAUSE, Stopwatch
+from tests.lab.stopwatch import Stopwatch, within
 
 PROJECT = Path(__file__).parent.parent.parent
 WIDTH = 88
@@ -109,10 +109,8 @@ class Narrator:
     def within(self, seconds: float, what: str, holds: Callable[[], bool]) -> float:
         """Claim that something becomes true in time; gives the seconds that it took."""
         with Stopwatch() as watch:
-            while not holds():
-                if watch.seconds > seconds:
-                    self.claim(f"{what} within {seconds:g} s", False)
-                time.sleep(PAUSE)
+            if not within(seconds, holds):
+                self.claim(f"{what} within {seconds:g} s", False)
             took = watch.seconds
         self.claim(f"{what} (after {took:.1f} s)", True)
         return took

@@ -195,7 +195,8 @@ def error(result: SiteResult, host: str) -> str:
     return next(target.error for target in result.targets if target.host == host)
 
 
-def world_of(monkeypatch: pytest.MonkeyPatch) -> World:
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> World:
     """A site that nobody has deployed; every connection while the test runs is one to it."""
     found = World()
     monkeypatch.setattr(host_run, "BanHost", lambda *args: FakeBanHost(found, *args))

@@ -19,13 +19,10 @@ from tests.unit.site_model import (
     go,
     start,
     states,
-    world_of,
+    world,
 )
 
-
-@pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> World:
-    return world_of(monkeypatch)
+__all__ = ["world"]
 
 
 def test_plan_tells_what_apply_then_does_and_changes_nothing(world: World) -> None:

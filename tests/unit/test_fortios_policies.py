@@ -14,9 +14,20 @@ from provision.fortios.observed import Observed
 from provision.fortios.planner import FortiPlan, ids, plan, rescoped, revert, suspects, teardown
 from provision.fortios.record import Record
 from provision.fortios.text import Config, Edit, Tree, parse
-from tests.unit.fortios_model import Unit, after, look, normal, obey, rows_of, table_of
+from tests.unit.fortios_model import (
+    Unit,
+    after,
+    applied,
+    look,
+    normal,
+    obey,
+    planned,
+    rows_of,
+    table_of,
+    torn_down,
+)
+from tests.unit.sample_cli import KEY, SSL
 
-KEY = b"k" * 32
 FEED = """config system external-resource
     edit "ban-feed"
         set type address
@@ -49,11 +60,6 @@ LOCAL_IN = """config firewall local-in-policy
     next
 end
 """
-SSL = """config vpn ssl settings
-    set source-address "ban-feed"
-    set source-address-negate enable
-end
-"""
 BOTH = (FEED, POLICY)
 
 
@@ -84,19 +90,6 @@ def _policies(*names: str, first: int = 1, table: str = "firewall policy") -> Un
     }
 
 
-def _plan(want: Desired, unit: Unit, record: Record, **options: Any) -> FortiPlan:
-    return plan(want, look(unit, ids(want, record)), record, key=KEY, **options)
-
-
-def _applied(want: Desired, unit: Unit, record: Record, **options: Any) -> tuple[Unit, Record]:
-    made = _plan(want, unit, record, **options)
-    return after(unit, made.blocks), made.settled
-
-
-def _torn_down(unit: Unit, record: Record) -> Unit:
-    return after(unit, teardown(look(unit, ids(Desired(), record)), record).blocks)
-
-
 def _order(unit: Unit, table: str = "firewall policy") -> list[str]:
     return [row.key.value for row in rows_of(unit, table) if isinstance(row, Edit)]
 
@@ -114,19 +107,19 @@ def _same(one: Unit, other: Unit) -> bool:
 
 
 def test_a_policy_is_made_with_a_free_number_and_placed_first() -> None:
-    made = _plan(_desired(*BOTH), _policies("lan", "any"), Record())
+    made = planned(_desired(*BOTH), _policies("lan", "any"), Record())
     held = after(_policies("lan", "any"), made.blocks)
     assert _order(held) == ["9001", "1", "2"]
     assert "move 9001 before 1" in _sent(made)
 
 
 def test_the_number_of_an_operators_policy_is_not_taken() -> None:
-    held, _ = _applied(_desired(*BOTH), _policies("a", "b", first=9001), Record())
+    held, _ = applied(_desired(*BOTH), _policies("a", "b", first=9001), Record())
     assert _order(held) == ["9003", "9001", "9002"]
 
 
 def test_the_first_policy_of_an_empty_table_is_not_moved() -> None:
-    made = _plan(_desired(*BOTH), {}, Record())
+    made = planned(_desired(*BOTH), {}, Record())
     assert not [line for line in _sent(made) if line.startswith("move")]
 
 
@@ -134,17 +127,17 @@ def test_the_first_policy_of_an_empty_table_is_not_moved() -> None:
 def test_a_second_run_makes_no_second_policy(texts: tuple[str, ...]) -> None:
     want = _desired(*texts)
     unit = {**_policies("lan"), **_policies("x", table="firewall local-in-policy")}
-    held, record = _applied(want, unit, Record())
-    again = _plan(want, held, record)
+    held, record = applied(want, unit, Record())
+    again = planned(want, held, record)
     assert again.blocks == ()
     assert again.settled == record
-    assert _same(_torn_down(held, record), unit)
+    assert _same(torn_down(held, record), unit)
 
 
 def test_a_policy_that_somebody_put_above_ours_costs_one_move_and_nothing_else() -> None:
-    held, record = _applied(_desired(*BOTH), _policies("lan"), Record())
+    held, record = applied(_desired(*BOTH), _policies("lan"), Record())
     theirs = _policies("new", first=7)
-    made = _plan(_desired(*BOTH), {**theirs, **held}, record)
+    made = planned(_desired(*BOTH), {**theirs, **held}, record)
     assert _sent(made) == ["move 9001 before 7"]
     assert [(each.action, each.reason) for each in made.changes] == [
         ("update", "it is not the first")
@@ -153,35 +146,35 @@ def test_a_policy_that_somebody_put_above_ours_costs_one_move_and_nothing_else()
 
 
 def test_a_policy_that_was_given_another_number_is_found_by_its_name() -> None:
-    held, record = _applied(_desired(*BOTH), {}, Record())
+    held, record = applied(_desired(*BOTH), {}, Record())
     held["firewall policy:5"] = held.pop("firewall policy:9001")
-    made = _plan(_desired(*BOTH), held, record)
+    made = planned(_desired(*BOTH), held, record)
     assert made.blocks == ()
     assert "firewall policy:5" in made.settled.objects
     assert "firewall policy:9001" not in made.settled.objects
-    assert not [each for each in _torn_down(held, made.settled) if "policy" in each]
+    assert not [each for each in torn_down(held, made.settled) if "policy" in each]
 
 
 @pytest.mark.parametrize("texts", [BOTH, (FEED, LOCAL_IN)])
 @pytest.mark.parametrize("attribute", ["name", "comments", "srcaddr", "dstaddr"])
 def test_each_drift_of_a_policy_is_mended_alone(texts: tuple[str, ...], attribute: str) -> None:
-    held, record = _applied(_desired(*texts), _policies("lan"), Record())
+    held, record = applied(_desired(*texts), _policies("lan"), Record())
     (ours,) = [each for each in held if each.endswith(":9001")]
     if f"set {attribute} " not in texts[1]:
         return
     held[ours] = obey(held[ours], _body(f'set {attribute} "changed"'))
-    made = _plan(_desired(*texts), held, record)
+    made = planned(_desired(*texts), held, record)
     assert [line.split()[1] for line in _sent(made) if line.startswith("set")] == [attribute]
     assert _order(after(held, made.blocks)) == _order(held)
 
 
 def test_a_number_that_the_operator_uses_for_a_policy_of_his_own_is_no_longer_ours() -> None:
-    held, record = _applied(_desired(*BOTH), {}, Record())
+    held, record = applied(_desired(*BOTH), {}, Record())
     held["firewall policy:9001"] = _policies("theirs")["firewall policy:1"]
-    made = _plan(_desired(*BOTH), held, record)
+    made = planned(_desired(*BOTH), held, record)
     now = after(held, made.blocks)
     assert _order(now) == ["9002", "9001"]
-    left = _torn_down(now, made.settled)
+    left = torn_down(now, made.settled)
     assert left["firewall policy:9001"] == held["firewall policy:9001"]
     alone = teardown(look(held, ids(Desired(), record)), record)
     assert "firewall policy:9001" not in {change.id for change in alone.changes}
@@ -189,9 +182,9 @@ def test_a_number_that_the_operator_uses_for_a_policy_of_his_own_is_no_longer_ou
 
 def test_a_copy_that_the_operator_made_of_our_policy_is_his() -> None:
     want = _desired(FEED, LOCAL_IN)
-    held, record = _applied(want, {}, Record())
+    held, record = applied(want, {}, Record())
     copy = {"firewall local-in-policy:1": held["firewall local-in-policy:9001"]}
-    made = _plan(want, {**copy, **held}, record)
+    made = planned(want, {**copy, **held}, record)
     assert _sent(made) == ["move 9001 before 1"]
     now = after({**copy, **held}, made.blocks)
     gone = _plan_with_users(Desired(), now, made.settled)
@@ -203,16 +196,16 @@ def test_a_copy_that_the_operator_made_of_our_policy_is_his() -> None:
 def test_a_policy_of_our_name_that_is_not_ours_is_a_conflict_and_comes_back_in_its_place() -> None:
     unit = _policies("a", "ban-deny", "z")
     with pytest.raises(Conflict, match="firewall policy:2 is there already"):
-        _plan(_desired(*BOTH), unit, Record())
-    held, record = _applied(_desired(*BOTH), unit, Record(), adopt=True)
+        planned(_desired(*BOTH), unit, Record())
+    held, record = applied(_desired(*BOTH), unit, Record(), adopt=True)
     assert _order(held) == ["2", "1", "3"]
-    assert _same(_torn_down(held, record), unit)
+    assert _same(torn_down(held, record), unit)
 
 
 def test_a_failed_push_gives_a_moved_policy_its_place_back() -> None:
-    held, record = _applied(_desired(*BOTH), _policies("lan", "dmz"), Record())
+    held, record = applied(_desired(*BOTH), _policies("lan", "dmz"), Record())
     drifted = {**_policies("new", first=7), **held}
-    made = _plan(_desired(*BOTH), drifted, record)
+    made = planned(_desired(*BOTH), drifted, record)
     touched = [block.id.partition(":")[0] for block in made.blocks]
     now = after(drifted, made.blocks)
     back = revert(look(drifted, touched), look(now, touched), made.blocks)
@@ -220,7 +213,7 @@ def test_a_failed_push_gives_a_moved_policy_its_place_back() -> None:
 
 
 def test_a_failed_teardown_gives_a_deleted_policy_its_place_back() -> None:
-    held, record = _applied(_desired(*BOTH), _policies("lan", "dmz"), Record())
+    held, record = applied(_desired(*BOTH), _policies("lan", "dmz"), Record())
     made = teardown(look(held, ids(Desired(), record)), record)
     watched = ids(Desired(), record)
     for done in range(len(made.blocks) + 1):
@@ -242,7 +235,7 @@ def _plan_with_users(want: Desired, unit: Unit, record: Record) -> FortiPlan:
 
 
 def test_a_feed_that_an_operators_policy_uses_stays_and_the_message_names_the_policy() -> None:
-    held, record = _applied(_desired(*BOTH), _policies("lan"), Record())
+    held, record = applied(_desired(*BOTH), _policies("lan"), Record())
     theirs = _body('set name "theirs"', 'set srcaddr "ban-feed"')
     held["firewall policy:1"] = theirs
     made = _plan_with_users(Desired(), held, record)
@@ -259,7 +252,7 @@ def test_a_feed_that_an_operators_policy_uses_stays_and_the_message_names_the_po
 
 
 def test_a_mere_text_is_no_reference() -> None:
-    held, record = _applied(_desired(*BOTH), _policies("lan"), Record())
+    held, record = applied(_desired(*BOTH), _policies("lan"), Record())
     held["firewall policy:1"] = _body('set comments "ban-feed"')
     assert _plan_with_users(Desired(), held, record).stays == ()
 
@@ -285,11 +278,11 @@ def test_in_a_unit_with_vdoms_each_object_is_in_its_scope() -> None:
     assert ids(want, Record())[1] == "edge/firewall policy"
     unit = {f"edge/{each}": body for each, body in _policies("lan").items()}
     unit |= {f"root/{each}": body for each, body in _policies("lan").items()}
-    held, record = _applied(want, unit, Record())
+    held, record = applied(want, unit, Record())
     assert _order(held, "edge/firewall policy") == ["9001", "1"]
     assert _order(held, "root/firewall policy") == ["1"]
-    assert _plan(want, held, record).blocks == ()
-    assert _same(_torn_down(held, record), unit)
+    assert planned(want, held, record).blocks == ()
+    assert _same(torn_down(held, record), unit)
 
 
 def test_a_record_follows_a_unit_whose_vdoms_are_switched_on_off_or_deleted() -> None:
@@ -336,21 +329,21 @@ def _places(made: FortiPlan) -> list[str]:
 def test_auto_takes_the_first_place_that_suits_and_says_why(
     unit: Unit, place: str, why: str
 ) -> None:
-    made = _plan(AUTO, unit, Record())
+    made = planned(AUTO, unit, Record())
     assert _places(made) == [place]
     assert "enforcement auto takes" in made.warnings[0]
     assert why in made.warnings[0]
 
 
 def test_auto_stays_where_it_is_in_place() -> None:
-    held, record = _applied(AUTO, {}, Record())
-    again = _plan(AUTO, {**held, **LISTENS}, record)
+    held, record = applied(AUTO, {}, Record())
+    again = planned(AUTO, {**held, **LISTENS}, record)
     assert again.blocks == ()
     assert "it is in place" in again.warnings[0]
 
 
 def test_auto_moves_on_when_a_place_is_gone_and_leaves_nothing_behind() -> None:
-    held, record = _applied(AUTO, LISTENS, Record())
+    held, record = applied(AUTO, LISTENS, Record())
     assert record.objects.keys() == {"system external-resource:ban-feed", "vpn ssl settings"}
     seen = look({each: body for each, body in held.items() if "ssl" not in each}, ids(AUTO, record))
     seen = Observed(seen.serial, seen.objects, frozenset({"vpn ssl settings"}))
@@ -366,7 +359,7 @@ def test_auto_says_of_each_place_why_it_does_not_suit() -> None:
         CliBlock("p", "", "vdom", "policy", unsuited="its interfaces are not named"),
     ]
     with pytest.raises(Failed) as caught:
-        _plan(desired(blocks), ALLOWS, Record())
+        planned(desired(blocks), ALLOWS, Record())
     for each in ("not ssl_vpn: ", "allow-list", "not policy: its interfaces are not named"):
         assert each in str(caught.value)
 
@@ -387,17 +380,17 @@ def test_law_ours_is_first_whatever_the_operator_does_and_leaves_his_order_alone
     unit: Unit = {}
     for number in theirs:
         unit |= _policies(f"p{number}", first=number, table=table)
-    held, record = _applied(want, unit, Record())
+    held, record = applied(want, unit, Record())
     assert _order(held, table)[1:] == _order(unit, table)
     rows = [each for each in held if table in each]
     mixed = [rows[at] for at in shuffle if at < len(rows)]
     rest = {each: body for each, body in held.items() if each not in rows}
     moved = {**rest, **{each: held[each] for each in mixed}}
-    made = _plan(want, moved, record)
+    made = planned(want, moved, record)
     now = after(moved, made.blocks)
-    assert _plan(want, now, made.settled).blocks == ()
+    assert planned(want, now, made.settled).blocks == ()
     assert _order(now, table)[0] == _order(held, table)[0]
-    left = _torn_down(now, made.settled)
+    left = torn_down(now, made.settled)
     assert _order(left, table) == [each for each in _order(moved, table) if int(each) in theirs]
     assert all(left[each] == unit[each] for each in unit)
 
@@ -411,6 +404,6 @@ def test_law_an_adopted_policy_returns_to_its_number_its_content_and_its_place(
     for place, number in enumerate(theirs):
         name = "ban-deny" if place == at % len(theirs) else f"p{number}"
         unit |= _policies(name, first=number)
-    held, record = _applied(_desired(*BOTH), unit, Record(), adopt=True)
-    assert _plan(_desired(*BOTH), held, record).blocks == ()
-    assert _same(_torn_down(held, record), unit)
+    held, record = applied(_desired(*BOTH), unit, Record(), adopt=True)
+    assert planned(_desired(*BOTH), held, record).blocks == ()
+    assert _same(torn_down(held, record), unit)

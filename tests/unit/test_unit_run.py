@@ -22,13 +22,10 @@ from tests.unit.site_model import (
     go,
     start,
     states,
-    world_of,
+    world,
 )
 
-
-@pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> World:
-    return world_of(monkeypatch)
+__all__ = ["world"]
 
 
 def test_what_was_found_is_on_the_host_before_the_first_line_is_sent(world: World) -> None:
