@@ -14,12 +14,14 @@ class Change:
     ``id`` is ``kind:name`` (``file:/etc/x``, ``system automation-stitch:NAME``), ``action`` a verb an
     operator reads (create, update, delete, install, remove, start, enable, restart, reload, restore),
     ``diff`` a unified diff for a file and CLI lines for a firewall, ``reason`` why, where it is not plain.
+    ``source``: who asks for it, if not the inventory: a ban host's memory can be forged.
     """
 
     id: str
     action: str
     diff: str = ""
     reason: str = ""
+    source: str = ""
 
 
 class Plan(Protocol):

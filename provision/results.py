@@ -85,6 +85,13 @@ def _target(target: TargetResult) -> dict[str, Any]:
     shown["error"] = target.error or None
     shown["notes"] = list(target.notes)
     shown["changes"] = [
-        {"id": c.id, "action": c.action, "diff": c.diff, "reason": c.reason} for c in target.changes
+        {
+            "id": c.id,
+            "action": c.action,
+            "diff": c.diff,
+            "reason": c.reason,
+            "source": c.source,
+        }
+        for c in target.changes
     ]
     return shown
