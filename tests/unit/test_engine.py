@@ -6,6 +6,7 @@ import pytest
 
 from provision.errors import Failed, UnknownKey, Unreachable
 from provision.linux.target import NoPython
+from provision.roles import AUTHORITY
 from provision.secrets import MASK, Secrets
 from tests.unit.site_model import (
     BAN_HOST,
@@ -49,6 +50,27 @@ def test_a_second_apply_changes_nothing_and_costs_one_exec(world: World) -> None
     assert world.everything() == before
     assert world.changes() == []
     assert [target.execs for target in again.targets] == [1, 0, 0]
+
+
+def test_one_apply_gives_the_site_a_new_ca(world: World) -> None:
+    go("apply")
+    world.host.certificates[AUTHORITY]["permits"] = []
+    planned = go("plan")
+    assert {change.id for target in planned.targets for change in target.changes} == {
+        f"authority:{AUTHORITY}",
+        "vpn certificate ca:banstitch_ca",
+    }
+
+    applied = go("apply")
+
+    assert states(applied) == {BAN_HOST: "changed", FW1: "changed", FW2: "changed"}
+    assert states(go("plan")) == {BAN_HOST: "ok", FW1: "ok", FW2: "ok"}
+
+
+def test_a_fortigate_alone_goes_on_with_the_ca_that_it_has(world: World) -> None:
+    go("apply")
+    world.host.certificates[AUTHORITY]["permits"] = []
+    assert states(go("apply", ONLY_FW1)) == {FW1: "ok"}
 
 
 def test_linux_comes_first_and_teardown_goes_the_other_way_round(world: World) -> None:
