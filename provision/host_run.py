@@ -119,7 +119,7 @@ class HostRun:
     def lost(self) -> tuple[str, ...]:
         """FortiGates that hold what was made on them and that the inventory does not name any more."""
         named = {unit.name for unit in self._site.fortigates}
-        known = set(self.memory.records if self.memory else ())
+        known = self.memory.remembered if self.memory else frozenset()
         return tuple(sorted(known - named - set(self.renamed.values())))
 
     def to_forget(self) -> set[str]:

@@ -227,12 +227,26 @@ def test_a_fault_of_the_toolkit_is_told_as_a_failure_of_that_target(
     assert len(result.targets) == 3
 
 
-def test_a_damaged_record_on_the_host_is_told_as_such(world: World) -> None:
+def test_a_damaged_record_fails_its_fortigate_and_no_other_target(world: World) -> None:
     go("apply")
     assert world.host.memory is not None
     world.host.memory["fortigates"][FW1] = {"nonsense": 1}
 
     result = go("plan")
 
-    assert states(result)[BAN_HOST] == "failed"
-    assert "not the record of a FortiGate" in error(result, BAN_HOST)
+    assert states(result) == {BAN_HOST: "ok", FW1: "failed", FW2: "ok"}
+    assert "record of this FortiGate" in error(result, FW1)
+    assert "nonsense" not in error(result, FW1)
+
+
+def test_a_host_is_not_torn_down_while_a_fortigate_with_a_damaged_record_polls_it(
+    world: World,
+) -> None:
+    go("apply")
+    assert world.host.memory is not None
+    world.host.memory["fortigates"]["fw9"] = {"nonsense": 1}
+
+    result = go("teardown")
+
+    assert "still polled by fw9" in error(result, BAN_HOST)
+    assert world.host.memory is not None
