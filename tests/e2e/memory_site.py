@@ -105,6 +105,10 @@ class MemorySite:
         """`plan --limit fgt1`."""
         return self._run("plan")
 
+    def verify(self) -> TargetResult:
+        """The look of `verify --limit fgt1`, which `status` takes as well."""
+        return self._run("verify")
+
     def apply(self, adopt: bool = False) -> TargetResult:
         """`apply --limit fgt1`, with `--adopt` if so said."""
         return self._run("apply", adopt)
@@ -124,7 +128,7 @@ class MemorySite:
         with patch.object(host_run, "BanHost", lambda *_: MemoryHost(self.records)):
             one = SiteRun(run, self.selected())
             found = _of_unit(one.plan())
-            return found if verb == "plan" or found.error else _of_unit(one.carry_out())
+            return found if verb in ("plan", "verify") or found.error else _of_unit(one.carry_out())
 
 
 def _of_unit(found: SiteResult) -> TargetResult:
