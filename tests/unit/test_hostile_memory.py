@@ -188,10 +188,9 @@ TRANSACTION = {
 
 def _theirs(site: MemorySite) -> str:
     """What of the FortiGate's configuration is the operator's."""
-    text = site.unit.show()
-    return re.sub(
-        r'^ {4}edit "banstitch_(?!deny)[^\n]*\n.*?^ {4}next\n', "", text, flags=re.M | re.S
-    )
+    ours = r'^ {4}edit "banstitch_(?!deny)[^\n]*\n.*?^ {4}next\n'
+    text = re.sub(ours, "", site.unit.show(), flags=re.M | re.S)
+    return re.sub(r"^config [^\n]*\nend\n", "", text, flags=re.M)
 
 
 def test_a_record_that_is_exchanged_between_question_and_lease_is_refused(
