@@ -28,6 +28,14 @@ class Drift:
         return f"{self.id}: {self.what}"
 
 
+# An entry that is called otherwise is no longer ours, so that there is nothing to mend.
+CALLED_BY = {
+    "firewall policy": "name",
+    "firewall local-in-policy": "comments",
+    "firewall local-in-policy6": "comments",
+}
+
+
 def drifts(unit: Simulator, object_id: str, only: frozenset[str]) -> Iterator[Drift]:
     """Every attribute of an object set to something else; of a single object those of ``only``."""
     scope, path, key = split_id(object_id)
@@ -35,6 +43,8 @@ def drifts(unit: Simulator, object_id: str, only: frozenset[str]) -> Iterator[Dr
     entry = block.entry if key is None else block.rows[key]
     opened = [f"config {path}"] + ([] if key is None else [f"edit {quote(key)}"])
     for what, lines in _changed(unit, scope, block, entry, only if key is None else None):
+        if what == CALLED_BY.get(path):
+            continue
         yield Drift(object_id, what, scope, "\n".join([*opened, *lines, "end"]))
     last = list(block.rows)[-1:]
     if key is not None and "policy" in path and last != [key]:

@@ -82,6 +82,19 @@ def test_every_target_is_told_with_its_state_changes_notes_and_error() -> None:
     ]
 
 
+def test_what_a_ban_hosts_memory_asks_for_is_marked_and_shown_whole_without_being_asked() -> None:
+    cli = "config firewall policy\n    delete 9001\nend\n"
+    change = Change("firewall policy:9001", "delete", cli, source="the ban host's memory")
+    site = SiteResult("bh1", (TargetResult("fw1", "fortios", "differs", changes=(change,)),))
+    shown = told(site, diffs=False)
+    assert "delete   firewall policy:9001  (from the ban host's memory)" in shown
+    assert all(line in shown for line in cli.splitlines())
+    stream = io.StringIO()
+    write_json(stream.write, "plan", Exit.DIFFERS, [site], Secrets())
+    (told_change,) = json.loads(stream.getvalue())["sites"][0]["targets"][0]["changes"]
+    assert (told_change["source"], told_change["diff"]) == ("the ban host's memory", cli)
+
+
 def test_diffs_are_shown_only_when_asked_for() -> None:
     assert "+new" not in told(SITE, diffs=False)
     for line in DIFF.splitlines():
