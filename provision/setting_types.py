@@ -85,10 +85,19 @@ def _forti_name(longest: int) -> AfterValidator:
     return AfterValidator(check)
 
 
+def _vdom_name(value: str) -> str:
+    """The name is typed without quotes (`sudo NAME show`); FortiOS allows no others either."""
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", value):
+        raise ValueError("the name of a VDOM has only letters, digits, '-' and '_'")
+    return value
+
+
 # Sizes: attribute schema of Fortinet's Ansible collection; zones count as interfaces.
 InterfaceName = Annotated[str, _forti_name(35), Expected("the name of an interface or a zone")]
 ServiceName = Annotated[str, _forti_name(79), Expected("the name of a service")]
-VdomName = Annotated[str, _forti_name(31), Expected("the name of a VDOM")]
+VdomName = Annotated[
+    str, _forti_name(31), AfterValidator(_vdom_name), Expected("the name of a VDOM")
+]
 
 
 def _text(value: object) -> str:

@@ -14,6 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from provision.errors import InputError
 from provision.fortios.desired import CliBlock, desired
 from provision.fortios.limits import LONGEST_LINE
+from provision.fortios.planning.object_id import ObjectId
 from provision.fortios.text import Statement, forti_quote, parse, serialise
 from provision.fortios.tree import attributes, values
 from provision.fortios.versions import (
@@ -29,7 +30,7 @@ from provision.fortios.versions import (
     within,
 )
 from provision.rendering import TEMPLATES
-from provision.setting_types import InterfaceName
+from provision.setting_types import InterfaceName, VdomName
 from roles import detection, webhook
 from tests.unit.sample_site import fortios, sample_site
 
@@ -239,3 +240,17 @@ def test_law_a_name_of_the_inventory_is_taken_whole_or_refused(name: str) -> Non
     cli = f"config firewall policy\nedit 1\nset srcintf {forti_quote(name)}\nnext\nend\n"
     (found,) = desired([CliBlock("b.j2", cli)]).objects
     assert values(attributes(found.body)["srcintf"]) == (name,)
+
+
+@pytest.mark.parametrize("name", ["root", "Branch_1", "a-b", "v" * 31])
+def test_the_name_of_a_vdom_is_taken_as_fortios_spells_it(name: str) -> None:
+    assert TypeAdapter(VdomName).validate_python(name) == name
+
+
+@pytest.mark.parametrize("name", ["", "a b", "a/b", "a:b", "a;b", "a?b", "-x", "größe", "v" * 32])
+def test_a_name_that_no_vdom_can_have_is_an_error_before_anything_is_typed(name: str) -> None:
+    with pytest.raises(ValidationError):
+        TypeAdapter(VdomName).validate_python(name)
+    if name:
+        with pytest.raises(ValueError, match="must not be typed"):
+            _ = ObjectId(name, "firewall policy", "1").show
