@@ -27,6 +27,7 @@ def request(desired: Sequence[Resource]) -> dict[str, Any]:
     return {
         "do": "observe",
         "paths": [resource.path for resource in of(File, Directory, Tokens)],
+        "logs": [resource.path for resource in of(File) if resource.content is None],
         "packages": [resource.name for resource in of(Package)],
         "users": [resource.name for resource in of(User)],
         "services": [
@@ -56,4 +57,5 @@ def untouched(desired: Sequence[Resource]) -> dict[str, Any]:
         "tokens": None,
         "certificates": dict.fromkeys(asked["sealed"]),
         "manifest": None,
+        "digest": "",
     }
