@@ -9,7 +9,16 @@ from typing import Any
 
 from provision.plan import Change, Kind, SitePlan, State, TargetPlan
 
-__all__ = ["Exit", "Kind", "SiteResult", "State", "TargetResult", "document", "exit_code", "found"]
+__all__ = [
+    "Exit",
+    "Kind",
+    "SiteResult",
+    "State",
+    "TargetResult",
+    "document",
+    "exit_code",
+    "summarise",
+]
 
 
 class Exit(IntEnum):
@@ -54,12 +63,12 @@ class SiteResult:
     targets: tuple[TargetResult, ...]
 
 
-def found(plan: SitePlan) -> SiteResult:
+def summarise(plan: SitePlan) -> SiteResult:
     """Return ``plan`` as the result of a run that changed nothing."""
-    return SiteResult(plan.name, tuple(map(_found, plan.targets)))
+    return SiteResult(plan.name, tuple(map(_summarised, plan.targets)))
 
 
-def _found(plan: TargetPlan) -> TargetResult:
+def _summarised(plan: TargetPlan) -> TargetResult:
     return TargetResult(
         plan.host,
         plan.kind,
