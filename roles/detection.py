@@ -144,6 +144,14 @@ class Settings(RoleSettings):
     detection_ignore: Annotated[
         AllowList, Field(description="addresses, networks, file:PATH that are never banned")
     ] = ()
+    detection_ipv6_prefix: Annotated[
+        int,
+        Field(
+            ge=48,
+            le=128,
+            description="bits of the IPv6 network that counts as one attacker, 48 to 128",
+        ),
+    ] = 64
     detection_increment: Annotated[
         bool,
         Field(description="ban repeat offenders for longer each time, and after fewer events"),

@@ -45,6 +45,7 @@ def config(folder: Path, **more: Any) -> dict[str, Any]:
         "allow": ["192.0.2.1", "fd00::1"],
         "own": ["127.0.0.0/8", "::1"],
         "hosts": [],
+        "ipv6_prefix": 64,
         "accept_documentation": True,
         "rate": 100000,
         "burst": 100000,
