@@ -37,6 +37,7 @@ from provision.setting_types import Address
 from roles import receiver_events, receiver_tls
 from roles.detection import CATALOGUE, enabled
 from roles.detection import Settings as DetectionSettings
+from roles.enforcement_families import feed_list
 
 PREFIX = "receiver_"
 _APP_DIRECTORY = "/opt/banstitch"
@@ -73,8 +74,8 @@ class Settings(receiver_tls.Settings, receiver_events.Settings):
         Field(
             ge=1,
             le=300000,
-            description="entries that the feed may have, newest offenders first; FortiOS before"
-            " 7.4.4 takes 131072",
+            description="entries that a list of the feed may have; IPv6 gets at most a quarter of"
+            " the list of both families; FortiOS before 7.4.4 takes 131072",
         ),
     ] = 131072
     receiver_status_page: Annotated[
@@ -157,6 +158,7 @@ def _config(context: Context, settings: Settings) -> dict[str, Any]:
         **receiver_events.config(context, settings, address(context), _own(context, settings)),
         "body_limit": _BODY_LIMIT,
         "feed_limit": settings.receiver_feed_limit,
+        "feed_lists": sorted({feed_list(unit) for unit in context.site.fortigates}) or [""],
         "status_page": settings.receiver_status_page,
         "certificate": receiver_tls.certificate(settings),
         "tokens": TOKENS,

@@ -51,6 +51,7 @@ def config(folder: Path, **more: Any) -> dict[str, Any]:
         "burst": 100000,
         "body_limit": 65536,
         "feed_limit": 131072,
+        "feed_lists": ["", "v4"],
         "status_page": True,
         "tokens": str(folder / "tokens.json"),
         "events_log": str(folder / "events.log"),
