@@ -215,7 +215,7 @@ def test_a_flood_of_ipv6_pushes_no_live_ipv4_ban_out(tmp_path: Path, networks: i
     """The attacker has a /64, or a network of 131,077 of them; all come after the 1,000 of IPv4."""
     sources, receiver = module("sources"), Receiver(tmp_path)
     nobody = sources.ignored(())
-    found = {}
+    found: dict[str, None] = {}
     for n in range(131_072 + 5):
         network = n % networks
         address = f"2a00:1:{network >> 16:x}:{network & 0xFFFF:x}::{n >> 16:x}:{n & 0xFFFF:x}"
