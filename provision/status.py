@@ -82,11 +82,21 @@ def _host(
         "certificate": expiry(wanted, asked.details["certificates"]),
         "versions": asked.details["versions"],
         "left_out": sum(int(n) for _, n in samples(numbers, "banstitch_feed_left_out")),
+        "bans_refused": _refused_bans(numbers),
         "page": page,
         "refused": {of["why"]: int(n) for of, n in samples(numbers, "banstitch_refused_total")},
     }
     told = (*target.notes, *_about_host(details))
-    return replace(target, execs=target.execs + asked.execs, details=details, notes=told)
+    well = target.state == "ok" and not details["bans_refused"]
+    state = "ok" if well else "differs" if target.state == "ok" else target.state
+    execs = target.execs + asked.execs
+    return replace(target, state=state, execs=execs, details=details, notes=told)
+
+
+def _refused_bans(numbers: str) -> dict[str, int]:
+    """Return how many new bans were over the limit within the last hour, by FortiGate."""
+    found = samples(numbers, "banstitch_bans_refused")
+    return {of["fortigate"]: int(n) for of, n in found if n and "fortigate" in of}
 
 
 def _fortigate(target: TargetResult, numbers: str, ban_host: str) -> TargetResult:
@@ -118,6 +128,10 @@ def _about_host(details: Mapping[str, Any]) -> list[str]:
     told = _turned_away(details)
     if details.get("left_out"):
         told.append(f"{counted(details['left_out'], 'ban')} have no room in the feed")
+    for fortigate, number in details.get("bans_refused", {}).items():
+        whose = "no known FortiGate" if fortigate == "-" else fortigate
+        refused = f"{counted(number, 'new ban')} by events of {whose} refused in the last hour"
+        told.append(f"{refused}: see bans --history, and receiver_ban_limit")
     if "page" in details:
         off = "the status page is off: receiver_status_page: true turns it on"
         told.append(f"status page: {details['page']}" if details["page"] else off)

@@ -56,7 +56,13 @@ class State:
 
     def warnings(self):
         """What the operator should know although everything works."""
-        return [warning for warning in (self.feed.warning(), self.counts.alone) if warning]
+        over_limit = [
+            "%d new bans by events of %s were refused within the last hour (receiver_ban_limit)"
+            % (number, "no known FortiGate" if name == "-" else name)
+            for name, number in self.bans.refused(time.time()).items()
+        ]
+        found = (self.feed.warning(), *over_limit, self.counts.alone)
+        return [warning for warning in found if warning]
 
 
 def create_app(config):
