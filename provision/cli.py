@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, cast
 
@@ -33,7 +34,7 @@ from provision.options import (
 )
 from provision.render import render as render_to
 from provision.render import to_be_placed
-from provision.report import Report, counted, write_json
+from provision.report import Report, counted, shown, write_json
 from provision.results import Exit, SiteResult
 from provision.secrets import Secrets
 from provision.sites import Play
@@ -131,10 +132,13 @@ for verb in cli_operate.VERBS:
     cli.add_command(verb)
 
 
+SELECTED = attrgetter("selected")
+
+
 def _look(app: App, flags: Flags, verb: progress.Verb, **options: Any) -> Exit:
     report = new_report(app, flags)
     runs = _runs(app, flags, verb, report, **options)
-    found = over(app, flags, report, verb, runs, lambda one: _looked(one, verb))
+    found = over(app, flags, report, verb, runs, lambda one: _looked(one, verb), SELECTED)
     return tell(app, flags, report, verb, found, diffs=True)
 
 
@@ -157,7 +161,7 @@ def _change(app: App, flags: Flags, verb: progress.Verb, yes: bool, **options: A
     must_be_asked(verb, yes)
     report = new_report(app, flags)
     runs = _runs(app, flags, verb, report, **options)
-    planned = over(app, flags, report, verb, runs, engine.SiteRun.plan)
+    planned = over(app, flags, report, verb, runs, engine.SiteRun.plan, SELECTED)
     if not yes and any(target.changes for site in planned for target in site.targets):
         report.sites(planned, diffs=True)
         report.summary(planned)
@@ -166,16 +170,19 @@ def _change(app: App, flags: Flags, verb: progress.Verb, yes: bool, **options: A
             if flags.json:
                 write_json(sys.stdout.write, verb, Exit.OK, planned, app.secrets)
             return Exit.OK
-    changed = over(app, flags, report, verb, runs, engine.SiteRun.carry_out)
+    changed = over(app, flags, report, verb, runs, engine.SiteRun.carry_out, SELECTED)
     return tell(app, flags, report, verb, changed, flags.diff)
 
 
 def _log(secrets: Secrets) -> None:
-    """Logs go to standard error, masked, from when the options ask for them (-vvv)."""
+    """Send logs to standard error from when the options ask for them (-vvv).
+
+    They quote what a target has sent, so they are masked and what would steer a terminal is spelt out.
+    """
 
     class Masked(logging.Formatter):
         def format(self, record: logging.LogRecord) -> str:
-            return secrets.mask(super().format(record))
+            return shown(secrets.mask(super().format(record)))
 
     handler = logging.StreamHandler()
     handler.setFormatter(Masked("%(name)s: %(message)s"))
@@ -190,7 +197,7 @@ def main(plays: Sequence[Play], argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):  # a letter that the terminal lacks must not end a run
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    say = secrets.masking(lambda text: click.echo(text, err=True))
+    say = secrets.masking(lambda text: click.echo(shown(text), err=True))
     try:
         return int(
             cast(

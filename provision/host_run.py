@@ -11,7 +11,7 @@ from provision.fortios.record import Record
 from provision.linux import observation, planner, removal
 from provision.linux.draft import LinuxPlan
 from provision.linux.target import BanHost, NoPython
-from provision.memory import Memory, memory_of, secrets_of
+from provision.memory import Memory, memory_of, secrets_of, without_replaced
 from provision.progress import Target, must_hold
 from provision.roles import TOKENS
 from provision.run import Run
@@ -58,6 +58,7 @@ class HostRun:
             observed = self._observe(host)
         if self._selected.linux:
             self.target.plan = self._planned(observed)
+            self.memory = without_replaced(self.memory, self.target.plan)
 
     def _observe(self, host: BanHost) -> Mapping[str, Any]:
         try:
@@ -118,7 +119,7 @@ class HostRun:
     def lost(self) -> tuple[str, ...]:
         """FortiGates that hold what was made on them and that the inventory does not name any more."""
         named = {unit.name for unit in self._site.fortigates}
-        known = set(self.memory.records if self.memory else ())
+        known = self.memory.remembered if self.memory else frozenset()
         return tuple(sorted(known - named - set(self.renamed.values())))
 
     def to_forget(self) -> set[str]:

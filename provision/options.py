@@ -15,7 +15,7 @@ from provision import fleet, inventory, patterns, progress, ssh
 from provision.errors import Fault, InputError
 from provision.fortios.versions import NEWEST, Version, read_version, refused, spell
 from provision.report import Report, write_json
-from provision.results import Exit, SiteResult, exit_code
+from provision.results import Exit, SiteResult, TargetResult, exit_code
 from provision.run import Run
 from provision.secrets import Secrets
 from provision.sites import Play, Selected, Site, limit, sites
@@ -164,18 +164,44 @@ def over(
     verb: str,
     work: Sequence[Work],
     do: Callable[[Work], SiteResult],
+    selected: Callable[[Work], Selected],
 ) -> list[SiteResult]:
-    """``do`` for each site at work.
+    """Do each of ``work``, which is at one site each: ``selected`` gives it.
 
     Raises:
         Interrupted: on Ctrl-C, after what came of the finished sites has been told.
     """
     try:
         with report:
-            return fleet.over(work, do, flags.forks, lambda: report.line(STOPPING, "yellow"))
+            return fleet.over(
+                work,
+                do,
+                flags.forks,
+                lambda: report.line(STOPPING, "yellow"),
+                lambda one, error: broken(selected(one), error),
+            )
     except fleet.Interrupted as stop:
         tell(app, flags, report, verb, stop.finished, flags.diff, interrupted=True)
         raise
+
+
+def broken(selected: Selected, error: Exception) -> SiteResult:
+    """Return the result of a site whose work ended in an exception that nobody foresaw.
+
+    The text of the exception stays in the log: it may quote what a target has answered.
+    """
+    progress.log.debug("fault at %s", selected.site.name, exc_info=error)
+    what = f"fault in banstitch: {type(error).__name__}"
+    remedy = "-vvv shows where; what was begun there may be half done: run plan to see"
+    host = TargetResult(selected.site.name, "linux", "failed", error=f"{what}\n{remedy}")
+    left = f"left alone: {selected.site.name} failed"
+    return SiteResult(
+        selected.site.name,
+        (
+            host,
+            *(TargetResult(f.name, "fortios", "skipped", error=left) for f in selected.fortigates),
+        ),
+    )
 
 
 def tell(

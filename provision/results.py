@@ -30,7 +30,7 @@ class TargetResult:
 
     ``changes`` are those that were made (apply, teardown) or would be made (plan, verify);
     ``notes`` say what an operator should know beside them; ``details`` are a verb's own answer, which
-    the JSON document shows beside the other keys.
+    the JSON document shows beside the other keys and never in place of one.
     """
 
     host: str
@@ -81,7 +81,7 @@ def document(verb: str, code: Exit, sites: Sequence[SiteResult]) -> dict[str, An
 
 def _target(target: TargetResult) -> dict[str, Any]:
     shown = asdict(target)
-    shown |= shown.pop("details")
+    shown = {**shown.pop("details"), **shown}
     shown["error"] = target.error or None
     shown["notes"] = list(target.notes)
     shown["changes"] = [

@@ -74,17 +74,24 @@ def _host(
         error = target.error or asked.error
         return replace(target, state=state, execs=target.execs + asked.execs, error=error)
     numbers = asked.details["metrics"]
-    up = samples(numbers, "banstitch_up")
     details = {
-        "receiver": "down" if not up else "up" if up[0][1] else "unhealthy",
+        "receiver": _receiver(numbers),
         "jails": _jails(target, wanted),
-        "bans": {of["jail"]: int(value) for of, value in samples(numbers, "banstitch_bans")},
+        "bans": {
+            of["jail"]: int(value)
+            for of, value in samples(numbers, "banstitch_bans")
+            if _JAIL.fullmatch(of.get("jail", ""))
+        },
         "certificate": expiry(wanted, asked.details["certificates"]),
         "versions": asked.details["versions"],
         "left_out": sum(int(n) for _, n in samples(numbers, "banstitch_feed_left_out")),
         "bans_refused": _refused_bans(numbers),
         "page": page,
-        "refused": {of["why"]: int(n) for of, n in samples(numbers, "banstitch_refused_total")},
+        "refused": {
+            of["why"]: int(n)
+            for of, n in samples(numbers, "banstitch_refused_total")
+            if of.get("why") in _WHY
+        },
     }
     told = (*target.notes, *_about_host(details))
     well = target.state == "ok" and not details["bans_refused"]
@@ -97,6 +104,14 @@ def _refused_bans(numbers: str) -> dict[str, int]:
     """Return how many new bans were over the limit within the last hour, by FortiGate."""
     found = samples(numbers, "banstitch_bans_refused")
     return {of["fortigate"]: int(n) for of, n in found if n and "fortigate" in of}
+
+
+def _receiver(numbers: str) -> str:
+    """Return whether the receiver is up: unknown where something else answered in its place."""
+    if not numbers:
+        return "down"
+    up = samples(numbers, "banstitch_up")
+    return UNKNOWN if not up else "up" if up[0][1] else "unhealthy"
 
 
 def _fortigate(target: TargetResult, numbers: str, ban_host: str) -> TargetResult:
@@ -153,7 +168,7 @@ def _turned_away(details: Mapping[str, Any]) -> list[str]:
     refused = {why: number for why, number in details.get("refused", {}).items() if number}
     if not refused:
         return []
-    whys = ", ".join(f"{_WHY.get(why, why)}: {number}" for why, number in refused.items())
+    whys = ", ".join(f"{_WHY[why]}: {number}" for why, number in refused.items())
     total = counted(sum(refused.values()), "request")
     return [f"{total} refused {_SINCE} ({whys}): see journalctl -u banstitch-receiver"]
 
@@ -174,10 +189,35 @@ def _moments(fortigate: str, numbers: str) -> dict[str, float]:
     }
 
 
+# The receiver's user serves the text, so it may be anything: a line that is none of ours is passed over,
+# and there is an end to them. Numbers are counts and epoch seconds.
+_MOST_LINES = 50_000
+_LONGEST_LINE = 500
+_VALUE = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,9})?")
+_JAIL = re.compile(r"banstitch-[A-Za-z0-9_-]{1,99}")
+
+
 def samples(text: str, name: str) -> list[tuple[dict[str, str], float]]:
-    """The samples of one metric in Prometheus' text format: (labels, value)."""
-    found = re.findall(rf"(?m)^{name}(?:\{{(.*)\}})? (\S+)$", text)
-    return [(dict(re.findall(r'(\w+)="([^"]*)"', labels)), float(value)) for labels, value in found]
+    """Return the samples of one metric in Prometheus' text format: (labels, value)."""
+    found = []
+    for line in text.splitlines()[:_MOST_LINES]:
+        if line.startswith(name) and len(line) <= _LONGEST_LINE:
+            before, _, value = line.rpartition(" ")
+            labels = _labels(before.removeprefix(name))
+            if labels is not None and _VALUE.fullmatch(value):
+                found.append((labels, float(value)))
+    return found
+
+
+def _labels(text: str) -> dict[str, str] | None:
+    """Return the labels in `{a="b",c="d"}`, none of no text, None where it is neither."""
+    if not text:
+        return {}
+    if not (text.startswith("{") and text.endswith('"}')):
+        return None
+    pairs = [label.partition('="') for label in text[1:-2].split('",')]
+    good = all(between and key.isidentifier() for key, between, _ in pairs)
+    return {key: value for key, _, value in pairs} if good else None
 
 
 def rows(found: Sequence[SiteResult], now: float) -> list[Sequence[str]]:

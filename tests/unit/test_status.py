@@ -16,7 +16,7 @@ from provision.results import SiteResult, TargetResult
 from provision.secrets import Secrets
 
 NOW = 1_800_000_000.0
-CA, LEAF = Authority("/ca.pem"), Certificate("/server.pem", ("ban1",), "/ca.pem")
+CA, LEAF = Authority("/ca.pem", ("ban1",)), Certificate("/server.pem", ("ban1",), "/ca.pem")
 GIVEN = Certificate("/server.pem", (), "", "key and certificate")
 WELL = {
     "receiver": "up",
