@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 from typing import Any
 
@@ -55,10 +55,11 @@ def status(run: Run, selected: Selected) -> SiteResult:
         question = {"do": "status", "sealed": sealed(wanted), **place}
         (asked,) = ask(run, selected, question).targets
     numbers = asked.details.get("metrics", "")
+    posters = {"-", "verify", *(unit.name for unit in selected.site.fortigates)}
     return SiteResult(
         looked.name,
         tuple(
-            _host(each, asked, wanted, place.get("page", ""))
+            _host(each, asked, wanted, place.get("page", ""), posters)
             if each.kind == "linux"
             else _fortigate(each, numbers, selected.site.name)
             for each in looked.targets
@@ -67,7 +68,11 @@ def status(run: Run, selected: Selected) -> SiteResult:
 
 
 def _host(
-    target: TargetResult, asked: TargetResult, wanted: Sequence[Resource], page: str
+    target: TargetResult,
+    asked: TargetResult,
+    wanted: Sequence[Resource],
+    page: str,
+    posters: Set[str],
 ) -> TargetResult:
     if asked.state == "unreachable" or asked.error:
         state: State = asked.state if target.state in ("ok", "differs") else target.state
@@ -85,7 +90,7 @@ def _host(
         "certificate": expiry(wanted, asked.details["certificates"]),
         "versions": asked.details["versions"],
         "left_out": sum(int(n) for _, n in samples(numbers, "banstitch_feed_left_out")),
-        "bans_refused": _refused_bans(numbers),
+        "bans_refused": _refused_bans(numbers, posters),
         "page": page,
         "refused": {
             of["why"]: int(n)
@@ -100,10 +105,10 @@ def _host(
     return replace(target, state=state, execs=execs, details=details, notes=told)
 
 
-def _refused_bans(numbers: str) -> dict[str, int]:
+def _refused_bans(numbers: str, posters: Set[str]) -> dict[str, int]:
     """Return how many new bans were over the limit within the last hour, by FortiGate."""
     found = samples(numbers, "banstitch_bans_refused")
-    return {of["fortigate"]: int(n) for of, n in found if n and "fortigate" in of}
+    return {of["fortigate"]: int(n) for of, n in found if n and of.get("fortigate") in posters}
 
 
 def _receiver(numbers: str) -> str:
