@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from provision.linux import agent
-from provision.linux.agent import drill, entry, host, observe
+from provision.linux.agent import drill, entry, host, observe, protocol
 from provision.linux.agent.host import HostError, Ran
 from provision.linux.agent.web import opener
 from provision.linux.target import agent_zip
