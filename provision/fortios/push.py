@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from provision.errors import Failed, TargetError
-from provision.fortios import dialogue
-from provision.fortios.chunks import Line, chunks
 from provision.fortios.circumstances import in_scope
-from provision.fortios.connection import Connection
 from provision.fortios.desired import split_id
 from provision.fortios.observer import Observer
 from provision.fortios.planner import Block, FortiPlan, Observed, revert
-from provision.fortios.session import Garbled, Refused, Session
+from provision.fortios.session import dialogue
+from provision.fortios.session.chunks import Line, chunks
+from provision.fortios.session.connection import Connection
+from provision.fortios.session.session import Garbled, Refused, Session
 
 # A transaction ends by itself after so many idle minutes, so a dead run locks nothing for long.
 START = "execute config-transaction start 2"
