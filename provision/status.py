@@ -13,7 +13,7 @@ from provision.linux.certificates import expiry, sealed
 from provision.linux.resources import Jail, Resource
 from provision.operate import ask
 from provision.report import counted
-from provision.results import SiteResult, State, TargetResult
+from provision.results import SiteResult, State, TargetResult, summarise
 from provision.roles import LOG_DIRECTORY
 from provision.run import Run
 from provision.sites import Selected
@@ -47,7 +47,7 @@ _AGES = ((2 * 86400, "d", 86400), (2 * 3600, "h", 3600), (120, "min", 60), (0, "
 
 def status(run: Run, selected: Selected) -> SiteResult:
     """Look at every target as plan does, and ask the ban host for the receiver's numbers."""
-    looked = SiteRun(run, selected).plan()
+    looked = summarise(SiteRun(run, selected).plan())
     wanted = desired.linux(selected.site, run.plays)
     place = desired.offered(selected.site, run.plays, "status") or {}
     asked = TargetResult(selected.site.name, "linux", "unreachable")

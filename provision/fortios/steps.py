@@ -10,6 +10,7 @@ from provision.fortios.desired import Desired, Wanted, looked_at, split_id
 from provision.fortios.neighbours import beside_neighbours, leaving_neighbours
 from provision.fortios.numbered import called, first, remembered_place, standing
 from provision.fortios.observed import Observed
+from provision.fortios.planning.by_name import by_name
 from provision.fortios.recall import is_marked
 from provision.fortios.record import Record, fingerprint
 from provision.fortios.referrers import foreign_users
@@ -45,6 +46,11 @@ class Block:
     @property
     def text(self) -> str:
         return serialise(self.tree)
+
+    @property
+    def shown(self) -> str:
+        """The same with the names of secrets in place of their values."""
+        return serialise(by_name(self.tree))
 
 
 @dataclass(frozen=True)

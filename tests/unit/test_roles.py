@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from provision.errors import InputError
 from provision.fortios.desired import CliBlock, desired
 from provision.linux.resources import File, Jail, Package, Resource, Service, Tokens
-from provision.roles import NOT_MADE_YET, Context
+from provision.roles import Context
 from roles import detection, enforcement, feed, receiver, webhook
 from tests.unit.sample_site import fortios, linux, sample_site
 
@@ -229,9 +229,10 @@ def test_a_fortigate_gets_its_own_tokens_and_no_other() -> None:
     assert "verify-secret" not in text
 
 
-def test_a_token_that_is_not_made_yet_is_said_to_be_so() -> None:
+def test_a_token_that_is_not_made_yet_stands_by_its_name() -> None:
     text = "".join(block.text for block in blocks(fortios(sample_site(), {})))
-    assert text.count(f'"{NOT_MADE_YET}"') == 2
+    assert text.count('"(secret webhook:fw1)"') == 1
+    assert text.count('"(secret feed:fw1)"') == 1
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from typing import Any, Union
 from provision.linux.agent import manifest
 from provision.linux.agent.audit import entries, newest_first
 from provision.linux.agent.host import HostError, run, tail
+from provision.linux.agent.protocol import LONGEST_TEXT
 from provision.linux.agent.spool import jail_files, jail_of, live_of
 
 Request = dict[str, Any]
@@ -45,7 +46,7 @@ def bans(request: Request) -> dict[str, Any]:
     _must_be_deployed()
     found = [ban for jail in request["jails"] for ban in live_of(request["spool"], jail)]
     begun = _begun(request["audit"], {(ban["jail"], ban["address"]) for ban in found})
-    return {"bans": [{**ban, "why": _why(ban, begun)} for ban in found]}
+    return {"bans": [{**ban, "why": _why(ban, begun)[:LONGEST_TEXT]} for ban in found]}
 
 
 def _begun(audit: str, wanted: set[Which]) -> dict[Which, dict[str, Any]]:
@@ -194,7 +195,9 @@ def _tell_action(jail: str, method: str, details: dict[str, Any]) -> dict[str, A
         answer = json.loads(last)
     except ValueError:
         answer = None
-    return answer if isinstance(answer, dict) else {"changed": True, "said": last}
+    if not isinstance(answer, dict):
+        return {"changed": True, "said": last[:LONGEST_TEXT]}
+    return {key: answer[key] for key in ("changed", "said", "until") if key in answer}
 
 
 def _client(words: Sequence[str]) -> str:

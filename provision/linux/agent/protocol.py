@@ -85,18 +85,20 @@ Digest = Annotated[str, Bounds(pattern="^[0-9a-f]{64}$")]
 Address = Annotated[str, Bounds(pattern="^[0-9a-fA-F.:]{2,45}(?:/[0-9]{1,3})?$")]
 Content = Annotated[str, Bounds(pattern=_BASE64, max_length=1_400_000)]
 Certificates = Annotated[str, Bounds(pattern=f"^(?:{_PEM})*$", max_length=200_000)]
-CertificateName = Annotated[str, Bounds(pattern=r"^[A-Za-z0-9_.:*/@-]{1,255}$")]
+CertificateName = Annotated[str, Bounds(pattern="^[ -~]{1,255}$")]
 Version = Annotated[str, Bounds(pattern=r"^[A-Za-z0-9.+:~/?_ -]{1,100}$")]
 Process = Annotated[str, Bounds(pattern=r"^[!-~]{1,300}:[0-9]{1,9}$")]
-Word = Annotated[str, Bounds(pattern="^[a-z][a-z0-9_]{0,39}$")]
+WORD = "[a-z][a-z0-9_]{0,39}"
+Word = Annotated[str, Bounds(pattern=f"^{WORD}$")]
 # A sentence for the operator. It may hold anything; what prints it escapes it.
-Text = Annotated[str, Bounds(max_length=10_000)]
+LONGEST_TEXT = 10_000
+Text = Annotated[str, Bounds(max_length=LONGEST_TEXT)]
 LongText = Annotated[str, Bounds(max_length=1_000_000)]
 
 Count = Annotated[int, Bounds(ge=0, le=10**12)]
 Number = Annotated[int, Bounds(ge=-1, le=10**12)]
 Mode = Annotated[int, Bounds(ge=0, le=0o7777)]
-Days = Annotated[float, Bounds(ge=-(10**6), le=10**6)]
+Days = Annotated[float, Bounds(ge=-(10**7), le=10**7)]
 # Epoch seconds, -1 for ever. A ban of 100 years that was lengthened again and again ends late.
 Moment = Annotated[float, Bounds(ge=-1, le=10**15)]
 # A clock that can be shown as a time of day: until the year 9999.
@@ -282,10 +284,12 @@ class Unbanned(Form):
     notes: Annotated[list[Text], Bounds(max_length=1000, fail_fast=True)]
 
 
+MOST_KEYS = 40
+MOST_IN_LIST = 1000
 # An entry of the audit: flat, with ``at`` in it. Releases and detections differ in the rest.
-_Texts = Annotated[list[Text], Bounds(max_length=1000, fail_fast=True)]
+_Texts = Annotated[list[Text], Bounds(max_length=MOST_IN_LIST, fail_fast=True)]
 Flat = Union[None, bool, int, float, Text, _Texts]  # noqa: UP007 - evaluated by Python 3.9
-Entry = Annotated[dict[Word, Flat], Bounds(max_length=40)]
+Entry = Annotated[dict[Word, Flat], Bounds(max_length=MOST_KEYS)]
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""What is decided about a FortiGate before anything is sent to it."""
