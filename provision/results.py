@@ -120,5 +120,5 @@ def _target(target: TargetResult) -> dict[str, Any]:
     return shown
 
 
-def _changes(changes: Iterable[Change]) -> list[dict[str, str]]:
-    return [{"id": c.id, "action": c.action, "diff": c.diff, "reason": c.reason} for c in changes]
+def _changes(changes: Iterable[Change]) -> list[dict[str, Any]]:
+    return [asdict(change) for change in changes]

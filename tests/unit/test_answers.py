@@ -57,7 +57,9 @@ def test_each_request_that_the_agent_knows_has_a_form_of_its_answer(do: str) -> 
 
 def test_a_host_with_everything_that_roles_can_ask_for_is_understood() -> None:
     enabled = tuple(detection.CATALOGUE)
-    site = sample_site({"detection": detection.Settings(detection_enabled=enabled)})
+    site = sample_site(
+        {"detection": detection.Settings(detection_enabled=enabled, detection_settings={})}
+    )
     resources = desired.linux(site, PLAYS)
     request = observation.request(resources)
     assert len(request["jails"]) == len(enabled) > 1
