@@ -1,4 +1,4 @@
-"""Which address families a FortiGate denies: a part of the role `enforcement` that `feed` follows."""
+"""The address families that a FortiGate denies: a part of the role `enforcement` that `feed` follows."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from provision.sites import FortiGate
 
 
 class Settings(RoleSettings):
-    """Whether IPv6 is denied as well as IPv4."""
+    """IPv6 beside IPv4."""
 
     enforcement_ipv6: Annotated[
         bool, Field(description="also fetch and deny the IPv6 addresses of the feed")

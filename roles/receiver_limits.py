@@ -1,4 +1,4 @@
-"""How much one ban host lists and bans: a part of the role `receiver` that `detection` follows."""
+"""Limits of what one ban host lists and bans: a part of the role `receiver` that `detection` follows."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from provision.settings import RoleSettings
 
 
 class Settings(RoleSettings):
-    """How many bans there may be."""
+    """Limits of the feed and of new bans."""
 
     receiver_feed_limit: Annotated[
         int,

@@ -1,4 +1,4 @@
-"""How many new bans the events of each FortiGate may cause within an hour.
+"""A limit of the new bans that the events of each FortiGate cause within an hour.
 
 A stolen token, or a mistake, must not ban the world. All jails count in one file in the spool, which
 outlives fail2ban and the receiver. Bans by hand, restored bans and longer ones do not count:

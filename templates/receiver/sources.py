@@ -1,4 +1,4 @@
-"""Sources: the address of an attacker as it is counted, banned and listed, and whose are never banned.
+"""Sources: an attacker as it is counted, banned and listed, and those that are never banned.
 
 A source is an IPv4 address, or an IPv6 network of ``detection_ipv6_prefix`` bits: whoever has one
 IPv6 address has its whole network, and could otherwise come from another address each time.

@@ -42,7 +42,10 @@ class Bans:
         return {j: seen for j, (seen, _) in read.items()}, {j: bans for j, (_, bans) in read.items()}
 
     def refused(self, now):
-        """{FortiGate: new bans that were over its limit within the last hour}; see banstitch_limit.py."""
+        """Return {FortiGate: new bans that were over its limit within the last hour}.
+
+        The file is that of banstitch_limit.py, beside fail2ban's action.
+        """
         try:
             with open(os.path.join(self.folder, "limit.json"), encoding="ascii") as stream:
                 counts = json.load(stream)

@@ -28,7 +28,7 @@ def attack(site: LabSite, *addresses: str) -> None:
 
 
 def held(site: LabSite) -> set[str]:
-    """What fail2ban itself says of its bans."""
+    """Return the bans that fail2ban itself lists."""
     return set(site.host.run(["fail2ban-client", "get", JAIL, "banip"], check=True).stdout.split())
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.poller import feed
-from tests.e2e.site_0_1 import BANNED, LIVE, Site01
+from tests.e2e.site_0_1 import BANNED, IPV6, LIVE, Site01
 from tests.e2e.test_site import EVENT, denied
 from tests.lab.stopwatch import within
 
@@ -36,3 +36,22 @@ def test_the_recorded_site_runs_as_it_did(site: Site01) -> None:
     assert not denied(site, "198.51.100.99")
     sent = site.units[0].log_event(EVENT.format(address="198.51.100.99", user="x"))
     assert [delivery.status for delivery in sent] == [200]
+
+
+def test_ipv6_addresses_that_it_banned_stay_beside_the_networks_that_are_banned_now(
+    site: Site01,
+) -> None:
+    assert within(60, lambda: feed(site) == LIVE), feed(site)
+
+    applied = site.run("apply", "-y")
+
+    assert applied.code == 0, applied.out + applied.err
+    assert 'blocked-ips/v4"' in site.units[0].show()
+    assert denied(site, "198.51.100.77")
+    assert within(60, lambda: held(site) == BANNED), held(site)
+    for number in (1, 2, 3):
+        site.units[0].log_event(EVENT.format(address=f"2001:db8:7::{number}", user="x"))
+    assert within(60, lambda: feed(site) == LIVE | {"2001:db8:7::/64"}), feed(site)
+    freed = site.run("unban", IPV6, "--json").target("bh1")
+    assert freed["state"] == "changed", freed
+    assert within(60, lambda: feed(site) == LIVE - {IPV6}), feed(site)

@@ -1,4 +1,4 @@
-"""How many new bans the events of one FortiGate may cause within an hour, and what is said of the rest."""
+"""The limit of new bans that the events of one FortiGate cause within an hour, and its alarm."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Server:
 
 @pytest.fixture
 def journal(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What is written to the journal."""
+    """Return the list that lines of the journal go to."""
     lines: list[str] = []
     monkeypatch.setattr(syslog, "syslog", lambda _, line: lines.append(line))
     return lines
 
 
 def event(address: str, fortigate: str = "fw1", **more: Any) -> dict[str, Any]:
-    """A ban as fail2ban hands it over, completed by an event that ``fortigate`` reported."""
+    """Return a ban as fail2ban hands it over, completed by an event that ``fortigate`` reported."""
     line = f"{time.time():.6f} {fortigate} sslvpn_login_failed failure {address} - -"
     return ticket(address, when=time.time()) | {"matches": f"{line}\n{line}"} | more
 
@@ -50,7 +50,7 @@ def attack(server: Server, fortigate: str, count: int, net: int = 113) -> None:
 
 
 def alarms(server: Server) -> list[tuple[str, str]]:
-    """(FortiGate, why) of each entry of the audit about the limit; the bans are on disk by then."""
+    """Return (FortiGate, why) of each entry of the audit about the limit, once all is on disk."""
     server.action.unban_by_hand("203.0.113.254")
     entries = map(json.loads, server.audit.read_text().splitlines())
     return [(e["fortigate"], e["why"]) for e in entries if e["what"] == "limit"]
@@ -168,7 +168,7 @@ def test_a_reload_takes_another_limit(server: Server, journal: list[str]) -> Non
 
 @pytest.fixture
 def limit(tmp_path: Path) -> Any:
-    """The count of one FortiGate, without an action around it."""
+    """Return the limit of one FortiGate, without an action around it."""
     path = tmp_path / "banstitch_limit.py"
     path.write_text((TEMPLATES / "detection" / path.name).read_text())
     module = load_file(str(path))

@@ -161,7 +161,7 @@ def test_each_family_has_a_path_of_its_own(receiver: Receiver) -> None:
 
 
 def ban_lines(bans: list[tuple[str, float, int, int]]) -> str:
-    """The text of a jail's file: (address, until, failures, how often banned) each."""
+    """Return the text of a jail's file: (address, until, failures, how often banned) each."""
     lines = [f"{a} {until:.0f} 1700000000 {failures} {n}\n" for a, until, failures, n in bans]
     return f"# banstitch 1\n{''.join(lines)}end {len(lines)}\n"
 

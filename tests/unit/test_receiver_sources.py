@@ -1,4 +1,4 @@
-"""Whom an event counts for: an IPv4 address or an IPv6 network, and whose are never banned."""
+"""Sources: the IPv4 address or IPv6 network that an event counts for, and those that are never banned."""
 
 from __future__ import annotations
 
