@@ -20,6 +20,8 @@ from provision.options import (
     Flags,
     adopt,
     assumed,
+    broken,
+    broken_plan,
     chosen_sites,
     common,
     forget,
@@ -34,7 +36,7 @@ from provision.options import (
 from provision.plan import SitePlan
 from provision.render import render as render_to
 from provision.render import to_be_placed
-from provision.report import Report, counted, write_json
+from provision.report import Report, counted, shown, write_json
 from provision.results import Exit, SiteResult, summarise
 from provision.run import Job
 from provision.secrets import Secrets
@@ -151,7 +153,10 @@ def _planned(app: App, flags: Flags, report: Report, job: Job) -> list[SitePlan]
     def plan(name: str) -> SitePlan:
         return engine.plan_site(name, job, report, app.secrets)
 
-    return over(app, flags, report, job.verb, list(job.sites), plan)
+    def failed(name: str, error: Exception) -> SitePlan:
+        return broken_plan(job.sites[name], job.verb, error)
+
+    return over(app, flags, report, job.verb, list(job.sites), plan, failed)
 
 
 def _change(app: App, flags: Flags, verb: progress.Verb, yes: bool, **options: Any) -> Exit:
@@ -172,16 +177,22 @@ def _change(app: App, flags: Flags, verb: progress.Verb, yes: bool, **options: A
     def apply(approved: SitePlan) -> SiteResult:
         return engine.apply_site(approved.name, job, approved, report, app.secrets)
 
-    changed = over(app, flags, report, verb, planned, apply)
+    def failed(approved: SitePlan, error: Exception) -> SiteResult:
+        return broken(job.sites[approved.name], error)
+
+    changed = over(app, flags, report, verb, planned, apply, failed)
     return tell(app, flags, report, verb, changed, flags.diff)
 
 
 def _log(secrets: Secrets) -> None:
-    """Logs go to standard error, masked, from when the options ask for them (-vvv)."""
+    """Send logs to standard error from when the options ask for them (-vvv).
+
+    They quote what a target has sent, so they are masked and what would steer a terminal is spelt out.
+    """
 
     class Masked(logging.Formatter):
         def format(self, record: logging.LogRecord) -> str:
-            return secrets.mask(super().format(record))
+            return shown(secrets.mask(super().format(record)))
 
     handler = logging.StreamHandler()
     handler.setFormatter(Masked("%(name)s: %(message)s"))
@@ -196,7 +207,7 @@ def main(plays: Sequence[Play], argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):  # a letter that the terminal lacks must not end a run
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    say = secrets.masking(lambda text: click.echo(text, err=True))
+    say = secrets.masking(lambda text: click.echo(shown(text), err=True))
     try:
         return int(
             cast(

@@ -80,6 +80,11 @@ class SiteRun:
         self._host = HostRun(run, selected)
         self._units = [UnitRun(run, selected, self._host, unit) for unit in selected.fortigates]
 
+    @property
+    def selected(self) -> Selected:
+        """The site, and what of it is within the limit."""
+        return self._selected
+
     # --- looking ---------------------------------------------------------------------------------
 
     def plan(self) -> SitePlan:
@@ -108,7 +113,7 @@ class SiteRun:
             return
         here = {unit.target.host for unit in self._units if unit.target.error is None}
         here |= {renamed[name] for name in here & renamed.keys()}
-        left = sorted(set(memory.records) - here - self._host.to_forget())
+        left = sorted(memory.remembered - here - self._host.to_forget())
         if left and target.error is None:
             target.error = Failed(
                 f"still polled by {', '.join(left)}, which would be left as it is",

@@ -15,7 +15,7 @@ from provision.linux import observation, planner, removal
 from provision.linux.by_name import by_name, filled
 from provision.linux.draft import LinuxPlan, Step
 from provision.linux.target import BanHost, NoPython
-from provision.memory import Memory, memory_of, secrets_of
+from provision.memory import Memory, memory_of, secrets_of, without_replaced
 from provision.plan import TargetPlan, canonical
 from provision.progress import Target, must_be_as_approved, must_hold
 from provision.roles import TOKENS
@@ -67,6 +67,7 @@ class HostRun:
             observed = self._observe(host)
         if self._selected.linux:
             self.target.plan = self._planned(observed)
+            self.memory = without_replaced(self.memory, self.target.plan)
 
     def planned(self) -> TargetPlan:
         """Return the plan as a value, or why there is none."""
@@ -192,7 +193,7 @@ class HostRun:
     def lost(self) -> tuple[str, ...]:
         """FortiGates that hold what was made on them and that the inventory does not name any more."""
         named = {unit.name for unit in self._site.fortigates}
-        known = set(self.memory.records if self.memory else ())
+        known = self.memory.remembered if self.memory else frozenset()
         return tuple(sorted(known - named - set(self.renamed.values())))
 
     def to_forget(self) -> set[str]:

@@ -14,7 +14,7 @@ import click
 from provision import fleet, inventory, patterns, progress, ssh
 from provision.errors import Fault, InputError
 from provision.fortios.versions import NEWEST, Version, read_version, refused, spell
-from provision.plan import SitePlan
+from provision.plan import SitePlan, TargetPlan
 from provision.report import Report, write_json
 from provision.results import Exit, SiteResult, exit_code, summarise
 from provision.run import Job, Run
@@ -186,21 +186,48 @@ def over(
     verb: str,
     work: Sequence[Work],
     do: Callable[[Work], Done],
+    failed: Callable[[Work, Exception], Done],
 ) -> list[Done]:
-    """``do`` for each site at work.
+    """Do each of ``work``, which is at one site each; ``failed`` is what comes of one that broke.
 
     Raises:
         Interrupted: on Ctrl-C, after what came of the finished sites has been told.
     """
     try:
         with report:
-            return fleet.over(work, do, flags.forks, lambda: report.line(STOPPING, "yellow"))
+            return fleet.over(
+                work,
+                do,
+                flags.forks,
+                lambda: report.line(STOPPING, "yellow"),
+                failed,
+            )
     except fleet.Interrupted as stop:
         finished = [
             summarise(each) if isinstance(each, SitePlan) else each for each in stop.finished
         ]
         tell(app, flags, report, verb, finished, flags.diff, interrupted=True)
         raise
+
+
+def broken(selected: Selected, error: Exception) -> SiteResult:
+    """Return the result of a site whose work ended in an exception that nobody foresaw."""
+    return summarise(broken_plan(selected, "plan", error))
+
+
+def broken_plan(selected: Selected, verb: progress.Verb, error: Exception) -> SitePlan:
+    """Return the plan of a site whose planning ended in an exception that nobody foresaw.
+
+    The text of the exception stays in the log: it may quote what a target has answered.
+    """
+    name = selected.site.name
+    progress.log.debug("unexpected error at %s", name, exc_info=error)
+    what = f"fault in banstitch: {type(error).__name__}"
+    remedy = "-vvv shows where; what was begun there may be half done: run plan to see"
+    host = TargetPlan(name, "linux", "failed", error=f"{what}\n{remedy}")
+    left = f"left alone: {name} failed"
+    others = (TargetPlan(f.name, "fortios", "skipped", error=left) for f in selected.fortigates)
+    return SitePlan(name, verb, (host, *others))
 
 
 def tell(

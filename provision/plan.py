@@ -28,12 +28,14 @@ class Change:
     ``id`` is ``kind:name`` (``file:/etc/x``, ``system automation-stitch:NAME``), ``action`` a verb an
     operator reads (create, update, delete, install, remove, start, enable, restart, reload, restore),
     ``diff`` a unified diff for a file and CLI lines for a firewall, ``reason`` why, where it is not plain.
+    ``source``: who asks for it, if not the inventory: a ban host's memory can be forged.
     """
 
     id: str
     action: str
     diff: str = ""
     reason: str = ""
+    source: str = ""
 
 
 class Plan(Protocol):
@@ -101,7 +103,7 @@ def agreed(plan: TargetPlan) -> str:
 
     Left out is what may differ while the same is sent: reasons, which count days, and notes.
     """
-    changes = [[change.id, change.action, change.diff] for change in plan.changes]
+    changes = [[each.id, each.action, each.diff, each.source] for each in plan.changes]
     steps = [json.loads(step) for step in plan.steps]
     return canonical({"host": plan.host, "kind": plan.kind, "changes": changes, "steps": steps})
 

@@ -129,9 +129,11 @@ class Report:
             self.line(" " * 10 + row, DIFF_COLOURS.get(row[:1], ""))
 
     def _change(self, change: Change, diffs: bool) -> None:
-        reason = f"  ({change.reason})" if change.reason else ""
-        self.line(f"      {change.action:<8} {change.id}{reason}", "yellow")
-        if diffs and change.diff:
+        source = f"from {change.source}" if change.source else ""
+        why = "; ".join(filter(None, (source, change.reason)))
+        self.line(f"      {change.action:<8} {change.id}" + (f"  ({why})" if why else ""), "yellow")
+        # what a ban host remembers can be forged, so what it asks for is always shown whole
+        if (diffs or change.source) and change.diff:
             for row in change.diff.splitlines():
                 self.line(" " * 10 + row, DIFF_COLOURS.get(row[:1], ""))
 

@@ -38,8 +38,9 @@ class TargetResult:
 
     ``changes`` are those that were made (apply, teardown) or would be made (plan, verify);
     ``notes`` say what an operator should know beside them; ``details`` are a verb's own answer, which
-    the JSON document shows beside the other keys. ``new_plan``: what would be changed by now, where the
-    target was left alone because that is not what was shown; ``difference``: the two plans compared.
+    the JSON document shows beside the other keys and never in place of one. ``new_plan``: what would be
+    changed by now, where the target was left alone because that is not what was shown; ``difference``:
+    the two plans compared.
     """
 
     host: str
@@ -111,7 +112,7 @@ def document(verb: str, code: Exit, sites: Sequence[SiteResult]) -> dict[str, An
 
 def _target(target: TargetResult) -> dict[str, Any]:
     shown = asdict(target)
-    shown |= shown.pop("details")
+    shown = {**shown.pop("details"), **shown}
     shown["error"] = target.error or None
     shown["notes"] = list(target.notes)
     shown["changes"] = _changes(target.changes)
@@ -119,5 +120,5 @@ def _target(target: TargetResult) -> dict[str, Any]:
     return shown
 
 
-def _changes(changes: Iterable[Change]) -> list[dict[str, str]]:
-    return [{"id": c.id, "action": c.action, "diff": c.diff, "reason": c.reason} for c in changes]
+def _changes(changes: Iterable[Change]) -> list[dict[str, Any]]:
+    return [asdict(change) for change in changes]

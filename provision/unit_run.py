@@ -18,7 +18,7 @@ from provision.fortios.record import Record
 from provision.fortios.target import FortiGate as Unit
 from provision.host_run import HostRun
 from provision.lease import Lease
-from provision.memory import Memory
+from provision.memory import Memory, record_of
 from provision.plan import TargetPlan, canonical
 from provision.progress import Target, must_be_as_approved, must_hold
 from provision.run import Run
@@ -87,7 +87,7 @@ class UnitRun:
                 f"its ban host {ban_host.host} is not deployed and outside the limit",
                 "the secrets are made there: include it in --limit",
             )
-        known = self._unit.name in memory.records or self._host.lost()
+        known = memory.record(self._unit.name) is not None or self._host.lost()
         if self._run.verb == "teardown" and not known:
             self.target.plan = FortiPlan()
             return
@@ -159,7 +159,7 @@ class UnitRun:
             memory = self._host.memory
             records = {k: v for k, v in memory.records.items() if k != self._unit.name}
             if lease.record is not None:
-                records[self._unit.name] = Record.from_json(lease.record)
+                records[self._unit.name] = record_of(lease.record)
             self._change_leased(replace(memory, records=records))
 
     def _change_leased(self, memory: Memory) -> None:

@@ -109,7 +109,7 @@ def resources(context: Context, settings: Settings, names: Sequence[str]) -> tup
     return (
         folder,
         Package("openssl"),
-        Authority(AUTHORITY),
+        Authority(AUTHORITY, tuple(spelt)),
         Certificate(CERTIFICATE, tuple(spelt), AUTHORITY, group=USER),
     )
 

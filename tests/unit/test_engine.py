@@ -6,6 +6,7 @@ import pytest
 
 from provision.errors import Failed, UnknownKey, Unreachable
 from provision.linux.target import NoPython
+from provision.roles import AUTHORITY
 from provision.secrets import MASK, Secrets
 from tests.unit.site_model import (
     BAN_HOST,
@@ -48,6 +49,27 @@ def test_a_second_apply_changes_nothing_and_costs_one_exec(world: World) -> None
     assert world.everything() == before
     assert world.changes() == []
     assert [target.execs for target in again.targets] == [1, 0, 0]
+
+
+def test_one_apply_gives_the_site_a_new_ca(world: World) -> None:
+    go("apply")
+    world.host.certificates[AUTHORITY]["permits"] = []
+    planned = go("plan")
+    assert {change.id for target in planned.targets for change in target.changes} == {
+        f"authority:{AUTHORITY}",
+        "vpn certificate ca:banstitch_ca",
+    }
+
+    applied = go("apply")
+
+    assert states(applied) == {BAN_HOST: "changed", FW1: "changed", FW2: "changed"}
+    assert states(go("plan")) == {BAN_HOST: "ok", FW1: "ok", FW2: "ok"}
+
+
+def test_a_fortigate_alone_goes_on_with_the_ca_that_it_has(world: World) -> None:
+    go("apply")
+    world.host.certificates[AUTHORITY]["permits"] = []
+    assert states(go("apply", ONLY_FW1)) == {FW1: "ok"}
 
 
 def test_linux_comes_first_and_teardown_goes_the_other_way_round(world: World) -> None:
@@ -201,12 +223,26 @@ def test_a_fault_of_the_toolkit_is_told_as_a_failure_of_that_target(
     assert len(result.targets) == 3
 
 
-def test_a_damaged_record_on_the_host_is_told_as_such(world: World) -> None:
+def test_a_damaged_record_fails_its_fortigate_and_no_other_target(world: World) -> None:
     go("apply")
     assert world.host.memory is not None
     world.host.memory["fortigates"][FW1] = {"nonsense": 1}
 
     result = go("plan")
 
-    assert states(result)[BAN_HOST] == "failed"
-    assert "not the record of a FortiGate" in error(result, BAN_HOST)
+    assert states(result) == {BAN_HOST: "ok", FW1: "failed", FW2: "ok"}
+    assert "record of this FortiGate" in error(result, FW1)
+    assert "nonsense" not in error(result, FW1)
+
+
+def test_a_host_is_not_torn_down_while_a_fortigate_with_a_damaged_record_polls_it(
+    world: World,
+) -> None:
+    go("apply")
+    assert world.host.memory is not None
+    world.host.memory["fortigates"]["fw9"] = {"nonsense": 1}
+
+    result = go("teardown")
+
+    assert "still polled by fw9" in error(result, BAN_HOST)
+    assert world.host.memory is not None

@@ -250,7 +250,7 @@ def test_fortigates_use_the_address_by_which_they_reach_the_receiver(
     text = "".join(block.text for block in blocks(fortios(site)))
     assert f'set uri "{uri}/receive-logs"' in text
     assert "set port 5999" in text
-    assert f'set resource "https://{uri}:5999/blocked-ips"' in text
+    assert f'set resource "https://{uri}:5999/blocked-ips/v4"' in text
 
 
 def test_enforcement_none_leaves_the_fortigate_as_it_is() -> None:

@@ -1,1 +1,1 @@
-"""What is decided about a FortiGate before anything is sent to it."""
+"""From what a FortiGate should hold and what it holds to what is sent."""

@@ -90,12 +90,19 @@ def _named(
 
 
 def summary(manifest: memory.Manifest) -> dict[str, Any]:
-    """The manifest without the copies of what stood there before: those never leave the host."""
+    """Return what the controller needs of the manifest.
+
+    The copies of what stood there before never leave the host.
+    """
     objects = [
         {"id": entry["id"], "restores": _restores(entry), "data": entry["data"]}
         for entry in manifest["objects"]
     ]
-    return dict(manifest, objects=objects)
+    return {
+        **{key: manifest[key] for key in ("version", "key", "packages", "owed", "fortigates")},
+        "objects": objects,
+        "services": list(manifest["services"]),
+    }
 
 
 def _restores(entry: dict[str, Any]) -> bool:
