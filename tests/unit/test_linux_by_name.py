@@ -49,5 +49,11 @@ def test_an_inventory_that_asks_for_something_else_than_was_approved_is_refused(
     other: tuple[Resource, ...],
 ) -> None:
     approved = [json.loads(by_name(step)) for step in steps()]
-    with pytest.raises(ValueError, match="does not ask for what was approved"):
+    with pytest.raises(ValueError, match="must ask for what was approved"):
         filled(approved, other)
+
+
+@pytest.mark.parametrize("step", [{}, {"do": "files"}, {"do": "files", "files": [1]}, [["do", 1]]])
+def test_steps_of_another_form_are_refused(step: Any) -> None:
+    with pytest.raises(ValueError, match="must have the form of steps|must ask for"):
+        filled([step], DESIRED)
