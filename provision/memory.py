@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from provision.errors import Failed, TargetError
 from provision.fortios.record import Record
+from provision.plan import Plan
 from provision.roles import AUTHORITY
 
 
@@ -48,6 +49,15 @@ def secrets_of(observed: Mapping[str, Any]) -> list[str]:
     """
     manifest, tokens = observed["manifest"] or {}, observed["tokens"] or {}
     return [*tokens.values(), manifest.get("key", "")]
+
+
+def without_replaced(memory: Memory | None, plan: Plan) -> Memory | None:
+    """Return ``memory`` without what ``plan`` for the ban host replaces.
+
+    A FortiGate's plan then shows that the CA changes there too, as with one that is still to be made.
+    """
+    replaced = any(change.id == f"authority:{AUTHORITY}" for change in plan.changes)
+    return replace(memory, ca="") if memory and replaced else memory
 
 
 def memory_of(observed: Mapping[str, Any]) -> Memory:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +13,7 @@ from provision.linux.certificates import expiry, sealed
 from provision.linux.resources import Jail, Resource
 from provision.operate import ask
 from provision.report import counted
-from provision.results import SiteResult, State, TargetResult
+from provision.results import SiteResult, State, TargetResult, summarise
 from provision.roles import LOG_DIRECTORY
 from provision.run import Run
 from provision.sites import Selected
@@ -47,7 +47,7 @@ _AGES = ((2 * 86400, "d", 86400), (2 * 3600, "h", 3600), (120, "min", 60), (0, "
 
 def status(run: Run, selected: Selected) -> SiteResult:
     """Look at every target as plan does, and ask the ban host for the receiver's numbers."""
-    looked = SiteRun(run, selected).plan()
+    looked = summarise(SiteRun(run, selected).plan())
     wanted = desired.linux(selected.site, run.plays)
     place = desired.offered(selected.site, run.plays, "status") or {}
     asked = TargetResult(selected.site.name, "linux", "unreachable")
@@ -55,10 +55,11 @@ def status(run: Run, selected: Selected) -> SiteResult:
         question = {"do": "status", "sealed": sealed(wanted), **place}
         (asked,) = ask(run, selected, question).targets
     numbers = asked.details.get("metrics", "")
+    posters = {"-", "verify", *(unit.name for unit in selected.site.fortigates)}
     return SiteResult(
         looked.name,
         tuple(
-            _host(each, asked, wanted, place.get("page", ""))
+            _host(each, asked, wanted, place.get("page", ""), posters)
             if each.kind == "linux"
             else _fortigate(each, numbers, selected.site.name)
             for each in looked.targets
@@ -67,7 +68,11 @@ def status(run: Run, selected: Selected) -> SiteResult:
 
 
 def _host(
-    target: TargetResult, asked: TargetResult, wanted: Sequence[Resource], page: str
+    target: TargetResult,
+    asked: TargetResult,
+    wanted: Sequence[Resource],
+    page: str,
+    posters: Set[str],
 ) -> TargetResult:
     if asked.state == "unreachable" or asked.error:
         state: State = asked.state if target.state in ("ok", "differs") else target.state
@@ -85,6 +90,7 @@ def _host(
         "certificate": expiry(wanted, asked.details["certificates"]),
         "versions": asked.details["versions"],
         "left_out": sum(int(n) for _, n in samples(numbers, "banstitch_feed_left_out")),
+        "bans_refused": _refused_bans(numbers, posters),
         "page": page,
         "refused": {
             of["why"]: int(n)
@@ -93,7 +99,16 @@ def _host(
         },
     }
     told = (*target.notes, *_about_host(details))
-    return replace(target, execs=target.execs + asked.execs, details=details, notes=told)
+    well = target.state == "ok" and not details["bans_refused"]
+    state = "ok" if well else "differs" if target.state == "ok" else target.state
+    execs = target.execs + asked.execs
+    return replace(target, state=state, execs=execs, details=details, notes=told)
+
+
+def _refused_bans(numbers: str, posters: Set[str]) -> dict[str, int]:
+    """Return how many new bans were over the limit within the last hour, by FortiGate."""
+    found = samples(numbers, "banstitch_bans_refused")
+    return {of["fortigate"]: int(n) for of, n in found if n and of.get("fortigate") in posters}
 
 
 def _receiver(numbers: str) -> str:
@@ -133,6 +148,10 @@ def _about_host(details: Mapping[str, Any]) -> list[str]:
     told = _turned_away(details)
     if details.get("left_out"):
         told.append(f"{counted(details['left_out'], 'ban')} have no room in the feed")
+    for fortigate, number in details.get("bans_refused", {}).items():
+        whose = "no known FortiGate" if fortigate == "-" else fortigate
+        refused = f"{counted(number, 'new ban')} by events of {whose} refused in the last hour"
+        told.append(f"{refused}: see bans --history, and receiver_ban_limit")
     if "page" in details:
         off = "the status page is off: receiver_status_page: true turns it on"
         told.append(f"status page: {details['page']}" if details["page"] else off)

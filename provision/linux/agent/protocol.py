@@ -154,6 +154,7 @@ class CertificateState(Form):
 
     days_left: Days
     names: Annotated[list[CertificateName], Bounds(max_length=1000, fail_fast=True)]
+    permits: Annotated[list[CertificateName], Bounds(max_length=1000, fail_fast=True)]
     sound: bool
     digest: Digest
     pem: Certificates
@@ -198,6 +199,7 @@ class Observed(Form):
     tokens: Annotated[dict[TokenName, Token], Bounds(max_length=4000)] | None = field(repr=False)
     certificates: Annotated[dict[Path, CertificateState | None], Bounds(max_length=100)]
     manifest: Manifest | None
+    digest: Digest
 
 
 # --- one answer for each request ------------------------------------------------------------------------
