@@ -126,6 +126,15 @@ def key_word(value: str) -> Word:
     return Word(value if value.isascii() and value.isdigit() else forti_quote(value))
 
 
+def logical_words(text: str) -> tuple[tuple[Word, ...], ...]:
+    """Return the words of each logical line of ``text``; an empty line or a comment has none.
+
+    Raises:
+        ParseError: a quote that is never closed.
+    """
+    return tuple(words for _, _, words in _logical_lines(text))
+
+
 def _logical_lines(text: str) -> Iterator[tuple[int, str, tuple[Word, ...]]]:
     """``(line number, comment or "", words)`` of each logical line; a value may span lines."""
     at, line = 0, 1

@@ -73,9 +73,17 @@ def _as_seen(line: str) -> str:
     line editors get with a blank and CR.
     """
     first, *rest = re.split(r"\r+", line)
+    # joined only where a piece may replace all before it, else many pieces would cost their square
+    shown, length = [first], len(first)
     for piece in rest:
-        first = piece if piece.startswith(first) else first.removesuffix(" ") + piece
-    return first
+        if len(piece) >= length and piece.startswith("".join(shown)):
+            shown, length = [piece], len(piece)
+            continue
+        if shown[-1].endswith(" "):
+            shown[-1], length = shown[-1][:-1], length - 1
+        shown.append(piece)
+        length += len(piece)
+    return "".join(shown)
 
 
 def spaced(text: str, prompt: str) -> str:
@@ -97,7 +105,7 @@ def any_prompt(first: str) -> str:
     found = re.match(HOST, first)
     host = found[0] if found else first
     cut = rf"|{re.escape(host[:_KEPT])}[-\w.]*~"
-    return rf"(?:{re.escape(host)}{cut})(?: ?\([^\n]*\))* [#$>]"
+    return rf"(?:{re.escape(host)}{cut})(?: ?\([^\n]*\))? [#$>]"
 
 
 def prompt_pattern(first: str) -> re.Pattern[str]:
