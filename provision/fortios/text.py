@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 SETTINGS = ("set", "unset", "append", "unselect")
 COMMANDS = ("delete", "rename", "move", "clone", "purge")
 INDENT = "    "
+# `config` and `edit` inside of one another; FortiOS itself has about 8.
+DEEPEST = 32
 
 # One word: bare characters, `\x`, "..." and '...' in any sequence; adjacent pieces are one word.
 _WORD = re.compile(
@@ -206,10 +208,12 @@ def _read(stack: list[_Open], line: int, words: tuple[Word, ...]) -> None:
     top = stack[-1]
     if verb == "config":
         _need(bool(rest), line, "'config' needs a path")
+        _need(len(stack) <= DEEPEST, line, f"more than {DEEPEST} levels are inside of one another")
         stack.append(_Open(verb, " ".join(each.raw for each in rest), line))
     elif verb == "edit":
         _need(top.verb == "config", line, "'edit' belongs directly inside a 'config'")
         _need(len(rest) == 1, line, "'edit' needs one key; quote it if it has blanks")
+        _need(len(stack) <= DEEPEST, line, f"more than {DEEPEST} levels are inside of one another")
         stack.append(_Open(verb, rest[0].raw, line))
     elif verb == "next":
         _need(top.verb == "edit" and not rest, line, "'next' closes an 'edit', and none is open")

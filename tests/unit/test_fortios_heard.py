@@ -14,10 +14,10 @@ from provision.fortios.session.heard import PROMPTS, SHORT, Heard
 
 PROMPT = dialogue.prompt_pattern("FGT #")
 # what terminals send between and inside of answers
-NOISE = st.sampled_from(
-    ["\r", "\n", "\r\n", "\r\r\n", "--More-- ", "\r         \r", "\x1b[K", "\x1b[31m", "\x08 \x08"]
-    + ["FGT # ", "FGT (x) # ", " ", "a", "show", "\x00", "\x1b]0;x\x07", "\u202e", "(y/n) "]
+CONTROLS = (
+    "\r|\n|\r\n|\r\r\n|--More-- |\r         \r|\x1b[K|\x1b[31m|\x08 \x08|\x00|\x1b]0;x\x07|\u202e"
 )
+NOISE = st.sampled_from([*CONTROLS.split("|"), "FGT # ", "FGT (x) # ", " ", "a", "show", "(y/n) "])
 
 
 class Cleaner:

@@ -14,6 +14,8 @@ HOST = r"[-\w.~]+"
 _FIRST_PROMPT = re.compile(rf"(?:\A|\n)({HOST}(?: ?\([^()\n]*\))* [#$>]) ?\Z")
 # characters of a hostname that a cut prompt (`long-na~ (x) #`) keeps at least
 _KEPT = 4
+# Characters of a refusal that are kept, its end: a real one has a few lines.
+REFUSAL = 2000
 # wiped with blanks; by some terminals with an escape sequence or backspaces, or not at all
 _PAGER = re.compile(r"--More-- ?(?:\r *\r|(?:\r?\x1b\[[0-2]?K)+\r?|\x08[\x08 ]*\x08)")
 _UNWIPED = re.compile(r"^--More--(?: *\n| )?", re.MULTILINE)
@@ -142,7 +144,8 @@ def refusal(answer: str) -> str:
     """The unit's own words if ``answer`` (without its echo) is a refusal, else nothing."""
     if not _REFUSAL.search(answer):
         return ""
-    return " / ".join(line.strip() for line in answer.splitlines() if line.strip())
+    said = " / ".join(line.strip() for line in answer[-REFUSAL:].splitlines() if line.strip())
+    return said if len(answer) <= REFUSAL else f"... {said}"
 
 
 def without_pieces(said: str, line: str) -> str:
