@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from provision.fortios.text import Config, Edit, ParseError, parse
+from provision.fortios.text import Config, Edit, ParseError, fields, parse
 
 # each changes nothing, and is harmless where it is unknown
 HA = "get system ha status"
@@ -25,7 +25,6 @@ _VDOM = re.compile(r"[A-Za-z0-9_.-]{1,31}", re.ASCII)
 # A FortiGate has at most 500 VDOMs.
 _VDOMS_MOST = 500
 _SHOWN = 80
-_FIELD = re.compile(r"^([-\w]+)\s*: *([^\n]*?) *$", re.MULTILINE)
 
 
 def in_scope(scope: str, command: str) -> str:
@@ -41,10 +40,10 @@ def primary_of(ha_status: str) -> str:
 
 def root_above(csf: str) -> str:
     """The address of the unit above this one in its Security Fabric; empty: it is the root or alone."""
-    fields = dict(_FIELD.findall(csf))
-    if fields.get("status") != "enable":
+    said = fields(csf)
+    if said.get("status") != "enable":
         return ""
-    above = fields.get("upstream") or fields.get("upstream-ip") or ""
+    above = said.get("upstream") or said.get("upstream-ip") or ""
     return "" if above == "0.0.0.0" else _shown(above.strip('"'))  # noqa: S104 - FortiOS for "none"
 
 
@@ -55,7 +54,7 @@ def _shown(said: str) -> str:
 
 def saves_by_hand(answer: str) -> bool:
     """Whether changes would be lost at a restart until they are saved (cfg-save manual, revert)."""
-    return dict(_FIELD.findall(answer)).get("cfg-save") in ("manual", "revert")
+    return fields(answer).get("cfg-save") in ("manual", "revert")
 
 
 def vdom_names(answer: str) -> tuple[str, ...]:

@@ -214,6 +214,7 @@ def _read(stack: list[_Open], line: int, words: tuple[Word, ...]) -> None:
         _need(top.verb == "config", line, "'edit' belongs directly inside a 'config'")
         _need(len(rest) == 1, line, "'edit' needs one key; quote it if it has blanks")
         _need(len(stack) <= DEEPEST, line, f"more than {DEEPEST} levels are inside of one another")
+        _need(not _CONTROL.search(rest[0].value), line, "a key has a control character")
         stack.append(_Open(verb, rest[0].raw, line))
     elif verb == "next":
         _need(top.verb == "edit" and not rest, line, "'next' closes an 'edit', and none is open")
@@ -246,6 +247,12 @@ def _statement(top: _Open, line: int, verb: str, rest: tuple[Word, ...]) -> Stat
 def _need(good: bool, line: int, what: str) -> None:
     if not good:
         raise ParseError(line, what)
+
+
+def fields(answer: str) -> dict[str, str]:
+    """Return the fields in what `get` prints, a `name: value` on each line."""
+    pairs = (line.partition(":") for line in answer.splitlines() if not line[:1].isspace())
+    return {name.rstrip(): value.strip() for name, colon, value in pairs if colon}
 
 
 def serialise(tree: Tree) -> str:

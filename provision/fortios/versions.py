@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from provision.fortios.text import fields
+
 Version = tuple[int, int, int]
 
 # release trains whose syntax the rules below were written for
@@ -217,7 +219,7 @@ def assumed(version: Version, vdom: str = "") -> Facts:
 def read_facts(status: str) -> Facts | None:
     """The facts in the answer to `get system status`; None if it is no such answer."""
     version = _VERSION.search(status)
-    fields = dict(re.findall(r"^([A-Z][^:\n]*?)\s*: *([^\n]*?) *$", status, re.MULTILINE))
+    said = fields(status)
     if not version:
         return None
     major, minor, patch, build = (int(each or 0) for each in version.groups()[1:])
@@ -225,10 +227,10 @@ def read_facts(status: str) -> Facts | None:
         model=_bounded(version[1]),
         version=(major, minor, patch),
         build=build,
-        hostname=_bounded(fields.get("Hostname", "")),
-        serial=_bounded(fields.get("Serial-Number") or fields.get("Hostname", "")),
-        vdoms=fields.get("Virtual domain configuration", "disable") != "disable",
-        ha=_bounded(fields.get("Current HA mode", "standalone")),
+        hostname=_bounded(said.get("Hostname", "")),
+        serial=_bounded(said.get("Serial-Number") or said.get("Hostname", "")),
+        vdoms=said.get("Virtual domain configuration", "disable") != "disable",
+        ha=_bounded(said.get("Current HA mode", "standalone")),
     )
 
 
