@@ -19,6 +19,9 @@ INDENT = "    "
 # `config` and `edit` inside of one another; FortiOS itself has about 8.
 DEEPEST = 32
 
+# What an error quotes may be a word without an end.
+WHAT_LONGEST = 300
+
 # One word: bare characters, `\x`, "..." and '...' in any sequence; adjacent pieces are one word.
 _WORD = re.compile(
     r"""(?:[^\s"'\\]++|\\[\s\S]|"(?:[^"\\]++|\\[\s\S])*+"|'[^']*+')++""",
@@ -34,8 +37,8 @@ class ParseError(ValueError):
 
     def __init__(self, line: int, what: str) -> None:
         self.line = line
-        self.what = what
-        super().__init__(f"line {line}: {what}")
+        self.what = what if len(what) <= WHAT_LONGEST else f"{what[:WHAT_LONGEST]}..."
+        super().__init__(f"line {line}: {self.what}")
 
 
 @dataclass(frozen=True)
