@@ -6,15 +6,15 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
 from provision.errors import Failed, TargetError
-from provision.fortios import dialogue
-from provision.fortios.chunks import Line, chunks
 from provision.fortios.circumstances import in_scope
-from provision.fortios.connection import Connection
 from provision.fortios.desired import split_id
 from provision.fortios.observer import Observer
 from provision.fortios.planner import Block, FortiPlan, Observed, revert
 from provision.fortios.planning.gate import ABORT, COMMIT, SAVE, START, Gate
-from provision.fortios.session import Garbled, Refused, Session
+from provision.fortios.session import dialogue
+from provision.fortios.session.chunks import Line, chunks
+from provision.fortios.session.connection import Connection
+from provision.fortios.session.session import Garbled, Refused, Session
 
 # Object and text of each block, in order.
 Approved = Iterable[tuple[str, str]]

@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 
 from provision.errors import Failed
-from provision.fortios.chunks import chunks
 from provision.fortios.planner import Block, plan, teardown
 from provision.fortios.planning.gate import ABORT, COMMIT, SAVE, START, Gate
 from provision.fortios.record import Record
+from provision.fortios.session.chunks import chunks
 from provision.fortios.steps import block
 from provision.fortios.text import Config, Edit, Statement, Word, parse
 from tests.unit import fortios_model

@@ -91,7 +91,7 @@ def test_no_imports_run_in_a_circle() -> None:
     ("package", "home"),
     [
         ("paramiko", "provision.ssh"),
-        ("netmiko", "provision.fortios.terminal"),
+        ("netmiko", "provision.fortios.session.terminal"),
         ("jinja2", "provision.jinja"),
         ("yaml", "provision.yamlfile"),
     ],
