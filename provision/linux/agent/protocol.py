@@ -207,8 +207,9 @@ class Observed(Form):
 
 @dataclass(frozen=True)
 class Applied(Form):
-    """All steps were made; the state afterwards."""
+    """All steps were made, or none where the host had ``moved`` since it was looked at; its state now."""
 
+    moved: bool
     observed: Observed
 
 
