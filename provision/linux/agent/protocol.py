@@ -207,7 +207,7 @@ class Observed(Form):
 
 @dataclass(frozen=True)
 class Applied(Form):
-    """All steps were made, or none because the host had ``moved``; the state now."""
+    """All steps were made, or none where the host had ``moved`` since it was looked at; its state now."""
 
     moved: bool
     observed: Observed
