@@ -7,7 +7,7 @@ import time
 
 from flask import Flask, Response, jsonify, request
 
-from receiver import metrics, status
+from receiver import metrics, recent, status
 from receiver.access import Peers, Refusals, Tokens, peer_address
 from receiver.counts import Counts
 from receiver.feed import FAMILIES, Feed
@@ -54,11 +54,24 @@ class State:
                 found.append(str(error))
         return found
 
+    def degraded(self):
+        """Return what is lost although the receiver is up and takes events, in words."""
+        found = [
+            "%s: %d posts of the last 24 hours could not be read: see rejected.log" % (unit, number)
+            for unit, number in self.unreadable(time.time()).items()
+            if number
+        ]
+        if self.feed.left_out:
+            found.append("%d bans have no room in the feed" % self.feed.left_out)
+        return found
+
+    def unreadable(self, now):
+        """Return {FortiGate: how many of its posts could not be read within the last 24 hours}."""
+        return {unit: recent.total(self.counts, unit, now) for unit in self.config["fortigates"]}
+
     def warnings(self):
-        """What the operator should know although everything works."""
-        left_out = self.feed.left_out
-        crowded = "%d bans have no room in the feed" % left_out if left_out else ""
-        return [warning for warning in (crowded, self.counts.alone) if warning]
+        """Return what the operator should know although everything works."""
+        return [self.counts.alone] if self.counts.alone else []
 
 
 def create_app(config):
@@ -100,13 +113,27 @@ def add_feed(app, state):
 
 
 def add_health(app, state):
+    @app.route("/healthz/live", methods=["GET"])
+    def live():
+        """Answer 200 when the receiver is up and takes events: nobody but this host can change that.
+
+        `apply` and monitors of the service ask here. What an attacker can bring about, such as a full
+        feed, must not make an `apply` fail that mends it.
+        """
+        reasons = state.reasons()
+        return answer_health("unhealthy" if reasons else "healthy", reasons=reasons)
+
     @app.route("/healthz", methods=["GET"])
     def healthz():
+        reasons, degraded = state.reasons(), state.degraded()
+        found = "unhealthy" if reasons else "degraded" if degraded else "healthy"
+        said = {"reasons": reasons, "degraded": degraded, "warnings": state.warnings()}
+        return answer_health(found, **said)
+
+    def answer_health(found, **said):
         """The reasons name files of this host, so others are told only whether there are any."""
-        reasons = state.reasons()
-        said = {"reasons": reasons, "warnings": state.warnings()} if is_own(state) else {}
-        response = jsonify(status="unhealthy" if reasons else "healthy", **said)
-        response.status_code = 503 if reasons else 200
+        response = jsonify(status=found, **(said if is_own(state) else {}))
+        response.status_code = 200 if found == "healthy" else 503
         return response
 
 

@@ -60,8 +60,9 @@ class Deployed:
 
     def ban(self, address: str) -> None:
         """Have it banned as a FortiGate would."""
-        body = "\n".join([LINE % address] * 3).encode()
-        run(self.peer, iter([post("/receive-logs", body, X_Banstitch_Token=self.token)]), at_once=1)
+        body = (LINE % address).encode()
+        posts = [post("/receive-logs", body, X_Banstitch_Token=self.token)] * 3
+        run(self.peer, iter(posts), at_once=1)
         while address not in self.feed()[1]:
             pass
 

@@ -170,13 +170,12 @@ def test_over_the_limit_the_newest_offenders_stay_and_the_operator_is_told(
     assert receiver.feed().text == "203.0.113.3\n203.0.113.10\n"
     assert caplog.messages == ["the feed is full: the oldest bans have no room in it"]
     health = receiver.get("/healthz")
-    assert (health.status_code, health.json["warnings"]) == (
-        200,
-        ["1 bans have no room in the feed"],
-    )
+    assert (health.status_code, health.json["status"]) == (503, "degraded")
+    assert health.json["degraded"] == ["1 bans have no room in the feed"]
+    assert receiver.get("/healthz/live").status_code == 200
     receiver.bans({"203.0.113.9": FOREVER})
     assert receiver.feed().text == "203.0.113.9\n"
-    assert receiver.get("/healthz").json["warnings"] == []
+    assert receiver.get("/healthz").json["degraded"] == []
 
 
 def test_the_limit_holds_for_each_path_by_itself(tmp_path: Path) -> None:
