@@ -256,6 +256,7 @@ def drill(context: Context) -> dict[str, Any] | None:
     return {
         "url": f"{base}/receive-logs",
         "feed_url": f"{base}/blocked-ips",
+        "health_url": f"{base}/healthz",
         "certificate": receiver_tls.certificate(settings),
         "header": "X-Banstitch-Token",
         "tokens": TOKENS,

@@ -128,7 +128,8 @@ def add_health(app, state):
         reasons, degraded = state.reasons(), state.degraded()
         found = "unhealthy" if reasons else "degraded" if degraded else "healthy"
         said = {"reasons": reasons, "degraded": degraded, "warnings": state.warnings()}
-        return answer_health(found, **said)
+        unreadable = {unit: n for unit, n in state.unreadable(time.time()).items() if n}
+        return answer_health(found, **said, unreadable=unreadable)
 
     def answer_health(found, **said):
         """The reasons name files of this host, so others are told only whether there are any."""

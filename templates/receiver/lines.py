@@ -56,9 +56,12 @@ BY_ESCAPES = re.compile(
 BY_NEIGHBOURS = re.compile(
     r'(%s)=(?:"(.*?)"(?=[ \t]+%s=|\Z)|([^ \t\r\n"]*)(?=[ \t\r\n]|\Z))[ \t]*' % (NAME, NAME), re.DOTALL
 )
-# A value that ends where its quote is followed by another field or by the end, or that was cut.
-TYPED = r'(?:^|[ \t])%%s=(?:"(?P<quoted>.*?)(?:"(?=[ \t]+%s=|\s*\Z)|\Z)|(?P<bare>[^\s"]*))' % NAME
-USER = re.compile(TYPED % "user", re.DOTALL)
+# The same two ways, and at last a value that was cut.
+USER = re.compile(
+    r'(?:^|[ \t])user=(?:"(?P<escaped>(?:[^"\\]|\\.)*)"(?=[ \t\r\n]|\Z)'
+    r'|"(?P<quoted>.*?)(?:"(?=[ \t]+%s=|\s*\Z)|\Z)|(?P<bare>[^\s"]*))' % NAME,
+    re.DOTALL,
+)
 LINE_END, ESCAPED_LINE_END = re.compile(r"\r?\n"), re.compile(r"(?:\\r)?\\n")
 ESCAPED = re.compile(r'\\(["\\])')
 ANY_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
@@ -202,7 +205,8 @@ def read_user(text: str) -> str:
     found = USER.search(text)
     if found is None:
         return ""
-    return found["bare"] if found["quoted"] is None else ANY_ESCAPED.sub(r"\1", found["quoted"])
+    quoted = found["quoted"] if found["escaped"] is None else found["escaped"]
+    return found["bare"] if quoted is None else ANY_ESCAPED.sub(r"\1", quoted)
 
 
 def read_reason(text: str) -> str:

@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 from tests.unit.receiver_app import LINE, Receiver, module
 
 EVENT = LINE % "203.0.113.9"
-HEADER = "banstitch logid=0101039426 devid=FG1 remip=203.0.113.10 srcip= ui= status= reason=sslvpn_login_failed"
+HEADER = (
+    "banstitch logid=0101039426 devid=FG1 remip=203.0.113.10 srcip= ui= status= reason=no_such_user"
+)
 USER = 'logid="0101039426" remip=203.0.113.9 user="%s" msg="SSL user failed to logged in"'
 # As FortiOS would write them, and as an attacker would like them to be read.
 HOSTILE = (

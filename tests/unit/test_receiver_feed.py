@@ -280,3 +280,41 @@ def test_bans_on_a_read_only_disk_are_unhealthy_while_the_feed_goes_on(
     monkeypatch.undo()
     assert receiver.get("/healthz").status_code == 200
     assert receiver.jail_file.read_text() == content
+
+
+def test_posts_that_cannot_be_read_degrade_for_a_day_and_not_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1700000000.0
+    for name in ("app", "webhook"):
+        monkeypatch.setattr(module(name).time, "time", lambda: now)
+    receiver = Receiver(tmp_path)
+    os.utime(receiver.alive, (now + 5 * 86400, now + 5 * 86400))
+    for hours, posts in ((0, 2), (23, 1)):
+        now = 1700000000.0 + hours * 3600
+        for _ in range(posts):
+            assert receiver.post("nonsense", "w2-secret").status_code == 400
+    health = receiver.get("/healthz")
+    assert (health.status_code, health.json["status"]) == (503, "degraded")
+    assert health.json["unreadable"] == {"fw2": 3}
+    assert health.json["degraded"] == [
+        "fw2: 3 posts of the last 24 hours could not be read: see rejected.log"
+    ]
+    assert receiver.get("/healthz/live").status_code == 200
+    stranger = receiver.get("/healthz", peer="192.0.2.1")
+    assert stranger.json == {"status": "degraded"}
+    seen = receiver.get("/metrics", auth=("status", "s-secret")).text
+    assert 'banstitch_unreadable_last_day{fortigate="fw2"} 3' in seen
+    assert "banstitch_degraded 1" in seen
+    for hours, left in ((25, {"fw2": 1}), (48, {})):
+        now = 1700000000.0 + hours * 3600
+        assert receiver.get("/healthz").json["unreadable"] == left
+    assert receiver.get("/healthz").status_code == 200
+
+
+def test_a_receiver_that_cannot_take_events_is_not_live(tmp_path: Path) -> None:
+    receiver = Receiver(tmp_path)
+    assert receiver.get("/healthz/live").status_code == 200
+    receiver.jail_file.unlink()
+    live = receiver.get("/healthz/live")
+    assert (live.status_code, live.json["status"]) == (503, "unhealthy")

@@ -6,7 +6,7 @@ may escape it, in every form that a body may have, whole or cut.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 from hypothesis import example, given, settings
@@ -20,8 +20,9 @@ from tests.unit.receiver_app import module
 OWN, OTHER = "45.1.2.3", "8.8.8.8"
 # What an attacker may build a name of.
 PIECES = (
-    f"remip={OTHER} ", f"srcip={OTHER}", f"ui=ssh({OTHER})", '"', '\\"', "\\", "\\\\", " ", "\n", "\r\n", "\t",
-    "=", f'logid="0101039426" remip={OTHER} user="x"\n', 'logid="0100032001" ', "devid=", "N/A", "x", 'y="',
+    f"remip={OTHER} ", f"srcip={OTHER}", f"ui=ssh({OTHER})", '"', '\\"', "\\", "\\\\", " ", "\n", "\r\n",
+    "\t", "=", f'logid="0101039426" remip={OTHER} user="x"\n', 'logid="0100032001" ', "devid=", "N/A", "x",
+    'y="',
     f"banstitch logid=0101039426 devid=FG1 remip={OTHER} srcip={OTHER} ui= status= reason=x\n", "%%log%%",
     "%%log.remip%%", "<190>", "1: ", "\0", "\u2028", "\x85", "\u00fc", "\udcff", "'", "{", "}", "x" * 300,
     'reason="', 'reason="peer SA proposal not match local policy" ', "date=2024-10-14 ",
@@ -32,7 +33,7 @@ TRICKS = (
     "x\\", "\\", "CORP\\alice\\", 'x"', '"', 'x\\"', "x\n", "x\r", "x\0", "x\t", "=", "\udcff", "\u2028",
     "x" * 300, "%%log%%", "", f'x" srcip={OTHER} y="', f'x" remip={OTHER} y="', f'x\\" remip={OTHER} y=\\',
     f'x" ui=ssh({OTHER}) y="\\', f'x"\nlogid="0101039426" remip={OTHER} user="y', "x" * 255 + '"',
-    f" srcip={OTHER} ", f'x" reason="peer SA proposal not match local policy" y="',
+    f" srcip={OTHER} ", 'x" reason="peer SA proposal not match local policy" y="',
 )  # fmt: skip
 
 HEAD = (
@@ -73,13 +74,14 @@ def none(text: str) -> str:
     return text
 
 
-ESCAPINGS = (both, quotes, none)
-FORMS = {
+Change = Callable[[str], str]
+ESCAPINGS: tuple[Change, ...] = (both, quotes, none)
+FORMS: dict[str, Change] = {
     "raw": none,
     "escaped": both,
     "escaped, quotes only": quotes,
     "quoted": lambda body: f'"{both(body)}"',
-    "quoted with escaped line ends": lambda body: '"%s"' % both(body).replace("\n", "\\n"),
+    "quoted with escaped line ends": lambda body: f'"{both(body)}"'.replace("\n", "\\n"),
     "first token cut": lambda body: body.replace("date=2026-11-26", "-26", 1),
 }
 
@@ -89,10 +91,10 @@ def header_of(detection: str, absent: str) -> str:
     return expand(BODY, line, "", False, absent).partition("\n")[0]
 
 
-def body_of(detection: str, name: str, escape: Any, form: str, header: str) -> str:
+def body_of(detection: str, name: str, escape: Change, form: str, header: str) -> str:
     line = LINES[detection].replace("<>", escape(name))
     head = header_of(detection, header) + "\n" if header else ""
-    return FORMS[form](head + line)  # type: ignore[no-any-return, operator]
+    return FORMS[form](head + line)
 
 
 DETECTIONS = [
@@ -138,7 +140,7 @@ escapings, forms = st.sampled_from(ESCAPINGS), st.sampled_from(sorted(FORMS))
 )
 @law
 def test_with_the_header_line_every_event_counts_for_its_address_alone(
-    name: str, escape: Any, form: str, detection: str, absent: str, cut: int
+    name: str, escape: Change, form: str, detection: str, absent: str, cut: int
 ) -> None:
     body = body_of(detection, name, escape, form, absent)
     places = places_to_cut(body)
@@ -155,7 +157,7 @@ def test_with_the_header_line_every_event_counts_for_its_address_alone(
 )
 @law
 def test_the_log_line_alone_counts_where_the_address_stands_before_the_name(
-    name: str, escape: Any, form: str, detection: str, cut: int
+    name: str, escape: Change, form: str, detection: str, cut: int
 ) -> None:
     body = body_of(detection, name, escape, form, "")
     places = places_to_cut(body)
@@ -167,7 +169,7 @@ def test_the_log_line_alone_counts_where_the_address_stands_before_the_name(
 @example(f'x" srcip={OTHER} y="', none, "raw", BEHIND[1])
 @law
 def test_the_log_line_alone_never_counts_for_another_where_the_address_stands_behind_the_name(
-    name: str, escape: Any, form: str, detection: str
+    name: str, escape: Change, form: str, detection: str
 ) -> None:
     found = counted(body_of(detection, name, escape, form, ""))
     assert set(found) <= {OWN}
@@ -183,7 +185,7 @@ def test_the_log_line_alone_never_counts_for_another_where_the_address_stands_be
     cut=st.integers(min_value=0, max_value=3000),
 )
 @law
-def test_nor_does_a_cut_one(name: str, escape: Any, form: str, detection: str, cut: int) -> None:
+def test_nor_does_a_cut_one(name: str, escape: Change, form: str, detection: str, cut: int) -> None:
     body = body_of(detection, name, escape, form, "")
     assert set(counted(body[: cut % len(body)])) <= {OWN}
 
@@ -191,7 +193,7 @@ def test_nor_does_a_cut_one(name: str, escape: Any, form: str, detection: str, c
 @pytest.mark.parametrize("escape", ESCAPINGS)
 @pytest.mark.parametrize("name", TRICKS)
 def test_names_that_fooled_parsers_count_at_every_place_at_which_a_line_can_be_cut(
-    name: str, escape: Any
+    name: str, escape: Change
 ) -> None:
     for detection in BEFORE:
         body = body_of(detection, name, escape, "raw", "")
