@@ -121,7 +121,7 @@ def add_health(app, state):
         feed, must not make an `apply` fail that mends it.
         """
         reasons = state.reasons()
-        return answer_health("unhealthy" if reasons else "healthy", reasons=reasons)
+        return answer_health("unhealthy" if reasons else "healthy", not reasons, reasons=reasons)
 
     @app.route("/healthz", methods=["GET"])
     def healthz():
@@ -129,12 +129,14 @@ def add_health(app, state):
         found = "unhealthy" if reasons else "degraded" if degraded else "healthy"
         said = {"reasons": reasons, "degraded": degraded, "warnings": state.warnings()}
         unreadable = {unit: n for unit, n in state.unreadable(time.time()).items() if n}
-        return answer_health(found, **said, unreadable=unreadable)
+        # a full feed denies fewer than were banned; posts that cannot be read are a warning
+        serves = not reasons and not state.feed.left_out
+        return answer_health(found, serves, **said, unreadable=unreadable)
 
-    def answer_health(found, **said):
+    def answer_health(found, serves, **said):
         """The reasons name files of this host, so others are told only whether there are any."""
         response = jsonify(status=found, **(said if is_own(state) else {}))
-        response.status_code = 200 if found == "healthy" else 503
+        response.status_code = 200 if serves else 503
         return response
 
 

@@ -15,7 +15,8 @@ Managed by Banstitch: changes made here are overwritten. Python 3.9 or later, st
 from __future__ import annotations
 
 import re
-from typing import NamedTuple, Optional
+from functools import cached_property, lru_cache
+from typing import Optional
 
 Fields = list[tuple[str, str]]
 
@@ -47,7 +48,8 @@ STRICT = re.compile(
     r"(?:(?:(?:%s)=(?:%s|[^ \t\r\n\"]*(?=[ \t]))|msg=%s(?=[ \t]))[ \t]*)*"
     % ("|".join(MADE_BY_FORTIOS), QUOTED, FIXED_MESSAGES)
 )
-STRICT_PAIR = re.compile(r'(%s)=(?:"([^"\\]*(?:\\.[^"\\]*)*)"|([^ \t"]*))' % NAME)
+VALUE = r'(?:"([^"\\]*(?:\\.[^"\\]*)*)"|([^ "]*))'
+STRICT_PAIR = re.compile("(%s)=%s" % (NAME, VALUE))
 # The two ways to read typed text: a backslash escapes what follows, or a quote ends a value where
 # another field or the end follows. In the second one no name can hide a field that comes behind it.
 BY_ESCAPES = re.compile(
@@ -79,24 +81,29 @@ class Event:
         self.header = header
         # the log line, for the operator
         self.text = text
-        self._read: Optional[tuple[dict[str, str], int]] = None  # noqa: UP045 - Python 3.9
 
-    @property
-    def strict(self) -> dict[str, str]:
-        """The fields of the log line before the first one that somebody types."""
-        self._read = self._read or read_strict(self.text)
-        return self._read[0]
-
-    @property
-    def rest(self) -> str:
-        """The log line from the first field on that somebody types."""
-        self._read = self._read or read_strict(self.text)
-        return self.text[self._read[1] :]
+    @cached_property
+    def parts(self) -> tuple[str, str]:
+        """The log line before the first field that somebody types, and from there on."""
+        begin = START.match(self.text).end()  # type: ignore[union-attr] # it matches nothing as well
+        end = STRICT.match(self.text, begin).end()  # type: ignore[union-attr]
+        return " " + self.text[begin:end].replace("\t", " "), self.text[end:]
 
     def find(self, name: str) -> Optional[str]:  # noqa: UP045 - Python 3.9
-        """Return a field that nobody typed, or None where it does not stand before what somebody typed."""
+        """Return a field that nobody typed, or None where none is known."""
         found = self.header.get(name)
-        return self.strict.get(name) if found is None else found
+        return self.find_in_line(name) if found is None else found
+
+    def find_in_line(self, name: str) -> Optional[str]:  # noqa: UP045 - Python 3.9
+        """Return a field that stands before the first one that somebody types, or None.
+
+        Raises:
+            Malformed: it stands there with two values.
+        """
+        found = {quoted or bare for quoted, bare in value_of(name).findall(self.parts[0])}
+        if len(found) > 1:
+            raise Malformed("field %s has two different values" % name)
+        return found.pop() if found else None
 
 
 def read_event(body: str) -> Event:
@@ -150,21 +157,10 @@ def unescape_body(text: str) -> str:
     return ESCAPED.sub(r"\1", text) if first > 0 and text[first - 1] == "\\" else text
 
 
-def read_strict(text: str) -> tuple[dict[str, str], int]:
-    """Return the fields before the first one that somebody types, and where that one begins.
-
-    Raises:
-        Malformed: one of them stands there with two values.
-    """
-    begin = START.match(text).end()  # type: ignore[union-attr] # it matches nothing as well
-    end = STRICT.match(text, begin).end()  # type: ignore[union-attr]
-    pairs = STRICT_PAIR.findall(text, begin, end)
-    found = {name: quoted or bare for name, quoted, bare in pairs}
-    if len(found) < len(pairs):
-        for name, quoted, bare in pairs:
-            if found[name] != (quoted or bare):
-                raise Malformed("field %s has two different values" % name)
-    return found, end
+@lru_cache(maxsize=64)
+def value_of(name: str) -> re.Pattern[str]:
+    """Return the expression for the value of a field."""
+    return re.compile(" %s=%s" % (re.escape(name), VALUE))
 
 
 def read_whole(event: Event) -> Optional[Fields]:  # noqa: UP045 - Python 3.9
@@ -172,12 +168,14 @@ def read_whole(event: Event) -> Optional[Fields]:  # noqa: UP045 - Python 3.9
 
     A line that was cut could be a user name that looks like the fields of another event.
     """
-    text = event.rest.rstrip(" \t\r\n")
+    strict, rest = event.parts
+    text = rest.rstrip(" \t\r\n")
     if len(event.text) < SHORTEST_CUT:
         for way in (BY_ESCAPES, BY_NEIGHBOURS):
             found = read_to_end(text, way)
             if found and found[-1][0] in LAST_FIELDS:
-                return [*event.strict.items(), *found]
+                made = [(name, quoted or bare) for name, quoted, bare in STRICT_PAIR.findall(strict)]
+                return [*made, *found]
     return None
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import fnmatch
 import ipaddress
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Optional, Union
 
 from banstitch_shared.eventlog import NOTHING
@@ -19,6 +19,7 @@ Address = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]  # noqa: UP007 - P
 Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]  # noqa: UP007 - Python 3.9
 # One detection as the role renders it, with its ``ignore`` as networks.
 Detection = Mapping[str, Any]
+Find = Callable[[str], Optional[str]]
 
 
 def networks(text: str) -> list[Network]:
@@ -113,9 +114,9 @@ def find_address(event: Event, name: str, around: str) -> str:
     ``around``: the field that holds the address where the event has no such field, as old FortiOS
     writes it: ui=ssh(192.0.2.1).
     """
-    value = address_in(event.header, name, around)
+    value = address_in(event.header.get, name, around)
     if value is None:
-        value = address_in(event.strict, name, around)
+        value = address_in(event.find_in_line, name, around)
     if value is not None:
         return value
     # It stands behind typed text, which may hold fields of its own: all that is there must agree.
@@ -125,11 +126,13 @@ def find_address(event: Event, name: str, around: str) -> str:
     return only(found | (within - {""})) or ""
 
 
-def address_in(fields: Mapping[str, str], name: str, around: str) -> Optional[str]:  # noqa: UP045
+def address_in(find: Find, name: str, around: str) -> Optional[str]:  # noqa: UP045 - Python 3.9
     """Return the address among fields that nobody typed, or None where they have no such field."""
-    if name in fields:
-        return fields[name]
-    return inside(fields[around]) if around in fields else None
+    value = find(name)
+    if value is None and around:
+        value = find(around)
+        return None if value is None else inside(value)
+    return value
 
 
 def read_behind(event: Event) -> Fields:

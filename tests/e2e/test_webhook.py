@@ -170,6 +170,18 @@ def test_an_attacker_whose_names_make_lines_unreadable_is_banned_and_nobody_else
     assert "8.8.8.8" not in webhook.host.read(spool)
 
 
+def test_lines_that_version_0_1_wrote_before_an_upgrade_still_count(webhook: Webhook) -> None:
+    attacker, log = "45.9.8.8", "/var/log/banstitch/events.log"
+    new = f"fgt1 {SSLVPN} success 45.9.8.9 - -"
+    lines = [f"{SSLVPN} {attacker}"] * 3 + [new] * 3
+    webhook.host.console(
+        "".join(f"echo $(date +%s.%6N) {line} >> {log}; " for line in lines), check=True
+    )
+    spool = f"/var/spool/banstitch/banstitch-{SSLVPN}.bans"
+    assert within(60, lambda: f"{attacker} " in webhook.host.read(spool))
+    assert "45.9.8.9" not in webhook.host.read(spool)
+
+
 def test_a_hostile_or_unusable_address_bans_nobody(webhook: Webhook) -> None:
     before = webhook.written()
     for remip in HOSTILE_REMIPS:
