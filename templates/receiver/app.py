@@ -10,7 +10,7 @@ from flask import Flask, Response, jsonify, request
 from receiver import metrics, recent, status
 from receiver.access import Peers, Refusals, Tokens, peer_address
 from receiver.counts import Counts
-from receiver.feed import FAMILIES, Feed
+from receiver.feed import LISTS, Feed
 from receiver.files import Unavailable, check_writable
 from receiver.spool import Bans
 from receiver.webhook import Webhook
@@ -31,7 +31,7 @@ class State:
         self.tokens = Tokens(config["tokens"], config["fortigates"])
         self.peers = Peers(config["allow"], config["own"])
         self.bans = Bans(config["spool"], [d["jail"] for d in config["detections"]])
-        self.feed = Feed(self.bans, config["feed_limit"])
+        self.feed = Feed(self.bans, config["feed_limit"], config["feed_lists"])
         self.counts = Counts(config["counts"], metrics.names(config))
         self.refusals = Refusals(self.counts)
         if not self.counts["started"]:
@@ -61,9 +61,8 @@ class State:
             for unit, number in self.unreadable(time.time()).items()
             if number
         ]
-        if self.feed.left_out:
-            found.append("%d bans have no room in the feed" % self.feed.left_out)
-        return found
+        crowded = self.feed.warning()
+        return [*found, crowded] if crowded else found
 
     def unreadable(self, now):
         """Return {FortiGate: how many of its posts could not be read within the last 24 hours}."""
@@ -71,7 +70,13 @@ class State:
 
     def warnings(self):
         """Return what the operator should know although everything works."""
-        return [self.counts.alone] if self.counts.alone else []
+        over_limit = [
+            "%d new bans by events of %s were refused within the last hour (receiver_ban_limit)"
+            % (number, "no known FortiGate" if name == "-" else name)
+            for name, number in self.bans.refused(time.time()).items()
+        ]
+        found = (*over_limit, self.counts.alone)
+        return [warning for warning in found if warning]
 
 
 def create_app(config):
@@ -101,7 +106,7 @@ def add_feed(app, state):
         if not who or (who == "verify" and not is_own(state)):
             told(state, "refused_feed", "a poll")
             return unauthorized()
-        if family not in FAMILIES:
+        if family not in LISTS:
             return refuse(404, "there are /blocked-ips, /blocked-ips/v4 and /blocked-ips/v6")
         body, etag = state.feed.current(time.time(), family)
         with state.counts.locked():
@@ -130,7 +135,7 @@ def add_health(app, state):
         said = {"reasons": reasons, "degraded": degraded, "warnings": state.warnings()}
         unreadable = {unit: n for unit, n in state.unreadable(time.time()).items() if n}
         # a full feed denies fewer than were banned; posts that cannot be read are a warning
-        serves = not reasons and not state.feed.left_out
+        serves = not reasons and not state.feed.warning()
         return answer_health(found, serves, **said, unreadable=unreadable)
 
     def answer_health(found, serves, **said):

@@ -6,43 +6,18 @@ Managed by Banstitch: changes made here are overwritten. Python 3.9 or later, st
 from __future__ import annotations
 
 import fnmatch
-import ipaddress
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, Optional, Union
+from typing import Any, NamedTuple, Optional
 
 from banstitch_shared.eventlog import NOTHING
 
 from receiver.lines import Event, Fields, Malformed, read_reason, read_user, read_whole
+from receiver.sources import Address, canonical, embedded, refusal, source_of
 
-Address = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]  # noqa: UP007 - Python 3.9
-Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]  # noqa: UP007 - Python 3.9
 # One detection as the role renders it, with its ``ignore`` as networks.
 Detection = Mapping[str, Any]
 Find = Callable[[str], Optional[str]]
-
-
-def networks(text: str) -> list[Network]:
-    return [ipaddress.ip_network(network) for network in text.split()]
-
-
-# Written out, because what ipaddress calls private differs between Python versions.
-REFUSED = [
-    (reason, network)
-    for reason, text in (
-        ("unspecified", "0.0.0.0/8"),
-        ("private", "10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 100.64.0.0/10"),
-        ("loopback", "127.0.0.0/8"),
-        ("link-local", "169.254.0.0/16"),
-        ("multicast", "224.0.0.0/4"),
-        ("reserved", "192.0.0.0/24 192.88.99.0/24 198.18.0.0/15 240.0.0.0/4"),
-        ("reserved", "2001::/23 2002::/16"),
-    )
-    for network in networks(text)
-]
-# RFC 5737, 3849, 9637: nobody has them, so that verify, labs and manuals may.
-DOCUMENTATION = networks("192.0.2.0/24 198.51.100.0/24 203.0.113.0/24 2001:db8::/32 3fff::/20")
-GLOBAL_V6 = ipaddress.ip_network("2000::/3")
 LOG_ID = re.compile(r"[0-9]{1,10}\Z", re.ASCII)
 # ui=ssh(192.0.2.1)
 INSIDE = re.compile(r"[A-Za-z]{1,20}\(([0-9A-Fa-f.:]{2,45})\)\Z")
@@ -69,11 +44,13 @@ def judge(
     detections: Sequence[Detection],
     spared: Collection[Address],
     documentation: bool,
+    ipv6_prefix: int,
 ) -> Verdict:
     """Return the verdict on one event.
 
     ``spared``: addresses that are never taken, beside the detection's own ``ignore`` list.
-    ``documentation``: whether addresses of the documentation ranges are taken.
+    ``documentation``: whether addresses of the documentation ranges are taken. ``ipv6_prefix``: how many
+    bits the IPv6 network of one attacker has.
 
     Raises:
         Malformed: the event does not say for certain what happened and to whom.
@@ -92,10 +69,11 @@ def judge(
         return Verdict("the event names no address")
     address = canonical(value)
     reason = refusal(address, detection["ignore"], documentation)
-    if reason or address in spared:
+    if reason or address in spared or embedded(address) in spared:
         return Verdict("address is " + (reason or "one of this site's own"))
+    source = source_of(address, ipv6_prefix, detection["ignore"], spared)
     said = event.header.get("reason") or read_reason(event.text)
-    return Verdict("", detection["name"], str(address), read_user(event.text), said)
+    return Verdict("", detection["name"], source, read_user(event.text), said)
 
 
 def find_log_id(event: Event) -> str:
@@ -183,28 +161,3 @@ def may_fit(event: Event, name: str, patterns: Sequence[str]) -> bool:
     if value is None:
         return True
     return any(fnmatch.fnmatchcase(value.lower(), pattern.lower()) for pattern in patterns)
-
-
-def canonical(text: str) -> Address:
-    """The address in its one spelling. Refuses what some Python versions let pass: 010.1.1.1, %zone."""
-    try:
-        address = ipaddress.ip_address(text)
-    except ValueError:
-        raise Malformed("the address field holds no address") from None
-    if "%" in text or (address.version == 4 and str(address) != text):
-        raise Malformed("the address field holds no plain address")
-    return getattr(address, "ipv4_mapped", None) or address
-
-
-def refusal(address: Address, ignore: Sequence[Network], documentation: bool) -> str:
-    """Why an address must not be banned, or an empty string."""
-    for reason, network in REFUSED:
-        if address in network:
-            return reason
-    if address.version == 6 and address not in GLOBAL_V6:
-        return "not a global address"
-    if not documentation and any(address in network for network in DOCUMENTATION):
-        return "a documentation address"
-    if any(address in network for network in ignore):
-        return "on the ignore list"
-    return ""

@@ -3,7 +3,6 @@
 Managed by Banstitch: changes made here are overwritten.
 """
 
-import ipaddress
 import json
 import time
 
@@ -13,6 +12,7 @@ from receiver import evidence, recent
 from receiver.access import Names, peer_address
 from receiver.files import Unavailable, append
 from receiver.lines import Malformed, read_event
+from receiver.sources import ignored
 from receiver.verdicts import judge
 
 # Bytes of what could not be read that are kept for the operator: of one body, and of all of them.
@@ -49,10 +49,7 @@ class Webhook:
         self.tokens = tokens
         self.peers = peers
         self.counts = counts
-        self.detections = [
-            dict(d, ignore=[ipaddress.ip_network(n, strict=False) for n in d["ignore"]])
-            for d in config["detections"]
-        ]
+        self.detections = [dict(d, ignore=ignored(d["ignore"])) for d in config["detections"]]
 
     def __call__(self, environ, start_response):
         try:
@@ -106,7 +103,8 @@ class Webhook:
     def _judged(self, event, who, peer):
         documentation = who == "verify" or self.config["accept_documentation"]
         spared = () if who == "verify" else {peer, *self.hosts.addresses()}
-        return judge(event, self.detections, spared, documentation)
+        prefix = self.config["ipv6_prefix"]
+        return judge(event, self.detections, spared, documentation, prefix)
 
     def _write(self, verdict, event, who):
         """Write the evidence, then the clean line: it is there when fail2ban acts on the line.

@@ -92,7 +92,7 @@ DETECTIONS = [
         "address_field": each.address_field,
         "address_inside": each.address_inside or "",
         "where": {name: list(patterns) for name, patterns in each.where.items()},
-        "ignore": [],
+        "ignore": module("sources").ignored(()),
     }
     for each in CATALOGUE.values()
 ]
@@ -103,7 +103,7 @@ def counted(body: str) -> list[str]:
     lines, verdicts = module("lines"), module("verdicts")
     text = body.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     try:
-        verdict = verdicts.judge(lines.read_event(text), DETECTIONS, (), False)
+        verdict = verdicts.judge(lines.read_event(text), DETECTIONS, (), False, 64)
     except lines.Malformed:
         return []
     return [] if verdict.ignored else [verdict.address]
