@@ -117,7 +117,7 @@ def read_event(body: str) -> Event:
     if text.startswith(("banstitch ", '"banstitch ')):
         header, text = split_header(text)
     if not header and not text:
-        raise Malformed("the body is empty")
+        raise Malformed("the body holds no event")
     return Event(header, unescape_body(text))
 
 
@@ -136,9 +136,8 @@ def split_header(text: str) -> tuple[dict[str, str], str]:
     following = words[len(HEADER) + 1 : len(HEADER) + 2]
     if following and not following[0].startswith("status="):
         header.pop("ui", None)  # it holds a blank
-    said = " ".join(words[len(HEADER) + 1 :])
-    if end and said.startswith("status="):
-        status, _, reason = said[len("status=") :].partition(" reason=")
+    if end:  # else the last value may have been cut
+        status, _, reason = line.partition(" status=")[2].partition(" reason=")
         header.update(status=status.strip(' "\\'), reason=reason.strip(' "\\'))
     # FortiOS leaves a variable as it is, or empty, where the event has no such field
     return {k: v for k, v in header.items() if v and not v.startswith("%%")}, rest.lstrip(" \t\r\n")
