@@ -207,8 +207,9 @@ class Observed(Form):
 
 @dataclass(frozen=True)
 class Applied(Form):
-    """All steps were made; the state afterwards."""
+    """All steps were made, or none because the host had ``moved``; the state now."""
 
+    moved: bool
     observed: Observed
 
 
