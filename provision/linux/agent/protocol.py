@@ -238,9 +238,10 @@ class Leased(Form):
 
 @dataclass(frozen=True)
 class Drilled(Form):
-    """What was seen of the synthetic event, in words."""
+    """What was seen of the synthetic event, in words, and posts that the receiver could not read."""
 
     steps: Annotated[list[Text], Bounds(max_length=100, fail_fast=True)]
+    unreadable: Annotated[dict[FortiGateName, Count], Bounds(max_length=1000)]
 
 
 @dataclass(frozen=True)
