@@ -55,5 +55,6 @@ def untouched(desired: Sequence[Resource]) -> dict[str, Any]:
         "bans": {},
         "tokens": None,
         "certificates": dict.fromkeys(asked["sealed"]),
+        "foreign": {},
         "manifest": None,
     }
