@@ -58,18 +58,20 @@ def _foreign(path: str, entries: dict[str, dict[str, Any]]) -> Iterator[str]:
     """Give the names in ``path`` that are neither in the closed set nor objects of the manifest."""
     with _opened(path) as folder:
         for name in os.listdir(folder) if folder is not None else ():
-            entry, kind = entries.get(os.path.join(path, name)), _kind(folder, name)
-            expected = stat.S_IFDIR if entry and _is_made(entry) else stat.S_IFREG
-            # where data should be nothing else counts as ours, and nowhere a directory for a file
-            odd = kind != expected and entry and (entry["data"] or kind == stat.S_IFDIR)
-            is_object = entry is not None and not odd
-            is_scrap = kind == stat.S_IFDIR and name in _SCRAP
-            if (
-                not is_object
-                and not is_scrap
-                and not (kind == stat.S_IFREG and _is_ours(path, name))
-            ):
+            kind = _kind(folder, name)
+            ours = _is_object(entries.get(os.path.join(path, name)), kind)
+            ours = ours or (kind == stat.S_IFREG and _is_ours(path, name))
+            if not ours and not (kind == stat.S_IFDIR and name in _SCRAP):
                 yield name
+
+
+def _is_object(entry: dict[str, Any] | None, kind: int) -> bool:
+    """Tell whether a file of this type can be the object of the manifest that should be there."""
+    if entry is None:
+        return False
+    if entry["id"].startswith("directory:"):
+        return kind == stat.S_IFDIR
+    return kind == stat.S_IFREG or (kind != stat.S_IFDIR and not entry["data"])
 
 
 def _is_ours(path: str, name: str) -> bool:
