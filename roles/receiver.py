@@ -34,9 +34,10 @@ from provision.roles import (
     is_address,
 )
 from provision.setting_types import Address
-from roles import receiver_events, receiver_tls
+from roles import receiver_events, receiver_limits, receiver_tls
 from roles.detection import CATALOGUE, enabled
 from roles.detection import Settings as DetectionSettings
+from roles.enforcement_families import feed_list
 
 PREFIX = "receiver_"
 _APP_DIRECTORY = "/opt/banstitch"
@@ -53,7 +54,7 @@ _BYTES = {"k": 1024, "M": 1024 * 1024}
 DRILL_ADDRESS = "192.0.2.66"
 
 
-class Settings(receiver_tls.Settings, receiver_events.Settings):
+class Settings(receiver_tls.Settings, receiver_events.Settings, receiver_limits.Settings):
     """Where the receiver listens, how FortiGates reach it, and what it keeps."""
 
     receiver_listen: Annotated[
@@ -68,15 +69,6 @@ class Settings(receiver_tls.Settings, receiver_events.Settings):
     receiver_workers: Annotated[
         int, Field(ge=1, le=32, description="worker processes of the web server, 1 to 32")
     ] = 2
-    receiver_feed_limit: Annotated[
-        int,
-        Field(
-            ge=1,
-            le=300000,
-            description="entries that the feed may have, newest offenders first; FortiOS before"
-            " 7.4.4 takes 131072",
-        ),
-    ] = 131072
     receiver_status_page: Annotated[
         bool,
         Field(description="serve /status, a page for people; user status, password in tokens.json"),
@@ -157,6 +149,7 @@ def _config(context: Context, settings: Settings) -> dict[str, Any]:
         **receiver_events.config(context, settings, address(context), _own(context, settings)),
         "body_limit": _BODY_LIMIT,
         "feed_limit": settings.receiver_feed_limit,
+        "feed_lists": sorted({feed_list(unit) for unit in context.site.fortigates}) or [""],
         "status_page": settings.receiver_status_page,
         "certificate": receiver_tls.certificate(settings),
         "tokens": TOKENS,

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from provision.fortios import circumstances, dialogue
+from provision.fortios import circumstances
 from provision.fortios.circumstances import in_scope
-from provision.fortios.connection import Connection, Question
 from provision.fortios.desired import Desired, looked_at, show_command, split_id
 from provision.fortios.planner import Observed, ids
 from provision.fortios.record import Record
+from provision.fortios.session import dialogue
+from provision.fortios.session.connection import Connection, Question
 from provision.fortios.text import Config, Edit, ParseError, Tree, parse
 from provision.fortios.versions import Facts, advice, read_facts, refused
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from provision.linux.agent.protocol import MEMORY
 from provision.linux.draft import Draft, LinuxPlan, Observed, Step, text_of
 from provision.plan import unified
 
 UNITS = "file:/etc/systemd/system/"
-# The agent's own directory; see agent/__init__.py.
-MEMORY = "/var/lib/banstitch"
 
 
 def teardown(

@@ -10,7 +10,7 @@ from flask import Flask, Response, jsonify, request
 from receiver import metrics, status
 from receiver.access import Peers, Refusals, Tokens, peer_address
 from receiver.counts import Counts
-from receiver.feed import FAMILIES, Feed
+from receiver.feed import LISTS, Feed
 from receiver.files import Unavailable, check_writable
 from receiver.spool import Bans
 from receiver.webhook import Webhook
@@ -31,7 +31,7 @@ class State:
         self.tokens = Tokens(config["tokens"], config["fortigates"])
         self.peers = Peers(config["allow"], config["own"])
         self.bans = Bans(config["spool"], [d["jail"] for d in config["detections"]])
-        self.feed = Feed(self.bans, config["feed_limit"])
+        self.feed = Feed(self.bans, config["feed_limit"], config["feed_lists"])
         self.counts = Counts(config["counts"], metrics.names(config))
         self.refusals = Refusals(self.counts)
         if not self.counts["started"]:
@@ -56,9 +56,13 @@ class State:
 
     def warnings(self):
         """What the operator should know although everything works."""
-        left_out = self.feed.left_out
-        crowded = "%d bans have no room in the feed" % left_out if left_out else ""
-        return [warning for warning in (crowded, self.counts.alone) if warning]
+        over_limit = [
+            "%d new bans by events of %s were refused within the last hour (receiver_ban_limit)"
+            % (number, "no known FortiGate" if name == "-" else name)
+            for name, number in self.bans.refused(time.time()).items()
+        ]
+        found = (self.feed.warning(), *over_limit, self.counts.alone)
+        return [warning for warning in found if warning]
 
 
 def create_app(config):
@@ -88,7 +92,7 @@ def add_feed(app, state):
         if not who or (who == "verify" and not is_own(state)):
             told(state, "refused_feed", "a poll")
             return unauthorized()
-        if family not in FAMILIES:
+        if family not in LISTS:
             return refuse(404, "there are /blocked-ips, /blocked-ips/v4 and /blocked-ips/v6")
         body, etag = state.feed.current(time.time(), family)
         with state.counts.locked():

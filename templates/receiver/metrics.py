@@ -61,6 +61,9 @@ def families(state):
         "last_poll"
     )
     yield "banstitch_bans", "gauge", "Live bans, by jail", bans(state)
+    yield "banstitch_bans_refused", "gauge", "New bans over the limit of the last hour", [
+        ({"fortigate": name}, number) for name, number in state.bans.refused(time.time()).items()
+    ]
     yield "banstitch_feed_left_out", "gauge", "Bans without room in the feed", [
         ({}, state.feed.left_out)
     ]

@@ -3,7 +3,6 @@
 Managed by Banstitch: changes made here are overwritten.
 """
 
-import ipaddress
 import json
 import time
 
@@ -11,6 +10,7 @@ from receiver import evidence
 from receiver.access import Names, peer_address
 from receiver.files import Unavailable, append
 from receiver.lines import Malformed, parse
+from receiver.sources import ignored
 from receiver.verdicts import judge
 
 # Bytes of what could not be read that are kept for the operator: of one body, and of all of them.
@@ -47,10 +47,7 @@ class Webhook:
         self.tokens = tokens
         self.peers = peers
         self.counts = counts
-        self.detections = [
-            dict(d, ignore=[ipaddress.ip_network(n, strict=False) for n in d["ignore"]])
-            for d in config["detections"]
-        ]
+        self.detections = [dict(d, ignore=ignored(d["ignore"])) for d in config["detections"]]
 
     def __call__(self, environ, start_response):
         try:
@@ -103,7 +100,8 @@ class Webhook:
     def _judged(self, events, who, peer):
         documentation = who == "verify" or self.config["accept_documentation"]
         spared = () if who == "verify" else {peer, *self.hosts.addresses()}
-        return [judge(event, self.detections, spared, documentation) for event in events]
+        prefix = self.config["ipv6_prefix"]
+        return [judge(event, self.detections, spared, documentation, prefix) for event in events]
 
     def _write(self, outcomes, events, who):
         """The evidence before the clean lines, so that it is there when fail2ban acts on one.

@@ -36,6 +36,7 @@ SMALLER = (
 SETTINGS = """\
 receiver_rate: 100000
 receiver_burst: 1000000
+receiver_ban_limit: 1000000
 receiver_log_size: 200k
 receiver_log_keep: 2
 detection_ban_time: 1d

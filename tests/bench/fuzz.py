@@ -44,7 +44,7 @@ def verdicts(text: str, detections: list[dict[str, Any]]) -> set[str]:
     """The addresses that the receiver would write down for a body."""
     lines, judging = module("lines"), module("verdicts")
     try:
-        outcomes = [judging.judge(e, detections, (), False) for e in lines.parse(text)]
+        outcomes = [judging.judge(e, detections, (), False, 64) for e in lines.parse(text)]
     except lines.Malformed:
         return set()
     return {outcome["address"] for outcome in outcomes if outcome["outcome"] == "taken"}
@@ -56,7 +56,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args(argv)
     chance, began, own = random.Random(options.seed), time.perf_counter(), 0
-    detections = [{"where": {}, "address_inside": "", **DETECTION, "ignore": []}]
+    detections = [{"where": {}, "address_inside": "", **DETECTION}]
+    detections[0]["ignore"] = module("sources").ignored(())
     for number in range(options.lines):
         text = body(chance, number)
         found = verdicts(text, detections)

@@ -15,7 +15,7 @@ import pytest
 
 from tests.e2e.labsite import LabSite, Ran, unit_options
 from tests.e2e.poller import Meanwhile, Poller, feed, uncovered
-from tests.e2e.site_0_1 import BANNED, FOREVER, LIVE, REPEATED, Site01
+from tests.e2e.site_0_1 import BANNED, FOREVER, IPV6, JAIL, LIVE, REPEATED, Site01
 from tests.e2e.test_site import EVENT, denied, without_enc
 from tests.e2e.test_tls import what_is_left
 from tests.lab.fortios import Simulator
@@ -97,6 +97,26 @@ def test_the_recorded_site_runs_as_it_did(tmp_path: Path, ready_root: Path) -> N
         assert not denied(site, NEW)
         sent = site.units[0].log_event(EVENT.format(address=NEW, user="x"))
         assert [delivery.status for delivery in sent] == [200]
+
+
+def test_ipv6_addresses_that_it_banned_stay_beside_the_networks_that_are_banned_now(
+    tmp_path: Path, ready_root: Path
+) -> None:
+    with Site01(tmp_path / "inventory", ready_root) as site:
+        assert within(60, lambda: feed(site) == LIVE), feed(site)
+
+        applied = site.run("apply", "-y")
+
+        assert applied.code == 0, applied.out + applied.err
+        assert 'blocked-ips/v4"' in site.units[0].show()
+        assert denied(site, REPEATED)
+        assert within(60, lambda: held(site, JAIL) == BANNED[JAIL]), held(site, JAIL)
+        for number in (1, 2, 3):
+            site.units[0].log_event(EVENT.format(address=f"2001:db8:7::{number}", user="x"))
+        assert within(60, lambda: feed(site) == LIVE | {"2001:db8:7::/64"}), feed(site)
+        freed = site.run("unban", IPV6, "--json").target("bh1")
+        assert freed["state"] == "changed", freed
+        assert within(60, lambda: feed(site) == LIVE - {IPV6}), feed(site)
 
 
 def test_one_apply_upgrades_it(upgraded: Upgrade) -> None:

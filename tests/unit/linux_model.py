@@ -67,7 +67,15 @@ class Host:
             "certificates": dict(self.certificates),
             "foreign": dict(self.foreign),
             "manifest": self._summary(),
+            "digest": self._digest(),
         }
+
+    def _digest(self) -> str:
+        """As the agent's: of all but bans and records, which change by themselves."""
+        memory = {k: v for k, v in (self.memory or {}).items() if k != "fortigates"}
+        found = {**self.things(), "packages": sorted(self.packages), "users": sorted(self.users)}
+        text = repr((self.memory is None, memory, {**found, "bans": None}))
+        return hashlib.sha256(text.encode()).hexdigest()
 
     def _summary(self) -> dict[str, Any] | None:
         if self.memory is None:

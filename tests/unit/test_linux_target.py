@@ -19,7 +19,7 @@ from provision.linux.target import BanHost, NoPython
 from provision.login import Login
 from provision.ssh import HostKeyPolicy
 
-ANSWER = target.MARK + json.dumps({"ok": True, "paths": {}}).encode() + b"\n"
+ANSWER = target.MARK + json.dumps({"ok": True, "changed": True}).encode() + b"\n"
 POLICY = HostKeyPolicy(Path("/nonexistent/known_hosts"), accept_new=False)
 
 
@@ -87,7 +87,7 @@ def ask(monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, Any]]:
     def asking(channel: Channel, **login: Any) -> dict[str, Any]:
         monkeypatch.setattr(ssh, "connect", lambda *_: Client(channel))
         with BanHost(Login("bh1", "192.0.2.10", "joe", **login), POLICY) as host:
-            return host.ask({"do": "observe"})
+            return host.ask({"do": "rotate"})
 
     return asking
 
@@ -96,7 +96,7 @@ Ask = Callable[..., dict[str, Any]]
 
 
 def test_a_banner_before_the_answer_is_passed_over(ask: Ask) -> None:
-    assert ask(Channel(b"Welcome! This host is monitored.\n" + ANSWER)) == {"paths": {}}
+    assert ask(Channel(b"Welcome! This host is monitored.\n" + ANSWER)) == {"changed": True}
 
 
 def test_what_the_agent_refuses_is_told_in_its_words(ask: Ask) -> None:

@@ -70,7 +70,7 @@ def test_several_lines_of_one_body_are_several_events(receiver: Receiver) -> Non
     body = "\r\n".join([LINE % "203.0.113.1", "", LINE % "10.0.0.1", LINE % "2001:db8::1", ""])
     outcomes = [event["outcome"] for event in receiver.post(body).json["events"]]
     assert outcomes == ["taken", "ignored", "taken"]
-    assert receiver.written() == [(SSLVPN, "203.0.113.1"), (SSLVPN, "2001:db8::1")]
+    assert receiver.written() == [(SSLVPN, "203.0.113.1"), (SSLVPN, "2001:db8::/64")]
 
 
 def test_one_unreadable_line_stops_the_whole_body(receiver: Receiver) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 from netmiko.fortinet import FortinetSSH
 
 from provision.errors import Failed, Unreachable
-from provision.fortios import dialogue
+from provision.fortios.session import dialogue
 from provision.login import Login
 from provision.ssh import CONNECT_ERRORS, CONNECT_TIMEOUT, HostKeyPolicy, explain, trust
 

@@ -10,9 +10,9 @@ import re
 from collections.abc import Sequence
 
 from provision.errors import Failed
-from provision.fortios import dialogue, terminal
-from provision.fortios.chunks import Line
-from provision.fortios.terminal import Terminal
+from provision.fortios.session import dialogue, terminal
+from provision.fortios.session.chunks import Line
+from provision.fortios.session.terminal import Terminal
 from provision.login import Login
 from provision.ssh import HostKeyPolicy
 
