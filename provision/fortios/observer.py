@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from provision.fortios import circumstances, dialogue
+from provision.fortios import circumstances
 from provision.fortios.circumstances import in_scope
-from provision.fortios.connection import Connection, Question
 from provision.fortios.desired import Desired, looked_at, show_command, split_id
 from provision.fortios.planner import Observed, ids
 from provision.fortios.record import Record
+from provision.fortios.session import dialogue
+from provision.fortios.session.connection import Connection, Question
 from provision.fortios.text import Config, Edit, ParseError, Tree, parse
 from provision.fortios.versions import Facts, advice, read_facts, refused
 
@@ -166,10 +167,13 @@ def _question(object_id: str) -> Question:
 def _find(object_id: str, tree: Tree) -> Tree | None:
     """The body of one object in what `show` printed for it."""
     _, path, key = split_id(object_id)
-    for config in tree:
-        if isinstance(config, Config) and config.path == path:
-            if key is None:
-                return config.body
-            edits = (node for node in config.body if isinstance(node, Edit))
-            return next((edit.body for edit in edits if edit.key.value == key), None)
-    return None
+    configs = [node for node in tree if isinstance(node, Config)]
+    config = next((each for each in configs if each.path == path), None)
+    if config is None:
+        if configs:
+            raise ParseError(configs[0].line, f"'config {path}' was asked for, another was shown")
+        return None
+    if key is None:
+        return config.body
+    edits = (node for node in config.body if isinstance(node, Edit))
+    return next((edit.body for edit in edits if edit.key.value == key), None)

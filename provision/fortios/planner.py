@@ -187,7 +187,7 @@ def _assemble(
     due = [each for each in (*steps, *stale) if _is_due(each, observed)]
     blocks = tuple(block(each.id, each.body, each.move) for each in due)
     changes = (
-        Change(step.id, step.action, sent.text, step.reason, step.source)
+        Change(step.id, step.action, sent.shown, step.reason, step.source)
         for step, sent in zip(due, blocks, strict=True)
     )
     before, after = _records(record, steps, stale, prints)

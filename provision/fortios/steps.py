@@ -11,6 +11,7 @@ from provision.fortios.desired import Wanted, split_id
 from provision.fortios.neighbours import beside_neighbours, leaving_neighbours
 from provision.fortios.numbered import called, first, standing
 from provision.fortios.observed import Observed
+from provision.fortios.planning.by_name import by_name
 from provision.fortios.planning.object_id import ObjectId
 from provision.fortios.planning.restorable import (
     is_automatic,
@@ -47,6 +48,11 @@ class Block:
     @property
     def text(self) -> str:
         return serialise(self.tree)
+
+    @property
+    def shown(self) -> str:
+        """The same with the names of secrets in place of their values."""
+        return serialise(by_name(self.tree))
 
 
 @dataclass(frozen=True)

@@ -56,6 +56,12 @@ _START = (
 _TRY_PYTHON = (
     'python3 -I -c "import json,pickle,urllib.request,tempfile,zipimport,zlib" 2>/dev/null'
 )
+# Where the agent cannot run, the shell says what its fail2ban.py would say before fail2ban is there.
+NO_SSHD_LOG = b"BANSTITCH-NO-SSHD-LOG"
+_NO_PYTHON = (
+    "{ [ -e /var/log/auth.log ] || { . /etc/os-release; case $VERSION_ID in "
+    f"11|12) echo {NO_SSHD_LOG.decode()};; esac; }}; exit {NO_PYTHON}; }}"
+)
 # What the installation brings is written down first, where the manifest will take it from; added to
 # what an interrupted one wrote down.
 INSTALL_PYTHON = r"""
@@ -111,7 +117,7 @@ class BanHost:
         payload = json.dumps(request).encode()
         code = agent_zip()
         head = b"BANSTITCH %d %d\n" % (len(code), len(payload))
-        script = f"{_TRY_PYTHON} || exit {NO_PYTHON}; exec python3 -I -c {shlex.quote(_START)}"
+        script = f"{_TRY_PYTHON} || {_NO_PYTHON}; exec python3 -I -c {shlex.quote(_START)}"
         seconds = CHANGING if request["do"] == "apply" else LOOKING
         status, out, err = self._run(
             script, head + code + payload, seconds, answers.largest(request["do"])
@@ -120,7 +126,7 @@ class BanHost:
         if mark:
             return answers.read(request, answer.partition(b"\n")[0])
         if status == NO_PYTHON:
-            raise NoPython(f"{self._login.host} has no python3")
+            raise NoPython(f"{self._login.host} has no python3", NO_SSHD_LOG in out)
         raise self._explain(status, err)
 
     def install_python(self) -> None:
@@ -217,7 +223,14 @@ class BanHost:
 
 
 class NoPython(Failed):
-    """The host has no python3 that could run the agent."""
+    """The host has no python3 that could run the agent.
+
+    ``sshd_jail_without_log``: see fail2ban.py of the agent, which cannot be asked.
+    """
+
+    def __init__(self, what: str, sshd_jail_without_log: bool = True) -> None:
+        super().__init__(what)
+        self.sshd_jail_without_log = sshd_jail_without_log
 
 
 class _Output:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from netmiko.fortinet import FortinetSSH
 
-from provision.fortios.terminal import Terminal
+from provision.fortios.session.terminal import Terminal
 from tests.lab.fortios import Simulator
 from tests.lab.fortios.server import attend
 

@@ -40,6 +40,7 @@ class Host:
     bans: dict[str, int | None] = field(default_factory=dict)
     tokens: dict[str, str] | None = None
     certificates: dict[str, State] = field(default_factory=dict)
+    foreign: dict[str, State] = field(default_factory=dict)
     memory: dict[str, Any] | None = None
     facts: dict[str, Any] = field(default_factory=dict)
 
@@ -64,8 +65,17 @@ class Host:
             "bans": dict(self.bans),
             "tokens": self.tokens,
             "certificates": dict(self.certificates),
+            "foreign": dict(self.foreign),
             "manifest": self._summary(),
+            "digest": self._digest(),
         }
+
+    def _digest(self) -> str:
+        """As the agent's: of all but bans and records, which change by themselves."""
+        memory = {k: v for k, v in (self.memory or {}).items() if k != "fortigates"}
+        found = {**self.things(), "packages": sorted(self.packages), "users": sorted(self.users)}
+        text = repr((self.memory is None, memory, {**found, "bans": None}))
+        return hashlib.sha256(text.encode()).hexdigest()
 
     def _summary(self) -> dict[str, Any] | None:
         if self.memory is None:

@@ -18,7 +18,6 @@ from tests.unit.site_model import (
     World,
     error,
     go,
-    start,
     states,
     world,
 )
@@ -175,7 +174,7 @@ def test_the_host_is_left_alone_when_a_fortigate_could_not_be_torn_down(world: W
 
 
 def test_a_host_without_python_gets_it_first(world: World) -> None:
-    world.faults[(BAN_HOST, "observe")] = NoPython("no python3")
+    world.faults[(BAN_HOST, "observe")] = NoPython("no python3", sshd_jail_without_log=False)
 
     result = go("apply")
 
@@ -185,7 +184,7 @@ def test_a_host_without_python_gets_it_first(world: World) -> None:
 
 
 def test_plan_of_a_host_without_python_installs_nothing(world: World) -> None:
-    world.faults[(BAN_HOST, "observe")] = NoPython("no python3")
+    world.faults[(BAN_HOST, "observe")] = NoPython("no python3", sshd_jail_without_log=False)
     assert states(go("plan"))[BAN_HOST] == "differs"
     assert world.changes() == []
 
@@ -199,18 +198,27 @@ def test_the_tokens_of_a_host_are_secrets_of_the_run(world: World) -> None:
 
 
 def test_verify_sends_an_event_only_through_a_loop_that_is_as_it_should_be(world: World) -> None:
-    run = start("verify")
-    run.plan()
-    assert "no event was sent through the loop: apply first" in run.drill().targets[0].notes
+    told = go("verify").targets[0].notes
+    assert "no event was sent through the loop: apply first" in told
     assert (BAN_HOST, "drill") not in world.log
     go("apply")
 
-    run = start("verify")
-    run.plan()
-    result = run.drill()
+    result = go("verify")
 
     assert states(result) == {BAN_HOST: "ok", FW1: "ok", FW2: "ok"}
     assert "it was banned" in result.targets[0].notes
+
+
+def test_verify_does_not_call_a_site_well_whose_posts_cannot_be_read(world: World) -> None:
+    go("apply")
+    world.unreadable = {FW2: 3, "no-unit-of-this-site": 1}
+    result = go("verify")
+    assert states(result) == {BAN_HOST: "differs", FW1: "ok", FW2: "ok"}
+    told = [note for note in result.targets[0].notes if "could not be read" in note]
+    assert told == [
+        f"{FW2}: 3 posts of the last 24 hours could not be read:"
+        f" see /var/log/banstitch/rejected.log on {BAN_HOST}"
+    ]
 
 
 @pytest.mark.parametrize("where", [(BAN_HOST, "observe"), (FW1, "observe")])

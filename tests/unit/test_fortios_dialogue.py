@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from provision.fortios import dialogue
+from provision.fortios.session import dialogue
 from provision.fortios.versions import advice, read_facts
 
 

@@ -14,7 +14,8 @@ import pytest
 from provision.errors import Failed, Unreachable
 from provision.fortios.desired import CliBlock, Desired, Wanted, desired
 from provision.fortios.planner import FortiPlan, plan
-from provision.fortios.push import COMMIT, START, PutBack
+from provision.fortios.planning.gate import COMMIT, START
+from provision.fortios.push import PutBack
 from provision.fortios.record import Record
 from provision.fortios.target import FortiGate
 from provision.login import Login

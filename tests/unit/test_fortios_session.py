@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from provision.errors import Conflict, Failed, Unreachable
-from provision.fortios import terminal
 from provision.fortios.desired import CliBlock, Desired, desired
 from provision.fortios.planner import FortiPlan, plan, teardown
 from provision.fortios.push import PutBack
 from provision.fortios.record import Record
+from provision.fortios.session import terminal
 from provision.fortios.target import FortiGate
 from provision.fortios.text import forti_quote, parse, serialise
 from provision.login import Login

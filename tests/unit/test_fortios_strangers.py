@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from provision.fortios import circumstances, dialogue
+from provision.fortios import circumstances
 from provision.fortios.desired import CliBlock, Desired, desired
 from provision.fortios.planner import plan, teardown
 from provision.fortios.push import PutBack
 from provision.fortios.record import Record
-from provision.fortios.session import Session
+from provision.fortios.session import dialogue
+from provision.fortios.session.session import Session
 from provision.fortios.target import FortiGate
 from provision.fortios.versions import read_facts
 from provision.login import Login

@@ -9,11 +9,11 @@ import pytest
 
 from provision.errors import Failed, Unreachable
 from provision.fortios import circumstances
-from provision.fortios.chunks import LONGEST, Chunk, chunks
 from provision.fortios.desired import CliBlock, desired
 from provision.fortios.planner import FortiPlan, plan
 from provision.fortios.push import PutBack
 from provision.fortios.record import Record
+from provision.fortios.session.chunks import LONGEST, Chunk, chunks
 from provision.fortios.steps import Block
 from provision.fortios.target import FortiGate
 from provision.fortios.text import parse

@@ -13,6 +13,8 @@ from typing import Annotated, Any, ClassVar, Literal, Union
 
 # Stands before the answer, so that a banner or a lecture of sudo on the same stream is not taken for it.
 MARK = "BANSTITCH-ANSWER "
+# The agent's own directory, with the manifest.
+MEMORY = "/var/lib/banstitch"
 # Characters of an error; the agent shortens longer ones.
 LONGEST_ERROR = 20_000
 
@@ -85,18 +87,22 @@ Digest = Annotated[str, Bounds(pattern="^[0-9a-f]{64}$")]
 Address = Annotated[str, Bounds(pattern="^[0-9a-fA-F.:]{2,45}(?:/[0-9]{1,3})?$")]
 Content = Annotated[str, Bounds(pattern=_BASE64, max_length=1_400_000)]
 Certificates = Annotated[str, Bounds(pattern=f"^(?:{_PEM})*$", max_length=200_000)]
-CertificateName = Annotated[str, Bounds(pattern=r"^[A-Za-z0-9_.:*/@-]{1,255}$")]
+# A file of somebody else may have any name; what prints it escapes it.
+FileName = Annotated[str, Bounds(min_length=1, max_length=1100)]
+CertificateName = Annotated[str, Bounds(pattern="^[ -~]{1,255}$")]
 Version = Annotated[str, Bounds(pattern=r"^[A-Za-z0-9.+:~/?_ -]{1,100}$")]
 Process = Annotated[str, Bounds(pattern=r"^[!-~]{1,300}:[0-9]{1,9}$")]
-Word = Annotated[str, Bounds(pattern="^[a-z][a-z0-9_]{0,39}$")]
+WORD = "[a-z][a-z0-9_]{0,39}"
+Word = Annotated[str, Bounds(pattern=f"^{WORD}$")]
 # A sentence for the operator. It may hold anything; what prints it escapes it.
-Text = Annotated[str, Bounds(max_length=10_000)]
+LONGEST_TEXT = 10_000
+Text = Annotated[str, Bounds(max_length=LONGEST_TEXT)]
 LongText = Annotated[str, Bounds(max_length=1_000_000)]
 
 Count = Annotated[int, Bounds(ge=0, le=10**12)]
 Number = Annotated[int, Bounds(ge=-1, le=10**12)]
 Mode = Annotated[int, Bounds(ge=0, le=0o7777)]
-Days = Annotated[float, Bounds(ge=-(10**6), le=10**6)]
+Days = Annotated[float, Bounds(ge=-(10**7), le=10**7)]
 # Epoch seconds, -1 for ever. A ban of 100 years that was lengthened again and again ends late.
 Moment = Annotated[float, Bounds(ge=-1, le=10**15)]
 # A clock that can be shown as a time of day: until the year 9999.
@@ -152,9 +158,18 @@ class CertificateState(Form):
 
     days_left: Days
     names: Annotated[list[CertificateName], Bounds(max_length=1000, fail_fast=True)]
+    permits: Annotated[list[CertificateName], Bounds(max_length=1000, fail_fast=True)]
     sound: bool
     digest: Digest
     pem: Certificates
+
+
+@dataclass(frozen=True)
+class Foreign(Form):
+    """What is not ours in a directory of ours; ``more``: there is more than ``names``."""
+
+    names: Annotated[list[FileName], Bounds(min_length=1, max_length=100, fail_fast=True)]
+    more: bool
 
 
 @dataclass(frozen=True)
@@ -195,7 +210,9 @@ class Observed(Form):
     bans: Annotated[dict[JailName, Count | None], Bounds(max_length=1000)]
     tokens: Annotated[dict[TokenName, Token], Bounds(max_length=4000)] | None = field(repr=False)
     certificates: Annotated[dict[Path, CertificateState | None], Bounds(max_length=100)]
+    foreign: Annotated[dict[Path, Foreign], Bounds(max_length=100)]
     manifest: Manifest | None
+    digest: Digest
 
 
 # --- one answer for each request ------------------------------------------------------------------------
@@ -203,8 +220,9 @@ class Observed(Form):
 
 @dataclass(frozen=True)
 class Applied(Form):
-    """All steps were made; the state afterwards."""
+    """All steps were made, or none where the host had ``moved`` since it was looked at; its state now."""
 
+    moved: bool
     observed: Observed
 
 
@@ -233,9 +251,10 @@ class Leased(Form):
 
 @dataclass(frozen=True)
 class Drilled(Form):
-    """What was seen of the synthetic event, in words."""
+    """What was seen of the synthetic event, in words, and posts that the receiver could not read."""
 
     steps: Annotated[list[Text], Bounds(max_length=100, fail_fast=True)]
+    unreadable: Annotated[dict[FortiGateName, Count], Bounds(max_length=1000)]
 
 
 @dataclass(frozen=True)
@@ -282,10 +301,12 @@ class Unbanned(Form):
     notes: Annotated[list[Text], Bounds(max_length=1000, fail_fast=True)]
 
 
+MOST_KEYS = 40
+MOST_IN_LIST = 1000
 # An entry of the audit: flat, with ``at`` in it. Releases and detections differ in the rest.
-_Texts = Annotated[list[Text], Bounds(max_length=1000, fail_fast=True)]
+_Texts = Annotated[list[Text], Bounds(max_length=MOST_IN_LIST, fail_fast=True)]
 Flat = Union[None, bool, int, float, Text, _Texts]  # noqa: UP007 - evaluated by Python 3.9
-Entry = Annotated[dict[Word, Flat], Bounds(max_length=40)]
+Entry = Annotated[dict[Word, Flat], Bounds(max_length=MOST_KEYS)]
 
 
 @dataclass(frozen=True)

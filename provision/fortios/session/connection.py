@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from provision.errors import Failed
-from provision.fortios import dialogue
-from provision.fortios.chunks import entering
 from provision.fortios.circumstances import in_scope
-from provision.fortios.session import Session
+from provision.fortios.session import dialogue
+from provision.fortios.session.chunks import entering
+from provision.fortios.session.session import Session
 from provision.login import Login
 from provision.ssh import HostKeyPolicy
 
