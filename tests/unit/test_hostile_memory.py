@@ -21,7 +21,7 @@ from tests.lab.fortios import Options, Simulator
 @pytest.fixture(autouse=True)
 def settled_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Loopback needs no long wait to know that a prompt is the last thing said."""
-    monkeypatch.setattr("provision.fortios.terminal.SETTLED", 0.02)
+    monkeypatch.setattr("provision.fortios.session.terminal.SETTLED", 0.02)
 
 
 VERBS = ("plan", "verify", "apply", "teardown")
@@ -173,12 +173,17 @@ def test_a_record_cannot_change_what_is_the_operators_nor_widen_what_is_ours(
     theirs = _theirs(site)
     site.records["fgt1"] = _forged(HARMLESS[what])
     result = getattr(site, verb)()
-    assert set(_changing(site)) <= {*_shown(result), *TRANSACTION}
+    assert set(_changing(site)) <= {*_shown(result), *TRANSACTION, *SECRETS}
     assert _theirs(site) == theirs
     for word in ("cli-script", "accept", "ENC", "unset source-address", "reboot"):
         assert not [line for line in _changing(site) if word in line]
 
 
+# They stand by name in what is shown.
+SECRETS = {
+    f'set value "{memory_site.TOKENS["webhook:fgt1"]}"',
+    f'set password "{memory_site.TOKENS["feed:fgt1"]}"',
+}
 TRANSACTION = {
     "execute config-transaction start 2",
     "execute config-transaction commit",

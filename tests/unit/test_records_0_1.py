@@ -34,7 +34,7 @@ end
 @pytest.fixture(autouse=True)
 def settled_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Loopback needs no long wait to know that a prompt is the last thing said."""
-    monkeypatch.setattr("provision.fortios.terminal.SETTLED", 0.02)
+    monkeypatch.setattr("provision.fortios.session.terminal.SETTLED", 0.02)
 
 
 @pytest.fixture
