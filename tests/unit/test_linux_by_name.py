@@ -55,5 +55,5 @@ def test_an_inventory_that_asks_for_something_else_than_was_approved_is_refused(
 
 @pytest.mark.parametrize("step", [{}, {"do": "files"}, {"do": "files", "files": [1]}, [["do", 1]]])
 def test_steps_of_another_form_are_refused(step: Any) -> None:
-    with pytest.raises(ValueError, match="must have the form of steps|must ask for"):
+    with pytest.raises(ValueError, match=r"must have the form of steps|must ask for"):
         filled([step], DESIRED)
