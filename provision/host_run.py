@@ -143,12 +143,14 @@ class HostRun:
         self._remember(answer["observed"])
         return dict(answer["observed"])
 
-    def _settled(self, host: BanHost, steps: tuple[Step, ...]) -> Mapping[str, Any]:
+    def _settled(
+        self, host: BanHost, steps: tuple[Step, ...], kept: str = "nothing was changed"
+    ) -> Mapping[str, Any]:
         answer = self._send(host, steps, self._seen)
         self._remember(answer["observed"])
         if answer["moved"]:
             raise Failed(
-                "the host keeps changing while it is looked at; nothing was changed",
+                f"the host keeps changing while it is looked at; {kept}",
                 "find out what else is at work there, then run again",
             )
         return dict(answer["observed"])
@@ -187,7 +189,7 @@ class HostRun:
         observed = self._observe(host)
         self.target.approved = without_python(approved, observed["packages"])
         kept = "python3 was installed and nothing else was changed"
-        return self._settled(host, self._approved_again(observed, kept))
+        return self._settled(host, self._approved_again(observed, kept), kept)
 
     # --- remembering -----------------------------------------------------------------------------
 

@@ -19,7 +19,12 @@ SEEN: dict[str, Any] = {
     "bans": {"banstitch-x": 3},
     "tokens": {"verify": "secret"},
     "certificates": {"/etc/ca.pem": {"days_left": 396.9, "sound": True}, "/etc/none.pem": None},
-    "manifest": {"key": "k", "objects": [], "owed": {}, "fortigates": {"fw1": {"serial": ""}}},
+    "manifest": {
+        "key": "k",
+        "objects": [{"id": "file:/etc/y"}],
+        "owed": {},
+        "fortigates": {"fw1": {"serial": ""}},
+    },
 }
 
 
@@ -72,3 +77,9 @@ def test_what_a_plan_depends_on_changes_it(path: str, value: Any) -> None:
 
 def test_a_host_without_a_manifest_has_one_as_well() -> None:
     assert len(changed("manifest", None)) == len(digest(SEEN)) == 64
+
+
+def test_two_looks_at_a_host_that_only_got_python_are_the_same() -> None:
+    """Its manifest is not on disk yet, so that each look makes another key for it."""
+    begun = {"objects": [], "packages": ["python3"], "owed": {}, "fortigates": {}}
+    assert changed("manifest", {**begun, "key": "a"}) == changed("manifest", {**begun, "key": "b"})

@@ -23,6 +23,11 @@ def digest(observed: dict[str, Any]) -> str:
             path: found and dict(found, days_left=None)
             for path, found in observed["certificates"].items()
         },
-        manifest=manifest and dict(manifest, fortigates=None),
+        manifest=manifest and dict(manifest, fortigates=None, key=_key(manifest)),
     )
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
+
+
+def _key(manifest: dict[str, Any]) -> str:
+    """Return the key of a manifest; one that is not on disk yet has another key at each look."""
+    return str(manifest["key"]) if manifest["objects"] else ""
