@@ -284,4 +284,4 @@ def test_nothing_in_the_home_of_the_login_runs_as_root(tmp_path: Path, ready_roo
             site.host.write(f"/home/admin/{trap}", "open('/root/sprung', 'w')\n")
         said = site.run("plan")
         assert said.code == 2, said.out + said.err
-        assert site.host.run("ls /root/sprung").code != 0
+        assert site.host.run("ls /root/sprung").returncode != 0
