@@ -165,6 +165,8 @@ def _check_observed(request: Request, answer: Answer) -> None:
     _check_names("services", answer["services"], services)
     _check_names("jails", answer["jails"], request["jails"])
     _check_names("certificates", answer["certificates"], sealed)
+    directories = {name for kind, _, name in objects if kind == "directory"}
+    _check_names("foreign", answer["foreign"], (), {*directories, protocol.MEMORY})
     if len({each["id"] for each in manifest["objects"]}) != len(objects):
         raise InvalidAnswer("manifest.objects must name each object once")
 

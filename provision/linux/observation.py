@@ -56,6 +56,7 @@ def untouched(desired: Sequence[Resource], sshd_jail_without_log: bool = True) -
         "bans": {},
         "tokens": None,
         "certificates": dict.fromkeys(asked["sealed"]),
+        "foreign": {},
         "manifest": None,
         "digest": "",
     }

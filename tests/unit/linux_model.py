@@ -40,6 +40,7 @@ class Host:
     bans: dict[str, int | None] = field(default_factory=dict)
     tokens: dict[str, str] | None = None
     certificates: dict[str, State] = field(default_factory=dict)
+    foreign: dict[str, State] = field(default_factory=dict)
     memory: dict[str, Any] | None = None
     facts: dict[str, Any] = field(default_factory=dict)
 
@@ -64,6 +65,7 @@ class Host:
             "bans": dict(self.bans),
             "tokens": self.tokens,
             "certificates": dict(self.certificates),
+            "foreign": dict(self.foreign),
             "manifest": self._summary(),
             "digest": self._digest(),
         }

@@ -195,6 +195,23 @@ def test_a_look_answers_for_all_that_was_asked_and_for_nothing_else(field: str) 
             answers.read(request, json.dumps({"ok": True, **spoilt}).encode())
 
 
+def test_what_is_not_ours_is_answered_for_directories_of_ours_only() -> None:
+    request, observed = observation.request(RESOURCES), deployed(RESOURCES)
+    found = {"names": ["notes.txt", "\x1b[2J"], "more": False}
+    for path in ("/var/log/banstitch", "/var/lib/banstitch"):
+        good = {**observed, "foreign": {path: found}}
+        answers.read(request, json.dumps({"ok": True, **good}).encode())
+    for foreign in (
+        {"/etc": found},
+        {"/var/log/banstitch": {**found, "names": []}},
+        {"/var/log/banstitch": {**found, "names": ["x" * 2000]}},
+        {"/var/log/banstitch": {**found, "names": ["x"] * 101}},
+    ):
+        bad = json.dumps({"ok": True, **observed, "foreign": foreign}).encode()
+        with pytest.raises(InvalidAnswer, match="foreign"):
+            answers.read(request, bad)
+
+
 @pytest.mark.parametrize(
     "identity",
     [

@@ -16,6 +16,7 @@ from typing import Any
 
 from provision.linux.agent import (
     STATE,
+    data,
     host,
     packages,
     services,
@@ -102,7 +103,7 @@ def _remember_services(journal: Journal, units: list[tuple[Step, dict[str, Any]]
 
 def _finish(journal: Journal) -> None:
     """The run is complete: nothing is owed any more."""
-    if os.path.isdir(STATE):
+    if os.path.lexists(memory.path()):  # not after a teardown, which has removed it
         journal.manifest["owed"] = {}
         memory.save(journal.manifest)
 
@@ -150,4 +151,4 @@ def _remember_less(journal: Journal, before: memory.Manifest | None, all_of_it: 
     elif before is not None:
         memory.save(before)
     else:
-        host.remove(STATE)
+        data.forget()

@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from provision.linux.agent import manifest as memory
+from provision.linux.agent.data import foreign
 from provision.linux.agent.digest import digest
 from provision.linux.agent.fail2ban import jail_state, sshd_jail_without_log
 from provision.linux.agent.host import group_name, owner_name, read, run
@@ -46,7 +47,8 @@ def observe(request: Request) -> dict[str, Any]:
     ``packages`` {name: installed}, ``users`` {name: exists}, ``services`` {name: {...}},
     ``jails`` {name: {...} or null}, ``bans`` {jail: how many are live, or null},
     ``tokens`` {name: secret} or null,
-    ``certificates`` {path: see pem.py}, ``manifest`` or null, ``digest`` (see digest.py).
+    ``certificates`` {path: see pem.py}, ``foreign`` {directory: see data.py}, ``manifest`` or null,
+    ``digest`` (see digest.py).
     """
     manifest = memory.load() or memory.begun()
     paths, closed, users = _named(request, manifest)
@@ -68,6 +70,7 @@ def observe(request: Request) -> dict[str, Any]:
         "certificates": {
             path: certificate(path, authority) for path, authority in request["sealed"].items()
         },
+        "foreign": foreign(manifest) if manifest else {},
         "manifest": summary(manifest) if manifest else None,
     }
     return {**found, "digest": digest(found)}

@@ -13,6 +13,8 @@ from typing import Annotated, Any, ClassVar, Literal, Union
 
 # Stands before the answer, so that a banner or a lecture of sudo on the same stream is not taken for it.
 MARK = "BANSTITCH-ANSWER "
+# The agent's own directory, with the manifest.
+MEMORY = "/var/lib/banstitch"
 # Characters of an error; the agent shortens longer ones.
 LONGEST_ERROR = 20_000
 
@@ -85,6 +87,8 @@ Digest = Annotated[str, Bounds(pattern="^[0-9a-f]{64}$")]
 Address = Annotated[str, Bounds(pattern="^[0-9a-fA-F.:]{2,45}(?:/[0-9]{1,3})?$")]
 Content = Annotated[str, Bounds(pattern=_BASE64, max_length=1_400_000)]
 Certificates = Annotated[str, Bounds(pattern=f"^(?:{_PEM})*$", max_length=200_000)]
+# A file of somebody else may have any name; what prints it escapes it.
+FileName = Annotated[str, Bounds(min_length=1, max_length=1100)]
 CertificateName = Annotated[str, Bounds(pattern="^[ -~]{1,255}$")]
 Version = Annotated[str, Bounds(pattern=r"^[A-Za-z0-9.+:~/?_ -]{1,100}$")]
 Process = Annotated[str, Bounds(pattern=r"^[!-~]{1,300}:[0-9]{1,9}$")]
@@ -161,6 +165,14 @@ class CertificateState(Form):
 
 
 @dataclass(frozen=True)
+class Foreign(Form):
+    """What is not ours in a directory of ours; ``more``: there is more than ``names``."""
+
+    names: Annotated[list[FileName], Bounds(min_length=1, max_length=100, fail_fast=True)]
+    more: bool
+
+
+@dataclass(frozen=True)
 class ManifestObject(Form):
     """An object that was made on the host; ``restores``: something stood there before."""
 
@@ -198,6 +210,7 @@ class Observed(Form):
     bans: Annotated[dict[JailName, Count | None], Bounds(max_length=1000)]
     tokens: Annotated[dict[TokenName, Token], Bounds(max_length=4000)] | None = field(repr=False)
     certificates: Annotated[dict[Path, CertificateState | None], Bounds(max_length=100)]
+    foreign: Annotated[dict[Path, Foreign], Bounds(max_length=100)]
     manifest: Manifest | None
     digest: Digest
 
@@ -207,8 +220,9 @@ class Observed(Form):
 
 @dataclass(frozen=True)
 class Applied(Form):
-    """All steps were made; the state afterwards."""
+    """All steps were made, or none where the host had ``moved`` since it was looked at; its state now."""
 
+    moved: bool
     observed: Observed
 
 
@@ -237,9 +251,10 @@ class Leased(Form):
 
 @dataclass(frozen=True)
 class Drilled(Form):
-    """What was seen of the synthetic event, in words."""
+    """What was seen of the synthetic event, in words, and posts that the receiver could not read."""
 
     steps: Annotated[list[Text], Bounds(max_length=100, fail_fast=True)]
+    unreadable: Annotated[dict[FortiGateName, Count], Bounds(max_length=1000)]
 
 
 @dataclass(frozen=True)
