@@ -170,7 +170,7 @@ def connect(login: Login, policy: HostKeyPolicy) -> paramiko.SSHClient:
             banner_timeout=CONNECT_TIMEOUT,
             auth_timeout=CONNECT_TIMEOUT,
         )
-    except (paramiko.SSHException, OSError, EOFError, ValueError) as error:
+    except Exception as error:
         client.close()
         raise explain(error, login, policy) from error
     return client

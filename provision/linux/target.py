@@ -154,7 +154,9 @@ class BanHost:
         timer.start()
         try:
             return self._exchange(command, stdin, most)
-        except (OSError, EOFError, ssh.SSHException) as error:
+        except TargetError:
+            raise
+        except Exception as error:
             if late.is_set():
                 raise Failed(
                     f"this ban host did not come to an end within {seconds:.0f} s",
@@ -270,7 +272,7 @@ class _Output:
 
 
 # What is as long and as plain as this may be a secret; a line as long as this may be an answer.
-_LIKE_A_SECRET = re.compile(r"[A-Za-z0-9_+/-]{40,}={0,2}")
+_LIKE_A_SECRET = re.compile(r"[A-Za-z0-9_-]{40,}")
 _LONGEST_LINE = 300
 
 

@@ -6,11 +6,14 @@ SPOILT. A case about a FortiGate's record needs a FortiGate, too: see the simula
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import io
 import itertools
 import json
+import socket
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -231,6 +234,56 @@ def test_each_verb_prints_the_site_that_is_well_and_the_reason_for_the_other(
     assert said.code == 1
     assert "the answer of this ban host is refused: it must have no other fields" in said.out
     must_be_harmless(said)
+
+
+# --- no SSH -----------------------------------------------------------------------------------------------
+
+KEXINIT = b"\x00\x00\x01\x00\x04\x14" + bytes(16)
+NO_SSH = {
+    "nothing": b"",
+    "another protocol": b"HTTP/1.1 400 Bad Request\r\n\r\n" * 200,
+    "an old version": b"SSH-1.5-x\r\n",
+    "no version": b"SSH-\xff\xfe\r\n",
+    "a line without end": b"\xff" * 300_000,
+    "noise": b"SSH-2.0-x\r\n" + bytes(range(256)) * 50,
+    "a packet without end": b"SSH-2.0-x\r\n\xff\xff\xff\xff" + bytes(1000),
+    "a message of no kind": b"SSH-2.0-x\r\n\x00\x00\x00\x0c\x04\xff" + bytes(100),
+    "lists that are none": b"SSH-2.0-x\r\n" + KEXINIT + b"\x00\x00\x00\x02\xff\xfe" * 60,
+    "escapes": b"SSH-2.0-x \x1b]0;OWNED\x07\r\n" + KEXINIT + bytes(500),
+}
+
+
+def talk(server: socket.socket, text: bytes) -> None:
+    """Send the same to whoever connects, until the server is closed."""
+    with contextlib.suppress(OSError):
+        while True:
+            client, _ = server.accept()
+            with client, contextlib.suppress(OSError):
+                client.sendall(text)
+                client.shutdown(socket.SHUT_WR)
+                while client.recv(65536):
+                    continue
+
+
+@pytest.mark.parametrize("case", NO_SSH)
+def test_a_server_that_breaks_the_ssh_protocol_is_unreachable_and_no_more(
+    world: World, case: str
+) -> None:
+    server = socket.create_server(("127.0.0.1", 0))
+    world.evil.port = server.getsockname()[1]
+    thread = threading.Thread(target=talk, args=(server, NO_SSH[case]))
+    thread.start()
+    try:
+        said = world.run("bans", "--json", "-vvv")
+    finally:
+        server.shutdown(socket.SHUT_RDWR)
+        server.close()
+        thread.join()
+    assert said.code == 4
+    assert said.target("evil1")["state"] == "unreachable"
+    assert said.target("good1")["state"] == "ok"
+    assert not [c for c in said.out + said.err if not c.isprintable() and c not in "\n\t"]
+    assert "fault in banstitch" not in said.out + said.err
 
 
 # --- answers without an end ------------------------------------------------------------------------------
