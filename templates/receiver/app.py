@@ -61,6 +61,11 @@ class State:
             for unit, number in self.unreadable(time.time()).items()
             if number
         ]
+        found += [
+            "%d new bans by events of %s were refused within the last hour (receiver_ban_limit)"
+            % (number, "no known FortiGate" if name == "-" else name)
+            for name, number in self.bans.refused(time.time()).items()
+        ]
         crowded = self.feed.warning()
         return [*found, crowded] if crowded else found
 
@@ -70,13 +75,7 @@ class State:
 
     def warnings(self):
         """Return what the operator should know although everything works."""
-        over_limit = [
-            "%d new bans by events of %s were refused within the last hour (receiver_ban_limit)"
-            % (number, "no known FortiGate" if name == "-" else name)
-            for name, number in self.bans.refused(time.time()).items()
-        ]
-        found = (*over_limit, self.counts.alone)
-        return [warning for warning in found if warning]
+        return [self.counts.alone] if self.counts.alone else []
 
 
 def create_app(config):

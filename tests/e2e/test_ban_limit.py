@@ -53,7 +53,7 @@ def test_above_the_limit_nobody_new_is_banned_and_the_operator_is_told(
         assert len(journal(site)) == 1
         status = site.run("status", "--json")
         assert status.code == 2
-        assert within(60, lambda: "5 new bans by events of" in site.run("status").out)
+        assert within(60, lambda: "5 new bans by events of fgt1" in site.run("status").out)
 
         assert site.run("ban", "198.51.100.99", "--for", "1h").code == 0
         assert within(60, lambda: feed(site) == {*first, "198.51.100.99"})

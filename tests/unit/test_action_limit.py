@@ -251,7 +251,7 @@ def test_the_receiver_reports_what_was_refused_in_the_last_hour(tmp_path: Path) 
     file.write_text(json.dumps({n: {"banned": {}, "refused": r} for n, r in refused.items()}))
     health = receiver.get("/healthz")
     said = "new bans by events of {} were refused within the last hour (receiver_ban_limit)"
-    assert (health.status_code, health.json["warnings"]) == (
+    assert (health.status_code, health.json["degraded"]) == (
         200,
         ["7 " + said.format("fw1"), "2 " + said.format("no known FortiGate")],
     )
@@ -259,4 +259,4 @@ def test_the_receiver_reports_what_was_refused_in_the_last_hour(tmp_path: Path) 
     assert 'banstitch_bans_refused{fortigate="fw1"} 7\n' in metrics
     for nonsense in ("", "[]", '{"fw1": 3}', '{"fw1": {"refused": {"x": 1}}}'):
         file.write_text(nonsense)
-        assert receiver.get("/healthz").json["warnings"] == []
+        assert receiver.get("/healthz").json["degraded"] == []
