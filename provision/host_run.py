@@ -18,6 +18,7 @@ from provision.linux.target import BanHost, NoPython
 from provision.memory import Memory, memory_of, secrets_of, without_replaced
 from provision.plan import TargetPlan, canonical
 from provision.progress import Target, must_be_as_approved, must_hold
+from provision.report import not_read
 from provision.roles import TOKENS
 from provision.run import Run
 from provision.sites import Selected
@@ -240,7 +241,14 @@ class HostRun:
         if drill is None:
             self.target.notes.append("no detection is on: there is no loop to try")
             return
-        self.target.notes.extend(self.ask({"do": "drill", **drill})["steps"])
+        answer = self.ask({"do": "drill", **drill})
+        self.target.notes.extend(answer["steps"])
+        for unit in self._site.fortigates:
+            number = answer["unreadable"].get(unit.name, 0)
+            if number:
+                self.target.loses_events = True
+                told = not_read(number, self._site.ban_host.name)
+                self.target.notes.append(f"{unit.name}: {told}")
 
 
 def without_python(approved: TargetPlan, installed: Mapping[str, bool]) -> TargetPlan:

@@ -6,7 +6,9 @@ it is asked for, so a variable that nobody needs can be as broken as it likes.
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from jinja2 import nodes
 from jinja2.runtime import Context
 
 from provision.errors import Fault, InputError
+from provision.sandbox import LONGEST, TEXT_LONGEST, checked, for_inventory, limited, plain, sandbox
 from provision.variables import Foreign, Unsafe, Variable, Variables, Vaulted, Where
 
 _SCOPE = "_banstitch_scope"
@@ -56,9 +59,10 @@ class Templates:
     """The templates of an inventory's values, each compiled once however many hosts share it."""
 
     def __init__(self) -> None:
-        self._env = environment()
+        self._env = sandbox(
+            {"bool": _as_bool}, keep_trailing_newline=True, trim_blocks=True, lstrip_blocks=True
+        )
         self._env.context_class = _LazyContext
-        self._env.filters["bool"] = _as_bool
         self._compiled: dict[str, tuple[jinja2.Template, bool]] = {}
 
     def evaluate(self, text: str, scope: Scope) -> object:
@@ -67,18 +71,20 @@ class Templates:
             self._compiled[text] = self._compile(text)
         template, lone = self._compiled[text]
         context = template.new_context({_SCOPE: scope})
-        rendered = "".join(template.root_render_func(context))
-        value = context.vars[_RESULT] if lone else rendered
-        if isinstance(value, jinja2.Undefined):
-            str(value)  # StrictUndefined raises, with the name in its message
-        return value
+        rendered = limited(template.root_render_func(context))
+        return plain(context.vars[_RESULT]) if lone else rendered
 
     def _compile(self, text: str) -> tuple[jinja2.Template, bool]:
         """A template; for a lone expression one that assigns it to a variable and writes nothing."""
-        body = self._env.parse(text).body
+        if len(text) > TEXT_LONGEST:
+            raise jinja2.TemplateError(
+                f"a value with {{{{ }}}} must have at most {TEXT_LONGEST} characters"
+            )
+        whole = checked(self._env.parse(text))
+        body = whole.body
         parts = body[0].nodes if len(body) == 1 and isinstance(body[0], nodes.Output) else []
         if len(parts) != 1 or isinstance(parts[0], nodes.TemplateData):
-            return self._env.from_string(text), False
+            return self._env.from_string(whole), False
         target = nodes.Name(_RESULT, "store", lineno=1)
         lone = nodes.Template([nodes.Assign(target, parts[0], lineno=1)], lineno=1)
         return self._env.from_string(lone), True
@@ -181,6 +187,7 @@ class Scope(Mapping[str, object]):
         """All variables that are being resolved depend on what the environment lacks."""
         self.unset_env.update(dict.fromkeys(self._open, term))
 
+    @for_inventory
     def _lookup(self, kind: str, term: str, default: str = "", **_: object) -> str:
         """Ansible's ``lookup`` for the two sources that need no plug-in."""
         if kind in ("env", "ansible.builtin.env"):
@@ -190,10 +197,20 @@ class Scope(Mapping[str, object]):
         if kind in ("file", "ansible.builtin.file"):
             path = self._base / Path(term).expanduser()
             try:
-                return path.read_text(encoding="utf-8").rstrip()
+                return _read(path).rstrip()
             except (OSError, UnicodeDecodeError) as error:
                 raise jinja2.TemplateRuntimeError(f"lookup of file {path}: {error}") from error
         raise jinja2.TemplateRuntimeError(f"lookup '{kind}' is not known here (env and file are)")
+
+
+def _read(path: Path) -> str:
+    """Read a small regular file: a device or a pipe would never end."""
+    found = path.stat()
+    if not stat.S_ISREG(found.st_mode):
+        raise OSError(errno.EINVAL, "it must be a regular file")
+    if found.st_size > LONGEST:
+        raise OSError(errno.EFBIG, f"it must have at most {LONGEST} bytes")
+    return path.read_text(encoding="utf-8")
 
 
 def _is_template(text: str) -> bool:

@@ -32,6 +32,8 @@ class Target:
     notes: list[str] = field(default_factory=list)
     made: tuple[Change, ...] = ()
     skipped: str = ""
+    # posts of FortiGates could not be read: `verify` must not call that well
+    loses_events: bool = False
     details: Mapping[str, Any] = field(default_factory=dict)
     approved: TargetPlan | None = None
     new_plan: TargetPlan | None = None
@@ -102,7 +104,7 @@ class Target:
         if self.skipped:
             return "skipped"
         if not changes:
-            return "ok"
+            return "differs" if self.loses_events else "ok"
         return "changed" if verb in ("apply", "teardown") else "differs"
 
 

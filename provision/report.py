@@ -20,6 +20,7 @@ from rich.text import Text
 
 from provision.plan import Change
 from provision.results import Exit, SiteResult, TargetResult, document
+from provision.roles import LOG_DIRECTORY
 from provision.secrets import Secrets
 
 COLOURS = {
@@ -235,6 +236,12 @@ def moment(seconds: float) -> str:
 def counted(number: int, what: str) -> str:
     """``number`` with its noun, in the plural where that is due."""
     return f"{number} {what}" + ("" if number == 1 else "s")
+
+
+def not_read(number: int, ban_host: str) -> str:
+    """Return what to print of posts of a FortiGate that the receiver could not read."""
+    posts = f"{counted(number, 'post')} of the last 24 hours could not be read"
+    return f"{posts}: see {LOG_DIRECTORY}/rejected.log on {ban_host}"
 
 
 def shown(text: str) -> str:

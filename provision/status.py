@@ -12,9 +12,8 @@ from provision.engine import SiteRun
 from provision.linux.certificates import expiry, sealed
 from provision.linux.resources import Jail, Resource
 from provision.operate import ask
-from provision.report import counted
+from provision.report import counted, not_read
 from provision.results import SiteResult, State, TargetResult, summarise
-from provision.roles import LOG_DIRECTORY
 from provision.run import Run
 from provision.sites import Selected
 
@@ -33,7 +32,11 @@ HEADS = (
 )
 # What nobody could be asked; an empty cell is what a target does not have.
 UNKNOWN = "?"
-REJECTED = f"{LOG_DIRECTORY}/rejected.log"
+_LOST = {
+    "malformed": "banstitch_malformed_total",
+    "unreadable": "banstitch_unreadable_last_day",
+    "limited": "banstitch_limited_total",
+}
 _SINCE = "since the receiver's start"
 _WHY = {
     "refused_address": "address not allowed",
@@ -121,15 +124,18 @@ def _receiver(numbers: str) -> str:
 
 def _fortigate(target: TargetResult, numbers: str, ban_host: str) -> TargetResult:
     details = {**target.details, **_moments(target.host, numbers), **_lost(target.host, numbers)}
-    return replace(target, details=details, notes=(*target.notes, *_not_taken(details, ban_host)))
+    loses = target.state == "ok" and details.get("unreadable")
+    state: State = "differs" if loses else target.state
+    told = (*target.notes, *_not_taken(details, ban_host))
+    return replace(target, state=state, details=details, notes=told)
 
 
 def _lost(fortigate: str, numbers: str) -> dict[str, int]:
-    """How many posts of a FortiGate could not be read, and how many were over its rate."""
+    """Return how many posts of a FortiGate could not be read, also lately, or were over its rate."""
     return {
         key: int(value)
-        for key in ("malformed", "limited")
-        for of, value in samples(numbers, f"banstitch_{key}_total")
+        for key, metric in _LOST.items()
+        for of, value in samples(numbers, metric)
         if of.get("fortigate") == fortigate
     }
 
@@ -160,9 +166,8 @@ def _about_host(details: Mapping[str, Any]) -> list[str]:
 
 def _not_taken(details: Mapping[str, Any], ban_host: str) -> list[str]:
     told = []
-    if details.get("malformed"):
-        posts = f"{counted(details['malformed'], 'post')} could not be read {_SINCE}"
-        told.append(f"{posts}: see {REJECTED} on {ban_host}")
+    if details.get("unreadable"):
+        told.append(not_read(details["unreadable"], ban_host))
     if details.get("limited"):
         posts = f"{counted(details['limited'], 'post')} over the rate {_SINCE}"
         told.append(f"{posts}, not taken: see receiver_rate and receiver_burst")

@@ -42,6 +42,7 @@ from roles.enforcement_families import feed_list
 PREFIX = "receiver_"
 _APP_DIRECTORY = "/opt/banstitch"
 _APP = f"{_APP_DIRECTORY}/receiver"
+_SHARED = f"{_APP_DIRECTORY}/banstitch_shared"
 _SERVICE = "banstitch-receiver.service"
 _SOCKET = "banstitch-receiver.socket"
 _UNITS = "/etc/systemd/system"
@@ -128,12 +129,12 @@ def token_names(context: Context) -> tuple[str, ...]:
     return (*kinds, "status", "verify")
 
 
-def health_url(settings: Settings) -> str:
-    """Where the host itself asks whether the receiver works."""
+def own_url(settings: Settings) -> str:
+    """Return where the host itself reaches the receiver."""
     listen = settings.receiver_listen
     loopback = "127.0.0.1" if listen.version == 4 else "::1"
     asked = loopback if listen.is_unspecified else str(listen)
-    return f"{receiver_tls.scheme(settings)}://{host_part(asked)}:{settings.receiver_port}/healthz"
+    return f"{receiver_tls.scheme(settings)}://{host_part(asked)}:{settings.receiver_port}"
 
 
 def _own(context: Context, settings: Settings) -> list[str]:
@@ -165,11 +166,15 @@ def _config(context: Context, settings: Settings) -> dict[str, Any]:
 
 
 def _app(context: Context, settings: Settings) -> tuple[File, ...]:
-    """The receiver's modules: as they stand in templates/receiver, and the one with the values."""
+    """The receiver's modules: as they stand in templates/, and the one with the values."""
     config = render("receiver/config.py.j2", config=_config(context, settings))
     texts = {path.name: path.read_text() for path in (TEMPLATES / "receiver").glob("*.py")}
     texts["config.py"] = config
-    return tuple(File(f"{_APP}/{n}", text, check="python") for n, text in sorted(texts.items()))
+    shared = sorted((TEMPLATES / "shared" / "banstitch_shared").glob("*.py"))
+    return (
+        *(File(f"{_SHARED}/{path.name}", path.read_text(), check="python") for path in shared),
+        *(File(f"{_APP}/{name}", text, check="python") for name, text in sorted(texts.items())),
+    )
 
 
 def _units(settings: Settings) -> tuple[File, File]:
@@ -214,6 +219,7 @@ def resources(context: Context) -> tuple[Resource, ...]:
         Directory(ETC, 0o750, "root", USER),
         Directory(_APP_DIRECTORY, 0o755),
         Directory(_APP, 0o755),
+        Directory(_SHARED, 0o755),
         Directory(LOG_DIRECTORY, 0o750, USER, USER, data=True),
         *receiver_tls.resources(context, settings, _names(context, settings)),
         Tokens(TOKENS, token_names(context), 0o640, "root", USER),
@@ -226,7 +232,7 @@ def resources(context: Context) -> tuple[Resource, ...]:
         Service(
             _SERVICE,
             restart_on=(*(file.id for file in app), service.id),
-            answers=health_url(settings),
+            answers=f"{own_url(settings)}/healthz/live",
             certificate=receiver_tls.certificate(settings),
         ),
     )
@@ -239,10 +245,11 @@ def drill(context: Context) -> dict[str, Any] | None:
         return None
     detection, sample = detections[0], CATALOGUE[detections[0].name].matches[0]
     settings = context.own("receiver", Settings)
-    base = health_url(settings).removesuffix("/healthz")
+    base = own_url(settings)
     return {
         "url": f"{base}/receive-logs",
         "feed_url": f"{base}/blocked-ips",
+        "health_url": f"{base}/healthz",
         "certificate": receiver_tls.certificate(settings),
         "header": "X-Banstitch-Token",
         "tokens": TOKENS,
@@ -263,7 +270,7 @@ def status(context: Context) -> dict[str, Any]:
     settings = context.own("receiver", Settings)
     return {
         "page": f"{base_url(context)}/status" if settings.receiver_status_page else "",
-        "url": health_url(settings).replace("/healthz", "/metrics"),
+        "url": f"{own_url(settings)}/metrics",
         "certificate": receiver_tls.certificate(settings),
         "tokens": TOKENS,
         "user": "status",

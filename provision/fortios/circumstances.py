@@ -6,8 +6,9 @@ Sources: FortiOS CLI reference, KB 224116 (stitches in a fabric), KB 194054 (cfg
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
-from provision.fortios.text import Config, Edit, ParseError, parse
+from provision.fortios.text import Config, Edit, ParseError, fields, parse
 
 # each changes nothing, and is harmless where it is unknown
 HA = "get system ha status"
@@ -19,7 +20,11 @@ INTERFACES = "show system interface"
 _PRIMARY = re.compile(r"^(?:Primary|Master)\s*: *([^,\n]+)", re.MULTILINE)
 _CURRENT = re.compile(r"^Current virtual domain\s*: *(\S+)", re.MULTILINE)
 _HOME = re.compile(r'^[ \t]*set vdom "?([^"\s]+)', re.MULTILINE)
-_FIELD = re.compile(r"^([-\w]+)\s*: *([^\n]*?) *$", re.MULTILINE)
+# FortiOS takes up to 31 of these in the name of a VDOM; other names are never entered.
+_VDOM = re.compile(r"[A-Za-z0-9_.-]{1,31}", re.ASCII)
+# A FortiGate has at most 500 VDOMs.
+_VDOMS_MOST = 500
+_SHOWN = 80
 
 
 def in_scope(scope: str, command: str) -> str:
@@ -30,21 +35,26 @@ def in_scope(scope: str, command: str) -> str:
 def primary_of(ha_status: str) -> str:
     """The name of a cluster's primary, empty where it is not shown."""
     found = _PRIMARY.search(ha_status)
-    return found[1].strip() if found else ""
+    return _shown(found[1].strip()) if found else ""
 
 
 def root_above(csf: str) -> str:
     """The address of the unit above this one in its Security Fabric; empty: it is the root or alone."""
-    fields = dict(_FIELD.findall(csf))
-    if fields.get("status") != "enable":
+    said = fields(csf)
+    if said.get("status") != "enable":
         return ""
-    above = fields.get("upstream") or fields.get("upstream-ip") or ""
-    return "" if above == "0.0.0.0" else above.strip('"')  # noqa: S104 - FortiOS for "none"
+    above = said.get("upstream") or said.get("upstream-ip") or ""
+    return "" if above == "0.0.0.0" else _shown(above.strip('"'))  # noqa: S104 - FortiOS for "none"
+
+
+def _shown(said: str) -> str:
+    """Return a name or address that a FortiGate says, short and printable."""
+    return "".join(each if each.isprintable() else "?" for each in said[:_SHOWN])
 
 
 def saves_by_hand(answer: str) -> bool:
     """Whether changes would be lost at a restart until they are saved (cfg-save manual, revert)."""
-    return dict(_FIELD.findall(answer)).get("cfg-save") in ("manual", "revert")
+    return fields(answer).get("cfg-save") in ("manual", "revert")
 
 
 def vdom_names(answer: str) -> tuple[str, ...]:
@@ -54,9 +64,14 @@ def vdom_names(answer: str) -> tuple[str, ...]:
     except ParseError:
         return ()
     edits = (each for node in tree if isinstance(node, Config) for each in node.body)
-    return tuple(each.key.value for each in edits if isinstance(each, Edit))
+    return _possible(each.key.value for each in edits if isinstance(each, Edit))
 
 
 def vdoms_in_use(status: str, interfaces: str) -> tuple[str, ...]:
     """The VDOMs that `get system status` and the interfaces name: those are there, if not all."""
-    return tuple(dict.fromkeys(_CURRENT.findall(status) + _HOME.findall(interfaces)))
+    return _possible(_CURRENT.findall(status) + _HOME.findall(interfaces))
+
+
+def _possible(names: Iterable[str]) -> tuple[str, ...]:
+    """Return those of ``names`` that can be a VDOM's, each once."""
+    return tuple(dict.fromkeys(filter(_VDOM.fullmatch, names)))[:_VDOMS_MOST]

@@ -167,10 +167,13 @@ def _question(object_id: str) -> Question:
 def _find(object_id: str, tree: Tree) -> Tree | None:
     """The body of one object in what `show` printed for it."""
     _, path, key = split_id(object_id)
-    for config in tree:
-        if isinstance(config, Config) and config.path == path:
-            if key is None:
-                return config.body
-            edits = (node for node in config.body if isinstance(node, Edit))
-            return next((edit.body for edit in edits if edit.key.value == key), None)
-    return None
+    configs = [node for node in tree if isinstance(node, Config)]
+    config = next((each for each in configs if each.path == path), None)
+    if config is None:
+        if configs:
+            raise ParseError(configs[0].line, f"'config {path}' was asked for, another was shown")
+        return None
+    if key is None:
+        return config.body
+    edits = (node for node in config.body if isinstance(node, Edit))
+    return next((edit.body for edit in edits if edit.key.value == key), None)

@@ -16,6 +16,11 @@ from dataclasses import dataclass, field
 SETTINGS = ("set", "unset", "append", "unselect")
 COMMANDS = ("delete", "rename", "move", "clone", "purge")
 INDENT = "    "
+# `config` and `edit` inside of one another; FortiOS itself has about 8.
+DEEPEST = 32
+
+# What an error quotes may be a word without an end.
+WHAT_LONGEST = 300
 
 # One word: bare characters, `\x`, "..." and '...' in any sequence; adjacent pieces are one word.
 _WORD = re.compile(
@@ -32,8 +37,8 @@ class ParseError(ValueError):
 
     def __init__(self, line: int, what: str) -> None:
         self.line = line
-        self.what = what
-        super().__init__(f"line {line}: {what}")
+        self.what = what if len(what) <= WHAT_LONGEST else f"{what[:WHAT_LONGEST]}..."
+        super().__init__(f"line {line}: {self.what}")
 
 
 @dataclass(frozen=True)
@@ -130,6 +135,15 @@ def key_word(value: str) -> Word:
     return Word(value if value.isascii() and value.isdigit() else forti_quote(value))
 
 
+def logical_words(text: str) -> tuple[tuple[Word, ...], ...]:
+    """Return the words of each logical line of ``text``; an empty line or a comment has none.
+
+    Raises:
+        ParseError: a quote that is never closed.
+    """
+    return tuple(words for _, _, words in _logical_lines(text))
+
+
 def _logical_lines(text: str) -> Iterator[tuple[int, str, tuple[Word, ...]]]:
     """``(line number, comment or "", words)`` of each logical line; a value may span lines."""
     at, line = 0, 1
@@ -201,10 +215,13 @@ def _read(stack: list[_Open], line: int, words: tuple[Word, ...]) -> None:
     top = stack[-1]
     if verb == "config":
         _need(bool(rest), line, "'config' needs a path")
+        _need(len(stack) <= DEEPEST, line, f"more than {DEEPEST} levels are inside of one another")
         stack.append(_Open(verb, " ".join(each.raw for each in rest), line))
     elif verb == "edit":
         _need(top.verb == "config", line, "'edit' belongs directly inside a 'config'")
         _need(len(rest) == 1, line, "'edit' needs one key; quote it if it has blanks")
+        _need(len(stack) <= DEEPEST, line, f"more than {DEEPEST} levels are inside of one another")
+        _need(not _CONTROL.search(rest[0].value), line, "a key has a control character")
         stack.append(_Open(verb, rest[0].raw, line))
     elif verb == "next":
         _need(top.verb == "edit" and not rest, line, "'next' closes an 'edit', and none is open")
@@ -237,6 +254,12 @@ def _statement(top: _Open, line: int, verb: str, rest: tuple[Word, ...]) -> Stat
 def _need(good: bool, line: int, what: str) -> None:
     if not good:
         raise ParseError(line, what)
+
+
+def fields(answer: str) -> dict[str, str]:
+    """Return the fields in what `get` prints, a `name: value` on each line."""
+    pairs = (line.partition(":") for line in answer.splitlines() if not line[:1].isspace())
+    return {name.rstrip(): value.strip() for name, colon, value in pairs if colon}
 
 
 def serialise(tree: Tree) -> str:

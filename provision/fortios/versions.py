@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from provision.fortios.text import fields
+
 Version = tuple[int, int, int]
 
 # release trains whose syntax the rules below were written for
@@ -16,8 +18,13 @@ TRAINS = ((6, 4), (7, 0), (7, 2), (7, 4), (7, 6), (8, 0))
 NEWEST: Version = (8, 0, 0)
 
 # "Version: FortiGate-501E v7.4.8,build2795,250523 (GA.M)", as all of 5.2 to 8.0 print it
-_VERSION = re.compile(r"^Version\s*:\s+(\S+) v(\d+)\.(\d+)\.(\d+)(?:,build(\d+))?", re.MULTILINE)
+_VERSION = re.compile(
+    r"^Version\s*: +(\S{1,64}) v(\d{1,3})\.(\d{1,3})\.(\d{1,3})(?!\d)(?:,build(\d{1,9}))?",
+    re.MULTILINE | re.ASCII,
+)
 _SPELT = re.compile(r"v?(\d{1,3})\.(\d{1,3})(?:\.(\d{1,3}))?")
+# A name or a number that a FortiGate says of itself; what is longer or not printable is cut.
+_FIELD_LONGEST = 80
 _LAST = 10**6  # a patch that no train reaches: its end
 
 
@@ -212,19 +219,24 @@ def assumed(version: Version, vdom: str = "") -> Facts:
 def read_facts(status: str) -> Facts | None:
     """The facts in the answer to `get system status`; None if it is no such answer."""
     version = _VERSION.search(status)
-    fields = dict(re.findall(r"^([A-Z][^:\n]*?)\s*: *([^\n]*?) *$", status, re.MULTILINE))
+    said = fields(status)
     if not version:
         return None
     major, minor, patch, build = (int(each or 0) for each in version.groups()[1:])
     return Facts(
-        model=version[1],
+        model=_bounded(version[1]),
         version=(major, minor, patch),
         build=build,
-        hostname=fields.get("Hostname", ""),
-        serial=fields.get("Serial-Number") or fields.get("Hostname", ""),
-        vdoms=fields.get("Virtual domain configuration", "disable") != "disable",
-        ha=fields.get("Current HA mode", "standalone"),
+        hostname=_bounded(said.get("Hostname", "")),
+        serial=_bounded(said.get("Serial-Number") or said.get("Hostname", "")),
+        vdoms=said.get("Virtual domain configuration", "disable") != "disable",
+        ha=_bounded(said.get("Current HA mode", "standalone")),
     )
+
+
+def _bounded(said: str) -> str:
+    """Return what a FortiGate says of itself as a short text of printable characters."""
+    return "".join(each if each.isprintable() else "?" for each in said[:_FIELD_LONGEST])
 
 
 def refused(version: Version) -> str:

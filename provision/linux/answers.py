@@ -119,7 +119,10 @@ def _check_form(do: str, answer: Answer) -> None:
         _adapter(do).validate_json(json.dumps(answer))
     except ValidationError as error:
         first = error.errors(include_input=False, include_context=False, include_url=False)[0]
-        raise InvalidAnswer(f"{_field(first['loc'])} {_requirement(first['msg'])}") from None
+        where = first["loc"]
+        if first["type"] == "unexpected_keyword_argument":
+            raise InvalidAnswer(f"{_field(where[:-1])} must have no other fields") from None
+        raise InvalidAnswer(f"{_field(where)} {_requirement(first['msg'])}") from None
 
 
 @lru_cache
@@ -138,8 +141,6 @@ def _field(location: tuple[int | str, ...]) -> str:
 def _requirement(message: str) -> str:
     for word in ("Input", "String", "List", "Dictionary", "Value"):
         message = message.removeprefix(f"{word} should ")
-    if message.startswith("Unexpected keyword"):
-        return "must not be there"
     if message.startswith("Missing required") or message == "Field required":
         return "must be there"
     if message.startswith("match pattern"):

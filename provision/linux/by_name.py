@@ -31,9 +31,13 @@ def filled(steps: Sequence[Mapping[str, Any]], desired: Sequence[Resource]) -> t
     contents = {
         each.path: each.content or "" for each in desired if isinstance(each, File | Certificate)
     }
-    found = tuple(_filled(dict(step), contents) for step in steps)
-    if [by_name(step) for step in found] != [canonical(step) for step in steps]:
-        raise ValueError("the inventory does not ask for what was approved")
+    try:
+        found = tuple(_filled(dict(step), contents) for step in steps)
+        same = [by_name(step) for step in found] == [canonical(step) for step in steps]
+    except (KeyError, TypeError, AttributeError):
+        raise ValueError("the approved steps must have the form of steps") from None
+    if not same:
+        raise ValueError("the inventory must ask for what was approved")
     return found
 
 

@@ -7,7 +7,7 @@ import time
 
 from flask import Flask, Response, jsonify, request
 
-from receiver import metrics, status
+from receiver import metrics, recent, status
 from receiver.access import Peers, Refusals, Tokens, peer_address
 from receiver.counts import Counts
 from receiver.feed import LISTS, Feed
@@ -54,14 +54,28 @@ class State:
                 found.append(str(error))
         return found
 
+    def degraded(self):
+        """Return what is lost although the receiver is up and takes events, in words."""
+        found = [
+            "%s: %d posts of the last 24 hours could not be read: see rejected.log" % (unit, number)
+            for unit, number in self.unreadable(time.time()).items()
+            if number
+        ]
+        crowded = self.feed.warning()
+        return [*found, crowded] if crowded else found
+
+    def unreadable(self, now):
+        """Return {FortiGate: how many of its posts could not be read within the last 24 hours}."""
+        return {unit: recent.total(self.counts, unit, now) for unit in self.config["fortigates"]}
+
     def warnings(self):
-        """What the operator should know although everything works."""
+        """Return what the operator should know although everything works."""
         over_limit = [
             "%d new bans by events of %s were refused within the last hour (receiver_ban_limit)"
             % (number, "no known FortiGate" if name == "-" else name)
             for name, number in self.bans.refused(time.time()).items()
         ]
-        found = (self.feed.warning(), *over_limit, self.counts.alone)
+        found = (*over_limit, self.counts.alone)
         return [warning for warning in found if warning]
 
 
@@ -104,13 +118,30 @@ def add_feed(app, state):
 
 
 def add_health(app, state):
+    @app.route("/healthz/live", methods=["GET"])
+    def live():
+        """Answer 200 when the receiver is up and takes events: nobody but this host can change that.
+
+        `apply` and monitors of the service ask here. What an attacker can bring about, such as a full
+        feed, must not make an `apply` fail that mends it.
+        """
+        reasons = state.reasons()
+        return answer_health("unhealthy" if reasons else "healthy", not reasons, reasons=reasons)
+
     @app.route("/healthz", methods=["GET"])
     def healthz():
+        reasons, degraded = state.reasons(), state.degraded()
+        found = "unhealthy" if reasons else "degraded" if degraded else "healthy"
+        said = {"reasons": reasons, "degraded": degraded, "warnings": state.warnings()}
+        unreadable = {unit: n for unit, n in state.unreadable(time.time()).items() if n}
+        # a full feed denies fewer than were banned; posts that cannot be read are a warning
+        serves = not reasons and not state.feed.warning()
+        return answer_health(found, serves, **said, unreadable=unreadable)
+
+    def answer_health(found, serves, **said):
         """The reasons name files of this host, so others are told only whether there are any."""
-        reasons = state.reasons()
-        said = {"reasons": reasons, "warnings": state.warnings()} if is_own(state) else {}
-        response = jsonify(status="unhealthy" if reasons else "healthy", **said)
-        response.status_code = 503 if reasons else 200
+        response = jsonify(status=found, **(said if is_own(state) else {}))
+        response.status_code = 200 if serves else 503
         return response
 
 

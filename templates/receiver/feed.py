@@ -68,9 +68,9 @@ class Feed:
         if there != self.made_from or None in there.values():
             self._read()
         live = [entry for entry in self.entries if entry.until > now]
-        lists = within(live, self.limit)
-        served = {name: rendered(entries) for name, entries in lists.items()}
         wanted = {"": live, "v4": family(live, 4), "v6": family(live, 6)}
+        lists = within(wanted["v4"], wanted["v6"], self.limit)
+        served = {name: rendered(entries) for name, entries in lists.items()}
         self._note(max(len(wanted[name]) - len(lists[name]) for name in self.fetched))
         self.fresh_until = min((entry.until for entry in live), default=float("inf"))
         took = time.monotonic() - began
@@ -127,9 +127,8 @@ def key(entry):
     return b"4" + socket.inet_pton(socket.AF_INET, address) + bytes([int(bits or 32)])
 
 
-def within(live, limit):
+def within(v4, v6, limit):
     """Return the entries of each list, at most ``limit``."""
-    v4, v6 = family(live, 4), family(live, 6)
     fewer = kept(v6, limit // PART_OF_V6)
     both = kept(v4, limit - len(fewer)) + fewer
     return {"": both, "v4": kept(v4, limit), "v6": kept(v6, limit)}

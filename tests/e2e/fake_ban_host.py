@@ -104,7 +104,8 @@ def honest(resources: Sequence[Resource]) -> Callable[[Request], Answer]:
     answers: dict[str, Callable[[Request], Answer]] = {
         "observe": lambda _: observed,
         "apply": lambda asked: {
-            "observed": bare(observed) if asked["verb"] == "teardown" else observed
+            "moved": False,
+            "observed": bare(observed) if asked["verb"] == "teardown" else observed,
         },
         "remember": lambda _: {},
         "lease": lambda _: {"held": None, "broken": None, "record": None},

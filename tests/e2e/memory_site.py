@@ -96,6 +96,10 @@ class MemorySite:
         """`plan --limit fgt1`."""
         return self._run("plan")
 
+    def verify(self) -> TargetResult:
+        """The look of `verify --limit fgt1`, which `status` takes as well."""
+        return self._run("verify")
+
     def apply(self, adopt: bool = False) -> TargetResult:
         """`apply --limit fgt1`, with `--adopt` if so said."""
         return self._run("apply", adopt)
@@ -131,7 +135,7 @@ class MemorySite:
         job = self.job(verb, adopt)
         planned = self.look(job)
         found = _of_unit(summarise(planned))
-        return found if verb == "plan" or found.error else self.carry_out(job, planned)
+        return found if verb in ("plan", "verify") or found.error else self.carry_out(job, planned)
 
 
 def _of_unit(found: SiteResult) -> TargetResult:

@@ -10,7 +10,8 @@ from typing import Any
 
 from provision.rendering import TEMPLATES
 
-sys.path.append(str(TEMPLATES))  # the package stands there as it will stand on the ban host
+# the packages stand there as they will stand on the ban host
+sys.path += [str(TEMPLATES), str(TEMPLATES / "shared")]
 
 DETECTION = {
     "name": "sslvpn_login_failed",
@@ -126,7 +127,12 @@ class Receiver:
         return self.client.get(path, environ_overrides={"REMOTE_ADDR": peer}, **more)
 
     def written(self) -> list[tuple[str, str]]:
-        """(detection, address) of each line for fail2ban."""
-        lines = [line.split(" ") for line in self.log.read_text().splitlines()]
-        assert all(len(line) == 3 and float(line[0]) > 0 for line in lines)
-        return [(detection, address) for _, detection, address in lines]
+        """Return (detection, address) of each line for fail2ban."""
+        return [(entry.detection, entry.address) for entry in self.entries()]
+
+    def entries(self) -> list[Any]:
+        """Return what each line for fail2ban says."""
+        read = importlib.import_module("banstitch_shared.eventlog").read_line
+        entries = [read(line) for line in self.log.read_text("ascii").splitlines()]
+        assert all(entry.at > 0 and entry.fortigate for entry in entries)
+        return entries

@@ -53,6 +53,8 @@ class World:
     )
     log: list[tuple[str, str]] = field(default_factory=list)
     faults: dict[tuple[str, str], Exception] = field(default_factory=dict)
+    # what the drill finds of posts that could not be read
+    unreadable: dict[str, int] = field(default_factory=dict)
     meddle: Callable[[str, str], None] = lambda _host, _what: None
 
     def asked(self, host: str, what: str) -> None:
@@ -125,7 +127,7 @@ class FakeBanHost:
         return {}
 
     def _drill(self, _: Mapping[str, Any]) -> dict[str, Any]:
-        return {"steps": ["it was banned"]}
+        return {"steps": ["it was banned"], "unreadable": self._world.unreadable}
 
     def install_python(self) -> None:
         self.execs += 1

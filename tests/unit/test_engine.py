@@ -209,6 +209,18 @@ def test_verify_sends_an_event_only_through_a_loop_that_is_as_it_should_be(world
     assert "it was banned" in result.targets[0].notes
 
 
+def test_verify_does_not_call_a_site_well_whose_posts_cannot_be_read(world: World) -> None:
+    go("apply")
+    world.unreadable = {FW2: 3, "no-unit-of-this-site": 1}
+    result = go("verify")
+    assert states(result) == {BAN_HOST: "differs", FW1: "ok", FW2: "ok"}
+    told = [note for note in result.targets[0].notes if "could not be read" in note]
+    assert told == [
+        f"{FW2}: 3 posts of the last 24 hours could not be read:"
+        f" see /var/log/banstitch/rejected.log on {BAN_HOST}"
+    ]
+
+
 @pytest.mark.parametrize("where", [(BAN_HOST, "observe"), (FW1, "observe")])
 def test_a_fault_of_the_toolkit_is_told_as_a_failure_of_that_target(
     world: World, where: tuple[str, str]

@@ -139,6 +139,52 @@ def test_what_else_keeps_the_agent_from_starting_is_shown(ask: Ask) -> None:
         ask(Channel(err=b"sh: cannot execute", status=126))
 
 
+@pytest.mark.parametrize("text", ["x" * 400, "Bearer " + "aB3" * 14, '{"verify": "' + "aB3" * 14])
+def test_what_may_be_a_secret_or_an_answer_is_not_quoted(ask: Ask, text: str) -> None:
+    """The reason why the agent did not start is quoted; a start-up file can send anything there."""
+    with pytest.raises(TargetError, match=r"exit 1[\s\S]*cannot execute") as error:
+        ask(Channel(out=text.encode(), err=f"{text}\ncannot execute".encode(), status=1))
+    assert text[-20:] not in str(error.value)
+
+
+def test_an_answer_that_came_on_standard_error_is_named_and_not_quoted(ask: Ask) -> None:
+    with pytest.raises(TargetError, match="came on standard error") as error:
+        ask(Channel(err=b".bashrc says hello\n" + ANSWER))
+    assert "login shell" in error.value.remedy
+    assert "hello" not in str(error.value)
+
+
+def test_nothing_of_the_login_takes_part_in_what_runs_as_root(
+    ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The very command is run in a home full of traps; the agent's code is not sent."""
+    channel = Channel(ANSWER)
+    ask(channel)
+    bins = tmp_path / "bin"
+    bins.mkdir()
+    trap = f"open({str(tmp_path / 'sprung')!r}, 'w')\n"
+    for module in ("json", "pickle", "os", "sitecustomize", "usercustomize", "provision"):
+        (tmp_path / f"{module}.py").write_text(trap)
+    (bins / "python3").write_text(f"#!/bin/sh\ntouch {tmp_path / 'sprung'}\n")
+    (bins / "python3").chmod(0o755)
+    environment = {
+        "PATH": f"{bins}:/usr/bin:/bin",
+        "PYTHONPATH": str(tmp_path),
+        "HOME": str(tmp_path),
+    }
+    done = subprocess.run(
+        channel.command,
+        shell=True,
+        cwd=tmp_path,
+        env={**environment, "PYTHONSTARTUP": str(tmp_path / "json.py")},
+        input=b"BANSTITCH 0 9\n",
+        capture_output=True,
+        check=False,
+    )
+    assert b"the request was cut off" in done.stderr
+    assert not (tmp_path / "sprung").exists()
+
+
 def test_a_connection_that_breaks_says_how_to_go_on(ask: Ask) -> None:
     with pytest.raises(Failed) as error:
         ask(Channel(status=-1))

@@ -177,10 +177,9 @@ def test_over_the_limit_first_offenders_go_and_of_them_whose_ban_ends_soonest(
     kept = "203.0.113.1\n203.0.113.2\n203.0.113.3\n203.0.113.4\n"
     assert receiver.feed().text == receiver.feed(path="/v4").text == kept
     health = receiver.get("/healthz")
-    assert (health.status_code, health.json["warnings"]) == (
-        200,
-        ["the feed is full: 1 bans have no room in it (receiver_feed_limit is 4)"],
-    )
+    full = "the feed is full: 1 bans have no room in it (receiver_feed_limit is 4)"
+    assert (health.status_code, health.json["degraded"]) == (503, [full])
+    assert receiver.get("/healthz/live").status_code == 200
     receiver.jail_file.write_text(ban_lines([*stay, *others, ("203.0.113.6", soon, 3, 1)]))
     assert receiver.feed().text == kept
     assert caplog.messages == [
@@ -188,7 +187,7 @@ def test_over_the_limit_first_offenders_go_and_of_them_whose_ban_ends_soonest(
     ]
     receiver.bans({"203.0.113.9": FOREVER})
     assert receiver.feed().text == "203.0.113.9\n"
-    assert receiver.get("/healthz").json["warnings"] == []
+    assert receiver.get("/healthz").json["degraded"] == []
 
 
 def test_each_family_has_the_whole_limit_on_its_own_path(tmp_path: Path) -> None:
@@ -240,7 +239,7 @@ def test_a_list_that_no_fortigate_fetches_may_be_full_without_a_warning(tmp_path
     receiver = Receiver(tmp_path, feed_limit=4, feed_lists=["v4"])
     receiver.bans(dict.fromkeys(["203.0.113.9", *(f"2001:db8::{n}" for n in range(1, 9))], FOREVER))
     assert receiver.feed().status_code == 200
-    assert receiver.get("/healthz").json["warnings"] == []
+    assert receiver.get("/healthz").json["degraded"] == []
     assert "banstitch_feed_left_out 0\n" in metrics(receiver)
     receiver.bans({f"203.0.113.{n}": FOREVER for n in range(1, 6)})
     assert receiver.feed(path="/v4").text.count("\n") == 4
@@ -346,3 +345,41 @@ def test_bans_on_a_read_only_disk_are_unhealthy_while_the_feed_goes_on(
     monkeypatch.undo()
     assert receiver.get("/healthz").status_code == 200
     assert receiver.jail_file.read_text() == content
+
+
+def test_posts_that_cannot_be_read_degrade_for_a_day_and_not_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1700000000.0
+    for name in ("app", "webhook"):
+        monkeypatch.setattr(module(name).time, "time", lambda: now)
+    receiver = Receiver(tmp_path)
+    os.utime(receiver.alive, (now + 5 * 86400, now + 5 * 86400))
+    for hours, posts in ((0, 2), (23, 1)):
+        now = 1700000000.0 + hours * 3600
+        for _ in range(posts):
+            assert receiver.post("nonsense", "w2-secret").status_code == 400
+    health = receiver.get("/healthz")
+    assert (health.status_code, health.json["status"]) == (200, "degraded")
+    assert health.json["unreadable"] == {"fw2": 3}
+    assert health.json["degraded"] == [
+        "fw2: 3 posts of the last 24 hours could not be read: see rejected.log"
+    ]
+    assert receiver.get("/healthz/live").status_code == 200
+    stranger = receiver.get("/healthz", peer="192.0.2.1")
+    assert stranger.json == {"status": "degraded"}
+    seen = receiver.get("/metrics", auth=("status", "s-secret")).text
+    assert 'banstitch_unreadable_last_day{fortigate="fw2"} 3' in seen
+    assert "banstitch_degraded 1" in seen
+    for hours, left in ((25, {"fw2": 1}), (48, {})):
+        now = 1700000000.0 + hours * 3600
+        assert receiver.get("/healthz").json["unreadable"] == left
+    assert receiver.get("/healthz").status_code == 200
+
+
+def test_a_receiver_that_cannot_take_events_is_not_live(tmp_path: Path) -> None:
+    receiver = Receiver(tmp_path)
+    assert receiver.get("/healthz/live").status_code == 200
+    receiver.jail_file.unlink()
+    live = receiver.get("/healthz/live")
+    assert (live.status_code, live.json["status"]) == (503, "unhealthy")

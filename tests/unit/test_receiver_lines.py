@@ -76,7 +76,10 @@ def test_an_address_that_ends_its_line_may_have_been_cut_and_bans_nobody(
     receiver: Receiver, end: str
 ) -> None:
     assert receiver.post(f'logid="0101039426" user="x" remip={OWN}{end}').status_code == 400
-    whole = f'logid="0101039426" user="x" remip="{OWN}"{end}'
+    if end[:1] not in (" ", "\t"):  # a blank is behind the address, so the address is whole
+        assert receiver.post(f'logid="0101039426" remip={OWN}{end}').status_code == 400
+    assert taken(receiver, f'logid="0101039426" remip="{OWN}"{end}') == {OWN}
+    whole = f'logid="0101039426" user="x" remip="{OWN}" msg="failed"{end}'
     assert taken(receiver, whole) == {OWN}
 
 
@@ -130,14 +133,14 @@ def test_nor_does_one_that_lets_a_name_break_the_line_for_who_does_not_know_its_
 FORGED = 'x"\nlogid="0101039426" remip=8.8.8.8 user="y'
 
 
-def test_an_event_made_by_a_user_name_is_refused_with_the_line_that_it_broke(
+def test_a_user_name_that_breaks_its_line_counts_for_who_typed_it_and_makes_no_other_event(
     receiver: Receiver,
 ) -> None:
     line = 'devid="FGVM01TM26000001" logid="0101039426" remip=9.9.9.9 user="%s" msg="failed"'
-    other = line.replace("26000001", "26000002")
-    assert not taken(receiver, (line % FORGED).encode())
-    assert not taken(receiver, f"{line % 'a'}\n{other % 'b'}".encode())
-    assert taken(receiver, f"{line % 'a'}\n{line % 'b'}".encode()) == {"9.9.9.9"}
+    other = line.replace("26000001", "26000002").replace("9.9.9.9", "8.8.8.8")
+    assert taken(receiver, (line % FORGED).encode()) == {"9.9.9.9"}
+    for second in (line.replace("9.9.9.9", "8.8.8.8"), other):
+        assert taken(receiver, f"{line % 'a'}\n{second % 'b'}".encode()) == {"9.9.9.9"}
 
 
 # The special-purpose registries of IANA (RFC 6890), multicast, and what is left of 240.0.0.0/4.

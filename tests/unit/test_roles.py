@@ -162,10 +162,10 @@ def test_the_receiver_is_asked_for_its_health_where_it_listens() -> None:
         assert isinstance(service, Service)
         return service.answers
 
-    assert answers() == "https://127.0.0.1:5000/healthz"
-    assert answers(receiver_listen="::", receiver_port=5999) == "https://[::1]:5999/healthz"
-    assert answers(receiver_tls="off") == "http://127.0.0.1:5000/healthz"
-    assert answers(receiver_listen="127.0.0.7") == "https://127.0.0.7:5000/healthz"
+    assert answers() == "https://127.0.0.1:5000/healthz/live"
+    assert answers(receiver_listen="::", receiver_port=5999) == "https://[::1]:5999/healthz/live"
+    assert answers(receiver_tls="off") == "http://127.0.0.1:5000/healthz/live"
+    assert answers(receiver_listen="127.0.0.7") == "https://127.0.0.7:5000/healthz/live"
 
 
 def test_the_receiver_binds_where_it_is_told() -> None:

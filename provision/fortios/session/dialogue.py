@@ -14,6 +14,8 @@ HOST = r"[-\w.~]+"
 _FIRST_PROMPT = re.compile(rf"(?:\A|\n)({HOST}(?: ?\([^()\n]*\))* [#$>]) ?\Z")
 # characters of a hostname that a cut prompt (`long-na~ (x) #`) keeps at least
 _KEPT = 4
+# Characters of a refusal that are kept, its end: a real one has a few lines.
+REFUSAL = 2000
 # wiped with blanks; by some terminals with an escape sequence or backspaces, or not at all
 _PAGER = re.compile(r"--More-- ?(?:\r *\r|(?:\r?\x1b\[[0-2]?K)+\r?|\x08[\x08 ]*\x08)")
 _UNWIPED = re.compile(r"^--More--(?: *\n| )?", re.MULTILINE)
@@ -73,9 +75,17 @@ def _as_seen(line: str) -> str:
     line editors get with a blank and CR.
     """
     first, *rest = re.split(r"\r+", line)
+    # joined only where a piece may replace all before it, else many pieces would cost their square
+    shown, length = [first], len(first)
     for piece in rest:
-        first = piece if piece.startswith(first) else first.removesuffix(" ") + piece
-    return first
+        if len(piece) >= length and piece.startswith("".join(shown)):
+            shown, length = [piece], len(piece)
+            continue
+        if shown[-1].endswith(" "):
+            shown[-1], length = shown[-1][:-1], length - 1
+        shown.append(piece)
+        length += len(piece)
+    return "".join(shown)
 
 
 def spaced(text: str, prompt: str) -> str:
@@ -97,7 +107,7 @@ def any_prompt(first: str) -> str:
     found = re.match(HOST, first)
     host = found[0] if found else first
     cut = rf"|{re.escape(host[:_KEPT])}[-\w.]*~"
-    return rf"(?:{re.escape(host)}{cut})(?: ?\([^\n]*\))* [#$>]"
+    return rf"(?:{re.escape(host)}{cut})(?: ?\([^\n]*\))? [#$>]"
 
 
 def prompt_pattern(first: str) -> re.Pattern[str]:
@@ -134,7 +144,8 @@ def refusal(answer: str) -> str:
     """The unit's own words if ``answer`` (without its echo) is a refusal, else nothing."""
     if not _REFUSAL.search(answer):
         return ""
-    return " / ".join(line.strip() for line in answer.splitlines() if line.strip())
+    said = " / ".join(line.strip() for line in answer[-REFUSAL:].splitlines() if line.strip())
+    return said if len(answer) <= REFUSAL else f"... {said}"
 
 
 def without_pieces(said: str, line: str) -> str:

@@ -7,9 +7,11 @@ line at a time from then on. After a refusal the session is back at its first pr
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Sequence
 
 from provision.errors import Failed
+from provision.fortios.session import commands as forms
 from provision.fortios.session import dialogue, terminal
 from provision.fortios.session.chunks import Line
 from provision.fortios.session.terminal import Terminal
@@ -54,8 +56,10 @@ class Session(Terminal):
         asked again one by one.
 
         Raises:
-            Failed, Unreachable: the unit fell silent or went away.
+            Failed: a command is not one that only looks: nothing was sent.
+            Failed, Unreachable: the FortiGate fell silent, or went away.
         """
+        self._check_look(commands)
         found: list[str | None] = [None] * len(commands)
         if self._ahead and commands:
             found[:] = self._ask(commands, terminal.PAGES)
@@ -73,18 +77,38 @@ class Session(Terminal):
         """The answers to ``commands``, none of which may change anything, typed in a scope.
 
         Raises:
-            Failed, Unreachable: the scope is not to be entered, or the unit went away.
+            Failed: a command is not one that only looks: nothing was sent.
+            Failed, Unreachable: the scope cannot be entered, or the FortiGate went away.
         """
+        self._check_look(commands)
         for line in entering:
             self.write([line])
-        found = tuple(self._type(Line("", command)) for command in commands)
+        found = tuple(self._look(command) for command in commands)
         self._leave()
         return found
 
+    def _check_look(self, commands: Sequence[str]) -> None:
+        for command in commands:
+            self._look_keys(command)
+
+    def _look_keys(self, command: str) -> str:
+        try:
+            forms.check_look(command)
+            return dialogue.keys(command)
+        except ValueError as error:
+            # an answer of a FortiGate or of a ban host may be in it: never show all of it
+            what = f"{self._login.host}: {command[:80]!r} was never sent: {error}"
+            raise Failed(
+                what, "report this: a name in the inventory or on a target is odd"
+            ) from None
+
+    def _look(self, command: str) -> str:
+        return self._type_keys(self._look_keys(command), command.partition(" ")[0])
+
     def _ask(self, commands: Sequence[str], pages: str) -> tuple[str | None, ...]:
         if not self._echoes:
-            return tuple(self._type(Line("", command)) for command in commands)
-        self._send("".join(f"{dialogue.keys(command)}\n{pages}" for command in commands))
+            return tuple(self._look(command) for command in commands)
+        self._send("".join(f"{self._look_keys(each)}\n{pages}" for each in commands))
         found = self._answers(re.escape(self._prompt), commands, terminal.UNREAD)
         if found == (None,) and commands[0] not in self._heard:
             self._echoes = False
@@ -116,8 +140,10 @@ class Session(Terminal):
 
     def _drain(self) -> None:
         """Let late answers pass by, so that none is taken for the answer to a later line."""
-        while self._receive(terminal.LOST):
-            pass
+        started, size = time.monotonic(), 0
+        while piece := self._receive(terminal.LOST):
+            size += len(piece)
+            self._check_bounds(size, 0, started)
         self._late = False
 
     def write(self, chunk: Sequence[Line]) -> None:
@@ -162,20 +188,24 @@ class Session(Terminal):
 
     def _keys(self, line: Line) -> str:
         try:
+            forms.check_change(line.text)
             return dialogue.keys(line.text)
         except ValueError as error:
             raise self._refused(line, f"never sent, {error}") from None
 
     def _type(self, line: Line) -> str:
         """Type one logical line; the answer is what comes between its echo and the next prompt."""
-        *parts, last = self._keys(line).split("\n")
+        return self._type_keys(self._keys(line), line.verb)
+
+    def _type_keys(self, keys: str, verb: str) -> str:
+        *parts, last = keys.split("\n")
         for part in parts:
             self._send(part + "\n")
             # its echo; whether every unit then shows a '>' is not known, so it is not waited for
             self._until(lambda seen: "\n" in seen, "an echo")
         self._send(last + "\n")
         text = self._until(self._answered, "a prompt")
-        if dialogue.asks_yes_or_no(text) and line.verb == "delete":
+        if dialogue.asks_yes_or_no(text) and verb == "delete":
             text = text.rpartition("\n")[0] + "\n" + self._reply("y")
         elif dialogue.asks_yes_or_no(text):
             text += "\n" + self._reply("n")
@@ -200,7 +230,7 @@ class Session(Terminal):
         self._send("\n")
         text = self._until(self._answered_or_quoting, "a prompt")
         if dialogue.in_quotes(text):
-            self._type(Line("", '"'))
+            self._type_keys('"', "")
         else:
             self._stand_at(text)
         for _ in range(DEPTH):

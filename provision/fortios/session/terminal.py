@@ -8,6 +8,7 @@ sent that was not asked for, the pager is answered, and the prompt is the whole 
 from __future__ import annotations
 
 import codecs
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -16,6 +17,7 @@ from netmiko.fortinet import FortinetSSH
 
 from provision.errors import Failed, Unreachable
 from provision.fortios.session import dialogue
+from provision.fortios.session.heard import Heard
 from provision.login import Login
 from provision.ssh import CONNECT_ERRORS, CONNECT_TIMEOUT, HostKeyPolicy, explain, trust
 
@@ -27,6 +29,17 @@ LOST = 3.0
 UNREAD = 1.0
 # Seconds without a byte after which a prompt or a pager at the end is taken for the end.
 SETTLED = 0.2
+# Seconds that one exchange may take: 5 MB of policies take ten minutes at 64 kbit/s.
+EXCHANGE = 600.0
+# Characters of one exchange: 10,000 policies are about 10 MB.
+LONGEST = 32 << 20
+# Characters of one line: a policy with 5,000 addresses has about 400,000.
+LINE_LONGEST = 1 << 20
+# Seconds that a session may wait, all exchanges together: no run hangs on one FortiGate for longer.
+SESSION = 3600.0
+# Seconds from the connection to the first prompt, and characters of banner and disclaimer before it.
+LOGIN = 90.0
+BANNER_LONGEST = 1 << 18
 # Blanks typed behind each command: a pager eats them one a page, the next command does not mind them.
 PAGES = " " * 16
 
@@ -47,11 +60,18 @@ class Terminal(FortinetSSH):
         self.exchanges = 0
         self._login = login
         self._policy = policy
-        self._prompt = self._heard = self._context = ""
+        self._prompt = self._context = ""
+        self._hearing = Heard()
+        self._waited = 0.0
+        self._client: Any = None
         self.changing = False
         self.alive = True
         self._spaced = True  # a blank stands behind the prompt
         self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
+        late = threading.Event()
+        watch = threading.Timer(LOGIN, self._give_up, [late])
+        watch.daemon = True
+        watch.start()
         try:
             super().__init__(
                 device_type="fortinet",
@@ -69,10 +89,21 @@ class Terminal(FortinetSSH):
                 disabled_algorithms={"kex": ["none"]},
             )
         except CONNECT_ERRORS as error:
+            if late.is_set():
+                raise self._broken(f"has not finished the login within {LOGIN:g} s") from None
             raise explain(error.__context__ or error, login, policy) from None
+        finally:
+            watch.cancel()
+
+    def _give_up(self, late: threading.Event) -> None:
+        """Close a connection whose login never ends; whoever waits for it wakes up."""
+        late.set()
+        transport = self._client.get_transport() if self._client else None
+        if transport:
+            transport.close()
 
     def _build_ssh_client(self) -> Any:
-        client = self._get_ssh_client_instance()
+        client = self._client = self._get_ssh_client_instance()
         trust(client, self._policy)
         return client
 
@@ -110,7 +141,8 @@ class Terminal(FortinetSSH):
         try:
             self._channel.sendall(text.encode())
         except CONNECT_ERRORS:
-            self._heard = self._receive(SETTLED)
+            self._hearing = Heard(self._lines)
+            self._hearing.add(self._receive(SETTLED))
             raise self._broken("closed the connection") from None
 
     def _until(
@@ -121,25 +153,55 @@ class Terminal(FortinetSSH):
         ``settle``: nothing more may follow for a moment. ``patience``: seconds of silence behind a
         prompt after which, without an error, no more is waited for; 0: the text must come.
         """
-        received, since, turned = "", time.monotonic(), 0
+        heard = self._hearing = Heard(self._lines)
+        started = since = time.monotonic()
+        turned, quiet = 0, False
         while True:
-            text = self._heard = self._lines(received)
-            finished = done(text)
+            due = heard.is_due(quiet, self._ends_in_prompt)
+            finished = due and done(heard.text())
             if finished and not settle:
-                return text
-            page = dialogue.waits_for_page(received) and len(received) != turned
-            chunk = self._receive(SETTLED if finished or page else patience or LOST)
+                return heard.text()
+            page = heard.waits_for_page() and heard.size != turned
+            chunk = self._receive(SETTLED if finished or page or not due else patience or LOST)
+            quiet = not chunk
             if chunk:
-                received, since = received + chunk, time.monotonic()
+                heard.add(chunk)
+                since = time.monotonic()
+                self._check_bounds(heard.size, heard.line, started)
             elif finished:
-                return text
+                return heard.text()
             elif page:
-                turned = len(received)
+                turned = heard.size
+                self._check_bounds(heard.size, heard.line, started)
                 self._send(PAGES)
-            elif patience and self._at_prompt.search(text):
-                return text
+            elif due and patience and self._at_prompt.search(heard.text()):
+                return heard.text()
             elif time.monotonic() - since > SILENCE:
                 raise self._broken(f"has not shown {what} for {SILENCE:.0f} s")
+
+    def _ends_in_prompt(self, text: str) -> bool:
+        return not self._prompt or bool(self._at_prompt.search(text))
+
+    def _check_bounds(self, size: int, line: int, started: float) -> None:
+        """Check what one exchange has cost so far.
+
+        Raises:
+            Failed, Unreachable: it took too long, or said too much.
+        """
+        longest = LONGEST if self._prompt else BANNER_LONGEST
+        if size > longest:
+            raise self._broken(f"has sent {longest >> 10} KiB and no end of its answer")
+        if line > LINE_LONGEST:
+            raise self._broken(f"has sent a line of more than {LINE_LONGEST >> 10} KiB")
+        allowed = EXCHANGE if self._prompt else LOGIN
+        if time.monotonic() - started > allowed:
+            raise self._broken(f"has not ended its answer within {allowed:g} s")
+        if self._waited > SESSION:
+            raise self._broken(f"has kept this session waiting for more than {SESSION:g} s")
+
+    @property
+    def _heard(self) -> str:
+        return self._hearing.text()
 
     def _lines(self, received: str) -> str:
         text = dialogue.clean(received)
@@ -153,12 +215,15 @@ class Terminal(FortinetSSH):
     def _receive(self, seconds: float) -> str:
         """The next piece, or nothing if none comes for that long."""
         self._channel.settimeout(seconds)
+        began = time.monotonic()
         try:
             data = self._channel.recv(65536)
         except TimeoutError:
             return ""
         except CONNECT_ERRORS:
             data = b""
+        finally:
+            self._waited += time.monotonic() - began
         if not data:
             raise self._broken("closed the connection")
         return self._decode(data)

@@ -220,8 +220,9 @@ class Observed(Form):
 
 @dataclass(frozen=True)
 class Applied(Form):
-    """All steps were made; the state afterwards."""
+    """All steps were made, or none where the host had ``moved`` since it was looked at; its state now."""
 
+    moved: bool
     observed: Observed
 
 
@@ -250,9 +251,10 @@ class Leased(Form):
 
 @dataclass(frozen=True)
 class Drilled(Form):
-    """What was seen of the synthetic event, in words."""
+    """What was seen of the synthetic event, in words, and posts that the receiver could not read."""
 
     steps: Annotated[list[Text], Bounds(max_length=100, fail_fast=True)]
+    unreadable: Annotated[dict[FortiGateName, Count], Bounds(max_length=1000)]
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """Injection of what goes wrong on a real link or unit, switched while the unit runs."""
 
 import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 
@@ -11,7 +12,8 @@ class Faults:
     `drop_after_line` counts the lines of all sessions from the moment it is set; the connection is
     cut after that line was obeyed and before it is answered. `drop_at` (a regex) cuts before the
     line is obeyed. `errors` maps a regex to the text answered in place of obeying. `line_delay`
-    and `latency` are seconds: before each line, and before each burst of input.
+    and `latency` are seconds: before each line, and before each burst of input. `rewrite` gives the
+    pieces that are sent in place of each burst of output.
     """
 
     drop_after_line: int | None = None
@@ -19,6 +21,7 @@ class Faults:
     errors: dict[str, str] = field(default_factory=dict)
     line_delay: float = 0.0
     latency: float = 0.0
+    rewrite: Callable[[bytes], Iterable[bytes]] | None = None
 
     def error_for(self, text: str) -> str | None:
         """Give the error to answer to `text`, None when it is to be obeyed."""

@@ -207,8 +207,11 @@ class _Connection:
 
     def _flush(self) -> None:
         if self._out:
-            self._channel.sendall(bytes(self._out))
+            said = bytes(self._out)
             self._out.clear()
+            rewrite = self._unit.faults.rewrite
+            for piece in rewrite(said) if rewrite else (said,):
+                self._channel.sendall(piece)
 
     def converse(self) -> None:
         """Serve a shell until the client leaves or the unit closes."""

@@ -1,0 +1,89 @@
+"""What may be typed on a FortiGate: a closed table of forms, checked at the last place before the wire.
+
+A looking command changes nothing. A changing line is one logical line of CLI as
+:func:`provision.fortios.text.serialise` spells it, or one of a few fixed orders.
+"""
+
+from __future__ import annotations
+
+import re
+
+from provision.fortios.text import COMMANDS, SETTINGS, ParseError, Word, logical_words
+
+# A name in double quotes as `show` spells it; it never spans lines.
+_QUOTED = r'"(?:[^"\\]|\\.)*"'
+# A path of a table or a single object: at most six lower-case words.
+_PATH = r"[a-z][a-z0-9._-]*(?: [a-z][a-z0-9._-]*){0,5}"
+_SCOPE = r"(?:global|[A-Za-z0-9_.-]{1,31})"
+
+# What only looks, each with its argument forms.
+_LOOKING = (
+    r"get system status",
+    r"get system ha status",
+    r"get system csf",
+    r"get system global \| grep cfg-save",
+    rf"show {_PATH}(?: (?:\d{{1,10}}|{_QUOTED}))?",
+)
+_LOOK = re.compile(rf"(?:sudo {_SCOPE} )?(?:{'|'.join(_LOOKING)})")
+
+# Orders outside `config`: transactions, and saving where a FortiGate does not save by itself.
+_ORDER = re.compile(
+    r"execute config-transaction (?:start \d{1,3}|commit|abort)|(?:sudo global )?execute cfg save"
+)
+_VERBS = (*SETTINGS, *COMMANDS, "config", "edit", "next", "end", "abort")
+_BARE_VERBS = ("next", "end", "abort")
+
+# No command or line of ours is longer; a certificate has about 2,000 characters.
+LOOK_LONGEST = 512
+CHANGE_LONGEST = 65536
+
+
+def check_look(command: str) -> None:
+    """Check that ``command`` is one line that only looks.
+
+    Raises:
+        ValueError: it is in no form of the table.
+    """
+    if len(command) > LOOK_LONGEST or not command.isprintable() or not _LOOK.fullmatch(command):
+        raise ValueError("it is not a command that only looks")
+
+
+def check_change(line: str) -> None:
+    """Check that ``line`` is one logical line of CLI, or one of the fixed orders.
+
+    Raises:
+        ValueError: it is neither, or it holds what cannot be typed.
+    """
+    if len(line) > CHANGE_LONGEST:
+        raise ValueError("it is too long for one line of CLI")
+    if _ORDER.fullmatch(line):
+        return
+    words = _one_line(line)
+    verb = words[0].raw
+    if verb not in _VERBS:
+        raise ValueError("it does not begin with a word that configures")
+    if (verb in _BARE_VERBS) != (len(words) == 1) and verb != "purge":
+        raise ValueError(f"'{verb}' has a wrong number of words")
+    if verb == "config" and not re.fullmatch(_PATH, " ".join(each.raw for each in words[1:])):
+        raise ValueError("the path behind 'config' is not one of a table")
+    if verb == "edit" and len(words) != 2:
+        raise ValueError("'edit' must have one key")
+
+
+def _one_line(line: str) -> tuple[Word, ...]:
+    """Return the words of ``line``, which must be spelt with single blanks and end nowhere inside."""
+    try:
+        found = logical_words(line)
+    except ParseError as error:
+        raise ValueError(error.what) from None
+    if len(found) != 1 or " ".join(each.raw for each in found[0]) != line:
+        raise ValueError("it is not exactly one line of CLI")
+    if any("\n" in each.raw and not _ends_only_in_quotes(each.raw) for each in found[0]):
+        raise ValueError("a line ends outside of quotes")
+    return found[0]
+
+
+def _ends_only_in_quotes(raw: str) -> bool:
+    """Check that each newline of a word stands in quotes; a backslash before one joins lines."""
+    outside = re.sub(r'"(?:[^"\\]|\\[\s\S])*"|\'[^\']*\'', "", raw)
+    return "\n" not in outside
