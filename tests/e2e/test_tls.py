@@ -150,6 +150,24 @@ def test_apply_renews_what_expires_in_10_days_and_nobody_notices(deployed: LabSi
     assert (again.code, again.changes("bh1"), again.changes("fgt1")) == (0, [], [])
 
 
+def test_a_name_that_is_added_reaches_the_certificate_and_the_ca_in_one_apply(
+    deployed: LabSite,
+) -> None:
+    deployed.write_inventory("receiver_tls_names: [ban.example.net]")
+    ran = deployed.run("apply", "-y", "--json")
+    assert ran.code == 0, ran.out
+    assert ran.changes("bh1") == [
+        ("update", f"authority:{FOLDER}/ca.pem"),
+        ("update", f"certificate:{FOLDER}/server.pem"),
+    ]
+    assert ran.changes("fgt1") == [("update", "vpn certificate ca:banstitch_ca")]
+    shown = deployed.host.run(f"openssl x509 -in {FOLDER}/ca.pem -noout -text", check=True).stdout
+    assert "DNS:ban.example.net" in shown.split("X509v3 Name Constraints: critical")[1]
+    assert event(deployed) == [200]
+    again = deployed.run("plan", "--json")
+    assert (again.code, again.changes("bh1"), again.changes("fgt1")) == (0, [], [])
+
+
 def test_a_damaged_certificate_is_told_to_the_journal_and_the_one_before_goes_on(
     deployed: LabSite,
 ) -> None:
