@@ -15,8 +15,8 @@ from tests.unit.sample_ca import CA
 from tests.unit.site_model import FACTORY, FW1, PLAYS, SITE
 
 NAMES = (f"webhook:{FW1}", f"feed:{FW1}")
-# What is typed into a FortiGate has no control characters; see forti_quote.
-VALUES = st.text(st.characters(exclude_categories=["C"]), min_size=1)
+# What is typed into a FortiGate has no control characters and at most 128 bytes; see limits.py.
+VALUES = st.text(st.characters(exclude_categories=["C"]), min_size=1, max_size=30)
 
 
 def wanted(tokens: dict[str, str], ca: str = "", ca_by_name: bool = True) -> Desired:
