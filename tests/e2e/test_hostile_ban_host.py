@@ -398,7 +398,7 @@ def test_secrets_of_the_right_form_are_masked_wherever_they_are_shown(world: Wor
     def lying(request: Request) -> Reply:
         if request["do"] == "observe":
             return Reply(line(world.honestly(request)))
-        return Reply(line({"steps": [f"the token is {SECRET}"]}))
+        return Reply(line({"steps": [f"the token is {SECRET}"], "unreadable": {}}))
 
     world.evil.reply = lying
     said = world.run("verify", "-vvv")
