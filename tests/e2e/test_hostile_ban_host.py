@@ -11,6 +11,7 @@ import copy
 import io
 import itertools
 import json
+import logging
 import socket
 import sys
 import threading
@@ -125,6 +126,7 @@ def opened(
             return found
 
         yield opening
+        logging.getLogger().handlers.clear()  # a connection may end after the stream of the test
 
 
 @pytest.fixture
