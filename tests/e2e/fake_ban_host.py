@@ -110,7 +110,10 @@ def honest(resources: Sequence[Resource]) -> Callable[[Request], Answer]:
         "remember": lambda _: {},
         "lease": lambda _: {"held": None, "broken": None, "record": None},
         "release": lambda _: {},
-        "drill": lambda _: {"steps": ["192.0.2.7 is banned and in the feed"]},
+        "drill": lambda _: {
+            "steps": ["192.0.2.7 is banned and in the feed"],
+            "unreadable": {},
+        },
         "rotate": lambda _: {"changed": True},
         "bans": ban,
         "ban": lambda _: {"changed": True, "until": NOW, "said": "banned"},

@@ -11,6 +11,7 @@ import copy
 import io
 import itertools
 import json
+import logging
 import socket
 import sys
 import threading
@@ -125,6 +126,7 @@ def opened(
             return found
 
         yield opening
+        logging.getLogger().handlers.clear()  # a connection may end after the stream of the test
 
 
 @pytest.fixture
@@ -398,7 +400,7 @@ def test_secrets_of_the_right_form_are_masked_wherever_they_are_shown(world: Wor
     def lying(request: Request) -> Reply:
         if request["do"] == "observe":
             return Reply(line(world.honestly(request)))
-        return Reply(line({"steps": [f"the token is {SECRET}"]}))
+        return Reply(line({"steps": [f"the token is {SECRET}"], "unreadable": {}}))
 
     world.evil.reply = lying
     said = world.run("verify", "-vvv")
