@@ -53,7 +53,7 @@ def cli() -> None:
 @assumed
 def check(app: App, flags: Flags, fortios: Version) -> Exit:
     """Check the inventory and all it renders; contacts nobody."""
-    chosen = chosen_sites(app, flags, connect=False)
+    chosen = list(chosen_sites(app, flags, connect=False).values())
     desired.everything(chosen, app.plays, fortios)
     if flags.json:
         write_json(sys.stdout.write, "check", Exit.OK, untouched(chosen), app.secrets)
@@ -69,7 +69,7 @@ def check(app: App, flags: Flags, fortios: Version) -> Exit:
 @click.argument("directory", type=click.Path(path_type=Path))
 def render(app: App, flags: Flags, fortios: Version, directory: Path) -> Exit:
     """Write every file and CLI block into DIRECTORY, as it would be deployed; contacts nobody."""
-    chosen = chosen_sites(app, flags, connect=False)
+    chosen = list(chosen_sites(app, flags, connect=False).values())
     written = [path for each in chosen for path in render_to(each, app.plays, directory, fortios)]
     if flags.json:
         write_json(sys.stdout.write, "render", Exit.OK, untouched(chosen), app.secrets)
@@ -145,7 +145,7 @@ def _look(app: App, flags: Flags, verb: progress.Verb, **options: Any) -> Exit:
 def _job(app: App, flags: Flags, verb: progress.Verb, **options: Any) -> Job:
     """Return the job; a template at fault is found before anybody is contacted."""
     chosen = chosen_sites(app, flags, connect=True)
-    desired.everything(chosen, app.plays)
+    desired.everything(list(chosen.values()), app.plays)
     return new_job(app, flags, verb, chosen, **options)
 
 

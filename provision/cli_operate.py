@@ -77,7 +77,7 @@ def ban(
     """Ban ADDRESS, or a network, at every chosen site."""
     named = bannable.bannable(address)
     seconds = _seconds(duration)
-    chosen = chosen_sites(app, flags, connect=True)
+    chosen = list(chosen_sites(app, flags, connect=True).values())
     own = bannable.own_host([selected.site for selected in chosen], named)
     if own:
         raise InputError([Fault("", 0, f"{address} is or holds {own} itself")])
@@ -105,7 +105,7 @@ def unban(app: App, flags: Flags, address: str, why: str) -> Exit:
 def rotate(app: App, flags: Flags, yes: bool) -> Exit:
     """Give the chosen FortiGates new secrets; the old ones are valid until each has its new ones."""
     must_be_asked("rotate", yes)
-    chosen = [one for one in chosen_sites(app, flags, connect=True) if one.fortigates]
+    chosen = [one for one in chosen_sites(app, flags, connect=True).values() if one.fortigates]
     names = [unit.name for one in chosen for unit in one.fortigates]
     if not yes and not click.confirm(f"new secrets for {', '.join(names)}?", err=True):
         click.echo("nothing was changed", err=True)
@@ -120,7 +120,7 @@ def rotate(app: App, flags: Flags, yes: bool) -> Exit:
 @common
 def status(app: App, flags: Flags) -> Exit:
     """Show how each site is doing: receiver, jails, bans, certificate, events, polls."""
-    chosen = chosen_sites(app, flags, connect=True)
+    chosen = list(chosen_sites(app, flags, connect=True).values())
     report = new_report(app, flags)
     run = new_run(app, flags, "plan", report)
     found = over(app, flags, report, "status", chosen, lambda one: doing.status(run, one), broken)
@@ -137,7 +137,7 @@ VERBS = (bans, ban, unban, rotate, status)
 def _ask(
     app: App, flags: Flags, verb: str, question: Question, chosen: Sequence[Selected] = ()
 ) -> list[SiteResult]:
-    chosen = chosen or chosen_sites(app, flags, connect=True)
+    chosen = chosen or list(chosen_sites(app, flags, connect=True).values())
     report = new_report(app, flags)
     run = new_run(app, flags, "plan", report)
     asked = operate.requests([selected.site for selected in chosen], question(run))

@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 
 import click
 
-from provision import fleet, inventory, patterns, progress, ssh
+from provision import fleet, progress, ssh
+from provision.chosen import Choice, ChosenSites, read_sites
 from provision.errors import Fault, InputError
 from provision.fortios.versions import NEWEST, Version, read_version, refused, spell
 from provision.plan import SitePlan, TargetPlan
@@ -19,7 +20,7 @@ from provision.report import Report, write_json
 from provision.results import Exit, SiteResult, exit_code, summarise
 from provision.run import Job, Run
 from provision.secrets import Secrets
-from provision.sites import Play, Selected, Site, limit, sites
+from provision.sites import Play, Selected
 
 Work = TypeVar("Work")
 Done = TypeVar("Done", SiteResult, SitePlan)
@@ -113,25 +114,20 @@ class App:
     secrets: Secrets
 
 
-def chosen_sites(app: App, flags: Flags, connect: bool) -> tuple[Selected, ...]:
-    """The sites of the inventory that the limit leaves; ``connect``: every password must be there.
+def chosen_sites(app: App, flags: Flags, connect: bool) -> ChosenSites:
+    """Return the sites that the limit leaves, by name; ``connect``: every password must be there.
 
     Raises:
         InputError: everything that is wrong with the inventory, the extra variables and the limit.
     """
-    loaded = inventory.load(flags.inventory, flags.extra_vars)
-    all_sites: tuple[Site, ...] = sites(loaded, app.plays, app.secrets)
-    hosts = patterns.select(loaded, flags.limit or "all")
-    chosen = limit(all_sites, hosts)
-    if not chosen:
-        what = f"--limit {flags.limit}: no ban host and no FortiGate is among these hosts"
-        raise InputError([Fault("", 0, what, "see ban_hosts and fortigates in the inventory")])
-    logins = [t.login for s in chosen for t in s.fortigates]
-    logins += [selected.site.ban_host.login for selected in chosen]
+    choice = Choice(flags.inventory, tuple(flags.extra_vars), flags.limit or "all")
+    chosen = read_sites(choice, app.plays, app.secrets)
+    logins = [t.login for s in chosen.values() for t in s.fortigates]
+    logins += [selected.site.ban_host.login for selected in chosen.values()]
     unset = [fault for login in logins for fault in login.unset]
     if unset and connect:
         raise InputError(unset)
-    for warning in dict.fromkeys([*loaded.warnings, *unset]):
+    for warning in dict.fromkeys([*chosen.warnings, *unset]):
         click.echo(app.secrets.mask(f"warning: {warning}"), err=True)
     return chosen
 
@@ -159,16 +155,15 @@ def must_be_asked(verb: str, yes: bool) -> None:
 
 
 def new_job(
-    app: App, flags: Flags, verb: progress.Verb, chosen: Sequence[Selected], **options: Any
+    app: App, flags: Flags, verb: progress.Verb, chosen: ChosenSites, **options: Any
 ) -> Job:
     """Return what ``verb`` is to do at the ``chosen`` sites, as a value."""
     return Job(
         verb,
         app.plays,
-        {selected.site.name: selected for selected in chosen},
+        chosen,
         _known_hosts(flags),
         flags.accept_new_host_keys,
-        app.secrets.values(),
         **options,
     )
 

@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from provision.chosen import ChosenSites
 from provision.plan import Verb
 from provision.report import Listener
 from provision.secrets import Secrets
-from provision.sites import Play, Selected
+from provision.sites import Play
 from provision.ssh import HostKeyPolicy
 
 
 @dataclass(frozen=True)
 class Job:
-    """What a run is to do, as a value that can be pickled: no lock, no callback.
-
-    ``sites``: what is selected of each site, by its name. ``hidden``: the secrets of the inventory,
-    which are masked in whatever comes back.
-    """
+    """What a run is to do, as a value; pickled, it holds no secret, no lock and no callback."""
 
     verb: Verb
     plays: tuple[Play, ...]
-    sites: Mapping[str, Selected] = field(repr=False)
+    sites: ChosenSites = field(repr=False)
     known_hosts: Path
     accept_new_host_keys: bool = False
-    hidden: tuple[str, ...] = field(default=(), repr=False)
     adopt: bool = False
     purge_data: bool = False
     keep_packages: bool = False
@@ -38,7 +33,7 @@ class Job:
 
         ``secrets``: the mask of this process, which knows the inventory's secrets and learns the others.
         """
-        known = secrets or Secrets(self.hidden)
+        known = secrets or Secrets(self.sites.hidden)
         return Run(
             self.verb,
             self.plays,

@@ -13,6 +13,7 @@ from typing import Any, Self
 from unittest.mock import patch
 
 from provision import host_run, inventory
+from provision.chosen import Choice, ChosenSites
 from provision.engine import apply_site, plan_site
 from provision.plan import SitePlan, Verb
 from provision.results import SiteResult, TargetResult, summarise
@@ -115,9 +116,8 @@ class MemorySite:
 
     def job(self, verb: Verb, adopt: bool = False) -> Job:
         """What a run with `--limit fgt1` is to do."""
-        chosen = self.selected()
-        known_hosts = self.folder / "known_hosts"
-        return Job(verb, PLAYS, {chosen.site.name: chosen}, known_hosts, adopt=adopt)
+        chosen = ChosenSites(Choice(self.folder), PLAYS, [self.selected()])
+        return Job(verb, PLAYS, chosen, self.folder / "known_hosts", adopt=adopt)
 
     def look(self, job: Job) -> SitePlan:
         """The plan that an operator is shown."""

@@ -11,6 +11,7 @@ from typing import Any, Self
 import pytest
 
 from provision import desired, host_run, unit_run
+from provision.chosen import Choice, ChosenSites
 from provision.engine import apply_site, plan_site
 from provision.errors import Failed
 from provision.fortios.desired import Desired
@@ -184,7 +185,8 @@ class Listening:
 
 def job(verb: Verb, selected: Selected = ALL, **options: Any) -> Job:
     """What a run is to do at the site."""
-    return Job(verb, PLAYS, {SITE.name: selected}, Path("/nonexistent/known_hosts"), **options)
+    chosen = ChosenSites(Choice(Path("/nonexistent")), PLAYS, [selected])
+    return Job(verb, PLAYS, chosen, Path("/nonexistent/known_hosts"), **options)
 
 
 def plan(work: Job) -> SitePlan:

@@ -6,16 +6,20 @@ import json
 import pickle
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from provision.chosen import Choice, ChosenSites, read_sites
 from provision.errors import InputError, Unreachable
 from provision.fortios.text import Statement, Word
 from provision.linux.target import NoPython
 from provision.plan import SitePlan, to_json
 from provision.results import Exit, SiteResult, TargetResult, document, exit_code
+from provision.run import Job
 from provision.secrets import MASK, Secrets
+from tests.unit.inventories import write
 from tests.unit.linux_model import Host, file_state
 from tests.unit.site_model import (
     ALL,
@@ -24,6 +28,7 @@ from tests.unit.site_model import (
     FW1,
     FW2,
     ONLY_FW1,
+    PLAYS,
     SITE,
     World,
     apply,
@@ -62,13 +67,32 @@ def refused(result: SiteResult, host: str) -> TargetResult:
 # --- values --------------------------------------------------------------------------------------
 
 
-def test_plans_jobs_and_results_can_be_given_to_another_process(world: World) -> None:
+def test_plans_and_results_can_be_given_to_another_process(world: World) -> None:
     work = job("apply")
     approved = plan(work)
-    assert pickle.loads(pickle.dumps(work)) == work
     assert pickle.loads(pickle.dumps(approved)) == approved
-    result = apply(pickle.loads(pickle.dumps(work)), approved)
+    result = apply(work, pickle.loads(pickle.dumps(approved)))
     assert pickle.loads(pickle.dumps(result)) == result
+
+
+def test_a_job_names_its_sites_and_another_process_reads_the_secrets_itself(tmp_path: Path) -> None:
+    folder = write(
+        tmp_path,
+        hosts__yml="""
+            ban_hosts: {hosts: {ban1: {ansible_host: 192.0.2.1, ansible_user: root}}}
+            fortigates:
+              hosts: {fw1: {ansible_host: 192.0.2.2, ban_host: ban1}}
+              vars: {ansible_user: admin, ansible_password: correct-horse-battery}
+            """,
+    )
+    sites = read_sites(Choice(folder, (), "fw1"), PLAYS, Secrets())
+    work = Job("plan", PLAYS, sites, folder / "known_hosts")
+    sent = pickle.dumps(work)
+    assert b"correct-horse-battery" not in sent
+    received = pickle.loads(sent)
+    assert dict(received.sites) == dict(sites)
+    assert received.sites.hidden == ("correct-horse-battery",)
+    assert not received.sites["ban1"].linux
 
 
 def test_a_plan_is_the_same_before_and_after_the_secrets_are_made(world: World) -> None:
@@ -90,7 +114,8 @@ def test_no_secret_comes_back_from_a_plan_or_a_result(world: World) -> None:
     go("apply")
     world.host.tokens = dict.fromkeys(world.host.tokens or {}, "t0ken-of-the-ban-host-1234")
     world.faults[(FW1, "connect")] = Unreachable("said t0ken-of-the-ban-host-1234 and pa55word")
-    work = replace(job("apply"), hidden=("pa55word",))
+    sites = ChosenSites(Choice(Path("/nonexistent")), PLAYS, [ALL], hidden=("pa55word",))
+    work = replace(job("apply"), sites=sites)
     assert "t0ken" not in to_json(plan(work))
     assert "pa55word" not in to_json(plan(work))
     assert f"said {MASK} and {MASK}" in to_json(plan(work))
