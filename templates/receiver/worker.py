@@ -81,6 +81,19 @@ class Encryption:
         self.read, self.context = now, context
 
 
+class Listener:
+    """What gunicorn asks of a listening socket for each client, also once a stop has closed it.
+
+    Otherwise a client that was accepted before and has not said its request yet gets no answer.
+    """
+
+    def __init__(self, name):
+        self.name = name
+
+    def getsockname(self):
+        return self.name
+
+
 class Worker(GeventWorker):
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
@@ -97,6 +110,7 @@ class Worker(GeventWorker):
     def load_wsgi(self):
         super().load_wsgi()
         self.wsgi = in_full_packets(self.wsgi)
+        self.listeners = {each: Listener(each.getsockname()) for each in self.sockets}
         if self.encrypt:
             # a worker that waited for its first client would have none if the file was damaged before
             with contextlib.suppress(OSError):
@@ -114,7 +128,7 @@ class Worker(GeventWorker):
                 # TLS 1.3 without tickets answers nothing here: a client that gathers small packets
                 # (Nagle) would wait 40 ms until the end of its handshake is acknowledged
                 client.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
-            AsyncWorker.handle(self, listener, client, addr)
+            AsyncWorker.handle(self, self.listeners[listener], client, addr)
         except (gevent.Timeout, OSError):  # too slow, or not what we speak
             pass
         finally:
