@@ -14,7 +14,7 @@ from provision.linux.resources import Jail, Resource
 from provision.operate import ask
 from provision.report import counted
 from provision.results import SiteResult, State, TargetResult
-from provision.roles import LOG_DIRECTORY
+from provision.roles import REJECTED
 from provision.run import Run
 from provision.sites import Selected
 
@@ -33,7 +33,6 @@ HEADS = (
 )
 # What nobody could be asked; an empty cell is what a target does not have.
 UNKNOWN = "?"
-REJECTED = f"{LOG_DIRECTORY}/rejected.log"
 _SINCE = "since the receiver's start"
 _WHY = {
     "refused_address": "address not allowed",
@@ -42,6 +41,10 @@ _WHY = {
     "refused_page": "wrong login",
     "too_large": "too large",
 }
+NO_FILTER = (
+    "systemd does not filter addresses here, because the kernel does not let it: the receiver's port"
+    " is open to everybody, and only the receiver itself refuses them"
+)
 _AGES = ((2 * 86400, "d", 86400), (2 * 3600, "h", 3600), (120, "min", 60), (0, "s", 1))
 
 
@@ -58,7 +61,7 @@ def status(run: Run, selected: Selected) -> SiteResult:
     return SiteResult(
         looked.name,
         tuple(
-            _host(each, asked, wanted, place.get("page", ""))
+            _host(each, asked, wanted, place)
             if each.kind == "linux"
             else _fortigate(each, numbers, selected.site.name)
             for each in looked.targets
@@ -67,8 +70,12 @@ def status(run: Run, selected: Selected) -> SiteResult:
 
 
 def _host(
-    target: TargetResult, asked: TargetResult, wanted: Sequence[Resource], page: str
+    target: TargetResult,
+    asked: TargetResult,
+    wanted: Sequence[Resource],
+    place: Mapping[str, Any],
 ) -> TargetResult:
+    page, filters = place.get("page", ""), place.get("filters", "")
     if asked.state == "unreachable" or asked.error:
         state: State = asked.state if target.state in ("ok", "differs") else target.state
         error = target.error or asked.error
@@ -83,10 +90,16 @@ def _host(
         "versions": asked.details["versions"],
         "left_out": sum(int(n) for _, n in samples(numbers, "banstitch_feed_left_out")),
         "page": page,
+        "filter": _filter(filters, asked.details.get("filters", False)),
         "refused": {of["why"]: int(n) for of, n in samples(numbers, "banstitch_refused_total")},
     }
     told = (*target.notes, *_about_host(details))
     return replace(target, execs=target.execs + asked.execs, details=details, notes=told)
+
+
+def _filter(unit: str, works: bool) -> str:
+    """Return whether systemd closes the receiver's port to strangers: on, off (not wanted) or missing."""
+    return ("on" if works else "missing") if unit else "off"
 
 
 def _fortigate(target: TargetResult, numbers: str, ban_host: str) -> TargetResult:
@@ -118,6 +131,8 @@ def _about_host(details: Mapping[str, Any]) -> list[str]:
     told = _turned_away(details)
     if details.get("left_out"):
         told.append(f"{counted(details['left_out'], 'ban')} have no room in the feed")
+    if details.get("filter") == "missing":
+        told.append(NO_FILTER)
     if "page" in details:
         off = "the status page is off: receiver_status_page: true turns it on"
         told.append(f"status page: {details['page']}" if details["page"] else off)

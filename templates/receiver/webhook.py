@@ -8,9 +8,9 @@ import json
 import time
 
 from receiver import evidence
-from receiver.access import Names, peer_address
 from receiver.files import Unavailable, append
 from receiver.lines import Malformed, parse
+from receiver.names import peer_address
 from receiver.verdicts import judge
 
 # Bytes of what could not be read that are kept for the operator: of one body, and of all of them.
@@ -39,14 +39,13 @@ class Refused(Exception):
 class Webhook:
     """Takes events of those who may post, and writes one clean line for each that counts."""
 
-    def __init__(self, config, tokens, peers, counts, refusals):
+    def __init__(self, config, state):
         self.config = config
-        self.refusals = refusals
-        # the site's own hosts that the inventory gives by name; addresses are on the ignore lists
-        self.hosts = Names(config["hosts"])
-        self.tokens = tokens
-        self.peers = peers
-        self.counts = counts
+        self.refusals = state.refusals
+        self.names = state.names
+        self.tokens = state.tokens
+        self.peers = state.peers
+        self.counts = state.counts
         self.detections = [
             dict(d, ignore=[ipaddress.ip_network(n, strict=False) for n in d["ignore"]])
             for d in config["detections"]
@@ -102,7 +101,9 @@ class Webhook:
 
     def _judged(self, events, who, peer):
         documentation = who == "verify" or self.config["accept_documentation"]
-        spared = () if who == "verify" else {peer, *self.hosts.addresses()}
+        # the site's own hosts that the inventory gives by name; addresses are on the ignore lists
+        own = self.names.addresses(self.config["hosts"])
+        spared = () if who == "verify" else {peer, *own}
         return [judge(event, self.detections, spared, documentation) for event in events]
 
     def _write(self, outcomes, events, who):
@@ -115,7 +116,7 @@ class Webhook:
         lines = ["%.6f %s %s\n" % (now, o["detection"], o["address"]) for o, _ in taken]
         if lines:
             evidence.keep(self.config["evidence_log"], lines, [event for _, event in taken], who)
-            append(self.config["events_log"], lines, self.config["log_limit"], "the event log")
+            append(self.config["events_log"], lines, "the event log")
 
     def _count(self, who, outcomes, now):
         with self.counts.locked():
@@ -137,7 +138,7 @@ class Webhook:
             "body": data[:KEPT_OF_BODY].decode("utf-8", "backslashreplace"),
         }
         try:
-            append(self.config["rejected_log"], [json.dumps(entry) + "\n"], KEPT, "rejected.log")
+            append(self.config["rejected_log"], [json.dumps(entry) + "\n"], "rejected.log", 2 * KEPT)
         except Unavailable:
             pass  # the events themselves come first; /healthz tells of the disk
 

@@ -15,6 +15,8 @@ from provision.linux.agent.host import HostError
 MOST_HISTORY = 32 << 20
 # Bytes that are read at once.
 BLOCK = 1 << 20
+# Epoch seconds of the last entry that can be true.
+LATEST = 1e11
 
 
 def history(request: dict[str, Any]) -> dict[str, Any]:
@@ -55,7 +57,7 @@ def newest_first(audit: str) -> Iterator[bytes]:
 
 
 def _opened(path: str) -> BinaryIO:
-    """A file in the receiver's directory, where it could put anything."""
+    """Open a file without following a link or waiting at a pipe."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     if stat.S_ISREG(os.fstat(descriptor).st_mode):
         return open(descriptor, "rb")
@@ -80,6 +82,7 @@ def entries(line: bytes) -> list[dict[str, Any]]:
     """One entry, or none where a line was cut short by a power loss."""
     try:
         found = json.loads(line)
-        return [found] if isinstance(found["at"], (int, float)) else []
+        # not a number compares as false
+        return [found] if type(found["at"]) in (int, float) and 0 <= found["at"] <= LATEST else []
     except (ValueError, LookupError, TypeError, RecursionError):
         return []

@@ -78,7 +78,7 @@ def _named(
     paths, users = set(request["paths"]) | sealed, set(request["users"])
     for entry in (manifest or {"objects": []})["objects"]:
         kind, _, name = entry["id"].partition(":")
-        if kind in ("file", "directory", "tokens", *SEALED):
+        if kind in ("file", "directory", "tokens", "digests", *SEALED):
             paths.add(name)
             sealed |= {name} if kind in SEALED else set()
         elif kind == "user":
@@ -138,8 +138,9 @@ def path_state(path: str) -> dict[str, Any] | None:
 def _content(path: str, seen: os.stat_result) -> bytes:
     """Of the file that was seen; nothing where its folder's owner put a link there meanwhile."""
     try:
-        with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as file:
-            return file.read() if os.path.samestat(os.fstat(file.fileno()), seen) else b""
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(descriptor, "rb") as file:
+            return file.read(LARGEST) if os.path.samestat(os.fstat(file.fileno()), seen) else b""
     except OSError:
         return b""
 
