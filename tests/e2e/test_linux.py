@@ -115,8 +115,8 @@ DRIFTS = {
         ],
         "",
     ),
-    "the log closed to the receiver": (
-        "chmod 600 /var/log/banstitch/events.log",
+    "the log open to everybody": (
+        "chmod 666 /var/log/banstitch/events.log",
         [("update", "file:/var/log/banstitch/events.log")],
         "+mode 0660",
     ),
