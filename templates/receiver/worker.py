@@ -17,8 +17,8 @@ from gevent import ssl
 from gunicorn.workers.base_async import AsyncWorker
 from gunicorn.workers.ggevent import GeventWorker
 
-from receiver.access import Peers, peer_address
 from receiver.files import signature
+from receiver.names import keep_up_to_date, peer_address
 
 # Connections of one worker that have not said what they want. One more, and the oldest is dropped, one
 # from an address that may not post if there is any: a FortiGate far away is slow to say it.
@@ -98,9 +98,9 @@ class Worker(GeventWorker):
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         self.strangers, self.expected = collections.OrderedDict(), collections.OrderedDict()
+        self.peers = None
         from receiver.config import CONFIG
 
-        self.peers = Peers(CONFIG["allow"], CONFIG["own"])
         self.encrypt = Encryption(CONFIG["certificate"]) if CONFIG["certificate"] else None
 
     def init_signals(self):
@@ -109,6 +109,10 @@ class Worker(GeventWorker):
 
     def load_wsgi(self):
         super().load_wsgi()
+        state = self.wsgi.banstitch
+        self.peers = state.peers
+        for name in state.names.names:
+            gevent.spawn(keep_up_to_date, state.names, name, end_silently, gevent.sleep)
         self.wsgi = in_full_packets(self.wsgi)
         self.listeners = {each: Listener(each.getsockname()) for each in self.sockets}
         if self.encrypt:
@@ -140,7 +144,8 @@ class Worker(GeventWorker):
 
     def wait(self, me, ask, addr):
         """Be one of those of whom it is not known what they want, and drop one if they are too many."""
-        waiting = self.expected if self.peers.may_post(peer_address(addr[0])) else self.strangers
+        expected = self.peers.is_expected(peer_address(addr[0]))
+        waiting = self.expected if expected else self.strangers
         waiting[me] = ask
         if len(self.strangers) + len(self.expected) > MOST_WAITING:
             (self.strangers or self.expected).popitem(last=False)[0].kill(block=False)
@@ -161,6 +166,11 @@ class Worker(GeventWorker):
             with contextlib.suppress(OSError):
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 0)
             raise
+
+
+def end_silently(seconds):
+    """End what takes longer; gevent looks names up in a thread, so that a look-up can be left alone."""
+    return gevent.Timeout(seconds, False)
 
 
 def in_full_packets(application):
