@@ -61,7 +61,7 @@ OUR_PATHS = (
 )
 _OURS = "|".join(OUR_PATHS)
 # Kinds of objects that are a path; the other kind is a user.
-PATH_KINDS = ("file", "directory", "tokens", "authority", "certificate")
+PATH_KINDS = ("file", "directory", "tokens", "digests", "authority", "certificate")
 _OBJECT = rf"^(?:(?:{'|'.join(PATH_KINDS)}):(?:{_OURS})|user:{_USER})$"
 _PEM = r"-----BEGIN CERTIFICATE-----\r?\n[A-Za-z0-9+/=\r\n]+-----END CERTIFICATE-----\r?\n?"
 _BASE64 = r"^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"
@@ -326,11 +326,13 @@ class Remaining(Form):
 
 @dataclass(frozen=True)
 class Status(Form):
-    """The receiver's numbers as it serves them, versions, and certificates."""
+    """The receiver's numbers as it serves them, versions, certificates; whether systemd ``filters`` who
+    may connect."""
 
     metrics: LongText
     versions: Annotated[dict[Word, Version], Bounds(max_length=20)]
     certificates: Annotated[dict[Path, Remaining | None], Bounds(max_length=100)]
+    filters: bool
 
 
 @dataclass(frozen=True)
