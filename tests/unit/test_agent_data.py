@@ -80,6 +80,8 @@ def test_each_file_of_the_spool_is_ours(
     objects.make_directory(step, journal)
     for ending in ("bans", "bans.new", "alive"):
         (path / f"banstitch-sslvpn_login_failed.{ending}").write_text("x")
+    for name in ("limit.json", "limit.json.lock"):
+        (path / name).write_text("x")
     assert foreign(journal) == {}
     objects.take_back(f"directory:{path}", journal, purge=True)
     assert not path.exists()
