@@ -55,7 +55,7 @@ def test_over_the_size_of_the_feed_the_newest_offenders_stay_and_the_operator_is
 
     assert within(60, lambda: set(NEW) < feed(site))
     assert len(feed(site)) == LIMIT
-    assert within(60, lambda: health(site) == (200, [FULL]))
+    assert within(60, lambda: health(site) == (503, [FULL]))
     journal = site.host.console(
         "journalctl --sync; journalctl -u banstitch-receiver -o cat --no-pager"
     ).stdout
