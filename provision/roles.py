@@ -21,12 +21,15 @@ from provision.variables import Where
 USER = "banstitch"
 ETC = "/etc/banstitch"
 TOKENS = f"{ETC}/tokens.json"
+# What the receiver may read of the tokens.
+DIGESTS = f"{ETC}/digests.json"
 # Key and certificate of the receiver, and of the CA that signs it.
 CERTIFICATE = f"{ETC}/tls/server.pem"
 AUTHORITY = f"{ETC}/tls/ca.pem"
 LOG_DIRECTORY = "/var/log/banstitch"
 EVENTS_LOG = f"{LOG_DIRECTORY}/events.log"
 EVIDENCE = f"{LOG_DIRECTORY}/evidence.log"
+REJECTED = f"{LOG_DIRECTORY}/rejected.log"
 AUDIT = f"{LOG_DIRECTORY}/audit.log"
 SPOOL = "/var/spool/banstitch"
 # Stands for the certificate of a CA that the ban host has not made yet.

@@ -45,6 +45,10 @@ _WHY = {
     "refused_page": "wrong login",
     "too_large": "too large",
 }
+NO_FILTER = (
+    "systemd does not filter addresses here, because the kernel does not let it: the receiver's port"
+    " is open to everybody, and only the receiver itself refuses them"
+)
 _AGES = ((2 * 86400, "d", 86400), (2 * 3600, "h", 3600), (120, "min", 60), (0, "s", 1))
 
 
@@ -62,7 +66,7 @@ def status(run: Run, selected: Selected) -> SiteResult:
     return SiteResult(
         looked.name,
         tuple(
-            _host(each, asked, wanted, place.get("page", ""), posters)
+            _host(each, asked, wanted, place, posters)
             if each.kind == "linux"
             else _fortigate(each, numbers, selected.site.name)
             for each in looked.targets
@@ -74,9 +78,10 @@ def _host(
     target: TargetResult,
     asked: TargetResult,
     wanted: Sequence[Resource],
-    page: str,
+    place: Mapping[str, Any],
     posters: Set[str],
 ) -> TargetResult:
+    page, filters = place.get("page", ""), place.get("filters", "")
     if asked.state == "unreachable" or asked.error:
         state: State = asked.state if target.state in ("ok", "differs") else target.state
         error = target.error or asked.error
@@ -100,6 +105,7 @@ def _host(
             for of, n in samples(numbers, "banstitch_refused_total")
             if of.get("why") in _WHY
         },
+        "filter": _filter(filters, asked.details.get("filters", False)),
     }
     told = (*target.notes, *_about_host(details))
     well = target.state == "ok" and not details["bans_refused"]
@@ -120,6 +126,11 @@ def _receiver(numbers: str) -> str:
         return "down"
     up = samples(numbers, "banstitch_up")
     return UNKNOWN if not up else "up" if up[0][1] else "unhealthy"
+
+
+def _filter(unit: str, works: bool) -> str:
+    """Return whether systemd closes the receiver's port to strangers: on, off (not wanted) or missing."""
+    return ("on" if works else "missing") if unit else "off"
 
 
 def _fortigate(target: TargetResult, numbers: str, ban_host: str) -> TargetResult:
@@ -158,6 +169,8 @@ def _about_host(details: Mapping[str, Any]) -> list[str]:
         whose = "no known FortiGate" if fortigate == "-" else fortigate
         refused = f"{counted(number, 'new ban')} by events of {whose} refused in the last hour"
         told.append(f"{refused}: see bans --history, and receiver_ban_limit")
+    if details.get("filter") == "missing":
+        told.append(NO_FILTER)
     if "page" in details:
         off = "the status page is off: receiver_status_page: true turns it on"
         told.append(f"status page: {details['page']}" if details["page"] else off)

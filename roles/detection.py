@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
@@ -16,13 +16,16 @@ from provision import yamlfile
 from provision.errors import Fault, InputError
 from provision.linux.resources import Directory, File, Jail, Package, Resource, Service, User
 from provision.rendering import TEMPLATES, render
-from provision.roles import AUDIT, EVENTS_LOG, EVIDENCE, SPOOL, USER, Context
+from provision.roles import AUDIT, EVENTS_LOG, EVIDENCE, REJECTED, SPOOL, USER, Context
 from provision.setting_types import AllowList, Duration, DurationOrForever
 from provision.settings import RoleSettings, Strict
-from roles import receiver_limits
+from roles import receiver_limits, receiver_units
 
 PREFIX = "detection_"
 _SHORTEST_GROWING = 60
+# Bytes from which on root moves these logs of the receiver aside; there are two files of each.
+_EVIDENCE_SIZE = 32 << 20
+_REJECTED_SIZE = 1 << 20
 _FILE = Path(__file__).parent / "detections.yml"
 _FILTER = "/etc/fail2ban/filter.d/banstitch.conf"
 _JAIL = "/etc/fail2ban/jail.d/banstitch.conf"
@@ -38,6 +41,7 @@ _ACTION = (
     "detection/banstitch_keeper.py.j2",
     "detection/banstitch_bounds.py.j2",
     "detection/banstitch_limit.py",
+    "detection/banstitch_logs.py.j2",
     "detection/banstitch.py.j2",
 )
 
@@ -256,12 +260,15 @@ def resources(context: Context) -> tuple[Resource, ...]:
     """fail2ban with our filter, jails and action, running and holding the jails."""
     settings = context.own("detection", Settings)
     detections = enabled(settings)
-    shared = {
+    logs = receiver_units.log_limit(context.of_ban_host("receiver", receiver_units.Settings))
+    shared: dict[str, Any] = {
         "events_log": EVENTS_LOG,
         "spool": SPOOL,
         "audit": AUDIT,
         "evidence": EVIDENCE,
         "group": USER,
+        "largest": receiver_units.most_bytes_of_a_file(logs),
+        "limits": {EVENTS_LOG: logs, EVIDENCE: _EVIDENCE_SIZE, REJECTED: _REJECTED_SIZE},
     }
     jails = render(
         "detection/jail.conf.j2",

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 from pydantic import Field, field_validator
 
 from provision.linux.resources import (
+    Digests,
     Directory,
     File,
     Package,
@@ -22,10 +23,12 @@ from provision.linux.resources import (
 from provision.rendering import TEMPLATES, render
 from provision.roles import (
     AUDIT,
+    DIGESTS,
     ETC,
     EVENTS_LOG,
     EVIDENCE,
     LOG_DIRECTORY,
+    REJECTED,
     SPOOL,
     TOKENS,
     USER,
@@ -34,28 +37,27 @@ from provision.roles import (
     is_address,
 )
 from provision.setting_types import Address
-from roles import receiver_events, receiver_limits, receiver_tls
+from roles import receiver_events, receiver_limits, receiver_tls, receiver_units
 from roles.detection import CATALOGUE, enabled
 from roles.detection import Settings as DetectionSettings
 from roles.enforcement_families import feed_list
+from roles.receiver_units import APP_DIRECTORY, RUNTIME_DIRECTORY, SERVICE, SOCKET
 
 PREFIX = "receiver_"
-_APP_DIRECTORY = "/opt/banstitch"
-_APP = f"{_APP_DIRECTORY}/receiver"
-_SHARED = f"{_APP_DIRECTORY}/banstitch_shared"
-_SERVICE = "banstitch-receiver.service"
-_SOCKET = "banstitch-receiver.socket"
-_UNITS = "/etc/systemd/system"
+_APP = f"{APP_DIRECTORY}/receiver"
+_SHARED = f"{APP_DIRECTORY}/banstitch_shared"
 _LOGROTATE = "/etc/logrotate.d/banstitch"
 _BODY_LIMIT = 65536
-# In /run, see RuntimeDirectory= in systemd.exec(5).
-_RUNTIME_DIRECTORY = "banstitch"
-_BYTES = {"k": 1024, "M": 1024 * 1024}
 # RFC 5737: nobody has it, so banning it for a second harms nobody.
 DRILL_ADDRESS = "192.0.2.66"
 
 
-class Settings(receiver_tls.Settings, receiver_events.Settings, receiver_limits.Settings):
+class Settings(
+    receiver_tls.Settings,
+    receiver_events.Settings,
+    receiver_limits.Settings,
+    receiver_units.Settings,
+):
     """Where the receiver listens, how FortiGates reach it, and what it keeps."""
 
     receiver_listen: Annotated[
@@ -74,13 +76,6 @@ class Settings(receiver_tls.Settings, receiver_events.Settings, receiver_limits.
         bool,
         Field(description="serve /status, a page for people; user status, password in tokens.json"),
     ] = False
-    receiver_log_size: Annotated[
-        str,
-        Field(pattern=r"^[1-9][0-9]{0,5}[kM]$", description="rotate the event log from here on"),
-    ] = "50M"
-    receiver_log_keep: Annotated[
-        int, Field(ge=1, le=520, description="how many rotated event logs are kept, 1 to 520")
-    ] = 4
 
     @field_validator("receiver_address")
     @classmethod
@@ -145,7 +140,6 @@ def _own(context: Context, settings: Settings) -> list[str]:
 
 
 def _config(context: Context, settings: Settings) -> dict[str, Any]:
-    size, unit = int(settings.receiver_log_size[:-1]), settings.receiver_log_size[-1]
     return {
         **receiver_events.config(context, settings, address(context), _own(context, settings)),
         "body_limit": _BODY_LIMIT,
@@ -153,15 +147,14 @@ def _config(context: Context, settings: Settings) -> dict[str, Any]:
         "feed_lists": sorted({feed_list(unit) for unit in context.site.fortigates}) or [""],
         "status_page": settings.receiver_status_page,
         "certificate": receiver_tls.certificate(settings),
-        "tokens": TOKENS,
+        "readers": list(map(str, settings.receiver_readers)),
+        "digests": DIGESTS,
         "events_log": EVENTS_LOG,
-        # twice what log rotation waits for: only a flood between two rotations gets there
-        "log_limit": 2 * size * _BYTES[unit],
         "evidence_log": EVIDENCE,
-        "rejected_log": f"{LOG_DIRECTORY}/rejected.log",
+        "rejected_log": REJECTED,
         "audit_log": AUDIT,
         "spool": SPOOL,
-        "counts": f"/run/{_RUNTIME_DIRECTORY}/counts",
+        "counts": f"/run/{RUNTIME_DIRECTORY}/counts",
     }
 
 
@@ -177,26 +170,22 @@ def _app(context: Context, settings: Settings) -> tuple[File, ...]:
     )
 
 
-def _units(settings: Settings) -> tuple[File, File]:
-    listen = settings.receiver_listen
-    socket = render(
-        "receiver/receiver.socket.j2",
-        bind=f"{host_part(str(listen))}:{settings.receiver_port}",
-        dual=listen.version == 6,
-    )
-    service = render(
-        "receiver/receiver.service.j2",
-        user=USER,
-        group=USER,
-        socket=_SOCKET,
-        app_directory=_APP_DIRECTORY,
-        log_directory=LOG_DIRECTORY,
-        runtime_directory=_RUNTIME_DIRECTORY,
-        workers=settings.receiver_workers,
-    )
-    return (
-        File(f"{_UNITS}/{_SOCKET}", socket, check="systemd-unit"),
-        File(f"{_UNITS}/{_SERVICE}", service, check="systemd-unit"),
+def heard(context: Context, settings: Settings) -> tuple[str, ...]:
+    """Return the addresses that systemd lets through to the receiver; empty where it filters none."""
+    config = _config(context, settings)
+    own = [*config["own"], *([address(context)] if is_address(address(context)) else [])]
+    readers, page = settings.receiver_readers, settings.receiver_status_page
+    return receiver_units.heard(config["allow"], own, config["hosts"], readers, page)
+
+
+def _units(context: Context, settings: Settings) -> tuple[File, File]:
+    return receiver_units.files(
+        str(settings.receiver_listen),
+        settings.receiver_port,
+        settings.receiver_workers,
+        settings.receiver_feed_limit,
+        receiver_units.log_limit(settings),
+        heard(context, settings),
     )
 
 
@@ -210,27 +199,28 @@ def resources(context: Context) -> tuple[Resource, ...]:
         log_size=settings.receiver_log_size,
         log_keep=settings.receiver_log_keep,
     )
-    app, (socket, service) = _app(context, settings), _units(settings)
+    app, (socket, service) = _app(context, settings), _units(context, settings)
     return (
         Package("gunicorn"),
         Package("python3-gevent"),
         Package("python3-flask"),
         Package("logrotate"),
         Directory(ETC, 0o750, "root", USER),
-        Directory(_APP_DIRECTORY, 0o755),
+        Directory(APP_DIRECTORY, 0o755),
         Directory(_APP, 0o755),
         Directory(_SHARED, 0o755),
-        Directory(LOG_DIRECTORY, 0o750, USER, USER, data=True),
+        Directory(LOG_DIRECTORY, 0o750, "root", USER, data=True),
         *receiver_tls.resources(context, settings, _names(context, settings)),
-        Tokens(TOKENS, token_names(context), 0o640, "root", USER),
-        File(EVENTS_LOG, None, 0o640, USER, USER),
+        Tokens(TOKENS, token_names(context), 0o600),
+        Digests(DIGESTS, TOKENS, token_names(context), 0o640, "root", USER),
+        *(File(log, None, 0o660, "root", USER) for log in (EVENTS_LOG, EVIDENCE, REJECTED)),
         *app,
         service,
         socket,  # after its service, beside which it is checked
         File(_LOGROTATE, rotation, check="logrotate"),
-        Service(_SOCKET, restart_on=(socket.id,)),
+        Service(SOCKET, restart_on=(socket.id,)),
         Service(
-            _SERVICE,
+            SERVICE,
             restart_on=(*(file.id for file in app), service.id),
             answers=f"{own_url(settings)}/healthz/live",
             certificate=receiver_tls.certificate(settings),
@@ -274,4 +264,5 @@ def status(context: Context) -> dict[str, Any]:
         "certificate": receiver_tls.certificate(settings),
         "tokens": TOKENS,
         "user": "status",
+        "filters": SOCKET if heard(context, settings) else "",
     }

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from provision.linux.resources import Authority, Certificate, Directory, File, Tokens
+from provision.linux.resources import Authority, Certificate, Digests, Directory, File, Tokens
 
-OnDisk = File | Directory | Tokens | Authority | Certificate
+OnDisk = File | Directory | Tokens | Digests | Authority | Certificate
 
 
 def attributes(resource: OnDisk) -> dict[str, Any]:

@@ -1,15 +1,17 @@
-"""Directories, files and tokens: what is made, what is changed, what is foreign and in the way."""
+"""Directories, files, tokens: what is made, what is changed, what is foreign and in the way."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
+import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from provision.linux.attributes import attribute_diff, attributes
 from provision.linux.draft import Draft, text_of
-from provision.linux.resources import Directory, File, Tokens
+from provision.linux.resources import Digests, Directory, File, Tokens
 from provision.plan import unified
 
 # After the name of a secret that a rotation under way still needs; see agent/rotation.py.
@@ -64,9 +66,11 @@ def plan_file(resource: File, draft: Draft) -> None:
 
 def _touched(resource: File, state: Mapping[str, Any] | None, draft: Draft) -> None:
     diff = attribute_diff(resource, state) if state else ""
-    if state is not None and not diff and resource.id in draft.owned:
+    odd = state is not None and state["type"] != "file"
+    if state is not None and not diff and not odd and resource.id in draft.owned:
         return
-    draft.change(resource.id, "create" if state is None else "update", diff)
+    reason = f"a {state['type']} is there and is moved aside" if state and odd else ""
+    draft.change(resource.id, "create" if state is None else "update", diff, reason)
     draft.makes.append({"do": "touch", **attributes(resource)})
 
 
@@ -94,14 +98,48 @@ def plan_tokens(resource: Tokens, draft: Draft) -> None:
     draft.makes.append({"do": "tokens", "names": wanted, **attributes(resource)})
 
 
-def _is_file(resource: File | Tokens, state: Mapping[str, Any] | None, draft: Draft) -> bool:
+def plan_digests(resource: Digests, draft: Draft) -> None:
+    """Compare the digests on the host with those of the secrets there; show names only."""
+    state = draft.observed["paths"].get(resource.path)
+    if not _is_file(resource, state, draft):
+        return
+    known = draft.observed["tokens"] or {}
+    wanted = {n: secret for n, secret in known.items() if n.removesuffix(OLD) in resource.names}
+    diff = attribute_diff(resource, state) if state else ""
+    complete = set(resource.names) <= set(wanted)
+    same = complete and text_of(state) == digests_text(wanted) and not diff
+    if same and resource.id in draft.owned:
+        return
+    if state is not None:
+        draft.claim(resource.id, resource.path, "exists")
+    action = "create" if state is None else "update"
+    draft.change(resource.id, action, diff, "follows the secrets; digests are not shown")
+    draft.makes.append({"do": "digests", "tokens": resource.tokens, **attributes(resource)})
+
+
+def digests_text(secrets: Mapping[str, str]) -> str:
+    """Return what the agent writes for these secrets; see agent/digests.py."""
+    found = {name: hashlib.sha256(secret.encode()).hexdigest() for name, secret in secrets.items()}
+    return json.dumps(found, indent=1, sort_keys=True) + "\n"
+
+
+def is_log(resource: File | Tokens | Digests) -> bool:
+    """Return whether services write the file, so that only its being there matters."""
+    return isinstance(resource, File) and resource.content is None
+
+
+def _is_file(
+    resource: File | Tokens | Digests, state: Mapping[str, Any] | None, draft: Draft
+) -> bool:
     """Whether a file can be put there: what cannot be restored at teardown is not adopted."""
     if state is None:
         return True
     if state["type"] != "file":
+        if is_log(resource) and f"directory:{Path(resource.path).parent}" in draft.owned:
+            return True
         draft.conflicts.append(f"{resource.path} is a {state['type']}, not a file")
         return False
-    replaced = isinstance(resource, Tokens) or resource.content is not None
+    replaced = not isinstance(resource, File) or resource.content is not None
     if replaced and state["content"] is None and resource.id not in draft.owned:
         draft.conflicts.append(f"{resource.path} is too large to keep a copy of")
         return False

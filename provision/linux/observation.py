@@ -7,6 +7,7 @@ from typing import Any
 
 from provision.linux.certificates import sealed
 from provision.linux.resources import (
+    Digests,
     Directory,
     File,
     Jail,
@@ -26,7 +27,7 @@ def request(desired: Sequence[Resource]) -> dict[str, Any]:
 
     return {
         "do": "observe",
-        "paths": [resource.path for resource in of(File, Directory, Tokens)],
+        "paths": [resource.path for resource in of(File, Directory, Tokens, Digests)],
         "logs": [resource.path for resource in of(File) if resource.content is None],
         "packages": [resource.name for resource in of(Package)],
         "users": [resource.name for resource in of(User)],

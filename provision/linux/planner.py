@@ -12,11 +12,12 @@ from typing import Any
 from provision.errors import Conflict, Failed
 from provision.linux import certificates
 from provision.linux.draft import Draft, LinuxPlan, Observed, Step
-from provision.linux.files import plan_directory, plan_file, plan_tokens
+from provision.linux.files import plan_digests, plan_directory, plan_file, plan_tokens
 from provision.linux.removal import UNITS, removal
 from provision.linux.resources import (
     Authority,
     Certificate,
+    Digests,
     Directory,
     File,
     Jail,
@@ -30,7 +31,7 @@ from provision.linux.services import as_loaded, plan_gone_jails, plan_jail, plan
 from provision.plan import Change
 
 # Kinds of objects that are a file.
-FILES = ("file:", "tokens:", "authority:", "certificate:")
+FILES = ("file:", "tokens:", "digests:", "authority:", "certificate:")
 NO_LONGER = "no longer in the inventory"
 
 
@@ -163,6 +164,7 @@ _PLAN: dict[type, Any] = {
     Directory: plan_directory,
     File: plan_file,
     Tokens: plan_tokens,
+    Digests: plan_digests,
     Authority: certificates.plan_authority,
     Certificate: certificates.plan_certificate,
     Service: _later,

@@ -89,6 +89,22 @@ class Tokens:
 
 
 @dataclass(frozen=True)
+class Digests:
+    """A JSON file ``{name: SHA-256}`` of the secrets in the file ``tokens``, to compare with."""
+
+    path: str
+    tokens: str
+    names: tuple[str, ...]
+    mode: int = 0o640
+    owner: str = "root"
+    group: str = "root"
+
+    @property
+    def id(self) -> str:
+        return f"digests:{self.path}"
+
+
+@dataclass(frozen=True)
 class Authority:
     """A small CA that is made on the host: its key and its certificate, in one file for root alone.
 
@@ -162,4 +178,6 @@ class Service:
         return f"service:{self.name}"
 
 
-Resource = Package | User | Directory | File | Tokens | Authority | Certificate | Jail | Service
+Resource = (
+    Package | User | Directory | File | Tokens | Digests | Authority | Certificate | Jail | Service
+)

@@ -8,10 +8,11 @@ import time
 from flask import Flask, Response, jsonify, request
 
 from receiver import metrics, recent, status
-from receiver.access import Peers, Refusals, Tokens, peer_address
+from receiver.access import Peers, Refusals, Tokens
 from receiver.counts import Counts
 from receiver.feed import LISTS, Feed
 from receiver.files import Unavailable, check_writable
+from receiver.names import Names, is_network, peer_address
 from receiver.spool import Bans
 from receiver.webhook import Webhook
 
@@ -28,8 +29,11 @@ class State:
 
     def __init__(self, config):
         self.config = config
-        self.tokens = Tokens(config["tokens"], config["fortigates"])
-        self.peers = Peers(config["allow"], config["own"])
+        self.tokens = Tokens(config["digests"], config["fortigates"])
+        hosts = (name for name in config["allow"] or () if not is_network(name))
+        # the worker looks them up; see worker.py
+        self.names = Names([*hosts, *config["hosts"]])
+        self.peers = Peers(config["allow"], config["own"], self.names, config["readers"])
         self.bans = Bans(config["spool"], [d["jail"] for d in config["detections"]])
         self.feed = Feed(self.bans, config["feed_limit"], config["feed_lists"])
         self.counts = Counts(config["counts"], metrics.names(config))
@@ -79,9 +83,9 @@ class State:
 
 
 def create_app(config):
-    app = Flask("banstitch")
-    state = State(config)
-    webhook = Webhook(config, state.tokens, state.peers, state.counts, state.refusals)
+    app = Flask("banstitch", static_folder=None)
+    state = app.banstitch = State(config)
+    webhook = Webhook(config, state)
     others = app.wsgi_app
 
     def wsgi_app(environ, start_response):
@@ -147,27 +151,34 @@ def add_health(app, state):
 def add_pages(app, state):
     @app.route("/metrics", methods=["GET"])
     def show_metrics():
-        if not may_read(state):
-            return unauthorized()
+        refused = refuse_reader(state)
+        if refused is not None:
+            return refused
         return Response(metrics.text(state), mimetype="text/plain; version=0.0.4")
 
     @app.route("/status", methods=["GET"])
     def show_status():
         if not state.config["status_page"]:
             return refuse(404, "the status page is off: receiver_status_page turns it on")
-        if not may_read(state):
-            return unauthorized()
+        refused = refuse_reader(state)
+        if refused is not None:
+            return refused
         response = Response(status.page(state, time.time()), mimetype="text/html")
         response.headers.update(status.HEADERS)
         return response
 
 
-def may_read(state):
-    """Whether this is the login of the status page and of the metrics."""
-    if state.tokens.reader(*login()):
-        return True
-    told(state, "refused_page", "a login")
-    return False
+def refuse_reader(state):
+    """The answer to somebody who may not read the status page and the metrics, or None."""
+    peer = peer_address(request.remote_addr)
+    if not state.peers.may_read(peer):
+        why = "this address may not read pages: receiver_readers names who may"
+        state.refusals.tell("refused_page", "a reader", peer, why)
+        return refuse(403, "this address may not read pages")
+    if not state.tokens.reader(*login()):
+        told(state, "refused_page", "a login")
+        return unauthorized()
+    return None
 
 
 def told(state, count, what):

@@ -11,7 +11,8 @@ import json
 
 from receiver.files import Unavailable, append, has_room
 
-# Bytes of one file, of which there are two: each holds some 45,000 events.
+# Bytes from which on root moves the file aside, see banstitch_logs.py: two files hold 45,000 events each.
+# Where root does not, twice as many are kept.
 LIMIT = 32 << 20
 # Bytes that the log line of one event takes here at most.
 KEPT_OF_EVENT = 1024
@@ -28,7 +29,7 @@ def keep(path, clean_lines, events, fortigate):
     ]
     try:
         if has_room(path):
-            append(path, lines, LIMIT, "evidence.log")
+            append(path, lines, "evidence.log", 2 * LIMIT)
     except (Unavailable, OSError):
         pass
 

@@ -6,9 +6,12 @@ Managed by Banstitch: changes made here are overwritten.
 import fcntl
 import json
 import os
+import time
 
 # Bytes that must be left for the events of a second or two before the disk is called full.
 ROOM = 1 << 20
+# Seconds for which a file may be missing: as long as logrotate needs for a rotation, and more.
+MISSING = 1.0
 
 
 class Unavailable(Exception):
@@ -36,32 +39,36 @@ def read_json(path, what):
         raise Unavailable("cannot parse %s" % what) from error
 
 
-def append(path, lines, limit, what):
+def append(path, lines, what, most=float("inf")):
     """Append whole lines or nothing: a line cut short could name another address.
 
-    Opens the file each time, so that a rotated one needs no signal. A file that would grow over
-    ``limit`` bytes becomes ``path``.1 first, whatever that was.
+    The file and its folder belong to root, who creates the file and moves it aside. It is opened each time,
+    so that a new one needs no signal. ``most`` bytes are in it at most, for a file that may be given up.
     """
     data = "".join(lines).encode("ascii")
+    until = time.monotonic() + MISSING
     try:
-        while not _appended(path, data, limit, what):
+        while not _appended(path, data, what, most, until):
             pass
     except OSError as error:
         raise Unavailable("cannot write %s: %s" % (what, error.strerror)) from error
 
 
-def _appended(path, data, limit, what):
+def _appended(path, data, what, most, until):
     """Whether it was written; not when the file was moved away meanwhile."""
-    log = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    try:
+        log = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError:
+        if time.monotonic() > until:
+            raise
+        time.sleep(0.01)  # logrotate renames the old file before it creates the new one
+        return False
     try:
         fcntl.flock(log, fcntl.LOCK_EX)
         stat = os.fstat(log)
         if (signature(path) or (None,))[0] != stat.st_ino:
             return False
-        if stat.st_size and stat.st_size + len(data) > limit:
-            os.replace(path, path + ".1")
-            return False
-        if os.write(log, data) != len(data):
+        if stat.st_size + len(data) > most or os.write(log, data) != len(data):
             os.ftruncate(log, stat.st_size)
             raise Unavailable("no room to write " + what)
         return True
@@ -71,7 +78,7 @@ def _appended(path, data, limit, what):
 
 def check_writable(path, what):
     """Raise Unavailable where an event that came now could not be written down."""
-    append(path, [], float("inf"), what)
+    append(path, [], what)
     if not has_room(path):
         raise Unavailable("no room to write " + what)
 

@@ -9,9 +9,9 @@ import time
 from banstitch_shared.eventlog import FAILURE, Entry, write_line
 
 from receiver import evidence, recent
-from receiver.access import Names, peer_address
 from receiver.files import Unavailable, append
 from receiver.lines import Malformed, read_event
+from receiver.names import peer_address
 from receiver.sources import ignored
 from receiver.verdicts import judge
 
@@ -41,14 +41,13 @@ class Refused(Exception):
 class Webhook:
     """Takes events of those who may post, and writes one clean line for each that counts."""
 
-    def __init__(self, config, tokens, peers, counts, refusals):
+    def __init__(self, config, state):
         self.config = config
-        self.refusals = refusals
-        # the site's own hosts that the inventory gives by name; addresses are on the ignore lists
-        self.hosts = Names(config["hosts"])
-        self.tokens = tokens
-        self.peers = peers
-        self.counts = counts
+        self.refusals = state.refusals
+        self.names = state.names
+        self.tokens = state.tokens
+        self.peers = state.peers
+        self.counts = state.counts
         self.detections = [dict(d, ignore=ignored(d["ignore"])) for d in config["detections"]]
 
     def __call__(self, environ, start_response):
@@ -102,7 +101,9 @@ class Webhook:
 
     def _judged(self, event, who, peer):
         documentation = who == "verify" or self.config["accept_documentation"]
-        spared = () if who == "verify" else {peer, *self.hosts.addresses()}
+        # the site's own hosts that the inventory gives by name; addresses are on the ignore lists
+        own = self.names.addresses(self.config["hosts"])
+        spared = () if who == "verify" else {peer, *own}
         prefix = self.config["ipv6_prefix"]
         return judge(event, self.detections, spared, documentation, prefix)
 
@@ -116,7 +117,7 @@ class Webhook:
         )
         lines = [write_line(entry) + "\n"]
         evidence.keep(self.config["evidence_log"], lines, [event], who)
-        append(self.config["events_log"], lines, self.config["log_limit"], "the event log")
+        append(self.config["events_log"], lines, "the event log")
 
     def _count(self, who, verdict, now):
         with self.counts.locked():
@@ -139,7 +140,7 @@ class Webhook:
             "body": data[:KEPT_OF_BODY].decode("utf-8", "backslashreplace"),
         }
         try:
-            append(self.config["rejected_log"], [json.dumps(entry) + "\n"], KEPT, "rejected.log")
+            append(self.config["rejected_log"], [json.dumps(entry) + "\n"], "rejected.log", 2 * KEPT)
         except Unavailable:
             pass  # the events themselves come first; /healthz tells of the disk
 

@@ -17,8 +17,8 @@ from gevent import ssl
 from gunicorn.workers.base_async import AsyncWorker
 from gunicorn.workers.ggevent import GeventWorker
 
-from receiver.access import Peers, peer_address
 from receiver.files import signature
+from receiver.names import keep_up_to_date, peer_address
 
 # Connections of one worker that have not said what they want. One more, and the oldest is dropped, one
 # from an address that may not post if there is any: a FortiGate far away is slow to say it.
@@ -81,13 +81,26 @@ class Encryption:
         self.read, self.context = now, context
 
 
+class Listener:
+    """What gunicorn asks of a listening socket for each client, also once a stop has closed it.
+
+    Otherwise a client that was accepted before and has not said its request yet gets no answer.
+    """
+
+    def __init__(self, name):
+        self.name = name
+
+    def getsockname(self):
+        return self.name
+
+
 class Worker(GeventWorker):
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         self.strangers, self.expected = collections.OrderedDict(), collections.OrderedDict()
+        self.peers = None
         from receiver.config import CONFIG
 
-        self.peers = Peers(CONFIG["allow"], CONFIG["own"])
         self.encrypt = Encryption(CONFIG["certificate"]) if CONFIG["certificate"] else None
 
     def init_signals(self):
@@ -96,7 +109,12 @@ class Worker(GeventWorker):
 
     def load_wsgi(self):
         super().load_wsgi()
+        state = self.wsgi.banstitch
+        self.peers = state.peers
+        for name in state.names.names:
+            gevent.spawn(keep_up_to_date, state.names, name, end_silently, gevent.sleep)
         self.wsgi = in_full_packets(self.wsgi)
+        self.listeners = {each: Listener(each.getsockname()) for each in self.sockets}
         if self.encrypt:
             # a worker that waited for its first client would have none if the file was damaged before
             with contextlib.suppress(OSError):
@@ -114,7 +132,7 @@ class Worker(GeventWorker):
                 # TLS 1.3 without tickets answers nothing here: a client that gathers small packets
                 # (Nagle) would wait 40 ms until the end of its handshake is acknowledged
                 client.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
-            AsyncWorker.handle(self, listener, client, addr)
+            AsyncWorker.handle(self, self.listeners[listener], client, addr)
         except (gevent.Timeout, OSError):  # too slow, or not what we speak
             pass
         finally:
@@ -126,7 +144,8 @@ class Worker(GeventWorker):
 
     def wait(self, me, ask, addr):
         """Be one of those of whom it is not known what they want, and drop one if they are too many."""
-        waiting = self.expected if self.peers.may_post(peer_address(addr[0])) else self.strangers
+        expected = self.peers.is_expected(peer_address(addr[0]))
+        waiting = self.expected if expected else self.strangers
         waiting[me] = ask
         if len(self.strangers) + len(self.expected) > MOST_WAITING:
             (self.strangers or self.expected).popitem(last=False)[0].kill(block=False)
@@ -147,6 +166,11 @@ class Worker(GeventWorker):
             with contextlib.suppress(OSError):
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 0)
             raise
+
+
+def end_silently(seconds):
+    """End what takes longer; gevent looks names up in a thread, so that a look-up can be left alone."""
+    return gevent.Timeout(seconds, False)
 
 
 def in_full_packets(application):

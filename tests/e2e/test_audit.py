@@ -58,14 +58,16 @@ def test_a_ban_names_the_firewall_and_holds_the_log_line_over_restarts_and_redep
     modes = site.host.run(f"stat -c '%a %U %G %n' {LOGS}/*", check=True).stdout.splitlines()
     assert modes == [
         f"640 root banstitch {LOGS}/audit.log",
-        f"640 banstitch banstitch {LOGS}/events.log",
-        f"640 banstitch banstitch {LOGS}/evidence.log",
+        f"660 root banstitch {LOGS}/events.log",
+        f"660 root banstitch {LOGS}/evidence.log",
+        f"660 root banstitch {LOGS}/rejected.log",
     ]
 
     # fail2ban reads the old events again; what it restores is no new ban
     site.host.run("fail2ban-client reload", check=True)
     site.host.run("systemctl restart fail2ban", check=True)
-    site.host.run(f"mv {LOGS}/evidence.log {LOGS}/evidence.log.1", check=True)
+    moved = f"cp -p {LOGS}/evidence.log {LOGS}/evidence.log.1 && truncate -s 0 {LOGS}/evidence.log"
+    site.host.run(moved, check=True)
     second = attack(site, SECOND)
     assert [(e["address"], e["event"]) for e in history(site)] == [
         (ATTACKER, line),
@@ -110,7 +112,7 @@ def test_in_a_burst_each_ban_has_its_own_event(site: LabSite) -> None:
 
 def test_a_ban_is_made_and_noted_although_its_event_cannot_be_kept(site: LabSite) -> None:
     assert site.run("apply", "-y").code == 0
-    site.host.run(f"mkdir {LOGS}/evidence.log", check=True)
+    site.host.run(f"chmod 600 {LOGS}/evidence.log", check=True)
     attack(site, ATTACKER)
     (ban,) = history(site)
     assert (ban["fortigate"], ban["event"]) == (None, None)

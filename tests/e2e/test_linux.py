@@ -17,6 +17,7 @@ OURS = (
     "/etc/fail2ban/action.d/banstitch_bounds.py",
     "/etc/fail2ban/action.d/banstitch_spool.py",
     "/etc/banstitch/tokens.json",
+    "/etc/banstitch/digests.json",
     "/etc/systemd/system/banstitch-receiver.service",
     "/etc/logrotate.d/banstitch",
     "/opt/banstitch/receiver/app.py",
@@ -114,9 +115,14 @@ DRIFTS = {
         ],
         "",
     ),
-    "the log deleted": (
-        "rm /var/log/banstitch/events.log",
-        [("create", "file:/var/log/banstitch/events.log")],
+    "the log open to everybody": (
+        "chmod 666 /var/log/banstitch/events.log",
+        [("update", "file:/var/log/banstitch/events.log")],
+        "+mode 0660",
+    ),
+    "a digest that is not the token's": (
+        "sed -i s/[0-9]/f/g /etc/banstitch/digests.json",
+        [("update", "digests:/etc/banstitch/digests.json")],
         "",
     ),
 }

@@ -250,6 +250,16 @@ def feed_of_many(site: LabSite) -> str:
     return f"Basic {base64.b64encode(f'fgt1:{secret}'.encode()).decode()}"
 
 
+def test_who_was_accepted_before_a_restart_is_answered(deployed: LabSite) -> None:
+    context = trusting(deployed)
+    assert context
+    with socket.create_connection((deployed.host.address, 5000)) as client:
+        deployed.host.console("sleep 1; systemctl restart --no-block banstitch-receiver; sleep 2")
+        encrypted_client = context.wrap_socket(client, server_hostname=deployed.host.address)
+        encrypted_client.sendall(get("/healthz"))
+        assert encrypted_client.recv(4096).startswith(b"HTTP/1.1 200")
+
+
 def test_certificates_of_the_operator_are_used(site: LabSite, tmp_path: Path) -> None:
     given = lines_for(site, tmp_path)
     site.write_inventory(given)

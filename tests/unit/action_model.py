@@ -36,6 +36,8 @@ def load_file(path: str) -> ModuleType:
 
 
 JAIL = "banstitch-test"
+# Bytes: from which on the log of a test is rotated, and which it cannot have.
+LOG_LIMIT, LARGEST_LOG = 100_000, 200_000
 GROUP = grp.getgrgid(os.getgid()).gr_name
 
 
@@ -77,6 +79,55 @@ def remembered(ip: str, bantime: float) -> Ticket:
     return ticket
 
 
+class Container:
+    """fail2ban's FileContainer: opens its log by name, and begins anew where that is another file."""
+
+    def __init__(self, path: str) -> None:
+        self.path, self.place = path, 0
+        self.inode = Path(path).stat().st_ino
+
+    def open(self) -> bool:
+        about = Path(self.path).stat()
+        if about.st_ino != self.inode:
+            self.inode, self.place = about.st_ino, 0
+        return about.st_size > self.place
+
+    def getPos(self) -> int:  # noqa: N802 - fail2ban names it so
+        return self.place
+
+
+class Filter:
+    """fail2ban's FileFilter, as far as the action knows it."""
+
+    inOperation = False  # noqa: N815 - fail2ban names it so
+
+    def __init__(self, ignored: Callable[[], list[str]]) -> None:
+        self._ignored = ignored
+        self.logs: dict[str, Container] = {}
+        self.lines: list[str] = []
+
+    def getIgnoreIP(self) -> list[str]:  # noqa: N802 - fail2ban names it so
+        return self._ignored()
+
+    def addLogPath(self, path: str) -> None:  # noqa: N802 - fail2ban names it so
+        self.logs.setdefault(path, Container(path))
+
+    def getLog(self, path: str) -> Container:  # noqa: N802 - fail2ban names it so
+        return self.logs[path]
+
+    def processLineAndAdd(self, line: str) -> None:  # noqa: N802 - fail2ban names it so
+        self.lines.append(line)
+
+    def getFailures(self, path: str) -> None:  # noqa: N802 - fail2ban names it so
+        """Read what is new in a log."""
+        log = self.logs[path]
+        if log.open():
+            with Path(path).open("rb") as stream:
+                stream.seek(log.place)
+                self.lines += stream.read().decode().splitlines()
+                log.place = stream.tell()
+
+
 class Server:
     """One jail of a fail2ban server, and the file that its action keeps."""
 
@@ -101,6 +152,10 @@ class Server:
     def evidence(self) -> Path:
         return self.spool / "evidence.log"
 
+    @property
+    def log(self) -> Path:
+        return self.spool / "events.log"
+
     def start(self) -> Any:
         self.handed_back: list[Ticket] = []
         self.forgotten: list[tuple[str, bool]] = []
@@ -109,12 +164,12 @@ class Server:
             actions=SimpleNamespace(
                 active=True, removeBannedIP=self.remove, getBanTime=lambda: 600
             ),
-            filter=SimpleNamespace(getIgnoreIP=lambda: sorted(self.ignored)),
+            filter=Filter(lambda: sorted(self.ignored)),
             database=SimpleNamespace(getCurrentBans=lambda jail: self.remembered),
             putFailTicket=self.handed_back.append,
         )
         places = {"spool": str(self.spool), "audit": str(self.audit), "group": GROUP}
-        places["evidence"] = str(self.evidence)
+        places |= {"evidence": str(self.evidence), "log": str(self.log)}
         places |= self.settings
         self.action = self.module.Action(self.jail, "banstitch", **places)
         self.action.start()
@@ -201,11 +256,16 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Server:
     fake["fail2ban.server.utils"].Utils = SimpleNamespace(load_python_module=load_file)  # type: ignore[attr-defined]
     for name, module in fake.items():
         monkeypatch.setitem(sys.modules, name, module)
-    shared = {"spool": str(tmp_path), "group": GROUP}
+    shared: dict[str, Any] = {"spool": str(tmp_path), "group": GROUP}
     shared |= {name: str(tmp_path / f"{name}.log") for name in ("audit", "evidence")}
+    logs = {name: str(tmp_path / f"{name}.log") for name in ("events", "evidence", "rejected")}
+    shared |= {"events_log": logs["events"], "largest": LARGEST_LOG}
+    shared |= {"limits": {logs["events"]: LOG_LIMIT, logs["evidence"]: 1 << 25}}
     for template in (TEMPLATES / "detection").glob("banstitch*.py.j2"):
         text = render(f"detection/{template.name}", **shared)
         (tmp_path / template.stem).write_text(text)
     for plain in (TEMPLATES / "detection").glob("banstitch*.py"):
         (tmp_path / plain.name).write_text(plain.read_text())
+    for log in logs.values():
+        Path(log).touch()
     return Server(load_file(str(tmp_path / "banstitch.py")), tmp_path)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from provision.linux.draft import LinuxPlan
+from provision.linux.files import digests_text
 from provision.linux.resources import FAIL2BAN, File, Package, Resource, Service
 from tests.unit.sample_ca import CA, RENEWED
 
@@ -132,6 +133,11 @@ class Host:
         self.tokens = {name: (self.tokens or {}).get(name, "secret") for name in step["names"]}
         attributes = (step["mode"], step["owner"], step["group"])
         self.paths[step["path"]] = file_state(str(self.tokens), *attributes)
+
+    def _digests(self, step: State) -> None:
+        self._own("digests:" + step["path"], self.paths.get(step["path"]))
+        attributes = (step["mode"], step["owner"], step["group"])
+        self.paths[step["path"]] = file_state(digests_text(self.tokens or {}), *attributes)
 
     def _authority(self, step: State) -> None:
         first = step["path"] not in self.certificates

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import json
 import sys
@@ -33,6 +34,11 @@ SECRETS = {
 LINE = 'logid="0101039426" remip=%s user="x" msg="SSL user failed to logged in"'
 
 
+def digests(secrets: dict[str, str]) -> dict[str, str]:
+    """What the agent writes for the receiver of the secrets in tokens.json."""
+    return {name: hashlib.sha256(s.encode()).hexdigest() for name, s in secrets.items()}
+
+
 def module(name: str) -> Any:
     """A module of the receiver, which is Python 3.9 and none of this project's imports."""
     return importlib.import_module(f"receiver.{name}")
@@ -47,6 +53,7 @@ def config(folder: Path, **more: Any) -> dict[str, Any]:
         "own": ["127.0.0.0/8", "::1"],
         "hosts": [],
         "ipv6_prefix": 64,
+        "readers": [],
         "accept_documentation": True,
         "rate": 100000,
         "burst": 100000,
@@ -54,9 +61,8 @@ def config(folder: Path, **more: Any) -> dict[str, Any]:
         "feed_limit": 131072,
         "feed_lists": ["", "v4"],
         "status_page": True,
-        "tokens": str(folder / "tokens.json"),
+        "digests": str(folder / "digests.json"),
         "events_log": str(folder / "events.log"),
-        "log_limit": 1 << 20,
         "evidence_log": str(folder / "evidence.log"),
         "rejected_log": str(folder / "rejected.log"),
         "audit_log": str(folder / "audit.log"),
@@ -76,22 +82,31 @@ class Receiver:
 
     def __init__(self, folder: Path, **more: Any) -> None:
         self.folder = folder
-        self.tokens = folder / "tokens.json"
+        self.digests = folder / "digests.json"
         self.log = folder / "events.log"
         self.evidence = folder / "evidence.log"
         self.rejected = folder / "rejected.log"
         self.spool = folder / "spool"
         self.spool.mkdir()
-        self.tokens.write_text(json.dumps(SECRETS))
-        self.log.touch()
+        self.secrets(SECRETS)
+        for log in (self.log, self.evidence, self.rejected):
+            log.touch()
         self.bans({})
         self.alive.touch()
         self.config = config(folder, **more)
         self.client = self.worker()
 
+    def secrets(self, secrets: dict[str, str]) -> None:
+        """Replace the file of digests as the agent does."""
+        fresh = self.folder / "fresh"
+        fresh.write_text(json.dumps(digests(secrets)))
+        fresh.rename(self.digests)
+
     def worker(self) -> Any:
         """The HTTP client of one worker process of this receiver."""
-        return module("app").create_app(self.config).test_client()
+        app = module("app").create_app(self.config)
+        self.names = app.banstitch.names
+        return app.test_client()
 
     @property
     def jail_file(self) -> Path:

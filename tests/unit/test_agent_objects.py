@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from provision.linux.agent import data, host, manifest, objects, observe
+from provision.linux.agent import data, host, manifest, objects, observe, rotation
 from provision.linux.agent.host import HostError
 from provision.linux.agent.objects import Journal
+from provision.linux.files import digests_text
 from tests.unit.agent_model import ME, MY_GROUP, full_disk, remember_in
 
 
@@ -74,14 +75,70 @@ def test_owner_and_mode_are_never_given_through_a_link_that_the_receiver_put_the
     log = tmp_path / "events.log"
     log.symlink_to(victim)
     with pytest.raises(HostError, match=r"events\.log is a link.*remove it"):
-        objects.touch({"path": str(log), "mode": 0o666, "owner": ME, "group": MY_GROUP}, journal)
+        host.give(str(log), 0o666, ME, MY_GROUP)
+    objects.touch(log_step(log), journal)
     assert stat.S_IMODE(victim.stat().st_mode) == 0o600
-    assert len(journal.undo()) == 1
-    assert stat.S_IMODE(victim.stat().st_mode) == 0o600
-    log.unlink()
-    log.touch()
-    objects.touch({"path": str(log), "mode": 0o666, "owner": ME, "group": MY_GROUP}, journal)
+    assert not log.is_symlink()
     assert stat.S_IMODE(log.stat().st_mode) == 0o666
+    assert journal.undo() == []
+    assert log.readlink() == victim
+    assert stat.S_IMODE(victim.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder", "hard link"])
+def test_what_is_no_plain_log_is_kept_beside_it_under_another_name(
+    tmp_path: Path, journal: Journal, kind: str
+) -> None:
+    log, theirs = tmp_path / "events.log", tmp_path / "theirs"
+    theirs.write_text("theirs")
+    theirs.chmod(0o600)
+    {
+        "pipe": lambda: os.mkfifo(log),
+        "folder": lambda: log.mkdir(),
+        "hard link": lambda: log.hardlink_to(theirs),
+    }[kind]()
+    objects.touch(log_step(log), journal)
+    assert log.read_text() == ""
+    assert len(list(tmp_path.glob("events.log.odd-*"))) == 1
+    assert (theirs.read_text(), stat.S_IMODE(theirs.stat().st_mode)) == ("theirs", 0o600)
+
+
+def log_step(log: Path) -> dict[str, Any]:
+    return {"path": str(log), "mode": 0o666, "owner": ME, "group": MY_GROUP}
+
+
+def test_digests_are_those_that_the_planner_expects_and_follow_each_rotation(
+    journal: Journal, tmp_path: Path
+) -> None:
+    path = tmp_path / "tokens.json"
+    place = {"mode": 0o600, "owner": ME, "group": MY_GROUP}
+    objects.make_tokens({**tokens(path, "a", "b"), **place}, journal)
+    beside = {"path": str(tmp_path / "digests.json"), "tokens": str(path)}
+    objects.make_digests({**beside, **place}, journal)
+
+    def agree() -> bool:
+        secrets = json.loads(path.read_text())
+        found = (tmp_path / "digests.json").read_text()
+        return found == digests_text(secrets) and not any(s in found for s in secrets.values())
+
+    assert agree()
+    secrets = json.loads(path.read_text())
+    rotation.store(str(path), {**secrets, "a#old": secrets["a"], "a": "new-secret"})
+    assert agree()
+    rotation.retire(str(path), ["a"])
+    assert agree()
+    assert "a#old" not in json.loads((tmp_path / "digests.json").read_text())
+
+
+def test_secrets_that_stay_stay_in_the_same_file(journal: Journal, tmp_path: Path) -> None:
+    """The receiver of release 0.1 may not read a new one, and works on with what it has read."""
+    path = tmp_path / "tokens.json"
+    objects.make_tokens(tokens(path, "a"), journal)
+    before = path.stat()
+    objects.make_tokens({**tokens(path, "a"), "mode": 0o600}, journal)
+    now = path.stat()
+    assert stat.S_IMODE(now.st_mode) == 0o600
+    assert (now.st_ino, now.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
 
 def test_remove_takes_a_file_a_link_a_folder_and_nothing(tmp_path: Path) -> None:

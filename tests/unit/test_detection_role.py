@@ -52,7 +52,9 @@ def test_only_the_ssl_vpn_is_watched_unless_more_is_asked_for() -> None:
 
 def test_fail2ban_reads_clean_lines_and_never_the_file_with_what_attackers_typed() -> None:
     found = jails(detection_enabled=ALL)
-    assert {found[jail]["logpath"] for jail in found.sections()} == {EVENTS_LOG}
+    # fail2ban itself would open a log that is named here before anybody has looked at it
+    assert not [jail for jail in found.sections() if "logpath" in found[jail]]
+    assert all(f'log="{EVENTS_LOG}"' in found[jail]["action"] for jail in found.sections())
     assert EVIDENCE not in (EVENTS_LOG, AUDIT)
 
 

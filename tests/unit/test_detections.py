@@ -12,14 +12,16 @@ from typing import Any
 import pytest
 
 from roles.detection import CATALOGUE, Detection
-from tests.unit.receiver_app import config, module
+from tests.unit.receiver_app import config, digests, module
 
 MATCHES = [(d.name, m.line, m.address) for d in CATALOGUE.values() for m in d.matches]
 IGNORES = [(d.name, line) for d in CATALOGUE.values() for line in d.ignores]
 
 
 def client_of(folder: Path, detection: Detection) -> Any:
-    (folder / "tokens.json").write_text('{"webhook:fw1": "secret"}')
+    (folder / "digests.json").write_text(json.dumps(digests({"webhook:fw1": "secret"})))
+    for log in ("events.log", "evidence.log", "rejected.log"):
+        (folder / log).touch()
     one = {
         "name": detection.name,
         "jail": detection.name,

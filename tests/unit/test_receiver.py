@@ -134,31 +134,32 @@ def test_a_body_without_a_length_is_read_up_to_the_limit(receiver: Receiver) -> 
 
 def test_a_new_token_counts_at_once_and_an_old_one_no_longer(receiver: Receiver) -> None:
     assert receiver.post(LINE % "203.0.113.9", "w1-secret").status_code == 200
-    fresh = receiver.tokens.with_suffix(".new")
-    fresh.write_text(json.dumps({**SECRETS, "webhook:fw1": "rotated"}))
-    fresh.rename(receiver.tokens)
+    receiver.secrets({**SECRETS, "webhook:fw1": "rotated"})
     assert receiver.post(LINE % "203.0.113.9", "w1-secret").status_code == 401
     assert receiver.post(LINE % "203.0.113.9", "rotated").status_code == 200
 
 
 def test_a_fortigate_without_a_secret_lets_nobody_in(receiver: Receiver) -> None:
-    receiver.tokens.write_text(json.dumps({"verify": "v-secret"}))
-    os.utime(receiver.tokens, ns=(1, 1))
+    receiver.secrets({"verify": "v-secret"})
     assert receiver.post(LINE % "203.0.113.9", "").status_code == 401
 
 
-@pytest.mark.parametrize("content", ["", "[]", '{"webhook:fw1": ""}', '{"webhook:fw1": 1}'])
-def test_tokens_that_cannot_be_used_are_503_not_an_open_door(
+@pytest.mark.parametrize(
+    "content",
+    ["", "[]", '{"webhook:fw1": ""}', '{"webhook:fw1": 1}', '{"webhook:fw1": "w1-secret"}'],
+)
+def test_digests_that_cannot_be_used_are_503_not_an_open_door(
     receiver: Receiver, content: str
 ) -> None:
-    receiver.tokens.write_text(content)
-    os.utime(receiver.tokens, ns=(1, 1))
+    receiver.digests.write_text(content)
+    os.utime(receiver.digests, ns=(1, 1))
     assert receiver.post(LINE % "203.0.113.9", "").status_code == 503
 
 
 def test_a_rotated_log_is_written_anew_without_a_restart(receiver: Receiver) -> None:
     receiver.post(LINE % "203.0.113.1")
     receiver.log.rename(receiver.log.with_suffix(".1"))
+    receiver.log.touch()
     receiver.post(LINE % "203.0.113.2")
     assert receiver.written() == [(SSLVPN, "203.0.113.2")]
 
@@ -176,8 +177,25 @@ def test_a_line_goes_into_the_new_log_though_it_is_rotated_between_opening_and_w
 
     locking = SimpleNamespace(flock=rotated_meanwhile, LOCK_EX=fcntl.LOCK_EX)
     monkeypatch.setattr(files, "fcntl", locking)
-    files.append(str(receiver.log), ["one line\n"], 1 << 20, "the event log")
+    files.append(str(receiver.log), ["one line\n"], "the event log")
     assert (receiver.log.read_text(), old.read_text()) == ("one line\n", "")
+
+
+def test_an_event_waits_for_the_new_log_that_logrotate_is_about_to_create(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    receiver.log.rename(receiver.log.with_suffix(".1"))
+    monkeypatch.setattr(module("files").time, "sleep", lambda _: receiver.log.touch())
+    assert receiver.post(LINE % "203.0.113.2").status_code == 200
+    assert receiver.written() == [(SSLVPN, "203.0.113.2")]
+
+
+def test_the_receiver_creates_no_log(receiver: Receiver) -> None:
+    for log in (receiver.log, receiver.evidence, receiver.rejected):
+        log.unlink()
+    assert receiver.post(LINE % "203.0.113.2").status_code == 503
+    assert receiver.post("unreadable").status_code == 400
+    assert not [log for log in (receiver.log, receiver.evidence, receiver.rejected) if log.exists()]
 
 
 def test_no_other_process_writes_while_a_line_is_written(
@@ -192,7 +210,7 @@ def test_no_other_process_writes_while_a_line_is_written(
         return real(log, data)
 
     monkeypatch.setattr(module("files").os, "write", looked_at)
-    module("files").append(str(receiver.log), ["one line\n"], 1 << 20, "the event log")
+    module("files").append(str(receiver.log), ["one line\n"], "the event log")
     assert len(refused) == 1
 
 

@@ -141,8 +141,8 @@ def test_health_is_200_when_everything_works_and_writes_nothing(receiver: Receiv
 
 
 def test_health_names_every_reason_and_no_secret(receiver: Receiver) -> None:
-    receiver.tokens.write_text("no secret-value here")
-    os.utime(receiver.tokens, ns=(1, 1))
+    receiver.digests.write_text("no secret-value here")
+    os.utime(receiver.digests, ns=(1, 1))
     receiver.jail_file.unlink()
     receiver.log.unlink()
     receiver.log.mkdir()

@@ -1,117 +1,144 @@
-"""A user name decides nothing: not whether its event counts, and not for whom.
-
-Each law posts what a FortiGate would post for one failed login from OWN; see hostile_lines.py.
-"""
+"""FortiGates and hosts that are given by name: looked up in the background, never for a request."""
 
 from __future__ import annotations
 
+import contextlib
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
 import pytest
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
 
-from tests.unit.hostile_lines import (
-    BEFORE,
-    BEHIND,
-    ESCAPINGS,
-    FORMS,
-    LINES,
-    OTHER,
-    OWN,
-    PIECES,
-    Change,
-    body_of,
-    both,
-    counted,
-    none,
-    places_to_cut,
-)
+from tests.unit.receiver_app import LINE, Receiver, module
 
-NAMES = st.lists(st.sampled_from(PIECES), max_size=8).map("".join) | st.text(max_size=20)
-# The names of finding 4, and some that are known to have fooled a parser.
-TRICKS = (
-    "x\\", "\\", "CORP\\alice\\", 'x"', '"', 'x\\"', "x\n", "x\r", "x\0", "x\t", "=", "\udcff", "\u2028",
-    "x" * 300, "%%log%%", "", f'x" srcip={OTHER} y="', f'x" remip={OTHER} y="', f'x\\" remip={OTHER} y=\\',
-    f'x" ui=ssh({OTHER}) y="\\', f'x"\nlogid="0101039426" remip={OTHER} user="y', "x" * 255 + '"',
-    f" srcip={OTHER} ", 'x" reason="peer SA proposal not match local policy" y="',
-)  # fmt: skip
+EVENT = LINE % "203.0.113.9"
 
 
-law = settings(deadline=None, max_examples=1000)
-escapings, forms = st.sampled_from(ESCAPINGS), st.sampled_from(sorted(FORMS))
+class Resolver:
+    """A resolver that knows ``known``, and counts what it is asked."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, **known: str) -> None:
+        self.known = {name.replace("_", "."): address for name, address in known.items()}
+        self.asked: list[str] = []
+        monkeypatch.setattr(socket, "getaddrinfo", self.look_up)
+
+    def look_up(self, name: str, port: None) -> list[Any]:
+        self.asked.append(name)
+        if name not in self.known:
+            raise socket.gaierror(name)
+        return [(0, 0, 0, "", (self.known[name], 0))]
 
 
-@given(
-    name=NAMES,
-    escape=escapings,
-    form=forms,
-    detection=st.sampled_from(sorted(LINES)),
-    absent=st.sampled_from(("literal", "empty")),
-    cut=st.integers(min_value=0, max_value=3000),
-)
-@law
-def test_with_the_header_line_every_event_counts_for_its_address_alone(
-    name: str, escape: Change, form: str, detection: str, absent: str, cut: int
+class Stopped(Exception):
+    """Ends the endless look-up of a name in a test."""
+
+
+def look_up_all(receiver: Receiver) -> None:
+    for name in receiver.names.names:
+        receiver.names.look_up(name)
+
+
+def test_a_fortigate_that_is_known_by_name_may_post_from_the_addresses_of_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    body = body_of(detection, name, escape, form, absent)
-    places = places_to_cut(body)
-    assert counted(body) == [OWN]
-    assert counted(body[: places[cut % len(places)]]) == [OWN]
+    Resolver(monkeypatch, fw2_example_net="192.0.2.40")
+    receiver = Receiver(tmp_path, allow=["192.0.2.1", "fw2.example.net", "gone.example.net"])
+    look_up_all(receiver)
+    assert receiver.post(EVENT, peer="192.0.2.40").status_code == 200
+    assert receiver.post(EVENT, peer="192.0.2.41").status_code == 403
 
 
-@given(
-    name=NAMES,
-    escape=escapings,
-    form=forms,
-    detection=st.sampled_from(BEFORE),
-    cut=st.integers(min_value=0, max_value=3000),
-)
-@law
-def test_the_log_line_alone_counts_where_the_address_stands_before_the_name(
-    name: str, escape: Change, form: str, detection: str, cut: int
+def test_no_request_looks_a_name_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    resolver = Resolver(monkeypatch)
+    receiver = Receiver(tmp_path, allow=["fw.example.net"], hosts=["ban.example.net"])
+    for peer in ("192.0.2.40", "127.0.0.1"):
+        receiver.post(EVENT, peer=peer)
+        receiver.get("/healthz", peer=peer)
+    assert resolver.asked == []
+
+
+def test_until_a_name_was_looked_up_once_a_token_alone_decides(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    body = body_of(detection, name, escape, form, "")
-    places = places_to_cut(body)
-    whole, part = counted(body), counted(body[: places[cut % len(places)]])
-    assert [whole, part] == [[OWN], [OWN]]
+    Resolver(monkeypatch)
+    receiver = Receiver(tmp_path, allow=["fw.example.net"])
+    assert receiver.post(EVENT, peer="192.0.2.40").status_code == 200
+    assert receiver.post(EVENT, "wrong", peer="192.0.2.40").status_code == 401
+    look_up_all(receiver)
+    assert receiver.post(EVENT, peer="192.0.2.40").status_code == 403
 
 
-@given(name=NAMES, escape=escapings, form=forms, detection=st.sampled_from(BEHIND))
-@example(f'x" srcip={OTHER} y="', none, "raw", BEHIND[1])
-@law
-def test_the_log_line_alone_never_counts_for_another_where_the_address_stands_behind_the_name(
-    name: str, escape: Change, form: str, detection: str
+def test_the_last_good_answer_is_kept_while_nobody_knows_the_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = counted(body_of(detection, name, escape, form, ""))
-    assert set(found) <= {OWN}
-    if escape is both and form != "escaped, quotes only" and len(name) < 100:
-        assert found == [OWN]
+    resolver = Resolver(monkeypatch, fw_example_net="192.0.2.40")
+    receiver = Receiver(tmp_path, allow=["fw.example.net"])
+    look_up_all(receiver)
+    resolver.known.clear()
+    look_up_all(receiver)
+    assert receiver.post(EVENT, peer="192.0.2.40").status_code == 200
+    resolver.known["fw.example.net"] = "192.0.2.50"
+    look_up_all(receiver)
+    assert receiver.post(EVENT, peer="192.0.2.40").status_code == 403
+    assert receiver.post(EVENT, peer="192.0.2.50").status_code == 200
 
 
-@given(
-    name=NAMES,
-    escape=escapings,
-    form=forms,
-    detection=st.sampled_from(BEHIND),
-    cut=st.integers(min_value=0, max_value=3000),
-)
-@law
-def test_nor_does_a_cut_one(name: str, escape: Change, form: str, detection: str, cut: int) -> None:
-    body = body_of(detection, name, escape, form, "")
-    assert set(counted(body[: cut % len(body)])) <= {OWN}
-
-
-@pytest.mark.parametrize("escape", ESCAPINGS)
-@pytest.mark.parametrize("name", TRICKS)
-def test_names_that_fooled_parsers_count_at_every_place_at_which_a_line_can_be_cut(
-    name: str, escape: Change
+def test_a_name_is_looked_up_each_minute_and_sooner_while_nobody_knows_it(
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    for detection in BEFORE:
-        body = body_of(detection, name, escape, "raw", "")
-        assert {tuple(counted(body[:place])) for place in places_to_cut(body)} == {(OWN,)}
-    for detection in BEHIND:
-        body = body_of(detection, name, escape, "raw", "literal")
-        behind = body.index("\n")
-        cuts = (body[:place] for place in range(behind + 1, len(body) + 1))
-        assert {tuple(counted(cut)) for cut in cuts} == {(OWN,)}
-        body = body_of(detection, name, escape, "raw", "")
-        assert {a for n in range(len(body)) for a in counted(body[:n])} <= {OWN}
+    resolver, pauses = Resolver(monkeypatch), list[float]()
+
+    def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        resolver.known["fw.example.net"] = "192.0.2.40"
+        if len(pauses) == 3:
+            raise Stopped
+
+    names = module("names").Names(["fw.example.net"])
+    with pytest.raises(Stopped):
+        module("names").keep_up_to_date(names, "fw.example.net", patient, sleep)
+    assert pauses == [5, 60, 60]
+    assert len(resolver.asked) == 3
+
+
+def test_a_look_up_without_an_answer_is_given_up_and_tried_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pauses = list[float]()
+
+    def look_up(name: str, port: None) -> list[Any]:
+        raise TimeoutError  # as gevent ends it from outside
+
+    def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        raise Stopped
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    names = module("names").Names(["fw.example.net"])
+    with pytest.raises(Stopped):
+        module("names").keep_up_to_date(names, "fw.example.net", patient, sleep)
+    assert pauses == [5]
+    assert not names.are_pending(["fw.example.net"])
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "fw..example.net", "\udce4"])
+def test_a_name_that_cannot_be_one_has_no_address(name: str) -> None:
+    names = module("names").Names([name])
+    assert not names.look_up(name)
+    assert names.addresses([name]) == set()
+
+
+def test_a_host_of_the_site_that_is_known_by_name_is_never_taken_for_an_attacker(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Resolver(monkeypatch, ban_example_net="203.0.113.7")
+    receiver = Receiver(tmp_path, hosts=["ban.example.net"])
+    look_up_all(receiver)
+    for address, outcome in (("203.0.113.7", "ignored"), ("203.0.113.8", "taken")):
+        assert receiver.post(LINE % address).json["events"][0]["outcome"] == outcome
+
+
+@contextlib.contextmanager
+def patient(_: float) -> Iterator[None]:
+    yield

@@ -104,7 +104,7 @@ def test_each_fortigate_has_two_secrets_root_has_one_and_who_looks_has_one() -> 
     (tokens,) = [resource for resource in resources() if isinstance(resource, Tokens)]
     of_units = ("webhook:fw1", "webhook:fw2", "feed:fw1", "feed:fw2")
     assert tokens.names == (*of_units, "status", "verify")
-    assert (tokens.mode, tokens.owner, tokens.group) == (0o640, "root", "banstitch")
+    assert (tokens.mode, tokens.owner, tokens.group) == (0o600, "root", "root")
 
 
 def test_thresholds_of_one_detection_win_over_the_overall_ones_and_those_over_the_defaults() -> (

@@ -131,6 +131,7 @@ def test_on_a_narrow_terminal_columns_without_room_follow_on_a_line_of_their_own
     [
         ({"page": ""}, "ban1: the status page is off: receiver_status_page: true turns it on"),
         ({"page": "https://ban1:5000/status"}, "ban1: status page: https://ban1:5000/status"),
+        ({"filter": "missing"}, f"ban1: {status.NO_FILTER}"),
         ({"left_out": 3}, "ban1: 3 bans have no room in the feed"),
         (
             {"bans_refused": {"fw1": 12}},

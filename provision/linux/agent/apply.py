@@ -75,7 +75,7 @@ def _sweep(journal: Journal) -> None:
     """Remove what an interrupted run had staged and not put in place."""
     for entry in journal.manifest["objects"]:
         kind, _, name = entry["id"].partition(":")
-        if kind in ("file", "tokens", *SEALED):
+        if kind in ("file", "tokens", "digests", *SEALED):
             host.remove(host.staged_path(name))
 
 

@@ -19,6 +19,8 @@ MOST_HISTORY = 32 << 20
 # Bytes that are read at once.
 BLOCK = 1 << 20
 _WORD = re.compile(WORD)
+# Epoch seconds of the last entry that can be true.
+LATEST = 1e11
 
 
 def history(request: dict[str, Any]) -> dict[str, Any]:
@@ -59,7 +61,7 @@ def newest_first(audit: str) -> Iterator[bytes]:
 
 
 def _opened(path: str) -> BinaryIO:
-    """A file in the receiver's directory, where it could put anything."""
+    """Open a file without following a link or waiting at a pipe."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     if stat.S_ISREG(os.fstat(descriptor).st_mode):
         return open(descriptor, "rb")
@@ -84,7 +86,8 @@ def entries(line: bytes) -> list[dict[str, Any]]:
     """Return one entry, or none where a line was cut short by a power loss or is no entry at all."""
     try:
         found = json.loads(line)
-        if not isinstance(found["at"], (int, float)) or not _is_entry(found):
+        is_time = type(found["at"]) in (int, float) and 0 <= found["at"] <= LATEST
+        if not is_time or not _is_entry(found):
             return []
     except (ValueError, LookupError, TypeError, RecursionError):
         return []

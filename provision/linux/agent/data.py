@@ -23,7 +23,8 @@ from provision.linux.agent import manifest as memory
 _ASIDE = r"(\.[1-9][0-9]{0,3}(\.gz)?)?"
 # The files of each data directory: the whole name.
 OURS = {
-    "/var/log/banstitch": rf"(events|evidence|rejected|audit)\.log{_ASIDE}",
+    "/var/log/banstitch": rf"(events|evidence|rejected|audit)\.log({_ASIDE}|\.new|\.odd-[0-9]+)"
+    r"|\.audit\.lock",
     "/var/spool/banstitch": r"banstitch-[a-z0-9_-]+\.(alive|bans(\.new)?)|limit\.json(\.lock)?",
 }
 # The files of the agent's own directory.

@@ -6,12 +6,15 @@ import grp
 import os
 import pwd
 import shutil
+import stat
 import subprocess
 from collections.abc import Sequence
 from typing import NamedTuple
 
 # Seconds. A package download on a slow line is the longest thing that may happen.
 PROGRAM_TIMEOUT = 900
+# Bytes. A file of 300,000 bans takes 20 MB.
+LARGEST_READ = 64 << 20
 # Hidden, and with an ending that logrotate, systemd and fail2ban all pass over.
 STAGED = ".banstitch.dpkg-new"
 
@@ -162,9 +165,19 @@ def group_name(number: int) -> str:
 
 
 def read(path: str) -> bytes | None:
-    """The content of a regular file, or None where there is none."""
+    """Return the content of a file, or None where there is none. Never wait at a pipe.
+
+    Raises:
+        HostError: it is no regular file, or too large to be one of those that are read here.
+    """
     try:
-        with open(path, "rb") as file:
-            return file.read()
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except (FileNotFoundError, NotADirectoryError):
         return None
+    with open(descriptor, "rb", closefd=True) as file:
+        about = os.fstat(descriptor)
+        if stat.S_ISDIR(about.st_mode):
+            return None
+        if not stat.S_ISREG(about.st_mode) or about.st_size > LARGEST_READ:
+            raise HostError(f"{path} must be a regular file of at most 64 MiB; remove it")
+        return file.read(LARGEST_READ)

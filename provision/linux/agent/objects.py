@@ -12,10 +12,12 @@ import hashlib
 import json
 import os
 import secrets
+import stat
+import time
 from collections.abc import Callable
 from typing import Any, Optional
 
-from provision.linux.agent import data, host, rotation
+from provision.linux.agent import data, digests, host, rotation
 from provision.linux.agent import manifest as memory
 from provision.linux.agent.host import HostError
 from provision.linux.agent.observe import path_state, tokens, user_exists
@@ -118,9 +120,10 @@ def make_directory(step: Step, journal: Journal) -> None:
         os.mkdir(path)
     else:
         journal.on_failure(lambda: put_path(path, before))
+    # first the folder: from then on nobody else can change a name in it
+    host.give(path, step["mode"], step["owner"], step["group"])
     if step["data"] and before is not None:
         data.hand_over(path, step["owner"], step["group"])
-    host.give(path, step["mode"], step["owner"], step["group"])
 
 
 def make_tokens(step: Step, journal: Journal) -> None:
@@ -132,13 +135,28 @@ def make_tokens(step: Step, journal: Journal) -> None:
     wanted |= rotation.kept(known, step["names"])
     journal.own("tokens:" + path, before)
     journal.on_failure(lambda: put_path(path, before))
+    if wanted == known:
+        # the same file: the receiver of release 0.1, which still reads it, would notice a new one
+        host.give(path, step["mode"], step["owner"], step["group"])
+        return
     text = json.dumps(wanted, indent=1, sort_keys=True) + "\n"
     host.write(path, text.encode(), step["mode"], step["owner"], step["group"])
+
+
+def make_digests(step: Step, journal: Journal) -> None:
+    """Write the digests of the secrets in the file ``tokens`` of the step."""
+    path = step["path"]
+    before = path_state(path)
+    journal.own("digests:" + path, before)
+    journal.on_failure(lambda: put_path(path, before))
+    content = digests.text(tokens(step["tokens"]) or {}).encode()
+    host.write(path, content, step["mode"], step["owner"], step["group"])
 
 
 def touch(step: Step, journal: Journal) -> None:
     """A file that services write: it exists, with its mode and owner."""
     path = step["path"]
+    _move_aside(path, journal)
     before = path_state(path)
     journal.own("file:" + path, None, data=True)
     if before is None:
@@ -147,6 +165,21 @@ def touch(step: Step, journal: Journal) -> None:
         return
     journal.on_failure(lambda: put_path(path, dict(before, content=None)))
     host.give(path, step["mode"], step["owner"], step["group"])
+
+
+def _move_aside(path: str, journal: Journal) -> None:
+    """Keep what is not a plain file of one name under another name: the receiver could not write to it.
+
+    Up to release 0.1 the receiver's user could put a pipe, a link or a directory there.
+    """
+    if not os.path.lexists(path):
+        return
+    about = os.lstat(path)
+    if stat.S_ISREG(about.st_mode) and about.st_nlink == 1:
+        return
+    aside = f"{path}.odd-{time.time_ns()}"
+    os.rename(path, aside)
+    journal.on_failure(lambda: os.rename(aside, path))
 
 
 def commit_file(step: Step, journal: Journal) -> None:

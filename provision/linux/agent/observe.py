@@ -84,7 +84,7 @@ def _named(
     paths, users = set(request["paths"]) | closed, set(request["users"])
     for entry in (manifest or {"objects": []})["objects"]:
         kind, _, name = entry["id"].partition(":")
-        if kind in ("file", "directory", "tokens", *SEALED):
+        if kind in ("file", "directory", "tokens", "digests", *SEALED):
             paths.add(name)
             closed |= {name} if kind in SEALED or entry["data"] else set()
         elif kind == "user":
@@ -151,8 +151,9 @@ def path_state(path: str) -> dict[str, Any] | None:
 def _content(path: str, seen: os.stat_result) -> bytes:
     """Of the file that was seen; nothing where its folder's owner put a link there meanwhile."""
     try:
-        with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as file:
-            return file.read() if os.path.samestat(os.fstat(file.fileno()), seen) else b""
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(descriptor, "rb") as file:
+            return file.read(LARGEST) if os.path.samestat(os.fstat(file.fileno()), seen) else b""
     except OSError:
         return b""
 

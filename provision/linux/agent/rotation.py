@@ -10,7 +10,7 @@ import json
 import secrets
 from typing import Any
 
-from provision.linux.agent import host
+from provision.linux.agent import digests, host
 from provision.linux.agent import manifest as memory
 from provision.linux.agent.host import HostError
 from provision.linux.agent.observe import path_state, tokens
@@ -34,7 +34,7 @@ def begin(request: dict[str, Any]) -> dict[str, Any]:
         if missing:
             raise HostError(f"{request['tokens']} has no {', '.join(missing)}; run apply first")
         due = [name for name in request["names"] if name + OLD not in known]
-        _write(
+        store(
             request["tokens"],
             {
                 **known,
@@ -55,12 +55,14 @@ def retire(path: str, names: list[str]) -> None:
     known = tokens(path) or {}
     left = {k: v for k, v in known.items() if k not in {name + OLD for name in names}}
     if left != known:
-        _write(path, left)
+        store(path, left)
 
 
-def _write(path: str, wanted: dict[str, str]) -> None:
+def store(path: str, wanted: dict[str, str]) -> None:
+    """Replace the secrets in the file ``path``, and their digests beside it."""
     state = path_state(path)
     if state is None:
         raise HostError(f"{path} is not there; run apply first")
     text = json.dumps(wanted, indent=1, sort_keys=True) + "\n"
     host.write(path, text.encode(), state["mode"], state["owner"], state["group"])
+    digests.renew(path, wanted)

@@ -19,10 +19,11 @@ Request = dict[str, Any]
 
 def status(request: Request) -> dict[str, Any]:
     """Request: ``url`` of the metrics, ``certificate`` (the file of the receiver's, or ""),
-    ``user`` (a name in the file ``tokens``, and the login), ``sealed`` as :func:`observe` takes it.
+    ``user`` (a name in the file ``tokens``, and the login), ``sealed`` as :func:`observe` takes it,
+    ``filters`` (the unit that filters addresses, or "").
 
     Answer: ``metrics``: the Prometheus text, empty where nobody answers; ``versions``: {name: version};
-    ``certificates``: {path: {days_left} or null}.
+    ``certificates``: {path: {days_left} or null}; ``filters``: whether that unit does filter.
     """
     secret = (tokens(request["tokens"]) or {}).get(request["user"], "")
     return {
@@ -30,6 +31,7 @@ def status(request: Request) -> dict[str, Any]:
         "certificates": {
             path: _left(path, authority) for path, authority in request["sealed"].items()
         },
+        "filters": _filters(request["filters"]),
         "versions": {"debian": _debian(), "python": platform.python_version(), **_packages()},
     }
 
@@ -42,6 +44,17 @@ def _fetch(url: str, certificate: str, user: str, secret: str) -> str:
             return str(answer.read(LARGEST).decode("utf-8", "replace"))
     except (OSError, ValueError, http.client.HTTPException):  # refused, or another program is there
         return ""
+
+
+def _filters(unit: str) -> bool:
+    """Return whether systemd filters addresses for ``unit``.
+
+    systemd counts bytes by the same program in the kernel. Where the kernel takes none, there is no number.
+    """
+    if not unit:
+        return False
+    shown = run(["systemctl", "show", unit, "-p", "IPIngressBytes", "--value"]).output.strip()
+    return shown.isdigit() and int(shown) < 2**64 - 1
 
 
 def _left(path: str, authority: str) -> Optional[dict[str, float]]:  # noqa: UP045 - Python 3.9

@@ -127,6 +127,7 @@ DO: dict[str, Callable[[Step, Journal], None]] = {
     "directory": objects.make_directory,
     "touch": objects.touch,
     "tokens": objects.make_tokens,
+    "digests": objects.make_digests,
     "authority": certificates.make_authority,
     "certificate": certificates.make_certificate,
     "owe": _owe,

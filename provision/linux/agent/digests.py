@@ -1,0 +1,36 @@
+"""Write the SHA-256 digests of the secrets, which are all that the receiver may read of them.
+
+A secret has 43 random characters, so a plain digest is enough: nobody can try all of them. The digests
+lie beside the secrets and are written again whenever a secret is made, rotated or removed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+
+from provision.linux.agent import host
+from provision.linux.agent.observe import path_state
+
+NAME = "digests.json"
+
+
+def path_beside(tokens_path: str) -> str:
+    """Return where the digests of the secrets in ``tokens_path`` lie."""
+    return os.path.join(os.path.dirname(tokens_path), NAME)
+
+
+def text(secrets: dict[str, str]) -> str:
+    """Return the content of the file of digests."""
+    found = {name: hashlib.sha256(secret.encode()).hexdigest() for name, secret in secrets.items()}
+    return json.dumps(found, indent=1, sort_keys=True) + "\n"
+
+
+def renew(tokens_path: str, secrets: dict[str, str]) -> None:
+    """Write the digests of ``secrets`` again, on a host that has them."""
+    path = path_beside(tokens_path)
+    state = path_state(path)
+    if state is not None and state["type"] == "file":
+        content = text(secrets).encode()
+        host.write(path, content, state["mode"], state["owner"], state["group"])

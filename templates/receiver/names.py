@@ -1,0 +1,80 @@
+"""The addresses that names of hosts stand for, looked up in the background and never while a client waits.
+
+A resolver that is slow, dead or wrong costs no request: requests read what the last look-up found. There is
+no lock here. gunicorn's first process imports this module before gevent replaces the locks of the standard
+library, and a native lock that is held across a look-up would stop all greenlets of a worker.
+
+Managed by Banstitch: changes made here are overwritten.
+"""
+
+import ipaddress
+import socket
+
+# Seconds between two look-ups of a name, and after one that found nothing: a host that boots may have no
+# resolver yet.
+AGAIN = 60
+SOON = 5
+# Seconds after which a look-up counts as failed. Its thread may hang for longer.
+PATIENCE = 30
+
+
+class Names:
+    """What each name stood for when somebody last knew."""
+
+    def __init__(self, names):
+        self.names = list(dict.fromkeys(names))
+        self.known = {}
+        # names whose first look-up has not ended yet
+        self.pending = set(self.names)
+
+    def addresses(self, names):
+        """The addresses of ``names`` as far as they are known; this never waits."""
+        return {address for name in names for address in self.known.get(name, ())}
+
+    def are_pending(self, names):
+        """Whether the first look-up of any of ``names`` is still under way."""
+        return not self.pending.isdisjoint(names)
+
+    def look_up(self, name):
+        """Look a name up; return whether anybody knew it. What was known stays when nobody does."""
+        try:
+            found = addresses(name)
+        finally:
+            self.pending.discard(name)
+        if found:
+            self.known[name] = found
+        return bool(found)
+
+
+def keep_up_to_date(names, name, timeout, sleep):
+    """Look ``name`` up for ever. A greenlet of its own for each name: a slow one delays no other.
+
+    ``timeout(seconds)`` gives a context manager that ends what takes too long, silently.
+    """
+    while True:
+        found = False
+        with timeout(PATIENCE):
+            found = names.look_up(name)
+        sleep(AGAIN if found else SOON)
+
+
+def addresses(name):
+    """The addresses of a name now; nothing when nobody knows."""
+    try:
+        return frozenset(peer_address(row[4][0]) for row in socket.getaddrinfo(name, None))
+    except (OSError, ValueError):  # ValueError: UnicodeError for a label that is too long
+        return frozenset()
+
+
+def peer_address(text):
+    """The address of a peer; IPv4 also where it came in through an IPv6 socket."""
+    address = ipaddress.ip_address(text.partition("%")[0])
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def is_network(text):
+    try:
+        ipaddress.ip_network(text)
+    except ValueError:
+        return False
+    return True
