@@ -15,6 +15,7 @@ bench: venv lab  ## what FortiGate pushes, bans, events and hostile lines cost, 
 	$(PYTHON) -m tests.bench.bans
 	$(PYTHON) -m tests.bench.receiver
 	$(PYTHON) -m tests.bench.disk
+	$(PYTHON) -m tests.bench.parse
 	$(PYTHON) -m tests.bench.fuzz
 
 lint: venv

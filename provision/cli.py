@@ -20,21 +20,25 @@ from provision.options import (
     Flags,
     adopt,
     assumed,
+    broken,
+    broken_plan,
     chosen_sites,
     common,
     forget,
     must_be_asked,
+    new_job,
     new_report,
-    new_run,
     over,
     tell,
     untouched,
     yes,
 )
+from provision.plan import SitePlan
 from provision.render import render as render_to
 from provision.render import to_be_placed
-from provision.report import Report, counted, write_json
-from provision.results import Exit, SiteResult
+from provision.report import Report, counted, shown, write_json
+from provision.results import Exit, SiteResult, summarise
+from provision.run import Job
 from provision.secrets import Secrets
 from provision.sites import Play
 
@@ -133,49 +137,62 @@ for verb in cli_operate.VERBS:
 
 def _look(app: App, flags: Flags, verb: progress.Verb, **options: Any) -> Exit:
     report = new_report(app, flags)
-    runs = _runs(app, flags, verb, report, **options)
-    found = over(app, flags, report, verb, runs, lambda one: _looked(one, verb))
-    return tell(app, flags, report, verb, found, diffs=True)
+    job = _job(app, flags, verb, **options)
+    planned = _planned(app, flags, report, job)
+    return tell(app, flags, report, verb, list(map(summarise, planned)), diffs=True)
 
 
-def _runs(
-    app: App, flags: Flags, verb: progress.Verb, report: Report, **options: Any
-) -> list[engine.SiteRun]:
-    """A run at each chosen site; a template at fault is found before anybody is contacted."""
+def _job(app: App, flags: Flags, verb: progress.Verb, **options: Any) -> Job:
+    """Return the job; a template at fault is found before anybody is contacted."""
     chosen = chosen_sites(app, flags, connect=True)
     desired.everything(chosen, app.plays)
-    run = new_run(app, flags, verb, report, **options)
-    return [engine.SiteRun(run, selected) for selected in chosen]
+    return new_job(app, flags, verb, chosen, **options)
 
 
-def _looked(one: engine.SiteRun, verb: progress.Verb) -> SiteResult:
-    found = one.plan()
-    return one.drill() if verb == "verify" else found
+def _planned(app: App, flags: Flags, report: Report, job: Job) -> list[SitePlan]:
+    def plan(name: str) -> SitePlan:
+        return engine.plan_site(name, job, report, app.secrets)
+
+    def failed(name: str, error: Exception) -> SitePlan:
+        return broken_plan(job.sites[name], job.verb, error)
+
+    return over(app, flags, report, job.verb, list(job.sites), plan, failed)
 
 
 def _change(app: App, flags: Flags, verb: progress.Verb, yes: bool, **options: Any) -> Exit:
     must_be_asked(verb, yes)
     report = new_report(app, flags)
-    runs = _runs(app, flags, verb, report, **options)
-    planned = over(app, flags, report, verb, runs, engine.SiteRun.plan)
+    job = _job(app, flags, verb, **options)
+    planned = _planned(app, flags, report, job)
     if not yes and any(target.changes for site in planned for target in site.targets):
-        report.sites(planned, diffs=True)
-        report.summary(planned)
+        shown = list(map(summarise, planned))
+        report.sites(shown, diffs=True)
+        report.summary(shown)
         if not click.confirm(f"\n{verb}?", err=True):
             click.echo("nothing was changed", err=True)
             if flags.json:
-                write_json(sys.stdout.write, verb, Exit.OK, planned, app.secrets)
+                write_json(sys.stdout.write, verb, Exit.OK, shown, app.secrets)
             return Exit.OK
-    changed = over(app, flags, report, verb, runs, engine.SiteRun.carry_out)
+
+    def apply(approved: SitePlan) -> SiteResult:
+        return engine.apply_site(approved.name, job, approved, report, app.secrets)
+
+    def failed(approved: SitePlan, error: Exception) -> SiteResult:
+        return broken(job.sites[approved.name], error)
+
+    changed = over(app, flags, report, verb, planned, apply, failed)
     return tell(app, flags, report, verb, changed, flags.diff)
 
 
 def _log(secrets: Secrets) -> None:
-    """Logs go to standard error, masked, from when the options ask for them (-vvv)."""
+    """Send logs to standard error from when the options ask for them (-vvv).
+
+    They quote what a target has sent, so they are masked and what would steer a terminal is spelt out.
+    """
 
     class Masked(logging.Formatter):
         def format(self, record: logging.LogRecord) -> str:
-            return secrets.mask(super().format(record))
+            return shown(secrets.mask(super().format(record)))
 
     handler = logging.StreamHandler()
     handler.setFormatter(Masked("%(name)s: %(message)s"))
@@ -190,7 +207,7 @@ def main(plays: Sequence[Play], argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):  # a letter that the terminal lacks must not end a run
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    say = secrets.masking(lambda text: click.echo(text, err=True))
+    say = secrets.masking(lambda text: click.echo(shown(text), err=True))
     try:
         return int(
             cast(

@@ -16,6 +16,7 @@ from provision.errors import Fault, InputError
 from provision.options import (
     App,
     Flags,
+    broken,
     chosen_sites,
     common,
     must_be_asked,
@@ -111,7 +112,7 @@ def rotate(app: App, flags: Flags, yes: bool) -> Exit:
         return Exit.OK
     report = new_report(app, flags)
     run = new_run(app, flags, "apply", report)
-    found = over(app, flags, report, "rotate", chosen, lambda one: operate.rotate(run, one))
+    found = over(app, flags, report, "rotate", chosen, lambda one: operate.rotate(run, one), broken)
     return tell(app, flags, report, "rotate", found, flags.diff)
 
 
@@ -122,7 +123,7 @@ def status(app: App, flags: Flags) -> Exit:
     chosen = chosen_sites(app, flags, connect=True)
     report = new_report(app, flags)
     run = new_run(app, flags, "plan", report)
-    found = over(app, flags, report, "status", chosen, lambda one: doing.status(run, one))
+    found = over(app, flags, report, "status", chosen, lambda one: doing.status(run, one), broken)
     code = _show(app, flags, "status", found, doing.HEADS, doing.rows(found, time.time()))
     if not flags.json:
         for note in doing.notes(found):
@@ -144,7 +145,7 @@ def _ask(
     def do(one: Selected) -> SiteResult:
         return operate.ask(run, one, asked[one.site.name])
 
-    return over(app, flags, report, verb, chosen, do)
+    return over(app, flags, report, verb, chosen, do, broken)
 
 
 BANS = ("site", "address", "detection", "since", "until", "events", "times", "why")

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from provision.errors import Failed, Fault, InputError
 from provision.fortios.desired import CliBlock, Desired
 from provision.fortios.desired import desired as parsed
+from provision.fortios.planning.by_name import combined
 from provision.fortios.tree import mentioned
 from provision.fortios.versions import NEWEST, Facts, Version, assumed
 from provision.linux.resources import Resource
-from provision.roles import NOT_MADE_YET, UNKNOWN, Context
+from provision.roles import UNKNOWN, Context, stands_for_more
 from provision.settings import Role, load_roles
 from provision.sites import BAN_HOSTS, FORTIGATES, FortiGate, Play, Selected, Site
 
@@ -43,13 +45,14 @@ def fortios(
     tokens: Mapping[str, str],
     facts: Facts = UNKNOWN,
     ca: str = "",
+    ca_by_name: bool = False,
 ) -> Desired:
     """The objects of a FortiGate of which ``facts`` are known; ``tokens`` and ``ca`` come from its
-    ban host.
+    ban host. Each token has its name beside it, and so has the CA if ``ca_by_name``.
 
     Raises:
         InputError: as :func:`blocks`; or a template renders to something that is no FortiOS CLI.
-        Failed: it has no VDOM of the name that is set.
+        Failed: it has no VDOM of the name that is set; or a secret has a form that no secret has.
     """
     context = Context(site, unit, tokens, facts, ca)
     vdom = vdom_of(context, plays)
@@ -63,12 +66,21 @@ def fortios(
             f"{unit.name} has no VDOM '{vdom}'; it has {', '.join(facts.vdom_names) or 'none'}",
             "correct enforcement_vdom: a VDOM is never created",
         )
-    return parsed(blocks(context, plays), vdom if facts.vdoms else "")
+    named = replace(context, tokens={}, ca="" if ca_by_name else ca)
+    scope = vdom if facts.vdoms else ""
+    sent, shown = (parsed(blocks(each, plays), scope) for each in (context, named))
+    try:
+        return combined(sent, shown)
+    except ValueError:
+        raise Failed(
+            f"a secret of {unit.name} must be one plain word",
+            "look at the secrets on its ban host",
+        ) from None
 
 
 def is_incomplete(desired: Desired) -> bool:
     """Whether a secret or a certificate of it has still to be made on the ban host."""
-    return any(NOT_MADE_YET in text for each in desired.objects for text in mentioned(each.body))
+    return any(map(stands_for_more, (x for each in desired.objects for x in mentioned(each.body))))
 
 
 def vdom_of(context: Context, plays: Sequence[Play]) -> str:

@@ -1,22 +1,78 @@
 """One site from end to end: observe, plan, apply, observe again; Linux first, teardown the other way round.
 
-Planning and applying are two phases so that an operator can say no between them. What the second phase
-would change is compared with what was shown: a site that moved in between is not touched.
+Two functions serve every way to run: :func:`plan_site` looks, :func:`apply_site` carries out a plan that
+was approved. Both take and return values that can be pickled, so the two may run in other processes.
 """
 
 from __future__ import annotations
 
-from provision.errors import Failed
+from provision.errors import Failed, Fault, InputError
 from provision.host_run import HostRun
-from provision.progress import Caught, Target, Verb
-from provision.results import SiteResult
-from provision.run import Run
+from provision.masking import masked
+from provision.plan import SitePlan, Verb
+from provision.progress import Caught, Target
+from provision.report import Listener
+from provision.results import SiteResult, TargetResult
+from provision.run import Job, Run
+from provision.secrets import Secrets
 from provision.sites import Selected
 from provision.unit_run import UnitRun
 
 
+class Silent:
+    """A listener for a run that nobody watches."""
+
+    def doing(self, site: str, host: str, what: str) -> None:
+        """Say nothing."""
+
+    def done(self, site: str, result: TargetResult) -> None:
+        """Say nothing."""
+
+    def line(self, text: str) -> None:
+        """Say nothing."""
+
+
+SILENT = Silent()
+
+
+def plan_site(
+    name: str, job: Job, listener: Listener = SILENT, secrets: Secrets | None = None
+) -> SitePlan:
+    """Return the plan of ``job`` at the site ``name``; nothing is changed.
+
+    `verify` also sends its event through the loop, if nothing differs. ``listener`` and ``secrets``
+    belong to this process: who watches, and the mask of what else it writes.
+    """
+    run = job.begin(listener, secrets)
+    return masked(SiteRun(run, job.sites[name]).plan(), run.secrets)
+
+
+def apply_site(
+    name: str,
+    job: Job,
+    approved: SitePlan,
+    listener: Listener = SILENT,
+    secrets: Secrets | None = None,
+) -> SiteResult:
+    """Carry out the plan ``approved`` at the site ``name``, and return what came of it.
+
+    A target is planned again, and nothing is sent to it unless that gives the approved plan byte for
+    byte. A target without a plan, or with an empty one, is left alone.
+
+    Raises:
+        InputError: the plan is one of another site or verb.
+    """
+    if (approved.name, approved.verb) != (name, job.verb):
+        what = (
+            f"a plan of {approved.verb} for {approved.name} must not be used to {job.verb} {name}"
+        )
+        raise InputError([Fault("", 0, what, "make a new plan")])
+    run = job.begin(listener, secrets)
+    return masked(SiteRun(run, job.sites[name]).apply(approved), run.secrets)
+
+
 class SiteRun:
-    """The run at one site. :meth:`plan` looks, :meth:`carry_out` changes what the plan says."""
+    """The run at one site. :meth:`plan` looks, :meth:`apply` changes what a plan says."""
 
     def __init__(self, run: Run, selected: Selected) -> None:
         self._run = run
@@ -24,20 +80,31 @@ class SiteRun:
         self._host = HostRun(run, selected)
         self._units = [UnitRun(run, selected, self._host, unit) for unit in selected.fortigates]
 
+    @property
+    def selected(self) -> Selected:
+        """The site, and what of it is within the limit."""
+        return self._selected
+
     # --- looking ---------------------------------------------------------------------------------
 
-    def plan(self) -> SiteResult:
-        """Observe and compare; nothing is changed. The result tells what would be."""
+    def plan(self) -> SitePlan:
+        """Observe and compare; nothing is changed."""
         parts: list[HostRun | UnitRun] = [self._host, *self._units]
         for part in parts:
             with Caught(part.target):
                 part.plan()
-            self._tell(part.target)
+            self._tell(part.target, "plan")
         if self._selected.linux:
             self._host.note_lost()
         if self._run.verb == "teardown":
             self._check_teardown()
-        return self.result("plan" if self._run.verb in ("apply", "teardown") else self._run.verb)
+        if self._run.verb == "verify":
+            self._drill()
+        return SitePlan(
+            self._selected.site.name,
+            self._run.verb,
+            tuple(part.planned() for part in self._in_order()),
+        )
 
     def _check_teardown(self) -> None:
         """The host goes last: not while a FortiGate that polls its feed is left as it is."""
@@ -46,7 +113,7 @@ class SiteRun:
             return
         here = {unit.target.host for unit in self._units if unit.target.error is None}
         here |= {renamed[name] for name in here & renamed.keys()}
-        left = sorted(set(memory.records) - here - self._host.to_forget())
+        left = sorted(memory.remembered - here - self._host.to_forget())
         if left and target.error is None:
             target.error = Failed(
                 f"still polled by {', '.join(left)}, which would be left as it is",
@@ -54,42 +121,7 @@ class SiteRun:
                 " if it is gone for good: --forget NAME",
             )
 
-    # --- changing --------------------------------------------------------------------------------
-
-    def carry_out(self) -> SiteResult:
-        """Make the planned changes; Linux first, teardown last, and stop a site where a step failed."""
-        if self._run.verb == "teardown":
-            for unit in self._units:
-                self._change(unit)
-            self._tear_down_host()
-        else:
-            self._change(self._host)
-            with Caught(self._host.target):
-                self._host.forget_lost()
-            for unit in self._units:
-                if self._host.target.error is not None:
-                    unit.target.skipped = f"left alone: {self._host.target.host} failed"
-                self._change(unit)
-        return self.result(self._run.verb)
-
-    def _tear_down_host(self) -> None:
-        failed = [unit.target.host for unit in self._units if unit.target.error is not None]
-        if failed and self._host.is_due():
-            names = ", ".join(failed)
-            self._host.target.skipped = f"left alone: {names} failed and still use its feed"
-        self._change(self._host)
-
-    def _change(self, part: HostRun | UnitRun) -> None:
-        target = part.target
-        if target.error is None and not target.skipped and part.is_due():
-            self._doing(target, "tearing down" if self._run.verb == "teardown" else "applying")
-            with Caught(target):
-                part.change()
-        self._tell(target)
-
-    # --- verifying -------------------------------------------------------------------------------
-
-    def drill(self) -> SiteResult:
+    def _drill(self) -> None:
         """Send a synthetic event through the loop, unless the plan found that it cannot run."""
         target = self._host.target
         if self._selected.linux and target.error is None and target.plan:
@@ -99,23 +131,92 @@ class SiteRun:
                 self._doing(target, "sending an event through the loop")
                 with Caught(target):
                     self._host.drill()
-        self._tell(target)
-        return self.result("verify")
+        self._tell(target, "verify")
+
+    # --- changing --------------------------------------------------------------------------------
+
+    def apply(self, approved: SitePlan) -> SiteResult:
+        """Make the approved changes; Linux first, teardown last, and stop a site where a step failed."""
+        self._begin(approved)
+        if self._run.verb == "teardown":
+            self._tear_down()
+        else:
+            self._deploy()
+        return SiteResult(
+            self._selected.site.name,
+            tuple(part.target.result(self._run.verb) for part in self._in_order()),
+        )
+
+    def _begin(self, approved: SitePlan) -> None:
+        """Give each target its approved plan; one that has none is not touched."""
+        plans = {plan.host: plan for plan in approved.targets}
+        parts: list[HostRun | UnitRun] = [self._host, *self._units]
+        for part in parts:
+            plan = plans.get(part.target.host)
+            if plan is not None:
+                part.target = Target.begun(plan)
+            elif part is not self._host or self._selected.linux:
+                part.target.skipped = "left alone: the plan does not name it"
+
+    def _deploy(self) -> None:
+        host, ready = self._host.target, True
+        if host.error is not None:
+            ready = False
+        elif host.is_due and host.approved is not None and host.approved.changes:
+            self._change(self._host)
+        elif self._is_due():
+            ready = self._look_again()
+        with Caught(host):
+            self._host.forget_lost()
+        for unit in self._units:
+            if not ready or host.error is not None:
+                unit.target.skipped = f"left alone: {host.host} failed"
+            self._change(unit)
+
+    def _tear_down(self) -> None:
+        host = self._host.target
+        if self._is_due() and not self._look_again():
+            for unit in self._units:
+                unit.target.skipped = f"left alone: {host.host} failed"
+        for unit in self._units:
+            self._change(unit)
+        failed = [unit.target.host for unit in self._units if unit.target.error is not None]
+        if failed and host.is_due:
+            host.skipped = f"left alone: {', '.join(failed)} failed and still use its feed"
+        self._change(self._host)
+
+    def _is_due(self) -> bool:
+        return self._host.target.is_due or any(unit.target.is_due for unit in self._units)
+
+    def _look_again(self) -> bool:
+        """Learn what the FortiGates need; return whether the ban host is as it was when it was planned."""
+        target, before = self._host.target, self._host.target.error
+        with Caught(target):
+            self._host.look_again()
+        if self._run.verb == "teardown":
+            self._check_teardown()
+        return target.error is before
+
+    def _change(self, part: HostRun | UnitRun) -> None:
+        target = part.target
+        if target.error is None and not target.skipped and target.is_due:
+            self._doing(target, "tearing down" if self._run.verb == "teardown" else "applying")
+            with Caught(target):
+                part.change()
+        self._tell(target, self._run.verb)
 
     # --- telling ---------------------------------------------------------------------------------
 
-    def result(self, verb: Verb) -> SiteResult:
-        """What came of the site so far; only targets within the limit are in it."""
-        targets = [unit.target for unit in self._units]
+    def _in_order(self) -> list[HostRun | UnitRun]:
+        """The parts within the limit, in the order of a report."""
+        parts: list[HostRun | UnitRun] = [*self._units]
         if self._selected.linux or self._host.target.error is not None:
             last = self._run.verb == "teardown"
-            targets.insert(len(targets) if last else 0, self._host.target)
-        return SiteResult(
-            self._selected.site.name, tuple(target.result(verb) for target in targets)
-        )
+            parts.insert(len(parts) if last else 0, self._host)
+        return parts
 
     def _doing(self, target: Target, what: str) -> None:
         self._run.listener.doing(self._selected.site.name, target.host, what)
 
-    def _tell(self, target: Target) -> None:
-        self._run.listener.done(self._selected.site.name, target.result(self._run.verb))
+    def _tell(self, target: Target, verb: Verb) -> None:
+        self._run.listener.done(self._selected.site.name, target.result(verb))

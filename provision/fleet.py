@@ -28,18 +28,29 @@ def over(
     do: Callable[[Work], Result],
     forks: int,
     stopping: Callable[[], object] = lambda: None,
+    failed: Callable[[Work, Exception], Result] | None = None,
 ) -> list[Result]:
-    """``do`` for each of ``work``, at most ``forks`` at a time; the results in the order of ``work``.
+    """Do each of ``work``, at most ``forks`` at a time; return the results in the order of ``work``.
 
     ``stopping`` is called once at the first Ctrl-C; later ones are ignored until what was begun is finished.
+    ``failed`` turns an exception that nobody foresaw into the result of that one; it ends no other's work.
 
     Raises:
         Interrupted: on Ctrl-C, after the targets that were being changed have been left in order.
     """
+
+    def done(one: Work) -> Result:
+        try:
+            return do(one)
+        except Exception as error:
+            if failed is None:
+                raise
+            return failed(one, error)
+
     futures: list[Future[Result]] = []
     with ThreadPoolExecutor(max_workers=max(1, forks)) as pool:
         try:
-            futures.extend(pool.submit(do, one) for one in work)
+            futures.extend(pool.submit(done, one) for one in work)
             while wait(futures, timeout=TICK).not_done:
                 continue
             return [future.result() for future in futures]

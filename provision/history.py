@@ -38,7 +38,7 @@ def events(found: Sequence[SiteResult]) -> list[str]:
 
 
 def _event(entry: Entry) -> str:
-    text, whole = one_line(entry.get("event")), entry.get("cut")
+    text, whole = one_line(entry.get("event")), one_line(entry.get("cut"))
     return f"{text} ... ({whole} characters)" if whole else text
 
 

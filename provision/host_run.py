@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from provision import desired as wanted
+from provision.errors import Failed
 from provision.fortios.record import Record
 from provision.linux import observation, planner, removal
-from provision.linux.draft import LinuxPlan
+from provision.linux.by_name import by_name, filled
+from provision.linux.draft import LinuxPlan, Step
 from provision.linux.target import BanHost, NoPython
-from provision.memory import Memory, memory_of, secrets_of
-from provision.progress import Target, must_hold
+from provision.memory import Memory, memory_of, secrets_of, without_replaced
+from provision.plan import TargetPlan, canonical
+from provision.progress import Target, must_be_as_approved, must_hold
+from provision.report import not_read
 from provision.roles import TOKENS
 from provision.run import Run
 from provision.sites import Selected
+
+# The step that the controller takes itself where the agent cannot run yet.
+PYTHON = canonical({"do": "python3"})
 
 
 class HostRun:
@@ -35,6 +44,7 @@ class HostRun:
         self._resources = wanted.linux(selected.site, run.plays)
         # it has no python3 yet, so that nothing is known of it
         self._bare = False
+        self._seen = ""
 
     @contextmanager
     def _connected(self) -> Iterator[BanHost]:
@@ -58,13 +68,29 @@ class HostRun:
             observed = self._observe(host)
         if self._selected.linux:
             self.target.plan = self._planned(observed)
+            self.memory = without_replaced(self.memory, self.target.plan)
+
+    def planned(self) -> TargetPlan:
+        """Return the plan as a value, or why there is none."""
+        plan = self.target.plan
+        if not isinstance(plan, LinuxPlan):
+            return self.target.planned()
+        return self._as_value(self.target, plan)
+
+    def _as_value(self, target: Target, plan: LinuxPlan) -> TargetPlan:
+        steps = ((PYTHON,) if self._bare else ()) + tuple(map(by_name, plan.steps))
+        found = target.planned(steps, seen=self._seen, forgets=tuple(sorted(self.to_forget())))
+        mask = self._run.secrets.mask
+        return replace(
+            found, changes=tuple(replace(each, diff=mask(each.diff)) for each in found.changes)
+        )
 
     def _observe(self, host: BanHost) -> Mapping[str, Any]:
         try:
             observed: Mapping[str, Any] = host.ask(observation.request(self._resources))
-        except NoPython:
+        except NoPython as error:
             self._bare = True
-            observed = observation.untouched(self._resources)
+            observed = observation.untouched(self._resources, error.sshd_jail_without_log)
         self._remember(observed)
         return observed
 
@@ -75,6 +101,7 @@ class HostRun:
         self.memory = memory_of(observed)
 
     def _planned(self, observed: Mapping[str, Any]) -> LinuxPlan:
+        self._seen = observed["digest"]
         if self._run.verb == "teardown":
             return removal.teardown(observed, self._run.purge_data, self._run.keep_packages)
         plan = planner.plan(self._resources, observed, self._run.adopt)
@@ -82,43 +109,92 @@ class HostRun:
 
     # --- changing --------------------------------------------------------------------------------
 
-    def is_due(self) -> bool:
-        """Whether there is anything to change."""
-        return bool(self.target.plan and self.target.plan.changes)
+    def look_again(self) -> None:
+        """Observe for what the FortiGates need, and check that the plan is still the approved one."""
+        approved = self.target.approved
+        with self._connected() as host:
+            observed = self._observe(host)
+        if self._selected.linux and approved is not None and approved.is_known:
+            self._approved_again(observed)
 
     def change(self) -> None:
-        """Make the planned changes, and believe them once a second look finds nothing left to do."""
-        plan = self.target.plan
-        if not isinstance(plan, LinuxPlan):
+        """Make the approved changes, and believe them once a second look finds nothing left to do.
+
+        Raises:
+            Failed: the host is not as it was when its plan was made; or the changes were not made.
+        """
+        approved = self.target.approved
+        if approved is None:
             return
         with self._connected() as host:
-            plan = self._with_python(host, plan)
-            answer = host.ask(
-                {
-                    "do": "apply",
-                    "verb": self._run.verb,
-                    "steps": plan.steps,
-                    "observe": observation.request(self._resources),
-                }
-            )
-        self._remember(answer["observed"])
-        self.target.made = plan.changes
-        must_hold(self._planned(answer["observed"]))
+            if PYTHON in approved.steps:
+                observed = self._after_python(host, approved)
+            else:
+                observed = self._apply(host, approved)
+        self.target.made = approved.changes
+        must_hold(self._planned(observed))
 
-    def _with_python(self, host: BanHost, plan: LinuxPlan) -> LinuxPlan:
-        """A host without python3 gets it first, and the plan is made on what is really there."""
-        if not self._bare:
-            return plan
+    def _apply(self, host: BanHost, approved: TargetPlan) -> Mapping[str, Any]:
+        """Send the approved steps; once more if the host moved in a way that leaves the plan as it is."""
+        answer = self._send(host, self._filled(approved), approved.seen)
+        if answer["moved"]:
+            steps = self._approved_again(answer["observed"])
+            return self._settled(host, steps)
+        self._remember(answer["observed"])
+        return dict(answer["observed"])
+
+    def _settled(self, host: BanHost, steps: tuple[Step, ...]) -> Mapping[str, Any]:
+        answer = self._send(host, steps, self._seen)
+        self._remember(answer["observed"])
+        if answer["moved"]:
+            raise Failed(
+                "the host keeps changing while it is looked at; nothing was changed",
+                "find out what else is at work there, then run again",
+            )
+        return dict(answer["observed"])
+
+    def _send(self, host: BanHost, steps: tuple[Step, ...], seen: str) -> dict[str, Any]:
+        return host.ask(
+            {
+                "do": "apply",
+                "verb": self._run.verb,
+                "steps": steps,
+                "observe": observation.request(self._resources),
+                "seen": seen,
+            }
+        )
+
+    def _filled(self, approved: TargetPlan) -> tuple[Step, ...]:
+        try:
+            return filled(tuple(map(json.loads, approved.steps)), self._resources)
+        except ValueError as error:
+            raise Failed(f"{error}; nothing was sent", "make a new plan") from None
+
+    def _approved_again(
+        self, observed: Mapping[str, Any], kept: str = "nothing was changed"
+    ) -> tuple[Step, ...]:
+        """Return the steps of a new plan, which must be the approved one."""
+        self._remember(observed)
+        plan = self._planned(observed)
+        now = self._as_value(Target(self.target.host, "linux", plan), plan)
+        must_be_as_approved(self.target, now, kept)
+        return plan.steps
+
+    def _after_python(self, host: BanHost, approved: TargetPlan) -> Mapping[str, Any]:
+        """A host without python3 gets it first, and is then really looked at."""
         host.install_python()
         self._bare = False
-        return planner.with_python(self._planned(self._observe(host)))
+        observed = self._observe(host)
+        self.target.approved = without_python(approved, observed["packages"])
+        kept = "python3 was installed and nothing else was changed"
+        return self._settled(host, self._approved_again(observed, kept))
 
     # --- remembering -----------------------------------------------------------------------------
 
     def lost(self) -> tuple[str, ...]:
         """FortiGates that hold what was made on them and that the inventory does not name any more."""
         named = {unit.name for unit in self._site.fortigates}
-        known = set(self.memory.records if self.memory else ())
+        known = self.memory.remembered if self.memory else frozenset()
         return tuple(sorted(known - named - set(self.renamed.values())))
 
     def to_forget(self) -> set[str]:
@@ -136,9 +212,10 @@ class HostRun:
             )
 
     def forget_lost(self) -> None:
-        """Drop the records of those that are gone for good."""
-        if self._selected.linux and self.target.error is None:
-            for name in self.to_forget():
+        """Drop the records of those that are gone for good, as far as that was approved."""
+        approved = self.target.approved
+        if self._selected.linux and self.target.error is None and approved is not None:
+            for name in sorted(self.to_forget() & {*approved.forgets}):
                 self.write_record(name, None)
 
     def write_record(self, unit: str, record: Record | None, retire: tuple[str, ...] = ()) -> None:
@@ -164,4 +241,35 @@ class HostRun:
         if drill is None:
             self.target.notes.append("no detection is on: there is no loop to try")
             return
-        self.target.notes.extend(self.ask({"do": "drill", **drill})["steps"])
+        answer = self.ask({"do": "drill", **drill})
+        self.target.notes.extend(answer["steps"])
+        for unit in self._site.fortigates:
+            number = answer["unreadable"].get(unit.name, 0)
+            if number:
+                self.target.loses_events = True
+                told = not_read(number, self._site.ban_host.name)
+                self.target.notes.append(f"{unit.name}: {told}")
+
+
+def without_python(approved: TargetPlan, installed: Mapping[str, bool]) -> TargetPlan:
+    """Return what is left of a plan for a host without python3 once it has python3.
+
+    Packages that came with python3 drop out; nothing else may.
+    """
+    here = {name for name, there in installed.items() if there}
+    gone = {f"package:{name}" for name in here} | {"package:python3"}
+    steps = (_without(json.loads(step), here) for step in approved.steps if step != PYTHON)
+    return replace(
+        approved,
+        changes=tuple(
+            each for each in approved.changes if each.action != "install" or each.id not in gone
+        ),
+        steps=tuple(canonical(step) for step in steps if step),
+    )
+
+
+def _without(step: Step, here: set[str]) -> Step:
+    if step["do"] != "install":
+        return step
+    left = [name for name in step["packages"] if name not in here]
+    return {**step, "packages": left} if left else {}

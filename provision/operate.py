@@ -13,6 +13,7 @@ from provision.engine import SiteRun
 from provision.errors import Fault, InputError, TargetError, Unreachable
 from provision.linux import target
 from provision.linux.resources import Jail
+from provision.masking import masked
 from provision.report import moment
 from provision.results import SiteResult, State, TargetResult
 from provision.roles import AUDIT, SPOOL, TOKENS
@@ -71,9 +72,10 @@ def rotate(run: Run, selected: Selected) -> SiteResult:
     begun = ask(run, selected, {"do": "rotate", "tokens": TOKENS, "names": names})
     if any(target.error for target in begun.targets):
         return begun
-    units = SiteRun(run, replace(selected, linux=False))
-    units.plan()
-    return SiteResult(begun.name, (*begun.targets, *units.carry_out().targets))
+    alone = replace(selected, linux=False)
+    planned = masked(SiteRun(run, alone).plan(), run.secrets)
+    applied = masked(SiteRun(run, alone).apply(planned), run.secrets)
+    return SiteResult(begun.name, (*begun.targets, *applied.targets))
 
 
 def jails(run: Run, site: Site) -> list[str]:

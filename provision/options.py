@@ -14,13 +14,15 @@ import click
 from provision import fleet, inventory, patterns, progress, ssh
 from provision.errors import Fault, InputError
 from provision.fortios.versions import NEWEST, Version, read_version, refused, spell
+from provision.plan import SitePlan, TargetPlan
 from provision.report import Report, write_json
-from provision.results import Exit, SiteResult, exit_code
-from provision.run import Run
+from provision.results import Exit, SiteResult, exit_code, summarise
+from provision.run import Job, Run
 from provision.secrets import Secrets
 from provision.sites import Play, Selected, Site, limit, sites
 
 Work = TypeVar("Work")
+Done = TypeVar("Done", SiteResult, SitePlan)
 
 STOPPING = "Ctrl-C: what has been begun is being finished, no more is begun"
 
@@ -118,9 +120,9 @@ def chosen_sites(app: App, flags: Flags, connect: bool) -> tuple[Selected, ...]:
         InputError: everything that is wrong with the inventory, the extra variables and the limit.
     """
     loaded = inventory.load(flags.inventory, flags.extra_vars)
-    found: tuple[Site, ...] = sites(loaded, app.plays, app.secrets)
+    all_sites: tuple[Site, ...] = sites(loaded, app.plays, app.secrets)
     hosts = patterns.select(loaded, flags.limit or "all")
-    chosen = limit(found, hosts)
+    chosen = limit(all_sites, hosts)
     if not chosen:
         what = f"--limit {flags.limit}: no ban host and no FortiGate is among these hosts"
         raise InputError([Fault("", 0, what, "see ban_hosts and fortigates in the inventory")])
@@ -135,9 +137,8 @@ def chosen_sites(app: App, flags: Flags, connect: bool) -> tuple[Selected, ...]:
 
 
 def new_run(app: App, flags: Flags, verb: progress.Verb, report: Report, **options: Any) -> Run:
-    """What is the same for every site; known_hosts lies beside the inventory."""
-    folder = flags.inventory if flags.inventory.is_dir() else flags.inventory.parent
-    policy = ssh.HostKeyPolicy(folder / "known_hosts", flags.accept_new_host_keys, report.line)
+    """What is the same for every site."""
+    policy = ssh.HostKeyPolicy(_known_hosts(flags), flags.accept_new_host_keys, report.line)
     return Run(verb, app.plays, policy, app.secrets, report, **options)
 
 
@@ -157,25 +158,76 @@ def must_be_asked(verb: str, yes: bool) -> None:
         raise InputError([Fault("", 0, f"{verb} asks before it changes anything", "give -y")])
 
 
+def new_job(
+    app: App, flags: Flags, verb: progress.Verb, chosen: Sequence[Selected], **options: Any
+) -> Job:
+    """Return what ``verb`` is to do at the ``chosen`` sites, as a value."""
+    return Job(
+        verb,
+        app.plays,
+        {selected.site.name: selected for selected in chosen},
+        _known_hosts(flags),
+        flags.accept_new_host_keys,
+        app.secrets.values(),
+        **options,
+    )
+
+
+def _known_hosts(flags: Flags) -> Path:
+    """Return the file of host keys, which lies beside the inventory."""
+    folder = flags.inventory if flags.inventory.is_dir() else flags.inventory.parent
+    return folder / "known_hosts"
+
+
 def over(
     app: App,
     flags: Flags,
     report: Report,
     verb: str,
     work: Sequence[Work],
-    do: Callable[[Work], SiteResult],
-) -> list[SiteResult]:
-    """``do`` for each site at work.
+    do: Callable[[Work], Done],
+    failed: Callable[[Work, Exception], Done],
+) -> list[Done]:
+    """Do each of ``work``, which is at one site each; ``failed`` is what comes of one that broke.
 
     Raises:
         Interrupted: on Ctrl-C, after what came of the finished sites has been told.
     """
     try:
         with report:
-            return fleet.over(work, do, flags.forks, lambda: report.line(STOPPING, "yellow"))
+            return fleet.over(
+                work,
+                do,
+                flags.forks,
+                lambda: report.line(STOPPING, "yellow"),
+                failed,
+            )
     except fleet.Interrupted as stop:
-        tell(app, flags, report, verb, stop.finished, flags.diff, interrupted=True)
+        finished = [
+            summarise(each) if isinstance(each, SitePlan) else each for each in stop.finished
+        ]
+        tell(app, flags, report, verb, finished, flags.diff, interrupted=True)
         raise
+
+
+def broken(selected: Selected, error: Exception) -> SiteResult:
+    """Return the result of a site whose work ended in an exception that nobody foresaw."""
+    return summarise(broken_plan(selected, "plan", error))
+
+
+def broken_plan(selected: Selected, verb: progress.Verb, error: Exception) -> SitePlan:
+    """Return the plan of a site whose planning ended in an exception that nobody foresaw.
+
+    The text of the exception stays in the log: it may quote what a target has answered.
+    """
+    name = selected.site.name
+    progress.log.debug("unexpected error at %s", name, exc_info=error)
+    what = f"fault in banstitch: {type(error).__name__}"
+    remedy = "-vvv shows where; what was begun there may be half done: run plan to see"
+    host = TargetPlan(name, "linux", "failed", error=f"{what}\n{remedy}")
+    left = f"left alone: {name} failed"
+    others = (TargetPlan(f.name, "fortios", "skipped", error=left) for f in selected.fortigates)
+    return SitePlan(name, verb, (host, *others))
 
 
 def tell(
@@ -183,17 +235,17 @@ def tell(
     flags: Flags,
     report: Report,
     verb: str,
-    found: Sequence[SiteResult],
+    results: Sequence[SiteResult],
     diffs: bool,
     interrupted: bool = False,
 ) -> Exit:
     """Say what came of the run, as lines or as the JSON document, and give its exit code."""
-    code = exit_code(found, interrupted)
+    code = exit_code(results, interrupted)
     if flags.json:
-        write_json(sys.stdout.write, verb, code, found, app.secrets)
+        write_json(sys.stdout.write, verb, code, results, app.secrets)
     else:
-        report.sites(found, diffs)
-        report.summary(found)
+        report.sites(results, diffs)
+        report.summary(results)
     return code
 
 

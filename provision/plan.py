@@ -1,10 +1,24 @@
-"""What a plan is made of, whichever kind of target it is for, and how a change is shown."""
+"""A plan as a value: what would change at each target of a site, and the canonical JSON form of it.
+
+A plan holds everything that would be sent. Secrets stand in it by name, never by value, so that it can be
+shown, compared byte for byte, saved, and given to another process.
+"""
 
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass
-from typing import Protocol
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, Protocol
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+Verb = Literal["plan", "apply", "verify", "teardown"]
+State = Literal["ok", "changed", "differs", "failed", "unreachable", "skipped"]
+Kind = Literal["linux", "fortios"]
+# The version of the JSON form.
+FORMAT = 1
 
 
 @dataclass(frozen=True)
@@ -14,12 +28,14 @@ class Change:
     ``id`` is ``kind:name`` (``file:/etc/x``, ``system automation-stitch:NAME``), ``action`` a verb an
     operator reads (create, update, delete, install, remove, start, enable, restart, reload, restore),
     ``diff`` a unified diff for a file and CLI lines for a firewall, ``reason`` why, where it is not plain.
+    ``source``: who asks for it, if not the inventory: a ban host's memory can be forged.
     """
 
     id: str
     action: str
     diff: str = ""
     reason: str = ""
+    source: str = ""
 
 
 class Plan(Protocol):
@@ -30,6 +46,119 @@ class Plan(Protocol):
 
     @property
     def warnings(self) -> tuple[str, ...]: ...
+
+
+@dataclass(frozen=True)
+class TargetPlan:
+    """What would change at one target, or why that is not known (``state`` and ``error``).
+
+    ``steps``: what would be sent, each as canonical JSON: a step for the agent of a ban host, or
+    ``{"id", "cli"}`` with the whole CLI block for a FortiGate. ``seen``: the ban host's digest of what
+    the steps depend on. ``to_be_made``: what stands by name because it does not exist yet.
+    ``remembers``: the record on the ban host changes even if nothing is sent. ``forgets``: FortiGates
+    whose records are dropped. The other fields are for the report.
+    """
+
+    host: str
+    kind: Kind
+    state: State = "ok"
+    changes: tuple[Change, ...] = ()
+    steps: tuple[str, ...] = ()
+    seen: str = ""
+    to_be_made: tuple[str, ...] = ()
+    remembers: bool = False
+    forgets: tuple[str, ...] = ()
+    error: str = ""
+    notes: tuple[str, ...] = ()
+    details: Mapping[str, Any] = field(default_factory=dict)
+    execs: int = 0
+    exchanges: int = 0
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the target was looked at, so that its plan can be approved."""
+        return self.state in ("ok", "differs")
+
+    @property
+    def is_due(self) -> bool:
+        """Whether there is anything to do."""
+        return self.is_known and bool(self.changes or self.remembers or self.forgets)
+
+
+@dataclass(frozen=True)
+class SitePlan:
+    """What ``verb`` would change at one site: a plan for each target that it is about."""
+
+    name: str
+    verb: Verb
+    targets: tuple[TargetPlan, ...] = ()
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+
+def agreed(plan: TargetPlan) -> str:
+    """Return the part of ``plan`` that an operator approves, as canonical JSON.
+
+    Left out is what may differ while the same is sent: reasons, which count days, and notes.
+    """
+    changes = [[each.id, each.action, each.diff, each.source] for each in plan.changes]
+    steps = [json.loads(step) for step in plan.steps]
+    return canonical({"host": plan.host, "kind": plan.kind, "changes": changes, "steps": steps})
+
+
+def canonical(value: object) -> str:
+    """Return ``value`` as JSON with one spelling only."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))
+
+
+def to_json(plan: SitePlan) -> str:
+    """Return the canonical JSON form of ``plan``."""
+    targets = [
+        {**asdict(each), "steps": [json.loads(step) for step in each.steps]}
+        for each in plan.targets
+    ]
+    return canonical({"format": FORMAT, "name": plan.name, "verb": plan.verb, "targets": targets})
+
+
+def from_json(text: str) -> SitePlan:
+    """Return the plan that :func:`to_json` wrote.
+
+    Raises:
+        ValueError: the text is no plan, or a plan of another version.
+    """
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise ValueError(f"a plan must be JSON ({error}); make a new plan") from None
+    if not isinstance(found, dict) or found.pop("format", None) != FORMAT:
+        raise ValueError(f"a plan must be of format {FORMAT}; make a new plan")
+    try:
+        for target in found["targets"]:
+            target["steps"] = [canonical(step) for step in target["steps"]]
+        return _PLAN.validate_python(found)
+    except (KeyError, TypeError, ValidationError) as error:
+        places = error.errors() if isinstance(error, ValidationError) else []
+        where = ".".join(str(each) for each in places[0]["loc"]) if places else "targets"
+        raise ValueError(
+            f"a plan must have its own form ({where} has not); make a new plan"
+        ) from None
+
+
+_PLAN = TypeAdapter(SitePlan)
+
+
+def as_text(plan: TargetPlan) -> str:
+    """Return what ``plan`` changes as text: the form in which two plans are compared for an operator."""
+    return "\n".join(
+        line
+        for change in plan.changes
+        for line in (
+            f"{change.action} {change.id}",
+            *("    " + x for x in change.diff.splitlines()),
+        )
+    )
 
 
 def unified(name: str, before: str | None, after: str | None) -> str:

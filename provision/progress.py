@@ -5,20 +5,23 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from provision.errors import Failed, TargetError, Unreachable
-from provision.plan import Change, Plan
-from provision.results import Kind, State, TargetResult
+from provision.plan import Change, Kind, Plan, State, TargetPlan, Verb, agreed, as_text, unified
+from provision.results import TargetResult
+
+__all__ = ["Caught", "Target", "Verb", "log", "must_be_as_approved", "must_hold"]
 
 log = logging.getLogger("banstitch")
-
-Verb = Literal["plan", "apply", "verify", "teardown"]
 
 
 @dataclass
 class Target:
-    """One target while its site is being worked on."""
+    """One target while its site is being worked on.
+
+    ``approved``: its plan, once that is carried out. ``new_plan``: the plan of now, if it is another.
+    """
 
     host: str
     kind: Kind
@@ -29,15 +32,34 @@ class Target:
     notes: list[str] = field(default_factory=list)
     made: tuple[Change, ...] = ()
     skipped: str = ""
+    # posts of FortiGates could not be read: `verify` must not call that well
+    loses_events: bool = False
     details: Mapping[str, Any] = field(default_factory=dict)
+    approved: TargetPlan | None = None
+    new_plan: TargetPlan | None = None
+
+    @staticmethod
+    def begun(approved: TargetPlan) -> Target:
+        """Return the target whose plan was ``approved``; where there is no plan, it stays as it was found."""
+        found = Target(approved.host, approved.kind, approved=approved)
+        found.execs, found.exchanges = approved.execs, approved.exchanges
+        found.notes, found.details = list(approved.notes), approved.details
+        if approved.state == "skipped":
+            found.skipped = approved.error
+        elif not approved.is_known:
+            error = Unreachable if approved.state == "unreachable" else Failed
+            found.error = error(approved.error)
+        return found
+
+    @property
+    def is_due(self) -> bool:
+        """Whether its plan was approved and has something to do."""
+        return self.approved is not None and self.approved.is_due
 
     def result(self, verb: Verb) -> TargetResult:
         """What came of it, with the state in the words of the report."""
-        changes = (
-            self.made if verb in ("apply", "teardown") else self.plan.changes if self.plan else ()
-        )
-        notes = (*(self.plan.warnings if self.plan else ()), *self.notes)
-        error = str(self.error) if self.error else self.skipped
+        changing = verb in ("apply", "teardown")
+        changes = self.made if changing else self.plan.changes if self.plan else ()
         return TargetResult(
             self.host,
             self.kind,
@@ -45,10 +67,36 @@ class Target:
             self.execs,
             self.exchanges,
             changes,
-            error,
-            tuple(dict.fromkeys(notes)),
+            self._error(),
+            self._notes(),
             self.details,
+            self.new_plan.changes if self.new_plan else None,
+            _difference(self.approved, self.new_plan) if self.approved and self.new_plan else "",
         )
+
+    def planned(self, steps: tuple[str, ...] = (), **more: Any) -> TargetPlan:
+        """Return its plan as a value, with the ``steps`` that make the changes; or why there is none."""
+        changes = self.plan.changes if self.plan else ()
+        return TargetPlan(
+            self.host,
+            self.kind,
+            self._state(changes, "plan"),
+            changes,
+            steps,
+            error=self._error(),
+            notes=self._notes(),
+            details=self.details,
+            execs=self.execs,
+            exchanges=self.exchanges,
+            **more,
+        )
+
+    def _error(self) -> str:
+        return str(self.error) if self.error else self.skipped
+
+    def _notes(self) -> tuple[str, ...]:
+        warnings = self.plan.warnings if self.plan else ()
+        return tuple(dict.fromkeys((*warnings, *self.notes)))
 
     def _state(self, changes: tuple[Change, ...], verb: Verb) -> State:
         if self.error is not None:
@@ -56,8 +104,12 @@ class Target:
         if self.skipped:
             return "skipped"
         if not changes:
-            return "ok"
+            return "differs" if self.loses_events else "ok"
         return "changed" if verb in ("apply", "teardown") else "differs"
+
+
+def _difference(approved: TargetPlan, now: TargetPlan) -> str:
+    return unified("plan", as_text(approved), as_text(now))
 
 
 class Caught:
@@ -94,8 +146,15 @@ def must_hold(again: Plan) -> None:
         )
 
 
-def must_be_as_shown(shown: Plan | None, now: Plan) -> None:
-    """What is sent is what was shown; only secrets that did not exist yet may have been filled in."""
-    before = [(change.id, change.action) for change in shown.changes] if shown else []
-    if [(change.id, change.action) for change in now.changes] != before:
-        raise Failed("the unit changed since the plan was made; nothing was sent", "run again")
+def must_be_as_approved(target: Target, now: TargetPlan, kept: str = "nothing was sent") -> None:
+    """Check that what would be sent ``now`` is byte for byte what was shown.
+
+    Only secrets that did not exist yet may have been filled in: they stand in both plans by name.
+
+    Raises:
+        Failed: it is not; ``target`` then has the new plan.
+    """
+    if target.approved is None or agreed(target.approved) != agreed(now):
+        target.new_plan = now
+        what = f"{target.host} changed after its plan was made; {kept}"
+        raise Failed(what, "read the new plan and run again")

@@ -20,6 +20,7 @@ from rich.text import Text
 
 from provision.plan import Change
 from provision.results import Exit, SiteResult, TargetResult, document
+from provision.roles import LOG_DIRECTORY
 from provision.secrets import Secrets
 
 COLOURS = {
@@ -41,6 +42,9 @@ class Listener(Protocol):
 
     def done(self, site: str, result: TargetResult) -> None:
         """The engine has finished with a target in this phase."""
+
+    def line(self, text: str) -> None:
+        """The operator is to read this at once."""
 
 
 class Report:
@@ -110,11 +114,27 @@ class Report:
             self.line(_indent(note, "      note: "), "cyan")
         if target.error:
             self.line(_indent(target.error, "      "), "red")
+        if target.new_plan is not None:
+            self._new_plan(target)
+
+    def _new_plan(self, target: TargetResult) -> None:
+        """Print the plan that a target has by now, and in what it differs from the one shown before."""
+        self.line(
+            "      the new plan:" if target.new_plan else "      the new plan changes nothing",
+            "cyan",
+        )
+        for change in target.new_plan or ():
+            self._change(change, diffs=True)
+        self.line("      the difference from the plan that was shown:", "cyan")
+        for row in target.difference.splitlines()[2:]:
+            self.line(" " * 10 + row, DIFF_COLOURS.get(row[:1], ""))
 
     def _change(self, change: Change, diffs: bool) -> None:
-        reason = f"  ({change.reason})" if change.reason else ""
-        self.line(f"      {change.action:<8} {change.id}{reason}", "yellow")
-        if diffs and change.diff:
+        source = f"from {change.source}" if change.source else ""
+        why = "; ".join(filter(None, (source, change.reason)))
+        self.line(f"      {change.action:<8} {change.id}" + (f"  ({why})" if why else ""), "yellow")
+        # what a ban host remembers can be forged, so what it asks for is always shown whole
+        if (diffs or change.source) and change.diff:
             for row in change.diff.splitlines():
                 self.line(" " * 10 + row, DIFF_COLOURS.get(row[:1], ""))
 
@@ -216,6 +236,12 @@ def moment(seconds: float) -> str:
 def counted(number: int, what: str) -> str:
     """``number`` with its noun, in the plural where that is due."""
     return f"{number} {what}" + ("" if number == 1 else "s")
+
+
+def not_read(number: int, ban_host: str) -> str:
+    """Return what to print of posts of a FortiGate that the receiver could not read."""
+    posts = f"{counted(number, 'post')} of the last 24 hours could not be read"
+    return f"{posts}: see {LOG_DIRECTORY}/rejected.log on {ban_host}"
 
 
 def shown(text: str) -> str:

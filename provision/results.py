@@ -5,12 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import IntEnum
-from typing import Any, Literal
+from typing import Any
 
-from provision.plan import Change
+from provision.plan import Change, Kind, SitePlan, State, TargetPlan
 
-State = Literal["ok", "changed", "differs", "failed", "unreachable", "skipped"]
-Kind = Literal["linux", "fortios"]
+__all__ = [
+    "Exit",
+    "Kind",
+    "SiteResult",
+    "State",
+    "TargetResult",
+    "document",
+    "exit_code",
+    "summarise",
+]
 
 
 class Exit(IntEnum):
@@ -30,7 +38,9 @@ class TargetResult:
 
     ``changes`` are those that were made (apply, teardown) or would be made (plan, verify);
     ``notes`` say what an operator should know beside them; ``details`` are a verb's own answer, which
-    the JSON document shows beside the other keys.
+    the JSON document shows beside the other keys and never in place of one. ``new_plan``: what would be
+    changed by now, where the target was left alone because that is not what was shown; ``difference``:
+    the two plans compared.
     """
 
     host: str
@@ -42,6 +52,8 @@ class TargetResult:
     error: str = ""
     notes: tuple[str, ...] = ()
     details: Mapping[str, Any] = field(default_factory=dict)
+    new_plan: tuple[Change, ...] | None = None
+    difference: str = ""
 
 
 @dataclass(frozen=True)
@@ -50,6 +62,25 @@ class SiteResult:
 
     name: str
     targets: tuple[TargetResult, ...]
+
+
+def summarise(plan: SitePlan) -> SiteResult:
+    """Return ``plan`` as the result of a run that changed nothing."""
+    return SiteResult(plan.name, tuple(map(_summarised, plan.targets)))
+
+
+def _summarised(plan: TargetPlan) -> TargetResult:
+    return TargetResult(
+        plan.host,
+        plan.kind,
+        plan.state,
+        plan.execs,
+        plan.exchanges,
+        plan.changes,
+        plan.error,
+        plan.notes,
+        plan.details,
+    )
 
 
 def exit_code(sites: Iterable[SiteResult], interrupted: bool = False) -> Exit:
@@ -81,10 +112,13 @@ def document(verb: str, code: Exit, sites: Sequence[SiteResult]) -> dict[str, An
 
 def _target(target: TargetResult) -> dict[str, Any]:
     shown = asdict(target)
-    shown |= shown.pop("details")
+    shown = {**shown.pop("details"), **shown}
     shown["error"] = target.error or None
     shown["notes"] = list(target.notes)
-    shown["changes"] = [
-        {"id": c.id, "action": c.action, "diff": c.diff, "reason": c.reason} for c in target.changes
-    ]
+    shown["changes"] = _changes(target.changes)
+    shown["new_plan"] = None if target.new_plan is None else _changes(target.new_plan)
     return shown
+
+
+def _changes(changes: Iterable[Change]) -> list[dict[str, Any]]:
+    return [asdict(change) for change in changes]

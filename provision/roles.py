@@ -29,8 +29,9 @@ EVENTS_LOG = f"{LOG_DIRECTORY}/events.log"
 EVIDENCE = f"{LOG_DIRECTORY}/evidence.log"
 AUDIT = f"{LOG_DIRECTORY}/audit.log"
 SPOOL = "/var/spool/banstitch"
-# Stands for what the ban host has not made yet, in what is shown before the first apply.
-NOT_MADE_YET = "(made at first apply)"
+# Stands for the certificate of a CA that the ban host has not made yet.
+CA_NOT_MADE_YET = "(CA certificate, made at first apply)"
+_BY_NAME = "(secret "
 
 # A FortiGate that nobody asked.
 UNKNOWN = assumed(NEWEST)
@@ -61,8 +62,8 @@ class Context:
         return _settings(self.site.ban_host, role, model)
 
     def token(self, name: str) -> str:
-        """The secret of that name, or :data:`NOT_MADE_YET`."""
-        return self.tokens.get(name, NOT_MADE_YET)
+        """Return the secret of that name, or its name where it is not known."""
+        return self.tokens.get(name, f"{_BY_NAME}{name})")
 
     def fault(self, setting: str, what: str, instead: str) -> Fault:
         """A fault of the host's own ``setting``, at the line of the inventory that sets it."""
@@ -91,6 +92,11 @@ def is_address(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def stands_for_more(text: str) -> bool:
+    """Return whether ``text`` holds the name of something that the ban host has still to make."""
+    return _BY_NAME in text or CA_NOT_MADE_YET in text
 
 
 def host_part(address: str) -> str:

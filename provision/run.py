@@ -1,19 +1,60 @@
-"""What is the same at every site of a run, and what its verb and flags allow there."""
+"""What is the same at every site of a run: as a value that another process can be given, and at work."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
 
-from provision.progress import Verb
+from provision.plan import Verb
 from provision.report import Listener
 from provision.secrets import Secrets
-from provision.sites import Play
+from provision.sites import Play, Selected
 from provision.ssh import HostKeyPolicy
 
 
 @dataclass(frozen=True)
+class Job:
+    """What a run is to do, as a value that can be pickled: no lock, no callback.
+
+    ``sites``: what is selected of each site, by its name. ``hidden``: the secrets of the inventory,
+    which are masked in whatever comes back.
+    """
+
+    verb: Verb
+    plays: tuple[Play, ...]
+    sites: Mapping[str, Selected] = field(repr=False)
+    known_hosts: Path
+    accept_new_host_keys: bool = False
+    hidden: tuple[str, ...] = field(default=(), repr=False)
+    adopt: bool = False
+    purge_data: bool = False
+    keep_packages: bool = False
+    # FortiGates that are gone for good: what is remembered of them is dropped
+    forget: tuple[str, ...] = ()
+
+    def begin(self, listener: Listener, secrets: Secrets | None = None) -> Run:
+        """Return the run of this job in this process.
+
+        ``secrets``: the mask of this process, which knows the inventory's secrets and learns the others.
+        """
+        known = secrets or Secrets(self.hidden)
+        return Run(
+            self.verb,
+            self.plays,
+            HostKeyPolicy(self.known_hosts, self.accept_new_host_keys, listener.line),
+            known,
+            listener,
+            self.adopt,
+            self.purge_data,
+            self.keep_packages,
+            self.forget,
+        )
+
+
+@dataclass(frozen=True)
 class Run:
-    """What is the same for every site of a run."""
+    """A job at work in this process."""
 
     verb: Verb
     plays: tuple[Play, ...]
@@ -23,5 +64,4 @@ class Run:
     adopt: bool = False
     purge_data: bool = False
     keep_packages: bool = False
-    # FortiGates that are gone for good: what is remembered of them is dropped
     forget: tuple[str, ...] = ()

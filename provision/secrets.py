@@ -38,13 +38,23 @@ def _spellings(value: str) -> Iterator[str]:
 class Secrets:
     """The secrets of one run, and the one function that hides them. Several threads may use it."""
 
-    def __init__(self) -> None:
+    def __init__(self, values: Iterable[str] = ()) -> None:
+        self._values: set[str] = set()
         self._spelt: set[str] = set()
         self._lock = threading.Lock()
+        for value in values:
+            self.add(value)
+
+    def values(self) -> tuple[str, ...]:
+        """Return the secrets known so far, for the mask of another process."""
+        with self._lock:
+            return tuple(sorted(self._values))
 
     def add(self, value: str) -> str:
         """Remember ``value`` as secret and hand it back, so that a call fits around its source."""
-        # Who breaks a text into lines breaks a secret of several lines, too.
+        with self._lock:
+            self._values.add(value)
+        # A text that is broken into lines breaks a secret of several lines, too.
         for part in {value, *value.splitlines()}:
             if len(part) >= SHORTEST:
                 with self._lock:

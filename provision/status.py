@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 from typing import Any
 
@@ -12,9 +12,8 @@ from provision.engine import SiteRun
 from provision.linux.certificates import expiry, sealed
 from provision.linux.resources import Jail, Resource
 from provision.operate import ask
-from provision.report import counted
-from provision.results import SiteResult, State, TargetResult
-from provision.roles import LOG_DIRECTORY
+from provision.report import counted, not_read
+from provision.results import SiteResult, State, TargetResult, summarise
 from provision.run import Run
 from provision.sites import Selected
 
@@ -33,7 +32,11 @@ HEADS = (
 )
 # What nobody could be asked; an empty cell is what a target does not have.
 UNKNOWN = "?"
-REJECTED = f"{LOG_DIRECTORY}/rejected.log"
+_LOST = {
+    "malformed": "banstitch_malformed_total",
+    "unreadable": "banstitch_unreadable_last_day",
+    "limited": "banstitch_limited_total",
+}
 _SINCE = "since the receiver's start"
 _WHY = {
     "refused_address": "address not allowed",
@@ -47,7 +50,7 @@ _AGES = ((2 * 86400, "d", 86400), (2 * 3600, "h", 3600), (120, "min", 60), (0, "
 
 def status(run: Run, selected: Selected) -> SiteResult:
     """Look at every target as plan does, and ask the ban host for the receiver's numbers."""
-    looked = SiteRun(run, selected).plan()
+    looked = summarise(SiteRun(run, selected).plan())
     wanted = desired.linux(selected.site, run.plays)
     place = desired.offered(selected.site, run.plays, "status") or {}
     asked = TargetResult(selected.site.name, "linux", "unreachable")
@@ -55,10 +58,11 @@ def status(run: Run, selected: Selected) -> SiteResult:
         question = {"do": "status", "sealed": sealed(wanted), **place}
         (asked,) = ask(run, selected, question).targets
     numbers = asked.details.get("metrics", "")
+    posters = {"-", "verify", *(unit.name for unit in selected.site.fortigates)}
     return SiteResult(
         looked.name,
         tuple(
-            _host(each, asked, wanted, place.get("page", ""))
+            _host(each, asked, wanted, place.get("page", ""), posters)
             if each.kind == "linux"
             else _fortigate(each, numbers, selected.site.name)
             for each in looked.targets
@@ -67,39 +71,71 @@ def status(run: Run, selected: Selected) -> SiteResult:
 
 
 def _host(
-    target: TargetResult, asked: TargetResult, wanted: Sequence[Resource], page: str
+    target: TargetResult,
+    asked: TargetResult,
+    wanted: Sequence[Resource],
+    page: str,
+    posters: Set[str],
 ) -> TargetResult:
     if asked.state == "unreachable" or asked.error:
         state: State = asked.state if target.state in ("ok", "differs") else target.state
         error = target.error or asked.error
         return replace(target, state=state, execs=target.execs + asked.execs, error=error)
     numbers = asked.details["metrics"]
-    up = samples(numbers, "banstitch_up")
     details = {
-        "receiver": "down" if not up else "up" if up[0][1] else "unhealthy",
+        "receiver": _receiver(numbers),
         "jails": _jails(target, wanted),
-        "bans": {of["jail"]: int(value) for of, value in samples(numbers, "banstitch_bans")},
+        "bans": {
+            of["jail"]: int(value)
+            for of, value in samples(numbers, "banstitch_bans")
+            if _JAIL.fullmatch(of.get("jail", ""))
+        },
         "certificate": expiry(wanted, asked.details["certificates"]),
         "versions": asked.details["versions"],
         "left_out": sum(int(n) for _, n in samples(numbers, "banstitch_feed_left_out")),
+        "bans_refused": _refused_bans(numbers, posters),
         "page": page,
-        "refused": {of["why"]: int(n) for of, n in samples(numbers, "banstitch_refused_total")},
+        "refused": {
+            of["why"]: int(n)
+            for of, n in samples(numbers, "banstitch_refused_total")
+            if of.get("why") in _WHY
+        },
     }
     told = (*target.notes, *_about_host(details))
-    return replace(target, execs=target.execs + asked.execs, details=details, notes=told)
+    well = target.state == "ok" and not details["bans_refused"]
+    state = "ok" if well else "differs" if target.state == "ok" else target.state
+    execs = target.execs + asked.execs
+    return replace(target, state=state, execs=execs, details=details, notes=told)
+
+
+def _refused_bans(numbers: str, posters: Set[str]) -> dict[str, int]:
+    """Return how many new bans were over the limit within the last hour, by FortiGate."""
+    found = samples(numbers, "banstitch_bans_refused")
+    return {of["fortigate"]: int(n) for of, n in found if n and of.get("fortigate") in posters}
+
+
+def _receiver(numbers: str) -> str:
+    """Return whether the receiver is up: unknown where something else answered in its place."""
+    if not numbers:
+        return "down"
+    up = samples(numbers, "banstitch_up")
+    return UNKNOWN if not up else "up" if up[0][1] else "unhealthy"
 
 
 def _fortigate(target: TargetResult, numbers: str, ban_host: str) -> TargetResult:
     details = {**target.details, **_moments(target.host, numbers), **_lost(target.host, numbers)}
-    return replace(target, details=details, notes=(*target.notes, *_not_taken(details, ban_host)))
+    loses = target.state == "ok" and details.get("unreadable")
+    state: State = "differs" if loses else target.state
+    told = (*target.notes, *_not_taken(details, ban_host))
+    return replace(target, state=state, details=details, notes=told)
 
 
 def _lost(fortigate: str, numbers: str) -> dict[str, int]:
-    """How many posts of a FortiGate could not be read, and how many were over its rate."""
+    """Return how many posts of a FortiGate could not be read, also lately, or were over its rate."""
     return {
         key: int(value)
-        for key in ("malformed", "limited")
-        for of, value in samples(numbers, f"banstitch_{key}_total")
+        for key, metric in _LOST.items()
+        for of, value in samples(numbers, metric)
         if of.get("fortigate") == fortigate
     }
 
@@ -118,6 +154,10 @@ def _about_host(details: Mapping[str, Any]) -> list[str]:
     told = _turned_away(details)
     if details.get("left_out"):
         told.append(f"{counted(details['left_out'], 'ban')} have no room in the feed")
+    for fortigate, number in details.get("bans_refused", {}).items():
+        whose = "no known FortiGate" if fortigate == "-" else fortigate
+        refused = f"{counted(number, 'new ban')} by events of {whose} refused in the last hour"
+        told.append(f"{refused}: see bans --history, and receiver_ban_limit")
     if "page" in details:
         off = "the status page is off: receiver_status_page: true turns it on"
         told.append(f"status page: {details['page']}" if details["page"] else off)
@@ -126,9 +166,8 @@ def _about_host(details: Mapping[str, Any]) -> list[str]:
 
 def _not_taken(details: Mapping[str, Any], ban_host: str) -> list[str]:
     told = []
-    if details.get("malformed"):
-        posts = f"{counted(details['malformed'], 'post')} could not be read {_SINCE}"
-        told.append(f"{posts}: see {REJECTED} on {ban_host}")
+    if details.get("unreadable"):
+        told.append(not_read(details["unreadable"], ban_host))
     if details.get("limited"):
         posts = f"{counted(details['limited'], 'post')} over the rate {_SINCE}"
         told.append(f"{posts}, not taken: see receiver_rate and receiver_burst")
@@ -139,7 +178,7 @@ def _turned_away(details: Mapping[str, Any]) -> list[str]:
     refused = {why: number for why, number in details.get("refused", {}).items() if number}
     if not refused:
         return []
-    whys = ", ".join(f"{_WHY.get(why, why)}: {number}" for why, number in refused.items())
+    whys = ", ".join(f"{_WHY[why]}: {number}" for why, number in refused.items())
     total = counted(sum(refused.values()), "request")
     return [f"{total} refused {_SINCE} ({whys}): see journalctl -u banstitch-receiver"]
 
@@ -160,10 +199,35 @@ def _moments(fortigate: str, numbers: str) -> dict[str, float]:
     }
 
 
+# The receiver's user serves the text, so it may be anything: a line that is none of ours is passed over,
+# and there is an end to them. Numbers are counts and epoch seconds.
+_MOST_LINES = 50_000
+_LONGEST_LINE = 500
+_VALUE = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,9})?")
+_JAIL = re.compile(r"banstitch-[A-Za-z0-9_-]{1,99}")
+
+
 def samples(text: str, name: str) -> list[tuple[dict[str, str], float]]:
-    """The samples of one metric in Prometheus' text format: (labels, value)."""
-    found = re.findall(rf"(?m)^{name}(?:\{{(.*)\}})? (\S+)$", text)
-    return [(dict(re.findall(r'(\w+)="([^"]*)"', labels)), float(value)) for labels, value in found]
+    """Return the samples of one metric in Prometheus' text format: (labels, value)."""
+    found = []
+    for line in text.splitlines()[:_MOST_LINES]:
+        if line.startswith(name) and len(line) <= _LONGEST_LINE:
+            before, _, value = line.rpartition(" ")
+            labels = _labels(before.removeprefix(name))
+            if labels is not None and _VALUE.fullmatch(value):
+                found.append((labels, float(value)))
+    return found
+
+
+def _labels(text: str) -> dict[str, str] | None:
+    """Return the labels in `{a="b",c="d"}`, none of no text, None where it is neither."""
+    if not text:
+        return {}
+    if not (text.startswith("{") and text.endswith('"}')):
+        return None
+    pairs = [label.partition('="') for label in text[1:-2].split('",')]
+    good = all(between and key.isidentifier() for key, between, _ in pairs)
+    return {key: value for key, _, value in pairs} if good else None
 
 
 def rows(found: Sequence[SiteResult], now: float) -> list[Sequence[str]]:

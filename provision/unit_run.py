@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -17,10 +18,14 @@ from provision.fortios.record import Record
 from provision.fortios.target import FortiGate as Unit
 from provision.host_run import HostRun
 from provision.lease import Lease
-from provision.memory import Memory
-from provision.progress import Target, must_be_as_shown, must_hold
+from provision.memory import Memory, record_of
+from provision.plan import TargetPlan, canonical
+from provision.progress import Target, must_be_as_approved, must_hold
 from provision.run import Run
 from provision.sites import FortiGate, Selected
+
+# What stands by name in a plan until its ban host has made it.
+CA = "ca"
 
 
 class UnitRun:
@@ -43,6 +48,27 @@ class UnitRun:
 
     # --- looking ---------------------------------------------------------------------------------
 
+    def planned(self) -> TargetPlan:
+        """Return the plan as a value, or why there is none."""
+        plan, memory = self.target.plan, self._host.memory
+        if not isinstance(plan, FortiPlan) or memory is None:
+            return self.target.planned()
+        return self._as_value(self.target, plan, memory)
+
+    def _as_value(self, target: Target, plan: FortiPlan, memory: Memory) -> TargetPlan:
+        record = memory.records.get(self._unit.name, Record())
+        unfinished = self._run.verb == "teardown" and bool(plan.stays)
+        return target.planned(
+            tuple(canonical({"id": each.id, "cli": each.shown}) for each in plan.blocks),
+            to_be_made=(CA,) if self._ca_by_name(memory) else (),
+            remembers=unfinished or plan.settled != record,
+        )
+
+    def _ca_by_name(self, memory: Memory) -> bool:
+        """Whether the CA stands by name: it does not exist yet, or did not when the plan was approved."""
+        approved = self.target.approved
+        return not memory.ca if approved is None else CA in approved.to_be_made
+
     def plan(self) -> None:
         """Observe and compare; nothing is changed.
 
@@ -61,7 +87,7 @@ class UnitRun:
                 f"its ban host {ban_host.host} is not deployed and outside the limit",
                 "the secrets are made there: include it in --limit",
             )
-        known = self._unit.name in memory.records or self._host.lost()
+        known = memory.record(self._unit.name) is not None or self._host.lost()
         if self._run.verb == "teardown" and not known:
             self.target.plan = FortiPlan()
             return
@@ -98,7 +124,15 @@ class UnitRun:
             return Desired()
         site, tokens, facts = self._selected.site, memory.tokens, session.facts
         try:
-            found = wanted.fortios(site, self._unit, self._run.plays, tokens, facts, memory.ca)
+            found = wanted.fortios(
+                site,
+                self._unit,
+                self._run.plays,
+                tokens,
+                facts,
+                memory.ca,
+                self._ca_by_name(memory),
+            )
         except InputError as error:
             raise Failed(str(error)) from error
         if not self._selected.linux and wanted.is_incomplete(found):
@@ -110,17 +144,8 @@ class UnitRun:
 
     # --- changing --------------------------------------------------------------------------------
 
-    def is_due(self) -> bool:
-        """Whether there is anything to change, or to remember."""
-        plan, memory = self.target.plan, self._host.memory
-        if isinstance(plan, FortiPlan) and memory is not None:
-            record = memory.records.get(self._unit.name, Record())
-            unfinished = self._run.verb == "teardown" and plan.stays
-            return bool(plan.changes or unfinished) or plan.settled != record
-        return bool(plan and plan.changes)
-
     def change(self) -> None:
-        """Make the planned changes while nobody else may, and believe them after a second look.
+        """Make the approved changes while nobody else may, and believe them after a second look.
 
         Raises:
             Failed: it is not as it was when the plan was shown; or, at teardown, something stays.
@@ -134,14 +159,15 @@ class UnitRun:
             memory = self._host.memory
             records = {k: v for k, v in memory.records.items() if k != self._unit.name}
             if lease.record is not None:
-                records[self._unit.name] = Record.from_json(lease.record)
+                records[self._unit.name] = record_of(lease.record)
             self._change_leased(replace(memory, records=records))
 
     def _change_leased(self, memory: Memory) -> None:
         name = self._unit.name
         with self._connected() as session:
             plan = self._planned(session, memory)
-            must_be_as_shown(self.target.plan, plan)
+            now = self._as_value(Target(name, "fortios", plan), plan, memory)
+            must_be_as_approved(self.target, now)
             self._push(session, plan, memory.records.get(name))
             self.target.made = plan.changes
             settled = plan.settled if self._run.verb != "teardown" or plan.stays else None
@@ -153,11 +179,16 @@ class UnitRun:
             if self._run.verb == "teardown" and plan.stays:
                 raise Failed("\n".join(plan.stays), "take it out there, then tear down again")
 
+    def _approved_blocks(self) -> list[tuple[str, str]]:
+        approved = self.target.approved
+        steps = map(json.loads, approved.steps if approved else ())
+        return [(step["id"], step["cli"]) for step in steps]
+
     def _push(self, session: Unit, plan: FortiPlan, before: Record | None) -> None:
         """Send ``plan``; what it found is remembered first, and no more if nothing came of it."""
         self._host.write_record(self._unit.name, plan.record)
         try:
-            session.apply(plan)
+            session.apply(plan, self._approved_blocks())
         except (PutBack, Unreachable):
             self._host.write_record(self._unit.name, before)
             raise

@@ -15,10 +15,11 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from provision import yamlfile
 from provision.errors import Fault, InputError
 from provision.linux.resources import Directory, File, Jail, Package, Resource, Service, User
-from provision.rendering import render
+from provision.rendering import TEMPLATES, render
 from provision.roles import AUDIT, EVENTS_LOG, EVIDENCE, SPOOL, USER, Context
 from provision.setting_types import AllowList, Duration, DurationOrForever
 from provision.settings import RoleSettings, Strict
+from roles import receiver_limits
 
 PREFIX = "detection_"
 _SHORTEST_GROWING = 60
@@ -36,6 +37,7 @@ _ACTION = (
     "detection/banstitch_memory.py.j2",
     "detection/banstitch_keeper.py.j2",
     "detection/banstitch_bounds.py.j2",
+    "detection/banstitch_limit.py",
     "detection/banstitch.py.j2",
 )
 
@@ -144,6 +146,14 @@ class Settings(RoleSettings):
     detection_ignore: Annotated[
         AllowList, Field(description="addresses, networks, file:PATH that are never banned")
     ] = ()
+    detection_ipv6_prefix: Annotated[
+        int,
+        Field(
+            ge=48,
+            le=128,
+            description="bits of the IPv6 network that counts as one attacker, 48 to 128",
+        ),
+    ] = 64
     detection_increment: Annotated[
         bool,
         Field(description="ban repeat offenders for longer each time, and after fewer events"),
@@ -234,6 +244,14 @@ def ignored(context: Context) -> list[str]:
     return ["127.0.0.0/8", "::1", *context.site_addresses(), *map(str, named)]
 
 
+def _module(template: str, shared: Mapping[str, str]) -> File:
+    """Return a module of the action: rendered, or as it stands where it needs no values."""
+    name = Path(template).name.removesuffix(".j2")
+    plain = name == Path(template).name
+    text = (TEMPLATES / template).read_text() if plain else render(template, **shared)
+    return File(f"/etc/fail2ban/action.d/{name}", text, check="python")
+
+
 def resources(context: Context) -> tuple[Resource, ...]:
     """fail2ban with our filter, jails and action, running and holding the jails."""
     settings = context.own("detection", Settings)
@@ -250,12 +268,11 @@ def resources(context: Context) -> tuple[Resource, ...]:
         detections=detections,
         ignore=ignored(context),
         settings=settings,
+        ban_limit=context.own("receiver", receiver_limits.Settings).receiver_ban_limit,
+        posters=[*(unit.name for unit in context.site.fortigates), "verify"],
         **shared,
     )
-    action = [
-        File(f"/etc/fail2ban/action.d/{Path(name).stem}", render(name, **shared), check="python")
-        for name in _ACTION
-    ]
+    action = [_module(name, shared) for name in _ACTION]
     files = (
         File(_FILTER, render("detection/filter.conf.j2", **shared), check="fail2ban"),
         *action,

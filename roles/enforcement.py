@@ -13,8 +13,7 @@ from provision.fortios.versions import rule
 from provision.rendering import render
 from provision.roles import Context
 from provision.setting_types import InterfaceName, ServiceName, VdomName
-from provision.settings import RoleSettings
-from roles import feed
+from roles import enforcement_families, feed
 
 PREFIX = "enforcement"
 POLICY = "banstitch_deny"
@@ -31,7 +30,7 @@ def _one_is_a_list(value: object) -> object:
     return (value,) if isinstance(value, str) else value
 
 
-class Settings(RoleSettings):
+class Settings(enforcement_families.Settings):
     """Where the feed takes effect."""
 
     enforcement: Annotated[
@@ -49,9 +48,6 @@ class Settings(RoleSettings):
     enforcement_vdom: Annotated[
         VdomName, Field(description="on a unit with VDOMs: the one in which the feed takes effect")
     ] = "root"
-    enforcement_ipv6: Annotated[
-        bool, Field(description="also deny the IPv6 addresses of the feed")
-    ] = False
     enforcement_local_in_interfaces: Annotated[
         Interfaces, Field(description="where local_in denies: interfaces or zones, or any")
     ] = ()

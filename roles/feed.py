@@ -11,7 +11,9 @@ from provision.fortios.versions import rule
 from provision.rendering import render
 from provision.roles import Context
 from provision.settings import RoleSettings
+from provision.sites import FortiGate
 from roles import receiver
+from roles.enforcement_families import feed_list
 
 PREFIX = "feed_"
 FEED = "banstitch_feed"
@@ -46,12 +48,18 @@ def blocks(context: Context) -> tuple[CliBlock, ...]:
         marker=MARKER,
         username=context.host.name,
         password=context.token(f"feed:{context.host.name}"),
-        url=f"{receiver.base_url(context)}/blocked-ips",
+        url=_url(context),
         secure=receiver.is_secure(context),
         unit=context.unit,
         refresh_rate=settings.feed_refresh_rate,
     )
     return (CliBlock(f"feed/{FEED}", text, scope=settings.feed_scope, note=_unchecked(context)),)
+
+
+def _url(context: Context) -> str:
+    fortigate = context.host
+    which = feed_list(fortigate) if isinstance(fortigate, FortiGate) else ""
+    return f"{receiver.base_url(context)}/blocked-ips" + (f"/{which}" if which else "")
 
 
 def _unchecked(context: Context) -> str:

@@ -34,13 +34,15 @@ from provision.roles import (
     is_address,
 )
 from provision.setting_types import Address
-from roles import receiver_events, receiver_tls
+from roles import receiver_events, receiver_limits, receiver_tls
 from roles.detection import CATALOGUE, enabled
 from roles.detection import Settings as DetectionSettings
+from roles.enforcement_families import feed_list
 
 PREFIX = "receiver_"
 _APP_DIRECTORY = "/opt/banstitch"
 _APP = f"{_APP_DIRECTORY}/receiver"
+_SHARED = f"{_APP_DIRECTORY}/banstitch_shared"
 _SERVICE = "banstitch-receiver.service"
 _SOCKET = "banstitch-receiver.socket"
 _UNITS = "/etc/systemd/system"
@@ -53,7 +55,7 @@ _BYTES = {"k": 1024, "M": 1024 * 1024}
 DRILL_ADDRESS = "192.0.2.66"
 
 
-class Settings(receiver_tls.Settings, receiver_events.Settings):
+class Settings(receiver_tls.Settings, receiver_events.Settings, receiver_limits.Settings):
     """Where the receiver listens, how FortiGates reach it, and what it keeps."""
 
     receiver_listen: Annotated[
@@ -68,15 +70,6 @@ class Settings(receiver_tls.Settings, receiver_events.Settings):
     receiver_workers: Annotated[
         int, Field(ge=1, le=32, description="worker processes of the web server, 1 to 32")
     ] = 2
-    receiver_feed_limit: Annotated[
-        int,
-        Field(
-            ge=1,
-            le=300000,
-            description="entries that the feed may have, newest offenders first; FortiOS before"
-            " 7.4.4 takes 131072",
-        ),
-    ] = 131072
     receiver_status_page: Annotated[
         bool,
         Field(description="serve /status, a page for people; user status, password in tokens.json"),
@@ -136,12 +129,12 @@ def token_names(context: Context) -> tuple[str, ...]:
     return (*kinds, "status", "verify")
 
 
-def health_url(settings: Settings) -> str:
-    """Where the host itself asks whether the receiver works."""
+def own_url(settings: Settings) -> str:
+    """Return where the host itself reaches the receiver."""
     listen = settings.receiver_listen
     loopback = "127.0.0.1" if listen.version == 4 else "::1"
     asked = loopback if listen.is_unspecified else str(listen)
-    return f"{receiver_tls.scheme(settings)}://{host_part(asked)}:{settings.receiver_port}/healthz"
+    return f"{receiver_tls.scheme(settings)}://{host_part(asked)}:{settings.receiver_port}"
 
 
 def _own(context: Context, settings: Settings) -> list[str]:
@@ -157,6 +150,7 @@ def _config(context: Context, settings: Settings) -> dict[str, Any]:
         **receiver_events.config(context, settings, address(context), _own(context, settings)),
         "body_limit": _BODY_LIMIT,
         "feed_limit": settings.receiver_feed_limit,
+        "feed_lists": sorted({feed_list(unit) for unit in context.site.fortigates}) or [""],
         "status_page": settings.receiver_status_page,
         "certificate": receiver_tls.certificate(settings),
         "tokens": TOKENS,
@@ -172,11 +166,15 @@ def _config(context: Context, settings: Settings) -> dict[str, Any]:
 
 
 def _app(context: Context, settings: Settings) -> tuple[File, ...]:
-    """The receiver's modules: as they stand in templates/receiver, and the one with the values."""
+    """The receiver's modules: as they stand in templates/, and the one with the values."""
     config = render("receiver/config.py.j2", config=_config(context, settings))
     texts = {path.name: path.read_text() for path in (TEMPLATES / "receiver").glob("*.py")}
     texts["config.py"] = config
-    return tuple(File(f"{_APP}/{n}", text, check="python") for n, text in sorted(texts.items()))
+    shared = sorted((TEMPLATES / "shared" / "banstitch_shared").glob("*.py"))
+    return (
+        *(File(f"{_SHARED}/{path.name}", path.read_text(), check="python") for path in shared),
+        *(File(f"{_APP}/{name}", text, check="python") for name, text in sorted(texts.items())),
+    )
 
 
 def _units(settings: Settings) -> tuple[File, File]:
@@ -221,6 +219,7 @@ def resources(context: Context) -> tuple[Resource, ...]:
         Directory(ETC, 0o750, "root", USER),
         Directory(_APP_DIRECTORY, 0o755),
         Directory(_APP, 0o755),
+        Directory(_SHARED, 0o755),
         Directory(LOG_DIRECTORY, 0o750, USER, USER, data=True),
         *receiver_tls.resources(context, settings, _names(context, settings)),
         Tokens(TOKENS, token_names(context), 0o640, "root", USER),
@@ -233,7 +232,7 @@ def resources(context: Context) -> tuple[Resource, ...]:
         Service(
             _SERVICE,
             restart_on=(*(file.id for file in app), service.id),
-            answers=health_url(settings),
+            answers=f"{own_url(settings)}/healthz/live",
             certificate=receiver_tls.certificate(settings),
         ),
     )
@@ -246,10 +245,11 @@ def drill(context: Context) -> dict[str, Any] | None:
         return None
     detection, sample = detections[0], CATALOGUE[detections[0].name].matches[0]
     settings = context.own("receiver", Settings)
-    base = health_url(settings).removesuffix("/healthz")
+    base = own_url(settings)
     return {
         "url": f"{base}/receive-logs",
         "feed_url": f"{base}/blocked-ips",
+        "health_url": f"{base}/healthz",
         "certificate": receiver_tls.certificate(settings),
         "header": "X-Banstitch-Token",
         "tokens": TOKENS,
@@ -270,7 +270,7 @@ def status(context: Context) -> dict[str, Any]:
     settings = context.own("receiver", Settings)
     return {
         "page": f"{base_url(context)}/status" if settings.receiver_status_page else "",
-        "url": health_url(settings).replace("/healthz", "/metrics"),
+        "url": f"{own_url(settings)}/metrics",
         "certificate": receiver_tls.certificate(settings),
         "tokens": TOKENS,
         "user": "status",

@@ -56,6 +56,7 @@ def config(
         "allow": _allowed(context, settings),
         "own": list(own),
         "hosts": _named(context, address),
+        "ipv6_prefix": context.own("detection", DetectionSettings).detection_ipv6_prefix,
         "accept_documentation": settings.receiver_accept_documentation,
         "rate": settings.receiver_rate,
         "burst": settings.receiver_burst,

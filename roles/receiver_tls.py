@@ -15,7 +15,7 @@ from pydantic import Field, field_validator
 from provision import given
 from provision.errors import Fault, InputError
 from provision.linux.resources import Authority, Certificate, Directory, Package, Resource
-from provision.roles import AUTHORITY, CERTIFICATE, ETC, NOT_MADE_YET, USER, Context, is_address
+from provision.roles import AUTHORITY, CA_NOT_MADE_YET, CERTIFICATE, ETC, USER, Context, is_address
 from provision.settings import RoleSettings
 
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
@@ -79,7 +79,7 @@ def authority(context: Context, settings: Settings) -> str:
         InputError: ``receiver_tls_ca`` names no single certificate.
     """
     if settings.receiver_tls == "self_signed":
-        return context.ca.strip() or NOT_MADE_YET
+        return context.ca.strip() or CA_NOT_MADE_YET
     if settings.receiver_tls == "off" or not settings.receiver_tls_ca:
         return ""
     with _Faults(context, "receiver_tls_ca"):
@@ -109,7 +109,7 @@ def resources(context: Context, settings: Settings, names: Sequence[str]) -> tup
     return (
         folder,
         Package("openssl"),
-        Authority(AUTHORITY),
+        Authority(AUTHORITY, tuple(spelt)),
         Certificate(CERTIFICATE, tuple(spelt), AUTHORITY, group=USER),
     )
 

@@ -15,6 +15,10 @@ PREFIX = "webhook_"
 ACTION = "banstitch_webhook"
 AUTHORITY = "banstitch_ca"
 LONGEST_NAME = 35  # of a trigger and of a stitch
+# The fields that decide come first, on a line of their own: nobody types what stands there. The
+# receiver reads this form in lines.py.
+_HEADER = ("logid", "devid", "remip", "srcip", "ui", "status", "reason")
+BODY = f"banstitch {' '.join(f'{name}=%%log.{name}%%' for name in _HEADER)}\n%%log%%"
 
 
 class Settings(RoleSettings):
@@ -27,6 +31,7 @@ def blocks(context: Context) -> tuple[CliBlock, ...]:
         "webhook/action.j2",
         action=ACTION,
         marker=MARKER,
+        body=BODY,
         uri=f"{host_part(receiver.address(context))}/receive-logs",
         port=receiver.port(context),
         token=context.token(f"webhook:{context.host.name}"),

@@ -8,6 +8,8 @@ from typing import Literal
 
 from provision.errors import Fault, InputError
 from provision.fortios import limits
+from provision.fortios.config.owned import MARKER
+from provision.fortios.planning.object_id import ObjectId
 from provision.fortios.schema import FOUND_BY
 from provision.fortios.text import (
     COMMANDS,
@@ -18,12 +20,19 @@ from provision.fortios.text import (
     ParseError,
     Statement,
     Tree,
-    key_word,
     parse,
 )
 
-# What the comments of our objects begin with.
-MARKER = "Managed by Banstitch"
+__all__ = [
+    "MARKER",
+    "CliBlock",
+    "Desired",
+    "Wanted",
+    "desired",
+    "looked_at",
+    "show_command",
+    "split_id",
+]
 
 
 @dataclass(frozen=True)
@@ -72,17 +81,18 @@ class Desired:
     choices: Mapping[str, str] = field(default_factory=dict)
 
 
-def split_id(object_id: str) -> tuple[str, str, str | None]:
-    """Scope, table path and key of an id; no scope without VDOMs, a single object has no key."""
-    table, colon, key = object_id.partition(":")
-    scope, _, path = table.rpartition("/")
-    return scope, path, key if colon else None
+def split_id(object_id: str) -> ObjectId:
+    """Return scope, table path and key of an id; no scope without VDOMs, a single object has no key."""
+    return ObjectId.parse(object_id)
 
 
 def show_command(object_id: str) -> str:
-    """The command that shows this object and nothing else, typed in its scope."""
-    _, path, key = split_id(object_id)
-    return f"show {path}" if key is None else f"show {path} {key_word(key).raw}"
+    """Return the command that shows this object and nothing else, typed in its scope.
+
+    Raises:
+        ValueError: a part of the id must not be typed.
+    """
+    return ObjectId.parse(object_id).show
 
 
 def looked_at(object_id: str) -> str:

@@ -39,21 +39,57 @@ def beside_neighbours(wanted: Wanted, have: Tree, ours: frozenset[str]) -> Tree:
 def leaving_neighbours(
     object_id: str, before: Mapping[str, Statement], have: Tree, ours: frozenset[str]
 ) -> tuple[Tree, tuple[str, ...]]:
-    """What was there before, with members that the operator has added since, and a word on them."""
+    """Return what brings ``before`` back beside what the operator did to a list since, and warnings.
+
+    A list that holds entries of the operator's and no feed of ours is his: it stays as it is, whatever
+    ``before`` says. Were it emptied, an allow-list would let everybody in.
+    """
     held, found, warnings = attributes(have), dict(before), []
-    for name, switch in DENY_LISTS.get(split_id(object_id)[1], ()):
-        if name not in before or switch not in before or not _is_on(held, switch):
-            continue
-        was = before[name].words[1:]
-        since = tuple(_foreign(held.get(name, ()), ours | set(values(was))))
-        if since:
-            kept = tuple(_foreign(was, ours)) + since
-            found[name] = Statement("set", (Word(name), *kept))
-            found[switch] = Statement("set", (Word(switch), Word("enable")))
-            warnings.append(f"{object_id}: '{name}' keeps {', '.join(values(since))}, added since")
+    for name, switch in DENY_LISTS.get(split_id(object_id).table, ()):
+        pair = {each: found.pop(each) for each in (name, switch) if each in found}
+        theirs = tuple(_foreign(held.get(name, ()), ours))
+        if pair and theirs:
+            pair, warning = _beside_theirs(name, switch, pair, held, theirs, ours)
+            warnings += [f"{object_id}: '{name}' {warning}"] if warning else []
+        found |= pair
     # the switch goes off before the list that it would turn into "deny everybody" comes back
     back = sorted(found.values(), key=lambda each: not each.name.endswith("-negate"))
     return tuple(back), tuple(warnings)
+
+
+def _beside_theirs(
+    name: str,
+    switch: str,
+    pair: dict[str, Statement],
+    held: Mapping[str, Words],
+    theirs: Words,
+    ours: frozenset[str],
+) -> tuple[dict[str, Statement], str]:
+    """Return what of ``pair`` comes back where the list holds ``theirs`` by now, and a warning."""
+    if not ours & set(values(held[name])):
+        return {}, "" if _is_as(pair, held) else "is left as it is: no feed of ours is in it"
+    if not _is_on(held, switch):
+        only = {name: Statement("set", (Word(name), *theirs))}
+        return only, "is no deny-list any more: only our feed is taken out"
+    was = pair[name].words[1:] if name in pair else ()
+    since = tuple(each for each in theirs if each.value not in values(was))
+    if not since:
+        return pair, ""
+    kept = (*_foreign(was, ours), *since)
+    both = {
+        name: Statement("set", (Word(name), *kept)),
+        switch: Statement("set", (Word(switch), Word("enable"))),
+    }
+    return both, f"keeps {', '.join(values(since))}, added since"
+
+
+def _is_as(pair: Mapping[str, Statement], held: Mapping[str, Words]) -> bool:
+    """Return whether the list is as remembered already; a switch that is not shown is off."""
+    usual = {"", "all", "disable"}
+    return all(
+        set(values(each.words[1:])) - usual == set(values(held.get(name, ()))) - usual
+        for name, each in pair.items()
+    )
 
 
 def _pairs(object_id: str, want: Mapping[str, Words]) -> Iterator[tuple[str, str]]:

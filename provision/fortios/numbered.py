@@ -11,10 +11,11 @@ from dataclasses import replace
 
 from provision.fortios.desired import Desired, Wanted, looked_at, split_id
 from provision.fortios.observed import Observed
+from provision.fortios.planning.restorable import may_be_called
 from provision.fortios.record import Record
 from provision.fortios.schema import FOUND_BY
 from provision.fortios.text import Config, Statement, Tree, Word, key_word, parse
-from provision.fortios.tree import attributes, mentioned, values
+from provision.fortios.tree import attributes, values
 
 
 def is_numbered(object_id: str) -> bool:
@@ -30,9 +31,14 @@ def called(object_id: str, body: Tree) -> str:
     return " ".join(values(attributes(body).get(FOUND_BY[split_id(object_id)[1]], ())))
 
 
-def resolved(desired: Desired, observed: Observed, record: Record) -> tuple[Desired, Record]:
-    """Both with the numbers that the entries really have; one that is to be made gets a free one."""
-    record = _still_ours(observed, record)
+def resolved(
+    desired: Desired, observed: Observed, record: Record
+) -> tuple[Desired, Record, tuple[str, ...]]:
+    """Return both with the numbers that the entries really have, and warnings.
+
+    An entry that is to be made gets a free number.
+    """
+    record, warnings = _still_ours(observed, record)
     objects: list[Wanted] = []
     for wanted in desired.objects:
         if is_numbered(wanted.id):
@@ -40,19 +46,27 @@ def resolved(desired: Desired, observed: Observed, record: Record) -> tuple[Desi
             record = _renumbered(record, real, called(wanted.id, wanted.body), observed)
             wanted = replace(wanted, id=real)
         objects.append(wanted)
-    return replace(desired, objects=tuple(objects)), record
+    return replace(desired, objects=tuple(objects)), record, warnings
 
 
-def _still_ours(observed: Observed, record: Record) -> Record:
-    """The record without numbers that the operator has given to a policy of his own since."""
-    names = {split_id(each)[2] for each in record.objects if not is_numbered(each)} - {None}
-    kept = {}
-    for each, before in record.objects.items():
-        body = observed.objects.get(each) or ()
-        named = called(each, body) == record.names.get(each)
-        if not body or not is_numbered(each) or named or mentioned(body) & names:
-            kept[each] = before
-    return replace(record, objects=kept)
+def _still_ours(observed: Observed, record: Record) -> tuple[Record, tuple[str, ...]]:
+    """Return the record without entries that are not called as ours are, and a warning on each.
+
+    Only the name that the FortiGate shows makes an entry ours, never a number that is remembered.
+    """
+    not_ours = {
+        each: called(each, body)
+        for each in record.objects
+        if is_numbered(each)
+        and (body := observed.objects.get(each))
+        and not may_be_called(split_id(each), called(each, body))
+    }
+    warnings = (
+        f"{each} is left alone: it is called {name!r} by now, which is no name of ours"
+        for each, name in not_ours.items()
+    )
+    kept = {each: text for each, text in record.objects.items() if each not in not_ours}
+    return replace(record, objects=kept), tuple(warnings)
 
 
 def _real_id(wanted: Wanted, observed: Observed, record: Record, taken: Container[str]) -> str:
@@ -63,10 +77,15 @@ def _real_id(wanted: Wanted, observed: Observed, record: Record, taken: Containe
         for each in there
         if each not in taken and called(each, observed.objects.get(each) or ()) == name
     ]
-    # if its name was changed, or it was deleted: the number that it had
-    had = [each for each in record.objects if record.names.get(each) == name and each not in taken]
+    # if it was deleted: the number that it had
+    had = [
+        each
+        for each in record.objects
+        if record.names.get(each) == name and looked_at(each) == table
+        if each not in taken and each not in there
+    ]
     ours = [each for each in same if each in record.objects]
-    for each in (*ours, *same, *(each for each in had if looked_at(each) == table)):
+    for each in (*ours, *same, *had):
         return each
     number = int(split_id(wanted.id)[2] or 0)
     while f"{table}:{number}" in there or f"{table}:{number}" in taken:
@@ -130,7 +149,8 @@ def remembered_place(object_id: str, text: str, observed: Observed) -> Tree:
     for config in parse(text):
         for node in config.body if isinstance(config, Config) else ():
             if isinstance(node, Statement) and node.verb == "move":
-                key, where, other = values(node.words)
+                _, where, other = values(node.words)
+                key = split_id(object_id).key or ""  # the operator may have renumbered it since
                 then = (key, other) if where == "before" else (other, key)
                 return back(object_id, then, keys) if other in keys else ()
     return ()

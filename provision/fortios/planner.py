@@ -5,7 +5,7 @@ Pure: no socket, no clock. Teardown is the same machine with nothing desired.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from provision.errors import Conflict, Failed
@@ -13,7 +13,9 @@ from provision.fortios.choice import chosen
 from provision.fortios.desired import Desired, Wanted, looked_at, show_command, split_id
 from provision.fortios.numbered import back, is_numbered, resolved
 from provision.fortios.observed import Observed, expanded
-from provision.fortios.recall import recalled
+from provision.fortios.planning.restorable import members, remembered_body
+from provision.fortios.planning.stale import stale_steps
+from provision.fortios.recall import recalled, relics
 from provision.fortios.record import Record, rescoped
 from provision.fortios.referrers import suspects
 from provision.fortios.schema import SECRET_NAMES
@@ -23,7 +25,6 @@ from provision.fortios.steps import (
     block,
     place,
     secret_print,
-    stale_steps,
     wanted_step,
 )
 from provision.fortios.text import Tree
@@ -62,9 +63,21 @@ class FortiPlan:
 
 
 def ids(desired: Desired, record: Record) -> tuple[str, ...]:
-    """Every object that must be looked at: what is desired, then what older inventories left."""
+    """Return every object that must be looked at.
+
+    That is what is desired, what older inventories left, and what a list that stood there before
+    refers to.
+    """
     found = [*_ids(desired), *record.objects]
-    return tuple(dict.fromkeys(map(looked_at, found)))
+    return tuple(dict.fromkeys((*map(looked_at, found), *_members(record))))
+
+
+def _members(record: Record) -> Iterator[str]:
+    for each, text in record.objects.items():
+        one = split_id(each)
+        body = remembered_body(one, text) if text is not None else ()
+        for _, places in members(one, body):
+            yield from map(str, places)
 
 
 def reads(desired: Desired, record: Record) -> tuple[str, ...]:
@@ -91,14 +104,16 @@ def plan(
     """
     observed = expanded(observed)
     record, warnings = _of_this_unit(observed, record)
-    desired, record = resolved(desired, observed, record)
+    desired, record, renamed = resolved(desired, observed, record)
+    warnings += renamed
     if adopt:
         record, recognised = recalled(desired, observed, record)
         warnings += recognised
-    ours = frozenset(split_id(each)[2] or "" for each in (*_ids(desired), *record.objects))
+    ours = _feeds((*_ids(desired), *record.objects))
+    left = relics(desired, observed, record)
 
     def step(wanted: Wanted) -> Step:
-        return wanted_step(wanted, observed, record, key, adopt, ours, _ids(desired))
+        return wanted_step(wanted, observed, record, key, adopt, ours, _ids(desired), left)
 
     desired, said = chosen(desired, observed, record, step)
     desired, lacked = _with_tables(desired, observed)
@@ -108,6 +123,12 @@ def plan(
     notes = dict.fromkeys(each.note for each in desired.objects if each.note)
     warnings = (*observed.warnings, *warnings, *notes, *said, *lacked)
     return _assemble(observed, record, steps, stale, warnings, prints)
+
+
+def _feeds(objects: Iterable[str]) -> frozenset[str]:
+    """Return the names of our feeds: nothing else of ours can stand in a list of addresses."""
+    found = map(split_id, objects)
+    return frozenset(each.key or "" for each in found if each.table == "system external-resource")
 
 
 def _ids(desired: Desired) -> tuple[str, ...]:
@@ -166,13 +187,13 @@ def _assemble(
     due = [each for each in (*steps, *stale) if _is_due(each, observed)]
     blocks = tuple(block(each.id, each.body, each.move) for each in due)
     changes = (
-        Change(step.id, step.action, sent.text, step.reason)
+        Change(step.id, step.action, sent.shown, step.reason, step.source)
         for step, sent in zip(due, blocks, strict=True)
     )
     before, after = _records(record, steps, stale, prints)
     return FortiPlan(
         changes=tuple(changes),
-        warnings=(*warnings, *(text for each in stale for text in each.warnings)),
+        warnings=(*warnings, *(text for each in (*steps, *stale) for text in each.warnings)),
         blocks=blocks,
         record=before,
         settled=after,

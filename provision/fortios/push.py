@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
 from provision.errors import Failed, TargetError
@@ -10,16 +10,14 @@ from provision.fortios.circumstances import in_scope
 from provision.fortios.desired import split_id
 from provision.fortios.observer import Observer
 from provision.fortios.planner import Block, FortiPlan, Observed, revert
+from provision.fortios.planning.gate import ABORT, COMMIT, SAVE, START, Gate
 from provision.fortios.session import dialogue
 from provision.fortios.session.chunks import Line, chunks
 from provision.fortios.session.connection import Connection
 from provision.fortios.session.session import Garbled, Refused, Session
 
-# A transaction ends by itself after so many idle minutes, so a dead run locks nothing for long.
-START = "execute config-transaction start 2"
-COMMIT = "execute config-transaction commit"
-ABORT = "execute config-transaction abort"
-SAVE = "execute cfg save"
+# Object and text of each block, in order.
+Approved = Iterable[tuple[str, str]]
 
 
 class PutBack(Failed):
@@ -33,13 +31,17 @@ class Push:
         self._connection = connection
         self._observer = observer
         self._transactions = True
+        self._gate = Gate(())
 
     @property
     def _session(self) -> Session:
         return self._connection.session
 
-    def apply(self, plan: FortiPlan) -> None:
+    def apply(self, plan: FortiPlan, approved: Approved | None = None) -> None:
         """Push ``plan``, made from what the observer saw last: all of it, or nothing stays.
+
+        ``approved``: the blocks that an operator was shown, as id and text with secrets by name;
+        those of ``plan`` itself unless given.
 
         Raises:
             PutBack: it failed, and the unit is as it was before.
@@ -48,6 +50,9 @@ class Push:
         """
         if not plan.blocks:
             return
+        own = tuple((each.id, each.shown) for each in plan.blocks)
+        self._gate = Gate(own if approved is None else tuple(approved))
+        self._gate.check_plan(plan.blocks)
         before = self._observer.seen or self._observer.look([block.id for block in plan.blocks])
         for _ in range(3):  # as the unit seems to take it, nothing typed ahead, no transaction
             if self._attempt(plan.blocks, before):
@@ -98,13 +103,18 @@ class Push:
         self._session.settle()
         if atomic:
             touched[:] = blocks
-            self._session.write([Line("the transaction", COMMIT)])
+            self._type([Line("the transaction", COMMIT)])
         self._save()
         self._session.changing = False
 
+    def _type(self, typed: Sequence[Line], blocks: Sequence[Block] = ()) -> None:
+        """Type lines that may change something: the only way from here to the session."""
+        self._gate.check_lines(((line.id, line.text) for line in typed), blocks)
+        self._session.write(typed)
+
     def _write(self, chunk: Sequence[Line], blocks: Sequence[Block], touched: list[Block]) -> None:
         try:
-            self._session.write(chunk)
+            self._type(chunk, blocks)
         except Refused as error:
             if dialogue.tells_of_expiry(error.said):
                 touched[:] = blocks
@@ -114,7 +124,7 @@ class Push:
         """Open a transaction; False where the unit has none, or none for this administrator."""
         try:
             if self._transactions:
-                self._session.write([Line("the transaction", START)])
+                self._type([Line("the transaction", START)])
         except Refused:
             self._transactions = False
         return self._transactions
@@ -122,7 +132,7 @@ class Push:
     def _save(self) -> None:
         if self._observer.saves_by_hand:
             scope = "global" if self._observer.facts.vdoms else ""
-            self._session.write([Line("the configuration", in_scope(scope, SAVE))])
+            self._type([Line("the configuration", in_scope(scope, SAVE))])
 
     def _restore(
         self,
@@ -144,6 +154,7 @@ class Push:
                 touched = blocks  # it took the transaction's first line for something else
             back = revert(before, now, touched)
             if back:
+                self._gate.check_revert(back)
                 self._send(back, [])
             elif touched:
                 self._save()
@@ -161,7 +172,7 @@ class Push:
             self._connection.reconnect()
             return
         with suppress(Refused):
-            self._session.write([Line("the transaction", ABORT)])
+            self._type([Line("the transaction", ABORT)])
 
 
 def _differs(before: Observed, now: Observed, blocks: Sequence[Block]) -> tuple[Block, ...]:

@@ -29,18 +29,29 @@ def recalled(
     One object with our mark vouches for the others of our names: a CA, and on FortiOS 6.4 most
     objects, have no comment.
     """
+    found = relics(desired, observed, record)
+    if not found:
+        return record, ()
+    ours = _names(desired)
+    objects = {each: _before(each, body, ours) for each, body in found.items()}
+    text = f"made by an earlier deployment, taken for ours: {', '.join(found)}"
+    return replace(record, objects={**record.objects, **objects}), (text,)
+
+
+def relics(desired: Desired, observed: Observed, record: Record) -> dict[str, Tree]:
+    """Return what an earlier deployment left and no record knows; empty if nothing has our mark."""
     unknown = [each.id for each in desired.objects if each.id not in record.objects]
-    ours = {key for each in desired.objects if (key := split_id(each.id)[2])}
+    ours = _names(desired)
     there = {
         each: body
         for each in unknown
         if (body := observed.objects.get(each)) is not None and _is_telling(each, body, ours)
     }
-    if not any(map(is_marked, there.values())):
-        return record, ()
-    objects = {each: _before(each, body, ours) for each, body in there.items()}
-    text = f"made by an earlier deployment, taken for ours: {', '.join(there)}"
-    return replace(record, objects={**record.objects, **objects}), (text,)
+    return there if any(map(is_marked, there.values())) else {}
+
+
+def _names(desired: Desired) -> set[str]:
+    return {key for each in desired.objects if (key := split_id(each.id).key)}
 
 
 def _is_telling(object_id: str, body: Tree, ours: set[str]) -> bool:

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from provision.errors import Failed
 from provision.fortios.desired import split_id
+from provision.fortios.planning.remembered import check_id, check_text, quoted
+from provision.fortios.planning.restorable import may_be_called
 from provision.fortios.schema import CALLED_GLOBALLY, GLOBAL_TABLES
-from provision.fortios.text import parse
+
+# More objects than a FortiGate can get from us: two for each log id of each detection, policies.
+_MOST = 2000
+_LONGEST = 400
+_DIGEST = re.compile(r"(?:[0-9a-f]{64})?")
+# behind the id of its object: the way through nested tables, and the attribute
+_SECRET = re.compile(r"(?: [a-z0-9-]+:[0-9]*)* [a-z0-9-]+")
 
 
 @dataclass(frozen=True)
@@ -36,23 +46,85 @@ class Record:
         }
 
     @staticmethod
-    def from_json(data: Mapping[str, Any]) -> Record:
-        """The record that :meth:`to_json` wrote.
+    def from_json(data: object) -> Record:
+        """Return the record that :meth:`to_json` wrote, of this release or of an older one.
+
+        A ban host can be taken over, so nothing in ``data`` is believed: ids, names and texts have to
+        be such as this toolkit writes. What passes is still not typed unless `restorable.py` permits.
 
         Raises:
-            ValueError: it was not written by it, or was damaged since.
+            RecordRefused: it is no such record.
         """
         try:
-            objects = {
-                str(key): None if text is None else str(text) for key, text in data["objects"]
-            }
-            for text in objects.values():
-                parse(text or "")
-            fingerprints = {str(key): str(each) for key, each in data["fingerprints"].items()}
-            names = {str(key): str(each) for key, each in data.get("names", {}).items()}
-            return Record(str(data["serial"]), objects, fingerprints, names)
-        except (KeyError, TypeError, AttributeError) as error:
-            raise ValueError(f"this is not the record of a FortiGate: {error!r}") from error
+            return _read(data)
+        except ValueError as error:
+            raise RecordRefused(str(error)) from None
+
+
+class RecordRefused(Failed, ValueError):
+    """The record of a FortiGate is not such as this toolkit writes: nothing in it is believed."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"the ban host's record of this FortiGate is refused: {what}",
+            "nothing was sent to it. The file was damaged, or somebody else wrote it: check the ban "
+            "host, then restore /var/lib/banstitch/manifest.json there from a backup",
+        )
+
+
+def _read(data: object) -> Record:
+    if not isinstance(data, Mapping) or not data.keys() >= {"serial", "objects", "fingerprints"}:
+        raise ValueError("it has not the form of a record")
+    objects = dict(_read_objects(data["objects"]))
+    prints = _read_texts(data["fingerprints"], "fingerprints")
+    names = _read_texts(data.get("names", {}), "names")
+    for name, digest in prints.items():
+        if not _DIGEST.fullmatch(digest):
+            raise ValueError(f"{quoted(name)} must have a fingerprint of 64 hexadecimal digits")
+    for each, name in names.items():
+        if not may_be_called(check_id(each), name):
+            raise ValueError(f"{quoted(each)} cannot be called {quoted(name)}")
+    return Record(
+        _read_text(data["serial"], "serial"),
+        objects,
+        {name: each for name, each in prints.items() if _is_secret_of(name, objects)},
+        {each: name for each, name in names.items() if each in objects},
+    )
+
+
+def _read_objects(data: object) -> Iterator[tuple[str, str | None]]:
+    if not isinstance(data, list) or len(data) > _MOST:
+        raise ValueError(f"objects must be a list of at most {_MOST} pairs")
+    seen = set()
+    for pair in data:
+        if not isinstance(pair, list | tuple) or len(pair) != 2 or not isinstance(pair[0], str):
+            raise ValueError("objects must be pairs of an id and a text")
+        object_id, text = pair
+        if object_id in seen:
+            raise ValueError(f"{quoted(object_id)} stands in it twice")
+        if text is not None and not isinstance(text, str):
+            raise ValueError(f"{quoted(object_id)} must have a text or null")
+        check_text(check_id(object_id), text)
+        seen.add(object_id)
+        yield object_id, text
+
+
+def _read_texts(data: object, what: str) -> dict[str, str]:
+    if not isinstance(data, Mapping) or len(data) > _MOST:
+        raise ValueError(f"{what} must be an object of at most {_MOST} texts")
+    return {_read_text(key, what): _read_text(each, what) for key, each in data.items()}
+
+
+def _read_text(text: object, what: str) -> str:
+    if not isinstance(text, str) or len(text) > _LONGEST or not text.isprintable():
+        raise ValueError(f"{what} must be printable text of at most {_LONGEST} characters")
+    return text
+
+
+def _is_secret_of(name: str, objects: Mapping[str, str | None]) -> bool:
+    """Return whether ``name`` is that of a secret in one of ``objects``."""
+    owners = (each for each in objects if name.startswith(f"{each} "))
+    return any(_SECRET.fullmatch(name[len(each) :]) for each in owners)
 
 
 def rescoped(record: Record, vdom_names: tuple[str, ...]) -> Record:

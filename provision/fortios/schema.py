@@ -14,6 +14,9 @@ AUTOMATIC_IN = {"vpn certificate ca": _IMPORT, "certificate ca": _IMPORT}
 # Texts in PEM form: where their lines end means nothing.
 PEM = frozenset({("vpn certificate ca", "ca"), ("certificate ca", "ca")})
 
+# From FortiOS 6.2 on (CLI reference); taken to be the default, as in the vendor's twin product.
+_INSPECTION = {"ssl-inspection-trusted": "enable"}
+
 _POLICY = {"action": "deny", "status": "enable", "srcaddr-negate": "disable"}
 _LOCAL_IN = {**_POLICY, "logtraffic": "disable"}
 
@@ -62,6 +65,8 @@ DEFAULTS: dict[str, dict[str, str]] = {
         "login-block-time": "60",
         "login-timeout": "30",
     },
+    "vpn certificate ca": _INSPECTION,
+    "certificate ca": _INSPECTION,
     "system settings": {"firewall-session-dirty": "check-all"},
     "firewall policy": {**_POLICY, "logtraffic": "utm"},
     "firewall local-in-policy": _LOCAL_IN,

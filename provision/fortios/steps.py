@@ -2,37 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from provision.errors import Conflict
-from provision.fortios.desired import Desired, Wanted, looked_at, split_id
+from provision.fortios.config.owned import MEMBERS
+from provision.fortios.desired import Wanted, split_id
 from provision.fortios.neighbours import beside_neighbours, leaving_neighbours
-from provision.fortios.numbered import called, first, remembered_place, standing
+from provision.fortios.numbered import called, first, standing
 from provision.fortios.observed import Observed
+from provision.fortios.planning.by_name import by_name
+from provision.fortios.planning.object_id import ObjectId
+from provision.fortios.planning.restorable import (
+    is_automatic,
+    members,
+    obstacles,
+    remembered_body,
+    restorable,
+)
 from provision.fortios.recall import is_marked
 from provision.fortios.record import Record, fingerprint
-from provision.fortios.referrers import foreign_users
-from provision.fortios.text import (
-    Config,
-    Edit,
-    Statement,
-    Tree,
-    Word,
-    key_word,
-    parse,
-    serialise,
-)
+from provision.fortios.text import Config, Edit, Node, Statement, Tree, Word, serialise
 from provision.fortios.tree import (
     IsCurrent,
     Place,
     Words,
     attributes,
     difference,
-    is_secret,
     mentioned,
+    set_names,
     values,
 )
+
+# The source of a change that a ban host's record asks for.
+MEMORY = "the ban host's memory"
 
 
 @dataclass(frozen=True)
@@ -46,13 +49,18 @@ class Block:
     def text(self) -> str:
         return serialise(self.tree)
 
+    @property
+    def shown(self) -> str:
+        """The same with the names of secrets in place of their values."""
+        return serialise(by_name(self.tree))
+
 
 @dataclass(frozen=True)
 class Step:
     """One object of a plan. ``body``: the statements to send, None to delete the object.
 
     ``move``: the order that gives it its place. ``called``: what a numbered entry is found by.
-    ``stays``: why it is not deleted.
+    ``stays``: why it is not deleted. ``source``: where the change comes from, if not from the inventory.
     """
 
     id: str
@@ -65,6 +73,7 @@ class Step:
     move: Tree = ()
     called: str = ""
     stays: str = ""
+    source: str = ""
 
 
 def wanted_step(
@@ -75,8 +84,11 @@ def wanted_step(
     adopt: bool,
     ours: frozenset[str],
     siblings: Iterable[str] = (),
+    relics: Container[str] = (),
 ) -> Step:
-    """The step for one desired object; ``siblings``: the ids of all of them.
+    """Return the step for one desired object.
+
+    ``siblings``: the ids of all of them. ``relics``: those that an earlier deployment left.
 
     Raises:
         Conflict: something that is not ours is in the way.
@@ -84,44 +96,57 @@ def wanted_step(
     have = observed.objects.get(wanted.id)
     current = _matches(record, key)
     if split_id(wanted.id)[2] is None:
-        return _single_step(wanted, have or (), record, current, ours)
+        return _single_step(wanted, observed, record, current, ours)
     body = difference(place(wanted.id, current), wanted.body, have or ())
     move = first(wanted.id, observed, siblings)
-    step = _entry_step(wanted, have, body, move, observed, record, adopt)
+    step = _entry_step(wanted, body, move, observed, record, adopt, relics)
     return replace(step, move=move, called=called(wanted.id, wanted.body))
 
 
 def _entry_step(
     wanted: Wanted,
-    have: Tree | None,
     body: Tree,
     move: Tree,
     observed: Observed,
     record: Record,
     adopt: bool,
+    relics: Container[str],
 ) -> Step:
-    before = record.objects.get(wanted.id)
+    have, before = observed.objects.get(wanted.id), record.objects.get(wanted.id)
     if have is None:
         return Step(wanted.id, body, "create", remember=before, settle=before)
     if wanted.id in record.objects:
         reason = "it is not the first" if move else ""
         return Step(wanted.id, body, "update", reason, remember=before, settle=before)
-    if (body or move) and not adopt:
-        raise _in_the_way(wanted, have, _names(body) or "its place")
-    before = serialise(block(wanted.id, have, standing(wanted.id, observed)).tree)
+    differs = _names(body) or ("its place" if move else "")
+    if differs and not adopt and (wanted.id in relics or is_marked(have)):
+        raise _left_behind(wanted, differs)
+    in_the_way = obstacles(split_id(wanted.id), have)
+    if in_the_way:
+        raise _not_to_be_adopted(wanted, in_the_way)
+    if differs and not adopt:
+        raise Conflict(
+            f"{wanted.id} is there already, is not ours and differs in {differs} ({wanted.source})",
+            "rename one of the two, or take it over with --adopt (teardown puts it back as it was)",
+        )
+    kept = tuple(node for node in have if not is_automatic(split_id(wanted.id).table, node))
+    before = serialise(block(wanted.id, kept, standing(wanted.id, observed)).tree)
     return Step(wanted.id, body, "update", "adopted", remember=before, settle=before)
 
 
-def _in_the_way(wanted: Wanted, have: Tree, differs: str) -> Conflict:
-    if is_marked(have):
-        return Conflict(
-            f"{wanted.id} is there already, made for another ban host or before this one was set up "
-            f"anew, and differs in {differs} ({wanted.source})",
-            "if no other ban host serves this unit, take all over with --adopt (teardown removes it)",
-        )
+def _left_behind(wanted: Wanted, differs: str) -> Conflict:
     return Conflict(
-        f"{wanted.id} is there already, is not ours and differs in {differs} ({wanted.source})",
-        "rename one of the two, or take it over with --adopt (teardown puts it back as it was)",
+        f"{wanted.id} is there already, made for another ban host or before this one was set up "
+        f"anew, and differs in {differs} ({wanted.source})",
+        "if no other ban host serves this unit, take all over with --adopt (teardown removes it)",
+    )
+
+
+def _not_to_be_adopted(wanted: Wanted, in_the_way: Sequence[str]) -> Conflict:
+    return Conflict(
+        f"{wanted.id} is there already and is not ours, and teardown could not put it back: "
+        f"{', '.join(in_the_way)} must not come from a ban host's memory ({wanted.source})",
+        "rename it or delete it on the FortiGate; --adopt takes over only what can be put back",
     )
 
 
@@ -135,18 +160,21 @@ def _names(body: Tree) -> str:
 
 
 def _single_step(
-    wanted: Wanted, have: Tree, record: Record, current: IsCurrent, ours: frozenset[str]
+    wanted: Wanted, observed: Observed, record: Record, current: IsCurrent, ours: frozenset[str]
 ) -> Step:
     """A single object: only what is named now; what was named earlier goes back to what it was."""
-    before = _remembered(record.objects.get(wanted.id))
+    have = observed.objects.get(wanted.id) or ()
+    before = remembered(wanted.id, record.objects.get(wanted.id))
     target = beside_neighbours(wanted, have, ours)
     named = {each.name: each for each in target if isinstance(each, Statement)}
-    back = {name: each for name, each in before.items() if name not in named}
     first_seen = {name: _as_found(name, have) for name in named if name not in before}
+    in_the_way = obstacles(split_id(wanted.id), tuple(first_seen.values()))
+    if in_the_way:
+        raise _not_to_be_adopted(wanted, in_the_way)
+    left = {name: each for name, each in before.items() if name not in named}
+    back, warnings = single_back(wanted.id, left, observed, ours)
     body = difference(
-        place(wanted.id, current),
-        (*target, *back.values()),
-        _only(have, {*named, *back}),
+        place(wanted.id, current), (*target, *back), only(have, {*named, *set_names(back)})
     )
     remember = {**before, **first_seen}
     settle = {name: each for name, each in remember.items() if name in named}
@@ -154,16 +182,54 @@ def _single_step(
         wanted.id,
         body,
         "update",
-        remember=serialise((Config(split_id(wanted.id)[1], tuple(remember.values())),)),
-        settle=serialise((Config(split_id(wanted.id)[1], tuple(settle.values())),)),
+        remember=_as_text(wanted.id, remember),
+        settle=_as_text(wanted.id, settle),
+        warnings=warnings,
+        source=MEMORY if set_names(back) & set_names(body) else "",
     )
 
 
-def _remembered(text: str | None) -> dict[str, Statement]:
-    """The statements that bring back what a single object held, by attribute."""
-    (config,) = parse(text or "config none\nend\n")
-    body = config.body if isinstance(config, Config) else ()
-    return {each.name: each for each in body if isinstance(each, Statement)}
+def single_back(
+    object_id: str, before: Mapping[str, Statement], observed: Observed, ours: frozenset[str]
+) -> tuple[Tree, tuple[str, ...]]:
+    """Return the statements that bring back what a single object held, and warnings."""
+    have = observed.objects.get(object_id) or ()
+    back, warnings = leaving_neighbours(object_id, before, have, ours)
+    back, gone = with_members(object_id, back, observed)
+    found = (f"{object_id}: {each} is not restored: there is no such object" for each in gone)
+    return back, (*warnings, *found)
+
+
+def with_members(object_id: str, body: Tree, observed: Observed) -> tuple[Tree, tuple[str, ...]]:
+    """Return ``body`` with only those addresses that the FortiGate has, and the others.
+
+    A list that is left with none is unset.
+    """
+    held = mentioned(observed.objects.get(object_id) or ())
+    gone = {
+        member
+        for member, places in members(split_id(object_id), body)
+        if member not in held and not any(observed.objects.get(str(each)) for each in places)
+    }
+    return tuple(_without(node, gone) for node in body), tuple(sorted(gone))
+
+
+def _without(node: Node, gone: Container[str]) -> Node:
+    if not isinstance(node, Statement) or node.name not in MEMBERS or node.verb != "set":
+        return node
+    words = tuple(each for each in node.words[1:] if each.value not in gone)
+    return Statement("set" if words else "unset", (node.words[0], *words))
+
+
+def remembered(object_id: str, text: str | None) -> dict[str, Statement]:
+    """Return the statements that bring back what a single object held, by attribute."""
+    one = split_id(object_id)
+    allowed = restorable(one, remembered_body(one, text or ""))
+    return {each.name: each for each in allowed if isinstance(each, Statement)}
+
+
+def _as_text(object_id: str, statements: Mapping[str, Statement]) -> str:
+    return serialise((split_id(object_id).config(tuple(statements.values())),))
 
 
 def _as_found(name: str, have: Tree) -> Statement:
@@ -171,78 +237,21 @@ def _as_found(name: str, have: Tree) -> Statement:
     return Statement("set", (Word(name), *words)) if words else Statement("unset", (Word(name),))
 
 
-def _only(have: Tree, names: set[str]) -> Tree:
+def only(have: Tree, names: set[str]) -> Tree:
+    """Return the attributes of ``have`` that have one of these ``names``."""
     return tuple(_as_found(name, have) for name in attributes(have) if name in names)
-
-
-def stale_steps(
-    desired: Desired, observed: Observed, record: Record, ours: frozenset[str]
-) -> list[Step]:
-    """What older inventories left; nothing goes while another of them still uses it."""
-    wanted = {each.id for each in desired.objects}
-    left = [each for each in reversed(list(record.objects)) if each not in wanted]
-    ordered = []
-    while left:
-        free = (one for one in left if not _used(one, left, observed))
-        one = next(free, left[0])
-        left.remove(one)
-        ordered.append(one)
-    return _keeping_the_used(
-        [_stale_step(one, observed, record, ours) for one in ordered],
-        observed,
-        wanted | set(record.objects),
-    )
-
-
-def _keeping_the_used(steps: list[Step], observed: Observed, ours: set[str]) -> list[Step]:
-    """Nothing is deleted that somebody else refers to, nor what that in turn refers to."""
-    found: list[Step] = []
-    for step in steps:
-        left = set(ours) - {each.id for each in found if each.stays}
-        users = list(foreign_users(step.id, observed, left)) if step.body is None else []
-        if users:
-            text = f"{step.id} stays: {', '.join(users)} refers to it"
-            step = Step(step.id, (), "keep", warnings=(text,), stays=text)
-        found.append(step)
-    return found
-
-
-def _used(one: str, among: Iterable[str], observed: Observed) -> bool:
-    key = split_id(one)[2]
-    others = (observed.objects.get(other) or () for other in among if other != one)
-    return any(key in mentioned(body) for body in others)
-
-
-def _stale_step(one: str, observed: Observed, record: Record, ours: frozenset[str]) -> Step:
-    before, have = record.objects[one], observed.objects.get(one)
-    if looked_at(one) in observed.missing:
-        return Step(one, (), "restore")
-    if before is None:
-        return Step(one, None if have is not None else (), "delete")
-    here = place(one, _untouched(record))
-    if split_id(one)[2] is None:
-        target, warnings = leaving_neighbours(one, _remembered(before), have or (), ours)
-        body = difference(here, target, _only(have or (), set(_remembered(before))))
-        return Step(one, body, "restore", warnings=warnings)
-    body = difference(here, _entry_body(before), have or ())
-    return Step(one, body, "restore", move=remembered_place(one, before, observed))
-
-
-def _entry_body(text: str) -> Tree:
-    (config,) = parse(text)
-    edits = config.body if isinstance(config, Config) else ()
-    return next((node.body for node in edits if isinstance(node, Edit)), ())
 
 
 def block(object_id: str, body: Tree | None, move: Tree = ()) -> Block:
     """What makes of an object what the statements ``body`` say, or deletes it, and then moves it."""
-    _, path, key = split_id(object_id)
+    one = ObjectId.parse(object_id)
+    key = one.key_word()
     if key is None:
-        return Block(object_id, (Config(path, body or ()),))
+        return Block(object_id, (one.config(body or ()),))
     if body is None:
-        return Block(object_id, (Config(path, (Statement("delete", (key_word(key),)),)),))
-    edit = (Edit(key_word(key), body),) if body or not move else ()
-    return Block(object_id, (Config(path, (*edit, *move)),))
+        return Block(object_id, (one.config((Statement("delete", (key,)),)),))
+    edit = (Edit(key, body),) if body or not move else ()
+    return Block(object_id, (one.config((*edit, *move)),))
 
 
 def place(object_id: str, current: IsCurrent) -> Place:
@@ -256,11 +265,6 @@ def _matches(record: Record, key: bytes) -> IsCurrent:
         return record.fingerprints.get(name) == secret_print(key, want)
 
     return current
-
-
-def _untouched(record: Record) -> IsCurrent:
-    """A hidden secret is still the operator's own if we never sent one."""
-    return lambda name, want: is_secret(want) and name not in record.fingerprints
 
 
 def secret_print(key: bytes, want: Words) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from provision.fortios.desired import Desired
 from provision.fortios.observer import Observer
 from provision.fortios.planner import FortiPlan, Observed
-from provision.fortios.push import Push
+from provision.fortios.push import Approved, Push
 from provision.fortios.record import Record
 from provision.fortios.session.connection import Connection
 from provision.fortios.versions import Facts
@@ -48,6 +48,6 @@ class FortiGate:
         """See :meth:`Observer.look`."""
         return self._observer.look(wanted)
 
-    def apply(self, plan: FortiPlan) -> None:
+    def apply(self, plan: FortiPlan, approved: Approved | None = None) -> None:
         """See :meth:`Push.apply`; what was there is what :meth:`observe` saw last."""
-        self._push.apply(plan)
+        self._push.apply(plan, approved)

@@ -43,9 +43,13 @@ class ParseError(ValueError):
 
 @dataclass(frozen=True)
 class Word:
-    """One word as it is spelt; ``value`` is what it means."""
+    """One word as it is spelt; ``value`` is what it means.
+
+    ``named``: the spelling to show instead, of a word that holds a secret.
+    """
 
     raw: str
+    named: str = field(default="", compare=False)
 
     @property
     def value(self) -> str:

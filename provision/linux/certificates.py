@@ -29,16 +29,10 @@ def sealed(desired: Sequence[Resource]) -> dict[str, str]:
 
 
 def plan_authority(resource: Authority, draft: Draft) -> None:
-    """A CA is made once. A new certificate for its key comes in time for those who trust it."""
+    """Plan a CA where there is none, and a new certificate for its key in time or for other names."""
     found = draft.observed["certificates"].get(resource.path)
-    why = ""
-    if found and found["days_left"] < RENEW_AUTHORITY_DAYS:
-        why = f"it expires in {found['days_left']:.0f} days; the key stays"
-    elif found and not found["sound"]:
-        why = "its key does not fit it"
-    elif not found:
-        why = "it holds no certificate"
-    _plan(resource, draft, why, {"do": "authority", **attributes(resource)})
+    step = {"do": "authority", "names": list(resource.names), **attributes(resource)}
+    _plan(resource, draft, _why_authority(resource, found), step, draft.makes)
 
 
 def plan_certificate(resource: Certificate, draft: Draft) -> None:
@@ -53,10 +47,13 @@ def plan_certificate(resource: Certificate, draft: Draft) -> None:
         **attributes(resource),
     }
     if not given:
-        _plan(resource, draft, _why(resource, found), step)
+        # A FortiGate refuses other names until it has the CA that permits them: no earlier than needed.
+        late = found and found["sound"] and found["names"] != sorted(set(resource.names))
+        why = _why(resource, found)
+        _plan(resource, draft, why, step, draft.last if late else draft.makes)
         return
     same = found and found["digest"] == hashlib.sha256(given).hexdigest()
-    _plan(resource, draft, "" if same else "another one was given", step)
+    _plan(resource, draft, "" if same else "another one was given", step, draft.makes)
     if found and same and found["days_left"] < RENEW_DAYS:
         draft.warnings.append(
             f"the certificate of the receiver expires in {found['days_left']:.0f} days: get a new one"
@@ -86,6 +83,20 @@ def expiry(desired: Sequence[Resource], found: Mapping[str, Found | None]) -> di
     return {"kind": kind, "days": days, "todo": todo if due else ""}
 
 
+def _why_authority(resource: Authority, found: Found | None) -> str:
+    if not found:
+        return "it holds no certificate"
+    if found["days_left"] < RENEW_AUTHORITY_DAYS:
+        return f"it expires in {found['days_left']:.0f} days; the key stays"
+    if not found["sound"]:
+        return "its key does not fit it"
+    if not found["permits"]:
+        return "it may sign for any name; the key stays"
+    if found["permits"] != sorted(set(resource.names)):
+        return f"it may sign for {', '.join(found['permits'])}; the key stays"
+    return ""
+
+
 def _why(resource: Certificate, found: Found | None) -> str:
     if not found:
         return "it holds no certificate"
@@ -96,7 +107,13 @@ def _why(resource: Certificate, found: Found | None) -> str:
     return "" if found["sound"] else "its CA did not sign it, or its key does not fit it"
 
 
-def _plan(resource: Authority | Certificate, draft: Draft, why: str, step: dict[str, Any]) -> None:
+def _plan(
+    resource: Authority | Certificate,
+    draft: Draft,
+    why: str,
+    step: dict[str, Any],
+    steps: list[dict[str, Any]],
+) -> None:
     state = draft.observed["paths"].get(resource.path)
     if state is not None and state["type"] != "file":
         draft.conflicts.append(f"{resource.path} is a {state['type']}, not a file")
@@ -113,4 +130,4 @@ def _plan(resource: Authority | Certificate, draft: Draft, why: str, step: dict[
         "\n".join(filter(None, (names, diff))),
         why if state is not None else "the key is made on the host, or given, and not shown",
     )
-    draft.makes.append(step)
+    steps.append(step)

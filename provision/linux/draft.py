@@ -36,6 +36,8 @@ class Draft:
     files: list[Step] = field(default_factory=list)
     removes: list[str] = field(default_factory=list)
     services: list[Step] = field(default_factory=list)
+    # after everything else, since FortiGates notice it
+    last: list[Step] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
     def change(self, identity: str, action: str, diff: str = "", reason: str = "") -> None:

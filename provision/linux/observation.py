@@ -27,6 +27,7 @@ def request(desired: Sequence[Resource]) -> dict[str, Any]:
     return {
         "do": "observe",
         "paths": [resource.path for resource in of(File, Directory, Tokens)],
+        "logs": [resource.path for resource in of(File) if resource.content is None],
         "packages": [resource.name for resource in of(Package)],
         "users": [resource.name for resource in of(User)],
         "services": [
@@ -41,12 +42,12 @@ def request(desired: Sequence[Resource]) -> dict[str, Any]:
     }
 
 
-def untouched(desired: Sequence[Resource]) -> dict[str, Any]:
-    """What is known of a host on which the agent cannot run yet: that nothing of ours is there."""
+def untouched(desired: Sequence[Resource], sshd_jail_without_log: bool = True) -> dict[str, Any]:
+    """Return what is known of a host on which the agent cannot run yet: nothing of ours is there."""
     asked = request(desired)
     nothing = {"exists": False, "enabled": False, "active": False, "stale": False, "answers": False}
     return {
-        "facts": {"sshd_jail_without_log": True},
+        "facts": {"sshd_jail_without_log": sshd_jail_without_log},
         "paths": dict.fromkeys([*asked["paths"], *asked["sealed"]]),
         "packages": dict.fromkeys(asked["packages"], False),
         "users": dict.fromkeys(asked["users"], False),
@@ -55,5 +56,7 @@ def untouched(desired: Sequence[Resource]) -> dict[str, Any]:
         "bans": {},
         "tokens": None,
         "certificates": dict.fromkeys(asked["sealed"]),
+        "foreign": {},
         "manifest": None,
+        "digest": "",
     }

@@ -119,6 +119,7 @@ def _steps(draft: Draft, jails: Sequence[Jail]) -> tuple[Step, ...]:
     if draft.packages:
         steps.append({"do": "install", "packages": draft.packages})
     steps += [*draft.makes, *_owe(draft), *_stops(draft), *_puts(draft, files), *draft.services]
+    steps += draft.last
     if steps:
         steps += [{"do": "jail", "name": jail.name, **as_loaded(jail)} for jail in jails]
     if rest:

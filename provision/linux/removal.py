@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from provision.linux.agent.protocol import MEMORY
 from provision.linux.draft import Draft, LinuxPlan, Observed, Step, text_of
 from provision.plan import unified
 
@@ -45,14 +46,17 @@ def teardown(
         steps.append({"do": "purge-packages"})
     steps.append({"do": "take-back", "ids": [e["id"] for e in rest], "purge": purge_data})
     steps.append({"do": "forget"})
-    return LinuxPlan(tuple(draft.changes), _warnings(observed), tuple(steps))
+    return LinuxPlan(tuple(draft.changes), tuple(_warnings(observed)), tuple(steps))
 
 
-def _warnings(observed: Observed) -> tuple[str, ...]:
-    """Nobody whom the site keeps out stays out."""
+def _warnings(observed: Observed) -> Iterator[str]:
+    """Give what an operator should know before: whose bans end, and what no change speaks of."""
     counts = list(observed["bans"].values())
     live = None if None in counts else sum(counts)
-    return () if live == 0 else (f"{ended(live)}: nobody of them is kept out from then on",)
+    if live != 0:
+        yield f"{ended(live)}: nobody of them is kept out from then on"
+    if MEMORY in observed["foreign"]:
+        yield f"{MEMORY} stays, since it holds what is not ours: {_foreign(MEMORY, observed)}"
 
 
 def ended(live: int | None) -> str:
@@ -63,9 +67,19 @@ def ended(live: int | None) -> str:
 
 
 def removal(entry: Mapping[str, Any], draft: Draft, reason: str = "") -> None:
-    """Say that an object of the manifest goes, or gives way to what stood there before."""
+    """Plan that an object of the manifest goes, or gives way to what stood there before."""
     kind, _, name = entry["id"].partition(":")
+    if kind == "directory" and not entry["restores"] and name in draft.observed["foreign"]:
+        stays = f"it stays, since it holds what is not ours: {_foreign(name, draft.observed)}"
+        draft.change(entry["id"], "empty", "", "; ".join(filter(None, (reason, stays))))
+        return
     state = draft.observed["paths"].get(name) if kind == "file" else None
     diff = "" if entry["restores"] or entry["data"] else unified(name, text_of(state), None)
     action = "restore" if entry["restores"] else "delete"
     draft.change(entry["id"], action, diff, reason)
+
+
+def _foreign(path: str, observed: Observed) -> str:
+    """Return the names of what somebody else put into a directory of ours."""
+    found = observed["foreign"][path]
+    return ", ".join([*found["names"], *(["and others"] if found["more"] else [])])

@@ -90,9 +90,13 @@ class Tokens:
 
 @dataclass(frozen=True)
 class Authority:
-    """A small CA that is made on the host: its key and its certificate, in one file for root alone."""
+    """A small CA that is made on the host: its key and its certificate, in one file for root alone.
+
+    ``names``: the only addresses and host names that it may sign for.
+    """
 
     path: str
+    names: tuple[str, ...]
     mode: int = 0o600
     owner: str = "root"
     group: str = "root"

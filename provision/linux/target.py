@@ -1,29 +1,42 @@
 """A ban host over SSH: one exec to look, one to change.
 
-What runs there is the package provision/linux/agent, sent over stdin as a zip and imported from memory.
+The package provision/linux/agent runs there, sent over stdin as a zip and imported from memory. What comes
+back is bounded in time and in bytes, and nothing of it is shown that is not known to be harmless.
 """
 
 from __future__ import annotations
 
 import io
 import json
+import re
 import shlex
 import threading
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import provision
 from provision import ssh
 from provision.errors import Failed, TargetError, Unreachable
+from provision.linux import answers
+from provision.linux.agent import protocol
 from provision.login import Login
 
-# Seconds without the end of a run. Installing packages over a slow line takes the longest.
-PATIENCE = 1800
-MARK = b"BANSTITCH-ANSWER "
+# Seconds from the start of an exec to its end, whatever arrives meanwhile. To look may have to wait for
+# another run on the host; to change may have to install packages over a slow line.
+LOOKING = 600
+CHANGING = 3600
+# Bytes on standard error: programs may print warnings there, and the reason why the agent did not start.
+MOST_ERRORS = 1 << 20
+MARK = protocol.MARK.encode()
 NO_PYTHON = 42
 
+# Nothing of the login's folder, environment or search path takes part in what runs as root: sudo keeps
+# the current directory, and some configurations keep more.
+_CLEAN = (
+    "cd / && PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin && export PATH && "
+)
 # Read by /bin/sh. Python's standard library may be cut down (python3-minimal), so what the agent needs is
 # tried, not assumed. The loop skips a password line that sudo did not ask for.
 _START = (
@@ -40,7 +53,15 @@ _START = (
     "from provision.linux.agent.entry import main\n"
     "main(q)\n"
 )
-_TRY_PYTHON = 'python3 -c "import json,pickle,urllib.request,tempfile,zipimport,zlib" 2>/dev/null'
+_TRY_PYTHON = (
+    'python3 -I -c "import json,pickle,urllib.request,tempfile,zipimport,zlib" 2>/dev/null'
+)
+# Where the agent cannot run, the shell says what its fail2ban.py would say before fail2ban is there.
+NO_SSHD_LOG = b"BANSTITCH-NO-SSHD-LOG"
+_NO_PYTHON = (
+    "{ [ -e /var/log/auth.log ] || { . /etc/os-release; case $VERSION_ID in "
+    f"11|12) echo {NO_SSHD_LOG.decode()};; esac; }}; exit {NO_PYTHON}; }}"
+)
 # What the installation brings is written down first, where the manifest will take it from; added to
 # what an interrupted one wrote down.
 INSTALL_PYTHON = r"""
@@ -55,7 +76,7 @@ $apt install python3
 
 
 def agent_zip() -> bytes:
-    """The agent as a zip that Python can import from."""
+    """Return the agent as a zip that Python can import from."""
     root = Path(provision.__file__).parent
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -85,79 +106,106 @@ class BanHost:
         self._client.close()
 
     def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Send one request to the agent and give its answer.
+        """Send one request to the agent and return its answer, which was validated.
 
         Raises:
-            Failed: the agent says why; or the connection was lost after the request was sent.
+            Failed: the agent gives the reason; or the connection was lost after the request was sent.
+            InvalidAnswer: the answer is none that the agent gives to this request.
             Unreachable: the agent could not be started: no sudo.
             NoPython: the host has no python3 that could run the agent.
         """
         payload = json.dumps(request).encode()
         code = agent_zip()
         head = b"BANSTITCH %d %d\n" % (len(code), len(payload))
-        script = f"{_TRY_PYTHON} || exit {NO_PYTHON}; exec python3 -c {shlex.quote(_START)}"
-        status, out, err = self._run(script, head + code + payload)
-        mark = out.find(MARK)
-        if mark >= 0:
-            answer: dict[str, Any] = json.loads(out[mark + len(MARK) :])
-            if not answer.pop("ok"):
-                raise Failed(answer["error"])
-            return answer
+        script = f"{_TRY_PYTHON} || {_NO_PYTHON}; exec python3 -I -c {shlex.quote(_START)}"
+        seconds = CHANGING if request["do"] == "apply" else LOOKING
+        status, out, err = self._run(
+            script, head + code + payload, seconds, answers.largest(request["do"])
+        )
+        _, mark, answer = out.partition(MARK)
+        if mark:
+            return answers.read(request, answer.partition(b"\n")[0])
         if status == NO_PYTHON:
-            raise NoPython(f"{self._login.host} has no python3")
-        raise self._explain(status, (out + err).decode("utf-8", "replace").strip())
+            raise NoPython(f"{self._login.host} has no python3", NO_SSHD_LOG in out)
+        raise self._explain(status, err)
 
     def install_python(self) -> None:
-        """What a host without python3 gets first."""
-        status, out, err = self._run(INSTALL_PYTHON, b"")
+        """Install what a host without python3 needs first."""
+        status, out, err = self._run(INSTALL_PYTHON, b"", CHANGING, MOST_ERRORS)
         if status != 0:
-            text = (out + err).decode("utf-8", "replace").strip()
-            last = "\n".join(text.splitlines()[-10:])
-            raise Failed(f"python3 could not be installed:\n{last}", "install python3 by hand")
+            what = f"python3 could not be installed:\n{_last_lines(out + err)}"
+            raise Failed(what, "install python3 by hand")
 
-    def _run(self, script: str, stdin: bytes) -> tuple[int, bytes, bytes]:
-        """One exec as root; both outputs are drained while the input is sent."""
+    def _run(
+        self, script: str, stdin: bytes, seconds: float, most: int
+    ) -> tuple[int, bytes, bytes]:
+        """Run ``script`` as root; both outputs are drained while the input is sent."""
         self.execs += 1
-        command = "sh -c " + shlex.quote(script)
+        command = "/bin/sh -c " + shlex.quote(_CLEAN + script)
         if self._login.become:
             if self._login.become_password is None:
                 command = "sudo -n -- " + command
             else:
                 command = "sudo -S -p '' -- " + command
                 stdin = self._login.become_password.encode() + b"\n" + stdin
+        late = threading.Event()
+        timer = threading.Timer(seconds, self._give_up, [late])
+        timer.daemon = True
+        timer.start()
         try:
-            return self._exchange(command, stdin)
+            return self._exchange(command, stdin, most)
         except (OSError, EOFError, ssh.SSHException) as error:
+            if late.is_set():
+                raise Failed(
+                    f"this ban host did not come to an end within {seconds:.0f} s",
+                    "check that host; run again: it finishes what was begun there",
+                ) from None
             raise Failed(
                 f"the connection broke during the run ({error or type(error).__name__})",
                 "run again: it finishes what was begun on the host",
             ) from error
+        finally:
+            timer.cancel()
 
-    def _exchange(self, command: str, stdin: bytes) -> tuple[int, bytes, bytes]:
+    def _give_up(self, late: threading.Event) -> None:
+        """End an exec from outside: whatever waits for the host wakes up."""
+        late.set()
+        self._client.close()
+
+    def _exchange(self, command: str, stdin: bytes, most: int) -> tuple[int, bytes, bytes]:
         transport = self._client.get_transport()
         if transport is None:
             raise EOFError("not connected")
         channel = transport.open_session(timeout=ssh.CONNECT_TIMEOUT)
-        channel.settimeout(PATIENCE)
+        channel.settimeout(CHANGING)
         channel.exec_command(command)
-        errors: list[bytes] = []
-        drain = threading.Thread(target=lambda: _drain(channel, errors))
+        out = _Output(channel.recv, most, channel.close)
+        err = _Output(channel.recv_stderr, MOST_ERRORS, channel.close)
+        drain = threading.Thread(target=err.drain)
         feed = threading.Thread(target=lambda: _send(channel, stdin))
         drain.start()
         feed.start()
         try:
-            out = b"".join(_chunks(channel.recv))
+            out.read()
             status = channel.recv_exit_status()
         finally:
             channel.close()
             drain.join()
             feed.join()
+        for each in (out, err):
+            if each.too_much:
+                raise answers.InvalidAnswer(f"it must have at most {each.most} bytes")
         if status == -1:
             raise EOFError("no exit status")
-        return status, out, b"".join(errors)
+        return status, out.content, err.content
 
-    def _explain(self, status: int, text: str) -> TargetError:
-        user = self._login.user
+    def _explain(self, status: int, err: bytes) -> TargetError:
+        """Return why there is no answer. Standard output may hold a part of one and is not quoted."""
+        if MARK in err:
+            return answers.InvalidAnswer(
+                f"its {len(err)} bytes came on standard error, or were cut off"
+            )
+        text, user = err.decode("utf-8", "replace"), self._login.user
         if "a password is required" in text or "a terminal is required" in text:
             return Unreachable(
                 f"sudo asks {user} for a password", "set ansible_become_password for this host"
@@ -170,28 +218,71 @@ class BanHost:
             return Unreachable(f"{user} may not use sudo", "let a user log in who may, or root")
         if "sudo" in text and "not found" in text:
             return Unreachable("there is no sudo on this host", "install it, or log in as root")
-        last = "\n".join(text.splitlines()[-10:])
-        return Failed(f"the agent did not start (exit {status}): {last}")
+        what = f"the agent did not start (exit {status}): {_last_lines(err)}".rstrip(": ")
+        return Failed(what, f"try `ssh` as {user} there: its login shell must run commands")
 
 
 class NoPython(Failed):
-    """The host has no python3 that could run the agent."""
+    """The host has no python3 that could run the agent.
+
+    ``sshd_jail_without_log``: see fail2ban.py of the agent, which cannot be asked.
+    """
+
+    def __init__(self, what: str, sshd_jail_without_log: bool = True) -> None:
+        super().__init__(what)
+        self.sshd_jail_without_log = sshd_jail_without_log
 
 
-def _chunks(receive: Any) -> list[bytes]:
-    chunks = []
-    while chunk := receive(65536):
-        chunks.append(chunk)
-    return chunks
+class _Output:
+    """One output of an exec, as long as it is not too long; then ``stop`` is called."""
+
+    def __init__(
+        self, receive: Callable[[int], bytes], most: int, stop: Callable[[], object]
+    ) -> None:
+        self.most = most
+        self.too_much = False
+        self._receive = receive
+        self._stop = stop
+        self._chunks: list[bytes] = []
+
+    @property
+    def content(self) -> bytes:
+        """What has arrived."""
+        return b"".join(self._chunks)
+
+    def read(self) -> None:
+        """Read to the end, or until it is too much."""
+        room = self.most
+        while chunk := self._receive(65536):
+            self._chunks.append(chunk)
+            room -= len(chunk)
+            if room < 0:
+                self.too_much = True
+                self._stop()
+                return
+
+    def drain(self) -> None:
+        """Read what comes; the reader of the other output notices when there is no end to it."""
+        try:
+            self.read()
+        except OSError:
+            return
 
 
-def _drain(channel: Any, errors: list[bytes]) -> None:
-    """Keep what comes on standard error; that there is no end to it is told by the other stream."""
-    try:
-        while chunk := channel.recv_stderr(65536):
-            errors.append(chunk)
-    except OSError:
-        return
+# What is as long and as plain as this may be a secret; a line as long as this may be an answer.
+_LIKE_A_SECRET = re.compile(r"[A-Za-z0-9_+/-]{40,}={0,2}")
+_LONGEST_LINE = 300
+
+
+def _last_lines(output: bytes) -> str:
+    """Return the last lines of an output, where programs put the reason, without what may be secret."""
+    lines = output[-MOST_ERRORS:].decode("utf-8", "replace").strip().splitlines()[-10:]
+    return "\n".join(
+        _LIKE_A_SECRET.sub("...", line)
+        if len(line) <= _LONGEST_LINE
+        else f"(a line of {len(line)} characters)"
+        for line in lines
+    )
 
 
 def _send(channel: Any, data: bytes) -> None:

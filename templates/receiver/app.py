@@ -7,10 +7,10 @@ import time
 
 from flask import Flask, Response, jsonify, request
 
-from receiver import metrics, status
+from receiver import metrics, recent, status
 from receiver.access import Peers, Refusals, Tokens, peer_address
 from receiver.counts import Counts
-from receiver.feed import FAMILIES, Feed
+from receiver.feed import LISTS, Feed
 from receiver.files import Unavailable, check_writable
 from receiver.spool import Bans
 from receiver.webhook import Webhook
@@ -31,7 +31,7 @@ class State:
         self.tokens = Tokens(config["tokens"], config["fortigates"])
         self.peers = Peers(config["allow"], config["own"])
         self.bans = Bans(config["spool"], [d["jail"] for d in config["detections"]])
-        self.feed = Feed(self.bans, config["feed_limit"])
+        self.feed = Feed(self.bans, config["feed_limit"], config["feed_lists"])
         self.counts = Counts(config["counts"], metrics.names(config))
         self.refusals = Refusals(self.counts)
         if not self.counts["started"]:
@@ -54,11 +54,29 @@ class State:
                 found.append(str(error))
         return found
 
+    def degraded(self):
+        """Return what is lost although the receiver is up and takes events, in words."""
+        found = [
+            "%s: %d posts of the last 24 hours could not be read: see rejected.log" % (unit, number)
+            for unit, number in self.unreadable(time.time()).items()
+            if number
+        ]
+        crowded = self.feed.warning()
+        return [*found, crowded] if crowded else found
+
+    def unreadable(self, now):
+        """Return {FortiGate: how many of its posts could not be read within the last 24 hours}."""
+        return {unit: recent.total(self.counts, unit, now) for unit in self.config["fortigates"]}
+
     def warnings(self):
-        """What the operator should know although everything works."""
-        left_out = self.feed.left_out
-        crowded = "%d bans have no room in the feed" % left_out if left_out else ""
-        return [warning for warning in (crowded, self.counts.alone) if warning]
+        """Return what the operator should know although everything works."""
+        over_limit = [
+            "%d new bans by events of %s were refused within the last hour (receiver_ban_limit)"
+            % (number, "no known FortiGate" if name == "-" else name)
+            for name, number in self.bans.refused(time.time()).items()
+        ]
+        found = (*over_limit, self.counts.alone)
+        return [warning for warning in found if warning]
 
 
 def create_app(config):
@@ -88,7 +106,7 @@ def add_feed(app, state):
         if not who or (who == "verify" and not is_own(state)):
             told(state, "refused_feed", "a poll")
             return unauthorized()
-        if family not in FAMILIES:
+        if family not in LISTS:
             return refuse(404, "there are /blocked-ips, /blocked-ips/v4 and /blocked-ips/v6")
         body, etag = state.feed.current(time.time(), family)
         with state.counts.locked():
@@ -100,13 +118,30 @@ def add_feed(app, state):
 
 
 def add_health(app, state):
+    @app.route("/healthz/live", methods=["GET"])
+    def live():
+        """Answer 200 when the receiver is up and takes events: nobody but this host can change that.
+
+        `apply` and monitors of the service ask here. What an attacker can bring about, such as a full
+        feed, must not make an `apply` fail that mends it.
+        """
+        reasons = state.reasons()
+        return answer_health("unhealthy" if reasons else "healthy", not reasons, reasons=reasons)
+
     @app.route("/healthz", methods=["GET"])
     def healthz():
+        reasons, degraded = state.reasons(), state.degraded()
+        found = "unhealthy" if reasons else "degraded" if degraded else "healthy"
+        said = {"reasons": reasons, "degraded": degraded, "warnings": state.warnings()}
+        unreadable = {unit: n for unit, n in state.unreadable(time.time()).items() if n}
+        # a full feed denies fewer than were banned; posts that cannot be read are a warning
+        serves = not reasons and not state.feed.warning()
+        return answer_health(found, serves, **said, unreadable=unreadable)
+
+    def answer_health(found, serves, **said):
         """The reasons name files of this host, so others are told only whether there are any."""
-        reasons = state.reasons()
-        said = {"reasons": reasons, "warnings": state.warnings()} if is_own(state) else {}
-        response = jsonify(status="unhealthy" if reasons else "healthy", **said)
-        response.status_code = 503 if reasons else 200
+        response = jsonify(status=found, **(said if is_own(state) else {}))
+        response.status_code = 200 if serves else 503
         return response
 
 

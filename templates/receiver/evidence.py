@@ -1,7 +1,7 @@
 """What a FortiGate said of an event, kept for the audit of the ban that it may lead to.
 
-``EPOCH DETECTION ADDRESS {json}`` a line: the clean line that fail2ban reads from the event log, and
-beside it the FortiGate's name and its own log line. Attackers typed a part of that line, so fail2ban
+Each line is the line of the event log (banstitch_shared/eventlog.py), and behind it as JSON the
+FortiGate's name and its own log line. Attackers typed a part of that line, so fail2ban
 never reads this file; its action looks a ban's event up here and quotes it once more, into the audit.
 
 Managed by Banstitch: changes made here are overwritten.
@@ -23,7 +23,7 @@ def keep(path, clean_lines, events, fortigate):
     """
     name = json.dumps(fortigate)
     lines = [
-        '%s {"fortigate": %s, %s}\n' % (clean[:-1], name, quoted(event.text))
+        '%s {"fortigate": %s, %s}\n' % (clean[:-1], name, quoted(event.text.strip(" \t\r\n")))
         for clean, event in zip(clean_lines, events)
     ]
     try:

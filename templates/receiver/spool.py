@@ -8,6 +8,7 @@ Managed by Banstitch: changes made here are overwritten.
 
 import collections
 import errno
+import json
 import os
 
 from receiver.files import ROOM, Unavailable, signature
@@ -15,6 +16,8 @@ from receiver.files import ROOM, Unavailable, signature
 # Seconds after which a jail whose action has given no sign of life is not looked after any more. It
 # gives one every few seconds, but restoring 100,000 bans at a start may keep it busy.
 TENDED = 60
+# Seconds for which a ban that was over the limit of its FortiGate is reported.
+REFUSED_FOR = 3600
 # ``address`` may be a network. Times in epoch seconds, ``until`` infinite for a ban without end.
 Ban = collections.namedtuple("Ban", "address until since failures count")
 
@@ -37,6 +40,22 @@ class Bans:
         """
         read = {jail: read_bans(path) for jail, path in self.paths.items()}
         return {j: seen for j, (seen, _) in read.items()}, {j: bans for j, (_, bans) in read.items()}
+
+    def refused(self, now):
+        """Return {FortiGate: new bans that were over its limit within the last hour}.
+
+        The file is that of banstitch_limit.py, beside fail2ban's action.
+        """
+        try:
+            with open(os.path.join(self.folder, "limit.json"), encoding="ascii") as stream:
+                counts = json.load(stream)
+            found = {
+                name: sum(n for start, n in kinds["refused"].items() if int(start) > now - REFUSED_FOR)
+                for name, kinds in counts.items()
+            }
+        except (OSError, ValueError, TypeError, LookupError, AttributeError):
+            return {}
+        return {name: number for name, number in found.items() if number}
 
     def check_room(self):
         """Raise Unavailable where fail2ban could not write down one more ban: a whole file anew."""

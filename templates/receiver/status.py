@@ -67,7 +67,8 @@ def health(state):
     reasons = state.reasons()
     badge = "<span class='badge %s'>%s</span>"
     badge = badge % (("bad", "not working") if reasons else ("good", "working"))
-    items = "".join("<li class=warn>%s" % escape(r) for r in [*reasons, *state.warnings()])
+    said = [*reasons, *state.degraded(), *state.warnings()]
+    items = "".join("<li class=warn>%s" % escape(r) for r in said)
     return "<h1>Banstitch %s</h1>%s" % (badge, "<ul>%s</ul>" % items if items else "")
 
 

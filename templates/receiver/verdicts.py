@@ -1,103 +1,163 @@
-"""From an event to a verdict: taken (which detection, which address) or ignored (why).
+"""From an event to a verdict: taken (which detection, for whom) or ignored (why).
 
-Managed by Banstitch: changes made here are overwritten.
+Managed by Banstitch: changes made here are overwritten. Python 3.9 or later, standard library only.
 """
 
+from __future__ import annotations
+
 import fnmatch
-import ipaddress
 import re
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, Optional
 
-from receiver.lines import Malformed
+from banstitch_shared.eventlog import NOTHING
 
+from receiver.lines import Event, Fields, Malformed, read_reason, read_user, read_whole
+from receiver.sources import Address, canonical, embedded, refusal, source_of
 
-def networks(text):
-    return [ipaddress.ip_network(network) for network in text.split()]
-
-
-# Written out, because what ipaddress calls private differs between Python versions.
-REFUSED = [
-    (reason, network)
-    for reason, text in (
-        ("unspecified", "0.0.0.0/8"),
-        ("private", "10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 100.64.0.0/10"),
-        ("loopback", "127.0.0.0/8"),
-        ("link-local", "169.254.0.0/16"),
-        ("multicast", "224.0.0.0/4"),
-        ("reserved", "192.0.0.0/24 192.88.99.0/24 198.18.0.0/15 240.0.0.0/4"),
-        ("reserved", "2001::/23 2002::/16"),
-    )
-    for network in networks(text)
-]
-# RFC 5737, 3849, 9637: nobody has them, so that verify, labs and manuals may.
-DOCUMENTATION = networks("192.0.2.0/24 198.51.100.0/24 203.0.113.0/24 2001:db8::/32 3fff::/20")
-GLOBAL_V6 = ipaddress.ip_network("2000::/3")
-NO_ADDRESS = ("", "N/A", "(null)")
+# One detection as the role renders it, with its ``ignore`` as networks.
+Detection = Mapping[str, Any]
+Find = Callable[[str], Optional[str]]
+LOG_ID = re.compile(r"[0-9]{1,10}\Z", re.ASCII)
+# ui=ssh(192.0.2.1)
+INSIDE = re.compile(r"[A-Za-z]{1,20}\(([0-9A-Fa-f.:]{2,45})\)\Z")
 
 
-def judge(event, detections, spared, documentation):
-    """What becomes of one event.
+class Verdict(NamedTuple):
+    """What becomes of an event. ``ignored`` is why it does not count, and empty where it does."""
+
+    ignored: str
+    detection: str = ""
+    address: str = ""
+    user: str = ""
+    reason: str = ""
+
+    def answer(self) -> dict[str, str]:
+        """Return what the FortiGate is answered."""
+        if self.ignored:
+            return {"outcome": "ignored", "reason": self.ignored}
+        return {"outcome": "taken", "detection": self.detection, "address": self.address}
+
+
+def judge(
+    event: Event,
+    detections: Sequence[Detection],
+    spared: Collection[Address],
+    documentation: bool,
+    ipv6_prefix: int,
+) -> Verdict:
+    """Return the verdict on one event.
 
     ``spared``: addresses that are never taken, beside the detection's own ``ignore`` list.
-    ``documentation``: whether addresses of the documentation ranges are taken.
+    ``documentation``: whether addresses of the documentation ranges are taken. ``ipv6_prefix``: how many
+    bits the IPv6 network of one attacker has.
+
+    Raises:
+        Malformed: the event does not say for certain what happened and to whom.
     """
-    log_id = event.only("logid")
-    if not re.match(r"[0-9]{1,10}\Z", log_id):
-        raise Malformed("the log id is no number")
+    log_id = find_log_id(event)
     # ten digits are two of type, two of subtype and six of message id; a trigger names the latter
-    wanted = [d for d in detections if int(log_id[-6:]) in d["log_ids"]]
-    if not wanted:
-        return {"outcome": "ignored", "reason": "no detection for this log id"}
-    detection = wanted[0]
-    unmet = [f for f, fits in detection["where"].items() if not some_fit(event, f, fits)]
-    if unmet:
-        return {"outcome": "ignored", "reason": "its %s is none that counts" % unmet[0]}
-    value = address_text(event, detection)
-    if value in NO_ADDRESS:
-        return {"outcome": "ignored", "reason": "the event names no address"}
+    message = int(log_id[-6:])
+    detection = next((d for d in detections if message in d["log_ids"]), None)
+    if detection is None:
+        return Verdict("no detection for this log id")
+    for name, patterns in detection["where"].items():
+        if not may_fit(event, name, patterns):
+            return Verdict("its %s is none that counts" % name)
+    value = find_address(event, detection["address_field"], detection["address_inside"])
+    if value in NOTHING:
+        return Verdict("the event names no address")
     address = canonical(value)
     reason = refusal(address, detection["ignore"], documentation)
-    if reason or address in spared:
-        return {"outcome": "ignored", "reason": "address is " + (reason or "one of this site's own")}
-    return {"outcome": "taken", "detection": detection["name"], "address": str(address)}
+    if reason or address in spared or embedded(address) in spared:
+        return Verdict("address is " + (reason or "one of this site's own"))
+    source = source_of(address, ipv6_prefix, detection["ignore"], spared)
+    said = event.header.get("reason") or read_reason(event.text)
+    return Verdict("", detection["name"], source, read_user(event.text), said)
 
 
-def some_fit(event, name, patterns):
-    """Whether the field is there and fits a pattern; upper and lower case are the same."""
-    if name not in event:
-        return False
-    value = event.only(name).lower()
-    return any(fnmatch.fnmatchcase(value, pattern.lower()) for pattern in patterns)
+def find_log_id(event: Event) -> str:
+    """Return the log id, which is a number."""
+    log_id = event.find("logid")
+    if log_id is None:
+        log_id = only(value for name, value in read_behind(event) if name == "logid")
+    if not LOG_ID.match(log_id or ""):
+        raise Malformed("the log id is no number" if log_id else "the line names no log id")
+    return log_id or ""
 
 
-def address_text(event, detection):
-    """The field of the address; old FortiOS has it only inside another one: ui=ssh(192.0.2.1)."""
-    name, around = detection["address_field"], detection["address_inside"]
-    if not around or name in event:
-        return event.only(name)
-    inside = re.match(r"[A-Za-z]{1,20}\(([0-9A-Fa-f.:]{2,45})\)\Z", event.only(around))
-    return inside.group(1) if inside else ""
+def find_address(event: Event, name: str, around: str) -> str:
+    """Return what stands in the address field, or an empty string.
+
+    ``around``: the field that holds the address where the event has no such field, as old FortiOS
+    writes it: ui=ssh(192.0.2.1).
+    """
+    value = address_in(event.header.get, name, around)
+    if value is None:
+        value = address_in(event.find_in_line, name, around)
+    if value is not None:
+        return value
+    # It stands behind typed text, which may hold fields of its own: all that is there must agree.
+    fields = read_behind(event)
+    found = {respell(value) for field, value in fields if field == name}
+    within = {respell(inside(value)) for field, value in fields if around and field == around}
+    return only(found | (within - {""})) or ""
 
 
-def canonical(text):
-    """The address in its one spelling. Refuses what some Python versions let pass: 010.1.1.1, %zone."""
+def address_in(find: Find, name: str, around: str) -> Optional[str]:  # noqa: UP045 - Python 3.9
+    """Return the address among fields that nobody typed, or None where they have no such field."""
+    value = find(name)
+    if value is None and around:
+        value = find(around)
+        return None if value is None else inside(value)
+    return value
+
+
+def read_behind(event: Event) -> Fields:
+    """Return all fields, for what decides and stands behind typed text."""
+    fields = read_whole(event)
+    if fields is None:
+        raise Malformed("what decides stands behind a user name, in a line without a clear end")
+    return fields
+
+
+def respell(value: str) -> str:
+    """Return an address in its one spelling, and anything else as it is."""
     try:
-        address = ipaddress.ip_address(text)
-    except ValueError:
-        raise Malformed("the address field holds no address") from None
-    if "%" in text or (address.version == 4 and str(address) != text):
-        raise Malformed("the address field holds no plain address")
-    return getattr(address, "ipv4_mapped", None) or address
+        return str(canonical(value))
+    except Malformed:
+        return value
 
 
-def refusal(address, ignore, documentation):
-    """Why an address must not be banned, or an empty string."""
-    for reason, network in REFUSED:
-        if address in network:
-            return reason
-    if address.version == 6 and address not in GLOBAL_V6:
-        return "not a global address"
-    if not documentation and any(address in network for network in DOCUMENTATION):
-        return "a documentation address"
-    if any(address in network for network in ignore):
-        return "on the ignore list"
-    return ""
+def only(values: Iterable[str]) -> Optional[str]:  # noqa: UP045 - Python 3.9
+    """Return the one value that there is, or None for no value."""
+    found = set(values)
+    if len(found) > 1:
+        raise Malformed("the line names two log ids or two addresses")
+    return found.pop() if found else None
+
+
+def inside(value: str) -> str:
+    """Return the address in a value such as ssh(192.0.2.1), or an empty string."""
+    found = INSIDE.match(value)
+    return found.group(1) if found else ""
+
+
+def find_second(event: Event, name: str) -> Optional[str]:  # noqa: UP045 - Python 3.9
+    """Return a field that decides nothing about the address, or None where it cannot be read for certain."""
+    value = event.find(name)
+    if value is not None:
+        return value
+    found = {value for field, value in read_whole(event) or () if field == name}
+    return found.pop() if len(found) == 1 else None
+
+
+def may_fit(event: Event, name: str, patterns: Sequence[str]) -> bool:
+    """Whether a field fits a pattern, in upper or lower case, or cannot be read.
+
+    A field that cannot be read removes no event: else a user name could make it unreadable.
+    """
+    value = find_second(event, name)
+    if value is None:
+        return True
+    return any(fnmatch.fnmatchcase(value.lower(), pattern.lower()) for pattern in patterns)

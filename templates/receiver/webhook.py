@@ -3,14 +3,16 @@
 Managed by Banstitch: changes made here are overwritten.
 """
 
-import ipaddress
 import json
 import time
 
-from receiver import evidence
+from banstitch_shared.eventlog import FAILURE, Entry, write_line
+
+from receiver import evidence, recent
 from receiver.access import Names, peer_address
 from receiver.files import Unavailable, append
-from receiver.lines import Malformed, parse
+from receiver.lines import Malformed, read_event
+from receiver.sources import ignored
 from receiver.verdicts import judge
 
 # Bytes of what could not be read that are kept for the operator: of one body, and of all of them.
@@ -47,10 +49,7 @@ class Webhook:
         self.tokens = tokens
         self.peers = peers
         self.counts = counts
-        self.detections = [
-            dict(d, ignore=[ipaddress.ip_network(n, strict=False) for n in d["ignore"]])
-            for d in config["detections"]
-        ]
+        self.detections = [dict(d, ignore=ignored(d["ignore"])) for d in config["detections"]]
 
     def __call__(self, environ, start_response):
         try:
@@ -71,17 +70,18 @@ class Webhook:
             who = self._who(environ, peer)
             self._within_rate(who, now)
             data = read_body(environ, self.config["body_limit"])
-            events = parse(data.decode("utf-8", "replace"))
-            outcomes = self._judged(events, who, peer)
+            event = read_event(data.decode("utf-8", "replace"))
+            verdict = self._judged(event, who, peer)
         except Refused as refused:
             self.refusals.tell(refused.count, "a post", peer, refused)
             raise
         except Malformed as error:
             self._keep(who, peer, data, str(error), now)
             raise Refused(400, "malformed", str(error)) from None
-        self._write(outcomes, events, who)
-        self._count(who, outcomes, now)
-        return {"status": "success", "events": outcomes}
+        if not verdict.ignored:
+            self._write(verdict, event, who)
+        self._count(who, verdict, now)
+        return {"status": "success", "events": [verdict.answer()]}
 
     def _who(self, environ, peer):
         """The FortiGate that posts. The token for verify counts only on the ban host itself."""
@@ -100,32 +100,34 @@ class Webhook:
         if not self.counts.allowance("rate:" + who, rate, burst, now):
             raise Refused(429, "limited:" + who, "more than %d posts a second" % rate)
 
-    def _judged(self, events, who, peer):
+    def _judged(self, event, who, peer):
         documentation = who == "verify" or self.config["accept_documentation"]
         spared = () if who == "verify" else {peer, *self.hosts.addresses()}
-        return [judge(event, self.detections, spared, documentation) for event in events]
+        prefix = self.config["ipv6_prefix"]
+        return judge(event, self.detections, spared, documentation, prefix)
 
-    def _write(self, outcomes, events, who):
-        """The evidence before the clean lines, so that it is there when fail2ban acts on one.
+    def _write(self, verdict, event, who):
+        """Write the evidence, then the clean line: it is there when fail2ban acts on the line.
 
         The time is taken here, for a body may take seconds to come: both files are in its order.
         """
-        now, pairs = time.time(), zip(outcomes, events)
-        taken = [(o, event) for o, event in pairs if o["outcome"] == "taken"]
-        lines = ["%.6f %s %s\n" % (now, o["detection"], o["address"]) for o, _ in taken]
-        if lines:
-            evidence.keep(self.config["evidence_log"], lines, [event for _, event in taken], who)
-            append(self.config["events_log"], lines, self.config["log_limit"], "the event log")
+        entry = Entry(
+            time.time(), who, verdict.detection, FAILURE, verdict.address, verdict.user, verdict.reason
+        )
+        lines = [write_line(entry) + "\n"]
+        evidence.keep(self.config["evidence_log"], lines, [event], who)
+        append(self.config["events_log"], lines, self.config["log_limit"], "the event log")
 
-    def _count(self, who, outcomes, now):
+    def _count(self, who, verdict, now):
         with self.counts.locked():
             self.counts["last_event:" + who] = now
-            for outcome in outcomes:
-                self.counts["events:%s:%s" % (who, outcome.get("detection", "ignored"))] += 1
+            self.counts["events:%s:%s" % (who, verdict.detection or "ignored")] += 1
 
     def _keep(self, who, peer, data, reason, now):
         """Quoted, cut and bounded: for the operator to see what a FortiGate sends."""
-        self.counts.add("malformed:" + who)
+        with self.counts.locked():
+            self.counts["malformed:" + who] += 1
+            recent.add(self.counts, who, now)
         if not self.counts.allowance("kept", 5, 100, now):
             return
         entry = {

@@ -182,7 +182,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--bans", type=int, default=100_000)
     parser.add_argument("--recipe", type=int, default=1_000, help="bans of the recipe's action")
     options = parser.parse_args(argv)
-    settings = "receiver_rate: 100000\nreceiver_burst: 1000000\ndetection_ban_time: 1d"
+    settings = "receiver_rate: 100000\nreceiver_burst: 1000000\n"
+    settings += "receiver_ban_limit: 1000000\ndetection_ban_time: 1d"
     with deployed(settings) as site:
         bench = Bans(site)
         ours_at_the_size_of_the_recipe(bench, options.recipe)

@@ -163,7 +163,9 @@ class Stock:
 
     def apply(self, unit: Simulator) -> int:
         driver = self._connect(unit)
-        driver.send_config_set(self._lines)
+        # netmiko waits for the echo of a line, in which a value of several lines never appears whole
+        typed = [part for line in self._lines for part in line.split("\n")]
+        driver.send_config_set(typed, cmd_verify=False)
         driver.disconnect()
         if any(line.errors for line in unit.journal):
             raise RuntimeError("stock netmiko was refused a line")

@@ -103,6 +103,10 @@ class LabSite:
                 for number in range(1, len(self.units) + 1)
             )
         )
+        self.write_known_hosts()
+
+    def write_known_hosts(self) -> None:
+        """(Re)write the host keys of all targets, under the addresses that the inventory has."""
         lines_of = {"bh1": self.host.host_key_line}
         lines_of |= {f"fgt{n}": unit.host_key_line for n, unit in enumerate(self.units, 1)}
         keys = [

@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Any, Self
 from unittest.mock import patch
 
-from provision import host_run, inventory, progress
-from provision.engine import SiteRun
-from provision.results import SiteResult, TargetResult
+from provision import host_run, inventory
+from provision.engine import apply_site, plan_site
+from provision.plan import SitePlan, Verb
+from provision.results import SiteResult, TargetResult, summarise
 from provision.roles import AUTHORITY
-from provision.run import Run
+from provision.run import Job
 from provision.secrets import Secrets
 from provision.sites import Play, Selected, sites
-from provision.ssh import HostKeyPolicy
 from tests.lab.fortios import Simulator
 from tests.unit.sample_ca import CA
 
@@ -61,20 +61,11 @@ class MemoryHost:
         deployed = {"directory:/etc/banstitch": None}
         manifest = {"key": KEY, "objects": deployed, "fortigates": dict(self._records)}
         return {
+            "digest": "",
             "manifest": manifest,
             "tokens": TOKENS,
             "certificates": {AUTHORITY: {"pem": CA}},
         }
-
-
-class Quiet:
-    """A listener that says nothing."""
-
-    def doing(self, site: str, host: str, what: str) -> None:
-        """Nothing."""
-
-    def done(self, site: str, result: TargetResult) -> None:
-        """Nothing."""
 
 
 class MemorySite:
@@ -105,6 +96,10 @@ class MemorySite:
         """`plan --limit fgt1`."""
         return self._run("plan")
 
+    def verify(self) -> TargetResult:
+        """The look of `verify --limit fgt1`, which `status` takes as well."""
+        return self._run("verify")
+
     def apply(self, adopt: bool = False) -> TargetResult:
         """`apply --limit fgt1`, with `--adopt` if so said."""
         return self._run("apply", adopt)
@@ -118,13 +113,29 @@ class MemorySite:
         (site,) = sites(inventory.load(self.folder, ()), PLAYS, Secrets())
         return Selected(site, False, site.fortigates)
 
-    def _run(self, verb: progress.Verb, adopt: bool = False) -> TargetResult:
-        policy = HostKeyPolicy(self.folder / "known_hosts", False)
-        run = Run(verb, PLAYS, policy, Secrets(), Quiet(), adopt)
+    def job(self, verb: Verb, adopt: bool = False) -> Job:
+        """What a run with `--limit fgt1` is to do."""
+        chosen = self.selected()
+        known_hosts = self.folder / "known_hosts"
+        return Job(verb, PLAYS, {chosen.site.name: chosen}, known_hosts, adopt=adopt)
+
+    def look(self, job: Job) -> SitePlan:
+        """The plan that an operator is shown."""
+        (name,) = job.sites
         with patch.object(host_run, "BanHost", lambda *_: MemoryHost(self.records)):
-            one = SiteRun(run, self.selected())
-            found = _of_unit(one.plan())
-            return found if verb == "plan" or found.error else _of_unit(one.carry_out())
+            return plan_site(name, job)
+
+    def carry_out(self, job: Job, approved: SitePlan) -> TargetResult:
+        """What becomes of the FortiGate once the operator said yes to a plan."""
+        (name,) = job.sites
+        with patch.object(host_run, "BanHost", lambda *_: MemoryHost(self.records)):
+            return _of_unit(apply_site(name, job, approved))
+
+    def _run(self, verb: Verb, adopt: bool = False) -> TargetResult:
+        job = self.job(verb, adopt)
+        planned = self.look(job)
+        found = _of_unit(summarise(planned))
+        return found if verb in ("plan", "verify") or found.error else self.carry_out(job, planned)
 
 
 def _of_unit(found: SiteResult) -> TargetResult:

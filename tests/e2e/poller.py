@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import http.client
+import ipaddress
 import json
 import ssl
 import statistics
@@ -103,11 +104,27 @@ class Poller(Meanwhile):
             body = answer.read().decode()
             self.statuses[answer.status] += 1
             if answer.status == 200:
-                missing = self._wanted - set(body.split())
+                missing = uncovered(self._wanted, set(body.split()))
                 self.missed.update(missing)
                 self._etag = "" if missing else answer.headers["ETag"]
         finally:
             connection.close()
+
+
+def uncovered(wanted: Iterable[str], listed: set[str]) -> set[str]:
+    """Return those of ``wanted`` that a list denies neither by themselves nor within a network."""
+    missing = {each for each in wanted if each not in listed}
+    if not missing:
+        return missing
+    networks = [ipaddress.ip_network(each) for each in listed if "/" in each]
+    return {each for each in missing if not any(_within(each, network) for network in networks)}
+
+
+def _within(text: str, network: ipaddress.IPv4Network | ipaddress.IPv6Network) -> bool:
+    inner = ipaddress.ip_network(text)
+    low, high = (int(each) for each in (inner[0], inner[-1]))
+    same = inner.version == network.version
+    return same and int(network[0]) <= low and high <= int(network[-1])
 
 
 def trusting(site: LabSite) -> ssl.SSLContext | None:

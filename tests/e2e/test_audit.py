@@ -45,12 +45,13 @@ def test_a_ban_names_the_firewall_and_holds_the_log_line_over_restarts_and_redep
     site: LabSite,
 ) -> None:
     assert site.run("apply", "-y").code == 0
-    line = attack(site, ATTACKER, USER)
+    line, typed = attack(site, ATTACKER, USER), USER.replace('\\"', '"')
 
     (ban,) = history(site)
     assert (ban["what"], ban["address"], ban["fortigate"]) == ("ban", ATTACKER, "fgt1")
     assert ban["event"] == line
-    assert [event.split()[1:] for event in ban["events"]] == [["sslvpn_login_failed", ATTACKER]] * 3
+    clean = f"fgt1 sslvpn_login_failed failure {ATTACKER} {typed.encode().hex()} sslvpn_login_unknown_user"
+    assert [event.partition(" ")[2] for event in ban["events"]] == [clean] * 3
     table = site.run("bans", "--history").out.splitlines()
     assert [ATTACKER in table[1], "fgt1" in table[1], table[2]] == [True, True, f"    {line}"]
     assert "user=" not in site.host.read(f"{LOGS}/events.log")

@@ -272,3 +272,16 @@ def test_sudo_works_with_and_without_a_password(
         ran = site.run("apply", "-y")
         assert ran.code == 0, ran.out + ran.err
         assert site.run("plan").code == 0
+
+
+TRAPS = ("json.py", "os.py", "pickle.py", "sitecustomize.py", "usercustomize.py", "provision.py")
+
+
+def test_nothing_in_the_home_of_the_login_runs_as_root(tmp_path: Path, ready_root: Path) -> None:
+    """Whoever can write there without knowing the password for sudo must not become root."""
+    with LabSite(tmp_path / "inventory", ready_root, user="admin") as site:
+        for trap in TRAPS:
+            site.host.write(f"/home/admin/{trap}", "open('/root/sprung', 'w')\n")
+        said = site.run("plan")
+        assert said.code == 2, said.out + said.err
+        assert site.host.run("ls /root/sprung").returncode != 0

@@ -9,7 +9,7 @@ import paramiko
 import pytest
 
 from provision import cli
-from provision.roles import NOT_MADE_YET
+from provision.roles import CA_NOT_MADE_YET
 from tests.e2e.memory_site import PLAYS, TOKENS, MemorySite
 from tests.e2e.test_fortios_matrix import UNITS, started, variables
 from tests.lab.fortios import Simulator
@@ -44,8 +44,8 @@ def put_first(unit: Simulator, scope: str) -> None:
 
 def comparable(show: str) -> str:
     """What a unit shows, without what no two units share: secrets, and the identity of rows."""
-    for token in TOKENS.values():
-        show = show.replace(token, NOT_MADE_YET)
+    for name, token in TOKENS.items():
+        show = show.replace(token, f"(secret {name})")
     return re.sub(r"ENC \S+|uuid \S+", "", show)
 
 
@@ -64,7 +64,7 @@ def test_what_is_rendered_and_pasted_is_what_is_applied(
     with started(version, vdoms) as unit:
         text = (folder / "fgt1.conf").read_text()
         # a unit takes any text as a token, but as a CA only a certificate
-        whole = text.replace(f'set ca "{NOT_MADE_YET}"', f'set ca "{CA.strip()}"')
+        whole = text.replace(f'set ca "{CA_NOT_MADE_YET}"', f'set ca "{CA.strip()}"')
         seen = pasted(unit, whole)
         assert [line for line in unit.journal if line.errors] == [], seen
         put_first(unit, vdoms[0] if vdoms else "")

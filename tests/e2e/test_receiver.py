@@ -60,8 +60,9 @@ class Deployed:
 
     def ban(self, address: str) -> None:
         """Have it banned as a FortiGate would."""
-        body = "\n".join([LINE % address] * 3).encode()
-        run(self.peer, iter([post("/receive-logs", body, X_Banstitch_Token=self.token)]), at_once=1)
+        body = (LINE % address).encode()
+        posts = [post("/receive-logs", body, X_Banstitch_Token=self.token)] * 3
+        run(self.peer, iter(posts), at_once=1)
         while address not in self.feed()[1]:
             pass
 
@@ -274,7 +275,7 @@ def test_without_a_disk_to_write_to_the_feed_goes_on_and_health_says_so(
         assert deployed.health()[0] == 200
         assert run(deployed.peer, deployed.events(3), at_once=1).statuses == {200: 3}
         lines = host.read(f"{log}/events.log").splitlines()
-        assert [len(line.split()) for line in lines] == [3, 3, 3]
+        assert [len(line.split()) for line in lines] == [7, 7, 7]
     finally:
         host.console(f"umount -l {log}; systemctl restart banstitch-receiver", check=True)
 

@@ -52,7 +52,8 @@ def url(tmp_path: Path) -> Iterator[str]:
     receiver.bans(live | {LONGEST: -1})
     bans = [{"at": now - DAY * (n % 13), "what": "ban"} for n in range(100) for _ in range(n % 7)]
     (tmp_path / "audit.log").write_text("\n".join(map(json.dumps, bans)))
-    receiver.post("\n".join([LINE % "203.0.113.9"] * 40))
+    for _ in range(40):
+        receiver.post(LINE % "203.0.113.9")
     receiver.feed()
     server = make_server("127.0.0.1", 0, receiver.client.application, threaded=True)
     serving = threading.Thread(target=server.serve_forever)

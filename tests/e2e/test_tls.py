@@ -72,7 +72,7 @@ def test_by_default_events_and_feed_go_by_https_and_the_keys_stay_on_the_host(
 ) -> None:
     shown = deployed.units[0].show()
     assert "set protocol https" in shown
-    assert f'set resource "https://{deployed.host.address}:5000/blocked-ips"' in shown
+    assert f'set resource "https://{deployed.host.address}:5000/blocked-ips/v4"' in shown
     assert "set server-identity-check full" in shown
     assert "verify-host-cert disable" not in shown
     assert "PRIVATE KEY" not in shown
@@ -114,7 +114,7 @@ def test_both_directions_are_checked_by_name_where_the_receiver_has_one(
     assert ran.code == 0, ran.out + ran.err
     unit, shown = site.units[0], site.units[0].show()
     assert 'set uri "ban.example.net/receive-logs"' in shown
-    assert 'set resource "https://ban.example.net:5000/blocked-ips"' in shown
+    assert 'set resource "https://ban.example.net:5000/blocked-ips/v4"' in shown
     assert [event(site) for _ in range(3)] == [[200]] * 3
     assert within(60, lambda: denied(site, ATTACKER))
 
@@ -123,7 +123,7 @@ def test_both_directions_are_checked_by_name_where_the_receiver_has_one(
         'config system automation-action\nedit "banstitch_webhook"\n'
         'set uri "other.example.net/receive-logs"\nend\n'
         'config system external-resource\nedit "banstitch_feed"\n'
-        'set resource "https://other.example.net:5000/blocked-ips"\nend\n'
+        'set resource "https://other.example.net:5000/blocked-ips/v4"\nend\n'
     )
     assert event(site) == [0]
     assert site.run("unban", ATTACKER).code == 0

@@ -86,6 +86,8 @@ class Server:
         self.ignored: set[str] = set()
         self.remembered: list[Ticket] = []
         self.held: list[str] = []
+        # what the jail's configuration says beside the places of files
+        self.settings: dict[str, str] = {}
 
     @property
     def file(self) -> Path:
@@ -113,6 +115,7 @@ class Server:
         )
         places = {"spool": str(self.spool), "audit": str(self.audit), "group": GROUP}
         places["evidence"] = str(self.evidence)
+        places |= self.settings
         self.action = self.module.Action(self.jail, "banstitch", **places)
         self.action.start()
         return self.action
@@ -203,4 +206,6 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Server:
     for template in (TEMPLATES / "detection").glob("banstitch*.py.j2"):
         text = render(f"detection/{template.name}", **shared)
         (tmp_path / template.stem).write_text(text)
+    for plain in (TEMPLATES / "detection").glob("banstitch*.py"):
+        (tmp_path / plain.name).write_text(plain.read_text())
     return Server(load_file(str(tmp_path / "banstitch.py")), tmp_path)

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 import pytest
 
 from provision.linux import agent
-from provision.linux.agent import apply, checkers, host, manifest, steps
+from provision.linux.agent import apply, checkers, data, host, manifest
 
 ME = host.owner_name(os.getuid())
 MY_GROUP = host.group_name(os.getgid())
@@ -18,7 +18,7 @@ MY_GROUP = host.group_name(os.getgid())
 
 def remember_in(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Let the agent have its memory in ``folder``, which is not there yet, and give that."""
-    for module in (agent, manifest, apply, checkers, steps):
+    for module in (agent, apply, manifest, checkers, data):
         monkeypatch.setattr(module, "STATE", str(folder))
     return folder
 

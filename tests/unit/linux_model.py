@@ -11,7 +11,7 @@ from typing import Any
 
 from provision.linux.draft import LinuxPlan
 from provision.linux.resources import FAIL2BAN, File, Package, Resource, Service
-from tests.unit.sample_ca import CA
+from tests.unit.sample_ca import CA, RENEWED
 
 State = dict[str, Any]
 DEAD = {"exists": False, "enabled": False, "active": False, "stale": False, "answers": False}
@@ -40,6 +40,7 @@ class Host:
     bans: dict[str, int | None] = field(default_factory=dict)
     tokens: dict[str, str] | None = None
     certificates: dict[str, State] = field(default_factory=dict)
+    foreign: dict[str, State] = field(default_factory=dict)
     memory: dict[str, Any] | None = None
     facts: dict[str, Any] = field(default_factory=dict)
 
@@ -64,8 +65,17 @@ class Host:
             "bans": dict(self.bans),
             "tokens": self.tokens,
             "certificates": dict(self.certificates),
+            "foreign": dict(self.foreign),
             "manifest": self._summary(),
+            "digest": self._digest(),
         }
+
+    def _digest(self) -> str:
+        """As the agent's: of all but bans and records, which change by themselves."""
+        memory = {k: v for k, v in (self.memory or {}).items() if k != "fortigates"}
+        found = {**self.things(), "packages": sorted(self.packages), "users": sorted(self.users)}
+        text = repr((self.memory is None, memory, {**found, "bans": None}))
+        return hashlib.sha256(text.encode()).hexdigest()
 
     def _summary(self) -> dict[str, Any] | None:
         if self.memory is None:
@@ -124,7 +134,10 @@ class Host:
         self.paths[step["path"]] = file_state(str(self.tokens), *attributes)
 
     def _authority(self, step: State) -> None:
+        first = step["path"] not in self.certificates
         self._sealed("authority", step, ())
+        self.certificates[step["path"]]["pem"] = CA if first else RENEWED
+        self.certificates[step["path"]]["permits"] = sorted(step["names"])
 
     def _certificate(self, step: State) -> None:
         self._sealed("certificate", step, step["names"])
@@ -135,6 +148,7 @@ class Host:
         self.certificates[step["path"]] = {
             "days_left": 397 if names else 3650,
             "names": sorted(names),
+            "permits": [],
             "sound": True,
             "digest": hashlib.sha256(base64.b64decode(step.get("content", ""))).hexdigest(),
             "pem": CA,

@@ -10,7 +10,8 @@ from typing import Any
 
 from provision.rendering import TEMPLATES
 
-sys.path.append(str(TEMPLATES))  # the package stands there as it will stand on the ban host
+# the packages stand there as they will stand on the ban host
+sys.path += [str(TEMPLATES), str(TEMPLATES / "shared")]
 
 DETECTION = {
     "name": "sslvpn_login_failed",
@@ -45,11 +46,13 @@ def config(folder: Path, **more: Any) -> dict[str, Any]:
         "allow": ["192.0.2.1", "fd00::1"],
         "own": ["127.0.0.0/8", "::1"],
         "hosts": [],
+        "ipv6_prefix": 64,
         "accept_documentation": True,
         "rate": 100000,
         "burst": 100000,
         "body_limit": 65536,
         "feed_limit": 131072,
+        "feed_lists": ["", "v4"],
         "status_page": True,
         "tokens": str(folder / "tokens.json"),
         "events_log": str(folder / "events.log"),
@@ -124,7 +127,12 @@ class Receiver:
         return self.client.get(path, environ_overrides={"REMOTE_ADDR": peer}, **more)
 
     def written(self) -> list[tuple[str, str]]:
-        """(detection, address) of each line for fail2ban."""
-        lines = [line.split(" ") for line in self.log.read_text().splitlines()]
-        assert all(len(line) == 3 and float(line[0]) > 0 for line in lines)
-        return [(detection, address) for _, detection, address in lines]
+        """Return (detection, address) of each line for fail2ban."""
+        return [(entry.detection, entry.address) for entry in self.entries()]
+
+    def entries(self) -> list[Any]:
+        """Return what each line for fail2ban says."""
+        read = importlib.import_module("banstitch_shared.eventlog").read_line
+        entries = [read(line) for line in self.log.read_text("ascii").splitlines()]
+        assert all(entry.at > 0 and entry.fortigate for entry in entries)
+        return entries

@@ -13,3 +13,5 @@ BAMCA0kAMEYCIQCskqhieOhocTpXMtvb1HLkSGqpb7P9nuI9yTnLwQw09gIhAK0r
 0Acv/QeRLpifo4TV+jd7qC1ZMkyYRnLtp1yepax8
 -----END CERTIFICATE-----
 """
+# Another certificate, for tests that compare texts and decode nothing.
+RENEWED = CA.replace("UIb0yLJ2OMVf2", "UIb0yLJ2OMVf3")

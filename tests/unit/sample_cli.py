@@ -6,14 +6,16 @@ from provision.fortios.desired import CliBlock, desired
 
 KEY = b"k" * 32
 TRIGGER = """config system automation-trigger
-    edit "ban-login"
+    edit "banstitch_login"
+        set description "Managed by Banstitch: failed logins"
         set event-type event-log
         set logid 39426
     next
 end
 """
 ACTION = """config system automation-action
-    edit "ban-hook"
+    edit "banstitch_webhook"
+        set description "Managed by Banstitch"
         set action-type webhook
         set uri "10.0.0.5/log"
         set http-body "%%log%%"
@@ -28,11 +30,12 @@ ACTION = """config system automation-action
 end
 """
 STITCH = """config system automation-stitch
-    edit "ban-login"
-        set trigger "ban-login"
+    edit "banstitch_login"
+        set description "Managed by Banstitch: failed logins"
+        set trigger "banstitch_login"
         config actions
             edit 1
-                set action "ban-hook"
+                set action "banstitch_webhook"
                 set required enable
             next
         end
@@ -40,17 +43,18 @@ STITCH = """config system automation-stitch
 end
 """
 FEED = """config system external-resource
-    edit "ban-feed"
+    edit "banstitch_feed"
         set type address
         set username "fgt"
         set password "feed-pass"
+        set comments "Managed by Banstitch"
         set resource "http://10.0.0.5/feed"
         set refresh-rate 1
     next
 end
 """
 SSL = """config vpn ssl settings
-    set source-address "ban-feed"
+    set source-address "banstitch_feed"
     set source-address-negate enable
 end
 """

@@ -11,17 +11,17 @@ from typing import Any, Self
 import pytest
 
 from provision import desired, host_run, unit_run
-from provision.engine import SiteRun
+from provision.engine import apply_site, plan_site
 from provision.errors import Failed
 from provision.fortios.desired import Desired
 from provision.fortios.planner import FortiPlan, Observed, ids
 from provision.fortios.record import Record
 from provision.linux.draft import LinuxPlan
 from provision.login import Login
-from provision.progress import Verb
-from provision.results import SiteResult, TargetResult
+from provision.plan import SitePlan, Verb, from_json, to_json
+from provision.results import SiteResult, TargetResult, summarise
 from provision.roles import UNKNOWN
-from provision.run import Run
+from provision.run import Job
 from provision.secrets import Secrets
 from provision.sites import Play, Selected
 from provision.ssh import HostKeyPolicy
@@ -53,6 +53,8 @@ class World:
     )
     log: list[tuple[str, str]] = field(default_factory=list)
     faults: dict[tuple[str, str], Exception] = field(default_factory=dict)
+    # what the drill finds of posts that could not be read
+    unreadable: dict[str, int] = field(default_factory=dict)
     meddle: Callable[[str, str], None] = lambda _host, _what: None
 
     def asked(self, host: str, what: str) -> None:
@@ -109,8 +111,11 @@ class FakeBanHost:
         return self._world.host.observed(desired.linux(SITE, PLAYS))
 
     def _apply(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        now = self._observe(request)
+        if now["digest"] != request["seen"]:
+            return {"moved": True, "observed": now}
         self._world.host.carry_out(LinuxPlan(steps=tuple(request["steps"])))
-        return {"observed": self._observe(request)}
+        return {"moved": False, "observed": self._observe(request)}
 
     def _remember(self, request: Mapping[str, Any]) -> dict[str, Any]:
         if self._world.host.memory is None:
@@ -122,7 +127,7 @@ class FakeBanHost:
         return {}
 
     def _drill(self, _: Mapping[str, Any]) -> dict[str, Any]:
-        return {"steps": ["it was banned"]}
+        return {"steps": ["it was banned"], "unreadable": self._world.unreadable}
 
     def install_python(self) -> None:
         self.execs += 1
@@ -153,7 +158,8 @@ class FakeUnit:
         self.exchanges += 1
         return fortios_model.look(self._world.units[self._name], wanted, self._name)
 
-    def apply(self, plan: FortiPlan) -> None:
+    def apply(self, plan: FortiPlan, approved: Iterable[tuple[str, str]]) -> None:
+        assert tuple(approved) == tuple((each.id, each.shown) for each in plan.blocks)
         self.exchanges += 1
         self._world.asked(self._name, "apply")
         unit = self._world.units[self._name]
@@ -172,19 +178,34 @@ class Listening:
     def done(self, site: str, result: TargetResult) -> None:
         self.heard[result.host] = result.state
 
+    def line(self, text: str) -> None:
+        pass
 
-def start(verb: Verb, selected: Selected = ALL, **options: Any) -> SiteRun:
-    policy = HostKeyPolicy(Path("/nonexistent/known_hosts"), accept_new=False)
-    secrets = options.pop("secrets", None) or Secrets()
-    listener = options.pop("listener", None) or Listening()
-    return SiteRun(Run(verb, PLAYS, policy, secrets, listener, **options), selected)
+
+def job(verb: Verb, selected: Selected = ALL, **options: Any) -> Job:
+    """What a run is to do at the site."""
+    return Job(verb, PLAYS, {SITE.name: selected}, Path("/nonexistent/known_hosts"), **options)
+
+
+def plan(work: Job) -> SitePlan:
+    """Look; as what is shown and approved comes back from a file or another process."""
+    return from_json(to_json(plan_site(SITE.name, work)))
+
+
+def apply(work: Job, approved: SitePlan) -> SiteResult:
+    """Carry out what was approved."""
+    return apply_site(SITE.name, work, approved)
 
 
 def go(verb: Verb, selected: Selected = ALL, **options: Any) -> SiteResult:
     """The whole of a run at the site."""
-    run = start(verb, selected, **options)
-    planned = run.plan()
-    return run.carry_out() if verb in ("apply", "teardown") else planned
+    secrets = options.pop("secrets", None) or Secrets()
+    listener = options.pop("listener", None) or Listening()
+    work = job(verb, selected, **options)
+    planned = plan_site(SITE.name, work, listener, secrets)
+    if verb not in ("apply", "teardown"):
+        return summarise(planned)
+    return apply_site(SITE.name, work, planned, listener, secrets)
 
 
 def states(result: SiteResult) -> dict[str, str]:

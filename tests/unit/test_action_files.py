@@ -109,3 +109,31 @@ def test_the_quick_ignore_list_agrees_with_ipaddress(ignored: list[str], text: s
     address = ipaddress.ip_address(text)
     wanted = any(address in ipaddress.ip_network(entry) for entry in ignored)
     assert bool(TERMS["Ignored"](ignored).overlap(str(address))) == wanted
+
+
+NETWORKS = st.one_of(
+    st.tuples(st.ip_addresses(network="10.0.0.0/28"), st.integers(24, 32)),
+    st.tuples(st.ip_addresses(network="2a00::/120"), st.integers(112, 128)),
+).map(lambda pair: ipaddress.ip_network(pair, strict=False))
+
+
+@given(st.lists(NETWORKS, max_size=4), NETWORKS)
+def test_the_quick_ignore_list_agrees_with_ipaddress_on_networks(
+    ignored: list[ipaddress.IPv4Network | ipaddress.IPv6Network],
+    network: ipaddress.IPv4Network | ipaddress.IPv6Network,
+) -> None:
+    entry = TERMS["spelling"](str(network))
+    found = TERMS["Ignored"](list(map(str, ignored))).overlap(entry)
+    near = [n for n in ignored if n.version == network.version and n.overlaps(network)]
+    around = any(n.prefixlen <= network.prefixlen for n in near)
+    assert found in ([entry] if around else map(str, near)) if near else found == ""
+
+
+@given(st.one_of(st.ip_addresses().map(ipaddress.ip_network), NETWORKS))
+def test_what_is_spelt_already_is_left_as_it_is(
+    network: ipaddress.IPv4Network | ipaddress.IPv6Network,
+) -> None:
+    one = network.num_addresses == 1
+    text = str(network.network_address) if one else str(network)
+    mapped = getattr(network.network_address, "ipv4_mapped", None)
+    assert TERMS["spelling"](str(network)) == str(mapped or text)

@@ -34,11 +34,11 @@ def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (apply, checkers, steps):
         monkeypatch.setattr(module, "run", lambda *_, **__: Ran(0, ""))
     monkeypatch.setattr(steps, "must", lambda *_, **__: "")
-    monkeypatch.setattr(apply, "observe", lambda _: {})
+    monkeypatch.setattr(apply, "observe", lambda _: {"digest": "as seen"})
 
 
 def applied(*steps: dict[str, Any]) -> dict[str, Any]:
-    return apply.apply({"verb": "apply", "steps": list(steps), "observe": {}})
+    return apply.apply({"verb": "apply", "steps": list(steps), "observe": {}, "seen": "as seen"})
 
 
 def test_a_checker_that_refuses_leaves_everything_as_it_was(
@@ -70,6 +70,15 @@ def test_what_changed_since_the_plan_is_not_overwritten(
     with pytest.raises(HostError, match="changed since the plan"):
         applied(files_step(path))
     assert path.read_text() == "just written by somebody"
+
+
+def test_a_host_that_is_not_as_it_was_seen_is_not_changed(
+    quiet: None, state: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moved = {"digest": "another"}
+    monkeypatch.setattr(apply, "observe", lambda _: moved)
+    assert applied(files_step(tmp_path / "f")) == {"moved": True, "observed": moved}
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_full_disk_while_staging_leaves_nothing_behind(
@@ -107,7 +116,7 @@ def test_a_run_killed_while_staging_leaves_nothing_after_the_next_teardown(
     ours = [e["id"] for e in found["objects"]] if found else []
 
     steps = [{"do": "take-back", "ids": ours, "purge": False}, {"do": "forget"}]
-    apply.apply({"verb": "teardown", "steps": steps, "observe": {}})
+    apply.apply({"verb": "teardown", "steps": steps, "observe": {}, "seen": "as seen"})
 
     assert list(tmp_path.iterdir()) == []
 

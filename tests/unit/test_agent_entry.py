@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from provision.linux import agent
-from provision.linux.agent import drill, entry, host, observe
+from provision.linux.agent import drill, entry, host, observe, protocol
 from provision.linux.agent.host import HostError, Ran
 from provision.linux.agent.web import opener
 from provision.linux.target import agent_zip
@@ -36,7 +36,7 @@ def asked(request: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.
     monkeypatch.setattr(signal, "signal", lambda *_: None)
     monkeypatch.setattr(os, "umask", lambda _: 0)
     entry.main(json.dumps(request).encode())
-    return json.loads(capsys.readouterr().out.removeprefix(entry.MARK))
+    return json.loads(capsys.readouterr().out.removeprefix(protocol.MARK))
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ def test_the_agent_runs_from_its_zip_without_the_project(tmp_path: Path) -> None
     )
     argv = [sys.executable, "-I", "-c", program, str(archive)]
     done = subprocess.run(argv, capture_output=True, text=True, cwd=tmp_path, check=True)
-    assert done.stdout.startswith(entry.MARK)
+    assert done.stdout.startswith(protocol.MARK)
     assert done.stderr == ""
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from provision.linux.agent import host, manifest, objects, observe
+from provision.linux.agent import data, host, manifest, objects, observe
 from provision.linux.agent.host import HostError
 from provision.linux.agent.objects import Journal
 from tests.unit.agent_model import ME, MY_GROUP, full_disk, remember_in
@@ -235,9 +235,10 @@ def test_what_is_no_file_of_tokens_is_none(tmp_path: Path, text: str) -> None:
 
 
 def test_a_data_folder_stays_with_what_is_in_it_and_goes_when_purged(
-    journal: Journal, tmp_path: Path
+    journal: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "data"
+    monkeypatch.setitem(data.OURS, str(path), "bans")
     step = {"path": str(path), "mode": 0o750, "owner": ME, "group": MY_GROUP, "data": True}
     objects.make_directory(step, journal)
     (path / "bans").write_text("192.0.2.1")

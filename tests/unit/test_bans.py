@@ -222,7 +222,7 @@ def test_a_ban_is_freed_in_whatever_spelling_it_was_made(
 def test_an_address_within_a_banned_network_is_still_denied_and_that_is_said(
     fail2ban: Fail2ban, spool: Callable[..., str]
 ) -> None:
-    folder = spool(ON, "203.0.113.5", "128.0.0.0/9", "203.0.0.0/16", "2001:db8::/32")
+    folder = spool(ON, "203.0.113.5", "128.0.0.0/9", "203.0.0.0/16", "2001:db8::/32", failures=0)
     answer = unban(folder, "203.0.113.5")
     assert answer == {"changed": True, "notes": ["still denied: within 203.0.0.0/16"]}
     assert unban(folder, "128.1.2.3")["notes"] == [
@@ -230,6 +230,40 @@ def test_an_address_within_a_banned_network_is_still_denied_and_that_is_said(
         "still denied: within 128.0.0.0/9",
     ]
     assert len(fail2ban.told) == 1
+
+
+@pytest.mark.parametrize(
+    "wanted", ["2001:db8:1:2::5", "2001:DB8:1:2:0:0:0:5", "2001:db8:1:2:3::/80"]
+)
+def test_an_address_is_freed_with_the_network_that_events_in_it_had_banned(
+    fail2ban: Fail2ban, spool: Callable[..., str], wanted: str
+) -> None:
+    folder = spool(ON, "2001:db8:1:2::/64", "2001:db8:1:3::/64", "2001:db8:1:2::6")
+    freed = {
+        "changed": True,
+        "notes": ["2001:db8:1:2::/64 was freed: attackers are banned by network"],
+    }
+    assert unban(folder, wanted) == freed
+    assert fail2ban.told == [(ON, "unban_by_hand", "2001:db8:1:2::/64")]
+
+
+def test_a_network_that_an_operator_banned_is_named_and_not_freed_with_one_address(
+    fail2ban: Fail2ban, spool: Callable[..., str]
+) -> None:
+    folder = spool(ON, "2001:db8:1:2::/64", failures=0)
+    answer = unban(folder, "2001:db8:1:2::5")
+    notes = ["was not banned", "still denied: within 2001:db8:1:2::/64"]
+    assert answer == {"changed": False, "notes": notes}
+    assert not fail2ban.told
+
+
+@pytest.mark.usefixtures("fail2ban")
+def test_a_wider_network_is_not_freed_by_halves(spool: Callable[..., str]) -> None:
+    folder = spool(ON, "2001:db8:1:2::/64", "2001:db8:1:3::/64")
+    assert unban(folder, "2001:db8:1::/48")["notes"] == [
+        "was not banned",
+        "still denied within it: 2001:db8:1:2::/64, 2001:db8:1:3::/64",
+    ]
 
 
 @pytest.mark.usefixtures("fail2ban")

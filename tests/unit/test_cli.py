@@ -15,7 +15,7 @@ import pytest
 from provision import engine, progress, ssh, unit_run
 from provision.cli import main
 from provision.errors import Fault, InputError, Unreachable
-from provision.plan import Change
+from provision.plan import Change, SitePlan, TargetPlan
 from provision.results import SiteResult, TargetResult
 from provision.sites import Play
 from tests.unit.inventories import write
@@ -257,7 +257,7 @@ def test_a_fault_of_the_toolkit_is_one_line_and_its_place_is_shown_on_demand(
         raise RuntimeError(f"unforeseen, with {PASSWORD}")
 
     monkeypatch.setattr("provision.options.exit_code", broken)
-    monkeypatch.setattr(engine.SiteRun, "plan", lambda _: SiteResult("bh1", ()))
+    monkeypatch.setattr(engine, "plan_site", lambda *_: SitePlan("bh1", "plan"))
     said = cli("plan")
     assert said.code == 1
     assert (
@@ -271,20 +271,20 @@ def test_a_fault_of_the_toolkit_is_one_line_and_its_place_is_shown_on_demand(
 def test_the_libraries_are_heard_however_vvv_is_spelt(
     cli: Cli, flags: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def plan(_: engine.SiteRun) -> SiteResult:
+    def plan(*_: object) -> SitePlan:
         progress.log.debug("a word of a library with %s", PASSWORD)
-        return SiteResult("bh1", ())
+        return SitePlan("bh1", "plan")
 
-    monkeypatch.setattr(engine.SiteRun, "plan", plan)
+    monkeypatch.setattr(engine, "plan_site", plan)
     assert "a word of a library with ********" in cli("plan", *flags).err
     assert "a word of a library" not in cli("plan", "-v").err
 
 
 def test_an_interrupt_exits_130(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupt(_: engine.SiteRun) -> NoReturn:
+    def interrupt(*_: object) -> NoReturn:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(engine.SiteRun, "plan", interrupt)
+    monkeypatch.setattr(engine, "plan_site", interrupt)
     said = cli("plan")
     assert said.code == 130
     assert said.err == "interrupted; run again to finish what was begun\n"
@@ -299,9 +299,9 @@ class Terminal(io.StringIO):
 
 def test_who_says_no_has_changed_nothing(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     change = Change("file:/etc/x", "create", "+new")
-    planned = SiteResult("bh1", (TargetResult("bh1", "linux", "differs", changes=(change,)),))
-    monkeypatch.setattr(engine.SiteRun, "plan", lambda _: planned)
-    monkeypatch.setattr(engine.SiteRun, "carry_out", lambda _: pytest.fail("it was changed"))
+    planned = SitePlan("bh1", "apply", (TargetPlan("bh1", "linux", "differs", (change,)),))
+    monkeypatch.setattr(engine, "plan_site", lambda *_: planned)
+    monkeypatch.setattr(engine, "apply_site", lambda *_: pytest.fail("it was changed"))
     monkeypatch.setattr(sys, "stdin", Terminal("n\n"))
     said = cli("apply")
     assert said.code == 0
@@ -340,8 +340,8 @@ def test_who_says_no_to_json_still_gets_one_document(
     cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     change = Change("file:/etc/x", "create", "+new")
-    planned = SiteResult("bh1", (TargetResult("bh1", "linux", "differs", changes=(change,)),))
-    monkeypatch.setattr(engine.SiteRun, "plan", lambda _: planned)
+    planned = SitePlan("bh1", "apply", (TargetPlan("bh1", "linux", "differs", (change,)),))
+    monkeypatch.setattr(engine, "plan_site", lambda *_: planned)
     monkeypatch.setattr(sys, "stdin", Terminal("n\n"))
     found = json.loads(cli("apply", "--json").out)
     assert (found["verb"], found["exit_code"]) == ("apply", 0)

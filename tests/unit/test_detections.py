@@ -29,7 +29,7 @@ def client_of(folder: Path, detection: Detection) -> Any:
         "where": {name: list(values) for name, values in detection.where.items()},
         "ignore": [],
     }
-    made = config(folder, detections=[one], allow=None)
+    made = config(folder, detections=[one], allow=None, ipv6_prefix=128)
     return module("app").create_app(made).test_client()
 
 

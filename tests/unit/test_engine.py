@@ -6,6 +6,7 @@ import pytest
 
 from provision.errors import Failed, UnknownKey, Unreachable
 from provision.linux.target import NoPython
+from provision.roles import AUTHORITY
 from provision.secrets import MASK, Secrets
 from tests.unit.site_model import (
     BAN_HOST,
@@ -17,7 +18,6 @@ from tests.unit.site_model import (
     World,
     error,
     go,
-    start,
     states,
     world,
 )
@@ -49,6 +49,27 @@ def test_a_second_apply_changes_nothing_and_costs_one_exec(world: World) -> None
     assert world.everything() == before
     assert world.changes() == []
     assert [target.execs for target in again.targets] == [1, 0, 0]
+
+
+def test_one_apply_gives_the_site_a_new_ca(world: World) -> None:
+    go("apply")
+    world.host.certificates[AUTHORITY]["permits"] = []
+    planned = go("plan")
+    assert {change.id for target in planned.targets for change in target.changes} == {
+        f"authority:{AUTHORITY}",
+        "vpn certificate ca:banstitch_ca",
+    }
+
+    applied = go("apply")
+
+    assert states(applied) == {BAN_HOST: "changed", FW1: "changed", FW2: "changed"}
+    assert states(go("plan")) == {BAN_HOST: "ok", FW1: "ok", FW2: "ok"}
+
+
+def test_a_fortigate_alone_goes_on_with_the_ca_that_it_has(world: World) -> None:
+    go("apply")
+    world.host.certificates[AUTHORITY]["permits"] = []
+    assert states(go("apply", ONLY_FW1)) == {FW1: "ok"}
 
 
 def test_linux_comes_first_and_teardown_goes_the_other_way_round(world: World) -> None:
@@ -153,7 +174,7 @@ def test_the_host_is_left_alone_when_a_fortigate_could_not_be_torn_down(world: W
 
 
 def test_a_host_without_python_gets_it_first(world: World) -> None:
-    world.faults[(BAN_HOST, "observe")] = NoPython("no python3")
+    world.faults[(BAN_HOST, "observe")] = NoPython("no python3", sshd_jail_without_log=False)
 
     result = go("apply")
 
@@ -163,7 +184,7 @@ def test_a_host_without_python_gets_it_first(world: World) -> None:
 
 
 def test_plan_of_a_host_without_python_installs_nothing(world: World) -> None:
-    world.faults[(BAN_HOST, "observe")] = NoPython("no python3")
+    world.faults[(BAN_HOST, "observe")] = NoPython("no python3", sshd_jail_without_log=False)
     assert states(go("plan"))[BAN_HOST] == "differs"
     assert world.changes() == []
 
@@ -177,18 +198,27 @@ def test_the_tokens_of_a_host_are_secrets_of_the_run(world: World) -> None:
 
 
 def test_verify_sends_an_event_only_through_a_loop_that_is_as_it_should_be(world: World) -> None:
-    run = start("verify")
-    run.plan()
-    assert "no event was sent through the loop: apply first" in run.drill().targets[0].notes
+    told = go("verify").targets[0].notes
+    assert "no event was sent through the loop: apply first" in told
     assert (BAN_HOST, "drill") not in world.log
     go("apply")
 
-    run = start("verify")
-    run.plan()
-    result = run.drill()
+    result = go("verify")
 
     assert states(result) == {BAN_HOST: "ok", FW1: "ok", FW2: "ok"}
     assert "it was banned" in result.targets[0].notes
+
+
+def test_verify_does_not_call_a_site_well_whose_posts_cannot_be_read(world: World) -> None:
+    go("apply")
+    world.unreadable = {FW2: 3, "no-unit-of-this-site": 1}
+    result = go("verify")
+    assert states(result) == {BAN_HOST: "differs", FW1: "ok", FW2: "ok"}
+    told = [note for note in result.targets[0].notes if "could not be read" in note]
+    assert told == [
+        f"{FW2}: 3 posts of the last 24 hours could not be read:"
+        f" see /var/log/banstitch/rejected.log on {BAN_HOST}"
+    ]
 
 
 @pytest.mark.parametrize("where", [(BAN_HOST, "observe"), (FW1, "observe")])
@@ -205,12 +235,26 @@ def test_a_fault_of_the_toolkit_is_told_as_a_failure_of_that_target(
     assert len(result.targets) == 3
 
 
-def test_a_damaged_record_on_the_host_is_told_as_such(world: World) -> None:
+def test_a_damaged_record_fails_its_fortigate_and_no_other_target(world: World) -> None:
     go("apply")
     assert world.host.memory is not None
     world.host.memory["fortigates"][FW1] = {"nonsense": 1}
 
     result = go("plan")
 
-    assert states(result)[BAN_HOST] == "failed"
-    assert "not the record of a FortiGate" in error(result, BAN_HOST)
+    assert states(result) == {BAN_HOST: "ok", FW1: "failed", FW2: "ok"}
+    assert "record of this FortiGate" in error(result, FW1)
+    assert "nonsense" not in error(result, FW1)
+
+
+def test_a_host_is_not_torn_down_while_a_fortigate_with_a_damaged_record_polls_it(
+    world: World,
+) -> None:
+    go("apply")
+    assert world.host.memory is not None
+    world.host.memory["fortigates"]["fw9"] = {"nonsense": 1}
+
+    result = go("teardown")
+
+    assert "still polled by fw9" in error(result, BAN_HOST)
+    assert world.host.memory is not None

@@ -119,6 +119,23 @@ def test_whoever_presses_ctrl_c_again_and_again_still_gets_what_was_begun_finish
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+def test_an_exception_that_nobody_foresaw_is_the_result_of_that_one_only() -> None:
+    def do(number: int) -> str:
+        if number == 2:
+            raise KeyError("a fault")
+        return "done"
+
+    def failed(number: int, error: Exception) -> str:
+        return f"{number}: {type(error).__name__}"
+
+    assert fleet.over(range(4), do, forks=2, failed=failed) == [
+        "done",
+        "done",
+        "2: KeyError",
+        "done",
+    ]
+
+
 def test_one_that_fails_does_not_keep_others_from_their_work() -> None:
     finished: list[int] = []
 

@@ -14,7 +14,8 @@ import pytest
 from provision.errors import Failed, Unreachable
 from provision.fortios.desired import CliBlock, Desired, Wanted, desired
 from provision.fortios.planner import FortiPlan, plan
-from provision.fortios.push import COMMIT, START, PutBack
+from provision.fortios.planning.gate import COMMIT, START
+from provision.fortios.push import PutBack
 from provision.fortios.record import Record
 from provision.fortios.target import FortiGate
 from provision.login import Login
@@ -32,8 +33,10 @@ FIRST = [CliBlock(f"b{n}.j2", text) for n, text in enumerate(ALL)]
 SECOND = [
     CliBlock("feed.j2", FEED.replace("feed-pass", "other-pass")),
     CliBlock("action.j2", ACTION.replace("5514", "5515").replace("s3cret", "n3w")),
-    CliBlock("new.j2", TRIGGER.replace("ban-login", "ban-admin").replace("39426", "32002")),
-    CliBlock("stitch.j2", STITCH.replace('trigger "ban-login"', 'trigger "ban-admin"')),
+    CliBlock(
+        "new.j2", TRIGGER.replace("banstitch_login", "banstitch_admin").replace("39426", "32002")
+    ),
+    CliBlock("stitch.j2", STITCH.replace('trigger "banstitch_login"', 'trigger "banstitch_admin"')),
 ]
 
 
@@ -41,7 +44,10 @@ def objects(blocks: list[CliBlock], vdoms: bool) -> Desired:
     """What ``blocks`` say; with VDOMs SSL VPN is for `branch`, the rest global, its feed `g-...`."""
     if not vdoms:
         return desired(blocks)
-    named = [replace(each, text=each.text.replace("ban-feed", "g-ban-feed")) for each in blocks]
+    named = [
+        replace(each, text=each.text.replace("banstitch_feed", "g-banstitch_feed"))
+        for each in blocks
+    ]
 
     def scoped(each: Wanted) -> Wanted:
         scope = "branch" if each.id.startswith("vpn") else "global"
@@ -215,7 +221,7 @@ def test_units_of_every_kind_are_changed_and_put_back(
     drill = Drill(wire, transactions=transactions, **options)
     lines = drill.lines()
     assert lines[-1] == (COMMIT if transactions else "end")
-    for pattern in ("^set logid", '^set action "ban-hook"'):
+    for pattern in ("^set logid", '^set action "banstitch_webhook"'):
         said = "entry not found in datasource\n\nvalue parse error before 'x'\nCommand fail. Return code -3"
         found = drill.expect_as_before(partial(refuse, pattern, said))
         assert "Return code -3" in found
@@ -286,12 +292,14 @@ def test_an_object_in_the_transaction_of_another_is_named_and_nothing_stays(wire
     drill = Drill(wire).from_second()
     unit = drill.reset()
     other = unit.console(paging=False)
-    other.type(f"{START}\nconfig system automation-action\nedit ban-hook\nset port 1\n".encode())
+    other.type(
+        f"{START}\nconfig system automation-action\nedit banstitch_webhook\nset port 1\n".encode()
+    )
     other.type(b"next\nend\n")
     before = unit.show()
     with pytest.raises(PutBack, match="somebody else is editing it") as caught:
         drill.apply(drill.settled)
-    assert "system automation-action:ban-hook" in str(caught.value)
+    assert "system automation-action:banstitch_webhook" in str(caught.value)
     assert unit.show() == before
     other.type(b"execute config-transaction abort\n")
     assert drill.apply(drill.settled).changes

@@ -19,6 +19,7 @@ from provision.fortios.planner import (
     teardown,
 )
 from provision.fortios.record import Record
+from provision.fortios.steps import MEMORY
 from provision.fortios.text import Config, serialise
 from tests.unit.fortios_model import (
     Unit,
@@ -41,6 +42,7 @@ from tests.unit.sample_cli import (
     SSL_ALL,
     SSL_ALLOW,
     SSL_DENY,
+    STITCH,
     TRIGGER,
 )
 
@@ -66,10 +68,10 @@ def test_apply_then_nothing_to_do_then_teardown_gives_back_the_unit(
 def test_objects_are_made_in_the_order_of_the_blocks_and_deleted_user_first() -> None:
     made = planned(asked(*ALL), {}, Record())
     assert [change.id for change in made.changes] == [
-        "system external-resource:ban-feed",
-        "system automation-action:ban-hook",
-        "system automation-trigger:ban-login",
-        "system automation-stitch:ban-login",
+        "system external-resource:banstitch_feed",
+        "system automation-action:banstitch_webhook",
+        "system automation-trigger:banstitch_login",
+        "system automation-stitch:banstitch_login",
         "vpn ssl settings",
     ]
     unit = after({}, made.blocks)
@@ -85,7 +87,7 @@ def test_objects_are_made_in_the_order_of_the_blocks_and_deleted_user_first() ->
 def test_only_the_tables_that_are_managed_are_read_one_object_a_command() -> None:
     made = {"firewall address:x": None, "firewall policy:7": None, "firewall policy:8": None}
     assert reads(asked(TRIGGER, SSL), Record("x", made)) == (
-        'show system automation-trigger "ban-login"',
+        'show system automation-trigger "banstitch_login"',
         "show vpn ssl settings",
         'show firewall address "x"',
         "show firewall policy",  # the whole of it, once: the order counts
@@ -119,7 +121,7 @@ def test_each_drift_is_mended_and_nothing_else_is_sent(
 
 def test_defaults_list_order_spelling_and_automatic_attributes_make_no_difference() -> None:
     want = """config system automation-action
-    edit "a"
+    edit "banstitch_a"
         set action-type webhook
         set protocol http
         set method post
@@ -132,15 +134,18 @@ config firewall local-in-policy
     edit 9000
         set srcaddr "a" "b"
         set action deny
+        set comments "Managed by Banstitch"
     next
 end
 """
     unit = unit_of(
-        'config system automation-action\nedit "a"\nset uuid 1-2-3\nset action-type webhook\n'
+        'config system automation-action\nedit "banstitch_a"\nset uuid 1-2-3\nset action-type webhook\n'
         'set uri "x y"\nnext\nend\n'
-        'config firewall local-in-policy\nedit 9000\nset uuid 4\nset srcaddr "b" a\nnext\nend\n'
+        'config firewall local-in-policy\nedit 9000\nset uuid 4\nset srcaddr "b" a\n'
+        'set comments "Managed by Banstitch"\nnext\nend\n'
     )
-    assert planned(asked(want), unit, Record()).blocks == ()
+    made = Record("FGT1", dict.fromkeys(unit))
+    assert planned(asked(want), unit, made).blocks == ()
 
 
 def test_words_whose_order_means_something_are_not_taken_for_a_set() -> None:
@@ -155,15 +160,15 @@ def test_an_object_of_the_same_name_that_is_not_ours_is_a_conflict_that_names_it
     with pytest.raises(Conflict) as caught:
         planned(asked(TRIGGER, ACTION), unit, Record())
     text = str(caught.value)
-    assert "system automation-trigger:ban-login" in text
+    assert "system automation-trigger:banstitch_login" in text
     assert "differs in 'logid'" in text
-    assert "system automation-action:ban-hook" in text
+    assert "system automation-action:banstitch_webhook" in text
     assert "block1.j2:2" in text
     assert "--adopt" in text
 
 
 def test_an_adopted_object_comes_back_whole_at_teardown() -> None:
-    theirs = TRIGGER.replace("39426", "1").replace("set logid", 'set description "x"\nset logid')
+    theirs = TRIGGER.replace("39426", "1").replace("Managed by Banstitch: failed logins", "x")
     unit = unit_of(theirs)
     held, record = applied(asked(TRIGGER), unit, Record(), adopt=True)
     assert held == unit_of(TRIGGER)
@@ -175,27 +180,35 @@ def test_an_equal_object_that_is_not_ours_is_left_alone_and_survives_teardown() 
     unit = unit_of(TRIGGER)
     held, record = applied(asked(TRIGGER), unit, Record())
     assert held == unit
-    assert record.objects["system automation-trigger:ban-login"] is not None
+    assert record.objects["system automation-trigger:banstitch_login"] is not None
     assert torn_down(held, record) == unit
 
 
 def test_what_an_older_inventory_made_is_removed_after_the_new_is_in_place() -> None:
     held, record = applied(asked(*ALL), {}, Record())
-    feed, ssl = FEED.replace("ban-feed", "new-feed"), SSL.replace("ban-feed", "new-feed")
+    feed, ssl = (
+        FEED.replace("banstitch_feed", "banstitch_new"),
+        SSL.replace("banstitch_feed", "banstitch_new"),
+    )
     made = planned(asked(feed, ssl), held, record)
     assert [(change.action, change.id) for change in made.changes] == [
-        ("create", "system external-resource:new-feed"),
+        ("create", "system external-resource:banstitch_new"),
         ("update", "vpn ssl settings"),
-        ("delete", "system automation-stitch:ban-login"),
-        ("delete", "system automation-trigger:ban-login"),
-        ("delete", "system automation-action:ban-hook"),
-        ("delete", "system external-resource:ban-feed"),
+        ("delete", "system automation-stitch:banstitch_login"),
+        ("delete", "system automation-trigger:banstitch_login"),
+        ("delete", "system automation-action:banstitch_webhook"),
+        ("delete", "system external-resource:banstitch_feed"),
     ]
     # an interruption between the two must not lose sight of what is still there
-    assert set(made.record.objects) == set(record.objects) | {"system external-resource:new-feed"}
-    assert list(made.settled.objects) == ["system external-resource:new-feed", "vpn ssl settings"]
+    assert set(made.record.objects) == set(record.objects) | {
+        "system external-resource:banstitch_new"
+    }
+    assert list(made.settled.objects) == [
+        "system external-resource:banstitch_new",
+        "vpn ssl settings",
+    ]
     unit = after(held, made.blocks)
-    assert 'source-address "new-feed"\n' in _shown(unit)
+    assert 'source-address "banstitch_new"\n' in _shown(unit)
     assert torn_down(unit, made.settled) == {"vpn ssl settings": ()}
 
 
@@ -212,13 +225,13 @@ def test_an_allow_list_of_the_operator_is_never_turned_into_a_deny_list() -> Non
 
 def test_a_deny_list_of_the_operator_is_joined_and_restored() -> None:
     held, record = applied(asked(FEED, SSL), unit_of(SSL_DENY), Record())
-    assert 'set source-address "bad guys" "ban-feed"' in _shown(held)
+    assert 'set source-address "bad guys" "banstitch_feed"' in _shown(held)
     assert torn_down(held, record) == unit_of(SSL_DENY)
 
 
 def test_what_the_operator_added_to_our_deny_list_stays_at_teardown() -> None:
     held, record = applied(asked(FEED, SSL), unit_of(SSL_ALL), Record())
-    held["vpn ssl settings"] = unit_of(SSL.replace('"ban-feed"', '"ban-feed" "late"'))[
+    held["vpn ssl settings"] = unit_of(SSL.replace('"banstitch_feed"', '"banstitch_feed" "late"'))[
         "vpn ssl settings"
     ]
     assert planned(asked(FEED, SSL), held, record).blocks == ()
@@ -245,13 +258,14 @@ def test_a_single_object_is_changed_in_one_block_and_only_where_it_is_named() ->
 
 
 def test_an_attribute_that_is_no_longer_named_goes_back_to_what_it_was() -> None:
-    more = SSL.replace("end", "set login-attempt-limit 5\nend")
-    unit = unit_of(SSL_ALL.replace("end", "set login-attempt-limit 3\nend"))
+    more = SSL.replace("end", 'set source-address6 "banstitch_feed"\nend')
+    unit = unit_of(SSL_ALL.replace("end", "set source-address6 all\nend"))
     held, record = applied(asked(FEED, more), unit, Record())
     made = planned(asked(FEED, SSL), held, record)
-    assert "set login-attempt-limit 3" in _sent(made)
-    assert "source-address" not in _sent(made)
-    assert "login-attempt-limit" not in str(made.settled.objects["vpn ssl settings"])
+    assert "set source-address6 all" in _sent(made)
+    assert "source-address " not in _sent(made)
+    assert [(each.id, each.source) for each in made.changes] == [("vpn ssl settings", MEMORY)]
+    assert "source-address6" not in str(made.settled.objects["vpn ssl settings"])
 
 
 def test_a_secret_is_sent_again_only_when_it_changed() -> None:
@@ -261,7 +275,7 @@ def test_a_secret_is_sent_again_only_when_it_changed() -> None:
     made = planned(asked(FEED.replace("feed-pass", "other-pass")), held, record)
     assert 'set password "other-pass"' in _sent(made)
     assert "username" not in _sent(made)
-    name = "system external-resource:ban-feed password"
+    name = "system external-resource:banstitch_feed password"
     assert made.record.fingerprints[name] == ""
     assert made.settled.fingerprints[name] not in ("", record.fingerprints[name])
 
@@ -279,10 +293,32 @@ def test_a_secret_never_reaches_the_record_readable() -> None:
         assert "s3cret-token" not in str(each.to_json())
 
 
-def test_an_adopted_secret_of_the_operator_comes_back_as_the_unit_showed_it() -> None:
-    unit = unit_of(FEED.replace('"feed-pass"', "ENC abc="))
-    held, record = applied(asked(FEED), unit, Record(), adopt=True)
-    assert torn_down(held, record) == unit
+@pytest.mark.parametrize(
+    ("theirs", "attribute"),
+    [
+        (
+            FEED.replace('"feed-pass"', "ENC abc=").replace("Managed by Banstitch", "x"),
+            "'password'",
+        ),
+        (
+            FEED.replace("type address", "type domain").replace('"Managed by Banstitch"', "x"),
+            "'type'",
+        ),
+        (ACTION.replace("Managed by Banstitch", "x"), "'action-type'"),
+        (TRIGGER.replace("Managed by Banstitch", "x").replace("event-log", "ioc"), "'event-type'"),
+        (STITCH.replace("Managed by Banstitch", "x").replace("_webhook", "other"), "'action'"),
+    ],
+)
+def test_what_memory_could_not_put_back_is_not_adopted_and_the_error_names_the_attribute(
+    theirs: str, attribute: str
+) -> None:
+    ours = next(each for each in ALL if each.split("\n")[0] == theirs.split("\n")[0])
+    for options in ({}, {"adopt": True}):
+        with pytest.raises(Conflict) as caught:
+            planned(asked(ours), unit_of(theirs), Record(), **options)
+        assert attribute in str(caught.value)
+        assert "rename it or delete it on the FortiGate" in str(caught.value)
+        assert "feed-pass" not in str(caught.value)
 
 
 def test_the_record_survives_json_in_its_order() -> None:
@@ -339,7 +375,7 @@ def test_a_table_that_the_unit_lacks_is_an_error_only_where_it_is_needed() -> No
             "inside a single",
         ),
         ('config a\nedit "x"\nnext\nset a b\nend\n', 4, "entries or attributes"),
-        (TRIGGER + TRIGGER, 8, "described twice"),
+        (TRIGGER + TRIGGER, 9, "described twice"),
     ],
 )
 def test_a_faulty_template_is_named_with_its_line(text: str, line: int, what: str) -> None:

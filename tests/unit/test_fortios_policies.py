@@ -29,34 +29,35 @@ from tests.unit.fortios_model import (
 from tests.unit.sample_cli import KEY, SSL
 
 FEED = """config system external-resource
-    edit "ban-feed"
+    edit "banstitch_feed"
         set type address
+        set comments "Managed by Banstitch"
         set resource "http://10.0.0.5/feed"
     next
 end
 """
 POLICY = """config firewall policy
     edit 9001
-        set name "ban-deny"
+        set name "banstitch_deny"
         set srcintf "wan1"
         set dstintf "any"
-        set srcaddr "ban-feed"
+        set srcaddr "banstitch_feed"
         set dstaddr "all"
         set schedule "always"
         set service "ALL"
         set logtraffic all
-        set comments "Managed"
+        set comments "Managed by Banstitch"
     next
 end
 """
 LOCAL_IN = """config firewall local-in-policy
     edit 9001
         set intf "wan1"
-        set srcaddr "ban-feed"
+        set srcaddr "banstitch_feed"
         set dstaddr "all"
         set service "ALL"
         set schedule "always"
-        set comments "Managed"
+        set comments "Managed by Banstitch"
     next
 end
 """
@@ -155,17 +156,38 @@ def test_a_policy_that_was_given_another_number_is_found_by_its_name() -> None:
     assert not [each for each in torn_down(held, made.settled) if "policy" in each]
 
 
-@pytest.mark.parametrize("texts", [BOTH, (FEED, LOCAL_IN)])
-@pytest.mark.parametrize("attribute", ["name", "comments", "srcaddr", "dstaddr"])
+@pytest.mark.parametrize(
+    ("texts", "attribute"),
+    [
+        *((BOTH, name) for name in ("comments", "srcaddr", "dstaddr")),
+        *(((FEED, LOCAL_IN), name) for name in ("service", "srcaddr", "dstaddr")),
+    ],
+)
 def test_each_drift_of_a_policy_is_mended_alone(texts: tuple[str, ...], attribute: str) -> None:
     held, record = applied(_desired(*texts), _policies("lan"), Record())
     (ours,) = [each for each in held if each.endswith(":9001")]
-    if f"set {attribute} " not in texts[1]:
-        return
     held[ours] = obey(held[ours], _body(f'set {attribute} "changed"'))
     made = planned(_desired(*texts), held, record)
     assert [line.split()[1] for line in _sent(made) if line.startswith("set")] == [attribute]
     assert _order(after(held, made.blocks)) == _order(held)
+
+
+@pytest.mark.parametrize(("texts", "attribute"), [(BOTH, "name"), ((FEED, LOCAL_IN), "comments")])
+def test_a_policy_that_the_operator_renamed_is_his_whatever_number_the_record_has(
+    texts: tuple[str, ...], attribute: str
+) -> None:
+    want = _desired(*texts)
+    held, record = applied(want, {}, Record())
+    (ours,) = [each for each in held if each.endswith(":9001")]
+    held[ours] = obey(held[ours], _body(f'set {attribute} "mine now"'))
+    made = planned(want, held, record)
+    assert any(f"{ours} is left alone" in each for each in made.warnings)
+    now = after(held, made.blocks)
+    assert _order(now, table_of(ours)) == ["9002", "9001"]
+    assert now[ours] == held[ours]
+    gone = _plan_with_users(Desired(), held, record)
+    assert ours not in {each.id for each in gone.changes}
+    assert f"{ours} refers to it" in gone.stays[0]
 
 
 def test_a_number_that_the_operator_uses_for_a_policy_of_his_own_is_no_longer_ours() -> None:
@@ -194,7 +216,7 @@ def test_a_copy_that_the_operator_made_of_our_policy_is_his() -> None:
 
 
 def test_a_policy_of_our_name_that_is_not_ours_is_a_conflict_and_comes_back_in_its_place() -> None:
-    unit = _policies("a", "ban-deny", "z")
+    unit = _policies("a", "banstitch_deny", "z")
     with pytest.raises(Conflict, match="firewall policy:2 is there already"):
         planned(_desired(*BOTH), unit, Record())
     held, record = applied(_desired(*BOTH), unit, Record(), adopt=True)
@@ -236,24 +258,24 @@ def _plan_with_users(want: Desired, unit: Unit, record: Record) -> FortiPlan:
 
 def test_a_feed_that_an_operators_policy_uses_stays_and_the_message_names_the_policy() -> None:
     held, record = applied(_desired(*BOTH), _policies("lan"), Record())
-    theirs = _body('set name "theirs"', 'set srcaddr "ban-feed"')
+    theirs = _body('set name "theirs"', 'set srcaddr "banstitch_feed"')
     held["firewall policy:1"] = theirs
     made = _plan_with_users(Desired(), held, record)
     assert [(each.action, each.id) for each in made.changes] == [("delete", "firewall policy:9001")]
     (said,) = made.stays
-    assert "system external-resource:ban-feed stays" in said
+    assert "system external-resource:banstitch_feed stays" in said
     assert "firewall policy:1 refers to it" in said
-    assert list(made.settled.objects) == ["system external-resource:ban-feed"]
+    assert list(made.settled.objects) == ["system external-resource:banstitch_feed"]
     held = after(held, made.blocks)
     del held["firewall policy:1"]
     free = _plan_with_users(Desired(), held, made.settled)
-    assert [each.id for each in free.changes] == ["system external-resource:ban-feed"]
+    assert [each.id for each in free.changes] == ["system external-resource:banstitch_feed"]
     assert free.stays == ()
 
 
 def test_a_mere_text_is_no_reference() -> None:
     held, record = applied(_desired(*BOTH), _policies("lan"), Record())
-    held["firewall policy:1"] = _body('set comments "ban-feed"')
+    held["firewall policy:1"] = _body('set comments "banstitch_feed"')
     assert _plan_with_users(Desired(), held, record).stays == ()
 
 
@@ -272,7 +294,7 @@ def test_tables_of_possible_users_are_looked_at_only_when_a_deletion_is_planned(
 def test_in_a_unit_with_vdoms_each_object_is_in_its_scope() -> None:
     want = _desired(*BOTH, vdom="edge")
     assert [each.id for each in want.objects] == [
-        "global/system external-resource:ban-feed",
+        "global/system external-resource:banstitch_feed",
         "edge/firewall policy:9001",
     ]
     assert ids(want, Record())[1] == "edge/firewall policy"
@@ -292,7 +314,7 @@ def test_a_record_follows_a_unit_whose_vdoms_are_switched_on_off_or_deleted() ->
         "firewall policy:9001": None,
     }
     name = "system external-resource:f password"
-    record = Record("FGT1", objects, {name: "x"}, {"firewall policy:9001": "ban-deny"})
+    record = Record("FGT1", objects, {name: "x"}, {"firewall policy:9001": "banstitch_deny"})
     on = rescoped(record, ("root", "edge"))
     assert list(on.objects) == [
         "global/system automation-stitch:s",
@@ -300,7 +322,7 @@ def test_a_record_follows_a_unit_whose_vdoms_are_switched_on_off_or_deleted() ->
         "root/firewall policy:9001",
     ]
     assert on.fingerprints == {f"root/{name}": "x"}
-    assert on.names == {"root/firewall policy:9001": "ban-deny"}
+    assert on.names == {"root/firewall policy:9001": "banstitch_deny"}
     assert rescoped(on, ()) == record
     assert rescoped(on, ("root", "edge")) == on
     assert list(rescoped(on, ("edge",)).objects) == ["global/system automation-stitch:s"]
@@ -344,7 +366,7 @@ def test_auto_stays_where_it_is_in_place() -> None:
 
 def test_auto_moves_on_when_a_place_is_gone_and_leaves_nothing_behind() -> None:
     held, record = applied(AUTO, LISTENS, Record())
-    assert record.objects.keys() == {"system external-resource:ban-feed", "vpn ssl settings"}
+    assert record.objects.keys() == {"system external-resource:banstitch_feed", "vpn ssl settings"}
     seen = look({each: body for each, body in held.items() if "ssl" not in each}, ids(AUTO, record))
     seen = Observed(seen.serial, seen.objects, frozenset({"vpn ssl settings"}))
     made = plan(AUTO, seen, record, key=KEY)
@@ -402,7 +424,7 @@ def test_law_an_adopted_policy_returns_to_its_number_its_content_and_its_place(
 ) -> None:
     unit: Unit = {}
     for place, number in enumerate(theirs):
-        name = "ban-deny" if place == at % len(theirs) else f"p{number}"
+        name = "banstitch_deny" if place == at % len(theirs) else f"p{number}"
         unit |= _policies(name, first=number)
     held, record = applied(_desired(*BOTH), unit, Record(), adopt=True)
     assert planned(_desired(*BOTH), held, record).blocks == ()

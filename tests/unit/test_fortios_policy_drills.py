@@ -15,7 +15,11 @@ from tests.unit.test_fortios_policies import FEED, LOCAL_IN, POLICY
 
 REFUSED = "value parse error before 'x'\n\nCommand fail. Return code -651"
 # an operator's own, so that there is something to stand before
-THEIRS = LOCAL_IN.replace("9001", "7").replace("ban-feed", "all").replace("Managed", "theirs")
+THEIRS = (
+    LOCAL_IN.replace("9001", "7")
+    .replace("banstitch_feed", "all")
+    .replace("Managed by Banstitch", "theirs")
+)
 FIRST = [FEED, POLICY, LOCAL_IN]
 # one policy changes, the other goes
 SECOND = [FEED, POLICY.replace('set dstintf "any"', 'set dstintf "port2"')]

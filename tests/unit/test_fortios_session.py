@@ -73,7 +73,7 @@ def _teardown(unit: Simulator, policy: HostKeyPolicy, record: Record) -> FortiPl
 def test_apply_rerun_and_teardown_on_a_unit(unit: Simulator, policy: HostKeyPolicy) -> None:
     before = unit.show()
     made = _apply(unit, policy)
-    assert 'set source-address "ban-feed"' in unit.show()
+    assert 'set source-address "banstitch_feed"' in unit.show()
     unit.journal.clear()
     with FortiGate(_login(unit), policy) as gate:
         again = plan(WANT, gate.observe(WANT, made.settled), made.settled, key=KEY)
@@ -125,10 +125,16 @@ def test_a_small_pager_costs_exchanges_but_nothing_is_lost(
     ("pattern", "said"),
     [
         ("set logid 39426", "value parse error before '39426'\nCommand fail. Return code -651"),
-        ('set action "ban-hook"', "entry not found in datasource\n\nCommand fail. Return code -3"),
+        (
+            'set action "banstitch_webhook"',
+            "entry not found in datasource\n\nCommand fail. Return code -3",
+        ),
         ("source-address-negate", "command parse error before 'x'\nCommand fail. Return code -61"),
         ("set value", "Unknown action 0"),
-        ('edit "ban-login"', "Command fail. Return code -4 (reached the maximum number of entries"),
+        (
+            'edit "banstitch_login"',
+            "Command fail. Return code -4 (reached the maximum number of entries",
+        ),
     ],
 )
 def test_a_refused_line_leaves_the_unit_as_it_was_and_is_named(
@@ -193,20 +199,19 @@ def test_a_unit_that_drops_type_ahead_is_asked_line_by_line(
     )
     assert _apply(unit, policy, record=made.settled).changes == ()
     _teardown(unit, policy, made.settled)
-    assert "ban-" not in unit.show()
+    assert "banstitch" not in unit.show()
 
 
-def test_an_adopted_object_of_the_unit_comes_back_with_its_secret(
+def test_a_secret_of_the_operators_is_never_taken_into_the_record(
     unit: Simulator, policy: HostKeyPolicy
 ) -> None:
-    unit.run(FEED.replace("feed-pass", "operators-own").replace('feed"\n    ', 'x"\n    '))
+    unit.run(FEED.replace("feed-pass", "operators-own").replace("Managed by Banstitch", "theirs"))
     before = unit.show()
     want = desired([CliBlock("f.j2", FEED)])
     with FortiGate(_login(unit), policy) as gate:
-        made = plan(want, gate.observe(want, Record()), Record(), key=KEY, adopt=True)
-        gate.apply(made)
-    assert unit.show() != before
-    _teardown(unit, policy, made.settled)
+        seen = gate.observe(want, Record())
+        with pytest.raises(Conflict, match="'password' must not come from a ban host's memory"):
+            plan(want, seen, Record(), key=KEY, adopt=True)
     assert unit.show() == before
 
 
@@ -224,14 +229,14 @@ def test_each_drift_on_the_unit_is_found_and_mended_alone(
     made = _apply(unit, policy)
     good = unit.show()
     for drift, expected in {
-        'config system automation-stitch\nedit "ban-login"\nset status disable\nend': (
-            "system automation-stitch:ban-login"
+        'config system automation-stitch\nedit "banstitch_login"\nset status disable\nend': (
+            "system automation-stitch:banstitch_login"
         ),
-        'config system automation-action\nedit "ban-hook"\nset port 1\nend': (
-            "system automation-action:ban-hook"
+        'config system automation-action\nedit "banstitch_webhook"\nset port 1\nend': (
+            "system automation-action:banstitch_webhook"
         ),
-        'config system automation-stitch\ndelete "ban-login"\nend': (
-            "system automation-stitch:ban-login"
+        'config system automation-stitch\ndelete "banstitch_login"\nend': (
+            "system automation-stitch:banstitch_login"
         ),
         "config vpn ssl settings\nset source-address-negate disable\nend": "vpn ssl settings",
     }.items():
@@ -360,6 +365,6 @@ def test_a_foreign_object_of_the_same_name_is_a_conflict(
     unit: Simulator, policy: HostKeyPolicy
 ) -> None:
     unit.run(TRIGGER.replace("39426", "20099"))
-    with pytest.raises(Conflict, match="ban-login"):
+    with pytest.raises(Conflict, match="banstitch_login"):
         _apply(unit, policy)
     assert unit.journal.changing() == []

@@ -198,10 +198,10 @@ def test_an_entry_is_looked_for_in_its_table_where_a_unit_shows_no_single_ones(
     [
         (
             "^ *set trigger",
-            "entry not found in datasource\n\nvalue parse error before 'ban-login'",
+            "entry not found in datasource\n\nvalue parse error before 'banstitch_login'",
         ),
         (
-            '^ *delete "?ban-feed',
+            '^ *delete "?banstitch_feed',
             "The entry is used by other 1 entries\nCommand fail. Return code -23",
         ),
         ("^ *config vpn", "not allowed in a transaction\nCommand fail. Return code -1"),
@@ -223,8 +223,8 @@ def test_of_a_value_that_a_unit_quotes_in_part_nothing_is_told() -> None:
     told = dialogue.without_pieces(said, 'set password "geheim-und-sehr-und-lang"')
     assert "geheim" not in told
     assert "und-lang" not in told
-    whole = "entry not found / value parse error before 'ban-feed'"
-    assert dialogue.without_pieces(whole, 'set source-address "ban-feed"') == whole
+    whole = "entry not found / value parse error before 'banstitch_feed'"
+    assert dialogue.without_pieces(whole, 'set source-address "banstitch_feed"') == whole
 
 
 @pytest.mark.parametrize(
@@ -286,7 +286,7 @@ def test_what_can_be_left_out_is_left_out_where_the_unit_has_no_table_for_it(
     policy: HostKeyPolicy, wire: Wire
 ) -> None:
     wire.unit = Simulator(Options(without_tables=("vpn certificate ca",)))
-    text = 'config vpn certificate ca\nedit "ban-ca"\nset ca "PEM"\nnext\nend\n'
+    text = 'config vpn certificate ca\nedit "banstitch_ca"\nset ca "PEM"\nnext\nend\n'
     want = desired([CliBlock("ca.j2", text, without="nothing is checked")])
     with FortiGate(LOGIN, policy) as gate:
         made = plan(want, gate.observe(want, Record()), Record(), key=KEY)

@@ -103,9 +103,9 @@ def test_where_there_is_no_sudo_each_scope_is_visited_and_nothing_changed(
 
 def test_each_object_lands_in_its_own_scope(wire: Wire) -> None:
     push(gate_to(wire, vdoms=VDOMS), vdoms=True)
-    assert "g-ban-feed" in wire.unit.run_in("branch", "show vpn ssl settings")
-    assert "g-ban-feed" not in wire.unit.run_in("root", "show vpn ssl settings")
-    assert "ban-hook" in wire.unit.run_in("global", "show system automation-action")
+    assert "g-banstitch_feed" in wire.unit.run_in("branch", "show vpn ssl settings")
+    assert "g-banstitch_feed" not in wire.unit.run_in("root", "show vpn ssl settings")
+    assert "banstitch_webhook" in wire.unit.run_in("global", "show system automation-action")
 
 
 @pytest.mark.parametrize("vdoms", [(), VDOMS], ids=["no VDOMs", "VDOMs"])
@@ -148,7 +148,7 @@ def test_what_is_saved_by_hand_is_saved_after_a_push_and_after_a_put_back(
     wire.unit.faults.errors.clear()
     push(again(wire), bool(vdoms))
     assert not wire.unit.unsaved
-    assert "ban-hook" in wire.unit.show()
+    assert "banstitch_webhook" in wire.unit.show()
 
 
 def test_what_saves_itself_is_not_saved(wire: Wire) -> None:
@@ -194,7 +194,7 @@ def spelt(found: list[Chunk]) -> list[list[str]]:
 def test_nothing_that_takes_effect_is_typed_ahead_of_an_answer() -> None:
     found = spelt(list(chunks(blocks(TRIGGER, ACTION, SSL), atomic=False)))
     assert found == [
-        ["config system automation-trigger", 'edit "ban-login"', *found[0][2:4]],
+        ["config system automation-trigger", 'edit "banstitch_login"', *found[0][2:5]],
         ["next", "end", "config system automation-action", *found[1][3:]],
         ["next", "end"],
         ["next", "end", *found[3][2:]],
@@ -224,7 +224,7 @@ def test_long_values_and_values_of_several_lines_are_typed_alone() -> None:
     for text in (long, lines):
         found = spelt(list(chunks(blocks(text), atomic=True)))
         assert [len(chunk) for chunk in found][1] == 1
-    many = blocks(*(FEED.replace("ban-feed", f"feed{n}") for n in range(30)))
+    many = blocks(*(FEED.replace("banstitch_feed", f"feed{n}") for n in range(30)))
     sizes = [sum(len(text) + 1 for text in chunk) for chunk in spelt(list(chunks(many, True)))]
     assert max(sizes) <= LONGEST + 1
     assert len(sizes) > 1

@@ -360,3 +360,21 @@ def test_teardown_says_how_many_bans_end() -> None:
     (warning,) = teardown(with_bans(3).observed(DESIRED)).warnings
     assert "7 live bans end" in warning
     assert teardown(Host().observed(DESIRED)).warnings == ()
+
+
+def test_a_teardown_says_what_stays_because_it_is_not_ours() -> None:
+    host = deployed()
+    folder = next(r.path for r in DESIRED if isinstance(r, Directory) and r.data)
+    host.foreign = {
+        folder: {"names": ["notes.txt", "old"], "more": False},
+        "/var/lib/banstitch": {"names": ["x"], "more": True},
+    }
+    found = teardown(host.observed(DESIRED), purge_data=True)
+    (change,) = [change for change in found.changes if change.id == f"directory:{folder}"]
+    assert change.action == "empty"
+    assert change.reason == "it stays, since it holds what is not ours: notes.txt, old"
+    assert (
+        "/var/lib/banstitch stays, since it holds what is not ours: x, and others" in found.warnings
+    )
+    kept = teardown(host.observed(DESIRED))
+    assert f"directory:{folder}" not in [change.id for change in kept.changes]

@@ -19,7 +19,7 @@ from provision.linux.target import BanHost, NoPython
 from provision.login import Login
 from provision.ssh import HostKeyPolicy
 
-ANSWER = target.MARK + json.dumps({"ok": True, "paths": {}}).encode() + b"\n"
+ANSWER = target.MARK + json.dumps({"ok": True, "changed": True}).encode() + b"\n"
 POLICY = HostKeyPolicy(Path("/nonexistent/known_hosts"), accept_new=False)
 
 
@@ -87,7 +87,7 @@ def ask(monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, Any]]:
     def asking(channel: Channel, **login: Any) -> dict[str, Any]:
         monkeypatch.setattr(ssh, "connect", lambda *_: Client(channel))
         with BanHost(Login("bh1", "192.0.2.10", "joe", **login), POLICY) as host:
-            return host.ask({"do": "observe"})
+            return host.ask({"do": "rotate"})
 
     return asking
 
@@ -96,7 +96,7 @@ Ask = Callable[..., dict[str, Any]]
 
 
 def test_a_banner_before_the_answer_is_passed_over(ask: Ask) -> None:
-    assert ask(Channel(b"Welcome! This host is monitored.\n" + ANSWER)) == {"paths": {}}
+    assert ask(Channel(b"Welcome! This host is monitored.\n" + ANSWER)) == {"changed": True}
 
 
 def test_what_the_agent_refuses_is_told_in_its_words(ask: Ask) -> None:
@@ -137,6 +137,52 @@ def test_the_sudo_password_goes_over_stdin_and_not_into_the_command(ask: Ask) ->
 def test_what_else_keeps_the_agent_from_starting_is_shown(ask: Ask) -> None:
     with pytest.raises(TargetError, match=r"exit 126[\s\S]*cannot execute"):
         ask(Channel(err=b"sh: cannot execute", status=126))
+
+
+@pytest.mark.parametrize("text", ["x" * 400, "Bearer " + "aB3" * 14, '{"verify": "' + "aB3" * 14])
+def test_what_may_be_a_secret_or_an_answer_is_not_quoted(ask: Ask, text: str) -> None:
+    """The reason why the agent did not start is quoted; a start-up file can send anything there."""
+    with pytest.raises(TargetError, match=r"exit 1[\s\S]*cannot execute") as error:
+        ask(Channel(out=text.encode(), err=f"{text}\ncannot execute".encode(), status=1))
+    assert text[-20:] not in str(error.value)
+
+
+def test_an_answer_that_came_on_standard_error_is_named_and_not_quoted(ask: Ask) -> None:
+    with pytest.raises(TargetError, match="came on standard error") as error:
+        ask(Channel(err=b".bashrc says hello\n" + ANSWER))
+    assert "login shell" in error.value.remedy
+    assert "hello" not in str(error.value)
+
+
+def test_nothing_of_the_login_takes_part_in_what_runs_as_root(
+    ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The very command is run in a home full of traps; the agent's code is not sent."""
+    channel = Channel(ANSWER)
+    ask(channel)
+    bins = tmp_path / "bin"
+    bins.mkdir()
+    trap = f"open({str(tmp_path / 'sprung')!r}, 'w')\n"
+    for module in ("json", "pickle", "os", "sitecustomize", "usercustomize", "provision"):
+        (tmp_path / f"{module}.py").write_text(trap)
+    (bins / "python3").write_text(f"#!/bin/sh\ntouch {tmp_path / 'sprung'}\n")
+    (bins / "python3").chmod(0o755)
+    environment = {
+        "PATH": f"{bins}:/usr/bin:/bin",
+        "PYTHONPATH": str(tmp_path),
+        "HOME": str(tmp_path),
+    }
+    done = subprocess.run(
+        channel.command,
+        shell=True,
+        cwd=tmp_path,
+        env={**environment, "PYTHONSTARTUP": str(tmp_path / "json.py")},
+        input=b"BANSTITCH 0 9\n",
+        capture_output=True,
+        check=False,
+    )
+    assert b"the request was cut off" in done.stderr
+    assert not (tmp_path / "sprung").exists()
 
 
 def test_a_connection_that_breaks_says_how_to_go_on(ask: Ask) -> None:

@@ -94,13 +94,13 @@ def test_status_exits_the_same_with_json_and_without(
 def test_posts_in_vain_are_a_note_below_the_table_and_no_failure(
     cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    target = TargetResult("fw1", "fortios", "ok", details={"malformed": 12, "limited": 1})
+    target = TargetResult("fw1", "fortios", "ok", details={"unreadable": 12, "limited": 1})
     found = SiteResult("bh1", (target,))
     monkeypatch.setattr("provision.status.status", lambda *_: found)
     said = cli("status")
     assert said.code == 0
     assert said.out.splitlines()[2:] == [
-        "note: fw1: 12 posts could not be read since the receiver's start: "
+        "note: fw1: 12 posts of the last 24 hours could not be read: "
         "see /var/log/banstitch/rejected.log on bh1",
         "note: fw1: 1 post over the rate since the receiver's start, not taken: "
         "see receiver_rate and receiver_burst",

@@ -295,11 +295,11 @@ def test_who_may_not_post_has_no_byte_of_a_body_read(receiver: Receiver) -> None
 
 
 def test_what_cannot_be_read_is_kept_quoted_cut_and_without_the_token(receiver: Receiver) -> None:
-    receiver.post(b'logid=1 \xff\n"\x1b[2J' + b"x" * 9000)
+    receiver.post(b'login=1 \xff\n"\x1b[2J' + b"x" * 9000)
     (line,) = receiver.rejected.read_text().splitlines()
     kept = json.loads(line)
     assert (kept["fortigate"], kept["peer"]) == ("fw1", "192.0.2.1")
-    assert kept["body"].startswith('logid=1 \\xff\n"\x1b[2J')
+    assert kept["body"].startswith('login=1 \\xff\n"\x1b[2J')
     assert (kept["bytes"], len(kept["body"])) == (9015, 2051)
     assert line.isprintable()
     assert "secret" not in line

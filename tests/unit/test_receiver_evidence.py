@@ -15,6 +15,9 @@ from hypothesis import strategies as st
 from tests.unit.receiver_app import LINE, Receiver, module
 
 EVENT = LINE % "203.0.113.9"
+HEADER = (
+    "banstitch logid=0101039426 devid=FG1 remip=203.0.113.10 srcip= ui= status= reason=no_such_user"
+)
 USER = 'logid="0101039426" remip=203.0.113.9 user="%s" msg="SSL user failed to logged in"'
 # As FortiOS would write them, and as an attacker would like them to be read.
 HOSTILE = (
@@ -48,7 +51,8 @@ def test_each_event_is_kept_beside_its_clean_line_with_the_fortigate_that_sent_i
     receiver: Receiver,
 ) -> None:
     other = LINE % "203.0.113.10"
-    assert receiver.post(f"<189>{EVENT}\n\n{other}\n", token="w2-secret").status_code == 200
+    assert receiver.post(f"<189>{EVENT}\n", token="w2-secret").status_code == 200
+    assert receiver.post(f"{HEADER}\n{other}", token="w2-secret").status_code == 200
     entries = [{"fortigate": "fw2", "event": event} for event in (f"<189>{EVENT}", other)]
     assert kept(receiver) == list(zip(clean(receiver), entries, strict=True))
 

@@ -51,7 +51,8 @@ def test_events_polls_and_bans_are_counted_by_fortigate_detection_and_jail(
     receiver: Receiver,
 ) -> None:
     receiver.bans({"203.0.113.9": -1, "203.0.113.10": time.time() - 1})
-    receiver.post("\n".join([LINE % "203.0.113.9", LINE % "10.0.0.1"]))
+    receiver.post(LINE % "203.0.113.9")
+    receiver.post(LINE % "10.0.0.1")
     receiver.post(LINE % "203.0.113.9")
     receiver.post("nonsense", "w2-secret")
     receiver.post(LINE % "203.0.113.9", "wrong")

@@ -56,7 +56,7 @@ def test_a_python_that_takes_leading_zeros_for_decimal_does_not_make_us_ban_a_gu
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Debian 11 has such a one; elsewhere 010 is 8."""
-    real, verdicts = ipaddress.ip_address, module("verdicts")
+    real, verdicts = ipaddress.ip_address, module("sources")
     lenient = {"010.8.8.8": "10.8.8.8", "45.01.2.3": ATTACKER}
     receiver = Receiver(tmp_path)
     monkeypatch.setattr(verdicts.ipaddress, "ip_address", lambda t: real(lenient.get(str(t)) or t))

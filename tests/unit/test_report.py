@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -103,6 +104,25 @@ def test_a_row_of_a_table_is_one_line_with_every_cell_in_full_for_who_greps_it()
         "a" * 60 + "  東京" + " " * 58 + "x y",
         "b" + " " * 61 + "c" * 60,
     ]
+
+
+def test_a_new_plan_is_printed_with_its_difference_whatever_is_asked_for() -> None:
+    change = Change("vpn ssl settings", "update", "set source-address new")
+    found = TargetResult(
+        "fw1",
+        "fortios",
+        "failed",
+        error="fw1 changed",
+        new_plan=(change,),
+        difference="--- plan\n+++ plan\n@@ -1 +1 @@\n-    set source-address old",
+    )
+    text = told(SiteResult("s", (found,)), diffs=False)
+    assert "the new plan:" in text
+    assert "update   vpn ssl settings" in text
+    assert "set source-address new" in text
+    assert "-    set source-address old" in text
+    nothing = told(SiteResult("s", (replace(found, new_plan=()),)), diffs=False)
+    assert "the new plan changes nothing" in nothing
 
 
 def test_what_looks_like_markup_is_shown_as_it_is() -> None:

@@ -76,6 +76,25 @@ def test_the_document_has_the_promised_keys_and_values() -> None:
     assert {**promised, "error": "refused", "changes": []}.items() <= fortios.items()
 
 
+def test_what_a_target_answers_stands_beside_the_own_keys_and_never_in_place_of_one() -> None:
+    own = {"kind": "linux", "host": "bh1", "state": "failed", "error": "refused", "notes": ["a"]}
+    lie = {**dict.fromkeys(own, "fortios"), "changes": [], "execs": 7, "exchanges": 7, "until": 5}
+    target = TargetResult(
+        "bh1",
+        "linux",
+        "failed",
+        1,
+        error="refused",
+        notes=("a",),
+        changes=LINUX.changes,
+        details=lie,
+    )
+    (site,) = document("ban", Exit.FAILED, [SiteResult("bh1", (target,))])["sites"]
+    (shown,) = site["targets"]
+    assert {**own, "execs": 1, "exchanges": 0, "until": 5}.items() <= shown.items()
+    assert len(shown["changes"]) == 1
+
+
 def test_the_document_survives_json_unchanged() -> None:
     found = document("plan", Exit.OK, [SiteResult("bh1", (LINUX, FORTIOS))])
     assert json.loads(json.dumps(found)) == found

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from provision.errors import InputError
 from provision.fortios.desired import CliBlock, desired
 from provision.linux.resources import File, Jail, Package, Resource, Service, Tokens
-from provision.roles import NOT_MADE_YET, Context
+from provision.roles import Context
 from roles import detection, enforcement, feed, receiver, webhook
 from tests.unit.sample_site import fortios, linux, sample_site
 
@@ -162,10 +162,10 @@ def test_the_receiver_is_asked_for_its_health_where_it_listens() -> None:
         assert isinstance(service, Service)
         return service.answers
 
-    assert answers() == "https://127.0.0.1:5000/healthz"
-    assert answers(receiver_listen="::", receiver_port=5999) == "https://[::1]:5999/healthz"
-    assert answers(receiver_tls="off") == "http://127.0.0.1:5000/healthz"
-    assert answers(receiver_listen="127.0.0.7") == "https://127.0.0.7:5000/healthz"
+    assert answers() == "https://127.0.0.1:5000/healthz/live"
+    assert answers(receiver_listen="::", receiver_port=5999) == "https://[::1]:5999/healthz/live"
+    assert answers(receiver_tls="off") == "http://127.0.0.1:5000/healthz/live"
+    assert answers(receiver_listen="127.0.0.7") == "https://127.0.0.7:5000/healthz/live"
 
 
 def test_the_receiver_binds_where_it_is_told() -> None:
@@ -229,9 +229,10 @@ def test_a_fortigate_gets_its_own_tokens_and_no_other() -> None:
     assert "verify-secret" not in text
 
 
-def test_a_token_that_is_not_made_yet_is_said_to_be_so() -> None:
+def test_a_token_that_is_not_made_yet_stands_by_its_name() -> None:
     text = "".join(block.text for block in blocks(fortios(sample_site(), {})))
-    assert text.count(f'"{NOT_MADE_YET}"') == 2
+    assert text.count('"(secret webhook:fw1)"') == 1
+    assert text.count('"(secret feed:fw1)"') == 1
 
 
 @pytest.mark.parametrize(
@@ -249,7 +250,7 @@ def test_fortigates_use_the_address_by_which_they_reach_the_receiver(
     text = "".join(block.text for block in blocks(fortios(site)))
     assert f'set uri "{uri}/receive-logs"' in text
     assert "set port 5999" in text
-    assert f'set resource "https://{uri}:5999/blocked-ips"' in text
+    assert f'set resource "https://{uri}:5999/blocked-ips/v4"' in text
 
 
 def test_enforcement_none_leaves_the_fortigate_as_it_is() -> None:

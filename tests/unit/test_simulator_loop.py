@@ -152,6 +152,18 @@ def test_one_field_of_the_log_can_be_named_and_an_unknown_one_stays(web: Web) ->
     assert web.asked[0][3] == b'{"ip":"203.0.113.7","c":"%%log.srccity%%"}'
 
 
+def test_a_unit_may_empty_what_an_event_has_not(web: Web) -> None:
+    simulator = unit(absent_variables="empty")
+    simulator.run(LOOP.format(port=web.port))
+    simulator.run(
+        "config system automation-action\nedit post\n"
+        'set http-body "a=%%log.remip%% b=%%log.srccity%% c=%%nothing%%\n%%log%%"\nend'
+    )
+    simulator.log_event(FAILED_LOGIN)
+    body = f"a=203.0.113.7 b= c=%%nothing%%\n{FAILED_LOGIN}"
+    assert web.asked[0][3] == body.encode()
+
+
 def test_events_inside_the_minimum_interval_are_dropped(web: Web) -> None:
     simulator = unit()
     simulator.run(LOOP.format(port=web.port))

@@ -16,7 +16,7 @@ from provision.results import SiteResult, TargetResult
 from provision.secrets import Secrets
 
 NOW = 1_800_000_000.0
-CA, LEAF = Authority("/ca.pem"), Certificate("/server.pem", ("ban1",), "/ca.pem")
+CA, LEAF = Authority("/ca.pem", ("ban1",)), Certificate("/server.pem", ("ban1",), "/ca.pem")
 GIVEN = Certificate("/server.pem", (), "", "key and certificate")
 WELL = {
     "receiver": "up",
@@ -132,6 +132,16 @@ def test_on_a_narrow_terminal_columns_without_room_follow_on_a_line_of_their_own
         ({"page": ""}, "ban1: the status page is off: receiver_status_page: true turns it on"),
         ({"page": "https://ban1:5000/status"}, "ban1: status page: https://ban1:5000/status"),
         ({"left_out": 3}, "ban1: 3 bans have no room in the feed"),
+        (
+            {"bans_refused": {"fw1": 12}},
+            "ban1: 12 new bans by events of fw1 refused in the last hour: see bans --history, and"
+            " receiver_ban_limit",
+        ),
+        (
+            {"bans_refused": {"-": 1}},
+            "ban1: 1 new ban by events of no known FortiGate refused in the last hour: see bans"
+            " --history, and receiver_ban_limit",
+        ),
     ],
 )
 def test_below_the_table_stands_what_else_is_to_be_known(

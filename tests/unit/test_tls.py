@@ -29,7 +29,7 @@ from tests.unit.sample_site import fortios, sample_site
 
 CA_PATH, PATH = "/etc/x/ca.pem", "/etc/x/server.pem"
 NAMES = ("192.0.2.10", "localhost")
-MADE: tuple[Resource, ...] = (Authority(CA_PATH), Certificate(PATH, NAMES, CA_PATH))
+MADE: tuple[Resource, ...] = (Authority(CA_PATH, NAMES), Certificate(PATH, NAMES, CA_PATH))
 
 
 # --- when -------------------------------------------------------------------------------------
@@ -70,8 +70,10 @@ def test_a_ca_is_renewed_before_it_ends_earlier_than_what_it_signs() -> None:
 
 def test_other_names_or_another_ca_need_another_certificate() -> None:
     host = deployed()
-    other = (Authority(CA_PATH), Certificate(PATH, (*NAMES, "ban.example.net"), CA_PATH))
-    (change,) = planned(host, other).changes
+    more = (*NAMES, "ban.example.net")
+    other = (Authority(CA_PATH, more), Certificate(PATH, more, CA_PATH))
+    authority, change = planned(host, other).changes
+    assert authority.reason == "it may sign for 192.0.2.10, localhost; the key stays"
     assert "192.0.2.10, localhost" in change.reason
     host.certificates[PATH]["sound"] = False
     (change,) = planned(host).changes
@@ -119,8 +121,8 @@ def test_what_is_made_is_signed_good_for_its_names_and_in_one_file_with_its_key(
     journal: objects.Journal, tmp_path: Path
 ) -> None:
     ca, server = tmp_path / "ca.pem", tmp_path / "server.pem"
-    certificates.make_authority(step(ca), journal)
     names = ["192.0.2.10", "2001:db8::1", "ban.example.net"]
+    certificates.make_authority(step(ca, names=names), journal)
     certificates.make_certificate(step(server, authority=str(ca), names=names), journal)
 
     found = pem.certificate(str(server), str(ca))
@@ -137,11 +139,11 @@ def test_a_renewed_ca_still_vouches_for_what_it_signed_and_a_new_one_does_not(
     journal: objects.Journal, tmp_path: Path
 ) -> None:
     ca, server, old = (tmp_path / name for name in ("ca.pem", "server.pem", "old.pem"))
-    certificates.make_authority(step(ca), journal)
-    certificates.make_certificate(step(server, authority=str(ca), names=["x"]), journal)
+    certificates.make_authority(step(ca, names=NAMES), journal)
+    certificates.make_certificate(step(server, authority=str(ca), names=NAMES), journal)
     old.write_text(ca.read_text())
-    certificates.make_authority(step(ca), journal)
-    certificates.make_certificate(step(server, authority=str(ca), names=["x"]), journal)
+    certificates.make_authority(step(ca, names=NAMES), journal)
+    certificates.make_certificate(step(server, authority=str(ca), names=NAMES), journal)
 
     def sound(authority: Path) -> bool:
         found = pem.certificate(str(server), str(authority))
@@ -151,7 +153,7 @@ def test_a_renewed_ca_still_vouches_for_what_it_signed_and_a_new_one_does_not(
     assert sound(ca)
     assert sound(old)
     ca.unlink()
-    certificates.make_authority(step(ca), journal)
+    certificates.make_authority(step(ca, names=NAMES), journal)
     assert not sound(ca)
 
 
@@ -159,10 +161,10 @@ def test_a_failed_run_brings_the_old_certificate_back(
     journal: objects.Journal, tmp_path: Path
 ) -> None:
     ca = tmp_path / "ca.pem"
-    certificates.make_authority(step(ca), journal)
+    certificates.make_authority(step(ca, names=NAMES), journal)
     before = ca.read_text()
     again = objects.Journal(journal.manifest)
-    certificates.make_authority(step(ca), again)
+    certificates.make_authority(step(ca, names=NAMES), again)
     assert ca.read_text() != before
     assert again.undo() == []
     assert ca.read_text() == before
@@ -240,6 +242,7 @@ def test_a_fortigate_is_given_the_ca_and_checks_by_it() -> None:
     )
     assert "server-identity-check full" in text
     assert notes == []
+    assert "set ssl-inspection-trusted disable" in text
     assert "\nconfig certificate ca\n" in "\n" + blocks(vdom="root")[0]
 
 
@@ -264,9 +267,8 @@ def test_how_a_unit_shows_a_ca_makes_no_difference() -> None:
     from provision.fortios.observed import Observed
     from provision.fortios.text import parse
 
-    body = f'config x\nset ca "{shown}"\nset range global\nset last-updated 17\nend\n'.replace(
-        "\r", ""
-    )
+    lines = (f'set ca "{shown}"', "set range global", "set ssl-inspection-trusted disable")
+    body = "\n".join(("config x", *lines, "set last-updated 17", "end\n")).replace("\r", "")
     (config,) = parse(body)
     observed = Observed("S", {one.id: config.body})  # type: ignore[union-attr]
     record = Record("S", {one.id: None})

@@ -18,9 +18,11 @@ from tests.unit.site_model import (
     ONLY_FW1,
     ONLY_HOST,
     World,
+    apply,
     error,
     go,
-    start,
+    job,
+    plan,
     states,
     world,
 )
@@ -65,16 +67,16 @@ def test_a_unit_that_changed_since_the_plan_is_not_touched(world: World) -> None
     go("apply")
     stitch = next(each for each in world.units[FW1] if "automation-stitch" in each)
     del world.units[FW1][stitch]
-    run = start("apply")
-    run.plan()
+    work = job("apply")
+    approved = plan(work)
     feed = next(each for each in world.units[FW1] if "external-resource" in each)
     del world.units[FW1][feed]
     world.log.clear()
 
-    result = run.carry_out()
+    result = apply(work, approved)
 
     assert states(result)[FW1] == "failed"
-    assert "changed since the plan" in error(result, FW1)
+    assert "changed after its plan was made; nothing was sent" in error(result, FW1)
     assert (FW1, "apply") not in world.log
 
 

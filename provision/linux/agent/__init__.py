@@ -7,4 +7,6 @@ memory, the manifest, in :data:`STATE`.
 
 from __future__ import annotations
 
-STATE = "/var/lib/banstitch"
+from provision.linux.agent.protocol import MEMORY
+
+STATE = MEMORY

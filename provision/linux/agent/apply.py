@@ -11,10 +11,12 @@ import base64
 import copy
 import hashlib
 import os
+from contextlib import suppress
 from typing import Any
 
 from provision.linux.agent import (
     STATE,
+    data,
     host,
     packages,
     services,
@@ -27,15 +29,22 @@ from provision.linux.agent.steps import DO, Step
 
 
 def apply(request: dict[str, Any]) -> dict[str, Any]:
-    """Do ``request["steps"]`` and answer with the state afterwards.
+    """Do ``request["steps"]`` and answer with the state afterwards, unless the host is not as it was.
 
-    Request: ``verb`` (apply or teardown), ``steps``, ``observe`` (a request of observe.py).
+    Request: ``verb`` (apply or teardown), ``steps``, ``observe`` (a request of observe.py), ``seen``
+    (the digest of the observation that the steps were planned from).
+    Answer: ``observed``; ``moved``, whether it differed beforehand, so that nothing was changed.
 
     Raises:
         HostError: with the reason and the state in which the host is now.
     """
     with memory.Lock(exclusive=True):
         before = memory.load()
+        now = observe(request["observe"])
+        if now["digest"] != request["seen"]:
+            with suppress(OSError):  # taking the lock may have made it
+                os.rmdir(STATE)
+            return {"moved": True, "observed": now}
         journal = Journal(copy.deepcopy(before) if before else memory.new())
         units = _units(request["steps"])
         try:
@@ -54,7 +63,7 @@ def apply(request: dict[str, Any]) -> dict[str, Any]:
                     reason + "\nwhat was removed so far stays removed; run teardown again"
                 ) from error
             raise HostError(reason + "\n" + _roll_back(journal, before, units)) from error
-        return {"observed": observe(request["observe"])}
+        return {"moved": False, "observed": observe(request["observe"])}
 
 
 def _units(steps: list[Step]) -> list[tuple[Step, dict[str, Any]]]:
@@ -94,7 +103,7 @@ def _remember_services(journal: Journal, units: list[tuple[Step, dict[str, Any]]
 
 def _finish(journal: Journal) -> None:
     """The run is complete: nothing is owed any more."""
-    if os.path.isdir(STATE):
+    if os.path.lexists(memory.path()):  # not after a teardown, which has removed it
         journal.manifest["owed"] = {}
         memory.save(journal.manifest)
 
@@ -142,4 +151,4 @@ def _remember_less(journal: Journal, before: memory.Manifest | None, all_of_it: 
     elif before is not None:
         memory.save(before)
     else:
-        host.remove(STATE)
+        data.forget()

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 import os
+import re
 import stat
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 from provision.linux.agent.host import HostError
+from provision.linux.agent.protocol import LONGEST_TEXT, MOST_IN_LIST, MOST_KEYS, WORD
 
 # Bytes of the audit that one answer holds at most: some 30,000 entries.
 MOST_HISTORY = 32 << 20
 # Bytes that are read at once.
 BLOCK = 1 << 20
+_WORD = re.compile(WORD)
 
 
 def history(request: dict[str, Any]) -> dict[str, Any]:
@@ -77,9 +81,35 @@ def _backwards(file: BinaryIO, size: int) -> Iterator[bytes]:
 
 
 def entries(line: bytes) -> list[dict[str, Any]]:
-    """One entry, or none where a line was cut short by a power loss."""
+    """Return one entry, or none where a line was cut short by a power loss or is no entry at all."""
     try:
         found = json.loads(line)
-        return [found] if isinstance(found["at"], (int, float)) else []
+        if not isinstance(found["at"], (int, float)) or not _is_entry(found):
+            return []
     except (ValueError, LookupError, TypeError, RecursionError):
         return []
+    return [{key: _cut(value) for key, value in found.items()}]
+
+
+def _is_entry(found: dict[str, Any]) -> bool:
+    """Whether it is flat, as protocol.py wants it: one poisoned line must not hide the others."""
+    return len(found) <= MOST_KEYS and all(
+        _WORD.fullmatch(key) and (_is_plain(value) or _is_list_of_texts(value))
+        for key, value in found.items()
+    )
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return value is None or isinstance(value, (bool, int, str))
+
+
+def _is_list_of_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(each, str) for each in value)
+
+
+def _cut(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_cut(each) for each in value[:MOST_IN_LIST]]
+    return value[:LONGEST_TEXT] if isinstance(value, str) else value

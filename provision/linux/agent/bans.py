@@ -16,6 +16,7 @@ from typing import Any, Union
 from provision.linux.agent import manifest
 from provision.linux.agent.audit import entries, newest_first
 from provision.linux.agent.host import HostError, run, tail
+from provision.linux.agent.protocol import LONGEST_TEXT
 from provision.linux.agent.spool import jail_files, jail_of, live_of
 
 Request = dict[str, Any]
@@ -45,7 +46,7 @@ def bans(request: Request) -> dict[str, Any]:
     _must_be_deployed()
     found = [ban for jail in request["jails"] for ban in live_of(request["spool"], jail)]
     begun = _begun(request["audit"], {(ban["jail"], ban["address"]) for ban in found})
-    return {"bans": [{**ban, "why": _why(ban, begun)} for ban in found]}
+    return {"bans": [{**ban, "why": _why(ban, begun)[:LONGEST_TEXT]} for ban in found]}
 
 
 def _begun(audit: str, wanted: set[Which]) -> dict[Which, dict[str, Any]]:
@@ -93,8 +94,10 @@ def ban(request: Request) -> dict[str, Any]:
 def unban(request: Request) -> dict[str, Any]:
     """Free ``address`` in every jail of ``jails`` and of the spool.
 
-    Answer: ``changed``: whether any held it; ``notes``: that none did, where it is still denied, and
-    which jails that are off hold it.
+    An IPv6 attacker is banned with the network around the address, so that network is freed with it.
+
+    Answer: ``changed``: whether any held it; ``notes``: that none did, which network was freed, where it
+    is still denied, and which jails that are off hold it.
 
     Raises:
         HostError: as :func:`ban`, or the bans of a jail of ``jails`` are not known.
@@ -102,7 +105,7 @@ def unban(request: Request) -> dict[str, Any]:
     _must_be_deployed()
     found, notes = _everywhere(request["spool"], request["jails"])
     wanted = _network(request["address"])
-    freed, off = False, set()
+    freed, freed_around, off = False, set(), set()
     try:
         by_network = [(_network(each["address"]), each) for each in found]
     except ValueError as error:
@@ -111,17 +114,34 @@ def unban(request: Request) -> dict[str, Any]:
             f"{where}: {error}; `fail2ban-client reload` writes the bans anew"
         ) from None
     for network, each in by_network:
-        if network == wanted:
+        around = network != wanted and _is_source_of(each, network, wanted)
+        if network == wanted or around:
             details = {"address": each["address"], "by": request["by"], "why": request["why"]}
             try:
                 freed |= _tell_action(each["jail"], "unban_by_hand", details)["changed"]
+                freed_around |= {network} if around else set()
             except NoJail:
                 off.add(each["jail"])
+    notes += [
+        f"{network} was freed: attackers are banned by network"
+        for network in sorted(freed_around, key=str)
+    ]
     notes += [f"banned in {jail}, which is off; comes back when it is on" for jail in sorted(off)]
     if not freed and not off:
         notes.append("was not banned")
     running = {network for network, each in by_network if each["jail"] in request["jails"]}
-    return {"changed": freed, "notes": notes + _still_denied(running - {wanted}, wanted)}
+    still = _still_denied(running - freed_around - {wanted}, wanted)
+    return {"changed": freed, "notes": notes + still}
+
+
+def _is_source_of(ban: dict[str, Any], network: Network, wanted: Network) -> bool:
+    """Return whether a ban of a network was made for events of addresses in it such as ``wanted``.
+
+    An operator who bans a network means all of it, and frees it by its name.
+    """
+    if network.version != wanted.version or not ban["failures"]:
+        return False
+    return network.prefixlen < wanted.prefixlen and network.overlaps(wanted)
 
 
 def _everywhere(spool: str, jails: Sequence[str]) -> tuple[list[dict[str, Any]], list[str]]:
@@ -175,7 +195,9 @@ def _tell_action(jail: str, method: str, details: dict[str, Any]) -> dict[str, A
         answer = json.loads(last)
     except ValueError:
         answer = None
-    return answer if isinstance(answer, dict) else {"changed": True, "said": last}
+    if not isinstance(answer, dict):
+        return {"changed": True, "said": last[:LONGEST_TEXT]}
+    return {key: answer[key] for key in ("changed", "said", "until") if key in answer}
 
 
 def _client(words: Sequence[str]) -> str:

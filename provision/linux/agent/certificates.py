@@ -1,7 +1,7 @@
-"""A small CA of the host and the certificate that it signs, made with openssl: no key leaves the host.
+"""Make a small CA of the host and the certificate that it signs, with openssl: no key leaves the host.
 
 Key and certificate are in one file, so that both are replaced in one step. What is signed is valid from
-yesterday on: the clocks of those who check it may be behind.
+yesterday on, because the clocks of those who check it may be behind.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from provision.linux.agent import host
 from provision.linux.agent.host import HostError, must, read, run
 from provision.linux.agent.objects import Journal, put_path
 from provision.linux.agent.observe import path_state
-from provision.linux.agent.pem import DAY, certificate
+from provision.linux.agent.pem import DAY, NOBODY, certificate
 
 Step = dict[str, Any]
 
@@ -53,6 +53,8 @@ subjectKeyIdentifier = hash
 _AUTHORITY = """\
 basicConstraints = critical, CA:true, pathlen:0
 keyUsage = critical, keyCertSign, cRLSign
+extendedKeyUsage = serverAuth
+nameConstraints = critical, {permitted}
 """
 _SERVER = """\
 authorityKeyIdentifier = keyid
@@ -64,9 +66,10 @@ subjectAltName = {names}
 
 
 def make_authority(step: Step, journal: Journal) -> None:
-    """A CA, or a new certificate for the one that is there.
+    """Make a CA that may sign for ``names`` only, or a new certificate for the one that is there.
 
-    Its key stays: who trusts the old certificate of a CA trusts what is signed beside the new one.
+    Its key and its subject stay, and so does the key identifier, the only thing by which the receiver's
+    certificate names its CA. So the receiver's certificate is valid under the old and the new one.
     """
     path = step["path"]
     _keep(step, "authority", journal)
@@ -76,7 +79,8 @@ def make_authority(step: Step, journal: Journal) -> None:
         subject = "Banstitch CA " + hashlib.sha256(public.encode()).hexdigest()[:12]
         end = time.time() + AUTHORITY_DAYS * DAY
         signing = ["-selfsign", "-keyfile", key]
-        pem = _sign(folder, key, subject, _AUTHORITY, end, signing)
+        extensions = _AUTHORITY.format(permitted=", ".join(_permitted(step["names"])))
+        pem = _sign(folder, key, subject, extensions, end, signing)
         _write(step, (read(key) or b"") + pem)
 
 
@@ -97,6 +101,20 @@ def make_certificate(step: Step, journal: Journal) -> None:
         extensions = _SERVER.format(names=names)
         pem = _sign(folder, key, "Banstitch receiver", extensions, end, signing)
         _write(step, (read(key) or b"") + pem)
+
+
+def _permitted(names: list[str]) -> list[str]:
+    """Return the name constraints of a CA that may sign for ``names`` and nothing else.
+
+    A kind of name that is not mentioned would be permitted whole (RFC 5280, 4.2.1.10), hence NOBODY.
+    """
+    addresses = [ipaddress.ip_network(name) for name in names if _is_address(name)]
+    hosts = [name for name in names if not _is_address(name)]
+    return [
+        *(f"permitted;IP:{each.network_address}/{each.netmask}" for each in addresses),
+        *(f"permitted;DNS:{name}" for name in hosts),
+        *(f"permitted;{kind}:{NOBODY}" for kind in ("email", "URI")),
+    ]
 
 
 def _keep(step: Step, kind: str, journal: Journal) -> None:

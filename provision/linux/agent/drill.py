@@ -28,8 +28,9 @@ def drill(request: Request) -> dict[str, Any]:
 
     Request: ``url``, ``feed_url``, ``certificate`` (the file of the receiver's, or ""), ``header``,
     ``tokens`` (the file), ``token`` (the name in it, which is the feed's user name, too), ``jail``,
-    ``address``, ``line``, ``count``, ``patience`` (seconds).
-    Answer: ``steps``: what was seen, in words.
+    ``address``, ``line``, ``count``, ``patience`` (seconds), ``health_url``.
+    Answer: ``steps``: what was seen, in words; ``unreadable``: {FortiGate: how many of its posts of the
+    last 24 hours could not be read}.
 
     Raises:
         HostError: the first step that did not happen, with what was seen instead.
@@ -55,7 +56,16 @@ def drill(request: Request) -> dict[str, Any]:
     must(unban)
     _wait(feed, request["address"], False, request["patience"])
     steps.append("{} was unbanned and has left the feed".format(request["address"]))
-    return {"steps": steps}
+    return {"steps": steps, "unreadable": _unreadable(door, request["health_url"])}
+
+
+def _unreadable(door: OpenerDirector, url: str) -> dict[str, int]:
+    """Ask the receiver which FortiGates post what it cannot read. It answers 503 while any does."""
+    _, body = _open(door, url, {}, None)
+    try:
+        return {str(name): int(number) for name, number in json.loads(body)["unreadable"].items()}
+    except (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError):
+        return {}
 
 
 def _open(

@@ -16,10 +16,9 @@ from provision.linux.agent.apply import apply
 from provision.linux.agent.drill import drill
 from provision.linux.agent.host import HostError
 from provision.linux.agent.observe import observe
+from provision.linux.agent.protocol import LONGEST_ERROR, MARK
 
 Request = dict[str, Any]
-# Before the answer, so that a banner or a lecture of sudo on the same stream is not taken for it.
-MARK = "BANSTITCH-ANSWER "
 
 
 def _observe(request: Request) -> dict[str, Any]:
@@ -75,13 +74,25 @@ def main(raw: bytes) -> None:
             raise HostError("not root here; set ansible_become: true or log in as root")
         answer = {"ok": True, **DO[request["do"]](request)}
     except HostError as error:
-        answer = {"ok": False, "error": str(error)}
+        answer = {"ok": False, "error": _shortened(str(error))}
     except OSError as error:
-        answer = {"ok": False, "error": f"the host refuses: {error}"}
+        answer = {"ok": False, "error": _shortened(f"the host refuses: {error}")}
     except Exception:  # noqa: BLE001 - the last line of defence: the answer must name the fault
-        answer = {"ok": False, "error": "fault in the agent: " + traceback.format_exc(limit=-3)}
+        told = "fault in the agent: " + traceback.format_exc(limit=-3)
+        answer = {"ok": False, "error": _shortened(told)}
     try:
-        sys.stdout.write(MARK + json.dumps(answer) + "\n")
-        sys.stdout.flush()
+        sys.stdout.buffer.write(_encoded(answer))
+        sys.stdout.buffer.flush()
     except OSError:
         os._exit(0)
+
+
+def _encoded(answer: dict[str, Any]) -> bytes:
+    """Return one line; a byte of a name or a log that is no UTF-8 must not make the answer unreadable."""
+    return (MARK + json.dumps(answer, ensure_ascii=False) + "\n").encode("utf-8", "replace")
+
+
+def _shortened(text: str) -> str:
+    """Keep the beginning, where the reason is, and the end, which says what state the host is in."""
+    half = LONGEST_ERROR // 2 - 10
+    return text if len(text) <= LONGEST_ERROR else text[:half] + "\n...\n" + text[-half:]

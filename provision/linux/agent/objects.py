@@ -12,11 +12,10 @@ import hashlib
 import json
 import os
 import secrets
-import stat
 from collections.abc import Callable
 from typing import Any, Optional
 
-from provision.linux.agent import host, rotation
+from provision.linux.agent import data, host, rotation
 from provision.linux.agent import manifest as memory
 from provision.linux.agent.host import HostError
 from provision.linux.agent.observe import path_state, tokens, user_exists
@@ -120,7 +119,7 @@ def make_directory(step: Step, journal: Journal) -> None:
     else:
         journal.on_failure(lambda: put_path(path, before))
     if step["data"] and before is not None:
-        adopt_data(path, step["owner"], step["group"])
+        data.hand_over(path, step["owner"], step["group"])
     host.give(path, step["mode"], step["owner"], step["group"])
 
 
@@ -162,7 +161,7 @@ def commit_file(step: Step, journal: Journal) -> None:
 def take_back(identity: str, journal: Journal, purge: bool) -> None:
     """Restore what stood where ``identity`` is, or remove it, and forget it.
 
-    Data stay, as root's, unless ``purge``; a directory in which something else lies stays as well.
+    Data stay, as root's, unless ``purge``. A directory that holds something else stays in any case.
     """
     entry = memory.find(journal.manifest, identity)
     if entry is None:
@@ -171,8 +170,11 @@ def take_back(identity: str, journal: Journal, purge: bool) -> None:
     if kind == "user":
         drop_user(name, entry["before"])
     elif kind == "directory":
-        _take_back_directory(name, entry, purge)
-    elif not entry["data"] or purge:
+        _take_back_directory(name, entry, purge, journal)
+    elif entry["data"]:
+        if purge:
+            data.drop(name)
+    elif not os.path.isdir(name) or os.path.islink(name):
         now = path_state(name)
         journal.on_failure(lambda: put_path(name, now))
         put_path(name, entry["before"])
@@ -181,34 +183,20 @@ def take_back(identity: str, journal: Journal, purge: bool) -> None:
     journal.disown(identity)
 
 
-def _take_back_directory(path: str, entry: dict[str, Any], purge: bool) -> None:
-    if not os.path.isdir(path):
+def _take_back_directory(path: str, entry: dict[str, Any], purge: bool, journal: Journal) -> None:
+    if not os.path.isdir(path) or os.path.islink(path):
         return
     if entry["before"] is not None:
         put_path(path, entry["before"])
-    elif entry["data"] and purge:
-        host.remove(path)
+        return
+    if entry["data"] and purge:
+        data.purge(path)
     else:
         _drop_bytecode(os.path.join(path, "*.py"))
         if not os.listdir(path):
             os.rmdir(path)
-        elif entry["data"]:
-            keep_data(path)
-
-
-def keep_data(path: str) -> None:
-    """Hand a data directory to root: the user that owned it is about to go."""
-    for folder, _, names in os.walk(path):
-        for name in [folder, *(os.path.join(folder, name) for name in names)]:
-            os.lchown(name, 0, 0)
-
-
-def adopt_data(path: str, owner: str, group: str) -> None:
-    """Hand the files in a data directory that an earlier deployment left to its new owner."""
-    for name in os.listdir(path):
-        full = os.path.join(path, name)
-        if stat.S_ISREG(os.lstat(full).st_mode):
-            os.lchown(full, host.uid(owner), host.gid(group))
+    if os.path.isdir(path):
+        data.keep(path, journal.manifest)
 
 
 def _drop_bytecode(path: str) -> None:

@@ -19,6 +19,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from provision.linux.agent import manifest as memory
+from provision.linux.agent.data import foreign
+from provision.linux.agent.digest import digest
 from provision.linux.agent.fail2ban import jail_state, sshd_jail_without_log
 from provision.linux.agent.host import group_name, owner_name, read, run
 from provision.linux.agent.pem import certificate
@@ -37,21 +39,23 @@ Request = dict[str, Any]
 def observe(request: Request) -> dict[str, Any]:
     """The state of everything that ``request`` names.
 
-    Request: ``paths``, ``sealed`` ({path of key and certificate: path of the CA or ""}), ``packages``,
+    Request: ``paths``, ``logs`` (those of them whose content nobody needs),
+    ``sealed`` ({path of key and certificate: path of the CA or ""}), ``packages``,
     ``users``, ``services`` ([{name, answers, certificate}]), ``jails``, ``tokens`` (a path or ""),
     ``spools`` (folders with the bans of jails).
     Answer: ``facts``, ``paths`` {path: {type, mode, owner, group, content} or null},
     ``packages`` {name: installed}, ``users`` {name: exists}, ``services`` {name: {...}},
     ``jails`` {name: {...} or null}, ``bans`` {jail: how many are live, or null},
     ``tokens`` {name: secret} or null,
-    ``certificates`` {path: see pem.py}, ``manifest`` or null.
+    ``certificates`` {path: see pem.py}, ``foreign`` {directory: see data.py}, ``manifest`` or null,
+    ``digest`` (see digest.py).
     """
     manifest = memory.load() or memory.begun()
-    paths, sealed, users = _named(request, manifest)
+    paths, closed, users = _named(request, manifest)
     names = sorted(set(request["packages"]) | set((manifest or {"packages": []})["packages"]))
-    return {
+    found = {
         "facts": facts(),
-        "paths": {path: _shown(path_state(path), path in sealed) for path in sorted(paths)},
+        "paths": {path: _shown(path_state(path), path in closed) for path in sorted(paths)},
         "packages": dict.fromkeys(names, False) | dict.fromkeys(installed(names), True),
         "users": {name: user_exists(name) for name in sorted(users)},
         "services": {
@@ -66,33 +70,42 @@ def observe(request: Request) -> dict[str, Any]:
         "certificates": {
             path: certificate(path, authority) for path, authority in request["sealed"].items()
         },
+        "foreign": foreign(manifest) if manifest else {},
         "manifest": summary(manifest) if manifest else None,
     }
+    return {**found, "digest": digest(found)}
 
 
 def _named(
     request: Request, manifest: memory.Manifest | None
 ) -> tuple[set[str], set[str], set[str]]:
-    """The paths, those of them with a key in them, and the users that ``request`` or the manifest name."""
-    sealed = set(request["sealed"])
-    paths, users = set(request["paths"]) | sealed, set(request["users"])
+    """The paths, those of them whose content stays here, and the users that the two name."""
+    closed = {*request["sealed"], *request["logs"]}
+    paths, users = set(request["paths"]) | closed, set(request["users"])
     for entry in (manifest or {"objects": []})["objects"]:
         kind, _, name = entry["id"].partition(":")
         if kind in ("file", "directory", "tokens", *SEALED):
             paths.add(name)
-            sealed |= {name} if kind in SEALED else set()
+            closed |= {name} if kind in SEALED or entry["data"] else set()
         elif kind == "user":
             users.add(name)
-    return paths, sealed, users
+    return paths, closed, users
 
 
 def summary(manifest: memory.Manifest) -> dict[str, Any]:
-    """The manifest without the copies of what stood there before: those never leave the host."""
+    """Return what the controller needs of the manifest.
+
+    The copies of what stood there before never leave the host.
+    """
     objects = [
         {"id": entry["id"], "restores": _restores(entry), "data": entry["data"]}
         for entry in manifest["objects"]
     ]
-    return dict(manifest, objects=objects)
+    return {
+        **{key: manifest[key] for key in ("version", "key", "packages", "owed", "fortigates")},
+        "objects": objects,
+        "services": list(manifest["services"]),
+    }
 
 
 def _restores(entry: dict[str, Any]) -> bool:
@@ -144,8 +157,8 @@ def _content(path: str, seen: os.stat_result) -> bytes:
         return b""
 
 
-def _shown(state: dict[str, Any] | None, sealed: bool) -> dict[str, Any] | None:
-    return dict(state, content=None) if state and sealed else state
+def _shown(state: dict[str, Any] | None, closed: bool) -> dict[str, Any] | None:
+    return dict(state, content=None) if state and closed else state
 
 
 def kind_of(mode: int) -> str:

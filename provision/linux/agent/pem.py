@@ -14,16 +14,23 @@ from provision.linux.agent.host import read, run
 State = Optional[dict[str, Any]]  # noqa: UP045 - evaluated by Python 3.9
 
 DAY = 86400
+# A domain that nobody has (RFC 2606): a kind of name that a CA may only sign in it is forbidden.
+NOBODY = ".invalid"
 _PEM = re.compile(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----\n?", re.DOTALL)
 _NAMES = re.compile(r"X509v3 Subject Alternative Name:[^\n]*\n *([^\n]*)")
+_CONSTRAINTS = re.compile(
+    r"X509v3 Name Constraints: critical *\n((?: +(?!X509v3|Signature)\S.*\n)+)"
+)
+_USAGE = re.compile(r"X509v3 Extended Key Usage:[^\n]*\n *([^\n]*)")
 _END = re.compile(r"^notAfter=(.*)$", re.MULTILINE)
 
 
 def certificate(path: str, authority: str) -> State:
-    """What is in a file of key and certificate, without the key; None where there is no certificate.
+    """Return what a file of key and certificate holds, without the key; None where it has no certificate.
 
-    ``days_left``; ``names`` it is good for; ``sound``: the key fits, and ``authority`` (a path, or "")
-    signed it; ``digest`` of the whole file; ``pem``: the certificates in it.
+    ``days_left``; ``names`` it is good for; ``permits``: the only names that it may sign for as a CA of
+    servers, empty if it may sign for others or for other purposes; ``sound``: the key fits, and
+    ``authority`` (a path, or "") signed it; ``digest`` of the whole file; ``pem``: its certificates.
     """
     raw = read(path)
     shown = run(["openssl", "x509", "-in", path, "-noout", "-text", "-enddate"])
@@ -34,6 +41,7 @@ def certificate(path: str, authority: str) -> State:
     return {
         "days_left": (ssl.cert_time_to_seconds(end[1]) - time.time()) / DAY,
         "names": sorted(_name(each) for each in (names[1].split(",") if names else ())),
+        "permits": _permitted(shown.output),
         "sound": _key_fits(path) and (not authority or _signed(path, authority)),
         "digest": hashlib.sha256(raw).hexdigest(),
         "pem": "".join(_PEM.findall(raw.decode("utf-8", "replace"))),
@@ -44,6 +52,34 @@ def _name(text: str) -> str:
     """`IP Address:0:0:0:0:0:0:0:1` and `DNS:localhost` as people write them."""
     kind, _, value = text.strip().partition(":")
     return str(ipaddress.ip_address(value)) if kind == "IP Address" else value
+
+
+def _permitted(shown: str) -> list[str]:
+    """Return the names to which a CA is limited; none unless every other name is excluded."""
+    constraints, usage = _CONSTRAINTS.search(shown), _USAGE.search(shown)
+    if not constraints or not usage or usage[1].strip() != "TLS Web Server Authentication":
+        return []
+    head, *entries = (line.strip() for line in constraints[1].splitlines())
+    kinds = {entry.partition(":")[0] for entry in entries}
+    if head != "Permitted:" or not {"DNS", "IP", "email", "URI"} <= kinds:
+        return []
+    closed = {f"email:{NOBODY}", f"URI:{NOBODY}"}
+    return sorted(_entry(entry) for entry in entries if entry not in closed)
+
+
+def _entry(text: str) -> str:
+    """Return a single name or address as people write it; anything wider as openssl shows it."""
+    kind, _, value = text.partition(":")
+    if kind == "DNS":
+        return value
+    if kind != "IP":
+        return text
+    address, _, mask = value.partition("/")
+    try:
+        whole = ipaddress.ip_address(mask) == ipaddress.ip_network(address).netmask
+    except ValueError:
+        return text
+    return str(ipaddress.ip_address(address)) if whole else text
 
 
 def _key_fits(path: str) -> bool:

@@ -11,6 +11,7 @@ from typing import Any, Optional
 from provision.linux.agent.host import HostError, read
 
 HEAD = "# banstitch 1"
+OURS = "banstitch-"
 
 
 def of_jail(spool: str, jail: str) -> list[dict[str, Any]]:
@@ -40,8 +41,9 @@ def live_of(spool: str, jail: str) -> list[dict[str, Any]]:
 
 
 def live(folders: Sequence[str]) -> dict[str, Optional[int]]:  # noqa: UP045 - Python 3.9
-    """How many bans each jail with a file in ``folders`` has just now; None where it is damaged."""
+    """Return how many bans each of our jails with a file in ``folders`` has; None where it is damaged."""
     paths = [path for folder in folders for path in jail_files(folder)]
+    paths = [path for path in paths if jail_of(path).startswith(OURS)]
     return {jail_of(path): _count(path) for path in sorted(paths)}
 
 

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 from provision.linux.agent import (
-    STATE,
     certificates,
+    data,
     database,
     host,
     objects,
@@ -118,7 +118,7 @@ def _purge_bans(step: Step, journal: Journal) -> None:
 
 
 def _forget(step: Step, journal: Journal) -> None:
-    host.remove(STATE)
+    data.forget()
 
 
 DO: dict[str, Callable[[Step, Journal], None]] = {

@@ -49,6 +49,7 @@ class Options:
     failed_end_leaves_table: bool = False  # else a refused `end` falls back to the table
     grep_miss_is_error: bool = False  # seen on 7.0.3
     escape_log: bool = False  # %%log%% with \" for " inside it
+    absent_variables: str = "literal"  # or "empty": %%log.field%% of a field that the log has not
     webhook_content_type: str = "application/x-www-form-urlencoded"
     webhook_user_agent: str = ""  # "" sends none
     duplicate_events: int = 1  # how often one event is delivered

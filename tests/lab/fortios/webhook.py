@@ -52,8 +52,11 @@ class _Request:
     interval: int
 
 
-def expand(text: str, line: str, results: str, escape: bool) -> str:
-    """Replace %%log%%, %%log.field%% and %%results%%; an unknown field stays as it is."""
+def expand(text: str, line: str, results: str, escape: bool, absent: str = "literal") -> str:
+    """Replace %%log%%, %%log.field%% and %%results%%.
+
+    A field that the log has not stays as it is, or becomes nothing where `absent` is "empty".
+    """
     known = fields(line)
     whole = line.replace("\\", "\\\\").replace('"', '\\"') if escape else line
 
@@ -63,7 +66,10 @@ def expand(text: str, line: str, results: str, escape: bool) -> str:
             return whole
         if name == "results":
             return results
-        return known.get(name.removeprefix("log."), found.group(0))
+        field = name.removeprefix("log.")
+        if field not in known and absent == "empty" and field != name:
+            return ""
+        return known.get(field, found.group(0))
 
     return re.sub(r"%%([A-Za-z0-9_.\-]+)%%", one, text)
 
@@ -144,7 +150,9 @@ class Stitcher:
         return done
 
     def _send(self, request: _Request, line: str, results: str) -> tuple[Delivery, str]:
-        body = expand(request.body, line, results, self._options.escape_log)
+        body = expand(
+            request.body, line, results, self._options.escape_log, self._options.absent_variables
+        )
         known = Delivery(request.stitch, request.action, request.url, body=body)
         try:
             status, answer = self._exchange(request, line, body)

@@ -1,0 +1,1 @@
+"""What FortiOS configuration looks like: text and tables."""

@@ -1,0 +1,183 @@
+"""Tell what is ours in a directory of ours from what somebody else put there, which is never removed.
+
+Services write into data directories, so the manifest does not name each file there: a closed set of
+names does. The receiver's user may write into one of them while root's agent works in it. So nothing
+is opened by a path through it, and no link is followed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import pwd
+import re
+import stat
+from collections.abc import Iterator
+from typing import Any
+
+from provision.linux.agent import STATE, host
+from provision.linux.agent import manifest as memory
+
+# What logrotate, the receiver and fail2ban's action append to the name of a log that they put aside.
+_ASIDE = r"(\.[1-9][0-9]{0,3}(\.gz)?)?"
+# The files of each data directory: the whole name.
+OURS = {
+    "/var/log/banstitch": rf"(events|evidence|rejected|audit)\.log{_ASIDE}",
+    "/var/spool/banstitch": r"banstitch-[a-z0-9_-]+\.(alive|bans(\.new)?)",
+}
+# The files of the agent's own directory.
+_MEMORY = r"manifest\.json|bootstrap"
+# Directories that programs make beside our files, and that go with these.
+_CHECK = "check"
+_SCRAP = ("__pycache__", _CHECK)
+# Foreign names that one answer holds for each directory at most.
+LISTED = 20
+
+
+def foreign(manifest: memory.Manifest) -> dict[str, dict[str, Any]]:
+    """Return what is not ours in each directory that we made, where there is any.
+
+    Answer: {path: {"names": the first LISTED, "more": whether there are others}}.
+    """
+    entries = {entry["id"].partition(":")[2]: entry for entry in manifest["objects"]}
+    made = [e["id"].partition(":")[2] for e in manifest["objects"] if _is_made(e)]
+    found: dict[str, dict[str, Any]] = {}
+    for path in [*made, STATE]:
+        names = [_shown(name) for name in itertools.islice(_foreign(path, entries), LISTED + 1)]
+        if names:
+            found[path] = {"names": sorted(names[:LISTED]), "more": len(names) > LISTED}
+    return found
+
+
+def _is_made(entry: dict[str, Any]) -> bool:
+    return bool(entry["id"].startswith("directory:")) and entry["before"] is None
+
+
+def _foreign(path: str, entries: dict[str, dict[str, Any]]) -> Iterator[str]:
+    """Give the names in ``path`` that are neither in the closed set nor objects of the manifest."""
+    with _opened(path) as folder:
+        for name in os.listdir(folder) if folder is not None else ():
+            kind = _kind(folder, name)
+            ours = _is_object(entries.get(os.path.join(path, name)), kind)
+            ours = ours or (kind == stat.S_IFREG and _is_ours(path, name))
+            if not ours and not (kind == stat.S_IFDIR and name in _SCRAP):
+                yield name
+
+
+def _is_object(entry: dict[str, Any] | None, kind: int) -> bool:
+    """Tell whether a file of this type can be the object of the manifest that should be there."""
+    if entry is None:
+        return False
+    if entry["id"].startswith("directory:"):
+        return kind == stat.S_IFDIR
+    return kind == stat.S_IFREG or (kind != stat.S_IFDIR and not entry["data"])
+
+
+def _is_ours(path: str, name: str) -> bool:
+    """Tell whether a file of this name is in the closed set, or was staged for one."""
+    pattern = _MEMORY if path == STATE else OURS.get(path, "")
+    return name.endswith(host.STAGED) or re.fullmatch(pattern, name) is not None
+
+
+def _kind(folder: int | None, name: str) -> int:
+    """Return the type of a file; 0 where there is none."""
+    try:
+        return stat.S_IFMT(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode)
+    except FileNotFoundError:
+        return 0
+
+
+def _shown(name: str) -> str:
+    """Return a name of any bytes as text for an answer."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
+@contextlib.contextmanager
+def _opened(path: str) -> Iterator[int | None]:
+    """Give a descriptor of the directory itself; None where there is none, or a link."""
+    try:
+        folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        yield None
+        return
+    try:
+        yield folder
+    finally:
+        os.close(folder)
+
+
+def purge(path: str) -> None:
+    """Remove what is ours from a data directory, and the directory itself if that was all."""
+    with _opened(path) as folder:
+        if folder is None:
+            return
+        for name in os.listdir(folder):
+            if _is_ours(path, name):
+                _drop(folder, name)
+    with contextlib.suppress(OSError):
+        os.rmdir(path)
+        host.sync_folder(path)
+
+
+def forget() -> None:
+    """Remove the agent's own directory, unless something else is in it."""
+    host.remove(os.path.join(STATE, _CHECK))
+    purge(STATE)
+
+
+def drop(path: str) -> None:
+    """Remove a file with data, unless something else stands there."""
+    with _opened(os.path.dirname(path)) as folder:
+        if folder is not None:
+            _drop(folder, os.path.basename(path))
+
+
+def _drop(folder: int, name: str) -> None:
+    if _kind(folder, name) == stat.S_IFREG:
+        # whatever has taken its place since: a name goes, no directory and nothing behind a link
+        with contextlib.suppress(FileNotFoundError, IsADirectoryError):
+            os.unlink(name, dir_fd=folder)
+
+
+def hand_over(path: str, owner: str, group: str) -> None:
+    """Give the files that an earlier deployment left in a data directory to its new owner."""
+    with _opened(path) as folder:
+        for name in os.listdir(folder) if folder is not None else ():
+            if not _is_ours(path, name):
+                continue
+            flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+            with contextlib.suppress(OSError):
+                file = os.open(name, flags, dir_fd=folder)
+                try:
+                    status = os.fstat(file)
+                    # a second name may stand anywhere: it is not ours to give away
+                    if stat.S_ISREG(status.st_mode) and status.st_nlink == 1:
+                        os.fchown(file, host.uid(owner), host.gid(group))
+                finally:
+                    os.close(file)
+
+
+def keep(path: str, manifest: memory.Manifest) -> None:
+    """Make root the owner of what belongs to our user in a directory that stays.
+
+    The user is about to go, and its number may be given to another one.
+    """
+    users = [e["id"].partition(":")[2] for e in manifest["objects"] if e["id"].startswith("user:")]
+    known = [pwd.getpwnam(name) for name in users if _exists(name)]
+    uids, gids = {each.pw_uid for each in known}, {each.pw_gid for each in known}
+    for _, folders, files, folder in os.fwalk(path, follow_symlinks=False):
+        for name in [".", *folders, *files]:
+            with contextlib.suppress(FileNotFoundError):
+                status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+                uid = 0 if status.st_uid in uids else -1
+                gid = 0 if status.st_gid in gids else -1
+                os.chown(name, uid, gid, dir_fd=folder, follow_symlinks=False)
+
+
+def _exists(name: str) -> bool:
+    try:
+        pwd.getpwnam(name)
+    except KeyError:
+        return False
+    return True

@@ -1,0 +1,214 @@
+"""The single place where bytes from a ban host become answers.
+
+A ban host faces the internet and can be taken over, so an answer is data to be validated: its size, its
+types, its names, and that it answers what was asked. The forms are in ``agent/protocol.py``. An error
+names the field, never its content, which may be a secret or a trick.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Callable, Collection, Mapping
+from functools import lru_cache
+from typing import Any, NoReturn
+
+from pydantic import TypeAdapter, ValidationError
+
+from provision.errors import Failed
+from provision.linux.agent import protocol
+
+Request = Mapping[str, Any]
+Answer = dict[str, Any]
+
+MIB = 1 << 20
+# Bytes of an answer: bans and history may be long, a look holds files of ours, the others are short.
+_LARGEST = {"observe": 16 * MIB, "apply": 16 * MIB, "bans": 64 * MIB, "history": 64 * MIB}
+_LARGEST_OTHER = 4 * MIB
+# No object of an answer has more keys; refused early, because each key costs memory.
+MOST_KEYS = 10_000
+REMEDY = (
+    "check that host: what its login shell prints, who can log in, whether /etc/banstitch and"
+    " /var/lib/banstitch are as they should be; then run plan"
+)
+
+
+class InvalidAnswer(Failed):
+    """A ban host answered something that the agent never answers."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"the answer of this ban host is refused: {what}", REMEDY)
+
+
+def largest(do: str) -> int:
+    """Return how many bytes the answer to a request may have."""
+    return _LARGEST.get(do, _LARGEST_OTHER)
+
+
+def read(request: Request, raw: bytes) -> Answer:
+    """Return the answer to ``request`` that ``raw`` holds.
+
+    Raises:
+        Failed: the agent gives the reason why the request was not carried out.
+        InvalidAnswer: it is not such an answer as the agent gives to this request.
+    """
+    if len(raw) > largest(request["do"]):
+        raise InvalidAnswer(f"it must have at most {largest(request['do'])} bytes")
+    answer = _decode(raw)
+    good = answer.pop("ok", None)
+    if good is False:
+        _check_form("refusal", answer)
+        raise Failed(answer["error"])
+    if good is not True:
+        raise InvalidAnswer("ok must be true or false")
+    _check_form(request["do"], answer)
+    _check_answers.get(request["do"], _check_nothing)(request, answer)
+    return answer
+
+
+# --- form ----------------------------------------------------------------------------------------------
+
+
+def _decode(raw: bytes) -> Answer:
+    """Return the JSON object in ``raw``; a text that two readers could take for two things is refused."""
+    try:
+        answer = json.loads(
+            raw.decode(),
+            object_pairs_hook=_object,
+            parse_float=_finite,
+            parse_constant=_refuse_constant,
+        )
+    except (ValueError, RecursionError):
+        # the error of a parser may quote what it has read
+        raise InvalidAnswer(f"its {len(raw)} bytes must be one line of JSON") from None
+    if not isinstance(answer, dict):
+        raise InvalidAnswer("it must be a JSON object")
+    return answer
+
+
+def _object(pairs: list[tuple[str, Any]]) -> Answer:
+    found = dict(pairs)
+    if len(found) != len(pairs) or len(found) > MOST_KEYS:
+        raise ValueError
+    return found
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError
+    return number
+
+
+def _refuse_constant(_: str) -> NoReturn:
+    raise ValueError
+
+
+@lru_cache
+def _adapter(do: str) -> TypeAdapter[Any]:
+    return TypeAdapter(protocol.ANSWERS[do])
+
+
+def _check_form(do: str, answer: Answer) -> None:
+    """Check the types, bounds and names of an answer.
+
+    Strict types are those of JSON, so pydantic has to read JSON; by now there is one way to read it.
+    """
+    try:
+        _adapter(do).validate_json(json.dumps(answer))
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_context=False, include_url=False)[0]
+        where = first["loc"]
+        if first["type"] == "unexpected_keyword_argument":
+            raise InvalidAnswer(f"{_field(where[:-1])} must have no other fields") from None
+        raise InvalidAnswer(f"{_field(where)} {_requirement(first['msg'])}") from None
+
+
+@lru_cache
+def _field_names() -> frozenset[str]:
+    forms = [each for each in vars(protocol).values() if dataclasses.is_dataclass(each)]
+    return frozenset(field.name for form in forms for field in dataclasses.fields(form))
+
+
+def _field(location: tuple[int | str, ...]) -> str:
+    """Spell the place of an error; a key that the host chose is content and is left out."""
+    names = _field_names()
+    parts = [f".{part}" if part in names else "[...]" for part in location]
+    return "".join(parts).replace("[...][...]", "[...]").removeprefix(".") or "it"
+
+
+def _requirement(message: str) -> str:
+    for word in ("Input", "String", "List", "Dictionary", "Value"):
+        message = message.removeprefix(f"{word} should ")
+    if message.startswith("Missing required") or message == "Field required":
+        return "must be there"
+    if message.startswith("match pattern"):
+        return "must be a name or value that the agent can give"
+    return f"must {message}" if message[:1].islower() else f"must be valid ({message})"
+
+
+# --- what was asked --------------------------------------------------------------------------------------
+
+
+def _check_observed(request: Request, answer: Answer) -> None:
+    """Check that everything asked for is answered, and nothing else but what the manifest names."""
+    manifest = answer["manifest"] or {"objects": (), "packages": ()}
+    objects = [each["id"].partition(":") for each in manifest["objects"]]
+    paths = {name for kind, _, name in objects if kind in protocol.PATH_KINDS}
+    users = {name for kind, _, name in objects if kind == "user"}
+    sealed = set(request["sealed"])
+    services = {service["name"] for service in request["services"]}
+    _check_names("paths", answer["paths"], {*request["paths"], *sealed}, paths)
+    _check_names("packages", answer["packages"], request["packages"], manifest["packages"])
+    _check_names("users", answer["users"], request["users"], users)
+    _check_names("services", answer["services"], services)
+    _check_names("jails", answer["jails"], request["jails"])
+    _check_names("certificates", answer["certificates"], sealed)
+    directories = {name for kind, _, name in objects if kind == "directory"}
+    _check_names("foreign", answer["foreign"], (), {*directories, protocol.MEMORY})
+    if len({each["id"] for each in manifest["objects"]}) != len(objects):
+        raise InvalidAnswer("manifest.objects must name each object once")
+
+
+def _check_names(
+    field: str, found: Mapping[str, Any], asked: Collection[str], more: Collection[str] = ()
+) -> None:
+    if not set(asked) <= found.keys():
+        raise InvalidAnswer(f"{field} must answer for everything that was asked for")
+    if not found.keys() <= {*asked, *more}:
+        raise InvalidAnswer(f"{field} must answer for what was asked for only")
+
+
+def _check_applied(request: Request, answer: Answer) -> None:
+    _check_observed(request["observe"], answer["observed"])
+
+
+def _check_bans(request: Request, answer: Answer) -> None:
+    if not {ban["jail"] for ban in answer["bans"]} <= set(request["jails"]):
+        raise InvalidAnswer("bans must be of the jails that were asked for")
+
+
+def _check_history(request: Request, answer: Answer) -> None:
+    if len(answer["history"]) > request["last"]:
+        raise InvalidAnswer(f"history must have at most {request['last']} entries")
+    moments = [entry.get("at") for entry in answer["history"]]
+    if not all(isinstance(at, int | float) and not isinstance(at, bool) for at in moments):
+        raise InvalidAnswer("history must have the time of each entry")
+
+
+def _check_status(request: Request, answer: Answer) -> None:
+    _check_names("certificates", answer["certificates"], request["sealed"])
+
+
+def _check_nothing(request: Request, answer: Answer) -> None:
+    """Leave it at the form."""
+
+
+_check_answers: Mapping[str, Callable[[Request, Answer], None]] = {
+    "observe": _check_observed,
+    "apply": _check_applied,
+    "bans": _check_bans,
+    "history": _check_history,
+    "status": _check_status,
+}

@@ -1,0 +1,32 @@
+"""Limits of what one ban host lists and bans: a part of the role `receiver` that `detection` follows."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from provision.settings import RoleSettings
+
+
+class Settings(RoleSettings):
+    """Limits of the feed and of new bans."""
+
+    receiver_feed_limit: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=300000,
+            description="entries that a list of the feed may have; IPv6 gets at most a quarter of"
+            " the list of both families; FortiOS before 7.4.4 takes 131072",
+        ),
+    ] = 131072
+    receiver_ban_limit: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=1000000,
+            description="new bans that the events of one FortiGate may cause within an hour,"
+            " 1 to 1000000",
+        ),
+    ] = 10000

@@ -1,0 +1,41 @@
+"""Count the posts of the last 24 hours that could not be read.
+
+One number for each hour of a day and FortiGate, and one that says which hour it is about. An hour that
+is over for a day is counted no more, so a warning ends by itself.
+
+Managed by Banstitch: changes made here are overwritten. Python 3.9 or later, standard library only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import MutableMapping
+
+HOURS = 24
+Numbers = MutableMapping[str, float]
+
+
+def names(posters: list[str]) -> list[str]:
+    """Return the names of all numbers that are kept here."""
+    return [name for who in posters for slot in range(HOURS) for name in slot_names(who, slot)]
+
+
+def slot_names(who: str, slot: int) -> tuple[str, str]:
+    return "unreadable:%s:%d" % (who, slot), "unreadable_hour:%s:%d" % (who, slot)
+
+
+def add(numbers: Numbers, who: str, now: float) -> None:
+    """Count one more post of a FortiGate. The caller holds the lock of the numbers."""
+    hour = int(now // 3600)
+    count, about = slot_names(who, hour % HOURS)
+    numbers[count] = numbers[count] + 1 if numbers[about] == hour else 1
+    numbers[about] = hour
+
+
+def total(numbers: Numbers, who: str, now: float) -> int:
+    """Return how many posts of a FortiGate could not be read within the last 24 hours."""
+    hour, found = int(now // 3600), 0
+    for slot in range(HOURS):
+        count, about = slot_names(who, slot)
+        if hour - HOURS < numbers[about] <= hour:
+            found += int(numbers[count])
+    return found

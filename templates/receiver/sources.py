@@ -1,0 +1,187 @@
+"""Sources: an attacker as it is counted, banned and listed, and those that are never banned.
+
+A source is an IPv4 address, or an IPv6 network of ``detection_ipv6_prefix`` bits: whoever has one
+IPv6 address has its whole network, and could otherwise come from another address each time.
+
+What a FortiGate matches against the feed is the source of a packet. So an IPv6 address that stands
+for an IPv4 host (6to4, Teredo, NAT64) is listed as IPv6, and the IPv4 address inside decides whether
+it may be banned at all. An IPv4-mapped or IPv4-compatible address is never the source of a packet
+that crossed the internet: a program wrote down an IPv4 peer in this way, and IPv4 is what is listed.
+
+Managed by Banstitch: changes made here are overwritten.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Iterable
+from typing import Union
+
+from receiver.lines import Malformed
+
+Address = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
+Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
+
+
+class Networks:
+    """A set of networks, each with a label. Ten thousand of them are asked as fast as ten."""
+
+    def __init__(self, labelled: Iterable[tuple[Network, str]]) -> None:
+        # by version: bits behind the prefix: network without these bits: label
+        self._starts: dict[int, dict[int, dict[int, str]]] = {4: {}, 6: {}}
+        self._cut: dict[int, set[int]] = {}
+        for network, label in labelled:
+            shift = network.max_prefixlen - network.prefixlen
+            starts = self._starts[network.version].setdefault(shift, {})
+            starts[int(network.network_address) >> shift] = label
+
+    def label(self, address: Address) -> str:
+        """Return the label of a network that holds ``address``, or an empty string."""
+        number = int(address)
+        for shift, starts in self._starts[address.version].items():
+            if number >> shift in starts:
+                return starts[number >> shift]
+        return ""
+
+    def have_part_of(self, number: int, bits: int) -> bool:
+        """Return whether one of the networks holds an address of the IPv6 network ``number``/``bits``."""
+        shift = 128 - bits
+        if shift not in self._cut:
+            inner = [(own, starts) for own, starts in self._starts[6].items() if own < shift]
+            self._cut[shift] = {start >> shift - own for own, starts in inner for start in starts}
+        around = any(number >> own in starts for own, starts in self._starts[6].items())
+        return around or number >> shift in self._cut[shift]
+
+
+def networks(texts: Iterable[str], label: str) -> Networks:
+    """Return a set of networks that all have the same label."""
+    return Networks((ipaddress.ip_network(text, strict=False), label) for text in texts)
+
+
+def ignored(texts: Iterable[str]) -> Networks:
+    """Return the set of those whom an operator never bans."""
+    return networks(texts, "on the ignore list")
+
+
+# Written out, because what ipaddress calls private differs between Python versions.
+REFUSED = Networks(
+    (ipaddress.ip_network(text), reason)
+    for reason, texts in (
+        ("unspecified", "0.0.0.0/8"),
+        ("private", "10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 100.64.0.0/10"),
+        ("loopback", "127.0.0.0/8"),
+        ("link-local", "169.254.0.0/16"),
+        ("multicast", "224.0.0.0/4"),
+        ("reserved", "192.0.0.0/24 192.88.99.0/24 198.18.0.0/15 240.0.0.0/4 2001::/23"),
+    )
+    for text in texts.split()
+)
+# RFC 5737, 3849, 9637: nobody has them, so that verify, labs and manuals may.
+DOCUMENTATION = networks(
+    ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32", "3fff::/20"),
+    "a documentation address",
+)
+_GLOBAL = 0b001  # the first three bits, 2000::/3
+_LOW = 0xFFFFFFFF
+# The bits that an IPv4 host has for itself in 6to4.
+_SIX_TO_FOUR_BITS = 48
+
+
+def canonical(text: str) -> Address:
+    """Return the address in its one spelling; IPv4 that is written as IPv6 becomes IPv4.
+
+    Raises:
+        Malformed: it is none, or one that only some programs take: 010.1.1.1, fe80::1%zone.
+    """
+    try:
+        if ":" not in text:
+            return ipaddress.IPv4Address(socket.inet_pton(socket.AF_INET, text))
+        address = ipaddress.IPv6Address(socket.inet_pton(socket.AF_INET6, text))
+    except (OSError, ValueError):
+        raise Malformed("the address field holds no address") from None
+    number = int(address)
+    if 1 < number <= _LOW or number >> 32 == 0xFFFF:
+        return ipaddress.IPv4Address(number & _LOW)
+    return address
+
+
+def embedded(address: Address) -> ipaddress.IPv4Address | None:
+    """Return the IPv4 address of the host that an IPv6 address stands for; None for any other."""
+    number = int(address)
+    if address.version == 4:
+        return None
+    if is_six_to_four(number):
+        return ipaddress.IPv4Address(number >> 80 & _LOW)
+    if is_teredo(number):
+        return ipaddress.IPv4Address(~number & _LOW)
+    return ipaddress.IPv4Address(number & _LOW) if is_nat64(number) else None
+
+
+def is_six_to_four(number: int) -> bool:
+    """Return whether a number is an address of 2002::/16 (RFC 3056)."""
+    return number >> 112 == 0x2002
+
+
+def is_teredo(number: int) -> bool:
+    """Return whether a number is an address of 2001::/32 (RFC 4380)."""
+    return number >> 96 == 0x20010000
+
+
+def is_nat64(number: int) -> bool:
+    """Return whether a number is an address of 64:ff9b::/96 (RFC 6052) or 64:ff9b:1::/48 (RFC 8215).
+
+    Within the latter an operator may place the IPv4 address anywhere; its end is the usual place.
+    """
+    return number >> 32 == 0x64FF9B << 64 or number >> 80 == 0x64FF9B0001
+
+
+def refusal(address: Address, ignore: Networks, documentation: bool) -> str:
+    """Return why an address must not be banned, or an empty string.
+
+    ``documentation``: whether addresses of the documentation ranges may be banned.
+    """
+    inner = embedded(address)
+    if inner is not None:
+        return ignore.label(address) or refusal(inner, ignore, documentation)
+    reason = REFUSED.label(address)
+    if not reason and address.version == 6 and int(address) >> 125 != _GLOBAL:
+        reason = "not a global address"
+    if not reason and not documentation:
+        reason = DOCUMENTATION.label(address)
+    return reason or ignore.label(address)
+
+
+def source_of(address: Address, prefix: int, ignore: Networks, spared: Iterable[Address]) -> str:
+    """Return the source that an event of ``address`` counts for: itself, or its IPv6 network.
+
+    ``prefix``: how many bits a network has. One that holds somebody who is never banned (in ``ignore``,
+    or one of ``spared``) is not banned as a whole: each address of it is a source of its own.
+    """
+    number, bits = int(address), bits_of(address, prefix)
+    if address.version == 4:
+        return str(address)
+    start = number >> 128 - bits << 128 - bits
+    end = start | (1 << 128 - bits) - 1
+    if bits == 128 or ignore.have_part_of(start, bits):
+        return spelled(number)
+    if any(other.version == 6 and start <= int(other) <= end for other in spared):
+        return spelled(number)
+    return "%s/%d" % (spelled(start), bits)
+
+
+def bits_of(address: Address, prefix: int) -> int:
+    """Return how many bits of an address tell its source from others.
+
+    A 6to4 host has 48 bits by its IPv4 address, so all of that is one source. The network of a Teredo
+    or NAT64 address belongs to its server, which others use as well, so each address is a source.
+    """
+    number = int(address)
+    if is_six_to_four(number):
+        return min(prefix, _SIX_TO_FOUR_BITS)
+    return 128 if is_teredo(number) or is_nat64(number) else prefix
+
+
+def spelled(number: int) -> str:
+    """Return the one spelling of an IPv6 address."""
+    return socket.inet_ntop(socket.AF_INET6, number.to_bytes(16, "big"))

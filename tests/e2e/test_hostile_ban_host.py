@@ -1,0 +1,481 @@
+"""A ban host that was taken over answers lies and tricks: its own site fails, and nothing else happens.
+
+Two sites: `evil1` answers what the test wants, `good1` is well. To add a case for all verbs, add it to
+SPOILT. A case about a FortiGate's record needs a FortiGate, too: see the simulator.
+"""
+
+from __future__ import annotations
+
+import copy
+import io
+import itertools
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from provision import desired, inventory
+from provision.cli import main
+from provision.linux import target
+from provision.linux.target import MARK
+from provision.secrets import MASK, Secrets
+from provision.sites import Play, sites
+from tests.e2e.fake_ban_host import (
+    FakeBanHost,
+    Reply,
+    Request,
+    bare,
+    honest,
+    line,
+    token,
+    write_inventory,
+)
+
+PLAYS = (
+    Play("ban_hosts", ("detection", "receiver")),
+    Play("fortigates", ("webhook", "feed", "enforcement")),
+)
+# Words of every verb that talks to a ban host, and the state of a site that is well.
+VERBS = {
+    "plan": "ok",
+    "apply -y": "ok",
+    "verify": "ok",
+    "teardown -y": "changed",
+    "status": "ok",
+    "bans": "ok",
+    "bans --history": "ok",
+    "ban 203.0.113.9": "changed",
+    "unban 203.0.113.9": "changed",
+    "rotate -y": "changed",
+}
+# Stands in every spoilt answer: no byte of such an answer may be shown.
+SECRET = token("verify")
+ESCAPES = "\x1b]0;OWNED\x07\x1b[2J\x9b31m\u202e"
+
+
+@dataclass(frozen=True)
+class Said:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> Any:
+        return json.loads(self.out)
+
+    def target(self, host: str) -> dict[str, Any]:
+        targets = [each for site in self.document["sites"] for each in site["targets"]]
+        found: dict[str, Any] = next(each for each in targets if each["host"] == host)
+        return found
+
+
+@dataclass
+class World:
+    """Sites by name, what each would answer if it were honest, and the command line at their inventory."""
+
+    folder: Path
+    hosts: dict[str, FakeBanHost]
+    capsys: pytest.CaptureFixture[str]
+    answers: dict[str, Callable[[Request], dict[str, Any]]]
+
+    @property
+    def evil(self) -> FakeBanHost:
+        return self.hosts["evil1"]
+
+    def honestly(self, request: Request, host: str = "evil1") -> dict[str, Any]:
+        """Return what a host would answer if it were honest; a copy that may be spoilt."""
+        return copy.deepcopy(self.answers[host](request))
+
+    def run(self, words: str, *more: str) -> Said:
+        """Run a verb at all sites."""
+        write_inventory(self.folder, self.hosts, with_fortigates=words.startswith("rotate"))
+        self.capsys.readouterr()
+        code = main(PLAYS, [*words.split(), "-i", str(self.folder), *more])
+        return Said(code, *self.capsys.readouterr())
+
+
+Open = Callable[..., World]
+
+
+@pytest.fixture
+def opened(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Open]:
+    """Open a world with sites of these names, all of them well."""
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
+    with ExitStack() as stack:
+
+        def opening(*names: str) -> World:
+            hosts = {n: stack.enter_context(FakeBanHost(lambda _: Reply())) for n in names}
+            found = World(tmp_path / "inventory", hosts, capsys, {})
+            folder = write_inventory(tmp_path / "inventory", hosts)
+            for site in sites(inventory.load(folder, ()), PLAYS, Secrets()):
+                found.answers[site.name] = honest(desired.linux(site, PLAYS))
+                hosts[site.name].reply = honestly(found, site.name)
+            return found
+
+        yield opening
+
+
+@pytest.fixture
+def world(opened: Open) -> World:
+    return opened("evil1", "good1")
+
+
+def honestly(world: World, name: str) -> Callable[[Request], Reply]:
+    return lambda request: Reply(line(world.answers[name](request)))
+
+
+# --- answers that are none ---------------------------------------------------------------------------------
+
+Spoil = Callable[[dict[str, Any]], Reply]
+
+
+def raw(text: str | bytes) -> Spoil:
+    """The mark, and what is no answer."""
+    data = text if isinstance(text, bytes) else text.encode()
+    return lambda _: Reply(MARK + data + b"\n")
+
+
+def changed(**more: Any) -> Spoil:
+    """An honest answer with fields that are more, or other."""
+    return lambda answer: Reply(line({**answer, **more}))
+
+
+def without_a_field(answer: dict[str, Any]) -> Reply:
+    return Reply(MARK + json.dumps({"ok": True, **dict(list(answer.items())[1:])}).encode())
+
+
+def twice(answer: dict[str, Any]) -> Reply:
+    """Every field stands in it twice."""
+    text = json.dumps({"ok": True, **answer})
+    return Reply(MARK + f"{text[:-1]}, {text[1:]}".encode() + b"\n")
+
+
+SPOILT: dict[str, Spoil] = {
+    "no JSON": raw(f'{{"ok": true, "verify": "{SECRET}"{ESCAPES}'),
+    "an array": raw(f'["{SECRET}"]'),
+    "a text": raw(f'"{SECRET}"'),
+    "nothing": raw(""),
+    "ok is 1": raw('{"ok": 1}'),
+    "ok is missing": raw(f'{{"changed": "{SECRET}"}}'),
+    "deeply nested": raw('{"ok": true, "x": ' + "[" * 200_000),
+    "deeply nested and whole": raw('{"ok": true, "x": ' + "[" * 900 + "]" * 900 + "}"),
+    "a number without end": raw('{"ok": true, "changed": ' + "9" * 50_000 + "}"),
+    "no number": raw('{"ok": true, "changed": NaN}'),
+    "infinity": raw('{"ok": true, "changed": 1e999}'),
+    "half a character": raw('{"ok": true, "changed": "\\ud800"}'),
+    "no UTF-8": raw(b'{"ok": true, "changed": "\xff\xfe"}'),
+    "UTF-16": raw('{"ok": true}'.encode("utf-16")),
+    "a field more": changed(evil=SECRET),
+    "own keys of the document": changed(host="good1", kind="fortios", state="ok", error=None),
+    "every field twice": twice,
+    "a field less": lambda answer: without_a_field(answer) if answer else raw("{}")(answer),
+    "an error that is none": raw(f'{{"ok": false, "error": ["{SECRET}"]}}'),
+    "an error without end": raw('{"ok": false, "error": "' + "x" * 100_000 + '"}'),
+    "on standard error": lambda answer: Reply(b"", line({**answer, "verify": SECRET})),
+    "cut off on standard error": lambda _: Reply(b"", f'"verify": "{SECRET}", {ESCAPES}'.encode()),
+    "no answer at all": lambda _: Reply(f"{ESCAPES} {SECRET}".encode(), status=1),
+    "killed": lambda _: Reply(status=137),
+}
+
+
+def test_the_sites_of_this_test_are_well(world: World) -> None:
+    for words, state in VERBS.items():
+        said = world.run(words, "--json")
+        assert {said.target(host)["state"] for host in world.hosts} == {state}, (words, said.out)
+
+
+def spoiling(world: World, name: str, spoil: Spoil) -> Callable[[Request], Reply]:
+    return lambda request: spoil(world.honestly(request, name))
+
+
+@pytest.mark.parametrize("words", VERBS)
+def test_spoilt_answers_fail_their_sites_and_no_other(opened: Open, words: str) -> None:
+    evil = {f"evil{number}": case for number, case in enumerate(SPOILT)}
+    world = opened(*evil, "good1")
+    for name, case in evil.items():
+        world.hosts[name].reply = spoiling(world, name, SPOILT[case])
+
+    said = world.run(words, "--json", "-vvv")
+
+    assert said.code == 1
+    assert said.target("good1")["state"] == VERBS[words]
+    for name, case in evil.items():
+        target = said.target(name)
+        assert (target["kind"], target["state"]) == ("linux", "failed"), case
+        assert target["error"], case
+    must_be_harmless(said)
+
+
+def must_be_harmless(said: Said) -> None:
+    """Nothing of a refused answer was shown, nothing steers the terminal, nothing is our own fault."""
+    both = said.out + said.err
+    for text in (SECRET, "\x1b", "\x07", "\x9b", "\u202e", "Traceback", "fault in banstitch"):
+        assert text not in both
+
+
+@pytest.mark.parametrize("words", VERBS)
+def test_each_verb_prints_the_site_that_is_well_and_the_reason_for_the_other(
+    world: World, words: str
+) -> None:
+    world.evil.reply = lambda request: SPOILT["a field more"](world.honestly(request))
+    said = world.run(words)
+    assert said.code == 1
+    assert "the answer of this ban host is refused: it must have no other fields" in said.out
+    must_be_harmless(said)
+
+
+# --- answers without an end ------------------------------------------------------------------------------
+
+ENDLESS: dict[str, Callable[[], Reply]] = {
+    "standard output": lambda: Reply(itertools.repeat(b"x" * 30_000)),
+    "an answer": lambda: Reply(itertools.chain([MARK], itertools.repeat(b"x" * 30_000))),
+    "standard error": lambda: Reply(b"", itertools.repeat(b"x" * 30_000)),
+}
+
+
+@pytest.mark.parametrize("case", ENDLESS)
+def test_output_without_an_end_is_given_up_after_so_many_bytes(
+    world: World, monkeypatch: pytest.MonkeyPatch, case: str
+) -> None:
+    monkeypatch.setattr(target, "MOST_ERRORS", 1 << 20)
+    world.evil.reply = lambda _: ENDLESS[case]()
+    said = world.run("unban 203.0.113.9", "--json")
+    assert "must have at most" in said.target("evil1")["error"]
+    assert said.target("good1")["state"] == "changed"
+
+
+def drip() -> Iterator[bytes]:
+    """Come to no end, and never be silent for long."""
+    while True:
+        yield b"x"
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [Reply(status=None), Reply(b"x", status=None), Reply(MARK, status=None), Reply(drip())],
+    ids=["silent", "a byte", "a mark", "a byte at a time"],
+)
+def test_a_host_that_comes_to_no_end_is_given_up_after_a_deadline(
+    world: World, monkeypatch: pytest.MonkeyPatch, reply: Reply
+) -> None:
+    monkeypatch.setattr(target, "LOOKING", 1.0)
+    world.evil.reply = lambda _: reply
+    said = world.run("bans", "--json")
+    assert "did not come to an end within 1 s" in said.target("evil1")["error"]
+    assert said.target("good1")["state"] == "ok"
+
+
+# --- answers of the right form, with malicious content ---------------------------------------------------
+
+
+def test_an_error_of_the_agent_cannot_steer_the_terminal_nor_look_like_another_site(
+    world: World,
+) -> None:
+    text = f"no space left{ESCAPES}\nsite good1\n  ok          good1 (linux, 1 exec)"
+    world.evil.reply = lambda _: Reply(MARK + json.dumps({"ok": False, "error": text}).encode())
+    said = world.run("plan")
+    assert "no space left\\x1b]0;OWNED\\x07" in said.out
+    assert [each for each in said.out.splitlines() if each.startswith("site ")] == [
+        "site evil1",
+        "site good1",
+    ]
+    must_be_harmless(said)
+
+
+def test_the_ssh_version_of_a_host_does_not_reach_the_terminal_as_it_is(world: World) -> None:
+    escapes = ESCAPES.encode().decode("latin-1")
+    with FakeBanHost(world.evil.reply, software=f"x{escapes}") as host:
+        world.hosts["evil1"] = host
+        said = world.run("bans", "-vvv")
+    assert said.code == 0
+    assert "Connected (version 2.0" in said.err
+    must_be_harmless(said)
+
+
+def test_a_history_of_attackers_words_is_spelt_out(world: World) -> None:
+    entry = {"at": 1, "what": ESCAPES, "event": ESCAPES, "cut": ESCAPES, "why": "a\nsite good1"}
+    world.evil.reply = lambda _: Reply(line({"history": [entry], "left_out": False}))
+    said = world.run("bans --history")
+    assert said.code == 0
+    assert "a\\nsite good1" in said.out
+    must_be_harmless(said)
+
+
+@pytest.mark.parametrize(
+    "tokens",
+    [
+        {"verify": "create"},
+        {"verify": "/etc/systemd/system"},
+        {"verify": "banstitch-sslvpn_login_failed"},
+        {"create": "x" * 43, "verify": "\x1b[2J"},
+        {f"verify{n}": "x" * 43 for n in range(2)},
+    ],
+)
+def test_a_word_that_no_secret_of_ours_can_be_is_not_masked(
+    world: World, tokens: dict[str, str]
+) -> None:
+    def spoilt(request: Request) -> Reply:
+        return Reply(line({**world.honestly(request), "tokens": tokens}))
+
+    world.evil.reply = spoilt
+    world.answers["good1"] = new_host(world.answers["good1"])
+    said = world.run("plan")
+    assert said.code == 1
+    assert "refused: tokens" in said.out
+    assert "create   directory:/etc/banstitch" in said.out
+    assert "jail:banstitch-sslvpn_login_failed" in said.out
+    assert MASK not in said.out
+
+
+def new_host(answer: Callable[[Request], Any]) -> Callable[[Request], Any]:
+    """On which nothing was deployed, so that its plan is long."""
+    return lambda request: bare(answer(request)) if request["do"] == "observe" else answer(request)
+
+
+def test_secrets_of_the_right_form_are_masked_wherever_they_are_shown(world: World) -> None:
+    def lying(request: Request) -> Reply:
+        if request["do"] == "observe":
+            return Reply(line(world.honestly(request)))
+        return Reply(line({"steps": [f"the token is {SECRET}"]}))
+
+    world.evil.reply = lying
+    said = world.run("verify", "-vvv")
+    assert f"the token is {MASK}" in said.out
+    must_be_harmless(said)
+
+
+NAMES = {
+    "an object outside of our folders": {"id": "file:/etc/shadow", "restores": True, "data": False},
+    "an object behind dots": {
+        "id": "file:/etc/banstitch/../shadow",
+        "restores": True,
+        "data": False,
+    },
+    "a kind that is none": {"id": "system admin:evil", "restores": True, "data": False},
+    "a name with line ends": {
+        "id": "file:/etc/banstitch/a\nb",
+        "restores": False,
+        "data": False,
+    },
+    "a user that is none": {"id": "user:root\x1b", "restores": False, "data": False},
+}
+
+
+@pytest.mark.parametrize("case", NAMES)
+@pytest.mark.parametrize("words", ["plan", "apply -y", "teardown -y", "verify", "status"])
+def test_an_object_that_cannot_be_ours_is_refused(world: World, words: str, case: str) -> None:
+    def spoilt(request: Request) -> Reply:
+        answer = world.honestly(request)
+        observed = answer.get("observed", answer)
+        if observed.get("manifest"):
+            observed["manifest"]["objects"].append(NAMES[case])
+        return Reply(line(answer))
+
+    world.evil.reply = spoilt
+    said = world.run(words, "--json")
+    assert "manifest.objects[...].id must be a name" in said.target("evil1")["error"]
+    assert said.target("good1")["state"] == VERBS[words]
+    must_be_harmless(said)
+
+
+METRICS = [
+    'banstitch_bans{jail="x"} many',
+    'banstitch_bans{jail="banstitch-x"} NaN\nbanstitch_up Infinity',
+    "banstitch_bans 5\nbanstitch_refused_total{} 3",
+    'banstitch_refused_total{why="\x1b[2J"} 3',
+    f'banstitch_refused_total{{why="{"a" * 900_000}"}} 3',
+    "banstitch_up " + "9" * 900_000,
+    "banstitch_up{" + 'a="' * 300_000,
+    "\n" * 900_000,
+    "a" * 900_000,
+    "banstitch_bans{" + "a" * 400 + "} 1\n" * 1000,
+    "<html>\x00\x1b]0;OWNED\x07</html>",
+]
+
+
+@pytest.mark.parametrize("metrics", METRICS, ids=range(len(METRICS)))
+def test_nonsense_in_the_place_of_the_receivers_numbers_is_shown_as_unknown(
+    world: World, metrics: str
+) -> None:
+    def spoilt(request: Request) -> Reply:
+        answer = world.honestly(request)
+        return Reply(line({**answer, "metrics": metrics} if "metrics" in answer else answer))
+
+    world.evil.reply = spoilt
+    said = world.run("status")
+    assert said.code == 0
+    rows = {row.split()[1]: row.split() for row in said.out.splitlines()[1:3]}
+    assert rows["evil1"][4] == "?"
+    assert rows["good1"][4] == "up"
+    must_be_harmless(said)
+
+
+# --- whatever else ----------------------------------------------------------------------------------------
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=10), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+
+
+HOW = st.sampled_from(["other", "gone", "renamed"])
+
+
+def mutated(
+    answer: dict[str, Any], path: Sequence[int], how: str, name: str, value: Any
+) -> dict[str, Any]:
+    """Return ``answer`` with one value in it that is another, renamed or gone; ``path`` leads to it."""
+    where: Any = answer
+    for number in path:
+        keys = list(where) if isinstance(where, dict) else list(range(len(where)))
+        if not keys:
+            return answer
+        key = keys[number % len(keys)]
+        if number != path[-1] and isinstance(where[key], dict | list) and where[key]:
+            where = where[key]
+            continue
+        old = where.pop(key)
+        new = value if how == "other" else old
+        if how != "gone" and isinstance(where, dict):
+            where[name if how == "renamed" else key] = new
+        elif how != "gone":
+            where.insert(key, new)
+        break
+    return answer
+
+
+@pytest.mark.parametrize("words", VERBS)
+@settings(
+    max_examples=15,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(
+    path=st.lists(st.integers(0, 60), min_size=1, max_size=5),
+    how=HOW,
+    name=st.text(max_size=10),
+    value=JSON,
+)
+def test_whatever_a_host_answers_only_our_own_errors_appear_and_the_other_site_is_reported(
+    world: World, words: str, path: list[int], how: str, name: str, value: Any
+) -> None:
+    world.evil.reply = lambda request: Reply(
+        line(mutated(world.honestly(request), path, how, name, value))
+    )
+    said = world.run(words, "--json")
+    assert said.target("good1")["state"] == VERBS[words]
+    assert said.target("evil1")["kind"] == "linux"
+    assert "Traceback" not in said.out + said.err
+    assert "fault in banstitch" not in said.out + said.err

@@ -1,0 +1,83 @@
+"""A teardown removes what is ours from a real host, and nothing that somebody else put beside it."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.e2e.labsite import LabSite
+
+pytestmark = pytest.mark.lab
+
+LOGS, SPOOL, STATE = "/var/log/banstitch", "/var/spool/banstitch", "/var/lib/banstitch"
+# Put there by an operator, and by somebody who became the receiver's user.
+THEIRS = {
+    f"{LOGS}/notes.txt",
+    f"{LOGS}/audit.log.7",  # a link to a file of root
+    f"{LOGS}/old",  # a folder with files of our names
+    f"{SPOOL}/theirs",
+    f"{STATE}/theirs",
+    "/etc/banstitch/local.conf",
+}
+PUT = f"""\
+set -e
+echo mine >/root/mine
+mkdir {LOGS}/old
+echo mine >{LOGS}/old/events.log
+ln -s /root/mine {LOGS}/audit.log.7
+chown -h banstitch:banstitch {LOGS}/audit.log.7
+for path in {LOGS}/notes.txt {SPOOL}/theirs {STATE}/theirs /etc/banstitch/local.conf; do
+    echo mine >$path
+done
+echo old >{LOGS}/events.log.1
+chown banstitch:banstitch {LOGS}/events.log.1
+"""
+
+
+@pytest.fixture
+def site(linux_site: LabSite) -> LabSite:
+    assert linux_site.run("apply", "-y").code == 0
+    linux_site.host.run(PUT, check=True)
+    return linux_site
+
+
+def owner(site: LabSite, path: str) -> str:
+    return site.host.run(["stat", "-c", "%U", path], check=True).stdout.strip()
+
+
+def left(site: LabSite) -> set[str]:
+    """Every path in our directories, but for what is in a folder of theirs."""
+    found = site.host.run(f"find /etc/banstitch {LOGS} {SPOOL} {STATE} -mindepth 1").stdout.split()
+    return {path for path in found if not path.startswith(f"{LOGS}/old/")}
+
+
+def test_what_is_not_ours_is_named_and_stays(site: LabSite) -> None:
+    torn = site.run("teardown", "-y", "--purge-data")
+
+    assert torn.code == 0, torn.out + torn.err
+    said = [" ".join(line.split()) for line in torn.out.splitlines()]
+    stays = "since it holds what is not ours:"
+    assert f"empty directory:{LOGS} (it stays, {stays} audit.log.7, notes.txt, old)" in said
+    assert f"empty directory:{SPOOL} (it stays, {stays} theirs)" in said
+    assert f"empty directory:/etc/banstitch (it stays, {stays} local.conf)" in said
+    assert f"note: {STATE} stays, {stays} theirs" in said
+    assert left(site) == THEIRS
+    assert site.host.read("/root/mine") == "mine\n"
+    assert site.host.read(f"{LOGS}/old/events.log") == "mine\n"
+    # the user is gone, so nothing may wait for the next one of its number
+    assert {owner(site, path) for path in [*THEIRS, LOGS, "/root/mine"]} == {"root"}
+    groups = site.host.run(f"stat -c %G {LOGS} {SPOOL} /etc/banstitch", check=True).stdout
+    assert set(groups.split()) == {"root"}
+    again = site.run("teardown", "-y", "--purge-data", "--json")
+    assert (again.code, again.changes("bh1")) == (0, [])
+
+
+def test_data_that_were_kept_are_used_again_and_nothing_beside_them(site: LabSite) -> None:
+    assert site.run("teardown", "-y").code == 0
+    assert owner(site, f"{LOGS}/events.log.1") == "root"
+
+    # the folder in /etc stayed because of what is in it
+    assert site.run("apply", "-y", "--adopt").code == 0
+
+    assert owner(site, f"{LOGS}/events.log.1") == "banstitch"
+    assert {owner(site, path) for path in [*THEIRS, "/root/mine"]} == {"root"}
+    assert site.run("plan").code == 0

@@ -1,0 +1,74 @@
+"""The agent's digest changes with whatever a plan depends on, and with nothing else."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+
+from provision.linux.agent.digest import digest
+
+SEEN: dict[str, Any] = {
+    "facts": {"systemd": True},
+    "paths": {"/etc/x": {"type": "file", "mode": 420, "content": "YQ=="}},
+    "packages": {"fail2ban": True},
+    "users": {"banstitch": True},
+    "services": {"fail2ban.service": {"active": True, "answers": True}},
+    "jails": {"banstitch-x": {"max_retry": 3}},
+    "bans": {"banstitch-x": 3},
+    "tokens": {"verify": "secret"},
+    "certificates": {"/etc/ca.pem": {"days_left": 396.9, "sound": True}, "/etc/none.pem": None},
+    "manifest": {"key": "k", "objects": [], "owed": {}, "fortigates": {"fw1": {"serial": ""}}},
+}
+
+
+def changed(path: str, value: Any) -> str:
+    """The digest once the value at ``path`` is another."""
+    found = copy.deepcopy(SEEN)
+    inner: Any = found
+    *steps, last = path.split(" ")
+    for step in steps:
+        inner = inner[step]
+    inner[last] = value
+    return digest(found)
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("bans", {"banstitch-x": 4}),
+        ("certificates /etc/ca.pem days_left", 396.8),
+        ("manifest fortigates", {}),
+    ],
+)
+def test_what_changes_by_itself_leaves_it(path: str, value: Any) -> None:
+    assert changed(path, value) == digest(SEEN)
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("facts systemd", False),
+        ("paths /etc/x content", "Yg=="),
+        ("paths /etc/x mode", 384),
+        ("paths /etc/x", None),
+        ("packages fail2ban", False),
+        ("users banstitch", False),
+        ("services fail2ban.service active", False),
+        ("services fail2ban.service answers", False),
+        ("jails banstitch-x", None),
+        ("tokens", None),
+        ("certificates /etc/ca.pem sound", False),
+        ("certificates /etc/ca.pem", None),
+        ("manifest owed", {"fail2ban.service": "restart"}),
+        ("manifest objects", [{"id": "file:/etc/x"}]),
+        ("manifest", None),
+    ],
+)
+def test_what_a_plan_depends_on_changes_it(path: str, value: Any) -> None:
+    assert changed(path, value) != digest(SEEN)
+
+
+def test_a_host_without_a_manifest_has_one_as_well() -> None:
+    assert len(changed("manifest", None)) == len(digest(SEEN)) == 64
