@@ -18,7 +18,7 @@ from jinja2 import nodes
 from jinja2.runtime import Context
 
 from provision.errors import Fault, InputError
-from provision.sandbox import LONGEST, TEXT_LONGEST, checked, for_inventory, limited, plain, sandbox
+from provision.sandbox import LONGEST, Sandbox, as_data, join_pieces
 from provision.variables import Foreign, Unsafe, Variable, Variables, Vaulted, Where
 
 _SCOPE = "_banstitch_scope"
@@ -59,10 +59,9 @@ class Templates:
     """The templates of an inventory's values, each compiled once however many hosts share it."""
 
     def __init__(self) -> None:
-        self._env = sandbox(
-            {"bool": _as_bool}, keep_trailing_newline=True, trim_blocks=True, lstrip_blocks=True
-        )
+        self._env = Sandbox(keep_trailing_newline=True, trim_blocks=True, lstrip_blocks=True)
         self._env.context_class = _LazyContext
+        self._env.filters["bool"] = _as_bool
         self._compiled: dict[str, tuple[jinja2.Template, bool]] = {}
 
     def evaluate(self, text: str, scope: Scope) -> object:
@@ -71,20 +70,15 @@ class Templates:
             self._compiled[text] = self._compile(text)
         template, lone = self._compiled[text]
         context = template.new_context({_SCOPE: scope})
-        rendered = limited(template.root_render_func(context))
-        return plain(context.vars[_RESULT]) if lone else rendered
+        rendered = join_pieces(template.root_render_func(context))
+        return as_data(context.vars[_RESULT]) if lone else rendered
 
     def _compile(self, text: str) -> tuple[jinja2.Template, bool]:
         """A template; for a lone expression one that assigns it to a variable and writes nothing."""
-        if len(text) > TEXT_LONGEST:
-            raise jinja2.TemplateError(
-                f"a value with {{{{ }}}} must have at most {TEXT_LONGEST} characters"
-            )
-        whole = checked(self._env.parse(text))
-        body = whole.body
+        body = self._env.parse(text).body
         parts = body[0].nodes if len(body) == 1 and isinstance(body[0], nodes.Output) else []
         if len(parts) != 1 or isinstance(parts[0], nodes.TemplateData):
-            return self._env.from_string(whole), False
+            return self._env.from_string(text), False
         target = nodes.Name(_RESULT, "store", lineno=1)
         lone = nodes.Template([nodes.Assign(target, parts[0], lineno=1)], lineno=1)
         return self._env.from_string(lone), True
@@ -172,8 +166,8 @@ class Scope(Mapping[str, object]):
             fault = self._undefined_fault(name, variable.where, str(error.message))
         except Exception as error:  # noqa: BLE001 - an operator's expression may raise anything
             # other messages may quote the value, which may be a password
-            plain = isinstance(error, jinja2.TemplateError | TypeError)
-            problem = str(error) if plain else type(error).__name__
+            harmless = isinstance(error, jinja2.TemplateError | TypeError | OverflowError)
+            problem = str(error) if harmless else type(error).__name__
             fault = variable.where.fault(f"{name}: the template fails: {problem}")
         raise InputError([fault])
 
@@ -187,7 +181,6 @@ class Scope(Mapping[str, object]):
         """All variables that are being resolved depend on what the environment lacks."""
         self.unset_env.update(dict.fromkeys(self._open, term))
 
-    @for_inventory
     def _lookup(self, kind: str, term: str, default: str = "", **_: object) -> str:
         """Ansible's ``lookup`` for the two sources that need no plug-in."""
         if kind in ("env", "ansible.builtin.env"):

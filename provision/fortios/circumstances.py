@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from provision.fortios.text import Config, Edit, ParseError, fields, parse
+from provision.fortios.text import Config, Edit, ParseError, parse
 
 # each changes nothing, and is harmless where it is unknown
 HA = "get system ha status"
@@ -30,6 +30,12 @@ _SHOWN = 80
 def in_scope(scope: str, command: str) -> str:
     """``command``, to be typed outside every scope. Unlike `edit`, `sudo` never makes a VDOM."""
     return f"sudo {scope} {command}" if scope else command
+
+
+def fields(answer: str) -> dict[str, str]:
+    """Return the fields in what `get` prints, a `name: value` on each line."""
+    pairs = (line.partition(":") for line in answer.splitlines() if not line[:1].isspace())
+    return {name.rstrip(): value.strip() for name, colon, value in pairs if colon}
 
 
 def primary_of(ha_status: str) -> str:

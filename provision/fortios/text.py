@@ -256,12 +256,6 @@ def _need(good: bool, line: int, what: str) -> None:
         raise ParseError(line, what)
 
 
-def fields(answer: str) -> dict[str, str]:
-    """Return the fields in what `get` prints, a `name: value` on each line."""
-    pairs = (line.partition(":") for line in answer.splitlines() if not line[:1].isspace())
-    return {name.rstrip(): value.strip() for name, colon, value in pairs if colon}
-
-
 def serialise(tree: Tree) -> str:
     """``tree`` as `show` prints it: a line a statement, four blanks a level."""
     return "".join(line + "\n" for line in _lines(tree, 0))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from provision.fortios.text import fields
+from provision.fortios.circumstances import fields
 
 Version = tuple[int, int, int]
 
