@@ -98,7 +98,12 @@ def honest(resources: Sequence[Resource]) -> Callable[[Request], Answer]:
     def status(request: Request) -> Answer:
         left = {path: {"days_left": 390.5} for path in request["sealed"]}
         versions = {"debian": "12.5", "python": "3.11.2", "fail2ban": "1.0.2-2"}
-        return {"metrics": "banstitch_up 1\n", "versions": versions, "certificates": left, "filters": False}
+        return {
+            "metrics": "banstitch_up 1\n",
+            "versions": versions,
+            "certificates": left,
+            "filters": False,
+        }
 
     entry = {"at": NOW, "what": "ban", "address": "192.0.2.7", "jail": "banstitch-x", "count": 1}
     answers: dict[str, Callable[[Request], Answer]] = {
