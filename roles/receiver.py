@@ -41,7 +41,7 @@ from roles import receiver_events, receiver_limits, receiver_tls, receiver_units
 from roles.detection import CATALOGUE, enabled
 from roles.detection import Settings as DetectionSettings
 from roles.enforcement_families import feed_list
-from roles.receiver_units import APP_DIRECTORY, RUNTIME_DIRECTORY, SERVICE, SOCKET
+from roles.receiver_units import APP_DIRECTORY, FILTER, RUNTIME_DIRECTORY, SERVICE, SOCKET
 
 PREFIX = "receiver_"
 _APP = f"{APP_DIRECTORY}/receiver"
@@ -218,7 +218,8 @@ def resources(context: Context) -> tuple[Resource, ...]:
         service,
         socket,  # after its service, beside which it is checked
         File(_LOGROTATE, rotation, check="logrotate"),
-        Service(SOCKET, restart_on=(socket.id,)),
+        *receiver_units.filter_files(heard(context, settings)),
+        Service(SOCKET, restart_on=(socket.id,), restart_on_update=(f"file:{FILTER}",)),
         Service(
             SERVICE,
             restart_on=(*(file.id for file in app), service.id),
