@@ -23,9 +23,6 @@ from roles import receiver_limits, receiver_units
 
 PREFIX = "detection_"
 _SHORTEST_GROWING = 60
-# Bytes from which on root moves these logs of the receiver aside; there are two files of each.
-_EVIDENCE_SIZE = 32 << 20
-_REJECTED_SIZE = 1 << 20
 _FILE = Path(__file__).parent / "detections.yml"
 _FILTER = "/etc/fail2ban/filter.d/banstitch.conf"
 _JAIL = "/etc/fail2ban/jail.d/banstitch.conf"
@@ -268,7 +265,11 @@ def resources(context: Context) -> tuple[Resource, ...]:
         "evidence": EVIDENCE,
         "group": USER,
         "largest": receiver_units.most_bytes_of_a_file(logs),
-        "limits": {EVENTS_LOG: logs, EVIDENCE: _EVIDENCE_SIZE, REJECTED: _REJECTED_SIZE},
+        "limits": {
+            EVENTS_LOG: logs,
+            EVIDENCE: receiver_units.EVIDENCE_SIZE,
+            REJECTED: receiver_units.REJECTED_SIZE,
+        },
     }
     jails = render(
         "detection/jail.conf.j2",

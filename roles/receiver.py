@@ -152,6 +152,9 @@ def _config(context: Context, settings: Settings) -> dict[str, Any]:
         "events_log": EVENTS_LOG,
         "evidence_log": EVIDENCE,
         "rejected_log": REJECTED,
+        # twice the size from which on root moves them aside: whatever root does, they end there
+        "evidence_most": 2 * receiver_units.EVIDENCE_SIZE,
+        "rejected_most": 2 * receiver_units.REJECTED_SIZE,
         "audit_log": AUDIT,
         "spool": SPOOL,
         "counts": f"/run/{RUNTIME_DIRECTORY}/counts",

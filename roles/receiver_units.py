@@ -24,6 +24,9 @@ RUNTIME_DIRECTORY = "banstitch"
 _UNITS = "/etc/systemd/system"
 _MIB = 1 << 20
 _BYTES = {"k": 1024, "M": _MIB}
+# Bytes from which on root moves these logs aside; there are two files of each.
+EVIDENCE_SIZE = 32 * _MIB
+REJECTED_SIZE = _MIB
 # Bytes that a worker needs for one ban of the feed, while it makes the feed anew (measured: 0.8 KiB).
 _BYTES_OF_A_BAN = 820
 # MiB for 10,000 connections of all workers at 30 KiB each, and for a worker without bans.

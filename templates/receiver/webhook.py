@@ -15,9 +15,8 @@ from receiver.names import peer_address
 from receiver.sources import ignored
 from receiver.verdicts import judge
 
-# Bytes of what could not be read that are kept for the operator: of one body, and of all of them.
+# Bytes of a body that could not be read that are kept for the operator.
 KEPT_OF_BODY = 2048
-KEPT = 1 << 20
 REASONS = {
     200: "OK",
     400: "Bad Request",
@@ -116,8 +115,9 @@ class Webhook:
             time.time(), who, verdict.detection, FAILURE, verdict.address, verdict.user, verdict.reason
         )
         lines = [write_line(entry) + "\n"]
-        evidence.keep(self.config["evidence_log"], lines, [event], who)
-        append(self.config["events_log"], lines, "the event log")
+        config = self.config
+        evidence.keep(config["evidence_log"], lines, [event], who, config["evidence_most"])
+        append(config["events_log"], lines, "the event log")
 
     def _count(self, who, verdict, now):
         with self.counts.locked():
@@ -140,7 +140,8 @@ class Webhook:
             "body": data[:KEPT_OF_BODY].decode("utf-8", "backslashreplace"),
         }
         try:
-            append(self.config["rejected_log"], [json.dumps(entry) + "\n"], "rejected.log", 2 * KEPT)
+            line, most = json.dumps(entry) + "\n", self.config["rejected_most"]
+            append(self.config["rejected_log"], [line], "rejected.log", most)
         except Unavailable:
             pass  # the events themselves come first; /healthz tells of the disk
 
