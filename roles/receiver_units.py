@@ -37,7 +37,7 @@ _TASKS_OF_A_WORKER = 16
 
 
 class Settings(RoleSettings):
-    """Who may read pages and metrics, and how large the event log becomes."""
+    """Readers of pages and metrics, and the size of the event log."""
 
     receiver_readers: Annotated[
         Networks,

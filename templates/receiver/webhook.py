@@ -62,7 +62,7 @@ class Webhook:
         return [body]
 
     def receive(self, environ):
-        """The answer to a request that was taken. Who may not post has no byte of a body read."""
+        """Return the answer to a request that was taken. Of others no byte of a body is read."""
         now, peer, data = time.time(), peer_address(environ["REMOTE_ADDR"]), b""
         try:
             who = self._who(environ, peer)
@@ -82,7 +82,7 @@ class Webhook:
         return {"status": "success", "events": [verdict.answer()]}
 
     def _who(self, environ, peer):
-        """The FortiGate that posts. The token for verify counts only on the ban host itself."""
+        """Return the FortiGate that posts. The token for verify counts only on the ban host itself."""
         own = self.peers.is_own(peer)
         if not own and not self.peers.may_post(peer):
             raise Refused(403, "refused_address", "this address may not post")
@@ -147,7 +147,7 @@ class Webhook:
 
 
 def read_body(environ, limit):
-    """The body as it came, whatever its content type."""
+    """Return the body as it came, whatever its content type."""
     length = environ.get("CONTENT_LENGTH") or "0"
     if not length.isdigit() or int(length) > limit:
         raise Refused(413, "too_large", "the body is longer than %d bytes" % limit)
