@@ -38,8 +38,9 @@ from provision.roles import (
 )
 from provision.setting_types import Address
 from roles import receiver_events, receiver_limits, receiver_tls, receiver_units
-from roles.detection import CATALOGUE, enabled
 from roles.detection import Settings as DetectionSettings
+from roles.detection import enabled
+from roles.detection_catalogue import CATALOGUE
 from roles.enforcement_families import feed_list
 from roles.receiver_units import APP_DIRECTORY, RUNTIME_DIRECTORY, SERVICE, SOCKET
 
