@@ -42,7 +42,7 @@ from roles.detection import Settings as DetectionSettings
 from roles.detection import enabled
 from roles.detection_catalogue import CATALOGUE
 from roles.enforcement_families import feed_list
-from roles.receiver_units import APP_DIRECTORY, RUNTIME_DIRECTORY, SERVICE, SOCKET
+from roles.receiver_units import APP_DIRECTORY, FILTER, RUNTIME_DIRECTORY, SERVICE, SOCKET
 
 PREFIX = "receiver_"
 _APP = f"{APP_DIRECTORY}/receiver"
@@ -222,7 +222,8 @@ def resources(context: Context) -> tuple[Resource, ...]:
         service,
         socket,  # after its service, beside which it is checked
         File(_LOGROTATE, rotation, check="logrotate"),
-        Service(SOCKET, restart_on=(socket.id,)),
+        *receiver_units.filter_files(heard(context, settings)),
+        Service(SOCKET, restart_on=(socket.id,), restart_on_update=(f"file:{FILTER}",)),
         Service(
             SERVICE,
             restart_on=(*(file.id for file in app), service.id),

@@ -54,7 +54,7 @@ _PART = r"[A-Za-z0-9_@+-][A-Za-z0-9_.@+-]{0,99}"
 OUR_PATHS = (
     rf"/etc/banstitch(?:/{_PART}){{0,8}}",
     r"/etc/fail2ban/(?:action|filter|jail)\.d/banstitch[A-Za-z0-9_.-]{0,99}",
-    r"/etc/systemd/system/banstitch[A-Za-z0-9_.@-]{0,99}",
+    r"/etc/systemd/system/banstitch[A-Za-z0-9_.@-]{0,99}(?:/[a-z]{1,30}\.conf)?",
     r"/etc/logrotate\.d/banstitch[A-Za-z0-9_.-]{0,99}",
     rf"/opt/banstitch(?:/{_PART}){{0,8}}",
     rf"/var/(?:cache|lib|log|spool)/banstitch[a-z-]{{0,40}}(?:/{_PART}){{0,8}}",
