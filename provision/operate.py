@@ -14,8 +14,9 @@ from provision.errors import Fault, InputError, TargetError, Unreachable
 from provision.linux import target
 from provision.linux.resources import Jail
 from provision.masking import masked
+from provision.plan import State
 from provision.report import moment
-from provision.results import SiteResult, State, TargetResult
+from provision.results import SiteResult, TargetResult
 from provision.roles import AUDIT, SPOOL, TOKENS
 from provision.run import Run
 from provision.sites import Selected, Site

@@ -11,8 +11,6 @@ from provision.errors import Failed, TargetError, Unreachable
 from provision.plan import Change, Kind, Plan, State, TargetPlan, Verb, agreed, as_text, unified
 from provision.results import TargetResult
 
-__all__ = ["Caught", "Target", "Verb", "log", "must_be_as_approved", "must_hold"]
-
 log = logging.getLogger("banstitch")
 
 

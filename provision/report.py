@@ -244,9 +244,9 @@ def not_read(number: int, ban_host: str) -> str:
     return f"{posts}: see {LOG_DIRECTORY}/rejected.log on {ban_host}"
 
 
-def shown(text: str) -> str:
-    """``text`` with control characters in the spelling of a string literal, line ends and tabs apart."""
-    return "".join(c if c.isprintable() or c in "\n\t" else repr(c)[1:-1] for c in text)
+def shown(text: str, but: str = "\n\t") -> str:
+    """Return ``text`` with control characters ``but`` these in the spelling of a string literal."""
+    return "".join(c if c.isprintable() or c in but else repr(c)[1:-1] for c in text)
 
 
 def _indent(text: str, first: str) -> str:

@@ -12,8 +12,9 @@ from provision.engine import SiteRun
 from provision.linux.certificates import expiry, sealed
 from provision.linux.resources import Jail, Resource
 from provision.operate import ask
+from provision.plan import State
 from provision.report import counted, not_read
-from provision.results import SiteResult, State, TargetResult, summarise
+from provision.results import SiteResult, TargetResult, summarise
 from provision.run import Run
 from provision.sites import Selected
 

@@ -28,6 +28,9 @@ _UNITS = "/etc/systemd/system"
 FILTER = f"{_UNITS}/{SOCKET}.d/filter.conf"
 _MIB = 1 << 20
 _BYTES = {"k": 1024, "M": _MIB}
+# Bytes from which on root moves these logs aside; there are two files of each.
+EVIDENCE_SIZE = 32 * _MIB
+REJECTED_SIZE = _MIB
 # Bytes that a worker needs for one ban of the feed, while it makes the feed anew (measured: 0.8 KiB).
 _BYTES_OF_A_BAN = 820
 # MiB for 10,000 connections of all workers at 30 KiB each, and for a worker without bans.
@@ -38,7 +41,7 @@ _TASKS_OF_A_WORKER = 16
 
 
 class Settings(RoleSettings):
-    """Who may read pages and metrics, and how large the event log becomes."""
+    """Readers of pages and metrics, and the size of the event log."""
 
     receiver_readers: Annotated[
         Networks,

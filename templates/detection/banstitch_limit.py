@@ -33,7 +33,7 @@ Counts = dict[str, dict[str, dict[str, int]]]
 
 
 class Outcome(NamedTuple):
-    """What became of a new ban; ``first``: whether it is the first one that was refused in an hour."""
+    """The outcome of a new ban; ``first``: whether it is the first one that was refused in an hour."""
 
     fortigate: str
     allowed: bool

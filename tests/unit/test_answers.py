@@ -19,6 +19,7 @@ from provision.linux.agent import audit, entry, manifest, objects, observe, prot
 from provision.linux.agent.host import HostError
 from provision.linux.answers import InvalidAnswer
 from roles import detection
+from roles.detection_catalogue import CATALOGUE
 from tests.e2e.fake_ban_host import deployed
 from tests.unit.agent_model import remember_in
 from tests.unit.sample_site import sample_site
@@ -56,7 +57,7 @@ def test_each_request_that_the_agent_knows_has_a_form_of_its_answer(do: str) -> 
 
 
 def test_a_host_with_everything_that_roles_can_ask_for_is_understood() -> None:
-    enabled = tuple(detection.CATALOGUE)
+    enabled = tuple(CATALOGUE)
     site = sample_site(
         {"detection": detection.Settings(detection_enabled=enabled, detection_settings={})}
     )

@@ -1,4 +1,4 @@
-"""What older inventories left on a FortiGate: it is deleted, or what stood there before comes back.
+"""Delete what older inventories left on a FortiGate, or bring back what stood there before.
 
 Both come from the ban host's memory, so both are held against what the FortiGate shows and against
 the closed lists of `config/owned.py`.
