@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import calendar
 import http.client
 import os
 import platform
@@ -61,14 +62,14 @@ def _filters(unit: str) -> bool:
 
 def _is_newer_than_its_filter(unit: str) -> bool:
     """Return whether a socket was made under its filter: one that was there before is not filtered."""
-    asked = ["systemctl", "show", unit, "-p", "ActiveEnterTimestampMonotonic", "--value"]
-    shown = run(asked).output.strip()
+    asked = ["systemctl", "show", unit, "-p", "ActiveEnterTimestamp", "--value"]
+    shown = run(asked, TZ="UTC").output.strip()
     try:
-        written = os.stat(f"/etc/systemd/system/{unit}.d/filter.conf").st_mtime
-    except OSError:
+        began = calendar.timegm(time.strptime(shown, "%a %Y-%m-%d %H:%M:%S UTC"))
+        # systemd leaves out what is less than a second
+        return began + 1 >= os.stat(f"/etc/systemd/system/{unit}.d/filter.conf").st_mtime
+    except (OSError, ValueError):
         return False
-    began = time.time() - time.monotonic() + int(shown) / 1e6 if shown.isdigit() else 0
-    return began >= written
 
 
 def _left(path: str, authority: str) -> Optional[dict[str, float]]:  # noqa: UP045 - Python 3.9
