@@ -223,7 +223,7 @@ def main(plays: Sequence[Play], argv: Sequence[str] | None = None) -> int:
             write_json(sys.stdout.write, verb, Exit.USAGE, (), secrets)
         return Exit.USAGE
     except (fleet.Interrupted, KeyboardInterrupt, click.Abort):
-        say("interrupted; run again to finish what was begun")
+        say("interrupted: run again for what was not begun")
         return Exit.INTERRUPTED
     except BanstitchError as error:
         say(str(error))

@@ -126,7 +126,8 @@ def status(app: App, flags: Flags) -> Exit:
     found = over(app, flags, report, "status", chosen, lambda one: doing.status(run, one), broken)
     code = _show(app, flags, "status", found, doing.HEADS, doing.rows(found, time.time()))
     if not flags.json:
-        for note in doing.notes(found):
+        # a site with an error was printed in full, notes included
+        for note in doing.notes([site for site in found if not _is_troubled(site)]):
             report.line(f"note: {note}", "cyan")
     return code
 
@@ -164,10 +165,14 @@ def _show(
     report = new_report(app, flags)
     if not flags.json:
         report.table(heads, rows, below)
-    troubled = [site for site in found if any(target.error for target in site.targets)]
+    troubled = [site for site in found if _is_troubled(site)]
     if flags.json or troubled:
         tell(app, flags, report, verb, found if flags.json else troubled, diffs=False)
     return exit_code(found)
+
+
+def _is_troubled(site: SiteResult) -> bool:
+    return any(target.error for target in site.targets)
 
 
 def _ban_rows(found: Sequence[SiteResult]) -> list[Sequence[str]]:

@@ -6,8 +6,11 @@ was approved. Both take and return values that can be pickled, so the two may ru
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from provision.errors import Failed, Fault, InputError
 from provision.host_run import HostRun
+from provision.linux.draft import LinuxPlan
 from provision.masking import masked
 from provision.plan import SitePlan, Verb
 from provision.progress import Caught, Target
@@ -120,6 +123,9 @@ class SiteRun:
                 "include it in the inventory and in --limit, and have it within reach;"
                 " if it is gone for good: --forget NAME",
             )
+            # what would have ended goes on
+            if isinstance(target.plan, LinuxPlan):
+                target.plan = replace(target.plan, warnings=())
 
     def _drill(self) -> None:
         """Send a synthetic event through the loop, unless the plan found that it cannot run."""

@@ -14,6 +14,7 @@ from provision.fortios.record import Record
 from provision.linux import observation, planner, removal
 from provision.linux.by_name import by_name, filled
 from provision.linux.draft import LinuxPlan, Step
+from provision.linux.resources import Service
 from provision.linux.target import BanHost, NoPython
 from provision.memory import Memory, memory_of, secrets_of, without_replaced
 from provision.plan import TargetPlan, canonical
@@ -32,12 +33,15 @@ class HostRun:
 
     ``memory``: what it remembers, None until it was observed. ``renamed``: FortiGates that have
     another name in this inventory than in the one they were set up from, to that older name.
+    ``behind``: the ban host is outside the limit, and a service there that answers FortiGates is not yet
+    what the inventory asks for.
     """
 
     def __init__(self, run: Run, selected: Selected) -> None:
         self.target = Target(selected.site.ban_host.name, "linux")
         self.memory: Memory | None = None
         self.renamed: dict[str, str] = {}
+        self.behind = False
         self._run = run
         self._selected = selected
         self._site = selected.site
@@ -92,7 +96,19 @@ class HostRun:
             self._bare = True
             observed = observation.untouched(self._resources, error.sshd_jail_without_log)
         self._remember(observed)
+        self.behind = not self._selected.linux and self._is_behind(observed)
         return observed
+
+    def _is_behind(self, observed: Mapping[str, Any]) -> bool:
+        if not observed["manifest"]:
+            return False
+        try:
+            found = planner.plan(self._resources, observed, adopt=True)
+        except Failed:  # it is no ban host, which the FortiGate's own part reports
+            return False
+        changed = {change.id for change in found.changes}
+        served = (r for r in self._resources if isinstance(r, Service) and r.answers)
+        return any(changed & set(service.restart_on) for service in served)
 
     def _remember(self, observed: Mapping[str, Any]) -> None:
         """Keep what FortiGates need of an observation, and learn its secrets before anything is shown."""

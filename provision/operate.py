@@ -10,11 +10,13 @@ from typing import Any
 
 from provision import desired
 from provision.engine import SiteRun
-from provision.errors import Fault, InputError, TargetError, Unreachable
+from provision.errors import Failed, Fault, InputError, TargetError, Unreachable
+from provision.host_run import HostRun
 from provision.linux import target
 from provision.linux.resources import Jail
 from provision.masking import masked
 from provision.plan import State
+from provision.progress import Caught
 from provision.report import moment
 from provision.results import SiteResult, TargetResult
 from provision.roles import AUDIT, SPOOL, TOKENS
@@ -70,10 +72,18 @@ def _asked(run: Run, selected: Selected, request: Request) -> TargetResult:
 def rotate(run: Run, selected: Selected) -> SiteResult:
     """New secrets on the ban host, then on each FortiGate; what fails keeps its old ones and says so."""
     names = [name for unit in selected.fortigates for name in desired.token_names(unit)]
+    alone = replace(selected, linux=False)
+    host = HostRun(run, alone)
+    with Caught(host.target):
+        host.plan()
+        if host.behind:
+            what = f"the receiver on {host.target.host} is not what the inventory asks for"
+            raise Failed(f"{what}; no secret was changed", "run apply first")
+    if host.target.error is not None:  # no new secrets that nobody could be given
+        return SiteResult(selected.site.name, (host.target.result("apply"),))
     begun = ask(run, selected, {"do": "rotate", "tokens": TOKENS, "names": names})
     if any(target.error for target in begun.targets):
         return begun
-    alone = replace(selected, linux=False)
     planned = masked(SiteRun(run, alone).plan(), run.secrets)
     applied = masked(SiteRun(run, alone).apply(planned), run.secrets)
     return SiteResult(begun.name, (*begun.targets, *applied.targets))

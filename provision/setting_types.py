@@ -125,7 +125,7 @@ def _network(value: object) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
     except ValueError:
         raise ValueError("no address or network") from None
     if ipaddress.ip_interface(text).ip != network.network_address:
-        raise ValueError(f"is an address inside a network; write {network} for the network")
+        raise ValueError(f"is an address inside a network, which is {network}")
     return network
 
 

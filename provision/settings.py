@@ -246,7 +246,7 @@ def _message(detail: ErrorDetails) -> str:
 
 def _instead(field: FieldInfo, nested: bool) -> str:
     """What belongs into ``field``, with its meaning and default."""
-    expected = "" if nested else _expected(field)
+    expected = _expected(field, nested)
     notes = [field.description or ""]
     if not field.is_required() and isinstance(field.default, str | int) and field.default != "":
         notes.append(f"default {field.default}")
@@ -256,11 +256,15 @@ def _instead(field: FieldInfo, nested: bool) -> str:
     return f"write {expected}" + (f" ({note})" if note else "")
 
 
-def _expected(field: FieldInfo) -> str:
+def _expected(field: FieldInfo, nested: bool) -> str:
     kind, marks = _kind(field)
+    if nested:  # an entry of a list
+        marks = [mark for part in get_args(kind) for mark in getattr(part, "__metadata__", ())]
     for mark in marks:
         if isinstance(mark, Expected):
             return mark.what
+    if nested:
+        return ""
     if get_origin(kind) is Literal:
         return " or ".join(str(word) for word in get_args(kind))
     if get_origin(kind) in (tuple, list):

@@ -166,11 +166,16 @@ def notes(found: Sequence[SiteResult]) -> list[str]:
 def _about_host(details: Mapping[str, Any]) -> list[str]:
     told = _turned_away(details)
     if details.get("left_out"):
-        told.append(f"{counted(details['left_out'], 'ban')} have no room in the feed")
+        lost = details["left_out"]
+        have = f"{counted(lost, 'ban')} {'has' if lost == 1 else 'have'} no room in the feed"
+        told.append(f"{have}: raise receiver_feed_limit, or unban")
     for fortigate, number in details.get("bans_refused", {}).items():
         whose = "no known FortiGate" if fortigate == "-" else fortigate
-        refused = f"{counted(number, 'new ban')} by events of {whose} refused in the last hour"
-        told.append(f"{refused}: see bans --history, and receiver_ban_limit")
+        were = (
+            f"{counted(number, 'new ban')} by events of {whose} {'was' if number == 1 else 'were'}"
+        )
+        limit = "refused in the last hour: if they are attackers, raise receiver_ban_limit"
+        told.append(f"{were} {limit}; bans --history shows since when")
     if details.get("filter") == "missing":
         told.append(NO_FILTER)
     if "page" in details:
@@ -199,7 +204,9 @@ def _turned_away(details: Mapping[str, Any]) -> list[str]:
 
 
 def _jails(target: TargetResult, wanted: Sequence[Resource]) -> dict[str, str]:
-    """Each jail, up or down: one that does not run is one that `apply` would start."""
+    """Return each jail, up or down: one that does not run is one that `apply` would start."""
+    if target.error:  # there is no plan that could name those that are down
+        return {}
     down = {change.id for change in target.changes if change.action == "start"}
     return {r.name: "down" if r.id in down else "up" for r in wanted if isinstance(r, Jail)}
 
@@ -263,7 +270,7 @@ def _row(site: str, target: TargetResult, now: float) -> Sequence[str]:
     known = details["bans"] or not details["jails"]
     numbers = str(sum(details["bans"].values())) if known else UNKNOWN
     certificate = _certificate(details["certificate"])
-    jails = _of(details["jails"])
+    jails = _of(details["jails"]) if looked else UNKNOWN
     versions = _versions(details["versions"])
     return (*head, details["receiver"], jails, numbers, certificate, "", "", versions)
 

@@ -87,6 +87,11 @@ class UnitRun:
                 f"its ban host {ban_host.host} is not deployed and outside the limit",
                 "the secrets are made there: include it in --limit",
             )
+        if self._host.behind and self._run.verb != "teardown":
+            raise Failed(
+                f"the receiver on {ban_host.host} is not what the inventory asks for, and outside the limit",
+                "run apply for it first, or include it in --limit",
+            )
         known = memory.record(self._unit.name) is not None or self._host.lost()
         if self._run.verb == "teardown" and not known:
             self.target.plan = FortiPlan()

@@ -28,8 +28,10 @@ def plan_service(resource: Service, draft: Draft, owed: Mapping[str, str]) -> No
     if not state["active"]:
         verb = "start"
     elif not state["answers"]:
+        # it is asked as it should be, so one that is about to change may answer in another way
+        if verb != "restart":
+            reasons.append("it runs but does not answer")
         verb = "restart"
-        reasons.append("it runs but does not answer")
     actions = [*([] if state["enabled"] else ["enable"]), *([] if verb == "none" else [verb])]
     for action in actions:
         draft.change(resource.id, action, reason="; ".join(reasons))

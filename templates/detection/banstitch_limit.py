@@ -1,7 +1,8 @@
 """A limit of the new bans that the events of each FortiGate cause within an hour.
 
 A stolen token, or a mistake, must not ban the world. All jails count in one file in the spool, which
-outlives fail2ban and the receiver. Bans by hand, restored bans and longer ones do not count:
+outlives fail2ban and the receiver. Bans by hand, restored bans, longer ones and the self-test of
+`verify` do not count:
 
     {"FORTIGATE": {"banned": {"START": N}, "refused": {"START": N}}}
 
@@ -22,6 +23,8 @@ from typing import NamedTuple
 # Seconds. What happened in a slice of time counts until the last moment of that slice is an hour ago.
 HOUR = 3600
 SLICE = 600
+# Whom the self-test of `verify` bans and frees again. It is nobody's address, and takes no budget.
+SELF_TEST = "192.0.2.66"
 # The budget that events share which name no FortiGate of this site.
 UNKNOWN = "-"
 # EPOCH FORTIGATE DETECTION KIND ADDRESS USER REASON
@@ -49,14 +52,14 @@ class BanLimit:
     def __init__(self, path: str, group: int) -> None:
         self._path = path
         self._group = group
-        self._limit = 0
+        self.most = 0
         self._names = frozenset([UNKNOWN])
         # what counts where the disk takes nothing
         self._unwritten: Counts | None = None
 
     def configure(self, limit: int, fortigates: Iterable[str]) -> None:
         """Take the limit, and the names that have a budget of their own."""
-        self._limit = limit
+        self.most = limit
         self._names = frozenset([UNKNOWN, *fortigates])
 
     def take(self, line: str, now: float) -> Outcome:
@@ -80,7 +83,7 @@ class BanLimit:
     def _counted(self, found: Counts, name: str, now: float) -> tuple[Counts, Outcome]:
         counts = {n: recent(found[n], now) for n in self._names if n in found}
         mine = counts.setdefault(name, {"banned": {}, "refused": {}})
-        allowed = sum(mine["banned"].values()) < self._limit
+        allowed = sum(mine["banned"].values()) < self.most
         first = not allowed and not mine["refused"]
         slices = mine["banned" if allowed else "refused"]
         start = str(int(now // SLICE * SLICE))

@@ -12,16 +12,18 @@ from pathlib import Path
 from typing import Any, Self
 from unittest.mock import patch
 
-from provision import host_run, inventory
+from provision import desired, host_run, inventory
 from provision.chosen import Choice, ChosenSites
 from provision.engine import apply_site, plan_site
+from provision.linux import planner
 from provision.plan import SitePlan, Verb
 from provision.results import SiteResult, TargetResult, summarise
 from provision.roles import AUTHORITY
 from provision.run import Job
 from provision.secrets import Secrets
-from provision.sites import Play, Selected, sites
+from provision.sites import Play, Selected, Site, sites
 from tests.lab.fortios import Simulator
+from tests.unit import linux_model
 from tests.unit.sample_ca import CA
 
 PLAYS = (
@@ -39,8 +41,9 @@ class MemoryHost:
 
     execs = 0
 
-    def __init__(self, records: dict[str, Any]) -> None:
+    def __init__(self, records: dict[str, Any], deployed: Mapping[str, Any]) -> None:
         self._records = records
+        self._deployed = deployed
 
     def __enter__(self) -> Self:
         return self
@@ -59,14 +62,22 @@ class MemoryHost:
                 self._records.pop(request["fortigate"], None)
             else:
                 self._records[request["fortigate"]] = record
-        deployed = {"directory:/etc/banstitch": None}
-        manifest = {"key": KEY, "objects": deployed, "fortigates": dict(self._records)}
+        certificates = self._deployed["certificates"]
+        remembered = {"key": KEY, "fortigates": dict(self._records)}
         return {
+            **self._deployed,
             "digest": "",
-            "manifest": manifest,
+            "manifest": {**self._deployed["manifest"], **remembered},
             "tokens": TOKENS,
-            "certificates": {AUTHORITY: {"pem": CA}},
+            "certificates": {**certificates, AUTHORITY: {**certificates[AUTHORITY], "pem": CA}},
         }
+
+
+def deployed(site: Site) -> Mapping[str, Any]:
+    """Return what an agent answers of a ban host that has all that the inventory asks for."""
+    resources, host = desired.linux(site, PLAYS), linux_model.Host()
+    host.carry_out(planner.plan(resources, host.observed(resources)))
+    return host.observed(resources)
 
 
 class MemorySite:
@@ -74,6 +85,7 @@ class MemorySite:
 
     def __init__(self, folder: Path, unit: Simulator, **variables: Any) -> None:
         self.folder, self.unit = folder, unit
+        self._deployed: Mapping[str, Any] = {}
         self.records: dict[str, Any] = {}
         self.write_inventory(**variables)
 
@@ -112,6 +124,7 @@ class MemorySite:
     def selected(self) -> Selected:
         """What a run with `--limit fgt1` works on."""
         (site,) = sites(inventory.load(self.folder, ()), PLAYS, Secrets())
+        self._deployed = deployed(site)
         return Selected(site, False, site.fortigates)
 
     def job(self, verb: Verb, adopt: bool = False) -> Job:
@@ -122,13 +135,13 @@ class MemorySite:
     def look(self, job: Job) -> SitePlan:
         """The plan that an operator is shown."""
         (name,) = job.sites
-        with patch.object(host_run, "BanHost", lambda *_: MemoryHost(self.records)):
+        with patch.object(host_run, "BanHost", lambda *_: MemoryHost(self.records, self._deployed)):
             return plan_site(name, job)
 
     def carry_out(self, job: Job, approved: SitePlan) -> TargetResult:
         """What becomes of the FortiGate once the operator said yes to a plan."""
         (name,) = job.sites
-        with patch.object(host_run, "BanHost", lambda *_: MemoryHost(self.records)):
+        with patch.object(host_run, "BanHost", lambda *_: MemoryHost(self.records, self._deployed)):
             return _of_unit(apply_site(name, job, approved))
 
     def _run(self, verb: Verb, adopt: bool = False) -> TargetResult:

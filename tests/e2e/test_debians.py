@@ -77,7 +77,10 @@ def test_deploy_ban_operate_verify_and_teardown_on(tmp_path: Path, suite: str) -
         assert site.run("unban", ATTACKER).code == 0
         site.host.run("systemctl kill -s KILL fail2ban; systemctl restart fail2ban", check=True)
         verified = site.run("verify")
-        assert verified.code == 0, verified.out + verified.err
+        # the hostile posts above could not be read: that is no site that is well
+        assert verified.code == 2, verified.out + verified.err
+        assert "has left the feed" in verified.out
+        assert "posts of the last 24 hours could not be read" in verified.out
         assert denied(site, "203.0.113.5")
         assert not denied(site, ATTACKER)
         assert site.run("plan").code == 0

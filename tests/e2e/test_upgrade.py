@@ -124,6 +124,27 @@ def test_ipv6_addresses_that_it_banned_stay_beside_the_networks_that_are_banned_
         assert within(60, lambda: feed(site) == LIVE - {IPV6}), feed(site)
 
 
+def test_a_fortigate_alone_waits_until_its_ban_host_is_upgraded(
+    tmp_path: Path, ready_root: Path
+) -> None:
+    """The receiver of version 0.1 serves no list of one family alone."""
+    with Site01(tmp_path / "inventory", ready_root) as site:
+        assert within(60, lambda: feed(site) == LIVE), feed(site)
+        before, secrets = without_enc(site.units[0].show()), tokens(site)
+
+        limited, rotated = site.run("apply", "-y", "-l", "fgt1"), site.run("rotate", "-y")
+
+        assert limited.code == rotated.code == 1
+        assert "run apply for it first, or include it in --limit" in limited.out
+        assert "no secret was changed" in rotated.out
+        assert without_enc(site.units[0].show()) == before
+        assert tokens(site) == secrets
+        for verb in ("apply", "rotate"):
+            done = site.run(verb, "-y")
+            assert done.code == 0, done.out + done.err
+        assert denied(site, REPEATED)
+
+
 def test_one_apply_upgrades_it(upgraded: Upgrade) -> None:
     assert upgraded.applied.code == 0, upgraded.applied.out + upgraded.applied.err
     states = {host: upgraded.applied.target(host)["state"] for host in ("bh1", "fgt1")}

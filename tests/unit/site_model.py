@@ -218,6 +218,10 @@ def error(result: SiteResult, host: str) -> str:
     return next(target.error for target in result.targets if target.host == host)
 
 
+def notes(result: SiteResult, host: str) -> tuple[str, ...]:
+    return next(target.notes for target in result.targets if target.host == host)
+
+
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> World:
     """A site that nobody has deployed; every connection while the test runs is one to it."""

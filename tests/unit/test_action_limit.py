@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from provision.rendering import TEMPLATES
+from roles.receiver import DRILL_ADDRESS
 from tests.unit.action_model import Server, eventually, installed, load_file, ticket
 from tests.unit.receiver_app import Receiver
 
@@ -64,9 +65,23 @@ def later(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
 def test_a_stolen_token_bans_so_many_and_no_more(server: Server, journal: list[str]) -> None:
     server.start()
     attack(server, "fw1", LIMIT + 5)
-    why = "events of fw1 caused receiver_ban_limit new bans within an hour: more are refused"
+    why = "events of fw1 caused 3 new bans within an hour (receiver_ban_limit): more are refused"
     assert journal == ["banstitch: " + why]
     assert alarms(server) == [("fw1", why)]
+    server.stop()
+    assert sorted(server.bans()) == addresses(LIMIT)
+
+
+def test_the_self_test_takes_no_budget_however_often_it_runs(
+    server: Server, journal: list[str]
+) -> None:
+    server.start()
+    for _ in range(LIMIT + 2):
+        server.action.ban(event(DRILL_ADDRESS, "verify"))
+        server.action.unban(event(DRILL_ADDRESS, "verify"))
+    attack(server, "fw1", LIMIT)
+    assert alarms(server) == []
+    assert journal == []
     server.stop()
     assert sorted(server.bans()) == addresses(LIMIT)
 

@@ -14,6 +14,7 @@ import sys
 import threading
 import zipfile
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -117,8 +118,57 @@ def test_verify_tells_the_first_reason_though_nothing_can_be_unbanned_either(
     monkeypatch.setattr(drill, "run", lambda *_: Ran(255, "fail2ban is down"))
     request = {"tokens": str(path), "token": "verify", "count": 1, "address": "192.0.2.1"}
     request.update(url="", feed_url="", certificate="", header="X", line="", jail="x", patience=0)
+    request.update(health_url="")
     with pytest.raises(HostError, match="answered an event with 503"):
         drill.drill(request)
+
+
+class FullFeed(BaseHTTPRequestHandler):
+    """A receiver that takes events and lists nobody, because its feed is full."""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self._answer(200, b'{"status": "success"}')
+
+    def do_GET(self) -> None:
+        health = {"reasons": [], "degraded": ["the feed is full: 3 bans have no room in it"]}
+        if self.path == "/healthz":
+            self._answer(503, json.dumps(health).encode())
+        else:
+            self._answer(200, b"")
+
+    def _answer(self, status: int, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_verify_passes_on_what_the_receiver_reports_of_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "tokens.json"
+    path.write_text('{"verify": "secret-of-verify"}')
+    programs = tmp_path / "fail2ban-client"
+    programs.write_text("#!/bin/sh\n")
+    programs.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    with HTTPServer(("127.0.0.1", 0), FullFeed) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        base = f"http://127.0.0.1:{server.server_port}"
+        request = {"tokens": str(path), "token": "verify", "count": 1, "address": "192.0.2.1"}
+        request.update(url=base, feed_url=f"{base}/blocked-ips", health_url=f"{base}/healthz")
+        request.update(certificate="", header="X", line="", jail="x", patience=0)
+        with pytest.raises(HostError) as error:
+            drill.drill(request)
+        server.shutdown()
+    assert str(error.value).splitlines() == [
+        "192.0.2.1 is not in the feed after 0 s (the feed answers 200)",
+        "the receiver reports: the feed is full: 3 bans have no room in it",
+    ]
 
 
 SOURCES = sorted(Path(agent.__file__).parent.glob("*.py"))

@@ -287,7 +287,7 @@ def test_an_interrupt_exits_130(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(engine, "plan_site", interrupt)
     said = cli("plan")
     assert said.code == 130
-    assert said.err == "interrupted; run again to finish what was begun\n"
+    assert said.err == "interrupted: run again for what was not begun\n"
     document = json.loads(cli("plan", "--json").out)
     assert (document["exit_code"], document["sites"]) == (130, [])
 

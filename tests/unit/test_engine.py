@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import pytest
 
+from provision import operate
 from provision.errors import Failed, UnknownKey, Unreachable
 from provision.linux.target import NoPython
+from provision.plan import Verb
 from provision.roles import AUTHORITY
 from provision.secrets import MASK, Secrets
+from tests.unit.linux_model import file_state
 from tests.unit.site_model import (
+    ALL,
     BAN_HOST,
     FW1,
     FW2,
@@ -18,11 +22,15 @@ from tests.unit.site_model import (
     World,
     error,
     go,
+    job,
+    notes,
     states,
     world,
 )
 
 __all__ = ["world"]
+
+RECEIVER_CONFIG = "/opt/banstitch/receiver/config.py"
 
 
 def test_plan_tells_what_apply_then_does_and_changes_nothing(world: World) -> None:
@@ -149,6 +157,41 @@ def test_limited_to_a_fortigate_the_host_is_read_but_left_alone(world: World) ->
     assert (BAN_HOST, "apply") not in world.log
 
 
+@pytest.mark.parametrize("verb", ["plan", "apply"])
+def test_a_fortigate_is_not_pointed_to_a_receiver_that_does_not_serve_it_yet(
+    world: World, verb: Verb
+) -> None:
+    """As after an upgrade of Banstitch, or where the port was changed in the inventory."""
+    go("apply")
+    world.host.paths[RECEIVER_CONFIG] = file_state("{}\n")
+    world.units[FW1] = {}
+
+    result = go(verb, ONLY_FW1)
+
+    assert states(result) == {FW1: "failed"}
+    assert "--limit" in error(result, FW1)
+    assert world.units[FW1] == {}
+    assert states(go("apply")) == {BAN_HOST: "changed", FW1: "changed", FW2: "ok"}
+
+
+def test_no_secret_is_renewed_while_the_receiver_is_that_of_another_release(world: World) -> None:
+    go("apply")
+    before = world.host.things()
+    world.host.paths[RECEIVER_CONFIG] = file_state("{}\n")
+
+    result = operate.rotate(job("apply").begin(Listening(), None), ALL)
+
+    assert states(result) == {BAN_HOST: "failed"}
+    assert "no secret was changed\nrun apply first" in error(result, BAN_HOST)
+    assert world.host.tokens == before["tokens"]
+
+
+def test_a_fortigate_is_torn_down_whatever_the_receiver_is(world: World) -> None:
+    go("apply")
+    world.host.paths[RECEIVER_CONFIG] = file_state("{}\n")
+    assert states(go("teardown", ONLY_FW1)) == {FW1: "changed"}
+
+
 def test_the_host_is_not_torn_down_under_a_fortigate_out_of_the_limit(world: World) -> None:
     go("apply")
     before = world.host.things()
@@ -254,8 +297,10 @@ def test_a_host_is_not_torn_down_while_a_fortigate_with_a_damaged_record_polls_i
     go("apply")
     assert world.host.memory is not None
     world.host.memory["fortigates"]["fw9"] = {"nonsense": 1}
+    world.host.bans = {"banstitch-sslvpn_login_failed": 18}
 
     result = go("teardown")
 
     assert "still polled by fw9" in error(result, BAN_HOST)
+    assert "bans end" not in " ".join(notes(result, BAN_HOST))
     assert world.host.memory is not None

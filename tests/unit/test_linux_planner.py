@@ -263,6 +263,16 @@ def test_a_service_that_runs_but_does_not_answer_is_restarted() -> None:
     assert (change.action, change.reason) == ("restart", "it runs but does not answer")
 
 
+def test_a_service_that_restarts_anyway_is_not_accused_of_being_silent() -> None:
+    """Where https is switched to http, the service answers, but not yet as it is asked."""
+    host = deployed()
+    host.services["x.service"]["answers"] = False
+    host.paths[UNIT] = file_state("[Unit]\n# of another release\n")
+    found = planned(host)
+    restart = next(change for change in found.changes if change.action == "restart")
+    assert (restart.id, restart.reason) == ("service:x.service", "")
+
+
 def test_a_service_that_is_only_disabled_is_enabled_without_a_restart() -> None:
     host = deployed()
     host.services["x.service"]["enabled"] = False

@@ -91,6 +91,16 @@ def test_status_exits_the_same_with_json_and_without(
     assert cli("status").code == cli("status", "--json").code == code
 
 
+def test_what_is_to_be_known_of_a_site_in_trouble_is_printed_once(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    note = "the status page is off: receiver_status_page: true turns it on"
+    details = {"page": "", "jails": {}}
+    host = TargetResult("bh1", "linux", "failed", error="no", notes=(note,), details=details)
+    monkeypatch.setattr("provision.status.status", lambda *_: SiteResult("bh1", (host,)))
+    assert cli("status").out.count(note) == 1
+
+
 def test_posts_in_vain_are_a_note_below_the_table_and_no_failure(
     cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -116,7 +116,15 @@ def test_a_good_value_is_taken(tmp_path: Path, written: str, name: str, value: o
         ),
         ("demo_ban_time: soon", "demo_ban_time is 'soon': no duration; write a time such as 90"),
         ("demo_allow: 10.0.0.0/8", "demo_allow is '10.0.0.0/8': no list; write a list"),
-        ("demo_allow: [10.0.0.1/8]", "demo_allow[0] is '10.0.0.1/8': is an address inside a net"),
+        (
+            "demo_allow: [10.0.0.1/8]",
+            "demo_allow[0] is '10.0.0.1/8': is an address inside a network, which is 10.0.0.0/8;"
+            " write an address or a network such as",
+        ),
+        (
+            "demo_allow: [bastion.example.com]",
+            "demo_allow[0] is 'bastion.example.com': no address or network; write an address or a",
+        ),
         ("demo_blocks: {a: {max_rety: 5}}", "demo_blocks.a.max_rety is unknown here"),
         ("demo_blocks: {a: {max_retry: x}}", "demo_blocks.a.max_retry is 'x': no whole number"),
         ("demo_blocks: {a: 5}", "demo_blocks.a is 5: "),

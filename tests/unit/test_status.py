@@ -132,16 +132,23 @@ def test_on_a_narrow_terminal_columns_without_room_follow_on_a_line_of_their_own
         ({"page": ""}, "ban1: the status page is off: receiver_status_page: true turns it on"),
         ({"page": "https://ban1:5000/status"}, "ban1: status page: https://ban1:5000/status"),
         ({"filter": "missing"}, f"ban1: {status.NO_FILTER}"),
-        ({"left_out": 3}, "ban1: 3 bans have no room in the feed"),
+        (
+            {"left_out": 3},
+            "ban1: 3 bans have no room in the feed: raise receiver_feed_limit, or unban",
+        ),
+        (
+            {"left_out": 1},
+            "ban1: 1 ban has no room in the feed: raise receiver_feed_limit, or unban",
+        ),
         (
             {"bans_refused": {"fw1": 12}},
-            "ban1: 12 new bans by events of fw1 refused in the last hour: see bans --history, and"
-            " receiver_ban_limit",
+            "ban1: 12 new bans by events of fw1 were refused in the last hour: if they are"
+            " attackers, raise receiver_ban_limit; bans --history shows since when",
         ),
         (
             {"bans_refused": {"-": 1}},
-            "ban1: 1 new ban by events of no known FortiGate refused in the last hour: see bans"
-            " --history, and receiver_ban_limit",
+            "ban1: 1 new ban by events of no known FortiGate was refused in the last hour: if they"
+            " are attackers, raise receiver_ban_limit; bans --history shows since when",
         ),
     ],
 )

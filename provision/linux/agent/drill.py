@@ -50,9 +50,10 @@ def drill(request: Request) -> dict[str, Any]:
         steps.append(f"the receiver took {request['count']} events for {request['address']}")
         _wait(feed, request["address"], True, request["patience"])
         steps.append("{} is banned and in the feed".format(request["address"]))
-    except HostError:  # the first reason is the one to tell
+    except HostError as error:  # the first reason is the one to print
+        why = _reasons(door, request["health_url"])
         run(unban)
-        raise
+        raise HostError("\n".join([str(error), *why])) from None
     must(unban)
     _wait(feed, request["address"], False, request["patience"])
     steps.append("{} was unbanned and has left the feed".format(request["address"]))
@@ -66,6 +67,17 @@ def _unreadable(door: OpenerDirector, url: str) -> dict[str, int]:
         return {str(name): int(number) for name, number in json.loads(body)["unreadable"].items()}
     except (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError):
         return {}
+
+
+def _reasons(door: OpenerDirector, url: str) -> list[str]:
+    """Ask the receiver what is wrong by its own account, such as a full feed; a line each."""
+    _, body = _open(door, url, {}, None)
+    try:
+        found = json.loads(body)
+        reasons = [*found["reasons"], *found["degraded"]]
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return []
+    return [f"the receiver reports: {str(each)[:300]}" for each in reasons[:5]]
 
 
 def _open(
