@@ -71,6 +71,24 @@ def test_a_stolen_token_bans_so_many_and_no_more(server: Server, journal: list[s
     assert sorted(server.bans()) == addresses(LIMIT)
 
 
+def test_an_attacker_with_many_ipv6_networks_uses_up_no_ban_of_ipv4(
+    server: Server, journal: list[str]
+) -> None:
+    networks = [f"2001:db8:0:{number:x}::/64" for number in range(1, LIMIT + 6)]
+    server.start()
+    for network in networks:
+        server.action.ban(event(network))
+    attack(server, "fw1", LIMIT)
+    assert alarms(server) == [
+        (
+            "fw1",
+            "events of fw1 caused receiver_ban_limit new bans of IPv6 within an hour: more are refused",
+        )
+    ]
+    server.stop()
+    assert sorted(server.bans()) == sorted(networks[:LIMIT] + addresses(LIMIT))
+
+
 def test_what_is_refused_can_be_banned_an_hour_later(
     server: Server, journal: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -149,12 +167,12 @@ def test_all_jails_and_each_next_server_count_together(
     )
     other.configure(LIMIT, ["fw1"])
     line = "1.0 fw1 admin_login_failed failure 203.0.113.9 - -"
-    assert other.take(line, time.time()) == ("fw1", True, False)
+    assert other.take(line, time.time()) == ("fw1", False, True, False)
     server.start()
     attack(server, "fw1", LIMIT, 114)
     server.stop()
     assert sorted(server.bans()) == ["203.0.113.1", "203.0.114.1"]
-    assert other.take(line, time.time()) == ("fw1", False, False)
+    assert other.take(line, time.time()) == ("fw1", False, False, False)
 
 
 def test_a_reload_takes_another_limit(server: Server, journal: list[str]) -> None:
