@@ -228,7 +228,7 @@ def write_json(
 
 
 def _show_diffs(target: dict[str, Any], masked: dict[str, Any]) -> None:
-    """Show what would be sent to a FortiGate as it is: it names its secrets, and a ban host could hide words."""
+    """Show what would be sent to a FortiGate as it is: its secrets stand there by name."""
     masked["difference"] = target["difference"]
     for name in ("changes", "new_plan"):
         for change, shown_change in zip(target[name] or (), masked[name] or (), strict=True):
