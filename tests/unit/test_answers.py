@@ -262,6 +262,28 @@ def test_an_object_with_very_many_keys_is_refused_as_one() -> None:
         read("observe", {"paths": paths})
 
 
+@pytest.mark.parametrize("value", [b"[]", b"{}", b"1.5"])
+@pytest.mark.parametrize("do", sorted(entry.DO))
+def test_an_answer_with_very_many_values_is_refused_before_it_is_decoded(
+    do: str, value: bytes
+) -> None:
+    raw = b'{"ok": true, "facts": [' + b",".join([value] * answers.MOST_VALUES) + b"]}"
+    with pytest.raises(InvalidAnswer, match=f"at most {answers.MOST_VALUES} values"):
+        answers.read({"do": do}, raw)
+
+
+def test_what_somebody_typed_does_not_count_as_values() -> None:
+    typed = '[{,"\\' * 1500
+    entries = [{"at": 1.5, "event": typed} for _ in range(200)]
+    found = read("history", {"history": entries, "left_out": False}, last=200)
+    assert found["history"][0]["event"] == typed
+
+
+def test_more_bans_than_a_feed_holds_are_read() -> None:
+    bans = [{**BAN, "since": 1_800_000_000.5 + number} for number in range(140_000)]
+    assert len(read("bans", {"bans": bans}, jails=["banstitch-x"])["bans"]) == len(bans)
+
+
 @given(st.sampled_from(sorted(entry.DO)), st.binary(max_size=60))
 def test_any_bytes_give_an_answer_or_our_own_error(do: str, raw: bytes) -> None:
     with pytest.raises(Failed):
