@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import datetime
 import ipaddress
+from collections.abc import Iterable
 from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 _SPKI = (serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
 
@@ -60,6 +62,48 @@ def certificates(pem: str, path: str) -> list[x509.Certificate]:
         return x509.load_pem_x509_certificates(pem.encode())
     except ValueError as error:
         raise ValueError(f"{path} holds no certificate in PEM form") from error
+
+
+def check_limited(pem: str, wanted: Iterable[str]) -> None:
+    """Check that ``pem`` is one CA that may sign for the names ``wanted`` and for nothing else.
+
+    A ban host makes it, and its FortiGates are told to trust it.
+
+    Raises:
+        ValueError: it is not.
+    """
+    try:
+        (found,) = x509.load_pem_x509_certificates(pem.encode())
+        constraints = found.extensions.get_extension_for_class(x509.NameConstraints)
+        basic = found.extensions.get_extension_for_class(x509.BasicConstraints).value
+        usage = found.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    except (ValueError, x509.ExtensionNotFound) as error:
+        raise ValueError("it must be one certificate with name constraints") from error
+    permitted = constraints.value.permitted_subtrees or []
+    servers = list(usage) == [ExtendedKeyUsageOID.SERVER_AUTH]
+    if not (constraints.critical and basic.ca and basic.path_length == 0 and servers):
+        raise ValueError("it must be a CA for servers only, with critical name constraints")
+    if {_permitted(each) for each in permitted} != {*map(_plain, wanted), *_NOBODY}:
+        raise ValueError("it must be limited to the names of this receiver")
+
+
+# A kind of name that is not mentioned would be permitted whole (RFC 5280, 4.2.1.10).
+_NOBODY = ("email:.invalid", "URI:.invalid")
+
+
+def _permitted(name: x509.GeneralName) -> str:
+    """Return one subtree as an address or name; anything else with its kind."""
+    if isinstance(name, x509.DNSName):
+        return _plain(name.value)
+    if isinstance(name, x509.IPAddress):
+        network = ipaddress.ip_network(str(name.value))
+        whole = network.prefixlen == network.max_prefixlen
+        return str(network.network_address) if whole else str(network)
+    if isinstance(name, x509.RFC822Name):
+        return f"email:{name.value}"
+    if isinstance(name, x509.UniformResourceIdentifier):
+        return f"URI:{name.value}"
+    return f"other:{name.value}"
 
 
 def names(certificate: x509.Certificate) -> list[str]:

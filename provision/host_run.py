@@ -14,7 +14,7 @@ from provision.fortios.record import Record
 from provision.linux import observation, planner, removal
 from provision.linux.by_name import by_name, filled
 from provision.linux.draft import LinuxPlan, Step
-from provision.linux.resources import Service
+from provision.linux.resources import Authority, Service
 from provision.linux.target import BanHost, NoPython
 from provision.memory import Memory, memory_of, secrets_of, without_replaced
 from provision.plan import TargetPlan, canonical
@@ -46,6 +46,9 @@ class HostRun:
         self._selected = selected
         self._site = selected.site
         self._resources = wanted.linux(selected.site, run.plays)
+        made = (each.names for each in self._resources if isinstance(each, Authority))
+        # what the CA that the ban host makes may sign for; empty if it makes none
+        self.authority_names = next(made, ())
         # it has no python3 yet, so that nothing is known of it
         self._bare = False
         self._seen = ""

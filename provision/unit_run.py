@@ -9,6 +9,7 @@ from dataclasses import replace
 from functools import partial
 
 from provision import desired as wanted
+from provision import given
 from provision.errors import Failed, InputError, UnknownKey, Unreachable
 from provision.fortios import planner
 from provision.fortios.desired import Desired
@@ -128,6 +129,7 @@ class UnitRun:
         if self._run.verb == "teardown":
             return Desired()
         site, tokens, facts = self._selected.site, memory.tokens, session.facts
+        self._check_ca(memory)
         try:
             found = wanted.fortios(
                 site,
@@ -146,6 +148,25 @@ class UnitRun:
                 "include it in --limit",
             )
         return found
+
+    def _check_ca(self, memory: Memory) -> None:
+        """Check that the CA of the ban host is good for its receiver only: FortiGates will trust it.
+
+        Raises:
+            Failed: it is not.
+        """
+        names = self._host.authority_names
+        if not names or not memory.ca:
+            return
+        try:
+            given.check_limited(memory.ca, names)
+        except ValueError as error:
+            host = self._host.target.host
+            raise Failed(
+                f"the CA of its ban host {host} is refused: {error}",
+                f"include {host} in --limit, so that apply gives it a new one; if this stays, somebody"
+                " else may control that host",
+            ) from error
 
     # --- changing --------------------------------------------------------------------------------
 

@@ -18,13 +18,11 @@ from provision.engine import apply_site, plan_site
 from provision.linux import planner
 from provision.plan import SitePlan, Verb
 from provision.results import SiteResult, TargetResult, summarise
-from provision.roles import AUTHORITY
 from provision.run import Job
 from provision.secrets import Secrets
 from provision.sites import Play, Selected, Site, sites
 from tests.lab.fortios import Simulator
 from tests.unit import linux_model
-from tests.unit.sample_ca import CA
 
 PLAYS = (
     Play("ban_hosts", ("detection", "receiver")),
@@ -62,14 +60,12 @@ class MemoryHost:
                 self._records.pop(request["fortigate"], None)
             else:
                 self._records[request["fortigate"]] = record
-        certificates = self._deployed["certificates"]
         remembered = {"key": KEY, "fortigates": dict(self._records)}
         return {
             **self._deployed,
             "digest": "",
             "manifest": {**self._deployed["manifest"], **remembered},
             "tokens": TOKENS,
-            "certificates": {**certificates, AUTHORITY: {**certificates[AUTHORITY], "pem": CA}},
         }
 
 

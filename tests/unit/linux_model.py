@@ -12,7 +12,7 @@ from typing import Any
 from provision.linux.draft import LinuxPlan
 from provision.linux.files import digests_text
 from provision.linux.resources import FAIL2BAN, File, Package, Resource, Service
-from tests.unit.sample_ca import CA, RENEWED
+from tests.unit.sample_ca import CA, limited
 
 State = dict[str, Any]
 DEAD = {"exists": False, "enabled": False, "active": False, "stale": False, "answers": False}
@@ -142,7 +142,8 @@ class Host:
     def _authority(self, step: State) -> None:
         first = step["path"] not in self.certificates
         self._sealed("authority", step, ())
-        self.certificates[step["path"]]["pem"] = CA if first else RENEWED
+        pem = limited(tuple(step["names"]), serial=1 if first else 2)
+        self.certificates[step["path"]]["pem"] = pem
         self.certificates[step["path"]]["permits"] = sorted(step["names"])
 
     def _certificate(self, step: State) -> None:

@@ -1,4 +1,15 @@
-"""A CA certificate for tests that never reach a receiver; its key was thrown away."""
+"""CA certificates for tests that never reach a receiver; their keys are thrown away."""
+
+from __future__ import annotations
+
+import datetime
+import ipaddress
+from functools import lru_cache
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 CA = """\
 -----BEGIN CERTIFICATE-----
@@ -13,5 +24,31 @@ BAMCA0kAMEYCIQCskqhieOhocTpXMtvb1HLkSGqpb7P9nuI9yTnLwQw09gIhAK0r
 0Acv/QeRLpifo4TV+jd7qC1ZMkyYRnLtp1yepax8
 -----END CERTIFICATE-----
 """
-# Another certificate, for tests that compare texts and decode nothing.
-RENEWED = CA.replace("UIb0yLJ2OMVf2", "UIb0yLJ2OMVf3")
+
+
+@lru_cache
+def limited(names: tuple[str, ...], serial: int = 1) -> str:
+    """Return a CA as a ban host makes it: it may sign for ``names`` and nothing else."""
+    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([])
+    begin = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+    permitted = [_general(each) for each in names]
+    closed = [x509.RFC822Name(".invalid"), x509.UniformResourceIdentifier(".invalid")]
+    constraints = x509.NameConstraints([*permitted, *closed], None)
+    servers = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH])
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), serial)
+        .not_valid_before(begin)
+        .not_valid_after(begin + datetime.timedelta(36500))
+        .add_extension(x509.BasicConstraints(True, 0), critical=True)
+        .add_extension(servers, critical=False)
+        .add_extension(constraints, critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    return made.public_bytes(serialization.Encoding.PEM).decode()
+
+
+def _general(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_network(name))
+    except ValueError:
+        return x509.DNSName(name)

@@ -11,6 +11,7 @@ from provision.plan import Verb
 from provision.roles import AUTHORITY
 from provision.secrets import MASK, Secrets
 from tests.unit.linux_model import file_state
+from tests.unit.sample_ca import CA, limited
 from tests.unit.site_model import (
     ALL,
     BAN_HOST,
@@ -304,3 +305,29 @@ def test_a_host_is_not_torn_down_while_a_fortigate_with_a_damaged_record_polls_i
     assert "still polled by fw9" in error(result, BAN_HOST)
     assert "bans end" not in " ".join(notes(result, BAN_HOST))
     assert world.host.memory is not None
+
+
+@pytest.mark.parametrize(
+    "pem",
+    [
+        CA,
+        "no certificate",
+        limited(("other.example.net", "192.0.2.10")),
+        limited(("192.0.2.0/24",)),
+        limited(("192.0.2.10",)) * 2,
+    ],
+)
+def test_a_ca_that_is_not_limited_to_the_receiver_reaches_no_fortigate(
+    world: World, pem: str
+) -> None:
+    """A ban host that was taken over would pass for any server that the FortiGates talk to."""
+    go("apply")
+    world.log.clear()
+    for found in world.host.certificates.values():
+        found["pem"] = pem
+    for verb in ("plan", "verify", "apply"):
+        result = go(verb)
+        for fortigate in (FW1, FW2):
+            assert states(result)[fortigate] == "failed"
+            assert f"the CA of its ban host {BAN_HOST} is refused" in error(result, fortigate)
+    assert not any(what == "apply" for _, what in world.log)
