@@ -18,7 +18,7 @@ from provision.sites import Play, Selected, limit, sites
 
 @dataclass(frozen=True)
 class Choice:
-    """What the command line says: ``-i``, ``-e`` and ``--limit``."""
+    """The options of the command line that choose sites: ``-i``, ``-e`` and ``--limit``."""
 
     inventory: Path
     extra_vars: tuple[str, ...] = ()
@@ -26,7 +26,7 @@ class Choice:
 
 
 class ChosenSites(Mapping[str, Selected]):
-    """What is selected of each site, by its name; pickled, it is the choice and the playbook alone.
+    """The selected part of each site, by its name; pickled, it is the choice and the playbook alone.
 
     ``warnings``: what was passed over in the inventory. ``hidden``: its secrets, to be masked.
     """

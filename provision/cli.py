@@ -33,7 +33,7 @@ from provision.options import (
     untouched,
     yes,
 )
-from provision.plan import SitePlan
+from provision.plan import SitePlan, Verb
 from provision.render import render as render_to
 from provision.render import to_be_placed
 from provision.report import Report, counted, shown, write_json
@@ -135,14 +135,14 @@ for verb in cli_operate.VERBS:
     cli.add_command(verb)
 
 
-def _look(app: App, flags: Flags, verb: progress.Verb, **options: Any) -> Exit:
+def _look(app: App, flags: Flags, verb: Verb, **options: Any) -> Exit:
     report = new_report(app, flags)
     job = _job(app, flags, verb, **options)
     planned = _planned(app, flags, report, job)
     return tell(app, flags, report, verb, list(map(summarise, planned)), diffs=True)
 
 
-def _job(app: App, flags: Flags, verb: progress.Verb, **options: Any) -> Job:
+def _job(app: App, flags: Flags, verb: Verb, **options: Any) -> Job:
     """Return the job; a template at fault is found before anybody is contacted."""
     chosen = chosen_sites(app, flags, connect=True)
     desired.everything(list(chosen.values()), app.plays)
@@ -159,7 +159,7 @@ def _planned(app: App, flags: Flags, report: Report, job: Job) -> list[SitePlan]
     return over(app, flags, report, job.verb, list(job.sites), plan, failed)
 
 
-def _change(app: App, flags: Flags, verb: progress.Verb, yes: bool, **options: Any) -> Exit:
+def _change(app: App, flags: Flags, verb: Verb, yes: bool, **options: Any) -> Exit:
     must_be_asked(verb, yes)
     report = new_report(app, flags)
     job = _job(app, flags, verb, **options)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from provision.report import moment
+from provision.report import moment, shown
 from provision.results import SiteResult
 
 HEADS = ("site", "at", "what", "address", "detection", "fortigate", "why", "by")
@@ -55,6 +55,5 @@ def _entries(found: Sequence[SiteResult]) -> Iterator[tuple[str, Entry]]:
 
 
 def one_line(value: object) -> str:
-    """A text that attackers had a hand in: whatever is no printable character is spelt, line ends too."""
-    text = "" if value is None else str(value)
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+    """Return what attackers had a hand in as one line: line ends are spelt out, too."""
+    return "" if value is None else shown(str(value), but="")

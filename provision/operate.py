@@ -15,9 +15,10 @@ from provision.host_run import HostRun
 from provision.linux import target
 from provision.linux.resources import Jail
 from provision.masking import masked
+from provision.plan import State
 from provision.progress import Caught
 from provision.report import moment
-from provision.results import SiteResult, State, TargetResult
+from provision.results import SiteResult, TargetResult
 from provision.roles import AUDIT, SPOOL, TOKENS
 from provision.run import Run
 from provision.sites import Selected, Site

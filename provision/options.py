@@ -15,7 +15,7 @@ from provision import fleet, progress, ssh
 from provision.chosen import Choice, ChosenSites, read_sites
 from provision.errors import Fault, InputError
 from provision.fortios.versions import NEWEST, Version, read_version, refused, spell
-from provision.plan import SitePlan, TargetPlan
+from provision.plan import SitePlan, TargetPlan, Verb
 from provision.report import Report, write_json
 from provision.results import Exit, SiteResult, exit_code, summarise
 from provision.run import Job, Run
@@ -132,7 +132,7 @@ def chosen_sites(app: App, flags: Flags, connect: bool) -> ChosenSites:
     return chosen
 
 
-def new_run(app: App, flags: Flags, verb: progress.Verb, report: Report, **options: Any) -> Run:
+def new_run(app: App, flags: Flags, verb: Verb, report: Report, **options: Any) -> Run:
     """What is the same for every site."""
     policy = ssh.HostKeyPolicy(_known_hosts(flags), flags.accept_new_host_keys, report.line)
     return Run(verb, app.plays, policy, app.secrets, report, **options)
@@ -154,9 +154,7 @@ def must_be_asked(verb: str, yes: bool) -> None:
         raise InputError([Fault("", 0, f"{verb} asks before it changes anything", "give -y")])
 
 
-def new_job(
-    app: App, flags: Flags, verb: progress.Verb, chosen: ChosenSites, **options: Any
-) -> Job:
+def new_job(app: App, flags: Flags, verb: Verb, chosen: ChosenSites, **options: Any) -> Job:
     """Return what ``verb`` is to do at the ``chosen`` sites, as a value."""
     return Job(
         verb,
@@ -210,7 +208,7 @@ def broken(selected: Selected, error: Exception) -> SiteResult:
     return summarise(broken_plan(selected, "plan", error))
 
 
-def broken_plan(selected: Selected, verb: progress.Verb, error: Exception) -> SitePlan:
+def broken_plan(selected: Selected, verb: Verb, error: Exception) -> SitePlan:
     """Return the plan of a site whose planning ended in an exception that nobody foresaw.
 
     The text of the exception stays in the log: it may quote what a target has answered.

@@ -11,8 +11,6 @@ from provision.errors import Failed, TargetError, Unreachable
 from provision.plan import Change, Kind, Plan, State, TargetPlan, Verb, agreed, as_text, unified
 from provision.results import TargetResult
 
-__all__ = ["Caught", "Target", "Verb", "log", "must_be_as_approved", "must_hold"]
-
 log = logging.getLogger("banstitch")
 
 
@@ -129,8 +127,9 @@ class Caught:
             self._target.error = error
             return True
         if isinstance(error, Exception):
-            log.debug("fault at %s", self._target.host, exc_info=error)
-            what = f"fault in banstitch: {type(error).__name__}: {error}"
+            log.debug("unexpected error at %s", self._target.host, exc_info=error)
+            # its text stays in the log: it may quote what a target has answered
+            what = f"fault in banstitch: {type(error).__name__}"
             self._target.error = Failed(what, "-vvv shows where; run again when it is mended")
             return True
         return False

@@ -10,7 +10,7 @@ import re
 import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Protocol, Self, TextIO
+from typing import Any, Protocol, Self, TextIO
 
 from rich.cells import cell_len, chop_cells, set_cell_size
 from rich.console import Console
@@ -93,7 +93,16 @@ class Report:
 
     def line(self, text: str = "", style: str = "") -> None:
         """One line, or several, masked; what would steer a terminal is shown, not obeyed."""
-        self._console.print(Text(shown(self._secrets.mask(text)), style=style), soft_wrap=True)
+        self._print(self._secrets.mask(text), style)
+
+    def _print(self, text: str, style: str) -> None:
+        self._console.print(Text(shown(text), style=style), soft_wrap=True)
+
+    def _rows_of(self, diff: str, by_name: bool) -> None:
+        """Print a diff. One that names its secrets is not masked: a ban host could hide words of it."""
+        for row in diff.splitlines():
+            text = row if by_name else self._secrets.mask(row)
+            self._print(" " * 10 + text, DIFF_COLOURS.get(row[:1], ""))
 
     def sites(self, sites: Sequence[SiteResult], diffs: bool) -> None:
         """Every target with its state, its changes, and what it says."""
@@ -109,7 +118,7 @@ class Report:
             f"  {target.state:<11} {target.host} ({target.kind}, {cost})", COLOURS[target.state]
         )
         for change in target.changes:
-            self._change(change, diffs)
+            self._change(change, diffs, not linux)
         for note in target.notes:
             self.line(_indent(note, "      note: "), "cyan")
         if target.error:
@@ -124,19 +133,18 @@ class Report:
             "cyan",
         )
         for change in target.new_plan or ():
-            self._change(change, diffs=True)
+            self._change(change, True, target.kind == "fortios")
         self.line("      the difference from the plan that was shown:", "cyan")
-        for row in target.difference.splitlines()[2:]:
-            self.line(" " * 10 + row, DIFF_COLOURS.get(row[:1], ""))
+        difference = "\n".join(target.difference.splitlines()[2:])
+        self._rows_of(difference, target.kind == "fortios")
 
-    def _change(self, change: Change, diffs: bool) -> None:
+    def _change(self, change: Change, diffs: bool, by_name: bool) -> None:
         source = f"from {change.source}" if change.source else ""
         why = "; ".join(filter(None, (source, change.reason)))
         self.line(f"      {change.action:<8} {change.id}" + (f"  ({why})" if why else ""), "yellow")
         # what a ban host remembers can be forged, so what it asks for is always shown whole
-        if (diffs or change.source) and change.diff:
-            for row in change.diff.splitlines():
-                self.line(" " * 10 + row, DIFF_COLOURS.get(row[:1], ""))
+        if diffs or change.source:
+            self._rows_of(change.diff, by_name)
 
     def table(
         self, heads: Sequence[str], rows: Sequence[Sequence[str]], below: Sequence[str] = ()
@@ -210,7 +218,21 @@ def write_json(
     mask: Secrets,
 ) -> None:
     """The JSON document, each text in it masked."""
-    write(json.dumps(_masked(document(verb, code, sites), mask), indent=2) + "\n")
+    told = document(verb, code, sites)
+    masked: Any = _masked(told, mask)
+    for site, shown_site in zip(told["sites"], masked["sites"], strict=True):
+        for target, shown_target in zip(site["targets"], shown_site["targets"], strict=True):
+            if target["kind"] == "fortios":
+                _show_diffs(target, shown_target)
+    write(json.dumps(masked, indent=2) + "\n")
+
+
+def _show_diffs(target: dict[str, Any], masked: dict[str, Any]) -> None:
+    """Show what would be sent to a FortiGate as it is: its secrets stand there by name."""
+    masked["difference"] = target["difference"]
+    for name in ("changes", "new_plan"):
+        for change, shown_change in zip(target[name] or (), masked[name] or (), strict=True):
+            shown_change["diff"] = change["diff"]
 
 
 def _masked(value: object, mask: Secrets) -> object:
@@ -244,9 +266,9 @@ def not_read(number: int, ban_host: str) -> str:
     return f"{posts}: see {LOG_DIRECTORY}/rejected.log on {ban_host}"
 
 
-def shown(text: str) -> str:
-    """``text`` with control characters in the spelling of a string literal, line ends and tabs apart."""
-    return "".join(c if c.isprintable() or c in "\n\t" else repr(c)[1:-1] for c in text)
+def shown(text: str, but: str = "\n\t") -> str:
+    """Return ``text`` with control characters ``but`` these in the spelling of a string literal."""
+    return "".join(c if c.isprintable() or c in but else repr(c)[1:-1] for c in text)
 
 
 def _indent(text: str, first: str) -> str:

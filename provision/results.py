@@ -9,17 +9,6 @@ from typing import Any
 
 from provision.plan import Change, Kind, SitePlan, State, TargetPlan
 
-__all__ = [
-    "Exit",
-    "Kind",
-    "SiteResult",
-    "State",
-    "TargetResult",
-    "document",
-    "exit_code",
-    "summarise",
-]
-
 
 class Exit(IntEnum):
     """The exit codes; the first that applies of USAGE, FAILED, UNREACHABLE, DIFFERS, OK."""

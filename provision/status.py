@@ -12,8 +12,9 @@ from provision.engine import SiteRun
 from provision.linux.certificates import expiry, sealed
 from provision.linux.resources import Jail, Resource
 from provision.operate import ask
+from provision.plan import State
 from provision.report import counted, not_read
-from provision.results import SiteResult, State, TargetResult, summarise
+from provision.results import SiteResult, TargetResult, summarise
 from provision.run import Run
 from provision.sites import Selected
 
@@ -46,8 +47,9 @@ _WHY = {
     "too_large": "too large",
 }
 NO_FILTER = (
-    "systemd does not filter addresses here, because the kernel does not let it: the receiver's port"
-    " is open to everybody, and only the receiver itself refuses them"
+    "systemd does not filter addresses yet: the receiver's port is open to everybody, and only the"
+    " receiver itself refuses them; systemctl restart banstitch-receiver.socket turns the filter on"
+    " (connections are refused for a moment), unless the kernel of this host has none"
 )
 _AGES = ((2 * 86400, "d", 86400), (2 * 3600, "h", 3600), (120, "min", 60), (0, "s", 1))
 

@@ -10,23 +10,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from provision import yamlfile
-from provision.errors import Fault, InputError
 from provision.linux.resources import Directory, File, Jail, Package, Resource, Service, User
 from provision.rendering import TEMPLATES, render
 from provision.roles import AUDIT, EVENTS_LOG, EVIDENCE, REJECTED, SPOOL, USER, Context
 from provision.setting_types import AllowList, Duration, DurationOrForever
 from provision.settings import RoleSettings, Strict
 from roles import receiver_limits, receiver_units
+from roles.detection_catalogue import CATALOGUE, Detection, MaxRetry
 
 PREFIX = "detection_"
 _SHORTEST_GROWING = 60
-# Bytes from which on root moves these logs of the receiver aside; there are two files of each.
-_EVIDENCE_SIZE = 32 << 20
-_REJECTED_SIZE = 1 << 20
-_FILE = Path(__file__).parent / "detections.yml"
 _FILTER = "/etc/fail2ban/filter.d/banstitch.conf"
 _JAIL = "/etc/fail2ban/jail.d/banstitch.conf"
 _SSHD = "/etc/fail2ban/jail.d/banstitch-sshd.conf"
@@ -44,67 +39,6 @@ _ACTION = (
     "detection/banstitch_logs.py.j2",
     "detection/banstitch.py.j2",
 )
-
-# "banstitch_" and the name make a FortiOS object name, of at most 35 characters
-DetectionName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,24}$")]
-LogId = Annotated[int, Field(ge=1, le=65535)]
-FieldName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,35}$")]
-Patterns = Annotated[tuple[str, ...], Field(min_length=1)]
-MaxRetry = Annotated[int, Field(ge=1, le=10000)]
-
-
-class Match(Strict):
-    """A log line that must match, and the address that it gives."""
-
-    line: str
-    address: str
-
-
-class Detection(Strict):
-    """One block of detections.yml."""
-
-    name: DetectionName
-    description: Annotated[str, Field(max_length=200)]
-    log_ids: Annotated[tuple[LogId, ...], Field(min_length=1)]
-    address_field: FieldName
-    address_inside: FieldName | None = None
-    where: Annotated[dict[FieldName, Patterns], Field(default_factory=dict)]
-    max_retry: MaxRetry
-    find_time: Duration
-    ban_time: DurationOrForever
-    matches: tuple[Match, ...]
-    ignores: tuple[str, ...]
-
-
-def read_catalogue(path: Path = _FILE) -> dict[str, Detection]:
-    """All detections that there are, by name.
-
-    Raises:
-        InputError: a block of the file is not a detection.
-    """
-    found: dict[str, Detection] = {}
-    faults: list[Fault] = []
-    document = yamlfile.load(path)
-    if not isinstance(document, yamlfile.YamlMap):
-        raise InputError([Fault(str(path), 0, "holds no detections", "write NAME: {...} for each")])
-    for name, block in document.items():
-        line = document.lines[name]
-        if not isinstance(block, dict):
-            what = f"{name} is no block"
-            faults.append(Fault(str(path), line, what, "indent its fields below it"))
-            continue
-        try:
-            found[str(name)] = Detection.model_validate({"name": name, **block})
-        except ValidationError as error:
-            for detail in error.errors():
-                where = ".".join(str(step) for step in detail["loc"])
-                faults.append(Fault(str(path), line, f"{name}.{where}: {detail['msg']}"))
-    if faults:
-        raise InputError(faults)
-    return found
-
-
-CATALOGUE = read_catalogue()
 
 
 class Thresholds(Strict):
@@ -268,7 +202,11 @@ def resources(context: Context) -> tuple[Resource, ...]:
         "evidence": EVIDENCE,
         "group": USER,
         "largest": receiver_units.most_bytes_of_a_file(logs),
-        "limits": {EVENTS_LOG: logs, EVIDENCE: _EVIDENCE_SIZE, REJECTED: _REJECTED_SIZE},
+        "limits": {
+            EVENTS_LOG: logs,
+            EVIDENCE: receiver_units.EVIDENCE_SIZE,
+            REJECTED: receiver_units.REJECTED_SIZE,
+        },
     }
     jails = render(
         "detection/jail.conf.j2",

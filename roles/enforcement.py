@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, field_validator
 
 from provision.errors import InputError
-from provision.fortios.desired import MARKER, CliBlock
+from provision.fortios.config.owned import MARKER
+from provision.fortios.desired import CliBlock
 from provision.fortios.versions import rule
 from provision.rendering import render
 from provision.roles import Context

@@ -38,10 +38,11 @@ from provision.roles import (
 )
 from provision.setting_types import Address
 from roles import receiver_events, receiver_limits, receiver_tls, receiver_units
-from roles.detection import CATALOGUE, enabled
 from roles.detection import Settings as DetectionSettings
+from roles.detection import enabled
+from roles.detection_catalogue import CATALOGUE
 from roles.enforcement_families import feed_list
-from roles.receiver_units import APP_DIRECTORY, RUNTIME_DIRECTORY, SERVICE, SOCKET
+from roles.receiver_units import APP_DIRECTORY, FILTER, RUNTIME_DIRECTORY, SERVICE, SOCKET
 
 PREFIX = "receiver_"
 _APP = f"{APP_DIRECTORY}/receiver"
@@ -152,6 +153,9 @@ def _config(context: Context, settings: Settings) -> dict[str, Any]:
         "events_log": EVENTS_LOG,
         "evidence_log": EVIDENCE,
         "rejected_log": REJECTED,
+        # twice the size from which on root moves them aside: whatever root does, they end there
+        "evidence_most": 2 * receiver_units.EVIDENCE_SIZE,
+        "rejected_most": 2 * receiver_units.REJECTED_SIZE,
         "audit_log": AUDIT,
         "spool": SPOOL,
         "counts": f"/run/{RUNTIME_DIRECTORY}/counts",
@@ -218,7 +222,8 @@ def resources(context: Context) -> tuple[Resource, ...]:
         service,
         socket,  # after its service, beside which it is checked
         File(_LOGROTATE, rotation, check="logrotate"),
-        Service(SOCKET, restart_on=(socket.id,)),
+        *receiver_units.filter_files(heard(context, settings)),
+        Service(SOCKET, restart_on=(socket.id,), restart_on_update=(f"file:{FILTER}",)),
         Service(
             SERVICE,
             restart_on=(*(file.id for file in app), service.id),

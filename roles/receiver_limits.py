@@ -26,7 +26,7 @@ class Settings(RoleSettings):
         Field(
             ge=1,
             le=1000000,
-            description="new bans that the events of one FortiGate may cause within an hour,"
-            " 1 to 1000000",
+            description="new bans of IPv4, and of IPv6, that the events of one FortiGate may cause"
+            " within an hour, 1 to 1000000",
         ),
-    ] = 10000
+    ] = 50_000

@@ -6,11 +6,12 @@ A part of the role `receiver`, as receiver_tls.py is.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import PurePosixPath
 from typing import Annotated
 
 from pydantic import Field
 
-from provision.linux.resources import File
+from provision.linux.resources import Directory, File
 from provision.rendering import render
 from provision.roles import LOG_DIRECTORY, USER, host_part, is_address
 from provision.setting_types import Networks
@@ -22,8 +23,14 @@ SOCKET = "banstitch-receiver.socket"
 # In /run, see RuntimeDirectory= in systemd.exec(5).
 RUNTIME_DIRECTORY = "banstitch"
 _UNITS = "/etc/systemd/system"
+# Apart from the socket's own file: a site that gets the filter later must not make its socket anew for it,
+# since connections are refused meanwhile.
+FILTER = f"{_UNITS}/{SOCKET}.d/filter.conf"
 _MIB = 1 << 20
 _BYTES = {"k": 1024, "M": _MIB}
+# Bytes from which on root moves these logs aside; there are two files of each.
+EVIDENCE_SIZE = 32 * _MIB
+REJECTED_SIZE = _MIB
 # Bytes that a worker needs for one ban of the feed, while it makes the feed anew (measured: 0.8 KiB).
 _BYTES_OF_A_BAN = 820
 # MiB for 10,000 connections of all workers at 30 KiB each, and for a worker without bans.
@@ -34,7 +41,7 @@ _TASKS_OF_A_WORKER = 16
 
 
 class Settings(RoleSettings):
-    """Who may read pages and metrics, and how large the event log becomes."""
+    """Readers of pages and metrics, and the size of the event log."""
 
     receiver_readers: Annotated[
         Networks,
@@ -101,7 +108,6 @@ def files(
         "receiver/receiver.socket.j2",
         bind=f"{host_part(listen)}:{port}",
         dual=":" in listen,
-        allow=allow,
     )
     memory = _CONNECTIONS + workers * (_WORKER + 2 * feed_limit * _BYTES_OF_A_BAN // _MIB)
     service = render(
@@ -122,3 +128,11 @@ def files(
         File(f"{_UNITS}/{SOCKET}", socket, check="systemd-unit"),
         File(f"{_UNITS}/{SERVICE}", service, check="systemd-unit"),
     )
+
+
+def filter_files(allow: Sequence[str]) -> tuple[Directory | File, ...]:
+    """Return what has systemd drop connections of everybody but ``allow``; nothing where it is empty."""
+    if not allow:
+        return ()
+    folder = Directory(str(PurePosixPath(FILTER).parent), 0o755)
+    return folder, File(FILTER, render("receiver/filter.conf.j2", allow=allow))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from provision.fortios.desired import MARKER, CliBlock
+from provision.fortios.config.owned import MARKER
+from provision.fortios.desired import CliBlock
 from provision.fortios.versions import rule
 from provision.rendering import render
 from provision.roles import Context, host_part

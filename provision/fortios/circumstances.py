@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from provision.fortios.planning.object_id import is_scope
 from provision.fortios.text import Config, Edit, ParseError, parse
 
 # each changes nothing, and is harmless where it is unknown
@@ -20,11 +21,10 @@ INTERFACES = "show system interface"
 _PRIMARY = re.compile(r"^(?:Primary|Master)\s*: *([^,\n]+)", re.MULTILINE)
 _CURRENT = re.compile(r"^Current virtual domain\s*: *(\S+)", re.MULTILINE)
 _HOME = re.compile(r'^[ \t]*set vdom "?([^"\s]+)', re.MULTILINE)
-# FortiOS takes up to 31 of these in the name of a VDOM; other names are never entered.
-_VDOM = re.compile(r"[A-Za-z0-9_.-]{1,31}", re.ASCII)
 # A FortiGate has at most 500 VDOMs.
 _VDOMS_MOST = 500
-_SHOWN = 80
+# Characters of a name or a number that a FortiGate reports about itself.
+_LONGEST = 80
 
 
 def in_scope(scope: str, command: str) -> str:
@@ -41,7 +41,7 @@ def fields(answer: str) -> dict[str, str]:
 def primary_of(ha_status: str) -> str:
     """The name of a cluster's primary, empty where it is not shown."""
     found = _PRIMARY.search(ha_status)
-    return _shown(found[1].strip()) if found else ""
+    return bounded(found[1].strip()) if found else ""
 
 
 def root_above(csf: str) -> str:
@@ -50,12 +50,12 @@ def root_above(csf: str) -> str:
     if said.get("status") != "enable":
         return ""
     above = said.get("upstream") or said.get("upstream-ip") or ""
-    return "" if above == "0.0.0.0" else _shown(above.strip('"'))  # noqa: S104 - FortiOS for "none"
+    return "" if above == "0.0.0.0" else bounded(above.strip('"'))  # noqa: S104 - FortiOS for "none"
 
 
-def _shown(said: str) -> str:
-    """Return a name or address that a FortiGate says, short and printable."""
-    return "".join(each if each.isprintable() else "?" for each in said[:_SHOWN])
+def bounded(said: str) -> str:
+    """Return what a FortiGate reports about itself as a short text of printable characters."""
+    return "".join(each if each.isprintable() else "?" for each in said[:_LONGEST])
 
 
 def saves_by_hand(answer: str) -> bool:
@@ -79,5 +79,5 @@ def vdoms_in_use(status: str, interfaces: str) -> tuple[str, ...]:
 
 
 def _possible(names: Iterable[str]) -> tuple[str, ...]:
-    """Return those of ``names`` that can be a VDOM's, each once."""
-    return tuple(dict.fromkeys(filter(_VDOM.fullmatch, names)))[:_VDOMS_MOST]
+    """Return those of ``names`` that can be a VDOM's, each once; no other name is ever entered."""
+    return tuple(dict.fromkeys(filter(is_scope, names)))[:_VDOMS_MOST]

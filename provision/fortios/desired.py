@@ -8,7 +8,6 @@ from typing import Literal
 
 from provision.errors import Fault, InputError
 from provision.fortios import limits
-from provision.fortios.config.owned import MARKER
 from provision.fortios.planning.object_id import ObjectId
 from provision.fortios.schema import FOUND_BY
 from provision.fortios.text import (
@@ -22,17 +21,6 @@ from provision.fortios.text import (
     Tree,
     parse,
 )
-
-__all__ = [
-    "MARKER",
-    "CliBlock",
-    "Desired",
-    "Wanted",
-    "desired",
-    "looked_at",
-    "show_command",
-    "split_id",
-]
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from provision.fortios.desired import MARKER, Desired, split_id
+from provision.fortios.config.owned import MARKER
+from provision.fortios.desired import Desired, split_id
 from provision.fortios.observed import Observed
 from provision.fortios.record import Record
 from provision.fortios.schema import DENY_LISTS

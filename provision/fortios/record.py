@@ -12,12 +12,14 @@ from typing import Any
 from provision.errors import Failed
 from provision.fortios.desired import split_id
 from provision.fortios.planning.remembered import check_id, check_text, quoted
-from provision.fortios.planning.restorable import may_be_called
+from provision.fortios.planning.restorable import may_be_called, members, remembered_body
 from provision.fortios.schema import CALLED_GLOBALLY, GLOBAL_TABLES
 
 # More objects than a FortiGate can get from us: two for each log id of each detection, policies.
 _MOST = 2000
 _LONGEST = 400
+# Members of remembered lists of addresses: each costs a FortiGate three `show`.
+_MOST_MEMBERS = 1000
 _DIGEST = re.compile(r"(?:[0-9a-f]{64})?")
 # behind the id of its object: the way through nested tables, and the attribute
 _SECRET = re.compile(r"(?: [a-z0-9-]+:[0-9]*)* [a-z0-9-]+")
@@ -76,6 +78,7 @@ def _read(data: object) -> Record:
     if not isinstance(data, Mapping) or not data.keys() >= {"serial", "objects", "fingerprints"}:
         raise ValueError("it has not the form of a record")
     objects = dict(_read_objects(data["objects"]))
+    _check_members(objects)
     prints = _read_texts(data["fingerprints"], "fingerprints")
     names = _read_texts(data.get("names", {}), "names")
     for name, digest in prints.items():
@@ -107,6 +110,16 @@ def _read_objects(data: object) -> Iterator[tuple[str, str | None]]:
         check_text(check_id(object_id), text)
         seen.add(object_id)
         yield object_id, text
+
+
+def _check_members(objects: Mapping[str, str | None]) -> None:
+    """Check that the addresses that a restore would look up are not too many to be asked for."""
+    found = 0
+    for each, text in objects.items():
+        one = split_id(each)
+        found += sum(1 for _ in members(one, remembered_body(one, text))) if text else 0
+        if found > _MOST_MEMBERS:
+            raise ValueError(f"its lists must have at most {_MOST_MEMBERS} addresses")
 
 
 def _read_texts(data: object, what: str) -> dict[str, str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from provision.fortios.circumstances import fields
+from provision.fortios.circumstances import bounded, fields
 
 Version = tuple[int, int, int]
 
@@ -23,8 +23,6 @@ _VERSION = re.compile(
     re.MULTILINE | re.ASCII,
 )
 _SPELT = re.compile(r"v?(\d{1,3})\.(\d{1,3})(?:\.(\d{1,3}))?")
-# A name or a number that a FortiGate says of itself; what is longer or not printable is cut.
-_FIELD_LONGEST = 80
 _LAST = 10**6  # a patch that no train reaches: its end
 
 
@@ -224,19 +222,14 @@ def read_facts(status: str) -> Facts | None:
         return None
     major, minor, patch, build = (int(each or 0) for each in version.groups()[1:])
     return Facts(
-        model=_bounded(version[1]),
+        model=bounded(version[1]),
         version=(major, minor, patch),
         build=build,
-        hostname=_bounded(said.get("Hostname", "")),
-        serial=_bounded(said.get("Serial-Number") or said.get("Hostname", "")),
+        hostname=bounded(said.get("Hostname", "")),
+        serial=bounded(said.get("Serial-Number") or said.get("Hostname", "")),
         vdoms=said.get("Virtual domain configuration", "disable") != "disable",
-        ha=_bounded(said.get("Current HA mode", "standalone")),
+        ha=bounded(said.get("Current HA mode", "standalone")),
     )
-
-
-def _bounded(said: str) -> str:
-    """Return what a FortiGate says of itself as a short text of printable characters."""
-    return "".join(each if each.isprintable() else "?" for each in said[:_FIELD_LONGEST])
 
 
 def refused(version: Version) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import re
 from collections.abc import Callable, Collection, Mapping
 from functools import lru_cache
 from typing import Any, NoReturn
@@ -26,8 +27,14 @@ MIB = 1 << 20
 # Bytes of an answer: bans and history may be long, a look holds files of ours, the others are short.
 _LARGEST = {"observe": 16 * MIB, "apply": 16 * MIB, "bans": 64 * MIB, "history": 64 * MIB}
 _LARGEST_OTHER = 4 * MIB
+_LARGEST_LISTS = ("bans", "history")
 # No object of an answer has more keys; refused early, because each key costs memory.
 MOST_KEYS = 10_000
+# Values of an answer, objects and lists included. In memory a value takes up to 50 times its two bytes, and
+# each error about a form holds another copy. Only lists of bans and of the audit grow with their size.
+MOST_VALUES = 400_000
+BYTES_OF_A_VALUE = 10
+_TEXT = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
 REMEDY = (
     "check that host: what its login shell prints, who can log in, whether /etc/banstitch and"
     " /var/lib/banstitch are as they should be; then run plan"
@@ -55,6 +62,7 @@ def read(request: Request, raw: bytes) -> Answer:
     """
     if len(raw) > largest(request["do"]):
         raise InvalidAnswer(f"it must have at most {largest(request['do'])} bytes")
+    _check_values(request["do"], raw)
     answer = _decode(raw)
     good = answer.pop("ok", None)
     if good is False:
@@ -68,6 +76,15 @@ def read(request: Request, raw: bytes) -> Answer:
 
 
 # --- form ----------------------------------------------------------------------------------------------
+
+
+def _check_values(do: str, raw: bytes) -> None:
+    """Check that an answer has not too many values to be decoded, whatever its texts hold."""
+    bare = _TEXT.sub(b"", raw)
+    found = sum(map(bare.count, (b",", b"[", b"{")))
+    most = max(MOST_VALUES, len(raw) // BYTES_OF_A_VALUE if do in _LARGEST_LISTS else 0)
+    if found > most:
+        raise InvalidAnswer(f"it must have at most {most} values")
 
 
 def _decode(raw: bytes) -> Answer:

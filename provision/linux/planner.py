@@ -13,7 +13,7 @@ from provision.errors import Conflict, Failed
 from provision.linux import certificates
 from provision.linux.draft import Draft, LinuxPlan, Observed, Step
 from provision.linux.files import plan_digests, plan_directory, plan_file, plan_tokens
-from provision.linux.removal import UNITS, removal
+from provision.linux.removal import removal, unit_of
 from provision.linux.resources import (
     Authority,
     Certificate,
@@ -104,8 +104,8 @@ def _garbage(wanted: Iterable[Resource], manifest: Mapping[str, Any], draft: Dra
     for entry in reversed(manifest.get("objects", ())):
         if entry["id"] not in ids:
             draft.removes.append(entry["id"])
-            if entry["id"].startswith(UNITS):
-                draft.change(f"service:{entry['id'].rpartition('/')[2]}", "stop")
+            if unit_of(entry["id"]):
+                draft.change(f"service:{unit_of(entry['id'])}", "stop")
             if entry["data"]:
                 draft.change(entry["id"], "forget", "", f"{NO_LONGER}; the data stay")
             else:
@@ -138,11 +138,8 @@ def _owe(draft: Draft) -> list[Step]:
 
 
 def _stops(draft: Draft) -> list[Step]:
-    return [
-        {"do": "stop-service", "name": identity.rpartition("/")[2]}
-        for identity in draft.removes
-        if identity.startswith(UNITS)
-    ]
+    units = filter(None, map(unit_of, draft.removes))
+    return [{"do": "stop-service", "name": name} for name in units]
 
 
 def _puts(draft: Draft, removed: list[str]) -> list[Step]:

@@ -9,7 +9,13 @@ from provision.linux.agent.protocol import MEMORY
 from provision.linux.draft import Draft, LinuxPlan, Observed, Step, text_of
 from provision.plan import unified
 
-UNITS = "file:/etc/systemd/system/"
+_UNITS = "file:/etc/systemd/system/"
+
+
+def unit_of(identity: str) -> str:
+    """Return the name of the unit that an object of the manifest is the file of; empty if it is none."""
+    name = identity.removeprefix(_UNITS)
+    return "" if name == identity or "/" in name else name
 
 
 def teardown(
@@ -20,7 +26,7 @@ def teardown(
     if not manifest:
         return LinuxPlan()
     draft = Draft(observed, frozenset(), adopt=True)
-    ours = [e["id"].rpartition("/")[2] for e in manifest["objects"] if e["id"].startswith(UNITS)]
+    ours = list(filter(None, (unit_of(entry["id"]) for entry in manifest["objects"])))
     steps: list[Step] = []
     for name in ours:
         draft.change(f"service:{name}", "stop")

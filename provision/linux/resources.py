@@ -162,12 +162,14 @@ class Service:
     """A unit that is enabled, runs, and has read its inputs as they are now.
 
     ``restart_on``/``reload_on`` hold ids of resources: a change of one owes the unit a restart or a reload.
+    One of ``restart_on_update`` does too, unless it is new: then it takes effect when the unit starts next.
     ``answers``: a URL that must answer 200 before the unit counts as up ("active" proves nothing),
     by https with the certificate in the file ``certificate``.
     """
 
     name: str
     restart_on: tuple[str, ...] = ()
+    restart_on_update: tuple[str, ...] = ()
     reload_on: tuple[str, ...] = ()
     reload_command: tuple[str, ...] = ()
     answers: str = ""

@@ -16,8 +16,10 @@ def plan_service(resource: Service, draft: Draft, owed: Mapping[str, str]) -> No
     """
     state = draft.observed["services"][resource.name]
     changed = {change.id for change in draft.changes}
+    updated = {change.id for change in draft.changes if change.action != "create"}
+    restarts = changed & set(resource.restart_on) or updated & set(resource.restart_on_update)
     verb, reasons = "none", []
-    if changed & set(resource.restart_on) or owed.get(resource.name) == "restart":
+    if restarts or owed.get(resource.name) == "restart":
         verb = "restart"
     elif changed & set(resource.reload_on) or owed.get(resource.name) == "reload":
         verb = "reload"

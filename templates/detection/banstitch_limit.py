@@ -2,9 +2,10 @@
 
 A stolen token, or a mistake, must not ban the world. All jails count in one file in the spool, which
 outlives fail2ban and the receiver. Bans by hand, restored bans, longer ones and the self-test of
-`verify` do not count:
+`verify` do not count. IPv4 and IPv6 count apart: an attacker has thousands of IPv6 networks for
+nothing, and must not use up the bans of IPv4.
 
-    {"FORTIGATE": {"banned": {"START": N}, "refused": {"START": N}}}
+    {"FORTIGATE": {"banned": {"START": N}, "refused": {"START": N}}, "FORTIGATE/6": ...}
 
 START is the epoch second at which ten minutes began. The receiver reads the file for /healthz.
 
@@ -29,16 +30,19 @@ SELF_TEST = "192.0.2.66"
 UNKNOWN = "-"
 # EPOCH FORTIGATE DETECTION KIND ADDRESS USER REASON
 FIELDS = 7
+# Behind the name of a FortiGate in the file: what its events of IPv6 cause.
+IPV6 = "/6"
 # Bytes of a file that is read; one of a thousand FortiGates has fewer.
-LARGEST = 1 << 19
+LARGEST = 1 << 20
 
 Counts = dict[str, dict[str, dict[str, int]]]
 
 
 class Outcome(NamedTuple):
-    """What became of a new ban; ``first``: whether it is the first one that was refused in an hour."""
+    """The outcome of a new ban; ``first``: whether it is the first one that was refused in an hour."""
 
     fortigate: str
+    ipv6: bool
     allowed: bool
     first: bool
 
@@ -64,7 +68,7 @@ class BanLimit:
 
     def take(self, line: str, now: float) -> Outcome:
         """Count a new ban that the event of the clean ``line`` completed. Raises nothing."""
-        name = fortigate_of(line)
+        name, ipv6 = reporter_of(line)
         name = name if name in self._names else UNKNOWN
         outcome = None
         try:
@@ -72,23 +76,26 @@ class BanLimit:
                 fcntl.flock(lock, fcntl.LOCK_EX)
                 os.fchown(file, 0, self._group)
                 found, size = read(file)
-                self._unwritten, outcome = self._counted(self._unwritten or found, name, now)
+                self._unwritten, outcome = self._counted(self._unwritten or found, name, ipv6, now)
                 write(file, self._unwritten, size)
                 self._unwritten = None
         except OSError:
             if outcome is None:
-                self._unwritten, outcome = self._counted(self._unwritten or {}, name, now)
+                self._unwritten, outcome = self._counted(self._unwritten or {}, name, ipv6, now)
         return outcome
 
-    def _counted(self, found: Counts, name: str, now: float) -> tuple[Counts, Outcome]:
-        counts = {n: recent(found[n], now) for n in self._names if n in found}
-        mine = counts.setdefault(name, {"banned": {}, "refused": {}})
+    def _counted(
+        self, found: Counts, name: str, ipv6: bool, now: float
+    ) -> tuple[Counts, Outcome]:
+        budgets = (n + family for n in self._names for family in ("", IPV6))
+        counts = {n: recent(found[n], now) for n in budgets if n in found}
+        mine = counts.setdefault(name + (IPV6 if ipv6 else ""), {"banned": {}, "refused": {}})
         allowed = sum(mine["banned"].values()) < self.most
         first = not allowed and not mine["refused"]
         slices = mine["banned" if allowed else "refused"]
         start = str(int(now // SLICE * SLICE))
         slices[start] = slices.get(start, 0) + 1
-        return counts, Outcome(name, allowed, first)
+        return counts, Outcome(name, ipv6, allowed, first)
 
 
 @contextlib.contextmanager
@@ -135,7 +142,10 @@ def recent(kinds: dict[str, dict[str, int]], now: float) -> dict[str, dict[str, 
     }
 
 
-def fortigate_of(line: str) -> str:
-    """Return the FortiGate that a clean line names; empty for a line of version 0.1, which names none."""
+def reporter_of(line: str) -> tuple[str, bool]:
+    """Return the FortiGate that a clean line names, and whether the attacker came by IPv6.
+
+    The name is empty for a line of version 0.1, which names none: EPOCH DETECTION ADDRESS.
+    """
     fields = line.split(" ")
-    return fields[1] if len(fields) == FIELDS else ""
+    return (fields[1], ":" in fields[4]) if len(fields) == FIELDS else ("", ":" in fields[-1])

@@ -1,4 +1,4 @@
-"""Who may post and who may fetch: by address, by token, by password.
+"""Decide who may post, fetch and read: by address, by token, by password.
 
 Managed by Banstitch: changes made here are overwritten.
 """
@@ -28,24 +28,25 @@ class Tokens:
         self.digests = {}
 
     def current(self):
+        """Return {name: digest}, read again once the file is another one. Raises Unavailable."""
         if self.seen is None or self.seen != signature(self.path):
             seen, digests = read_json(self.path, "the digests of the tokens")
             if not isinstance(digests, dict) or not all(map(is_digest, digests.values())):
-                raise Unavailable("the digests file does not hold names and digests")
+                raise Unavailable("the digests file must hold names and digests; run apply")
             self.seen, self.digests = seen, digests
         return self.digests
 
     def poster(self, token):
-        """The FortiGate whose webhook token this is, "verify", or an empty string."""
+        """Return the FortiGate whose webhook token this is, "verify", or an empty string."""
         return self._who(token, "webhook:")
 
     def fetcher(self, user, password):
-        """Likewise for the feed, where the user name must be right as well."""
+        """Return the same for a login of the feed, whose user name must be right as well."""
         who = self._who(password, "feed:")
         return who if hmac.compare_digest(who.encode(), user.encode("utf-8", "replace")) else ""
 
     def reader(self, user, password):
-        """Whether this is the login of the status page and of the metrics."""
+        """Return whether this is the login of the status page and of the metrics."""
         known = self.current().get("status", "")
         return hmac.compare_digest(known, digest(password)) and user == "status"
 
@@ -60,15 +61,17 @@ class Tokens:
 
 
 def digest(given):
+    """Return the digest of what a client presents, in the form of the file."""
     return hashlib.sha256(given.encode("utf-8", "replace")).hexdigest()
 
 
 def is_digest(value):
+    """Return whether ``value`` has the form of a digest."""
     return isinstance(value, str) and re.match("[0-9a-f]{64}\\Z", value) is not None
 
 
 class Peers:
-    """Which addresses may post at all, and which may read pages. ``allow`` None lets everybody try.
+    """The addresses that may post, and those that may read pages. ``allow`` None lets everybody try.
 
     ``names`` knows the addresses of those that are given by name. Until it has looked a name up for the
     first time, nobody is turned away for the address: a token is needed in any case, and a FortiGate does
@@ -84,25 +87,26 @@ class Peers:
         self.readers = [ipaddress.ip_network(network) for network in readers]
 
     def is_own(self, peer):
-        """Whether the peer is the ban host itself, where only root knows a token."""
+        """Return whether the peer is the ban host itself, where only root knows a token."""
         return any(peer in network for network in self.own)
 
     def is_expected(self, peer):
-        """Whether the peer is known to be one that may post."""
+        """Return whether the peer is known to be one that may post."""
         known = self.any or any(peer in network for network in self.networks)
         return known or peer in self.names.addresses(self.hosts)
 
     def may_post(self, peer):
+        """Return whether the peer may post, if its token is right."""
         return self.is_expected(peer) or self.names.are_pending(self.hosts)
 
     def may_read(self, peer):
-        """Whether the peer may ask for pages and metrics, for which a password is needed as well."""
+        """Return whether the peer may ask for pages and metrics, for which it also needs a password."""
         readers = [*self.own, *self.readers]
         return not self.readers or any(peer in network for network in readers)
 
 
 class Refusals:
-    """Who is turned away is counted, and told to the journal, but once in ten seconds at most."""
+    """Clients that are turned away: all are counted, and the journal names one in ten seconds at most."""
 
     def __init__(self, counts):
         self.counts = counts

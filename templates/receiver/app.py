@@ -18,14 +18,14 @@ from receiver.webhook import Webhook
 
 
 def from_config():
-    """What gunicorn serves."""
+    """Return the application that gunicorn serves."""
     from receiver.config import CONFIG
 
     return create_app(CONFIG)
 
 
 class State:
-    """What the answers are made from."""
+    """The parts that answers are made from."""
 
     def __init__(self, config):
         self.config = config
@@ -42,7 +42,7 @@ class State:
             self.counts["started"] = time.time()
 
     def reasons(self):
-        """Why the receiver cannot do all of its work now, in words; empty when it can."""
+        """Return why the receiver cannot do all of its work now, in words; empty when it can."""
         found = []
         checks = (
             self.tokens.current,
@@ -59,10 +59,10 @@ class State:
         return found
 
     def degraded(self):
-        """Return what is lost although the receiver is up and takes events, in words."""
+        """Return what is lost although the receiver works, in words: posts, new bans, room in the feed."""
         found = [
-            "%s: %d posts of the last 24 hours could not be read: see rejected.log" % (unit, number)
-            for unit, number in self.unreadable(time.time()).items()
+            "%s: %d posts of the last 24 hours could not be read: see rejected.log" % (name, number)
+            for name, number in self.unreadable(time.time()).items()
             if number
         ]
         found += [
@@ -75,7 +75,7 @@ class State:
 
     def unreadable(self, now):
         """Return {FortiGate: how many of its posts could not be read within the last 24 hours}."""
-        return {unit: recent.total(self.counts, unit, now) for unit in self.config["fortigates"]}
+        return {name: recent.total(self.counts, name, now) for name in self.config["fortigates"]}
 
     def warnings(self):
         """Return what the operator should know although everything works."""
@@ -136,8 +136,8 @@ def add_health(app, state):
         reasons, degraded = state.reasons(), state.degraded()
         found = "unhealthy" if reasons else "degraded" if degraded else "healthy"
         said = {"reasons": reasons, "degraded": degraded, "warnings": state.warnings()}
-        unreadable = {unit: n for unit, n in state.unreadable(time.time()).items() if n}
-        # a full feed denies fewer than were banned; posts that cannot be read are a warning
+        unreadable = {name: n for name, n in state.unreadable(time.time()).items() if n}
+        # a full feed denies fewer than were banned: the rest is degraded and still served
         serves = not reasons and not state.feed.warning()
         return answer_health(found, serves, **said, unreadable=unreadable)
 
@@ -169,7 +169,7 @@ def add_pages(app, state):
 
 
 def refuse_reader(state):
-    """The answer to somebody who may not read the status page and the metrics, or None."""
+    """Return the answer to somebody who may not read the status page and the metrics, or None."""
     peer = peer_address(request.remote_addr)
     if not state.peers.may_read(peer):
         why = "this address may not read pages: receiver_readers names who may"
@@ -187,7 +187,7 @@ def told(state, count, what):
 
 
 def login():
-    """User name and password of the request; empty ones where it has none."""
+    """Return user name and password of the request; empty ones where it has none."""
     try:
         given = request.authorization
     except UnicodeDecodeError:  # Werkzeug 1.0, of Debian 11, at bytes that are no UTF-8

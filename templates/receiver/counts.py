@@ -12,7 +12,6 @@ import json
 import mmap
 import os
 import struct
-import tempfile
 
 
 class Counts:
@@ -37,7 +36,7 @@ class Counts:
                 return open(path, "r+b")
         except OSError as error:
             self.alone = "cannot share the numbers of events and polls: %s" % error.strerror
-            alone = tempfile.TemporaryFile()
+            alone = open(os.memfd_create("counts"), "w+b")
             alone.write(self._head + bytes(8 * len(self._index)))
             alone.flush()
             return alone

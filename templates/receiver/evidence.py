@@ -11,16 +11,15 @@ import json
 
 from receiver.files import Unavailable, append, has_room
 
-# Bytes from which on root moves the file aside, see banstitch_logs.py: two files hold 45,000 events each.
-# Where root does not, twice as many are kept.
-LIMIT = 32 << 20
 # Bytes that the log line of one event takes here at most.
 KEPT_OF_EVENT = 1024
 
 
-def keep(path, clean_lines, events, fortigate):
-    """Write down the event of each clean line. The clean lines come first: a disk that is nearly full
-    is left to them, and what cannot be written is left out; /healthz tells of the disk.
+def keep(path, clean_lines, events, fortigate, most):
+    """Write down the event of each clean line; the file has at most ``most`` bytes.
+
+    The clean lines come first: a disk that is nearly full is left to them, and what cannot be written is
+    left out; /healthz reports the disk.
     """
     name = json.dumps(fortigate)
     lines = [
@@ -29,7 +28,7 @@ def keep(path, clean_lines, events, fortigate):
     ]
     try:
         if has_room(path):
-            append(path, lines, "evidence.log", 2 * LIMIT)
+            append(path, lines, "evidence.log", most)
     except (Unavailable, OSError):
         pass
 

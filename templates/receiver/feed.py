@@ -151,6 +151,6 @@ def kept(entries, limit):
 
 
 def rendered(entries):
-    """(body, etag)"""
+    """Return (body, etag) of a list."""
     body = "".join([entry.address + "\n" for entry in entries]).encode("ascii")
     return body, hashlib.sha256(body).hexdigest()[:32]

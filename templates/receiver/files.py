@@ -19,7 +19,7 @@ class Unavailable(Exception):
 
 
 def signature(path):
-    """What changes when the file does, or None when it is not there."""
+    """Return what changes when the file does, or None when it is not there."""
     try:
         stat = os.stat(path)
     except OSError:
@@ -28,7 +28,7 @@ def signature(path):
 
 
 def read_json(path, what):
-    """(signature, content) of a JSON file that is replaced, never edited."""
+    """Return (signature, content) of a JSON file that is replaced, never edited."""
     try:
         with open(path, encoding="utf-8") as stream:
             stat = os.fstat(stream.fileno())
@@ -55,7 +55,7 @@ def append(path, lines, what, most=float("inf")):
 
 
 def _appended(path, data, what, most, until):
-    """Whether it was written; not when the file was moved away meanwhile."""
+    """Return whether it was written; not when the file was moved away meanwhile."""
     try:
         log = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -84,6 +84,6 @@ def check_writable(path, what):
 
 
 def has_room(path):
-    """Whether the disk is further from full than what the events themselves need. Raises OSError."""
+    """Return whether the disk has more room than the events themselves need. Raises OSError."""
     room = os.statvfs(os.path.dirname(path))
     return room.f_bavail * room.f_frsize >= ROOM

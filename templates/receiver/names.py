@@ -19,7 +19,7 @@ PATIENCE = 30
 
 
 class Names:
-    """What each name stood for when somebody last knew."""
+    """The addresses of each name at the last look-up that found any."""
 
     def __init__(self, names):
         self.names = list(dict.fromkeys(names))
@@ -28,15 +28,15 @@ class Names:
         self.pending = set(self.names)
 
     def addresses(self, names):
-        """The addresses of ``names`` as far as they are known; this never waits."""
+        """Return the addresses of ``names`` as far as they are known. Never wait."""
         return {address for name in names for address in self.known.get(name, ())}
 
     def are_pending(self, names):
-        """Whether the first look-up of any of ``names`` is still under way."""
+        """Return whether the first look-up of any of ``names`` is still under way."""
         return not self.pending.isdisjoint(names)
 
     def look_up(self, name):
-        """Look a name up; return whether anybody knew it. What was known stays when nobody does."""
+        """Look a name up; return whether it has addresses. Earlier ones stay when none is found."""
         try:
             found = addresses(name)
         finally:
@@ -59,7 +59,7 @@ def keep_up_to_date(names, name, timeout, sleep):
 
 
 def addresses(name):
-    """The addresses of a name now; nothing when nobody knows."""
+    """Return the addresses of a name now; none where the look-up fails."""
     try:
         return frozenset(peer_address(row[4][0]) for row in socket.getaddrinfo(name, None))
     except (OSError, ValueError):  # ValueError: UnicodeError for a label that is too long
@@ -67,12 +67,13 @@ def addresses(name):
 
 
 def peer_address(text):
-    """The address of a peer; IPv4 also where it came in through an IPv6 socket."""
+    """Return the address of a peer; IPv4 also where it came in through an IPv6 socket."""
     address = ipaddress.ip_address(text.partition("%")[0])
     return getattr(address, "ipv4_mapped", None) or address
 
 
 def is_network(text):
+    """Return whether ``text`` is an address or a network rather than a name."""
     try:
         ipaddress.ip_network(text)
     except ValueError:

@@ -20,6 +20,7 @@ def names(posters: list[str]) -> list[str]:
 
 
 def slot_names(who: str, slot: int) -> tuple[str, str]:
+    """Return the names of the count of one hour, and of the number that says which hour that is."""
     return "unreadable:%s:%d" % (who, slot), "unreadable_hour:%s:%d" % (who, slot)
 
 

@@ -55,7 +55,10 @@ class Bans:
             }
         except (OSError, ValueError, TypeError, LookupError, AttributeError):
             return {}
-        return {name: number for name, number in found.items() if number}
+        together = collections.Counter()
+        for name, number in found.items():
+            together[name.partition("/")[0]] += number  # NAME/6 is that of IPv6
+        return {name: number for name, number in together.items() if number}
 
     def check_room(self):
         """Raise Unavailable where fail2ban could not write down one more ban: a whole file anew."""

@@ -153,7 +153,7 @@ def find_second(event: Event, name: str) -> Optional[str]:  # noqa: UP045 - Pyth
 
 
 def may_fit(event: Event, name: str, patterns: Sequence[str]) -> bool:
-    """Whether a field fits a pattern, in upper or lower case, or cannot be read.
+    """Return whether a field fits a pattern, in upper or lower case, or cannot be read.
 
     A field that cannot be read removes no event: else a user name could make it unreadable.
     """

@@ -15,9 +15,8 @@ from receiver.names import peer_address
 from receiver.sources import ignored
 from receiver.verdicts import judge
 
-# Bytes of what could not be read that are kept for the operator: of one body, and of all of them.
+# Bytes of a body that could not be read that are kept for the operator.
 KEPT_OF_BODY = 2048
-KEPT = 1 << 20
 REASONS = {
     200: "OK",
     400: "Bad Request",
@@ -63,7 +62,7 @@ class Webhook:
         return [body]
 
     def receive(self, environ):
-        """The answer to a request that was taken. Who may not post has no byte of a body read."""
+        """Return the answer to a request that was taken. Of others no byte of a body is read."""
         now, peer, data = time.time(), peer_address(environ["REMOTE_ADDR"]), b""
         try:
             who = self._who(environ, peer)
@@ -83,7 +82,7 @@ class Webhook:
         return {"status": "success", "events": [verdict.answer()]}
 
     def _who(self, environ, peer):
-        """The FortiGate that posts. The token for verify counts only on the ban host itself."""
+        """Return the FortiGate that posts. The token for verify counts only on the ban host itself."""
         own = self.peers.is_own(peer)
         if not own and not self.peers.may_post(peer):
             raise Refused(403, "refused_address", "this address may not post")
@@ -116,8 +115,9 @@ class Webhook:
             time.time(), who, verdict.detection, FAILURE, verdict.address, verdict.user, verdict.reason
         )
         lines = [write_line(entry) + "\n"]
-        evidence.keep(self.config["evidence_log"], lines, [event], who)
-        append(self.config["events_log"], lines, "the event log")
+        config = self.config
+        evidence.keep(config["evidence_log"], lines, [event], who, config["evidence_most"])
+        append(config["events_log"], lines, "the event log")
 
     def _count(self, who, verdict, now):
         with self.counts.locked():
@@ -140,13 +140,14 @@ class Webhook:
             "body": data[:KEPT_OF_BODY].decode("utf-8", "backslashreplace"),
         }
         try:
-            append(self.config["rejected_log"], [json.dumps(entry) + "\n"], "rejected.log", 2 * KEPT)
+            line, most = json.dumps(entry) + "\n", self.config["rejected_most"]
+            append(self.config["rejected_log"], [line], "rejected.log", most)
         except Unavailable:
             pass  # the events themselves come first; /healthz tells of the disk
 
 
 def read_body(environ, limit):
-    """The body as it came, whatever its content type."""
+    """Return the body as it came, whatever its content type."""
     length = environ.get("CONTENT_LENGTH") or "0"
     if not length.isdigit() or int(length) > limit:
         raise Refused(413, "too_large", "the body is longer than %d bytes" % limit)

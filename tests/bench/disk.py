@@ -24,8 +24,10 @@ from tests.e2e.poller import feed
 ACTION, RECEIVER = "/etc/fail2ban/action.d", "/opt/banstitch/receiver"
 # file, a constant in it as it is, and as it is for this bench
 SMALLER = (
-    (f"{RECEIVER}/webhook.py", "KEPT = 1 << 20", "KEPT = 50000"),
-    (f"{RECEIVER}/evidence.py", "LIMIT = 32 << 20", "LIMIT = 500000"),
+    (f"{RECEIVER}/config.py", "'rejected_most': 2097152", "'rejected_most': 100000"),
+    (f"{RECEIVER}/config.py", "'evidence_most': 67108864", "'evidence_most': 1000000"),
+    (f"{ACTION}/banstitch_logs.py", "rejected.log': 1048576", "rejected.log': 50000"),
+    (f"{ACTION}/banstitch_logs.py", "evidence.log': 33554432", "evidence.log': 500000"),
     (f"{ACTION}/banstitch_audit.py", "AUDIT_SIZE = 20000000", "AUDIT_SIZE = 200000"),
     (f"{ACTION}/banstitch_audit.py", "AT_ONCE = 1000", "AT_ONCE = 100"),
     (f"{ACTION}/banstitch_bounds.py", "Rate(10000, 0.2)", "Rate(500, 0.2)"),
@@ -53,8 +55,9 @@ class Bound:
 
 BOUNDS = (
     Bound("var/log/banstitch/events.log*", 3 * 2 * 200 * 1024),
-    Bound("var/log/banstitch/evidence.log*", 2 * 500_000),
-    Bound("var/log/banstitch/rejected.log*", 2 * 50_000),
+    # root looks once a second: until then the receiver writes up to twice the size of each
+    Bound("var/log/banstitch/evidence.log*", 2 * 2 * 500_000),
+    Bound("var/log/banstitch/rejected.log*", 2 * 2 * 50_000),
     # the size is looked at each 100 lines, of 1200 bytes here
     Bound("var/log/banstitch/audit.log*", 10 * (200_000 + 100 * 1200)),
     # 150 bytes a line; what is said at the start of fail2ban is not counted by anybody

@@ -52,15 +52,14 @@ def token(name: str) -> str:
 
 def deployed(resources: Sequence[Resource]) -> Answer:
     """Return what a look finds on a host on which ``resources`` were deployed."""
-    host = linux_model.Host(facts=FACTS)
+    names = [name for each in resources if isinstance(each, Tokens) for name in each.names]
+    host = linux_model.Host(facts=FACTS, tokens={name: token(name) for name in names})
     host.carry_out(planner.plan(resources, host.observed(tuple(resources))))
     observed = host.observed(tuple(resources))
     manifest = observed["manifest"]
-    names = [name for each in resources if isinstance(each, Tokens) for name in each.names]
     return {
         **observed,
         "paths": {path: state for path, state in observed["paths"].items() if path[0] == "/"},
-        "tokens": {name: token(name) for name in names},
         "manifest": {
             **manifest,
             "version": 1,

@@ -82,7 +82,7 @@ class Taken:
         return said.stdout.split()
 
     def post(self, addresses: list[str], times: int = 3) -> None:
-        bodies = ["\n".join([LINE % a] * times).encode() for a in addresses]
+        bodies = [(LINE % a).encode() for a in addresses for _ in range(times)]
         posts = iter([post("/receive-logs", b, X_Banstitch_Token=self.token) for b in bodies])
         result = run((self.host.address, 5000), posts, at_once=4)
         assert result.all(200)
@@ -208,15 +208,26 @@ def test_a_poisoned_audit_of_an_earlier_release_keeps_no_jail_and_frees_nobody(
 
 def test_the_sandbox_makes_no_devices_and_no_large_files(taken: Taken) -> None:
     said = taken.in_sandbox(
-        f"truncate -s 40G {LOG}; mkfifo /tmp/fifo; ls -l /tmp/fifo;"
-        f" dd if=/dev/zero of=/tmp/large bs=1M count=400; touch {LOGS}/x; touch /opt/banstitch/x;"
+        f"truncate -s 40G {LOG}; mkfifo /run/taken/fifo; ls -l /run/taken/fifo;"
+        f" dd if=/dev/zero of=/run/taken/large bs=1M count=400; touch {LOGS}/x;"
+        " touch /opt/banstitch/x;"
         " cat /etc/banstitch/tokens.json; grep -c webhook:fgt1 /etc/banstitch/digests.json"
     )
     assert said.count("File size limit exceeded") == 2, said
-    assert "cannot create fifo '/tmp/fifo': Operation not permitted" in said, said
+    assert "cannot create fifo '/run/taken/fifo': Operation not permitted" in said, said
     assert "/etc/banstitch/tokens.json: Permission denied" in said
     assert f"cannot touch '{LOGS}/x': Permission denied" in said
     assert said.splitlines()[-1] == "1" or "\n1\n" in said
+
+
+def test_the_sandbox_has_no_folder_on_a_disk_that_it_could_fill(taken: Taken) -> None:
+    said = taken.in_sandbox(
+        "for each in $(find / -xdev -type d -writable 2>/dev/null; echo /tmp /var/tmp); do"
+        ' touch $each/x 2>/dev/null && stat -f -c "writes to $each on %T" $each; done'
+    )
+    written = re.findall(r"writes to (\S+) on (\S+)", said)
+    assert {kind for _, kind in written} <= {"tmpfs"}, said  # MemoryMax= bounds it
+    assert not {"/tmp", "/var/tmp"} & {folder for folder, _ in written}, said
 
 
 def test_status_reports_a_filter_of_addresses_only_where_the_kernel_has_one(taken: Taken) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 
-from roles.detection import CATALOGUE
+from roles.detection_catalogue import CATALOGUE
 from roles.webhook import BODY
 from tests.lab.fortios.webhook import expand
 from tests.unit.receiver_app import module

@@ -65,6 +65,8 @@ def config(folder: Path, **more: Any) -> dict[str, Any]:
         "events_log": str(folder / "events.log"),
         "evidence_log": str(folder / "evidence.log"),
         "rejected_log": str(folder / "rejected.log"),
+        "evidence_most": 64 << 20,
+        "rejected_most": 2 << 20,
         "audit_log": str(folder / "audit.log"),
         "spool": str(folder / "spool"),
         "counts": str(folder / "counts"),

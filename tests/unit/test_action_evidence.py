@@ -42,7 +42,9 @@ def keep(server: Server, event: str, *lines: str, fortigate: str = "fw1") -> Non
     """Write evidence as the receiver does."""
     Event = type("Event", (), {"text": event})  # noqa: N806 - a class, made here
     clean_lines = [line + "\n" for line in lines]
-    module("evidence").keep(str(server.evidence), clean_lines, [Event] * len(lines), fortigate)
+    module("evidence").keep(
+        str(server.evidence), clean_lines, [Event] * len(lines), fortigate, 64 << 20
+    )
 
 
 def banned(address: str, *lines: str, **more: Any) -> dict[str, Any]:

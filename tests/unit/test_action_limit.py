@@ -86,6 +86,25 @@ def test_the_self_test_takes_no_budget_however_often_it_runs(
     assert sorted(server.bans()) == addresses(LIMIT)
 
 
+def test_an_attacker_with_many_ipv6_networks_uses_up_no_ban_of_ipv4(
+    server: Server, journal: list[str]
+) -> None:
+    networks = [f"2001:db8:0:{number:x}::/64" for number in range(1, LIMIT + 6)]
+    server.start()
+    for network in networks:
+        server.action.ban(event(network))
+    attack(server, "fw1", LIMIT)
+    assert alarms(server) == [
+        (
+            "fw1",
+            f"events of fw1 caused {LIMIT} new bans of IPv6 within an hour (receiver_ban_limit):"
+            " more are refused",
+        )
+    ]
+    server.stop()
+    assert sorted(server.bans()) == sorted(networks[:LIMIT] + addresses(LIMIT))
+
+
 def test_what_is_refused_can_be_banned_an_hour_later(
     server: Server, journal: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -164,12 +183,12 @@ def test_all_jails_and_each_next_server_count_together(
     )
     other.configure(LIMIT, ["fw1"])
     line = "1.0 fw1 admin_login_failed failure 203.0.113.9 - -"
-    assert other.take(line, time.time()) == ("fw1", True, False)
+    assert other.take(line, time.time()) == ("fw1", False, True, False)
     server.start()
     attack(server, "fw1", LIMIT, 114)
     server.stop()
     assert sorted(server.bans()) == ["203.0.113.1", "203.0.114.1"]
-    assert other.take(line, time.time()) == ("fw1", False, False)
+    assert other.take(line, time.time()) == ("fw1", False, False, False)
 
 
 def test_a_reload_takes_another_limit(server: Server, journal: list[str]) -> None:

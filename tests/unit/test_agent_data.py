@@ -56,6 +56,8 @@ def foreign(journal: Journal) -> dict[str, list[str]]:
         "events.log.1",
         "events.log.2.gz",
         "events.log.520.gz",
+        "events.log.new",
+        "events.log.1.new",
         "rejected.log",
         "rejected.log.1",
         "evidence.log.1",

@@ -19,6 +19,7 @@ from provision.linux.agent import audit, entry, manifest, objects, observe, prot
 from provision.linux.agent.host import HostError
 from provision.linux.answers import InvalidAnswer
 from roles import detection
+from roles.detection_catalogue import CATALOGUE
 from tests.e2e.fake_ban_host import deployed
 from tests.unit.agent_model import remember_in
 from tests.unit.sample_site import sample_site
@@ -56,7 +57,7 @@ def test_each_request_that_the_agent_knows_has_a_form_of_its_answer(do: str) -> 
 
 
 def test_a_host_with_everything_that_roles_can_ask_for_is_understood() -> None:
-    enabled = tuple(detection.CATALOGUE)
+    enabled = tuple(CATALOGUE)
     site = sample_site(
         {"detection": detection.Settings(detection_enabled=enabled, detection_settings={})}
     )
@@ -259,6 +260,28 @@ def test_an_object_with_very_many_keys_is_refused_as_one() -> None:
     paths = {f"/{number}": 1 for number in range(answers.MOST_KEYS + 1)}
     with pytest.raises(InvalidAnswer, match="one line of JSON"):
         read("observe", {"paths": paths})
+
+
+@pytest.mark.parametrize("value", [b"[]", b"{}", b"1.5"])
+@pytest.mark.parametrize("do", sorted(entry.DO))
+def test_an_answer_with_very_many_values_is_refused_before_it_is_decoded(
+    do: str, value: bytes
+) -> None:
+    raw = b'{"ok": true, "facts": [' + b",".join([value] * answers.MOST_VALUES) + b"]}"
+    with pytest.raises(InvalidAnswer, match=f"at most {answers.MOST_VALUES} values"):
+        answers.read({"do": do}, raw)
+
+
+def test_what_somebody_typed_does_not_count_as_values() -> None:
+    typed = '[{,"\\' * 1500
+    entries = [{"at": 1.5, "event": typed} for _ in range(200)]
+    found = read("history", {"history": entries, "left_out": False}, last=200)
+    assert found["history"][0]["event"] == typed
+
+
+def test_more_bans_than_a_feed_holds_are_read() -> None:
+    bans = [{**BAN, "since": 1_800_000_000.5 + number} for number in range(140_000)]
+    assert len(read("bans", {"bans": bans}, jails=["banstitch-x"])["bans"]) == len(bans)
 
 
 @given(st.sampled_from(sorted(entry.DO)), st.binary(max_size=60))

@@ -17,12 +17,13 @@ from provision.roles import AUDIT, EVENTS_LOG, EVIDENCE
 from provision.settings import load_roles, settings_for
 from provision.variables import Where
 from roles import detection, webhook
+from roles.detection_catalogue import CATALOGUE
 from tests.unit.inventories import faults, scope
 from tests.unit.sample_site import fortios, linux, sample_site
 
 ROLE = load_roles(["detection"])["detection"]
 JAILS = "/etc/fail2ban/jail.d/banstitch.conf"
-ALL = list(detection.CATALOGUE)
+ALL = list(CATALOGUE)
 
 
 def resources(**settings: Any) -> list[Any]:

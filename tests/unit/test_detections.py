@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from roles.detection import CATALOGUE, Detection
+from roles.detection_catalogue import CATALOGUE, Detection
 from tests.unit.receiver_app import config, digests, module
 
 MATCHES = [(d.name, m.line, m.address) for d in CATALOGUE.values() for m in d.matches]

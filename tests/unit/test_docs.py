@@ -13,8 +13,13 @@ import click
 import pytest
 from pydantic.fields import FieldInfo
 
-from provision import cli, desired
+from provision import cli, desired, sandbox
+from provision.fortios import text as cli_text
+from provision.fortios.session import commands as commands_typed
+from provision.fortios.session import terminal
+from provision.linux import answers
 from provision.linux.resources import Directory, File, Package, Service, Tokens, User
+from provision.linux.target import CHANGING, LOOKING
 from provision.plan import Change
 from provision.results import Exit, SiteResult, TargetResult, document
 from provision.settings import load_roles
@@ -22,7 +27,7 @@ from provision.sites import Play
 from tests.unit.sample_site import sample_site
 
 PROJECT = Path(__file__).parent.parent.parent
-DOCUMENTS = ("README.md", "ARCHITECTURE.md", "CHANGELOG.md")
+DOCUMENTS = ("README.md", "ARCHITECTURE.md", "CHANGELOG.md", "docs/security.md")
 ROLES = load_roles(("detection", "receiver", "webhook", "feed", "enforcement"))
 PLAYS = (
     Play("ban_hosts", ("detection", "receiver")),
@@ -217,8 +222,34 @@ def test_every_make_target_and_variable_that_is_named_exists(name: str) -> None:
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_no_link_between_files_is_dead(name: str) -> None:
     links = re.findall(r"\]\(([^)]+)\)|^\[[^]]+\]: (\S+)$", text(name), re.M)
-    local = [a or b for a, b in links if not (a or b).startswith("http")]
+    local = [a or b for a, b in links if not (a or b).startswith(("http", "#"))]
     assert [link for link in local if not (PROJECT / link).exists()] == []
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_no_link_to_a_heading_is_dead(name: str) -> None:
+    headings = re.findall(r"^#+ (.+)$", text(name), re.M)
+    anchors = {heading.lower().replace(" ", "-") for heading in headings}
+    assert set(re.findall(r"\]\(#([^)]+)\)", text(name))) <= anchors
+
+
+def test_the_limits_on_the_security_page_are_those_of_the_program() -> None:
+    mib = 1 << 20
+    limits = {
+        f"({LOOKING // 60} minutes; an hour to change": CHANGING == 3600,
+        f"{answers.largest('observe') // mib} MiB to look and to change": True,
+        f"{answers.largest('bans') // mib} MiB for bans and their history": True,
+        f"{answers.largest('status') // mib} MiB for everything else": True,
+        f"one line of {commands_typed.LOOK_LONGEST} characters": True,
+        f"a deadline ({terminal.EXCHANGE // 60:.0f} minutes)": True,
+        f"({terminal.LONGEST // mib} Mi characters, {terminal.LINE_LONGEST // mib} Mi in": True,
+        f"A login has {terminal.LOGIN:.0f} seconds and {terminal.BANNER_LONGEST >> 10} Ki": True,
+        "all waiting of a session together has an hour": terminal.SESSION == 3600,
+        f"with more than {cli_text.DEEPEST} levels": True,
+        f"at most {sandbox.LONGEST:,} characters and items": True,
+    }
+    page = " ".join(text("docs/security.md").split())
+    assert [limit for limit, right in limits.items() if limit not in page or not right] == []
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)

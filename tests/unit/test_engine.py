@@ -268,13 +268,14 @@ def test_verify_does_not_call_a_site_well_whose_posts_cannot_be_read(world: Worl
 def test_a_fault_of_the_toolkit_is_told_as_a_failure_of_that_target(
     world: World, where: tuple[str, str]
 ) -> None:
-    """One target with data nobody foresaw must not hide what came of the others."""
-    world.faults[where] = KeyError("unforeseen")
+    """One target with data nobody foresaw must not hide what came of the others, nor be quoted."""
+    world.faults[where] = KeyError("t0ken")
 
     result = go("plan")
 
     assert states(result)[where[0]] == "failed"
-    assert "unforeseen" in error(result, where[0])
+    assert "fault in banstitch: KeyError" in error(result, where[0])
+    assert "t0ken" not in error(result, where[0])
     assert len(result.targets) == 3
 
 

@@ -14,6 +14,7 @@ from provision.fortios.record import Record
 from provision.fortios.text import Config, Edit, parse
 from provision.fortios.versions import assumed, read_version
 from roles import detection, enforcement, feed, webhook
+from roles.detection_catalogue import CATALOGUE
 from tests.unit.fortios_model import Unit, after, look, normal, rows_of, table_of
 from tests.unit.sample_site import fortios, sample_site
 
@@ -31,9 +32,7 @@ wishes = st.fixed_dictionaries(
     {
         "version": st.sampled_from(VERSIONS),
         "feed_scope": st.sampled_from(["global", "vdom"]),
-        "detections": st.lists(
-            st.sampled_from(sorted(detection.CATALOGUE)), min_size=1, unique=True
-        ),
+        "detections": st.lists(st.sampled_from(sorted(CATALOGUE)), min_size=1, unique=True),
         "enforcement": st.fixed_dictionaries(
             {
                 "enforcement": places,

@@ -32,6 +32,7 @@ from provision.fortios.versions import (
 from provision.rendering import TEMPLATES
 from provision.setting_types import InterfaceName, VdomName
 from roles import detection, webhook
+from roles.detection_catalogue import CATALOGUE
 from tests.unit.sample_site import fortios, sample_site
 
 
@@ -134,9 +135,9 @@ def test_law_a_range_holds_what_lies_between_its_ends(
 
 
 def _blocks(version: str, name: str, log_ids: tuple[int, ...], monkeypatch: Any) -> Any:
-    one = detection.CATALOGUE["sslvpn_login_failed"]
+    one = CATALOGUE["sslvpn_login_failed"]
     more = one.model_copy(update={"name": name, "log_ids": log_ids})
-    monkeypatch.setitem(detection.CATALOGUE, name, more)
+    monkeypatch.setitem(CATALOGUE, name, more)
     settings = detection.Settings(detection_enabled=(name,), detection_settings={})
     context = fortios(sample_site({"detection": settings}))
     return webhook.blocks(replace(context, unit=assumed(read_version(version))))

@@ -95,6 +95,24 @@ REFUSED: dict[str, list[list[str | None]]] = {
     "a line end in a value": [[WEBHOOK, _entry(WEBHOOK, 'set description "a\nend"')]],
     "a global object in a VDOM": [["edge/system automation-stitch:banstitch_x", None]],
     "a policy in no VDOM": [["global/firewall policy:9001", None]],
+    "more addresses than a FortiGate is asked for": [
+        [
+            "vpn ssl settings",
+            f"config vpn ssl settings\nset source-address {' '.join(map(str, range(2000)))}\nend\n",
+        ]
+    ],
+    "very many addresses in many lists": [
+        [
+            f"firewall policy:{number}",
+            _entry(
+                f"firewall policy:{number}",
+                'set name "banstitch_deny"',
+                f"set srcaddr {' '.join(f'a{number}-{each}' for each in range(200))}",
+                key=str(number),
+            ),
+        ]
+        for number in range(1, 10)
+    ],
 }
 # Records that could be ours, and ask for what memory may not decide.
 HARMLESS: dict[str, list[list[str | None]]] = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import copy
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -227,6 +228,32 @@ def test_a_changed_input_owes_its_service_before_the_first_file_changes() -> Non
     assert step(found, "owe")["services"] == {"x.service": "restart"}
     words = [each["do"] for each in found.steps]
     assert words.index("owe") < words.index("files")
+
+
+DROP_IN = f"{UNIT}.d/filter.conf"
+WITH_DROP_IN: tuple[Resource, ...] = tuple(
+    replace(each, restart_on_update=(f"file:{DROP_IN}",))
+    if isinstance(each, Service) and each.name == "x.service"
+    else each
+    for each in (Directory(f"{UNIT}.d"), File(DROP_IN, "[Service]\n"), *DESIRED)
+)
+
+
+def test_a_drop_in_that_is_new_restarts_nothing() -> None:
+    found = planned(deployed(), desired=WITH_DROP_IN)
+    assert ids(found) == [("create", f"directory:{UNIT}.d"), ("create", f"file:{DROP_IN}")]
+
+
+def test_a_drop_in_that_changes_or_goes_restarts_its_unit_and_stops_none() -> None:
+    host = deployed()
+    host.carry_out(planned(host, desired=WITH_DROP_IN))
+    host.paths[DROP_IN]["content"] = base64.b64encode(b"old").decode()
+    changed = [("update", f"file:{DROP_IN}"), ("restart", "service:x.service")]
+    assert ids(planned(host, desired=WITH_DROP_IN)) == changed
+    without = tuple(each for each in WITH_DROP_IN if getattr(each, "path", "") != DROP_IN)
+    gone = [("delete", f"file:{DROP_IN}"), ("restart", "service:x.service")]
+    assert ids(planned(host, desired=without)) == gone
+    assert ("stop", "service:filter.conf") not in ids(teardown(host.observed(())))
 
 
 def test_a_service_that_runs_but_does_not_answer_is_restarted() -> None:

@@ -214,10 +214,8 @@ def test_what_cannot_be_read_is_kept_quoted_cut_and_without_the_token(receiver: 
     assert "secret" not in line
 
 
-def test_what_is_kept_for_the_operator_is_bounded(
-    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module("webhook"), "KEPT", 3000)
+def test_what_is_kept_for_the_operator_is_bounded(tmp_path: Path) -> None:
+    receiver = Receiver(tmp_path, rejected_most=6000)
     for _ in range(300):
         assert receiver.post("x" * 900).status_code == 400
     assert 3000 < receiver.rejected.stat().st_size <= 6000

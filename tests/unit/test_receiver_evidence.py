@@ -98,10 +98,8 @@ def test_of_any_text_a_kilobyte_is_kept_on_one_line_and_a_cut_one_says_so(text: 
         assert entry == {"event": text}
 
 
-def test_evidence_that_root_does_not_move_aside_is_bounded(
-    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module("evidence"), "LIMIT", 3000)
+def test_evidence_that_root_does_not_move_aside_is_bounded(tmp_path: Path) -> None:
+    receiver = Receiver(tmp_path, evidence_most=6000)
     for _ in range(100):
         assert receiver.post(EVENT).status_code == 200
     assert 3000 < receiver.evidence.stat().st_size <= 6000

@@ -11,14 +11,14 @@ import pytest
 from provision.linux.resources import File
 from provision.roles import Context
 from roles import detection, receiver
-from roles.receiver_units import is_network
+from roles.receiver_units import FILTER, is_network
 from tests.unit.sample_site import linux, sample_site
 
 UNIT = "/etc/systemd/system/banstitch-receiver"
 
 
 def units(fortigate: str = "192.0.2.1", ban_host: str = "192.0.2.10", **settings: Any) -> list[str]:
-    """The socket and the service of a site with one FortiGate at that address or name."""
+    """The filter of the socket, and the service, of a site with one FortiGate at that address or name."""
     models = {
         "detection": detection.Settings.model_validate({}),
         "receiver": receiver.Settings.model_validate(settings),
@@ -30,7 +30,7 @@ def units(fortigate: str = "192.0.2.1", ban_host: str = "192.0.2.10", **settings
     site = replace(site, fortigates=(unit,), ban_host=host)
     context: Context = linux(site)
     found = {r.path: r.content for r in receiver.resources(context) if isinstance(r, File)}
-    return [found[f"{UNIT}.{kind}"] or "" for kind in ("socket", "service")]
+    return [found.get(path) or "" for path in (FILTER, f"{UNIT}.service")]
 
 
 def allowed(*texts: str) -> list[list[str]]:

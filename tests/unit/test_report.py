@@ -96,6 +96,20 @@ def test_what_a_ban_hosts_memory_asks_for_is_marked_and_shown_whole_without_bein
     assert (told_change["source"], told_change["diff"]) == ("the ban host's memory", cli)
 
 
+def test_no_value_of_a_ban_host_hides_a_word_of_what_a_fortigate_is_sent() -> None:
+    chosen = "a-name-that-the-ban-host-took-for-its-token"
+    cli = f'config system external-resource\n    set resource "https://{chosen}.example/"\nend\n'
+    change = Change("system external-resource:banstitch_feed", "restore", cli, source="the memory")
+    target = TargetResult(
+        "fw1", "fortios", "failed", changes=(change,), new_plan=(change,), difference=f"-\n+\n{cli}"
+    )
+    site = SiteResult("bh1", (target,))
+    assert told(site, chosen, diffs=True).count(chosen) == 3
+    (shown,) = document(site, chosen)["sites"][0]["targets"]
+    assert shown["changes"][0]["diff"] == shown["new_plan"][0]["diff"] == cli
+    assert shown["difference"] == target.difference
+
+
 def test_diffs_are_shown_only_when_asked_for() -> None:
     assert "+new" not in told(SITE, diffs=False)
     for line in DIFF.splitlines():

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from provision.plan import Change
-from provision.results import Exit, SiteResult, State, TargetResult, document, exit_code
+from provision.plan import Change, State
+from provision.results import Exit, SiteResult, TargetResult, document, exit_code
 
 LINUX = TargetResult(
     "bh1", "linux", "changed", execs=2, changes=(Change("file:/a", "update", "-x\n+y"),)

@@ -15,6 +15,7 @@ from provision.fortios.desired import CliBlock, desired
 from provision.linux.resources import File, Jail, Package, Resource, Service, Tokens
 from provision.roles import Context
 from roles import detection, enforcement, feed, receiver, webhook
+from roles.detection_catalogue import CATALOGUE, read_catalogue
 from tests.unit.sample_site import fortios, linux, sample_site
 
 FORTIOS_ROLES = (webhook, feed, enforcement)
@@ -217,7 +218,7 @@ def test_the_blocks_come_in_the_order_in_which_they_refer_to_one_another() -> No
 
 
 def test_names_on_the_fortigate_fit_into_35_characters() -> None:
-    for name in detection.CATALOGUE:
+    for name in CATALOGUE:
         assert len(f"banstitch_{name}") <= 35
 
 
@@ -281,4 +282,4 @@ def test_a_broken_block_of_detections_is_named(tmp_path: Path, text: str) -> Non
     path = tmp_path / "detections.yml"
     path.write_text(text)
     with pytest.raises(InputError, match=r"detections\.yml"):
-        detection.read_catalogue(path)
+        read_catalogue(path)

@@ -1,1 +1,1 @@
-"""What FortiOS configuration looks like: text and tables."""
+"""FortiOS configuration: its text and its tables."""

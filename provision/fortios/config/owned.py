@@ -1,4 +1,4 @@
-"""What of a FortiGate's configuration can be ours, and what of it a ban host's memory may restore.
+"""Closed lists of a FortiGate's objects that can be ours, and of attributes that memory may restore.
 
 Everything that a ban host remembers may be forged by whoever took that host over. So these lists are
 closed: tables, names, attributes and the form of each value. What is not here is never typed because
@@ -27,7 +27,7 @@ Values = Mapping[str, str]
 
 @dataclass(frozen=True)
 class Owned:
-    """What can be ours in one table.
+    """One table in which objects can be ours.
 
     ``keys``: the form of its keys, empty for a single object. ``mark``: the attribute that begins with
     :data:`MARKER`, empty where the table has none. ``restores``: attribute to the form of each of its

@@ -25,7 +25,10 @@ CONTROL = frozenset({START, COMMIT, ABORT, SAVE, f"sudo global {SAVE}"})
 
 @dataclass(frozen=True)
 class Gate:
-    """What may be typed in one push. ``texts``: the approved blocks in their order, secrets by name."""
+    """The lines that may be typed in one push.
+
+    ``texts``: the approved blocks in their order, secrets by name.
+    """
 
     texts: tuple[tuple[str, str], ...]
 

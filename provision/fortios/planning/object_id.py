@@ -36,11 +36,6 @@ class ObjectId(NamedTuple):
         return f"{scope}{self.table}" + ("" if self.key is None else f":{self.key}")
 
     @property
-    def whole_table(self) -> ObjectId:
-        """Return the id of the table that holds this object."""
-        return self._replace(key=None)
-
-    @property
     def show(self) -> str:
         """Return the command that shows this object and nothing else, to be typed in its scope.
 

@@ -1,4 +1,4 @@
-"""What a ban host remembers of one FortiGate's objects, checked before anything else reads it.
+"""Check what a ban host remembers of one FortiGate's objects, before anything else reads it.
 
 Whoever takes a ban host over can write anything into its memory. What this toolkit never writes there
 is refused as a whole; `restorable.py` then decides how much of the rest may reach a FortiGate.

@@ -1,4 +1,4 @@
-"""What of an object a ban host's memory may restore, and what may be deleted because it says so.
+"""Decide what of an object a ban host's memory may restore, and what may be deleted because it says so.
 
 All of it is read from :data:`OWNED`: nothing that a record holds widens it.
 """

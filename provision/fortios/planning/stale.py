@@ -1,4 +1,4 @@
-"""What older inventories left on a FortiGate: it is deleted, or what stood there before comes back.
+"""Delete what older inventories left on a FortiGate, or bring back what stood there before.
 
 Both come from the ban host's memory, so both are held against what the FortiGate shows and against
 the closed lists of `config/owned.py`.
@@ -6,7 +6,7 @@ the closed lists of `config/owned.py`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
 from dataclasses import replace
 
 from provision.fortios.desired import Desired, looked_at, split_id
@@ -40,12 +40,7 @@ def stale_steps(
     """Return the steps for what nobody desires any more; nothing goes while another still uses it."""
     wanted = {each.id for each in desired.objects}
     left = [each for each in reversed(list(record.objects)) if each not in wanted]
-    ordered = []
-    while left:
-        free = (one for one in left if not _is_used(one, left, observed))
-        one = next(free, left[0])
-        left.remove(one)
-        ordered.append(one)
+    ordered = _users_first(left, observed)
     return _keeping_the_used(
         [_stale_step(one, observed, record, ours) for one in ordered],
         observed,
@@ -68,10 +63,22 @@ def _kept(one: str, why: str) -> Step:
     return Step(one, (), "keep", warnings=(text,), stays=text)
 
 
-def _is_used(one: str, among: Iterable[str], observed: Observed) -> bool:
-    key = split_id(one).key
-    others = (observed.objects.get(other) or () for other in among if other != one)
-    return any(key in mentioned(body) for body in others)
+def _users_first(left: list[str], observed: Observed) -> list[str]:
+    """Return the ids ``left``, each after those that use it; a circle is broken at its first."""
+    uses = {each: mentioned(observed.objects.get(each) or ()) for each in left}
+    users = Counter(name for each in left for name in uses[each])
+
+    def is_free(one: str) -> bool:
+        key = split_id(one).key
+        return key is None or users[key] <= (key in uses[one])
+
+    ordered = []
+    while left:
+        one = next(filter(is_free, left), left[0])
+        left = [each for each in left if each != one]
+        users.subtract(uses[one])
+        ordered.append(one)
+    return ordered
 
 
 def _stale_step(one: str, observed: Observed, record: Record, ours: frozenset[str]) -> Step:

@@ -1,4 +1,4 @@
-"""What may be typed on a FortiGate: a closed table of forms, checked at the last place before the wire.
+"""Check what is typed on a FortiGate against a closed table of forms, at the last place before the wire.
 
 A looking command changes nothing. A changing line is one logical line of CLI as
 :func:`provision.fortios.text.serialise` spells it, or one of a few fixed orders.

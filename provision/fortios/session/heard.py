@@ -1,4 +1,4 @@
-"""What a FortiGate has said in one exchange, cleaned line by line, so that the work stays linear."""
+"""Collect the output of a FortiGate in one exchange, cleaned line by line, so that the work stays linear."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Tell what is ours in a directory of ours from what somebody else put there, which is never removed.
 
 Services write into data directories, so the manifest does not name each file there: a closed set of
-names does. The receiver's user may write into one of them while root's agent works in it. So nothing
-is opened by a path through it, and no link is followed.
+names does. Up to release 0.1 the receiver's user owned one of them, and it may do anything there while
+root's agent takes it over. So nothing is opened by a path through it, and no link is followed.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from typing import Any
 from provision.linux.agent import STATE, host
 from provision.linux.agent import manifest as memory
 
-# What logrotate, the receiver and fail2ban's action append to the name of a log that they put aside.
+# What logrotate and fail2ban's action append to the name of a log that they put aside.
 _ASIDE = r"(\.[1-9][0-9]{0,3}(\.gz)?)?"
 # The files of each data directory: the whole name.
 OURS = {
-    "/var/log/banstitch": rf"(events|evidence|rejected|audit)\.log({_ASIDE}|\.new|\.odd-[0-9]+)"
+    "/var/log/banstitch": rf"(events|evidence|rejected|audit)\.log({_ASIDE}|(\.1)?\.new|\.odd-[0-9]+)"
     r"|\.audit\.lock",
     "/var/spool/banstitch": r"banstitch-[a-z0-9_-]+\.(alive|bans(\.new)?)|limit\.json(\.lock)?",
 }

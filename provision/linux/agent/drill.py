@@ -61,7 +61,7 @@ def drill(request: Request) -> dict[str, Any]:
 
 
 def _unreadable(door: OpenerDirector, url: str) -> dict[str, int]:
-    """Ask the receiver which FortiGates post what it cannot read. Its status does not matter."""
+    """Ask the receiver how many posts of each FortiGate it could not read, whatever status it answers."""
     _, body = _open(door, url, {}, None)
     try:
         return {str(name): int(number) for name, number in json.loads(body)["unreadable"].items()}

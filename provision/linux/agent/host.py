@@ -114,7 +114,8 @@ def give(path: str, mode: int, owner: str, group: str) -> None:
     """``path`` itself, a file or a folder, has this mode and owner; never what a link there points to.
 
     Raises:
-        HostError: a link is there. The receiver's user could put one into the folder that it owns.
+        HostError: a link is there. Up to release 0.1 the receiver's user owned a folder and could put
+            one there.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)

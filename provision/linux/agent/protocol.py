@@ -54,7 +54,7 @@ _PART = r"[A-Za-z0-9_@+-][A-Za-z0-9_.@+-]{0,99}"
 OUR_PATHS = (
     rf"/etc/banstitch(?:/{_PART}){{0,8}}",
     r"/etc/fail2ban/(?:action|filter|jail)\.d/banstitch[A-Za-z0-9_.-]{0,99}",
-    r"/etc/systemd/system/banstitch[A-Za-z0-9_.@-]{0,99}",
+    r"/etc/systemd/system/banstitch[A-Za-z0-9_.@-]{0,99}(?:/[a-z]{1,30}\.conf)?",
     r"/etc/logrotate\.d/banstitch[A-Za-z0-9_.-]{0,99}",
     rf"/opt/banstitch(?:/{_PART}){{0,8}}",
     rf"/var/(?:cache|lib|log|spool)/banstitch[a-z-]{{0,40}}(?:/{_PART}){{0,8}}",
@@ -114,7 +114,7 @@ Clock = Annotated[float, Bounds(ge=0, le=253_402_300_799)]
 
 @dataclass(frozen=True)
 class Facts(Form):
-    """What the planner must know of the host beside its objects."""
+    """The facts about the host that the planner needs beside its objects."""
 
     systemd: bool
     apt: bool
@@ -166,7 +166,7 @@ class CertificateState(Form):
 
 @dataclass(frozen=True)
 class Foreign(Form):
-    """What is not ours in a directory of ours; ``more``: there is more than ``names``."""
+    """Files of others in a directory of ours; ``more``: there are more than ``names``."""
 
     names: Annotated[list[FileName], Bounds(min_length=1, max_length=100, fail_fast=True)]
     more: bool
@@ -233,7 +233,7 @@ class Done(Form):
 
 @dataclass(frozen=True)
 class LeaseState(Form):
-    """Who may change a FortiGate, and until when."""
+    """The right of one run to change a FortiGate, and its end."""
 
     owner: Text
     process: Process
@@ -251,7 +251,7 @@ class Leased(Form):
 
 @dataclass(frozen=True)
 class Drilled(Form):
-    """What was seen of the synthetic event, in words, and posts that the receiver could not read."""
+    """The steps of the synthetic event, in words, and how many posts the receiver could not read."""
 
     steps: Annotated[list[Text], Bounds(max_length=100, fail_fast=True)]
     unreadable: Annotated[dict[FortiGateName, Count], Bounds(max_length=1000)]
@@ -259,7 +259,7 @@ class Drilled(Form):
 
 @dataclass(frozen=True)
 class Rotated(Form):
-    """Whether new secrets were made."""
+    """The outcome of a rotation: ``changed``, whether new secrets were made."""
 
     changed: bool
 
@@ -286,7 +286,7 @@ class Bans(Form):
 
 @dataclass(frozen=True)
 class Banned(Form):
-    """Whether a ban by hand changed anything, and until when the address is banned now."""
+    """The outcome of a ban by hand: whether it changed anything, and until when the address is banned."""
 
     changed: bool
     said: Text = ""
@@ -295,7 +295,7 @@ class Banned(Form):
 
 @dataclass(frozen=True)
 class Unbanned(Form):
-    """Whether an address was freed, and what else the operator should know."""
+    """The outcome of an unban: whether the address was freed, and notes for the operator."""
 
     changed: bool
     notes: Annotated[list[Text], Bounds(max_length=1000, fail_fast=True)]
@@ -319,7 +319,7 @@ class History(Form):
 
 @dataclass(frozen=True)
 class Remaining(Form):
-    """How long a certificate is still valid."""
+    """The days for which a certificate is still valid."""
 
     days_left: Days
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import base64
+import calendar
 import http.client
+import os
 import platform
 import re
+import time
 import urllib.request
 from typing import Any, Optional
 
@@ -54,7 +57,19 @@ def _filters(unit: str) -> bool:
     if not unit:
         return False
     shown = run(["systemctl", "show", unit, "-p", "IPIngressBytes", "--value"]).output.strip()
-    return shown.isdigit() and int(shown) < 2**64 - 1
+    return shown.isdigit() and int(shown) < 2**64 - 1 and _is_newer_than_its_filter(unit)
+
+
+def _is_newer_than_its_filter(unit: str) -> bool:
+    """Return whether a socket was made under its filter: one that was there before is not filtered."""
+    asked = ["systemctl", "show", unit, "-p", "ActiveEnterTimestamp", "--value"]
+    shown = run(asked, TZ="UTC").output.strip()
+    try:
+        began = calendar.timegm(time.strptime(shown, "%a %Y-%m-%d %H:%M:%S UTC"))
+        # systemd leaves out what is less than a second
+        return began + 1 >= os.stat(f"/etc/systemd/system/{unit}.d/filter.conf").st_mtime
+    except (OSError, ValueError):
+        return False
 
 
 def _left(path: str, authority: str) -> Optional[dict[str, float]]:  # noqa: UP045 - Python 3.9

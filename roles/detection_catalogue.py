@@ -1,0 +1,76 @@
+"""The detections that there are, as `detections.yml` describes them: a part of the role `detection`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, ValidationError
+
+from provision import yamlfile
+from provision.errors import Fault, InputError
+from provision.setting_types import Duration, DurationOrForever
+from provision.settings import Strict
+
+_FILE = Path(__file__).parent / "detections.yml"
+
+# "banstitch_" and the name make a FortiOS object name, of at most 35 characters
+DetectionName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,24}$")]
+LogId = Annotated[int, Field(ge=1, le=65535)]
+FieldName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,35}$")]
+Patterns = Annotated[tuple[str, ...], Field(min_length=1)]
+MaxRetry = Annotated[int, Field(ge=1, le=10000)]
+
+
+class Match(Strict):
+    """A log line that must match, and the address that it gives."""
+
+    line: str
+    address: str
+
+
+class Detection(Strict):
+    """One block of detections.yml."""
+
+    name: DetectionName
+    description: Annotated[str, Field(max_length=200)]
+    log_ids: Annotated[tuple[LogId, ...], Field(min_length=1)]
+    address_field: FieldName
+    address_inside: FieldName | None = None
+    where: Annotated[dict[FieldName, Patterns], Field(default_factory=dict)]
+    max_retry: MaxRetry
+    find_time: Duration
+    ban_time: DurationOrForever
+    matches: tuple[Match, ...]
+    ignores: tuple[str, ...]
+
+
+def read_catalogue(path: Path = _FILE) -> dict[str, Detection]:
+    """Return all detections that there are, by name.
+
+    Raises:
+        InputError: a block of the file is not a detection.
+    """
+    found: dict[str, Detection] = {}
+    faults: list[Fault] = []
+    document = yamlfile.load(path)
+    if not isinstance(document, yamlfile.YamlMap):
+        raise InputError([Fault(str(path), 0, "holds no detections", "write NAME: {...} for each")])
+    for name, block in document.items():
+        line = document.lines[name]
+        if not isinstance(block, dict):
+            what = f"{name} is no block"
+            faults.append(Fault(str(path), line, what, "indent its fields below it"))
+            continue
+        try:
+            found[str(name)] = Detection.model_validate({"name": name, **block})
+        except ValidationError as error:
+            for detail in error.errors():
+                where = ".".join(str(step) for step in detail["loc"])
+                faults.append(Fault(str(path), line, f"{name}.{where}: {detail['msg']}"))
+    if faults:
+        raise InputError(faults)
+    return found
+
+
+CATALOGUE = read_catalogue()
