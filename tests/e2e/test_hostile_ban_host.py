@@ -97,9 +97,17 @@ class World:
         """Return what a host would answer if it were honest; a copy that may be spoilt."""
         return copy.deepcopy(self.answers[host](request))
 
+    def deploy(self, folder: Path) -> None:
+        """Let each host have what the inventory asks for."""
+        for site in sites(inventory.load(folder, ()), PLAYS, Secrets()):
+            self.answers[site.name] = honest(desired.linux(site, PLAYS))
+
     def run(self, words: str, *more: str) -> Said:
         """Run a verb at all sites."""
-        write_inventory(self.folder, self.hosts, with_fortigates=words.startswith("rotate"))
+        fortigates = words.startswith("rotate")
+        folder = write_inventory(self.folder, self.hosts, with_fortigates=fortigates)
+        if fortigates:
+            self.deploy(folder)
         self.capsys.readouterr()
         code = main(PLAYS, [*words.split(), "-i", str(self.folder), *more])
         return Said(code, *self.capsys.readouterr())
@@ -120,9 +128,9 @@ def opened(
             hosts = {n: stack.enter_context(FakeBanHost(lambda _: Reply())) for n in names}
             found = World(tmp_path / "inventory", hosts, capsys, {})
             folder = write_inventory(tmp_path / "inventory", hosts)
-            for site in sites(inventory.load(folder, ()), PLAYS, Secrets()):
-                found.answers[site.name] = honest(desired.linux(site, PLAYS))
-                hosts[site.name].reply = honestly(found, site.name)
+            found.deploy(folder)
+            for name, host in hosts.items():
+                host.reply = honestly(found, name)
             return found
 
         yield opening
