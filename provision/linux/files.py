@@ -95,7 +95,13 @@ def plan_tokens(resource: Tokens, draft: Draft) -> None:
         "\n".join(filter(None, (shown, diff))),
         "the secrets are made on the host and not shown",
     )
-    draft.makes.append({"do": "tokens", "names": wanted, **attributes(resource)})
+    step = {"do": "tokens", "names": wanted, **attributes(resource)}
+    if state is None or not diff:
+        draft.makes.append(step)
+        return
+    # a receiver of release 0.1 reads this file until it restarts: only then is it closed
+    draft.makes.append({**step, **{each: state[each] for each in ("mode", "owner", "group")}})
+    draft.last.append(step)
 
 
 def plan_digests(resource: Digests, draft: Draft) -> None:

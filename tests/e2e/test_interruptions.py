@@ -20,6 +20,7 @@ pytestmark = pytest.mark.lab
 # What differs between any two deployments: the secrets and certificates, what remembers them, and
 # account files, which hold the lab users' own passwords.
 RANDOM = (
+    "/etc/banstitch/digests.json",
     "/etc/banstitch/tokens.json",
     "/etc/banstitch/tls/ca.pem",
     "/etc/banstitch/tls/server.pem",

@@ -223,3 +223,19 @@ def test_the_agents_own_directory_goes_unless_something_else_is_in_it(
     (state / "theirs").unlink()
     data.forget()
     assert not state.exists()
+
+
+def test_a_log_that_is_handed_to_root_can_be_written_by_the_group_at_every_moment(
+    logs: Path,
+) -> None:
+    """The receiver of release 0.1 appends to it as the group until it restarts."""
+    log, rotated = logs / "events.log", logs / "events.log.1"
+    rotated.touch()
+    for file in (log, rotated):
+        file.chmod(0o640)
+        if os.geteuid() == 0:
+            os.chown(file, 12345, -1)
+    data.hand_over(str(logs), ME, MY_GROUP)
+    assert log.stat().st_mode & 0o777 == 0o660
+    assert rotated.stat().st_mode & 0o777 == 0o640
+    assert log.stat().st_uid == rotated.stat().st_uid == os.geteuid()

@@ -230,6 +230,26 @@ def test_a_changed_input_owes_its_service_before_the_first_file_changes() -> Non
     assert words.index("owe") < words.index("files")
 
 
+def test_secrets_are_closed_to_a_service_only_once_it_has_restarted() -> None:
+    """The receiver of release 0.1 read them; it would turn events away from then on."""
+    host = deployed()
+    path = "/etc/x/tokens.json"
+    closed = tuple(
+        replace(each, mode=0o600, group="root") if isinstance(each, Tokens) else each
+        for each in DESIRED
+    )
+    host.paths[APP]["content"] = base64.b64encode(b"old").decode()
+
+    found = planned(host, desired=closed)
+
+    steps = [(each["do"], each.get("mode")) for each in found.steps]
+    restart = steps.index(("service", None))
+    assert steps.index(("tokens", 0o640)) < restart < steps.index(("tokens", 0o600))
+    host.carry_out(found)
+    assert host.paths[path]["mode"] == 0o600
+    assert planned(host, desired=closed).changes == ()
+
+
 DROP_IN = f"{UNIT}.d/filter.conf"
 WITH_DROP_IN: tuple[Resource, ...] = tuple(
     replace(each, restart_on_update=(f"file:{DROP_IN}",))

@@ -154,9 +154,16 @@ def hand_over(path: str, owner: str, group: str) -> None:
                     status = os.fstat(file)
                     # a second name may stand anywhere: it is not ours to give away
                     if stat.S_ISREG(status.st_mode) and status.st_nlink == 1:
+                        _keep_writable(file, name, status)
                         os.fchown(file, host.uid(owner), host.gid(group))
                 finally:
                     os.close(file)
+
+
+def _keep_writable(file: int, name: str, status: os.stat_result) -> None:
+    """Let the group write a log that its owner may write: a service of release 0.1 goes on as the group."""
+    if name.endswith(".log") and status.st_uid and status.st_mode & stat.S_IWUSR:
+        os.fchmod(file, stat.S_IMODE(status.st_mode) | stat.S_IRGRP | stat.S_IWGRP)
 
 
 def keep(path: str, manifest: memory.Manifest) -> None:

@@ -124,8 +124,9 @@ def give(path: str, mode: int, owner: str, group: str) -> None:
             raise HostError(f"{path} is a link, which is not followed; remove it") from error
         raise
     try:
-        os.fchown(descriptor, uid(owner), gid(group))
+        # in this order, since a service that writes as the group must not be locked out in between
         os.fchmod(descriptor, mode)
+        os.fchown(descriptor, uid(owner), gid(group))
     finally:
         os.close(descriptor)
 
