@@ -185,9 +185,10 @@ def _change(app: App, flags: Flags, verb: Verb, yes: bool, **options: Any) -> Ex
 
 
 def _log(secrets: Secrets) -> None:
-    """Send logs to standard error from when the options ask for them (-vvv).
+    """Send logs to standard error once the options ask for them (-vvv).
 
     They quote what a target has sent, so they are masked and what would steer a terminal is spelt out.
+    What paramiko logs as an error is a traceback of its own thread; the error itself is raised as well.
     """
 
     class Masked(logging.Formatter):
@@ -196,6 +197,9 @@ def _log(secrets: Secrets) -> None:
 
     handler = logging.StreamHandler()
     handler.setFormatter(Masked("%(name)s: %(message)s"))
+    handler.addFilter(
+        lambda record: record.name.partition(".")[0] != "paramiko" or record.levelno < logging.ERROR
+    )
     logging.basicConfig(level=logging.CRITICAL + 1, handlers=[handler], force=True)
 
 

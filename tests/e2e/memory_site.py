@@ -117,6 +117,13 @@ class MemorySite:
         """`teardown --limit fgt1`."""
         return self._run("teardown")
 
+    @property
+    def authority(self) -> str:
+        """The certificate of the CA that the ban host made."""
+        texts = {made["pem"] for made in self._deployed["certificates"].values() if made["permits"]}
+        (text,) = texts
+        return text
+
     def selected(self) -> Selected:
         """What a run with `--limit fgt1` works on."""
         (site,) = sites(inventory.load(self.folder, ()), PLAYS, Secrets())

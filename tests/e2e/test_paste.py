@@ -13,7 +13,6 @@ from provision.roles import CA_NOT_MADE_YET
 from tests.e2e.memory_site import PLAYS, TOKENS, MemorySite
 from tests.e2e.test_fortios_matrix import UNITS, started, variables
 from tests.lab.fortios import Simulator
-from tests.unit.sample_ca import CA
 
 pytestmark = pytest.mark.usefixtures("settled_at_once")
 
@@ -64,7 +63,7 @@ def test_what_is_rendered_and_pasted_is_what_is_applied(
     with started(version, vdoms) as unit:
         text = (folder / "fgt1.conf").read_text()
         # a unit takes any text as a token, but as a CA only a certificate
-        whole = text.replace(f'set ca "{CA_NOT_MADE_YET}"', f'set ca "{CA.strip()}"')
+        whole = text.replace(f'set ca "{CA_NOT_MADE_YET}"', f'set ca "{site.authority.strip()}"')
         seen = pasted(unit, whole)
         assert [line for line in unit.journal if line.errors] == [], seen
         put_first(unit, vdoms[0] if vdoms else "")

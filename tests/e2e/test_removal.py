@@ -78,6 +78,8 @@ def test_data_that_were_kept_are_used_again_and_nothing_beside_them(site: LabSit
     # the folder in /etc stayed because of what is in it
     assert site.run("apply", "-y", "--adopt").code == 0
 
-    assert owner(site, f"{LOGS}/events.log.1") == "banstitch"
+    # root owns all logs; the receiver's group is what lets it use them
+    found = site.host.run(["stat", "-c", "%U:%G", f"{LOGS}/events.log.1"], check=True).stdout
+    assert found.strip() == "root:banstitch"
     assert {owner(site, path) for path in [*THEIRS, "/root/mine"]} == {"root"}
     assert site.run("plan").code == 0
