@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from provision import inventory, patterns
 from provision.errors import Fault, InputError
+from provision.inventory import loader, patterns
 from provision.secrets import Secrets
 from provision.sites import Play, Selected, limit, sites
 
@@ -64,7 +64,7 @@ def read_sites(choice: Choice, plays: tuple[Play, ...], secrets: Secrets) -> Cho
     Raises:
         InputError: everything that is wrong with the inventory, the extra variables and the limit.
     """
-    loaded = inventory.load(choice.inventory, choice.extra_vars)
+    loaded = loader.load(choice.inventory, choice.extra_vars)
     all_sites = sites(loaded, plays, secrets)
     selected = limit(all_sites, patterns.select(loaded, choice.limit))
     if not selected:

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TypeVar
 
 from provision.errors import Fault, InputError
-from provision.extra_vars import COMMAND_LINE
-from provision.inventory import Host
-from provision.jinja import Scope
-from provision.login import Login
+from provision.inventory.expressions import Scope
+from provision.inventory.extra_vars import COMMAND_LINE
+from provision.inventory.loader import Host
+from provision.inventory.variables import Where
 from provision.secrets import SHORTEST, Secrets
-from provision.variables import Where
+from provision.ssh.login import Login
 
 # Of several names that are set the last one counts, as in Ansible's ssh connection.
 _ADDRESS = ("ansible_host", "ansible_ssh_host")

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import click
 
-from provision import fleet, progress, ssh
+from provision import fleet, progress
 from provision.chosen import Choice, ChosenSites, read_sites
 from provision.errors import Fault, InputError
 from provision.fortios.versions import NEWEST, Version, read_version, refused, spell
@@ -21,6 +21,7 @@ from provision.results import Exit, SiteResult, exit_code, summarise
 from provision.run import Job, Run
 from provision.secrets import Secrets
 from provision.sites import Play, Selected
+from provision.ssh import connect as ssh
 
 Work = TypeVar("Work")
 Done = TypeVar("Done", SiteResult, SitePlan)

@@ -14,9 +14,9 @@ from typing import TypeVar
 
 from provision.errors import Fault
 from provision.fortios.versions import NEWEST, Facts, assumed
+from provision.inventory.variables import Where
 from provision.settings import RoleSettings
 from provision.sites import BanHost, FortiGate, Site
-from provision.variables import Where
 
 USER = "banstitch"
 ETC = "/etc/banstitch"

@@ -10,7 +10,7 @@ from provision.plan import Verb
 from provision.report import Listener
 from provision.secrets import Secrets
 from provision.sites import Play
-from provision.ssh import HostKeyPolicy
+from provision.ssh.connect import HostKeyPolicy
 
 
 @dataclass(frozen=True)

@@ -27,10 +27,10 @@ from pydantic_core import ErrorDetails
 
 import roles
 from provision.errors import Fault, InputError
-from provision.jinja import Scope
+from provision.inventory.expressions import Scope
+from provision.inventory.variables import Variables, Where, suggestion
 from provision.secrets import SHORTEST
 from provision.setting_types import Expected
-from provision.variables import Variables, Where, suggestion
 
 _LONGEST_SHOWN = 60
 

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from provision.errors import Fault, InputError
-from provision.inventory import Host, Inventory, scopes
-from provision.jinja import Scope
-from provision.login import Login
+from provision.inventory.expressions import Scope
+from provision.inventory.loader import Host, Inventory, scopes
+from provision.inventory.variables import Where, suggestion
 from provision.login_variables import login_for
 from provision.secrets import Secrets
 from provision.settings import (
@@ -20,7 +20,7 @@ from provision.settings import (
     settings_for,
     unknown_settings,
 )
-from provision.variables import Where, suggestion
+from provision.ssh.login import Login
 
 BAN_HOSTS, FORTIGATES = "ban_hosts", "fortigates"
 # A FortiGate's name is its user name at the receiver and a part of URLs; 35 is what FortiOS takes.

@@ -7,8 +7,8 @@ from typing import Annotated
 
 from pydantic import Field, ValidationError
 
-from provision import yamlfile
 from provision.errors import Fault, InputError
+from provision.inventory import yaml_lines
 from provision.setting_types import Duration, DurationOrForever
 from provision.settings import Strict
 
@@ -53,8 +53,8 @@ def read_catalogue(path: Path = _FILE) -> dict[str, Detection]:
     """
     found: dict[str, Detection] = {}
     faults: list[Fault] = []
-    document = yamlfile.load(path)
-    if not isinstance(document, yamlfile.YamlMap):
+    document = yaml_lines.load(path)
+    if not isinstance(document, yaml_lines.YamlMap):
         raise InputError([Fault(str(path), 0, "holds no detections", "write NAME: {...} for each")])
     for name, block in document.items():
         line = document.lines[name]

@@ -11,8 +11,8 @@ from provision.fortios.push import Approved, Push
 from provision.fortios.record import Record
 from provision.fortios.session.connection import Connection
 from provision.fortios.versions import Facts
-from provision.login import Login
-from provision.ssh import HostKeyPolicy
+from provision.ssh.connect import HostKeyPolicy
+from provision.ssh.login import Login
 
 
 class FortiGate:

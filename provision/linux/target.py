@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import provision
-from provision import ssh
 from provision.errors import Failed, TargetError, Unreachable
 from provision.linux import answers
 from provision.linux.agent import protocol
-from provision.login import Login
+from provision.ssh import connect as ssh
+from provision.ssh.login import Login
 
 # Seconds from the start of an exec to its end, whatever arrives meanwhile. To look may have to wait for
 # another run on the host; to change may have to install packages over a slow line.

@@ -45,9 +45,9 @@ from provision.fortios.desired import Desired, show_command
 from provision.fortios.record import Record
 from provision.fortios.target import FortiGate
 from provision.fortios.text import lines
-from provision.login import Login
 from provision.sites import Play
-from provision.ssh import HostKeyPolicy
+from provision.ssh.connect import HostKeyPolicy
+from provision.ssh.login import Login
 from roles import receiver
 from tests.lab.fortios import Options, Simulator
 from tests.unit.sample_site import sample_site

@@ -16,8 +16,9 @@ from typing import Any
 
 import pytest
 
-from provision import desired, inventory
+from provision import desired
 from provision.cli import main
+from provision.inventory import loader
 from provision.secrets import Secrets
 from provision.sites import Play, sites
 from tests.e2e.fake_ban_host import FakeBanHost, Reply, Request, honest, line
@@ -91,7 +92,7 @@ def opened(folder: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[World]:
         for name in ("evil", "good"):
             world.hosts[name] = stack.enter_context(FakeBanHost(lambda _: Reply()))
         _write_inventory(world)
-        for site in sites(inventory.load(folder, ()), PLAYS, Secrets()):
+        for site in sites(loader.load(folder, ()), PLAYS, Secrets()):
             answers = honest(desired.linux(site, PLAYS))
             world.hosts[site.name.removeprefix("bh-")].reply = _remembering(world, answers)
         yield world

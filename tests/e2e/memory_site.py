@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any, Self
 from unittest.mock import patch
 
-from provision import desired, host_run, inventory
+from provision import desired, host_run
 from provision.chosen import Choice, ChosenSites
 from provision.engine import apply_site, plan_site
+from provision.inventory import loader
 from provision.linux import planner
 from provision.plan import SitePlan, Verb
 from provision.results import SiteResult, TargetResult, summarise
@@ -120,13 +121,13 @@ class MemorySite:
     @property
     def authority(self) -> str:
         """The certificate of the CA that the ban host made."""
-        texts = {made["pem"] for made in self._deployed["certificates"].values() if made["permits"]}
-        (text,) = texts
+        made = self._deployed["certificates"].values()
+        (text,) = {str(each["pem"]) for each in made if each["permits"]}
         return text
 
     def selected(self) -> Selected:
         """What a run with `--limit fgt1` works on."""
-        (site,) = sites(inventory.load(self.folder, ()), PLAYS, Secrets())
+        (site,) = sites(loader.load(self.folder, ()), PLAYS, Secrets())
         self._deployed = deployed(site)
         return Selected(site, False, site.fortigates)
 

@@ -25,8 +25,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from provision import desired, inventory
+from provision import desired
 from provision.cli import main
+from provision.inventory import loader
 from provision.linux import target
 from provision.linux.target import MARK
 from provision.secrets import MASK, Secrets
@@ -99,7 +100,7 @@ class World:
 
     def deploy(self, folder: Path) -> None:
         """Let each host have what the inventory asks for."""
-        for site in sites(inventory.load(folder, ()), PLAYS, Secrets()):
+        for site in sites(loader.load(folder, ()), PLAYS, Secrets()):
             self.answers[site.name] = honest(desired.linux(site, PLAYS))
 
     def run(self, words: str, *more: str) -> Said:

@@ -14,8 +14,8 @@ import pytest
 from provision.errors import Unreachable
 from provision.fortios.session import terminal
 from provision.fortios.session.session import Session
-from provision.login import Login
-from provision.ssh import HostKeyPolicy
+from provision.ssh.connect import HostKeyPolicy
+from provision.ssh.login import Login
 from tests.lab.fortios.server import host_key
 
 Serve = Callable[[socket.socket, threading.Event], None]

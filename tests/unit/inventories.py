@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from provision.errors import InputError
-from provision.inventory import Inventory, load, scopes
-from provision.jinja import Scope
+from provision.inventory.expressions import Scope
+from provision.inventory.loader import Inventory, load, scopes
 
 
 def write(folder: Path, **files: str) -> Path:

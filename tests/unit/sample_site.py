@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from provision.login import Login
 from provision.roles import Context
 from provision.settings import RoleSettings
 from provision.sites import BanHost, FortiGate, Site
+from provision.ssh.login import Login
 from tests.unit.sample_ca import CA
 
 TOKENS = {

@@ -18,14 +18,14 @@ from provision.fortios.desired import Desired
 from provision.fortios.planner import FortiPlan, Observed, ids
 from provision.fortios.record import Record
 from provision.linux.draft import LinuxPlan
-from provision.login import Login
 from provision.plan import SitePlan, Verb, from_json, to_json
 from provision.results import SiteResult, TargetResult, summarise
 from provision.roles import UNKNOWN
 from provision.run import Job
 from provision.secrets import Secrets
 from provision.sites import Play, Selected
-from provision.ssh import HostKeyPolicy
+from provision.ssh.connect import HostKeyPolicy
+from provision.ssh.login import Login
 from tests.unit import fortios_model, linux_model
 from tests.unit.sample_site import sample_site
 

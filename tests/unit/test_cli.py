@@ -12,12 +12,13 @@ from typing import Any, NoReturn
 
 import pytest
 
-from provision import engine, progress, ssh, unit_run
+from provision import engine, progress, unit_run
 from provision.cli import main
 from provision.errors import Fault, InputError, Unreachable
 from provision.plan import Change, SitePlan, TargetPlan
 from provision.results import SiteResult, TargetResult
 from provision.sites import Play
+from provision.ssh import connect as ssh
 from tests.unit.inventories import write
 
 PLAYS = (

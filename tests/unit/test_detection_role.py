@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from provision.errors import InputError
+from provision.inventory.variables import Where
 from provision.linux.resources import File, Jail
 from provision.roles import AUDIT, EVENTS_LOG, EVIDENCE
 from provision.settings import load_roles, settings_for
-from provision.variables import Where
 from roles import detection, webhook
 from roles.detection_catalogue import CATALOGUE
 from tests.unit.inventories import faults, scope

@@ -13,10 +13,11 @@ import click
 import pytest
 from pydantic.fields import FieldInfo
 
-from provision import cli, desired, sandbox
+from provision import cli, desired
 from provision.fortios import text as cli_text
 from provision.fortios.session import commands as commands_typed
 from provision.fortios.session import terminal
+from provision.inventory import sandbox
 from provision.linux import answers
 from provision.linux.resources import Directory, File, Package, Service, Tokens, User
 from provision.linux.target import CHANGING, LOOKING

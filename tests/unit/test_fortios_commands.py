@@ -13,8 +13,8 @@ from provision.fortios.session.chunks import Line
 from provision.fortios.session.commands import check_change, check_look
 from provision.fortios.session.session import Refused, Session
 from provision.fortios.text import forti_quote, key_word, lines, parse
-from provision.login import Login
-from provision.ssh import HostKeyPolicy
+from provision.ssh.connect import HostKeyPolicy
+from provision.ssh.login import Login
 from tests.lab.fortios import Simulator
 from tests.unit.fortios_wire import Wire
 from tests.unit.sample_cli import ALL

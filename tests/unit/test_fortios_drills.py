@@ -18,8 +18,8 @@ from provision.fortios.planning.gate import COMMIT, START
 from provision.fortios.push import PutBack
 from provision.fortios.record import Record
 from provision.fortios.target import FortiGate
-from provision.login import Login
-from provision.ssh import HostKeyPolicy
+from provision.ssh.connect import HostKeyPolicy
+from provision.ssh.login import Login
 from tests.lab.fortios import Faults, Options, Simulator
 from tests.lab.fortios.terminal import Terminal
 from tests.unit.fortios_wire import Wire

@@ -16,8 +16,8 @@ from provision.fortios.record import Record
 from provision.fortios.session import terminal
 from provision.fortios.target import FortiGate
 from provision.fortios.text import forti_quote, parse, serialise
-from provision.login import Login
-from provision.ssh import HostKeyPolicy
+from provision.ssh.connect import HostKeyPolicy
+from provision.ssh.login import Login
 from tests.lab.fortios import Options, Simulator
 from tests.lab.fortios.terminal import Terminal
 from tests.unit.sample_cli import ALL, FEED, KEY, SSL, SSL_ON, TRIGGER, WANT

@@ -18,8 +18,8 @@ from provision.fortios.session import dialogue
 from provision.fortios.session.session import Session
 from provision.fortios.target import FortiGate
 from provision.fortios.versions import read_facts
-from provision.login import Login
-from provision.ssh import HostKeyPolicy
+from provision.ssh.connect import HostKeyPolicy
+from provision.ssh.login import Login
 from tests.lab.fortios import Options, Simulator, terminal
 from tests.lab.fortios.terminal import Terminal
 from tests.unit.fortios_wire import Wire

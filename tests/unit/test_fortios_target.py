@@ -17,8 +17,8 @@ from provision.fortios.session.chunks import LONGEST, Chunk, chunks
 from provision.fortios.steps import Block
 from provision.fortios.target import FortiGate
 from provision.fortios.text import parse
-from provision.login import Login
-from provision.ssh import HostKeyPolicy
+from provision.ssh.connect import HostKeyPolicy
+from provision.ssh.login import Login
 from tests.lab.fortios import Options, Simulator
 from tests.unit.fortios_wire import Wire
 from tests.unit.sample_cli import ACTION, FEED, KEY, SSL, TRIGGER

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provision.inventory import load, scopes
-from provision.inventory_source import expand
+from provision.inventory.loader import load, scopes
+from provision.inventory.sources.yaml import expand
 from tests.unit.inventories import inventory, write
 
 # Ansible's documentation, "Understanding variable precedence", weakest first, the part about

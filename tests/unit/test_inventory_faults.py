@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provision import yamlfile
 from provision.errors import InputError
-from provision.inventory import load
+from provision.inventory import yaml_lines
+from provision.inventory.loader import load
 from tests.unit.inventories import faults, inventory, write
 
 
@@ -109,7 +109,7 @@ def test_an_unreadable_folder_of_variables_is_a_fault(tmp_path: Path) -> None:
 @given(st.text(alphabet="ab:-[]{}&*!|>'\"#%@`,?\n\t 1\\<", max_size=40))
 def test_any_text_is_a_value_or_faults_and_never_another_exception(text: str) -> None:
     with contextlib.suppress(InputError):
-        yamlfile.parse(text, "x.yml")
+        yaml_lines.parse(text, "x.yml")
 
 
 @given(st.binary(max_size=30))

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from provision.errors import InputError
-from provision.inventory import Host, Inventory
-from provision.patterns import select
-from provision.variables import Where
+from provision.inventory.loader import Host, Inventory
+from provision.inventory.patterns import select
+from provision.inventory.variables import Where
 
 GROUPS = {
     "all": ("web1", "web2", "db1", "db2", "lone"),

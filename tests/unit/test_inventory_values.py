@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provision import extra_vars
 from provision.errors import InputError
-from provision.inventory import scopes
-from provision.jinja import environment
+from provision.inventory import extra_vars
+from provision.inventory.expressions import environment
+from provision.inventory.loader import scopes
 from tests.unit.inventories import faults, inventory, scope, write
 
 

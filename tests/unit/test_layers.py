@@ -90,10 +90,10 @@ def test_no_imports_run_in_a_circle() -> None:
 @pytest.mark.parametrize(
     ("package", "homes"),
     [
-        ("paramiko", ["provision.ssh"]),
+        ("paramiko", ["provision.ssh.connect"]),
         ("netmiko", ["provision.fortios.session.terminal"]),
-        ("jinja2", ["provision.jinja", "provision.sandbox"]),
-        ("yaml", ["provision.yamlfile"]),
+        ("jinja2", ["provision.inventory.expressions", "provision.inventory.sandbox"]),
+        ("yaml", ["provision.inventory.yaml_lines"]),
     ],
 )
 def test_a_third_party_package_is_known_in_its_homes_only(package: str, homes: list[str]) -> None:

@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from provision import ssh
 from provision.errors import Failed, TargetError, Unreachable
 from provision.linux import target
 from provision.linux.target import BanHost, NoPython
-from provision.login import Login
-from provision.ssh import HostKeyPolicy
+from provision.ssh import connect as ssh
+from provision.ssh.connect import HostKeyPolicy
+from provision.ssh.login import Login
 
 ANSWER = target.MARK + json.dumps({"ok": True, "changed": True}).encode() + b"\n"
 POLICY = HostKeyPolicy(Path("/nonexistent/known_hosts"), accept_new=False)

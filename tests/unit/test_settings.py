@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from pydantic import Field, SecretStr, TypeAdapter, ValidationError
 
 from provision.errors import InputError
+from provision.inventory.variables import Variable, Where
 from provision.setting_types import Address, Duration, DurationOrForever, Network, Networks, Port
 from provision.settings import (
     Role,
@@ -23,7 +24,6 @@ from provision.settings import (
     settings_for,
     unknown_settings,
 )
-from provision.variables import Variable, Where
 from tests.unit.inventories import faults, scope
 
 

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 import provision.sites
 from provision.errors import InputError
-from provision.inventory import load
+from provision.inventory.loader import load
 from provision.secrets import MASK, Secrets
 from provision.settings import Role, RoleSettings
 from provision.sites import Play, Selected, Site, limit, sites

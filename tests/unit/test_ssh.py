@@ -9,10 +9,10 @@ from pathlib import Path
 import paramiko
 import pytest
 
-from provision import ssh
 from provision.errors import Unreachable
-from provision.login import Login
-from provision.ssh import HostKeyPolicy, UnknownHostKey, explain
+from provision.ssh import connect as ssh
+from provision.ssh.connect import HostKeyPolicy, UnknownHostKey, explain
+from provision.ssh.login import Login
 
 LOGIN = Login("bh1", "192.0.2.10", "root", 2222, password="hunter2-hunter2", private_key_file="/k")
 KEY = paramiko.ECDSAKey.generate()

@@ -9,8 +9,8 @@ from provision.fortios.circumstances import in_scope
 from provision.fortios.session import dialogue
 from provision.fortios.session.chunks import entering
 from provision.fortios.session.session import Session
-from provision.login import Login
-from provision.ssh import HostKeyPolicy
+from provision.ssh.connect import HostKeyPolicy
+from provision.ssh.login import Login
 
 Question = tuple[str, str]  # scope, command
 

@@ -15,8 +15,8 @@ from provision.fortios.session import commands as forms
 from provision.fortios.session import dialogue, terminal
 from provision.fortios.session.chunks import Line
 from provision.fortios.session.terminal import Terminal
-from provision.login import Login
-from provision.ssh import HostKeyPolicy
+from provision.ssh.connect import HostKeyPolicy
+from provision.ssh.login import Login
 
 # How deep an `abort` may have to climb.
 DEPTH = 8

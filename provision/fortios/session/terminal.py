@@ -18,8 +18,8 @@ from netmiko.fortinet import FortinetSSH
 from provision.errors import Failed, Unreachable
 from provision.fortios.session import dialogue
 from provision.fortios.session.heard import Heard
-from provision.login import Login
-from provision.ssh import CONNECT_ERRORS, CONNECT_TIMEOUT, HostKeyPolicy, explain, trust
+from provision.ssh.connect import CONNECT_ERRORS, CONNECT_TIMEOUT, HostKeyPolicy, explain, trust
+from provision.ssh.login import Login
 
 # Seconds without a byte after which a unit counts as silent (a busy one takes several to answer).
 SILENCE = 30.0

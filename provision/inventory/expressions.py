@@ -18,8 +18,8 @@ from jinja2 import nodes
 from jinja2.runtime import Context
 
 from provision.errors import Fault, InputError
-from provision.sandbox import LONGEST, Sandbox, as_data, join_pieces
-from provision.variables import Foreign, Unsafe, Variable, Variables, Vaulted, Where
+from provision.inventory.sandbox import LONGEST, Sandbox, as_data, join_pieces
+from provision.inventory.variables import Foreign, Unsafe, Variable, Variables, Vaulted, Where
 
 _SCOPE = "_banstitch_scope"
 _RESULT = "banstitch_result"

@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from provision import yamlfile
 from provision.errors import Fault, InputError
-from provision.variables import Variable, Vaulted, Where, suggestion
-from provision.yamlfile import YamlMap
+from provision.inventory import yaml_lines
+from provision.inventory.variables import Variable, Vaulted, Where, suggestion
+from provision.inventory.yaml_lines import YamlMap
 
 # What Ansible passes over in a folder, by its defaults, and our own file beside the inventory.
 _IGNORED = re.compile(r"^\.|(~|\.(pyc|pyo|swp|bak|rpm|md|txt|rst|orig|cfg|retry))$")
@@ -55,7 +55,7 @@ class Source:
     def file(self, path: Path) -> object:
         """The value in a YAML file; faults, or its encryption, are noted and give ``None``."""
         try:
-            value = yamlfile.load(path)
+            value = yaml_lines.load(path)
         except InputError as error:
             self.faults.extend(error.faults)
             return None
@@ -75,7 +75,7 @@ class Source:
     def map(self, value: object, where: Where, what: str) -> YamlMap:
         """``value`` as a mapping; anything else is a fault and gives an empty one."""
         try:
-            return yamlfile.mapping(value, where, what)
+            return yaml_lines.mapping(value, where, what)
         except InputError as error:
             self.faults.extend(error.faults)
             return YamlMap()

@@ -19,7 +19,7 @@ from paramiko.hostkeys import InvalidHostKey
 from paramiko.ssh_exception import NoValidConnectionsError
 
 from provision.errors import UnknownKey, Unreachable
-from provision.login import Login
+from provision.ssh.login import Login
 
 __all__ = ["CONNECT_TIMEOUT", "HostKeyPolicy", "SSHException", "connect", "explain", "trust"]
 

@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from provision.errors import Fault, InputError
-from provision.variables import Foreign, Unsafe, Vaulted, Where
+from provision.inventory.variables import Foreign, Unsafe, Vaulted, Where
 
 VAULT_HEADER = "$ANSIBLE_VAULT;"
 _STANDARD = "tag:yaml.org,2002:"

@@ -10,11 +10,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from provision import extra_vars, inventory_source
 from provision.errors import InputError
-from provision.inventory_source import Source
-from provision.jinja import Scope, Templates
-from provision.variables import Variable, Variables, Where
+from provision.inventory import extra_vars
+from provision.inventory.expressions import Scope, Templates
+from provision.inventory.sources import yaml as inventory_source
+from provision.inventory.sources.yaml import Source
+from provision.inventory.variables import Variable, Variables, Where
 
 ALL, UNGROUPED = "all", "ungrouped"
 _PRIORITY = "ansible_group_priority"

@@ -6,10 +6,10 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from provision import yamlfile
 from provision.errors import Fault, InputError
-from provision.inventory_source import as_variables
-from provision.variables import Variable, Vaulted, Where
+from provision.inventory import yaml_lines
+from provision.inventory.sources.yaml import as_variables
+from provision.inventory.variables import Variable, Vaulted, Where
 
 COMMAND_LINE = Where("-e")
 
@@ -37,9 +37,9 @@ def read(arguments: Sequence[str]) -> dict[str, Variable]:
 def _one(argument: str) -> dict[str, Variable]:
     if argument.startswith("@"):
         file = str(Path(argument[1:]).expanduser())
-        return _mapping(yamlfile.load(Path(file)), Where(file))
+        return _mapping(yaml_lines.load(Path(file)), Where(file))
     if argument.startswith(("{", "[")):
-        found = _mapping(yamlfile.parse(argument, COMMAND_LINE.file), COMMAND_LINE)
+        found = _mapping(yaml_lines.parse(argument, COMMAND_LINE.file), COMMAND_LINE)
         return {name: Variable(var.value, COMMAND_LINE) for name, var in found.items()}
     return _pairs(argument)
 
@@ -48,7 +48,7 @@ def _mapping(value: object, where: Where) -> dict[str, Variable]:
     if isinstance(value, Vaulted):
         instead = "decrypt it first, or pass the values through the environment"
         raise InputError([where.fault("is encrypted with ansible-vault", instead)])
-    return as_variables(yamlfile.mapping(value, where, "extra variables"), where.file)
+    return as_variables(yaml_lines.mapping(value, where, "extra variables"), where.file)
 
 
 def _pairs(argument: str) -> dict[str, Variable]:

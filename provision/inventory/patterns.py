@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from provision.errors import InputError
-from provision.inventory import ALL, UNGROUPED, Inventory
-from provision.variables import Where, suggestion
+from provision.inventory.loader import ALL, UNGROUPED, Inventory
+from provision.inventory.variables import Where, suggestion
 
 _OPTION = Where("--limit")
 _SUBSCRIPT = re.compile(r"(?P<base>.+)\[(?P<first>-?\d+)(?P<to>:(?P<last>\d+)?)?\]")
