@@ -25,7 +25,7 @@ lint: venv
 
 venv: .venv/ready
 
-.venv/ready: requirements.txt
+.venv/ready: requirements.txt requirements-dev.txt
 	sh tests/lab/install.sh venv
 
 lab:

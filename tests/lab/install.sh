@@ -41,7 +41,7 @@ venv() {
         }
         "$python" -m venv .venv
     fi
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
     touch .venv/ready
 }
 

@@ -15,18 +15,26 @@ FOLDERS = (*OURS, "templates")
 # Pinned by pydantic itself, to the very version.
 WITHIN = {"pydantic_core"}
 # What a command or pytest loads by itself.
-TOOLS = {"mypy", "ruff", "pytest-timeout", "pytest-xdist", "types-paramiko", "types-pyyaml"}
+TOOLS = {
+    "ansible-core",
+    "mypy",
+    "ruff",
+    "pytest-timeout",
+    "pytest-xdist",
+    "types-paramiko",
+    "types-pyyaml",
+}
 
 
-def pinned() -> set[str]:
-    """The names of the requirements, in lower case."""
-    text = (PROJECT / "requirements.txt").read_text()
+def pinned(file: str) -> set[str]:
+    """Return the names in a file of requirements, in lower case."""
+    text = (PROJECT / file).read_text()
     return {name.lower() for name in re.findall(r"(?m)^([A-Za-z0-9_.-]+)==", text)}
 
 
-def imported() -> set[str]:
-    """The distributions that the code imports by name, in lower case."""
-    paths = [PROJECT / "site.py", *(p for part in FOLDERS for p in (PROJECT / part).rglob("*.py"))]
+def imported(*folders: str) -> set[str]:
+    """Return the distributions that the code in ``folders`` imports by name, in lower case."""
+    paths = [PROJECT / "site.py", *(p for part in folders for p in (PROJECT / part).rglob("*.py"))]
     modules = {name for path in paths for name in imports(path)} - OURS - sys.stdlib_module_names
     known = packages_distributions()
     return {known[name][0].lower() for name in modules if name in known} - WITHIN
@@ -44,4 +52,9 @@ def imports(path: Path) -> set[str]:
 
 
 def test_what_is_imported_is_pinned_and_what_is_pinned_is_used() -> None:
-    assert imported() | TOOLS == pinned()
+    both = pinned("requirements.txt") | pinned("requirements-dev.txt")
+    assert imported(*FOLDERS) | TOOLS == both
+
+
+def test_an_operator_installs_what_the_product_imports_and_no_more() -> None:
+    assert imported("provision", "roles") == pinned("requirements.txt")
