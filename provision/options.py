@@ -128,7 +128,8 @@ def chosen_sites(app: App, flags: Flags, connect: bool) -> ChosenSites:
     unset = [fault for login in logins for fault in login.unset]
     if unset and connect:
         raise InputError(unset)
-    for warning in dict.fromkeys([*chosen.warnings, *unset]):
+    unused = [warning for login in logins for warning in login.warnings]
+    for warning in dict.fromkeys([*chosen.warnings, *unset, *unused]):
         click.echo(app.secrets.mask(f"warning: {warning}"), err=True)
     return chosen
 

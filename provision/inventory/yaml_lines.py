@@ -91,7 +91,8 @@ def _yaml_fault(error: yaml.YAMLError, text: str, name: str) -> Fault:
         return Fault(name, line, f"is not YAML: character {error.character!r} is not allowed")
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     line = mark.line + 1 if mark else 0
-    problem = getattr(error, "problem", None) or str(error)
+    # what the parser quotes, such as the name of an alias, may be a part of a password
+    problem = re.sub(r" '(?!<)[^']{2,}'", "", getattr(error, "problem", None) or "syntax error")
     lines = text.splitlines()
     written = lines[mark.line] if mark and mark.line < len(lines) else ""
     if "\t" in written[: mark.column + 1 if mark else 0]:
@@ -137,7 +138,8 @@ class _Reader:
     def _scalar(self, node: yaml.Node) -> object:
         try:
             value: object = self.loader.construct_object(node, deep=True)
-        except ValueError:  # looks like a date or a number and is none: 2026-13-45
+        # looks like a date or a number and is none: 2026-13-45, !!timestamp x
+        except (ValueError, AttributeError, KeyError, TypeError):
             return str(node.value)
         return value
 
