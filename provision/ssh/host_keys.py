@@ -119,11 +119,14 @@ def fingerprint(blob: bytes) -> str:
 
 
 def offered(known: Known, types: Sequence[str]) -> tuple[str, ...]:
-    """Return ``types`` of host keys in the order to offer them: those first that known_hosts has."""
+    """Return ``types`` of host keys in the order to offer them: those first that known_hosts has.
+
+    Where known_hosts has a CA, certificates come before keys.
+    """
     kept = {line.key_type for line in known.keys or known.plain}
-    certified = [each + certificates.SUFFIX for each in types] if known.authorities else []
-    first = [each for each in types if _key_type(each) in kept]
-    return (*certified, *first, *(each for each in types if each not in first))
+    ordered = sorted(types, key=lambda each: _key_type(each) not in kept)
+    certified = [each + certificates.SUFFIX for each in ordered] if known.authorities else []
+    return (*certified, *ordered)
 
 
 def _key_type(algorithm: str) -> str:
