@@ -106,12 +106,14 @@ def _head(changes: Sequence[Change]) -> str:
     kinds, names = zip(*(change.id.split(":", 1) for change in changes), strict=True)
     if kinds[0] not in _ON_DISK:
         return f"{_counted(len(names), kinds[0])}: {', '.join(names)}"
-    counts = Counter(
-        "unit" if name.startswith(_UNITS) else _NOUNS.get(kind, kind)
-        for kind, name in zip(kinds, names, strict=True)
-    )
+    counts = Counter(map(_noun, kinds, names))
     objects = ", ".join(_counted(number, kind) for kind, number in counts.items())
     return f"{changes[0].role}: {objects} in {', '.join(_places(kinds, names))}"
+
+
+def _noun(kind: str, name: str) -> str:
+    unit = name.removeprefix(_UNITS)
+    return "unit" if unit != name and "/" not in unit else _NOUNS.get(kind, kind)
 
 
 def _places(kinds: Iterable[str], names: Iterable[str]) -> list[str]:
