@@ -24,6 +24,7 @@ from provision.report import not_read
 from provision.roles import TOKENS
 from provision.run import Run
 from provision.sites import Selected
+from provision.summary import summary
 
 # The step that the controller takes itself where the agent cannot run yet.
 PYTHON = canonical({"do": "python3"})
@@ -46,7 +47,9 @@ class HostRun:
         self._run = run
         self._selected = selected
         self._site = selected.site
-        self._resources = wanted.linux(selected.site, run.plays)
+        by_role = wanted.linux_by_role(selected.site, run.plays)
+        self._resources = tuple(by_role)
+        self._roles = {resource.id: role for resource, role in by_role.items()}
         made = (each.names for each in self._resources if isinstance(each, Authority))
         # what the CA that the ban host makes may sign for; empty if it makes none
         self.authority_names = next(made, ())
@@ -76,6 +79,8 @@ class HostRun:
             observed = self._observe(host)
         if self._selected.linux:
             self.target.plan = self._planned(observed)
+            if not observed["manifest"] and self._run.verb in ("plan", "apply"):
+                self.target.details = {"settings": summary(self._site, self._run.plays)}
             self.memory = without_replaced(self.memory, self.target.plan)
 
     def planned(self) -> TargetPlan:
@@ -88,9 +93,13 @@ class HostRun:
     def _as_value(self, target: Target, plan: LinuxPlan) -> TargetPlan:
         steps = ((PYTHON,) if self._bare else ()) + tuple(map(by_name, plan.steps))
         found = target.planned(steps, seen=self._seen, forgets=tuple(sorted(self.to_forget())))
-        mask = self._run.secrets.mask
+        mask, roles = self._run.secrets.mask, self._roles
         return replace(
-            found, changes=tuple(replace(each, diff=mask(each.diff)) for each in found.changes)
+            found,
+            changes=tuple(
+                replace(each, diff=mask(each.diff), role=roles.get(each.id, ""))
+                for each in found.changes
+            ),
         )
 
     def _observe(self, host: BanHost) -> Mapping[str, Any]:

@@ -101,6 +101,17 @@ def base_url(context: Context) -> str:
     return f"{scheme}://{host_part(address(context))}:{port(context)}"
 
 
+def summary(context: Context) -> tuple[str, ...]:
+    """Return where FortiGates find the receiver, and with which certificate."""
+    certificates = {
+        "self_signed": "its certificate is signed by a CA that is made on the host",
+        "files": "its certificate is the one that was given",
+        "off": "not encrypted",
+    }
+    kind = context.own("receiver", Settings).receiver_tls
+    return (f"receiver: {base_url(context)} for FortiGates, {certificates[kind]}",)
+
+
 def is_secure(context: Context) -> bool:
     """Whether it speaks https."""
     return context.of_ban_host("receiver", Settings).receiver_tls != "off"
