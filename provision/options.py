@@ -12,9 +12,10 @@ from typing import Any, TypeVar
 import click
 
 from provision import fleet, progress
-from provision.chosen import Choice, ChosenSites, read_sites
+from provision.chosen import PLAYBOOK, Choice, ChosenSites, read_sites
 from provision.errors import Fault, InputError
 from provision.fortios.versions import NEWEST, Version, read_version, refused, spell
+from provision.inventory.loader import folder_of
 from provision.plan import SitePlan, TargetPlan, Verb
 from provision.report import Detail, Report, write_json
 from provision.results import Exit, SiteResult, exit_code, summarise
@@ -36,7 +37,8 @@ STOPPING = "Ctrl-C: what has been begun is being finished, no more is begun"
 class Flags:
     """The flags that every verb has."""
 
-    inventory: Path
+    inventory: tuple[str, ...]
+    playbook_dir: Path
     limit: str
     extra_vars: tuple[str, ...]
     forks: int
@@ -74,8 +76,10 @@ def common(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 _COMMON = (
-    click.option("-i", "--inventory", type=click.Path(path_type=Path), default=Path("inventory"),
-                 show_default=True, help="Inventory file, or directory with hosts.yml."),
+    click.option("-i", "--inventory", multiple=True, metavar="SOURCE", default=("inventory",),
+                 show_default=True, help="Inventory file, directory or script, or host1,host2,; repeatable."),
+    click.option("--playbook-dir", type=click.Path(path_type=Path), default=PLAYBOOK, metavar="DIR",
+                 help="Where group_vars/ and host_vars/ of a playbook lie; default: beside site.py."),
     click.option("-l", "--limit", default="", help="Only these hosts: names, groups, globs, a:b, !c."),
     click.option("-e", "--extra-vars", multiple=True, metavar="KEY=VALUE|@FILE",
                  help="A variable that beats all others; repeatable."),
@@ -135,7 +139,7 @@ def chosen_sites(app: App, flags: Flags, connect: bool) -> ChosenSites:
     Raises:
         InputError: everything that is wrong with the inventory, the extra variables and the limit.
     """
-    choice = Choice(flags.inventory, tuple(flags.extra_vars), flags.limit or "all")
+    choice = Choice(flags.inventory, flags.extra_vars, flags.limit or "all", flags.playbook_dir)
     chosen = read_sites(choice, app.plays, app.secrets)
     logins = [t.login for s in chosen.values() for t in s.fortigates]
     logins += [selected.site.ban_host.login for selected in chosen.values()]
@@ -190,9 +194,8 @@ def new_job(app: App, flags: Flags, verb: Verb, chosen: ChosenSites, **options: 
 
 
 def _known_hosts(flags: Flags) -> Path:
-    """Return the file of host keys, which lies beside the inventory."""
-    folder = flags.inventory if flags.inventory.is_dir() else flags.inventory.parent
-    return folder / "known_hosts"
+    """Return the file of host keys, which lies beside the first inventory source."""
+    return folder_of(flags.inventory[0]) / "known_hosts"
 
 
 def over(
