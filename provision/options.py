@@ -147,7 +147,8 @@ def chosen_sites(app: App, flags: Flags, connect: bool) -> ChosenSites:
     if unset and connect:
         raise InputError(unset)
     skipped = _skipped_lines(flags, logins) if connect else []
-    for warning in dict.fromkeys([*chosen.warnings, *unset, *skipped]):
+    unused = [warning for login in logins for warning in login.warnings]
+    for warning in dict.fromkeys([*chosen.warnings, *unset, *unused, *skipped]):
         click.echo(app.secrets.mask(f"warning: {warning}"), err=True)
     return chosen
 

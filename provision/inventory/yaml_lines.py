@@ -207,7 +207,8 @@ class _Reader:
     def _scalar(self, node: yaml.Node) -> object:
         try:
             value: object = self.loader.construct_object(node, deep=True)
-        except ValueError:  # looks like a date or a number and is none: 2026-13-45
+        # looks like a date or a number and is none: 2026-13-45, !!timestamp x
+        except (ValueError, AttributeError, KeyError, TypeError):
             value = str(node.value)
         return Unsafe(value) if self.unsafe and isinstance(value, str) else value
 
