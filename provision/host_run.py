@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -132,7 +133,7 @@ class HostRun:
         self._seen = observed["digest"]
         if self._run.verb == "teardown":
             return removal.teardown(observed, self._run.purge_data, self._run.keep_packages)
-        plan = planner.plan(self._resources, observed, self._run.adopt)
+        plan = planner.plan(self._resources, observed, self._run.adopt, time.time())
         return planner.with_python(plan) if self._bare else plan
 
     # --- changing --------------------------------------------------------------------------------
@@ -184,7 +185,7 @@ class HostRun:
         return dict(answer["observed"])
 
     def _send(self, host: BanHost, steps: tuple[Step, ...], seen: str) -> dict[str, Any]:
-        return host.ask(
+        answer = host.ask(
             {
                 "do": "apply",
                 "verb": self._run.verb,
@@ -193,6 +194,8 @@ class HostRun:
                 "seen": seen,
             }
         )
+        self.target.notes.extend(answer["notes"])
+        return answer
 
     def _filled(self, approved: TargetPlan) -> tuple[Step, ...]:
         try:
@@ -212,7 +215,9 @@ class HostRun:
 
     def _after_python(self, host: BanHost, approved: TargetPlan) -> Mapping[str, Any]:
         """A host without python3 gets it first, and is then really looked at."""
-        host.install_python()
+        waited = host.install_python()
+        if waited:
+            self.target.notes.append(waited)
         self._bare = False
         observed = self._observe(host)
         self.target.approved = without_python(approved, observed["packages"])

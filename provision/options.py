@@ -22,6 +22,8 @@ from provision.run import Job, Run
 from provision.secrets import Secrets
 from provision.sites import Play, Selected
 from provision.ssh import connect as ssh
+from provision.ssh import known_hosts
+from provision.ssh.login import Login
 from provision.streams import Output
 
 Work = TypeVar("Work")
@@ -140,14 +142,22 @@ def chosen_sites(app: App, flags: Flags, connect: bool) -> ChosenSites:
     unset = [fault for login in logins for fault in login.unset]
     if unset and connect:
         raise InputError(unset)
-    for warning in dict.fromkeys([*chosen.warnings, *unset]):
+    skipped = _skipped_lines(flags, logins) if connect else []
+    for warning in dict.fromkeys([*chosen.warnings, *unset, *skipped]):
         click.echo(app.secrets.mask(f"warning: {warning}"), err=True)
     return chosen
 
 
+def _skipped_lines(flags: Flags, logins: Sequence[Login]) -> list[Fault]:
+    files = (_known_hosts(flags), *known_hosts.openssh_files())
+    return known_hosts.warnings(files, {(login.address, login.port) for login in logins})
+
+
 def new_run(app: App, flags: Flags, verb: Verb, report: Report, **options: Any) -> Run:
     """What is the same for every site."""
-    policy = ssh.HostKeyPolicy(_known_hosts(flags), flags.accept_new_host_keys, report.line)
+    policy = ssh.HostKeyPolicy(
+        _known_hosts(flags), flags.accept_new_host_keys, report.line, known_hosts.openssh_files()
+    )
     return Run(verb, app.plays, policy, app.secrets, report, **options)
 
 

@@ -11,6 +11,7 @@ from provision.report import Listener
 from provision.secrets import Secrets
 from provision.sites import Play
 from provision.ssh.connect import HostKeyPolicy
+from provision.ssh.known_hosts import openssh_files
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,9 @@ class Job:
         return Run(
             self.verb,
             self.plays,
-            HostKeyPolicy(self.known_hosts, self.accept_new_host_keys, listener.line),
+            HostKeyPolicy(
+                self.known_hosts, self.accept_new_host_keys, listener.line, openssh_files()
+            ),
             known,
             listener,
             self.adopt,

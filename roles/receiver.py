@@ -234,7 +234,12 @@ def resources(context: Context) -> tuple[Resource, ...]:
         socket,  # after its service, beside which it is checked
         File(_LOGROTATE, rotation, check="logrotate"),
         *receiver_units.filter_files(heard(context, settings)),
-        Service(SOCKET, restart_on=(socket.id,), restart_on_update=(f"file:{FILTER}",)),
+        Service(
+            SOCKET,
+            restart_on=(socket.id,),
+            restart_on_update=(f"file:{FILTER}",),
+            listens=f"{host_part(str(settings.receiver_listen))}:{settings.receiver_port}",
+        ),
         Service(
             SERVICE,
             restart_on=(*(file.id for file in app), service.id),

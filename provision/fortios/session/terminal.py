@@ -18,7 +18,7 @@ from netmiko.fortinet import FortinetSSH
 from provision.errors import Failed, Unreachable
 from provision.fortios.session import dialogue
 from provision.fortios.session.heard import Heard
-from provision.ssh.connect import CONNECT_ERRORS, CONNECT_TIMEOUT, HostKeyPolicy, explain, trust
+from provision.ssh.connect import CONNECT_ERRORS, CONNECT_TIMEOUT, Client, HostKeyPolicy, explain
 from provision.ssh.login import Login
 
 # Seconds without a byte after which a unit counts as silent (a busy one takes several to answer).
@@ -91,7 +91,7 @@ class Terminal(FortinetSSH):
         except CONNECT_ERRORS as error:
             if late.is_set():
                 raise self._broken(f"has not finished the login within {LOGIN:g} s") from None
-            raise explain(error.__context__ or error, login, policy) from None
+            raise explain(error.__context__ or error, login) from None
         finally:
             watch.cancel()
 
@@ -103,9 +103,8 @@ class Terminal(FortinetSSH):
             transport.close()
 
     def _build_ssh_client(self) -> Any:
-        client = self._client = self._get_ssh_client_instance()
-        trust(client, self._policy)
-        return client
+        self._client = Client(self._policy)
+        return self._client
 
     def session_preparation(self) -> None:
         """Wait for the first prompt; accept a disclaimer; send nothing else."""
