@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tests.lab.narrator import Broken, Narrator, folded
+from tests.lab.narrator import Broken, Narrator
 
 
 def test_a_claim_that_does_not_hold_is_shown_and_ends_the_step(
@@ -46,16 +46,3 @@ def test_what_does_not_come_true_in_time_is_broken() -> None:
     with pytest.raises(Broken, match="within 0 s"):
         tell.within(0, "rain", lambda: False)
     assert tell.within(0, "sun", lambda: True) >= 0
-
-
-def test_a_long_diff_is_cut_and_says_by_how_much_and_all_else_is_kept() -> None:
-    diff = [" " * 10 + f"+{number}" for number in range(9)]
-    lines = ["site x", *diff, "  changed  y", *diff[:4]]
-    assert list(folded(lines, 0)) == lines
-    assert list(folded(lines, 3)) == [
-        "site x",
-        *diff[:3],
-        " " * 10 + "[6 more lines]",
-        "  changed  y",
-        *diff[:4],
-    ]
