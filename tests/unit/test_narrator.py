@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import pytest
 
+from tests.lab import demo
 from tests.lab.narrator import Broken, Narrator
 
 
@@ -46,3 +48,13 @@ def test_what_does_not_come_true_in_time_is_broken() -> None:
     with pytest.raises(Broken, match="within 0 s"):
         tell.within(0, "rain", lambda: False)
     assert tell.within(0, "sun", lambda: True) >= 0
+
+
+def test_the_demo_names_what_it_needs_where_it_cannot_run(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert demo.main([]) == 1
+    assert capsys.readouterr().err == (
+        "the demo boots a Debian host, which needs root: sudo make demo\n"
+    )
