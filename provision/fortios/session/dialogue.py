@@ -47,7 +47,8 @@ _STILL_USED = re.compile(r"entry is used by other|return code -23\b", re.IGNOREC
 _OUTSIDE = re.compile(
     r"\b(?:in|inside|within|during) (?:an? |the |this |config )*transaction", re.I
 )
-_FORBIDDEN = re.compile(r"return code -(?:37|672)\b|permission", re.IGNORECASE)
+_NO_RIGHT = r"\bpermission\b|\bnot (?:permitted|allowed|authori[sz]ed)\b|\baccess denied\b"
+_FORBIDDEN = re.compile(rf"return code -(?:37|672)\b|{_NO_RIGHT}", re.IGNORECASE)
 _ACCEPT = re.compile(r"\(Press 'a' to accept\):?\s*\Z")
 _NEW_PASSWORD = re.compile(r"forced to change your password|^New Password: ?\Z", re.I | re.M)
 # a value in quotes, also one that the text ends in
@@ -61,7 +62,7 @@ _REFUSAL = re.compile(
     r"^(?:unknown (?:action|command)|command parse error|value parse error|command fail|incomplete command"
     r"|node_check_object fail|(?:object|attribute) (?:set|check) operator error|object check"
     r"|entry not found in datasource|entry is not found in table|token line:|ambiguous command"
-    r"|internal error|permission denied|no permission|string value is too long"
+    r"|internal error|.*(?:" + _NO_RIGHT + r")|string value is too long"
     r"|attribute '.*' must be set|attribute '.*' checking fail|the entry is used by|duplicated entry"
     r"|invalid |name '.*' conflict|no tablename|no object|unset oper error"
     r"|.*(?:unknown action \d|(?:command|value) parse error before|command fail\. return code)"
