@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 
 from provision import desired as wanted
@@ -99,8 +99,10 @@ class UnitRun:
             return
         self._run.listener.doing(self._selected.site.name, self.target.host, "observing")
         with self._connected() as session:
-            self.target.plan = self._planned(session, memory)
-            self.target.details = {"version": session.facts.spelt}
+            plan = self._planned(session, memory)
+            left = [asdict(each) for each in plan.left]
+            self.target.plan = plan
+            self.target.details = {"version": session.facts.spelt, "left_as_it_is": left}
 
     def _planned(self, session: Unit, memory: Memory) -> FortiPlan:
         vdoms = session.facts.vdom_names
