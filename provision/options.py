@@ -16,7 +16,7 @@ from provision.chosen import Choice, ChosenSites, read_sites
 from provision.errors import Fault, InputError
 from provision.fortios.versions import NEWEST, Version, read_version, refused, spell
 from provision.plan import SitePlan, TargetPlan, Verb
-from provision.report import Report, write_json
+from provision.report import Detail, Report, write_json
 from provision.results import Exit, SiteResult, exit_code, summarise
 from provision.run import Job, Run
 from provision.secrets import Secrets
@@ -25,6 +25,7 @@ from provision.ssh import connect as ssh
 from provision.ssh import known_hosts
 from provision.ssh.codes import Codes
 from provision.ssh.login import Login
+from provision.streams import Output
 
 Work = TypeVar("Work")
 Done = TypeVar("Done", SiteResult, SitePlan)
@@ -45,6 +46,16 @@ class Flags:
     json: bool
     accept_new_host_keys: bool
     ask_token: bool
+
+    @property
+    def detail(self) -> Detail:
+        """What to print of the changes that were made."""
+        return "everything" if self.diff else "names"
+
+    @property
+    def plan_detail(self) -> Detail:
+        """What to print of a plan."""
+        return "everything" if self.diff else "plan"
 
 
 def common(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -73,7 +84,7 @@ _COMMON = (
                  help="A variable that beats all others; repeatable."),
     click.option("-f", "--forks", type=click.IntRange(1, 500), default=5, show_default=True,
                  help="Sites at work at the same time."),
-    click.option("-D", "--diff", is_flag=True, help="Show what changes as a diff."),
+    click.option("-D", "--diff", is_flag=True, help="Print each change with its whole diff."),
     click.option("-v", "--verbose", count=True, help="Say more; -vvv also the SSH libraries' logs."),
     click.option("--json", is_flag=True, help="One JSON document on standard output."),
     click.option("--accept-new-host-keys", is_flag=True,
@@ -120,6 +131,7 @@ class App:
 
     plays: tuple[Play, ...]
     secrets: Secrets
+    output: Output
     codes: Codes | None = None
 
 
@@ -224,7 +236,7 @@ def over(
         finished = [
             summarise(each) if isinstance(each, SitePlan) else each for each in stop.finished
         ]
-        tell(app, flags, report, verb, finished, flags.diff, interrupted=True)
+        tell(app, flags, report, verb, finished, flags.detail, interrupted=True)
         raise
 
 
@@ -254,7 +266,7 @@ def tell(
     report: Report,
     verb: str,
     results: Sequence[SiteResult],
-    diffs: bool,
+    detail: Detail,
     interrupted: bool = False,
 ) -> Exit:
     """Say what came of the run, as lines or as the JSON document, and give its exit code."""
@@ -262,7 +274,7 @@ def tell(
     if flags.json:
         write_json(sys.stdout.write, verb, code, results, app.secrets)
     else:
-        report.sites(results, diffs)
+        report.sites(results, detail)
         report.summary(results)
     return code
 

@@ -95,7 +95,7 @@ def test_no_imports_run_in_a_circle() -> None:
             [f"provision.ssh.{each}" for each in ("certificates", "connect", "host_keys")],
         ),
         ("netmiko", ["provision.fortios.session.terminal"]),
-        ("jinja2", ["provision.inventory.expressions", "provision.inventory.sandbox"]),
+        ("jinja2", ["provision.inventory.sandbox", "provision.inventory.templates"]),
         ("yaml", ["provision.inventory.yaml_lines"]),
     ],
 )
