@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from provision import fleet, progress
+from provision import ask_token, fleet, progress
 from provision.chosen import PLAYBOOK, Choice, ChosenSites, read_sites
 from provision.errors import Fault, InputError
 from provision.fortios.versions import NEWEST, Version, read_version, refused, spell
@@ -24,6 +24,7 @@ from provision.secrets import Secrets
 from provision.sites import Play, Selected
 from provision.ssh import connect as ssh
 from provision.ssh import known_hosts
+from provision.ssh.codes import Codes
 from provision.ssh.login import Login
 from provision.streams import Output
 
@@ -46,6 +47,7 @@ class Flags:
     verbose: int
     json: bool
     accept_new_host_keys: bool
+    ask_token: bool
 
     @property
     def detail(self) -> Detail:
@@ -66,7 +68,8 @@ def common(command: Callable[..., Any]) -> Callable[..., Any]:
         flags = Flags(**{name: values.pop(name) for name in names})
         if flags.verbose >= 3:
             logging.getLogger().setLevel(logging.DEBUG)
-        return command(context.obj, flags, **values)
+        with ask_token.codes(flags.ask_token) as codes:
+            return command(replace(context.obj, codes=codes), flags, **values)
 
     wrapped.__name__, wrapped.__doc__ = command.__name__, command.__doc__
     wrapped.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]
@@ -90,6 +93,8 @@ _COMMON = (
     click.option("--json", is_flag=True, help="One JSON document on standard output."),
     click.option("--accept-new-host-keys", is_flag=True,
                  help="Add unknown host keys to known_hosts; changed keys are always refused."),
+    click.option("--ask-token", is_flag=True,
+                 help="Ask on the terminal for the code of a token, once for each target that wants one."),
 )  # fmt: skip
 
 adopt = click.option(
@@ -131,6 +136,7 @@ class App:
     plays: tuple[Play, ...]
     secrets: Secrets
     output: Output
+    codes: Codes | None = None
 
 
 def chosen_sites(app: App, flags: Flags, connect: bool) -> ChosenSites:
@@ -161,7 +167,11 @@ def _skipped_lines(flags: Flags, logins: Sequence[Login]) -> list[Fault]:
 def new_run(app: App, flags: Flags, verb: Verb, report: Report, **options: Any) -> Run:
     """What is the same for every site."""
     policy = ssh.HostKeyPolicy(
-        _known_hosts(flags), flags.accept_new_host_keys, report.line, known_hosts.openssh_files()
+        _known_hosts(flags),
+        flags.accept_new_host_keys,
+        report.line,
+        known_hosts.openssh_files(),
+        app.codes,
     )
     return Run(verb, app.plays, policy, app.secrets, report, **options)
 
@@ -213,15 +223,19 @@ def over(
     Raises:
         Interrupted: on Ctrl-C, after what came of the finished sites has been told.
     """
+
+    def stopping() -> None:
+        report.line(STOPPING, "yellow")
+        if app.codes:
+            app.codes.stop()
+
+    def meanwhile() -> None:
+        if app.codes:
+            ask_token.answer(app.codes, report, app.secrets)
+
     try:
         with report:
-            return fleet.over(
-                work,
-                do,
-                flags.forks,
-                lambda: report.line(STOPPING, "yellow"),
-                failed,
-            )
+            return fleet.over(work, do, flags.forks, stopping, failed, meanwhile)
     except fleet.Interrupted as stop:
         finished = [
             summarise(each) if isinstance(each, SitePlan) else each for each in stop.finished
