@@ -1,27 +1,18 @@
-"""The one place that knows paramiko: host keys, opening a connection, and its errors in plain words.
-
-Host keys are checked strictly against a known_hosts file that lies beside the inventory, so that a team
-shares it. An unknown key is refused unless the operator asked to accept new ones; a changed key always is.
-"""
+"""Open an SSH connection, and explain its errors in plain words."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import os
-import threading
-from collections.abc import Callable
-from pathlib import Path
+from typing import Any
 
 import paramiko
 from paramiko import SSHException
-from paramiko.hostkeys import InvalidHostKey
 from paramiko.ssh_exception import NoValidConnectionsError
 
-from provision.errors import UnknownKey, Unreachable
+from provision.errors import Unreachable
+from provision.ssh.host_keys import HostKeyPolicy, HostKeyRefused
 from provision.ssh.login import Login
 
-__all__ = ["CONNECT_TIMEOUT", "HostKeyPolicy", "SSHException", "connect", "explain", "trust"]
+__all__ = ["CONNECT_TIMEOUT", "Client", "HostKeyPolicy", "SSHException", "connect", "explain"]
 
 # Seconds to wait for TCP, for the banner and for the login, each.
 CONNECT_TIMEOUT = 15
@@ -29,74 +20,45 @@ CONNECT_TIMEOUT = 15
 # Whatever paramiko, and a library that does not translate its errors, raises for a broken connection.
 CONNECT_ERRORS = (paramiko.SSHException, OSError, EOFError, ValueError)
 
-# Several hosts are entered at once and all of them may add a line to the same file.
-_FILE_LOCK = threading.Lock()
+
+class Client(paramiko.SSHClient):
+    """paramiko's client, with host keys judged by ``policy`` and nothing else."""
+
+    def __init__(self, policy: HostKeyPolicy) -> None:
+        super().__init__()
+        self._host_keys_by = policy
+
+    def is_open(self) -> bool:
+        """Return whether programs can be started over it."""
+        transport = self.get_transport()
+        return transport is not None and transport.is_active()
+
+    def connect(self, hostname: str, port: int = 22, **options: Any) -> Any:  # type: ignore[override]
+        """Connect as paramiko does."""
+
+        def prepared(*arguments: Any, **more: Any) -> paramiko.Transport:
+            transport = paramiko.Transport(*arguments, **more)
+            self._host_keys_by.prepare(transport, hostname, port)
+            return transport
+
+        self.set_missing_host_key_policy(_Judge(self._host_keys_by, hostname, port))
+        return super().connect(hostname, port, transport_factory=prepared, **options)
 
 
-def fingerprint(key: paramiko.PKey) -> str:
-    """The SHA256 form that `ssh-keygen -l` prints."""
-    digest = hashlib.sha256(key.asbytes()).digest()
-    return "SHA256:" + base64.b64encode(digest).decode().rstrip("=")
+class _Judge(paramiko.MissingHostKeyPolicy):
+    """Asks our policy, which paramiko does for hosts that its own list lacks: here all of them."""
+
+    def __init__(self, policy: HostKeyPolicy, address: str, port: int) -> None:
+        self._ask = policy, address, port
+
+    def missing_host_key(self, client: paramiko.SSHClient, *_: object) -> None:
+        policy, address, port = self._ask
+        transport = client.get_transport()
+        if transport is not None:
+            policy.check(transport, address, port)
 
 
-class HostKeyPolicy(paramiko.MissingHostKeyPolicy):
-    """What to do with a key that known_hosts does not have: add it if asked to, refuse it otherwise.
-
-    ``tell`` is told each key that was added: whoever trusts it blindly should at least see which.
-    """
-
-    def __init__(
-        self, known_hosts: Path, accept_new: bool, tell: Callable[[str], object] = str
-    ) -> None:
-        self.known_hosts = known_hosts
-        self.accept_new = accept_new
-        self._tell = tell
-
-    def missing_host_key(
-        self,
-        client: paramiko.SSHClient,  # noqa: ARG002 - paramiko's signature
-        hostname: str,
-        key: paramiko.PKey,
-    ) -> None:
-        """Called by paramiko when ``hostname`` has no key in known_hosts."""
-        if not self.accept_new:
-            raise UnknownHostKey(hostname, key)
-        with _FILE_LOCK:
-            self.known_hosts.parent.mkdir(parents=True, exist_ok=True)
-            with self.known_hosts.open("a+b") as file:
-                file.seek(max(0, file.seek(0, os.SEEK_END) - 1))
-                line_end = "" if file.read() in (b"", b"\n") else "\n"  # edited by hand
-                line = f"{line_end}{hostname} {key.get_name()} {key.get_base64()}\n"
-                file.write(line.encode())
-        what = f"{hostname} shows the {key.get_name()} key {fingerprint(key)}"
-        self._tell(f"{what}: added to {self.known_hosts}")
-
-
-class UnknownHostKey(paramiko.SSHException):
-    """The host is not in known_hosts and new keys are not accepted."""
-
-    def __init__(self, hostname: str, key: paramiko.PKey) -> None:
-        super().__init__(f"{hostname} shows an unknown {key.get_name()} key {fingerprint(key)}")
-
-
-def trust(client: paramiko.SSHClient, policy: HostKeyPolicy) -> None:
-    """Make ``client`` check host keys against the policy's file and nothing else.
-
-    Raises:
-        Unreachable: the file cannot be read; without it no host can be told from another.
-    """
-    try:
-        if policy.known_hosts.exists():
-            client.load_host_keys(str(policy.known_hosts))
-    except (InvalidHostKey, OSError, ValueError) as error:
-        raise Unreachable(
-            f"{policy.known_hosts} cannot be read: {error}",
-            "correct it, or remove what is no line of a known_hosts file",
-        ) from error
-    client.set_missing_host_key_policy(policy)
-
-
-def explain(error: BaseException, login: Login, policy: HostKeyPolicy) -> Unreachable:
+def explain(error: BaseException, login: Login) -> Unreachable:
     """``error`` of paramiko or of a library above it, as what happened and what to do about it."""
     where = f"{login.host} ({login.user}@{login.address}:{login.port})"
     chain: list[BaseException] = []
@@ -105,19 +67,10 @@ def explain(error: BaseException, login: Login, policy: HostKeyPolicy) -> Unreac
         chain.append(cause)
         cause = cause.__cause__ or cause.__context__
     for link in chain:
-        if isinstance(link, UnknownHostKey):
-            return UnknownKey(
-                f"{where}: {link}",
-                f"compare the fingerprint on the host's console, then run again with "
-                f"--accept-new-host-keys (adds it to {policy.known_hosts})",
-            )
-        if isinstance(link, paramiko.BadHostKeyException):
-            return Unreachable(
-                f"{where}: the host key has CHANGED: known_hosts has "
-                f"{fingerprint(link.expected_key)}, the host shows {fingerprint(link.key)}",
-                f"if the host was reinstalled, remove its line from {policy.known_hosts}; "
-                f"otherwise somebody stands in between",
-            )
+        if isinstance(link, HostKeyRefused):
+            return link.at(where)
+        if isinstance(link, Unreachable):
+            return link
         if isinstance(link, paramiko.PasswordRequiredException):
             return Unreachable(
                 f"{where}: the private key {login.private_key_file} has a passphrase",
@@ -150,14 +103,13 @@ def _remedy(error: BaseException, login: Login) -> str:
     return "make this file readable and writable for yourself"
 
 
-def connect(login: Login, policy: HostKeyPolicy) -> paramiko.SSHClient:
+def connect(login: Login, policy: HostKeyPolicy) -> Client:
     """An authenticated connection: the key file, the agent and the password are tried in this order.
 
     Raises:
         Unreachable: nothing was sent beyond the attempt to log in.
     """
-    client = paramiko.SSHClient()
-    trust(client, policy)
+    client = Client(policy)
     try:
         client.connect(
             login.address,
@@ -172,5 +124,5 @@ def connect(login: Login, policy: HostKeyPolicy) -> paramiko.SSHClient:
         )
     except Exception as error:
         client.close()
-        raise explain(error, login, policy) from error
+        raise explain(error, login) from error
     return client

@@ -90,7 +90,10 @@ def test_no_imports_run_in_a_circle() -> None:
 @pytest.mark.parametrize(
     ("package", "homes"),
     [
-        ("paramiko", ["provision.ssh.connect"]),
+        (
+            "paramiko",
+            [f"provision.ssh.{each}" for each in ("certificates", "connect", "host_keys")],
+        ),
         ("netmiko", ["provision.fortios.session.terminal"]),
         ("jinja2", ["provision.inventory.sandbox", "provision.inventory.templates"]),
         ("yaml", ["provision.inventory.yaml_lines"]),

@@ -166,7 +166,7 @@ BAN = "ban_hosts: {{hosts: {{ban1: {{{}}}}}}}"
         (FW.format("ban_host: ban1, feed_name: 1"), "feed_name is 1: no text"),
         (
             "ban_hosts: {hosts: {ban1: }}\nfortigates: {hosts: {'fw 1/x': {ban_host: ban1}}}",
-            "host name 'fw 1/x' is no single word",
+            "fw 1/x is not usable as a name; use letters",
         ),
         (
             "ban_hosts: {hosts: {ban1: }}\nfortigates: {hosts: {fw@1: {ban_host: ban1}}}",
