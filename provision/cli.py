@@ -150,7 +150,7 @@ def _job(app: App, flags: Flags, verb: Verb, **options: Any) -> Job:
 
 def _planned(app: App, flags: Flags, report: Report, job: Job) -> list[SitePlan]:
     def plan(name: str) -> SitePlan:
-        return engine.plan_site(name, job, report, app.secrets)
+        return engine.plan_site(name, job, report, app.secrets, app.codes)
 
     def failed(name: str, error: Exception) -> SitePlan:
         return broken_plan(job.sites[name], job.verb, error)
@@ -176,7 +176,7 @@ def _change(app: App, flags: Flags, verb: Verb, yes: bool, **options: Any) -> Ex
             return Exit.OK
 
     def apply(approved: SitePlan) -> SiteResult:
-        return engine.apply_site(approved.name, job, approved, report, app.secrets)
+        return engine.apply_site(approved.name, job, approved, report, app.secrets, app.codes)
 
     def failed(approved: SitePlan, error: Exception) -> SiteResult:
         return broken(job.sites[approved.name], error)

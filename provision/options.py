@@ -5,16 +5,17 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from provision import fleet, progress
-from provision.chosen import Choice, ChosenSites, read_sites
+from provision import ask_token, fleet, progress
+from provision.chosen import PLAYBOOK, Choice, ChosenSites, read_sites
 from provision.errors import Fault, InputError
 from provision.fortios.versions import NEWEST, Version, read_version, refused, spell
+from provision.inventory.loader import folder_of
 from provision.plan import SitePlan, TargetPlan, Verb
 from provision.report import Detail, Report, write_json
 from provision.results import Exit, SiteResult, exit_code, summarise
@@ -23,6 +24,7 @@ from provision.secrets import Secrets
 from provision.sites import Play, Selected
 from provision.ssh import connect as ssh
 from provision.ssh import known_hosts
+from provision.ssh.codes import Codes
 from provision.ssh.login import Login
 from provision.streams import Output
 
@@ -36,7 +38,8 @@ STOPPING = "Ctrl-C: what has been begun is being finished, no more is begun"
 class Flags:
     """The flags that every verb has."""
 
-    inventory: Path
+    inventory: tuple[str, ...]
+    playbook_dir: Path
     limit: str
     extra_vars: tuple[str, ...]
     forks: int
@@ -44,6 +47,7 @@ class Flags:
     verbose: int
     json: bool
     accept_new_host_keys: bool
+    ask_token: bool
 
     @property
     def detail(self) -> Detail:
@@ -64,7 +68,8 @@ def common(command: Callable[..., Any]) -> Callable[..., Any]:
         flags = Flags(**{name: values.pop(name) for name in names})
         if flags.verbose >= 3:
             logging.getLogger().setLevel(logging.DEBUG)
-        return command(context.obj, flags, **values)
+        with ask_token.codes(flags.ask_token) as codes:
+            return command(replace(context.obj, codes=codes), flags, **values)
 
     wrapped.__name__, wrapped.__doc__ = command.__name__, command.__doc__
     wrapped.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]
@@ -74,8 +79,10 @@ def common(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 _COMMON = (
-    click.option("-i", "--inventory", type=click.Path(path_type=Path), default=Path("inventory"),
-                 show_default=True, help="Inventory file, or directory with hosts.yml."),
+    click.option("-i", "--inventory", multiple=True, metavar="SOURCE", default=("inventory",),
+                 show_default=True, help="Inventory file, directory or script, or host1,host2,; repeatable."),
+    click.option("--playbook-dir", type=click.Path(path_type=Path), default=PLAYBOOK, metavar="DIR",
+                 help="Where group_vars/ and host_vars/ of a playbook lie; default: beside site.py."),
     click.option("-l", "--limit", default="", help="Only these hosts: names, groups, globs, a:b, !c."),
     click.option("-e", "--extra-vars", multiple=True, metavar="KEY=VALUE|@FILE",
                  help="A variable that beats all others; repeatable."),
@@ -86,6 +93,8 @@ _COMMON = (
     click.option("--json", is_flag=True, help="One JSON document on standard output."),
     click.option("--accept-new-host-keys", is_flag=True,
                  help="Add unknown host keys to known_hosts; changed keys are always refused."),
+    click.option("--ask-token", is_flag=True,
+                 help="Ask on the terminal for the code of a token, once for each target that wants one."),
 )  # fmt: skip
 
 adopt = click.option(
@@ -127,6 +136,7 @@ class App:
     plays: tuple[Play, ...]
     secrets: Secrets
     output: Output
+    codes: Codes | None = None
 
 
 def chosen_sites(app: App, flags: Flags, connect: bool) -> ChosenSites:
@@ -135,7 +145,7 @@ def chosen_sites(app: App, flags: Flags, connect: bool) -> ChosenSites:
     Raises:
         InputError: everything that is wrong with the inventory, the extra variables and the limit.
     """
-    choice = Choice(flags.inventory, tuple(flags.extra_vars), flags.limit or "all")
+    choice = Choice(flags.inventory, flags.extra_vars, flags.limit or "all", flags.playbook_dir)
     chosen = read_sites(choice, app.plays, app.secrets)
     logins = [t.login for s in chosen.values() for t in s.fortigates]
     logins += [selected.site.ban_host.login for selected in chosen.values()]
@@ -143,7 +153,8 @@ def chosen_sites(app: App, flags: Flags, connect: bool) -> ChosenSites:
     if unset and connect:
         raise InputError(unset)
     skipped = _skipped_lines(flags, logins) if connect else []
-    for warning in dict.fromkeys([*chosen.warnings, *unset, *skipped]):
+    unused = [warning for login in logins for warning in login.warnings]
+    for warning in dict.fromkeys([*chosen.warnings, *unset, *unused, *skipped]):
         click.echo(app.secrets.mask(f"warning: {warning}"), err=True)
     return chosen
 
@@ -156,7 +167,11 @@ def _skipped_lines(flags: Flags, logins: Sequence[Login]) -> list[Fault]:
 def new_run(app: App, flags: Flags, verb: Verb, report: Report, **options: Any) -> Run:
     """What is the same for every site."""
     policy = ssh.HostKeyPolicy(
-        _known_hosts(flags), flags.accept_new_host_keys, report.line, known_hosts.openssh_files()
+        _known_hosts(flags),
+        flags.accept_new_host_keys,
+        report.line,
+        known_hosts.openssh_files(),
+        app.codes,
     )
     return Run(verb, app.plays, policy, app.secrets, report, **options)
 
@@ -190,9 +205,8 @@ def new_job(app: App, flags: Flags, verb: Verb, chosen: ChosenSites, **options: 
 
 
 def _known_hosts(flags: Flags) -> Path:
-    """Return the file of host keys, which lies beside the inventory."""
-    folder = flags.inventory if flags.inventory.is_dir() else flags.inventory.parent
-    return folder / "known_hosts"
+    """Return the file of host keys, which lies beside the first inventory source."""
+    return folder_of(flags.inventory[0]) / "known_hosts"
 
 
 def over(
@@ -209,15 +223,19 @@ def over(
     Raises:
         Interrupted: on Ctrl-C, after what came of the finished sites has been told.
     """
+
+    def stopping() -> None:
+        report.line(STOPPING, "yellow")
+        if app.codes:
+            app.codes.stop()
+
+    def meanwhile() -> None:
+        if app.codes:
+            ask_token.answer(app.codes, report, app.secrets)
+
     try:
         with report:
-            return fleet.over(
-                work,
-                do,
-                flags.forks,
-                lambda: report.line(STOPPING, "yellow"),
-                failed,
-            )
+            return fleet.over(work, do, flags.forks, stopping, failed, meanwhile)
     except fleet.Interrupted as stop:
         finished = [
             summarise(each) if isinstance(each, SitePlan) else each for each in stop.finished

@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 import re
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, Literal, Protocol, Self, TextIO
 
@@ -64,19 +65,40 @@ class Report:
         self._wanted = live and self._console.is_terminal
         self._live: Live | None = None
         self._rows: dict[tuple[str, str], tuple[str, str]] = {}
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
+        self._held: list[tuple[str, str]] | None = None
 
     def __enter__(self) -> Self:
         if self._wanted:
             self._rows.clear()
-            self._live = Live(console=self._console, transient=True, refresh_per_second=8)
-            self._live.start()
+            self._show_live()
         return self
+
+    def _show_live(self) -> None:
+        self._live = Live(console=self._console, transient=True, refresh_per_second=8)
+        self._live.start()
 
     def __exit__(self, *_: object) -> None:
         if self._live is not None:
             self._live.stop()
             self._live = None
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Leave the terminal to a question: the live table is gone, and lines wait until its end."""
+        with self._lock:
+            live, self._live, self._held = self._live, None, []
+        if live is not None:
+            live.stop()
+        try:
+            yield
+        finally:
+            if live is not None:
+                self._show_live()
+            with self._lock:
+                held, self._held = self._held, None
+            for text, style in held:
+                self._print(text, style)
 
     def doing(self, site: str, host: str, what: str) -> None:
         """A row of the live table; a line with -v."""
@@ -89,10 +111,10 @@ class Report:
         self._row(site, result.host, result.state, COLOURS[result.state])
 
     def _row(self, site: str, host: str, what: str, colour: str) -> None:
-        if self._live is None:
-            return
         with self._lock:
             self._rows[(site, host)] = (what, colour)
+            if self._live is None:
+                return
             table = Table("site", "target", "", box=None)
             for (name, target), (text, style) in sorted(self._rows.items()):
                 table.add_row(name, target, Text(self._secrets.mask(text), style=style))
@@ -103,7 +125,11 @@ class Report:
         self._print(self._secrets.mask(text), style)
 
     def _print(self, text: str, style: str) -> None:
-        self._console.print(Text(shown(text), style=style), soft_wrap=True)
+        with self._lock:
+            if self._held is not None:
+                self._held.append((text, style))
+            else:
+                self._console.print(Text(shown(text), style=style), soft_wrap=True)
 
     def _rows_of(self, diff: str, by_name: bool) -> None:
         """Print a diff. One that names its secrets is not masked: a ban host could hide words of it."""

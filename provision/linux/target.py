@@ -85,14 +85,20 @@ class BanHost:
         self.execs = 0
 
     def __enter__(self) -> BanHost:
-        self._client = ssh.connect(self._login, self._policy)
+        codes = self._policy.codes
+        kept = codes.take(self._login) if codes else None
+        found = kept if isinstance(kept, ssh.Client) else None
+        self._client = found or ssh.connect(self._login, self._policy)
         transport = self._client.get_transport()
         if transport is not None:
             transport.set_keepalive(15)
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._client.close()
+        if self._policy.codes:
+            self._policy.codes.leave(self._login, self._client)
+        else:
+            self._client.close()
 
     def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Send one request to the agent and return its answer, which was validated.

@@ -28,6 +28,11 @@ class Client(paramiko.SSHClient):
         super().__init__()
         self._host_keys_by = policy
 
+    def is_open(self) -> bool:
+        """Return whether programs can be started over it."""
+        transport = self.get_transport()
+        return transport is not None and transport.is_active()
+
     def connect(self, hostname: str, port: int = 22, **options: Any) -> Any:  # type: ignore[override]
         """Connect as paramiko does."""
 
@@ -98,7 +103,7 @@ def _remedy(error: BaseException, login: Login) -> str:
     return "make this file readable and writable for yourself"
 
 
-def connect(login: Login, policy: HostKeyPolicy) -> paramiko.SSHClient:
+def connect(login: Login, policy: HostKeyPolicy) -> Client:
     """An authenticated connection: the key file, the agent and the password are tried in this order.
 
     Raises:

@@ -18,6 +18,7 @@ import paramiko
 
 from provision.errors import UnknownKey, Unreachable
 from provision.ssh import certificates
+from provision.ssh.codes import Codes
 from provision.ssh.known_hosts import Known, Line, look_up
 
 # Several hosts are entered at once and all of them may add a line to the same file.
@@ -48,6 +49,7 @@ class HostKeyPolicy:
 
     ``accept_new``: a host without any key is believed, and its key is added to ``known_hosts``. ``tell``
     receives a line for each key that was added: whoever trusts it blindly should at least see which.
+    ``codes``: who is asked where a login takes a code; None where nobody is there to type one.
     """
 
     def __init__(
@@ -56,11 +58,13 @@ class HostKeyPolicy:
         accept_new: bool,
         tell: Callable[[str], object] = str,
         also: Sequence[Path] = (),
+        codes: Codes | None = None,
     ) -> None:
         self.known_hosts = known_hosts
         self.accept_new = accept_new
         self._tell = tell
         self._files = (known_hosts, *also)
+        self.codes = codes
 
     def prepare(self, transport: paramiko.Transport, address: str, port: int) -> None:
         """Have the server offer a key of a type that known_hosts has, where it can.

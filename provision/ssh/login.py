@@ -24,3 +24,5 @@ class Login:
     become_password: str | None = field(default=None, repr=False)
     # environment variables that were not set when the passwords were looked up: needed to connect only
     unset: tuple[Fault, ...] = ()
+    # variables that the inventory sets and that have no effect here
+    warnings: tuple[Fault, ...] = ()
