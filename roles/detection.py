@@ -42,6 +42,7 @@ _ACTION = (
     "detection/banstitch_keeper.py.j2",
     "detection/banstitch_bounds.py.j2",
     "detection/banstitch_limit.py",
+    "detection/banstitch_ignore.py",
     "detection/banstitch_logs.py.j2",
     "detection/banstitch.py.j2",
 )

@@ -34,8 +34,12 @@ def test_a_fail2ban_that_cannot_be_told_to_load_anew_is_restarted(
     up: bool,
     done: list[str] | None,
 ) -> None:
+    def client(words: list[str]) -> Ran:
+        ran.append(["fail2ban-client", *words])
+        return OK
+
     monkeypatch.setattr(services, "is_up", lambda: up)
-    monkeypatch.setattr(services, "client", lambda words: services.run(["fail2ban-client", *words]))
+    monkeypatch.setattr(services, "client", client)
     name, restart = "fail2ban.service", ["systemctl", "restart", "fail2ban.service"]
     step = {"name": name, "verb": "reload", "reload_command": RELOAD, "answers": ""}
     services.bring_up(step)

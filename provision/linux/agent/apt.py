@@ -55,7 +55,7 @@ class Apt:
         ran = self._patiently([*APT, *arguments])
         if ran.status and "dpkg was interrupted" in ran.output:
             done = self._patiently(
-                ["dpkg", "--configure", "-a", "--force-confdef", "--force-confold"]
+                ["dpkg", "--force-confdef", "--force-confold", "--configure", "-a"]
             )
             if done.status:
                 raise HostError(
