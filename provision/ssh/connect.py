@@ -1,4 +1,4 @@
-"""The one place that knows paramiko: host keys, opening a connection, and its errors in plain words.
+"""A connection to a target: reached, its host key checked, its user logged in.
 
 Host keys are checked strictly against a known_hosts file that lies beside the inventory, so that a team
 shares it. An unknown key is refused unless the operator asked to accept new ones; a changed key always is.
@@ -16,15 +16,16 @@ from pathlib import Path
 import paramiko
 from paramiko import SSHException
 from paramiko.hostkeys import InvalidHostKey
-from paramiko.ssh_exception import NoValidConnectionsError
 
 from provision.errors import UnknownKey, Unreachable
-from provision.ssh.login import Login
+from provision.ssh.login import DEFAULT_TIMEOUT, Login
+from provision.ssh.methods import AskCode, NamedKey, log_in
+from provision.ssh.reach import reach
 
-__all__ = ["CONNECT_TIMEOUT", "HostKeyPolicy", "SSHException", "connect", "explain", "trust"]
+__all__ = ["CONNECT_TIMEOUT", "Connection", "HostKeyPolicy", "SSHException", "connect", "trust"]
 
-# Seconds to wait for TCP, for the banner and for the login, each.
-CONNECT_TIMEOUT = 15
+# Seconds to wait for a program on a connection that stands.
+CONNECT_TIMEOUT = DEFAULT_TIMEOUT
 
 # Whatever paramiko, and a library that does not translate its errors, raises for a broken connection.
 CONNECT_ERRORS = (paramiko.SSHException, OSError, EOFError, ValueError)
@@ -96,81 +97,84 @@ def trust(client: paramiko.SSHClient, policy: HostKeyPolicy) -> None:
     client.set_missing_host_key_policy(policy)
 
 
-def explain(error: BaseException, login: Login, policy: HostKeyPolicy) -> Unreachable:
-    """``error`` of paramiko or of a library above it, as what happened and what to do about it."""
-    where = f"{login.host} ({login.user}@{login.address}:{login.port})"
-    chain: list[BaseException] = []
-    cause: BaseException | None = error
-    while cause is not None and cause not in chain:
-        chain.append(cause)
-        cause = cause.__cause__ or cause.__context__
-    for link in chain:
-        if isinstance(link, UnknownHostKey):
-            return UnknownKey(
-                f"{where}: {link}",
-                f"compare the fingerprint on the host's console, then run again with "
-                f"--accept-new-host-keys (adds it to {policy.known_hosts})",
-            )
-        if isinstance(link, paramiko.BadHostKeyException):
-            return Unreachable(
-                f"{where}: the host key has CHANGED: known_hosts has "
-                f"{fingerprint(link.expected_key)}, the host shows {fingerprint(link.key)}",
-                f"if the host was reinstalled, remove its line from {policy.known_hosts}; "
-                f"otherwise somebody stands in between",
-            )
-        if isinstance(link, paramiko.PasswordRequiredException):
-            return Unreachable(
-                f"{where}: the private key {login.private_key_file} has a passphrase",
-                "load it into ssh-agent",
-            )
-        if isinstance(link, paramiko.AuthenticationException):
-            return Unreachable(
-                f"{where}: login refused",
-                "check ansible_user, ansible_password, ansible_ssh_private_key_file or ssh-agent",
-            )
-    return Unreachable(f"{where}: {_reason(error)}", _remedy(error, login))
+class Connection:
+    """A connection whose user is logged in; programs and shells are opened over its transport."""
+
+    def __init__(self, transport: paramiko.Transport) -> None:
+        self._transport = transport
+
+    def get_transport(self) -> paramiko.Transport:
+        """Return the transport."""
+        return self._transport
+
+    def close(self) -> None:
+        """End the connection, and whatever runs over it."""
+        self._transport.close()
 
 
-def _reason(error: BaseException) -> str:
-    if isinstance(error, TimeoutError):
-        return f"no answer within {CONNECT_TIMEOUT} s"
-    if isinstance(error, NoValidConnectionsError):
-        tried = [each for each in error.errors.values() if isinstance(each, OSError)]
-        return "cannot connect: " + ", ".join(dict.fromkeys(str(e.strerror) for e in tried))
-    if isinstance(error, OSError) and error.filename:
-        return f"{error.filename}: {error.strerror}"
-    return str(error) or type(error).__name__
+def connect(login: Login, policy: HostKeyPolicy, ask_code: AskCode | None = None) -> Connection:
+    """Return a connection whose user is logged in; the only place that logs in anywhere.
 
-
-def _remedy(error: BaseException, login: Login) -> str:
-    if not isinstance(error, OSError) or not error.filename:
-        return "check ansible_host, ansible_port, and that SSH is let through to it"
-    if error.filename == login.private_key_file:
-        return "check ansible_ssh_private_key_file"
-    return "make this file readable and writable for yourself"
-
-
-def connect(login: Login, policy: HostKeyPolicy) -> paramiko.SSHClient:
-    """An authenticated connection: the key file, the agent and the password are tried in this order.
+    ``ask_code`` types the code that a server asks for behind the password; without it, such a server is
+    an error.
 
     Raises:
-        Unreachable: nothing was sent beyond the attempt to log in.
+        Unreachable: nothing was sent beyond the attempt to log in; its class is the cause.
     """
+    named = NamedKey(login)
+    if named.problem and not named.public and login.password is None:
+        raise named.problem
+    known = _known_keys(login, policy)
+    transport = reach(login, lambda each: _prefer_known_types(each, known))
+    try:
+        _check_host_key(transport.get_remote_server_key(), login, policy, known)
+        log_in(transport, login, named, ask_code)
+    except BaseException:
+        transport.close()
+        raise
+    return Connection(transport)
+
+
+Known = dict[str, paramiko.PKey]
+
+
+def _name(login: Login) -> str:
+    return login.address if login.port == 22 else f"[{login.address}]:{login.port}"
+
+
+def _known_keys(login: Login, policy: HostKeyPolicy) -> Known:
     client = paramiko.SSHClient()
     trust(client, policy)
+    return dict(client.get_host_keys().lookup(_name(login)) or {})
+
+
+def _prefer_known_types(transport: paramiko.Transport, known: Known) -> None:
+    options = transport.get_security_options()
+    types = [kind for kind in options.key_types if kind.replace("rsa-sha2-512", "ssh-rsa") in known]
+    options.key_types = (*types, *(kind for kind in options.key_types if kind not in types))
+
+
+def _check_host_key(key: paramiko.PKey, login: Login, policy: HostKeyPolicy, known: Known) -> None:
     try:
-        client.connect(
-            login.address,
-            port=login.port,
-            username=login.user,
-            password=login.password,
-            key_filename=login.private_key_file,
-            look_for_keys=login.private_key_file is None and login.password is None,
-            timeout=CONNECT_TIMEOUT,
-            banner_timeout=CONNECT_TIMEOUT,
-            auth_timeout=CONNECT_TIMEOUT,
+        if not known:
+            policy.missing_host_key(paramiko.SSHClient(), _name(login), key)
+            return
+    except UnknownHostKey as error:
+        raise UnknownKey(
+            f"{login.where}: {error}",
+            f"compare the fingerprint on the host's console, then run again with "
+            f"--accept-new-host-keys (adds it to {policy.known_hosts})",
+        ) from None
+    except OSError as error:
+        raise Unreachable(
+            f"{login.where}: {error.filename}: {error.strerror}",
+            "make this file readable and writable for yourself",
+        ) from None
+    expected = known.get(key.get_name()) or next(iter(known.values()))
+    if expected != key:
+        raise Unreachable(
+            f"{login.where}: the host key has CHANGED: known_hosts has "
+            f"{fingerprint(expected)}, the host shows {fingerprint(key)}",
+            f"if the host was reinstalled, remove its line from {policy.known_hosts}; "
+            f"otherwise somebody stands in between",
         )
-    except Exception as error:
-        client.close()
-        raise explain(error, login, policy) from error
-    return client

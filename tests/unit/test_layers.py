@@ -90,7 +90,17 @@ def test_no_imports_run_in_a_circle() -> None:
 @pytest.mark.parametrize(
     ("package", "homes"),
     [
-        ("paramiko", ["provision.ssh.connect"]),
+        (
+            "paramiko",
+            [
+                "provision.ssh.attempts",
+                "provision.ssh.connect",
+                "provision.ssh.keys",
+                "provision.ssh.methods",
+                "provision.ssh.packets",
+                "provision.ssh.reach",
+            ],
+        ),
         ("netmiko", ["provision.fortios.session.terminal"]),
         ("jinja2", ["provision.inventory.expressions", "provision.inventory.sandbox"]),
         ("yaml", ["provision.inventory.yaml_lines"]),
