@@ -21,6 +21,7 @@ from provision.errors import Failed, TargetError, Unreachable
 from provision.linux import answers
 from provision.linux.agent import protocol
 from provision.ssh import connect as ssh
+from provision.ssh.causes import refusal_after_login
 from provision.ssh.login import Login
 
 # Seconds from the start of an exec to its end, whatever arrives meanwhile. To look may have to wait for
@@ -207,6 +208,8 @@ class BanHost:
             return answers.InvalidAnswer(
                 f"its {len(err)} bytes came on standard error, or were cut off"
             )
+        if refusal := refusal_after_login(self._login, err, status):
+            return refusal
         text, user = err.decode("utf-8", "replace"), self._login.user
         if "a password is required" in text or "a terminal is required" in text:
             return Unreachable(
