@@ -14,17 +14,21 @@ from provision.inventory.extra_vars import COMMAND_LINE
 from provision.inventory.loader import Host
 from provision.inventory.variables import Where
 from provision.secrets import SHORTEST, Secrets
-from provision.ssh.login import Login
+from provision.ssh.login import DEFAULT_TIMEOUT, Login
 
 # Of several names that are set the last one counts, as in Ansible's ssh connection.
 _ADDRESS = ("ansible_host", "ansible_ssh_host")
 _PORT = ("ansible_port", "ansible_ssh_port")
 _USER = ("ansible_user", "ansible_ssh_user")
 _PASSWORD = ("ansible_password", "ansible_ssh_pass", "ansible_ssh_password")
+_TIMEOUT = ("ansible_timeout", "ansible_paramiko_timeout", "ansible_ssh_timeout")
 _KEY = ("ansible_private_key_file", "ansible_ssh_private_key_file")
 _BECOME = ("ansible_become",)
 _BECOME_PASSWORD = ("ansible_become_password", "ansible_become_pass")
 _BECOME_METHOD = ("ansible_become_method",)
+
+# Seconds; a push to somebody's telephone takes one or two minutes.
+LONGEST_TIMEOUT = 3600
 
 _T = TypeVar("_T")
 Check = Callable[[object], _T]
@@ -51,6 +55,7 @@ def login_for(host: Host, scope: Scope, linux: bool, secrets: Secrets) -> Login:
         become=linux and reader.get(_BECOME, _yes_no, user != "root"),
         become_password=reader.password(_BECOME_PASSWORD) if linux else None,
         unset=tuple(reader.unset),
+        timeout=reader.get(_TIMEOUT, _seconds, DEFAULT_TIMEOUT),
     )
     if linux:
         reader.get(_BECOME_METHOD, _sudo, None)
@@ -123,6 +128,19 @@ def _port(value: object) -> int:
     if isinstance(value, bool | float) or not text.isdecimal() or not 1 <= int(text) <= 65535:
         raise _Wrong(f"is {value!r}, no TCP port", "write a whole number from 1 to 65535")
     return int(text)
+
+
+def _seconds(value: object) -> float:
+    text = str(value).strip()
+    if (
+        isinstance(value, bool | float)
+        or not text.isdecimal()
+        or not 1 <= int(text) <= LONGEST_TIMEOUT
+    ):
+        raise _Wrong(
+            f"is {value!r}, no time-out", f"write whole seconds, from 1 to {LONGEST_TIMEOUT}"
+        )
+    return float(text)
 
 
 def _password(value: object) -> str | None:

@@ -87,7 +87,7 @@ class BanHost:
     def __enter__(self) -> BanHost:
         codes = self._policy.codes
         kept = codes.take(self._login) if codes else None
-        found = kept if isinstance(kept, ssh.Client) else None
+        found = kept if isinstance(kept, ssh.Connection) else None
         self._client = found or ssh.connect(self._login, self._policy)
         transport = self._client.get_transport()
         if transport is not None:
