@@ -20,11 +20,16 @@ from provision.sites import BAN_HOSTS, FORTIGATES, FortiGate, Play, Selected, Si
 
 def linux(site: Site, plays: Sequence[Play]) -> tuple[Resource, ...]:
     """The resources of a site's ban host, in the order of the roles, each once."""
-    context = Context(site, site.ban_host)
-    found = [
-        resource for role in _roles(plays, BAN_HOSTS) for resource in role.module.resources(context)
-    ]
-    return tuple(dict.fromkeys(found))
+    return tuple(linux_by_role(site, plays))
+
+
+def linux_by_role(site: Site, plays: Sequence[Play]) -> dict[Resource, str]:
+    """Return the resources of a site's ban host, in the order of the roles, with the role of each."""
+    context, found = Context(site, site.ban_host), dict[Resource, str]()
+    for role in _roles(plays, BAN_HOSTS):
+        for resource in role.module.resources(context):
+            found.setdefault(resource, role.name)
+    return found
 
 
 def blocks(context: Context, plays: Sequence[Play]) -> tuple[CliBlock, ...]:

@@ -37,6 +37,14 @@ def _seconds(value: object) -> object:
     return sum(int(n) * _UNITS[unit] for n, unit in re.findall(r"(\d+)([smhdw])", text))
 
 
+def spell_duration(seconds: int) -> str:
+    """Return ``seconds`` as a setting spells them: ``90s``, ``10m``, ``1w``; ``ever`` for -1."""
+    if seconds == FOREVER:
+        return "ever"
+    unit = max((each for each in _UNITS if seconds % _UNITS[each] == 0), key=_UNITS.__getitem__)
+    return f"{seconds // _UNITS[unit]}{unit}"
+
+
 def _positive(value: object) -> object:
     seconds = _seconds(value)
     if not isinstance(seconds, int) or seconds < 1:

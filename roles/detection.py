@@ -5,7 +5,7 @@ What a detection is stands in detections.yml; see its head for how to add one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -15,7 +15,7 @@ from pydantic import Field, field_validator, model_validator
 from provision.linux.resources import Directory, File, Jail, Package, Resource, Service, User
 from provision.rendering import TEMPLATES, render
 from provision.roles import AUDIT, EVENTS_LOG, EVIDENCE, REJECTED, SPOOL, USER, Context
-from provision.setting_types import AllowList, Duration, DurationOrForever
+from provision.setting_types import AllowList, Duration, DurationOrForever, spell_duration
 from provision.settings import RoleSettings, Strict
 from roles import receiver_limits, receiver_units
 from roles.detection_catalogue import CATALOGUE, Detection, MaxRetry
@@ -174,6 +174,18 @@ def _enabled(detection: Detection, settings: Settings) -> Enabled:
         detection.where,
         tuple(map(str, own.ignore)),
     )
+
+
+def summary(context: Context) -> Iterator[str]:
+    """Return one line for all detections that have the same thresholds."""
+    names: dict[tuple[int, int, int], list[str]] = {}
+    for each in enabled(context.own("detection", Settings)):
+        names.setdefault((each.max_retry, each.find_time, each.ban_time), []).append(each.name)
+    for (events, within, banned), same in names.items():
+        yield (
+            f"{', '.join(same)}: {events} event{'' if events == 1 else 's'} within {spell_duration(within)}"
+            f" ban for {spell_duration(banned)}"
+        )
 
 
 def ignored(context: Context) -> list[str]:

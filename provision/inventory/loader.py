@@ -12,9 +12,10 @@ from pathlib import Path
 
 from provision.errors import InputError
 from provision.inventory import extra_vars
-from provision.inventory.expressions import Scope, Templates
+from provision.inventory.expressions import HostVars, Scope
 from provision.inventory.sources import yaml as inventory_source
 from provision.inventory.sources.yaml import Source
+from provision.inventory.templates import Templates
 from provision.inventory.variables import Variable, Variables, Where
 
 ALL, UNGROUPED = "all", "ungrouped"
@@ -75,9 +76,10 @@ def scopes(inventory: Inventory) -> Mapping[str, Scope]:
     """Each host's variables, resolved when asked for, with Ansible's own names beside them."""
     templates = Templates()
     result: dict[str, Scope] = {}
+    views: dict[str, HostVars] = {}
     shared = {
         "groups": {group: list(names) for group, names in inventory.groups.items()},
-        "hostvars": result,
+        "hostvars": views,
         "inventory_dir": str(inventory.folder.resolve()),
         "inventory_file": str(inventory.path.resolve()),
     }
@@ -91,6 +93,7 @@ def scopes(inventory: Inventory) -> Mapping[str, Scope]:
         result[host.name] = Scope(
             host.variables, given, templates, inventory.folder, inventory.vaults
         )
+        views[host.name] = HostVars(result[host.name])
     return result
 
 

@@ -181,3 +181,8 @@ def mapping(value: object, where: Where, what: str) -> YamlMap:
     found = {list: "a list", str: "a text", bool: "a yes/no"}.get(type(value), "a single value")
     instead = "write `name: value` lines, without a leading dash"
     raise InputError([where.fault(f"{what} must be a mapping, not {found}", instead)])
+
+
+def dump(value: object, **options: Any) -> str:
+    """Return ``value`` as a YAML document; ``options`` are PyYAML's."""
+    return str(yaml.safe_dump(value, allow_unicode=True, **options))

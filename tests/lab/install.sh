@@ -10,12 +10,25 @@ fail() {
     exit 1
 }
 
+# Runs apt-get, its words in $said. It waits for every lock: apt-get itself waits for some only, and on a
+# fresh machine apt-daily holds the others as well.
+apt() {
+    waited=0
+    until said=$(LC_ALL=C apt-get -q -y "$@" </dev/null 2>&1); do
+        lock=$(printf '%s\n' "$said" | grep -m 1 "Could not get lock") || return 1
+        [ $waited -lt 600 ] || return 1
+        [ $waited -gt 0 ] || echo "waiting up to 10 minutes: ${lock#E: }"
+        sleep 2
+        waited=$((waited + 2))
+    done
+}
+
 install_packages() {
     [ "$(id -u)" = 0 ] || fail "missing: $*; as root: apt-get install $*"
     export DEBIAN_FRONTEND=noninteractive
-    set -- apt-get -q -y -o DPkg::Lock::Timeout=300 install --no-install-recommends "$@"
     # package lists may be absent or out of date
-    "$@" </dev/null || { apt-get -q update </dev/null && "$@" </dev/null; }
+    apt install --no-install-recommends "$@" ||
+        { apt update && apt install --no-install-recommends "$@"; } || fail "$said"
 }
 
 # Without ensurepip a Debian python3 cannot make an environment (it comes with python3-venv).

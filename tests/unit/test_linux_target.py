@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from provision.errors import Failed, TargetError, Unreachable
-from provision.linux import target
+from provision.linux import bootstrap, target
 from provision.linux.target import BanHost, NoPython
 from provision.ssh import connect as ssh
 from provision.ssh.connect import HostKeyPolicy
@@ -211,7 +211,7 @@ def test_a_second_try_to_install_python_forgets_nothing_of_the_first(tmp_path: P
     for brings in ("Inst libpython3 (3.11)\nInst python3 (3.11)", "Conf python3 (3.11)"):
         apt.write_text(f"#!/bin/sh\necho {shlex.quote(brings)}\n")
         apt.chmod(0o755)
-        script = target.INSTALL_PYTHON.replace("/var/lib/banstitch", str(memory))
+        script = bootstrap.script().replace("/var/lib/banstitch", str(memory))
         environment = {"PATH": f"{programs}:/usr/bin:/bin"}
         subprocess.run(["sh", "-c", script], env=environment, check=True, capture_output=True)
     assert (memory / "bootstrap").read_text().split() == ["libpython3", "python3"]

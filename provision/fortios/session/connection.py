@@ -29,13 +29,23 @@ class Connection:
         self._earlier = 0
 
     def __enter__(self) -> Connection:
-        self._session = Session(self.login, self._policy)
+        codes = self._policy.codes
+        kept = codes.take(self.login) if codes else None
+        if isinstance(kept, Session):
+            kept.changing = False
+            self._earlier = -kept.exchanges
+        self._session = kept if isinstance(kept, Session) else Session(self.login, self._policy)
         return self
 
-    def __exit__(self, *_: object) -> None:
-        if self._session:
-            self._session.disconnect()
-            self._session = None
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
+        session, self._session = self._session, None
+        if session is None:
+            return
+        codes = self._policy.codes
+        if codes and error is None:
+            codes.leave(self.login, session)
+        else:
+            session.disconnect()
 
     @property
     def exchanges(self) -> int:

@@ -127,6 +127,21 @@ class Terminal(FortinetSSH):
         """Whether the administrator's profile is not super_admin: the prompt ends in `$`."""
         return self._prompt.endswith("$")
 
+    def is_open(self) -> bool:
+        """Return whether the session still stands at its prompt; what was said meanwhile passes by."""
+        started, size = time.monotonic(), 0
+        try:
+            while piece := self._receive(0):
+                size += len(piece)
+                self._check_bounds(size, 0, started)
+        except (Failed, Unreachable):
+            return False
+        return self.alive
+
+    def close(self) -> None:
+        """End the session."""
+        self.disconnect()
+
     def cleanup(self, command: str = "") -> None:
         """Send nothing: a closed connection ends the session, and drops what was not saved."""
 

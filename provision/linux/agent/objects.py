@@ -37,6 +37,8 @@ class Journal:
         self.manifest = manifest
         # whether anything that running services read has been changed
         self.activated = False
+        # what the operator should know of a run that succeeds
+        self.notes: list[str] = []
         self._undo: list[Callable[[], None]] = []
 
     def own(self, identity: str, before: State, data: bool = False) -> None:

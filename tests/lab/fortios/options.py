@@ -41,6 +41,10 @@ class Options:
     fabric: str = ""  # "root" or "member" of a Security Fabric; see `get system csf`
     new_password: bool = False  # the login asks for a new password first, as a fresh unit does
     questions: dict[str, str] = field(default_factory=dict)  # regex of a line -> y/n question
+    codes: tuple[str, ...] = ()  # asked for behind the password; each works once
+    push: bool = False  # an empty code is answered on a phone
+    code_prompt: str = "FortiToken Code: "
+    code_after: str = "interactive"  # the method in which the password is asked; or "password"
     idle_timeout: float = 0.0  # seconds without input until `Timeout` and the end; 0 never
     table_limits: dict[str, int] = field(default_factory=dict)
     # Unsure in the vendor's papers:

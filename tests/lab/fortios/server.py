@@ -20,6 +20,7 @@ from tests.lab.fortios.journal import Journal, Line, errors_in
 from tests.lab.fortios.login import Login
 from tests.lab.fortios.options import Options
 from tests.lab.fortios.terminal import Dropped, Terminal
+from tests.lab.fortios.tokens import Tokens
 from tests.lab.fortios.verbs import completions, may_change
 
 _MODERN = (
@@ -44,6 +45,7 @@ class Unit(Protocol):
     faults: Faults
     lock: threading.RLock
     password: str
+    tokens: Tokens
     wants_new_password: bool
 
     def set_password(self, password: str) -> None: ...
@@ -124,7 +126,7 @@ class Server:
 
     def _serve(self, transport: paramiko.Transport) -> None:
         try:
-            login = Login(self._unit.options, self._unit.password)
+            login = Login(self._unit.options, self._unit.password, self._unit.tokens)
             transport.start_server(event=None, server=login)
             while transport.is_active() and not self._stopping.is_set():
                 channel = transport.accept(0.2)
@@ -152,7 +154,7 @@ class Server:
 
 def attend(unit: Unit, channel: Any, number: int) -> None:
     """Serve a shell on `channel`, which may be anything that works like one of paramiko's."""
-    line = _Connection(unit, channel, number, Login(unit.options, unit.password))
+    line = _Connection(unit, channel, number, Login(unit.options, unit.password, unit.tokens))
     try:
         line.converse()
     except (OSError, Dropped):
