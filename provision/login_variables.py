@@ -16,7 +16,7 @@ from provision.inventory.loader import Host
 from provision.inventory.templates import NotRun
 from provision.inventory.variables import Where, looks_secret
 from provision.secrets import SHORTEST, Secrets
-from provision.ssh.login import Login
+from provision.ssh.login import DEFAULT_TIMEOUT, Login
 from provision.unused_variables import unused
 
 # Of several names that are set the last one counts, as in Ansible's ssh connection.
@@ -24,10 +24,14 @@ _ADDRESS = ("ansible_host", "ansible_ssh_host")
 _PORT = ("ansible_port", "ansible_ssh_port")
 _USER = ("ansible_user", "ansible_ssh_user")
 _PASSWORD = ("ansible_password", "ansible_ssh_pass", "ansible_ssh_password")
+_TIMEOUT = ("ansible_timeout", "ansible_paramiko_timeout", "ansible_ssh_timeout")
 _KEY = ("ansible_private_key_file", "ansible_ssh_private_key_file")
 _BECOME = ("ansible_become",)
 _BECOME_PASSWORD = ("ansible_become_password", "ansible_become_pass", "ansible_sudo_pass")
 _BECOME_METHOD = ("ansible_become_method",)
+
+# Seconds; a push to somebody's telephone takes one or two minutes.
+LONGEST_TIMEOUT = 3600
 
 _T = TypeVar("_T")
 Check = Callable[[object], _T]
@@ -55,6 +59,7 @@ def login_for(host: Host, scope: Scope, linux: bool, secrets: Secrets) -> Login:
         become_password=reader.password(_BECOME_PASSWORD) if linux else None,
         unset=tuple(reader.unset),
         warnings=reader.warnings(host, linux),
+        timeout=reader.get(_TIMEOUT, _seconds, DEFAULT_TIMEOUT),
     )
     if linux:
         reader.get(_BECOME_METHOD, _sudo, None)
@@ -156,6 +161,17 @@ def _port(value: object) -> int:
     if isinstance(value, bool | float) or not digits or not 1 <= int(text) <= 65535:
         raise _Wrong("must be a TCP port", "write a whole number from 1 to 65535")
     return int(text)
+
+
+def _seconds(value: object) -> float:
+    text = str(value).strip()
+    if (
+        isinstance(value, bool | float)
+        or not text.isdecimal()
+        or not 1 <= int(text) <= LONGEST_TIMEOUT
+    ):
+        raise _Wrong("must be a time-out", f"write whole seconds, from 1 to {LONGEST_TIMEOUT}")
+    return float(text)
 
 
 def _password(value: object) -> str | None:

@@ -21,6 +21,7 @@ from provision.errors import Failed, TargetError, Unreachable
 from provision.linux import answers, bootstrap
 from provision.linux.agent import protocol
 from provision.ssh import connect as ssh
+from provision.ssh.causes import refusal_after_login
 from provision.ssh.login import Login
 
 # Seconds from the start of an exec to its end, whatever arrives meanwhile. To look may have to wait for
@@ -87,7 +88,7 @@ class BanHost:
     def __enter__(self) -> BanHost:
         codes = self._policy.codes
         kept = codes.take(self._login) if codes else None
-        found = kept if isinstance(kept, ssh.Client) else None
+        found = kept if isinstance(kept, ssh.Connection) else None
         self._client = found or ssh.connect(self._login, self._policy)
         transport = self._client.get_transport()
         if transport is not None:
@@ -203,6 +204,8 @@ class BanHost:
             return answers.InvalidAnswer(
                 f"its {len(err)} bytes came on standard error, or were cut off"
             )
+        if refusal := refusal_after_login(self._login, err, status):
+            return refusal
         text, user = err.decode("utf-8", "replace"), self._login.user
         if "a password is required" in text or "a terminal is required" in text:
             return Unreachable(

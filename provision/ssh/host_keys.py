@@ -27,7 +27,7 @@ _FILE_LOCK = threading.Lock()
 _RSA_SIGNATURES = ("rsa-sha2-512", "rsa-sha2-256", "ssh-rsa")
 
 
-class HostKeyRefused(paramiko.SSHException):
+class HostKeyRefused(Exception):
     """A host key that is not believed: ``what`` was shown, and what to do about it.
 
     ``unknown``: nobody has accepted a key of this host yet.
@@ -70,21 +70,21 @@ class HostKeyPolicy:
         """Have the server offer a key of a type that known_hosts has, where it can.
 
         Raises:
-            Unreachable: the files of host keys cannot be read.
+            OSError: the inventory's file of host keys cannot be read.
         """
         options = transport.get_security_options()
-        options.key_types = offered(self.known(address, port), options.key_types)
+        options.key_types = offered(self._known(address, port), options.key_types)
 
     def check(self, transport: paramiko.Transport, address: str, port: int) -> None:
         """Check the key that the server has shown.
 
         Raises:
             HostKeyRefused: it is not known, not the known one, revoked, or its certificate is invalid.
-            Unreachable: the files of host keys cannot be read.
+            OSError: the inventory's file of host keys cannot be read, or added to.
         """
         key = transport.get_remote_server_key()
         with _FILE_LOCK:
-            known = self.known(address, port)
+            known = self._known(address, port)
             if _is_believed(known, key, address.lower()):
                 return
             if known.keys:
@@ -94,19 +94,8 @@ class HostKeyPolicy:
             self._append(f"{known.name} {key.get_name()} {key.get_base64()}\n")
         self._tell(f"{known.name} shows the {_named(key)}: added to {self.known_hosts}")
 
-    def known(self, address: str, port: int) -> Known:
-        """Return what the files have about a host.
-
-        Raises:
-            Unreachable: the first of them, which belongs to the inventory, cannot be read.
-        """
-        try:
-            return look_up(self._files, address, port)
-        except OSError as error:
-            raise Unreachable(
-                f"{error.filename} cannot be read: {error.strerror}",
-                "make it a file that you may read, or remove it",
-            ) from error
+    def _known(self, address: str, port: int) -> Known:
+        return look_up(self._files, address, port)
 
     def _append(self, line: str) -> None:
         self.known_hosts.parent.mkdir(parents=True, exist_ok=True)

@@ -13,6 +13,7 @@ import hmac
 import os
 import re
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -86,13 +87,16 @@ def host_name(address: str, port: int) -> str:
     return address.lower() if port == 22 else f"[{address.lower()}]:{port}"
 
 
-def look_up(files: Iterable[Path], address: str, port: int) -> Known:
+def look_up(files: Sequence[Path], address: str, port: int) -> Known:
     """Return what ``files`` have about the host at ``address`` and ``port``.
 
     Raises:
-        OSError: a file cannot be read.
+        OSError: the first of them, which belongs to the inventory, cannot be read.
     """
-    lines = [line for file in files for line in read(file)[0]]
+    lines = list(read(files[0])[0])
+    for file in files[1:]:
+        with suppress(OSError):  # of which `warnings` tells
+            lines += read(file)[0]
     name = host_name(address, port)
     found = [line for line in lines if matches(line.names, name)]
     plain = [line for line in lines if port != 22 and matches(line.names, host_name(address, 22))]

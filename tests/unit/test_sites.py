@@ -112,6 +112,21 @@ def test_everybody_but_root_becomes_root(tmp_path: Path, variables: str, become:
     assert site.ban_host.login.become is become
 
 
+@pytest.mark.parametrize(
+    ("variables", "seconds"),
+    [
+        ("", 15),
+        ("ansible_timeout: 60", 60),
+        ("ansible_timeout: '60'", 60),
+        ("ansible_ssh_timeout: 45", 45),
+        ("ansible_timeout: 60, ansible_ssh_timeout: 45", 45),
+    ],
+)
+def test_the_time_out_of_a_login_is_ansibles(tmp_path: Path, variables: str, seconds: int) -> None:
+    (site,) = built(tmp_path, f"ban_hosts: {{hosts: {{ban1: {{{variables}}}}}}}")
+    assert site.ban_host.login.timeout == seconds
+
+
 def test_a_tilde_in_the_key_file_is_the_home_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -181,6 +196,9 @@ BAN = "ban_hosts: {{hosts: {{ban1: {{{}}}}}}}"
         (BAN.format("ansible_port: 70000"), "ansible_port must be a TCP port; write a whole "),
         (BAN.format("ansible_port: yes"), "ansible_port must be a TCP port"),
         (BAN.format("ansible_user: ''"), "ansible_user must be one word"),
+        (BAN.format("ansible_timeout: soon"), "ansible_timeout must be a time-out; write whole"),
+        (BAN.format("ansible_timeout: 0"), "ansible_timeout must be a time-out; write whole sec"),
+        (BAN.format("ansible_ssh_timeout: 1.5"), "ansible_ssh_timeout must be a time-out"),
         (BAN.format("ansible_become: maybe"), "ansible_become must be true or false"),
         (BAN.format("ansible_become_method: su"), "ansible_become_method must be sudo; "),
         (BAN.format("ansible_password: 1234567"), "ansible_password must be a text; put quotes"),

@@ -13,7 +13,7 @@ import paramiko
 import pytest
 from paramiko.pkey import PublicBlob
 
-from provision.errors import UnknownKey, Unreachable
+from provision.errors import UnknownKey
 from provision.ssh.host_keys import HostKeyPolicy, HostKeyRefused, fingerprint
 
 KINDS = ("ed25519", "rsa", "ecdsa", "ca", "other-rsa", "other-ca")
@@ -293,15 +293,6 @@ def test_a_host_that_several_targets_share_is_added_once(
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda _: meet(policy, key("rsa")), range(8)))
     assert len(policy.known_hosts.read_text().splitlines()) == 1
-
-
-def test_a_file_that_cannot_be_read_is_an_error(
-    tmp_path: Path, key: Callable[[str], paramiko.PKey]
-) -> None:
-    policy = HostKeyPolicy(tmp_path, accept_new=True)
-    with pytest.raises(Unreachable, match=str(tmp_path)) as error:
-        meet(policy, key("rsa"))
-    assert error.value.remedy
 
 
 # --- certificates ------------------------------------------------------------------------------------------

@@ -190,10 +190,14 @@ def test_a_file_of_another_kind_does_not_flood_the_terminal(write: Write) -> Non
 
 
 def test_a_file_that_cannot_be_read_is_a_warning_unless_it_is_the_inventory_s(
-    tmp_path: Path,
+    write: Write, tmp_path: Path
 ) -> None:
-    (tmp_path / "folder").mkdir()
-    assert "folder" in str(warnings([tmp_path / "missing", tmp_path / "folder"], []))
+    folder, file = tmp_path / "folder", write(f"bh1 {spelt(ECDSA)}")
+    folder.mkdir()
+    assert look_up([file, folder], "bh1", 22).keys
+    assert "folder" in str(warnings([file, folder], []))
+    with pytest.raises(IsADirectoryError):
+        look_up([folder, file], "bh1", 22)
 
 
 @given(content=st.binary(max_size=400))

@@ -18,7 +18,8 @@ from netmiko.fortinet import FortinetSSH
 from provision.errors import Failed, Unreachable
 from provision.fortios.session import dialogue
 from provision.fortios.session.heard import Heard
-from provision.ssh.connect import CONNECT_ERRORS, CONNECT_TIMEOUT, Client, HostKeyPolicy, explain
+from provision.ssh.causes import clean, explain_words
+from provision.ssh.connect import CONNECT_ERRORS, HostKeyPolicy, connect
 from provision.ssh.login import Login
 
 # Seconds without a byte after which a unit counts as silent (a busy one takes several to answer).
@@ -70,43 +71,41 @@ class Terminal(FortinetSSH):
         self.alive = True
         self._spaced = True  # a blank stands behind the prompt
         self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
-        late = threading.Event()
-        watch = threading.Timer(LOGIN, self._give_up, [late])
-        watch.daemon = True
-        watch.start()
+        self._login_late = threading.Event()
+        self._watch: threading.Timer | None = None
         try:
+            # a list of its own keeps the driver from looking for key exchanges to rule out
             super().__init__(
-                device_type="fortinet",
-                host=login.address,
-                port=login.port,
-                username=login.user,
-                password=login.password,
-                key_file=login.private_key_file,
-                use_keys=login.private_key_file is None and login.password is None,
-                allow_agent=login.password is None,
-                conn_timeout=CONNECT_TIMEOUT,
-                banner_timeout=CONNECT_TIMEOUT,
-                auth_timeout=CONNECT_TIMEOUT,
-                # a list of its own keeps the driver from ruling out all modern key exchanges
-                disabled_algorithms={"kex": ["none"]},
+                device_type="fortinet", host=login.address, disabled_algorithms={"kex": ["none"]}
             )
         except CONNECT_ERRORS as error:
-            if late.is_set():
+            if self._login_late.is_set():
                 raise self._broken(f"has not finished the login within {LOGIN:g} s") from None
-            raise explain(error.__context__ or error, login) from None
+            raise self._not_opened(error) from None
         finally:
-            watch.cancel()
+            if self._watch:
+                self._watch.cancel()
 
-    def _give_up(self, late: threading.Event) -> None:
+    def establish_connection(self, width: int = 511, height: int = 1000) -> None:
+        """Log in as to any other target, and open a terminal."""
+        self._client = connect(self._login, self._policy)
+        self._watch = threading.Timer(LOGIN, self._give_up)
+        self._watch.daemon = True
+        self._watch.start()
+        channel = self.remote_conn = self._client.get_transport().open_session()
+        channel.get_pty("vt100", width, height)
+        channel.invoke_shell()
+
+    def paramiko_cleanup(self) -> None:
+        """Close the channel and the connection."""
+        super().paramiko_cleanup()
+        if self._client:
+            self._client.close()
+
+    def _give_up(self) -> None:
         """Close a connection whose login never ends; whoever waits for it wakes up."""
-        late.set()
-        transport = self._client.get_transport() if self._client else None
-        if transport:
-            transport.close()
-
-    def _build_ssh_client(self) -> Any:
-        self._client = Client(self._policy)
-        return self._client
+        self._login_late.set()
+        self._client.close()
 
     def session_preparation(self) -> None:
         """Wait for the first prompt; accept a disclaimer; send nothing else."""
@@ -268,8 +267,25 @@ class Terminal(FortinetSSH):
         finally:
             self._waited += time.monotonic() - began
         if not data:
-            raise self._broken("closed the connection")
+            raise self._closed()
         return self._decode(data)
+
+    def _not_opened(self, error: Exception) -> Failed | Unreachable:
+        """Return the error for a login that got no terminal, in the unit's words if there are any."""
+        self._hearing = Heard(self._lines)
+        while self._channel is not None and self._channel.recv_ready():
+            self._hearing.add(self._decode(self._channel.recv(65536)))
+        if self._heard.strip():
+            return self._closed()
+        what = clean(str(error) or type(error).__name__, self._login)
+        return self._broken(f"let {self._login.user} in and opened no terminal ({what})")
+
+    def _closed(self) -> Failed | Unreachable:
+        """Return the error for an end of the connection, in the unit's words if they came first."""
+        if self._prompt or not self._heard.strip() or self._login_late.is_set():
+            return self._broken("closed the connection")
+        self.alive = False
+        return explain_words(self._heard, self._login, "closed the connection after the login")
 
     def _broken(self, what: str) -> Failed | Unreachable:
         self.alive = False
