@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -25,6 +26,11 @@ _KEY = ("ansible_private_key_file", "ansible_ssh_private_key_file")
 _BECOME = ("ansible_become",)
 _BECOME_PASSWORD = ("ansible_become_password", "ansible_become_pass")
 _BECOME_METHOD = ("ansible_become_method",)
+_BECOME_USER = ("ansible_become_user",)
+_PYTHON = ("ansible_python_interpreter",)
+# Ways of Ansible to look for a Python, which is what happens here anyway.
+_PYTHON_IS_FOUND = ("auto", "auto_silent", "auto_legacy", "auto_legacy_silent")
+_LONGEST_PYTHON = 1000
 
 _T = TypeVar("_T")
 Check = Callable[[object], _T]
@@ -50,10 +56,12 @@ def login_for(host: Host, scope: Scope, linux: bool, secrets: Secrets) -> Login:
         private_key_file=reader.get(_KEY, _readable_file, None),
         become=linux and reader.get(_BECOME, _yes_no, user != "root"),
         become_password=reader.password(_BECOME_PASSWORD) if linux else None,
+        python=reader.get(_PYTHON, _interpreter, None) if linux else None,
         unset=tuple(reader.unset),
     )
-    if linux:
+    if linux and login.become:
         reader.get(_BECOME_METHOD, _sudo, None)
+        reader.get(_BECOME_USER, _root, None)
     if reader.faults:
         raise InputError(reader.faults)
     return login
@@ -161,5 +169,26 @@ def _yes_no(value: object) -> bool:
 
 
 def _sudo(value: object) -> None:
-    if value != "sudo":
+    if value not in ("sudo", "ansible.builtin.sudo"):
         raise _Wrong(f"is {value!r}", "only sudo is known here; leave it out")
+
+
+def _root(value: object) -> None:
+    if value not in ("root", "", 0, "0"):
+        what = f"is {value!r}, but the agent must run as root"
+        raise _Wrong(what, "set it to root for this host, or leave it out")
+
+
+def _interpreter(value: object) -> str | None:
+    """Return the command of a Python: a path, or one with arguments, as `/usr/bin/env python3`."""
+    if not isinstance(value, str) or not value.isprintable():
+        raise _Wrong(
+            "is no text of one line", "write the path of a Python on the host, or leave it out"
+        )
+    try:
+        words = shlex.split(value)
+    except ValueError:
+        raise _Wrong("has a quote that is not closed", "write the path of a Python") from None
+    if len(value) > _LONGEST_PYTHON:
+        raise _Wrong(f"has {len(value)} characters", "write the path of a Python on the host")
+    return None if not words or words[0] in _PYTHON_IS_FOUND else value

@@ -22,5 +22,6 @@ class Login:
     private_key_file: str | None = None
     become: bool = False
     become_password: str | None = field(default=None, repr=False)
+    python: str | None = None
     # environment variables that were not set when the passwords were looked up: needed to connect only
     unset: tuple[Fault, ...] = ()
