@@ -95,6 +95,8 @@ class ShellServer:
 
     def run(self, channel: paramiko.Channel, command: str) -> None:
         """Run one command; its process group is gone afterwards."""
+        # its answer comes behind that to the exec request, which a quick command must not overtake
+        channel.get_transport().global_request("keepalive@openssh.com", wait=True)
         path = f"{self.home / 'bin'}:/usr/bin:/bin"
         process = subprocess.Popen(
             [*self.shell, command],
