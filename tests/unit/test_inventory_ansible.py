@@ -76,7 +76,7 @@ def theirs(folder: Path, environment: None) -> Mapping[str, Mapping[str, Any]]:
 
 @pytest.fixture(scope="module")
 def ours(folder: Path, environment: None) -> Scope:
-    return scopes(load(folder))["h"]
+    return scopes(load(folder, playbook=folder))["h"]
 
 
 def outcome(found: Scope, name: str) -> dict[str, Any]:
