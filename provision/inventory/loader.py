@@ -12,7 +12,7 @@ from pathlib import Path
 
 from provision.errors import InputError
 from provision.inventory import extra_vars
-from provision.inventory.expressions import HostVars, Scope
+from provision.inventory.expressions import PLAYBOOK, HostVars, Scope
 from provision.inventory.groups import Tree
 from provision.inventory.sources import files
 from provision.inventory.sources.material import ALL, UNGROUPED, Material
@@ -38,7 +38,7 @@ class Inventory:
     """All hosts by name, and for each group (``all`` included) the names in it or in its children.
 
     ``path`` is the first source. ``warnings`` is what was passed over; ``vaults`` are encrypted
-    files, which cannot be read.
+    files, which cannot be read. ``playbook`` is the folder of the playbook.
     """
 
     path: Path
@@ -46,6 +46,7 @@ class Inventory:
     groups: Mapping[str, tuple[str, ...]]
     warnings: tuple[str, ...] = ()
     vaults: tuple[str, ...] = ()
+    playbook: Path = PLAYBOOK
 
     @property
     def folder(self) -> Path:
@@ -101,6 +102,7 @@ def load(
         tree.members(groups_of),
         tuple(dict.fromkeys(warnings)),
         tuple(material.vaults),
+        playbook or PLAYBOOK,
     )
 
 
@@ -121,7 +123,12 @@ def scopes(inventory: Inventory) -> Mapping[str, Scope]:
         }
         given = shared | own | _source_of(host)
         result[host.name] = Scope(
-            host.variables, given, templates, inventory.folder, inventory.vaults
+            host.variables,
+            given,
+            templates,
+            inventory.folder,
+            inventory.vaults,
+            inventory.playbook,
         )
         views[host.name] = HostVars(result[host.name])
     return result
