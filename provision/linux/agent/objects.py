@@ -73,7 +73,12 @@ class Journal:
 
 
 def put_path(path: str, state: State) -> None:
-    """Bring ``path`` to a recorded state: a file with its content, a directory's mode, or nothing."""
+    """Bring ``path`` to a recorded state: a file with its content, a directory's mode, or nothing.
+
+    What is in that state is left alone: a disk that is full or read-only cannot make that fail.
+    """
+    if path_state(path) == state:
+        return
     if state is None:
         host.remove(path)
         return
