@@ -7,6 +7,7 @@ our first run (for teardown), the journal the state before this run (for a failu
 from __future__ import annotations
 
 import base64
+import errno
 import glob
 import hashlib
 import json
@@ -94,6 +95,8 @@ def make_user(step: Step, journal: Journal) -> None:
     if user_exists(step["name"]):
         journal.own("user:" + step["name"], {"theirs": True})
         return
+    if not os.access("/etc", os.W_OK):  # useradd would blame a lock
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), "/etc")
     before = {
         "backups": {path + "-": path_state(path + "-") for path in ACCOUNT_FILES},
         "files": {path: _digest(path) for path in ACCOUNT_FILES},
