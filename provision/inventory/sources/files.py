@@ -99,8 +99,7 @@ class _Reader:
                 if self._add_yaml(path, raw):
                     return
             except InputError:
-                # INI in a file with any name; what is neither is an error of its ending
-                if not ini.has_section(raw):
+                if not ini.has_section(raw) and (path.suffix or not ini.fits(raw)):
                     raise
         ini.read(self.material, raw, str(path))
 

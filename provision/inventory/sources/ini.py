@@ -44,16 +44,27 @@ def read(material: Material, raw: bytes, file: str) -> None:
     Raises:
         InputError: each line that cannot be read; nothing was added.
     """
-    found = _Ini()
-    group, kind = UNGROUPED, "hosts"
-    for where, line in _lines(found, raw, file):
-        if line.startswith("[") and line.partition("#")[0].rstrip().endswith("]"):
-            group, kind = _section(found, line, where) or (group, "")
-        elif kind:
-            _READERS[kind](found, group, line, where)
+    found = _parsed(raw, file)
     if found.faults:
         raise InputError(found.faults)
     _add(material, found)
+
+
+def fits(raw: bytes) -> bool:
+    """Whether a file can be read as INI."""
+    return not _parsed(raw, "").faults
+
+
+def _parsed(raw: bytes, file: str) -> _Ini:
+    found = _Ini()
+    group, kind = UNGROUPED, "hosts"
+    for where, line in _lines(found, raw, file):
+        # an address with a port begins with a bracket as well
+        if _SECTION.fullmatch(line) or (line.startswith("[") and line.endswith("]")):
+            group, kind = _section(found, line, where) or (group, "")
+        elif kind:
+            _READERS[kind](found, group, line, where)
+    return found
 
 
 def has_section(raw: bytes) -> bool:
