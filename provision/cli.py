@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import logging
-import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -41,6 +39,7 @@ from provision.results import Exit, SiteResult, summarise
 from provision.run import Job
 from provision.secrets import Secrets
 from provision.sites import Play
+from provision.streams import hang_up_as_interrupt, sheltered
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -139,7 +138,7 @@ def _look(app: App, flags: Flags, verb: Verb, **options: Any) -> Exit:
     report = new_report(app, flags)
     job = _job(app, flags, verb, **options)
     planned = _planned(app, flags, report, job)
-    return tell(app, flags, report, verb, list(map(summarise, planned)), diffs=True)
+    return tell(app, flags, report, verb, list(map(summarise, planned)), flags.plan_detail)
 
 
 def _job(app: App, flags: Flags, verb: Verb, **options: Any) -> Job:
@@ -151,7 +150,7 @@ def _job(app: App, flags: Flags, verb: Verb, **options: Any) -> Job:
 
 def _planned(app: App, flags: Flags, report: Report, job: Job) -> list[SitePlan]:
     def plan(name: str) -> SitePlan:
-        return engine.plan_site(name, job, report, app.secrets)
+        return engine.plan_site(name, job, report, app.secrets, app.codes)
 
     def failed(name: str, error: Exception) -> SitePlan:
         return broken_plan(job.sites[name], job.verb, error)
@@ -166,8 +165,10 @@ def _change(app: App, flags: Flags, verb: Verb, yes: bool, **options: Any) -> Ex
     planned = _planned(app, flags, report, job)
     if not yes and any(target.changes for site in planned for target in site.targets):
         shown = list(map(summarise, planned))
-        report.sites(shown, diffs=True)
+        report.sites(shown, flags.plan_detail)
         report.summary(shown)
+        if app.output.error:  # nobody may approve a plan that was not printed
+            return Exit.FAILED
         if not click.confirm(f"\n{verb}?", err=True):
             click.echo("nothing was changed", err=True)
             if flags.json:
@@ -175,13 +176,13 @@ def _change(app: App, flags: Flags, verb: Verb, yes: bool, **options: Any) -> Ex
             return Exit.OK
 
     def apply(approved: SitePlan) -> SiteResult:
-        return engine.apply_site(approved.name, job, approved, report, app.secrets)
+        return engine.apply_site(approved.name, job, approved, report, app.secrets, app.codes)
 
     def failed(approved: SitePlan, error: Exception) -> SiteResult:
         return broken(job.sites[approved.name], error)
 
     changed = over(app, flags, report, verb, planned, apply, failed)
-    return tell(app, flags, report, verb, changed, flags.diff)
+    return tell(app, flags, report, verb, changed, flags.detail)
 
 
 def _log(secrets: Secrets) -> None:
@@ -204,36 +205,40 @@ def _log(secrets: Secrets) -> None:
 
 
 def main(plays: Sequence[Play], argv: Sequence[str] | None = None) -> int:
-    """Run the command line and give the exit code. Nothing but a line per fault reaches the operator."""
-    secrets = Secrets()
-    arguments = list(sys.argv[1:] if argv is None else argv)
-    _log(secrets)
-    for stream in (sys.stdout, sys.stderr):  # a letter that the terminal lacks must not end a run
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
-    say = secrets.masking(lambda text: click.echo(shown(text), err=True))
+    """Run the command line and return the exit code. One line for each error reaches the operator."""
+    with sheltered() as output, hang_up_as_interrupt():
+        secrets = Secrets()
+        _log(secrets)
+        say = secrets.masking(lambda text: click.echo(shown(text), err=True))
+        if output.closed:
+            say("standard output is closed: nothing was done; redirect it to a file or /dev/null")
+            return Exit.FAILED
+        arguments = list(sys.argv[1:] if argv is None else argv)
+        code = _run(App(tuple(plays), secrets, output), arguments, say)
+        if output.error is None:
+            return code
+        if not isinstance(output.error, BrokenPipeError):
+            why = output.error.strerror
+            say(f"cannot write to standard output: {why}; write it elsewhere and run again")
+        return Exit.FAILED
+
+
+def _run(app: App, arguments: list[str], say: Callable[[str], object]) -> int:
+    """Run the verb of ``arguments`` and return its exit code."""
     try:
-        return int(
-            cast(
-                Exit,
-                cli.main(arguments, obj=App(tuple(plays), secrets), standalone_mode=False) or 0,
-            )
-        )
+        return int(cast(Exit, cli.main(arguments, obj=app, standalone_mode=False) or 0))
     except (InputError, click.ClickException) as error:
         said = error.format_message() if isinstance(error, click.ClickException) else str(error)
         say(said)
         if "--json" in arguments:
             verb = next((each for each in arguments if each in cli.commands), "")
-            write_json(sys.stdout.write, verb, Exit.USAGE, (), secrets)
+            write_json(sys.stdout.write, verb, Exit.USAGE, (), app.secrets)
         return Exit.USAGE
     except (fleet.Interrupted, KeyboardInterrupt, click.Abort):
         say("interrupted: run again for what was not begun")
         return Exit.INTERRUPTED
     except BanstitchError as error:
         say(str(error))
-        return Exit.FAILED
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Exit.FAILED
     except Exception as error:  # noqa: BLE001 - no traceback reaches an operator unasked
         say(f"fault in banstitch: {type(error).__name__}: {error}; -vvv shows where")

@@ -85,7 +85,7 @@ def ban(
         app, flags, "ban", lambda run: operate.ban(run, named, seconds, detection, why), chosen
     )
     found = [operate.with_end(site) for site in asked]
-    return tell(app, flags, new_report(app, flags), "ban", found, flags.diff)
+    return tell(app, flags, new_report(app, flags), "ban", found, flags.detail)
 
 
 @click.command()
@@ -96,7 +96,7 @@ def unban(app: App, flags: Flags, address: str, why: str) -> Exit:
     """Free ADDRESS at every chosen site: gone from fail2ban and from the feed."""
     named = bannable.checked_address(address)
     found = _ask(app, flags, "unban", lambda run: operate.unban(run, named, why))
-    return tell(app, flags, new_report(app, flags), "unban", found, flags.diff)
+    return tell(app, flags, new_report(app, flags), "unban", found, flags.detail)
 
 
 @click.command()
@@ -113,7 +113,7 @@ def rotate(app: App, flags: Flags, yes: bool) -> Exit:
     report = new_report(app, flags)
     run = new_run(app, flags, "apply", report)
     found = over(app, flags, report, "rotate", chosen, lambda one: operate.rotate(run, one), broken)
-    return tell(app, flags, report, "rotate", found, flags.diff)
+    return tell(app, flags, report, "rotate", found, flags.detail)
 
 
 @click.command()
@@ -167,7 +167,7 @@ def _show(
         report.table(heads, rows, below)
     troubled = [site for site in found if _is_troubled(site)]
     if flags.json or troubled:
-        tell(app, flags, report, verb, found if flags.json else troubled, diffs=False)
+        tell(app, flags, report, verb, found if flags.json else troubled, "names")
     return exit_code(found)
 
 

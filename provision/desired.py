@@ -20,11 +20,16 @@ from provision.sites import BAN_HOSTS, FORTIGATES, FortiGate, Play, Selected, Si
 
 def linux(site: Site, plays: Sequence[Play]) -> tuple[Resource, ...]:
     """The resources of a site's ban host, in the order of the roles, each once."""
-    context = Context(site, site.ban_host)
-    found = [
-        resource for role in _roles(plays, BAN_HOSTS) for resource in role.module.resources(context)
-    ]
-    return tuple(dict.fromkeys(found))
+    return tuple(linux_by_role(site, plays))
+
+
+def linux_by_role(site: Site, plays: Sequence[Play]) -> dict[Resource, str]:
+    """Return the resources of a site's ban host, in the order of the roles, with the role of each."""
+    context, found = Context(site, site.ban_host), dict[Resource, str]()
+    for role in _roles(plays, BAN_HOSTS):
+        for resource in role.module.resources(context):
+            found.setdefault(resource, role.name)
+    return found
 
 
 def blocks(context: Context, plays: Sequence[Play]) -> tuple[CliBlock, ...]:
@@ -98,8 +103,15 @@ def offline(
 ) -> Context:
     """A FortiGate that is not asked: of this ``version``, with VDOMs if the inventory names one."""
     plain = Context(site, unit, {}, assumed(version))
-    named = "enforcement_vdom" in unit.where
-    return Context(site, unit, {}, assumed(version, vdom_of(plain, plays) if named else ""))
+    if "enforcement_vdom" not in unit.where:
+        return plain
+    return Context(site, unit, {}, assumed(version, vdom_of(plain, plays), *_named(plain, plays)))
+
+
+def _named(context: Context, plays: Sequence[Play]) -> tuple[str, ...]:
+    """Return the other VDOMs that settings name: they are taken to be there."""
+    roles = (role.module for role in _roles(plays, FORTIGATES))
+    return tuple(name for role in roles if hasattr(role, "vdoms") for name in role.vdoms(context))
 
 
 def everything(

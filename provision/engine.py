@@ -19,6 +19,7 @@ from provision.results import SiteResult, TargetResult
 from provision.run import Job, Run
 from provision.secrets import Secrets
 from provision.sites import Selected
+from provision.ssh.codes import Codes
 from provision.unit_run import UnitRun
 
 
@@ -39,14 +40,18 @@ SILENT = Silent()
 
 
 def plan_site(
-    name: str, job: Job, listener: Listener = SILENT, secrets: Secrets | None = None
+    name: str,
+    job: Job,
+    listener: Listener = SILENT,
+    secrets: Secrets | None = None,
+    codes: Codes | None = None,
 ) -> SitePlan:
     """Return the plan of ``job`` at the site ``name``; nothing is changed.
 
-    `verify` also sends its event through the loop, if nothing differs. ``listener`` and ``secrets``
-    belong to this process: who watches, and the mask of what else it writes.
+    `verify` also sends its event through the loop, if nothing differs. ``listener``, ``secrets`` and
+    ``codes`` belong to this process: who watches, the mask of what else it writes, and who types codes.
     """
-    run = job.begin(listener, secrets)
+    run = job.begin(listener, secrets, codes)
     return masked(SiteRun(run, job.sites[name]).plan(), run.secrets)
 
 
@@ -56,6 +61,7 @@ def apply_site(
     approved: SitePlan,
     listener: Listener = SILENT,
     secrets: Secrets | None = None,
+    codes: Codes | None = None,
 ) -> SiteResult:
     """Carry out the plan ``approved`` at the site ``name``, and return what came of it.
 
@@ -70,7 +76,7 @@ def apply_site(
             f"a plan of {approved.verb} for {approved.name} must not be used to {job.verb} {name}"
         )
         raise InputError([Fault("", 0, what, "make a new plan")])
-    run = job.begin(listener, secrets)
+    run = job.begin(listener, secrets, codes)
     return masked(SiteRun(run, job.sites[name]).apply(approved), run.secrets)
 
 

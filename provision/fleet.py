@@ -29,11 +29,13 @@ def over(
     forks: int,
     stopping: Callable[[], object] = lambda: None,
     failed: Callable[[Work, Exception], Result] | None = None,
+    meanwhile: Callable[[], object] = lambda: None,
 ) -> list[Result]:
     """Do each of ``work``, at most ``forks`` at a time; return the results in the order of ``work``.
 
     ``stopping`` is called once at the first Ctrl-C; later ones are ignored until what was begun is finished.
     ``failed`` turns an exception that nobody foresaw into the result of that one; it ends no other's work.
+    ``meanwhile`` is called every moment while others work: this thread alone may talk to the operator.
 
     Raises:
         Interrupted: on Ctrl-C, after the targets that were being changed have been left in order.
@@ -52,7 +54,7 @@ def over(
         try:
             futures.extend(pool.submit(done, one) for one in work)
             while wait(futures, timeout=TICK).not_done:
-                continue
+                meanwhile()
             return [future.result() for future in futures]
         except KeyboardInterrupt:
             before = signal.signal(signal.SIGINT, signal.SIG_IGN)

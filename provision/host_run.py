@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -23,6 +24,7 @@ from provision.report import not_read
 from provision.roles import TOKENS
 from provision.run import Run
 from provision.sites import Selected
+from provision.summary import summary
 
 # The step that the controller takes itself where the agent cannot run yet.
 PYTHON = canonical({"do": "python3"})
@@ -45,7 +47,9 @@ class HostRun:
         self._run = run
         self._selected = selected
         self._site = selected.site
-        self._resources = wanted.linux(selected.site, run.plays)
+        by_role = wanted.linux_by_role(selected.site, run.plays)
+        self._resources = tuple(by_role)
+        self._roles = {resource.id: role for resource, role in by_role.items()}
         made = (each.names for each in self._resources if isinstance(each, Authority))
         # what the CA that the ban host makes may sign for; empty if it makes none
         self.authority_names = next(made, ())
@@ -75,6 +79,8 @@ class HostRun:
             observed = self._observe(host)
         if self._selected.linux:
             self.target.plan = self._planned(observed)
+            if not observed["manifest"] and self._run.verb in ("plan", "apply"):
+                self.target.details = {"settings": summary(self._site, self._run.plays)}
             self.memory = without_replaced(self.memory, self.target.plan)
 
     def planned(self) -> TargetPlan:
@@ -87,9 +93,13 @@ class HostRun:
     def _as_value(self, target: Target, plan: LinuxPlan) -> TargetPlan:
         steps = ((PYTHON,) if self._bare else ()) + tuple(map(by_name, plan.steps))
         found = target.planned(steps, seen=self._seen, forgets=tuple(sorted(self.to_forget())))
-        mask = self._run.secrets.mask
+        mask, roles = self._run.secrets.mask, self._roles
         return replace(
-            found, changes=tuple(replace(each, diff=mask(each.diff)) for each in found.changes)
+            found,
+            changes=tuple(
+                replace(each, diff=mask(each.diff), role=roles.get(each.id, ""))
+                for each in found.changes
+            ),
         )
 
     def _observe(self, host: BanHost) -> Mapping[str, Any]:
@@ -123,7 +133,7 @@ class HostRun:
         self._seen = observed["digest"]
         if self._run.verb == "teardown":
             return removal.teardown(observed, self._run.purge_data, self._run.keep_packages)
-        plan = planner.plan(self._resources, observed, self._run.adopt)
+        plan = planner.plan(self._resources, observed, self._run.adopt, time.time())
         return planner.with_python(plan) if self._bare else plan
 
     # --- changing --------------------------------------------------------------------------------
@@ -175,7 +185,7 @@ class HostRun:
         return dict(answer["observed"])
 
     def _send(self, host: BanHost, steps: tuple[Step, ...], seen: str) -> dict[str, Any]:
-        return host.ask(
+        answer = host.ask(
             {
                 "do": "apply",
                 "verb": self._run.verb,
@@ -184,6 +194,8 @@ class HostRun:
                 "seen": seen,
             }
         )
+        self.target.notes.extend(answer["notes"])
+        return answer
 
     def _filled(self, approved: TargetPlan) -> tuple[Step, ...]:
         try:
@@ -203,7 +215,9 @@ class HostRun:
 
     def _after_python(self, host: BanHost, approved: TargetPlan) -> Mapping[str, Any]:
         """A host without python3 gets it first, and is then really looked at."""
-        host.install_python()
+        waited = host.install_python()
+        if waited:
+            self.target.notes.append(waited)
         self._bare = False
         observed = self._observe(host)
         self.target.approved = without_python(approved, observed["packages"])

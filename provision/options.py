@@ -5,24 +5,28 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from provision import fleet, progress
+from provision import ask_token, fleet, progress
 from provision.chosen import PLAYBOOK, Choice, ChosenSites, read_sites
 from provision.errors import Fault, InputError
 from provision.fortios.versions import NEWEST, Version, read_version, refused, spell
 from provision.inventory.loader import folder_of
 from provision.plan import SitePlan, TargetPlan, Verb
-from provision.report import Report, write_json
+from provision.report import Detail, Report, write_json
 from provision.results import Exit, SiteResult, exit_code, summarise
 from provision.run import Job, Run
 from provision.secrets import Secrets
 from provision.sites import Play, Selected
 from provision.ssh import connect as ssh
+from provision.ssh import known_hosts
+from provision.ssh.codes import Codes
+from provision.ssh.login import Login
+from provision.streams import Output
 
 Work = TypeVar("Work")
 Done = TypeVar("Done", SiteResult, SitePlan)
@@ -43,6 +47,17 @@ class Flags:
     verbose: int
     json: bool
     accept_new_host_keys: bool
+    ask_token: bool
+
+    @property
+    def detail(self) -> Detail:
+        """What to print of the changes that were made."""
+        return "everything" if self.diff else "names"
+
+    @property
+    def plan_detail(self) -> Detail:
+        """What to print of a plan."""
+        return "everything" if self.diff else "plan"
 
 
 def common(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -53,7 +68,8 @@ def common(command: Callable[..., Any]) -> Callable[..., Any]:
         flags = Flags(**{name: values.pop(name) for name in names})
         if flags.verbose >= 3:
             logging.getLogger().setLevel(logging.DEBUG)
-        return command(context.obj, flags, **values)
+        with ask_token.codes(flags.ask_token) as codes:
+            return command(replace(context.obj, codes=codes), flags, **values)
 
     wrapped.__name__, wrapped.__doc__ = command.__name__, command.__doc__
     wrapped.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]
@@ -72,11 +88,13 @@ _COMMON = (
                  help="A variable that beats all others; repeatable."),
     click.option("-f", "--forks", type=click.IntRange(1, 500), default=5, show_default=True,
                  help="Sites at work at the same time."),
-    click.option("-D", "--diff", is_flag=True, help="Show what changes as a diff."),
+    click.option("-D", "--diff", is_flag=True, help="Print each change with its whole diff."),
     click.option("-v", "--verbose", count=True, help="Say more; -vvv also the SSH libraries' logs."),
     click.option("--json", is_flag=True, help="One JSON document on standard output."),
     click.option("--accept-new-host-keys", is_flag=True,
                  help="Add unknown host keys to known_hosts; changed keys are always refused."),
+    click.option("--ask-token", is_flag=True,
+                 help="Ask on the terminal for the code of a token, once for each target that wants one."),
 )  # fmt: skip
 
 adopt = click.option(
@@ -117,6 +135,8 @@ class App:
 
     plays: tuple[Play, ...]
     secrets: Secrets
+    output: Output
+    codes: Codes | None = None
 
 
 def chosen_sites(app: App, flags: Flags, connect: bool) -> ChosenSites:
@@ -132,14 +152,27 @@ def chosen_sites(app: App, flags: Flags, connect: bool) -> ChosenSites:
     unset = [fault for login in logins for fault in login.unset]
     if unset and connect:
         raise InputError(unset)
-    for warning in dict.fromkeys([*chosen.warnings, *unset]):
+    skipped = _skipped_lines(flags, logins) if connect else []
+    unused = [warning for login in logins for warning in login.warnings]
+    for warning in dict.fromkeys([*chosen.warnings, *unset, *unused, *skipped]):
         click.echo(app.secrets.mask(f"warning: {warning}"), err=True)
     return chosen
 
 
+def _skipped_lines(flags: Flags, logins: Sequence[Login]) -> list[Fault]:
+    files = (_known_hosts(flags), *known_hosts.openssh_files())
+    return known_hosts.warnings(files, {(login.address, login.port) for login in logins})
+
+
 def new_run(app: App, flags: Flags, verb: Verb, report: Report, **options: Any) -> Run:
     """What is the same for every site."""
-    policy = ssh.HostKeyPolicy(_known_hosts(flags), flags.accept_new_host_keys, report.line)
+    policy = ssh.HostKeyPolicy(
+        _known_hosts(flags),
+        flags.accept_new_host_keys,
+        report.line,
+        known_hosts.openssh_files(),
+        app.codes,
+    )
     return Run(verb, app.plays, policy, app.secrets, report, **options)
 
 
@@ -190,20 +223,24 @@ def over(
     Raises:
         Interrupted: on Ctrl-C, after what came of the finished sites has been told.
     """
+
+    def stopping() -> None:
+        report.line(STOPPING, "yellow")
+        if app.codes:
+            app.codes.stop()
+
+    def meanwhile() -> None:
+        if app.codes:
+            ask_token.answer(app.codes, report, app.secrets)
+
     try:
         with report:
-            return fleet.over(
-                work,
-                do,
-                flags.forks,
-                lambda: report.line(STOPPING, "yellow"),
-                failed,
-            )
+            return fleet.over(work, do, flags.forks, stopping, failed, meanwhile)
     except fleet.Interrupted as stop:
         finished = [
             summarise(each) if isinstance(each, SitePlan) else each for each in stop.finished
         ]
-        tell(app, flags, report, verb, finished, flags.diff, interrupted=True)
+        tell(app, flags, report, verb, finished, flags.detail, interrupted=True)
         raise
 
 
@@ -233,7 +270,7 @@ def tell(
     report: Report,
     verb: str,
     results: Sequence[SiteResult],
-    diffs: bool,
+    detail: Detail,
     interrupted: bool = False,
 ) -> Exit:
     """Say what came of the run, as lines or as the JSON document, and give its exit code."""
@@ -241,7 +278,7 @@ def tell(
     if flags.json:
         write_json(sys.stdout.write, verb, code, results, app.secrets)
     else:
-        report.sites(results, diffs)
+        report.sites(results, detail)
         report.summary(results)
     return code
 

@@ -28,7 +28,8 @@ class Change:
     ``id`` is ``kind:name`` (``file:/etc/x``, ``system automation-stitch:NAME``), ``action`` a verb an
     operator reads (create, update, delete, install, remove, start, enable, restart, reload, restore),
     ``diff`` a unified diff for a file and CLI lines for a firewall, ``reason`` why, where it is not plain.
-    ``source``: who asks for it, if not the inventory: a ban host's memory can be forged.
+    ``source``: who asks for it, if not the inventory: a ban host's memory can be forged. ``role``: the role
+    whose resource it is, empty for what no role names.
     """
 
     id: str
@@ -36,6 +37,7 @@ class Change:
     diff: str = ""
     reason: str = ""
     source: str = ""
+    role: str = ""
 
 
 class Plan(Protocol):

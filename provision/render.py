@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from itertools import groupby
 from pathlib import Path
 
 from provision import desired
-from provision.errors import Fault, InputError
+from provision.errors import Failed, Fault, InputError
 from provision.fortios.desired import CliBlock
 from provision.fortios.schema import FOUND_BY
 from provision.fortios.text import forti_quote
@@ -36,14 +38,31 @@ def render(
         found = first_choice(desired.blocks(context, plays))
         vdom = desired.vdom_of(context, plays) if context.unit.vdoms else ""
         texts[directory / f"{unit.name}.conf"] = "".join(in_scopes(found, vdom))
-    try:
-        for path, text in texts.items():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        what = f"cannot write {error.filename or directory}: {error.strerror}"
-        raise InputError([Fault("", 0, what, "choose another directory")]) from error
+    for path, text in texts.items():
+        _write(path, text)
     return list(texts)
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file that is whole or not there.
+
+    Raises:
+        InputError: it cannot be written there.
+        Failed: it could be, but there is no room, or the disk is broken.
+    """
+    fresh = path.with_name(f".{path.name}.new")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fresh.write_text(text, encoding="utf-8")
+        fresh.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            fresh.unlink()
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO):
+            what = f"cannot write {path}: {error.strerror}; free some space and run again"
+            raise Failed(what) from error
+        what = f"cannot write {error.filename or path}: {error.strerror}"
+        raise InputError([Fault("", 0, what, "choose another directory")]) from error
 
 
 def to_be_placed(written: Sequence[Path]) -> Iterator[tuple[Path, str]]:

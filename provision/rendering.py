@@ -16,7 +16,7 @@ from typing import Any
 
 from provision.errors import Fault, InputError
 from provision.fortios.text import forti_quote
-from provision.inventory.expressions import environment
+from provision.inventory.templates import environment
 
 TEMPLATES = Path(__file__).parent.parent / "templates"
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 import json
 import re
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any, Protocol, Self, TextIO
+from typing import Any, Literal, Protocol, Self, TextIO
 
 from rich.cells import cell_len, chop_cells, set_cell_size
 from rich.console import Console
@@ -18,7 +19,9 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from provision.plan import Change
+from provision.grouping import grouped, one_by_one
+from provision.pem import in_one_line
+from provision.plan import Change, Kind
 from provision.results import Exit, SiteResult, TargetResult, document
 from provision.roles import LOG_DIRECTORY
 from provision.secrets import Secrets
@@ -32,6 +35,11 @@ COLOURS = {
     "skipped": "cyan",
 }
 DIFF_COLOURS = {"+": "green", "-": "red", "@": "cyan"}
+
+
+# What is printed of changes: their names in groups; what a plan does to existing objects and to FortiGates
+# as well; or each change with all of its diff.
+Detail = Literal["names", "plan", "everything"]
 
 
 class Listener(Protocol):
@@ -57,19 +65,40 @@ class Report:
         self._wanted = live and self._console.is_terminal
         self._live: Live | None = None
         self._rows: dict[tuple[str, str], tuple[str, str]] = {}
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
+        self._held: list[tuple[str, str]] | None = None
 
     def __enter__(self) -> Self:
         if self._wanted:
             self._rows.clear()
-            self._live = Live(console=self._console, transient=True, refresh_per_second=8)
-            self._live.start()
+            self._show_live()
         return self
+
+    def _show_live(self) -> None:
+        self._live = Live(console=self._console, transient=True, refresh_per_second=8)
+        self._live.start()
 
     def __exit__(self, *_: object) -> None:
         if self._live is not None:
             self._live.stop()
             self._live = None
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Leave the terminal to a question: the live table is gone, and lines wait until its end."""
+        with self._lock:
+            live, self._live, self._held = self._live, None, []
+        if live is not None:
+            live.stop()
+        try:
+            yield
+        finally:
+            if live is not None:
+                self._show_live()
+            with self._lock:
+                held, self._held = self._held, None
+            for text, style in held:
+                self._print(text, style)
 
     def doing(self, site: str, host: str, what: str) -> None:
         """A row of the live table; a line with -v."""
@@ -82,10 +111,10 @@ class Report:
         self._row(site, result.host, result.state, COLOURS[result.state])
 
     def _row(self, site: str, host: str, what: str, colour: str) -> None:
-        if self._live is None:
-            return
         with self._lock:
             self._rows[(site, host)] = (what, colour)
+            if self._live is None:
+                return
             table = Table("site", "target", "", box=None)
             for (name, target), (text, style) in sorted(self._rows.items()):
                 table.add_row(name, target, Text(self._secrets.mask(text), style=style))
@@ -96,7 +125,11 @@ class Report:
         self._print(self._secrets.mask(text), style)
 
     def _print(self, text: str, style: str) -> None:
-        self._console.print(Text(shown(text), style=style), soft_wrap=True)
+        with self._lock:
+            if self._held is not None:
+                self._held.append((text, style))
+            else:
+                self._console.print(Text(shown(text), style=style), soft_wrap=True)
 
     def _rows_of(self, diff: str, by_name: bool) -> None:
         """Print a diff. One that names its secrets is not masked: a ban host could hide words of it."""
@@ -104,47 +137,54 @@ class Report:
             text = row if by_name else self._secrets.mask(row)
             self._print(" " * 10 + text, DIFF_COLOURS.get(row[:1], ""))
 
-    def sites(self, sites: Sequence[SiteResult], diffs: bool) -> None:
-        """Every target with its state, its changes, and what it says."""
+    def sites(self, sites: Sequence[SiteResult], detail: Detail) -> None:
+        """Print every target with its state, its changes, and what it says."""
         for site in sites:
             self.line(f"site {site.name}", "bold")
             for target in site.targets:
-                self._target(target, diffs)
+                self._target(target, detail)
+        hidden = _hidden(sites) if detail == "plan" else 0
+        if hidden:
+            files = counted(hidden, "new or deleted file")
+            self.line(f"the content of {files} is not printed; -D prints it", "cyan")
 
-    def _target(self, target: TargetResult, diffs: bool) -> None:
+    def _target(self, target: TargetResult, detail: Detail) -> None:
         linux = target.kind == "linux"
         cost = counted(target.execs, "exec") if linux else counted(target.exchanges, "exchange")
         self.line(
             f"  {target.state:<11} {target.host} ({target.kind}, {cost})", COLOURS[target.state]
         )
-        for change in target.changes:
-            self._change(change, diffs, not linux)
+        for line in target.details.get("settings", ()) if detail != "names" else ():
+            self.line(f"      {line}", "cyan")
+        self._changes(target.changes, target.kind, detail)
         for note in target.notes:
             self.line(_indent(note, "      note: "), "cyan")
         if target.error:
             self.line(_indent(target.error, "      "), "red")
         if target.new_plan is not None:
-            self._new_plan(target)
+            self._new_plan(target, "plan" if detail == "names" else detail)
 
-    def _new_plan(self, target: TargetResult) -> None:
+    def _new_plan(self, target: TargetResult, detail: Detail) -> None:
         """Print the plan that a target has by now, and in what it differs from the one shown before."""
         self.line(
             "      the new plan:" if target.new_plan else "      the new plan changes nothing",
             "cyan",
         )
-        for change in target.new_plan or ():
-            self._change(change, True, target.kind == "fortios")
+        self._changes(target.new_plan or (), target.kind, detail)
         self.line("      the difference from the plan that was shown:", "cyan")
         difference = "\n".join(target.difference.splitlines()[2:])
         self._rows_of(difference, target.kind == "fortios")
 
-    def _change(self, change: Change, diffs: bool, by_name: bool) -> None:
-        source = f"from {change.source}" if change.source else ""
-        why = "; ".join(filter(None, (source, change.reason)))
-        self.line(f"      {change.action:<8} {change.id}" + (f"  ({why})" if why else ""), "yellow")
-        # what a ban host remembers can be forged, so what it asks for is always shown whole
-        if diffs or change.source:
-            self._rows_of(change.diff, by_name)
+    def _changes(self, changes: Sequence[Change], kind: Kind, detail: Detail) -> None:
+        groups = one_by_one(changes) if detail == "everything" else grouped(changes, kind)
+        for group in groups:
+            why = f"  ({group.why})" if group.why else ""
+            self.line(f"      {group.action:<8} {group.head}{why}", "yellow")
+            for change in group.changes:
+                # what a ban host remembers can be forged, so what it asks for is always printed
+                if change.source or (detail != "names" and not group.cut):
+                    diff = change.diff if detail == "everything" else in_one_line(change.diff)
+                    self._rows_of(diff, kind == "fortios")
 
     def table(
         self, heads: Sequence[str], rows: Sequence[Sequence[str]], below: Sequence[str] = ()
@@ -179,6 +219,11 @@ class Report:
         changes = sum(len(target.changes) for site in sites for target in site.targets)
         said = f"{counted(len(sites), 'site')}, {counted(len(states), 'target')}"
         self.line(f"{said}: {' '.join(counts)} changes={changes}")
+
+
+def _hidden(sites: Sequence[SiteResult]) -> int:
+    targets = [target for site in sites for target in site.targets]
+    return sum(g.hidden for each in targets for g in grouped(each.changes, each.kind))
 
 
 _MARGIN = "    "

@@ -10,7 +10,9 @@ from provision.plan import Verb
 from provision.report import Listener
 from provision.secrets import Secrets
 from provision.sites import Play
+from provision.ssh.codes import Codes
 from provision.ssh.connect import HostKeyPolicy
+from provision.ssh.known_hosts import openssh_files
 
 
 @dataclass(frozen=True)
@@ -28,16 +30,25 @@ class Job:
     # FortiGates that are gone for good: what is remembered of them is dropped
     forget: tuple[str, ...] = ()
 
-    def begin(self, listener: Listener, secrets: Secrets | None = None) -> Run:
+    def begin(
+        self, listener: Listener, secrets: Secrets | None = None, codes: Codes | None = None
+    ) -> Run:
         """Return the run of this job in this process.
 
         ``secrets``: the mask of this process, which knows the inventory's secrets and learns the others.
+        ``codes``: who types codes in this process, and the connections that took one.
         """
         known = secrets or Secrets(self.sites.hidden)
         return Run(
             self.verb,
             self.plays,
-            HostKeyPolicy(self.known_hosts, self.accept_new_host_keys, listener.line),
+            HostKeyPolicy(
+                self.known_hosts,
+                self.accept_new_host_keys,
+                listener.line,
+                openssh_files(),
+                codes,
+            ),
             known,
             listener,
             self.adopt,

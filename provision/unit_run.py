@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 
 from provision import desired as wanted
@@ -24,6 +24,7 @@ from provision.plan import TargetPlan, canonical
 from provision.progress import Target, must_be_as_approved, must_hold
 from provision.run import Run
 from provision.sites import FortiGate, Selected
+from provision.summary import summary
 
 # What stands by name in a plan until its ban host has made it.
 CA = "ca"
@@ -99,8 +100,18 @@ class UnitRun:
             return
         self._run.listener.doing(self._selected.site.name, self.target.host, "observing")
         with self._connected() as session:
-            self.target.plan = self._planned(session, memory)
-            self.target.details = {"version": session.facts.spelt}
+            plan = self._planned(session, memory)
+            left = [asdict(each) for each in plan.left]
+            self.target.plan = plan
+            facts = {"version": session.facts.spelt, "left_as_it_is": left}
+            self.target.details = {**facts, **self._settings(memory)}
+
+    def _settings(self, memory: Memory) -> dict[str, list[str]]:
+        """Return what is to be shown of the settings before a first apply; later, the changes show it."""
+        if memory.record(self._unit.name) is not None or self._run.verb not in ("plan", "apply"):
+            return {}
+        found = summary(self._selected.site, self._run.plays, self._unit)
+        return {"settings": found} if found else {}
 
     def _planned(self, session: Unit, memory: Memory) -> FortiPlan:
         vdoms = session.facts.vdom_names

@@ -5,17 +5,23 @@ What a detection is stands in detections.yml; see its head for how to add one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from provision.linux.resources import Directory, File, Jail, Package, Resource, Service, User
 from provision.rendering import TEMPLATES, render
 from provision.roles import AUDIT, EVENTS_LOG, EVIDENCE, REJECTED, SPOOL, USER, Context
-from provision.setting_types import AllowList, Duration, DurationOrForever
+from provision.setting_types import (
+    AllowList,
+    Duration,
+    DurationOrForever,
+    VdomName,
+    spell_duration,
+)
 from provision.settings import RoleSettings, Strict
 from roles import receiver_limits, receiver_units
 from roles.detection_catalogue import CATALOGUE, Detection, MaxRetry
@@ -36,6 +42,7 @@ _ACTION = (
     "detection/banstitch_keeper.py.j2",
     "detection/banstitch_bounds.py.j2",
     "detection/banstitch_limit.py",
+    "detection/banstitch_ignore.py",
     "detection/banstitch_logs.py.j2",
     "detection/banstitch.py.j2",
 )
@@ -92,6 +99,16 @@ class Settings(RoleSettings):
             description="bits of the IPv6 network that counts as one attacker, 48 to 128",
         ),
     ] = 64
+    detection_vdoms: Annotated[
+        tuple[VdomName, ...],
+        BeforeValidator(lambda value: (value,) if isinstance(value, str) else value),
+        Field(
+            description=(
+                "on FortiGates with VDOMs: only events of these count; a FortiGate takes those that "
+                "it has; empty: events of all"
+            )
+        ),
+    ] = ()
     detection_increment: Annotated[
         bool,
         Field(description="ban repeat offenders for longer each time, and after fewer events"),
@@ -174,6 +191,18 @@ def _enabled(detection: Detection, settings: Settings) -> Enabled:
         detection.where,
         tuple(map(str, own.ignore)),
     )
+
+
+def summary(context: Context) -> Iterator[str]:
+    """Return one line for all detections that have the same thresholds."""
+    names: dict[tuple[int, int, int], list[str]] = {}
+    for each in enabled(context.own("detection", Settings)):
+        names.setdefault((each.max_retry, each.find_time, each.ban_time), []).append(each.name)
+    for (events, within, banned), same in names.items():
+        yield (
+            f"{', '.join(same)}: {events} event{'' if events == 1 else 's'} within {spell_duration(within)}"
+            f" ban for {spell_duration(banned)}"
+        )
 
 
 def ignored(context: Context) -> list[str]:

@@ -101,6 +101,17 @@ def base_url(context: Context) -> str:
     return f"{scheme}://{host_part(address(context))}:{port(context)}"
 
 
+def summary(context: Context) -> tuple[str, ...]:
+    """Return where FortiGates find the receiver, and with which certificate."""
+    certificates = {
+        "self_signed": "its certificate is signed by a CA that is made on the host",
+        "files": "its certificate is the one that was given",
+        "off": "not encrypted",
+    }
+    kind = context.own("receiver", Settings).receiver_tls
+    return (f"receiver: {base_url(context)} for FortiGates, {certificates[kind]}",)
+
+
 def is_secure(context: Context) -> bool:
     """Whether it speaks https."""
     return context.of_ban_host("receiver", Settings).receiver_tls != "off"
@@ -223,7 +234,12 @@ def resources(context: Context) -> tuple[Resource, ...]:
         socket,  # after its service, beside which it is checked
         File(_LOGROTATE, rotation, check="logrotate"),
         *receiver_units.filter_files(heard(context, settings)),
-        Service(SOCKET, restart_on=(socket.id,), restart_on_update=(f"file:{FILTER}",)),
+        Service(
+            SOCKET,
+            restart_on=(socket.id,),
+            restart_on_update=(f"file:{FILTER}",),
+            listens=f"{host_part(str(settings.receiver_listen))}:{settings.receiver_port}",
+        ),
         Service(
             SERVICE,
             restart_on=(*(file.id for file in app), service.id),

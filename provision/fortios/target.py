@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from provision.fortios.desired import Desired
 from provision.fortios.observer import Observer
@@ -27,8 +28,8 @@ class FortiGate:
         self._connection.__enter__()
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._connection.__exit__()
+    def __exit__(self, *error: Any) -> None:
+        self._connection.__exit__(*error)
 
     @property
     def exchanges(self) -> int:

@@ -1,4 +1,4 @@
-"""The one place that knows Jinja: the environment of all templates, and values of the inventory.
+"""Values of the inventory: each variable of a host, with its expressions evaluated.
 
 A host's variables may refer to one another, to the environment and to files. Each is resolved when
 it is asked for, so a variable that nobody needs can be as broken as it likes.
@@ -6,91 +6,42 @@ it is asked for, so a variable that nobody needs can be as broken as it likes.
 
 from __future__ import annotations
 
-import errno
-import os
-import stat
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import jinja2
-from jinja2 import nodes
-from jinja2.runtime import Context
-
 from provision.errors import Fault, InputError
-from provision.inventory.sandbox import LONGEST, Sandbox, as_data, join_pieces
-from provision.inventory.variables import Foreign, Unsafe, Variable, Variables, Vaulted, Where
+from provision.inventory import lookups
+from provision.inventory.sandbox import DEEPEST, LONGEST, Missing, as_data
+from provision.inventory.templates import Templates, UndefinedVariable, error_of
+from provision.inventory.variables import (
+    OMIT,
+    Foreign,
+    Unsafe,
+    Variable,
+    Variables,
+    Vaulted,
+    Where,
+    looks_secret,
+)
 
-_SCOPE = "_banstitch_scope"
-_RESULT = "banstitch_result"
-
-
-def environment(**options: Any) -> jinja2.Environment:
-    """The settings that every template of the project shares: what is undefined is an error.
-
-    ``options`` go to :class:`jinja2.Environment` (a loader, extensions).
-    """
-    return jinja2.Environment(
-        undefined=jinja2.StrictUndefined,
-        keep_trailing_newline=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        autoescape=False,  # noqa: S701 - configuration files and CLI text, no HTML
-        **options,
-    )
+# Where site.py is: Ansible's playbook_dir.
+PLAYBOOK = Path(__file__).resolve().parents[2]
 
 
-class _LazyContext(Context):
-    """Looks a name up in the host's variables when an expression mentions it, not before."""
-
-    def resolve_or_missing(self, key: str) -> Any:
-        scope = self.parent.get(_SCOPE)
-        if key not in self.vars and isinstance(scope, Scope) and key in scope:
-            return scope[key]
-        return super().resolve_or_missing(key)
-
-
-def _as_bool(value: object) -> bool:
-    """Ansible's ``bool`` filter."""
-    return str(value).strip().lower() in ("yes", "on", "1", "true", "t", "y")
-
-
-class Templates:
-    """The templates of an inventory's values, each compiled once however many hosts share it."""
-
-    def __init__(self) -> None:
-        self._env = Sandbox(keep_trailing_newline=True, trim_blocks=True, lstrip_blocks=True)
-        self._env.context_class = _LazyContext
-        self._env.filters["bool"] = _as_bool
-        self._compiled: dict[str, tuple[jinja2.Template, bool]] = {}
-
-    def evaluate(self, text: str, scope: Scope) -> object:
-        """``text`` with the variables of ``scope``; one lone expression keeps the type of its value."""
-        if text not in self._compiled:
-            self._compiled[text] = self._compile(text)
-        template, lone = self._compiled[text]
-        context = template.new_context({_SCOPE: scope})
-        rendered = join_pieces(template.root_render_func(context))
-        return as_data(context.vars[_RESULT]) if lone else rendered
-
-    def _compile(self, text: str) -> tuple[jinja2.Template, bool]:
-        """A template; for a lone expression one that assigns it to a variable and writes nothing."""
-        body = self._env.parse(text).body
-        parts = body[0].nodes if len(body) == 1 and isinstance(body[0], nodes.Output) else []
-        if len(parts) != 1 or isinstance(parts[0], nodes.TemplateData):
-            return self._env.from_string(text), False
-        target = nodes.Name(_RESULT, "store", lineno=1)
-        lone = nodes.Template([nodes.Assign(target, parts[0], lineno=1)], lineno=1)
-        return self._env.from_string(lone), True
+# Where a secret may come from that does not look like one.
+_SOURCES = ("hostvars", "lookup", "q", "query", "vars")
 
 
 class Scope(Mapping[str, object]):
-    """One host's variables, resolved on demand; a mapping, so ``hostvars[name]`` is one of these.
+    """One host's variables, resolved on demand.
 
     ``given`` are ready values (``inventory_hostname``, ``groups``); ``base`` is where relative
     paths of ``lookup('file', ...)`` start; ``vaults`` are encrypted files that could not be read.
 
-    Asking for a value raises :class:`InputError` with the place and name of the variable at fault.
+    Asking for a value raises :class:`InputError` with the place and name of the variable at fault,
+    and :class:`KeyError` for a variable that is omitted.
     """
 
     def __init__(
@@ -101,15 +52,19 @@ class Scope(Mapping[str, object]):
         base: Path,
         vaults: tuple[str, ...] = (),
     ) -> None:
+        view = HostVars(self)
+        around = lookups.Surroundings(view, (PLAYBOOK, base), self._note_unset)
+        own = {"playbook_dir": str(PLAYBOOK), "ansible_playbook_python": sys.executable}
         self._variables = variables
-        self._given = {"lookup": self._lookup, **given}
+        self._given = {**lookups.functions(around), "vars": view, "omit": OMIT, **own, **given}
         self._templates = templates
-        self._base = base
         self._vaults = vaults
         self._resolved: dict[str, object] = {}
         self._open: list[str] = []
         # variable -> environment variable that it asked for and that is not set
         self.unset_env: dict[str, str] = {}
+        # variables that are made from what may be secret: no message quotes their values
+        self.secretive: set[str] = set()
 
     def __contains__(self, name: object) -> bool:
         return name in self._variables or name in self._given
@@ -124,10 +79,25 @@ class Scope(Mapping[str, object]):
         return f"Scope({', '.join(sorted(self._variables))})"
 
     def where(self, name: str) -> Where:
-        """Where the variable ``name`` that counts for this host was written."""
+        """Return where the variable ``name`` that counts for this host was written."""
         return self._variables[name].where
 
     def __getitem__(self, name: str) -> object:
+        value = self.raw(name)
+        try:
+            data = as_data(value)
+        except InputError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever an operator's value holds
+            raise self._error(name, error, [name]) from None
+        if data is OMIT:
+            raise KeyError(name)
+        return data
+
+    def raw(self, name: str) -> Any:
+        """Return a value for expressions, in which what is undefined may still be replaced."""
+        if name in _SOURCES or name in self.secretive or looks_secret(name):
+            self.secretive.update(self._open, [name])
         if name in self._resolved:
             if name in self.unset_env:
                 self._note_unset(self.unset_env[name])
@@ -136,83 +106,133 @@ class Scope(Mapping[str, object]):
             return self._given[name]
         variable = self._variables[name]
         if name in self._open:
-            chain = " -> ".join([*self._open[self._open.index(name) :], name])
-            raise InputError([variable.where.fault(f"{name} refers to itself: {chain}")])
-        self._open.append(name)
-        try:
-            self._resolved[name] = self._resolve(name, variable, variable.value)
-        finally:
-            self._open.pop()
+            if isinstance(variable.value, dict):
+                return _Unfinished(self, name, variable, variable.value)
+            raise self.circle(name, variable.where)
+        self._resolved[name] = self.resolve(name, variable, variable.value)
         return self._resolved[name]
 
-    def _resolve(self, name: str, variable: Variable, value: object) -> object:
-        if isinstance(value, Vaulted | Foreign):
-            raise InputError([_unreadable(name, value, variable.where)])
+    def circle(self, label: str, where: Where) -> InputError:
+        """Return the error of a variable, or an entry of one, that refers to itself."""
+        chain = " -> ".join([*self._open[self._open.index(label) :], label])
+        name = label.partition(".")[0]
+        return InputError([where.fault(f"{name} refers to itself: {chain}")])
+
+    def is_open(self, label: str) -> bool:
+        """Check whether this variable, or entry of one, is being resolved."""
+        return label in self._open
+
+    def resolve(self, label: str, variable: Variable, value: object) -> Any:
+        """Return ``value``, which is ``variable`` or an entry of it, with its expressions evaluated."""
+        self._open.append(label)
+        try:
+            return self._resolve(label.partition(".")[0], variable, value, [0])
+        except UndefinedVariable as error:
+            return Missing(name=label).because(error, broken=False)
+        finally:
+            self._open.pop()
+
+    def _resolve(
+        self, name: str, variable: Variable, value: object, size: list[int], depth: int = 0
+    ) -> object:
+        size[0] += 1
+        if size[0] > LONGEST or depth > DEEPEST:
+            what = f"{name}: more than {LONGEST} items, or over {DEEPEST} levels"
+            raise InputError([variable.where.fault(what)])
         if isinstance(value, dict):
-            items = ((self._resolve(name, variable, k), v) for k, v in value.items())
-            return {key: self._resolve(name, variable, item) for key, item in items}
+            items = value.items()
+            return {key: self._entry(name, variable, item, size, depth) for key, item in items}
         if isinstance(value, list):
-            return [self._resolve(name, variable, item) for item in value]
+            return [self._entry(name, variable, item, size, depth) for item in value]
+        if isinstance(value, Vaulted | Foreign):
+            shown = not any(map(looks_secret, self._open))
+            raise InputError([_unreadable(name, value, variable.where, shown)])
         if isinstance(value, str) and not isinstance(value, Unsafe) and _is_template(value):
-            return self._expression(name, variable, value)
+            return self._expression(name, value)
         return str(value) if isinstance(value, Unsafe) else value
 
-    def _expression(self, name: str, variable: Variable, text: str) -> object:
+    def _entry(
+        self, name: str, variable: Variable, value: object, size: list[int], depth: int
+    ) -> object:
+        """Return an entry of a list or mapping; its error waits until the entry is used."""
         try:
-            return self._templates.evaluate(text, self)
+            return self._resolve(name, variable, value, size, depth + 1)
+        except InputError as error:
+            broken = not isinstance(error, UndefinedVariable)
+            return Missing(name=name).because(error, broken)
+
+    def _expression(self, name: str, text: str) -> object:
+        try:
+            value = self._templates.evaluate(text, self)
+            return str(value) if isinstance(value, Missing) else value  # raises why it is undefined
         except InputError:
             raise
-        except jinja2.UndefinedError as error:
-            fault = self._undefined_fault(name, variable.where, str(error.message))
         except Exception as error:  # noqa: BLE001 - an operator's expression may raise anything
-            # other messages may quote the value, which may be a password
-            harmless = isinstance(error, jinja2.TemplateError | TypeError | OverflowError)
-            problem = str(error) if harmless else type(error).__name__
-            fault = variable.where.fault(f"{name}: the template fails: {problem}")
-        raise InputError([fault])
+            raise self._error(name, error, self._open) from None
 
-    def _undefined_fault(self, name: str, where: Where, problem: str) -> Fault:
-        instead = "define it, or give it a default: {{ name | default('value') }}"
-        if self._vaults:
-            instead += f"; note that {', '.join(self._vaults)} is encrypted and was not read"
-        return where.fault(f"{name}: {problem}", instead)
+    def _error(self, name: str, error: Exception, chain: list[str]) -> InputError:
+        """Return the error of an expression that ``chain``, a list of variables, depends on."""
+        note = f"; note that {', '.join(self._vaults)} is encrypted and was not read"
+        secret = any(map(looks_secret, chain))
+        where = self._variables[name].where
+        return error_of(name, where, error, secret, note if self._vaults else "")
 
     def _note_unset(self, term: str) -> None:
-        """All variables that are being resolved depend on what the environment lacks."""
+        """Note that all variables being resolved depend on what the environment lacks."""
         self.unset_env.update(dict.fromkeys(self._open, term))
 
-    def _lookup(self, kind: str, term: str, default: str = "", **_: object) -> str:
-        """Ansible's ``lookup`` for the two sources that need no plug-in."""
-        if kind in ("env", "ansible.builtin.env"):
-            if term not in os.environ:
-                self._note_unset(term)
-            return os.environ.get(term, default)
-        if kind in ("file", "ansible.builtin.file"):
-            path = self._base / Path(term).expanduser()
-            try:
-                return _read(path).rstrip()
-            except (OSError, UnicodeDecodeError) as error:
-                raise jinja2.TemplateRuntimeError(f"lookup of file {path}: {error}") from error
-        raise jinja2.TemplateRuntimeError(f"lookup '{kind}' is not known here (env and file are)")
+
+class HostVars(Mapping[str, object]):
+    """One host's variables as expressions see them: ``vars``, and each of ``hostvars``."""
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+
+    def __getitem__(self, name: str) -> object:
+        return self._scope.raw(name)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._scope
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._scope)
+
+    def __len__(self) -> int:
+        return len(self._scope)
 
 
-def _read(path: Path) -> str:
-    """Read a small regular file: a device or a pipe would never end."""
-    found = path.stat()
-    if not stat.S_ISREG(found.st_mode):
-        raise OSError(errno.EINVAL, "it must be a regular file")
-    if found.st_size > LONGEST:
-        raise OSError(errno.EFBIG, f"it must have at most {LONGEST} bytes")
-    return path.read_text(encoding="utf-8")
+class _Unfinished(Mapping[object, object]):
+    """A mapping that is being resolved, as its own entries see it: they may use one another."""
+
+    def __init__(
+        self, scope: Scope, label: str, variable: Variable, value: dict[object, object]
+    ) -> None:
+        self._scope, self._label, self._variable, self._value = scope, label, variable, value
+
+    def __getitem__(self, key: object) -> object:
+        item, label = self._value[key], f"{self._label}.{key}"
+        if isinstance(item, dict):
+            return _Unfinished(self._scope, label, self._variable, item)
+        if self._scope.is_open(label):
+            raise self._scope.circle(label, self._variable.where)
+        return self._scope.resolve(label, self._variable, item)
+
+    def __iter__(self) -> Iterator[object]:
+        return iter(self._value)
+
+    def __len__(self) -> int:
+        return len(self._value)
 
 
-def _is_template(text: str) -> bool:
-    return "{{" in text or "{%" in text or "{#" in text
+def _is_template(text: object) -> bool:
+    return isinstance(text, str) and ("{{" in text or "{%" in text or "{#" in text)
 
 
-def _unreadable(name: str, value: Vaulted | Foreign, where: Where) -> Fault:
+def _unreadable(name: str, value: Vaulted | Foreign, where: Where, shown: bool) -> Fault:
     if isinstance(value, Foreign):
-        return where.fault(f"{name} has the YAML tag {value.tag}, which means nothing here")
+        tag = f"the YAML tag {value.tag}, which" if shown else "a YAML tag that"
+        instead = "take it out, or put quotes around the value if it starts with !"
+        return where.fault(f"{name} has {tag} means nothing here", instead)
     instead = (
         "take it from the environment: \"{{ lookup('env', 'NAME') }}\" "
         "(ansible-vault decrypt shows the value)"

@@ -12,10 +12,11 @@ from pathlib import Path
 
 from provision.errors import InputError
 from provision.inventory import extra_vars
-from provision.inventory.expressions import Scope, Templates
+from provision.inventory.expressions import HostVars, Scope
 from provision.inventory.groups import Tree
 from provision.inventory.sources import files
 from provision.inventory.sources.material import ALL, UNGROUPED, Material
+from provision.inventory.templates import Templates
 from provision.inventory.variables import Variable, Variables, Where
 from provision.inventory.vars_files import VarsFolder
 
@@ -107,9 +108,10 @@ def scopes(inventory: Inventory) -> Mapping[str, Scope]:
     """Return each host's variables, resolved when asked for, with Ansible's own names beside them."""
     templates = Templates()
     result: dict[str, Scope] = {}
+    views: dict[str, HostVars] = {}
     shared = {
         "groups": {group: list(names) for group, names in inventory.groups.items()},
-        "hostvars": result,
+        "hostvars": views,
     }
     for host in inventory.hosts.values():
         own = {
@@ -121,6 +123,7 @@ def scopes(inventory: Inventory) -> Mapping[str, Scope]:
         result[host.name] = Scope(
             host.variables, given, templates, inventory.folder, inventory.vaults
         )
+        views[host.name] = HostVars(result[host.name])
     return result
 
 

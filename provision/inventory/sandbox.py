@@ -6,18 +6,91 @@ functions an expression may use, so that it runs no code.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Any
+import datetime
+import functools
+from collections.abc import (
+    Callable,
+    ItemsView,
+    Iterable,
+    Iterator,
+    KeysView,
+    Mapping,
+    ValuesView,
+)
+from typing import Any, NoReturn
 
 import jinja2
 from jinja2.exceptions import SecurityError
+from jinja2.lexer import Lexer
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from provision.errors import InputError
+from provision.inventory.variables import OMIT, Omitted, Unusable
 
 # Characters and items of a value together: the names of all hosts of a large inventory fit.
 LONGEST = 1_000_000
 # Bits of a whole number that `*` or `**` makes.
 BITS = 4096
+# How deep lists and mappings may be nested in a value.
+DEEPEST = 100
+_SIMPLE = (str, bytes, int, float, datetime.date, datetime.time, datetime.timedelta, type(None))
+
+
+class Missing(jinja2.StrictUndefined):
+    """An undefined value, as in Ansible: so are its attributes, and its use is an error.
+
+    ``error`` is what an operator reads if it is used: the error of the variable that is undefined.
+    ``broken``: the variable is not undefined but wrong, so that `default` must not hide the error.
+    """
+
+    __slots__ = ("broken", "error")
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.error: InputError | None = None
+        self.broken = False
+
+    def because(self, error: InputError, broken: bool) -> Missing:
+        """Return this value with the error that its use raises."""
+        self.error, self.broken = error, broken
+        return self
+
+    def _fail(self, *_: Any, **__: Any) -> NoReturn:
+        if self.error:
+            raise self.error
+        self._fail_with_undefined_error()
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith(("__", "jinja_")) or name in ("unsafe_callable", "alters_data"):
+            raise AttributeError(name)  # what Jinja itself asks of any value
+        return self._fail() if self.broken else self
+
+    def __call__(self, *_: Any, **__: Any) -> Any:
+        return self._fail() if self.broken else self
+
+    def __getitem__(self, key: Any) -> Any:
+        return self._fail() if self.broken else self
+
+    __iter__ = __str__ = __repr__ = __len__ = __bool__ = __hash__ = __contains__ = _fail
+    __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = __int__ = __float__ = _fail
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __mod__ = __rmod__ = _fail
+    __truediv__ = __rtruediv__ = __floordiv__ = __rfloordiv__ = __pow__ = __rpow__ = _fail
+    __neg__ = __pos__ = _fail
+
+
+class _Lexer(Lexer):
+    """Jinja's lexer, which leaves backslashes in texts within ``{{ }}`` alone, as Ansible does.
+
+    So `regex_replace('(a)', '\\1')` needs no second backslash.
+    """
+
+    def tokeniter(self, *args: Any, **options: Any) -> Iterator[tuple[int, str, str]]:
+        inside = False
+        for line, kind, text in super().tokeniter(*args, **options):
+            if kind in ("variable_begin", "variable_end"):
+                inside = kind == "variable_begin"
+            yield line, kind, text.replace("\\", "\\\\") if inside and kind == "string" else text
 
 
 class Sandbox(ImmutableSandboxedEnvironment):
@@ -26,8 +99,13 @@ class Sandbox(ImmutableSandboxedEnvironment):
     intercepted_binops = frozenset(["*", "**"])
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(undefined=jinja2.StrictUndefined, autoescape=False, **options)
+        super().__init__(undefined=Missing, autoescape=False, finalize=_written, **options)
         del self.globals["lipsum"]  # it makes any amount of text, and no inventory needs it
+
+    @functools.cached_property
+    def lexer(self) -> Lexer:
+        """The lexer of this environment."""
+        return _Lexer(self)
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
         """Apply `*` or `**`, unless the result would be too large."""
@@ -39,43 +117,117 @@ class Sandbox(ImmutableSandboxedEnvironment):
         elif operator == "*":
             for text, times in ((left, right), (right, left)):
                 if isinstance(times, int) and hasattr(text, "__len__"):
-                    _check_size(len(text) * times)
+                    check_size(len(text) * times)
         return super().call_binop(context, operator, left, right)
 
+    def use_filters(self, more: Mapping[str, Callable[..., Any]]) -> None:
+        """Add filters, and let each return an undefined value that it is given, as in Ansible.
 
-def join_pieces(pieces: Iterable[str]) -> str:
-    """Return ``pieces`` as one text, and stop as soon as it is too long."""
+        The filters of ``more`` that carry ``takes_undefined`` judge undefined values themselves.
+        """
+        self.filters.update(more)
+        for name, each in list(self.filters.items()):
+            if not getattr(each, "takes_undefined", False):
+                self.filters[name] = _undefined_stays(each)
+        self.filters.update({f"ansible.builtin.{name}": f for name, f in self.filters.items()})
+
+    def use_tests(self, more: Mapping[str, Callable[..., Any]]) -> None:
+        """Add tests; all but `defined` and `undefined` refuse an undefined value."""
+        self.tests.update(more)
+        every: dict[str, Any] = {**self.tests}
+        for name, each in every.items():
+            if name not in ("defined", "undefined"):
+                self.tests[name] = _undefined_fails(each)
+        self.tests.update({f"ansible.builtin.{name}": f for name, f in self.tests.items()})
+
+
+def _written(value: Any) -> Any:
+    """Return what stands for ``value`` within a text: nothing for `none` and `omit`."""
+    return "" if value is None or value is OMIT else value
+
+
+def _undefined_stays(function: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def called(*args: Any, **options: Any) -> Any:
+        for value in (*args, *options.values()):
+            if isinstance(value, jinja2.Undefined):
+                return value
+        return function(*args, **options)
+
+    return called
+
+
+def _undefined_fails(function: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def called(*args: Any, **options: Any) -> Any:
+        for value in args:
+            if isinstance(value, jinja2.Undefined):
+                str(value)
+        return function(*args, **options)
+
+    return called
+
+
+def join_pieces(pieces: Iterable[str]) -> str | None:
+    """Return ``pieces`` as one text, or `None` if there is none; stop as soon as it is too long."""
     size, found = 0, []
     for piece in pieces:
         size += len(piece)
-        _check_size(size)
+        check_size(size)
         found.append(piece)
-    return "".join(found)
+    return "".join(found) if found else None
 
 
-def as_data(value: object) -> object:
-    """Return ``value`` with all of it defined, and a list in place of an iterator.
+def as_value(value: object) -> object:
+    """Return what an expression yields as a value that variables may hold: no iterator.
 
     Raises:
         SecurityError: it is too large.
-        UndefinedError: something in it is undefined.
     """
-    if isinstance(value, Iterator):
-        value = list(value)
+    if isinstance(value, Iterator | range | KeysView | ValuesView | ItemsView):
+        value = [each for each, _ in zip(value, range(LONGEST + 1), strict=False)]
+    _measure(value)
+    return value
+
+
+def _measure(value: object) -> None:
     size, left = 0, [value]
     while left:
         each = left.pop()
-        if isinstance(each, jinja2.Undefined):
-            str(each)  # StrictUndefined raises, with the name in its message
         size += len(each) if isinstance(each, str | bytes | dict | list | tuple) else 1
-        _check_size(size)
+        check_size(size)
         if isinstance(each, dict):
             left.extend(each.values())
         elif isinstance(each, list | tuple):
             left.extend(each)
-    return value
 
 
-def _check_size(size: int) -> None:
+def as_data(value: object, depth: int = 0) -> object:
+    """Return ``value`` with all of it defined, and without what is omitted.
+
+    Raises:
+        InputError, UndefinedError: something in it is undefined, or wrong.
+        SecurityError, Unusable: it is nested too deeply, or no value.
+    """
+    if depth > DEEPEST:
+        raise SecurityError(f"a value must be nested at most {DEEPEST} levels deep")
+    if isinstance(value, jinja2.Undefined):
+        if isinstance(value, Missing):
+            str(value)
+        raise jinja2.UndefinedError("an `if` without `else` yields nothing")
+    if isinstance(value, Mapping):
+        items = ((key, as_data(item, depth + 1)) for key, item in value.items())
+        return {key: item for key, item in items if not isinstance(item, Omitted)}
+    if isinstance(value, list | tuple):
+        each = [as_data(item, depth + 1) for item in value]
+        kept = [item for item in each if not isinstance(item, Omitted)]
+        return tuple(kept) if isinstance(value, tuple) else kept
+    if isinstance(value, (*_SIMPLE, Omitted)):
+        return value
+    raise Unusable(f"yields {type(value).__name__}, which is not a value")
+
+
+def check_size(size: int) -> None:
+    """Refuse a value of more than :data:`LONGEST` characters and items."""
     if size > LONGEST:
         raise SecurityError(f"a value must have at most {LONGEST} characters and items")

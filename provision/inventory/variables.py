@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -57,3 +58,32 @@ def suggestion(wrong: str, known: Iterable[str]) -> str:
     """``did you mean X?``, or nothing when nothing known is near."""
     near = difflib.get_close_matches(wrong, sorted(known), n=1, cutoff=0.6)
     return f"did you mean {near[0]}?" if near else ""
+
+
+class Unusable(Exception):
+    """A value cannot be computed.
+
+    ``brief`` says why without a word of the inventory, for variables that may be secret.
+    """
+
+    def __init__(self, what: str, brief: str = "") -> None:
+        super().__init__(what)
+        self.brief = brief
+
+
+class NeedsProgram(Unusable):
+    """A value is what a program prints, and that program is not run."""
+
+
+class Omitted:
+    """The value of ``omit``: a variable that has it counts as not set."""
+
+
+OMIT = Omitted()
+
+_SECRET = re.compile(r"pass|pwd|secret|token|key|psk|credential|vault", re.IGNORECASE)
+
+
+def looks_secret(name: str) -> bool:
+    """Check whether a variable of this name may hold a secret: no message quotes its text."""
+    return bool(_SECRET.search(name))

@@ -211,7 +211,8 @@ class _Reader:
     def _scalar(self, node: yaml.Node) -> object:
         try:
             value: object = self.loader.construct_object(node, deep=True)
-        except ValueError:  # looks like a date or a number and is none: 2026-13-45
+        # looks like a date or a number and is none: 2026-13-45, !!timestamp x
+        except (ValueError, AttributeError, KeyError, TypeError):
             value = str(node.value)
         return Unsafe(value) if self.unsafe and isinstance(value, str) else value
 
@@ -257,3 +258,8 @@ def mapping(value: object, where: Where, what: str) -> YamlMap:
     found = {list: "a list", str: "a text", bool: "a yes/no"}.get(type(value), "a single value")
     instead = "write `name: value` lines, without a leading dash"
     raise InputError([where.fault(f"{what} must be a mapping, not {found}", instead)])
+
+
+def dump(value: object, **options: Any) -> str:
+    """Return ``value`` as a YAML document; ``options`` are PyYAML's."""
+    return str(yaml.safe_dump(value, allow_unicode=True, **options))

@@ -11,6 +11,7 @@ from typing import Any
 from provision.linux.attributes import attribute_diff, attributes
 from provision.linux.draft import Draft
 from provision.linux.resources import Authority, Certificate, Resource
+from provision.pem import fingerprint
 
 RENEW_DAYS = 30
 # A CA outlives what it signs: 397 days, renewed when 30 are left.
@@ -107,6 +108,13 @@ def _why(resource: Certificate, found: Found | None) -> str:
     return "" if found["sound"] else "its CA did not sign it, or its key does not fit it"
 
 
+def _origin(resource: Authority | Certificate) -> str:
+    given = getattr(resource, "content", "")
+    if not given:
+        return "made on the host; its key is not shown"
+    return f"given, SHA-256 {fingerprint(given)}; its key is not shown"
+
+
 def _plan(
     resource: Authority | Certificate,
     draft: Draft,
@@ -128,6 +136,6 @@ def _plan(
         resource.id,
         "create" if state is None else "update",
         "\n".join(filter(None, (names, diff))),
-        why if state is not None else "the key is made on the host, or given, and not shown",
+        why if state is not None else _origin(resource),
     )
     steps.append(step)

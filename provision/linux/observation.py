@@ -32,7 +32,12 @@ def request(desired: Sequence[Resource]) -> dict[str, Any]:
         "packages": [resource.name for resource in of(Package)],
         "users": [resource.name for resource in of(User)],
         "services": [
-            {"name": s.name, "answers": s.answers, "certificate": s.certificate}
+            {
+                "name": s.name,
+                "answers": s.answers,
+                "certificate": s.certificate,
+                "listens": s.listens,
+            }
             for s in of(Service)
         ],
         "sealed": sealed(desired),
@@ -43,10 +48,15 @@ def request(desired: Sequence[Resource]) -> dict[str, Any]:
     }
 
 
-def untouched(desired: Sequence[Resource], sshd_jail_without_log: bool = True) -> dict[str, Any]:
+def untouched(
+    desired: Sequence[Resource],
+    sshd_jail_without_log: bool = True,
+    clock: float | None = None,
+) -> dict[str, Any]:
     """Return what is known of a host on which the agent cannot run yet: nothing of ours is there."""
     asked = request(desired)
-    nothing = {"exists": False, "enabled": False, "active": False, "stale": False, "answers": False}
+    states = ("exists", "enabled", "active", "stale", "answers")
+    nothing = {**dict.fromkeys(states, False), "taken_by": ""}
     return {
         "facts": {"sshd_jail_without_log": sshd_jail_without_log},
         "paths": dict.fromkeys([*asked["paths"], *asked["sealed"]]),
@@ -59,5 +69,7 @@ def untouched(desired: Sequence[Resource], sshd_jail_without_log: bool = True) -
         "certificates": dict.fromkeys(asked["sealed"]),
         "foreign": {},
         "manifest": None,
+        "package_lock": "",
+        "clock": clock,
         "digest": "",
     }

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from provision.errors import Conflict, Failed
-from provision.linux import certificates
+from provision.errors import Conflict
+from provision.linux import certificates, conditions
 from provision.linux.draft import Draft, LinuxPlan, Observed, Step
 from provision.linux.files import plan_digests, plan_directory, plan_file, plan_tokens
 from provision.linux.removal import removal, unit_of
@@ -40,15 +40,25 @@ def with_python(plan: LinuxPlan) -> LinuxPlan:
     return replace(plan, changes=(Change("package:python3", "install"), *plan.changes))
 
 
-def plan(desired: Sequence[Resource], observed: Observed, adopt: bool = False) -> LinuxPlan:
-    """The changes that bring ``observed`` to ``desired``, in the order in which they are made.
+def plan(
+    desired: Sequence[Resource],
+    observed: Observed,
+    adopt: bool = False,
+    now: float | None = None,
+) -> LinuxPlan:
+    """Return the changes that bring ``observed`` to ``desired``, in the order in which they are made.
+
+    ``now``: the time here, with which the clock of the host is compared.
 
     Raises:
         Conflict: something that is not ours stands where ours should, and ``adopt`` was not given.
+        Failed: the host is not fit, see conditions.py.
     """
-    _need_debian(observed)
+    conditions.check_system(observed)
     manifest = observed["manifest"] or {}
     draft = Draft(observed, frozenset(o["id"] for o in manifest.get("objects", ())), adopt)
+    conditions.check_clock(observed, now, draft)
+    conditions.check_ports((r for r in desired if isinstance(r, Service)), draft)
     wanted = [r for r in desired if not (isinstance(r, File) and r.when) or _holds(r, observed)]
     for resource in wanted:
         _PLAN[type(resource)](resource, draft)
@@ -59,22 +69,13 @@ def plan(desired: Sequence[Resource], observed: Observed, adopt: bool = False) -
     for jail in jails:
         plan_jail(jail, draft, [r for r in wanted if isinstance(r, Service)])
     plan_gone_jails(draft)
+    conditions.note_lock(draft)
     if draft.conflicts:
         raise Conflict(
             "not ours, and in the way: " + "; ".join(draft.conflicts),
             "move it away, or run with --adopt: a copy is kept and comes back at teardown",
         )
     return LinuxPlan(tuple(draft.changes), tuple(draft.warnings), _steps(draft, jails))
-
-
-def _need_debian(observed: Observed) -> None:
-    """Say before anything is changed that a host has no systemd or no apt."""
-    lacking = [name for name in ("systemd", "apt") if observed["facts"].get(name) is False]
-    if lacking:
-        raise Failed(
-            f"this host does not run {' and '.join(lacking)}",
-            "a ban host is a Debian (11 or later) that was booted with systemd",
-        )
 
 
 def _holds(resource: File, observed: Observed) -> bool:

@@ -165,6 +165,7 @@ class Service:
     One of ``restart_on_update`` does too, unless it is new: then it takes effect when the unit starts next.
     ``answers``: a URL that must answer 200 before the unit counts as up ("active" proves nothing),
     by https with the certificate in the file ``certificate``.
+    ``listens``: the address and port of a socket, which no other program may have.
     """
 
     name: str
@@ -174,6 +175,7 @@ class Service:
     reload_command: tuple[str, ...] = ()
     answers: str = ""
     certificate: str = ""
+    listens: str = ""
 
     @property
     def id(self) -> str:

@@ -18,9 +18,10 @@ from typing import Any
 
 import provision
 from provision.errors import Failed, TargetError, Unreachable
-from provision.linux import answers
+from provision.linux import answers, bootstrap
 from provision.linux.agent import protocol
 from provision.ssh import connect as ssh
+from provision.ssh.causes import refusal_after_login
 from provision.ssh.login import Login
 
 # Seconds from the start of an exec to its end, whatever arrives meanwhile. To look may have to wait for
@@ -62,17 +63,6 @@ _NO_PYTHON = (
     "{ [ -e /var/log/auth.log ] || { . /etc/os-release; case $VERSION_ID in "
     f"11|12) echo {NO_SSHD_LOG.decode()};; esac; }}; exit {NO_PYTHON}; }}"
 )
-# What the installation brings is written down first, where the manifest will take it from; added to
-# what an interrupted one wrote down.
-INSTALL_PYTHON = r"""
-export DEBIAN_FRONTEND=noninteractive
-apt="apt-get -y -q --no-install-recommends -oDPkg::Lock::Timeout=120"
-dpkg --configure -a >/dev/null
-$apt -s install python3 >/dev/null || apt-get -q update || exit
-mkdir -p -m 700 /var/lib/banstitch
-$apt -s install python3 | sed -n 's/^Inst \([^ ]*\).*/\1/p' >>/var/lib/banstitch/bootstrap
-$apt install python3
-"""
 
 
 def agent_zip() -> bytes:
@@ -96,14 +86,20 @@ class BanHost:
         self.execs = 0
 
     def __enter__(self) -> BanHost:
-        self._client = ssh.connect(self._login, self._policy)
+        codes = self._policy.codes
+        kept = codes.take(self._login) if codes else None
+        found = kept if isinstance(kept, ssh.Connection) else None
+        self._client = found or ssh.connect(self._login, self._policy)
         transport = self._client.get_transport()
         if transport is not None:
             transport.set_keepalive(15)
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._client.close()
+        if self._policy.codes:
+            self._policy.codes.leave(self._login, self._client)
+        else:
+            self._client.close()
 
     def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Send one request to the agent and return its answer, which was validated.
@@ -129,12 +125,13 @@ class BanHost:
             raise NoPython(f"{self._login.host} has no python3", NO_SSHD_LOG in out)
         raise self._explain(status, err)
 
-    def install_python(self) -> None:
-        """Install what a host without python3 needs first."""
-        status, out, err = self._run(INSTALL_PYTHON, b"", CHANGING, MOST_ERRORS)
+    def install_python(self) -> str:
+        """Install what a host without python3 needs first; return for what it waited, or nothing."""
+        status, out, err = self._run(bootstrap.script(), b"", CHANGING, MOST_ERRORS)
         if status != 0:
             what = f"python3 could not be installed:\n{_last_lines(out + err)}"
-            raise Failed(what, "install python3 by hand")
+            raise Failed(what, "mend that (sources, mirror, proxy, locks of apt), then run again")
+        return _last_lines(out)
 
     def _run(
         self, script: str, stdin: bytes, seconds: float, most: int
@@ -207,6 +204,8 @@ class BanHost:
             return answers.InvalidAnswer(
                 f"its {len(err)} bytes came on standard error, or were cut off"
             )
+        if refusal := refusal_after_login(self._login, err, status):
+            return refusal
         text, user = err.decode("utf-8", "replace"), self._login.user
         if "a password is required" in text or "a terminal is required" in text:
             return Unreachable(

@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 
 from provision.errors import Fault
 
+# Seconds for TCP, for the SSH handshake, and for the answer to each attempt to log in.
+DEFAULT_TIMEOUT = 15.0
+
 
 @dataclass(frozen=True)
 class Login:
@@ -24,3 +27,12 @@ class Login:
     become_password: str | None = field(default=None, repr=False)
     # environment variables that were not set when the passwords were looked up: needed to connect only
     unset: tuple[Fault, ...] = ()
+    # variables that the inventory sets and that have no effect here
+    warnings: tuple[Fault, ...] = ()
+    timeout: float = DEFAULT_TIMEOUT
+
+    @property
+    def where(self) -> str:
+        """Return how errors name the target."""
+        address = f"[{self.address}]" if ":" in self.address else self.address
+        return f"{self.host} ({self.user}@{address}:{self.port})"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,7 +26,7 @@ from tests.unit import linux_model
 Request = dict[str, Any]
 Answer = dict[str, Any]
 NOW = 1_800_000_000
-FACTS = {"systemd": True, "apt": True, "sshd_jail_without_log": False}
+FACTS = {"system": "Debian", "systemd": True, "apt": True, "sshd_jail_without_log": False}
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ def deployed(resources: Sequence[Resource]) -> Answer:
     manifest = observed["manifest"]
     return {
         **observed,
+        "clock": time.time(),
         "paths": {path: state for path, state in observed["paths"].items() if path[0] == "/"},
         "manifest": {
             **manifest,
@@ -75,6 +77,7 @@ def bare(observed: Answer) -> Answer:
     dead = linux_model.DEAD
     return {
         **observed,
+        "clock": time.time(),
         "paths": dict.fromkeys(observed["paths"]),
         "packages": dict.fromkeys(observed["packages"], False),
         "users": dict.fromkeys(observed["users"], False),
@@ -109,6 +112,7 @@ def honest(resources: Sequence[Resource]) -> Callable[[Request], Answer]:
         "observe": lambda _: observed,
         "apply": lambda asked: {
             "moved": False,
+            "notes": [],
             "observed": bare(observed) if asked["verb"] == "teardown" else observed,
         },
         "remember": lambda _: {},

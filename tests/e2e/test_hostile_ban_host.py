@@ -393,7 +393,7 @@ def test_a_word_that_no_secret_of_ours_can_be_is_not_masked(
 
     world.evil.reply = spoilt
     world.answers["good1"] = new_host(world.answers["good1"])
-    said = world.run("plan")
+    said = world.run("plan -D")
     assert said.code == 1
     assert "refused: tokens" in said.out
     assert "create   directory:/etc/banstitch" in said.out

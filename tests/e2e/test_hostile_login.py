@@ -109,6 +109,6 @@ def test_a_login_that_hangs_is_given_up(
     monkeypatch.setattr(terminal, "SILENCE", 3.0)
     policy = HostKeyPolicy(tmp_path / "known_hosts", accept_new=True)
     with _listening(serve) as port, pytest.raises(Unreachable) as caught:
-        Session(Login("fgt", "127.0.0.1", "admin", port, password="pass-word"), policy)
+        Session(Login("fgt", "127.0.0.1", "admin", port, password="pass-word", timeout=3), policy)
     assert "fgt" in str(caught.value)
     assert "pass-word" not in str(caught.value)

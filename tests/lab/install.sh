@@ -1,7 +1,8 @@
 #!/bin/sh
 # Gets this machine ready: the packages named by "lab", the virtual environment named by "venv", and
 # the "browser" that looks at the status page, which only a test needs.
-# Does nothing, and needs no root, where everything is there already.
+# Does nothing, and needs no root, where everything is there already. Prints a line for each step; the
+# output of a step is printed if it fails, or with V=1.
 set -eu
 cd "$(dirname "$0")/../.."
 
@@ -10,12 +11,47 @@ fail() {
     exit 1
 }
 
+is_verbose() {
+    [ "${V:-0}" != 0 ]
+}
+
+# Prints what is done ($1) and runs the rest of the arguments.
+step() {
+    echo "$1"
+    shift
+    if is_verbose; then
+        "$@" </dev/null
+        return
+    fi
+    log=$(mktemp)
+    code=0
+    "$@" </dev/null >"$log" 2>&1 || code=$?
+    [ $code = 0 ] || cat "$log" >&2
+    rm -f "$log"
+    return $code
+}
+
+# Runs apt-get, its words in $said. It waits for every lock: apt-get itself waits for some only, and on a
+# fresh machine apt-daily holds the others as well.
+apt() {
+    waited=0
+    until said=$(LC_ALL=C apt-get -q -y "$@" </dev/null 2>&1); do
+        lock=$(printf '%s\n' "$said" | grep -m 1 "Could not get lock") || return 1
+        [ $waited -lt 600 ] || return 1
+        [ $waited -gt 0 ] || echo "waiting up to 10 minutes: ${lock#E: }"
+        sleep 2
+        waited=$((waited + 2))
+    done
+    ! is_verbose || printf '%s\n' "$said"
+}
+
 install_packages() {
-    [ "$(id -u)" = 0 ] || fail "missing: $*; as root: apt-get install $*"
+    [ "$(id -u)" = 0 ] || fail "missing: $*; run as root: apt-get install $*"
+    echo "installing packages: $*"
     export DEBIAN_FRONTEND=noninteractive
-    set -- apt-get -q -y -o DPkg::Lock::Timeout=300 install --no-install-recommends "$@"
     # package lists may be absent or out of date
-    "$@" </dev/null || { apt-get -q update </dev/null && "$@" </dev/null; }
+    apt install --no-install-recommends "$@" ||
+        { apt update && apt install --no-install-recommends "$@"; } || fail "$said"
 }
 
 # Without ensurepip a Debian python3 cannot make an environment (it comes with python3-venv).
@@ -39,9 +75,10 @@ venv() {
             install_packages python3 python3-venv
             python=$(find_python) || fail "Python 3.11 or newer is needed, as Debian 12 has it"
         }
-        "$python" -m venv .venv
+        step "making the virtual environment .venv" "$python" -m venv .venv
     fi
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+    step "installing Python packages into .venv" \
+        .venv/bin/python -m pip install --disable-pip-version-check -r requirements-dev.txt
     touch .venv/ready
 }
 

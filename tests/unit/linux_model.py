@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import copy
 import hashlib
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,7 +16,10 @@ from provision.linux.resources import FAIL2BAN, File, Package, Resource, Service
 from tests.unit.sample_ca import CA, limited
 
 State = dict[str, Any]
-DEAD = {"exists": False, "enabled": False, "active": False, "stale": False, "answers": False}
+DEAD = {
+    **dict.fromkeys(("exists", "enabled", "active", "stale", "answers"), False),
+    "taken_by": "",
+}
 
 
 def file_state(content: str, mode: int = 0o644, owner: str = "root", group: str = "root") -> State:
@@ -68,6 +72,8 @@ class Host:
             "certificates": dict(self.certificates),
             "foreign": dict(self.foreign),
             "manifest": self._summary(),
+            "package_lock": "",
+            "clock": time.time(),
             "digest": self._digest(),
         }
 
@@ -172,7 +178,8 @@ class Host:
         self._take_back({"ids": step["remove"], "purge": False})
 
     def _service(self, step: State) -> None:
-        self.services[step["name"]] = {**DEAD, **dict.fromkeys(DEAD, True), "stale": False}
+        up = {**dict.fromkeys(DEAD, True), "stale": False, "taken_by": ""}
+        self.services[step["name"]] = up
 
     def _jail(self, step: State) -> None:
         self.jails[step["name"]] = {k: step[k] for k in ("max_retry", "find_time", "ban_time")}

@@ -114,9 +114,9 @@ class FakeBanHost:
     def _apply(self, request: Mapping[str, Any]) -> dict[str, Any]:
         now = self._observe(request)
         if now["digest"] != request["seen"]:
-            return {"moved": True, "observed": now}
+            return {"moved": True, "notes": [], "observed": now}
         self._world.host.carry_out(LinuxPlan(steps=tuple(request["steps"])))
-        return {"moved": False, "observed": self._observe(request)}
+        return {"moved": False, "notes": [], "observed": self._observe(request)}
 
     def _remember(self, request: Mapping[str, Any]) -> dict[str, Any]:
         if self._world.host.memory is None:
@@ -130,10 +130,11 @@ class FakeBanHost:
     def _drill(self, _: Mapping[str, Any]) -> dict[str, Any]:
         return {"steps": ["it was banned"], "unreadable": self._world.unreadable}
 
-    def install_python(self) -> None:
+    def install_python(self) -> str:
         self.execs += 1
         self._world.asked(self._name, "install python")
         del self._world.faults[(self._name, "observe")]
+        return ""
 
 
 class FakeUnit:

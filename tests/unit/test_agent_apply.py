@@ -77,7 +77,7 @@ def test_a_host_that_is_not_as_it_was_seen_is_not_changed(
 ) -> None:
     moved = {"digest": "another"}
     monkeypatch.setattr(apply, "observe", lambda _: moved)
-    assert applied(files_step(tmp_path / "f")) == {"moved": True, "observed": moved}
+    assert applied(files_step(tmp_path / "f")) == {"moved": True, "notes": [], "observed": moved}
     assert list(tmp_path.iterdir()) == []
 
 

@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 
 from provision.linux import agent
-from provision.linux.agent import drill, entry, host, observe, protocol
+from provision.linux.agent import drill, entry, observe, protocol
 from provision.linux.agent.host import HostError, Ran
 from provision.linux.agent.web import opener
 from provision.linux.target import agent_zip
@@ -114,8 +114,7 @@ def test_verify_tells_the_first_reason_though_nothing_can_be_unbanned_either(
     path = tmp_path / "tokens.json"
     path.write_text('{"verify": "secret-of-verify"}')
     monkeypatch.setattr(drill, "_open", lambda *_: (503, "no state"))
-    monkeypatch.setattr(host, "run", lambda *_: Ran(255, "fail2ban is down"))
-    monkeypatch.setattr(drill, "run", lambda *_: Ran(255, "fail2ban is down"))
+    monkeypatch.setattr(drill, "client", lambda *_: Ran(255, "fail2ban is down"))
     request = {"tokens": str(path), "token": "verify", "count": 1, "address": "192.0.2.1"}
     request.update(url="", feed_url="", certificate="", header="X", line="", jail="x", patience=0)
     request.update(health_url="")

@@ -2,62 +2,166 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from provision.linux.agent import host, packages
+from provision.linux.agent import apt, host, packages
+from provision.linux.agent.apt import Apt
 from provision.linux.agent.host import HostError, Ran
 
 SIMULATED = """\
 NOTE: This is only a simulation!
 Inst python3-flask (2.2.2-3 Debian:12/stable [all])
-Inst fail2ban [1.0.1] (1.0.2-2 Debian:12/stable [all])
+Inst libpython3.11-stdlib [3.11.2-5] (3.11.2-6 Debian:12/stable [amd64])
+Inst python3-werkzeug (2.2.2-3 Debian:12/stable [all])
 Conf python3-flask (2.2.2-3 Debian:12/stable [all])
 """
+FRONTEND = """\
+Reading package lists...
+E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process 999999 (unattended-upgr)
+E: Unable to acquire the dpkg frontend lock (/var/lib/dpkg/lock-frontend), is another process using it?
+"""
+LISTS = """\
+E: Could not get lock /var/lib/apt/lists/lock. It is held by process 999999 (apt-get)
+E: Unable to lock directory /var/lib/apt/lists/
+"""
+DPKG = "dpkg: error: dpkg frontend lock was locked by another process with pid 999999"
+DEAD_PROXY = """\
+Ign:1 http://deb.debian.org/debian bookworm InRelease
+Err:1 http://user:pass@deb.debian.org/debian bookworm InRelease
+  Could not connect to 127.0.0.1:9 (127.0.0.1). - connect (111: Connection refused)
+Reading package lists...
+W: Some index files failed to download. They have been ignored, or old ones used instead.
+"""
+EARLY = """\
+E: Release file for http://deb.debian.org/debian/dists/bookworm/InRelease is not valid yet \
+(invalid for another 23h 59min 58s). Updates for this repository will not be applied.
+"""
+UNKNOWN = "E: Unable to locate package fail2ban"
 
 
 def programs(
     monkeypatch: pytest.MonkeyPatch, answer: Callable[[list[str]], Ran]
 ) -> list[list[str]]:
-    """Everything that packages.py starts, answered by ``answer``."""
+    """Everything that the agent starts for apt, answered by ``answer``."""
     started: list[list[str]] = []
 
     def run(argv: list[str], *_: Any, **__: Any) -> Ran:
         started.append(list(argv))
         return answer(list(argv))
 
-    monkeypatch.setattr(packages, "run", run)
-    monkeypatch.setattr(host, "run", run)
+    for module in (packages, apt, host):
+        monkeypatch.setattr(module, "run", run)
+    monkeypatch.setattr(apt, "PAUSE", 0.01)
     return started
 
 
-def test_all_that_an_installation_brings_is_foretold(monkeypatch: pytest.MonkeyPatch) -> None:
-    programs(monkeypatch, lambda _: Ran(0, SIMULATED))
-    assert packages.would_install(["python3-flask"]) == ["fail2ban", "python3-flask"]
+def verbs(started: list[list[str]]) -> list[str]:
+    """What apt-get was asked to do, in order."""
+    known = ("update", "--download-only", "-s", "install", "--configure")
+    return [next(word for word in argv if word in known) for argv in started]
 
 
-def test_a_package_that_apt_does_not_know_is_told_with_its_words(
+def test_all_is_downloaded_before_anything_is_installed_and_what_comes_along_is_known(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    started = programs(monkeypatch, lambda _: Ran(0, SIMULATED))
+    coming = packages.fetch(["python3-flask"], Apt())
+    assert verbs(started) == ["--download-only", "-s"]
+    # a package that is only upgraded was there before: a teardown must not remove it
+    assert coming == ["python3-flask", "python3-werkzeug"]
+
+
+def test_lists_that_are_out_of_date_are_fetched_once(monkeypatch: pytest.MonkeyPatch) -> None:
     def answer(argv: list[str]) -> Ran:
-        return Ran(0, "") if "update" in argv else Ran(100, "E: Unable to locate package nope")
+        fetched = any("update" in each for each in started)
+        return Ran(0, SIMULATED) if fetched else Ran(100, "E: Failed to fetch x  404  Not Found")
 
     started = programs(monkeypatch, answer)
-    with pytest.raises(HostError, match="Unable to locate package nope"):
-        packages.would_install(["nope"])
-    assert any("update" in argv for argv in started)
+    packages.fetch(["python3-flask"], Apt())
+    assert verbs(started) == ["--download-only", "update", "--download-only", "-s"]
 
 
-def test_a_dpkg_lock_that_is_held_is_waited_for_and_then_told(
+@pytest.mark.parametrize(
+    ("update", "cause"),
+    [
+        (DEAD_PROXY, "Could not connect to 127.0.0.1:9"),
+        (EARLY, "is not valid yet (invalid for another 23h 59min 58s)"),
+        ("", "Unable to locate package fail2ban"),
+    ],
+)
+def test_why_nothing_can_be_installed_is_said_in_the_words_of_apt(
+    monkeypatch: pytest.MonkeyPatch, update: str, cause: str
+) -> None:
+    # apt-get update succeeds where a source cannot be reached
+    programs(monkeypatch, lambda argv: Ran(0, update) if "update" in argv else Ran(100, UNKNOWN))
+    with pytest.raises(HostError) as refused:
+        packages.fetch(["fail2ban"], Apt())
+    said = str(refused.value)
+    assert cause in said
+    assert "sources.list" in said
+    assert "user:pass" not in said
+    assert "Reading package lists" not in said
+
+
+def test_the_words_of_apt_are_bounded() -> None:
+    said = apt.reasons("".join(f"E: {number} {'x' * 1000}\n" for number in range(1000)))
+    assert len(said.splitlines()) == apt.MOST_REASONS
+    assert len(said) < apt.MOST_REASONS * (apt.LONGEST_REASON + 1)
+
+
+@pytest.mark.parametrize(
+    ("words", "lock"),
+    [
+        (FRONTEND, "/var/lib/dpkg/lock-frontend is held by"),
+        (LISTS, "/var/lib/apt/lists/lock is held by"),
+        (DPKG, "dpkg frontend lock is held by"),
+        (
+            "E: Could not get lock /var/lib/x - open (11: Resource temporarily unavailable)",
+            "/var/lib/x is",
+        ),
+    ],
+)
+def test_a_lock_is_waited_for_and_named(
+    monkeypatch: pytest.MonkeyPatch, words: str, lock: str
+) -> None:
+    started = programs(monkeypatch, lambda _: Ran(0, "") if len(started) > 3 else Ran(100, words))
+    waiting = Apt()
+    packages.install(["fail2ban"], waiting)
+    assert len(started) == 4
+    (note,) = waiting.notes
+    assert note.startswith("waited ")
+    assert lock in note
+
+
+def test_a_lock_that_is_never_released_is_given_up_with_the_name_of_its_holder(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    held = "E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process 42 (apt)"
-    started = programs(monkeypatch, lambda _: Ran(100, held))
-    with pytest.raises(HostError, match="held by process 42"):
-        packages.install(["fail2ban"])
-    assert all("-oDPkg::Lock::Timeout=120" in argv for argv in started if argv[0] == "apt-get")
+    mine = FRONTEND.replace("999999", str(os.getpid()))
+    programs(monkeypatch, lambda _: Ran(100, mine))
+    name = Path("/proc/self/comm").read_text().strip()
+    with pytest.raises(
+        HostError, match=rf"held by {name} \(process {os.getpid()}.*waited 0 s for it"
+    ):
+        packages.install(["fail2ban"], Apt(patience=0.05))
+
+
+def test_an_installation_that_was_interrupted_is_completed_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    words = "E: dpkg was interrupted, you must manually run 'dpkg --configure -a' to correct the problem."
+
+    def answer(argv: list[str]) -> Ran:
+        done = any("--configure" in each for each in started)
+        return Ran(0, "") if done else Ran(100, words)
+
+    started = programs(monkeypatch, answer)
+    packages.install(["fail2ban"], Apt())
+    assert verbs(started) == ["install", "--configure", "install"]
 
 
 def test_a_package_that_somebody_else_needs_by_now_stays(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -299,7 +299,7 @@ class Terminal(io.StringIO):
 
 
 def test_who_says_no_has_changed_nothing(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    change = Change("file:/etc/x", "create", "+new")
+    change = Change("file:/etc/x", "update", "+new")
     planned = SitePlan("bh1", "apply", (TargetPlan("bh1", "linux", "differs", (change,)),))
     monkeypatch.setattr(engine, "plan_site", lambda *_: planned)
     monkeypatch.setattr(engine, "apply_site", lambda *_: pytest.fail("it was changed"))

@@ -28,7 +28,13 @@ from provision.sites import Play
 from tests.unit.sample_site import sample_site
 
 PROJECT = Path(__file__).parent.parent.parent
-DOCUMENTS = ("README.md", "ARCHITECTURE.md", "CHANGELOG.md", "docs/security.md")
+DOCUMENTS = (
+    "README.md",
+    "ARCHITECTURE.md",
+    "CHANGELOG.md",
+    "docs/security.md",
+    "docs/troubleshooting.md",
+)
 ROLES = load_roles(("detection", "receiver", "webhook", "feed", "enforcement"))
 PLAYS = (
     Play("ban_hosts", ("detection", "receiver")),

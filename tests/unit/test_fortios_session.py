@@ -339,7 +339,7 @@ def test_a_wrong_password_and_a_closed_port_are_told_apart(
     unit: Simulator, policy: HostKeyPolicy
 ) -> None:
     with (
-        pytest.raises(Unreachable, match="login refused") as caught,
+        pytest.raises(Unreachable, match="password refused for admin") as caught,
         FortiGate(_login(unit, password="wrong-pass"), policy),
     ):
         pass

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from provision.errors import InputError
 from provision.inventory import extra_vars
-from provision.inventory.expressions import environment
 from provision.inventory.loader import scopes
+from provision.inventory.templates import environment
 from tests.unit.inventories import faults, inventory, scope, write
 
 
@@ -91,7 +91,7 @@ def test_a_variable_of_another_host_is_resolved_with_that_hosts_variables(tmp_pa
         ("'{{ 1 + \"a\" }}'", "x: the template fails: unsupported operand"),
         ("'{{ 1 / 0 }}'", "x: the template fails: ZeroDivisionError"),
         ("'{{ hostvars.nobody.x }}'", "x: "),
-        ('\'{{ lookup("pipe", "id") }}\'', "lookup 'pipe' is not known here (env and file are)"),
+        ('\'{{ lookup("pipe", "id") }}\'', "lookup('pipe') is not carried out by this version"),
         ('\'{{ lookup("file", "missing") }}\'', "No such file"),
         ("!vault abc", "x is encrypted with ansible-vault.*lookup('env', 'NAME')"),
         ("[1, !vault abc]", "x is encrypted with ansible-vault"),
@@ -143,7 +143,7 @@ def test_extra_variables_have_ansibles_three_spellings(tmp_path: Path) -> None:
     [
         ("word", "-e: a word is no variable; write key=value, {json} or @file"),
         ("=x", "-e: no name before =; write key=value, {json} or @file"),
-        ("a-b=x", "-e: a-b is no variable"),
+        ("a-b=x", "-e: the name before = is no name of a variable"),
         ("a='x", "-e: bad quoting: No closing quotation"),
         ("{a: [}", "-e:1: is not YAML"),
         ("[1]", "-e: extra variables must be a mapping, not a list"),

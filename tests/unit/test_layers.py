@@ -90,9 +90,21 @@ def test_no_imports_run_in_a_circle() -> None:
 @pytest.mark.parametrize(
     ("package", "homes"),
     [
-        ("paramiko", ["provision.ssh.connect"]),
+        (
+            "paramiko",
+            [
+                "provision.ssh.attempts",
+                "provision.ssh.certificates",
+                "provision.ssh.connect",
+                "provision.ssh.host_keys",
+                "provision.ssh.keys",
+                "provision.ssh.methods",
+                "provision.ssh.packets",
+                "provision.ssh.reach",
+            ],
+        ),
         ("netmiko", ["provision.fortios.session.terminal"]),
-        ("jinja2", ["provision.inventory.expressions", "provision.inventory.sandbox"]),
+        ("jinja2", ["provision.inventory.sandbox", "provision.inventory.templates"]),
         ("yaml", ["provision.inventory.yaml_lines"]),
     ],
 )

@@ -205,6 +205,7 @@ def test_the_request_names_everything_that_the_plan_looks_at() -> None:
         "name": "x.service",
         "answers": "http://127.0.0.1/",
         "certificate": "",
+        "listens": "",
     } in asked["services"]
 
 

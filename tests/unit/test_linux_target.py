@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import subprocess
 import threading
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 
 from provision.errors import Failed, TargetError, Unreachable
-from provision.linux import target
+from provision.linux import bootstrap, target
 from provision.linux.target import BanHost, NoPython
 from provision.ssh import connect as ssh
 from provision.ssh.connect import HostKeyPolicy
@@ -205,13 +206,24 @@ def test_a_run_without_an_end_is_told_without_a_traceback_of_a_thread(
 
 def test_a_second_try_to_install_python_forgets_nothing_of_the_first(tmp_path: Path) -> None:
     """The first was cut off half-way: apt then names fewer packages as new."""
-    programs, memory = tmp_path / "bin", tmp_path / "banstitch"
+    programs, memory = tmp_path / "bin", tmp_path / "var/lib/banstitch"
     programs.mkdir()
+    (tmp_path / "run/systemd/system").mkdir(parents=True)
+    memory.parent.mkdir(parents=True)
     apt = programs / "apt-get"
     for brings in ("Inst libpython3 (3.11)\nInst python3 (3.11)", "Conf python3 (3.11)"):
         apt.write_text(f"#!/bin/sh\necho {shlex.quote(brings)}\n")
         apt.chmod(0o755)
-        script = target.INSTALL_PYTHON.replace("/var/lib/banstitch", str(memory))
+        script = bootstrap.script(root=str(tmp_path))
         environment = {"PATH": f"{programs}:/usr/bin:/bin"}
         subprocess.run(["sh", "-c", script], env=environment, check=True, capture_output=True)
     assert (memory / "bootstrap").read_text().split() == ["libpython3", "python3"]
+
+
+def test_another_system_without_python_is_named_and_nothing_is_written(tmp_path: Path) -> None:
+    name = re.findall(r'^PRETTY_NAME="?([^"\n]+)', Path("/etc/os-release").read_text(), re.M)[0]
+    script = bootstrap.script(root=str(tmp_path))
+    done = subprocess.run(["sh", "-c", script], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert f"this host ({name}) does not run both systemd and apt" in done.stdout
+    assert list(tmp_path.iterdir()) == []

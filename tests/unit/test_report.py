@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from provision.plan import Change
-from provision.report import Report, write_json
+from provision.report import Detail, Report, write_json
 from provision.results import Exit, SiteResult, TargetResult
 from provision.secrets import MASK, Secrets
+from tests.unit.sample_ca import CA
 
 SECRET = 'hunter2-"quoted"\\'
 DIFF = "--- /etc/x\n+++ /etc/x\n@@ -1 +1 @@\n-old\n+new"
@@ -56,10 +57,10 @@ def everywhere(secret: str) -> SiteResult:
     return SiteResult(secret, (TargetResult(secret, "linux", "failed", **texts),))
 
 
-def told(site: SiteResult, *values: str, diffs: bool) -> str:
+def told(site: SiteResult, *values: str, detail: Detail) -> str:
     stream = io.StringIO()
     shown = report(stream, *values)
-    shown.sites([site], diffs)
+    shown.sites([site], detail)
     shown.summary([site])
     return stream.getvalue()
 
@@ -71,7 +72,7 @@ def document(site: SiteResult, *values: str) -> Any:
 
 
 def test_every_target_is_told_with_its_state_changes_notes_and_error() -> None:
-    assert told(SITE, diffs=False).splitlines() == [
+    assert told(SITE, detail="names").splitlines() == [
         "site bh1",
         "  failed      bh1 (linux, 2 execs)",
         "      update   file:/etc/x  (because)",
@@ -87,7 +88,7 @@ def test_what_a_ban_hosts_memory_asks_for_is_marked_and_shown_whole_without_bein
     cli = "config firewall policy\n    delete 9001\nend\n"
     change = Change("firewall policy:9001", "delete", cli, source="the ban host's memory")
     site = SiteResult("bh1", (TargetResult("fw1", "fortios", "differs", changes=(change,)),))
-    shown = told(site, diffs=False)
+    shown = told(site, detail="names")
     assert "delete   firewall policy:9001  (from the ban host's memory)" in shown
     assert all(line in shown for line in cli.splitlines())
     stream = io.StringIO()
@@ -104,22 +105,22 @@ def test_no_value_of_a_ban_host_hides_a_word_of_what_a_fortigate_is_sent() -> No
         "fw1", "fortios", "failed", changes=(change,), new_plan=(change,), difference=f"-\n+\n{cli}"
     )
     site = SiteResult("bh1", (target,))
-    assert told(site, chosen, diffs=True).count(chosen) == 3
+    assert told(site, chosen, detail="everything").count(chosen) == 3
     (shown,) = document(site, chosen)["sites"][0]["targets"]
     assert shown["changes"][0]["diff"] == shown["new_plan"][0]["diff"] == cli
     assert shown["difference"] == target.difference
 
 
 def test_diffs_are_shown_only_when_asked_for() -> None:
-    assert "+new" not in told(SITE, diffs=False)
+    assert "+new" not in told(SITE, detail="names")
     for line in DIFF.splitlines():
-        assert " " * 10 + line in told(SITE, diffs=True).splitlines()
+        assert " " * 10 + line in told(SITE, detail="everything").splitlines()
 
 
 def test_long_lines_are_not_broken_for_who_greps_them() -> None:
     change = Change("file:/" + "x" * 300, "update", "+" + "y" * 300)
     site = SiteResult("s", (TargetResult("h", "linux", "changed", changes=(change,)),))
-    assert " " * 10 + "+" + "y" * 300 in told(site, diffs=True).splitlines()
+    assert " " * 10 + "+" + "y" * 300 in told(site, detail="everything").splitlines()
 
 
 def test_a_row_of_a_table_is_one_line_with_every_cell_in_full_for_who_greps_it() -> None:
@@ -143,28 +144,28 @@ def test_a_new_plan_is_printed_with_its_difference_whatever_is_asked_for() -> No
         new_plan=(change,),
         difference="--- plan\n+++ plan\n@@ -1 +1 @@\n-    set source-address old",
     )
-    text = told(SiteResult("s", (found,)), diffs=False)
+    text = told(SiteResult("s", (found,)), detail="names")
     assert "the new plan:" in text
     assert "update   vpn ssl settings" in text
     assert "set source-address new" in text
     assert "-    set source-address old" in text
-    nothing = told(SiteResult("s", (replace(found, new_plan=()),)), diffs=False)
+    nothing = told(SiteResult("s", (replace(found, new_plan=()),)), detail="names")
     assert "the new plan changes nothing" in nothing
 
 
 def test_what_looks_like_markup_is_shown_as_it_is() -> None:
     site = SiteResult("s", (TargetResult("h", "linux", "failed", error="[red]x[/] [/nope]"),))
-    assert "[red]x[/] [/nope]" in told(site, diffs=True)
+    assert "[red]x[/] [/nope]" in told(site, detail="everything")
 
 
 def test_no_secret_is_in_what_is_told() -> None:
-    text = told(everywhere(SECRET), SECRET, diffs=True)
+    text = told(everywhere(SECRET), SECRET, detail="everything")
     assert "hunter2" not in text
     assert MASK in text
 
 
 def test_no_secret_of_several_lines_is_in_what_is_told() -> None:
-    text = told(everywhere("line-one\nline-two"), "line-one\nline-two", diffs=True)
+    text = told(everywhere("line-one\nline-two"), "line-one\nline-two", detail="everything")
     assert "line-one" not in text
     assert "line-two" not in text
 
@@ -220,7 +221,7 @@ def test_no_live_table_and_no_colour_where_there_is_no_terminal() -> None:
     with report(stream, live=True) as shown:
         shown.doing("bh1", "fw1", "observing")
         shown.done("bh1", SITE.targets[0])
-        shown.sites([SITE], diffs=True)
+        shown.sites([SITE], detail="everything")
     assert "observing" not in stream.getvalue()
     assert "\x1b" not in stream.getvalue()
 
@@ -230,3 +231,37 @@ def test_verbose_tells_what_is_being_done_line_by_line() -> None:
     with report(stream, verbose=1) as shown:
         shown.doing("bh1", "fw1", "observing")
     assert stream.getvalue() == "fw1: observing\n"
+
+
+def created(path: str) -> Change:
+    return Change(f"file:{path}", "create", "+content", role="receiver")
+
+
+def test_a_plan_counts_new_files_and_says_how_to_see_them() -> None:
+    changes = (created("/opt/a"), Change("file:/etc/x", "update", DIFF), created("/opt/b"))
+    target = TargetResult("bh1", "linux", "differs", execs=1, changes=changes)
+    target = replace(target, details={"settings": ["receiver: https://192.0.2.10:5000"]})
+    site = SiteResult("bh1", (target,))
+    assert told(site, detail="plan").splitlines() == [
+        "site bh1",
+        "  differs     bh1 (linux, 1 exec)",
+        "      receiver: https://192.0.2.10:5000",
+        "      create   receiver: 2 files in /opt",
+        "      update   file:/etc/x",
+        *(" " * 10 + line for line in DIFF.splitlines()),
+        "the content of 2 new or deleted files is not printed; -D prints it",
+        "1 site, 1 target: differs=1 changes=3",
+    ]
+    everything = told(site, detail="everything")
+    assert everything.count("+content") == 2
+    assert "-D prints" not in everything
+
+
+def test_a_certificate_is_one_line_of_a_plan_and_whole_on_request() -> None:
+    cli = f'config vpn certificate ca\n    edit "x"\n        set ca "{CA.strip()}"\nend'
+    change = Change("vpn certificate ca:x", "create", cli)
+    site = SiteResult("s", (TargetResult("fw1", "fortios", "differs", changes=(change,)),))
+    plan = told(site, detail="plan")
+    assert "BEGIN CERTIFICATE" not in plan
+    assert 'set ca "(certificate, SHA-256 ' in plan
+    assert all(line in told(site, detail="everything") for line in CA.splitlines())

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from provision.errors import Failed
 from provision.fortios.circumstances import in_scope
-from provision.fortios.session import dialogue
+from provision.fortios.session import administrator, dialogue
 from provision.fortios.session.chunks import entering
 from provision.fortios.session.session import Session
 from provision.ssh.connect import HostKeyPolicy
@@ -29,13 +29,23 @@ class Connection:
         self._earlier = 0
 
     def __enter__(self) -> Connection:
-        self._session = Session(self.login, self._policy)
+        codes = self._policy.codes
+        kept = codes.take(self.login) if codes else None
+        if isinstance(kept, Session):
+            kept.changing = False
+            self._earlier = -kept.exchanges
+        self._session = kept if isinstance(kept, Session) else Session(self.login, self._policy)
         return self
 
-    def __exit__(self, *_: object) -> None:
-        if self._session:
-            self._session.disconnect()
-            self._session = None
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
+        session, self._session = self._session, None
+        if session is None:
+            return
+        codes = self._policy.codes
+        if codes and error is None:
+            codes.leave(self.login, session)
+        else:
+            session.disconnect()
 
     @property
     def exchanges(self) -> int:
@@ -76,8 +86,11 @@ class Connection:
                 "somebody else is editing it in a transaction, or a run that died was; such a lock "
                 "ends by itself (ours after 2 idle minutes): run again then"
             )
+        needs = f"; it needs {administrator.NEEDED}"
         if dialogue.is_forbidden(said):
-            return f"the profile of {self.login.user} does not permit this: widen it on the unit"
+            return f"the profile of {self.login.user} does not permit this{needs}"
+        if dialogue.has_no_table(said) and self.session.is_restricted:
+            return f"perhaps the profile of {self.login.user} does not permit this{needs}"
         return ""
 
     def failed(self, what: str, remedy: str = "") -> Failed:

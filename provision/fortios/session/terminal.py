@@ -18,7 +18,8 @@ from netmiko.fortinet import FortinetSSH
 from provision.errors import Failed, Unreachable
 from provision.fortios.session import dialogue
 from provision.fortios.session.heard import Heard
-from provision.ssh.connect import CONNECT_ERRORS, CONNECT_TIMEOUT, HostKeyPolicy, explain, trust
+from provision.ssh.causes import clean, explain_words
+from provision.ssh.connect import CONNECT_ERRORS, HostKeyPolicy, connect
 from provision.ssh.login import Login
 
 # Seconds without a byte after which a unit counts as silent (a busy one takes several to answer).
@@ -29,6 +30,8 @@ LOST = 3.0
 UNREAD = 1.0
 # Seconds without a byte after which a prompt or a pager at the end is taken for the end.
 SETTLED = 0.2
+# Enters in one exchange that ask for a prompt which a message of the FortiGate has hidden.
+NUDGES = 3
 # Seconds that one exchange may take: 5 MB of policies take ten minutes at 64 kbit/s.
 EXCHANGE = 600.0
 # Characters of one exchange: 10,000 policies are about 10 MB.
@@ -68,44 +71,41 @@ class Terminal(FortinetSSH):
         self.alive = True
         self._spaced = True  # a blank stands behind the prompt
         self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
-        late = threading.Event()
-        watch = threading.Timer(LOGIN, self._give_up, [late])
-        watch.daemon = True
-        watch.start()
+        self._login_late = threading.Event()
+        self._watch: threading.Timer | None = None
         try:
+            # a list of its own keeps the driver from looking for key exchanges to rule out
             super().__init__(
-                device_type="fortinet",
-                host=login.address,
-                port=login.port,
-                username=login.user,
-                password=login.password,
-                key_file=login.private_key_file,
-                use_keys=login.private_key_file is None and login.password is None,
-                allow_agent=login.password is None,
-                conn_timeout=CONNECT_TIMEOUT,
-                banner_timeout=CONNECT_TIMEOUT,
-                auth_timeout=CONNECT_TIMEOUT,
-                # a list of its own keeps the driver from ruling out all modern key exchanges
-                disabled_algorithms={"kex": ["none"]},
+                device_type="fortinet", host=login.address, disabled_algorithms={"kex": ["none"]}
             )
         except CONNECT_ERRORS as error:
-            if late.is_set():
+            if self._login_late.is_set():
                 raise self._broken(f"has not finished the login within {LOGIN:g} s") from None
-            raise explain(error.__context__ or error, login, policy) from None
+            raise self._not_opened(error) from None
         finally:
-            watch.cancel()
+            if self._watch:
+                self._watch.cancel()
 
-    def _give_up(self, late: threading.Event) -> None:
+    def establish_connection(self, width: int = 511, height: int = 1000) -> None:
+        """Log in as to any other target, and open a terminal."""
+        self._client = connect(self._login, self._policy)
+        self._watch = threading.Timer(LOGIN, self._give_up)
+        self._watch.daemon = True
+        self._watch.start()
+        channel = self.remote_conn = self._client.get_transport().open_session()
+        channel.get_pty("vt100", width, height)
+        channel.invoke_shell()
+
+    def paramiko_cleanup(self) -> None:
+        """Close the channel and the connection."""
+        super().paramiko_cleanup()
+        if self._client:
+            self._client.close()
+
+    def _give_up(self) -> None:
         """Close a connection whose login never ends; whoever waits for it wakes up."""
-        late.set()
-        transport = self._client.get_transport() if self._client else None
-        if transport:
-            transport.close()
-
-    def _build_ssh_client(self) -> Any:
-        client = self._client = self._get_ssh_client_instance()
-        trust(client, self._policy)
-        return client
+        self._login_late.set()
+        self._client.close()
 
     def session_preparation(self) -> None:
         """Wait for the first prompt; accept a disclaimer; send nothing else."""
@@ -119,15 +119,35 @@ class Terminal(FortinetSSH):
                 f"{self._login.host} wants a new password for {self._login.user}",
                 "log in by hand once, set it, and put it into ansible_password",
             )
-        self._prompt = self._context = dialogue.first_prompt(text) or ""
+        self._prompt = self._context = dialogue.first_prompt(text)
         self._at_prompt = dialogue.prompt_pattern(self._prompt)
         self._spaced = text.endswith(" ")
         self.exchanges = 0
 
     @property
+    def scope_in_prompt(self) -> str:
+        """Return what the first prompt has in brackets, a role in a cluster aside."""
+        return dialogue.scope_in(self._prompt)
+
+    @property
     def is_restricted(self) -> bool:
         """Whether the administrator's profile is not super_admin: the prompt ends in `$`."""
         return self._prompt.endswith("$")
+
+    def is_open(self) -> bool:
+        """Return whether the session still stands at its prompt; what was said meanwhile passes by."""
+        started, size = time.monotonic(), 0
+        try:
+            while piece := self._receive(0):
+                size += len(piece)
+                self._check_bounds(size, 0, started)
+        except (Failed, Unreachable):
+            return False
+        return self.alive
+
+    def close(self) -> None:
+        """End the session."""
+        self.disconnect()
 
     def cleanup(self, command: str = "") -> None:
         """Send nothing: a closed connection ends the session, and drops what was not saved."""
@@ -146,23 +166,32 @@ class Terminal(FortinetSSH):
             raise self._broken("closed the connection") from None
 
     def _until(
-        self, done: Callable[[str], bool], what: str, settle: bool = False, patience: float = 0
+        self,
+        done: Callable[[str], bool],
+        what: str,
+        settle: bool = False,
+        patience: float = 0,
+        nudges: int = NUDGES,
     ) -> str:
-        """What the unit says until ``done``, cleaned.
+        """Return what the FortiGate says until ``done``, cleaned.
 
         ``settle``: nothing more may follow for a moment. ``patience``: seconds of silence behind a
         prompt after which, without an error, no more is waited for; 0: the text must come.
+        ``nudges``: so many Enters may be typed where a message seems to hide a prompt.
         """
         heard = self._hearing = Heard(self._lines)
         started = since = time.monotonic()
-        turned, quiet = 0, False
+        turned, quiet, nudged = 0, False, 0
         while True:
             due = heard.is_due(quiet, self._ends_in_prompt)
             finished = due and done(heard.text())
-            if finished and not settle:
+            if finished and not settle and not nudged:
                 return heard.text()
             page = heard.waits_for_page() and heard.size != turned
-            chunk = self._receive(SETTLED if finished or page or not due else patience or LOST)
+            # the answer to an Enter that came late must not be taken for that to a later line
+            last = UNREAD if nudged else SETTLED
+            waits = last if finished else patience or LOST
+            chunk = self._receive(SETTLED if page or not due else waits)
             quiet = not chunk
             if chunk:
                 heard.add(chunk)
@@ -176,8 +205,21 @@ class Terminal(FortinetSSH):
                 self._send(PAGES)
             elif due and patience and self._at_prompt.search(heard.text()):
                 return heard.text()
+            elif due and nudged < nudges and self._hides_a_prompt(heard.text()):
+                nudged += 1
+                self._send("\n")
             elif time.monotonic() - since > SILENCE:
                 raise self._broken(f"has not shown {what} for {SILENCE:.0f} s")
+
+    def _hides_a_prompt(self, text: str) -> bool:
+        """Return whether the FortiGate waits for a line though no prompt stands at the end.
+
+        An Enter is harmless there. It would answer a question, and a busy FortiGate would read it as
+        the answer to a question that is still to come; so without any prompt there is none.
+        """
+        if dialogue.asks_something(text):
+            return False
+        return bool(text) if not self._prompt else dialogue.shows_prompt(text, self._prompt)
 
     def _ends_in_prompt(self, text: str) -> bool:
         return not self._prompt or bool(self._at_prompt.search(text))
@@ -225,8 +267,25 @@ class Terminal(FortinetSSH):
         finally:
             self._waited += time.monotonic() - began
         if not data:
-            raise self._broken("closed the connection")
+            raise self._closed()
         return self._decode(data)
+
+    def _not_opened(self, error: Exception) -> Failed | Unreachable:
+        """Return the error for a login that got no terminal, in the unit's words if there are any."""
+        self._hearing = Heard(self._lines)
+        while self._channel is not None and self._channel.recv_ready():
+            self._hearing.add(self._decode(self._channel.recv(65536)))
+        if self._heard.strip():
+            return self._closed()
+        what = clean(str(error) or type(error).__name__, self._login)
+        return self._broken(f"let {self._login.user} in and opened no terminal ({what})")
+
+    def _closed(self) -> Failed | Unreachable:
+        """Return the error for an end of the connection, in the unit's words if they came first."""
+        if self._prompt or not self._heard.strip() or self._login_late.is_set():
+            return self._broken("closed the connection")
+        self.alive = False
+        return explain_words(self._heard, self._login, "closed the connection after the login")
 
     def _broken(self, what: str) -> Failed | Unreachable:
         self.alive = False

@@ -33,7 +33,8 @@ def apply(request: dict[str, Any]) -> dict[str, Any]:
 
     Request: ``verb`` (apply or teardown), ``steps``, ``observe`` (a request of observe.py), ``seen``
     (the digest of the observation that the steps were planned from).
-    Answer: ``observed``; ``moved``, whether it differed beforehand, so that nothing was changed.
+    Answer: ``observed``; ``moved``, whether it differed beforehand, so that nothing was changed;
+    ``notes`` for the operator.
 
     Raises:
         HostError: with the reason and the state in which the host is now.
@@ -44,7 +45,7 @@ def apply(request: dict[str, Any]) -> dict[str, Any]:
         if now["digest"] != request["seen"]:
             with suppress(OSError):  # taking the lock may have made it
                 os.rmdir(STATE)
-            return {"moved": True, "observed": now}
+            return {"moved": True, "notes": [], "observed": now}
         journal = Journal(copy.deepcopy(before) if before else memory.new())
         units = _units(request["steps"])
         try:
@@ -55,15 +56,20 @@ def apply(request: dict[str, Any]) -> dict[str, Any]:
                 DO[step["do"]](step, journal)
             _finish(journal)
         except Exception as error:  # whatever it was, nothing may stay half done
-            reason = (
-                str(error) if isinstance(error, HostError) else f"{type(error).__name__}: {error}"
-            )
+            reason = _in_words(error)
             if request["verb"] == "teardown":
                 raise HostError(
                     reason + "\nwhat was removed so far stays removed; run teardown again"
                 ) from error
             raise HostError(reason + "\n" + _roll_back(journal, before, units)) from error
-        return {"moved": False, "observed": observe(request["observe"])}
+        after = observe(request["observe"])
+        return {"moved": False, "notes": journal.notes, "observed": after}
+
+
+def _in_words(error: Exception) -> str:
+    if isinstance(error, OSError):
+        return host.explain(error)
+    return str(error) if isinstance(error, HostError) else f"{type(error).__name__}: {error}"
 
 
 def _units(steps: list[Step]) -> list[tuple[Step, dict[str, Any]]]:
@@ -133,7 +139,7 @@ def _roll_back(
             left.append(str(error))
     try:
         if before is None:
-            packages.purge(packages.removable(memory.bootstrapped()))
+            packages.purge(packages.removable(packages.known(memory.bootstrapped())))
         _remember_less(journal, before, bool(left))
     except (HostError, OSError) as error:
         left.append(str(error))

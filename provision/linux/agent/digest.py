@@ -10,14 +10,16 @@ from typing import Any
 def digest(observed: dict[str, Any]) -> str:
     """Return a digest of an observation without what changes by itself.
 
-    Bans come and go, days pass, what is not ours stays whatever it is, and records of FortiGates are
-    compared where they are used. The manifest's key is part of it, so the digest tells nothing about what
-    a file holds.
+    Bans and locks come and go, time passes, what is not ours stays whatever it is, and records of
+    FortiGates are compared where they are used. The manifest's key is part of it, so the digest tells
+    nothing about what a file holds.
     """
     manifest = observed["manifest"]
     kept = dict(
         observed,
         bans=None,
+        clock=None,
+        package_lock=None,
         foreign=None,
         certificates={
             path: found and dict(found, days_left=None)

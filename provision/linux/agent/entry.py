@@ -14,7 +14,7 @@ from provision.linux.agent import audit, bans, leases, rotation, status
 from provision.linux.agent import manifest as memory
 from provision.linux.agent.apply import apply
 from provision.linux.agent.drill import drill
-from provision.linux.agent.host import HostError
+from provision.linux.agent.host import HostError, explain
 from provision.linux.agent.observe import observe
 from provision.linux.agent.protocol import LONGEST_ERROR, MARK
 
@@ -76,7 +76,7 @@ def main(raw: bytes) -> None:
     except HostError as error:
         answer = {"ok": False, "error": _shortened(str(error))}
     except OSError as error:
-        answer = {"ok": False, "error": _shortened(f"the host refuses: {error}")}
+        answer = {"ok": False, "error": _shortened(explain(error))}
     except Exception:  # noqa: BLE001 - the last line of defence: the answer must name the fault
         told = "fault in the agent: " + traceback.format_exc(limit=-3)
         answer = {"ok": False, "error": _shortened(told)}

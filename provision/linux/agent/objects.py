@@ -37,6 +37,8 @@ class Journal:
         self.manifest = manifest
         # whether anything that running services read has been changed
         self.activated = False
+        # what the operator should know of a run that succeeds
+        self.notes: list[str] = []
         self._undo: list[Callable[[], None]] = []
 
     def own(self, identity: str, before: State, data: bool = False) -> None:
@@ -63,7 +65,9 @@ class Journal:
         for action in reversed(self._undo):
             try:
                 action()
-            except (HostError, OSError, LookupError) as error:
+            except OSError as error:
+                left.append(host.explain(error))
+            except (HostError, LookupError) as error:
                 left.append(str(error))
         return left
 

@@ -19,6 +19,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from provision.linux.agent import manifest as memory
+from provision.linux.agent import ports
+from provision.linux.agent.apt import held_lock
 from provision.linux.agent.data import foreign
 from provision.linux.agent.digest import digest
 from provision.linux.agent.fail2ban import jail_state, sshd_jail_without_log
@@ -41,26 +43,28 @@ def observe(request: Request) -> dict[str, Any]:
 
     Request: ``paths``, ``logs`` (those of them whose content nobody needs),
     ``sealed`` ({path of key and certificate: path of the CA or ""}), ``packages``,
-    ``users``, ``services`` ([{name, answers, certificate}]), ``jails``, ``tokens`` (a path or ""),
+    ``users``, ``services`` ([{name, answers, certificate, listens}]), ``jails``,
+    ``tokens`` (a path or ""),
     ``spools`` (folders with the bans of jails).
     Answer: ``facts``, ``paths`` {path: {type, mode, owner, group, content} or null},
     ``packages`` {name: installed}, ``users`` {name: exists}, ``services`` {name: {...}},
     ``jails`` {name: {...} or null}, ``bans`` {jail: how many are live, or null},
     ``tokens`` {name: secret} or null,
     ``certificates`` {path: see pem.py}, ``foreign`` {directory: see data.py}, ``manifest`` or null,
+    ``package_lock`` (who keeps apt waiting, if anything is to be installed), ``clock``,
     ``digest`` (see digest.py).
     """
     manifest = memory.load() or memory.begun()
     paths, closed, users = _named(request, manifest)
     names = sorted(set(request["packages"]) | set((manifest or {"packages": []})["packages"]))
-    found = {
+    found: dict[str, Any] = {
         "facts": facts(),
         "paths": {path: _shown(path_state(path), path in closed) for path in sorted(paths)},
         "packages": dict.fromkeys(names, False) | dict.fromkeys(installed(names), True),
         "users": {name: user_exists(name) for name in sorted(users)},
         "services": {
             service["name"]: service_state(
-                service["name"], service["answers"], service["certificate"]
+                service["name"], service["answers"], service["certificate"], service["listens"]
             )
             for service in request["services"]
         },
@@ -73,6 +77,8 @@ def observe(request: Request) -> dict[str, Any]:
         "foreign": foreign(manifest) if manifest else {},
         "manifest": summary(manifest) if manifest else None,
     }
+    found["package_lock"] = "" if all(found["packages"].values()) else held_lock()
+    found["clock"] = time.time()
     return {**found, "digest": digest(found)}
 
 
@@ -124,6 +130,7 @@ def facts() -> dict[str, Any]:
         if "=" in line
     )
     return {
+        "system": release.get("PRETTY_NAME", "").strip("\"'")[:100],
         "systemd": os.path.isdir("/run/systemd/system"),
         "apt": shutil.which("apt-get") is not None,
         "sshd_jail_without_log": sshd_jail_without_log(release.get("VERSION_ID", "").strip('"')),
@@ -189,22 +196,26 @@ def user_exists(name: str) -> bool:
     return True
 
 
-def service_state(name: str, answers: str, certificate: str = "") -> dict[str, Any]:
+def service_state(
+    name: str, answers: str, certificate: str = "", listens: str = ""
+) -> dict[str, Any]:
     """Whether a unit exists, is enabled, is active, and answers where it has an address to answer at.
 
-    ``certificate``: the file of the one with which it must answer there.
+    ``certificate``: the file of the one with which it must answer there. ``listens``: where a socket will
+    listen; ``taken_by`` says which other program does.
     """
-    shown = run(
-        ["systemctl", "show", name, "-p", "LoadState,ActiveState,UnitFileState,NeedDaemonReload"]
-    )
+    properties = "LoadState,ActiveState,UnitFileState,NeedDaemonReload,Listen"
+    shown = run(["systemctl", "show", name, "-p", properties])
     values = dict(line.split("=", 1) for line in shown.output.splitlines() if "=" in line)
     active = values.get("ActiveState") == "active"
+    own = ports.listens(values.get("Listen", "")) if active else []
     return {
         "exists": values.get("LoadState") == "loaded",
         "enabled": values.get("UnitFileState") == "enabled",
         "active": active,
         "stale": values.get("NeedDaemonReload") == "yes",
         "answers": (fetch(answers, certificate)[0] == 200) if active and answers else active,
+        "taken_by": ports.taken(listens, name, own) if listens else "",
     }
 
 

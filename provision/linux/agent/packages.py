@@ -6,45 +6,50 @@ import os
 import re
 from collections.abc import Sequence
 
-from provision.linux.agent.host import HostError, Ran, must, remove, run, tail
-
-APT = (
-    "apt-get",
-    "-y",
-    "-q",
-    "--no-install-recommends",
-    # another package manager may be at work: wait for it rather than fail
-    "-oDPkg::Lock::Timeout=120",
-    "-oDpkg::Options::=--force-confdef",
-    "-oDpkg::Options::=--force-confold",
-)
+from provision.linux.agent.apt import Apt, reasons
+from provision.linux.agent.host import HostError, remove, run
 
 # Where systemd remembers when a persistent timer last ran.
 STAMPS = "/var/lib/systemd/timers"
+REMEDY = (
+    "check /etc/apt/sources.list, /etc/apt/sources.list.d, the mirror and the proxy; then run again"
+)
 
 
-def would_install(names: Sequence[str]) -> list[str]:
-    """Every package that installing ``names`` brings along, by apt's own simulation."""
-    ran = _simulate(names)
+def fetch(names: Sequence[str], apt: Apt) -> list[str]:
+    """Download what installing ``names`` takes, and return every package that comes along.
+
+    Nothing is installed yet, so whatever stands in the way is found while the host is as it was. Lists of
+    packages that are missing or out of date are fetched once. A package that is only upgraded was there
+    before and does not count.
+
+    Raises:
+        HostError: with the reasons of apt.
+    """
+    update = ""
+    ran = _try(names, apt)
+    if ran:
+        # one source of several may fail: whether it matters, the next attempt shows
+        update = apt.get("update").output
+        ran = _try(names, apt)
+    if ran:
+        what = "apt cannot install {}:\n{}".format(" ".join(names), reasons(update, ran))
+        raise HostError(f"{what}\n{REMEDY}")
+    coming = apt.get("-s", "install", *names).output
+    return sorted(set(re.findall(r"^Inst (\S+) \(", coming, re.M)))
+
+
+def _try(names: Sequence[str], apt: Apt) -> str:
+    """Return what apt says where it cannot download ``names``; empty where it could."""
+    ran = apt.get("--download-only", "install", *names)
+    return ran.output if ran.status else ""
+
+
+def install(names: Sequence[str], apt: Apt) -> None:
+    """Install ``names``, which :func:`fetch` has downloaded."""
+    ran = apt.get("install", *names)
     if ran.status:
-        must(["apt-get", "-q", "update", "-oDPkg::Lock::Timeout=120"])
-        ran = _simulate(names)
-    if ran.status:
-        raise HostError("apt cannot install {}:\n{}".format(" ".join(names), tail(ran.output)))
-    return sorted(set(re.findall(r"^Inst (\S+)", ran.output, re.M)))
-
-
-def _simulate(names: Sequence[str]) -> Ran:
-    return run([*APT, "-s", "install", *names])
-
-
-def install(names: Sequence[str]) -> None:
-    """Install ``names``; a list of packages that has gone stale is fetched anew, once."""
-    run(["dpkg", "--configure", "-a"])
-    ran = run([*APT, "install", *names], NEEDRESTART_MODE="l")
-    if ran.status:
-        must(["apt-get", "-q", "update", "-oDPkg::Lock::Timeout=120"])
-        must([*APT, "install", *names])
+        raise HostError("apt cannot install {}:\n{}".format(" ".join(names), reasons(ran.output)))
 
 
 def known(names: Sequence[str]) -> list[str]:
@@ -59,9 +64,9 @@ def removable(ours: Sequence[str]) -> list[str]:
     """
     left = sorted(set(ours))
     while left:
-        ran = run([*APT, "-s", "purge", *left])
+        ran = Apt().get("-s", "purge", *left)
         if ran.status:
-            raise HostError("apt cannot remove {}:\n{}".format(" ".join(left), tail(ran.output)))
+            raise HostError(f"apt cannot remove {' '.join(left)}:\n{reasons(ran.output)}")
         foreign = set(re.findall(r"^(?:Purg|Remv) (\S+)", ran.output, re.M)) - set(left)
         if not foreign:
             return left
@@ -73,7 +78,7 @@ def removable(ours: Sequence[str]) -> list[str]:
 
 
 def _takes(name: str, foreign: set[str]) -> bool:
-    ran = run([*APT, "-s", "purge", name])
+    ran = Apt().get("-s", "purge", name)
     return bool(set(re.findall(r"^(?:Purg|Remv) (\S+)", ran.output, re.M)) & foreign)
 
 
@@ -83,7 +88,9 @@ def purge(names: Sequence[str]) -> None:
         return
     listed = run(["dpkg-query", "-L", *names]).output
     timers = re.findall(r"/systemd/system/([^/\n]+\.timer)$", listed, re.M)
-    must([*APT, "purge", *names])
+    ran = Apt().get("purge", *names)
+    if ran.status:
+        raise HostError(f"apt cannot remove {' '.join(names)}:\n{reasons(ran.output)}")
     for timer in timers:
         remove(os.path.join(STAMPS, "stamp-" + timer))
     if os.path.isdir(STAMPS) and not os.listdir(STAMPS):

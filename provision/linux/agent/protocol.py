@@ -97,6 +97,8 @@ Word = Annotated[str, Bounds(pattern=f"^{WORD}$")]
 # A sentence for the operator. It may hold anything; what prints it escapes it.
 LONGEST_TEXT = 10_000
 Text = Annotated[str, Bounds(max_length=LONGEST_TEXT)]
+# A process, a lock: what is printed escapes it.
+Holder = Annotated[str, Bounds(max_length=300)]
 LongText = Annotated[str, Bounds(max_length=1_000_000)]
 
 Count = Annotated[int, Bounds(ge=0, le=10**12)]
@@ -114,8 +116,9 @@ Clock = Annotated[float, Bounds(ge=0, le=253_402_300_799)]
 
 @dataclass(frozen=True)
 class Facts(Form):
-    """The facts about the host that the planner needs beside its objects."""
+    """The facts about the host that the planner needs beside its objects; ``system``: its own name."""
 
+    system: Annotated[str, Bounds(max_length=100)]
     systemd: bool
     apt: bool
     sshd_jail_without_log: bool
@@ -134,13 +137,17 @@ class PathState(Form):
 
 @dataclass(frozen=True)
 class ServiceState(Form):
-    """A systemd unit, and whether it answers where it has an address to answer at."""
+    """A systemd unit, and whether it answers where it has an address to answer at.
+
+    ``taken_by``: the program that listens where a socket should.
+    """
 
     exists: bool
     enabled: bool
     active: bool
     stale: bool
     answers: bool
+    taken_by: Holder
 
 
 @dataclass(frozen=True)
@@ -212,6 +219,8 @@ class Observed(Form):
     certificates: Annotated[dict[Path, CertificateState | None], Bounds(max_length=100)]
     foreign: Annotated[dict[Path, Foreign], Bounds(max_length=100)]
     manifest: Manifest | None
+    package_lock: Holder
+    clock: Clock
     digest: Digest
 
 
@@ -220,9 +229,13 @@ class Observed(Form):
 
 @dataclass(frozen=True)
 class Applied(Form):
-    """All steps were made, or none where the host had ``moved`` since it was looked at; its state now."""
+    """All steps were made, or none where the host had ``moved`` since it was looked at; its state now.
+
+    ``notes``: what the operator should know of it, such as for what was waited.
+    """
 
     moved: bool
+    notes: Annotated[list[Text], Bounds(max_length=100, fail_fast=True)]
     observed: Observed
 
 

@@ -17,6 +17,7 @@ from provision.linux.agent import (
     services,
 )
 from provision.linux.agent import manifest as memory
+from provision.linux.agent.apt import Apt
 from provision.linux.agent.checkers import CHECK, unchecked
 from provision.linux.agent.fail2ban import check_fail2ban
 from provision.linux.agent.host import HostError, must, run, tail
@@ -29,11 +30,15 @@ Staged = tuple[Step, str, bytes]
 
 
 def _install(step: Step, journal: Journal) -> None:
-    coming = packages.would_install(step["packages"])
-    journal.manifest["packages"] = sorted({*journal.manifest["packages"], *coming})
-    memory.save(journal.manifest)
-    journal.on_failure(lambda: packages.purge(packages.removable(coming)))
-    packages.install(step["packages"])
+    apt = Apt()
+    try:
+        coming = packages.fetch(step["packages"], apt)
+        journal.manifest["packages"] = sorted({*journal.manifest["packages"], *coming})
+        memory.save(journal.manifest)
+        journal.on_failure(lambda: packages.purge(packages.removable(packages.known(coming))))
+        packages.install(step["packages"], apt)
+    finally:
+        journal.notes.extend(apt.notes)
 
 
 def _files(step: Step, journal: Journal) -> None:

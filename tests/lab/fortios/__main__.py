@@ -22,6 +22,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--config", type=Path, help="configuration text to load")
     made.add_argument("--banner", default="", help="text shown before login")
     made.add_argument("--disclaimer", default="", help="text to accept after login")
+    made.add_argument("--code", action="append", default=[], help="a code that is good once")
     made.add_argument("--vdom", action="append", default=[], help="a VDOM beside root")
     made.add_argument("--minute", type=float, default=60.0, help="length of a minute, in seconds")
     made.add_argument("--kex", choices=("default", "modern", "sha1"), default="default")
@@ -51,6 +52,7 @@ def options_of(args: argparse.Namespace) -> Options:
         kex=args.kex,
         host_key=args.host_key.read_text() if args.host_key else "",
         vdoms=tuple(args.vdom),
+        codes=tuple(args.code),
     )
 
 

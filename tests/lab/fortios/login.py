@@ -3,27 +3,51 @@
 import threading
 
 import paramiko
+from paramiko.common import AUTH_FAILED, AUTH_PARTIALLY_SUCCESSFUL, AUTH_SUCCESSFUL
+from paramiko.server import InteractiveQuery
 
 from tests.lab.fortios.options import Options
+from tests.lab.fortios.tokens import Tokens
 
+Asked = int | InteractiveQuery
 DEFAULT_ROWS = 24
 
 
 class Login(paramiko.ServerInterface):
-    """Password login, and what a client asks of its channel."""
+    """Login by password, with a code behind it where one is wanted, and the client's channel."""
 
-    def __init__(self, options: Options, password: str) -> None:
-        self._options, self._password = options, password
+    def __init__(self, options: Options, password: str, tokens: Tokens) -> None:
+        self._options, self._password, self._tokens = options, password, tokens
+        self._known = False  # the password was right, and a code is still to come
         self.rows, self.width = DEFAULT_ROWS, 0
         self.command: bytes | None = None
         self.ready = threading.Event()
 
     def get_allowed_auths(self, username: str) -> str:
+        if self._known or (self._tokens.wanted and self._options.code_after == "interactive"):
+            return "keyboard-interactive"
         return "password"
 
     def check_auth_password(self, username: str, password: str) -> int:
         good = (username, password) == (self._options.user, self._password)
-        return paramiko.common.AUTH_SUCCESSFUL if good else paramiko.common.AUTH_FAILED
+        if good and self._tokens.wanted:
+            self._known = self._options.code_after == "password"
+            return AUTH_PARTIALLY_SUCCESSFUL if self._known else AUTH_FAILED
+        return int(AUTH_SUCCESSFUL if good else AUTH_FAILED)
+
+    def check_auth_interactive(self, username: str, submethods: str) -> Asked:
+        if not self._tokens.wanted or username != self._options.user:
+            return AUTH_FAILED
+        return self._ask(self._options.code_prompt if self._known else "Password: ")
+
+    def check_auth_interactive_response(self, responses: list[str]) -> Asked:
+        if self._known:
+            return AUTH_SUCCESSFUL if self._tokens.accept("".join(responses)) else AUTH_FAILED
+        self._known = responses == [self._password]
+        return self._ask(self._options.code_prompt) if self._known else AUTH_FAILED
+
+    def _ask(self, prompt: str) -> InteractiveQuery:
+        return InteractiveQuery("", "", (prompt, False))
 
     def get_banner(self) -> tuple[str | None, str | None]:
         text = self._options.banner

@@ -35,12 +35,22 @@ class Options:
     prompt_name: str = ""  # what the prompt shows for the hostname, e.g. a long one cut with `~`
     profile: str = "super_admin"
     forbidden: tuple[str, ...] = ()
+    unreadable: tuple[str, ...] = ()  # tables that the profile hides: as if they were not there
+    home_vdom: str = (
+        ""  # the administrator belongs to this VDOM alone, which is all there is to see
+    )
+    home_tells_vdoms: bool = True  # whether its `get system status` says that there are VDOMs
+    denied_words: str = "Command fail. Return code -37"  # "Permission denied" and others were seen
     enc_stable: bool = False
     interfaces: tuple[str, str] = ("port1", "port2")  # outside, inside
     without_tables: tuple[str, ...] = ()  # e.g. "vpn ssl settings" on models that lost it
     fabric: str = ""  # "root" or "member" of a Security Fabric; see `get system csf`
     new_password: bool = False  # the login asks for a new password first, as a fresh unit does
     questions: dict[str, str] = field(default_factory=dict)  # regex of a line -> y/n question
+    codes: tuple[str, ...] = ()  # asked for behind the password; each works once
+    push: bool = False  # an empty code is answered on a phone
+    code_prompt: str = "FortiToken Code: "
+    code_after: str = "interactive"  # the method in which the password is asked; or "password"
     idle_timeout: float = 0.0  # seconds without input until `Timeout` and the end; 0 never
     table_limits: dict[str, int] = field(default_factory=dict)
     # Unsure in the vendor's papers:

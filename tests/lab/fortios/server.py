@@ -7,6 +7,7 @@ import logging
 import socket
 import threading
 import time
+from dataclasses import replace
 from typing import Any, Protocol
 
 import paramiko
@@ -14,12 +15,13 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tests.lab.fortios.cli import Session
-from tests.lab.fortios.faults import Faults
+from tests.lab.fortios.faults import Faults, Notice
 from tests.lab.fortios.frames import Reply
 from tests.lab.fortios.journal import Journal, Line, errors_in
 from tests.lab.fortios.login import Login
 from tests.lab.fortios.options import Options
 from tests.lab.fortios.terminal import Dropped, Terminal
+from tests.lab.fortios.tokens import Tokens
 from tests.lab.fortios.verbs import completions, may_change
 
 _MODERN = (
@@ -44,6 +46,7 @@ class Unit(Protocol):
     faults: Faults
     lock: threading.RLock
     password: str
+    tokens: Tokens
     wants_new_password: bool
 
     def set_password(self, password: str) -> None: ...
@@ -124,7 +127,7 @@ class Server:
 
     def _serve(self, transport: paramiko.Transport) -> None:
         try:
-            login = Login(self._unit.options, self._unit.password)
+            login = Login(self._unit.options, self._unit.password, self._unit.tokens)
             transport.start_server(event=None, server=login)
             while transport.is_active() and not self._stopping.is_set():
                 channel = transport.accept(0.2)
@@ -152,7 +155,7 @@ class Server:
 
 def attend(unit: Unit, channel: Any, number: int) -> None:
     """Serve a shell on `channel`, which may be anything that works like one of paramiko's."""
-    line = _Connection(unit, channel, number, Login(unit.options, unit.password))
+    line = _Connection(unit, channel, number, Login(unit.options, unit.password, unit.tokens))
     try:
         line.converse()
     except (OSError, Dropped):
@@ -169,6 +172,27 @@ class _Connection:
         self._unit, self._channel, self._number, self._login = unit, channel, number, login
         self._session = unit.new_session()
         self._out = bytearray()
+        self._notice: Notice | None = None
+
+    def _prompt(self) -> str:
+        """Give the prompt, with a message of the unit before or behind it."""
+        prompt, notice = self._session.prompt, self._notice
+        self._notice = None
+        if notice is None:
+            return prompt
+        return {
+            "before": f"{notice.text}{prompt}",
+            "behind": f"{prompt}\r\n{notice.text}\r\n",
+            "redrawn": f"{prompt}\r\n{notice.text}\r\n{prompt}",
+        }.get(notice.where, prompt)
+
+    def _interrupted(self, lines: tuple[str, ...]) -> tuple[str, ...]:
+        """Give the lines of an answer with a message of the unit among them."""
+        notice = self._notice
+        if notice is None or notice.where not in ("echo", "inside"):
+            return lines
+        at = len(lines) // 2 if notice.where == "inside" else 0
+        return (*lines[:at], notice.text, *lines[at:])
 
     def _terminal(self, shell: bool) -> Terminal:
         options = self._unit.options
@@ -176,7 +200,7 @@ class _Connection:
         return Terminal(
             self._out.extend,
             self._run,
-            lambda: self._session.prompt,
+            self._prompt,
             self._session.interrupt,
             (lambda: self._unit.page(self._login.rows)) if pages else (lambda: 0),
             lambda line: completions(self._session, line),
@@ -201,6 +225,8 @@ class _Connection:
                 reply = session.run(text)
             errors = errors_in(reply.lines, text)
             self._unit.journal.add(Line(self._number, context, text, changes, errors))
+            self._notice = faults.notice_for(text)
+            reply = replace(reply, lines=self._interrupted(reply.lines))
             if drop or faults.drops_after():
                 raise Dropped
         return reply
@@ -216,6 +242,7 @@ class _Connection:
     def converse(self) -> None:
         """Serve a shell until the client leaves or the unit closes."""
         terminal = self._terminal(shell=True)
+        self._notice = self._unit.faults.notice_for("")
         asks = self._unit.set_password if self._unit.wants_new_password else None
         terminal.start(self._unit.options.disclaimer, asks)
         self._flush()

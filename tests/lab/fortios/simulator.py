@@ -18,6 +18,7 @@ from tests.lab.fortios.schema import version_of
 from tests.lab.fortios.server import Server
 from tests.lab.fortios.terminal import Terminal
 from tests.lab.fortios.text import Word
+from tests.lab.fortios.tokens import Tokens
 from tests.lab.fortios.transactions import Transactions
 from tests.lab.fortios.tree import Writer, random_cipher, stable_cipher
 from tests.lab.fortios.verbs import completions
@@ -36,6 +37,7 @@ class Simulator:
         self.faults = Faults()
         self.logged: list[str] = []
         self.password = self.options.password
+        self.tokens = Tokens(self.options.codes, self.options.push)
         self.wants_new_password = self.options.new_password
         self.transactions = Transactions(
             self.options.transaction_idle, self.options.transaction_survives
@@ -210,6 +212,7 @@ class Simulator:
         enter = {"": "", "global": "config global\n"}.get(scope, f"config vdom\nedit {scope}\n")
         console = self.console(paging=False)
         console.session.profile = "super_admin"
+        console.session.stand_at_the_top()
         typed = (enter + lines.replace("?", "\x16?") + "\n").encode("utf-8", "surrogateescape")
         return (console.printed + console.type(typed)).decode("utf-8", "replace")
 

@@ -1,0 +1,51 @@
+"""Filters on paths. They look at names, and at the file system only where the name asks for it."""
+
+from __future__ import annotations
+
+import glob
+import ntpath
+import posixpath
+from collections.abc import Callable
+from typing import Any
+
+from provision.inventory.variables import Unusable
+
+
+def path_join(value: Any) -> str:
+    """Return the parts of a path as one."""
+    parts = [value] if isinstance(value, str) else list(value)
+    if not parts or not all(isinstance(part, str) for part in parts):
+        raise Unusable("path_join takes a list of texts", "path_join takes a list of texts")
+    return str(posixpath.join(*map(str, parts)))
+
+
+def commonpath(value: Any) -> str:
+    """Return the longest path that all paths share."""
+    try:
+        return str(posixpath.commonpath(list(value)))
+    except (ValueError, TypeError):
+        raise Unusable("commonpath takes a list of paths", "bad list of paths") from None
+
+
+def fileglob(value: Any) -> list[str]:
+    """Return the files that match a pattern."""
+    found = glob.glob(str(value))  # noqa: PTH207 - the pattern may be absolute
+    return [path for path in sorted(found) if posixpath.isfile(path)]
+
+
+FILTERS: dict[str, Callable[..., Any]] = {
+    "basename": lambda value: posixpath.basename(str(value)),
+    "commonpath": commonpath,
+    "dirname": lambda value: posixpath.dirname(str(value)),
+    "expanduser": lambda value: posixpath.expanduser(str(value)),
+    "expandvars": lambda value: posixpath.expandvars(str(value)),
+    "fileglob": fileglob,
+    "normpath": lambda value: posixpath.normpath(str(value)),
+    "path_join": path_join,
+    "realpath": lambda value: posixpath.realpath(str(value)),
+    "relpath": lambda value, start=".": posixpath.relpath(str(value), str(start)),
+    "splitext": lambda value: list(posixpath.splitext(str(value))),
+    "win_basename": lambda value: ntpath.basename(str(value)),
+    "win_dirname": lambda value: ntpath.dirname(str(value)),
+    "win_splitdrive": lambda value: list(ntpath.splitdrive(str(value))),
+}

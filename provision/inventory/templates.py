@@ -1,0 +1,128 @@
+"""The one place that knows Jinja: the environment of all templates, and the errors of expressions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jinja2
+from jinja2 import nodes
+from jinja2.runtime import Context
+
+from provision.errors import InputError
+from provision.inventory.filters import FILTERS, TESTS
+from provision.inventory.filters.text import now
+from provision.inventory.sandbox import Missing, Sandbox, as_value, join_pieces
+from provision.inventory.variables import NeedsProgram, Unusable, Where
+
+_SCOPE = "_banstitch_scope"
+_RESULT = "banstitch_result"
+_BRACES = "if the braces are part of the value, write !unsafe before it"
+
+
+class UndefinedVariable(InputError):
+    """A variable uses something that is undefined: `default` may stand in for it."""
+
+
+class NotRun(InputError):
+    """A variable is what a program prints, and that program is not run."""
+
+
+def environment(**options: Any) -> jinja2.Environment:
+    """Return the settings that every template of the project shares: what is undefined is an error.
+
+    ``options`` go to :class:`jinja2.Environment` (a loader, extensions).
+    """
+    return jinja2.Environment(
+        undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        autoescape=False,  # noqa: S701 - configuration files and CLI text, no HTML
+        **options,
+    )
+
+
+class _LazyContext(Context):
+    """Looks a name up in the host's variables when an expression mentions it, not before."""
+
+    def resolve_or_missing(self, key: str) -> Any:
+        scope = self.parent.get(_SCOPE)
+        if key not in self.vars and scope is not None and key in scope:
+            return scope.raw(key)
+        return super().resolve_or_missing(key)
+
+
+class Templates:
+    """The templates of an inventory's values, each compiled once however many hosts share it."""
+
+    def __init__(self) -> None:
+        self._env = Sandbox(keep_trailing_newline=True, trim_blocks=True, lstrip_blocks=True)
+        self._env.context_class = _LazyContext
+        self._env.use_filters(FILTERS)
+        self._env.use_tests(TESTS)
+        self._env.globals.update(now=now, undef=_undef)
+        self._compiled: dict[str, tuple[jinja2.Template, bool]] = {}
+
+    def evaluate(self, text: str, scope: object) -> object:
+        """Return ``text`` with the variables of ``scope``; a lone expression keeps its type.
+
+        ``scope`` answers ``name in scope`` and has a method ``raw``, as :class:`Scope`.
+        """
+        if text not in self._compiled:
+            self._compiled[text] = self._compile(text)
+        template, lone = self._compiled[text]
+        context = template.new_context({_SCOPE: scope})
+        rendered = join_pieces(template.root_render_func(context))
+        return as_value(context.vars[_RESULT]) if lone else rendered
+
+    def _compile(self, text: str) -> tuple[jinja2.Template, bool]:
+        """Return a template; that of a lone expression assigns it to a variable and writes nothing."""
+        body = self._env.parse(text).body
+        parts = body[0].nodes if len(body) == 1 and isinstance(body[0], nodes.Output) else []
+        if len(parts) != 1 or isinstance(parts[0], nodes.TemplateData):
+            return self._env.from_string(text), False
+        target = nodes.Name(_RESULT, "store", lineno=1)
+        lone = nodes.Template([nodes.Assign(target, parts[0], lineno=1)], lineno=1)
+        return self._env.from_string(lone), True
+
+
+def _undef(hint: str | None = None) -> Missing:
+    return Missing(hint=hint)
+
+
+def error_of(name: str, where: Where, error: Exception, secret: bool, note: str) -> InputError:
+    """Return what to report of the expression of variable ``name``.
+
+    The words of the expression stay out if the variable is ``secret``; ``note`` goes behind the
+    remedy for what is undefined.
+    """
+    if isinstance(error, jinja2.UndefinedError):
+        problem = "it uses something undefined" if secret else str(error.message)
+        instead = "define it, or give it a default: {{ name | default('value') }}" + note
+        return UndefinedVariable([where.fault(f"{name}: {problem}", _and_braces(instead, secret))])
+    if isinstance(error, NeedsProgram):
+        instead = "take the value from the environment: \"{{ lookup('env', 'NAME') }}\""
+        return NotRun([where.fault(f"{name}: {error}", instead)])
+    what = f"{name}: the template fails{_detail(error, secret)}"
+    return InputError([where.fault(what, _BRACES if _is_syntax(error) else "")])
+
+
+def _is_syntax(error: Exception) -> bool:
+    unknown = isinstance(error, jinja2.TemplateAssertionError)
+    return isinstance(error, jinja2.TemplateSyntaxError) and not unknown
+
+
+def _and_braces(instead: str, secret: bool) -> str:
+    return f"{instead}; {_BRACES}" if secret else instead
+
+
+def _detail(error: Exception, secret: bool) -> str:
+    """Return the error in its own words where they can quote no secret."""
+    if isinstance(error, jinja2.TemplateAssertionError):
+        return ": it uses an unknown filter or test" if secret else f": {error}".rstrip(".")
+    if secret:
+        brief = getattr(error, "brief", "")
+        return f": {brief}" if brief else ": it is not valid" if _is_syntax(error) else ""
+    # other messages may quote the value, which may be a password
+    known = jinja2.TemplateError | TypeError | OverflowError | Unusable
+    return f": {error}" if isinstance(error, known) else f": {type(error).__name__}"

@@ -1,0 +1,134 @@
+"""apt-get and dpkg, run so that they wait for other package managers, and their reasons for an error."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import struct
+import time
+from collections.abc import Sequence
+from typing import Optional
+
+from provision.linux.agent.host import HostError, Ran, run, tail
+from provision.linux.agent.processes import describe
+
+APT = (
+    "apt-get",
+    "-y",
+    "-q",
+    "--no-install-recommends",
+    # how long to wait is decided here: apt-get itself waits for some of its locks only
+    "-oDPkg::Lock::Timeout=0",
+    "-oDpkg::Options::=--force-confdef",
+    "-oDpkg::Options::=--force-confold",
+)
+# Seconds that one step waits for locks in all. unattended-upgrades takes minutes on a host's first boot.
+PATIENCE = 600
+PAUSE = 2
+# In the order in which they are named where several are held.
+LOCKS = (
+    "/var/lib/dpkg/lock-frontend",
+    "/var/lib/dpkg/lock",
+    "/var/lib/apt/lists/lock",
+    "/var/cache/apt/archives/lock",
+)
+_HELD = re.compile(
+    r"Could not get lock (?P<path>/\S+?)\.? |(?P<dpkg>dpkg \S+ lock) (?:was|is) locked by another"
+)
+_HOLDER = re.compile(r"process (?:with pid )?(\d+)")
+_REASON = re.compile(r"[EW]: |Err:\d+ |dpkg: error|The following packages have unmet")
+_LOGIN = re.compile(r"//[^/\s@]+@")
+MOST_REASONS = 12
+LONGEST_REASON = 300
+
+
+class Apt:
+    """Runs apt-get and dpkg; ``notes`` says for what it waited and for how long."""
+
+    def __init__(self, patience: Optional[float] = None) -> None:  # noqa: UP045 - Python 3.9
+        self.notes: list[str] = []
+        self._patience = self._left = PATIENCE if patience is None else patience
+
+    def get(self, *arguments: str) -> Ran:
+        """Run apt-get. An installation of somebody else's that was interrupted is completed first."""
+        ran = self._patiently([*APT, *arguments])
+        if ran.status and "dpkg was interrupted" in ran.output:
+            done = self._patiently(
+                ["dpkg", "--force-confdef", "--force-confold", "--configure", "-a"]
+            )
+            if done.status:
+                raise HostError(
+                    "an earlier installation was interrupted, and `dpkg --configure -a` fails:\n"
+                    + reasons(done.output)
+                )
+            self.notes.append(
+                "`dpkg --configure -a` completed an installation that was interrupted"
+            )
+            ran = self._patiently([*APT, *arguments])
+        return ran
+
+    def _patiently(self, argv: Sequence[str]) -> Ran:
+        """Run ``argv`` until no lock is in its way."""
+        began, waited, first = time.monotonic(), 0.0, ""
+        while True:
+            ran = run(argv, NEEDRESTART_MODE="l")
+            held = lock_in_the_way(ran)
+            if not held:
+                break
+            if waited > self._left:
+                raise HostError(
+                    f"{held}; waited {self._patience:.0f} s for it\n"
+                    "wait for that program to end, or end it, then run again"
+                )
+            first = first or held
+            time.sleep(PAUSE)
+            waited = time.monotonic() - began
+        if first:
+            self._left -= waited
+            self.notes.append(f"waited {waited:.0f} s: {first}")
+        return ran
+
+
+def lock_in_the_way(ran: Ran) -> str:
+    """Return which lock kept a program from running, and who holds it; empty where none did."""
+    found = _HELD.search(ran.output) if ran.status else None
+    if found is None:
+        return ""
+    holder = _HOLDER.search(ran.output, found.start())
+    who = describe(int(holder[1])) if holder else "another program"
+    return "{} is held by {}".format(found["path"] or "the " + found["dpkg"], who)
+
+
+def held_lock() -> str:
+    """Return the lock of apt or dpkg that is held just now, and by whom; empty where none is."""
+    for path in LOCKS:
+        pid = _holder(path)
+        if pid:
+            return f"{path} is held by {describe(pid)}"
+    return ""
+
+
+def _holder(path: str) -> int:
+    """Return the process that holds the lock on ``path``, 0 where nobody does (see F_GETLK in fcntl(2))."""
+    layout = "hhqqi0q"
+    try:
+        with open(path, "rb") as file:
+            wanted = struct.pack(layout, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+            kind, _, _, _, pid = struct.unpack(layout, fcntl.fcntl(file, fcntl.F_GETLK, wanted))
+    except OSError:
+        return 0
+    return 0 if kind == fcntl.F_UNLCK else int(pid)
+
+
+def reasons(*outputs: str) -> str:
+    """Return the lines in which apt and dpkg say what is wrong; the last lines where there are none."""
+    found: list[str] = []
+    for output in outputs:
+        of_error = False
+        for line in output.splitlines():
+            of_error = bool(_REASON.match(line)) or (of_error and line.startswith(" "))
+            if of_error:
+                found.append(_LOGIN.sub("//", line)[:LONGEST_REASON])
+    found = list(dict.fromkeys(found))
+    return "\n".join(found[:MOST_REASONS]) or _LOGIN.sub("//", tail(outputs[-1]))

@@ -1,0 +1,47 @@
+"""What the kernel says of a process, for an operator who has to find it."""
+
+from __future__ import annotations
+
+import os
+import re
+
+from provision.linux.agent.host import read
+
+# The last part of a control group that systemd names after a unit.
+_UNIT = re.compile(r"/([^/\n]+\.(?:service|scope|socket))(?:/|$)")
+
+
+def describe(pid: int, age: bool = True) -> str:
+    """Return the name of a process, its number, its systemd unit and, with ``age``, since when it runs."""
+    if pid <= 0:
+        return "a process outside this host"
+    name = _text(pid, "comm").strip()[:40] or "a process that has ended"
+    about = [f"process {pid}"]
+    of = unit(pid)
+    if of:
+        about.append(of)
+    since = _seconds(pid) if age else None
+    if since is not None:
+        about.append(f"started {since} s ago")
+    return f"{name} ({', '.join(about)})"
+
+
+def unit(pid: int) -> str:
+    """Return the systemd unit that a process belongs to; empty where it has none."""
+    found = _UNIT.findall(_text(pid, "cgroup"))
+    return found[-1] if found else ""
+
+
+def _text(pid: int, what: str) -> str:
+    try:
+        return (read(f"/proc/{pid}/{what}") or b"").decode("utf-8", "replace")
+    except OSError:  # it has just ended
+        return ""
+
+
+def _seconds(pid: int) -> int | None:
+    fields = _text(pid, "stat").rpartition(")")[2].split()
+    uptime = (read("/proc/uptime") or b"").split()
+    if len(fields) < 20 or not uptime:
+        return None
+    return max(0, int(float(uptime[0]) - int(fields[19]) / os.sysconf("SC_CLK_TCK")))

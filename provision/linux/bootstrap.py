@@ -1,0 +1,58 @@
+"""How python3 comes to a ban host that has none: by the shell, since the agent cannot run yet."""
+
+from __future__ import annotations
+
+import base64
+
+# Seconds that the installation of python3 waits for locks, as apt.py of the agent does.
+PATIENCE = 600
+# What the installation brings is written down first, where the manifest will take it from; added to
+# what an interrupted one wrote down. Nothing is written before all of it is downloaded.
+_INSTALL_PYTHON = r"""
+export DEBIAN_FRONTEND=noninteractive LC_ALL=C
+left=PATIENCE memory=ROOT/var/lib/banstitch
+command -v apt-get >/dev/null && [ -d ROOT/run/systemd/system ] || {
+  . /etc/os-release
+  echo "this host ($PRETTY_NAME) does not run both systemd and apt, as a ban host must"
+  exit 1
+}
+apt() {
+  until said=$(apt-get -y -q --no-install-recommends -oDPkg::Lock::Timeout=0 "$@" 2>&1 </dev/null); do
+    case $said in
+    *"Could not get lock"*)
+      [ $left -gt 0 ] || return 1
+      : ${waited:=$(printf '%s' "$said" | sed -n '/Could not get lock/{s/^E: //;p;q}')}
+      sleep 2; left=$((left-2));;
+    *"dpkg was interrupted"*)
+      [ -z "$mended" ] || return 1
+      mended=yes
+      said=$(dpkg --configure -a 2>&1 </dev/null) || return 1;;
+    *) return 1;;
+    esac
+  done
+}
+stop() {
+  printf '%s\n' "$update" "$said" | grep -E '^(E:|W:|Err:|dpkg: error| )' | cut -c 1-300 | tail -n 9
+  [ $left -gt 0 ] || echo "waited PATIENCE s for it"
+  exit 1
+}
+get() { apt --download-only install python3; }
+get || { apt update; update=$said; get; } || stop
+mkdir -p -m 700 $memory
+apt -s install python3
+printf '%s\n' "$said" | sed -n 's/^Inst \([^ ]*\) (.*/\1/p' >>$memory/bootstrap
+apt install python3 || {
+  dpkg-query -W $(cat $memory/bootstrap) 2>/dev/null | grep -q . || rm -r $memory
+  stop
+}
+[ -z "$waited" ] || echo "waited $((PATIENCE-left)) s: $waited"
+"""
+
+
+def script(patience: int = PATIENCE, root: str = "") -> str:
+    """Return what a shell runs to install python3, as one line.
+
+    It waits ``patience`` seconds for locks. Its memory lies below ``root``.
+    """
+    text = _INSTALL_PYTHON.replace("PATIENCE", str(patience)).replace("ROOT", root)
+    return f'eval "$(echo {base64.b64encode(text.encode()).decode()} | base64 -d)"'

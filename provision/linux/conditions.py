@@ -1,0 +1,76 @@
+"""What must hold of a ban host before anything is changed there, and what an operator should know."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from provision.errors import Failed
+from provision.linux.draft import Draft, Observed
+from provision.linux.resources import Service
+
+# Seconds between the clocks of the ban host and of the operator's machine.
+NOTICED = 120
+REFUSED = 3600
+
+
+def check_system(observed: Observed) -> None:
+    """Check that the host can be a ban host at all.
+
+    Raises:
+        Failed: it has no systemd or no apt.
+    """
+    facts = observed["facts"]
+    lacking = [name for name in ("systemd", "apt") if facts.get(name) is False]
+    if lacking:
+        system = facts.get("system") or "an unknown system"
+        raise Failed(
+            f"this host ({system}) does not run {' and '.join(lacking)}",
+            "a ban host must be a Debian (11 or later), booted with systemd",
+        )
+
+
+def check_clock(observed: Observed, now: float | None, draft: Draft) -> None:
+    """Compare the clock of the host with ``now``, the time here, where both are known.
+
+    Raises:
+        Failed: they are so far apart that certificates and bans would be wrong.
+    """
+    clock = observed.get("clock")
+    if now is None or clock is None or abs(clock - now) < NOTICED:
+        return
+    apart = f"the clock of this host is {_span(abs(clock - now))} {'ahead' if clock > now else 'behind'}"
+    remedy = "set it (or the one here), for example with `timedatectl set-ntp true`"
+    if abs(clock - now) >= REFUSED:
+        why = "certificates would not be valid and bans would end at the wrong time"
+        raise Failed(f"{apart}: {why}", f"{remedy}, then run again")
+    draft.warnings.append(f"{apart}: {remedy}")
+
+
+def _span(seconds: float) -> str:
+    minutes = round(seconds / 60)
+    hours, days = minutes // 60, minutes // 1440
+    if days > 1:
+        return f"{days} days"
+    return f"{hours} h {minutes % 60} min" if hours else f"{minutes} min"
+
+
+def check_ports(services: Iterable[Service], draft: Draft) -> None:
+    """Check that no other program listens where a socket of ours should.
+
+    Raises:
+        Failed: one does; it is named.
+    """
+    for service in services:
+        holder = draft.observed["services"][service.name].get("taken_by")
+        if holder:
+            raise Failed(
+                f"{service.listens} is taken by {holder}",
+                "stop that program for good, or set receiver_port to a free port",
+            )
+
+
+def note_lock(draft: Draft) -> None:
+    """Say beforehand that the installation of packages will have to wait."""
+    lock = draft.observed.get("package_lock")
+    if lock and draft.packages:
+        draft.warnings.append(f"{lock}; apply waits until it is free, for 10 minutes at most")

@@ -1,0 +1,130 @@
+"""Standard output and standard error that never raise: a run ends in order, whoever stops listening.
+
+An error while a target is being changed must not come from a full disk under a log, or from a reader
+that has gone. What cannot be written is dropped and remembered; the program reports it at its end.
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import select
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TextIO, cast
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
+
+class Sheltered(io.RawIOBase):
+    """A file that takes all that is written; ``error`` is the first one of the file behind it."""
+
+    def __init__(self, raw: io.FileIO, stream: TextIO) -> None:
+        """Write to ``raw``, which ``stream`` closes when nobody refers to it any more."""
+        self._raw = raw
+        self._stream = stream
+        self.error: OSError | None = None
+
+    def writable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return self._raw.fileno()
+
+    def isatty(self) -> bool:
+        return self._raw.isatty()
+
+    def write(self, data: ReadableBuffer, /) -> int:
+        rest = memoryview(data).cast("B")
+        size = len(rest)
+        try:
+            while rest and self.error is None:
+                written = self._raw.write(rest)
+                if written is None:  # a file that does not block, and is not ready
+                    select.select([], [self._raw], [])
+                rest = rest[written or 0 :]
+        except OSError as error:
+            self.error = error
+        return size
+
+
+@dataclass
+class Output:
+    """Standard output during a run. ``closed``: it was not open when the program began."""
+
+    raw: Sheltered | None = None
+    closed: bool = False
+
+    @property
+    def error(self) -> OSError | None:
+        """Return why something could not be written so far; None if all was written."""
+        if self.closed:
+            return OSError(errno.EBADF, "it is closed")
+        with suppress(ValueError):
+            sys.stdout.flush()
+        return self.raw.error if self.raw else None
+
+
+@contextmanager
+def sheltered() -> Iterator[Output]:
+    """Shelter both streams; a letter that a terminal lacks is escaped, and a closed stream is replaced."""
+    before = sys.stdin, sys.stdout, sys.stderr
+    closed = sys.stdout is None
+    # in this order, so that no other file gets the number of a standard stream
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115
+    sys.stdout, raw = _shelter(sys.stdout)
+    sys.stderr, _ = _shelter(sys.stderr)
+    try:
+        yield Output(raw, closed)
+    finally:
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(ValueError):
+                stream.flush()
+        sys.stdin, sys.stdout, sys.stderr = before
+
+
+@contextmanager
+def hang_up_as_interrupt() -> Iterator[None]:
+    """Have a terminal that goes away end the run as Ctrl-C does, unless hang-ups are ignored (nohup)."""
+    mine = threading.current_thread() is threading.main_thread()
+    if not mine or signal.getsignal(signal.SIGHUP) is not signal.SIG_DFL:
+        yield
+        return
+
+    def interrupt(*_: object) -> None:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the shell may send another one
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGHUP, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
+def _shelter(stream: TextIO) -> tuple[TextIO, Sheltered | None]:
+    """Return ``stream`` with a sheltered file behind it, where there is a file of the system."""
+    if not isinstance(stream, io.TextIOWrapper):
+        return stream, None
+    stream.reconfigure(errors="backslashreplace")
+    raw = getattr(stream.buffer, "raw", stream.buffer)  # PYTHONUNBUFFERED leaves out the buffer
+    if not isinstance(raw, io.FileIO):
+        return stream, None
+    stream.flush()
+    shelter = Sheltered(raw, stream)
+    wrapped = io.TextIOWrapper(
+        cast(io.BufferedWriter, shelter) if raw is stream.buffer else io.BufferedWriter(shelter),
+        encoding=stream.encoding,
+        errors="backslashreplace",
+        line_buffering=stream.line_buffering,
+        write_through=stream.write_through,
+    )
+    return cast(TextIO, wrapped), shelter

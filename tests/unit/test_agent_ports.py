@@ -1,0 +1,57 @@
+"""Who has a port: asked of the kernel, with sockets that really listen."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from provision.linux.agent import ports
+
+UNIT = "banstitch-receiver.socket"
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    """A port of 127.0.0.9 at which this process listens."""
+    with socket.create_server(("127.0.0.9", 0)) as server:
+        yield server.getsockname()[1]
+
+
+def test_a_free_port_is_nobodys(port: int) -> None:
+    assert ports.taken(f"127.0.0.8:{port}", UNIT, []) == ""
+
+
+@pytest.mark.parametrize("address", ["127.0.0.9", "0.0.0.0", "[::]"])
+def test_the_program_that_listens_where_ours_would_is_named(address: str, port: int) -> None:
+    name = Path("/proc/self/comm").read_text().strip()
+    said = ports.taken(f"{address}:{port}", UNIT, [])
+    assert said.startswith(f"{name} (process {os.getpid()}")
+
+
+@pytest.mark.parametrize("address", ["127.0.0.9", "0.0.0.0", "[::]"])
+def test_a_wildcard_of_ipv6_is_in_the_way_of_all(address: str) -> None:
+    with socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True) as server:
+        said = ports.taken(f"{address}:{server.getsockname()[1]}", UNIT, [])
+    assert str(os.getpid()) in said
+
+
+def test_a_client_that_has_the_port_is_named() -> None:
+    with (
+        socket.create_server(("127.0.0.9", 0)) as server,
+        socket.create_connection(server.getsockname(), source_address=("127.0.0.7", 0)) as client,
+    ):
+        said = ports.taken(f"127.0.0.7:{client.getsockname()[1]}", UNIT, [])
+    assert str(os.getpid()) in said
+
+
+def test_where_the_socket_listens_itself_is_no_obstacle(port: int) -> None:
+    own = ports.listens(f"127.0.0.9:{port} (Stream)")
+    assert ports.taken(f"127.0.0.9:{port}", UNIT, own) == ""
+    # it moves to all addresses, and gives up the one that it has
+    assert ports.taken(f"0.0.0.0:{port}", UNIT, own) == ""
+    with socket.create_server(("127.0.0.8", port)):
+        assert str(os.getpid()) in ports.taken(f"0.0.0.0:{port}", UNIT, own)

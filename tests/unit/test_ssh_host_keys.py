@@ -1,0 +1,388 @@
+"""Whose host key is believed, which key is asked for, and what an operator reads when one is refused."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, cast
+
+import paramiko
+import pytest
+from paramiko.pkey import PublicBlob
+
+from provision.errors import UnknownKey
+from provision.ssh.host_keys import HostKeyPolicy, HostKeyRefused, fingerprint
+
+KINDS = ("ed25519", "rsa", "ecdsa", "ca", "other-rsa", "other-ca")
+HOST, PORT = "bh1", 2222
+Sign = Callable[..., paramiko.PKey]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Key files as ssh-keygen makes them."""
+    made = tmp_path_factory.mktemp("keys")
+    for kind in KINDS:
+        argv = [
+            "ssh-keygen",
+            "-q",
+            "-t",
+            kind.removeprefix("other-").replace("ca", "ed25519"),
+            "-N",
+            "",
+        ]
+        subprocess.run([*argv, "-C", kind, "-f", str(made / kind)], check=True)
+    return made
+
+
+@pytest.fixture
+def line(folder: Path) -> Callable[[str], str]:
+    """Give type and key, as a line of known_hosts has them."""
+    return lambda kind: " ".join((folder / f"{kind}.pub").read_text().split()[:2])
+
+
+@pytest.fixture
+def key(folder: Path) -> Callable[[str], paramiko.PKey]:
+    """Give a public key, as a transport has it after the key exchange."""
+    return lambda kind: as_shown(folder / f"{kind}.pub")
+
+
+@pytest.fixture
+def signed(folder: Path) -> Sign:
+    """Give a key with a certificate that ssh-keygen makes with the given options."""
+
+    def signed_by(ca: str, kind: str, *options: str) -> paramiko.PKey:
+        argv = ["ssh-keygen", "-q", "-s", str(folder / ca), "-I", "id", *options]
+        subprocess.run([*argv, str(folder / f"{kind}.pub")], check=True)
+        return as_shown(folder / f"{kind}-cert.pub")
+
+    return signed_by
+
+
+def as_shown(file: Path) -> paramiko.PKey:
+    blob = PublicBlob.from_file(str(file))
+    kind = {"ssh-ed25519": paramiko.Ed25519Key, "ssh-rsa": paramiko.RSAKey}
+    chosen = kind.get(blob.key_type.removesuffix("-cert-v01@openssh.com"), paramiko.ECDSAKey)
+    shown: paramiko.PKey = chosen(paramiko.Message(blob.key_blob))
+    return shown
+
+
+class Shown:
+    """A transport behind the key exchange, in which the server has shown ``key``."""
+
+    def __init__(self, key: paramiko.PKey) -> None:
+        self.key = key
+
+    def get_remote_server_key(self) -> paramiko.PKey:
+        return self.key
+
+
+def meet(policy: HostKeyPolicy, key: paramiko.PKey, host: str = HOST, port: int = PORT) -> None:
+    policy.check(cast(Any, Shown(key)), host, port)
+
+
+def refusal(
+    policy: HostKeyPolicy, key: paramiko.PKey, host: str = HOST, port: int = PORT
+) -> HostKeyRefused:
+    with pytest.raises(HostKeyRefused) as error:
+        meet(policy, key, host, port)
+    return error.value
+
+
+@pytest.fixture
+def knowing(tmp_path: Path) -> Callable[..., HostKeyPolicy]:
+    """Make a policy whose file has the given lines."""
+
+    def policy(*lines: str, accept_new: bool = False) -> HostKeyPolicy:
+        file = tmp_path / "known_hosts"
+        file.write_text("".join(f"{each}\n" for each in lines))
+        return HostKeyPolicy(file, accept_new)
+
+    return policy
+
+
+# --- which key is asked for --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def transport() -> Iterator[paramiko.Transport]:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        yield paramiko.Transport(ours)
+
+
+@pytest.mark.parametrize(
+    ("lines", "first"),
+    [
+        (("[bh1]:2222 rsa",), ("rsa-sha2-512", "rsa-sha2-256", "ssh-rsa")),
+        (("[bh1]:2222 ecdsa",), ("ecdsa-sha2-nistp256", "ssh-ed25519")),
+        (("[bh1]:2222 rsa", "[bh1]:* ecdsa"), ("ecdsa-sha2-nistp256", "rsa-sha2-512")),
+        (("bh1 rsa",), ("rsa-sha2-512",)),
+        (("bh1 rsa", "[bh1]:2222 ecdsa"), ("ecdsa-sha2-nistp256", "ssh-ed25519")),
+        (("elsewhere rsa",), ("ssh-ed25519",)),
+        (("@revoked * rsa",), ("ssh-ed25519",)),
+        (("@cert-authority bh1 ca",), ("ssh-ed25519-cert-v01@openssh.com",)),
+    ],
+)
+def test_the_types_that_known_hosts_has_are_offered_first(
+    lines: tuple[str, ...],
+    first: tuple[str, ...],
+    knowing: Callable[..., HostKeyPolicy],
+    line: Callable[[str], str],
+    transport: paramiko.Transport,
+) -> None:
+    before = transport.get_security_options().key_types
+    policy = knowing(*(f"{a} {line(b)}" for a, b in (each.rsplit(" ", 1) for each in lines)))
+    policy.prepare(transport, HOST, PORT)
+    after = transport.get_security_options().key_types
+    assert after[: len(first)] == first
+    assert set(before) <= set(after)
+
+
+# --- keys --------------------------------------------------------------------------------------------------
+
+
+def test_any_of_several_known_keys_is_believed(
+    knowing: Callable[..., HostKeyPolicy],
+    line: Callable[[str], str],
+    key: Callable[[str], paramiko.PKey],
+) -> None:
+    policy = knowing(f"[bh1]:2222 {line('other-rsa')}", f"[bh1]:2222 {line('rsa')}")
+    meet(policy, key("rsa"))
+    meet(policy, key("other-rsa"))
+
+
+def test_a_changed_key_names_its_line_both_fingerprints_and_the_command(
+    knowing: Callable[..., HostKeyPolicy],
+    line: Callable[[str], str],
+    key: Callable[[str], paramiko.PKey],
+) -> None:
+    policy = knowing("# ours", f"[bh1]:2222 {line('rsa')}", accept_new=True)
+    before = policy.known_hosts.read_text()
+    error = refusal(policy, key("other-rsa"))
+    assert "has CHANGED" in error.what
+    assert f"{policy.known_hosts}:2" in error.what
+    assert fingerprint(key("rsa").asbytes()) in error.what
+    assert fingerprint(key("other-rsa").asbytes()) in error.what
+    assert f"ssh-keygen -R '[bh1]:2222' -f {policy.known_hosts}" in error.remedy
+    assert policy.known_hosts.read_text() == before
+    assert not isinstance(error.at("bh1"), UnknownKey)
+
+
+def test_the_command_of_a_changed_key_removes_it(
+    knowing: Callable[..., HostKeyPolicy],
+    line: Callable[[str], str],
+    key: Callable[[str], paramiko.PKey],
+) -> None:
+    policy = knowing(f"[bh1]:2222 {line('rsa')}")
+    subprocess.run(
+        ["ssh-keygen", "-q", "-H", "-f", policy.known_hosts], check=True, capture_output=True
+    )
+    remedy = refusal(policy, key("other-rsa")).remedy
+    command = remedy.partition("run: ")[2].partition(";")[0]
+    subprocess.run(command, shell=True, check=True, capture_output=True)
+    assert refusal(policy, key("other-rsa")).unknown
+
+
+def test_a_changed_key_behind_a_pattern_is_to_be_removed_by_hand(
+    knowing: Callable[..., HostKeyPolicy],
+    line: Callable[[str], str],
+    key: Callable[[str], paramiko.PKey],
+) -> None:
+    policy = knowing(f"[bh*]:2222 {line('rsa')}")
+    assert f"remove line 1 of {policy.known_hosts}" in refusal(policy, key("other-rsa")).remedy
+
+
+def test_a_key_of_another_type_than_the_known_one_is_not_called_changed(
+    knowing: Callable[..., HostKeyPolicy],
+    line: Callable[[str], str],
+    key: Callable[[str], paramiko.PKey],
+) -> None:
+    policy = knowing(f"[bh1]:2222 {line('rsa')}", accept_new=True)
+    error = refusal(policy, key("ecdsa"))
+    assert "another type" in error.what
+    assert "CHANGED" not in error.what
+    assert "offers no ssh-rsa key" in error.what
+    assert f"{policy.known_hosts}:1" in error.what
+
+
+def test_a_key_for_the_plain_name_is_believed_at_another_port_and_another_one_is_unknown(
+    knowing: Callable[..., HostKeyPolicy],
+    line: Callable[[str], str],
+    key: Callable[[str], paramiko.PKey],
+) -> None:
+    policy = knowing(f"bh1 {line('rsa')}")
+    meet(policy, key("rsa"))
+    assert refusal(policy, key("ed25519")).unknown
+    assert not refusal(policy, key("ed25519"), port=22).unknown
+
+
+@pytest.mark.parametrize("lines", [("[bh1]:2222 rsa", "@revoked * rsa"), ("@revoked bh1 rsa",)])
+def test_a_revoked_key_is_refused_wherever_else_it_stands(
+    lines: tuple[str, ...],
+    knowing: Callable[..., HostKeyPolicy],
+    line: Callable[[str], str],
+    key: Callable[[str], paramiko.PKey],
+) -> None:
+    spelt = [f"{a} {line(b)}" for a, b in (each.rsplit(" ", 1) for each in lines)]
+    policy = knowing(*spelt, accept_new=True)
+    error = refusal(policy, key("rsa"))
+    assert f"is revoked by {policy.known_hosts}:{len(lines)}" in error.what
+    assert len(policy.known_hosts.read_text().splitlines()) == len(lines)
+
+
+def test_a_known_key_in_a_file_of_openssh_s_is_believed(
+    tmp_path: Path, line: Callable[[str], str], key: Callable[[str], paramiko.PKey]
+) -> None:
+    other = tmp_path / "ssh_known_hosts"
+    other.write_text(f"[bh1]:2222 {line('rsa')}\n")
+    policy = HostKeyPolicy(
+        tmp_path / "known_hosts", accept_new=True, also=[tmp_path / "missing", other]
+    )
+    meet(policy, key("rsa"))
+    assert f"{other}:1" in refusal(policy, key("other-rsa")).what
+    assert not policy.known_hosts.exists()
+
+
+# --- new keys ----------------------------------------------------------------------------------------------
+
+
+def test_an_unknown_key_is_refused_and_nothing_is_written(
+    tmp_path: Path, key: Callable[[str], paramiko.PKey]
+) -> None:
+    policy = HostKeyPolicy(tmp_path / "known_hosts", accept_new=False)
+    error = refusal(policy, key("rsa"))
+    assert isinstance(error.at("bh1"), UnknownKey)
+    assert fingerprint(key("rsa").asbytes()) in error.what
+    assert "--accept-new-host-keys" in error.remedy
+    assert not policy.known_hosts.exists()
+
+
+def test_a_new_key_is_kept_for_next_time_and_printed_when_asked_for(
+    tmp_path: Path, key: Callable[[str], paramiko.PKey]
+) -> None:
+    lines: list[str] = []
+    policy = HostKeyPolicy(tmp_path / "beside" / "known_hosts", True, lines.append)
+    meet(policy, key("rsa"))
+    meet(policy, key("ed25519"), "::1", 22)
+    assert len(lines) == 2
+    assert "[bh1]:2222" in lines[0]
+    assert fingerprint(key("rsa").asbytes()) in lines[0]
+    strict = HostKeyPolicy(policy.known_hosts, accept_new=False)
+    meet(strict, key("rsa"))
+    meet(strict, key("ed25519"), "::1", 22)
+
+
+def test_a_new_key_gets_a_line_of_its_own_in_a_file_edited_by_hand(
+    tmp_path: Path, line: Callable[[str], str], key: Callable[[str], paramiko.PKey]
+) -> None:
+    policy = HostKeyPolicy(tmp_path / "known_hosts", accept_new=True)
+    policy.known_hosts.write_text(f"old {line('ecdsa')}")
+    meet(policy, key("rsa"))
+    meet(policy, key("ecdsa"), "old", 22)
+    assert len(policy.known_hosts.read_text().splitlines()) == 2
+
+
+def test_a_host_that_several_targets_share_is_added_once(
+    tmp_path: Path, key: Callable[[str], paramiko.PKey]
+) -> None:
+    policy = HostKeyPolicy(tmp_path / "known_hosts", accept_new=True)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: meet(policy, key("rsa")), range(8)))
+    assert len(policy.known_hosts.read_text().splitlines()) == 1
+
+
+# --- certificates ------------------------------------------------------------------------------------------
+
+TRUSTED = "@cert-authority bh1,*.example.org"
+
+
+@pytest.mark.parametrize("kind", ["ed25519", "rsa", "ecdsa"])
+def test_a_certificate_of_a_trusted_ca_is_believed(
+    kind: str, knowing: Callable[..., HostKeyPolicy], line: Callable[[str], str], signed: Sign
+) -> None:
+    policy = knowing(f"{TRUSTED} {line('ca')}", accept_new=True)
+    meet(policy, signed("ca", kind, "-h", "-n", "other,bh1"))
+    assert len(policy.known_hosts.read_text().splitlines()) == 1
+
+
+def test_a_certificate_without_names_is_for_every_host(
+    knowing: Callable[..., HostKeyPolicy], line: Callable[[str], str], signed: Sign
+) -> None:
+    policy = knowing(f"{TRUSTED} {line('ca')}")
+    shown = signed("ca", "ed25519", "-h")
+    meet(policy, shown)
+    assert refusal(policy, shown, "elsewhere").unknown
+
+
+INVALID = {
+    "of another host": (("-h", "-n", "bh2"), "not for bh1"),
+    "that has expired": (("-h", "-n", "bh1", "-V", "20200101:20200102"), "expired on 2020-01-0"),
+    "of tomorrow": (("-h", "-n", "bh1", "-V", "20900101:20900102"), "not valid before 20"),
+    "of a user": (("-n", "bh1"), "not a certificate for a host"),
+}
+
+
+@pytest.mark.parametrize(("options", "why"), INVALID.values(), ids=INVALID)
+def test_a_certificate_that_is_not_valid_is_refused_even_where_new_keys_are_accepted(
+    options: tuple[str, ...],
+    why: str,
+    knowing: Callable[..., HostKeyPolicy],
+    line: Callable[[str], str],
+    signed: Sign,
+) -> None:
+    policy = knowing(f"{TRUSTED} {line('ca')}", accept_new=True)
+    error = refusal(policy, signed("ca", "ed25519", *options))
+    assert why in error.what
+    assert not error.unknown
+
+
+def test_behind_an_invalid_certificate_the_key_itself_still_counts(
+    knowing: Callable[..., HostKeyPolicy], line: Callable[[str], str], signed: Sign
+) -> None:
+    policy = knowing(f"{TRUSTED} {line('ca')}", f"[bh1]:2222 {line('ed25519')}")
+    meet(policy, signed("ca", "ed25519", "-h", "-n", "bh2"))
+
+
+def test_a_certificate_of_another_ca_and_a_key_without_one_are_unknown(
+    knowing: Callable[..., HostKeyPolicy],
+    line: Callable[[str], str],
+    key: Callable[[str], paramiko.PKey],
+    signed: Sign,
+) -> None:
+    policy = knowing(f"{TRUSTED} {line('ca')}")
+    for shown in (signed("other-ca", "ed25519", "-h", "-n", "bh1"), key("rsa")):
+        error = refusal(policy, shown)
+        assert error.unknown
+        assert f"no certificate of the CA in {policy.known_hosts}:1" in error.what
+
+
+def test_a_certificate_of_a_revoked_ca_is_refused(
+    knowing: Callable[..., HostKeyPolicy], line: Callable[[str], str], signed: Sign
+) -> None:
+    policy = knowing(
+        f"{TRUSTED} {line('ca')}", f"@revoked * {line('ca')}", f"[bh1]:2222 {line('ed25519')}"
+    )
+    error = refusal(policy, signed("ca", "ed25519", "-h", "-n", "bh1"))
+    assert "the CA SHA256:" in error.what
+    assert "is revoked by" in error.what
+
+
+def test_no_altered_certificate_is_believed(
+    knowing: Callable[..., HostKeyPolicy], line: Callable[[str], str], signed: Sign
+) -> None:
+    policy = knowing(f"{TRUSTED} {line('ca')}")
+    shown = signed("ca", "ed25519", "-h", "-n", "bh1")
+    assert shown.public_blob is not None
+    blob = shown.public_blob.key_blob
+    for at in range(len(blob)):
+        shown.public_blob.key_blob = blob[:at] + bytes([blob[at] ^ 1]) + blob[at + 1 :]
+        refusal(policy, shown)
+    for end in range(len(blob)):
+        shown.public_blob.key_blob = blob[:end]
+        refusal(policy, shown)
+    shown.public_blob.key_blob = blob + b"\0\0\0\0"
+    refusal(policy, shown)
