@@ -65,15 +65,18 @@ class _Reader:
                 self.material.add_host(name, UNGROUPED, Where(COMMAND_LINE), port)
         self.before.append(source)
 
-    def add_folder(self, folder: Path) -> None:
+    def add_folder(self, folder: Path, above: frozenset[Path] = frozenset()) -> None:
+        """Add the files of a folder by name; a link to one of the folders ``above`` is skipped."""
+        around = above | {folder.resolve()}
         for path in listing(self.material, folder):
             if _IGNORED.search(path.name) or path.name in _IGNORED_NAMES:
                 continue
             if path.is_dir():
-                self.add_folder(path)
-            elif path.is_file() or not path.exists():
+                if path.resolve() not in around:
+                    self.add_folder(path, around)
+            elif path.is_file():
                 self.add_file(path, named=False)
-            else:  # a pipe would never end
+            else:  # a pipe would never end, and a link may lead nowhere
                 self.unread.append(Fault(str(path), 0, "is no regular file"))
 
     def add_file(self, path: Path, named: bool) -> None:
@@ -94,6 +97,11 @@ class _Reader:
             ansible.read(self.material, path, "is an inventory in TOML")
             return
         raw = yaml_lines.read(path)
+        if raw.startswith(yaml_lines.VAULT_HEADER.encode()):
+            self.material.vaults.append(str(path))
+            what = f"{path} is encrypted with ansible-vault and was not read"
+            self.material.warnings.append(what)
+            return
         if path.suffix in ("", *_YAML):
             try:
                 if self._add_yaml(path, raw):
@@ -106,11 +114,7 @@ class _Reader:
     def _add_yaml(self, path: Path, raw: bytes) -> bool:
         """Add a file if it is YAML and no mere text, which may be a line of INI."""
         repeats: list[Repeat] = []
-        text = yaml_lines.decode(raw, str(path))
-        if text.startswith(yaml_lines.VAULT_HEADER):
-            self.material.vaults.append(str(path))
-            return True
-        top = yaml_lines.parse(text, str(path), repeats)
+        top = yaml_lines.parse(yaml_lines.decode(raw, str(path)), str(path), repeats)
         if isinstance(top, str):
             return False
         found = yaml_lines.mapping(top, Where(str(path)), "an inventory")

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from provision.errors import Fault, InputError
 from provision.inventory.sources.material import ALL, UNGROUPED, Material
-from provision.inventory.variables import Variable, Where, suggestion
+from provision.inventory.variables import Variable, Where, looks_secret, suggestion
 
 _KINDS = ("hosts", "children", "vars")
 _SECTION = re.compile(r"\[(?P<group>[^:\]\s]+)(?::(?P<kind>\w+))?\]\s*(?:#.*)?")
@@ -81,6 +81,12 @@ def literal(text: str) -> object:
             return _as_data(ast.literal_eval(text))
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         return text
+
+
+def _value(name: str, text: str) -> object:
+    """Return the value of a variable; a password of digits is a text, as Ansible will use it."""
+    value = literal(text)
+    return text if type(value) in (int, float) and looks_secret(name) else value
 
 
 def _as_data(value: object) -> object:
@@ -151,7 +157,7 @@ def _host(found: _Ini, group: str, line: str, where: Where) -> None:
         found.faults.append(where.fault(problem, "write: name key=value key='two words'"))
         return
     pairs = (word.split("=", 1) for word in words)
-    variables = {key: Variable(literal(value), where) for key, value in pairs}
+    variables = {key: Variable(_value(key, value), where) for key, value in pairs}
     found.hosts.append((group, pattern, where, variables))
 
 
@@ -161,7 +167,8 @@ def _variable(found: _Ini, group: str, line: str, where: Where) -> None:
         what = f"a line of [{group}:vars] must be key=value"
         found.faults.append(where.fault(what, "write key=value"))
         return
-    found.variables.append((group, key.strip(), Variable(literal(value.strip()), where)))
+    variable = Variable(_value(key, value.strip()), where)
+    found.variables.append((group, key.strip(), variable))
 
 
 def _child(found: _Ini, group: str, line: str, where: Where) -> None:

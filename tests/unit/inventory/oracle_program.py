@@ -10,14 +10,14 @@ import json
 import sys
 from typing import Any
 
-from ansible import constants  # type: ignore[import-untyped]
-from ansible._internal._datatag._tags import TrustedAsTemplate  # type: ignore[import-untyped]
-from ansible.inventory.manager import InventoryManager  # type: ignore[import-untyped]
-from ansible.parsing.dataloader import DataLoader  # type: ignore[import-untyped]
-from ansible.parsing.vault import EncryptedString  # type: ignore[import-untyped]
-from ansible.plugins.loader import init_plugin_loader  # type: ignore[import-untyped]
-from ansible.utils.display import Display  # type: ignore[import-untyped]
-from ansible.vars.manager import VariableManager  # type: ignore[import-untyped]
+from ansible import constants
+from ansible._internal._datatag._tags import TrustedAsTemplate
+from ansible.inventory.manager import InventoryManager
+from ansible.parsing.dataloader import DataLoader
+from ansible.parsing.vault import EncryptedString
+from ansible.plugins.loader import init_plugin_loader
+from ansible.utils.display import Display
+from ansible.vars.manager import VariableManager
 
 REFUSED = "Unable to parse"
 

@@ -304,3 +304,60 @@ def test_a_pipe_in_an_inventory_folder_is_not_read(tmp_path: Path) -> None:
     write(tmp_path, hosts__yml="web: {hosts: {h: }}")
     os.mkfifo(tmp_path / "pipe")
     assert load(tmp_path).warnings == (f"{tmp_path}/pipe: is no regular file; the file is ignored",)
+
+
+def test_a_password_of_digits_in_an_ini_file_is_a_text(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        hosts__="[web]\nh ansible_password=00123456 ansible_port=22 x=1234\n[web:vars]\nmy_token=1234\n",
+    )
+    assert values([str(tmp_path)], "h") == {
+        "ansible_password": "00123456",
+        "ansible_port": 22,
+        "x": 1234,
+        "my_token": "1234",
+    }
+
+
+def test_an_encrypted_inventory_is_named_in_a_warning(tmp_path: Path) -> None:
+    write(tmp_path, hosts__yml="web: {hosts: {h: }}", more__ini="$ANSIBLE_VAULT;1.1;AES256\n3138\n")
+    found = load(tmp_path)
+    assert found.vaults == (f"{tmp_path}/more.ini",)
+    assert found.warnings == (
+        f"{tmp_path}/more.ini is encrypted with ansible-vault and was not read",
+    )
+    assert list(found.hosts) == ["h"]
+
+
+def test_links_that_lead_back_or_nowhere_do_no_harm(tmp_path: Path) -> None:
+    write(tmp_path, hosts__yml="web: {hosts: {h: }}")
+    (tmp_path / "again").symlink_to(tmp_path)
+    (tmp_path / "gone.yml").symlink_to(tmp_path / "nowhere")
+    found = load(tmp_path)
+    assert list(found.hosts) == ["h"]
+    assert found.warnings == (f"{tmp_path}/gone.yml: is no regular file; the file is ignored",)
+
+
+def test_many_warnings_are_cut(tmp_path: Path) -> None:
+    write(tmp_path, hosts__yml="\n".join(f"g{n}: {{note: x}}" for n in range(300)))
+    found = load(tmp_path)
+    assert len(found.warnings) == 51
+    assert found.warnings[-1] == "250 more oddities of the inventory are not listed"
+
+
+def test_an_empty_option_is_no_inventory(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(PLAYS, ["check", "-i", ""]) == 3
+    assert "-i: names no inventory; give a file or a directory" in capsys.readouterr().err
+
+
+def test_expressions_know_the_folder_of_the_playbook(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        inventory__hosts__yml="web: {hosts: {h: }}",
+        inventory__host_vars__h__yml="a: '{{ playbook_dir }}'\nb: \"{{ lookup('file', 'x') }}\"",
+        play__x__txt="",
+        play__x__="from the playbook",
+    )
+    found = scopes(load(tmp_path / "inventory", (), tmp_path / "play"))["h"]
+    assert found["a"] == f"{tmp_path}/play"
+    assert found["b"] == "from the playbook"
