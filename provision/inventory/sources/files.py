@@ -150,7 +150,7 @@ def listing(material: Material, folder: Path) -> list[Path]:
 
 
 def read_variables(material: Material, path: Path, group: str) -> YamlMap:
-    """Return the mapping in a file of variables; what is odd about it concerns ``group``."""
+    """Return the mapping in a file of variables; keys given twice concern ``group``."""
     repeats: list[Repeat] = []
     try:
         value = yaml_lines.load(path, repeats)
@@ -162,8 +162,11 @@ def read_variables(material: Material, path: Path, group: str) -> YamlMap:
     if isinstance(value, Vaulted):
         material.vaults.append(str(path))
         return YamlMap()
-    where = Where(str(path))
-    return yaml.as_map(material, value or None, where, "a file of variables", group)
+    try:
+        return yaml_lines.mapping(value or None, Where(str(path)), "a file of variables")
+    except InputError as error:
+        material.faults.extend(error.faults)
+        return YamlMap()
 
 
 def _content(path: Path) -> bytes:
