@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import shlex
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar
@@ -29,6 +30,11 @@ _KEY = ("ansible_private_key_file", "ansible_ssh_private_key_file")
 _BECOME = ("ansible_become",)
 _BECOME_PASSWORD = ("ansible_become_password", "ansible_become_pass", "ansible_sudo_pass")
 _BECOME_METHOD = ("ansible_become_method",)
+_BECOME_USER = ("ansible_become_user",)
+_PYTHON = ("ansible_python_interpreter",)
+# Ways of Ansible to look for a Python, which is what happens here anyway.
+_PYTHON_IS_FOUND = ("auto", "auto_silent", "auto_legacy", "auto_legacy_silent")
+_LONGEST_PYTHON = 1000
 
 # Seconds; a push to somebody's telephone takes one or two minutes.
 LONGEST_TIMEOUT = 3600
@@ -57,12 +63,14 @@ def login_for(host: Host, scope: Scope, linux: bool, secrets: Secrets) -> Login:
         private_key_file=reader.get(_KEY, _readable_file, None),
         become=linux and reader.get(_BECOME, _yes_no, user != "root"),
         become_password=reader.password(_BECOME_PASSWORD) if linux else None,
+        python=reader.get(_PYTHON, _interpreter, None) if linux else None,
         unset=tuple(reader.unset),
         warnings=reader.warnings(host, linux),
         timeout=reader.get(_TIMEOUT, _seconds, DEFAULT_TIMEOUT),
     )
-    if linux:
+    if linux and login.become:
         reader.get(_BECOME_METHOD, _sudo, None)
+        reader.get(_BECOME_USER, _root, None)
     if reader.faults:
         raise InputError(reader.faults)
     return login
@@ -210,3 +218,22 @@ def _yes_no(value: object) -> bool:
 def _sudo(value: object) -> None:
     if value not in ("sudo", "ansible.builtin.sudo"):
         raise _Wrong("must be sudo", "Banstitch knows no other way to root; leave it out")
+
+
+def _root(value: object) -> None:
+    if value not in ("root", "", 0, "0"):
+        raise _Wrong("must be root", "the agent runs as root; set it to root, or leave it out")
+
+
+def _interpreter(value: object) -> str | None:
+    """Return the command of a Python: a path, or one with arguments, as `/usr/bin/env python3`."""
+    instead = "write the path of a Python on the host, or leave it out"
+    if not isinstance(value, str) or not value.isprintable():
+        raise _Wrong("must be a text of one line", instead)
+    try:
+        words = shlex.split(value)
+    except ValueError:
+        raise _Wrong("must close its quotes", instead) from None
+    if len(value) > _LONGEST_PYTHON:
+        raise _Wrong(f"must have at most {_LONGEST_PYTHON} characters", instead)
+    return None if not words or words[0] in _PYTHON_IS_FOUND else value

@@ -18,7 +18,8 @@ from provision.fortios.versions import NEWEST, Version, read_version, refused, s
 from provision.inventory.expressions import PLAYBOOK
 from provision.inventory.loader import folder_of
 from provision.plan import SitePlan, TargetPlan, Verb
-from provision.report import Detail, Report, write_json
+from provision.report import Detail, Report
+from provision.report_json import write_json
 from provision.results import Exit, SiteResult, exit_code, summarise
 from provision.run import Job, Run
 from provision.secrets import Secrets

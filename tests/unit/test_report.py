@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from provision.plan import Change
-from provision.report import Detail, Report, write_json
+from provision.report import Detail, Report
+from provision.report_json import write_json
 from provision.results import Exit, SiteResult, TargetResult
 from provision.secrets import MASK, Secrets
 from tests.unit.sample_ca import CA

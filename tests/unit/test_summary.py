@@ -25,6 +25,7 @@ def test_a_ban_host_is_summed_up_by_thresholds_address_and_what_was_changed() ->
             detection_max_retry=1,
             detection_find_time=90,
             detection_ban_time=-1,
+            detection_settings={},
         ),
         "receiver": Receiver(receiver_tls="off", receiver_port=8080),
     }
