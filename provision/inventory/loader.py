@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from provision.errors import InputError
+from provision.errors import Fault, InputError
 from provision.inventory import extra_vars
 from provision.inventory.expressions import PLAYBOOK, HostVars, Scope
 from provision.inventory.groups import Tree
@@ -21,6 +21,8 @@ from provision.inventory.variables import Variable, Variables, Where
 from provision.inventory.vars_files import VarsFolder
 
 __all__ = ["ALL", "UNGROUPED", "Host", "Inventory", "load", "scopes"]
+
+_MOST_WARNINGS = 50
 
 
 @dataclass(frozen=True)
@@ -74,9 +76,10 @@ def load(
     Raises:
         InputError: all faults of all files at once.
     """
-    names = (
-        [str(sources)] if isinstance(sources, Path | str) else [_expanded(each) for each in sources]
-    )
+    given = [str(sources)] if isinstance(sources, Path | str) else sources
+    names = [_expanded(source) for source in given if source]
+    if not names:
+        raise InputError([Fault("-i", 0, "names no inventory", "give a file or a directory")])
     material = files.read(names)
     extras: dict[str, Variable] = {}
     try:
@@ -100,9 +103,9 @@ def load(
         Path(names[0]),
         hosts,
         tree.members(groups_of),
-        tuple(dict.fromkeys(warnings)),
+        _shortened(dict.fromkeys(warnings)),
         tuple(material.vaults),
-        playbook or PLAYBOOK,
+        playbook.resolve() if playbook else PLAYBOOK,
     )
 
 
@@ -227,6 +230,14 @@ def _judge(material: Material, ours: set[str]) -> None:
             material.faults.append(doubt.fault)
         else:
             material.warnings.append(str(doubt))
+
+
+def _shortened(warnings: Iterable[str]) -> tuple[str, ...]:
+    """Return the first of many warnings, and how many more there are."""
+    found = list(warnings)
+    more = len(found) - _MOST_WARNINGS
+    rest = [f"{more} more oddities of the inventory are not listed"] if more > 0 else []
+    return (*found[:_MOST_WARNINGS], *rest)
 
 
 def _unread_folders(sources: Sequence[str], playbook: Path | None) -> Iterator[str]:

@@ -157,8 +157,12 @@ def _yaml_fault(error: yaml.YAMLError, text: str, name: str) -> Fault:
 
 
 def _without_quotes(problem: str) -> str:
-    """Return PyYAML's words without what they quote from the file, apart from punctuation."""
-    return re.sub(r"""\s*(['"])(?!<)[^'"]*\w[^'"]*\1""", "", problem)
+    """Return PyYAML's words without what they quote from the file; punctuation may stay."""
+
+    def kept(match: re.Match[str]) -> str:
+        return "" if re.search(r"\w", match[2]) and not match[2].startswith("<") else match[0]
+
+    return re.sub(r"""\s*(['"])(.*?)\1""", kept, problem)
 
 
 class _Reader:
