@@ -168,7 +168,7 @@ class Terminal(FortinetSSH):
         """
         heard = self._hearing = Heard(self._lines)
         started = since = time.monotonic()
-        turned, quiet, nudged = 0, False, 0
+        turned, quiet, nudged, silent = 0, False, 0, 0.0
         while True:
             due = heard.is_due(quiet, self._ends_in_prompt)
             finished = due and done(heard.text())
@@ -178,8 +178,9 @@ class Terminal(FortinetSSH):
             # the answer to an Enter that came late must not be taken for that to a later line
             last = UNREAD if nudged else SETTLED
             waits = last if finished else patience or LOST
-            chunk = self._receive(SETTLED if page or not due else waits)
-            quiet = not chunk
+            waits = SETTLED if page or not due else waits
+            chunk = self._receive(waits)
+            quiet, silent = not chunk, 0.0 if chunk else silent + waits
             if chunk:
                 heard.add(chunk)
                 since = time.monotonic()
@@ -192,19 +193,19 @@ class Terminal(FortinetSSH):
                 self._send(PAGES)
             elif due and patience and self._at_prompt.search(heard.text()):
                 return heard.text()
-            elif due and nudged < nudges and self._hides_a_prompt(heard.text()):
-                nudged += 1
+            elif due and nudged < nudges and self._hides_a_prompt(heard.text(), silent):
+                nudged, silent = nudged + 1, 0.0
                 self._send("\n")
             elif time.monotonic() - since > SILENCE:
                 raise self._broken(f"has not shown {what} for {SILENCE:.0f} s")
 
-    def _hides_a_prompt(self, text: str) -> bool:
+    def _hides_a_prompt(self, text: str, silent: float) -> bool:
         """Return whether the FortiGate waits for a line though no prompt stands at the end.
 
         An Enter is harmless there. It would answer a question, and a busy FortiGate would read it as
         the answer to a question that is still to come; so without any prompt there is none.
         """
-        if dialogue.asks_something(text):
+        if dialogue.asks_something(text) or (silent < LOST and not dialogue.ends_in_sign(text)):
             return False
         return bool(text) if not self._prompt else dialogue.shows_prompt(text, self._prompt)
 
