@@ -63,6 +63,7 @@ class Terminal(FortinetSSH):
         self._login = login
         self._policy = policy
         self._prompt = self._context = ""
+        self._sure = False  # the prompt was seen behind an answer
         self._hearing = Heard()
         self._waited = 0.0
         self._client: Any = None
@@ -121,10 +122,19 @@ class Terminal(FortinetSSH):
                 f"{self._login.host} wants a new password for {self._login.user}",
                 "log in by hand once, set it, and put it into ansible_password",
             )
-        self._prompt = self._context = dialogue.first_prompt(text)
-        self._at_prompt = dialogue.prompt_pattern(self._prompt)
+        self._learn(dialogue.first_prompt(text))
         self._spaced = text.endswith(" ")
         self.exchanges = 0
+
+    def _learn(self, prompt: str) -> None:
+        self._prompt = self._context = prompt
+        self._at_prompt = dialogue.prompt_pattern(prompt)
+
+    def _learn_again(self, text: str) -> None:
+        """Correct the first prompt if a message of the FortiGate has torn or stretched it."""
+        seen = "" if self._sure or not self._prompt else dialogue.first_prompt(text)
+        if seen and (seen.endswith(self._prompt) or self._prompt.endswith(seen)):
+            self._learn(seen)
 
     @property
     def scope_in_prompt(self) -> str:
@@ -173,7 +183,10 @@ class Terminal(FortinetSSH):
             due = heard.is_due(quiet, self._ends_in_prompt)
             finished = due and done(heard.text())
             if finished and not settle and not nudged:
+                self._sure = bool(self._prompt)
                 return heard.text()
+            if quiet and due:
+                self._learn_again(heard.text())
             page = heard.waits_for_page() and heard.size != turned
             # the answer to an Enter that came late must not be taken for that to a later line
             last = UNREAD if nudged else SETTLED
@@ -186,6 +199,7 @@ class Terminal(FortinetSSH):
                 since = time.monotonic()
                 self._check_bounds(heard.size, heard.line, started)
             elif finished:
+                self._sure = bool(self._prompt)
                 return heard.text()
             elif page:
                 turned = heard.size
