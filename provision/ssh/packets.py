@@ -19,8 +19,8 @@ _FAILURE, _SUCCESS, _BANNER, _INFO_REQUEST = 51, 52, 53, 60
 _NOTED = {_DISCONNECT, _KEXINIT, _FAILURE, _SUCCESS, _BANNER, _INFO_REQUEST}
 
 # Bytes before a server has named its version, and characters of its words that are kept.
-MOST_BEFOREMOST_BANNERS = 10
-_VERSION = 1 << 16
+MOST_BEFORE_VERSION = 1 << 16
+MOST_BANNERS = 10
 MOST_WORDS = 1 << 13
 _VERSION = re.compile(rb"^SSH-.*\n", re.M)
 _KEXINIT_LISTS = ("key exchanges", "host keys", "ciphers", "ciphers", "MACs", "MACs")
