@@ -59,8 +59,9 @@ def login_for(host: Host, scope: Scope, linux: bool, secrets: Secrets) -> Login:
         python=reader.get(_PYTHON, _interpreter, None) if linux else None,
         unset=tuple(reader.unset),
     )
-    if linux and login.become:
+    if linux:
         reader.get(_BECOME_METHOD, _sudo, None)
+    if login.become:
         reader.get(_BECOME_USER, _root, None)
     if reader.faults:
         raise InputError(reader.faults)
