@@ -19,14 +19,14 @@ pytestmark = pytest.mark.lab
 # What an agent answers that runs as root and does not know the request, so that it changes nothing.
 ANSWERED = "KeyError: 'nothing'"
 PASSWORD = "password-of-all-users"
+PACKAGES = ("python3", "tcsh", "csh", "fish", "zsh", "locales", "bsdutils")
 SHELLS = ("bash", "dash", "tcsh", "bsd-csh", "fish", "zsh", "rbash")
 
 
 @pytest.fixture(scope="module")
 def host() -> Iterator[DebianHost]:
     """A host with every shell, and a user for each of them."""
-    packages = ("python3", "tcsh", "csh", "fish", "zsh", "locales-all", "bsdutils")
-    with DebianHost(build_root(packages=packages, downloads=())) as made:
+    with DebianHost(build_root(packages=PACKAGES, downloads=())) as made:
         for shell in SHELLS:
             add_user(made, f"u-{shell}", f"/bin/{shell}" if shell != "fish" else "/usr/bin/fish")
         yield made

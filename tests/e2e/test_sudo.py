@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.labsite import LabSite
-from tests.e2e.test_login_shells import PASSWORD, add_user, changed, must_answer, refusal
+from tests.e2e.test_login_shells import PACKAGES, PASSWORD, add_user, changed, must_answer, refusal
 from tests.lab.debian import DebianHost
 from tests.lab.roots import BAN_HOST, build_root
 
@@ -27,8 +27,7 @@ auth required pam_permit.so
 @pytest.fixture(scope="module")
 def host() -> Iterator[DebianHost]:
     """A host with a user who may use sudo with a password, and one who needs none."""
-    packages = ("python3", "locales-all")
-    with DebianHost(build_root(packages=packages, downloads=())) as made:
+    with DebianHost(build_root(packages=PACKAGES, downloads=())) as made:
         add_user(made, "asked")
         add_user(made, "free", rule="ALL=(ALL) NOPASSWD: ALL")
         yield made
@@ -101,6 +100,7 @@ def test_what_the_errors_tell_to_add_is_enough(host: DebianHost) -> None:
 
 
 def test_a_translated_sudo_is_understood(host: DebianHost) -> None:
+    host.console("localedef -i de_DE -f UTF-8 de_DE.UTF-8", check=True)
     german = "printf 'LANG=de_DE.UTF-8\\nLC_ALL=de_DE.UTF-8\\nLANGUAGE=de\\n' >/etc/environment"
     with changed(host, german, "printf '' >/etc/environment"):
         must_answer(host, "asked")
