@@ -12,24 +12,30 @@ from provision.linux.target import BanHost, NoPython
 from provision.ssh.connect import HostKeyPolicy
 from provision.ssh.login import Login
 from tests.lab.debian import DebianHost
-from tests.lab.roots import build_root
+from tests.lab.roots import ready_root
 
 pytestmark = pytest.mark.lab
 
 # What an agent answers that runs as root and does not know the request, so that it changes nothing.
 ANSWERED = "KeyError: 'nothing'"
 PASSWORD = "password-of-all-users"
-PACKAGES = ("python3", "tcsh", "csh", "fish", "zsh", "locales", "bsdutils")
 SHELLS = ("bash", "dash", "tcsh", "bsd-csh", "fish", "zsh", "rbash")
 
 
 @pytest.fixture(scope="module")
 def host() -> Iterator[DebianHost]:
     """A host with every shell, and a user for each of them."""
-    with DebianHost(build_root(packages=PACKAGES, downloads=())) as made:
+    with DebianHost(ready_root()) as made:
+        install(made, "tcsh", "csh", "fish", "zsh")
         for shell in SHELLS:
             add_user(made, f"u-{shell}", f"/bin/{shell}" if shell != "fish" else "/usr/bin/fish")
         yield made
+
+
+def install(host: DebianHost, *packages: str) -> None:
+    """Install packages from the mirror of this machine."""
+    argv = ["apt-get", "install", "-qq", "-y", "--no-install-recommends", *packages]
+    host.console(["env", "DEBIAN_FRONTEND=noninteractive", *argv], check=True)
 
 
 def add_user(
@@ -40,7 +46,7 @@ def add_user(
     host.console(
         f"useradd -m -s {shell} {name} && echo {name}:{PASSWORD} | chpasswd"
         f" && cp -r /home/admin/.ssh {home}/ && chown -R {name} {home}"
-        f" && echo '{name} {rule}' >/etc/sudoers.d/{name}",
+        f" && echo '{name} {rule}' >/etc/sudoers.d/{name} && chmod 440 /etc/sudoers.d/{name}",
         check=True,
     )
 
@@ -79,8 +85,8 @@ def refusal(host: DebianHost, user: str, password: str | None = PASSWORD) -> Tar
 
 @contextmanager
 def changed(host: DebianHost, change: str, back: str) -> Iterator[None]:
-    host.console(change, check=True)
     try:
+        host.console(change, check=True)
         yield
     finally:
         host.console(back, check=True)

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.labsite import LabSite
-from tests.e2e.test_login_shells import PACKAGES, PASSWORD, add_user, changed, must_answer, refusal
+from tests.e2e.test_login_shells import PASSWORD, add_user, changed, install, must_answer, refusal
 from tests.lab.debian import DebianHost
-from tests.lab.roots import BAN_HOST, build_root
+from tests.lab.roots import ready_root
 
 pytestmark = pytest.mark.lab
 
@@ -27,7 +27,7 @@ auth required pam_permit.so
 @pytest.fixture(scope="module")
 def host() -> Iterator[DebianHost]:
     """A host with a user who may use sudo with a password, and one who needs none."""
-    with DebianHost(build_root(packages=PACKAGES, downloads=())) as made:
+    with DebianHost(ready_root()) as made:
         add_user(made, "asked")
         add_user(made, "free", rule="ALL=(ALL) NOPASSWD: ALL")
         yield made
@@ -37,7 +37,7 @@ def host() -> Iterator[DebianHost]:
 def sudoers(host: DebianHost, *lines: str) -> Iterator[None]:
     path = "/etc/sudoers.d/zz-case"
     host.console(["sh", "-c", f"cat >{path}"], stdin="\n".join(lines) + "\n", check=True)
-    with changed(host, "visudo -cq", f"rm {path}"):
+    with changed(host, f"chmod 440 {path}; visudo -cq", f"rm {path}"):
         yield
 
 
@@ -100,6 +100,7 @@ def test_what_the_errors_tell_to_add_is_enough(host: DebianHost) -> None:
 
 
 def test_a_translated_sudo_is_understood(host: DebianHost) -> None:
+    install(host, "locales")
     host.console("localedef -i de_DE -f UTF-8 de_DE.UTF-8", check=True)
     german = "printf 'LANG=de_DE.UTF-8\\nLC_ALL=de_DE.UTF-8\\nLANGUAGE=de\\n' >/etc/environment"
     with changed(host, german, "printf '' >/etc/environment"):
@@ -121,8 +122,8 @@ def test_a_wrong_password_does_not_lock_the_account(host: DebianHost) -> None:
 @pytest.mark.parametrize("user", ["admin", "deploy"])
 def test_a_site_is_deployed_by_sudo_rs(tmp_path: Path, user: str) -> None:
     """Debian 13 offers it; `deploy` needs no password, `admin` is asked for one."""
-    root = build_root("trixie", packages=(*BAN_HOST, "sudo-rs"))
-    with LabSite(tmp_path / "inventory", root, user=user) as site:
+    with LabSite(tmp_path / "inventory", ready_root("trixie"), user=user) as site:
+        install(site.host, "sudo-rs")
         site.host.console("ln -s /usr/bin/sudo-rs /usr/local/bin/sudo", check=True)
         before = site.listing()
         applied = site.run("apply", "-y")
