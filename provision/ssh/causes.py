@@ -147,8 +147,8 @@ def refusal_after_login(login: Login, said: bytes, status: int) -> Unreachable |
     PAM, and refuses the first program instead.
     """
     words = clean(said, login)
-    if _EXPIRED.search(words):
+    if "Password change required but no TTY" in words:
         return password_expired(login, said)
-    if _LOCKED.search(words) or (words and status == _NOLOGIN):
+    if words and status == _NOLOGIN:
         return explain_words(said, login, "lets the user in and runs nothing")
     return None
