@@ -152,7 +152,7 @@ FORCED = {
 def forced(host: DebianHost, user: str, line: str) -> Iterator[None]:
     path = "/etc/ssh/sshd_config.d/zz-forced.conf"
     host.console(["sh", "-c", f"cat >{path}"], stdin=f"Match User {user}\n{line}\n", check=True)
-    with changed(host, "systemctl reload ssh", f"rm {path}; systemctl reload ssh"):
+    with changed(host, "systemctl restart ssh", f"rm {path}; systemctl restart ssh"):
         yield
 
 
