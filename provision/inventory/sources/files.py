@@ -88,7 +88,7 @@ class _Reader:
             if named or path.suffix in _OURS or ini.has_section(_content(path)):
                 self.material.faults.extend(error.faults)
             else:
-                self.unread.extend(error.faults)
+                self.unread.append(error.faults[0])
 
     def _add(self, path: Path) -> None:
         if os.access(path, os.X_OK) and path.is_file() and script.read(self.material, path):

@@ -148,11 +148,11 @@ def _host(found: _Ini, group: str, line: str, where: Where) -> None:
         return
     problem = ""
     if pattern.endswith(":"):
-        problem = f"host {pattern} ends with a colon, behind which a port belongs"
+        problem = "the name of a host ends with a colon, behind which a port belongs"
     elif pattern == "---":
         problem = "--- begins a YAML file, and this one is read as INI"
     elif not all("=" in word for word in words):
-        problem = f"host {pattern}: each word behind the name must be key=value"
+        problem = "each word behind the name of a host must be key=value"
     if problem:
         found.faults.append(where.fault(problem, "write: name key=value key='two words'"))
         return
