@@ -1,14 +1,18 @@
-# As root on Debian 12; every target does its own set-up.
+# As root on Debian 12; every target does its own set-up. V=1 prints commands and their whole output.
 
 PYTHON := .venv/bin/python
+Q := $(if $(filter-out 0,$(V)),,@)
 
 .PHONY: demo test bench lint venv lab clean
+# Two steps of the set-up may want apt's lock.
+.NOTPARALLEL:
 
 demo: venv lab  ## watch one site being deployed, attacked, and taken down again; KEEP=1: not taken down
-	$(PYTHON) -m tests.lab.demo $(if $(KEEP),--keep)
+	$(Q)$(PYTHON) -m tests.lab.demo $(if $(KEEP),--keep)
 
 test: venv lab  ## every test, those that boot hosts included
-	$(PYTHON) -m pytest -n 2 --dist worksteal
+	$(Q)echo "running every test, two at a time"
+	$(Q)$(PYTHON) -m pytest -n 2 --dist worksteal
 
 bench: venv lab  ## what FortiGate pushes, bans, events and hostile lines cost, beside stock netmiko and the recipe
 	$(PYTHON) -m tests.bench.fortios  # fails where it is not faster
@@ -26,10 +30,10 @@ lint: venv
 venv: .venv/ready
 
 .venv/ready: requirements.txt requirements-dev.txt
-	sh tests/lab/install.sh venv
+	$(Q)sh tests/lab/install.sh venv
 
 lab:
-	sh tests/lab/install.sh lab
+	$(Q)sh tests/lab/install.sh lab
 
 clean:  ## the environment, the caches, lab hosts that nobody owns and the file systems they start from
 	if [ -x $(PYTHON) ]; then $(PYTHON) -m tests.lab.debian clean; fi

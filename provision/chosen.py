@@ -15,14 +15,18 @@ from provision.inventory import loader, patterns
 from provision.secrets import Secrets
 from provision.sites import Play, Selected, limit, sites
 
+# The folder of site.py.
+PLAYBOOK = Path(__file__).resolve().parent.parent
+
 
 @dataclass(frozen=True)
 class Choice:
-    """The options of the command line that choose sites: ``-i``, ``-e`` and ``--limit``."""
+    """The options that choose sites: ``-i``, ``-e``, ``--limit`` and ``--playbook-dir``."""
 
-    inventory: Path
+    inventory: tuple[str, ...]
     extra_vars: tuple[str, ...] = ()
     limit: str = "all"
+    playbook: Path = PLAYBOOK
 
 
 class ChosenSites(Mapping[str, Selected]):
@@ -64,7 +68,8 @@ def read_sites(choice: Choice, plays: tuple[Play, ...], secrets: Secrets) -> Cho
     Raises:
         InputError: everything that is wrong with the inventory, the extra variables and the limit.
     """
-    loaded = loader.load(choice.inventory, choice.extra_vars)
+    groups = [play.group for play in plays]
+    loaded = loader.load(choice.inventory, choice.extra_vars, choice.playbook, groups)
     all_sites = sites(loaded, plays, secrets)
     selected = limit(all_sites, patterns.select(loaded, choice.limit))
     if not selected:

@@ -34,7 +34,8 @@ from provision.options import (
 from provision.plan import SitePlan, Verb
 from provision.render import render as render_to
 from provision.render import to_be_placed
-from provision.report import Report, counted, shown, write_json
+from provision.report import Report, counted, shown
+from provision.report_json import write_json
 from provision.results import Exit, SiteResult, summarise
 from provision.run import Job
 from provision.secrets import Secrets

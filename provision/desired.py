@@ -103,8 +103,15 @@ def offline(
 ) -> Context:
     """A FortiGate that is not asked: of this ``version``, with VDOMs if the inventory names one."""
     plain = Context(site, unit, {}, assumed(version))
-    named = "enforcement_vdom" in unit.where
-    return Context(site, unit, {}, assumed(version, vdom_of(plain, plays) if named else ""))
+    if "enforcement_vdom" not in unit.where:
+        return plain
+    return Context(site, unit, {}, assumed(version, vdom_of(plain, plays), *_named(plain, plays)))
+
+
+def _named(context: Context, plays: Sequence[Play]) -> tuple[str, ...]:
+    """Return the other VDOMs that settings name: they are taken to be there."""
+    roles = (role.module for role in _roles(plays, FORTIGATES))
+    return tuple(name for role in roles if hasattr(role, "vdoms") for name in role.vdoms(context))
 
 
 def everything(

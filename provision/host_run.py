@@ -15,19 +15,17 @@ from provision.fortios.record import Record
 from provision.linux import observation, planner, removal
 from provision.linux.by_name import by_name, filled
 from provision.linux.draft import LinuxPlan, Step
+from provision.linux.python_first import PYTHON, without_python
 from provision.linux.resources import Authority, Service
 from provision.linux.target import BanHost, NoPython
 from provision.memory import Memory, memory_of, secrets_of, without_replaced
-from provision.plan import TargetPlan, canonical
+from provision.plan import TargetPlan
 from provision.progress import Target, must_be_as_approved, must_hold
 from provision.report import not_read
 from provision.roles import TOKENS
 from provision.run import Run
 from provision.sites import Selected
 from provision.summary import summary
-
-# The step that the controller takes itself where the agent cannot run yet.
-PYTHON = canonical({"do": "python3"})
 
 
 class HostRun:
@@ -284,27 +282,3 @@ class HostRun:
                 self.target.loses_events = True
                 told = not_read(number, self._site.ban_host.name)
                 self.target.notes.append(f"{unit.name}: {told}")
-
-
-def without_python(approved: TargetPlan, installed: Mapping[str, bool]) -> TargetPlan:
-    """Return what is left of a plan for a host without python3 once it has python3.
-
-    Packages that came with python3 drop out; nothing else may.
-    """
-    here = {name for name, there in installed.items() if there}
-    gone = {f"package:{name}" for name in here} | {"package:python3"}
-    steps = (_without(json.loads(step), here) for step in approved.steps if step != PYTHON)
-    return replace(
-        approved,
-        changes=tuple(
-            each for each in approved.changes if each.action != "install" or each.id not in gone
-        ),
-        steps=tuple(canonical(step) for step in steps if step),
-    )
-
-
-def _without(step: Step, here: set[str]) -> Step:
-    if step["do"] != "install":
-        return step
-    left = [name for name in step["packages"] if name not in here]
-    return {**step, "packages": left} if left else {}

@@ -12,11 +12,13 @@ from typing import Any, TypeVar
 import click
 
 from provision import ask_token, fleet, progress
-from provision.chosen import Choice, ChosenSites, read_sites
+from provision.chosen import PLAYBOOK, Choice, ChosenSites, read_sites
 from provision.errors import Fault, InputError
 from provision.fortios.versions import NEWEST, Version, read_version, refused, spell
+from provision.inventory.loader import folder_of
 from provision.plan import SitePlan, TargetPlan, Verb
-from provision.report import Detail, Report, write_json
+from provision.report import Detail, Report
+from provision.report_json import write_json
 from provision.results import Exit, SiteResult, exit_code, summarise
 from provision.run import Job, Run
 from provision.secrets import Secrets
@@ -37,7 +39,8 @@ STOPPING = "Ctrl-C: what has been begun is being finished, no more is begun"
 class Flags:
     """The flags that every verb has."""
 
-    inventory: Path
+    inventory: tuple[str, ...]
+    playbook_dir: Path
     limit: str
     extra_vars: tuple[str, ...]
     forks: int
@@ -77,8 +80,10 @@ def common(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 _COMMON = (
-    click.option("-i", "--inventory", type=click.Path(path_type=Path), default=Path("inventory"),
-                 show_default=True, help="Inventory file, or directory with hosts.yml."),
+    click.option("-i", "--inventory", multiple=True, metavar="SOURCE", default=("inventory",),
+                 show_default=True, help="Inventory file, directory or script, or host1,host2,; repeatable."),
+    click.option("--playbook-dir", type=click.Path(path_type=Path), default=PLAYBOOK, metavar="DIR",
+                 help="Where group_vars/ and host_vars/ of a playbook lie; default: beside site.py."),
     click.option("-l", "--limit", default="", help="Only these hosts: names, groups, globs, a:b, !c."),
     click.option("-e", "--extra-vars", multiple=True, metavar="KEY=VALUE|@FILE",
                  help="A variable that beats all others; repeatable."),
@@ -141,7 +146,7 @@ def chosen_sites(app: App, flags: Flags, connect: bool) -> ChosenSites:
     Raises:
         InputError: everything that is wrong with the inventory, the extra variables and the limit.
     """
-    choice = Choice(flags.inventory, tuple(flags.extra_vars), flags.limit or "all")
+    choice = Choice(flags.inventory, flags.extra_vars, flags.limit or "all", flags.playbook_dir)
     chosen = read_sites(choice, app.plays, app.secrets)
     logins = [t.login for s in chosen.values() for t in s.fortigates]
     logins += [selected.site.ban_host.login for selected in chosen.values()]
@@ -149,7 +154,8 @@ def chosen_sites(app: App, flags: Flags, connect: bool) -> ChosenSites:
     if unset and connect:
         raise InputError(unset)
     skipped = _skipped_lines(flags, logins) if connect else []
-    for warning in dict.fromkeys([*chosen.warnings, *unset, *skipped]):
+    unused = [warning for login in logins for warning in login.warnings]
+    for warning in dict.fromkeys([*chosen.warnings, *unset, *unused, *skipped]):
         click.echo(app.secrets.mask(f"warning: {warning}"), err=True)
     return chosen
 
@@ -200,9 +206,8 @@ def new_job(app: App, flags: Flags, verb: Verb, chosen: ChosenSites, **options: 
 
 
 def _known_hosts(flags: Flags) -> Path:
-    """Return the file of host keys, which lies beside the inventory."""
-    folder = flags.inventory if flags.inventory.is_dir() else flags.inventory.parent
-    return folder / "known_hosts"
+    """Return the file of host keys, which lies beside the first inventory source."""
+    return folder_of(flags.inventory[0]) / "known_hosts"
 
 
 def over(

@@ -1,17 +1,16 @@
-"""How a run is told: plain lines, a live table on a terminal, or one JSON document.
+"""Print a run: plain lines, or a live table on a terminal.
 
 Every character goes through the mask of the run's secrets before it leaves.
 """
 
 from __future__ import annotations
 
-import json
 import re
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any, Literal, Protocol, Self, TextIO
+from typing import Literal, Protocol, Self, TextIO
 
 from rich.cells import cell_len, chop_cells, set_cell_size
 from rich.console import Console
@@ -22,7 +21,7 @@ from rich.text import Text
 from provision.grouping import grouped, one_by_one
 from provision.pem import in_one_line
 from provision.plan import Change, Kind
-from provision.results import Exit, SiteResult, TargetResult, document
+from provision.results import SiteResult, TargetResult
 from provision.roles import LOG_DIRECTORY
 from provision.secrets import Secrets
 
@@ -249,45 +248,6 @@ def _lines(widths: Sequence[int], room: int) -> list[tuple[int, int]]:
             start, used = column, len(_MARGIN)
         used += width + 2
     return [*found, (start, len(widths))]
-
-
-# Words of ours: a password that happens to be one of them must not garble the document.
-OURS = frozenset({"verb", "kind", "state", "action"})
-
-
-def write_json(
-    write: Callable[[str], object],
-    verb: str,
-    code: Exit,
-    sites: Sequence[SiteResult],
-    mask: Secrets,
-) -> None:
-    """The JSON document, each text in it masked."""
-    told = document(verb, code, sites)
-    masked: Any = _masked(told, mask)
-    for site, shown_site in zip(told["sites"], masked["sites"], strict=True):
-        for target, shown_target in zip(site["targets"], shown_site["targets"], strict=True):
-            if target["kind"] == "fortios":
-                _show_diffs(target, shown_target)
-    write(json.dumps(masked, indent=2) + "\n")
-
-
-def _show_diffs(target: dict[str, Any], masked: dict[str, Any]) -> None:
-    """Show what would be sent to a FortiGate as it is: its secrets stand there by name."""
-    masked["difference"] = target["difference"]
-    for name in ("changes", "new_plan"):
-        for change, shown_change in zip(target[name] or (), masked[name] or (), strict=True):
-            shown_change["diff"] = change["diff"]
-
-
-def _masked(value: object, mask: Secrets) -> object:
-    if isinstance(value, str):
-        return mask.mask(value)
-    if isinstance(value, dict):
-        return {k: v if k in OURS else _masked(v, mask) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_masked(item, mask) for item in value]
-    return value
 
 
 def moment(seconds: float) -> str:

@@ -79,8 +79,10 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 _NOT_IN_NAMES = re.compile(r"""[<>()#'"\\$\x00-\x1f\x7f]""")
 
 
-def _forti_name(longest: int) -> AfterValidator:
+def _forti_name(longest: int, may_be_empty: bool = False) -> AfterValidator:
     def check(value: str) -> str:
+        if may_be_empty and not value:
+            return value
         bad = _NOT_IN_NAMES.search(value)
         if bad:
             raise ValueError(f"{bad[0]!r} cannot stand in a name on a FortiGate")
@@ -102,6 +104,10 @@ def _vdom_name(value: str) -> str:
 
 # Sizes: attribute schema of Fortinet's Ansible collection; zones count as interfaces.
 InterfaceName = Annotated[str, _forti_name(35), Expected("the name of an interface or a zone")]
+# What an attribute takes that names an interface itself.
+InterfaceOrEmpty = Annotated[
+    str, _forti_name(15, may_be_empty=True), Expected("the name of an interface")
+]
 ServiceName = Annotated[str, _forti_name(79), Expected("the name of a service")]
 VdomName = Annotated[
     str, _forti_name(31), AfterValidator(_vdom_name), Expected("the name of a VDOM")
@@ -124,6 +130,13 @@ def _address(value: object) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
         raise ValueError("no IPv4 or IPv6 address") from None
 
 
+def _ipv4_or_empty(value: object) -> str:
+    found = value if value == "" else _address(value)
+    if isinstance(found, ipaddress.IPv6Address):
+        raise ValueError("no IPv4 address")
+    return str(found)
+
+
 def _network(value: object) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
     if isinstance(value, ipaddress.IPv4Network | ipaddress.IPv6Network):
         return value
@@ -141,6 +154,11 @@ Address = Annotated[
     ipaddress.IPv4Address | ipaddress.IPv6Address,
     PlainValidator(_address),
     Expected("an address such as 192.0.2.1 or 2001:db8::1"),
+]
+Ipv4OrEmpty = Annotated[
+    str,
+    PlainValidator(_ipv4_or_empty),
+    Expected("an IPv4 address such as 192.0.2.1"),
 ]
 # An address alone is the network that holds only it.
 Network = Annotated[

@@ -28,11 +28,15 @@ from pydantic_core import ErrorDetails
 import roles
 from provision.errors import Fault, InputError
 from provision.inventory.expressions import Scope
-from provision.inventory.variables import Variables, Where, suggestion
+from provision.inventory.variables import OMIT, Variables, Where, looks_secret, suggestion
 from provision.secrets import SHORTEST
 from provision.setting_types import Expected
 
 _LONGEST_SHOWN = 60
+_A_YES_NO = "is a yes/no; put quotes around it if it is meant as a text"
+_TOO_SHORT = f"is shorter than {SHORTEST} characters and cannot be kept secret"
+# What may be printed of a value that may be a secret.
+_QUOTING_NOTHING = (_A_YES_NO, _TOO_SHORT)
 
 
 class Strict(BaseModel):
@@ -53,14 +57,14 @@ class Strict(BaseModel):
         for word in ("on", "yes", "true") if value else ("off", "no", "false"):
             if word in parts:
                 return word
-        raise ValueError("is a yes/no; put quotes around it if it is meant as a text")
+        raise ValueError(_A_YES_NO)
 
     @field_validator("*", mode="after")
     @classmethod
     def _secrets_can_be_masked(cls, value: object) -> object:
         """Masking a shorter value would blank out ordinary words."""
         if any(len(secret) < SHORTEST for secret in secret_values(value)):
-            raise ValueError(f"is shorter than {SHORTEST} characters and cannot be kept secret")
+            raise ValueError(_TOO_SHORT)
         return value
 
 
@@ -124,8 +128,9 @@ def settings_for(role: Role, scope: Scope, where: Where) -> RoleSettings:
     broken: set[str] = set()
     for name in role.model.model_fields:
         try:
-            if name in scope:
-                given[name] = scope[name]
+            value = scope.get(name, OMIT)
+            if value is not OMIT:
+                given[name] = value
         except InputError as error:
             faults.extend(error.faults)
             broken.add(name)
@@ -139,7 +144,8 @@ def settings_for(role: Role, scope: Scope, where: Where) -> RoleSettings:
                 faults.extend(inside.faults)
             elif name not in broken:
                 place = scope.where(name) if name in given else where
-                faults.append(_fault(role, name, detail, given, place))
+                secret = name in scope.secretive or looks_secret(name)
+                faults.append(_fault(role, name, detail, given, place, secret))
     if faults:
         raise InputError(faults)
     return settings
@@ -183,22 +189,32 @@ def _parts(annotation: object) -> Iterator[object]:
 
 
 def _fault(
-    role: Role, name: str, detail: ErrorDetails, given: Mapping[str, object], where: Where
+    role: Role,
+    name: str,
+    detail: ErrorDetails,
+    given: Mapping[str, object],
+    where: Where,
+    secret: bool,
 ) -> Fault:
     if not name:
         return where.fault(f"settings of role {role.name}: {_message(detail)}")
     field = role.model.model_fields[name]
-    label = name + "".join(
-        f"[{step}]" if isinstance(step, int) else f".{step}" for step in detail["loc"][1:]
-    )
+    steps = detail["loc"][1:]
+    secret = secret or SecretStr in _parts(field.annotation)
+    label = name if secret else name + "".join(map(_step, steps))
+    instead = _instead(field, nested=bool(steps))
     if detail["type"] == "missing":
-        return where.fault(f"{label} is not set", _instead(field, nested=label != name))
+        return where.fault(f"{label} is not set", instead)
     if detail["type"] == "extra_forbidden":
         return where.fault(f"{label} is unknown here", "take it out or correct its name")
-    secret = SecretStr in _parts(field.annotation)
-    shown = "" if secret else _shown(_found(given[name], detail["loc"][1:]))
-    what = f"{label}{shown}: {_message(detail)}"
-    return where.fault(what, _instead(field, nested=label != name))
+    if secret:
+        return where.fault(f"{label}: {_message(detail, secret)}", instead)
+    shown = _shown(_found(given[name], steps))
+    return where.fault(f"{label}{shown}: {_message(detail)}", instead)
+
+
+def _step(step: int | str) -> str:
+    return f"[{step}]" if isinstance(step, int) else f".{step}"
 
 
 def _found(value: Any, steps: Iterable[int | str]) -> object:
@@ -231,10 +247,11 @@ _MESSAGES = {
 }
 
 
-def _message(detail: ErrorDetails) -> str:
+def _message(detail: ErrorDetails, secret: bool = False) -> str:
     context = detail.get("ctx", {})
     if isinstance(context.get("error"), ValueError):
-        return str(context["error"])
+        own = str(context["error"])
+        return own if not secret or own in _QUOTING_NOTHING else "it is not valid"
     if detail["type"] == "literal_error":
         return f"not one of {context['expected']}"
     for bound, word in (("ge", "below"), ("gt", "not above"), ("le", "above"), ("lt", "not below")):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 
 from provision import desired as wanted
@@ -100,8 +100,11 @@ class UnitRun:
             return
         self._run.listener.doing(self._selected.site.name, self.target.host, "observing")
         with self._connected() as session:
-            self.target.plan = self._planned(session, memory)
-            self.target.details = {"version": session.facts.spelt, **self._settings(memory)}
+            plan = self._planned(session, memory)
+            left = [asdict(each) for each in plan.left]
+            self.target.plan = plan
+            facts = {"version": session.facts.spelt, "left_as_it_is": left}
+            self.target.details = {**facts, **self._settings(memory)}
 
     def _settings(self, memory: Memory) -> dict[str, list[str]]:
         """Return what is to be shown of the settings before a first apply; later, the changes show it."""

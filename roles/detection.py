@@ -10,12 +10,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from provision.linux.resources import Directory, File, Jail, Package, Resource, Service, User
 from provision.rendering import TEMPLATES, render
 from provision.roles import AUDIT, EVENTS_LOG, EVIDENCE, REJECTED, SPOOL, USER, Context
-from provision.setting_types import AllowList, Duration, DurationOrForever, spell_duration
+from provision.setting_types import (
+    AllowList,
+    Duration,
+    DurationOrForever,
+    VdomName,
+    spell_duration,
+)
 from provision.settings import RoleSettings, Strict
 from roles import receiver_limits, receiver_units
 from roles.detection_catalogue import CATALOGUE, Detection, MaxRetry
@@ -36,6 +42,7 @@ _ACTION = (
     "detection/banstitch_keeper.py.j2",
     "detection/banstitch_bounds.py.j2",
     "detection/banstitch_limit.py",
+    "detection/banstitch_ignore.py",
     "detection/banstitch_logs.py.j2",
     "detection/banstitch.py.j2",
 )
@@ -92,6 +99,16 @@ class Settings(RoleSettings):
             description="bits of the IPv6 network that counts as one attacker, 48 to 128",
         ),
     ] = 64
+    detection_vdoms: Annotated[
+        tuple[VdomName, ...],
+        BeforeValidator(lambda value: (value,) if isinstance(value, str) else value),
+        Field(
+            description=(
+                "on FortiGates with VDOMs: only events of these count; a FortiGate takes those that "
+                "it has; empty: events of all"
+            )
+        ),
+    ] = ()
     detection_increment: Annotated[
         bool,
         Field(description="ban repeat offenders for longer each time, and after fewer events"),

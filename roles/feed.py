@@ -6,11 +6,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from provision.errors import InputError
 from provision.fortios.config.owned import MARKER
 from provision.fortios.desired import CliBlock
 from provision.fortios.versions import rule
 from provision.rendering import render
 from provision.roles import Context
+from provision.setting_types import InterfaceOrEmpty, Ipv4OrEmpty
 from provision.settings import RoleSettings
 from provision.sites import FortiGate
 from roles import receiver
@@ -20,10 +22,15 @@ PREFIX = "feed_"
 FEED = "banstitch_feed"
 # what the name of a feed has to begin with on a unit with VDOMs if all of them may use it
 GLOBAL = "g-"
+# Ways to choose the interface that name none.
+_METHODS = ("auto", "sdwan")
 
 
 class Settings(RoleSettings):
-    """How often a FortiGate fetches, and for whom."""
+    """How often a FortiGate fetches, for whom, and by which way.
+
+    What is not set of the way is left as it is on the FortiGate.
+    """
 
     feed_refresh_rate: Annotated[
         int, Field(ge=1, le=43200, description="minutes between two fetches, 1 to 43200")
@@ -32,6 +39,28 @@ class Settings(RoleSettings):
         Literal["global", "vdom"],
         Field(description="on a unit with VDOMs: for all of them, or only for enforcement_vdom"),
     ] = "global"
+    feed_source_ip: Annotated[
+        Ipv4OrEmpty,
+        Field(
+            description=(
+                "address from which a FortiGate fetches, 0.0.0.0: that of the interface; empty: left "
+                "as it is"
+            )
+        ),
+    ] = ""
+    feed_interface: Annotated[
+        InterfaceOrEmpty,
+        Field(
+            description=(
+                "interface through which it fetches, or auto (by routing), or sdwan (by its rules); "
+                "empty: left as it is"
+            )
+        ),
+    ] = ""
+    feed_vrf: Annotated[
+        int,
+        Field(ge=-1, le=511, description="VRF in which it fetches, 0 to 511; -1: left as it is"),
+    ] = -1
 
 
 def name(context: Context) -> str:
@@ -41,8 +70,13 @@ def name(context: Context) -> str:
 
 
 def blocks(context: Context) -> tuple[CliBlock, ...]:
-    """The external resource, with this FortiGate's own user name and password."""
+    """Return the external resource, with this FortiGate's own user name and password.
+
+    Raises:
+        InputError: a setting asks for what this version does not have.
+    """
     settings = context.own("feed", Settings)
+    _need(context, settings)
     text = render(
         "feed/resource.j2",
         name=name(context),
@@ -53,8 +87,33 @@ def blocks(context: Context) -> tuple[CliBlock, ...]:
         secure=receiver.is_secure(context),
         unit=context.unit,
         refresh_rate=settings.feed_refresh_rate,
+        source_ip=settings.feed_source_ip,
+        method=_method(settings.feed_interface),
+        interface=settings.feed_interface,
+        vrf=settings.feed_vrf,
     )
     return (CliBlock(f"feed/{FEED}", text, scope=settings.feed_scope, note=_unchecked(context)),)
+
+
+def _method(interface: str) -> str:
+    """Return how FortiOS chooses the interface; empty where the inventory does not say."""
+    return interface if interface in ("", *_METHODS) else "specify"
+
+
+def _need(context: Context, settings: Settings) -> None:
+    asked = {"feed_interface": settings.feed_interface, "feed_vrf": settings.feed_vrf}
+    gaps = [name for name, value in asked.items() if value not in ("", -1)]
+    faults = [
+        context.fault(
+            name,
+            f"FortiOS {context.unit.spelt} has no {name}: {rule(name).what} in {rule(name).versions}",
+            rule(name).without,
+        )
+        for name in gaps
+        if not context.unit.has(name)
+    ]
+    if faults:
+        raise InputError(faults)
 
 
 def _url(context: Context) -> str:

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Annotated
 
+from pydantic import Field
+
+from provision.errors import InputError
 from provision.fortios.config.owned import MARKER
 from provision.fortios.desired import CliBlock
 from provision.fortios.versions import rule
+from provision.inventory.variables import Where
 from provision.rendering import render
 from provision.roles import Context, host_part
 from provision.settings import RoleSettings
@@ -23,7 +28,17 @@ BODY = f"banstitch {' '.join(f'{name}=%%log.{name}%%' for name in _HEADER)}\n%%l
 
 
 class Settings(RoleSettings):
-    """Nothing to set so far: the ban host's receiver_ and detection_ settings decide."""
+    """How a FortiGate posts; the ban host's receiver_ and detection_ settings decide the rest."""
+
+    webhook_verify_certificate: Annotated[
+        bool,
+        Field(
+            description=(
+                "check the receiver's certificate before events are posted; without it, whoever is on "
+                "the way can read the token"
+            )
+        ),
+    ] = True
 
 
 def blocks(context: Context) -> tuple[CliBlock, ...]:
@@ -37,16 +52,54 @@ def blocks(context: Context) -> tuple[CliBlock, ...]:
         port=receiver.port(context),
         token=context.token(f"webhook:{context.host.name}"),
         secure=receiver.is_secure(context),
+        verify=context.own("webhook", Settings).webhook_verify_certificate,
         unit=context.unit,
     )
+    limited = _vdoms(context)
     detections = detection.enabled(context.of_ban_host("detection", detection.Settings))
     triggers = [trigger for each in detections for trigger in _triggers(context, each)]
     return (
         *_authority(context),
-        CliBlock(f"webhook/{ACTION}", action, note=_unchecked(context)),
-        *(_block("trigger", each, context) for each in triggers),
+        CliBlock(f"webhook/{ACTION}", action, note=_notes(context)),
+        *(_block("trigger", each, context, limited) for each in triggers),
         *(_block("stitch", each, context) for each in triggers),
     )
+
+
+def vdoms(context: Context) -> tuple[str, ...]:
+    """Return the VDOMs that the inventory names for triggers, for a FortiGate that nobody asks."""
+    return tuple(context.of_ban_host("detection", detection.Settings).detection_vdoms)
+
+
+def _vdoms(context: Context) -> tuple[str, ...]:
+    """Return those of ``detection_vdoms`` that this FortiGate has; () for all.
+
+    Raises:
+        InputError: it has none of them, so none of its events would count.
+    """
+    asked = vdoms(context)
+    if not asked or not context.unit.vdoms:
+        return ()
+    here = tuple(each for each in asked if each in context.unit.vdom_names)
+    if not here:
+        what = (
+            f"{context.host.name} has no VDOM {' or '.join(asked)}; "
+            f"it has {', '.join(context.unit.vdom_names) or 'none'}"
+        )
+        instead = f"name one of its VDOMs in detection_vdoms of {context.site.ban_host.name}"
+        raise InputError([Where(context.host.name).fault(what, instead)])
+    return here if context.unit.has("trigger_vdom") else ()
+
+
+def _events_of(context: Context) -> str:
+    """Return a note on VDOMs of ``detection_vdoms`` that are not here, or that cannot be told apart."""
+    asked = vdoms(context)
+    if not asked or not context.unit.vdoms:
+        return ""
+    if not context.unit.has("trigger_vdom"):
+        return f"detection_vdoms: FortiOS {context.unit.spelt}: {rule('trigger_vdom').without}"
+    gone = [each for each in asked if each not in context.unit.vdom_names]
+    return f"detection_vdoms: there is no VDOM {', '.join(gone)} here" if gone else ""
 
 
 def _authority(context: Context) -> tuple[CliBlock, ...]:
@@ -67,9 +120,17 @@ def _authority(context: Context) -> tuple[CliBlock, ...]:
     return (CliBlock(f"webhook/{AUTHORITY}", text, without=without),)
 
 
+def _notes(context: Context) -> str:
+    return "; ".join(filter(None, (_unchecked(context), _events_of(context))))
+
+
 def _unchecked(context: Context) -> str:
-    if not receiver.is_secure(context) or context.unit.has("verify_host_cert"):
+    if not receiver.is_secure(context):
         return ""
+    if context.unit.has("verify_host_cert"):
+        verified = context.own("webhook", Settings).webhook_verify_certificate
+        said = "webhook_verify_certificate is false: whoever is on the way can read the token"
+        return "" if verified else said
     without = rule("verify_host_cert").without
     return f"FortiOS {context.unit.spelt}: events are sent encrypted, but {without}"
 
@@ -103,7 +164,7 @@ def _of_one_id(whole: _Trigger, log_id: int) -> _Trigger:
     return replace(whole, name=name, log_ids=(log_id,))
 
 
-def _block(kind: str, each: _Trigger, context: Context) -> CliBlock:
+def _block(kind: str, each: _Trigger, context: Context, vdoms: tuple[str, ...] = ()) -> CliBlock:
     text = render(
         f"webhook/{kind}.j2",
         name=each.name,
@@ -111,6 +172,7 @@ def _block(kind: str, each: _Trigger, context: Context) -> CliBlock:
         action=ACTION,
         log_ids=each.log_ids,
         conditions=each.conditions,
+        vdoms=vdoms,
         unit=context.unit,
     )
     return CliBlock(f"webhook/{kind}_{each.name}", text, note=each.note)

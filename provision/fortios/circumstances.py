@@ -73,6 +73,12 @@ def vdom_names(answer: str) -> tuple[str, ...]:
     return _possible(each.key.value for each in edits if isinstance(each, Edit))
 
 
+def current_vdom(status: str) -> str:
+    """Return the VDOM that `get system status` was asked in; empty where it names none."""
+    found = _CURRENT.search(status)
+    return found[1] if found else ""
+
+
 def vdoms_in_use(status: str, interfaces: str) -> tuple[str, ...]:
     """The VDOMs that `get system status` and the interfaces name: those are there, if not all."""
     return _possible(_CURRENT.findall(status) + _HOME.findall(interfaces))

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from provision.errors import Failed
 from provision.fortios import circumstances
 from provision.fortios.circumstances import in_scope
 from provision.fortios.desired import Desired, looked_at, show_command, split_id
 from provision.fortios.planner import Observed, ids
+from provision.fortios.planning.object_id import ObjectId
 from provision.fortios.record import Record
-from provision.fortios.session import dialogue
+from provision.fortios.session import administrator, dialogue
 from provision.fortios.session.connection import Connection, Question
+from provision.fortios.session.session import Refused
 from provision.fortios.text import Config, Edit, ParseError, Tree, parse
 from provision.fortios.versions import Facts, advice, read_facts, refused
 
@@ -19,12 +22,14 @@ STATUS = "get system status"
 
 
 class Observer:
-    """Looks at one unit. ``seen``: what :meth:`observe` saw last; ``saves_by_hand``: what is changed
-    is lost at a restart unless it is saved."""
+    """Looks at one FortiGate. ``seen``: what :meth:`observe` saw last; ``saves_by_hand``: what is
+    changed is lost at a restart unless it is saved; ``read_only``: why nothing can be changed."""
 
     def __init__(self, connection: Connection) -> None:
         self.seen: Observed | None = None
         self.saves_by_hand = False
+        self.read_only = ""
+        self._rights = ""
         self._connection = connection
         self._facts: Facts | None = None
 
@@ -42,6 +47,7 @@ class Observer:
             facts = read_facts(status)
             if facts is None:
                 raise self._connection.failed(f"'{STATUS}' names no version")
+            self._refuse_one_vdom(status, facts.vdoms)
             names = self._vdom_names(status, listed) if facts.vdoms else ()
             self._facts = replace(facts, vdom_names=names)
         return self._facts
@@ -50,12 +56,31 @@ class Observer:
         """The VDOMs by their properties; where those are not shown, by what else names them."""
         if dialogue.knows_no_sudo(listed):
             self._connection.walks = True
-            (listed,) = self._connection.ask([("global", circumstances.VDOMS)])
+            (listed,) = self._ask_globally(status)
         names = circumstances.vdom_names(listed)
         if names:
             return names
         (interfaces,) = self._connection.ask([("global", circumstances.INTERFACES)])
         return circumstances.vdoms_in_use(status, interfaces)
+
+    def _ask_globally(self, status: str) -> tuple[str, ...]:
+        try:
+            return self._connection.ask([("global", circumstances.VDOMS)])
+        except Refused:
+            raise self._of_one_vdom(circumstances.current_vdom(status)) from None
+
+    def _refuse_one_vdom(self, status: str, vdoms: bool) -> None:
+        """Refuse an administrator who stands in a VDOM and is not told of any other."""
+        scope = self._connection.session.scope_in_prompt
+        if scope and not vdoms and scope == circumstances.current_vdom(status):
+            raise self._of_one_vdom(scope)
+
+    def _of_one_vdom(self, vdom: str) -> Failed:
+        user = self._connection.login.user
+        scope = self._connection.session.scope_in_prompt or vdom
+        return self._connection.failed(
+            *administrator.of_one_vdom(user, circumstances.bounded(scope))
+        )
 
     def observe(self, desired: Desired, record: Record) -> Observed:
         """What the unit holds of ``desired`` and of what ``record`` remembers; changes nothing.
@@ -69,11 +94,37 @@ class Observer:
         self._need_vdoms(wanted)
         scope = "global" if self.facts.vdoms else ""
         about = [(scope, each) for each in (circumstances.FABRIC, circumstances.SAVING)]
-        fabric, saving, *answers = self._connection.ask([*about, *map(_question, wanted)])
+        who = self._profile_questions(scope)
+        found = self._connection.ask([*about, *who, *map(_question, wanted)])
+        (fabric, saving), answers = found[:2], found[2 + len(who) :]
         self._refuse_fabric_member(fabric)
+        self._read_rights(scope, found[2 : 2 + len(who)])
         self.saves_by_hand = circumstances.saves_by_hand(saving)
         self.seen = self._understand(wanted, answers)
         return self.seen
+
+    def _profile_questions(self, scope: str) -> tuple[Question, ...]:
+        """Return what shows the profile, where the prompt says that it is restricted."""
+        if not self._connection.session.is_restricted:
+            return ()
+        user = ObjectId(scope, administrator.ADMIN, self._connection.login.user)
+        return ((scope, user.show),)
+
+    def _read_rights(self, scope: str, shown: Sequence[str]) -> None:
+        """Read what a restricted profile cannot change; this takes an exchange of its own."""
+        user = self._connection.login.user
+        profiles = [
+            administrator.profile_of(_shown(administrator.ADMIN, user, each)) for each in shown
+        ]
+        for name in filter(None, profiles):
+            profile = ObjectId(scope, administrator.PROFILE, name)
+            (answer,) = self._connection.ask([(scope, profile.show)])
+            lacking = administrator.lacking(_shown(administrator.PROFILE, name, answer))
+            if not lacking:
+                continue
+            what = f"the profile '{circumstances.bounded(name)}' of {user} cannot write"
+            self._rights = f"{what} {', '.join(lacking)}; it needs {administrator.NEEDED}"
+            self.read_only = self._rights if administrator.is_read_only(lacking) else ""
 
     def _refuse_unsupported(self) -> None:
         if refused(self.facts.version):
@@ -119,7 +170,17 @@ class Observer:
                 missing.add(each)
         found = self._by_table(missing)
         there = frozenset(missing - found.keys())
+        self._refuse_hidden_tables(there)
         return Observed(self.facts.serial, objects | found, there, self._warnings())
+
+    def _refuse_hidden_tables(self, missing: Iterable[str]) -> None:
+        tables = sorted({split_id(each).table for each in missing} & administrator.EVERYWHERE)
+        if tables and self._connection.session.is_restricted:
+            user = self._connection.login.user
+            raise self._connection.failed(
+                f"the profile of {user} hides '{', '.join(tables)}'",
+                f"{self._rights or f'it needs {administrator.NEEDED}'}",
+            )
 
     def _by_table(self, entries: Iterable[str]) -> dict[str, Tree | None]:
         """Those of ``entries`` whose table is there: some units refuse to show an entry that is not
@@ -141,10 +202,12 @@ class Observer:
         what = (
             "has a restricted profile ('$' prompt): what it may not change is refused and put back"
         )
-        return (*advice(self.facts), f"{self._connection.login.user} {what}")
+        found = (f"{self._connection.login.user} {what}", self._rights)
+        return (*advice(self.facts), *filter(None, found))
 
-    def _body(self, object_id: str, answer: str, again: bool = True) -> Tree | None:
-        """The body in an answer; one that cannot be read is asked for once more, alone."""
+    def _body(self, object_id: str, answer: str, again: int = 2) -> Tree | None:
+        """Return the body in an answer; one that cannot be read is asked for again, alone."""
+        answer = dialogue.shown(answer)
         if dialogue.has_no_entry(answer) or dialogue.has_no_table(answer):
             return None
         try:
@@ -153,7 +216,7 @@ class Observer:
             command = in_scope(*_question(object_id))
             if again:
                 (answer,) = self._connection.ask([_question(object_id)])
-                return self._body(object_id, answer, again=False)
+                return self._body(object_id, answer, again - 1)
             said = dialogue.refusal(answer) or str(error)
             raise self._connection.failed(
                 f"'{command}' was answered with: {said}", self._connection.permission(said)
@@ -162,6 +225,14 @@ class Observer:
 
 def _question(object_id: str) -> Question:
     return split_id(object_id)[0], show_command(object_id)
+
+
+def _shown(table: str, key: str, answer: str) -> Tree | None:
+    """Return the body of an entry where it is shown; what cannot be read is not."""
+    try:
+        return _find(f"{table}:{key}", parse(dialogue.shown(answer)))
+    except ParseError:
+        return None
 
 
 def _find(object_id: str, tree: Tree) -> Tree | None:

@@ -13,6 +13,7 @@ from provision.fortios.choice import chosen
 from provision.fortios.desired import Desired, Wanted, looked_at, show_command, split_id
 from provision.fortios.numbered import back, is_numbered, resolved
 from provision.fortios.observed import Observed, expanded
+from provision.fortios.planning.left import Left, as_note, named
 from provision.fortios.planning.restorable import members, remembered_body
 from provision.fortios.planning.stale import stale_steps
 from provision.fortios.recall import recalled, relics
@@ -51,7 +52,8 @@ class FortiPlan:
 
     ``record`` must be safe on the ban host before the first line is sent, ``settled`` replaces it
     once every block has gone through. Where both equal the old record nothing needs to be written.
-    ``stays``: why something that should be deleted is not.
+    ``stays``: why something that should be deleted is not. ``left``: what was set by hand on our
+    objects and stays as it is.
     """
 
     changes: tuple[Change, ...] = ()
@@ -60,6 +62,7 @@ class FortiPlan:
     record: Record = field(default_factory=Record)
     settled: Record = field(default_factory=Record)
     stays: tuple[str, ...] = ()
+    left: tuple[Left, ...] = ()
 
 
 def ids(desired: Desired, record: Record) -> tuple[str, ...]:
@@ -191,9 +194,12 @@ def _assemble(
         for step, sent in zip(due, blocks, strict=True)
     )
     before, after = _records(record, steps, stale, prints)
+    left = [found for each in steps if (found := named(each.id, each.left))]
+    said = (text for each in (*steps, *stale) for text in each.warnings)
     return FortiPlan(
         changes=tuple(changes),
-        warnings=(*warnings, *(text for each in (*steps, *stale) for text in each.warnings)),
+        warnings=(*warnings, *said, *map(as_note, left)),
+        left=tuple(each for found in left for each in found),
         blocks=blocks,
         record=before,
         settled=after,

@@ -50,6 +50,10 @@ class Push:
         """
         if not plan.blocks:
             return
+        if self._observer.read_only:
+            raise PutBack(
+                f"{self._connection.login.host}: {self._observer.read_only}", "nothing was sent"
+            )
         own = tuple((each.id, each.shown) for each in plan.blocks)
         self._gate = Gate(own if approved is None else tuple(approved))
         self._gate.check_plan(plan.blocks)

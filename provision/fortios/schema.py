@@ -17,8 +17,20 @@ PEM = frozenset({("vpn certificate ca", "ca"), ("certificate ca", "ca")})
 # From FortiOS 6.2 on (CLI reference); taken to be the default, as in the vendor's twin product.
 _INSPECTION = {"ssl-inspection-trusted": "enable"}
 
-_POLICY = {"action": "deny", "status": "enable", "srcaddr-negate": "disable"}
-_LOCAL_IN = {**_POLICY, "logtraffic": "disable"}
+_POLICY = {
+    "action": "deny",
+    "status": "enable",
+    "srcaddr-negate": "disable",
+    "dstaddr-negate": "disable",
+    "service-negate": "disable",
+    "internet-service-src": "disable",
+}
+_LOCAL_IN = {
+    **_POLICY,
+    "logtraffic": "disable",
+    "ha-mgmt-intf-only": "disable",
+    "virtual-patch": "disable",
+}
 
 # table path, with "/" before a nested table -> attribute -> default
 DEFAULTS: dict[str, dict[str, str]] = {
@@ -45,7 +57,7 @@ DEFAULTS: dict[str, dict[str, str]] = {
         "delay": "0",
         "required": "disable",
     },
-    "system automation-stitch": {"status": "enable"},
+    "system automation-stitch": {"status": "enable", "condition-logic": "and"},
     "system automation-stitch/actions": {"delay": "0", "required": "disable"},
     "system external-resource": {
         "status": "enable",
@@ -57,6 +69,13 @@ DEFAULTS: dict[str, dict[str, str]] = {
         "refresh-rate": "5",
         "source-ip": "0.0.0.0",  # noqa: S104 - FortiOS spells "any" like this
         "interface-select-method": "auto",
+        "vrf-select": "0",
+        "client-cert-auth": "disable",
+        "fabric-object": "disable",
+        "threat-feed-hash-mode": "plain-text-db",
+        "address-name-field": "$.name",
+        "address-data-field": "$.value",
+        "address-comment-field": "$.description",
     },
     "vpn ssl settings": {
         "source-address-negate": "disable",
@@ -68,7 +87,14 @@ DEFAULTS: dict[str, dict[str, str]] = {
     "vpn certificate ca": _INSPECTION,
     "certificate ca": _INSPECTION,
     "system settings": {"firewall-session-dirty": "check-all"},
-    "firewall policy": {**_POLICY, "logtraffic": "utm"},
+    "firewall policy": {
+        **_POLICY,
+        "logtraffic": "utm",
+        "send-deny-packet": "disable",
+        "nat": "disable",
+        "internet-service": "disable",
+        "policy-expiry": "disable",
+    },
     "firewall local-in-policy": _LOCAL_IN,
     "firewall local-in-policy6": _LOCAL_IN,
 }

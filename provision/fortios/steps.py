@@ -29,6 +29,7 @@ from provision.fortios.tree import (
     Words,
     attributes,
     difference,
+    left_alone,
     mentioned,
     set_names,
     values,
@@ -61,6 +62,7 @@ class Step:
 
     ``move``: the order that gives it its place. ``called``: what a numbered entry is found by.
     ``stays``: why it is not deleted. ``source``: where the change comes from, if not from the inventory.
+    ``left``: attributes that somebody set by hand and that stay as they are.
     """
 
     id: str
@@ -74,6 +76,7 @@ class Step:
     called: str = ""
     stays: str = ""
     source: str = ""
+    left: tuple[tuple[str, Words], ...] = ()
 
 
 def wanted_step(
@@ -97,10 +100,12 @@ def wanted_step(
     current = _matches(record, key)
     if split_id(wanted.id)[2] is None:
         return _single_step(wanted, observed, record, current, ours)
-    body = difference(place(wanted.id, current), wanted.body, have or ())
+    here = replace(place(wanted.id, current), lenient=True)
+    body = difference(here, wanted.body, have or ())
     move = first(wanted.id, observed, siblings)
     step = _entry_step(wanted, body, move, observed, record, adopt, relics)
-    return replace(step, move=move, called=called(wanted.id, wanted.body))
+    left = tuple(left_alone(here, wanted.body, have or ()))
+    return replace(step, move=move, called=called(wanted.id, wanted.body), left=left)
 
 
 def _entry_step(

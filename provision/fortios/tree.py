@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from provision.fortios.config.opinions import is_always_ours, is_our_table
 from provision.fortios.schema import AUTOMATIC, AUTOMATIC_IN, DEFAULTS, ORDERED, PEM
 from provision.fortios.text import Config, Edit, Node, Statement, Tree, Word, key_word
 
@@ -18,11 +19,15 @@ IsCurrent = Callable[[str, Words], bool]
 
 @dataclass(frozen=True)
 class Place:
-    """Where a body stands: ``path`` for the schema, ``name`` for the fingerprints of secrets."""
+    """Where a body stands: ``path`` for the schema, ``name`` for the fingerprints of secrets.
+
+    ``lenient``: an attribute that is not wanted, and that is not always ours, is left as it is.
+    """
 
     path: str
     name: str
     is_current: IsCurrent
+    lenient: bool = False
 
     def inside(self, table: str, key: str) -> Place:
         return replace(self, path=f"{self.path}/{table}", name=f"{self.name} {table}:{key}")
@@ -68,7 +73,7 @@ def difference(place: Place, want: Tree, have: Tree) -> Tree:
         *(
             Statement("unset", (Word(name),))
             for name in reversed(held)
-            if name not in wanted and not _same(place, name, (), held[name])
+            if name not in wanted and not _may_stay(place, name, held[name])
         ),
         *(
             Statement("set", (Word(name), *words))
@@ -77,6 +82,26 @@ def difference(place: Place, want: Tree, have: Tree) -> Tree:
         ),
         *_nested(place, want, have),
     )
+
+
+def _may_stay(place: Place, name: str, have: Words) -> bool:
+    free = place.lenient and not is_always_ours(place.path, name)
+    return free or _same(place, name, (), have)
+
+
+def left_alone(place: Place, want: Tree, have: Tree) -> Iterator[tuple[str, Words]]:
+    """Return what ``have`` sets beyond ``want`` and its defaults, and :func:`difference` leaves as it is.
+
+    A table inside has its path as its name, and no words.
+    """
+    wanted, held = attributes(want), attributes(have)
+    for name, words in held.items():
+        is_free = name not in wanted and not is_always_ours(place.path, name)
+        if is_free and not _same(place, name, (), words):
+            yield name, words
+    for path, body in _configs(have).items():
+        if path not in _configs(want) and body and not is_our_table(place.path, path):
+            yield path, ()
 
 
 def _same(place: Place, name: str, want: Words, have: Words) -> bool:
@@ -101,6 +126,8 @@ def _nested(place: Place, want: Tree, have: Tree) -> tuple[Node, ...]:
     wanted, held = _configs(want), _configs(have)
     found = []
     for path in {**wanted, **held}:
+        if place.lenient and path not in wanted and not is_our_table(place.path, path):
+            continue
         body = _table(place, path, wanted.get(path, ()), held.get(path, ()))
         if body:
             found.append(Config(path, body))

@@ -102,6 +102,27 @@ RULES = (
         _SCHEMA,
     ),
     Rule(
+        "feed_interface",
+        "6.4.0-6.4.0, 6.4.4-",
+        "a feed is fetched through a named interface ('interface-select-method', 'interface')",
+        "routing decides; take feed_interface out, or set feed_source_ip",
+        _SCHEMA,
+    ),
+    Rule(
+        "feed_vrf",
+        "7.6.1-",
+        "a feed is fetched in a named VRF ('vrf-select')",
+        "take feed_vrf out, or set feed_interface",
+        _SCHEMA,
+    ),
+    Rule(
+        "trigger_vdom",
+        "7.2-",
+        "a trigger can be limited to some VDOMs ('vdom')",
+        "events of all its VDOMs count",
+        _SCHEMA,
+    ),
+    Rule(
         "local_in_feed",
         "7.2.4-",
         "a local-in policy takes a feed as its source",
@@ -208,9 +229,13 @@ def _in_range(text: str, version: Version) -> bool:
     return read_version(first) <= version <= end
 
 
-def assumed(version: Version, vdom: str = "") -> Facts:
-    """A unit that nobody asked, for `check` and `render`; ``vdom``: it has VDOMs, this among them."""
-    names = tuple(dict.fromkeys(("root", vdom))) if vdom else ()
+def assumed(version: Version, *vdoms: str) -> Facts:
+    """Return a FortiGate that nobody asked, for `check` and `render`; ``vdoms``: it has these VDOMs.
+
+    An empty name, or none, stands for a FortiGate without VDOMs.
+    """
+    vdom = vdoms[0] if vdoms else ""
+    names = tuple(dict.fromkeys(("root", *vdoms))) if vdom else ()
     return Facts("FortiGate", version, 0, "", "", bool(vdom), "standalone", names)
 
 

@@ -30,6 +30,10 @@ from provision.inventory.variables import (
 PLAYBOOK = Path(__file__).resolve().parents[2]
 
 
+# Where a secret may come from that does not look like one.
+_SOURCES = ("hostvars", "lookup", "q", "query", "vars")
+
+
 class Scope(Mapping[str, object]):
     """One host's variables, resolved on demand.
 
@@ -59,6 +63,8 @@ class Scope(Mapping[str, object]):
         self._open: list[str] = []
         # variable -> environment variable that it asked for and that is not set
         self.unset_env: dict[str, str] = {}
+        # variables that are made from what may be secret: no message quotes their values
+        self.secretive: set[str] = set()
 
     def __contains__(self, name: object) -> bool:
         return name in self._variables or name in self._given
@@ -90,6 +96,8 @@ class Scope(Mapping[str, object]):
 
     def raw(self, name: str) -> Any:
         """Return a value for expressions, in which what is undefined may still be replaced."""
+        if name in _SOURCES or name in self.secretive or looks_secret(name):
+            self.secretive.update(self._open, [name])
         if name in self._resolved:
             if name in self.unset_env:
                 self._note_unset(self.unset_env[name])

@@ -57,12 +57,17 @@ def _pairs(argument: str) -> dict[str, Variable]:
     except ValueError as error:
         # the argument itself stays out of the message: it may hold a password
         raise InputError([COMMAND_LINE.fault(f"bad quoting: {error}")]) from None
-    result = {}
+    result: dict[str, Variable] = {}
     for word in words:
         key, equals, value = word.partition("=")
         if not equals or not key.isidentifier():
+            # the word itself stays out of the message: it may be a part of a password
+            wrong = "a word is no variable" if not equals else "no name before ="
+            what = "the name before = is no name of a variable" if equals and key else wrong
             instead = "write key=value, {json} or @file"
-            what = f"{key if equals else 'a word'} is no variable" if key else "no name before ="
+            if result:
+                what += f", behind {next(reversed(result))}"
+                instead += "; put quotes around a value with blanks"
             raise InputError([COMMAND_LINE.fault(what, instead)])
         result[key] = Variable(value, COMMAND_LINE)
     return result

@@ -6,20 +6,21 @@ full of variables for other tools, and none of those may hurt.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from provision.errors import InputError
 from provision.inventory import extra_vars
 from provision.inventory.expressions import HostVars, Scope
-from provision.inventory.sources import yaml as inventory_source
-from provision.inventory.sources.yaml import Source
+from provision.inventory.groups import Tree
+from provision.inventory.sources import files
+from provision.inventory.sources.material import ALL, UNGROUPED, Material
 from provision.inventory.templates import Templates
 from provision.inventory.variables import Variable, Variables, Where
+from provision.inventory.vars_files import VarsFolder
 
-ALL, UNGROUPED = "all", "ungrouped"
-_PRIORITY = "ansible_group_priority"
+__all__ = ["ALL", "UNGROUPED", "Host", "Inventory", "load", "scopes"]
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,8 @@ class Host:
 class Inventory:
     """All hosts by name, and for each group (``all`` included) the names in it or in its children.
 
-    ``warnings`` is what was passed over; ``vaults`` are encrypted files, which cannot be read.
+    ``path`` is the first source. ``warnings`` is what was passed over; ``vaults`` are encrypted
+    files, which cannot be read.
     """
 
     path: Path
@@ -47,41 +49,69 @@ class Inventory:
 
     @property
     def folder(self) -> Path:
-        """Where group_vars, host_vars and known_hosts lie."""
-        return self.path if self.path.is_dir() else self.path.parent
+        """Return where group_vars, host_vars and known_hosts lie."""
+        return folder_of(str(self.path))
 
 
-def load(path: Path, extra: Sequence[str] = ()) -> Inventory:
-    """Read the inventory at ``path`` (a file or a folder), and ``extra``, the ``-e`` arguments.
+def folder_of(source: str) -> Path:
+    """Return the folder of an inventory source, beside which its known_hosts lies."""
+    path = Path(source)
+    return Path() if files.is_list(source) else path if path.is_dir() else path.parent
+
+
+def load(
+    sources: Path | str | Sequence[str],
+    extra: Sequence[str] = (),
+    playbook: Path | None = None,
+    ours: Sequence[str] = ("ban_hosts", "fortigates"),
+) -> Inventory:
+    """Read an inventory: a file, a folder, or several of them as ``-i`` names them.
+
+    ``extra`` are the ``-e`` arguments, ``playbook`` is the folder of the playbook. The structure of
+    the groups in ``ours``, of those around them and of those in them is checked strictly.
 
     Raises:
         InputError: all faults of all files at once.
     """
-    source = inventory_source.read(path)
+    names = (
+        [str(sources)] if isinstance(sources, Path | str) else [_expanded(each) for each in sources]
+    )
+    material = files.read(names)
     extras: dict[str, Variable] = {}
     try:
         extras = extra_vars.read(extra)
     except InputError as error:
-        source.faults.extend(error.faults)
-    tree = _Tree(source)
-    folder = path if path.is_dir() else path.parent
-    hosts = _hosts(source, tree, folder, extras)
-    if source.faults:
-        raise InputError(source.faults)
-    warnings = tuple(dict.fromkeys(source.warnings))
-    return Inventory(path, hosts, tree.members(hosts), warnings, tuple(source.vaults))
+        material.faults.extend(error.faults)
+    tree = Tree(material)
+    groups_of = _groups_of(material, tree)
+    layers = _Layers(material, _folders(names), playbook, ours)
+    hosts = {
+        name: Host(name, source.where, layers.of(name, groups_of[name]) | extras, groups_of[name])
+        for name, source in material.hosts.items()
+    }
+    related = tree.related(ours)
+    layers.read_groups(related)
+    _judge(material, related)
+    if material.faults:
+        raise InputError(material.faults)
+    warnings = (*material.warnings, *_unread_folders(names, playbook))
+    return Inventory(
+        Path(names[0]),
+        hosts,
+        tree.members(groups_of),
+        tuple(dict.fromkeys(warnings)),
+        tuple(material.vaults),
+    )
 
 
 def scopes(inventory: Inventory) -> Mapping[str, Scope]:
-    """Each host's variables, resolved when asked for, with Ansible's own names beside them."""
+    """Return each host's variables, resolved when asked for, with Ansible's own names beside them."""
     templates = Templates()
     result: dict[str, Scope] = {}
     views: dict[str, HostVars] = {}
     shared = {
         "groups": {group: list(names) for group, names in inventory.groups.items()},
         "hostvars": views,
-        "inventory_dir": str(inventory.folder.resolve()),
-        "inventory_file": str(inventory.path.resolve()),
     }
     for host in inventory.hosts.values():
         own = {
@@ -89,7 +119,7 @@ def scopes(inventory: Inventory) -> Mapping[str, Scope]:
             "inventory_hostname_short": host.name.split(".")[0],
             "group_names": sorted(set(host.groups) - {ALL}),
         }
-        given = shared | own
+        given = shared | own | _source_of(host)
         result[host.name] = Scope(
             host.variables, given, templates, inventory.folder, inventory.vaults
         )
@@ -97,107 +127,109 @@ def scopes(inventory: Inventory) -> Mapping[str, Scope]:
     return result
 
 
-class _Tree:
-    """Groups and how they contain one another: parents, depths, order of precedence."""
-
-    def __init__(self, source: Source) -> None:
-        self.source = source
-        for name in (ALL, UNGROUPED):
-            source.group(name)
-        self.parents: dict[str, dict[str, Where]] = {name: {} for name in source.groups}
-        for name, group in source.groups.items():
-            for child, where in group.children.items():
-                self.parents.setdefault(child, {})[name] = where
-        self._depths: dict[str, int] = {ALL: 0}
-        for name in sorted(self.parents):
-            self._depth(name, ())
-        self.ranked = sorted(self.parents, key=self._rank)
-
-    def _depth(self, name: str, below: tuple[str, ...]) -> int:
-        """Steps from ``all``, along the longest way; a group that contains itself is a fault."""
-        if name in below:
-            loop = " > ".join([name, *reversed(below[below.index(name) :])])
-            where = self.parents[below[-1]][name]
-            self.source.faults.append(
-                where.fault(f"group {name} contains itself: {loop}", "take one of them out")
-            )
-            return 0
-        if name == ALL and self.parents[ALL]:
-            parent, where = next(iter(self.parents[ALL].items()))
-            self.source.faults.append(where.fault(f"group all cannot be a child of {parent}"))
-            self.parents[ALL] = {}
-        if name not in self._depths:
-            ups = [self._depth(parent, (*below, name)) for parent in self.parents[name]]
-            self._depths[name] = 1 + max(ups, default=0)
-        return self._depths[name]
-
-    def _rank(self, name: str) -> tuple[int, int, str]:
-        """Ansible's order among groups: depth, then priority, then name; the last one wins."""
-        variable = self.source.groups[name].variables.get(_PRIORITY)
-        if variable is None:
-            return (self._depths[name], 1, name)
-        try:
-            return (self._depths[name], int(str(variable.value)), name)
-        except ValueError:
-            self.source.faults.append(
-                variable.where.fault(f"{_PRIORITY} is no whole number", "write one such as 10")
-            )
-            return (self._depths[name], 1, name)
-
-    def ancestors(self, names: Iterable[str]) -> set[str]:
-        """``names`` and every group around them."""
-        found: set[str] = set()
-        waiting = list(names)
-        while waiting:
-            name = waiting.pop()
-            if name not in found:
-                found.add(name)
-                waiting.extend(self.parents[name])
-        return found
-
-    def groups_of(self, direct: Iterable[str]) -> tuple[str, ...]:
-        """The groups of a host in order of precedence, lowest first."""
-        named = set(direct) - {ALL, UNGROUPED} or {UNGROUPED}
-        wanted = self.ancestors(named) | {ALL}
-        return tuple(name for name in self.ranked if name in wanted)
-
-    def members(self, hosts: Mapping[str, Host]) -> dict[str, tuple[str, ...]]:
-        """The hosts of each group, children's included, in the order of the inventory."""
-        found: dict[str, list[str]] = {name: [] for name in self.ranked}
-        for host in hosts.values():
-            for group in host.groups:
-                found[group].append(host.name)
-        return {name: tuple(names) for name, names in found.items()}
+def _source_of(host: Host) -> dict[str, object]:
+    """Return the file that names a host first; a list on the command line is none."""
+    if host.where.file == files.COMMAND_LINE:
+        return {"inventory_dir": None, "inventory_file": None}
+    path = Path(host.where.file).absolute()
+    return {"inventory_dir": str(path.parent), "inventory_file": str(path)}
 
 
-def _hosts(
-    source: Source, tree: _Tree, folder: Path, extras: Mapping[str, Variable]
-) -> dict[str, Host]:
-    direct: dict[str, dict[str, Where]] = {name: {} for name in source.hosts}
-    for group_name, group in source.groups.items():
-        for name, where in group.hosts.items():
-            direct[name][group_name] = where
-    group_files = {name: _vars(source, folder / "group_vars", name) for name in tree.ranked}
-    result = {}
-    for name, places in direct.items():
-        groups = tree.groups_of(places)
-        merged: dict[str, Variable] = {}
-        for layer in (
-            *(source.groups[group].variables for group in groups),
-            *(group_files[group] for group in groups),
-            source.hosts[name],
-            _vars(source, folder / "host_vars", name),
-            extras,
-        ):
-            merged.update(layer)
-        result[name] = Host(name, next(iter(places.values())), merged, groups)
-    return result
+def _expanded(source: str) -> str:
+    return source if files.is_list(source) else str(Path(source).expanduser())
 
 
-def _vars(source: Source, folder: Path, name: str) -> dict[str, Variable]:
-    """The variables of ``name`` in group_vars or host_vars; a later file of a folder wins."""
+def _groups_of(material: Material, tree: Tree) -> dict[str, tuple[str, ...]]:
+    """Return the groups of each host; the hosts of a thousand sites share a few combinations."""
+    direct: dict[str, list[str]] = {name: [] for name in material.hosts}
+    for group_name, group in material.groups.items():
+        for name in group.hosts:
+            direct[name].append(group_name)
+    known: dict[tuple[str, ...], tuple[str, ...]] = {}
+    for places in map(tuple, direct.values()):
+        if places not in known:
+            known[places] = tree.groups_of(places)
+    return {name: known[tuple(places)] for name, places in direct.items()}
+
+
+def _folders(sources: Sequence[str]) -> list[Path]:
+    """Return the folders of all sources, each once: where a folder stands twice the last counts."""
+    found = {folder_of(source): None for source in reversed(sources) if not files.is_list(source)}
+    return list(reversed(found))
+
+
+class _Layers:
+    """What applies to a host, weakest first, in the order of Ansible's documentation."""
+
+    def __init__(
+        self,
+        material: Material,
+        folders: Sequence[Path],
+        playbook: Path | None,
+        ours: Sequence[str],
+    ) -> None:
+        self._material = material
+        self._ours = ours
+        beside = [folders, [playbook] if playbook else []]
+        self._group_vars, self._host_vars = (
+            [[VarsFolder(folder / kind, material) for folder in each] for each in beside]
+            for kind in ("group_vars", "host_vars")
+        )
+        self._known: dict[tuple[str, ...], dict[str, Variable]] = {}
+
+    def of(self, host: str, groups: tuple[str, ...]) -> dict[str, Variable]:
+        """Return the variables of a host in ``groups``, merged."""
+        if groups not in self._known:
+            self._known[groups] = _merged(self._of_groups(groups))
+        return _merged([self._known[groups], *self._of_host(host, groups)])
+
+    def read_groups(self, groups: Iterable[str]) -> None:
+        """Read the files of ``groups``, so that they are checked even where a group has no host."""
+        for beside in self._group_vars:
+            for folder in beside:
+                for group in groups:
+                    folder.of(group, group)
+
+    def _of_groups(self, groups: tuple[str, ...]) -> Iterator[Mapping[str, Variable]]:
+        inner = [group for group in groups if group != ALL]
+        yield self._material.groups[ALL].variables
+        yield from (self._material.groups[group].variables for group in inner)
+        for part in ([ALL], inner):
+            for beside in self._group_vars:
+                for folder in beside:
+                    yield from (folder.of(group, group) for group in part)
+
+    def _of_host(self, host: str, groups: tuple[str, ...]) -> Iterator[Mapping[str, Variable]]:
+        yield self._material.hosts[host].variables
+        owner = next((group for group in groups if group in self._ours), UNGROUPED)
+        for beside in self._host_vars:
+            yield from (folder.of(host, owner) for folder in beside)
+
+
+def _merged(layers: Iterable[Mapping[str, Variable]]) -> dict[str, Variable]:
     merged: dict[str, Variable] = {}
-    for path in inventory_source.vars_files(source, folder, name):
-        found = source.map(source.file(path), Where(str(path)), "a file of variables")
-        merged.update(inventory_source.as_variables(found, str(path)))
+    for layer in layers:
+        merged.update(layer)
     return merged
+
+
+def _judge(material: Material, ours: set[str]) -> None:
+    """What is odd is an error in a group that concerns us, and a warning elsewhere, as in Ansible."""
+    for doubt in material.doubts:
+        if doubt.group in ours:
+            material.faults.append(doubt.fault)
+        else:
+            material.warnings.append(str(doubt))
+
+
+def _unread_folders(sources: Sequence[str], playbook: Path | None) -> Iterator[str]:
+    """Yield a warning for variables that lie where a playbook of the operator's might."""
+    read = {folder.resolve() for folder in (*_folders(sources), playbook) if folder}
+    places = {folder.resolve().parent for folder in _folders(sources)} | {Path.cwd()}
+    for place in sorted(places - read):
+        for kind in ("group_vars", "host_vars"):
+            if (place / kind).is_dir():
+                yield (
+                    f"{place / kind} is not read: it lies neither beside an inventory nor beside "
+                    f"site.py; give --playbook-dir {place} if it counts"
+                )

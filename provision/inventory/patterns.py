@@ -13,7 +13,7 @@ from provision.inventory.loader import ALL, UNGROUPED, Inventory
 from provision.inventory.variables import Where, suggestion
 
 _OPTION = Where("--limit")
-_SUBSCRIPT = re.compile(r"(?P<base>.+)\[(?P<first>-?\d+)(?P<to>:(?P<last>\d+)?)?\]")
+_SUBSCRIPT = re.compile(r"(?P<base>.+)\[(?P<first>-?\d+)(?P<to>[:-](?P<last>\d+)?)?\]")
 # A colon separates too, except inside brackets (a subscript, a set of letters).
 _SEPARATOR = re.compile(r"[,:](?![^\[\]]*\])")
 
@@ -80,10 +80,16 @@ def _match(inventory: Inventory, part: str) -> set[str]:
 
 
 def _named(inventory: Inventory, part: str) -> list[str]:
-    """The hosts in all groups that ``part`` matches and the hosts that it matches itself."""
+    """Return the hosts in all groups that ``part`` matches, and the hosts that it matches itself.
+
+    As in Ansible a plain word that names a group does not name a host besides.
+    """
     fits = _fits(part)
-    wanted = {host for group, hosts in inventory.groups.items() if fits(group) for host in hosts}
-    return [host for host in inventory.hosts if host in wanted or fits(host)]
+    groups = [hosts for group, hosts in inventory.groups.items() if fits(group)]
+    found = dict.fromkeys(host for hosts in groups for host in hosts)
+    if not groups or part.startswith("~") or any(letter in part for letter in ".?*["):
+        found |= dict.fromkeys(filter(fits, inventory.hosts))
+    return list(found)
 
 
 def _fits(part: str) -> Callable[[str], object]:

@@ -72,7 +72,7 @@ class Missing(jinja2.StrictUndefined):
     def __getitem__(self, key: Any) -> Any:
         return self._fail() if self.broken else self
 
-    __iter__ = __str__ = __len__ = __bool__ = __hash__ = __contains__ = _fail
+    __iter__ = __str__ = __repr__ = __len__ = __bool__ = __hash__ = __contains__ = _fail
     __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = __int__ = __float__ = _fail
     __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __mod__ = __rmod__ = _fail
     __truediv__ = __rtruediv__ = __floordiv__ = __rfloordiv__ = __pow__ = __rpow__ = _fail

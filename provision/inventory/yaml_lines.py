@@ -1,13 +1,16 @@
 """The one place that knows YAML: values with the lines they stand on, faults instead of exceptions.
 
 PyYAML alone forgets lines, lets the second of two equal keys win in silence, and stops at a tag
-that it does not know. Here keys keep their lines, a key given twice is a fault, and ``!vault``,
-``!unsafe`` and foreign tags become values that hurt only who uses them.
+that it does not know. Here keys keep their lines, a key given twice is noted, and ``!vault``,
+``!unsafe`` and foreign tags become values that hurt only who uses them. No message quotes a value:
+it may be a password.
 """
 
 from __future__ import annotations
 
+import json
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +21,7 @@ from provision.inventory.variables import Foreign, Unsafe, Vaulted, Where
 
 VAULT_HEADER = "$ANSIBLE_VAULT;"
 _STANDARD = "tag:yaml.org,2002:"
+_MERGE = _STANDARD + "merge"
 # libyaml's parser where PyYAML was built with it: ten times faster on a large inventory
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -30,68 +34,113 @@ class YamlMap(dict[object, object]):
         self.lines: dict[object, int] = {}
 
 
-def load(path: Path) -> object:
-    """The value of a YAML file: ``None`` for an empty one, ``Vaulted`` for an encrypted one.
+@dataclass(frozen=True)
+class Repeat:
+    """A key that one mapping has twice: all keys that lead to it, and both lines."""
+
+    path: tuple[str, ...]
+    line: int
+    first: int
+
+    def fault(self, file: str) -> Fault:
+        """Return what is wrong about it, where it must not be."""
+        what = f"{self.path[-1]} is given twice, first in line {self.first}"
+        return Fault(file, self.line, what, "keep one of them")
+
+
+def load(path: Path, repeats: list[Repeat] | None = None) -> object:
+    """Return the value of a YAML file: ``None`` for an empty one, ``Vaulted`` for an encrypted one.
+
+    A key that is given twice is added to ``repeats``, and the last one counts; without that list
+    it is an error.
 
     Raises:
-        InputError: missing, unreadable, not UTF-8, not YAML, a key given twice: all that was found.
+        InputError: missing, unreadable, not UTF-8, not YAML: all that was found.
     """
-    name = str(path)
+    text = decode(read(path), str(path))
+    return Vaulted() if text.startswith(VAULT_HEADER) else parse(text, str(path), repeats)
+
+
+def read(path: Path) -> bytes:
+    """Return the content of a file.
+
+    Raises:
+        InputError: it is missing or cannot be read.
+    """
     try:
-        raw = path.read_bytes()
+        return path.read_bytes()
     except FileNotFoundError:
-        raise InputError([Fault(name, 0, "no such file")]) from None
+        raise InputError([Fault(str(path), 0, "no such file")]) from None
     except OSError as error:
         what = f"cannot be read: {error.strerror or error}"
-        raise InputError([Fault(name, 0, what)]) from error
+        raise InputError([Fault(str(path), 0, what)]) from error
+
+
+def decode(raw: bytes, name: str) -> str:
+    """Return the text of a file in UTF-8, without a byte order mark.
+
+    Raises:
+        InputError: it has another encoding.
+    """
     try:
-        text = raw.decode("utf-8-sig")
+        return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         what = f"is not UTF-8 (byte 0x{raw[error.start]:02x})"
         raise InputError([Fault(name, line, what, "save the file as UTF-8")]) from None
-    return Vaulted() if text.startswith(VAULT_HEADER) else parse(text, name)
 
 
-def parse(text: str, name: str) -> object:
-    """The value of one YAML document; ``name`` is what faults call the place it came from.
+def parse(text: str, name: str, repeats: list[Repeat] | None = None) -> object:
+    """Return the value of one YAML document; ``name`` is what errors call the place it came from.
 
     Raises:
         InputError: every fault found.
     """
     faults: list[Fault] = []
+    found: list[Repeat] = [] if repeats is None else repeats
+    value: object = None
     try:
         loader = _Loader(text)
         try:
             node = loader.get_single_node()
-            value = None if node is None else _Reader(loader, name, faults).value(node)
+            value = None if node is None else _Reader(loader, name, faults, found).value(node)
         finally:
             loader.dispose()
     except yaml.YAMLError as error:
+        if text.lstrip().startswith("{"):
+            try:
+                return _plain(json.loads(text))
+            except (ValueError, RecursionError):
+                pass
         faults.append(_yaml_fault(error, text, name))
     except RecursionError:
         faults.append(Fault(name, 0, "is nested too deeply, or an alias (*name) contains itself"))
+    if repeats is None:
+        faults.extend(repeat.fault(name) for repeat in found)
     if faults:
         raise InputError(faults)
     return value
 
 
-# A section of Ansible's INI form, a group with or without a suffix; a YAML list has blanks or commas.
-_INI_SECTION = re.compile(r"^\[[\w.-]+(:\w+)?\][ \t]*$", re.MULTILINE)
+def _plain(value: object) -> object:
+    """Return a value of JSON that YAML does not allow, such as one with tabs; it has no lines."""
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    result = YamlMap()
+    for key, item in value.items():
+        result[key], result.lines[key] = _plain(item), 0
+    return result
 
 
 def _yaml_fault(error: yaml.YAMLError, text: str, name: str) -> Fault:
-    section = _INI_SECTION.search(text)
-    if section:
-        line = text.count("\n", 0, section.start()) + 1
-        instead = f"convert it: ansible-inventory -i {name} --list --yaml > hosts.yml"
-        return Fault(name, line, "is Ansible's INI form", instead)
     if isinstance(error, yaml.reader.ReaderError):
         line = text.count("\n", 0, error.position) + 1
         return Fault(name, line, f"is not YAML: character {error.character!r} is not allowed")
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     line = mark.line + 1 if mark else 0
-    problem = getattr(error, "problem", None) or str(error)
+    problem = _without_quotes(getattr(error, "problem", None) or "it cannot be read")
     lines = text.splitlines()
     written = lines[mark.line] if mark and mark.line < len(lines) else ""
     if "\t" in written[: mark.column + 1 if mark else 0]:
@@ -99,33 +148,45 @@ def _yaml_fault(error: yaml.YAMLError, text: str, name: str) -> Fault:
     if "{{" in written:
         instead = 'put quotes around a value with braces: "{{ ... }}"'
         return Fault(name, line, f"is not YAML: {problem}", instead)
+    if "alias" in problem or "tag" in problem:
+        instead = "put quotes around a value that begins with * or & or !"
+        return Fault(name, line, f"is not YAML: {problem}", instead)
     return Fault(name, line, f"is not YAML: {problem}")
+
+
+def _without_quotes(problem: str) -> str:
+    """Return PyYAML's words without what they quote from the file, apart from punctuation."""
+    return re.sub(r"""\s*(['"])(?!<)[^'"]*\w[^'"]*\1""", "", problem)
 
 
 class _Reader:
     """Turns nodes into values, each node once (an alias is the same object)."""
 
-    def __init__(self, loader: Any, name: str, faults: list[Fault]) -> None:
+    def __init__(self, loader: Any, name: str, faults: list[Fault], repeats: list[Repeat]) -> None:
         self.loader = loader
         self.name = name
         self.faults = faults
-        self.done: dict[int, object] = {}
+        self.repeats = repeats
+        self.done: dict[tuple[int, bool], object] = {}
         self.open: set[int] = set()
+        self.path: list[str] = []
+        self.unsafe = False
 
     def value(self, node: yaml.Node) -> object:
         if id(node) in self.open:
             raise RecursionError
-        if id(node) not in self.done:
+        key = (id(node), self.unsafe)
+        if key not in self.done:
             self.open.add(id(node))
-            self.done[id(node)] = self._construct(node)
+            self.done[key] = self._construct(node)
             self.open.discard(id(node))
-        return self.done[id(node)]
+        return self.done[key]
 
     def _construct(self, node: yaml.Node) -> object:
         if node.tag in ("!vault", "!vault-encrypted"):
             return Vaulted()
-        if node.tag == "!unsafe" and isinstance(node, yaml.ScalarNode):
-            return Unsafe(node.value)
+        if node.tag == "!unsafe":
+            return self._unsafe(node)
         if not node.tag.startswith(_STANDARD) or node.tag.startswith(_STANDARD + "python"):
             return Foreign(node.tag)
         if isinstance(node, yaml.MappingNode):
@@ -134,12 +195,22 @@ class _Reader:
             return [self.value(item) for item in node.value]
         return self._scalar(node)
 
+    def _unsafe(self, node: yaml.Node) -> object:
+        """Return the value without its tag; in all of it, braces are text."""
+        node.tag = self.loader.resolve(type(node), node.value, (True, False))
+        before, self.unsafe = self.unsafe, True
+        try:
+            return self._construct(node)
+        finally:
+            self.unsafe = before
+
     def _scalar(self, node: yaml.Node) -> object:
         try:
             value: object = self.loader.construct_object(node, deep=True)
-        except ValueError:  # looks like a date or a number and is none: 2026-13-45
-            return str(node.value)
-        return value
+        # looks like a date or a number and is none: 2026-13-45, !!timestamp x
+        except (ValueError, AttributeError, KeyError, TypeError):
+            value = str(node.value)
+        return Unsafe(value) if self.unsafe and isinstance(value, str) else value
 
     def _mapping(self, node: yaml.MappingNode) -> YamlMap:
         self._check_keys(node)
@@ -148,7 +219,9 @@ class _Reader:
         for key_node, value_node in node.value:
             if isinstance(key_node, yaml.ScalarNode):
                 key = self._scalar(key_node)
+                self.path.append(str(key_node.value))
                 result[key] = self.value(value_node)
+                self.path.pop()
                 result.lines[key] = key_node.start_mark.line + 1
         return result
 
@@ -162,14 +235,14 @@ class _Reader:
                 self.faults.append(Fault(self.name, line, what, instead))
                 continue
             key = (key_node.tag, key_node.value)
-            if key in seen:
-                what = f"{key_node.value} is given twice, first in line {seen[key]}"
-                self.faults.append(Fault(self.name, line, what, "keep one of them"))
+            if key in seen and key_node.tag != _MERGE:
+                path = (*self.path, str(key_node.value))
+                self.repeats.append(Repeat(path, line, seen[key]))
             seen.setdefault(key, line)
 
 
 def mapping(value: object, where: Where, what: str) -> YamlMap:
-    """``value`` as a mapping; nothing at all is an empty one.
+    """Return ``value`` as a mapping; nothing at all is an empty one.
 
     Raises:
         InputError: it is something else; ``what`` says what should have been a mapping.

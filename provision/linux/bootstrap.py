@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import base64
+
 # Seconds that the installation of python3 waits for locks, as apt.py of the agent does.
 PATIENCE = 600
 # What the installation brings is written down first, where the manifest will take it from; added to
 # what an interrupted one wrote down. Nothing is written before all of it is downloaded.
 _INSTALL_PYTHON = r"""
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C
-left=PATIENCE memory=/var/lib/banstitch
+left=PATIENCE memory=ROOT/var/lib/banstitch
+command -v apt-get >/dev/null && [ -d ROOT/run/systemd/system ] || {
+  . /etc/os-release
+  echo "this host ($PRETTY_NAME) does not run both systemd and apt, as a ban host must"
+  exit 1
+}
 apt() {
   until said=$(apt-get -y -q --no-install-recommends -oDPkg::Lock::Timeout=0 "$@" 2>&1 </dev/null); do
     case $said in
@@ -42,6 +49,10 @@ apt install python3 || {
 """
 
 
-def script(patience: int = PATIENCE) -> str:
-    """Return the shell script that installs python3, and waits ``patience`` seconds for locks of apt."""
-    return _INSTALL_PYTHON.replace("PATIENCE", str(patience))
+def script(patience: int = PATIENCE, root: str = "") -> str:
+    """Return what a shell runs to install python3, as one line.
+
+    It waits ``patience`` seconds for locks. Its memory lies below ``root``.
+    """
+    text = _INSTALL_PYTHON.replace("PATIENCE", str(patience)).replace("ROOT", root)
+    return f'eval "$(echo {base64.b64encode(text.encode()).decode()} | base64 -d)"'

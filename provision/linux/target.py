@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import io
 import json
-import re
-import shlex
 import threading
 import zipfile
 from collections.abc import Callable, Mapping
@@ -18,50 +16,27 @@ from typing import Any
 
 import provision
 from provision.errors import Failed, TargetError, Unreachable
-from provision.linux import answers, bootstrap
-from provision.linux.agent import protocol
+from provision.linux import answers, causes, launch
+from provision.linux.causes import Heard, NoPython
+from provision.linux.exchange import Exchange
+from provision.linux.framing import harmless
 from provision.ssh import connect as ssh
 from provision.ssh.login import Login
+
+__all__ = ["BanHost", "NoPython", "agent_zip"]
 
 # Seconds from the start of an exec to its end, whatever arrives meanwhile. To look may have to wait for
 # another run on the host; to change may have to install packages over a slow line.
 LOOKING = 600
 CHANGING = 3600
-# Bytes on standard error: programs may print warnings there, and the reason why the agent did not start.
-MOST_ERRORS = 1 << 20
-MARK = protocol.MARK.encode()
-NO_PYTHON = 42
-
-# Nothing of the login's folder, environment or search path takes part in what runs as root: sudo keeps
-# the current directory, and some configurations keep more.
-_CLEAN = (
-    "cd / && PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin && export PATH && "
-)
-# Read by /bin/sh. Python's standard library may be cut down (python3-minimal), so what the agent needs is
-# tried, not assumed. The loop skips a password line that sudo did not ask for.
-_START = (
-    "import sys,os\n"
-    "i=sys.stdin.buffer\n"
-    "l=i.readline()\n"
-    "while l and not l.startswith(b'BANSTITCH '): l=i.readline()\n"
-    "z,r=map(int,l.split()[1:])\n"
-    "a=i.read(z);q=i.read(r)\n"
-    "len(q)==r or sys.exit('the request was cut off; nothing was done')\n"
-    "f=os.memfd_create('banstitch');os.write(f,a)\n"
-    "sys.path.insert(0,'/proc/self/fd/%d'%f)\n"
-    "sys.dont_write_bytecode=True\n"
-    "from provision.linux.agent.entry import main\n"
-    "main(q)\n"
-)
-_TRY_PYTHON = (
-    'python3 -I -c "import json,pickle,urllib.request,tempfile,zipimport,zlib" 2>/dev/null'
-)
-# Where the agent cannot run, the shell says what its fail2ban.py would say before fail2ban is there.
-NO_SSHD_LOG = b"BANSTITCH-NO-SSHD-LOG"
-_NO_PYTHON = (
-    "{ [ -e /var/log/auth.log ] || { . /etc/os-release; case $VERSION_ID in "
-    f"11|12) echo {NO_SSHD_LOG.decode()};; esac; }}; exit {NO_PYTHON}; }}"
-)
+# Seconds until sudo has accepted a password or refused it, whatever directory service it asks; and until a
+# prompt of sudo appears on a terminal, which drops what was typed before it.
+STARTING = 120
+PROMPTING = 10
+# Bytes until then. More than a lecture of sudo and a banner is no login.
+MOST_BEFORE = 1 << 16
+# Bytes of what an installation prints.
+MOST_INSTALLING = 1 << 20
 
 
 def agent_zip() -> bytes:
@@ -82,6 +57,7 @@ class BanHost:
     def __init__(self, login: Login, policy: ssh.HostKeyPolicy) -> None:
         self._login = login
         self._policy = policy
+        self._terminal = False
         self.execs = 0
 
     def __enter__(self) -> BanHost:
@@ -111,45 +87,68 @@ class BanHost:
         """
         payload = json.dumps(request).encode()
         code = agent_zip()
-        head = b"BANSTITCH %d %d\n" % (len(code), len(payload))
-        script = f"{_TRY_PYTHON} || {_NO_PYTHON}; exec python3 -I -c {shlex.quote(_START)}"
+        pythons = (self._login.python,) if self._login.python else launch.PYTHONS
         seconds = CHANGING if request["do"] == "apply" else LOOKING
-        status, out, err = self._run(
-            script, head + code + payload, seconds, answers.largest(request["do"])
+        heard, answer = self._run(
+            lambda marker: launch.agent(marker, pythons, code, payload),
+            seconds,
+            answers.largest(request["do"]),
         )
-        _, mark, answer = out.partition(MARK)
-        if mark:
-            return answers.read(request, answer.partition(b"\n")[0])
-        if status == NO_PYTHON:
-            raise NoPython(f"{self._login.host} has no python3", NO_SSHD_LOG in out)
-        raise self._explain(status, err)
+        if answer is not None:
+            return answers.read(request, answer)
+        if heard.heard("answer") is not None:
+            raise Failed(
+                "the answer of this ban host was cut off",
+                "run again: it finishes what was begun on the host",
+            )
+        if heard.heard("nopython") is not None:
+            raise causes.no_python(heard, self._login, pythons)
+        raise self._explained(heard)
 
     def install_python(self) -> str:
         """Install what a host without python3 needs first; return for what it waited, or nothing."""
-        status, out, err = self._run(bootstrap.script(), b"", CHANGING, MOST_ERRORS)
-        if status != 0:
-            what = f"python3 could not be installed:\n{_last_lines(out + err)}"
+        heard, _ = self._run(launch.install_python, CHANGING, MOST_INSTALLING)
+        if heard.heard("done") is None:
+            raise self._explained(heard)
+        if heard.heard("done") != "0":
+            words = harmless(heard.out + heard.err, 10, last=True)
+            what = f"python3 could not be installed:\n{words}"
             raise Failed(what, "mend that (sources, mirror, proxy, locks of apt), then run again")
-        return _last_lines(out)
+        return harmless(heard.out, 1, last=True)
+
+    def _explained(self, heard: Heard) -> TargetError:
+        asked = heard.heard("ready") is None and causes.asks_password(heard.words)
+        if asked and self._login.become_password is None:
+            return causes.no_password(self._login, self._listed())
+        return causes.explain(heard, self._login)
+
+    def _listed(self) -> str:
+        """Return what sudo lets the user run, if it lists that without a password."""
+        heard, _ = self._timed("env LC_ALL=C sudo -n -l", lambda _: b"", LOOKING, MOST_BEFORE)
+        return heard.out if heard.status == 0 else ""
+
+    # --- one exec --------------------------------------------------------------------------------
 
     def _run(
-        self, script: str, stdin: bytes, seconds: float, most: int
-    ) -> tuple[int, bytes, bytes]:
-        """Run ``script`` as root; both outputs are drained while the input is sent."""
+        self, sent: Callable[[str], bytes], seconds: float, most: int
+    ) -> tuple[Heard, bytes | None]:
+        """Run what ``sent`` returns for a marker as root; on a terminal only if sudo wants one."""
+        heard, answer = self._timed(None, sent, seconds, most)
+        if heard.heard("ready") is None and causes.needs_terminal(heard.words):
+            self._terminal = True
+            return self._timed(None, sent, seconds, most)
+        return heard, answer
+
+    def _timed(
+        self, command: str | None, sent: Callable[[str], bytes], seconds: float, most: int
+    ) -> tuple[Heard, bytes | None]:
         self.execs += 1
-        command = "/bin/sh -c " + shlex.quote(_CLEAN + script)
-        if self._login.become:
-            if self._login.become_password is None:
-                command = "sudo -n -- " + command
-            else:
-                command = "sudo -S -p '' -- " + command
-                stdin = self._login.become_password.encode() + b"\n" + stdin
         late = threading.Event()
         timer = threading.Timer(seconds, self._give_up, [late])
         timer.daemon = True
         timer.start()
         try:
-            return self._exchange(command, stdin, most)
+            return self._exchange(command, sent, most)
         except TargetError:
             raise
         except Exception as error:
@@ -170,123 +169,83 @@ class BanHost:
         late.set()
         self._client.close()
 
-    def _exchange(self, command: str, stdin: bytes, most: int) -> tuple[int, bytes, bytes]:
+    def _exchange(
+        self, command: str | None, sent: Callable[[str], bytes], most: int
+    ) -> tuple[Heard, bytes | None]:
+        """Start a program, send it its input once it can take it, and return what it says."""
+        marker, login = launch.new_marker(), self._login
         transport = self._client.get_transport()
         if transport is None:
             raise EOFError("not connected")
         channel = transport.open_session(timeout=ssh.CONNECT_TIMEOUT)
+        if self._terminal:
+            channel.get_pty("dumb", width=500)
+        has_password = login.become_password is not None
+        self._start(channel, command or launch.command(marker, login.become, has_password))
+        with Exchange(channel, marker, most) as exchange:
+            if command is None:
+                self._enter(exchange, marker)
+            if exchange.over:
+                channel.shutdown_write()  # a program that prints nowhere waits for its input
+            else:
+                exchange.send(sent(marker))
+            exchange.wait(lambda: exchange.answered or exchange.heard("done"))
+            if exchange.too_much:
+                raise answers.InvalidAnswer(f"it must have at most {most} bytes")
+            answer = exchange.answer
+            status = None if answer is not None else self._status(channel, exchange)
+            return Heard(status, tuple(exchange.said), *exchange.others), answer
+
+    def _start(self, channel: Any, command: str) -> None:
         channel.settimeout(CHANGING)
-        channel.exec_command(command)
-        out = _Output(channel.recv, most, channel.close)
-        err = _Output(channel.recv_stderr, MOST_ERRORS, channel.close)
-        drain = threading.Thread(target=err.drain)
-        feed = threading.Thread(target=lambda: _send(channel, stdin))
-        drain.start()
-        feed.start()
         try:
-            out.read()
-            status = channel.recv_exit_status()
-        finally:
-            channel.close()
-            drain.join()
-            feed.join()
-        for each in (out, err):
-            if each.too_much:
-                raise answers.InvalidAnswer(f"it must have at most {each.most} bytes")
-        if status == -1:
-            raise EOFError("no exit status")
-        return status, out.content, err.content
+            channel.exec_command(command)
+        except ssh.SSHException as error:
+            if not channel.closed or not channel.get_transport().is_active():
+                raise
+            raise Unreachable(
+                f"the SSH server of this host runs no programs for {self._login.user}",
+                "check ForceCommand, PermitTTY and the options in authorized_keys there",
+            ) from error
 
-    def _explain(self, status: int, err: bytes) -> TargetError:
-        """Return why there is no answer. Standard output may hold a part of one and is not quoted."""
-        if MARK in err:
-            return answers.InvalidAnswer(
-                f"its {len(err)} bytes came on standard error, or were cut off"
-            )
-        text, user = err.decode("utf-8", "replace"), self._login.user
-        if "a password is required" in text or "a terminal is required" in text:
-            return Unreachable(
-                f"sudo asks {user} for a password", "set ansible_become_password for this host"
-            )
-        if "incorrect password" in text or "Sorry, try again" in text:
-            return Unreachable(
-                f"sudo refused the password of {user}", "check ansible_become_password"
-            )
-        if "not in the sudoers file" in text or "may not run sudo" in text:
-            return Unreachable(f"{user} may not use sudo", "let a user log in who may, or root")
-        if "sudo" in text and "not found" in text:
-            return Unreachable("there is no sudo on this host", "install it, or log in as root")
-        what = f"the agent did not start (exit {status}): {_last_lines(err)}".rstrip(": ")
-        return Failed(what, f"try `ssh` as {user} there: its login shell must run commands")
+    def _enter(self, exchange: Exchange, marker: str) -> None:
+        """Wait until our shell runs, and type the password of sudo: once, and nothing behind it.
 
+        Some sudos read all that is there as further passwords.
+        """
+        password = self._login.become_password if self._login.become else None
 
-class NoPython(Failed):
-    """The host has no python3 that could run the agent.
+        def asked() -> bool:
+            return launch.prompt(marker) in "".join(exchange.others)
 
-    ``sshd_jail_without_log``: see fail2ban.py of the agent, which cannot be asked.
-    """
+        if password is not None:
+            if self._terminal:  # which drops what is typed before sudo asks
+                exchange.wait(lambda: asked() or exchange.heard("ready"), PROMPTING)
+            exchange.send(password.encode() + b"\n")
 
-    def __init__(self, what: str, sshd_jail_without_log: bool = True) -> None:
-        super().__init__(what)
-        self.sshd_jail_without_log = sshd_jail_without_log
+        def refused() -> bool:
+            return password is not None and causes.refused_password(exchange.others, marker)
 
+        def enough() -> bool:
+            return exchange.heard("ready") or refused() or exchange.size > MOST_BEFORE
 
-class _Output:
-    """One output of an exec, as long as it is not too long; then ``stop`` is called."""
-
-    def __init__(
-        self, receive: Callable[[int], bytes], most: int, stop: Callable[[], object]
-    ) -> None:
-        self.most = most
-        self.too_much = False
-        self._receive = receive
-        self._stop = stop
-        self._chunks: list[bytes] = []
-
-    @property
-    def content(self) -> bytes:
-        """What has arrived."""
-        return b"".join(self._chunks)
-
-    def read(self) -> None:
-        """Read to the end, or until it is too much."""
-        room = self.most
-        while chunk := self._receive(65536):
-            self._chunks.append(chunk)
-            room -= len(chunk)
-            if room < 0:
-                self.too_much = True
-                self._stop()
-                return
-
-    def drain(self) -> None:
-        """Read what comes; the reader of the other output notices when there is no end to it."""
-        try:
-            self.read()
-        except OSError:
+        exchange.wait(enough, STARTING)
+        if exchange.heard("ready"):
             return
+        if refused():
+            raise causes.wrong_password(self._login)
+        if exchange.size > MOST_BEFORE:
+            raise answers.InvalidAnswer(f"it must start within {MOST_BEFORE} bytes")
+        if not exchange.over:
+            words = "\n".join(exchange.others).replace(launch.prompt(marker), "")
+            raise causes.not_ready(self._login, STARTING, harmless(words, 1, last=True))
 
-
-# What is as long and as plain as this may be a secret; a line as long as this may be an answer.
-_LIKE_A_SECRET = re.compile(r"[A-Za-z0-9_-]{40,}")
-_LONGEST_LINE = 300
-
-
-def _last_lines(output: bytes) -> str:
-    """Return the last lines of an output, where programs put the reason, without what may be secret."""
-    lines = output[-MOST_ERRORS:].decode("utf-8", "replace").strip().splitlines()[-10:]
-    return "\n".join(
-        _LIKE_A_SECRET.sub("...", line)
-        if len(line) <= _LONGEST_LINE
-        else f"(a line of {len(line)} characters)"
-        for line in lines
-    )
-
-
-def _send(channel: Any, data: bytes) -> None:
-    """Send all, or stop where the other side stopped listening: its answer says why."""
-    try:
-        channel.sendall(data)
-        channel.shutdown_write()
-    except (OSError, EOFError):
-        return
+    def _status(self, channel: Any, exchange: Exchange) -> int | None:
+        """Return the exit status, or None where a signal ended the program."""
+        if exchange.heard("done"):
+            return 0
+        status = int(channel.recv_exit_status())
+        transport = self._client.get_transport()
+        if transport is None or not transport.is_active():
+            raise EOFError("no exit status")
+        return None if status == -1 else status

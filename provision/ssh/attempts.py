@@ -41,6 +41,7 @@ class Attempts:
         self._transport = transport
         self._login = login
         self._ask_code = ask_code
+        self._signer: _Signer | None = None
         packets = transport.packetizer
         self._heard = packets.heard if isinstance(packets, Packets) else Heard()
 
@@ -65,7 +66,7 @@ class Attempts:
         ``second_signature``: an RSA key may cost two attempts where the server does not say which
         signatures it knows.
         """
-        signer = _Signer(key.signer)
+        signer = self._signer = _Signer(key.signer)
         for disabled in self._signatures(key, second_signature):
             self._transport.disabled_algorithms = {"pubkeys": disabled}
             accepted = self._try(
@@ -144,13 +145,22 @@ class Attempts:
             self.sent += not heard.partial
         elif transport.is_active():
             transport.close()
-            raise causes.TimedOut(
-                f"{login.where}: no answer to {what} within {login.timeout:g} s",
-                "raise ansible_timeout if the server is slow, or asks somebody else first (RADIUS, push)",
-            )
+            raise self._late(what)
         if not transport.is_active():
             raise self._closed(what, broken)
         return self.done or heard.partial
+
+    def _late(self, what: str) -> causes.TimedOut:
+        where, seconds = self._login.where, self._login.timeout
+        if self._signer and self._signer.signing:
+            return causes.TimedOut(
+                f"{where}: ssh-agent has not signed with {what} within {seconds:g} s",
+                "confirm the use of the key, touch its token, or raise ansible_timeout",
+            )
+        return causes.TimedOut(
+            f"{where}: no answer to {what} within {seconds:g} s",
+            "raise ansible_timeout if the server is slow, or asks somebody else first (RADIUS, push)",
+        )
 
     def _closed(self, what: str, broken: BaseException | None) -> Unreachable:
         """Return why the server closed the connection."""
@@ -192,6 +202,7 @@ class _Signer(paramiko.PKey):
 
     def __init__(self, key: paramiko.PKey) -> None:
         self._key = key
+        self.signing = False
         self.public_blob = getattr(key, "public_blob", None)
 
     def get_name(self) -> str:
@@ -201,10 +212,13 @@ class _Signer(paramiko.PKey):
         return self._key.asbytes()
 
     def sign_ssh_data(self, data: bytes, algorithm: str | None = None) -> Any:
+        self.signing = True
         try:
-            return self._key.sign_ssh_data(data, algorithm)
+            signed = self._key.sign_ssh_data(data, algorithm)
         except Exception:  # noqa: BLE001 - a locked agent, an absent token, a forbidden hash
-            return paramiko.Message()
+            signed = paramiko.Message()
+        self.signing = False
+        return signed
 
 
 class Dialogue:

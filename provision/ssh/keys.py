@@ -6,6 +6,7 @@ import base64
 import binascii
 import io
 import re
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,8 @@ from provision.ssh.causes import PassphraseNeeded, UnusableKey
 
 # Those that `ssh` tries, in its order.
 DEFAULT_FILES = ("id_rsa", "id_ecdsa", "id_ecdsa_sk", "id_ed25519", "id_ed25519_sk")
+# Seconds for ssh-agent to list its keys.
+AGENT_TIMEOUT = 5.0
 # A private key of 16384 bits has 13 KB.
 LONGEST_FILE = 1 << 18
 
@@ -217,11 +220,19 @@ class Agent:
     def __enter__(self) -> Agent:
         self.problem = ""
         self._agent: paramiko.Agent | None = None
+        # one that is stopped, or at the far end of a broken line, would never answer
+        opening = threading.Thread(target=self._open, daemon=True)
+        opening.start()
+        opening.join(AGENT_TIMEOUT)
+        if opening.is_alive():
+            self.problem = f"ssh-agent has not answered within {AGENT_TIMEOUT:g} s"
+        return self
+
+    def _open(self) -> None:
         try:
             self._agent = paramiko.Agent()
         except Exception as error:  # noqa: BLE001 - paramiko does not check its answer
             self.problem = f"ssh-agent does not answer as one ({error or type(error).__name__})"
-        return self
 
     def __exit__(self, *_: object) -> None:
         if self._agent:

@@ -25,8 +25,11 @@ class Login:
     private_key_file: str | None = None
     become: bool = False
     become_password: str | None = field(default=None, repr=False)
+    python: str | None = None
     # environment variables that were not set when the passwords were looked up: needed to connect only
     unset: tuple[Fault, ...] = ()
+    # variables that the inventory sets and that have no effect here
+    warnings: tuple[Fault, ...] = ()
     timeout: float = DEFAULT_TIMEOUT
 
     @property

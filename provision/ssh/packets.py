@@ -20,6 +20,7 @@ _NOTED = {_DISCONNECT, _KEXINIT, _FAILURE, _SUCCESS, _BANNER, _INFO_REQUEST}
 
 # Bytes before a server has named its version, and characters of its words that are kept.
 MOST_BEFORE_VERSION = 1 << 16
+MOST_BANNERS = 10
 MOST_WORDS = 1 << 13
 _VERSION = re.compile(rb"^SSH-.*\n", re.M)
 _KEXINIT_LISTS = ("key exchanges", "host keys", "ciphers", "ciphers", "MACs", "MACs")
@@ -53,9 +54,10 @@ class Heard:
 
     def _add_banner(self, text: str) -> None:
         """Keep a banner; some servers repeat their legal notice at each attempt."""
+        text = text[:MOST_WORDS]
         if text not in self._banners:
             self.add(text)
-        if self.method == "none":
+        if self.method == "none" and len(self._banners) < MOST_BANNERS:
             self._banners.append(text)
 
     def note(self, kind: int, message: paramiko.Message) -> None:

@@ -6,6 +6,7 @@ that spoils them. Nothing is run and nothing is changed: no Debian and no root i
 
 from __future__ import annotations
 
+import base64
 import json
 import socket
 import threading
@@ -19,13 +20,16 @@ import paramiko
 
 from provision.linux import planner
 from provision.linux.resources import Resource, Tokens
-from provision.linux.target import MARK
 from tests.lab.fortios.server import LOG, host_key
 from tests.unit import linux_model
 
 Request = dict[str, Any]
 Answer = dict[str, Any]
 NOW = 1_800_000_000
+# In a reply: what follows in the same chunk is an answer, framed for the exec that it is the reply to.
+MARK = b"<answer>"
+# The length that stands before an answer that never ends.
+ENDLESS = 1 << 20
 FACTS = {"system": "Debian", "systemd": True, "apt": True, "sshd_jail_without_log": False}
 
 
@@ -40,7 +44,7 @@ class Reply:
 
 def line(answer: Any) -> bytes:
     """Spell an answer as the agent does."""
-    return MARK + json.dumps({"ok": True, **answer}).encode() + b"\n"
+    return MARK + json.dumps({"ok": True, **answer}).encode()
 
 
 # --- an honest host --------------------------------------------------------------------------------------
@@ -140,6 +144,7 @@ class _Login(paramiko.ServerInterface):
 
     def __init__(self) -> None:
         self.ready = threading.Event()
+        self.command = b""
 
     def get_allowed_auths(self, username: str) -> str:
         return "password"
@@ -151,6 +156,7 @@ class _Login(paramiko.ServerInterface):
         return paramiko.common.OPEN_SUCCEEDED
 
     def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
+        self.command = command
         self.ready.set()
         return True
 
@@ -209,19 +215,24 @@ class FakeBanHost:
                 channel = transport.accept(0.1)
                 if channel is not None and login.ready.wait(10):
                     login.ready.clear()
-                    self._answer(transport, channel)
+                    self._answer(transport, channel, login.command)
         except (OSError, EOFError, paramiko.SSHException):
             pass
         finally:
             transport.close()
 
-    def _answer(self, transport: paramiko.Transport, channel: paramiko.Channel) -> None:
+    def _answer(
+        self, transport: paramiko.Transport, channel: paramiko.Channel, command: bytes
+    ) -> None:
+        marker = command.split()[-1]
+        channel.sendall(marker + b":ready\n")
         request = _received(channel)
+        channel.sendall(marker + b":began\n")
         self.asked.append(request)
         reply = self.reply(request)
         for what, send in ((reply.err, channel.sendall_stderr), (reply.out, channel.sendall)):
             for chunk in [what] if isinstance(what, bytes) else what:
-                send(chunk)
+                send(_framed(marker, chunk))
         if reply.status is None:
             channel.shutdown_write()  # so that its reader believes that all has come
             while transport.is_active() and not self._stopping.wait(0.02):
@@ -233,12 +244,22 @@ class FakeBanHost:
 
 def _received(channel: paramiko.Channel) -> Request:
     """Return the request behind the agent's code."""
-    data = b""
-    while chunk := channel.recv(65536):
-        data += chunk
-    head, _, rest = data.partition(b"\n")
-    found: Request = json.loads(rest[int(head.split()[1]) :])
+    sent = b""
+    while not sent.endswith(b"\n.\n"):
+        chunk = channel.recv(65536)
+        if not chunk:
+            raise EOFError
+        sent += chunk
+    data = base64.b64decode(b"".join(sent.splitlines()[2:-1]))
+    size, _, data = data.partition(b"\n")
+    found: Request = json.loads(data[int(size) :])
     return found
+
+
+def _framed(marker: bytes, chunk: bytes) -> bytes:
+    before, mark, answer = chunk.partition(MARK)
+    length = len(answer) if answer else ENDLESS
+    return before + (b"%s:answer:%d\n" % (marker, length) if mark else b"") + answer
 
 
 def write_inventory(

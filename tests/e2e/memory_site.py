@@ -135,7 +135,7 @@ class MemorySite:
 
     def job(self, verb: Verb, adopt: bool = False) -> Job:
         """What a run with `--limit fgt1` is to do."""
-        chosen = ChosenSites(Choice(self.folder), PLAYS, [self.selected()])
+        chosen = ChosenSites(Choice((str(self.folder),)), PLAYS, [self.selected()])
         return Job(verb, PLAYS, chosen, self.folder / "known_hosts", adopt=adopt)
 
     def look(self, job: Job) -> SitePlan:

@@ -21,6 +21,7 @@ ARGV = [sys.executable, "-m", "tests.lab.demo"]
 
 # What somebody who watches it must have seen.
 CLAIMS = (
+    r"the plan has [1-3]?\d lines beside the CLI",
     r"after its own poll the firewall denies 203\.0\.113\.66",
     r"the firewall does not deny 8\.8\.8\.8",
     r"\d polls meanwhile, none without it",

@@ -143,3 +143,18 @@ def test_a_site_is_deployed_and_removed_a_screen_at_a_time(
     assert len(without_cli(shown)) <= LIMIT
     assert len(without_cli(done)) <= LIMIT
     assert "delete   detection: 14 files in /etc/fail2ban" in shown
+
+
+def test_an_apply_whose_output_is_lost_is_complete_and_gives_its_leases_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world = World()
+    monkeypatch.setattr(host_run, "BanHost", lambda *args: BareHost(world, *args))
+    with started("7.4.8", ()) as unit:
+        site = Deployment(tmp_path / "inventory", [unit], capsys)
+        with Path("/dev/full").open("w") as full, monkeypatch.context() as lost:
+            lost.setattr(sys, "stdout", full)
+            assert main(PLAYS, ["apply", "-y", "-v", "-i", str(tmp_path / "inventory")]) == 1
+        asked = [what for _, what in world.log]
+        assert asked.count("lease") == asked.count("release") == 1
+        assert "ok=2 changes=0" in site("plan")

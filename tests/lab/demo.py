@@ -73,7 +73,10 @@ def _terminated(*_: object) -> NoReturn:
 
 
 def run(stay: bool) -> int:
-    """Tell the story; gives the exit code."""
+    """Tell the story; return the exit code."""
+    if os.geteuid() != 0:
+        print("the demo boots a Debian host, which needs root: sudo make demo", file=sys.stderr)
+        return 1
     path = f"{PROJECT / '.venv' / 'bin'}:{os.environ.get('PATH', '')}"
     tell = Narrator({"FORTIGATE_PASSWORD": PASSWORD, "PATH": path, "COLUMNS": "120"})
     signal.signal(signal.SIGTERM, _terminated)

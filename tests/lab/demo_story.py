@@ -12,6 +12,8 @@ from tests.lab.narrator import PROJECT, Narrator
 
 ATTACKER, BYSTANDER = "203.0.113.66", "203.0.113.67"
 NAMED = "8.8.8.8"  # by an attacker who types a field of the log into the user name
+# Lines of a screen, and the indentation of CLI in a plan.
+SCREEN, INSIDE = 40, " " * 10
 WHERE = f"-i {INVENTORY.relative_to(PROJECT)}"
 
 
@@ -33,10 +35,12 @@ class Demo:
             tell.command(f"python site.py check {WHERE}", 0)
         with tell.step("plan: what would change"):
             tell.say(
-                """`plan` looks at both targets and shows the difference. Diffs are cut here, and
-                only here. Exit code 2 means: there are differences."""
+                """`plan` looks at both targets and prints the difference: new files in groups (`-D`
+                prints them), all CLI for the firewall. Exit code 2 means: there are differences."""
             )
-            tell.command(f"python site.py plan {WHERE}", 2, fold=14)
+            said = tell.command(f"python site.py plan {WHERE}", 2)
+            lines = [line for line in said.splitlines() if not line.startswith(INSIDE)]
+            tell.claim(f"the plan has {len(lines)} lines beside the CLI", len(lines) <= SCREEN)
             changed = sorted(_different(self.files, self.site.listing()))
             tell.claim("no file of the host was changed", not changed, changed)
             sent = self.unit.changing_lines()

@@ -1,13 +1,34 @@
 #!/bin/sh
 # Gets this machine ready: the packages named by "lab", the virtual environment named by "venv", and
 # the "browser" that looks at the status page, which only a test needs.
-# Does nothing, and needs no root, where everything is there already.
+# Does nothing, and needs no root, where everything is there already. Prints a line for each step; the
+# output of a step is printed if it fails, or with V=1.
 set -eu
 cd "$(dirname "$0")/../.."
 
 fail() {
     echo "$*" >&2
     exit 1
+}
+
+is_verbose() {
+    [ "${V:-0}" != 0 ]
+}
+
+# Prints what is done ($1) and runs the rest of the arguments.
+step() {
+    echo "$1"
+    shift
+    if is_verbose; then
+        "$@" </dev/null
+        return
+    fi
+    log=$(mktemp)
+    code=0
+    "$@" </dev/null >"$log" 2>&1 || code=$?
+    [ $code = 0 ] || cat "$log" >&2
+    rm -f "$log"
+    return $code
 }
 
 # Runs apt-get, its words in $said. It waits for every lock: apt-get itself waits for some only, and on a
@@ -21,10 +42,12 @@ apt() {
         sleep 2
         waited=$((waited + 2))
     done
+    ! is_verbose || printf '%s\n' "$said"
 }
 
 install_packages() {
-    [ "$(id -u)" = 0 ] || fail "missing: $*; as root: apt-get install $*"
+    [ "$(id -u)" = 0 ] || fail "missing: $*; run as root: apt-get install $*"
+    echo "installing packages: $*"
     export DEBIAN_FRONTEND=noninteractive
     # package lists may be absent or out of date
     apt install --no-install-recommends "$@" ||
@@ -52,9 +75,10 @@ venv() {
             install_packages python3 python3-venv
             python=$(find_python) || fail "Python 3.11 or newer is needed, as Debian 12 has it"
         }
-        "$python" -m venv .venv
+        step "making the virtual environment .venv" "$python" -m venv .venv
     fi
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+    step "installing Python packages into .venv" \
+        .venv/bin/python -m pip install --disable-pip-version-check -r requirements-dev.txt
     touch .venv/ready
 }
 

@@ -79,11 +79,8 @@ class Narrator:
         if not holds:
             raise Broken(f"{what}{f': {seen}' if seen else ''}")
 
-    def command(self, line: str, code: int, fold: int = 0) -> str:
-        """Type ``line``, show its output, and claim its exit code; gives the output.
-
-        ``fold``: of a diff only so many lines are shown, and how many were not.
-        """
+    def command(self, line: str, code: int) -> str:
+        """Type ``line``, print its output, and claim its exit code; return the output."""
         print(f"$ {line}", flush=True)
         process = subprocess.Popen(
             line.split(),
@@ -97,7 +94,7 @@ class Narrator:
         printed: list[str] = []
         with process:
             try:
-                self.show(folded(_kept(process.stdout or (), printed), fold))
+                self.show(_kept(process.stdout or (), printed))
                 process.wait(PATIENCE)
             except BaseException:
                 process.terminate()
@@ -128,23 +125,3 @@ def _kept(lines: Iterable[str], into: list[str]) -> Iterator[str]:
     for line in lines:
         into.append(line.rstrip("\n"))
         yield into[-1]
-
-
-def folded(lines: Iterable[str], keep: int) -> Iterator[str]:
-    """Of each diff, which the report indents by ten or more, the first ``keep`` lines; 0 keeps all."""
-    diff: list[str] = []
-    for line in lines:
-        if line.startswith(" " * 10) and keep:
-            diff.append(line)
-            continue
-        yield from _cut(diff, keep)
-        diff.clear()
-        yield line
-    yield from _cut(diff, keep)
-
-
-def _cut(diff: list[str], keep: int) -> list[str]:
-    """A line that says how many are missing stands for three or more."""
-    if len(diff) <= keep + 2:
-        return list(diff)
-    return [*diff[:keep], " " * 10 + f"[{len(diff) - keep} more lines]"]

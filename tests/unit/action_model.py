@@ -103,11 +103,18 @@ class Filter:
 
     def __init__(self, ignored: Callable[[], list[str]]) -> None:
         self._ignored = ignored
+        self.added: list[str] = []
         self.logs: dict[str, Container] = {}
         self.lines: list[str] = []
 
     def getIgnoreIP(self) -> list[str]:  # noqa: N802 - fail2ban names it so
-        return self._ignored()
+        return sorted({*self._ignored(), *self.added})
+
+    def addIgnoreIP(self, ip: str) -> None:  # noqa: N802 - fail2ban names it so
+        self.added.append(ip)
+
+    def delIgnoreIP(self, ip: str) -> None:  # noqa: N802 - fail2ban names it so
+        self.added.remove(ip)
 
     def addLogPath(self, path: str) -> None:  # noqa: N802 - fail2ban names it so
         self.logs.setdefault(path, Container(path))

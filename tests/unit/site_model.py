@@ -186,7 +186,7 @@ class Listening:
 
 def job(verb: Verb, selected: Selected = ALL, **options: Any) -> Job:
     """What a run is to do at the site."""
-    chosen = ChosenSites(Choice(Path("/nonexistent")), PLAYS, [selected])
+    chosen = ChosenSites(Choice(("/nonexistent",)), PLAYS, [selected])
     return Job(verb, PLAYS, chosen, Path("/nonexistent/known_hosts"), **options)
 
 

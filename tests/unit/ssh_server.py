@@ -29,6 +29,7 @@ class Rules:
     keyboard-interactive, and ``answers``: what it wants to hear. ``most``: refusals before it hangs up.
     ``parting``: what it says when it hangs up, as a disconnect; ``banner``: what it says before that;
     ``text``: what it says beside its prompts. ``closes_at``: a method at which it hangs up.
+    ``before_key`` is called before the first method is tried; ``delay``: seconds before each answer.
     ``busy``: how many connections it closes before it names its version.
     """
 
@@ -49,6 +50,8 @@ class Rules:
     quiet_about_signatures: bool = False
     shell: bytes = b"\r\nFGT # "
     busy: int = 0
+    before_key: Callable[[], None] | None = None
+    delay: float = 0.0
 
 
 @dataclass
@@ -82,6 +85,8 @@ class _Door(paramiko.ServerInterface):
 
     def check_auth_none(self, username: str) -> int:
         self._hang("none")
+        if self._rules.before_key:
+            self._rules.before_key()
         return AUTH_FAILED
 
     def check_auth_password(self, username: str, password: str) -> int:
@@ -130,8 +135,7 @@ class _Door(paramiko.ServerInterface):
         return InteractiveQuery("", self._rules.text, *self._rounds.pop(0))
 
     def _hang(self, method: str) -> None:
-        if method == self._rules.hangs_at:
-            self.over.wait(30)
+        self.over.wait(30 if method == self._rules.hangs_at else self._rules.delay)
 
     def _judge(self, method: str, good: bool) -> int:
         rules = self._rules

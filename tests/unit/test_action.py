@@ -111,6 +111,27 @@ def test_a_ban_that_fail2ban_restored_for_too_short_is_handed_back_when_it_ends(
     assert (ticket_again.ip, ticket_again.bantime) == ("203.0.113.9", -1)
 
 
+def test_whom_the_site_spares_is_on_the_jails_list_beside_whom_the_operator_spares(
+    server: Server,
+) -> None:
+    server.ignored = {"198.51.100.1"}
+    server.settings = {"ignore": "198.51.100.1 192.0.2.0/24"}
+    action = server.start()
+    listed = server.jail.filter.getIgnoreIP
+    assert listed() == ["192.0.2.0/24", "198.51.100.1"]
+    action.ban(ticket("192.0.2.7"))
+    assert server.becomes({})
+
+    server.jail.filter.added.clear()  # as fail2ban begins a reload
+    action.ban(ticket("192.0.2.8"))
+    assert server.becomes({})
+    action.clearAllParams()
+    assert listed() == ["192.0.2.0/24", "198.51.100.1"]
+    action.reload(ignore="203.0.113.0/24")
+    # no longer the site's, but still the operator's
+    assert listed() == ["198.51.100.1", "203.0.113.0/24"]
+
+
 def test_who_is_on_the_ignore_list_by_now_is_let_go_at_the_start_and_at_a_reload(
     server: Server,
 ) -> None:

@@ -7,6 +7,7 @@ import errno
 import io
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -21,7 +22,7 @@ from typing import Any
 import pytest
 
 from provision.linux import agent
-from provision.linux.agent import drill, entry, host, observe, protocol
+from provision.linux.agent import drill, entry, observe
 from provision.linux.agent.host import HostError, Ran
 from provision.linux.agent.web import opener
 from provision.linux.target import agent_zip
@@ -36,8 +37,8 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def asked(request: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(signal, "signal", lambda *_: None)
     monkeypatch.setattr(os, "umask", lambda _: 0)
-    entry.main(json.dumps(request).encode())
-    return json.loads(capsys.readouterr().out.removeprefix(protocol.MARK))
+    entry.main(json.dumps(request).encode(), "a-mark")
+    return json.loads(capsys.readouterr().out.splitlines()[-1])
 
 
 @pytest.mark.parametrize(
@@ -114,8 +115,7 @@ def test_verify_tells_the_first_reason_though_nothing_can_be_unbanned_either(
     path = tmp_path / "tokens.json"
     path.write_text('{"verify": "secret-of-verify"}')
     monkeypatch.setattr(drill, "_open", lambda *_: (503, "no state"))
-    monkeypatch.setattr(host, "run", lambda *_: Ran(255, "fail2ban is down"))
-    monkeypatch.setattr(drill, "run", lambda *_: Ran(255, "fail2ban is down"))
+    monkeypatch.setattr(drill, "client", lambda *_: Ran(255, "fail2ban is down"))
     request = {"tokens": str(path), "token": "verify", "count": 1, "address": "192.0.2.1"}
     request.update(url="", feed_url="", certificate="", header="X", line="", jail="x", patience=0)
     request.update(health_url="")
@@ -197,11 +197,13 @@ def test_the_agent_runs_from_its_zip_without_the_project(tmp_path: Path) -> None
     program = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
         "from provision.linux.agent.entry import main\n"
-        'main(b\'{"do": "nothing"}\')'
+        'main(b\'{"do": "nothing"}\', "a-mark")'
     )
     argv = [sys.executable, "-I", "-c", program, str(archive)]
     done = subprocess.run(argv, capture_output=True, text=True, cwd=tmp_path, check=True)
-    assert done.stdout.startswith(protocol.MARK)
+    frame = re.fullmatch(r"\na-mark:answer:([0-9]+)\n(.*)\n", done.stdout)
+    assert frame is not None
+    assert len(frame[2]) == int(frame[1])
     assert done.stderr == ""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import stat
@@ -54,6 +55,19 @@ def test_a_full_disk_leaves_the_old_file_whole_and_nothing_beside_it(
         write(path, b"new")
     assert path.read_bytes() == b"old"
     assert [p.name for p in tmp_path.iterdir()] == ["f"]
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (errno.ENOSPC, "/etc/x: No space left on device; free some space there, then run again"),
+        (errno.EROFS, "/etc/x: Read-only file system; mount it writable, then run again"),
+        (errno.EDQUOT, "/etc/x: Disk quota exceeded; raise its quota, then run again"),
+        (errno.EIO, "/etc/x: Input/output error"),
+    ],
+)
+def test_an_error_of_the_system_names_the_path_and_what_to_do(number: int, words: str) -> None:
+    assert host.explain(OSError(number, os.strerror(number), "/etc/x")) == words
 
 
 def test_a_link_where_the_staged_file_goes_is_not_followed(tmp_path: Path) -> None:
@@ -231,7 +245,9 @@ def test_undo_goes_backwards_and_on_after_a_failure(journal: Journal) -> None:
     journal.on_failure(lambda: done.append("first"))
     journal.on_failure(full_disk)
     journal.on_failure(lambda: done.append("last"))
-    assert journal.undo() == ["[Errno 28] No space left on device"]
+    assert journal.undo() == [
+        "this host: No space left on device; free some space there, then run again"
+    ]
     assert done == ["last", "first"]
 
 

@@ -8,6 +8,7 @@ from provision.linux.agent import services
 from provision.linux.agent.host import Ran
 
 UP = {"exists": True, "active": True, "enabled": True, "answers": True}
+OK = Ran(0, "")
 RELOAD = ["fail2ban-client", "reload"]
 
 
@@ -18,7 +19,7 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
 
     def run(argv: list[str]) -> Ran:
         found.append(argv)
-        return Ran(0, "")
+        return OK
 
     monkeypatch.setattr(services, "run", run)
     monkeypatch.setattr(services, "must", run)
@@ -26,14 +27,19 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     return found
 
 
-@pytest.mark.parametrize(("pong", "done"), [("pong", RELOAD), (None, None)])
+@pytest.mark.parametrize(("up", "done"), [(True, RELOAD), (False, None)])
 def test_a_fail2ban_that_cannot_be_told_to_load_anew_is_restarted(
     monkeypatch: pytest.MonkeyPatch,
     ran: list[list[str]],
-    pong: str | None,
+    up: bool,
     done: list[str] | None,
 ) -> None:
-    monkeypatch.setattr(services, "fail2ban", lambda *_: pong)
+    def client(words: list[str]) -> Ran:
+        ran.append(["fail2ban-client", *words])
+        return OK
+
+    monkeypatch.setattr(services, "is_up", lambda: up)
+    monkeypatch.setattr(services, "client", client)
     name, restart = "fail2ban.service", ["systemctl", "restart", "fail2ban.service"]
     step = {"name": name, "verb": "reload", "reload_command": RELOAD, "answers": ""}
     services.bring_up(step)

@@ -114,8 +114,8 @@ def answered(capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.Monk
     monkeypatch.setattr(signal, "signal", lambda *_: None)
     monkeypatch.setattr(os, "umask", lambda _: 0)
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    entry.main(b'{"do": "rotate"}')
-    return capfdbinary.readouterr().out.removeprefix(protocol.MARK.encode())
+    entry.main(b'{"do": "rotate"}', "a-mark")
+    return capfdbinary.readouterr().out.splitlines()[-1]
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,7 @@ def test_a_job_names_its_sites_and_another_process_reads_the_secrets_itself(tmp_
               vars: {ansible_user: admin, ansible_password: correct-horse-battery}
             """,
     )
-    sites = read_sites(Choice(folder, (), "fw1"), PLAYS, Secrets())
+    sites = read_sites(Choice((str(folder),), (), "fw1"), PLAYS, Secrets())
     work = Job("plan", PLAYS, sites, folder / "known_hosts")
     sent = pickle.dumps(work)
     assert b"correct-horse-battery" not in sent
@@ -115,7 +115,7 @@ def test_no_secret_comes_back_from_a_plan_or_a_result(world: World) -> None:
     go("apply")
     world.host.tokens = dict.fromkeys(world.host.tokens or {}, "t0ken-of-the-ban-host-1234")
     world.faults[(FW1, "connect")] = Unreachable("said t0ken-of-the-ban-host-1234 and pa55word")
-    sites = ChosenSites(Choice(Path("/nonexistent")), PLAYS, [ALL], hidden=("pa55word",))
+    sites = ChosenSites(Choice(("/nonexistent",)), PLAYS, [ALL], hidden=("pa55word",))
     work = replace(job("apply"), sites=sites)
     assert "t0ken" not in to_json(plan(work))
     assert "pa55word" not in to_json(plan(work))

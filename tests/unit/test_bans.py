@@ -33,9 +33,9 @@ class Fail2ban:
         self.told: list[tuple[str, str, str]] = []
         self.patience = 0.0
 
-    def __call__(self, argv: list[str], timeout: float = 900) -> Ran:
+    def __call__(self, words: list[str], timeout: float = 900) -> Ran:
         self.patience = timeout
-        _, _, jail, _, _, method, details = argv
+        _, jail, _, _, method, details = words
         if jail not in self.jails:
             return Ran(255, f"ERROR NOK: ('{jail}',)\nSorry but the jail '{jail}' does not exist")
         self.told.append((jail, method, json.loads(details)["address"]))
@@ -46,7 +46,7 @@ class Fail2ban:
 def fail2ban(monkeypatch: pytest.MonkeyPatch) -> Fail2ban:
     """A deployed host whose fail2ban does as it is told."""
     found = Fail2ban()
-    monkeypatch.setattr(bans, "run", found)
+    monkeypatch.setattr(bans, "client", found)
     monkeypatch.setattr(manifest, "load", manifest.new)
     return found
 

@@ -80,7 +80,9 @@ def test_whom_one_detection_spares_another_still_bans() -> None:
         detection_ignore=["198.51.100.7"],
         detection_settings={ALL[1]: {"ignore": ["203.0.113.0/24"]}},
     )
-    first, second = (found[name]["ignoreip"].split() for name in found.sections())
+    first, second = (
+        re.findall(r'ignore="(.*)"', found[name]["action"])[0].split() for name in found.sections()
+    )
     assert "198.51.100.7/32" in first
     assert "198.51.100.7/32" in second
     assert ("203.0.113.0/24" in first, "203.0.113.0/24" in second) == (False, True)

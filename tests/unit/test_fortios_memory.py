@@ -32,7 +32,7 @@ NAMED = r"banstitch_[a-z0-9_]+"
 ALLOWED: dict[str, tuple[str, set[str], dict[str, set[str]]]] = {
     "system automation-trigger": (
         NAMED,
-        {"description", "trigger-type", "event-type", "logid"},
+        {"description", "trigger-type", "event-type", "logid", "vdom"},
         {"fields": {"name", "value"}},
     ),
     "system automation-action": (NAMED, set(), {}),
@@ -46,6 +46,8 @@ ALLOWED: dict[str, tuple[str, set[str], dict[str, set[str]]]] = {
         {
             *("status", "type", "username", "comments", "resource"),
             *("server-identity-check", "refresh-rate", "password"),
+            *("source-ip", "source-ip-interface", "interface-select-method", "interface"),
+            "vrf-select",
         },
         {},
     ),

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from provision.inventory.loader import load, scopes
-from provision.inventory.sources.yaml import expand
+from provision.inventory.sources.names import expand
 from tests.unit.inventories import inventory, write
 
 # Ansible's documentation, "Understanding variable precedence", weakest first, the part about
@@ -141,13 +141,13 @@ def test_files_that_are_passed_over_are_named_in_warnings(tmp_path: Path) -> Non
     found = inventory(
         tmp_path,
         "web: {hosts: {h: }}",
-        old__ini="[web]\nh2",
+        notes__="Ask the night shift first.",
         group_vars__web__x__yml="a: 1",
         group_vars__web__yml="b: 1",
     )
-    ini, shadowed = sorted(found.warnings, reverse=True)
-    assert "old.ini is ignored" in ini
-    assert "ansible-inventory" in ini
+    notes, shadowed = sorted(found.warnings, reverse=True)
+    assert notes.startswith(f"{tmp_path}/notes:1: host Ask: each word behind the name must be")
+    assert notes.endswith("the file is ignored")
     assert "group_vars/web.yml is ignored because" in shadowed
 
 

@@ -19,19 +19,19 @@ def test_all_faults_of_all_files_come_at_once(tmp_path: Path) -> None:
     with pytest.raises(InputError) as error:
         inventory(
             tmp_path,
-            "web:\n  hosts: [h]\n  hots: {}\n",
+            "ban_hosts:\n  hosts: [h]\n  hots: {}\n",
             extra=["nonsense"],
-            more__yml="a: {hosts: {h: }}\na: {}\n",
-            group_vars__web__yml="- x\n",
+            more__yml="fortigates: {hosts: {h: }}\nfortigates: {}\n",
+            group_vars__ban_hosts__yml="- x\n",
         )
     assert faults(error, tmp_path) == [
         "-e: a word is no variable; write key=value, {json} or @file",
-        "group_vars/web.yml: a file of variables must be a mapping, not a list; "
+        "group_vars/ban_hosts.yml: a file of variables must be a mapping, not a list; "
         "write `name: value` lines, without a leading dash",
-        "hosts.yml:2: hosts of group web must be a mapping, not a list; "
+        "hosts.yml:2: hosts of group ban_hosts must be a mapping, not a list; "
         "write `name: value` lines, without a leading dash",
         "hosts.yml:3: hots is no part of a group; did you mean hosts?",
-        "more.yml:2: a is given twice, first in line 1; keep one of them",
+        "more.yml:2: fortigates is given twice, first in line 1; keep one of them",
     ]
 
 
@@ -39,30 +39,43 @@ def test_all_faults_of_all_files_come_at_once(tmp_path: Path) -> None:
     ("hosts", "expected"),
     [
         ("a: {x: [}", "hosts.yml:1: is not YAML: "),
-        ("web:\n  vars:\n\t  a: 1\n", "hosts.yml:3: is not YAML: indented with a tab"),
-        ("web:\n  vars:\n    a: {{ b }}\n", 'hosts.yml:3: a key must be a word, .*"{{ ... }}"'),
-        ("web:\n  vars:\n    a: {{ b }}/c\n", "hosts.yml:3: is not YAML: .*quotes"),
-        ("web:\n  vars:\n    a: 1\n    b:\n      c: 1\n      c: 2\n", "line 5"),
+        ("ban_hosts:\n  vars:\n\t  a: 1\n", "hosts.yml:3: is not YAML: indented with a tab"),
+        (
+            "ban_hosts:\n  vars:\n    a: {{ b }}\n",
+            'hosts.yml:3: a key must be a word, .*"{{ ... }}"',
+        ),
+        ("ban_hosts:\n  vars:\n    a: {{ b }}/c\n", "hosts.yml:3: is not YAML: .*quotes"),
+        ("ban_hosts:\n  vars:\n    a: 1\n    b:\n      c: 1\n      c: 2\n", "line 5"),
         ("a: 1\n---\nb: 2\n", "hosts.yml:2: is not YAML"),
-        ("just a text", "hosts.yml: an inventory must be a mapping, not a text"),
-        ("web: [h]", "hosts.yml:1: group web must be a mapping, not a list"),
-        ("web: {hosts: {h: [1]}}", "hosts.yml:1: host h must be a mapping, not a list"),
-        ("web: {hosts: {10: }}", 'host name 10 is no single word; put quotes around it: "10"'),
-        ("web: {hosts: {'a b': }}", "host name 'a b' is no single word; write one word"),
-        ("[web]\nh ansible_host=192.0.2.1\n", "hosts.yml:1: is Ansible's INI form"),
-        ("# ours\n\n[web:vars]\nx=1\n", "hosts.yml:3: is Ansible's INI form; .*ansible-inventory"),
-        ('web: {hosts: {"a\\0b": }}', "host name 'a\\x00b' is no single word"),
-        ("web: {hosts: {../h: }}", "host name '../h' is no single word"),
-        ("web: {hosts: {'h[0:99999999]': }}", "more than 65536 names"),
-        ("yes: {hosts: {h: }}", "group name True is no single word"),
-        ("web: {hosts: {'h[1:': }}", "host range h[1:: is not a range"),
-        ("web: {hosts: {'h[5:1]': }}", "host range h[5:1]: 5 comes after 1"),
-        ("web: {hosts: {'h[01:100]': }}", "01 and 100 have different widths"),
+        ("just a text", "hosts.yml:1: host just: each word behind the name must be key=value"),
+        ("ban_hosts: [h]", "hosts.yml:1: group ban_hosts must be a mapping, not a list"),
+        ("ban_hosts: {hosts: {h: [1]}}", "hosts.yml:1: host h must be a mapping, not a list"),
+        ("ban_hosts: {hosts: {10: }}", 'host name 10 is no text; put quotes around it: "10"'),
+        ("ban_hosts: {hosts: {'h[0:99999999]': }}", "more than 65536 names"),
+        ("yes: {hosts: {h: }}", "group name True is no text"),
+        ("ban_hosts: {hosts: {'h[1:': }}", "host range h[1:: is not a range"),
+        ("ban_hosts: {hosts: {'h[5:1]': }}", "host range h[5:1]: 5 comes after 1"),
+        ("ban_hosts: {hosts: {'h[01:100]': }}", "01 and 100 have different widths"),
         ("a: {children: {b: {children: {a: }}}}", "group a contains itself: "),
         ("a: {children: {a: }}", "group a contains itself: a > a"),
         ("a: {children: {all: }}", "group all cannot be a child of a"),
-        ("a: {vars: {ansible_group_priority: high}}", "ansible_group_priority is no whole number"),
-        ("plugin: netbox", "configures the inventory plugin netbox; save what it yields"),
+        (
+            "all: {vars: {ansible_group_priority: high}}",
+            "ansible_group_priority is no whole number",
+        ),
+        ("plugin: no_such", "hosts.yml: configures the inventory plugin no_such, and ansible-inv"),
+        ("[ban_hosts]\nb1 'x", "hosts.yml:2: bad quoting: No closing quotation"),
+        ("[ban_hosts]\nb1 x", "hosts.yml:2: host b1: each word behind the name must be key=value"),
+        ("[ban_hosts]\nb1:", "hosts.yml:2: host b1: ends with a colon"),
+        ("[ban_hosts:vars]\nx", "hosts.yml:2: a line of [ban_hosts:vars] must be key=value"),
+        ("[ban_hosts:children]\na b", "hosts.yml:2: a line of [ban_hosts:children] must be the"),
+        ("[ban_hosts:children]\nnobody", "hosts.yml:2: section [ban_hosts:children] names nobody"),
+        ("[ban_hosts:vars]\nx=1", "hosts.yml:1: section [ban_hosts:vars], and no section declares"),
+        (
+            "[ban_hosts:hots]\nb1",
+            "section [ban_hosts:hots] is of no known kind; did you mean hosts?",
+        ),
+        ("[a]\n[ban hosts]\nb1", "hosts.yml:2: is no section"),
         ("a: &x {b: *x}", "an alias (*name) contains itself"),
         ("a: {<<: 1}", "hosts.yml:1: is not YAML: expected a mapping"),
         ("a: \x07", "hosts.yml:1: is not YAML: "),
@@ -91,12 +104,6 @@ def test_a_file_that_is_not_utf8_is_a_fault_with_its_line(tmp_path: Path) -> Non
     ]
 
 
-def test_an_ini_inventory_is_refused_with_the_command_that_converts_it(tmp_path: Path) -> None:
-    write(tmp_path, hosts__ini="[web]\nh1\n")
-    with pytest.raises(InputError, match=r"ansible-inventory -i .*hosts\.ini --list --yaml"):
-        load(tmp_path / "hosts.ini")
-
-
 def test_an_unreadable_folder_of_variables_is_a_fault(tmp_path: Path) -> None:
     write(tmp_path, hosts__yml="web: {hosts: {h: }}")
     (tmp_path / "group_vars").mkdir()
@@ -122,9 +129,7 @@ def test_any_bytes_are_an_inventory_or_faults(
         load(path)
 
 
-def test_a_folder_with_nothing_but_an_ini_file_names_that_file(tmp_path: Path) -> None:
-    (tmp_path / "hosts").write_text("[ban_hosts]\nb1 ansible_host=192.0.2.1\n")
-    with pytest.raises(InputError) as caught:
+def test_a_folder_with_nothing_but_a_text_names_that_file(tmp_path: Path) -> None:
+    (tmp_path / "notes").write_text("Ask the night shift first.")
+    with pytest.raises(InputError, match="notes:1: host Ask: each word"):
         load(tmp_path)
-    assert f"{tmp_path / 'hosts'}: is no YAML inventory" in str(caught.value)
-    assert f"ansible-inventory -i {tmp_path / 'hosts'} --list --yaml" in str(caught.value)

@@ -143,7 +143,7 @@ def test_extra_variables_have_ansibles_three_spellings(tmp_path: Path) -> None:
     [
         ("word", "-e: a word is no variable; write key=value, {json} or @file"),
         ("=x", "-e: no name before =; write key=value, {json} or @file"),
-        ("a-b=x", "-e: a-b is no variable"),
+        ("a-b=x", "-e: the name before = is no name of a variable"),
         ("a='x", "-e: bad quoting: No closing quotation"),
         ("{a: [}", "-e:1: is not YAML"),
         ("[1]", "-e: extra variables must be a mapping, not a list"),

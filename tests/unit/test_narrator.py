@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import pytest
 
-from tests.lab.narrator import Broken, Narrator, folded
+from tests.lab import demo
+from tests.lab.narrator import Broken, Narrator
 
 
 def test_a_claim_that_does_not_hold_is_shown_and_ends_the_step(
@@ -48,14 +50,11 @@ def test_what_does_not_come_true_in_time_is_broken() -> None:
     assert tell.within(0, "sun", lambda: True) >= 0
 
 
-def test_a_long_diff_is_cut_and_says_by_how_much_and_all_else_is_kept() -> None:
-    diff = [" " * 10 + f"+{number}" for number in range(9)]
-    lines = ["site x", *diff, "  changed  y", *diff[:4]]
-    assert list(folded(lines, 0)) == lines
-    assert list(folded(lines, 3)) == [
-        "site x",
-        *diff[:3],
-        " " * 10 + "[6 more lines]",
-        "  changed  y",
-        *diff[:4],
-    ]
+def test_the_demo_names_what_it_needs_where_it_cannot_run(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert demo.main([]) == 1
+    assert capsys.readouterr().err == (
+        "the demo boots a Debian host, which needs root: sudo make demo\n"
+    )

@@ -7,6 +7,9 @@ import ssl
 
 import pytest
 
+from provision.linux.certificates import plan_certificate
+from provision.linux.draft import Draft
+from provision.linux.resources import Certificate
 from provision.pem import fingerprint, in_one_line
 from tests.unit.sample_ca import CA
 
@@ -39,3 +42,13 @@ def test_the_fingerprint_is_that_of_the_certificate_behind_a_key() -> None:
 )
 def test_lines_between_the_marks_that_are_no_base_64_are_not_hidden(body: str) -> None:
     assert in_one_line(HEAD + body + TAIL) == HEAD + body + TAIL
+
+
+def test_a_plan_names_the_fingerprint_of_a_certificate_that_was_given() -> None:
+    key = "-----BEGIN PRIVATE KEY-----\nMAA=\n-----END PRIVATE KEY-----\n"
+    draft = Draft({"paths": {}, "certificates": {}}, frozenset(), adopt=False)
+    plan_certificate(Certificate("/etc/x.pem", ("192.0.2.1",), content=key + CA), draft)
+    plan_certificate(Certificate("/etc/y.pem", ("192.0.2.1",), authority="/etc/ca.pem"), draft)
+    given, made = draft.changes
+    assert given.reason == f"given, SHA-256 {SPELT}; its key is not shown"
+    assert made.reason == "made on the host; its key is not shown"

@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 
 from provision.plan import Change
-from provision.report import Detail, Report, write_json
+from provision.report import Detail, Report
+from provision.report_json import write_json
 from provision.results import Exit, SiteResult, TargetResult
 from provision.secrets import MASK, Secrets
+from tests.unit.sample_ca import CA
 
 SECRET = 'hunter2-"quoted"\\'
 DIFF = "--- /etc/x\n+++ /etc/x\n@@ -1 +1 @@\n-old\n+new"
@@ -246,3 +248,37 @@ def test_while_a_question_is_asked_nothing_is_printed_and_nothing_is_lost(live: 
         assert f"a key was added {MASK}" in stream.getvalue()
         shown.line("and so on")
     assert stream.getvalue().index("a key was added") < stream.getvalue().index("and so on")
+
+
+def created(path: str) -> Change:
+    return Change(f"file:{path}", "create", "+content", role="receiver")
+
+
+def test_a_plan_counts_new_files_and_says_how_to_see_them() -> None:
+    changes = (created("/opt/a"), Change("file:/etc/x", "update", DIFF), created("/opt/b"))
+    target = TargetResult("bh1", "linux", "differs", execs=1, changes=changes)
+    target = replace(target, details={"settings": ["receiver: https://192.0.2.10:5000"]})
+    site = SiteResult("bh1", (target,))
+    assert told(site, detail="plan").splitlines() == [
+        "site bh1",
+        "  differs     bh1 (linux, 1 exec)",
+        "      receiver: https://192.0.2.10:5000",
+        "      create   receiver: 2 files in /opt",
+        "      update   file:/etc/x",
+        *(" " * 10 + line for line in DIFF.splitlines()),
+        "the content of 2 new or deleted files is not printed; -D prints it",
+        "1 site, 1 target: differs=1 changes=3",
+    ]
+    everything = told(site, detail="everything")
+    assert everything.count("+content") == 2
+    assert "-D prints" not in everything
+
+
+def test_a_certificate_is_one_line_of_a_plan_and_whole_on_request() -> None:
+    cli = f'config vpn certificate ca\n    edit "x"\n        set ca "{CA.strip()}"\nend'
+    change = Change("vpn certificate ca:x", "create", cli)
+    site = SiteResult("s", (TargetResult("fw1", "fortios", "differs", changes=(change,)),))
+    plan = told(site, detail="plan")
+    assert "BEGIN CERTIFICATE" not in plan
+    assert 'set ca "(certificate, SHA-256 ' in plan
+    assert all(line in told(site, detail="everything") for line in CA.splitlines())

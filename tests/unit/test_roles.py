@@ -140,7 +140,7 @@ def test_the_sites_own_hosts_and_the_named_networks_are_never_banned() -> None:
     everywhere = {"192.0.2.10", "192.0.2.1", "198.51.100.0/24"}
     assert everywhere | {"2001:db8::/32", "192.0.2.99"} <= set(one["ignore"])
     jail = file(found, "/etc/fail2ban/jail.d/banstitch.conf")
-    (line,) = re.findall(r"^ignoreip = (.*)$", jail, re.M)
+    (line,) = re.findall(r'^action = .* ignore="(.*)"', jail, re.M)
     assert everywhere <= set(line.split())
 
 
@@ -153,7 +153,7 @@ def test_the_sites_own_hosts_are_never_banned_by_their_ipv6_addresses_either() -
     (one,) = config_of(receiver.resources(context))["detections"]
     assert own <= set(one["ignore"])
     jail = file(detection.resources(context), "/etc/fail2ban/jail.d/banstitch.conf")
-    (line,) = re.findall(r"^ignoreip = (.*)$", jail, re.M)
+    (line,) = re.findall(r'^action = .* ignore="(.*)"', jail, re.M)
     assert {"2a00::10", "2a00::1"} <= set(line.split())
 
 

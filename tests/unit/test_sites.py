@@ -181,7 +181,7 @@ BAN = "ban_hosts: {{hosts: {{ban1: {{{}}}}}}}"
         (FW.format("ban_host: ban1, feed_name: 1"), "feed_name is 1: no text"),
         (
             "ban_hosts: {hosts: {ban1: }}\nfortigates: {hosts: {'fw 1/x': {ban_host: ban1}}}",
-            "host name 'fw 1/x' is no single word",
+            "fw 1/x is not usable as a name; use letters",
         ),
         (
             "ban_hosts: {hosts: {ban1: }}\nfortigates: {hosts: {fw@1: {ban_host: ban1}}}",
@@ -191,29 +191,29 @@ BAN = "ban_hosts: {{hosts: {{ban1: {{{}}}}}}}"
             f"ban_hosts: {{hosts: {{ban1: }}}}\nfortigates: {{hosts: {{{'f' * 36}: {{ban_host: ban1}}}}}}",
             "is not usable as a name; use letters",
         ),
-        (BAN.format("ansible_host: 10"), "ansible_host is 10, no text; put quotes around it"),
-        (BAN.format("ansible_host: 'a b'"), "ansible_host is 'a b', no single word"),
-        (BAN.format("ansible_port: 70000"), "ansible_port is 70000, no TCP port; write a whole "),
-        (BAN.format("ansible_port: yes"), "ansible_port is True, no TCP port"),
-        (BAN.format("ansible_user: ''"), "ansible_user is '', no single word"),
-        (
-            BAN.format("ansible_timeout: soon"),
-            "ansible_timeout is 'soon', no time-out; write whole",
-        ),
-        (
-            BAN.format("ansible_timeout: 0"),
-            "ansible_timeout is 0, no time-out; write whole seconds",
-        ),
-        (BAN.format("ansible_ssh_timeout: 1.5"), "ansible_ssh_timeout is 1.5, no time-out"),
-        (BAN.format("ansible_become: maybe"), "ansible_become is 'maybe', neither true nor false"),
-        (BAN.format("ansible_become_method: su"), "ansible_become_method is 'su'; only sudo"),
-        (BAN.format("ansible_password: 1234567"), "ansible_password is no text; put quotes"),
+        (BAN.format("ansible_host: 10"), "ansible_host must be a text; put quotes around it"),
+        (BAN.format("ansible_host: 'a b'"), "ansible_host must be one word; write it without"),
+        (BAN.format("ansible_port: 70000"), "ansible_port must be a TCP port; write a whole "),
+        (BAN.format("ansible_port: yes"), "ansible_port must be a TCP port"),
+        (BAN.format("ansible_user: ''"), "ansible_user must be one word"),
+        (BAN.format("ansible_timeout: soon"), "ansible_timeout must be a time-out; write whole"),
+        (BAN.format("ansible_timeout: 0"), "ansible_timeout must be a time-out; write whole sec"),
+        (BAN.format("ansible_ssh_timeout: 1.5"), "ansible_ssh_timeout must be a time-out"),
+        (BAN.format("ansible_become: maybe"), "ansible_become must be true or false"),
+        (BAN.format("ansible_become_method: su"), "ansible_become_method must be sudo; "),
+        (BAN.format("ansible_password: 1234567"), "ansible_password must be a text; put quotes"),
         (BAN.format("ansible_password: abc"), "ansible_password is too short .*; use one of 4"),
         (BAN.format("ansible_password: ''"), "ansible_password: it is empty; leave the variable"),
         (BAN.format('ansible_password: "ab\\ncd"'), "ansible_password has a line break"),
         (BAN.format("ansible_password: !vault x"), "ansible_password is encrypted with ansible-va"),
-        (BAN.format("ansible_ssh_private_key_file: /no"), "names /no, which is no file; write the"),
-        (BAN.format("ansible_ssh_private_key_file: 1"), "ansible_ssh_private_key_file is 1, no pa"),
+        (
+            BAN.format("ansible_ssh_private_key_file: /no"),
+            "private_key_file names no file; write the",
+        ),
+        (
+            BAN.format("ansible_ssh_private_key_file: 1"),
+            "ansible_ssh_private_key_file must be a pa",
+        ),
         (BAN.format("receiver_token: abc"), "receiver_token: is shorter than 4 characters"),
     ],
 )
@@ -239,8 +239,8 @@ def test_faults_of_all_hosts_come_at_once_and_one_line_is_named_once(tmp_path: P
         )
     assert [fault.split(";")[0] for fault in faults(error, tmp_path)] == [
         "hosts.yml:2: receiver_prt is no setting of role receiver",
-        "hosts.yml:3: ansible_port is 'x', no TCP port",
-        "hosts.yml:3: ansible_user is 5, no text",
+        "hosts.yml:3: ansible_port must be a TCP port",
+        "hosts.yml:3: ansible_user must be a text",
         "hosts.yml:4: fw1 has no ban_host",
     ]
 

@@ -428,6 +428,18 @@ def test_what_happens_before_the_login_is_told_apart(
 
 
 @both_transports
+def test_a_slow_answer_is_waited_for_as_long_as_the_inventory_says(
+    enter: Enter, policy: HostKeyPolicy
+) -> None:
+    """As that of a RADIUS server that asks somebody's telephone first."""
+    with ssh_server(Rules(steps=PASSWORD, delay=1.5)) as (port, seen):
+        enter(Login("target1", "127.0.0.1", "joe", port, password=RIGHT, timeout=20), policy)
+        with pytest.raises(causes.TimedOut, match=r"no answer to the .* within 1 s"):
+            enter(Login("target1", "127.0.0.1", "joe", port, password="another", timeout=1), policy)
+    assert ("password", RIGHT) in seen.attempts
+
+
+@both_transports
 def test_a_server_that_is_busy_for_a_moment_is_entered(enter: Enter, policy: HostKeyPolicy) -> None:
     with ssh_server(Rules(steps=PASSWORD, busy=2)) as (port, seen):
         enter(Login("target1", "127.0.0.1", "joe", port, password=RIGHT), policy)

@@ -16,7 +16,7 @@ import paramiko
 import pytest
 
 from provision.errors import Unreachable
-from provision.ssh import causes
+from provision.ssh import causes, keys
 from provision.ssh.connect import HostKeyPolicy, connect
 from provision.ssh.login import Login
 from tests.unit.ssh_server import Rules, Seen, ssh_server
@@ -69,7 +69,15 @@ class Agent:
         self.add(path)
         path.unlink()
 
+    def pause(self) -> None:
+        self._process.send_signal(signal.SIGSTOP)
+
+    def empty(self) -> None:
+        environment = {**os.environ, "SSH_AUTH_SOCK": str(self.socket)}
+        subprocess.run(["ssh-add", "-q", "-D"], env=environment, check=True)
+
     def stop(self) -> None:
+        self._process.send_signal(signal.SIGCONT)
         self._process.send_signal(signal.SIGTERM)
         self._process.wait(10)
 
@@ -222,6 +230,41 @@ def test_an_agent_that_does_not_answer_as_one_is_mentioned(
         assert "ssh-agent does not answer as one" in refused(Rules(), policy)[0].what
         server.shutdown(socket.SHUT_RDWR)
         answering.join(10)
+
+
+def test_an_agent_that_does_not_answer_is_given_up(
+    agent: Agent, policy: HostKeyPolicy, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one that was forwarded over a line that is broken now."""
+    monkeypatch.setattr(keys, "AGENT_TIMEOUT", 0.3)
+    agent.hold(ECDSA)
+    save(RSA, home / ".ssh" / "id_rsa")
+    agent.pause()
+    assert methods(log_in(Rules(key=RSA), policy)) == ["publickey"]
+    assert "ssh-agent has not answered within 0.3 s" in refused(Rules(), policy)[0].what
+
+
+def test_an_agent_that_waits_for_its_owner_is_not_mistaken_for_the_server(
+    agent: Agent, policy: HostKeyPolicy
+) -> None:
+    agent.hold(ECDSA)
+    with ssh_server(Rules(key=ECDSA, before_key=agent.pause)) as (port, _):
+        login = Login("bh1", "127.0.0.1", "joe", port, timeout=1)
+        with pytest.raises(
+            causes.TimedOut, match="ssh-agent has not signed with the key"
+        ) as caught:
+            connect(login, policy)
+    assert "touch its token" in caught.value.remedy
+
+
+def test_an_agent_that_refuses_to_sign_leaves_the_next_key_its_turn(
+    agent: Agent, policy: HostKeyPolicy, home: Path
+) -> None:
+    agent.hold(ECDSA)
+    save(RSA, home / ".ssh" / "id_rsa")
+    with ssh_server(Rules(key=RSA, before_key=agent.empty)) as (port, seen):
+        connect(Login("bh1", "127.0.0.1", "joe", port), policy).close()
+    assert seen.attempts[-1] == ("publickey", RSA.fingerprint)
 
 
 # --- signatures of RSA keys ------------------------------------------------------------------------

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import fcntl
+import json
 import os
 import pty
 import resource
@@ -10,6 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
+import termios
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -130,6 +133,36 @@ def test_a_terminal_that_has_gone_is_like_a_full_disk_to_a_program_that_ignores_
     assert said == f"cannot write to standard output: {os.strerror(errno.EIO)}; " + (
         "write it elsewhere and run again\n"
     )
+
+
+def test_a_terminal_that_goes_away_ends_a_run_once_what_was_begun_is_over(tmp_path: Path) -> None:
+    """The ban host takes the connection, then the terminal goes, then the ban host answers."""
+
+    def controlling() -> None:
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+    ours, terminal = pty.openpty()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        hosts = HOSTS.replace("192.0.2.10", f"127.0.0.1, ansible_port: {port}")
+        inventory = write(tmp_path / "inventory", hosts__yml=hosts)
+        with subprocess.Popen(
+            [sys.executable, PROGRAM, "plan", "--json", "-i", str(inventory)],
+            stdin=terminal,
+            stdout=subprocess.PIPE,
+            stderr=terminal,
+            start_new_session=True,
+            preexec_fn=controlling,
+        ) as process:
+            os.close(terminal)
+            connection, _ = server.accept()
+            os.close(ours)
+            connection.close()
+            server.close()
+            out, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert json.loads(out)["exit_code"] == 130
 
 
 def test_render_leaves_no_file_half_written(inventory: Path, tmp_path: Path) -> None:

@@ -21,6 +21,8 @@ _NAME = r".{1,79}"
 _TEXT = r".{0,1023}"
 _NUMBER = r"[0-9]{1,9}"
 _SWITCH = r"enable|disable"
+_VDOM = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,30}"
+_INTERFACE = r".{1,15}"
 
 Values = Mapping[str, str]
 
@@ -78,6 +80,7 @@ OWNED: dict[str, Owned] = {
             "trigger-type": "event-based",
             "event-type": "event-log",
             "logid": _NUMBER,
+            "vdom": _VDOM,
         },
         nested={"fields": {"name": _TEXT, "value": _TEXT}},
     ),
@@ -100,6 +103,11 @@ OWNED: dict[str, Owned] = {
             "resource": r"https?://[!-~]{1,500}",
             "server-identity-check": "none|basic|full",
             "refresh-rate": _NUMBER,
+            "source-ip": r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}",
+            "source-ip-interface": _INTERFACE,
+            "interface-select-method": "auto|sdwan|specify",
+            "interface": _INTERFACE,
+            "vrf-select": r"[0-9]{1,3}",
         },
         clears=frozenset({"password"}),
     ),

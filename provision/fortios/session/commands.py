@@ -22,7 +22,7 @@ _LOOKING = (
     r"get system ha status",
     r"get system csf",
     r"get system global \| grep cfg-save",
-    rf"show {_PATH}(?: (?:\d{{1,10}}|{_QUOTED}))?",
+    rf"show {_PATH}(?: (?:\d{{1,79}}|{_QUOTED}))?",
 )
 _LOOK = re.compile(rf"(?:sudo {_SCOPE} )?(?:{'|'.join(_LOOKING)})")
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from provision.errors import Failed
 from provision.fortios.circumstances import in_scope
-from provision.fortios.session import dialogue
+from provision.fortios.session import administrator, dialogue
 from provision.fortios.session.chunks import entering
 from provision.fortios.session.session import Session
 from provision.ssh.connect import HostKeyPolicy
@@ -86,8 +86,11 @@ class Connection:
                 "somebody else is editing it in a transaction, or a run that died was; such a lock "
                 "ends by itself (ours after 2 idle minutes): run again then"
             )
+        needs = f"; it needs {administrator.NEEDED}"
         if dialogue.is_forbidden(said):
-            return f"the profile of {self.login.user} does not permit this: widen it on the unit"
+            return f"the profile of {self.login.user} does not permit this{needs}"
+        if dialogue.has_no_table(said) and self.session.is_restricted:
+            return f"perhaps the profile of {self.login.user} does not permit this{needs}"
         return ""
 
     def failed(self, what: str, remedy: str = "") -> Failed:

@@ -12,6 +12,17 @@ from collections.abc import Iterable, Sequence
 HOST = r"[-\w.~]+"
 # the last line of a terminal that waits for a command: HOST # , HOST (Primary) # , HOST(x) (y) $
 _FIRST_PROMPT = re.compile(rf"(?:\A|\n)({HOST}(?: ?\([^()\n]*\))* [#$>]) ?\Z")
+# a prompt of any other shape, as of a hostname with blanks: believed once an Enter brings it again
+_ODD_PROMPT = re.compile(r"(?:\A|\n)(\S[^\n]{0,99} [#$>]) ?\n+\1 ?\Z")
+# its parts: hostname, what stands in brackets, sign
+_PARTS = re.compile(r"(.+?)((?: ?\([^()]*\))*) [#$>]")
+_ROLES = frozenset({"primary", "secondary", "master", "slave"})
+# what ends in a prompt's sign, whatever stands before it
+_SIGN = re.compile(r"[#$>] ?\Z")
+# Characters at the end of a text in which a hidden prompt is looked for.
+_TAIL = 4096
+# Characters of a line whose echo is looked for, and of an answer in which it has to stand.
+_ECHO, _ECHO_WITHIN = 60, 16384
 # characters of a hostname that a cut prompt (`long-na~ (x) #`) keeps at least
 _KEPT = 4
 # Characters of a refusal that are kept, its end: a real one has a few lines.
@@ -36,9 +47,14 @@ _STILL_USED = re.compile(r"entry is used by other|return code -23\b", re.IGNOREC
 _OUTSIDE = re.compile(
     r"\b(?:in|inside|within|during) (?:an? |the |this |config )*transaction", re.I
 )
-_FORBIDDEN = re.compile(r"return code -(?:37|672)\b|permission", re.IGNORECASE)
+_NO_RIGHT = r"\bpermission\b|\bnot (?:permitted|allowed|authori[sz]ed)\b|\baccess denied\b"
+_FORBIDDEN = re.compile(rf"return code -(?:37|672)\b|{_NO_RIGHT}", re.IGNORECASE)
 _ACCEPT = re.compile(r"\(Press 'a' to accept\):?\s*\Z")
 _NEW_PASSWORD = re.compile(r"forced to change your password|^New Password: ?\Z", re.I | re.M)
+# a value in quotes, also one that the text ends in
+_QUOTED = r'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)'
+_VALUE = re.compile(r'"(?:[^"\\]++|\\.)*+(?:(")|\\?\Z)', re.DOTALL)
+_SHOWN = re.compile(r"^config ", re.MULTILINE)
 _OPEN_QUOTE = re.compile(r"\n> ?\Z")
 _UNTYPABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
@@ -46,9 +62,10 @@ _REFUSAL = re.compile(
     r"^(?:unknown (?:action|command)|command parse error|value parse error|command fail|incomplete command"
     r"|node_check_object fail|(?:object|attribute) (?:set|check) operator error|object check"
     r"|entry not found in datasource|entry is not found in table|token line:|ambiguous command"
-    r"|internal error|permission denied|no permission|string value is too long"
+    r"|internal error|.*(?:" + _NO_RIGHT + r")|string value is too long"
     r"|attribute '.*' must be set|attribute '.*' checking fail|the entry is used by|duplicated entry"
     r"|invalid |name '.*' conflict|no tablename|no object|unset oper error"
+    r"|.*(?:unknown action \d|(?:command|value) parse error before|command fail\. return code)"
     r"|.*discard the setting|config transaction id=\d+ has expired|.*\(y/n\))",
     re.IGNORECASE | re.MULTILINE,
 )
@@ -93,21 +110,69 @@ def spaced(text: str, prompt: str) -> str:
     return re.sub(rf"^({prompt})(?! )", r"\1 ", text, flags=re.MULTILINE)
 
 
-def first_prompt(text: str) -> str | None:
-    """The prompt a login ends with, without its last blank."""
-    found = _FIRST_PROMPT.search(text)
-    return found[1] if found else None
+def first_prompt(text: str) -> str:
+    """Return the prompt a login ends with, without its last blank; nothing where there is none.
+
+    A prompt of an unusual shape has to stand there twice, which an Enter shows.
+    """
+    found = _FIRST_PROMPT.search(text) or _ODD_PROMPT.search(text)
+    return found[1] if found else ""
+
+
+def _parts(prompt: str) -> tuple[str, str]:
+    """Return the hostname in a prompt, and what it has in brackets."""
+    found = _PARTS.fullmatch(prompt)
+    return (found[1], found[2]) if found else (prompt, "")
+
+
+def scope_in(prompt: str) -> str:
+    """Return what a prompt has in brackets behind the hostname, a role in a cluster aside."""
+    names = re.findall(r"\(([^()]*)\)", _parts(prompt)[1])
+    return next((each for each in names if each.lower() not in _ROLES), "")
 
 
 def any_prompt(first: str) -> str:
-    """Pattern of the prompt, in whatever context, of the unit whose first one is known.
+    """Pattern of the prompt, in whatever context, of the FortiGate whose first one is known.
 
     A long hostname may be cut with `~`, at another place in each context.
     """
-    found = re.match(HOST, first)
-    host = found[0] if found else first
+    host, _ = _parts(first)
     cut = rf"|{re.escape(host[:_KEPT])}[-\w.]*~"
     return rf"(?:{re.escape(host)}{cut})(?: ?\([^\n]*\))? [#$>]"
+
+
+def shows_prompt(text: str, first: str) -> bool:
+    """Return whether the end of ``text`` holds a prompt that other words stand before or behind."""
+    tail = text[-_TAIL:]
+    return bool(_SIGN.search(tail) or re.search(rf"{any_prompt(first)} ", tail))
+
+
+def asks_something(text: str) -> bool:
+    """Return whether ``text`` ends in a question, an open value or a pager, which an Enter answers."""
+    asks = asks_yes_or_no(text) or wants_new_password(text) or in_quotes(text)
+    return asks or waits_for_page(text)
+
+
+def is_echoed(line: str, text: str) -> bool:
+    """Return whether ``text`` holds the echo of ``line``, or of its beginning, however it is wrapped."""
+    typed = "".join(line.replace("\x16", "")[: 2 * _ECHO].split())[:_ECHO]
+    return typed in "".join(text[:_ECHO_WITHIN].split())
+
+
+def is_inside_value(text: str) -> bool:
+    """Return whether configuration that is being shown ends, so far, inside of a value in quotes."""
+    first = _SHOWN.search(text)
+    return first is not None and any(each[1] is None for each in _VALUE.finditer(text, first.end()))
+
+
+def shown(answer: str) -> str:
+    """Return the configuration in an answer, without messages of the FortiGate before and behind it."""
+    first = _SHOWN.search(answer)
+    if not first:
+        return answer
+    ends = [each.end() for each in re.finditer(r"^end *$", answer, re.MULTILINE)]
+    last = ends[-1] if ends and ends[-1] > first.start() else len(answer)
+    return answer[first.start() : last]
 
 
 def prompt_pattern(first: str) -> re.Pattern[str]:
@@ -215,20 +280,36 @@ def keys(line: str) -> str:
 
 
 def answers(text: str, prompt: str, commands: Sequence[str]) -> tuple[str | None, ...]:
-    """What ``text`` holds as the answer to each of ``commands``, None where there is none (yet).
+    """Return what ``text`` holds as the answer to each of ``commands``, None where there is none (yet).
 
     ``prompt`` is a pattern. An answer counts when its command was echoed whole behind a prompt and
     another prompt came after; and if no later command is in it, as where a terminal echoes ahead of
-    what it does.
+    what it does. A prompt inside of a value in quotes is text.
     """
     found: list[str | None] = []
     at = 0
-    following = re.compile(rf"^{prompt} ", re.MULTILINE)
     for number, command in enumerate(commands):
         echo = re.compile(rf"^{prompt} +{re.escape(command)} *\n", re.MULTILINE).search(text, at)
-        end = following.search(text, echo.end()) if echo else None
-        said = text[echo.end() : end.start()].rstrip("\n") if echo and end else None
+        end = _end_of_answer(text, echo.end(), prompt) if echo else None
+        said = _said(text[echo.end() : end], prompt) if echo and end is not None else None
         mixed = said and {each.strip() for each in said.split("\n")} & set(commands[number + 1 :])
         found.append(None if mixed else said)
-        at = end.start() if end else at
+        at = at if end is None else end
     return tuple(found)
+
+
+def _end_of_answer(text: str, at: int, prompt: str) -> int | None:
+    """Return where the next prompt stands that is not part of a value."""
+    first = re.compile(rf"^(?:{prompt} |config )", re.MULTILINE).search(text, at)
+    if first and first[0].startswith("config "):
+        pieces = re.compile(rf"{_QUOTED}|^{prompt} ", re.MULTILINE | re.DOTALL)
+        found = pieces.finditer(text, first.end())
+        first = next((each for each in found if not each[0].startswith('"')), None)
+    return first.start() if first else None
+
+
+def _said(text: str, prompt: str) -> str:
+    """Return an answer without a prompt that is hidden behind a message in its last line."""
+    said = text.rstrip("\n")
+    head, _, last = said.rpartition("\n")
+    return head.rstrip("\n") if re.search(rf"{prompt} ?\Z", last) else said

@@ -20,6 +20,8 @@ from provision.ssh.login import Login
 
 # How deep an `abort` may have to climb.
 DEPTH = 8
+# How often a question is asked whose answer is garbled, as by messages of the FortiGate.
+TRIES = 3
 
 
 class Refused(Failed):
@@ -67,11 +69,19 @@ class Session(Terminal):
         self._late = self._late or (self._ahead and bool(again))
         self._ahead = self._ahead and not again
         for number in again:
-            (found[number],) = self._ask([commands[number]], "")
+            found[number] = self._ask_alone(commands[number])
         lost = [command for command, each in zip(commands, found, strict=True) if each is None]
         if lost:
             raise self._broken(f"does not answer '{lost[0]}'")
         return tuple(each or "" for each in found)
+
+    def _ask_alone(self, command: str) -> str | None:
+        """Return the answer to one question, which is repeated while its answer is garbled."""
+        for _ in range(TRIES):
+            (found,) = self._ask([command], "")
+            if found is not None:
+                return found
+        return None
 
     def visit(self, entering: Sequence[Line], commands: Sequence[str]) -> tuple[str, ...]:
         """The answers to ``commands``, none of which may change anything, typed in a scope.
@@ -103,7 +113,16 @@ class Session(Terminal):
             ) from None
 
     def _look(self, command: str) -> str:
-        return self._type_keys(self._look_keys(command), command.partition(" ")[0])
+        """Return the answer to one question that is typed where the session stands.
+
+        Raises:
+            Unreachable: there is none.
+        """
+        for _ in range(TRIES):
+            said = self._type_keys(self._look_keys(command), command.partition(" ")[0])
+            if said is not None:
+                return said
+        raise self._broken(f"does not answer '{command}'")
 
     def _ask(self, commands: Sequence[str], pages: str) -> tuple[str | None, ...]:
         if not self._echoes:
@@ -193,18 +212,24 @@ class Session(Terminal):
         except ValueError as error:
             raise self._refused(line, f"never sent, {error}") from None
 
-    def _type(self, line: Line) -> str:
+    def _type(self, line: Line) -> str | None:
         """Type one logical line; the answer is what comes between its echo and the next prompt."""
         return self._type_keys(self._keys(line), line.verb)
 
-    def _type_keys(self, keys: str, verb: str) -> str:
+    def _type_keys(self, keys: str, verb: str) -> str | None:
+        """Return the answer to ``keys``; None where their echo did not come, only a prompt."""
         *parts, last = keys.split("\n")
         for part in parts:
             self._send(part + "\n")
             # its echo; whether every unit then shows a '>' is not known, so it is not waited for
-            self._until(lambda seen: "\n" in seen, "an echo")
+            self._until(lambda seen: "\n" in seen, "an echo", nudges=0)
         self._send(last + "\n")
-        text = self._until(self._answered, "a prompt")
+        text = self._until(
+            lambda seen: self._answered(seen, last), "a prompt", patience=terminal.LOST
+        )
+        if self._echoes and not dialogue.is_echoed(last, text):
+            self._stand_at(text)
+            return None
         if dialogue.asks_yes_or_no(text) and verb == "delete":
             text = text.rpartition("\n")[0] + "\n" + self._reply("y")
         elif dialogue.asks_yes_or_no(text):
@@ -213,11 +238,16 @@ class Session(Terminal):
         said = text.split("\n")[1 if self._echoes else 0 : -1]
         return "\n".join(said).rstrip("\n")
 
-    def _answered(self, seen: str) -> bool:
-        """The echo is over and a prompt, or a question, stands at the end."""
-        if self._echoes and "\n" not in seen:
+    def _answered(self, seen: str, typed: str = "") -> bool:
+        """The echo is over and a prompt, or a question, stands at the end.
+
+        A prompt before the echo answers an earlier line, or follows a message of the FortiGate.
+        """
+        if self._echoes and ("\n" not in seen or not dialogue.is_echoed(typed, seen)):
             return False
-        return bool(self._at_prompt.search(seen)) or dialogue.asks_yes_or_no(seen)
+        if dialogue.asks_yes_or_no(seen):
+            return True
+        return bool(self._at_prompt.search(seen)) and not dialogue.is_inside_value(seen)
 
     def _answered_or_quoting(self, seen: str) -> bool:
         return dialogue.in_quotes(seen) or self._answered(seen)

@@ -30,6 +30,8 @@ LOST = 3.0
 UNREAD = 1.0
 # Seconds without a byte after which a prompt or a pager at the end is taken for the end.
 SETTLED = 0.2
+# Enters in one exchange that ask for a prompt which a message of the FortiGate has hidden.
+NUDGES = 3
 # Seconds that one exchange may take: 5 MB of policies take ten minutes at 64 kbit/s.
 EXCHANGE = 600.0
 # Characters of one exchange: 10,000 policies are about 10 MB.
@@ -117,10 +119,15 @@ class Terminal(FortinetSSH):
                 f"{self._login.host} wants a new password for {self._login.user}",
                 "log in by hand once, set it, and put it into ansible_password",
             )
-        self._prompt = self._context = dialogue.first_prompt(text) or ""
+        self._prompt = self._context = dialogue.first_prompt(text)
         self._at_prompt = dialogue.prompt_pattern(self._prompt)
         self._spaced = text.endswith(" ")
         self.exchanges = 0
+
+    @property
+    def scope_in_prompt(self) -> str:
+        """Return what the first prompt has in brackets, a role in a cluster aside."""
+        return dialogue.scope_in(self._prompt)
 
     @property
     def is_restricted(self) -> bool:
@@ -159,23 +166,32 @@ class Terminal(FortinetSSH):
             raise self._broken("closed the connection") from None
 
     def _until(
-        self, done: Callable[[str], bool], what: str, settle: bool = False, patience: float = 0
+        self,
+        done: Callable[[str], bool],
+        what: str,
+        settle: bool = False,
+        patience: float = 0,
+        nudges: int = NUDGES,
     ) -> str:
-        """What the unit says until ``done``, cleaned.
+        """Return what the FortiGate says until ``done``, cleaned.
 
         ``settle``: nothing more may follow for a moment. ``patience``: seconds of silence behind a
         prompt after which, without an error, no more is waited for; 0: the text must come.
+        ``nudges``: so many Enters may be typed where a message seems to hide a prompt.
         """
         heard = self._hearing = Heard(self._lines)
         started = since = time.monotonic()
-        turned, quiet = 0, False
+        turned, quiet, nudged = 0, False, 0
         while True:
             due = heard.is_due(quiet, self._ends_in_prompt)
             finished = due and done(heard.text())
-            if finished and not settle:
+            if finished and not settle and not nudged:
                 return heard.text()
             page = heard.waits_for_page() and heard.size != turned
-            chunk = self._receive(SETTLED if finished or page or not due else patience or LOST)
+            # the answer to an Enter that came late must not be taken for that to a later line
+            last = UNREAD if nudged else SETTLED
+            waits = last if finished else patience or LOST
+            chunk = self._receive(SETTLED if page or not due else waits)
             quiet = not chunk
             if chunk:
                 heard.add(chunk)
@@ -189,8 +205,21 @@ class Terminal(FortinetSSH):
                 self._send(PAGES)
             elif due and patience and self._at_prompt.search(heard.text()):
                 return heard.text()
+            elif due and nudged < nudges and self._hides_a_prompt(heard.text()):
+                nudged += 1
+                self._send("\n")
             elif time.monotonic() - since > SILENCE:
                 raise self._broken(f"has not shown {what} for {SILENCE:.0f} s")
+
+    def _hides_a_prompt(self, text: str) -> bool:
+        """Return whether the FortiGate waits for a line though no prompt stands at the end.
+
+        An Enter is harmless there. It would answer a question, and a busy FortiGate would read it as
+        the answer to a question that is still to come; so without any prompt there is none.
+        """
+        if dialogue.asks_something(text):
+            return False
+        return bool(text) if not self._prompt else dialogue.shows_prompt(text, self._prompt)
 
     def _ends_in_prompt(self, text: str) -> bool:
         return not self._prompt or bool(self._at_prompt.search(text))

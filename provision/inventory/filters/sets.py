@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
-from provision.inventory.sandbox import LONGEST, check_size
+from provision.inventory.sandbox import check_size
 
 
 def _distinct(items: Iterable[Any], key: Callable[[Any], Any]) -> list[Any]:
@@ -44,6 +44,22 @@ def _same(item: Any) -> Any:
     return item
 
 
+def _members(items: Iterable[Any]) -> Collection[Any]:
+    """Return the items as a set, which is quick, or as a list where one cannot stand in a set."""
+    every = list(items)
+    try:
+        return set(every)
+    except TypeError:
+        return every
+
+
+def _is_in(item: Any, inside: Collection[Any]) -> bool:
+    try:
+        return item in inside
+    except TypeError:  # it cannot stand in a set, so it does not
+        return False
+
+
 def union(one: Iterable[Any], other: Iterable[Any]) -> list[Any]:
     """Return the items of both lists, each once."""
     return _distinct([*one, *other], _same)
@@ -51,14 +67,14 @@ def union(one: Iterable[Any], other: Iterable[Any]) -> list[Any]:
 
 def intersect(one: Iterable[Any], other: Iterable[Any]) -> list[Any]:
     """Return the items that stand in both lists, each once."""
-    inside = list(other)
-    return _distinct([item for item in one if item in inside], _same)
+    inside = _members(other)
+    return _distinct([item for item in one if _is_in(item, inside)], _same)
 
 
 def difference(one: Iterable[Any], other: Iterable[Any]) -> list[Any]:
     """Return the items of the first list that the other lacks, each once."""
-    inside = list(other)
-    return _distinct([item for item in one if item not in inside], _same)
+    inside = _members(other)
+    return _distinct([item for item in one if not _is_in(item, inside)], _same)
 
 
 def symmetric_difference(one: Iterable[Any], other: Iterable[Any]) -> list[Any]:
@@ -67,9 +83,19 @@ def symmetric_difference(one: Iterable[Any], other: Iterable[Any]) -> list[Any]:
     return difference(union(first, second), intersect(first, second))
 
 
-def _bounded(items: Iterator[Any]) -> list[Any]:
-    found = list(itertools.islice(items, LONGEST + 1))
-    check_size(len(found))
+def product(*values: Iterable[Any], repeat: int = 1) -> list[Any]:
+    """Return each choice of one item of every list."""
+    check_size(len(values) * repeat * 1000)
+    return _bounded(itertools.product(*values, repeat=repeat))
+
+
+def _bounded(groups: Iterator[tuple[Any, ...]]) -> list[Any]:
+    """Return the groups, and stop as soon as they are too many together."""
+    size, found = 0, []
+    for group in groups:
+        size += 1 + len(group)
+        check_size(size)
+        found.append(group)
     return found
 
 
@@ -78,7 +104,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "difference": difference,
     "intersect": intersect,
     "permutations": lambda value, size=None: _bounded(itertools.permutations(list(value), size)),
-    "product": lambda *values, repeat=1: _bounded(itertools.product(*values, repeat=repeat)),
+    "product": product,
     "symmetric_difference": symmetric_difference,
     "union": union,
     "unique": unique,

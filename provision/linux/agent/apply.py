@@ -56,9 +56,7 @@ def apply(request: dict[str, Any]) -> dict[str, Any]:
                 DO[step["do"]](step, journal)
             _finish(journal)
         except Exception as error:  # whatever it was, nothing may stay half done
-            reason = (
-                str(error) if isinstance(error, HostError) else f"{type(error).__name__}: {error}"
-            )
+            reason = _in_words(error)
             if request["verb"] == "teardown":
                 raise HostError(
                     reason + "\nwhat was removed so far stays removed; run teardown again"
@@ -66,6 +64,12 @@ def apply(request: dict[str, Any]) -> dict[str, Any]:
             raise HostError(reason + "\n" + _roll_back(journal, before, units)) from error
         after = observe(request["observe"])
         return {"moved": False, "notes": journal.notes, "observed": after}
+
+
+def _in_words(error: Exception) -> str:
+    if isinstance(error, OSError):
+        return host.explain(error)
+    return str(error) if isinstance(error, HostError) else f"{type(error).__name__}: {error}"
 
 
 def _units(steps: list[Step]) -> list[tuple[Step, dict[str, Any]]]:

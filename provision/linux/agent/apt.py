@@ -8,6 +8,7 @@ import re
 import struct
 import time
 from collections.abc import Sequence
+from typing import Optional
 
 from provision.linux.agent.host import HostError, Ran, run, tail
 from provision.linux.agent.processes import describe
@@ -45,16 +46,16 @@ LONGEST_REASON = 300
 class Apt:
     """Runs apt-get and dpkg; ``notes`` says for what it waited and for how long."""
 
-    def __init__(self, patience: float = PATIENCE) -> None:
+    def __init__(self, patience: Optional[float] = None) -> None:  # noqa: UP045 - Python 3.9
         self.notes: list[str] = []
-        self._patience = self._left = patience
+        self._patience = self._left = PATIENCE if patience is None else patience
 
     def get(self, *arguments: str) -> Ran:
         """Run apt-get. An installation of somebody else's that was interrupted is completed first."""
         ran = self._patiently([*APT, *arguments])
         if ran.status and "dpkg was interrupted" in ran.output:
             done = self._patiently(
-                ["dpkg", "--configure", "-a", "--force-confdef", "--force-confold"]
+                ["dpkg", "--force-confdef", "--force-confold", "--configure", "-a"]
             )
             if done.status:
                 raise HostError(

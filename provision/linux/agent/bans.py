@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import ipaddress
 import json
-import re
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, Union
 
 from provision.linux.agent import manifest
 from provision.linux.agent.audit import entries, newest_first
-from provision.linux.agent.host import HostError, run, tail
+from provision.linux.agent.fail2ban import UNREACHED, client
+from provision.linux.agent.host import HostError, tail
 from provision.linux.agent.protocol import LONGEST_TEXT
 from provision.linux.agent.spool import jail_files, jail_of, live_of
 
@@ -207,14 +207,14 @@ def _client(words: Sequence[str]) -> str:
         NoJail: fail2ban has no jail of that name.
         HostError: fail2ban does not run, does not answer within :data:`PATIENCE`, or refuses.
     """
-    done = run(["fail2ban-client", *words], timeout=PATIENCE)
+    done = client(words, PATIENCE)
     if done.status == 0:
         return done.output
     if done.status == 124:
         raise HostError("fail2ban does not answer; what was asked may still take effect")
     if done.status == 127:
         raise HostError("not deployed: fail2ban is not installed; run apply")
-    if re.search("Is fail2ban running|Unable to contact server", done.output):
+    if UNREACHED.search(done.output):
         raise HostError("fail2ban is not running; `systemctl start fail2ban`, or run apply")
     if "UnknownJail" in done.output or "does not exist" in done.output:
         raise NoJail(f"jail {words[1]} does not run: run apply")

@@ -14,7 +14,8 @@ import urllib.request
 from typing import Any
 from urllib.request import OpenerDirector
 
-from provision.linux.agent.host import HostError, must, run
+from provision.linux.agent.fail2ban import client
+from provision.linux.agent.host import HostError, tail
 from provision.linux.agent.observe import LARGEST, tokens
 from provision.linux.agent.web import opener
 
@@ -42,7 +43,7 @@ def drill(request: Request) -> dict[str, Any]:
     basic = base64.b64encode(f"{request['token']}:{secret}".encode()).decode()
     door = opener(request["certificate"])
     feed = (door, request["feed_url"], {"Authorization": "Basic " + basic})
-    unban = ["fail2ban-client", "set", request["jail"], "unbanip", request["address"]]
+    unban = ["set", request["jail"], "unbanip", request["address"]]
     steps = []
     try:
         for _ in range(request["count"]):
@@ -52,9 +53,11 @@ def drill(request: Request) -> dict[str, Any]:
         steps.append("{} is banned and in the feed".format(request["address"]))
     except HostError as error:  # the first reason is the one to print
         why = _reasons(door, request["health_url"])
-        run(unban)
+        client(unban)
         raise HostError("\n".join([str(error), *why])) from None
-    must(unban)
+    done = client(unban)
+    if done.status:
+        raise HostError(f"fail2ban does not unban {request['address']}:\n{tail(done.output)}")
     _wait(feed, request["address"], False, request["patience"])
     steps.append("{} was unbanned and has left the feed".format(request["address"]))
     return {"steps": steps, "unreadable": _unreadable(door, request["health_url"])}

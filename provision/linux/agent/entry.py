@@ -14,9 +14,9 @@ from provision.linux.agent import audit, bans, leases, rotation, status
 from provision.linux.agent import manifest as memory
 from provision.linux.agent.apply import apply
 from provision.linux.agent.drill import drill
-from provision.linux.agent.host import HostError
+from provision.linux.agent.host import HostError, explain
 from provision.linux.agent.observe import observe
-from provision.linux.agent.protocol import LONGEST_ERROR, MARK
+from provision.linux.agent.protocol import LONGEST_ERROR
 
 Request = dict[str, Any]
 
@@ -63,8 +63,11 @@ DO: dict[str, Callable[[Request], dict[str, Any]]] = {
 }
 
 
-def main(raw: bytes) -> None:
-    """Answer the request in ``raw``. What was begun is finished even if nobody is left to hear of it."""
+def main(raw: bytes, mark: str) -> None:
+    """Answer the request in ``raw``. What was begun is finished even if nobody is left to hear of it.
+
+    ``mark``: a word that the controller chose for this answer.
+    """
     for unheard in (signal.SIGHUP, signal.SIGINT, signal.SIGPIPE):
         signal.signal(unheard, signal.SIG_IGN)
     os.umask(0o022)
@@ -76,20 +79,30 @@ def main(raw: bytes) -> None:
     except HostError as error:
         answer = {"ok": False, "error": _shortened(str(error))}
     except OSError as error:
-        answer = {"ok": False, "error": _shortened(f"the host refuses: {error}")}
-    except Exception:  # noqa: BLE001 - the last line of defence: the answer must name the fault
-        told = "fault in the agent: " + traceback.format_exc(limit=-3)
-        answer = {"ok": False, "error": _shortened(told)}
+        answer = {"ok": False, "error": _shortened(explain(error))}
+    except Exception as error:  # noqa: BLE001 - the last line of defence: the answer must name the place
+        answer = {"ok": False, "error": _shortened(_unexpected(error))}
     try:
-        sys.stdout.buffer.write(_encoded(answer))
+        sys.stdout.buffer.write(_framed(mark, answer))
         sys.stdout.buffer.flush()
     except OSError:
         os._exit(0)
 
 
-def _encoded(answer: dict[str, Any]) -> bytes:
-    """Return one line; a byte of a name or a log that is no UTF-8 must not make the answer unreadable."""
-    return (MARK + json.dumps(answer, ensure_ascii=False) + "\n").encode("utf-8", "replace")
+def _framed(mark: str, answer: dict[str, Any]) -> bytes:
+    """Return one line behind its mark and length, so that what else is printed around it does not matter.
+
+    A byte of a name or a log that is no UTF-8 must not make the answer unreadable.
+    """
+    line = json.dumps(answer, ensure_ascii=False).encode("utf-8", "replace")
+    return b"\n%s:answer:%d\n%s\n" % (mark.encode(), len(line), line)
+
+
+def _unexpected(error: Exception) -> str:
+    """Return what nobody expected, and where it happened, on one line."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    place = f"{os.path.basename(last.filename)}:{last.lineno}"
+    return f"error in the agent: {type(error).__name__}: {error} ({place}); please report it"
 
 
 def _shortened(text: str) -> str:

@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+import configparser
+import glob
 import io
 import os
 import pickle
+import re
 import shutil
 import socket
 import tempfile
+import time
 from collections.abc import Sequence
 from typing import Any
 
-from provision.linux.agent.host import remove, run
+from provision.linux.agent.host import PROGRAM_TIMEOUT, HostError, Ran, remove, run
 
+CONFIGURATION = "/etc/fail2ban"
 FAIL2BAN_SOCKET = "/var/run/fail2ban/fail2ban.sock"
+# Seconds for one answer, and for a place in the server's queue.
+PATIENCE = 10
+PAUSE = 0.05
+TRIES = 5
+# What fail2ban-client prints if it could not connect, whatever the reason.
+UNREACHED = re.compile(
+    "Is fail2ban running|Unable to contact server|Resource temporarily unavailable"
+)
 SSHD_FIX = "/etc/fail2ban/jail.d/banstitch-sshd.conf"
 # What a jail is compared by, and fail2ban's names for it.
 THRESHOLDS = {"max_retry": "maxretry", "find_time": "findtime", "ban_time": "bantime"}
@@ -26,17 +39,39 @@ class _Plain(pickle.Unpickler):
         raise pickle.UnpicklingError(f"fail2ban answered with a {module}.{name}")
 
 
+class Busy(HostError):
+    """The server runs, but has not taken a question for :data:`PATIENCE` seconds."""
+
+
 def fail2ban(*command: str) -> Any:
     """Ask the running fail2ban server through its socket: a tenth of the time its client takes.
 
     The protocol is fail2ban's own (client/csocket.py): a pickled list, ended by a marker, both ways.
-    None when the server does not run or refuses the command.
+    None when the server does not run, hangs or refuses the command.
+
+    Raises:
+        Busy: it cannot be asked, since others ask it all the time: its queue has room for one.
     """
+    deadline = time.monotonic() + PATIENCE
+    path = socket_path()
+    while True:
+        try:
+            return _ask(path, command)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise Busy(
+                    f"fail2ban has been too busy to answer for {PATIENCE} s: something asks it all the"
+                    f" time; find it with `ss -xp | grep {path}`, end it, then run again"
+                ) from None
+            time.sleep(PAUSE)
+
+
+def _ask(path: str, command: Sequence[str]) -> Any:
     end = b"<F2B_END_COMMAND>"
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-            connection.settimeout(10)
-            connection.connect(FAIL2BAN_SOCKET)
+            connection.settimeout(PATIENCE)
+            connection.connect(path)
             connection.sendall(pickle.dumps(list(command), 2) + end)
             raw = b""
             while not raw.endswith(end):
@@ -45,9 +80,42 @@ def fail2ban(*command: str) -> Any:
                     return None
                 raw += chunk
             status, value = _Plain(io.BytesIO(raw[: -len(end)])).load()
+    except BlockingIOError:
+        raise
     except (OSError, pickle.UnpicklingError, ValueError, TypeError):
         return None
     return value if status == 0 else None
+
+
+def socket_path() -> str:
+    """Return where the server listens: of its files, in the order in which it reads them, the last counts."""
+    found = FAIL2BAN_SOCKET
+    for name in ("fail2ban.conf", "fail2ban.d/*.conf", "fail2ban.local", "fail2ban.d/*.local"):
+        for path in sorted(glob.glob(os.path.join(CONFIGURATION, name))):
+            parser = configparser.ConfigParser(interpolation=None, strict=False)
+            try:
+                parser.read(path)
+            except (OSError, ValueError, configparser.Error):
+                continue
+            found = parser.get("Definition", "socket", fallback=found)
+    return found.strip() or FAIL2BAN_SOCKET
+
+
+def is_up() -> bool:
+    """Whether the server answers, or would if it were not asked so much."""
+    try:
+        return fail2ban("ping") is not None
+    except Busy:
+        return True
+
+
+def client(words: Sequence[str], timeout: float = PROGRAM_TIMEOUT) -> Ran:
+    """Run fail2ban-client; again where it takes a server that is busy for one that does not run."""
+    for _ in range(TRIES):
+        done = run(["fail2ban-client", *words], timeout)
+        if done.status in (0, 124) or not UNREACHED.search(done.output) or not is_up():
+            break
+    return done
 
 
 def jail_state(name: str) -> dict[str, int] | None:

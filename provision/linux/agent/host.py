@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import grp
 import os
 import pwd
@@ -19,8 +20,25 @@ LARGEST_READ = 64 << 20
 STAGED = ".banstitch.dpkg-new"
 
 
+# What an operator can do about an error of the system.
+REMEDIES = {
+    errno.ENOSPC: "free some space there",
+    errno.EDQUOT: "raise its quota",
+    errno.EROFS: "mount it writable",
+    errno.EPERM: "see `lsattr` for the attribute that forbids it",
+}
+
+
 class HostError(Exception):
     """Something on the host refused; the text is what the operator reads."""
+
+
+def explain(error: OSError) -> str:
+    """Return an error of the system in words, with its path and what to do about it."""
+    path = error.filename if isinstance(error.filename, str) else ""
+    remedy = REMEDIES.get(error.errno or 0, "")
+    what = f"{path or 'this host'}: {error.strerror or error}"
+    return f"{what}; {remedy}, then run again" if remedy else what
 
 
 class Ran(NamedTuple):
@@ -92,7 +110,11 @@ def stage(path: str, content: bytes, mode: int, owner: str, group: str) -> str:
             os.fchmod(file.fileno(), mode)
             file.flush()
             os.fsync(file.fileno())
-    except (OSError, LookupError):
+    except OSError as error:
+        remove(staged)
+        error.filename = path
+        raise
+    except LookupError:
         remove(staged)
         raise
     return staged

@@ -65,7 +65,9 @@ class Journal:
         for action in reversed(self._undo):
             try:
                 action()
-            except (HostError, OSError, LookupError) as error:
+            except OSError as error:
+                left.append(host.explain(error))
+            except (HostError, LookupError) as error:
                 left.append(str(error))
         return left
 

@@ -78,7 +78,8 @@ def _sockets(wanted: str) -> Iterator[tuple[str, str]]:
         for line in (read(f"/proc/net/{table}") or b"").decode().splitlines()[1:]:
             fields = line.split()
             address, _, number = fields[1].partition(":")
-            if int(number, 16) != port:
+            # a connection that is over, and waits, belongs to nobody any more
+            if int(number, 16) != port or fields[9] == "0":
                 continue
             found = _address(address)
             if _overlap(found, ipaddress.ip_address(host)):

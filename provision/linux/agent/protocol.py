@@ -11,8 +11,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal, Union
 
-# Stands before the answer, so that a banner or a lecture of sudo on the same stream is not taken for it.
-MARK = "BANSTITCH-ANSWER "
 # The agent's own directory, with the manifest.
 MEMORY = "/var/lib/banstitch"
 # Characters of an error; the agent shortens longer ones.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from provision.linux.agent.fail2ban import fail2ban, jail_state
+from provision.linux.agent.fail2ban import client, is_up, jail_state
 from provision.linux.agent.host import HostError, must, run, tail
 from provision.linux.agent.observe import service_state, wait_for_answer
 
@@ -40,9 +40,14 @@ def bring_up(step: Step) -> None:
 
 def _load_anew(name: str, command: list[str]) -> None:
     """A fail2ban that hangs, or whose socket is gone, cannot be told to and starts anew instead."""
-    if name == FAIL2BAN and fail2ban("ping") is None:
+    if name == FAIL2BAN and not is_up():
         command = ["systemctl", "restart", name]
-    must(command or ["systemctl", "reload", name])
+    if command[:1] != ["fail2ban-client"]:
+        must(command or ["systemctl", "reload", name])
+        return
+    done = client(command[1:])
+    if done.status:
+        raise HostError(f"`{' '.join(command)}` failed ({done.status}):\n{tail(done.output)}")
 
 
 def _start(name: str) -> None:
@@ -83,7 +88,7 @@ def jail_runs(step: Step) -> None:
 
 
 def _dead() -> bool:
-    return fail2ban("ping") is None and not service_state("fail2ban", "")["active"]
+    return not is_up() and not service_state("fail2ban", "")["active"]
 
 
 def journal(name: str) -> str:

@@ -14,17 +14,17 @@
         unit.journal                     # every line typed over SSH
         unit.journal.changing()          # those that could change the unit
         unit.journal.exchanges()         # how often a client waited for a prompt or pager
-        unit.faults                      # cut the connection, answer errors, be slow
+        unit.faults                      # cut the connection, answer errors, be slow, print messages
 
 Written from the vendor's papers and published captures, never from what our product sends; it
 imports nothing of the product and the product imports nothing of it. `python -m
 tests.lab.fortios --help` runs one on its own.
 """
 
-from tests.lab.fortios.faults import Faults
+from tests.lab.fortios.faults import Faults, Notice
 from tests.lab.fortios.journal import Journal, Line
 from tests.lab.fortios.options import Options
 from tests.lab.fortios.simulator import Simulator
 from tests.lab.fortios.webhook import Delivery
 
-__all__ = ["Delivery", "Faults", "Journal", "Line", "Options", "Simulator"]
+__all__ = ["Delivery", "Faults", "Journal", "Line", "Notice", "Options", "Simulator"]

@@ -30,11 +30,19 @@ class Session:
     def __init__(self, host: Host, profile: str) -> None:
         self.host = host
         self.profile = profile
-        self.frames: list[Frame] = []
+        home = host.options.home_vdom
+        # an administrator of one VDOM stands in it from the login on and cannot leave it
+        self.home = [Frame(home, "scope", home)] if home else []
+        self.frames: list[Frame] = [*self.home]
         self.transaction: Transaction | None = None
         self.log_filter: dict[str, str] = {}
         self.batch: list[str] | None = None
         self.batch_log: list[str] = []
+
+    def stand_at_the_top(self) -> None:
+        """Become an administrator of the whole unit, whatever the options say."""
+        self.home = []
+        self.frames.clear()
 
     @property
     def config(self) -> Config:
@@ -104,12 +112,12 @@ class Session:
             return ()
         self.host.transactions.close(mine)
         self.transaction = None
-        self.frames.clear()
+        self.frames[:] = self.home
         return (f"config transaction id={mine.number} has expired",)
 
     def leave(self) -> None:
         """The connection is gone: what was pending goes with it."""
-        self.frames.clear()
+        self.frames[:] = self.home
         if self.transaction is not None:
             self.host.transactions.leave(self.transaction)
             self.transaction = None
@@ -163,6 +171,8 @@ class Session:
     def _do_config(self, words: Words) -> None:
         if not words:
             raise refusals.incomplete()
+        if self.home and words[0].text in ("global", "vdom"):
+            raise refusals.unknown_action()
         if self.frames and self.kind == "entry":
             self._nested(words)
         elif self.config.multi and self.kind == "top":
@@ -181,7 +191,7 @@ class Session:
             raise refusals.parse_error(rest[0].text)
         barred = self.transaction is not None and path in BARRED
         if barred or not self.permits(path):
-            raise refusals.not_permitted()
+            raise refusals.not_permitted(self.host.options.denied_words)
         block = self.blocks()[path]
         if not block.is_table:
             self._lock(self.scope, path, "")
@@ -235,7 +245,7 @@ class Session:
 
     def _do_next(self, words: Words) -> None:
         if self.kind == "scope":
-            if len(self.frames) < 2:
+            if len(self.frames) < 2 + len(self.home):
                 raise refusals.unknown_action()
             self.frames.pop()
             return
@@ -244,8 +254,10 @@ class Session:
         self._commit(self.frames.pop())
 
     def _do_end(self, words: Words) -> None:
+        if self.frames == self.home:
+            raise refusals.unknown_action()
         if self.kind in ("scope", "vdoms"):
-            self.frames.clear()
+            self.frames[:] = self.home
             return
         frame = self.frames.pop()
         if frame.kind == "table":
@@ -260,13 +272,15 @@ class Session:
             self.frames.pop()
 
     def _do_abort(self, words: Words) -> None:
+        if self.frames == self.home:
+            raise refusals.unknown_action()
         frame = self.frames.pop()
         if frame.row:
             self.frames.pop()
 
     def interrupt(self) -> bool:
         """Ctrl-C: like abort; at the top it closes the session. Tells whether to close."""
-        if self.frames:
+        if len(self.frames) > len(self.home):
             self._do_abort(())
             return False
         return True
@@ -360,6 +374,8 @@ class Session:
 
     def _do_sudo(self, words: Words) -> Reply:
         known = ("global", *self.config.vdoms)
+        if self.home:
+            raise refusals.unknown_action()
         if len(words) < 2:
             raise refusals.incomplete()
         if not self.config.multi or words[0].text not in known:

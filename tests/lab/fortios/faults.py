@@ -5,6 +5,21 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 
+@dataclass(frozen=True)
+class Notice:
+    """A message that the unit prints by itself, as on a console (log messages, HA, shutdown).
+
+    `at` is a regex of the line in whose answer it comes, "^$" for the login. `where`: "before" glues
+    it to the front of the prompt, "behind" prints it after the prompt, which is not drawn again,
+    "redrawn" does draw it again, "echo" stands between the echo and the answer, "inside" in the
+    middle of the answer as a line of its own.
+    """
+
+    text: str
+    where: str = "before"
+    at: str = ""
+
+
 @dataclass
 class Faults:
     """What goes wrong on purpose, over SSH. Drops happen once and then clear themselves.
@@ -13,7 +28,7 @@ class Faults:
     cut after that line was obeyed and before it is answered. `drop_at` (a regex) cuts before the
     line is obeyed. `errors` maps a regex to the text answered in place of obeying. `line_delay`
     and `latency` are seconds: before each line, and before each burst of input. `rewrite` gives the
-    pieces that are sent in place of each burst of output.
+    pieces that are sent in place of each burst of output. `notices` are printed once each.
     """
 
     drop_after_line: int | None = None
@@ -22,6 +37,14 @@ class Faults:
     line_delay: float = 0.0
     latency: float = 0.0
     rewrite: Callable[[bytes], Iterable[bytes]] | None = None
+    notices: list[Notice] = field(default_factory=list)
+
+    def notice_for(self, line: str) -> Notice | None:
+        """Give the notice that comes with the answer to `line`, and forget it."""
+        found = next((each for each in self.notices if re.search(each.at, line)), None)
+        if found:
+            self.notices.remove(found)
+        return found
 
     def error_for(self, text: str) -> str | None:
         """Give the error to answer to `text`, None when it is to be obeyed."""

@@ -62,4 +62,7 @@ def _named(session: "Session", words: Words) -> tuple[Block, Words]:
     if not session.blocks():  # the top of a unit with VDOMs holds no table
         raise refusals.parse_error(words[0].text)
     path, rest = reading.find_path(words, session.blocks())
+    hidden = session.host.options.unreadable
+    if session.profile != "super_admin" and hidden and path.startswith(hidden):
+        raise refusals.parse_error(path.split()[-1])
     return session.blocks()[path], rest

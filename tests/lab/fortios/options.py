@@ -35,6 +35,12 @@ class Options:
     prompt_name: str = ""  # what the prompt shows for the hostname, e.g. a long one cut with `~`
     profile: str = "super_admin"
     forbidden: tuple[str, ...] = ()
+    unreadable: tuple[str, ...] = ()  # tables that the profile hides: as if they were not there
+    home_vdom: str = (
+        ""  # the administrator belongs to this VDOM alone, which is all there is to see
+    )
+    home_tells_vdoms: bool = True  # whether its `get system status` says that there are VDOMs
+    denied_words: str = "Command fail. Return code -37"  # "Permission denied" and others were seen
     enc_stable: bool = False
     interfaces: tuple[str, str] = ("port1", "port2")  # outside, inside
     without_tables: tuple[str, ...] = ()  # e.g. "vpn ssl settings" on models that lost it

@@ -138,9 +138,9 @@ def not_root() -> Refused:
     return Refused("This object is synchronised from the Security Fabric root.", code(-37))
 
 
-def not_permitted() -> Refused:
-    """The profile of the administrator does not allow it."""
-    return Refused(code(-37))
+def not_permitted(words: str = "") -> Refused:
+    """The profile of the administrator does not allow it; `words` are those of some version."""
+    return Refused(*(words or code(-37)).splitlines())
 
 
 def missing_entry() -> Refused:

@@ -7,6 +7,7 @@ import logging
 import socket
 import threading
 import time
+from dataclasses import replace
 from typing import Any, Protocol
 
 import paramiko
@@ -14,7 +15,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tests.lab.fortios.cli import Session
-from tests.lab.fortios.faults import Faults
+from tests.lab.fortios.faults import Faults, Notice
 from tests.lab.fortios.frames import Reply
 from tests.lab.fortios.journal import Journal, Line, errors_in
 from tests.lab.fortios.login import Login
@@ -177,6 +178,27 @@ class _Connection:
         self._unit, self._channel, self._number, self._login = unit, channel, number, login
         self._session = unit.new_session()
         self._out = bytearray()
+        self._notice: Notice | None = None
+
+    def _prompt(self) -> str:
+        """Give the prompt, with a message of the unit before or behind it."""
+        prompt, notice = self._session.prompt, self._notice
+        self._notice = None
+        if notice is None:
+            return prompt
+        return {
+            "before": f"{notice.text}{prompt}",
+            "behind": f"{prompt}\r\n{notice.text}\r\n",
+            "redrawn": f"{prompt}\r\n{notice.text}\r\n{prompt}",
+        }.get(notice.where, prompt)
+
+    def _interrupted(self, lines: tuple[str, ...]) -> tuple[str, ...]:
+        """Give the lines of an answer with a message of the unit among them."""
+        notice = self._notice
+        if notice is None or notice.where not in ("echo", "inside"):
+            return lines
+        at = len(lines) // 2 if notice.where == "inside" else 0
+        return (*lines[:at], notice.text, *lines[at:])
 
     def _terminal(self, shell: bool) -> Terminal:
         options = self._unit.options
@@ -184,7 +206,7 @@ class _Connection:
         return Terminal(
             self._out.extend,
             self._run,
-            lambda: self._session.prompt,
+            self._prompt,
             self._session.interrupt,
             (lambda: self._unit.page(self._login.rows)) if pages else (lambda: 0),
             lambda line: completions(self._session, line),
@@ -209,6 +231,8 @@ class _Connection:
                 reply = session.run(text)
             errors = errors_in(reply.lines, text)
             self._unit.journal.add(Line(self._number, context, text, changes, errors))
+            self._notice = faults.notice_for(text)
+            reply = replace(reply, lines=self._interrupted(reply.lines))
             if drop or faults.drops_after():
                 raise Dropped
         return reply
@@ -224,6 +248,7 @@ class _Connection:
     def converse(self) -> None:
         """Serve a shell until the client leaves or the unit closes."""
         terminal = self._terminal(shell=True)
+        self._notice = self._unit.faults.notice_for("")
         asks = self._unit.set_password if self._unit.wants_new_password else None
         terminal.start(self._unit.options.disclaimer, asks)
         self._flush()

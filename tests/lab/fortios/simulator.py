@@ -217,6 +217,7 @@ class Simulator:
         enter = {"": "", "global": "config global\n"}.get(scope, f"config vdom\nedit {scope}\n")
         console = self.console(paging=False)
         console.session.profile = "super_admin"
+        console.session.stand_at_the_top()
         typed = (enter + lines.replace("?", "\x16?") + "\n").encode("utf-8", "surrogateescape")
         return (console.printed + console.type(typed)).decode("utf-8", "replace")
 

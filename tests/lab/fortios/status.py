@@ -82,7 +82,8 @@ def status_lines(config: Config, options: Options) -> list[str]:
     number = build.removeprefix("build").split(",")[0]
     level = "Security Level: High" if options.version == "7.4.7" else "Current Security Level: High"
     count = len(config.vdoms)
-    mode = "multiple" if config.multi else "disable"
+    tells = not options.home_vdom or options.home_tells_vdoms
+    mode = "multiple" if config.multi and tells else "disable"
     ha = {"": "standalone", "Primary": "a-p, primary", "Secondary": "a-p, secondary"}
     if _old_words(options):
         ha |= {"Primary": "a-p, master", "Secondary": "a-p, backup"}
@@ -117,7 +118,7 @@ def status_lines(config: Config, options: Options) -> list[str]:
         f"Hostname: {hostname_of(config, options)}",
         "Private Encryption: Disable",
         "Operation Mode: NAT",
-        "Current virtual domain: root",
+        f"Current virtual domain: {options.home_vdom or 'root'}",
         "Max number of virtual domains: 10",
         f"Virtual domains status: {count} in NAT mode, 0 in TP mode",
         f"Virtual domain configuration: {mode}",

@@ -1,0 +1,72 @@
+"""Read what only Ansible can read, through ``ansible-inventory`` where it is installed.
+
+Configurations of inventory plugins (``plugin: ...``) and TOML come this way. Their variables have
+no line, only the file.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from provision.errors import InputError
+from provision.inventory.sources import program, script
+from provision.inventory.sources.material import Material
+from provision.inventory.variables import Where
+
+_PROGRAM = "ansible-inventory"
+# Only what the source itself says: no group_vars, and a source that fails is an error.
+_ALONE = {"ANSIBLE_VARS_ENABLED": ""}
+_STRICT = {"ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": "True", "ANSIBLE_NOCOLOR": "1"}
+_WORDS = re.compile(r"Failed to parse inventory with '\w+' plugin: (.+)|\[?ERROR\]?!?:? (.+)")
+
+
+def read(
+    material: Material, path: Path, what: str, before: Sequence[str] = (), alone: bool = True
+) -> None:
+    """Add what ``ansible-inventory`` lists for a source; ``what`` says why it is asked.
+
+    ``before`` are the sources that the plugin builds on; ``alone``: it asks for no group_vars.
+
+    Raises:
+        InputError: it is not installed, or it cannot read the source.
+    """
+    where = Where(str(path))
+    found = _find()
+    if not found:
+        instead = (
+            "install ansible-core, or save what it yields: "
+            f"ansible-inventory -i {path} --list --yaml --export > hosts.yml"
+        )
+        raise InputError([where.fault(f"{what}, which only {_PROGRAM} can read", instead)])
+    sources = [word for source in (*before, str(path)) for word in ("-i", source)]
+    environment = os.environ | _STRICT | (_ALONE if alone else {})
+    deadline = time.monotonic() + program.LONGEST
+    try:
+        done = program.run([found, *sources, "--list", "--export"], deadline, environment)
+    except OSError as error:
+        fault = where.fault(f"{what}, and {found} cannot be started: {error.strerror}")
+        raise InputError([fault]) from None
+    except program.ProgramError as error:
+        raise InputError([where.fault(f"{what}, and {_PROGRAM} {error}")]) from None
+    if done.code:
+        fault = where.fault(f"{what}, and {_PROGRAM} cannot read it", _cause(done.errors))
+        raise InputError([fault])
+    script.add(material, script.document(done.output, where, _PROGRAM), where)
+
+
+def _find() -> str | None:
+    """Return the path of the program: on the PATH, or beside the Python that runs this."""
+    beside = str(Path(sys.executable).parent)
+    return shutil.which(_PROGRAM) or shutil.which(_PROGRAM, path=beside)
+
+
+def _cause(errors: str) -> str:
+    match = _WORDS.search(errors)
+    words = next(filter(None, match.groups()), "") if match else ""
+    return script.last_words(words or errors)

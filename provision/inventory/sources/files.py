@@ -1,0 +1,170 @@
+"""Find the files of each inventory source, and read each in the form that it has.
+
+The forms are tried in Ansible's order: a list of hosts, an executable script, YAML, INI. What none
+of them can read goes to ``ansible-inventory``.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from provision.errors import Fault, InputError
+from provision.inventory import yaml_lines
+from provision.inventory.sources import ansible, ini, script, yaml
+from provision.inventory.sources.material import UNGROUPED, Material
+from provision.inventory.sources.names import split_port
+from provision.inventory.variables import Vaulted, Where
+from provision.inventory.yaml_lines import Repeat, YamlMap
+
+# Where hosts of a list on the command line come from.
+COMMAND_LINE = "-i"
+# What Ansible passes over in a folder, by its defaults, and our own file beside the inventory.
+_IGNORED = re.compile(r"^\.|(~|\.(pyc|pyo|swp|bak|rpm|md|txt|rst|orig|cfg|retry))$")
+_IGNORED_NAMES = ("group_vars", "host_vars", "vars_plugins", "known_hosts", "known_hosts.old")
+_YAML = (".yml", ".yaml", ".json")
+# A file of a folder with another ending may be no inventory at all.
+_OURS = (*_YAML, ".ini", ".toml")
+
+
+def read(sources: Sequence[str]) -> Material:
+    """Return what all sources say, in their order; errors are collected inside."""
+    reader = _Reader()
+    for source in sources:
+        if is_list(source):
+            reader.add_list(source)
+        elif Path(source).is_dir():
+            reader.add_folder(Path(source))
+        else:
+            reader.add_file(Path(source), named=True)
+    reader.judge_unread()
+    return reader.material
+
+
+def is_list(source: str) -> bool:
+    """Whether a source is a list of hosts, such as ``host1,host2,``, and no path."""
+    return "," in source and not Path(source).exists()
+
+
+class _Reader:
+    """Reads one file after another into the same material."""
+
+    def __init__(self) -> None:
+        self.material = Material()
+        # what has been read so far: some plugins build on it
+        self.before: list[str] = []
+        # files of folders that no form fits, and that may be no inventories
+        self.unread: list[Fault] = []
+
+    def add_list(self, source: str) -> None:
+        for part in filter(None, map(str.strip, source.split(","))):
+            name, port = split_port(part)
+            if name not in self.material.hosts:
+                self.material.add_host(name, UNGROUPED, Where(COMMAND_LINE), port)
+        self.before.append(source)
+
+    def add_folder(self, folder: Path) -> None:
+        for path in listing(self.material, folder):
+            if _IGNORED.search(path.name) or path.name in _IGNORED_NAMES:
+                continue
+            if path.is_dir():
+                self.add_folder(path)
+            elif path.is_file() or not path.exists():
+                self.add_file(path, named=False)
+            else:  # a pipe would never end
+                self.unread.append(Fault(str(path), 0, "is no regular file"))
+
+    def add_file(self, path: Path, named: bool) -> None:
+        """Add one file, which the command line has ``named`` or a folder holds."""
+        try:
+            self._add(path)
+            self.before.append(str(path))
+        except InputError as error:
+            if named or path.suffix in _OURS or ini.has_section(_content(path)):
+                self.material.faults.extend(error.faults)
+            else:
+                self.unread.extend(error.faults)
+
+    def _add(self, path: Path) -> None:
+        if os.access(path, os.X_OK) and path.is_file() and script.read(self.material, path):
+            return
+        if path.suffix == ".toml":
+            ansible.read(self.material, path, "is an inventory in TOML")
+            return
+        raw = yaml_lines.read(path)
+        if path.suffix in ("", *_YAML):
+            try:
+                if self._add_yaml(path, raw):
+                    return
+            except InputError:
+                # INI in a file with any name; what is neither is an error of its ending
+                if not ini.has_section(raw):
+                    raise
+        ini.read(self.material, raw, str(path))
+
+    def _add_yaml(self, path: Path, raw: bytes) -> bool:
+        """Add a file if it is YAML and no mere text, which may be a line of INI."""
+        repeats: list[Repeat] = []
+        text = yaml_lines.decode(raw, str(path))
+        if text.startswith(yaml_lines.VAULT_HEADER):
+            self.material.vaults.append(str(path))
+            return True
+        top = yaml_lines.parse(text, str(path), repeats)
+        if isinstance(top, str):
+            return False
+        found = yaml_lines.mapping(top, Where(str(path)), "an inventory")
+        if found.get("plugin"):
+            self._add_plugin(path, found)
+        else:
+            yaml.read(self.material, found, str(path), repeats)
+        return True
+
+    def _add_plugin(self, path: Path, found: YamlMap) -> None:
+        plugin = str(found["plugin"])
+        # this one sorts the hosts of the sources before it into groups
+        before = self.before if plugin.rpartition(".")[2] == "constructed" else []
+        what = f"configures the inventory plugin {plugin}"
+        ansible.read(self.material, path, what, before, not found.get("use_vars_plugins"))
+
+    def judge_unread(self) -> None:
+        """A file that is passed over is worth a warning; where nothing else has hosts, it is the error."""
+        if self.material.hosts or self.material.faults:
+            self.material.warnings.extend(f"{fault}; the file is ignored" for fault in self.unread)
+        else:
+            self.material.faults.extend(self.unread)
+
+
+def listing(material: Material, folder: Path) -> list[Path]:
+    """Return what is in a folder, by name; one that cannot be read is an error and gives nothing."""
+    try:
+        return sorted(folder.iterdir())
+    except OSError as error:
+        what = f"cannot be read: {error.strerror or error}"
+        material.faults.append(Fault(str(folder), 0, what))
+        return []
+
+
+def read_variables(material: Material, path: Path, group: str) -> YamlMap:
+    """Return the mapping in a file of variables; what is odd about it concerns ``group``."""
+    repeats: list[Repeat] = []
+    try:
+        value = yaml_lines.load(path, repeats)
+    except InputError as error:
+        material.faults.extend(error.faults)
+        return YamlMap()
+    for repeat in repeats:
+        material.doubt(group, repeat.fault(str(path)), "the last one counts")
+    if isinstance(value, Vaulted):
+        material.vaults.append(str(path))
+        return YamlMap()
+    where = Where(str(path))
+    return yaml.as_map(material, value or None, where, "a file of variables", group)
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return yaml_lines.read(path)
+    except InputError:
+        return b""

@@ -1,0 +1,129 @@
+"""What inventory sources say about groups and hosts, before it is put together.
+
+Every form (YAML, INI, a script's JSON) is read into one :class:`Material`: who is in what, and
+which variables stand where. What it means for one host is :mod:`provision.inventory.groups`' part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from provision.errors import Fault
+from provision.inventory.sources.names import expand, split_port
+from provision.inventory.variables import Variable, Where
+
+ALL, UNGROUPED = "all", "ungrouped"
+PRIORITY = "ansible_group_priority"
+
+
+@dataclass
+class GroupSource:
+    """A group as the sources describe it; several may."""
+
+    variables: dict[str, Variable] = field(default_factory=dict)
+    children: dict[str, Where] = field(default_factory=dict)
+    hosts: dict[str, Where] = field(default_factory=dict)
+    priority: int = 1
+
+
+@dataclass
+class HostSource:
+    """A host as the sources describe it; ``where`` is the first place that names it."""
+
+    where: Where
+    variables: dict[str, Variable] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """Something that is wrong only if ``group`` is one of Banstitch's groups.
+
+    In any other group it is a warning, as in Ansible; ``effect`` says what becomes of it there.
+    """
+
+    group: str
+    fault: Fault
+    effect: str = "it is ignored"
+
+    def __str__(self) -> str:
+        return str(Fault(self.fault.file, self.fault.line, self.fault.what, self.effect))
+
+
+@dataclass
+class Material:
+    """Everything that the sources of one inventory say."""
+
+    groups: dict[str, GroupSource] = field(default_factory=dict)
+    hosts: dict[str, HostSource] = field(default_factory=dict)
+    faults: list[Fault] = field(default_factory=list)
+    doubts: list[Doubt] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    # encrypted files, which cannot be read
+    vaults: list[str] = field(default_factory=list)
+
+    def group(self, name: str) -> GroupSource:
+        """Return the group of this name, new if nobody mentioned it yet."""
+        return self.groups.setdefault(name, GroupSource())
+
+    def doubt(self, group: str, fault: Fault, effect: str = Doubt.effect) -> None:
+        """Note something that is wrong only in a group of Banstitch's."""
+        self.doubts.append(Doubt(group, fault, effect))
+
+    def add_child(self, parent: str, child: str, where: Where) -> None:
+        """Put the group ``child`` into the group ``parent``."""
+        self.group(child)
+        self.group(parent).children.setdefault(child, where)
+
+    def add_pattern(
+        self, group: str, pattern: str, where: Where, variables: Mapping[str, Variable]
+    ) -> None:
+        """Add the hosts that ``pattern`` stands for to ``group``, with ``variables`` for each."""
+        name, port = split_port(pattern)
+        try:
+            names = list(expand(name))
+        except ValueError as error:
+            what = f"host range {name}: {error}"
+            self.doubt(group, where.fault(what, "write name[01:10]"))
+            return
+        for each in names:
+            self.add_host(each, group, where, port)
+            self.set_host(each, variables)
+
+    def add_host(self, name: str, group: str, where: Where, port: int | None = None) -> None:
+        """Add a host to ``group``; the port counts only where the host is named first."""
+        if name not in self.hosts:
+            self.hosts[name] = HostSource(where)
+            if port is not None:
+                self.hosts[name].variables["ansible_port"] = Variable(port, where)
+        self.group(group).hosts.setdefault(name, where)
+
+    def set_host(self, name: str, variables: Mapping[str, Variable]) -> None:
+        """Set variables of a host; where a group has the same name it gets them, as in Ansible."""
+        if name in self.groups:
+            self.set_group(name, variables)
+        else:
+            _update(self.hosts[name].variables, variables)
+
+    def set_group(self, name: str, variables: Mapping[str, Variable]) -> None:
+        """Set variables of a group; its priority is none of them."""
+        given = dict(variables)
+        if priority := given.pop(PRIORITY, None):
+            try:
+                self.group(name).priority = int(priority.value)  # type: ignore[call-overload]
+            except (TypeError, ValueError):
+                fault = priority.where.fault(f"{PRIORITY} is no whole number", "write one like 10")
+                self.doubt(name, fault)
+        _update(self.group(name).variables, given)
+
+
+def _update(known: dict[str, Variable], new: Mapping[str, Variable]) -> None:
+    """Set variables; one that has this value already keeps the place where it was written first."""
+    for name, variable in new.items():
+        old = known.get(name)
+        if old is None or variable.where.line or not _same(old.value, variable.value):
+            known[name] = variable
+
+
+def _same(old: object, new: object) -> bool:
+    return type(old) is type(new) and old == new

@@ -1,0 +1,88 @@
+"""Host names as inventories write them: ranges, and ports behind a colon."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import string
+from collections.abc import Iterator, Sequence
+
+_MOST = 65536
+# A host name: labels of letters, digits, "_" and "-", any of which may hold ranges.
+_RANGE = r"\[(?:[a-z]:[a-z]|[0-9]+:[0-9]+)(?::[0-9]+)?\]"
+_LABEL = rf"(?!-)(?:[\w-]|{_RANGE})+(?<![_-])"
+_HOST_NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*", re.IGNORECASE)
+_HEX_RANGE = re.compile(r"\[[0-9a-f]+:[0-9a-f]+(?::[0-9]+)?\]", re.IGNORECASE)
+_BRACKETED_PORT = re.compile(r"\[(?P<name>.+)\]:(?P<port>[0-9]+)")
+_PORT = re.compile(r"(?P<name>(?:[^:\[\]]|\[[^\]]*\])*):(?P<port>[0-9]+)")
+
+
+def split_port(pattern: str) -> tuple[str, int | None]:
+    """Return a host pattern without its port, and the port.
+
+    What is neither a host name nor an address is a name as it stands, colon included.
+    """
+    match = _BRACKETED_PORT.fullmatch(pattern) or _PORT.fullmatch(pattern)
+    if match and _is_host(match["name"]):
+        return match["name"], int(match["port"])
+    return pattern, None
+
+
+def _is_host(name: str) -> bool:
+    if _HOST_NAME.fullmatch(name):
+        return True
+    try:
+        return "%" not in name and bool(ipaddress.ip_address(_HEX_RANGE.sub("1", name)))
+    except ValueError:
+        return False
+
+
+def expand(pattern: str) -> Iterator[str]:
+    """Yield the names that a range stands for: ``web[01:10]``, ``db-[a:f]``, ``n[0:8:2]``.
+
+    Both ends are included. An address in IPv6 has no range without brackets.
+
+    Raises:
+        ValueError: the range is not one, or stands for too many names.
+    """
+    for count, name in enumerate(_expand(pattern)):
+        if count == _MOST:
+            raise ValueError(f"stands for more than {_MOST} names")
+        yield name
+
+
+def _expand(pattern: str) -> Iterator[str]:
+    head, opening, rest = pattern.partition("[")
+    if not opening:
+        yield pattern
+        return
+    bounds, closing, tail = rest.partition("]")
+    parts = bounds.split(":")
+    if not closing or len(parts) not in (2, 3):
+        raise ValueError("is not a range")
+    for middle in _steps(*parts):
+        for name in _expand(tail):
+            yield head + middle + name
+
+
+def _steps(first: str, last: str, step: str = "1") -> Sequence[str]:
+    first = first or "0"
+    if not step.isdecimal() or int(step) < 1:
+        raise ValueError("the step must be a whole number from 1")
+    # a leading zero asks for a fixed width, and then both ends must have it
+    width = len(first) if first.startswith("0") and len(first) > 1 else 0
+    if width and len(last) != width:
+        raise ValueError(f"{first} and {last} have different widths")
+    if first.isdecimal() and last.isdecimal():
+        numbers = range(int(first), int(last) + 1, int(step))
+        if len(numbers) > _MOST:
+            raise ValueError(f"stands for more than {_MOST} names")
+        found = [str(number).zfill(width) for number in numbers]
+    elif len(first) == len(last) == 1 and {first, last} <= set(string.ascii_letters):
+        letters = string.ascii_letters
+        found = list(letters[letters.index(first) : letters.index(last) + 1 : int(step)])
+    else:
+        raise ValueError(f"{first} and {last} are neither two numbers nor two letters")
+    if not found:
+        raise ValueError(f"{first} comes after {last}")
+    return found

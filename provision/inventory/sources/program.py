@@ -1,0 +1,85 @@
+"""Run a program that gives an inventory: for a bounded time, and for a bounded amount of output."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import selectors
+import signal
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import IO
+
+# Seconds for all that one source runs, and bytes that one answer has.
+LONGEST = 300.0
+LARGEST = 64 * 1024 * 1024
+_MOST_ERRORS = 64 * 1024
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What a program wrote, and its exit code."""
+
+    code: int
+    output: bytes
+    errors: str
+
+
+class ProgramError(Exception):
+    """The program took too long or wrote too much; the text says which."""
+
+
+def run(argv: Sequence[str], deadline: float, environment: Mapping[str, str]) -> Finished:
+    """Run a program until ``deadline`` (of :func:`time.monotonic`); it reads nothing.
+
+    Raises:
+        OSError: it cannot be started.
+        ProgramError: it was ended.
+    """
+    process = subprocess.Popen(
+        argv,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=dict(environment),
+        start_new_session=True,
+    )
+    with process:
+        try:
+            output, errors = _collect(process, deadline)
+            code = process.wait(max(0.1, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            raise ProgramError(f"takes longer than {LONGEST:.0f} s") from None
+        finally:
+            # what it started as well: it may hold the pipes open
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+    return Finished(code, output, errors.decode("utf-8", errors="replace"))
+
+
+def _collect(process: subprocess.Popen[bytes], deadline: float) -> tuple[bytes, bytes]:
+    output, errors = bytearray(), bytearray()
+    with selectors.DefaultSelector() as selector:
+        for pipe, pieces in ((process.stdout, output), (process.stderr, errors)):
+            if pipe is not None:
+                selector.register(pipe, selectors.EVENT_READ, pieces)
+        while selector.get_map():
+            left = deadline - time.monotonic()
+            ready = selector.select(left) if left > 0 else []
+            if not ready:
+                raise ProgramError(f"takes longer than {LONGEST:.0f} s")
+            for key, _ in ready:
+                _read(selector, key.fileobj, key.data)  # type: ignore[arg-type]
+            del errors[:-_MOST_ERRORS]
+            if len(output) > LARGEST:
+                raise ProgramError(f"writes more than {LARGEST // 1024 // 1024} MiB")
+    return bytes(output), bytes(errors)
+
+
+def _read(selector: selectors.BaseSelector, pipe: IO[bytes], pieces: bytearray) -> None:
+    piece = os.read(pipe.fileno(), 1 << 16)
+    pieces += piece
+    if not piece:
+        selector.unregister(pipe)

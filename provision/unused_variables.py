@@ -1,0 +1,147 @@
+"""Ansible's connection variables that have no effect here: none is passed over in silence.
+
+A variable is honoured (`login_variables.py`), harmless (it stands nowhere), or in a table below.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from provision.errors import Fault, InputError
+from provision.inventory.expressions import Scope
+from provision.inventory.filters.text import read_bool
+from provision.inventory.loader import Host
+
+_NO_CLIENT = "Banstitch does not run OpenSSH's client"
+_NO_JUMP = "no jump host is used: Banstitch connects to ansible_host directly"
+_KEYS = "host keys are always checked"
+_ACCEPT = "record a new key with --accept-new-host-keys or in known_hosts"
+_OTHER_NAME = "Banstitch reads the names of Ansible's ssh connection"
+_ARGUMENTS = ("ansible_ssh_common_args", "ansible_ssh_extra_args", "ansible_ssh_args")
+_KEY_CHECKS = (
+    "ansible_host_key_checking",
+    "ansible_ssh_host_key_checking",
+    "ansible_paramiko_host_key_checking",
+)
+# Variable to why it has no effect, and what to do instead.
+_EVERYWHERE = {
+    "ansible_ssh_executable": (_NO_CLIENT, "leave it out"),
+    "ansible_ssh_pkcs11_provider": ("no smart card is used", "load its key into ssh-agent"),
+    "ansible_paramiko_proxy_command": (_NO_JUMP, "run Banstitch where it reaches the host"),
+    "ansible_private_key": (
+        "a key is read from a file only",
+        "write it into a file, and name that in ansible_ssh_private_key_file",
+    ),
+    "ansible_private_key_passphrase": (
+        "a key with a passphrase is used from ssh-agent only",
+        "load it with ssh-add",
+    ),
+    "ansible_paramiko_host": (_OTHER_NAME, "write ansible_host"),
+    "ansible_paramiko_port": (_OTHER_NAME, "write ansible_port"),
+    "ansible_paramiko_user": (_OTHER_NAME, "write ansible_user"),
+    "ansible_paramiko_pass": (_OTHER_NAME, "write ansible_password"),
+    "ansible_paramiko_password": (_OTHER_NAME, "write ansible_password"),
+    "ansible_paramiko_private_key_file": (_OTHER_NAME, "write ansible_ssh_private_key_file"),
+    "ansible_paramiko_timeout": (_OTHER_NAME, "write ansible_timeout"),
+    "ansible_ssh_private_key_passphrase": (
+        "a key with a passphrase is used from ssh-agent only",
+        "load it with ssh-add",
+    ),
+    "ansible_ssh_private_key": (
+        "a key is read from a file only",
+        "write it into a file, and name that in ansible_ssh_private_key_file",
+    ),
+}
+_ON_BAN_HOSTS = {
+    "ansible_become_exe": ("root is reached by the program sudo of the PATH", "leave it out"),
+    "ansible_become_flags": ("sudo is run without further options", "leave it out"),
+    "ansible_sudo_exe": ("root is reached by the program sudo of the PATH", "leave it out"),
+    "ansible_sudo_flags": ("sudo is run without further options", "leave it out"),
+    "ansible_sudo_chdir": ("sudo is run from /", "leave it out"),
+}
+_ON_FORTIGATES = {
+    "ansible_command_timeout": ("Banstitch has its own time limits", "leave it out"),
+    "ansible_connect_timeout": ("Banstitch reads ansible_timeout", "write ansible_timeout"),
+    "ansible_network_cli_proxy_command": (_NO_JUMP, "run Banstitch where it reaches the host"),
+    "ansible_libssh_proxy_command": (_NO_JUMP, "run Banstitch where it reaches the host"),
+}
+_SSH = {"ssh", "smart", "paramiko", "paramiko_ssh", "network_cli", "libssh", "persistent"}
+_NOT_SSH = {"httpapi", "netconf", "local"}
+
+
+def unused(host: Host, scope: Scope, linux: bool) -> Iterator[Fault]:
+    """Yield a warning for each variable of ``host`` that has no effect here; it quotes no value.
+
+    Raises:
+        InputError: the host is reached in a way that Banstitch does not have.
+    """
+    table = _EVERYWHERE | (_ON_BAN_HOSTS if linux else _ON_FORTIGATES)
+    for name, (why, instead) in table.items():
+        if name in host.variables and _value(scope, name) not in (None, "", False):
+            yield _warning(scope, name, why, instead)
+    for name in _ARGUMENTS:
+        if name in host.variables:
+            yield from _arguments(scope, name)
+    for name in _KEY_CHECKS:
+        if name in host.variables and _is_off(_value(scope, name)):
+            yield _warning(scope, name, _KEYS, _ACCEPT)
+    if "ansible_connection" in host.variables:
+        yield from _connection(host, scope, linux)
+    if not linux and "ansible_network_os" in host.variables:
+        yield from _network_os(scope)
+
+
+def _value(scope: Scope, name: str) -> object:
+    """Return the value; one that cannot be evaluated counts as set, since it would not be used."""
+    try:
+        return scope.get(name)
+    except InputError:
+        return name
+
+
+def _warning(scope: Scope, name: str, why: str, instead: str) -> Fault:
+    return scope.where(name).fault(f"{name} has no effect: {why}", instead)
+
+
+def _is_off(value: object) -> bool:
+    try:
+        return not read_bool(value)
+    except ValueError:
+        return False
+
+
+def _arguments(scope: Scope, name: str) -> Iterator[Fault]:
+    """Yield what the options of OpenSSH's client would have changed."""
+    text = str(_value(scope, name) or "")
+    if re.search(r"Proxy(Jump|Command)|(^|\s)-[JW]", text, re.IGNORECASE):
+        yield _warning(scope, name, _NO_JUMP, "run Banstitch where it reaches the host")
+    elif re.search(r"StrictHostKeyChecking|UserKnownHostsFile", text, re.IGNORECASE):
+        yield _warning(scope, name, _KEYS, _ACCEPT)
+    elif text.strip():
+        yield _warning(scope, name, _NO_CLIENT, "write what it needs into ansible_* variables")
+
+
+def _connection(host: Host, scope: Scope, linux: bool) -> Iterator[Fault]:
+    name = "ansible_connection"
+    value = scope.get(name)
+    kind = str(value).rpartition(".")[2]
+    if value is None or kind in _SSH:
+        return
+    if kind not in _NOT_SSH or (linux and kind != "local"):
+        what = f"{name} must be ssh: Banstitch logs in by SSH only"
+        raise InputError([scope.where(name).fault(what, "write ssh, or leave it out")])
+    instead = "make sure that ansible_host answers to SSH"
+    yield _warning(scope, name, "Banstitch logs in by SSH", instead)
+    ports = [each for each in ("ansible_port", "ansible_ssh_port") if each in host.variables]
+    if kind == "httpapi" and ports == ["ansible_port"]:
+        why = "ansible_port is taken for the port of SSH, whatever ansible_connection says"
+        instead = "write the port of SSH into ansible_ssh_port, which comes first"
+        yield scope.where("ansible_port").fault(why, instead)
+
+
+def _network_os(scope: Scope) -> Iterator[Fault]:
+    value = _value(scope, "ansible_network_os")
+    if isinstance(value, str) and value.rpartition(".")[2] not in ("fortios", ""):
+        why = "hosts of the group fortigates are taken for FortiGates"
+        yield _warning(scope, "ansible_network_os", why, "write fortinet.fortios.fortios")

@@ -1,0 +1,43 @@
+"""Addresses of this site that its jails never ban, beside those that an operator names for all jails.
+
+The jail's file sets no ``ignoreip``, so that the one in an operator's ``[DEFAULT]`` counts: an option of a
+jail would replace it. fail2ban clears a jail's list at each reload, and fills it anew from the files.
+
+Managed by Banstitch: changes made here are overwritten. Loaded by banstitch.py beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+
+class Ignoring:
+    """Keeps ``texts``, addresses and networks, on the ignore list of a jail's ``log_filter``."""
+
+    def __init__(self, log_filter: Any, texts: Sequence[str]) -> None:
+        self._filter = log_filter
+        # fail2ban's own objects of those that would not be on the list without us
+        self._added: list[Any] = []
+        self.texts = tuple(texts)
+        self.put()
+
+    def put(self) -> None:
+        """Put all on the list, which was cleared; called before a single line is read."""
+        before = {str(each) for each in self._filter.getIgnoreIP()}
+        for text in self.texts:
+            self._filter.addIgnoreIP(text)
+        self._added = [each for each in self._filter.getIgnoreIP() if str(each) not in before]
+
+    def change(self, texts: Sequence[str]) -> None:
+        """Replace the addresses; whom an operator names for all jails stays on the list."""
+        if tuple(texts) == self.texts:
+            return
+        for each in self._added:
+            self._filter.delIgnoreIP(each)
+        self.texts = tuple(texts)
+        self.put()
+
+    def everybody(self) -> list[Any]:
+        """Return the whole list; while fail2ban has it cleared, at least our own part of it."""
+        return [*self._filter.getIgnoreIP(), *self.texts]

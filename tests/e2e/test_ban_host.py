@@ -1,0 +1,227 @@
+"""A ban host that is not as it should be: a port, a disk, a clock, a fail2ban that is busy."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.labsite import LabSite
+from tests.lab.nspawn import wait_until
+
+pytestmark = pytest.mark.lab
+
+JAIL = "banstitch-sslvpn_login_failed"
+SPARED, OUR_SPARED, ATTACKER = "203.0.113.77", "203.0.113.99", "203.0.113.78"
+DEFAULTS = f"[DEFAULT]\nignoreip = {SPARED} 198.51.100.0/24\n"
+UNMADE = "everything is as it was before the run"
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory, ready_root: Path) -> Iterator[LabSite]:
+    """A ban host on which nothing is deployed; each test leaves it so."""
+    with LabSite(tmp_path_factory.mktemp("site") / "inventory", ready_root) as lab:
+        yield lab
+
+
+@contextmanager
+def deployed(site: LabSite) -> Iterator[None]:
+    """Deploy, and tear down again."""
+    applied = site.run("apply", "-y")
+    assert applied.code == 0, applied.out + applied.err
+    yield
+    assert site.run("teardown", "-y", "--purge-data").code == 0
+
+
+@contextmanager
+def made(site: LabSite, command: str, undo: str) -> Iterator[None]:
+    """Run a command as root on the host, and take back what it did."""
+    site.host.console(command, check=True)
+    try:
+        yield
+    finally:
+        site.host.console(undo, check=True)
+
+
+def refused(site: LabSite, *words: str) -> None:
+    """Check that `apply` fails with these words and leaves the host as it was."""
+    before = site.listing()
+    failed = site.run("apply", "-y", "--json")
+    assert failed.code == 1, failed.out
+    error = failed.target("bh1")["error"]
+    for word in words:
+        assert word in error
+    assert "Errno" not in error
+    assert site.listing() == before
+
+
+def test_a_port_that_is_taken_is_reported_by_plan_with_the_program(site: LabSite) -> None:
+    address = site.host.address
+    start = f"systemd-run --unit theirs python3 -m http.server 5000 --bind {address}"
+    listens = f"until ss -tln | grep -q {address}:5000; do :; done"
+    with made(site, f"{start}; {listens}", "systemctl stop theirs"):
+        plan = site.run("plan", "--json")
+        assert plan.code == 1
+        error = plan.target("bh1")["error"]
+        assert f"{address}:5000 is taken by python3 (process " in error
+        assert "theirs.service" in error
+        assert "receiver_port" in error
+        refused(site, "is taken by python3", "theirs.service")
+
+
+def test_the_receiver_itself_never_has_the_port_of_another_program(site: LabSite) -> None:
+    """Not after a crash, not while connections are open, not when it moves to all addresses."""
+    with deployed(site):
+        site.host.console("systemctl kill -s KILL banstitch-receiver", check=True)
+        site.host.console("systemctl stop banstitch-receiver.socket", check=True)
+        assert site.run("apply", "-y").code == 0
+        everywhere = site.run("apply", "-y", "-e", "receiver_listen=0.0.0.0", "--json")
+        assert everywhere.code == 0, everywhere.out
+        assert site.run("apply", "-y").code == 0
+
+
+NO_SPACE = (
+    ("mount -t tmpfs -o size=100k none /opt", "umount /opt", "/opt/banstitch"),
+    ("mount -t tmpfs -o size=0,nr_inodes=1 none /var/spool", "umount /var/spool", "/var/spool/ban"),
+)
+NOT_WRITABLE = "mount --bind {0} {0} && mount -o remount,ro,bind {0}"
+
+
+@pytest.mark.parametrize(("fill", "undo", "path"), NO_SPACE)
+def test_a_full_disk_is_named_and_nothing_is_left_half_written(
+    site: LabSite, fill: str, undo: str, path: str
+) -> None:
+    with made(site, fill, undo):
+        refused(site, path, "No space left on device; free some space there", UNMADE)
+
+
+@pytest.mark.parametrize("folder", ["/etc", "/etc/fail2ban", "/var/lib"])
+def test_a_folder_that_cannot_be_written_is_named_and_nothing_is_left_half_written(
+    site: LabSite, folder: str
+) -> None:
+    with made(site, NOT_WRITABLE.format(folder), f"umount {folder}"):
+        refused(site, folder, "Read-only file system; mount it writable")
+
+
+def test_after_the_repair_a_site_whose_disk_was_full_is_deployed(site: LabSite) -> None:
+    with deployed(site):
+        attribute = "/etc/logrotate.d/banstitch"
+        with made(site, f"chattr +i {attribute}", f"chattr -i {attribute}"):
+            failed = site.run("apply", "-y", "-e", "receiver_log_keep=9", "--json")
+            assert failed.code == 1
+            error = failed.target("bh1")["error"]
+            assert f"{attribute}: Operation not permitted; see `lsattr`" in error
+            assert UNMADE in error
+        assert site.run("plan").code == 0
+        assert site.run("verify").code == 0
+
+
+def bans(site: LabSite) -> str:
+    return site.host.read(f"/var/spool/banstitch/{JAIL}.bans")
+
+
+def log_failures(site: LabSite, address: str) -> None:
+    """Have the receiver's log say that an address failed three times."""
+    now = int(time.time())
+    line = f"{now} verify sslvpn_login_failed failure {address} - -"
+    site.host.console(
+        ["sh", "-c", 'for n in 1 2 3; do echo "$1"; done >>"$2"', "sh", line, LOG], check=True
+    )
+
+
+LOG = "/var/log/banstitch/events.log"
+
+
+def test_whom_the_operator_never_bans_in_any_jail_is_never_banned(site: LabSite) -> None:
+    local = "/etc/fail2ban/jail.local"
+    site.host.write(local, DEFAULTS)
+    site.write_inventory(f"detection_ignore: [{OUR_SPARED}]")
+    with deployed(site):
+        for reload in ("true", "fail2ban-client reload"):
+            site.host.console(reload, check=True)
+            site.host.console(["fail2ban-client", "unban", "--all"], check=True)
+            for address in (SPARED, OUR_SPARED, ATTACKER):
+                log_failures(site, address)
+            assert wait_until(lambda: ATTACKER in bans(site), 30)
+            assert SPARED not in bans(site)
+            assert OUR_SPARED not in bans(site)
+            listed = site.host.console(["fail2ban-client", "get", JAIL, "ignoreip"]).stdout
+            assert SPARED in listed
+            assert OUR_SPARED in listed
+        assert site.run("plan").code == 0
+    site.host.console(["rm", local], check=True)
+    site.write_inventory()
+
+
+# Connects again and again, and asks nothing for a while: the queue of fail2ban's socket has room for one.
+CROWD = """\
+import socket, threading, time
+def ask():
+    while True:
+        with socket.socket(socket.AF_UNIX) as one:
+            try:
+                one.connect("/var/run/fail2ban/fail2ban.sock")
+                one.sendall(b"x<F2B_END_COMMAND>")
+                one.recv(100)
+            except OSError:
+                pass
+for _ in range(8):
+    threading.Thread(target=ask).start()
+"""
+
+
+def test_a_fail2ban_that_is_busy_is_not_one_that_does_not_run(site: LabSite) -> None:
+    with deployed(site):
+        site.host.write("/run/crowd.py", CROWD)
+        crowd = "systemd-run --unit crowd python3 /run/crowd.py"
+        with made(site, crowd, "systemctl stop crowd"):
+            for _ in range(3):
+                plan = site.run("plan", "--json")
+                assert plan.code == 0, plan.out
+            changed = site.run("apply", "-y", "-e", "detection_max_retry=4")
+            assert changed.code == 0, changed.out + changed.err
+            assert site.run("apply", "-y").code == 0
+
+
+# Every process that the agent is, and starts, has another clock than the rest of the host.
+LATE_PYTHON = """\
+#!/bin/sh
+exec env LD_PRELOAD={library} FAKETIME={off} FAKETIME_DONT_FAKE_MONOTONIC=1 {python} "$@"
+"""
+
+
+@contextmanager
+def clock_off(site: LabSite, off: str) -> Iterator[None]:
+    """Have the clock of the agent differ."""
+    host = site.host
+    library = host.console("dpkg -L libfaketime | grep faketimeMT.so.1", check=True).stdout.strip()
+    python = host.console("readlink -f /usr/bin/python3", check=True).stdout.strip()
+    script = LATE_PYTHON.format(library=library, off=off, python=python)
+    with made(site, "mv /usr/bin/python3 /root/python3", "mv /root/python3 /usr/bin/python3"):
+        host.write("/usr/bin/python3", script)
+        host.console("chmod 755 /usr/bin/python3", check=True)
+        yield
+
+
+def test_a_clock_that_is_a_day_off_is_refused_and_one_that_is_minutes_off_a_warning(
+    site: LabSite,
+) -> None:
+    site.host.run("apt-get install -y -q libfaketime", check=True)
+    for off, words in (("-1d", "24 h 0 min behind"), ("+90m", "1 h 30 min ahead")):
+        with clock_off(site, off):
+            refused(site, f"the clock of this host is {words}", "timedatectl set-ntp true")
+    with clock_off(site, "+10m"):
+        plan = site.run("plan", "--json")
+    assert plan.code == 2, plan.out
+    assert any("10 min ahead" in note for note in plan.target("bh1")["notes"])
+
+
+def test_another_system_is_refused_by_its_name(site: LabSite) -> None:
+    away = "mv /usr/bin/apt-get /root/apt-get; cp /etc/os-release /root/"
+    back = "mv /root/apt-get /usr/bin/apt-get; cat /root/os-release > /etc/os-release"
+    with made(site, away, back):
+        site.host.write("/etc/os-release", 'ID=rocky\nPRETTY_NAME="Rocky Linux 9.4"\n')
+        refused(site, "this host (Rocky Linux 9.4) does not run apt")

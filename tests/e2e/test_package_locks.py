@@ -1,0 +1,176 @@
+"""A host on which another package manager is at work: waited for, named, and given up in the end."""
+
+from __future__ import annotations
+
+import base64
+import json
+import shlex
+import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from provision.linux import bootstrap
+from provision.linux.agent.apt import LOCKS
+from provision.linux.target import agent_zip
+from tests.e2e.labsite import LabSite
+from tests.e2e.slow_mirror import SlowMirror
+from tests.lab.nspawn import wait_until
+
+pytestmark = pytest.mark.lab
+
+ARCHIVES = "/var/cache/apt/archives/lock"
+# as apt takes a lock; a bare Debian has perl, but no python3
+HOLD = r"""
+use Fcntl qw(F_SETLK F_WRLCK);
+for my $path (@ARGV) {
+  open(my $file, "+>>", $path) or die;
+  my $lock = pack("s s x4 q q i x4", F_WRLCK, 0, 0, 0, 0);
+  fcntl($file, F_SETLK, $lock) or die "$!";
+  push @held, $file;
+}
+$| = 1; print "held\n"; sleep 600;
+"""
+MEMORY = "/var/lib/banstitch"
+
+
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory: pytest.TempPathFactory, bare_root: Path) -> Iterator[LabSite]:
+    """A Debian that was just installed, without python3."""
+    with LabSite(tmp_path_factory.mktemp("bare") / "inventory", bare_root) as site:
+        yield site
+
+
+@contextmanager
+def held(site: LabSite, *locks: str) -> Iterator[None]:
+    """Hold ``locks`` on the host by a process called perl."""
+    argv = [*site.host.ssh_argv(), shlex.join(["perl", "-e", HOLD, *locks])]
+    with subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"held\n"
+        try:
+            yield
+        finally:
+            site.host.console("pkill -x perl")
+
+
+def is_running(site: LabSite, pattern: str) -> bool:
+    """Whether a program runs on the host whose command line matches."""
+    return site.host.console(["pgrep", "-f", pattern]).returncode == 0
+
+
+def install(names: list[str], patience: float) -> str:
+    """A program that has the agent install packages and wait so many seconds for a lock."""
+    kinds = ("paths", "logs", "packages", "users", "services", "jails", "spools")
+    observe: dict[str, Any] = {kind: [] for kind in kinds}
+    observe |= {"do": "observe", "sealed": {}, "tokens": ""}
+    request: dict[str, Any] = {"do": "apply", "verb": "apply", "observe": observe}
+    request["steps"] = [{"do": "install", "packages": names}]
+    zipped = base64.b64encode(agent_zip()).decode()
+    return (
+        "import base64, json, sys\n"
+        f"open('/run/agent.zip', 'wb').write(base64.b64decode('{zipped}'))\n"
+        "sys.path.insert(0, '/run/agent.zip')\n"
+        "from provision.linux.agent import apt, entry, observe\n"
+        f"apt.PATIENCE = {patience}\n"
+        f"request = json.loads({json.dumps(request)!r})\n"
+        "request['seen'] = observe.observe(request['observe'])['digest']\n"
+        "entry.main(json.dumps(request).encode())\n"
+    )
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_python3_is_not_installed_while_a_lock_is_never_released(bare: LabSite, lock: str) -> None:
+    if "lists" in lock:  # taken only where there are none
+        bare.host.console(
+            "cp -a /var/lib/apt/lists /root/ && rm -r /var/lib/apt/lists/*", check=True
+        )
+    with held(bare, lock):
+        done = bare.host.run(["sh", "-c", bootstrap.script(patience=4)])
+    if "lists" in lock:
+        bare.host.console("rm -r /var/lib/apt/lists && mv /root/lists /var/lib/apt/", check=True)
+    assert done.returncode == 1
+    assert f"Could not get lock {lock}. It is held by process" in done.stdout
+    assert "(perl)" in done.stdout
+    assert "waited 4 s for it" in done.stdout
+    assert bare.host.run(["ls", MEMORY]).returncode != 0
+
+
+def test_a_host_without_a_mirror_says_why_and_is_left_as_it_was(bare: LabSite) -> None:
+    proxy = 'Acquire::http::Proxy "http://somebody:Secret-1@127.0.0.1:9";'
+    bare.host.write("/etc/apt/apt.conf.d/99proxy", proxy)
+    bare.host.console("mv /var/lib/apt/lists /root/lists && mkdir /var/lib/apt/lists", check=True)
+    before = bare.listing()
+
+    failed = bare.run("apply", "-y", "--json")
+
+    assert failed.code == 1
+    error = failed.target("bh1")["error"]
+    assert "Could not connect to 127.0.0.1:9" in error
+    assert "Unable to locate package python3" in error
+    assert "Secret-1" not in failed.out + failed.err
+    assert bare.listing() == before
+    bare.host.console(
+        "rm -r /etc/apt/apt.conf.d/99proxy /var/lib/apt/lists && mv /root/lists /var/lib/apt/lists",
+        check=True,
+    )
+
+
+def test_a_fresh_host_whose_apt_daily_runs_is_deployed_without_help(bare: LabSite) -> None:
+    """One `apt-get update` hangs at a mirror while python3 is installed; dpkg is busy after that."""
+    bare.host.console("rm -r /var/lib/apt/lists", check=True)
+    with ExitStack() as stack:
+        mirror = stack.enter_context(SlowMirror())
+        bare.host.write("/run/slow.list", mirror.source)
+        daily = "systemd-run --unit first-boot apt-get update -o Acquire::Retries=0"
+        only = "-o Dir::Etc::SourceParts=- -o Dir::Etc::SourceList=/run/slow.list"
+        bare.host.run(f"{daily} {only}", check=True)
+        assert mirror.asked.wait(60)
+        apply = stack.enter_context(
+            subprocess.Popen(
+                bare.argv("apply", "-y", "--json"),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+        )
+        assert wait_until(lambda: is_running(bare, "^sleep 2"), 120)
+        dpkg = stack.enter_context(ExitStack())
+        dpkg.enter_context(held(bare, "/var/lib/dpkg/lock-frontend"))
+        mirror.release()
+        # the first attempt has met the lock of dpkg once the next one is made
+        assert wait_until(lambda: not is_running(bare, "slow.list"), 120)
+        assert wait_until(lambda: is_running(bare, "^sleep 2"), 120)
+        dpkg.close()
+        out, _ = apply.communicate(timeout=600)
+    assert apply.returncode == 0, out
+    notes = json.loads(out)["sites"][0]["targets"][0]["notes"]
+    assert any(
+        "waited" in note and "/var/lib/apt/lists/lock. It is held by" in note for note in notes
+    )
+    assert bare.run("verify").code == 0
+
+
+def test_packages_are_not_installed_while_a_lock_is_never_released(bare: LabSite) -> None:
+    """Runs after the host was deployed: it has python3."""
+    assert bare.run("teardown", "-y", "--purge-data", "--keep-packages").code == 0
+    before = bare.listing()
+    with held(bare, "/var/lib/dpkg/lock-frontend"):
+        done = bare.host.run(["python3", "-"], stdin=install(["cowsay"], 3))
+    assert "/var/lib/dpkg/lock-frontend is held by perl (process " in done.stdout
+    assert "waited 3 s for it" in done.stdout
+    assert "everything is as it was before the run" in done.stdout
+    assert bare.listing() == before
+
+
+def test_a_plan_says_who_keeps_apt_waiting(bare: LabSite) -> None:
+    bare.host.run("apt-get purge -y -q gunicorn", check=True)
+    with held(bare, ARCHIVES):
+        plan = bare.run("plan", "--json")
+        assert plan.code == 2
+        (note,) = [each for each in plan.target("bh1")["notes"] if ARCHIVES in each]
+        assert "is held by perl (process" in note
+        assert "apply waits" in note
