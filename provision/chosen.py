@@ -12,11 +12,9 @@ from pathlib import Path
 
 from provision.errors import Fault, InputError
 from provision.inventory import loader, patterns
+from provision.inventory.expressions import PLAYBOOK
 from provision.secrets import Secrets
 from provision.sites import Play, Selected, limit, sites
-
-# The folder of site.py.
-PLAYBOOK = Path(__file__).resolve().parent.parent
 
 
 @dataclass(frozen=True)

@@ -68,8 +68,9 @@ def login_for(host: Host, scope: Scope, linux: bool, secrets: Secrets) -> Login:
         warnings=reader.warnings(host, linux),
         timeout=reader.get(_TIMEOUT, _seconds, DEFAULT_TIMEOUT),
     )
-    if linux and login.become:
+    if linux:
         reader.get(_BECOME_METHOD, _sudo, None)
+    if login.become:
         reader.get(_BECOME_USER, _root, None)
     if reader.faults:
         raise InputError(reader.faults)

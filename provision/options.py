@@ -12,9 +12,10 @@ from typing import Any, TypeVar
 import click
 
 from provision import ask_token, fleet, progress
-from provision.chosen import PLAYBOOK, Choice, ChosenSites, read_sites
+from provision.chosen import Choice, ChosenSites, read_sites
 from provision.errors import Fault, InputError
 from provision.fortios.versions import NEWEST, Version, read_version, refused, spell
+from provision.inventory.expressions import PLAYBOOK
 from provision.inventory.loader import folder_of
 from provision.plan import SitePlan, TargetPlan, Verb
 from provision.report import Detail, Report

@@ -13,6 +13,7 @@ from provision.fortios.planner import Observed, ids
 from provision.fortios.planning.object_id import ObjectId
 from provision.fortios.record import Record
 from provision.fortios.session import administrator, dialogue
+from provision.fortios.session.answer import configuration_in
 from provision.fortios.session.connection import Connection, Question
 from provision.fortios.session.session import Refused
 from provision.fortios.text import Config, Edit, ParseError, Tree, parse
@@ -207,7 +208,7 @@ class Observer:
 
     def _body(self, object_id: str, answer: str, again: int = 2) -> Tree | None:
         """Return the body in an answer; one that cannot be read is asked for again, alone."""
-        answer = dialogue.shown(answer)
+        answer = configuration_in(answer)
         if dialogue.has_no_entry(answer) or dialogue.has_no_table(answer):
             return None
         try:
@@ -230,7 +231,7 @@ def _question(object_id: str) -> Question:
 def _shown(table: str, key: str, answer: str) -> Tree | None:
     """Return the body of an entry where it is shown; what cannot be read is not."""
     try:
-        return _find(f"{table}:{key}", parse(dialogue.shown(answer)))
+        return _find(f"{table}:{key}", parse(configuration_in(answer)))
     except ParseError:
         return None
 

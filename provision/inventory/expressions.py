@@ -37,8 +37,9 @@ _SOURCES = ("hostvars", "lookup", "q", "query", "vars")
 class Scope(Mapping[str, object]):
     """One host's variables, resolved on demand.
 
-    ``given`` are ready values (``inventory_hostname``, ``groups``); ``base`` is where relative
-    paths of ``lookup('file', ...)`` start; ``vaults`` are encrypted files that could not be read.
+    ``given`` are ready values (``inventory_hostname``, ``groups``). Relative paths of
+    ``lookup('file', ...)`` start at ``playbook``, else at ``base``. ``vaults`` are encrypted files
+    that could not be read.
 
     Asking for a value raises :class:`InputError` with the place and name of the variable at fault,
     and :class:`KeyError` for a variable that is omitted.
@@ -51,10 +52,11 @@ class Scope(Mapping[str, object]):
         templates: Templates,
         base: Path,
         vaults: tuple[str, ...] = (),
+        playbook: Path = PLAYBOOK,
     ) -> None:
         view = HostVars(self)
-        around = lookups.Surroundings(view, (PLAYBOOK, base), self._note_unset)
-        own = {"playbook_dir": str(PLAYBOOK), "ansible_playbook_python": sys.executable}
+        around = lookups.Surroundings(view, (playbook, base), self._note_unset)
+        own = {"playbook_dir": str(playbook.resolve()), "ansible_playbook_python": sys.executable}
         self._variables = variables
         self._given = {**lookups.functions(around), "vars": view, "omit": OMIT, **own, **given}
         self._templates = templates

@@ -67,7 +67,8 @@ class Tree:
     def related(self, names: Sequence[str]) -> set[str]:
         """Return ``names``, whatever contains them and whatever they contain."""
         there = [name for name in names if name in self._parents]
-        return {ALL, *names, *self.ancestors(there), *_reach(there, self._children)}
+        outer = {ALL} if names else set()
+        return {*names, *outer, *self.ancestors(there), *_reach(there, self._children)}
 
     def groups_of(self, direct: Iterable[str]) -> tuple[str, ...]:
         """Return the groups of a host in order of precedence, lowest first."""

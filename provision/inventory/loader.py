@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from provision.errors import InputError
+from provision.errors import Fault, InputError
 from provision.inventory import extra_vars
-from provision.inventory.expressions import HostVars, Scope
+from provision.inventory.expressions import PLAYBOOK, HostVars, Scope
 from provision.inventory.groups import Tree
 from provision.inventory.sources import files
 from provision.inventory.sources.material import ALL, UNGROUPED, Material
@@ -21,6 +21,8 @@ from provision.inventory.variables import Variable, Variables, Where
 from provision.inventory.vars_files import VarsFolder
 
 __all__ = ["ALL", "UNGROUPED", "Host", "Inventory", "load", "scopes"]
+
+_MOST_WARNINGS = 50
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class Inventory:
     """All hosts by name, and for each group (``all`` included) the names in it or in its children.
 
     ``path`` is the first source. ``warnings`` is what was passed over; ``vaults`` are encrypted
-    files, which cannot be read.
+    files, which cannot be read. ``playbook`` is the folder of the playbook.
     """
 
     path: Path
@@ -46,6 +48,7 @@ class Inventory:
     groups: Mapping[str, tuple[str, ...]]
     warnings: tuple[str, ...] = ()
     vaults: tuple[str, ...] = ()
+    playbook: Path = PLAYBOOK
 
     @property
     def folder(self) -> Path:
@@ -73,9 +76,10 @@ def load(
     Raises:
         InputError: all faults of all files at once.
     """
-    names = (
-        [str(sources)] if isinstance(sources, Path | str) else [_expanded(each) for each in sources]
-    )
+    given = [str(sources)] if isinstance(sources, Path | str) else sources
+    names = [_expanded(source) for source in given if source]
+    if not names:
+        raise InputError([Fault("-i", 0, "names no inventory", "give a file or a directory")])
     material = files.read(names)
     extras: dict[str, Variable] = {}
     try:
@@ -99,8 +103,9 @@ def load(
         Path(names[0]),
         hosts,
         tree.members(groups_of),
-        tuple(dict.fromkeys(warnings)),
+        _shortened(dict.fromkeys(warnings)),
         tuple(material.vaults),
+        playbook.resolve() if playbook else PLAYBOOK,
     )
 
 
@@ -121,7 +126,12 @@ def scopes(inventory: Inventory) -> Mapping[str, Scope]:
         }
         given = shared | own | _source_of(host)
         result[host.name] = Scope(
-            host.variables, given, templates, inventory.folder, inventory.vaults
+            host.variables,
+            given,
+            templates,
+            inventory.folder,
+            inventory.vaults,
+            inventory.playbook,
         )
         views[host.name] = HostVars(result[host.name])
     return result
@@ -220,6 +230,14 @@ def _judge(material: Material, ours: set[str]) -> None:
             material.faults.append(doubt.fault)
         else:
             material.warnings.append(str(doubt))
+
+
+def _shortened(warnings: Iterable[str]) -> tuple[str, ...]:
+    """Return the first of many warnings, and how many more there are."""
+    found = list(warnings)
+    more = len(found) - _MOST_WARNINGS
+    rest = [f"{more} more oddities of the inventory are not listed"] if more > 0 else []
+    return (*found[:_MOST_WARNINGS], *rest)
 
 
 def _unread_folders(sources: Sequence[str], playbook: Path | None) -> Iterator[str]:

@@ -17,11 +17,15 @@ from collections.abc import (
     Mapping,
     ValuesView,
 )
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import jinja2
+from jinja2 import nodes
+from jinja2.compiler import Frame
 from jinja2.exceptions import SecurityError
 from jinja2.lexer import Lexer
+from jinja2.nativetypes import NativeCodeGenerator
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -34,7 +38,7 @@ LONGEST = 1_000_000
 BITS = 4096
 # How deep lists and mappings may be nested in a value.
 DEEPEST = 100
-_SIMPLE = (str, bytes, int, float, datetime.date, datetime.time, datetime.timedelta, type(None))
+_SIMPLE = (bytes, int, float, datetime.date, datetime.time, datetime.timedelta, type(None))
 
 
 class Missing(jinja2.StrictUndefined):
@@ -79,6 +83,13 @@ class Missing(jinja2.StrictUndefined):
     __neg__ = __pos__ = _fail
 
 
+@dataclass(frozen=True)
+class Judging:
+    """A filter that looks at undefined values itself."""
+
+    function: Callable[..., Any]
+
+
 class _Lexer(Lexer):
     """Jinja's lexer, which leaves backslashes in texts within ``{{ }}`` alone, as Ansible does.
 
@@ -93,13 +104,45 @@ class _Lexer(Lexer):
             yield line, kind, text.replace("\\", "\\\\") if inside and kind == "string" else text
 
 
+class _Generator(NativeCodeGenerator):
+    """Jinja's generator of code that keeps the type of each value, constants included."""
+
+    def _output_child_to_const(self, node: nodes.Expr, frame: Frame, finalize: Any) -> Any:
+        if not isinstance(node, nodes.TemplateData):
+            raise nodes.Impossible
+        return super()._output_child_to_const(node, frame, finalize)
+
+
+def join_pieces(pieces: Iterable[Any]) -> Any:
+    """Return one piece as it is, several as a text, and `None` if there is none.
+
+    Within a text nothing stands for `none` and `omit`.
+
+    Raises:
+        SecurityError: the text is too long.
+        InputError, UndefinedError: a part of a text is undefined.
+    """
+    size, found = 0, []
+    for piece in pieces:
+        size += len(piece) if isinstance(piece, str) else 1
+        check_size(size)
+        found.append(piece)
+    if len(found) < 2:
+        return found[0] if found else None
+    text = "".join("" if piece is None or piece is OMIT else str(piece) for piece in found)
+    check_size(len(text))
+    return text
+
+
 class Sandbox(ImmutableSandboxedEnvironment):
     """Jinja's sandbox, in which `*` and `**` make no huge values."""
 
     intercepted_binops = frozenset(["*", "**"])
+    code_generator_class = _Generator
+    concat = staticmethod(join_pieces)
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(undefined=Missing, autoescape=False, finalize=_written, **options)
+        super().__init__(undefined=Missing, autoescape=False, **options)
         del self.globals["lipsum"]  # it makes any amount of text, and no inventory needs it
 
     @functools.cached_property
@@ -120,15 +163,15 @@ class Sandbox(ImmutableSandboxedEnvironment):
                     check_size(len(text) * times)
         return super().call_binop(context, operator, left, right)
 
-    def use_filters(self, more: Mapping[str, Callable[..., Any]]) -> None:
+    def use_filters(self, more: Mapping[str, Callable[..., Any] | Judging]) -> None:
         """Add filters, and let each return an undefined value that it is given, as in Ansible.
 
-        The filters of ``more`` that carry ``takes_undefined`` judge undefined values themselves.
+        Those of ``more`` that are :class:`Judging` are given undefined values.
         """
         self.filters.update(more)
         for name, each in list(self.filters.items()):
-            if not getattr(each, "takes_undefined", False):
-                self.filters[name] = _undefined_stays(each)
+            judges = isinstance(each, Judging)
+            self.filters[name] = each.function if judges else _undefined_stays(each)
         self.filters.update({f"ansible.builtin.{name}": f for name, f in self.filters.items()})
 
     def use_tests(self, more: Mapping[str, Callable[..., Any]]) -> None:
@@ -139,11 +182,6 @@ class Sandbox(ImmutableSandboxedEnvironment):
             if name not in ("defined", "undefined"):
                 self.tests[name] = _undefined_fails(each)
         self.tests.update({f"ansible.builtin.{name}": f for name, f in self.tests.items()})
-
-
-def _written(value: Any) -> Any:
-    """Return what stands for ``value`` within a text: nothing for `none` and `omit`."""
-    return "" if value is None or value is OMIT else value
 
 
 def _undefined_stays(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -166,16 +204,6 @@ def _undefined_fails(function: Callable[..., Any]) -> Callable[..., Any]:
         return function(*args, **options)
 
     return called
-
-
-def join_pieces(pieces: Iterable[str]) -> str | None:
-    """Return ``pieces`` as one text, or `None` if there is none; stop as soon as it is too long."""
-    size, found = 0, []
-    for piece in pieces:
-        size += len(piece)
-        check_size(size)
-        found.append(piece)
-    return "".join(found) if found else None
 
 
 def as_value(value: object) -> object:
@@ -222,6 +250,8 @@ def as_data(value: object, depth: int = 0) -> object:
         each = [as_data(item, depth + 1) for item in value]
         kept = [item for item in each if not isinstance(item, Omitted)]
         return tuple(kept) if isinstance(value, tuple) else kept
+    if isinstance(value, str):
+        return str(value)
     if isinstance(value, (*_SIMPLE, Omitted)):
         return value
     raise Unusable(f"yields {type(value).__name__}, which is not a value")

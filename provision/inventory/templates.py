@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import jinja2
-from jinja2 import nodes
 from jinja2.runtime import Context
 
 from provision.errors import InputError
@@ -15,7 +14,6 @@ from provision.inventory.sandbox import Missing, Sandbox, as_value, join_pieces
 from provision.inventory.variables import NeedsProgram, Unusable, Where
 
 _SCOPE = "_banstitch_scope"
-_RESULT = "banstitch_result"
 _BRACES = "if the braces are part of the value, write !unsafe before it"
 
 
@@ -56,12 +54,12 @@ class Templates:
     """The templates of an inventory's values, each compiled once however many hosts share it."""
 
     def __init__(self) -> None:
-        self._env = Sandbox(keep_trailing_newline=True, trim_blocks=True, lstrip_blocks=True)
+        self._env = Sandbox(trim_blocks=True)
         self._env.context_class = _LazyContext
         self._env.use_filters(FILTERS)
         self._env.use_tests(TESTS)
         self._env.globals.update(now=now, undef=_undef)
-        self._compiled: dict[str, tuple[jinja2.Template, bool]] = {}
+        self._compiled: dict[str, jinja2.Template] = {}
 
     def evaluate(self, text: str, scope: object) -> object:
         """Return ``text`` with the variables of ``scope``; a lone expression keeps its type.
@@ -69,21 +67,12 @@ class Templates:
         ``scope`` answers ``name in scope`` and has a method ``raw``, as :class:`Scope`.
         """
         if text not in self._compiled:
-            self._compiled[text] = self._compile(text)
-        template, lone = self._compiled[text]
+            self._compiled[text] = self._env.from_string(text)
+        template = self._compiled[text]
         context = template.new_context({_SCOPE: scope})
-        rendered = join_pieces(template.root_render_func(context))
-        return as_value(context.vars[_RESULT]) if lone else rendered
-
-    def _compile(self, text: str) -> tuple[jinja2.Template, bool]:
-        """Return a template; that of a lone expression assigns it to a variable and writes nothing."""
-        body = self._env.parse(text).body
-        parts = body[0].nodes if len(body) == 1 and isinstance(body[0], nodes.Output) else []
-        if len(parts) != 1 or isinstance(parts[0], nodes.TemplateData):
-            return self._env.from_string(text), False
-        target = nodes.Name(_RESULT, "store", lineno=1)
-        lone = nodes.Template([nodes.Assign(target, parts[0], lineno=1)], lineno=1)
-        return self._env.from_string(lone), True
+        value = as_value(join_pieces(template.root_render_func(context)))
+        # Jinja drops one line end behind a template
+        return f"{value}\n" if isinstance(value, str) and text.endswith("\n") else value
 
 
 def _undef(hint: str | None = None) -> Missing:

@@ -6,6 +6,7 @@ import difflib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from provision.errors import Fault
 
@@ -84,6 +85,7 @@ OMIT = Omitted()
 _SECRET = re.compile(r"pass|pwd|secret|token|key|psk|credential|vault", re.IGNORECASE)
 
 
+@lru_cache(maxsize=4096)
 def looks_secret(name: str) -> bool:
     """Check whether a variable of this name may hold a secret: no message quotes its text."""
     return bool(_SECRET.search(name))

@@ -17,7 +17,7 @@ from typing import Any
 import yaml
 
 from provision.errors import Fault, InputError
-from provision.inventory.variables import Foreign, Unsafe, Vaulted, Where
+from provision.inventory.variables import Foreign, Unsafe, Vaulted, Where, looks_secret
 
 VAULT_HEADER = "$ANSIBLE_VAULT;"
 _STANDARD = "tag:yaml.org,2002:"
@@ -44,7 +44,9 @@ class Repeat:
 
     def fault(self, file: str) -> Fault:
         """Return what is wrong about it, where it must not be."""
-        what = f"{self.path[-1]} is given twice, first in line {self.first}"
+        inside = any(map(looks_secret, self.path[:-1]))
+        key = "a key" if inside else self.path[-1]
+        what = f"{key} is given twice, first in line {self.first}"
         return Fault(file, self.line, what, "keep one of them")
 
 
@@ -155,8 +157,12 @@ def _yaml_fault(error: yaml.YAMLError, text: str, name: str) -> Fault:
 
 
 def _without_quotes(problem: str) -> str:
-    """Return PyYAML's words without what they quote from the file, apart from punctuation."""
-    return re.sub(r"""\s*(['"])(?!<)[^'"]*\w[^'"]*\1""", "", problem)
+    """Return PyYAML's words without what they quote from the file; punctuation may stay."""
+
+    def kept(match: re.Match[str]) -> str:
+        return "" if re.search(r"\w", match[2]) and not match[2].startswith("<") else match[0]
+
+    return re.sub(r"""\s*(['"])(.*?)\1""", kept, problem)
 
 
 class _Reader:

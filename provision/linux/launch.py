@@ -9,7 +9,7 @@ recorded.
 from __future__ import annotations
 
 import base64
-import secrets
+import os
 import shlex
 from collections.abc import Sequence
 
@@ -86,7 +86,7 @@ _NO_PYTHON = (
 
 def new_marker() -> str:
     """Return a word that nobody can know before: it tells our output from all other output."""
-    return secrets.token_hex(16)
+    return os.urandom(16).hex()
 
 
 def prompt(marker: str) -> str:

@@ -11,6 +11,7 @@ import json
 import threading
 import zipfile
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,10 @@ class BanHost:
     """One SSH connection to a ban host; ``execs`` counts the programs started over it."""
 
     def __init__(self, login: Login, policy: ssh.HostKeyPolicy) -> None:
-        self._login = login
+        # root needs no sudo, which a small host may not have
+        become = login.become and login.user != "root"
+        password = login.become_password if become else None
+        self._login = replace(login, become=become, become_password=password)
         self._policy = policy
         self._terminal = False
         self.execs = 0
@@ -213,7 +217,7 @@ class BanHost:
 
         Some sudos read all that is there as further passwords.
         """
-        password = self._login.become_password if self._login.become else None
+        password = self._login.become_password
 
         def asked() -> bool:
             return launch.prompt(marker) in "".join(exchange.others)

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import paramiko
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -69,19 +70,42 @@ def read_key(path: str) -> tuple[Key, ...]:
     file = Path(path).expanduser()
     data = _read(file)
     _refuse_other_kinds(file, data)
-    found = Key(str(file), _load(file, data))
+    return certified(Key(str(file), _load(file, data)), file)
+
+
+def certified(key: Key, file: Path) -> tuple[Key, ...]:
+    """Return ``key``, behind itself with the certificate that lies beside ``file``, if there is one.
+
+    Raises:
+        UnusableKey: the certificate cannot be read, or belongs to another kind of key.
+    """
     certificate = Path(f"{file}-cert.pub")
     if not certificate.exists():
-        return (found,)
-    signed = _load(file, data)
+        return (key,)
     try:
-        signed.load_certificate(str(certificate))
+        return (Key(str(certificate), _Certified(key.signer, certificate)), key)
     except (OSError, ValueError, paramiko.SSHException) as error:
         raise UnusableKey(
             f"{certificate} is no certificate of {file.name} ({type(error).__name__})",
             "put the certificate there that was made for this key, or remove the file",
         ) from None
-    return (Key(str(certificate), signed), found)
+
+
+class _Certified(paramiko.PKey):
+    """A key that shows a certificate, and signs as it does without."""
+
+    def __init__(self, key: paramiko.PKey, certificate: Path) -> None:
+        self._key = key
+        self.load_certificate(str(certificate))
+
+    def get_name(self) -> str:
+        return self._key.get_name()
+
+    def asbytes(self) -> bytes:
+        return self._key.asbytes()
+
+    def sign_ssh_data(self, data: bytes, algorithm: str | None = None) -> Any:
+        return self._key.sign_ssh_data(data, algorithm)
 
 
 def _read(file: Path) -> bytes:

@@ -11,13 +11,14 @@ import hmac
 import os
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import paramiko
 
 from provision.errors import Unreachable
 from provision.ssh import causes
 from provision.ssh.attempts import MOST_NAMED, AskCode, Attempts
-from provision.ssh.keys import Agent, Key, default_keys, public_part, read_key
+from provision.ssh.keys import Agent, Key, certified, default_keys, public_part, read_key
 from provision.ssh.login import Login
 
 __all__ = ["AskCode", "log_in"]
@@ -59,6 +60,7 @@ class NamedKey:
         self.public = b""
         if not login.private_key_file:
             return
+        self.file = Path(login.private_key_file).expanduser()
         try:
             self.keys = read_key(login.private_key_file)
         except causes.UnusableKey as error:
@@ -114,8 +116,9 @@ class _LogIn:
     def _own_keys(self) -> Iterator[Key]:
         """Yield what the inventory names; ssh-agent may hold it where the file cannot be opened."""
         yield from self._named.keys
-        if self._named.public:
-            yield from (key for key in self._agent if key.blob == self._named.public)
+        for key in self._agent if self._named.public else ():
+            if key.blob == self._named.public:
+                yield from certified(key, self._named.file)
 
     def _other_keys(self) -> Iterator[Key]:
         seen = {key.blob for key in self._attempts.refused}

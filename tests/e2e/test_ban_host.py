@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from tests.lab.nspawn import wait_until
 pytestmark = pytest.mark.lab
 
 JAIL = "banstitch-sslvpn_login_failed"
-SPARED, OUR_SPARED, ATTACKER = "203.0.113.77", "203.0.113.99", "203.0.113.78"
+SPARED, OUR_SPARED = "203.0.113.77", "203.0.113.99"
 DEFAULTS = f"[DEFAULT]\nignoreip = {SPARED} 198.51.100.0/24\n"
 UNMADE = "everything is as it was before the run"
 
@@ -123,6 +124,10 @@ def bans(site: LabSite) -> str:
     return site.host.read(f"/var/spool/banstitch/{JAIL}.bans")
 
 
+def is_banned(site: LabSite, address: str) -> bool:
+    return address in bans(site)
+
+
 def log_failures(site: LabSite, address: str) -> None:
     """Have the receiver's log say that an address failed three times."""
     now = int(time.time())
@@ -140,12 +145,14 @@ def test_whom_the_operator_never_bans_in_any_jail_is_never_banned(site: LabSite)
     site.host.write(local, DEFAULTS)
     site.write_inventory(f"detection_ignore: [{OUR_SPARED}]")
     with deployed(site):
-        for reload in ("true", "fail2ban-client reload"):
-            site.host.console(reload, check=True)
-            site.host.console(["fail2ban-client", "unban", "--all"], check=True)
-            for address in (SPARED, OUR_SPARED, ATTACKER):
+        for command, attacker in (
+            ("true", "203.0.113.81"),
+            ("fail2ban-client reload", "203.0.113.82"),
+        ):
+            site.host.console(command, check=True)
+            for address in (SPARED, OUR_SPARED, attacker):
                 log_failures(site, address)
-            assert wait_until(lambda: ATTACKER in bans(site), 30)
+            assert wait_until(partial(is_banned, site, attacker), 30)
             assert SPARED not in bans(site)
             assert OUR_SPARED not in bans(site)
             listed = site.host.console(["fail2ban-client", "get", JAIL, "ignoreip"]).stdout
@@ -189,7 +196,7 @@ def test_a_fail2ban_that_is_busy_is_not_one_that_does_not_run(site: LabSite) -> 
 # Every process that the agent is, and starts, has another clock than the rest of the host.
 LATE_PYTHON = """\
 #!/bin/sh
-exec env LD_PRELOAD={library} FAKETIME={off} FAKETIME_DONT_FAKE_MONOTONIC=1 {python} "$@"
+exec env LD_PRELOAD={library} FAKETIME={off} {python} "$@"
 """
 
 

@@ -108,6 +108,12 @@ def generate(path: Path, kind: str = "ed25519", passphrase: str = "") -> Path:
     return path
 
 
+def lock(key: Path) -> None:
+    """Give a key a passphrase."""
+    argv = ["ssh-keygen", "-q", "-p", "-P", "", "-N", "its passphrase", "-f", str(key)]
+    subprocess.run(argv, check=True)
+
+
 def authorize(world: World, *keys: Path, user: str = "joe") -> None:
     lines = "".join(Path(f"{key}.pub").read_text() for key in keys)
     home = f"/home/{user}/.ssh"
@@ -199,6 +205,9 @@ def test_a_certificate_beside_the_key_logs_in(
         sign = ["ssh-keygen", "-q", "-s", str(authority), "-I", "joe", "-n", "joe", f"{key}.pub"]
         subprocess.run(sign, check=True)
         connect(world.login(sshd, private_key_file=str(key)), policy).close()
+        with agent(home, key):
+            lock(key)
+            connect(world.login(sshd, private_key_file=str(key)), policy).close()
     assert sshd.refused() == 0
 
 
@@ -209,8 +218,7 @@ def test_a_key_with_a_passphrase_logs_in_by_the_agent(
     key = generate(home / "id")
     authorize(world, key)
     with agent(home, key):
-        locked = ["ssh-keygen", "-q", "-p", "-P", "", "-N", "its passphrase", "-f", str(key)]
-        subprocess.run(locked, check=True)
+        lock(key)
         connect(world.login(sshd, private_key_file=str(key)), policy).close()
     error = refusal(world.login(sshd, private_key_file=str(key)), policy)
     assert type(error) is causes.PassphraseNeeded

@@ -70,6 +70,17 @@ def test_an_error_of_the_system_names_the_path_and_what_to_do(number: int, words
     assert host.explain(OSError(number, os.strerror(number), "/etc/x")) == words
 
 
+def test_what_is_as_it_was_is_restored_on_a_full_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "f"
+    write(path, b"old")
+    before = observe.path_state(str(path))
+    monkeypatch.setattr(os, "fsync", full_disk)
+    objects.put_path(str(path), before)
+    assert path.read_bytes() == b"old"
+
+
 def test_a_link_where_the_staged_file_goes_is_not_followed(tmp_path: Path) -> None:
     victim = tmp_path / "victim"
     victim.write_text("mine")

@@ -182,8 +182,7 @@ MESSAGES = (
     "\r\nadmin 'bob' logged in from ssh(192.0.2.9)\r\n",
     "The system has entered conserve mode\r\n",
     "HA: slave FGT-A # lost\r\n",
-    "License: invalid\r\n",
-    "slave's configuration is not in sync with master's, sequence:0\r\n",
+    "slave's License \"x is invalid\r\n",
 )
 
 
@@ -196,7 +195,7 @@ LOOKS = (
 )
 
 
-@pytest.mark.parametrize("where", ["before", "behind", "redrawn", "echo", "inside"])
+@pytest.mark.parametrize("where", ["before", "within", "behind", "redrawn", "echo", "inside"])
 @pytest.mark.parametrize("text", MESSAGES)
 def test_a_message_between_prompts_costs_an_enter_and_no_line(
     text: str, where: str, policy: HostKeyPolicy
@@ -212,7 +211,7 @@ def test_a_message_between_prompts_costs_an_enter_and_no_line(
         assert unit.journal.changing() == []
 
 
-@pytest.mark.parametrize("where", ["before", "behind", "redrawn", "echo"])
+@pytest.mark.parametrize("where", ["before", "within", "behind", "redrawn", "echo"])
 @pytest.mark.parametrize("transactions", [True, False])
 @pytest.mark.parametrize("at", ["^config system", "^set uri", "^next"])
 def test_a_message_in_the_middle_of_a_push_loses_no_line(

@@ -17,12 +17,21 @@ from tests.unit.inventories import write
 
 _TABLE = Path(__file__).parents[1] / "fixtures" / "expressions.txt"
 EXPRESSIONS = [
-    line for line in _TABLE.read_text("utf-8").splitlines() if line and not line.startswith("#")
+    line.replace("↵", "\n")
+    for line in _TABLE.read_text("utf-8").splitlines()
+    if line and not line.startswith("#")
 ]
 VARIABLES = r"""
 dd: {a: 1, b: "{{ nothing }}", c: 2, d: "{{ number }}", n: {m: {k: 7}}}
 dd2: {bad: "{{ 1/0 }}", ok: 1}
 lst: [1, 2]
+listu: ["{{ nothing }}", 5]
+pre_x: 3
+nested: {deep: [{x: "{{ number }}"}, {x: 2, zz: "{{ nothing }}"}]}
+chain1: "{{ number }}"
+chain2: "{{ chain1 }}"
+chain3: "{{ chain2 }}-{{ chain1 }}"
+tern: "{{ 'p' if nothing is defined else chain3 }}"
 number: 5
 text: hello
 broken: "{{ nothing }}"
@@ -76,7 +85,7 @@ def theirs(folder: Path, environment: None) -> Mapping[str, Mapping[str, Any]]:
 
 @pytest.fixture(scope="module")
 def ours(folder: Path, environment: None) -> Scope:
-    return scopes(load(folder))["h"]
+    return scopes(load(folder, playbook=folder))["h"]
 
 
 def outcome(found: Scope, name: str) -> dict[str, Any]:

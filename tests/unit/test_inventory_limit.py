@@ -127,3 +127,12 @@ def test_any_text_selects_known_hosts_or_is_a_fault(pattern: str) -> None:
         assert select(INVENTORY, pattern) <= set(HOSTS)
     except InputError:
         return
+
+
+def test_a_word_that_names_a_group_does_not_name_a_host_besides() -> None:
+    groups = {"all": ("web", "w1"), "web": ("w1",), "ungrouped": ("web",)}
+    hosts = {name: Host(name, Where("hosts.yml", 1), {}, ()) for name in groups["all"]}
+    inventory = Inventory(Path("hosts.yml"), hosts, groups)
+    assert select(inventory, "web") == {"w1"}
+    assert select(inventory, "we*") == {"web", "w1"}
+    assert select(inventory, "all[0-1]") == {"web", "w1"}

@@ -176,7 +176,7 @@ def test_variables_that_double_each_other_end_at_the_limit(tmp_path: Path) -> No
         (
             "{% set ns = namespace(sum=0) %}{% for i in listed %}{% set ns.sum = ns.sum + i %}"
             "{% endfor %}{{ ns.sum }}",
-            "3",
+            3,
         ),
         ("{% set comma = joiner() %}{% for i in listed %}{{ comma() }}{{ i }}{% endfor %}", "1, 2"),
         ("{% set c = cycler('a', 'b') %}{{ c.next() }}{{ c.next() }}", "ab"),

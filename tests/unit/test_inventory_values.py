@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from provision.errors import InputError
 from provision.inventory import extra_vars
-from provision.inventory.loader import scopes
+from provision.inventory.loader import load, scopes
 from provision.inventory.templates import environment
 from tests.unit.inventories import faults, inventory, scope, write
 
@@ -61,6 +61,30 @@ def test_the_environment_and_files_can_be_looked_up(
         """,
     )
     assert [found[name] for name in "abc"] == ["from env", "from file", "other"]
+
+
+def test_a_variable_that_is_omitted_counts_as_not_set(tmp_path: Path) -> None:
+    found = scope(
+        tmp_path,
+        """
+        a: "{{ nothing | default(omit) }}"
+        b: {x: "{{ a }}", y: 1}
+        """,
+    )
+    assert found.get("a") is None
+    assert found["b"] == {"y": 1}
+
+
+def test_the_folder_of_the_playbook_is_the_one_that_was_named(tmp_path: Path) -> None:
+    write(tmp_path / "play", files__banner__txt="of the playbook\n")
+    write(
+        tmp_path / "inv",
+        hosts__yml="all: {hosts: {h: {a: '{{ playbook_dir }}', b: \"{{ lookup('file', 'banner.txt') }}\"}}}",
+        banner__txt="of the inventory\n",
+    )
+    named = scopes(load(tmp_path / "inv", playbook=tmp_path / "play"))["h"]
+    assert (named["a"], named["b"]) == (str(tmp_path / "play"), "of the playbook")
+    assert scopes(load(tmp_path / "inv"))["h"]["b"] == "of the inventory"
 
 
 def test_a_variable_of_another_host_is_resolved_with_that_hosts_variables(tmp_path: Path) -> None:

@@ -37,7 +37,8 @@ def ask(server: ShellServer, **login: Any) -> dict[str, Any]:
     """Send a request that no agent knows, so that nothing is done on this machine."""
     known_hosts = server.home / "known_hosts"
     known_hosts.write_text(server.known_as)
-    who = Login("bh1", "127.0.0.1", "joe", server.port, password="of-joe", **login)
+    user = login.pop("user", "joe")
+    who = Login("bh1", "127.0.0.1", user, server.port, password="of-joe", **login)
     with BanHost(who, HostKeyPolicy(known_hosts, accept_new=False)) as host:
         return host.ask({"do": "nothing"})
 
@@ -136,6 +137,12 @@ def test_the_request_follows_only_once_sudo_has_accepted_the_password(
     server.program("sudo", text)
     must_answer(server, become=True, become_password=PASSWORD)
     assert PASSWORD not in server.commands[0]
+
+
+def test_root_needs_no_sudo(server: ShellServer) -> None:
+    server.program("sudo", "#!/bin/sh\necho no >&2; exit 1\n")
+    must_answer(server, user="root", become=True, become_password=PASSWORD)
+    assert PASSWORD.encode() not in b"".join(server.received)
 
 
 @pytest.mark.parametrize("badly", ["Sorry, try again.", "Nochmal", ""])

@@ -127,6 +127,40 @@ def test_the_time_out_of_a_login_is_ansibles(tmp_path: Path, variables: str, sec
     assert site.ban_host.login.timeout == seconds
 
 
+@pytest.mark.parametrize(
+    ("value", "python"),
+    [
+        ("auto", None),
+        ("auto_silent", None),
+        ("auto_legacy", None),
+        ("''", None),
+        ("/usr/bin/python3.11", "/usr/bin/python3.11"),
+        ("/usr/bin/env python3", "/usr/bin/env python3"),
+        ("\"{{ '/opt/' ~ 'python' }}\"", "/opt/python"),
+    ],
+)
+def test_the_python_of_a_ban_host_may_be_named(
+    tmp_path: Path, value: str, python: str | None
+) -> None:
+    (site,) = built(
+        tmp_path, f"ban_hosts: {{hosts: {{b: {{ansible_python_interpreter: {value}}}}}}}"
+    )
+    assert site.ban_host.login.python == python
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        "{ansible_user: joe, ansible_become_user: root, ansible_become_method: ansible.builtin.sudo}",
+        "{ansible_user: joe, ansible_become: no, ansible_become_user: www}",
+        "{ansible_user: root, ansible_become_user: www}",
+    ],
+)
+def test_a_user_to_become_matters_only_where_sudo_is_used(tmp_path: Path, variables: str) -> None:
+    (site,) = built(tmp_path, f"ban_hosts: {{hosts: {{b: {variables}}}}}")
+    assert site.ban_host.login.become == ("joe" in variables and "no," not in variables)
+
+
 def test_a_tilde_in_the_key_file_is_the_home_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -201,6 +235,13 @@ BAN = "ban_hosts: {{hosts: {{ban1: {{{}}}}}}}"
         (BAN.format("ansible_ssh_timeout: 1.5"), "ansible_ssh_timeout must be a time-out"),
         (BAN.format("ansible_become: maybe"), "ansible_become must be true or false"),
         (BAN.format("ansible_become_method: su"), "ansible_become_method must be sudo; "),
+        (BAN.format("ansible_become_method: doas"), "ansible_become_method must be sudo; "),
+        (
+            BAN.format("ansible_user: joe, ansible_become_user: www"),
+            "ansible_become_user must be root; the agent runs as root",
+        ),
+        (BAN.format("ansible_python_interpreter: 3"), "interpreter must be a text of one line; w"),
+        (BAN.format('ansible_python_interpreter: "\'/usr"'), "must close its quotes"),
         (BAN.format("ansible_password: 1234567"), "ansible_password must be a text; put quotes"),
         (BAN.format("ansible_password: abc"), "ansible_password is too short .*; use one of 4"),
         (BAN.format("ansible_password: ''"), "ansible_password: it is empty; leave the variable"),

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+from provision.fortios.session.answer import end_of_answer, said_in
+
 HOST = r"[-\w.~]+"
 # the last line of a terminal that waits for a command: HOST # , HOST (Primary) # , HOST(x) (y) $
 _FIRST_PROMPT = re.compile(rf"(?:\A|\n)({HOST}(?: ?\([^()\n]*\))* [#$>]) ?\Z")
@@ -21,8 +23,6 @@ _ROLES = frozenset({"primary", "secondary", "master", "slave"})
 _SIGN = re.compile(r"[#$>] ?\Z")
 # Characters at the end of a text in which a hidden prompt is looked for.
 _TAIL = 4096
-# Characters of a line whose echo is looked for, and of an answer in which it has to stand.
-_ECHO, _ECHO_WITHIN = 60, 16384
 # characters of a hostname that a cut prompt (`long-na~ (x) #`) keeps at least
 _KEPT = 4
 # Characters of a refusal that are kept, its end: a real one has a few lines.
@@ -51,10 +51,6 @@ _NO_RIGHT = r"\bpermission\b|\bnot (?:permitted|allowed|authori[sz]ed)\b|\bacces
 _FORBIDDEN = re.compile(rf"return code -(?:37|672)\b|{_NO_RIGHT}", re.IGNORECASE)
 _ACCEPT = re.compile(r"\(Press 'a' to accept\):?\s*\Z")
 _NEW_PASSWORD = re.compile(r"forced to change your password|^New Password: ?\Z", re.I | re.M)
-# a value in quotes, also one that the text ends in
-_QUOTED = r'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)'
-_VALUE = re.compile(r'"(?:[^"\\]++|\\.)*+(?:(")|\\?\Z)', re.DOTALL)
-_SHOWN = re.compile(r"^config ", re.MULTILINE)
 _OPEN_QUOTE = re.compile(r"\n> ?\Z")
 _UNTYPABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
@@ -143,36 +139,18 @@ def any_prompt(first: str) -> str:
 
 def shows_prompt(text: str, first: str) -> bool:
     """Return whether the end of ``text`` holds a prompt that other words stand before or behind."""
-    tail = text[-_TAIL:]
-    return bool(_SIGN.search(tail) or re.search(rf"{any_prompt(first)} ", tail))
+    return ends_in_sign(text) or bool(re.search(rf"{any_prompt(first)} ", text[-_TAIL:]))
+
+
+def ends_in_sign(text: str) -> bool:
+    """Return whether ``text`` ends in the sign of a prompt, whatever stands before it."""
+    return bool(_SIGN.search(text))
 
 
 def asks_something(text: str) -> bool:
     """Return whether ``text`` ends in a question, an open value or a pager, which an Enter answers."""
     asks = asks_yes_or_no(text) or wants_new_password(text) or in_quotes(text)
     return asks or waits_for_page(text)
-
-
-def is_echoed(line: str, text: str) -> bool:
-    """Return whether ``text`` holds the echo of ``line``, or of its beginning, however it is wrapped."""
-    typed = "".join(line.replace("\x16", "")[: 2 * _ECHO].split())[:_ECHO]
-    return typed in "".join(text[:_ECHO_WITHIN].split())
-
-
-def is_inside_value(text: str) -> bool:
-    """Return whether configuration that is being shown ends, so far, inside of a value in quotes."""
-    first = _SHOWN.search(text)
-    return first is not None and any(each[1] is None for each in _VALUE.finditer(text, first.end()))
-
-
-def shown(answer: str) -> str:
-    """Return the configuration in an answer, without messages of the FortiGate before and behind it."""
-    first = _SHOWN.search(answer)
-    if not first:
-        return answer
-    ends = [each.end() for each in re.finditer(r"^end *$", answer, re.MULTILINE)]
-    last = ends[-1] if ends and ends[-1] > first.start() else len(answer)
-    return answer[first.start() : last]
 
 
 def prompt_pattern(first: str) -> re.Pattern[str]:
@@ -290,26 +268,9 @@ def answers(text: str, prompt: str, commands: Sequence[str]) -> tuple[str | None
     at = 0
     for number, command in enumerate(commands):
         echo = re.compile(rf"^{prompt} +{re.escape(command)} *\n", re.MULTILINE).search(text, at)
-        end = _end_of_answer(text, echo.end(), prompt) if echo else None
-        said = _said(text[echo.end() : end], prompt) if echo and end is not None else None
+        end = end_of_answer(text, echo.end(), prompt) if echo else None
+        said = said_in(text[echo.end() : end], prompt) if echo and end is not None else None
         mixed = said and {each.strip() for each in said.split("\n")} & set(commands[number + 1 :])
         found.append(None if mixed else said)
         at = at if end is None else end
     return tuple(found)
-
-
-def _end_of_answer(text: str, at: int, prompt: str) -> int | None:
-    """Return where the next prompt stands that is not part of a value."""
-    first = re.compile(rf"^(?:{prompt} |config )", re.MULTILINE).search(text, at)
-    if first and first[0].startswith("config "):
-        pieces = re.compile(rf"{_QUOTED}|^{prompt} ", re.MULTILINE | re.DOTALL)
-        found = pieces.finditer(text, first.end())
-        first = next((each for each in found if not each[0].startswith('"')), None)
-    return first.start() if first else None
-
-
-def _said(text: str, prompt: str) -> str:
-    """Return an answer without a prompt that is hidden behind a message in its last line."""
-    said = text.rstrip("\n")
-    head, _, last = said.rpartition("\n")
-    return head.rstrip("\n") if re.search(rf"{prompt} ?\Z", last) else said

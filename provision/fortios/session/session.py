@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from provision.errors import Failed
 from provision.fortios.session import commands as forms
 from provision.fortios.session import dialogue, terminal
+from provision.fortios.session.answer import is_echoed, is_inside_value
 from provision.fortios.session.chunks import Line
 from provision.fortios.session.terminal import Terminal
 from provision.ssh.connect import HostKeyPolicy
@@ -227,7 +228,7 @@ class Session(Terminal):
         text = self._until(
             lambda seen: self._answered(seen, last), "a prompt", patience=terminal.LOST
         )
-        if self._echoes and not dialogue.is_echoed(last, text):
+        if self._echoes and not is_echoed(last, text):
             self._stand_at(text)
             return None
         if dialogue.asks_yes_or_no(text) and verb == "delete":
@@ -243,11 +244,11 @@ class Session(Terminal):
 
         A prompt before the echo answers an earlier line, or follows a message of the FortiGate.
         """
-        if self._echoes and ("\n" not in seen or not dialogue.is_echoed(typed, seen)):
+        if self._echoes and ("\n" not in seen or not is_echoed(typed, seen)):
             return False
         if dialogue.asks_yes_or_no(seen):
             return True
-        return bool(self._at_prompt.search(seen)) and not dialogue.is_inside_value(seen)
+        return bool(self._at_prompt.search(seen)) and not is_inside_value(seen)
 
     def _answered_or_quoting(self, seen: str) -> bool:
         return dialogue.in_quotes(seen) or self._answered(seen)

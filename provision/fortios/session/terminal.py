@@ -64,6 +64,7 @@ class Terminal(FortinetSSH):
         self._login = login
         self._policy = policy
         self._prompt = self._context = ""
+        self._sure = False  # the prompt was seen behind an answer
         self._hearing = Heard()
         self._waited = 0.0
         self._client: Any = None
@@ -119,10 +120,19 @@ class Terminal(FortinetSSH):
                 f"{self._login.host} wants a new password for {self._login.user}",
                 "log in by hand once, set it, and put it into ansible_password",
             )
-        self._prompt = self._context = dialogue.first_prompt(text)
-        self._at_prompt = dialogue.prompt_pattern(self._prompt)
+        self._learn(dialogue.first_prompt(text))
         self._spaced = text.endswith(" ")
         self.exchanges = 0
+
+    def _learn(self, prompt: str) -> None:
+        self._prompt = self._context = prompt
+        self._at_prompt = dialogue.prompt_pattern(prompt)
+
+    def _learn_again(self, text: str) -> None:
+        """Correct the first prompt if a message of the FortiGate has torn or stretched it."""
+        seen = "" if self._sure or not self._prompt else dialogue.first_prompt(text)
+        if seen and (seen.endswith(self._prompt) or self._prompt.endswith(seen)):
+            self._learn(seen)
 
     @property
     def scope_in_prompt(self) -> str:
@@ -181,23 +191,28 @@ class Terminal(FortinetSSH):
         """
         heard = self._hearing = Heard(self._lines)
         started = since = time.monotonic()
-        turned, quiet, nudged = 0, False, 0
+        turned, quiet, nudged, silent = 0, False, 0, 0.0
         while True:
             due = heard.is_due(quiet, self._ends_in_prompt)
             finished = due and done(heard.text())
             if finished and not settle and not nudged:
+                self._sure = bool(self._prompt)
                 return heard.text()
+            if quiet and due:
+                self._learn_again(heard.text())
             page = heard.waits_for_page() and heard.size != turned
             # the answer to an Enter that came late must not be taken for that to a later line
             last = UNREAD if nudged else SETTLED
             waits = last if finished else patience or LOST
-            chunk = self._receive(SETTLED if page or not due else waits)
-            quiet = not chunk
+            waits = SETTLED if page or not due else waits
+            chunk = self._receive(waits)
+            quiet, silent = not chunk, 0.0 if chunk else silent + waits
             if chunk:
                 heard.add(chunk)
                 since = time.monotonic()
                 self._check_bounds(heard.size, heard.line, started)
             elif finished:
+                self._sure = bool(self._prompt)
                 return heard.text()
             elif page:
                 turned = heard.size
@@ -205,19 +220,19 @@ class Terminal(FortinetSSH):
                 self._send(PAGES)
             elif due and patience and self._at_prompt.search(heard.text()):
                 return heard.text()
-            elif due and nudged < nudges and self._hides_a_prompt(heard.text()):
-                nudged += 1
+            elif due and nudged < nudges and self._hides_a_prompt(heard.text(), silent):
+                nudged, silent = nudged + 1, 0.0
                 self._send("\n")
             elif time.monotonic() - since > SILENCE:
                 raise self._broken(f"has not shown {what} for {SILENCE:.0f} s")
 
-    def _hides_a_prompt(self, text: str) -> bool:
+    def _hides_a_prompt(self, text: str, silent: float) -> bool:
         """Return whether the FortiGate waits for a line though no prompt stands at the end.
 
         An Enter is harmless there. It would answer a question, and a busy FortiGate would read it as
         the answer to a question that is still to come; so without any prompt there is none.
         """
-        if dialogue.asks_something(text):
+        if dialogue.asks_something(text) or (silent < LOST and not dialogue.ends_in_sign(text)):
             return False
         return bool(text) if not self._prompt else dialogue.shows_prompt(text, self._prompt)
 

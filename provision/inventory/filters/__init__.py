@@ -1,8 +1,12 @@
 """The filters and tests that Ansible adds to Jinja: those that inventories use."""
 
-from provision.inventory.filters import addresses, checks, data, files, searches, sets, text
+from collections.abc import Callable
+from typing import Any
 
-FILTERS = {
+from provision.inventory.filters import addresses, checks, data, files, searches, sets, text
+from provision.inventory.sandbox import Judging
+
+FILTERS: dict[str, Callable[..., Any] | Judging] = {
     **text.FILTERS,
     **searches.FILTERS,
     **data.FILTERS,

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 from urllib.parse import unquote_plus, urlsplit
 
+from provision.inventory.sandbox import Judging
 from provision.inventory.variables import Unusable
 
 _TRUE = ("yes", "on", "1", "1.0", "true", "t", "y")
@@ -60,11 +61,10 @@ def _is_undefined(value: Any) -> bool:
     return hasattr(value, "_undefined_hint")
 
 
-default.takes_undefined = mandatory.takes_undefined = True  # type: ignore[attr-defined]
-
-
 def ternary(value: Any, true: Any, false: Any, none: Any = None) -> Any:
     """Return one of two values, or a third for `none`."""
+    if _is_undefined(value):
+        return value
     if value is None and none is not None:
         return none
     return true if bool(value) else false
@@ -204,19 +204,19 @@ def _refuse(name: str, why: str) -> Callable[..., NoReturn]:
     return refuse
 
 
-FILTERS: dict[str, Callable[..., Any]] = {
+FILTERS: dict[str, Callable[..., Any] | Judging] = {
     "b64decode": b64decode,
     "b64encode": b64encode,
     "bool": to_bool,
     "checksum": _hash_with("sha1"),
     "comment": comment,
-    "d": default,
-    "default": default,
+    "d": Judging(default),
+    "default": Judging(default),
     "hash": hash_of,
     "human_readable": human_readable,
     "human_to_bytes": human_to_bytes,
     "log": log,
-    "mandatory": mandatory,
+    "mandatory": Judging(mandatory),
     "md5": _hash_with("md5"),
     "password_hash": _refuse("password_hash", "yields another value each time"),
     "pow": power,
@@ -225,7 +225,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "sha1": _hash_with("sha1"),
     "split": split,
     "strftime": strftime,
-    "ternary": ternary,
+    "ternary": Judging(ternary),
     "to_datetime": to_datetime,
     "to_uuid": to_uuid,
     "type_debug": lambda value: type(value).__name__,

@@ -65,15 +65,18 @@ class _Reader:
                 self.material.add_host(name, UNGROUPED, Where(COMMAND_LINE), port)
         self.before.append(source)
 
-    def add_folder(self, folder: Path) -> None:
+    def add_folder(self, folder: Path, above: frozenset[Path] = frozenset()) -> None:
+        """Add the files of a folder by name; a link to one of the folders ``above`` is skipped."""
+        around = above | {folder.resolve()}
         for path in listing(self.material, folder):
             if _IGNORED.search(path.name) or path.name in _IGNORED_NAMES:
                 continue
             if path.is_dir():
-                self.add_folder(path)
-            elif path.is_file() or not path.exists():
+                if path.resolve() not in around:
+                    self.add_folder(path, around)
+            elif path.is_file():
                 self.add_file(path, named=False)
-            else:  # a pipe would never end
+            else:  # a pipe would never end, and a link may lead nowhere
                 self.unread.append(Fault(str(path), 0, "is no regular file"))
 
     def add_file(self, path: Path, named: bool) -> None:
@@ -94,24 +97,24 @@ class _Reader:
             ansible.read(self.material, path, "is an inventory in TOML")
             return
         raw = yaml_lines.read(path)
+        if raw.startswith(yaml_lines.VAULT_HEADER.encode()):
+            self.material.vaults.append(str(path))
+            what = f"{path} is encrypted with ansible-vault and was not read"
+            self.material.warnings.append(what)
+            return
         if path.suffix in ("", *_YAML):
             try:
                 if self._add_yaml(path, raw):
                     return
             except InputError:
-                # INI in a file with any name; what is neither is an error of its ending
-                if not ini.has_section(raw):
+                if not ini.has_section(raw) and (path.suffix or not ini.fits(raw)):
                     raise
         ini.read(self.material, raw, str(path))
 
     def _add_yaml(self, path: Path, raw: bytes) -> bool:
         """Add a file if it is YAML and no mere text, which may be a line of INI."""
         repeats: list[Repeat] = []
-        text = yaml_lines.decode(raw, str(path))
-        if text.startswith(yaml_lines.VAULT_HEADER):
-            self.material.vaults.append(str(path))
-            return True
-        top = yaml_lines.parse(text, str(path), repeats)
+        top = yaml_lines.parse(yaml_lines.decode(raw, str(path)), str(path), repeats)
         if isinstance(top, str):
             return False
         found = yaml_lines.mapping(top, Where(str(path)), "an inventory")
@@ -147,7 +150,7 @@ def listing(material: Material, folder: Path) -> list[Path]:
 
 
 def read_variables(material: Material, path: Path, group: str) -> YamlMap:
-    """Return the mapping in a file of variables; what is odd about it concerns ``group``."""
+    """Return the mapping in a file of variables; keys given twice concern ``group``."""
     repeats: list[Repeat] = []
     try:
         value = yaml_lines.load(path, repeats)
@@ -159,8 +162,11 @@ def read_variables(material: Material, path: Path, group: str) -> YamlMap:
     if isinstance(value, Vaulted):
         material.vaults.append(str(path))
         return YamlMap()
-    where = Where(str(path))
-    return yaml.as_map(material, value or None, where, "a file of variables", group)
+    try:
+        return yaml_lines.mapping(value or None, Where(str(path)), "a file of variables")
+    except InputError as error:
+        material.faults.extend(error.faults)
+        return YamlMap()
 
 
 def _content(path: Path) -> bytes:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from provision.errors import Fault, InputError
 from provision.inventory.sources.material import ALL, UNGROUPED, Material
-from provision.inventory.variables import Variable, Where, suggestion
+from provision.inventory.variables import Variable, Where, looks_secret, suggestion
 
 _KINDS = ("hosts", "children", "vars")
 _SECTION = re.compile(r"\[(?P<group>[^:\]\s]+)(?::(?P<kind>\w+))?\]\s*(?:#.*)?")
@@ -44,16 +44,27 @@ def read(material: Material, raw: bytes, file: str) -> None:
     Raises:
         InputError: each line that cannot be read; nothing was added.
     """
-    found = _Ini()
-    group, kind = UNGROUPED, "hosts"
-    for where, line in _lines(found, raw, file):
-        if line.startswith("[") and line.partition("#")[0].rstrip().endswith("]"):
-            group, kind = _section(found, line, where) or (group, "")
-        elif kind:
-            _READERS[kind](found, group, line, where)
+    found = _parsed(raw, file)
     if found.faults:
         raise InputError(found.faults)
     _add(material, found)
+
+
+def fits(raw: bytes) -> bool:
+    """Whether a file can be read as INI."""
+    return not _parsed(raw, "").faults
+
+
+def _parsed(raw: bytes, file: str) -> _Ini:
+    found = _Ini()
+    group, kind = UNGROUPED, "hosts"
+    for where, line in _lines(found, raw, file):
+        # an address with a port begins with a bracket as well
+        if _SECTION.fullmatch(line) or (line.startswith("[") and line.endswith("]")):
+            group, kind = _section(found, line, where) or (group, "")
+        elif kind:
+            _READERS[kind](found, group, line, where)
+    return found
 
 
 def has_section(raw: bytes) -> bool:
@@ -70,6 +81,12 @@ def literal(text: str) -> object:
             return _as_data(ast.literal_eval(text))
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         return text
+
+
+def _value(name: str, text: str) -> object:
+    """Return the value of a variable; a password of digits is a text, as Ansible will use it."""
+    value = literal(text)
+    return text if type(value) in (int, float) and looks_secret(name) else value
 
 
 def _as_data(value: object) -> object:
@@ -140,7 +157,7 @@ def _host(found: _Ini, group: str, line: str, where: Where) -> None:
         found.faults.append(where.fault(problem, "write: name key=value key='two words'"))
         return
     pairs = (word.split("=", 1) for word in words)
-    variables = {key: Variable(literal(value), where) for key, value in pairs}
+    variables = {key: Variable(_value(key, value), where) for key, value in pairs}
     found.hosts.append((group, pattern, where, variables))
 
 
@@ -150,7 +167,8 @@ def _variable(found: _Ini, group: str, line: str, where: Where) -> None:
         what = f"a line of [{group}:vars] must be key=value"
         found.faults.append(where.fault(what, "write key=value"))
         return
-    found.variables.append((group, key.strip(), Variable(literal(value.strip()), where)))
+    variable = Variable(_value(key, value.strip()), where)
+    found.variables.append((group, key.strip(), variable))
 
 
 def _child(found: _Ini, group: str, line: str, where: Where) -> None:

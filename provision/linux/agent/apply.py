@@ -142,7 +142,7 @@ def _roll_back(
             packages.purge(packages.removable(packages.known(memory.bootstrapped())))
         _remember_less(journal, before, bool(left))
     except (HostError, OSError) as error:
-        left.append(str(error))
+        left.append(_in_words(error))
     if left:
         return "restoring what was there did not fully succeed:\n" + "\n".join(left)
     return "everything is as it was before the run"

@@ -122,7 +122,11 @@ def stage(path: str, content: bytes, mode: int, owner: str, group: str) -> str:
 
 def commit(path: str) -> None:
     """Put what was staged for ``path`` in its place."""
-    os.replace(staged_path(path), path)
+    try:
+        os.replace(staged_path(path), path)
+    except OSError as error:
+        error.filename = path
+        raise
     sync_folder(path)
 
 

@@ -7,6 +7,7 @@ our first run (for teardown), the journal the state before this run (for a failu
 from __future__ import annotations
 
 import base64
+import errno
 import glob
 import hashlib
 import json
@@ -73,7 +74,12 @@ class Journal:
 
 
 def put_path(path: str, state: State) -> None:
-    """Bring ``path`` to a recorded state: a file with its content, a directory's mode, or nothing."""
+    """Bring ``path`` to a recorded state: a file with its content, a directory's mode, or nothing.
+
+    What is in that state is left alone: a disk that is full or read-only cannot make that fail.
+    """
+    if path_state(path) == state:
+        return
     if state is None:
         host.remove(path)
         return
@@ -89,6 +95,8 @@ def make_user(step: Step, journal: Journal) -> None:
     if user_exists(step["name"]):
         journal.own("user:" + step["name"], {"theirs": True})
         return
+    if not os.access("/etc", os.W_OK):  # useradd would blame a lock
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), "/etc")
     before = {
         "backups": {path + "-": path_state(path + "-") for path in ACCOUNT_FILES},
         "files": {path: _digest(path) for path in ACCOUNT_FILES},

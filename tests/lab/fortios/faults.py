@@ -10,9 +10,9 @@ class Notice:
     """A message that the unit prints by itself, as on a console (log messages, HA, shutdown).
 
     `at` is a regex of the line in whose answer it comes, "^$" for the login. `where`: "before" glues
-    it to the front of the prompt, "behind" prints it after the prompt, which is not drawn again,
-    "redrawn" does draw it again, "echo" stands between the echo and the answer, "inside" in the
-    middle of the answer as a line of its own.
+    it to the front of the prompt, "within" tears the prompt, "behind" prints it after the prompt,
+    which is not drawn again, "redrawn" does draw it again, "echo" stands between the echo and the
+    answer, "inside" in the middle of the answer as a line of its own.
     """
 
     text: str

@@ -188,6 +188,7 @@ class _Connection:
             return prompt
         return {
             "before": f"{notice.text}{prompt}",
+            "within": f"{prompt[:2]}{notice.text}{prompt[2:]}",
             "behind": f"{prompt}\r\n{notice.text}\r\n",
             "redrawn": f"{prompt}\r\n{notice.text}\r\n{prompt}",
         }.get(notice.where, prompt)

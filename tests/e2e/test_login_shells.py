@@ -1,0 +1,206 @@
+"""Logins as people have them: each shell of Debian, start-up files, wrappers, environments, Pythons."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from provision.errors import Failed, TargetError, Unreachable
+from provision.linux.target import BanHost, NoPython
+from provision.ssh.connect import HostKeyPolicy
+from provision.ssh.login import Login
+from tests.lab.debian import DebianHost
+from tests.lab.roots import ready_root
+
+pytestmark = pytest.mark.lab
+
+# What an agent answers that runs as root and does not know the request, so that it changes nothing.
+ANSWERED = "KeyError: 'nothing'"
+PASSWORD = "password-of-all-users"
+SHELLS = ("bash", "dash", "tcsh", "bsd-csh", "fish", "zsh", "rbash")
+
+
+@pytest.fixture(scope="module")
+def host() -> Iterator[DebianHost]:
+    """A host with every shell, and a user for each of them."""
+    with DebianHost(ready_root()) as made:
+        install(made, "tcsh", "csh", "fish", "zsh")
+        for shell in SHELLS:
+            add_user(made, f"u-{shell}", f"/bin/{shell}" if shell != "fish" else "/usr/bin/fish")
+        yield made
+
+
+def install(host: DebianHost, *packages: str) -> None:
+    """Install packages from the mirror of this machine."""
+    argv = ["apt-get", "install", "-qq", "-y", "--no-install-recommends", *packages]
+    host.console(["env", "DEBIAN_FRONTEND=noninteractive", *argv], check=True)
+
+
+def add_user(
+    host: DebianHost, name: str, shell: str = "/bin/bash", rule: str = "ALL=(ALL) ALL"
+) -> None:
+    """Add a user who logs in with the lab's key; ``rule`` is a line of sudoers without the name."""
+    home = f"/home/{name}"
+    host.console(
+        f"useradd -m -s {shell} {name} && echo {name}:{PASSWORD} | chpasswd"
+        f" && cp -r /home/admin/.ssh {home}/ && chown -R {name} {home}"
+        f" && echo '{name} {rule}' >/etc/sudoers.d/{name} && chmod 440 /etc/sudoers.d/{name}",
+        check=True,
+    )
+
+
+def ask(
+    host: DebianHost, user: str, password: str | None = PASSWORD, python: str | None = None
+) -> BanHost:
+    """Send a request that no agent knows; return the host for what it cost."""
+    login = Login(
+        host.name,
+        host.address,
+        user,
+        host.port,
+        private_key_file=str(host.private_key),
+        become=user != "root",
+        become_password=password,
+        python=python,
+    )
+    with BanHost(login, HostKeyPolicy(host.known_hosts, accept_new=False)) as session:
+        session.ask({"do": "nothing"})
+    return session
+
+
+def must_answer(
+    host: DebianHost, user: str, password: str | None = PASSWORD, python: str | None = None
+) -> None:
+    with pytest.raises(Failed, match=ANSWERED):
+        ask(host, user, password, python)
+
+
+def refusal(host: DebianHost, user: str, password: str | None = PASSWORD) -> TargetError:
+    with pytest.raises(Unreachable) as error:
+        ask(host, user, password)
+    return error.value
+
+
+@contextmanager
+def changed(host: DebianHost, change: str, back: str) -> Iterator[None]:
+    try:
+        host.console(change, check=True)
+        yield
+    finally:
+        host.console(back, check=True)
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_the_agent_starts_from_each_login_shell(host: DebianHost, shell: str) -> None:
+    must_answer(host, f"u-{shell}")
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_missing_sudo_is_named_whatever_shell_misses_it(host: DebianHost, shell: str) -> None:
+    with changed(
+        host, "mv /usr/bin/sudo /usr/bin/sudo.away", "mv /usr/bin/sudo.away /usr/bin/sudo"
+    ):
+        assert "there is no sudo" in refusal(host, f"u-{shell}", None).what
+
+
+START_UP = {
+    "trap": "trap 'echo bye' EXIT",
+    "slow-trap": "trap 'sleep 100; echo bye' EXIT",
+    "stderr": "exec >&2",
+    "xtrace": "set -x",
+    "chatty": "echo hello; echo hello >&2; printf 'no line end'",
+    "background": "sleep 300 &",
+    "noise": "head -c 3000 /dev/urandom",
+    "alias": "alias sudo=false env=false sh=false",
+}
+
+
+@pytest.mark.parametrize("case", START_UP)
+def test_start_up_files_that_print_do_not_matter(host: DebianHost, case: str) -> None:
+    add_user(host, f"s-{case}")
+    host.console(["sh", "-c", f"cat >/home/s-{case}/.bashrc"], stdin=START_UP[case] + "\n")
+    must_answer(host, f"s-{case}")
+
+
+def test_an_account_without_a_shell_is_named(host: DebianHost) -> None:
+    add_user(host, "n-nologin", "/usr/sbin/nologin")
+    error = refusal(host, "n-nologin")
+    assert "is nologin" in error.what
+    assert "chsh" in error.remedy
+    add_user(host, "n-false", "/bin/false")
+    with pytest.raises(Failed, match=r"runs no programs \(exit 1\)"):
+        ask(host, "n-false")
+
+
+def test_a_password_that_has_expired_is_an_error_of_the_login(host: DebianHost) -> None:
+    add_user(host, "n-expired")
+    host.console("passwd -e n-expired", check=True)
+    error = refusal(host, "n-expired")
+    assert error.what == "the password of n-expired has expired"
+    assert "log in by hand" in error.remedy
+
+
+FORCED = {
+    "wrapper": 'ForceCommand /bin/sh -c "echo hi; $SSH_ORIGINAL_COMMAND; echo bye"',
+    "recorder": 'ForceCommand script -q -c "$SSH_ORIGINAL_COMMAND" /dev/null',
+}
+
+
+@contextmanager
+def forced(host: DebianHost, user: str, line: str) -> Iterator[None]:
+    path = "/etc/ssh/sshd_config.d/zz-forced.conf"
+    host.console(["sh", "-c", f"cat >{path}"], stdin=f"Match User {user}\n{line}\n", check=True)
+    with changed(host, "systemctl reload ssh", f"rm {path}; systemctl reload ssh"):
+        yield
+
+
+@pytest.mark.parametrize("case", FORCED)
+@pytest.mark.parametrize("password", [PASSWORD, None], ids=["password", "no password"])
+def test_a_wrapper_around_the_command_does_not_matter(
+    host: DebianHost, case: str, password: str | None
+) -> None:
+    name = f"f-{case}-{'asks' if password else 'never'}"
+    add_user(host, name, rule="ALL=(ALL) ALL" if password else "ALL=(ALL) NOPASSWD: ALL")
+    with forced(host, name, FORCED[case]):
+        must_answer(host, name, password)
+
+
+def test_a_login_for_files_only_is_named(host: DebianHost) -> None:
+    with forced(host, "u-bash", "ForceCommand internal-sftp"):
+        assert "transfer files only" in refusal(host, "u-bash").what
+
+
+NAMES = ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "LD_PRELOAD", "LD_LIBRARY_PATH")
+ENVIRONMENT = "".join(f"{name}=/nonexistent\n" for name in NAMES)
+
+
+@pytest.mark.parametrize("user", ["root", "u-bash"])
+def test_the_environment_of_the_login_does_not_reach_the_agent(host: DebianHost, user: str) -> None:
+    host.console(["sh", "-c", "cat >/etc/environment"], stdin=ENVIRONMENT, check=True)
+    with changed(host, "true", "printf '' >/etc/environment"):
+        must_answer(host, user)
+
+
+@pytest.mark.parametrize("user", ["root", "u-bash"])
+@pytest.mark.parametrize("body", ["exit 1", "kill -SEGV $$", "cat", "sleep 100"])
+def test_a_python_of_somebodys_own_making_is_passed_over(
+    host: DebianHost, user: str, body: str
+) -> None:
+    path = "/usr/local/bin/python3"
+    make = f"printf '#!/bin/sh\\n{body}\\n' >{path} && chmod 755 {path}"
+    with changed(host, make, f"rm {path}"):
+        must_answer(host, user)
+
+
+def test_the_python_that_is_named_is_used(host: DebianHost) -> None:
+    with changed(
+        host,
+        "mv /usr/bin/python3 /usr/bin/python3-away",
+        "mv /usr/bin/python3-away /usr/bin/python3",
+    ):
+        with pytest.raises(NoPython):
+            ask(host, "root")
+        must_answer(host, "root", python="/usr/bin/python3-away")
+    must_answer(host, "root", python="/usr/bin/env python3")

@@ -1,0 +1,363 @@
+"""Sources of an inventory: several of them, scripts, folders, and what goes wrong with each."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from provision.cli import main
+from provision.errors import InputError
+from provision.inventory.loader import load, scopes
+from provision.inventory.sources import program
+from tests.unit.inventories import faults, write
+from tests.unit.test_cli import PLAYS
+
+SITE = """
+ban_hosts: {hosts: {bh1: {ansible_host: 192.0.2.1}}}
+fortigates:
+  hosts: {fw1: {ban_host: bh1, ansible_host: 192.0.2.2, ansible_password: not-a-secret}}
+"""
+
+
+def script(path: Path, body: str) -> Path:
+    """Write an executable script for sh."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{body}\n")
+    path.chmod(0o755)
+    return path
+
+
+def values(sources: list[str], host: str, playbook: Path | None = None) -> dict[str, object]:
+    found = load(sources, (), playbook).hosts[host].variables
+    return {name: variable.value for name, variable in found.items()}
+
+
+def test_of_several_sources_the_later_wins_with_its_own_group_vars(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        one__hosts__yml="web: {hosts: {h: {a: 1, b: 1}}}",
+        one__group_vars__web__yml="{c: 1, d: 1}",
+        two__hosts__ini="[web]\nh b=2\n",
+        two__group_vars__all__yml="{c: 2, d: 2}",
+        two__group_vars__web__yml="c: 2",
+        two__host_vars__h__yml="e: 2",
+    )
+    assert values([f"{tmp_path}/one", f"{tmp_path}/two/hosts.ini"], "h") == {
+        "a": 1,
+        "b": 2,
+        "c": 2,
+        "d": 1,
+        "e": 2,
+    }
+
+
+def test_check_merges_several_inventories(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(tmp_path, a__hosts__yml=SITE, b__hosts__ini="[ban_hosts]\nbh2 ansible_host=192.0.2.3\n")
+    options = ["-i", f"{tmp_path}/a", "-i", f"{tmp_path}/b/hosts.ini"]
+    assert main(PLAYS, ["check", *options]) == 0
+    assert "2 sites" in capsys.readouterr().out
+
+
+def test_variables_beside_the_playbook_beat_those_beside_the_inventory(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        inventory__hosts__yml="web: {hosts: {h: {host: 1}}}",
+        inventory__group_vars__all__yml="{all: 1, group: 1}",
+        inventory__group_vars__web__yml="{group: 2, mixed: 2}",
+        inventory__host_vars__h__yml="{host: 2, both: 2}",
+        play__group_vars__all__yml="{all: 3, mixed: 3}",
+        play__group_vars__web__yml="group: 4",
+        play__host_vars__h__yml="both: 5",
+    )
+    found = values([f"{tmp_path}/inventory"], "h", tmp_path / "play")
+    assert found == {"all": 3, "group": 4, "mixed": 2, "host": 2, "both": 5}
+
+
+def test_playbook_dir_names_where_the_variables_of_a_playbook_lie(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(tmp_path, inventory__hosts__yml=SITE, group_vars__all__yml="receiver_portt: 1\n")
+    inventory = ["check", "-i", f"{tmp_path}/inventory"]
+    assert main(PLAYS, inventory) == 0
+    warning = capsys.readouterr().err
+    assert f"{tmp_path}/group_vars is not read" in warning
+    assert f"give --playbook-dir {tmp_path}" in warning
+    assert main(PLAYS, [*inventory, "--playbook-dir", str(tmp_path)]) == 3
+    assert f"{tmp_path}/group_vars/all.yml:1: receiver_portt" in capsys.readouterr().err
+
+
+def test_a_list_of_hosts_on_the_command_line_is_an_inventory() -> None:
+    found = load(["h1, h2:2222,[2001:db8::1]:22,"])
+    assert found.groups["ungrouped"] == ("h1", "h2", "2001:db8::1")
+    assert found.hosts["h2"].variables["ansible_port"].value == 2222
+    assert scopes(found)["h1"]["inventory_file"] is None
+
+
+def test_known_hosts_lies_beside_the_first_source(tmp_path: Path) -> None:
+    write(tmp_path, a__hosts__yml=SITE, b__hosts__yml="web: {hosts: {w: }}")
+    assert load([f"{tmp_path}/a/hosts.yml", f"{tmp_path}/b"]).folder == tmp_path / "a"
+
+
+def test_every_host_knows_the_file_that_names_it_first(tmp_path: Path) -> None:
+    write(tmp_path, a__one__yml="web: {hosts: {h: }}", b__two__ini="[web]\nh\nw\n")
+    found = scopes(load([f"{tmp_path}/a", f"{tmp_path}/b/two.ini"]))
+    assert found["h"]["inventory_file"] == f"{tmp_path}/a/one.yml"
+    assert found["w"]["inventory_dir"] == f"{tmp_path}/b"
+
+
+def test_a_line_of_an_ini_file_is_known(tmp_path: Path) -> None:
+    write(tmp_path, hosts__="\n[web]\n# note\nh a=1\n\n[web:vars]\nb=2\n")
+    places = {n: str(v.where) for n, v in load(tmp_path).hosts["h"].variables.items()}
+    assert places == {"a": f"{tmp_path}/hosts:4", "b": f"{tmp_path}/hosts:7"}
+
+
+def test_a_script_gets_the_environment_and_runs_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WHO", "h1")
+    runs = tmp_path / "runs.txt"
+    body = f'echo "$*" >> {runs}\necho "{{\\"web\\": [\\"$WHO\\"], \\"_meta\\": {{\\"hostvars\\": {{}}}}}}"'
+    found = load(script(tmp_path / "inventory" / "list", body))
+    assert found.groups["web"] == ("h1",)
+    assert runs.read_text() == "--list\n"
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("echo 1 >&2; echo 'no route' >&2; exit 3", "--list ends with exit code 3; it says: no route"),
+        ("exit 1", "--list ends with exit code 1; it says nothing"),
+        ("echo '{\"ban_hosts\": [pa55word'", "the inventory script --list writes no JSON; run it by hand"),
+        ("echo '[1]'", "writes JSON that is no mapping"),
+        ("", "writes no JSON"),
+        ("echo '{\"ban_hosts\": {\"hosts\": \"pa55word\"}}'", "group ban_hosts of the inventory has"),
+        ("echo '{\"a\": [\"h\"], \"_meta\": {\"hostvars\": {\"h\": 1}}}'", "of host h are no mapping"),
+        ("echo '{\"a\": [\"h\"], \"_meta\": {\"hostvars\": []}}'", "_meta.hostvars, which is no mapping"),
+        ("kill -9 $$", "ends with exit code -9"),
+    ],
+)  # fmt: skip
+def test_a_script_that_fails_is_named_with_the_reason(
+    tmp_path: Path, body: str, expected: str
+) -> None:
+    path = script(tmp_path / "hosts.sh", body)
+    with pytest.raises(InputError) as error:
+        load(path)
+    (found,) = faults(error, tmp_path)
+    assert found.startswith("hosts.sh: ")
+    assert expected in found
+    assert "pa55word" not in found
+
+
+def test_a_script_without_its_interpreter_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "hosts"
+    path.write_text("#!/no/such/python\r\n")
+    path.chmod(0o755)
+    with pytest.raises(InputError, match=r"cannot be started: No such file.*first line \(#!\)"):
+        load(path)
+
+
+def test_a_script_that_never_ends_is_ended_with_all_that_it_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(program, "LONGEST", 0.5)
+    path = script(tmp_path / "hosts", f"sleep 300 & echo $! > {tmp_path}/pid.txt; wait")
+    with pytest.raises(InputError, match="the inventory script --list takes longer than"):
+        load(path)
+    child = int((tmp_path / "pid.txt").read_text())
+    for _ in range(100):
+        if not _runs(child):
+            break
+        time.sleep(0.05)
+    assert not _runs(child)
+
+
+def _runs(process: int) -> bool:
+    try:
+        return "Z" not in Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+
+
+def test_a_script_that_writes_without_end_is_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(program, "LARGEST", 1024 * 1024)
+    with pytest.raises(InputError, match="writes more than 1 MiB"):
+        load(script(tmp_path / "hosts", "yes pa55word"))
+
+
+def test_without_ansible_a_plugin_is_an_error_with_a_way_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, cmdb__yml="plugin: netbox.netbox.nb_inventory\ntoken: pa55word\n")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    with pytest.raises(InputError) as error:
+        load(tmp_path / "cmdb.yml")
+    (found,) = faults(error, tmp_path)
+    assert found.startswith("cmdb.yml: configures the inventory plugin netbox.netbox.nb_inventory")
+    assert "install ansible-core, or save what it yields: ansible-inventory -i" in found
+    assert "pa55word" not in found
+
+
+def test_a_plugin_that_fails_is_named_in_the_words_of_ansible(tmp_path: Path) -> None:
+    write(tmp_path, cmdb__yml="plugin: no_such\ntoken: pa55word\n")
+    with pytest.raises(InputError) as error:
+        load(tmp_path / "cmdb.yml")
+    assert "specifies unknown plugin 'no_such'" in str(error.value)
+    assert "pa55word" not in str(error.value)
+
+
+def test_what_a_plugin_lists_keeps_texts_that_are_no_templates(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        a__yml="web: {hosts: {h: {raw: !unsafe '{{ b }}', b: 1, t: '{{ b }}'}}}",
+        b__yml="plugin: ansible.builtin.constructed\ngroups: {tall: b == 1}\ncompose: {c: t}\n",
+    )
+    found = load(tmp_path)
+    assert found.groups["tall"] == ("h",)
+    scope = scopes(found)["h"]
+    assert (scope["raw"], scope["t"]) == ("{{ b }}", 1)
+    # what a file says itself keeps its line
+    assert found.hosts["h"].variables["b"].where.line == 1
+
+
+def test_structure_is_strict_in_our_groups_and_those_around_and_in_them(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        hosts__yml="""
+        ban_hosts: {children: {inner: }}
+        inner: {hots: {}}
+        outer: {children: {fortigates: }, note: x}
+        fortigates: {hosts: {f: {a: 1, a: 2}}}
+        other: {note: x, hosts: {'a b': {c: 1, c: 2}, 10: }, children: [x]}
+        """,
+        host_vars__f__yml="x: 1\nx: 2\n",
+        group_vars__other__yml="x: 1\nx: 2\n",
+    )
+    with pytest.raises(InputError) as error:
+        load(tmp_path)
+    assert faults(error, tmp_path) == [
+        "host_vars/f.yml:2: x is given twice, first in line 1; keep one of them",
+        "hosts.yml:3: hots is no part of a group; did you mean hosts?",
+        "hosts.yml:4: note is no part of a group; a group has children, hosts and vars",
+        "hosts.yml:5: a is given twice, first in line 5; keep one of them",
+    ]
+
+
+def test_structure_of_other_groups_gives_warnings_with_file_and_line(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        hosts__yml="""
+        other: {note: x, hosts: {'a b': {c: pa55word, c: pa55word2}, 10: , 'r[': }, children: [x]}
+        third: pa55word
+        """,
+        group_vars__other__yml="x: 1\nx: 2\n",
+    )
+    found = load(tmp_path)
+    assert list(found.hosts) == ["a b"]
+    assert [warning.replace(f"{tmp_path}/", "") for warning in found.warnings] == [
+        "hosts.yml:2: c is given twice, first in line 2; the last one counts",
+        "hosts.yml:2: note is no part of a group; it is ignored",
+        "hosts.yml:2: the host name 10 is no text; it is ignored",
+        "hosts.yml:2: host range r[: is not a range; it is ignored",
+        "hosts.yml:2: children of group other must be a mapping, not a list; it is ignored",
+        "hosts.yml:3: group third must be a mapping, not a text; it is ignored",
+        "group_vars/other.yml:2: x is given twice, first in line 1; the last one counts",
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "all: {vars: {ansible_password: *S3cretTail99}}",
+        "all: {vars: {ansible_password: &S3cretTail99 *x}}",
+        "all: {vars: {ansible_password: 'S3cretTail99}}",
+        'all: {vars: {ansible_password: "S3cretTail99\\q"}}',
+        "all:\n  vars:\n    ansible_password: S3cretTail99: x\n",
+        "all:\n  vars:\n    ansible_password: {{S3cretTail99}}\n",
+        "all:\n  vars:\n    ansible_password: @S3cretTail99\n",
+        "all:\n  vars:\n    ansible_password: %S3cretTail99\n",
+        "all:\n  vars:\n    ansible_password: !S3cretTail99!x y\n",
+        "all:\n  vars:\n    ansible_password: |S3cretTail99\n",
+        "%S3cretTail99 1.1\n---\na: 1\n",
+        "[ban_hosts]\nb ansible_password=S3cretTail99 S3cretTail99\n",
+        "[ban_hosts]\nb ansible_password='S3cretTail99\n",
+        "[all:vars]\nS3cretTail99\n",
+    ],
+)
+def test_no_error_about_the_form_of_a_file_quotes_a_value(tmp_path: Path, text: str) -> None:
+    write(tmp_path, hosts__yml=text)
+    with pytest.raises(InputError) as error:
+        load(tmp_path)
+    assert "hosts.yml:" in str(error.value)
+    assert "S3cret" not in str(error.value)
+
+
+def test_a_pipe_in_an_inventory_folder_is_not_read(tmp_path: Path) -> None:
+    write(tmp_path, hosts__yml="web: {hosts: {h: }}")
+    os.mkfifo(tmp_path / "pipe")
+    assert load(tmp_path).warnings == (f"{tmp_path}/pipe: is no regular file; the file is ignored",)
+
+
+def test_a_password_of_digits_in_an_ini_file_is_a_text(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        hosts__="[web]\nh ansible_password=00123456 ansible_port=22 x=1234\n[web:vars]\nmy_token=1234\n",
+    )
+    assert values([str(tmp_path)], "h") == {
+        "ansible_password": "00123456",
+        "ansible_port": 22,
+        "x": 1234,
+        "my_token": "1234",
+    }
+
+
+def test_an_encrypted_inventory_is_named_in_a_warning(tmp_path: Path) -> None:
+    write(tmp_path, hosts__yml="web: {hosts: {h: }}", more__ini="$ANSIBLE_VAULT;1.1;AES256\n3138\n")
+    found = load(tmp_path)
+    assert found.vaults == (f"{tmp_path}/more.ini",)
+    assert found.warnings == (
+        f"{tmp_path}/more.ini is encrypted with ansible-vault and was not read",
+    )
+    assert list(found.hosts) == ["h"]
+
+
+def test_links_that_lead_back_or_nowhere_do_no_harm(tmp_path: Path) -> None:
+    write(tmp_path, hosts__yml="web: {hosts: {h: }}")
+    (tmp_path / "again").symlink_to(tmp_path)
+    (tmp_path / "gone.yml").symlink_to(tmp_path / "nowhere")
+    found = load(tmp_path)
+    assert list(found.hosts) == ["h"]
+    assert found.warnings == (f"{tmp_path}/gone.yml: is no regular file; the file is ignored",)
+
+
+def test_many_warnings_are_cut(tmp_path: Path) -> None:
+    write(tmp_path, hosts__yml="\n".join(f"g{n}: {{note: x}}" for n in range(300)))
+    found = load(tmp_path)
+    assert len(found.warnings) == 51
+    assert found.warnings[-1] == "250 more oddities of the inventory are not listed"
+
+
+def test_an_empty_option_is_no_inventory(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(PLAYS, ["check", "-i", ""]) == 3
+    assert "-i: names no inventory; give a file or a directory" in capsys.readouterr().err
+
+
+def test_expressions_know_the_folder_of_the_playbook(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        inventory__hosts__yml="web: {hosts: {h: }}",
+        inventory__host_vars__h__yml="a: '{{ playbook_dir }}'\nb: \"{{ lookup('file', 'x') }}\"",
+        play__x__txt="",
+        play__x__="from the playbook",
+    )
+    found = scopes(load(tmp_path / "inventory", (), tmp_path / "play"))["h"]
+    assert found["a"] == f"{tmp_path}/play"
+    assert found["b"] == "from the playbook"
