@@ -228,7 +228,9 @@ def test_what_a_plugin_lists_keeps_texts_that_are_no_templates(tmp_path: Path) -
     assert found.hosts["h"].variables["b"].where.line == 1
 
 
-def test_our_groups_are_judged_strictly_and_the_variables_of_those_around_them(tmp_path: Path) -> None:
+def test_our_groups_are_judged_strictly_and_the_variables_of_those_around_them(
+    tmp_path: Path,
+) -> None:
     write(
         tmp_path,
         hosts__yml="""
