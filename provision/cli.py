@@ -1,4 +1,7 @@
-"""The command line: Ansible's letters, our verbs, and the exit codes that scripts rely on."""
+"""The command line: Ansible's letters, our verbs, and the exit codes that scripts rely on.
+
+`engine` is imported by the verbs that connect: it brings netmiko, which `--help` and `check` do not need.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from typing import Any, cast
 
 import click
 
-from provision import cli_operate, desired, engine, fleet, progress
+from provision import cli_operate, desired, fleet, progress
 from provision.errors import BanstitchError, InputError
 from provision.fortios.versions import Version, spell
 from provision.options import (
@@ -150,6 +153,8 @@ def _job(app: App, flags: Flags, verb: Verb, **options: Any) -> Job:
 
 
 def _planned(app: App, flags: Flags, report: Report, job: Job) -> list[SitePlan]:
+    from provision import engine
+
     def plan(name: str) -> SitePlan:
         return engine.plan_site(name, job, report, app.secrets, app.codes)
 
@@ -160,6 +165,8 @@ def _planned(app: App, flags: Flags, report: Report, job: Job) -> list[SitePlan]
 
 
 def _change(app: App, flags: Flags, verb: Verb, yes: bool, **options: Any) -> Exit:
+    from provision import engine
+
     must_be_asked(verb, yes)
     report = new_report(app, flags)
     job = _job(app, flags, verb, **options)
