@@ -12,8 +12,6 @@ from provision.errors import Unreachable
 from provision.secrets import Secrets
 from provision.ssh.login import Login
 
-# The exit status of sshd where /etc/nologin exists.
-_NOLOGIN = 254
 # Characters of a server's words that an error shows.
 LONGEST = 300
 
@@ -138,17 +136,3 @@ def password_expired(login: Login, said: str | bytes = "") -> PasswordExpired:
         + (f'; the server says: "{words}"' if words else ""),
         _NEW_PASSWORD,
     )
-
-
-def refusal_after_login(login: Login, said: bytes, status: int) -> Unreachable | None:
-    """Return the error if an exec that said ``said`` and ended with ``status`` was refused by sshd.
-
-    sshd lets a user in whose password has expired, or whom /etc/nologin keeps out where it does not use
-    PAM, and refuses the first program instead.
-    """
-    words = clean(said, login)
-    if _EXPIRED.search(words):
-        return password_expired(login, said)
-    if _LOCKED.search(words) or (words and status == _NOLOGIN):
-        return explain_words(said, login, "lets the user in and runs nothing")
-    return None
