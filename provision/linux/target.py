@@ -21,8 +21,9 @@ from provision.linux import answers, causes, launch
 from provision.linux.causes import Heard, NoPython
 from provision.linux.exchange import Exchange
 from provision.linux.framing import harmless
-from provision.ssh import connect as ssh
-from provision.ssh.login import Login
+from provision.ssh.connect import Connection, SSHException, connect
+from provision.ssh.host_keys import HostKeyPolicy
+from provision.ssh.login import DEFAULT_TIMEOUT, Login
 
 __all__ = ["BanHost", "NoPython", "agent_zip"]
 
@@ -55,7 +56,7 @@ def agent_zip() -> bytes:
 class BanHost:
     """One SSH connection to a ban host; ``execs`` counts the programs started over it."""
 
-    def __init__(self, login: Login, policy: ssh.HostKeyPolicy) -> None:
+    def __init__(self, login: Login, policy: HostKeyPolicy) -> None:
         # root needs no sudo, which a small host may not have
         become = login.become and login.user != "root"
         password = login.become_password if become else None
@@ -67,8 +68,8 @@ class BanHost:
     def __enter__(self) -> BanHost:
         codes = self._policy.codes
         kept = codes.take(self._login) if codes else None
-        found = kept if isinstance(kept, ssh.Connection) else None
-        self._client = found or ssh.connect(self._login, self._policy)
+        found = kept if isinstance(kept, Connection) else None
+        self._client = found or connect(self._login, self._policy)
         transport = self._client.get_transport()
         if transport is not None:
             transport.set_keepalive(15)
@@ -181,7 +182,7 @@ class BanHost:
         transport = self._client.get_transport()
         if transport is None:
             raise EOFError("not connected")
-        channel = transport.open_session(timeout=ssh.CONNECT_TIMEOUT)
+        channel = transport.open_session(timeout=DEFAULT_TIMEOUT)
         if self._terminal:
             channel.get_pty("dumb", width=500)
         has_password = login.become_password is not None
@@ -204,7 +205,7 @@ class BanHost:
         channel.settimeout(CHANGING)
         try:
             channel.exec_command(command)
-        except ssh.SSHException as error:
+        except SSHException as error:
             if not channel.closed or not channel.get_transport().is_active():
                 raise
             raise Unreachable(

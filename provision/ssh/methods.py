@@ -21,8 +21,6 @@ from provision.ssh.attempts import MOST_NAMED, AskCode, Attempts
 from provision.ssh.keys import Agent, Key, certified, default_keys, public_part, read_key
 from provision.ssh.login import Login
 
-__all__ = ["AskCode", "log_in"]
-
 
 class _Refusals:
     """Passwords that were refused in this run: servers lock accounts after three refusals."""

@@ -16,7 +16,7 @@ from provision.fortios.session import dialogue, terminal
 from provision.fortios.session.answer import is_echoed, is_inside_value
 from provision.fortios.session.chunks import Line
 from provision.fortios.session.terminal import Terminal
-from provision.ssh.connect import HostKeyPolicy
+from provision.ssh.host_keys import HostKeyPolicy
 from provision.ssh.login import Login
 
 # How deep an `abort` may have to climb.

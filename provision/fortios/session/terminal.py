@@ -19,7 +19,8 @@ from provision.errors import Failed, Unreachable
 from provision.fortios.session import dialogue
 from provision.fortios.session.heard import Heard
 from provision.ssh.causes import clean, explain_words
-from provision.ssh.connect import CONNECT_ERRORS, HostKeyPolicy, connect
+from provision.ssh.connect import CONNECT_ERRORS, connect
+from provision.ssh.host_keys import HostKeyPolicy
 from provision.ssh.login import Login
 
 # Seconds without a byte after which a unit counts as silent (a busy one takes several to answer).
@@ -68,6 +69,7 @@ class Terminal(FortinetSSH):
         self._hearing = Heard()
         self._waited = 0.0
         self._client: Any = None
+        self._channel: Any = None
         self.changing, self.alive = False, True
         self._spaced = True  # a blank stands behind the prompt
         self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
@@ -92,7 +94,8 @@ class Terminal(FortinetSSH):
         self._watch = threading.Timer(LOGIN, self._give_up)
         self._watch.daemon = True
         self._watch.start()
-        channel = self.remote_conn = self._client.get_transport().open_session()
+        channel = self._channel = self._client.get_transport().open_session()
+        self.remote_conn = channel  # netmiko closes it
         channel.get_pty("vt100", width, height)
         channel.invoke_shell()
 
@@ -160,10 +163,6 @@ class Terminal(FortinetSSH):
 
     def cleanup(self, command: str = "") -> None:
         """Send nothing: a closed connection ends the session, and drops what was not saved."""
-
-    @property
-    def _channel(self) -> Any:
-        return self.remote_conn
 
     def _send(self, text: str) -> None:
         self.exchanges += 1
