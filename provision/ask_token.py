@@ -14,8 +14,8 @@ from provision.report import Report, shown
 from provision.secrets import Secrets
 from provision.ssh.codes import Codes, Question
 
-# Characters of a server's prompt that are printed: a menu of Duo's has about 300.
-LONGEST = 1000
+# What is typed is read from the terminal itself, wherever the output goes.
+CODE = "Code (not shown), or Enter alone for a push: "
 
 
 @contextmanager
@@ -42,19 +42,16 @@ def answer(codes: Codes, report: Report, secrets: Secrets) -> None:
 
 
 def _ask(question: Question, secrets: Secrets) -> None:
-    click.echo(shown(secrets.mask(_introduced(question))), err=True)
     try:
-        question.answer(getpass.getpass("Code (not shown), or Enter alone for a push: "))
-    except EOFError:
-        question.refuse()
+        click.echo(shown(secrets.mask(_introduced(question))), err=True)
+        question.answer(getpass.getpass(CODE))
     except KeyboardInterrupt:
         question.refuse()
         raise
+    except Exception:  # noqa: BLE001 - Ctrl-D, or a terminal that went away: nobody may wait for ever
+        question.refuse()
 
 
 def _introduced(question: Question) -> str:
-    """Return who asks, and the server's words, which are indented so that they pass for no line of ours."""
-    login = question.login
-    who = f"{login.host} ({login.user}@{login.address}:{login.port}) asks for a code:"
-    said = question.prompt[:LONGEST].replace("\r", "").strip().replace("\n", "\n    ")
-    return f"{who}\n    {said}"
+    """Return who asks, and the server's words on an indented line, so that they pass for none of ours."""
+    return f"{question.login.where} asks for a code:\n    {question.prompt}"

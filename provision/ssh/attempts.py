@@ -247,12 +247,12 @@ class Dialogue:
         """Return the answers to one round of prompts, or None if one of them cannot be answered."""
         self._heard.add(f"{title} {text}")
         try:
-            return [self._answer(*each) for each in prompts]
+            return [self._answer(f"{title} {text}", *each) for each in prompts]
         except Unreachable as error:
             self.stopped = error
             return None
 
-    def _answer(self, prompt: str, echo: bool) -> str:
+    def _answer(self, above: str, prompt: str, echo: bool) -> str:
         login, kind = self._login, classify(prompt, echo)
         if kind == "new password":
             raise causes.password_expired(login, f"{self._heard.words} {prompt}")
@@ -268,7 +268,7 @@ class Dialogue:
                 )
             self.used = True
             return self._password
-        shown = causes.clean(prompt, login)
+        shown = causes.clean(f"{above} {prompt}", login)
         if self._ask_code is None:
             raise causes.CodeWanted(
                 f'{login.where}: {self._so_far}the server asks {login.user} for a code ("{shown}")',

@@ -28,7 +28,7 @@ class Kept(Protocol):
 
 
 class Question:
-    """A code that a target wants: ``prompt`` is the server's and may hold anything."""
+    """A code that a target wants: ``prompt`` is what the server says, in one line that is fit to be shown."""
 
     def __init__(self, login: Login, prompt: str) -> None:
         self.login = login
@@ -41,8 +41,8 @@ class Question:
 
     def refuse(self) -> None:
         """End the login: nobody types a code."""
-        what = f"{self.login.host} ({self.login.address}:{self.login.port}) asks for a code"
-        self._typed.set_exception(Unreachable(f"{what}, and none was typed", "run again"))
+        what = f"{self.login.where}: asks for a code, and none was typed"
+        self._typed.set_exception(Unreachable(what, "run again"))
 
     def wait(self) -> str:
         """Return the code.

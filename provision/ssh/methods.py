@@ -106,7 +106,8 @@ class _LogIn:
                 attempts.offer(key, second_signature=False)
             elif self._may_be_asked():
                 self._prompted = True
-                attempts.answer_prompts(self._secret())
+                accepted, dialogue = attempts.answer_prompts(self._secret())
+                self._code_refused = dialogue.typed and not accepted
             else:
                 raise self._verdict()
 
@@ -165,6 +166,7 @@ class _LogIn:
                 self._prompted = True
                 accepted, dialogue = attempts.answer_prompts(password)
                 refused, typed = not accepted and dialogue.used, dialogue.typed
+                self._code_refused = typed and not accepted
         except (causes.PasswordRefused, causes.ConnectionClosed):
             _REFUSALS.add(login)
             raise
@@ -193,6 +195,9 @@ class _LogIn:
             kind = causes.CodeRefused if self._code_refused else causes.PasswordRefused
             text.append(f"password{' or code' * self._code_refused} refused for {login.user}")
             remedies.append("check ansible_password")
+        elif self._code_refused:
+            what = f"{login.where}: code refused for {login.user}"
+            return causes.CodeRefused(what, "run again with the code that the token shows then")
         if attempts.refused:
             kind = kind if self._password_refused else causes.KeyRefused
             text.append(f"key refused for {login.user}: {_listed(attempts.refused)}")

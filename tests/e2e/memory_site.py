@@ -22,6 +22,7 @@ from provision.results import SiteResult, TargetResult, summarise
 from provision.run import Job
 from provision.secrets import Secrets
 from provision.sites import Play, Selected, Site, sites
+from provision.ssh.codes import Codes
 from tests.lab.fortios import Simulator
 from tests.unit import linux_model
 
@@ -84,6 +85,7 @@ class MemorySite:
         self.folder, self.unit = folder, unit
         self._deployed: Mapping[str, Any] = {}
         self.records: dict[str, Any] = {}
+        self.codes: Codes | None = None
         self.write_inventory(**variables)
 
     def write_inventory(self, **variables: Any) -> None:
@@ -140,13 +142,13 @@ class MemorySite:
         """The plan that an operator is shown."""
         (name,) = job.sites
         with patch.object(host_run, "BanHost", lambda *_: MemoryHost(self.records, self._deployed)):
-            return plan_site(name, job)
+            return plan_site(name, job, codes=self.codes)
 
     def carry_out(self, job: Job, approved: SitePlan) -> TargetResult:
         """What becomes of the FortiGate once the operator said yes to a plan."""
         (name,) = job.sites
         with patch.object(host_run, "BanHost", lambda *_: MemoryHost(self.records, self._deployed)):
-            return _of_unit(apply_site(name, job, approved))
+            return _of_unit(apply_site(name, job, approved, codes=self.codes))
 
     def _run(self, verb: Verb, adopt: bool = False) -> TargetResult:
         job = self.job(verb, adopt)

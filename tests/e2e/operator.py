@@ -25,8 +25,10 @@ class Operator:
     def __enter__(self) -> Self:
         self._terminal, theirs = pty.openpty()
         termios.tcsetwinsize(theirs, (50, 200))
-        # setsid: Ctrl-C, and a question for a secret, need a terminal that controls the program
-        argv = ["setsid", "--ctty", "--wait", *self._argv]
+        # Ctrl-C and a question for a secret need a terminal that controls the program. A test run in
+        # the background ignores Ctrl-C, and what it starts would inherit that.
+        prefix = ["env", "--default-signal=INT", "setsid", "--ctty", "--wait"]
+        argv = [*prefix, *self._argv]
         self._program = subprocess.Popen(argv, stdin=theirs, stdout=theirs, stderr=theirs)
         os.close(theirs)
         return self

@@ -152,7 +152,9 @@ FORCED = {
 def forced(host: DebianHost, user: str, line: str) -> Iterator[None]:
     path = "/etc/ssh/sshd_config.d/zz-forced.conf"
     host.console(["sh", "-c", f"cat >{path}"], stdin=f"Match User {user}\n{line}\n", check=True)
-    with changed(host, "systemctl reload ssh", f"rm {path}; systemctl reload ssh"):
+    # systemd refuses many starts in a row, until its count of them is reset
+    restart = "systemctl reset-failed ssh && systemctl restart ssh"
+    with changed(host, restart, f"rm {path}; {restart}"):
         yield
 
 

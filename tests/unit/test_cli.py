@@ -83,6 +83,18 @@ def offline(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> Cli:
     return cli
 
 
+def test_a_line_of_known_hosts_that_cannot_be_read_is_a_warning_where_hosts_are_contacted(
+    offline: Cli,
+) -> None:
+    file = offline.folder / "known_hosts"
+    file.write_text("# ours\nbh1 ssh-ed25519 not-base64\n")
+    warning = f"warning: {file}:2: the key is damaged; line skipped\n"
+    said = offline("plan")
+    assert said.code == 4
+    assert said.err.count(warning) == 1
+    assert warning not in offline("check").err
+
+
 def test_check_says_that_all_is_well(cli: Cli) -> None:
     said = cli("check")
     assert (said.code, said.out) == (0, "ok: 1 site, 2 FortiGates, as FortiOS 8.0.0\n")

@@ -47,7 +47,7 @@ def test_all_faults_of_all_files_come_at_once(tmp_path: Path) -> None:
         ("ban_hosts:\n  vars:\n    a: {{ b }}/c\n", "hosts.yml:3: is not YAML: .*quotes"),
         ("ban_hosts:\n  vars:\n    a: 1\n    b:\n      c: 1\n      c: 2\n", "line 5"),
         ("a: 1\n---\nb: 2\n", "hosts.yml:2: is not YAML"),
-        ("just a text", "hosts.yml:1: host just: each word behind the name must be key=value"),
+        ("just a text", "hosts.yml:1: each word behind the name of a host must be"),
         ("ban_hosts: [h]", "hosts.yml:1: group ban_hosts must be a mapping, not a list"),
         ("ban_hosts: {hosts: {h: [1]}}", "hosts.yml:1: host h must be a mapping, not a list"),
         ("ban_hosts: {hosts: {10: }}", 'host name 10 is no text; put quotes around it: "10"'),
@@ -65,8 +65,8 @@ def test_all_faults_of_all_files_come_at_once(tmp_path: Path) -> None:
         ),
         ("plugin: no_such", "hosts.yml: configures the inventory plugin no_such, and ansible-inv"),
         ("[ban_hosts]\nb1 'x", "hosts.yml:2: bad quoting: No closing quotation"),
-        ("[ban_hosts]\nb1 x", "hosts.yml:2: host b1: each word behind the name must be key=value"),
-        ("[ban_hosts]\nb1:", "hosts.yml:2: host b1: ends with a colon"),
+        ("[ban_hosts]\nb1 x", "hosts.yml:2: each word behind the name of a host must be"),
+        ("[ban_hosts]\nb1:", "hosts.yml:2: the name of a host ends with a colon"),
         ("[ban_hosts:vars]\nx", "hosts.yml:2: a line of [ban_hosts:vars] must be key=value"),
         ("[ban_hosts:children]\na b", "hosts.yml:2: a line of [ban_hosts:children] must be the"),
         ("[ban_hosts:children]\nnobody", "hosts.yml:2: section [ban_hosts:children] names nobody"),
@@ -131,5 +131,5 @@ def test_any_bytes_are_an_inventory_or_faults(
 
 def test_a_folder_with_nothing_but_a_text_names_that_file(tmp_path: Path) -> None:
     (tmp_path / "notes").write_text("Ask the night shift first.")
-    with pytest.raises(InputError, match="notes:1: host Ask: each word"):
+    with pytest.raises(InputError, match="notes:1: each word"):
         load(tmp_path)

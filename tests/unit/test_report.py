@@ -234,6 +234,22 @@ def test_verbose_tells_what_is_being_done_line_by_line() -> None:
     assert stream.getvalue() == "fw1: observing\n"
 
 
+@pytest.mark.parametrize("live", [False, True])
+def test_while_a_question_is_asked_nothing_is_printed_and_nothing_is_lost(live: bool) -> None:
+    stream = Terminal()
+    with report(stream, SECRET, live=live) as shown:
+        shown.doing("bh1", "bh1", "observing")
+        with shown.paused():
+            before = stream.getvalue()
+            shown.line(f"a key was added {SECRET}")
+            shown.doing("bh1", "fw1", "observing")
+            shown.done("bh1", SITE.targets[1])
+            assert stream.getvalue() == before
+        assert f"a key was added {MASK}" in stream.getvalue()
+        shown.line("and so on")
+    assert stream.getvalue().index("a key was added") < stream.getvalue().index("and so on")
+
+
 def created(path: str) -> Change:
     return Change(f"file:{path}", "create", "+content", role="receiver")
 

@@ -369,6 +369,39 @@ def test_a_code_is_asked_for_once_and_typed(policy: HostKeyPolicy) -> None:
     assert asked == ["fgt1: Verification code:"]
 
 
+def test_a_wrong_code_behind_a_password_that_was_accepted_is_a_wrong_code(
+    policy: HostKeyPolicy,
+) -> None:
+    rules = Rules(
+        steps=(("password",), ("keyboard-interactive",)),
+        rounds=((("Verification code: ", False),),),
+        answers=("123456",),
+    )
+    with ssh_server(rules) as (port, seen):
+        login = Login("fgt1", "127.0.0.1", "admin", port, password=RIGHT)
+        with pytest.raises(causes.CodeRefused, match="code refused for admin") as caught:
+            connect(login, policy, lambda *_: "000000")
+        assert "password" not in caught.value.what
+        connect(login, policy, lambda *_: "123456").close()
+    assert seen.count("keyboard-interactive") == 2
+
+
+def test_what_a_server_says_above_its_prompt_is_shown_with_it(policy: HostKeyPolicy) -> None:
+    asked: list[str] = []
+
+    def ask(_: Login, prompt: str) -> str:
+        asked.append(prompt)
+        return "123456"
+
+    rules = Rules(
+        steps=PROMPTS, rounds=CODE, answers=(RIGHT, "123456"), text="Open your\nFortiToken"
+    )
+    with ssh_server(rules) as (port, _):
+        login = Login("fgt1", "127.0.0.1", "admin", port, password=RIGHT)
+        connect(login, policy, ask).close()
+    assert asked == ["Open your FortiToken Verification code:"]
+
+
 def test_a_wrong_code_is_not_called_a_wrong_password(policy: HostKeyPolicy) -> None:
     rules = Rules(steps=PROMPTS, rounds=CODE, answers=(RIGHT, "123456"))
     with ssh_server(rules) as (port, seen):

@@ -23,7 +23,7 @@ _PROGRAM = "ansible-inventory"
 # Only what the source itself says: no group_vars, and a source that fails is an error.
 _ALONE = {"ANSIBLE_VARS_ENABLED": ""}
 _STRICT = {"ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": "True", "ANSIBLE_NOCOLOR": "1"}
-_WORDS = re.compile(r"Failed to parse inventory with '\w+' plugin: (.+)|\[?ERROR\]?!?:? (.+)")
+_WORDS = r"Failed to parse inventory with '\w+' plugin: (.+)|\[?ERROR\]?!?:? (.+)"
 
 
 def read(
@@ -67,6 +67,6 @@ def _find() -> str | None:
 
 
 def _cause(errors: str) -> str:
-    match = _WORDS.search(errors)
+    match = re.search(_WORDS, errors)
     words = next(filter(None, match.groups()), "") if match else ""
     return script.last_words(words or errors)

@@ -22,7 +22,7 @@ from provision.inventory.yaml_lines import Repeat, YamlMap
 # Where hosts of a list on the command line come from.
 COMMAND_LINE = "-i"
 # What Ansible passes over in a folder, by its defaults, and our own file beside the inventory.
-_IGNORED = re.compile(r"^\.|(~|\.(pyc|pyo|swp|bak|rpm|md|txt|rst|orig|cfg|retry))$")
+_IGNORED = r"^\.|(~|\.(pyc|pyo|swp|bak|rpm|md|txt|rst|orig|cfg|retry))$"
 _IGNORED_NAMES = ("group_vars", "host_vars", "vars_plugins", "known_hosts", "known_hosts.old")
 _YAML = (".yml", ".yaml", ".json")
 # A file of a folder with another ending may be no inventory at all.
@@ -69,7 +69,7 @@ class _Reader:
         """Add the files of a folder by name; a link to one of the folders ``above`` is skipped."""
         around = above | {folder.resolve()}
         for path in listing(self.material, folder):
-            if _IGNORED.search(path.name) or path.name in _IGNORED_NAMES:
+            if re.search(_IGNORED, path.name) or path.name in _IGNORED_NAMES:
                 continue
             if path.is_dir():
                 if path.resolve() not in around:
@@ -88,7 +88,7 @@ class _Reader:
             if named or path.suffix in _OURS or ini.has_section(_content(path)):
                 self.material.faults.extend(error.faults)
             else:
-                self.unread.extend(error.faults)
+                self.unread.append(error.faults[0])
 
     def _add(self, path: Path) -> None:
         if os.access(path, os.X_OK) and path.is_file() and script.read(self.material, path):

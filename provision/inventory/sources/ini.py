@@ -18,8 +18,8 @@ from provision.inventory.sources.material import ALL, UNGROUPED, Material
 from provision.inventory.variables import Variable, Where, looks_secret, suggestion
 
 _KINDS = ("hosts", "children", "vars")
-_SECTION = re.compile(r"\[(?P<group>[^:\]\s]+)(?::(?P<kind>\w+))?\]\s*(?:#.*)?")
-_CHILD = re.compile(r"(?P<group>[^:\]\s]+)\s*(?:#.*)?")
+_SECTION = r"\[(?P<group>[^:\]\s]+)(?::(?P<kind>\w+))?\]\s*(?:#.*)?"
+_CHILD = r"(?P<group>[^:\]\s]+)\s*(?:#.*)?"
 _COMMENTS = ("#", ";")
 # No line of an inventory is longer; splitting one of megabytes would take minutes.
 _LONGEST_LINE = 65536
@@ -60,7 +60,7 @@ def _parsed(raw: bytes, file: str) -> _Ini:
     group, kind = UNGROUPED, "hosts"
     for where, line in _lines(found, raw, file):
         # an address with a port begins with a bracket as well
-        if _SECTION.fullmatch(line) or (line.startswith("[") and line.endswith("]")):
+        if re.fullmatch(_SECTION, line) or (line.startswith("[") and line.endswith("]")):
             group, kind = _section(found, line, where) or (group, "")
         elif kind:
             _READERS[kind](found, group, line, where)
@@ -122,7 +122,7 @@ def _lines(found: _Ini, raw: bytes, file: str) -> Iterator[tuple[Where, str]]:
 
 
 def _section(found: _Ini, line: str, where: Where) -> tuple[str, str] | None:
-    match = _SECTION.fullmatch(line)
+    match = re.fullmatch(_SECTION, line)
     if not match:
         what = "is no section: a section is [group], [group:children] or [group:vars]"
         found.faults.append(where.fault(what, "write it without blanks"))
@@ -148,11 +148,11 @@ def _host(found: _Ini, group: str, line: str, where: Where) -> None:
         return
     problem = ""
     if pattern.endswith(":"):
-        problem = f"host {pattern} ends with a colon, behind which a port belongs"
+        problem = "the name of a host ends with a colon, behind which a port belongs"
     elif pattern == "---":
         problem = "--- begins a YAML file, and this one is read as INI"
     elif not all("=" in word for word in words):
-        problem = f"host {pattern}: each word behind the name must be key=value"
+        problem = "each word behind the name of a host must be key=value"
     if problem:
         found.faults.append(where.fault(problem, "write: name key=value key='two words'"))
         return
@@ -172,7 +172,7 @@ def _variable(found: _Ini, group: str, line: str, where: Where) -> None:
 
 
 def _child(found: _Ini, group: str, line: str, where: Where) -> None:
-    match = _CHILD.fullmatch(line)
+    match = re.fullmatch(_CHILD, line)
     if not match:
         what = f"a line of [{group}:children] must be the name of a group"
         found.faults.append(where.fault(what, "write one name without blanks"))

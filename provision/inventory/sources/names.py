@@ -11,10 +11,10 @@ _MOST = 65536
 # A host name: labels of letters, digits, "_" and "-", any of which may hold ranges.
 _RANGE = r"\[(?:[a-z]:[a-z]|[0-9]+:[0-9]+)(?::[0-9]+)?\]"
 _LABEL = rf"(?!-)(?:[\w-]|{_RANGE})+(?<![_-])"
-_HOST_NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*", re.IGNORECASE)
-_HEX_RANGE = re.compile(r"\[[0-9a-f]+:[0-9a-f]+(?::[0-9]+)?\]", re.IGNORECASE)
-_BRACKETED_PORT = re.compile(r"\[(?P<name>.+)\]:(?P<port>[0-9]+)")
-_PORT = re.compile(r"(?P<name>(?:[^:\[\]]|\[[^\]]*\])*):(?P<port>[0-9]+)")
+_HOST_NAME = rf"(?i:{_LABEL}(?:\.{_LABEL})*)"
+_HEX_RANGE = r"(?i:\[[0-9a-f]+:[0-9a-f]+(?::[0-9]+)?\])"
+_BRACKETED_PORT = r"\[(?P<name>.+)\]:(?P<port>[0-9]+)"
+_PORT = r"(?P<name>(?:[^:\[\]]|\[[^\]]*\])*):(?P<port>[0-9]+)"
 
 
 def split_port(pattern: str) -> tuple[str, int | None]:
@@ -22,17 +22,19 @@ def split_port(pattern: str) -> tuple[str, int | None]:
 
     What is neither a host name nor an address is a name as it stands, colon included.
     """
-    match = _BRACKETED_PORT.fullmatch(pattern) or _PORT.fullmatch(pattern)
+    if ":" not in pattern:
+        return pattern, None
+    match = re.fullmatch(_BRACKETED_PORT, pattern) or re.fullmatch(_PORT, pattern)
     if match and _is_host(match["name"]):
         return match["name"], int(match["port"])
     return pattern, None
 
 
 def _is_host(name: str) -> bool:
-    if _HOST_NAME.fullmatch(name):
+    if re.fullmatch(_HOST_NAME, name):
         return True
     try:
-        return "%" not in name and bool(ipaddress.ip_address(_HEX_RANGE.sub("1", name)))
+        return "%" not in name and bool(ipaddress.ip_address(re.sub(_HEX_RANGE, "1", name)))
     except ValueError:
         return False
 

@@ -102,6 +102,12 @@ class Server:
                 thread.join()
             transport.join()
 
+    @property
+    def sessions(self) -> int:
+        """Count the open connections."""
+        with self._guard:
+            return len(self._open)
+
     def _accept(self) -> None:
         while not self._stopping.is_set():
             try:

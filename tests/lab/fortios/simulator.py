@@ -132,6 +132,11 @@ class Simulator:
         return self._control.port if self._control else 0
 
     @property
+    def sessions(self) -> int:
+        """Count the open SSH connections."""
+        return self._listening.sessions
+
+    @property
     def host_key_line(self) -> str:
         """Give the line for a known_hosts file."""
         key = self._listening.key

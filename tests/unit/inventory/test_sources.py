@@ -290,6 +290,7 @@ def test_structure_of_other_groups_gives_warnings_with_file_and_line(tmp_path: P
         "[ban_hosts]\nb ansible_password=S3cretTail99 S3cretTail99\n",
         "[ban_hosts]\nb ansible_password='S3cretTail99\n",
         "[all:vars]\nS3cretTail99\n",
+        "[all]\nS3cretTail99 S3cretTail99\nS3cretTail99:\n",
     ],
 )
 def test_no_error_about_the_form_of_a_file_quotes_a_value(tmp_path: Path, text: str) -> None:
