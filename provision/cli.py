@@ -37,13 +37,14 @@ from provision.options import (
 from provision.plan import SitePlan, Verb
 from provision.render import render as render_to
 from provision.render import to_be_placed
-from provision.report import Report, counted, shown
+from provision.report import Report
 from provision.report_json import write_json
 from provision.results import Exit, SiteResult, summarise
 from provision.run import Job
 from provision.secrets import Secrets
 from provision.sites import Play
 from provision.streams import hang_up_as_interrupt, sheltered
+from provision.wording import escape, spell_count
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -61,8 +62,8 @@ def check(app: App, flags: Flags, fortios: Version) -> Exit:
     if flags.json:
         write_json(sys.stdout.write, "check", Exit.OK, untouched(chosen), app.secrets)
     else:
-        units = counted(sum(len(selected.fortigates) for selected in chosen), "FortiGate")
-        click.echo(f"ok: {counted(len(chosen), 'site')}, {units}, as FortiOS {spell(fortios)}")
+        units = spell_count(sum(len(selected.fortigates) for selected in chosen), "FortiGate")
+        click.echo(f"ok: {spell_count(len(chosen), 'site')}, {units}, as FortiOS {spell(fortios)}")
     return Exit.OK
 
 
@@ -202,7 +203,7 @@ def _log(secrets: Secrets) -> None:
 
     class Masked(logging.Formatter):
         def format(self, record: logging.LogRecord) -> str:
-            return shown(secrets.mask(super().format(record)))
+            return escape(secrets.mask(super().format(record)))
 
     handler = logging.StreamHandler()
     handler.setFormatter(Masked("%(name)s: %(message)s"))
@@ -217,7 +218,7 @@ def main(plays: Sequence[Play], argv: Sequence[str] | None = None) -> int:
     with sheltered() as output, hang_up_as_interrupt():
         secrets = Secrets()
         _log(secrets)
-        say = secrets.masking(lambda text: click.echo(shown(text), err=True))
+        say = secrets.masking(lambda text: click.echo(escape(text), err=True))
         if output.closed:
             say("standard output is closed: nothing was done; redirect it to a file or /dev/null")
             return Exit.FAILED

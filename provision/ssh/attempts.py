@@ -13,6 +13,7 @@ from provision.ssh.keys import Key
 from provision.ssh.login import Login
 from provision.ssh.packets import Heard, Packets
 from provision.ssh.prompts import classify
+from provision.wording import spell_count
 
 # Asks the operator for a code: the login, the server's prompt, already fit to be shown. Returns the code.
 AskCode = Callable[[Login, str], str]
@@ -169,10 +170,9 @@ class Attempts:
         if heard.method == "publickey" and (many or (self.sent and not heard.words)):
             return self._too_many_keys(what)
         if many:
-            tries = f"{self.sent + 1} attempt{'s' * bool(self.sent)}"
             return causes.PasswordRefused(
                 f"{login.where}: password refused for {login.user}; "
-                f"the server closed the session after {tries}",
+                f"the server closed the session after {spell_count(self.sent + 1, 'attempt')}",
                 "check ansible_password",
             )
         if heard.words:
@@ -189,7 +189,7 @@ class Attempts:
         login, keys = self._login, len(self.refused) + 1
         refused = ", ".join([*(str(key) for key in self.refused[:MOST_NAMED]), "..."][: keys - 1])
         return causes.TooManyAttempts(
-            f"{login.where}: the server closed the session after {keys} key{'s' * (keys > 1)} "
+            f"{login.where}: the server closed the session after {spell_count(keys, 'key')} "
             f"(MaxAuthTries): {refused or last}",
             f"check authorized_keys of {login.user} there"
             if login.private_key_file
