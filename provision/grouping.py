@@ -30,7 +30,7 @@ class Group:
 
     @property
     def hidden(self) -> int:
-        """How many diffs are printed only on request."""
+        """Return how many diffs are printed only on request."""
         return sum(bool(change.diff) for change in self.changes) if self.cut else 0
 
     @property
@@ -39,7 +39,7 @@ class Group:
 
     @property
     def why(self) -> str:
-        """Who asks for it, if not the inventory, and why."""
+        """Return who asks for it, if not the inventory, and why."""
         first = self.changes[0]
         return "; ".join(
             filter(None, (f"from {first.source}" if first.source else "", first.reason))

@@ -9,7 +9,7 @@ import paramiko
 
 from provision.errors import Unreachable
 from provision.ssh import causes
-from provision.ssh.keys import Key
+from provision.ssh.keys import Key, WrappedKey
 from provision.ssh.login import Login
 from provision.ssh.packets import Heard, Packets
 from provision.ssh.prompts import classify
@@ -197,24 +197,18 @@ class Attempts:
         )
 
 
-class _Signer(paramiko.PKey):
-    """A key whose failure to sign is a refusal, not the end of the connection."""
+class _Signer(WrappedKey):
+    """A key whose failure to sign is a refusal, not the end of the connection.
 
-    def __init__(self, key: paramiko.PKey) -> None:
-        self._key = key
-        self.signing = False
-        self.public_blob = getattr(key, "public_blob", None)
+    ``signing``: a signature is being made, which may need a person.
+    """
 
-    def get_name(self) -> str:
-        return self._key.get_name()
-
-    def asbytes(self) -> bytes:
-        return self._key.asbytes()
+    signing = False
 
     def sign_ssh_data(self, data: bytes, algorithm: str | None = None) -> Any:
         self.signing = True
         try:
-            signed = self._key.sign_ssh_data(data, algorithm)
+            signed = super().sign_ssh_data(data, algorithm)
         except Exception:  # noqa: BLE001 - a locked agent, an absent token, a forbidden hash
             signed = paramiko.Message()
         self.signing = False

@@ -91,12 +91,12 @@ def certified(key: Key, file: Path) -> tuple[Key, ...]:
         ) from None
 
 
-class _Certified(paramiko.PKey):
-    """A key that shows a certificate, and signs as it does without."""
+class WrappedKey(paramiko.PKey):
+    """A key that does all as the key in it does; the base of those that differ in one thing."""
 
-    def __init__(self, key: paramiko.PKey, certificate: Path) -> None:
+    def __init__(self, key: paramiko.PKey) -> None:
         self._key = key
-        self.load_certificate(str(certificate))
+        self.public_blob = getattr(key, "public_blob", None)
 
     def get_name(self) -> str:
         return self._key.get_name()
@@ -106,6 +106,14 @@ class _Certified(paramiko.PKey):
 
     def sign_ssh_data(self, data: bytes, algorithm: str | None = None) -> Any:
         return self._key.sign_ssh_data(data, algorithm)
+
+
+class _Certified(WrappedKey):
+    """A key that shows a certificate, and signs as it does without."""
+
+    def __init__(self, key: paramiko.PKey, certificate: Path) -> None:
+        super().__init__(key)
+        self.load_certificate(str(certificate))
 
 
 def _read(file: Path) -> bytes:

@@ -179,7 +179,7 @@ class _LogIn:
                 _REFUSALS.add(login)
 
     def _may_be_asked(self) -> bool:
-        """Whether the prompts are worth a look without a password: after a key, or with a person there."""
+        """Return whether to look at the prompts without a password: after a key, or with a person there."""
         offered = "keyboard-interactive" in self._attempts.allowed and not self._prompted
         return (
             offered and (bool(self._attempts.passed) or self._asks) and not self._password_refused

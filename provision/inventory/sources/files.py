@@ -44,7 +44,7 @@ def read(sources: Sequence[str]) -> Material:
 
 
 def is_list(source: str) -> bool:
-    """Whether a source is a list of hosts, such as ``host1,host2,``, and no path."""
+    """Return whether a source is a list of hosts, such as ``host1,host2,``, and no path."""
     return "," in source and not Path(source).exists()
 
 
@@ -132,7 +132,7 @@ class _Reader:
         ansible.read(self.material, path, what, before, not found.get("use_vars_plugins"))
 
     def judge_unread(self) -> None:
-        """A file that is passed over is worth a warning; where nothing else has hosts, it is the error."""
+        """Warn of the files that were passed over; where nothing else has hosts, they are errors."""
         if self.material.hosts or self.material.faults:
             self.material.warnings.extend(f"{fault}; the file is ignored" for fault in self.unread)
         else:

@@ -51,7 +51,7 @@ def read(material: Material, raw: bytes, file: str) -> None:
 
 
 def fits(raw: bytes) -> bool:
-    """Whether a file can be read as INI."""
+    """Return whether a file can be read as INI."""
     return not _parsed(raw, "").faults
 
 
@@ -68,7 +68,7 @@ def _parsed(raw: bytes, file: str) -> _Ini:
 
 
 def has_section(raw: bytes) -> bool:
-    """Whether a file has a line that begins a section, which a YAML list has not."""
+    """Return whether a file has a line that begins a section, which a YAML list has not."""
     text = raw.decode("utf-8-sig", errors="replace")
     return bool(re.search(r"^\[[\w.-]+(:\w+)?\][ \t]*(#.*)?\r?$", text, re.MULTILINE))
 
