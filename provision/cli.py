@@ -250,6 +250,6 @@ def _run(app: App, arguments: list[str], say: Callable[[str], object]) -> int:
         say(str(error))
         return Exit.FAILED
     except Exception as error:  # noqa: BLE001 - no traceback reaches an operator unasked
-        say(f"fault in banstitch: {type(error).__name__}: {error}; -vvv shows where")
-        progress.log.debug("fault", exc_info=error)
+        say(f"error in Banstitch: {type(error).__name__}: {error}; -vvv shows where")
+        progress.log.debug("unexpected error", exc_info=error)
         return Exit.FAILED

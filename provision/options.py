@@ -258,7 +258,7 @@ def broken_plan(selected: Selected, verb: Verb, error: Exception) -> SitePlan:
     """
     name = selected.site.name
     progress.log.debug("unexpected error at %s", name, exc_info=error)
-    what = f"fault in banstitch: {type(error).__name__}"
+    what = f"error in Banstitch: {type(error).__name__}"
     remedy = "-vvv shows where; what was begun there may be half done: run plan to see"
     host = TargetPlan(name, "linux", "failed", error=f"{what}\n{remedy}")
     left = f"left alone: {name} failed"

@@ -155,7 +155,7 @@ def unknown_settings(loaded: Mapping[str, Role], variables: Variables) -> Iterat
             role = max(owners, key=lambda owner: len(owner.prefix))
             fields = sorted(role.model.model_fields)
             hint = suggestion(name, fields) or f"it has {', '.join(fields)}"
-            yield variable.where.fault(f"{name} is no setting of role {role.name}", hint)
+            yield variable.where.fault(f"{name} is not a setting of role {role.name}", hint)
 
 
 def secret_values(value: object) -> Iterator[str]:

@@ -275,7 +275,7 @@ def test_a_fault_of_the_toolkit_is_one_line_and_its_place_is_shown_on_demand(
     assert said.code == 1
     assert (
         said.err
-        == "fault in banstitch: RuntimeError: unforeseen, with ********; -vvv shows where\n"
+        == "error in Banstitch: RuntimeError: unforeseen, with ********; -vvv shows where\n"
     )
     assert "Traceback" in cli("plan", "-vvv").err
 

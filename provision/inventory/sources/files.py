@@ -77,7 +77,7 @@ class _Reader:
             elif path.is_file():
                 self.add_file(path, named=False)
             else:  # a pipe would never end, and a link may lead nowhere
-                self.unread.append(Fault(str(path), 0, "is no regular file"))
+                self.unread.append(Fault(str(path), 0, "must be a regular file"))
 
     def add_file(self, path: Path, named: bool) -> None:
         """Add one file, which the command line has ``named`` or a folder holds."""

@@ -124,7 +124,7 @@ def _lines(found: _Ini, raw: bytes, file: str) -> Iterator[tuple[Where, str]]:
 def _section(found: _Ini, line: str, where: Where) -> tuple[str, str] | None:
     match = re.fullmatch(_SECTION, line)
     if not match:
-        what = "is no section: a section is [group], [group:children] or [group:vars]"
+        what = "a section must be [group], [group:children] or [group:vars]"
         found.faults.append(where.fault(what, "write it without blanks"))
         return None
     group, kind = match["group"], match["kind"] or "hosts"
