@@ -67,8 +67,13 @@ class Tree:
     def related(self, names: Sequence[str]) -> set[str]:
         """Return ``names``, whatever contains them and whatever they contain."""
         there = [name for name in names if name in self._parents]
+        return {*names, *self.around(names), *_reach(there, self._children)}
+
+    def around(self, names: Sequence[str]) -> set[str]:
+        """Return the groups that contain one of ``names``, themselves left out."""
+        there = [name for name in names if name in self._parents]
         outer = {ALL} if names else set()
-        return {*names, *outer, *self.ancestors(there), *_reach(there, self._children)}
+        return {*outer, *self.ancestors(there)} - set(names)
 
     def groups_of(self, direct: Iterable[str]) -> tuple[str, ...]:
         """Return the groups of a host in order of precedence, lowest first."""

@@ -95,7 +95,7 @@ def load(
     }
     related = tree.related(ours)
     layers.read_groups(related)
-    _judge(material, related)
+    _judge(material, related, related - tree.around(ours))
     if material.faults:
         raise InputError(material.faults)
     warnings = (*material.warnings, *_unread_folders(names, playbook))
@@ -223,10 +223,10 @@ def _merged(layers: Iterable[Mapping[str, Variable]]) -> dict[str, Variable]:
     return merged
 
 
-def _judge(material: Material, ours: set[str]) -> None:
-    """What is odd is an error in a group that concerns us, and a warning elsewhere, as in Ansible."""
+def _judge(material: Material, related: set[str], ours: set[str]) -> None:
+    """Make an error of what is odd in a group that concerns us, and a warning elsewhere, as Ansible does."""
     for doubt in material.doubts:
-        if doubt.group in ours:
+        if doubt.group in (related if doubt.inherited else ours):
             material.faults.append(doubt.fault)
         else:
             material.warnings.append(str(doubt))

@@ -10,6 +10,7 @@ from itertools import zip_longest
 from provision.errors import Failed, TargetError, Unreachable
 from provision.linux import launch
 from provision.linux.framing import harmless
+from provision.ssh.causes import refusal_after_login
 from provision.ssh.login import Login
 
 
@@ -197,6 +198,8 @@ def explain(outcome: Outcome, login: Login) -> TargetError:
 
 
 def _not_started(outcome: Outcome, login: Login) -> TargetError:
+    if refusal := refusal_after_login(login, outcome.err.encode(), outcome.status or 0):
+        return refusal
     for pattern, what, remedy in CAUSES:
         if re.search(pattern, outcome.words, re.IGNORECASE | re.MULTILINE):
             return _filled(what, remedy, login)

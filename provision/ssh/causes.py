@@ -13,6 +13,8 @@ from provision.secrets import Secrets
 from provision.ssh.login import Login
 from provision.wording import escape
 
+# The exit status of sshd where /etc/nologin exists.
+_NOLOGIN = 254
 # Characters of a server's words that an error shows.
 LONGEST = 300
 
@@ -136,3 +138,17 @@ def password_expired(login: Login, said: str | bytes = "") -> PasswordExpired:
         + (f'; the server says: "{words}"' if words else ""),
         _NEW_PASSWORD,
     )
+
+
+def refusal_after_login(login: Login, said: bytes, status: int) -> Unreachable | None:
+    """Return the error if an exec that said ``said`` and ended with ``status`` was refused by sshd.
+
+    sshd lets a user in whose password has expired, or whom /etc/nologin keeps out where it does not use
+    PAM, and refuses the first program instead.
+    """
+    words = clean(said, login)
+    if "Password change required but no TTY" in words:
+        return password_expired(login, said)
+    if words and status == _NOLOGIN:
+        return explain_words(said, login, "lets the user in and runs nothing")
+    return None

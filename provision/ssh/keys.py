@@ -276,7 +276,8 @@ class Agent:
     def __iter__(self) -> Iterator[Key]:
         """Yield its keys."""
         held = self._agent.get_keys() if self._agent else ()
-        return iter([Key(f"ssh-agent's {_shown(key.comment) or 'key'}", key) for key in held])
+        named = [key for key in held if key.get_name()]
+        return iter([Key(f"ssh-agent's {_shown(key.comment) or 'key'}", key) for key in named])
 
 
 def _shown(comment: str) -> str:

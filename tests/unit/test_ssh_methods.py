@@ -208,29 +208,35 @@ def test_a_named_key_with_a_passphrase_is_used_by_the_agent(
     assert seen.attempts == [("publickey", RSA.fingerprint)]
 
 
-def test_an_agent_that_does_not_answer_as_one_is_mentioned(
-    policy: HostKeyPolicy, home: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    "answer",
+    [b"\0\0\0\1\5", b"HTTP", b"", b"\0\0\0\5\x0c\0\0\0\2"],
+    ids=["a failure", "another protocol", "nothing", "two keys that are none"],
+)
+def test_an_agent_that_does_not_answer_as_one_is_passed_over_and_mentioned(
+    answer: bytes, policy: HostKeyPolicy, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(keys, "AGENT_TIMEOUT", 60.0)
     save(RSA, home / ".ssh" / "id_rsa")
     monkeypatch.setenv("SSH_AUTH_SOCK", str(home / "agent"))
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(str(home / "agent"))
         server.listen()
 
-        def answer() -> None:
+        def serve() -> None:
             with contextlib.suppress(OSError):
                 while True:
                     connection, _ = server.accept()
                     with connection:
-                        connection.recv(5)  # the whole question
-                        connection.sendall(b"\0\0\0\5\x0c\0\0\0\2")
+                        connection.recv(100)
+                        connection.sendall(answer)
 
-        answering = threading.Thread(target=answer, daemon=True)
-        answering.start()
+        threading.Thread(target=serve, daemon=True).start()
         assert methods(log_in(Rules(key=RSA), policy)) == ["publickey"]
-        assert "ssh-agent does not answer as one" in refused(Rules(), policy)[0].what
+        error, seen = refused(Rules(), policy)
         server.shutdown(socket.SHUT_RDWR)
-        answering.join(10)
+    assert methods(seen) == ["publickey"]
+    assert "ssh-agent does not answer as one" in error.what
 
 
 def test_an_agent_that_does_not_answer_is_given_up(

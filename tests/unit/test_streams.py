@@ -193,12 +193,16 @@ def fill_disk(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_change_goes_on_to_its_end_when_its_progress_cannot_be_printed(
-    inventory: Path, monkeypatch: pytest.MonkeyPatch
+    inventory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fill_disk(monkeypatch)
+    disk = (tmp_path / "output").open("w")
+    monkeypatch.setattr(sys, "stdout", disk)
+    monkeypatch.setattr(engine, "plan_site", lambda *_: PLANNED)
     steps = []
 
     def apply(_name: str, _job: object, _plan: object, listener: Any, *_: object) -> SiteResult:
+        with Path("/dev/full").open("w") as full:
+            os.dup2(full.fileno(), disk.fileno())
         for step in ("lease", "push", "release"):
             listener.line(f"{step} " * 10_000)
             steps.append(step)

@@ -39,12 +39,14 @@ class HostSource:
 class Doubt:
     """Something that is wrong only if ``group`` is one of Banstitch's groups.
 
-    In any other group it is a warning, as in Ansible; ``effect`` says what becomes of it there.
+    In any other group it is a warning, as in Ansible; ``effect`` says what becomes of it there. What is
+    ``inherited``, such as a variable, also concerns Banstitch in the groups around its own.
     """
 
     group: str
     fault: Fault
     effect: str = "it is ignored"
+    inherited: bool = True
 
     def __str__(self) -> str:
         return str(Fault(self.fault.file, self.fault.line, self.fault.what, self.effect))
@@ -66,9 +68,11 @@ class Material:
         """Return the group of this name, new if nobody mentioned it yet."""
         return self.groups.setdefault(name, GroupSource())
 
-    def doubt(self, group: str, fault: Fault, effect: str = Doubt.effect) -> None:
+    def doubt(
+        self, group: str, fault: Fault, effect: str = Doubt.effect, inherited: bool = True
+    ) -> None:
         """Note something that is wrong only in a group of Banstitch's."""
-        self.doubts.append(Doubt(group, fault, effect))
+        self.doubts.append(Doubt(group, fault, effect, inherited))
 
     def add_child(self, parent: str, child: str, where: Where) -> None:
         """Put the group ``child`` into the group ``parent``."""

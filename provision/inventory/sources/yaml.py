@@ -71,7 +71,8 @@ def _group(material: Material, parent: str, name: object, body: object, where: W
 def _section(material: Material, group: str, key: str, section: object, where: Where) -> None:
     if key not in _SECTIONS:
         instead = suggestion(key, _SECTIONS) or "a group has children, hosts and vars"
-        material.doubt(group, where.fault(f"{key} is no part of a group", instead))
+        fault = where.fault(f"{key} is no part of a group", instead)
+        material.doubt(group, fault, inherited=False)
         return
     found = as_map(material, _lone_name(section, where), where, f"{key} of group {group}", group)
     if key == "vars":

@@ -228,13 +228,16 @@ def test_what_a_plugin_lists_keeps_texts_that_are_no_templates(tmp_path: Path) -
     assert found.hosts["h"].variables["b"].where.line == 1
 
 
-def test_structure_is_strict_in_our_groups_and_those_around_and_in_them(tmp_path: Path) -> None:
+def test_our_groups_are_judged_strictly_and_the_variables_of_those_around_them(
+    tmp_path: Path,
+) -> None:
     write(
         tmp_path,
         hosts__yml="""
         ban_hosts: {children: {inner: }}
         inner: {hots: {}}
-        outer: {children: {fortigates: }, note: x}
+        outer: {children: {fortigates: }, vars: {v: 1, v: 2}, note: x}
+        all: {description: x}
         fortigates: {hosts: {f: {a: 1, a: 2}}}
         other: {note: x, hosts: {'a b': {c: 1, c: 2}, 10: }, children: [x]}
         """,
@@ -246,8 +249,8 @@ def test_structure_is_strict_in_our_groups_and_those_around_and_in_them(tmp_path
     assert faults(error, tmp_path) == [
         "host_vars/f.yml:2: x is given twice, first in line 1; keep one of them",
         "hosts.yml:3: hots is no part of a group; did you mean hosts?",
-        "hosts.yml:4: note is no part of a group; a group has children, hosts and vars",
-        "hosts.yml:5: a is given twice, first in line 5; keep one of them",
+        "hosts.yml:4: v is given twice, first in line 4; keep one of them",
+        "hosts.yml:6: a is given twice, first in line 6; keep one of them",
     ]
 
 
