@@ -75,7 +75,7 @@ def test_all_faults_of_all_files_come_at_once(tmp_path: Path) -> None:
             "[ban_hosts:hots]\nb1",
             "section [ban_hosts:hots] is of no known kind; did you mean hosts?",
         ),
-        ("[a]\n[ban hosts]\nb1", "hosts.yml:2: is no section"),
+        ("[a]\n[ban hosts]\nb1", "hosts.yml:2: a section must be"),
         ("a: &x {b: *x}", "an alias (*name) contains itself"),
         ("a: {<<: 1}", "hosts.yml:1: is not YAML: expected a mapping"),
         ("a: \x07", "hosts.yml:1: is not YAML: "),

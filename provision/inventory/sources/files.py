@@ -24,9 +24,10 @@ COMMAND_LINE = "-i"
 # What Ansible passes over in a folder, by its defaults, and our own file beside the inventory.
 _IGNORED = r"^\.|(~|\.(pyc|pyo|swp|bak|rpm|md|txt|rst|orig|cfg|retry))$"
 _IGNORED_NAMES = ("group_vars", "host_vars", "vars_plugins", "known_hosts", "known_hosts.old")
-_YAML = (".yml", ".yaml", ".json")
+# Endings of files in YAML, of which JSON is a part.
+YAML = (".yml", ".yaml", ".json")
 # A file of a folder with another ending may be no inventory at all.
-_OURS = (*_YAML, ".ini", ".toml")
+_OURS = (*YAML, ".ini", ".toml")
 
 
 def read(sources: Sequence[str]) -> Material:
@@ -102,7 +103,7 @@ class _Reader:
             what = f"{path} is encrypted with ansible-vault and was not read"
             self.material.warnings.append(what)
             return
-        if path.suffix in ("", *_YAML):
+        if path.suffix in ("", *YAML):
             try:
                 if self._add_yaml(path, raw):
                     return
