@@ -10,9 +10,10 @@ from contextlib import contextmanager
 import click
 
 from provision.errors import Fault, InputError
-from provision.report import Report, shown
+from provision.report import Report
 from provision.secrets import Secrets
 from provision.ssh.codes import Codes, Question
+from provision.wording import escape
 
 # What is typed is read from the terminal itself, wherever the output goes.
 CODE = "Code (not shown), or Enter alone for a push: "
@@ -43,7 +44,7 @@ def answer(codes: Codes, report: Report, secrets: Secrets) -> None:
 
 def _ask(question: Question, secrets: Secrets) -> None:
     try:
-        click.echo(shown(secrets.mask(_introduced(question))), err=True)
+        click.echo(escape(secrets.mask(_introduced(question))), err=True)
         question.answer(getpass.getpass(CODE))
     except KeyboardInterrupt:
         question.refuse()

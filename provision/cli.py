@@ -1,4 +1,7 @@
-"""The command line: Ansible's letters, our verbs, and the exit codes that scripts rely on."""
+"""The command line: Ansible's letters, our verbs, and the exit codes that scripts rely on.
+
+`engine` is imported by the verbs that connect: it brings netmiko, which `--help` and `check` do not need.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from typing import Any, cast
 
 import click
 
-from provision import cli_operate, desired, engine, fleet, progress
+from provision import cli_operate, desired, fleet, progress
 from provision.errors import BanstitchError, InputError
 from provision.fortios.versions import Version, spell
 from provision.options import (
@@ -34,13 +37,14 @@ from provision.options import (
 from provision.plan import SitePlan, Verb
 from provision.render import render as render_to
 from provision.render import to_be_placed
-from provision.report import Report, counted, shown
+from provision.report import Report
 from provision.report_json import write_json
 from provision.results import Exit, SiteResult, summarise
 from provision.run import Job
 from provision.secrets import Secrets
 from provision.sites import Play
 from provision.streams import hang_up_as_interrupt, sheltered
+from provision.wording import escape, spell_count
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -58,8 +62,8 @@ def check(app: App, flags: Flags, fortios: Version) -> Exit:
     if flags.json:
         write_json(sys.stdout.write, "check", Exit.OK, untouched(chosen), app.secrets)
     else:
-        units = counted(sum(len(selected.fortigates) for selected in chosen), "FortiGate")
-        click.echo(f"ok: {counted(len(chosen), 'site')}, {units}, as FortiOS {spell(fortios)}")
+        units = spell_count(sum(len(selected.fortigates) for selected in chosen), "FortiGate")
+        click.echo(f"ok: {spell_count(len(chosen), 'site')}, {units}, as FortiOS {spell(fortios)}")
     return Exit.OK
 
 
@@ -150,6 +154,8 @@ def _job(app: App, flags: Flags, verb: Verb, **options: Any) -> Job:
 
 
 def _planned(app: App, flags: Flags, report: Report, job: Job) -> list[SitePlan]:
+    from provision import engine
+
     def plan(name: str) -> SitePlan:
         return engine.plan_site(name, job, report, app.secrets, app.codes)
 
@@ -160,6 +166,8 @@ def _planned(app: App, flags: Flags, report: Report, job: Job) -> list[SitePlan]
 
 
 def _change(app: App, flags: Flags, verb: Verb, yes: bool, **options: Any) -> Exit:
+    from provision import engine
+
     must_be_asked(verb, yes)
     report = new_report(app, flags)
     job = _job(app, flags, verb, **options)
@@ -195,7 +203,7 @@ def _log(secrets: Secrets) -> None:
 
     class Masked(logging.Formatter):
         def format(self, record: logging.LogRecord) -> str:
-            return shown(secrets.mask(super().format(record)))
+            return escape(secrets.mask(super().format(record)))
 
     handler = logging.StreamHandler()
     handler.setFormatter(Masked("%(name)s: %(message)s"))
@@ -210,7 +218,7 @@ def main(plays: Sequence[Play], argv: Sequence[str] | None = None) -> int:
     with sheltered() as output, hang_up_as_interrupt():
         secrets = Secrets()
         _log(secrets)
-        say = secrets.masking(lambda text: click.echo(shown(text), err=True))
+        say = secrets.masking(lambda text: click.echo(escape(text), err=True))
         if output.closed:
             say("standard output is closed: nothing was done; redirect it to a file or /dev/null")
             return Exit.FAILED
@@ -242,6 +250,6 @@ def _run(app: App, arguments: list[str], say: Callable[[str], object]) -> int:
         say(str(error))
         return Exit.FAILED
     except Exception as error:  # noqa: BLE001 - no traceback reaches an operator unasked
-        say(f"fault in banstitch: {type(error).__name__}: {error}; -vvv shows where")
-        progress.log.debug("fault", exc_info=error)
+        say(f"error in Banstitch: {type(error).__name__}: {error}; -vvv shows where")
+        progress.log.debug("unexpected error", exc_info=error)
         return Exit.FAILED

@@ -1,4 +1,7 @@
-"""The verbs of daily operation: who is banned, ban, unban, what happened."""
+"""The verbs of daily operation: who is banned, ban, unban, what happened.
+
+`operate` and `status` are imported by the verbs: they bring netmiko, which `--help` does not need.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,7 @@ from typing import Any
 import click
 from pydantic import TypeAdapter, ValidationError
 
-from provision import bannable, operate
-from provision import history as what_happened
-from provision import status as doing
+from provision import bannable, history
 from provision.errors import Fault, InputError
 from provision.options import (
     App,
@@ -43,6 +44,8 @@ why = click.option("--why", default="by hand", show_default=True, help="The reas
               help="How many entries of the history.")  # fmt: skip
 def bans(app: App, flags: Flags, history: bool, last: int) -> Exit:
     """List who is banned at each site: since when, until when, why, how often."""
+    from provision import operate
+
     if history:
         return _history(app, flags, last)
     found = _ask(app, flags, "bans", operate.bans)
@@ -50,10 +53,12 @@ def bans(app: App, flags: Flags, history: bool, last: int) -> Exit:
 
 
 def _history(app: App, flags: Flags, last: int) -> Exit:
+    from provision import operate
+
     found = _ask(app, flags, "bans", lambda _: operate.history(last))
-    rows, events = what_happened.rows(found), what_happened.events(found)
-    code = _show(app, flags, "bans", found, what_happened.HEADS, rows, events)
-    for host in what_happened.left_out(found):
+    rows, events = history.rows(found), history.events(found)
+    code = _show(app, flags, "bans", found, history.HEADS, rows, events)
+    for host in history.left_out(found):
         click.echo(f"{host}: older entries are left out, one answer cannot hold them", err=True)
     return code
 
@@ -75,6 +80,8 @@ def ban(
     app: App, flags: Flags, address: str, duration: str | None, detection: str, why: str
 ) -> Exit:
     """Ban ADDRESS, or a network, at every chosen site."""
+    from provision import operate
+
     named = bannable.bannable(address)
     seconds = _seconds(duration)
     chosen = list(chosen_sites(app, flags, connect=True).values())
@@ -94,6 +101,8 @@ def ban(
 @why
 def unban(app: App, flags: Flags, address: str, why: str) -> Exit:
     """Free ADDRESS at every chosen site: gone from fail2ban and from the feed."""
+    from provision import operate
+
     named = bannable.checked_address(address)
     found = _ask(app, flags, "unban", lambda run: operate.unban(run, named, why))
     return tell(app, flags, new_report(app, flags), "unban", found, flags.detail)
@@ -104,6 +113,8 @@ def unban(app: App, flags: Flags, address: str, why: str) -> Exit:
 @yes
 def rotate(app: App, flags: Flags, yes: bool) -> Exit:
     """Give the chosen FortiGates new secrets; the old ones are valid until each has its new ones."""
+    from provision import operate
+
     must_be_asked("rotate", yes)
     chosen = [one for one in chosen_sites(app, flags, connect=True).values() if one.fortigates]
     names = [unit.name for one in chosen for unit in one.fortigates]
@@ -120,14 +131,16 @@ def rotate(app: App, flags: Flags, yes: bool) -> Exit:
 @common
 def status(app: App, flags: Flags) -> Exit:
     """Show how each site is doing: receiver, jails, bans, certificate, events, polls."""
+    from provision import status
+
     chosen = list(chosen_sites(app, flags, connect=True).values())
     report = new_report(app, flags)
     run = new_run(app, flags, "plan", report)
-    found = over(app, flags, report, "status", chosen, lambda one: doing.status(run, one), broken)
-    code = _show(app, flags, "status", found, doing.HEADS, doing.rows(found, time.time()))
+    found = over(app, flags, report, "status", chosen, lambda one: status.status(run, one), broken)
+    code = _show(app, flags, "status", found, status.HEADS, status.rows(found, time.time()))
     if not flags.json:
         # a site with an error was printed in full, notes included
-        for note in doing.notes([site for site in found if not _is_troubled(site)]):
+        for note in status.notes([site for site in found if not _is_troubled(site)]):
             report.line(f"note: {note}", "cyan")
     return code
 
@@ -138,6 +151,8 @@ VERBS = (bans, ban, unban, rotate, status)
 def _ask(
     app: App, flags: Flags, verb: str, question: Question, chosen: Sequence[Selected] = ()
 ) -> list[SiteResult]:
+    from provision import operate
+
     chosen = chosen or list(chosen_sites(app, flags, connect=True).values())
     report = new_report(app, flags)
     run = new_run(app, flags, "plan", report)
@@ -185,7 +200,7 @@ def _ban_rows(found: Sequence[SiteResult]) -> list[Sequence[str]]:
             moment(each["until"]),
             str(each["failures"]),
             str(each["count"]),
-            what_happened.one_line(each["why"]),
+            history.one_line(each["why"]),
         )
         for site in found
         for target in site.targets

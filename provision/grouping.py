@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from provision.plan import Change, Kind
+from provision.wording import spell_count
 
 _UNITS = "/etc/systemd/system/"
 _ON_DISK = ("file", "directory", "tokens", "digests", "authority", "certificate")
-_PLURALS = {"directory": "directories", "authority": "authorities"}
 _NOUNS = {"tokens": "token file", "digests": "digest file"}
 # The content of these is new, or goes as a whole: there is nothing to compare it with.
 _WHOLE = ("create", "delete")
@@ -30,7 +30,7 @@ class Group:
 
     @property
     def hidden(self) -> int:
-        """How many diffs are printed only on request."""
+        """Return how many diffs are printed only on request."""
         return sum(bool(change.diff) for change in self.changes) if self.cut else 0
 
     @property
@@ -39,7 +39,7 @@ class Group:
 
     @property
     def why(self) -> str:
-        """Who asks for it, if not the inventory, and why."""
+        """Return who asks for it, if not the inventory, and why."""
         first = self.changes[0]
         return "; ".join(
             filter(None, (f"from {first.source}" if first.source else "", first.reason))
@@ -105,9 +105,9 @@ def _head(changes: Sequence[Change]) -> str:
         return changes[0].id
     kinds, names = zip(*(change.id.split(":", 1) for change in changes), strict=True)
     if kinds[0] not in _ON_DISK:
-        return f"{_counted(len(names), kinds[0])}: {', '.join(names)}"
+        return f"{spell_count(len(names), kinds[0])}: {', '.join(names)}"
     counts = Counter(map(_noun, kinds, names))
-    objects = ", ".join(_counted(number, kind) for kind, number in counts.items())
+    objects = ", ".join(spell_count(number, kind) for kind, number in counts.items())
     return f"{changes[0].role}: {objects} in {', '.join(_places(kinds, names))}"
 
 
@@ -123,7 +123,3 @@ def _places(kinds: Iterable[str], names: Iterable[str]) -> list[str]:
         for kind, name in zip(kinds, names, strict=True)
     }
     return sorted(str(path) for path in paths if not paths & set(path.parents))
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what if number == 1 else _PLURALS.get(what, what + 's')}"

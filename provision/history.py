@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from provision.report import moment, shown
+from provision.report import moment
 from provision.results import SiteResult
+from provision.wording import escape
 
 HEADS = ("site", "at", "what", "address", "detection", "fortigate", "why", "by")
 Entry = Mapping[str, Any]
@@ -56,4 +57,4 @@ def _entries(found: Sequence[SiteResult]) -> Iterator[tuple[str, Entry]]:
 
 def one_line(value: object) -> str:
     """Return what attackers had a hand in as one line: line ends are spelt out, too."""
-    return "" if value is None else shown(str(value), but="")
+    return "" if value is None else escape(str(value), but="")

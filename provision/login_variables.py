@@ -201,9 +201,9 @@ def _readable_file(value: object) -> str:
     try:
         path = Path(value).expanduser()
         if not path.is_file():
-            raise _Wrong("names no file", instead)
+            raise _Wrong("must name a file", instead)
     except (OSError, RuntimeError):  # a name that is too long, a user that does not exist
-        raise _Wrong("names no file", instead) from None
+        raise _Wrong("must name a file", instead) from None
     if not os.access(path, os.R_OK):
         raise _Wrong("names a file that you may not read", "check its owner and mode")
     return str(path)

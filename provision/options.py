@@ -24,9 +24,9 @@ from provision.results import Exit, SiteResult, exit_code, summarise
 from provision.run import Job, Run
 from provision.secrets import Secrets
 from provision.sites import Play, Selected
-from provision.ssh import connect as ssh
 from provision.ssh import known_hosts
 from provision.ssh.codes import Codes
+from provision.ssh.host_keys import HostKeyPolicy
 from provision.ssh.login import Login
 from provision.streams import Output
 
@@ -168,7 +168,7 @@ def _skipped_lines(flags: Flags, logins: Sequence[Login]) -> list[Fault]:
 
 def new_run(app: App, flags: Flags, verb: Verb, report: Report, **options: Any) -> Run:
     """What is the same for every site."""
-    policy = ssh.HostKeyPolicy(
+    policy = HostKeyPolicy(
         _known_hosts(flags),
         flags.accept_new_host_keys,
         report.line,
@@ -258,7 +258,7 @@ def broken_plan(selected: Selected, verb: Verb, error: Exception) -> SitePlan:
     """
     name = selected.site.name
     progress.log.debug("unexpected error at %s", name, exc_info=error)
-    what = f"fault in banstitch: {type(error).__name__}"
+    what = f"error in Banstitch: {type(error).__name__}"
     remedy = "-vvv shows where; what was begun there may be half done: run plan to see"
     host = TargetPlan(name, "linux", "failed", error=f"{what}\n{remedy}")
     left = f"left alone: {name} failed"

@@ -129,7 +129,7 @@ class Caught:
         if isinstance(error, Exception):
             log.debug("unexpected error at %s", self._target.host, exc_info=error)
             # its text stays in the log: it may quote what a target has answered
-            what = f"fault in banstitch: {type(error).__name__}"
+            what = f"error in Banstitch: {type(error).__name__}"
             self._target.error = Failed(what, "-vvv shows where; run again when it is mended")
             return True
         return False

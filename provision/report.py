@@ -24,6 +24,7 @@ from provision.plan import Change, Kind
 from provision.results import SiteResult, TargetResult
 from provision.roles import LOG_DIRECTORY
 from provision.secrets import Secrets
+from provision.wording import escape, spell_count
 
 COLOURS = {
     "ok": "green",
@@ -128,7 +129,7 @@ class Report:
             if self._held is not None:
                 self._held.append((text, style))
             else:
-                self._console.print(Text(shown(text), style=style), soft_wrap=True)
+                self._console.print(Text(escape(text), style=style), soft_wrap=True)
 
     def _rows_of(self, diff: str, by_name: bool) -> None:
         """Print a diff. One that names its secrets is not masked: a ban host could hide words of it."""
@@ -144,12 +145,16 @@ class Report:
                 self._target(target, detail)
         hidden = _hidden(sites) if detail == "plan" else 0
         if hidden:
-            files = counted(hidden, "new or deleted file")
+            files = spell_count(hidden, "new or deleted file")
             self.line(f"the content of {files} is not printed; -D prints it", "cyan")
 
     def _target(self, target: TargetResult, detail: Detail) -> None:
         linux = target.kind == "linux"
-        cost = counted(target.execs, "exec") if linux else counted(target.exchanges, "exchange")
+        cost = (
+            spell_count(target.execs, "exec")
+            if linux
+            else spell_count(target.exchanges, "exchange")
+        )
         self.line(
             f"  {target.state:<11} {target.host} ({target.kind}, {cost})", COLOURS[target.state]
         )
@@ -193,7 +198,7 @@ class Report:
         On a terminal that is too narrow, the columns without room make a further, indented line.
         ``below``: to each row a text of its own, on a terminal over as many indented lines as it takes.
         """
-        table = [list(heads), *([shown(self._secrets.mask(cell)) for cell in row] for row in rows)]
+        table = [list(heads), *([escape(self._secrets.mask(cell)) for cell in row] for row in rows)]
         widths = [max(map(cell_len, column)) for column in zip(*table, strict=True)]
         room = self._console.width if self._console.is_terminal else sum(widths) + 2 * len(widths)
         for number, row in enumerate(table):
@@ -203,7 +208,7 @@ class Report:
                 if line.strip():
                     self.line(line, "" if number else "bold")
             if number and below and below[number - 1]:
-                self._below(shown(self._secrets.mask(below[number - 1])))
+                self._below(escape(self._secrets.mask(below[number - 1])))
 
     def _below(self, text: str) -> None:
         room = max(1, self._console.width - len(_MARGIN))
@@ -216,7 +221,7 @@ class Report:
         states = [target.state for site in sites for target in site.targets]
         counts = [f"{state}={states.count(state)}" for state in COLOURS if state in states]
         changes = sum(len(target.changes) for site in sites for target in site.targets)
-        said = f"{counted(len(sites), 'site')}, {counted(len(states), 'target')}"
+        said = f"{spell_count(len(sites), 'site')}, {spell_count(len(states), 'target')}"
         self.line(f"{said}: {' '.join(counts)} changes={changes}")
 
 
@@ -260,20 +265,10 @@ def moment(seconds: float) -> str:
         return f"{seconds} s after 1970"
 
 
-def counted(number: int, what: str) -> str:
-    """``number`` with its noun, in the plural where that is due."""
-    return f"{number} {what}" + ("" if number == 1 else "s")
-
-
 def not_read(number: int, ban_host: str) -> str:
     """Return what to print of posts of a FortiGate that the receiver could not read."""
-    posts = f"{counted(number, 'post')} of the last 24 hours could not be read"
+    posts = f"{spell_count(number, 'post')} of the last 24 hours could not be read"
     return f"{posts}: see {LOG_DIRECTORY}/rejected.log on {ban_host}"
-
-
-def shown(text: str, but: str = "\n\t") -> str:
-    """Return ``text`` with control characters ``but`` these in the spelling of a string literal."""
-    return "".join(c if c.isprintable() or c in but else repr(c)[1:-1] for c in text)
 
 
 def _indent(text: str, first: str) -> str:

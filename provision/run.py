@@ -11,7 +11,7 @@ from provision.report import Listener
 from provision.secrets import Secrets
 from provision.sites import Play
 from provision.ssh.codes import Codes
-from provision.ssh.connect import HostKeyPolicy
+from provision.ssh.host_keys import HostKeyPolicy
 from provision.ssh.known_hosts import openssh_files
 
 

@@ -181,7 +181,7 @@ def _networks_of_file(path: Path) -> Networks:
     """One address or network a line; what follows a ``#`` is a comment."""
     try:
         if path.exists() and not path.is_file():  # a device may never end
-            raise OSError(errno.EINVAL, "it is no regular file")
+            raise OSError(errno.EINVAL, "it must be a regular file")
         lines = path.read_text(encoding="utf-8-sig").splitlines()  # Windows marks the beginning
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or "it is not UTF-8"

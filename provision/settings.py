@@ -12,7 +12,7 @@ import pkgutil
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Any
 
 from pydantic import (
     BaseModel,
@@ -22,21 +22,13 @@ from pydantic import (
     ValidationInfo,
     field_validator,
 )
-from pydantic.fields import FieldInfo
-from pydantic_core import ErrorDetails
 
 import roles
 from provision.errors import Fault, InputError
 from provision.inventory.expressions import Scope
 from provision.inventory.variables import OMIT, Variables, Where, looks_secret, suggestion
 from provision.secrets import SHORTEST
-from provision.setting_types import Expected
-
-_LONGEST_SHOWN = 60
-_A_YES_NO = "is a yes/no; put quotes around it if it is meant as a text"
-_TOO_SHORT = f"is shorter than {SHORTEST} characters and cannot be kept secret"
-# What may be printed of a value that may be a secret.
-_QUOTING_NOTHING = (_A_YES_NO, _TOO_SHORT)
+from provision.setting_errors import A_YES_NO, TOO_SHORT, explain, message, parts_of
 
 
 class Strict(BaseModel):
@@ -51,20 +43,20 @@ class Strict(BaseModel):
     @classmethod
     def _no_accidental_bool(cls, value: object, info: ValidationInfo) -> object:
         """YAML reads ``off`` and ``yes`` as booleans, and Python takes those for 0 and 1."""
-        parts = set(_parts(cls.model_fields[str(info.field_name)].annotation))
+        parts = set(parts_of(cls.model_fields[str(info.field_name)].annotation))
         if not isinstance(value, bool) or parts & {bool, object, Any}:
             return value
         for word in ("on", "yes", "true") if value else ("off", "no", "false"):
             if word in parts:
                 return word
-        raise ValueError(_A_YES_NO)
+        raise ValueError(A_YES_NO)
 
     @field_validator("*", mode="after")
     @classmethod
     def _secrets_can_be_masked(cls, value: object) -> object:
         """Masking a shorter value would blank out ordinary words."""
         if any(len(secret) < SHORTEST for secret in secret_values(value)):
-            raise ValueError(_TOO_SHORT)
+            raise ValueError(TOO_SHORT)
         return value
 
 
@@ -142,10 +134,13 @@ def settings_for(role: Role, scope: Scope, where: Where) -> RoleSettings:
             inside = detail.get("ctx", {}).get("error")
             if isinstance(inside, InputError):  # faults of a file that the value names
                 faults.extend(inside.faults)
+            elif not name:
+                faults.append(where.fault(f"settings of role {role.name}: {message(detail)}"))
             elif name not in broken:
                 place = scope.where(name) if name in given else where
                 secret = name in scope.secretive or looks_secret(name)
-                faults.append(_fault(role, name, detail, given, place, secret))
+                field = role.model.model_fields[name]
+                faults.append(explain(detail, field, given, place, secret))
     if faults:
         raise InputError(faults)
     return settings
@@ -160,7 +155,7 @@ def unknown_settings(loaded: Mapping[str, Role], variables: Variables) -> Iterat
             role = max(owners, key=lambda owner: len(owner.prefix))
             fields = sorted(role.model.model_fields)
             hint = suggestion(name, fields) or f"it has {', '.join(fields)}"
-            yield variable.where.fault(f"{name} is no setting of role {role.name}", hint)
+            yield variable.where.fault(f"{name} is not a setting of role {role.name}", hint)
 
 
 def secret_values(value: object) -> Iterator[str]:
@@ -176,141 +171,3 @@ def secret_values(value: object) -> Iterator[str]:
     elif isinstance(value, list | tuple | set | frozenset):
         for item in value:
             yield from secret_values(item)
-
-
-def _parts(annotation: object) -> Iterator[object]:
-    """An annotation and everything inside it: types, fields of blocks, the words of a Literal."""
-    yield annotation
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        for field in annotation.model_fields.values():
-            yield from _parts(field.annotation)
-    for part in get_args(annotation):
-        yield from _parts(part)
-
-
-def _fault(
-    role: Role,
-    name: str,
-    detail: ErrorDetails,
-    given: Mapping[str, object],
-    where: Where,
-    secret: bool,
-) -> Fault:
-    if not name:
-        return where.fault(f"settings of role {role.name}: {_message(detail)}")
-    field = role.model.model_fields[name]
-    steps = detail["loc"][1:]
-    secret = secret or SecretStr in _parts(field.annotation)
-    label = name if secret else name + "".join(map(_step, steps))
-    instead = _instead(field, nested=bool(steps))
-    if detail["type"] == "missing":
-        return where.fault(f"{label} is not set", instead)
-    if detail["type"] == "extra_forbidden":
-        return where.fault(f"{label} is unknown here", "take it out or correct its name")
-    if secret:
-        return where.fault(f"{label}: {_message(detail, secret)}", instead)
-    shown = _shown(_found(given[name], steps))
-    return where.fault(f"{label}{shown}: {_message(detail)}", instead)
-
-
-def _step(step: int | str) -> str:
-    return f"[{step}]" if isinstance(step, int) else f".{step}"
-
-
-def _found(value: Any, steps: Iterable[int | str]) -> object:
-    """The part of ``value`` that an error is about."""
-    for step in steps:
-        try:
-            value = value[step]
-        except (TypeError, LookupError):  # a step of pydantic's own, such as a member of a union
-            break
-    return value
-
-
-def _shown(value: object) -> str:
-    text = repr(value)
-    cut = text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 3] + "..."
-    return f" is {cut}"
-
-
-_MESSAGES = {
-    "int_type": "no whole number",
-    "int_parsing": "no whole number",
-    "int_from_float": "no whole number",
-    "bool_type": "neither true nor false",
-    "bool_parsing": "neither true nor false",
-    "string_type": "no text",
-    "tuple_type": "no list",
-    "list_type": "no list",
-    "dict_type": "no mapping",
-    "model_type": "no mapping",
-}
-
-
-def _message(detail: ErrorDetails, secret: bool = False) -> str:
-    context = detail.get("ctx", {})
-    if isinstance(context.get("error"), ValueError):
-        own = str(context["error"])
-        return own if not secret or own in _QUOTING_NOTHING else "it is not valid"
-    if detail["type"] == "literal_error":
-        return f"not one of {context['expected']}"
-    for bound, word in (("ge", "below"), ("gt", "not above"), ("le", "above"), ("lt", "not below")):
-        if bound in context:
-            return f"{word} {context[bound]}"
-    message = detail["msg"]
-    return _MESSAGES.get(detail["type"], message[:1].lower() + message[1:])
-
-
-def _instead(field: FieldInfo, nested: bool) -> str:
-    """What belongs into ``field``, with its meaning and default."""
-    expected = _expected(field, nested)
-    notes = [field.description or ""]
-    if not field.is_required() and isinstance(field.default, str | int) and field.default != "":
-        notes.append(f"default {field.default}")
-    note = ", ".join(filter(None, notes))
-    if not expected:
-        return note
-    return f"write {expected}" + (f" ({note})" if note else "")
-
-
-def _expected(field: FieldInfo, nested: bool) -> str:
-    kind, marks = _kind(field)
-    if nested:  # an entry of a list
-        marks = [mark for part in get_args(kind) for mark in getattr(part, "__metadata__", ())]
-    for mark in marks:
-        if isinstance(mark, Expected):
-            return mark.what
-    if nested:
-        return ""
-    if get_origin(kind) is Literal:
-        return " or ".join(str(word) for word in get_args(kind))
-    if get_origin(kind) in (tuple, list):
-        return "a list"
-    if kind is int:
-        return "a whole number" + _bounds(marks)
-    if kind is bool:
-        return "true or false"
-    return "a text, in quotes" if kind in (str, SecretStr) else ""
-
-
-def _kind(field: FieldInfo) -> tuple[object, list[object]]:
-    """The type of a field without ``| None``, and what is attached to it (bounds, Expected)."""
-    kind, marks = field.annotation, list(field.metadata)
-    some = [part for part in get_args(kind) if part is not type(None)]
-    if len(some) == 1 and type(None) in get_args(kind):
-        kind = some[0]
-    if get_origin(kind) is Annotated:
-        kind, *inner = get_args(kind)
-        for mark in inner:
-            marks += [*getattr(mark, "metadata", ()), mark]
-    return kind, marks
-
-
-def _bounds(marks: Iterable[object]) -> str:
-    words = {"ge": "from {}", "gt": "above {}", "le": "to {}", "lt": "below {}"}
-    return "".join(
-        " " + text.format(getattr(mark, bound))
-        for bound, text in words.items()
-        for mark in marks
-        if getattr(mark, bound, None) is not None
-    )

@@ -207,11 +207,16 @@ class _Builder:
             return value
         where = host.variables["ban_host"].where
         if "ban_host" in self.scopes[host.name].secretive:
-            what, instead = "ban_host is no host of the inventory", "correct what it is made from"
+            what, instead = (
+                "ban_host is not a host of the inventory",
+                "correct what it is made from",
+            )
         elif isinstance(value, str) and value in self.inventory.hosts:
             what, instead = f"ban_host {value} is not in group {BAN_HOSTS}", "put it there"
         else:
-            what = f"ban_host {str(value)[: _LONGEST_NAME[BAN_HOSTS]]} is no host of the inventory"
+            what = (
+                f"ban_host {str(value)[: _LONGEST_NAME[BAN_HOSTS]]} is not a host of the inventory"
+            )
             instead = suggestion(str(value), known) or f"{BAN_HOSTS} has {', '.join(known)}"
         self.faults.append(where.fault(what, instead))
         return ""

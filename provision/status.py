@@ -13,10 +13,11 @@ from provision.linux.certificates import expiry, sealed
 from provision.linux.resources import Jail, Resource
 from provision.operate import ask
 from provision.plan import State
-from provision.report import counted, not_read
+from provision.report import not_read
 from provision.results import SiteResult, TargetResult, summarise
 from provision.run import Run
 from provision.sites import Selected
+from provision.wording import spell_count
 
 HEADS = (
     "site",
@@ -167,13 +168,11 @@ def _about_host(details: Mapping[str, Any]) -> list[str]:
     told = _turned_away(details)
     if details.get("left_out"):
         lost = details["left_out"]
-        have = f"{counted(lost, 'ban')} {'has' if lost == 1 else 'have'} no room in the feed"
+        have = f"{spell_count(lost, 'ban')} {'has' if lost == 1 else 'have'} no room in the feed"
         told.append(f"{have}: raise receiver_feed_limit, or unban")
     for fortigate, number in details.get("bans_refused", {}).items():
         whose = "no known FortiGate" if fortigate == "-" else fortigate
-        were = (
-            f"{counted(number, 'new ban')} by events of {whose} {'was' if number == 1 else 'were'}"
-        )
+        were = f"{spell_count(number, 'new ban')} by events of {whose} {'was' if number == 1 else 'were'}"
         limit = "refused in the last hour: if they are attackers, raise receiver_ban_limit"
         told.append(f"{were} {limit}; bans --history shows since when")
     if details.get("filter") == "missing":
@@ -189,7 +188,7 @@ def _not_taken(details: Mapping[str, Any], ban_host: str) -> list[str]:
     if details.get("unreadable"):
         told.append(not_read(details["unreadable"], ban_host))
     if details.get("limited"):
-        posts = f"{counted(details['limited'], 'post')} over the rate {_SINCE}"
+        posts = f"{spell_count(details['limited'], 'post')} over the rate {_SINCE}"
         told.append(f"{posts}, not taken: see receiver_rate and receiver_burst")
     return told
 
@@ -199,7 +198,7 @@ def _turned_away(details: Mapping[str, Any]) -> list[str]:
     if not refused:
         return []
     whys = ", ".join(f"{_WHY[why]}: {number}" for why, number in refused.items())
-    total = counted(sum(refused.values()), "request")
+    total = spell_count(sum(refused.values()), "request")
     return [f"{total} refused {_SINCE} ({whys}): see journalctl -u banstitch-receiver"]
 
 
@@ -285,7 +284,7 @@ def _certificate(known: Mapping[str, Any]) -> str:
         return "off"
     if known["days"] is None:
         return "none: run apply"
-    left = counted(known["days"], "day") if known["days"] >= 0 else "expired"
+    left = spell_count(known["days"], "day") if known["days"] >= 0 else "expired"
     return f"{left}: {known['todo']}" if known["todo"] else left
 
 

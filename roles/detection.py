@@ -23,6 +23,7 @@ from provision.setting_types import (
     spell_duration,
 )
 from provision.settings import RoleSettings, Strict
+from provision.wording import spell_count
 from roles import receiver_limits, receiver_units
 from roles.detection_catalogue import CATALOGUE, Detection, MaxRetry
 
@@ -200,7 +201,7 @@ def summary(context: Context) -> Iterator[str]:
         names.setdefault((each.max_retry, each.find_time, each.ban_time), []).append(each.name)
     for (events, within, banned), same in names.items():
         yield (
-            f"{', '.join(same)}: {events} event{'' if events == 1 else 's'} within {spell_duration(within)}"
+            f"{', '.join(same)}: {spell_count(events, 'event')} within {spell_duration(within)}"
             f" ban for {spell_duration(banned)}"
         )
 

@@ -12,7 +12,7 @@ from provision.fortios.push import Approved, Push
 from provision.fortios.record import Record
 from provision.fortios.session.connection import Connection
 from provision.fortios.versions import Facts
-from provision.ssh.connect import HostKeyPolicy
+from provision.ssh.host_keys import HostKeyPolicy
 from provision.ssh.login import Login
 
 

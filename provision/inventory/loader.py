@@ -79,7 +79,7 @@ def load(
     given = [str(sources)] if isinstance(sources, Path | str) else sources
     names = [_expanded(source) for source in given if source]
     if not names:
-        raise InputError([Fault("-i", 0, "names no inventory", "give a file or a directory")])
+        raise InputError([Fault("-i", 0, "must name an inventory", "give a file or a directory")])
     material = files.read(names)
     extras: dict[str, Variable] = {}
     try:

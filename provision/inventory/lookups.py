@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from provision.inventory.sandbox import LONGEST, Missing
-from provision.inventory.variables import NeedsProgram, Unusable
+from provision.inventory.variables import Misused, NeedsProgram, Unusable
 
 _PREFIX = "ansible.builtin."
 _RUNS_OR_ASKS = ("pipe", "url", "password")
@@ -171,7 +171,7 @@ def _dict(asked: Asked) -> list[Any]:
     found = []
     for term in _flat(asked.terms):
         if not isinstance(term, Mapping):
-            raise Unusable("lookup('dict') takes a mapping", "lookup('dict') takes a mapping")
+            raise Misused("lookup('dict') takes a mapping")
         found += [{"key": key, "value": value} for key, value in term.items()]
     return found
 
@@ -202,7 +202,7 @@ def _words(value: Any) -> list[str]:
 def _text(kind: str, term: Any) -> str:
     if not isinstance(term, str):
         what = f"lookup('{kind}') takes texts, and one of its terms is {type(term).__name__}"
-        raise Unusable(what, what)
+        raise Misused(what)
     return term
 
 

@@ -72,6 +72,13 @@ class Unusable(Exception):
         self.brief = brief
 
 
+class Misused(Unusable):
+    """A filter, test or lookup is misused; the message has no word of the inventory."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(what, brief=what)
+
+
 class NeedsProgram(Unusable):
     """A value is what a program prints, and that program is not run."""
 

@@ -9,8 +9,6 @@ from provision.inventory.sources.material import Material
 from provision.inventory.sources.yaml import as_variables
 from provision.inventory.variables import Variable
 
-_YAML = (".yml", ".yaml", ".json")
-
 
 class VarsFolder:
     """The folder ``group_vars`` or ``host_vars`` beside an inventory or beside the playbook."""
@@ -34,7 +32,7 @@ class VarsFolder:
         return self._known[name]
 
     def _read(self, name: str, owner: str) -> dict[str, Variable]:
-        there = [self._folder / (name + e) for e in ("", *_YAML) if name + e in self._names]
+        there = [self._folder / (name + e) for e in ("", *files.YAML) if name + e in self._names]
         for loser in there[1:]:
             what = f"{loser} is ignored because {there[0]} exists, as in Ansible"
             self._material.warnings.append(what)
@@ -53,7 +51,7 @@ class VarsFolder:
                 continue
             if inner.is_dir() and not inner.suffix:
                 found.extend(self._files(inner))
-            elif not inner.is_dir() and inner.suffix in ("", *_YAML):
+            elif not inner.is_dir() and inner.suffix in ("", *files.YAML):
                 found.append(inner)
         return found
 

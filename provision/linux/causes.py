@@ -15,8 +15,11 @@ from provision.ssh.login import Login
 
 
 @dataclass(frozen=True)
-class Heard:
-    """What one exec left behind. ``status`` is None where the server sent none."""
+class Outcome:
+    """What one exec left behind: its exit status, our own messages, and what else was printed.
+
+    ``status`` is None where the server sent none.
+    """
 
     status: int | None
     said: Sequence[tuple[str, str]]
@@ -25,12 +28,13 @@ class Heard:
 
     @property
     def words(self) -> str:
-        """What was printed besides our own messages."""
+        """Return what was printed besides our own messages."""
         return f"{self.err}\n{self.out}"
 
-    def heard(self, word: str) -> str | None:
-        """Return the number of the last message ``word``, or None."""
-        return next((number for each, number in reversed(self.said) if each == word), None)
+    @property
+    def messages(self) -> dict[str, str]:
+        """Return the number of each message of our own, by its word; the last one counts."""
+        return dict(self.said)
 
 
 _SUDOERS = (
@@ -175,51 +179,51 @@ def not_ready(login: Login, seconds: int, words: str) -> TargetError:
     )
 
 
-def explain(heard: Heard, login: Login) -> TargetError:
+def explain(outcome: Outcome, login: Login) -> TargetError:
     """Return why there is no answer."""
-    if heard.heard("began") is not None:
-        return _broken_off(heard)
-    if heard.heard("noexec") is not None:
+    if "began" in outcome.messages:
+        return _broken_off(outcome)
+    if "noexec" in outcome.messages:
         return Unreachable(
             f"sudo lets {login.user} start no programs from the agent (noexec in sudoers)",
             f"add `Defaults:{login.user} !noexec` with visudo",
         )
-    if heard.heard("ready") is None:
-        return _not_started(heard, login)
-    quoted = harmless(heard.err, 1)
+    if "ready" not in outcome.messages:
+        return _not_started(outcome, login)
+    quoted = harmless(outcome.err, 1)
     return Failed(
-        f"the agent did not start ({_ended(heard.status)})" + (f": {quoted}" if quoted else ""),
+        f"the agent did not start ({_ended(outcome.status)})" + (f": {quoted}" if quoted else ""),
         f"try `ssh` as {login.user} there: its shell must run commands and pass on their input",
     )
 
 
-def _not_started(heard: Heard, login: Login) -> TargetError:
-    if refusal := refusal_after_login(login, heard.err.encode(), heard.status or 0):
+def _not_started(outcome: Outcome, login: Login) -> TargetError:
+    if refusal := refusal_after_login(login, outcome.err.encode(), outcome.status or 0):
         return refusal
     for pattern, what, remedy in CAUSES:
-        if re.search(pattern, heard.words, re.IGNORECASE | re.MULTILINE):
+        if re.search(pattern, outcome.words, re.IGNORECASE | re.MULTILINE):
             return _filled(what, remedy, login)
-    quoted = harmless(heard.err, 1) or harmless(heard.out, 1)
-    if heard.status == 0 and not quoted:
+    quoted = harmless(outcome.err, 1) or harmless(outcome.out, 1)
+    if outcome.status == 0 and not quoted:
         return Failed(
             f"the login of {login.user} prints nothing that a program prints",
             "look for `exec` with a redirection in the start-up files of that user, as in .bashrc",
         )
     return Failed(
-        f"the login of {login.user} runs no programs ({_ended(heard.status)})"
+        f"the login of {login.user} runs no programs ({_ended(outcome.status)})"
         + (f": {quoted}" if quoted else ""),
         f"try `ssh` as {login.user} there: its login shell must run commands; /bin/false does not",
     )
 
 
-def _broken_off(heard: Heard) -> Failed:
-    status = int(heard.heard("python") or heard.status or 0)
+def _broken_off(outcome: Outcome) -> Failed:
+    status = int(outcome.messages.get("python") or outcome.status or 0)
     if status == 137:
         return Failed(
             "the agent was killed on the host, perhaps because it ran out of memory",
             "look for it in `journalctl -k` there; run again: it finishes what was begun",
         )
-    quoted = harmless(heard.err, 1, last=True)
+    quoted = harmless(outcome.err, 1, last=True)
     return Failed(
         f"the agent ended without an answer ({_ended(status)})" + (f": {quoted}" if quoted else ""),
         "run again: it finishes what was begun on the host",
@@ -251,23 +255,25 @@ class NoPython(Failed):
         self.sshd_jail_without_log = sshd_jail_without_log
 
 
-def no_python(heard: Heard, login: Login, pythons: Sequence[str]) -> TargetError:
+def no_python(outcome: Outcome, login: Login, pythons: Sequence[str]) -> TargetError:
     """Return why no Python ran the agent: one that can be installed, or one that has to be seen to."""
-    statuses = [int(number) for word, number in heard.said if word == "python" and number.isdigit()]
-    absent = NoPython(f"{login.host} has no python3", heard.heard("nosshdlog") is not None)
+    statuses = [
+        int(number) for word, number in outcome.said if word == "python" and number.isdigit()
+    ]
+    absent = NoPython(f"{login.host} has no python3", "nosshdlog" in outcome.messages)
     if pythons[0] in launch.PYTHONS and statuses[:1] in ([], [127], [launch.INCOMPLETE]):
         return absent
     named = "set ansible_python_interpreter to another Python of 3.9 or later"
     for python, status in zip_longest(pythons, statuses[: len(pythons)], fillvalue=127):
         if status == launch.TOO_OLD:
-            old = heard.heard("old") or "older"
+            old = outcome.messages.get("old") or "older"
             return Failed(f"{python} is Python {old}; the agent needs 3.9 or later", named)
         if status == 126:
             return Failed(
                 f"{python} must not be run on this host (exit 126)", f"check it, or {named}"
             )
         if status not in (127, launch.INCOMPLETE):
-            quoted = harmless(heard.err, 1, last=True)
+            quoted = harmless(outcome.err, 1, last=True)
             what = f"{python} does not run (exit {status})" + (f": {quoted}" if quoted else "")
             return Failed(what, f"repair it, or {named}")
     if statuses[:1] == [launch.INCOMPLETE]:

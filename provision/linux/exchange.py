@@ -82,7 +82,7 @@ class Exchange:
 
     @property
     def over(self) -> bool:
-        """Nothing more can come, or nothing more is wanted."""
+        """Return whether nothing more can come, or nothing more is wanted."""
         if self._ended is None and self._channel.exit_status_ready():
             self._ended = time.monotonic()
         rest = self._ended is not None and time.monotonic() > self._ended + REST
@@ -90,12 +90,12 @@ class Exchange:
 
     @property
     def size(self) -> int:
-        """How many bytes have arrived."""
+        """Return how many bytes have arrived."""
         return sum(len(output.text) for output in self._outputs)
 
     @property
     def said(self) -> list[tuple[str, str]]:
-        """Every message of our own programs."""
+        """Return every message of our own programs."""
         return [message for output in self._outputs for message in output.said]
 
     def heard(self, word: str) -> bool:
@@ -109,10 +109,10 @@ class Exchange:
 
     @property
     def answer(self) -> bytes | None:
-        """The answer, or None while it is not whole."""
+        """Return the answer, or None while it is not whole."""
         return next((output.answer for output in self._outputs if output.whole), None)
 
     @property
     def others(self) -> tuple[str, str]:
-        """What else there is on each output."""
+        """Return what else there is on each output."""
         return self._outputs[0].other, self._outputs[1].other

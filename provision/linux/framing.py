@@ -54,14 +54,14 @@ class Output:
 
     @property
     def answer(self) -> bytes | None:
-        """The answer, or None while it is not whole."""
+        """Return the answer, or None while it is not whole."""
         if self._start is None or not self.whole:
             return None
         return bytes(self.text[self._start : self._start + self._size])
 
     @property
     def other(self) -> str:
-        """What is no message, as far as it cannot be a part of an answer."""
+        """Return what is no message, as far as it cannot be a part of an answer."""
         text = bytes(self.text if self._start is None else self.text[: self._start])
         return self._message.sub(b"", text).decode("utf-8", "replace")
 

@@ -18,11 +18,12 @@ from typing import Any
 import provision
 from provision.errors import Failed, TargetError, Unreachable
 from provision.linux import answers, causes, launch
-from provision.linux.causes import Heard, NoPython
+from provision.linux.causes import NoPython, Outcome
 from provision.linux.exchange import Exchange
 from provision.linux.framing import harmless
-from provision.ssh import connect as ssh
-from provision.ssh.login import Login
+from provision.ssh.connect import Connection, SSHException, connect
+from provision.ssh.host_keys import HostKeyPolicy
+from provision.ssh.login import DEFAULT_TIMEOUT, Login
 
 __all__ = ["BanHost", "NoPython", "agent_zip"]
 
@@ -55,7 +56,7 @@ def agent_zip() -> bytes:
 class BanHost:
     """One SSH connection to a ban host; ``execs`` counts the programs started over it."""
 
-    def __init__(self, login: Login, policy: ssh.HostKeyPolicy) -> None:
+    def __init__(self, login: Login, policy: HostKeyPolicy) -> None:
         # root needs no sudo, which a small host may not have
         become = login.become and login.user != "root"
         password = login.become_password if become else None
@@ -67,11 +68,9 @@ class BanHost:
     def __enter__(self) -> BanHost:
         codes = self._policy.codes
         kept = codes.take(self._login) if codes else None
-        found = kept if isinstance(kept, ssh.Connection) else None
-        self._client = found or ssh.connect(self._login, self._policy)
-        transport = self._client.get_transport()
-        if transport is not None:
-            transport.set_keepalive(15)
+        found = kept if isinstance(kept, Connection) else None
+        self._client = found or connect(self._login, self._policy)
+        self._client.get_transport().set_keepalive(15)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -93,59 +92,59 @@ class BanHost:
         code = agent_zip()
         pythons = (self._login.python,) if self._login.python else launch.PYTHONS
         seconds = CHANGING if request["do"] == "apply" else LOOKING
-        heard, answer = self._run(
+        outcome, answer = self._run(
             lambda marker: launch.agent(marker, pythons, code, payload),
             seconds,
             answers.largest(request["do"]),
         )
         if answer is not None:
             return answers.read(request, answer)
-        if heard.heard("answer") is not None:
+        if "answer" in outcome.messages:
             raise Failed(
                 "the answer of this ban host was cut off",
                 "run again: it finishes what was begun on the host",
             )
-        if heard.heard("nopython") is not None:
-            raise causes.no_python(heard, self._login, pythons)
-        raise self._explained(heard)
+        if "nopython" in outcome.messages:
+            raise causes.no_python(outcome, self._login, pythons)
+        raise self._explained(outcome)
 
     def install_python(self) -> str:
         """Install what a host without python3 needs first; return for what it waited, or nothing."""
-        heard, _ = self._run(launch.install_python, CHANGING, MOST_INSTALLING)
-        if heard.heard("done") is None:
-            raise self._explained(heard)
-        if heard.heard("done") != "0":
-            words = harmless(heard.out + heard.err, 10, last=True)
+        outcome, _ = self._run(launch.install_python, CHANGING, MOST_INSTALLING)
+        if "done" not in outcome.messages:
+            raise self._explained(outcome)
+        if outcome.messages.get("done") != "0":
+            words = harmless(outcome.out + outcome.err, 10, last=True)
             what = f"python3 could not be installed:\n{words}"
             raise Failed(what, "mend that (sources, mirror, proxy, locks of apt), then run again")
-        return harmless(heard.out, 1, last=True)
+        return harmless(outcome.out, 1, last=True)
 
-    def _explained(self, heard: Heard) -> TargetError:
-        asked = heard.heard("ready") is None and causes.asks_password(heard.words)
+    def _explained(self, outcome: Outcome) -> TargetError:
+        asked = "ready" not in outcome.messages and causes.asks_password(outcome.words)
         if asked and self._login.become_password is None:
             return causes.no_password(self._login, self._listed())
-        return causes.explain(heard, self._login)
+        return causes.explain(outcome, self._login)
 
     def _listed(self) -> str:
         """Return what sudo lets the user run, if it lists that without a password."""
-        heard, _ = self._timed("env LC_ALL=C sudo -n -l", lambda _: b"", LOOKING, MOST_BEFORE)
-        return heard.out if heard.status == 0 else ""
+        outcome, _ = self._timed("env LC_ALL=C sudo -n -l", lambda _: b"", LOOKING, MOST_BEFORE)
+        return outcome.out if outcome.status == 0 else ""
 
     # --- one exec --------------------------------------------------------------------------------
 
     def _run(
         self, sent: Callable[[str], bytes], seconds: float, most: int
-    ) -> tuple[Heard, bytes | None]:
+    ) -> tuple[Outcome, bytes | None]:
         """Run what ``sent`` returns for a marker as root; on a terminal only if sudo wants one."""
-        heard, answer = self._timed(None, sent, seconds, most)
-        if heard.heard("ready") is None and causes.needs_terminal(heard.words):
+        outcome, answer = self._timed(None, sent, seconds, most)
+        if "ready" not in outcome.messages and causes.needs_terminal(outcome.words):
             self._terminal = True
             return self._timed(None, sent, seconds, most)
-        return heard, answer
+        return outcome, answer
 
     def _timed(
         self, command: str | None, sent: Callable[[str], bytes], seconds: float, most: int
-    ) -> tuple[Heard, bytes | None]:
+    ) -> tuple[Outcome, bytes | None]:
         self.execs += 1
         late = threading.Event()
         timer = threading.Timer(seconds, self._give_up, [late])
@@ -175,13 +174,10 @@ class BanHost:
 
     def _exchange(
         self, command: str | None, sent: Callable[[str], bytes], most: int
-    ) -> tuple[Heard, bytes | None]:
+    ) -> tuple[Outcome, bytes | None]:
         """Start a program, send it its input once it can take it, and return what it says."""
         marker, login = launch.new_marker(), self._login
-        transport = self._client.get_transport()
-        if transport is None:
-            raise EOFError("not connected")
-        channel = transport.open_session(timeout=ssh.CONNECT_TIMEOUT)
+        channel = self._client.get_transport().open_session(timeout=DEFAULT_TIMEOUT)
         if self._terminal:
             channel.get_pty("dumb", width=500)
         has_password = login.become_password is not None
@@ -198,13 +194,13 @@ class BanHost:
                 raise answers.InvalidAnswer(f"it must have at most {most} bytes")
             answer = exchange.answer
             status = None if answer is not None else self._status(channel, exchange)
-            return Heard(status, tuple(exchange.said), *exchange.others), answer
+            return Outcome(status, tuple(exchange.said), *exchange.others), answer
 
     def _start(self, channel: Any, command: str) -> None:
         channel.settimeout(CHANGING)
         try:
             channel.exec_command(command)
-        except ssh.SSHException as error:
+        except SSHException as error:
             if not channel.closed or not channel.get_transport().is_active():
                 raise
             raise Unreachable(
@@ -249,7 +245,6 @@ class BanHost:
         if exchange.heard("done"):
             return 0
         status = int(channel.recv_exit_status())
-        transport = self._client.get_transport()
-        if transport is None or not transport.is_active():
+        if not self._client.is_open():
             raise EOFError("no exit status")
         return None if status == -1 else status

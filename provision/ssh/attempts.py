@@ -9,10 +9,11 @@ import paramiko
 
 from provision.errors import Unreachable
 from provision.ssh import causes
-from provision.ssh.keys import Key
+from provision.ssh.keys import Key, WrappedKey
 from provision.ssh.login import Login
 from provision.ssh.packets import Heard, Packets
 from provision.ssh.prompts import classify
+from provision.wording import spell_count
 
 # Asks the operator for a code: the login, the server's prompt, already fit to be shown. Returns the code.
 AskCode = Callable[[Login, str], str]
@@ -169,10 +170,9 @@ class Attempts:
         if heard.method == "publickey" and (many or (self.sent and not heard.words)):
             return self._too_many_keys(what)
         if many:
-            tries = f"{self.sent + 1} attempt{'s' * bool(self.sent)}"
             return causes.PasswordRefused(
                 f"{login.where}: password refused for {login.user}; "
-                f"the server closed the session after {tries}",
+                f"the server closed the session after {spell_count(self.sent + 1, 'attempt')}",
                 "check ansible_password",
             )
         if heard.words:
@@ -189,7 +189,7 @@ class Attempts:
         login, keys = self._login, len(self.refused) + 1
         refused = ", ".join([*(str(key) for key in self.refused[:MOST_NAMED]), "..."][: keys - 1])
         return causes.TooManyAttempts(
-            f"{login.where}: the server closed the session after {keys} key{'s' * (keys > 1)} "
+            f"{login.where}: the server closed the session after {spell_count(keys, 'key')} "
             f"(MaxAuthTries): {refused or last}",
             f"check authorized_keys of {login.user} there"
             if login.private_key_file
@@ -197,24 +197,18 @@ class Attempts:
         )
 
 
-class _Signer(paramiko.PKey):
-    """A key whose failure to sign is a refusal, not the end of the connection."""
+class _Signer(WrappedKey):
+    """A key whose failure to sign is a refusal, not the end of the connection.
 
-    def __init__(self, key: paramiko.PKey) -> None:
-        self._key = key
-        self.signing = False
-        self.public_blob = getattr(key, "public_blob", None)
+    ``signing``: a signature is being made, which may need a person.
+    """
 
-    def get_name(self) -> str:
-        return self._key.get_name()
-
-    def asbytes(self) -> bytes:
-        return self._key.asbytes()
+    signing = False
 
     def sign_ssh_data(self, data: bytes, algorithm: str | None = None) -> Any:
         self.signing = True
         try:
-            signed = self._key.sign_ssh_data(data, algorithm)
+            signed = super().sign_ssh_data(data, algorithm)
         except Exception:  # noqa: BLE001 - a locked agent, an absent token, a forbidden hash
             signed = paramiko.Message()
         self.signing = False

@@ -11,6 +11,7 @@ import re
 from provision.errors import Unreachable
 from provision.secrets import Secrets
 from provision.ssh.login import Login
+from provision.wording import escape
 
 # The exit status of sshd where /etc/nologin exists.
 _NOLOGIN = 254
@@ -104,8 +105,7 @@ def clean(text: str | bytes, login: Login) -> str:
     if isinstance(text, bytes):
         text = text.decode("utf-8", "replace")
     secrets = Secrets(each for each in (login.password, login.become_password) if each)
-    line = " ".join(secrets.mask(text[: LONGEST * 20]).split())
-    line = "".join(c if c.isprintable() else repr(c)[1:-1] for c in line)
+    line = escape(" ".join(secrets.mask(text[: LONGEST * 20]).split()), but="")
     return line if len(line) <= LONGEST else line[:LONGEST] + "..."
 
 

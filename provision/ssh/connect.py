@@ -6,18 +6,16 @@ import paramiko
 from paramiko import SSHException
 
 from provision.errors import Unreachable
+from provision.ssh.attempts import AskCode
 from provision.ssh.host_keys import HostKeyPolicy, HostKeyRefused
-from provision.ssh.login import DEFAULT_TIMEOUT, Login
-from provision.ssh.methods import AskCode, NamedKey, log_in
+from provision.ssh.login import Login
+from provision.ssh.methods import NamedKey, log_in
 from provision.ssh.reach import reach
 
-__all__ = ["CONNECT_TIMEOUT", "Connection", "HostKeyPolicy", "SSHException", "connect"]
-
-# Seconds to wait for a program on a connection that stands.
-CONNECT_TIMEOUT = DEFAULT_TIMEOUT
+__all__ = ["CONNECT_ERRORS", "Connection", "HostKeyPolicy", "SSHException", "connect"]
 
 # Whatever paramiko, and a library that does not translate its errors, raises for a broken connection.
-CONNECT_ERRORS = (paramiko.SSHException, OSError, EOFError, ValueError)
+CONNECT_ERRORS = (SSHException, OSError, EOFError, ValueError)
 
 
 class Connection:

@@ -86,17 +86,17 @@ def certified(key: Key, file: Path) -> tuple[Key, ...]:
         return (Key(str(certificate), _Certified(key.signer, certificate)), key)
     except (OSError, ValueError, paramiko.SSHException) as error:
         raise UnusableKey(
-            f"{certificate} is no certificate of {file.name} ({type(error).__name__})",
+            f"{certificate} is not a certificate of {file.name} ({type(error).__name__})",
             "put the certificate there that was made for this key, or remove the file",
         ) from None
 
 
-class _Certified(paramiko.PKey):
-    """A key that shows a certificate, and signs as it does without."""
+class WrappedKey(paramiko.PKey):
+    """A key that does all as the key in it does; the base of those that differ in one thing."""
 
-    def __init__(self, key: paramiko.PKey, certificate: Path) -> None:
+    def __init__(self, key: paramiko.PKey) -> None:
         self._key = key
-        self.load_certificate(str(certificate))
+        self.public_blob = getattr(key, "public_blob", None)
 
     def get_name(self) -> str:
         return self._key.get_name()
@@ -106,6 +106,14 @@ class _Certified(paramiko.PKey):
 
     def sign_ssh_data(self, data: bytes, algorithm: str | None = None) -> Any:
         return self._key.sign_ssh_data(data, algorithm)
+
+
+class _Certified(WrappedKey):
+    """A key that shows a certificate, and signs as it does without."""
+
+    def __init__(self, key: paramiko.PKey, certificate: Path) -> None:
+        super().__init__(key)
+        self.load_certificate(str(certificate))
 
 
 def _read(file: Path) -> bytes:
@@ -138,7 +146,7 @@ def _refuse_other_kinds(file: Path, data: bytes) -> None:
         private = private if private != str(file) else "the private key of the pair"
         raise UnusableKey(f"{file} is a public key", f"name the private one: {private}")
     if re.search(rb"-----BEGIN CERTIFICATE-----", data) and b"PRIVATE KEY" not in data:
-        raise UnusableKey(f"{file} is a certificate of TLS and no key", _ANOTHER)
+        raise UnusableKey(f"{file} is a TLS certificate, not a key", _ANOTHER)
     if data.startswith(
         (b"SSH PRIVATE KEY FILE FORMAT 1", b"---- BEGIN SSH2 ENCRYPTED PRIVATE KEY")
     ):
@@ -254,7 +262,10 @@ class Agent:
 
     def _open(self) -> None:
         try:
-            self._agent = paramiko.Agent()
+            agent = paramiko.Agent()
+            if not all(key.get_name() for key in agent.get_keys()):
+                raise paramiko.SSHException("it lists a key without a type")
+            self._agent = agent
         except Exception as error:  # noqa: BLE001 - paramiko does not check its answer
             self.problem = f"ssh-agent does not answer as one ({error or type(error).__name__})"
 

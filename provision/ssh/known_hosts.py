@@ -168,7 +168,7 @@ def _parse(file: Path, number: int, line: str) -> Line | Broken:
         marker = words.pop(0)  # type: ignore[assignment]
     names, key_type, encoded, *_ = [*words, "", "", ""]
     if not _NAMES.fullmatch(names) or not _TYPE.fullmatch(key_type):
-        return Broken(number, names, "this is no line of a known_hosts file")
+        return Broken(number, names, "this is not a line of a known_hosts file")
     if key_type not in KEY_TYPES:
         return Broken(number, names, f"the key type {key_type} is not supported")
     try:

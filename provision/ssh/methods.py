@@ -21,8 +21,6 @@ from provision.ssh.attempts import MOST_NAMED, AskCode, Attempts
 from provision.ssh.keys import Agent, Key, certified, default_keys, public_part, read_key
 from provision.ssh.login import Login
 
-__all__ = ["AskCode", "log_in"]
-
 
 class _Refusals:
     """Passwords that were refused in this run: servers lock accounts after three refusals."""
@@ -181,7 +179,7 @@ class _LogIn:
                 _REFUSALS.add(login)
 
     def _may_be_asked(self) -> bool:
-        """Whether the prompts are worth a look without a password: after a key, or with a person there."""
+        """Return whether to look at the prompts without a password: after a key, or with a person there."""
         offered = "keyboard-interactive" in self._attempts.allowed and not self._prompted
         return (
             offered and (bool(self._attempts.passed) or self._asks) and not self._password_refused

@@ -101,7 +101,7 @@ def _addresses(
     try:
         found = socket.getaddrinfo(login.address, login.port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "this is no name of a host"
+        reason = error.strerror if isinstance(error, OSError) else "this is not the name of a host"
         raise Unreachable(
             f"{login.where}: the name {login.address} has no address: {reason}",
             "check ansible_host, and the name server of this machine",
@@ -124,7 +124,7 @@ def _without_version(login: Login, wire: Wire, in_time: bool) -> Unreachable:
         return _busy(login, said)
     if said:
         return causes.NotSsh(
-            f'{login.where}: this is no SSH server; it sent: "{said}"',
+            f'{login.where}: this is not an SSH server; it sent: "{said}"',
             "check ansible_port and ansible_host",
         )
     return causes.TimedOut(

@@ -69,7 +69,7 @@ class World:
     def targets(self, words: str) -> dict[str, dict[str, Any]]:
         """Run a verb; what it reports of each target."""
         out, err = self.run(words, "--json")
-        for text in ("Traceback", "fault in banstitch"):
+        for text in ("Traceback", "error in Banstitch"):
             assert text not in out + err
         found = json.loads(out)["sites"]
         return {each["host"]: each for site in found for each in site["targets"]}

@@ -176,7 +176,7 @@ def ask():
             except OSError:
                 pass
 for _ in range(8):
-    threading.Thread(target=ask).start()
+    threading.Thread(target=ask, daemon=True).start()
 """
 
 

@@ -232,7 +232,7 @@ def test_spoilt_answers_fail_their_sites_and_no_other(opened: Open, words: str) 
 def must_be_harmless(said: Said) -> None:
     """Nothing of a refused answer was shown, nothing steers the terminal, nothing is our own fault."""
     both = said.out + said.err
-    for text in (SECRET, "\x1b", "\x07", "\x9b", "\u202e", "Traceback", "fault in banstitch"):
+    for text in (SECRET, "\x1b", "\x07", "\x9b", "\u202e", "Traceback", "error in Banstitch"):
         assert text not in both
 
 
@@ -294,7 +294,7 @@ def test_a_server_that_breaks_the_ssh_protocol_is_unreachable_and_no_more(
     assert said.target("evil1")["state"] == "unreachable"
     assert said.target("good1")["state"] == "ok"
     assert not [c for c in said.out + said.err if not c.isprintable() and c not in "\n\t"]
-    for text in ("fault in banstitch", "Traceback"):
+    for text in ("error in Banstitch", "Traceback"):
         assert text not in said.out + said.err
 
 
@@ -541,4 +541,4 @@ def test_whatever_a_host_answers_only_our_own_errors_appear_and_the_other_site_i
     assert said.target("good1")["state"] == VERBS[words]
     assert said.target("evil1")["kind"] == "linux"
     assert "Traceback" not in said.out + said.err
-    assert "fault in banstitch" not in said.out + said.err
+    assert "error in Banstitch" not in said.out + said.err

@@ -57,7 +57,7 @@ def _run(site: MemorySite, verb: str) -> TargetResult:
 def _is_ours(result: TargetResult) -> None:
     """Check that the run ended with one of our errors, which is short enough to read."""
     assert result.error
-    assert "fault in banstitch" not in result.error
+    assert "error in Banstitch" not in result.error
     assert "Traceback" not in result.error
     assert len(result.error) < 4000
 
@@ -188,7 +188,7 @@ def test_odd_facts_reach_nobody_whole(
         re.sub(named + rb"[^\r]*", lambda _: named + value.replace(b"\r", b""), said),
     )
     result = site.plan()
-    assert "fault in banstitch" not in result.error
+    assert "error in Banstitch" not in result.error
     assert "x" * 100 not in repr(result)
     assert "9" * 100 not in repr(result)
     assert "\x1b" not in str(result.error)
@@ -230,7 +230,7 @@ def test_noise_anywhere_ends_in_a_result_and_types_nothing_new(
         before = fortigate.show()
         site = MemorySite(tmp_path, fortigate)
         fortigate.faults.rewrite = after_login(lambda said: (_with(said, noise),))
-        assert "fault in banstitch" not in site.plan().error
+        assert "error in Banstitch" not in site.plan().error
         check_typed(fortigate, "n" if any(b"(y/n)" in piece for _, piece in noise) else "")
         assert fortigate.show() == before
 

@@ -38,7 +38,9 @@ class _Server(paramiko.ServerInterface):
         if self._host.refuses:
             return False
         self._host.commands.append(command.decode())
-        threading.Thread(target=self._host.run, args=(channel, command.decode())).start()
+        threading.Thread(
+            target=self._host.run, args=(channel, command.decode()), daemon=True
+        ).start()
         return True
 
 
@@ -59,7 +61,7 @@ class ShellServer:
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._socket.getsockname()[1]
         self._open: list[Any] = []
-        self._accepting = threading.Thread(target=self._accept)
+        self._accepting = threading.Thread(target=self._accept, daemon=True)
         self._accepting.start()
         return self
 
@@ -109,11 +111,11 @@ class ShellServer:
         )
         send = (channel.sendall, channel.sendall_stderr)
         pumps = [
-            threading.Thread(target=self._pump, args=(source, each, channel))
+            threading.Thread(target=self._pump, args=(source, each, channel), daemon=True)
             for source, each in zip((process.stdout, process.stderr), send, strict=True)
         ]
-        feeding = threading.Thread(target=self._feed, args=(channel, process.stdin))
-        ending = threading.Thread(target=self._end, args=(channel, pumps))
+        feeding = threading.Thread(target=self._feed, args=(channel, process.stdin), daemon=True)
+        ending = threading.Thread(target=self._end, args=(channel, pumps), daemon=True)
         for thread in (*pumps, feeding, ending):
             thread.start()
         status = process.wait()

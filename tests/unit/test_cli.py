@@ -15,10 +15,10 @@ import pytest
 from provision import engine, progress, unit_run
 from provision.cli import main
 from provision.errors import Fault, InputError, Unreachable
+from provision.linux import target
 from provision.plan import Change, SitePlan, TargetPlan
 from provision.results import SiteResult, TargetResult
 from provision.sites import Play
-from provision.ssh import connect as ssh
 from tests.unit.inventories import write
 
 PLAYS = (
@@ -66,7 +66,7 @@ def cli(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.
     def contacted(*_: Any) -> NoReturn:
         pytest.fail("somebody was contacted")
 
-    monkeypatch.setattr(ssh, "connect", contacted)
+    monkeypatch.setattr(target, "connect", contacted)
     monkeypatch.setattr(unit_run, "Unit", contacted)
     monkeypatch.setattr(sys, "stdin", io.StringIO())
     return Cli(write(tmp_path / "inventory", hosts__yml=HOSTS), capsys)
@@ -79,7 +79,7 @@ def offline(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> Cli:
     def nobody(*_: Any) -> NoReturn:
         raise Unreachable("bh1 (root@192.0.2.10:22): no route to host", "check ansible_host")
 
-    monkeypatch.setattr(ssh, "connect", nobody)
+    monkeypatch.setattr(target, "connect", nobody)
     return cli
 
 
@@ -275,7 +275,7 @@ def test_a_fault_of_the_toolkit_is_one_line_and_its_place_is_shown_on_demand(
     assert said.code == 1
     assert (
         said.err
-        == "fault in banstitch: RuntimeError: unforeseen, with ********; -vvv shows where\n"
+        == "error in Banstitch: RuntimeError: unforeseen, with ********; -vvv shows where\n"
     )
     assert "Traceback" in cli("plan", "-vvv").err
 
@@ -343,7 +343,7 @@ def test_a_terminal_that_lacks_a_letter_does_not_stop_the_run(
         raise Unreachable("bh1: h\u00f6r mir zu")
 
     screen = io.BytesIO()
-    monkeypatch.setattr(ssh, "connect", nobody)
+    monkeypatch.setattr(target, "connect", nobody)
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(screen, "ascii", write_through=True))
     assert main(PLAYS, ["plan", "-i", str(offline.folder)]) == 4
     assert b"h\\xf6r mir zu" in screen.getvalue()

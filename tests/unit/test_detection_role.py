@@ -153,7 +153,7 @@ def test_a_missing_allow_list_file_is_a_fault_of_the_line_that_names_it(tmp_path
 def test_an_allow_list_that_never_ends_is_not_read(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         read(tmp_path, "detection_ignore: ['file:/dev/zero']")
-    assert "/dev/zero cannot be read: it is no regular file" in str(caught.value)
+    assert "/dev/zero cannot be read: it must be a regular file" in str(caught.value)
 
 
 def test_a_condition_is_asked_of_the_fortigate_so_that_it_sends_less() -> None:

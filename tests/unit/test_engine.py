@@ -275,7 +275,7 @@ def test_a_fault_of_the_toolkit_is_told_as_a_failure_of_that_target(
     result = go("plan")
 
     assert states(result)[where[0]] == "failed"
-    assert "fault in banstitch: KeyError" in error(result, where[0])
+    assert "error in Banstitch: KeyError" in error(result, where[0])
     assert "t0ken" not in error(result, where[0])
     assert len(result.targets) == 3
 

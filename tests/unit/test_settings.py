@@ -176,9 +176,11 @@ def test_unknown_names_with_a_roles_prefix_are_faults_and_others_are_not() -> No
         "needy_nam": Variable(1, Where("a.yml", 5)),
     }
     found = [str(fault) for fault in unknown_settings({"demo": DEMO, "needy": NEEDY}, variables)]
-    assert found[0] == "a.yml:1: demo_prot is no setting of role demo; did you mean demo_port?"
-    assert found[1].startswith("a.yml:2: demo_zzzzzzzz is no setting of role demo; it has demo_al")
-    assert found[2] == "a.yml:5: needy_nam is no setting of role needy; did you mean needy_name?"
+    assert found[0] == "a.yml:1: demo_prot is not a setting of role demo; did you mean demo_port?"
+    assert found[1].startswith(
+        "a.yml:2: demo_zzzzzzzz is not a setting of role demo; it has demo_al"
+    )
+    assert found[2] == "a.yml:5: needy_nam is not a setting of role needy; did you mean needy_name?"
     assert len(found) == 3
 
 

@@ -200,18 +200,27 @@ BAN = "ban_hosts: {{hosts: {{ban1: {{{}}}}}}}"
         ("ban_host: {hosts: {h: }}", "group ban_hosts has no host; did you mean ban_host?"),
         ("ban_hosts: ", "group ban_hosts has no host"),
         (FW.format(""), "hosts.yml:2: fw1 has no ban_host; name the .* such as ban_host: ban1"),
-        (FW.format("ban_host: ban2"), "ban_host ban2 is no host of the inventory; did you mean ba"),
+        (
+            FW.format("ban_host: ban2"),
+            "ban_host ban2 is not a host of the inventory; did you mean ba",
+        ),
         (
             FW.format("ban_host: xyz"),
-            "ban_host xyz is no host of the inventory; ban_hosts has ban1",
+            "ban_host xyz is not a host of the inventory; ban_hosts has ban1",
         ),
         (FW.format("ban_host: fw1"), "ban_host fw1 is not in group ban_hosts; put it there"),
         (FW.format("ban_host: [ban1]"), "ban_host ['ban1'] is no host"),
         (FW.format("ban_host: '{{ x }}'"), "hosts.yml:2: ban_host: 'x' is undefined"),
         ("ban_hosts: {hosts: {h: }}\nfortigates: {hosts: {h: }}", "h is in ban_hosts and in fort"),
         (FW.format("ban_host: ban1, ansible_host: BAN1"), "fw1 has the address of ban1: ban1 port"),
-        (FW.format("ban_host: ban1, feed_nam: x"), "feed_nam is no setting of role feed; did you "),
-        (FW.format("ban_host: ban1, receiver_prt: 1"), "receiver_prt is no setting of role receiv"),
+        (
+            FW.format("ban_host: ban1, feed_nam: x"),
+            "feed_nam is not a setting of role feed; did you ",
+        ),
+        (
+            FW.format("ban_host: ban1, receiver_prt: 1"),
+            "receiver_prt is not a setting of role receiv",
+        ),
         (FW.format("ban_host: ban1, feed_name: 1"), "feed_name is 1: no text"),
         (
             "ban_hosts: {hosts: {ban1: }}\nfortigates: {hosts: {'fw 1/x': {ban_host: ban1}}}",
@@ -249,7 +258,7 @@ BAN = "ban_hosts: {{hosts: {{ban1: {{{}}}}}}}"
         (BAN.format("ansible_password: !vault x"), "ansible_password is encrypted with ansible-va"),
         (
             BAN.format("ansible_ssh_private_key_file: /no"),
-            "private_key_file names no file; write the",
+            "private_key_file must name a file; write the",
         ),
         (
             BAN.format("ansible_ssh_private_key_file: 1"),
@@ -279,7 +288,7 @@ def test_faults_of_all_hosts_come_at_once_and_one_line_is_named_once(tmp_path: P
             """,
         )
     assert [fault.split(";")[0] for fault in faults(error, tmp_path)] == [
-        "hosts.yml:2: receiver_prt is no setting of role receiver",
+        "hosts.yml:2: receiver_prt is not a setting of role receiver",
         "hosts.yml:3: ansible_port must be a TCP port",
         "hosts.yml:3: ansible_user must be a text",
         "hosts.yml:4: fw1 has no ban_host",

@@ -9,9 +9,8 @@ import pytest
 
 from provision.errors import UnknownKey, Unreachable
 from provision.fortios.target import FortiGate
-from provision.ssh import connect as ssh
-from provision.ssh.connect import HostKeyPolicy
-from provision.ssh.host_keys import fingerprint
+from provision.ssh.connect import connect
+from provision.ssh.host_keys import HostKeyPolicy, fingerprint
 from provision.ssh.login import Login
 from tests.lab.fortios.server import host_key
 from tests.unit.ssh_server import HOST_KEY, Rules, ssh_server
@@ -38,7 +37,7 @@ def test_an_unknown_key_of_a_server_is_refused_with_its_fingerprint(
     server: int, policy: HostKeyPolicy
 ) -> None:
     with pytest.raises(UnknownKey) as caught:
-        ssh.connect(_login(server), policy)
+        connect(_login(server), policy)
     assert caught.value.what.startswith(f"bh1 (joe@127.0.0.1:{server}): ")
     assert fingerprint(HOST_KEY.asbytes()) in caught.value.what
     assert "--accept-new-host-keys" in caught.value.remedy
@@ -48,7 +47,7 @@ def test_both_fingerprints_of_a_changed_key_are_shown(server: int, policy: HostK
     line = f"[127.0.0.1]:{server} {KEY.get_name()} {KEY.get_base64()}\n"
     policy.known_hosts.write_text(line)
     with pytest.raises(Unreachable, match="has CHANGED") as caught:
-        ssh.connect(_login(server), policy)
+        connect(_login(server), policy)
     assert fingerprint(KEY.asbytes()) in caught.value.what
     assert fingerprint(HOST_KEY.asbytes()) in caught.value.what
     assert "ssh-keygen -R" in caught.value.remedy
@@ -58,13 +57,13 @@ def test_known_hosts_that_cannot_be_added_to_are_named(server: int, tmp_path: Pa
     policy = HostKeyPolicy(tmp_path / "file" / "known_hosts", accept_new=True)
     (tmp_path / "file").write_text("")
     with pytest.raises(Unreachable, match=str(tmp_path)) as caught:
-        ssh.connect(_login(server), policy)
+        connect(_login(server), policy)
     assert "writable" in caught.value.remedy
 
 
 def test_known_hosts_that_cannot_be_read_are_named(server: int, tmp_path: Path) -> None:
     with pytest.raises(Unreachable, match=str(tmp_path)) as caught:
-        ssh.connect(_login(server), HostKeyPolicy(tmp_path, accept_new=True))
+        connect(_login(server), HostKeyPolicy(tmp_path, accept_new=True))
     assert "readable" in caught.value.remedy
 
 

@@ -268,5 +268,5 @@ def test_a_certificate_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     path.write_bytes(text_of(KINDS["ed25519"]))
     for data in ("", "no certificate\n", "ssh-rsa-cert-v01@openssh.com AAAA\n"):
         Path(f"{path}-cert.pub").write_text(data)
-        with pytest.raises(causes.UnusableKey, match=r"id-cert\.pub is no certificate of id"):
+        with pytest.raises(causes.UnusableKey, match=r"id-cert\.pub is not a certificate of id"):
             read_key(str(path))

@@ -99,5 +99,5 @@ def _lines(block: Block) -> tuple[str, ...]:
 def _unapproved(what: str) -> Failed:
     return Failed(
         f"{what} must be part of the approved plan; it was not sent",
-        "this is a fault in banstitch: report it",
+        "this is an error in Banstitch: report it",
     )

@@ -9,7 +9,7 @@ from provision.fortios.circumstances import in_scope
 from provision.fortios.session import administrator, dialogue
 from provision.fortios.session.chunks import entering
 from provision.fortios.session.session import Session
-from provision.ssh.connect import HostKeyPolicy
+from provision.ssh.host_keys import HostKeyPolicy
 from provision.ssh.login import Login
 
 Question = tuple[str, str]  # scope, command

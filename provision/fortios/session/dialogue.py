@@ -137,20 +137,35 @@ def any_prompt(first: str) -> str:
     return rf"(?:{re.escape(host)}{cut})(?: ?\([^\n]*\))? [#$>]"
 
 
-def shows_prompt(text: str, first: str) -> bool:
-    """Return whether the end of ``text`` holds a prompt that other words stand before or behind."""
-    return ends_in_sign(text) or bool(re.search(rf"{any_prompt(first)} ", text[-_TAIL:]))
+def hides_prompt(text: str, first: str, is_silent: bool) -> bool:
+    """Return whether the FortiGate waits for a line though no prompt stands at the end.
+
+    ``first``: the first prompt, empty before it was seen. ``is_silent``: nothing came for a while.
+    An Enter is harmless there. It would answer a question, and a busy FortiGate would read it as the
+    answer to a question that is still to come; so without any prompt there is none.
+    """
+    ends_in_sign = bool(_SIGN.search(text))
+    if _asks_something(text) or not (is_silent or ends_in_sign):
+        return False
+    if not first:
+        return bool(text)
+    return ends_in_sign or bool(re.search(rf"{any_prompt(first)} ", text[-_TAIL:]))
 
 
-def ends_in_sign(text: str) -> bool:
-    """Return whether ``text`` ends in the sign of a prompt, whatever stands before it."""
-    return bool(_SIGN.search(text))
-
-
-def asks_something(text: str) -> bool:
+def _asks_something(text: str) -> bool:
     """Return whether ``text`` ends in a question, an open value or a pager, which an Enter answers."""
     asks = asks_yes_or_no(text) or wants_new_password(text) or in_quotes(text)
     return asks or waits_for_page(text)
+
+
+def ends_login(text: str) -> bool:
+    """Return whether a login has come to a prompt, or to a question that has to be answered first."""
+    return asks_to_accept(text) or ends_acceptance(text)
+
+
+def ends_acceptance(text: str) -> bool:
+    """Return whether a login whose disclaimer was accepted has come to a prompt or a question."""
+    return wants_new_password(text) or bool(first_prompt(text))
 
 
 def prompt_pattern(first: str) -> re.Pattern[str]:

@@ -16,7 +16,7 @@ from provision.fortios.session import dialogue, terminal
 from provision.fortios.session.answer import is_echoed, is_inside_value
 from provision.fortios.session.chunks import Line
 from provision.fortios.session.terminal import Terminal
-from provision.ssh.connect import HostKeyPolicy
+from provision.ssh.host_keys import HostKeyPolicy
 from provision.ssh.login import Login
 
 # How deep an `abort` may have to climb.
@@ -130,9 +130,9 @@ class Session(Terminal):
             return tuple(self._look(command) for command in commands)
         self._send("".join(f"{self._look_keys(each)}\n{pages}" for each in commands))
         found = self._answers(re.escape(self._prompt), commands, terminal.UNREAD)
-        if found == (None,) and commands[0] not in self._heard:
+        if found == (None,) and commands[0] not in self._hearing.text():
             self._echoes = False
-            return (self._heard.rpartition("\n")[0].rstrip("\n"),)
+            return (self._hearing.text().rpartition("\n")[0].rstrip("\n"),)
         return found
 
     def _answers(

@@ -19,7 +19,8 @@ from provision.errors import Failed, Unreachable
 from provision.fortios.session import dialogue
 from provision.fortios.session.heard import Heard
 from provision.ssh.causes import clean, explain_words
-from provision.ssh.connect import CONNECT_ERRORS, HostKeyPolicy, connect
+from provision.ssh.connect import CONNECT_ERRORS, connect
+from provision.ssh.host_keys import HostKeyPolicy
 from provision.ssh.login import Login
 
 # Seconds without a byte after which a unit counts as silent (a busy one takes several to answer).
@@ -68,8 +69,8 @@ class Terminal(FortinetSSH):
         self._hearing = Heard()
         self._waited = 0.0
         self._client: Any = None
-        self.changing = False
-        self.alive = True
+        self._channel: Any = None
+        self.changing, self.alive = False, True
         self._spaced = True  # a blank stands behind the prompt
         self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
         self._login_late = threading.Event()
@@ -93,7 +94,8 @@ class Terminal(FortinetSSH):
         self._watch = threading.Timer(LOGIN, self._give_up)
         self._watch.daemon = True
         self._watch.start()
-        channel = self.remote_conn = self._client.get_transport().open_session()
+        channel = self._channel = self._client.get_transport().open_session()
+        self.remote_conn = channel  # netmiko closes it
         channel.get_pty("vt100", width, height)
         channel.invoke_shell()
 
@@ -110,11 +112,11 @@ class Terminal(FortinetSSH):
 
     def session_preparation(self) -> None:
         """Wait for the first prompt; accept a disclaimer; send nothing else."""
-        text = self._until(_logged_in, "a prompt", settle=True)
+        text = self._until(dialogue.ends_login, "a prompt", settle=True)
         if dialogue.asks_to_accept(text):
             # a single key, as units document it; the Enter is for terminals that read by the line
             self._send("a\n")
-            text = self._until(_after_accepting, "a prompt", settle=True)
+            text = self._until(dialogue.ends_acceptance, "a prompt", settle=True)
         if dialogue.wants_new_password(text):
             raise Unreachable(
                 f"{self._login.host} wants a new password for {self._login.user}",
@@ -161,10 +163,6 @@ class Terminal(FortinetSSH):
 
     def cleanup(self, command: str = "") -> None:
         """Send nothing: a closed connection ends the session, and drops what was not saved."""
-
-    @property
-    def _channel(self) -> Any:
-        return self.remote_conn
 
     def _send(self, text: str) -> None:
         self.exchanges += 1
@@ -220,21 +218,15 @@ class Terminal(FortinetSSH):
                 self._send(PAGES)
             elif due and patience and self._at_prompt.search(heard.text()):
                 return heard.text()
-            elif due and nudged < nudges and self._hides_a_prompt(heard.text(), silent):
+            elif (
+                due
+                and nudged < nudges
+                and dialogue.hides_prompt(heard.text(), self._prompt, silent >= LOST)
+            ):
                 nudged, silent = nudged + 1, 0.0
                 self._send("\n")
             elif time.monotonic() - since > SILENCE:
                 raise self._broken(f"has not shown {what} for {SILENCE:.0f} s")
-
-    def _hides_a_prompt(self, text: str, silent: float) -> bool:
-        """Return whether the FortiGate waits for a line though no prompt stands at the end.
-
-        An Enter is harmless there. It would answer a question, and a busy FortiGate would read it as
-        the answer to a question that is still to come; so without any prompt there is none.
-        """
-        if dialogue.asks_something(text) or (silent < LOST and not dialogue.ends_in_sign(text)):
-            return False
-        return bool(text) if not self._prompt else dialogue.shows_prompt(text, self._prompt)
 
     def _ends_in_prompt(self, text: str) -> bool:
         return not self._prompt or bool(self._at_prompt.search(text))
@@ -255,10 +247,6 @@ class Terminal(FortinetSSH):
             raise self._broken(f"has not ended its answer within {allowed:g} s")
         if self._waited > SESSION:
             raise self._broken(f"has kept this session waiting for more than {SESSION:g} s")
-
-    @property
-    def _heard(self) -> str:
-        return self._hearing.text()
 
     def _lines(self, received: str) -> str:
         text = dialogue.clean(received)
@@ -290,30 +278,24 @@ class Terminal(FortinetSSH):
         self._hearing = Heard(self._lines)
         while self._channel is not None and self._channel.recv_ready():
             self._hearing.add(self._decode(self._channel.recv(65536)))
-        if self._heard.strip():
+        if self._hearing.text().strip():
             return self._closed()
         what = clean(str(error) or type(error).__name__, self._login)
         return self._broken(f"let {self._login.user} in and opened no terminal ({what})")
 
     def _closed(self) -> Failed | Unreachable:
         """Return the error for an end of the connection, in the unit's words if they came first."""
-        if self._prompt or not self._heard.strip() or self._login_late.is_set():
+        if self._prompt or not self._hearing.text().strip() or self._login_late.is_set():
             return self._broken("closed the connection")
         self.alive = False
-        return explain_words(self._heard, self._login, "closed the connection after the login")
+        return explain_words(
+            self._hearing.text(), self._login, "closed the connection after the login"
+        )
 
     def _broken(self, what: str) -> Failed | Unreachable:
         self.alive = False
-        what += " after an idle time-out" if dialogue.timed_out(self._heard) else ""
+        what += " after an idle time-out" if dialogue.timed_out(self._hearing.text()) else ""
         where = f"{self._login.host} ({self._login.address}:{self._login.port})"
         if not self.changing:
             return Unreachable(f"{where} {what}; nothing was being changed")
         return Failed(f"{where} {what} in the middle of a change", "run again: that mends it")
-
-
-def _logged_in(text: str) -> bool:
-    return dialogue.asks_to_accept(text) or _after_accepting(text)
-
-
-def _after_accepting(text: str) -> bool:
-    return dialogue.wants_new_password(text) or bool(dialogue.first_prompt(text))

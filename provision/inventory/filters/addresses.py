@@ -6,7 +6,7 @@ import ipaddress
 from collections.abc import Callable
 from typing import Any
 
-from provision.inventory.variables import Unusable
+from provision.inventory.variables import Misused, Unusable
 
 _Interface = ipaddress.IPv4Interface | ipaddress.IPv6Interface
 
@@ -145,7 +145,7 @@ def ipmath(value: Any, amount: int) -> str:
     """Return the address that stands so many behind this one."""
     found = _parsed(value)
     if found is None:
-        raise Unusable("ipmath takes an address", "ipmath takes an address")
+        raise Misused("ipmath takes an address")
     return str(found.ip + int(amount))
 
 

@@ -9,11 +9,11 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from provision.inventory.filters.searches import searchable
+from provision.inventory.filters.searches import compile_pattern, searchable
 from provision.inventory.filters.text import read_bool
-from provision.inventory.variables import Unusable
+from provision.inventory.variables import Misused, Unusable
 
-_HOW = {"match": "match", "fullmatch": "fullmatch", "search": "search"}
+_HOW = ("match", "fullmatch", "search")
 
 
 def regex(
@@ -24,14 +24,10 @@ def regex(
     match_type: str = "search",
 ) -> bool:
     """Check whether a regular expression matches somewhere in a text, or all of it."""
-    flags = (re.IGNORECASE if ignorecase else 0) | (re.MULTILINE if multiline else 0)
     if match_type not in _HOW:
         raise Unusable(f"regex knows match_type {', '.join(_HOW)}")
-    try:
-        found = getattr(re.compile(pattern, flags), match_type)
-    except re.error as error:
-        raise Unusable(f"it is not a regular expression: {error.msg}", "bad pattern") from None
-    return bool(found(searchable(value)))
+    find = getattr(compile_pattern(pattern, ignorecase, multiline), match_type)
+    return bool(find(searchable(value)))
 
 
 def match(value: Any, pattern: str = "", ignorecase: bool = False, multiline: bool = False) -> bool:
@@ -122,7 +118,7 @@ def truthy(value: Any, convert_bool: bool = False) -> bool:
 
 def _list(value: Any) -> list[Any]:
     if not isinstance(value, Iterable):
-        raise Unusable("this test takes lists", "this test takes lists")
+        raise Misused("this test takes lists")
     return list(value)
 
 

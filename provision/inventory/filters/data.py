@@ -11,7 +11,7 @@ from typing import Any
 from provision.errors import InputError
 from provision.inventory import yaml_lines
 from provision.inventory.sandbox import Missing
-from provision.inventory.variables import Unusable
+from provision.inventory.variables import Misused, Unusable
 
 _WIDEST_INDENT = 64
 _MERGES: dict[str, Callable[[list[Any], list[Any]], list[Any]]] = {
@@ -31,7 +31,7 @@ def combine(*terms: Any, recursive: bool = False, list_merge: str = "replace") -
     result: dict[Any, Any] = {}
     for each in (part for term in terms for part in (_flat(term))):
         if not isinstance(each, Mapping):
-            raise Unusable("combine takes mappings", "combine takes mappings")
+            raise Misused("combine takes mappings")
         result = _merged(result, each, recursive, list_merge)
     return result
 
@@ -58,7 +58,7 @@ def _merged(
 def dict2items(value: Any, key_name: str = "key", value_name: str = "value") -> list[Any]:
     """Return a mapping as a list of mappings with a key and a value."""
     if not isinstance(value, Mapping):
-        raise Unusable("dict2items takes a mapping", "dict2items takes a mapping")
+        raise Misused("dict2items takes a mapping")
     return [{key_name: key, value_name: item} for key, item in value.items()]
 
 
@@ -68,7 +68,7 @@ def items2dict(value: Any, key_name: str = "key", value_name: str = "value") -> 
         return {item[key_name]: item[value_name] for item in _listed("items2dict", value)}
     except (KeyError, TypeError):
         what = "items2dict takes mappings with a key and a value"
-        raise Unusable(what, what) from None
+        raise Misused(what) from None
 
 
 def extract(key: Any, container: Any, morekeys: Any = None) -> Any:
@@ -81,7 +81,7 @@ def extract(key: Any, container: Any, morekeys: Any = None) -> Any:
         except (KeyError, IndexError, TypeError):
             if isinstance(each, str) and isinstance(found, Mapping):
                 return Missing(name=each)
-            raise Unusable("extract finds nothing there", "extract finds nothing there") from None
+            raise Misused("extract finds nothing there") from None
     return found
 
 
@@ -132,7 +132,7 @@ def rekey_on_member(data: Any, key: str, duplicates: str = "error") -> dict[Any,
 def _listed(filter_name: str, value: Any) -> list[Any]:
     if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
         what = f"{filter_name} takes a list"
-        raise Unusable(what, what)
+        raise Misused(what)
     return list(value)
 
 
@@ -160,7 +160,7 @@ def from_json(value: Any, **_: Any) -> Any:
     try:
         return json.loads(value)
     except (TypeError, ValueError, RecursionError):
-        raise Unusable("it is not JSON", "it is not JSON") from None
+        raise Misused("it is not JSON") from None
 
 
 def to_yaml(value: Any, indent: int | None = None, **options: Any) -> str:
@@ -185,7 +185,7 @@ def _yaml(value: Any, indent: int | None, options: dict[str, Any], **more: Any) 
 def _check_indent(indent: Any) -> None:
     if indent is not None and not (isinstance(indent, int) and 0 <= indent <= _WIDEST_INDENT):
         what = f"indent must be a whole number up to {_WIDEST_INDENT}"
-        raise Unusable(what, what)
+        raise Misused(what)
 
 
 def from_yaml(value: Any) -> Any:
@@ -195,7 +195,7 @@ def from_yaml(value: Any) -> Any:
     try:
         return yaml_lines.parse(value, "")
     except InputError:
-        raise Unusable("it is not YAML", "it is not YAML") from None
+        raise Misused("it is not YAML") from None
 
 
 def pick(value: Any, start: int = 0, step: int = 1, seed: Any = None) -> Any:

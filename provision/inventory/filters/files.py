@@ -8,14 +8,14 @@ import posixpath
 from collections.abc import Callable
 from typing import Any
 
-from provision.inventory.variables import Unusable
+from provision.inventory.variables import Misused, Unusable
 
 
 def path_join(value: Any) -> str:
     """Return the parts of a path as one."""
     parts = [value] if isinstance(value, str) else list(value)
     if not parts or not all(isinstance(part, str) for part in parts):
-        raise Unusable("path_join takes a list of texts", "path_join takes a list of texts")
+        raise Misused("path_join takes a list of texts")
     return str(posixpath.join(*map(str, parts)))
 
 

@@ -10,13 +10,18 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from provision.inventory.variables import Unusable
+from provision.inventory.variables import Misused, Unusable
 
 _LONGEST_SEARCHED = 100_000
 _LONGEST_REPLACEMENT = 1000
 
 
-def _pattern(regex: str, ignorecase: bool, multiline: bool) -> re.Pattern[str]:
+def compile_pattern(regex: str, ignorecase: bool, multiline: bool) -> re.Pattern[str]:
+    """Return ``regex`` compiled.
+
+    Raises:
+        Unusable: it is not a regular expression.
+    """
     flags = (re.IGNORECASE if ignorecase else 0) | (re.MULTILINE if multiline else 0)
     try:
         return re.compile(regex, flags)
@@ -30,7 +35,7 @@ def searchable(value: Any) -> str:
     text = str(value)
     if len(text) > _LONGEST_SEARCHED:
         what = f"a regular expression takes at most {_LONGEST_SEARCHED} characters"
-        raise Unusable(what, what)
+        raise Misused(what)
     return text
 
 
@@ -46,15 +51,15 @@ def regex_replace(
     """Replace what ``pattern`` matches."""
     if len(replacement) > _LONGEST_REPLACEMENT:
         what = f"a replacement has at most {_LONGEST_REPLACEMENT} characters"
-        raise Unusable(what, what)
-    compiled = _pattern(pattern, ignorecase, multiline)
+        raise Misused(what)
+    compiled = compile_pattern(pattern, ignorecase, multiline)
     try:
         found, times = compiled.subn(replacement, searchable(value), count=count)
     except (re.error, IndexError):
         raise Unusable("the replacement names no group of the pattern", "bad replacement") from None
     if mandatory_count and times != mandatory_count:
         what = f"regex_replace matched {times} times, not {mandatory_count}"
-        raise Unusable(what, what)
+        raise Misused(what)
     return found
 
 
@@ -62,7 +67,7 @@ def regex_findall(
     value: Any, regex: str, multiline: bool = False, ignorecase: bool = False
 ) -> list[Any]:
     """Return everything that ``regex`` matches."""
-    return _pattern(regex, ignorecase, multiline).findall(searchable(value))
+    return compile_pattern(regex, ignorecase, multiline).findall(searchable(value))
 
 
 def regex_search(
@@ -75,7 +80,7 @@ def regex_search(
         if not named:
             raise Unusable("regex_search takes groups such as '\\\\1' or '\\\\g<name>'")
         wanted.append(int(named[2]) if named[2] else named[1])
-    match = _pattern(regex, ignorecase, multiline).search(searchable(value))
+    match = compile_pattern(regex, ignorecase, multiline).search(searchable(value))
     if match is None:
         return None
     try:

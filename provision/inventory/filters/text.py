@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 from urllib.parse import unquote_plus, urlsplit
 
 from provision.inventory.sandbox import Judging
-from provision.inventory.variables import Unusable
+from provision.inventory.variables import Misused, Unusable
 
 _TRUE = ("yes", "on", "1", "1.0", "true", "t", "y")
 _FALSE = ("no", "off", "0", "0.0", "false", "f", "n")
@@ -85,13 +85,13 @@ def b64decode(value: Any, encoding: str = "utf-8") -> str:
     try:
         return base64.b64decode(str(value)).decode(encoding)
     except (binascii.Error, UnicodeError):
-        raise Unusable("it is not a text in base64", "it is not a text in base64") from None
+        raise Misused("it is not a text in base64") from None
 
 
 def hash_of(value: Any, hashtype: str = "sha1") -> str:
     """Return a digest in hexadecimal."""
     if hashtype not in hashlib.algorithms_guaranteed or hashtype.startswith("shake"):
-        raise Unusable("hash does not know this type", "hash does not know this type")
+        raise Misused("hash does not know this type")
     return hashlib.new(hashtype, str(value).encode(), usedforsecurity=False).hexdigest()
 
 
@@ -123,7 +123,7 @@ def human_to_bytes(size: Any, default_unit: str | None = None, isbits: bool = Fa
     if letter == "B" and (not isbits or unit.lower() in ("b", "bit", "bits")):
         letter, rest = "", ""
     if not match or letter not in _UNITS or rest not in endings:
-        raise Unusable("it is not a size such as 10M", "it is not a size such as 10M")
+        raise Misused("it is not a size such as 10M")
     factor: int = 1024 ** _UNITS.index(letter)
     return round(float(match[1]) * factor)
 
@@ -158,9 +158,9 @@ def url_parts(value: Any, query: str = "") -> Any:
     try:
         found = {name: getattr(parts, name) for name in (*names, "port")}
     except ValueError:
-        raise Unusable("it is not a URL", "it is not a URL") from None
+        raise Misused("it is not a URL") from None
     if query and query not in found:
-        raise Unusable("urlsplit does not know this part", "urlsplit does not know this part")
+        raise Misused("urlsplit does not know this part")
     return found[query] if query else found
 
 
@@ -199,7 +199,7 @@ def _refuse(name: str, why: str) -> Callable[..., NoReturn]:
     """Return a filter that is known and not carried out."""
 
     def refuse(*_: Any, **__: Any) -> NoReturn:
-        raise Unusable(f"the filter {name} {why}", f"the filter {name} {why}")
+        raise Misused(f"the filter {name} {why}")
 
     return refuse
 

@@ -24,9 +24,10 @@ COMMAND_LINE = "-i"
 # What Ansible passes over in a folder, by its defaults, and our own file beside the inventory.
 _IGNORED = r"^\.|(~|\.(pyc|pyo|swp|bak|rpm|md|txt|rst|orig|cfg|retry))$"
 _IGNORED_NAMES = ("group_vars", "host_vars", "vars_plugins", "known_hosts", "known_hosts.old")
-_YAML = (".yml", ".yaml", ".json")
+# Endings of files in YAML, of which JSON is a part.
+YAML = (".yml", ".yaml", ".json")
 # A file of a folder with another ending may be no inventory at all.
-_OURS = (*_YAML, ".ini", ".toml")
+_OURS = (*YAML, ".ini", ".toml")
 
 
 def read(sources: Sequence[str]) -> Material:
@@ -44,7 +45,7 @@ def read(sources: Sequence[str]) -> Material:
 
 
 def is_list(source: str) -> bool:
-    """Whether a source is a list of hosts, such as ``host1,host2,``, and no path."""
+    """Return whether a source is a list of hosts, such as ``host1,host2,``, and no path."""
     return "," in source and not Path(source).exists()
 
 
@@ -77,7 +78,7 @@ class _Reader:
             elif path.is_file():
                 self.add_file(path, named=False)
             else:  # a pipe would never end, and a link may lead nowhere
-                self.unread.append(Fault(str(path), 0, "is no regular file"))
+                self.unread.append(Fault(str(path), 0, "must be a regular file"))
 
     def add_file(self, path: Path, named: bool) -> None:
         """Add one file, which the command line has ``named`` or a folder holds."""
@@ -102,7 +103,7 @@ class _Reader:
             what = f"{path} is encrypted with ansible-vault and was not read"
             self.material.warnings.append(what)
             return
-        if path.suffix in ("", *_YAML):
+        if path.suffix in ("", *YAML):
             try:
                 if self._add_yaml(path, raw):
                     return
@@ -132,7 +133,7 @@ class _Reader:
         ansible.read(self.material, path, what, before, not found.get("use_vars_plugins"))
 
     def judge_unread(self) -> None:
-        """A file that is passed over is worth a warning; where nothing else has hosts, it is the error."""
+        """Warn of the files that were passed over; where nothing else has hosts, they are errors."""
         if self.material.hosts or self.material.faults:
             self.material.warnings.extend(f"{fault}; the file is ignored" for fault in self.unread)
         else:

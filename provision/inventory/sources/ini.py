@@ -51,7 +51,7 @@ def read(material: Material, raw: bytes, file: str) -> None:
 
 
 def fits(raw: bytes) -> bool:
-    """Whether a file can be read as INI."""
+    """Return whether a file can be read as INI."""
     return not _parsed(raw, "").faults
 
 
@@ -68,7 +68,7 @@ def _parsed(raw: bytes, file: str) -> _Ini:
 
 
 def has_section(raw: bytes) -> bool:
-    """Whether a file has a line that begins a section, which a YAML list has not."""
+    """Return whether a file has a line that begins a section, which a YAML list has not."""
     text = raw.decode("utf-8-sig", errors="replace")
     return bool(re.search(r"^\[[\w.-]+(:\w+)?\][ \t]*(#.*)?\r?$", text, re.MULTILINE))
 
@@ -124,7 +124,7 @@ def _lines(found: _Ini, raw: bytes, file: str) -> Iterator[tuple[Where, str]]:
 def _section(found: _Ini, line: str, where: Where) -> tuple[str, str] | None:
     match = re.fullmatch(_SECTION, line)
     if not match:
-        what = "is no section: a section is [group], [group:children] or [group:vars]"
+        what = "a section must be [group], [group:children] or [group:vars]"
         found.faults.append(where.fault(what, "write it without blanks"))
         return None
     group, kind = match["group"], match["kind"] or "hosts"

@@ -116,7 +116,9 @@ class Material:
             try:
                 self.group(name).priority = int(priority.value)  # type: ignore[call-overload]
             except (TypeError, ValueError):
-                fault = priority.where.fault(f"{PRIORITY} is no whole number", "write one like 10")
+                fault = priority.where.fault(
+                    f"{PRIORITY} must be a whole number", "write one like 10"
+                )
                 self.doubt(name, fault)
         _update(self.group(name).variables, given)
 

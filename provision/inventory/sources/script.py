@@ -55,7 +55,7 @@ def add(material: Material, listing: dict[str, object], where: Where) -> None:
             if name in material.hosts:
                 _set_host(material, name, variables, where)
     elif hostvars is not None:
-        problems.append(where.fault("the inventory has _meta.hostvars, which is no mapping"))
+        problems.append(where.fault("_meta.hostvars of the inventory must be a mapping"))
     if problems:
         raise InputError(problems)
 
@@ -105,7 +105,7 @@ def _hosts(listing: dict[str, object]) -> list[str]:
 
 def _set_host(material: Material, name: str, variables: object, where: Where) -> None:
     if not isinstance(variables, dict):
-        raise InputError([where.fault(f"the variables of host {name} are no mapping")])
+        raise InputError([where.fault(f"the variables of host {name} must be a mapping")])
     values = {key: Variable(as_value(value), where) for key, value in variables.items()}
     material.set_host(name, values)
 
@@ -154,9 +154,11 @@ def document(raw: bytes, where: Where, who: str, may_be_empty: bool = False) -> 
     try:
         found = json.loads(raw)
     except (ValueError, RecursionError):
-        raise InputError([where.fault(f"{who} writes no JSON", "run it by hand")]) from None
+        raise InputError([where.fault(f"{who} must write JSON", "run it by hand")]) from None
     if not isinstance(found, dict):
-        raise InputError([where.fault(f"{who} writes JSON that is no mapping", "run it by hand")])
+        raise InputError(
+            [where.fault(f"{who} must write JSON that is a mapping", "run it by hand")]
+        )
     return found
 
 

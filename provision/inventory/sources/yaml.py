@@ -34,7 +34,7 @@ def owner(path: tuple[str, ...]) -> str:
 
 
 def as_variables(found: YamlMap, file: str) -> dict[str, Variable]:
-    """Return the variables of a mapping; a key that is no text cannot be anybody's variable."""
+    """Return the variables of a mapping; a key that is not a text cannot be anybody's variable."""
     return {
         key: Variable(value, Where(file, found.lines[key]))
         for key, value in found.items()
@@ -107,6 +107,6 @@ def _is_name(material: Material, group: str, name: object, where: Where, kind: s
     if isinstance(name, str) and name:
         return True
     instead = "write a name" if name in ("", None) else f'put quotes around it: "{name}"'
-    fault: Fault = where.fault(f"the {kind} name {name!r} is no text", instead)
+    fault: Fault = where.fault(f"the {kind} name {name!r} must be a text", instead)
     material.doubt(group, fault)
     return False

@@ -133,12 +133,12 @@ def test_a_script_gets_the_environment_and_runs_once(
     [
         ("echo 1 >&2; echo 'no route' >&2; exit 3", "--list ends with exit code 3; it says: no route"),
         ("exit 1", "--list ends with exit code 1; it says nothing"),
-        ("echo '{\"ban_hosts\": [pa55word'", "the inventory script --list writes no JSON; run it by hand"),
-        ("echo '[1]'", "writes JSON that is no mapping"),
-        ("", "writes no JSON"),
+        ("echo '{\"ban_hosts\": [pa55word'", "the inventory script --list must write JSON; run it by hand"),
+        ("echo '[1]'", "must write JSON that is a mapping"),
+        ("", "must write JSON"),
         ("echo '{\"ban_hosts\": {\"hosts\": \"pa55word\"}}'", "group ban_hosts of the inventory has"),
-        ("echo '{\"a\": [\"h\"], \"_meta\": {\"hostvars\": {\"h\": 1}}}'", "of host h are no mapping"),
-        ("echo '{\"a\": [\"h\"], \"_meta\": {\"hostvars\": []}}'", "_meta.hostvars, which is no mapping"),
+        ("echo '{\"a\": [\"h\"], \"_meta\": {\"hostvars\": {\"h\": 1}}}'", "of host h must be a mapping"),
+        ("echo '{\"a\": [\"h\"], \"_meta\": {\"hostvars\": []}}'", "_meta.hostvars of the inventory must be"),
         ("kill -9 $$", "ends with exit code -9"),
     ],
 )  # fmt: skip
@@ -268,7 +268,7 @@ def test_structure_of_other_groups_gives_warnings_with_file_and_line(tmp_path: P
     assert [warning.replace(f"{tmp_path}/", "") for warning in found.warnings] == [
         "hosts.yml:2: c is given twice, first in line 2; the last one counts",
         "hosts.yml:2: note is no part of a group; it is ignored",
-        "hosts.yml:2: the host name 10 is no text; it is ignored",
+        "hosts.yml:2: the host name 10 must be a text; it is ignored",
         "hosts.yml:2: host range r[: is not a range; it is ignored",
         "hosts.yml:2: children of group other must be a mapping, not a list; it is ignored",
         "hosts.yml:3: group third must be a mapping, not a text; it is ignored",
@@ -307,7 +307,9 @@ def test_no_error_about_the_form_of_a_file_quotes_a_value(tmp_path: Path, text: 
 def test_a_pipe_in_an_inventory_folder_is_not_read(tmp_path: Path) -> None:
     write(tmp_path, hosts__yml="web: {hosts: {h: }}")
     os.mkfifo(tmp_path / "pipe")
-    assert load(tmp_path).warnings == (f"{tmp_path}/pipe: is no regular file; the file is ignored",)
+    assert load(tmp_path).warnings == (
+        f"{tmp_path}/pipe: must be a regular file; the file is ignored",
+    )
 
 
 def test_a_password_of_digits_in_an_ini_file_is_a_text(tmp_path: Path) -> None:
@@ -339,7 +341,7 @@ def test_links_that_lead_back_or_nowhere_do_no_harm(tmp_path: Path) -> None:
     (tmp_path / "gone.yml").symlink_to(tmp_path / "nowhere")
     found = load(tmp_path)
     assert list(found.hosts) == ["h"]
-    assert found.warnings == (f"{tmp_path}/gone.yml: is no regular file; the file is ignored",)
+    assert found.warnings == (f"{tmp_path}/gone.yml: must be a regular file; the file is ignored",)
 
 
 def test_many_warnings_are_cut(tmp_path: Path) -> None:
@@ -351,7 +353,7 @@ def test_many_warnings_are_cut(tmp_path: Path) -> None:
 
 def test_an_empty_option_is_no_inventory(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(PLAYS, ["check", "-i", ""]) == 3
-    assert "-i: names no inventory; give a file or a directory" in capsys.readouterr().err
+    assert "-i: must name an inventory; give a file or a directory" in capsys.readouterr().err
 
 
 def test_expressions_know_the_folder_of_the_playbook(tmp_path: Path) -> None:
