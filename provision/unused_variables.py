@@ -46,7 +46,6 @@ _EVERYWHERE = {
     "ansible_paramiko_pass": (_OTHER_NAME, "write ansible_password"),
     "ansible_paramiko_password": (_OTHER_NAME, "write ansible_password"),
     "ansible_paramiko_private_key_file": (_OTHER_NAME, "write ansible_ssh_private_key_file"),
-    "ansible_paramiko_timeout": (_OTHER_NAME, "write ansible_timeout"),
 }
 _ON_BAN_HOSTS = {
     "ansible_become_exe": _SUDO_OF_PATH,

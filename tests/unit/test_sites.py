@@ -119,12 +119,14 @@ def test_everybody_but_root_becomes_root(tmp_path: Path, variables: str, become:
         ("ansible_timeout: 60", 60),
         ("ansible_timeout: '60'", 60),
         ("ansible_ssh_timeout: 45", 45),
+        ("ansible_paramiko_timeout: 45", 45),
         ("ansible_timeout: 60, ansible_ssh_timeout: 45", 45),
     ],
 )
 def test_the_time_out_of_a_login_is_ansibles(tmp_path: Path, variables: str, seconds: int) -> None:
     (site,) = built(tmp_path, f"ban_hosts: {{hosts: {{ban1: {{{variables}}}}}}}")
     assert site.ban_host.login.timeout == seconds
+    assert not site.ban_host.login.warnings
 
 
 @pytest.mark.parametrize(
