@@ -53,12 +53,12 @@ class Flags:
 
     @property
     def detail(self) -> Detail:
-        """What to print of the changes that were made."""
+        """Return what to print of the changes that were made."""
         return "everything" if self.diff else "names"
 
     @property
     def plan_detail(self) -> Detail:
-        """What to print of a plan."""
+        """Return what to print of a plan."""
         return "everything" if self.diff else "plan"
 
 

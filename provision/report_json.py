@@ -21,9 +21,9 @@ def write_json(
     mask: Secrets,
 ) -> None:
     """Write the document, each text in it masked."""
-    told = document(verb, code, sites)
-    masked: Any = _masked(told, mask)
-    for site, shown_site in zip(told["sites"], masked["sites"], strict=True):
+    found = document(verb, code, sites)
+    masked: Any = _masked(found, mask)
+    for site, shown_site in zip(found["sites"], masked["sites"], strict=True):
         for target, shown_target in zip(site["targets"], shown_site["targets"], strict=True):
             if target["kind"] == "fortios":
                 _show_diffs(target, shown_target)

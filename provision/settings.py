@@ -1,8 +1,8 @@
-"""Settings of roles: pydantic models whose errors become faults that an operator can act on.
+"""Settings of roles: pydantic models whose errors an operator can act on.
 
 A role is a module ``roles/NAME.py`` with ``PREFIX`` (``"receiver_"``) and a class ``Settings``, a
 :class:`RoleSettings`, whose field names are whole variable names. Only variables with such a
-prefix are looked at, and those strictly: a misspelt one is a fault, never a default in silence.
+prefix are looked at, and those strictly: a misspelt one is an error, never a default in silence.
 """
 
 from __future__ import annotations

@@ -18,6 +18,13 @@ _NO_JUMP = "no jump host is used: Banstitch connects to ansible_host directly"
 _KEYS = "host keys are always checked"
 _ACCEPT = "record a new key with --accept-new-host-keys or in known_hosts"
 _OTHER_NAME = "Banstitch reads the names of Ansible's ssh connection"
+_KEY_IN_TEXT = (
+    "a key is read from a file only",
+    "write it into a file, and name that in ansible_ssh_private_key_file",
+)
+_PASSPHRASE = ("a key with a passphrase is used from ssh-agent only", "load it with ssh-add")
+_SUDO_OF_PATH = ("root is reached by the program sudo of the PATH", "leave it out")
+_NO_SUDO_OPTIONS = ("sudo is run without further options", "leave it out")
 _ARGUMENTS = ("ansible_ssh_common_args", "ansible_ssh_extra_args", "ansible_ssh_args")
 _KEY_CHECKS = (
     "ansible_host_key_checking",
@@ -29,35 +36,22 @@ _EVERYWHERE = {
     "ansible_ssh_executable": (_NO_CLIENT, "leave it out"),
     "ansible_ssh_pkcs11_provider": ("no smart card is used", "load its key into ssh-agent"),
     "ansible_paramiko_proxy_command": (_NO_JUMP, "run Banstitch where it reaches the host"),
-    "ansible_private_key": (
-        "a key is read from a file only",
-        "write it into a file, and name that in ansible_ssh_private_key_file",
-    ),
-    "ansible_private_key_passphrase": (
-        "a key with a passphrase is used from ssh-agent only",
-        "load it with ssh-add",
-    ),
+    "ansible_private_key": _KEY_IN_TEXT,
+    "ansible_private_key_passphrase": _PASSPHRASE,
+    "ansible_ssh_private_key": _KEY_IN_TEXT,
+    "ansible_ssh_private_key_passphrase": _PASSPHRASE,
     "ansible_paramiko_host": (_OTHER_NAME, "write ansible_host"),
     "ansible_paramiko_port": (_OTHER_NAME, "write ansible_port"),
     "ansible_paramiko_user": (_OTHER_NAME, "write ansible_user"),
     "ansible_paramiko_pass": (_OTHER_NAME, "write ansible_password"),
     "ansible_paramiko_password": (_OTHER_NAME, "write ansible_password"),
     "ansible_paramiko_private_key_file": (_OTHER_NAME, "write ansible_ssh_private_key_file"),
-    "ansible_paramiko_timeout": (_OTHER_NAME, "write ansible_timeout"),
-    "ansible_ssh_private_key_passphrase": (
-        "a key with a passphrase is used from ssh-agent only",
-        "load it with ssh-add",
-    ),
-    "ansible_ssh_private_key": (
-        "a key is read from a file only",
-        "write it into a file, and name that in ansible_ssh_private_key_file",
-    ),
 }
 _ON_BAN_HOSTS = {
-    "ansible_become_exe": ("root is reached by the program sudo of the PATH", "leave it out"),
-    "ansible_become_flags": ("sudo is run without further options", "leave it out"),
-    "ansible_sudo_exe": ("root is reached by the program sudo of the PATH", "leave it out"),
-    "ansible_sudo_flags": ("sudo is run without further options", "leave it out"),
+    "ansible_become_exe": _SUDO_OF_PATH,
+    "ansible_become_flags": _NO_SUDO_OPTIONS,
+    "ansible_sudo_exe": _SUDO_OF_PATH,
+    "ansible_sudo_flags": _NO_SUDO_OPTIONS,
     "ansible_sudo_chdir": ("sudo is run from /", "leave it out"),
 }
 _ON_FORTIGATES = {

@@ -147,7 +147,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
     @functools.cached_property
     def lexer(self) -> Lexer:
-        """The lexer of this environment."""
+        """Return the lexer of this environment."""
         return _Lexer(self)
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:

@@ -47,7 +47,7 @@ class HostKeyRefused(Exception):
 class HostKeyPolicy:
     """Which host keys are believed: those in ``known_hosts`` and in the files ``also``.
 
-    ``accept_new``: a host without any key is believed, and its key is added to ``known_hosts``. ``tell``
+    ``accept_new``: a host without any key is believed, and its key is added to ``known_hosts``. ``log``
     receives a line for each key that was added: whoever trusts it blindly should at least see which.
     ``codes``: who is asked where a login takes a code; None where nobody is there to type one.
     """
@@ -56,13 +56,13 @@ class HostKeyPolicy:
         self,
         known_hosts: Path,
         accept_new: bool,
-        tell: Callable[[str], object] = str,
+        log: Callable[[str], object] = str,
         also: Sequence[Path] = (),
         codes: Codes | None = None,
     ) -> None:
         self.known_hosts = known_hosts
         self.accept_new = accept_new
-        self._tell = tell
+        self._log = log
         self._files = (known_hosts, *also)
         self.codes = codes
 
@@ -92,7 +92,7 @@ class HostKeyPolicy:
             if not self.accept_new:
                 raise _unknown(known, key, self.known_hosts)
             self._append(f"{known.name} {key.get_name()} {key.get_base64()}\n")
-        self._tell(f"{known.name} shows the {_named(key)}: added to {self.known_hosts}")
+        self._log(f"{known.name} shows the {_named(key)}: added to {self.known_hosts}")
 
     def _known(self, address: str, port: int) -> Known:
         return look_up(self._files, address, port)

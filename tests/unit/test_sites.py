@@ -119,12 +119,14 @@ def test_everybody_but_root_becomes_root(tmp_path: Path, variables: str, become:
         ("ansible_timeout: 60", 60),
         ("ansible_timeout: '60'", 60),
         ("ansible_ssh_timeout: 45", 45),
+        ("ansible_paramiko_timeout: 45", 45),
         ("ansible_timeout: 60, ansible_ssh_timeout: 45", 45),
     ],
 )
 def test_the_time_out_of_a_login_is_ansibles(tmp_path: Path, variables: str, seconds: int) -> None:
     (site,) = built(tmp_path, f"ban_hosts: {{hosts: {{ban1: {{{variables}}}}}}}")
     assert site.ban_host.login.timeout == seconds
+    assert not site.ban_host.login.warnings
 
 
 @pytest.mark.parametrize(
@@ -209,7 +211,7 @@ BAN = "ban_hosts: {{hosts: {{ban1: {{{}}}}}}}"
             "ban_host xyz is not a host of the inventory; ban_hosts has ban1",
         ),
         (FW.format("ban_host: fw1"), "ban_host fw1 is not in group ban_hosts; put it there"),
-        (FW.format("ban_host: [ban1]"), "ban_host ['ban1'] is no host"),
+        (FW.format("ban_host: [ban1]"), "ban_host ['ban1'] is not a host"),
         (FW.format("ban_host: '{{ x }}'"), "hosts.yml:2: ban_host: 'x' is undefined"),
         ("ban_hosts: {hosts: {h: }}\nfortigates: {hosts: {h: }}", "h is in ban_hosts and in fort"),
         (FW.format("ban_host: ban1, ansible_host: BAN1"), "fw1 has the address of ban1: ban1 port"),

@@ -116,7 +116,7 @@ REFUSED: dict[str, tuple[bytes, type[causes.UnusableKey], str, str]] = {
     "a certificate of TLS": (
         b"-----BEGIN CERTIFICATE-----\nMIIB\n",
         causes.UnusableKey,
-        "is a certificate of TLS",
+        "is a TLS certificate",
         "ansible_ssh_private_key_file",
     ),
     "a passphrase": (

@@ -240,7 +240,7 @@ class Session(Terminal):
         return "\n".join(said).rstrip("\n")
 
     def _answered(self, seen: str, typed: str = "") -> bool:
-        """The echo is over and a prompt, or a question, stands at the end.
+        """Return whether the echo is over and a prompt, or a question, stands at the end.
 
         A prompt before the echo answers an earlier line, or follows a message of the FortiGate.
         """

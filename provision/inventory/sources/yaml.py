@@ -53,7 +53,7 @@ def as_map(material: Material, value: object, where: Where, what: str, group: st
 
 
 def _group(material: Material, parent: str, name: object, body: object, where: Where) -> bool:
-    """Add one group and all in it; whether there is one."""
+    """Add one group and all in it; return whether there is one."""
     if not _is_name(material, parent, name, where, "group"):
         return False
     group = str(name)
@@ -61,10 +61,9 @@ def _group(material: Material, parent: str, name: object, body: object, where: W
         as_map(material, body, where, f"group {group}", group)
         return False
     material.group(group)
-    for key, section in (body or YamlMap()).items():
-        _section(
-            material, group, str(key), section, Where(where.file, (body or YamlMap()).lines[key])
-        )
+    sections = body or YamlMap()
+    for key, section in sections.items():
+        _section(material, group, str(key), section, Where(where.file, sections.lines[key]))
     return True
 
 
@@ -103,7 +102,7 @@ def _hosts(material: Material, group: str, item: object, value: object, where: W
 
 
 def _is_name(material: Material, group: str, name: object, where: Where, kind: str) -> bool:
-    """Whether ``name`` is a text; YAML makes 10, yes and 1.5 something else."""
+    """Return whether ``name`` is a text; YAML makes 10, yes and 1.5 something else."""
     if isinstance(name, str) and name:
         return True
     instead = "write a name" if name in ("", None) else f'put quotes around it: "{name}"'

@@ -102,7 +102,7 @@ def socket_path() -> str:
 
 
 def is_up() -> bool:
-    """Whether the server answers, or would if it were not asked so much."""
+    """Return whether the server answers, or would if it were not asked so much."""
     try:
         return fail2ban("ping") is not None
     except Busy:
