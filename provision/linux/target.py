@@ -181,7 +181,7 @@ class BanHost:
         transport = self._client.get_transport()
         if transport is None:
             raise EOFError("not connected")
-        channel = transport.open_session(timeout=ssh.CONNECT_TIMEOUT)
+        channel = self._open(transport)
         if self._terminal:
             channel.get_pty("dumb", width=500)
         has_password = login.become_password is not None
@@ -199,6 +199,15 @@ class BanHost:
             answer = exchange.answer
             status = None if answer is not None else self._status(channel, exchange)
             return Heard(status, tuple(exchange.said), *exchange.others), answer
+
+    def _open(self, transport: Any) -> Any:
+        try:
+            return transport.open_session(timeout=ssh.CONNECT_TIMEOUT)
+        except ssh.ChannelException as error:
+            raise Unreachable(
+                f"the SSH server of this host opens no session for {self._login.user}",
+                "check MaxSessions in its sshd_config",
+            ) from error
 
     def _start(self, channel: Any, command: str) -> None:
         channel.settimeout(CHANGING)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import paramiko
-from paramiko import SSHException
+from paramiko import ChannelException, SSHException
 
 from provision.errors import Unreachable
 from provision.ssh.host_keys import HostKeyPolicy, HostKeyRefused
@@ -11,7 +11,14 @@ from provision.ssh.login import DEFAULT_TIMEOUT, Login
 from provision.ssh.methods import AskCode, NamedKey, log_in
 from provision.ssh.reach import reach
 
-__all__ = ["CONNECT_TIMEOUT", "Connection", "HostKeyPolicy", "SSHException", "connect"]
+__all__ = [
+    "CONNECT_TIMEOUT",
+    "ChannelException",
+    "Connection",
+    "HostKeyPolicy",
+    "SSHException",
+    "connect",
+]
 
 # Seconds to wait for a program on a connection that stands.
 CONNECT_TIMEOUT = DEFAULT_TIMEOUT
