@@ -176,7 +176,8 @@ def not_ready(login: Login, seconds: int, words: str) -> TargetError:
         )
     return Failed(
         f"the login of {login.user} did not run a program within {seconds} s{prints}",
-        f"try `ssh` as {login.user} there: a start-up file or ForceCommand may wait for input",
+        f"try `ssh` as {login.user} there: a start-up file or ForceCommand may wait for input, "
+        "or send all output elsewhere (`exec >...`)",
     )
 
 
