@@ -1,7 +1,14 @@
 """The playbook, as site.yml is: which group of the inventory gets which roles, in this order."""
 
-from provision.cli import main
-from provision.sites import Play
+import sys
+
+try:
+    from provision.cli import main
+    from provision.sites import Play
+except ImportError as error:
+    remedy = "run `make venv`, then `. .venv/bin/activate`"
+    sys.stderr.write(f"site.py cannot start: {error}; {remedy}\n")
+    raise SystemExit(3) from None
 
 if __name__ == "__main__":
     raise SystemExit(

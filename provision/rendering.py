@@ -6,7 +6,6 @@ template writes ``{{ value | f2b }}`` and cannot end up with a second setting or
 
 from __future__ import annotations
 
-import ast
 import pprint
 import re
 import traceback
@@ -43,11 +42,24 @@ def f2b(value: object) -> str:
 
 
 def pyliteral(value: object) -> str:
-    """``value`` as a Python literal, laid out to be read; only what a literal can say is taken."""
-    text = pprint.pformat(value, width=96, sort_dicts=False)
-    if ast.literal_eval(text) != value:
-        raise ValueError("the value is not the same when read back")
-    return text
+    """Return ``value`` as a Python literal, laid out to be read.
+
+    Raises ValueError for what no literal can say. The text is not parsed to find out: up to Python 3.11.7,
+    ``ast`` fails now and then where several threads use it, and each site is rendered in its own.
+    """
+    _check_literal(value)
+    return pprint.pformat(value, width=96, sort_dicts=False)
+
+
+def _check_literal(value: object) -> None:
+    if isinstance(value, dict):
+        for each in (*value, *value.values()):
+            _check_literal(each)
+    elif isinstance(value, list | tuple):
+        for each in value:
+            _check_literal(each)
+    elif value is not None and type(value).__repr__ not in _SPELT:
+        raise ValueError(f"{type(value).__name__} is no part of a literal")
 
 
 def _one_line(value: object) -> str:
@@ -56,6 +68,9 @@ def _one_line(value: object) -> str:
         raise ValueError(f"{text!r} holds a line break or another unprintable character")
     return text
 
+
+# A kind of text or number that prints itself as a literal.
+_SPELT = (str.__repr__, int.__repr__, bool.__repr__)
 
 FILTERS = {
     "forti_quote": forti_quote,

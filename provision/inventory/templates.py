@@ -14,7 +14,8 @@ from provision.inventory.sandbox import Missing, Sandbox, as_value, join_pieces
 from provision.inventory.variables import NeedsProgram, Unusable, Where
 
 _SCOPE = "_banstitch_scope"
-_BRACES = "if the braces are part of the value, write !unsafe before it"
+# INI, scripts and the command line have no tags.
+_BRACES = "if the braces are part of the value, give it in a YAML file, with !unsafe before it"
 
 
 class UndefinedVariable(InputError):

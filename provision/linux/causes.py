@@ -41,7 +41,8 @@ _SUDOERS = (
     "add `{user} ALL=(root) {nopasswd}/bin/sh` with visudo, or log in as a user who may use sudo"
 )
 _EXPIRED = "log in by hand as {user}, set a new password, then run again"
-# What is printed, the cause, and the remedy. The first that fits counts.
+# What is printed, the cause, and the remedy. The first that fits counts. No pattern has a repetition without
+# a limit: a hostile host could have it searched for minutes, and all other sites wait.
 CAUSES: tuple[tuple[str, str, str], ...] = (
     # the server
     (
@@ -73,7 +74,7 @@ CAUSES: tuple[tuple[str, str, str], ...] = (
         "give {user} another shell (`chsh -s /bin/bash {user}`), or set another ansible_user",
     ),
     (
-        r"restricted: cannot|: restricted$|rbash: (?:line \d+: )?\S+: command not found",
+        r"restricted: cannot|: restricted$|rbash: (?:line \d{1,9}: )?\S{1,300}: command not found",
         "the login shell of {user} is a restricted one, which does not start what is needed",
         "put env, sh and sudo into its search path, or give {user} another shell",
     ),
@@ -95,7 +96,7 @@ CAUSES: tuple[tuple[str, str, str], ...] = (
         _SUDOERS,
     ),
     (
-        r"(?:env|sudo)\S*: .{0,40}(?:No such file|not found)|sudo\S* .{0,20}not found"
+        r"(?:env|sudo)\S{0,99}: .{0,40}(?:No such file|not found)|sudo\S{0,99} .{0,20}not found"
         r"|Unknown command.{0,10}sudo",
         "there is no sudo on this host",
         "install it, or log in as root",
@@ -106,7 +107,7 @@ CAUSES: tuple[tuple[str, str, str], ...] = (
         "check the mode of sudo and whether the SSH server runs without new privileges",
     ),
     (
-        r"parse error|syntax error.*sudoers|sudoers:\d+|no valid sudoers sources",
+        r"parse error|syntax error.{0,300}sudoers|sudoers:\d|no valid sudoers sources",
         "sudo cannot read its configuration on this host",
         "correct it as root: `visudo -c` names the line",
     ),
@@ -175,7 +176,8 @@ def not_ready(login: Login, seconds: int, words: str) -> TargetError:
         )
     return Failed(
         f"the login of {login.user} did not run a program within {seconds} s{prints}",
-        f"try `ssh` as {login.user} there: a start-up file or ForceCommand may wait for input",
+        f"try `ssh` as {login.user} there: a start-up file or ForceCommand may wait for input, "
+        "or send all output elsewhere (`exec >...`)",
     )
 
 
@@ -217,7 +219,8 @@ def _not_started(outcome: Outcome, login: Login) -> TargetError:
 
 
 def _broken_off(outcome: Outcome) -> Failed:
-    status = int(outcome.messages.get("python") or outcome.status or 0)
+    python = outcome.messages.get("python") or ""
+    status = int(python) if python.isdigit() else outcome.status
     if status == 137:
         return Failed(
             "the agent was killed on the host, perhaps because it ran out of memory",

@@ -21,7 +21,7 @@ from provision.linux import answers, causes, launch
 from provision.linux.causes import NoPython, Outcome
 from provision.linux.exchange import Exchange
 from provision.linux.framing import harmless
-from provision.ssh.connect import Connection, SSHException, connect
+from provision.ssh.connect import ChannelException, Connection, SSHException, connect
 from provision.ssh.host_keys import HostKeyPolicy
 from provision.ssh.login import DEFAULT_TIMEOUT, Login
 
@@ -177,7 +177,7 @@ class BanHost:
     ) -> tuple[Outcome, bytes | None]:
         """Start a program, send it its input once it can take it, and return what it says."""
         marker, login = launch.new_marker(), self._login
-        channel = self._client.get_transport().open_session(timeout=DEFAULT_TIMEOUT)
+        channel = self._open(self._client.get_transport())
         if self._terminal:
             channel.get_pty("dumb", width=500)
         has_password = login.become_password is not None
@@ -195,6 +195,15 @@ class BanHost:
             answer = exchange.answer
             status = None if answer is not None else self._status(channel, exchange)
             return Outcome(status, tuple(exchange.said), *exchange.others), answer
+
+    def _open(self, transport: Any) -> Any:
+        try:
+            return transport.open_session(timeout=DEFAULT_TIMEOUT)
+        except ChannelException as error:
+            raise Unreachable(
+                f"the SSH server of this host opens no session for {self._login.user}",
+                "check MaxSessions in its sshd_config",
+            ) from error
 
     def _start(self, channel: Any, command: str) -> None:
         channel.settimeout(CHANGING)

@@ -11,7 +11,7 @@ from provision.errors import Unreachable
 from provision.ssh import causes
 from provision.ssh.keys import Key, WrappedKey
 from provision.ssh.login import Login
-from provision.ssh.packets import Heard, Packets
+from provision.ssh.packets import Heard, Packets, TooMuch
 from provision.ssh.prompts import classify
 from provision.wording import spell_count
 
@@ -164,8 +164,12 @@ class Attempts:
         )
 
     def _closed(self, what: str, broken: BaseException | None) -> Unreachable:
-        """Return why the server closed the connection."""
+        """Return why the server closed the connection, or why it was closed here."""
         heard, login = self._heard, self._login
+        if isinstance(broken, TooMuch):
+            return causes.ConnectionClosed(
+                f"{login.where}: the connection was closed: {broken}", "look into the server's log"
+            )
         many = "too many authentication failures" in heard.words.lower()
         if heard.method == "publickey" and (many or (self.sent and not heard.words)):
             return self._too_many_keys(what)

@@ -12,6 +12,12 @@ from provision.ssh.known_hosts import split
 
 SUFFIX = "-cert-v01@openssh.com"
 HOST = 2  # the type of a certificate; 1 is a user's
+# What an authority may sign with, by the type of its key. SHA-1 is not among it, as in OpenSSH.
+_SIGNATURES = {
+    "ssh-rsa": ("rsa-sha2-512", "rsa-sha2-256"),
+    **{f"ecdsa-sha2-nistp{bits}": (f"ecdsa-sha2-nistp{bits}",) for bits in (256, 384, 521)},
+    "ssh-ed25519": ("ssh-ed25519",),
+}
 # How many strings the public key takes, behind type and nonce.
 _KEY_PARTS = {"ssh-ed25519": 1, "ssh-rsa": 2, "ecdsa": 2}
 
@@ -83,9 +89,9 @@ def check(certificate: Certificate, host: str, now: float | None = None) -> None
 def _is_signed(certificate: Certificate) -> bool:
     try:
         algorithm, _ = split(certificate.signature)
-        if algorithm == b"ssh-rsa":  # with SHA-1, which OpenSSH refuses here as well
-            return False
         key_type = split(certificate.authority)[0].decode()
+        if algorithm.decode() not in _SIGNATURES.get(key_type, ()):
+            return False
         authority = paramiko.PKey.from_type_string(key_type, certificate.authority)
         signature = Message(certificate.signature)
         return bool(authority.verify_ssh_sig(certificate.signed, signature))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import paramiko
-from paramiko import SSHException
+from paramiko import ChannelException, SSHException
 
 from provision.errors import Unreachable
 from provision.ssh.attempts import AskCode
@@ -12,7 +12,14 @@ from provision.ssh.login import Login
 from provision.ssh.methods import NamedKey, log_in
 from provision.ssh.reach import reach
 
-__all__ = ["CONNECT_ERRORS", "Connection", "HostKeyPolicy", "SSHException", "connect"]
+__all__ = [
+    "CONNECT_ERRORS",
+    "ChannelException",
+    "Connection",
+    "HostKeyPolicy",
+    "SSHException",
+    "connect",
+]
 
 # Whatever paramiko, and a library that does not translate its errors, raises for a broken connection.
 CONNECT_ERRORS = (SSHException, OSError, EOFError, ValueError)

@@ -145,7 +145,8 @@ def _is_believed(known: Known, key: paramiko.PKey, host: str) -> bool:
                 return True
             except ValueError as error:
                 invalid = str(error)
-    if blob in [line.blob for line in (*known.keys, *known.plain)]:
+    # as in OpenSSH: a key of the plain name stands in only where this port has none of its own
+    if blob in [line.blob for line in known.keys or known.plain]:
         return True
     if invalid:
         raise HostKeyRefused(

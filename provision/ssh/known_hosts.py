@@ -67,7 +67,7 @@ class Known:
     keys: tuple[Line, ...] = ()
     authorities: tuple[Line, ...] = ()
     revoked: tuple[Line, ...] = ()
-    # keys of the same name at port 22; OpenSSH believes them at other ports as well
+    # keys of the same name at port 22; OpenSSH believes them at other ports that have no key of their own
     plain: tuple[Line, ...] = ()
 
 

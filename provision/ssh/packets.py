@@ -22,8 +22,15 @@ _NOTED = {_DISCONNECT, _KEXINIT, _FAILURE, _SUCCESS, _BANNER, _INFO_REQUEST}
 MOST_BEFORE_VERSION = 1 << 16
 MOST_BANNERS = 10
 MOST_WORDS = 1 << 13
+# Bytes of one packet, as in OpenSSH; and prompts in one request, of which even a smart card needs few.
+LARGEST = 1 << 18
+MOST_PROMPTS = 20
 _VERSION = re.compile(rb"^SSH-.*\n", re.M)
 _KEXINIT_LISTS = ("key exchanges", "host keys", "ciphers", "ciphers", "MACs", "MACs")
+
+
+class TooMuch(paramiko.SSHException):
+    """The server sends what no login needs; the text says what."""
 
 
 @dataclass
@@ -94,12 +101,37 @@ class Packets(Packetizer):
         super().__init__(sock)
         self.heard = Heard()
 
+    def read_all(self, n: int, check_rekey: bool = False) -> bytes:
+        """Return the next ``n`` bytes.
+
+        Raises:
+            TooMuch: no packet may have so many. A server names the length of a packet even before its
+                host key is checked.
+        """
+        if n > LARGEST:
+            raise TooMuch("it sent a packet of more than 256 KiB")
+        return super().read_all(n, check_rekey)
+
     def read_message(self) -> tuple[int, paramiko.Message]:
-        """Return the next message, noted."""
+        """Return the next message, noted.
+
+        Raises:
+            TooMuch: it prompts for more than anybody would answer, or after the login.
+        """
         kind, message = super().read_message()
+        if kind == _INFO_REQUEST:
+            self._check_prompts(paramiko.Message(message.asbytes()))
         if kind in _NOTED and not self.heard.accepted:
             self.heard.note(kind, paramiko.Message(message.asbytes()))
         return kind, message
+
+    def _check_prompts(self, request: paramiko.Message) -> None:
+        if self.heard.accepted:
+            raise TooMuch("it sent prompts after the login")
+        for _ in ("name", "instruction", "language"):
+            request.get_string()
+        if request.get_int() > MOST_PROMPTS and self.heard.method == "keyboard-interactive":
+            raise TooMuch(f"it sent more than {MOST_PROMPTS} prompts at once")
 
 
 class Wire:

@@ -32,6 +32,8 @@ class _Server(paramiko.ServerInterface):
         return paramiko.common.AUTH_SUCCESSFUL
 
     def check_channel_request(self, kind: str, chanid: int) -> int:
+        if self._host.full:
+            return paramiko.common.OPEN_FAILED_CONNECT_FAILED
         return paramiko.common.OPEN_SUCCEEDED
 
     def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
@@ -52,6 +54,7 @@ class ShellServer:
     shell: Sequence[str] = ("/bin/sh", "-c")
     environment: Mapping[str, str] = field(default_factory=dict)
     refuses: bool = False
+    full: bool = False
     breaks: bytes | None = None
     commands: list[str] = field(default_factory=list)
     received: list[bytes] = field(default_factory=list)

@@ -336,6 +336,16 @@ def test_the_playbook_runs_as_a_program(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, said, "")
 
 
+def test_without_its_packages_the_playbook_says_how_to_get_them() -> None:
+    """As for an operator who forgot to activate the virtual environment."""
+    program = Path(__file__).parents[2] / "site.py"
+    argv = [sys.executable, "-S", str(program), "check"]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr.startswith("site.py cannot start: No module named ")
+    assert done.stderr.endswith("; run `make venv`, then `. .venv/bin/activate`\n")
+
+
 def test_a_terminal_that_lacks_a_letter_does_not_stop_the_run(
     offline: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -227,7 +227,7 @@ def test_the_error_names_variable_and_line_and_suggests_unsafe(
         code, out = said(capfd, "check", "-i", str(tmp_path / "hosts.yml"))
         assert code == 3
         assert "hosts.yml:5: ansible_password: " in out
-        assert "if the braces are part of the value, write !unsafe before it" in out
+        assert "give it in a YAML file, with !unsafe before it" in out
 
 
 def test_a_password_with_braces_that_is_tagged_unsafe_is_taken_as_it_is(tmp_path: Path) -> None:

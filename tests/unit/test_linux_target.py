@@ -234,6 +234,25 @@ def test_a_user_with_some_commands_only_is_not_asked_for_a_password(server: Shel
 # --- the login shell and the connection ----------------------------------------------------------------
 
 
+def test_a_server_that_opens_no_session_is_named_and_nothing_is_left_to_finish(
+    server: ShellServer,
+) -> None:
+    server.full = True
+    with pytest.raises(Unreachable, match="opens no session for joe") as error:
+        ask(server)
+    assert error.value.remedy == "check MaxSessions in its sshd_config"
+
+
+def test_a_start_up_file_that_waits_or_hides_the_output_is_a_cause_of_silence(
+    server: ShellServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(target, "STARTING", 1)
+    server.shell = ("/bin/sh", "-c", 'exec >/dev/null; eval "$1"', "sh")
+    with pytest.raises(Failed, match="did not run a program within 1 s") as error:
+        ask(server)
+    assert "may wait for input, or send all output elsewhere" in error.value.remedy
+
+
 def test_a_server_that_runs_no_programs_is_named(server: ShellServer) -> None:
     server.refuses = True
     with pytest.raises(Unreachable, match="runs no programs for joe"):

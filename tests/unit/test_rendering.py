@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import configparser
+import enum
+import gc
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -13,6 +16,11 @@ from provision import rendering
 from provision.errors import InputError
 from provision.fortios.text import Config, Statement, forti_quote, parse
 from provision.rendering import f2b, pyliteral, render, systemd_value
+
+
+class Verb(enum.Enum):
+    PLAN = "plan"
+
 
 LITERALS = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
@@ -26,9 +34,23 @@ def test_a_python_literal_reads_back_as_the_same_value(value: object) -> None:
     assert eval(pyliteral(value)) == value
 
 
-def test_what_python_cannot_spell_as_a_literal_is_refused() -> None:
-    with pytest.raises((ValueError, SyntaxError)):
-        pyliteral({"path": Path("/")})
+@pytest.mark.parametrize("value", [Path("/"), {1}, float("nan"), object(), Verb.PLAN])
+def test_what_python_cannot_spell_as_a_literal_is_refused(value: object) -> None:
+    with pytest.raises(ValueError, match="no part of a literal"):
+        pyliteral({"path": [value]})
+
+
+def test_sites_are_rendered_in_threads_of_their_own() -> None:
+    """Python 3.11.7 and Debian 12's lose track of a parser that another thread interrupts."""
+    value = {f"key{number}": [number, {"inner": [1, 2, 3]}] for number in range(100)}
+    before = gc.get_threshold()
+    gc.set_threshold(10)
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            texts = set(pool.map(lambda _: pyliteral(value), range(400)))
+    finally:
+        gc.set_threshold(*before)
+    assert texts == {pyliteral(value)}
 
 
 @given(st.text())

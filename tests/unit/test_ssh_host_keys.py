@@ -14,6 +14,7 @@ import pytest
 from paramiko.pkey import PublicBlob
 
 from provision.errors import UnknownKey
+from provision.ssh.certificates import read
 from provision.ssh.host_keys import HostKeyPolicy, HostKeyRefused, fingerprint
 
 KINDS = ("ed25519", "rsa", "ecdsa", "ca", "other-rsa", "other-ca")
@@ -220,6 +221,21 @@ def test_a_key_for_the_plain_name_is_believed_at_another_port_and_another_one_is
     assert not refusal(policy, key("ed25519"), port=22).unknown
 
 
+@pytest.mark.parametrize("kind", ["rsa", "ecdsa"])
+def test_a_key_for_the_plain_name_is_refused_at_a_port_that_has_a_key_of_its_own(
+    kind: str,
+    knowing: Callable[..., HostKeyPolicy],
+    line: Callable[[str], str],
+    key: Callable[[str], paramiko.PKey],
+) -> None:
+    policy = knowing(f"[bh1]:2222 {line(kind)}", f"bh1 {line('other-rsa')}", accept_new=True)
+    error = refusal(policy, key("other-rsa"))
+    assert f"{policy.known_hosts}:1" in error.what
+    assert not error.unknown
+    meet(policy, key(kind))
+    meet(policy, key("other-rsa"), port=22)
+
+
 @pytest.mark.parametrize("lines", [("[bh1]:2222 rsa", "@revoked * rsa"), ("@revoked bh1 rsa",)])
 def test_a_revoked_key_is_refused_wherever_else_it_stands(
     lines: tuple[str, ...],
@@ -369,6 +385,40 @@ def test_a_certificate_of_a_revoked_ca_is_refused(
     error = refusal(policy, signed("ca", "ed25519", "-h", "-n", "bh1"))
     assert "the CA SHA256:" in error.what
     assert "is revoked by" in error.what
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "believed"),
+    [("rsa-sha2-512", True), ("ssh-rsa", False), ("ssh-rsa-cert-v01@openssh.com", False)],
+)
+def test_no_signature_of_a_ca_with_sha1_is_believed(
+    algorithm: str,
+    believed: bool,
+    folder: Path,
+    knowing: Callable[..., HostKeyPolicy],
+    line: Callable[[str], str],
+    signed: Sign,
+) -> None:
+    shown = signed("rsa", "ed25519", "-h", "-n", "bh1")
+    assert shown.public_blob is not None
+    blob = shown.public_blob.key_blob
+    signature = read(blob).signature
+    body = blob[: -len(signature) - 4]
+    authority = paramiko.RSAKey.from_private_key_file(str(folder / "rsa"))
+    made = authority.sign_ssh_data(body, algorithm)
+    made.rewind()
+    made.get_string()
+    message = paramiko.Message()
+    message.add_string(algorithm)
+    message.add_string(made.get_string())
+    whole = paramiko.Message()
+    whole.add_string(message.asbytes())
+    shown.public_blob.key_blob = body + whole.asbytes()
+    policy = knowing(f"{TRUSTED} {line('rsa')}")
+    if believed:
+        meet(policy, shown)
+    else:
+        assert "signature is wrong" in refusal(policy, shown).what
 
 
 def test_no_altered_certificate_is_believed(
