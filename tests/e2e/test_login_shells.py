@@ -138,7 +138,7 @@ def test_a_password_that_has_expired_is_an_error_of_the_login(host: DebianHost) 
     add_user(host, "n-expired")
     host.console("passwd -e n-expired", check=True)
     error = refusal(host, "n-expired")
-    assert "the password of n-expired has expired" in error.what
+    assert ": the password of n-expired has expired; the server says: " in error.what
     assert "log in by hand" in error.remedy
 
 

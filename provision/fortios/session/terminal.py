@@ -55,6 +55,8 @@ class Terminal(FortinetSSH):
     typed that may have changed the unit. ``alive``: it answers.
     """
 
+    remote_conn: Any  # the channel, by netmiko's name
+
     def __init__(self, login: Login, policy: HostKeyPolicy) -> None:
         """Log in.
 
@@ -69,7 +71,6 @@ class Terminal(FortinetSSH):
         self._hearing = Heard()
         self._waited = 0.0
         self._client: Any = None
-        self._channel: Any = None
         self.changing, self.alive = False, True
         self._spaced = True  # a blank stands behind the prompt
         self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
@@ -94,10 +95,9 @@ class Terminal(FortinetSSH):
         self._watch = threading.Timer(LOGIN, self._give_up)
         self._watch.daemon = True
         self._watch.start()
-        channel = self._channel = self._client.get_transport().open_session()
-        self.remote_conn = channel  # netmiko closes it
-        channel.get_pty("vt100", width, height)
-        channel.invoke_shell()
+        self.remote_conn = self._client.get_transport().open_session()
+        self.remote_conn.get_pty("vt100", width, height)
+        self.remote_conn.invoke_shell()
 
     def paramiko_cleanup(self) -> None:
         """Close the channel and the connection."""
@@ -167,7 +167,7 @@ class Terminal(FortinetSSH):
     def _send(self, text: str) -> None:
         self.exchanges += 1
         try:
-            self._channel.sendall(text.encode())
+            self.remote_conn.sendall(text.encode())
         except CONNECT_ERRORS:
             self._hearing = Heard(self._lines)
             self._hearing.add(self._receive(SETTLED))
@@ -259,10 +259,10 @@ class Terminal(FortinetSSH):
 
     def _receive(self, seconds: float) -> str:
         """The next piece, or nothing if none comes for that long."""
-        self._channel.settimeout(seconds)
+        self.remote_conn.settimeout(seconds)
         began = time.monotonic()
         try:
-            data = self._channel.recv(65536)
+            data = self.remote_conn.recv(65536)
         except TimeoutError:
             return ""
         except CONNECT_ERRORS:
@@ -276,8 +276,8 @@ class Terminal(FortinetSSH):
     def _not_opened(self, error: Exception) -> Failed | Unreachable:
         """Return the error for a login that got no terminal, in the unit's words if there are any."""
         self._hearing = Heard(self._lines)
-        while self._channel is not None and self._channel.recv_ready():
-            self._hearing.add(self._decode(self._channel.recv(65536)))
+        while self.remote_conn is not None and self.remote_conn.recv_ready():
+            self._hearing.add(self._decode(self.remote_conn.recv(65536)))
         if self._hearing.text().strip():
             return self._closed()
         what = clean(str(error) or type(error).__name__, self._login)
