@@ -198,9 +198,7 @@ def test_a_change_goes_on_to_its_end_when_its_progress_cannot_be_printed(
     fill_disk(monkeypatch)
     steps = []
 
-    def apply(
-        _name: str, _job: object, _plan: object, listener: Any, *_: object
-    ) -> SiteResult:
+    def apply(_name: str, _job: object, _plan: object, listener: Any, *_: object) -> SiteResult:
         for step in ("lease", "push", "release"):
             listener.line(f"{step} " * 10_000)
             steps.append(step)
