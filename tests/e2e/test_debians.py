@@ -13,7 +13,7 @@ from tests.e2e.labsite import LabSite, unit_options
 from tests.e2e.poller import trusting
 from tests.e2e.test_operate import history, tokens
 from tests.e2e.test_site import ATTACKER, EVENT, denied
-from tests.lab.roots import ready_root
+from tests.lab.roots import bare_root, ready_root
 from tests.lab.stopwatch import within
 from tests.unit.test_receiver_lines import HOSTILE_REMIPS, IN_EITHER_ORDER
 
@@ -46,6 +46,14 @@ def a_login_that_is_no_text_is_refused_like_any_other(site: LabSite) -> None:
     assert answered.statuses == {401: 2}
     journal = site.host.console("journalctl -u banstitch-receiver -o cat --no-pager").stdout
     assert "Traceback" not in journal
+
+
+def test_a_first_apply_works_where_the_package_starts_fail2ban(tmp_path: Path) -> None:
+    """Debian 13's own jail needs no log file, so fail2ban runs before our jails are in place."""
+    with LabSite(tmp_path / "inventory", bare_root("trixie")) as site:
+        applied = site.run("apply", "-y")
+        assert applied.code == 0, applied.out + applied.err
+        assert site.run("verify").code == 0
 
 
 @pytest.mark.parametrize("suite", FAIL2BAN)

@@ -46,3 +46,15 @@ def test_a_fail2ban_that_cannot_be_told_to_load_anew_is_restarted(
     assert ran[-1] == (done or restart)
     services.put_back(name, UP, RELOAD)
     assert ran[-1] == (done or restart)
+
+
+@pytest.mark.parametrize(
+    ("verb", "restarted"), [("start", True), ("restart", True), ("none", False)]
+)
+def test_a_service_that_its_package_has_started_meanwhile_reads_the_files_of_this_run(
+    ran: list[list[str]], verb: str, restarted: bool
+) -> None:
+    """As on a Debian 13 without fail2ban: the package starts it before our jails are there."""
+    step = {"name": "fail2ban.service", "verb": verb, "reload_command": RELOAD, "answers": ""}
+    services.bring_up(step)
+    assert (["systemctl", "restart", "fail2ban.service"] in ran) is restarted

@@ -29,13 +29,21 @@ def bring_up(step: Step) -> None:
     try:
         if not before["active"]:
             _start(name)
-        elif step["verb"] == "restart":
+        elif step["verb"] == "restart" or _started_meanwhile(step):
             must(["systemctl", "restart", name])
         elif step["verb"] == "reload":
             _load_anew(name, step["reload_command"])
     except HostError as error:
         raise HostError(f"{error}\n{journal(name)}") from error
     _answers(step)
+
+
+def _started_meanwhile(step: Step) -> bool:
+    """Return whether a service that the plan saw stopped runs: its package has started it.
+
+    It has read what was there then, and not the files that this run has put in place.
+    """
+    return bool(step["verb"] == "start" and step["name"].endswith(".service"))
 
 
 def _load_anew(name: str, command: list[str]) -> None:
