@@ -18,7 +18,7 @@ from provision.fortios.versions import NEWEST, Version, read_version, refused, s
 from provision.inventory.expressions import PLAYBOOK
 from provision.inventory.loader import folder_of
 from provision.plan import SitePlan, TargetPlan, Verb
-from provision.report import Detail, Report
+from provision.report import Detail, Report, shown
 from provision.report_json import write_json
 from provision.results import Exit, SiteResult, exit_code, summarise
 from provision.run import Job, Run
@@ -157,7 +157,7 @@ def chosen_sites(app: App, flags: Flags, connect: bool) -> ChosenSites:
     skipped = _skipped_lines(flags, logins) if connect else []
     unused = [warning for login in logins for warning in login.warnings]
     for warning in dict.fromkeys([*chosen.warnings, *unset, *unused, *skipped]):
-        click.echo(app.secrets.mask(f"warning: {warning}"), err=True)
+        click.echo(shown(app.secrets.mask(f"warning: {warning}"), but=""), err=True)
     return chosen
 
 

@@ -224,7 +224,7 @@ def test_an_agent_that_does_not_answer_as_one_is_mentioned(
                     with connection:
                         connection.sendall(b"\0\0\0\5\x0c\0\0\0\2")
 
-        answering = threading.Thread(target=answer)
+        answering = threading.Thread(target=answer, daemon=True)
         answering.start()
         assert methods(log_in(Rules(key=RSA), policy)) == ["publickey"]
         assert "ssh-agent does not answer as one" in refused(Rules(), policy)[0].what
