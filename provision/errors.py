@@ -25,7 +25,9 @@ class Fault:
 
     def __str__(self) -> str:
         where = f"{self.file}:{self.line}: " if self.line else f"{self.file}: " if self.file else ""
-        return where + self.what + (f"; {self.instead}" if self.instead else "")
+        text = where + self.what + (f"; {self.instead}" if self.instead else "")
+        # a name of an inventory may hold a line end, and must not pass for a line of ours
+        return text.replace("\n", "\\n")
 
 
 class BanstitchError(Exception):

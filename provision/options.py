@@ -29,6 +29,7 @@ from provision.ssh.codes import Codes
 from provision.ssh.host_keys import HostKeyPolicy
 from provision.ssh.login import Login
 from provision.streams import Output
+from provision.wording import escape
 
 Work = TypeVar("Work")
 Done = TypeVar("Done", SiteResult, SitePlan)
@@ -157,7 +158,7 @@ def chosen_sites(app: App, flags: Flags, connect: bool) -> ChosenSites:
     skipped = _skipped_lines(flags, logins) if connect else []
     unused = [warning for login in logins for warning in login.warnings]
     for warning in dict.fromkeys([*chosen.warnings, *unset, *unused, *skipped]):
-        click.echo(app.secrets.mask(f"warning: {warning}"), err=True)
+        click.echo(escape(app.secrets.mask(f"warning: {warning}"), but=""), err=True)
     return chosen
 
 

@@ -67,6 +67,8 @@ class Scope(Mapping[str, object]):
         self.unset_env: dict[str, str] = {}
         # variables that are made from what may be secret: no message quotes their values
         self.secretive: set[str] = set()
+        # variables that asked for one whose name is that of a secret
+        self._private: set[str] = set()
 
     def __contains__(self, name: object) -> bool:
         return name in self._variables or name in self._given
@@ -100,6 +102,8 @@ class Scope(Mapping[str, object]):
         """Return a value for expressions, in which what is undefined may still be replaced."""
         if name in _SOURCES or name in self.secretive or looks_secret(name):
             self.secretive.update(self._open, [name])
+        if name in self._private or looks_secret(name):
+            self._private.update(self._open)
         if name in self._resolved:
             if name in self.unset_env:
                 self._note_unset(self.unset_env[name])
@@ -175,7 +179,7 @@ class Scope(Mapping[str, object]):
     def _error(self, name: str, error: Exception, chain: list[str]) -> InputError:
         """Return the error of an expression that ``chain``, a list of variables, depends on."""
         note = f"; note that {', '.join(self._vaults)} is encrypted and was not read"
-        secret = any(map(looks_secret, chain))
+        secret = any(looks_secret(each) or each in self._private for each in chain)
         where = self._variables[name].where
         return error_of(name, where, error, secret, note if self._vaults else "")
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,6 +32,21 @@ def test_the_program_that_listens_where_ours_would_is_named(address: str, port: 
     name = Path("/proc/self/comm").read_text().strip()
     said = ports.taken(f"{address}:{port}", UNIT, [])
     assert said.startswith(f"{name} (process {os.getpid()}")
+
+
+def test_no_name_of_a_program_makes_a_line_of_its_own() -> None:
+    listens = (
+        "import socket, sys; open('/proc/self/comm', 'w').write('x\\nok: \\x1b[2J');"
+        "server = socket.create_server(('127.0.0.7', 0));"
+        "print(server.getsockname()[1], flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", listens], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as program:
+        assert program.stdout is not None
+        said = ports.taken(f"127.0.0.7:{program.stdout.readline().strip()}", UNIT, [])
+        program.communicate()
+    assert said.startswith(f"x?ok: ?[2J (process {program.pid}")
 
 
 @pytest.mark.parametrize("address", ["127.0.0.9", "0.0.0.0", "[::]"])

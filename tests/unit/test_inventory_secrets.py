@@ -239,3 +239,28 @@ def test_a_name_that_holds_no_secret_is_named_where_it_is_undefined(tmp_path: Pa
     found = scope(tmp_path, "feed_name: '{{ sit_name }}'")
     with pytest.raises(InputError, match="feed_name: 'sit_name' is undefined"):
         found["feed_name"]
+
+
+@pytest.mark.parametrize("secret", ["db_password", "ansible_password", "api_token"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{ {}[SECRET] }}",
+        "{{ ({} | combine({}))[SECRET] }}",
+        "{{ 'x' | attr(SECRET) }}",
+        "{{ nothing | mandatory('not ' ~ SECRET) }}",
+        "{{ lookup(SECRET) }}",
+        "{{ between[0] }}",
+    ],
+)
+def test_no_error_of_another_variable_quotes_a_secret_that_it_uses(secret: str, text: str) -> None:
+    where = Where("hosts.yml", 3)
+    values = {"port": text, secret: MARK, "between": "{{ {}[SECRET] }}"}
+    variables = {
+        name: Variable(value.replace("SECRET", secret), where) for name, value in values.items()
+    }
+    found = Scope(variables, {}, Templates(), Path())
+    for _ in range(2):  # the second time it is known
+        with pytest.raises(InputError) as error:
+            found["port"]
+        assert MARK not in str(error.value)

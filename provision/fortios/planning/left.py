@@ -32,14 +32,17 @@ class Left:
 
 def named(object_id: str, found: Iterable[tuple[str, Words]]) -> tuple[Left, ...]:
     """Return what is left as it is of one object; odd names and values are not shown."""
-    return tuple(
+    every = list(found)
+    more = [Left(object_id, f"{len(every) - _MOST} more", "")] if len(every) > _MOST else []
+    shown = (
         Left(
             object_id,
             name if _NAME.fullmatch(name) else "(an attribute with an odd name)",
             _value(name, words),
         )
-        for name, words in list(found)[:_MOST]
+        for name, words in every[:_MOST]
     )
+    return (*shown, *more)
 
 
 def _value(name: str, words: Words) -> str:

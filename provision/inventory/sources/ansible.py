@@ -10,9 +10,12 @@ import os
 import re
 import shutil
 import sys
+import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 from provision.errors import InputError
 from provision.inventory.sources import program, script
@@ -26,12 +29,37 @@ _STRICT = {"ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": "True", "ANSIBLE_NOCOLOR"
 _WORDS = r"Failed to parse inventory with '\w+' plugin: (.+)|\[?ERROR\]?!?:? (.+)"
 
 
+def read_toml(material: Material, path: Path) -> None:
+    """Add an inventory in TOML, which is data: no ansible.cfg has anything run for it.
+
+    Raises:
+        InputError: as :func:`read`.
+    """
+    with _no_configuration() as file:
+        own = {"ANSIBLE_CONFIG": str(file), "ANSIBLE_INVENTORY_ENABLED": "ansible.builtin.toml"}
+        read(material, path, "is an inventory in TOML", settings=own)
+
+
+@contextmanager
+def _no_configuration() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "ansible.cfg")
+        file.touch()
+        yield file
+
+
 def read(
-    material: Material, path: Path, what: str, before: Sequence[str] = (), alone: bool = True
+    material: Material,
+    path: Path,
+    what: str,
+    before: Sequence[str] = (),
+    alone: bool = True,
+    settings: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
     """Add what ``ansible-inventory`` lists for a source; ``what`` says why it is asked.
 
-    ``before`` are the sources that the plugin builds on; ``alone``: it asks for no group_vars.
+    ``before`` are the sources that the plugin builds on; ``alone``: it asks for no group_vars;
+    ``settings`` are further variables of its environment.
 
     Raises:
         InputError: it is not installed, or it cannot read the source.
@@ -45,7 +73,7 @@ def read(
         )
         raise InputError([where.fault(f"{what}, which only {_PROGRAM} can read", instead)])
     sources = [word for source in (*before, str(path)) for word in ("-i", source)]
-    environment = os.environ | _STRICT | (_ALONE if alone else {})
+    environment = {**os.environ, **_STRICT, **(_ALONE if alone else {}), **settings}
     deadline = time.monotonic() + program.LONGEST
     try:
         done = program.run([found, *sources, "--list", "--export"], deadline, environment)

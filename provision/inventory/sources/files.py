@@ -95,7 +95,7 @@ class _Reader:
         if os.access(path, os.X_OK) and path.is_file() and script.read(self.material, path):
             return
         if path.suffix == ".toml":
-            ansible.read(self.material, path, "is an inventory in TOML")
+            ansible.read_toml(self.material, path)
             return
         raw = yaml_lines.read(path)
         if raw.startswith(yaml_lines.VAULT_HEADER.encode()):

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 from provision.errors import Fault, InputError
+from provision.inventory.sandbox import DEEPEST
 from provision.inventory.sources import program
 from provision.inventory.sources.material import Material
 from provision.inventory.variables import Unsafe, Variable, Vaulted, Where
@@ -156,10 +157,26 @@ def document(raw: bytes, where: Where, who: str, may_be_empty: bool = False) -> 
     except (ValueError, RecursionError):
         raise InputError([where.fault(f"{who} must write JSON", "run it by hand")]) from None
     if not isinstance(found, dict):
-        raise InputError(
-            [where.fault(f"{who} must write JSON that is a mapping", "run it by hand")]
-        )
+        what = f"{who} must write JSON that is a mapping"
+        raise InputError([where.fault(what, "run it by hand")])
+    if _is_deep(found):
+        what = f"{who} must write JSON of at most {DEEPEST} levels"
+        raise InputError([where.fault(what, "nest its values less deeply")])
     return found
+
+
+def _is_deep(value: object) -> bool:
+    level = [value]
+    for _ in range(DEEPEST):
+        level = [
+            inside
+            for each in level
+            if isinstance(each, dict | list)
+            for inside in (each.values() if isinstance(each, dict) else each)
+        ]
+        if not level:
+            return False
+    return True
 
 
 def last_words(errors: str) -> str:

@@ -26,6 +26,7 @@ from provision.linux.agent.digest import digest
 from provision.linux.agent.fail2ban import jail_state, sshd_jail_without_log
 from provision.linux.agent.host import group_name, owner_name, read, run
 from provision.linux.agent.pem import certificate
+from provision.linux.agent.processes import printable
 from provision.linux.agent.spool import live
 from provision.linux.agent.web import opener
 
@@ -130,7 +131,7 @@ def facts() -> dict[str, Any]:
         if "=" in line
     )
     return {
-        "system": release.get("PRETTY_NAME", "").strip("\"'")[:100],
+        "system": printable(release.get("PRETTY_NAME", "").strip("\"'"))[:100],
         "systemd": os.path.isdir("/run/systemd/system"),
         "apt": shutil.which("apt-get") is not None,
         "sshd_jail_without_log": sshd_jail_without_log(release.get("VERSION_ID", "").strip('"')),

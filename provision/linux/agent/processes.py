@@ -15,7 +15,7 @@ def describe(pid: int, age: bool = True) -> str:
     """Return the name of a process, its number, its systemd unit and, with ``age``, since when it runs."""
     if pid <= 0:
         return "a process outside this host"
-    name = _text(pid, "comm").strip()[:40] or "a process that has ended"
+    name = printable(_text(pid, "comm").strip())[:40] or "a process that has ended"
     about = [f"process {pid}"]
     of = unit(pid)
     if of:
@@ -29,7 +29,12 @@ def describe(pid: int, age: bool = True) -> str:
 def unit(pid: int) -> str:
     """Return the systemd unit that a process belongs to; empty where it has none."""
     found = _UNIT.findall(_text(pid, "cgroup"))
-    return found[-1] if found else ""
+    return printable(found[-1]) if found else ""
+
+
+def printable(text: str) -> str:
+    """Return ``text`` in one line: any user may give a process of theirs any name."""
+    return "".join(c if c.isprintable() else "?" for c in text)
 
 
 def _text(pid: int, what: str) -> str:

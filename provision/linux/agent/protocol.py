@@ -95,8 +95,8 @@ Word = Annotated[str, Bounds(pattern=f"^{WORD}$")]
 # A sentence for the operator. It may hold anything; what prints it escapes it.
 LONGEST_TEXT = 10_000
 Text = Annotated[str, Bounds(max_length=LONGEST_TEXT)]
-# A process, a lock: what is printed escapes it.
-Holder = Annotated[str, Bounds(max_length=300)]
+# A process, a lock: one line, since it stands within a sentence.
+Holder = Annotated[str, Bounds(pattern=r"^[^\x00-\x1f\x7f]{0,300}$")]
 LongText = Annotated[str, Bounds(max_length=1_000_000)]
 
 Count = Annotated[int, Bounds(ge=0, le=10**12)]
@@ -116,7 +116,7 @@ Clock = Annotated[float, Bounds(ge=0, le=253_402_300_799)]
 class Facts(Form):
     """The facts about the host that the planner needs beside its objects; ``system``: its own name."""
 
-    system: Annotated[str, Bounds(max_length=100)]
+    system: Annotated[str, Bounds(pattern=r"^[^\x00-\x1f\x7f]{0,100}$")]
     systemd: bool
     apt: bool
     sshd_jail_without_log: bool

@@ -367,3 +367,56 @@ def test_expressions_know_the_folder_of_the_playbook(tmp_path: Path) -> None:
     found = scopes(load(tmp_path / "inventory", (), tmp_path / "play"))["h"]
     assert found["a"] == f"{tmp_path}/play"
     assert found["b"] == "from the playbook"
+
+
+def test_no_ansible_cfg_has_anything_run_for_an_inventory_in_toml(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(
+        tmp_path,
+        ansible__cfg="[defaults]\ninventory_plugins = .\nvault_password_file = ./vault.sh\n",
+        toml__py="raise SystemExit(open('ran', 'w').write('plugin'))\n",
+        hosts__toml="[ban_hosts.hosts.bh1]\nansible_host = '192.0.2.1'\n",
+    )
+    script(tmp_path / "vault.sh", "touch ran; echo secret")
+    monkeypatch.chdir(tmp_path)
+    assert main(PLAYS, ["check", "-i", "hosts.toml"]) == 0, capsys.readouterr().err
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("levels", [150, 900, 100_000])
+def test_a_script_that_nests_values_without_end_is_an_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], levels: int
+) -> None:
+    deep = "[" * levels + "]" * levels
+    write(tmp_path, answer__json=f'{{"all": {{"hosts": ["a"], "vars": {{"x": {deep}}}}}}}')
+    path = script(tmp_path / "hosts", f"cat {tmp_path}/answer.json")
+    assert main(PLAYS, ["check", "-i", str(path)]) == 3
+    assert f"{path}: the inventory script --list must write" in capsys.readouterr().err
+
+
+def test_no_name_of_an_inventory_makes_a_line_of_its_own(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(tmp_path, answer__json=r'{"ban_hosts": {"hosts": ["bh1\nok: 1 site"]}}')
+    path = script(tmp_path / "hosts", f"cat {tmp_path}/answer.json")
+    assert main(PLAYS, ["check", "-i", str(path)]) == 3
+    lines = capsys.readouterr().err.splitlines()
+    assert lines
+    assert all(line.startswith(str(path)) for line in lines)
+
+
+def test_no_warning_of_an_inventory_steers_a_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key = r'"x\e[2J\nok: 1 site\u202e"'
+    write(
+        tmp_path,
+        hosts__yml="{ban_hosts: {hosts: {bh1: {ansible_host: 192.0.2.1}}}, web: {hosts: {h2: }}}",
+        host_vars__h2__yml=f"{key}: 1\n{key}: 2\n",
+    )
+    (tmp_path / "odd\x1b[2J\nok: 1 site").write_text("{no inventory")
+    assert main(PLAYS, ["check", "-i", str(tmp_path)]) == 0
+    warned = capsys.readouterr().err.splitlines()
+    assert len(warned) == 2
+    assert all(line.startswith("warning: ") and line.isprintable() for line in warned)
