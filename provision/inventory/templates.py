@@ -13,7 +13,8 @@ from provision.inventory.filters.text import now
 from provision.inventory.sandbox import Missing, Sandbox, as_value, join_pieces
 from provision.inventory.variables import NeedsProgram, Unusable, Where
 
-_SCOPE = "_banstitch_scope"
+# no name, so that no expression can mention it
+_SCOPE = "the scope"
 # INI, scripts and the command line have no tags.
 _BRACES = "if the braces are part of the value, give it in a YAML file, with !unsafe before it"
 

@@ -264,3 +264,9 @@ def test_no_error_of_another_variable_quotes_a_secret_that_it_uses(secret: str, 
         with pytest.raises(InputError) as error:
             found["port"]
         assert MARK not in str(error.value)
+
+
+def test_no_expression_names_what_evaluates_it() -> None:
+    variables = {"v": Variable("{{ _banstitch_scope.where('v').file }}", Where("hosts.yml", 3))}
+    with pytest.raises(InputError, match="undefined"):
+        Scope(variables, {}, Templates(), Path())["v"]
