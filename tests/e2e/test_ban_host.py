@@ -165,7 +165,7 @@ def test_whom_the_operator_never_bans_in_any_jail_is_never_banned(site: LabSite)
 
 # Connects again and again, and asks nothing for a while: the queue of fail2ban's socket has room for one.
 CROWD = """\
-import socket, threading, time
+import socket, threading
 def ask():
     while True:
         with socket.socket(socket.AF_UNIX) as one:
@@ -176,7 +176,7 @@ def ask():
             except OSError:
                 pass
 for _ in range(8):
-    threading.Thread(target=ask, daemon=True).start()
+    threading.Thread(target=ask).start()
 """
 
 
