@@ -1,4 +1,4 @@
-"""How python3 comes to a ban host that has none: by the shell, since the agent cannot run yet."""
+"""Install python3 on a ban host that has none: by the shell, since the agent cannot run yet."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Why a ban host did not run the agent, from what it printed instead. Each cause has its own remedy."""
+"""Explain from what a ban host printed why it did not run the agent; each cause has its own remedy."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from provision.ssh.login import Login
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one exec left behind: its exit status, our own messages, and what else was printed.
+    """The result of one exec: its exit status, our own messages, and what else was printed.
 
     ``status`` is None where the server sent none.
     """
@@ -40,7 +40,7 @@ class Outcome:
 _SUDOERS = (
     "add `{user} ALL=(root) {nopasswd}/bin/sh` with visudo, or log in as a user who may use sudo"
 )
-_EXPIRED = "log in by hand as {user}, set a new password, then run again"
+_NEEDS_TERMINAL = re.compile(r"must have a (?:tty|terminal)")
 # What is printed, the cause, and the remedy. The first that fits counts. No pattern has a repetition without
 # a limit: a hostile host could have it searched for minutes, and all other sites wait.
 CAUSES: tuple[tuple[str, str, str], ...] = (
@@ -54,7 +54,7 @@ CAUSES: tuple[tuple[str, str, str], ...] = (
         r"Password change required but no TTY|password (?:has )?expired|change your password"
         r"|Authentication token is no longer valid|Password expired",
         "the password of {user} has expired",
-        _EXPIRED,
+        "log in by hand as {user}, set a new password, then run again",
     ),
     (
         r"account (?:has )?expired|Account expired|Account or password is expired"
@@ -80,7 +80,7 @@ CAUSES: tuple[tuple[str, str, str], ...] = (
     ),
     # sudo
     (
-        r"must have a (?:tty|terminal)",
+        _NEEDS_TERMINAL.pattern,
         "sudo wants a terminal (requiretty in sudoers), and the one that it got did not help",
         "add `Defaults:{user} !requiretty` with visudo",
     ),
@@ -112,7 +112,6 @@ CAUSES: tuple[tuple[str, str, str], ...] = (
         "correct it as root: `visudo -c` names the line",
     ),
 )
-_NEEDS_TERMINAL = re.compile(r"must have a (?:tty|terminal)")
 _ASKS = re.compile(
     r"password is required|terminal is required|interactive authentication is required"
 )

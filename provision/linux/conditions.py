@@ -1,4 +1,4 @@
-"""What must hold of a ban host before anything is changed there, and what an operator should know."""
+"""Check what must hold of a ban host before anything is changed, and note what an operator should know."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the agent is started on a ban host, as text: the command line, and what follows on standard input.
+"""Write what starts the agent on a ban host: the command line, and what follows on standard input.
 
 The command line must mean the same to every login shell, csh, fish and rbash included. So it is a short
 list of words, one of them in single quotes, without a line end, ``!``, ``\\`` or an inner single quote. All

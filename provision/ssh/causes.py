@@ -1,4 +1,4 @@
-"""Why a login failed: one class of error for each cause, so that each has its own remedy.
+"""Name the cause of a failed login: one class of error for each, so that each has its own remedy.
 
 All of them are `Unreachable`: nothing on the target was changed. Words of a server are data: they are
 masked, escaped and cut before they are shown.

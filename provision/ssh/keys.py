@@ -152,7 +152,7 @@ def _refuse_other_kinds(file: Path, data: bytes) -> None:
     ):
         raise UnusableKey(f"{file} has a form that OpenSSH does not read", _ANOTHER)
     if b"BEGIN DSA PRIVATE KEY" in data:
-        raise UnusableKey(f"{file} is a DSA key, which SSH servers no longer take", _ANOTHER)
+        raise _is_dsa(file)
 
 
 def _load(file: Path, data: bytes) -> paramiko.PKey:
@@ -177,7 +177,7 @@ def _refuse_openssh(file: Path, body: bytes) -> None:
     cipher, public = header
     kind = paramiko.Message(public).get_string()
     if kind == b"ssh-dss":
-        raise UnusableKey(f"{file} is a DSA key, which SSH servers no longer take", _ANOTHER)
+        raise _is_dsa(file)
     if kind.startswith(b"sk-"):
         raise UnusableKey(
             f"{file} is on a FIDO token",
@@ -185,6 +185,10 @@ def _refuse_openssh(file: Path, body: bytes) -> None:
         )
     if cipher != b"none":
         raise PassphraseNeeded(f"{file} has a passphrase", _LOAD.format(file))
+
+
+def _is_dsa(file: Path) -> UnusableKey:
+    return UnusableKey(f"{file} is a DSA key, which SSH servers no longer take", _ANOTHER)
 
 
 def _openssh_header(body: bytes) -> tuple[bytes, bytes] | None:
@@ -276,8 +280,7 @@ class Agent:
     def __iter__(self) -> Iterator[Key]:
         """Yield its keys."""
         held = self._agent.get_keys() if self._agent else ()
-        named = [key for key in held if key.get_name()]
-        return iter([Key(f"ssh-agent's {_shown(key.comment) or 'key'}", key) for key in named])
+        return iter([Key(f"ssh-agent's {_shown(key.comment) or 'key'}", key) for key in held])
 
 
 def _shown(comment: str) -> str:

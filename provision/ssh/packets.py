@@ -1,4 +1,4 @@
-"""What a server says during a login, read as it passes by.
+"""Read what a server says during a login, as it passes by.
 
 paramiko logs a server's reason for closing a connection and keeps only the last banner. Its packetizer is
 public, so what an operator should know is noted there.

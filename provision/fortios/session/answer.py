@@ -1,4 +1,4 @@
-"""Where an answer of a FortiGate begins and ends: behind an echo, outside of values in quotes. Pure text."""
+"""Find where an answer of a FortiGate begins and ends: behind an echo, outside quotes. Pure text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether another program has the port that a socket of ours needs, and which one."""
+"""Find the program that has the port which a socket of ours needs."""
 
 from __future__ import annotations
 

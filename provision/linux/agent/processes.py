@@ -1,4 +1,4 @@
-"""What the kernel says of a process, for an operator who has to find it."""
+"""Describe a process, as the kernel knows it, for an operator who has to find it."""
 
 from __future__ import annotations
 
