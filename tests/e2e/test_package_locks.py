@@ -154,22 +154,20 @@ def test_a_fresh_host_whose_apt_daily_runs_is_deployed_without_help(bare: LabSit
     assert bare.run("verify").code == 0
 
 
-def test_packages_are_not_installed_while_a_lock_is_never_released(bare: LabSite) -> None:
-    """Runs after the host was deployed: it has python3."""
-    assert bare.run("teardown", "-y", "--purge-data", "--keep-packages").code == 0
-    before = bare.listing()
-    with held(bare, "/var/lib/dpkg/lock-frontend"):
-        done = bare.host.run(["python3", "-"], stdin=install(["cowsay"], 3))
+def test_packages_are_not_installed_while_a_lock_is_never_released(linux_site: LabSite) -> None:
+    before = linux_site.listing()
+    with held(linux_site, "/var/lib/dpkg/lock-frontend"):
+        done = linux_site.host.run(["python3", "-"], stdin=install(["cowsay"], 3))
     assert "/var/lib/dpkg/lock-frontend is held by perl (process " in done.stdout
     assert "waited 3 s for it" in done.stdout
     assert "everything is as it was before the run" in done.stdout
-    assert bare.listing() == before
+    assert linux_site.listing() == before
 
 
-def test_a_plan_says_who_keeps_apt_waiting(bare: LabSite) -> None:
-    bare.host.run("apt-get purge -y -q gunicorn", check=True)
-    with held(bare, ARCHIVES):
-        plan = bare.run("plan", "--json")
+def test_a_plan_says_who_keeps_apt_waiting(linux_site: LabSite) -> None:
+    linux_site.host.run("apt-get purge -y -q gunicorn", check=True)
+    with held(linux_site, ARCHIVES):
+        plan = linux_site.run("plan", "--json")
         assert plan.code == 2
         (note,) = [each for each in plan.target("bh1")["notes"] if ARCHIVES in each]
         assert "is held by perl (process" in note
