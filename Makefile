@@ -8,7 +8,7 @@ Q := $(if $(filter-out 0,$(V)),,@)
 .NOTPARALLEL:
 
 demo: venv lab  ## watch one site being deployed, attacked, and taken down again; KEEP=1: not taken down
-	$(Q)$(PYTHON) -m tests.lab.demo $(if $(KEEP),--keep)
+	$(Q)$(PYTHON) -m tests.demo $(if $(KEEP),--keep)
 
 test: venv lab  ## every test, those that boot hosts included
 	$(Q)echo "running every test, two at a time"
@@ -26,6 +26,7 @@ lint: venv
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
+	.venv/bin/lint-imports --no-logo
 
 venv: .venv/ready
 

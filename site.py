@@ -3,8 +3,8 @@
 import sys
 
 try:
-    from provision.cli import main
-    from provision.sites import Play
+    from provision.cli.main import main
+    from provision.sites.builder import Play
 except ImportError as error:
     remedy = "run `make venv`, then `. .venv/bin/activate`"
     sys.stderr.write(f"site.py cannot start: {error}; {remedy}\n")

@@ -13,6 +13,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+_PLURALS = {"directory": "directories", "authority": "authorities"}
+
+
+def spell_count(number: int, noun: str) -> str:
+    """Return ``number`` with its noun, in the plural where that is due."""
+    return f"{number} {noun if number == 1 else _PLURALS.get(noun, noun + 's')}"
+
 
 @dataclass(frozen=True, order=True)
 class Fault:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from enum import IntEnum
 from typing import Any
 
@@ -111,3 +112,16 @@ def _target(target: TargetResult) -> dict[str, Any]:
 
 def _changes(changes: Iterable[Change]) -> list[dict[str, Any]]:
     return [asdict(change) for change in changes]
+
+
+def format_timestamp(seconds: float) -> str:
+    """Return epoch seconds as a UTC date and time; a negative number is "for ever".
+
+    Any number is accepted: a date that does not exist is given in seconds.
+    """
+    if seconds < 0:
+        return "for ever"
+    try:
+        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+    except (ValueError, OverflowError, OSError):
+        return f"{seconds} s after 1970"

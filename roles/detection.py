@@ -12,18 +12,18 @@ from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
+from provision.desired.context import AUDIT, EVENTS_LOG, EVIDENCE, REJECTED, SPOOL, USER, Context
+from provision.desired.templates import TEMPLATES, render
+from provision.errors import spell_count
 from provision.linux.resources import Directory, File, Jail, Package, Resource, Service, User
-from provision.rendering import TEMPLATES, render
-from provision.roles import AUDIT, EVENTS_LOG, EVIDENCE, REJECTED, SPOOL, USER, Context
-from provision.setting_types import (
+from provision.sites.setting_types import (
     AllowList,
     Duration,
     DurationOrForever,
     VdomName,
     spell_duration,
 )
-from provision.settings import RoleSettings, Strict
-from provision.wording import spell_count
+from provision.sites.settings import RoleSettings, Strict
 from roles import receiver_limits, receiver_units
 from roles.detection_catalogue import CATALOGUE, Detection, MaxRetry
 

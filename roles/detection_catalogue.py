@@ -9,8 +9,8 @@ from pydantic import Field, ValidationError
 
 from provision.errors import Fault, InputError
 from provision.inventory import yaml_lines
-from provision.setting_types import Duration, DurationOrForever
-from provision.settings import Strict
+from provision.sites.setting_types import Duration, DurationOrForever
+from provision.sites.settings import Strict
 
 _FILE = Path(__file__).parent / "detections.yml"
 

@@ -7,13 +7,13 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, field_validator
 
+from provision.desired.context import Context
+from provision.desired.templates import render
 from provision.errors import InputError
+from provision.fortios.config.desired import CliBlock
 from provision.fortios.config.owned import MARKER
-from provision.fortios.desired import CliBlock
-from provision.fortios.versions import rule
-from provision.rendering import render
-from provision.roles import Context
-from provision.setting_types import InterfaceName, ServiceName, VdomName
+from provision.fortios.config.versions import rule
+from provision.sites.setting_types import InterfaceName, ServiceName, VdomName
 from roles import enforcement_families, feed
 
 PREFIX = "enforcement"

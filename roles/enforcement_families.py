@@ -6,8 +6,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from provision.settings import RoleSettings
-from provision.sites import FortiGate
+from provision.sites.builder import FortiGate
+from provision.sites.settings import RoleSettings
 
 
 class Settings(RoleSettings):

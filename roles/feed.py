@@ -6,15 +6,15 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from provision.desired.context import Context
+from provision.desired.templates import render
 from provision.errors import InputError
+from provision.fortios.config.desired import CliBlock
 from provision.fortios.config.owned import MARKER
-from provision.fortios.desired import CliBlock
-from provision.fortios.versions import rule
-from provision.rendering import render
-from provision.roles import Context
-from provision.setting_types import InterfaceOrEmpty, Ipv4OrEmpty
-from provision.settings import RoleSettings
-from provision.sites import FortiGate
+from provision.fortios.config.versions import rule
+from provision.sites.builder import FortiGate
+from provision.sites.setting_types import InterfaceOrEmpty, Ipv4OrEmpty
+from provision.sites.settings import RoleSettings
 from roles import receiver
 from roles.enforcement_families import feed_list
 

@@ -11,17 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, field_validator
 
-from provision.linux.resources import (
-    Digests,
-    Directory,
-    File,
-    Package,
-    Resource,
-    Service,
-    Tokens,
-)
-from provision.rendering import TEMPLATES, render
-from provision.roles import (
+from provision.desired.context import (
     AUDIT,
     DIGESTS,
     ETC,
@@ -36,7 +26,17 @@ from provision.roles import (
     host_part,
     is_address,
 )
-from provision.setting_types import Address
+from provision.desired.templates import TEMPLATES, render
+from provision.linux.resources import (
+    Digests,
+    Directory,
+    File,
+    Package,
+    Resource,
+    Service,
+    Tokens,
+)
+from provision.sites.setting_types import Address
 from roles import receiver_events, receiver_limits, receiver_tls, receiver_units
 from roles.detection import Settings as DetectionSettings
 from roles.detection import enabled

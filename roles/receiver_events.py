@@ -10,9 +10,9 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from provision.roles import Context, is_address
-from provision.setting_types import Networks
-from provision.settings import RoleSettings
+from provision.desired.context import Context, is_address
+from provision.sites.setting_types import Networks
+from provision.sites.settings import RoleSettings
 from roles.detection import Settings as DetectionSettings
 from roles.detection import enabled, ignored
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from provision.settings import RoleSettings
+from provision.sites.settings import RoleSettings
 
 
 class Settings(RoleSettings):

@@ -12,11 +12,19 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from provision import given
+from provision.desired import certificate_files
+from provision.desired.context import (
+    AUTHORITY,
+    CA_NOT_MADE_YET,
+    CERTIFICATE,
+    ETC,
+    USER,
+    Context,
+    is_address,
+)
 from provision.errors import Fault, InputError
 from provision.linux.resources import Authority, Certificate, Directory, Package, Resource
-from provision.roles import AUTHORITY, CA_NOT_MADE_YET, CERTIFICATE, ETC, USER, Context, is_address
-from provision.settings import RoleSettings
+from provision.sites.settings import RoleSettings
 
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 
@@ -83,8 +91,8 @@ def authority(context: Context, settings: Settings) -> str:
     if settings.receiver_tls == "off" or not settings.receiver_tls_ca:
         return ""
     with _Faults(context, "receiver_tls_ca"):
-        pem = given.text(settings.receiver_tls_ca).strip()
-        if len(given.certificates(pem, settings.receiver_tls_ca)) > 1:
+        pem = certificate_files.text(settings.receiver_tls_ca).strip()
+        if len(certificate_files.certificates(pem, settings.receiver_tls_ca)) > 1:
             raise ValueError(f"{settings.receiver_tls_ca} holds several certificates")
     return pem
 
@@ -103,7 +111,7 @@ def resources(context: Context, settings: Settings, names: Sequence[str]) -> tup
             paths = (settings.receiver_tls_certificate, settings.receiver_tls_key)
             if not all(paths):
                 raise ValueError("receiver_tls: files needs it, and receiver_tls_key")
-            content = given.pair(*paths, names[0])
+            content = certificate_files.pair(*paths, names[0])
         return folder, Certificate(CERTIFICATE, (), "", content, group=USER)
     spelt = dict.fromkeys(str(ip_address(n)) if is_address(n) else n for n in names)
     return (

@@ -11,11 +11,11 @@ from typing import Annotated
 
 from pydantic import Field
 
+from provision.desired.context import LOG_DIRECTORY, USER, host_part, is_address
+from provision.desired.templates import render
 from provision.linux.resources import Directory, File
-from provision.rendering import render
-from provision.roles import LOG_DIRECTORY, USER, host_part, is_address
-from provision.setting_types import Networks
-from provision.settings import RoleSettings
+from provision.sites.setting_types import Networks
+from provision.sites.settings import RoleSettings
 
 APP_DIRECTORY = "/opt/banstitch"
 SERVICE = "banstitch-receiver.service"

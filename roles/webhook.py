@@ -7,14 +7,14 @@ from typing import Annotated
 
 from pydantic import Field
 
+from provision.desired.context import Context, host_part
+from provision.desired.templates import render
 from provision.errors import InputError
+from provision.fortios.config.desired import CliBlock
 from provision.fortios.config.owned import MARKER
-from provision.fortios.desired import CliBlock
-from provision.fortios.versions import rule
+from provision.fortios.config.versions import rule
 from provision.inventory.variables import Where
-from provision.rendering import render
-from provision.roles import Context, host_part
-from provision.settings import RoleSettings
+from provision.sites.settings import RoleSettings
 from roles import detection, receiver
 
 PREFIX = "webhook_"

@@ -1,0 +1,5 @@
+"""The tests, and where the project is."""
+
+from pathlib import Path
+
+PROJECT = Path(__file__).parent.parent

@@ -10,8 +10,8 @@ from typing import Any
 
 from provision.linux.attributes import attribute_diff, attributes
 from provision.linux.draft import Draft
+from provision.linux.pem import fingerprint
 from provision.linux.resources import Authority, Certificate, Resource
-from provision.pem import fingerprint
 
 RENEW_DAYS = 30
 # A CA outlives what it signs: 397 days, renewed when 30 are left.

@@ -7,13 +7,12 @@ from typing import Any
 
 import paramiko
 
-from provision.errors import Unreachable
+from provision.errors import Unreachable, spell_count
 from provision.ssh import causes
 from provision.ssh.keys import Key, WrappedKey
 from provision.ssh.login import Login
 from provision.ssh.packets import Heard, Packets, TooMuch
 from provision.ssh.prompts import classify
-from provision.wording import spell_count
 
 # Asks the operator for a code: the login, the server's prompt, already fit to be shown. Returns the code.
 AskCode = Callable[[Login, str], str]

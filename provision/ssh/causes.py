@@ -9,9 +9,8 @@ from __future__ import annotations
 import re
 
 from provision.errors import Unreachable
-from provision.secrets import Secrets
+from provision.masking import Secrets, escape
 from provision.ssh.login import Login
-from provision.wording import escape
 
 # The exit status of sshd where /etc/nologin exists.
 _NOLOGIN = 254

@@ -39,18 +39,18 @@ from pathlib import Path
 import netmiko
 import paramiko
 
-from provision import desired
-from provision.fortios import planner
-from provision.fortios.desired import Desired, show_command
-from provision.fortios.record import Record
-from provision.fortios.target import FortiGate
-from provision.fortios.text import lines
-from provision.sites import Play
+from provision.desired import collect
+from provision.fortios.config.desired import Desired, show_command
+from provision.fortios.config.text import lines
+from provision.fortios.planning import planner
+from provision.fortios.record.record import Record
+from provision.fortios.session.fortigate import FortiGate
+from provision.sites.builder import Play
 from provision.ssh.connect import HostKeyPolicy
 from provision.ssh.login import Login
 from roles import receiver
-from tests.lab.fortios import Options, Simulator
-from tests.unit.sample_site import sample_site
+from tests.simulator import Options, Simulator
+from tests.unit.roles.sample_site import sample_site
 
 PLAYS = (Play("fortigates", ("webhook", "feed", "enforcement")),)
 TOKENS = {"webhook:fw1": "webhook-secret", "feed:fw1": "feed-secret", "verify": "verify-secret"}
@@ -140,7 +140,7 @@ class Ours:
 def wanted(gate: FortiGate) -> Desired:
     """What a site puts on its FortiGate; without a CA, whose lines stock netmiko cannot type."""
     site = sample_site({"receiver": receiver.Settings(receiver_tls="off")})
-    return desired.fortios(site, site.fortigates[0], PLAYS, TOKENS, gate.facts)
+    return collect.fortios(site, site.fortigates[0], PLAYS, TOKENS, gate.facts)
 
 
 class Stock:

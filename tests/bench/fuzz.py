@@ -16,7 +16,7 @@ import random
 import sys
 import time
 
-from tests.unit.hostile_lines import (
+from tests.unit.receiver.hostile_lines import (
     BEHIND,
     ESCAPINGS,
     FORMS,

@@ -13,8 +13,8 @@ import random
 import sys
 import time
 
-from tests.unit.hostile_lines import DETECTIONS, LINES, OWN, header_of
-from tests.unit.receiver_app import module
+from tests.unit.receiver.hostile_lines import DETECTIONS, LINES, OWN, header_of
+from tests.unit.receiver.receiver_app import module
 
 MOST = 25.0
 ROUNDS = 15

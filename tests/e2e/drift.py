@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from provision.fortios.desired import split_id
-from tests.lab.fortios import Simulator
-from tests.lab.fortios.schema import Attribute
-from tests.lab.fortios.text import Word, quote, written
-from tests.lab.fortios.tree import Block, Entry, applies
+from provision.fortios.config.desired import split_id
+from tests.simulator import Simulator
+from tests.simulator.schema import Attribute
+from tests.simulator.text import Word, quote, written
+from tests.simulator.tree import Block, Entry, applies
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,8 @@ import paramiko
 
 from provision.linux import planner
 from provision.linux.resources import Resource, Tokens
-from tests.lab.fortios.server import LOG, host_key
-from tests.unit import linux_model
+from tests.simulator.server import LOG, host_key
+from tests.unit.linux import linux_model
 
 Request = dict[str, Any]
 Answer = dict[str, Any]

@@ -16,14 +16,14 @@ from typing import Any
 
 import pytest
 
-from provision import desired
-from provision.cli import main
+from provision.cli.main import main
+from provision.desired import collect
 from provision.inventory import loader
-from provision.secrets import Secrets
-from provision.sites import Play, sites
+from provision.masking import Secrets
+from provision.sites.builder import Play, sites
 from tests.e2e.fake_ban_host import FakeBanHost, Reply, Request, honest, line
-from tests.lab.fortios import Options, Simulator
-from tests.lab.fortios.journal import Line
+from tests.simulator import Options, Simulator
+from tests.simulator.journal import Line
 
 Rewrite = Callable[[bytes], Iterable[bytes]]
 PLAYS = (
@@ -93,7 +93,7 @@ def opened(folder: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[World]:
             world.hosts[name] = stack.enter_context(FakeBanHost(lambda _: Reply()))
         _write_inventory(world)
         for site in sites(loader.load(folder, ()), PLAYS, Secrets()):
-            answers = honest(desired.linux(site, PLAYS))
+            answers = honest(collect.linux(site, PLAYS))
             world.hosts[site.name.removeprefix("bh-")].reply = _remembering(world, answers)
         yield world
 

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from tests import PROJECT
 from tests.lab.debian import DebianHost
-from tests.lab.fortios import Options, Simulator
+from tests.simulator import Options, Simulator
 
-PROJECT = Path(__file__).parent.parent.parent
 FORTIGATE_PASSWORD = "Forti-Secret-9"
 # Written by the package manager and by fail2ban about themselves; see "How to undo" in the README.
 NOT_OURS = ("/var/lib/apt/*", "/var/lib/dpkg/*-old", "/var/lib/fail2ban/fail2ban.sqlite3")

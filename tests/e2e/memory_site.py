@@ -12,19 +12,20 @@ from pathlib import Path
 from typing import Any, Self
 from unittest.mock import patch
 
-from provision import desired, host_run
-from provision.chosen import Choice, ChosenSites
-from provision.engine import apply_site, plan_site
+from provision.desired import collect
+from provision.engine import ban_host
+from provision.engine.run import Job
+from provision.engine.site import apply_site, plan_site
 from provision.inventory import loader
 from provision.linux import planner
+from provision.masking import Secrets
 from provision.plan import SitePlan, Verb
 from provision.results import SiteResult, TargetResult, summarise
-from provision.run import Job
-from provision.secrets import Secrets
-from provision.sites import Play, Selected, Site, sites
+from provision.sites.builder import Play, Selected, Site, sites
+from provision.sites.selection import Choice, ChosenSites
 from provision.ssh.codes import Codes
-from tests.lab.fortios import Simulator
-from tests.unit import linux_model
+from tests.simulator import Simulator
+from tests.unit.linux import linux_model
 
 PLAYS = (
     Play("ban_hosts", ("detection", "receiver")),
@@ -73,7 +74,7 @@ class MemoryHost:
 
 def deployed(site: Site) -> Mapping[str, Any]:
     """Return what an agent answers of a ban host that has all that the inventory asks for."""
-    resources, host = desired.linux(site, PLAYS), linux_model.Host()
+    resources, host = collect.linux(site, PLAYS), linux_model.Host()
     host.carry_out(planner.plan(resources, host.observed(resources)))
     return host.observed(resources)
 
@@ -141,13 +142,13 @@ class MemorySite:
     def look(self, job: Job) -> SitePlan:
         """The plan that an operator is shown."""
         (name,) = job.sites
-        with patch.object(host_run, "BanHost", lambda *_: MemoryHost(self.records, self._deployed)):
+        with patch.object(ban_host, "BanHost", lambda *_: MemoryHost(self.records, self._deployed)):
             return plan_site(name, job, codes=self.codes)
 
     def carry_out(self, job: Job, approved: SitePlan) -> TargetResult:
         """What becomes of the FortiGate once the operator said yes to a plan."""
         (name,) = job.sites
-        with patch.object(host_run, "BanHost", lambda *_: MemoryHost(self.records, self._deployed)):
+        with patch.object(ban_host, "BanHost", lambda *_: MemoryHost(self.records, self._deployed)):
             return _of_unit(apply_site(name, job, approved, codes=self.codes))
 
     def _run(self, verb: Verb, adopt: bool = False) -> TargetResult:

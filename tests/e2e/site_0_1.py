@@ -17,7 +17,7 @@ from typing import Any, Self
 
 from tests.e2e.labsite import LabSite, unit_options
 from tests.lab.debian import DebianHost
-from tests.lab.fortios import Simulator
+from tests.simulator import Simulator
 
 FIXTURE = Path(__file__).parent.parent / "fixtures" / "site_0_1"
 JAIL = "banstitch-sslvpn_login_failed"

@@ -8,7 +8,7 @@ import pytest
 
 from tests.e2e.labsite import LabSite, unit_options
 from tests.e2e.operator import Operator
-from tests.lab.fortios.tokens import Tokens
+from tests.simulator.tokens import Tokens
 
 pytestmark = pytest.mark.lab
 

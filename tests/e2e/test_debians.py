@@ -15,7 +15,7 @@ from tests.e2e.test_operate import history, tokens
 from tests.e2e.test_site import ATTACKER, EVENT, denied
 from tests.lab.roots import bare_root, ready_root
 from tests.lab.stopwatch import within
-from tests.unit.test_receiver_lines import HOSTILE_REMIPS, IN_EITHER_ORDER
+from tests.unit.receiver.test_lines import HOSTILE_REMIPS, IN_EITHER_ORDER
 
 pytestmark = pytest.mark.lab
 

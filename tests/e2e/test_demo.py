@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from tests import PROJECT
 from tests.lab.records import records
 
 pytestmark = pytest.mark.lab
 
-PROJECT = Path(__file__).parent.parent.parent
-ARGV = [sys.executable, "-m", "tests.lab.demo"]
+ARGV = [sys.executable, "-m", "tests.demo"]
 
 # What somebody who watches it must have seen.
 CLAIMS = (

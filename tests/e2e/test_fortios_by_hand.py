@@ -11,8 +11,8 @@ import pytest
 from provision.results import Exit, SiteResult, document
 from tests.e2e.memory_site import MemorySite
 from tests.e2e.test_fortios_matrix import started, variables
-from tests.lab.fortios import Simulator
-from tests.lab.fortios.schema import version_of
+from tests.simulator import Simulator
+from tests.simulator.schema import version_of
 
 pytestmark = pytest.mark.usefixtures("settled_at_once")
 

@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from provision.fortios.text import Config, Edit, Statement, parse
+from provision.fortios.config.text import Config, Edit, Statement, parse
 from tests.e2e.drift import Drift, additions, drifts
 from tests.e2e.memory_site import MemorySite
-from tests.lab.fortios import Options, Simulator
-from tests.lab.fortios.schema import VERSIONS, version_of
+from tests.simulator import Options, Simulator
+from tests.simulator.schema import VERSIONS, version_of
 
 # Here each attribute drifts alone; elsewhere one of each object at a time.
 ALONE: tuple[str, tuple[str, ...]] = ("7.4.8", ())

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.memory_site import MemorySite
-from tests.lab.fortios import Options, Simulator
+from tests.simulator import Options, Simulator
 
 pytestmark = pytest.mark.usefixtures("settled_at_once")
 

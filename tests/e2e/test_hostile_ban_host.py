@@ -25,12 +25,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from provision import desired
-from provision.cli import main
+from provision.cli.main import main
+from provision.desired import collect
 from provision.inventory import loader
-from provision.linux import target
-from provision.secrets import MASK, Secrets
-from provision.sites import Play, sites
+from provision.linux.session import session
+from provision.masking import MASK, Secrets
+from provision.sites.builder import Play, sites
 from tests.e2e.fake_ban_host import (
     MARK,
     FakeBanHost,
@@ -101,7 +101,7 @@ class World:
     def deploy(self, folder: Path) -> None:
         """Let each host have what the inventory asks for."""
         for site in sites(loader.load(folder, ()), PLAYS, Secrets()):
-            self.answers[site.name] = honest(desired.linux(site, PLAYS))
+            self.answers[site.name] = honest(collect.linux(site, PLAYS))
 
     def run(self, words: str, *more: str) -> Said:
         """Run a verb at all sites."""
@@ -330,7 +330,7 @@ def drip() -> Iterator[bytes]:
 def test_a_host_that_comes_to_no_end_is_given_up_after_a_deadline(
     world: World, monkeypatch: pytest.MonkeyPatch, reply: Reply
 ) -> None:
-    monkeypatch.setattr(target, "LOOKING", 1.0)
+    monkeypatch.setattr(session, "LOOKING", 1.0)
     world.evil.reply = lambda _: reply
     said = world.run("bans", "--json")
     assert "did not come to an end within 1 s" in said.target("evil1")["error"]

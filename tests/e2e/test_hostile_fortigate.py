@@ -20,7 +20,7 @@ from provision.fortios.session import terminal
 from provision.results import TargetResult
 from tests.e2e.hostile_world import Rewrite, check_typed
 from tests.e2e.memory_site import MemorySite
-from tests.lab.fortios import Options, Simulator
+from tests.simulator import Options, Simulator
 
 # what no text of ours may hold, and what a terminal would act upon
 ESCAPES = b"\x1b]0;OWNED\x07\x1b[2J\xc2\x9b1m\xe2\x80\xae\xe2\x80\x8b\x00\xff\xfe\rforged"

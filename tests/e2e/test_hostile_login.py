@@ -16,7 +16,7 @@ from provision.fortios.session import terminal
 from provision.fortios.session.session import Session
 from provision.ssh.connect import HostKeyPolicy
 from provision.ssh.login import Login
-from tests.lab.fortios.server import host_key
+from tests.simulator.server import host_key
 
 Serve = Callable[[socket.socket, threading.Event], None]
 

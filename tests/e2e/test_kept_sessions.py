@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from provision.linux.target import BanHost
+from provision.linux.session.session import BanHost
 from provision.ssh.codes import Codes
 from provision.ssh.connect import HostKeyPolicy
 from provision.ssh.login import Login
 from tests.e2e.memory_site import MemorySite
-from tests.lab.fortios import Options, Simulator
 from tests.lab.stopwatch import within
-from tests.unit.ssh_server import Rules, ssh_server
+from tests.simulator import Options, Simulator
+from tests.unit.ssh.ssh_server import Rules, ssh_server
 
 pytestmark = pytest.mark.usefixtures("settled_at_once")
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pytest
 
 from provision.errors import Failed, TargetError, Unreachable
-from provision.linux.target import BanHost, NoPython
+from provision.linux.session.session import BanHost, NoPython
 from provision.ssh.connect import HostKeyPolicy
 from provision.ssh.login import Login
 from tests.lab.debian import DebianHost

@@ -1,6 +1,6 @@
 """Logins at a real sshd with PAM, set up as operators set it up; refusals are counted in its log.
 
-One Debian host runs an sshd for each configuration. `tests/unit/test_ssh_causes.py` has the causes that
+One Debian host runs an sshd for each configuration. `tests/unit/ssh/test_causes.py` has the causes that
 OpenSSH does not know.
 """
 
@@ -22,7 +22,7 @@ import paramiko
 import pytest
 
 from provision.errors import Unreachable
-from provision.linux.target import BanHost
+from provision.linux.session.session import BanHost
 from provision.ssh import causes, reach
 from provision.ssh.connect import HostKeyPolicy, connect
 from provision.ssh.login import Login

@@ -15,18 +15,19 @@ from typing import Any
 
 import pytest
 
-from provision import desired, host_run
-from provision.cli import main
+from provision.cli.main import main
+from provision.desired import collect
+from provision.engine import ban_host
 from provision.inventory import loader
 from provision.linux.resources import Resource
-from provision.linux.target import NoPython
-from provision.secrets import Secrets
-from provision.sites import sites
+from provision.linux.session.session import NoPython
+from provision.masking import Secrets
+from provision.sites.builder import sites
 from roles.detection_catalogue import CATALOGUE
 from tests.e2e.test_fortios_matrix import started
-from tests.lab.fortios import Simulator
-from tests.unit.site_model import PLAYS, FakeBanHost, World
-from tests.unit.test_cli import Terminal
+from tests.simulator import Simulator
+from tests.unit.cli.test_main import Terminal
+from tests.unit.engine.site_model import PLAYS, FakeBanHost, World
 
 pytestmark = pytest.mark.usefixtures("settled_at_once")
 
@@ -58,13 +59,13 @@ class Deployment:
             }
             for number, unit in enumerate(units, 1)
         }
-        ban_host = {"bh1": {"ansible_host": "192.0.2.10", **settings}}
-        groups = {"ban_hosts": {"hosts": ban_host}, "fortigates": {"hosts": logins}}
+        ban_hosts = {"bh1": {"ansible_host": "192.0.2.10", **settings}}
+        groups = {"ban_hosts": {"hosts": ban_hosts}, "fortigates": {"hosts": logins}}
         folder.mkdir()
         (folder / "hosts.yml").write_text(json.dumps({"all": {"children": groups}}))
         (folder / "known_hosts").write_text("".join(unit.host_key_line + "\n" for unit in units))
         (site,) = sites(loader.load(folder, ()), PLAYS, Secrets())
-        BareHost.resources = desired.linux(site, PLAYS)
+        BareHost.resources = collect.linux(site, PLAYS)
         self._folder, self._capsys = folder, capsys
 
     def __call__(self, *words: str) -> str:
@@ -105,7 +106,7 @@ def test_a_site_is_deployed_and_removed_a_screen_at_a_time(
 ) -> None:
     world = World(faults={("bh1", "observe"): NoPython("no python3")})
     world.host.facts["sshd_jail_without_log"] = True
-    monkeypatch.setattr(host_run, "BanHost", lambda *args: BareHost(world, *args))
+    monkeypatch.setattr(ban_host, "BanHost", lambda *args: BareHost(world, *args))
     site = Deployment(
         tmp_path / "inventory", units, capsys, detection_enabled=detections, receiver_port=5443
     )
@@ -149,7 +150,7 @@ def test_an_apply_whose_output_is_lost_is_complete_and_gives_its_leases_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     world = World()
-    monkeypatch.setattr(host_run, "BanHost", lambda *args: BareHost(world, *args))
+    monkeypatch.setattr(ban_host, "BanHost", lambda *args: BareHost(world, *args))
     with started("7.4.8", ()) as unit:
         site = Deployment(tmp_path / "inventory", [unit], capsys)
         with Path("/dev/full").open("w") as full, monkeypatch.context() as lost:

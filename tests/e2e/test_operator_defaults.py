@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.labsite import PROJECT
+from tests import PROJECT
 from tests.lab.roots import ready_root
 
 pytestmark = pytest.mark.lab

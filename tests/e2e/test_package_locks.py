@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from provision.linux import bootstrap
 from provision.linux.agent.apt import LOCKS
-from provision.linux.target import agent_zip
+from provision.linux.session import bootstrap
+from provision.linux.session.session import agent_zip
 from tests.e2e.labsite import LabSite
 from tests.e2e.slow_mirror import SlowMirror
 from tests.lab.nspawn import wait_until

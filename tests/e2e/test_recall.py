@@ -10,7 +10,7 @@ import pytest
 
 from tests.e2e.memory_site import MemorySite
 from tests.e2e.test_site import without_enc
-from tests.lab.fortios import Options, Simulator
+from tests.simulator import Options, Simulator
 
 PLACES: dict[str, dict[str, Any]] = {
     "ssl_vpn": {"enforcement": "ssl_vpn", "enforcement_ipv6": True},

@@ -19,13 +19,13 @@ from typing import IO, Any
 
 import pytest
 
-from provision.fortios.text import lines, parse
+from provision.fortios.config.text import lines, parse
 from provision.plan import SitePlan, Verb
 from provision.results import TargetResult
 from tests.e2e.labsite import LabSite, Ran
 from tests.e2e.memory_site import TOKENS, MemorySite
 from tests.e2e.test_fortios_matrix import started
-from tests.lab.fortios import Simulator
+from tests.simulator import Simulator
 
 pytestmark = pytest.mark.usefixtures("settled_at_once")
 

@@ -13,13 +13,14 @@ from pathlib import Path
 import pytest
 from werkzeug.serving import make_server
 
+from tests import PROJECT
 from tests.e2e.browser import Browser
-from tests.e2e.labsite import PROJECT, LabSite, unit_options
+from tests.e2e.labsite import LabSite, unit_options
 from tests.e2e.test_operate import tokens
 from tests.e2e.test_site import ATTACKER, EVENT, denied
 from tests.lab.records import locked
 from tests.lab.stopwatch import within
-from tests.unit.receiver_app import LINE, Receiver
+from tests.unit.receiver.receiver_app import LINE, Receiver
 
 pytestmark = pytest.mark.lab
 

@@ -19,7 +19,7 @@ from tests.e2e.labsite import LabSite, unit_options
 from tests.e2e.poller import Meanwhile, Poller, trusting
 from tests.e2e.test_site import EVENT, denied, without_enc
 from tests.lab.stopwatch import within
-from tests.unit.sample_ca import CA
+from tests.unit.roles.sample_ca import CA
 
 pytestmark = pytest.mark.lab
 

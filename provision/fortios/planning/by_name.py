@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from provision.fortios.desired import Desired
-from provision.fortios.text import Config, Edit, Node, Statement, Tree, Word
+from provision.fortios.config.desired import Desired
+from provision.fortios.config.text import Config, Edit, Node, Statement, Tree, Word
 
 
 def combined(sent: Desired, named: Desired) -> Desired:

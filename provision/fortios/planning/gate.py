@@ -10,9 +10,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from provision.errors import Failed
-from provision.fortios.desired import split_id
-from provision.fortios.steps import Block
-from provision.fortios.text import Config, Edit, Statement, lines, word
+from provision.fortios.config.desired import split_id
+from provision.fortios.config.text import Config, Edit, Statement, lines, word
+from provision.fortios.planning.steps import Block
 
 # The lines that begin, end or drop a transaction, and that save. A transaction ends by itself after so
 # many idle minutes, so a dead run locks nothing for long.

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from provision.fortios.tree import Words, is_secret
+from provision.fortios.config.diff import Words, is_secret
 
 # Attributes of one object that are named.
 _MOST = 12

@@ -9,19 +9,13 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 
-from provision.fortios.desired import Desired, looked_at, split_id
-from provision.fortios.numbered import remembered_place
-from provision.fortios.observed import Observed
-from provision.fortios.planning.restorable import (
-    obstacles,
-    remembered_body,
-    restorable,
-    touchable,
-    why_not_ours,
-)
-from provision.fortios.record import Record
-from provision.fortios.referrers import foreign_users
-from provision.fortios.steps import (
+from provision.fortios.config.desired import Desired, looked_at, split_id
+from provision.fortios.config.diff import IsCurrent, difference, is_secret, mentioned, set_names
+from provision.fortios.config.observed import Observed
+from provision.fortios.config.text import Tree
+from provision.fortios.planning.policies import remembered_place
+from provision.fortios.planning.references import foreign_users
+from provision.fortios.planning.steps import (
     MEMORY,
     Step,
     only,
@@ -30,8 +24,14 @@ from provision.fortios.steps import (
     single_back,
     with_members,
 )
-from provision.fortios.text import Tree
-from provision.fortios.tree import IsCurrent, difference, is_secret, mentioned, set_names
+from provision.fortios.record.record import Record
+from provision.fortios.record.restorable import (
+    obstacles,
+    remembered_body,
+    restorable,
+    touchable,
+    why_not_ours,
+)
 
 
 def stale_steps(

@@ -6,8 +6,8 @@ collection 2.4.2 (`system accprofile`); KB 228076 (a custom profile needs `sysgr
 
 from __future__ import annotations
 
-from provision.fortios.text import Tree
-from provision.fortios.tree import attributes, values
+from provision.fortios.config.diff import attributes, values
+from provision.fortios.config.text import Tree
 
 # What has to be written, by the name of its group in a profile. Which of the first two governs
 # automation and feeds is not documented for each version, so both are named.

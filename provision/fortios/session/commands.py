@@ -1,14 +1,14 @@
 """Check what is typed on a FortiGate against a closed table of forms, at the last place before the wire.
 
 A looking command changes nothing. A changing line is one logical line of CLI as
-:func:`provision.fortios.text.serialise` spells it, or one of a few fixed orders.
+:func:`provision.fortios.config.text.serialise` spells it, or one of a few fixed orders.
 """
 
 from __future__ import annotations
 
 import re
 
-from provision.fortios.text import COMMANDS, SETTINGS, ParseError, Word, logical_words
+from provision.fortios.config.text import COMMANDS, SETTINGS, ParseError, Word, logical_words
 
 # A name in double quotes as `show` spells it; it never spans lines.
 _QUOTED = r'"(?:[^"\\]|\\.)*"'

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from provision.errors import Failed
-from provision.fortios.circumstances import in_scope
-from provision.fortios.session import administrator, dialogue
-from provision.fortios.session.chunks import entering
+from provision.fortios.config.probes import in_scope
+from provision.fortios.session import administrator, prompts
+from provision.fortios.session.batches import entering
 from provision.fortios.session.session import Session
 from provision.ssh.host_keys import HostKeyPolicy
 from provision.ssh.login import Login
@@ -81,15 +81,15 @@ class Connection:
 
     def permission(self, said: str) -> str:
         """What to do about a refusal that is one of rights or of a lock; else nothing."""
-        if dialogue.tells_of_a_lock(said):
+        if prompts.tells_of_a_lock(said):
             return (
                 "somebody else is editing it in a transaction, or a run that died was; such a lock "
                 "ends by itself (ours after 2 idle minutes): run again then"
             )
         needs = f"; it needs {administrator.NEEDED}"
-        if dialogue.is_forbidden(said):
+        if prompts.is_forbidden(said):
             return f"the profile of {self.login.user} does not permit this{needs}"
-        if dialogue.has_no_table(said) and self.session.is_restricted:
+        if prompts.has_no_table(said) and self.session.is_restricted:
             return f"perhaps the profile of {self.login.user} does not permit this{needs}"
         return ""
 

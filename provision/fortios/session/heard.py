@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from provision.fortios.session import dialogue
+from provision.fortios.session import prompts
 
 # Characters at the end of a text that are enough to know a prompt, a question or a pager.
 END = 512
@@ -20,7 +20,7 @@ class Heard:
     """The text of one exchange. ``size`` counts the characters received, ``line`` those behind the
     last line end. ``clean`` turns received characters into text; it must work line by line."""
 
-    def __init__(self, clean: Callable[[str], str] = dialogue.clean) -> None:
+    def __init__(self, clean: Callable[[str], str] = prompts.clean) -> None:
         self.size = self.line = 0
         self._clean = clean
         self._done: list[str] = []
@@ -50,7 +50,7 @@ class Heard:
 
     def waits_for_page(self) -> bool:
         """Check whether a pager stands at the end."""
-        return dialogue.waits_for_page(self._end)
+        return prompts.waits_for_page(self._end)
 
     def is_due(self, quiet: bool, at_prompt: Callable[[str], object]) -> bool:
         """Check whether looking at the whole text is worth its cost now.

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 
 from provision.errors import Failed
 from provision.fortios.session import commands as forms
-from provision.fortios.session import dialogue, terminal
+from provision.fortios.session import prompts, terminal
 from provision.fortios.session.answer import is_echoed, is_inside_value
-from provision.fortios.session.chunks import Line
+from provision.fortios.session.batches import Line
 from provision.fortios.session.terminal import Terminal
 from provision.ssh.host_keys import HostKeyPolicy
 from provision.ssh.login import Login
@@ -105,7 +105,7 @@ class Session(Terminal):
     def _look_keys(self, command: str) -> str:
         try:
             forms.check_look(command)
-            return dialogue.keys(command)
+            return prompts.keys(command)
         except ValueError as error:
             # an answer of a FortiGate or of a ban host may be in it: never show all of it
             what = f"{self._login.host}: {command[:80]!r} was never sent: {error}"
@@ -142,14 +142,14 @@ class Session(Terminal):
         start = self._context + " "
 
         def whole(seen: str) -> bool:
-            found = dialogue.answers(start + seen, prompt, commands)
-            return None not in found or dialogue.asks_yes_or_no(seen)
+            found = prompts.answers(start + seen, prompt, commands)
+            return None not in found or prompts.asks_yes_or_no(seen)
 
         text = self._until(whole, "an answer", patience=patience)
-        if dialogue.asks_yes_or_no(text):
+        if prompts.asks_yes_or_no(text):
             text += "\n" + self._reply("n")
         self._stand_at(text)
-        return dialogue.answers(start + text, prompt, commands)
+        return prompts.answers(start + text, prompt, commands)
 
     def _reply(self, key: str) -> str:
         # a single key, as units document it; the Enter is for terminals that read by the line
@@ -186,11 +186,11 @@ class Session(Terminal):
 
     def _check(self, chunk: Sequence[Line], found: Sequence[str | None]) -> None:
         for line, answer in zip(chunk, found, strict=True):
-            said = "" if answer is None else dialogue.refusal(answer)
+            said = "" if answer is None else prompts.refusal(answer)
             # what was typed behind a question may have answered it
             lost = answer is None or (len(chunk) > 1 and "(y/n)" in said)
             if said and not lost:
-                raise self._refused(line, dialogue.without_pieces(said, line.text))
+                raise self._refused(line, prompts.without_pieces(said, line.text))
             if lost:
                 self._ahead = False
                 stuck = self._leave()
@@ -204,12 +204,12 @@ class Session(Terminal):
     def _type_ahead(self, chunk: Sequence[Line]) -> tuple[str | None, ...]:
         self._send("".join(self._keys(line) + "\n" for line in chunk))
         texts = [line.text for line in chunk]
-        return self._answers(dialogue.any_prompt(self._prompt), texts, terminal.LOST)
+        return self._answers(prompts.any_prompt(self._prompt), texts, terminal.LOST)
 
     def _keys(self, line: Line) -> str:
         try:
             forms.check_change(line.text)
-            return dialogue.keys(line.text)
+            return prompts.keys(line.text)
         except ValueError as error:
             raise self._refused(line, f"never sent, {error}") from None
 
@@ -231,9 +231,9 @@ class Session(Terminal):
         if self._echoes and not is_echoed(last, text):
             self._stand_at(text)
             return None
-        if dialogue.asks_yes_or_no(text) and verb == "delete":
+        if prompts.asks_yes_or_no(text) and verb == "delete":
             text = text.rpartition("\n")[0] + "\n" + self._reply("y")
-        elif dialogue.asks_yes_or_no(text):
+        elif prompts.asks_yes_or_no(text):
             text += "\n" + self._reply("n")
         self._stand_at(text)
         said = text.split("\n")[1 if self._echoes else 0 : -1]
@@ -246,12 +246,12 @@ class Session(Terminal):
         """
         if self._echoes and ("\n" not in seen or not is_echoed(typed, seen)):
             return False
-        if dialogue.asks_yes_or_no(seen):
+        if prompts.asks_yes_or_no(seen):
             return True
         return bool(self._at_prompt.search(seen)) and not is_inside_value(seen)
 
     def _answered_or_quoting(self, seen: str) -> bool:
-        return dialogue.in_quotes(seen) or self._answered(seen)
+        return prompts.in_quotes(seen) or self._answered(seen)
 
     def _leave(self) -> str:
         """Back to the first prompt, nothing saved: `abort` drops an open entry, `end` may keep it.
@@ -260,7 +260,7 @@ class Session(Terminal):
         """
         self._send("\n")
         text = self._until(self._answered_or_quoting, "a prompt")
-        if dialogue.in_quotes(text):
+        if prompts.in_quotes(text):
             self._type_keys('"', "")
         else:
             self._stand_at(text)

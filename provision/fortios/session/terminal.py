@@ -16,7 +16,7 @@ from typing import Any
 from netmiko.fortinet import FortinetSSH
 
 from provision.errors import Failed, Unreachable
-from provision.fortios.session import dialogue
+from provision.fortios.session import prompts
 from provision.fortios.session.heard import Heard
 from provision.ssh.causes import clean, explain_words
 from provision.ssh.connect import CONNECT_ERRORS, connect
@@ -112,34 +112,34 @@ class Terminal(FortinetSSH):
 
     def session_preparation(self) -> None:
         """Wait for the first prompt; accept a disclaimer; send nothing else."""
-        text = self._until(dialogue.ends_login, "a prompt", settle=True)
-        if dialogue.asks_to_accept(text):
+        text = self._until(prompts.ends_login, "a prompt", settle=True)
+        if prompts.asks_to_accept(text):
             # a single key, as units document it; the Enter is for terminals that read by the line
             self._send("a\n")
-            text = self._until(dialogue.ends_acceptance, "a prompt", settle=True)
-        if dialogue.wants_new_password(text):
+            text = self._until(prompts.ends_acceptance, "a prompt", settle=True)
+        if prompts.wants_new_password(text):
             raise Unreachable(
                 f"{self._login.host} wants a new password for {self._login.user}",
                 "log in by hand once, set it, and put it into ansible_password",
             )
-        self._learn(dialogue.first_prompt(text))
+        self._learn(prompts.first_prompt(text))
         self._spaced = text.endswith(" ")
         self.exchanges = 0
 
     def _learn(self, prompt: str) -> None:
         self._prompt = self._context = prompt
-        self._at_prompt = dialogue.prompt_pattern(prompt)
+        self._at_prompt = prompts.prompt_pattern(prompt)
 
     def _learn_again(self, text: str) -> None:
         """Correct the first prompt if a message of the FortiGate has torn or stretched it."""
-        seen = "" if self._sure or not self._prompt else dialogue.first_prompt(text)
+        seen = "" if self._sure or not self._prompt else prompts.first_prompt(text)
         if seen and (seen.endswith(self._prompt) or self._prompt.endswith(seen)):
             self._learn(seen)
 
     @property
     def scope_in_prompt(self) -> str:
         """Return what the first prompt has in brackets, a role in a cluster aside."""
-        return dialogue.scope_in(self._prompt)
+        return prompts.scope_in(self._prompt)
 
     @property
     def is_restricted(self) -> bool:
@@ -221,7 +221,7 @@ class Terminal(FortinetSSH):
             elif (
                 due
                 and nudged < nudges
-                and dialogue.hides_prompt(heard.text(), self._prompt, silent >= LOST)
+                and prompts.hides_prompt(heard.text(), self._prompt, silent >= LOST)
             ):
                 nudged, silent = nudged + 1, 0.0
                 self._send("\n")
@@ -249,8 +249,8 @@ class Terminal(FortinetSSH):
             raise self._broken(f"has kept this session waiting for more than {SESSION:g} s")
 
     def _lines(self, received: str) -> str:
-        text = dialogue.clean(received)
-        return text if self._spaced else dialogue.spaced(text, dialogue.any_prompt(self._prompt))
+        text = prompts.clean(received)
+        return text if self._spaced else prompts.spaced(text, prompts.any_prompt(self._prompt))
 
     def _stand_at(self, text: str) -> None:
         """Keep the prompt that ``text`` ends in; it says in which context the next line runs."""
@@ -294,7 +294,7 @@ class Terminal(FortinetSSH):
 
     def _broken(self, what: str) -> Failed | Unreachable:
         self.alive = False
-        what += " after an idle time-out" if dialogue.timed_out(self._hearing.text()) else ""
+        what += " after an idle time-out" if prompts.timed_out(self._hearing.text()) else ""
         where = f"{self._login.host} ({self._login.address}:{self._login.port})"
         if not self.changing:
             return Unreachable(f"{where} {what}; nothing was being changed")

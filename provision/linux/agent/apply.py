@@ -14,13 +14,7 @@ import os
 from contextlib import suppress
 from typing import Any
 
-from provision.linux.agent import (
-    STATE,
-    data,
-    host,
-    packages,
-    services,
-)
+from provision.linux.agent import STATE, data, host, packages, services
 from provision.linux.agent import manifest as memory
 from provision.linux.agent.host import HostError, run
 from provision.linux.agent.objects import Journal

@@ -7,15 +7,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from provision.linux.agent import (
-    certificates,
-    data,
-    database,
-    host,
-    objects,
-    packages,
-    services,
-)
+from provision.linux.agent import certificates, data, database, host, objects, packages, services
 from provision.linux.agent import manifest as memory
 from provision.linux.agent.apt import Apt
 from provision.linux.agent.checkers import CHECK, unchecked

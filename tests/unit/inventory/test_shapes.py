@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from provision.cli import main
+from provision.cli.main import main
 from provision.inventory.loader import load
+from tests.unit.cli.test_main import PLAYS
 from tests.unit.inventory.oracle import Oracle, groups, hosts, oracle
-from tests.unit.test_cli import PLAYS
 
 OURS = """
 ban_hosts:

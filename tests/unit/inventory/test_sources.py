@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from provision.cli import main
+from provision.cli.main import main
 from provision.errors import InputError
 from provision.inventory.loader import load, scopes
 from provision.inventory.sources import program
-from tests.unit.inventories import faults, write
-from tests.unit.test_cli import PLAYS
+from tests.unit.cli.test_main import PLAYS
+from tests.unit.inventory.inventories import faults, write
 
 SITE = """
 ban_hosts: {hosts: {bh1: {ansible_host: 192.0.2.1}}}

@@ -1,0 +1,108 @@
+"""Which addresses an operator may ban by hand: a slip must lock out neither nearly everybody nor oneself."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from provision.errors import Fault, InputError
+from provision.sites.builder import BanHost, FortiGate, Site
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+# Wider than this is nearly everybody: no assignment to a network is.
+_WIDEST = {4: 8, 6: 16}
+_NOBODY = {
+    "0.0.0.0/8": "the unspecified address",
+    "127.0.0.0/8": "loopback",
+    "169.254.0.0/16": "link-local",
+    "224.0.0.0/4": "multicast",
+    "255.255.255.255": "broadcast",
+    "::": "the unspecified address",
+    "::1": "loopback",
+    "fe80::/10": "link-local",
+    "ff00::/8": "multicast",
+}
+# Names looked up at the same time: a resolver that does not answer costs seconds for each.
+_LOOKUPS = 32
+_MAPPED = ipaddress.IPv6Network("::ffff:0:0/96")
+
+
+def checked_address(text: str) -> str:
+    """The one spelling of an address or network; what is IPv4 within IPv6 becomes IPv4.
+
+    Raises:
+        InputError: it is none, or perhaps a slip that means far more than was meant.
+    """
+    if "%" in text:
+        what = f"{text}: a zone id has no place here, a ban is for every interface"
+        raise InputError([Fault("", 0, what, f"write {text.partition('%')[0]}")])
+    try:
+        network = ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        what = f"{text} is neither an address nor a network"
+        raise InputError(
+            [Fault("", 0, what, "write it as 203.0.113.7 or 203.0.113.0/24")]
+        ) from None
+    if ipaddress.ip_interface(text).ip != network.network_address:
+        what = f"{text} is an address within {network}"
+        raise InputError([Fault("", 0, what, f"write {network} to mean all of it")])
+    plain = unmapped(network)
+    return str(plain.network_address) if plain.num_addresses == 1 else str(plain)
+
+
+def bannable(text: str) -> str:
+    """:func:`checked_address` of what may be banned by hand.
+
+    Raises:
+        InputError: as there; or it is nearly everybody, or nobody whom a firewall would see.
+    """
+    named = checked_address(text)
+    network = ipaddress.ip_network(named)
+    if network.prefixlen < _WIDEST[network.version]:
+        what = f"{text} is nearly everybody"
+        widest = f"/{_WIDEST[network.version]} is the widest"
+        raise InputError([Fault("", 0, what, f"name smaller networks, {widest}")])
+    for nobody, name in _NOBODY.items():
+        theirs = ipaddress.ip_network(nobody)
+        if theirs.version == network.version and network.overlaps(theirs):
+            raise InputError(
+                [Fault("", 0, f"{text} is or holds {name} ({theirs})", "name another")]
+            )
+    return named
+
+
+def unmapped(network: Network) -> Network:
+    """An IPv4 network that is written as IPv6 (::ffff:192.0.2.1), as IPv4; any other as it is."""
+    if isinstance(network, ipaddress.IPv4Network) or not network.subnet_of(_MAPPED):
+        return network
+    low = int(network.network_address) & 0xFFFFFFFF
+    return ipaddress.IPv4Network((low, network.prefixlen - _MAPPED.prefixlen))
+
+
+def own_host(sites: Sequence[Site], address: str) -> str:
+    """The ban host or FortiGate that ``address`` is or holds: to ban it is to lock oneself out.
+
+    One that is known by name has the addresses that its name stands for now.
+    """
+    network = ipaddress.ip_network(address)
+    hosts: list[BanHost | FortiGate] = []
+    for site in sites:
+        hosts += [site.ban_host, *site.fortigates]
+    with ThreadPoolExecutor(_LOOKUPS) as pool:
+        all_theirs = pool.map(lambda host: _addresses(host.login.address), hosts)
+    for host, theirs in zip(hosts, all_theirs, strict=True):
+        if any(own.version == network.version and own.overlaps(network) for own in theirs):
+            return host.name
+    return ""
+
+
+def _addresses(name: str) -> list[Network]:
+    """What an address or a name of a host stands for; nothing when nobody knows."""
+    try:
+        rows = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return []
+    return [unmapped(ipaddress.ip_network(str(row[4][0]).partition("%")[0])) for row in rows]

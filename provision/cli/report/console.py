@@ -1,0 +1,244 @@
+"""Print a run: plain lines, or a live table on a terminal.
+
+Every character goes through the mask of the run's secrets before it leaves.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Literal, Self, TextIO
+
+from rich.cells import cell_len, chop_cells, set_cell_size
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from provision.cli.report.grouping import grouped, one_by_one
+from provision.errors import spell_count
+from provision.linux.pem import in_one_line
+from provision.masking import Secrets, escape
+from provision.plan import Change, Kind
+from provision.results import SiteResult, TargetResult
+
+COLOURS = {
+    "ok": "green",
+    "changed": "yellow",
+    "differs": "yellow",
+    "failed": "red",
+    "unreachable": "red",
+    "skipped": "cyan",
+}
+DIFF_COLOURS = {"+": "green", "-": "red", "@": "cyan"}
+
+
+# What is printed of changes: their names in groups; what a plan does to existing objects and to FortiGates
+# as well; or each change with all of its diff.
+Detail = Literal["names", "plan", "everything"]
+
+
+class Report:
+    """Prints to one console, masked; on a terminal a live table shows who is at what."""
+
+    def __init__(self, secrets: Secrets, stream: TextIO, live: bool, verbose: int) -> None:
+        self._secrets = secrets
+        self._console = Console(file=stream, highlight=False, soft_wrap=True)
+        self._verbose = verbose
+        self._wanted = live and self._console.is_terminal
+        self._live: Live | None = None
+        self._rows: dict[tuple[str, str], tuple[str, str]] = {}
+        self._lock = threading.RLock()
+        self._held: list[tuple[str, str]] | None = None
+
+    def __enter__(self) -> Self:
+        if self._wanted:
+            self._rows.clear()
+            self._show_live()
+        return self
+
+    def _show_live(self) -> None:
+        self._live = Live(console=self._console, transient=True, refresh_per_second=8)
+        self._live.start()
+
+    def __exit__(self, *_: object) -> None:
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Leave the terminal to a question: the live table is gone, and lines wait until its end."""
+        with self._lock:
+            live, self._live, self._held = self._live, None, []
+        if live is not None:
+            live.stop()
+        try:
+            yield
+        finally:
+            if live is not None:
+                self._show_live()
+            with self._lock:
+                held, self._held = self._held, None
+            for text, style in held:
+                self._print(text, style)
+
+    def doing(self, site: str, host: str, what: str) -> None:
+        """A row of the live table; a line with -v."""
+        self._row(site, host, what, "cyan")
+        if self._live is None and self._verbose:
+            self.line(f"{host}: {what}")
+
+    def done(self, site: str, result: TargetResult) -> None:
+        """The row's last word."""
+        self._row(site, result.host, result.state, COLOURS[result.state])
+
+    def _row(self, site: str, host: str, what: str, colour: str) -> None:
+        with self._lock:
+            self._rows[(site, host)] = (what, colour)
+            if self._live is None:
+                return
+            table = Table("site", "target", "", box=None)
+            for (name, target), (text, style) in sorted(self._rows.items()):
+                table.add_row(name, target, Text(self._secrets.mask(text), style=style))
+            self._live.update(table)
+
+    def line(self, text: str = "", style: str = "") -> None:
+        """One line, or several, masked; what would steer a terminal is shown, not obeyed."""
+        self._print(self._secrets.mask(text), style)
+
+    def _print(self, text: str, style: str) -> None:
+        with self._lock:
+            if self._held is not None:
+                self._held.append((text, style))
+            else:
+                self._console.print(Text(escape(text), style=style), soft_wrap=True)
+
+    def _rows_of(self, diff: str, by_name: bool) -> None:
+        """Print a diff. One that names its secrets is not masked: a ban host could hide words of it."""
+        for row in diff.splitlines():
+            text = row if by_name else self._secrets.mask(row)
+            self._print(" " * 10 + text, DIFF_COLOURS.get(row[:1], ""))
+
+    def sites(self, sites: Sequence[SiteResult], detail: Detail) -> None:
+        """Print every target with its state, its changes, and what it says."""
+        for site in sites:
+            self.line(f"site {site.name}", "bold")
+            for target in site.targets:
+                self._target(target, detail)
+        hidden = _hidden(sites) if detail == "plan" else 0
+        if hidden:
+            files = spell_count(hidden, "new or deleted file")
+            self.line(f"the content of {files} is not printed; -D prints it", "cyan")
+
+    def _target(self, target: TargetResult, detail: Detail) -> None:
+        linux = target.kind == "linux"
+        cost = (
+            spell_count(target.execs, "exec")
+            if linux
+            else spell_count(target.exchanges, "exchange")
+        )
+        self.line(
+            f"  {target.state:<11} {target.host} ({target.kind}, {cost})", COLOURS[target.state]
+        )
+        for line in target.details.get("settings", ()) if detail != "names" else ():
+            self.line(f"      {line}", "cyan")
+        self._changes(target.changes, target.kind, detail)
+        for note in target.notes:
+            self.line(_indent(note, "      note: "), "cyan")
+        if target.error:
+            self.line(_indent(target.error, "      "), "red")
+        if target.new_plan is not None:
+            self._new_plan(target, "plan" if detail == "names" else detail)
+
+    def _new_plan(self, target: TargetResult, detail: Detail) -> None:
+        """Print the plan that a target has by now, and in what it differs from the one shown before."""
+        self.line(
+            "      the new plan:" if target.new_plan else "      the new plan changes nothing",
+            "cyan",
+        )
+        self._changes(target.new_plan or (), target.kind, detail)
+        self.line("      the difference from the plan that was shown:", "cyan")
+        difference = "\n".join(target.difference.splitlines()[2:])
+        self._rows_of(difference, target.kind == "fortios")
+
+    def _changes(self, changes: Sequence[Change], kind: Kind, detail: Detail) -> None:
+        groups = one_by_one(changes) if detail == "everything" else grouped(changes, kind)
+        for group in groups:
+            why = f"  ({group.why})" if group.why else ""
+            self.line(f"      {group.action:<8} {group.head}{why}", "yellow")
+            for change in group.changes:
+                # what a ban host remembers can be forged, so what it asks for is always printed
+                if change.source or (detail != "names" and not group.cut):
+                    diff = change.diff if detail == "everything" else in_one_line(change.diff)
+                    self._rows_of(diff, kind == "fortios")
+
+    def table(
+        self, heads: Sequence[str], rows: Sequence[Sequence[str]], below: Sequence[str] = ()
+    ) -> None:
+        """A line a row, never cut, so that it can be searched; the head is the first.
+
+        On a terminal that is too narrow, the columns without room make a further, indented line.
+        ``below``: to each row a text of its own, on a terminal over as many indented lines as it takes.
+        """
+        table = [list(heads), *([escape(self._secrets.mask(cell)) for cell in row] for row in rows)]
+        widths = [max(map(cell_len, column)) for column in zip(*table, strict=True)]
+        room = self._console.width if self._console.is_terminal else sum(widths) + 2 * len(widths)
+        for number, row in enumerate(table):
+            for start, stop in _lines(widths, room):
+                cells = map(set_cell_size, row[start:stop], widths[start:stop])
+                line = (_MARGIN if start else "") + "  ".join(cells).rstrip()
+                if line.strip():
+                    self.line(line, "" if number else "bold")
+            if number and below and below[number - 1]:
+                self._below(escape(self._secrets.mask(below[number - 1])))
+
+    def _below(self, text: str) -> None:
+        room = max(1, self._console.width - len(_MARGIN))
+        wrap = self._console.is_terminal and cell_len(text) > room
+        for line in _wrapped(text, room) if wrap else [text]:
+            self.line(_MARGIN + line, "dim")
+
+    def summary(self, sites: Sequence[SiteResult]) -> None:
+        """One line that counts the targets by state, as Ansible's recap does."""
+        states = [target.state for site in sites for target in site.targets]
+        counts = [f"{state}={states.count(state)}" for state in COLOURS if state in states]
+        changes = sum(len(target.changes) for site in sites for target in site.targets)
+        said = f"{spell_count(len(sites), 'site')}, {spell_count(len(states), 'target')}"
+        self.line(f"{said}: {' '.join(counts)} changes={changes}")
+
+
+def _hidden(sites: Sequence[SiteResult]) -> int:
+    targets = [target for site in sites for target in site.targets]
+    return sum(g.hidden for each in targets for g in grouped(each.changes, each.kind))
+
+
+_MARGIN = "    "
+
+
+def _wrapped(text: str, room: int) -> list[str]:
+    """``text`` in lines of at most ``room`` cells, between words where that can be; none of it is lost."""
+    lines = [""]
+    for word in re.findall(r" *[^ ]+| +$", text):
+        if cell_len(lines[-1] + word) <= room:
+            lines[-1] += word
+        else:
+            lines += chop_cells(word.removeprefix(" ") if lines[-1] else word, room)
+    return [line for line in lines if line]
+
+
+def _lines(widths: Sequence[int], room: int) -> list[tuple[int, int]]:
+    """Which columns, from and to, stand on each line of a row; at least one on each."""
+    found, start, used = [], 0, 0
+    for column, width in enumerate(widths):
+        if column > start and used + width > room:
+            found.append((start, column))
+            start, used = column, len(_MARGIN)
+        used += width + 2
+    return [*found, (start, len(widths))]
+
+
+def _indent(text: str, first: str) -> str:
+    return first + text.replace("\n", "\n" + " " * len(first))

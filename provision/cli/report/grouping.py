@@ -1,0 +1,125 @@
+"""Changes as an operator reads them: many new or deleted objects in one line, all else one by one.
+
+Pure: what is grouped here is only how a plan is printed, never what is in it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from provision.errors import spell_count
+from provision.plan import Change, Kind
+
+_UNITS = "/etc/systemd/system/"
+_ON_DISK = ("file", "directory", "tokens", "digests", "authority", "certificate")
+_NOUNS = {"tokens": "token file", "digests": "digest file"}
+# The content of these is new, or goes as a whole: there is nothing to compare it with.
+_WHOLE = ("create", "delete")
+
+
+@dataclass(frozen=True)
+class Group:
+    """Changes that are printed under one head. ``cut``: their diffs are printed only on request."""
+
+    changes: tuple[Change, ...]
+    head: str
+    cut: bool = False
+
+    @property
+    def hidden(self) -> int:
+        """Return how many diffs are printed only on request."""
+        return sum(bool(change.diff) for change in self.changes) if self.cut else 0
+
+    @property
+    def action(self) -> str:
+        return self.changes[0].action
+
+    @property
+    def why(self) -> str:
+        """Return who asks for it, if not the inventory, and why."""
+        first = self.changes[0]
+        return "; ".join(
+            filter(None, (f"from {first.source}" if first.source else "", first.reason))
+        )
+
+
+def one_by_one(changes: Iterable[Change]) -> list[Group]:
+    """Return a group for each of ``changes``."""
+    return [Group((change,), change.id) for change in changes]
+
+
+def grouped(changes: Sequence[Change], kind: Kind) -> list[Group]:
+    """Return ``changes`` in groups, each at the place of its first change."""
+    return _fortios(changes) if kind == "fortios" else _linux(changes)
+
+
+def _fortios(changes: Sequence[Change]) -> list[Group]:
+    """Group neighbours of one kind; their CLI is printed below them, in the order of sending."""
+    runs: list[list[Change]] = []
+    for change in changes:
+        key = (change.action, change.reason, change.source)
+        if runs and key == (runs[-1][0].action, runs[-1][0].reason, runs[-1][0].source):
+            runs[-1].append(change)
+        else:
+            runs.append([change])
+    return [Group(tuple(run), _objects(run)) for run in runs]
+
+
+def _objects(run: Sequence[Change]) -> str:
+    if len(run) == 1:
+        return run[0].id
+    tables = dict.fromkeys(change.id.partition(":")[0] for change in run)
+    return f"{len(run)} objects: {', '.join(tables)}"
+
+
+def _linux(changes: Sequence[Change]) -> list[Group]:
+    found: dict[object, list[Change]] = {}
+    for number, change in enumerate(changes):
+        found.setdefault(_key(change) or number, []).append(change)
+    return [Group(tuple(each), _head(each), any(map(_is_cut, each))) for each in found.values()]
+
+
+def _key(change: Change) -> tuple[str, ...]:
+    """Return what changes of one group have in common; empty for one that stands alone.
+
+    A file that no role names stands alone: only the memory of the ban host speaks of it.
+    """
+    kind = change.id.partition(":")[0]
+    common = (change.action, change.reason, change.source)
+    if kind in _ON_DISK and change.action in _WHOLE and change.role:
+        return ("on disk", change.role, *common)
+    if kind in ("package", "service", "jail") and not change.diff:
+        return (kind, *common)
+    return ()
+
+
+def _is_cut(change: Change) -> bool:
+    return change.action in _WHOLE and bool(change.diff) and not change.source
+
+
+def _head(changes: Sequence[Change]) -> str:
+    if len(changes) == 1:
+        return changes[0].id
+    kinds, names = zip(*(change.id.split(":", 1) for change in changes), strict=True)
+    if kinds[0] not in _ON_DISK:
+        return f"{spell_count(len(names), kinds[0])}: {', '.join(names)}"
+    counts = Counter(map(_noun, kinds, names))
+    objects = ", ".join(spell_count(number, kind) for kind, number in counts.items())
+    return f"{changes[0].role}: {objects} in {', '.join(_places(kinds, names))}"
+
+
+def _noun(kind: str, name: str) -> str:
+    unit = name.removeprefix(_UNITS)
+    return "unit" if unit != name and "/" not in unit else _NOUNS.get(kind, kind)
+
+
+def _places(kinds: Iterable[str], names: Iterable[str]) -> list[str]:
+    """Return the directories that the objects lie in, without those within another one."""
+    paths = {
+        PurePosixPath(name) if kind == "directory" else PurePosixPath(name).parent
+        for kind, name in zip(kinds, names, strict=True)
+    }
+    return sorted(str(path) for path in paths if not paths & set(path.parents))

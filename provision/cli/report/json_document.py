@@ -1,0 +1,48 @@
+"""The `--json` document, each text in it masked."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from provision.masking import Secrets
+from provision.results import Exit, SiteResult, document
+
+# Words of ours: a password that happens to be one of them must not garble the document.
+OURS = frozenset({"verb", "kind", "state", "action"})
+
+
+def write_json(
+    write: Callable[[str], object],
+    verb: str,
+    code: Exit,
+    sites: Sequence[SiteResult],
+    mask: Secrets,
+) -> None:
+    """Write the document, each text in it masked."""
+    found = document(verb, code, sites)
+    masked: Any = _masked(found, mask)
+    for site, shown_site in zip(found["sites"], masked["sites"], strict=True):
+        for target, shown_target in zip(site["targets"], shown_site["targets"], strict=True):
+            if target["kind"] == "fortios":
+                _show_diffs(target, shown_target)
+    write(json.dumps(masked, indent=2) + "\n")
+
+
+def _show_diffs(target: dict[str, Any], masked: dict[str, Any]) -> None:
+    """Show what would be sent to a FortiGate as it is: its secrets stand there by name."""
+    masked["difference"] = target["difference"]
+    for name in ("changes", "new_plan"):
+        for change, shown_change in zip(target[name] or (), masked[name] or (), strict=True):
+            shown_change["diff"] = change["diff"]
+
+
+def _masked(value: object, mask: Secrets) -> object:
+    if isinstance(value, str):
+        return mask.mask(value)
+    if isinstance(value, dict):
+        return {k: v if k in OURS else _masked(v, mask) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_masked(item, mask) for item in value]
+    return value

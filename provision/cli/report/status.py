@@ -1,0 +1,302 @@
+"""How each site is doing, for `status`: what a look finds, the receiver's numbers, and both as a table."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import replace
+from typing import Any
+
+from provision.desired import collect
+from provision.engine.progress import describe_unreadable_posts
+from provision.engine.requests import ask
+from provision.engine.run import Run
+from provision.engine.site import SiteRun
+from provision.errors import spell_count
+from provision.linux.certificates import expiry, sealed
+from provision.linux.resources import Jail, Resource
+from provision.plan import State
+from provision.results import SiteResult, TargetResult, summarise
+from provision.sites.builder import Selected
+
+HEADS = (
+    "site",
+    "target",
+    "state",
+    "drift",
+    "receiver",
+    "jails",
+    "bans",
+    "certificate",
+    "last event",
+    "last poll",
+    "version",
+)
+# What nobody could be asked; an empty cell is what a target does not have.
+UNKNOWN = "?"
+_LOST = {
+    "malformed": "banstitch_malformed_total",
+    "unreadable": "banstitch_unreadable_last_day",
+    "limited": "banstitch_limited_total",
+}
+_SINCE = "since the receiver's start"
+_WHY = {
+    "refused_address": "address not allowed",
+    "refused_token": "wrong token",
+    "refused_feed": "wrong password",
+    "refused_page": "wrong login",
+    "too_large": "too large",
+}
+NO_FILTER = (
+    "systemd does not filter addresses yet: the receiver's port is open to everybody, and only the"
+    " receiver itself refuses them; systemctl restart banstitch-receiver.socket turns the filter on"
+    " (connections are refused for a moment), unless the kernel of this host has none"
+)
+_AGES = ((2 * 86400, "d", 86400), (2 * 3600, "h", 3600), (120, "min", 60), (0, "s", 1))
+
+
+def status(run: Run, selected: Selected) -> SiteResult:
+    """Look at every target as plan does, and ask the ban host for the receiver's numbers."""
+    looked = summarise(SiteRun(run, selected).plan())
+    wanted = collect.linux(selected.site, run.plays)
+    place = collect.offered(selected.site, run.plays, "status") or {}
+    asked = TargetResult(selected.site.name, "linux", "unreachable")
+    if not any(each.kind == "linux" and each.state == "unreachable" for each in looked.targets):
+        question = {"do": "status", "sealed": sealed(wanted), **place}
+        (asked,) = ask(run, selected, question).targets
+    numbers = asked.details.get("metrics", "")
+    posters = {"-", "verify", *(unit.name for unit in selected.site.fortigates)}
+    return SiteResult(
+        looked.name,
+        tuple(
+            _host(each, asked, wanted, place, posters)
+            if each.kind == "linux"
+            else _fortigate(each, numbers, selected.site.name)
+            for each in looked.targets
+        ),
+    )
+
+
+def _host(
+    target: TargetResult,
+    asked: TargetResult,
+    wanted: Sequence[Resource],
+    place: Mapping[str, Any],
+    posters: Set[str],
+) -> TargetResult:
+    page, filters = place.get("page", ""), place.get("filters", "")
+    if asked.state == "unreachable" or asked.error:
+        state: State = asked.state if target.state in ("ok", "differs") else target.state
+        error = target.error or asked.error
+        return replace(target, state=state, execs=target.execs + asked.execs, error=error)
+    numbers = asked.details["metrics"]
+    details = {
+        "receiver": _receiver(numbers),
+        "jails": _jails(target, wanted),
+        "bans": {
+            of["jail"]: int(value)
+            for of, value in samples(numbers, "banstitch_bans")
+            if _JAIL.fullmatch(of.get("jail", ""))
+        },
+        "certificate": expiry(wanted, asked.details["certificates"]),
+        "versions": asked.details["versions"],
+        "left_out": sum(int(n) for _, n in samples(numbers, "banstitch_feed_left_out")),
+        "bans_refused": _refused_bans(numbers, posters),
+        "page": page,
+        "refused": {
+            of["why"]: int(n)
+            for of, n in samples(numbers, "banstitch_refused_total")
+            if of.get("why") in _WHY
+        },
+        "filter": _filter(filters, asked.details.get("filters", False)),
+    }
+    told = (*target.notes, *_about_host(details))
+    well = target.state == "ok" and not details["bans_refused"]
+    state = "ok" if well else "differs" if target.state == "ok" else target.state
+    execs = target.execs + asked.execs
+    return replace(target, state=state, execs=execs, details=details, notes=told)
+
+
+def _refused_bans(numbers: str, posters: Set[str]) -> dict[str, int]:
+    """Return how many new bans were over the limit within the last hour, by FortiGate."""
+    found = samples(numbers, "banstitch_bans_refused")
+    return {of["fortigate"]: int(n) for of, n in found if n and of.get("fortigate") in posters}
+
+
+def _receiver(numbers: str) -> str:
+    """Return whether the receiver is up: unknown where something else answered in its place."""
+    if not numbers:
+        return "down"
+    up = samples(numbers, "banstitch_up")
+    return UNKNOWN if not up else "up" if up[0][1] else "unhealthy"
+
+
+def _filter(unit: str, works: bool) -> str:
+    """Return whether systemd closes the receiver's port to strangers: on, off (not wanted) or missing."""
+    return ("on" if works else "missing") if unit else "off"
+
+
+def _fortigate(target: TargetResult, numbers: str, ban_host: str) -> TargetResult:
+    details = {**target.details, **_moments(target.host, numbers), **_lost(target.host, numbers)}
+    loses = target.state == "ok" and details.get("unreadable")
+    state: State = "differs" if loses else target.state
+    told = (*target.notes, *_not_taken(details, ban_host))
+    return replace(target, state=state, details=details, notes=told)
+
+
+def _lost(fortigate: str, numbers: str) -> dict[str, int]:
+    """Return how many posts of a FortiGate could not be read, also lately, or were over its rate."""
+    return {
+        key: int(value)
+        for key, metric in _LOST.items()
+        for of, value in samples(numbers, metric)
+        if of.get("fortigate") == fortigate
+    }
+
+
+def notes(found: Sequence[SiteResult]) -> list[str]:
+    """What else is to be known of each site, a line each; nothing of it is a fault of the site."""
+    return [
+        f"{target.host}: {note}"
+        for site in found
+        for target in site.targets
+        for note in (*_not_taken(target.details, site.name), *_about_host(target.details))
+    ]
+
+
+def _about_host(details: Mapping[str, Any]) -> list[str]:
+    told = _turned_away(details)
+    if details.get("left_out"):
+        lost = details["left_out"]
+        have = f"{spell_count(lost, 'ban')} {'has' if lost == 1 else 'have'} no room in the feed"
+        told.append(f"{have}: raise receiver_feed_limit, or unban")
+    for fortigate, number in details.get("bans_refused", {}).items():
+        whose = "no known FortiGate" if fortigate == "-" else fortigate
+        were = f"{spell_count(number, 'new ban')} by events of {whose} {'was' if number == 1 else 'were'}"
+        limit = "refused in the last hour: if they are attackers, raise receiver_ban_limit"
+        told.append(f"{were} {limit}; bans --history shows since when")
+    if details.get("filter") == "missing":
+        told.append(NO_FILTER)
+    if "page" in details:
+        off = "the status page is off: receiver_status_page: true turns it on"
+        told.append(f"status page: {details['page']}" if details["page"] else off)
+    return told
+
+
+def _not_taken(details: Mapping[str, Any], ban_host: str) -> list[str]:
+    told = []
+    if details.get("unreadable"):
+        told.append(describe_unreadable_posts(details["unreadable"], ban_host))
+    if details.get("limited"):
+        posts = f"{spell_count(details['limited'], 'post')} over the rate {_SINCE}"
+        told.append(f"{posts}, not taken: see receiver_rate and receiver_burst")
+    return told
+
+
+def _turned_away(details: Mapping[str, Any]) -> list[str]:
+    refused = {why: number for why, number in details.get("refused", {}).items() if number}
+    if not refused:
+        return []
+    whys = ", ".join(f"{_WHY[why]}: {number}" for why, number in refused.items())
+    total = spell_count(sum(refused.values()), "request")
+    return [f"{total} refused {_SINCE} ({whys}): see journalctl -u banstitch-receiver"]
+
+
+def _jails(target: TargetResult, wanted: Sequence[Resource]) -> dict[str, str]:
+    """Return each jail, up or down: one that does not run is one that `apply` would start."""
+    if target.error:  # there is no plan that could name those that are down
+        return {}
+    down = {change.id for change in target.changes if change.action == "start"}
+    return {r.name: "down" if r.id in down else "up" for r in wanted if isinstance(r, Jail)}
+
+
+def _moments(fortigate: str, numbers: str) -> dict[str, float]:
+    """When a FortiGate last posted and last polled, in epoch seconds; 0 for not yet."""
+    return {
+        key: value
+        for key in ("last_event", "last_poll")
+        for of, value in samples(numbers, f"banstitch_{key}_seconds")
+        if of.get("fortigate") == fortigate
+    }
+
+
+# The receiver's user serves the text, so it may be anything: a line that is none of ours is passed over,
+# and there is an end to them. Numbers are counts and epoch seconds.
+_MOST_LINES = 50_000
+_LONGEST_LINE = 500
+_VALUE = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,9})?")
+_JAIL = re.compile(r"banstitch-[A-Za-z0-9_-]{1,99}")
+
+
+def samples(text: str, name: str) -> list[tuple[dict[str, str], float]]:
+    """Return the samples of one metric in Prometheus' text format: (labels, value)."""
+    found = []
+    for line in text.splitlines()[:_MOST_LINES]:
+        if line.startswith(name) and len(line) <= _LONGEST_LINE:
+            before, _, value = line.rpartition(" ")
+            labels = _labels(before.removeprefix(name))
+            if labels is not None and _VALUE.fullmatch(value):
+                found.append((labels, float(value)))
+    return found
+
+
+def _labels(text: str) -> dict[str, str] | None:
+    """Return the labels in `{a="b",c="d"}`, none of no text, None where it is neither."""
+    if not text:
+        return {}
+    if not (text.startswith("{") and text.endswith('"}')):
+        return None
+    pairs = [label.partition('="') for label in text[1:-2].split('",')]
+    good = all(between and key.isidentifier() for key, between, _ in pairs)
+    return {key: value for key, _, value in pairs} if good else None
+
+
+def rows(found: Sequence[SiteResult], now: float) -> list[Sequence[str]]:
+    """A row for each target, its cells as :data:`HEADS` names them; ``now`` in epoch seconds."""
+    return [_row(site.name, target, now) for site in found for target in site.targets]
+
+
+def _row(site: str, target: TargetResult, now: float) -> Sequence[str]:
+    details = target.details
+    looked = target.state in ("ok", "differs")
+    drift = str(len(target.changes)) if looked else UNKNOWN
+    head = (site, target.host, target.state, drift)
+    if target.kind == "fortios":
+        moments = (_ago(details.get(key), now) for key in ("last_event", "last_poll"))
+        return (*head, "", "", "", "", *moments, str(details.get("version", UNKNOWN)))
+    if "receiver" not in details:
+        return (*head, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, "", "", UNKNOWN)
+    known = details["bans"] or not details["jails"]
+    numbers = str(sum(details["bans"].values())) if known else UNKNOWN
+    certificate = _certificate(details["certificate"])
+    jails = _of(details["jails"]) if looked else UNKNOWN
+    versions = _versions(details["versions"])
+    return (*head, details["receiver"], jails, numbers, certificate, "", "", versions)
+
+
+def _of(jails: Mapping[str, str]) -> str:
+    down = [name.removeprefix("banstitch-") for name, word in jails.items() if word == "down"]
+    return f"down: {', '.join(down)}" if down else f"{len(jails)} up"
+
+
+def _certificate(known: Mapping[str, Any]) -> str:
+    if known["kind"] == "off":
+        return "off"
+    if known["days"] is None:
+        return "none: run apply"
+    left = spell_count(known["days"], "day") if known["days"] >= 0 else "expired"
+    return f"{left}: {known['todo']}" if known["todo"] else left
+
+
+def _ago(moment: float | None, now: float) -> str:
+    if not moment:
+        return UNKNOWN if moment is None else "none yet"
+    age = max(0, now - moment)
+    size, unit = next((size, unit) for least, unit, size in _AGES if age >= least)
+    return f"{age // size:.0f} {unit} ago"
+
+
+def _versions(versions: Mapping[str, str]) -> str:
+    """Without what Debian puts before and behind; --json has all of them in full."""
+    fail2ban = re.sub(r"^\d+:|[-+].*$", "", versions.get("fail2ban", "none"))
+    return f"Debian {versions.get('debian', UNKNOWN)}, fail2ban {fail2ban}"

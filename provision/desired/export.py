@@ -1,0 +1,89 @@
+"""`render DIR`: every file and CLI block as it would be deployed, for review or for pasting by hand."""
+
+from __future__ import annotations
+
+import errno
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from itertools import groupby
+from pathlib import Path
+
+from provision.desired import collect
+from provision.errors import Failed, Fault, InputError
+from provision.fortios.config.desired import CliBlock
+from provision.fortios.config.schema import FOUND_BY
+from provision.fortios.config.text import forti_quote
+from provision.fortios.config.versions import NEWEST, Version
+from provision.linux.resources import File
+from provision.sites.builder import Play, Selected
+
+
+def render(
+    selected: Selected, plays: Sequence[Play], directory: Path, version: Version = NEWEST
+) -> list[Path]:
+    """Write ``DIR/HOST/etc/...`` for the ban host and ``DIR/UNIT.conf`` for each FortiGate.
+
+    Raises:
+        InputError: a template is at fault, or the directory cannot be written.
+    """
+    texts: dict[Path, str] = {}
+    if selected.linux:
+        root = directory / selected.site.ban_host.name
+        for resource in collect.linux(selected.site, plays):
+            if isinstance(resource, File) and resource.content is not None:
+                texts[root / resource.path.lstrip("/")] = resource.content
+    for unit in selected.fortigates:
+        context = collect.offline(selected.site, unit, plays, version)
+        found = first_choice(collect.blocks(context, plays))
+        vdom = collect.vdom_of(context, plays) if context.unit.vdoms else ""
+        texts[directory / f"{unit.name}.conf"] = "".join(in_scopes(found, vdom))
+    for path, text in texts.items():
+        _write(path, text)
+    return list(texts)
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file that is whole or not there.
+
+    Raises:
+        InputError: it cannot be written there.
+        Failed: it could be, but there is no room, or the disk is broken.
+    """
+    fresh = path.with_name(f".{path.name}.new")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fresh.write_text(text, encoding="utf-8")
+        fresh.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            fresh.unlink()
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO):
+            what = f"cannot write {path}: {error.strerror}; free some space and run again"
+            raise Failed(what) from error
+        what = f"cannot write {error.filename or path}: {error.strerror}"
+        raise InputError([Fault("", 0, what, "choose another directory")]) from error
+
+
+def to_be_placed(written: Sequence[Path]) -> Iterator[tuple[Path, str]]:
+    """What is at the wrong place after pasting: before whom it belongs, only the unit can tell."""
+    for path in written:
+        tables = re.findall(r"^config (firewall \S+)$", path.read_text("utf-8"), re.MULTILINE)
+        yield from ((path, table) for table in dict.fromkeys(tables) if table in FOUND_BY)
+
+
+def first_choice(blocks: Sequence[CliBlock]) -> list[CliBlock]:
+    """Of several choices the first that can be one, as far as is known without the unit."""
+    able = (block.choice for block in blocks if block.choice and not block.unsuited)
+    first = next(able, "")
+    return [block for block in blocks if block.choice in ("", first) and block.text]
+
+
+def in_scopes(blocks: Sequence[CliBlock], vdom: str) -> Iterator[str]:
+    """The text to paste: on a unit with VDOMs each block is entered in its scope."""
+    if not vdom:
+        yield from (block.text for block in blocks)
+        return
+    enter = {"global": "config global\n", "vdom": f"config vdom\nedit {forti_quote(vdom)}\n"}
+    for scope, group in groupby(blocks, lambda block: block.scope):
+        yield enter[scope] + "".join(block.text for block in group) + "end\n"

@@ -1,0 +1,109 @@
+"""Templates in, the text of files and CLI blocks out.
+
+One escaping filter per output language, so that a value of the inventory stays a value there: a
+template writes ``{{ value | f2b }}`` and cannot end up with a second setting or a placeholder.
+"""
+
+from __future__ import annotations
+
+import pprint
+import re
+import traceback
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from provision.errors import Fault, InputError
+from provision.fortios.config.text import forti_quote
+from provision.inventory.templates import environment
+
+TEMPLATES = Path(__file__).parents[2] / "templates"
+
+_PLAIN_WORD = re.compile(r"[A-Za-z0-9_./:@,+=%\[\]-]+")
+
+
+def systemd_value(value: object) -> str:
+    """``value`` as one word of a unit file: ``%`` doubled, quoted where needed (systemd.syntax(7))."""
+    text = _one_line(value)
+    if "$" in text:
+        raise ValueError(f"{text!r} holds a $, which systemd would expand")
+    text = text.replace("%", "%%")
+    if _PLAIN_WORD.fullmatch(text):
+        return text
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def f2b(value: object) -> str:
+    """``value`` for a fail2ban file: ConfigParser expands ``%`` there and cuts at `` ;``."""
+    text = _one_line(value)
+    if re.search(r"(^|\s)[;#]", text):
+        raise ValueError(f"{text!r} would be cut short as a comment")
+    return text.replace("%", "%%")
+
+
+def pyliteral(value: object) -> str:
+    """Return ``value`` as a Python literal, laid out to be read.
+
+    Raises ValueError for what no literal can say. The text is not parsed to find out: up to Python 3.11.7,
+    ``ast`` fails now and then where several threads use it, and each site is rendered in its own.
+    """
+    _check_literal(value)
+    return pprint.pformat(value, width=96, sort_dicts=False)
+
+
+def _check_literal(value: object) -> None:
+    if isinstance(value, dict):
+        for each in (*value, *value.values()):
+            _check_literal(each)
+    elif isinstance(value, list | tuple):
+        for each in value:
+            _check_literal(each)
+    elif value is not None and type(value).__repr__ not in _SPELT:
+        raise ValueError(f"{type(value).__name__} is no part of a literal")
+
+
+def _one_line(value: object) -> str:
+    text = str(value)
+    if not text.isprintable():
+        raise ValueError(f"{text!r} holds a line break or another unprintable character")
+    return text
+
+
+# A kind of text or number that prints itself as a literal.
+_SPELT = (str.__repr__, int.__repr__, bool.__repr__)
+
+FILTERS = {
+    "forti_quote": forti_quote,
+    "systemd_value": systemd_value,
+    "f2b": f2b,
+    "pyliteral": pyliteral,
+}
+
+
+@cache
+def _environment() -> Any:
+    env = environment()
+    env.filters.update(FILTERS)
+    return env
+
+
+def render(name: str, /, **values: object) -> str:
+    """The text of ``templates/<name>`` with ``values`` filled in.
+
+    Raises :class:`InputError` with the template's file and line: a value that its output language
+    cannot hold, a name that is not defined, a slip in the template.
+    """
+    path = TEMPLATES / name
+    env = _environment()
+    try:
+        code = env.compile(path.read_text(encoding="utf-8"), name, str(path))
+        return str(env.template_class.from_code(env, code, {}).render(**values))
+    except Exception as error:  # filters and expressions may raise anything
+        raise InputError([Fault(f"templates/{name}", _line(error, path), str(error))]) from error
+
+
+def _line(error: Exception, path: Path) -> int:
+    """The template's line at fault: Jinja puts it into the traceback, or on a syntax error."""
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [frame.lineno or 0 for frame in frames if frame.filename == str(path)]
+    return lines[-1] if lines else int(getattr(error, "lineno", 0))

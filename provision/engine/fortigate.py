@@ -1,0 +1,231 @@
+"""A run at one FortiGate of a site: look, change under a lease, look again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from functools import partial
+
+from provision.desired import certificate_files
+from provision.desired import collect as wanted
+from provision.desired.summary import summary
+from provision.engine.ban_host import HostRun
+from provision.engine.lease import Lease
+from provision.engine.progress import Target, must_be_as_approved, must_hold
+from provision.engine.records import Memory, record_of
+from provision.engine.run import Run
+from provision.errors import Failed, InputError, UnknownKey, Unreachable
+from provision.fortios.config.desired import Desired
+from provision.fortios.planning import planner
+from provision.fortios.planning.planner import FortiPlan
+from provision.fortios.record.record import Record
+from provision.fortios.session.fortigate import FortiGate as Unit
+from provision.fortios.session.push import PutBack
+from provision.plan import TargetPlan, canonical
+from provision.sites.builder import FortiGate, Selected
+
+# What stands by name in a plan until its ban host has made it.
+CA = "ca"
+
+
+class UnitRun:
+    """The part of a run at one FortiGate; ``host`` is the part at its ban host, planned before."""
+
+    def __init__(self, run: Run, selected: Selected, host: HostRun, unit: FortiGate) -> None:
+        self.target = Target(unit.name, "fortios")
+        self._run = run
+        self._selected = selected
+        self._host = host
+        self._unit = unit
+
+    @contextmanager
+    def _connected(self) -> Iterator[Unit]:
+        with Unit(self._unit.login, self._run.policy) as session:
+            try:
+                yield session
+            finally:
+                self.target.exchanges += session.exchanges
+
+    # --- looking ---------------------------------------------------------------------------------
+
+    def planned(self) -> TargetPlan:
+        """Return the plan as a value, or why there is none."""
+        plan, memory = self.target.plan, self._host.memory
+        if not isinstance(plan, FortiPlan) or memory is None:
+            return self.target.planned()
+        return self._as_value(self.target, plan, memory)
+
+    def _as_value(self, target: Target, plan: FortiPlan, memory: Memory) -> TargetPlan:
+        record = memory.records.get(self._unit.name, Record())
+        unfinished = self._run.verb == "teardown" and bool(plan.stays)
+        return target.planned(
+            tuple(canonical({"id": each.id, "cli": each.shown}) for each in plan.blocks),
+            to_be_made=(CA,) if self._ca_by_name(memory) else (),
+            remembers=unfinished or plan.settled != record,
+        )
+
+    def _ca_by_name(self, memory: Memory) -> bool:
+        """Whether the CA stands by name: it does not exist yet, or did not when the plan was approved."""
+        approved = self.target.approved
+        return not memory.ca if approved is None else CA in approved.to_be_made
+
+    def plan(self) -> None:
+        """Observe and compare; nothing is changed.
+
+        Raises:
+            Failed: what it needs is made on its ban host, which was not deployed.
+        """
+        memory, ban_host = self._host.memory, self._host.target
+        if memory is None:
+            if isinstance(ban_host.error, UnknownKey):  # then its own is to be compared as well
+                with Unit(self._unit.login, self._run.policy):
+                    pass
+            self.target.skipped = f"left alone: its ban host {ban_host.host} could not be observed"
+            return
+        if not memory.deployed and not self._selected.linux and self._run.verb != "teardown":
+            raise Failed(
+                f"its ban host {ban_host.host} is not deployed and outside the limit",
+                "the secrets are made there: include it in --limit",
+            )
+        if self._host.behind and self._run.verb != "teardown":
+            raise Failed(
+                f"the receiver on {ban_host.host} is not what the inventory asks for, and outside the limit",
+                "run apply for it first, or include it in --limit",
+            )
+        known = memory.record(self._unit.name) is not None or self._host.lost()
+        if self._run.verb == "teardown" and not known:
+            self.target.plan = FortiPlan()
+            return
+        self._run.listener.doing(self._selected.site.name, self.target.host, "observing")
+        with self._connected() as session:
+            plan = self._planned(session, memory)
+            left = [asdict(each) for each in plan.left]
+            self.target.plan = plan
+            facts = {"version": session.facts.spelt, "left_as_it_is": left}
+            self.target.details = {**facts, **self._settings(memory)}
+
+    def _settings(self, memory: Memory) -> dict[str, list[str]]:
+        """Return what is to be shown of the settings before a first apply; later, the changes show it."""
+        if memory.record(self._unit.name) is not None or self._run.verb not in ("plan", "apply"):
+            return {}
+        found = summary(self._selected.site, self._run.plays, self._unit)
+        return {"settings": found} if found else {}
+
+    def _planned(self, session: Unit, memory: Memory) -> FortiPlan:
+        vdoms = session.facts.vdom_names
+        record = planner.rescoped(self._record(session, memory), vdoms)
+        desired = self._desired(session, memory)
+        observed = session.observe(desired, record)
+        planned = partial(planner.plan, desired, key=memory.key, adopt=self._run.adopt)
+        first = planned(observed, record)
+        # what is to be deleted must not be in use; who could use it is read only now
+        gone = [change.id for change in first.changes if change.action == "delete"]
+        users = planner.suspects(gone, observed, vdoms)
+        return planned(observed.and_also(session.look(users)), record) if users else first
+
+    def _record(self, session: Unit, memory: Memory) -> Record:
+        """What is remembered of it: by its name, or by its serial number under an older name."""
+        name, renamed = self._unit.name, self._host.renamed
+        if name in memory.records:
+            return memory.records[name]
+        for older in self._host.lost():
+            known = memory.records[older].serial if older in memory.records else ""
+            if known and known == session.facts.serial:
+                renamed[name] = older
+        return memory.records.get(renamed.get(name, ""), Record())
+
+    def _desired(self, session: Unit, memory: Memory) -> Desired:
+        if self._run.verb == "teardown":
+            return Desired()
+        site, tokens, facts = self._selected.site, memory.tokens, session.facts
+        self._check_ca(memory)
+        try:
+            found = wanted.fortios(
+                site,
+                self._unit,
+                self._run.plays,
+                tokens,
+                facts,
+                memory.ca,
+                self._ca_by_name(memory),
+            )
+        except InputError as error:
+            raise Failed(str(error)) from error
+        if not self._selected.linux and wanted.is_incomplete(found):
+            raise Failed(
+                f"its ban host {self._host.target.host} has not made yet what this unit needs",
+                "include it in --limit",
+            )
+        return found
+
+    def _check_ca(self, memory: Memory) -> None:
+        """Check that the CA of the ban host is good for its receiver only: FortiGates will trust it.
+
+        Raises:
+            Failed: it is not.
+        """
+        names = self._host.authority_names
+        if not names or not memory.ca:
+            return
+        try:
+            certificate_files.check_limited(memory.ca, names)
+        except ValueError as error:
+            host = self._host.target.host
+            raise Failed(
+                f"the CA of its ban host {host} is refused: {error}",
+                f"include {host} in --limit, so that apply gives it a new one; if this stays, somebody"
+                " else may control that host",
+            ) from error
+
+    # --- changing --------------------------------------------------------------------------------
+
+    def change(self) -> None:
+        """Make the approved changes while nobody else may, and believe them after a second look.
+
+        Raises:
+            Failed: it is not as it was when the plan was shown; or, at teardown, something stays.
+            PutBack: it failed, and the unit is as it was before.
+            Unreachable: the connection broke before anything was changed.
+        """
+        if self._host.memory is None:
+            return
+        with Lease(self._host.ask, self._unit.name) as lease:
+            self.target.notes.extend(filter(None, [lease.note]))
+            memory = self._host.memory
+            records = {k: v for k, v in memory.records.items() if k != self._unit.name}
+            if lease.record is not None:
+                records[self._unit.name] = record_of(lease.record)
+            self._change_leased(replace(memory, records=records))
+
+    def _change_leased(self, memory: Memory) -> None:
+        name = self._unit.name
+        with self._connected() as session:
+            plan = self._planned(session, memory)
+            now = self._as_value(Target(name, "fortios", plan), plan, memory)
+            must_be_as_approved(self.target, now)
+            self._push(session, plan, memory.records.get(name))
+            self.target.made = plan.changes
+            settled = plan.settled if self._run.verb != "teardown" or plan.stays else None
+            self._host.write_record(name, settled, retire=wanted.token_names(self._unit))
+            if name in self._host.renamed:
+                self._host.write_record(self._host.renamed[name], None)
+            records = {**memory.records, name: settled or Record()}
+            must_hold(self._planned(session, replace(memory, records=records)))
+            if self._run.verb == "teardown" and plan.stays:
+                raise Failed("\n".join(plan.stays), "take it out there, then tear down again")
+
+    def _approved_blocks(self) -> list[tuple[str, str]]:
+        approved = self.target.approved
+        steps = map(json.loads, approved.steps if approved else ())
+        return [(step["id"], step["cli"]) for step in steps]
+
+    def _push(self, session: Unit, plan: FortiPlan, before: Record | None) -> None:
+        """Send ``plan``; what it found is remembered first, and no more if nothing came of it."""
+        self._host.write_record(self._unit.name, plan.record)
+        try:
+            session.apply(plan, self._approved_blocks())
+        except (PutBack, Unreachable):
+            self._host.write_record(self._unit.name, before)
+            raise

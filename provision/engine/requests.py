@@ -1,0 +1,167 @@
+"""What an operator does with a running site: one question to each ban host, one exec each."""
+
+from __future__ import annotations
+
+import getpass
+import platform
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from provision.desired import collect
+from provision.desired.context import AUDIT, SPOOL, TOKENS
+from provision.engine.ban_host import HostRun
+from provision.engine.progress import Caught
+from provision.engine.run import Run
+from provision.engine.site import SiteRun
+from provision.errors import Failed, Fault, InputError, TargetError, Unreachable
+from provision.linux.resources import Jail
+from provision.linux.session.session import BanHost, NoPython
+from provision.masking import masked
+from provision.plan import State
+from provision.results import SiteResult, TargetResult, format_timestamp
+from provision.sites.builder import Selected, Site
+
+Request = Mapping[str, Any]
+
+
+def requests(sites: Sequence[Site], request: Callable[[Site], Request]) -> dict[str, Request]:
+    """What each site's ban host will be asked, by site.
+
+    Raises:
+        InputError: what cannot be asked, at all sites at once; so that it shows before any is asked.
+    """
+    found: dict[str, Request] = {}
+    faults: list[Fault] = []
+    for site in sites:
+        try:
+            found[site.name] = request(site)
+        except InputError as error:
+            faults += error.faults
+    if faults:
+        raise InputError(faults)
+    return found
+
+
+def ask(run: Run, selected: Selected, request: Request) -> SiteResult:
+    """Put ``request`` to the ban host of one site; its answer is in the result's details and notes."""
+    host = selected.site.ban_host
+    run.listener.doing(selected.site.name, host.name, "asking")
+    result = _asked(run, selected, request)
+    run.listener.done(selected.site.name, result)
+    return SiteResult(selected.site.name, (result,))
+
+
+def _asked(run: Run, selected: Selected, request: Request) -> TargetResult:
+    host = selected.site.ban_host
+    try:
+        with BanHost(host.login, run.policy) as session:
+            answer = session.ask(request)
+    except NoPython:
+        return TargetResult(host.name, "linux", "failed", 1, error="not deployed: run apply")
+    except Unreachable as error:
+        return TargetResult(host.name, "linux", "unreachable", error=str(error))
+    except TargetError as error:
+        return TargetResult(host.name, "linux", "failed", 1, error=str(error))
+    state: State = "changed" if answer.pop("changed", False) else "ok"
+    notes = tuple(answer.pop("notes", ()))
+    return TargetResult(host.name, "linux", state, 1, details=answer, notes=notes)
+
+
+def rotate(run: Run, selected: Selected) -> SiteResult:
+    """New secrets on the ban host, then on each FortiGate; what fails keeps its old ones and says so."""
+    names = [name for unit in selected.fortigates for name in collect.token_names(unit)]
+    alone = replace(selected, linux=False)
+    host = HostRun(run, alone)
+    with Caught(host.target):
+        host.plan()
+        if host.behind:
+            what = f"the receiver on {host.target.host} is not what the inventory asks for"
+            raise Failed(f"{what}; no secret was changed", "run apply first")
+    if host.target.error is not None:  # no new secrets that nobody could be given
+        return SiteResult(selected.site.name, (host.target.result("apply"),))
+    begun = ask(run, selected, {"do": "rotate", "tokens": TOKENS, "names": names})
+    if any(target.error for target in begun.targets):
+        return begun
+    planned = masked(SiteRun(run, alone).plan(), run.secrets)
+    applied = masked(SiteRun(run, alone).apply(planned), run.secrets)
+    return SiteResult(begun.name, (*begun.targets, *applied.targets))
+
+
+def jails(run: Run, site: Site) -> list[str]:
+    """The names of a site's jails, in the order of the roles."""
+    return [r.name for r in collect.linux(site, run.plays) if isinstance(r, Jail)]
+
+
+def bans(run: Run) -> Callable[[Site], Request]:
+    """Who is banned?"""
+    return lambda site: {"do": "bans", "spool": SPOOL, "audit": AUDIT, "jails": jails(run, site)}
+
+
+def history(last: int) -> Callable[[Site], Request]:
+    """What happened?"""
+    return lambda _: {"do": "history", "audit": AUDIT, "last": last}
+
+
+def ban(
+    run: Run, address: str, seconds: int | None, detection: str, why: str
+) -> Callable[[Site], Request]:
+    """Ban an address, in the jail of ``detection`` or the first that a site has.
+
+    Raises:
+        InputError: a site has no such jail, or the address is one of its own.
+    """
+
+    def request(site: Site) -> Request:
+        return {
+            "do": "ban",
+            "jail": _jail(run, site, detection),
+            "address": address,
+            "seconds": seconds,
+            "by": operator(),
+            "why": why,
+        }
+
+    return request
+
+
+def with_end(site: SiteResult) -> SiteResult:
+    """What came of a ban, with a note until when each ban host has it now."""
+    return replace(site, targets=tuple(map(_with_end, site.targets)))
+
+
+def _with_end(result: TargetResult) -> TargetResult:
+    until = result.details.get("until")
+    if until is None:
+        return result
+    note = f"banned until {format_timestamp(until)}" if until >= 0 else "banned for ever"
+    if result.state != "changed":
+        note += " already, nothing was changed; to make that shorter, unban it first"
+    return replace(result, notes=(*result.notes, note))
+
+
+def unban(run: Run, address: str, why: str) -> Callable[[Site], Request]:
+    """Free an address wherever it is banned."""
+    return lambda site: {
+        "do": "unban",
+        "spool": SPOOL,
+        "jails": jails(run, site),
+        "address": address,
+        "by": operator(),
+        "why": why,
+    }
+
+
+def _jail(run: Run, site: Site, detection: str) -> str:
+    found = jails(run, site)
+    wanted = f"banstitch-{detection}" if detection else next(iter(found), "")
+    if wanted not in found:
+        there_are = ", ".join(name.removeprefix("banstitch-") for name in found) or "none"
+        what = f"site {site.name} has no detection {detection or 'on'}"
+        raise InputError([Fault("", 0, what, f"there are {there_are}")])
+    return wanted
+
+
+def operator() -> str:
+    """Who is asking, as the audit names them: user@controller."""
+    return f"{getpass.getuser()}@{platform.node()}"

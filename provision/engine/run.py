@@ -1,0 +1,73 @@
+"""What is the same at every site of a run: as a value that another process can be given, and at work."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from provision.engine.progress import Listener
+from provision.masking import Secrets
+from provision.plan import Verb
+from provision.sites.builder import Play
+from provision.sites.selection import ChosenSites
+from provision.ssh.codes import Codes
+from provision.ssh.host_keys import HostKeyPolicy
+from provision.ssh.known_hosts import openssh_files
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a run is to do, as a value; pickled, it holds no secret, no lock and no callback."""
+
+    verb: Verb
+    plays: tuple[Play, ...]
+    sites: ChosenSites = field(repr=False)
+    known_hosts: Path
+    accept_new_host_keys: bool = False
+    adopt: bool = False
+    purge_data: bool = False
+    keep_packages: bool = False
+    # FortiGates that are gone for good: what is remembered of them is dropped
+    forget: tuple[str, ...] = ()
+
+    def begin(
+        self, listener: Listener, secrets: Secrets | None = None, codes: Codes | None = None
+    ) -> Run:
+        """Return the run of this job in this process.
+
+        ``secrets``: the mask of this process, which knows the inventory's secrets and learns the others.
+        ``codes``: who types codes in this process, and the connections that took one.
+        """
+        known = secrets or Secrets(self.sites.hidden)
+        return Run(
+            self.verb,
+            self.plays,
+            HostKeyPolicy(
+                self.known_hosts,
+                self.accept_new_host_keys,
+                listener.line,
+                openssh_files(),
+                codes,
+            ),
+            known,
+            listener,
+            self.adopt,
+            self.purge_data,
+            self.keep_packages,
+            self.forget,
+        )
+
+
+@dataclass(frozen=True)
+class Run:
+    """A job at work in this process."""
+
+    verb: Verb
+    plays: tuple[Play, ...]
+    policy: HostKeyPolicy
+    secrets: Secrets
+    listener: Listener
+    adopt: bool = False
+    purge_data: bool = False
+    keep_packages: bool = False
+    forget: tuple[str, ...] = ()

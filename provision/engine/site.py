@@ -1,0 +1,232 @@
+"""One site from end to end: observe, plan, apply, observe again; Linux first, teardown the other way round.
+
+Two functions serve every way to run: :func:`plan_site` looks, :func:`apply_site` carries out a plan that
+was approved. Both take and return values that can be pickled, so the two may run in other processes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from provision.engine.ban_host import HostRun
+from provision.engine.fortigate import UnitRun
+from provision.engine.progress import Caught, Listener, Target
+from provision.engine.run import Job, Run
+from provision.errors import Failed, Fault, InputError
+from provision.linux.draft import LinuxPlan
+from provision.masking import Secrets, masked
+from provision.plan import SitePlan, Verb
+from provision.results import SiteResult, TargetResult
+from provision.sites.builder import Selected
+from provision.ssh.codes import Codes
+
+
+class Silent:
+    """A listener for a run that nobody watches."""
+
+    def doing(self, site: str, host: str, what: str) -> None:
+        """Say nothing."""
+
+    def done(self, site: str, result: TargetResult) -> None:
+        """Say nothing."""
+
+    def line(self, text: str) -> None:
+        """Say nothing."""
+
+
+SILENT = Silent()
+
+
+def plan_site(
+    name: str,
+    job: Job,
+    listener: Listener = SILENT,
+    secrets: Secrets | None = None,
+    codes: Codes | None = None,
+) -> SitePlan:
+    """Return the plan of ``job`` at the site ``name``; nothing is changed.
+
+    `verify` also sends its event through the loop, if nothing differs. ``listener``, ``secrets`` and
+    ``codes`` belong to this process: who watches, the mask of what else it writes, and who types codes.
+    """
+    run = job.begin(listener, secrets, codes)
+    return masked(SiteRun(run, job.sites[name]).plan(), run.secrets)
+
+
+def apply_site(
+    name: str,
+    job: Job,
+    approved: SitePlan,
+    listener: Listener = SILENT,
+    secrets: Secrets | None = None,
+    codes: Codes | None = None,
+) -> SiteResult:
+    """Carry out the plan ``approved`` at the site ``name``, and return what came of it.
+
+    A target is planned again, and nothing is sent to it unless that gives the approved plan byte for
+    byte. A target without a plan, or with an empty one, is left alone.
+
+    Raises:
+        InputError: the plan is one of another site or verb.
+    """
+    if (approved.name, approved.verb) != (name, job.verb):
+        what = (
+            f"a plan of {approved.verb} for {approved.name} must not be used to {job.verb} {name}"
+        )
+        raise InputError([Fault("", 0, what, "make a new plan")])
+    run = job.begin(listener, secrets, codes)
+    return masked(SiteRun(run, job.sites[name]).apply(approved), run.secrets)
+
+
+class SiteRun:
+    """The run at one site. :meth:`plan` looks, :meth:`apply` changes what a plan says."""
+
+    def __init__(self, run: Run, selected: Selected) -> None:
+        self._run = run
+        self._selected = selected
+        self._host = HostRun(run, selected)
+        self._units = [UnitRun(run, selected, self._host, unit) for unit in selected.fortigates]
+
+    @property
+    def selected(self) -> Selected:
+        """The site, and what of it is within the limit."""
+        return self._selected
+
+    # --- looking ---------------------------------------------------------------------------------
+
+    def plan(self) -> SitePlan:
+        """Observe and compare; nothing is changed."""
+        parts: list[HostRun | UnitRun] = [self._host, *self._units]
+        for part in parts:
+            with Caught(part.target):
+                part.plan()
+            self._tell(part.target, "plan")
+        if self._selected.linux:
+            self._host.note_lost()
+        if self._run.verb == "teardown":
+            self._check_teardown()
+        if self._run.verb == "verify":
+            self._drill()
+        return SitePlan(
+            self._selected.site.name,
+            self._run.verb,
+            tuple(part.planned() for part in self._in_order()),
+        )
+
+    def _check_teardown(self) -> None:
+        """The host goes last: not while a FortiGate that polls its feed is left as it is."""
+        memory, renamed, target = self._host.memory, self._host.renamed, self._host.target
+        if memory is None or not self._selected.linux:
+            return
+        here = {unit.target.host for unit in self._units if unit.target.error is None}
+        here |= {renamed[name] for name in here & renamed.keys()}
+        left = sorted(memory.remembered - here - self._host.to_forget())
+        if left and target.error is None:
+            target.error = Failed(
+                f"still polled by {', '.join(left)}, which would be left as it is",
+                "include it in the inventory and in --limit, and have it within reach;"
+                " if it is gone for good: --forget NAME",
+            )
+            # what would have ended goes on
+            if isinstance(target.plan, LinuxPlan):
+                target.plan = replace(target.plan, warnings=())
+
+    def _drill(self) -> None:
+        """Send a synthetic event through the loop, unless the plan found that it cannot run."""
+        target = self._host.target
+        if self._selected.linux and target.error is None and target.plan:
+            if target.plan.changes:
+                target.notes.append("no event was sent through the loop: apply first")
+            else:
+                self._doing(target, "sending an event through the loop")
+                with Caught(target):
+                    self._host.drill()
+        self._tell(target, "verify")
+
+    # --- changing --------------------------------------------------------------------------------
+
+    def apply(self, approved: SitePlan) -> SiteResult:
+        """Make the approved changes; Linux first, teardown last, and stop a site where a step failed."""
+        self._begin(approved)
+        if self._run.verb == "teardown":
+            self._tear_down()
+        else:
+            self._deploy()
+        return SiteResult(
+            self._selected.site.name,
+            tuple(part.target.result(self._run.verb) for part in self._in_order()),
+        )
+
+    def _begin(self, approved: SitePlan) -> None:
+        """Give each target its approved plan; one that has none is not touched."""
+        plans = {plan.host: plan for plan in approved.targets}
+        parts: list[HostRun | UnitRun] = [self._host, *self._units]
+        for part in parts:
+            plan = plans.get(part.target.host)
+            if plan is not None:
+                part.target = Target.begun(plan)
+            elif part is not self._host or self._selected.linux:
+                part.target.skipped = "left alone: the plan does not name it"
+
+    def _deploy(self) -> None:
+        host, ready = self._host.target, True
+        if host.error is not None:
+            ready = False
+        elif host.is_due and host.approved is not None and host.approved.changes:
+            self._change(self._host)
+        elif self._is_due():
+            ready = self._look_again()
+        with Caught(host):
+            self._host.forget_lost()
+        for unit in self._units:
+            if not ready or host.error is not None:
+                unit.target.skipped = f"left alone: {host.host} failed"
+            self._change(unit)
+
+    def _tear_down(self) -> None:
+        host = self._host.target
+        if self._is_due() and not self._look_again():
+            for unit in self._units:
+                unit.target.skipped = f"left alone: {host.host} failed"
+        for unit in self._units:
+            self._change(unit)
+        failed = [unit.target.host for unit in self._units if unit.target.error is not None]
+        if failed and host.is_due:
+            host.skipped = f"left alone: {', '.join(failed)} failed and still use its feed"
+        self._change(self._host)
+
+    def _is_due(self) -> bool:
+        return self._host.target.is_due or any(unit.target.is_due for unit in self._units)
+
+    def _look_again(self) -> bool:
+        """Learn what the FortiGates need; return whether the ban host is as it was when it was planned."""
+        target, before = self._host.target, self._host.target.error
+        with Caught(target):
+            self._host.look_again()
+        if self._run.verb == "teardown":
+            self._check_teardown()
+        return target.error is before
+
+    def _change(self, part: HostRun | UnitRun) -> None:
+        target = part.target
+        if target.error is None and not target.skipped and target.is_due:
+            self._doing(target, "tearing down" if self._run.verb == "teardown" else "applying")
+            with Caught(target):
+                part.change()
+        self._tell(target, self._run.verb)
+
+    # --- telling ---------------------------------------------------------------------------------
+
+    def _in_order(self) -> list[HostRun | UnitRun]:
+        """The parts within the limit, in the order of a report."""
+        parts: list[HostRun | UnitRun] = [*self._units]
+        if self._selected.linux or self._host.target.error is not None:
+            last = self._run.verb == "teardown"
+            parts.insert(len(parts) if last else 0, self._host)
+        return parts
+
+    def _doing(self, target: Target, what: str) -> None:
+        self._run.listener.doing(self._selected.site.name, target.host, what)
+
+    def _tell(self, target: Target, verb: Verb) -> None:
+        self._run.listener.done(self._selected.site.name, target.result(verb))

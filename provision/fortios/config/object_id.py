@@ -1,0 +1,78 @@
+"""The id of an object on a FortiGate in its parts, and the only way from an id to a command."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import NamedTuple
+
+from provision.fortios.config.text import Config, Node, Word, key_word
+
+GLOBAL = "global"
+
+# FortiOS administration guide, VDOMs: letters, digits, "-" and "_", at most 31. A "." is harmless.
+_SCOPE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,30}")
+_TABLE = re.compile(r"[a-z0-9][a-z0-9-]*(?: [a-z0-9][a-z0-9-]*)*")
+
+
+class ObjectId(NamedTuple):
+    """One object: ``scope`` is empty without VDOMs, ``key`` is None for a single object or a table."""
+
+    scope: str
+    table: str
+    key: str | None
+
+    @staticmethod
+    @lru_cache(maxsize=1 << 16)
+    def parse(text: str) -> ObjectId:
+        """Split an id such as `root/firewall policy:9001`. Accepts any text; using it checks it."""
+        table, colon, key = text.partition(":")
+        scope, _, path = table.rpartition("/")
+        return ObjectId(scope, path, key if colon else None)
+
+    def __str__(self) -> str:
+        """Return the id as it stands in plans and records."""
+        scope = f"{self.scope}/" if self.scope else ""
+        return f"{scope}{self.table}" + ("" if self.key is None else f":{self.key}")
+
+    @property
+    def show(self) -> str:
+        """Return the command that shows this object and nothing else, to be typed in its scope.
+
+        Raises:
+            ValueError: a part of the id must not be typed.
+        """
+        key = self.key_word()
+        return f"show {self._typed_table()}" + (f" {key.raw}" if key else "")
+
+    def key_word(self) -> Word | None:
+        """Return the key as it is typed.
+
+        Raises:
+            ValueError: the key holds a character that must not be typed.
+        """
+        if self.key is None:
+            return None
+        if not self.key or not self.key.isprintable():
+            raise ValueError(f"the key {self.key!a} must not be typed into a FortiGate")
+        return key_word(self.key)
+
+    def config(self, body: tuple[Node, ...]) -> Config:
+        """Return the `config` ... `end` that changes this object's table.
+
+        Raises:
+            ValueError: a part of the id must not be typed.
+        """
+        return Config(self._typed_table(), body)
+
+    def _typed_table(self) -> str:
+        if self.scope and not is_scope(self.scope):
+            raise ValueError(f"the VDOM {self.scope!a} must not be typed into a FortiGate")
+        if not _TABLE.fullmatch(self.table):
+            raise ValueError(f"the table {self.table!a} must not be typed into a FortiGate")
+        return self.table
+
+
+def is_scope(text: str) -> bool:
+    """Return whether ``text`` is `global` or can be the name of a VDOM."""
+    return bool(_SCOPE.fullmatch(text))

@@ -1,0 +1,123 @@
+"""Check what a ban host remembers of one FortiGate's objects, before anything else reads it.
+
+Whoever takes a ban host over can write anything into its memory. What this toolkit never writes there
+is refused as a whole; `restorable.py` then decides how much of the rest may reach a FortiGate.
+"""
+
+from __future__ import annotations
+
+import re
+
+from provision.fortios.config.diff import values
+from provision.fortios.config.object_id import ObjectId
+from provision.fortios.config.schema import CALLED_GLOBALLY, FOUND_BY, PEM
+from provision.fortios.config.text import Config, Edit, Node, ParseError, Statement, Tree, parse
+from provision.fortios.record.restorable import is_owned, obstacles
+
+# An adopted policy takes about a kilobyte, the certificate of a CA about four.
+_LONGEST_TEXT = 64 * 1024
+_ATTRIBUTE = re.compile(r"[a-z0-9-]{1,64}")
+_NUMBER = re.compile(r"[0-9]{1,10}")
+_PEM = re.compile(r"[A-Za-z0-9+/=\s-]*", re.ASCII)
+
+
+def check_id(text: str) -> ObjectId:
+    """Return the parts of a remembered id.
+
+    Raises:
+        ValueError: no template of ours makes such an object; the text quotes the id.
+    """
+    one = ObjectId.parse(text)
+    if str(one) != text or not is_owned(one):
+        raise ValueError(f"{quoted(text)} is no object that Banstitch makes")
+    return one
+
+
+def check_text(one: ObjectId, text: str | None) -> None:
+    """Check that ``text`` can be what stood where ``one`` is now.
+
+    It is one `config` of the object's own table, with one entry of its key and plain statements. A
+    single object names only attributes that may be restored. An entry may name more, since release
+    0.1 remembered whole objects: those are never restored.
+
+    Raises:
+        ValueError: with what is wrong; nothing of the text is quoted unescaped.
+    """
+    if text is None:
+        if one.key is None:
+            raise ValueError(f"{one} is a part of FortiOS and cannot have been made")
+        return
+    if len(text) > _LONGEST_TEXT:
+        raise ValueError(f"{one} is remembered with {len(text)} characters")
+    try:
+        tree = parse(text)
+    except ParseError as error:
+        raise ValueError(f"{one} is remembered as no CLI text (line {error.line})") from None
+    body = _only_config(one, tree)
+    if one.key is None:
+        _check_statements(one, body)
+        wrong = obstacles(one, body)
+        if wrong:
+            raise ValueError(f"{one} is remembered with {wrong[0]}")
+        return
+    _check_entry(one, body)
+
+
+def _only_config(one: ObjectId, tree: Tree) -> Tree:
+    tables = {one.table, CALLED_GLOBALLY.get(one.table, one.table)}
+    tables |= {table for table, called in CALLED_GLOBALLY.items() if called == one.table}
+    first = tree[0] if len(tree) == 1 else None
+    if not isinstance(first, Config) or first.path not in tables:
+        raise ValueError(f"{one} is remembered as something else than one 'config {one.table}'")
+    return first.body
+
+
+def _check_entry(one: ObjectId, body: Tree) -> None:
+    entry = body[0] if body else None
+    if not isinstance(entry, Edit) or not _is_key_of(one, entry.key.value):
+        raise ValueError(f"{one} is remembered as another entry than its own")
+    if len(body) > 2 or not all(_is_move(one, node) for node in body[1:]):
+        raise ValueError(f"{one} is remembered with more than one entry")
+    tables = [node for node in entry.body if isinstance(node, Config)]
+    _check_statements(one, tuple(node for node in entry.body if not isinstance(node, Config)))
+    for table in tables:
+        if not _ATTRIBUTE.fullmatch(table.path):
+            raise ValueError(f"{one} is remembered with the table {quoted(table.path)}")
+        for row in table.body:
+            if not isinstance(row, Edit) or not _NUMBER.fullmatch(row.key.raw):
+                raise ValueError(f"{one} is remembered with more than entries in '{table.path}'")
+            _check_statements(one, row.body)
+
+
+def _is_key_of(one: ObjectId, key: str) -> bool:
+    """Return whether an entry ``key`` is ``one``; an operator may have renumbered a policy since."""
+    return bool(_NUMBER.fullmatch(key)) if one.table in FOUND_BY else key == one.key
+
+
+def _is_move(one: ObjectId, node: Node) -> bool:
+    if one.table not in FOUND_BY or not isinstance(node, Statement) or node.verb != "move":
+        return False
+    words = values(node.words)
+    numbers = [*words[:1], *words[2:]]
+    is_place = len(words) == 3 and words[1] in ("before", "after")
+    return is_place and all(map(_NUMBER.fullmatch, numbers))
+
+
+def _check_statements(one: ObjectId, body: Tree) -> None:
+    for node in body:
+        if not isinstance(node, Statement) or node.verb not in ("set", "unset"):
+            raise ValueError(f"{one} is remembered with more than 'set' and 'unset'")
+        if not _ATTRIBUTE.fullmatch(node.words[0].raw):
+            raise ValueError(f"{one} is remembered with {quoted(node.words[0].raw)}")
+        if node.verb == "unset" and len(node.words) != 1:
+            raise ValueError(f"{one} is remembered with values in 'unset {node.name}'")
+        is_pem = (one.table, node.name) in PEM
+        for each in node.words[1:]:
+            if not (each.value.isprintable() or (is_pem and _PEM.fullmatch(each.value))):
+                raise ValueError(f"{one} is remembered with a control character in '{node.name}'")
+
+
+def quoted(text: str) -> str:
+    """Return ``text`` in quotes, escaped and shortened, for an error."""
+    short = text if len(text) <= 60 else f"{text[:57]}..."
+    return ascii(short)

@@ -1,0 +1,286 @@
+"""Explain from what a ban host printed why it did not run the agent; each cause has its own remedy."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+
+from provision.errors import Failed, TargetError, Unreachable
+from provision.linux.session import launch
+from provision.linux.session.framing import harmless
+from provision.ssh.causes import refusal_after_login
+from provision.ssh.login import Login
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The result of one exec: its exit status, our own messages, and what else was printed.
+
+    ``status`` is None where the server sent none.
+    """
+
+    status: int | None
+    said: Sequence[tuple[str, str]]
+    out: str
+    err: str
+
+    @property
+    def words(self) -> str:
+        """Return what was printed besides our own messages."""
+        return f"{self.err}\n{self.out}"
+
+    @property
+    def messages(self) -> dict[str, str]:
+        """Return the number of each message of our own, by its word; the last one counts."""
+        return dict(self.said)
+
+
+_SUDOERS = (
+    "add `{user} ALL=(root) {nopasswd}/bin/sh` with visudo, or log in as a user who may use sudo"
+)
+_NEEDS_TERMINAL = re.compile(r"must have a (?:tty|terminal)")
+# What is printed, the cause, and the remedy. The first that fits counts. No pattern has a repetition without
+# a limit: a hostile host could have it searched for minutes, and all other sites wait.
+CAUSES: tuple[tuple[str, str, str], ...] = (
+    # the server
+    (
+        r"allows sftp connections only|This account is restricted by rssh|only allows? s?ftp",
+        "the SSH server lets {user} transfer files only and runs no programs",
+        "take ForceCommand internal-sftp off this user, or set another ansible_user",
+    ),
+    (
+        r"Password change required but no TTY|password (?:has )?expired|change your password"
+        r"|Authentication token is no longer valid|Password expired",
+        "the password of {user} has expired",
+        "log in by hand as {user}, set a new password, then run again",
+    ),
+    (
+        r"account (?:has )?expired|Account expired|Account or password is expired"
+        r"|account validation failure",
+        "the account of {user} has expired or is locked, or its password has expired",
+        "let {user} log in by hand; `chage -l {user}` prints the dates",
+    ),
+    (
+        r"System is going down|System is booting up|/run/nologin|shutting down",
+        "the host is starting or shutting down",
+        "wait until it is up, then run again",
+    ),
+    # the login shell
+    (
+        r"account is currently not available",
+        "the login shell of {user} is nologin, which runs no programs",
+        "give {user} another shell (`chsh -s /bin/bash {user}`), or set another ansible_user",
+    ),
+    (
+        r"restricted: cannot|: restricted$|rbash: (?:line \d{1,9}: )?\S{1,300}: command not found",
+        "the login shell of {user} is a restricted one, which does not start what is needed",
+        "put env, sh and sudo into its search path, or give {user} another shell",
+    ),
+    # sudo
+    (
+        _NEEDS_TERMINAL.pattern,
+        "sudo wants a terminal (requiretty in sudoers), and the one that it got did not help",
+        "add `Defaults:{user} !requiretty` with visudo",
+    ),
+    (
+        r"account is locked|Account locked|temporarily locked",
+        "the account of {user} is locked after failed logins",
+        "check ansible_become_password; on the host, `faillock --user {user} --reset` unlocks it",
+    ),
+    (
+        r"not allowed to execute|not allowed to run|I'm afraid I can't do that"
+        r"|not in the sudoers file|may not run sudo",
+        "{user} may not run the agent as root by sudo: it needs /bin/sh",
+        _SUDOERS,
+    ),
+    (
+        r"(?:env|sudo)\S{0,99}: .{0,40}(?:No such file|not found)|sudo\S{0,99} .{0,20}not found"
+        r"|Unknown command.{0,10}sudo",
+        "there is no sudo on this host",
+        "install it, or log in as root",
+    ),
+    (
+        r"effective uid is not 0|must be owned by uid 0|setuid|no new privileges",
+        "sudo cannot become root on this host: it is not installed setuid, or the login forbids it",
+        "check the mode of sudo and whether the SSH server runs without new privileges",
+    ),
+    (
+        r"parse error|syntax error.{0,300}sudoers|sudoers:\d|no valid sudoers sources",
+        "sudo cannot read its configuration on this host",
+        "correct it as root: `visudo -c` names the line",
+    ),
+)
+_ASKS = re.compile(
+    r"password is required|terminal is required|interactive authentication is required"
+)
+_REFUSED = re.compile(
+    r"Sorry, try again|incorrect (?:password|authentication) attempt|^sudo\S*: Authentication failed",
+    re.MULTILINE,
+)
+
+
+def needs_terminal(text: str) -> bool:
+    """Return whether sudo runs nothing without a terminal."""
+    return bool(_NEEDS_TERMINAL.search(text))
+
+
+def asks_password(text: str) -> bool:
+    """Return whether sudo wants a password that it was not given."""
+    return bool(_ASKS.search(text))
+
+
+def refused_password(outputs: Sequence[str], marker: str) -> bool:
+    """Return whether sudo did not accept the password: it says so, or asks once more.
+
+    A shell that prints each command (``set -x``) also prints the prompt, behind the name of its variable.
+    """
+    text = "\n".join(outputs)
+    asked = re.findall(rf"(?<!SUDO_PROMPT=){re.escape(launch.prompt(marker))}", text)
+    return bool(_REFUSED.search(text)) or len(asked) > 1
+
+
+def wrong_password(login: Login) -> Unreachable:
+    """Return the error for a password that sudo refused; it was tried once."""
+    return Unreachable(
+        f"sudo refused the password of {login.user}; it was not tried again",
+        "check ansible_become_password (with rootpw or targetpw in sudoers it is that of root)",
+    )
+
+
+def no_password(login: Login, listed: str = "") -> Unreachable:
+    """Return the error for a sudo that asks, although no password is known.
+
+    ``listed``: what sudo lets the user run, where it lists that without a password.
+    """
+    if listed and not re.search(r"\) (?:\w+: )*ALL\b", listed):
+        return _filled(
+            "{user} may run only some commands by sudo, and not the agent: it needs /bin/sh",
+            _SUDOERS,
+            login,
+        )
+    return Unreachable(
+        f"sudo asks {login.user} for a password", "set ansible_become_password for this host"
+    )
+
+
+def not_ready(login: Login, seconds: int, words: str) -> TargetError:
+    """Return the error for a login that neither ends nor begins to run our shell."""
+    prints = f"; it prints: {words}" if words else ""
+    if login.become and login.become_password is not None:
+        return Unreachable(
+            f"sudo neither took nor refused the password of {login.user} within {seconds} s{prints}",
+            "it may ask for a code: let this user use sudo without one, or log in as root",
+        )
+    return Failed(
+        f"the login of {login.user} did not run a program within {seconds} s{prints}",
+        f"try `ssh` as {login.user} there: a start-up file or ForceCommand may wait for input, "
+        "or send all output elsewhere (`exec >...`)",
+    )
+
+
+def explain(outcome: Outcome, login: Login) -> TargetError:
+    """Return why there is no answer."""
+    if "began" in outcome.messages:
+        return _broken_off(outcome)
+    if "noexec" in outcome.messages:
+        return Unreachable(
+            f"sudo lets {login.user} start no programs from the agent (noexec in sudoers)",
+            f"add `Defaults:{login.user} !noexec` with visudo",
+        )
+    if "ready" not in outcome.messages:
+        return _not_started(outcome, login)
+    quoted = harmless(outcome.err, 1)
+    return Failed(
+        f"the agent did not start ({_ended(outcome.status)})" + (f": {quoted}" if quoted else ""),
+        f"try `ssh` as {login.user} there: its shell must run commands and pass on their input",
+    )
+
+
+def _not_started(outcome: Outcome, login: Login) -> TargetError:
+    if refusal := refusal_after_login(login, outcome.err.encode(), outcome.status or 0):
+        return refusal
+    for pattern, what, remedy in CAUSES:
+        if re.search(pattern, outcome.words, re.IGNORECASE | re.MULTILINE):
+            return _filled(what, remedy, login)
+    quoted = harmless(outcome.err, 1) or harmless(outcome.out, 1)
+    if outcome.status == 0 and not quoted:
+        return Failed(
+            f"the login of {login.user} prints nothing that a program prints",
+            "look for `exec` with a redirection in the start-up files of that user, as in .bashrc",
+        )
+    return Failed(
+        f"the login of {login.user} runs no programs ({_ended(outcome.status)})"
+        + (f": {quoted}" if quoted else ""),
+        f"try `ssh` as {login.user} there: its login shell must run commands; /bin/false does not",
+    )
+
+
+def _broken_off(outcome: Outcome) -> Failed:
+    python = outcome.messages.get("python") or ""
+    status = int(python) if python.isdigit() else outcome.status
+    if status == 137:
+        return Failed(
+            "the agent was killed on the host, perhaps because it ran out of memory",
+            "look for it in `journalctl -k` there; run again: it finishes what was begun",
+        )
+    quoted = harmless(outcome.err, 1, last=True)
+    return Failed(
+        f"the agent ended without an answer ({_ended(status)})" + (f": {quoted}" if quoted else ""),
+        "run again: it finishes what was begun on the host",
+    )
+
+
+def _ended(status: int | None) -> str:
+    return "exit unknown" if status is None else f"exit {status}"
+
+
+def _filled(what: str, remedy: str, login: Login) -> Unreachable:
+    nopasswd = "NOPASSWD: " if login.become_password is None else ""
+    return Unreachable(
+        what.format(user=login.user), remedy.format(user=login.user, nopasswd=nopasswd)
+    )
+
+
+# --- Python ----------------------------------------------------------------------------------------------
+
+
+class NoPython(Failed):
+    """The host has no python3 that could run the agent.
+
+    ``sshd_jail_without_log``: see fail2ban.py of the agent, which cannot be asked.
+    """
+
+    def __init__(self, what: str, sshd_jail_without_log: bool = True) -> None:
+        super().__init__(what)
+        self.sshd_jail_without_log = sshd_jail_without_log
+
+
+def no_python(outcome: Outcome, login: Login, pythons: Sequence[str]) -> TargetError:
+    """Return why no Python ran the agent: one that can be installed, or one that has to be seen to."""
+    statuses = [
+        int(number) for word, number in outcome.said if word == "python" and number.isdigit()
+    ]
+    absent = NoPython(f"{login.host} has no python3", "nosshdlog" in outcome.messages)
+    if pythons[0] in launch.PYTHONS and statuses[:1] in ([], [127], [launch.INCOMPLETE]):
+        return absent
+    named = "set ansible_python_interpreter to another Python of 3.9 or later"
+    for python, status in zip_longest(pythons, statuses[: len(pythons)], fillvalue=127):
+        if status == launch.TOO_OLD:
+            old = outcome.messages.get("old") or "older"
+            return Failed(f"{python} is Python {old}; the agent needs 3.9 or later", named)
+        if status == 126:
+            return Failed(
+                f"{python} must not be run on this host (exit 126)", f"check it, or {named}"
+            )
+        if status not in (127, launch.INCOMPLETE):
+            quoted = harmless(outcome.err, 1, last=True)
+            what = f"{python} does not run (exit {status})" + (f": {quoted}" if quoted else "")
+            return Failed(what, f"repair it, or {named}")
+    if statuses[:1] == [launch.INCOMPLETE]:
+        return Failed(
+            f"{pythons[0]} lacks a part of Python's standard library", f"complete it, or {named}"
+        )
+    what = f"there is no {pythons[0]}, which ansible_python_interpreter names"
+    return Failed(what, "correct it, or leave it out: the python3 of the host is found")

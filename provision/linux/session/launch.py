@@ -1,0 +1,127 @@
+"""Write what starts the agent on a ban host: the command line, and what follows on standard input.
+
+The command line must mean the same to every login shell, csh, fish and rbash included. So it is a short
+list of words, one of them in single quotes, without a line end, ``!``, ``\\`` or an inner single quote. All
+else travels over standard input, in lines that survive a terminal: a login may be wrapped in one to be
+recorded.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import shlex
+from collections.abc import Sequence
+
+from provision.linux.session import bootstrap
+
+# Statuses of _START. After OVER the request was read, so that no other Python can be given it.
+TOO_OLD = 41
+INCOMPLETE = 42
+OVER = 43
+# A terminal takes lines of up to 4,095 bytes.
+LONGEST_LINE = 4000
+# Debian's own Python first: whatever else stands in the search path may be of somebody's own making.
+PYTHONS = ("/usr/bin/python3", "python3")
+
+# Read by /bin/sh, whose $0 is the marker. The loop skips a password that sudo did not ask for.
+_STUB = (
+    '[ -t 0 ] && stty raw -echo; echo "$0:ready"; '
+    'while read -r l; do [ "$l" = "$0" ] && break; done; read -r s; eval "$s"'
+)
+# Nothing of the login's folder, environment or search path takes part in what runs as root: sudo keeps the
+# current directory, and some configurations keep more. Only proxies pass, since apt may need them.
+_CLEAN = (
+    "cd /; PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin; export PATH; "
+    'case $LD_PRELOAD in *noexec*) echo "$0:noexec"; exit;; esac; '
+    "unset LD_PRELOAD LD_LIBRARY_PATH LD_AUDIT; trap '' HUP; "
+)
+_ENVIRONMENT = 'env -i PATH="$PATH" HOME=/root ' + " ".join(
+    f'${{{name}:+"{name}=${name}"}}' for name in ("http_proxy", "https_proxy", "no_proxy")
+)
+# Python's standard library may be cut down (python3-minimal), so what the agent needs is tried, not assumed.
+# An old Python must be able to compile this. Nothing is read before it is known that the agent can run.
+_START = f"""\
+import sys
+mark = sys.argv[1]
+if sys.version_info < (3, 9):
+    print("%s:old:%d.%d" % (mark, sys.version_info[0], sys.version_info[1]))
+    sys.exit({TOO_OLD})
+try:
+    import binascii, json, os, pickle, tempfile, urllib.request, zipimport, zlib
+except ImportError:
+    sys.exit({INCOMPLETE})
+lines = []
+for line in sys.stdin.buffer:
+    line = line.strip()
+    if line == b".":
+        break
+    lines.append(line)
+else:
+    sys.exit({OVER})
+size, _, data = binascii.a2b_base64(b"".join(lines)).partition(b"\\n")
+file = os.memfd_create("banstitch")
+os.write(file, data[:int(size)])
+sys.path.insert(0, "/proc/self/fd/%d" % file)
+sys.dont_write_bytecode = True
+print("%s:began" % mark, flush=True)
+try:
+    from provision.linux.agent.entry import main
+    main(data[int(size):], mark)
+except BaseException as error:
+    print(type(error).__name__, file=sys.stderr)
+    sys.exit({OVER})
+"""
+# Try one Python. A failure before the request was read leaves it to the next one.
+_TRY = (
+    f't() {{ {_ENVIRONMENT} "$@" -I -c "$c" "$0"; s=$?; case $s in 0) exit;; esac; '
+    f'echo "$0:python:$s"; [ $s -lt 128 ] && [ $s != {OVER} ] || exit $s; }}; '
+)
+# Where the agent cannot run, the shell says what its fail2ban.py would say before fail2ban is there.
+_NO_PYTHON = (
+    "[ -e /var/log/auth.log ] || { . /etc/os-release; "
+    'case $VERSION_ID in 11|12) echo "$0:nosshdlog";; esac; }; echo "$0:nopython"'
+)
+
+
+def new_marker() -> str:
+    """Return a word that nobody can know before: it tells our output from all other output."""
+    return os.urandom(16).hex()
+
+
+def prompt(marker: str) -> str:
+    """Return what sudo prints when it asks for the password."""
+    return f"{marker}-password"
+
+
+def command(marker: str, become: bool, has_password: bool) -> str:
+    """Return the command line for the login shell.
+
+    sudo speaks English under ``LC_ALL=C``. The prompt is a variable, since not every sudo knows ``-p``.
+    """
+    stub = f"-c '{_STUB}' {marker}"
+    if not become:
+        return f"sh {stub}"
+    if has_password:
+        return f"env LC_ALL=C SUDO_PROMPT={prompt(marker)} sudo -S -- /bin/sh {stub}"
+    return f"env LC_ALL=C sudo -n -- /bin/sh {stub}"
+
+
+def agent(marker: str, pythons: Sequence[str], code: bytes, request: bytes) -> bytes:
+    """Return what starts the agent with ``request``; the first of ``pythons`` that can run it does."""
+    start = shlex.quote(f"exec({_START!r})")
+    tries = "".join(f"t {shlex.join(shlex.split(python))}; " for python in pythons)
+    data = base64.b64encode(b"%d\n" % len(code) + code + request)
+    size = LONGEST_LINE // 4 * 4
+    lines = [data[at : at + size] for at in range(0, len(data), size)]
+    return _script(marker, f"c={start}; {_TRY}{tries}{_NO_PYTHON}") + b"\n".join([*lines, b".\n"])
+
+
+def install_python(marker: str) -> bytes:
+    """Return what installs python3; its status comes behind its output."""
+    run = f"{_ENVIRONMENT} sh -c {shlex.quote(bootstrap.script())} </dev/null"
+    return _script(marker, f'{run}; echo "$0:done:$?"')
+
+
+def _script(marker: str, script: str) -> bytes:
+    return f"{marker}\n{_CLEAN}{script}\n".encode()

@@ -1,0 +1,260 @@
+"""A ban host over SSH: one exec to look, one to change.
+
+The package provision/linux/agent runs there, sent over stdin as a zip and imported from memory. What comes
+back is bounded in time and in bytes, and nothing of it is shown that is not known to be harmless.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import threading
+import zipfile
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import provision
+from provision.errors import Failed, TargetError, Unreachable
+from provision.linux import answers
+from provision.linux.session import causes, launch
+from provision.linux.session.causes import NoPython, Outcome
+from provision.linux.session.exchange import Exchange
+from provision.linux.session.framing import harmless
+from provision.ssh.connect import ChannelException, Connection, SSHException, connect
+from provision.ssh.host_keys import HostKeyPolicy
+from provision.ssh.login import DEFAULT_TIMEOUT, Login
+
+__all__ = ["BanHost", "NoPython", "agent_zip"]
+
+# Seconds from the start of an exec to its end, whatever arrives meanwhile. To look may have to wait for
+# another run on the host; to change may have to install packages over a slow line.
+LOOKING = 600
+CHANGING = 3600
+# Seconds until sudo has accepted a password or refused it, whatever directory service it asks; and until a
+# prompt of sudo appears on a terminal, which drops what was typed before it.
+STARTING = 120
+PROMPTING = 10
+# Bytes until then. More than a lecture of sudo and a banner is no login.
+MOST_BEFORE = 1 << 16
+# Bytes of what an installation prints.
+MOST_INSTALLING = 1 << 20
+
+
+def agent_zip() -> bytes:
+    """Return the agent as a zip that Python can import from."""
+    root = Path(provision.__file__).parent
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("provision/__init__.py", "")
+        archive.writestr("provision/linux/__init__.py", "")
+        for path in sorted((root / "linux" / "agent").glob("*.py")):
+            archive.writestr(f"provision/linux/agent/{path.name}", path.read_bytes())
+    return buffer.getvalue()
+
+
+class BanHost:
+    """One SSH connection to a ban host; ``execs`` counts the programs started over it."""
+
+    def __init__(self, login: Login, policy: HostKeyPolicy) -> None:
+        # root needs no sudo, which a small host may not have
+        become = login.become and login.user != "root"
+        password = login.become_password if become else None
+        self._login = replace(login, become=become, become_password=password)
+        self._policy = policy
+        self._terminal = False
+        self.execs = 0
+
+    def __enter__(self) -> BanHost:
+        codes = self._policy.codes
+        kept = codes.take(self._login) if codes else None
+        found = kept if isinstance(kept, Connection) else None
+        self._client = found or connect(self._login, self._policy)
+        self._client.get_transport().set_keepalive(15)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._policy.codes:
+            self._policy.codes.leave(self._login, self._client)
+        else:
+            self._client.close()
+
+    def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Send one request to the agent and return its answer, which was validated.
+
+        Raises:
+            Failed: the agent gives the reason; or the connection was lost after the request was sent.
+            InvalidAnswer: the answer is none that the agent gives to this request.
+            Unreachable: the agent could not be started: no sudo.
+            NoPython: the host has no python3 that could run the agent.
+        """
+        payload = json.dumps(request).encode()
+        code = agent_zip()
+        pythons = (self._login.python,) if self._login.python else launch.PYTHONS
+        seconds = CHANGING if request["do"] == "apply" else LOOKING
+        outcome, answer = self._run(
+            lambda marker: launch.agent(marker, pythons, code, payload),
+            seconds,
+            answers.largest(request["do"]),
+        )
+        if answer is not None:
+            return answers.read(request, answer)
+        if "answer" in outcome.messages:
+            raise Failed(
+                "the answer of this ban host was cut off",
+                "run again: it finishes what was begun on the host",
+            )
+        if "nopython" in outcome.messages:
+            raise causes.no_python(outcome, self._login, pythons)
+        raise self._explained(outcome)
+
+    def install_python(self) -> str:
+        """Install what a host without python3 needs first; return for what it waited, or nothing."""
+        outcome, _ = self._run(launch.install_python, CHANGING, MOST_INSTALLING)
+        if "done" not in outcome.messages:
+            raise self._explained(outcome)
+        if outcome.messages.get("done") != "0":
+            words = harmless(outcome.out + outcome.err, 10, last=True)
+            what = f"python3 could not be installed:\n{words}"
+            raise Failed(what, "mend that (sources, mirror, proxy, locks of apt), then run again")
+        return harmless(outcome.out, 1, last=True)
+
+    def _explained(self, outcome: Outcome) -> TargetError:
+        asked = "ready" not in outcome.messages and causes.asks_password(outcome.words)
+        if asked and self._login.become_password is None:
+            return causes.no_password(self._login, self._listed())
+        return causes.explain(outcome, self._login)
+
+    def _listed(self) -> str:
+        """Return what sudo lets the user run, if it lists that without a password."""
+        outcome, _ = self._timed("env LC_ALL=C sudo -n -l", lambda _: b"", LOOKING, MOST_BEFORE)
+        return outcome.out if outcome.status == 0 else ""
+
+    # --- one exec --------------------------------------------------------------------------------
+
+    def _run(
+        self, sent: Callable[[str], bytes], seconds: float, most: int
+    ) -> tuple[Outcome, bytes | None]:
+        """Run what ``sent`` returns for a marker as root; on a terminal only if sudo wants one."""
+        outcome, answer = self._timed(None, sent, seconds, most)
+        if "ready" not in outcome.messages and causes.needs_terminal(outcome.words):
+            self._terminal = True
+            return self._timed(None, sent, seconds, most)
+        return outcome, answer
+
+    def _timed(
+        self, command: str | None, sent: Callable[[str], bytes], seconds: float, most: int
+    ) -> tuple[Outcome, bytes | None]:
+        self.execs += 1
+        late = threading.Event()
+        timer = threading.Timer(seconds, self._give_up, [late])
+        timer.daemon = True
+        timer.start()
+        try:
+            return self._exchange(command, sent, most)
+        except TargetError:
+            raise
+        except Exception as error:
+            if late.is_set():
+                raise Failed(
+                    f"this ban host did not come to an end within {seconds:.0f} s",
+                    "check that host; run again: it finishes what was begun there",
+                ) from None
+            raise Failed(
+                f"the connection broke during the run ({error or type(error).__name__})",
+                "run again: it finishes what was begun on the host",
+            ) from error
+        finally:
+            timer.cancel()
+
+    def _give_up(self, late: threading.Event) -> None:
+        """End an exec from outside: whatever waits for the host wakes up."""
+        late.set()
+        self._client.close()
+
+    def _exchange(
+        self, command: str | None, sent: Callable[[str], bytes], most: int
+    ) -> tuple[Outcome, bytes | None]:
+        """Start a program, send it its input once it can take it, and return what it says."""
+        marker, login = launch.new_marker(), self._login
+        channel = self._open(self._client.get_transport())
+        if self._terminal:
+            channel.get_pty("dumb", width=500)
+        has_password = login.become_password is not None
+        self._start(channel, command or launch.command(marker, login.become, has_password))
+        with Exchange(channel, marker, most) as exchange:
+            if command is None:
+                self._enter(exchange, marker)
+            if exchange.over:
+                channel.shutdown_write()  # a program that prints nowhere waits for its input
+            else:
+                exchange.send(sent(marker))
+            exchange.wait(lambda: exchange.answered or exchange.heard("done"))
+            if exchange.too_much:
+                raise answers.InvalidAnswer(f"it must have at most {most} bytes")
+            answer = exchange.answer
+            status = None if answer is not None else self._status(channel, exchange)
+            return Outcome(status, tuple(exchange.said), *exchange.others), answer
+
+    def _open(self, transport: Any) -> Any:
+        try:
+            return transport.open_session(timeout=DEFAULT_TIMEOUT)
+        except ChannelException as error:
+            raise Unreachable(
+                f"the SSH server of this host opens no session for {self._login.user}",
+                "check MaxSessions in its sshd_config",
+            ) from error
+
+    def _start(self, channel: Any, command: str) -> None:
+        channel.settimeout(CHANGING)
+        try:
+            channel.exec_command(command)
+        except SSHException as error:
+            if not channel.closed or not channel.get_transport().is_active():
+                raise
+            raise Unreachable(
+                f"the SSH server of this host runs no programs for {self._login.user}",
+                "check ForceCommand, PermitTTY and the options in authorized_keys there",
+            ) from error
+
+    def _enter(self, exchange: Exchange, marker: str) -> None:
+        """Wait until our shell runs, and type the password of sudo: once, and nothing behind it.
+
+        Some sudos read all that is there as further passwords.
+        """
+        password = self._login.become_password
+
+        def asked() -> bool:
+            return launch.prompt(marker) in "".join(exchange.others)
+
+        if password is not None:
+            if self._terminal:  # which drops what is typed before sudo asks
+                exchange.wait(lambda: asked() or exchange.heard("ready"), PROMPTING)
+            exchange.send(password.encode() + b"\n")
+
+        def refused() -> bool:
+            return password is not None and causes.refused_password(exchange.others, marker)
+
+        def enough() -> bool:
+            return exchange.heard("ready") or refused() or exchange.size > MOST_BEFORE
+
+        exchange.wait(enough, STARTING)
+        if exchange.heard("ready"):
+            return
+        if refused():
+            raise causes.wrong_password(self._login)
+        if exchange.size > MOST_BEFORE:
+            raise answers.InvalidAnswer(f"it must start within {MOST_BEFORE} bytes")
+        if not exchange.over:
+            words = "\n".join(exchange.others).replace(launch.prompt(marker), "")
+            raise causes.not_ready(self._login, STARTING, harmless(words, 1, last=True))
+
+    def _status(self, channel: Any, exchange: Exchange) -> int | None:
+        """Return the exit status, or None where a signal ended the program."""
+        if exchange.heard("done"):
+            return 0
+        status = int(channel.recv_exit_status())
+        if not self._client.is_open():
+            raise EOFError("no exit status")
+        return None if status == -1 else status

@@ -1,0 +1,236 @@
+"""From inventory to sites: what the engine works on, complete and checked beforehand."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from provision.errors import Fault, InputError
+from provision.inventory.expressions import Scope
+from provision.inventory.loader import Host, Inventory, scopes
+from provision.inventory.variables import Where, suggestion
+from provision.masking import Secrets
+from provision.sites.connection import login_for
+from provision.sites.settings import (
+    Role,
+    RoleSettings,
+    load_roles,
+    secret_values,
+    settings_for,
+    unknown_settings,
+)
+from provision.ssh.login import Login
+
+BAN_HOSTS, FORTIGATES = "ban_hosts", "fortigates"
+# A FortiGate's name is its user name at the receiver and a part of URLs; 35 is what FortiOS takes.
+_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
+# Names of the site's own among its secrets and logins, beside those of its FortiGates.
+RESERVED = ("status", "verify")
+_LONGEST_NAME = {BAN_HOSTS: 253, FORTIGATES: 35}
+
+Settings = Mapping[str, RoleSettings]
+
+
+@dataclass(frozen=True)
+class Play:
+    """The roles that a group of the inventory gets, in this order."""
+
+    group: str
+    roles: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class BanHost:
+    """The Linux host of a site; ``settings`` by role name."""
+
+    name: str
+    login: Login
+    settings: Settings
+
+
+@dataclass(frozen=True)
+class FortiGate:
+    """One firewall of a site; ``settings`` by role name, ``where`` each variable was written."""
+
+    name: str
+    login: Login
+    settings: Settings
+    where: Mapping[str, Where] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Site:
+    """A ban host, whose name is the site's, and the FortiGates that report to it, by name."""
+
+    name: str
+    ban_host: BanHost
+    fortigates: tuple[FortiGate, ...]
+
+
+@dataclass(frozen=True)
+class Selected:
+    """A site of which a run touches the ban host, some FortiGates, or both."""
+
+    site: Site
+    linux: bool
+    fortigates: tuple[FortiGate, ...]
+
+
+def sites(inventory: Inventory, plays: Sequence[Play], secrets: Secrets) -> tuple[Site, ...]:
+    """Every site of the inventory, by name. All passwords found are added to ``secrets``.
+
+    Raises:
+        InputError: every fault of every host at once; nothing was contacted.
+    """
+    roles = load_roles(name for play in plays for name in play.roles)
+    builder = _Builder(inventory, scopes(inventory), plays, roles, secrets)
+    found = builder.sites()
+    if builder.faults:
+        raise InputError(builder.faults)
+    return found
+
+
+def limit(all_sites: Sequence[Site], hosts: frozenset[str]) -> tuple[Selected, ...]:
+    """The sites that have any of ``hosts``, with what of each is among them."""
+    chosen = (
+        Selected(
+            site,
+            site.ban_host.name in hosts,
+            tuple(unit for unit in site.fortigates if unit.name in hosts),
+        )
+        for site in all_sites
+    )
+    return tuple(one for one in chosen if one.linux or one.fortigates)
+
+
+@dataclass
+class _Builder:
+    """Builds the sites and collects the faults on the way."""
+
+    inventory: Inventory
+    scopes: Mapping[str, Scope]
+    plays: Sequence[Play]
+    roles: Mapping[str, Role]
+    secrets: Secrets
+    faults: list[Fault] = field(default_factory=list)
+
+    def sites(self) -> tuple[Site, ...]:
+        """What could be built; complete only when there are no faults."""
+        self._check_groups()
+        ban_hosts: dict[str, BanHost] = {}
+        for host in self._members(BAN_HOSTS):
+            login, settings = self._target(host, BAN_HOSTS)
+            if login:
+                ban_hosts[host.name] = BanHost(host.name, login, settings)
+        units: dict[str, list[FortiGate]] = {name: [] for name in ban_hosts}
+        for host in self._members(FORTIGATES):
+            if host.name in self._names(BAN_HOSTS):  # a fault already; others would only follow
+                continue
+            login, settings = self._target(host, FORTIGATES)
+            ban_host = self._ban_host_of(host)
+            if login and ban_host in units:
+                where = {name: variable.where for name, variable in host.variables.items()}
+                units[ban_host].append(FortiGate(host.name, login, settings, where))
+        every_unit = (unit for of_site in units.values() for unit in of_site)
+        self._check_addresses([*ban_hosts.values(), *every_unit])
+        return tuple(
+            Site(name, ban_hosts[name], tuple(sorted(units[name], key=lambda unit: unit.name)))
+            for name in sorted(ban_hosts)
+        )
+
+    def _names(self, group: str) -> tuple[str, ...]:
+        return self.inventory.groups.get(group, ())
+
+    def _members(self, group: str) -> list[Host]:
+        return [self.inventory.hosts[name] for name in self._names(group)]
+
+    def _check_groups(self) -> None:
+        for play in self.plays:
+            if play.group not in (BAN_HOSTS, FORTIGATES):
+                instead = f"write {BAN_HOSTS} or {FORTIGATES}"
+                self.faults.append(Fault("site.py", 0, f"no play for {play.group}", instead))
+        if not self._names(BAN_HOSTS):
+            others = set(self.inventory.groups) - {"all", "ungrouped", FORTIGATES, BAN_HOSTS}
+            instead = suggestion(BAN_HOSTS, others) or "put your Linux hosts into it"
+            source = Where(str(self.inventory.path))
+            self.faults.append(source.fault(f"group {BAN_HOSTS} has no host", instead))
+        for name in sorted(set(self._names(BAN_HOSTS)) & set(self._names(FORTIGATES))):
+            what = f"{name} is in {BAN_HOSTS} and in {FORTIGATES}"
+            where = self.inventory.hosts[name].where
+            self.faults.append(where.fault(what, "take it out of one of them"))
+
+    def _target(self, host: Host, group: str) -> tuple[Login | None, Settings]:
+        self.faults.extend(unknown_settings(self.roles, host.variables))
+        self._check_name(host, group)
+        scope = self.scopes[host.name]
+        settings = {}
+        for name in (name for play in self.plays if play.group == group for name in play.roles):
+            try:
+                settings[name] = settings_for(self.roles[name], scope, host.where)
+                for value in secret_values(settings[name]):
+                    self.secrets.add(value)
+            except InputError as error:
+                self.faults.extend(error.faults)
+        try:
+            return login_for(host, scope, group == BAN_HOSTS, self.secrets), settings
+        except InputError as error:
+            self.faults.extend(error.faults)
+            return None, settings
+
+    def _check_name(self, host: Host, group: str) -> None:
+        longest = _LONGEST_NAME[group]
+        if not _NAME.fullmatch(host.name) or len(host.name) > longest:
+            instead = (
+                f"use letters, digits, '.', '_' and '-', {longest} at most, "
+                f"and put the address into ansible_host"
+            )
+            self.faults.append(host.where.fault(f"{host.name} is not usable as a name", instead))
+        elif group == FORTIGATES and host.name in RESERVED:
+            what = f"{host.name} cannot be the name of a FortiGate: a secret of the site has it"
+            self.faults.append(host.where.fault(what, "choose another name"))
+
+    def _ban_host_of(self, host: Host) -> str:
+        """The ban host that a FortiGate names; empty, and a fault, if it names none that exists."""
+        known = self._names(BAN_HOSTS)
+        try:
+            value = self.scopes[host.name].get("ban_host")
+        except InputError as error:
+            self.faults.extend(error.faults)
+            return ""
+        if value is None:
+            example = known[0] if known else "NAME"
+            instead = f"name the Linux host it reports to, such as ban_host: {example}"
+            self.faults.append(host.where.fault(f"{host.name} has no ban_host", instead))
+            return ""
+        if isinstance(value, str) and value in known:
+            return value
+        where = host.variables["ban_host"].where
+        if "ban_host" in self.scopes[host.name].secretive:
+            what, instead = (
+                "ban_host is not a host of the inventory",
+                "correct what it is made from",
+            )
+        elif isinstance(value, str) and value in self.inventory.hosts:
+            what, instead = f"ban_host {value} is not in group {BAN_HOSTS}", "put it there"
+        else:
+            what = (
+                f"ban_host {str(value)[: _LONGEST_NAME[BAN_HOSTS]]} is not a host of the inventory"
+            )
+            instead = suggestion(str(value), known) or f"{BAN_HOSTS} has {', '.join(known)}"
+        self.faults.append(where.fault(what, instead))
+        return ""
+
+    def _check_addresses(self, targets: Sequence[BanHost | FortiGate]) -> None:
+        """Two names for one target would undo each other's work."""
+        seen: dict[tuple[str, int], str] = {}
+        for target in targets:
+            key = (target.login.address.lower(), target.login.port)
+            if key in seen:
+                host = self.inventory.hosts[target.name]
+                variable = host.variables.get("ansible_host")
+                what = f"{target.name} has the address of {seen[key]}: {key[0]} port {key[1]}"
+                instead = "correct ansible_host or ansible_port of one of them"
+                where = variable.where if variable else host.where
+                self.faults.append(where.fault(what, instead))
+            seen.setdefault(key, target.name)

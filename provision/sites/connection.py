@@ -1,0 +1,240 @@
+"""How to log in to a host, from Ansible's connection variables and their older names."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import shlex
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TypeVar
+
+from provision.errors import Fault, InputError
+from provision.inventory.expressions import Scope
+from provision.inventory.extra_vars import COMMAND_LINE
+from provision.inventory.filters.text import read_bool
+from provision.inventory.loader import Host
+from provision.inventory.templates import NotRun
+from provision.inventory.variables import Where, looks_secret
+from provision.masking import SHORTEST, Secrets
+from provision.sites.unused_variables import unused
+from provision.ssh.login import DEFAULT_TIMEOUT, Login
+
+# Of several names that are set the last one counts, as in Ansible's ssh connection.
+_ADDRESS = ("ansible_host", "ansible_ssh_host")
+_PORT = ("ansible_port", "ansible_ssh_port")
+_USER = ("ansible_user", "ansible_ssh_user")
+_PASSWORD = ("ansible_password", "ansible_ssh_pass", "ansible_ssh_password")
+_TIMEOUT = ("ansible_timeout", "ansible_paramiko_timeout", "ansible_ssh_timeout")
+_KEY = ("ansible_private_key_file", "ansible_ssh_private_key_file")
+_BECOME = ("ansible_become",)
+_BECOME_PASSWORD = ("ansible_become_password", "ansible_become_pass", "ansible_sudo_pass")
+_BECOME_METHOD = ("ansible_become_method",)
+_BECOME_USER = ("ansible_become_user",)
+_PYTHON = ("ansible_python_interpreter",)
+# Ways of Ansible to look for a Python, which is what happens here anyway.
+_PYTHON_IS_FOUND = ("auto", "auto_silent", "auto_legacy", "auto_legacy_silent")
+_LONGEST_PYTHON = 1000
+
+# Seconds; a push to somebody's telephone takes one or two minutes.
+LONGEST_TIMEOUT = 3600
+
+_T = TypeVar("_T")
+Check = Callable[[object], _T]
+
+
+def login_for(host: Host, scope: Scope, linux: bool, secrets: Secrets) -> Login:
+    """The login of ``host``; its passwords are added to ``secrets``.
+
+    Defaults: its name as address, port 22, the current user (``admin`` on a FortiGate), and sudo
+    for everybody but root on a Linux host.
+
+    Raises:
+        InputError: every variable that cannot be resolved or has an impossible value.
+    """
+    reader = _Reader(scope, host.where, secrets)
+    user = reader.get(_USER, _text, getpass.getuser() if linux else "admin")
+    login = Login(
+        host=host.name,
+        address=reader.get(_ADDRESS, _text, host.name),
+        user=user,
+        port=reader.get(_PORT, _port, 22),
+        password=reader.password(_PASSWORD),
+        private_key_file=reader.get(_KEY, _readable_file, None),
+        become=linux and reader.get(_BECOME, _yes_no, user != "root"),
+        become_password=reader.password(_BECOME_PASSWORD) if linux else None,
+        python=reader.get(_PYTHON, _interpreter, None) if linux else None,
+        unset=tuple(reader.unset),
+        warnings=reader.warnings(host, linux),
+        timeout=reader.get(_TIMEOUT, _seconds, DEFAULT_TIMEOUT),
+    )
+    if linux:
+        reader.get(_BECOME_METHOD, _sudo, None)
+    if login.become:
+        reader.get(_BECOME_USER, _root, None)
+    if reader.faults:
+        raise InputError(reader.faults)
+    return login
+
+
+class _Reader:
+    """Reads one host's variables and collects what is wrong with them."""
+
+    def __init__(self, scope: Scope, where: Where, secrets: Secrets) -> None:
+        self.scope = scope
+        self.where = where
+        self.secrets = secrets
+        self.faults: list[Fault] = []
+        self.unset: list[Fault] = []
+
+    def get(self, names: tuple[str, ...], check: Check[_T], default: _T) -> _T:
+        """The checked value of the last of ``names`` that is set, or the default.
+
+        One that the command line sets comes before all others, however it is spelt.
+        """
+        given = [n for n in names if n in self.scope and self.scope.where(n) == COMMAND_LINE]
+        for name in (*given, *reversed(names)):
+            try:
+                value = self.scope.get(name)
+                if value is not None:
+                    return check(value)
+            except NotRun as error:  # a password or a key is needed by who connects only
+                (self.unset if looks_secret(name) else self.faults).extend(error.faults)
+                return default
+            except InputError as error:
+                self.faults.extend(error.faults)
+                return default
+            except _Wrong as wrong:
+                what = f"{name} {wrong.what}"
+                self.faults.append(self.scope.where(name).fault(what, wrong.instead))
+                return default
+        return default
+
+    def password(self, names: tuple[str, ...]) -> str | None:
+        """A password, known as a secret from here on; its value is in no message."""
+        found = self.get(names, self._secret, None)
+        if found == "":
+            name = next(n for n in reversed(names) if self.scope.get(n) is not None)
+            unset = self.scope.unset_env.get(name)
+            what = f"the environment variable {unset} is not set" if unset else "it is empty"
+            instead = f"export {unset}=..." if unset else "leave the variable out for key logins"
+            fault = self.scope.where(name).fault(f"{name}: {what}", instead)
+            (self.unset if unset else self.faults).append(fault)
+            return None
+        return self.secrets.add(found) if found else None
+
+    def _secret(self, value: object) -> str | None:
+        """Return a password; all that stands in its place is masked, even if it is none."""
+        for text in _texts(value):
+            self.secrets.add(text)
+        return _password(value)
+
+    def warnings(self, host: Host, linux: bool) -> tuple[Fault, ...]:
+        """Return what to report of variables that have no effect."""
+        try:
+            return tuple(unused(host, self.scope, linux))
+        except InputError as error:
+            self.faults.extend(error.faults)
+            return ()
+
+
+def _texts(value: object) -> Iterator[str]:
+    """Yield each text and number in ``value`` that is long enough to be masked."""
+    if isinstance(value, Mapping):
+        value = [*value.keys(), *value.values()]
+    if isinstance(value, list | tuple):
+        for each in value:
+            yield from _texts(each)
+    elif value is not None and not isinstance(value, bool) and len(str(value)) >= SHORTEST:
+        yield str(value)
+
+
+class _Wrong(Exception):  # control flow of this file, never seen outside
+    def __init__(self, what: str, instead: str = "") -> None:
+        self.what = what
+        self.instead = instead
+        super().__init__(what)
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise _Wrong("must be a text", "put quotes around it")
+    if not value.strip() or any(letter.isspace() for letter in value.strip()):
+        raise _Wrong("must be one word", "write it without blanks")
+    return value.strip()
+
+
+def _port(value: object) -> int:
+    text = str(value).strip()
+    digits = text.isascii() and text.isdecimal() and len(text) < 6
+    if isinstance(value, bool | float) or not digits or not 1 <= int(text) <= 65535:
+        raise _Wrong("must be a TCP port", "write a whole number from 1 to 65535")
+    return int(text)
+
+
+def _seconds(value: object) -> float:
+    text = str(value).strip()
+    if (
+        isinstance(value, bool | float)
+        or not text.isdecimal()
+        or not 1 <= int(text) <= LONGEST_TIMEOUT
+    ):
+        raise _Wrong("must be a time-out", f"write whole seconds, from 1 to {LONGEST_TIMEOUT}")
+    return float(text)
+
+
+def _password(value: object) -> str | None:
+    if not isinstance(value, str):
+        raise _Wrong("must be a text", "put quotes around it")
+    if value and len(value) < SHORTEST:
+        instead = f"use one of {SHORTEST} characters or more"
+        raise _Wrong("is too short to be kept out of the output", instead)
+    if not value.isprintable():
+        raise _Wrong("has a line break or control character", "take it out")
+    return value
+
+
+def _readable_file(value: object) -> str:
+    instead = "write the path of a private key"
+    if not isinstance(value, str) or not value.strip() or not value.isprintable():
+        raise _Wrong("must be a path", instead)
+    try:
+        path = Path(value).expanduser()
+        if not path.is_file():
+            raise _Wrong("must name a file", instead)
+    except (OSError, RuntimeError):  # a name that is too long, a user that does not exist
+        raise _Wrong("must name a file", instead) from None
+    if not os.access(path, os.R_OK):
+        raise _Wrong("names a file that you may not read", "check its owner and mode")
+    return str(path)
+
+
+def _yes_no(value: object) -> bool:
+    try:
+        return read_bool(value)
+    except ValueError:
+        raise _Wrong("must be true or false", "write true or false") from None
+
+
+def _sudo(value: object) -> None:
+    if value not in ("sudo", "ansible.builtin.sudo"):
+        raise _Wrong("must be sudo", "Banstitch knows no other way to root; leave it out")
+
+
+def _root(value: object) -> None:
+    if value not in ("root", "", 0, "0"):
+        raise _Wrong("must be root", "the agent runs as root; set it to root, or leave it out")
+
+
+def _interpreter(value: object) -> str | None:
+    """Return the command of a Python: a path, or one with arguments, as `/usr/bin/env python3`."""
+    instead = "write the path of a Python on the host, or leave it out"
+    if not isinstance(value, str) or not value.isprintable():
+        raise _Wrong("must be a text of one line", instead)
+    try:
+        words = shlex.split(value)
+    except ValueError:
+        raise _Wrong("must close its quotes", instead) from None
+    if len(value) > _LONGEST_PYTHON:
+        raise _Wrong(f"must have at most {_LONGEST_PYTHON} characters", instead)
+    return None if not words or words[0] in _PYTHON_IS_FOUND else value

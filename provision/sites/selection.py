@@ -1,0 +1,82 @@
+"""The sites that a run is for: named by the command line, read from the inventory in each process.
+
+Another process gets the names only. It reads the inventory, and with it the secrets, by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from provision.errors import Fault, InputError
+from provision.inventory import loader, patterns
+from provision.inventory.expressions import PLAYBOOK
+from provision.masking import Secrets
+from provision.sites.builder import Play, Selected, limit, sites
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The options that choose sites: ``-i``, ``-e``, ``--limit`` and ``--playbook-dir``."""
+
+    inventory: tuple[str, ...]
+    extra_vars: tuple[str, ...] = ()
+    limit: str = "all"
+    playbook: Path = PLAYBOOK
+
+
+class ChosenSites(Mapping[str, Selected]):
+    """The selected part of each site, by its name; pickled, it is the choice and the playbook alone.
+
+    ``warnings``: what was passed over in the inventory. ``hidden``: its secrets, to be masked.
+    """
+
+    def __init__(
+        self,
+        choice: Choice,
+        plays: tuple[Play, ...],
+        selected: Iterable[Selected],
+        warnings: tuple[str, ...] = (),
+        hidden: tuple[str, ...] = (),
+    ) -> None:
+        self._choice = choice
+        self._plays = plays
+        self._selected = {each.site.name: each for each in selected}
+        self.warnings = warnings
+        self.hidden = hidden
+
+    def __getitem__(self, name: str) -> Selected:
+        return self._selected[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._selected)
+
+    def __len__(self) -> int:
+        return len(self._selected)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return read_again, (self._choice, self._plays)
+
+
+def read_sites(choice: Choice, plays: tuple[Play, ...], secrets: Secrets) -> ChosenSites:
+    """Return the sites of the inventory that the limit leaves; ``secrets`` learns their secrets.
+
+    Raises:
+        InputError: everything that is wrong with the inventory, the extra variables and the limit.
+    """
+    groups = [play.group for play in plays]
+    loaded = loader.load(choice.inventory, choice.extra_vars, choice.playbook, groups)
+    all_sites = sites(loaded, plays, secrets)
+    selected = limit(all_sites, patterns.select(loaded, choice.limit))
+    if not selected:
+        what = f"--limit {choice.limit}: no ban host and no FortiGate is among these hosts"
+        raise InputError([Fault("", 0, what, "see ban_hosts and fortigates in the inventory")])
+    return ChosenSites(choice, plays, selected, loaded.warnings, secrets.values())
+
+
+@lru_cache(maxsize=4)
+def read_again(choice: Choice, plays: tuple[Play, ...]) -> ChosenSites:
+    """Return what :func:`read_sites` does, once in a process that was given a job."""
+    return read_sites(choice, plays, Secrets())

@@ -1,0 +1,156 @@
+"""Say what is wrong with a setting, from pydantic's errors: what, where, and what belongs there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+from pydantic import BaseModel, SecretStr
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+
+from provision.errors import Fault
+from provision.inventory.variables import Where
+from provision.masking import SHORTEST
+from provision.sites.setting_types import Expected
+
+A_YES_NO = "is a yes/no; put quotes around it if it is meant as a text"
+TOO_SHORT = f"is shorter than {SHORTEST} characters and cannot be kept secret"
+# What may be printed of a value that may be a secret.
+_QUOTING_NOTHING = (A_YES_NO, TOO_SHORT)
+_LONGEST_SHOWN = 60
+
+
+def explain(
+    detail: ErrorDetails, field: FieldInfo, given: Mapping[str, object], where: Where, secret: bool
+) -> Fault:
+    """Return what is wrong with the setting ``field``, and what belongs there.
+
+    ``given``: all values, by name. ``where``: the place of this one. ``secret``: nothing of it is quoted.
+    """
+    name, steps = str(detail["loc"][0]), detail["loc"][1:]
+    secret = secret or SecretStr in parts_of(field.annotation)
+    label = name if secret else name + "".join(map(_step, steps))
+    instead = _instead(field, nested=bool(steps))
+    if detail["type"] == "missing":
+        return where.fault(f"{label} is not set", instead)
+    if detail["type"] == "extra_forbidden":
+        return where.fault(f"{label} is unknown here", "take it out or correct its name")
+    if secret:
+        return where.fault(f"{label}: {message(detail, secret)}", instead)
+    shown = _shown(_found(given[name], steps))
+    return where.fault(f"{label}{shown}: {message(detail)}", instead)
+
+
+def _step(step: int | str) -> str:
+    return f"[{step}]" if isinstance(step, int) else f".{step}"
+
+
+def _found(value: Any, steps: Iterable[int | str]) -> object:
+    """Return the part of ``value`` that an error is about."""
+    for step in steps:
+        try:
+            value = value[step]
+        except (TypeError, LookupError):  # a step of pydantic's own, such as a member of a union
+            break
+    return value
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    cut = text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 3] + "..."
+    return f" is {cut}"
+
+
+_MESSAGES = {
+    "int_type": "no whole number",
+    "int_parsing": "no whole number",
+    "int_from_float": "no whole number",
+    "bool_type": "neither true nor false",
+    "bool_parsing": "neither true nor false",
+    "string_type": "no text",
+    "tuple_type": "no list",
+    "list_type": "no list",
+    "dict_type": "no mapping",
+    "model_type": "no mapping",
+}
+
+
+def message(detail: ErrorDetails, secret: bool = False) -> str:
+    """Return what is wrong, in our words where pydantic's are for programmers."""
+    context = detail.get("ctx", {})
+    if isinstance(context.get("error"), ValueError):
+        own = str(context["error"])
+        return own if not secret or own in _QUOTING_NOTHING else "it is not valid"
+    if detail["type"] == "literal_error":
+        return f"not one of {context['expected']}"
+    for bound, word in (("ge", "below"), ("gt", "not above"), ("le", "above"), ("lt", "not below")):
+        if bound in context:
+            return f"{word} {context[bound]}"
+    message = detail["msg"]
+    return _MESSAGES.get(detail["type"], message[:1].lower() + message[1:])
+
+
+def _instead(field: FieldInfo, nested: bool) -> str:
+    """Return what belongs into ``field``, with its meaning and default."""
+    expected = _expected(field, nested)
+    notes = [field.description or ""]
+    if not field.is_required() and isinstance(field.default, str | int) and field.default != "":
+        notes.append(f"default {field.default}")
+    note = ", ".join(filter(None, notes))
+    if not expected:
+        return note
+    return f"write {expected}" + (f" ({note})" if note else "")
+
+
+def _expected(field: FieldInfo, nested: bool) -> str:
+    kind, marks = _kind(field)
+    if nested:  # an entry of a list
+        marks = [mark for part in get_args(kind) for mark in getattr(part, "__metadata__", ())]
+    for mark in marks:
+        if isinstance(mark, Expected):
+            return mark.what
+    if nested:
+        return ""
+    if get_origin(kind) is Literal:
+        return " or ".join(str(word) for word in get_args(kind))
+    if get_origin(kind) in (tuple, list):
+        return "a list"
+    if kind is int:
+        return "a whole number" + _bounds(marks)
+    if kind is bool:
+        return "true or false"
+    return "a text, in quotes" if kind in (str, SecretStr) else ""
+
+
+def _kind(field: FieldInfo) -> tuple[object, list[object]]:
+    """Return the type of a field without ``| None``, and what is attached to it (bounds, Expected)."""
+    kind, marks = field.annotation, list(field.metadata)
+    some = [part for part in get_args(kind) if part is not type(None)]
+    if len(some) == 1 and type(None) in get_args(kind):
+        kind = some[0]
+    if get_origin(kind) is Annotated:
+        kind, *inner = get_args(kind)
+        for mark in inner:
+            marks += [*getattr(mark, "metadata", ()), mark]
+    return kind, marks
+
+
+def _bounds(marks: Iterable[object]) -> str:
+    words = {"ge": "from {}", "gt": "above {}", "le": "to {}", "lt": "below {}"}
+    return "".join(
+        " " + text.format(getattr(mark, bound))
+        for bound, text in words.items()
+        for mark in marks
+        if getattr(mark, bound, None) is not None
+    )
+
+
+def parts_of(annotation: object) -> Iterator[object]:
+    """Yield an annotation and everything inside it: types, fields of blocks, the words of a Literal."""
+    yield annotation
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        for field in annotation.model_fields.values():
+            yield from parts_of(field.annotation)
+    for part in get_args(annotation):
+        yield from parts_of(part)

@@ -1,0 +1,120 @@
+"""The FortiGate of the demo: the simulator in a process of its own, asked as its surroundings would."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any, Self
+from urllib.parse import urlencode
+
+from tests import PROJECT
+from tests.lab.fetch import fetch
+from tests.lab.records import LabError, Process, process
+
+PASSWORD = "demo-Only-1"
+# Seconds that one minute of the FortiGate's `refresh-rate` lasts, so that nobody waits for its poll.
+MINUTE = 2.0
+START_TIMEOUT = 60.0
+
+_EVENT = (
+    'date=2026-11-22 time=10:00:00 devname="fw-demo" devid="FGVM00TM00000000" '
+    'eventtime=1795341600000000000 tz="+0000" logid="0101039426" type="event" subtype="vpn" '
+    'level="alert" vd="root" logdesc="SSL VPN login fail" action="ssl-login-fail" '
+    'tunneltype="ssl-web" tunnelid=0 remip={address} user="{user}" group="N/A" dst_host="N/A" '
+    'reason="sslvpn_login_unknown_user" msg="SSL user failed to logged in"'
+)
+
+
+def event_line(address: str, user: str) -> str:
+    """What a FortiGate logs when a login to its SSL VPN fails."""
+    return _EVENT.format(address=address, user=user)
+
+
+class FortiGate:
+    """The simulator as its own process: SSH as any FortiGate has, and a port to play the world."""
+
+    def __init__(self, folder: Path, outlives_us: bool) -> None:
+        """``folder``: for its log and its host key."""
+        self._folder = folder
+        self._outlives_us = outlives_us
+        self._process: subprocess.Popen[bytes] | None = None
+        self.host_key_line = ""
+        self.control_port = 0
+
+    def start(self) -> Self:
+        """Returns when it listens.
+
+        Raises:
+            LabError: it does not start; its words are in the text.
+        """
+        log, ready = self._folder / "fortigate.log", self._folder / "fortigate.key"
+        ready.unlink(missing_ok=True)
+        # Whatever becomes of the demo, its FortiGate goes with it.
+        tied = [] if self._outlives_us else ["setpriv", "--pdeathsig", "TERM"]
+        flags = {"--port": 0, "--control-port": 0, "--minute": MINUTE, "--hostname": "fw-demo"}
+        flags |= {"--password": PASSWORD, "--ready-file": ready}
+        argv = [*tied, sys.executable, "-m", "tests.simulator"]
+        argv += [str(part) for flag in flags.items() for part in flag]
+        with log.open("wb") as file:
+            self._process = subprocess.Popen(
+                argv, cwd=PROJECT, stdout=file, stderr=file, start_new_session=True
+            )
+        deadline = time.monotonic() + START_TIMEOUT
+        while not ready.exists() or not ready.read_text().endswith("\n"):
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                self.stop()
+                raise LabError(f"the simulated FortiGate did not start:\n{log.read_text()}")
+            time.sleep(0.05)
+        self.host_key_line = ready.read_text().strip()
+        self.control_port = int(log.read_text().split("control port ")[1].split()[0])
+        return self
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Where its SSH listens."""
+        found = re.match(r"\[(.+)\]:(\d+) ", self.host_key_line)
+        if found is None:
+            raise LabError(f"no address and port in {self.host_key_line!r}")
+        return found[1], int(found[2])
+
+    @property
+    def running(self) -> Process | None:
+        return process(self._process.pid) if self._process else None
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(timeout=START_TIMEOUT)
+
+    def _ask(self, path: str, body: str | None = None) -> str:
+        status, text = fetch(f"http://127.0.0.1:{self.control_port}{path}", body=body)
+        if status != 200:
+            raise LabError(f"the simulated FortiGate answered {path} with {status}: {text}")
+        return text
+
+    def show(self) -> str:
+        """Its whole configuration, without the `ENC` blobs, which differ at every show."""
+        return re.sub(r"ENC \S+", "ENC", self._ask("/show"))
+
+    def log_event(self, line: str) -> list[dict[str, Any]]:
+        """Have it log a line; its own stitch fires. What the webhook was answered."""
+        found: list[dict[str, Any]] = json.loads(self._ask("/event", line))
+        return found
+
+    def poll(self) -> None:
+        """Have it fetch the feed now."""
+        self._ask("/poll", "")
+
+    def denies(self, address: str) -> bool:
+        """Whether it would refuse the address, by what it polled so far."""
+        return bool(json.loads(self._ask("/denies?" + urlencode({"address": address})))["denied"])
+
+    def changing_lines(self) -> list[str]:
+        """Every line typed over SSH so far that could have changed it."""
+        return [
+            line["text"] for line in json.loads(self._ask("/journal"))["lines"] if line["changes"]
+        ]

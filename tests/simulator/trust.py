@@ -1,0 +1,34 @@
+"""The CA certificates that a unit holds, and how it checks a server against them.
+
+Sources: FortiOS CLI reference (`vpn certificate ca`, `certificate ca` of a unit with VDOMs), webhook
+attribute `verify-host-cert`, feed attribute `server-identity-check`. The CAs that come with a unit
+are not modelled.
+"""
+
+import ssl
+from typing import Literal
+
+from tests.simulator.catalog_certificates import CERTIFICATE_TABLES
+from tests.simulator.config import Config
+
+Check = Literal["none", "basic", "full"]
+
+
+def authorities(config: Config) -> str:
+    """The CA certificates that the unit holds, in PEM form."""
+    blocks = (
+        scope.get(table.path) for scope in config.scopes.values() for table in CERTIFICATE_TABLES
+    )
+    rows = (row for block in blocks if block for row in block.rows.values())
+    return "\n".join(" ".join(row.texts("ca")) for row in rows)
+
+
+def client(held: str, check: Check) -> ssl.SSLContext:
+    """How the unit connects: `basic` checks who signed, `full` the name as well."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = check == "full"
+    if check == "none":
+        context.verify_mode = ssl.CERT_NONE
+    elif held.strip():
+        context.load_verify_locations(cadata=held)
+    return context

@@ -1,0 +1,81 @@
+"""Which verbs stand where, which of them can change a unit, and what the help key lists."""
+
+from typing import TYPE_CHECKING
+
+from tests.simulator import kinds, operations, refusals
+from tests.simulator.frames import Words
+from tests.simulator.text import split
+
+if TYPE_CHECKING:
+    from tests.simulator.cli import Session
+
+_TOP = ("config", "show", "get", "execute", "diagnose", "exit", "sudo")
+_READ = ("show", "get", "abort", "end")
+VERBS = {
+    "top": _TOP,
+    "scope": (*_TOP, "end", "next", "abort"),
+    "vdoms": ("edit", "delete", "end", "abort", "show", "get"),
+    "table": ("edit", "delete", "purge", "rename", "clone", "move", *_READ),
+    "entry": ("set", "unset", "append", "select", "unselect", "config", "next", *_READ),
+}
+TABLE_VERBS = ("edit", "delete", "purge", "rename", "clone", "move")
+ENTRY_VERBS = ("set", "unset", "append", "select", "unselect")
+WRITES = (
+    "config",
+    "edit",
+    "delete",
+    "purge",
+    "rename",
+    "clone",
+    "move",
+    "next",
+    "end",
+    *ENTRY_VERBS,
+)
+
+
+def may_change(session: "Session", line: str) -> bool:
+    """Tell whether `line`, typed now, could change the unit (reading or walking cannot)."""
+    words = split(line).words
+    if not words:
+        return False
+    try:
+        verb = kinds.match(words[0].text, VERBS[session.kind])
+    except refusals.Refused:
+        return words[0].text in WRITES
+    if verb in ("execute", "sudo"):
+        return operations.writes(words)
+    if verb in ("config", "end", "next", "edit") and _only_walks(session, verb, words[1:]):
+        return False
+    return verb in WRITES
+
+
+def _only_walks(session: "Session", verb: str, words: Words) -> bool:
+    named = words[0].text if words else ""
+    if verb == "config":
+        return session.kind == "top" and session.config.multi and named in ("global", "vdom")
+    if verb == "edit":
+        return session.kind == "vdoms" and named in session.config.vdoms
+    return session.kind in ("scope", "vdoms")
+
+
+def completions(session: "Session", line: str) -> list[str]:
+    """Give what the help key prints for a line typed so far."""
+    words = split(line).words
+    fresh = line.endswith(" ") or not words
+    stem = "" if fresh else words[-1].text
+    names = _expected(session, words if fresh else words[:-1])
+    return [name for name in names if name.startswith(stem)] or [stem]
+
+
+def _expected(session: "Session", words: Words) -> list[str]:
+    if not words:
+        return list(VERBS[session.kind])
+    texts = [word.text for word in words]
+    if session.kind == "entry":
+        table = session.frames[-1].table
+        found = table.attribute(texts[1]) if len(texts) > 1 else None
+        return list(found.choices) if found else [each.name for each in table.attributes]
+    paths = [[word.text for word in split(path).words] for path in session.blocks()]
+    depth = len(texts) - 1
+    return sorted({p[depth] for p in paths if len(p) > depth and p[:depth] == texts[1:]})

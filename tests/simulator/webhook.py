@@ -1,0 +1,283 @@
+"""What an event sets off: trigger, stitch, action, and the webhook that is really sent.
+
+Sources: FortiOS admin guide (automation stitches), KB 403001 (one execution per matching log
+while `minimum-interval` is 0; later ones inside the window are dropped).
+"""
+
+import fnmatch
+import http.client
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from tests.simulator.config import Config
+from tests.simulator.logline import fields, message_id
+from tests.simulator.options import Options
+from tests.simulator.tree import Block, Entry, effective
+from tests.simulator.trust import authorities, client
+
+TIMEOUT = 30.0
+Settled = Callable[[], tuple[Config, threading.RLock]]
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """One action that a stitch ran. `status` is the HTTP status, 0 when no answer came."""
+
+    stitch: str
+    action: str
+    url: str
+    status: int = 0
+    error: str = ""
+    body: str = ""
+
+
+@dataclass(frozen=True)
+class _Request:
+    stitch: str
+    action: str
+    url: str
+    method: str
+    secure: bool
+    verify: bool
+    trust: str
+    host: str
+    port: int
+    path: str
+    headers: tuple[tuple[str, str], ...]
+    body: str
+    delay: int
+    interval: int
+
+
+def expand(text: str, line: str, results: str, escape: bool, absent: str = "literal") -> str:
+    """Replace %%log%%, %%log.field%% and %%results%%.
+
+    A field that the log has not stays as it is, or becomes nothing where `absent` is "empty".
+    """
+    known = fields(line)
+    whole = line.replace("\\", "\\\\").replace('"', '\\"') if escape else line
+
+    def one(found: re.Match[str]) -> str:
+        name = found.group(1)
+        if name == "log":
+            return whole
+        if name == "results":
+            return results
+        field = name.removeprefix("log.")
+        if field not in known and absent == "empty" and field != name:
+            return ""
+        return known.get(field, found.group(0))
+
+    return re.sub(r"%%([A-Za-z0-9_.\-]+)%%", one, text)
+
+
+class Stitcher:
+    """Runs the stitches that an event matches, and remembers what was delivered."""
+
+    def __init__(self, options: Options, settled: Settled) -> None:
+        self._options, self._settled = options, settled
+        self._last: dict[str, float] = {}
+        self._hits: dict[str, int] = {}
+        self.deliveries: list[Delivery] = []
+
+    def log(self, line: str) -> list[Delivery]:
+        """Fire every enabled stitch whose trigger matches `line`; errors are in the answer."""
+        config, lock = self._settled()
+        done: list[Delivery] = []
+        for _ in range(self._options.duplicate_events):
+            with lock:
+                stitches = [list(each) for each in self._matching(config, line)]
+            for requests in stitches:
+                done += self._run(requests, line)
+        self.deliveries += done
+        return done
+
+    def summary(self) -> list[str]:
+        """Give the stitches as `diagnose test application autod 2` lists them."""
+        config, lock = self._settled()
+        with lock:
+            enabled = [
+                s for s in _rows(config, "stitch") if _is(config, "stitch", s, "status", "enable")
+            ]
+            lines = ["csf: disabled root:no", f"total stitches activated: {len(enabled)}", ""]
+            for stitch in enabled:
+                name = stitch.key.text
+                lines += [
+                    f"stitch: {name}",
+                    "        destinations: all",
+                    f"        trigger: {' '.join(stitch.texts('trigger'))}",
+                    "",
+                    f"        local hit: {self._hits.get(name, 0)} relayed to: 0 relayed from: 0",
+                    "        actions:",
+                ]
+                lines += [
+                    f"                {action} type:{_get(config, 'action', action)} interval:0"
+                    for action, _ in _actions(stitch)
+                ]
+        return lines
+
+    def _matching(self, config: Config, line: str) -> Iterator[Iterator[_Request]]:
+        for stitch in _rows(config, "stitch"):
+            trigger = _row(config, "trigger", " ".join(stitch.texts("trigger")))
+            enabled = _is(config, "stitch", stitch, "status", "enable")
+            if enabled and trigger and _fires(config, trigger, line):
+                name = stitch.key.text
+                self._hits[name] = self._hits.get(name, 0) + 1
+                yield self._requests(config, stitch)
+
+    def _requests(self, config: Config, stitch: Entry) -> Iterator[_Request]:
+        for name, delay in _actions(stitch):
+            action = _row(config, "action", name)
+            if action and _is(config, "action", action, "action-type", "webhook"):
+                yield _request(config, stitch.key.text, action, delay)
+
+    def _run(self, requests: list[_Request], line: str) -> list[Delivery]:
+        done: list[Delivery] = []
+        results = ""
+        for request in requests:
+            now = time.monotonic()
+            last = self._last.get(request.action)
+            if request.interval and last is not None and now - last < request.interval:
+                continue
+            self._last[request.action] = now
+            if request.delay:
+                time.sleep(request.delay * self._options.minute / 60)
+            delivery, results = self._send(request, line, results)
+            done.append(delivery)
+        return done
+
+    def _send(self, request: _Request, line: str, results: str) -> tuple[Delivery, str]:
+        body = expand(
+            request.body, line, results, self._options.escape_log, self._options.absent_variables
+        )
+        known = Delivery(request.stitch, request.action, request.url, body=body)
+        try:
+            status, answer = self._exchange(request, line, body)
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            return Delivery(known.stitch, known.action, known.url, 0, str(error), body), ""
+        return Delivery(known.stitch, known.action, known.url, status, "", body), answer
+
+    def _exchange(self, request: _Request, line: str, body: str) -> tuple[int, str]:
+        connection = _connect(request)
+        headers = {"Content-Type": self._options.webhook_content_type, "Accept": "*/*"}
+        if self._options.webhook_user_agent:
+            headers["User-Agent"] = self._options.webhook_user_agent
+        for name, text in request.headers:
+            known = next((each for each in headers if each.lower() == name.lower()), name)
+            headers.pop(known, None)
+            headers[name] = expand(text, line, "", False)
+        try:
+            data = body.encode("utf-8", "surrogateescape")
+            connection.request(request.method.upper(), request.path, data, headers)
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode("utf-8", "replace")
+        finally:
+            connection.close()
+
+
+def _connect(request: _Request) -> http.client.HTTPConnection:
+    if not request.secure:
+        return http.client.HTTPConnection(request.host, request.port, timeout=TIMEOUT)
+    context = client(request.trust, "full" if request.verify else "none")
+    return http.client.HTTPSConnection(request.host, request.port, timeout=TIMEOUT, context=context)
+
+
+def _scope(config: Config) -> str:
+    return "global" if config.multi else ""
+
+
+def _block(config: Config, kind: str) -> Block:
+    found = config.block(f"system automation-{kind}", _scope(config))
+    if found is None:
+        raise KeyError(kind)
+    return found
+
+
+def _rows(config: Config, kind: str) -> list[Entry]:
+    return list(_block(config, kind).rows.values())
+
+
+def _row(config: Config, kind: str, name: str) -> Entry | None:
+    return _block(config, kind).rows.get(name)
+
+
+def _values(config: Config, kind: str, entry: Entry, name: str) -> tuple[str, ...]:
+    return effective(_block(config, kind).table, entry, name)
+
+
+def _is(config: Config, kind: str, entry: Entry, name: str, wanted: str) -> bool:
+    return _values(config, kind, entry, name) == (wanted,)
+
+
+def _get(config: Config, kind: str, name: str) -> str:
+    entry = _row(config, kind, name)
+    return " ".join(_values(config, kind, entry, f"{kind}-type")) if entry else ""
+
+
+def _actions(stitch: Entry) -> list[tuple[str, int]]:
+    """Give (action, delay in seconds) in order, for both forms of the stitch."""
+    nested = stitch.block("actions")
+    rows = [
+        (" ".join(row.texts("action")), int((row.texts("delay") or ("0",))[0]))
+        for row in (nested.rows.values() if nested else ())
+    ]
+    return rows or [(name, 0) for name in stitch.texts("action")]
+
+
+def _fires(config: Config, trigger: Entry, line: str) -> bool:
+    known = fields(line)
+    logid = str(message_id(known.get("logid", "")))
+    wanted = _values(config, "trigger", trigger, "logid")
+    vdoms = trigger.texts("vdom")
+    if not _is(config, "trigger", trigger, "event-type", "event-log") or logid not in wanted:
+        return False
+    if vdoms and known.get("vd", "root") not in vdoms:
+        return False
+    nested = trigger.block("fields")
+    return all(
+        fnmatch.fnmatchcase(
+            known.get(" ".join(row.texts("name")), ""), " ".join(row.texts("value"))
+        )
+        for row in (nested.rows.values() if nested else ())
+    )
+
+
+def _request(config: Config, stitch: str, action: Entry, delay: int) -> _Request:
+    def one(name: str) -> str:
+        return " ".join(_values(config, "action", action, name))
+
+    secure = one("protocol") == "https"
+    where = re.sub(r"^https?://", "", one("uri"))
+    host, _, path = where.partition("/")
+    name, colon, inline = host.rpartition(":")
+    port = int(one("port") or 0) or (int(inline) if colon and inline.isdigit() else 0)
+    port = port or (443 if secure else 80)
+    name = name if colon else host
+    return _Request(
+        stitch,
+        action.key.text,
+        f"{one('protocol')}://{name}:{port}/{path}",
+        one("method"),
+        secure,
+        one("verify-host-cert") == "enable",
+        authorities(config),
+        name,
+        port,
+        f"/{path}",
+        tuple(_headers(action)),
+        " ".join(action.texts("http-body")),
+        delay or int(one("delay") or 0),
+        int(one("minimum-interval") or 0),
+    )
+
+
+def _headers(action: Entry) -> Iterator[tuple[str, str]]:
+    for text in action.texts("headers"):
+        name, _, rest = text.partition(":")
+        yield name.strip(), rest.strip()
+    nested = action.block("http-headers")
+    for row in nested.rows.values() if nested else ():
+        yield " ".join(row.texts("key")), " ".join(row.texts("value"))

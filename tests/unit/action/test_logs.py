@@ -1,0 +1,221 @@
+"""The receiver's logs: rotated by root, and read by fail2ban only when they are what they should be."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import stat
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.unit.action.action_model import (
+    JAIL,
+    LARGEST_LOG,
+    LOG_LIMIT,
+    NOW,
+    Server,
+    eventually,
+    installed,
+    ticket,
+)
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    made = installed(tmp_path, monkeypatch)
+    yield made
+    if made.action is not None:
+        made.stop()
+
+
+def append(log: Path, *lines: str) -> None:
+    """Write as the receiver does: into the file of that name, under its lock."""
+    with log.open("ab") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        stream.write("".join(f"{line}\n" for line in lines).encode())
+
+
+def rotate(server: Server) -> None:
+    server.module.logs.rotate(str(server.log), os.getgid())
+
+
+def poll(server: Server) -> list[str]:
+    server.jail.filter.getFailures(str(server.log))
+    lines: list[str] = server.jail.filter.lines
+    return lines
+
+
+def test_every_line_is_read_once_however_often_the_log_is_rotated(server: Server) -> None:
+    server.start()
+    written = [f"line {number}" for number in range(40)]
+    for number, line in enumerate(written):
+        append(server.log, line)
+        if number % 3 == 0:
+            rotate(server)
+        if number % 3 == 1:
+            poll(server)
+    assert poll(server) == written
+
+
+def test_a_line_written_just_before_a_rotation_and_one_just_after_are_both_read(
+    server: Server,
+) -> None:
+    server.start()
+    append(server.log, "a")
+    assert poll(server) == ["a"]
+    append(server.log, "b")
+    rotate(server)
+    append(server.log, "c")
+    assert poll(server) == ["a", "b", "c"]
+    append(server.log, "d")
+    assert poll(server) == ["a", "b", "c", "d"]
+
+
+def test_a_full_log_is_rotated_within_a_second_or_two_and_its_name_is_never_missing(
+    server: Server,
+) -> None:
+    server.start()
+    server.log.write_bytes(b"x" * LOG_LIMIT)
+    assert eventually(lambda: server.log.stat().st_size == 0)
+    assert (server.spool / "events.log.1").stat().st_size == LOG_LIMIT
+    assert stat.S_IMODE(server.log.stat().st_mode) == 0o660
+    assert stat.S_IMODE((server.spool / "events.log.1").stat().st_mode) == 0o640
+
+
+@pytest.mark.parametrize("kind", ["pipe", "link", "folder", "missing", "sparse"])
+def test_whatever_stands_where_the_log_should_be_the_jail_starts_and_reads_a_log(
+    server: Server, kind: str
+) -> None:
+    server.log.unlink()
+    ways: dict[str, Callable[[], object]] = {
+        "pipe": lambda: os.mkfifo(server.log),
+        "link": lambda: server.log.symlink_to("/etc/shadow"),
+        "folder": lambda: server.log.mkdir(),
+        "missing": lambda: None,
+        "sparse": lambda: os.truncate(os.open(server.log, os.O_CREAT | os.O_WRONLY), 40 << 30),
+    }
+    ways[kind]()
+    server.start()
+    assert stat.S_ISREG(server.log.lstat().st_mode)
+    append(server.log, "a")
+    assert poll(server) == ["a"]
+    kept = server.spool / "events.log.1"
+    assert not kept.exists() or kept.stat().st_size <= LARGEST_LOG
+
+
+@pytest.mark.parametrize("kind", ["pipe", "link", "too large"])
+def test_a_log_that_is_replaced_while_fail2ban_runs_is_not_opened(
+    server: Server, kind: str
+) -> None:
+    server.start()
+    server.stop()  # nobody puts it in order meanwhile
+    server.log.unlink()
+    ways: dict[str, Callable[[], object]] = {
+        "pipe": lambda: os.mkfifo(server.log),
+        "link": lambda: server.log.symlink_to(server.audit),
+        "too large": lambda: server.log.write_bytes(b"x" * (LARGEST_LOG + 1)),
+    }
+    ways[kind]()
+    with pytest.raises(OSError, match="log"):
+        poll(server)
+
+
+def test_a_writer_that_never_gives_up_its_lock_delays_a_rotation_and_does_not_stop_it(
+    server: Server,
+) -> None:
+    append(server.log, "a")
+    server.start()
+    with server.log.open("rb") as holder:
+        fcntl.flock(holder, fcntl.LOCK_EX)
+        rotate(server)
+    assert server.log.stat().st_size == 0
+    assert poll(server) == ["a"]
+
+
+def test_no_line_that_is_longer_than_the_receiver_writes_is_read_from_a_rotated_log(
+    server: Server,
+) -> None:
+    server.start()
+    poll(server)
+    append(server.log, "[" * 90_000, "b")
+    rotate(server)
+    assert poll(server) == ["b"]
+
+
+def test_a_reload_keeps_the_place_in_the_log(server: Server) -> None:
+    server.start()
+    append(server.log, "a")
+    poll(server)
+    server.action.reload()
+    append(server.log, "b")
+    assert poll(server) == ["a", "b"]
+
+
+def entry(**more: Any) -> str:
+    at = {"at": NOW - 60, "what": "unban", "address": "203.0.113.9", "jail": JAIL, "count": 1}
+    return json.dumps(at | more)
+
+
+POISON = {
+    "nested": "[" * 60000 + f'"what": "ban", "jail": "{JAIL}"',
+    "in the future": entry(at=9e18),
+    "never": entry(at=float("inf")),
+    "no number": entry(at=float("nan")),
+    "before the epoch": entry(at=-1.0),
+    "too often": entry(count=10**300),
+    "endlessly often": entry(count=float("inf")),
+    "never yet": entry(count=0),
+    "no address": entry(address=["203.0.113.9"]),
+    "a name": entry(address="attacker.example.net"),
+    "no object": json.dumps(["what", "ban", JAIL]),
+}
+
+
+@pytest.mark.parametrize("line", POISON.values(), ids=POISON)
+def test_a_poisoned_line_of_the_audit_frees_nobody_and_keeps_no_jail(
+    server: Server, line: str
+) -> None:
+    server.audit.write_text(f"{line}\n")
+    server.start().ban(ticket("203.0.113.9"))
+    assert server.becomes({"203.0.113.9": NOW + 600})
+
+
+def test_a_folder_in_the_way_of_the_audits_rotation_does_not_stop_the_audit(
+    server: Server,
+) -> None:
+    (server.spool / "audit.log.1" / "inner").mkdir(parents=True)
+    server.audit.write_bytes(b"x" * 20_000_000)
+    server.start().ban(ticket("203.0.113.9"))
+    assert eventually(lambda: "203.0.113.9" in server.audit.read_text()[:10_000])
+    assert (server.spool / "audit.log.1").stat().st_size == 20_000_000
+
+
+def test_the_lock_of_the_folder_holds_no_audit_up(server: Server) -> None:
+    """Whoever may read a folder may lock it."""
+    folder = os.open(server.spool, os.O_RDONLY | os.O_DIRECTORY)
+    fcntl.flock(folder, fcntl.LOCK_EX)
+    try:
+        server.start().ban(ticket("203.0.113.9"))
+        assert eventually(lambda: [e[1] for e in server.audited()] == ["203.0.113.9"])
+    finally:
+        os.close(folder)
+
+
+@pytest.mark.parametrize("line", ["nan 1 1 1", "inf 1 1 1", "1e300 1 1 1", "-2 1 1 1", "9 nan 1 1"])
+def test_a_line_of_a_ban_file_that_names_no_time_is_passed_over(server: Server, line: str) -> None:
+    later = f"{NOW + 600:.0f}"
+    lines = f"203.0.113.9 {line}\n203.0.113.10 {later} 1700000000 3 2\n"
+    server.file.write_text(f"# banstitch 1\n{lines}end 2\n")
+    server.start()
+    assert server.becomes({"203.0.113.10": NOW + 600})
+
+
+def test_a_ban_file_that_is_a_pipe_does_not_hold_the_jail_up(server: Server) -> None:
+    os.mkfifo(server.file)
+    server.start().ban(ticket("203.0.113.9"))
+    assert eventually(server.file.is_file)
+    assert server.becomes({"203.0.113.9": NOW + 600})

@@ -1,0 +1,241 @@
+"""Of the directories that are ours, what somebody else put there is listed and left."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from provision.linux.agent import data, manifest, objects
+from provision.linux.agent.objects import Journal
+from tests.unit.agent.agent_model import ME, MY_GROUP, remember_in
+
+LOGS = data.OURS["/var/log/banstitch"]
+SPOOL = data.OURS["/var/spool/banstitch"]
+MODE = 0o750
+
+
+@pytest.fixture
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = remember_in(tmp_path / "state", monkeypatch)
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def journal(state: Path) -> Journal:
+    return Journal(manifest.new())
+
+
+@pytest.fixture
+def logs(journal: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Our directory of logs, with an event log that the manifest names."""
+    path = tmp_path / "log"
+    monkeypatch.setitem(data.OURS, str(path), LOGS)
+    owner = {"mode": MODE, "owner": ME, "group": MY_GROUP}
+    objects.make_directory({"path": str(path), "data": True, **owner}, journal)
+    objects.touch({"path": str(path / "events.log"), **owner}, journal)
+    return path
+
+
+def remove(logs: Path, journal: Journal, purge: bool = True) -> None:
+    for identity in (f"file:{logs / 'events.log'}", f"directory:{logs}"):
+        objects.take_back(identity, journal, purge)
+
+
+def foreign(journal: Journal) -> dict[str, list[str]]:
+    return {path: each["names"] for path, each in data.foreign(journal.manifest).items()}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "events.log",
+        "events.log.1",
+        "events.log.2.gz",
+        "events.log.520.gz",
+        "events.log.new",
+        "events.log.1.new",
+        "rejected.log",
+        "rejected.log.1",
+        "evidence.log.1",
+        "audit.log",
+        "audit.log.9",
+        ".events.log.banstitch.dpkg-new",
+    ],
+)
+def test_each_log_that_we_write_is_ours(name: str, logs: Path, journal: Journal) -> None:
+    (logs / name).write_text("x")
+    assert foreign(journal) == {}
+    remove(logs, journal)
+    assert not logs.exists()
+
+
+def test_each_file_of_the_spool_is_ours(
+    journal: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "spool"
+    monkeypatch.setitem(data.OURS, str(path), SPOOL)
+    step = {"path": str(path), "mode": MODE, "owner": ME, "group": MY_GROUP, "data": True}
+    objects.make_directory(step, journal)
+    for ending in ("bans", "bans.new", "alive"):
+        (path / f"banstitch-sslvpn_login_failed.{ending}").write_text("x")
+    for name in ("limit.json", "limit.json.lock"):
+        (path / name).write_text("x")
+    assert foreign(journal) == {}
+    objects.take_back(f"directory:{path}", journal, purge=True)
+    assert not path.exists()
+
+
+def a_file(path: Path) -> None:
+    path.write_text("theirs")
+
+
+def a_folder(path: Path) -> None:
+    path.mkdir()
+    (path / "events.log").write_text("theirs")
+
+
+def a_link(path: Path) -> None:
+    path.symlink_to(path.parent.parent / "elsewhere")
+
+
+def a_fifo(path: Path) -> None:
+    os.mkfifo(path)
+
+
+FOREIGN: dict[str, tuple[Callable[[Path], None], str]] = {
+    "a file of somebody": (a_file, "notes.txt"),
+    "a copy": (a_file, "events.log.bak"),
+    "a log of another name": (a_file, "xevents.log"),
+    "a number that no rotation gives": (a_file, "events.log.0"),
+    "a line break after our name": (a_file, "events.log\n"),
+    "a hidden file": (a_file, ".keep"),
+    "a folder": (a_folder, "old"),
+    "a folder of our name": (a_folder, "rejected.log"),
+    "a link of our name": (a_link, "rejected.log"),
+    "a FIFO of our name": (a_fifo, "rejected.log"),
+}
+
+
+@pytest.mark.parametrize("what", FOREIGN)
+def test_what_is_not_ours_is_listed_and_stays_as_it_is(
+    what: str, logs: Path, journal: Journal
+) -> None:
+    make, name = FOREIGN[what]
+    elsewhere = logs.parent / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "events.log").write_text("theirs")
+    make(logs / name)
+    before = (logs / name).lstat()
+    (logs / "events.log.1").write_text("ours")
+    assert foreign(journal) == {str(logs): [name]}
+
+    remove(logs, journal)
+
+    assert [path.name for path in logs.iterdir()] == [name]
+    now = (logs / name).lstat()
+    assert (now.st_ino, now.st_mode, now.st_uid) == (before.st_ino, before.st_mode, before.st_uid)
+    assert (elsewhere / "events.log").read_text() == "theirs"
+    assert journal.manifest["objects"] == []
+
+
+@pytest.mark.parametrize("make", [a_folder, a_link, a_fifo])
+def test_what_was_put_in_the_place_of_a_log_of_the_manifest_stays(
+    make: Callable[[Path], None], logs: Path, journal: Journal
+) -> None:
+    (logs / "events.log").unlink()
+    make(logs / "events.log")
+    assert foreign(journal) == {str(logs): ["events.log"]}
+    remove(logs, journal)
+    assert os.path.lexists(logs / "events.log")
+
+
+def test_a_link_in_the_place_of_the_directory_is_not_followed(logs: Path, journal: Journal) -> None:
+    real = logs.rename(logs.parent / "real")
+    logs.symlink_to(real)
+    assert foreign(journal) == {}
+    objects.take_back(f"directory:{logs}", journal, purge=True)
+    assert (real / "events.log").exists()
+
+
+def test_a_name_of_any_bytes_can_be_answered(logs: Path, journal: Journal) -> None:
+    Path(os.fsdecode(os.fsencode(logs) + b"/\xff")).write_text("theirs")
+    assert foreign(journal) == {str(logs): ["\\xff"]}
+
+
+def test_a_thousand_names_are_not_listed_but_counted_as_more(logs: Path, journal: Journal) -> None:
+    for number in range(1000):
+        (logs / f"theirs{number}").write_text("")
+    (found,) = data.foreign(journal.manifest).values()
+    assert len(found["names"]) == data.LISTED
+    assert found["more"] is True
+
+
+def test_foreign_files_beside_files_of_ours_are_listed_as_well(
+    journal: Journal, tmp_path: Path
+) -> None:
+    path = tmp_path / "etc"
+    step = {"path": str(path), "mode": MODE, "owner": ME, "group": MY_GROUP, "data": False}
+    objects.make_directory(step, journal)
+    (path / "__pycache__").mkdir()
+    (path / "theirs.conf").write_text("theirs")
+    assert foreign(journal) == {str(path): ["theirs.conf"]}
+
+
+def test_a_folder_in_the_place_of_a_file_of_ours_is_listed_and_stays(
+    journal: Journal, tmp_path: Path
+) -> None:
+    path = tmp_path / "etc"
+    step = {"path": str(path), "mode": MODE, "owner": ME, "group": MY_GROUP, "data": False}
+    objects.make_directory(step, journal)
+    journal.own(f"file:{path}/ours.conf", None)
+    (path / "ours.conf").mkdir()
+    (path / "ours.conf" / "x").write_text("theirs")
+    assert foreign(journal) == {str(path): ["ours.conf"]}
+    objects.take_back(f"file:{path}/ours.conf", journal, purge=True)
+    assert (path / "ours.conf" / "x").exists()
+
+
+def test_a_directory_that_was_there_before_us_is_nobodys_business(
+    journal: Journal, tmp_path: Path
+) -> None:
+    path = tmp_path / "theirs"
+    path.mkdir()
+    (path / "x").write_text("theirs")
+    step = {"path": str(path), "mode": MODE, "owner": ME, "group": MY_GROUP, "data": False}
+    objects.make_directory(step, journal)
+    assert foreign(journal) == {}
+
+
+def test_the_agents_own_directory_goes_unless_something_else_is_in_it(
+    state: Path, journal: Journal
+) -> None:
+    manifest.save(journal.manifest)
+    (state / "check").mkdir()
+    (state / "check" / "x.service").write_text("of a run that was killed")
+    (state / "theirs").write_text("theirs")
+    assert foreign(journal) == {str(state): ["theirs"]}
+    data.forget()
+    assert [path.name for path in state.iterdir()] == ["theirs"]
+    (state / "theirs").unlink()
+    data.forget()
+    assert not state.exists()
+
+
+def test_a_log_that_is_handed_to_root_can_be_written_by_the_group_at_every_moment(
+    logs: Path,
+) -> None:
+    """The receiver of release 0.1 appends to it as the group until it restarts."""
+    log, rotated = logs / "events.log", logs / "events.log.1"
+    rotated.touch()
+    for file in (log, rotated):
+        file.chmod(0o640)
+        if os.geteuid() == 0:
+            os.chown(file, 12345, -1)
+    data.hand_over(str(logs), ME, MY_GROUP)
+    assert log.stat().st_mode & 0o777 == 0o660
+    assert rotated.stat().st_mode & 0o777 == 0o640
+    assert log.stat().st_uid == rotated.stat().st_uid == os.geteuid()

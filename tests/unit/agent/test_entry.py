@@ -1,0 +1,213 @@
+"""A request in, an answer out: also on a host that refuses, and from what is sent there, by old Pythons."""
+
+from __future__ import annotations
+
+import ast
+import errno
+import io
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import zipfile
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from provision.linux import agent
+from provision.linux.agent import drill, entry, observe
+from provision.linux.agent.host import HostError, Ran
+from provision.linux.agent.web import opener
+from provision.linux.session.session import agent_zip
+from tests.unit.agent.agent_model import remember_in
+
+
+@pytest.fixture
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    return remember_in(tmp_path / "state", monkeypatch)
+
+
+def asked(request: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    monkeypatch.setattr(os, "umask", lambda _: 0)
+    entry.main(json.dumps(request).encode(), "a-mark")
+    return json.loads(capsys.readouterr().out.splitlines()[-1])
+
+
+@pytest.mark.parametrize(
+    "error",
+    [OSError(errno.EROFS, "Read-only file system"), OSError(errno.ENOSPC, "No space left")],
+)
+def test_a_host_that_refuses_is_told_without_a_traceback(
+    error: OSError, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: Any) -> dict[str, Any]:
+        raise error
+
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setitem(entry.DO, "observe", refuse)
+    answer = asked({"do": "observe"}, capsys, monkeypatch)
+    assert answer["ok"] is False
+    assert str(error.strerror) in answer["error"]
+    assert "Traceback" not in answer["error"]
+
+
+def test_who_is_not_root_is_told_what_to_set(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert "ansible_become" in asked({"do": "observe"}, capsys, monkeypatch)["error"]
+
+
+def test_remembering_on_a_host_never_deployed_leaves_no_trace(
+    state: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    request = {"do": "remember", "fortigate": "fw1", "record": {}}
+    assert "run apply" in asked(request, capsys, monkeypatch)["error"]
+    assert not state.exists()
+
+
+@pytest.fixture
+def stranger() -> Iterator[str]:
+    """The URL of something that listens and does not speak HTTP."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            while True:
+                try:
+                    connection, _ = server.accept()
+                except OSError:
+                    return
+                with connection:
+                    connection.recv(1000)
+                    connection.sendall(b"SSH-2.0-OpenSSH_9.2\r\n")
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}/"
+        server.shutdown(socket.SHUT_RDWR)
+        thread.join()
+
+
+def test_a_stranger_on_our_port_counts_as_no_answer(stranger: str) -> None:
+    assert observe.fetch(stranger)[0] == 0
+    with pytest.raises(HostError, match="the receiver answered an event with 0"):
+        drill._post(opener(""), stranger, {}, "line")
+
+
+def test_a_page_that_is_not_ours_is_told_by_verify(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drill, "_open", lambda *_: (200, "<html>It works!</html>"))
+    with pytest.raises(HostError, match="did not take the event"):
+        drill._post(opener(""), "http://127.0.0.1/", {}, "line")
+
+
+def test_verify_tells_the_first_reason_though_nothing_can_be_unbanned_either(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "tokens.json"
+    path.write_text('{"verify": "secret-of-verify"}')
+    monkeypatch.setattr(drill, "_open", lambda *_: (503, "no state"))
+    monkeypatch.setattr(drill, "client", lambda *_: Ran(255, "fail2ban is down"))
+    request = {"tokens": str(path), "token": "verify", "count": 1, "address": "192.0.2.1"}
+    request.update(url="", feed_url="", certificate="", header="X", line="", jail="x", patience=0)
+    request.update(health_url="")
+    with pytest.raises(HostError, match="answered an event with 503"):
+        drill.drill(request)
+
+
+class FullFeed(BaseHTTPRequestHandler):
+    """A receiver that takes events and lists nobody, because its feed is full."""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self._answer(200, b'{"status": "success"}')
+
+    def do_GET(self) -> None:
+        health = {"reasons": [], "degraded": ["the feed is full: 3 bans have no room in it"]}
+        if self.path == "/healthz":
+            self._answer(503, json.dumps(health).encode())
+        else:
+            self._answer(200, b"")
+
+    def _answer(self, status: int, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_verify_passes_on_what_the_receiver_reports_of_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "tokens.json"
+    path.write_text('{"verify": "secret-of-verify"}')
+    programs = tmp_path / "fail2ban-client"
+    programs.write_text("#!/bin/sh\n")
+    programs.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    with HTTPServer(("127.0.0.1", 0), FullFeed) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        base = f"http://127.0.0.1:{server.server_port}"
+        request = {"tokens": str(path), "token": "verify", "count": 1, "address": "192.0.2.1"}
+        request.update(url=base, feed_url=f"{base}/blocked-ips", health_url=f"{base}/healthz")
+        request.update(certificate="", header="X", line="", jail="x", patience=0)
+        with pytest.raises(HostError) as error:
+            drill.drill(request)
+        server.shutdown()
+    assert str(error.value).splitlines() == [
+        "192.0.2.1 is not in the feed after 0 s (the feed answers 200)",
+        "the receiver reports: the feed is full: 3 bans have no room in it",
+    ]
+
+
+SOURCES = sorted(Path(agent.__file__).parent.glob("*.py"))
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.name)
+def test_the_agent_is_written_in_the_grammar_of_python_3_9(source: Path) -> None:
+    ast.parse(source.read_text(), feature_version=(3, 9))
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.name)
+def test_the_agent_imports_nothing_but_the_standard_library_and_itself(source: Path) -> None:
+    for node in ast.walk(ast.parse(source.read_text())):
+        if isinstance(node, ast.Import):
+            modules = [alias.name for alias in node.names]
+        else:
+            modules = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+        for module in modules:
+            ours = module == "provision.linux" or module.startswith("provision.linux.agent")
+            assert ours or module.partition(".")[0] in sys.stdlib_module_names
+
+
+def test_the_agent_runs_from_its_zip_without_the_project(tmp_path: Path) -> None:
+    archive = tmp_path / "agent.zip"
+    archive.write_bytes(agent_zip())
+    program = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "from provision.linux.agent.entry import main\n"
+        'main(b\'{"do": "nothing"}\', "a-mark")'
+    )
+    argv = [sys.executable, "-I", "-c", program, str(archive)]
+    done = subprocess.run(argv, capture_output=True, text=True, cwd=tmp_path, check=True)
+    frame = re.fullmatch(r"\na-mark:answer:([0-9]+)\n(.*)\n", done.stdout)
+    assert frame is not None
+    assert len(frame[2]) == int(frame[1])
+    assert done.stderr == ""
+
+
+def test_the_zip_holds_the_agent_and_no_bytecode() -> None:
+    names = zipfile.ZipFile(io.BytesIO(agent_zip())).namelist()
+    assert {f"provision/linux/agent/{source.name}" for source in SOURCES} <= set(names)
+    assert all(name.endswith(".py") for name in names)

@@ -1,0 +1,158 @@
+"""`status`: what stands in its table when all is well, and when something is not."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pytest
+
+from provision.cli.report import status
+from provision.cli.report.console import Report
+from provision.linux.certificates import expiry
+from provision.linux.resources import Authority, Certificate, Resource
+from provision.masking import Secrets
+from provision.plan import Change
+from provision.results import SiteResult, TargetResult
+
+NOW = 1_800_000_000.0
+CA, LEAF = Authority("/ca.pem", ("ban1",)), Certificate("/server.pem", ("ban1",), "/ca.pem")
+GIVEN = Certificate("/server.pem", (), "", "key and certificate")
+WELL = {
+    "receiver": "up",
+    "jails": {"banstitch-a": "up", "banstitch-b": "up"},
+    "bans": {"banstitch-a": 2, "banstitch-b": 1},
+    "certificate": {"kind": "self_signed", "days": 397, "todo": ""},
+    "versions": {"debian": "12.15", "fail2ban": "1.0.2-2", "python": "3.11.2"},
+}
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def host(state: str = "ok", **changed: object) -> TargetResult:
+    return TargetResult("ban1", "linux", state, details={**WELL, **changed})  # type: ignore[arg-type]
+
+
+def cells(target: TargetResult) -> dict[str, str]:
+    (row,) = status.rows([SiteResult("ban1", (target,))], NOW)
+    return dict(zip(status.HEADS, row, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("desired", "left", "shown"),
+    [
+        ((CA, LEAF), {"/ca.pem": 3650, "/server.pem": 396.99}, "397 days"),
+        ((CA, LEAF), {"/ca.pem": 3650, "/server.pem": 12}, "12 days: run apply"),
+        ((CA, LEAF), {"/ca.pem": 100, "/server.pem": 397}, "100 days: run apply"),
+        ((CA, LEAF), {"/ca.pem": 3650, "/server.pem": -0.01}, "expired: run apply"),
+        ((CA, LEAF), {"/ca.pem": 3650}, "none: run apply"),
+        ((GIVEN,), {"/server.pem": 80}, "80 days"),
+        ((GIVEN,), {"/server.pem": 1.2}, "1 day: get a new one"),
+        ((GIVEN,), {"/server.pem": -5}, "expired: get a new one"),
+        ((), {}, "off"),
+    ],
+)
+def test_the_certificate_is_told_by_the_days_left_and_what_to_do_about_it(
+    desired: tuple[Resource, ...], left: dict[str, float], shown: str
+) -> None:
+    found = {path: {"days_left": days} for path, days in left.items()}
+    assert cells(host(certificate=expiry(desired, found)))["certificate"] == shown
+
+
+def test_a_ban_host_that_is_well_has_every_cell_that_concerns_it() -> None:
+    assert cells(host()) == {
+        "site": "ban1",
+        "target": "ban1",
+        "state": "ok",
+        "drift": "0",
+        "receiver": "up",
+        "jails": "2 up",
+        "bans": "3",
+        "certificate": "397 days",
+        "last event": "",
+        "last poll": "",
+        "version": "Debian 12.15, fail2ban 1.0.2",
+    }
+
+
+def test_what_does_not_run_is_named_and_what_is_not_known_is_no_zero() -> None:
+    stopped = cells(
+        host(
+            "differs", receiver="down", bans={}, jails={"banstitch-a": "down", "banstitch-b": "up"}
+        )
+    )
+    assert (stopped["receiver"], stopped["jails"], stopped["bans"]) == ("down", "down: a", "?")
+    gone = cells(TargetResult("ban1", "linux", "unreachable", error="no route to host"))
+    unknown = ("drift", "receiver", "jails", "bans", "certificate", "version")
+    assert {gone[head] for head in unknown} == {"?"}
+
+
+@pytest.mark.parametrize(
+    ("age", "shown"),
+    [(0, "0 s"), (119, "119 s"), (120, "2 min"), (7200, "2 h"), (172800, "2 d"), (8e6, "92 d")],
+)
+def test_a_firewall_that_has_been_silent_for_long_is_seen_at_a_glance(
+    age: float, shown: str
+) -> None:
+    details = {"last_event": 0.0, "last_poll": NOW - age, "version": "7.4.8"}
+    row = cells(TargetResult("fw1", "fortios", "ok", details=details))
+    assert (row["last event"], row["last poll"]) == ("none yet", f"{shown} ago")
+    assert (row["version"], row["receiver"], row["certificate"]) == ("7.4.8", "", "")
+
+
+def test_drift_is_the_number_of_changes_that_apply_would_make() -> None:
+    changes = (Change("file:/a", "update"), Change("file:/b", "create"))
+    assert cells(TargetResult("fw1", "fortios", "differs", changes=changes))["drift"] == "2"
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_on_a_narrow_terminal_columns_without_room_follow_on_a_line_of_their_own(
+    width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    stream = Terminal()
+    found = [
+        SiteResult(f"ban-berlin-{n}", (host(), TargetResult(f"fw-berlin-{n}", "fortios", "ok")))
+        for n in range(3)
+    ]
+    Report(Secrets(), stream, live=False, verbose=0).table(status.HEADS, status.rows(found, NOW))
+    lines = io.StringIO(stream.getvalue()).read().splitlines()
+    assert max(map(len, lines)) <= width + len("\x1b[1m\x1b[0m")
+    told = " ".join(stream.getvalue().split())
+    for word in ("397 days", "2 up", "Debian 12.15, fail2ban 1.0.2", "last poll", "fw-berlin-2"):
+        assert word in told
+
+
+@pytest.mark.parametrize(
+    ("details", "said"),
+    [
+        ({"page": ""}, "ban1: the status page is off: receiver_status_page: true turns it on"),
+        ({"page": "https://ban1:5000/status"}, "ban1: status page: https://ban1:5000/status"),
+        ({"filter": "missing"}, f"ban1: {status.NO_FILTER}"),
+        (
+            {"left_out": 3},
+            "ban1: 3 bans have no room in the feed: raise receiver_feed_limit, or unban",
+        ),
+        (
+            {"left_out": 1},
+            "ban1: 1 ban has no room in the feed: raise receiver_feed_limit, or unban",
+        ),
+        (
+            {"bans_refused": {"fw1": 12}},
+            "ban1: 12 new bans by events of fw1 were refused in the last hour: if they are"
+            " attackers, raise receiver_ban_limit; bans --history shows since when",
+        ),
+        (
+            {"bans_refused": {"-": 1}},
+            "ban1: 1 new ban by events of no known FortiGate was refused in the last hour: if they"
+            " are attackers, raise receiver_ban_limit; bans --history shows since when",
+        ),
+    ],
+)
+def test_below_the_table_stands_what_else_is_to_be_known(
+    details: dict[str, Any], said: str
+) -> None:
+    assert status.notes([SiteResult("ban1", (host(**details),))]) == [said]

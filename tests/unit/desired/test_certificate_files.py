@@ -1,0 +1,314 @@
+"""The CA of a ban host is good for its receiver only, whoever holds its key."""
+
+from __future__ import annotations
+
+import shutil
+import ssl
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from provision.linux import planner
+from provision.linux.agent import certificates, manifest, objects, pem
+from provision.linux.draft import LinuxPlan
+from provision.linux.resources import Authority, Certificate, File, Resource, Service
+from tests.simulator import trust
+from tests.unit.linux.linux_model import Host
+
+CA_PATH, PATH = "/etc/x/ca.pem", "/etc/x/server.pem"
+RECEIVER = ("192.0.2.10", "ban.example.net", "127.0.0.1", "::1", "localhost")
+# As version 0.1 made its CA.
+OLD_CA = (
+    "basicConstraints = critical, CA:true, pathlen:0\nkeyUsage = critical, keyCertSign, cRLSign\n"
+)
+# Extensions of what a thief of the key would sign, and the name that he wants to pass for.
+FORGED = {
+    "another host": ("subjectAltName = DNS:bank.example.com", "bank.example.com"),
+    "a name that ends alike": ("subjectAltName = DNS:evilban.example.net", "evilban.example.net"),
+    "every host": ("subjectAltName = DNS:*.example.com", "www.example.com"),
+    "another address": ("subjectAltName = IP:192.0.2.11", "192.0.2.11"),
+    "another IPv6 address": ("subjectAltName = IP:2001:db8::1", "2001:db8::1"),
+    "its own name and another": (
+        "subjectAltName = DNS:ban.example.net, DNS:bank.example.com",
+        "bank.example.com",
+    ),
+    "a URL": ("subjectAltName = DNS:localhost, URI:https://bank.example.com/", "localhost"),
+    "somebody's mail": ("subjectAltName = DNS:localhost, email:ceo@example.com", "localhost"),
+}
+
+
+@pytest.fixture
+def journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> objects.Journal:
+    monkeypatch.setattr(manifest, "save", lambda _: None)
+    monkeypatch.setattr(certificates, "SCRATCH", str(tmp_path))
+    return objects.Journal(manifest.new())
+
+
+def step(path: Path, **more: Any) -> dict[str, Any]:
+    attributes = {"mode": 0o600, "owner": "root", "group": "root"}
+    return {"path": str(path), "content": "", "names": list(RECEIVER), **attributes, **more}
+
+
+@pytest.fixture
+def ca(journal: objects.Journal, tmp_path: Path) -> Path:
+    """The CA of a receiver: certificate and key."""
+    path = tmp_path / "ca.pem"
+    certificates.make_authority(step(path), journal)
+    return path
+
+
+def openssl(folder: Path, script: str) -> str:
+    """Run a shell script in ``folder``; its output."""
+    done = subprocess.run(
+        ["sh", "-ec", script], cwd=folder, check=True, capture_output=True, text=True
+    )
+    return done.stdout
+
+
+def signed(ca: Path, extensions: str, subject: str = "/CN=Banstitch receiver") -> Path:
+    """What anybody who holds the key of ``ca`` can sign: certificate and key in one file."""
+    (ca.parent / "extensions").write_text(extensions + "\nauthorityKeyIdentifier = keyid\n")
+    openssl(
+        ca.parent,
+        "openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out forged.key\n"
+        f"openssl req -new -key forged.key -subj '{subject}' -out csr\n"
+        f"openssl x509 -req -in csr -CA {ca} -CAkey {ca} -set_serial 7 -days 30"
+        " -extfile extensions -out crt\n"
+        "cat forged.key crt >forged.pem",
+    )
+    return ca.parent / "forged.pem"
+
+
+def certificate_in(path: Path) -> str:
+    """The certificate in a file of key and certificate."""
+    text = path.read_text()
+    return text[text.index("-----BEGIN CERTIFICATE") :]
+
+
+def python(ca: str) -> ssl.SSLContext:
+    """Return what trusts ``ca`` only, as Python does by default."""
+    return ssl.create_default_context(cadata=ca)
+
+
+def strict_python(ca: str) -> ssl.SSLContext:
+    """Return the same with the checks that are the default from Python 3.13 on."""
+    context = python(ca)
+    context.verify_flags |= ssl.VERIFY_X509_STRICT
+    return context
+
+
+def simulated_fortigate(ca: str) -> ssl.SSLContext:
+    """Return how the simulated FortiGate connects."""
+    return trust.client(ca, "full")
+
+
+Client = Callable[[str], ssl.SSLContext]
+CLIENTS = [python, strict_python, simulated_fortigate]
+each_client = pytest.mark.parametrize("client", CLIENTS)
+
+
+def refusal(client: Client, ca: str, server: Path, name: str) -> str:
+    """Why a client that trusts ``ca`` refuses ``server`` under ``name``; empty if it does not."""
+    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(server)
+    served = context.wrap_bio(to_server, to_client, server_side=True)
+    asking = client(ca).wrap_bio(to_client, to_server, server_hostname=name)
+    try:
+        for _ in range(4):  # messages each way
+            for side in (asking, served):
+                try:
+                    side.do_handshake()
+                except ssl.SSLWantReadError:
+                    continue
+    except ssl.SSLCertVerificationError as error:
+        return error.verify_message
+    assert asking.cipher()
+    return ""
+
+
+def verified(ca: Path, server: Path, *flags: str) -> str:
+    """What `openssl verify` says of the certificate in ``server``; empty if it accepts it."""
+    argv = ["openssl", "verify", *flags, "-CAfile", str(ca), str(server)]
+    done = subprocess.run(argv, capture_output=True, text=True)
+    return done.stderr if done.returncode else ""
+
+
+# --- what it is good for ----------------------------------------------------------------------
+
+
+@each_client
+@pytest.mark.parametrize("name", RECEIVER)
+def test_the_receiver_is_believed_under_each_of_its_names(
+    client: Client, name: str, ca: Path, journal: objects.Journal
+) -> None:
+    server = ca.parent / "server.pem"
+    certificates.make_certificate(step(server, authority=str(ca)), journal)
+    assert refusal(client, certificate_in(ca), server, name) == ""
+    assert verified(ca, server, "-x509_strict", "-purpose", "sslserver") == ""
+
+
+@each_client
+@pytest.mark.parametrize("what", FORGED)
+def test_nobody_else_can_be_passed_for_with_its_key(client: Client, what: str, ca: Path) -> None:
+    extensions, name = FORGED[what]
+    forged = signed(ca, extensions)
+    assert refusal(client, certificate_in(ca), forged, name) == "permitted subtree violation"
+    assert "permitted subtree violation" in verified(ca, forged)
+
+
+def test_a_name_in_the_subject_does_not_get_around_it(ca: Path) -> None:
+    forged = signed(ca, "basicConstraints = CA:false", subject="/CN=bank.example.com")
+    assert "permitted subtree violation" in verified(ca, forged)
+
+
+def test_it_makes_no_further_ca(ca: Path, journal: objects.Journal) -> None:
+    sub = signed(ca, "basicConstraints = critical, CA:true\nkeyUsage = keyCertSign")
+    middle = Path(shutil.copy(sub, ca.parent / "middle.pem"))
+    leaf = signed(middle, "subjectAltName = DNS:localhost")
+    assert "path length constraint exceeded" in verified(ca, leaf, "-untrusted", str(middle))
+
+
+@pytest.mark.parametrize("purpose", ["sslclient", "smimesign"])
+def test_it_vouches_for_servers_only(purpose: str, ca: Path) -> None:
+    forged = signed(ca, "subjectAltName = DNS:localhost\nkeyUsage = digitalSignature")
+    assert verified(ca, forged, "-purpose", "sslserver") == ""
+    assert "unsuitable certificate purpose" in verified(ca, forged, "-purpose", purpose)
+
+
+# --- another for the one that is there --------------------------------------------------------
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Path:
+    """The CA of a site that version 0.1 deployed, which named it by its key."""
+    (tmp_path / "config").write_text(f"[req]\ndistinguished_name = n\n[n]\n[ca]\n{OLD_CA}")
+    openssl(
+        tmp_path,
+        "openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out key\n"
+        'digest=$(printf %s "$(openssl pkey -in key -pubout)" | sha256sum | cut -c-12)\n'
+        'openssl req -x509 -key key -subj "/CN=Banstitch CA $digest" -days 3650'
+        " -config config -extensions ca -out crt\n"
+        "cat key crt >old.pem",
+    )
+    return tmp_path / "old.pem"
+
+
+def renewed(old: Path, journal: objects.Journal) -> Path:
+    """The same CA with a new certificate of this version."""
+    new = Path(shutil.copy(old, old.parent / "ca.pem"))
+    certificates.make_authority(step(new), journal)
+    return new
+
+
+@each_client
+def test_a_new_certificate_for_an_old_ca_leaves_no_moment_without_trust(
+    client: Client, old: Path, journal: objects.Journal
+) -> None:
+    new = renewed(old, journal)
+    assert certificate_in(new) != certificate_in(old)
+    before = signed(old, "subjectAltName = IP:192.0.2.10, DNS:localhost")
+    after = old.parent / "server.pem"
+    certificates.make_certificate(step(after, authority=str(new)), journal)
+    for server in (before, after):
+        for authority in (old, new):
+            assert refusal(client, certificate_in(authority), server, "192.0.2.10") == ""
+
+
+def test_the_host_knows_what_its_ca_may_sign(ca: Path, old: Path, journal: objects.Journal) -> None:
+    found, before = pem.certificate(str(ca), ""), pem.certificate(str(old), "")
+    assert found
+    assert found["permits"] == sorted(RECEIVER)
+    assert before
+    assert before["permits"] == []
+
+
+@pytest.mark.parametrize(
+    "constraints",
+    [
+        "permitted;DNS:localhost, permitted;IP:127.0.0.1/255.255.255.255",
+        "permitted;DNS:localhost",
+        "excluded;DNS:example.com",
+    ],
+)
+def test_a_ca_with_weaker_constraints_counts_as_one_without(
+    constraints: str, tmp_path: Path
+) -> None:
+    (tmp_path / "config").write_text(
+        f"[req]\ndistinguished_name = n\n[n]\n[ca]\n{OLD_CA}extendedKeyUsage = serverAuth\n"
+        f"nameConstraints = critical, {constraints}\n"
+    )
+    openssl(
+        tmp_path,
+        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout key"
+        " -subj /CN=x -config config -extensions ca -out crt && cat key crt >ca.pem",
+    )
+    found = pem.certificate(str(tmp_path / "ca.pem"), "")
+    assert found
+    assert found["permits"] == []
+
+
+# --- when ------------------------------------------------------------------------------------
+
+
+def wanted(names: tuple[str, ...] = RECEIVER) -> tuple[Resource, ...]:
+    return Authority(CA_PATH, names), Certificate(PATH, names, CA_PATH)
+
+
+def planned(host: Host, resources: tuple[Resource, ...]) -> LinuxPlan:
+    return planner.plan(resources, host.observed(resources))
+
+
+@pytest.fixture
+def deployed() -> Host:
+    host = Host()
+    host.carry_out(planned(host, wanted()))
+    assert planned(host, wanted()).changes == ()
+    return host
+
+
+def test_a_ca_that_may_sign_for_any_name_gets_a_new_certificate_by_one_change(
+    deployed: Host,
+) -> None:
+    deployed.certificates[CA_PATH]["permits"] = []
+    plan = planned(deployed, wanted())
+    (change,) = plan.changes
+    assert (change.action, change.id) == ("update", f"authority:{CA_PATH}")
+    assert change.reason == "it may sign for any name; the key stays"
+    assert change.diff.splitlines() == [f"+{name}" for name in RECEIVER]
+    deployed.carry_out(plan)
+    assert planned(deployed, wanted()).changes == ()
+
+
+def test_the_constraints_follow_the_names_of_the_receiver(deployed: Host) -> None:
+    other = wanted(("192.0.2.20", *RECEIVER[1:]))
+    plan = planned(deployed, other)
+    assert [change.id for change in plan.changes] == [
+        f"authority:{CA_PATH}",
+        f"certificate:{PATH}",
+    ]
+    assert plan.changes[0].reason == (
+        "it may sign for 127.0.0.1, 192.0.2.10, ::1, ban.example.net, localhost; the key stays"
+    )
+    deployed.carry_out(plan)
+    assert planned(deployed, other).changes == ()
+
+
+def test_a_certificate_for_other_names_comes_last_on_the_host(deployed: Host) -> None:
+    """From then on a FortiGate refuses it until it has the new certificate of the CA."""
+    other = (*wanted((*RECEIVER, "192.0.2.20")), File("/etc/x/file", "new\n"), Service("x.service"))
+    done = [step["do"] for step in planned(deployed, other).steps]
+    assert done == ["authority", "owe", "files", "service", "certificate"]
+
+
+def test_a_first_certificate_is_there_before_the_services_start() -> None:
+    resources = (*wanted(), Service("x.service"))
+    host = Host()
+    steps = planned(host, resources).steps
+    assert [step["do"] for step in steps] == ["authority", "certificate", "owe", "service"]
+    host.carry_out(planned(host, resources))
+    host.certificates[PATH] |= {"sound": False, "names": ["other"]}
+    assert [step["do"] for step in planned(host, resources).steps] == ["certificate"]

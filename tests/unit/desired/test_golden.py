@@ -1,0 +1,138 @@
+"""Every rendered file, beside the one that was reviewed, and accepted by the language it is written in.
+
+After an intended change, run ``BANSTITCH_UPDATE_GOLDEN=1 pytest tests/unit/desired/test_golden.py``
+and read the diff of tests/golden/rendered.
+"""
+
+from __future__ import annotations
+
+import configparser
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from provision.desired.context import Context
+from provision.desired.templates import TEMPLATES
+from provision.fortios.config.desired import desired
+from provision.fortios.config.text import parse
+from provision.fortios.config.versions import NEWEST, assumed, read_version
+from provision.linux.resources import File
+from roles import detection, enforcement, feed, receiver, webhook
+from tests import PROJECT
+from tests.unit.roles.sample_site import fortios, linux, sample_site
+
+GOLDEN = PROJECT / "tests" / "golden" / "rendered"
+
+
+def rendered() -> dict[str, str]:
+    """Every file and CLI block of the sample site, by the name it has in the golden folder."""
+    site = sample_site()
+    found = (*detection.resources(linux(site)), *receiver.resources(linux(site)))
+    files = {
+        f"ban1{resource.path}": resource.content
+        for resource in found
+        if isinstance(resource, File) and resource.content is not None and not is_plain(resource)
+    }
+    return files | cli("fw1", fortios(site)) | OTHER_UNITS
+
+
+def cli(name: str, context: Context) -> dict[str, str]:
+    """The CLI blocks of a FortiGate, by the name that each has in the golden folder."""
+    blocks = [b for role in (webhook, feed, enforcement) for b in role.blocks(context)]
+    return {f"{name}/{block.name}.conf": block.text for block in blocks if block.text}
+
+
+def other_units() -> dict[str, str]:
+    """The same on FortiGates whose CLI differs, with every enforcement that they can have."""
+    found: dict[str, str] = {}
+    for version in ("6.4.15", "7.0.0", "7.2.0", "7.2.4"):
+        places = ("ssl_vpn", "policy", *(("local_in",) if version == "7.2.4" else ()))
+        unit = assumed(read_version(version))
+        found |= cli(f"fw1-{version}", replace(_with(places), unit=unit))
+    everywhere = _with(("ssl_vpn", "local_in", "policy"))
+    return found | cli("fw1-vdoms", replace(everywhere, unit=assumed(NEWEST, "edge")))
+
+
+def _with(places: tuple[str, ...]) -> Context:
+    settings = enforcement.Settings.model_validate(
+        {
+            "enforcement": places,
+            "enforcement_vdom": "edge",
+            "enforcement_ipv6": True,
+            "enforcement_local_in_interfaces": ["wan1", "wan2"],
+            "enforcement_local_in_services": ["HTTPS", "IKE"],
+            "enforcement_policy_source_interfaces": ["wan zone"],
+            "enforcement_policy_destination_interfaces": ["any"],
+            "enforcement_existing_sessions": "clear",
+        }
+    )
+    return fortios(sample_site(fortigate={"enforcement": settings}))
+
+
+OTHER_UNITS = other_units()
+
+
+def is_plain(file: File) -> bool:
+    """Whether it goes to the host as it stands in templates/, where it is reviewed."""
+    names = [path for path in TEMPLATES.rglob("*.py") if path.name == Path(file.path).name]
+    return file.content in [path.read_text() for path in names]
+
+
+RENDERED = rendered()
+
+
+@pytest.mark.parametrize("name", RENDERED)
+def test_a_file_is_rendered_as_it_was_reviewed(name: str) -> None:
+    path = GOLDEN / f"{name}.golden"  # no Python file for ruff and mypy to find
+    if os.environ.get("BANSTITCH_UPDATE_GOLDEN"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(RENDERED[name], encoding="utf-8")
+    assert path.read_text(encoding="utf-8") == RENDERED[name]
+
+
+def test_no_reviewed_file_is_left_over() -> None:
+    kept = {str(path.relative_to(GOLDEN)) for path in GOLDEN.rglob("*") if path.is_file()}
+    assert kept == {f"{name}.golden" for name in RENDERED}
+
+
+def test_every_template_is_used() -> None:
+    """A template that nothing renders has no test, so it may as well not exist."""
+    there = {str(path.relative_to(TEMPLATES)) for path in TEMPLATES.rglob("*.j2")}
+    sources = "".join(path.read_text() for path in (TEMPLATES.parent / "roles").glob("*.py"))
+    named = {name for name in there if name in sources}
+    made = {"webhook/trigger.j2", "webhook/stitch.j2"}
+    made |= {"enforcement/ssl_vpn.j2", "enforcement/policy.j2"}
+    assert there == named | made
+
+
+@pytest.mark.parametrize("name", [name for name in RENDERED if name.endswith(".py")])
+def test_python_files_compile(name: str) -> None:
+    compile(RENDERED[name], name, "exec")
+
+
+@pytest.mark.parametrize("name", [n for n in RENDERED if "/fail2ban/" in n and n.endswith(".conf")])
+def test_fail2ban_files_are_read_by_configparser(name: str) -> None:
+    parser = configparser.ConfigParser(interpolation=None, strict=True)
+    parser.read_string(RENDERED[name])
+    assert parser.sections()
+
+
+@pytest.mark.parametrize("name", [name for name in RENDERED if name.startswith("fw1")])
+def test_cli_blocks_are_fortios_text(name: str) -> None:
+    assert parse(RENDERED[name])
+
+
+def test_cli_blocks_of_one_fortigate_describe_no_object_twice() -> None:
+    blocks = [b for r in (webhook, feed, enforcement) for b in r.blocks(fortios(sample_site()))]
+    blocks = [block for block in blocks if block.text]
+    assert len(desired(blocks).objects) == len(blocks)
+
+
+@pytest.mark.parametrize("name", RENDERED)
+def test_every_file_ends_in_one_newline_and_has_no_trailing_blanks(name: str) -> None:
+    text = RENDERED[name]
+    assert text.endswith("\n")
+    assert not text.endswith("\n\n")
+    assert not [line for line in text.splitlines() if line != line.rstrip()]

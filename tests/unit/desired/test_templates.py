@@ -1,0 +1,135 @@
+"""A value of the inventory stays a value in every output language, and a slip in a template is named."""
+
+from __future__ import annotations
+
+import configparser
+import enum
+import gc
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from provision.desired import templates
+from provision.desired.templates import f2b, pyliteral, render, systemd_value
+from provision.errors import InputError
+from provision.fortios.config.text import Config, Statement, forti_quote, parse
+
+
+class Verb(enum.Enum):
+    PLAN = "plan"
+
+
+LITERALS = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=10,
+)
+
+
+@given(LITERALS)
+def test_a_python_literal_reads_back_as_the_same_value(value: object) -> None:
+    assert eval(pyliteral(value)) == value
+
+
+@pytest.mark.parametrize("value", [Path("/"), {1}, float("nan"), object(), Verb.PLAN])
+def test_what_python_cannot_spell_as_a_literal_is_refused(value: object) -> None:
+    with pytest.raises(ValueError, match="no part of a literal"):
+        pyliteral({"path": [value]})
+
+
+def test_sites_are_rendered_in_threads_of_their_own() -> None:
+    """Python 3.11.7 and Debian 12's lose track of a parser that another thread interrupts."""
+    value = {f"key{number}": [number, {"inner": [1, 2, 3]}] for number in range(100)}
+    before = gc.get_threshold()
+    gc.set_threshold(10)
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            texts = set(pool.map(lambda _: pyliteral(value), range(400)))
+    finally:
+        gc.set_threshold(*before)
+    assert texts == {pyliteral(value)}
+
+
+@given(st.text())
+def test_a_fail2ban_value_reads_back_as_the_same_text_or_is_refused(text: str) -> None:
+    try:
+        written = f2b(text)
+    except ValueError:
+        return
+    parser = configparser.ConfigParser(inline_comment_prefixes=(";",))
+    parser.read_string(f"[jail]\nfirst = 1\nvalue = {written}\nlast = 2\n")
+    assert parser.get("jail", "value") == text.strip()
+    assert parser.get("jail", "last") == "2"
+
+
+@pytest.mark.parametrize("text", ["a\nb = c", "a\r[x]", "a ; b", "# a", "a\x00", "a\u2028b"])
+def test_a_fail2ban_value_cannot_begin_a_line_or_a_comment(text: str) -> None:
+    with pytest.raises(ValueError):
+        f2b(text)
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        ("plain-word_1", "plain-word_1"),
+        ("0.0.0.0:5000", "0.0.0.0:5000"),
+        ("[::]:5000", "[::]:5000"),
+        ("50%", "50%%"),
+        ("two words", '"two words"'),
+        ('say "x"', '"say \\"x\\""'),
+        ("back\\slash", '"back\\\\slash"'),
+        ("", '""'),
+    ],
+)
+def test_a_systemd_value_is_one_word_without_specifiers(value: str, written: str) -> None:
+    assert systemd_value(value) == written
+
+
+@pytest.mark.parametrize("value", ["a\nExecStart=/bin/sh", "$HOME", "a\tb", "a\x00"])
+def test_a_systemd_value_cannot_be_a_second_setting_or_a_variable(value: str) -> None:
+    with pytest.raises(ValueError):
+        systemd_value(value)
+
+
+@given(st.text(alphabet=st.characters(exclude_categories=("Cc", "Cs"))))
+def test_a_quoted_fortios_value_reads_back_as_the_same_word(text: str) -> None:
+    (config,) = parse(f"config x\nset comments {forti_quote(text)}\nend\n")
+    assert isinstance(config, Config)
+    (statement,) = config.body
+    assert isinstance(statement, Statement)
+    assert [word.value for word in statement.words[1:]] == [text]
+
+
+@pytest.fixture
+def template_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(templates, "TEMPLATES", tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        ("one\n{{ missing }}\n", 2, "missing"),
+        ("one\ntwo\n{% if %}\n", 3, "Expected an expression"),
+        ("one\n{{ value | nofilter }}\n", 2, "nofilter"),
+        ("one\n{{ value | f2b }}\n", 2, "line break"),
+        ("{{ value.nothing }}", 1, "nothing"),
+    ],
+)
+def test_a_template_that_fails_is_named_with_its_line(
+    template_folder: Path, text: str, line: int, words: str
+) -> None:
+    (template_folder / "x.j2").write_text(text)
+    with pytest.raises(InputError) as caught:
+        render("x.j2", value="a\nb")
+    (fault,) = caught.value.faults
+    assert (fault.file, fault.line) == ("templates/x.j2", line)
+    assert words in fault.what
+
+
+def test_a_template_that_is_not_there_is_named() -> None:
+    with pytest.raises(InputError, match=r"templates/nothing\.j2"):
+        render("nothing.j2")

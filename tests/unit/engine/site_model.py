@@ -1,0 +1,234 @@
+"""A modelled site: a ban host and two FortiGates that tell who was asked what, and fail as they are told."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import pytest
+
+from provision.desired import collect
+from provision.desired.context import UNKNOWN
+from provision.engine import ban_host, fortigate
+from provision.engine.run import Job
+from provision.engine.site import apply_site, plan_site
+from provision.errors import Failed
+from provision.fortios.config.desired import Desired
+from provision.fortios.planning.planner import FortiPlan, Observed, ids
+from provision.fortios.record.record import Record
+from provision.linux.draft import LinuxPlan
+from provision.masking import Secrets
+from provision.plan import SitePlan, Verb, from_json, to_json
+from provision.results import SiteResult, TargetResult, summarise
+from provision.sites.builder import Play, Selected
+from provision.sites.selection import Choice, ChosenSites
+from provision.ssh.connect import HostKeyPolicy
+from provision.ssh.login import Login
+from tests.unit.fortios import fortios_model
+from tests.unit.linux import linux_model
+from tests.unit.roles.sample_site import sample_site
+
+PLAYS = (
+    Play("ban_hosts", ("detection", "receiver")),
+    Play("fortigates", ("webhook", "feed", "enforcement")),
+)
+SITE = sample_site()
+BAN_HOST, FW1, FW2 = "ban1", "fw1", "fw2"
+ALL = Selected(SITE, True, SITE.fortigates)
+ONLY_FW1 = Selected(SITE, False, SITE.fortigates[:1])
+ONLY_HOST = Selected(SITE, True, ())
+ONE_OF_TWO = Selected(SITE, True, SITE.fortigates[:1])
+
+# What a FortiGate has before anybody configures it, as far as the roles look.
+FACTORY: fortios_model.Unit = {"vpn ssl settings": ()}
+
+
+@dataclass
+class World:
+    """What really stands at the site; ``log`` has what was asked of whom, ``faults`` what happens then."""
+
+    host: linux_model.Host = field(default_factory=linux_model.Host)
+    units: dict[str, fortios_model.Unit] = field(
+        default_factory=lambda: {FW1: dict(FACTORY), FW2: dict(FACTORY)}
+    )
+    log: list[tuple[str, str]] = field(default_factory=list)
+    faults: dict[tuple[str, str], Exception] = field(default_factory=dict)
+    # what the drill finds of posts that could not be read
+    unreadable: dict[str, int] = field(default_factory=dict)
+    meddle: Callable[[str, str], None] = lambda _host, _what: None
+
+    def asked(self, host: str, what: str) -> None:
+        self.log.append((host, what))
+        self.meddle(host, what)
+        if (host, what) in self.faults:
+            raise self.faults[(host, what)]
+
+    def changes(self) -> list[tuple[str, str]]:
+        return [entry for entry in self.log if entry[1] not in NO_CHANGES]
+
+    def records(self) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = (self.host.memory or {}).get("fortigates", {})
+        return found
+
+    def everything(self) -> Any:
+        return copy.deepcopy((self.host.things(), self.host.memory, self.units))
+
+
+# a lease is held for the length of a change and leaves nothing
+NO_CHANGES = ("observe", "connect", "lease", "release")
+
+
+class FakeBanHost:
+    def __init__(self, world: World, login: Login, _: HostKeyPolicy) -> None:
+        self._world, self._name, self.execs = world, login.host, 0
+
+    def __enter__(self) -> Self:
+        self._world.asked(self._name, "connect")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        self.execs += 1
+        self._world.asked(self._name, request["do"])
+        return copy.deepcopy({"observe": self._observe, **self._others()}[request["do"]](request))
+
+    def _others(self) -> dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]]:
+        free = {"held": None, "broken": None}
+        return {
+            "apply": self._apply,
+            "remember": self._remember,
+            "drill": self._drill,
+            "lease": lambda asked: {
+                **free,
+                "record": self._world.records().get(asked["fortigate"]),
+            },
+            "release": lambda _: {},
+        }
+
+    def _observe(self, _: Mapping[str, Any]) -> dict[str, Any]:
+        return self._world.host.observed(collect.linux(SITE, PLAYS))
+
+    def _apply(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        now = self._observe(request)
+        if now["digest"] != request["seen"]:
+            return {"moved": True, "notes": [], "observed": now}
+        self._world.host.carry_out(LinuxPlan(steps=tuple(request["steps"])))
+        return {"moved": False, "notes": [], "observed": self._observe(request)}
+
+    def _remember(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        if self._world.host.memory is None:
+            raise Failed("this ban host was never deployed")
+        records = self._world.host.memory.setdefault("fortigates", {})
+        records.pop(request["fortigate"], None)
+        if request["record"] is not None:
+            records[request["fortigate"]] = request["record"]
+        return {}
+
+    def _drill(self, _: Mapping[str, Any]) -> dict[str, Any]:
+        return {"steps": ["it was banned"], "unreadable": self._world.unreadable}
+
+    def install_python(self) -> str:
+        self.execs += 1
+        self._world.asked(self._name, "install python")
+        del self._world.faults[(self._name, "observe")]
+        return ""
+
+
+class FakeUnit:
+    facts = UNKNOWN
+
+    def __init__(self, world: World, login: Login, _: HostKeyPolicy) -> None:
+        self._world, self._name, self.exchanges = world, login.host, 0
+
+    def __enter__(self) -> Self:
+        self._world.asked(self._name, "connect")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def observe(self, wanted: Desired, record: Record) -> Observed:
+        self.exchanges += 1
+        self._world.asked(self._name, "observe")
+        unit = self._world.units[self._name]
+        return fortios_model.look(unit, ids(wanted, record), self._name)
+
+    def look(self, wanted: Iterable[str]) -> Observed:
+        self.exchanges += 1
+        return fortios_model.look(self._world.units[self._name], wanted, self._name)
+
+    def apply(self, plan: FortiPlan, approved: Iterable[tuple[str, str]]) -> None:
+        assert tuple(approved) == tuple((each.id, each.shown) for each in plan.blocks)
+        self.exchanges += 1
+        self._world.asked(self._name, "apply")
+        unit = self._world.units[self._name]
+        self._world.units[self._name] = fortios_model.after(unit, plan.blocks)
+
+
+class Listening:
+    """Hears what a run tells; ``heard`` has the state that each target was last left in."""
+
+    def __init__(self) -> None:
+        self.heard: dict[str, str] = {}
+
+    def doing(self, site: str, host: str, what: str) -> None:
+        self.heard[host] = what
+
+    def done(self, site: str, result: TargetResult) -> None:
+        self.heard[result.host] = result.state
+
+    def line(self, text: str) -> None:
+        pass
+
+
+def job(verb: Verb, selected: Selected = ALL, **options: Any) -> Job:
+    """What a run is to do at the site."""
+    chosen = ChosenSites(Choice(("/nonexistent",)), PLAYS, [selected])
+    return Job(verb, PLAYS, chosen, Path("/nonexistent/known_hosts"), **options)
+
+
+def plan(work: Job) -> SitePlan:
+    """Look; as what is shown and approved comes back from a file or another process."""
+    return from_json(to_json(plan_site(SITE.name, work)))
+
+
+def apply(work: Job, approved: SitePlan) -> SiteResult:
+    """Carry out what was approved."""
+    return apply_site(SITE.name, work, approved)
+
+
+def go(verb: Verb, selected: Selected = ALL, **options: Any) -> SiteResult:
+    """The whole of a run at the site."""
+    secrets = options.pop("secrets", None) or Secrets()
+    listener = options.pop("listener", None) or Listening()
+    work = job(verb, selected, **options)
+    planned = plan_site(SITE.name, work, listener, secrets)
+    if verb not in ("apply", "teardown"):
+        return summarise(planned)
+    return apply_site(SITE.name, work, planned, listener, secrets)
+
+
+def states(result: SiteResult) -> dict[str, str]:
+    return {target.host: target.state for target in result.targets}
+
+
+def error(result: SiteResult, host: str) -> str:
+    return next(target.error for target in result.targets if target.host == host)
+
+
+def notes(result: SiteResult, host: str) -> tuple[str, ...]:
+    return next(target.notes for target in result.targets if target.host == host)
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> World:
+    """A site that nobody has deployed; every connection while the test runs is one to it."""
+    found = World()
+    monkeypatch.setattr(ban_host, "BanHost", lambda *args: FakeBanHost(found, *args))
+    monkeypatch.setattr(fortigate, "Unit", lambda *args: FakeUnit(found, *args))
+    return found

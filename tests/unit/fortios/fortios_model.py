@@ -1,0 +1,164 @@
+"""A FortiGate as a pure function: what it holds after the lines of a plan, and what it would show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from provision.fortios.config.desired import CliBlock, Desired, desired, split_id
+from provision.fortios.config.diff import attributes, is_secret, values
+from provision.fortios.config.schema import SECRET_NAMES
+from provision.fortios.config.text import Config, Edit, Statement, Tree, Word, key_word, parse
+from provision.fortios.planning.planner import Block, FortiPlan, Observed, ids, plan, teardown
+from provision.fortios.planning.references import foreign_users
+from provision.fortios.record.record import Record
+from tests.unit.fortios.sample_cli import KEY
+
+Unit = dict[str, Tree]
+
+
+def obey(body: Tree, orders: Tree) -> Tree:
+    """``body`` after ``orders``, in the form that `show` has: one `set` an attribute."""
+    attrs = attributes((*_sets(attributes(body)), *orders))
+    tables = {node.path: node.body for node in body if isinstance(node, Config)}
+    for node in orders:
+        if isinstance(node, Config):
+            tables[node.path] = _table(tables.get(node.path, ()), node.body)
+    shown = (Config(path, inner) for path, inner in tables.items() if inner)
+    return (*_sets({name: _hidden(name, words) for name, words in attrs.items()}), *shown)
+
+
+def _sets(attrs: Mapping[str, tuple[Word, ...]]) -> Tree:
+    return tuple(Statement("set", (Word(name), *words)) for name, words in attrs.items())
+
+
+def _hidden(name: str, words: tuple[Word, ...]) -> tuple[Word, ...]:
+    if name not in SECRET_NAMES or is_secret(words):
+        return words
+    return (Word("ENC"), Word(words[0].value.encode().hex() + "="))
+
+
+def _table(body: Tree, orders: Tree) -> Tree:
+    held = {node.key.value: node for node in body if isinstance(node, Edit)}
+    for node in orders:
+        if isinstance(node, Edit):
+            old = held.get(node.key.value, Edit(node.key))
+            held[node.key.value] = Edit(node.key, obey(old.body, node.body))
+        elif isinstance(node, Statement) and node.verb == "delete":
+            del held[node.words[0].value]
+        elif isinstance(node, Statement) and node.verb == "move":
+            held = _moved(held, *values(node.words))
+    return tuple(held.values())
+
+
+def _moved(held: dict[str, Edit], key: str, where: str, other: str) -> dict[str, Edit]:
+    """The order after `move KEY before|after OTHER`; a key that is not there is a KeyError."""
+    left = [each for each in held if each != key]
+    if key not in held or other not in left:
+        raise KeyError(f"move {key} {where} {other}")
+    left.insert(left.index(other) + (where == "after"), key)
+    return {each: held[each] for each in left}
+
+
+def table_of(object_id: str) -> str:
+    """The id of the table that an object belongs to, with its scope."""
+    return object_id.partition(":")[0]
+
+
+def rows_of(unit: Unit, table: str) -> tuple[Edit, ...]:
+    """The entries that ``unit`` has in ``table``, in their order."""
+    return tuple(
+        Edit(key_word(split_id(each)[2] or ""), body)
+        for each, body in unit.items()
+        if ":" in each and table_of(each) == table
+    )
+
+
+def after(unit: Unit, blocks: Iterable[Block]) -> Unit:
+    """The unit after ``blocks``.
+
+    Deleting or moving what is not there raises KeyError, deleting what is in use AssertionError.
+    """
+    found = dict(unit)
+    for block in blocks:
+        (config,) = block.tree
+        assert isinstance(config, Config)
+        table = table_of(block.id)
+        if ":" not in block.id:
+            found[table] = obey(found.get(table, ()), config.body)
+            continue
+        if any(isinstance(node, Statement) and node.verb == "delete" for node in config.body):
+            _must_be_unused(found, block.id)
+        rows = _table(rows_of(found, table), config.body)
+        found = {each: body for each, body in found.items() if table_of(each) != table}
+        for row in rows:
+            assert isinstance(row, Edit)
+            found[f"{table}:{row.key.value}"] = row.body
+    return found
+
+
+def _must_be_unused(unit: Unit, object_id: str) -> None:
+    """A unit refuses to delete what another object refers to (code -23)."""
+    users = list(foreign_users(object_id, Observed("", unit), {object_id}))
+    assert not users, f"{object_id} is used by {users}"
+
+
+def normal(body: Tree) -> tuple[object, ...]:
+    """``body`` without what the unit itself may order at will."""
+    tables = [
+        (node.path, sorted((row.key.value, normal(row.body)) for row in _edits(node.body)))
+        for node in body
+        if isinstance(node, Config)
+    ]
+    attrs = [(name, sorted(values(words))) for name, words in attributes(body).items()]
+    return (sorted(attrs), sorted(tables))
+
+
+def _edits(body: Tree) -> list[Edit]:
+    return [node for node in body if isinstance(node, Edit)]
+
+
+def look(unit: Unit, ids: Iterable[str], serial: str = "FGT1") -> Observed:
+    """What the unit answers when asked for ``ids``."""
+    return Observed(serial, {each: unit.get(each, rows_of(unit, each) or None) for each in ids})
+
+
+def asked(*texts: str) -> Desired:
+    """What templates that render to ``texts`` ask for."""
+    return desired([CliBlock(f"block{n}.j2", text) for n, text in enumerate(texts)])
+
+
+def unit_of(*texts: str) -> Unit:
+    """A unit that holds what ``texts`` show."""
+    found: Unit = {}
+    for config in parse("".join(texts)):
+        assert isinstance(config, Config)
+        edits = [each for each in config.body if isinstance(each, Edit)]
+        if not edits:
+            found[config.path] = config.body
+        for edit in edits:
+            found[f"{config.path}:{edit.key.value}"] = edit.body
+    return found
+
+
+def planned(want: Desired, unit: Unit, record: Record, **options: Any) -> FortiPlan:
+    """The plan for a unit that was looked at."""
+    return plan(want, look(unit, ids(want, record)), record, key=KEY, **options)
+
+
+def applied(want: Desired, unit: Unit, record: Record, **options: Any) -> tuple[Unit, Record]:
+    """The unit, and what is remembered of it, after an apply."""
+    made = planned(want, unit, record, **options)
+    return after(unit, made.blocks), made.settled
+
+
+def torn_down(unit: Unit, record: Record) -> Unit:
+    """The unit after a teardown, which leaves nothing to remember."""
+    made = teardown(look(unit, ids(Desired(), record)), record)
+    assert made.settled.objects == {}
+    return after(unit, made.blocks)
+
+
+def normal_unit(unit: Unit) -> dict[str, object]:
+    """Each object of ``unit`` by :func:`normal`."""
+    return {each: normal(body) for each, body in unit.items()}

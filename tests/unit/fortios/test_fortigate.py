@@ -1,0 +1,264 @@
+"""What a unit tells before it is changed: who it is, whether it may be configured here, how it saves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from provision.errors import Failed, Unreachable
+from provision.fortios.config import probes
+from provision.fortios.config.desired import CliBlock, desired
+from provision.fortios.config.text import parse
+from provision.fortios.planning.planner import FortiPlan, plan
+from provision.fortios.planning.steps import Block
+from provision.fortios.record.record import Record
+from provision.fortios.session.batches import LONGEST, Chunk, chunks
+from provision.fortios.session.fortigate import FortiGate
+from provision.fortios.session.push import PutBack
+from provision.ssh.connect import HostKeyPolicy
+from provision.ssh.login import Login
+from tests.simulator import Options, Simulator
+from tests.unit.fortios.fortios_wire import Wire
+from tests.unit.fortios.sample_cli import ACTION, FEED, KEY, SSL, TRIGGER
+from tests.unit.fortios.test_drills import FIRST, objects
+
+VDOMS = ("root", "branch")
+LOGIN = Login("fgt", "192.0.2.1", "operator", password="fortinet")
+
+
+@pytest.fixture
+def wire(monkeypatch: pytest.MonkeyPatch) -> Wire:
+    return Wire(monkeypatch)
+
+
+def gate_to(wire: Wire, **options: Any) -> FortiGate:
+    wire.unit = Simulator(Options(enc_stable=True, **options))
+    return again(wire)
+
+
+def again(wire: Wire) -> FortiGate:
+    wire.unit.journal.clear()
+    return FortiGate(LOGIN, HostKeyPolicy(Path("none"), accept_new=False))
+
+
+def push(gate: FortiGate, vdoms: bool = False, record: Record | None = None) -> FortiPlan:
+    want, record = objects(FIRST, vdoms), record or Record()
+    with gate:
+        made = plan(want, gate.observe(want, record), record, key=KEY)
+        gate.apply(made)
+    return made
+
+
+@pytest.mark.parametrize("console", ["more", "standard"])
+@pytest.mark.parametrize("vdoms", [(), VDOMS], ids=["no VDOMs", "VDOMs"])
+def test_a_run_with_nothing_to_do_costs_two_exchanges_and_sends_no_line_that_changes(
+    vdoms: tuple[str, ...], console: str, wire: Wire
+) -> None:
+    made = push(gate_to(wire, vdoms=vdoms, console=console), bool(vdoms))
+    gate = again(wire)
+    want, record = objects(FIRST, bool(vdoms)), made.settled
+    with gate:
+        nothing = plan(want, gate.observe(want, record), record, key=KEY)
+        assert gate.exchanges == 2
+    assert nothing.changes == ()
+    assert wire.unit.journal.changing() == []
+    assert wire.unit.journal.exchanges() <= 2
+
+
+def test_the_vdoms_of_a_unit_are_among_its_facts(wire: Wire) -> None:
+    with gate_to(wire, vdoms=VDOMS) as gate:
+        assert gate.facts.vdom_names == VDOMS
+        assert gate.exchanges == 1
+    with gate_to(wire) as gate:
+        assert gate.facts.vdom_names == ()
+
+
+def test_a_vdom_that_does_not_exist_is_an_error_and_is_not_made(wire: Wire) -> None:
+    want = objects(FIRST, vdoms=True)
+    gate = gate_to(wire, vdoms=("root", "brunch"))
+    with gate, pytest.raises(Failed, match=r"no VDOM 'branch' \(there are: root, brunch\)"):
+        gate.observe(want, Record())
+    assert wire.unit.journal.changing() == []
+    assert wire.unit.config.vdoms == ("root", "brunch")
+
+
+@pytest.mark.parametrize("console", ["more", "standard"])
+def test_where_there_is_no_sudo_each_scope_is_visited_and_nothing_changed(
+    console: str, wire: Wire
+) -> None:
+    gate = gate_to(wire, vdoms=VDOMS, console=console, pager_lines=3)
+    wire.unit.faults.errors["^ *sudo"] = "Unknown action 0"
+    made = push(gate, vdoms=True)
+    gate = again(wire)
+    want = objects(FIRST, vdoms=True)
+    with gate:
+        assert gate.facts.vdom_names == VDOMS
+        observed = gate.observe(want, made.settled)
+    assert plan(want, observed, made.settled, key=KEY).changes == ()
+    assert wire.unit.journal.changing() == []
+    assert wire.unit.config.vdoms == VDOMS
+
+
+def test_each_object_lands_in_its_own_scope(wire: Wire) -> None:
+    push(gate_to(wire, vdoms=VDOMS), vdoms=True)
+    assert "g-banstitch_feed" in wire.unit.run_in("branch", "show vpn ssl settings")
+    assert "g-banstitch_feed" not in wire.unit.run_in("root", "show vpn ssl settings")
+    assert "banstitch_webhook" in wire.unit.run_in("global", "show system automation-action")
+
+
+@pytest.mark.parametrize("vdoms", [(), VDOMS], ids=["no VDOMs", "VDOMs"])
+def test_a_secondary_is_refused_and_its_primary_named(vdoms: tuple[str, ...], wire: Wire) -> None:
+    gate = gate_to(wire, ha_role="Secondary", vdoms=vdoms)
+    with gate, pytest.raises(Failed, match="primary, FGT-A-peer"):
+        gate.observe(objects(FIRST, bool(vdoms)), Record())
+    assert wire.unit.journal.changing() == []
+
+
+@pytest.mark.parametrize("version", ["6.4.15", "7.4.8"])
+@pytest.mark.parametrize("vdoms", [(), VDOMS], ids=["no VDOMs", "VDOMs"])
+def test_a_member_of_a_fabric_is_refused_with_the_reason(
+    vdoms: tuple[str, ...], version: str, wire: Wire
+) -> None:
+    gate = gate_to(wire, fabric="member", vdoms=vdoms, version=version)
+    with gate, pytest.raises(Failed, match=r"member of a Security Fabric.*above it is 192\.0\.2"):
+        gate.observe(objects(FIRST, bool(vdoms)), Record())
+    assert wire.unit.journal.changing() == []
+
+
+def test_the_root_of_a_fabric_is_configured(wire: Wire) -> None:
+    assert push(gate_to(wire, fabric="root")).changes
+
+
+@pytest.mark.parametrize("mode", ["manual", "revert"])
+@pytest.mark.parametrize("vdoms", [(), VDOMS], ids=["no VDOMs", "VDOMs"])
+def test_what_is_saved_by_hand_is_saved_after_a_push_and_after_a_put_back(
+    vdoms: tuple[str, ...], mode: str, wire: Wire
+) -> None:
+    gate = gate_to(wire, vdoms=vdoms, transactions=False)
+    saving = f"config system global\nset cfg-save {mode}\nend\n"
+    wire.unit.run_in("global" if vdoms else "", saving + "execute cfg save\n")
+    wire.unit.faults.errors["^set source-address-negate"] = "Command fail. Return code -61"
+    before = wire.unit.show()
+    with pytest.raises(PutBack):
+        push(gate, bool(vdoms))
+    assert wire.unit.show() == before
+    assert not wire.unit.unsaved
+    wire.unit.faults.errors.clear()
+    push(again(wire), bool(vdoms))
+    assert not wire.unit.unsaved
+    assert "banstitch_webhook" in wire.unit.show()
+
+
+def test_what_saves_itself_is_not_saved(wire: Wire) -> None:
+    push(gate_to(wire))
+    assert not any("cfg save" in line.text for line in wire.unit.journal)
+
+
+@pytest.mark.parametrize("vdoms", [(), VDOMS], ids=["no VDOMs", "VDOMs"])
+def test_what_a_restricted_profile_may_not_do_is_named(vdoms: tuple[str, ...], wire: Wire) -> None:
+    profile = {"profile": "prof_admin", "forbidden": ("system automation-stitch",)}
+    gate = gate_to(wire, vdoms=vdoms, **profile)
+    want = objects(FIRST, bool(vdoms))
+    before = wire.unit.show()
+    with gate:
+        made = plan(want, gate.observe(want, Record()), Record(), key=KEY)
+        assert "operator has a restricted profile" in made.warnings[0]
+        with pytest.raises(PutBack, match=r"'config system automation-stitch'.*-37") as caught:
+            gate.apply(made)
+    assert "profile of operator does not permit this" in str(caught.value)
+    assert wire.unit.show() == before
+
+
+def test_a_unit_that_wants_a_new_password_first_is_left_alone(wire: Wire) -> None:
+    with pytest.raises(Unreachable, match="wants a new password for operator"):
+        gate_to(wire, new_password=True).__enter__()
+    assert len(wire.unit.journal) == 0
+
+
+# --- how lines are grouped -----------------------------------------------------------------------
+
+
+def blocks(*texts: str, scope: str = "") -> list[Block]:
+    want = desired([CliBlock(f"b{n}", text) for n, text in enumerate(texts)])
+    trees = [parse(text) for text in texts]
+    named = [f"{scope}/{each.id}" if scope else each.id for each in want.objects]
+    return [Block(name, tree) for name, tree in zip(named, trees, strict=True)]
+
+
+def spelt(found: list[Chunk]) -> list[list[str]]:
+    return [[line.text for line in chunk] for chunk in found]
+
+
+def test_nothing_that_takes_effect_is_typed_ahead_of_an_answer() -> None:
+    found = spelt(list(chunks(blocks(TRIGGER, ACTION, SSL), atomic=False)))
+    assert found == [
+        ["config system automation-trigger", 'edit "banstitch_login"', *found[0][2:5]],
+        ["next", "end", "config system automation-action", *found[1][3:]],
+        ["next", "end"],
+        ["next", "end", *found[3][2:]],
+        ["end"],
+    ]
+    assert all("next" not in chunk[1:] for chunk in found)
+
+
+def test_in_a_transaction_all_lines_go_at_once() -> None:
+    assert len(list(chunks(blocks(TRIGGER, ACTION, SSL), atomic=True))) == 1
+
+
+def test_a_vdom_is_entered_alone_and_nothing_that_could_name_one_is_typed_ahead() -> None:
+    policy = "config firewall policy\nedit 7\nset name x\nnext\nend\n"
+    for atomic in (True, False):
+        first, second, third, *_ = spelt(list(chunks(blocks(policy, scope="branch"), atomic)))
+        assert [first, second, third] == [
+            ["config vdom"],
+            ["edit branch"],
+            ["config firewall policy"],
+        ]
+
+
+def test_long_values_and_values_of_several_lines_are_typed_alone() -> None:
+    long = ACTION.replace("%%log%%", "x" * 450)
+    lines = ACTION.replace("%%log%%", "a\nb")
+    for text in (long, lines):
+        found = spelt(list(chunks(blocks(text), atomic=True)))
+        assert [len(chunk) for chunk in found][1] == 1
+    many = blocks(*(FEED.replace("banstitch_feed", f"feed{n}") for n in range(30)))
+    sizes = [sum(len(text) + 1 for text in chunk) for chunk in spelt(list(chunks(many, True)))]
+    assert max(sizes) <= LONGEST + 1
+    assert len(sizes) > 1
+
+
+# --- reading what units say ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("said", "name"),
+    [
+        ("Primary     : FGT-A, FGVM1, HA cluster index = 0\nSecondary   : FGT-B, FGVM2", "FGT-A"),
+        ("Slave :0 FGT-B\nMaster: FGT-A, FGVM1, cluster index = 1", "FGT-A"),
+        ("Mode: Standalone", ""),
+    ],
+)
+def test_the_primary_is_read_from_old_and_new_wordings(said: str, name: str) -> None:
+    assert probes.primary_of(said) == name
+
+
+@pytest.mark.parametrize(
+    ("said", "root"),
+    [
+        ("status              : enable \nupstream            : 10.0.0.1 \n", "10.0.0.1"),
+        ("status              : enable \nupstream-ip         : 0.0.0.0 \n", ""),
+        ("status              : enable \nupstream            : \n", ""),
+        ("status              : disable \nupstream            : 10.0.0.1 \n", ""),
+        ("command parse error before 'csf'\nCommand fail. Return code -61", ""),
+    ],
+)
+def test_a_fabric_member_is_told_from_a_root(said: str, root: str) -> None:
+    assert probes.root_above(said) == root
+
+
+def test_a_refusal_names_no_vdom() -> None:
+    assert probes.vdom_names("command parse error before 'global'\n") == ()
+    assert probes.vdom_names("config x\n  edit") == ()

@@ -1,0 +1,111 @@
+"""What changes a FortiGate is checked once more before it is typed, without knowing how it came about."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from provision.errors import Failed
+from provision.fortios.config.text import Config, Edit, Statement, Word, parse
+from provision.fortios.planning.gate import ABORT, COMMIT, SAVE, START, Gate
+from provision.fortios.planning.planner import Block, plan, teardown
+from provision.fortios.planning.steps import block
+from provision.fortios.record.record import Record
+from provision.fortios.session.batches import chunks
+from tests.unit.engine.site_model import FACTORY
+from tests.unit.fortios import fortios_model
+from tests.unit.fortios.sample_cli import KEY, WANT
+
+OBSERVED = fortios_model.look(dict(FACTORY), [each.id for each in WANT.objects], "FGT1")
+MADE = plan(WANT, OBSERVED, Record(), key=KEY)
+BLOCKS = MADE.blocks
+GATE = Gate(tuple((each.id, each.shown) for each in BLOCKS))
+TRIGGER = next(each for each in BLOCKS if "automation-trigger" in each.id)
+EVIL = "config system admin\nedit evil\nset accprofile super_admin\nnext\nend\n"
+
+
+def refused(what: str) -> pytest.RaisesExc[Failed]:
+    return pytest.raises(Failed, match=what)
+
+
+@pytest.mark.parametrize("atomic", [True, False])
+def test_every_line_of_the_approved_blocks_passes(atomic: bool) -> None:
+    GATE.check_plan(BLOCKS)
+    for chunk in chunks(BLOCKS, atomic):
+        GATE.check_lines(((line.id, line.text) for line in chunk), BLOCKS)
+    GATE.check_lines([("the transaction", x) for x in (START, COMMIT, ABORT, SAVE)], ())
+
+
+@pytest.mark.parametrize("scope", ["global", "root", "edge 1"])
+def test_the_lines_that_lead_into_a_scope_pass_with_its_blocks(scope: str) -> None:
+    scoped = [replace(each, id=f"{scope}/{each.id}") for each in BLOCKS]
+    gate = Gate(tuple((each.id, each.shown) for each in scoped))
+    gate.check_plan(scoped)
+    for chunk in chunks(scoped, False):
+        gate.check_lines(((line.id, line.text) for line in chunk), scoped)
+
+
+@pytest.mark.parametrize(
+    "blocks",
+    [
+        BLOCKS[1:],
+        tuple(reversed(BLOCKS)),
+        (*BLOCKS, BLOCKS[0]),
+        (*BLOCKS, Block("system admin:evil", parse(EVIL))),
+        (Block(BLOCKS[0].id, parse(EVIL)), *BLOCKS[1:]),
+        (),
+    ],
+)
+def test_other_blocks_than_the_approved_are_refused(blocks: tuple[Block, ...]) -> None:
+    with refused("must be part of the approved plan"):
+        GATE.check_plan(blocks)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "config system admin",
+        "edit evil",
+        "delete " + TRIGGER.id,
+        "execute factoryreset",
+        START + "\nconfig system admin",
+        "purge",
+        "",
+    ],
+)
+def test_a_line_that_is_none_of_the_blocks_is_refused(text: str) -> None:
+    with refused("it was not sent"):
+        GATE.check_lines([(TRIGGER.id, text)], BLOCKS)
+
+
+def test_a_line_of_one_object_is_refused_for_another() -> None:
+    with refused("it was not sent"):
+        GATE.check_lines([("vpn ssl settings", 'edit "ban-login"')], BLOCKS)
+
+
+def test_the_way_back_of_an_approved_plan_passes() -> None:
+    unit = fortios_model.after(dict(FACTORY), BLOCKS)
+    seen = fortios_model.look(unit, [each.id for each in WANT.objects], "FGT1")
+    GATE.check_revert(teardown(seen, MADE.settled).blocks)
+
+
+@pytest.mark.parametrize(
+    "back",
+    [
+        Block("system admin:evil", parse(EVIL)),
+        Block(TRIGGER.id, parse(EVIL)),
+        Block(TRIGGER.id, (*TRIGGER.tree, *parse(EVIL))),
+        Block(TRIGGER.id, ()),
+        block("system automation-trigger:theirs", None),
+        Block(
+            TRIGGER.id,
+            (Config("system automation-trigger", (Statement("delete", (Word("theirs"),)),)),),
+        ),
+        Block(TRIGGER.id, (Config("system automation-trigger", (Edit(Word("theirs")),)),)),
+        Block(TRIGGER.id, (Config("system automation-trigger", (Statement("purge", ()),)),)),
+    ],
+)
+def test_a_way_back_that_touches_something_else_is_refused(back: Block) -> None:
+    with refused("must be part of the approved plan"):
+        GATE.check_revert((back,))

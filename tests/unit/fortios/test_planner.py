@@ -1,0 +1,397 @@
+"""What is sent to a FortiGate: the difference and no more; teardown gives back what was there."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from provision.errors import Conflict, Failed, InputError
+from provision.fortios.config.desired import CliBlock, Desired, desired
+from provision.fortios.config.text import Config, serialise
+from provision.fortios.planning.planner import (
+    FortiPlan,
+    Observed,
+    ids,
+    plan,
+    reads,
+    revert,
+    teardown,
+)
+from provision.fortios.planning.steps import MEMORY
+from provision.fortios.record.record import Record
+from tests.unit.fortios.fortios_model import (
+    Unit,
+    after,
+    applied,
+    asked,
+    look,
+    normal_unit,
+    planned,
+    torn_down,
+    unit_of,
+)
+from tests.unit.fortios.sample_cli import (
+    ACTION,
+    ALL,
+    FEED,
+    KEY,
+    OPERATORS,
+    SSL,
+    SSL_ALL,
+    SSL_ALLOW,
+    SSL_DENY,
+    STITCH,
+    TRIGGER,
+)
+
+
+def _sent(made: FortiPlan) -> str:
+    return "".join(change.diff for change in made.changes)
+
+
+@pytest.mark.parametrize("before", [(), (OPERATORS,), (SSL_ALL,), (OPERATORS, SSL_DENY)])
+def test_apply_then_nothing_to_do_then_teardown_gives_back_the_unit(
+    before: tuple[str, ...],
+) -> None:
+    unit = unit_of(*before)
+    held, record = applied(asked(*ALL), unit, Record())
+    again = planned(asked(*ALL), held, record)
+    assert again.blocks == ()
+    assert again.record == again.settled == record
+    left = torn_down(held, record)
+    left = {each: body for each, body in left.items() if body or each in unit}
+    assert left == unit
+
+
+def test_objects_are_made_in_the_order_of_the_blocks_and_deleted_user_first() -> None:
+    made = planned(asked(*ALL), {}, Record())
+    assert [change.id for change in made.changes] == [
+        "system external-resource:banstitch_feed",
+        "system automation-action:banstitch_webhook",
+        "system automation-trigger:banstitch_login",
+        "system automation-stitch:banstitch_login",
+        "vpn ssl settings",
+    ]
+    unit = after({}, made.blocks)
+    # made in another order than the one they refer in: references decide
+    shuffled = Record("FGT1", dict(sorted(made.settled.objects.items(), reverse=True)))
+    gone = teardown(look(unit, shuffled.objects), shuffled)
+    order = [change.id.split(":")[0] for change in gone.changes]
+    assert order.index("system automation-stitch") < order.index("system automation-trigger")
+    assert order.index("system automation-stitch") < order.index("system automation-action")
+    assert order.index("vpn ssl settings") < order.index("system external-resource")
+
+
+def test_only_the_tables_that_are_managed_are_read_one_object_a_command() -> None:
+    made = {"firewall address:x": None, "firewall policy:7": None, "firewall policy:8": None}
+    assert reads(asked(TRIGGER, SSL), Record("x", made)) == (
+        'show system automation-trigger "banstitch_login"',
+        "show vpn ssl settings",
+        'show firewall address "x"',
+        "show firewall policy",  # the whole of it, once: the order counts
+    )
+
+
+@pytest.mark.parametrize(
+    ("drift", "mended"),
+    [
+        (("set port 5514", "set port 1"), ["set port 5514"]),
+        (("set port 5514\n", "set port 5514\nset method put\n"), ["unset method"]),
+        (('set value "s3cret-token"', 'set value "x"'), ['set value "s3cret-token"']),
+        (('set key "X-Token"', 'set key "X"'), ['set key "X-Token"']),
+        (
+            ("config http-headers\n", 'config http-headers\nedit 9\nset key "e"\nnext\n'),
+            ["delete 9"],
+        ),
+    ],
+)
+def test_each_drift_is_mended_and_nothing_else_is_sent(
+    drift: tuple[str, str], mended: list[str]
+) -> None:
+    _, record = applied(asked(ACTION), {}, Record())
+    assert drift[0] in ACTION
+    made = planned(asked(ACTION), unit_of(ACTION.replace(*drift)), record)
+    frame = ("config", "edit", "next", "end")
+    lines = [line.strip() for line in _sent(made).splitlines()]
+    assert [line for line in lines if not line.startswith(frame)] == mended
+    assert [change.action for change in made.changes] == ["update"]
+
+
+def test_defaults_list_order_spelling_and_automatic_attributes_make_no_difference() -> None:
+    want = """config system automation-action
+    edit "banstitch_a"
+        set action-type webhook
+        set protocol http
+        set method post
+        set minimum-interval 0
+        set uri 'x y'
+        set verify-host-cert enable
+    next
+end
+config firewall local-in-policy
+    edit 9000
+        set srcaddr "a" "b"
+        set action deny
+        set comments "Managed by Banstitch"
+    next
+end
+"""
+    unit = unit_of(
+        'config system automation-action\nedit "banstitch_a"\nset uuid 1-2-3\nset action-type webhook\n'
+        'set uri "x y"\nnext\nend\n'
+        'config firewall local-in-policy\nedit 9000\nset uuid 4\nset srcaddr "b" a\n'
+        'set comments "Managed by Banstitch"\nnext\nend\n'
+    )
+    made = Record("FGT1", dict.fromkeys(unit))
+    assert planned(asked(want), unit, made).blocks == ()
+
+
+def test_words_whose_order_means_something_are_not_taken_for_a_set() -> None:
+    want = 'config firewall address\nedit "a"\nset subnet 10.0.0.0 255.0.0.0\nnext\nend\n'
+    unit = unit_of(want.replace("10.0.0.0 255.0.0.0", "255.0.0.0 10.0.0.0"))
+    with pytest.raises(Conflict):
+        planned(asked(want), unit, Record())
+
+
+def test_an_object_of_the_same_name_that_is_not_ours_is_a_conflict_that_names_it() -> None:
+    unit = unit_of(TRIGGER.replace("39426", "1"), ACTION.replace("5514", "1"))
+    with pytest.raises(Conflict) as caught:
+        planned(asked(TRIGGER, ACTION), unit, Record())
+    text = str(caught.value)
+    assert "system automation-trigger:banstitch_login" in text
+    assert "differs in 'logid'" in text
+    assert "system automation-action:banstitch_webhook" in text
+    assert "block1.j2:2" in text
+    assert "--adopt" in text
+
+
+def test_an_adopted_object_comes_back_whole_at_teardown() -> None:
+    theirs = TRIGGER.replace("39426", "1").replace("Managed by Banstitch: failed logins", "x")
+    unit = unit_of(theirs)
+    held, record = applied(asked(TRIGGER), unit, Record(), adopt=True)
+    assert held == unit_of(TRIGGER)
+    left = torn_down(held, record)
+    assert normal_unit(left) == normal_unit(unit)
+
+
+def test_an_equal_object_that_is_not_ours_is_left_alone_and_survives_teardown() -> None:
+    unit = unit_of(TRIGGER)
+    held, record = applied(asked(TRIGGER), unit, Record())
+    assert held == unit
+    assert record.objects["system automation-trigger:banstitch_login"] is not None
+    assert torn_down(held, record) == unit
+
+
+def test_what_an_older_inventory_made_is_removed_after_the_new_is_in_place() -> None:
+    held, record = applied(asked(*ALL), {}, Record())
+    feed, ssl = (
+        FEED.replace("banstitch_feed", "banstitch_new"),
+        SSL.replace("banstitch_feed", "banstitch_new"),
+    )
+    made = planned(asked(feed, ssl), held, record)
+    assert [(change.action, change.id) for change in made.changes] == [
+        ("create", "system external-resource:banstitch_new"),
+        ("update", "vpn ssl settings"),
+        ("delete", "system automation-stitch:banstitch_login"),
+        ("delete", "system automation-trigger:banstitch_login"),
+        ("delete", "system automation-action:banstitch_webhook"),
+        ("delete", "system external-resource:banstitch_feed"),
+    ]
+    # an interruption between the two must not lose sight of what is still there
+    assert set(made.record.objects) == set(record.objects) | {
+        "system external-resource:banstitch_new"
+    }
+    assert list(made.settled.objects) == [
+        "system external-resource:banstitch_new",
+        "vpn ssl settings",
+    ]
+    unit = after(held, made.blocks)
+    assert 'source-address "banstitch_new"\n' in _shown(unit)
+    assert torn_down(unit, made.settled) == {"vpn ssl settings": ()}
+
+
+def _shown(unit: Unit) -> str:
+    return "".join(serialise((Config(each, body),)) for each, body in unit.items())
+
+
+def test_an_allow_list_of_the_operator_is_never_turned_into_a_deny_list() -> None:
+    for options in ({}, {"adopt": True}):
+        with pytest.raises(Conflict) as caught:
+            planned(asked(FEED, SSL), unit_of(SSL_ALLOW), Record(), **options)
+        assert "source-address office home" in str(caught.value)
+
+
+def test_a_deny_list_of_the_operator_is_joined_and_restored() -> None:
+    held, record = applied(asked(FEED, SSL), unit_of(SSL_DENY), Record())
+    assert 'set source-address "bad guys" "banstitch_feed"' in _shown(held)
+    assert torn_down(held, record) == unit_of(SSL_DENY)
+
+
+def test_what_the_operator_added_to_our_deny_list_stays_at_teardown() -> None:
+    held, record = applied(asked(FEED, SSL), unit_of(SSL_ALL), Record())
+    held["vpn ssl settings"] = unit_of(SSL.replace('"banstitch_feed"', '"banstitch_feed" "late"'))[
+        "vpn ssl settings"
+    ]
+    assert planned(asked(FEED, SSL), held, record).blocks == ()
+    made = teardown(look(held, record.objects), record)
+    assert "late" in made.warnings[0]
+    shown = _shown(after(held, made.blocks))
+    assert 'set source-address "late"\n' in shown
+    assert "set source-address-negate enable" in shown
+
+
+def test_a_single_object_is_changed_in_one_block_and_only_where_it_is_named() -> None:
+    made = planned(asked(FEED, SSL), unit_of(SSL_ALL), Record())
+    assert made.changes[1].diff == SSL
+    held = after(unit_of(SSL_ALL), made.blocks)
+    (back,) = [
+        change.diff
+        for change in teardown(look(held, made.settled.objects), made.settled).changes
+        if change.id == "vpn ssl settings"
+    ]
+    assert back == (
+        "config vpn ssl settings\n    unset source-address-negate\n"
+        "    set source-address all\nend\n"
+    )
+
+
+def test_an_attribute_that_is_no_longer_named_goes_back_to_what_it_was() -> None:
+    more = SSL.replace("end", 'set source-address6 "banstitch_feed"\nend')
+    unit = unit_of(SSL_ALL.replace("end", "set source-address6 all\nend"))
+    held, record = applied(asked(FEED, more), unit, Record())
+    made = planned(asked(FEED, SSL), held, record)
+    assert "set source-address6 all" in _sent(made)
+    assert "source-address " not in _sent(made)
+    assert [(each.id, each.source) for each in made.changes] == [("vpn ssl settings", MEMORY)]
+    assert "source-address6" not in str(made.settled.objects["vpn ssl settings"])
+
+
+def test_a_secret_is_sent_again_only_when_it_changed() -> None:
+    held, record = applied(asked(FEED), {}, Record())
+    assert "ENC" in _shown(held)
+    assert planned(asked(FEED), held, record).blocks == ()
+    made = planned(asked(FEED.replace("feed-pass", "other-pass")), held, record)
+    assert 'set password "other-pass"' in _sent(made)
+    assert "username" not in _sent(made)
+    name = "system external-resource:banstitch_feed password"
+    assert made.record.fingerprints[name] == ""
+    assert made.settled.fingerprints[name] not in ("", record.fingerprints[name])
+
+
+def test_a_secret_whose_sending_was_cut_short_is_sent_again() -> None:
+    made = planned(asked(FEED), {}, Record())
+    unit = after({}, made.blocks)
+    assert 'set password "feed-pass"' in _sent(planned(asked(FEED), unit, made.record))
+
+
+def test_a_secret_never_reaches_the_record_readable() -> None:
+    made = planned(asked(*ALL), {}, Record())
+    for each in (made.record, made.settled):
+        assert "feed-pass" not in str(each.to_json())
+        assert "s3cret-token" not in str(each.to_json())
+
+
+@pytest.mark.parametrize(
+    ("theirs", "attribute"),
+    [
+        (
+            FEED.replace('"feed-pass"', "ENC abc=").replace("Managed by Banstitch", "x"),
+            "'password'",
+        ),
+        (
+            FEED.replace("type address", "type domain").replace('"Managed by Banstitch"', "x"),
+            "'type'",
+        ),
+        (ACTION.replace("Managed by Banstitch", "x"), "'action-type'"),
+        (TRIGGER.replace("Managed by Banstitch", "x").replace("event-log", "ioc"), "'event-type'"),
+        (STITCH.replace("Managed by Banstitch", "x").replace("_webhook", "other"), "'action'"),
+    ],
+)
+def test_what_memory_could_not_put_back_is_not_adopted_and_the_error_names_the_attribute(
+    theirs: str, attribute: str
+) -> None:
+    ours = next(each for each in ALL if each.split("\n")[0] == theirs.split("\n")[0])
+    for options in ({}, {"adopt": True}):
+        with pytest.raises(Conflict) as caught:
+            planned(asked(ours), unit_of(theirs), Record(), **options)
+        assert attribute in str(caught.value)
+        assert "rename it or delete it on the FortiGate" in str(caught.value)
+        assert "feed-pass" not in str(caught.value)
+
+
+def test_the_record_survives_json_in_its_order() -> None:
+    _, record = applied(asked(*ALL), unit_of(SSL_ALL), Record())
+    back = Record.from_json(json.loads(json.dumps(record.to_json(), sort_keys=True)))
+    assert back == record
+    assert list(back.objects) == list(record.objects)
+
+
+@pytest.mark.parametrize("bad", [{}, {"serial": "x", "objects": 3, "fingerprints": {}}, []])
+def test_a_damaged_record_is_refused(bad: Any) -> None:
+    with pytest.raises(ValueError):
+        Record.from_json(bad)
+
+
+def test_a_second_teardown_has_nothing_to_do() -> None:
+    _, record = applied(asked(*ALL), unit_of(SSL_ALL), Record())
+    made = teardown(look(unit_of(SSL_ALL), record.objects), record)
+    assert made.blocks == ()
+    assert made.settled.objects == {}
+
+
+def test_a_cluster_partner_is_taken_for_the_same_unit_and_a_new_one_is_not() -> None:
+    held, record = applied(asked(*ALL), {}, Record())
+    want = asked(*ALL)
+    partner = plan(want, look(held, ids(want, record), "FGT2"), record, key=KEY)
+    assert partner.blocks == ()
+    assert "FGT2" in partner.warnings[0]
+    assert partner.settled.serial == "FGT2"
+    fresh = plan(want, look({}, ids(want, record), "FGT3"), record, key=KEY)
+    assert len(fresh.changes) == 5
+    assert "new unit" in fresh.warnings[0]
+
+
+def test_a_table_that_the_unit_lacks_is_an_error_only_where_it_is_needed() -> None:
+    seen = Observed("FGT1", {"vpn ssl settings": None}, frozenset({"vpn ssl settings"}))
+    with pytest.raises(Failed) as caught:
+        plan(asked(SSL), seen, Record(), key=KEY)
+    assert "'vpn ssl settings'" in str(caught.value)
+    assert "block0.j2:1" in str(caught.value)
+    record = Record("FGT1", {"vpn ssl settings": SSL})
+    assert plan(Desired(), seen, record, key=KEY).blocks == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "what"),
+    [
+        ('config system automation-trigger\nedit "a"\nset\nnext\nend\n', 3, "needs a name"),
+        ('config system automation-trigger\ndelete "a"\nend\n', 2, "'delete' is an order"),
+        ("config system automation-trigger\nend\n", 1, "says nothing"),
+        (
+            "config vpn ssl settings\nset a b\nconfig x\nedit 1\nnext\nend\nend\n",
+            3,
+            "inside a single",
+        ),
+        ('config a\nedit "x"\nnext\nset a b\nend\n', 4, "entries or attributes"),
+        (TRIGGER + TRIGGER, 9, "described twice"),
+    ],
+)
+def test_a_faulty_template_is_named_with_its_line(text: str, line: int, what: str) -> None:
+    with pytest.raises(InputError) as caught:
+        desired([CliBlock("fortigate/x.j2", text)])
+    assert any(fault.line == line and what in fault.what for fault in caught.value.faults)
+    assert "fortigate/x.j2" in str(caught.value)
+
+
+def test_a_revert_leads_back_to_what_was_observed() -> None:
+    unit = unit_of(OPERATORS, SSL_ALL)
+    made = planned(asked(*ALL), unit, Record())
+    touched = [block.id for block in made.blocks]
+    before = look(unit, touched)
+    for done in range(len(made.blocks) + 1):
+        halfway = after(unit, made.blocks[:done])
+        back = revert(before, look(halfway, touched), made.blocks)
+        left = after(halfway, back)
+        assert normal_unit(left) == normal_unit(unit)

@@ -1,0 +1,243 @@
+"""Prompts of every shape, prompts that are text, and messages that a FortiGate prints on its own."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from provision.fortios.config.desired import CliBlock, Desired, desired
+from provision.fortios.planning.planner import FortiPlan, plan, teardown
+from provision.fortios.record.record import Record
+from provision.fortios.session import terminal
+from provision.fortios.session.fortigate import FortiGate
+from provision.ssh.connect import HostKeyPolicy
+from provision.ssh.login import Login
+from tests.simulator import Notice, Options, Simulator
+from tests.unit.fortios.sample_cli import ALL, KEY, SSL_ON
+
+POLICY = """config firewall policy
+    edit 9001
+        set status enable
+        set name "banstitch_deny"
+        set srcintf "port1"
+        set dstintf "port2"
+        set action deny
+        set srcaddr "banstitch_feed"
+        set dstaddr "all"
+        set schedule "always"
+        set service "ALL"
+        set comments "Managed by Banstitch"
+    next
+end
+"""
+WANT = desired([CliBlock(f"b{n}.j2", text) for n, text in enumerate((*ALL, POLICY))])
+
+
+@pytest.fixture
+def policy(tmp_path: Path) -> HostKeyPolicy:
+    return HostKeyPolicy(tmp_path / "known_hosts", accept_new=True)
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Silence is over sooner, and a run that waits for the long one fails."""
+    monkeypatch.setattr(terminal, "LOST", 0.5)
+    monkeypatch.setattr(terminal, "UNREAD", 0.4)
+    monkeypatch.setattr(terminal, "SILENCE", 8.0)
+
+
+class Site:
+    """A FortiGate that is planned, changed and cleaned as a run does it."""
+
+    def __init__(self, unit: Simulator, policy: HostKeyPolicy) -> None:
+        self.unit = unit
+        self._policy = policy
+        self.record = Record()
+
+    def login(self) -> Login:
+        unit, options = self.unit, self.unit.options
+        return Login("fgt", unit.address, options.user, unit.port, password=options.password)
+
+    def plan(self, want: Desired = WANT) -> FortiPlan:
+        with FortiGate(self.login(), self._policy) as fortigate:
+            return plan(want, fortigate.observe(want, self.record), self.record, key=KEY)
+
+    def apply(self) -> FortiPlan:
+        with FortiGate(self.login(), self._policy) as fortigate:
+            made = plan(WANT, fortigate.observe(WANT, self.record), self.record, key=KEY)
+            fortigate.apply(made)
+        self.record = made.settled
+        return made
+
+    def teardown(self) -> None:
+        with FortiGate(self.login(), self._policy) as fortigate:
+            fortigate.apply(teardown(fortigate.observe(Desired(), self.record), self.record))
+
+
+def comment(text: str, key: int = 7) -> str:
+    """A policy of the operator's with this comment, as it is typed."""
+    quoted = re.sub(r'(["\\])', r"\\\1", text)
+    return (
+        f'config firewall policy\nedit {key}\nset name "theirs-{key}"\nset srcintf "port1"\n'
+        'set dstintf "port2"\nset srcaddr "all"\nset dstaddr "all"\nset schedule "always"\n'
+        f'set service "ALL"\nset action accept\nset comments "{quoted}"\nnext\nend\n'
+    )
+
+
+PASTED = {
+    "a command at a prompt": "asked by Ann:\nFGT-A # get system status\nVersion: v7.4.8",
+    "a prompt at the end": "see\nFGT-A # ",
+    "only a prompt": "FGT-A # ",
+    "a prompt on the first line": "FGT-A # show firewall policy\nFGT-A # ",
+    "a context": "FGT-A (policy) # edit 7\nFGT-A (7) # ",
+    "a restricted prompt": "x\nFGT-A $ \ny",
+    "end and next": "a\nnext\nend\nconfig system admin\nedit admin\nend",
+    "quotes before it": 'he said "no"\nFGT-A # show\n"and more',
+    "a backslash before the quote": 'path C:\\\nFGT-A # dir\n"\\"\n\\',
+    "a single quote": "don't\nFGT-A # end",
+    "a refusal": "FGT-A # sett\nUnknown action 0\ncommand parse error before 'x'\n"
+    "Command fail. Return code -61\nFGT-A # ",
+    "a pager": "one\n--More-- \nFGT-A # x",
+    "a command of ours": "FGT-A # show firewall policy\nshow vpn ssl settings\nFGT-A # ",
+    "a question": "Do you want to continue? (y/n)\nFGT-A # y",
+}
+
+
+@pytest.mark.parametrize("pasted", PASTED.values(), ids=PASTED)
+def test_a_prompt_inside_quotes_is_text(pasted: str, policy: HostKeyPolicy) -> None:
+    with Simulator(Options(enc_stable=True, console="more", pager_lines=23)) as unit:
+        unit.run(SSL_ON + comment(pasted) + comment("between\nFGT-A # ", 8))
+        before = unit.show()
+        assert "theirs-7" in before
+        site = Site(unit, policy)
+        assert {each.action for each in site.plan().changes} == {"create", "update"}
+        assert unit.journal.changing() == []
+        site.apply()
+        assert site.plan().changes == ()
+        site.teardown()
+        assert unit.show() == before
+
+
+@pytest.mark.parametrize("piece", [1, 7, 23])
+def test_a_pasted_prompt_that_arrives_in_pieces_is_text(piece: int, policy: HostKeyPolicy) -> None:
+    with Simulator(Options(enc_stable=True, console="standard")) as unit:
+        unit.run(SSL_ON + "".join(comment(each, 20 + n) for n, each in enumerate(PASTED.values())))
+        unit.faults.rewrite = lambda said: (
+            said[at : at + piece] for at in range(0, len(said), piece)
+        )
+        site = Site(unit, policy)
+        site.apply()
+        assert site.plan().changes == ()
+
+
+PROMPTS: dict[str, dict[str, Any]] = {
+    "blanks": {"hostname": "my gate 1"},
+    "a number sign": {"hostname": "gate #7"},
+    "a dollar": {"hostname": "gate$ $1"},
+    "brackets": {"hostname": "gate (lab) x"},
+    "brackets at the end": {"hostname": "gate (lab)"},
+    "what patterns use": {"hostname": "g[a].*t|e+"},
+    "a role": {"ha_role": "Primary"},
+    "a role and blanks": {"ha_role": "Primary", "hostname": "my gate"},
+    "restricted and blanks": {
+        "hostname": "my gate",
+        "profile": "net_admin",
+        "forbidden": ("system admin",),
+    },
+    "cut": {"prompt_name": "a-very-long-hostname-that-is-c~"},
+    "letters of all kinds": {"hostname": "Zürich-π"},
+    "blanks, with VDOMs": {"hostname": "my gate 1", "vdoms": ("Branch",)},
+    "blanks, behind a disclaimer": {
+        "hostname": "my gate",
+        "disclaimer": "Site # 7\nmine #\nmine #",
+    },
+}
+
+
+@pytest.mark.parametrize("options", PROMPTS.values(), ids=PROMPTS)
+def test_a_prompt_of_any_shape_is_recognised(
+    options: dict[str, Any], policy: HostKeyPolicy
+) -> None:
+    with Simulator(Options(enc_stable=True, **options)) as unit:
+        scope = "root" if unit.options.vdoms else ""
+        unit.run_in(scope, SSL_ON)
+        with FortiGate(Site(unit, policy).login(), policy) as fortigate:
+            assert fortigate.facts.version == (7, 4, 8)
+            assert fortigate.facts.vdom_names == (("root", "Branch") if scope else ())
+        if scope:
+            return
+        before = unit.show()
+        site = Site(unit, policy)
+        site.apply()
+        assert site.plan().changes == ()
+        site.teardown()
+        assert unit.show() == before
+
+
+MESSAGES = (
+    "System is going down NOW !!",
+    "\r\nadmin 'bob' logged in from ssh(192.0.2.9)\r\n",
+    "The system has entered conserve mode\r\n",
+    "HA: slave FGT-A # lost\r\n",
+    "slave's License \"x is invalid\r\n",
+)
+
+
+LOOKS = (
+    "^$",
+    "get system status",
+    "show system automation-action",
+    "show firewall policy",
+    "show vpn ssl settings",
+)
+
+
+@pytest.mark.parametrize("where", ["before", "within", "behind", "redrawn", "echo", "inside"])
+@pytest.mark.parametrize("text", MESSAGES)
+def test_a_message_between_prompts_costs_an_enter_and_no_line(
+    text: str, where: str, policy: HostKeyPolicy
+) -> None:
+    with Simulator(Options(enc_stable=True, console="standard")) as unit:
+        unit.run(SSL_ON)
+        site = Site(unit, policy)
+        for at in LOOKS:
+            unit.faults.notices += [Notice(text, where, at)]
+            made = site.plan()
+            assert unit.faults.notices == []
+            assert [each.action for each in made.changes] == ["create"] * 4 + ["update", "create"]
+        assert unit.journal.changing() == []
+
+
+@pytest.mark.parametrize("where", ["before", "within", "behind", "redrawn", "echo"])
+@pytest.mark.parametrize("transactions", [True, False])
+@pytest.mark.parametrize("at", ["^config system", "^set uri", "^next"])
+def test_a_message_in_the_middle_of_a_push_loses_no_line(
+    at: str, where: str, transactions: bool, policy: HostKeyPolicy
+) -> None:
+    with Simulator(Options(enc_stable=True, transactions=transactions)) as unit:
+        unit.run(SSL_ON)
+        before = unit.show()
+        site = Site(unit, policy)
+        unit.faults.notices += [Notice(MESSAGES[0], where, at), Notice(MESSAGES[2], where, at)]
+        site.apply()
+        assert len(unit.faults.notices) < 2
+        unit.faults.notices.clear()
+        assert site.plan().changes == ()
+        site.teardown()
+        assert unit.show() == before
+
+
+@pytest.mark.parametrize("where", ["before", "behind", "redrawn", "echo"])
+def test_a_refusal_beside_a_message_is_seen(where: str, policy: HostKeyPolicy) -> None:
+    with Simulator(Options(enc_stable=True)) as unit:
+        unit.run(SSL_ON)
+        before = unit.show()
+        site = Site(unit, policy)
+        unit.faults.errors["^set port"] = "Unknown action 0"
+        unit.faults.notices += [Notice(MESSAGES[0], where, "^set (uri|port)")] * 2
+        with pytest.raises(Exception, match="as it was before"):
+            site.apply()
+        assert unit.show() == before

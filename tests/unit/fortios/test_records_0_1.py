@@ -1,0 +1,95 @@
+"""Records that release 0.1 wrote: what it made is still taken away, and what it found comes back.
+
+`tests/fixtures/records_0_1.json` was written by 0.1 on the simulator, one record for each place of
+enforcement, with VDOMs, and with objects that were adopted.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests import PROJECT
+from tests.e2e.memory_site import MemorySite
+from tests.simulator import Options, Simulator
+
+CASES: dict[str, Any] = json.loads(
+    (PROJECT / "tests" / "fixtures" / "records_0_1.json").read_text("utf-8")
+)
+FEED = "system external-resource:banstitch_feed"
+THEIR_FEED = """config system external-resource
+    edit "banstitch_feed"
+        set type address
+        set password ENC c2VjcmV0
+        set resource "http://192.0.2.9/theirs"
+    next
+end
+"""
+
+
+@pytest.fixture(autouse=True)
+def settled_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Loopback needs no long wait to know that a prompt is the last thing said."""
+    monkeypatch.setattr("provision.fortios.session.terminal.SETTLED", 0.02)
+
+
+@pytest.fixture
+def deployed(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[MemorySite, str]]:
+    """A FortiGate as 0.1 left it, and the configuration that it had before."""
+    case = CASES[request.param]
+    options = Options(version=case["version"], vdoms=tuple(case["vdoms"]), enc_stable=True)
+    with Simulator(options) as unit:
+        for scope, text in case["before"]:
+            unit.run_in(scope, text)
+        before = unit.show()
+        for object_id, text in case["made"]:
+            unit.run_in(object_id.partition("/")[0] if "/" in object_id else "", text)
+        site = MemorySite(tmp_path / "inventory", unit)
+        site.records["fgt1"] = copy.deepcopy(case["record"])
+        yield site, before
+
+
+@pytest.mark.parametrize("deployed", CASES, indirect=True)
+def test_a_record_of_0_1_tears_down_to_what_was_there_before(
+    deployed: tuple[MemorySite, str],
+) -> None:
+    site, before = deployed
+    assert site.unit.show() != before
+    gone = site.teardown()
+    assert (gone.error, gone.state) == ("", "changed")
+    assert site.unit.show() == before
+    assert site.records == {}
+
+
+@pytest.mark.parametrize(
+    "deployed", ["adopted policy and trigger", "ssl_vpn, VDOMs"], indirect=True
+)
+def test_what_comes_from_memory_is_marked_and_shown_whole(deployed: tuple[MemorySite, str]) -> None:
+    site, _ = deployed
+    gone = site.teardown()
+    assert gone.changes
+    assert {each.source for each in gone.changes} == {"the ban host's memory"}
+    assert all(each.diff.startswith("config ") for each in gone.changes)
+
+
+@pytest.mark.parametrize("deployed", ["policy"], indirect=True)
+def test_an_adopted_secret_of_0_1_is_not_typed_and_the_operator_is_told_what_to_do(
+    deployed: tuple[MemorySite, str],
+) -> None:
+    site, _ = deployed
+    objects = {**dict(site.records["fgt1"]["objects"]), FEED: THEIR_FEED}
+    site.records["fgt1"]["objects"] = [list(each) for each in objects.items()]
+    held = site.teardown()
+    assert f"{FEED} stays: 'password' must not come from the ban host's memory" in held.error
+    assert "delete it by hand" in held.error
+    assert not [each for each in site.unit.journal.changing() if "ENC" in each.text]
+    site.unit.run('config system external-resource\ndelete "banstitch_feed"\nend\n')
+    done = site.teardown()
+    assert done.error == ""
+    assert f"{FEED} is not made anew" in "".join(done.notes)
+    assert site.records == {}

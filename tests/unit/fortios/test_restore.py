@@ -1,0 +1,75 @@
+"""What teardown gives back to a list that an operator has changed since."""
+
+from __future__ import annotations
+
+from provision.fortios.config.desired import Desired
+from provision.fortios.planning.planner import FortiPlan, ids, teardown
+from provision.fortios.planning.steps import MEMORY
+from provision.fortios.record.record import Record
+from tests.unit.fortios.fortios_model import Unit, after, applied, asked, look, unit_of
+from tests.unit.fortios.sample_cli import FEED, SSL, SSL_ALL, SSL_DENY
+
+ADDRESS = (
+    'config firewall address\nedit "bad guys"\nset subnet 192.0.2.0 255.255.255.0\nnext\nend\n'
+)
+
+
+def _settings(*lines: str) -> Unit:
+    return unit_of("\n".join(["config vpn ssl settings", *lines, "end", ""]))
+
+
+def _torn_down(unit: Unit, record: Record) -> tuple[FortiPlan, Unit]:
+    made = teardown(look(unit, ids(Desired(), record)), record)
+    return made, after(unit, made.blocks)
+
+
+def test_a_member_of_a_list_comes_back_only_if_the_fortigate_still_has_it() -> None:
+    held, record = applied(asked(FEED, SSL), unit_of(ADDRESS, SSL_DENY), Record())
+    held |= _settings('set source-address "banstitch_feed"', "set source-address-negate enable")
+    made, left = _torn_down(held, record)
+    assert left["vpn ssl settings"] == unit_of(SSL_DENY)["vpn ssl settings"]
+    assert not made.warnings
+    del held["firewall address:bad guys"]
+    made, left = _torn_down(held, record)
+    assert "bad guys" not in "".join(each.diff for each in made.changes)
+    assert "bad guys is not restored: there is no such object" in made.warnings[0]
+
+
+def test_what_a_remembered_list_refers_to_is_asked_for_in_the_same_batch() -> None:
+    _, record = applied(asked(FEED, SSL), unit_of(ADDRESS, SSL_DENY), Record())
+    assert set(ids(Desired(), record)) >= {
+        "firewall address:bad guys",
+        "firewall addrgrp:bad guys",
+        "system external-resource:bad guys",
+    }
+
+
+def test_an_allow_list_that_the_operator_made_in_the_place_of_ours_is_not_emptied() -> None:
+    held, record = applied(asked(FEED, SSL), unit_of(SSL_ALL), Record())
+    held |= _settings('set source-address "office"')
+    made, left = _torn_down(held, record)
+    assert left["vpn ssl settings"] == _settings('set source-address "office"')["vpn ssl settings"]
+    assert "no feed of ours is in it" in made.warnings[0]
+    assert [each.id for each in made.changes] == ["system external-resource:banstitch_feed"]
+
+
+def test_of_a_list_that_the_operator_turned_into_an_allow_list_only_our_feed_is_taken_out() -> None:
+    held, record = applied(asked(FEED, SSL), unit_of(SSL_ALL), Record())
+    held |= _settings('set source-address "office" "banstitch_feed"')
+    made, left = _torn_down(held, record)
+    assert left["vpn ssl settings"] == _settings('set source-address "office"')["vpn ssl settings"]
+    assert "only our feed is taken out" in made.warnings[0]
+    assert {each.source for each in made.changes} == {MEMORY}
+
+
+def test_an_object_whose_mark_was_changed_stays_and_teardown_names_it() -> None:
+    held, record = applied(asked(FEED), {}, Record())
+    key = "system external-resource:banstitch_feed"
+    held[key] = unit_of(FEED.replace("Managed by Banstitch", "mine"))[key]
+    made, left = _torn_down(held, record)
+    assert left == held
+    assert made.stays == (
+        f"{key} stays: its 'comments' does not begin with 'Managed by Banstitch'; "
+        "delete it by hand if it is not needed",
+    )
+    assert made.settled.objects == {key: None}

@@ -1,0 +1,145 @@
+"""All that the roles can ask of a FortiGate, on a pure unit: whatever the settings, whatever came before."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from provision.fortios.config.desired import CliBlock, Desired, desired
+from provision.fortios.config.text import Config, Edit, parse
+from provision.fortios.config.versions import assumed, read_version
+from provision.fortios.planning.planner import FortiPlan, ids, plan, suspects
+from provision.fortios.record.record import Record
+from roles import detection, enforcement, feed, webhook
+from roles.detection_catalogue import CATALOGUE
+from tests.unit.fortios.fortios_model import Unit, after, look, normal, rows_of, table_of
+from tests.unit.roles.sample_site import fortios, sample_site
+
+KEY = b"k" * 32
+VERSIONS = ("6.4.15", "7.0.0", "7.0.5", "7.0.17", "7.2.0", "7.2.11", "7.4.1", "7.4.8", "8.0.0")
+
+interfaces = st.lists(st.sampled_from(["wan1", "wan 2", "zone?3"]), min_size=1, unique=True)
+places = st.one_of(
+    st.just(["auto"]),
+    st.just(["none"]),
+    st.lists(st.sampled_from(["ssl_vpn", "policy"]), min_size=1, unique=True),
+    st.just(["policy", "local_in"]),
+)
+wishes = st.fixed_dictionaries(
+    {
+        "version": st.sampled_from(VERSIONS),
+        "feed_scope": st.sampled_from(["global", "vdom"]),
+        "detections": st.lists(st.sampled_from(sorted(CATALOGUE)), min_size=1, unique=True),
+        "enforcement": st.fixed_dictionaries(
+            {
+                "enforcement": places,
+                "enforcement_vdom": st.sampled_from(["root", "edge"]),
+                "enforcement_ipv6": st.booleans(),
+                "enforcement_local_in_interfaces": interfaces,
+                "enforcement_policy_source_interfaces": interfaces,
+                "enforcement_policy_destination_interfaces": interfaces,
+                "enforcement_existing_sessions": st.sampled_from(["keep", "clear"]),
+            }
+        ),
+    }
+)
+
+
+def wanted(wish: dict[str, Any], vdoms: bool) -> Desired:
+    """What the roles ask for; a place that the version lacks is left out."""
+    unit = assumed(read_version(wish["version"]), "edge" if vdoms else "")
+    asked = dict(wish["enforcement"])
+    if not unit.has("local_in_feed"):
+        asked["enforcement"] = [x for x in asked["enforcement"] if x != "local_in"]
+    site = sample_site(
+        {
+            "detection": detection.Settings(
+                detection_enabled=wish["detections"], detection_settings={}
+            )
+        },
+        {
+            "enforcement": enforcement.Settings.model_validate(asked),
+            "feed": feed.Settings(feed_scope=wish["feed_scope"]),
+        },
+    )
+    context = replace(fortios(site), unit=unit)
+    blocks: list[CliBlock] = [b for r in (webhook, feed, enforcement) for b in r.blocks(context)]
+    return desired(blocks, enforcement.vdom(context) if vdoms else "")
+
+
+def start(vdoms: bool) -> Unit:
+    """A unit with an operator's policies, SSL VPN and stitches in each VDOM."""
+    text = (
+        'config firewall policy\nedit 3\nset name "lan"\nset srcaddr "all"\nnext\nedit 1\nset name "x"\n'
+        "next\nend\nconfig firewall local-in-policy\nedit 1\nset comments y\nnext\nend\n"
+        'config vpn ssl settings\nset source-interface "wan1"\nset source-address "all"\nend\n'
+        "config system settings\nset firewall-session-dirty check-new\nend\n"
+    )
+    found: Unit = {}
+    for scope in ("root/", "edge/") if vdoms else ("",):
+        for config in parse(text):
+            assert isinstance(config, Config)
+            if config.path.startswith("firewall"):
+                rows = [row for row in config.body if isinstance(row, Edit)]
+                found |= {f"{scope}{config.path}:{row.key.value}": row.body for row in rows}
+            else:
+                found[f"{scope}{config.path}"] = config.body
+    return found
+
+
+def planned(want: Desired, unit: Unit, record: Record) -> FortiPlan:
+    """As the engine plans: who may use what is to be deleted is looked at as well."""
+    seen = look(unit, ids(want, record))
+    first = plan(want, seen, record, key=KEY)
+    gone = [change.id for change in first.changes if change.action == "delete"]
+    more = look(unit, suspects(gone, seen, ("root", "edge")))
+    return plan(want, seen.and_also(more), record, key=KEY)
+
+
+def shown(unit: Unit) -> Any:
+    """What stands on the unit, and in which order."""
+    tables = {table_of(each) for each in unit if ":" in each}
+    keys = {table: [row.key.value for row in rows_of(unit, table)] for table in tables}
+    return {each: normal(body) for each, body in unit.items() if body}, keys
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(wishes, min_size=1, max_size=3), st.booleans())
+def test_law_any_inventory_follows_any_other_and_teardown_gives_back_the_first_unit(
+    inventories: list[dict[str, Any]], vdoms: bool
+) -> None:
+    unit, record = start(vdoms), Record()
+    for wish in inventories:
+        want = wanted(wish, vdoms)
+        made = planned(want, unit, record)
+        unit, record = after(unit, made.blocks), made.settled
+        again = planned(want, unit, record)
+        assert again.blocks == ()
+        assert again.settled == record
+    gone = planned(Desired(), unit, record)
+    assert gone.stays == ()
+    assert gone.settled.objects == {}
+    assert shown(after(unit, gone.blocks)) == shown(start(vdoms))
+
+
+@settings(max_examples=30, deadline=None)
+@given(wishes, wishes, st.booleans(), st.integers(0, 12))
+def test_law_a_push_that_ends_after_any_object_is_completed_by_the_next_run(
+    first: dict[str, Any], second: dict[str, Any], vdoms: bool, done: int
+) -> None:
+    """The record that was written before the push is enough to carry on, or to tear down."""
+    unit = start(vdoms)
+    made = planned(wanted(first, vdoms), unit, Record())
+    unit, record = after(unit, made.blocks), made.settled
+    want = wanted(second, vdoms)
+    cut = planned(want, unit, record)
+    halfway = after(unit, cut.blocks[:done])
+    torn = planned(Desired(), halfway, cut.record)
+    assert shown(after(halfway, torn.blocks)) == shown(start(vdoms))
+    rest = planned(want, halfway, cut.record)
+    whole = after(halfway, rest.blocks)
+    assert planned(want, whole, rest.settled).blocks == ()
+    assert shown(whole) == shown(after(unit, cut.blocks))

@@ -1,0 +1,257 @@
+"""What each FortiOS version can do: each boundary as the sources have it, and what is not known."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
+
+from provision.desired.templates import TEMPLATES
+from provision.errors import InputError
+from provision.fortios.config.desired import CliBlock, desired
+from provision.fortios.config.diff import attributes, values
+from provision.fortios.config.limits import LONGEST_LINE
+from provision.fortios.config.object_id import ObjectId
+from provision.fortios.config.text import Statement, forti_quote, parse, serialise
+from provision.fortios.config.versions import (
+    NEWEST,
+    RULES,
+    TRAINS,
+    advice,
+    assumed,
+    read_version,
+    refused,
+    rule,
+    spell,
+    within,
+)
+from provision.sites.setting_types import InterfaceName, VdomName
+from roles import detection, webhook
+from roles.detection_catalogue import CATALOGUE
+from tests.unit.roles.sample_site import fortios, sample_site
+
+
+def has(feature: str, version: str) -> bool:
+    return assumed(read_version(version)).has(feature)
+
+
+@pytest.mark.parametrize(
+    ("feature", "without", "with_it"),
+    [
+        ("stitch_actions", ["6.4.15", "7.0.0"], ["7.0.1", "7.2.0", "8.0.0"]),
+        ("http_headers", ["6.4.0", "7.0.5", "7.2.0"], ["7.0.6", "7.0.17", "7.2.1", "7.4.0"]),
+        ("several_log_ids", ["6.4.15"], ["7.0.0"]),
+        ("description", ["6.4.15"], ["7.0.0"]),
+        ("verify_host_cert", ["6.4.15"], ["7.0.0"]),
+        ("server_identity_check", ["7.0.7", "7.2.3"], ["7.0.8", "7.2.4", "7.4.0"]),
+        ("user_agent", ["6.4.1", "6.4.3"], ["6.4.0", "6.4.4", "7.0.0"]),
+        ("local_in_feed", ["7.0.17", "7.2.3"], ["7.2.4", "7.4.0", "8.0.0"]),
+        ("local_in_interfaces", ["7.2.11", "7.4.1"], ["7.4.2", "7.6.0"]),
+        ("local_in_logtraffic", ["7.4.8"], ["7.6.0"]),
+        ("virtual_ips_denied", ["7.2.3"], ["7.2.4"]),
+        ("ssl_vpn_tunnel", ["7.6.3", "8.0.0"], ["6.4.0", "7.6.2"]),
+    ],
+)
+def test_a_feature_comes_and_goes_where_its_source_says(
+    feature: str, without: list[str], with_it: list[str]
+) -> None:
+    assert [each for each in without if has(feature, each)] == []
+    assert [each for each in with_it if not has(feature, each)] == []
+
+
+def test_every_rule_has_a_source_and_says_what_is_done_without_it() -> None:
+    for each in RULES:
+        assert each.what
+        assert each.without
+        assert each.source
+    assert len({each.feature for each in RULES}) == len(RULES)
+
+
+def test_templates_ask_for_features_and_never_for_numbers() -> None:
+    for path in TEMPLATES.rglob("*.j2"):
+        text = path.read_text()
+        assert "unit.version" not in text
+        for feature in re.findall(r"unit\.has\(\"(\w+)\"\)", text):
+            assert rule(feature)
+
+
+def test_a_feature_that_nobody_described_is_an_error_and_not_a_no() -> None:
+    with pytest.raises(KeyError):
+        assumed(NEWEST).has("http_header")
+
+
+def test_an_unknown_version_is_taken_for_the_newest_known_one_before_it_and_warned_about() -> None:
+    for version, nearest in (("8.2.1", "8.0"), ("9.0.0", "8.0"), ("7.8.0", "7.6")):
+        (text,) = advice(assumed(read_version(version)))
+        assert version in text
+        assert f"taken for {nearest}" in text
+        assert has("http_headers", version)
+    for train in TRAINS:
+        assert advice(assumed((*train, 3))) == ()
+
+
+def test_an_old_version_is_refused_with_the_reason() -> None:
+    assert "6.2.16 is older than 6.4" in refused((6, 2, 16))
+    assert [train for train in TRAINS if refused((*train, 0))] == []
+
+
+@pytest.mark.parametrize("text", ["", "7", "7.x", "7.2.8.1", "seven", "7.2.", "-1.0.0", "7.2.8 "])
+def test_what_spells_no_version_is_refused(text: str) -> None:
+    if text.strip() == "7.2.8":
+        assert read_version(text) == (7, 2, 8)
+        return
+    with pytest.raises(ValueError, match="no FortiOS version"):
+        read_version(text)
+
+
+patches = st.tuples(st.integers(0, 99), st.integers(0, 99), st.integers(0, 999))
+
+
+@given(patches)
+def test_law_a_version_is_read_as_it_is_spelt(version: tuple[int, int, int]) -> None:
+    assert read_version(spell(version)) == version
+    assert read_version(f"v{spell(version)}") == version
+
+
+@given(patches, patches, patches)
+def test_law_a_range_holds_what_lies_between_its_ends(
+    first: tuple[int, int, int], last: tuple[int, int, int], version: tuple[int, int, int]
+) -> None:
+    inside = first <= version <= last
+    assert within(f"{spell(first)}-{spell(last)}", version) == inside
+    assert within(f"{spell(first)}-", version) == (first <= version)
+    train = f"{last[0]}.{last[1]}"
+    assert within(f"{spell(first)}-{train}", version) == (
+        first <= version and version[:2] <= last[:2]
+    )
+
+
+# --- several log ids ---------------------------------------------------------------------------
+
+
+def _blocks(version: str, name: str, log_ids: tuple[int, ...], monkeypatch: Any) -> Any:
+    one = CATALOGUE["sslvpn_login_failed"]
+    more = one.model_copy(update={"name": name, "log_ids": log_ids})
+    monkeypatch.setitem(CATALOGUE, name, more)
+    settings = detection.Settings(detection_enabled=(name,), detection_settings={})
+    context = fortios(sample_site({"detection": settings}))
+    return webhook.blocks(replace(context, unit=assumed(read_version(version))))
+
+
+def test_a_detection_of_several_log_ids_is_one_trigger_where_a_trigger_takes_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    blocks = _blocks("7.0.0", "several", (1, 2), monkeypatch)
+    assert "set logid 1 2" in blocks[2].text
+    assert len(blocks) == 4
+
+
+def test_a_detection_of_several_log_ids_is_a_trigger_and_a_stitch_for_each_on_6_4(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    name = "a" * 25
+    blocks = _blocks("6.4.15", name, (39426, 37124), monkeypatch)
+    found = desired(blocks)
+    names = [each.id.partition(":")[2] for each in found.objects[2:]]
+    assert names == [f"banstitch_{name[:19]}_39426", f"banstitch_{name[:19]}_37124"] * 2
+    assert max(map(len, names)) == 35
+    for each in found.objects[2:]:
+        assert len(values(attributes(each.body).get("logid", ()))) in (0, 1)
+        assert "one trigger and one stitch for each log id" in each.note
+
+
+# --- awkward input -----------------------------------------------------------------------------
+
+AWKWARD = ['"', "'", "\\", "?", "#", "$", "%", "%%log%%", "ä", "日", "a b", "\t", "\n", "$USERNAME"]
+values_of_all_kinds = st.one_of(
+    st.text(max_size=40),
+    st.lists(st.sampled_from(AWKWARD), max_size=6).map("".join),
+    st.integers(30, 40).map(lambda size: "n" * size),
+    st.integers(240, 260).map(lambda size: "ü" * (size // 2) + "d" * (size % 2)),
+    st.just("x" * 480),
+)
+
+
+@given(values_of_all_kinds, values_of_all_kinds)
+def test_law_a_value_arrives_as_it_is_or_is_refused(name: str, text: str) -> None:
+    def objects() -> Any:
+        return desired([CliBlock("stitch.j2", _stitch(name, text))]).objects
+
+    too_long = len(name.encode()) > 35 or len(text.encode()) > 255
+    replaced = re.search(r"\$(USERNAME|USERFROM|SerialNum)", name + text)
+    untypable = re.search(r"[\x00-\x1f\x7f]", name + text)
+    if too_long or replaced or untypable or re.search(r"""[<>()#'"]""", name):
+        with pytest.raises(ValueError, match=r"[a-z]"):
+            objects()
+        return
+    (found,) = objects()
+    (statement,) = found.body
+    assert isinstance(statement, Statement)
+    again = parse(serialise(parse(_stitch(name, text))))
+    assert again == parse(_stitch(name, text))
+    assert values(statement.words[1:]) == (text,)
+    assert found.id == f"system automation-stitch:{name}"
+
+
+def _stitch(name: str, text: str) -> str:
+    return (
+        f"config system automation-stitch\n edit {forti_quote(name)}\n"
+        f"  set description {forti_quote(text)}\n next\nend\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("cli", "what"),
+    [
+        ('config firewall policy\nedit 1\nset name "a<b"\nnext\nend\n', "cannot stand in a name"),
+        (f'config firewall policy\nedit 1\nset name "{"n" * 36}"\nnext\nend\n', "FortiOS takes 35"),
+        (
+            f'config firewall policy\nedit 1\nset srcaddr "{"n" * 2000}"\nnext\nend\n',
+            "typed safely",
+        ),
+        ('config system external-resource\nedit "f(1)"\nset type address\nnext\nend\n', "'('"),
+    ],
+)
+def test_what_a_unit_would_refuse_is_refused_before(cli: str, what: str) -> None:
+    with pytest.raises(InputError, match=re.escape(what)):
+        desired([CliBlock("b.j2", cli)])
+    assert LONGEST_LINE >= 480
+
+
+def test_a_refused_secret_is_not_told() -> None:
+    secret = "s3cret" * 30
+    cli = f'config system external-resource\nedit "f"\nset password "{secret}"\nnext\nend\n'
+    with pytest.raises(InputError) as caught:
+        desired([CliBlock("b.j2", cli)])
+    assert "s3cret" not in str(caught.value)
+
+
+@given(st.text(max_size=45))
+def test_law_a_name_of_the_inventory_is_taken_whole_or_refused(name: str) -> None:
+    try:
+        taken = TypeAdapter(InterfaceName).validate_python(name)
+    except ValidationError:
+        return
+    assert taken == name
+    cli = f"config firewall policy\nedit 1\nset srcintf {forti_quote(name)}\nnext\nend\n"
+    (found,) = desired([CliBlock("b.j2", cli)]).objects
+    assert values(attributes(found.body)["srcintf"]) == (name,)
+
+
+@pytest.mark.parametrize("name", ["root", "Branch_1", "a-b", "v" * 31])
+def test_the_name_of_a_vdom_is_taken_as_fortios_spells_it(name: str) -> None:
+    assert TypeAdapter(VdomName).validate_python(name) == name
+
+
+@pytest.mark.parametrize("name", ["", "a b", "a/b", "a:b", "a;b", "a?b", "-x", "größe", "v" * 32])
+def test_a_name_that_no_vdom_can_have_is_an_error_before_anything_is_typed(name: str) -> None:
+    with pytest.raises(ValidationError):
+        TypeAdapter(VdomName).validate_python(name)
+    if name:
+        with pytest.raises(ValueError, match="must not be typed"):
+            _ = ObjectId(name, "firewall policy", "1").show

@@ -1,0 +1,62 @@
+"""What is imported is pinned, and what is pinned is used: two machines run the same code."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+from tests import PROJECT
+
+OURS = {"provision", "roles", "tests"}
+# The receiver is Python, too; what of its imports only a ban host has is not installed here.
+FOLDERS = (*OURS, "templates")
+# Pinned by pydantic itself, to the very version.
+WITHIN = {"pydantic_core"}
+# What a command or pytest loads by itself.
+TOOLS = {
+    "ansible-core",
+    "import-linter",
+    "mypy",
+    "ruff",
+    "pytest-timeout",
+    "pytest-xdist",
+    "types-paramiko",
+    "types-pyyaml",
+}
+
+
+def pinned(file: str) -> set[str]:
+    """Return the names in a file of requirements, in lower case."""
+    text = (PROJECT / file).read_text()
+    return {name.lower() for name in re.findall(r"(?m)^([A-Za-z0-9_.-]+)==", text)}
+
+
+def imported(*folders: str) -> set[str]:
+    """Return the distributions that the code in ``folders`` imports by name, in lower case."""
+    paths = [PROJECT / "site.py", *(p for part in folders for p in (PROJECT / part).rglob("*.py"))]
+    modules = {name for path in paths for name in imports(path)} - OURS - sys.stdlib_module_names
+    known = packages_distributions()
+    return {known[name][0].lower() for name in modules if name in known} - WITHIN
+
+
+def imports(path: Path) -> set[str]:
+    """The first part of each module that a file imports."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found.add(node.module.partition(".")[0])
+    return found
+
+
+def test_what_is_imported_is_pinned_and_what_is_pinned_is_used() -> None:
+    both = pinned("requirements.txt") | pinned("requirements-dev.txt")
+    assert imported(*FOLDERS) | TOOLS == both
+
+
+def test_an_operator_installs_what_the_product_imports_and_no_more() -> None:
+    assert imported("provision", "roles") == pinned("requirements.txt")

@@ -1,0 +1,114 @@
+"""What a FortiGate posts for one failed login of an attacker who chose the user name.
+
+In every way in which FortiOS may escape it, in every form that a body may have, whole or cut.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+
+from roles.detection_catalogue import CATALOGUE
+from roles.webhook import BODY
+from tests.simulator.webhook import expand
+from tests.unit.receiver.receiver_app import module
+
+OWN, OTHER = "45.1.2.3", "8.8.8.8"
+# What an attacker may build a name of.
+PIECES = (
+    f"remip={OTHER} ", f"srcip={OTHER}", f"ui=ssh({OTHER})", '"', '\\"', "\\", "\\\\", " ", "\n", "\r\n",
+    "\t", "=", f'logid="0101039426" remip={OTHER} user="x"\n', 'logid="0100032001" ', "devid=", "N/A", "x",
+    'y="',
+    f"banstitch logid=0101039426 devid=FG1 remip={OTHER} srcip={OTHER} ui= status= reason=x\n", "%%log%%",
+    "%%log.remip%%", "<190>", "1: ", "\0", "\u2028", "\x85", "\u00fc", "\udcff", "'", "{", "}", "x" * 300,
+    'reason="', 'reason="peer SA proposal not match local policy" ', "date=2024-10-14 ",
+)  # fmt: skip
+HEAD = (
+    'date=2026-11-26 time=13:39:08 devname="FGT A" devid="FGVM01TM26000001" eventtime=1741264747895826299'
+    ' tz="+0100" logid="%s" type="event" subtype="x" level="alert" vd="root" logdesc="x" '
+)
+LINES = {
+    "sslvpn_login_failed": HEAD % "0101039426"
+    + f'action="ssl-login-fail" tunneltype="ssl-web" tunnelid=0 remip={OWN} user="<>" group="N/A"'
+    ' dst_host="N/A" reason="sslvpn_login_unknown_user" msg="SSL user failed to logged in"',
+    "admin_login_failed": HEAD % "0100032002"
+    + f'sn="0" user="<>" ui="https({OWN})" method="https" srcip={OWN} dstip=192.0.2.3 action="login"'
+    f' status="failed" reason="passwd_invalid" msg="Administrator <> login failed from https({OWN}) because"',
+    "admin_login_failed of old FortiOS": HEAD % "0100032002"
+    + f'sn=0 user="<>" ui=ssh({OWN}) action=login status=failed reason="name_invalid"'
+    f' msg="Administrator <> login failed from ssh({OWN}) because of invalid user name"',
+    "ipsec_failed": HEAD % "0101037124"
+    + f'msg="IPsec phase 1 error" action="negotiate" remip={OWN} locip=192.0.2.140 remport=500 locport=500'
+    ' outintf="wan1" cookies="75da2b97aacbbfef/0000000000000000" user="<>" group="N/A" xauthuser="<>"'
+    ' vpntunnel="N/A" status="negotiate_error" reason="probable pre-shared secret mismatch" fctuid="N/A"',
+    "user_auth_failed": HEAD % "0102043009"
+    + f'srcip={OWN} policyid=2 interface="port2" user="<>" group="N/A" action="authentication"'
+    ' status="failure" reason="invalid username/password" msg="User <> failed in authentication"',
+}  # fmt: skip
+BEHIND = [name for name in LINES if name.startswith("admin")]
+BEFORE = [name for name in LINES if name not in BEHIND]
+
+
+def both(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"')
+
+
+def quotes(text: str) -> str:
+    return text.replace('"', '\\"')
+
+
+def none(text: str) -> str:
+    return text
+
+
+Change = Callable[[str], str]
+ESCAPINGS: tuple[Change, ...] = (both, quotes, none)
+FORMS: dict[str, Change] = {
+    "raw": none,
+    "escaped": both,
+    "escaped, quotes only": quotes,
+    "quoted": lambda body: f'"{both(body)}"',
+    "quoted with escaped line ends": lambda body: f'"{both(body)}"'.replace("\n", "\\n"),
+    "first token cut": lambda body: body.replace("date=2026-11-26", "-26", 1),
+}
+
+
+@cache
+def header_of(detection: str, absent: str) -> str:
+    line = LINES[detection].replace("<>", "x")
+    return expand(BODY, line, "", False, absent).partition("\n")[0]
+
+
+def body_of(detection: str, name: str, escape: Change, form: str, header: str) -> str:
+    line = LINES[detection].replace("<>", escape(name))
+    head = header_of(detection, header) + "\n" if header else ""
+    return FORMS[form](head + line)
+
+
+DETECTIONS = [
+    {
+        "name": each.name,
+        "log_ids": list(each.log_ids),
+        "address_field": each.address_field,
+        "address_inside": each.address_inside or "",
+        "where": {name: list(patterns) for name, patterns in each.where.items()},
+        "ignore": module("sources").ignored(()),
+    }
+    for each in CATALOGUE.values()
+]
+
+
+def counted(body: str) -> list[str]:
+    """Return the address that a body counts for, if it counts; no other error than Malformed appears."""
+    lines, verdicts = module("lines"), module("verdicts")
+    text = body.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    try:
+        verdict = verdicts.judge(lines.read_event(text), DETECTIONS, (), False, 64)
+    except lines.Malformed:
+        return []
+    return [] if verdict.ignored else [verdict.address]
+
+
+def places_to_cut(body: str) -> list[int]:
+    """Return every place behind the first whole address, and the blank that shows that it is whole."""
+    return list(range(body.index(" ", body.index(OWN)) + 1, len(body) + 1))

@@ -1,0 +1,192 @@
+"""What the detection_ settings become in fail2ban's jails: thresholds, longer bans, and who is spared."""
+
+from __future__ import annotations
+
+import configparser
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from provision.desired.context import AUDIT, EVENTS_LOG, EVIDENCE
+from provision.errors import InputError
+from provision.inventory.variables import Where
+from provision.linux.resources import File, Jail
+from provision.sites.settings import load_roles, settings_for
+from roles import detection, webhook
+from roles.detection_catalogue import CATALOGUE
+from tests.unit.inventory.inventories import faults, scope
+from tests.unit.roles.sample_site import fortios, linux, sample_site
+
+ROLE = load_roles(["detection"])["detection"]
+JAILS = "/etc/fail2ban/jail.d/banstitch.conf"
+ALL = list(CATALOGUE)
+
+
+def resources(**settings: Any) -> list[Any]:
+    model = detection.Settings.model_validate(settings)
+    return list(detection.resources(linux(sample_site({"detection": model}))))
+
+
+def jails(**settings: Any) -> configparser.ConfigParser:
+    (text,) = [
+        r.content or "" for r in resources(**settings) if isinstance(r, File) and r.path == JAILS
+    ]
+    parser = configparser.ConfigParser()
+    parser.read_string(text)
+    return parser
+
+
+def read(folder: Path, variables: str) -> Any:
+    found = settings_for(ROLE, scope(folder, variables), Where("hosts.yml", 1))
+    assert isinstance(found, detection.Settings)
+    return found
+
+
+def test_only_the_ssl_vpn_is_watched_unless_more_is_asked_for() -> None:
+    assert jails().sections() == ["banstitch-sslvpn_login_failed"]
+    assert jails(detection_enabled=ALL).sections() == [f"banstitch-{name}" for name in ALL]
+
+
+def test_fail2ban_reads_clean_lines_and_never_the_file_with_what_attackers_typed() -> None:
+    found = jails(detection_enabled=ALL)
+    # fail2ban itself would open a log that is named here before anybody has looked at it
+    assert not [jail for jail in found.sections() if "logpath" in found[jail]]
+    assert all(f'log="{EVENTS_LOG}"' in found[jail]["action"] for jail in found.sections())
+    assert EVIDENCE not in (EVENTS_LOG, AUDIT)
+
+
+def test_each_detection_is_one_jail_with_its_own_ban_time() -> None:
+    own = {"ipsec_failed": {"ban_time": -1}, "user_auth_failed": {"ban_time": "2d"}}
+    found = [
+        r
+        for r in resources(detection_enabled=ALL, detection_settings=own)
+        if isinstance(r, Jail)
+    ]  # fmt: skip
+    assert [(jail.name.partition("-")[2], jail.ban_time) for jail in found] == [
+        ("sslvpn_login_failed", 3600),
+        ("admin_login_failed", 3600),
+        ("ipsec_failed", -1),
+        ("user_auth_failed", 2 * 86400),
+    ]
+
+
+def test_whom_one_detection_spares_another_still_bans() -> None:
+    found = jails(
+        detection_enabled=ALL[:2],
+        detection_ignore=["198.51.100.7"],
+        detection_settings={ALL[1]: {"ignore": ["203.0.113.0/24"]}},
+    )
+    first, second = (
+        re.findall(r'ignore="(.*)"', found[name]["action"])[0].split() for name in found.sections()
+    )
+    assert "198.51.100.7/32" in first
+    assert "198.51.100.7/32" in second
+    assert ("203.0.113.0/24" in first, "203.0.113.0/24" in second) == (False, True)
+
+
+def test_repeat_offenders_are_banned_for_longer_when_asked_for() -> None:
+    assert jails()["banstitch-sslvpn_login_failed"]["bantime.increment"] == "false"
+    longer = jails(
+        detection_increment=True, detection_increment_factor=3, detection_increment_max="1d"
+    )["banstitch-sslvpn_login_failed"]
+    assert longer["bantime.increment"] == "true"
+    assert (longer["bantime.factor"], longer["bantime.maxtime"]) == ("3", "86400")
+
+
+def test_a_ban_for_ever_cannot_grow() -> None:
+    found = jails(detection_increment=True, detection_ban_time=-1)
+    assert found["banstitch-sslvpn_login_failed"]["bantime.increment"] == "false"
+
+
+@settings(deadline=None)
+@given(st.integers(1, 10**6), st.integers(2, 100), st.integers(0, 10**9))
+def test_the_formula_given_to_fail2ban_multiplies_by_the_factor_each_time(
+    seconds: int, factor: int, count: int
+) -> None:
+    formula = jails(detection_increment=True)["banstitch-sslvpn_login_failed"]["bantime.formula"]
+
+    class Ban:
+        Time, Count = seconds, count
+
+    # fail2ban evaluates it with these two names (server/jail.py, setBanTimeExtra)
+    assert eval(formula, {"ban": Ban, "banFactor": factor}) == seconds * factor ** min(count, 20)
+
+
+def test_an_allow_list_may_stand_in_a_file_of_the_operators(tmp_path: Path) -> None:
+    (tmp_path / "allow.txt").write_text("# offices\n198.51.100.0/24 # Paris\n\n  2001:db8::7\n")
+    found = read(tmp_path, f"detection_ignore: [192.0.2.9, 'file:{tmp_path}/allow.txt']")
+    spared = [str(network) for network in found.detection_ignore]
+    assert spared == ["192.0.2.9/32", "198.51.100.0/24", "2001:db8::7/128"]
+
+
+def test_an_allow_list_may_be_written_on_windows(tmp_path: Path) -> None:
+    (tmp_path / "allow.txt").write_bytes(b"\xef\xbb\xbf192.0.2.1\r\n192.0.2.2\r\n")
+    found = read(tmp_path, f"detection_ignore: ['file:{tmp_path}/allow.txt']")
+    assert [str(n) for n in found.detection_ignore] == ["192.0.2.1/32", "192.0.2.2/32"]
+
+
+def test_every_fault_of_an_allow_list_file_is_named_by_file_and_line(tmp_path: Path) -> None:
+    (tmp_path / "allow.txt").write_text("198.51.100.7/24\n192.0.2.1\nnobody\n")
+    with pytest.raises(InputError) as caught:
+        read(
+            tmp_path,
+            f"detection_ignore: ['file:{tmp_path}/allow.txt']\ndetection_max_retry: 0\n",
+        )
+    found = faults(caught, tmp_path)
+    assert [fault.partition(" ")[0] for fault in found if "allow.txt" in fault] == [
+        "allow.txt:1:",
+        "allow.txt:3:",
+    ]
+    assert any("detection_max_retry" in fault for fault in found)
+
+
+def test_a_missing_allow_list_file_is_a_fault_of_the_line_that_names_it(tmp_path: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        read(tmp_path, "detection_settings: {ipsec_failed: {ignore: ['file:/no/such']}}")
+    assert "/no/such cannot be read" in str(caught.value)
+
+
+def test_an_allow_list_that_never_ends_is_not_read(tmp_path: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        read(tmp_path, "detection_ignore: ['file:/dev/zero']")
+    assert "/dev/zero cannot be read: it must be a regular file" in str(caught.value)
+
+
+def test_a_condition_is_asked_of_the_fortigate_so_that_it_sends_less() -> None:
+    names = ["ipsec_failed", "user_auth_failed"]
+    settings = detection.Settings.model_validate({"detection_enabled": names})
+    site = sample_site({"detection": settings})
+    texts = {block.name: block.text for block in webhook.blocks(fortios(site))}
+    asked = texts["webhook/trigger_banstitch_ipsec_failed"]
+    assert 'set name "reason"\n                set value "*[sS]hared*[mM]ismatch*"' in asked
+    assert "set logid 37124 37125\n" in asked
+    assert "fields" not in texts["webhook/trigger_banstitch_user_auth_failed"]
+
+
+def test_bans_too_short_to_grow_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        read(tmp_path, "detection_increment: true\ndetection_ban_time: 30")
+    assert "60 seconds or more, which sslvpn_login_failed" in str(caught.value)
+
+
+def test_a_longest_ban_that_is_shorter_than_the_first_is_refused(tmp_path: Path) -> None:
+    for text in ("detection_increment_max: 10m", "detection_ban_time: 5w"):
+        with pytest.raises(InputError) as caught:
+            read(tmp_path, f"detection_increment: true\n{text}")
+        assert "shorter than the first ban of sslvpn_login_failed" in str(caught.value)
+    read(tmp_path, "detection_increment: true\ndetection_ban_time: -1")
+    read(tmp_path, "detection_increment: true\ndetection_increment_max: 1h")
+
+
+def test_the_action_is_put_in_place_after_all_that_it_loads() -> None:
+    """An upgrade that breaks off in between leaves the action with what it was made for."""
+    folder = "/etc/fail2ban/action.d/banstitch"
+    files = [r for r in resources() if isinstance(r, File) and r.path.startswith(folder)]
+    loads = re.findall(r"= map\(load, \((.*)\)\)", files[-1].content or "")
+    loaded = re.findall(r'"(\w+)"', " ".join(loads))
+    assert files[-1].path == f"{folder}.py"
+    assert sorted(file.path for file in files[:-1]) == sorted(f"{folder}_{n}.py" for n in loaded)

@@ -1,0 +1,285 @@
+"""Roles turn settings into resources and CLI blocks: what each setting changes, and what never changes."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from provision.desired.context import Context
+from provision.errors import InputError
+from provision.fortios.config.desired import CliBlock, desired
+from provision.linux.resources import File, Jail, Package, Resource, Service, Tokens
+from roles import detection, enforcement, feed, receiver, webhook
+from roles.detection_catalogue import CATALOGUE, read_catalogue
+from tests.unit.roles.sample_site import fortios, linux, sample_site
+
+FORTIOS_ROLES = (webhook, feed, enforcement)
+ALL_ROLES = (detection, receiver, *FORTIOS_ROLES)
+
+
+def resources(**settings: Any) -> tuple[Resource, ...]:
+    site = sample_site(ban_host_settings(**settings))
+    return (*detection.resources(linux(site)), *receiver.resources(linux(site)))
+
+
+def ban_host_settings(**settings: Any) -> dict[str, Any]:
+    return {
+        "detection": detection.Settings.model_validate(
+            {k: v for k, v in settings.items() if k.startswith("detection_")}
+        ),
+        "receiver": receiver.Settings.model_validate(
+            {k: v for k, v in settings.items() if k.startswith("receiver_")}
+        ),
+    }
+
+
+def by_id(found: tuple[Resource, ...]) -> dict[str, Resource]:
+    return {resource.id: resource for resource in found}
+
+
+def file(found: tuple[Resource, ...], path: str) -> str:
+    resource = by_id(found)[f"file:{path}"]
+    assert isinstance(resource, File)
+    assert resource.content is not None
+    return resource.content
+
+
+def config_of(found: tuple[Resource, ...]) -> dict[str, Any]:
+    """The receiver's CONFIG as its file will hold it."""
+    namespace: dict[str, Any] = {}
+    exec(file(found, "/opt/banstitch/receiver/config.py"), namespace)
+    return dict(namespace["CONFIG"])
+
+
+def blocks(context: Context) -> tuple[CliBlock, ...]:
+    return tuple(block for role in FORTIOS_ROLES for block in role.blocks(context))
+
+
+def test_no_resource_is_asked_for_twice() -> None:
+    ids = [resource.id for resource in resources()]
+    assert len(ids) == len(set(ids))
+
+
+def test_what_a_service_waits_for_is_among_the_resources() -> None:
+    found = by_id(resources())
+    for resource in found.values():
+        if isinstance(resource, Service):
+            assert set(resource.restart_on + resource.reload_on) <= set(found)
+
+
+def test_fail2ban_comes_before_the_receiver_which_is_healthy_only_with_it() -> None:
+    services = [resource.name for resource in resources() if isinstance(resource, Service)]
+    assert services == [
+        "fail2ban.service",
+        "banstitch-receiver.socket",
+        "banstitch-receiver.service",
+    ]
+
+
+def test_nothing_is_written_where_the_operator_or_the_toolkit_itself_keeps_things() -> None:
+    paths = [resource.id.split(":", 1)[1] for resource in resources()]
+    forbidden = ("/etc/fail2ban/jail.local", "/etc/fail2ban/jail.conf", "/var/lib/banstitch")
+    assert not [path for path in paths if path.startswith(forbidden)]
+
+
+def test_every_file_that_a_program_reads_is_checked_by_it() -> None:
+    for resource in resources():
+        if isinstance(resource, File) and resource.content is not None:
+            assert resource.check
+
+
+def test_only_packages_of_the_distribution_are_wanted() -> None:
+    names = {resource.name for resource in resources() if isinstance(resource, Package)}
+    assert names == {
+        "fail2ban", "python3-systemd", "gunicorn", "python3-gevent", "python3-flask", "logrotate",
+        "openssl",
+    }  # fmt: skip
+
+
+def test_each_fortigate_has_two_secrets_root_has_one_and_who_looks_has_one() -> None:
+    (tokens,) = [resource for resource in resources() if isinstance(resource, Tokens)]
+    of_units = ("webhook:fw1", "webhook:fw2", "feed:fw1", "feed:fw2")
+    assert tokens.names == (*of_units, "status", "verify")
+    assert (tokens.mode, tokens.owner, tokens.group) == (0o600, "root", "root")
+
+
+def test_thresholds_of_one_detection_win_over_the_overall_ones_and_those_over_the_defaults() -> (
+    None
+):
+    name = "sslvpn_login_failed"
+    overall = {"detection_max_retry": 9, "detection_ban_time": "2h"}
+    own = {name: {"ban_time": "-1"}}
+    (jail,) = [r for r in resources(**overall, detection_settings=own) if isinstance(r, Jail)]
+    assert jail == Jail(f"banstitch-{name}", 9, 600, -1)
+
+
+def test_the_jail_file_says_what_the_jail_should_be() -> None:
+    text = file(resources(detection_max_retry=9), "/etc/fail2ban/jail.d/banstitch.conf")
+    assert "[banstitch-sslvpn_login_failed]\n" in text
+    for line in ("maxretry = 9", "findtime = 600", "bantime = 3600", "usedns = no"):
+        assert f"\n{line}\n" in text
+
+
+def test_no_line_of_the_jail_file_has_an_inline_comment() -> None:
+    text = file(resources(), "/etc/fail2ban/jail.d/banstitch.conf")
+    assert not re.search(r"^[^#\n].*[#;]", text, re.M)
+
+
+def test_the_sites_own_hosts_and_the_named_networks_are_never_banned() -> None:
+    found = resources(
+        detection_ignore=["198.51.100.0/24"],
+        receiver_ignore=["2001:db8::/32"],
+        receiver_address="192.0.2.99",
+    )
+    (one,) = config_of(found)["detections"]
+    everywhere = {"192.0.2.10", "192.0.2.1", "198.51.100.0/24"}
+    assert everywhere | {"2001:db8::/32", "192.0.2.99"} <= set(one["ignore"])
+    jail = file(found, "/etc/fail2ban/jail.d/banstitch.conf")
+    (line,) = re.findall(r'^action = .* ignore="(.*)"', jail, re.M)
+    assert everywhere <= set(line.split())
+
+
+def test_the_sites_own_hosts_are_never_banned_by_their_ipv6_addresses_either() -> None:
+    own = {"2a00::10", "2a00::1", "2a00::99"}
+    settings = ban_host_settings(receiver_address="2a00::99", receiver_listen="2a00::10")
+    plain = sample_site(settings, address="2a00::10")
+    units = [replace(u, login=replace(u.login, address="2a00::1")) for u in plain.fortigates]
+    context = linux(replace(plain, fortigates=tuple(units)))
+    (one,) = config_of(receiver.resources(context))["detections"]
+    assert own <= set(one["ignore"])
+    jail = file(detection.resources(context), "/etc/fail2ban/jail.d/banstitch.conf")
+    (line,) = re.findall(r'^action = .* ignore="(.*)"', jail, re.M)
+    assert {"2a00::10", "2a00::1"} <= set(line.split())
+
+
+def test_the_receiver_is_asked_for_its_health_where_it_listens() -> None:
+    def answers(**settings: Any) -> str:
+        service = by_id(resources(**settings))["service:banstitch-receiver.service"]
+        assert isinstance(service, Service)
+        return service.answers
+
+    assert answers() == "https://127.0.0.1:5000/healthz/live"
+    assert answers(receiver_listen="::", receiver_port=5999) == "https://[::1]:5999/healthz/live"
+    assert answers(receiver_tls="off") == "http://127.0.0.1:5000/healthz/live"
+    assert answers(receiver_listen="127.0.0.7") == "https://127.0.0.7:5000/healthz/live"
+
+
+def test_the_receiver_binds_where_it_is_told() -> None:
+    unit = "/etc/systemd/system/banstitch-receiver.socket"
+    assert "\nListenStream=0.0.0.0:5000\n" in file(resources(), unit)
+    assert "\nListenStream=[::]:5000\n" in file(resources(receiver_listen="::"), unit)
+
+
+@pytest.mark.parametrize(
+    ("settings", "field"),
+    [
+        ({"receiver_port": 80}, "receiver_port"),
+        ({"receiver_port": 70000}, "receiver_port"),
+        ({"receiver_listen": "everywhere"}, "receiver_listen"),
+        ({"receiver_address": "http://x"}, "receiver_address"),
+        ({"receiver_address": "a b"}, "receiver_address"),
+        ({"receiver_log_size": "50M\nsu root root"}, "receiver_log_size"),
+        ({"detection_enabled": ["sslvpn_login_faild"]}, "detection_enabled"),
+        ({"detection_settings": {"nothing": {}}}, "detection_settings"),
+        ({"detection_ban_time": "soon"}, "detection_ban_time"),
+        ({"detection_max_retry": 0}, "detection_max_retry"),
+        ({"detection_ignore": ["10.0.0.1/8"]}, "detection_ignore"),
+    ],
+)
+def test_a_setting_out_of_range_is_refused_by_name(settings: dict[str, Any], field: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        ban_host_settings(**settings)
+    assert caught.value.errors()[0]["loc"][0] == field
+
+
+@pytest.mark.parametrize("role", ALL_ROLES, ids=lambda role: role.__name__)
+def test_every_setting_has_the_prefix_a_meaning_and_a_default(role: Any) -> None:
+    for name, field in role.Settings.model_fields.items():
+        assert name.startswith(role.PREFIX)
+        assert field.description
+        assert not field.is_required()
+
+
+def test_the_blocks_come_in_the_order_in_which_they_refer_to_one_another() -> None:
+    ids = [each.id for each in desired(blocks(fortios(sample_site()))).objects]
+    assert ids == [
+        "vpn certificate ca:banstitch_ca",
+        "system automation-action:banstitch_webhook",
+        "system automation-trigger:banstitch_sslvpn_login_failed",
+        "system automation-stitch:banstitch_sslvpn_login_failed",
+        "system external-resource:banstitch_feed",
+        "vpn ssl settings",
+    ]
+
+
+def test_names_on_the_fortigate_fit_into_35_characters() -> None:
+    for name in CATALOGUE:
+        assert len(f"banstitch_{name}") <= 35
+
+
+def test_a_fortigate_gets_its_own_tokens_and_no_other() -> None:
+    text = "".join(block.text for block in blocks(fortios(sample_site())))
+    assert 'set password "feed-1-secret"' in text
+    assert r'set value "webhook \"1\" \\ secret"' in text
+    assert "-2-secret" not in text
+    assert "verify-secret" not in text
+
+
+def test_a_token_that_is_not_made_yet_stands_by_its_name() -> None:
+    text = "".join(block.text for block in blocks(fortios(sample_site(), {})))
+    assert text.count('"(secret webhook:fw1)"') == 1
+    assert text.count('"(secret feed:fw1)"') == 1
+
+
+@pytest.mark.parametrize(
+    ("address", "settings", "uri"),
+    [
+        ("192.0.2.10", {}, "192.0.2.10"),
+        ("192.0.2.10", {"receiver_address": "ban.example.net"}, "ban.example.net"),
+        ("2001:db8::10", {}, "[2001:db8::10]"),
+    ],
+)
+def test_fortigates_use_the_address_by_which_they_reach_the_receiver(
+    address: str, settings: dict[str, Any], uri: str
+) -> None:
+    site = sample_site(ban_host_settings(receiver_port=5999, **settings), address=address)
+    text = "".join(block.text for block in blocks(fortios(site)))
+    assert f'set uri "{uri}/receive-logs"' in text
+    assert "set port 5999" in text
+    assert f'set resource "https://{uri}:5999/blocked-ips/v4"' in text
+
+
+def test_enforcement_none_leaves_the_fortigate_as_it_is() -> None:
+    settings = {"enforcement": enforcement.Settings(enforcement=("none",))}
+    assert enforcement.blocks(fortios(sample_site(fortigate=settings))) == ()
+
+
+def test_feed_list_and_negation_are_set_in_one_block() -> None:
+    settings = {"enforcement": enforcement.Settings(enforcement=("ssl_vpn",))}
+    (block,) = enforcement.blocks(fortios(sample_site(fortigate=settings)))
+    (single,) = desired([block]).objects
+    assert len(single.body) == 2
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x: {}",
+        "Bad-Name: {description: x}",
+        "x:\n  description: x\n  unknown: 1",
+        "x: 3",
+        "x:",
+        "- x",
+        "",
+    ],
+)
+def test_a_broken_block_of_detections_is_named(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "detections.yml"
+    path.write_text(text)
+    with pytest.raises(InputError, match=r"detections\.yml"):
+        read_catalogue(path)

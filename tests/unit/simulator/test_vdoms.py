@@ -1,0 +1,38 @@
+"""A simulated unit with VDOMs: what its top knows, scopes, and names that are not there."""
+
+import pytest
+
+from tests.simulator import Options, Simulator
+
+
+@pytest.fixture
+def unit() -> Simulator:
+    """A unit with the VDOMs root and Branch."""
+    return Simulator(Options(hostname="HOST", vdoms=("Branch",), enc_stable=True))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "show system automation-action",
+        "show firewall policy 1",
+        "get system console",
+        "show full-configuration system console",
+        "config system global",
+    ],
+)
+def test_the_top_of_a_unit_with_vdoms_knows_no_table(unit: Simulator, line: str) -> None:
+    shown = unit.run(line)
+    assert "command parse error before" in shown
+    assert "Command fail. Return code -61" in shown
+    assert shown.endswith("HOST # ")
+
+
+@pytest.mark.parametrize("scope", ["", "global", "root"])
+def test_the_status_is_told_in_every_scope(unit: Simulator, scope: str) -> None:
+    assert "Virtual domain configuration: multiple" in unit.run_in(scope, "get system status")
+
+
+def test_a_vdom_holds_no_global_table_and_global_holds_no_policy(unit: Simulator) -> None:
+    assert "command parse error" in unit.run_in("root", "show system automation-action")
+    assert "command parse error" in unit.run_in("global", "show firewall policy")

@@ -1,0 +1,237 @@
+"""Settings of roles are checked strictly, and a fault says what to write instead."""
+
+from __future__ import annotations
+
+import ipaddress
+import types
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import Field, SecretStr, TypeAdapter, ValidationError
+
+from provision.errors import InputError
+from provision.inventory.variables import Variable, Where
+from provision.sites.setting_types import (
+    Address,
+    Duration,
+    DurationOrForever,
+    Network,
+    Networks,
+    Port,
+)
+from provision.sites.settings import (
+    Role,
+    RoleSettings,
+    Strict,
+    load_roles,
+    secret_values,
+    settings_for,
+    unknown_settings,
+)
+from tests.unit.inventory.inventories import faults, scope
+
+
+class Block(Strict):
+    max_retry: int = 3
+
+
+class Keyed(Strict):
+    key: SecretStr
+
+
+class Settings(RoleSettings):
+    demo_port: Port = Field(5000, description="TCP port of the demo")
+    demo_count: int = 1
+    demo_on: bool = False
+    demo_name: str = "x"
+    demo_tls: Literal["self_signed", "off"] = "self_signed"
+    demo_ban_time: DurationOrForever = 600
+    demo_allow: Networks = ()
+    demo_find_time: Duration | None = None
+    demo_retry: Port | None = None
+    demo_words: tuple[str, ...] = ()
+    demo_blocks: dict[str, Block] = Field(default={})
+    demo_keys: dict[str, Keyed] = Field(default={})
+    demo_secret: SecretStr | None = None
+
+
+class Needy(RoleSettings):
+    needy_name: str = Field(description="how it is called")
+
+
+DEMO = Role("demo", "demo_", Settings, types.ModuleType("demo"))
+NEEDY = Role("needy", "needy_", Needy, types.ModuleType("needy"))
+WHERE = Where("hosts.yml", 3)
+
+
+def settings(folder: Path, text: str) -> Settings:
+    made = settings_for(DEMO, scope(folder, text), WHERE)
+    assert isinstance(made, Settings)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("written", "name", "value"),
+    [
+        ("demo_port: 80", "demo_port", 80),
+        ("demo_port: '80'", "demo_port", 80),
+        ("demo_port: '{{ 40 + 40 }}'", "demo_port", 80),
+        ("demo_port: 'a{{ 1 }}'\nx: 1", "", None),
+        ("demo_on: yes", "demo_on", True),
+        ("demo_on: 'no'", "demo_on", False),
+        ("demo_tls: off", "demo_tls", "off"),
+        ("demo_tls: 'off'", "demo_tls", "off"),
+        ("demo_ban_time: 1w", "demo_ban_time", 604800),
+        ("demo_ban_time: -1", "demo_ban_time", -1),
+        ("demo_allow: [192.0.2.1]", "demo_allow", (ipaddress.ip_network("192.0.2.1/32"),)),
+        ("demo_blocks: {a: {max_retry: 5}}", "demo_blocks", {"a": Block(max_retry=5)}),
+        ("foreign: {{}: 1}", "", None),
+    ],
+)
+def test_a_good_value_is_taken(tmp_path: Path, written: str, name: str, value: object) -> None:
+    if name:
+        assert getattr(settings(tmp_path, written), name) == value
+    else:
+        with pytest.raises(InputError):
+            settings(tmp_path, written)
+
+
+@pytest.mark.parametrize(
+    ("written", "fault"),
+    [
+        (
+            "demo_port: abc",
+            "demo_port is 'abc': no whole number; "
+            "write a whole number from 1 to 65535 (TCP port of the demo, default 5000)",
+        ),
+        ("demo_port: 0", "demo_port is 0: below 1; write a whole number from 1 to 65535 (TCP"),
+        ("demo_port: yes", "demo_port is True: is a yes/no"),
+        ("demo_count: yes", "demo_count is True: is a yes/no"),
+        ("demo_count: 1.5", "demo_count is 1.5: no whole number"),
+        ("demo_on: maybe", "demo_on is 'maybe': neither true nor false; write true or false"),
+        ("demo_name: 10", "demo_name is 10: no text; write a text, in quotes (default x)"),
+        ("demo_tls: on", "demo_tls is True: is a yes/no; put quotes around it"),
+        ("demo_tls: self", "demo_tls is 'self': not one of 'self_signed' or 'off'; write self_s"),
+        ("demo_ban_time: 0", "demo_ban_time is 0: must be at least one second; write a time such"),
+        ("demo_ban_time: 999999w", "demo_ban_time is '999999w': is over 100 years: write -1 for a"),
+        (
+            "demo_find_time: 5300w",
+            "demo_find_time is '5300w': is over 100 years; write a time such",
+        ),
+        ("demo_ban_time: soon", "demo_ban_time is 'soon': no duration; write a time such as 90"),
+        ("demo_allow: 10.0.0.0/8", "demo_allow is '10.0.0.0/8': no list; write a list"),
+        (
+            "demo_allow: [10.0.0.1/8]",
+            "demo_allow[0] is '10.0.0.1/8': is an address inside a network, which is 10.0.0.0/8;"
+            " write an address or a network such as",
+        ),
+        (
+            "demo_allow: [bastion.example.com]",
+            "demo_allow[0] is 'bastion.example.com': no address or network; write an address or a",
+        ),
+        ("demo_blocks: {a: {max_rety: 5}}", "demo_blocks.a.max_rety is unknown here"),
+        ("demo_blocks: {a: {max_retry: x}}", "demo_blocks.a.max_retry is 'x': no whole number"),
+        ("demo_blocks: {a: 5}", "demo_blocks.a is 5: "),
+        ("demo_find_time: x", "demo_find_time is 'x': no duration; write a time such as 90"),
+        ("demo_retry: 65536", "demo_retry is 65536: above 65535; write a whole number from 1 to 6"),
+        ("demo_words: [yes]", "demo_words[0] is True: no text"),
+        ("demo_secret: abc", "demo_secret: is shorter than 4 characters"),
+        ("demo_secret: 12345", "demo_secret: no text; write a text, in quotes"),
+    ],
+)
+def test_a_wrong_value_is_a_fault_at_its_line(tmp_path: Path, written: str, fault: str) -> None:
+    with pytest.raises(InputError) as error:
+        settings(tmp_path, f"# comment\n{written}")
+    (found,) = faults(error, tmp_path)
+    assert found.startswith(f"host_vars/h.yml:2: {fault}")
+
+
+def test_all_wrong_settings_are_reported_at_once(tmp_path: Path) -> None:
+    with pytest.raises(InputError) as error:
+        settings(tmp_path, "demo_port: x\ndemo_count: '{{ nope }}'\ndemo_on: 7\n")
+    assert [fault.split()[1] for fault in faults(error, tmp_path)] == [
+        "demo_port",
+        "demo_count:",
+        "demo_on",
+    ]
+
+
+def test_a_missing_setting_is_reported_where_the_host_stands(tmp_path: Path) -> None:
+    with pytest.raises(InputError) as error:
+        settings_for(NEEDY, scope(tmp_path, "x: 1"), WHERE)
+    assert str(error.value) == (
+        "hosts.yml:3: needy_name is not set; write a text, in quotes (how it is called)"
+    )
+
+
+def test_a_wrong_secret_is_not_shown(tmp_path: Path) -> None:
+    with pytest.raises(InputError) as error:
+        settings(tmp_path, "demo_secret: [hunter2]\ndemo_keys: {a: {key: [hunter2]}}")
+    assert "hunter2" not in str(error.value)
+    assert len(error.value.faults) == 2
+
+
+def test_unknown_names_with_a_roles_prefix_are_faults_and_others_are_not() -> None:
+    variables = {
+        "demo_prot": Variable(1, Where("a.yml", 1)),
+        "demo_zzzzzzzz": Variable(1, Where("a.yml", 2)),
+        "demo_port": Variable(1, Where("a.yml", 3)),
+        "demonstration": Variable(1, Where("a.yml", 4)),
+        "needy_nam": Variable(1, Where("a.yml", 5)),
+    }
+    found = [str(fault) for fault in unknown_settings({"demo": DEMO, "needy": NEEDY}, variables)]
+    assert found[0] == "a.yml:1: demo_prot is not a setting of role demo; did you mean demo_port?"
+    assert found[1].startswith(
+        "a.yml:2: demo_zzzzzzzz is not a setting of role demo; it has demo_al"
+    )
+    assert found[2] == "a.yml:5: needy_nam is not a setting of role needy; did you mean needy_name?"
+    assert len(found) == 3
+
+
+def test_secrets_are_found_however_deep(tmp_path: Path) -> None:
+    made = settings(tmp_path, "demo_secret: hunter2\ndemo_keys: {a: {key: swordfish}}")
+    assert set(secret_values(made)) == {"hunter2", "swordfish"}
+    assert "hunter2" not in repr(made)
+
+
+def test_a_role_that_does_not_exist_is_a_fault() -> None:
+    with pytest.raises(InputError) as error:
+        load_roles(["recever", "nothing_at_all"])
+    assert [str(fault).split(";")[0] for fault in error.value.faults] == [
+        "site.py: role nothing_at_all does not exist",
+        "site.py: role recever does not exist",
+    ]
+
+
+DURATION: TypeAdapter[int] = TypeAdapter(Duration)
+
+
+@given(st.integers(1, 999), st.sampled_from([("s", 1), ("m", 60), ("h", 3600), ("d", 86400)]))
+def test_a_duration_is_number_times_unit(number: int, unit: tuple[str, int]) -> None:
+    assert DURATION.validate_python(f"{number}{unit[0]}") == number * unit[1]
+    assert DURATION.validate_python(number) == DURATION.validate_python(str(number)) == number
+
+
+@pytest.mark.parametrize("wrong", [0, -1, True, "", "1x", "m", "1.5h", None, [], "-5m", 1.5])
+def test_what_is_no_duration_is_refused(wrong: object) -> None:
+    with pytest.raises(ValidationError):
+        DURATION.validate_python(wrong)
+
+
+@pytest.mark.parametrize("wrong", [1, "1", "10.0.0.256", "10.0.0.0/33", "host", "", None, True])
+def test_what_is_no_address_is_refused(wrong: object) -> None:
+    with pytest.raises(ValidationError):
+        TypeAdapter[object](Address).validate_python(wrong)
+    with pytest.raises(ValidationError):
+        TypeAdapter[object](Network).validate_python(wrong)
+
+
+@given(st.ip_addresses())
+def test_every_address_is_an_address_and_a_network_of_one(
+    address: ipaddress.IPv4Address | ipaddress.IPv6Address,
+) -> None:
+    assert TypeAdapter(Address).validate_python(str(address)) == address
+    assert TypeAdapter(Network).validate_python(str(address)).num_addresses == 1

@@ -1,0 +1,419 @@
+"""In which order keys and a password are offered, and how often: counted at the server."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import paramiko
+import pytest
+
+from provision.errors import Unreachable
+from provision.ssh import causes, keys
+from provision.ssh.connect import HostKeyPolicy, connect
+from provision.ssh.login import Login
+from tests.unit.ssh.ssh_server import Rules, Seen, ssh_server
+
+RIGHT = "right-password"
+RSA = paramiko.RSAKey.generate(2048)
+ECDSA = paramiko.ECDSAKey.generate()
+PASSWORD = (("password",),)
+
+
+@pytest.fixture(autouse=True)
+def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A home without keys, and no ssh-agent."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+    (tmp_path / ".ssh").mkdir()
+    return tmp_path
+
+
+@pytest.fixture
+def policy(home: Path) -> HostKeyPolicy:
+    return HostKeyPolicy(home / "known_hosts", accept_new=True)
+
+
+@pytest.fixture(scope="module")
+def eight_keys(tmp_path_factory: pytest.TempPathFactory) -> list[paramiko.PKey]:
+    return [paramiko.ECDSAKey.generate() for _ in range(8)]
+
+
+class Agent:
+    """A real ssh-agent."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.socket = folder / "agent"
+        self._process = subprocess.Popen(
+            [shutil.which("ssh-agent") or "ssh-agent", "-D", "-a", str(self.socket)],
+            stdout=subprocess.PIPE,
+        )
+        assert self._process.stdout
+        self._process.stdout.readline()  # it listens
+
+    def add(self, path: str | Path) -> None:
+        environment = {**os.environ, "SSH_AUTH_SOCK": str(self.socket)}
+        subprocess.run(["ssh-add", "-q", str(path)], env=environment, check=True)
+
+    def hold(self, key: paramiko.PKey, name: str = "key-of-agent") -> None:
+        path = self._folder / name
+        key.write_private_key_file(str(path))
+        self.add(path)
+        path.unlink()
+
+    def pause(self) -> None:
+        self._process.send_signal(signal.SIGSTOP)
+
+    def empty(self) -> None:
+        environment = {**os.environ, "SSH_AUTH_SOCK": str(self.socket)}
+        subprocess.run(["ssh-add", "-q", "-D"], env=environment, check=True)
+
+    def stop(self) -> None:
+        self._process.send_signal(signal.SIGCONT)
+        self._process.send_signal(signal.SIGTERM)
+        self._process.wait(10)
+
+
+@pytest.fixture
+def agent(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Agent]:
+    running = Agent(tmp_path)
+    monkeypatch.setenv("SSH_AUTH_SOCK", str(running.socket))
+    try:
+        yield running
+    finally:
+        running.stop()
+
+
+def save(key: paramiko.PKey, path: Path, passphrase: str | None = None) -> str:
+    key.write_private_key_file(str(path), password=passphrase)
+    return str(path)
+
+
+def log_in(rules: Rules, policy: HostKeyPolicy, **login: object) -> Seen:
+    """Log in, which must succeed."""
+    with ssh_server(rules) as (port, seen):
+        connect(Login("bh1", "127.0.0.1", "joe", port, **login), policy).close()  # type: ignore[arg-type]
+    return seen
+
+
+def refused(rules: Rules, policy: HostKeyPolicy, **login: object) -> tuple[Unreachable, Seen]:
+    """Log in, which must fail."""
+    with ssh_server(rules) as (port, seen), pytest.raises(Unreachable) as caught:
+        connect(Login("bh1", "127.0.0.1", "joe", port, **login), policy)  # type: ignore[arg-type]
+    return caught.value, seen
+
+
+def methods(seen: Seen) -> list[str]:
+    return [method for method, _ in seen.attempts]
+
+
+def test_a_password_is_sent_before_any_key_of_the_agent(
+    agent: Agent, policy: HostKeyPolicy, eight_keys: list[paramiko.PKey]
+) -> None:
+    for key in eight_keys:
+        agent.hold(key)
+    assert methods(log_in(Rules(), policy, password=RIGHT)) == ["password"]
+
+
+def test_a_named_key_is_offered_before_any_key_of_the_agent(
+    agent: Agent, policy: HostKeyPolicy, home: Path, eight_keys: list[paramiko.PKey]
+) -> None:
+    for key in eight_keys:
+        agent.hold(key)
+    seen = log_in(Rules(key=RSA), policy, private_key_file=save(RSA, home / "id"))
+    assert seen.attempts == [("publickey", RSA.fingerprint)]
+
+
+def test_a_named_key_comes_before_the_password(policy: HostKeyPolicy, home: Path) -> None:
+    path = save(RSA, home / "id")
+    seen = log_in(Rules(key=ECDSA), policy, private_key_file=path, password=RIGHT)
+    assert methods(seen) == ["publickey", "password"]
+
+
+def test_a_ninth_key_of_the_agent_comes_too_late_and_the_error_names_the_way_out(
+    agent: Agent, policy: HostKeyPolicy, eight_keys: list[paramiko.PKey]
+) -> None:
+    for key in eight_keys:
+        agent.hold(key)
+    agent.hold(RSA)
+    rules = Rules(key=RSA, most=6, parting="Too many authentication failures")
+    error, seen = refused(rules, policy)
+    assert type(error) is causes.TooManyAttempts
+    assert "the server closed the session after 6 keys (MaxAuthTries)" in error.what
+    assert "name the key in ansible_ssh_private_key_file" in error.remedy
+    assert seen.connections == 1
+    assert len(seen.attempts) == 6
+
+
+def test_a_server_that_hangs_up_without_a_word_after_some_keys_is_understood(
+    agent: Agent, policy: HostKeyPolicy, eight_keys: list[paramiko.PKey]
+) -> None:
+    for key in eight_keys:
+        agent.hold(key)
+    error, _ = refused(Rules(most=3), policy)
+    assert "closed the session after 3 keys (MaxAuthTries)" in error.what
+
+
+def test_a_key_of_the_agent_is_named_by_its_comment(agent: Agent, policy: HostKeyPolicy) -> None:
+    agent.hold(ECDSA, "laptop")
+    error, _ = refused(Rules(key=RSA), policy)
+    assert type(error) is causes.KeyRefused
+    assert "laptop" in error.what
+    assert f"(ecdsa 256, {ECDSA.fingerprint})" in error.what
+
+
+def test_without_anything_named_the_agent_comes_before_the_default_files(
+    agent: Agent, policy: HostKeyPolicy, home: Path
+) -> None:
+    agent.hold(ECDSA)
+    save(RSA, home / ".ssh" / "id_rsa")
+    seen = log_in(Rules(key=RSA), policy)
+    assert seen.attempts == [("publickey", ECDSA.fingerprint), ("publickey", RSA.fingerprint)]
+
+
+def test_a_key_that_agent_and_file_have_is_offered_once(
+    agent: Agent, policy: HostKeyPolicy, home: Path
+) -> None:
+    agent.hold(RSA)
+    path = save(RSA, home / ".ssh" / "id_rsa")
+    assert methods(refused(Rules(), policy)[1]) == ["publickey"]
+    assert methods(refused(Rules(), policy, private_key_file=path)[1]) == ["publickey"]
+
+
+def test_a_default_file_with_a_passphrase_is_mentioned(policy: HostKeyPolicy, home: Path) -> None:
+    path = save(RSA, home / ".ssh" / "id_rsa", "its passphrase")
+    error, _ = refused(Rules(), policy)
+    assert f"{path} has a passphrase" in error.what
+
+
+def test_a_named_key_with_a_passphrase_is_used_by_the_agent(
+    agent: Agent, policy: HostKeyPolicy, home: Path, eight_keys: list[paramiko.PKey]
+) -> None:
+    for key in eight_keys:
+        agent.hold(key)
+    path = home / "id"
+    agent.hold(RSA, "id")
+    save(RSA, path)
+    locked = ["ssh-keygen", "-q", "-p", "-f", str(path), "-P", "", "-N", "its passphrase"]
+    subprocess.run(locked, check=True)
+    seen = log_in(Rules(key=RSA), policy, private_key_file=str(path))
+    assert seen.attempts == [("publickey", RSA.fingerprint)]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [b"\0\0\0\1\5", b"HTTP", b"", b"\0\0\0\5\x0c\0\0\0\2"],
+    ids=["a failure", "another protocol", "nothing", "two keys that are none"],
+)
+def test_an_agent_that_does_not_answer_as_one_is_passed_over_and_mentioned(
+    answer: bytes, policy: HostKeyPolicy, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keys, "AGENT_TIMEOUT", 60.0)
+    save(RSA, home / ".ssh" / "id_rsa")
+    monkeypatch.setenv("SSH_AUTH_SOCK", str(home / "agent"))
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(home / "agent"))
+        server.listen()
+
+        def serve() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    connection, _ = server.accept()
+                    with connection:
+                        connection.recv(100)
+                        connection.sendall(answer)
+
+        threading.Thread(target=serve, daemon=True).start()
+        assert methods(log_in(Rules(key=RSA), policy)) == ["publickey"]
+        error, seen = refused(Rules(), policy)
+        server.shutdown(socket.SHUT_RDWR)
+    assert methods(seen) == ["publickey"]
+    assert "ssh-agent does not answer as one" in error.what
+
+
+def test_an_agent_that_does_not_answer_is_given_up(
+    agent: Agent, policy: HostKeyPolicy, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one that was forwarded over a line that is broken now."""
+    monkeypatch.setattr(keys, "AGENT_TIMEOUT", 0.3)
+    agent.hold(ECDSA)
+    save(RSA, home / ".ssh" / "id_rsa")
+    agent.pause()
+    assert methods(log_in(Rules(key=RSA), policy)) == ["publickey"]
+    assert "ssh-agent has not answered within 0.3 s" in refused(Rules(), policy)[0].what
+
+
+def test_an_agent_that_waits_for_its_owner_is_not_mistaken_for_the_server(
+    agent: Agent, policy: HostKeyPolicy
+) -> None:
+    agent.hold(ECDSA)
+    with ssh_server(Rules(key=ECDSA, before_key=agent.pause)) as (port, _):
+        login = Login("bh1", "127.0.0.1", "joe", port, timeout=1)
+        with pytest.raises(
+            causes.TimedOut, match="ssh-agent has not signed with the key"
+        ) as caught:
+            connect(login, policy)
+    assert "touch its token" in caught.value.remedy
+
+
+def test_an_agent_that_refuses_to_sign_leaves_the_next_key_its_turn(
+    agent: Agent, policy: HostKeyPolicy, home: Path
+) -> None:
+    agent.hold(ECDSA)
+    save(RSA, home / ".ssh" / "id_rsa")
+    with ssh_server(Rules(key=RSA, before_key=agent.empty)) as (port, seen):
+        connect(Login("bh1", "127.0.0.1", "joe", port), policy).close()
+    assert seen.attempts[-1] == ("publickey", RSA.fingerprint)
+
+
+# --- signatures of RSA keys ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("held", ["by file", "by agent"])
+def test_an_rsa_key_logs_in_where_only_sha_1_signatures_are_known(
+    held: str, agent: Agent, policy: HostKeyPolicy, home: Path
+) -> None:
+    """FortiOS before 7.0.14 and 7.2.8, OpenSSH before 7.2: another signature ends the connection."""
+    named = {"private_key_file": save(RSA, home / "id")} if held == "by file" else {}
+    agent.hold(RSA)
+    assert methods(log_in(Rules(key=RSA, sha1_only=True), policy, **named)) == ["publickey"]
+
+
+def test_an_rsa_key_logs_in_where_the_server_does_not_list_its_signatures(
+    policy: HostKeyPolicy, home: Path
+) -> None:
+    path = save(RSA, home / "id")
+    seen = log_in(Rules(key=RSA, quiet_about_signatures=True), policy, private_key_file=path)
+    assert methods(seen) == ["publickey"]
+
+
+# --- a password is never tried twice ---------------------------------------------------------------
+
+
+def test_a_refused_password_is_not_sent_by_a_second_login(policy: HostKeyPolicy) -> None:
+    with ssh_server(Rules(steps=PASSWORD)) as (port, seen):
+        login = Login("fgt1", "127.0.0.1", "admin", port, password="refused-once")
+        for _ in range(3):
+            with pytest.raises(
+                causes.PasswordRefused, match="password refused for admin"
+            ) as caught:
+                connect(login, policy)
+        assert seen.attempts == [("password", "refused-once")]
+        assert "not sent again" in caught.value.what
+        connect(Login("fgt1", "127.0.0.1", "admin", port, password=RIGHT), policy).close()
+
+
+def test_a_password_refused_by_prompts_is_not_sent_by_the_other_method(
+    policy: HostKeyPolicy,
+) -> None:
+    rules = Rules(
+        steps=(("password", "keyboard-interactive"),),
+        rounds=((("Password: ", False),),),
+        answers=(RIGHT,),
+    )
+    _, seen = refused(rules, policy, password="refused-by-prompts")
+    assert len(seen.attempts) == 1
+
+
+def test_prompts_that_never_come_leave_the_password_for_the_other_method(
+    policy: HostKeyPolicy,
+) -> None:
+    rules = Rules(steps=(("password", "keyboard-interactive"),))
+    assert methods(log_in(rules, policy, password=RIGHT)) == ["keyboard-interactive", "password"]
+
+
+# --- more than one step ----------------------------------------------------------------------------
+
+
+def test_a_key_and_then_a_password(policy: HostKeyPolicy, home: Path) -> None:
+    rules = Rules(key=RSA, steps=(("publickey",), ("password",)))
+    path = save(RSA, home / "id")
+    seen = log_in(rules, policy, private_key_file=path, password=RIGHT)
+    assert methods(seen) == ["publickey", "password"]
+
+
+def test_a_key_of_the_agent_where_key_and_password_are_wanted(
+    agent: Agent, policy: HostKeyPolicy
+) -> None:
+    agent.hold(RSA)
+    rules = Rules(key=RSA, steps=(("publickey",), ("password",)))
+    assert methods(log_in(rules, policy, password=RIGHT)) == ["publickey", "password"]
+
+
+def test_a_password_and_then_prompts_for_it(policy: HostKeyPolicy) -> None:
+    rules = Rules(
+        steps=(("password",), ("keyboard-interactive",)),
+        rounds=((("Password: ", False),),),
+        answers=(RIGHT,),
+    )
+    seen = log_in(rules, policy, password=RIGHT)
+    assert methods(seen) == ["password", "keyboard-interactive"]
+
+
+CODE = ((("Password: ", False),), (("Verification code: ", False),))
+PROMPTS = (("keyboard-interactive",),)
+
+
+def test_a_code_is_asked_for_once_and_typed(policy: HostKeyPolicy) -> None:
+    asked: list[str] = []
+
+    def ask(login: Login, prompt: str) -> str:
+        asked.append(f"{login.host}: {prompt}")
+        return "123456"
+
+    rules = Rules(steps=PROMPTS, rounds=CODE, answers=(RIGHT, "123456"))
+    with ssh_server(rules) as (port, _):
+        login = Login("fgt1", "127.0.0.1", "admin", port, password=RIGHT)
+        connect(login, policy, ask).close()
+    assert asked == ["fgt1: Verification code:"]
+
+
+def test_a_wrong_code_behind_a_password_that_was_accepted_is_a_wrong_code(
+    policy: HostKeyPolicy,
+) -> None:
+    rules = Rules(
+        steps=(("password",), ("keyboard-interactive",)),
+        rounds=((("Verification code: ", False),),),
+        answers=("123456",),
+    )
+    with ssh_server(rules) as (port, seen):
+        login = Login("fgt1", "127.0.0.1", "admin", port, password=RIGHT)
+        with pytest.raises(causes.CodeRefused, match="code refused for admin") as caught:
+            connect(login, policy, lambda *_: "000000")
+        assert "password" not in caught.value.what
+        connect(login, policy, lambda *_: "123456").close()
+    assert seen.count("keyboard-interactive") == 2
+
+
+def test_what_a_server_says_above_its_prompt_is_shown_with_it(policy: HostKeyPolicy) -> None:
+    asked: list[str] = []
+
+    def ask(_: Login, prompt: str) -> str:
+        asked.append(prompt)
+        return "123456"
+
+    rules = Rules(
+        steps=PROMPTS, rounds=CODE, answers=(RIGHT, "123456"), text="Open your\nFortiToken"
+    )
+    with ssh_server(rules) as (port, _):
+        login = Login("fgt1", "127.0.0.1", "admin", port, password=RIGHT)
+        connect(login, policy, ask).close()
+    assert asked == ["Open your FortiToken Verification code:"]
+
+
+def test_a_wrong_code_is_not_called_a_wrong_password(policy: HostKeyPolicy) -> None:
+    rules = Rules(steps=PROMPTS, rounds=CODE, answers=(RIGHT, "123456"))
+    with ssh_server(rules) as (port, seen):
+        login = Login("fgt1", "127.0.0.1", "admin", port, password=RIGHT)
+        with pytest.raises(causes.CodeRefused, match="password or code refused for admin"):
+            connect(login, policy, lambda *_: "000000")
+        connect(login, policy, lambda *_: "123456").close()
+    assert seen.connections == 2
