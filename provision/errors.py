@@ -22,7 +22,7 @@ def spell_count(number: int, noun: str) -> str:
 
 
 @dataclass(frozen=True, order=True)
-class Fault:
+class Problem:
     """One thing wrong with the input: where it stands, what it is, what to write instead."""
 
     file: str
@@ -42,11 +42,11 @@ class BanstitchError(Exception):
 
 
 class InputError(BanstitchError, ValueError):
-    """All faults of the input, found in one go."""
+    """All problems of the input, found in one go."""
 
-    def __init__(self, faults: Sequence[Fault]) -> None:
-        self.faults = tuple(sorted(set(faults)))
-        super().__init__("\n".join(str(fault) for fault in self.faults))
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(sorted(set(problems)))
+        super().__init__("\n".join(str(problem) for problem in self.problems))
 
 
 class TargetError(BanstitchError):

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field, ValidationError
 
-from provision.errors import Fault, InputError
+from provision.errors import InputError, Problem
 from provision.inventory import yaml_lines
 from provision.sites.setting_types import Duration, DurationOrForever
 from provision.sites.settings import Strict
@@ -52,24 +52,26 @@ def read_catalogue(path: Path = _FILE) -> dict[str, Detection]:
         InputError: a block of the file is not a detection.
     """
     found: dict[str, Detection] = {}
-    faults: list[Fault] = []
+    problems: list[Problem] = []
     document = yaml_lines.load(path)
     if not isinstance(document, yaml_lines.YamlMap):
-        raise InputError([Fault(str(path), 0, "holds no detections", "write NAME: {...} for each")])
+        raise InputError(
+            [Problem(str(path), 0, "holds no detections", "write NAME: {...} for each")]
+        )
     for name, block in document.items():
         line = document.lines[name]
         if not isinstance(block, dict):
             what = f"{name} is no block"
-            faults.append(Fault(str(path), line, what, "indent its fields below it"))
+            problems.append(Problem(str(path), line, what, "indent its fields below it"))
             continue
         try:
             found[str(name)] = Detection.model_validate({"name": name, **block})
         except ValidationError as error:
             for detail in error.errors():
                 where = ".".join(str(step) for step in detail["loc"])
-                faults.append(Fault(str(path), line, f"{name}.{where}: {detail['msg']}"))
-    if faults:
-        raise InputError(faults)
+                problems.append(Problem(str(path), line, f"{name}.{where}: {detail['msg']}"))
+    if problems:
+        raise InputError(problems)
     return found
 
 

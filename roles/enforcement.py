@@ -119,13 +119,13 @@ def _candidate(context: Context, settings: Settings, place: str) -> Iterator[Cli
 
 def _need(context: Context, settings: Settings) -> None:
     gaps = [(place, *_gap(context, settings, place)) for place in settings.enforcement]
-    faults = [
-        context.fault("enforcement", f"enforcement {place}: {what}", instead)
+    problems = [
+        context.problem("enforcement", f"enforcement {place}: {what}", instead)
         for place, what, instead in gaps
         if what
     ]
-    if faults:
-        raise InputError(faults)
+    if problems:
+        raise InputError(problems)
 
 
 def _gap(context: Context, settings: Settings, place: str) -> tuple[str, str]:

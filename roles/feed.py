@@ -103,8 +103,8 @@ def _method(interface: str) -> str:
 def _need(context: Context, settings: Settings) -> None:
     asked = {"feed_interface": settings.feed_interface, "feed_vrf": settings.feed_vrf}
     gaps = [name for name, value in asked.items() if value not in ("", -1)]
-    faults = [
-        context.fault(
+    problems = [
+        context.problem(
             name,
             f"FortiOS {context.unit.spelt} has no {name}: {rule(name).what} in {rule(name).versions}",
             rule(name).without,
@@ -112,8 +112,8 @@ def _need(context: Context, settings: Settings) -> None:
         for name in gaps
         if not context.unit.has(name)
     ]
-    if faults:
-        raise InputError(faults)
+    if problems:
+        raise InputError(problems)
 
 
 def _url(context: Context) -> str:

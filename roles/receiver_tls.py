@@ -1,6 +1,6 @@
 """How the receiver proves with a certificate that it is the one that FortiGates look for.
 
-A part of the role `receiver`, with settings, faults and resources enough for a file of its own.
+A part of the role `receiver`, with settings, problems and resources enough for a file of its own.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from provision.desired.context import (
     Context,
     is_address,
 )
-from provision.errors import Fault, InputError
+from provision.errors import InputError, Problem
 from provision.linux.resources import Authority, Certificate, Directory, Package, Resource
 from provision.sites.settings import RoleSettings
 
@@ -90,7 +90,7 @@ def authority(context: Context, settings: Settings) -> str:
         return context.ca.strip() or CA_NOT_MADE_YET
     if settings.receiver_tls == "off" or not settings.receiver_tls_ca:
         return ""
-    with _Faults(context, "receiver_tls_ca"):
+    with _Problems(context, "receiver_tls_ca"):
         pem = certificate_files.text(settings.receiver_tls_ca).strip()
         if len(certificate_files.certificates(pem, settings.receiver_tls_ca)) > 1:
             raise ValueError(f"{settings.receiver_tls_ca} holds several certificates")
@@ -107,7 +107,7 @@ def resources(context: Context, settings: Settings, names: Sequence[str]) -> tup
         return ()
     folder = Directory(f"{ETC}/tls", 0o750, "root", USER)
     if settings.receiver_tls == "files":
-        with _Faults(context, "receiver_tls_certificate"):
+        with _Problems(context, "receiver_tls_certificate"):
             paths = (settings.receiver_tls_certificate, settings.receiver_tls_key)
             if not all(paths):
                 raise ValueError("receiver_tls: files needs it, and receiver_tls_key")
@@ -122,8 +122,8 @@ def resources(context: Context, settings: Settings, names: Sequence[str]) -> tup
     )
 
 
-class _Faults:
-    """A file that cannot be used is a fault of the ``setting`` that names it."""
+class _Problems:
+    """A file that cannot be used is a problem of the ``setting`` that names it."""
 
     def __init__(self, context: Context, setting: str) -> None:
         self._context, self._setting = context, setting
@@ -135,4 +135,4 @@ class _Faults:
         if isinstance(error, ValueError):
             host = self._context.site.ban_host.name
             instead = "name files in PEM form that belong together"
-            raise InputError([Fault(host, 0, f"{self._setting}: {error}", instead)]) from error
+            raise InputError([Problem(host, 0, f"{self._setting}: {error}", instead)]) from error

@@ -87,7 +87,7 @@ def _vdoms(context: Context) -> tuple[str, ...]:
             f"it has {', '.join(context.unit.vdom_names) or 'none'}"
         )
         instead = f"name one of its VDOMs in detection_vdoms of {context.site.ban_host.name}"
-        raise InputError([Where(context.host.name).fault(what, instead)])
+        raise InputError([Where(context.host.name).problem(what, instead)])
     return here if context.unit.has("trigger_vdom") else ()
 
 

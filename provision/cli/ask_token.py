@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import click
 
 from provision.cli.report.console import Report
-from provision.errors import Fault, InputError
+from provision.errors import InputError, Problem
 from provision.masking import Secrets, escape
 from provision.ssh.codes import Codes, Question
 
@@ -29,7 +29,7 @@ def codes(asked_for: bool) -> Iterator[Codes | None]:
         yield None
         return
     if not sys.stdin.isatty():
-        raise InputError([Fault("", 0, "--ask-token needs a terminal", "run it on one")])
+        raise InputError([Problem("", 0, "--ask-token needs a terminal", "run it on one")])
     with Codes() as found:
         yield found
 

@@ -7,7 +7,7 @@ import socket
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from provision.errors import Fault, InputError
+from provision.errors import InputError, Problem
 from provision.sites.builder import BanHost, FortiGate, Site
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -38,17 +38,17 @@ def checked_address(text: str) -> str:
     """
     if "%" in text:
         what = f"{text}: a zone id has no place here, a ban is for every interface"
-        raise InputError([Fault("", 0, what, f"write {text.partition('%')[0]}")])
+        raise InputError([Problem("", 0, what, f"write {text.partition('%')[0]}")])
     try:
         network = ipaddress.ip_network(text, strict=False)
     except ValueError:
         what = f"{text} is neither an address nor a network"
         raise InputError(
-            [Fault("", 0, what, "write it as 203.0.113.7 or 203.0.113.0/24")]
+            [Problem("", 0, what, "write it as 203.0.113.7 or 203.0.113.0/24")]
         ) from None
     if ipaddress.ip_interface(text).ip != network.network_address:
         what = f"{text} is an address within {network}"
-        raise InputError([Fault("", 0, what, f"write {network} to mean all of it")])
+        raise InputError([Problem("", 0, what, f"write {network} to mean all of it")])
     plain = unmapped(network)
     return str(plain.network_address) if plain.num_addresses == 1 else str(plain)
 
@@ -64,12 +64,12 @@ def bannable(text: str) -> str:
     if network.prefixlen < _WIDEST[network.version]:
         what = f"{text} is nearly everybody"
         widest = f"/{_WIDEST[network.version]} is the widest"
-        raise InputError([Fault("", 0, what, f"name smaller networks, {widest}")])
+        raise InputError([Problem("", 0, what, f"name smaller networks, {widest}")])
     for nobody, name in _NOBODY.items():
         theirs = ipaddress.ip_network(nobody)
         if theirs.version == network.version and network.overlaps(theirs):
             raise InputError(
-                [Fault("", 0, f"{text} is or holds {name} ({theirs})", "name another")]
+                [Problem("", 0, f"{text} is or holds {name} ({theirs})", "name another")]
             )
     return named
 

@@ -28,7 +28,7 @@ from provision.cli.options import (
 )
 from provision.cli.report import history
 from provision.engine.run import Run
-from provision.errors import Fault, InputError
+from provision.errors import InputError, Problem
 from provision.results import Exit, SiteResult, exit_code, format_timestamp
 from provision.sites.builder import Selected, Site
 from provision.sites.setting_types import DurationOrForever
@@ -87,7 +87,7 @@ def ban(
     chosen = list(chosen_sites(app, flags, connect=True).values())
     own = ban_address.own_host([selected.site for selected in chosen], named)
     if own:
-        raise InputError([Fault("", 0, f"{address} is or holds {own} itself")])
+        raise InputError([Problem("", 0, f"{address} is or holds {own} itself")])
     asked = _ask(
         app, flags, "ban", lambda run: requests.ban(run, named, seconds, detection, why), chosen
     )
@@ -218,4 +218,4 @@ def _seconds(duration: str | None) -> int | None:
     except ValidationError as error:
         why = error.errors()[0]["msg"].removeprefix("Value error, ")
         what = f"--for {duration}: {why}"
-        raise InputError([Fault("", 0, what, "write 90s, 10m, 12h, 7d, 1w or -1")]) from None
+        raise InputError([Problem("", 0, what, "write 90s, 10m, 12h, 7d, 1w or -1")]) from None

@@ -17,7 +17,7 @@ from provision.cli.report.json_document import write_json
 from provision.cli.streams import Output
 from provision.engine import parallel, progress
 from provision.engine.run import Job, Run
-from provision.errors import Fault, InputError
+from provision.errors import InputError, Problem
 from provision.fortios.config.versions import NEWEST, Version, read_version, refused, spell
 from provision.inventory.expressions import PLAYBOOK
 from provision.inventory.loader import folder_of
@@ -152,7 +152,7 @@ def chosen_sites(app: App, flags: Flags, connect: bool) -> ChosenSites:
     chosen = read_sites(choice, app.plays, app.secrets)
     logins = [t.login for s in chosen.values() for t in s.fortigates]
     logins += [selected.site.ban_host.login for selected in chosen.values()]
-    unset = [fault for login in logins for fault in login.unset]
+    unset = [problem for login in logins for problem in login.unset]
     if unset and connect:
         raise InputError(unset)
     skipped = _skipped_lines(flags, logins) if connect else []
@@ -162,7 +162,7 @@ def chosen_sites(app: App, flags: Flags, connect: bool) -> ChosenSites:
     return chosen
 
 
-def _skipped_lines(flags: Flags, logins: Sequence[Login]) -> list[Fault]:
+def _skipped_lines(flags: Flags, logins: Sequence[Login]) -> list[Problem]:
     files = (_known_hosts(flags), *known_hosts.openssh_files())
     return known_hosts.warnings(files, {(login.address, login.port) for login in logins})
 
@@ -192,7 +192,7 @@ def must_be_asked(verb: str, yes: bool) -> None:
         InputError: there is no terminal, and -y was not given.
     """
     if not yes and not sys.stdin.isatty():
-        raise InputError([Fault("", 0, f"{verb} asks before it changes anything", "give -y")])
+        raise InputError([Problem("", 0, f"{verb} asks before it changes anything", "give -y")])
 
 
 def new_job(app: App, flags: Flags, verb: Verb, chosen: ChosenSites, **options: Any) -> Job:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from provision.desired.context import UNKNOWN, Context, stands_for_more
-from provision.errors import Failed, Fault, InputError
+from provision.errors import Failed, InputError, Problem
 from provision.fortios.config.desired import CliBlock, Desired
 from provision.fortios.config.desired import desired as parsed
 from provision.fortios.config.diff import mentioned
@@ -117,12 +117,12 @@ def _named(context: Context, plays: Sequence[Play]) -> tuple[str, ...]:
 def everything(
     chosen: Sequence[Selected], plays: Sequence[Play], version: Version = NEWEST
 ) -> None:
-    """Render all of the sites, so that a fault of a template shows before anything is contacted.
+    """Render all of the sites, so that a problem of a template shows before anything is contacted.
 
     Raises:
-        InputError: every fault, with the template's file and line or those of a setting.
+        InputError: every problem, with the template's file and line or those of a setting.
     """
-    faults: list[Fault] = []
+    problems: list[Problem] = []
     for selected in chosen:
         site = selected.site
         linux(site, plays)
@@ -130,9 +130,9 @@ def everything(
             try:
                 fortios(site, unit, plays, {}, offline(site, unit, plays, version).unit)
             except InputError as error:
-                faults.extend(error.faults)
-    if faults:
-        raise InputError(faults)
+                problems.extend(error.problems)
+    if problems:
+        raise InputError(problems)
 
 
 def offered(site: Site, plays: Sequence[Play], what: str) -> dict[str, Any] | None:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from provision.errors import Fault
+from provision.errors import Problem
 from provision.fortios.config.versions import NEWEST, Facts, assumed
 from provision.inventory.variables import Where
 from provision.sites.builder import BanHost, FortiGate, Site
@@ -68,11 +68,11 @@ class Context:
         """Return the secret of that name, or its name where it is not known."""
         return self.tokens.get(name, f"{_BY_NAME}{name})")
 
-    def fault(self, setting: str, what: str, instead: str) -> Fault:
-        """A fault of the host's own ``setting``, at the line of the inventory that sets it."""
+    def problem(self, setting: str, what: str, instead: str) -> Problem:
+        """A problem of the host's own ``setting``, at the line of the inventory that sets it."""
         written = self.host.where if isinstance(self.host, FortiGate) else {}
         place = written.get(setting, Where(self.host.name))
-        return place.fault(f"{self.host.name}: {what}", instead)
+        return place.problem(f"{self.host.name}: {what}", instead)
 
     def site_addresses(self) -> tuple[str, ...]:
         """The addresses of the site's own hosts, as far as the inventory gives them as numbers."""

@@ -10,7 +10,7 @@ from itertools import groupby
 from pathlib import Path
 
 from provision.desired import collect
-from provision.errors import Failed, Fault, InputError
+from provision.errors import Failed, InputError, Problem
 from provision.fortios.config.desired import CliBlock
 from provision.fortios.config.schema import FOUND_BY
 from provision.fortios.config.text import forti_quote
@@ -62,7 +62,7 @@ def _write(path: Path, text: str) -> None:
             what = f"cannot write {path}: {error.strerror}; free some space and run again"
             raise Failed(what) from error
         what = f"cannot write {error.filename or path}: {error.strerror}"
-        raise InputError([Fault("", 0, what, "choose another directory")]) from error
+        raise InputError([Problem("", 0, what, "choose another directory")]) from error
 
 
 def to_be_placed(written: Sequence[Path]) -> Iterator[tuple[Path, str]]:

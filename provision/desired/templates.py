@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from provision.errors import Fault, InputError
+from provision.errors import InputError, Problem
 from provision.fortios.config.text import forti_quote
 from provision.inventory.templates import environment
 
@@ -99,7 +99,7 @@ def render(name: str, /, **values: object) -> str:
         code = env.compile(path.read_text(encoding="utf-8"), name, str(path))
         return str(env.template_class.from_code(env, code, {}).render(**values))
     except Exception as error:  # filters and expressions may raise anything
-        raise InputError([Fault(f"templates/{name}", _line(error, path), str(error))]) from error
+        raise InputError([Problem(f"templates/{name}", _line(error, path), str(error))]) from error
 
 
 def _line(error: Exception, path: Path) -> int:

@@ -27,12 +27,12 @@ from provision.linux.by_name import by_name, filled
 from provision.linux.draft import LinuxPlan, Step
 from provision.linux.python_first import PYTHON, without_python
 from provision.linux.resources import Authority, Service
-from provision.linux.session.session import BanHost, NoPython
+from provision.linux.session.session import BanHostSession, NoPython
 from provision.plan import TargetPlan
 from provision.sites.builder import Selected
 
 
-class HostRun:
+class BanHostRun:
     """The part of a run at one ban host.
 
     ``memory``: what it remembers, None until it was observed. ``renamed``: FortiGates that have
@@ -60,8 +60,8 @@ class HostRun:
         self._seen = ""
 
     @contextmanager
-    def _connected(self) -> Iterator[BanHost]:
-        with BanHost(self._site.ban_host.login, self._run.policy) as host:
+    def _connected(self) -> Iterator[BanHostSession]:
+        with BanHostSession(self._site.ban_host.login, self._run.policy) as host:
             try:
                 yield host
             finally:
@@ -104,7 +104,7 @@ class HostRun:
             ),
         )
 
-    def _observe(self, host: BanHost) -> Mapping[str, Any]:
+    def _observe(self, host: BanHostSession) -> Mapping[str, Any]:
         try:
             observed: Mapping[str, Any] = host.ask(observation.request(self._resources))
         except NoPython as error:
@@ -165,7 +165,7 @@ class HostRun:
         self.target.made = approved.changes
         must_hold(self._planned(observed))
 
-    def _apply(self, host: BanHost, approved: TargetPlan) -> Mapping[str, Any]:
+    def _apply(self, host: BanHostSession, approved: TargetPlan) -> Mapping[str, Any]:
         """Send the approved steps; once more if the host moved in a way that leaves the plan as it is."""
         answer = self._send(host, self._filled(approved), approved.seen)
         if answer["moved"]:
@@ -175,7 +175,7 @@ class HostRun:
         return dict(answer["observed"])
 
     def _settled(
-        self, host: BanHost, steps: tuple[Step, ...], kept: str = "nothing was changed"
+        self, host: BanHostSession, steps: tuple[Step, ...], kept: str = "nothing was changed"
     ) -> Mapping[str, Any]:
         answer = self._send(host, steps, self._seen)
         self._remember(answer["observed"])
@@ -186,7 +186,7 @@ class HostRun:
             )
         return dict(answer["observed"])
 
-    def _send(self, host: BanHost, steps: tuple[Step, ...], seen: str) -> dict[str, Any]:
+    def _send(self, host: BanHostSession, steps: tuple[Step, ...], seen: str) -> dict[str, Any]:
         answer = host.ask(
             {
                 "do": "apply",
@@ -215,7 +215,7 @@ class HostRun:
         must_be_as_approved(self.target, now, kept)
         return plan.steps
 
-    def _after_python(self, host: BanHost, approved: TargetPlan) -> Mapping[str, Any]:
+    def _after_python(self, host: BanHostSession, approved: TargetPlan) -> Mapping[str, Any]:
         """A host without python3 gets it first, and is then really looked at."""
         waited = host.install_python()
         if waited:

@@ -11,7 +11,7 @@ from functools import partial
 from provision.desired import certificate_files
 from provision.desired import collect as wanted
 from provision.desired.summary import summary
-from provision.engine.ban_host import HostRun
+from provision.engine.ban_host import BanHostRun
 from provision.engine.lease import Lease
 from provision.engine.progress import Target, must_be_as_approved, must_hold
 from provision.engine.records import Memory, record_of
@@ -21,7 +21,7 @@ from provision.fortios.config.desired import Desired
 from provision.fortios.planning import planner
 from provision.fortios.planning.planner import FortiPlan
 from provision.fortios.record.record import Record
-from provision.fortios.session.fortigate import FortiGate as Unit
+from provision.fortios.session.fortigate import FortiGateSession
 from provision.fortios.session.push import PutBack
 from provision.plan import TargetPlan, canonical
 from provision.sites.builder import FortiGate, Selected
@@ -30,10 +30,10 @@ from provision.sites.builder import FortiGate, Selected
 CA = "ca"
 
 
-class UnitRun:
+class FortiGateRun:
     """The part of a run at one FortiGate; ``host`` is the part at its ban host, planned before."""
 
-    def __init__(self, run: Run, selected: Selected, host: HostRun, unit: FortiGate) -> None:
+    def __init__(self, run: Run, selected: Selected, host: BanHostRun, unit: FortiGate) -> None:
         self.target = Target(unit.name, "fortios")
         self._run = run
         self._selected = selected
@@ -41,8 +41,8 @@ class UnitRun:
         self._unit = unit
 
     @contextmanager
-    def _connected(self) -> Iterator[Unit]:
-        with Unit(self._unit.login, self._run.policy) as session:
+    def _connected(self) -> Iterator[FortiGateSession]:
+        with FortiGateSession(self._unit.login, self._run.policy) as session:
             try:
                 yield session
             finally:
@@ -80,7 +80,7 @@ class UnitRun:
         memory, ban_host = self._host.memory, self._host.target
         if memory is None:
             if isinstance(ban_host.error, UnknownKey):  # then its own is to be compared as well
-                with Unit(self._unit.login, self._run.policy):
+                with FortiGateSession(self._unit.login, self._run.policy):
                     pass
             self.target.skipped = f"left alone: its ban host {ban_host.host} could not be observed"
             return
@@ -113,7 +113,7 @@ class UnitRun:
         found = summary(self._selected.site, self._run.plays, self._unit)
         return {"settings": found} if found else {}
 
-    def _planned(self, session: Unit, memory: Memory) -> FortiPlan:
+    def _planned(self, session: FortiGateSession, memory: Memory) -> FortiPlan:
         vdoms = session.facts.vdom_names
         record = planner.rescoped(self._record(session, memory), vdoms)
         desired = self._desired(session, memory)
@@ -125,7 +125,7 @@ class UnitRun:
         users = planner.suspects(gone, observed, vdoms)
         return planned(observed.and_also(session.look(users)), record) if users else first
 
-    def _record(self, session: Unit, memory: Memory) -> Record:
+    def _record(self, session: FortiGateSession, memory: Memory) -> Record:
         """What is remembered of it: by its name, or by its serial number under an older name."""
         name, renamed = self._unit.name, self._host.renamed
         if name in memory.records:
@@ -136,7 +136,7 @@ class UnitRun:
                 renamed[name] = older
         return memory.records.get(renamed.get(name, ""), Record())
 
-    def _desired(self, session: Unit, memory: Memory) -> Desired:
+    def _desired(self, session: FortiGateSession, memory: Memory) -> Desired:
         if self._run.verb == "teardown":
             return Desired()
         site, tokens, facts = self._selected.site, memory.tokens, session.facts
@@ -221,7 +221,7 @@ class UnitRun:
         steps = map(json.loads, approved.steps if approved else ())
         return [(step["id"], step["cli"]) for step in steps]
 
-    def _push(self, session: Unit, plan: FortiPlan, before: Record | None) -> None:
+    def _push(self, session: FortiGateSession, plan: FortiPlan, before: Record | None) -> None:
         """Send ``plan``; what it found is remembered first, and no more if nothing came of it."""
         self._host.write_record(self._unit.name, plan.record)
         try:

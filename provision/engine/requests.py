@@ -10,13 +10,13 @@ from typing import Any
 
 from provision.desired import collect
 from provision.desired.context import AUDIT, SPOOL, TOKENS
-from provision.engine.ban_host import HostRun
+from provision.engine.ban_host import BanHostRun
 from provision.engine.progress import Caught
 from provision.engine.run import Run
 from provision.engine.site import SiteRun
-from provision.errors import Failed, Fault, InputError, TargetError, Unreachable
+from provision.errors import Failed, InputError, Problem, TargetError, Unreachable
 from provision.linux.resources import Jail
-from provision.linux.session.session import BanHost, NoPython
+from provision.linux.session.session import BanHostSession, NoPython
 from provision.masking import masked
 from provision.plan import State
 from provision.results import SiteResult, TargetResult, format_timestamp
@@ -32,14 +32,14 @@ def requests(sites: Sequence[Site], request: Callable[[Site], Request]) -> dict[
         InputError: what cannot be asked, at all sites at once; so that it shows before any is asked.
     """
     found: dict[str, Request] = {}
-    faults: list[Fault] = []
+    problems: list[Problem] = []
     for site in sites:
         try:
             found[site.name] = request(site)
         except InputError as error:
-            faults += error.faults
-    if faults:
-        raise InputError(faults)
+            problems += error.problems
+    if problems:
+        raise InputError(problems)
     return found
 
 
@@ -55,7 +55,7 @@ def ask(run: Run, selected: Selected, request: Request) -> SiteResult:
 def _asked(run: Run, selected: Selected, request: Request) -> TargetResult:
     host = selected.site.ban_host
     try:
-        with BanHost(host.login, run.policy) as session:
+        with BanHostSession(host.login, run.policy) as session:
             answer = session.ask(request)
     except NoPython:
         return TargetResult(host.name, "linux", "failed", 1, error="not deployed: run apply")
@@ -72,7 +72,7 @@ def rotate(run: Run, selected: Selected) -> SiteResult:
     """New secrets on the ban host, then on each FortiGate; what fails keeps its old ones and says so."""
     names = [name for unit in selected.fortigates for name in collect.token_names(unit)]
     alone = replace(selected, linux=False)
-    host = HostRun(run, alone)
+    host = BanHostRun(run, alone)
     with Caught(host.target):
         host.plan()
         if host.behind:
@@ -158,7 +158,7 @@ def _jail(run: Run, site: Site, detection: str) -> str:
     if wanted not in found:
         there_are = ", ".join(name.removeprefix("banstitch-") for name in found) or "none"
         what = f"site {site.name} has no detection {detection or 'on'}"
-        raise InputError([Fault("", 0, what, f"there are {there_are}")])
+        raise InputError([Problem("", 0, what, f"there are {there_are}")])
     return wanted
 
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from provision.engine.ban_host import HostRun
-from provision.engine.fortigate import UnitRun
+from provision.engine.ban_host import BanHostRun
+from provision.engine.fortigate import FortiGateRun
 from provision.engine.progress import Caught, Listener, Target
 from provision.engine.run import Job, Run
-from provision.errors import Failed, Fault, InputError
+from provision.errors import Failed, InputError, Problem
 from provision.linux.draft import LinuxPlan
 from provision.masking import Secrets, masked
 from provision.plan import SitePlan, Verb
@@ -73,7 +73,7 @@ def apply_site(
         what = (
             f"a plan of {approved.verb} for {approved.name} must not be used to {job.verb} {name}"
         )
-        raise InputError([Fault("", 0, what, "make a new plan")])
+        raise InputError([Problem("", 0, what, "make a new plan")])
     run = job.begin(listener, secrets, codes)
     return masked(SiteRun(run, job.sites[name]).apply(approved), run.secrets)
 
@@ -84,8 +84,10 @@ class SiteRun:
     def __init__(self, run: Run, selected: Selected) -> None:
         self._run = run
         self._selected = selected
-        self._host = HostRun(run, selected)
-        self._units = [UnitRun(run, selected, self._host, unit) for unit in selected.fortigates]
+        self._host = BanHostRun(run, selected)
+        self._units = [
+            FortiGateRun(run, selected, self._host, unit) for unit in selected.fortigates
+        ]
 
     @property
     def selected(self) -> Selected:
@@ -96,7 +98,7 @@ class SiteRun:
 
     def plan(self) -> SitePlan:
         """Observe and compare; nothing is changed."""
-        parts: list[HostRun | UnitRun] = [self._host, *self._units]
+        parts: list[BanHostRun | FortiGateRun] = [self._host, *self._units]
         for part in parts:
             with Caught(part.target):
                 part.plan()
@@ -160,7 +162,7 @@ class SiteRun:
     def _begin(self, approved: SitePlan) -> None:
         """Give each target its approved plan; one that has none is not touched."""
         plans = {plan.host: plan for plan in approved.targets}
-        parts: list[HostRun | UnitRun] = [self._host, *self._units]
+        parts: list[BanHostRun | FortiGateRun] = [self._host, *self._units]
         for part in parts:
             plan = plans.get(part.target.host)
             if plan is not None:
@@ -207,7 +209,7 @@ class SiteRun:
             self._check_teardown()
         return target.error is before
 
-    def _change(self, part: HostRun | UnitRun) -> None:
+    def _change(self, part: BanHostRun | FortiGateRun) -> None:
         target = part.target
         if target.error is None and not target.skipped and target.is_due:
             self._doing(target, "tearing down" if self._run.verb == "teardown" else "applying")
@@ -217,9 +219,9 @@ class SiteRun:
 
     # --- telling ---------------------------------------------------------------------------------
 
-    def _in_order(self) -> list[HostRun | UnitRun]:
+    def _in_order(self) -> list[BanHostRun | FortiGateRun]:
         """The parts within the limit, in the order of a report."""
-        parts: list[HostRun | UnitRun] = [*self._units]
+        parts: list[BanHostRun | FortiGateRun] = [*self._units]
         if self._selected.linux or self._host.target.error is not None:
             last = self._run.verb == "teardown"
             parts.insert(len(parts) if last else 0, self._host)

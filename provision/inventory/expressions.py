@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from provision.errors import Fault, InputError
+from provision.errors import InputError, Problem
 from provision.inventory import lookups
 from provision.inventory.sandbox import DEEPEST, LONGEST, Missing, as_data
 from provision.inventory.templates import Templates, UndefinedVariable, error_of
@@ -41,7 +41,7 @@ class Scope(Mapping[str, object]):
     ``lookup('file', ...)`` start at ``playbook``, else at ``base``. ``vaults`` are encrypted files
     that could not be read.
 
-    Asking for a value raises :class:`InputError` with the place and name of the variable at fault,
+    Asking for a value raises :class:`InputError` with the place and name of the variable at problem,
     and :class:`KeyError` for a variable that is omitted.
     """
 
@@ -122,7 +122,7 @@ class Scope(Mapping[str, object]):
         """Return the error of a variable, or an entry of one, that refers to itself."""
         chain = " -> ".join([*self._open[self._open.index(label) :], label])
         name = label.partition(".")[0]
-        return InputError([where.fault(f"{name} refers to itself: {chain}")])
+        return InputError([where.problem(f"{name} refers to itself: {chain}")])
 
     def is_open(self, label: str) -> bool:
         """Check whether this variable, or entry of one, is being resolved."""
@@ -144,7 +144,7 @@ class Scope(Mapping[str, object]):
         size[0] += 1
         if size[0] > LONGEST or depth > DEEPEST:
             what = f"{name}: more than {LONGEST} items, or over {DEEPEST} levels"
-            raise InputError([variable.where.fault(what)])
+            raise InputError([variable.where.problem(what)])
         if isinstance(value, dict):
             items = value.items()
             return {key: self._entry(name, variable, item, size, depth) for key, item in items}
@@ -234,15 +234,15 @@ def _is_template(text: object) -> bool:
     return isinstance(text, str) and ("{{" in text or "{%" in text or "{#" in text)
 
 
-def _unreadable(name: str, value: Vaulted | Foreign, where: Where, shown: bool) -> Fault:
+def _unreadable(name: str, value: Vaulted | Foreign, where: Where, shown: bool) -> Problem:
     if isinstance(value, Foreign):
         tag = f"the YAML tag {value.tag}, which" if shown else "a YAML tag that"
         instead = "take it out, or put quotes around the value if it starts with !"
-        return where.fault(f"{name} has {tag} means nothing here", instead)
+        return where.problem(f"{name} has {tag} means nothing here", instead)
     instead = (
         "take it from the environment: \"{{ lookup('env', 'NAME') }}\" "
         "(ansible-vault decrypt shows the value)"
     )
-    return where.fault(
+    return where.problem(
         f"{name} is encrypted with ansible-vault, which cannot be read here", instead
     )

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from provision.errors import Fault, InputError
+from provision.errors import InputError, Problem
 from provision.inventory import yaml_lines
 from provision.inventory.sources.yaml import as_variables
 from provision.inventory.variables import Variable, Vaulted, Where
@@ -20,17 +20,17 @@ def read(arguments: Sequence[str]) -> dict[str, Variable]:
     ``key=value`` (several, quoted as in a shell; values are texts), ``{json or yaml}``, ``@file``.
 
     Raises:
-        InputError: every fault in any of them.
+        InputError: every problem in any of them.
     """
     result: dict[str, Variable] = {}
-    faults: list[Fault] = []
+    problems: list[Problem] = []
     for argument in arguments:
         try:
             result.update(_one(argument.strip()))
         except InputError as error:
-            faults.extend(error.faults)
-    if faults:
-        raise InputError(faults)
+            problems.extend(error.problems)
+    if problems:
+        raise InputError(problems)
     return result
 
 
@@ -47,7 +47,7 @@ def _one(argument: str) -> dict[str, Variable]:
 def _mapping(value: object, where: Where) -> dict[str, Variable]:
     if isinstance(value, Vaulted):
         instead = "decrypt it first, or pass the values through the environment"
-        raise InputError([where.fault("is encrypted with ansible-vault", instead)])
+        raise InputError([where.problem("is encrypted with ansible-vault", instead)])
     return as_variables(yaml_lines.mapping(value, where, "extra variables"), where.file)
 
 
@@ -56,7 +56,7 @@ def _pairs(argument: str) -> dict[str, Variable]:
         words = shlex.split(argument)
     except ValueError as error:
         # the argument itself stays out of the message: it may hold a password
-        raise InputError([COMMAND_LINE.fault(f"bad quoting: {error}")]) from None
+        raise InputError([COMMAND_LINE.problem(f"bad quoting: {error}")]) from None
     result: dict[str, Variable] = {}
     for word in words:
         key, equals, value = word.partition("=")
@@ -68,6 +68,6 @@ def _pairs(argument: str) -> dict[str, Variable]:
             if result:
                 what += f", behind {next(reversed(result))}"
                 instead += "; put quotes around a value with blanks"
-            raise InputError([COMMAND_LINE.fault(what, instead)])
+            raise InputError([COMMAND_LINE.problem(what, instead)])
         result[key] = Variable(value, COMMAND_LINE)
     return result

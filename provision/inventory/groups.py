@@ -29,8 +29,8 @@ class Tree:
 
     def _check_all(self) -> None:
         for parent, where in self._parents[ALL].items():
-            fault = where.fault(f"group all cannot be a child of {parent}", "take it out")
-            self._material.faults.append(fault)
+            problem = where.problem(f"group all cannot be a child of {parent}", "take it out")
+            self._material.problems.append(problem)
         self._parents[ALL] = {}
 
     def _all_children(self) -> dict[str, list[str]]:
@@ -58,7 +58,7 @@ class Tree:
         parent, child = loop[-2:]
         what = f"group {child} contains itself: {' > '.join(loop)}"
         where = self._parents[child][parent]
-        self._material.faults.append(where.fault(what, "take one of them out"))
+        self._material.problems.append(where.problem(what, "take one of them out"))
 
     def ancestors(self, names: Iterable[str]) -> set[str]:
         """Return ``names`` and every group around them."""

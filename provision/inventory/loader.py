@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from provision.errors import Fault, InputError
+from provision.errors import InputError, Problem
 from provision.inventory import extra_vars
 from provision.inventory.expressions import PLAYBOOK, HostVars, Scope
 from provision.inventory.groups import Tree
@@ -74,18 +74,18 @@ def load(
     the groups in ``ours``, of those around them and of those in them is checked strictly.
 
     Raises:
-        InputError: all faults of all files at once.
+        InputError: all problems of all files at once.
     """
     given = [str(sources)] if isinstance(sources, Path | str) else sources
     names = [_expanded(source) for source in given if source]
     if not names:
-        raise InputError([Fault("-i", 0, "must name an inventory", "give a file or a directory")])
+        raise InputError([Problem("-i", 0, "must name an inventory", "give a file or a directory")])
     material = files.read(names)
     extras: dict[str, Variable] = {}
     try:
         extras = extra_vars.read(extra)
     except InputError as error:
-        material.faults.extend(error.faults)
+        material.problems.extend(error.problems)
     tree = Tree(material)
     groups_of = _groups_of(material, tree)
     layers = _Layers(material, _folders(names), playbook, ours)
@@ -96,8 +96,8 @@ def load(
     related = tree.related(ours)
     layers.read_groups(related)
     _judge(material, related, related - tree.around(ours))
-    if material.faults:
-        raise InputError(material.faults)
+    if material.problems:
+        raise InputError(material.problems)
     warnings = (*material.warnings, *_unread_folders(names, playbook))
     return Inventory(
         Path(names[0]),
@@ -227,7 +227,7 @@ def _judge(material: Material, related: set[str], ours: set[str]) -> None:
     """Make an error of what is odd in a group that concerns us, and a warning elsewhere, as Ansible does."""
     for doubt in material.doubts:
         if doubt.group in (related if doubt.inherited else ours):
-            material.faults.append(doubt.fault)
+            material.problems.append(doubt.problem)
         else:
             material.warnings.append(str(doubt))
 

@@ -30,7 +30,9 @@ def select(inventory: Inventory, pattern: str) -> frozenset[str]:
     """
     parts = list(_parts(pattern))
     if not parts:  # an empty file or variable must not come to mean every host
-        raise InputError([_OPTION.fault(f"{pattern!r} names nothing", "write all for every host")])
+        raise InputError(
+            [_OPTION.problem(f"{pattern!r} names nothing", "write all for every host")]
+        )
     plain = [part for part in parts if part[0] not in "!&"]
     both = [part[1:] for part in parts if part[0] == "&"]
     without = [part[1:] for part in parts if part[0] == "!"]
@@ -40,7 +42,7 @@ def select(inventory: Inventory, pattern: str) -> frozenset[str]:
     for part in without:
         chosen -= _match(inventory, part)
     if not chosen:
-        raise InputError([_OPTION.fault(f"{pattern} leaves no host")])
+        raise InputError([_OPTION.problem(f"{pattern} leaves no host")])
     return frozenset(chosen)
 
 
@@ -59,7 +61,7 @@ def _from_file(name: str) -> Iterator[str]:
     try:
         lines = Path(name).expanduser().read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError([_OPTION.fault(f"@{name} cannot be read: {error}")]) from None
+        raise InputError([_OPTION.problem(f"@{name} cannot be read: {error}")]) from None
     for line in lines:
         if line.strip() and not line.lstrip().startswith("#"):
             yield from _parts(line.strip())
@@ -75,7 +77,7 @@ def _match(inventory: Inventory, part: str) -> set[str]:
     if not found:
         known = {*inventory.hosts, *inventory.groups} - {UNGROUPED}
         hint = suggestion(part, known) or f"there are {_some(sorted(inventory.hosts))}"
-        raise InputError([_OPTION.fault(f"{part or 'an empty part'} matches no host", hint)])
+        raise InputError([_OPTION.problem(f"{part or 'an empty part'} matches no host", hint)])
     return set(found)
 
 
@@ -100,7 +102,7 @@ def _fits(part: str) -> Callable[[str], object]:
             warnings.simplefilter("ignore")  # of what a later Python may read otherwise
             return re.compile(part[1:]).match
     except (re.error, OverflowError, RecursionError) as error:
-        raise InputError([_OPTION.fault(f"{part} is no regular expression: {error}")]) from None
+        raise InputError([_OPTION.problem(f"{part} is no regular expression: {error}")]) from None
 
 
 def _slice(found: list[str], subscript: re.Match[str]) -> list[str]:

@@ -90,12 +90,14 @@ def error_of(name: str, where: Where, error: Exception, secret: bool, note: str)
     if isinstance(error, jinja2.UndefinedError):
         problem = "it uses something undefined" if secret else str(error.message)
         instead = "define it, or give it a default: {{ name | default('value') }}" + note
-        return UndefinedVariable([where.fault(f"{name}: {problem}", _and_braces(instead, secret))])
+        return UndefinedVariable(
+            [where.problem(f"{name}: {problem}", _and_braces(instead, secret))]
+        )
     if isinstance(error, NeedsProgram):
         instead = "take the value from the environment: \"{{ lookup('env', 'NAME') }}\""
-        return NotRun([where.fault(f"{name}: {error}", instead)])
+        return NotRun([where.problem(f"{name}: {error}", instead)])
     what = f"{name}: the template fails{_detail(error, secret)}"
-    return InputError([where.fault(what, _BRACES if _is_syntax(error) else "")])
+    return InputError([where.problem(what, _BRACES if _is_syntax(error) else "")])
 
 
 def _is_syntax(error: Exception) -> bool:

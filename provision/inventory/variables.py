@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from provision.errors import Fault
+from provision.errors import Problem
 
 
 @dataclass(frozen=True, order=True)
@@ -21,9 +21,9 @@ class Where:
     def __str__(self) -> str:
         return f"{self.file}:{self.line}" if self.line else self.file
 
-    def fault(self, what: str, instead: str = "") -> Fault:
-        """A fault at this place."""
-        return Fault(self.file, self.line, what, instead)
+    def problem(self, what: str, instead: str = "") -> Problem:
+        """A problem at this place."""
+        return Problem(self.file, self.line, what, instead)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The one place that knows YAML: values with the lines they stand on, faults instead of exceptions.
+"""The one place that knows YAML: values with the lines they stand on, problems instead of exceptions.
 
 PyYAML alone forgets lines, lets the second of two equal keys win in silence, and stops at a tag
 that it does not know. Here keys keep their lines, a key given twice is noted, and ``!vault``,
@@ -16,7 +16,7 @@ from typing import Any
 
 import yaml
 
-from provision.errors import Fault, InputError
+from provision.errors import InputError, Problem
 from provision.inventory.variables import Foreign, Unsafe, Vaulted, Where, looks_secret
 
 VAULT_HEADER = "$ANSIBLE_VAULT;"
@@ -42,12 +42,12 @@ class Repeat:
     line: int
     first: int
 
-    def fault(self, file: str) -> Fault:
+    def problem(self, file: str) -> Problem:
         """Return what is wrong about it, where it must not be."""
         inside = any(map(looks_secret, self.path[:-1]))
         key = "a key" if inside else self.path[-1]
         what = f"{key} is given twice, first in line {self.first}"
-        return Fault(file, self.line, what, "keep one of them")
+        return Problem(file, self.line, what, "keep one of them")
 
 
 def load(path: Path, repeats: list[Repeat] | None = None) -> object:
@@ -72,10 +72,10 @@ def read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except FileNotFoundError:
-        raise InputError([Fault(str(path), 0, "no such file")]) from None
+        raise InputError([Problem(str(path), 0, "no such file")]) from None
     except OSError as error:
         what = f"cannot be read: {error.strerror or error}"
-        raise InputError([Fault(str(path), 0, what)]) from error
+        raise InputError([Problem(str(path), 0, what)]) from error
 
 
 def decode(raw: bytes, name: str) -> str:
@@ -89,23 +89,23 @@ def decode(raw: bytes, name: str) -> str:
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         what = f"is not UTF-8 (byte 0x{raw[error.start]:02x})"
-        raise InputError([Fault(name, line, what, "save the file as UTF-8")]) from None
+        raise InputError([Problem(name, line, what, "save the file as UTF-8")]) from None
 
 
 def parse(text: str, name: str, repeats: list[Repeat] | None = None) -> object:
     """Return the value of one YAML document; ``name`` is what errors call the place it came from.
 
     Raises:
-        InputError: every fault found.
+        InputError: every problem found.
     """
-    faults: list[Fault] = []
+    problems: list[Problem] = []
     found: list[Repeat] = [] if repeats is None else repeats
     value: object = None
     try:
         loader = _Loader(text)
         try:
             node = loader.get_single_node()
-            value = None if node is None else _Reader(loader, name, faults, found).value(node)
+            value = None if node is None else _Reader(loader, name, problems, found).value(node)
         finally:
             loader.dispose()
     except yaml.YAMLError as error:
@@ -114,13 +114,15 @@ def parse(text: str, name: str, repeats: list[Repeat] | None = None) -> object:
                 return _plain(json.loads(text))
             except (ValueError, RecursionError):
                 pass
-        faults.append(_yaml_fault(error, text, name))
+        problems.append(_yaml_problem(error, text, name))
     except RecursionError:
-        faults.append(Fault(name, 0, "is nested too deeply, or an alias (*name) contains itself"))
+        problems.append(
+            Problem(name, 0, "is nested too deeply, or an alias (*name) contains itself")
+        )
     if repeats is None:
-        faults.extend(repeat.fault(name) for repeat in found)
-    if faults:
-        raise InputError(faults)
+        problems.extend(repeat.problem(name) for repeat in found)
+    if problems:
+        raise InputError(problems)
     return value
 
 
@@ -136,24 +138,24 @@ def _plain(value: object) -> object:
     return result
 
 
-def _yaml_fault(error: yaml.YAMLError, text: str, name: str) -> Fault:
+def _yaml_problem(error: yaml.YAMLError, text: str, name: str) -> Problem:
     if isinstance(error, yaml.reader.ReaderError):
         line = text.count("\n", 0, error.position) + 1
-        return Fault(name, line, f"is not YAML: character {error.character!r} is not allowed")
+        return Problem(name, line, f"is not YAML: character {error.character!r} is not allowed")
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     line = mark.line + 1 if mark else 0
     problem = _without_quotes(getattr(error, "problem", None) or "it cannot be read")
     lines = text.splitlines()
     written = lines[mark.line] if mark and mark.line < len(lines) else ""
     if "\t" in written[: mark.column + 1 if mark else 0]:
-        return Fault(name, line, "is not YAML: indented with a tab", "indent with spaces")
+        return Problem(name, line, "is not YAML: indented with a tab", "indent with spaces")
     if "{{" in written:
         instead = 'put quotes around a value with braces: "{{ ... }}"'
-        return Fault(name, line, f"is not YAML: {problem}", instead)
+        return Problem(name, line, f"is not YAML: {problem}", instead)
     if "alias" in problem or "tag" in problem:
         instead = "put quotes around a value that begins with * or & or !"
-        return Fault(name, line, f"is not YAML: {problem}", instead)
-    return Fault(name, line, f"is not YAML: {problem}")
+        return Problem(name, line, f"is not YAML: {problem}", instead)
+    return Problem(name, line, f"is not YAML: {problem}")
 
 
 def _without_quotes(problem: str) -> str:
@@ -168,10 +170,12 @@ def _without_quotes(problem: str) -> str:
 class _Reader:
     """Turns nodes into values, each node once (an alias is the same object)."""
 
-    def __init__(self, loader: Any, name: str, faults: list[Fault], repeats: list[Repeat]) -> None:
+    def __init__(
+        self, loader: Any, name: str, problems: list[Problem], repeats: list[Repeat]
+    ) -> None:
         self.loader = loader
         self.name = name
-        self.faults = faults
+        self.problems = problems
         self.repeats = repeats
         self.done: dict[tuple[int, bool], object] = {}
         self.open: set[int] = set()
@@ -238,7 +242,7 @@ class _Reader:
             if not isinstance(key_node, yaml.ScalarNode):
                 instead = 'put quotes around a value that starts with braces: "{{ ... }}"'
                 what = "a key must be a word, not a list or mapping"
-                self.faults.append(Fault(self.name, line, what, instead))
+                self.problems.append(Problem(self.name, line, what, instead))
                 continue
             key = (key_node.tag, key_node.value)
             if key in seen and key_node.tag != _MERGE:
@@ -259,7 +263,7 @@ def mapping(value: object, where: Where, what: str) -> YamlMap:
         return value
     found = {list: "a list", str: "a text", bool: "a yes/no"}.get(type(value), "a single value")
     instead = "write `name: value` lines, without a leading dash"
-    raise InputError([where.fault(f"{what} must be a mapping, not {found}", instead)])
+    raise InputError([where.problem(f"{what} must be a mapping, not {found}", instead)])
 
 
 def dump(value: object, **options: Any) -> str:

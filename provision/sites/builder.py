@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from provision.errors import Fault, InputError
+from provision.errors import InputError, Problem
 from provision.inventory.expressions import Scope
 from provision.inventory.loader import Host, Inventory, scopes
 from provision.inventory.variables import Where, suggestion
@@ -81,13 +81,13 @@ def sites(inventory: Inventory, plays: Sequence[Play], secrets: Secrets) -> tupl
     """Every site of the inventory, by name. All passwords found are added to ``secrets``.
 
     Raises:
-        InputError: every fault of every host at once; nothing was contacted.
+        InputError: every problem of every host at once; nothing was contacted.
     """
     roles = load_roles(name for play in plays for name in play.roles)
     builder = _Builder(inventory, scopes(inventory), plays, roles, secrets)
     found = builder.sites()
-    if builder.faults:
-        raise InputError(builder.faults)
+    if builder.problems:
+        raise InputError(builder.problems)
     return found
 
 
@@ -106,17 +106,17 @@ def limit(all_sites: Sequence[Site], hosts: frozenset[str]) -> tuple[Selected, .
 
 @dataclass
 class _Builder:
-    """Builds the sites and collects the faults on the way."""
+    """Builds the sites and collects the problems on the way."""
 
     inventory: Inventory
     scopes: Mapping[str, Scope]
     plays: Sequence[Play]
     roles: Mapping[str, Role]
     secrets: Secrets
-    faults: list[Fault] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
 
     def sites(self) -> tuple[Site, ...]:
-        """What could be built; complete only when there are no faults."""
+        """What could be built; complete only when there are no problems."""
         self._check_groups()
         ban_hosts: dict[str, BanHost] = {}
         for host in self._members(BAN_HOSTS):
@@ -125,7 +125,7 @@ class _Builder:
                 ban_hosts[host.name] = BanHost(host.name, login, settings)
         units: dict[str, list[FortiGate]] = {name: [] for name in ban_hosts}
         for host in self._members(FORTIGATES):
-            if host.name in self._names(BAN_HOSTS):  # a fault already; others would only follow
+            if host.name in self._names(BAN_HOSTS):  # a problem already; others would only follow
                 continue
             login, settings = self._target(host, FORTIGATES)
             ban_host = self._ban_host_of(host)
@@ -149,19 +149,19 @@ class _Builder:
         for play in self.plays:
             if play.group not in (BAN_HOSTS, FORTIGATES):
                 instead = f"write {BAN_HOSTS} or {FORTIGATES}"
-                self.faults.append(Fault("site.py", 0, f"no play for {play.group}", instead))
+                self.problems.append(Problem("site.py", 0, f"no play for {play.group}", instead))
         if not self._names(BAN_HOSTS):
             others = set(self.inventory.groups) - {"all", "ungrouped", FORTIGATES, BAN_HOSTS}
             instead = suggestion(BAN_HOSTS, others) or "put your Linux hosts into it"
             source = Where(str(self.inventory.path))
-            self.faults.append(source.fault(f"group {BAN_HOSTS} has no host", instead))
+            self.problems.append(source.problem(f"group {BAN_HOSTS} has no host", instead))
         for name in sorted(set(self._names(BAN_HOSTS)) & set(self._names(FORTIGATES))):
             what = f"{name} is in {BAN_HOSTS} and in {FORTIGATES}"
             where = self.inventory.hosts[name].where
-            self.faults.append(where.fault(what, "take it out of one of them"))
+            self.problems.append(where.problem(what, "take it out of one of them"))
 
     def _target(self, host: Host, group: str) -> tuple[Login | None, Settings]:
-        self.faults.extend(unknown_settings(self.roles, host.variables))
+        self.problems.extend(unknown_settings(self.roles, host.variables))
         self._check_name(host, group)
         scope = self.scopes[host.name]
         settings = {}
@@ -171,11 +171,11 @@ class _Builder:
                 for value in secret_values(settings[name]):
                     self.secrets.add(value)
             except InputError as error:
-                self.faults.extend(error.faults)
+                self.problems.extend(error.problems)
         try:
             return login_for(host, scope, group == BAN_HOSTS, self.secrets), settings
         except InputError as error:
-            self.faults.extend(error.faults)
+            self.problems.extend(error.problems)
             return None, settings
 
     def _check_name(self, host: Host, group: str) -> None:
@@ -185,23 +185,25 @@ class _Builder:
                 f"use letters, digits, '.', '_' and '-', {longest} at most, "
                 f"and put the address into ansible_host"
             )
-            self.faults.append(host.where.fault(f"{host.name} is not usable as a name", instead))
+            self.problems.append(
+                host.where.problem(f"{host.name} is not usable as a name", instead)
+            )
         elif group == FORTIGATES and host.name in RESERVED:
             what = f"{host.name} cannot be the name of a FortiGate: a secret of the site has it"
-            self.faults.append(host.where.fault(what, "choose another name"))
+            self.problems.append(host.where.problem(what, "choose another name"))
 
     def _ban_host_of(self, host: Host) -> str:
-        """The ban host that a FortiGate names; empty, and a fault, if it names none that exists."""
+        """The ban host that a FortiGate names; empty, and a problem, if it names none that exists."""
         known = self._names(BAN_HOSTS)
         try:
             value = self.scopes[host.name].get("ban_host")
         except InputError as error:
-            self.faults.extend(error.faults)
+            self.problems.extend(error.problems)
             return ""
         if value is None:
             example = known[0] if known else "NAME"
             instead = f"name the Linux host it reports to, such as ban_host: {example}"
-            self.faults.append(host.where.fault(f"{host.name} has no ban_host", instead))
+            self.problems.append(host.where.problem(f"{host.name} has no ban_host", instead))
             return ""
         if isinstance(value, str) and value in known:
             return value
@@ -218,7 +220,7 @@ class _Builder:
                 f"ban_host {str(value)[: _LONGEST_NAME[BAN_HOSTS]]} is not a host of the inventory"
             )
             instead = suggestion(str(value), known) or f"{BAN_HOSTS} has {', '.join(known)}"
-        self.faults.append(where.fault(what, instead))
+        self.problems.append(where.problem(what, instead))
         return ""
 
     def _check_addresses(self, targets: Sequence[BanHost | FortiGate]) -> None:
@@ -232,5 +234,5 @@ class _Builder:
                 what = f"{target.name} has the address of {seen[key]}: {key[0]} port {key[1]}"
                 instead = "correct ansible_host or ansible_port of one of them"
                 where = variable.where if variable else host.where
-                self.faults.append(where.fault(what, instead))
+                self.problems.append(where.problem(what, instead))
             seen.setdefault(key, target.name)

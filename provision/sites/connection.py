@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar
 
-from provision.errors import Fault, InputError
+from provision.errors import InputError, Problem
 from provision.inventory.expressions import Scope
 from provision.inventory.extra_vars import COMMAND_LINE
 from provision.inventory.filters.text import read_bool
@@ -72,8 +72,8 @@ def login_for(host: Host, scope: Scope, linux: bool, secrets: Secrets) -> Login:
         reader.get(_BECOME_METHOD, _sudo, None)
     if login.become:
         reader.get(_BECOME_USER, _root, None)
-    if reader.faults:
-        raise InputError(reader.faults)
+    if reader.problems:
+        raise InputError(reader.problems)
     return login
 
 
@@ -84,8 +84,8 @@ class _Reader:
         self.scope = scope
         self.where = where
         self.secrets = secrets
-        self.faults: list[Fault] = []
-        self.unset: list[Fault] = []
+        self.problems: list[Problem] = []
+        self.unset: list[Problem] = []
 
     def get(self, names: tuple[str, ...], check: Check[_T], default: _T) -> _T:
         """The checked value of the last of ``names`` that is set, or the default.
@@ -99,14 +99,14 @@ class _Reader:
                 if value is not None:
                     return check(value)
             except NotRun as error:  # a password or a key is needed by who connects only
-                (self.unset if looks_secret(name) else self.faults).extend(error.faults)
+                (self.unset if looks_secret(name) else self.problems).extend(error.problems)
                 return default
             except InputError as error:
-                self.faults.extend(error.faults)
+                self.problems.extend(error.problems)
                 return default
             except _Wrong as wrong:
                 what = f"{name} {wrong.what}"
-                self.faults.append(self.scope.where(name).fault(what, wrong.instead))
+                self.problems.append(self.scope.where(name).problem(what, wrong.instead))
                 return default
         return default
 
@@ -118,8 +118,8 @@ class _Reader:
             unset = self.scope.unset_env.get(name)
             what = f"the environment variable {unset} is not set" if unset else "it is empty"
             instead = f"export {unset}=..." if unset else "leave the variable out for key logins"
-            fault = self.scope.where(name).fault(f"{name}: {what}", instead)
-            (self.unset if unset else self.faults).append(fault)
+            problem = self.scope.where(name).problem(f"{name}: {what}", instead)
+            (self.unset if unset else self.problems).append(problem)
             return None
         return self.secrets.add(found) if found else None
 
@@ -129,12 +129,12 @@ class _Reader:
             self.secrets.add(text)
         return _password(value)
 
-    def warnings(self, host: Host, linux: bool) -> tuple[Fault, ...]:
+    def warnings(self, host: Host, linux: bool) -> tuple[Problem, ...]:
         """Return what to report of variables that have no effect."""
         try:
             return tuple(unused(host, self.scope, linux))
         except InputError as error:
-            self.faults.extend(error.faults)
+            self.problems.extend(error.problems)
             return ()
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from provision.errors import Fault, InputError
+from provision.errors import InputError, Problem
 from provision.inventory import loader, patterns
 from provision.inventory.expressions import PLAYBOOK
 from provision.masking import Secrets
@@ -72,7 +72,7 @@ def read_sites(choice: Choice, plays: tuple[Play, ...], secrets: Secrets) -> Cho
     selected = limit(all_sites, patterns.select(loaded, choice.limit))
     if not selected:
         what = f"--limit {choice.limit}: no ban host and no FortiGate is among these hosts"
-        raise InputError([Fault("", 0, what, "see ban_hosts and fortigates in the inventory")])
+        raise InputError([Problem("", 0, what, "see ban_hosts and fortigates in the inventory")])
     return ChosenSites(choice, plays, selected, loaded.warnings, secrets.values())
 
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from provision.errors import Fault
+from provision.errors import Problem
 from provision.inventory.variables import Where
 from provision.masking import SHORTEST
 from provision.sites.setting_types import Expected
@@ -23,7 +23,7 @@ _LONGEST_SHOWN = 60
 
 def explain(
     detail: ErrorDetails, field: FieldInfo, given: Mapping[str, object], where: Where, secret: bool
-) -> Fault:
+) -> Problem:
     """Return what is wrong with the setting ``field``, and what belongs there.
 
     ``given``: all values, by name. ``where``: the place of this one. ``secret``: nothing of it is quoted.
@@ -33,13 +33,13 @@ def explain(
     label = name if secret else name + "".join(map(_step, steps))
     instead = _instead(field, nested=bool(steps))
     if detail["type"] == "missing":
-        return where.fault(f"{label} is not set", instead)
+        return where.problem(f"{label} is not set", instead)
     if detail["type"] == "extra_forbidden":
-        return where.fault(f"{label} is unknown here", "take it out or correct its name")
+        return where.problem(f"{label} is unknown here", "take it out or correct its name")
     if secret:
-        return where.fault(f"{label}: {message(detail, secret)}", instead)
+        return where.problem(f"{label}: {message(detail, secret)}", instead)
     shown = _shown(_found(given[name], steps))
-    return where.fault(f"{label}{shown}: {message(detail)}", instead)
+    return where.problem(f"{label}{shown}: {message(detail)}", instead)
 
 
 def _step(step: int | str) -> str:

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator
 
-from provision.errors import Fault, InputError
+from provision.errors import InputError, Problem
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 FOREVER = -1
@@ -22,7 +22,7 @@ _LONGEST = 100 * 365 * 86400
 
 @dataclass(frozen=True)
 class Expected:
-    """Goes into ``Annotated`` and says in a fault what belongs there."""
+    """Goes into ``Annotated`` and says in a problem what belongs there."""
 
     what: str
 
@@ -187,15 +187,15 @@ def _networks_of_file(path: Path) -> Networks:
         why = getattr(error, "strerror", None) or "it is not UTF-8"
         raise ValueError(f"{path} cannot be read: {why}") from None
     found: list[Any] = []
-    faults: list[Fault] = []
+    problems: list[Problem] = []
     for number, line in enumerate(lines, 1):
         entry = line.partition("#")[0].strip()
         try:
             found += [_network(entry)] if entry else []
         except ValueError as error:
-            faults.append(Fault(str(path), number, f"{entry!r}: {error}", _ALLOWED))
-    if faults:
-        raise InputError(faults)
+            problems.append(Problem(str(path), number, f"{entry!r}: {error}", _ALLOWED))
+    if problems:
+        raise InputError(problems)
     return tuple(found)
 
 

@@ -24,7 +24,7 @@ from pydantic import (
 )
 
 import roles
-from provision.errors import Fault, InputError
+from provision.errors import InputError, Problem
 from provision.inventory.expressions import Scope
 from provision.inventory.variables import OMIT, Variables, Where, looks_secret, suggestion
 from provision.masking import SHORTEST
@@ -81,14 +81,14 @@ def load_roles(names: Iterable[str]) -> dict[str, Role]:
         InputError: a role that does not exist or is none, all of them at once.
     """
     loaded: dict[str, Role] = {}
-    faults: list[Fault] = []
+    problems: list[Problem] = []
     for name in dict.fromkeys(names):
         try:
             loaded[name] = _load_role(name)
         except InputError as error:
-            faults.extend(error.faults)
-    if faults:
-        raise InputError(faults)
+            problems.extend(error.problems)
+    if problems:
+        raise InputError(problems)
     return loaded
 
 
@@ -96,16 +96,16 @@ def _load_role(name: str) -> Role:
     known = [module.name for module in pkgutil.iter_modules(roles.__path__)]
     if name not in known:
         hint = suggestion(name, known) or f"there are {', '.join(sorted(known)) or 'none'}"
-        raise InputError([Fault("site.py", 0, f"role {name} does not exist", hint)])
+        raise InputError([Problem("site.py", 0, f"role {name} does not exist", hint)])
     module = importlib.import_module(f"roles.{name}")
     where = Where(f"roles/{name}.py")
     prefix, model = getattr(module, "PREFIX", ""), getattr(module, "Settings", None)
     if not prefix or not (isinstance(model, type) and issubclass(model, RoleSettings)):
         instead = "a role has PREFIX and class Settings(RoleSettings)"
-        raise InputError([where.fault(f"{name} is no role", instead)])
+        raise InputError([where.problem(f"{name} is no role", instead)])
     strays = [field for field in model.model_fields if not field.startswith(prefix)]
     if strays:
-        raise InputError([where.fault(f"{', '.join(strays)} must start with {prefix}")])
+        raise InputError([where.problem(f"{', '.join(strays)} must start with {prefix}")])
     return Role(name, prefix, model, module)
 
 
@@ -116,7 +116,7 @@ def settings_for(role: Role, scope: Scope, where: Where) -> RoleSettings:
         InputError: every setting that is missing, cannot be resolved, or has a wrong type or value.
     """
     given: dict[str, object] = {}
-    faults: list[Fault] = []
+    problems: list[Problem] = []
     broken: set[str] = set()
     for name in role.model.model_fields:
         try:
@@ -124,7 +124,7 @@ def settings_for(role: Role, scope: Scope, where: Where) -> RoleSettings:
             if value is not OMIT:
                 given[name] = value
         except InputError as error:
-            faults.extend(error.faults)
+            problems.extend(error.problems)
             broken.add(name)
     try:
         settings = role.model.model_validate(given)
@@ -132,22 +132,22 @@ def settings_for(role: Role, scope: Scope, where: Where) -> RoleSettings:
         for detail in error.errors(include_url=False):
             name = str(detail["loc"][0]) if detail["loc"] else ""
             inside = detail.get("ctx", {}).get("error")
-            if isinstance(inside, InputError):  # faults of a file that the value names
-                faults.extend(inside.faults)
+            if isinstance(inside, InputError):  # problems of a file that the value names
+                problems.extend(inside.problems)
             elif not name:
-                faults.append(where.fault(f"settings of role {role.name}: {message(detail)}"))
+                problems.append(where.problem(f"settings of role {role.name}: {message(detail)}"))
             elif name not in broken:
                 place = scope.where(name) if name in given else where
                 secret = name in scope.secretive or looks_secret(name)
                 field = role.model.model_fields[name]
-                faults.append(explain(detail, field, given, place, secret))
-    if faults:
-        raise InputError(faults)
+                problems.append(explain(detail, field, given, place, secret))
+    if problems:
+        raise InputError(problems)
     return settings
 
 
-def unknown_settings(loaded: Mapping[str, Role], variables: Variables) -> Iterator[Fault]:
-    """A fault for each variable that has a role's prefix and is no setting of that role."""
+def unknown_settings(loaded: Mapping[str, Role], variables: Variables) -> Iterator[Problem]:
+    """A problem for each variable that has a role's prefix and is no setting of that role."""
     known = {field for role in loaded.values() for field in role.model.model_fields}
     for name, variable in variables.items():
         owners = [role for role in loaded.values() if name.startswith(role.prefix)]
@@ -155,7 +155,7 @@ def unknown_settings(loaded: Mapping[str, Role], variables: Variables) -> Iterat
             role = max(owners, key=lambda owner: len(owner.prefix))
             fields = sorted(role.model.model_fields)
             hint = suggestion(name, fields) or f"it has {', '.join(fields)}"
-            yield variable.where.fault(f"{name} is not a setting of role {role.name}", hint)
+            yield variable.where.problem(f"{name} is not a setting of role {role.name}", hint)
 
 
 def secret_values(value: object) -> Iterator[str]:

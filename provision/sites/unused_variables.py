@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from provision.errors import Fault, InputError
+from provision.errors import InputError, Problem
 from provision.inventory.expressions import Scope
 from provision.inventory.filters.text import read_bool
 from provision.inventory.loader import Host
@@ -64,7 +64,7 @@ _SSH = {"ssh", "smart", "paramiko", "paramiko_ssh", "network_cli", "libssh", "pe
 _NOT_SSH = {"httpapi", "netconf", "local"}
 
 
-def unused(host: Host, scope: Scope, linux: bool) -> Iterator[Fault]:
+def unused(host: Host, scope: Scope, linux: bool) -> Iterator[Problem]:
     """Yield a warning for each variable of ``host`` that has no effect here; it quotes no value.
 
     Raises:
@@ -94,8 +94,8 @@ def _value(scope: Scope, name: str) -> object:
         return name
 
 
-def _warning(scope: Scope, name: str, why: str, instead: str) -> Fault:
-    return scope.where(name).fault(f"{name} has no effect: {why}", instead)
+def _warning(scope: Scope, name: str, why: str, instead: str) -> Problem:
+    return scope.where(name).problem(f"{name} has no effect: {why}", instead)
 
 
 def _is_off(value: object) -> bool:
@@ -105,7 +105,7 @@ def _is_off(value: object) -> bool:
         return False
 
 
-def _arguments(scope: Scope, name: str) -> Iterator[Fault]:
+def _arguments(scope: Scope, name: str) -> Iterator[Problem]:
     """Yield what the options of OpenSSH's client would have changed."""
     text = str(_value(scope, name) or "")
     if re.search(r"Proxy(Jump|Command)|(^|\s)-[JW]", text, re.IGNORECASE):
@@ -116,7 +116,7 @@ def _arguments(scope: Scope, name: str) -> Iterator[Fault]:
         yield _warning(scope, name, _NO_CLIENT, "write what it needs into ansible_* variables")
 
 
-def _connection(host: Host, scope: Scope, linux: bool) -> Iterator[Fault]:
+def _connection(host: Host, scope: Scope, linux: bool) -> Iterator[Problem]:
     name = "ansible_connection"
     value = scope.get(name)
     kind = str(value).rpartition(".")[2]
@@ -124,17 +124,17 @@ def _connection(host: Host, scope: Scope, linux: bool) -> Iterator[Fault]:
         return
     if kind not in _NOT_SSH or (linux and kind != "local"):
         what = f"{name} must be ssh: Banstitch logs in by SSH only"
-        raise InputError([scope.where(name).fault(what, "write ssh, or leave it out")])
+        raise InputError([scope.where(name).problem(what, "write ssh, or leave it out")])
     instead = "make sure that ansible_host answers to SSH"
     yield _warning(scope, name, "Banstitch logs in by SSH", instead)
     ports = [each for each in ("ansible_port", "ansible_ssh_port") if each in host.variables]
     if kind == "httpapi" and ports == ["ansible_port"]:
         why = "ansible_port is taken for the port of SSH, whatever ansible_connection says"
         instead = "write the port of SSH into ansible_ssh_port, which comes first"
-        yield scope.where("ansible_port").fault(why, instead)
+        yield scope.where("ansible_port").problem(why, instead)
 
 
-def _network_os(scope: Scope) -> Iterator[Fault]:
+def _network_os(scope: Scope) -> Iterator[Problem]:
     value = _value(scope, "ansible_network_os")
     if isinstance(value, str) and value.rpartition(".")[2] not in ("fortios", ""):
         why = "hosts of the group fortigates are taken for FortiGates"

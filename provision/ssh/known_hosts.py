@@ -19,7 +19,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from provision.errors import Fault
+from provision.errors import Problem
 
 Marker = Literal["", "@cert-authority", "@revoked"]
 Endpoint = tuple[str, int]  # address, port
@@ -109,28 +109,30 @@ def look_up(files: Sequence[Path], address: str, port: int) -> Known:
     )
 
 
-def warnings(files: Sequence[Path], endpoints: Iterable[Endpoint]) -> list[Fault]:
+def warnings(files: Sequence[Path], endpoints: Iterable[Endpoint]) -> list[Problem]:
     """Return a warning for each line that is skipped.
 
     Of the first file, which is the inventory's, that is every one; of the others those about ``endpoints``.
     """
     names = {host_name(address, port) for address, port in endpoints}
     names |= {host_name(address, 22) for address, _ in endpoints}
-    found: list[Fault] = []
+    found: list[Problem] = []
     for file in files:
         try:
             broken = read(file)[1]
         except OSError as error:
-            found.append(Fault(str(file), 0, f"not read: {error.strerror}"))
+            found.append(Problem(str(file), 0, f"not read: {error.strerror}"))
             continue
         if file is not files[0]:
             broken = tuple(b for b in broken if any(matches(b.names, name) for name in names))
         found += [
-            Fault(str(file), each.number, f"{each.why}; line skipped")
+            Problem(str(file), each.number, f"{each.why}; line skipped")
             for each in broken[:MOST_NAMED]
         ]
         if len(broken) > MOST_NAMED:
-            found.append(Fault(str(file), 0, f"{len(broken) - MOST_NAMED} more lines were skipped"))
+            found.append(
+                Problem(str(file), 0, f"{len(broken) - MOST_NAMED} more lines were skipped")
+            )
     return found
 
 

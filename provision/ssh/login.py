@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from provision.errors import Fault
+from provision.errors import Problem
 
 # Seconds for TCP, for the SSH handshake, and for the answer to each attempt to log in.
 DEFAULT_TIMEOUT = 15.0
@@ -27,9 +27,9 @@ class Login:
     become_password: str | None = field(default=None, repr=False)
     python: str | None = None
     # environment variables that were not set when the passwords were looked up: needed to connect only
-    unset: tuple[Fault, ...] = ()
+    unset: tuple[Problem, ...] = ()
     # variables that the inventory sets and that have no effect here
-    warnings: tuple[Fault, ...] = ()
+    warnings: tuple[Problem, ...] = ()
     timeout: float = DEFAULT_TIMEOUT
 
     @property

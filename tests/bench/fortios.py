@@ -44,7 +44,7 @@ from provision.fortios.config.desired import Desired, show_command
 from provision.fortios.config.text import lines
 from provision.fortios.planning import planner
 from provision.fortios.record.record import Record
-from provision.fortios.session.fortigate import FortiGate
+from provision.fortios.session.fortigate import FortiGateSession
 from provision.sites.builder import Play
 from provision.ssh.connect import HostKeyPolicy
 from provision.ssh.login import Login
@@ -128,16 +128,16 @@ class Ours:
                 raise RuntimeError("the push did not hold")
             return gate.exchanges
 
-    def _gate(self, unit: Simulator) -> FortiGate:
+    def _gate(self, unit: Simulator) -> FortiGateSession:
         login = Login("fgt", unit.address, "admin", unit.port, password="fortinet")
-        return FortiGate(login, self._policy)
+        return FortiGateSession(login, self._policy)
 
-    def _planned(self, gate: FortiGate, record: Record) -> planner.FortiPlan:
+    def _planned(self, gate: FortiGateSession, record: Record) -> planner.FortiPlan:
         want = wanted(gate)
         return planner.plan(want, gate.observe(want, record), record, key=KEY)
 
 
-def wanted(gate: FortiGate) -> Desired:
+def wanted(gate: FortiGateSession) -> Desired:
     """What a site puts on its FortiGate; without a CA, whose lines stock netmiko cannot type."""
     site = sample_site({"receiver": receiver.Settings(receiver_tls="off")})
     return collect.fortios(site, site.fortigates[0], PLAYS, TOKENS, gate.facts)

@@ -142,13 +142,17 @@ class MemorySite:
     def look(self, job: Job) -> SitePlan:
         """The plan that an operator is shown."""
         (name,) = job.sites
-        with patch.object(ban_host, "BanHost", lambda *_: MemoryHost(self.records, self._deployed)):
+        with patch.object(
+            ban_host, "BanHostSession", lambda *_: MemoryHost(self.records, self._deployed)
+        ):
             return plan_site(name, job, codes=self.codes)
 
     def carry_out(self, job: Job, approved: SitePlan) -> TargetResult:
         """What becomes of the FortiGate once the operator said yes to a plan."""
         (name,) = job.sites
-        with patch.object(ban_host, "BanHost", lambda *_: MemoryHost(self.records, self._deployed)):
+        with patch.object(
+            ban_host, "BanHostSession", lambda *_: MemoryHost(self.records, self._deployed)
+        ):
             return _of_unit(apply_site(name, job, approved, codes=self.codes))
 
     def _run(self, verb: Verb, adopt: bool = False) -> TargetResult:

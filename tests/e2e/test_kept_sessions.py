@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from provision.linux.session.session import BanHost
+from provision.linux.session.session import BanHostSession
 from provision.ssh.codes import Codes
 from provision.ssh.connect import HostKeyPolicy
 from provision.ssh.login import Login
@@ -103,6 +103,6 @@ def test_a_ban_host_is_entered_once_for_many_questions(tmp_path: Path) -> None:
     with ssh_server(rules) as (port, seen), typing(FIRST) as policy.codes:
         login = Login("bh1", "127.0.0.1", "joe", port, password="right-password")
         for _ in range(3):
-            with BanHost(login, policy):
+            with BanHostSession(login, policy):
                 pass
     assert seen.connections == 1

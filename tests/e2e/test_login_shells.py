@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pytest
 
 from provision.errors import Failed, TargetError, Unreachable
-from provision.linux.session.session import BanHost, NoPython
+from provision.linux.session.session import BanHostSession, NoPython
 from provision.ssh.connect import HostKeyPolicy
 from provision.ssh.login import Login
 from tests.lab.debian import DebianHost
@@ -53,7 +53,7 @@ def add_user(
 
 def ask(
     host: DebianHost, user: str, password: str | None = PASSWORD, python: str | None = None
-) -> BanHost:
+) -> BanHostSession:
     """Send a request that no agent knows; return the host for what it cost."""
     login = Login(
         host.name,
@@ -65,7 +65,7 @@ def ask(
         become_password=password,
         python=python,
     )
-    with BanHost(login, HostKeyPolicy(host.known_hosts, accept_new=False)) as session:
+    with BanHostSession(login, HostKeyPolicy(host.known_hosts, accept_new=False)) as session:
         session.ask({"do": "nothing"})
     return session
 

@@ -22,7 +22,7 @@ import paramiko
 import pytest
 
 from provision.errors import Unreachable
-from provision.linux.session.session import BanHost
+from provision.linux.session.session import BanHostSession
 from provision.ssh import causes, reach
 from provision.ssh.connect import HostKeyPolicy, connect
 from provision.ssh.login import Login
@@ -298,7 +298,7 @@ def test_a_password_that_has_expired(world: World, policy: HostKeyPolicy) -> Non
     error = refusal(world.login(prompting, "expired", password=PASSWORD), policy)
     assert type(error) is causes.PasswordExpired
     login = world.login(world.sshd(), "expired", password=PASSWORD)
-    with BanHost(login, policy) as host, pytest.raises(causes.PasswordExpired) as caught:
+    with BanHostSession(login, policy) as host, pytest.raises(causes.PasswordExpired) as caught:
         host.ask({"do": "observe"})
     assert "the password of expired has expired" in caught.value.what
     assert "set a new password" in caught.value.remedy
@@ -312,7 +312,7 @@ def test_the_words_of_a_host_that_is_shut_down(
     world.host.console("echo 'Back at noon: the disks are being replaced.' >/etc/nologin")
     try:
         login = world.login(sshd, password=PASSWORD)
-        with pytest.raises(Unreachable) as caught, BanHost(login, policy) as host:
+        with pytest.raises(Unreachable) as caught, BanHostSession(login, policy) as host:
             host.ask({"do": "observe"})
     finally:
         world.host.console("rm /etc/nologin", check=True)

@@ -106,7 +106,7 @@ def test_a_site_is_deployed_and_removed_a_screen_at_a_time(
 ) -> None:
     world = World(faults={("bh1", "observe"): NoPython("no python3")})
     world.host.facts["sshd_jail_without_log"] = True
-    monkeypatch.setattr(ban_host, "BanHost", lambda *args: BareHost(world, *args))
+    monkeypatch.setattr(ban_host, "BanHostSession", lambda *args: BareHost(world, *args))
     site = Deployment(
         tmp_path / "inventory", units, capsys, detection_enabled=detections, receiver_port=5443
     )
@@ -150,7 +150,7 @@ def test_an_apply_whose_output_is_lost_is_complete_and_gives_its_leases_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     world = World()
-    monkeypatch.setattr(ban_host, "BanHost", lambda *args: BareHost(world, *args))
+    monkeypatch.setattr(ban_host, "BanHostSession", lambda *args: BareHost(world, *args))
     with started("7.4.8", ()) as unit:
         site = Deployment(tmp_path / "inventory", [unit], capsys)
         with Path("/dev/full").open("w") as full, monkeypatch.context() as lost:

@@ -155,7 +155,7 @@ def _lost(fortigate: str, numbers: str) -> dict[str, int]:
 
 
 def notes(found: Sequence[SiteResult]) -> list[str]:
-    """What else is to be known of each site, a line each; nothing of it is a fault of the site."""
+    """What else is to be known of each site, a line each; nothing of it is a problem of the site."""
     return [
         f"{target.host}: {note}"
         for site in found

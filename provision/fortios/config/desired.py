@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from provision.errors import Fault, InputError
+from provision.errors import InputError, Problem
 from provision.fortios.config import limits
 from provision.fortios.config.object_id import ObjectId
 from provision.fortios.config.schema import FOUND_BY
@@ -93,41 +93,41 @@ def desired(blocks: Sequence[CliBlock], vdom: str = "") -> Desired:
     """The objects that ``blocks`` describe, on a unit with VDOMs those of its ``vdom``.
 
     Raises:
-        InputError: every fault of every block, as template name and line.
+        InputError: every problem of every block, as template name and line.
     """
     found: dict[str, Wanted] = {}
-    faults: list[Fault] = []
+    problems: list[Problem] = []
     for block in blocks:
         try:
             tree = parse(block.text)
         except ParseError as error:
-            faults.append(Fault(block.name, error.line, error.what))
+            problems.append(Problem(block.name, error.line, error.what))
             continue
-        for each in _objects(block, tree, faults, vdom):
+        for each in _objects(block, tree, problems, vdom):
             if each.id in found:
                 what = f"{each.id} is described twice, first at {found[each.id].source}"
                 name, _, line = each.source.rpartition(":")
-                faults.append(Fault(name, int(line), what))
+                problems.append(Problem(name, int(line), what))
             found.setdefault(each.id, each)
-    if faults:
-        raise InputError(faults)
+    if problems:
+        raise InputError(problems)
     return Desired(
         tuple(found.values()),
         {block.choice: block.unsuited for block in blocks if block.choice},
     )
 
 
-def _objects(block: CliBlock, tree: Tree, faults: list[Fault], vdom: str) -> Iterator[Wanted]:
+def _objects(block: CliBlock, tree: Tree, problems: list[Problem], vdom: str) -> Iterator[Wanted]:
     name = block.name
     scope = f"{'global' if block.scope == 'global' else vdom}/" if vdom else ""
     for config in tree:
         if isinstance(config, Config):
-            faults.extend(_commands(name, config.body))
+            problems.extend(_commands(name, config.body))
             path = f"{scope}{config.path}"
             edits = [node for node in config.body if isinstance(node, Edit)]
             for edit in edits:
                 source = f"{name}:{edit.line}"
-                faults.extend(limits.faults(name, config.path, edit.body, edit.key, edit.line))
+                problems.extend(limits.problems(name, config.path, edit.body, edit.key, edit.line))
                 yield Wanted(
                     f"{path}:{edit.key.value}",
                     edit.body,
@@ -138,26 +138,26 @@ def _objects(block: CliBlock, tree: Tree, faults: list[Fault], vdom: str) -> Ite
                 )
             rest = tuple(node for node in config.body if not isinstance(node, Edit))
             if any(not isinstance(node, Note) for node in rest):
-                faults.extend(_not_single(name, rest, bool(edits)))
-                faults.extend(limits.faults(name, config.path, rest))
+                problems.extend(_not_single(name, rest, bool(edits)))
+                problems.extend(limits.problems(name, config.path, rest))
                 yield Wanted(path, rest, f"{name}:{config.line}", block.choice, block.note)
             elif not edits:
-                faults.append(Fault(name, config.line, f"'config {config.path}' says nothing"))
+                problems.append(Problem(name, config.line, f"'config {config.path}' says nothing"))
 
 
-def _not_single(name: str, body: Tree, has_edits: bool) -> Iterator[Fault]:
+def _not_single(name: str, body: Tree, has_edits: bool) -> Iterator[Problem]:
     for node in body:
         if isinstance(node, Config):
             what = f"'config {node.path}': a table inside a single object is not managed"
-            yield Fault(name, node.line, what, "describe only attributes of it")
+            yield Problem(name, node.line, what, "describe only attributes of it")
         elif has_edits and not isinstance(node, Note):
-            yield Fault(name, node.line, "a table holds either entries or attributes, not both")
+            yield Problem(name, node.line, "a table holds either entries or attributes, not both")
 
 
-def _commands(name: str, body: Sequence[Node]) -> Iterator[Fault]:
+def _commands(name: str, body: Sequence[Node]) -> Iterator[Problem]:
     for node in body:
         if isinstance(node, Statement) and node.verb in COMMANDS:
             what = f"'{node.verb}' is an order, not a description of what should be there"
-            yield Fault(name, node.line, what, "leave it out: what is not described is removed")
+            yield Problem(name, node.line, what, "leave it out: what is not described is removed")
         elif isinstance(node, Config | Edit):
             yield from _commands(name, node.body)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from provision.errors import Fault
+from provision.errors import Problem
 from provision.fortios.config.text import Config, Edit, Statement, Tree, Word
 
 # Bytes that an attribute holds; "" is the key of the table. Attribute schema of Fortinet's Ansible
@@ -43,9 +43,9 @@ _EXPANDED = re.compile(r"\$(?:USERFROM|USERNAME|SerialNum)")
 LONGEST_LINE = 2000
 
 
-def faults(
+def problems(
     name: str, path: str, body: Tree, key: Word | None = None, line: int = 0
-) -> Iterator[Fault]:
+) -> Iterator[Problem]:
     """Every value in the ``body`` of an object that a unit would not take as it is.
 
     No value is told: it may be a secret.
@@ -58,40 +58,42 @@ def faults(
         elif isinstance(node, Config):
             for entry in node.body:
                 if isinstance(entry, Edit):
-                    yield from faults(
+                    yield from problems(
                         name, f"{path}/{node.path}", entry.body, entry.key, entry.line
                     )
 
 
-def _of_key(name: str, path: str, key: Word, line: int) -> Iterator[Fault]:
+def _of_key(name: str, path: str, key: Word, line: int) -> Iterator[Problem]:
     bad = _RESERVED.search(key.value)
     if bad:
-        yield Fault(name, line, f"{bad[0]!r} cannot stand in a name on a FortiGate")
+        yield Problem(name, line, f"{bad[0]!r} cannot stand in a name on a FortiGate")
     yield from _too_long(name, path, "", key, line)
     yield from _expanded(name, "name", key, line)
 
 
-def _of_statement(name: str, path: str, node: Statement) -> Iterator[Fault]:
+def _of_statement(name: str, path: str, node: Statement) -> Iterator[Problem]:
     for word in node.words[1:]:
         yield from _too_long(name, path, node.name, word, node.line)
         yield from _expanded(name, node.name, word, node.line)
     size = len(" ".join(each.raw for each in node.words).encode())
     if size > LONGEST_LINE:
         what = f"the line of '{node.name}' has {size} bytes, {LONGEST_LINE} can be typed safely"
-        yield Fault(name, node.line, what, "shorten it")
+        yield Problem(name, node.line, what, "shorten it")
     if node.name == "name" and any(_RESERVED.search(each.value) for each in node.words[1:]):
-        yield Fault(name, node.line, "one of < > ( ) # ' \" cannot stand in a name on a FortiGate")
+        yield Problem(
+            name, node.line, "one of < > ( ) # ' \" cannot stand in a name on a FortiGate"
+        )
 
 
-def _expanded(name: str, attribute: str, word: Word, line: int) -> Iterator[Fault]:
+def _expanded(name: str, attribute: str, word: Word, line: int) -> Iterator[Problem]:
     found = _EXPANDED.search(word.value)
     if found:
         what = f"'{attribute}' holds {found[0]}, which the CLI of a FortiGate replaces"
-        yield Fault(name, line, what, "leave it out")
+        yield Problem(name, line, what, "leave it out")
 
 
-def _too_long(name: str, path: str, attribute: str, word: Word, line: int) -> Iterator[Fault]:
+def _too_long(name: str, path: str, attribute: str, word: Word, line: int) -> Iterator[Problem]:
     longest, size = SIZES.get(path, {}).get(attribute), len(word.value.encode())
     if longest is not None and size > longest:
         what = f"'{attribute or 'name'}' of {path} has {size} bytes, FortiOS takes {longest}"
-        yield Fault(name, line, what, "shorten it")
+        yield Problem(name, line, what, "shorten it")

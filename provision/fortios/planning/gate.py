@@ -1,6 +1,6 @@
 """The last check before a line that changes a FortiGate is typed: it belongs to the approved plan.
 
-Nothing here knows how a plan is made or how lines are grouped. So a fault there, or in what a ban host
+Nothing here knows how a plan is made or how lines are grouped. So a problem there, or in what a ban host
 remembers, cannot become a line that nobody was shown.
 """
 

@@ -16,7 +16,7 @@ from provision.ssh.host_keys import HostKeyPolicy
 from provision.ssh.login import Login
 
 
-class FortiGate:
+class FortiGateSession:
     """A session with one unit, for the length of a ``with`` block."""
 
     def __init__(self, login: Login, policy: HostKeyPolicy) -> None:
@@ -24,7 +24,7 @@ class FortiGate:
         self._observer = Observer(self._connection)
         self._push = Push(self._connection, self._observer)
 
-    def __enter__(self) -> FortiGate:
+    def __enter__(self) -> FortiGateSession:
         self._connection.__enter__()
         return self
 

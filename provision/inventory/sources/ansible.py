@@ -71,20 +71,20 @@ def read(
             "install ansible-core, or save what it yields: "
             f"ansible-inventory -i {path} --list --yaml --export > hosts.yml"
         )
-        raise InputError([where.fault(f"{what}, which only {_PROGRAM} can read", instead)])
+        raise InputError([where.problem(f"{what}, which only {_PROGRAM} can read", instead)])
     sources = [word for source in (*before, str(path)) for word in ("-i", source)]
     environment = {**os.environ, **_STRICT, **(_ALONE if alone else {}), **settings}
     deadline = time.monotonic() + program.LONGEST
     try:
         done = program.run([found, *sources, "--list", "--export"], deadline, environment)
     except OSError as error:
-        fault = where.fault(f"{what}, and {found} cannot be started: {error.strerror}")
-        raise InputError([fault]) from None
+        problem = where.problem(f"{what}, and {found} cannot be started: {error.strerror}")
+        raise InputError([problem]) from None
     except program.ProgramError as error:
-        raise InputError([where.fault(f"{what}, and {_PROGRAM} {error}")]) from None
+        raise InputError([where.problem(f"{what}, and {_PROGRAM} {error}")]) from None
     if done.code:
-        fault = where.fault(f"{what}, and {_PROGRAM} cannot read it", _cause(done.errors))
-        raise InputError([fault])
+        problem = where.problem(f"{what}, and {_PROGRAM} cannot read it", _cause(done.errors))
+        raise InputError([problem])
     script.add(material, script.document(done.output, where, _PROGRAM), where)
 
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from provision.errors import Fault, InputError
+from provision.errors import InputError, Problem
 from provision.inventory import yaml_lines
 from provision.inventory.sources import ansible, ini, script, yaml
 from provision.inventory.sources.material import UNGROUPED, Material
@@ -57,7 +57,7 @@ class _Reader:
         # what has been read so far: some plugins build on it
         self.before: list[str] = []
         # files of folders that no form fits, and that may be no inventories
-        self.unread: list[Fault] = []
+        self.unread: list[Problem] = []
 
     def add_list(self, source: str) -> None:
         for part in filter(None, map(str.strip, source.split(","))):
@@ -78,7 +78,7 @@ class _Reader:
             elif path.is_file():
                 self.add_file(path, named=False)
             else:  # a pipe would never end, and a link may lead nowhere
-                self.unread.append(Fault(str(path), 0, "must be a regular file"))
+                self.unread.append(Problem(str(path), 0, "must be a regular file"))
 
     def add_file(self, path: Path, named: bool) -> None:
         """Add one file, which the command line has ``named`` or a folder holds."""
@@ -87,9 +87,9 @@ class _Reader:
             self.before.append(str(path))
         except InputError as error:
             if named or path.suffix in _OURS or ini.has_section(_content(path)):
-                self.material.faults.extend(error.faults)
+                self.material.problems.extend(error.problems)
             else:
-                self.unread.append(error.faults[0])
+                self.unread.append(error.problems[0])
 
     def _add(self, path: Path) -> None:
         if os.access(path, os.X_OK) and path.is_file() and script.read(self.material, path):
@@ -134,10 +134,12 @@ class _Reader:
 
     def judge_unread(self) -> None:
         """Warn of the files that were passed over; where nothing else has hosts, they are errors."""
-        if self.material.hosts or self.material.faults:
-            self.material.warnings.extend(f"{fault}; the file is ignored" for fault in self.unread)
+        if self.material.hosts or self.material.problems:
+            self.material.warnings.extend(
+                f"{problem}; the file is ignored" for problem in self.unread
+            )
         else:
-            self.material.faults.extend(self.unread)
+            self.material.problems.extend(self.unread)
 
 
 def listing(material: Material, folder: Path) -> list[Path]:
@@ -146,7 +148,7 @@ def listing(material: Material, folder: Path) -> list[Path]:
         return sorted(folder.iterdir())
     except OSError as error:
         what = f"cannot be read: {error.strerror or error}"
-        material.faults.append(Fault(str(folder), 0, what))
+        material.problems.append(Problem(str(folder), 0, what))
         return []
 
 
@@ -156,17 +158,17 @@ def read_variables(material: Material, path: Path, group: str) -> YamlMap:
     try:
         value = yaml_lines.load(path, repeats)
     except InputError as error:
-        material.faults.extend(error.faults)
+        material.problems.extend(error.problems)
         return YamlMap()
     for repeat in repeats:
-        material.doubt(group, repeat.fault(str(path)), "the last one counts")
+        material.doubt(group, repeat.problem(str(path)), "the last one counts")
     if isinstance(value, Vaulted):
         material.vaults.append(str(path))
         return YamlMap()
     try:
         return yaml_lines.mapping(value or None, Where(str(path)), "a file of variables")
     except InputError as error:
-        material.faults.extend(error.faults)
+        material.problems.extend(error.problems)
         return YamlMap()
 
 

@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from provision.errors import Fault, InputError
+from provision.errors import InputError, Problem
 from provision.inventory.sources.material import ALL, UNGROUPED, Material
 from provision.inventory.variables import Variable, Where, looks_secret, suggestion
 
@@ -35,7 +35,7 @@ class _Ini:
     declared: list[str] = field(default_factory=list)
     # sections of variables, and where each begins
     sections: dict[str, Where] = field(default_factory=dict)
-    faults: list[Fault] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
 
 
 def read(material: Material, raw: bytes, file: str) -> None:
@@ -45,14 +45,14 @@ def read(material: Material, raw: bytes, file: str) -> None:
         InputError: each line that cannot be read; nothing was added.
     """
     found = _parsed(raw, file)
-    if found.faults:
-        raise InputError(found.faults)
+    if found.problems:
+        raise InputError(found.problems)
     _add(material, found)
 
 
 def fits(raw: bytes) -> bool:
     """Return whether a file can be read as INI."""
-    return not _parsed(raw, "").faults
+    return not _parsed(raw, "").problems
 
 
 def _parsed(raw: bytes, file: str) -> _Ini:
@@ -109,13 +109,13 @@ def _lines(found: _Ini, raw: bytes, file: str) -> Iterator[tuple[Where, str]]:
         if not line.strip() or line.lstrip().startswith((b"#", b";")):
             continue
         if len(line) > _LONGEST_LINE:
-            found.faults.append(where.fault(f"is longer than {_LONGEST_LINE} bytes"))
+            found.problems.append(where.problem(f"is longer than {_LONGEST_LINE} bytes"))
             continue
         try:
             text = line.decode("utf-8").strip()
         except UnicodeDecodeError as error:
             what = f"is not UTF-8 (byte 0x{line[error.start]:02x})"
-            found.faults.append(where.fault(what, "save the file as UTF-8"))
+            found.problems.append(where.problem(what, "save the file as UTF-8"))
             continue
         if text and not text.startswith(_COMMENTS):
             yield where, text
@@ -125,12 +125,14 @@ def _section(found: _Ini, line: str, where: Where) -> tuple[str, str] | None:
     match = re.fullmatch(_SECTION, line)
     if not match:
         what = "a section must be [group], [group:children] or [group:vars]"
-        found.faults.append(where.fault(what, "write it without blanks"))
+        found.problems.append(where.problem(what, "write it without blanks"))
         return None
     group, kind = match["group"], match["kind"] or "hosts"
     if kind not in _KINDS:
         instead = suggestion(kind, _KINDS) or "write [group], [group:children] or [group:vars]"
-        found.faults.append(where.fault(f"section [{group}:{kind}] is of no known kind", instead))
+        found.problems.append(
+            where.problem(f"section [{group}:{kind}] is of no known kind", instead)
+        )
         return None
     if kind == "vars":
         found.sections.setdefault(group, where)
@@ -144,7 +146,7 @@ def _host(found: _Ini, group: str, line: str, where: Where) -> None:
         pattern, *words = shlex.split(line, comments=True)
     except ValueError as error:
         # the line itself stays out of the message: it may hold a password
-        found.faults.append(where.fault(f"bad quoting: {error}", "close each quote"))
+        found.problems.append(where.problem(f"bad quoting: {error}", "close each quote"))
         return
     problem = ""
     if pattern.endswith(":"):
@@ -154,7 +156,7 @@ def _host(found: _Ini, group: str, line: str, where: Where) -> None:
     elif not all("=" in word for word in words):
         problem = "each word behind the name of a host must be key=value"
     if problem:
-        found.faults.append(where.fault(problem, "write: name key=value key='two words'"))
+        found.problems.append(where.problem(problem, "write: name key=value key='two words'"))
         return
     pairs = (word.split("=", 1) for word in words)
     variables = {key: Variable(_value(key, value), where) for key, value in pairs}
@@ -165,7 +167,7 @@ def _variable(found: _Ini, group: str, line: str, where: Where) -> None:
     key, equals, value = line.partition("=")
     if not equals:
         what = f"a line of [{group}:vars] must be key=value"
-        found.faults.append(where.fault(what, "write key=value"))
+        found.problems.append(where.problem(what, "write key=value"))
         return
     variable = Variable(_value(key, value.strip()), where)
     found.variables.append((group, key.strip(), variable))
@@ -175,7 +177,7 @@ def _child(found: _Ini, group: str, line: str, where: Where) -> None:
     match = re.fullmatch(_CHILD, line)
     if not match:
         what = f"a line of [{group}:children] must be the name of a group"
-        found.faults.append(where.fault(what, "write one name without blanks"))
+        found.problems.append(where.problem(what, "write one name without blanks"))
         return
     found.children.append((group, match["group"], where))
 
@@ -191,12 +193,14 @@ def _add(material: Material, found: _Ini) -> None:
     for group, where in found.sections.items():
         if group not in known:
             what = f"section [{group}:vars], and no section declares the group {group}"
-            material.doubt(group, where.fault(what, f"add a section [{group}]"), "it has no host")
+            material.doubt(group, where.problem(what, f"add a section [{group}]"), "it has no host")
         material.group(group)
     for parent, child, where in found.children:
         if child not in known:
             what = f"section [{parent}:children] names {child}, which no section declares"
-            material.doubt(parent, where.fault(what, f"add a section [{child}]"), "it has no host")
+            material.doubt(
+                parent, where.problem(what, f"add a section [{child}]"), "it has no host"
+            )
         material.add_child(parent, child, where)
     for group, pattern, where, variables in found.hosts:
         material.add_pattern(group, pattern, where, variables)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from provision.errors import Fault
+from provision.errors import Problem
 from provision.inventory.sources.names import expand, split_port
 from provision.inventory.variables import Variable, Where
 
@@ -44,12 +44,12 @@ class Doubt:
     """
 
     group: str
-    fault: Fault
+    problem: Problem
     effect: str = "it is ignored"
     inherited: bool = True
 
     def __str__(self) -> str:
-        return str(Fault(self.fault.file, self.fault.line, self.fault.what, self.effect))
+        return str(Problem(self.problem.file, self.problem.line, self.problem.what, self.effect))
 
 
 @dataclass
@@ -58,7 +58,7 @@ class Material:
 
     groups: dict[str, GroupSource] = field(default_factory=dict)
     hosts: dict[str, HostSource] = field(default_factory=dict)
-    faults: list[Fault] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
     doubts: list[Doubt] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     # encrypted files, which cannot be read
@@ -69,10 +69,10 @@ class Material:
         return self.groups.setdefault(name, GroupSource())
 
     def doubt(
-        self, group: str, fault: Fault, effect: str = Doubt.effect, inherited: bool = True
+        self, group: str, problem: Problem, effect: str = Doubt.effect, inherited: bool = True
     ) -> None:
         """Note something that is wrong only in a group of Banstitch's."""
-        self.doubts.append(Doubt(group, fault, effect, inherited))
+        self.doubts.append(Doubt(group, problem, effect, inherited))
 
     def add_child(self, parent: str, child: str, where: Where) -> None:
         """Put the group ``child`` into the group ``parent``."""
@@ -88,7 +88,7 @@ class Material:
             names = list(expand(name))
         except ValueError as error:
             what = f"host range {name}: {error}"
-            self.doubt(group, where.fault(what, "write name[01:10]"))
+            self.doubt(group, where.problem(what, "write name[01:10]"))
             return
         for each in names:
             self.add_host(each, group, where, port)
@@ -116,10 +116,10 @@ class Material:
             try:
                 self.group(name).priority = int(priority.value)  # type: ignore[call-overload]
             except (TypeError, ValueError):
-                fault = priority.where.fault(
+                problem = priority.where.problem(
                     f"{PRIORITY} must be a whole number", "write one like 10"
                 )
-                self.doubt(name, fault)
+                self.doubt(name, problem)
         _update(self.group(name).variables, given)
 
 

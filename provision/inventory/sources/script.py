@@ -8,7 +8,7 @@ import os
 import time
 from pathlib import Path
 
-from provision.errors import Fault, InputError
+from provision.errors import InputError, Problem
 from provision.inventory.sandbox import DEEPEST
 from provision.inventory.sources import program
 from provision.inventory.sources.material import Material
@@ -45,7 +45,7 @@ def add(material: Material, listing: dict[str, object], where: Where) -> None:
     Raises:
         InputError: its form is not that of an inventory.
     """
-    problems: list[Fault] = []
+    problems: list[Problem] = []
     for group, body in listing.items():
         if group != "_meta":
             problems += _group(material, group, body, where)
@@ -56,12 +56,12 @@ def add(material: Material, listing: dict[str, object], where: Where) -> None:
             if name in material.hosts:
                 _set_host(material, name, variables, where)
     elif hostvars is not None:
-        problems.append(where.fault("_meta.hostvars of the inventory must be a mapping"))
+        problems.append(where.problem("_meta.hostvars of the inventory must be a mapping"))
     if problems:
         raise InputError(problems)
 
 
-def _group(material: Material, group: str, body: object, where: Where) -> list[Fault]:
+def _group(material: Material, group: str, body: object, where: Where) -> list[Problem]:
     """Add one group: a list of hosts, or a mapping; what is neither is the error returned."""
     trusted = True
     if not isinstance(body, dict):
@@ -73,7 +73,7 @@ def _group(material: Material, group: str, body: object, where: Where) -> list[F
     variables = body.get("vars", {})
     if hosts is None or children is None or not isinstance(variables, dict):
         what = f"group {group} of the inventory has hosts, vars or children of another form"
-        return [where.fault(what, "hosts and children are lists of names, vars is a mapping")]
+        return [where.problem(what, "hosts and children are lists of names, vars is a mapping")]
     material.group(group)
     for name in hosts:
         material.add_host(name, group, where)
@@ -106,7 +106,7 @@ def _hosts(listing: dict[str, object]) -> list[str]:
 
 def _set_host(material: Material, name: str, variables: object, where: Where) -> None:
     if not isinstance(variables, dict):
-        raise InputError([where.fault(f"the variables of host {name} must be a mapping")])
+        raise InputError([where.problem(f"the variables of host {name} must be a mapping")])
     values = {key: Variable(as_value(value), where) for key, value in variables.items()}
     material.set_host(name, values)
 
@@ -135,12 +135,12 @@ def _answer(path: Path, deadline: float, *options: str) -> dict[str, object] | N
             return None
         what = f"the inventory script cannot be started: {error.strerror}"
         instead = "check its first line (#!), or take away the bit to execute it"
-        raise InputError([where.fault(what, instead)]) from None
+        raise InputError([where.problem(what, instead)]) from None
     except program.ProgramError as error:
-        raise InputError([where.fault(f"the inventory script {shown} {error}")]) from None
+        raise InputError([where.problem(f"the inventory script {shown} {error}")]) from None
     if done.code:
         what = f"the inventory script {shown} ends with exit code {done.code}"
-        raise InputError([where.fault(what, last_words(done.errors))])
+        raise InputError([where.problem(what, last_words(done.errors))])
     return document(done.output, where, f"the inventory script {shown}", bool(options[1:]))
 
 
@@ -155,13 +155,13 @@ def document(raw: bytes, where: Where, who: str, may_be_empty: bool = False) -> 
     try:
         found = json.loads(raw)
     except (ValueError, RecursionError):
-        raise InputError([where.fault(f"{who} must write JSON", "run it by hand")]) from None
+        raise InputError([where.problem(f"{who} must write JSON", "run it by hand")]) from None
     if not isinstance(found, dict):
         what = f"{who} must write JSON that is a mapping"
-        raise InputError([where.fault(what, "run it by hand")])
+        raise InputError([where.problem(what, "run it by hand")])
     if _is_deep(found):
         what = f"{who} must write JSON of at most {DEEPEST} levels"
-        raise InputError([where.fault(what, "nest its values less deeply")])
+        raise InputError([where.problem(what, "nest its values less deeply")])
     return found
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from provision.errors import Fault, InputError
+from provision.errors import InputError, Problem
 from provision.inventory import yaml_lines
 from provision.inventory.sources.material import ALL, Material
 from provision.inventory.variables import Variable, Where, suggestion
@@ -16,7 +16,7 @@ _SECTIONS = ("children", "hosts", "vars")
 def read(material: Material, top: YamlMap, file: str, repeats: Iterable[Repeat]) -> None:
     """Add what the groups of a document say; ``repeats`` are the keys that it gives twice."""
     for repeat in repeats:
-        material.doubt(owner(repeat.path), repeat.fault(file), "the last one counts")
+        material.doubt(owner(repeat.path), repeat.problem(file), "the last one counts")
     for name, body in top.items():
         _group(material, ALL, name, body, Where(file, top.lines[name]))
 
@@ -47,8 +47,8 @@ def as_map(material: Material, value: object, where: Where, what: str, group: st
     try:
         return yaml_lines.mapping(value, where, what)
     except InputError as error:
-        for fault in error.faults:
-            material.doubt(group, fault)
+        for problem in error.problems:
+            material.doubt(group, problem)
         return YamlMap()
 
 
@@ -70,8 +70,8 @@ def _group(material: Material, parent: str, name: object, body: object, where: W
 def _section(material: Material, group: str, key: str, section: object, where: Where) -> None:
     if key not in _SECTIONS:
         instead = suggestion(key, _SECTIONS) or "a group has children, hosts and vars"
-        fault = where.fault(f"{key} is no part of a group", instead)
-        material.doubt(group, fault, inherited=False)
+        problem = where.problem(f"{key} is no part of a group", instead)
+        material.doubt(group, problem, inherited=False)
         return
     found = as_map(material, _lone_name(section, where), where, f"{key} of group {group}", group)
     if key == "vars":
@@ -106,6 +106,6 @@ def _is_name(material: Material, group: str, name: object, where: Where, kind: s
     if isinstance(name, str) and name:
         return True
     instead = "write a name" if name in ("", None) else f'put quotes around it: "{name}"'
-    fault: Fault = where.fault(f"the {kind} name {name!r} must be a text", instead)
-    material.doubt(group, fault)
+    problem: Problem = where.problem(f"the {kind} name {name!r} must be a text", instead)
+    material.doubt(group, problem)
     return False

@@ -26,7 +26,7 @@ from provision.ssh.connect import ChannelException, Connection, SSHException, co
 from provision.ssh.host_keys import HostKeyPolicy
 from provision.ssh.login import DEFAULT_TIMEOUT, Login
 
-__all__ = ["BanHost", "NoPython", "agent_zip"]
+__all__ = ["BanHostSession", "NoPython", "agent_zip"]
 
 # Seconds from the start of an exec to its end, whatever arrives meanwhile. To look may have to wait for
 # another run on the host; to change may have to install packages over a slow line.
@@ -54,7 +54,7 @@ def agent_zip() -> bytes:
     return buffer.getvalue()
 
 
-class BanHost:
+class BanHostSession:
     """One SSH connection to a ban host; ``execs`` counts the programs started over it."""
 
     def __init__(self, login: Login, policy: HostKeyPolicy) -> None:
@@ -66,7 +66,7 @@ class BanHost:
         self._terminal = False
         self.execs = 0
 
-    def __enter__(self) -> BanHost:
+    def __enter__(self) -> BanHostSession:
         codes = self._policy.codes
         kept = codes.take(self._login) if codes else None
         found = kept if isinstance(kept, Connection) else None

@@ -14,7 +14,7 @@ import pytest
 
 from provision.cli.main import main
 from provision.engine import fortigate, progress, site
-from provision.errors import Fault, InputError, Unreachable
+from provision.errors import InputError, Problem, Unreachable
 from provision.linux.session import session
 from provision.plan import Change, SitePlan, TargetPlan
 from provision.results import SiteResult, TargetResult
@@ -123,7 +123,7 @@ def test_a_template_at_fault_is_told_before_anybody_is_contacted(
     cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def at_fault(*_: Any) -> NoReturn:
-        raise InputError([Fault("templates/webhook/stitch.conf.j2", 3, "no end")])
+        raise InputError([Problem("templates/webhook/stitch.conf.j2", 3, "no end")])
 
     monkeypatch.setattr("provision.desired.collect.fortios", at_fault)
     said = cli("plan")

@@ -125,7 +125,7 @@ def test_a_template_that_fails_is_named_with_its_line(
     (template_folder / "x.j2").write_text(text)
     with pytest.raises(InputError) as caught:
         render("x.j2", value="a\nb")
-    (fault,) = caught.value.faults
+    (fault,) = caught.value.problems
     assert (fault.file, fault.line) == ("templates/x.j2", line)
     assert words in fault.what
 

@@ -16,7 +16,7 @@ from provision.fortios.config.desired import CliBlock, Desired, Wanted, desired
 from provision.fortios.planning.gate import COMMIT, START
 from provision.fortios.planning.planner import FortiPlan, plan
 from provision.fortios.record.record import Record
-from provision.fortios.session.fortigate import FortiGate
+from provision.fortios.session.fortigate import FortiGateSession
 from provision.fortios.session.push import PutBack
 from provision.ssh.connect import HostKeyPolicy
 from provision.ssh.login import Login
@@ -89,8 +89,8 @@ class Drill:
             self.wire.unit.run_in("branch" if self.vdoms else "", SSL_ON)
         return self.wire.unit
 
-    def gate(self) -> FortiGate:
-        return FortiGate(LOGIN, NO_KEYS)
+    def gate(self) -> FortiGateSession:
+        return FortiGateSession(LOGIN, NO_KEYS)
 
     def apply(self, record: Record) -> FortiPlan:
         with self.gate() as gate:
@@ -98,7 +98,7 @@ class Drill:
             gate.apply(made)
         return made
 
-    def observed(self) -> tuple[FortiGate, FortiPlan]:
+    def observed(self) -> tuple[FortiGateSession, FortiPlan]:
         gate = self.gate().__enter__()
         return gate, plan(self.want, gate.observe(self.want, self.settled), self.settled, key=KEY)
 

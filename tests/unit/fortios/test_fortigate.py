@@ -15,7 +15,7 @@ from provision.fortios.planning.planner import FortiPlan, plan
 from provision.fortios.planning.steps import Block
 from provision.fortios.record.record import Record
 from provision.fortios.session.batches import LONGEST, Chunk, chunks
-from provision.fortios.session.fortigate import FortiGate
+from provision.fortios.session.fortigate import FortiGateSession
 from provision.fortios.session.push import PutBack
 from provision.ssh.connect import HostKeyPolicy
 from provision.ssh.login import Login
@@ -33,17 +33,17 @@ def wire(monkeypatch: pytest.MonkeyPatch) -> Wire:
     return Wire(monkeypatch)
 
 
-def gate_to(wire: Wire, **options: Any) -> FortiGate:
+def gate_to(wire: Wire, **options: Any) -> FortiGateSession:
     wire.unit = Simulator(Options(enc_stable=True, **options))
     return again(wire)
 
 
-def again(wire: Wire) -> FortiGate:
+def again(wire: Wire) -> FortiGateSession:
     wire.unit.journal.clear()
-    return FortiGate(LOGIN, HostKeyPolicy(Path("none"), accept_new=False))
+    return FortiGateSession(LOGIN, HostKeyPolicy(Path("none"), accept_new=False))
 
 
-def push(gate: FortiGate, vdoms: bool = False, record: Record | None = None) -> FortiPlan:
+def push(gate: FortiGateSession, vdoms: bool = False, record: Record | None = None) -> FortiPlan:
     want, record = objects(FIRST, vdoms), record or Record()
     with gate:
         made = plan(want, gate.observe(want, record), record, key=KEY)

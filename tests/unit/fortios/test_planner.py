@@ -381,7 +381,7 @@ def test_a_table_that_the_unit_lacks_is_an_error_only_where_it_is_needed() -> No
 def test_a_faulty_template_is_named_with_its_line(text: str, line: int, what: str) -> None:
     with pytest.raises(InputError) as caught:
         desired([CliBlock("fortigate/x.j2", text)])
-    assert any(fault.line == line and what in fault.what for fault in caught.value.faults)
+    assert any(fault.line == line and what in fault.what for fault in caught.value.problems)
     assert "fortigate/x.j2" in str(caught.value)
 
 

@@ -12,7 +12,7 @@ from provision.fortios.config.desired import CliBlock, Desired, desired
 from provision.fortios.planning.planner import FortiPlan, plan, teardown
 from provision.fortios.record.record import Record
 from provision.fortios.session import terminal
-from provision.fortios.session.fortigate import FortiGate
+from provision.fortios.session.fortigate import FortiGateSession
 from provision.ssh.connect import HostKeyPolicy
 from provision.ssh.login import Login
 from tests.simulator import Notice, Options, Simulator
@@ -62,18 +62,18 @@ class Site:
         return Login("fgt", unit.address, options.user, unit.port, password=options.password)
 
     def plan(self, want: Desired = WANT) -> FortiPlan:
-        with FortiGate(self.login(), self._policy) as fortigate:
+        with FortiGateSession(self.login(), self._policy) as fortigate:
             return plan(want, fortigate.observe(want, self.record), self.record, key=KEY)
 
     def apply(self) -> FortiPlan:
-        with FortiGate(self.login(), self._policy) as fortigate:
+        with FortiGateSession(self.login(), self._policy) as fortigate:
             made = plan(WANT, fortigate.observe(WANT, self.record), self.record, key=KEY)
             fortigate.apply(made)
         self.record = made.settled
         return made
 
     def teardown(self) -> None:
-        with FortiGate(self.login(), self._policy) as fortigate:
+        with FortiGateSession(self.login(), self._policy) as fortigate:
             fortigate.apply(teardown(fortigate.observe(Desired(), self.record), self.record))
 
 
@@ -164,7 +164,7 @@ def test_a_prompt_of_any_shape_is_recognised(
     with Simulator(Options(enc_stable=True, **options)) as unit:
         scope = "root" if unit.options.vdoms else ""
         unit.run_in(scope, SSL_ON)
-        with FortiGate(Site(unit, policy).login(), policy) as fortigate:
+        with FortiGateSession(Site(unit, policy).login(), policy) as fortigate:
             assert fortigate.facts.version == (7, 4, 8)
             assert fortigate.facts.vdom_names == (("root", "Branch") if scope else ())
         if scope:

@@ -14,7 +14,7 @@ from provision.fortios.config.text import forti_quote, parse, serialise
 from provision.fortios.planning.planner import FortiPlan, plan, teardown
 from provision.fortios.record.record import Record
 from provision.fortios.session import terminal
-from provision.fortios.session.fortigate import FortiGate
+from provision.fortios.session.fortigate import FortiGateSession
 from provision.fortios.session.push import PutBack
 from provision.ssh.connect import HostKeyPolicy
 from provision.ssh.login import Login
@@ -56,14 +56,14 @@ def _apply(
     unit: Simulator, policy: HostKeyPolicy, want: Desired = WANT, record: Record | None = None
 ) -> FortiPlan:
     record = record or Record()
-    with FortiGate(_login(unit), policy) as gate:
+    with FortiGateSession(_login(unit), policy) as gate:
         made = plan(want, gate.observe(want, record), record, key=KEY)
         gate.apply(made)
     return made
 
 
 def _teardown(unit: Simulator, policy: HostKeyPolicy, record: Record) -> FortiPlan:
-    with FortiGate(_login(unit), policy) as gate:
+    with FortiGateSession(_login(unit), policy) as gate:
         made = teardown(gate.observe(Desired(), record), record)
         gate.apply(made)
     return made
@@ -75,7 +75,7 @@ def test_apply_rerun_and_teardown_on_a_unit(unit: Simulator, policy: HostKeyPoli
     made = _apply(unit, policy)
     assert 'set source-address "banstitch_feed"' in unit.show()
     unit.journal.clear()
-    with FortiGate(_login(unit), policy) as gate:
+    with FortiGateSession(_login(unit), policy) as gate:
         again = plan(WANT, gate.observe(WANT, made.settled), made.settled, key=KEY)
         assert gate.exchanges <= 2
     assert again.changes == ()
@@ -90,14 +90,14 @@ def test_apply_rerun_and_teardown_on_a_unit(unit: Simulator, policy: HostKeyPoli
 
 @both_consoles
 def test_logging_in_and_out_types_not_one_line(unit: Simulator, policy: HostKeyPolicy) -> None:
-    with FortiGate(_login(unit), policy) as gate:
+    with FortiGateSession(_login(unit), policy) as gate:
         assert gate.exchanges == 0
     assert len(unit.journal) == 0
 
 
 @both_consoles
 def test_the_facts_of_a_unit_are_read(unit: Simulator, policy: HostKeyPolicy) -> None:
-    with FortiGate(_login(unit), policy) as gate:
+    with FortiGateSession(_login(unit), policy) as gate:
         facts = gate.facts
         assert gate.exchanges <= 2
     assert facts.version == (7, 4, 8)
@@ -115,7 +115,7 @@ def test_a_small_pager_costs_exchanges_but_nothing_is_lost(
     with Simulator(Options(pager_lines=lines)) as unit:
         made = _apply(unit, policy)
         unit.journal.clear()
-        with FortiGate(_login(unit), policy) as gate:
+        with FortiGateSession(_login(unit), policy) as gate:
             again = plan(WANT, gate.observe(WANT, made.settled), made.settled, key=KEY)
         assert again.changes == ()
         assert unit.journal.changing() == []
@@ -170,7 +170,7 @@ def test_a_cut_connection_is_opened_again_and_the_unit_put_back(
     unit: Simulator, policy: HostKeyPolicy
 ) -> None:
     before = unit.show()
-    with FortiGate(_login(unit), policy) as gate:
+    with FortiGateSession(_login(unit), policy) as gate:
         made = plan(WANT, gate.observe(WANT, Record()), Record(), key=KEY)
         unit.faults.drop_at = "commit"
         with pytest.raises(PutBack, match="as it was before"):
@@ -184,7 +184,7 @@ def test_a_unit_that_goes_away_before_anything_was_sent_is_unreachable(
     unit: Simulator, policy: HostKeyPolicy
 ) -> None:
     unit.faults.drop_at = "show"
-    with FortiGate(_login(unit), policy) as gate, pytest.raises(Unreachable):
+    with FortiGateSession(_login(unit), policy) as gate, pytest.raises(Unreachable):
         gate.observe(WANT, Record())
 
 
@@ -208,7 +208,7 @@ def test_a_secret_of_the_operators_is_never_taken_into_the_record(
     unit.run(FEED.replace("feed-pass", "operators-own").replace("Managed by Banstitch", "theirs"))
     before = unit.show()
     want = desired([CliBlock("f.j2", FEED)])
-    with FortiGate(_login(unit), policy) as gate:
+    with FortiGateSession(_login(unit), policy) as gate:
         seen = gate.observe(want, Record())
         with pytest.raises(Conflict, match="'password' must not come from a ban host's memory"):
             plan(want, seen, Record(), key=KEY, adopt=True)
@@ -314,7 +314,10 @@ def test_an_unknown_host_key_is_refused_and_nothing_is_remembered(
     unit: Simulator, tmp_path: Path
 ) -> None:
     strict = HostKeyPolicy(tmp_path / "known", accept_new=False)
-    with pytest.raises(Unreachable, match="unknown") as caught, FortiGate(_login(unit), strict):
+    with (
+        pytest.raises(Unreachable, match="unknown") as caught,
+        FortiGateSession(_login(unit), strict),
+    ):
         pass
     assert "--accept-new-host-keys" in str(caught.value)
     assert not (tmp_path / "known").exists()
@@ -325,13 +328,13 @@ def test_a_known_host_key_is_enough_and_a_changed_one_is_always_refused(
 ) -> None:
     known = tmp_path / "known"
     known.write_text(unit.host_key_line + "\n")
-    with FortiGate(_login(unit), HostKeyPolicy(known, accept_new=False)) as gate:
+    with FortiGateSession(_login(unit), HostKeyPolicy(known, accept_new=False)) as gate:
         assert gate.facts.serial
     with Simulator(Options(port=0)) as other:
         line = unit.host_key_line.replace(str(unit.port), str(other.port))
         known.write_text(line + "\n")
         policy = HostKeyPolicy(known, accept_new=True)
-        with pytest.raises(Unreachable, match="CHANGED"), FortiGate(_login(other), policy):
+        with pytest.raises(Unreachable, match="CHANGED"), FortiGateSession(_login(other), policy):
             pass
 
 
@@ -340,23 +343,32 @@ def test_a_wrong_password_and_a_closed_port_are_told_apart(
 ) -> None:
     with (
         pytest.raises(Unreachable, match="password refused for admin") as caught,
-        FortiGate(_login(unit, password="wrong-pass"), policy),
+        FortiGateSession(_login(unit, password="wrong-pass"), policy),
     ):
         pass
     assert "wrong-pass" not in str(caught.value)
-    with pytest.raises(Unreachable, match="connect"), FortiGate(_login(unit, port=1), policy):
+    with (
+        pytest.raises(Unreachable, match="connect"),
+        FortiGateSession(_login(unit, port=1), policy),
+    ):
         pass
 
 
 def test_a_cluster_secondary_is_refused_before_anything_is_sent(policy: HostKeyPolicy) -> None:
     with Simulator(Options(ha_role="Secondary")) as unit:
-        with FortiGate(_login(unit), policy) as gate, pytest.raises(Failed, match="secondary"):
+        with (
+            FortiGateSession(_login(unit), policy) as gate,
+            pytest.raises(Failed, match="secondary"),
+        ):
             gate.observe(WANT, Record())
         assert unit.journal.changing() == []
 
 
 def test_a_version_that_is_not_known_is_warned_about(policy: HostKeyPolicy) -> None:
-    with Simulator(Options(version="7.9.2")) as unit, FortiGate(_login(unit), policy) as gate:
+    with (
+        Simulator(Options(version="7.9.2")) as unit,
+        FortiGateSession(_login(unit), policy) as gate,
+    ):
         made = plan(WANT, gate.observe(WANT, Record()), Record(), key=KEY)
     assert "7.9.2" in made.warnings[0]
 

@@ -15,7 +15,7 @@ from provision.fortios.config.versions import read_facts
 from provision.fortios.planning.planner import plan, teardown
 from provision.fortios.record.record import Record
 from provision.fortios.session import prompts
-from provision.fortios.session.fortigate import FortiGate
+from provision.fortios.session.fortigate import FortiGateSession
 from provision.fortios.session.push import PutBack
 from provision.fortios.session.session import Session
 from provision.ssh.connect import HostKeyPolicy
@@ -60,15 +60,15 @@ def _there_and_back(policy: HostKeyPolicy, wire: Wire) -> None:
     """Apply, look again, take away: as on any unit."""
     wire.unit.run(SSL_ON)
     before = wire.unit.show()
-    with FortiGate(LOGIN, policy) as gate:
+    with FortiGateSession(LOGIN, policy) as gate:
         made = plan(WANT, gate.observe(WANT, Record()), Record(), key=KEY)
         gate.apply(made)
     wire.unit.journal.clear()
-    with FortiGate(LOGIN, policy) as gate:
+    with FortiGateSession(LOGIN, policy) as gate:
         record = made.settled
         assert plan(WANT, gate.observe(WANT, record), record, key=KEY).changes == ()
     assert wire.unit.journal.changing() == []
-    with FortiGate(LOGIN, policy) as gate:
+    with FortiGateSession(LOGIN, policy) as gate:
         gate.apply(teardown(gate.observe(Desired(), record), record))
     assert wire.unit.show() == before
 
@@ -108,7 +108,7 @@ def test_type_ahead_that_was_lost_is_not_tried_again(
         send(made, text)
 
     monkeypatch.setattr(Session, "_send", spied)
-    with FortiGate(LOGIN, policy) as gate:
+    with FortiGateSession(LOGIN, policy) as gate:
         gate.observe(WANT, Record())
     assert len([text for text in sent if text.count("\n") > 1]) == 1
 
@@ -144,7 +144,7 @@ def test_vdoms_are_found_where_their_properties_are_not_shown(
     wire.unit = Simulator(Options(vdoms=("root", "dmz")))
     wire.unit.faults.errors["vdom-property"] = "command parse error before 'vdom-property'"
     wire.unit.faults.errors["^ *sudo "] = word
-    with FortiGate(LOGIN, policy) as gate:
+    with FortiGateSession(LOGIN, policy) as gate:
         assert gate.facts.vdom_names == ("root",)
 
 
@@ -170,7 +170,7 @@ def test_a_unit_that_only_pretends_to_know_transactions_is_put_back(
     wire.unit.faults.errors["config-transaction"] = ""
     wire.unit.faults.errors["source-address-negate"] = "Command fail. Return code -61"
     before = wire.unit.show()
-    with FortiGate(LOGIN, policy) as gate:
+    with FortiGateSession(LOGIN, policy) as gate:
         made = plan(WANT, gate.observe(WANT, Record()), Record(), key=KEY)
         with pytest.raises(PutBack):
             gate.apply(made)
@@ -278,7 +278,7 @@ def test_a_disclaimer_of_a_terminal_that_reads_by_the_line_is_accepted(
 
     wire.unit = Simulator(Options(disclaimer="Authorised use only #"))
     monkeypatch.setattr(Terminal, "_accept", accept)
-    with FortiGate(LOGIN, policy) as gate:
+    with FortiGateSession(LOGIN, policy) as gate:
         assert gate.facts.version == (7, 4, 8)
 
 
@@ -288,7 +288,7 @@ def test_what_can_be_left_out_is_left_out_where_the_unit_has_no_table_for_it(
     wire.unit = Simulator(Options(without_tables=("vpn certificate ca",)))
     text = 'config vpn certificate ca\nedit "banstitch_ca"\nset ca "PEM"\nnext\nend\n'
     want = desired([CliBlock("ca.j2", text, without="nothing is checked")])
-    with FortiGate(LOGIN, policy) as gate:
+    with FortiGateSession(LOGIN, policy) as gate:
         made = plan(want, gate.observe(want, Record()), Record(), key=KEY)
     assert made.changes == ()
     assert made.warnings == ("this unit has no 'vpn certificate ca': nothing is checked",)

@@ -36,4 +36,4 @@ def scope(folder: Path, variables: str, **files: str) -> Scope:
 
 def faults(error: pytest.ExceptionInfo[InputError], folder: Path) -> list[str]:
     """The faults, with paths relative to the folder."""
-    return [str(fault).replace(f"{folder}/", "") for fault in error.value.faults]
+    return [str(fault).replace(f"{folder}/", "") for fault in error.value.problems]

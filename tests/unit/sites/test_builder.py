@@ -323,7 +323,7 @@ def test_no_fault_shows_a_password(tmp_path: Path) -> None:
                 "receiver_token: [hunter2]"
             ),
         )
-    assert len(error.value.faults) == 3
+    assert len(error.value.problems) == 3
     assert "hunter2" not in str(error.value)
 
 

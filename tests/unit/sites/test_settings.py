@@ -171,7 +171,7 @@ def test_a_wrong_secret_is_not_shown(tmp_path: Path) -> None:
     with pytest.raises(InputError) as error:
         settings(tmp_path, "demo_secret: [hunter2]\ndemo_keys: {a: {key: [hunter2]}}")
     assert "hunter2" not in str(error.value)
-    assert len(error.value.faults) == 2
+    assert len(error.value.problems) == 2
 
 
 def test_unknown_names_with_a_roles_prefix_are_faults_and_others_are_not() -> None:
@@ -200,7 +200,7 @@ def test_secrets_are_found_however_deep(tmp_path: Path) -> None:
 def test_a_role_that_does_not_exist_is_a_fault() -> None:
     with pytest.raises(InputError) as error:
         load_roles(["recever", "nothing_at_all"])
-    assert [str(fault).split(";")[0] for fault in error.value.faults] == [
+    assert [str(fault).split(";")[0] for fault in error.value.problems] == [
         "site.py: role nothing_at_all does not exist",
         "site.py: role recever does not exist",
     ]

@@ -18,7 +18,7 @@ import pytest
 
 from provision.errors import Unreachable
 from provision.fortios.session.session import Session
-from provision.linux.session.session import BanHost
+from provision.linux.session.session import BanHostSession
 from provision.ssh import causes, reach
 from provision.ssh.connect import HostKeyPolicy
 from provision.ssh.login import Login
@@ -274,7 +274,7 @@ def without_agent_or_keys(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
 
 
 def enter_ban_host(login: Login, policy: HostKeyPolicy) -> None:
-    with BanHost(login, policy):
+    with BanHostSession(login, policy):
         pass
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from provision.errors import UnknownKey, Unreachable
-from provision.fortios.session.fortigate import FortiGate
+from provision.fortios.session.fortigate import FortiGateSession
 from provision.ssh.connect import connect
 from provision.ssh.host_keys import HostKeyPolicy, fingerprint
 from provision.ssh.login import Login
@@ -71,9 +71,12 @@ def test_a_fortigate_s_host_key_is_judged_by_the_same_code(
     server: int, policy: HostKeyPolicy
 ) -> None:
     policy.known_hosts.write_text(f"[127.0.0.1]:{server} {KEY.get_name()} {KEY.get_base64()}\n")
-    with pytest.raises(Unreachable, match="has CHANGED"), FortiGate(_login(server), policy):
+    with pytest.raises(Unreachable, match="has CHANGED"), FortiGateSession(_login(server), policy):
         pass
     revoked = f"@revoked * {HOST_KEY.get_name()} {HOST_KEY.get_base64()}\n"
     policy.known_hosts.write_text(revoked)
-    with pytest.raises(Unreachable, match="is revoked by"), FortiGate(_login(server), policy):
+    with (
+        pytest.raises(Unreachable, match="is revoked by"),
+        FortiGateSession(_login(server), policy),
+    ):
         pass
