@@ -68,7 +68,7 @@ def cli(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.
         pytest.fail("somebody was contacted")
 
     monkeypatch.setattr(session, "connect", contacted)
-    monkeypatch.setattr(fortigate, "Unit", contacted)
+    monkeypatch.setattr(fortigate, "FortiGateSession", contacted)
     monkeypatch.setattr(sys, "stdin", io.StringIO())
     return Cli(write(tmp_path / "inventory", hosts__yml=HOSTS), capsys)
 

@@ -230,5 +230,5 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     """A site that nobody has deployed; every connection while the test runs is one to it."""
     found = World()
     monkeypatch.setattr(ban_host, "BanHostSession", lambda *args: FakeBanHost(found, *args))
-    monkeypatch.setattr(fortigate, "Unit", lambda *args: FakeUnit(found, *args))
+    monkeypatch.setattr(fortigate, "FortiGateSession", lambda *args: FakeUnit(found, *args))
     return found
