@@ -26,7 +26,7 @@ from pydantic import (
 import roles
 from provision.errors import InputError, Problem
 from provision.inventory.expressions import Scope
-from provision.inventory.variables import OMIT, Variables, Where, looks_secret, suggestion
+from provision.inventory.variables import OMIT, Variables, Where, is_secret_name, suggest_name
 from provision.masking import SHORTEST
 from provision.sites.setting_errors import A_YES_NO, TOO_SHORT, explain, message, parts_of
 
@@ -95,7 +95,7 @@ def load_roles(names: Iterable[str]) -> dict[str, Role]:
 def _load_role(name: str) -> Role:
     known = [module.name for module in pkgutil.iter_modules(roles.__path__)]
     if name not in known:
-        hint = suggestion(name, known) or f"there are {', '.join(sorted(known)) or 'none'}"
+        hint = suggest_name(name, known) or f"there are {', '.join(sorted(known)) or 'none'}"
         raise InputError([Problem("site.py", 0, f"role {name} does not exist", hint)])
     module = importlib.import_module(f"roles.{name}")
     where = Where(f"roles/{name}.py")
@@ -137,8 +137,8 @@ def settings_for(role: Role, scope: Scope, where: Where) -> RoleSettings:
             elif not name:
                 problems.append(where.problem(f"settings of role {role.name}: {message(detail)}"))
             elif name not in broken:
-                place = scope.where(name) if name in given else where
-                secret = name in scope.secretive or looks_secret(name)
+                place = scope.locate(name) if name in given else where
+                secret = name in scope.secretive or is_secret_name(name)
                 field = role.model.model_fields[name]
                 problems.append(explain(detail, field, given, place, secret))
     if problems:
@@ -154,7 +154,7 @@ def unknown_settings(loaded: Mapping[str, Role], variables: Variables) -> Iterat
         if owners and name not in known:
             role = max(owners, key=lambda owner: len(owner.prefix))
             fields = sorted(role.model.model_fields)
-            hint = suggestion(name, fields) or f"it has {', '.join(fields)}"
+            hint = suggest_name(name, fields) or f"it has {', '.join(fields)}"
             yield variable.where.problem(f"{name} is not a setting of role {role.name}", hint)
 
 
