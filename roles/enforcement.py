@@ -11,7 +11,7 @@ from provision.desired.context import Context
 from provision.desired.templates import render
 from provision.errors import InputError
 from provision.fortios.config.desired import CliBlock
-from provision.fortios.config.owned import MARKER
+from provision.fortios.config.tables.table import MARKER
 from provision.fortios.config.versions import find_capability
 from provision.sites.setting_types import InterfaceName, ServiceName, VdomName
 from roles import enforcement_families, feed
@@ -175,7 +175,7 @@ def _place(
 
 def _without_tunnel(context: Context) -> str:
     gone = find_capability("ssl_vpn_tunnel")
-    if context.unit.has(gone.feature):
+    if context.unit.has(gone.name):
         return ""
     return f"FortiOS {context.unit.version_text}: {gone.without}"
 

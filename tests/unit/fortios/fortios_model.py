@@ -9,9 +9,9 @@ from provision.fortios.config.desired import CliBlock, Desired, read_blocks
 from provision.fortios.config.diff import get_values, is_secret, read_attributes
 from provision.fortios.config.object_id import ObjectId
 from provision.fortios.config.observed import Observed
-from provision.fortios.config.schema import SECRET_NAMES
+from provision.fortios.config.tables.table import SECRET_NAMES
 from provision.fortios.config.text import Config, Edit, Statement, Tree, Word, make_key, parse
-from provision.fortios.planning.object_changes import Block
+from provision.fortios.planning.blocks import Block
 from provision.fortios.planning.planner import FortiPlan, object_ids_to_observe, plan, teardown
 from provision.fortios.planning.references import find_foreign_users
 from provision.fortios.record.record import Record

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from provision.fortios.config.owned import MARKER
+from provision.fortios.config.tables.table import MARKER
 from provision.fortios.config.text import forti_quote
 from provision.fortios.record.record import Record
 from tests.unit.fortios.fortios_model import after, applied, asked, normal_unit, planned, torn_down

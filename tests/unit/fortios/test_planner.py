@@ -350,7 +350,7 @@ def test_a_cluster_partner_is_taken_for_the_same_unit_and_a_new_one_is_not() -> 
     assert partner.settled.serial == "FGT2"
     fresh = plan(want, look({}, object_ids_to_observe(want, record), "FGT3"), record, key=KEY)
     assert len(fresh.changes) == 5
-    assert "new unit" in fresh.warnings[0]
+    assert "new FortiGate" in fresh.warnings[0]
 
 
 def test_a_table_that_the_unit_lacks_is_an_error_only_where_it_is_needed() -> None:
@@ -367,8 +367,8 @@ def test_a_table_that_the_unit_lacks_is_an_error_only_where_it_is_needed() -> No
     ("text", "line", "what"),
     [
         ('config system automation-trigger\nedit "a"\nset\nnext\nend\n', 3, "needs a name"),
-        ('config system automation-trigger\ndelete "a"\nend\n', 2, "'delete' is an order"),
-        ("config system automation-trigger\nend\n", 1, "says nothing"),
+        ('config system automation-trigger\ndelete "a"\nend\n', 2, "'delete' is a command"),
+        ("config system automation-trigger\nend\n", 1, "must not be empty"),
         (
             "config vpn ssl settings\nset a b\nconfig x\nedit 1\nnext\nend\nend\n",
             3,

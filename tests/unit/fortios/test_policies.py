@@ -224,7 +224,7 @@ def test_a_copy_that_the_operator_made_of_our_policy_is_his() -> None:
 
 def test_a_policy_of_our_name_that_is_not_ours_is_a_conflict_and_comes_back_in_its_place() -> None:
     unit = _policies("a", "banstitch_deny", "z")
-    with pytest.raises(Conflict, match="firewall policy:2 is there already"):
+    with pytest.raises(Conflict, match="firewall policy:2 exists already"):
         planned(_desired(*BOTH), unit, Record())
     held, record = applied(_desired(*BOTH), unit, Record(), adopt=True)
     assert _order(held) == ["2", "1", "3"]

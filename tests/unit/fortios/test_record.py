@@ -17,10 +17,11 @@ from hypothesis import strategies as st
 from provision.errors import Conflict, Failed
 from provision.fortios.config.desired import Desired
 from provision.fortios.config.object_id import ObjectId
-from provision.fortios.config.owned import MARKER, OWNED
-from provision.fortios.config.schema import FOUND_BY
+from provision.fortios.config.tables import TABLES, find_table
+from provision.fortios.config.tables.table import MARKER
 from provision.fortios.config.text import Config, Edit, Statement, Tree, list_lines, parse
-from provision.fortios.planning.object_changes import MEMORY, Block
+from provision.fortios.planning.blocks import Block
+from provision.fortios.planning.object_changes import MEMORY
 from provision.fortios.planning.planner import FortiPlan, object_ids_to_observe, plan
 from provision.fortios.record.record import Record, RecordRefused, remap_scopes
 from provision.fortios.record.restorable import find_obstacles, is_owned
@@ -156,7 +157,7 @@ def objects(draw: Any) -> tuple[str, Any]:
 
 def _likely_text(object_id: str, body: list[str]) -> str:
     table, _, key = object_id.partition(":")
-    name = FOUND_BY.get(table)
+    name = find_table(table).identified_by
     ours = {"name": "banstitch_deny", "comments": MARKER}
     body = [f'set {name} "{ours[name]}"', *body] if name else body
     return _text(table, key or None, body, "")
@@ -364,20 +365,22 @@ def test_law_every_object_that_templates_ask_for_is_in_the_lists_and_its_record_
 
 
 def test_the_lists_of_the_product_are_those_of_this_file() -> None:
-    for table, owned in OWNED.items():
-        assert {*owned.restores, *owned.clears} == ALLOWED[table][1]
-        assert {each: set(names) for each, names in owned.nested.items()} == ALLOWED[table][2]
-    assert OWNED.keys() == ALLOWED.keys()
+    owned = {path: table for path, table in TABLES.items() if table.keys is not None}
+    for path, table in owned.items():
+        assert {*table.restores, *table.clears} == ALLOWED[path][1]
+        inner_tables = table.restorable_tables.items()
+        assert {name: set(names) for name, names in inner_tables} == ALLOWED[path][2]
+    assert owned.keys() == ALLOWED.keys()
 
 
-@pytest.mark.parametrize("table", sorted(FOUND_BY))
+@pytest.mark.parametrize("table", [path for path in TABLES if find_table(path).identified_by])
 def test_a_numbered_entry_is_restored_only_under_our_name(table: str) -> None:
-    one = ObjectId("", table, "9001")
+    one, attribute = ObjectId("", table, "9001"), find_table(table).identified_by
     for name in ("theirs", "", "banstitch_deny2"):
-        (config,) = parse(f'config x\nset {FOUND_BY[table]} "{name}"\nset action deny\nend\n')
+        (config,) = parse(f'config x\nset {attribute} "{name}"\nset action deny\nend\n')
         assert isinstance(config, Config)
-        assert find_obstacles(one, config.body) == (f"'{FOUND_BY[table]}'",)
-    assert find_obstacles(one, ()) == (f"no '{FOUND_BY[table]}'",)
+        assert find_obstacles(one, config.body) == (f"'{attribute}'",)
+    assert find_obstacles(one, ()) == (f"no '{attribute}'",)
 
 
 @pytest.mark.parametrize(
@@ -386,7 +389,7 @@ def test_a_numbered_entry_is_restored_only_under_our_name(table: str) -> None:
         ({}, "form of a record"),
         (None, "form of a record"),
         ({"objects": [["x" * 500, None]]}, "..."),
-        ({"objects": [["firewall policy:9", None]] * 2}, "twice"),
+        ({"objects": [["firewall policy:9", None]] * 2}, "only once"),
         ({"objects": [["firewall policy:9", 5]]}, "text or null"),
         ({"objects": "x"}, "list of at most"),
         ({"objects": [["firewall policy:9", None]] * 2001}, "list of at most"),
@@ -394,7 +397,7 @@ def test_a_numbered_entry_is_restored_only_under_our_name(table: str) -> None:
         ({"fingerprints": {"x": "nothex"}}, "64 hexadecimal digits"),
         ({"fingerprints": {"a\nb": ""}}, "printable"),
         ({"names": {"system admin:x": "banstitch_deny"}}, "no object"),
-        ({"names": {"firewall policy:9": "theirs"}}, "cannot be called 'theirs'"),
+        ({"names": {"firewall policy:9": "theirs"}}, "must not be called 'theirs'"),
     ],
 )
 def test_a_record_of_another_form_is_refused_with_what_and_where(data: Any, what: str) -> None:

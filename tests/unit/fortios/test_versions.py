@@ -17,9 +17,9 @@ from provision.fortios.config.desired import CliBlock, read_blocks
 from provision.fortios.config.diff import get_values, read_attributes
 from provision.fortios.config.limits import LONGEST_LINE
 from provision.fortios.config.object_id import ObjectId
+from provision.fortios.config.tables import CAPABILITIES, TABLES
 from provision.fortios.config.text import Statement, forti_quote, parse, serialize
 from provision.fortios.config.versions import (
-    CAPABILITIES,
     NEWEST,
     TRAINS,
     assume_facts,
@@ -65,18 +65,19 @@ def test_a_feature_comes_and_goes_where_its_source_says(
 
 
 def test_every_rule_has_a_source_and_says_what_is_done_without_it() -> None:
-    for each in CAPABILITIES:
+    for each in CAPABILITIES.values():
         assert each.what
         assert each.without
         assert each.source
-    assert len({each.feature for each in CAPABILITIES}) == len(CAPABILITIES)
+    listed = [each for table in TABLES.values() for each in table.capabilities]
+    assert len(listed) == len(CAPABILITIES)
 
 
 def test_templates_ask_for_features_and_never_for_numbers() -> None:
     for path in TEMPLATES.rglob("*.j2"):
         text = path.read_text()
-        assert "unit.version" not in text
-        for feature in re.findall(r"unit\.has\(\"(\w+)\"\)", text):
+        assert "fortigate.version" not in text
+        for feature in re.findall(r"fortigate\.has\(\"(\w+)\"\)", text):
             assert find_capability(feature)
 
 
@@ -105,7 +106,7 @@ def test_what_spells_no_version_is_refused(text: str) -> None:
     if text.strip() == "7.2.8":
         assert read_version(text) == (7, 2, 8)
         return
-    with pytest.raises(ValueError, match="no FortiOS version"):
+    with pytest.raises(ValueError, match="FortiOS version must be"):
         read_version(text)
 
 
@@ -208,11 +209,11 @@ def _stitch(name: str, text: str) -> str:
 @pytest.mark.parametrize(
     ("cli", "what"),
     [
-        ('config firewall policy\nedit 1\nset name "a<b"\nnext\nend\n', "cannot stand in a name"),
-        (f'config firewall policy\nedit 1\nset name "{"n" * 36}"\nnext\nend\n', "FortiOS takes 35"),
+        ('config firewall policy\nedit 1\nset name "a<b"\nnext\nend\n', "must not contain"),
+        (f'config firewall policy\nedit 1\nset name "{"n" * 36}"\nnext\nend\n', "at most 35 bytes"),
         (
             f'config firewall policy\nedit 1\nset srcaddr "{"n" * 2000}"\nnext\nend\n',
-            "typed safely",
+            "at most 2000 bytes",
         ),
         ('config system external-resource\nedit "f(1)"\nset type address\nnext\nend\n', "'('"),
     ],
