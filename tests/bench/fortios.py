@@ -47,7 +47,7 @@ from provision.fortios.planning import planner
 from provision.fortios.record.record import Record
 from provision.fortios.session.fortigate import FortiGateSession
 from provision.sites.builder import Play
-from provision.ssh.connect import HostKeyPolicy
+from provision.ssh.connection import Access
 from provision.ssh.login import Login
 from roles import receiver
 from tests.simulator import Options, Simulator
@@ -114,7 +114,7 @@ class Ours:
     """The product, as the engine uses it."""
 
     def __init__(self, known_hosts: Path) -> None:
-        self._policy = HostKeyPolicy(known_hosts, accept_new=True)
+        self._access = Access(known_hosts, accept_new=True)
 
     def plan(self, unit: Simulator) -> int:
         with self._gate(unit) as gate:
@@ -131,7 +131,7 @@ class Ours:
 
     def _gate(self, unit: Simulator) -> FortiGateSession:
         login = Login("fgt", unit.address, "admin", unit.port, password="fortinet")
-        return FortiGateSession(login, self._policy)
+        return FortiGateSession(login, self._access)
 
     def _planned(self, gate: FortiGateSession, record: Record) -> planner.FortiPlan:
         want = wanted(gate)
