@@ -42,10 +42,10 @@ class ObjectId(NamedTuple):
         Raises:
             ValueError: a part of the id must not be typed.
         """
-        key = self.key_word()
-        return f"show {self._typed_table()}" + (f" {key.raw}" if key else "")
+        key = self.quote_key()
+        return f"show {self._check_table()}" + (f" {key.raw}" if key else "")
 
-    def key_word(self) -> Word | None:
+    def quote_key(self) -> Word | None:
         """Return the key in the form that is typed.
 
         Raises:
@@ -63,9 +63,9 @@ class ObjectId(NamedTuple):
         Raises:
             ValueError: a part of the id must not be typed.
         """
-        return Config(self._typed_table(), body)
+        return Config(self._check_table(), body)
 
-    def _typed_table(self) -> str:
+    def _check_table(self) -> str:
         if self.scope and not is_scope(self.scope):
             raise ValueError(f"the VDOM {self.scope!a} must not be typed into a FortiGate")
         if not _TABLE.fullmatch(self.table):

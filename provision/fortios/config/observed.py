@@ -23,7 +23,7 @@ class Observed:
     missing: frozenset[str] = frozenset()
     warnings: tuple[str, ...] = ()
 
-    def and_also(self, more: Observed) -> Observed:
+    def merge(self, more: Observed) -> Observed:
         """Return both together."""
         return replace(
             self,

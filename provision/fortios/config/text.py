@@ -137,10 +137,10 @@ def split_words(text: str) -> tuple[tuple[Word, ...], ...]:
     Raises:
         ParseError: a quote is never closed.
     """
-    return tuple(words for _, _, words in _logical_lines(text))
+    return tuple(words for _, _, words in _split_lines(text))
 
 
-def _logical_lines(text: str) -> Iterator[tuple[int, str, tuple[Word, ...]]]:
+def _split_lines(text: str) -> Iterator[tuple[int, str, tuple[Word, ...]]]:
     """Yield ``(line number, comment or "", words)`` of each logical line; a value may span lines."""
     at, line = 0, 1
     while at < len(text):
@@ -193,7 +193,7 @@ def parse(text: str) -> Tree:
         ParseError: ``text`` is not FortiOS CLI.
     """
     stack = [_Open("", "", 0)]
-    for line, comment, words in _logical_lines(re.sub(r"\r+\n", "\n", text)):
+    for line, comment, words in _split_lines(re.sub(r"\r+\n", "\n", text)):
         if words:
             _read_line(stack, line, words)
         else:

@@ -49,7 +49,7 @@ class Facts:
 
     @property
     def is_secondary(self) -> bool:
-        """Whether it is a cluster member whose configuration the primary would overwrite."""
+        """True for a cluster member whose configuration the primary would overwrite."""
         role = self.ha.partition(",")[2].strip().lower()
         return bool(role) and role.split()[0] not in ("primary", "master")
 

@@ -32,7 +32,7 @@ def build_block(object_id: str, body: Tree | None, move: Tree = ()) -> Block:
     A ``body`` of None deletes the object.
     """
     one = ObjectId.parse(object_id)
-    key = one.key_word()
+    key = one.quote_key()
     if key is None:
         return Block(object_id, (one.wrap_in_config(body or ()),))
     if body is None:

@@ -123,14 +123,16 @@ def _restore_single(
     target, warnings = restore_single_object(object_id, statements, observed, ours)
     names = collect_attribute_names(target)
     current = select_attributes(observed.objects.get(object_id) or (), names)
-    changes = compare_bodies(diff_context(object_id, _was_never_sent(record)), target, current)
+    changes = compare_bodies(
+        diff_context(object_id, _make_untouched_check(record)), target, current
+    )
     return ObjectChange(object_id, changes, "restore", warnings=warnings)
 
 
 def _restore_entry(object_id: str, before: str, observed: Observed, record: Record) -> ObjectChange:
     one, body = ObjectId.parse(object_id), observed.objects.get(object_id)
     earlier = parse_remembered_body(one, before)
-    context = diff_context(object_id, _was_never_sent(record))
+    context = diff_context(object_id, _make_untouched_check(record))
     obstacles = find_obstacles(one, earlier)
     if obstacles:
         differs = bool(compare_bodies(context, earlier, body or ()))
@@ -156,6 +158,6 @@ def _restore_by_hand(
     return _keep(object_id, f"{why}; restore it or delete it by hand, then run again")
 
 
-def _was_never_sent(record: Record) -> IsCurrent:
+def _make_untouched_check(record: Record) -> IsCurrent:
     """Return a check that a hidden secret is still the operator's own: we never sent one."""
     return lambda name, words: is_secret(words) and name not in record.fingerprints

@@ -260,7 +260,7 @@ def _plan_with_users(want: Desired, unit: Unit, record: Record) -> FortiPlan:
     made = plan(want, observed, record, key=KEY)
     gone = [change.id for change in made.changes if change.action == "delete"]
     more = look(unit, find_referring_tables(gone, observed))
-    return plan(want, observed.and_also(more), record, key=KEY)
+    return plan(want, observed.merge(more), record, key=KEY)
 
 
 def test_a_feed_that_an_operators_policy_uses_stays_and_the_message_names_the_policy() -> None:

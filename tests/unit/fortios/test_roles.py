@@ -97,7 +97,7 @@ def planned(want: Desired, unit: Unit, record: Record) -> FortiPlan:
     first = plan(want, seen, record, key=KEY)
     gone = [change.id for change in first.changes if change.action == "delete"]
     more = look(unit, find_referring_tables(gone, seen, ("root", "edge")))
-    return plan(want, seen.and_also(more), record, key=KEY)
+    return plan(want, seen.merge(more), record, key=KEY)
 
 
 def shown(unit: Unit) -> Any:
