@@ -228,7 +228,7 @@ def nested_block(table: Table, entry: Entry, path: str) -> Block:
     return found
 
 
-def quote_key(table: Table, text: str) -> Word:
+def key_word(table: Table, text: str) -> Word:
     """Give the key of a row as `show` writes it: names quoted, numbers bare."""
     bare = table.key == "integer" or (table.lenient and text.isdigit())
     return Word(text, not bare)
