@@ -1,4 +1,4 @@
-"""What holds for whatever a site asks for and whatever a FortiGate holds."""
+"""Laws that hold for any desired and any observed state."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def _ours(entry: Any, mark: str) -> Any:
 
 
 def _theirs(entry: Any) -> Any:
-    """No secret: such an object is never taken over."""
+    """Return an object without secrets, since one with a secret is never taken over."""
     attrs, nested = entry
     return {name: each for name, each in attrs.items() if name != "password"}, nested
 

@@ -1,6 +1,6 @@
-"""What a ban host remembers is data: for any record, nothing is planned beyond the closed lists.
+"""A record is only data: whatever it says, no plan goes beyond the closed lists.
 
-The lists below are written out again on purpose: widening those of the product has to be said twice.
+This file repeats the lists on purpose, so that widening them takes two edits.
 """
 
 from __future__ import annotations
@@ -142,7 +142,7 @@ def _text(table: str, key: str | None, body: list[str], more: str) -> str:
 
 @st.composite
 def objects(draw: Any) -> tuple[str, Any]:
-    """An id and what stood there before, each of which may be forged."""
+    """Draw an id and its earlier text, each of which may be forged."""
     table = draw(tables)
     key = draw(st.none() | words | st.sampled_from(["banstitch_x", "1", "2", "9001"]))
     if table in ("vpn ssl settings", "system settings") and draw(st.integers(0, 3)):
@@ -222,7 +222,7 @@ single_names = {
 
 @st.composite
 def likely(draw: Any) -> tuple[str, str | None]:
-    """An id of ours, and a text that might have been there: what passes the first look."""
+    """Draw an id of ours and a plausible earlier text, which pass the first check."""
     object_id = draw(likely_ids)
     if object_id in single_names:
         names = st.sampled_from(single_names[object_id])
@@ -262,7 +262,7 @@ def _check_lines(block: Block) -> None:
 
 
 def _check(block: Block) -> None:
-    """Whether what memory asks for is in the lists of this file."""
+    """Check that a block stays within the lists of this file."""
     _check_lines(block)
     one = ObjectId.parse(block.id)
     keys, names, inner = ALLOWED[one.table]
@@ -351,7 +351,7 @@ def test_law_no_id_makes_more_than_one_line_even_unchecked(
 
 @settings(max_examples=60, deadline=None)
 @given(wishes, st.booleans())
-def test_law_every_object_that_templates_ask_for_is_in_the_lists_and_its_record_is_read(
+def test_law_every_desired_object_is_in_the_lists_and_its_record_can_be_read(
     wish: dict[str, Any], vdoms: bool
 ) -> None:
     want, unit = wanted(wish, vdoms), start(vdoms)
@@ -364,7 +364,7 @@ def test_law_every_object_that_templates_ask_for_is_in_the_lists_and_its_record_
         assert Record.from_json(json.loads(json.dumps(record.to_json()))) == record
 
 
-def test_the_lists_of_the_product_are_those_of_this_file() -> None:
+def test_the_tables_have_the_lists_of_this_file() -> None:
     owned = {path: table for path, table in TABLES.items() if table.keys is not None}
     for path, table in owned.items():
         assert {*table.restores, *table.clears} == ALLOWED[path][1]
@@ -400,7 +400,7 @@ def test_a_numbered_entry_is_restored_only_under_our_name(table: str) -> None:
         ({"names": {"firewall policy:9": "theirs"}}, "must not be called 'theirs'"),
     ],
 )
-def test_a_record_of_another_form_is_refused_with_what_and_where(data: Any, what: str) -> None:
+def test_a_malformed_record_is_refused_with_the_reason_and_the_place(data: Any, what: str) -> None:
     whole = {"serial": "", "objects": [], "fingerprints": {}, "names": {}}
     with pytest.raises(RecordRefused) as caught:
         Record.from_json({**whole, **data} if data else data)
