@@ -38,10 +38,10 @@ from provision.linux.resources import (
 )
 from provision.sites.setting_types import Address
 from roles import receiver_events, receiver_limits, receiver_tls, receiver_units
+from roles.address_families import choose_feed_list
 from roles.detection import Settings as DetectionSettings
 from roles.detection import enabled
 from roles.detection_catalogue import CATALOGUE
-from roles.enforcement_families import feed_list
 from roles.receiver_units import APP_DIRECTORY, FILTER, RUNTIME_DIRECTORY, SERVICE, SOCKET
 
 PREFIX = "receiver_"
@@ -156,7 +156,7 @@ def _config(context: Context, settings: Settings) -> dict[str, Any]:
         **receiver_events.config(context, settings, address(context), _own(context, settings)),
         "body_limit": _BODY_LIMIT,
         "feed_limit": settings.receiver_feed_limit,
-        "feed_lists": sorted({feed_list(unit) for unit in context.site.fortigates}) or [""],
+        "feed_lists": sorted({choose_feed_list(unit) for unit in context.site.fortigates}) or [""],
         "status_page": settings.receiver_status_page,
         "certificate": receiver_tls.certificate(settings),
         "readers": list(map(str, settings.receiver_readers)),

@@ -124,7 +124,7 @@ class FortiGateRun:
         # what is to be deleted must not be in use; who could use it is read only now
         gone = [change.id for change in first.changes if change.action == "delete"]
         users = find_referring_tables(gone, observed, vdoms)
-        return planned(observed.and_also(session.look(users)), record) if users else first
+        return planned(observed.merge(session.look(users)), record) if users else first
 
     def _record(self, session: FortiGateSession, memory: Memory) -> Record:
         """What is remembered of it: by its name, or by its serial number under an older name."""
