@@ -16,6 +16,7 @@ from provision.fortios.config.versions import find_capability
 from provision.sites.setting_types import InterfaceName, ServiceName, VdomName
 from roles import enforcement_families, feed
 
+NAME = "enforcement"
 PREFIX = "enforcement"
 POLICY = "banstitch_deny"
 # The number of a policy that is to be made, if it is free; an existing one is found by name.
@@ -130,10 +131,10 @@ def _need(context: Context, settings: Settings) -> None:
 
 def _gap(context: Context, settings: Settings, place: str) -> tuple[str, str]:
     """What is missing for a place and what to do about it; nothing if all is there."""
-    if place == "local_in" and not context.unit.has("local_in_feed"):
+    if place == "local_in" and not context.facts.has("local_in_feed"):
         since = find_capability("local_in_feed")
         first = since.versions.rstrip("-")
-        what = f"FortiOS {context.unit.version_text} cannot: {since.what} only from {first} on"
+        what = f"FortiOS {context.facts.version_text} cannot: {since.what} only from {first} on"
         return what, since.without
     if place == "local_in" and not settings.enforcement_local_in_interfaces:
         return "no interface is named for it", "set enforcement_local_in_interfaces"
@@ -154,7 +155,7 @@ def _place(
 ) -> Iterator[CliBlock]:
     shared = {
         "feed": feed.name(context),
-        "fortigate": context.unit,
+        "fortigate": context.facts,
         "ipv6": settings.enforcement_ipv6,
         "marker": MARKER,
         "number": NUMBER,
@@ -175,9 +176,9 @@ def _place(
 
 def _without_tunnel(context: Context) -> str:
     gone = find_capability("ssl_vpn_tunnel")
-    if context.unit.has(gone.feature):
+    if context.facts.has(gone.feature):
         return ""
-    return f"FortiOS {context.unit.version_text}: {gone.without}"
+    return f"FortiOS {context.facts.version_text}: {gone.without}"
 
 
 def _local_in(
@@ -185,7 +186,7 @@ def _local_in(
 ) -> Iterator[CliBlock]:
     """A policy for all interfaces, or one for each where a policy takes only one."""
     interfaces = settings.enforcement_local_in_interfaces
-    several = len(interfaces) > 1 and not context.unit.has("local_in_interfaces")
+    several = len(interfaces) > 1 and not context.facts.has("local_in_interfaces")
     for family in ("", "6") if settings.enforcement_ipv6 else ("",):
         for number, each in enumerate(interfaces if several else (None,)):
             text = render(

@@ -18,6 +18,7 @@ from provision.sites.settings import RoleSettings
 from roles import receiver
 from roles.enforcement_families import feed_list
 
+NAME = "feed"
 PREFIX = "feed_"
 FEED = "banstitch_feed"
 # what the name of a feed has to begin with on a unit with VDOMs if all of them may use it
@@ -66,7 +67,7 @@ class Settings(RoleSettings):
 def name(context: Context) -> str:
     """What the feed is called on this FortiGate (FortiOS administration guide, threat feeds)."""
     is_global = context.own("feed", Settings).feed_scope == "global"
-    return f"{GLOBAL}{FEED}" if context.unit.vdoms and is_global else FEED
+    return f"{GLOBAL}{FEED}" if context.facts.vdoms and is_global else FEED
 
 
 def blocks(context: Context) -> tuple[CliBlock, ...]:
@@ -85,7 +86,7 @@ def blocks(context: Context) -> tuple[CliBlock, ...]:
         password=context.token(f"feed:{context.host.name}"),
         url=_url(context),
         secure=receiver.is_secure(context),
-        fortigate=context.unit,
+        fortigate=context.facts,
         refresh_rate=settings.feed_refresh_rate,
         source_ip=settings.feed_source_ip,
         method=_method(settings.feed_interface),
@@ -106,12 +107,12 @@ def _need(context: Context, settings: Settings) -> None:
     problems = [
         context.problem(
             name,
-            f"FortiOS {context.unit.version_text} has no {name}: "
+            f"FortiOS {context.facts.version_text} has no {name}: "
             f"{find_capability(name).what} in {find_capability(name).versions}",
             find_capability(name).without,
         )
         for name in gaps
-        if not context.unit.has(name)
+        if not context.facts.has(name)
     ]
     if problems:
         raise InputError(problems)
@@ -124,7 +125,7 @@ def _url(context: Context) -> str:
 
 
 def _unchecked(context: Context) -> str:
-    if not receiver.is_secure(context) or context.unit.has("server_identity_check"):
+    if not receiver.is_secure(context) or context.facts.has("server_identity_check"):
         return ""
     without = find_capability("server_identity_check").without
-    return f"FortiOS {context.unit.version_text}: the feed is fetched encrypted, but {without}"
+    return f"FortiOS {context.facts.version_text}: the feed is fetched encrypted, but {without}"

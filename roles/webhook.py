@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from provision.desired.context import Context, host_part
+from provision.desired.context import Context, format_url_host
 from provision.desired.templates import render
 from provision.errors import InputError
 from provision.fortios.config.desired import CliBlock
@@ -17,6 +17,7 @@ from provision.inventory.variables import Where
 from provision.sites.settings import RoleSettings
 from roles import detection, receiver
 
+NAME = "webhook"
 PREFIX = "webhook_"
 ACTION = "banstitch_webhook"
 AUTHORITY = "banstitch_ca"
@@ -48,12 +49,12 @@ def blocks(context: Context) -> tuple[CliBlock, ...]:
         action=ACTION,
         marker=MARKER,
         body=BODY,
-        uri=f"{host_part(receiver.address(context))}/receive-logs",
+        uri=f"{format_url_host(receiver.address(context))}/receive-logs",
         port=receiver.port(context),
         token=context.token(f"webhook:{context.host.name}"),
         secure=receiver.is_secure(context),
         verify=context.own("webhook", Settings).webhook_verify_certificate,
-        fortigate=context.unit,
+        fortigate=context.facts,
     )
     limited = _vdoms(context)
     detections = detection.enabled(context.of_ban_host("detection", detection.Settings))
@@ -78,28 +79,28 @@ def _vdoms(context: Context) -> tuple[str, ...]:
         InputError: it has none of them, so none of its events would count.
     """
     asked = vdoms(context)
-    if not asked or not context.unit.vdoms:
+    if not asked or not context.facts.vdoms:
         return ()
-    here = tuple(each for each in asked if each in context.unit.vdom_names)
+    here = tuple(each for each in asked if each in context.facts.vdom_names)
     if not here:
         what = (
             f"{context.host.name} has no VDOM {' or '.join(asked)}; "
-            f"it has {', '.join(context.unit.vdom_names) or 'none'}"
+            f"it has {', '.join(context.facts.vdom_names) or 'none'}"
         )
         instead = f"name one of its VDOMs in detection_vdoms of {context.site.ban_host.name}"
         raise InputError([Where(context.host.name).problem(what, instead)])
-    return here if context.unit.has("trigger_vdom") else ()
+    return here if context.facts.has("trigger_vdom") else ()
 
 
 def _events_of(context: Context) -> str:
     """Return a note on VDOMs of ``detection_vdoms`` that are not here, or that cannot be told apart."""
     asked = vdoms(context)
-    if not asked or not context.unit.vdoms:
+    if not asked or not context.facts.vdoms:
         return ""
-    if not context.unit.has("trigger_vdom"):
+    if not context.facts.has("trigger_vdom"):
         without = find_capability("trigger_vdom").without
-        return f"detection_vdoms: FortiOS {context.unit.version_text}: {without}"
-    gone = [each for each in asked if each not in context.unit.vdom_names]
+        return f"detection_vdoms: FortiOS {context.facts.version_text}: {without}"
+    gone = [each for each in asked if each not in context.facts.vdom_names]
     return f"detection_vdoms: there is no VDOM {', '.join(gone)} here" if gone else ""
 
 
@@ -112,7 +113,7 @@ def _authority(context: Context) -> tuple[CliBlock, ...]:
     certificate = receiver.authority(context)
     if not certificate:
         return ()
-    table = "certificate ca" if context.unit.vdoms else "vpn certificate ca"
+    table = "certificate ca" if context.facts.vdoms else "vpn certificate ca"
     text = render("webhook/ca.j2", table=table, name=AUTHORITY, certificate=certificate)
     without = (
         f"the receiver's CA, {AUTHORITY}, is left out, so a unit that checks the receiver's "
@@ -128,12 +129,12 @@ def _notes(context: Context) -> str:
 def _unchecked(context: Context) -> str:
     if not receiver.is_secure(context):
         return ""
-    if context.unit.has("verify_host_cert"):
+    if context.facts.has("verify_host_cert"):
         verified = context.own("webhook", Settings).webhook_verify_certificate
         said = "webhook_verify_certificate is false: whoever is on the way can read the token"
         return "" if verified else said
     without = find_capability("verify_host_cert").without
-    return f"FortiOS {context.unit.version_text}: events are sent encrypted, but {without}"
+    return f"FortiOS {context.facts.version_text}: events are sent encrypted, but {without}"
 
 
 @dataclass(frozen=True)
@@ -152,10 +153,10 @@ def _triggers(context: Context, each: detection.Enabled) -> tuple[_Trigger, ...]
     # a condition with several patterns is the receiver's alone: FortiOS has no "or" between fields
     asked = tuple((name, fits[0]) for name, fits in each.where.items() if len(fits) == 1)
     whole = _Trigger(f"banstitch_{each.name}", each.description, each.log_ids, asked)
-    if len(each.log_ids) == 1 or context.unit.has("several_log_ids"):
+    if len(each.log_ids) == 1 or context.facts.has("several_log_ids"):
         return (whole,)
     without = find_capability("several_log_ids").without
-    note = f"FortiOS {context.unit.version_text}: detection {each.name} gets {without}"
+    note = f"FortiOS {context.facts.version_text}: detection {each.name} gets {without}"
     return tuple(replace(_of_one_id(whole, log_id), note=note) for log_id in each.log_ids)
 
 
@@ -174,6 +175,6 @@ def _block(kind: str, each: _Trigger, context: Context, vdoms: tuple[str, ...] =
         log_ids=each.log_ids,
         conditions=each.conditions,
         vdoms=vdoms,
-        fortigate=context.unit,
+        fortigate=context.facts,
     )
     return CliBlock(f"webhook/{kind}_{each.name}", text, note=each.note)
