@@ -27,7 +27,7 @@ from provision.fortios.config.versions import (
     read_version,
 )
 from provision.inventory.expressions import PLAYBOOK
-from provision.inventory.loader import folder_of
+from provision.inventory.loader import find_folder
 from provision.masking import Secrets, escape
 from provision.plan import SitePlan, TargetPlan, Verb
 from provision.results import Exit, SiteResult, exit_code, summarise
@@ -229,7 +229,7 @@ def new_job(app: App, flags: Flags, verb: Verb, chosen: ChosenSites, **options: 
 
 def _known_hosts(flags: Flags) -> Path:
     """Return the file of host keys, which lies beside the first inventory source."""
-    return folder_of(flags.inventory[0]) / "known_hosts"
+    return find_folder(flags.inventory[0]) / "known_hosts"
 
 
 def over(

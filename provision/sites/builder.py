@@ -11,8 +11,8 @@ from typing import cast
 
 from provision.errors import InputError, Problem
 from provision.inventory.expressions import Scope
-from provision.inventory.loader import Host, Inventory, scopes
-from provision.inventory.variables import Where, suggestion
+from provision.inventory.loader import Host, Inventory, build_scopes
+from provision.inventory.variables import Where, suggest_name
 from provision.masking import Secrets
 from provision.sites.connection import read_login
 from provision.sites.settings import (
@@ -96,7 +96,7 @@ def sites(inventory: Inventory, plays: Sequence[Play], secrets: Secrets) -> tupl
     Raises:
         InputError: every problem of every host at once; nothing was contacted.
     """
-    builder = _Builder(inventory, scopes(inventory), plays, secrets)
+    builder = _Builder(inventory, build_scopes(inventory), plays, secrets)
     found = builder.sites()
     if builder.problems:
         raise InputError(builder.problems)
@@ -168,7 +168,7 @@ class _Builder:
                 self.problems.append(Problem("site.py", 0, f"no play for {play.group}", instead))
         if not self._names(BAN_HOSTS):
             others = set(self.inventory.groups) - {"all", "ungrouped", FORTIGATES, BAN_HOSTS}
-            instead = suggestion(BAN_HOSTS, others) or "put your Linux hosts into it"
+            instead = suggest_name(BAN_HOSTS, others) or "put your Linux hosts into it"
             source = Where(str(self.inventory.path))
             self.problems.append(source.problem(f"group {BAN_HOSTS} has no host", instead))
         for name in sorted(set(self._names(BAN_HOSTS)) & set(self._names(FORTIGATES))):
@@ -235,7 +235,7 @@ class _Builder:
             what = (
                 f"ban_host {str(value)[: _LONGEST_NAME[BAN_HOSTS]]} is not a host of the inventory"
             )
-            instead = suggestion(str(value), known) or f"{BAN_HOSTS} has {', '.join(known)}"
+            instead = suggest_name(str(value), known) or f"{BAN_HOSTS} has {', '.join(known)}"
         self.problems.append(where.problem(what, instead))
         return ""
 

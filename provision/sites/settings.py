@@ -20,7 +20,7 @@ from pydantic import (
 
 from provision.errors import InputError, Problem
 from provision.inventory.expressions import Scope
-from provision.inventory.variables import OMIT, Variables, Where, looks_secret, suggestion
+from provision.inventory.variables import OMIT, Variables, Where, is_secret_name, suggest_name
 from provision.masking import SHORTEST
 from provision.sites.setting_errors import A_YES_NO, TOO_SHORT, explain, message, parts_of
 
@@ -102,8 +102,8 @@ def read_settings(role: Role, scope: Scope, where: Where) -> RoleSettings:
             elif not name:
                 problems.append(where.problem(f"settings of role {role.NAME}: {message(detail)}"))
             elif name not in broken:
-                place = scope.where(name) if name in given else where
-                secret = name in scope.secretive or looks_secret(name)
+                place = scope.locate(name) if name in given else where
+                secret = name in scope.secretive or is_secret_name(name)
                 field = role.Settings.model_fields[name]
                 problems.append(explain(detail, field, given, place, secret))
     if problems:
@@ -120,7 +120,7 @@ def find_unknown_settings(roles: Iterable[Role], variables: Variables) -> Iterat
         if owners and name not in known:
             role = max(owners, key=lambda owner: len(owner.PREFIX))
             fields = sorted(role.Settings.model_fields)
-            hint = suggestion(name, fields) or f"it has {', '.join(fields)}"
+            hint = suggest_name(name, fields) or f"it has {', '.join(fields)}"
             yield variable.where.problem(f"{name} is not a setting of role {role.NAME}", hint)
 
 

@@ -11,10 +11,10 @@ import pytest
 
 from provision.cli.main import main
 from provision.errors import InputError
-from provision.inventory.loader import load, scopes
+from provision.inventory.loader import build_scopes, load
 from provision.inventory.sources import program
 from tests.plays import load_plays
-from tests.unit.inventory.inventories import faults, write
+from tests.unit.inventory.inventories import list_problems, write
 
 SITE = """
 ban_hosts: {hosts: {bh1: {ansible_host: 192.0.2.1}}}
@@ -96,7 +96,7 @@ def test_a_list_of_hosts_on_the_command_line_is_an_inventory() -> None:
     found = load(["h1, h2:2222,[2001:db8::1]:22,"])
     assert found.groups["ungrouped"] == ("h1", "h2", "2001:db8::1")
     assert found.hosts["h2"].variables["ansible_port"].value == 2222
-    assert scopes(found)["h1"]["inventory_file"] is None
+    assert build_scopes(found)["h1"]["inventory_file"] is None
 
 
 def test_known_hosts_lies_beside_the_first_source(tmp_path: Path) -> None:
@@ -106,7 +106,7 @@ def test_known_hosts_lies_beside_the_first_source(tmp_path: Path) -> None:
 
 def test_every_host_knows_the_file_that_names_it_first(tmp_path: Path) -> None:
     write(tmp_path, a__one__yml="web: {hosts: {h: }}", b__two__ini="[web]\nh\nw\n")
-    found = scopes(load([f"{tmp_path}/a", f"{tmp_path}/b/two.ini"]))
+    found = build_scopes(load([f"{tmp_path}/a", f"{tmp_path}/b/two.ini"]))
     assert found["h"]["inventory_file"] == f"{tmp_path}/a/one.yml"
     assert found["w"]["inventory_dir"] == f"{tmp_path}/b"
 
@@ -148,7 +148,7 @@ def test_a_script_that_fails_is_named_with_the_reason(
     path = script(tmp_path / "hosts.sh", body)
     with pytest.raises(InputError) as error:
         load(path)
-    (found,) = faults(error, tmp_path)
+    (found,) = list_problems(error, tmp_path)
     assert found.startswith("hosts.sh: ")
     assert expected in found
     assert "pa55word" not in found
@@ -200,7 +200,7 @@ def test_without_ansible_a_plugin_is_an_error_with_a_way_out(
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
     with pytest.raises(InputError) as error:
         load(tmp_path / "cmdb.yml")
-    (found,) = faults(error, tmp_path)
+    (found,) = list_problems(error, tmp_path)
     assert found.startswith("cmdb.yml: configures the inventory plugin netbox.netbox.nb_inventory")
     assert "install ansible-core, or save what it yields: ansible-inventory -i" in found
     assert "pa55word" not in found
@@ -222,7 +222,7 @@ def test_what_a_plugin_lists_keeps_texts_that_are_no_templates(tmp_path: Path) -
     )
     found = load(tmp_path)
     assert found.groups["tall"] == ("h",)
-    scope = scopes(found)["h"]
+    scope = build_scopes(found)["h"]
     assert (scope["raw"], scope["t"]) == ("{{ b }}", 1)
     # what a file says itself keeps its line
     assert found.hosts["h"].variables["b"].where.line == 1
@@ -246,7 +246,7 @@ def test_our_groups_are_judged_strictly_and_the_variables_of_those_around_them(
     )
     with pytest.raises(InputError) as error:
         load(tmp_path)
-    assert faults(error, tmp_path) == [
+    assert list_problems(error, tmp_path) == [
         "host_vars/f.yml:2: x is given twice, first in line 1; keep one of them",
         "hosts.yml:3: hots is no part of a group; did you mean hosts?",
         "hosts.yml:4: v is given twice, first in line 4; keep one of them",
@@ -364,7 +364,7 @@ def test_expressions_know_the_folder_of_the_playbook(tmp_path: Path) -> None:
         play__x__txt="",
         play__x__="from the playbook",
     )
-    found = scopes(load(tmp_path / "inventory", (), tmp_path / "play"))["h"]
+    found = build_scopes(load(tmp_path / "inventory", (), tmp_path / "play"))["h"]
     assert found["a"] == f"{tmp_path}/play"
     assert found["b"] == "from the playbook"
 

@@ -18,7 +18,7 @@ from provision.linux.resources import File, Jail
 from provision.sites.settings import read_settings
 from roles import detection, webhook
 from roles.detection_catalogue import CATALOGUE
-from tests.unit.inventory.inventories import faults, scope
+from tests.unit.inventory.inventories import list_problems, read_scope
 from tests.unit.roles.sample_site import fortios, linux, sample_site
 
 JAILS = "/etc/fail2ban/jail.d/banstitch.conf"
@@ -40,7 +40,7 @@ def jails(**settings: Any) -> configparser.ConfigParser:
 
 
 def read(folder: Path, variables: str) -> Any:
-    found = read_settings(detection, scope(folder, variables), Where("hosts.yml", 1))
+    found = read_settings(detection, read_scope(folder, variables), Where("hosts.yml", 1))
     assert isinstance(found, detection.Settings)
     return found
 
@@ -135,7 +135,7 @@ def test_every_fault_of_an_allow_list_file_is_named_by_file_and_line(tmp_path: P
             tmp_path,
             f"detection_ignore: ['file:{tmp_path}/allow.txt']\ndetection_max_retry: 0\n",
         )
-    found = faults(caught, tmp_path)
+    found = list_problems(caught, tmp_path)
     assert [fault.partition(" ")[0] for fault in found if "allow.txt" in fault] == [
         "allow.txt:1:",
         "allow.txt:3:",

@@ -15,7 +15,7 @@ from provision.sites.builder import Play, Selected, Site, limit, sites
 from provision.sites.settings import RoleSettings
 from tests import PROJECT
 from tests.plays import load_plays
-from tests.unit.inventory.inventories import faults, inventory, write
+from tests.unit.inventory.inventories import list_problems, read_inventory, write
 from tests.unit.sites.fake_role import FakeRole
 
 
@@ -38,7 +38,7 @@ fortigates: {hosts: {fw1: {ban_host: ban1}}}
 
 
 def built(folder: Path, hosts: str, secrets: Secrets | None = None) -> tuple[Site, ...]:
-    return sites(inventory(folder, hosts), PLAYS, secrets or Secrets())
+    return sites(read_inventory(folder, hosts), PLAYS, secrets or Secrets())
 
 
 def test_a_site_is_a_ban_host_and_the_fortigates_that_name_it(tmp_path: Path) -> None:
@@ -266,7 +266,7 @@ def test_a_fault_keeps_every_site_from_being_built(
 ) -> None:
     with pytest.raises(InputError) as error:
         built(tmp_path, hosts)
-    (found,) = faults(error, tmp_path)
+    (found,) = list_problems(error, tmp_path)
     for piece in expected.split(".*"):
         assert piece in found
 
@@ -281,7 +281,7 @@ def test_faults_of_all_hosts_come_at_once_and_one_line_is_named_once(tmp_path: P
             fortigates: {hosts: {fw1: }}
             """,
         )
-    assert [fault.split(";")[0] for fault in faults(error, tmp_path)] == [
+    assert [fault.split(";")[0] for fault in list_problems(error, tmp_path)] == [
         "hosts.yml:2: receiver_prt is not a setting of role receiver",
         "hosts.yml:3: ansible_port must be a TCP port",
         "hosts.yml:3: ansible_user must be a text",
@@ -320,7 +320,7 @@ def test_no_fault_shows_a_password(tmp_path: Path) -> None:
 
 def test_a_play_for_another_group_is_a_fault(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"site\.py: no play for web; write ban_hosts or fortig"):
-        sites(inventory(tmp_path, GOOD), (Play("web", (FEED,)),), Secrets())
+        sites(read_inventory(tmp_path, GOOD), (Play("web", (FEED,)),), Secrets())
 
 
 def test_two_units_behind_one_address_differ_by_port(tmp_path: Path) -> None:

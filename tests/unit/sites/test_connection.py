@@ -10,7 +10,7 @@ import pytest
 
 from provision.cli.main import main
 from provision.errors import InputError
-from provision.inventory.loader import load, scopes
+from provision.inventory.loader import build_scopes, load
 from provision.masking import Secrets
 from provision.sites.connection import read_login
 from provision.ssh.login import Login
@@ -23,7 +23,7 @@ def login(folder: Path, variables: str, linux: bool = True, extra: Sequence[str]
     """Return the login of a host with these variables, one a line."""
     write(folder, hosts__yml="all: {hosts: {h: }}", host_vars__h__yml=variables)
     found = load(folder, extra)
-    return read_login(found.hosts["h"], scopes(found)["h"], linux, Secrets())
+    return read_login(found.hosts["h"], build_scopes(found)["h"], linux, Secrets())
 
 
 def warned(folder: Path, variables: str, linux: bool = True) -> list[str]:

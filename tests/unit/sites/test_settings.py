@@ -28,7 +28,7 @@ from provision.sites.settings import (
     find_unknown_settings,
     read_settings,
 )
-from tests.unit.inventory.inventories import faults, scope
+from tests.unit.inventory.inventories import list_problems, read_scope
 from tests.unit.sites.fake_role import FakeRole
 
 
@@ -66,7 +66,7 @@ WHERE = Where("hosts.yml", 3)
 
 
 def settings(folder: Path, text: str) -> Settings:
-    made = read_settings(DEMO, scope(folder, text), WHERE)
+    made = read_settings(DEMO, read_scope(folder, text), WHERE)
     assert isinstance(made, Settings)
     return made
 
@@ -143,14 +143,14 @@ def test_a_good_value_is_taken(tmp_path: Path, written: str, name: str, value: o
 def test_a_wrong_value_is_a_fault_at_its_line(tmp_path: Path, written: str, fault: str) -> None:
     with pytest.raises(InputError) as error:
         settings(tmp_path, f"# comment\n{written}")
-    (found,) = faults(error, tmp_path)
+    (found,) = list_problems(error, tmp_path)
     assert found.startswith(f"host_vars/h.yml:2: {fault}")
 
 
 def test_all_wrong_settings_are_reported_at_once(tmp_path: Path) -> None:
     with pytest.raises(InputError) as error:
         settings(tmp_path, "demo_port: x\ndemo_count: '{{ nope }}'\ndemo_on: 7\n")
-    assert [fault.split()[1] for fault in faults(error, tmp_path)] == [
+    assert [fault.split()[1] for fault in list_problems(error, tmp_path)] == [
         "demo_port",
         "demo_count:",
         "demo_on",
@@ -159,7 +159,7 @@ def test_all_wrong_settings_are_reported_at_once(tmp_path: Path) -> None:
 
 def test_a_missing_setting_is_reported_where_the_host_stands(tmp_path: Path) -> None:
     with pytest.raises(InputError) as error:
-        read_settings(NEEDY, scope(tmp_path, "x: 1"), WHERE)
+        read_settings(NEEDY, read_scope(tmp_path, "x: 1"), WHERE)
     assert str(error.value) == (
         "hosts.yml:3: needy_name is not set; write a text, in quotes (how it is called)"
     )
