@@ -43,7 +43,7 @@ _T = TypeVar("_T")
 Check = Callable[[object], _T]
 
 
-def login_for(host: Host, scope: Scope, linux: bool, secrets: Secrets) -> Login:
+def read_login(host: Host, scope: Scope, linux: bool, secrets: Secrets) -> Login:
     """The login of ``host``; its passwords are added to ``secrets``.
 
     Defaults: its name as address, port 22, the current user (``admin`` on a FortiGate), and sudo

@@ -10,7 +10,7 @@ from provision.fortios.config.object_id import ObjectId
 from provision.fortios.config.observed import Observed
 from provision.fortios.config.probes import with_scope
 from provision.fortios.planning.approval import ABORT, COMMIT, SAVE, START, Approval
-from provision.fortios.planning.object_changes import Block
+from provision.fortios.planning.blocks import Block
 from provision.fortios.planning.planner import FortiPlan, plan_rollback
 from provision.fortios.session import prompts
 from provision.fortios.session.batches import Line, chunks
@@ -160,7 +160,7 @@ class Push:
                 touched = blocks  # it took the transaction's first line for something else
             back = plan_rollback(before, now, touched)
             if back:
-                self._gate.check_revert(back)
+                self._gate.check_rollback(back)
                 self._send(back, [])
             elif touched:
                 self._save()

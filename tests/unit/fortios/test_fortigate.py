@@ -11,7 +11,7 @@ from provision.errors import Failed, Unreachable
 from provision.fortios.config import probes
 from provision.fortios.config.desired import CliBlock, read_blocks
 from provision.fortios.config.text import parse
-from provision.fortios.planning.object_changes import Block
+from provision.fortios.planning.blocks import Block
 from provision.fortios.planning.planner import FortiPlan, plan
 from provision.fortios.record.record import Record
 from provision.fortios.session.batches import LONGEST, Chunk, chunks

@@ -1,4 +1,4 @@
-"""A configuration of 3,000 lines is read without loss, and a run on such a unit minds its own tables."""
+"""A configuration of 3,000 lines is read without loss, and a run reads only its own tables."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ OURS = re.compile(
 
 
 @pytest.mark.parametrize("vdoms", VDOMS)
-def test_a_long_configuration_is_written_again_as_it_was(vdoms: tuple[str, ...]) -> None:
+def test_a_long_configuration_is_written_back_unchanged(vdoms: tuple[str, ...]) -> None:
     text = sample(vdoms=vdoms)
     assert 2700 < len(text.splitlines()) < 3500
     assert serialize(parse(text)) == text
 
 
 @pytest.mark.parametrize("vdoms", VDOMS)
-def test_a_unit_that_loaded_it_shows_it_again(vdoms: tuple[str, ...]) -> None:
+def test_a_fortigate_that_loaded_it_shows_it_again(vdoms: tuple[str, ...]) -> None:
     text = sample(vdoms=vdoms)
     shown = Simulator(Options(config=text)).show()
     body = text.partition("#global_vdom=1\n")[2]

@@ -1,4 +1,4 @@
-"""Records that release 0.1 wrote: what it made is still taken away, and what it found comes back.
+"""Records of release 0.1 still work: what it made is removed, and what it found is restored.
 
 `tests/fixtures/records_0_1.json` was written by 0.1 on the simulator, one record for each place of
 enforcement, with VDOMs, and with objects that were adopted.
@@ -34,13 +34,13 @@ end
 
 @pytest.fixture(autouse=True)
 def settled_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Loopback needs no long wait to know that a prompt is the last thing said."""
+    """Wait only briefly for a prompt to be complete: loopback needs no more."""
     monkeypatch.setattr("provision.fortios.session.terminal.SETTLED", 0.02)
 
 
 @pytest.fixture
 def deployed(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[MemorySite, str]]:
-    """A FortiGate as 0.1 left it, and the configuration that it had before."""
+    """A FortiGate as 0.1 left it, and its earlier configuration."""
     case = CASES[request.param]
     options = Options(version=case["version"], vdoms=tuple(case["vdoms"]), enc_stable=True)
     with Simulator(options) as unit:
@@ -55,7 +55,7 @@ def deployed(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[M
 
 
 @pytest.mark.parametrize("deployed", CASES, indirect=True)
-def test_a_record_of_0_1_tears_down_to_what_was_there_before(
+def test_teardown_with_a_record_of_0_1_restores_the_earlier_configuration(
     deployed: tuple[MemorySite, str],
 ) -> None:
     site, before = deployed
@@ -69,7 +69,9 @@ def test_a_record_of_0_1_tears_down_to_what_was_there_before(
 @pytest.mark.parametrize(
     "deployed", ["adopted policy and trigger", "ssl_vpn, VDOMs"], indirect=True
 )
-def test_what_comes_from_memory_is_marked_and_shown_whole(deployed: tuple[MemorySite, str]) -> None:
+def test_changes_from_memory_are_marked_and_shown_completely(
+    deployed: tuple[MemorySite, str],
+) -> None:
     site, _ = deployed
     gone = site.teardown()
     assert gone.changes
@@ -78,7 +80,7 @@ def test_what_comes_from_memory_is_marked_and_shown_whole(deployed: tuple[Memory
 
 
 @pytest.mark.parametrize("deployed", ["policy"], indirect=True)
-def test_an_adopted_secret_of_0_1_is_not_typed_and_the_operator_is_told_what_to_do(
+def test_an_adopted_secret_of_0_1_is_not_typed_and_the_error_has_the_remedy(
     deployed: tuple[MemorySite, str],
 ) -> None:
     site, _ = deployed

@@ -291,5 +291,5 @@ def test_what_can_be_left_out_is_left_out_where_the_unit_has_no_table_for_it(
     with FortiGateSession(LOGIN, access) as gate:
         made = plan(want, gate.observe(want, Record()), Record(), key=KEY)
     assert made.changes == ()
-    assert made.warnings == ("this unit has no 'vpn certificate ca': nothing is checked",)
+    assert made.warnings == ("this FortiGate has no 'vpn certificate ca': nothing is checked",)
     assert made.settled.objects == {}

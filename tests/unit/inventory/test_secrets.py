@@ -13,7 +13,7 @@ from provision.errors import InputError
 from provision.inventory.expressions import Scope
 from provision.inventory.templates import Templates
 from provision.inventory.variables import Variable, Where
-from provision.sites.builder import Play
+from tests.plays import load_plays
 from tests.unit.inventory.inventories import read_scope, write
 
 MARK = "Zq7vKx3wJy9uPr5t"
@@ -76,10 +76,6 @@ MALFORMED = [
     "!!timestamp SECRET",
     "\tSECRET",
 ]
-PLAYS = (
-    Play("ban_hosts", ("detection", "receiver")),
-    Play("fortigates", ("webhook", "feed", "enforcement")),
-)
 
 
 def leaked(text: str) -> list[str]:
@@ -107,7 +103,7 @@ def inventory_with(folder: Path, value: str) -> Path:
 
 
 def said(capfd: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
-    code = main(PLAYS, arguments)
+    code = main(load_plays, arguments)
     return code, "".join(capfd.readouterr())
 
 

@@ -13,7 +13,7 @@ from provision.cli.main import main
 from provision.errors import InputError
 from provision.inventory.loader import build_scopes, load
 from provision.inventory.sources import program
-from tests.unit.cli.test_main import PLAYS
+from tests.plays import load_plays
 from tests.unit.inventory.inventories import list_problems, write
 
 SITE = """
@@ -60,7 +60,7 @@ def test_check_merges_several_inventories(
 ) -> None:
     write(tmp_path, a__hosts__yml=SITE, b__hosts__ini="[ban_hosts]\nbh2 ansible_host=192.0.2.3\n")
     options = ["-i", f"{tmp_path}/a", "-i", f"{tmp_path}/b/hosts.ini"]
-    assert main(PLAYS, ["check", *options]) == 0
+    assert main(load_plays, ["check", *options]) == 0
     assert "2 sites" in capsys.readouterr().out
 
 
@@ -84,11 +84,11 @@ def test_playbook_dir_names_where_the_variables_of_a_playbook_lie(
 ) -> None:
     write(tmp_path, inventory__hosts__yml=SITE, group_vars__all__yml="receiver_portt: 1\n")
     inventory = ["check", "-i", f"{tmp_path}/inventory"]
-    assert main(PLAYS, inventory) == 0
+    assert main(load_plays, inventory) == 0
     warning = capsys.readouterr().err
     assert f"{tmp_path}/group_vars is not read" in warning
     assert f"give --playbook-dir {tmp_path}" in warning
-    assert main(PLAYS, [*inventory, "--playbook-dir", str(tmp_path)]) == 3
+    assert main(load_plays, [*inventory, "--playbook-dir", str(tmp_path)]) == 3
     assert f"{tmp_path}/group_vars/all.yml:1: receiver_portt" in capsys.readouterr().err
 
 
@@ -352,7 +352,7 @@ def test_many_warnings_are_cut(tmp_path: Path) -> None:
 
 
 def test_an_empty_option_is_no_inventory(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(PLAYS, ["check", "-i", ""]) == 3
+    assert main(load_plays, ["check", "-i", ""]) == 3
     assert "-i: must name an inventory; give a file or a directory" in capsys.readouterr().err
 
 
@@ -380,7 +380,7 @@ def test_no_ansible_cfg_has_anything_run_for_an_inventory_in_toml(
     )
     script(tmp_path / "vault.sh", "touch ran; echo secret")
     monkeypatch.chdir(tmp_path)
-    assert main(PLAYS, ["check", "-i", "hosts.toml"]) == 0, capsys.readouterr().err
+    assert main(load_plays, ["check", "-i", "hosts.toml"]) == 0, capsys.readouterr().err
     assert not (tmp_path / "ran").exists()
 
 
@@ -391,7 +391,7 @@ def test_a_script_that_nests_values_without_end_is_an_error(
     deep = "[" * levels + "]" * levels
     write(tmp_path, answer__json=f'{{"all": {{"hosts": ["a"], "vars": {{"x": {deep}}}}}}}')
     path = script(tmp_path / "hosts", f"cat {tmp_path}/answer.json")
-    assert main(PLAYS, ["check", "-i", str(path)]) == 3
+    assert main(load_plays, ["check", "-i", str(path)]) == 3
     assert f"{path}: the inventory script --list must write" in capsys.readouterr().err
 
 
@@ -400,7 +400,7 @@ def test_no_name_of_an_inventory_makes_a_line_of_its_own(
 ) -> None:
     write(tmp_path, answer__json=r'{"ban_hosts": {"hosts": ["bh1\nok: 1 site"]}}')
     path = script(tmp_path / "hosts", f"cat {tmp_path}/answer.json")
-    assert main(PLAYS, ["check", "-i", str(path)]) == 3
+    assert main(load_plays, ["check", "-i", str(path)]) == 3
     lines = capsys.readouterr().err.splitlines()
     assert lines
     assert all(line.startswith(str(path)) for line in lines)
@@ -416,7 +416,7 @@ def test_no_warning_of_an_inventory_steers_a_terminal(
         host_vars__h2__yml=f"{key}: 1\n{key}: 2\n",
     )
     (tmp_path / "odd\x1b[2J\nok: 1 site").write_text("{no inventory")
-    assert main(PLAYS, ["check", "-i", str(tmp_path)]) == 0
+    assert main(load_plays, ["check", "-i", str(tmp_path)]) == 0
     warned = capsys.readouterr().err.splitlines()
     assert len(warned) == 2
     assert all(line.startswith("warning: ") and line.isprintable() for line in warned)

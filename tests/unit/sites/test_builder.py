@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import getpass
-import types
 from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
 
-import provision.sites.builder
 from provision.errors import InputError
 from provision.inventory.loader import load
 from provision.masking import MASK, Secrets
 from provision.sites.builder import Play, Selected, Site, limit, sites
-from provision.sites.settings import Role, RoleSettings
+from provision.sites.settings import RoleSettings
 from tests import PROJECT
+from tests.plays import load_plays
 from tests.unit.inventory.inventories import list_problems, read_inventory, write
+from tests.unit.sites.fake_role import FakeRole
 
 
 class Receiver(RoleSettings):
@@ -28,22 +28,13 @@ class Feed(RoleSettings):
     feed_name: str = "bans"
 
 
-ROLES = {
-    "receiver": Role("receiver", "receiver_", Receiver, types.ModuleType("receiver")),
-    "feed": Role("feed", "feed_", Feed, types.ModuleType("feed")),
-}
-PLAYS = (Play("ban_hosts", ("receiver",)), Play("fortigates", ("feed",)))
+RECEIVER = FakeRole("receiver", "receiver_", Receiver)
+FEED = FakeRole("feed", "feed_", Feed)
+PLAYS = (Play("ban_hosts", (RECEIVER,)), Play("fortigates", (FEED,)))
 GOOD = """
 ban_hosts: {hosts: {ban1: }}
 fortigates: {hosts: {fw1: {ban_host: ban1}}}
 """
-
-
-@pytest.fixture(autouse=True)
-def _two_roles(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        provision.sites.builder, "load_roles", lambda names: {n: ROLES[n] for n in names}
-    )
 
 
 def built(folder: Path, hosts: str, secrets: Secrets | None = None) -> tuple[Site, ...]:
@@ -329,7 +320,7 @@ def test_no_fault_shows_a_password(tmp_path: Path) -> None:
 
 def test_a_play_for_another_group_is_a_fault(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"site\.py: no play for web; write ban_hosts or fortig"):
-        sites(read_inventory(tmp_path, GOOD), (Play("web", ("feed",)),), Secrets())
+        sites(read_inventory(tmp_path, GOOD), (Play("web", (FEED,)),), Secrets())
 
 
 def test_two_units_behind_one_address_differ_by_port(tmp_path: Path) -> None:
@@ -366,14 +357,9 @@ def test_a_limit_selects_sites_and_the_targets_within(tmp_path: Path) -> None:
 def test_the_shipped_inventory_has_two_sites_one_of_them_with_two_fortigates(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.undo()
     monkeypatch.setenv("FORTIGATE_PASSWORD", "common-one")
     monkeypatch.setenv("FW_PARIS_2_PASSWORD", "own-one")
-    plays = (
-        Play("ban_hosts", ("detection", "receiver")),
-        Play("fortigates", ("webhook", "feed", "enforcement")),
-    )
-    berlin, paris = sites(load(PROJECT / "inventory"), plays, Secrets())
+    berlin, paris = sites(load(PROJECT / "inventory"), load_plays(), Secrets())
     assert [unit.name for unit in berlin.fortigates] == ["fw-berlin"]
     assert [(unit.name, unit.login.password) for unit in paris.fortigates] == [
         ("fw-paris-1", "common-one"),
