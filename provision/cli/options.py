@@ -34,9 +34,9 @@ from provision.results import Exit, SiteResult, exit_code, summarise
 from provision.sites.builder import Play, Selected
 from provision.sites.selection import Choice, ChosenSites, read_sites
 from provision.ssh import known_hosts
-from provision.ssh.codes import Codes
-from provision.ssh.host_keys import HostKeyPolicy
+from provision.ssh.connection import Access
 from provision.ssh.login import Login
+from provision.ssh.prompts import Codes
 
 Work = TypeVar("Work")
 Done = TypeVar("Done", SiteResult, SitePlan)
@@ -183,20 +183,20 @@ def chosen_sites(app: App, flags: Flags, connect: bool) -> ChosenSites:
 
 
 def _skipped_lines(flags: Flags, logins: Sequence[Login]) -> list[Problem]:
-    files = (_known_hosts(flags), *known_hosts.openssh_files())
-    return known_hosts.warnings(files, {(login.address, login.port) for login in logins})
+    files = (_known_hosts(flags), *known_hosts.list_openssh_files())
+    return known_hosts.list_warnings(files, {(login.address, login.port) for login in logins})
 
 
 def new_run(app: App, flags: Flags, verb: Verb, report: Report, **options: Any) -> Run:
     """What is the same for every site."""
-    policy = HostKeyPolicy(
+    access = Access(
         _known_hosts(flags),
         flags.accept_new_host_keys,
         report.line,
-        known_hosts.openssh_files(),
+        known_hosts.list_openssh_files(),
         app.codes,
     )
-    return Run(verb, app.plays, policy, app.secrets, report, **options)
+    return Run(verb, app.plays, access, app.secrets, report, **options)
 
 
 def new_report(app: App, flags: Flags) -> Report:

@@ -61,7 +61,7 @@ class BanHostRun:
 
     @contextmanager
     def _connected(self) -> Iterator[BanHostSession]:
-        with BanHostSession(self._site.ban_host.login, self._run.policy) as host:
+        with BanHostSession(self._site.ban_host.login, self._run.access) as host:
             try:
                 yield host
             finally:

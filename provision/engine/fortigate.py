@@ -42,7 +42,7 @@ class FortiGateRun:
 
     @contextmanager
     def _connected(self) -> Iterator[FortiGateSession]:
-        with FortiGateSession(self._unit.login, self._run.policy) as session:
+        with FortiGateSession(self._unit.login, self._run.access) as session:
             try:
                 yield session
             finally:
@@ -80,7 +80,7 @@ class FortiGateRun:
         memory, ban_host = self._host.memory, self._host.target
         if memory is None:
             if isinstance(ban_host.error, UnknownKey):  # then its own is to be compared as well
-                with FortiGateSession(self._unit.login, self._run.policy):
+                with FortiGateSession(self._unit.login, self._run.access):
                     pass
             self.target.skipped = f"left alone: its ban host {ban_host.host} could not be observed"
             return

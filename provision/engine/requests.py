@@ -55,7 +55,7 @@ def ask(run: Run, selected: Selected, request: Request) -> SiteResult:
 def _asked(run: Run, selected: Selected, request: Request) -> TargetResult:
     host = selected.site.ban_host
     try:
-        with BanHostSession(host.login, run.policy) as session:
+        with BanHostSession(host.login, run.access) as session:
             answer = session.ask(request)
     except NoPython:
         return TargetResult(host.name, "linux", "failed", 1, error="not deployed: run apply")

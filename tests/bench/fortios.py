@@ -46,7 +46,7 @@ from provision.fortios.config.text import list_lines
 from provision.fortios.planning import planner
 from provision.fortios.record.record import Record
 from provision.fortios.session.fortigate import FortiGateSession
-from provision.ssh.connect import HostKeyPolicy
+from provision.ssh.connection import Access
 from provision.ssh.login import Login
 from roles import receiver
 from tests.plays import PLAYS
@@ -113,7 +113,7 @@ class Ours:
     """The product, as the engine uses it."""
 
     def __init__(self, known_hosts: Path) -> None:
-        self._policy = HostKeyPolicy(known_hosts, accept_new=True)
+        self._access = Access(known_hosts, accept_new=True)
 
     def plan(self, unit: Simulator) -> int:
         with self._gate(unit) as gate:
@@ -130,7 +130,7 @@ class Ours:
 
     def _gate(self, unit: Simulator) -> FortiGateSession:
         login = Login("fgt", unit.address, "admin", unit.port, password="fortinet")
-        return FortiGateSession(login, self._policy)
+        return FortiGateSession(login, self._access)
 
     def _planned(self, gate: FortiGateSession, record: Record) -> planner.FortiPlan:
         want = wanted(gate)

@@ -23,7 +23,7 @@ from provision.plan import SitePlan, Verb
 from provision.results import SiteResult, TargetResult, summarise
 from provision.sites.builder import Selected, Site, sites
 from provision.sites.selection import Choice, ChosenSites
-from provision.ssh.codes import Codes
+from provision.ssh.prompts import Codes
 from tests.plays import PLAYS
 from tests.simulator import Simulator
 from tests.unit.linux import linux_model

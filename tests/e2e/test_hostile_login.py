@@ -14,7 +14,7 @@ import pytest
 from provision.errors import Unreachable
 from provision.fortios.session import terminal
 from provision.fortios.session.session import Session
-from provision.ssh.connect import HostKeyPolicy
+from provision.ssh.connection import Access
 from provision.ssh.login import Login
 from tests.simulator.server import host_key
 
@@ -107,8 +107,8 @@ def test_a_login_that_hangs_is_given_up(
 ) -> None:
     monkeypatch.setattr(terminal, "LOGIN", 3.0)
     monkeypatch.setattr(terminal, "SILENCE", 3.0)
-    policy = HostKeyPolicy(tmp_path / "known_hosts", accept_new=True)
+    access = Access(tmp_path / "known_hosts", accept_new=True)
     with _listening(serve) as port, pytest.raises(Unreachable) as caught:
-        Session(Login("fgt", "127.0.0.1", "admin", port, password="pass-word", timeout=3), policy)
+        Session(Login("fgt", "127.0.0.1", "admin", port, password="pass-word", timeout=3), access)
     assert "fgt" in str(caught.value)
     assert "pass-word" not in str(caught.value)

@@ -9,7 +9,7 @@ from provision.fortios.config.probes import with_scope
 from provision.fortios.session import administrator, prompts
 from provision.fortios.session.batches import entering
 from provision.fortios.session.session import Session
-from provision.ssh.host_keys import HostKeyPolicy
+from provision.ssh.connection import Access
 from provision.ssh.login import Login
 
 Question = tuple[str, str]  # scope, command
@@ -21,29 +21,27 @@ class Connection:
     ``walks``: the unit knows no `sudo`, so that a scope is entered to ask there.
     """
 
-    def __init__(self, login: Login, policy: HostKeyPolicy) -> None:
+    def __init__(self, login: Login, access: Access) -> None:
         self.walks = False
         self.login = login
-        self._policy = policy
+        self._access = access
         self._session: Session | None = None
         self._earlier = 0
 
     def __enter__(self) -> Connection:
-        codes = self._policy.codes
-        kept = codes.take(self.login) if codes else None
+        kept = self._access.take_connection(self.login)
         if isinstance(kept, Session):
             kept.changing = False
             self._earlier = -kept.exchanges
-        self._session = kept if isinstance(kept, Session) else Session(self.login, self._policy)
+        self._session = kept if isinstance(kept, Session) else Session(self.login, self._access)
         return self
 
     def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
         session, self._session = self._session, None
         if session is None:
             return
-        codes = self._policy.codes
-        if codes and error is None:
-            codes.leave(self.login, session)
+        if error is None:
+            self._access.give_back(self.login, session)
         else:
             session.disconnect()
 
@@ -63,7 +61,7 @@ class Connection:
         """A new session in place of a broken one: once, by whoever calls."""
         self._earlier = self.exchanges
         self.session.disconnect()
-        self._session = Session(self.login, self._policy)
+        self._session = Session(self.login, self._access)
         self._session.changing = True
 
     def ask(self, questions: Sequence[Question]) -> tuple[str, ...]:

@@ -13,15 +13,15 @@ from provision.fortios.record.record import Record
 from provision.fortios.session.connection import Connection
 from provision.fortios.session.observer import Observer
 from provision.fortios.session.push import Approved, Push
-from provision.ssh.host_keys import HostKeyPolicy
+from provision.ssh.connection import Access
 from provision.ssh.login import Login
 
 
 class FortiGateSession:
     """A session with one unit, for the length of a ``with`` block."""
 
-    def __init__(self, login: Login, policy: HostKeyPolicy) -> None:
-        self._connection = Connection(login, policy)
+    def __init__(self, login: Login, access: Access) -> None:
+        self._connection = Connection(login, access)
         self._observer = Observer(self._connection)
         self._push = Push(self._connection, self._observer)
 

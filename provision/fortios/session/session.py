@@ -16,7 +16,7 @@ from provision.fortios.session import prompts, terminal
 from provision.fortios.session.answer import is_echoed, is_inside_value
 from provision.fortios.session.batches import Line
 from provision.fortios.session.terminal import Terminal
-from provision.ssh.host_keys import HostKeyPolicy
+from provision.ssh.connection import Access
 from provision.ssh.login import Login
 
 # How deep an `abort` may have to climb.
@@ -40,7 +40,7 @@ class Garbled(Failed):
 class Session(Terminal):
     """A terminal that takes questions and lines."""
 
-    def __init__(self, login: Login, policy: HostKeyPolicy) -> None:
+    def __init__(self, login: Login, access: Access) -> None:
         """Log in.
 
         Raises:
@@ -50,7 +50,7 @@ class Session(Terminal):
         self._ahead = self._echoes = True
         # an answer that was given up may still come
         self._late = False
-        super().__init__(login, policy)
+        super().__init__(login, access)
 
     def read(self, commands: Sequence[str]) -> tuple[str, ...]:
         """The answers to ``commands``, none of which may change anything.

@@ -18,9 +18,8 @@ from netmiko.fortinet import FortinetSSH
 from provision.errors import Failed, Unreachable
 from provision.fortios.session import prompts
 from provision.fortios.session.heard import Heard
-from provision.ssh.causes import clean, explain_words
-from provision.ssh.connect import CONNECT_ERRORS, connect
-from provision.ssh.host_keys import HostKeyPolicy
+from provision.ssh.causes import classify_message, clean
+from provision.ssh.connection import CONNECT_ERRORS, Access, connect
 from provision.ssh.login import Login
 
 # Seconds without a byte after which a unit counts as silent (a busy one takes several to answer).
@@ -57,7 +56,7 @@ class Terminal(FortinetSSH):
 
     remote_conn: Any  # the channel, by netmiko's name
 
-    def __init__(self, login: Login, policy: HostKeyPolicy) -> None:
+    def __init__(self, login: Login, access: Access) -> None:
         """Log in.
 
         Raises:
@@ -65,7 +64,7 @@ class Terminal(FortinetSSH):
         """
         self.exchanges = 0
         self._login = login
-        self._policy = policy
+        self._access = access
         self._prompt = self._context = ""
         self._sure = False  # the prompt was seen behind an answer
         self._hearing = Heard()
@@ -91,7 +90,7 @@ class Terminal(FortinetSSH):
 
     def establish_connection(self, width: int = 511, height: int = 1000) -> None:
         """Log in as to any other target, and open a terminal."""
-        self._client = connect(self._login, self._policy)
+        self._client = connect(self._login, self._access)
         self._watch = threading.Timer(LOGIN, self._give_up)
         self._watch.daemon = True
         self._watch.start()
@@ -288,7 +287,7 @@ class Terminal(FortinetSSH):
         if self._prompt or not self._hearing.text().strip() or self._login_late.is_set():
             return self._broken("closed the connection")
         self.alive = False
-        return explain_words(
+        return classify_message(
             self._hearing.text(), self._login, "closed the connection after the login"
         )
 

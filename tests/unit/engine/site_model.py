@@ -26,7 +26,7 @@ from provision.plan import SitePlan, Verb, from_json, to_json
 from provision.results import SiteResult, TargetResult, summarise
 from provision.sites.builder import Selected
 from provision.sites.selection import Choice, ChosenSites
-from provision.ssh.connect import HostKeyPolicy
+from provision.ssh.connection import Access
 from provision.ssh.login import Login
 from tests.plays import PLAYS
 from tests.unit.fortios import fortios_model
@@ -80,7 +80,7 @@ NO_CHANGES = ("observe", "connect", "lease", "release")
 
 
 class FakeBanHost:
-    def __init__(self, world: World, login: Login, _: HostKeyPolicy) -> None:
+    def __init__(self, world: World, login: Login, _: Access) -> None:
         self._world, self._name, self.execs = world, login.host, 0
 
     def __enter__(self) -> Self:
@@ -140,7 +140,7 @@ class FakeBanHost:
 class FakeUnit:
     facts = UNKNOWN
 
-    def __init__(self, world: World, login: Login, _: HostKeyPolicy) -> None:
+    def __init__(self, world: World, login: Login, _: Access) -> None:
         self._world, self._name, self.exchanges = world, login.host, 0
 
     def __enter__(self) -> Self:

@@ -13,7 +13,7 @@ from provision.fortios.config.text import forti_quote, list_lines, make_key, par
 from provision.fortios.session.batches import Line
 from provision.fortios.session.commands import check_change, check_look
 from provision.fortios.session.session import Refused, Session
-from provision.ssh.connect import HostKeyPolicy
+from provision.ssh.connection import Access
 from provision.ssh.login import Login
 from tests.simulator import Simulator
 from tests.unit.fortios.fortios_wire import Wire
@@ -163,8 +163,8 @@ def test_a_quoted_value_stays_one_line(value: str) -> None:
 def talk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> tuple[Session, Simulator]:
     """Return a session and the FortiGate at its other end."""
     wire = Wire(monkeypatch)
-    policy = HostKeyPolicy(tmp_path / "known", accept_new=True)
-    return Session(Login("fgt", "127.0.0.1", "admin"), policy), wire.unit
+    access = Access(tmp_path / "known", accept_new=True)
+    return Session(Login("fgt", "127.0.0.1", "admin"), access), wire.unit
 
 
 @pytest.mark.parametrize("command", NO_LOOKS)

@@ -17,7 +17,7 @@ from provision.fortios.record.record import Record
 from provision.fortios.session.batches import LONGEST, Chunk, chunks
 from provision.fortios.session.fortigate import FortiGateSession
 from provision.fortios.session.push import PutBack
-from provision.ssh.connect import HostKeyPolicy
+from provision.ssh.connection import Access
 from provision.ssh.login import Login
 from tests.simulator import Options, Simulator
 from tests.unit.fortios.fortios_wire import Wire
@@ -40,7 +40,7 @@ def gate_to(wire: Wire, **options: Any) -> FortiGateSession:
 
 def again(wire: Wire) -> FortiGateSession:
     wire.unit.journal.clear()
-    return FortiGateSession(LOGIN, HostKeyPolicy(Path("none"), accept_new=False))
+    return FortiGateSession(LOGIN, Access(Path("none"), accept_new=False))
 
 
 def push(gate: FortiGateSession, vdoms: bool = False, record: Record | None = None) -> FortiPlan:

@@ -13,7 +13,7 @@ from provision.fortios.planning.planner import FortiPlan, plan, teardown
 from provision.fortios.record.record import Record
 from provision.fortios.session import terminal
 from provision.fortios.session.fortigate import FortiGateSession
-from provision.ssh.connect import HostKeyPolicy
+from provision.ssh.connection import Access
 from provision.ssh.login import Login
 from tests.simulator import Notice, Options, Simulator
 from tests.unit.fortios.sample_cli import ALL, KEY, SSL_ON
@@ -37,8 +37,8 @@ WANT = read_blocks([CliBlock(f"b{n}.j2", text) for n, text in enumerate((*ALL, P
 
 
 @pytest.fixture
-def policy(tmp_path: Path) -> HostKeyPolicy:
-    return HostKeyPolicy(tmp_path / "known_hosts", accept_new=True)
+def access(tmp_path: Path) -> Access:
+    return Access(tmp_path / "known_hosts", accept_new=True)
 
 
 @pytest.fixture(autouse=True)
@@ -52,9 +52,9 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 class Site:
     """A FortiGate that is planned, changed and cleaned as a run does it."""
 
-    def __init__(self, unit: Simulator, policy: HostKeyPolicy) -> None:
+    def __init__(self, unit: Simulator, access: Access) -> None:
         self.unit = unit
-        self._policy = policy
+        self._access = access
         self.record = Record()
 
     def login(self) -> Login:
@@ -62,18 +62,18 @@ class Site:
         return Login("fgt", unit.address, options.user, unit.port, password=options.password)
 
     def plan(self, want: Desired = WANT) -> FortiPlan:
-        with FortiGateSession(self.login(), self._policy) as fortigate:
+        with FortiGateSession(self.login(), self._access) as fortigate:
             return plan(want, fortigate.observe(want, self.record), self.record, key=KEY)
 
     def apply(self) -> FortiPlan:
-        with FortiGateSession(self.login(), self._policy) as fortigate:
+        with FortiGateSession(self.login(), self._access) as fortigate:
             made = plan(WANT, fortigate.observe(WANT, self.record), self.record, key=KEY)
             fortigate.apply(made)
         self.record = made.settled
         return made
 
     def teardown(self) -> None:
-        with FortiGateSession(self.login(), self._policy) as fortigate:
+        with FortiGateSession(self.login(), self._access) as fortigate:
             fortigate.apply(teardown(fortigate.observe(Desired(), self.record), self.record))
 
 
@@ -107,12 +107,12 @@ PASTED = {
 
 
 @pytest.mark.parametrize("pasted", PASTED.values(), ids=PASTED)
-def test_a_prompt_inside_quotes_is_text(pasted: str, policy: HostKeyPolicy) -> None:
+def test_a_prompt_inside_quotes_is_text(pasted: str, access: Access) -> None:
     with Simulator(Options(enc_stable=True, console="more", pager_lines=23)) as unit:
         unit.run(SSL_ON + comment(pasted) + comment("between\nFGT-A # ", 8))
         before = unit.show()
         assert "theirs-7" in before
-        site = Site(unit, policy)
+        site = Site(unit, access)
         assert {each.action for each in site.plan().changes} == {"create", "update"}
         assert unit.journal.changing() == []
         site.apply()
@@ -122,13 +122,13 @@ def test_a_prompt_inside_quotes_is_text(pasted: str, policy: HostKeyPolicy) -> N
 
 
 @pytest.mark.parametrize("piece", [1, 7, 23])
-def test_a_pasted_prompt_that_arrives_in_pieces_is_text(piece: int, policy: HostKeyPolicy) -> None:
+def test_a_pasted_prompt_that_arrives_in_pieces_is_text(piece: int, access: Access) -> None:
     with Simulator(Options(enc_stable=True, console="standard")) as unit:
         unit.run(SSL_ON + "".join(comment(each, 20 + n) for n, each in enumerate(PASTED.values())))
         unit.faults.rewrite = lambda said: (
             said[at : at + piece] for at in range(0, len(said), piece)
         )
-        site = Site(unit, policy)
+        site = Site(unit, access)
         site.apply()
         assert site.plan().changes == ()
 
@@ -158,19 +158,17 @@ PROMPTS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("options", PROMPTS.values(), ids=PROMPTS)
-def test_a_prompt_of_any_shape_is_recognised(
-    options: dict[str, Any], policy: HostKeyPolicy
-) -> None:
+def test_a_prompt_of_any_shape_is_recognised(options: dict[str, Any], access: Access) -> None:
     with Simulator(Options(enc_stable=True, **options)) as unit:
         scope = "root" if unit.options.vdoms else ""
         unit.run_in(scope, SSL_ON)
-        with FortiGateSession(Site(unit, policy).login(), policy) as fortigate:
+        with FortiGateSession(Site(unit, access).login(), access) as fortigate:
             assert fortigate.facts.version == (7, 4, 8)
             assert fortigate.facts.vdom_names == (("root", "Branch") if scope else ())
         if scope:
             return
         before = unit.show()
-        site = Site(unit, policy)
+        site = Site(unit, access)
         site.apply()
         assert site.plan().changes == ()
         site.teardown()
@@ -198,11 +196,11 @@ LOOKS = (
 @pytest.mark.parametrize("where", ["before", "within", "behind", "redrawn", "echo", "inside"])
 @pytest.mark.parametrize("text", MESSAGES)
 def test_a_message_between_prompts_costs_an_enter_and_no_line(
-    text: str, where: str, policy: HostKeyPolicy
+    text: str, where: str, access: Access
 ) -> None:
     with Simulator(Options(enc_stable=True, console="standard")) as unit:
         unit.run(SSL_ON)
-        site = Site(unit, policy)
+        site = Site(unit, access)
         for at in LOOKS:
             unit.faults.notices += [Notice(text, where, at)]
             made = site.plan()
@@ -215,12 +213,12 @@ def test_a_message_between_prompts_costs_an_enter_and_no_line(
 @pytest.mark.parametrize("transactions", [True, False])
 @pytest.mark.parametrize("at", ["^config system", "^set uri", "^next"])
 def test_a_message_in_the_middle_of_a_push_loses_no_line(
-    at: str, where: str, transactions: bool, policy: HostKeyPolicy
+    at: str, where: str, transactions: bool, access: Access
 ) -> None:
     with Simulator(Options(enc_stable=True, transactions=transactions)) as unit:
         unit.run(SSL_ON)
         before = unit.show()
-        site = Site(unit, policy)
+        site = Site(unit, access)
         unit.faults.notices += [Notice(MESSAGES[0], where, at), Notice(MESSAGES[2], where, at)]
         site.apply()
         assert len(unit.faults.notices) < 2
@@ -231,11 +229,11 @@ def test_a_message_in_the_middle_of_a_push_loses_no_line(
 
 
 @pytest.mark.parametrize("where", ["before", "behind", "redrawn", "echo"])
-def test_a_refusal_beside_a_message_is_seen(where: str, policy: HostKeyPolicy) -> None:
+def test_a_refusal_beside_a_message_is_seen(where: str, access: Access) -> None:
     with Simulator(Options(enc_stable=True)) as unit:
         unit.run(SSL_ON)
         before = unit.show()
-        site = Site(unit, policy)
+        site = Site(unit, access)
         unit.faults.errors["^set port"] = "Unknown action 0"
         unit.faults.notices += [Notice(MESSAGES[0], where, "^set (uri|port)")] * 2
         with pytest.raises(Exception, match="as it was before"):

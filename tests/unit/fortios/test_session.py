@@ -16,7 +16,7 @@ from provision.fortios.record.record import Record
 from provision.fortios.session import terminal
 from provision.fortios.session.fortigate import FortiGateSession
 from provision.fortios.session.push import PutBack
-from provision.ssh.connect import HostKeyPolicy
+from provision.ssh.connection import Access
 from provision.ssh.login import Login
 from tests.simulator import Options, Simulator
 from tests.simulator.terminal import Terminal
@@ -24,8 +24,8 @@ from tests.unit.fortios.sample_cli import ALL, FEED, KEY, SSL, SSL_ON, TRIGGER, 
 
 
 @pytest.fixture
-def policy(tmp_path: Path) -> HostKeyPolicy:
-    return HostKeyPolicy(tmp_path / "known_hosts", accept_new=True)
+def access(tmp_path: Path) -> Access:
+    return Access(tmp_path / "known_hosts", accept_new=True)
 
 
 @pytest.fixture
@@ -53,51 +53,51 @@ def _login(unit: Simulator, **changes: Any) -> Login:
 
 
 def _apply(
-    unit: Simulator, policy: HostKeyPolicy, want: Desired = WANT, record: Record | None = None
+    unit: Simulator, access: Access, want: Desired = WANT, record: Record | None = None
 ) -> FortiPlan:
     record = record or Record()
-    with FortiGateSession(_login(unit), policy) as gate:
+    with FortiGateSession(_login(unit), access) as gate:
         made = plan(want, gate.observe(want, record), record, key=KEY)
         gate.apply(made)
     return made
 
 
-def _teardown(unit: Simulator, policy: HostKeyPolicy, record: Record) -> FortiPlan:
-    with FortiGateSession(_login(unit), policy) as gate:
+def _teardown(unit: Simulator, access: Access, record: Record) -> FortiPlan:
+    with FortiGateSession(_login(unit), access) as gate:
         made = teardown(gate.observe(Desired(), record), record)
         gate.apply(made)
     return made
 
 
 @both_consoles
-def test_apply_rerun_and_teardown_on_a_unit(unit: Simulator, policy: HostKeyPolicy) -> None:
+def test_apply_rerun_and_teardown_on_a_unit(unit: Simulator, access: Access) -> None:
     before = unit.show()
-    made = _apply(unit, policy)
+    made = _apply(unit, access)
     assert 'set source-address "banstitch_feed"' in unit.show()
     unit.journal.clear()
-    with FortiGateSession(_login(unit), policy) as gate:
+    with FortiGateSession(_login(unit), access) as gate:
         again = plan(WANT, gate.observe(WANT, made.settled), made.settled, key=KEY)
         assert gate.exchanges <= 2
     assert again.changes == ()
     assert unit.journal.changing() == []
     assert unit.journal.exchanges() <= 3
-    _teardown(unit, policy, made.settled)
+    _teardown(unit, access, made.settled)
     assert unit.show() == before
     unit.journal.clear()
-    assert _teardown(unit, policy, made.settled).changes == ()
+    assert _teardown(unit, access, made.settled).changes == ()
     assert unit.journal.changing() == []
 
 
 @both_consoles
-def test_logging_in_and_out_types_not_one_line(unit: Simulator, policy: HostKeyPolicy) -> None:
-    with FortiGateSession(_login(unit), policy) as gate:
+def test_logging_in_and_out_types_not_one_line(unit: Simulator, access: Access) -> None:
+    with FortiGateSession(_login(unit), access) as gate:
         assert gate.exchanges == 0
     assert len(unit.journal) == 0
 
 
 @both_consoles
-def test_the_facts_of_a_unit_are_read(unit: Simulator, policy: HostKeyPolicy) -> None:
-    with FortiGateSession(_login(unit), policy) as gate:
+def test_the_facts_of_a_unit_are_read(unit: Simulator, access: Access) -> None:
+    with FortiGateSession(_login(unit), access) as gate:
         facts = gate.facts
         assert gate.exchanges <= 2
     assert facts.version == (7, 4, 8)
@@ -109,13 +109,13 @@ def test_the_facts_of_a_unit_are_read(unit: Simulator, policy: HostKeyPolicy) ->
 
 @pytest.mark.parametrize("lines", [1, 2, 5])
 def test_a_small_pager_costs_exchanges_but_nothing_is_lost(
-    lines: int, policy: HostKeyPolicy, monkeypatch: pytest.MonkeyPatch
+    lines: int, access: Access, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(terminal, "LOST", 0.3)
     with Simulator(Options(pager_lines=lines)) as unit:
-        made = _apply(unit, policy)
+        made = _apply(unit, access)
         unit.journal.clear()
-        with FortiGateSession(_login(unit), policy) as gate:
+        with FortiGateSession(_login(unit), access) as gate:
             again = plan(WANT, gate.observe(WANT, made.settled), made.settled, key=KEY)
         assert again.changes == ()
         assert unit.journal.changing() == []
@@ -138,77 +138,75 @@ def test_a_small_pager_costs_exchanges_but_nothing_is_lost(
     ],
 )
 def test_a_refused_line_leaves_the_unit_as_it_was_and_is_named(
-    unit: Simulator, policy: HostKeyPolicy, pattern: str, said: str
+    unit: Simulator, access: Access, pattern: str, said: str
 ) -> None:
     before = unit.show()
     unit.faults.errors[pattern] = said
     with pytest.raises(PutBack) as caught:
-        _apply(unit, policy)
+        _apply(unit, access)
     assert unit.show() == before
     text = str(caught.value)
     assert pattern in text
     assert said.splitlines()[0] in text
     assert "the unit is as it was before" in text
     unit.faults.errors.clear()
-    _apply(unit, policy)
+    _apply(unit, access)
 
 
-def test_an_update_that_fails_puts_the_older_state_back(
-    unit: Simulator, policy: HostKeyPolicy
-) -> None:
-    made = _apply(unit, policy)
+def test_an_update_that_fails_puts_the_older_state_back(unit: Simulator, access: Access) -> None:
+    made = _apply(unit, access)
     before = unit.show()
     newer = [text.replace("39426", "37124").replace("5514", "5515") for text in ALL]
     want = read_blocks([CliBlock("n.j2", "".join(newer))])
     unit.faults.errors["set logid 37124"] = "value parse error before '37124'"
     with pytest.raises(PutBack):
-        _apply(unit, policy, want, made.settled)
+        _apply(unit, access, want, made.settled)
     assert unit.show() == before
 
 
 def test_a_cut_connection_is_opened_again_and_the_unit_put_back(
-    unit: Simulator, policy: HostKeyPolicy
+    unit: Simulator, access: Access
 ) -> None:
     before = unit.show()
-    with FortiGateSession(_login(unit), policy) as gate:
+    with FortiGateSession(_login(unit), access) as gate:
         made = plan(WANT, gate.observe(WANT, Record()), Record(), key=KEY)
         unit.faults.drop_at = "commit"
         with pytest.raises(PutBack, match="as it was before"):
             gate.apply(made)
     assert unit.show() == before
-    again = _apply(unit, policy)
-    assert _apply(unit, policy, record=again.settled).changes == ()
+    again = _apply(unit, access)
+    assert _apply(unit, access, record=again.settled).changes == ()
 
 
 def test_a_unit_that_goes_away_before_anything_was_sent_is_unreachable(
-    unit: Simulator, policy: HostKeyPolicy
+    unit: Simulator, access: Access
 ) -> None:
     unit.faults.drop_at = "show"
-    with FortiGateSession(_login(unit), policy) as gate, pytest.raises(Unreachable):
+    with FortiGateSession(_login(unit), access) as gate, pytest.raises(Unreachable):
         gate.observe(WANT, Record())
 
 
 def test_a_unit_that_drops_type_ahead_is_asked_line_by_line(
-    unit: Simulator, policy: HostKeyPolicy, monkeypatch: pytest.MonkeyPatch
+    unit: Simulator, access: Access, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = _apply(unit, policy)
+    made = _apply(unit, access)
     feed = Terminal.feed
     monkeypatch.setattr(terminal, "LOST", 0.3)
     monkeypatch.setattr(
         Terminal, "feed", lambda self, data: feed(self, b"".join(data.partition(b"\n")[:2]))
     )
-    assert _apply(unit, policy, record=made.settled).changes == ()
-    _teardown(unit, policy, made.settled)
+    assert _apply(unit, access, record=made.settled).changes == ()
+    _teardown(unit, access, made.settled)
     assert "banstitch" not in unit.show()
 
 
 def test_a_secret_of_the_operators_is_never_taken_into_the_record(
-    unit: Simulator, policy: HostKeyPolicy
+    unit: Simulator, access: Access
 ) -> None:
     unit.run(FEED.replace("feed-pass", "operators-own").replace("Managed by Banstitch", "theirs"))
     before = unit.show()
     want = read_blocks([CliBlock("f.j2", FEED)])
-    with FortiGateSession(_login(unit), policy) as gate:
+    with FortiGateSession(_login(unit), access) as gate:
         seen = gate.observe(want, Record())
         with pytest.raises(Conflict, match="'password' must not come from a ban host's memory"):
             plan(want, seen, Record(), key=KEY, adopt=True)
@@ -223,10 +221,8 @@ def test_the_whole_configuration_of_a_unit_is_read_and_written_without_loss(
     assert serialize(parse(shown)) == shown
 
 
-def test_each_drift_on_the_unit_is_found_and_mended_alone(
-    unit: Simulator, policy: HostKeyPolicy
-) -> None:
-    made = _apply(unit, policy)
+def test_each_drift_on_the_unit_is_found_and_mended_alone(unit: Simulator, access: Access) -> None:
+    made = _apply(unit, access)
     good = unit.show()
     for drift, expected in {
         'config system automation-stitch\nedit "banstitch_login"\nset status disable\nend': (
@@ -242,7 +238,7 @@ def test_each_drift_on_the_unit_is_found_and_mended_alone(
     }.items():
         unit.run(drift)
         assert unit.show() != good
-        mended = _apply(unit, policy, record=made.settled)
+        mended = _apply(unit, access, record=made.settled)
         assert [change.id for change in mended.changes] == [expected]
         assert sorted(unit.show().splitlines()) == sorted(good.splitlines())
 
@@ -261,27 +257,27 @@ AWKWARD = [
 
 
 @pytest.mark.parametrize("text", AWKWARD)
-def test_awkward_values_arrive_intact(text: str, policy: HostKeyPolicy) -> None:
+def test_awkward_values_arrive_intact(text: str, access: Access) -> None:
     block = TRIGGER.replace(
         "set event-type", f"set description {forti_quote(text)}\nset event-type"
     )
     want = read_blocks([CliBlock("t.j2", block)])
     with Simulator(Options()) as unit:
-        made = _apply(unit, policy, want)
+        made = _apply(unit, access, want)
         assert forti_quote(text) in unit.show()
-        assert _apply(unit, policy, want, made.settled).changes == ()
+        assert _apply(unit, access, want, made.settled).changes == ()
 
 
-def test_a_value_of_several_lines_arrives_intact(policy: HostKeyPolicy) -> None:
+def test_a_value_of_several_lines_arrives_intact(access: Access) -> None:
     block = (
         'config system automation-action\nedit "a"\nset action-type webhook\n'
         'set uri "h/x"\nset port 80\nset http-body "one\n  two\n\nend\n> three"\nnext\nend\n'
     )
     want = read_blocks([CliBlock("t.j2", block)])
     with Simulator(Options()) as unit:
-        made = _apply(unit, policy, want)
+        made = _apply(unit, access, want)
         assert '"one\n  two\n\nend\n> three"' in unit.show()
-        assert _apply(unit, policy, want, made.settled).changes == ()
+        assert _apply(unit, access, want, made.settled).changes == ()
 
 
 @pytest.mark.parametrize(
@@ -298,22 +294,22 @@ def test_a_value_of_several_lines_arrives_intact(policy: HostKeyPolicy) -> None:
     ids=str,
 )
 def test_units_of_every_kind_are_entered_and_changed(
-    options: dict[str, Any], policy: HostKeyPolicy
+    options: dict[str, Any], access: Access
 ) -> None:
     want = read_blocks([CliBlock("b.j2", "".join((FEED, SSL)))])
     with Simulator(Options(**options)) as unit:
         before = unit.show()
-        made = _apply(unit, policy, want)
+        made = _apply(unit, access, want)
         assert made.changes
-        assert _apply(unit, policy, want, made.settled).changes == ()
-        _teardown(unit, policy, made.settled)
+        assert _apply(unit, access, want, made.settled).changes == ()
+        _teardown(unit, access, made.settled)
         assert unit.show().count("\n") == before.count("\n")
 
 
 def test_an_unknown_host_key_is_refused_and_nothing_is_remembered(
     unit: Simulator, tmp_path: Path
 ) -> None:
-    strict = HostKeyPolicy(tmp_path / "known", accept_new=False)
+    strict = Access(tmp_path / "known", accept_new=False)
     with (
         pytest.raises(Unreachable, match="unknown") as caught,
         FortiGateSession(_login(unit), strict),
@@ -328,55 +324,51 @@ def test_a_known_host_key_is_enough_and_a_changed_one_is_always_refused(
 ) -> None:
     known = tmp_path / "known"
     known.write_text(unit.host_key_line + "\n")
-    with FortiGateSession(_login(unit), HostKeyPolicy(known, accept_new=False)) as gate:
+    with FortiGateSession(_login(unit), Access(known, accept_new=False)) as gate:
         assert gate.facts.serial
     with Simulator(Options(port=0)) as other:
         line = unit.host_key_line.replace(str(unit.port), str(other.port))
         known.write_text(line + "\n")
-        policy = HostKeyPolicy(known, accept_new=True)
-        with pytest.raises(Unreachable, match="CHANGED"), FortiGateSession(_login(other), policy):
+        access = Access(known, accept_new=True)
+        with pytest.raises(Unreachable, match="CHANGED"), FortiGateSession(_login(other), access):
             pass
 
 
-def test_a_wrong_password_and_a_closed_port_are_told_apart(
-    unit: Simulator, policy: HostKeyPolicy
-) -> None:
+def test_a_wrong_password_and_a_closed_port_are_told_apart(unit: Simulator, access: Access) -> None:
     with (
         pytest.raises(Unreachable, match="password refused for admin") as caught,
-        FortiGateSession(_login(unit, password="wrong-pass"), policy),
+        FortiGateSession(_login(unit, password="wrong-pass"), access),
     ):
         pass
     assert "wrong-pass" not in str(caught.value)
     with (
         pytest.raises(Unreachable, match="connect"),
-        FortiGateSession(_login(unit, port=1), policy),
+        FortiGateSession(_login(unit, port=1), access),
     ):
         pass
 
 
-def test_a_cluster_secondary_is_refused_before_anything_is_sent(policy: HostKeyPolicy) -> None:
+def test_a_cluster_secondary_is_refused_before_anything_is_sent(access: Access) -> None:
     with Simulator(Options(ha_role="Secondary")) as unit:
         with (
-            FortiGateSession(_login(unit), policy) as gate,
+            FortiGateSession(_login(unit), access) as gate,
             pytest.raises(Failed, match="secondary"),
         ):
             gate.observe(WANT, Record())
         assert unit.journal.changing() == []
 
 
-def test_a_version_that_is_not_known_is_warned_about(policy: HostKeyPolicy) -> None:
+def test_a_version_that_is_not_known_is_warned_about(access: Access) -> None:
     with (
         Simulator(Options(version="7.9.2")) as unit,
-        FortiGateSession(_login(unit), policy) as gate,
+        FortiGateSession(_login(unit), access) as gate,
     ):
         made = plan(WANT, gate.observe(WANT, Record()), Record(), key=KEY)
     assert "7.9.2" in made.warnings[0]
 
 
-def test_a_foreign_object_of_the_same_name_is_a_conflict(
-    unit: Simulator, policy: HostKeyPolicy
-) -> None:
+def test_a_foreign_object_of_the_same_name_is_a_conflict(unit: Simulator, access: Access) -> None:
     unit.run(TRIGGER.replace("39426", "20099"))
     with pytest.raises(Conflict, match="banstitch_login"):
-        _apply(unit, policy)
+        _apply(unit, access)
     assert unit.journal.changing() == []

@@ -18,7 +18,7 @@ from provision.fortios.session import prompts
 from provision.fortios.session.fortigate import FortiGateSession
 from provision.fortios.session.push import PutBack
 from provision.fortios.session.session import Session
-from provision.ssh.connect import HostKeyPolicy
+from provision.ssh.connection import Access
 from provision.ssh.login import Login
 from tests.simulator import Options, Simulator, terminal
 from tests.simulator.terminal import Terminal
@@ -56,19 +56,19 @@ def _wraps_at_80(unit: Terminal, data: bytes) -> None:
     FEED(unit, data)
 
 
-def _there_and_back(policy: HostKeyPolicy, wire: Wire) -> None:
+def _there_and_back(access: Access, wire: Wire) -> None:
     """Apply, look again, take away: as on any unit."""
     wire.unit.run(SSL_ON)
     before = wire.unit.show()
-    with FortiGateSession(LOGIN, policy) as gate:
+    with FortiGateSession(LOGIN, access) as gate:
         made = plan(WANT, gate.observe(WANT, Record()), Record(), key=KEY)
         gate.apply(made)
     wire.unit.journal.clear()
-    with FortiGateSession(LOGIN, policy) as gate:
+    with FortiGateSession(LOGIN, access) as gate:
         record = made.settled
         assert plan(WANT, gate.observe(WANT, record), record, key=KEY).changes == ()
     assert wire.unit.journal.changing() == []
-    with FortiGateSession(LOGIN, policy) as gate:
+    with FortiGateSession(LOGIN, access) as gate:
         gate.apply(teardown(gate.observe(Desired(), record), record))
     assert wire.unit.show() == before
 
@@ -81,8 +81,8 @@ def wire(monkeypatch: pytest.MonkeyPatch) -> Wire:
 
 
 @pytest.fixture
-def policy(tmp_path: Path) -> HostKeyPolicy:
-    return HostKeyPolicy(tmp_path / "known_hosts", accept_new=True)
+def access(tmp_path: Path) -> Access:
+    return Access(tmp_path / "known_hosts", accept_new=True)
 
 
 @pytest.mark.parametrize(
@@ -90,14 +90,14 @@ def policy(tmp_path: Path) -> HostKeyPolicy:
     [_one_line_at_a_time, _what_comes_is_one_command, _echoes_before_it_reads, _echoes_nothing],
 )
 def test_a_terminal_that_takes_no_type_ahead_is_served_line_by_line(
-    feed: Feed, policy: HostKeyPolicy, wire: Wire, monkeypatch: pytest.MonkeyPatch
+    feed: Feed, access: Access, wire: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Terminal, "feed", feed)
-    _there_and_back(policy, wire)
+    _there_and_back(access, wire)
 
 
 def test_type_ahead_that_was_lost_is_not_tried_again(
-    policy: HostKeyPolicy, wire: Wire, monkeypatch: pytest.MonkeyPatch
+    access: Access, wire: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Terminal, "feed", _one_line_at_a_time)
     sent: list[str] = []
@@ -108,7 +108,7 @@ def test_type_ahead_that_was_lost_is_not_tried_again(
         send(made, text)
 
     monkeypatch.setattr(Session, "_send", spied)
-    with FortiGateSession(LOGIN, policy) as gate:
+    with FortiGateSession(LOGIN, access) as gate:
         gate.observe(WANT, Record())
     assert len([text for text in sent if text.count("\n") > 1]) == 1
 
@@ -117,7 +117,7 @@ def test_type_ahead_that_was_lost_is_not_tried_again(
     "form", ["{0}", "\x1b[0m\x1b[1;32m{0}\x1b[0m ", "{0} \r{0} ", "\x1b[?2004h{0} \x1b[K"]
 )
 def test_a_prompt_is_known_however_it_is_drawn(
-    form: str, policy: HostKeyPolicy, wire: Wire, monkeypatch: pytest.MonkeyPatch
+    form: str, access: Access, wire: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     start = Terminal.__init__
 
@@ -127,24 +127,24 @@ def test_a_prompt_is_known_however_it_is_drawn(
         unit._prompt = lambda: form.format(plain().rstrip())
 
     monkeypatch.setattr(Terminal, "__init__", drawn)
-    _there_and_back(policy, wire)
+    _there_and_back(access, wire)
 
 
 def test_a_line_is_known_that_is_wrapped_at_a_width_that_nobody_asked_for(
-    policy: HostKeyPolicy, wire: Wire, monkeypatch: pytest.MonkeyPatch
+    access: Access, wire: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Terminal, "feed", _wraps_at_80)
-    _there_and_back(policy, wire)
+    _there_and_back(access, wire)
 
 
 @pytest.mark.parametrize("word", ["Unknown action 0", "Unknown command: sudo", ""])
 def test_vdoms_are_found_where_their_properties_are_not_shown(
-    word: str, policy: HostKeyPolicy, wire: Wire
+    word: str, access: Access, wire: Wire
 ) -> None:
     wire.unit = Simulator(Options(vdoms=("root", "dmz")))
     wire.unit.faults.errors["vdom-property"] = "command parse error before 'vdom-property'"
     wire.unit.faults.errors["^ *sudo "] = word
-    with FortiGateSession(LOGIN, policy) as gate:
+    with FortiGateSession(LOGIN, access) as gate:
         assert gate.facts.vdom_names == ("root",)
 
 
@@ -157,20 +157,20 @@ def test_vdoms_are_found_by_the_interfaces_that_belong_to_them() -> None:
 
 @pytest.mark.parametrize("wipe", [b"\r\x1b[K", b"\x1b[2K\r", b"\b \b" * 9, b"\r\n", b""])
 def test_every_way_to_wipe_a_pager_is_understood(
-    wipe: bytes, policy: HostKeyPolicy, wire: Wire, monkeypatch: pytest.MonkeyPatch
+    wipe: bytes, access: Access, wire: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(terminal, "MORE_GONE", wipe)
-    _there_and_back(policy, wire)
+    _there_and_back(access, wire)
 
 
 def test_a_unit_that_only_pretends_to_know_transactions_is_put_back(
-    policy: HostKeyPolicy, wire: Wire
+    access: Access, wire: Wire
 ) -> None:
     wire.unit.run(SSL_ON)
     wire.unit.faults.errors["config-transaction"] = ""
     wire.unit.faults.errors["source-address-negate"] = "Command fail. Return code -61"
     before = wire.unit.show()
-    with FortiGateSession(LOGIN, policy) as gate:
+    with FortiGateSession(LOGIN, access) as gate:
         made = plan(WANT, gate.observe(WANT, Record()), Record(), key=KEY)
         with pytest.raises(PutBack):
             gate.apply(made)
@@ -179,18 +179,18 @@ def test_a_unit_that_only_pretends_to_know_transactions_is_put_back(
 
 @pytest.mark.parametrize("transactions", [True, False])
 def test_the_question_whether_to_delete_what_is_ours_is_answered_yes(
-    transactions: bool, policy: HostKeyPolicy, wire: Wire
+    transactions: bool, access: Access, wire: Wire
 ) -> None:
     wire.unit = Simulator(Options(transactions=transactions, enc_stable=True))
     wire.unit.options.questions["^delete"] = "Do you want to delete it? (y/n)"
-    _there_and_back(policy, wire)
+    _there_and_back(access, wire)
 
 
 def test_an_entry_is_looked_for_in_its_table_where_a_unit_shows_no_single_ones(
-    policy: HostKeyPolicy, wire: Wire
+    access: Access, wire: Wire
 ) -> None:
     wire.unit.faults.errors['^ *show .*"'] = "command parse error before 'it'"
-    _there_and_back(policy, wire)
+    _there_and_back(access, wire)
 
 
 @pytest.mark.parametrize(
@@ -208,13 +208,13 @@ def test_an_entry_is_looked_for_in_its_table_where_a_unit_shows_no_single_ones(
     ],
 )
 def test_what_is_refused_only_in_a_transaction_is_done_without_one(
-    line: str, answer: str, policy: HostKeyPolicy, wire: Wire
+    line: str, answer: str, access: Access, wire: Wire
 ) -> None:
     faults, transactions = wire.unit.faults, wire.unit.transactions
     vars(faults)["error_for"] = lambda typed: (
         answer if transactions._open and re.search(line, typed) else None
     )
-    _there_and_back(policy, wire)
+    _there_and_back(access, wire)
 
 
 def test_of_a_value_that_a_unit_quotes_in_part_nothing_is_told() -> None:
@@ -269,7 +269,7 @@ def test_a_status_of_few_lines_is_enough(status: str, serial: str) -> None:
 
 
 def test_a_disclaimer_of_a_terminal_that_reads_by_the_line_is_accepted(
-    policy: HostKeyPolicy, wire: Wire, monkeypatch: pytest.MonkeyPatch
+    access: Access, wire: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def accept(unit: Terminal, byte: int) -> None:
         if byte == 0x0A:
@@ -278,17 +278,17 @@ def test_a_disclaimer_of_a_terminal_that_reads_by_the_line_is_accepted(
 
     wire.unit = Simulator(Options(disclaimer="Authorised use only #"))
     monkeypatch.setattr(Terminal, "_accept", accept)
-    with FortiGateSession(LOGIN, policy) as gate:
+    with FortiGateSession(LOGIN, access) as gate:
         assert gate.facts.version == (7, 4, 8)
 
 
 def test_what_can_be_left_out_is_left_out_where_the_unit_has_no_table_for_it(
-    policy: HostKeyPolicy, wire: Wire
+    access: Access, wire: Wire
 ) -> None:
     wire.unit = Simulator(Options(without_tables=("vpn certificate ca",)))
     text = 'config vpn certificate ca\nedit "banstitch_ca"\nset ca "PEM"\nnext\nend\n'
     want = read_blocks([CliBlock("ca.j2", text, without="nothing is checked")])
-    with FortiGateSession(LOGIN, policy) as gate:
+    with FortiGateSession(LOGIN, access) as gate:
         made = plan(want, gate.observe(want, Record()), Record(), key=KEY)
     assert made.changes == ()
     assert made.warnings == ("this unit has no 'vpn certificate ca': nothing is checked",)
