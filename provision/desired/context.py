@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from provision.errors import Problem
-from provision.fortios.config.versions import NEWEST, Facts, assume_facts
+from provision.fortios.config.facts import Facts, assume_facts
+from provision.fortios.config.versions import NEWEST
 from provision.inventory.variables import Where
 from provision.sites.builder import BanHost, FortiGate, Site
 from provision.sites.settings import RoleSettings
