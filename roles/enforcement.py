@@ -17,6 +17,7 @@ from provision.sites.setting_types import InterfaceName, ServiceName, VdomName
 from roles import feed
 from roles.address_families import FamilySettings
 
+NAME = "enforcement"
 PREFIX = "enforcement"
 POLICY = "banstitch_deny"
 # The number of a new policy, if it is free; an existing one is found by name.
@@ -132,10 +133,12 @@ def _check_methods(context: Context, settings: Settings) -> None:
 
 def _find_gap(context: Context, settings: Settings, method: str) -> tuple[str, str]:
     """Return what a method lacks here, and the remedy; ("", "") if nothing."""
-    if method == "local_in" and not context.unit.has("local_in_feed"):
+    if method == "local_in" and not context.facts.has("local_in_feed"):
         capability = find_capability("local_in_feed")
         first = capability.versions.rstrip("-")
-        what = f"FortiOS {context.unit.version_text} cannot: {capability.what} only from {first} on"
+        what = (
+            f"FortiOS {context.facts.version_text} cannot: {capability.what} only from {first} on"
+        )
         return what, capability.without
     if method == "local_in" and not settings.enforcement_local_in_interfaces:
         return "no interface is named for it", "set enforcement_local_in_interfaces"
@@ -156,7 +159,7 @@ def _render(
 ) -> Iterator[CliBlock]:
     shared = {
         "feed": feed.name_feed(context),
-        "fortigate": context.unit,
+        "fortigate": context.facts,
         "ipv6": settings.enforcement_ipv6,
         "marker": MARKER,
         "number": NUMBER,
@@ -177,9 +180,9 @@ def _render(
 
 def _note_missing_tunnel(context: Context) -> str:
     tunnel = find_capability("ssl_vpn_tunnel")
-    if context.unit.has(tunnel.name):
+    if context.facts.has(tunnel.name):
         return ""
-    return f"FortiOS {context.unit.version_text}: {tunnel.without}"
+    return f"FortiOS {context.facts.version_text}: {tunnel.without}"
 
 
 def _render_local_in(
@@ -187,7 +190,7 @@ def _render_local_in(
 ) -> Iterator[CliBlock]:
     """Yield one policy for all interfaces, or one for each where a policy takes only one."""
     interfaces = settings.enforcement_local_in_interfaces
-    is_split = len(interfaces) > 1 and not context.unit.has("local_in_interfaces")
+    is_split = len(interfaces) > 1 and not context.facts.has("local_in_interfaces")
     for family in ("", "6") if settings.enforcement_ipv6 else ("",):
         for number, interface in enumerate(interfaces if is_split else (None,)):
             text = render(

@@ -18,6 +18,7 @@ from provision.sites.settings import RoleSettings
 from roles import receiver
 from roles.address_families import choose_feed_list
 
+NAME = "feed"
 PREFIX = "feed_"
 FEED = "banstitch_feed"
 # Prefix of the name of a feed that all VDOMs may use (FortiOS administration guide, threat feeds).
@@ -66,7 +67,7 @@ class Settings(RoleSettings):
 def name_feed(context: Context) -> str:
     """Return the name of the feed on this FortiGate."""
     is_global = context.own("feed", Settings).feed_scope == "global"
-    return f"{GLOBAL}{FEED}" if context.unit.vdoms and is_global else FEED
+    return f"{GLOBAL}{FEED}" if context.facts.vdoms and is_global else FEED
 
 
 def blocks(context: Context) -> tuple[CliBlock, ...]:
@@ -85,7 +86,7 @@ def blocks(context: Context) -> tuple[CliBlock, ...]:
         password=context.token(f"feed:{context.host.name}"),
         url=_build_url(context),
         secure=receiver.is_secure(context),
-        fortigate=context.unit,
+        fortigate=context.facts,
         refresh_rate=settings.feed_refresh_rate,
         source_ip=settings.feed_source_ip,
         method=_choose_method(settings.feed_interface),
@@ -106,10 +107,10 @@ def _check_capabilities(context: Context, settings: Settings) -> None:
     values = {"feed_interface": settings.feed_interface, "feed_vrf": settings.feed_vrf}
     problems = []
     for name, value in values.items():
-        if value not in ("", -1) and not context.unit.has(name):
+        if value not in ("", -1) and not context.facts.has(name):
             capability = find_capability(name)
             what = (
-                f"FortiOS {context.unit.version_text} has no {name}: "
+                f"FortiOS {context.facts.version_text} has no {name}: "
                 f"{capability.what} in {capability.versions}"
             )
             problems.append(context.problem(name, what, capability.without))
@@ -125,7 +126,7 @@ def _build_url(context: Context) -> str:
 
 def _note_unchecked(context: Context) -> str:
     """Return a note if nothing checks the receiver's certificate."""
-    if not receiver.is_secure(context) or context.unit.has("server_identity_check"):
+    if not receiver.is_secure(context) or context.facts.has("server_identity_check"):
         return ""
     without = find_capability("server_identity_check").without
-    return f"FortiOS {context.unit.version_text}: the feed is fetched encrypted, but {without}"
+    return f"FortiOS {context.facts.version_text}: the feed is fetched encrypted, but {without}"

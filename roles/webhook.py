@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from provision.desired.context import Context, host_part
+from provision.desired.context import Context, format_url_host
 from provision.desired.templates import render
 from provision.errors import InputError
 from provision.fortios.config.desired import CliBlock
@@ -18,6 +18,7 @@ from provision.inventory.variables import Where
 from provision.sites.settings import RoleSettings
 from roles import detection, receiver
 
+NAME = "webhook"
 PREFIX = "webhook_"
 ACTION = "banstitch_webhook"
 CA = "banstitch_ca"
@@ -49,12 +50,12 @@ def blocks(context: Context) -> tuple[CliBlock, ...]:
         action=ACTION,
         marker=MARKER,
         body=BODY,
-        uri=f"{host_part(receiver.address(context))}/receive-logs",
+        uri=f"{format_url_host(receiver.address(context))}/receive-logs",
         port=receiver.port(context),
         token=context.token(f"webhook:{context.host.name}"),
         secure=receiver.is_secure(context),
         verify=context.own("webhook", Settings).webhook_verify_certificate,
-        fortigate=context.unit,
+        fortigate=context.facts,
     )
     limits = _limit_to_vdoms(context)
     detections = detection.enabled(context.of_ban_host("detection", detection.Settings))
@@ -79,28 +80,28 @@ def _limit_to_vdoms(context: Context) -> tuple[str, ...]:
         InputError: it has none of them, so none of its events would count.
     """
     names = vdoms(context)
-    if not names or not context.unit.vdoms:
+    if not names or not context.facts.vdoms:
         return ()
-    existing = tuple(name for name in names if name in context.unit.vdom_names)
+    existing = tuple(name for name in names if name in context.facts.vdom_names)
     if not existing:
         what = (
             f"{context.host.name} has no VDOM {' or '.join(names)}; "
-            f"it has {', '.join(context.unit.vdom_names) or 'none'}"
+            f"it has {', '.join(context.facts.vdom_names) or 'none'}"
         )
         remedy = f"name one of its VDOMs in detection_vdoms of {context.site.ban_host.name}"
         raise InputError([Where(context.host.name).problem(what, remedy)])
-    return existing if context.unit.has("trigger_vdom") else ()
+    return existing if context.facts.has("trigger_vdom") else ()
 
 
 def _note_vdoms(context: Context) -> str:
     """Return a note on ``detection_vdoms`` that are missing here, or that cannot be told apart."""
     names = vdoms(context)
-    if not names or not context.unit.vdoms:
+    if not names or not context.facts.vdoms:
         return ""
-    if not context.unit.has("trigger_vdom"):
+    if not context.facts.has("trigger_vdom"):
         without = find_capability("trigger_vdom").without
-        return f"detection_vdoms: FortiOS {context.unit.version_text}: {without}"
-    missing = [name for name in names if name not in context.unit.vdom_names]
+        return f"detection_vdoms: FortiOS {context.facts.version_text}: {without}"
+    missing = [name for name in names if name not in context.facts.vdom_names]
     return f"detection_vdoms: there is no VDOM {', '.join(missing)} here" if missing else ""
 
 
@@ -113,7 +114,7 @@ def _render_ca(context: Context) -> Iterator[CliBlock]:
     certificate = receiver.authority(context)
     if not certificate:
         return
-    table = "certificate ca" if context.unit.vdoms else "vpn certificate ca"
+    table = "certificate ca" if context.facts.vdoms else "vpn certificate ca"
     text = render("webhook/ca.j2", table=table, name=CA, certificate=certificate)
     without = (
         f"the receiver's CA, {CA}, is left out, so a FortiGate that checks the receiver's "
@@ -130,14 +131,14 @@ def _note_unchecked(context: Context) -> str:
     """Return a note if nothing checks the receiver's certificate."""
     if not receiver.is_secure(context):
         return ""
-    if context.unit.has("verify_host_cert"):
+    if context.facts.has("verify_host_cert"):
         is_checked = context.own("webhook", Settings).webhook_verify_certificate
         warning = (
             "webhook_verify_certificate is false: anyone on the network path can read the token"
         )
         return "" if is_checked else warning
     without = find_capability("verify_host_cert").without
-    return f"FortiOS {context.unit.version_text}: events are sent encrypted, but {without}"
+    return f"FortiOS {context.facts.version_text}: events are sent encrypted, but {without}"
 
 
 @dataclass(frozen=True)
@@ -159,10 +160,10 @@ def _list_triggers(context: Context, enabled: detection.Enabled) -> tuple[_Trigg
     )
     name = f"banstitch_{enabled.name}"
     trigger = _Trigger(name, enabled.description, enabled.log_ids, conditions)
-    if len(enabled.log_ids) == 1 or context.unit.has("several_log_ids"):
+    if len(enabled.log_ids) == 1 or context.facts.has("several_log_ids"):
         return (trigger,)
     without = find_capability("several_log_ids").without
-    note = f"FortiOS {context.unit.version_text}: detection {enabled.name} gets {without}"
+    note = f"FortiOS {context.facts.version_text}: detection {enabled.name} gets {without}"
     return tuple(replace(_take_log_id(trigger, log_id), note=note) for log_id in enabled.log_ids)
 
 
@@ -183,6 +184,6 @@ def _render(
         log_ids=trigger.log_ids,
         conditions=trigger.conditions,
         vdoms=vdoms,
-        fortigate=context.unit,
+        fortigate=context.facts,
     )
     return CliBlock(f"webhook/{kind}_{trigger.name}", text, note=trigger.note)

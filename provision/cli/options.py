@@ -6,6 +6,7 @@ import logging
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -26,7 +27,7 @@ from provision.fortios.config.versions import (
     read_version,
 )
 from provision.inventory.expressions import PLAYBOOK
-from provision.inventory.loader import folder_of
+from provision.inventory.loader import find_folder
 from provision.masking import Secrets, escape
 from provision.plan import SitePlan, TargetPlan, Verb
 from provision.results import Exit, SiteResult, exit_code, summarise
@@ -142,10 +143,23 @@ yes = click.option("-y", "--yes", is_flag=True, help="Do not ask before changing
 class App:
     """What the process gives to every verb."""
 
-    plays: tuple[Play, ...]
+    load_plays: Callable[[], tuple[Play, ...]]
     secrets: Secrets
     output: Output
     codes: Codes | None = None
+
+    @cached_property
+    def plays(self) -> tuple[Play, ...]:
+        """Return the plays of ``site.py``, whose roles are imported at the first use.
+
+        Raises:
+            InputError: ``site.py`` names a role that does not exist.
+        """
+        try:
+            return self.load_plays()
+        except ImportError as error:
+            instead = "correct the roles in load_plays()"
+            raise InputError([Problem("site.py", 0, str(error), instead)]) from error
 
 
 def chosen_sites(app: App, flags: Flags, connect: bool) -> ChosenSites:
@@ -215,7 +229,7 @@ def new_job(app: App, flags: Flags, verb: Verb, chosen: ChosenSites, **options: 
 
 def _known_hosts(flags: Flags) -> Path:
     """Return the file of host keys, which lies beside the first inventory source."""
-    return folder_of(flags.inventory[0]) / "known_hosts"
+    return find_folder(flags.inventory[0]) / "known_hosts"
 
 
 def over(

@@ -30,13 +30,13 @@ def render(
     texts: dict[Path, str] = {}
     if selected.linux:
         root = directory / selected.site.ban_host.name
-        for resource in collect.linux(selected.site, plays):
+        for resource in collect.render_resources(selected.site, plays):
             if isinstance(resource, File) and resource.content is not None:
                 texts[root / resource.path.lstrip("/")] = resource.content
     for unit in selected.fortigates:
-        context = collect.offline(selected.site, unit, plays, version)
-        found = first_choice(collect.blocks(context, plays))
-        vdom = collect.vdom_of(context, plays) if context.unit.vdoms else ""
+        context = collect.offline_context(selected.site, unit, plays, version)
+        found = first_choice(collect.render_blocks(context, plays))
+        vdom = collect.find_vdom(context, plays) if context.facts.vdoms else ""
         texts[directory / f"{unit.name}.conf"] = "".join(in_scopes(found, vdom))
     for path, text in texts.items():
         _write(path, text)

@@ -8,9 +8,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, replace
 from functools import partial
 
-from provision.desired import certificate_files
-from provision.desired import collect as wanted
-from provision.desired.summary import summary
+from provision.desired import certificate_files, collect
+from provision.desired.summary import summarise_settings
 from provision.engine.ban_host import BanHostRun
 from provision.engine.lease import Lease
 from provision.engine.progress import Target, must_be_as_approved, must_hold
@@ -111,7 +110,7 @@ class FortiGateRun:
         """Return what is to be shown of the settings before a first apply; later, the changes show it."""
         if memory.record(self._unit.name) is not None or self._run.verb not in ("plan", "apply"):
             return {}
-        found = summary(self._selected.site, self._run.plays, self._unit)
+        found = summarise_settings(self._selected.site, self._run.plays, self._unit)
         return {"settings": found} if found else {}
 
     def _planned(self, session: FortiGateSession, memory: Memory) -> FortiPlan:
@@ -143,7 +142,7 @@ class FortiGateRun:
         site, tokens, facts = self._selected.site, memory.tokens, session.facts
         self._check_ca(memory)
         try:
-            found = wanted.fortios(
+            found = collect.render_desired(
                 site,
                 self._unit,
                 self._run.plays,
@@ -154,7 +153,7 @@ class FortiGateRun:
             )
         except InputError as error:
             raise Failed(str(error)) from error
-        if not self._selected.linux and wanted.is_incomplete(found):
+        if not self._selected.linux and collect.is_incomplete(found):
             raise Failed(
                 f"its ban host {self._host.target.host} has not made yet what this unit needs",
                 "include it in --limit",
@@ -209,7 +208,7 @@ class FortiGateRun:
             self._push(session, plan, memory.records.get(name))
             self.target.made = plan.changes
             settled = plan.settled if self._run.verb != "teardown" or plan.stays else None
-            self._host.write_record(name, settled, retire=wanted.token_names(self._unit))
+            self._host.write_record(name, settled, retire=collect.list_secret_names(self._unit))
             if name in self._host.renamed:
                 self._host.write_record(self._host.renamed[name], None)
             records = {**memory.records, name: settled or Record()}

@@ -46,14 +46,13 @@ from provision.fortios.config.text import list_lines
 from provision.fortios.planning import planner
 from provision.fortios.record.record import Record
 from provision.fortios.session.fortigate import FortiGateSession
-from provision.sites.builder import Play
 from provision.ssh.connection import Access
 from provision.ssh.login import Login
 from roles import receiver
+from tests.plays import PLAYS
 from tests.simulator import Options, Simulator
 from tests.unit.roles.sample_site import sample_site
 
-PLAYS = (Play("fortigates", ("webhook", "feed", "enforcement")),)
 TOKENS = {"webhook:fw1": "webhook-secret", "feed:fw1": "feed-secret", "verify": "verify-secret"}
 SSL_ON = "config vpn ssl settings\nset source-interface port1\nset source-address all\nend\n"
 KEY = b"k" * 32
@@ -141,7 +140,7 @@ class Ours:
 def wanted(gate: FortiGateSession) -> Desired:
     """What a site puts on its FortiGate; without a CA, whose lines stock netmiko cannot type."""
     site = sample_site({"receiver": receiver.Settings(receiver_tls="off")})
-    return collect.fortios(site, site.fortigates[0], PLAYS, TOKENS, gate.facts)
+    return collect.render_desired(site, site.fortigates[0], PLAYS, TOKENS, gate.facts)
 
 
 class Stock:

@@ -67,7 +67,7 @@ def wanted(wish: dict[str, Any], vdoms: bool) -> Desired:
             "feed": feed.Settings(feed_scope=wish["feed_scope"]),
         },
     )
-    context = replace(fortios(site), unit=unit)
+    context = replace(fortios(site), facts=unit)
     blocks: list[CliBlock] = [b for r in (webhook, feed, enforcement) for b in r.blocks(context)]
     return read_blocks(blocks, enforcement.vdom(context) if vdoms else "")
 

@@ -10,7 +10,8 @@ from provision.desired import collect
 from provision.fortios.config.desired import Desired
 from provision.fortios.planning.planner import plan
 from provision.fortios.record.record import Record
-from tests.unit.engine.site_model import FACTORY, FW1, PLAYS, SITE
+from tests.plays import PLAYS
+from tests.unit.engine.site_model import FACTORY, FW1, SITE
 from tests.unit.fortios import fortios_model
 from tests.unit.roles.sample_ca import CA
 
@@ -21,7 +22,7 @@ VALUES = st.text(st.characters(exclude_categories=["C"]), min_size=1, max_size=3
 
 def wanted(tokens: dict[str, str], ca: str = "", ca_by_name: bool = True) -> Desired:
     (fortigate, *_) = SITE.fortigates
-    return collect.fortios(SITE, fortigate, PLAYS, tokens, ca=ca, ca_by_name=ca_by_name)
+    return collect.render_desired(SITE, fortigate, PLAYS, tokens, ca=ca, ca_by_name=ca_by_name)
 
 
 def shown(found: Desired) -> list[str]:

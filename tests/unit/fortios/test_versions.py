@@ -139,7 +139,7 @@ def _blocks(version: str, name: str, log_ids: tuple[int, ...], monkeypatch: Any)
     monkeypatch.setitem(CATALOGUE, name, more)
     settings = detection.Settings(detection_enabled=(name,), detection_settings={})
     context = fortios(sample_site({"detection": settings}))
-    return webhook.blocks(replace(context, unit=assume_facts(read_version(version))))
+    return webhook.blocks(replace(context, facts=assume_facts(read_version(version))))
 
 
 def test_a_detection_of_several_log_ids_is_one_trigger_where_a_trigger_takes_them(
