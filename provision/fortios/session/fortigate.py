@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from provision.fortios.config.desired import Desired
+from provision.fortios.config.facts import Facts
 from provision.fortios.config.observed import Observed
-from provision.fortios.config.versions import Facts
 from provision.fortios.planning.planner import FortiPlan
 from provision.fortios.record.record import Record
 from provision.fortios.session.connection import Connection

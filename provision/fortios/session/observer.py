@@ -8,16 +8,12 @@ from dataclasses import replace
 from provision.errors import Failed
 from provision.fortios.config import probes
 from provision.fortios.config.desired import Desired, widen_to_table
+from provision.fortios.config.facts import Facts, read_facts, warn_of_unknown_version
 from provision.fortios.config.object_id import ObjectId
 from provision.fortios.config.observed import Observed
 from provision.fortios.config.probes import with_scope
 from provision.fortios.config.text import Config, Edit, ParseError, Tree, parse
-from provision.fortios.config.versions import (
-    Facts,
-    explain_refusal,
-    read_facts,
-    warn_of_unknown_version,
-)
+from provision.fortios.config.versions import explain_refusal
 from provision.fortios.planning.planner import object_ids_to_observe
 from provision.fortios.record.record import Record
 from provision.fortios.session import administrator, prompts

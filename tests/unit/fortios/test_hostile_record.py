@@ -230,6 +230,6 @@ def test_a_record_that_changes_between_confirmation_and_lease_is_refused(
     before = site.unit.show()
     result = site.apply()
     assert result.state == "failed"
-    assert "'system admin:helpdesk' is no object that Banstitch makes" in result.error
+    assert "'system admin:helpdesk' is not an object that Banstitch makes" in result.error
     assert _changing(site) == []
     assert site.unit.show() == before

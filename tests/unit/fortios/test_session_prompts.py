@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from provision.fortios.config.versions import read_facts, warn_of_unknown_version
+from provision.fortios.config.facts import read_facts, warn_of_unknown_version
 from provision.fortios.session import prompts
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from provision.fortios.config import probes
 from provision.fortios.config.desired import CliBlock, Desired, read_blocks
-from provision.fortios.config.versions import read_facts
+from provision.fortios.config.facts import read_facts
 from provision.fortios.planning.planner import plan, teardown
 from provision.fortios.record.record import Record
 from provision.fortios.session import prompts
