@@ -1,7 +1,7 @@
-"""Values of the inventory: each variable of a host, with its expressions evaluated.
+"""Resolve the variables of a host: evaluate the expressions in their values.
 
-A host's variables may refer to one another, to the environment and to files. Each is resolved when
-it is asked for, so a variable that nobody needs can be as broken as it likes.
+A host's variables may refer to one another, to the environment and to files. Each is resolved when it is
+used, so an error in an unused variable does not matter.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 from provision.errors import InputError, Problem
 from provision.inventory import lookups
 from provision.inventory.sandbox import DEEPEST, LONGEST, Missing, as_data
-from provision.inventory.templates import Templates, UndefinedVariable, error_of
+from provision.inventory.templates import Templates, UndefinedVariable, build_error
 from provision.inventory.variables import (
     OMIT,
     Foreign,
@@ -26,64 +26,70 @@ from provision.inventory.variables import (
     is_secret_name,
 )
 
-# Where site.py is: Ansible's playbook_dir.
+# The folder of site.py: Ansible's playbook_dir.
 PLAYBOOK = Path(__file__).resolve().parents[2]
 
 
-# Where a secret may come from that does not look like one.
+# Names through which an expression may reach a secret whose own name it does not mention.
 _SOURCES = ("hostvars", "lookup", "q", "query", "vars")
 
 
 class Scope(Mapping[str, object]):
-    """One host's variables, resolved on demand.
+    """One host's variables, each resolved on use.
 
-    ``given`` are ready values (``inventory_hostname``, ``groups``). Relative paths of
-    ``lookup('file', ...)`` start at ``playbook``, else at ``base``. ``vaults`` are encrypted files
-    that could not be read.
+    ``magic`` are Ansible's own variables (``inventory_hostname``, ``groups``). Relative paths of
+    ``lookup('file', ...)`` start at ``playbook``, else at ``base``. ``vaults`` are encrypted files, which
+    could not be read.
 
-    Asking for a value raises :class:`InputError` with the place and name of the variable at problem,
-    and :class:`KeyError` for a variable that is omitted.
+    Getting a value raises :class:`InputError` with the place and the name of the wrong variable, and
+    :class:`KeyError` for a variable that is omitted.
     """
 
     def __init__(
         self,
         variables: Variables,
-        given: Mapping[str, object],
+        magic: Mapping[str, object],
         templates: Templates,
         base: Path,
         vaults: tuple[str, ...] = (),
         playbook: Path = PLAYBOOK,
     ) -> None:
         view = HostVars(self)
-        around = lookups.Surroundings(view, (playbook, base), self._note_unset)
+        context = lookups.LookupContext(view, (playbook, base), self._note_unset)
         own = {"playbook_dir": str(playbook.resolve()), "ansible_playbook_python": sys.executable}
         self._variables = variables
-        self._given = {**lookups.functions(around), "vars": view, "omit": OMIT, **own, **given}
+        self._magic = {
+            **lookups.build_functions(context),
+            "vars": view,
+            "omit": OMIT,
+            **own,
+            **magic,
+        }
         self._templates = templates
         self._vaults = vaults
         self._resolved: dict[str, object] = {}
         self._open: list[str] = []
-        # variable -> environment variable that it asked for and that is not set
+        # variables that depend on an environment variable that is not set, and its name
         self.unset_env: dict[str, str] = {}
-        # variables that are made from what may be secret: no message quotes their values
+        # variables that may be made from a secret: no message quotes their values
         self.secretive: set[str] = set()
-        # variables that asked for one whose name is that of a secret
+        # variables that use one with the name of a secret
         self._private: set[str] = set()
 
     def __contains__(self, name: object) -> bool:
-        return name in self._variables or name in self._given
+        return name in self._variables or name in self._magic
 
     def __iter__(self) -> Iterator[str]:
-        return iter({**self._variables, **self._given})
+        return iter({**self._variables, **self._magic})
 
     def __len__(self) -> int:
-        return len({**self._variables, **self._given})
+        return len({**self._variables, **self._magic})
 
     def __repr__(self) -> str:
         return f"Scope({', '.join(sorted(self._variables))})"
 
     def locate(self, name: str) -> Where:
-        """Return where the variable ``name`` that counts for this host was written."""
+        """Return the place of the variable ``name`` that counts for this host."""
         return self._variables[name].where
 
     def __getitem__(self, name: str) -> object:
@@ -93,13 +99,13 @@ class Scope(Mapping[str, object]):
         except InputError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever an operator's value holds
-            raise self._error(name, error, [name]) from None
+            raise self._build_error(name, error, [name]) from None
         if data is OMIT:
             raise KeyError(name)
         return data
 
     def get_raw(self, name: str) -> Any:
-        """Return a value for expressions, in which what is undefined may still be replaced."""
+        """Return a value for use in expressions, which may still replace undefined parts."""
         if name in _SOURCES or name in self.secretive or is_secret_name(name):
             self.secretive.update(self._open, [name])
         if name in self._private or is_secret_name(name):
@@ -108,33 +114,33 @@ class Scope(Mapping[str, object]):
             if name in self.unset_env:
                 self._note_unset(self.unset_env[name])
             return self._resolved[name]
-        if name in self._given:
-            return self._given[name]
+        if name in self._magic:
+            return self._magic[name]
         variable = self._variables[name]
         if name in self._open:
             if isinstance(variable.value, dict):
                 return _Unfinished(self, name, variable, variable.value)
-            raise self.circle(name, variable.where)
+            raise self.build_circle(name, variable.where)
         self._resolved[name] = self.resolve(name, variable, variable.value)
         return self._resolved[name]
 
-    def circle(self, label: str, where: Where) -> InputError:
-        """Return the error of a variable, or an entry of one, that refers to itself."""
+    def build_circle(self, label: str, where: Where) -> InputError:
+        """Return the error for a variable, or an entry of one, that refers to itself."""
         chain = " -> ".join([*self._open[self._open.index(label) :], label])
         name = label.partition(".")[0]
         return InputError([where.problem(f"{name} refers to itself: {chain}")])
 
     def is_open(self, label: str) -> bool:
-        """Check whether this variable, or entry of one, is being resolved."""
+        """Return whether this variable, or entry of one, is being resolved."""
         return label in self._open
 
     def resolve(self, label: str, variable: Variable, value: object) -> Any:
-        """Return ``value``, which is ``variable`` or an entry of it, with its expressions evaluated."""
+        """Return ``value``, all or an entry of ``variable``, with its expressions evaluated."""
         self._open.append(label)
         try:
             return self._resolve(label.partition(".")[0], variable, value, [0])
         except UndefinedVariable as error:
-            return Missing(name=label).because(error, broken=False)
+            return Missing(name=label).set_error(error, broken=False)
         finally:
             self._open.pop()
 
@@ -147,49 +153,51 @@ class Scope(Mapping[str, object]):
             raise InputError([variable.where.problem(what)])
         if isinstance(value, dict):
             items = value.items()
-            return {key: self._entry(name, variable, item, size, depth) for key, item in items}
+            return {
+                key: self._resolve_entry(name, variable, item, size, depth) for key, item in items
+            }
         if isinstance(value, list):
-            return [self._entry(name, variable, item, size, depth) for item in value]
+            return [self._resolve_entry(name, variable, item, size, depth) for item in value]
         if isinstance(value, Vaulted | Foreign):
             shown = not any(map(is_secret_name, self._open))
-            raise InputError([_unreadable(name, value, variable.where, shown)])
+            raise InputError([_build_unreadable(name, value, variable.where, shown)])
         if isinstance(value, str) and not isinstance(value, Unsafe) and _is_template(value):
-            return self._expression(name, value)
+            return self._evaluate(name, value)
         return str(value) if isinstance(value, Unsafe) else value
 
-    def _entry(
+    def _resolve_entry(
         self, name: str, variable: Variable, value: object, size: list[int], depth: int
     ) -> object:
-        """Return an entry of a list or mapping; its error waits until the entry is used."""
+        """Return an entry of a list or mapping; an error in it is raised when the entry is used."""
         try:
             return self._resolve(name, variable, value, size, depth + 1)
         except InputError as error:
             broken = not isinstance(error, UndefinedVariable)
-            return Missing(name=name).because(error, broken)
+            return Missing(name=name).set_error(error, broken)
 
-    def _expression(self, name: str, text: str) -> object:
+    def _evaluate(self, name: str, text: str) -> object:
         try:
             value = self._templates.evaluate(text, self)
-            return str(value) if isinstance(value, Missing) else value  # raises why it is undefined
+            return str(value) if isinstance(value, Missing) else value  # str() raises the reason
         except InputError:
             raise
         except Exception as error:  # noqa: BLE001 - an operator's expression may raise anything
-            raise self._error(name, error, self._open) from None
+            raise self._build_error(name, error, self._open) from None
 
-    def _error(self, name: str, error: Exception, chain: list[str]) -> InputError:
-        """Return the error of an expression that ``chain``, a list of variables, depends on."""
+    def _build_error(self, name: str, error: Exception, chain: list[str]) -> InputError:
+        """Return the error for an expression; the variables in ``chain`` depend on it."""
         note = f"; note that {', '.join(self._vaults)} is encrypted and was not read"
-        secret = any(is_secret_name(each) or each in self._private for each in chain)
+        secret = any(is_secret_name(used) or used in self._private for used in chain)
         where = self._variables[name].where
-        return error_of(name, where, error, secret, note if self._vaults else "")
+        return build_error(name, where, error, secret, note if self._vaults else "")
 
     def _note_unset(self, term: str) -> None:
-        """Note that all variables being resolved depend on what the environment lacks."""
+        """Note that all variables being resolved depend on the unset environment variable ``term``."""
         self.unset_env.update(dict.fromkeys(self._open, term))
 
 
 class HostVars(Mapping[str, object]):
-    """One host's variables as expressions see them: ``vars``, and each of ``hostvars``."""
+    """One host's variables as expressions see them in ``vars`` and ``hostvars``."""
 
     def __init__(self, scope: Scope) -> None:
         self._scope = scope
@@ -208,7 +216,7 @@ class HostVars(Mapping[str, object]):
 
 
 class _Unfinished(Mapping[object, object]):
-    """A mapping that is being resolved, as its own entries see it: they may use one another."""
+    """A mapping that is being resolved, as its own entries see it; they may use one another."""
 
     def __init__(
         self, scope: Scope, label: str, variable: Variable, value: dict[object, object]
@@ -220,7 +228,7 @@ class _Unfinished(Mapping[object, object]):
         if isinstance(item, dict):
             return _Unfinished(self._scope, label, self._variable, item)
         if self._scope.is_open(label):
-            raise self._scope.circle(label, self._variable.where)
+            raise self._scope.build_circle(label, self._variable.where)
         return self._scope.resolve(label, self._variable, item)
 
     def __iter__(self) -> Iterator[object]:
@@ -234,7 +242,7 @@ def _is_template(text: object) -> bool:
     return isinstance(text, str) and ("{{" in text or "{%" in text or "{#" in text)
 
 
-def _unreadable(name: str, value: Vaulted | Foreign, where: Where, shown: bool) -> Problem:
+def _build_unreadable(name: str, value: Vaulted | Foreign, where: Where, shown: bool) -> Problem:
     if isinstance(value, Foreign):
         tag = f"the YAML tag {value.tag}, which" if shown else "a YAML tag that"
         instead = "take it out, or put quotes around the value if it starts with !"

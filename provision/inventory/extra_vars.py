@@ -1,4 +1,4 @@
-"""``-e``: variables from the command line, in each of Ansible's spellings."""
+"""Read variables from the command line (``-e``), in each of Ansible's forms."""
 
 from __future__ import annotations
 
@@ -15,18 +15,19 @@ COMMAND_LINE = Where("-e")
 
 
 def read(arguments: Sequence[str]) -> dict[str, Variable]:
-    """The variables of all ``-e`` arguments; a later one wins.
+    """Return the variables of all ``-e`` arguments; a later one wins.
 
-    ``key=value`` (several, quoted as in a shell; values are texts), ``{json or yaml}``, ``@file``.
+    The forms are ``key=value`` (one or several, quoted as in a shell; values are strings), ``{json or
+    yaml}`` and ``@file``.
 
     Raises:
-        InputError: every problem in any of them.
+        InputError: all problems of all arguments.
     """
     result: dict[str, Variable] = {}
     problems: list[Problem] = []
     for argument in arguments:
         try:
-            result.update(_one(argument.strip()))
+            result.update(_read_argument(argument.strip()))
         except InputError as error:
             problems.extend(error.problems)
     if problems:
@@ -34,24 +35,25 @@ def read(arguments: Sequence[str]) -> dict[str, Variable]:
     return result
 
 
-def _one(argument: str) -> dict[str, Variable]:
+def _read_argument(argument: str) -> dict[str, Variable]:
     if argument.startswith("@"):
         file = str(Path(argument[1:]).expanduser())
-        return _mapping(yaml_lines.load(Path(file)), Where(file))
+        return _read_mapping(yaml_lines.load(Path(file)), Where(file))
     if argument.startswith(("{", "[")):
-        found = _mapping(yaml_lines.parse(argument, COMMAND_LINE.file), COMMAND_LINE)
-        return {name: Variable(var.value, COMMAND_LINE) for name, var in found.items()}
-    return _pairs(argument)
+        variables = _read_mapping(yaml_lines.parse(argument, COMMAND_LINE.file), COMMAND_LINE)
+        # a line of the argument means nothing to the operator
+        return {name: Variable(var.value, COMMAND_LINE) for name, var in variables.items()}
+    return _read_pairs(argument)
 
 
-def _mapping(value: object, where: Where) -> dict[str, Variable]:
+def _read_mapping(value: object, where: Where) -> dict[str, Variable]:
     if isinstance(value, Vaulted):
         instead = "decrypt it first, or pass the values through the environment"
         raise InputError([where.problem("is encrypted with ansible-vault", instead)])
-    return as_variables(yaml_lines.mapping(value, where, "extra variables"), where.file)
+    return as_variables(yaml_lines.as_mapping(value, where, "extra variables"), where.file)
 
 
-def _pairs(argument: str) -> dict[str, Variable]:
+def _read_pairs(argument: str) -> dict[str, Variable]:
     try:
         words = shlex.split(argument)
     except ValueError as error:
@@ -61,7 +63,7 @@ def _pairs(argument: str) -> dict[str, Variable]:
     for word in words:
         key, equals, value = word.partition("=")
         if not equals or not key.isidentifier():
-            # the word itself stays out of the message: it may be a part of a password
+            # the word itself stays out of the message: it may be part of a password
             wrong = "a word is no variable" if not equals else "no name before ="
             what = "the name before = is no name of a variable" if equals and key else wrong
             instead = "write key=value, {json} or @file"

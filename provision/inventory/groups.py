@@ -1,4 +1,4 @@
-"""Put the groups of an inventory together: what contains what, and in which order they apply."""
+"""Build the tree of an inventory's groups, and order the groups by precedence."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from provision.inventory.variables import Where
 
 
 class Tree:
-    """Groups and how they contain one another; loops are noted in the material as errors."""
+    """Groups with their parents and children; a loop is added to the material's problems."""
 
     def __init__(self, material: Material) -> None:
         self._material = material
@@ -21,10 +21,10 @@ class Tree:
             for child, where in group.children.items():
                 self._parents[child][name] = where
         self._check_all()
-        self._children = self._all_children()
-        depths = self._depths()
+        self._children = self._collect_children()
+        depths = self._measure_depths()
         priorities = {name: group.priority for name, group in material.groups.items()}
-        # Ansible's order among groups: depth, then priority, then name; the last one wins
+        # Ansible's order of groups: depth, then priority, then name; the last one wins
         self.ranked = sorted(depths, key=lambda name: (depths[name], priorities[name], name))
 
     def _check_all(self) -> None:
@@ -33,8 +33,8 @@ class Tree:
             self._material.problems.append(problem)
         self._parents[ALL] = {}
 
-    def _all_children(self) -> dict[str, list[str]]:
-        """Return the children of each group; every group without a parent is a child of ``all``."""
+    def _collect_children(self) -> dict[str, list[str]]:
+        """Return the children of each group; a group without a parent is a child of ``all``."""
         children = {name: list(group.children) for name, group in self._material.groups.items()}
         orphans = [name for name, parents in self._parents.items() if not parents]
         first = [UNGROUPED] if UNGROUPED in orphans else []
@@ -42,8 +42,8 @@ class Tree:
         children[ALL].remove(ALL)
         return children
 
-    def _depths(self) -> dict[str, int]:
-        """Return the steps from ``all`` to each group, along the longest way."""
+    def _measure_depths(self) -> dict[str, int]:
+        """Return the number of steps from ``all`` to each group, along the longest path."""
         try:
             order = list(TopologicalSorter(self._parents).static_order())
         except CycleError as error:
@@ -60,45 +60,52 @@ class Tree:
         where = self._parents[child][parent]
         self._material.problems.append(where.problem(what, "take one of them out"))
 
-    def ancestors(self, names: Iterable[str]) -> set[str]:
-        """Return ``names`` and every group around them."""
-        return set(_reach(names, self._parents))
+    def find_ancestors(self, names: Iterable[str]) -> set[str]:
+        """Return ``names`` and every group that contains one of them."""
+        return set(_collect_reachable(names, self._parents))
 
-    def related(self, names: Sequence[str]) -> set[str]:
-        """Return ``names``, whatever contains them and whatever they contain."""
-        there = [name for name in names if name in self._parents]
-        return {*names, *self.around(names), *_reach(there, self._children)}
+    def find_related(self, names: Sequence[str]) -> set[str]:
+        """Return ``names``, the groups that contain them and the groups in them."""
+        existing = [name for name in names if name in self._parents]
+        return {*names, *self.find_containing(names), *_collect_reachable(existing, self._children)}
 
-    def around(self, names: Sequence[str]) -> set[str]:
-        """Return the groups that contain one of ``names``, themselves left out."""
-        there = [name for name in names if name in self._parents]
+    def find_containing(self, names: Sequence[str]) -> set[str]:
+        """Return the groups that contain one of ``names``, without ``names``."""
+        existing = [name for name in names if name in self._parents]
         outer = {ALL} if names else set()
-        return {*outer, *self.ancestors(there)} - set(names)
+        return {*outer, *self.find_ancestors(existing)} - set(names)
 
-    def groups_of(self, direct: Iterable[str]) -> tuple[str, ...]:
-        """Return the groups of a host in order of precedence, lowest first."""
+    def order_groups(self, direct: Iterable[str]) -> tuple[str, ...]:
+        """Return all groups of a host that is in the groups ``direct``, lowest precedence first."""
         named = set(direct) - {ALL, UNGROUPED} or {UNGROUPED}
-        wanted = self.ancestors(named) | {ALL}
-        return tuple(name for name in self.ranked if name in wanted)
+        groups = self.find_ancestors(named) | {ALL}
+        return tuple(name for name in self.ranked if name in groups)
 
-    def members(self, groups_of: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
-        """Return the hosts of each group: its own first, then those of its children."""
+    def list_members(self, groups_of: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+        """Return the hosts of each group, its own before those of its children.
+
+        ``groups_of`` maps each host to its groups.
+        """
         own: dict[str, list[str]] = {}
         for name, group in self._material.groups.items():
             own[name] = [host for host in group.hosts if name in groups_of[host]]
         own[UNGROUPED] = [host for host, groups in groups_of.items() if UNGROUPED in groups]
         return {
             name: tuple(
-                dict.fromkeys(host for each in _reach([name], self._children) for host in own[each])
+                dict.fromkeys(
+                    host
+                    for group in _collect_reachable([name], self._children)
+                    for host in own[group]
+                )
             )
             for name in self.ranked
         }
 
 
-def _reach(names: Iterable[str], steps: Mapping[str, Iterable[str]]) -> list[str]:
-    """Return ``names`` and all that steps lead to, level by level."""
-    level = found = dict.fromkeys(names)
+def _collect_reachable(names: Iterable[str], steps: Mapping[str, Iterable[str]]) -> list[str]:
+    """Return ``names`` and all that can be reached from them over ``steps``, level by level."""
+    level = reached = dict.fromkeys(names)
     while level:
-        level = dict.fromkeys(each for name in level for each in steps[name] if each not in found)
-        found |= level
-    return list(found)
+        level = dict.fromkeys(new for name in level for new in steps[name] if new not in reached)
+        reached |= level
+    return list(reached)

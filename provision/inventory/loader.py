@@ -1,7 +1,7 @@
-"""The inventory: which hosts there are, in which groups, with which variables, by Ansible's rules.
+"""Load an inventory: its hosts, groups and variables, by Ansible's rules.
 
-Values stay as written until somebody asks for one (see :func:`build_scopes`): an existing inventory is
-full of variables for other tools, and none of those may hurt.
+Values stay as written until they are used (see :func:`build_scopes`): an existing inventory is full of
+variables for other tools, and none of those may cause an error.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _MOST_WARNINGS = 50
 
 @dataclass(frozen=True)
 class Host:
-    """One host and all that applies to it, unresolved; ``groups`` from farthest to nearest."""
+    """One host with its unresolved variables; ``groups`` from the lowest precedence to the highest."""
 
     name: str
     where: Where
@@ -37,10 +37,10 @@ class Host:
 
 @dataclass(frozen=True)
 class Inventory:
-    """All hosts by name, and for each group (``all`` included) the names in it or in its children.
+    """All hosts by name, and for each group (``all`` included) the hosts in it or in its children.
 
-    ``path`` is the first source. ``warnings`` is what was passed over; ``vaults`` are encrypted
-    files, which cannot be read. ``playbook`` is the folder of the playbook.
+    ``path`` is the first source. ``vaults`` are the encrypted files, which cannot be read. ``playbook`` is
+    the folder of the playbook.
     """
 
     path: Path
@@ -52,12 +52,12 @@ class Inventory:
 
     @property
     def folder(self) -> Path:
-        """Return where group_vars, host_vars and known_hosts lie."""
+        """The folder of group_vars, host_vars and known_hosts."""
         return find_folder(str(self.path))
 
 
 def find_folder(source: str) -> Path:
-    """Return the folder of an inventory source, beside which its known_hosts lies."""
+    """Return the folder of an inventory source, in which its known_hosts file is."""
     path = Path(source)
     return Path() if files.is_list(source) else path if path.is_dir() else path.parent
 
@@ -70,14 +70,14 @@ def load(
 ) -> Inventory:
     """Read an inventory: a file, a folder, or several of them as ``-i`` names them.
 
-    ``extra`` are the ``-e`` arguments, ``playbook`` is the folder of the playbook. The structure of
-    the groups in ``ours``, of those around them and of those in them is checked strictly.
+    ``extra`` are the ``-e`` arguments; ``playbook`` is the folder of the playbook. The groups in ``ours``,
+    their parents and their children are checked strictly.
 
     Raises:
-        InputError: all problems of all files at once.
+        InputError: all problems of all files.
     """
-    given = [str(sources)] if isinstance(sources, Path | str) else sources
-    names = [_expanded(source) for source in given if source]
+    paths = [str(sources)] if isinstance(sources, Path | str) else sources
+    names = [_expand_user(source) for source in paths if source]
     if not names:
         raise InputError([Problem("-i", 0, "must name an inventory", "give a file or a directory")])
     material = files.read(names)
@@ -87,30 +87,30 @@ def load(
     except InputError as error:
         material.problems.extend(error.problems)
     tree = Tree(material)
-    groups_of = _groups_of(material, tree)
-    layers = _Layers(material, _folders(names), playbook, ours)
-    hosts = {
-        name: Host(name, source.where, layers.of(name, groups_of[name]) | extras, groups_of[name])
-        for name, source in material.hosts.items()
-    }
-    related = tree.related(ours)
+    groups_by_host = _order_groups(material, tree)
+    layers = _Layers(material, _list_folders(names), playbook, ours)
+    hosts = {}
+    for name, source in material.hosts.items():
+        groups = groups_by_host[name]
+        hosts[name] = Host(name, source.where, layers.merge_for(name, groups) | extras, groups)
+    related = tree.find_related(ours)
     layers.read_groups(related)
-    _judge(material, related, related - tree.around(ours))
+    _report_doubts(material, related, related - tree.find_containing(ours))
     if material.problems:
         raise InputError(material.problems)
-    warnings = (*material.warnings, *_unread_folders(names, playbook))
+    warnings = (*material.warnings, *_warn_unread_folders(names, playbook))
     return Inventory(
         Path(names[0]),
         hosts,
-        tree.members(groups_of),
-        _shortened(dict.fromkeys(warnings)),
+        tree.list_members(groups_by_host),
+        _shorten(dict.fromkeys(warnings)),
         tuple(material.vaults),
         playbook.resolve() if playbook else PLAYBOOK,
     )
 
 
 def build_scopes(inventory: Inventory) -> Mapping[str, Scope]:
-    """Return each host's variables, resolved when asked for, with Ansible's own names beside them."""
+    """Return each host's variables, resolved on use, together with Ansible's own variables."""
     templates = Templates()
     result: dict[str, Scope] = {}
     views: dict[str, HostVars] = {}
@@ -119,15 +119,15 @@ def build_scopes(inventory: Inventory) -> Mapping[str, Scope]:
         "hostvars": views,
     }
     for host in inventory.hosts.values():
-        own = {
+        names = {
             "inventory_hostname": host.name,
             "inventory_hostname_short": host.name.split(".")[0],
             "group_names": sorted(set(host.groups) - {ALL}),
         }
-        given = shared | own | _source_of(host)
+        magic = shared | names | _describe_source(host)
         result[host.name] = Scope(
             host.variables,
-            given,
+            magic,
             templates,
             inventory.folder,
             inventory.vaults,
@@ -137,39 +137,40 @@ def build_scopes(inventory: Inventory) -> Mapping[str, Scope]:
     return result
 
 
-def _source_of(host: Host) -> dict[str, object]:
-    """Return the file that names a host first; a list on the command line is none."""
+def _describe_source(host: Host) -> dict[str, object]:
+    """Return the variables for the file that names a host first; a list on the command line has none."""
     if host.where.file == files.COMMAND_LINE:
         return {"inventory_dir": None, "inventory_file": None}
     path = Path(host.where.file).absolute()
     return {"inventory_dir": str(path.parent), "inventory_file": str(path)}
 
 
-def _expanded(source: str) -> str:
+def _expand_user(source: str) -> str:
     return source if files.is_list(source) else str(Path(source).expanduser())
 
 
-def _groups_of(material: Material, tree: Tree) -> dict[str, tuple[str, ...]]:
-    """Return the groups of each host; the hosts of a thousand sites share a few combinations."""
+def _order_groups(material: Material, tree: Tree) -> dict[str, tuple[str, ...]]:
+    """Return the groups of each host, lowest precedence first."""
     direct: dict[str, list[str]] = {name: [] for name in material.hosts}
     for group_name, group in material.groups.items():
         for name in group.hosts:
             direct[name].append(group_name)
-    known: dict[tuple[str, ...], tuple[str, ...]] = {}
-    for places in map(tuple, direct.values()):
-        if places not in known:
-            known[places] = tree.groups_of(places)
-    return {name: known[tuple(places)] for name, places in direct.items()}
+    # the hosts of a thousand sites share a few combinations
+    ordered: dict[tuple[str, ...], tuple[str, ...]] = {}
+    for groups in map(tuple, direct.values()):
+        if groups not in ordered:
+            ordered[groups] = tree.order_groups(groups)
+    return {name: ordered[tuple(groups)] for name, groups in direct.items()}
 
 
-def _folders(sources: Sequence[str]) -> list[Path]:
-    """Return the folders of all sources, each once: where a folder stands twice the last counts."""
-    found = {find_folder(source): None for source in reversed(sources) if not files.is_list(source)}
-    return list(reversed(found))
+def _list_folders(sources: Sequence[str]) -> list[Path]:
+    """Return the folders of all sources, each once, at its last position."""
+    folders = [find_folder(source) for source in reversed(sources) if not files.is_list(source)]
+    return list(reversed(dict.fromkeys(folders)))
 
 
 class _Layers:
-    """What applies to a host, weakest first, in the order of Ansible's documentation."""
+    """The layers of a host's variables, lowest precedence first, in Ansible's documented order."""
 
     def __init__(
         self,
@@ -180,51 +181,53 @@ class _Layers:
     ) -> None:
         self._material = material
         self._ours = ours
-        beside = [folders, [playbook] if playbook else []]
+        locations = [folders, [playbook] if playbook else []]
         self._group_vars, self._host_vars = (
-            [[VarsFolder(folder / kind, material) for folder in each] for each in beside]
+            [[VarsFolder(folder / kind, material) for folder in location] for location in locations]
             for kind in ("group_vars", "host_vars")
         )
         self._known: dict[tuple[str, ...], dict[str, Variable]] = {}
 
-    def of(self, host: str, groups: tuple[str, ...]) -> dict[str, Variable]:
-        """Return the variables of a host in ``groups``, merged."""
+    def merge_for(self, host: str, groups: tuple[str, ...]) -> dict[str, Variable]:
+        """Return the merged variables of a host in ``groups``."""
         if groups not in self._known:
-            self._known[groups] = _merged(self._of_groups(groups))
-        return _merged([self._known[groups], *self._of_host(host, groups)])
+            self._known[groups] = _merge(self._yield_group_layers(groups))
+        return _merge([self._known[groups], *self._yield_host_layers(host, groups)])
 
     def read_groups(self, groups: Iterable[str]) -> None:
-        """Read the files of ``groups``, so that they are checked even where a group has no host."""
-        for beside in self._group_vars:
-            for folder in beside:
+        """Read the files of ``groups``, so that they are checked even if a group has no host."""
+        for location in self._group_vars:
+            for folder in location:
                 for group in groups:
-                    folder.of(group, group)
+                    folder.get_variables(group, group)
 
-    def _of_groups(self, groups: tuple[str, ...]) -> Iterator[Mapping[str, Variable]]:
+    def _yield_group_layers(self, groups: tuple[str, ...]) -> Iterator[Mapping[str, Variable]]:
         inner = [group for group in groups if group != ALL]
         yield self._material.groups[ALL].variables
         yield from (self._material.groups[group].variables for group in inner)
         for part in ([ALL], inner):
-            for beside in self._group_vars:
-                for folder in beside:
-                    yield from (folder.of(group, group) for group in part)
+            for location in self._group_vars:
+                for folder in location:
+                    yield from (folder.get_variables(group, group) for group in part)
 
-    def _of_host(self, host: str, groups: tuple[str, ...]) -> Iterator[Mapping[str, Variable]]:
+    def _yield_host_layers(
+        self, host: str, groups: tuple[str, ...]
+    ) -> Iterator[Mapping[str, Variable]]:
         yield self._material.hosts[host].variables
         owner = next((group for group in groups if group in self._ours), UNGROUPED)
-        for beside in self._host_vars:
-            yield from (folder.of(host, owner) for folder in beside)
+        for location in self._host_vars:
+            yield from (folder.get_variables(host, owner) for folder in location)
 
 
-def _merged(layers: Iterable[Mapping[str, Variable]]) -> dict[str, Variable]:
+def _merge(layers: Iterable[Mapping[str, Variable]]) -> dict[str, Variable]:
     merged: dict[str, Variable] = {}
     for layer in layers:
         merged.update(layer)
     return merged
 
 
-def _judge(material: Material, related: set[str], ours: set[str]) -> None:
-    """Make an error of what is odd in a group that concerns us, and a warning elsewhere, as Ansible does."""
+def _report_doubts(material: Material, related: set[str], ours: set[str]) -> None:
+    """Report doubts about our groups as problems, and all others as warnings, as Ansible does."""
     for doubt in material.doubts:
         if doubt.group in (related if doubt.inherited else ours):
             material.problems.append(doubt.problem)
@@ -232,18 +235,18 @@ def _judge(material: Material, related: set[str], ours: set[str]) -> None:
             material.warnings.append(str(doubt))
 
 
-def _shortened(warnings: Iterable[str]) -> tuple[str, ...]:
-    """Return the first of many warnings, and how many more there are."""
-    found = list(warnings)
-    more = len(found) - _MOST_WARNINGS
-    rest = [f"{more} more oddities of the inventory are not listed"] if more > 0 else []
-    return (*found[:_MOST_WARNINGS], *rest)
+def _shorten(warnings: Iterable[str]) -> tuple[str, ...]:
+    """Return the first of many warnings, and the number of the others."""
+    listed = list(warnings)
+    more = len(listed) - _MOST_WARNINGS
+    rest = [f"{more} more warnings about the inventory are not listed"] if more > 0 else []
+    return (*listed[:_MOST_WARNINGS], *rest)
 
 
-def _unread_folders(sources: Sequence[str], playbook: Path | None) -> Iterator[str]:
-    """Yield a warning for variables that lie where a playbook of the operator's might."""
-    read = {folder.resolve() for folder in (*_folders(sources), playbook) if folder}
-    places = {folder.resolve().parent for folder in _folders(sources)} | {Path.cwd()}
+def _warn_unread_folders(sources: Sequence[str], playbook: Path | None) -> Iterator[str]:
+    """Yield a warning for each folder of variables that is not read, beside an operator's own playbook."""
+    read = {folder.resolve() for folder in (*_list_folders(sources), playbook) if folder}
+    places = {folder.resolve().parent for folder in _list_folders(sources)} | {Path.cwd()}
     for place in sorted(places - read):
         for kind in ("group_vars", "host_vars"):
             if (place / kind).is_dir():

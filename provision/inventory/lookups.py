@@ -1,7 +1,7 @@
-"""Ansible's ``lookup`` and ``query``: what an expression may read beside variables.
+"""Implement Ansible's ``lookup`` and ``query``, with which expressions read more than variables.
 
-Nothing here runs a program or asks the network, since `check` reads inventories that nobody has
-reviewed yet.
+Nothing here runs a program or uses the network, since `check` reads inventories that nobody has reviewed
+yet.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ _RUNS_OR_ASKS = ("pipe", "url", "password")
 
 
 @dataclass(frozen=True)
-class Surroundings:
-    """What lookups need of the host that they are for.
+class LookupContext:
+    """The parts of a host that lookups need.
 
-    ``folders`` are where relative paths start, the first one first; ``note_unset`` is called with
-    the name of an environment variable that is not set.
+    Relative paths start at the ``folders``, in this order; ``note_unset`` is called with the name of an
+    environment variable that is not set.
     """
 
     variables: Mapping[str, object]
@@ -35,29 +35,29 @@ class Surroundings:
 
 
 @dataclass(frozen=True)
-class Asked:
+class Lookup:
     """One call of a lookup."""
 
-    around: Surroundings
+    context: LookupContext
     terms: list[Any]
     options: dict[str, Any]
 
 
-def functions(around: Surroundings) -> dict[str, Callable[..., object]]:
+def build_functions(context: LookupContext) -> dict[str, Callable[..., object]]:
     """Return ``lookup``, ``query`` and ``q`` for one host's expressions."""
 
     def query(kind: str, *terms: Any, **options: Any) -> object:
-        return _run(around, kind, terms, options)
+        return _run(context, kind, terms, options)
 
     def lookup(kind: str, *terms: Any, wantlist: bool = False, **options: Any) -> object:
-        found = _run(around, kind, terms, options)
-        return found if wantlist or not isinstance(found, list) else _joined(found)
+        items = _run(context, kind, terms, options)
+        return items if wantlist or not isinstance(items, list) else _join(items)
 
     return {"lookup": lookup, "query": query, "q": query}
 
 
 def _run(
-    around: Surroundings, kind: str, terms: Sequence[Any], options: dict[str, Any]
+    context: LookupContext, kind: str, terms: Sequence[Any], options: dict[str, Any]
 ) -> list[Any] | Missing | None:
     for value in (*terms, *options.values()):
         if isinstance(value, Missing) and not (kind.endswith("env") and value in options.values()):
@@ -72,80 +72,80 @@ def _run(
     errors = options.pop("errors", "strict")
     options.pop("wantlist", None)
     try:
-        return _KINDS[name](Asked(around, list(terms), options))
+        return _KINDS[name](Lookup(context, list(terms), options))
     except Unusable:
         if errors == "strict":
             raise
         return None
 
 
-def _joined(found: list[Any]) -> object:
-    """Return what ``lookup`` makes of a list: texts joined, one item alone, or the list."""
-    if found and all(isinstance(item, str) for item in found):
-        return ",".join(found)
-    return found[0] if len(found) == 1 else found
+def _join(items: list[Any]) -> object:
+    """Return the items as ``lookup`` does: strings joined, a single item alone, else the list."""
+    if items and all(isinstance(item, str) for item in items):
+        return ",".join(items)
+    return items[0] if len(items) == 1 else items
 
 
-def _env(asked: Asked) -> list[Any]:
-    found: list[Any] = []
-    for term in asked.terms:
-        name = _text("env", term)
-        if name not in os.environ and "default" not in asked.options:
-            asked.around.note_unset(name)
-        found.append(os.environ.get(name, asked.options.get("default", "")))
-    return found
+def _read_env(call: Lookup) -> list[Any]:
+    values: list[Any] = []
+    for term in call.terms:
+        name = _check_text("env", term)
+        if name not in os.environ and "default" not in call.options:
+            call.context.note_unset(name)
+        values.append(os.environ.get(name, call.options.get("default", "")))
+    return values
 
 
-def _file(asked: Asked) -> list[Any]:
-    found = []
-    for term in asked.terms:
-        path = _first_there(asked.around, _text("file", term))
+def _read_file(call: Lookup) -> list[Any]:
+    texts = []
+    for term in call.terms:
+        path = _find_path(call.context, _check_text("file", term))
         try:
-            text = _read(path)
+            text = _read_regular(path)
         except (OSError, ValueError) as error:
-            why = (getattr(error, "strerror", None) or "it is not UTF-8").replace("\n", " ")
-            what = f"lookup('file'): {path}: {why}"
-            raise Unusable(what, f"lookup('file'): {why}") from None
-        text = text.lstrip() if asked.options.get("lstrip", False) else text
-        found.append(text.rstrip() if asked.options.get("rstrip", True) else text)
-    return found
+            reason = (getattr(error, "strerror", None) or "it is not UTF-8").replace("\n", " ")
+            what = f"lookup('file'): {path}: {reason}"
+            raise Unusable(what, f"lookup('file'): {reason}") from None
+        text = text.lstrip() if call.options.get("lstrip", False) else text
+        texts.append(text.rstrip() if call.options.get("rstrip", True) else text)
+    return texts
 
 
-def _first_there(around: Surroundings, term: str) -> Path:
+def _find_path(context: LookupContext, term: str) -> Path:
     path = Path(os.path.expanduser(term))  # noqa: PTH111 - a user that does not exist stays as written
-    places = [folder / sub / path for folder in around.folders for sub in ("files", "")]
+    places = [folder / sub / path for folder in context.folders for sub in ("files", "")]
     return next((place for place in places if place.exists()), places[-1])
 
 
-def _read(path: Path) -> str:
-    """Read a small regular file: a device or a pipe would never end."""
-    found = path.stat()
-    if not stat.S_ISREG(found.st_mode):
+def _read_regular(path: Path) -> str:
+    """Return the text of a small regular file; a device or a pipe might never end."""
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
         raise OSError(errno.EINVAL, "it must be a regular file")
-    if found.st_size > LONGEST:
+    if status.st_size > LONGEST:
         raise OSError(errno.EFBIG, f"it must have at most {LONGEST} bytes")
     return path.read_text(encoding="utf-8")
 
 
-def _vars(asked: Asked) -> list[Any]:
-    found = []
-    for term in asked.terms:
-        name = _text("vars", term)
-        if name in asked.around.variables:
-            found.append(asked.around.variables[name])
+def _read_vars(call: Lookup) -> list[Any]:
+    values = []
+    for term in call.terms:
+        name = _check_text("vars", term)
+        if name in call.context.variables:
+            values.append(call.context.variables[name])
         else:
-            found.append(asked.options.get("default", Missing(name=name)))
-    return found
+            values.append(call.options.get("default", Missing(name=name)))
+    return values
 
 
-def _first_found(asked: Asked) -> list[Any]:
-    skip = bool(asked.options.get("skip", False))
-    for term in _flat(asked.terms) or _flat([asked.options.get("files", [])]):
-        params = term if isinstance(term, dict) else {"files": [term], **_paths(asked.options)}
+def _find_first(call: Lookup) -> list[Any]:
+    skip = bool(call.options.get("skip", False))
+    for term in _flatten(call.terms) or _flatten([call.options.get("files", [])]):
+        params = term if isinstance(term, dict) else {"files": [term], **_pick_paths(call.options)}
         skip = skip or bool(params.get("skip", False))
-        for file in _words(params.get("files", [])):
-            for folder in _words(params.get("paths", [])) or [""]:
-                path = _first_there(asked.around, os.path.join(folder, file))  # noqa: PTH118 - texts
+        for file in _split_words(params.get("files", [])):
+            for folder in _split_words(params.get("paths", [])) or [""]:
+                path = _find_path(call.context, os.path.join(folder, file))  # noqa: PTH118 - texts
                 if path.exists():
                     return [str(path)]
     if skip:
@@ -153,67 +153,67 @@ def _first_found(asked: Asked) -> list[Any]:
     raise Unusable("lookup('first_found'): none of the files exists", "first_found: no file")
 
 
-def _paths(options: dict[str, Any]) -> dict[str, Any]:
+def _pick_paths(options: dict[str, Any]) -> dict[str, Any]:
     return {"paths": options["paths"]} if "paths" in options else {}
 
 
-def _fileglob(asked: Asked) -> list[Any]:
-    for term in asked.terms:
-        path = Path(os.path.expanduser(_text("fileglob", term)))  # noqa: PTH111 - as above
-        for folder in (f / s / path.parent for f in asked.around.folders for s in ("files", "")):
-            found = [str(p) for p in sorted(folder.glob(path.name)) if p.is_file()]
-            if found:
-                return found
+def _find_files(call: Lookup) -> list[Any]:
+    for term in call.terms:
+        path = Path(os.path.expanduser(_check_text("fileglob", term)))  # noqa: PTH111 - as above
+        for folder in (f / s / path.parent for f in call.context.folders for s in ("files", "")):
+            paths = [str(p) for p in sorted(folder.glob(path.name)) if p.is_file()]
+            if paths:
+                return paths
     return []
 
 
-def _dict(asked: Asked) -> list[Any]:
-    found = []
-    for term in _flat(asked.terms):
+def _split_dict(call: Lookup) -> list[Any]:
+    entries = []
+    for term in _flatten(call.terms):
         if not isinstance(term, Mapping):
             raise Misused("lookup('dict') takes a mapping")
-        found += [{"key": key, "value": value} for key, value in term.items()]
-    return found
+        entries += [{"key": key, "value": value} for key, value in term.items()]
+    return entries
 
 
-def _items(asked: Asked) -> list[Any]:
-    return _flat(asked.terms)
+def _list_items(call: Lookup) -> list[Any]:
+    return _flatten(call.terms)
 
 
-def _list(asked: Asked) -> list[Any]:
-    return asked.terms
+def _list_terms(call: Lookup) -> list[Any]:
+    return call.terms
 
 
-def _indexed_items(asked: Asked) -> list[Any]:
-    return [[number, item] for number, item in enumerate(_flat(asked.terms))]
+def _number_items(call: Lookup) -> list[Any]:
+    return [[number, item] for number, item in enumerate(_flatten(call.terms))]
 
 
-def _flat(terms: Sequence[Any]) -> list[Any]:
-    """Return the terms, and the items of those that are lists."""
+def _flatten(terms: Sequence[Any]) -> list[Any]:
+    """Return the terms with the lists among them replaced by their items."""
     return [item for term in terms for item in (term if isinstance(term, list | tuple) else [term])]
 
 
-def _words(value: Any) -> list[str]:
+def _split_words(value: Any) -> list[str]:
     if isinstance(value, str):
         return [word for word in value.replace(";", ",").split(",") if word]
-    return [str(each) for each in value]
+    return [str(item) for item in value]
 
 
-def _text(kind: str, term: Any) -> str:
+def _check_text(kind: str, term: Any) -> str:
     if not isinstance(term, str):
-        what = f"lookup('{kind}') takes texts, and one of its terms is {type(term).__name__}"
+        what = f"lookup('{kind}') takes strings (got {type(term).__name__})"
         raise Misused(what)
     return term
 
 
-_KINDS: dict[str, Callable[[Asked], list[Any]]] = {
-    "dict": _dict,
-    "env": _env,
-    "file": _file,
-    "fileglob": _fileglob,
-    "first_found": _first_found,
-    "indexed_items": _indexed_items,
-    "items": _items,
-    "list": _list,
-    "vars": _vars,
+_KINDS: dict[str, Callable[[Lookup], list[Any]]] = {
+    "dict": _split_dict,
+    "env": _read_env,
+    "file": _read_file,
+    "fileglob": _find_files,
+    "first_found": _find_first,
+    "indexed_items": _number_items,
+    "items": _list_items,
+    "list": _list_terms,
+    "vars": _read_vars,
 }

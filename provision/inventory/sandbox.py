@@ -1,7 +1,7 @@
-"""Run the expressions of an inventory in Jinja's own sandbox, and keep their values to a sane size.
+"""Run the expressions of an inventory in Jinja's sandbox, and limit the size of their values.
 
-`check` reads inventories that nobody has reviewed yet. The sandbox decides which attributes and
-functions an expression may use, so that it runs no code.
+`check` reads inventories that nobody has reviewed yet. The sandbox decides which attributes and functions
+an expression may use, so that no expression can run code.
 """
 
 from __future__ import annotations
@@ -32,20 +32,20 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from provision.errors import InputError
 from provision.inventory.variables import OMIT, Omitted, Unusable
 
-# Characters and items of a value together: the names of all hosts of a large inventory fit.
+# Characters and items of a value, added up: the names of all hosts of a large inventory fit.
 LONGEST = 1_000_000
-# Bits of a whole number that `*` or `**` makes.
+# Bits of an integer that `*` or `**` yields.
 BITS = 4096
-# How deep lists and mappings may be nested in a value.
+# Levels of lists and mappings in a value.
 DEEPEST = 100
 _SIMPLE = (bytes, int, float, datetime.date, datetime.time, datetime.timedelta, type(None))
 
 
 class Missing(jinja2.StrictUndefined):
-    """An undefined value, as in Ansible: so are its attributes, and its use is an error.
+    """An undefined value, as in Ansible: its attributes are undefined too, and its use is an error.
 
-    ``error`` is what an operator reads if it is used: the error of the variable that is undefined.
-    ``broken``: the variable is not undefined but wrong, so that `default` must not hide the error.
+    ``error`` is raised when it is used: the error of the undefined variable. ``broken``: the variable is
+    defined but wrong, so that `default` must not hide the error.
     """
 
     __slots__ = ("broken", "error")
@@ -55,8 +55,8 @@ class Missing(jinja2.StrictUndefined):
         self.error: InputError | None = None
         self.broken = False
 
-    def because(self, error: InputError, broken: bool) -> Missing:
-        """Return this value with the error that its use raises."""
+    def set_error(self, error: InputError, broken: bool) -> Missing:
+        """Set the error that the use of this value raises, and return the value."""
         self.error, self.broken = error, broken
         return self
 
@@ -67,7 +67,7 @@ class Missing(jinja2.StrictUndefined):
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith(("__", "jinja_")) or name in ("unsafe_callable", "alters_data"):
-            raise AttributeError(name)  # what Jinja itself asks of any value
+            raise AttributeError(name)  # Jinja itself reads these of any value
         return self._fail() if self.broken else self
 
     def __call__(self, *_: Any, **__: Any) -> Any:
@@ -84,14 +84,14 @@ class Missing(jinja2.StrictUndefined):
 
 
 @dataclass(frozen=True)
-class Judging:
-    """A filter that looks at undefined values itself."""
+class AcceptsUndefined:
+    """A filter that handles undefined values itself."""
 
     function: Callable[..., Any]
 
 
 class _Lexer(Lexer):
-    """Jinja's lexer, which leaves backslashes in texts within ``{{ }}`` alone, as Ansible does.
+    """A lexer that keeps backslashes in strings within ``{{ }}``, as Ansible does.
 
     So `regex_replace('(a)', '\\1')` needs no second backslash.
     """
@@ -105,7 +105,7 @@ class _Lexer(Lexer):
 
 
 class _Generator(NativeCodeGenerator):
-    """Jinja's generator of code that keeps the type of each value, constants included."""
+    """A code generator that keeps the type of each value, also of constants."""
 
     def _output_child_to_const(self, node: nodes.Expr, frame: Frame, finalize: Any) -> Any:
         if not isinstance(node, nodes.TemplateData):
@@ -114,28 +114,28 @@ class _Generator(NativeCodeGenerator):
 
 
 def join_pieces(pieces: Iterable[Any]) -> Any:
-    """Return one piece as it is, several as a text, and `None` if there is none.
+    """Return a single piece unchanged, several joined to a string, and `None` if there is none.
 
-    Within a text nothing stands for `none` and `omit`.
+    In a string, `none` and `omit` become empty.
 
     Raises:
-        SecurityError: the text is too long.
-        InputError, UndefinedError: a part of a text is undefined.
+        SecurityError: the string is too long.
+        InputError, UndefinedError: a part of the string is undefined.
     """
-    size, found = 0, []
+    size, kept = 0, []
     for piece in pieces:
         size += len(piece) if isinstance(piece, str) else 1
         check_size(size)
-        found.append(piece)
-    if len(found) < 2:
-        return found[0] if found else None
-    text = "".join("" if piece is None or piece is OMIT else str(piece) for piece in found)
+        kept.append(piece)
+    if len(kept) < 2:
+        return kept[0] if kept else None
+    text = "".join("" if piece is None or piece is OMIT else str(piece) for piece in kept)
     check_size(len(text))
     return text
 
 
 class Sandbox(ImmutableSandboxedEnvironment):
-    """Jinja's sandbox, in which `*` and `**` make no huge values."""
+    """A sandbox of Jinja's in which `*` and `**` cannot make huge values."""
 
     intercepted_binops = frozenset(["*", "**"])
     code_generator_class = _Generator
@@ -143,11 +143,11 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(undefined=Missing, autoescape=False, **options)
-        del self.globals["lipsum"]  # it makes any amount of text, and no inventory needs it
+        del self.globals["lipsum"]  # it makes any amount of text, and inventories do not need it
 
     @functools.cached_property
     def lexer(self) -> Lexer:
-        """Return the lexer of this environment."""
+        """The lexer of this environment."""
         return _Lexer(self)
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
@@ -163,79 +163,80 @@ class Sandbox(ImmutableSandboxedEnvironment):
                     check_size(len(text) * times)
         return super().call_binop(context, operator, left, right)
 
-    def use_filters(self, more: Mapping[str, Callable[..., Any] | Judging]) -> None:
-        """Add filters, and let each return an undefined value that it is given, as in Ansible.
+    def use_filters(self, more: Mapping[str, Callable[..., Any] | AcceptsUndefined]) -> None:
+        """Add filters, and let each return an undefined argument unchanged, as in Ansible.
 
-        Those of ``more`` that are :class:`Judging` are given undefined values.
+        Only filters in :class:`AcceptsUndefined` are called with undefined arguments.
         """
         self.filters.update(more)
-        for name, each in list(self.filters.items()):
-            judges = isinstance(each, Judging)
-            self.filters[name] = each.function if judges else _undefined_stays(each)
+        for name, added in list(self.filters.items()):
+            accepts = isinstance(added, AcceptsUndefined)
+            self.filters[name] = added.function if accepts else _pass_undefined(added)
         self.filters.update({f"ansible.builtin.{name}": f for name, f in self.filters.items()})
 
     def use_tests(self, more: Mapping[str, Callable[..., Any]]) -> None:
-        """Add tests; all but `defined` and `undefined` refuse an undefined value."""
+        """Add tests; all but `defined` and `undefined` refuse undefined arguments."""
         self.tests.update(more)
-        every: dict[str, Any] = {**self.tests}
-        for name, each in every.items():
+        tests: dict[str, Any] = {**self.tests}
+        for name, test in tests.items():
             if name not in ("defined", "undefined"):
-                self.tests[name] = _undefined_fails(each)
+                self.tests[name] = _refuse_undefined(test)
         self.tests.update({f"ansible.builtin.{name}": f for name, f in self.tests.items()})
 
 
-def _undefined_stays(function: Callable[..., Any]) -> Callable[..., Any]:
+def _pass_undefined(function: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(function)
-    def called(*args: Any, **options: Any) -> Any:
+    def call(*args: Any, **options: Any) -> Any:
         for value in (*args, *options.values()):
             if isinstance(value, jinja2.Undefined):
                 return value
         return function(*args, **options)
 
-    return called
+    return call
 
 
-def _undefined_fails(function: Callable[..., Any]) -> Callable[..., Any]:
+def _refuse_undefined(function: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(function)
-    def called(*args: Any, **options: Any) -> Any:
+    def call(*args: Any, **options: Any) -> Any:
         for value in args:
             if isinstance(value, jinja2.Undefined):
                 str(value)
         return function(*args, **options)
 
-    return called
+    return call
 
 
 def as_value(value: object) -> object:
-    """Return what an expression yields as a value that variables may hold: no iterator.
+    """Return the result of an expression as a value that a variable may have; an iterator becomes a list.
 
     Raises:
-        SecurityError: it is too large.
+        SecurityError: the value is too large.
     """
     if isinstance(value, Iterator | range | KeysView | ValuesView | ItemsView):
-        value = [each for each, _ in zip(value, range(LONGEST + 1), strict=False)]
-    _measure(value)
+        value = [item for item, _ in zip(value, range(LONGEST + 1), strict=False)]
+    _check_total_size(value)
     return value
 
 
-def _measure(value: object) -> None:
+def _check_total_size(value: object) -> None:
     size, left = 0, [value]
     while left:
-        each = left.pop()
-        size += len(each) if isinstance(each, str | bytes | dict | list | tuple) else 1
+        part = left.pop()
+        size += len(part) if isinstance(part, str | bytes | dict | list | tuple) else 1
         check_size(size)
-        if isinstance(each, dict):
-            left.extend(each.values())
-        elif isinstance(each, list | tuple):
-            left.extend(each)
+        if isinstance(part, dict):
+            left.extend(part.values())
+        elif isinstance(part, list | tuple):
+            left.extend(part)
 
 
 def as_data(value: object, depth: int = 0) -> object:
-    """Return ``value`` with all of it defined, and without what is omitted.
+    """Return ``value`` without its omitted parts, after a check that all of it is defined.
 
     Raises:
-        InputError, UndefinedError: something in it is undefined, or wrong.
-        SecurityError, Unusable: it is nested too deeply, or no value.
+        InputError, UndefinedError: a part is undefined or wrong.
+        SecurityError: it is nested too deeply.
+        Unusable: a part is not a value.
     """
     if depth > DEEPEST:
         raise SecurityError(f"a value must be nested at most {DEEPEST} levels deep")
@@ -247,8 +248,8 @@ def as_data(value: object, depth: int = 0) -> object:
         items = ((key, as_data(item, depth + 1)) for key, item in value.items())
         return {key: item for key, item in items if not isinstance(item, Omitted)}
     if isinstance(value, list | tuple):
-        each = [as_data(item, depth + 1) for item in value]
-        kept = [item for item in each if not isinstance(item, Omitted)]
+        parts = [as_data(item, depth + 1) for item in value]
+        kept = [part for part in parts if not isinstance(part, Omitted)]
         return tuple(kept) if isinstance(value, tuple) else kept
     if isinstance(value, str):
         return str(value)
@@ -258,6 +259,10 @@ def as_data(value: object, depth: int = 0) -> object:
 
 
 def check_size(size: int) -> None:
-    """Refuse a value of more than :data:`LONGEST` characters and items."""
+    """Check that a value has at most :data:`LONGEST` characters and items.
+
+    Raises:
+        SecurityError: it has more.
+    """
     if size > LONGEST:
         raise SecurityError(f"a value must have at most {LONGEST} characters and items")

@@ -1,4 +1,4 @@
-"""The one place that knows Jinja: the environment of all templates, and the errors of expressions."""
+"""Set up Jinja: the environment of all templates, and the errors of expressions."""
 
 from __future__ import annotations
 
@@ -10,35 +10,35 @@ from jinja2.runtime import Context
 
 from provision.errors import InputError
 from provision.inventory.filters import FILTERS, TESTS
-from provision.inventory.filters.text import now
+from provision.inventory.filters.text import get_now
 from provision.inventory.sandbox import Missing, Sandbox, as_value, join_pieces
 from provision.inventory.variables import NeedsProgram, Unusable, Where
 
-# no name, so that no expression can mention it
+# not an identifier, so that no expression can mention it
 _SCOPE = "the scope"
-# INI, scripts and the command line have no tags.
+# INI files, scripts and the command line have no tags.
 _BRACES = "if the braces are part of the value, give it in a YAML file, with !unsafe before it"
 
 
 class UndefinedVariable(InputError):
-    """A variable uses something that is undefined: `default` may stand in for it."""
+    """A variable uses something undefined, which `default` may replace."""
 
 
 class NotRun(InputError):
-    """A variable is what a program prints, and that program is not run."""
+    """A variable is the output of a program, which is not run."""
 
 
 def build_environment(**options: Any) -> jinja2.Environment:
-    """Return the settings that every template of the project shares: what is undefined is an error.
+    """Return the environment of the project's own templates, in which undefined values are errors.
 
-    ``options`` go to :class:`jinja2.Environment` (a loader, extensions).
+    ``options`` are those of :class:`jinja2.Environment` (a loader, extensions).
     """
     return jinja2.Environment(
         undefined=jinja2.StrictUndefined,
         keep_trailing_newline=True,
         trim_blocks=True,
         lstrip_blocks=True,
-        autoescape=False,  # noqa: S701 - configuration files and CLI text, no HTML
+        autoescape=False,  # noqa: S701 - configuration files and CLI text, not HTML
         **options,
     )
 
@@ -50,7 +50,7 @@ def open_folder(folder: Path) -> jinja2.Environment:
 
 
 class _LazyContext(Context):
-    """Looks a name up in the host's variables when an expression mentions it, not before."""
+    """A context that looks up a name in the host's variables only when an expression uses it."""
 
     def resolve_or_missing(self, key: str) -> Any:
         scope = self.parent.get(_SCOPE)
@@ -60,50 +60,50 @@ class _LazyContext(Context):
 
 
 class Templates:
-    """The templates of an inventory's values, each compiled once however many hosts share it."""
+    """The templates in an inventory's values, each compiled once even if many hosts share it."""
 
     def __init__(self) -> None:
         self._env = Sandbox(trim_blocks=True)
         self._env.context_class = _LazyContext
         self._env.use_filters(FILTERS)
         self._env.use_tests(TESTS)
-        self._env.globals.update(now=now, undef=_undef)
+        self._env.globals.update(now=get_now, undef=_make_undefined)
         self._compiled: dict[str, jinja2.Template] = {}
 
     def evaluate(self, text: str, scope: object) -> object:
-        """Return ``text`` with the variables of ``scope``; a lone expression keeps its type.
+        """Return ``text`` rendered with the variables of ``scope``; a single expression keeps its type.
 
-        ``scope`` answers ``name in scope`` and has a method ``get_raw``, as :class:`Scope`.
+        ``scope`` supports ``name in scope`` and has a method ``get_raw``, like :class:`Scope`.
         """
         if text not in self._compiled:
             self._compiled[text] = self._env.from_string(text)
         template = self._compiled[text]
         context = template.new_context({_SCOPE: scope})
         value = as_value(join_pieces(template.root_render_func(context)))
-        # Jinja drops one line end behind a template
+        # Jinja drops one line end after a template
         return f"{value}\n" if isinstance(value, str) and text.endswith("\n") else value
 
 
-def _undef(hint: str | None = None) -> Missing:
+def _make_undefined(hint: str | None = None) -> Missing:
     return Missing(hint=hint)
 
 
-def error_of(name: str, where: Where, error: Exception, secret: bool, note: str) -> InputError:
-    """Return what to report of the expression of variable ``name``.
+def build_error(name: str, where: Where, error: Exception, secret: bool, note: str) -> InputError:
+    """Return the error for an expression in variable ``name``.
 
-    The words of the expression stay out if the variable is ``secret``; ``note`` goes behind the
-    remedy for what is undefined.
+    The error does not quote the expression if the variable is ``secret``; ``note`` follows the remedy for
+    undefined values.
     """
     if isinstance(error, jinja2.UndefinedError):
         problem = "it uses something undefined" if secret else str(error.message)
         instead = "define it, or give it a default: {{ name | default('value') }}" + note
         return UndefinedVariable(
-            [where.problem(f"{name}: {problem}", _and_braces(instead, secret))]
+            [where.problem(f"{name}: {problem}", _add_braces_hint(instead, secret))]
         )
     if isinstance(error, NeedsProgram):
         instead = "take the value from the environment: \"{{ lookup('env', 'NAME') }}\""
         return NotRun([where.problem(f"{name}: {error}", instead)])
-    what = f"{name}: the template fails{_detail(error, secret)}"
+    what = f"{name}: the template fails{_describe_error(error, secret)}"
     return InputError([where.problem(what, _BRACES if _is_syntax(error) else "")])
 
 
@@ -112,12 +112,12 @@ def _is_syntax(error: Exception) -> bool:
     return isinstance(error, jinja2.TemplateSyntaxError) and not unknown
 
 
-def _and_braces(instead: str, secret: bool) -> str:
+def _add_braces_hint(instead: str, secret: bool) -> str:
     return f"{instead}; {_BRACES}" if secret else instead
 
 
-def _detail(error: Exception, secret: bool) -> str:
-    """Return the error in its own words where they can quote no secret."""
+def _describe_error(error: Exception, secret: bool) -> str:
+    """Return the message of the error if it cannot quote a secret."""
     if isinstance(error, jinja2.TemplateAssertionError):
         return ": it uses an unknown filter or test" if secret else f": {error}".rstrip(".")
     if secret:

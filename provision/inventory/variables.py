@@ -1,4 +1,4 @@
-"""A variable of the inventory before it is resolved: what was written, and where."""
+"""The variables of an inventory as they were written, each with its place."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from provision.errors import Problem
 
 @dataclass(frozen=True, order=True)
 class Where:
-    """A place in the input; ``line`` counts from 1, 0 stands for the whole file or option."""
+    """A place in the input; ``line`` counts from 1, and 0 is the whole file or option."""
 
     file: str
     line: int = 0
@@ -22,13 +22,13 @@ class Where:
         return f"{self.file}:{self.line}" if self.line else self.file
 
     def problem(self, what: str, instead: str = "") -> Problem:
-        """A problem at this place."""
+        """Return a problem at this place; ``instead`` is what to write there."""
         return Problem(self.file, self.line, what, instead)
 
 
 @dataclass(frozen=True)
 class Variable:
-    """The value as written, templates and all, and where it was written."""
+    """A value as it was written, templates included, and its place."""
 
     value: object
     where: Where
@@ -36,18 +36,18 @@ class Variable:
 
 @dataclass(frozen=True)
 class Vaulted:
-    """Stands for what ansible-vault encrypted: unreadable here, harmless until needed."""
+    """A value that ansible-vault encrypted; it cannot be read, which is an error only if it is used."""
 
 
 @dataclass(frozen=True)
 class Foreign:
-    """Stands for a value with a YAML tag that means nothing here: harmless until needed."""
+    """A value with an unknown YAML tag, which is an error only if it is used."""
 
     tag: str
 
 
 class Unsafe(str):
-    """A text tagged ``!unsafe``: braces in it are text and no template."""
+    """A string tagged ``!unsafe``: braces in it do not make it a template."""
 
     __slots__ = ()
 
@@ -56,7 +56,7 @@ Variables = Mapping[str, Variable]
 
 
 def suggest_name(wrong: str, known: Iterable[str]) -> str:
-    """``did you mean X?``, or nothing when nothing known is near."""
+    """Return ``did you mean X?`` with the known name nearest to ``wrong``, or an empty string."""
     near = difflib.get_close_matches(wrong, sorted(known), n=1, cutoff=0.6)
     return f"did you mean {near[0]}?" if near else ""
 
@@ -64,7 +64,7 @@ def suggest_name(wrong: str, known: Iterable[str]) -> str:
 class Unusable(Exception):
     """A value cannot be computed.
 
-    ``brief`` says why without a word of the inventory, for variables that may be secret.
+    ``brief`` gives the reason without quoting the inventory, for variables that may be secret.
     """
 
     def __init__(self, what: str, brief: str = "") -> None:
@@ -73,18 +73,18 @@ class Unusable(Exception):
 
 
 class Misused(Unusable):
-    """A filter, test or lookup is misused; the message has no word of the inventory."""
+    """A filter, test or lookup is misused; the message does not quote the inventory."""
 
     def __init__(self, what: str) -> None:
         super().__init__(what, brief=what)
 
 
 class NeedsProgram(Unusable):
-    """A value is what a program prints, and that program is not run."""
+    """A value is the output of a program, which is not run."""
 
 
 class Omitted:
-    """The value of ``omit``: a variable that has it counts as not set."""
+    """The value of ``omit``: a variable with it counts as not set."""
 
 
 OMIT = Omitted()
@@ -94,5 +94,5 @@ _SECRET = re.compile(r"pass|pwd|secret|token|key|psk|credential|vault", re.IGNOR
 
 @lru_cache(maxsize=4096)
 def is_secret_name(name: str) -> bool:
-    """Check whether a variable of this name may hold a secret: no message quotes its text."""
+    """Return whether a variable of this name may be secret, so that no message may quote its value."""
     return bool(_SECRET.search(name))

@@ -1,9 +1,8 @@
-"""The one place that knows YAML: values with the lines they stand on, problems instead of exceptions.
+"""Read YAML: values with their lines, and problems instead of exceptions.
 
-PyYAML alone forgets lines, lets the second of two equal keys win in silence, and stops at a tag
-that it does not know. Here keys keep their lines, a key given twice is noted, and ``!vault``,
-``!unsafe`` and foreign tags become values that hurt only who uses them. No message quotes a value:
-it may be a password.
+PyYAML alone drops lines, silently lets the second of two equal keys win, and stops at unknown tags. Here
+keys keep their lines, repeated keys are noted, and ``!vault``, ``!unsafe`` and unknown tags become
+placeholder values that raise only when they are used. No message quotes a value: it may be a password.
 """
 
 from __future__ import annotations
@@ -22,12 +21,12 @@ from provision.inventory.variables import Foreign, Unsafe, Vaulted, Where, is_se
 VAULT_HEADER = "$ANSIBLE_VAULT;"
 _STANDARD = "tag:yaml.org,2002:"
 _MERGE = _STANDARD + "merge"
-# libyaml's parser where PyYAML was built with it: ten times faster on a large inventory
+# libyaml's parser, if PyYAML was built with it: ten times faster on a large inventory
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class YamlMap(dict[object, object]):
-    """A mapping that knows the line of each of its keys."""
+    """A mapping with the line of each of its keys."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -36,14 +35,14 @@ class YamlMap(dict[object, object]):
 
 @dataclass(frozen=True)
 class Repeat:
-    """A key that one mapping has twice: all keys that lead to it, and both lines."""
+    """A key that a mapping has twice: the path of keys that leads to it, and both lines."""
 
     path: tuple[str, ...]
     line: int
     first: int
 
-    def problem(self, file: str) -> Problem:
-        """Return what is wrong about it, where it must not be."""
+    def to_problem(self, file: str) -> Problem:
+        """Return the problem for a file in which no key may be repeated."""
         inside = any(map(is_secret_name, self.path[:-1]))
         key = "a key" if inside else self.path[-1]
         what = f"{key} is given twice, first in line {self.first}"
@@ -53,18 +52,17 @@ class Repeat:
 def load(path: Path, repeats: list[Repeat] | None = None) -> object:
     """Return the value of a YAML file: ``None`` for an empty one, ``Vaulted`` for an encrypted one.
 
-    A key that is given twice is added to ``repeats``, and the last one counts; without that list
-    it is an error.
+    Repeated keys are added to ``repeats``, and the last one counts; without that list they are errors.
 
     Raises:
-        InputError: missing, unreadable, not UTF-8, not YAML: all that was found.
+        InputError: the file is missing, unreadable, not UTF-8 or not YAML; with all problems found.
     """
     text = decode(read(path), str(path))
     return Vaulted() if text.startswith(VAULT_HEADER) else parse(text, str(path), repeats)
 
 
 def read(path: Path) -> bytes:
-    """Return the content of a file.
+    """Return the bytes of a file.
 
     Raises:
         InputError: it is missing or cannot be read.
@@ -79,10 +77,10 @@ def read(path: Path) -> bytes:
 
 
 def decode(raw: bytes, name: str) -> str:
-    """Return the text of a file in UTF-8, without a byte order mark.
+    """Return the text of a UTF-8 file without its byte order mark; ``name`` is the file in errors.
 
     Raises:
-        InputError: it has another encoding.
+        InputError: the file is not UTF-8.
     """
     try:
         return raw.decode("utf-8-sig")
@@ -93,58 +91,60 @@ def decode(raw: bytes, name: str) -> str:
 
 
 def parse(text: str, name: str, repeats: list[Repeat] | None = None) -> object:
-    """Return the value of one YAML document; ``name`` is what errors call the place it came from.
+    """Return the value of one YAML document; ``name`` is its source in errors.
+
+    Repeated keys are treated as :func:`load` does.
 
     Raises:
-        InputError: every problem found.
+        InputError: all problems found.
     """
     problems: list[Problem] = []
-    found: list[Repeat] = [] if repeats is None else repeats
+    repeated: list[Repeat] = [] if repeats is None else repeats
     value: object = None
     try:
         loader = _Loader(text)
         try:
             node = loader.get_single_node()
-            value = None if node is None else _Reader(loader, name, problems, found).value(node)
+            value = None if node is None else _Reader(loader, name, problems, repeated).read(node)
         finally:
             loader.dispose()
     except yaml.YAMLError as error:
         if text.lstrip().startswith("{"):
             try:
-                return _plain(json.loads(text))
+                return _convert_json(json.loads(text))
             except (ValueError, RecursionError):
                 pass
-        problems.append(_yaml_problem(error, text, name))
+        problems.append(_build_problem(error, text, name))
     except RecursionError:
         problems.append(
             Problem(name, 0, "is nested too deeply, or an alias (*name) contains itself")
         )
     if repeats is None:
-        problems.extend(repeat.problem(name) for repeat in found)
+        problems.extend(repeat.to_problem(name) for repeat in repeated)
     if problems:
         raise InputError(problems)
     return value
 
 
-def _plain(value: object) -> object:
-    """Return a value of JSON that YAML does not allow, such as one with tabs; it has no lines."""
+def _convert_json(value: object) -> object:
+    """Return a JSON value as YAML values are, without lines; YAML does not allow all JSON (tabs)."""
     if isinstance(value, list):
-        return [_plain(item) for item in value]
+        return [_convert_json(item) for item in value]
     if not isinstance(value, dict):
         return value
     result = YamlMap()
     for key, item in value.items():
-        result[key], result.lines[key] = _plain(item), 0
+        result[key], result.lines[key] = _convert_json(item), 0
     return result
 
 
-def _yaml_problem(error: yaml.YAMLError, text: str, name: str) -> Problem:
+def _build_problem(error: yaml.YAMLError, text: str, name: str) -> Problem:
     if isinstance(error, yaml.reader.ReaderError):
         line = text.count("\n", 0, error.position) + 1
         return Problem(name, line, f"is not YAML: character {error.character!r} is not allowed")
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     line = mark.line + 1 if mark else 0
-    problem = _without_quotes(getattr(error, "problem", None) or "it cannot be read")
+    problem = _strip_quotes(getattr(error, "problem", None) or "it cannot be read")
     lines = text.splitlines()
     written = lines[mark.line] if mark and mark.line < len(lines) else ""
     if "\t" in written[: mark.column + 1 if mark else 0]:
@@ -158,17 +158,17 @@ def _yaml_problem(error: yaml.YAMLError, text: str, name: str) -> Problem:
     return Problem(name, line, f"is not YAML: {problem}")
 
 
-def _without_quotes(problem: str) -> str:
-    """Return PyYAML's words without what they quote from the file; punctuation may stay."""
+def _strip_quotes(problem: str) -> str:
+    """Return PyYAML's message without its quotations from the file; punctuation may stay."""
 
-    def kept(match: re.Match[str]) -> str:
+    def keep(match: re.Match[str]) -> str:
         return "" if re.search(r"\w", match[2]) and not match[2].startswith("<") else match[0]
 
-    return re.sub(r"""\s*(['"])(.*?)\1""", kept, problem)
+    return re.sub(r"""\s*(['"])(.*?)\1""", keep, problem)
 
 
 class _Reader:
-    """Turns nodes into values, each node once (an alias is the same object)."""
+    """A reader that turns nodes into values, each node once: an alias is the same object."""
 
     def __init__(
         self, loader: Any, name: str, problems: list[Problem], repeats: list[Repeat]
@@ -182,55 +182,57 @@ class _Reader:
         self.path: list[str] = []
         self.unsafe = False
 
-    def value(self, node: yaml.Node) -> object:
+    def read(self, node: yaml.Node) -> object:
         if id(node) in self.open:
             raise RecursionError
         key = (id(node), self.unsafe)
         if key not in self.done:
             self.open.add(id(node))
-            self.done[key] = self._construct(node)
+            self.done[key] = self._read_node(node)
             self.open.discard(id(node))
         return self.done[key]
 
-    def _construct(self, node: yaml.Node) -> object:
+    def _read_node(self, node: yaml.Node) -> object:
         if node.tag in ("!vault", "!vault-encrypted"):
             return Vaulted()
         if node.tag == "!unsafe":
-            return self._unsafe(node)
+            return self._read_unsafe(node)
         if not node.tag.startswith(_STANDARD) or node.tag.startswith(_STANDARD + "python"):
             return Foreign(node.tag)
         if isinstance(node, yaml.MappingNode):
-            return self._mapping(node)
+            return self._read_mapping(node)
         if isinstance(node, yaml.SequenceNode):
-            return [self.value(item) for item in node.value]
-        return self._scalar(node)
+            return [self.read(item) for item in node.value]
+        return self._read_scalar(node)
 
-    def _unsafe(self, node: yaml.Node) -> object:
-        """Return the value without its tag; in all of it, braces are text."""
+    def _read_unsafe(self, node: yaml.Node) -> object:
+        """Return the value without its tag; braces anywhere in it do not make a template."""
         node.tag = self.loader.resolve(type(node), node.value, (True, False))
         before, self.unsafe = self.unsafe, True
         try:
-            return self._construct(node)
+            return self._read_node(node)
         finally:
             self.unsafe = before
 
-    def _scalar(self, node: yaml.Node) -> object:
+    def _read_scalar(self, node: yaml.Node) -> object:
         try:
             value: object = self.loader.construct_object(node, deep=True)
-        # looks like a date or a number and is none: 2026-13-45, !!timestamp x
+        # it only looks like a date or a number: 2026-13-45, !!timestamp x
         except (ValueError, AttributeError, KeyError, TypeError):
             value = str(node.value)
         return Unsafe(value) if self.unsafe and isinstance(value, str) else value
 
-    def _mapping(self, node: yaml.MappingNode) -> YamlMap:
+    def _read_mapping(self, node: yaml.MappingNode) -> YamlMap:
         self._check_keys(node)
-        self.loader.flatten_mapping(node)  # "<<": merged keys first, so that the mapping's own win
+        self.loader.flatten_mapping(
+            node
+        )  # "<<": merged keys come first, so that the mapping's own keys win
         result = YamlMap()
         for key_node, value_node in node.value:
             if isinstance(key_node, yaml.ScalarNode):
-                key = self._scalar(key_node)
+                key = self._read_scalar(key_node)
                 self.path.append(str(key_node.value))
-                result[key] = self.value(value_node)
+                result[key] = self.read(value_node)
                 self.path.pop()
                 result.lines[key] = key_node.start_mark.line + 1
         return result
@@ -251,21 +253,21 @@ class _Reader:
             seen.setdefault(key, line)
 
 
-def mapping(value: object, where: Where, what: str) -> YamlMap:
-    """Return ``value`` as a mapping; nothing at all is an empty one.
+def as_mapping(value: object, where: Where, what: str) -> YamlMap:
+    """Return ``value`` as a mapping; ``None`` becomes an empty one. Errors call it ``what``.
 
     Raises:
-        InputError: it is something else; ``what`` says what should have been a mapping.
+        InputError: it is not a mapping.
     """
     if value is None:
         return YamlMap()
     if isinstance(value, YamlMap):
         return value
-    found = {list: "a list", str: "a text", bool: "a yes/no"}.get(type(value), "a single value")
+    kind = {list: "a list", str: "a text", bool: "a yes/no"}.get(type(value), "a single value")
     instead = "write `name: value` lines, without a leading dash"
-    raise InputError([where.problem(f"{what} must be a mapping, not {found}", instead)])
+    raise InputError([where.problem(f"{what} must be a mapping, not {kind}", instead)])
 
 
 def dump(value: object, **options: Any) -> str:
-    """Return ``value`` as a YAML document; ``options`` are PyYAML's."""
+    """Return ``value`` as a YAML document; ``options`` are those of PyYAML."""
     return str(yaml.safe_dump(value, allow_unicode=True, **options))

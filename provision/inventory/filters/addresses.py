@@ -1,4 +1,4 @@
-"""The filters of ansible.utils for IP addresses, as far as Python's own library knows the answer."""
+"""Filters for IP addresses from ansible.utils, as far as Python's ipaddress module answers them."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from provision.inventory.variables import Misused, Unusable
 _Interface = ipaddress.IPv4Interface | ipaddress.IPv6Interface
 
 
-def ipaddr(value: Any, query: Any = "", version: int | None = None) -> Any:
-    """Return what ``query`` asks of an address or a network; `False` for anything else.
+def query_address(value: Any, query: Any = "", version: int | None = None) -> Any:
+    """Return the answer to ``query`` about an address or a network, or `False` if there is none (`ipaddr`).
 
-    Of a list, return the answers for those of its items that have one.
+    For a list, return the answers about its items, without `False`.
     """
     if isinstance(value, list | tuple):
-        answers = [ipaddr(item, query, version) for item in value]
+        answers = [query_address(item, query, version) for item in value]
         return [answer for answer in answers if answer is not False]
-    found = _parsed(value)
-    if found is None or (version is not None and found.version != version):
+    interface = _parse(value)
+    if interface is None or (version is not None and interface.version != version):
         return False
     if isinstance(query, int) or str(query).lstrip("-").isdecimal():
-        return _nth(found, int(query))
+        return _pick_address(interface, int(query))
     if query in _QUERIES:
-        return _QUERIES[query](found, str(value).strip())
-    return _inside(found, str(value).strip(), str(query))
+        return _QUERIES[query](interface, str(value).strip())
+    return _match_network(interface, str(value).strip(), str(query))
 
 
-def _parsed(value: Any) -> _Interface | None:
+def _parse(value: Any) -> _Interface | None:
     if isinstance(value, bool) or value in (None, ""):
         return None
     try:
@@ -38,60 +38,60 @@ def _parsed(value: Any) -> _Interface | None:
         return None
 
 
-def _nth(found: _Interface, number: int) -> Any:
-    """Return the address of this number within the network, with its prefix."""
-    network = found.network
+def _pick_address(interface: _Interface, number: int) -> Any:
+    """Return the address at this position in the network, with its prefix."""
+    network = interface.network
     if not -network.num_addresses <= number < network.num_addresses:
         return False
     return f"{network[number]}/{network.prefixlen}"
 
 
-def _inside(found: _Interface, written: str, query: str) -> Any:
-    """Return an address or network that lies in the network ``query``."""
+def _match_network(interface: _Interface, written: str, query: str) -> Any:
+    """Return the address or network as written if it is in the network ``query``."""
     try:
-        around = ipaddress.ip_network(query, strict=False)
+        network = ipaddress.ip_network(query, strict=False)
     except ValueError:
         known = ", ".join(sorted(_QUERIES))
         what = f"ipaddr knows {known}, a number and a network"
-        raise Unusable(what, "ipaddr does not know what is asked") from None
-    return written if found.ip in around else False
+        raise Unusable(what, "ipaddr does not know this query") from None
+    return written if interface.ip in network else False
 
 
-def _is_network(found: _Interface) -> bool:
-    single = found.network.num_addresses == 1
-    return not single and found.ip == found.network.network_address
+def _is_network(interface: _Interface) -> bool:
+    single = interface.network.num_addresses == 1
+    return not single and interface.ip == interface.network.network_address
 
 
-def _address(found: _Interface, _: str) -> Any:
-    return False if _is_network(found) else str(found.ip)
+def _get_address(interface: _Interface, _: str) -> Any:
+    return False if _is_network(interface) else str(interface.ip)
 
 
-def _with_prefix(found: _Interface, _: str) -> Any:
-    return False if _is_network(found) else found.with_prefixlen
+def _get_with_prefix(interface: _Interface, _: str) -> Any:
+    return False if _is_network(interface) else interface.with_prefixlen
 
 
-def _network_only(found: _Interface, _: str) -> Any:
-    return found.with_prefixlen if _is_network(found) else False
+def _get_network(interface: _Interface, _: str) -> Any:
+    return interface.with_prefixlen if _is_network(interface) else False
 
 
-def _if(check: Callable[[_Interface], bool]) -> Callable[[_Interface, str], Any]:
-    return lambda found, written: written if check(found) else False
+def _keep_if(check: Callable[[_Interface], bool]) -> Callable[[_Interface, str], Any]:
+    return lambda interface, written: written if check(interface) else False
 
 
-def _of_network(answer: Callable[[Any], Any]) -> Callable[[_Interface, str], Any]:
-    return lambda found, _: answer(found.network)
+def _ask_network(answer: Callable[[Any], Any]) -> Callable[[_Interface, str], Any]:
+    return lambda interface, _: answer(interface.network)
 
 
-def _usable(found: _Interface, last: bool) -> Any:
-    network = found.network
-    edge = 1 if found.version == 4 and network.num_addresses > 2 else 0
+def _get_usable(interface: _Interface, last: bool) -> Any:
+    network = interface.network
+    edge = 1 if interface.version == 4 and network.num_addresses > 2 else 0
     if network.num_addresses == 1:
         return False
-    return str(network[-1 - edge] if last else network[edge if found.version == 4 else 1])
+    return str(network[-1 - edge] if last else network[edge if interface.version == 4 else 1])
 
 
-def _wrapped(found: _Interface, written: str) -> str:
-    if found.version == 4:
+def _wrap(interface: _Interface, written: str) -> str:
+    if interface.version == 4:
         return written
     address, slash, prefix = written.partition("/")
     return f"[{address}]{slash}{prefix}"
@@ -99,73 +99,73 @@ def _wrapped(found: _Interface, written: str) -> str:
 
 _QUERIES: dict[str, Callable[[_Interface, str], Any]] = {
     "": lambda _, written: written,
-    "address": _address,
+    "address": _get_address,
     "bool": lambda *_: True,
-    "broadcast": _of_network(lambda network: str(network.broadcast_address)),
-    "cidr": _with_prefix,
-    "first_usable": lambda found, _: _usable(found, last=False),
-    "host": _with_prefix,
-    "host/prefix": _with_prefix,
-    "hostmask": _of_network(lambda network: str(network.hostmask)),
-    "int": lambda found, _: int(found.ip),
-    "ip": _address,
-    "ip/prefix": _with_prefix,
-    "ipv4": _if(lambda found: found.version == 4),
-    "ipv6": _if(lambda found: found.version == 6),
-    "last_usable": lambda found, _: _usable(found, last=True),
-    "link-local": _if(lambda found: found.ip.is_link_local),
-    "loopback": _if(lambda found: found.ip.is_loopback),
-    "multicast": _if(lambda found: found.ip.is_multicast),
-    "net": _network_only,
-    "netmask": lambda found, _: str(found.netmask),
-    "network": _of_network(lambda network: str(network.network_address)),
-    "network/prefix": _of_network(str),
-    "prefix": _of_network(lambda network: network.prefixlen),
-    "private": _if(lambda found: found.ip.is_private),
-    "public": _if(lambda found: found.ip.is_global),
-    "revdns": lambda found, _: found.ip.reverse_pointer + ".",
-    "size": _of_network(lambda network: network.num_addresses),
-    "subnet": _of_network(str),
-    "type": lambda found, _: "network" if _is_network(found) else "address",
-    "version": lambda found, _: found.version,
-    "wildcard": _of_network(lambda network: str(network.hostmask)),
-    "wrap": _wrapped,
+    "broadcast": _ask_network(lambda network: str(network.broadcast_address)),
+    "cidr": _get_with_prefix,
+    "first_usable": lambda interface, _: _get_usable(interface, last=False),
+    "host": _get_with_prefix,
+    "host/prefix": _get_with_prefix,
+    "hostmask": _ask_network(lambda network: str(network.hostmask)),
+    "int": lambda interface, _: int(interface.ip),
+    "ip": _get_address,
+    "ip/prefix": _get_with_prefix,
+    "ipv4": _keep_if(lambda interface: interface.version == 4),
+    "ipv6": _keep_if(lambda interface: interface.version == 6),
+    "last_usable": lambda interface, _: _get_usable(interface, last=True),
+    "link-local": _keep_if(lambda interface: interface.ip.is_link_local),
+    "loopback": _keep_if(lambda interface: interface.ip.is_loopback),
+    "multicast": _keep_if(lambda interface: interface.ip.is_multicast),
+    "net": _get_network,
+    "netmask": lambda interface, _: str(interface.netmask),
+    "network": _ask_network(lambda network: str(network.network_address)),
+    "network/prefix": _ask_network(str),
+    "prefix": _ask_network(lambda network: network.prefixlen),
+    "private": _keep_if(lambda interface: interface.ip.is_private),
+    "public": _keep_if(lambda interface: interface.ip.is_global),
+    "revdns": lambda interface, _: interface.ip.reverse_pointer + ".",
+    "size": _ask_network(lambda network: network.num_addresses),
+    "subnet": _ask_network(str),
+    "type": lambda interface, _: "network" if _is_network(interface) else "address",
+    "version": lambda interface, _: interface.version,
+    "wildcard": _ask_network(lambda network: str(network.hostmask)),
+    "wrap": _wrap,
 }
 
 
-def ipwrap(value: Any, query: Any = "") -> Any:
-    """Put brackets around an IPv6 address, and leave anything else as it is."""
+def wrap_address(value: Any, query: Any = "") -> Any:
+    """Return an IPv6 address in brackets, and anything else unchanged (`ipwrap`)."""
     if isinstance(value, list | tuple):
-        return [ipwrap(item, query) for item in value]
-    found = _parsed(value)
-    return value if found is None else _wrapped(found, str(value).strip())
+        return [wrap_address(item, query) for item in value]
+    interface = _parse(value)
+    return value if interface is None else _wrap(interface, str(value).strip())
 
 
-def ipmath(value: Any, amount: int) -> str:
-    """Return the address that stands so many behind this one."""
-    found = _parsed(value)
-    if found is None:
+def add_to_address(value: Any, amount: int) -> str:
+    """Return the address ``amount`` after this one (`ipmath`)."""
+    interface = _parse(value)
+    if interface is None:
         raise Misused("ipmath takes an address")
-    return str(found.ip + int(amount))
+    return str(interface.ip + int(amount))
 
 
-def nthhost(value: Any, number: Any = 1) -> Any:
-    """Return the address of this number within a network."""
-    found = _parsed(value)
-    answer: Any = False if found is None else _nth(found, int(number))
+def pick_host(value: Any, number: Any = 1) -> Any:
+    """Return the address at this position in a network (`nthhost`)."""
+    interface = _parse(value)
+    answer: Any = False if interface is None else _pick_address(interface, int(number))
     return answer and str(answer).partition("/")[0]
 
 
 _OWN: dict[str, Callable[..., Any]] = {
-    "ipaddr": ipaddr,
-    "ipmath": ipmath,
-    "ipv4": lambda value, query="": ipaddr(value, query, 4),
-    "ipv6": lambda value, query="": ipaddr(value, query, 6),
-    "ipwrap": ipwrap,
-    "nthhost": nthhost,
+    "ipaddr": query_address,
+    "ipmath": add_to_address,
+    "ipv4": lambda value, query="": query_address(value, query, 4),
+    "ipv6": lambda value, query="": query_address(value, query, 6),
+    "ipwrap": wrap_address,
+    "nthhost": pick_host,
 }
 FILTERS = {
-    f"{collection}{name}": each
-    for name, each in _OWN.items()
+    f"{collection}{name}": function
+    for name, function in _OWN.items()
     for collection in ("", "ansible.utils.", "ansible.netcommon.")
 }

@@ -1,4 +1,4 @@
-"""Filters on mappings and nested values, and their texts in JSON and YAML."""
+"""Filters on mappings and nested values, and to and from JSON and YAML."""
 
 from __future__ import annotations
 
@@ -25,22 +25,26 @@ _MERGES: dict[str, Callable[[list[Any], list[Any]], list[Any]]] = {
 
 
 def combine(*terms: Any, recursive: bool = False, list_merge: str = "replace") -> dict[Any, Any]:
-    """Return several mappings as one; a later one wins."""
+    """Return several mappings merged into one; a later one wins."""
     if list_merge not in _MERGES:
         raise Unusable(f"combine knows list_merge {', '.join(_MERGES)}")
     result: dict[Any, Any] = {}
-    for each in (part for term in terms for part in (_flat(term))):
-        if not isinstance(each, Mapping):
+    for mapping in (part for term in terms for part in _flatten_terms(term)):
+        if not isinstance(mapping, Mapping):
             raise Misused("combine takes mappings")
-        result = _merged(result, each, recursive, list_merge)
+        result = _merge(result, mapping, recursive, list_merge)
     return result
 
 
-def _flat(term: Any) -> list[Any]:
-    return [part for each in term for part in _flat(each)] if isinstance(term, list) else [term]
+def _flatten_terms(term: Any) -> list[Any]:
+    return (
+        [part for inner in term for part in _flatten_terms(inner)]
+        if isinstance(term, list)
+        else [term]
+    )
 
 
-def _merged(
+def _merge(
     old: Mapping[Any, Any], new: Mapping[Any, Any], recursive: bool, list_merge: str
 ) -> dict[Any, Any]:
     result = dict(old)
@@ -49,58 +53,58 @@ def _merged(
         if isinstance(before, list) and isinstance(value, list):
             result[key] = _MERGES[list_merge](before, value)
         elif recursive and isinstance(before, Mapping) and isinstance(value, Mapping):
-            result[key] = _merged(before, value, recursive, list_merge)
+            result[key] = _merge(before, value, recursive, list_merge)
         else:
             result[key] = value
     return result
 
 
-def dict2items(value: Any, key_name: str = "key", value_name: str = "value") -> list[Any]:
-    """Return a mapping as a list of mappings with a key and a value."""
+def split_items(value: Any, key_name: str = "key", value_name: str = "value") -> list[Any]:
+    """Return a mapping as a list of mappings with a key and a value (`dict2items`)."""
     if not isinstance(value, Mapping):
         raise Misused("dict2items takes a mapping")
     return [{key_name: key, value_name: item} for key, item in value.items()]
 
 
-def items2dict(value: Any, key_name: str = "key", value_name: str = "value") -> dict[Any, Any]:
-    """Return a list of mappings with a key and a value as one mapping."""
+def join_items(value: Any, key_name: str = "key", value_name: str = "value") -> dict[Any, Any]:
+    """Return a list of mappings with a key and a value as one mapping (`items2dict`)."""
     try:
-        return {item[key_name]: item[value_name] for item in _listed("items2dict", value)}
+        return {item[key_name]: item[value_name] for item in _as_list("items2dict", value)}
     except (KeyError, TypeError):
         what = "items2dict takes mappings with a key and a value"
         raise Misused(what) from None
 
 
 def extract(key: Any, container: Any, morekeys: Any = None) -> Any:
-    """Return what a mapping or a list holds under a key, and under more keys inside of that."""
+    """Return the value of a mapping or a list at a key, and at ``morekeys`` inside it."""
     more = [] if morekeys is None else morekeys if isinstance(morekeys, list) else [morekeys]
-    found = container
-    for each in (key, *more):
+    value = container
+    for step in (key, *more):
         try:
-            found = found[each]
+            value = value[step]
         except (KeyError, IndexError, TypeError):
-            if isinstance(each, str) and isinstance(found, Mapping):
-                return Missing(name=each)
+            if isinstance(step, str) and isinstance(value, Mapping):
+                return Missing(name=step)
             raise Misused("extract finds nothing there") from None
-    return found
+    return value
 
 
 def flatten(value: Any, levels: int | None = None, skip_nulls: bool = True) -> list[Any]:
-    """Return a list with the items of the lists inside of it, down to so many levels."""
-    found: list[Any] = []
-    for item in _listed("flatten", value):
+    """Return a list with the lists in it replaced by their items, down to ``levels``."""
+    flat: list[Any] = []
+    for item in _as_list("flatten", value):
         if skip_nulls and item in (None, "None", "null"):
             continue
         if isinstance(item, list | tuple) and (levels is None or levels > 0):
-            found += flatten(list(item), None if levels is None else levels - 1, skip_nulls)
+            flat += flatten(list(item), None if levels is None else levels - 1, skip_nulls)
         else:
-            found.append(item)
-    return found
+            flat.append(item)
+    return flat
 
 
-def subelements(value: Any, names: Any, skip_missing: bool = False) -> list[Any]:
-    """Return each item together with each entry of the list inside of it."""
-    items = list(value.values()) if isinstance(value, Mapping) else _listed("subelements", value)
+def pair_subelements(value: Any, names: Any, skip_missing: bool = False) -> list[Any]:
+    """Return each item paired with each entry of the list in it (`subelements`)."""
+    items = list(value.values()) if isinstance(value, Mapping) else _as_list("subelements", value)
     steps = list(names) if isinstance(names, list) else str(names).split(".")
     result = []
     for item in items:
@@ -112,31 +116,31 @@ def subelements(value: Any, names: Any, skip_missing: bool = False) -> list[Any]
                     break
                 raise Unusable("subelements: an item lacks the list", "an item lacks the list")
             inside = inside[step]
-        result += [(item, each) for each in _listed("subelements", inside)]
+        result += [(item, entry) for entry in _as_list("subelements", inside)]
     return result
 
 
 def rekey_on_member(data: Any, key: str, duplicates: str = "error") -> dict[Any, Any]:
-    """Return items by the value that each has under ``key``."""
-    items = data.values() if isinstance(data, Mapping) else _listed("rekey_on_member", data)
+    """Return the items of a list or mapping by their value at ``key``."""
+    items = data.values() if isinstance(data, Mapping) else _as_list("rekey_on_member", data)
     result: dict[Any, Any] = {}
     for item in items:
         if not isinstance(item, Mapping) or key not in item:
             raise Unusable("rekey_on_member: an item lacks the key", "an item lacks the key")
         if item[key] in result and duplicates != "overwrite":
-            raise Unusable("rekey_on_member: a key stands twice", "a key stands twice")
+            raise Unusable("rekey_on_member: a key is repeated", "a key is repeated")
         result[item[key]] = item
     return result
 
 
-def _listed(filter_name: str, value: Any) -> list[Any]:
+def _as_list(filter_name: str, value: Any) -> list[Any]:
     if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
         what = f"{filter_name} takes a list"
         raise Misused(what)
     return list(value)
 
 
-def _plain(value: Any) -> Any:
+def _convert_for_json(value: Any) -> Any:
     if isinstance(value, datetime.date):
         return value.isoformat()
     if isinstance(value, Mapping):
@@ -147,16 +151,16 @@ def _plain(value: Any) -> Any:
 def to_json(value: Any, *, sort_keys: bool = False, indent: int | None = None, **_: Any) -> str:
     """Return ``value`` as JSON on one line, or indented."""
     _check_indent(indent)
-    return json.dumps(value, default=_plain, sort_keys=sort_keys, indent=indent)
+    return json.dumps(value, default=_convert_for_json, sort_keys=sort_keys, indent=indent)
 
 
 def to_nice_json(value: Any, indent: int = 4, sort_keys: bool = True, **_: Any) -> str:
-    """Return ``value`` as JSON for people."""
+    """Return ``value`` as indented JSON."""
     return to_json(value, indent=indent, sort_keys=sort_keys)
 
 
 def from_json(value: Any, **_: Any) -> Any:
-    """Return the value that a text in JSON stands for."""
+    """Return the value of a JSON text."""
     try:
         return json.loads(value)
     except (TypeError, ValueError, RecursionError):
@@ -164,21 +168,21 @@ def from_json(value: Any, **_: Any) -> Any:
 
 
 def to_yaml(value: Any, indent: int | None = None, **options: Any) -> str:
-    """Return ``value`` as YAML, short lists and mappings on one line."""
-    return _yaml(value, indent, options, default_flow_style=None)
+    """Return ``value`` as YAML, with short lists and mappings on one line."""
+    return _dump_yaml(value, indent, options, default_flow_style=None)
 
 
 def to_nice_yaml(value: Any, indent: int = 4, **options: Any) -> str:
-    """Return ``value`` as YAML for people."""
-    return _yaml(value, indent, options, default_flow_style=False)
+    """Return ``value`` as YAML with one item per line."""
+    return _dump_yaml(value, indent, options, default_flow_style=False)
 
 
-def _yaml(value: Any, indent: int | None, options: dict[str, Any], **more: Any) -> str:
+def _dump_yaml(value: Any, indent: int | None, options: dict[str, Any], **more: Any) -> str:
     _check_indent(indent)
     known = {"sort_keys", "width", "default_flow_style", "explicit_start", "explicit_end"}
     if set(options) - known:
         raise Unusable(f"of YAML's options {', '.join(sorted(known))} are known")
-    plain = json.loads(json.dumps(value, default=_plain))
+    plain = json.loads(json.dumps(value, default=_convert_for_json))
     return yaml_lines.dump(plain, indent=indent, **{**more, **options})
 
 
@@ -189,7 +193,7 @@ def _check_indent(indent: Any) -> None:
 
 
 def from_yaml(value: Any) -> Any:
-    """Return the value that a text in YAML stands for."""
+    """Return the value of a YAML text."""
     if not isinstance(value, str):
         return value
     try:
@@ -199,7 +203,7 @@ def from_yaml(value: Any) -> Any:
 
 
 def pick(value: Any, start: int = 0, step: int = 1, seed: Any = None) -> Any:
-    """Return a random item of a list, or a random number below ``value``."""
+    """Return a random item of a list, or a random integer below ``value`` (`random`)."""
     source = random.Random(seed)  # noqa: S311 - no secret is made here
     if isinstance(value, int):
         return source.randrange(start, value, step)
@@ -216,16 +220,16 @@ def shuffle(value: Any, seed: Any = None) -> list[Any]:
 
 FILTERS: dict[str, Callable[..., Any]] = {
     "combine": combine,
-    "dict2items": dict2items,
+    "dict2items": split_items,
     "extract": extract,
     "flatten": flatten,
     "from_json": from_json,
     "from_yaml": from_yaml,
-    "items2dict": items2dict,
+    "items2dict": join_items,
     "random": pick,
     "rekey_on_member": rekey_on_member,
     "shuffle": shuffle,
-    "subelements": subelements,
+    "subelements": pair_subelements,
     "to_json": to_json,
     "to_nice_json": to_nice_json,
     "to_nice_yaml": to_nice_yaml,

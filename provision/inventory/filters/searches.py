@@ -1,7 +1,7 @@
 """Filters that search a text with a regular expression.
 
-Python's regular expressions have no time limit: a hostile pattern can take very long. The bounds
-below keep the memory small, not the time.
+Python's regular expressions have no time limit, so a hostile pattern can take very long. The limits below
+bound the memory, not the time.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _LONGEST_REPLACEMENT = 1000
 
 
 def compile_pattern(regex: str, ignorecase: bool, multiline: bool) -> re.Pattern[str]:
-    """Return ``regex`` compiled.
+    """Return the compiled ``regex``.
 
     Raises:
         Unusable: it is not a regular expression.
@@ -26,12 +26,16 @@ def compile_pattern(regex: str, ignorecase: bool, multiline: bool) -> re.Pattern
     try:
         return re.compile(regex, flags)
     except re.error as error:
-        # the message of `re` quotes the pattern at times
+        # the message of `re` may quote the pattern
         raise Unusable(f"it is not a regular expression: {error.msg}", "bad pattern") from None
 
 
-def searchable(value: Any) -> str:
-    """Return the text that a regular expression works on, unless it is too long."""
+def as_searchable(value: Any) -> str:
+    """Return ``value`` as the text of a search.
+
+    Raises:
+        Misused: it is too long.
+    """
     text = str(value)
     if len(text) > _LONGEST_SEARCHED:
         what = f"a regular expression takes at most {_LONGEST_SEARCHED} characters"
@@ -39,7 +43,7 @@ def searchable(value: Any) -> str:
     return text
 
 
-def regex_replace(
+def replace_matches(
     value: Any,
     pattern: str = "",
     replacement: str = "",
@@ -48,49 +52,49 @@ def regex_replace(
     count: int = 0,
     mandatory_count: int = 0,
 ) -> str:
-    """Replace what ``pattern`` matches."""
+    """Return a text with the matches of ``pattern`` replaced (`regex_replace`)."""
     if len(replacement) > _LONGEST_REPLACEMENT:
         what = f"a replacement has at most {_LONGEST_REPLACEMENT} characters"
         raise Misused(what)
     compiled = compile_pattern(pattern, ignorecase, multiline)
     try:
-        found, times = compiled.subn(replacement, searchable(value), count=count)
+        text, times = compiled.subn(replacement, as_searchable(value), count=count)
     except (re.error, IndexError):
         raise Unusable("the replacement names no group of the pattern", "bad replacement") from None
     if mandatory_count and times != mandatory_count:
         what = f"regex_replace matched {times} times, not {mandatory_count}"
         raise Misused(what)
-    return found
+    return text
 
 
-def regex_findall(
+def find_matches(
     value: Any, regex: str, multiline: bool = False, ignorecase: bool = False
 ) -> list[Any]:
-    """Return everything that ``regex`` matches."""
-    return compile_pattern(regex, ignorecase, multiline).findall(searchable(value))
+    """Return all matches of ``regex`` (`regex_findall`)."""
+    return compile_pattern(regex, ignorecase, multiline).findall(as_searchable(value))
 
 
-def regex_search(
+def find_first_match(
     value: Any, regex: str, *groups: str, ignorecase: bool = False, multiline: bool = False
 ) -> Any:
-    """Return the first match, or the groups of it that are named; `None` if there is none."""
-    wanted: list[str | int] = []
+    """Return the first match, or ``groups`` of it; `None` if there is none (`regex_search`)."""
+    names: list[str | int] = []
     for group in groups:
         named = re.fullmatch(r"\\g<(\S+)>|\\(\d+)", group)
         if not named:
             raise Unusable("regex_search takes groups such as '\\\\1' or '\\\\g<name>'")
-        wanted.append(int(named[2]) if named[2] else named[1])
-    match = compile_pattern(regex, ignorecase, multiline).search(searchable(value))
+        names.append(int(named[2]) if named[2] else named[1])
+    match = compile_pattern(regex, ignorecase, multiline).search(as_searchable(value))
     if match is None:
         return None
     try:
-        return [match.group(group) for group in wanted] if wanted else match.group()
+        return [match.group(group) for group in names] if names else match.group()
     except (IndexError, re.error):
         raise Unusable("regex_search names no group of the pattern") from None
 
 
-def regex_escape(value: Any, re_type: str = "python") -> str:
-    """Escape what a regular expression would read as its own."""
+def escape_pattern(value: Any, re_type: str = "python") -> str:
+    """Return a text in which the special characters of regular expressions are escaped (`regex_escape`)."""
     if re_type == "python":
         return re.escape(str(value))
     if re_type == "posix_basic":
@@ -99,8 +103,8 @@ def regex_escape(value: Any, re_type: str = "python") -> str:
 
 
 FILTERS: dict[str, Callable[..., Any]] = {
-    "regex_escape": regex_escape,
-    "regex_findall": regex_findall,
-    "regex_replace": regex_replace,
-    "regex_search": regex_search,
+    "regex_escape": escape_pattern,
+    "regex_findall": find_matches,
+    "regex_replace": replace_matches,
+    "regex_search": find_first_match,
 }

@@ -1,4 +1,4 @@
-"""Filters on lists: as sets, and several lists together."""
+"""Filters that treat lists as sets, and filters that combine lists."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any
 from provision.inventory.sandbox import check_size
 
 
-def _distinct(items: Iterable[Any], key: Callable[[Any], Any]) -> list[Any]:
-    """Return the items without repetitions, each where it stands first."""
+def _deduplicate(items: Iterable[Any], get_key: Callable[[Any], Any]) -> list[Any]:
+    """Return the items without repetitions, each at its first position."""
     seen: set[Any] = set()
     unhashable: list[Any] = []
     result = []
     for item in items:
-        mark = key(item)
+        mark = get_key(item)
         try:
             new = mark not in seen
             seen.add(mark)
@@ -27,87 +27,89 @@ def _distinct(items: Iterable[Any], key: Callable[[Any], Any]) -> list[Any]:
     return result
 
 
-def unique(
+def find_unique(
     value: Iterable[Any], case_sensitive: bool = False, attribute: str | None = None
 ) -> list[Any]:
-    """Return the items without repetitions."""
+    """Return the items of a list without repetitions (`unique`)."""
 
-    def key(item: Any) -> Any:
+    def get_key(item: Any) -> Any:
         for step in attribute.split(".") if attribute else ():
             item = item[step] if isinstance(item, Mapping) else item[int(step)]
         return item.lower() if not case_sensitive and isinstance(item, str) else item
 
-    return _distinct(value, key)
+    return _deduplicate(value, get_key)
 
 
-def _same(item: Any) -> Any:
+def _get_same(item: Any) -> Any:
     return item
 
 
-def _members(items: Iterable[Any]) -> Collection[Any]:
-    """Return the items as a set, which is quick, or as a list where one cannot stand in a set."""
-    every = list(items)
+def _collect_members(items: Iterable[Any]) -> Collection[Any]:
+    """Return the items as a set, which is fast, or as a list if one of them is not hashable."""
+    listed = list(items)
     try:
-        return set(every)
+        return set(listed)
     except TypeError:
-        return every
+        return listed
 
 
 def _is_in(item: Any, inside: Collection[Any]) -> bool:
     try:
         return item in inside
-    except TypeError:  # it cannot stand in a set, so it does not
+    except TypeError:  # an unhashable item is in no set
         return False
 
 
-def union(one: Iterable[Any], other: Iterable[Any]) -> list[Any]:
-    """Return the items of both lists, each once."""
-    return _distinct([*one, *other], _same)
+def unite(one: Iterable[Any], other: Iterable[Any]) -> list[Any]:
+    """Return the items of both lists, each once (`union`)."""
+    return _deduplicate([*one, *other], _get_same)
 
 
 def intersect(one: Iterable[Any], other: Iterable[Any]) -> list[Any]:
-    """Return the items that stand in both lists, each once."""
-    inside = _members(other)
-    return _distinct([item for item in one if _is_in(item, inside)], _same)
+    """Return the items that are in both lists, each once."""
+    inside = _collect_members(other)
+    return _deduplicate([item for item in one if _is_in(item, inside)], _get_same)
 
 
 def difference(one: Iterable[Any], other: Iterable[Any]) -> list[Any]:
-    """Return the items of the first list that the other lacks, each once."""
-    inside = _members(other)
-    return _distinct([item for item in one if not _is_in(item, inside)], _same)
+    """Return the items of the first list that are not in the other, each once."""
+    inside = _collect_members(other)
+    return _deduplicate([item for item in one if not _is_in(item, inside)], _get_same)
 
 
 def symmetric_difference(one: Iterable[Any], other: Iterable[Any]) -> list[Any]:
-    """Return the items that only one of the lists has."""
+    """Return the items that are in only one of the lists."""
     first, second = list(one), list(other)
-    return difference(union(first, second), intersect(first, second))
+    return difference(unite(first, second), intersect(first, second))
 
 
-def product(*values: Iterable[Any], repeat: int = 1) -> list[Any]:
-    """Return each choice of one item of every list."""
+def build_product(*values: Iterable[Any], repeat: int = 1) -> list[Any]:
+    """Return all combinations of one item from each list (`product`)."""
     check_size(len(values) * repeat * 1000)
-    return _bounded(itertools.product(*values, repeat=repeat))
+    return _take_bounded(itertools.product(*values, repeat=repeat))
 
 
-def _bounded(groups: Iterator[tuple[Any, ...]]) -> list[Any]:
-    """Return the groups, and stop as soon as they are too many together."""
-    size, found = 0, []
+def _take_bounded(groups: Iterator[tuple[Any, ...]]) -> list[Any]:
+    """Return the groups; raise as soon as they are too large together."""
+    size, taken = 0, []
     for group in groups:
         size += 1 + len(group)
         check_size(size)
-        found.append(group)
-    return found
+        taken.append(group)
+    return taken
 
 
 FILTERS: dict[str, Callable[..., Any]] = {
-    "combinations": lambda value, size: _bounded(itertools.combinations(list(value), size)),
+    "combinations": lambda value, size: _take_bounded(itertools.combinations(list(value), size)),
     "difference": difference,
     "intersect": intersect,
-    "permutations": lambda value, size=None: _bounded(itertools.permutations(list(value), size)),
-    "product": product,
+    "permutations": lambda value, size=None: _take_bounded(
+        itertools.permutations(list(value), size)
+    ),
+    "product": build_product,
     "symmetric_difference": symmetric_difference,
-    "union": union,
-    "unique": unique,
+    "union": unite,
+    "unique": find_unique,
     "zip": lambda *values: list(zip(*values, strict=False)),
     "zip_longest": lambda *values, fillvalue=None: list(
         itertools.zip_longest(*values, fillvalue=fillvalue)

@@ -1,1 +1,1 @@
-"""The forms in which an inventory can be written, each read into the same raw material."""
+"""Readers for each form of an inventory: YAML, INI, scripts, lists and what Ansible reads."""

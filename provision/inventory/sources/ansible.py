@@ -1,7 +1,7 @@
-"""Read what only Ansible can read, through ``ansible-inventory`` where it is installed.
+"""Read inventories that only Ansible can read, with ``ansible-inventory`` if it is installed.
 
-Configurations of inventory plugins (``plugin: ...``) and TOML come this way. Their variables have
-no line, only the file.
+These are configurations of inventory plugins (``plugin: ...``) and TOML. Their variables have a file but no
+line.
 """
 
 from __future__ import annotations
@@ -23,25 +23,25 @@ from provision.inventory.sources.material import Material
 from provision.inventory.variables import Where
 
 _PROGRAM = "ansible-inventory"
-# Only what the source itself says: no group_vars, and a source that fails is an error.
+# Only the source itself, without group_vars; a source that fails is an error.
 _ALONE = {"ANSIBLE_VARS_ENABLED": ""}
 _STRICT = {"ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": "True", "ANSIBLE_NOCOLOR": "1"}
-_WORDS = r"Failed to parse inventory with '\w+' plugin: (.+)|\[?ERROR\]?!?:? (.+)"
+_ERROR = r"Failed to parse inventory with '\w+' plugin: (.+)|\[?ERROR\]?!?:? (.+)"
 
 
 def read_toml(material: Material, path: Path) -> None:
-    """Add an inventory in TOML, which is data: no ansible.cfg has anything run for it.
+    """Add an inventory in TOML; it is data, so no ansible.cfg may run anything for it.
 
     Raises:
-        InputError: as :func:`read`.
+        InputError: as for :func:`read`.
     """
-    with _no_configuration() as file:
+    with _make_empty_configuration() as file:
         own = {"ANSIBLE_CONFIG": str(file), "ANSIBLE_INVENTORY_ENABLED": "ansible.builtin.toml"}
         read(material, path, "is an inventory in TOML", settings=own)
 
 
 @contextmanager
-def _no_configuration() -> Iterator[Path]:
+def _make_empty_configuration() -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "ansible.cfg")
         file.touch()
@@ -56,17 +56,17 @@ def read(
     alone: bool = True,
     settings: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
-    """Add what ``ansible-inventory`` lists for a source; ``what`` says why it is asked.
+    """Add what ``ansible-inventory`` lists for a source; ``what`` is the reason to use it, for errors.
 
-    ``before`` are the sources that the plugin builds on; ``alone``: it asks for no group_vars;
-    ``settings`` are further variables of its environment.
+    ``before`` are the sources that the plugin builds on. ``alone``: without group_vars. ``settings`` are
+    more environment variables.
 
     Raises:
-        InputError: it is not installed, or it cannot read the source.
+        InputError: ``ansible-inventory`` is not installed, or cannot read the source.
     """
     where = Where(str(path))
-    found = _find()
-    if not found:
+    command = _find()
+    if not command:
         instead = (
             "install ansible-core, or save what it yields: "
             f"ansible-inventory -i {path} --list --yaml --export > hosts.yml"
@@ -76,25 +76,25 @@ def read(
     environment = {**os.environ, **_STRICT, **(_ALONE if alone else {}), **settings}
     deadline = time.monotonic() + program.LONGEST
     try:
-        done = program.run([found, *sources, "--list", "--export"], deadline, environment)
+        done = program.run([command, *sources, "--list", "--export"], deadline, environment)
     except OSError as error:
-        problem = where.problem(f"{what}, and {found} cannot be started: {error.strerror}")
+        problem = where.problem(f"{what}, and {command} cannot be started: {error.strerror}")
         raise InputError([problem]) from None
     except program.ProgramError as error:
         raise InputError([where.problem(f"{what}, and {_PROGRAM} {error}")]) from None
     if done.code:
-        problem = where.problem(f"{what}, and {_PROGRAM} cannot read it", _cause(done.errors))
+        problem = where.problem(f"{what}, and {_PROGRAM} cannot read it", _find_cause(done.errors))
         raise InputError([problem])
-    script.add(material, script.document(done.output, where, _PROGRAM), where)
+    script.add(material, script.parse_document(done.output, where, _PROGRAM), where)
 
 
 def _find() -> str | None:
-    """Return the path of the program: on the PATH, or beside the Python that runs this."""
+    """Return the path of ``ansible-inventory``: on the PATH, or beside the running Python."""
     beside = str(Path(sys.executable).parent)
     return shutil.which(_PROGRAM) or shutil.which(_PROGRAM, path=beside)
 
 
-def _cause(errors: str) -> str:
-    match = re.search(_WORDS, errors)
-    words = next(filter(None, match.groups()), "") if match else ""
-    return script.last_words(words or errors)
+def _find_cause(errors: str) -> str:
+    match = re.search(_ERROR, errors)
+    message = next(filter(None, match.groups()), "") if match else ""
+    return script.quote_last_line(message or errors)

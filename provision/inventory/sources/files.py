@@ -1,7 +1,7 @@
-"""Find the files of each inventory source, and read each in the form that it has.
+"""Find the files of each inventory source, and read each in its own form.
 
-The forms are tried in Ansible's order: a list of hosts, an executable script, YAML, INI. What none
-of them can read goes to ``ansible-inventory``.
+The forms are tried in Ansible's order: a list of hosts, an executable script, YAML, INI. Configurations of
+plugins and TOML are read with ``ansible-inventory``.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from provision.inventory.sources.names import split_port
 from provision.inventory.variables import Vaulted, Where
 from provision.inventory.yaml_lines import Repeat, YamlMap
 
-# Where hosts of a list on the command line come from.
+# The place of hosts in a list on the command line.
 COMMAND_LINE = "-i"
-# What Ansible passes over in a folder, by its defaults, and our own file beside the inventory.
+# Files in a folder that Ansible ignores by default, and our own file beside the inventory.
 _IGNORED = r"^\.|(~|\.(pyc|pyo|swp|bak|rpm|md|txt|rst|orig|cfg|retry))$"
 _IGNORED_NAMES = ("group_vars", "host_vars", "vars_plugins", "known_hosts", "known_hosts.old")
-# Endings of files in YAML, of which JSON is a part.
+# Endings of YAML files, JSON included.
 YAML = (".yml", ".yaml", ".json")
-# A file of a folder with another ending may be no inventory at all.
+# A file with another ending in a folder may not be an inventory at all.
 _OURS = (*YAML, ".ini", ".toml")
 
 
 def read(sources: Sequence[str]) -> Material:
-    """Return what all sources say, in their order; errors are collected inside."""
+    """Return the content of all sources, in their order; it includes the problems found."""
     reader = _Reader()
     for source in sources:
         if is_list(source):
@@ -40,23 +40,23 @@ def read(sources: Sequence[str]) -> Material:
             reader.add_folder(Path(source))
         else:
             reader.add_file(Path(source), named=True)
-    reader.judge_unread()
+    reader.report_unread()
     return reader.material
 
 
 def is_list(source: str) -> bool:
-    """Return whether a source is a list of hosts, such as ``host1,host2,``, and no path."""
+    """Return whether a source is a list of hosts, such as ``host1,host2,``, and not a path."""
     return "," in source and not Path(source).exists()
 
 
 class _Reader:
-    """Reads one file after another into the same material."""
+    """A reader of one file after another into the same material."""
 
     def __init__(self) -> None:
         self.material = Material()
-        # what has been read so far: some plugins build on it
+        # the sources read so far, on which some plugins build
         self.before: list[str] = []
-        # files of folders that no form fits, and that may be no inventories
+        # files in folders that could not be read, and may not be inventories
         self.unread: list[Problem] = []
 
     def add_list(self, source: str) -> None:
@@ -68,16 +68,16 @@ class _Reader:
 
     def add_folder(self, folder: Path, above: frozenset[Path] = frozenset()) -> None:
         """Add the files of a folder by name; a link to one of the folders ``above`` is skipped."""
-        around = above | {folder.resolve()}
-        for path in listing(self.material, folder):
+        open_folders = above | {folder.resolve()}
+        for path in list_folder(self.material, folder):
             if re.search(_IGNORED, path.name) or path.name in _IGNORED_NAMES:
                 continue
             if path.is_dir():
-                if path.resolve() not in around:
-                    self.add_folder(path, around)
+                if path.resolve() not in open_folders:
+                    self.add_folder(path, open_folders)
             elif path.is_file():
                 self.add_file(path, named=False)
-            else:  # a pipe would never end, and a link may lead nowhere
+            else:  # a pipe might never end, and a link may be broken
                 self.unread.append(Problem(str(path), 0, "must be a regular file"))
 
     def add_file(self, path: Path, named: bool) -> None:
@@ -86,7 +86,7 @@ class _Reader:
             self._add(path)
             self.before.append(str(path))
         except InputError as error:
-            if named or path.suffix in _OURS or ini.has_section(_content(path)):
+            if named or path.suffix in _OURS or ini.has_section(_read_content(path)):
                 self.material.problems.extend(error.problems)
             else:
                 self.unread.append(error.problems[0])
@@ -108,17 +108,17 @@ class _Reader:
                 if self._add_yaml(path, raw):
                     return
             except InputError:
-                if not ini.has_section(raw) and (path.suffix or not ini.fits(raw)):
+                if not ini.has_section(raw) and (path.suffix or not ini.can_read(raw)):
                     raise
         ini.read(self.material, raw, str(path))
 
     def _add_yaml(self, path: Path, raw: bytes) -> bool:
-        """Add a file if it is YAML and no mere text, which may be a line of INI."""
+        """Add a file if it is YAML; return False for a single string, which may be a line of INI."""
         repeats: list[Repeat] = []
         top = yaml_lines.parse(yaml_lines.decode(raw, str(path)), str(path), repeats)
         if isinstance(top, str):
             return False
-        found = yaml_lines.mapping(top, Where(str(path)), "an inventory")
+        found = yaml_lines.as_mapping(top, Where(str(path)), "an inventory")
         if found.get("plugin"):
             self._add_plugin(path, found)
         else:
@@ -127,13 +127,13 @@ class _Reader:
 
     def _add_plugin(self, path: Path, found: YamlMap) -> None:
         plugin = str(found["plugin"])
-        # this one sorts the hosts of the sources before it into groups
+        # this plugin sorts the hosts of earlier sources into groups
         before = self.before if plugin.rpartition(".")[2] == "constructed" else []
         what = f"configures the inventory plugin {plugin}"
         ansible.read(self.material, path, what, before, not found.get("use_vars_plugins"))
 
-    def judge_unread(self) -> None:
-        """Warn of the files that were passed over; where nothing else has hosts, they are errors."""
+    def report_unread(self) -> None:
+        """Report unreadable files as warnings, or as problems if no other file has a host."""
         if self.material.hosts or self.material.problems:
             self.material.warnings.extend(
                 f"{problem}; the file is ignored" for problem in self.unread
@@ -142,8 +142,8 @@ class _Reader:
             self.material.problems.extend(self.unread)
 
 
-def listing(material: Material, folder: Path) -> list[Path]:
-    """Return what is in a folder, by name; one that cannot be read is an error and gives nothing."""
+def list_folder(material: Material, folder: Path) -> list[Path]:
+    """Return the content of a folder by name; add a problem if it cannot be read."""
     try:
         return sorted(folder.iterdir())
     except OSError as error:
@@ -153,7 +153,7 @@ def listing(material: Material, folder: Path) -> list[Path]:
 
 
 def read_variables(material: Material, path: Path, group: str) -> YamlMap:
-    """Return the mapping in a file of variables; keys given twice concern ``group``."""
+    """Return the mapping in a file of variables; its repeated keys are doubts about ``group``."""
     repeats: list[Repeat] = []
     try:
         value = yaml_lines.load(path, repeats)
@@ -161,18 +161,18 @@ def read_variables(material: Material, path: Path, group: str) -> YamlMap:
         material.problems.extend(error.problems)
         return YamlMap()
     for repeat in repeats:
-        material.doubt(group, repeat.problem(str(path)), "the last one counts")
+        material.add_doubt(group, repeat.to_problem(str(path)), "the last one counts")
     if isinstance(value, Vaulted):
         material.vaults.append(str(path))
         return YamlMap()
     try:
-        return yaml_lines.mapping(value or None, Where(str(path)), "a file of variables")
+        return yaml_lines.as_mapping(value or None, Where(str(path)), "a file of variables")
     except InputError as error:
         material.problems.extend(error.problems)
         return YamlMap()
 
 
-def _content(path: Path) -> bytes:
+def _read_content(path: Path) -> bytes:
     try:
         return yaml_lines.read(path)
     except InputError:

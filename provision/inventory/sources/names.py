@@ -1,4 +1,4 @@
-"""Host names as inventories write them: ranges, and ports behind a colon."""
+"""Expand host names of inventories: ranges, and ports after a colon."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _PORT = r"(?P<name>(?:[^:\[\]]|\[[^\]]*\])*):(?P<port>[0-9]+)"
 
 
 def split_port(pattern: str) -> tuple[str, int | None]:
-    """Return a host pattern without its port, and the port.
+    """Return a host pattern without its port, and the port or None.
 
-    What is neither a host name nor an address is a name as it stands, colon included.
+    A pattern that is neither a host name nor an address is returned unchanged, colon included.
     """
     if ":" not in pattern:
         return pattern, None
@@ -42,10 +42,10 @@ def _is_host(name: str) -> bool:
 def expand(pattern: str) -> Iterator[str]:
     """Yield the names that a range stands for: ``web[01:10]``, ``db-[a:f]``, ``n[0:8:2]``.
 
-    Both ends are included. An address in IPv6 has no range without brackets.
+    Both ends are included. A range in an IPv6 address also needs brackets.
 
     Raises:
-        ValueError: the range is not one, or stands for too many names.
+        ValueError: the range is malformed, or stands for too many names.
     """
     for count, name in enumerate(_expand(pattern)):
         if count == _MOST:
@@ -62,16 +62,16 @@ def _expand(pattern: str) -> Iterator[str]:
     parts = bounds.split(":")
     if not closing or len(parts) not in (2, 3):
         raise ValueError("is not a range")
-    for middle in _steps(*parts):
+    for middle in _expand_bounds(*parts):
         for name in _expand(tail):
             yield head + middle + name
 
 
-def _steps(first: str, last: str, step: str = "1") -> Sequence[str]:
+def _expand_bounds(first: str, last: str, step: str = "1") -> Sequence[str]:
     first = first or "0"
     if not step.isdecimal() or int(step) < 1:
         raise ValueError("the step must be a whole number from 1")
-    # a leading zero asks for a fixed width, and then both ends must have it
+    # a leading zero means a fixed width, which both ends must have
     width = len(first) if first.startswith("0") and len(first) > 1 else 0
     if width and len(last) != width:
         raise ValueError(f"{first} and {last} have different widths")
@@ -79,12 +79,12 @@ def _steps(first: str, last: str, step: str = "1") -> Sequence[str]:
         numbers = range(int(first), int(last) + 1, int(step))
         if len(numbers) > _MOST:
             raise ValueError(f"stands for more than {_MOST} names")
-        found = [str(number).zfill(width) for number in numbers]
+        names = [str(number).zfill(width) for number in numbers]
     elif len(first) == len(last) == 1 and {first, last} <= set(string.ascii_letters):
         letters = string.ascii_letters
-        found = list(letters[letters.index(first) : letters.index(last) + 1 : int(step)])
+        names = list(letters[letters.index(first) : letters.index(last) + 1 : int(step)])
     else:
         raise ValueError(f"{first} and {last} are neither two numbers nor two letters")
-    if not found:
+    if not names:
         raise ValueError(f"{first} comes after {last}")
-    return found
+    return names

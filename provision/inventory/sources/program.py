@@ -1,4 +1,4 @@
-"""Run a program that gives an inventory: for a bounded time, and for a bounded amount of output."""
+"""Run a program that prints an inventory, within a limited time and amount of output."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO
 
-# Seconds for all that one source runs, and bytes that one answer has.
+# Seconds for all programs of one source, and bytes of the output of one.
 LONGEST = 300.0
 LARGEST = 64 * 1024 * 1024
 _MOST_ERRORS = 64 * 1024
@@ -20,7 +20,7 @@ _MOST_ERRORS = 64 * 1024
 
 @dataclass(frozen=True)
 class Finished:
-    """What a program wrote, and its exit code."""
+    """The exit code of a program, its standard output, and its standard error."""
 
     code: int
     output: bytes
@@ -28,15 +28,15 @@ class Finished:
 
 
 class ProgramError(Exception):
-    """The program took too long or wrote too much; the text says which."""
+    """The program took too long or printed too much; the text says which."""
 
 
 def run(argv: Sequence[str], deadline: float, environment: Mapping[str, str]) -> Finished:
-    """Run a program until ``deadline`` (of :func:`time.monotonic`); it reads nothing.
+    """Run a program until ``deadline`` (of :func:`time.monotonic`), with empty input.
 
     Raises:
         OSError: it cannot be started.
-        ProgramError: it was ended.
+        ProgramError: it was killed.
     """
     process = subprocess.Popen(
         argv,
@@ -53,7 +53,7 @@ def run(argv: Sequence[str], deadline: float, environment: Mapping[str, str]) ->
         except subprocess.TimeoutExpired:
             raise ProgramError(f"takes longer than {LONGEST:.0f} s") from None
         finally:
-            # what it started as well: it may hold the pipes open
+            # its children too: they may keep the pipes open
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
     return Finished(code, output, errors.decode("utf-8", errors="replace"))

@@ -1,4 +1,4 @@
-"""Read the JSON of a dynamic inventory: of an executable script, or of ``ansible-inventory``."""
+"""Read a dynamic inventory: the JSON of an executable script, or of ``ansible-inventory``."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from provision.inventory.sources import program
 from provision.inventory.sources.material import Material
 from provision.inventory.variables import Unsafe, Variable, Vaulted, Where
 
-_LONGEST_WORDS = 200
+_LONGEST_LINE = 200
 
 
 def read(material: Material, path: Path) -> bool:
-    """Run a script and add what it lists; whether ``path`` is a script at all.
+    """Run a script and add its inventory; return whether ``path`` is a script at all.
 
-    A text without a first line ``#!`` is none, even where all files have the bit to be executed.
+    An executable text file without a first line ``#!`` is not a script.
 
     Raises:
-        InputError: it failed, or its answer is no inventory.
+        InputError: the script failed, or its output is not an inventory.
     """
     deadline = time.monotonic() + program.LONGEST
-    listing = _answer(path, deadline, "--list")
+    listing = _run_script(path, deadline, "--list")
     if listing is None:
         return False
     where = Where(str(path))
@@ -34,21 +34,21 @@ def read(material: Material, path: Path) -> bool:
     hostvars = meta.get("hostvars") if isinstance(meta, dict) else None
     add(material, listing, where)
     if "_meta" not in listing or hostvars is None:
-        for name in _hosts(listing):
-            _set_host(material, name, _answer(path, deadline, "--host", name) or {}, where)
+        for name in _list_hosts(listing):
+            _set_host(material, name, _run_script(path, deadline, "--host", name) or {}, where)
     return True
 
 
 def add(material: Material, listing: dict[str, object], where: Where) -> None:
-    """Add what a listing says: its groups, and the variables of hosts under ``_meta``.
+    """Add the groups of a listing, and the variables of hosts under ``_meta``.
 
     Raises:
-        InputError: its form is not that of an inventory.
+        InputError: the listing does not have the form of an inventory.
     """
     problems: list[Problem] = []
     for group, body in listing.items():
         if group != "_meta":
-            problems += _group(material, group, body, where)
+            problems += _add_group(material, group, body, where)
     meta = listing.get("_meta", {})
     hostvars = meta.get("hostvars") if isinstance(meta, dict) else meta
     if isinstance(hostvars, dict):
@@ -61,15 +61,15 @@ def add(material: Material, listing: dict[str, object], where: Where) -> None:
         raise InputError(problems)
 
 
-def _group(material: Material, group: str, body: object, where: Where) -> list[Problem]:
-    """Add one group: a list of hosts, or a mapping; what is neither is the error returned."""
+def _add_group(material: Material, group: str, body: object, where: Where) -> list[Problem]:
+    """Add one group, a list of hosts or a mapping; return the problem if it is neither."""
     trusted = True
     if not isinstance(body, dict):
         body = {"hosts": body}
     elif not {"hosts", "vars", "children"} & set(body):
-        # as in Ansible: a host that is named like its group, with variables that are no templates
+        # as in Ansible: a host with the name of its group, whose variables are not templates
         body, trusted = {"hosts": [group], "vars": body}, False
-    hosts, children = _names(body.get("hosts", [])), _names(body.get("children", []))
+    hosts, children = _read_names(body.get("hosts", [])), _read_names(body.get("children", []))
     variables = body.get("vars", {})
     if hosts is None or children is None or not isinstance(variables, dict):
         what = f"group {group} of the inventory has hosts, vars or children of another form"
@@ -84,24 +84,24 @@ def _group(material: Material, group: str, body: object, where: Where) -> list[P
     return []
 
 
-def _names(value: object) -> list[str] | None:
-    """Return a list of names; ``None`` if it is anything else."""
+def _read_names(value: object) -> list[str] | None:
+    """Return ``value`` if it is a list of names, else None."""
     if not isinstance(value, list):
         return None
     names = [name for name in value if isinstance(name, str) and name]
     return names if len(names) == len(value) else None
 
 
-def _hosts(listing: dict[str, object]) -> list[str]:
-    """Return each host of a listing, once."""
-    found: dict[str, None] = {}
+def _list_hosts(listing: dict[str, object]) -> list[str]:
+    """Return the hosts of a listing, each once."""
+    names: dict[str, None] = {}
     for group, body in listing.items():
         hosts = body.get("hosts", []) if isinstance(body, dict) else body
         if isinstance(body, dict) and not {"hosts", "vars", "children"} & set(body):
             hosts = [group]
         if group != "_meta" and isinstance(hosts, list):
-            found.update(dict.fromkeys(map(str, hosts)))
-    return list(found)
+            names.update(dict.fromkeys(map(str, hosts)))
+    return list(names)
 
 
 def _set_host(material: Material, name: str, variables: object, where: Where) -> None:
@@ -112,7 +112,10 @@ def _set_host(material: Material, name: str, variables: object, where: Where) ->
 
 
 def as_value(value: object, trusted: bool = True) -> object:
-    """Return a value of a listing; Ansible's marks for encrypted and unsafe texts are understood."""
+    """Return a value of a listing, with Ansible's marks for encrypted and unsafe strings converted.
+
+    Strings of a group that is not ``trusted`` are not templates.
+    """
     if isinstance(value, dict):
         if isinstance(text := value.get("__ansible_unsafe"), str):
             return Unsafe(text)
@@ -124,8 +127,12 @@ def as_value(value: object, trusted: bool = True) -> object:
     return Unsafe(value) if isinstance(value, str) and not trusted else value
 
 
-def _answer(path: Path, deadline: float, *options: str) -> dict[str, object] | None:
-    """Run the script once; ``None`` if it cannot be run because it is no program."""
+def _run_script(path: Path, deadline: float, *options: str) -> dict[str, object] | None:
+    """Run the script once and return the mapping that it prints, or None if it is not a program.
+
+    Raises:
+        InputError: it failed, or printed something else.
+    """
     where = Where(str(path))
     shown = " ".join(options)
     try:
@@ -140,29 +147,31 @@ def _answer(path: Path, deadline: float, *options: str) -> dict[str, object] | N
         raise InputError([where.problem(f"the inventory script {shown} {error}")]) from None
     if done.code:
         what = f"the inventory script {shown} ends with exit code {done.code}"
-        raise InputError([where.problem(what, last_words(done.errors))])
-    return document(done.output, where, f"the inventory script {shown}", bool(options[1:]))
+        raise InputError([where.problem(what, quote_last_line(done.errors))])
+    return parse_document(done.output, where, f"the inventory script {shown}", bool(options[1:]))
 
 
-def document(raw: bytes, where: Where, who: str, may_be_empty: bool = False) -> dict[str, object]:
-    """Return the mapping that a program wrote as JSON.
+def parse_document(
+    raw: bytes, where: Where, who: str, may_be_empty: bool = False
+) -> dict[str, object]:
+    """Return the mapping that a program, which errors call ``who``, printed as JSON.
 
     Raises:
-        InputError: it wrote something else; the text itself is not shown.
+        InputError: it printed something else, which the error does not quote.
     """
     if may_be_empty and not raw.strip():
         return {}
     try:
-        found = json.loads(raw)
+        listing = json.loads(raw)
     except (ValueError, RecursionError):
         raise InputError([where.problem(f"{who} must write JSON", "run it by hand")]) from None
-    if not isinstance(found, dict):
+    if not isinstance(listing, dict):
         what = f"{who} must write JSON that is a mapping"
         raise InputError([where.problem(what, "run it by hand")])
-    if _is_deep(found):
+    if _is_deep(listing):
         what = f"{who} must write JSON of at most {DEEPEST} levels"
         raise InputError([where.problem(what, "nest its values less deeply")])
-    return found
+    return listing
 
 
 def _is_deep(value: object) -> bool:
@@ -170,16 +179,16 @@ def _is_deep(value: object) -> bool:
     for _ in range(DEEPEST):
         level = [
             inside
-            for each in level
-            if isinstance(each, dict | list)
-            for inside in (each.values() if isinstance(each, dict) else each)
+            for outer in level
+            if isinstance(outer, dict | list)
+            for inside in (outer.values() if isinstance(outer, dict) else outer)
         ]
         if not level:
             return False
     return True
 
 
-def last_words(errors: str) -> str:
-    """Return the last line that a program wrote to standard error, as part of a message."""
+def quote_last_line(errors: str) -> str:
+    """Return the last line that a program printed to standard error, for the remedy of an error."""
     lines = [line.strip() for line in errors.splitlines() if line.strip()]
-    return f"it says: {lines[-1][:_LONGEST_WORDS]}" if lines else "it says nothing"
+    return f"it says: {lines[-1][:_LONGEST_LINE]}" if lines else "it says nothing"

@@ -1,4 +1,4 @@
-"""Read an inventory in Ansible's YAML form; JSON is one way to write it."""
+"""Read an inventory in Ansible's YAML form, of which JSON is a part."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ _SECTIONS = ("children", "hosts", "vars")
 
 
 def read(material: Material, top: YamlMap, file: str, repeats: Iterable[Repeat]) -> None:
-    """Add what the groups of a document say; ``repeats`` are the keys that it gives twice."""
+    """Add the groups of a document; ``repeats`` are its repeated keys."""
     for repeat in repeats:
-        material.doubt(owner(repeat.path), repeat.problem(file), "the last one counts")
+        material.add_doubt(find_group(repeat.path), repeat.to_problem(file), "the last one counts")
     for name, body in top.items():
-        _group(material, ALL, name, body, Where(file, top.lines[name]))
+        _add_group(material, ALL, name, body, Where(file, top.lines[name]))
 
 
-def owner(path: tuple[str, ...]) -> str:
-    """Return the group in which the key at ``path`` of a document stands.
+def find_group(path: tuple[str, ...]) -> str:
+    """Return the group that contains the key at ``path`` of a document.
 
-    >>> owner(("all", "children", "web", "vars", "x"))
+    >>> find_group(("all", "children", "web", "vars", "x"))
     'web'
     """
     group, *rest = path
@@ -33,27 +33,27 @@ def owner(path: tuple[str, ...]) -> str:
     return group
 
 
-def as_variables(found: YamlMap, file: str) -> dict[str, Variable]:
-    """Return the variables of a mapping; a key that is not a text cannot be anybody's variable."""
+def as_variables(mapping: YamlMap, file: str) -> dict[str, Variable]:
+    """Return the variables in a mapping, without keys that are not strings."""
     return {
-        key: Variable(value, Where(file, found.lines[key]))
-        for key, value in found.items()
+        key: Variable(value, Where(file, mapping.lines[key]))
+        for key, value in mapping.items()
         if isinstance(key, str)
     }
 
 
 def as_map(material: Material, value: object, where: Where, what: str, group: str) -> YamlMap:
-    """Return ``value`` as a mapping; anything else is wrong in ``group`` and gives an empty one."""
+    """Return ``value`` as a mapping; anything else adds a doubt about ``group`` and gives an empty one."""
     try:
-        return yaml_lines.mapping(value, where, what)
+        return yaml_lines.as_mapping(value, where, what)
     except InputError as error:
         for problem in error.problems:
-            material.doubt(group, problem)
+            material.add_doubt(group, problem)
         return YamlMap()
 
 
-def _group(material: Material, parent: str, name: object, body: object, where: Where) -> bool:
-    """Add one group and all in it; return whether there is one."""
+def _add_group(material: Material, parent: str, name: object, body: object, where: Where) -> bool:
+    """Add one group and its content; return whether it is valid."""
     if not _is_name(material, parent, name, where, "group"):
         return False
     group = str(name)
@@ -63,49 +63,49 @@ def _group(material: Material, parent: str, name: object, body: object, where: W
     material.group(group)
     sections = body or YamlMap()
     for key, section in sections.items():
-        _section(material, group, str(key), section, Where(where.file, sections.lines[key]))
+        _add_section(material, group, str(key), section, Where(where.file, sections.lines[key]))
     return True
 
 
-def _section(material: Material, group: str, key: str, section: object, where: Where) -> None:
+def _add_section(material: Material, group: str, key: str, section: object, where: Where) -> None:
     if key not in _SECTIONS:
         instead = suggest_name(key, _SECTIONS) or "a group has children, hosts and vars"
-        problem = where.problem(f"{key} is no part of a group", instead)
-        material.doubt(group, problem, inherited=False)
+        problem = where.problem(f"{key} is not a part of a group", instead)
+        material.add_doubt(group, problem, inherited=False)
         return
-    found = as_map(material, _lone_name(section, where), where, f"{key} of group {group}", group)
+    found = as_map(material, _wrap_name(section, where), where, f"{key} of group {group}", group)
     if key == "vars":
         material.set_group(group, as_variables(found, where.file))
         return
     for item, value in found.items():
         line = Where(where.file, found.lines[item])
         if key == "hosts":
-            _hosts(material, group, item, value, line)
-        elif _group(material, group, item, value, line):
+            _add_hosts(material, group, item, value, line)
+        elif _add_group(material, group, item, value, line):
             material.add_child(group, str(item), line)
 
 
-def _lone_name(section: object, where: Where) -> object:
-    """Ansible takes ``hosts: name`` for ``hosts: {name: }``."""
+def _wrap_name(section: object, where: Where) -> object:
+    """Return ``hosts: name`` as ``hosts: {name: }``, as Ansible does."""
     if not isinstance(section, str):
         return section
-    lone = YamlMap()
-    lone[section], lone.lines[section] = None, where.line
-    return lone
+    wrapped = YamlMap()
+    wrapped[section], wrapped.lines[section] = None, where.line
+    return wrapped
 
 
-def _hosts(material: Material, group: str, item: object, value: object, where: Where) -> None:
+def _add_hosts(material: Material, group: str, item: object, value: object, where: Where) -> None:
     if _is_name(material, group, item, where, "host"):
-        # Ansible takes 0, no and "" for nothing
+        # Ansible treats 0, no and "" as empty
         found = as_map(material, value or None, where, f"host {item}", group)
         material.add_pattern(group, str(item), where, as_variables(found, where.file))
 
 
 def _is_name(material: Material, group: str, name: object, where: Where, kind: str) -> bool:
-    """Return whether ``name`` is a text; YAML makes 10, yes and 1.5 something else."""
+    """Return whether ``name`` is a string; in YAML, 10, yes and 1.5 are not."""
     if isinstance(name, str) and name:
         return True
     instead = "write a name" if name in ("", None) else f'put quotes around it: "{name}"'
     problem: Problem = where.problem(f"the {kind} name {name!r} must be a text", instead)
-    material.doubt(group, problem)
+    material.add_doubt(group, problem)
     return False

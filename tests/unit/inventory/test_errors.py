@@ -30,7 +30,7 @@ def test_all_faults_of_all_files_come_at_once(tmp_path: Path) -> None:
         "write `name: value` lines, without a leading dash",
         "hosts.yml:2: hosts of group ban_hosts must be a mapping, not a list; "
         "write `name: value` lines, without a leading dash",
-        "hosts.yml:3: hots is no part of a group; did you mean hosts?",
+        "hosts.yml:3: hots is not a part of a group; did you mean hosts?",
         "more.yml:2: fortigates is given twice, first in line 1; keep one of them",
     ]
 
@@ -47,7 +47,7 @@ def test_all_faults_of_all_files_come_at_once(tmp_path: Path) -> None:
         ("ban_hosts:\n  vars:\n    a: {{ b }}/c\n", "hosts.yml:3: is not YAML: .*quotes"),
         ("ban_hosts:\n  vars:\n    a: 1\n    b:\n      c: 1\n      c: 2\n", "line 5"),
         ("a: 1\n---\nb: 2\n", "hosts.yml:2: is not YAML"),
-        ("just a text", "hosts.yml:1: each word behind the name of a host must be"),
+        ("just a text", "hosts.yml:1: each word after the name of a host must be"),
         ("ban_hosts: [h]", "hosts.yml:1: group ban_hosts must be a mapping, not a list"),
         ("ban_hosts: {hosts: {h: [1]}}", "hosts.yml:1: host h must be a mapping, not a list"),
         ("ban_hosts: {hosts: {10: }}", 'host name 10 must be a text; put quotes around it: "10"'),
@@ -65,15 +65,15 @@ def test_all_faults_of_all_files_come_at_once(tmp_path: Path) -> None:
         ),
         ("plugin: no_such", "hosts.yml: configures the inventory plugin no_such, and ansible-inv"),
         ("[ban_hosts]\nb1 'x", "hosts.yml:2: bad quoting: No closing quotation"),
-        ("[ban_hosts]\nb1 x", "hosts.yml:2: each word behind the name of a host must be"),
+        ("[ban_hosts]\nb1 x", "hosts.yml:2: each word after the name of a host must be"),
         ("[ban_hosts]\nb1:", "hosts.yml:2: the name of a host ends with a colon"),
         ("[ban_hosts:vars]\nx", "hosts.yml:2: a line of [ban_hosts:vars] must be key=value"),
         ("[ban_hosts:children]\na b", "hosts.yml:2: a line of [ban_hosts:children] must be the"),
         ("[ban_hosts:children]\nnobody", "hosts.yml:2: section [ban_hosts:children] names nobody"),
-        ("[ban_hosts:vars]\nx=1", "hosts.yml:1: section [ban_hosts:vars], and no section declares"),
+        ("[ban_hosts:vars]\nx=1", "hosts.yml:1: section [ban_hosts:vars] is for a group that no section declares"),
         (
             "[ban_hosts:hots]\nb1",
-            "section [ban_hosts:hots] is of no known kind; did you mean hosts?",
+            "section [ban_hosts:hots] has an unknown kind; did you mean hosts?",
         ),
         ("[a]\n[ban hosts]\nb1", "hosts.yml:2: a section must be"),
         ("a: &x {b: *x}", "an alias (*name) contains itself"),

@@ -146,7 +146,7 @@ def test_files_that_are_passed_over_are_named_in_warnings(tmp_path: Path) -> Non
         group_vars__web__yml="b: 1",
     )
     notes, shadowed = sorted(found.warnings, reverse=True)
-    assert notes.startswith(f"{tmp_path}/notes:1: each word behind the name of a host must be")
+    assert notes.startswith(f"{tmp_path}/notes:1: each word after the name of a host must be")
     assert notes.endswith("the file is ignored")
     assert "group_vars/web.yml is ignored because" in shadowed
 

@@ -248,7 +248,7 @@ def test_our_groups_are_judged_strictly_and_the_variables_of_those_around_them(
         load(tmp_path)
     assert list_problems(error, tmp_path) == [
         "host_vars/f.yml:2: x is given twice, first in line 1; keep one of them",
-        "hosts.yml:3: hots is no part of a group; did you mean hosts?",
+        "hosts.yml:3: hots is not a part of a group; did you mean hosts?",
         "hosts.yml:4: v is given twice, first in line 4; keep one of them",
         "hosts.yml:6: a is given twice, first in line 6; keep one of them",
     ]
@@ -267,7 +267,7 @@ def test_structure_of_other_groups_gives_warnings_with_file_and_line(tmp_path: P
     assert list(found.hosts) == ["a b"]
     assert [warning.replace(f"{tmp_path}/", "") for warning in found.warnings] == [
         "hosts.yml:2: c is given twice, first in line 2; the last one counts",
-        "hosts.yml:2: note is no part of a group; it is ignored",
+        "hosts.yml:2: note is not a part of a group; it is ignored",
         "hosts.yml:2: the host name 10 must be a text; it is ignored",
         "hosts.yml:2: host range r[: is not a range; it is ignored",
         "hosts.yml:2: children of group other must be a mapping, not a list; it is ignored",
@@ -348,7 +348,7 @@ def test_many_warnings_are_cut(tmp_path: Path) -> None:
     write(tmp_path, hosts__yml="\n".join(f"g{n}: {{note: x}}" for n in range(300)))
     found = load(tmp_path)
     assert len(found.warnings) == 51
-    assert found.warnings[-1] == "250 more oddities of the inventory are not listed"
+    assert found.warnings[-1] == "250 more warnings about the inventory are not listed"
 
 
 def test_an_empty_option_is_no_inventory(capsys: pytest.CaptureFixture[str]) -> None:
