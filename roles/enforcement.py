@@ -12,7 +12,7 @@ from provision.desired.templates import render
 from provision.errors import InputError
 from provision.fortios.config.desired import CliBlock
 from provision.fortios.config.owned import MARKER
-from provision.fortios.config.versions import rule
+from provision.fortios.config.versions import find_capability
 from provision.sites.setting_types import InterfaceName, ServiceName, VdomName
 from roles import enforcement_families, feed
 
@@ -131,9 +131,9 @@ def _need(context: Context, settings: Settings) -> None:
 def _gap(context: Context, settings: Settings, place: str) -> tuple[str, str]:
     """What is missing for a place and what to do about it; nothing if all is there."""
     if place == "local_in" and not context.unit.has("local_in_feed"):
-        since = rule("local_in_feed")
+        since = find_capability("local_in_feed")
         first = since.versions.rstrip("-")
-        what = f"FortiOS {context.unit.spelt} cannot: {since.what} only from {first} on"
+        what = f"FortiOS {context.unit.version_text} cannot: {since.what} only from {first} on"
         return what, since.without
     if place == "local_in" and not settings.enforcement_local_in_interfaces:
         return "no interface is named for it", "set enforcement_local_in_interfaces"
@@ -154,7 +154,7 @@ def _place(
 ) -> Iterator[CliBlock]:
     shared = {
         "feed": feed.name(context),
-        "unit": context.unit,
+        "fortigate": context.unit,
         "ipv6": settings.enforcement_ipv6,
         "marker": MARKER,
         "number": NUMBER,
@@ -174,10 +174,10 @@ def _place(
 
 
 def _without_tunnel(context: Context) -> str:
-    gone = rule("ssl_vpn_tunnel")
+    gone = find_capability("ssl_vpn_tunnel")
     if context.unit.has(gone.feature):
         return ""
-    return f"FortiOS {context.unit.spelt}: {gone.without}"
+    return f"FortiOS {context.unit.version_text}: {gone.without}"
 
 
 def _local_in(

@@ -11,7 +11,7 @@ from provision.desired.templates import render
 from provision.errors import InputError
 from provision.fortios.config.desired import CliBlock
 from provision.fortios.config.owned import MARKER
-from provision.fortios.config.versions import rule
+from provision.fortios.config.versions import find_capability
 from provision.sites.builder import FortiGate
 from provision.sites.setting_types import InterfaceOrEmpty, Ipv4OrEmpty
 from provision.sites.settings import RoleSettings
@@ -85,7 +85,7 @@ def blocks(context: Context) -> tuple[CliBlock, ...]:
         password=context.token(f"feed:{context.host.name}"),
         url=_url(context),
         secure=receiver.is_secure(context),
-        unit=context.unit,
+        fortigate=context.unit,
         refresh_rate=settings.feed_refresh_rate,
         source_ip=settings.feed_source_ip,
         method=_method(settings.feed_interface),
@@ -106,8 +106,9 @@ def _need(context: Context, settings: Settings) -> None:
     problems = [
         context.problem(
             name,
-            f"FortiOS {context.unit.spelt} has no {name}: {rule(name).what} in {rule(name).versions}",
-            rule(name).without,
+            f"FortiOS {context.unit.version_text} has no {name}: "
+            f"{find_capability(name).what} in {find_capability(name).versions}",
+            find_capability(name).without,
         )
         for name in gaps
         if not context.unit.has(name)
@@ -125,5 +126,5 @@ def _url(context: Context) -> str:
 def _unchecked(context: Context) -> str:
     if not receiver.is_secure(context) or context.unit.has("server_identity_check"):
         return ""
-    without = rule("server_identity_check").without
-    return f"FortiOS {context.unit.spelt}: the feed is fetched encrypted, but {without}"
+    without = find_capability("server_identity_check").without
+    return f"FortiOS {context.unit.version_text}: the feed is fetched encrypted, but {without}"

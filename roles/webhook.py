@@ -12,7 +12,7 @@ from provision.desired.templates import render
 from provision.errors import InputError
 from provision.fortios.config.desired import CliBlock
 from provision.fortios.config.owned import MARKER
-from provision.fortios.config.versions import rule
+from provision.fortios.config.versions import find_capability
 from provision.inventory.variables import Where
 from provision.sites.settings import RoleSettings
 from roles import detection, receiver
@@ -53,7 +53,7 @@ def blocks(context: Context) -> tuple[CliBlock, ...]:
         token=context.token(f"webhook:{context.host.name}"),
         secure=receiver.is_secure(context),
         verify=context.own("webhook", Settings).webhook_verify_certificate,
-        unit=context.unit,
+        fortigate=context.unit,
     )
     limited = _vdoms(context)
     detections = detection.enabled(context.of_ban_host("detection", detection.Settings))
@@ -97,7 +97,8 @@ def _events_of(context: Context) -> str:
     if not asked or not context.unit.vdoms:
         return ""
     if not context.unit.has("trigger_vdom"):
-        return f"detection_vdoms: FortiOS {context.unit.spelt}: {rule('trigger_vdom').without}"
+        without = find_capability("trigger_vdom").without
+        return f"detection_vdoms: FortiOS {context.unit.version_text}: {without}"
     gone = [each for each in asked if each not in context.unit.vdom_names]
     return f"detection_vdoms: there is no VDOM {', '.join(gone)} here" if gone else ""
 
@@ -131,8 +132,8 @@ def _unchecked(context: Context) -> str:
         verified = context.own("webhook", Settings).webhook_verify_certificate
         said = "webhook_verify_certificate is false: whoever is on the way can read the token"
         return "" if verified else said
-    without = rule("verify_host_cert").without
-    return f"FortiOS {context.unit.spelt}: events are sent encrypted, but {without}"
+    without = find_capability("verify_host_cert").without
+    return f"FortiOS {context.unit.version_text}: events are sent encrypted, but {without}"
 
 
 @dataclass(frozen=True)
@@ -153,8 +154,8 @@ def _triggers(context: Context, each: detection.Enabled) -> tuple[_Trigger, ...]
     whole = _Trigger(f"banstitch_{each.name}", each.description, each.log_ids, asked)
     if len(each.log_ids) == 1 or context.unit.has("several_log_ids"):
         return (whole,)
-    without = rule("several_log_ids").without
-    note = f"FortiOS {context.unit.spelt}: detection {each.name} gets {without}"
+    without = find_capability("several_log_ids").without
+    note = f"FortiOS {context.unit.version_text}: detection {each.name} gets {without}"
     return tuple(replace(_of_one_id(whole, log_id), note=note) for log_id in each.log_ids)
 
 
@@ -173,6 +174,6 @@ def _block(kind: str, each: _Trigger, context: Context, vdoms: tuple[str, ...] =
         log_ids=each.log_ids,
         conditions=each.conditions,
         vdoms=vdoms,
-        unit=context.unit,
+        fortigate=context.unit,
     )
     return CliBlock(f"webhook/{kind}_{each.name}", text, note=each.note)

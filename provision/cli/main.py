@@ -41,7 +41,7 @@ from provision.desired.export import to_be_placed
 from provision.engine import parallel, progress
 from provision.engine.run import Job
 from provision.errors import BanstitchError, InputError, spell_count
-from provision.fortios.config.versions import Version, spell
+from provision.fortios.config.versions import Version, format_version
 from provision.masking import Secrets, escape
 from provision.plan import SitePlan, Verb
 from provision.results import Exit, SiteResult, summarise
@@ -64,7 +64,9 @@ def check(app: App, flags: Flags, fortios: Version) -> Exit:
         write_json(sys.stdout.write, "check", Exit.OK, untouched(chosen), app.secrets)
     else:
         units = spell_count(sum(len(selected.fortigates) for selected in chosen), "FortiGate")
-        click.echo(f"ok: {spell_count(len(chosen), 'site')}, {units}, as FortiOS {spell(fortios)}")
+        click.echo(
+            f"ok: {spell_count(len(chosen), 'site')}, {units}, as FortiOS {format_version(fortios)}"
+        )
     return Exit.OK
 
 
@@ -81,7 +83,7 @@ def render(app: App, flags: Flags, fortios: Version, directory: Path) -> Exit:
     else:
         click.echo("\n".join(str(path) for path in written))
         if any(selected.fortigates for selected in chosen):
-            click.echo(f"the CLI of FortiGates is that of FortiOS {spell(fortios)}")
+            click.echo(f"the CLI of FortiGates is that of FortiOS {format_version(fortios)}")
         for path, place in to_be_placed(written):
             click.echo(f"{path}: a pasted {place} goes to the end; move it to the top by hand")
     return Exit.OK

@@ -18,7 +18,13 @@ from provision.cli.streams import Output
 from provision.engine import parallel, progress
 from provision.engine.run import Job, Run
 from provision.errors import InputError, Problem
-from provision.fortios.config.versions import NEWEST, Version, read_version, refused, spell
+from provision.fortios.config.versions import (
+    NEWEST,
+    Version,
+    explain_refusal,
+    format_version,
+    read_version,
+)
 from provision.inventory.expressions import PLAYBOOK
 from provision.inventory.loader import folder_of
 from provision.masking import Secrets, escape
@@ -112,14 +118,14 @@ def _version(_: click.Context, __: click.Parameter, text: str) -> Version:
         version = read_version(text)
     except ValueError as error:
         raise click.BadParameter(str(error)) from None
-    if refused(version):
-        raise click.BadParameter(refused(version))
+    if explain_refusal(version):
+        raise click.BadParameter(explain_refusal(version))
     return version
 
 
 assumed = click.option(
     "--fortios",
-    default=spell(NEWEST),
+    default=format_version(NEWEST),
     show_default=True,
     metavar="VERSION",
     callback=_version,

@@ -9,10 +9,10 @@ from typing import Any
 from provision.desired.context import UNKNOWN, Context, stands_for_more
 from provision.errors import Failed, InputError, Problem
 from provision.fortios.config.desired import CliBlock, Desired
-from provision.fortios.config.desired import desired as parsed
-from provision.fortios.config.diff import mentioned
-from provision.fortios.config.versions import NEWEST, Facts, Version, assumed
-from provision.fortios.planning.by_name import combined
+from provision.fortios.config.desired import read_blocks as parsed
+from provision.fortios.config.diff import collect_values
+from provision.fortios.config.versions import NEWEST, Facts, Version, assume_facts
+from provision.fortios.planning.secret_names import attach_secret_names
 from provision.linux.resources import Resource
 from provision.sites.builder import BAN_HOSTS, FORTIGATES, FortiGate, Play, Selected, Site
 from provision.sites.settings import Role, load_roles
@@ -75,7 +75,7 @@ def fortios(
     scope = vdom if facts.vdoms else ""
     sent, shown = (parsed(blocks(each, plays), scope) for each in (context, named))
     try:
-        return combined(sent, shown)
+        return attach_secret_names(sent, shown)
     except ValueError:
         raise Failed(
             f"a secret of {unit.name} must be one plain word",
@@ -83,9 +83,11 @@ def fortios(
         ) from None
 
 
-def is_incomplete(desired: Desired) -> bool:
+def is_incomplete(read_blocks: Desired) -> bool:
     """Whether a secret or a certificate of it has still to be made on the ban host."""
-    return any(map(stands_for_more, (x for each in desired.objects for x in mentioned(each.body))))
+    return any(
+        map(stands_for_more, (x for each in read_blocks.objects for x in collect_values(each.body)))
+    )
 
 
 def vdom_of(context: Context, plays: Sequence[Play]) -> str:
@@ -102,10 +104,12 @@ def offline(
     site: Site, unit: FortiGate, plays: Sequence[Play], version: Version = NEWEST
 ) -> Context:
     """A FortiGate that is not asked: of this ``version``, with VDOMs if the inventory names one."""
-    plain = Context(site, unit, {}, assumed(version))
+    plain = Context(site, unit, {}, assume_facts(version))
     if "enforcement_vdom" not in unit.where:
         return plain
-    return Context(site, unit, {}, assumed(version, vdom_of(plain, plays), *_named(plain, plays)))
+    return Context(
+        site, unit, {}, assume_facts(version, vdom_of(plain, plays), *_named(plain, plays))
+    )
 
 
 def _named(context: Context, plays: Sequence[Play]) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from provision.errors import Problem
-from provision.fortios.config.versions import NEWEST, Facts, assumed
+from provision.fortios.config.versions import NEWEST, Facts, assume_facts
 from provision.inventory.variables import Where
 from provision.sites.builder import BanHost, FortiGate, Site
 from provision.sites.settings import RoleSettings
@@ -37,7 +37,7 @@ CA_NOT_MADE_YET = "(CA certificate, made at first apply)"
 _BY_NAME = "(secret "
 
 # A FortiGate that nobody asked.
-UNKNOWN = assumed(NEWEST)
+UNKNOWN = assume_facts(NEWEST)
 
 S = TypeVar("S", bound=RoleSettings)
 

@@ -20,7 +20,8 @@ from provision.errors import Failed, InputError, UnknownKey, Unreachable
 from provision.fortios.config.desired import Desired
 from provision.fortios.planning import planner
 from provision.fortios.planning.planner import FortiPlan
-from provision.fortios.record.record import Record
+from provision.fortios.planning.references import find_referring_tables
+from provision.fortios.record.record import Record, remap_scopes
 from provision.fortios.session.fortigate import FortiGateSession
 from provision.fortios.session.push import PutBack
 from provision.plan import TargetPlan, canonical
@@ -103,7 +104,7 @@ class FortiGateRun:
             plan = self._planned(session, memory)
             left = [asdict(each) for each in plan.left]
             self.target.plan = plan
-            facts = {"version": session.facts.spelt, "left_as_it_is": left}
+            facts = {"version": session.facts.version_text, "left_as_it_is": left}
             self.target.details = {**facts, **self._settings(memory)}
 
     def _settings(self, memory: Memory) -> dict[str, list[str]]:
@@ -115,14 +116,14 @@ class FortiGateRun:
 
     def _planned(self, session: FortiGateSession, memory: Memory) -> FortiPlan:
         vdoms = session.facts.vdom_names
-        record = planner.rescoped(self._record(session, memory), vdoms)
+        record = remap_scopes(self._record(session, memory), vdoms)
         desired = self._desired(session, memory)
         observed = session.observe(desired, record)
         planned = partial(planner.plan, desired, key=memory.key, adopt=self._run.adopt)
         first = planned(observed, record)
         # what is to be deleted must not be in use; who could use it is read only now
         gone = [change.id for change in first.changes if change.action == "delete"]
-        users = planner.suspects(gone, observed, vdoms)
+        users = find_referring_tables(gone, observed, vdoms)
         return planned(observed.and_also(session.look(users)), record) if users else first
 
     def _record(self, session: FortiGateSession, memory: Memory) -> Record:

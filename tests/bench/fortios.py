@@ -40,8 +40,9 @@ import netmiko
 import paramiko
 
 from provision.desired import collect
-from provision.fortios.config.desired import Desired, show_command
-from provision.fortios.config.text import lines
+from provision.fortios.config.desired import Desired
+from provision.fortios.config.object_id import ObjectId
+from provision.fortios.config.text import list_lines
 from provision.fortios.planning import planner
 from provision.fortios.record.record import Record
 from provision.fortios.session.fortigate import FortiGateSession
@@ -151,8 +152,11 @@ class Stock:
             unit.run(SSL_ON)
             want = wanted(gate)
             made = planner.plan(want, gate.observe(want, Record()), Record(), key=KEY)
-        self._questions = ["get system status", *(show_command(each.id) for each in want.objects)]
-        self._lines = [line for block in made.blocks for line in lines(block.tree)]
+        self._questions = [
+            "get system status",
+            *(ObjectId.parse(each.id).show_command for each in want.objects),
+        ]
+        self._lines = [line for block in made.blocks for line in list_lines(block.tree)]
 
     def plan(self, unit: Simulator) -> int:
         driver = self._connect(unit)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from provision.fortios.config.desired import split_id
+from provision.fortios.config.object_id import ObjectId
 from tests.simulator import Simulator
 from tests.simulator.schema import Attribute
 from tests.simulator.text import Word, quote, written
@@ -38,7 +38,7 @@ CALLED_BY = {
 
 def drifts(unit: Simulator, object_id: str, only: frozenset[str]) -> Iterator[Drift]:
     """Every attribute of an object set to something else; of a single object those of ``only``."""
-    scope, path, key = split_id(object_id)
+    scope, path, key = ObjectId.parse(object_id)
     block = unit.config.scopes[scope][path]
     entry = block.entry if key is None else block.rows[key]
     opened = [f"config {path}"] + ([] if key is None else [f"edit {quote(key)}"])
@@ -57,7 +57,7 @@ def drifts(unit: Simulator, object_id: str, only: frozenset[str]) -> Iterator[Dr
 
 def additions(unit: Simulator, object_id: str) -> Iterator[Drift]:
     """Every attribute that an entry does not have, set to something that is not its default."""
-    scope, path, key = split_id(object_id)
+    scope, path, key = ObjectId.parse(object_id)
     block = unit.config.scopes[scope][path]
     for attribute in block.table.attributes if key is not None else ():
         entry = block.rows[key or ""]

@@ -19,7 +19,7 @@ from typing import IO, Any
 
 import pytest
 
-from provision.fortios.config.text import lines, parse
+from provision.fortios.config.text import list_lines, parse
 from provision.plan import SitePlan, Verb
 from provision.results import TargetResult
 from tests.e2e.labsite import LabSite, Ran
@@ -61,7 +61,7 @@ def typed(unit: Simulator, since: int = 0) -> list[str]:
 def shown_lines(plan: SitePlan) -> set[str]:
     """Every line of the blocks of a plan, with the secrets that their names stand for."""
     steps = [json.loads(step) for target in plan.targets for step in target.steps]
-    found = {line for step in steps for line in lines(parse(step["cli"]))}
+    found = {line for step in steps for line in list_lines(parse(step["cli"]))}
     for name, secret in TOKENS.items():
         found = {line.replace(f"(secret {name})", secret) for line in found}
     return found

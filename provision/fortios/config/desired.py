@@ -43,7 +43,7 @@ class CliBlock:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class DesiredObject:
     """One object: its ``id`` is like `system automation-stitch:NAME`, or `vpn ssl settings`.
 
     Of an entry the whole is managed, of a single object only the attributes that ``body`` names.
@@ -65,37 +65,23 @@ class Desired:
     suits the unit. Its value says why it cannot be that one, if that is known beforehand.
     """
 
-    objects: tuple[Wanted, ...] = ()
+    objects: tuple[DesiredObject, ...] = ()
     choices: Mapping[str, str] = field(default_factory=dict)
 
 
-def split_id(object_id: str) -> ObjectId:
-    """Return scope, table path and key of an id; no scope without VDOMs, a single object has no key."""
-    return ObjectId.parse(object_id)
-
-
-def show_command(object_id: str) -> str:
-    """Return the command that shows this object and nothing else, typed in its scope.
-
-    Raises:
-        ValueError: a part of the id must not be typed.
-    """
-    return ObjectId.parse(object_id).show
-
-
-def looked_at(object_id: str) -> str:
+def widen_to_table(object_id: str) -> str:
     """What has to be shown to know an object: itself, or the whole table where its order counts."""
     table, _, _ = object_id.partition(":")
-    return table if split_id(object_id)[1] in FOUND_BY else object_id
+    return table if ObjectId.parse(object_id).table in FOUND_BY else object_id
 
 
-def desired(blocks: Sequence[CliBlock], vdom: str = "") -> Desired:
+def read_blocks(blocks: Sequence[CliBlock], vdom: str = "") -> Desired:
     """The objects that ``blocks`` describe, on a unit with VDOMs those of its ``vdom``.
 
     Raises:
         InputError: every problem of every block, as template name and line.
     """
-    found: dict[str, Wanted] = {}
+    found: dict[str, DesiredObject] = {}
     problems: list[Problem] = []
     for block in blocks:
         try:
@@ -117,7 +103,9 @@ def desired(blocks: Sequence[CliBlock], vdom: str = "") -> Desired:
     )
 
 
-def _objects(block: CliBlock, tree: Tree, problems: list[Problem], vdom: str) -> Iterator[Wanted]:
+def _objects(
+    block: CliBlock, tree: Tree, problems: list[Problem], vdom: str
+) -> Iterator[DesiredObject]:
     name = block.name
     scope = f"{'global' if block.scope == 'global' else vdom}/" if vdom else ""
     for config in tree:
@@ -128,7 +116,7 @@ def _objects(block: CliBlock, tree: Tree, problems: list[Problem], vdom: str) ->
             for edit in edits:
                 source = f"{name}:{edit.line}"
                 problems.extend(limits.problems(name, config.path, edit.body, edit.key, edit.line))
-                yield Wanted(
+                yield DesiredObject(
                     f"{path}:{edit.key.value}",
                     edit.body,
                     source,
@@ -140,7 +128,7 @@ def _objects(block: CliBlock, tree: Tree, problems: list[Problem], vdom: str) ->
             if any(not isinstance(node, Note) for node in rest):
                 problems.extend(_not_single(name, rest, bool(edits)))
                 problems.extend(limits.problems(name, config.path, rest))
-                yield Wanted(path, rest, f"{name}:{config.line}", block.choice, block.note)
+                yield DesiredObject(path, rest, f"{name}:{config.line}", block.choice, block.note)
             elif not edits:
                 problems.append(Problem(name, config.line, f"'config {config.path}' says nothing"))
 

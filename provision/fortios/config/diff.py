@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from provision.fortios.config.opinions import is_always_ours, is_our_table
 from provision.fortios.config.schema import AUTOMATIC, AUTOMATIC_IN, DEFAULTS, ORDERED, PEM
-from provision.fortios.config.text import Config, Edit, Node, Statement, Tree, Word, key_word
+from provision.fortios.config.text import Config, Edit, Node, Statement, Tree, Word, make_key
 
 Words = tuple[Word, ...]
 # (name of the secret, what is wanted) -> the unit holds just that
@@ -18,7 +18,7 @@ IsCurrent = Callable[[str, Words], bool]
 
 
 @dataclass(frozen=True)
-class Place:
+class DiffContext:
     """Where a body stands: ``path`` for the schema, ``name`` for the fingerprints of secrets.
 
     ``lenient``: an attribute that is not wanted, and that is not always ours, is left as it is.
@@ -29,11 +29,11 @@ class Place:
     is_current: IsCurrent
     lenient: bool = False
 
-    def inside(self, table: str, key: str) -> Place:
+    def inside(self, table: str, key: str) -> DiffContext:
         return replace(self, path=f"{self.path}/{table}", name=f"{self.name} {table}:{key}")
 
 
-def attributes(body: Tree) -> dict[str, Words]:
+def read_attributes(body: Tree) -> dict[str, Words]:
     """What the statements of ``body`` leave set, in the order of their first mention."""
     found: dict[str, Words] = {}
     for node in body:
@@ -45,14 +45,14 @@ def attributes(body: Tree) -> dict[str, Words]:
             elif node.verb == "append":
                 found[node.name] = old + rest
             elif node.verb == "unselect":
-                gone = values(rest)
+                gone = get_values(rest)
                 found[node.name] = tuple(each for each in old if each.value not in gone)
             elif node.verb == "unset":
                 found.pop(node.name, None)
     return found
 
 
-def values(words: Iterable[Word]) -> tuple[str, ...]:
+def get_values(words: Iterable[Word]) -> tuple[str, ...]:
     """What ``words`` mean."""
     return tuple(each.value for each in words)
 
@@ -62,13 +62,13 @@ def is_secret(words: Words) -> bool:
     return len(words) > 1 and words[0].raw == "ENC"
 
 
-def difference(place: Place, want: Tree, have: Tree) -> Tree:
+def compare_bodies(place: DiffContext, want: Tree, have: Tree) -> Tree:
     """The statements that make ``have`` mean what ``want`` means; empty if it does already.
 
     What is to go is unset first, the last-mentioned first: an attribute that depends on another
     (a type, say) stands after it, and can no longer be named once the other has changed.
     """
-    wanted, held = attributes(want), attributes(have)
+    wanted, held = read_attributes(want), read_attributes(have)
     return (
         *(
             Statement("unset", (Word(name),))
@@ -84,17 +84,17 @@ def difference(place: Place, want: Tree, have: Tree) -> Tree:
     )
 
 
-def _may_stay(place: Place, name: str, have: Words) -> bool:
+def _may_stay(place: DiffContext, name: str, have: Words) -> bool:
     free = place.lenient and not is_always_ours(place.path, name)
     return free or _same(place, name, (), have)
 
 
-def left_alone(place: Place, want: Tree, have: Tree) -> Iterator[tuple[str, Words]]:
-    """Return what ``have`` sets beyond ``want`` and its defaults, and :func:`difference` leaves as it is.
+def find_unmanaged(place: DiffContext, want: Tree, have: Tree) -> Iterator[tuple[str, Words]]:
+    """Return what ``have`` sets beyond ``want`` and its defaults, and :func:`compare_bodies` leaves as it is.
 
     A table inside has its path as its name, and no words.
     """
-    wanted, held = attributes(want), attributes(have)
+    wanted, held = read_attributes(want), read_attributes(have)
     for name, words in held.items():
         is_free = name not in wanted and not is_always_ours(place.path, name)
         if is_free and not _same(place, name, (), words):
@@ -104,7 +104,7 @@ def left_alone(place: Place, want: Tree, have: Tree) -> Iterator[tuple[str, Word
             yield path, ()
 
 
-def _same(place: Place, name: str, want: Words, have: Words) -> bool:
+def _same(place: DiffContext, name: str, want: Words, have: Words) -> bool:
     if name in AUTOMATIC or name in AUTOMATIC_IN.get(place.path, ()):
         return True
     if is_secret(have) and want:
@@ -113,7 +113,7 @@ def _same(place: Place, name: str, want: Words, have: Words) -> bool:
 
 
 def _meaning(path: str, name: str, words: Words) -> object:
-    found = values(words)
+    found = get_values(words)
     default = DEFAULTS.get(path, {}).get(name, "")
     if found in ((), ("",), (default,)):
         return default
@@ -122,7 +122,7 @@ def _meaning(path: str, name: str, words: Words) -> object:
     return found if (path, name) in ORDERED else frozenset(found)
 
 
-def _nested(place: Place, want: Tree, have: Tree) -> tuple[Node, ...]:
+def _nested(place: DiffContext, want: Tree, have: Tree) -> tuple[Node, ...]:
     wanted, held = _configs(want), _configs(have)
     found = []
     for path in {**wanted, **held}:
@@ -138,18 +138,18 @@ def _configs(body: Tree) -> dict[str, Tree]:
     return {node.path: node.body for node in body if isinstance(node, Config)}
 
 
-def _table(place: Place, path: str, want: Tree, have: Tree) -> Tree:
-    wanted, held = entries(want), entries(have)
-    deleted = (Statement("delete", (key_word(key),)) for key in held if key not in wanted)
+def _table(place: DiffContext, path: str, want: Tree, have: Tree) -> Tree:
+    wanted, held = get_entries(want), get_entries(have)
+    deleted = (Statement("delete", (make_key(key),)) for key in held if key not in wanted)
     edits = []
     for key, body in wanted.items():
-        inner = difference(place.inside(path, key), body, held.get(key, ()))
+        inner = compare_bodies(place.inside(path, key), body, held.get(key, ()))
         if inner or key not in held:
-            edits.append(Edit(key_word(key), inner))
-    return (*deleted, *edits, *difference(place.inside(path, ""), _plain(want), _plain(have)))
+            edits.append(Edit(make_key(key), inner))
+    return (*deleted, *edits, *compare_bodies(place.inside(path, ""), _plain(want), _plain(have)))
 
 
-def entries(body: Tree) -> dict[str, Tree]:
+def get_entries(body: Tree) -> dict[str, Tree]:
     """The entries of a table by key."""
     return {node.key.value: node.body for node in body if isinstance(node, Edit)}
 
@@ -158,30 +158,30 @@ def _plain(body: Tree) -> Tree:
     return tuple(node for node in body if not isinstance(node, Edit))
 
 
-def mentioned(body: Tree) -> set[str]:
+def collect_values(body: Tree) -> set[str]:
     """Every value that ``body`` holds at any depth: whatever it may refer to is among them."""
     found: set[str] = set()
     for node in body:
         if isinstance(node, Statement):
-            found.update(values(node.words[1:]))
+            found.update(get_values(node.words[1:]))
         elif isinstance(node, Config | Edit):
-            found |= mentioned(node.body)
+            found |= collect_values(node.body)
     return found
 
 
-def set_names(body: Tree) -> set[str]:
+def collect_attribute_names(body: Tree) -> set[str]:
     """The name of every attribute that ``body`` speaks of, at any depth."""
     found = {node.name for node in body if isinstance(node, Statement)}
     for node in body:
         if isinstance(node, Config | Edit):
-            found |= set_names(node.body)
+            found |= collect_attribute_names(node.body)
     return found
 
 
-def secrets(name: str, body: Tree) -> Iterator[tuple[str, Words]]:
+def walk_attributes(name: str, body: Tree) -> Iterator[tuple[str, Words]]:
     """Every attribute of ``body`` under the name that its fingerprint would have."""
-    for attribute, words in attributes(body).items():
+    for attribute, words in read_attributes(body).items():
         yield f"{name} {attribute}", words
     for table, inner in _configs(body).items():
-        for key, entry in {**entries(inner), "": _plain(inner)}.items():
-            yield from secrets(f"{name} {table}:{key}", entry)
+        for key, entry in {**get_entries(inner), "": _plain(inner)}.items():
+            yield from walk_attributes(f"{name} {table}:{key}", entry)

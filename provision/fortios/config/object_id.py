@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
-from provision.fortios.config.text import Config, Node, Word, key_word
+from provision.fortios.config.text import Config, Node, Word, make_key
 
 GLOBAL = "global"
 
@@ -36,7 +36,7 @@ class ObjectId(NamedTuple):
         return f"{scope}{self.table}" + ("" if self.key is None else f":{self.key}")
 
     @property
-    def show(self) -> str:
+    def show_command(self) -> str:
         """Return the command that shows this object and nothing else, to be typed in its scope.
 
         Raises:
@@ -55,7 +55,7 @@ class ObjectId(NamedTuple):
             return None
         if not self.key or not self.key.isprintable():
             raise ValueError(f"the key {self.key!a} must not be typed into a FortiGate")
-        return key_word(self.key)
+        return make_key(self.key)
 
     def config(self, body: tuple[Node, ...]) -> Config:
         """Return the `config` ... `end` that changes this object's table.

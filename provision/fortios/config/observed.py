@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from provision.fortios.config.desired import split_id
-from provision.fortios.config.diff import entries
+from provision.fortios.config.diff import get_entries
+from provision.fortios.config.object_id import ObjectId
 from provision.fortios.config.text import Edit, Tree
 
 
@@ -33,13 +33,13 @@ class Observed:
 
     def order(self, table: str) -> tuple[str, ...]:
         """The keys of a table that was shown whole, in the order of the unit."""
-        return tuple(entries(self.objects.get(table) or ()))
+        return tuple(get_entries(self.objects.get(table) or ()))
 
 
-def expanded(observed: Observed) -> Observed:
+def with_table_entries(observed: Observed) -> Observed:
     """``observed`` with every entry of the tables that were shown whole under its own id as well."""
     found: dict[str, Tree | None] = dict(observed.objects)
     for table, body in observed.objects.items():
-        if split_id(table)[2] is None and any(isinstance(node, Edit) for node in body or ()):
-            found |= {f"{table}:{key}": each for key, each in entries(body or ()).items()}
+        if ObjectId.parse(table).key is None and any(isinstance(node, Edit) for node in body or ()):
+            found |= {f"{table}:{key}": each for key, each in get_entries(body or ()).items()}
     return replace(observed, objects=found)

@@ -27,43 +27,43 @@ _VDOMS_MOST = 500
 _LONGEST = 80
 
 
-def in_scope(scope: str, command: str) -> str:
+def with_scope(scope: str, command: str) -> str:
     """``command``, to be typed outside every scope. Unlike `edit`, `sudo` never makes a VDOM."""
     return f"sudo {scope} {command}" if scope else command
 
 
-def fields(answer: str) -> dict[str, str]:
+def parse_fields(answer: str) -> dict[str, str]:
     """Return the fields in what `get` prints, a `name: value` on each line."""
     pairs = (line.partition(":") for line in answer.splitlines() if not line[:1].isspace())
     return {name.rstrip(): value.strip() for name, colon, value in pairs if colon}
 
 
-def primary_of(ha_status: str) -> str:
+def find_primary(ha_status: str) -> str:
     """The name of a cluster's primary, empty where it is not shown."""
     found = _PRIMARY.search(ha_status)
-    return bounded(found[1].strip()) if found else ""
+    return shorten(found[1].strip()) if found else ""
 
 
-def root_above(csf: str) -> str:
+def find_fabric_root(csf: str) -> str:
     """The address of the unit above this one in its Security Fabric; empty: it is the root or alone."""
-    said = fields(csf)
+    said = parse_fields(csf)
     if said.get("status") != "enable":
         return ""
     above = said.get("upstream") or said.get("upstream-ip") or ""
-    return "" if above == "0.0.0.0" else bounded(above.strip('"'))  # noqa: S104 - FortiOS for "none"
+    return "" if above == "0.0.0.0" else shorten(above.strip('"'))  # noqa: S104 - FortiOS for "none"
 
 
-def bounded(said: str) -> str:
+def shorten(said: str) -> str:
     """Return what a FortiGate reports about itself as a short text of printable characters."""
     return "".join(each if each.isprintable() else "?" for each in said[:_LONGEST])
 
 
-def saves_by_hand(answer: str) -> bool:
+def needs_manual_save(answer: str) -> bool:
     """Whether changes would be lost at a restart until they are saved (cfg-save manual, revert)."""
-    return fields(answer).get("cfg-save") in ("manual", "revert")
+    return parse_fields(answer).get("cfg-save") in ("manual", "revert")
 
 
-def vdom_names(answer: str) -> tuple[str, ...]:
+def parse_vdom_names(answer: str) -> tuple[str, ...]:
     """The names of all VDOMs, each of which has its entry of properties; () where none are shown."""
     try:
         tree = parse(answer)
@@ -73,13 +73,13 @@ def vdom_names(answer: str) -> tuple[str, ...]:
     return _possible(each.key.value for each in edits if isinstance(each, Edit))
 
 
-def current_vdom(status: str) -> str:
+def find_current_vdom(status: str) -> str:
     """Return the VDOM that `get system status` was asked in; empty where it names none."""
     found = _CURRENT.search(status)
     return found[1] if found else ""
 
 
-def vdoms_in_use(status: str, interfaces: str) -> tuple[str, ...]:
+def find_vdoms_in_use(status: str, interfaces: str) -> tuple[str, ...]:
     """The VDOMs that `get system status` and the interfaces name: those are there, if not all."""
     return _possible(_CURRENT.findall(status) + _HOME.findall(interfaces))
 

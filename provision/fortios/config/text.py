@@ -125,17 +125,17 @@ def forti_quote(value: str, multiline: bool = False) -> str:
     return '"' + re.sub(r"""(["'\\])""", r"\\\1", value) + '"'
 
 
-def word(value: str) -> Word:
+def make_word(value: str) -> Word:
     """``value`` spelt bare where that is possible (numbers, options), quoted otherwise."""
     return Word(value if _BARE.fullmatch(value) else forti_quote(value, multiline=True))
 
 
-def key_word(value: str) -> Word:
+def make_key(value: str) -> Word:
     """A table key as `show` spells it: numbers bare, names quoted."""
     return Word(value if value.isascii() and value.isdigit() else forti_quote(value))
 
 
-def logical_words(text: str) -> tuple[tuple[Word, ...], ...]:
+def split_words(text: str) -> tuple[tuple[Word, ...], ...]:
     """Return the words of each logical line of ``text``; an empty line or a comment has none.
 
     Raises:
@@ -256,12 +256,12 @@ def _need(good: bool, line: int, what: str) -> None:
         raise ParseError(line, what)
 
 
-def serialise(tree: Tree) -> str:
+def serialize(tree: Tree) -> str:
     """``tree`` as `show` prints it: a line a statement, four blanks a level."""
     return "".join(line + "\n" for line in _lines(tree, 0))
 
 
-def lines(tree: Tree) -> tuple[str, ...]:
+def list_lines(tree: Tree) -> tuple[str, ...]:
     """The logical lines to type for ``tree``, not indented; one may hold newlines in quotes."""
     return tuple(line.lstrip(" ") for line in _lines(tree, 0))
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from provision.fortios.config.probes import bounded, fields
+from provision.fortios.config.probes import parse_fields, shorten
 
 Version = tuple[int, int, int]
 
@@ -27,7 +27,7 @@ _LAST = 10**6  # a patch that no train reaches: its end
 
 
 @dataclass(frozen=True)
-class Rule:
+class Capability:
     """One thing that only some versions have.
 
     ``versions``: ranges such as ``7.0.6-7.0, 7.2.1-`` (up to the end of 7.0; 7.2.1 and all later).
@@ -44,113 +44,113 @@ class Rule:
 _SCHEMA = "attribute schema of Fortinet's Ansible collection 2.4.2"
 _BOTH = "the same, and that of Fortinet's Terraform provider 1.25"
 
-RULES = (
-    Rule(
+CAPABILITIES = (
+    Capability(
         "stitch_actions",
         "7.0.1-",
         "a stitch has a table 'config actions'",
         "a list 'set action', while required and delay belong to the action",
         _BOTH,
     ),
-    Rule(
+    Capability(
         "http_headers",
         "7.0.6-7.0, 7.2.1-",
         "a webhook has a table 'config http-headers'",
         "a list 'set headers' of \"Name:Value\"",
         _SCHEMA,
     ),
-    Rule(
+    Capability(
         "several_log_ids",
         "7.0-",
         "a trigger takes several log ids",
         "one trigger and one stitch for each log id",
         _SCHEMA,
     ),
-    Rule(
+    Capability(
         "description",
         "7.0-",
         "triggers, actions and stitches have a 'description'",
         "they are known by their names, which begin with banstitch_",
         _SCHEMA,
     ),
-    Rule(
+    Capability(
         "verify_host_cert",
         "7.0-",
         "a webhook can check the receiver's certificate ('verify-host-cert')",
         "the certificate is not checked",
         _SCHEMA,
     ),
-    Rule(
+    Capability(
         "uuid",
         "7.0-",
         "a feed has a 'uuid', made by the unit and never compared",
         "there is none",
         _SCHEMA,
     ),
-    Rule(
+    Capability(
         "server_identity_check",
         "7.0.8-7.0, 7.2.4-",
         "a feed can check the receiver's certificate ('server-identity-check')",
         "the certificate is not checked",
         _SCHEMA,
     ),
-    Rule(
+    Capability(
         "user_agent",
         "6.4.0-6.4.0, 6.4.4-",
         "a feed can name its 'user-agent'",
         "it calls itself curl/7.58.0",
         _SCHEMA,
     ),
-    Rule(
+    Capability(
         "feed_interface",
         "6.4.0-6.4.0, 6.4.4-",
         "a feed is fetched through a named interface ('interface-select-method', 'interface')",
         "routing decides; take feed_interface out, or set feed_source_ip",
         _SCHEMA,
     ),
-    Rule(
+    Capability(
         "feed_vrf",
         "7.6.1-",
         "a feed is fetched in a named VRF ('vrf-select')",
         "take feed_vrf out, or set feed_interface",
         _SCHEMA,
     ),
-    Rule(
+    Capability(
         "trigger_vdom",
         "7.2-",
         "a trigger can be limited to some VDOMs ('vdom')",
         "events of all its VDOMs count",
         _SCHEMA,
     ),
-    Rule(
+    Capability(
         "local_in_feed",
         "7.2.4-",
         "a local-in policy takes a feed as its source",
         "choose ssl_vpn, or policy with the VPN on a loopback interface",
         "KB 192354 (threat feeds in policies)",
     ),
-    Rule(
+    Capability(
         "local_in_interfaces",
         "7.4.2-",
         "a local-in policy stands for several interfaces",
         "one local-in policy for each interface",
         _SCHEMA,
     ),
-    Rule(
+    Capability(
         "local_in_logtraffic",
         "7.6-",
         "a local-in policy logs what it denies ('logtraffic')",
         "'set local-in-deny-unicast' in the log settings logs all of them",
         _SCHEMA,
     ),
-    Rule(
+    Capability(
         "virtual_ips_denied",
         "7.2.4-",
         "a deny policy also stands for virtual IPs unless told otherwise",
         "'match-vip' is set in the policy",
         "release notes of 7.2.4, changes in default values",
     ),
-    Rule(
+    Capability(
         "ssl_vpn_tunnel",
         "6.4-7.6.2",
         "SSL VPN has a tunnel mode",
@@ -159,7 +159,7 @@ RULES = (
         "release notes of 7.6.3, SSL VPN tunnel mode no longer supported",
     ),
 )
-_RULES = {rule.feature: rule for rule in RULES}
+_RULES = {find_capability.feature: find_capability for find_capability in CAPABILITIES}
 
 
 @dataclass(frozen=True)
@@ -186,21 +186,21 @@ class Facts:
         return bool(role) and role.split()[0] not in ("primary", "master")
 
     @property
-    def spelt(self) -> str:
+    def version_text(self) -> str:
         """The version as people write it."""
-        return spell(self.version)
+        return format_version(self.version)
 
     def has(self, feature: str) -> bool:
-        """Whether its version has the ``feature`` of :data:`RULES`; an unknown one is a KeyError."""
-        return within(_RULES[feature].versions, self.version)
+        """Whether its version has the ``feature`` of :data:`CAPABILITIES`; an unknown one is a KeyError."""
+        return is_within(_RULES[feature].versions, self.version)
 
 
-def rule(feature: str) -> Rule:
+def find_capability(feature: str) -> Capability:
     """The rule about ``feature``."""
     return _RULES[feature]
 
 
-def spell(version: Version) -> str:
+def format_version(version: Version) -> str:
     """``version`` as people write it."""
     return ".".join(map(str, version))
 
@@ -217,8 +217,8 @@ def read_version(text: str) -> Version:
     return int(found[1]), int(found[2]), int(found[3] or 0)
 
 
-def within(ranges: str, version: Version) -> bool:
-    """Whether ``version`` is in ``ranges``; see :class:`Rule`."""
+def is_within(ranges: str, version: Version) -> bool:
+    """Whether ``version`` is in ``ranges``; see :class:`Capability`."""
     return any(_in_range(each.strip(), version) for each in ranges.split(","))
 
 
@@ -229,7 +229,7 @@ def _in_range(text: str, version: Version) -> bool:
     return read_version(first) <= version <= end
 
 
-def assumed(version: Version, *vdoms: str) -> Facts:
+def assume_facts(version: Version, *vdoms: str) -> Facts:
     """Return a FortiGate that nobody asked, for `check` and `render`; ``vdoms``: it has these VDOMs.
 
     An empty name, or none, stands for a FortiGate without VDOMs.
@@ -242,40 +242,40 @@ def assumed(version: Version, *vdoms: str) -> Facts:
 def read_facts(status: str) -> Facts | None:
     """The facts in the answer to `get system status`; None if it is no such answer."""
     version = _VERSION.search(status)
-    said = fields(status)
+    said = parse_fields(status)
     if not version:
         return None
     major, minor, patch, build = (int(each or 0) for each in version.groups()[1:])
     return Facts(
-        model=bounded(version[1]),
+        model=shorten(version[1]),
         version=(major, minor, patch),
         build=build,
-        hostname=bounded(said.get("Hostname", "")),
-        serial=bounded(said.get("Serial-Number") or said.get("Hostname", "")),
+        hostname=shorten(said.get("Hostname", "")),
+        serial=shorten(said.get("Serial-Number") or said.get("Hostname", "")),
         vdoms=said.get("Virtual domain configuration", "disable") != "disable",
-        ha=bounded(said.get("Current HA mode", "standalone")),
+        ha=shorten(said.get("Current HA mode", "standalone")),
     )
 
 
-def refused(version: Version) -> str:
+def explain_refusal(version: Version) -> str:
     """Why a unit of this ``version`` is not configured at all; empty if it is."""
     if version[:2] >= TRAINS[0]:
         return ""
     return (
-        f"FortiOS {spell(version)} is older than {_train(TRAINS[0])}: feeds in policies and the "
+        f"FortiOS {format_version(version)} is older than {_train(TRAINS[0])}: feeds in policies and the "
         "automation of such units differ, and Fortinet no longer mends them; upgrade it"
     )
 
 
-def advice(facts: Facts) -> tuple[str, ...]:
+def warn_of_unknown_version(facts: Facts) -> tuple[str, ...]:
     """What an operator should know about this version before anything is sent."""
     train = facts.version[:2]
-    if train in TRAINS or refused(facts.version):
+    if train in TRAINS or explain_refusal(facts.version):
         return ()
     nearest = max(each for each in TRAINS if each < train)
     known = ", ".join(map(_train, TRAINS))
     return (
-        f"FortiOS {facts.spelt} is not known to this release ({known} are): taken for "
+        f"FortiOS {facts.version_text} is not known to this release ({known} are): taken for "
         f"{_train(nearest)}, read the plan",
     )
 

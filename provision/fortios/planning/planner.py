@@ -9,41 +9,34 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from provision.errors import Conflict, Failed
-from provision.fortios.config.desired import Desired, Wanted, looked_at, show_command, split_id
-from provision.fortios.config.diff import IsCurrent, difference, is_secret, secrets, set_names
-from provision.fortios.config.observed import Observed, expanded
+from provision.fortios.config.desired import Desired, DesiredObject, widen_to_table
+from provision.fortios.config.diff import (
+    IsCurrent,
+    collect_attribute_names,
+    compare_bodies,
+    is_secret,
+    walk_attributes,
+)
+from provision.fortios.config.object_id import ObjectId
+from provision.fortios.config.observed import Observed, with_table_entries
 from provision.fortios.config.schema import SECRET_NAMES
 from provision.fortios.config.text import Tree
-from provision.fortios.planning.left import Left, as_note, named
-from provision.fortios.planning.policies import back, is_numbered, resolved
-from provision.fortios.planning.references import suspects
-from provision.fortios.planning.stale import stale_steps
-from provision.fortios.planning.steps import (
+from provision.fortios.planning.enforcement_choice import choose_enforcement
+from provision.fortios.planning.object_changes import (
     Block,
-    Step,
-    block,
-    place,
-    secret_print,
-    wanted_step,
+    ObjectChange,
+    build_block,
+    diff_context,
+    fingerprint_words,
+    plan_object,
 )
-from provision.fortios.record.enforcement_choice import chosen
-from provision.fortios.record.record import Record, rescoped
-from provision.fortios.record.recovery import recalled, relics
-from provision.fortios.record.restorable import members, remembered_body
+from provision.fortios.planning.policies import is_numbered, resolve_numbers, restore_position
+from provision.fortios.planning.stale import plan_stale_objects
+from provision.fortios.planning.unmanaged import UnmanagedAttribute, format_note, list_unmanaged
+from provision.fortios.record.record import Record
+from provision.fortios.record.recovery import find_relics, recover_record
+from provision.fortios.record.restorable import list_members, parse_remembered_body
 from provision.plan import Change
-
-__all__ = [
-    "Block",
-    "FortiPlan",
-    "Observed",
-    "ids",
-    "plan",
-    "reads",
-    "rescoped",
-    "revert",
-    "suspects",
-    "teardown",
-]
 
 
 @dataclass(frozen=True)
@@ -62,30 +55,25 @@ class FortiPlan:
     record: Record = field(default_factory=Record)
     settled: Record = field(default_factory=Record)
     stays: tuple[str, ...] = ()
-    left: tuple[Left, ...] = ()
+    left: tuple[UnmanagedAttribute, ...] = ()
 
 
-def ids(desired: Desired, record: Record) -> tuple[str, ...]:
+def object_ids_to_observe(desired: Desired, record: Record) -> tuple[str, ...]:
     """Return every object that must be looked at.
 
     That is what is desired, what older inventories left, and what a list that stood there before
     refers to.
     """
     found = [*_ids(desired), *record.objects]
-    return tuple(dict.fromkeys((*map(looked_at, found), *_members(record))))
+    return tuple(dict.fromkeys((*map(widen_to_table, found), *_members(record))))
 
 
 def _members(record: Record) -> Iterator[str]:
     for each, text in record.objects.items():
-        one = split_id(each)
-        body = remembered_body(one, text) if text is not None else ()
-        for _, places in members(one, body):
+        one = ObjectId.parse(each)
+        body = parse_remembered_body(one, text) if text is not None else ()
+        for _, places in list_members(one, body):
             yield from map(str, places)
-
-
-def reads(desired: Desired, record: Record) -> tuple[str, ...]:
-    """The `show` commands that answer for all of :func:`ids`, in the same order."""
-    return tuple(map(show_command, ids(desired, record)))
 
 
 def teardown(observed: Observed, record: Record) -> FortiPlan:
@@ -105,23 +93,23 @@ def plan(
         Conflict: something that is not ours is in the way (all such objects are named).
         Failed: the unit lacks a table that is needed.
     """
-    observed = expanded(observed)
+    observed = with_table_entries(observed)
     record, warnings = _of_this_unit(observed, record)
-    desired, record, renamed = resolved(desired, observed, record)
+    desired, record, renamed = resolve_numbers(desired, observed, record)
     warnings += renamed
     if adopt:
-        record, recognised = recalled(desired, observed, record)
+        record, recognised = recover_record(desired, observed, record)
         warnings += recognised
     ours = _feeds((*_ids(desired), *record.objects))
-    left = relics(desired, observed, record)
+    left = find_relics(desired, observed, record)
 
-    def step(wanted: Wanted) -> Step:
-        return wanted_step(wanted, observed, record, key, adopt, ours, _ids(desired), left)
+    def step(wanted: DesiredObject) -> ObjectChange:
+        return plan_object(wanted, observed, record, key, adopt, ours, _ids(desired), left)
 
-    desired, said = chosen(desired, observed, record, step)
+    desired, said = choose_enforcement(desired, observed, record, step)
     desired, lacked = _with_tables(desired, observed)
     steps = _all_steps(desired, step)
-    stale = stale_steps(desired, observed, record, ours)
+    stale = plan_stale_objects(desired, observed, record, ours)
     prints = _fingerprints(desired, observed, key)
     notes = dict.fromkeys(each.note for each in desired.objects if each.note)
     warnings = (*observed.warnings, *warnings, *notes, *said, *lacked)
@@ -130,7 +118,7 @@ def plan(
 
 def _feeds(objects: Iterable[str]) -> frozenset[str]:
     """Return the names of our feeds: nothing else of ours can stand in a list of addresses."""
-    found = map(split_id, objects)
+    found = map(ObjectId.parse, objects)
     return frozenset(each.key or "" for each in found if each.table == "system external-resource")
 
 
@@ -138,7 +126,9 @@ def _ids(desired: Desired) -> tuple[str, ...]:
     return tuple(each.id for each in desired.objects)
 
 
-def _all_steps(desired: Desired, step: Callable[[Wanted], Step]) -> list[Step]:
+def _all_steps(
+    desired: Desired, step: Callable[[DesiredObject], ObjectChange]
+) -> list[ObjectChange]:
     steps, conflicts = [], []
     for wanted in desired.objects:
         try:
@@ -153,15 +143,17 @@ def _all_steps(desired: Desired, step: Callable[[Wanted], Step]) -> list[Step]:
 
 def _with_tables(desired: Desired, observed: Observed) -> tuple[Desired, tuple[str, ...]]:
     """``desired`` without what can be left out where the unit has no table for it, and a word on it."""
-    lacking = [each for each in desired.objects if looked_at(each.id) in observed.missing]
+    lacking = [each for each in desired.objects if widen_to_table(each.id) in observed.missing]
     needed = [each for each in lacking if not each.without]
     if needed:
-        tables = ", ".join(dict.fromkeys(f"'{split_id(each.id)[1]}'" for each in needed))
+        tables = ", ".join(dict.fromkeys(f"'{ObjectId.parse(each.id).table}'" for each in needed))
         raise Failed(
             f"this unit has no {tables} ({', '.join(each.source for each in needed)} needs it)",
             "choose another enforcement, or auto, which takes one that this unit has",
         )
-    said = (f"this unit has no '{split_id(each.id)[1]}': {each.without}" for each in lacking)
+    said = (
+        f"this unit has no '{ObjectId.parse(each.id).table}': {each.without}" for each in lacking
+    )
     kept = tuple(each for each in desired.objects if each not in lacking)
     return replace(desired, objects=kept), tuple(dict.fromkeys(said))
 
@@ -182,23 +174,23 @@ def _of_this_unit(observed: Observed, record: Record) -> tuple[Record, tuple[str
 def _assemble(
     observed: Observed,
     record: Record,
-    steps: list[Step],
-    stale: list[Step],
+    steps: list[ObjectChange],
+    stale: list[ObjectChange],
     warnings: tuple[str, ...],
     prints: Mapping[str, str],
 ) -> FortiPlan:
     due = [each for each in (*steps, *stale) if _is_due(each, observed)]
-    blocks = tuple(block(each.id, each.body, each.move) for each in due)
+    blocks = tuple(build_block(each.id, each.body, each.move) for each in due)
     changes = (
         Change(step.id, step.action, sent.shown, step.reason, step.source)
         for step, sent in zip(due, blocks, strict=True)
     )
     before, after = _records(record, steps, stale, prints)
-    left = [found for each in steps if (found := named(each.id, each.left))]
+    left = [found for each in steps if (found := list_unmanaged(each.id, each.left))]
     said = (text for each in (*steps, *stale) for text in each.warnings)
     return FortiPlan(
         changes=tuple(changes),
-        warnings=(*warnings, *said, *map(as_note, left)),
+        warnings=(*warnings, *said, *map(format_note, left)),
         left=tuple(each for found in left for each in found),
         blocks=blocks,
         record=before,
@@ -208,10 +200,10 @@ def _assemble(
 
 
 def _records(
-    record: Record, steps: list[Step], stale: list[Step], prints: Mapping[str, str]
+    record: Record, steps: list[ObjectChange], stale: list[ObjectChange], prints: Mapping[str, str]
 ) -> tuple[Record, Record]:
     """What has to be remembered before the first line is sent, and once all are through."""
-    names = {each.id: each.called for each in steps if each.called}
+    names = {each.id: each.policy_name for each in steps if each.policy_name}
     before = replace(
         record,
         objects={**record.objects, **{each.id: each.remember for each in steps}},
@@ -229,8 +221,8 @@ def _names_of_objects(record: Record) -> Record:
     return replace(record, names=names)
 
 
-def _is_due(step: Step, observed: Observed) -> bool:
-    absent = split_id(step.id)[2] is not None and observed.objects.get(step.id) is None
+def _is_due(step: ObjectChange, observed: Observed) -> bool:
+    absent = ObjectId.parse(step.id).key is not None and observed.objects.get(step.id) is None
     needs = bool(step.body) or bool(step.move)
     return step.body is None or needs or (absent and step.action == "create")
 
@@ -249,16 +241,16 @@ def _fingerprints(desired: Desired, observed: Observed, key: bytes) -> dict[str,
     for each in desired.objects:
         hidden = {
             name
-            for name, words in secrets(each.id, observed.objects.get(each.id) or ())
+            for name, words in walk_attributes(each.id, observed.objects.get(each.id) or ())
             if is_secret(words)
         }
-        for name, words in secrets(each.id, each.body):
+        for name, words in walk_attributes(each.id, each.body):
             if name in hidden or name.rpartition(" ")[2] in SECRET_NAMES:
-                found[name] = secret_print(key, words)
+                found[name] = fingerprint_words(key, words)
     return found
 
 
-def revert(
+def plan_rollback(
     before: Observed, now: Observed, sent: Iterable[Block], *, secrets_kept: bool = False
 ) -> tuple[Block, ...]:
     """The blocks that lead from ``now`` back to ``before`` for what was ``sent``, last first.
@@ -267,24 +259,24 @@ def revert(
     known to be back (``secrets_kept``).
     """
     found: list[Block] = []
-    before, now = expanded(before), expanded(now)
+    before, now = with_table_entries(before), with_table_entries(now)
     for each in reversed(tuple(sent)):
         then, have = before.objects.get(each.id), now.objects.get(each.id)
         body: Tree | None
         move: Tree = ()
-        if then is None and split_id(each.id)[2] is not None:
+        if then is None and ObjectId.parse(each.id).key is not None:
             body = None if have is not None else ()
         else:
             kept = _kept(each, secrets_kept)
-            body = difference(place(each.id, kept), then or (), have or ())
+            body = compare_bodies(diff_context(each.id, kept), then or (), have or ())
             if is_numbered(each.id):
-                table = looked_at(each.id)
-                move = back(each.id, before.order(table), now.order(table))
+                table = widen_to_table(each.id)
+                move = restore_position(each.id, before.order(table), now.order(table))
         if body or move or body is None or (then is not None and have is None):
-            found.append(block(each.id, body, move))
+            found.append(build_block(each.id, body, move))
     return tuple(found)
 
 
 def _kept(sent: Block, secrets_kept: bool) -> IsCurrent:
-    names = set_names(sent.tree)
+    names = collect_attribute_names(sent.tree)
     return lambda name, _want: secrets_kept or name.rpartition(" ")[2] not in names

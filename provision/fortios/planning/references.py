@@ -8,22 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator
 
-from provision.fortios.config.desired import split_id
-from provision.fortios.config.diff import values
+from provision.fortios.config.diff import get_values
+from provision.fortios.config.object_id import ObjectId
 from provision.fortios.config.observed import Observed
 from provision.fortios.config.schema import PLAIN_TEXTS, REFERRERS
 from provision.fortios.config.text import Config, Edit, Statement, Tree
 
 
-def suspects(
+def find_referring_tables(
     deleted: Iterable[str], observed: Observed, vdoms: tuple[str, ...] = ()
 ) -> tuple[str, ...]:
     """The tables that have to be looked at before the objects ``deleted`` may go."""
     found = [
         f"{scope}/{table}" if scope else table
         for each in deleted
-        for table in REFERRERS.get(split_id(each)[1], ())
-        for scope in _scopes(split_id(each)[0], table, vdoms)
+        for table in REFERRERS.get(ObjectId.parse(each).table, ())
+        for scope in _scopes(ObjectId.parse(each).scope, table, vdoms)
     ]
     return tuple(each for each in dict.fromkeys(found) if each not in observed.objects)
 
@@ -35,22 +35,22 @@ def _scopes(scope: str, table: str, vdoms: tuple[str, ...]) -> tuple[str, ...]:
     return vdoms
 
 
-def foreign_users(one: str, observed: Observed, ours: Container[str]) -> Iterator[str]:
+def find_foreign_users(one: str, observed: Observed, ours: Container[str]) -> Iterator[str]:
     """The objects that refer to ``one`` and are not ``ours``."""
-    scope, path, name = split_id(one)
+    scope, path, name = ObjectId.parse(one)
     for each, body in observed.objects.items():
-        where, table, key = split_id(each)
+        where, table, key = ObjectId.parse(each)
         whole = key is None and any(isinstance(node, Edit) for node in body or ())
         visible = scope in ("", "global", where)
         may = table in REFERRERS.get(path, ()) and visible and not whole and each not in ours
-        if may and name is not None and refers(body or (), name):
+        if may and name is not None and has_reference(body or (), name):
             yield each
 
 
-def refers(body: Tree, name: str) -> bool:
+def has_reference(body: Tree, name: str) -> bool:
     """Whether anything in ``body`` but a plain text is ``name``."""
     for node in body:
-        if isinstance(node, Config | Edit) and refers(node.body, name):
+        if isinstance(node, Config | Edit) and has_reference(node.body, name):
             return True
         if isinstance(node, Statement) and _names(node, name):
             return True
@@ -58,4 +58,4 @@ def refers(body: Tree, name: str) -> bool:
 
 
 def _names(statement: Statement, name: str) -> bool:
-    return statement.name not in PLAIN_TEXTS and name in values(statement.words[1:])
+    return statement.name not in PLAIN_TEXTS and name in get_values(statement.words[1:])

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from provision.errors import Failed
-from provision.fortios.config.desired import split_id
+from provision.fortios.config.object_id import ObjectId
 from provision.fortios.config.schema import CALLED_GLOBALLY, GLOBAL_TABLES
-from provision.fortios.record.remembered import check_id, check_text, quoted
-from provision.fortios.record.restorable import may_be_called, members, remembered_body
+from provision.fortios.record.restorable import list_members, may_be_called, parse_remembered_body
+from provision.fortios.record.validation import check_id, check_text, quote
 
 # More objects than a FortiGate can get from us: two for each log id of each detection, policies.
 _MOST = 2000
@@ -83,10 +83,10 @@ def _read(data: object) -> Record:
     names = _read_texts(data.get("names", {}), "names")
     for name, digest in prints.items():
         if not _DIGEST.fullmatch(digest):
-            raise ValueError(f"{quoted(name)} must have a fingerprint of 64 hexadecimal digits")
+            raise ValueError(f"{quote(name)} must have a fingerprint of 64 hexadecimal digits")
     for each, name in names.items():
         if not may_be_called(check_id(each), name):
-            raise ValueError(f"{quoted(each)} cannot be called {quoted(name)}")
+            raise ValueError(f"{quote(each)} cannot be called {quote(name)}")
     return Record(
         _read_text(data["serial"], "serial"),
         objects,
@@ -104,9 +104,9 @@ def _read_objects(data: object) -> Iterator[tuple[str, str | None]]:
             raise ValueError("objects must be pairs of an id and a text")
         object_id, text = pair
         if object_id in seen:
-            raise ValueError(f"{quoted(object_id)} stands in it twice")
+            raise ValueError(f"{quote(object_id)} stands in it twice")
         if text is not None and not isinstance(text, str):
-            raise ValueError(f"{quoted(object_id)} must have a text or null")
+            raise ValueError(f"{quote(object_id)} must have a text or null")
         check_text(check_id(object_id), text)
         seen.add(object_id)
         yield object_id, text
@@ -116,8 +116,8 @@ def _check_members(objects: Mapping[str, str | None]) -> None:
     """Check that the addresses that a restore would look up are not too many to be asked for."""
     found = 0
     for each, text in objects.items():
-        one = split_id(each)
-        found += sum(1 for _ in members(one, remembered_body(one, text))) if text else 0
+        one = ObjectId.parse(each)
+        found += sum(1 for _ in list_members(one, parse_remembered_body(one, text))) if text else 0
         if found > _MOST_MEMBERS:
             raise ValueError(f"its lists must have at most {_MOST_MEMBERS} addresses")
 
@@ -140,7 +140,7 @@ def _is_secret_of(name: str, objects: Mapping[str, str | None]) -> bool:
     return any(_SECRET.fullmatch(name[len(each) :]) for each in owners)
 
 
-def rescoped(record: Record, vdom_names: tuple[str, ...]) -> Record:
+def remap_scopes(record: Record, vdom_names: tuple[str, ...]) -> Record:
     """The record of a unit that has these VDOMs by now, none if it is without.
 
     When VDOMs are switched on, what a unit had goes to `root`, or stays for all of them; when they
@@ -163,7 +163,7 @@ def rescoped(record: Record, vdom_names: tuple[str, ...]) -> Record:
 
 def _rescoped(object_id: str, vdom_names: tuple[str, ...]) -> str:
     """The id by now; empty if its VDOM is gone."""
-    scope, path, _ = split_id(object_id)
+    scope, path, _ = ObjectId.parse(object_id)
     rest = object_id[len(scope) + 1 :] if scope else object_id
     if not vdom_names:
         plain = next((p for p, called in CALLED_GLOBALLY.items() if called == path), path)
@@ -175,6 +175,6 @@ def _rescoped(object_id: str, vdom_names: tuple[str, ...]) -> str:
     return object_id if scope in ("global", *vdom_names) else ""
 
 
-def fingerprint(key: bytes, value: str) -> str:
+def make_fingerprint(key: bytes, value: str) -> str:
     """HMAC-SHA256 of a secret: tells whether it is current, and nothing to who lacks the key."""
     return hmac.new(key, value.encode(), hashlib.sha256).hexdigest()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from provision.fortios.config.diff import attributes, is_secret, values
+from provision.fortios.config.diff import get_values, is_secret, read_attributes
 from provision.fortios.config.object_id import GLOBAL, ObjectId, is_scope
 from provision.fortios.config.owned import MARKER, MEMBERS, OWNED, Owned, Values
 from provision.fortios.config.schema import (
@@ -52,7 +52,7 @@ def _belongs(one: ObjectId) -> bool:
     return one.table not in GLOBAL_TABLES
 
 
-def obstacles(one: ObjectId, body: Tree) -> tuple[str, ...]:
+def find_obstacles(one: ObjectId, body: Tree) -> tuple[str, ...]:
     """Return what in the ``body`` of an object memory may not restore, in words; () if all of it may."""
     owned = OWNED.get(one.table, _NOTHING)
     found = [*_in_statements(one.table, owned.restores, body)]
@@ -60,7 +60,7 @@ def obstacles(one: ObjectId, body: Tree) -> tuple[str, ...]:
         if isinstance(node, Config):
             found += _in_table(node, owned.nested.get(node.path))
     name = FOUND_BY.get(one.table)
-    if name and name not in attributes(body):
+    if name and name not in read_attributes(body):
         found.append(f"no '{name}'")
     return tuple(dict.fromkeys(found))
 
@@ -98,7 +98,7 @@ def _in_table(table: Config, restores: Values | None) -> Iterator[str]:
             yield from _in_statements(f"/{table.path}", restores, row.body)
 
 
-def restorable(one: ObjectId, body: Tree) -> Tree:
+def select_restorable(one: ObjectId, body: Tree) -> Tree:
     """Return the part of a remembered ``body`` that may be typed, each word in its plainest spelling."""
     owned = OWNED.get(one.table, _NOTHING)
     found: list[Node] = list(_restorable_statements(owned.restores, body))
@@ -130,7 +130,7 @@ def _plain(given: Word) -> Word:
     return given if _BARE.fullmatch(given.raw) else Word(forti_quote(given.value))
 
 
-def remembered_body(one: ObjectId, text: str) -> Tree:
+def parse_remembered_body(one: ObjectId, text: str) -> Tree:
     """Return the statements in the remembered ``text`` of an object, whether they may be typed or not."""
     body = tuple(
         node for config in parse(text)[:1] if isinstance(config, Config) for node in config.body
@@ -140,7 +140,7 @@ def remembered_body(one: ObjectId, text: str) -> Tree:
     return next((node.body for node in body if isinstance(node, Edit)), ())
 
 
-def touchable(one: ObjectId, body: Tree) -> Tree:
+def select_touchable(one: ObjectId, body: Tree) -> Tree:
     """Return the part of what a FortiGate shows that a restore may change or unset."""
     owned = OWNED.get(one.table, _NOTHING)
     names = owned.restores.keys() | owned.clears
@@ -152,10 +152,10 @@ def touchable(one: ObjectId, body: Tree) -> Tree:
     )
 
 
-def members(one: ObjectId, body: Tree) -> Iterator[tuple[str, tuple[ObjectId, ...]]]:
+def list_members(one: ObjectId, body: Tree) -> Iterator[tuple[str, tuple[ObjectId, ...]]]:
     """Return each member of a remembered list of addresses, and the objects that it can be."""
-    for name, words in attributes(restorable(one, body)).items():
-        for each in values(words):
+    for name, words in read_attributes(select_restorable(one, body)).items():
+        for each in get_values(words):
             if name in MEMBERS and each not in EVERYBODY:
                 yield each, tuple(_places(one.scope, MEMBERS[name], each))
 
@@ -167,7 +167,7 @@ def _places(scope: str, tables: tuple[str, ...], key: str) -> Iterator[ObjectId]
         yield ObjectId(GLOBAL, "system external-resource", key)
 
 
-def why_not_ours(one: ObjectId, body: Tree) -> str:
+def explain_foreign(one: ObjectId, body: Tree) -> str:
     """Return why an object on a FortiGate cannot be one that we made; empty if it can.
 
     FortiOS 6.4 has no `description` in automation tables: what was made there carries none.
@@ -175,7 +175,7 @@ def why_not_ours(one: ObjectId, body: Tree) -> str:
     owned = OWNED.get(one.table)
     if owned is None or not is_owned(one):
         return "it is no object that Banstitch makes"
-    held = {name: " ".join(values(words)) for name, words in attributes(body).items()}
+    held = {name: " ".join(get_values(words)) for name, words in read_attributes(body).items()}
     name = FOUND_BY.get(one.table, "")
     if name and not may_be_called(one, held.get(name, "")):
         return f"its '{name}' is not ours"

@@ -6,7 +6,7 @@ collection 2.4.2 (`system accprofile`); KB 228076 (a custom profile needs `sysgr
 
 from __future__ import annotations
 
-from provision.fortios.config.diff import attributes, values
+from provision.fortios.config.diff import get_values, read_attributes
 from provision.fortios.config.text import Tree
 
 # What has to be written, by the name of its group in a profile. Which of the first two governs
@@ -31,15 +31,15 @@ EVERYWHERE = frozenset(
 
 def profile_of(admin: Tree | None) -> str:
     """Return the name of the profile in what `show` prints of an administrator; empty if unknown."""
-    return " ".join(values(attributes(admin or ()).get("accprofile", ())))
+    return " ".join(get_values(read_attributes(admin or ()).get("accprofile", ())))
 
 
 def lacking(profile: Tree | None) -> tuple[str, ...]:
     """Return the groups in which a profile cannot write; () where the profile is not shown."""
     if profile is None:
         return ()
-    held = attributes(profile)
-    return tuple(each for each in _GROUPS if not _WRITES & set(values(held.get(each, ()))))
+    held = read_attributes(profile)
+    return tuple(each for each in _GROUPS if not _WRITES & set(get_values(held.get(each, ()))))
 
 
 def is_read_only(groups: tuple[str, ...]) -> bool:

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from provision.fortios.config.desired import split_id
-from provision.fortios.config.text import COMMANDS, lines, word
-from provision.fortios.planning.steps import Block
+from provision.fortios.config.object_id import ObjectId
+from provision.fortios.config.text import COMMANDS, list_lines, make_word
+from provision.fortios.planning.object_changes import Block
 
 GLOBAL = "global"
 # Characters typed at once: a terminal of 4,096 must hold them even if the unit reads none meanwhile.
@@ -65,7 +65,7 @@ def _breaks(chunk: Sequence[Line], line: Line, atomic: bool) -> bool:
 
 
 def _all_lines(blocks: Iterable[Block]) -> Iterator[Line]:
-    for scope, group in groupby(blocks, lambda each: split_id(each.id)[0]):
+    for scope, group in groupby(blocks, lambda each: ObjectId.parse(each.id).scope):
         first, *rest = group
         yield from entering(first.id, scope)
         last = first
@@ -82,12 +82,12 @@ def entering(object_id: str, scope: str) -> Iterator[Line]:
     elif scope:
         # a name that arrives mutilated would make a VDOM: nothing else is under way meanwhile
         yield Line(object_id, "config vdom", alone=True)
-        yield Line(object_id, f"edit {word(scope).raw}", alone=True)
+        yield Line(object_id, f"edit {make_word(scope).raw}", alone=True)
 
 
 def _block_lines(block: Block, in_vdom: bool) -> Iterator[Line]:
     depth = 0
-    found = lines(block.tree)
+    found = list_lines(block.tree)
     for number, text in enumerate(found):
         verb = text.partition(" ")[0]
         # were this `config` refused in a VDOM, the `edit` after it might name a VDOM

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from provision.fortios.config.text import COMMANDS, SETTINGS, ParseError, Word, logical_words
+from provision.fortios.config.text import COMMANDS, SETTINGS, ParseError, Word, split_words
 
 # A name in double quotes as `show` spells it; it never spans lines.
 _QUOTED = r'"(?:[^"\\]|\\.)*"'
@@ -73,7 +73,7 @@ def check_change(line: str) -> None:
 def _one_line(line: str) -> tuple[Word, ...]:
     """Return the words of ``line``, which must be spelt with single blanks and end nowhere inside."""
     try:
-        found = logical_words(line)
+        found = split_words(line)
     except ParseError as error:
         raise ValueError(error.what) from None
     if len(found) != 1 or " ".join(each.raw for each in found[0]) != line:

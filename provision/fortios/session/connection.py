@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from provision.errors import Failed
-from provision.fortios.config.probes import in_scope
+from provision.fortios.config.probes import with_scope
 from provision.fortios.session import administrator, prompts
 from provision.fortios.session.batches import entering
 from provision.fortios.session.session import Session
@@ -69,7 +69,7 @@ class Connection:
     def ask(self, questions: Sequence[Question]) -> tuple[str, ...]:
         """The answers to all ``questions`` in one exchange; where there is no `sudo`, in several."""
         if not self.walks:
-            return self.session.read([in_scope(*each) for each in questions])
+            return self.session.read([with_scope(*each) for each in questions])
         found: dict[Question, str] = {}
         for scope in dict.fromkeys(scope for scope, _ in questions):
             commands = [command for each, command in questions if each == scope]

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from provision.fortios.config.desired import Desired
+from provision.fortios.config.observed import Observed
 from provision.fortios.config.versions import Facts
-from provision.fortios.planning.planner import FortiPlan, Observed
+from provision.fortios.planning.planner import FortiPlan
 from provision.fortios.record.record import Record
 from provision.fortios.session.connection import Connection
 from provision.fortios.session.observer import Observer

@@ -7,12 +7,18 @@ from dataclasses import replace
 
 from provision.errors import Failed
 from provision.fortios.config import probes
-from provision.fortios.config.desired import Desired, looked_at, show_command, split_id
+from provision.fortios.config.desired import Desired, widen_to_table
 from provision.fortios.config.object_id import ObjectId
-from provision.fortios.config.probes import in_scope
+from provision.fortios.config.observed import Observed
+from provision.fortios.config.probes import with_scope
 from provision.fortios.config.text import Config, Edit, ParseError, Tree, parse
-from provision.fortios.config.versions import Facts, advice, read_facts, refused
-from provision.fortios.planning.planner import Observed, ids
+from provision.fortios.config.versions import (
+    Facts,
+    explain_refusal,
+    read_facts,
+    warn_of_unknown_version,
+)
+from provision.fortios.planning.planner import object_ids_to_observe
 from provision.fortios.record.record import Record
 from provision.fortios.session import administrator, prompts
 from provision.fortios.session.answer import configuration_in
@@ -43,7 +49,7 @@ class Observer:
         """
         if self._facts is None:
             # harmless without VDOMs: the unit does not know such a scope
-            listing = in_scope("global", probes.VDOMS)
+            listing = with_scope("global", probes.VDOMS)
             status, listed = self._connection.session.read([STATUS, listing])
             facts = read_facts(status)
             if facts is None:
@@ -58,28 +64,28 @@ class Observer:
         if prompts.knows_no_sudo(listed):
             self._connection.walks = True
             (listed,) = self._ask_globally(status)
-        names = probes.vdom_names(listed)
+        names = probes.parse_vdom_names(listed)
         if names:
             return names
         (interfaces,) = self._connection.ask([("global", probes.INTERFACES)])
-        return probes.vdoms_in_use(status, interfaces)
+        return probes.find_vdoms_in_use(status, interfaces)
 
     def _ask_globally(self, status: str) -> tuple[str, ...]:
         try:
             return self._connection.ask([("global", probes.VDOMS)])
         except Refused:
-            raise self._of_one_vdom(probes.current_vdom(status)) from None
+            raise self._of_one_vdom(probes.find_current_vdom(status)) from None
 
     def _refuse_one_vdom(self, status: str, vdoms: bool) -> None:
         """Refuse an administrator who stands in a VDOM and is not told of any other."""
         scope = self._connection.session.scope_in_prompt
-        if scope and not vdoms and scope == probes.current_vdom(status):
+        if scope and not vdoms and scope == probes.find_current_vdom(status):
             raise self._of_one_vdom(scope)
 
     def _of_one_vdom(self, vdom: str) -> Failed:
         user = self._connection.login.user
         scope = self._connection.session.scope_in_prompt or vdom
-        return self._connection.failed(*administrator.of_one_vdom(user, probes.bounded(scope)))
+        return self._connection.failed(*administrator.of_one_vdom(user, probes.shorten(scope)))
 
     def observe(self, desired: Desired, record: Record) -> Observed:
         """What the unit holds of ``desired`` and of what ``record`` remembers; changes nothing.
@@ -89,7 +95,7 @@ class Observer:
             Unreachable: the connection broke.
         """
         self._refuse_unsupported()
-        wanted = ids(desired, record)
+        wanted = object_ids_to_observe(desired, record)
         self._need_vdoms(wanted)
         scope = "global" if self.facts.vdoms else ""
         about = [(scope, each) for each in (probes.FABRIC, probes.SAVING)]
@@ -98,7 +104,7 @@ class Observer:
         (fabric, saving), answers = found[:2], found[2 + len(who) :]
         self._refuse_fabric_member(fabric)
         self._read_rights(scope, found[2 : 2 + len(who)])
-        self.saves_by_hand = probes.saves_by_hand(saving)
+        self.saves_by_hand = probes.needs_manual_save(saving)
         self.seen = self._understand(wanted, answers)
         return self.seen
 
@@ -107,7 +113,7 @@ class Observer:
         if not self._connection.session.is_restricted:
             return ()
         user = ObjectId(scope, administrator.ADMIN, self._connection.login.user)
-        return ((scope, user.show),)
+        return ((scope, user.show_command),)
 
     def _read_rights(self, scope: str, shown: Sequence[str]) -> None:
         """Read what a restricted profile cannot change; this takes an exchange of its own."""
@@ -117,20 +123,20 @@ class Observer:
         ]
         for name in filter(None, profiles):
             profile = ObjectId(scope, administrator.PROFILE, name)
-            (answer,) = self._connection.ask([(scope, profile.show)])
+            (answer,) = self._connection.ask([(scope, profile.show_command)])
             lacking = administrator.lacking(_shown(administrator.PROFILE, name, answer))
             if not lacking:
                 continue
-            what = f"the profile '{probes.bounded(name)}' of {user} cannot write"
+            what = f"the profile '{probes.shorten(name)}' of {user} cannot write"
             self._rights = f"{what} {', '.join(lacking)}; it needs {administrator.NEEDED}"
             self.read_only = self._rights if administrator.is_read_only(lacking) else ""
 
     def _refuse_unsupported(self) -> None:
-        if refused(self.facts.version):
-            raise self._connection.failed(refused(self.facts.version))
+        if explain_refusal(self.facts.version):
+            raise self._connection.failed(explain_refusal(self.facts.version))
         if self.facts.is_secondary:
             (answer,) = self._connection.session.read([probes.HA])
-            primary = probes.primary_of(answer)
+            primary = probes.find_primary(answer)
             raise self._connection.failed(
                 "it is a secondary of its cluster and takes its configuration from the primary"
                 + (f", {primary}" if primary else ""),
@@ -138,7 +144,7 @@ class Observer:
             )
 
     def _refuse_fabric_member(self, answer: str) -> None:
-        root = probes.root_above(answer)
+        root = probes.find_fabric_root(answer)
         if root:
             raise self._connection.failed(
                 f"it is a member of a Security Fabric, not its root: stitches are made on the root "
@@ -149,7 +155,7 @@ class Observer:
     def _need_vdoms(self, wanted: Iterable[str]) -> None:
         """No scope is ever entered that the unit did not list: `edit` would make a VDOM of it."""
         known = self.facts.vdom_names
-        scopes = {split_id(each)[0] for each in wanted} - {"", "global"}
+        scopes = {ObjectId.parse(each).scope for each in wanted} - {"", "global"}
         if scopes - set(known):
             there = f"there are: {', '.join(known)}" if known else "it listed none"
             names = ", ".join(sorted(scopes - set(known)))
@@ -157,7 +163,7 @@ class Observer:
 
     def look(self, wanted: Iterable[str]) -> Observed:
         """What the unit holds of these objects, or whole tables, beside what was observed."""
-        wanted = tuple(dict.fromkeys(map(looked_at, wanted)))
+        wanted = tuple(dict.fromkeys(map(widen_to_table, wanted)))
         return self._understand(wanted, self._connection.ask([_question(each) for each in wanted]))
 
     def _understand(self, wanted: Sequence[str], answers: Sequence[str]) -> Observed:
@@ -173,7 +179,7 @@ class Observer:
         return Observed(self.facts.serial, objects | found, there, self._warnings())
 
     def _refuse_hidden_tables(self, missing: Iterable[str]) -> None:
-        tables = sorted({split_id(each).table for each in missing} & administrator.EVERYWHERE)
+        tables = sorted({ObjectId.parse(each).table for each in missing} & administrator.EVERYWHERE)
         if tables and self._connection.session.is_restricted:
             user = self._connection.login.user
             raise self._connection.failed(
@@ -197,12 +203,12 @@ class Observer:
 
     def _warnings(self) -> tuple[str, ...]:
         if not self._connection.session.is_restricted:
-            return advice(self.facts)
+            return warn_of_unknown_version(self.facts)
         what = (
             "has a restricted profile ('$' prompt): what it may not change is refused and put back"
         )
         found = (f"{self._connection.login.user} {what}", self._rights)
-        return (*advice(self.facts), *filter(None, found))
+        return (*warn_of_unknown_version(self.facts), *filter(None, found))
 
     def _body(self, object_id: str, answer: str, again: int = 2) -> Tree | None:
         """Return the body in an answer; one that cannot be read is asked for again, alone."""
@@ -212,7 +218,7 @@ class Observer:
         try:
             return _find(object_id, parse(answer))
         except ParseError as error:
-            command = in_scope(*_question(object_id))
+            command = with_scope(*_question(object_id))
             if again:
                 (answer,) = self._connection.ask([_question(object_id)])
                 return self._body(object_id, answer, again - 1)
@@ -223,7 +229,7 @@ class Observer:
 
 
 def _question(object_id: str) -> Question:
-    return split_id(object_id)[0], show_command(object_id)
+    return ObjectId.parse(object_id).scope, ObjectId.parse(object_id).show_command
 
 
 def _shown(table: str, key: str, answer: str) -> Tree | None:
@@ -236,7 +242,7 @@ def _shown(table: str, key: str, answer: str) -> Tree | None:
 
 def _find(object_id: str, tree: Tree) -> Tree | None:
     """The body of one object in what `show` printed for it."""
-    _, path, key = split_id(object_id)
+    _, path, key = ObjectId.parse(object_id)
     configs = [node for node in tree if isinstance(node, Config)]
     config = next((each for each in configs if each.path == path), None)
     if config is None:

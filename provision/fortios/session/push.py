@@ -6,10 +6,12 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
 from provision.errors import Failed, TargetError
-from provision.fortios.config.desired import split_id
-from provision.fortios.config.probes import in_scope
-from provision.fortios.planning.gate import ABORT, COMMIT, SAVE, START, Gate
-from provision.fortios.planning.planner import Block, FortiPlan, Observed, revert
+from provision.fortios.config.object_id import ObjectId
+from provision.fortios.config.observed import Observed
+from provision.fortios.config.probes import with_scope
+from provision.fortios.planning.approval import ABORT, COMMIT, SAVE, START, Approval
+from provision.fortios.planning.object_changes import Block
+from provision.fortios.planning.planner import FortiPlan, plan_rollback
 from provision.fortios.session import prompts
 from provision.fortios.session.batches import Line, chunks
 from provision.fortios.session.connection import Connection
@@ -31,7 +33,7 @@ class Push:
         self._connection = connection
         self._observer = observer
         self._transactions = True
-        self._gate = Gate(())
+        self._gate = Approval(())
 
     @property
     def _session(self) -> Session:
@@ -55,7 +57,7 @@ class Push:
                 f"{self._connection.login.host}: {self._observer.read_only}", "nothing was sent"
             )
         own = tuple((each.id, each.shown) for each in plan.blocks)
-        self._gate = Gate(own if approved is None else tuple(approved))
+        self._gate = Approval(own if approved is None else tuple(approved))
         self._gate.check_plan(plan.blocks)
         before = self._observer.seen or self._observer.look([block.id for block in plan.blocks])
         for _ in range(3):  # as the unit seems to take it, nothing typed ahead, no transaction
@@ -79,7 +81,7 @@ class Push:
 
     def _gives_up_transactions(self, error: TargetError, blocks: Sequence[Block]) -> bool:
         """Whether ``error`` is one of transactions as such; then no more are begun."""
-        made = [split_id(block.id)[2] or "" for block in blocks]
+        made = [ObjectId.parse(block.id).key or "" for block in blocks]
         said = error.said if isinstance(error, Refused) else ""
         if not self._transactions or not prompts.is_of_the_transaction(said, made):
             return False
@@ -136,7 +138,7 @@ class Push:
     def _save(self) -> None:
         if self._observer.saves_by_hand:
             scope = "global" if self._observer.facts.vdoms else ""
-            self._type([Line("the configuration", in_scope(scope, SAVE))])
+            self._type([Line("the configuration", with_scope(scope, SAVE))])
 
     def _restore(
         self,
@@ -156,7 +158,7 @@ class Push:
             now = self._observer.look(wanted)
             if not touched and not _is_locked(error) and _differs(before, now, blocks):
                 touched = blocks  # it took the transaction's first line for something else
-            back = revert(before, now, touched)
+            back = plan_rollback(before, now, touched)
             if back:
                 self._gate.check_revert(back)
                 self._send(back, [])
@@ -181,7 +183,7 @@ class Push:
 
 def _differs(before: Observed, now: Observed, blocks: Sequence[Block]) -> tuple[Block, ...]:
     """What is not as it was ``before``; a secret that is set is taken for the one that was."""
-    return revert(before, now, blocks, secrets_kept=True)
+    return plan_rollback(before, now, blocks, secrets_kept=True)
 
 
 def _is_locked(error: TargetError) -> bool:

@@ -15,9 +15,9 @@ import pytest
 
 from provision.desired.context import Context
 from provision.desired.templates import TEMPLATES
-from provision.fortios.config.desired import desired
+from provision.fortios.config.desired import read_blocks
 from provision.fortios.config.text import parse
-from provision.fortios.config.versions import NEWEST, assumed, read_version
+from provision.fortios.config.versions import NEWEST, assume_facts, read_version
 from provision.linux.resources import File
 from roles import detection, enforcement, feed, receiver, webhook
 from tests import PROJECT
@@ -49,10 +49,10 @@ def other_units() -> dict[str, str]:
     found: dict[str, str] = {}
     for version in ("6.4.15", "7.0.0", "7.2.0", "7.2.4"):
         places = ("ssl_vpn", "policy", *(("local_in",) if version == "7.2.4" else ()))
-        unit = assumed(read_version(version))
+        unit = assume_facts(read_version(version))
         found |= cli(f"fw1-{version}", replace(_with(places), unit=unit))
     everywhere = _with(("ssl_vpn", "local_in", "policy"))
-    return found | cli("fw1-vdoms", replace(everywhere, unit=assumed(NEWEST, "edge")))
+    return found | cli("fw1-vdoms", replace(everywhere, unit=assume_facts(NEWEST, "edge")))
 
 
 def _with(places: tuple[str, ...]) -> Context:
@@ -127,7 +127,7 @@ def test_cli_blocks_are_fortios_text(name: str) -> None:
 def test_cli_blocks_of_one_fortigate_describe_no_object_twice() -> None:
     blocks = [b for r in (webhook, feed, enforcement) for b in r.blocks(fortios(sample_site()))]
     blocks = [block for block in blocks if block.text]
-    assert len(desired(blocks).objects) == len(blocks)
+    assert len(read_blocks(blocks).objects) == len(blocks)
 
 
 @pytest.mark.parametrize("name", RENDERED)

@@ -17,7 +17,8 @@ from provision.engine.run import Job
 from provision.engine.site import apply_site, plan_site
 from provision.errors import Failed
 from provision.fortios.config.desired import Desired
-from provision.fortios.planning.planner import FortiPlan, Observed, ids
+from provision.fortios.config.observed import Observed
+from provision.fortios.planning.planner import FortiPlan, object_ids_to_observe
 from provision.fortios.record.record import Record
 from provision.linux.draft import LinuxPlan
 from provision.masking import Secrets
@@ -156,7 +157,7 @@ class FakeUnit:
         self.exchanges += 1
         self._world.asked(self._name, "observe")
         unit = self._world.units[self._name]
-        return fortios_model.look(unit, ids(wanted, record), self._name)
+        return fortios_model.look(unit, object_ids_to_observe(wanted, record), self._name)
 
     def look(self, wanted: Iterable[str]) -> Observed:
         self.exchanges += 1

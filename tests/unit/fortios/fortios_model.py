@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from provision.fortios.config.desired import CliBlock, Desired, desired, split_id
-from provision.fortios.config.diff import attributes, is_secret, values
+from provision.fortios.config.desired import CliBlock, Desired, read_blocks
+from provision.fortios.config.diff import get_values, is_secret, read_attributes
+from provision.fortios.config.object_id import ObjectId
+from provision.fortios.config.observed import Observed
 from provision.fortios.config.schema import SECRET_NAMES
-from provision.fortios.config.text import Config, Edit, Statement, Tree, Word, key_word, parse
-from provision.fortios.planning.planner import Block, FortiPlan, Observed, ids, plan, teardown
-from provision.fortios.planning.references import foreign_users
+from provision.fortios.config.text import Config, Edit, Statement, Tree, Word, make_key, parse
+from provision.fortios.planning.object_changes import Block
+from provision.fortios.planning.planner import FortiPlan, object_ids_to_observe, plan, teardown
+from provision.fortios.planning.references import find_foreign_users
 from provision.fortios.record.record import Record
 from tests.unit.fortios.sample_cli import KEY
 
@@ -19,7 +22,7 @@ Unit = dict[str, Tree]
 
 def obey(body: Tree, orders: Tree) -> Tree:
     """``body`` after ``orders``, in the form that `show` has: one `set` an attribute."""
-    attrs = attributes((*_sets(attributes(body)), *orders))
+    attrs = read_attributes((*_sets(read_attributes(body)), *orders))
     tables = {node.path: node.body for node in body if isinstance(node, Config)}
     for node in orders:
         if isinstance(node, Config):
@@ -47,7 +50,7 @@ def _table(body: Tree, orders: Tree) -> Tree:
         elif isinstance(node, Statement) and node.verb == "delete":
             del held[node.words[0].value]
         elif isinstance(node, Statement) and node.verb == "move":
-            held = _moved(held, *values(node.words))
+            held = _moved(held, *get_values(node.words))
     return tuple(held.values())
 
 
@@ -68,7 +71,7 @@ def table_of(object_id: str) -> str:
 def rows_of(unit: Unit, table: str) -> tuple[Edit, ...]:
     """The entries that ``unit`` has in ``table``, in their order."""
     return tuple(
-        Edit(key_word(split_id(each)[2] or ""), body)
+        Edit(make_key(ObjectId.parse(each).key or ""), body)
         for each, body in unit.items()
         if ":" in each and table_of(each) == table
     )
@@ -99,7 +102,7 @@ def after(unit: Unit, blocks: Iterable[Block]) -> Unit:
 
 def _must_be_unused(unit: Unit, object_id: str) -> None:
     """A unit refuses to delete what another object refers to (code -23)."""
-    users = list(foreign_users(object_id, Observed("", unit), {object_id}))
+    users = list(find_foreign_users(object_id, Observed("", unit), {object_id}))
     assert not users, f"{object_id} is used by {users}"
 
 
@@ -110,7 +113,7 @@ def normal(body: Tree) -> tuple[object, ...]:
         for node in body
         if isinstance(node, Config)
     ]
-    attrs = [(name, sorted(values(words))) for name, words in attributes(body).items()]
+    attrs = [(name, sorted(get_values(words))) for name, words in read_attributes(body).items()]
     return (sorted(attrs), sorted(tables))
 
 
@@ -118,14 +121,17 @@ def _edits(body: Tree) -> list[Edit]:
     return [node for node in body if isinstance(node, Edit)]
 
 
-def look(unit: Unit, ids: Iterable[str], serial: str = "FGT1") -> Observed:
-    """What the unit answers when asked for ``ids``."""
-    return Observed(serial, {each: unit.get(each, rows_of(unit, each) or None) for each in ids})
+def look(unit: Unit, object_ids: Iterable[str], serial: str = "FGT1") -> Observed:
+    """What the unit answers when asked for ``object_ids``."""
+    return Observed(
+        serial,
+        {each: unit.get(each, rows_of(unit, each) or None) for each in object_ids},
+    )
 
 
 def asked(*texts: str) -> Desired:
     """What templates that render to ``texts`` ask for."""
-    return desired([CliBlock(f"block{n}.j2", text) for n, text in enumerate(texts)])
+    return read_blocks([CliBlock(f"block{n}.j2", text) for n, text in enumerate(texts)])
 
 
 def unit_of(*texts: str) -> Unit:
@@ -143,7 +149,7 @@ def unit_of(*texts: str) -> Unit:
 
 def planned(want: Desired, unit: Unit, record: Record, **options: Any) -> FortiPlan:
     """The plan for a unit that was looked at."""
-    return plan(want, look(unit, ids(want, record)), record, key=KEY, **options)
+    return plan(want, look(unit, object_ids_to_observe(want, record)), record, key=KEY, **options)
 
 
 def applied(want: Desired, unit: Unit, record: Record, **options: Any) -> tuple[Unit, Record]:
@@ -154,7 +160,7 @@ def applied(want: Desired, unit: Unit, record: Record, **options: Any) -> tuple[
 
 def torn_down(unit: Unit, record: Record) -> Unit:
     """The unit after a teardown, which leaves nothing to remember."""
-    made = teardown(look(unit, ids(Desired(), record)), record)
+    made = teardown(look(unit, object_ids_to_observe(Desired(), record)), record)
     assert made.settled.objects == {}
     return after(unit, made.blocks)
 
@@ -162,3 +168,9 @@ def torn_down(unit: Unit, record: Record) -> Unit:
 def normal_unit(unit: Unit) -> dict[str, object]:
     """Each object of ``unit`` by :func:`normal`."""
     return {each: normal(body) for each, body in unit.items()}
+
+
+def commands_to_observe(desired: Desired, record: Record) -> tuple[str, ...]:
+    """Return the commands that observe all of it, in order."""
+    ids = object_ids_to_observe(desired, record)
+    return tuple(ObjectId.parse(each).show_command for each in ids)

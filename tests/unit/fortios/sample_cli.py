@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from provision.fortios.config.desired import CliBlock, desired
+from provision.fortios.config.desired import CliBlock, read_blocks
 
 KEY = b"k" * 32
 TRIGGER = """config system automation-trigger
@@ -59,7 +59,7 @@ SSL = """config vpn ssl settings
 end
 """
 ALL = (FEED, ACTION, TRIGGER, STITCH, SSL)
-WANT = desired([CliBlock(f"b{n}.j2", text) for n, text in enumerate(ALL)])
+WANT = read_blocks([CliBlock(f"b{n}.j2", text) for n, text in enumerate(ALL)])
 
 # What stands on a unit before us.
 SSL_ON = "config vpn ssl settings\nset source-interface port1\nset source-address all\nend\n"

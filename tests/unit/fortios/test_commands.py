@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from provision.errors import Failed
-from provision.fortios.config.text import forti_quote, key_word, lines, parse
+from provision.fortios.config.text import forti_quote, list_lines, make_key, parse
 from provision.fortios.session.batches import Line
 from provision.fortios.session.commands import check_change, check_look
 from provision.fortios.session.session import Refused, Session
@@ -84,13 +84,13 @@ def test_what_stands_behind_show_never_ends_the_line(text: str) -> None:
 
 @given(st.text(st.characters(exclude_categories=["Cc", "Cs", "Cf", "Zl", "Zp", "Zs", "Co", "Cn"])))
 def test_every_printable_name_can_be_asked_for(name: str) -> None:
-    command = f"show system automation-trigger {key_word(name[:60]).raw}"
+    command = f"show system automation-trigger {make_key(name[:60]).raw}"
     check_look(command)
 
 
 @pytest.mark.parametrize("text", ALL)
 def test_every_line_of_a_template_may_be_typed(text: str) -> None:
-    for line in lines(parse(text)):
+    for line in list_lines(parse(text)):
         check_change(line)
 
 

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from provision.errors import Failed, Unreachable
-from provision.fortios.config.desired import CliBlock, Desired, Wanted, desired
-from provision.fortios.planning.gate import COMMIT, START
+from provision.fortios.config.desired import CliBlock, Desired, DesiredObject, read_blocks
+from provision.fortios.planning.approval import COMMIT, START
 from provision.fortios.planning.planner import FortiPlan, plan
 from provision.fortios.record.record import Record
 from provision.fortios.session.fortigate import FortiGateSession
@@ -43,17 +43,17 @@ SECOND = [
 def objects(blocks: list[CliBlock], vdoms: bool) -> Desired:
     """What ``blocks`` say; with VDOMs SSL VPN is for `branch`, the rest global, its feed `g-...`."""
     if not vdoms:
-        return desired(blocks)
+        return read_blocks(blocks)
     named = [
         replace(each, text=each.text.replace("banstitch_feed", "g-banstitch_feed"))
         for each in blocks
     ]
 
-    def scoped(each: Wanted) -> Wanted:
+    def scoped(each: DesiredObject) -> DesiredObject:
         scope = "branch" if each.id.startswith("vpn") else "global"
         return replace(each, id=f"{scope}/{each.id}")
 
-    return Desired(tuple(map(scoped, desired(named).objects)))
+    return Desired(tuple(map(scoped, read_blocks(named).objects)))
 
 
 @pytest.fixture

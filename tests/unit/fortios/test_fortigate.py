@@ -9,10 +9,10 @@ import pytest
 
 from provision.errors import Failed, Unreachable
 from provision.fortios.config import probes
-from provision.fortios.config.desired import CliBlock, desired
+from provision.fortios.config.desired import CliBlock, read_blocks
 from provision.fortios.config.text import parse
+from provision.fortios.planning.object_changes import Block
 from provision.fortios.planning.planner import FortiPlan, plan
-from provision.fortios.planning.steps import Block
 from provision.fortios.record.record import Record
 from provision.fortios.session.batches import LONGEST, Chunk, chunks
 from provision.fortios.session.fortigate import FortiGateSession
@@ -181,7 +181,7 @@ def test_a_unit_that_wants_a_new_password_first_is_left_alone(wire: Wire) -> Non
 
 
 def blocks(*texts: str, scope: str = "") -> list[Block]:
-    want = desired([CliBlock(f"b{n}", text) for n, text in enumerate(texts)])
+    want = read_blocks([CliBlock(f"b{n}", text) for n, text in enumerate(texts)])
     trees = [parse(text) for text in texts]
     named = [f"{scope}/{each.id}" if scope else each.id for each in want.objects]
     return [Block(name, tree) for name, tree in zip(named, trees, strict=True)]
@@ -242,7 +242,7 @@ def test_long_values_and_values_of_several_lines_are_typed_alone() -> None:
     ],
 )
 def test_the_primary_is_read_from_old_and_new_wordings(said: str, name: str) -> None:
-    assert probes.primary_of(said) == name
+    assert probes.find_primary(said) == name
 
 
 @pytest.mark.parametrize(
@@ -256,9 +256,9 @@ def test_the_primary_is_read_from_old_and_new_wordings(said: str, name: str) -> 
     ],
 )
 def test_a_fabric_member_is_told_from_a_root(said: str, root: str) -> None:
-    assert probes.root_above(said) == root
+    assert probes.find_fabric_root(said) == root
 
 
 def test_a_refusal_names_no_vdom() -> None:
-    assert probes.vdom_names("command parse error before 'global'\n") == ()
-    assert probes.vdom_names("config x\n  edit") == ()
+    assert probes.parse_vdom_names("command parse error before 'global'\n") == ()
+    assert probes.parse_vdom_names("config x\n  edit") == ()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from provision.fortios.config.text import Config, parse, serialise
+from provision.fortios.config.text import Config, parse, serialize
 from tests.e2e.memory_site import MemorySite
 from tests.simulator import Options, Simulator
 from tests.simulator.sample_config import sample
@@ -25,7 +25,7 @@ OURS = re.compile(
 def test_a_long_configuration_is_written_again_as_it_was(vdoms: tuple[str, ...]) -> None:
     text = sample(vdoms=vdoms)
     assert 2700 < len(text.splitlines()) < 3500
-    assert serialise(parse(text)) == text
+    assert serialize(parse(text)) == text
 
 
 @pytest.mark.parametrize("vdoms", VDOMS)

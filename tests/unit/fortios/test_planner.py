@@ -8,24 +8,24 @@ from typing import Any
 import pytest
 
 from provision.errors import Conflict, Failed, InputError
-from provision.fortios.config.desired import CliBlock, Desired, desired
-from provision.fortios.config.text import Config, serialise
+from provision.fortios.config.desired import CliBlock, Desired, read_blocks
+from provision.fortios.config.observed import Observed
+from provision.fortios.config.text import Config, serialize
+from provision.fortios.planning.object_changes import MEMORY
 from provision.fortios.planning.planner import (
     FortiPlan,
-    Observed,
-    ids,
+    object_ids_to_observe,
     plan,
-    reads,
-    revert,
+    plan_rollback,
     teardown,
 )
-from provision.fortios.planning.steps import MEMORY
 from provision.fortios.record.record import Record
 from tests.unit.fortios.fortios_model import (
     Unit,
     after,
     applied,
     asked,
+    commands_to_observe,
     look,
     normal_unit,
     planned,
@@ -86,7 +86,7 @@ def test_objects_are_made_in_the_order_of_the_blocks_and_deleted_user_first() ->
 
 def test_only_the_tables_that_are_managed_are_read_one_object_a_command() -> None:
     made = {"firewall address:x": None, "firewall policy:7": None, "firewall policy:8": None}
-    assert reads(asked(TRIGGER, SSL), Record("x", made)) == (
+    assert commands_to_observe(asked(TRIGGER, SSL), Record("x", made)) == (
         'show system automation-trigger "banstitch_login"',
         "show vpn ssl settings",
         'show firewall address "x"',
@@ -213,7 +213,7 @@ def test_what_an_older_inventory_made_is_removed_after_the_new_is_in_place() -> 
 
 
 def _shown(unit: Unit) -> str:
-    return "".join(serialise((Config(each, body),)) for each, body in unit.items())
+    return "".join(serialize((Config(each, body),)) for each, body in unit.items())
 
 
 def test_an_allow_list_of_the_operator_is_never_turned_into_a_deny_list() -> None:
@@ -344,11 +344,11 @@ def test_a_second_teardown_has_nothing_to_do() -> None:
 def test_a_cluster_partner_is_taken_for_the_same_unit_and_a_new_one_is_not() -> None:
     held, record = applied(asked(*ALL), {}, Record())
     want = asked(*ALL)
-    partner = plan(want, look(held, ids(want, record), "FGT2"), record, key=KEY)
+    partner = plan(want, look(held, object_ids_to_observe(want, record), "FGT2"), record, key=KEY)
     assert partner.blocks == ()
     assert "FGT2" in partner.warnings[0]
     assert partner.settled.serial == "FGT2"
-    fresh = plan(want, look({}, ids(want, record), "FGT3"), record, key=KEY)
+    fresh = plan(want, look({}, object_ids_to_observe(want, record), "FGT3"), record, key=KEY)
     assert len(fresh.changes) == 5
     assert "new unit" in fresh.warnings[0]
 
@@ -380,7 +380,7 @@ def test_a_table_that_the_unit_lacks_is_an_error_only_where_it_is_needed() -> No
 )
 def test_a_faulty_template_is_named_with_its_line(text: str, line: int, what: str) -> None:
     with pytest.raises(InputError) as caught:
-        desired([CliBlock("fortigate/x.j2", text)])
+        read_blocks([CliBlock("fortigate/x.j2", text)])
     assert any(fault.line == line and what in fault.what for fault in caught.value.problems)
     assert "fortigate/x.j2" in str(caught.value)
 
@@ -392,6 +392,6 @@ def test_a_revert_leads_back_to_what_was_observed() -> None:
     before = look(unit, touched)
     for done in range(len(made.blocks) + 1):
         halfway = after(unit, made.blocks[:done])
-        back = revert(before, look(halfway, touched), made.blocks)
+        back = plan_rollback(before, look(halfway, touched), made.blocks)
         left = after(halfway, back)
         assert normal_unit(left) == normal_unit(unit)

@@ -9,19 +9,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from provision.errors import Conflict, Failed
-from provision.fortios.config.desired import CliBlock, Desired, desired
+from provision.fortios.config.desired import CliBlock, Desired, read_blocks
 from provision.fortios.config.observed import Observed
 from provision.fortios.config.text import Config, Edit, Tree, parse
 from provision.fortios.planning.planner import (
     FortiPlan,
-    ids,
+    object_ids_to_observe,
     plan,
-    rescoped,
-    revert,
-    suspects,
+    plan_rollback,
     teardown,
 )
-from provision.fortios.record.record import Record
+from provision.fortios.planning.references import find_referring_tables
+from provision.fortios.record.record import Record, remap_scopes
 from tests.unit.fortios.fortios_model import (
     Unit,
     after,
@@ -79,7 +78,7 @@ def _desired(*texts: str, vdom: str = "", choices: bool = False) -> Desired:
         choice = next((each for start, each in names.items() if text.startswith(start)), "")
         scope: Any = "global" if text == FEED else "vdom"
         blocks.append(CliBlock("b.j2", text, scope, choice if choices else ""))
-    return desired(blocks, vdom)
+    return read_blocks(blocks, vdom)
 
 
 def _body(*statements: str) -> Tree:
@@ -206,7 +205,7 @@ def test_a_number_that_the_operator_uses_for_a_policy_of_his_own_is_no_longer_ou
     assert _order(now) == ["9002", "9001"]
     left = torn_down(now, made.settled)
     assert left["firewall policy:9001"] == held["firewall policy:9001"]
-    alone = teardown(look(held, ids(Desired(), record)), record)
+    alone = teardown(look(held, object_ids_to_observe(Desired(), record)), record)
     assert "firewall policy:9001" not in {change.id for change in alone.changes}
 
 
@@ -238,17 +237,17 @@ def test_a_failed_push_gives_a_moved_policy_its_place_back() -> None:
     made = planned(_desired(*BOTH), drifted, record)
     touched = [block.id.partition(":")[0] for block in made.blocks]
     now = after(drifted, made.blocks)
-    back = revert(look(drifted, touched), look(now, touched), made.blocks)
+    back = plan_rollback(look(drifted, touched), look(now, touched), made.blocks)
     assert _same(after(now, back), drifted)
 
 
 def test_a_failed_teardown_gives_a_deleted_policy_its_place_back() -> None:
     held, record = applied(_desired(*BOTH), _policies("lan", "dmz"), Record())
-    made = teardown(look(held, ids(Desired(), record)), record)
-    watched = ids(Desired(), record)
+    made = teardown(look(held, object_ids_to_observe(Desired(), record)), record)
+    watched = object_ids_to_observe(Desired(), record)
     for done in range(len(made.blocks) + 1):
         now = after(held, made.blocks[:done])
-        back = revert(look(held, watched), look(now, watched), made.blocks)
+        back = plan_rollback(look(held, watched), look(now, watched), made.blocks)
         assert _same(after(now, back), held)
 
 
@@ -257,10 +256,10 @@ def test_a_failed_teardown_gives_a_deleted_policy_its_place_back() -> None:
 
 def _plan_with_users(want: Desired, unit: Unit, record: Record) -> FortiPlan:
     """As the engine does it: the tables of possible users are read once a deletion is planned."""
-    observed = look(unit, ids(want, record))
+    observed = look(unit, object_ids_to_observe(want, record))
     made = plan(want, observed, record, key=KEY)
     gone = [change.id for change in made.changes if change.action == "delete"]
-    more = look(unit, suspects(gone, observed))
+    more = look(unit, find_referring_tables(gone, observed))
     return plan(want, observed.and_also(more), record, key=KEY)
 
 
@@ -289,10 +288,12 @@ def test_a_mere_text_is_no_reference() -> None:
 
 def test_tables_of_possible_users_are_looked_at_only_when_a_deletion_is_planned() -> None:
     seen = Observed("FGT1", {"firewall policy": ()})
-    assert suspects([], seen) == ()
-    assert suspects(["system automation-action:x"], seen) == ("system automation-stitch",)
-    assert "firewall policy" not in suspects(["system external-resource:x"], seen)
-    many = suspects(["global/system external-resource:g-x"], seen, ("root", "edge"))
+    assert find_referring_tables([], seen) == ()
+    assert find_referring_tables(["system automation-action:x"], seen) == (
+        "system automation-stitch",
+    )
+    assert "firewall policy" not in find_referring_tables(["system external-resource:x"], seen)
+    many = find_referring_tables(["global/system external-resource:g-x"], seen, ("root", "edge"))
     assert {"root/firewall policy", "edge/firewall policy"} <= set(many)
 
 
@@ -305,7 +306,7 @@ def test_in_a_unit_with_vdoms_each_object_is_in_its_scope() -> None:
         "global/system external-resource:banstitch_feed",
         "edge/firewall policy:9001",
     ]
-    assert ids(want, Record())[1] == "edge/firewall policy"
+    assert object_ids_to_observe(want, Record())[1] == "edge/firewall policy"
     unit = {f"edge/{each}": body for each, body in _policies("lan").items()}
     unit |= {f"root/{each}": body for each, body in _policies("lan").items()}
     held, record = applied(want, unit, Record())
@@ -323,7 +324,7 @@ def test_a_record_follows_a_unit_whose_vdoms_are_switched_on_off_or_deleted() ->
     }
     name = "system external-resource:f password"
     record = Record("FGT1", objects, {name: "x"}, {"firewall policy:9001": "banstitch_deny"})
-    on = rescoped(record, ("root", "edge"))
+    on = remap_scopes(record, ("root", "edge"))
     assert list(on.objects) == [
         "global/system automation-stitch:s",
         "root/system external-resource:f",
@@ -331,9 +332,9 @@ def test_a_record_follows_a_unit_whose_vdoms_are_switched_on_off_or_deleted() ->
     ]
     assert on.fingerprints == {f"root/{name}": "x"}
     assert on.names == {"root/firewall policy:9001": "banstitch_deny"}
-    assert rescoped(on, ()) == record
-    assert rescoped(on, ("root", "edge")) == on
-    assert list(rescoped(on, ("edge",)).objects) == ["global/system automation-stitch:s"]
+    assert remap_scopes(on, ()) == record
+    assert remap_scopes(on, ("root", "edge")) == on
+    assert list(remap_scopes(on, ("edge",)).objects) == ["global/system automation-stitch:s"]
 
 
 # --- the place that suits ----------------------------------------------------------------------
@@ -375,7 +376,10 @@ def test_auto_stays_where_it_is_in_place() -> None:
 def test_auto_moves_on_when_a_place_is_gone_and_leaves_nothing_behind() -> None:
     held, record = applied(AUTO, LISTENS, Record())
     assert record.objects.keys() == {"system external-resource:banstitch_feed", "vpn ssl settings"}
-    seen = look({each: body for each, body in held.items() if "ssl" not in each}, ids(AUTO, record))
+    seen = look(
+        {each: body for each, body in held.items() if "ssl" not in each},
+        object_ids_to_observe(AUTO, record),
+    )
     seen = Observed(seen.serial, seen.objects, frozenset({"vpn ssl settings"}))
     made = plan(AUTO, seen, record, key=KEY)
     assert _places(made) == ["firewall local-in-policy"]
@@ -389,7 +393,7 @@ def test_auto_says_of_each_place_why_it_does_not_suit() -> None:
         CliBlock("p", "", "vdom", "policy", unsuited="its interfaces are not named"),
     ]
     with pytest.raises(Failed) as caught:
-        planned(desired(blocks), ALLOWS, Record())
+        planned(read_blocks(blocks), ALLOWS, Record())
     for each in ("not ssl_vpn: ", "allow-list", "not policy: its interfaces are not named"):
         assert each in str(caught.value)
 

@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from provision.fortios.config.desired import CliBlock, desired
+from provision.fortios.config.desired import CliBlock, read_blocks
 from tests.simulator import Simulator
 from tests.unit.fortios.fortios_wire import Wire
 from tests.unit.fortios.test_drills import Drill, cut_after
@@ -30,8 +30,8 @@ class PolicyDrill(Drill):
 
     def __init__(self, wire: Wire, transactions: bool) -> None:
         super().__init__(wire, transactions=transactions)
-        self.first = desired([CliBlock("first.j2", _named("".join(FIRST)))])
-        self.second = desired([CliBlock("second.j2", _named("".join(SECOND)))])
+        self.first = read_blocks([CliBlock("first.j2", _named("".join(FIRST)))])
+        self.second = read_blocks([CliBlock("second.j2", _named("".join(SECOND)))])
         self.want = self.first
 
     def reset(self) -> Simulator:

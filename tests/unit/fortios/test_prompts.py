@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from provision.fortios.config.desired import CliBlock, Desired, desired
+from provision.fortios.config.desired import CliBlock, Desired, read_blocks
 from provision.fortios.planning.planner import FortiPlan, plan, teardown
 from provision.fortios.record.record import Record
 from provision.fortios.session import terminal
@@ -33,7 +33,7 @@ POLICY = """config firewall policy
     next
 end
 """
-WANT = desired([CliBlock(f"b{n}.j2", text) for n, text in enumerate((*ALL, POLICY))])
+WANT = read_blocks([CliBlock(f"b{n}.j2", text) for n, text in enumerate((*ALL, POLICY))])
 
 
 @pytest.fixture

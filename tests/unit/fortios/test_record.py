@@ -15,16 +15,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from provision.errors import Conflict, Failed
-from provision.fortios.config.desired import Desired, show_command
+from provision.fortios.config.desired import Desired
 from provision.fortios.config.object_id import ObjectId
 from provision.fortios.config.owned import MARKER, OWNED
 from provision.fortios.config.schema import FOUND_BY
-from provision.fortios.config.text import Config, Edit, Statement, Tree, lines, parse
-from provision.fortios.planning.planner import Block, FortiPlan, ids, plan, reads
-from provision.fortios.planning.steps import MEMORY
-from provision.fortios.record.record import Record, RecordRefused, rescoped
-from provision.fortios.record.restorable import is_owned, obstacles
-from tests.unit.fortios.fortios_model import Unit, look, unit_of
+from provision.fortios.config.text import Config, Edit, Statement, Tree, list_lines, parse
+from provision.fortios.planning.object_changes import MEMORY, Block
+from provision.fortios.planning.planner import FortiPlan, object_ids_to_observe, plan
+from provision.fortios.record.record import Record, RecordRefused, remap_scopes
+from provision.fortios.record.restorable import find_obstacles, is_owned
+from tests.unit.fortios.fortios_model import Unit, commands_to_observe, look, unit_of
 from tests.unit.fortios.sample_cli import KEY, WANT
 from tests.unit.fortios.test_roles import start, wanted, wishes
 
@@ -256,7 +256,7 @@ records = forged | st.builds(
 
 
 def _check_lines(block: Block) -> None:
-    for line in lines(block.tree):
+    for line in list_lines(block.tree):
         assert line.isprintable(), line
 
 
@@ -300,7 +300,7 @@ def _check_body(body: Tree, names: set[str], inner: dict[str, set[str]]) -> None
 
 
 def _plan(unit: Unit, want: Desired, record: Record) -> FortiPlan:
-    seen = look(unit, ids(want, record))
+    seen = look(unit, object_ids_to_observe(want, record))
     return plan(want, seen, record, key=KEY)
 
 
@@ -318,8 +318,8 @@ def test_law_whatever_a_record_says_only_the_closed_lists_reach_a_plan(
     record = _read(data)
     if record is None:
         return
-    record = rescoped(record, vdoms)
-    assert all(re.fullmatch(r"show [ -~]+", each) for each in reads(want, record))
+    record = remap_scopes(record, vdoms)
+    assert all(re.fullmatch(r"show [ -~]+", each) for each in commands_to_observe(want, record))
     scope = "root/" if vdoms else ""
     try:
         made = _plan({f"{scope}{each}": body for each, body in THEIRS.items()}, want, record)
@@ -341,8 +341,11 @@ def test_law_no_id_makes_more_than_one_line_even_unchecked(
 ) -> None:
     for each in (f"{scope}/{table}:{key}", f"{table}:{key}", f"firewall policy:{key}"):
         with suppress(ValueError):
-            assert show_command(each).isprintable()
-            assert show_command(each).count('"') in (0, 2) or "\\" in show_command(each)
+            assert ObjectId.parse(each).show_command.isprintable()
+            assert (
+                ObjectId.parse(each).show_command.count('"') in (0, 2)
+                or "\\" in ObjectId.parse(each).show_command
+            )
 
 
 @settings(max_examples=60, deadline=None)
@@ -373,8 +376,8 @@ def test_a_numbered_entry_is_restored_only_under_our_name(table: str) -> None:
     for name in ("theirs", "", "banstitch_deny2"):
         (config,) = parse(f'config x\nset {FOUND_BY[table]} "{name}"\nset action deny\nend\n')
         assert isinstance(config, Config)
-        assert obstacles(one, config.body) == (f"'{FOUND_BY[table]}'",)
-    assert obstacles(one, ()) == (f"no '{FOUND_BY[table]}'",)
+        assert find_obstacles(one, config.body) == (f"'{FOUND_BY[table]}'",)
+    assert find_obstacles(one, ()) == (f"no '{FOUND_BY[table]}'",)
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from provision.fortios.config.desired import Desired
-from provision.fortios.planning.planner import FortiPlan, ids, teardown
-from provision.fortios.planning.steps import MEMORY
+from provision.fortios.planning.object_changes import MEMORY
+from provision.fortios.planning.planner import FortiPlan, object_ids_to_observe, teardown
 from provision.fortios.record.record import Record
 from tests.unit.fortios.fortios_model import Unit, after, applied, asked, look, unit_of
 from tests.unit.fortios.sample_cli import FEED, SSL, SSL_ALL, SSL_DENY
@@ -19,7 +19,7 @@ def _settings(*lines: str) -> Unit:
 
 
 def _torn_down(unit: Unit, record: Record) -> tuple[FortiPlan, Unit]:
-    made = teardown(look(unit, ids(Desired(), record)), record)
+    made = teardown(look(unit, object_ids_to_observe(Desired(), record)), record)
     return made, after(unit, made.blocks)
 
 
@@ -37,7 +37,7 @@ def test_a_member_of_a_list_comes_back_only_if_the_fortigate_still_has_it() -> N
 
 def test_what_a_remembered_list_refers_to_is_asked_for_in_the_same_batch() -> None:
     _, record = applied(asked(FEED, SSL), unit_of(ADDRESS, SSL_DENY), Record())
-    assert set(ids(Desired(), record)) >= {
+    assert set(object_ids_to_observe(Desired(), record)) >= {
         "firewall address:bad guys",
         "firewall addrgrp:bad guys",
         "system external-resource:bad guys",

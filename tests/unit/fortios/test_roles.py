@@ -8,10 +8,11 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from provision.fortios.config.desired import CliBlock, Desired, desired
+from provision.fortios.config.desired import CliBlock, Desired, read_blocks
 from provision.fortios.config.text import Config, Edit, parse
-from provision.fortios.config.versions import assumed, read_version
-from provision.fortios.planning.planner import FortiPlan, ids, plan, suspects
+from provision.fortios.config.versions import assume_facts, read_version
+from provision.fortios.planning.planner import FortiPlan, object_ids_to_observe, plan
+from provision.fortios.planning.references import find_referring_tables
 from provision.fortios.record.record import Record
 from roles import detection, enforcement, feed, webhook
 from roles.detection_catalogue import CATALOGUE
@@ -50,7 +51,7 @@ wishes = st.fixed_dictionaries(
 
 def wanted(wish: dict[str, Any], vdoms: bool) -> Desired:
     """What the roles ask for; a place that the version lacks is left out."""
-    unit = assumed(read_version(wish["version"]), "edge" if vdoms else "")
+    unit = assume_facts(read_version(wish["version"]), "edge" if vdoms else "")
     asked = dict(wish["enforcement"])
     if not unit.has("local_in_feed"):
         asked["enforcement"] = [x for x in asked["enforcement"] if x != "local_in"]
@@ -67,7 +68,7 @@ def wanted(wish: dict[str, Any], vdoms: bool) -> Desired:
     )
     context = replace(fortios(site), unit=unit)
     blocks: list[CliBlock] = [b for r in (webhook, feed, enforcement) for b in r.blocks(context)]
-    return desired(blocks, enforcement.vdom(context) if vdoms else "")
+    return read_blocks(blocks, enforcement.vdom(context) if vdoms else "")
 
 
 def start(vdoms: bool) -> Unit:
@@ -92,10 +93,10 @@ def start(vdoms: bool) -> Unit:
 
 def planned(want: Desired, unit: Unit, record: Record) -> FortiPlan:
     """As the engine plans: who may use what is to be deleted is looked at as well."""
-    seen = look(unit, ids(want, record))
+    seen = look(unit, object_ids_to_observe(want, record))
     first = plan(want, seen, record, key=KEY)
     gone = [change.id for change in first.changes if change.action == "delete"]
-    more = look(unit, suspects(gone, seen, ("root", "edge")))
+    more = look(unit, find_referring_tables(gone, seen, ("root", "edge")))
     return plan(want, seen.and_also(more), record, key=KEY)
 
 

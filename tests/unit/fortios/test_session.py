@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from provision.errors import Conflict, Failed, Unreachable
-from provision.fortios.config.desired import CliBlock, Desired, desired
-from provision.fortios.config.text import forti_quote, parse, serialise
+from provision.fortios.config.desired import CliBlock, Desired, read_blocks
+from provision.fortios.config.text import forti_quote, parse, serialize
 from provision.fortios.planning.planner import FortiPlan, plan, teardown
 from provision.fortios.record.record import Record
 from provision.fortios.session import terminal
@@ -159,7 +159,7 @@ def test_an_update_that_fails_puts_the_older_state_back(
     made = _apply(unit, policy)
     before = unit.show()
     newer = [text.replace("39426", "37124").replace("5514", "5515") for text in ALL]
-    want = desired([CliBlock("n.j2", "".join(newer))])
+    want = read_blocks([CliBlock("n.j2", "".join(newer))])
     unit.faults.errors["set logid 37124"] = "value parse error before '37124'"
     with pytest.raises(PutBack):
         _apply(unit, policy, want, made.settled)
@@ -207,7 +207,7 @@ def test_a_secret_of_the_operators_is_never_taken_into_the_record(
 ) -> None:
     unit.run(FEED.replace("feed-pass", "operators-own").replace("Managed by Banstitch", "theirs"))
     before = unit.show()
-    want = desired([CliBlock("f.j2", FEED)])
+    want = read_blocks([CliBlock("f.j2", FEED)])
     with FortiGateSession(_login(unit), policy) as gate:
         seen = gate.observe(want, Record())
         with pytest.raises(Conflict, match="'password' must not come from a ban host's memory"):
@@ -220,7 +220,7 @@ def test_the_whole_configuration_of_a_unit_is_read_and_written_without_loss(
     vdoms: tuple[str, ...],
 ) -> None:
     shown = Simulator(Options(enc_stable=True, vdoms=vdoms)).show()
-    assert serialise(parse(shown)) == shown
+    assert serialize(parse(shown)) == shown
 
 
 def test_each_drift_on_the_unit_is_found_and_mended_alone(
@@ -265,7 +265,7 @@ def test_awkward_values_arrive_intact(text: str, policy: HostKeyPolicy) -> None:
     block = TRIGGER.replace(
         "set event-type", f"set description {forti_quote(text)}\nset event-type"
     )
-    want = desired([CliBlock("t.j2", block)])
+    want = read_blocks([CliBlock("t.j2", block)])
     with Simulator(Options()) as unit:
         made = _apply(unit, policy, want)
         assert forti_quote(text) in unit.show()
@@ -277,7 +277,7 @@ def test_a_value_of_several_lines_arrives_intact(policy: HostKeyPolicy) -> None:
         'config system automation-action\nedit "a"\nset action-type webhook\n'
         'set uri "h/x"\nset port 80\nset http-body "one\n  two\n\nend\n> three"\nnext\nend\n'
     )
-    want = desired([CliBlock("t.j2", block)])
+    want = read_blocks([CliBlock("t.j2", block)])
     with Simulator(Options()) as unit:
         made = _apply(unit, policy, want)
         assert '"one\n  two\n\nend\n> three"' in unit.show()
@@ -300,7 +300,7 @@ def test_a_value_of_several_lines_arrives_intact(policy: HostKeyPolicy) -> None:
 def test_units_of_every_kind_are_entered_and_changed(
     options: dict[str, Any], policy: HostKeyPolicy
 ) -> None:
-    want = desired([CliBlock("b.j2", "".join((FEED, SSL)))])
+    want = read_blocks([CliBlock("b.j2", "".join((FEED, SSL)))])
     with Simulator(Options(**options)) as unit:
         before = unit.show()
         made = _apply(unit, policy, want)

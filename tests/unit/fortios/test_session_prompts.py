@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from provision.fortios.config.versions import advice, read_facts
+from provision.fortios.config.versions import read_facts, warn_of_unknown_version
 from provision.fortios.session import prompts
 
 
@@ -37,7 +37,7 @@ def test_the_status_of_each_kind_of_unit_is_understood(
     facts = read_facts(STATUS.format(version=version, vdoms=vdoms, ha=ha))
     assert facts is not None
     assert (facts.version, facts.vdoms, facts.is_secondary) == found
-    assert advice(facts) == ()
+    assert warn_of_unknown_version(facts) == ()
 
 
 @pytest.mark.parametrize(

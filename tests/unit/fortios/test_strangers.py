@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from provision.fortios.config import probes
-from provision.fortios.config.desired import CliBlock, Desired, desired
+from provision.fortios.config.desired import CliBlock, Desired, read_blocks
 from provision.fortios.config.versions import read_facts
 from provision.fortios.planning.planner import plan, teardown
 from provision.fortios.record.record import Record
@@ -152,7 +152,7 @@ def test_vdoms_are_found_by_the_interfaces_that_belong_to_them() -> None:
     interfaces = (
         'config system interface\nedit "a"\nset vdom "dmz"\nnext\n  edit b\n    set vdom root\n'
     )
-    assert probes.vdoms_in_use("Hostname: x", interfaces) == ("dmz", "root")
+    assert probes.find_vdoms_in_use("Hostname: x", interfaces) == ("dmz", "root")
 
 
 @pytest.mark.parametrize("wipe", [b"\r\x1b[K", b"\x1b[2K\r", b"\b \b" * 9, b"\r\n", b""])
@@ -287,7 +287,7 @@ def test_what_can_be_left_out_is_left_out_where_the_unit_has_no_table_for_it(
 ) -> None:
     wire.unit = Simulator(Options(without_tables=("vpn certificate ca",)))
     text = 'config vpn certificate ca\nedit "banstitch_ca"\nset ca "PEM"\nnext\nend\n'
-    want = desired([CliBlock("ca.j2", text, without="nothing is checked")])
+    want = read_blocks([CliBlock("ca.j2", text, without="nothing is checked")])
     with FortiGateSession(LOGIN, policy) as gate:
         made = plan(want, gate.observe(want, Record()), Record(), key=KEY)
     assert made.changes == ()

@@ -15,10 +15,10 @@ from provision.fortios.config.text import (
     Statement,
     Word,
     forti_quote,
-    key_word,
-    lines,
+    list_lines,
+    make_key,
     parse,
-    serialise,
+    serialize,
 )
 
 SHOWN = r"""#config-version=FGVM64-7.4.8-FW-build2795-250523:opmode=0:vdom=0:user=admin
@@ -90,7 +90,7 @@ end
 
 @pytest.mark.parametrize("shown", [SHOWN, VDOMS, "", "config firewall address\nend\n"])
 def test_what_a_unit_shows_is_written_back_to_the_byte(shown: str) -> None:
-    assert serialise(parse(shown)) == shown
+    assert serialize(parse(shown)) == shown
 
 
 def test_crlf_of_a_terminal_reads_like_plain_lines() -> None:
@@ -160,7 +160,7 @@ def test_bad_text_is_refused_with_its_line_and_the_reason(bad: str, line: int, w
 
 def test_lines_to_type_have_no_indentation_but_keep_it_inside_a_value() -> None:
     tree = parse('config a\n    edit "k"\n        set b "x\n   y"\n    next\nend\n')
-    assert lines(tree) == ("config a", 'edit "k"', 'set b "x\n   y"', "next", "end")
+    assert list_lines(tree) == ("config a", 'edit "k"', 'set b "x\n   y"', "next", "end")
 
 
 @pytest.mark.parametrize("bad", ["a\x16b", "a\rb", "a\nb", "\x00", "tab\t", "\x7f"])
@@ -201,7 +201,7 @@ statements = st.one_of(
 
 
 def _bodies(children: st.SearchStrategy[tuple[Node, ...]]) -> st.SearchStrategy[tuple[Node, ...]]:
-    edits = st.builds(Edit, printable.map(key_word), children)
+    edits = st.builds(Edit, printable.map(make_key), children)
     tables = st.builds(Config, names, st.lists(edits, max_size=3).map(tuple))
     return st.lists(st.one_of(statements, tables), max_size=4).map(tuple)
 
@@ -214,7 +214,7 @@ trees = st.lists(
 
 @given(trees)
 def test_any_tree_comes_back_from_its_text(tree: tuple[Node, ...]) -> None:
-    assert parse(serialise(tree)) == tree
+    assert parse(serialize(tree)) == tree
 
 
 @given(st.text(alphabet="config edit nxs\"'\\ \n#a1", max_size=80))
@@ -223,4 +223,4 @@ def test_any_text_is_parsed_or_refused_but_never_breaks_the_parser(text: str) ->
         tree = parse(text)
     except ParseError:
         return
-    assert parse(serialise(tree)) == tree
+    assert parse(serialize(tree)) == tree

@@ -13,22 +13,22 @@ from pydantic import TypeAdapter, ValidationError
 
 from provision.desired.templates import TEMPLATES
 from provision.errors import InputError
-from provision.fortios.config.desired import CliBlock, desired
-from provision.fortios.config.diff import attributes, values
+from provision.fortios.config.desired import CliBlock, read_blocks
+from provision.fortios.config.diff import get_values, read_attributes
 from provision.fortios.config.limits import LONGEST_LINE
 from provision.fortios.config.object_id import ObjectId
-from provision.fortios.config.text import Statement, forti_quote, parse, serialise
+from provision.fortios.config.text import Statement, forti_quote, parse, serialize
 from provision.fortios.config.versions import (
+    CAPABILITIES,
     NEWEST,
-    RULES,
     TRAINS,
-    advice,
-    assumed,
+    assume_facts,
+    explain_refusal,
+    find_capability,
+    format_version,
+    is_within,
     read_version,
-    refused,
-    rule,
-    spell,
-    within,
+    warn_of_unknown_version,
 )
 from provision.sites.setting_types import InterfaceName, VdomName
 from roles import detection, webhook
@@ -37,7 +37,7 @@ from tests.unit.roles.sample_site import fortios, sample_site
 
 
 def has(feature: str, version: str) -> bool:
-    return assumed(read_version(version)).has(feature)
+    return assume_facts(read_version(version)).has(feature)
 
 
 @pytest.mark.parametrize(
@@ -65,11 +65,11 @@ def test_a_feature_comes_and_goes_where_its_source_says(
 
 
 def test_every_rule_has_a_source_and_says_what_is_done_without_it() -> None:
-    for each in RULES:
+    for each in CAPABILITIES:
         assert each.what
         assert each.without
         assert each.source
-    assert len({each.feature for each in RULES}) == len(RULES)
+    assert len({each.feature for each in CAPABILITIES}) == len(CAPABILITIES)
 
 
 def test_templates_ask_for_features_and_never_for_numbers() -> None:
@@ -77,27 +77,27 @@ def test_templates_ask_for_features_and_never_for_numbers() -> None:
         text = path.read_text()
         assert "unit.version" not in text
         for feature in re.findall(r"unit\.has\(\"(\w+)\"\)", text):
-            assert rule(feature)
+            assert find_capability(feature)
 
 
 def test_a_feature_that_nobody_described_is_an_error_and_not_a_no() -> None:
     with pytest.raises(KeyError):
-        assumed(NEWEST).has("http_header")
+        assume_facts(NEWEST).has("http_header")
 
 
 def test_an_unknown_version_is_taken_for_the_newest_known_one_before_it_and_warned_about() -> None:
     for version, nearest in (("8.2.1", "8.0"), ("9.0.0", "8.0"), ("7.8.0", "7.6")):
-        (text,) = advice(assumed(read_version(version)))
+        (text,) = warn_of_unknown_version(assume_facts(read_version(version)))
         assert version in text
         assert f"taken for {nearest}" in text
         assert has("http_headers", version)
     for train in TRAINS:
-        assert advice(assumed((*train, 3))) == ()
+        assert warn_of_unknown_version(assume_facts((*train, 3))) == ()
 
 
 def test_an_old_version_is_refused_with_the_reason() -> None:
-    assert "6.2.16 is older than 6.4" in refused((6, 2, 16))
-    assert [train for train in TRAINS if refused((*train, 0))] == []
+    assert "6.2.16 is older than 6.4" in explain_refusal((6, 2, 16))
+    assert [train for train in TRAINS if explain_refusal((*train, 0))] == []
 
 
 @pytest.mark.parametrize("text", ["", "7", "7.x", "7.2.8.1", "seven", "7.2.", "-1.0.0", "7.2.8 "])
@@ -114,8 +114,8 @@ patches = st.tuples(st.integers(0, 99), st.integers(0, 99), st.integers(0, 999))
 
 @given(patches)
 def test_law_a_version_is_read_as_it_is_spelt(version: tuple[int, int, int]) -> None:
-    assert read_version(spell(version)) == version
-    assert read_version(f"v{spell(version)}") == version
+    assert read_version(format_version(version)) == version
+    assert read_version(f"v{format_version(version)}") == version
 
 
 @given(patches, patches, patches)
@@ -123,10 +123,10 @@ def test_law_a_range_holds_what_lies_between_its_ends(
     first: tuple[int, int, int], last: tuple[int, int, int], version: tuple[int, int, int]
 ) -> None:
     inside = first <= version <= last
-    assert within(f"{spell(first)}-{spell(last)}", version) == inside
-    assert within(f"{spell(first)}-", version) == (first <= version)
+    assert is_within(f"{format_version(first)}-{format_version(last)}", version) == inside
+    assert is_within(f"{format_version(first)}-", version) == (first <= version)
     train = f"{last[0]}.{last[1]}"
-    assert within(f"{spell(first)}-{train}", version) == (
+    assert is_within(f"{format_version(first)}-{train}", version) == (
         first <= version and version[:2] <= last[:2]
     )
 
@@ -140,7 +140,7 @@ def _blocks(version: str, name: str, log_ids: tuple[int, ...], monkeypatch: Any)
     monkeypatch.setitem(CATALOGUE, name, more)
     settings = detection.Settings(detection_enabled=(name,), detection_settings={})
     context = fortios(sample_site({"detection": settings}))
-    return webhook.blocks(replace(context, unit=assumed(read_version(version))))
+    return webhook.blocks(replace(context, unit=assume_facts(read_version(version))))
 
 
 def test_a_detection_of_several_log_ids_is_one_trigger_where_a_trigger_takes_them(
@@ -156,12 +156,12 @@ def test_a_detection_of_several_log_ids_is_a_trigger_and_a_stitch_for_each_on_6_
 ) -> None:
     name = "a" * 25
     blocks = _blocks("6.4.15", name, (39426, 37124), monkeypatch)
-    found = desired(blocks)
+    found = read_blocks(blocks)
     names = [each.id.partition(":")[2] for each in found.objects[2:]]
     assert names == [f"banstitch_{name[:19]}_39426", f"banstitch_{name[:19]}_37124"] * 2
     assert max(map(len, names)) == 35
     for each in found.objects[2:]:
-        assert len(values(attributes(each.body).get("logid", ()))) in (0, 1)
+        assert len(get_values(read_attributes(each.body).get("logid", ()))) in (0, 1)
         assert "one trigger and one stitch for each log id" in each.note
 
 
@@ -180,7 +180,7 @@ values_of_all_kinds = st.one_of(
 @given(values_of_all_kinds, values_of_all_kinds)
 def test_law_a_value_arrives_as_it_is_or_is_refused(name: str, text: str) -> None:
     def objects() -> Any:
-        return desired([CliBlock("stitch.j2", _stitch(name, text))]).objects
+        return read_blocks([CliBlock("stitch.j2", _stitch(name, text))]).objects
 
     too_long = len(name.encode()) > 35 or len(text.encode()) > 255
     replaced = re.search(r"\$(USERNAME|USERFROM|SerialNum)", name + text)
@@ -192,9 +192,9 @@ def test_law_a_value_arrives_as_it_is_or_is_refused(name: str, text: str) -> Non
     (found,) = objects()
     (statement,) = found.body
     assert isinstance(statement, Statement)
-    again = parse(serialise(parse(_stitch(name, text))))
+    again = parse(serialize(parse(_stitch(name, text))))
     assert again == parse(_stitch(name, text))
-    assert values(statement.words[1:]) == (text,)
+    assert get_values(statement.words[1:]) == (text,)
     assert found.id == f"system automation-stitch:{name}"
 
 
@@ -219,7 +219,7 @@ def _stitch(name: str, text: str) -> str:
 )
 def test_what_a_unit_would_refuse_is_refused_before(cli: str, what: str) -> None:
     with pytest.raises(InputError, match=re.escape(what)):
-        desired([CliBlock("b.j2", cli)])
+        read_blocks([CliBlock("b.j2", cli)])
     assert LONGEST_LINE >= 480
 
 
@@ -227,7 +227,7 @@ def test_a_refused_secret_is_not_told() -> None:
     secret = "s3cret" * 30
     cli = f'config system external-resource\nedit "f"\nset password "{secret}"\nnext\nend\n'
     with pytest.raises(InputError) as caught:
-        desired([CliBlock("b.j2", cli)])
+        read_blocks([CliBlock("b.j2", cli)])
     assert "s3cret" not in str(caught.value)
 
 
@@ -239,8 +239,8 @@ def test_law_a_name_of_the_inventory_is_taken_whole_or_refused(name: str) -> Non
         return
     assert taken == name
     cli = f"config firewall policy\nedit 1\nset srcintf {forti_quote(name)}\nnext\nend\n"
-    (found,) = desired([CliBlock("b.j2", cli)]).objects
-    assert values(attributes(found.body)["srcintf"]) == (name,)
+    (found,) = read_blocks([CliBlock("b.j2", cli)]).objects
+    assert get_values(read_attributes(found.body)["srcintf"]) == (name,)
 
 
 @pytest.mark.parametrize("name", ["root", "Branch_1", "a-b", "v" * 31])
@@ -254,4 +254,4 @@ def test_a_name_that_no_vdom_can_have_is_an_error_before_anything_is_typed(name:
         TypeAdapter(VdomName).validate_python(name)
     if name:
         with pytest.raises(ValueError, match="must not be typed"):
-            _ = ObjectId(name, "firewall policy", "1").show
+            _ = ObjectId(name, "firewall policy", "1").show_command

@@ -14,10 +14,10 @@ import pytest
 from provision.desired import certificate_files
 from provision.desired.context import Context
 from provision.errors import InputError
-from provision.fortios.config.desired import desired
-from provision.fortios.config.versions import assumed, read_version
+from provision.fortios.config.desired import read_blocks
+from provision.fortios.config.versions import assume_facts, read_version
 from provision.fortios.planning.planner import plan as fortios_plan
-from provision.fortios.record.record import Record, rescoped
+from provision.fortios.record.record import Record, remap_scopes
 from provision.linux import planner
 from provision.linux.agent import certificates, manifest, objects, pem
 from provision.linux.draft import LinuxPlan
@@ -230,7 +230,7 @@ def test_a_file_that_is_missing_is_a_fault_of_its_setting() -> None:
 def blocks(version: str = "7.4.8", vdom: str = "", **settings: Any) -> tuple[str, list[str]]:
     """The text for a FortiGate, and the notes about it."""
     site = sample_site({"receiver": receiver.Settings(**settings)})
-    context = replace(fortios(site), unit=assumed(read_version(version), vdom))
+    context = replace(fortios(site), unit=assume_facts(read_version(version), vdom))
     found = (*webhook.blocks(context), *feed.blocks(context))
     return "".join(each.text for each in found), [each.note for each in found if each.note]
 
@@ -261,7 +261,7 @@ def test_without_tls_a_fortigate_is_told_of_no_ca() -> None:
 
 def test_how_a_unit_shows_a_ca_makes_no_difference() -> None:
     context = fortios(sample_site())
-    wanted = desired([webhook.blocks(context)[0]])
+    wanted = read_blocks([webhook.blocks(context)[0]])
     (one,) = wanted.objects
     shown = CA.strip().replace("\n", "\r\n") + "\n"
     from provision.fortios.config.observed import Observed
@@ -277,6 +277,6 @@ def test_how_a_unit_shows_a_ca_makes_no_difference() -> None:
 
 def test_the_ca_is_known_by_its_other_name_when_vdoms_are_switched_on_and_off() -> None:
     plain = Record("S", {"vpn certificate ca:banstitch_ca": None})
-    split = rescoped(plain, ("root",))
+    split = remap_scopes(plain, ("root",))
     assert list(split.objects) == ["global/certificate ca:banstitch_ca"]
-    assert rescoped(split, ()) == plain
+    assert remap_scopes(split, ()) == plain

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from provision.desired.context import Context
 from provision.errors import InputError
-from provision.fortios.config.desired import CliBlock, desired
+from provision.fortios.config.desired import CliBlock, read_blocks
 from provision.linux.resources import File, Jail, Package, Resource, Service, Tokens
 from roles import detection, enforcement, feed, receiver, webhook
 from roles.detection_catalogue import CATALOGUE, read_catalogue
@@ -206,7 +206,7 @@ def test_every_setting_has_the_prefix_a_meaning_and_a_default(role: Any) -> None
 
 
 def test_the_blocks_come_in_the_order_in_which_they_refer_to_one_another() -> None:
-    ids = [each.id for each in desired(blocks(fortios(sample_site()))).objects]
+    ids = [each.id for each in read_blocks(blocks(fortios(sample_site()))).objects]
     assert ids == [
         "vpn certificate ca:banstitch_ca",
         "system automation-action:banstitch_webhook",
@@ -262,7 +262,7 @@ def test_enforcement_none_leaves_the_fortigate_as_it_is() -> None:
 def test_feed_list_and_negation_are_set_in_one_block() -> None:
     settings = {"enforcement": enforcement.Settings(enforcement=("ssl_vpn",))}
     (block,) = enforcement.blocks(fortios(sample_site(fortigate=settings)))
-    (single,) = desired([block]).objects
+    (single,) = read_blocks([block]).objects
     assert len(single.body) == 2
 
 

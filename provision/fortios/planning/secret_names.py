@@ -12,7 +12,7 @@ from provision.fortios.config.desired import Desired
 from provision.fortios.config.text import Config, Edit, Node, Statement, Tree, Word
 
 
-def combined(sent: Desired, named: Desired) -> Desired:
+def attach_secret_names(sent: Desired, named: Desired) -> Desired:
     """Return ``sent`` with the spelling of ``named`` at each word in which the two differ.
 
     Raises:
@@ -27,7 +27,7 @@ def combined(sent: Desired, named: Desired) -> Desired:
     return replace(sent, objects=tuple(objects))
 
 
-def by_name(tree: Tree) -> Tree:
+def replace_secrets_by_name(tree: Tree) -> Tree:
     """Return ``tree`` with the names of secrets in place of their values."""
     return tuple(map(_named, tree))
 
@@ -36,7 +36,7 @@ def _named(node: Node) -> Node:
     if isinstance(node, Statement):
         return replace(node, words=tuple(Word(each.named or each.raw) for each in node.words))
     if isinstance(node, Edit | Config):
-        return replace(node, body=by_name(node.body))
+        return replace(node, body=replace_secrets_by_name(node.body))
     return node
 
 

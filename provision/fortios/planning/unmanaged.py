@@ -18,7 +18,7 @@ NOT_SHOWN = "(value not shown)"
 
 
 @dataclass(frozen=True)
-class Left:
+class UnmanagedAttribute:
     """One attribute of an object of ours that the inventory does not set, with what it holds."""
 
     id: str
@@ -30,12 +30,18 @@ class Left:
         return " ".join(filter(None, (self.attribute, self.value)))
 
 
-def named(object_id: str, found: Iterable[tuple[str, Words]]) -> tuple[Left, ...]:
+def list_unmanaged(
+    object_id: str, found: Iterable[tuple[str, Words]]
+) -> tuple[UnmanagedAttribute, ...]:
     """Return what is left as it is of one object; odd names and values are not shown."""
     every = list(found)
-    more = [Left(object_id, f"{len(every) - _MOST} more", "")] if len(every) > _MOST else []
+    more = (
+        [UnmanagedAttribute(object_id, f"{len(every) - _MOST} more", "")]
+        if len(every) > _MOST
+        else []
+    )
     shown = (
-        Left(
+        UnmanagedAttribute(
             object_id,
             name if _NAME.fullmatch(name) else "(an attribute with an odd name)",
             _value(name, words),
@@ -52,7 +58,7 @@ def _value(name: str, words: Words) -> str:
     return said if all(_PLAIN.fullmatch(each.value) for each in words) else NOT_SHOWN
 
 
-def as_note(found: Sequence[Left]) -> str:
+def format_note(found: Sequence[UnmanagedAttribute]) -> str:
     """Return one line about the attributes of one object; empty if there are none."""
     if not found:
         return ""

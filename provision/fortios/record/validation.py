@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 
-from provision.fortios.config.diff import values
+from provision.fortios.config.diff import get_values
 from provision.fortios.config.object_id import ObjectId
 from provision.fortios.config.schema import CALLED_GLOBALLY, FOUND_BY, PEM
 from provision.fortios.config.text import Config, Edit, Node, ParseError, Statement, Tree, parse
-from provision.fortios.record.restorable import is_owned, obstacles
+from provision.fortios.record.restorable import find_obstacles, is_owned
 
 # An adopted policy takes about a kilobyte, the certificate of a CA about four.
 _LONGEST_TEXT = 64 * 1024
@@ -29,7 +29,7 @@ def check_id(text: str) -> ObjectId:
     """
     one = ObjectId.parse(text)
     if str(one) != text or not is_owned(one):
-        raise ValueError(f"{quoted(text)} is no object that Banstitch makes")
+        raise ValueError(f"{quote(text)} is no object that Banstitch makes")
     return one
 
 
@@ -56,7 +56,7 @@ def check_text(one: ObjectId, text: str | None) -> None:
     body = _only_config(one, tree)
     if one.key is None:
         _check_statements(one, body)
-        wrong = obstacles(one, body)
+        wrong = find_obstacles(one, body)
         if wrong:
             raise ValueError(f"{one} is remembered with {wrong[0]}")
         return
@@ -82,7 +82,7 @@ def _check_entry(one: ObjectId, body: Tree) -> None:
     _check_statements(one, tuple(node for node in entry.body if not isinstance(node, Config)))
     for table in tables:
         if not _ATTRIBUTE.fullmatch(table.path):
-            raise ValueError(f"{one} is remembered with the table {quoted(table.path)}")
+            raise ValueError(f"{one} is remembered with the table {quote(table.path)}")
         for row in table.body:
             if not isinstance(row, Edit) or not _NUMBER.fullmatch(row.key.raw):
                 raise ValueError(f"{one} is remembered with more than entries in '{table.path}'")
@@ -97,7 +97,7 @@ def _is_key_of(one: ObjectId, key: str) -> bool:
 def _is_move(one: ObjectId, node: Node) -> bool:
     if one.table not in FOUND_BY or not isinstance(node, Statement) or node.verb != "move":
         return False
-    words = values(node.words)
+    words = get_values(node.words)
     numbers = [*words[:1], *words[2:]]
     is_place = len(words) == 3 and words[1] in ("before", "after")
     return is_place and all(map(_NUMBER.fullmatch, numbers))
@@ -108,7 +108,7 @@ def _check_statements(one: ObjectId, body: Tree) -> None:
         if not isinstance(node, Statement) or node.verb not in ("set", "unset"):
             raise ValueError(f"{one} is remembered with more than 'set' and 'unset'")
         if not _ATTRIBUTE.fullmatch(node.words[0].raw):
-            raise ValueError(f"{one} is remembered with {quoted(node.words[0].raw)}")
+            raise ValueError(f"{one} is remembered with {quote(node.words[0].raw)}")
         if node.verb == "unset" and len(node.words) != 1:
             raise ValueError(f"{one} is remembered with values in 'unset {node.name}'")
         is_pem = (one.table, node.name) in PEM
@@ -117,7 +117,7 @@ def _check_statements(one: ObjectId, body: Tree) -> None:
                 raise ValueError(f"{one} is remembered with a control character in '{node.name}'")
 
 
-def quoted(text: str) -> str:
+def quote(text: str) -> str:
     """Return ``text`` in quotes, escaped and shortened, for an error."""
     short = text if len(text) <= 60 else f"{text[:57]}..."
     return ascii(short)

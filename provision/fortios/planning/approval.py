@@ -10,9 +10,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from provision.errors import Failed
-from provision.fortios.config.desired import split_id
-from provision.fortios.config.text import Config, Edit, Statement, lines, word
-from provision.fortios.planning.steps import Block
+from provision.fortios.config.object_id import ObjectId
+from provision.fortios.config.text import Config, Edit, Statement, list_lines, make_word
+from provision.fortios.planning.object_changes import Block
 
 # The lines that begin, end or drop a transaction, and that save. A transaction ends by itself after so
 # many idle minutes, so a dead run locks nothing for long.
@@ -24,7 +24,7 @@ CONTROL = frozenset({START, COMMIT, ABORT, SAVE, f"sudo global {SAVE}"})
 
 
 @dataclass(frozen=True)
-class Gate:
+class Approval:
     """The lines that may be typed in one push.
 
     ``texts``: the approved blocks in their order, secrets by name.
@@ -69,7 +69,7 @@ class Gate:
     def _check_bounds(blocks: Sequence[Block]) -> None:
         """Check that each block is one `config` of its object's table that names no other entry."""
         for block in blocks:
-            _, path, key = split_id(block.id)
+            _, path, key = ObjectId.parse(block.id)
             (config, *more) = block.tree or (None,)
             inside = isinstance(config, Config) and config.path == path and not more
             if not inside or not isinstance(config, Config):
@@ -87,13 +87,13 @@ def _first(node: object) -> str | None:
 
 
 def _lines(block: Block) -> tuple[str, ...]:
-    scope, _, _ = split_id(block.id)
+    scope, _, _ = ObjectId.parse(block.id)
     if not scope:
-        return lines(block.tree)
+        return list_lines(block.tree)
     entering = (
-        ("config global",) if scope == "global" else ("config vdom", f"edit {word(scope).raw}")
+        ("config global",) if scope == "global" else ("config vdom", f"edit {make_word(scope).raw}")
     )
-    return (*lines(block.tree), *entering, "end")
+    return (*list_lines(block.tree), *entering, "end")
 
 
 def _unapproved(what: str) -> Failed:

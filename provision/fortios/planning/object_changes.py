@@ -6,33 +6,33 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from provision.errors import Conflict
-from provision.fortios.config.desired import Wanted, split_id
+from provision.fortios.config.desired import DesiredObject
 from provision.fortios.config.diff import (
+    DiffContext,
     IsCurrent,
-    Place,
     Words,
-    attributes,
-    difference,
-    left_alone,
-    mentioned,
-    set_names,
-    values,
+    collect_attribute_names,
+    collect_values,
+    compare_bodies,
+    find_unmanaged,
+    get_values,
+    read_attributes,
 )
 from provision.fortios.config.object_id import ObjectId
 from provision.fortios.config.observed import Observed
 from provision.fortios.config.owned import MEMBERS
-from provision.fortios.config.text import Config, Edit, Node, Statement, Tree, Word, serialise
-from provision.fortios.planning.by_name import by_name
-from provision.fortios.planning.policies import called, first, standing
-from provision.fortios.planning.shared_lists import beside_neighbours, leaving_neighbours
-from provision.fortios.record.record import Record, fingerprint
+from provision.fortios.config.text import Config, Edit, Node, Statement, Tree, Word, serialize
+from provision.fortios.planning.policies import current_position, move_to_front, policy_name
+from provision.fortios.planning.secret_names import replace_secrets_by_name
+from provision.fortios.planning.shared_lists import add_operator_members, keep_operator_members
+from provision.fortios.record.record import Record, make_fingerprint
 from provision.fortios.record.recovery import is_marked
 from provision.fortios.record.restorable import (
+    find_obstacles,
     is_automatic,
-    members,
-    obstacles,
-    remembered_body,
-    restorable,
+    list_members,
+    parse_remembered_body,
+    select_restorable,
 )
 
 # The source of a change that a ban host's record asks for.
@@ -48,16 +48,16 @@ class Block:
 
     @property
     def text(self) -> str:
-        return serialise(self.tree)
+        return serialize(self.tree)
 
     @property
     def shown(self) -> str:
         """The same with the names of secrets in place of their values."""
-        return serialise(by_name(self.tree))
+        return serialize(replace_secrets_by_name(self.tree))
 
 
 @dataclass(frozen=True)
-class Step:
+class ObjectChange:
     """One object of a plan. ``body``: the statements to send, None to delete the object.
 
     ``move``: the order that gives it its place. ``called``: what a numbered entry is found by.
@@ -73,14 +73,14 @@ class Step:
     settle: str | None = None
     warnings: tuple[str, ...] = ()
     move: Tree = ()
-    called: str = ""
+    policy_name: str = ""
     stays: str = ""
     source: str = ""
     left: tuple[tuple[str, Words], ...] = ()
 
 
-def wanted_step(
-    wanted: Wanted,
+def plan_object(
+    wanted: DesiredObject,
     observed: Observed,
     record: Record,
     key: bytes,
@@ -88,7 +88,7 @@ def wanted_step(
     ours: frozenset[str],
     siblings: Iterable[str] = (),
     relics: Container[str] = (),
-) -> Step:
+) -> ObjectChange:
     """Return the step for one desired object.
 
     ``siblings``: the ids of all of them. ``relics``: those that an earlier deployment left.
@@ -98,35 +98,35 @@ def wanted_step(
     """
     have = observed.objects.get(wanted.id)
     current = _matches(record, key)
-    if split_id(wanted.id)[2] is None:
+    if ObjectId.parse(wanted.id).key is None:
         return _single_step(wanted, observed, record, current, ours)
-    here = replace(place(wanted.id, current), lenient=True)
-    body = difference(here, wanted.body, have or ())
-    move = first(wanted.id, observed, siblings)
+    here = replace(diff_context(wanted.id, current), lenient=True)
+    body = compare_bodies(here, wanted.body, have or ())
+    move = move_to_front(wanted.id, observed, siblings)
     step = _entry_step(wanted, body, move, observed, record, adopt, relics)
-    left = tuple(left_alone(here, wanted.body, have or ()))
-    return replace(step, move=move, called=called(wanted.id, wanted.body), left=left)
+    left = tuple(find_unmanaged(here, wanted.body, have or ()))
+    return replace(step, move=move, policy_name=policy_name(wanted.id, wanted.body), left=left)
 
 
 def _entry_step(
-    wanted: Wanted,
+    wanted: DesiredObject,
     body: Tree,
     move: Tree,
     observed: Observed,
     record: Record,
     adopt: bool,
     relics: Container[str],
-) -> Step:
+) -> ObjectChange:
     have, before = observed.objects.get(wanted.id), record.objects.get(wanted.id)
     if have is None:
-        return Step(wanted.id, body, "create", remember=before, settle=before)
+        return ObjectChange(wanted.id, body, "create", remember=before, settle=before)
     if wanted.id in record.objects:
         reason = "it is not the first" if move else ""
-        return Step(wanted.id, body, "update", reason, remember=before, settle=before)
+        return ObjectChange(wanted.id, body, "update", reason, remember=before, settle=before)
     differs = _names(body) or ("its place" if move else "")
     if differs and not adopt and (wanted.id in relics or is_marked(have)):
         raise _left_behind(wanted, differs)
-    in_the_way = obstacles(split_id(wanted.id), have)
+    in_the_way = find_obstacles(ObjectId.parse(wanted.id), have)
     if in_the_way:
         raise _not_to_be_adopted(wanted, in_the_way)
     if differs and not adopt:
@@ -134,12 +134,12 @@ def _entry_step(
             f"{wanted.id} is there already, is not ours and differs in {differs} ({wanted.source})",
             "rename one of the two, or take it over with --adopt (teardown puts it back as it was)",
         )
-    kept = tuple(node for node in have if not is_automatic(split_id(wanted.id).table, node))
-    before = serialise(block(wanted.id, kept, standing(wanted.id, observed)).tree)
-    return Step(wanted.id, body, "update", "adopted", remember=before, settle=before)
+    kept = tuple(node for node in have if not is_automatic(ObjectId.parse(wanted.id).table, node))
+    before = serialize(build_block(wanted.id, kept, current_position(wanted.id, observed)).tree)
+    return ObjectChange(wanted.id, body, "update", "adopted", remember=before, settle=before)
 
 
-def _left_behind(wanted: Wanted, differs: str) -> Conflict:
+def _left_behind(wanted: DesiredObject, differs: str) -> Conflict:
     return Conflict(
         f"{wanted.id} is there already, made for another ban host or before this one was set up "
         f"anew, and differs in {differs} ({wanted.source})",
@@ -147,7 +147,7 @@ def _left_behind(wanted: Wanted, differs: str) -> Conflict:
     )
 
 
-def _not_to_be_adopted(wanted: Wanted, in_the_way: Sequence[str]) -> Conflict:
+def _not_to_be_adopted(wanted: DesiredObject, in_the_way: Sequence[str]) -> Conflict:
     return Conflict(
         f"{wanted.id} is there already and is not ours, and teardown could not put it back: "
         f"{', '.join(in_the_way)} must not come from a ban host's memory ({wanted.source})",
@@ -165,55 +165,63 @@ def _names(body: Tree) -> str:
 
 
 def _single_step(
-    wanted: Wanted, observed: Observed, record: Record, current: IsCurrent, ours: frozenset[str]
-) -> Step:
+    wanted: DesiredObject,
+    observed: Observed,
+    record: Record,
+    current: IsCurrent,
+    ours: frozenset[str],
+) -> ObjectChange:
     """A single object: only what is named now; what was named earlier goes back to what it was."""
     have = observed.objects.get(wanted.id) or ()
-    before = remembered(wanted.id, record.objects.get(wanted.id))
-    target = beside_neighbours(wanted, have, ours)
+    before = read_remembered_statements(wanted.id, record.objects.get(wanted.id))
+    target = add_operator_members(wanted, have, ours)
     named = {each.name: each for each in target if isinstance(each, Statement)}
     first_seen = {name: _as_found(name, have) for name in named if name not in before}
-    in_the_way = obstacles(split_id(wanted.id), tuple(first_seen.values()))
+    in_the_way = find_obstacles(ObjectId.parse(wanted.id), tuple(first_seen.values()))
     if in_the_way:
         raise _not_to_be_adopted(wanted, in_the_way)
     left = {name: each for name, each in before.items() if name not in named}
-    back, warnings = single_back(wanted.id, left, observed, ours)
-    body = difference(
-        place(wanted.id, current), (*target, *back), only(have, {*named, *set_names(back)})
+    back, warnings = restore_single_object(wanted.id, left, observed, ours)
+    body = compare_bodies(
+        diff_context(wanted.id, current),
+        (*target, *back),
+        select_attributes(have, {*named, *collect_attribute_names(back)}),
     )
     remember = {**before, **first_seen}
     settle = {name: each for name, each in remember.items() if name in named}
-    return Step(
+    return ObjectChange(
         wanted.id,
         body,
         "update",
         remember=_as_text(wanted.id, remember),
         settle=_as_text(wanted.id, settle),
         warnings=warnings,
-        source=MEMORY if set_names(back) & set_names(body) else "",
+        source=MEMORY if collect_attribute_names(back) & collect_attribute_names(body) else "",
     )
 
 
-def single_back(
+def restore_single_object(
     object_id: str, before: Mapping[str, Statement], observed: Observed, ours: frozenset[str]
 ) -> tuple[Tree, tuple[str, ...]]:
     """Return the statements that bring back what a single object held, and warnings."""
     have = observed.objects.get(object_id) or ()
-    back, warnings = leaving_neighbours(object_id, before, have, ours)
-    back, gone = with_members(object_id, back, observed)
+    back, warnings = keep_operator_members(object_id, before, have, ours)
+    back, gone = drop_missing_members(object_id, back, observed)
     found = (f"{object_id}: {each} is not restored: there is no such object" for each in gone)
     return back, (*warnings, *found)
 
 
-def with_members(object_id: str, body: Tree, observed: Observed) -> tuple[Tree, tuple[str, ...]]:
+def drop_missing_members(
+    object_id: str, body: Tree, observed: Observed
+) -> tuple[Tree, tuple[str, ...]]:
     """Return ``body`` with only those addresses that the FortiGate has, and the others.
 
     A list that is left with none is unset.
     """
-    held = mentioned(observed.objects.get(object_id) or ())
+    held = collect_values(observed.objects.get(object_id) or ())
     gone = {
         member
-        for member, places in members(split_id(object_id), body)
+        for member, places in list_members(ObjectId.parse(object_id), body)
         if member not in held and not any(observed.objects.get(str(each)) for each in places)
     }
     return tuple(_without(node, gone) for node in body), tuple(sorted(gone))
@@ -226,28 +234,28 @@ def _without(node: Node, gone: Container[str]) -> Node:
     return Statement("set" if words else "unset", (node.words[0], *words))
 
 
-def remembered(object_id: str, text: str | None) -> dict[str, Statement]:
+def read_remembered_statements(object_id: str, text: str | None) -> dict[str, Statement]:
     """Return the statements that bring back what a single object held, by attribute."""
-    one = split_id(object_id)
-    allowed = restorable(one, remembered_body(one, text or ""))
+    one = ObjectId.parse(object_id)
+    allowed = select_restorable(one, parse_remembered_body(one, text or ""))
     return {each.name: each for each in allowed if isinstance(each, Statement)}
 
 
 def _as_text(object_id: str, statements: Mapping[str, Statement]) -> str:
-    return serialise((split_id(object_id).config(tuple(statements.values())),))
+    return serialize((ObjectId.parse(object_id).config(tuple(statements.values())),))
 
 
 def _as_found(name: str, have: Tree) -> Statement:
-    words = attributes(have).get(name)
+    words = read_attributes(have).get(name)
     return Statement("set", (Word(name), *words)) if words else Statement("unset", (Word(name),))
 
 
-def only(have: Tree, names: set[str]) -> Tree:
+def select_attributes(have: Tree, names: set[str]) -> Tree:
     """Return the attributes of ``have`` that have one of these ``names``."""
-    return tuple(_as_found(name, have) for name in attributes(have) if name in names)
+    return tuple(_as_found(name, have) for name in read_attributes(have) if name in names)
 
 
-def block(object_id: str, body: Tree | None, move: Tree = ()) -> Block:
+def build_block(object_id: str, body: Tree | None, move: Tree = ()) -> Block:
     """What makes of an object what the statements ``body`` say, or deletes it, and then moves it."""
     one = ObjectId.parse(object_id)
     key = one.key_word()
@@ -259,18 +267,18 @@ def block(object_id: str, body: Tree | None, move: Tree = ()) -> Block:
     return Block(object_id, (one.config((*edit, *move)),))
 
 
-def place(object_id: str, current: IsCurrent) -> Place:
-    return Place(split_id(object_id)[1], object_id, current)
+def diff_context(object_id: str, current: IsCurrent) -> DiffContext:
+    return DiffContext(ObjectId.parse(object_id).table, object_id, current)
 
 
 def _matches(record: Record, key: bytes) -> IsCurrent:
     """A secret that the unit hides is current if it is the one that was last sent."""
 
     def current(name: str, want: Words) -> bool:
-        return record.fingerprints.get(name) == secret_print(key, want)
+        return record.fingerprints.get(name) == fingerprint_words(key, want)
 
     return current
 
 
-def secret_print(key: bytes, want: Words) -> str:
-    return fingerprint(key, " ".join(values(want)))
+def fingerprint_words(key: bytes, want: Words) -> str:
+    return make_fingerprint(key, " ".join(get_values(want)))

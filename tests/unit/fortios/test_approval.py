@@ -8,9 +8,9 @@ import pytest
 
 from provision.errors import Failed
 from provision.fortios.config.text import Config, Edit, Statement, Word, parse
-from provision.fortios.planning.gate import ABORT, COMMIT, SAVE, START, Gate
-from provision.fortios.planning.planner import Block, plan, teardown
-from provision.fortios.planning.steps import block
+from provision.fortios.planning.approval import ABORT, COMMIT, SAVE, START, Approval
+from provision.fortios.planning.object_changes import Block, build_block
+from provision.fortios.planning.planner import plan, teardown
 from provision.fortios.record.record import Record
 from provision.fortios.session.batches import chunks
 from tests.unit.engine.site_model import FACTORY
@@ -20,7 +20,7 @@ from tests.unit.fortios.sample_cli import KEY, WANT
 OBSERVED = fortios_model.look(dict(FACTORY), [each.id for each in WANT.objects], "FGT1")
 MADE = plan(WANT, OBSERVED, Record(), key=KEY)
 BLOCKS = MADE.blocks
-GATE = Gate(tuple((each.id, each.shown) for each in BLOCKS))
+GATE = Approval(tuple((each.id, each.shown) for each in BLOCKS))
 TRIGGER = next(each for each in BLOCKS if "automation-trigger" in each.id)
 EVIL = "config system admin\nedit evil\nset accprofile super_admin\nnext\nend\n"
 
@@ -40,7 +40,7 @@ def test_every_line_of_the_approved_blocks_passes(atomic: bool) -> None:
 @pytest.mark.parametrize("scope", ["global", "root", "edge 1"])
 def test_the_lines_that_lead_into_a_scope_pass_with_its_blocks(scope: str) -> None:
     scoped = [replace(each, id=f"{scope}/{each.id}") for each in BLOCKS]
-    gate = Gate(tuple((each.id, each.shown) for each in scoped))
+    gate = Approval(tuple((each.id, each.shown) for each in scoped))
     gate.check_plan(scoped)
     for chunk in chunks(scoped, False):
         gate.check_lines(((line.id, line.text) for line in chunk), scoped)
@@ -97,7 +97,7 @@ def test_the_way_back_of_an_approved_plan_passes() -> None:
         Block(TRIGGER.id, parse(EVIL)),
         Block(TRIGGER.id, (*TRIGGER.tree, *parse(EVIL))),
         Block(TRIGGER.id, ()),
-        block("system automation-trigger:theirs", None),
+        build_block("system automation-trigger:theirs", None),
         Block(
             TRIGGER.id,
             (Config("system automation-trigger", (Statement("delete", (Word("theirs"),)),)),),

@@ -6,15 +6,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from provision.errors import Conflict, Failed
-from provision.fortios.config.desired import Desired, Wanted, looked_at, split_id
-from provision.fortios.config.diff import attributes, values
+from provision.fortios.config.desired import Desired, DesiredObject, widen_to_table
+from provision.fortios.config.diff import get_values, read_attributes
+from provision.fortios.config.object_id import ObjectId
 from provision.fortios.config.observed import Observed
 from provision.fortios.config.schema import IN_USE
 from provision.fortios.record.record import Record
 
 
-def chosen(
-    desired: Desired, observed: Observed, record: Record, attempt: Callable[[Wanted], object]
+def choose_enforcement(
+    desired: Desired, observed: Observed, record: Record, attempt: Callable[[DesiredObject], object]
 ) -> tuple[Desired, tuple[str, ...]]:
     """``desired`` with the objects of one choice only, and a word on which one and why.
 
@@ -56,27 +57,29 @@ def _best(able: list[str], desired: Desired, observed: Observed, record: Record)
     return able[0], "the first that this unit can do"
 
 
-def _of(desired: Desired, choice: str) -> list[Wanted]:
+def _of(desired: Desired, choice: str) -> list[DesiredObject]:
     return [each for each in desired.objects if each.choice == choice]
 
 
-def _in_use(wanted: Wanted, observed: Observed) -> str:
+def _in_use(wanted: DesiredObject, observed: Observed) -> str:
     """Why the object is known to do something on this unit; empty if it is not."""
-    path = split_id(wanted.id)[1]
+    path = ObjectId.parse(wanted.id).table
     if path not in IN_USE:
         return "its interfaces are set in the inventory"
-    held = attributes(observed.objects.get(wanted.id) or ())
-    if values(held.get("status", ())) == ("disable",):
+    held = read_attributes(observed.objects.get(wanted.id) or ())
+    if get_values(held.get("status", ())) == ("disable",):
         return ""
-    where = values(held.get(IN_USE[path], ()))
+    where = get_values(held.get(IN_USE[path], ()))
     return f"'{path}' listens on {', '.join(where)}" if where else ""
 
 
-def _against(objects: list[Wanted], observed: Observed, attempt: Callable[[Wanted], object]) -> str:
+def _against(
+    objects: list[DesiredObject], observed: Observed, attempt: Callable[[DesiredObject], object]
+) -> str:
     """Why the unit cannot have them; empty if it can."""
     for each in objects:
-        if looked_at(each.id) in observed.missing:
-            return f"this unit has no '{split_id(each.id)[1]}'"
+        if widen_to_table(each.id) in observed.missing:
+            return f"this unit has no '{ObjectId.parse(each.id).table}'"
         try:
             attempt(each)
         except Conflict as conflict:
