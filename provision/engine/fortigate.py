@@ -101,7 +101,7 @@ class FortiGateRun:
         self._run.listener.doing(self._selected.site.name, self.target.host, "observing")
         with self._connected() as session:
             plan = self._planned(session, memory)
-            left = [asdict(each) for each in plan.left]
+            left = [asdict(each) for each in plan.unmanaged]
             self.target.plan = plan
             facts = {"version": session.facts.version_text, "left_as_it_is": left}
             self.target.details = {**facts, **self._settings(memory)}
