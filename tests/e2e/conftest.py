@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.labsite import LabSite, unit_options
+from tests.fortigate_bounds import set_bounds
 
 
 @pytest.fixture
@@ -27,4 +28,4 @@ def site(tmp_path: Path, ready_root: Path) -> Iterator[LabSite]:
 @pytest.fixture
 def settled_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Loopback needs no long wait to know that a prompt is the last thing said."""
-    monkeypatch.setattr("provision.fortios.session.terminal.SETTLED", 0.02)
+    set_bounds(monkeypatch, settled=0.02)

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from provision.errors import Failed
 from provision.fortios.config.text import forti_quote, list_lines, make_key, parse
 from provision.fortios.session.batches import Line
+from provision.fortios.session.command_line import CommandLine, Refused
 from provision.fortios.session.commands import check_change, check_look
-from provision.fortios.session.session import Refused, Session
 from provision.ssh.connect import HostKeyPolicy
 from provision.ssh.login import Login
 from tests.simulator import Simulator
@@ -160,28 +160,28 @@ def test_a_quoted_value_stays_one_line(value: str) -> None:
 
 
 @pytest.fixture
-def talk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> tuple[Session, Simulator]:
+def talk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> tuple[CommandLine, Simulator]:
     """Return a session and the FortiGate at its other end."""
     wire = Wire(monkeypatch)
     policy = HostKeyPolicy(tmp_path / "known", accept_new=True)
-    return Session(Login("fgt", "127.0.0.1", "admin"), policy), wire.unit
+    return CommandLine(Login("fgt", "127.0.0.1", "admin"), policy), wire.unit
 
 
 @pytest.mark.parametrize("command", NO_LOOKS)
 def test_a_session_sends_nothing_if_one_question_is_not_in_the_table(
-    talk: tuple[Session, Simulator], command: str
+    talk: tuple[CommandLine, Simulator], command: str
 ) -> None:
     session, fortigate = talk
     with pytest.raises(Failed, match="never sent"):
         session.read(["get system status", command])
     with pytest.raises(Failed, match="never sent"):
-        session.visit([Line("", "config global")], [command])
+        session.read_in_scope([Line("", "config global")], [command])
     assert len(fortigate.journal) == 0
 
 
 @pytest.mark.parametrize("behind", [(), (Line("x", "end"),)])
 def test_a_session_never_sends_a_line_that_is_two(
-    talk: tuple[Session, Simulator], behind: tuple[Line, ...]
+    talk: tuple[CommandLine, Simulator], behind: tuple[Line, ...]
 ) -> None:
     session, fortigate = talk
     with pytest.raises(Refused, match="never sent"):

@@ -17,7 +17,7 @@ from provision.fortios.planning.approval import COMMIT, START
 from provision.fortios.planning.planner import FortiPlan, plan
 from provision.fortios.record.record import Record
 from provision.fortios.session.fortigate import FortiGateSession
-from provision.fortios.session.push import PutBack
+from provision.fortios.session.push import RolledBack
 from provision.ssh.connect import HostKeyPolicy
 from provision.ssh.login import Login
 from tests.simulator import Faults, Options, Simulator
@@ -119,7 +119,7 @@ class Drill:
         said = ""
         try:
             gate.apply(made)
-        except (PutBack, Unreachable) as error:
+        except (RolledBack, Unreachable) as error:
             said = str(error)
             assert known(unit.show()) == before, said
         else:
@@ -244,7 +244,7 @@ def test_a_full_table_leaves_nothing_of_the_push(transactions: bool, wire: Wire)
     drill = Drill(wire, transactions=transactions, table_limits=rows)
     unit = drill.reset()
     before = unit.show()
-    with pytest.raises(PutBack, match="reached the maximum number of entries"):
+    with pytest.raises(RolledBack, match="reached the maximum number of entries"):
         drill.apply(Record())
     assert unit.show() == before
     rows.clear()
@@ -297,7 +297,7 @@ def test_an_object_in_the_transaction_of_another_is_named_and_nothing_stays(wire
     )
     other.type(b"next\nend\n")
     before = unit.show()
-    with pytest.raises(PutBack, match="somebody else is editing it") as caught:
+    with pytest.raises(RolledBack, match="somebody else is editing it") as caught:
         drill.apply(drill.settled)
     assert "system automation-action:banstitch_webhook" in str(caught.value)
     assert unit.show() == before
@@ -314,11 +314,11 @@ def test_the_transaction_of_a_dead_run_does_not_stop_the_next_for_ever(
     before = unit.show()
     gate, made = drill.observed()
     unit.faults.drop_at = "commit"
-    with pytest.raises(PutBack):
+    with pytest.raises(RolledBack):
         gate.apply(made)
     assert unit.show() == before
     if survives:
-        with pytest.raises(PutBack, match="or a run that died was"):
+        with pytest.raises(RolledBack, match="or an interrupted run was"):
             drill.apply(Record())
         assert unit.show() == before
         for each in unit.transactions._open.values():
@@ -357,7 +357,7 @@ def test_a_question_is_answered_no_and_the_push_put_back(
     if line == "commit" and not transactions:
         gate.apply(made)
         return
-    with pytest.raises(PutBack, match="Do you want to continue"):
+    with pytest.raises(RolledBack, match="Do you want to continue"):
         gate.apply(made)
     assert unit.show() == before
     unit.options.questions.clear()
@@ -370,9 +370,9 @@ def test_a_put_back_that_is_cut_too_is_mended_by_the_next_run(wire: Wire) -> Non
     gate, made = drill.observed()
     unit.faults.errors["^config vpn"] = "Command fail. Return code -61"
     unit.faults.drop_at = "^delete"
-    with pytest.raises(Failed, match="run again: that mends it") as caught:
+    with pytest.raises(Failed, match="run the command again to complete it") as caught:
         gate.apply(made)
-    assert not isinstance(caught.value, PutBack)
+    assert not isinstance(caught.value, RolledBack)
     calm(unit)
     assert drill.apply(made.record).changes
     assert drill.apply(made.settled).changes == ()

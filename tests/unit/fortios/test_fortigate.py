@@ -14,9 +14,9 @@ from provision.fortios.config.text import parse
 from provision.fortios.planning.object_changes import Block
 from provision.fortios.planning.planner import FortiPlan, plan
 from provision.fortios.record.record import Record
-from provision.fortios.session.batches import LONGEST, Chunk, chunks
+from provision.fortios.session.batches import LONGEST, Batch, split_into_batches
 from provision.fortios.session.fortigate import FortiGateSession
-from provision.fortios.session.push import PutBack
+from provision.fortios.session.push import RolledBack
 from provision.ssh.connect import HostKeyPolicy
 from provision.ssh.login import Login
 from tests.simulator import Options, Simulator
@@ -141,7 +141,7 @@ def test_what_is_saved_by_hand_is_saved_after_a_push_and_after_a_put_back(
     wire.unit.run_in("global" if vdoms else "", saving + "execute cfg save\n")
     wire.unit.faults.errors["^set source-address-negate"] = "Command fail. Return code -61"
     before = wire.unit.show()
-    with pytest.raises(PutBack):
+    with pytest.raises(RolledBack):
         push(gate, bool(vdoms))
     assert wire.unit.show() == before
     assert not wire.unit.unsaved
@@ -165,7 +165,7 @@ def test_what_a_restricted_profile_may_not_do_is_named(vdoms: tuple[str, ...], w
     with gate:
         made = plan(want, gate.observe(want, Record()), Record(), key=KEY)
         assert "operator has a restricted profile" in made.warnings[0]
-        with pytest.raises(PutBack, match=r"'config system automation-stitch'.*-37") as caught:
+        with pytest.raises(RolledBack, match=r"'config system automation-stitch'.*-37") as caught:
             gate.apply(made)
     assert "profile of operator does not permit this" in str(caught.value)
     assert wire.unit.show() == before
@@ -187,12 +187,12 @@ def blocks(*texts: str, scope: str = "") -> list[Block]:
     return [Block(name, tree) for name, tree in zip(named, trees, strict=True)]
 
 
-def spelt(found: list[Chunk]) -> list[list[str]]:
+def spelt(found: list[Batch]) -> list[list[str]]:
     return [[line.text for line in chunk] for chunk in found]
 
 
 def test_nothing_that_takes_effect_is_typed_ahead_of_an_answer() -> None:
-    found = spelt(list(chunks(blocks(TRIGGER, ACTION, SSL), atomic=False)))
+    found = spelt(list(split_into_batches(blocks(TRIGGER, ACTION, SSL), atomic=False)))
     assert found == [
         ["config system automation-trigger", 'edit "banstitch_login"', *found[0][2:5]],
         ["next", "end", "config system automation-action", *found[1][3:]],
@@ -204,13 +204,15 @@ def test_nothing_that_takes_effect_is_typed_ahead_of_an_answer() -> None:
 
 
 def test_in_a_transaction_all_lines_go_at_once() -> None:
-    assert len(list(chunks(blocks(TRIGGER, ACTION, SSL), atomic=True))) == 1
+    assert len(list(split_into_batches(blocks(TRIGGER, ACTION, SSL), atomic=True))) == 1
 
 
 def test_a_vdom_is_entered_alone_and_nothing_that_could_name_one_is_typed_ahead() -> None:
     policy = "config firewall policy\nedit 7\nset name x\nnext\nend\n"
     for atomic in (True, False):
-        first, second, third, *_ = spelt(list(chunks(blocks(policy, scope="branch"), atomic)))
+        first, second, third, *_ = spelt(
+            list(split_into_batches(blocks(policy, scope="branch"), atomic))
+        )
         assert [first, second, third] == [
             ["config vdom"],
             ["edit branch"],
@@ -222,10 +224,13 @@ def test_long_values_and_values_of_several_lines_are_typed_alone() -> None:
     long = ACTION.replace("%%log%%", "x" * 450)
     lines = ACTION.replace("%%log%%", "a\nb")
     for text in (long, lines):
-        found = spelt(list(chunks(blocks(text), atomic=True)))
+        found = spelt(list(split_into_batches(blocks(text), atomic=True)))
         assert [len(chunk) for chunk in found][1] == 1
     many = blocks(*(FEED.replace("banstitch_feed", f"feed{n}") for n in range(30)))
-    sizes = [sum(len(text) + 1 for text in chunk) for chunk in spelt(list(chunks(many, True)))]
+    sizes = [
+        sum(len(text) + 1 for text in chunk)
+        for chunk in spelt(list(split_into_batches(many, True)))
+    ]
     assert max(sizes) <= LONGEST + 1
     assert len(sizes) > 1
 

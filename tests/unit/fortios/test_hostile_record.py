@@ -15,13 +15,14 @@ import pytest
 from provision.results import TargetResult
 from tests.e2e import memory_site
 from tests.e2e.memory_site import MemoryHost, MemorySite
+from tests.fortigate_bounds import set_bounds
 from tests.simulator import Options, Simulator
 
 
 @pytest.fixture(autouse=True)
 def settled_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Loopback needs no long wait to know that a prompt is the last thing said."""
-    monkeypatch.setattr("provision.fortios.session.terminal.SETTLED", 0.02)
+    set_bounds(monkeypatch, settled=0.02)
 
 
 VERBS = ("plan", "verify", "apply", "teardown")

@@ -11,10 +11,10 @@ import pytest
 from provision.fortios.config.desired import CliBlock, Desired, read_blocks
 from provision.fortios.planning.planner import FortiPlan, plan, teardown
 from provision.fortios.record.record import Record
-from provision.fortios.session import terminal
 from provision.fortios.session.fortigate import FortiGateSession
 from provision.ssh.connect import HostKeyPolicy
 from provision.ssh.login import Login
+from tests.fortigate_bounds import set_bounds
 from tests.simulator import Notice, Options, Simulator
 from tests.unit.fortios.sample_cli import ALL, KEY, SSL_ON
 
@@ -44,9 +44,7 @@ def policy(tmp_path: Path) -> HostKeyPolicy:
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Silence is over sooner, and a run that waits for the long one fails."""
-    monkeypatch.setattr(terminal, "LOST", 0.5)
-    monkeypatch.setattr(terminal, "UNREAD", 0.4)
-    monkeypatch.setattr(terminal, "SILENCE", 8.0)
+    set_bounds(monkeypatch, lost=0.5, unread=0.4, silence=8.0)
 
 
 class Site:

@@ -16,6 +16,7 @@ import pytest
 
 from tests import PROJECT
 from tests.e2e.memory_site import MemorySite
+from tests.fortigate_bounds import set_bounds
 from tests.simulator import Options, Simulator
 
 CASES: dict[str, Any] = json.loads(
@@ -35,7 +36,7 @@ end
 @pytest.fixture(autouse=True)
 def settled_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Loopback needs no long wait to know that a prompt is the last thing said."""
-    monkeypatch.setattr("provision.fortios.session.terminal.SETTLED", 0.02)
+    set_bounds(monkeypatch, settled=0.02)
 
 
 @pytest.fixture

@@ -13,11 +13,11 @@ from provision.fortios.config.desired import CliBlock, Desired, read_blocks
 from provision.fortios.config.text import forti_quote, parse, serialize
 from provision.fortios.planning.planner import FortiPlan, plan, teardown
 from provision.fortios.record.record import Record
-from provision.fortios.session import terminal
 from provision.fortios.session.fortigate import FortiGateSession
-from provision.fortios.session.push import PutBack
+from provision.fortios.session.push import RolledBack
 from provision.ssh.connect import HostKeyPolicy
 from provision.ssh.login import Login
+from tests.fortigate_bounds import set_bounds
 from tests.simulator import Options, Simulator
 from tests.simulator.terminal import Terminal
 from tests.unit.fortios.sample_cli import ALL, FEED, KEY, SSL, SSL_ON, TRIGGER, WANT
@@ -111,7 +111,7 @@ def test_the_facts_of_a_unit_are_read(unit: Simulator, policy: HostKeyPolicy) ->
 def test_a_small_pager_costs_exchanges_but_nothing_is_lost(
     lines: int, policy: HostKeyPolicy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(terminal, "LOST", 0.3)
+    set_bounds(monkeypatch, lost=0.3)
     with Simulator(Options(pager_lines=lines)) as unit:
         made = _apply(unit, policy)
         unit.journal.clear()
@@ -142,13 +142,13 @@ def test_a_refused_line_leaves_the_unit_as_it_was_and_is_named(
 ) -> None:
     before = unit.show()
     unit.faults.errors[pattern] = said
-    with pytest.raises(PutBack) as caught:
+    with pytest.raises(RolledBack) as caught:
         _apply(unit, policy)
     assert unit.show() == before
     text = str(caught.value)
     assert pattern in text
     assert said.splitlines()[0] in text
-    assert "the unit is as it was before" in text
+    assert "the FortiGate is as it was before" in text
     unit.faults.errors.clear()
     _apply(unit, policy)
 
@@ -161,7 +161,7 @@ def test_an_update_that_fails_puts_the_older_state_back(
     newer = [text.replace("39426", "37124").replace("5514", "5515") for text in ALL]
     want = read_blocks([CliBlock("n.j2", "".join(newer))])
     unit.faults.errors["set logid 37124"] = "value parse error before '37124'"
-    with pytest.raises(PutBack):
+    with pytest.raises(RolledBack):
         _apply(unit, policy, want, made.settled)
     assert unit.show() == before
 
@@ -173,7 +173,7 @@ def test_a_cut_connection_is_opened_again_and_the_unit_put_back(
     with FortiGateSession(_login(unit), policy) as gate:
         made = plan(WANT, gate.observe(WANT, Record()), Record(), key=KEY)
         unit.faults.drop_at = "commit"
-        with pytest.raises(PutBack, match="as it was before"):
+        with pytest.raises(RolledBack, match="as it was before"):
             gate.apply(made)
     assert unit.show() == before
     again = _apply(unit, policy)
@@ -193,7 +193,7 @@ def test_a_unit_that_drops_type_ahead_is_asked_line_by_line(
 ) -> None:
     made = _apply(unit, policy)
     feed = Terminal.feed
-    monkeypatch.setattr(terminal, "LOST", 0.3)
+    set_bounds(monkeypatch, lost=0.3)
     monkeypatch.setattr(
         Terminal, "feed", lambda self, data: feed(self, b"".join(data.partition(b"\n")[:2]))
     )

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from provision.fortios.config.versions import read_facts, warn_of_unknown_version
-from provision.fortios.session import prompts
+from provision.fortios.session import prompts, refusals
 
 
 def test_a_type_ahead_that_is_garbled_is_found_out() -> None:
     text = "FGT # show a\nA\n\nFGT # how b\nUnknown action 0\n\nFGT # show c\nC\n\nFGT # "
-    assert prompts.answers(text, "FGT #", ["show a", "show b", "show c"]) == ("A", None, "C")
+    assert prompts.split_answers(text, "FGT #", ["show a", "show b", "show c"]) == ("A", None, "C")
 
 
 STATUS = """Version: FortiGate-501E v{version},build2795,250523 (GA.M)
@@ -51,9 +51,9 @@ def test_the_status_of_each_kind_of_unit_is_understood(
     ],
 )
 def test_every_form_of_prompt_is_recognised(tail: str) -> None:
-    first = prompts.first_prompt(tail)
+    first = prompts.find_first_prompt(tail)
     assert first == tail.strip()
-    assert prompts.prompt_pattern(first).search(f"set x\n\n{tail.strip()} ")
+    assert prompts.compile_last_prompt(first).search(f"set x\n\n{tail.strip()} ")
 
 
 def test_a_demand_for_a_new_password_is_recognised() -> None:
@@ -79,9 +79,9 @@ def test_a_demand_for_a_new_password_is_recognised() -> None:
     ],
 )
 def test_every_known_refusal_is_recognised(answer: str) -> None:
-    assert prompts.refusal(answer) == " / ".join(filter(None, answer.splitlines()))
+    assert refusals.find_refusal(answer) == " / ".join(filter(None, answer.splitlines()))
 
 
 @pytest.mark.parametrize("answer", ["", "new entry 'fail2ban' added", "current vf=root:0"])
 def test_what_is_no_refusal_is_not_taken_for_one(answer: str) -> None:
-    assert prompts.refusal(answer) == ""
+    assert refusals.find_refusal(answer) == ""

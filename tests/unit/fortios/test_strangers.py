@@ -14,10 +14,10 @@ from provision.fortios.config.desired import CliBlock, Desired, read_blocks
 from provision.fortios.config.versions import read_facts
 from provision.fortios.planning.planner import plan, teardown
 from provision.fortios.record.record import Record
-from provision.fortios.session import prompts
+from provision.fortios.session import refusals
+from provision.fortios.session.command_line import CommandLine
 from provision.fortios.session.fortigate import FortiGateSession
-from provision.fortios.session.push import PutBack
-from provision.fortios.session.session import Session
+from provision.fortios.session.push import RolledBack
 from provision.ssh.connect import HostKeyPolicy
 from provision.ssh.login import Login
 from tests.simulator import Options, Simulator, terminal
@@ -101,13 +101,13 @@ def test_type_ahead_that_was_lost_is_not_tried_again(
 ) -> None:
     monkeypatch.setattr(Terminal, "feed", _one_line_at_a_time)
     sent: list[str] = []
-    send = Session._send
+    send = CommandLine._send
 
-    def spied(made: Session, text: str) -> None:
+    def spied(made: CommandLine, text: str) -> None:
         sent.append(text)
         send(made, text)
 
-    monkeypatch.setattr(Session, "_send", spied)
+    monkeypatch.setattr(CommandLine, "_send", spied)
     with FortiGateSession(LOGIN, policy) as gate:
         gate.observe(WANT, Record())
     assert len([text for text in sent if text.count("\n") > 1]) == 1
@@ -172,7 +172,7 @@ def test_a_unit_that_only_pretends_to_know_transactions_is_put_back(
     before = wire.unit.show()
     with FortiGateSession(LOGIN, policy) as gate:
         made = plan(WANT, gate.observe(WANT, Record()), Record(), key=KEY)
-        with pytest.raises(PutBack):
+        with pytest.raises(RolledBack):
             gate.apply(made)
     assert wire.unit.show() == before
 
@@ -220,11 +220,11 @@ def test_what_is_refused_only_in_a_transaction_is_done_without_one(
 def test_of_a_value_that_a_unit_quotes_in_part_nothing_is_told() -> None:
     said = "the size is 19, the limit is 8\nvalue parse error before 'geheim-u"
     said += "\nvalue parse error before 'und-lang'"
-    told = prompts.without_pieces(said, 'set password "geheim-und-sehr-und-lang"')
+    told = refusals.hide_partial_values(said, 'set password "geheim-und-sehr-und-lang"')
     assert "geheim" not in told
     assert "und-lang" not in told
     whole = "entry not found / value parse error before 'banstitch_feed'"
-    assert prompts.without_pieces(whole, 'set source-address "banstitch_feed"') == whole
+    assert refusals.hide_partial_values(whole, 'set source-address "banstitch_feed"') == whole
 
 
 @pytest.mark.parametrize(
@@ -237,7 +237,7 @@ def test_of_a_value_that_a_unit_quotes_in_part_nothing_is_told() -> None:
     ],
 )
 def test_every_word_for_an_entry_that_is_not_there_is_known(answer: str) -> None:
-    assert prompts.has_no_entry(answer)
+    assert refusals.has_no_entry(answer)
 
 
 @pytest.mark.parametrize(
@@ -250,8 +250,8 @@ def test_every_word_for_an_entry_that_is_not_there_is_known(answer: str) -> None
     ],
 )
 def test_every_word_for_a_table_that_is_not_there_is_known(answer: str) -> None:
-    assert prompts.has_no_table(answer)
-    assert not prompts.has_no_entry(answer)
+    assert refusals.has_no_table(answer)
+    assert not refusals.has_no_entry(answer)
 
 
 @pytest.mark.parametrize(

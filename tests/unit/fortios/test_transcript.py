@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from provision.fortios.session import prompts
-from provision.fortios.session.heard import PROMPTS, SHORT, Heard
+from provision.fortios.session.transcript import PROMPTS, SHORT, Transcript
 
-PROMPT = prompts.prompt_pattern("FGT #")
+PROMPT = prompts.compile_last_prompt("FGT #")
 # what terminals send between and inside of answers
 CONTROLS = (
     "\r|\n|\r\n|\r\r\n|--More-- |\r         \r|\x1b[K|\x1b[31m|\x08 \x08|\x00|\x1b]0;x\x07|\u202e"
@@ -31,14 +31,14 @@ class Cleaner:
         return prompts.clean(text)
 
 
-def _listen(pieces: Iterable[str]) -> tuple[Cleaner, Heard, int]:
+def _listen(pieces: Iterable[str]) -> tuple[Cleaner, Transcript, int]:
     """Hear all ``pieces`` as a session does; also how many characters it looked at in the end."""
     cleaner, looked = Cleaner(), 0
-    heard = Heard(cleaner)
+    heard = Transcript(cleaner)
     for piece in pieces:
         heard.add(piece)
         if heard.is_due(False, PROMPT.search):
-            looked += len(heard.text())
+            looked += len(heard.read_text())
     return cleaner, heard, looked
 
 
@@ -47,7 +47,7 @@ def test_pieces_give_the_same_text_as_the_whole(said: list[str], size: int) -> N
     whole = "".join(said)
     pieces = [whole[start : start + size] for start in range(0, len(whole), size)]
     _, heard, _ = _listen(pieces)
-    assert heard.text() == prompts.clean(whole)
+    assert heard.read_text() == prompts.clean(whole)
     assert heard.size == len(whole)
 
 
