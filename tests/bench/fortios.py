@@ -2,8 +2,8 @@
 
     make bench, or: python -m tests.bench.fortios [--latency 0 50 200]
 
-Both log in to identical simulated units (7.4.8, console output `more`, as from the factory) over SSH on
-loopback; each burst of input waits for the added latency before the unit sees it. Every number counts
+Both log in to identical simulated FortiGates (7.4.8, console output `more`, as from the factory) over SSH on
+loopback; each burst of input waits for the added latency before the FortiGate sees it. Every number counts
 from before the login until after the logout.
 
     plan    ours: log in, look (status, surroundings, every object), compare.
@@ -12,7 +12,7 @@ from before the login until after the logout.
             stock: ConnectHandler, send_config_set of the very lines that ours pushes, disconnect. It
             does not look before or after, does not see a refused line, and cannot undo one.
 
-Exchanges: how often a client wrote and waited for the unit. Bytes: of the terminal, both ways.
+Exchanges: how often a client wrote and waited for the FortiGate. Bytes: of the terminal, both ways.
 
 Why ours is fast: all `show` lines go in one write, and so does a push. Lines are typed ahead only where
 nothing can take effect before every answer was read: inside `execute config-transaction` that is
@@ -100,13 +100,13 @@ class Meter:
 
 
 def measure(latency: float, run: Callable[[Simulator], int]) -> Cost:
-    """``run`` against a fresh unit; it gives the number of exchanges."""
-    with Simulator(Options(enc_stable=True)) as unit:
-        unit.run(SSL_ON)
-        unit.faults.latency = latency
+    """``run`` against a fresh FortiGate; it gives the number of exchanges."""
+    with Simulator(Options(enc_stable=True)) as fortigate:
+        fortigate.run(SSL_ON)
+        fortigate.faults.latency = latency
         meter, start = Meter(), time.monotonic()
         with meter.counting():
-            exchanges = run(unit)
+            exchanges = run(fortigate)
         return Cost(exchanges, meter.sent, meter.received, time.monotonic() - start)
 
 
@@ -116,21 +116,21 @@ class Ours:
     def __init__(self, known_hosts: Path) -> None:
         self._policy = HostKeyPolicy(known_hosts, accept_new=True)
 
-    def plan(self, unit: Simulator) -> int:
-        with self._gate(unit) as gate:
+    def plan(self, fortigate: Simulator) -> int:
+        with self._gate(fortigate) as gate:
             self._planned(gate, Record())
             return gate.exchanges
 
-    def apply(self, unit: Simulator) -> int:
-        with self._gate(unit) as gate:
+    def apply(self, fortigate: Simulator) -> int:
+        with self._gate(fortigate) as gate:
             made = self._planned(gate, Record())
             gate.apply(made)
             if self._planned(gate, made.settled).changes:
                 raise RuntimeError("the push did not hold")
             return gate.exchanges
 
-    def _gate(self, unit: Simulator) -> FortiGateSession:
-        login = Login("fgt", unit.address, "admin", unit.port, password="fortinet")
+    def _gate(self, fortigate: Simulator) -> FortiGateSession:
+        login = Login("fgt", fortigate.address, "admin", fortigate.port, password="fortinet")
         return FortiGateSession(login, self._policy)
 
     def _planned(self, gate: FortiGateSession, record: Record) -> planner.FortiPlan:
@@ -148,8 +148,8 @@ class Stock:
     """netmiko as it comes: the same questions, the same lines."""
 
     def __init__(self, ours: Ours) -> None:
-        with Simulator(Options(enc_stable=True)) as unit, ours._gate(unit) as gate:
-            unit.run(SSL_ON)
+        with Simulator(Options(enc_stable=True)) as fortigate, ours._gate(fortigate) as gate:
+            fortigate.run(SSL_ON)
             want = wanted(gate)
             made = planner.plan(want, gate.observe(want, Record()), Record(), key=KEY)
         self._questions = [
@@ -158,28 +158,28 @@ class Stock:
         ]
         self._lines = [line for block in made.blocks for line in list_lines(block.tree)]
 
-    def plan(self, unit: Simulator) -> int:
-        driver = self._connect(unit)
+    def plan(self, fortigate: Simulator) -> int:
+        driver = self._connect(fortigate)
         for question in self._questions:
             driver.send_command(question)
         driver.disconnect()
-        return unit.journal.exchanges()
+        return fortigate.journal.exchanges()
 
-    def apply(self, unit: Simulator) -> int:
-        driver = self._connect(unit)
+    def apply(self, fortigate: Simulator) -> int:
+        driver = self._connect(fortigate)
         # netmiko waits for the echo of a line, in which a value of several lines never appears whole
         typed = [part for line in self._lines for part in line.split("\n")]
         driver.send_config_set(typed, cmd_verify=False)
         driver.disconnect()
-        if any(line.errors for line in unit.journal):
+        if any(line.errors for line in fortigate.journal):
             raise RuntimeError("stock netmiko was refused a line")
-        return unit.journal.exchanges()
+        return fortigate.journal.exchanges()
 
-    def _connect(self, unit: Simulator) -> netmiko.BaseConnection:
+    def _connect(self, fortigate: Simulator) -> netmiko.BaseConnection:
         return netmiko.ConnectHandler(
             device_type="fortinet",
-            host=unit.address,
-            port=unit.port,
+            host=fortigate.address,
+            port=fortigate.port,
             username="admin",
             password="fortinet",
             conn_timeout=60,
@@ -188,7 +188,9 @@ class Stock:
 
 def main(argv: list[str] | None = None) -> int:
     """Print the table; 1 if a promise is broken."""
-    logging.getLogger("paramiko").addHandler(logging.NullHandler())  # units that go are no news
+    logging.getLogger("paramiko").addHandler(
+        logging.NullHandler()
+    )  # FortiGates that go are no news
     parser = argparse.ArgumentParser(prog="python -m tests.bench.fortios")
     parser.add_argument("--latency", type=int, nargs="+", default=[0, 50, 200], help="in ms")
     latencies = parser.parse_args(argv).latency

@@ -27,8 +27,8 @@ from tests.lab.records import LabError
 
 def look_around(site: DemoSite, tell: Narrator) -> None:
     """What to do with a site that was kept."""
-    address, port = site.unit.address
-    control = f"http://127.0.0.1:{site.unit.control_port}"
+    address, port = site.fortigate.address
+    control = f"http://127.0.0.1:{site.fortigate.control_port}"
     event = event_line(address=ATTACKER, user="root")
     print()
     tell.say("The site stays up. To look around:")

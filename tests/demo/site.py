@@ -33,7 +33,7 @@ class DemoSite:
     """Both targets, up, with an inventory that names them."""
 
     host: DebianHost
-    unit: FortiGate
+    fortigate: FortiGate
 
     def listing(self) -> dict[str, object]:
         """Every file of the places where a tool may leave something, and the installed packages."""
@@ -76,7 +76,7 @@ class DemoSite:
 
 def write_inventory(site: DemoSite) -> None:
     """As an operator would write it who has read both host keys on the consoles."""
-    address, port = site.unit.address
+    address, port = site.fortigate.address
     INVENTORY.mkdir(parents=True, exist_ok=True)
     (INVENTORY / "hosts.yml").write_text(
         f"""\
@@ -101,13 +101,13 @@ fortigates:
       ban_host: ban-demo
 """
     )
-    keys = (site.host.host_key_line, site.unit.host_key_line)
+    keys = (site.host.host_key_line, site.fortigate.host_key_line)
     (INVENTORY / "known_hosts").write_text("".join(f"{key}\n" for key in keys))
 
 
-def keep(host: str, unit: Process | None = None) -> None:
+def keep(host: str, fortigate: Process | None = None) -> None:
     """Write down what outlives the demo, before it does."""
-    found = {"host": host, "fortigate": [unit.pid, unit.started] if unit else None}
+    found = {"host": host, "fortigate": [fortigate.pid, fortigate.started] if fortigate else None}
     _KEPT.write_text(json.dumps(found))
 
 
@@ -159,17 +159,17 @@ def boot(stack: ExitStack, tell: Narrator, stay: bool) -> DemoSite:
         host = DebianHost(root, name=name, owned=not stay).up()
         if not stay:
             stack.callback(host.down)
-        unit = FortiGate(FOLDER, outlives_us=stay).start()
+        fortigate = FortiGate(FOLDER, outlives_us=stay).start()
         if stay:
-            keep(name, unit.running)
+            keep(name, fortigate.running)
         else:
-            stack.callback(unit.stop)
-        site = DemoSite(host, unit)
+            stack.callback(fortigate.stop)
+        site = DemoSite(host, fortigate)
         write_inventory(site)
         tell.show(
             [
                 f"ban-demo: root@{host.address} port {host.port}",
-                "fw-demo:  admin@{} port {}".format(*unit.address),
+                "fw-demo:  admin@{} port {}".format(*fortigate.address),
             ]
         )
         programs = site.programs()

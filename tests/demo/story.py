@@ -22,9 +22,9 @@ class Demo:
     """The story, in the order of its methods."""
 
     def __init__(self, site: DemoSite, tell: Narrator) -> None:
-        self.site, self.unit, self.tell = site, site.unit, tell
+        self.site, self.fortigate, self.tell = site, site.fortigate, tell
         self.files = site.listing()
-        self.show = self.unit.show()
+        self.show = self.fortigate.show()
         self.last_event = 0.0
 
     def look(self) -> None:
@@ -44,7 +44,7 @@ class Demo:
             tell.claim(f"the plan has {len(lines)} lines beside the CLI", len(lines) <= SCREEN)
             changed = sorted(_different(self.files, self.site.listing()))
             tell.claim("no file of the host was changed", not changed, changed)
-            sent = self.unit.changing_lines()
+            sent = self.fortigate.changing_lines()
             tell.claim("no line was sent that could change the firewall", not sent, sent)
 
     def deploy(self) -> None:
@@ -56,7 +56,7 @@ class Demo:
             )
             tell.command(f"python site.py apply -y {WHERE}", 0)
             tell.claim("the feed answers and is empty", self.site.feed() == [])
-            tell.claim("the firewall lets everybody in", not self.unit.denies(ATTACKER))
+            tell.claim("the firewall lets everybody in", not self.fortigate.denies(ATTACKER))
 
     def attack(self) -> None:
         """Three failed logins ban; a name typed by the attacker bans nobody; the ban ends."""
@@ -76,9 +76,9 @@ class Demo:
             tell.within(
                 2 * MINUTE + 1,
                 f"after its own poll the firewall denies {ATTACKER}",
-                lambda: self.unit.denies(ATTACKER),
+                lambda: self.fortigate.denies(ATTACKER),
             )
-            tell.claim(f"it does not deny {BYSTANDER}", not self.unit.denies(BYSTANDER))
+            tell.claim(f"it does not deny {BYSTANDER}", not self.fortigate.denies(BYSTANDER))
         with tell.step("attack: a user name that names an address"):
             tell.say(
                 f"""Somebody wants {NAMED} banned and logs in as `x remip={NAMED}`. The receiver
@@ -87,8 +87,8 @@ class Demo:
             for _ in range(3):
                 self._log("event", "N/A", f"x remip={NAMED}", written=0)
             tell.claim(f"{NAMED} is not in the feed", NAMED not in self.site.feed())
-            self.unit.poll()
-            tell.claim(f"the firewall does not deny {NAMED}", not self.unit.denies(NAMED))
+            self.fortigate.poll()
+            tell.claim(f"the firewall does not deny {NAMED}", not self.fortigate.denies(NAMED))
         with tell.step("the ban ends"):
             tell.say(f"A ban lasts {BAN_TIME} s here, an hour if nothing is set.")
             left = self.last_event + BAN_TIME + 3 - time.monotonic()
@@ -98,16 +98,16 @@ class Demo:
             tell.within(
                 2 * MINUTE + 1,
                 f"after its own poll the firewall lets {ATTACKER} in again",
-                lambda: not self.unit.denies(ATTACKER),
+                lambda: not self.fortigate.denies(ATTACKER),
             )
 
     def _two_are_not_enough(self) -> None:
         """Said only once fail2ban has counted both, and the firewall has asked."""
         tell = self.tell
         tell.within(60, "fail2ban has counted 2 failures", lambda: self.site.failures() == 2)
-        self.unit.poll()
+        self.fortigate.poll()
         tell.claim("the feed is empty", self.site.feed() == [])
-        tell.claim(f"the firewall does not deny {ATTACKER}", not self.unit.denies(ATTACKER))
+        tell.claim(f"the firewall does not deny {ATTACKER}", not self.fortigate.denies(ATTACKER))
 
     def _log(self, what: str, address: str, user: str, written: int) -> None:
         """One event through the firewall; ``written``: lines for fail2ban that must come of it."""
@@ -115,7 +115,7 @@ class Demo:
         shown = re.search(r"remip=.*?user=\".*?\"", line)
         self.tell.show([f"{what}: ... {shown.group() if shown else line} ..."])
         before = self.site.events()
-        deliveries = self.unit.log_event(line)
+        deliveries = self.fortigate.log_event(line)
         self.tell.show(f"  POST {each['url']} -> {each['status']}" for each in deliveries)
         sent = [(each["body"].split("\n")[1:], each["status"]) for each in deliveries]
         self.tell.claim(
@@ -134,7 +134,7 @@ class Demo:
         """A second apply, and the loop tried by the product itself."""
         tell = self.tell
         with tell.step("apply again: nothing to do") as step:
-            stamps, sent = self.site.stamps(), self.unit.changing_lines()
+            stamps, sent = self.site.stamps(), self.fortigate.changing_lines()
             said = tell.command(f"python site.py apply -y {WHERE}", 0)
             tell.claim("no change was made", "ok=2 changes=0" in said)
             tell.claim("looking at the host took one exec", "ban-demo (linux, 1 exec)" in said)
@@ -144,7 +144,7 @@ class Demo:
                 "looking at the firewall took at most 3 exchanges", exchanges <= 3, exchanges
             )
             tell.claim("no file was touched (inodes and mtimes)", self.site.stamps() == stamps)
-            tell.claim("no changing line was sent", self.unit.changing_lines() == sent)
+            tell.claim("no changing line was sent", self.fortigate.changing_lines() == sent)
             step.outcome = f"as promised: 0 changes, 1 exec, {exchanges} exchanges"
         with tell.step("verify: the loop works"):
             tell.say("`verify` plans, then sends an event for an address that nobody has.")
@@ -183,7 +183,7 @@ class Demo:
         with tell.step("nothing is left"):
             left = sorted(_different(self.files, self.site.listing()))
             tell.claim(
-                f"""{len(self.files) - 1} files of /etc, /opt, /usr/local, /var/lib and the units are
+                f"""{len(self.files) - 1} files of /etc, /opt, /usr/local, /var/lib and the FortiGates are
       as before (hash, mode, owner), but for records of apt, dpkg and fail2ban themselves""",
                 not left,
                 left,
@@ -197,7 +197,7 @@ class Demo:
             tell.claim("no log and no ban is left", not logs, logs)
             tell.claim(
                 "the firewall's `show` is byte for byte the same, ENC apart",
-                self.unit.show() == self.show,
+                self.fortigate.show() == self.show,
             )
 
 

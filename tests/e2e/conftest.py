@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.labsite import LabSite, unit_options
+from tests.e2e.labsite import LabSite, fortigate_options
 from tests.fortigate_bounds import set_bounds
 
 
@@ -21,7 +21,7 @@ def linux_site(tmp_path: Path, ready_root: Path) -> Iterator[LabSite]:
 @pytest.fixture
 def site(tmp_path: Path, ready_root: Path) -> Iterator[LabSite]:
     """A ban host and one FortiGate, nothing deployed."""
-    with LabSite(tmp_path / "inventory", ready_root, [unit_options()]) as lab:
+    with LabSite(tmp_path / "inventory", ready_root, [fortigate_options()]) as lab:
         yield lab
 
 

@@ -63,21 +63,21 @@ def main() -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: done.set())
     try:
-        unit = Simulator(options_of(args))
-        unit.start()
+        fortigate = Simulator(options_of(args))
+        fortigate.start()
     except (OSError, ValueError) as error:
         print(f"cannot start: {error}", file=sys.stderr)
         return 1
     print(
-        f"FortiGate {args.hostname} {args.version}: ssh -p {unit.port} "
-        f"{args.user}@{unit.address}; control port {unit.control_port or 'none'}",
+        f"FortiGate {args.hostname} {args.version}: ssh -p {fortigate.port} "
+        f"{args.user}@{fortigate.address}; control port {fortigate.control_port or 'none'}",
         flush=True,
     )
-    print(unit.host_key_line, flush=True)
+    print(fortigate.host_key_line, flush=True)
     if args.ready_file:
-        args.ready_file.write_text(unit.host_key_line + "\n")
+        args.ready_file.write_text(fortigate.host_key_line + "\n")
     done.wait()
-    unit.stop()
+    fortigate.stop()
     return 0
 
 

@@ -1,4 +1,4 @@
-"""The whole configuration of a unit: one set of blocks, or one per scope on a multi-VDOM unit."""
+"""The whole configuration of a FortiGate: one set of blocks, or one per scope on a multi-VDOM FortiGate."""
 
 import uuid
 from collections.abc import Iterator
@@ -23,12 +23,12 @@ class Config:
 
     @property
     def multi(self) -> bool:
-        """Tell whether the unit has VDOMs."""
+        """Tell whether the FortiGate has VDOMs."""
         return GLOBAL in self.scopes
 
     @property
     def vdoms(self) -> tuple[str, ...]:
-        """Give the names of the VDOMs ("root" on a unit without)."""
+        """Give the names of the VDOMs ("root" on a FortiGate without)."""
         return tuple(name for name in self.scopes if name != GLOBAL) if self.multi else ("root",)
 
     def add_vdom(self, name: str) -> None:
@@ -123,7 +123,7 @@ def _rename(block: Block, path: str, old: str, new: str) -> None:
 
 
 def new_uuid() -> str:
-    """Make a uuid as the unit does for a new object."""
+    """Make a uuid as the FortiGate does for a new object."""
     return str(uuid.uuid1())
 
 
@@ -140,7 +140,7 @@ def build(
     vdoms: tuple[str, ...],
     version: Version,
 ) -> Config:
-    """Build the configuration of a unit: `text` as loaded, or the factory's.
+    """Build the configuration of a FortiGate: `text` as loaded, or the factory's.
 
     Raises ValueError where `text` is no configuration.
     """

@@ -1,4 +1,4 @@
-"""Answers whether the unit would refuse an address, and what refuses it.
+"""Answers whether the FortiGate would refuse an address, and what refuses it.
 
 Three places can: `vpn ssl settings` (source-address with negate), local-in policies and firewall
 policies. A feed that was never fetched matches nothing (unsure in the vendor's papers).

@@ -11,7 +11,7 @@ from tests.simulator.frames import Words
 from tests.simulator.status import ha_lines, status_lines
 
 if TYPE_CHECKING:
-    from tests.simulator.cli import Session
+    from tests.simulator.session import Session
 
 _CATEGORIES = ("traffic", "event", "virus", "webfilter", "attack", "spam", "anomaly")
 _VIEW_LINES = 10

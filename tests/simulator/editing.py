@@ -109,7 +109,7 @@ def _foreign(frame: Frame, key: str, config: Config) -> bool:
 
 
 def commit(frame: Frame, config: Config, limits: dict[str, int]) -> None:
-    """Check the pending entry and store it; raises Refused when the unit discards it."""
+    """Check the pending entry and store it; raises Refused when the FortiGate discards it."""
     entry, table, block = frame.entry, frame.table, frame.block
     _check_required(table, entry)
     if not frame.row:

@@ -1,4 +1,4 @@
-"""Fetches the threat feeds (`system external-resource`) as the unit does.
+"""Fetches the threat feeds (`system external-resource`) as the FortiGate does.
 
 Sources: 7.6 admin guide (schedule), KB 421292 (ETag file, statistics), KB 421802 (an empty 200
 empties the list), KB 9463 and 191004 (an error keeps the last good list), limits of 7.4.4.
@@ -7,7 +7,6 @@ empties the list), KB 9463 and 191004 (an error keeps the last good list), limit
 import base64
 import http.client
 import ipaddress
-import random
 import threading
 import time
 from collections.abc import Iterable
@@ -43,7 +42,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Feed:
-    """What the unit knows of one feed. `error` is the last failure, "" after a good fetch."""
+    """What the FortiGate knows of one feed. `error` is the last failure, "" after a good fetch."""
 
     ranges: tuple[Range, ...] = ()
     lines: tuple[str, ...] = ()
@@ -141,11 +140,10 @@ class Feeds:
             self._wake.clear()
 
     def _due(self, source: Source) -> float:
-        """Give when to fetch; a feed seen for the first time may have to wait (jitter)."""
+        """Return when to fetch, in seconds of the monotonic clock; 0 for a feed that is new."""
         key = (source.scope, source.name)
         if key not in self._state:
-            wait = random.uniform(0, source.interval) if self.options.feed_jitter else 0.0
-            self._state[key] = Feed(due=time.monotonic() + wait, url=source.url)
+            self._state[key] = Feed(due=time.monotonic(), url=source.url)
         state = self._state[key]
         return state.due if state.url == source.url else 0.0
 
@@ -163,7 +161,7 @@ class Feeds:
         old = self._state.get(key, Feed())
         old = old if old.url == source.url else replace(old, etag="")
         try:
-            status, etag, text = _download(source, old.etag, self.options.feed_redirects)
+            status, etag, text = _download(source, old.etag)
         except (OSError, http.client.HTTPException, ValueError) as error:
             new = replace(old, error=str(error) or type(error).__name__, status=0)
         else:
@@ -250,7 +248,7 @@ def _sources(config: Config, minute: float) -> Iterable[Source]:
             )
 
 
-def _download(source: Source, etag: str, follow: bool) -> tuple[int, str, bytes]:
+def _download(source: Source, etag: str) -> tuple[int, str, bytes]:
     parts = urlsplit(source.url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError(f"{source.url!r} is no http(s) address")
@@ -265,12 +263,9 @@ def _download(source: Source, etag: str, follow: bool) -> tuple[int, str, bytes]
     try:
         connection.request("GET", path, headers=headers)
         answer = connection.getresponse()
-        where = answer.getheader("Location") or ""
         body = answer.read()
     finally:
         connection.close()
-    if follow and answer.status in (301, 302, 307, 308) and where:
-        return _download(replace(source, url=where), etag, False)
     return answer.status, answer.getheader("ETag") or "", body
 
 

@@ -12,7 +12,7 @@ Words = tuple[Word, ...]
 
 @dataclass(frozen=True)
 class Reply:
-    """What the unit answers to one line. `ask` is a y/n question, `then` what `y` does."""
+    """What the FortiGate answers to one line. `ask` is a y/n question, `then` what `y` does."""
 
     lines: tuple[str, ...] = ()
     close: bool = False

@@ -1,4 +1,4 @@
-"""What the unit saw: every line typed over SSH, and how often a client waited for it."""
+"""What the FortiGate saw: every line typed over SSH, and how often a client waited for it."""
 
 import re
 import threading
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 class Line:
     """One line received. `context` is what the prompt showed in brackets, "" at the top.
 
-    `changes` tells that the line could change the unit; `errors` is what the unit answered when
+    `changes` tells that the line could change the FortiGate; `errors` is what the FortiGate answered when
     it refused.
     """
 
@@ -63,7 +63,7 @@ class Journal:
             self._exchanges[session] = self._exchanges.get(session, 0) + 1
 
     def exchanges(self, session: int | None = None) -> int:
-        """Tell how often a client waited for the unit: in one session, or in all."""
+        """Tell how often a client waited for the FortiGate: in one session, or in all."""
         with self._lock:
             if session is not None:
                 return self._exchanges.get(session, 0)
@@ -75,7 +75,7 @@ class Journal:
         return tuple(dict.fromkeys(line.session for line in self))
 
     def changing(self) -> list[Line]:
-        """Give the lines that could have changed the unit."""
+        """Give the lines that could have changed the FortiGate."""
         return [line for line in self if line.changes]
 
     def clear(self) -> None:

@@ -1,4 +1,4 @@
-"""What a client of the simulated unit's SSH server may do, and what it asked for its channel."""
+"""What a client of the simulated FortiGate's SSH server may do, and what it asked for its channel."""
 
 import threading
 

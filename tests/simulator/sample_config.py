@@ -23,7 +23,7 @@ REMARKS = (
 
 
 def sample(version: str = "7.4.8", vdoms: Sequence[str] = ()) -> str:
-    """Give the whole `show` of the unit; `vdoms` beside root, () for a unit without."""
+    """Give the whole `show` of the FortiGate; `vdoms` beside root, () for a FortiGate without."""
     head = [
         VERSION_LINE.format(version=version, multi=int(bool(vdoms))),
         "#conf_file_ver=1203456789012345",

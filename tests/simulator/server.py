@@ -1,4 +1,4 @@
-"""The SSH server of a unit: password login, shell and exec channels, one terminal a session."""
+"""The SSH server of a FortiGate: password login, shell and exec channels, one terminal a session."""
 
 import contextlib
 import io
@@ -14,14 +14,15 @@ import paramiko
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from tests.simulator.cli import Session
 from tests.simulator.faults import Faults, Notice
 from tests.simulator.frames import Reply
 from tests.simulator.journal import Journal, Line, errors_in
 from tests.simulator.login import Login
 from tests.simulator.options import Options
+from tests.simulator.session import Session
 from tests.simulator.terminal import Dropped, Terminal
 from tests.simulator.tokens import Tokens
+from tests.simulator.transactions import Transactions
 from tests.simulator.verbs import completions, may_change
 
 _MODERN = (
@@ -38,8 +39,8 @@ logging.getLogger(LOG).addHandler(logging.NullHandler())
 logging.getLogger(LOG).propagate = False
 
 
-class Unit(Protocol):
-    """What the server needs of its unit."""
+class FortiGate(Protocol):
+    """What the server needs of its FortiGate."""
 
     options: Options
     journal: Journal
@@ -47,6 +48,7 @@ class Unit(Protocol):
     lock: threading.RLock
     password: str
     tokens: Tokens
+    transactions: Transactions
     wants_new_password: bool
 
     def set_password(self, password: str) -> None: ...
@@ -72,10 +74,10 @@ def host_key(text: str) -> paramiko.PKey:
 class Server:
     """Listens, and serves each connection on a thread of its own until `stop`."""
 
-    def __init__(self, unit: Unit) -> None:
-        self._unit = unit
-        self.key = host_key(unit.options.host_key)
-        self._socket = socket.create_server((unit.options.address, unit.options.port))
+    def __init__(self, fortigate: FortiGate) -> None:
+        self._fortigate = fortigate
+        self.key = host_key(fortigate.options.host_key)
+        self._socket = socket.create_server((fortigate.options.address, fortigate.options.port))
         self.address, self.port = self._socket.getsockname()[:2]
         self._numbers = itertools.count(1)
         self._open: dict[paramiko.Transport, threading.Thread | None] = {}
@@ -122,7 +124,7 @@ class Server:
         transport.set_log_channel(LOG)
         transport.add_server_key(self.key)
         security = transport.get_security_options()
-        wanted = KEX[self._unit.options.kex]
+        wanted = KEX[self._fortigate.options.kex]
         security.kex = [name for name in wanted if name in security.kex]
         thread = threading.Thread(
             target=self._serve, args=(transport,), name="fortios-session", daemon=True
@@ -133,7 +135,7 @@ class Server:
 
     def _serve(self, transport: paramiko.Transport) -> None:
         try:
-            login = Login(self._unit.options, self._unit.password, self._unit.tokens)
+            login = Login(self._fortigate.options, self._fortigate.password, self._fortigate.tokens)
             transport.start_server(event=None, server=login)
             while transport.is_active() and not self._stopping.is_set():
                 channel = transport.accept(0.2)
@@ -149,7 +151,7 @@ class Server:
                 self._open.pop(transport, None)
 
     def _talk(self, channel: paramiko.Channel, login: Login) -> None:
-        line = _Connection(self._unit, channel, next(self._numbers), login)
+        line = _Connection(self._fortigate, channel, next(self._numbers), login)
         try:
             if login.command is None:
                 line.converse()
@@ -159,9 +161,11 @@ class Server:
             line.leave()
 
 
-def attend(unit: Unit, channel: Any, number: int) -> None:
+def serve_shell(fortigate: FortiGate, channel: Any, number: int) -> None:
     """Serve a shell on `channel`, which may be anything that works like one of paramiko's."""
-    line = _Connection(unit, channel, number, Login(unit.options, unit.password, unit.tokens))
+    line = _Connection(
+        fortigate, channel, number, Login(fortigate.options, fortigate.password, fortigate.tokens)
+    )
     try:
         line.converse()
     except (OSError, Dropped):
@@ -174,14 +178,21 @@ def attend(unit: Unit, channel: Any, number: int) -> None:
 class _Connection:
     """One channel: bytes in, bytes out, and the journal and faults in between."""
 
-    def __init__(self, unit: Unit, channel: paramiko.Channel, number: int, login: Login) -> None:
-        self._unit, self._channel, self._number, self._login = unit, channel, number, login
-        self._session = unit.new_session()
+    def __init__(
+        self, fortigate: FortiGate, channel: paramiko.Channel, number: int, login: Login
+    ) -> None:
+        self._fortigate, self._channel, self._number, self._login = (
+            fortigate,
+            channel,
+            number,
+            login,
+        )
+        self._session = fortigate.new_session()
         self._out = bytearray()
         self._notice: Notice | None = None
 
     def _prompt(self) -> str:
-        """Give the prompt, with a message of the unit before or behind it."""
+        """Give the prompt, with a message of the FortiGate before or behind it."""
         prompt, notice = self._session.prompt, self._notice
         self._notice = None
         if notice is None:
@@ -194,7 +205,7 @@ class _Connection:
         }.get(notice.where, prompt)
 
     def _interrupted(self, lines: tuple[str, ...]) -> tuple[str, ...]:
-        """Give the lines of an answer with a message of the unit among them."""
+        """Give the lines of an answer with a message of the FortiGate among them."""
         notice = self._notice
         if notice is None or notice.where not in ("echo", "inside"):
             return lines
@@ -202,36 +213,37 @@ class _Connection:
         return (*lines[:at], notice.text, *lines[at:])
 
     def _terminal(self, shell: bool) -> Terminal:
-        options = self._unit.options
-        pages = shell or options.exec_pager
+        options = self._fortigate.options
         return Terminal(
             self._out.extend,
             self._run,
             self._prompt,
             self._session.interrupt,
-            (lambda: self._unit.page(self._login.rows)) if pages else (lambda: 0),
+            (lambda: self._fortigate.page(self._login.rows)) if shell else (lambda: 0),
             lambda line: completions(self._session, line),
-            options.continuation,
-            echo=shell,
-            width=self._login.width,
-            wrap=options.echo_wrap,
+            options if shell else replace(options, echo="none"),
+            options.width or self._login.width,
         )
 
     def _run(self, text: str) -> Reply:
-        faults, session = self._unit.faults, self._session
+        faults, session = self._fortigate.faults, self._session
         self._flush()
         if faults.line_delay:
             time.sleep(faults.line_delay)
-        with self._unit.lock:
+        with self._fortigate.lock:
             changes, context = may_change(session, text), session.context
-            drop, error = faults.drops_before(text), faults.error_for(text)
+            transactions = self._fortigate.transactions
+            if faults.expires_transactions(text):
+                transactions.expire_all()
+            drop = faults.drops_before(text)
+            error = faults.find_error(text, transactions.is_any_open)
             reply = Reply()
             if error is not None:
                 reply = Reply(tuple(error.splitlines()))
             elif not drop:
                 reply = session.run(text)
             errors = errors_in(reply.lines, text)
-            self._unit.journal.add(Line(self._number, context, text, changes, errors))
+            self._fortigate.journal.add(Line(self._number, context, text, changes, errors))
             self._notice = faults.notice_for(text)
             reply = replace(reply, lines=self._interrupted(reply.lines))
             if drop or faults.drops_after():
@@ -242,18 +254,18 @@ class _Connection:
         if self._out:
             said = bytes(self._out)
             self._out.clear()
-            rewrite = self._unit.faults.rewrite
+            rewrite = self._fortigate.faults.rewrite
             for piece in rewrite(said) if rewrite else (said,):
                 self._channel.sendall(piece)
 
     def converse(self) -> None:
-        """Serve a shell until the client leaves or the unit closes."""
+        """Serve a shell until the client leaves or the FortiGate closes."""
         terminal = self._terminal(shell=True)
-        self._notice = self._unit.faults.notice_for("")
-        asks = self._unit.set_password if self._unit.wants_new_password else None
-        terminal.start(self._unit.options.disclaimer, asks)
+        self._notice = self._fortigate.faults.notice_for("")
+        asks = self._fortigate.set_password if self._fortigate.wants_new_password else None
+        terminal.start(self._fortigate.options.disclaimer, asks)
         self._flush()
-        self._channel.settimeout(self._unit.options.idle_timeout or None)
+        self._channel.settimeout(self._fortigate.options.idle_timeout or None)
         while not terminal.closed:
             try:
                 data = self._receive()
@@ -263,9 +275,9 @@ class _Connection:
             if not data:
                 return
             if terminal.waiting:
-                self._unit.journal.waited(self._number)
-            if self._unit.faults.latency:
-                time.sleep(self._unit.faults.latency)
+                self._fortigate.journal.waited(self._number)
+            if self._fortigate.faults.latency:
+                time.sleep(self._fortigate.faults.latency)
             terminal.feed(data)
             self._flush()
         self._goodbye()
@@ -286,7 +298,7 @@ class _Connection:
 
     def leave(self) -> None:
         """The connection is over: drop what its session had pending."""
-        with self._unit.lock:
+        with self._fortigate.lock:
             self._session.leave()
 
     def _goodbye(self) -> None:

@@ -6,7 +6,6 @@ import paramiko
 
 from tests.simulator import config as configuration
 from tests.simulator.catalog import tables_of
-from tests.simulator.cli import Session
 from tests.simulator.config import Config, value
 from tests.simulator.control import Control
 from tests.simulator.denies import denials
@@ -16,6 +15,7 @@ from tests.simulator.journal import Journal
 from tests.simulator.options import Options
 from tests.simulator.schema import version_of
 from tests.simulator.server import Server
+from tests.simulator.session import Session
 from tests.simulator.terminal import Terminal
 from tests.simulator.text import Word
 from tests.simulator.tokens import Tokens
@@ -28,7 +28,7 @@ _UPSTREAM, _GROUP = Word("192.0.2.250", True), Word("Fabric", True)
 
 
 class Simulator:
-    """A unit that listens while it is entered as a context (or between start and stop)."""
+    """A FortiGate that listens while it is entered as a context (or between start and stop)."""
 
     def __init__(self, options: Options | None = None) -> None:
         self.options = options or Options()
@@ -96,7 +96,7 @@ class Simulator:
         return self
 
     def stop(self) -> None:
-        """Close everything; returns when no thread or socket of the unit is left."""
+        """Close everything; returns when no thread or socket of the FortiGate is left."""
         for part in (self._control, self._server, self.feeds):
             if part is not None:
                 part.stop()
@@ -150,7 +150,7 @@ class Simulator:
         return Session(self, self.options.profile)
 
     def set_password(self, password: str) -> None:
-        """Take the new password of the administrator, which a fresh unit asks for."""
+        """Take the new password of the administrator, which a fresh FortiGate asks for."""
         self.password, self.wants_new_password = password, False
 
     def writer(self, full: bool = False) -> Writer:
@@ -204,12 +204,12 @@ class Simulator:
     # For tests
 
     def show(self) -> str:
-        """Give the whole `show` text of the unit, header lines left out."""
+        """Give the whole `show` text of the FortiGate, header lines left out."""
         with self.lock:
             return "\n".join(self.config.text(self.writer())) + "\n"
 
     def run(self, lines: str) -> str:
-        """Type lines as an operator on a console of its own; gives what the unit printed."""
+        """Type lines as an operator on a console of its own; gives what the FortiGate printed."""
         return self.run_in("", lines)
 
     def run_in(self, scope: str, lines: str) -> str:
@@ -243,18 +243,18 @@ class Simulator:
 class Console:
     """A terminal in this process. `printed` is what it showed at first; `rows` 0 never pages."""
 
-    def __init__(self, unit: Simulator, rows: int, disclaimer: str) -> None:
-        self._lock = unit.lock
+    def __init__(self, fortigate: Simulator, rows: int, disclaimer: str) -> None:
+        self._lock = fortigate.lock
         self._out = bytearray()
-        self.session = unit.new_session()
+        self.session = fortigate.new_session()
         self._terminal = Terminal(
             self._out.extend,
             self.session.run,
             lambda: self.session.prompt,
             self.session.interrupt,
-            lambda: unit.page(rows) if rows else 0,
+            lambda: fortigate.page(rows) if rows else 0,
             lambda line: completions(self.session, line),
-            unit.options.continuation,
+            Options(continuation=fortigate.options.continuation),
         )
         self._terminal.start(disclaimer)
         self.printed = self._take()
@@ -265,12 +265,12 @@ class Console:
         return printed
 
     def type(self, data: bytes) -> bytes:
-        """Type bytes; gives the bytes that the unit printed."""
+        """Type bytes; gives the bytes that the FortiGate printed."""
         with self._lock:
             self._terminal.feed(data)
         return self._take()
 
     @property
     def closed(self) -> bool:
-        """Tell whether the unit ended the session."""
+        """Tell whether the FortiGate ended the session."""
         return self._terminal.closed

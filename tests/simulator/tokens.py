@@ -1,4 +1,4 @@
-"""The second factor of a unit's administrator: codes that work once, and pushes to a phone."""
+"""The second factor of a FortiGate's administrator: codes that work once, and pushes to a phone."""
 
 import threading
 from collections.abc import Iterable

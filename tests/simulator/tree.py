@@ -1,4 +1,4 @@
-"""The configuration a unit holds: blocks, entries and their text.
+"""The configuration a FortiGate holds: blocks, entries and their text.
 
 A *block* is what stands between `config <path>` and its `end`; an *entry* is one object: the row
 of a table, or the single object of a block.
@@ -94,7 +94,7 @@ def effective(table: Table, entry: Entry, name: str) -> tuple[str, ...]:
 
 
 def applies(table: Table, entry: Entry, attribute: Attribute) -> bool:
-    """Tell whether the unit knows `attribute` for this type of entry."""
+    """Tell whether the FortiGate knows `attribute` for this type of entry."""
     name, *values = attribute.when or ("",)
     if table.attribute(name) is None:  # a version without the other attribute has no such choice
         return True
@@ -126,7 +126,7 @@ def _stream(salt: bytes, size: int) -> bytes:
 
 
 def decipher(blob: str) -> str:
-    """Give the secret of a blob written by this unit; a foreign blob is taken as it is."""
+    """Give the secret of a blob written by this FortiGate; a foreign blob is taken as it is."""
     try:
         raw = base64.b64decode(blob, validate=True)
     except ValueError:

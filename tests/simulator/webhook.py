@@ -87,11 +87,10 @@ class Stitcher:
         """Fire every enabled stitch whose trigger matches `line`; errors are in the answer."""
         config, lock = self._settled()
         done: list[Delivery] = []
-        for _ in range(self._options.duplicate_events):
-            with lock:
-                stitches = [list(each) for each in self._matching(config, line)]
-            for requests in stitches:
-                done += self._run(requests, line)
+        with lock:
+            stitches = [list(each) for each in self._matching(config, line)]
+        for requests in stitches:
+            done += self._run(requests, line)
         self.deliveries += done
         return done
 
@@ -162,9 +161,7 @@ class Stitcher:
 
     def _exchange(self, request: _Request, line: str, body: str) -> tuple[int, str]:
         connection = _connect(request)
-        headers = {"Content-Type": self._options.webhook_content_type, "Accept": "*/*"}
-        if self._options.webhook_user_agent:
-            headers["User-Agent"] = self._options.webhook_user_agent
+        headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "*/*"}
         for name, text in request.headers:
             known = next((each for each in headers if each.lower() == name.lower()), name)
             headers.pop(known, None)

@@ -84,7 +84,7 @@ class CommandLine(Terminal):
             (answer,) = self._ask([command], "")
             if answer is not None:
                 return answer
-        raise self._break(f"does not answer '{command}'")
+        raise self._give_up(f"does not answer '{command}'")
 
     def read_in_scope(self, entering: Sequence[Line], commands: Sequence[str]) -> tuple[str, ...]:
         """Return the answers to ``commands``, none of which may change anything, typed in a scope.
@@ -97,7 +97,7 @@ class CommandLine(Terminal):
         for line in entering:
             self.write([line])
         answers = tuple(self._ask_here(command) for command in commands)
-        self._leave()
+        self._return_to_prompt()
         return answers
 
     def _check_commands(self, commands: Sequence[str]) -> None:
@@ -125,7 +125,7 @@ class CommandLine(Terminal):
             answer = self._type_keys(self._make_look_keys(command), command.partition(" ")[0])
             if answer is not None:
                 return answer
-        raise self._break(f"does not answer '{command}'")
+        raise self._give_up(f"does not answer '{command}'")
 
     def _ask(self, commands: Sequence[str], pages: str) -> tuple[str | None, ...]:
         if not self._echoes:
@@ -193,12 +193,12 @@ class CommandLine(Terminal):
                 raise self._refuse(line, hide_partial_values(words, line.text))
             if lost:
                 self._types_ahead = False
-                stuck = self._leave()
+                stuck = self._return_to_prompt()
                 what = f"{self._login.host}: {line.id}: '{line.text}' did not arrive"
                 raise Garbled(what, stuck)
 
     def _refuse(self, line: Line, words: str) -> Refused:
-        stuck = self._leave()
+        stuck = self._return_to_prompt()
         what = f"{self._login.host}: {line.id}: '{line.text}' was refused: {words}"
         return Refused(what, stuck, words)
 
@@ -255,7 +255,7 @@ class CommandLine(Terminal):
     def _is_answered_or_quoting(self, seen: str) -> bool:
         return prompts.is_quote_open(seen) or self._is_answered(seen)
 
-    def _leave(self) -> str:
+    def _return_to_prompt(self) -> str:
         """Go back to the first prompt without saving: `abort` drops an open entry, `end` may keep it.
 
         Return the remedy if the FortiGate does not leave a context, else nothing.
@@ -282,5 +282,5 @@ class CommandLine(Terminal):
             Failed: one was open; it was left without saving.
         """
         if self._context != self._prompt:
-            stuck = self._leave()
+            stuck = self._return_to_prompt()
             raise Failed(f"{self._login.host}: the lines of the push leave a 'config' open", stuck)

@@ -56,7 +56,7 @@ class Connection:
 
     @property
     def exchanges(self) -> int:
-        """How often we have written and waited for the FortiGate since the login."""
+        """The number of times, since the login, that we have written and waited for the FortiGate."""
         current = self._command_line.exchanges if self._command_line else 0
         return self._earlier_exchanges + current
 

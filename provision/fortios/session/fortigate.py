@@ -55,7 +55,7 @@ class FortiGateSession:
 
     @property
     def exchanges(self) -> int:
-        """How often we have written and waited for the FortiGate since the login."""
+        """The number of times, since the login, that we have written and waited for the FortiGate."""
         return self._connection.exchanges
 
     @property
@@ -89,7 +89,7 @@ class FortiGateSession:
         self._require_vdoms(ids)
         scope = "global" if self.facts.vdoms else ""
         about = [(scope, command) for command in (probes.FABRIC, probes.SAVING)]
-        profile = self._ask_for_profile(scope)
+        profile = self._make_profile_question(scope)
         answers = self._connection.ask([*about, *profile, *map(_make_question, ids)])
         (fabric, saving), shown = answers[:2], answers[2 + len(profile) :]
         self._refuse_fabric_member(fabric)
@@ -126,14 +126,14 @@ class FortiGateSession:
             host = self._connection.login.host
             raise RolledBack(f"{host}: {self._read_only}", "nothing was sent")
         own = tuple((block.id, block.shown) for block in plan.blocks)
-        self._push.approve(own if approved is None else tuple(approved), plan.blocks)
+        self._push.accept_approval(own if approved is None else tuple(approved), plan.blocks)
         before = self._observed or self.look([block.id for block in plan.blocks])
         saving = ("global" if self.facts.vdoms else "") if self._saves_by_hand else None
         self._push.apply(plan.blocks, before, saving)
 
     def _find_vdom_names(self, status: str, listed: str) -> tuple[str, ...]:
         """Return the VDOMs by their properties; where those are not shown, by what else names them."""
-        if refusals.lacks_sudo(listed):
+        if refusals.knows_no_sudo(listed):
             self._connection.without_sudo = True
             listed = self._list_vdoms(status)
         names = probes.parse_vdom_names(listed)
@@ -146,20 +146,20 @@ class FortiGateSession:
         try:
             return self._connection.ask([("global", probes.VDOMS)])[0]
         except Refused:
-            raise self._explain_single_vdom(probes.find_current_vdom(status)) from None
+            raise self._describe_single_vdom(probes.find_current_vdom(status)) from None
 
     def _refuse_single_vdom(self, status: str, vdoms: bool) -> None:
         """Refuse an administrator who is in a VDOM and does not see any other."""
         scope = self._connection.command_line.scope_in_prompt
         if scope and not vdoms and scope == probes.find_current_vdom(status):
-            raise self._explain_single_vdom(scope)
+            raise self._describe_single_vdom(scope)
 
-    def _explain_single_vdom(self, vdom: str) -> Failed:
+    def _describe_single_vdom(self, vdom: str) -> Failed:
         scope = self._connection.command_line.scope_in_prompt or vdom
         user, vdom = self._connection.login.user, probes.shorten(scope)
-        return self._connection.describe_failure(*refusals.explain_single_vdom(user, vdom))
+        return self._connection.describe_failure(*refusals.describe_single_vdom(user, vdom))
 
-    def _ask_for_profile(self, scope: str) -> tuple[Question, ...]:
+    def _make_profile_question(self, scope: str) -> tuple[Question, ...]:
         """Return the question that shows the profile, where the prompt marks it as restricted."""
         if not self._connection.command_line.is_restricted:
             return ()

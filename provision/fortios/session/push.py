@@ -44,7 +44,9 @@ class Push:
     def _command_line(self) -> CommandLine:
         return self._connection.command_line
 
-    def approve(self, approved: tuple[tuple[str, str], ...], blocks: Sequence[Block]) -> None:
+    def accept_approval(
+        self, approved: tuple[tuple[str, str], ...], blocks: Sequence[Block]
+    ) -> None:
         """Permit the lines of the ``approved`` blocks, and no others.
 
         Raises:
@@ -64,14 +66,14 @@ class Push:
         """
         self._saving = saving
         for _ in range(ATTEMPTS):
-            if self._attempt(blocks, before):
+            if self._try(blocks, before):
                 return
         raise RolledBack(
             f"{self._connection.login.host} dropped part of the input in {ATTEMPTS} attempts",
             UNCHANGED,
         )
 
-    def _attempt(self, blocks: Sequence[Block], before: Observed) -> bool:
+    def _try(self, blocks: Sequence[Block], before: Observed) -> bool:
         """Push ``blocks`` or roll back; return False if it should be tried again, in another way."""
         touched: list[Block] = []
         try:
@@ -81,12 +83,12 @@ class Push:
             if not self._command_line.changing:
                 raise
             self._roll_back(before, blocks, touched, error)
-            if isinstance(error, Garbled) or self._gives_up_transactions(error, blocks):
+            if isinstance(error, Garbled) or self._must_avoid_transactions(error, blocks):
                 return False
             remedy = self._connection.find_remedy(_get_words(error))
             raise RolledBack(error.what, "; ".join(filter(None, (UNCHANGED, remedy)))) from None
 
-    def _gives_up_transactions(self, error: TargetError, blocks: Sequence[Block]) -> bool:
+    def _must_avoid_transactions(self, error: TargetError, blocks: Sequence[Block]) -> bool:
         """Return whether transactions cause ``error``; then no more are begun."""
         created = [ObjectId.parse(block.id).key or "" for block in blocks]
         words = _get_words(error)

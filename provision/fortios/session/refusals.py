@@ -1,4 +1,4 @@
-"""What a FortiGate refuses, in its own words, and the rights that an administrator needs. Pure text.
+"""Recognize what a FortiGate refuses and why, and the rights that an administrator needs. Pure text.
 
 Sources: FortiOS administration guide, administrator profiles; attribute schema of Fortinet's Ansible
 collection 2.4.2 (`system accprofile`); KB 228076 (a custom profile needs `sysgrp read-write`).
@@ -88,7 +88,7 @@ def hide_partial_values(refusal: str, line: str) -> str:
     return re.sub(r"'([^'\n]{4,})(?:'|$)", replace, refusal, flags=re.MULTILINE)
 
 
-def lacks_sudo(answer: str) -> bool:
+def knows_no_sudo(answer: str) -> bool:
     """Return whether a `sudo SCOPE COMMAND` failed because of its first word."""
     first = answer.strip().partition("\n")[0]
     return not first or bool(re.search(r"(?i)^unknown|\b(?:sudo|global)\b", first))
@@ -165,7 +165,7 @@ def is_read_only(groups: tuple[str, ...]) -> bool:
     return groups == _GROUPS
 
 
-def explain_single_vdom(user: str, vdom: str) -> tuple[str, str]:
+def describe_single_vdom(user: str, vdom: str) -> tuple[str, str]:
     """Return the error about an administrator of one VDOM, and what to do."""
     where = f"VDOM {vdom}" if vdom else "one VDOM"
     return (

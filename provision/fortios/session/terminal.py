@@ -62,7 +62,7 @@ class Terminal(FortinetSSH):
                 device_type="fortinet", host=login.address, disabled_algorithms={"kex": ["none"]}
             )
         except CONNECT_ERRORS as error:
-            raise self._explain_login_failure(error) from None
+            raise self._describe_login_failure(error) from None
         finally:
             if self._watch:
                 self._watch.cancel()
@@ -89,7 +89,7 @@ class Terminal(FortinetSSH):
                 f"{self._login.host} wants a new password for {self._login.user}",
                 "log in by hand once, set it, and put it into ansible_password",
             )
-        self._learn_prompt(prompts.find_first_prompt(text))
+        self._set_prompt(prompts.find_first_prompt(text))
         self._shows_blank = text.endswith(" ")
         self.exchanges = 0
 
@@ -109,7 +109,7 @@ class Terminal(FortinetSSH):
 
     @property
     def is_restricted(self) -> bool:
-        """Whether the administrator's profile is not super_admin: the prompt ends in `$`."""
+        """True if the administrator's profile is not super_admin: the prompt ends in `$`."""
         return self._prompt.endswith("$")
 
     def is_open(self) -> bool:
@@ -124,17 +124,17 @@ class Terminal(FortinetSSH):
         """End the session."""
         self.disconnect()
 
-    def _learn_prompt(self, prompt: str) -> None:
+    def _set_prompt(self, prompt: str) -> None:
         self._prompt = self._context = prompt
         self._at_prompt = prompts.compile_last_prompt(prompt)
 
-    def _correct_prompt(self, text: str) -> None:
+    def _repair_prompt(self, text: str) -> None:
         """Correct the first prompt if a message of the FortiGate has torn or stretched it."""
         if self._prompt_confirmed or not self._prompt:
             return
         seen = prompts.find_first_prompt(text)
         if seen and (seen.endswith(self._prompt) or self._prompt.endswith(seen)):
-            self._learn_prompt(seen)
+            self._set_prompt(seen)
 
     def _update_context(self, text: str) -> None:
         """Keep the prompt that ``text`` ends in; it shows in which context the next line runs."""
@@ -148,7 +148,7 @@ class Terminal(FortinetSSH):
         except CONNECT_ERRORS:
             self._transcript = Transcript(self._clean_lines)
             self._transcript.add(self._receive(self.bounds.settled))
-            raise self._break("closed the connection") from None
+            raise self._give_up("closed the connection") from None
 
     def _receive(self, seconds: float) -> str:
         """Return the next piece, or nothing if none comes for that long."""
@@ -163,7 +163,7 @@ class Terminal(FortinetSSH):
         finally:
             self._waited += time.monotonic() - began
         if not data:
-            raise self._explain_end()
+            raise self._describe_end()
         return self._decode(data)
 
     def _read_until(
@@ -189,7 +189,7 @@ class Terminal(FortinetSSH):
             if finished and not settle and not wait.nudges:
                 break
             if wait.quiet and due:
-                self._correct_prompt(transcript.read_text())
+                self._repair_prompt(transcript.read_text())
             pager = transcript.waits_for_page() and transcript.size != wait.paged_at
             seconds = self._choose_timeout(wait, finished, due and not pager, patience)
             piece = self._receive(seconds)
@@ -202,7 +202,7 @@ class Terminal(FortinetSSH):
             elif due and patience and not pager and self._at_prompt.search(transcript.read_text()):
                 return transcript.read_text()
             else:
-                self._go_on(wait, pager, due and wait.nudges < most, what)
+                self._keep_waiting(wait, pager, due and wait.nudges < most, what)
         self._prompt_confirmed = bool(self._prompt)
         return transcript.read_text()
 
@@ -215,7 +215,7 @@ class Terminal(FortinetSSH):
         # a late answer to an Enter must not be taken for the answer to a later line
         return self.bounds.unread if wait.nudges else self.bounds.settled
 
-    def _go_on(self, wait: Wait, pager: bool, may_nudge: bool, what: str) -> None:
+    def _keep_waiting(self, wait: Wait, pager: bool, may_nudge: bool, what: str) -> None:
         """Turn the page, type an Enter where a prompt seems hidden, or wait on.
 
         Raises:
@@ -232,7 +232,7 @@ class Terminal(FortinetSSH):
             wait.nudges, wait.silent = wait.nudges + 1, 0.0
             self._send("\n")
         elif time.monotonic() - wait.last_piece > self.bounds.silence:
-            raise self._break(f"has not shown {what} for {self.bounds.silence:.0f} s")
+            raise self._give_up(f"has not shown {what} for {self.bounds.silence:.0f} s")
 
     def _discard_output(self, seconds: float) -> None:
         """Read and drop output until nothing comes for ``seconds``."""
@@ -252,10 +252,10 @@ class Terminal(FortinetSSH):
         """
         took = time.monotonic() - started
         if excess := self.bounds.find_excess(size, line, took, bool(self._prompt)):
-            raise self._break(excess)
+            raise self._give_up(excess)
         if self._waited > self.bounds.session:
             most = f"{self.bounds.session:g} s"
-            raise self._break(f"has kept this session waiting for more than {most}")
+            raise self._give_up(f"has kept this session waiting for more than {most}")
 
     def _clean_lines(self, received: str) -> str:
         text = prompts.clean(received)
@@ -268,27 +268,27 @@ class Terminal(FortinetSSH):
         self._login_late.set()
         self._client.close()
 
-    def _explain_login_failure(self, error: Exception) -> Failed | Unreachable:
+    def _describe_login_failure(self, error: Exception) -> Failed | Unreachable:
         """Return the error for a login without a terminal, in the FortiGate's words if there are any."""
         if self._login_late.is_set():
-            return self._break(f"has not finished the login within {self.bounds.login:g} s")
+            return self._give_up(f"has not finished the login within {self.bounds.login:g} s")
         self._transcript = Transcript(self._clean_lines)
         while self.remote_conn is not None and self.remote_conn.recv_ready():
             self._transcript.add(self._decode(self.remote_conn.recv(65536)))
         if self._transcript.read_text().strip():
-            return self._explain_end()
+            return self._describe_end()
         reason = clean(str(error) or type(error).__name__, self._login)
-        return self._break(f"let {self._login.user} in and opened no terminal ({reason})")
+        return self._give_up(f"let {self._login.user} in and opened no terminal ({reason})")
 
-    def _explain_end(self) -> Failed | Unreachable:
+    def _describe_end(self) -> Failed | Unreachable:
         """Return the error for a closed connection, in the FortiGate's words if it gave any first."""
         words = self._transcript.read_text()
         if self._prompt or not words.strip() or self._login_late.is_set():
-            return self._break("closed the connection")
+            return self._give_up("closed the connection")
         self.alive = False
         return explain_words(words, self._login, "closed the connection after the login")
 
-    def _break(self, what: str) -> Failed | Unreachable:
+    def _give_up(self, what: str) -> Failed | Unreachable:
         """Give the session up; return the error."""
         self.alive = False
         if prompts.is_idle_timeout(self._transcript.read_text()):

@@ -1,4 +1,4 @@
-"""What a FortiGate sends in one exchange, collected at a cost in proportion to its length, and its bounds."""
+"""Collect the output of a FortiGate in one exchange, within bounds and at a cost linear in its length."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PROMPTS = 64
 
 @dataclass(frozen=True)
 class Bounds:
-    """How long to wait for a FortiGate, in seconds, and how much to read from it, in characters."""
+    """Seconds to wait for a FortiGate, and characters to read from it, at most."""
 
     # Silence after which a FortiGate counts as hung; a busy one takes several seconds to answer.
     silence: float = 30.0

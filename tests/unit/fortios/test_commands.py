@@ -164,7 +164,7 @@ def talk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> tuple[CommandLine, 
     """Return a session and the FortiGate at its other end."""
     wire = Wire(monkeypatch)
     policy = HostKeyPolicy(tmp_path / "known", accept_new=True)
-    return CommandLine(Login("fgt", "127.0.0.1", "admin"), policy), wire.unit
+    return CommandLine(Login("fgt", "127.0.0.1", "admin"), policy), wire.fortigate
 
 
 @pytest.mark.parametrize("command", NO_LOOKS)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -36,11 +35,6 @@ end
 WANT = read_blocks([CliBlock(f"b{n}.j2", text) for n, text in enumerate((*ALL, POLICY))])
 
 
-@pytest.fixture
-def policy(tmp_path: Path) -> HostKeyPolicy:
-    return HostKeyPolicy(tmp_path / "known_hosts", accept_new=True)
-
-
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Silence is over sooner, and a run that waits for the long one fails."""
@@ -50,14 +44,16 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 class Site:
     """A FortiGate that is planned, changed and cleaned as a run does it."""
 
-    def __init__(self, unit: Simulator, policy: HostKeyPolicy) -> None:
-        self.unit = unit
+    def __init__(self, fortigate: Simulator, policy: HostKeyPolicy) -> None:
+        self.fortigate = fortigate
         self._policy = policy
         self.record = Record()
 
     def login(self) -> Login:
-        unit, options = self.unit, self.unit.options
-        return Login("fgt", unit.address, options.user, unit.port, password=options.password)
+        fortigate, options = self.fortigate, self.fortigate.options
+        return Login(
+            "fgt", fortigate.address, options.user, fortigate.port, password=options.password
+        )
 
     def plan(self, want: Desired = WANT) -> FortiPlan:
         with FortiGateSession(self.login(), self._policy) as fortigate:
@@ -106,27 +102,29 @@ PASTED = {
 
 @pytest.mark.parametrize("pasted", PASTED.values(), ids=PASTED)
 def test_a_prompt_inside_quotes_is_text(pasted: str, policy: HostKeyPolicy) -> None:
-    with Simulator(Options(enc_stable=True, console="more", pager_lines=23)) as unit:
-        unit.run(SSL_ON + comment(pasted) + comment("between\nFGT-A # ", 8))
-        before = unit.show()
+    with Simulator(Options(enc_stable=True, console="more", pager_lines=23)) as fortigate:
+        fortigate.run(SSL_ON + comment(pasted) + comment("between\nFGT-A # ", 8))
+        before = fortigate.show()
         assert "theirs-7" in before
-        site = Site(unit, policy)
+        site = Site(fortigate, policy)
         assert {each.action for each in site.plan().changes} == {"create", "update"}
-        assert unit.journal.changing() == []
+        assert fortigate.journal.changing() == []
         site.apply()
         assert site.plan().changes == ()
         site.teardown()
-        assert unit.show() == before
+        assert fortigate.show() == before
 
 
 @pytest.mark.parametrize("piece", [1, 7, 23])
 def test_a_pasted_prompt_that_arrives_in_pieces_is_text(piece: int, policy: HostKeyPolicy) -> None:
-    with Simulator(Options(enc_stable=True, console="standard")) as unit:
-        unit.run(SSL_ON + "".join(comment(each, 20 + n) for n, each in enumerate(PASTED.values())))
-        unit.faults.rewrite = lambda said: (
+    with Simulator(Options(enc_stable=True, console="standard")) as fortigate:
+        fortigate.run(
+            SSL_ON + "".join(comment(each, 20 + n) for n, each in enumerate(PASTED.values()))
+        )
+        fortigate.faults.rewrite = lambda said: (
             said[at : at + piece] for at in range(0, len(said), piece)
         )
-        site = Site(unit, policy)
+        site = Site(fortigate, policy)
         site.apply()
         assert site.plan().changes == ()
 
@@ -159,20 +157,20 @@ PROMPTS: dict[str, dict[str, Any]] = {
 def test_a_prompt_of_any_shape_is_recognised(
     options: dict[str, Any], policy: HostKeyPolicy
 ) -> None:
-    with Simulator(Options(enc_stable=True, **options)) as unit:
-        scope = "root" if unit.options.vdoms else ""
-        unit.run_in(scope, SSL_ON)
-        with FortiGateSession(Site(unit, policy).login(), policy) as fortigate:
-            assert fortigate.facts.version == (7, 4, 8)
-            assert fortigate.facts.vdom_names == (("root", "Branch") if scope else ())
+    with Simulator(Options(enc_stable=True, **options)) as fortigate:
+        scope = "root" if fortigate.options.vdoms else ""
+        fortigate.run_in(scope, SSL_ON)
+        with FortiGateSession(Site(fortigate, policy).login(), policy) as session:
+            assert session.facts.version == (7, 4, 8)
+            assert session.facts.vdom_names == (("root", "Branch") if scope else ())
         if scope:
             return
-        before = unit.show()
-        site = Site(unit, policy)
+        before = fortigate.show()
+        site = Site(fortigate, policy)
         site.apply()
         assert site.plan().changes == ()
         site.teardown()
-        assert unit.show() == before
+        assert fortigate.show() == before
 
 
 MESSAGES = (
@@ -198,15 +196,15 @@ LOOKS = (
 def test_a_message_between_prompts_costs_an_enter_and_no_line(
     text: str, where: str, policy: HostKeyPolicy
 ) -> None:
-    with Simulator(Options(enc_stable=True, console="standard")) as unit:
-        unit.run(SSL_ON)
-        site = Site(unit, policy)
+    with Simulator(Options(enc_stable=True, console="standard")) as fortigate:
+        fortigate.run(SSL_ON)
+        site = Site(fortigate, policy)
         for at in LOOKS:
-            unit.faults.notices += [Notice(text, where, at)]
+            fortigate.faults.notices += [Notice(text, where, at)]
             made = site.plan()
-            assert unit.faults.notices == []
+            assert fortigate.faults.notices == []
             assert [each.action for each in made.changes] == ["create"] * 4 + ["update", "create"]
-        assert unit.journal.changing() == []
+        assert fortigate.journal.changing() == []
 
 
 @pytest.mark.parametrize("where", ["before", "within", "behind", "redrawn", "echo"])
@@ -215,27 +213,27 @@ def test_a_message_between_prompts_costs_an_enter_and_no_line(
 def test_a_message_in_the_middle_of_a_push_loses_no_line(
     at: str, where: str, transactions: bool, policy: HostKeyPolicy
 ) -> None:
-    with Simulator(Options(enc_stable=True, transactions=transactions)) as unit:
-        unit.run(SSL_ON)
-        before = unit.show()
-        site = Site(unit, policy)
-        unit.faults.notices += [Notice(MESSAGES[0], where, at), Notice(MESSAGES[2], where, at)]
+    with Simulator(Options(enc_stable=True, transactions=transactions)) as fortigate:
+        fortigate.run(SSL_ON)
+        before = fortigate.show()
+        site = Site(fortigate, policy)
+        fortigate.faults.notices += [Notice(MESSAGES[0], where, at), Notice(MESSAGES[2], where, at)]
         site.apply()
-        assert len(unit.faults.notices) < 2
-        unit.faults.notices.clear()
+        assert len(fortigate.faults.notices) < 2
+        fortigate.faults.notices.clear()
         assert site.plan().changes == ()
         site.teardown()
-        assert unit.show() == before
+        assert fortigate.show() == before
 
 
 @pytest.mark.parametrize("where", ["before", "behind", "redrawn", "echo"])
 def test_a_refusal_beside_a_message_is_seen(where: str, policy: HostKeyPolicy) -> None:
-    with Simulator(Options(enc_stable=True)) as unit:
-        unit.run(SSL_ON)
-        before = unit.show()
-        site = Site(unit, policy)
-        unit.faults.errors["^set port"] = "Unknown action 0"
-        unit.faults.notices += [Notice(MESSAGES[0], where, "^set (uri|port)")] * 2
+    with Simulator(Options(enc_stable=True)) as fortigate:
+        fortigate.run(SSL_ON)
+        before = fortigate.show()
+        site = Site(fortigate, policy)
+        fortigate.faults.errors["^set port"] = "Unknown action 0"
+        fortigate.faults.notices += [Notice(MESSAGES[0], where, "^set (uri|port)")] * 2
         with pytest.raises(Exception, match="as it was before"):
             site.apply()
-        assert unit.show() == before
+        assert fortigate.show() == before

@@ -44,13 +44,13 @@ def deployed(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[M
     """A FortiGate as 0.1 left it, and the configuration that it had before."""
     case = CASES[request.param]
     options = Options(version=case["version"], vdoms=tuple(case["vdoms"]), enc_stable=True)
-    with Simulator(options) as unit:
+    with Simulator(options) as fortigate:
         for scope, text in case["before"]:
-            unit.run_in(scope, text)
-        before = unit.show()
+            fortigate.run_in(scope, text)
+        before = fortigate.show()
         for object_id, text in case["made"]:
-            unit.run_in(object_id.partition("/")[0] if "/" in object_id else "", text)
-        site = MemorySite(tmp_path / "inventory", unit)
+            fortigate.run_in(object_id.partition("/")[0] if "/" in object_id else "", text)
+        site = MemorySite(tmp_path / "inventory", fortigate)
         site.records["fgt1"] = copy.deepcopy(case["record"])
         yield site, before
 
@@ -60,10 +60,10 @@ def test_a_record_of_0_1_tears_down_to_what_was_there_before(
     deployed: tuple[MemorySite, str],
 ) -> None:
     site, before = deployed
-    assert site.unit.show() != before
+    assert site.fortigate.show() != before
     gone = site.teardown()
     assert (gone.error, gone.state) == ("", "changed")
-    assert site.unit.show() == before
+    assert site.fortigate.show() == before
     assert site.records == {}
 
 
@@ -88,8 +88,8 @@ def test_an_adopted_secret_of_0_1_is_not_typed_and_the_operator_is_told_what_to_
     held = site.teardown()
     assert f"{FEED} stays: 'password' must not come from the ban host's memory" in held.error
     assert "delete it by hand" in held.error
-    assert not [each for each in site.unit.journal.changing() if "ENC" in each.text]
-    site.unit.run('config system external-resource\ndelete "banstitch_feed"\nend\n')
+    assert not [each for each in site.fortigate.journal.changing() if "ENC" in each.text]
+    site.fortigate.run('config system external-resource\ndelete "banstitch_feed"\nend\n')
     done = site.teardown()
     assert done.error == ""
     assert f"{FEED} is not made anew" in "".join(done.notes)

@@ -31,7 +31,7 @@ Current HA mode: {ha}
         ("7.2.1", "disable", "a-p, backup", ((7, 2, 1), False, True)),
     ],
 )
-def test_the_status_of_each_kind_of_unit_is_understood(
+def test_the_status_of_each_kind_of_fortigate_is_understood(
     version: str, vdoms: str, ha: str, found: tuple[object, ...]
 ) -> None:
     facts = read_facts(STATUS.format(version=version, vdoms=vdoms, ha=ha))

@@ -19,7 +19,7 @@ from tests.simulator.verbs import ENTRY_VERBS, TABLE_VERBS, VERBS
 
 
 class Host(operations.Host, Protocol):
-    """What a session needs of its unit."""
+    """What a session needs of its FortiGate."""
 
     def writer(self, full: bool = False) -> Writer: ...
 
@@ -40,13 +40,13 @@ class Session:
         self.batch_log: list[str] = []
 
     def stand_at_the_top(self) -> None:
-        """Become an administrator of the whole unit, whatever the options say."""
+        """Become an administrator of the whole FortiGate, whatever the options say."""
         self.home = []
         self.frames.clear()
 
     @property
     def config(self) -> Config:
-        """Give the configuration this session sees: its open transaction's, or the unit's."""
+        """Give the configuration this session sees: its open transaction's, or the FortiGate's."""
         return self.transaction.config if self.transaction else self.host.config
 
     @property
