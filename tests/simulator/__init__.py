@@ -7,7 +7,7 @@
         fortigate.host_key_line               # one line for a known_hosts file
         fortigate.show()                      # the whole `show`; ENC blobs differ at every call
         fortigate.run("config ...")           # type lines as an operator, e.g. to make drift
-        fortigate.log_event('logid="0101039426" remip=...')   # really POSTs; gives deliveries
+        fortigate.log_event('logid="0101039426" remip=...')   # really POSTs; return deliveries
         fortigate.poll_feeds()                # fetch the feeds now
         fortigate.feeds.feed("NAME")          # state of a feed: ranges, errors, fetches, etag, error
         fortigate.denies("203.0.113.7")       # ["ssl_vpn", "local_in", "policy"] that refuse it

@@ -1,4 +1,4 @@
-"""Runs one simulated FortiGate until it is interrupted or told to end."""
+"""Run one simulated FortiGate until it is interrupted or terminated."""
 
 import argparse
 import signal
@@ -57,7 +57,7 @@ def options_of(args: argparse.Namespace) -> Options:
 
 
 def main() -> int:
-    """Run; gives the exit code."""
+    """Run; return the exit code."""
     args = parser().parse_args()
     done = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -16,7 +16,7 @@ from tests.simulator.webhook import Delivery
 
 
 class FortiGate(Protocol):
-    """What the control channel works."""
+    """The interface of a simulator that the control channel needs."""
 
     journal: Journal
 

@@ -1,4 +1,4 @@
-"""Answers whether the FortiGate would refuse an address, and what refuses it.
+"""Decide whether the FortiGate would deny an address, and what denies it.
 
 Three places can: `vpn ssl settings` (source-address with negate), local-in policies and firewall
 policies. A feed that was never fetched matches nothing (unsure in the vendor's papers).
@@ -15,7 +15,7 @@ Matches = Callable[[str], bool]
 
 
 def denials(config: Config, address: str, in_feed: InFeed) -> list[str]:
-    """Give which of "ssl_vpn", "local_in" and "policy" refuse `address`, in any VDOM.
+    """Return which of "ssl_vpn", "local_in" and "policy" refuse `address`, in any VDOM.
 
     Raises ValueError where `address` is no IP address.
     """

@@ -31,7 +31,7 @@ def get(session: "Session", words: Words) -> list[str] | None:
 
 
 def diagnose(session: "Session", texts: list[str]) -> list[str]:
-    """Give what a `diagnose` line prints; raises Refused for one that is not known."""
+    """Return what a `diagnose` line prints; raises Refused for one that is not known."""
     host = session.host
     if texts[:3] == ["sys", "external-address-resource", "list"] and len(texts) > 3:
         ranges = host.feed_ranges(texts[3])

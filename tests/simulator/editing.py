@@ -87,7 +87,7 @@ def _in_zone(config: Config, scope: str, interface: str) -> bool:
 
 
 def open_row(frame: Frame, words: Words, config: Config) -> tuple[Frame, tuple[str, ...]]:
-    """`edit`: open a row, new or a copy of the existing one; gives the lines to print."""
+    """`edit`: open a row, new or a copy of the existing one; return the lines to print."""
     if not words:
         raise refusals.incomplete()
     if len(words) > 1:
@@ -242,7 +242,7 @@ def move_row(frame: Frame, words: Words) -> None:
 
 
 def pending_block(frame: Frame) -> Block:
-    """Give what `show` prints inside a context: the table, or the entry as it is being edited."""
+    """Return what `show` prints inside a context: the table, or the entry as it is being edited."""
     if frame.kind == "table":
         return frame.block
     if frame.row:

@@ -1,4 +1,4 @@
-"""The configuration of a small FortiGate as it leaves the bench: enough to look real.
+"""The factory configuration of a small FortiGate, complete enough to look real.
 
 One text serves every version: the loader keeps what a version knows.
 """
@@ -230,5 +230,5 @@ end
 
 
 def vdom(version: Version) -> str:
-    """Give what each VDOM of a new FortiGate holds."""
+    """Return what each VDOM of a new FortiGate holds."""
     return VDOM + (LOCAL_IN if version >= (7, 6, 1) else "")

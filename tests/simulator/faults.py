@@ -1,4 +1,4 @@
-"""Injection of what goes wrong on a real link or FortiGate, switched while the FortiGate runs."""
+"""Faults of a link or a FortiGate, injected while the simulator runs."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -22,7 +22,7 @@ class Notice:
 
 @dataclass
 class Faults:
-    """What goes wrong on purpose, over SSH. Drops happen once and then clear themselves.
+    """Faults injected over SSH. A drop happens once and then clears itself.
 
     `drop_after_line` counts the lines of all sessions from the moment it is set; the connection is
     cut after that line was obeyed and before it is answered. `drop_at` (a regex) cuts before the
@@ -45,7 +45,7 @@ class Faults:
     notices: list[Notice] = field(default_factory=list)
 
     def notice_for(self, line: str) -> Notice | None:
-        """Give the notice that comes with the answer to `line`, and forget it."""
+        """Return the notice that comes with the answer to `line`, and forget it."""
         found = next((each for each in self.notices if re.search(each.at, line)), None)
         if found:
             self.notices.remove(found)
@@ -65,7 +65,7 @@ class Faults:
         return bool(self.expire_transactions_at and re.search(self.expire_transactions_at, line))
 
     def drops_before(self, text: str) -> bool:
-        """Tell whether to cut the connection instead of obeying `text`."""
+        """Return whether to cut the connection instead of obeying `text`."""
         if self.drop_at is None or not re.search(self.drop_at, text):
             return False
         self.drop_at = None

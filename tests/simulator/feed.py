@@ -1,4 +1,4 @@
-"""Fetches the threat feeds (`system external-resource`) as the FortiGate does.
+"""Fetch threat feeds (`system external-resource`) as a FortiGate does.
 
 Sources: 7.6 admin guide (schedule), KB 421292 (ETag file, statistics), KB 421802 (an empty 200
 empties the list), KB 9463 and 191004 (an error keeps the last good list), limits of 7.4.4.
@@ -42,7 +42,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Feed:
-    """What the FortiGate knows of one feed. `error` is the last failure, "" after a good fetch."""
+    """The state of one feed. `error` is the last failure, "" after a good fetch."""
 
     ranges: tuple[Range, ...] = ()
     lines: tuple[str, ...] = ()
@@ -91,14 +91,14 @@ class Feeds:
                 self._fetch(source)
 
     def feed(self, name: str, scope: str = "") -> Feed | None:
-        """Give the state of a feed, None before its first fetch."""
+        """Return the state of a feed, None before its first fetch."""
         for place in (scope, "global", ""):
             if (place, name) in self._state:
                 return self._state[place, name]
         return None
 
     def contains(self, scope: str, name: str, address: str) -> bool:
-        """Tell whether `address` is in the feed `name` as seen from `scope`."""
+        """Return whether `address` is in the feed `name` as seen from `scope`."""
         ip = ipaddress.ip_address(address)
         feed = self.feed(name, scope)
         return feed is not None and any(
@@ -107,7 +107,7 @@ class Feeds:
         )
 
     def ranges(self, name: str) -> list[str] | None:
-        """Give the ranges `first-last` of a feed, None when there is no such feed."""
+        """Return the ranges `first-last` of a feed, None when there is no such feed."""
         feed = self.feed(name)
         if feed is None:
             return None
@@ -115,7 +115,7 @@ class Feeds:
         return [f"{make[v](first)}-{make[v](last)}" for v, first, last in feed.ranges if v == 4]
 
     def stats_lines(self) -> list[str]:
-        """Give what `diagnose sys external-resource stats` prints."""
+        """Return what `diagnose sys external-resource stats` prints."""
         config, lock = self.settled()
         lines = []
         for (scope, name), feed in sorted(self._state.items()):
@@ -188,7 +188,7 @@ class Feeds:
 
 
 def parse(data: bytes, version: Version) -> tuple[tuple[str, ...], tuple[Range, ...], int]:
-    """Read a list: gives its lines, the ranges of the good ones and the number of bad ones.
+    """Read a list: return its lines, the ranges of the good ones and the number of bad ones.
 
     Before 7.4.4 a feed holds 10 MB or 131072 entries; from then on 300000. The rest is cut.
     """

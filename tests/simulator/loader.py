@@ -1,4 +1,4 @@
-"""Reads configuration text, as a FortiGate would print it, into blocks.
+"""Read configuration text, as a FortiGate prints it, into blocks.
 
 A loaded file may name tables and attributes beyond the catalog: they are kept as they stand. The
 factory text is the other way round: one text for all versions, of which a version keeps its part.

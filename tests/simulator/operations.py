@@ -1,4 +1,4 @@
-"""Which `execute` and `diagnose` lines there are, what they do and which of them can change a FortiGate."""
+"""The `execute` and `diagnose` lines, and which of them can change a FortiGate."""
 
 from typing import TYPE_CHECKING, Protocol
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Host(Protocol):
-    """What these statements need of the FortiGate."""
+    """The interface of a FortiGate that these statements need."""
 
     config: Config
     transactions: transactions.Transactions
@@ -34,7 +34,7 @@ _READ_ONLY = ("log", "date", "time")
 
 
 def writes(words: Words) -> bool:
-    """Tell whether an `execute` or `sudo` line could change the FortiGate."""
+    """Return whether an `execute` or `sudo` line could change the FortiGate."""
     texts = [word.text for word in words]
     if "sudo".startswith(texts[0]):  # sudo <scope> <command>
         command = texts[2] if len(texts) > 2 else ""

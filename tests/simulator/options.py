@@ -1,11 +1,11 @@
-"""The switches of a simulated FortiGate. What the vendor's papers leave unsure is a switch here."""
+"""The options of a simulated FortiGate. Behavior that the vendor does not document is an option here."""
 
 from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
 class Options:
-    """How one simulated FortiGate behaves.
+    """The behavior of one simulated FortiGate.
 
     `minute` is the length of a minute of `refresh-rate` in seconds. `kex` is "modern", "sha1" or
     "default". `vdoms` makes a multi-VDOM FortiGate ("root" is always there). `profile` "super_admin"

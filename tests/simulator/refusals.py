@@ -13,12 +13,12 @@ class Refused(Exception):
 
 
 def code(number: int) -> str:
-    """Give the line that carries a return code."""
+    """Return the line that carries a return code."""
     return f"Command fail. Return code {number}"
 
 
 def _before(what: str, word: str) -> tuple[str, str]:
-    """Give the parse error itself, which always has an empty line above it (7.4.8 capture)."""
+    """Return the parse error itself, which always has an empty line above it (7.4.8 capture)."""
     return "", f"{what} parse error before '{word}'"
 
 

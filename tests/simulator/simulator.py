@@ -28,7 +28,7 @@ _UPSTREAM, _GROUP = Word("192.0.2.250", True), Word("Fabric", True)
 
 
 class Simulator:
-    """A FortiGate that listens while it is entered as a context (or between start and stop)."""
+    """A FortiGate that listens inside its `with` block, or between start and stop."""
 
     def __init__(self, options: Options | None = None) -> None:
         self.options = options or Options()
@@ -118,17 +118,17 @@ class Simulator:
 
     @property
     def address(self) -> str:
-        """Give the address it listens on."""
+        """Return the address it listens on."""
         return str(self._listening.address)
 
     @property
     def port(self) -> int:
-        """Give the port it listens on."""
+        """Return the port it listens on."""
         return int(self._listening.port)
 
     @property
     def control_port(self) -> int:
-        """Give the port of the control channel, 0 when there is none."""
+        """Return the port of the control channel, 0 when there is none."""
         return self._control.port if self._control else 0
 
     @property
@@ -138,7 +138,7 @@ class Simulator:
 
     @property
     def host_key_line(self) -> str:
-        """Give the line for a known_hosts file."""
+        """Return the line for a known_hosts file."""
         key = self._listening.key
         where = self.address if self.port == 22 else f"[{self.address}]:{self.port}"
         return f"{where} {key.get_name()} {key.get_base64()}"
@@ -154,7 +154,7 @@ class Simulator:
         self.password, self.wants_new_password = password, False
 
     def writer(self, full: bool = False) -> Writer:
-        """Give what writes text: blobs are random unless `enc_stable`."""
+        """Return what writes text: blobs are random unless `enc_stable`."""
         return Writer(stable_cipher if self.options.enc_stable else random_cipher, full)
 
     def changed(self) -> None:
@@ -166,7 +166,7 @@ class Simulator:
 
     @property
     def unsaved(self) -> bool:
-        """Tell whether there are changes that a restart would lose (cfg-save manual, revert)."""
+        """Return whether there are changes that a restart would lose (cfg-save manual, revert)."""
         return self._snapshot() != self._saved
 
     def save(self) -> None:
@@ -180,7 +180,7 @@ class Simulator:
         self.feeds.wake()
 
     def page(self, rows: int) -> int:
-        """Give the lines of a page on a terminal of `rows` lines, 0 when output is standard.
+        """Return the lines of a page on a terminal of `rows` lines, 0 when output is standard.
 
         A 7.4.7 capture shows 22 lines and the pager on a terminal of 24.
         """
@@ -190,26 +190,26 @@ class Simulator:
         return self.options.pager_lines or max(rows - 2, 1)
 
     def feed_ranges(self, name: str) -> list[str] | None:
-        """Give the ranges of a feed as `diagnose` prints them, None when it does not exist."""
+        """Return the ranges of a feed as `diagnose` prints them, None when it does not exist."""
         return self.feeds.ranges(name)
 
     def feed_stats(self) -> list[str]:
-        """Give one line of statistics per feed."""
+        """Return one line of statistics per feed."""
         return self.feeds.stats_lines()
 
     def stitch_summary(self) -> list[str]:
-        """Give what `diagnose test application autod 2` prints."""
+        """Return what `diagnose test application autod 2` prints."""
         return self.stitches.summary()
 
     # For tests
 
     def show(self) -> str:
-        """Give the whole `show` text of the FortiGate, header lines left out."""
+        """Return the whole `show` text of the FortiGate, header lines left out."""
         with self.lock:
             return "\n".join(self.config.text(self.writer())) + "\n"
 
     def run(self, lines: str) -> str:
-        """Type lines as an operator on a console of its own; gives what the FortiGate printed."""
+        """Type lines as an operator on a console of its own; return what the FortiGate printed."""
         return self.run_in("", lines)
 
     def run_in(self, scope: str, lines: str) -> str:
@@ -235,7 +235,7 @@ class Simulator:
         self.feeds.poll_all()
 
     def denies(self, address: str) -> list[str]:
-        """Tell which of ssl_vpn, local_in and policy would refuse `address`; [] lets it in."""
+        """Return which of ssl_vpn, local_in and policy would refuse `address`; [] lets it in."""
         with self.lock:
             return denials(self.config, address, self.feeds.contains)
 
@@ -265,12 +265,12 @@ class Console:
         return printed
 
     def type(self, data: bytes) -> bytes:
-        """Type bytes; gives the bytes that the FortiGate printed."""
+        """Type bytes; return the bytes that the FortiGate printed."""
         with self._lock:
             self._terminal.feed(data)
         return self._take()
 
     @property
     def closed(self) -> bool:
-        """Tell whether the FortiGate ended the session."""
+        """Return whether the FortiGate ended the session."""
         return self._terminal.closed

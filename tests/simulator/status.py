@@ -22,18 +22,18 @@ BUILDS = {
 
 
 def build_of(version: str) -> str:
-    """Give `buildNNNN,YYMMDD` of a version; one we have no number for gets a plausible one."""
+    """Return `buildNNNN,YYMMDD` of a version; one we have no number for gets a plausible one."""
     return BUILDS.get(version, "build1234,250101")
 
 
 def hostname_of(config: Config, options: Options) -> str:
-    """Give the name the prompt shows."""
+    """Return the name the prompt shows."""
     block = config.block("system global", "global" if config.multi else "")
     return value(block, "hostname") or options.serial
 
 
 def config_header(options: Options, multi: bool) -> list[str]:
-    """Give the comment lines above a full `show`."""
+    """Return the comment lines above a full `show`."""
     build, date = build_of(options.version).removeprefix("build").split(",")
     short = "FGVMK6" if "VM64" in options.model else "FG5H1E"
     return [
@@ -46,7 +46,7 @@ def config_header(options: Options, multi: bool) -> list[str]:
 
 
 def maturity(options: Options) -> str:
-    """Give GA, GA.F (feature) or GA.M (mature), which 7.2 and later tell apart."""
+    """Return GA, GA.F (feature) or GA.M (mature), which 7.2 and later tell apart."""
     version = version_of(options.version)
     if version < (7, 2, 0):
         return "GA"
@@ -54,13 +54,13 @@ def maturity(options: Options) -> str:
 
 
 def _old_words(options: Options) -> dict[str, str]:
-    """Give the words of 6.4 for the roles in a cluster; nothing from 7.0 on."""
+    """Return the words of 6.4 for the roles in a cluster; nothing from 7.0 on."""
     old = version_of(options.version) < (7, 0, 0)
     return {"Primary": "Master", "Secondary": "Slave"} if old else {}
 
 
 def ha_lines(config: Config, options: Options) -> list[str]:
-    """Give what `get system ha status` prints of the members."""
+    """Return what `get system ha status` prints of the members."""
     name = hostname_of(config, options)
     if not options.ha_role:
         return ["HA Health Status: OK", f"Model: {options.model}", "Mode: Standalone"]
@@ -77,7 +77,7 @@ def ha_lines(config: Config, options: Options) -> list[str]:
 
 
 def status_lines(config: Config, options: Options) -> list[str]:
-    """Give every line of `get system status`."""
+    """Return every line of `get system status`."""
     build = build_of(options.version)
     number = build.removeprefix("build").split(",")[0]
     level = "Security Level: High" if options.version == "7.4.7" else "Current Security Level: High"

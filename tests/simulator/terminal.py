@@ -26,7 +26,7 @@ class Dropped(Exception):
 
 
 class Terminal:
-    """Feeds bytes of a client to a command interpreter and writes what the FortiGate prints.
+    """A terminal between the bytes of a client and a command interpreter.
 
     `run` answers one whole line; `prompt` gives the prompt; `interrupt` is Ctrl-C and tells
     whether to close; `page` gives the lines of a page now, 0 for no paging. `closed` is set

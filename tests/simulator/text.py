@@ -1,4 +1,4 @@
-"""How FortiOS cuts a typed line into words and how it writes a word back.
+"""Split a typed line into words, and write a word, as FortiOS does.
 
 Source: the CLI basics of the FortiOS CLI reference. Outside quotes a backslash keeps the next
 character; inside double quotes only `\\"`, `\\'` and `\\\\` are escapes; inside single quotes

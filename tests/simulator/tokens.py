@@ -15,7 +15,7 @@ class Tokens:
         self.tried: list[str] = []
 
     def accept(self, code: str) -> bool:
-        """Tell whether `code` lets somebody in; it does so once."""
+        """Return whether `code` lets somebody in; it does so once."""
         with self._lock:
             self.tried.append(code)
             if not code:

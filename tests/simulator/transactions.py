@@ -43,7 +43,7 @@ class Transactions:
         self._open.pop(transaction.number, None)
 
     def leave(self, transaction: "Transaction") -> None:
-        """The session went away: its transaction goes too, or idles out where that is unsure."""
+        """Drop the transaction of a session that ended, or let it idle out if transactions survive."""
         if not self._survives:
             self.close(transaction)
 
@@ -76,11 +76,11 @@ class Transaction:
 
     @property
     def expired(self) -> bool:
-        """Tell whether it stood idle too long."""
+        """Return whether it stood idle too long."""
         return time.monotonic() - self.last >= self._idle
 
     def seen(self) -> None:
-        """A line was typed: the idle time begins anew."""
+        """Begin the idle time anew: a line was typed."""
         self.last = time.monotonic()
 
     def publish(self, live: Config) -> None:

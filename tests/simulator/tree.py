@@ -26,16 +26,16 @@ class Entry:
     items: "dict[str, Values | Block | None]" = field(default_factory=dict)
 
     def values(self, name: str) -> Values:
-        """Give the words stored for attribute `name`, () when it is not set."""
+        """Return the words stored for attribute `name`, () when it is not set."""
         found = self.items.get(name)
         return found if isinstance(found, tuple) else ()
 
     def texts(self, name: str) -> tuple[str, ...]:
-        """Give the values of `name` as plain text."""
+        """Return the values of `name` as plain text."""
         return tuple(word.text for word in self.values(name))
 
     def block(self, name: str) -> "Block | None":
-        """Give the nested block `name`, None when there is none."""
+        """Return the nested block `name`, None when there is none."""
         found = self.items.get(name)
         return found if isinstance(found, Block) else None
 
@@ -74,27 +74,27 @@ class Block:
 
     @property
     def is_table(self) -> bool:
-        """Tell whether the block holds rows (a table) and not one single object."""
+        """Return whether the block holds rows (a table) and not one single object."""
         return bool(self.table.key or self.rows)
 
     def entries(self) -> list[Entry]:
-        """Give the rows, or the single object."""
+        """Return the rows, or the single object."""
         return list(self.rows.values()) if self.is_table else [self.entry]
 
 
 def stored(entry: Entry, attribute: Attribute) -> tuple[str, ...]:
-    """Give the effective values of `attribute`: what is set, else the default."""
+    """Return the effective values of `attribute`: what is set, else the default."""
     return entry.texts(attribute.name) or tuple(attribute.default.split())
 
 
 def effective(table: Table, entry: Entry, name: str) -> tuple[str, ...]:
-    """Give the effective values of attribute `name`; () when the version does not have it."""
+    """Return the effective values of attribute `name`; () when the version does not have it."""
     attribute = table.attribute(name)
     return stored(entry, attribute) if attribute else entry.texts(name)
 
 
 def applies(table: Table, entry: Entry, attribute: Attribute) -> bool:
-    """Tell whether the FortiGate knows `attribute` for this type of entry."""
+    """Return whether the FortiGate knows `attribute` for this type of entry."""
     name, *values = attribute.when or ("",)
     if table.attribute(name) is None:  # a version without the other attribute has no such choice
         return True
@@ -126,7 +126,7 @@ def _stream(salt: bytes, size: int) -> bytes:
 
 
 def decipher(blob: str) -> str:
-    """Give the secret of a blob written by this FortiGate; a foreign blob is taken as it is."""
+    """Return the secret of a blob written by this FortiGate; a foreign blob is taken as it is."""
     try:
         raw = base64.b64decode(blob, validate=True)
     except ValueError:
@@ -210,7 +210,7 @@ class Writer:
 
 
 def is_quoted(attribute: Attribute) -> bool:
-    """Tell whether `show` writes the values of this attribute in quotes."""
+    """Return whether `show` writes the values of this attribute in quotes."""
     return attribute.kind in ("string", "strings", "ref", "refs", "pem")
 
 
@@ -220,7 +220,7 @@ def new_block(path: str, tables: dict[str, Table]) -> Block:
 
 
 def nested_block(table: Table, entry: Entry, path: str) -> Block:
-    """Give the nested block `path` of `entry`, made and put in place when it is not there."""
+    """Return the nested block `path` of `entry`, made and put in place when it is not there."""
     found = entry.block(path)
     if found is None:
         found = Block(table.table(path) or replace(lenient(path), scope=table.scope))
@@ -229,6 +229,6 @@ def nested_block(table: Table, entry: Entry, path: str) -> Block:
 
 
 def key_word(table: Table, text: str) -> Word:
-    """Give the key of a row as `show` writes it: names quoted, numbers bare."""
+    """Return the key of a row as `show` writes it: names quoted, numbers bare."""
     bare = table.key == "integer" or (table.lenient and text.isdigit())
     return Word(text, not bare)

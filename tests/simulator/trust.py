@@ -24,7 +24,7 @@ def authorities(config: Config) -> str:
 
 
 def client(held: str, check: Check) -> ssl.SSLContext:
-    """How the FortiGate connects: `basic` checks who signed, `full` the name as well."""
+    """Return the TLS settings of the FortiGate: `basic` checks the issuer, `full` the name as well."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = check == "full"
     if check == "none":

@@ -1,4 +1,4 @@
-"""Which verbs stand where, which of them can change a FortiGate, and what the help key lists."""
+"""The verbs of each context, which of them can change a FortiGate, and what the help key lists."""
 
 from typing import TYPE_CHECKING
 
@@ -35,7 +35,7 @@ WRITES = (
 
 
 def may_change(session: "Session", line: str) -> bool:
-    """Tell whether `line`, typed now, could change the FortiGate (reading or walking cannot)."""
+    """Return whether `line`, typed now, could change the FortiGate (reading or walking cannot)."""
     words = split(line).words
     if not words:
         return False
@@ -60,7 +60,7 @@ def _only_walks(session: "Session", verb: str, words: Words) -> bool:
 
 
 def completions(session: "Session", line: str) -> list[str]:
-    """Give what the help key prints for a line typed so far."""
+    """Return what the help key prints for a line typed so far."""
     words = split(line).words
     fresh = line.endswith(" ") or not words
     stem = "" if fresh else words[-1].text

@@ -1,4 +1,4 @@
-"""What an event sets off: trigger, stitch, action, and the webhook that is really sent.
+"""Fire automation stitches: trigger, stitch, action, and a webhook that is really sent.
 
 Sources: FortiOS admin guide (automation stitches), KB 403001 (one execution per matching log
 while `minimum-interval` is 0; later ones inside the window are dropped).
@@ -75,7 +75,7 @@ def expand(text: str, line: str, results: str, escape: bool, absent: str = "lite
 
 
 class Stitcher:
-    """Runs the stitches that an event matches, and remembers what was delivered."""
+    """The stitches of a FortiGate, and a list of what they delivered."""
 
     def __init__(self, options: Options, settled: Settled) -> None:
         self._options, self._settled = options, settled
@@ -95,7 +95,7 @@ class Stitcher:
         return done
 
     def summary(self) -> list[str]:
-        """Give the stitches as `diagnose test application autod 2` lists them."""
+        """Return the stitches as `diagnose test application autod 2` lists them."""
         config, lock = self._settled()
         with lock:
             enabled = [
@@ -215,7 +215,7 @@ def _get(config: Config, kind: str, name: str) -> str:
 
 
 def _actions(stitch: Entry) -> list[tuple[str, int]]:
-    """Give (action, delay in seconds) in order, for both forms of the stitch."""
+    """Return (action, delay in seconds) in order, for both forms of the stitch."""
     nested = stitch.block("actions")
     rows = [
         (" ".join(row.texts("action")), int((row.texts("delay") or ("0",))[0]))

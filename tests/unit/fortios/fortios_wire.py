@@ -13,7 +13,7 @@ from netmiko.fortinet import FortinetSSH
 
 from provision.fortios.session.terminal import Terminal
 from tests.simulator import Simulator
-from tests.simulator.server import serve_shell
+from tests.simulator.channel import serve_shell
 
 
 def _readable(end: socket.socket, seconds: float = 0) -> bool:
