@@ -1,21 +1,31 @@
 """The playbook, as site.yml is: which group of the inventory gets which roles, in this order."""
 
+from __future__ import annotations
+
 import sys
+from typing import TYPE_CHECKING
 
 try:
     from provision.cli.main import main
-    from provision.sites.builder import Play
 except ImportError as error:
     remedy = "run `make venv`, then `. .venv/bin/activate`"
     sys.stderr.write(f"site.py cannot start: {error}; {remedy}\n")
     raise SystemExit(3) from None
 
-if __name__ == "__main__":
-    raise SystemExit(
-        main(
-            (
-                Play("ban_hosts", ("detection", "receiver")),
-                Play("fortigates", ("webhook", "feed", "enforcement")),
-            )
-        )
+if TYPE_CHECKING:
+    from provision.sites.builder import Play
+
+
+def load_plays() -> tuple[Play, ...]:
+    """Import the roles and return the plays; `--help` does without them."""
+    from provision.sites.builder import Play
+    from roles import detection, enforcement, feed, receiver, webhook
+
+    return (
+        Play("ban_hosts", (detection, receiver)),
+        Play("fortigates", (webhook, feed, enforcement)),
     )
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(load_plays))

@@ -12,7 +12,8 @@ from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from provision.desired.context import AUDIT, EVENTS_LOG, EVIDENCE, REJECTED, SPOOL, USER, Context
+from provision.desired.context import Context
+from provision.desired.host_paths import AUDIT, EVENTS_LOG, EVIDENCE, REJECTED, SPOOL, USER
 from provision.desired.templates import TEMPLATES, render
 from provision.errors import spell_count
 from provision.linux.resources import Directory, File, Jail, Package, Resource, Service, User
@@ -27,6 +28,7 @@ from provision.sites.settings import RoleSettings, Strict
 from roles import receiver_limits, receiver_units
 from roles.detection_catalogue import CATALOGUE, Detection, MaxRetry
 
+NAME = "detection"
 PREFIX = "detection_"
 _SHORTEST_GROWING = 60
 _FILTER = "/etc/fail2ban/filter.d/banstitch.conf"

@@ -1,4 +1,4 @@
-"""Enforcement on a FortiGate: where the feed takes effect."""
+"""Enforcement on a FortiGate: the place where the feed takes effect."""
 
 from __future__ import annotations
 
@@ -11,32 +11,34 @@ from provision.desired.context import Context
 from provision.desired.templates import render
 from provision.errors import InputError
 from provision.fortios.config.desired import CliBlock
-from provision.fortios.config.owned import MARKER
+from provision.fortios.config.tables.table import MARKER
 from provision.fortios.config.versions import find_capability
 from provision.sites.setting_types import InterfaceName, ServiceName, VdomName
-from roles import enforcement_families, feed
+from roles import feed
+from roles.address_families import FamilySettings
 
+NAME = "enforcement"
 PREFIX = "enforcement"
 POLICY = "banstitch_deny"
-# The number of a policy that is to be made, if it is free; an existing one is found by name.
+# The number of a new policy, if it is free; an existing one is found by name.
 NUMBER = 9001
-# In the order in which `auto` tries them.
-PLACES = ("ssl_vpn", "local_in", "policy")
+# The methods, in the order in which `auto` tries them.
+METHODS = ("ssl_vpn", "local_in", "policy")
 
-Place = Literal["auto", "ssl_vpn", "local_in", "policy", "none"]
+Method = Literal["auto", "ssl_vpn", "local_in", "policy", "none"]
 Interfaces = tuple[InterfaceName, ...]
 
 
-def _one_is_a_list(value: object) -> object:
+def _wrap_in_tuple(value: object) -> object:
     return (value,) if isinstance(value, str) else value
 
 
-class Settings(enforcement_families.Settings):
-    """Where the feed takes effect."""
+class Settings(FamilySettings):
+    """Method and place of the enforcement."""
 
     enforcement: Annotated[
-        tuple[Place, ...],
-        BeforeValidator(_one_is_a_list),
+        tuple[Method, ...],
+        BeforeValidator(_wrap_in_tuple),
         Field(
             min_length=1,
             description=(
@@ -77,71 +79,74 @@ class Settings(enforcement_families.Settings):
 
     @field_validator("enforcement")
     @classmethod
-    def _alone(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+    def _check_alone(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for word in ("auto", "none"):
             if word in value and len(set(value)) > 1:
-                raise ValueError(f"{word} stands alone")
+                raise ValueError(f"{word} must be the only method; remove the others")
         return tuple(dict.fromkeys(value))
 
 
 def vdom(context: Context) -> str:
-    """The VDOM for what does not belong to a unit as a whole."""
+    """Return the VDOM of everything that is not global."""
     return context.own("enforcement", Settings).enforcement_vdom
 
 
 def blocks(context: Context) -> tuple[CliBlock, ...]:
-    """One block or more for each place, after the feed that they refer to.
+    """Return the blocks of each method; they refer to the feed.
 
     Raises:
-        InputError: a place is named that this version does not have, or whose settings are missing.
+        InputError: a chosen method needs another version, or its settings are missing.
     """
     settings = context.own("enforcement", Settings)
     if settings.enforcement == ("none",):
         return ()
     if settings.enforcement == ("auto",):
-        places = [block for place in PLACES for block in _candidate(context, settings, place)]
+        chosen = [block for method in METHODS for block in _offer(context, settings, method)]
     else:
-        _need(context, settings)
-        places = [
-            block for place in settings.enforcement for block in _place(context, settings, place)
+        _check_methods(context, settings)
+        chosen = [
+            block for method in settings.enforcement for block in _render(context, settings, method)
         ]
-    return (*places, *_sessions(settings))
+    return (*chosen, *_render_sessions(settings))
 
 
-def _candidate(context: Context, settings: Settings, place: str) -> Iterator[CliBlock]:
-    what, instead = _gap(context, settings, place)
+def _offer(context: Context, settings: Settings, method: str) -> Iterator[CliBlock]:
+    """Yield the blocks of a method that `auto` may choose, or one that says why it cannot."""
+    what, remedy = _find_gap(context, settings, method)
     if what:
-        reason = f"{what} ({instead})"
-        yield CliBlock(f"enforcement/{place}", "", "vdom", choice=place, unsuited=reason)
+        reason = f"{what} ({remedy})"
+        yield CliBlock(f"enforcement/{method}", "", "vdom", choice=method, unsuited=reason)
     else:
-        yield from _place(context, settings, place, choice=place)
+        yield from _render(context, settings, method, choice=method)
 
 
-def _need(context: Context, settings: Settings) -> None:
-    gaps = [(place, *_gap(context, settings, place)) for place in settings.enforcement]
+def _check_methods(context: Context, settings: Settings) -> None:
+    gaps = [(method, *_find_gap(context, settings, method)) for method in settings.enforcement]
     problems = [
-        context.problem("enforcement", f"enforcement {place}: {what}", instead)
-        for place, what, instead in gaps
+        context.problem("enforcement", f"enforcement {method}: {what}", remedy)
+        for method, what, remedy in gaps
         if what
     ]
     if problems:
         raise InputError(problems)
 
 
-def _gap(context: Context, settings: Settings, place: str) -> tuple[str, str]:
-    """What is missing for a place and what to do about it; nothing if all is there."""
-    if place == "local_in" and not context.unit.has("local_in_feed"):
-        since = find_capability("local_in_feed")
-        first = since.versions.rstrip("-")
-        what = f"FortiOS {context.unit.version_text} cannot: {since.what} only from {first} on"
-        return what, since.without
-    if place == "local_in" and not settings.enforcement_local_in_interfaces:
+def _find_gap(context: Context, settings: Settings, method: str) -> tuple[str, str]:
+    """Return what a method lacks here, and the remedy; ("", "") if nothing."""
+    if method == "local_in" and not context.facts.has("local_in_feed"):
+        capability = find_capability("local_in_feed")
+        first = capability.versions.rstrip("-")
+        what = (
+            f"FortiOS {context.facts.version_text} cannot: {capability.what} only from {first} on"
+        )
+        return what, capability.without
+    if method == "local_in" and not settings.enforcement_local_in_interfaces:
         return "no interface is named for it", "set enforcement_local_in_interfaces"
-    both = (
+    has_interfaces = (
         settings.enforcement_policy_source_interfaces
         and settings.enforcement_policy_destination_interfaces
     )
-    if place == "policy" and not both:
+    if method == "policy" and not has_interfaces:
         return (
             "its interfaces are not named",
             "set enforcement_policy_source_interfaces and _destination_interfaces",
@@ -149,57 +154,57 @@ def _gap(context: Context, settings: Settings, place: str) -> tuple[str, str]:
     return "", ""
 
 
-def _place(
-    context: Context, settings: Settings, place: str, choice: str = ""
+def _render(
+    context: Context, settings: Settings, method: str, choice: str = ""
 ) -> Iterator[CliBlock]:
     shared = {
-        "feed": feed.name(context),
-        "fortigate": context.unit,
+        "feed": feed.name_feed(context),
+        "fortigate": context.facts,
         "ipv6": settings.enforcement_ipv6,
         "marker": MARKER,
         "number": NUMBER,
     }
-    if place == "local_in":
-        yield from _local_in(context, settings, shared, choice)
+    if method == "local_in":
+        yield from _render_local_in(context, settings, shared, choice)
         return
     text = render(
-        f"enforcement/{place}.j2",
+        f"enforcement/{method}.j2",
         name=POLICY,
         source=settings.enforcement_policy_source_interfaces,
         destination=settings.enforcement_policy_destination_interfaces,
         **shared,
     )
-    note = _without_tunnel(context) if place == "ssl_vpn" else ""
-    yield CliBlock(f"enforcement/{place}", text, "vdom", choice, note=note)
+    note = _note_missing_tunnel(context) if method == "ssl_vpn" else ""
+    yield CliBlock(f"enforcement/{method}", text, "vdom", choice, note=note)
 
 
-def _without_tunnel(context: Context) -> str:
-    gone = find_capability("ssl_vpn_tunnel")
-    if context.unit.has(gone.feature):
+def _note_missing_tunnel(context: Context) -> str:
+    tunnel = find_capability("ssl_vpn_tunnel")
+    if context.facts.has(tunnel.name):
         return ""
-    return f"FortiOS {context.unit.version_text}: {gone.without}"
+    return f"FortiOS {context.facts.version_text}: {tunnel.without}"
 
 
-def _local_in(
+def _render_local_in(
     context: Context, settings: Settings, shared: dict[str, object], choice: str
 ) -> Iterator[CliBlock]:
-    """A policy for all interfaces, or one for each where a policy takes only one."""
+    """Yield one policy for all interfaces, or one for each where a policy takes only one."""
     interfaces = settings.enforcement_local_in_interfaces
-    several = len(interfaces) > 1 and not context.unit.has("local_in_interfaces")
+    is_split = len(interfaces) > 1 and not context.facts.has("local_in_interfaces")
     for family in ("", "6") if settings.enforcement_ipv6 else ("",):
-        for number, each in enumerate(interfaces if several else (None,)):
+        for number, interface in enumerate(interfaces if is_split else (None,)):
             text = render(
                 "enforcement/local_in.j2",
                 **{**shared, "number": NUMBER + number},
                 family=family,
-                interfaces=(each,) if each else interfaces,
-                comments=f"{MARKER}: {each}" if each else MARKER,
+                interfaces=(interface,) if interface else interfaces,
+                comments=f"{MARKER}: {interface}" if interface else MARKER,
                 services=settings.enforcement_local_in_services,
             )
-            name = f"enforcement/local_in{family}" + (f"_{each}" if each else "")
+            name = f"enforcement/local_in{family}" + (f"_{interface}" if interface else "")
             yield CliBlock(name, text, "vdom", choice)
 
 
-def _sessions(settings: Settings) -> Iterator[CliBlock]:
+def _render_sessions(settings: Settings) -> Iterator[CliBlock]:
     if settings.enforcement_existing_sessions == "clear":
         yield CliBlock("enforcement/sessions", render("enforcement/sessions.j2"), "vdom")

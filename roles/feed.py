@@ -1,4 +1,4 @@
-"""The feed on a FortiGate: the external resource that fetches whom to deny."""
+"""The feed on a FortiGate: the external resource that fetches the addresses to deny."""
 
 from __future__ import annotations
 
@@ -10,26 +10,27 @@ from provision.desired.context import Context
 from provision.desired.templates import render
 from provision.errors import InputError
 from provision.fortios.config.desired import CliBlock
-from provision.fortios.config.owned import MARKER
+from provision.fortios.config.tables.table import MARKER
 from provision.fortios.config.versions import find_capability
 from provision.sites.builder import FortiGate
 from provision.sites.setting_types import InterfaceOrEmpty, Ipv4OrEmpty
 from provision.sites.settings import RoleSettings
 from roles import receiver
-from roles.enforcement_families import feed_list
+from roles.address_families import choose_feed_list
 
+NAME = "feed"
 PREFIX = "feed_"
 FEED = "banstitch_feed"
-# what the name of a feed has to begin with on a unit with VDOMs if all of them may use it
+# Prefix of the name of a feed that all VDOMs may use (FortiOS administration guide, threat feeds).
 GLOBAL = "g-"
-# Ways to choose the interface that name none.
+# Ways to choose the interface that do not name one.
 _METHODS = ("auto", "sdwan")
 
 
 class Settings(RoleSettings):
-    """How often a FortiGate fetches, for whom, and by which way.
+    """Frequency, scope and route of the fetches.
 
-    What is not set of the way is left as it is on the FortiGate.
+    A part of the route that is not set is left as it is on the FortiGate.
     """
 
     feed_refresh_rate: Annotated[
@@ -63,68 +64,69 @@ class Settings(RoleSettings):
     ] = -1
 
 
-def name(context: Context) -> str:
-    """What the feed is called on this FortiGate (FortiOS administration guide, threat feeds)."""
+def name_feed(context: Context) -> str:
+    """Return the name of the feed on this FortiGate."""
     is_global = context.own("feed", Settings).feed_scope == "global"
-    return f"{GLOBAL}{FEED}" if context.unit.vdoms and is_global else FEED
+    return f"{GLOBAL}{FEED}" if context.facts.vdoms and is_global else FEED
 
 
 def blocks(context: Context) -> tuple[CliBlock, ...]:
     """Return the external resource, with this FortiGate's own user name and password.
 
     Raises:
-        InputError: a setting asks for what this version does not have.
+        InputError: a setting needs a capability that this version lacks.
     """
     settings = context.own("feed", Settings)
-    _need(context, settings)
+    _check_capabilities(context, settings)
     text = render(
         "feed/resource.j2",
-        name=name(context),
+        name=name_feed(context),
         marker=MARKER,
         username=context.host.name,
         password=context.token(f"feed:{context.host.name}"),
-        url=_url(context),
+        url=_build_url(context),
         secure=receiver.is_secure(context),
-        fortigate=context.unit,
+        fortigate=context.facts,
         refresh_rate=settings.feed_refresh_rate,
         source_ip=settings.feed_source_ip,
-        method=_method(settings.feed_interface),
+        method=_choose_method(settings.feed_interface),
         interface=settings.feed_interface,
         vrf=settings.feed_vrf,
     )
-    return (CliBlock(f"feed/{FEED}", text, scope=settings.feed_scope, note=_unchecked(context)),)
+    return (
+        CliBlock(f"feed/{FEED}", text, scope=settings.feed_scope, note=_note_unchecked(context)),
+    )
 
 
-def _method(interface: str) -> str:
-    """Return how FortiOS chooses the interface; empty where the inventory does not say."""
+def _choose_method(interface: str) -> str:
+    """Return the way in which FortiOS chooses the interface; empty if the inventory sets none."""
     return interface if interface in ("", *_METHODS) else "specify"
 
 
-def _need(context: Context, settings: Settings) -> None:
-    asked = {"feed_interface": settings.feed_interface, "feed_vrf": settings.feed_vrf}
-    gaps = [name for name, value in asked.items() if value not in ("", -1)]
-    problems = [
-        context.problem(
-            name,
-            f"FortiOS {context.unit.version_text} has no {name}: "
-            f"{find_capability(name).what} in {find_capability(name).versions}",
-            find_capability(name).without,
-        )
-        for name in gaps
-        if not context.unit.has(name)
-    ]
+def _check_capabilities(context: Context, settings: Settings) -> None:
+    values = {"feed_interface": settings.feed_interface, "feed_vrf": settings.feed_vrf}
+    problems = []
+    for name, value in values.items():
+        if value not in ("", -1) and not context.facts.has(name):
+            capability = find_capability(name)
+            what = (
+                f"FortiOS {context.facts.version_text} has no {name}: "
+                f"{capability.what} in {capability.versions}"
+            )
+            problems.append(context.problem(name, what, capability.without))
     if problems:
         raise InputError(problems)
 
 
-def _url(context: Context) -> str:
+def _build_url(context: Context) -> str:
     fortigate = context.host
-    which = feed_list(fortigate) if isinstance(fortigate, FortiGate) else ""
-    return f"{receiver.base_url(context)}/blocked-ips" + (f"/{which}" if which else "")
+    name = choose_feed_list(fortigate) if isinstance(fortigate, FortiGate) else ""
+    return f"{receiver.base_url(context)}/blocked-ips" + (f"/{name}" if name else "")
 
 
-def _unchecked(context: Context) -> str:
-    if not receiver.is_secure(context) or context.unit.has("server_identity_check"):
+def _note_unchecked(context: Context) -> str:
+    """Return a note if nothing checks the receiver's certificate."""
+    if not receiver.is_secure(context) or context.facts.has("server_identity_check"):
         return ""
     without = find_capability("server_identity_check").without
-    return f"FortiOS {context.unit.version_text}: the feed is fetched encrypted, but {without}"
+    return f"FortiOS {context.facts.version_text}: the feed is fetched encrypted, but {without}"

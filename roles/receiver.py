@@ -11,7 +11,8 @@ from typing import Annotated, Any
 
 from pydantic import Field, field_validator
 
-from provision.desired.context import (
+from provision.desired.context import Context, format_url_host, is_address
+from provision.desired.host_paths import (
     AUDIT,
     DIGESTS,
     ETC,
@@ -22,9 +23,6 @@ from provision.desired.context import (
     SPOOL,
     TOKENS,
     USER,
-    Context,
-    host_part,
-    is_address,
 )
 from provision.desired.templates import TEMPLATES, render
 from provision.linux.resources import (
@@ -38,12 +36,13 @@ from provision.linux.resources import (
 )
 from provision.sites.setting_types import Address
 from roles import receiver_events, receiver_limits, receiver_tls, receiver_units
+from roles.address_families import choose_feed_list
 from roles.detection import Settings as DetectionSettings
 from roles.detection import enabled
 from roles.detection_catalogue import CATALOGUE
-from roles.enforcement_families import feed_list
 from roles.receiver_units import APP_DIRECTORY, FILTER, RUNTIME_DIRECTORY, SERVICE, SOCKET
 
+NAME = "receiver"
 PREFIX = "receiver_"
 _APP = f"{APP_DIRECTORY}/receiver"
 _SHARED = f"{APP_DIRECTORY}/banstitch_shared"
@@ -98,7 +97,7 @@ def port(context: Context) -> int:
 def base_url(context: Context) -> str:
     """Where FortiGates find it."""
     scheme = receiver_tls.scheme(context.of_ban_host("receiver", Settings))
-    return f"{scheme}://{host_part(address(context))}:{port(context)}"
+    return f"{scheme}://{format_url_host(address(context))}:{port(context)}"
 
 
 def summary(context: Context) -> tuple[str, ...]:
@@ -141,7 +140,7 @@ def own_url(settings: Settings) -> str:
     listen = settings.receiver_listen
     loopback = "127.0.0.1" if listen.version == 4 else "::1"
     asked = loopback if listen.is_unspecified else str(listen)
-    return f"{receiver_tls.scheme(settings)}://{host_part(asked)}:{settings.receiver_port}"
+    return f"{receiver_tls.scheme(settings)}://{format_url_host(asked)}:{settings.receiver_port}"
 
 
 def _own(context: Context, settings: Settings) -> list[str]:
@@ -156,7 +155,7 @@ def _config(context: Context, settings: Settings) -> dict[str, Any]:
         **receiver_events.config(context, settings, address(context), _own(context, settings)),
         "body_limit": _BODY_LIMIT,
         "feed_limit": settings.receiver_feed_limit,
-        "feed_lists": sorted({feed_list(unit) for unit in context.site.fortigates}) or [""],
+        "feed_lists": sorted({choose_feed_list(unit) for unit in context.site.fortigates}) or [""],
         "status_page": settings.receiver_status_page,
         "certificate": receiver_tls.certificate(settings),
         "readers": list(map(str, settings.receiver_readers)),
@@ -238,7 +237,7 @@ def resources(context: Context) -> tuple[Resource, ...]:
             SOCKET,
             restart_on=(socket.id,),
             restart_on_update=(f"file:{FILTER}",),
-            listens=f"{host_part(str(settings.receiver_listen))}:{settings.receiver_port}",
+            listens=f"{format_url_host(str(settings.receiver_listen))}:{settings.receiver_port}",
         ),
         Service(
             SERVICE,
@@ -249,7 +248,7 @@ def resources(context: Context) -> tuple[Resource, ...]:
     )
 
 
-def drill(context: Context) -> dict[str, Any] | None:
+def self_test(context: Context) -> dict[str, Any] | None:
     """The synthetic event of `verify`: as many as ban, for an address of TEST-NET-1."""
     detections = enabled(context.own("detection", DetectionSettings))
     if not detections:

@@ -13,15 +13,8 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 
 from provision.desired import certificate_files
-from provision.desired.context import (
-    AUTHORITY,
-    CA_NOT_MADE_YET,
-    CERTIFICATE,
-    ETC,
-    USER,
-    Context,
-    is_address,
-)
+from provision.desired.context import CA_NOT_MADE_YET, Context, is_address
+from provision.desired.host_paths import AUTHORITY, CERTIFICATE, ETC, USER
 from provision.errors import InputError, Problem
 from provision.linux.resources import Authority, Certificate, Directory, Package, Resource
 from provision.sites.settings import RoleSettings

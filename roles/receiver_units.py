@@ -11,7 +11,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from provision.desired.context import LOG_DIRECTORY, USER, host_part, is_address
+from provision.desired.context import format_url_host, is_address
+from provision.desired.host_paths import LOG_DIRECTORY, USER
 from provision.desired.templates import render
 from provision.linux.resources import Directory, File
 from provision.sites.setting_types import Networks
@@ -106,7 +107,7 @@ def files(
     """Return the socket and the service."""
     socket = render(
         "receiver/receiver.socket.j2",
-        bind=f"{host_part(listen)}:{port}",
+        bind=f"{format_url_host(listen)}:{port}",
         dual=":" in listen,
     )
     memory = _CONNECTIONS + workers * (_WORKER + 2 * feed_limit * _BYTES_OF_A_BAN // _MIB)

@@ -12,7 +12,7 @@ import click
 from provision.cli.report.console import Report
 from provision.errors import InputError, Problem
 from provision.masking import Secrets, escape
-from provision.ssh.codes import Codes, Question
+from provision.ssh.prompts import Codes, Question
 
 # What is typed is read from the terminal itself, wherever the output goes.
 CODE = "Code (not shown), or Enter alone for a push: "
@@ -36,7 +36,7 @@ def codes(asked_for: bool) -> Iterator[Codes | None]:
 
 def answer(codes: Codes, report: Report, secrets: Secrets) -> None:
     """Ask the operator each question that waits, one after the other."""
-    for question in codes.waiting():
+    for question in codes.take_questions():
         with report.paused():
             _ask(question, secrets)
 

@@ -59,7 +59,7 @@ def cli() -> None:
 def check(app: App, flags: Flags, fortios: Version) -> Exit:
     """Check the inventory and all it renders; contacts nobody."""
     chosen = list(chosen_sites(app, flags, connect=False).values())
-    collect.everything(chosen, app.plays, fortios)
+    collect.render_all(chosen, app.plays, fortios)
     if flags.json:
         write_json(sys.stdout.write, "check", Exit.OK, untouched(chosen), app.secrets)
     else:
@@ -152,7 +152,7 @@ def _look(app: App, flags: Flags, verb: Verb, **options: Any) -> Exit:
 def _job(app: App, flags: Flags, verb: Verb, **options: Any) -> Job:
     """Return the job; a template at fault is found before anybody is contacted."""
     chosen = chosen_sites(app, flags, connect=True)
-    collect.everything(list(chosen.values()), app.plays)
+    collect.render_all(list(chosen.values()), app.plays)
     return new_job(app, flags, verb, chosen, **options)
 
 
@@ -216,8 +216,11 @@ def _log(secrets: Secrets) -> None:
     logging.basicConfig(level=logging.CRITICAL + 1, handlers=[handler], force=True)
 
 
-def main(plays: Sequence[Play], argv: Sequence[str] | None = None) -> int:
-    """Run the command line and return the exit code. One line for each error reaches the operator."""
+def main(load_plays: Callable[[], tuple[Play, ...]], argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code; print one line for each error.
+
+    ``load_plays`` imports the roles. It is called by the verbs that need them, and not by `--help`.
+    """
     with sheltered() as output, hang_up_as_interrupt():
         secrets = Secrets()
         _log(secrets)
@@ -226,7 +229,7 @@ def main(plays: Sequence[Play], argv: Sequence[str] | None = None) -> int:
             say("standard output is closed: nothing was done; redirect it to a file or /dev/null")
             return Exit.FAILED
         arguments = list(sys.argv[1:] if argv is None else argv)
-        code = _run(App(tuple(plays), secrets, output), arguments, say)
+        code = _run(App(load_plays, secrets, output), arguments, say)
         if output.error is None:
             return code
         if not isinstance(output.error, BrokenPipeError):

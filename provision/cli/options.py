@@ -6,6 +6,7 @@ import logging
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -26,16 +27,16 @@ from provision.fortios.config.versions import (
     read_version,
 )
 from provision.inventory.expressions import PLAYBOOK
-from provision.inventory.loader import folder_of
+from provision.inventory.loader import find_folder
 from provision.masking import Secrets, escape
 from provision.plan import SitePlan, TargetPlan, Verb
 from provision.results import Exit, SiteResult, exit_code, summarise
 from provision.sites.builder import Play, Selected
 from provision.sites.selection import Choice, ChosenSites, read_sites
 from provision.ssh import known_hosts
-from provision.ssh.codes import Codes
-from provision.ssh.host_keys import HostKeyPolicy
+from provision.ssh.connection import Access
 from provision.ssh.login import Login
+from provision.ssh.prompts import Codes
 
 Work = TypeVar("Work")
 Done = TypeVar("Done", SiteResult, SitePlan)
@@ -142,10 +143,23 @@ yes = click.option("-y", "--yes", is_flag=True, help="Do not ask before changing
 class App:
     """What the process gives to every verb."""
 
-    plays: tuple[Play, ...]
+    load_plays: Callable[[], tuple[Play, ...]]
     secrets: Secrets
     output: Output
     codes: Codes | None = None
+
+    @cached_property
+    def plays(self) -> tuple[Play, ...]:
+        """Return the plays of ``site.py``, whose roles are imported at the first use.
+
+        Raises:
+            InputError: ``site.py`` names a role that does not exist.
+        """
+        try:
+            return self.load_plays()
+        except ImportError as error:
+            instead = "correct the roles in load_plays()"
+            raise InputError([Problem("site.py", 0, str(error), instead)]) from error
 
 
 def chosen_sites(app: App, flags: Flags, connect: bool) -> ChosenSites:
@@ -169,20 +183,20 @@ def chosen_sites(app: App, flags: Flags, connect: bool) -> ChosenSites:
 
 
 def _skipped_lines(flags: Flags, logins: Sequence[Login]) -> list[Problem]:
-    files = (_known_hosts(flags), *known_hosts.openssh_files())
-    return known_hosts.warnings(files, {(login.address, login.port) for login in logins})
+    files = (_known_hosts(flags), *known_hosts.list_openssh_files())
+    return known_hosts.list_warnings(files, {(login.address, login.port) for login in logins})
 
 
 def new_run(app: App, flags: Flags, verb: Verb, report: Report, **options: Any) -> Run:
     """What is the same for every site."""
-    policy = HostKeyPolicy(
+    access = Access(
         _known_hosts(flags),
         flags.accept_new_host_keys,
         report.line,
-        known_hosts.openssh_files(),
+        known_hosts.list_openssh_files(),
         app.codes,
     )
-    return Run(verb, app.plays, policy, app.secrets, report, **options)
+    return Run(verb, app.plays, access, app.secrets, report, **options)
 
 
 def new_report(app: App, flags: Flags) -> Report:
@@ -215,7 +229,7 @@ def new_job(app: App, flags: Flags, verb: Verb, chosen: ChosenSites, **options: 
 
 def _known_hosts(flags: Flags) -> Path:
     """Return the file of host keys, which lies beside the first inventory source."""
-    return folder_of(flags.inventory[0]) / "known_hosts"
+    return find_folder(flags.inventory[0]) / "known_hosts"
 
 
 def over(

@@ -1,42 +1,30 @@
-"""What a role is given, and the names that roles have to agree on.
+"""The interface between roles and the rest: the context that a role gets, and what it may offer.
 
-A role is a module ``roles/NAME.py`` with PREFIX and Settings (see :mod:`provision.sites.settings`), and
-either ``resources(context) -> tuple[Resource, ...]`` (Linux) or
-``blocks(context) -> tuple[CliBlock, ...]`` (FortiOS). Both are pure: the same context gives the same result.
+A role is a module of ``roles/`` with ``NAME``, ``PREFIX`` and ``Settings`` (see :class:`Role`). It has
+either ``resources`` or ``blocks``, and any of the optional hooks below. All of them are pure: the same
+context gives the same result.
 """
 
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from provision.errors import Problem
+from provision.fortios.config.desired import CliBlock
 from provision.fortios.config.versions import NEWEST, Facts, assume_facts
 from provision.inventory.variables import Where
+from provision.linux.resources import Resource
 from provision.sites.builder import BanHost, FortiGate, Site
-from provision.sites.settings import RoleSettings
+from provision.sites.settings import Role, RoleSettings
 
-USER = "banstitch"
-ETC = "/etc/banstitch"
-TOKENS = f"{ETC}/tokens.json"
-# What the receiver may read of the tokens.
-DIGESTS = f"{ETC}/digests.json"
-# Key and certificate of the receiver, and of the CA that signs it.
-CERTIFICATE = f"{ETC}/tls/server.pem"
-AUTHORITY = f"{ETC}/tls/ca.pem"
-LOG_DIRECTORY = "/var/log/banstitch"
-EVENTS_LOG = f"{LOG_DIRECTORY}/events.log"
-EVIDENCE = f"{LOG_DIRECTORY}/evidence.log"
-REJECTED = f"{LOG_DIRECTORY}/rejected.log"
-AUDIT = f"{LOG_DIRECTORY}/audit.log"
-SPOOL = "/var/spool/banstitch"
 # Stands for the certificate of a CA that the ban host has not made yet.
 CA_NOT_MADE_YET = "(CA certificate, made at first apply)"
 _BY_NAME = "(secret "
 
-# A FortiGate that nobody asked.
+# The facts of a FortiGate that has not been contacted.
 UNKNOWN = assume_facts(NEWEST)
 
 S = TypeVar("S", bound=RoleSettings)
@@ -44,52 +32,108 @@ S = TypeVar("S", bound=RoleSettings)
 
 @dataclass(frozen=True)
 class Context:
-    """One target of one site, and the tokens and the CA's certificate (``ca``, PEM) read from its ban
-    host, empty before the first apply.
+    """One host of one site, as a role sees it.
 
-    ``unit``: what is known about the FortiGate, or assumed where it cannot be asked.
+    ``tokens`` and ``ca`` (PEM) were read from the site's ban host; both are empty before the first
+    apply. ``facts``: the version and VDOMs of the FortiGate, or what is assumed of them.
     """
 
     site: Site
     host: BanHost | FortiGate
     tokens: Mapping[str, str] = field(default_factory=dict, repr=False)
-    unit: Facts = UNKNOWN
+    facts: Facts = UNKNOWN
     ca: str = ""
 
     def own(self, role: str, model: type[S]) -> S:
-        """The settings of ``role`` for the host itself."""
-        return _settings(self.host, role, model)
+        """Return the settings of ``role`` for the host itself."""
+        return _find_settings(self.host, role, model)
 
     def of_ban_host(self, role: str, model: type[S]) -> S:
-        """The settings of ``role`` for the site's ban host, which its FortiGates follow."""
-        return _settings(self.site.ban_host, role, model)
+        """Return the settings of ``role`` for the site's ban host, which its FortiGates follow."""
+        return _find_settings(self.site.ban_host, role, model)
 
     def token(self, name: str) -> str:
-        """Return the secret of that name, or its name where it is not known."""
+        """Return the secret of that name, or a placeholder with the name if it is not known."""
         return self.tokens.get(name, f"{_BY_NAME}{name})")
 
     def problem(self, setting: str, what: str, instead: str) -> Problem:
-        """A problem of the host's own ``setting``, at the line of the inventory that sets it."""
-        written = self.host.where if isinstance(self.host, FortiGate) else {}
-        place = written.get(setting, Where(self.host.name))
+        """Return a problem of the host's own ``setting``, at the line of the inventory that sets it."""
+        lines = self.host.where if isinstance(self.host, FortiGate) else {}
+        place = lines.get(setting, Where(self.host.name))
         return place.problem(f"{self.host.name}: {what}", instead)
 
     def site_addresses(self) -> tuple[str, ...]:
-        """The addresses of the site's own hosts, as far as the inventory gives them as numbers."""
-        logins = [self.site.ban_host.login, *(unit.login for unit in self.site.fortigates)]
+        """Return the addresses of the site's own hosts; those known by a host name only are left out."""
+        logins = [self.site.ban_host.login, *(host.login for host in self.site.fortigates)]
         return tuple(dict.fromkeys(x.address for x in logins if is_address(x.address)))
 
 
-def _settings(host: BanHost | FortiGate, role: str, model: type[S]) -> S:
-    """A host outside the play of ``role`` has the defaults."""
+def _find_settings(host: BanHost | FortiGate, role: str, model: type[S]) -> S:
+    """Return the settings of ``role``; a host that does not have the role gets the defaults."""
     settings = host.settings.get(role, model())
     if not isinstance(settings, model):
         raise TypeError(f"settings of role {role} are {type(settings)}, not {model}")
     return settings
 
 
+@runtime_checkable
+class LinuxRole(Role, Protocol):
+    """A role for ban hosts."""
+
+    def resources(self, context: Context) -> Sequence[Resource]:
+        """Return the resources of the ban host, in the order in which they are made."""
+
+
+@runtime_checkable
+class FortiosRole(Role, Protocol):
+    """A role for FortiGates."""
+
+    def blocks(self, context: Context) -> Sequence[CliBlock]:
+        """Return the CLI blocks of the FortiGate, in dependency order."""
+
+
+@runtime_checkable
+class SelfTestHook(Protocol):
+    """A role that can prove that the loop works."""
+
+    def self_test(self, context: Context) -> dict[str, Any] | None:
+        """Return the request for the agent's synthetic event; None if no detection is enabled."""
+
+
+@runtime_checkable
+class StatusHook(Protocol):
+    """A role that knows where the ban host serves its numbers."""
+
+    def status(self, context: Context) -> dict[str, Any]:
+        """Return the request by which the agent reads them."""
+
+
+@runtime_checkable
+class SummaryHook(Protocol):
+    """A role that describes its settings before a first apply."""
+
+    def summary(self, context: Context) -> Iterable[str]:
+        """Return the lines to print."""
+
+
+@runtime_checkable
+class VdomHook(Protocol):
+    """A role that chooses the VDOM for what does not belong to the FortiGate as a whole."""
+
+    def vdom(self, context: Context) -> str:
+        """Return its name."""
+
+
+@runtime_checkable
+class VdomsHook(Protocol):
+    """A role whose settings name further VDOMs."""
+
+    def vdoms(self, context: Context) -> Sequence[str]:
+        """Return their names."""
+
+
 def is_address(text: str) -> bool:
-    """Whether ``text`` is an IPv4 or IPv6 address rather than a name."""
+    """Return whether ``text`` is an IPv4 or IPv6 address rather than a host name."""
     try:
         ipaddress.ip_address(text)
     except ValueError:
@@ -97,11 +141,11 @@ def is_address(text: str) -> bool:
     return True
 
 
-def stands_for_more(text: str) -> bool:
-    """Return whether ``text`` holds the name of something that the ban host has still to make."""
+def has_placeholder(text: str) -> bool:
+    """Return whether ``text`` names something that the ban host has still to make."""
     return _BY_NAME in text or CA_NOT_MADE_YET in text
 
 
-def host_part(address: str) -> str:
-    """``address`` as it stands in a URL: IPv6 in brackets."""
+def format_url_host(address: str) -> str:
+    """Return ``address`` as it is written in a URL: IPv6 in brackets."""
     return f"[{address}]" if ":" in address else address

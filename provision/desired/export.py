@@ -12,7 +12,7 @@ from pathlib import Path
 from provision.desired import collect
 from provision.errors import Failed, InputError, Problem
 from provision.fortios.config.desired import CliBlock
-from provision.fortios.config.schema import FOUND_BY
+from provision.fortios.config.tables import find_table
 from provision.fortios.config.text import forti_quote
 from provision.fortios.config.versions import NEWEST, Version
 from provision.linux.resources import File
@@ -30,13 +30,13 @@ def render(
     texts: dict[Path, str] = {}
     if selected.linux:
         root = directory / selected.site.ban_host.name
-        for resource in collect.linux(selected.site, plays):
+        for resource in collect.render_resources(selected.site, plays):
             if isinstance(resource, File) and resource.content is not None:
                 texts[root / resource.path.lstrip("/")] = resource.content
     for unit in selected.fortigates:
-        context = collect.offline(selected.site, unit, plays, version)
-        found = first_choice(collect.blocks(context, plays))
-        vdom = collect.vdom_of(context, plays) if context.unit.vdoms else ""
+        context = collect.offline_context(selected.site, unit, plays, version)
+        found = first_choice(collect.render_blocks(context, plays))
+        vdom = collect.find_vdom(context, plays) if context.facts.vdoms else ""
         texts[directory / f"{unit.name}.conf"] = "".join(in_scopes(found, vdom))
     for path, text in texts.items():
         _write(path, text)
@@ -69,7 +69,9 @@ def to_be_placed(written: Sequence[Path]) -> Iterator[tuple[Path, str]]:
     """What is at the wrong place after pasting: before whom it belongs, only the unit can tell."""
     for path in written:
         tables = re.findall(r"^config (firewall \S+)$", path.read_text("utf-8"), re.MULTILINE)
-        yield from ((path, table) for table in dict.fromkeys(tables) if table in FOUND_BY)
+        yield from (
+            (path, table) for table in dict.fromkeys(tables) if find_table(table).identified_by
+        )
 
 
 def first_choice(blocks: Sequence[CliBlock]) -> list[CliBlock]:

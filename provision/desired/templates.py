@@ -15,7 +15,7 @@ from typing import Any
 
 from provision.errors import InputError, Problem
 from provision.fortios.config.text import forti_quote
-from provision.inventory.templates import environment
+from provision.inventory.templates import build_environment
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
 
@@ -82,7 +82,7 @@ FILTERS = {
 
 @cache
 def _environment() -> Any:
-    env = environment()
+    env = build_environment()
     env.filters.update(FILTERS)
     return env
 

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from provision.desired import collect as wanted
-from provision.desired.context import TOKENS
-from provision.desired.summary import summary
+from provision.desired import collect
+from provision.desired.host_paths import TOKENS
+from provision.desired.summary import summarise_settings
 from provision.engine.progress import (
     Target,
     describe_unreadable_posts,
@@ -49,7 +49,7 @@ class BanHostRun:
         self._run = run
         self._selected = selected
         self._site = selected.site
-        by_role = wanted.linux_by_role(selected.site, run.plays)
+        by_role = collect.render_resources_by_role(selected.site, run.plays)
         self._resources = tuple(by_role)
         self._roles = {resource.id: role for resource, role in by_role.items()}
         made = (each.names for each in self._resources if isinstance(each, Authority))
@@ -61,7 +61,7 @@ class BanHostRun:
 
     @contextmanager
     def _connected(self) -> Iterator[BanHostSession]:
-        with BanHostSession(self._site.ban_host.login, self._run.policy) as host:
+        with BanHostSession(self._site.ban_host.login, self._run.access) as host:
             try:
                 yield host
             finally:
@@ -82,7 +82,7 @@ class BanHostRun:
         if self._selected.linux:
             self.target.plan = self._planned(observed)
             if not observed["manifest"] and self._run.verb in ("plan", "apply"):
-                self.target.details = {"settings": summary(self._site, self._run.plays)}
+                self.target.details = {"settings": summarise_settings(self._site, self._run.plays)}
             self.memory = without_replaced(self.memory, self.target.plan)
 
     def planned(self) -> TargetPlan:
@@ -274,7 +274,7 @@ class BanHostRun:
 
     def drill(self) -> None:
         """Send a synthetic event through the loop; each step that it took becomes a note."""
-        drill = wanted.offered(self._site, self._run.plays, "drill")
+        drill = collect.request_self_test(self._site, self._run.plays)
         if drill is None:
             self.target.notes.append("no detection is on: there is no loop to try")
             return

@@ -8,9 +8,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, replace
 from functools import partial
 
-from provision.desired import certificate_files
-from provision.desired import collect as wanted
-from provision.desired.summary import summary
+from provision.desired import certificate_files, collect
+from provision.desired.summary import summarise_settings
 from provision.engine.ban_host import BanHostRun
 from provision.engine.lease import Lease
 from provision.engine.progress import Target, must_be_as_approved, must_hold
@@ -43,7 +42,7 @@ class FortiGateRun:
 
     @contextmanager
     def _connected(self) -> Iterator[FortiGateSession]:
-        with FortiGateSession(self._unit.login, self._run.policy) as session:
+        with FortiGateSession(self._unit.login, self._run.access) as session:
             try:
                 yield session
             finally:
@@ -81,7 +80,7 @@ class FortiGateRun:
         memory, ban_host = self._host.memory, self._host.target
         if memory is None:
             if isinstance(ban_host.error, UnknownKey):  # then its own is to be compared as well
-                with FortiGateSession(self._unit.login, self._run.policy):
+                with FortiGateSession(self._unit.login, self._run.access):
                     pass
             self.target.skipped = f"left alone: its ban host {ban_host.host} could not be observed"
             return
@@ -111,7 +110,7 @@ class FortiGateRun:
         """Return what is to be shown of the settings before a first apply; later, the changes show it."""
         if memory.record(self._unit.name) is not None or self._run.verb not in ("plan", "apply"):
             return {}
-        found = summary(self._selected.site, self._run.plays, self._unit)
+        found = summarise_settings(self._selected.site, self._run.plays, self._unit)
         return {"settings": found} if found else {}
 
     def _planned(self, session: FortiGateSession, memory: Memory) -> FortiPlan:
@@ -124,7 +123,7 @@ class FortiGateRun:
         # what is to be deleted must not be in use; who could use it is read only now
         gone = [change.id for change in first.changes if change.action == "delete"]
         users = find_referring_tables(gone, observed, vdoms)
-        return planned(observed.and_also(session.look(users)), record) if users else first
+        return planned(observed.merge(session.look(users)), record) if users else first
 
     def _record(self, session: FortiGateSession, memory: Memory) -> Record:
         """What is remembered of it: by its name, or by its serial number under an older name."""
@@ -143,7 +142,7 @@ class FortiGateRun:
         site, tokens, facts = self._selected.site, memory.tokens, session.facts
         self._check_ca(memory)
         try:
-            found = wanted.fortios(
+            found = collect.render_desired(
                 site,
                 self._unit,
                 self._run.plays,
@@ -154,7 +153,7 @@ class FortiGateRun:
             )
         except InputError as error:
             raise Failed(str(error)) from error
-        if not self._selected.linux and wanted.is_incomplete(found):
+        if not self._selected.linux and collect.is_incomplete(found):
             raise Failed(
                 f"its ban host {self._host.target.host} has not made yet what this unit needs",
                 "include it in --limit",
@@ -209,7 +208,7 @@ class FortiGateRun:
             self._push(session, plan, memory.records.get(name))
             self.target.made = plan.changes
             settled = plan.settled if self._run.verb != "teardown" or plan.stays else None
-            self._host.write_record(name, settled, retire=wanted.token_names(self._unit))
+            self._host.write_record(name, settled, retire=collect.list_secret_names(self._unit))
             if name in self._host.renamed:
                 self._host.write_record(self._host.renamed[name], None)
             records = {**memory.records, name: settled or Record()}

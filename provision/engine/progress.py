@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from provision.desired.context import LOG_DIRECTORY
+from provision.desired.host_paths import LOG_DIRECTORY
 from provision.errors import Failed, TargetError, Unreachable, spell_count
 from provision.plan import Change, Kind, Plan, State, TargetPlan, Verb, agreed, as_text, unified
 from provision.results import TargetResult

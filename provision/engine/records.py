@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from provision.desired.context import AUTHORITY
+from provision.desired.host_paths import AUTHORITY
 from provision.errors import Failed, TargetError
 from provision.fortios.record.record import Record
 from provision.plan import Plan

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from provision.desired import collect
-from provision.desired.context import AUDIT, SPOOL, TOKENS
+from provision.desired.host_paths import AUDIT, SPOOL, TOKENS
 from provision.engine.ban_host import BanHostRun
 from provision.engine.progress import Caught
 from provision.engine.run import Run
@@ -55,7 +55,7 @@ def ask(run: Run, selected: Selected, request: Request) -> SiteResult:
 def _asked(run: Run, selected: Selected, request: Request) -> TargetResult:
     host = selected.site.ban_host
     try:
-        with BanHostSession(host.login, run.policy) as session:
+        with BanHostSession(host.login, run.access) as session:
             answer = session.ask(request)
     except NoPython:
         return TargetResult(host.name, "linux", "failed", 1, error="not deployed: run apply")
@@ -70,7 +70,7 @@ def _asked(run: Run, selected: Selected, request: Request) -> TargetResult:
 
 def rotate(run: Run, selected: Selected) -> SiteResult:
     """New secrets on the ban host, then on each FortiGate; what fails keeps its old ones and says so."""
-    names = [name for unit in selected.fortigates for name in collect.token_names(unit)]
+    names = [name for unit in selected.fortigates for name in collect.list_secret_names(unit)]
     alone = replace(selected, linux=False)
     host = BanHostRun(run, alone)
     with Caught(host.target):
@@ -90,7 +90,7 @@ def rotate(run: Run, selected: Selected) -> SiteResult:
 
 def jails(run: Run, site: Site) -> list[str]:
     """The names of a site's jails, in the order of the roles."""
-    return [r.name for r in collect.linux(site, run.plays) if isinstance(r, Jail)]
+    return [r.name for r in collect.render_resources(site, run.plays) if isinstance(r, Jail)]
 
 
 def bans(run: Run) -> Callable[[Site], Request]:

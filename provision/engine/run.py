@@ -10,9 +10,9 @@ from provision.masking import Secrets
 from provision.plan import Verb
 from provision.sites.builder import Play
 from provision.sites.selection import ChosenSites
-from provision.ssh.codes import Codes
-from provision.ssh.host_keys import HostKeyPolicy
-from provision.ssh.known_hosts import openssh_files
+from provision.ssh.connection import Access
+from provision.ssh.known_hosts import list_openssh_files
+from provision.ssh.prompts import Codes
 
 
 @dataclass(frozen=True)
@@ -42,11 +42,11 @@ class Job:
         return Run(
             self.verb,
             self.plays,
-            HostKeyPolicy(
+            Access(
                 self.known_hosts,
                 self.accept_new_host_keys,
                 listener.line,
-                openssh_files(),
+                list_openssh_files(),
                 codes,
             ),
             known,
@@ -64,7 +64,7 @@ class Run:
 
     verb: Verb
     plays: tuple[Play, ...]
-    policy: HostKeyPolicy
+    access: Access
     secrets: Secrets
     listener: Listener
     adopt: bool = False

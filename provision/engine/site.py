@@ -18,7 +18,7 @@ from provision.masking import Secrets, masked
 from provision.plan import SitePlan, Verb
 from provision.results import SiteResult, TargetResult
 from provision.sites.builder import Selected
-from provision.ssh.codes import Codes
+from provision.ssh.prompts import Codes
 
 
 class Silent:

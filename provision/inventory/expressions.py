@@ -23,7 +23,7 @@ from provision.inventory.variables import (
     Variables,
     Vaulted,
     Where,
-    looks_secret,
+    is_secret_name,
 )
 
 # Where site.py is: Ansible's playbook_dir.
@@ -82,12 +82,12 @@ class Scope(Mapping[str, object]):
     def __repr__(self) -> str:
         return f"Scope({', '.join(sorted(self._variables))})"
 
-    def where(self, name: str) -> Where:
+    def locate(self, name: str) -> Where:
         """Return where the variable ``name`` that counts for this host was written."""
         return self._variables[name].where
 
     def __getitem__(self, name: str) -> object:
-        value = self.raw(name)
+        value = self.get_raw(name)
         try:
             data = as_data(value)
         except InputError:
@@ -98,11 +98,11 @@ class Scope(Mapping[str, object]):
             raise KeyError(name)
         return data
 
-    def raw(self, name: str) -> Any:
+    def get_raw(self, name: str) -> Any:
         """Return a value for expressions, in which what is undefined may still be replaced."""
-        if name in _SOURCES or name in self.secretive or looks_secret(name):
+        if name in _SOURCES or name in self.secretive or is_secret_name(name):
             self.secretive.update(self._open, [name])
-        if name in self._private or looks_secret(name):
+        if name in self._private or is_secret_name(name):
             self._private.update(self._open)
         if name in self._resolved:
             if name in self.unset_env:
@@ -151,7 +151,7 @@ class Scope(Mapping[str, object]):
         if isinstance(value, list):
             return [self._entry(name, variable, item, size, depth) for item in value]
         if isinstance(value, Vaulted | Foreign):
-            shown = not any(map(looks_secret, self._open))
+            shown = not any(map(is_secret_name, self._open))
             raise InputError([_unreadable(name, value, variable.where, shown)])
         if isinstance(value, str) and not isinstance(value, Unsafe) and _is_template(value):
             return self._expression(name, value)
@@ -179,7 +179,7 @@ class Scope(Mapping[str, object]):
     def _error(self, name: str, error: Exception, chain: list[str]) -> InputError:
         """Return the error of an expression that ``chain``, a list of variables, depends on."""
         note = f"; note that {', '.join(self._vaults)} is encrypted and was not read"
-        secret = any(looks_secret(each) or each in self._private for each in chain)
+        secret = any(is_secret_name(each) or each in self._private for each in chain)
         where = self._variables[name].where
         return error_of(name, where, error, secret, note if self._vaults else "")
 
@@ -195,7 +195,7 @@ class HostVars(Mapping[str, object]):
         self._scope = scope
 
     def __getitem__(self, name: str) -> object:
-        return self._scope.raw(name)
+        return self._scope.get_raw(name)
 
     def __contains__(self, name: object) -> bool:
         return name in self._scope

@@ -1,6 +1,6 @@
 """The inventory: which hosts there are, in which groups, with which variables, by Ansible's rules.
 
-Values stay as written until somebody asks for one (see :func:`scopes`): an existing inventory is
+Values stay as written until somebody asks for one (see :func:`build_scopes`): an existing inventory is
 full of variables for other tools, and none of those may hurt.
 """
 
@@ -20,7 +20,7 @@ from provision.inventory.templates import Templates
 from provision.inventory.variables import Variable, Variables, Where
 from provision.inventory.vars_files import VarsFolder
 
-__all__ = ["ALL", "UNGROUPED", "Host", "Inventory", "load", "scopes"]
+__all__ = ["ALL", "UNGROUPED", "Host", "Inventory", "build_scopes", "load"]
 
 _MOST_WARNINGS = 50
 
@@ -53,10 +53,10 @@ class Inventory:
     @property
     def folder(self) -> Path:
         """Return where group_vars, host_vars and known_hosts lie."""
-        return folder_of(str(self.path))
+        return find_folder(str(self.path))
 
 
-def folder_of(source: str) -> Path:
+def find_folder(source: str) -> Path:
     """Return the folder of an inventory source, beside which its known_hosts lies."""
     path = Path(source)
     return Path() if files.is_list(source) else path if path.is_dir() else path.parent
@@ -109,7 +109,7 @@ def load(
     )
 
 
-def scopes(inventory: Inventory) -> Mapping[str, Scope]:
+def build_scopes(inventory: Inventory) -> Mapping[str, Scope]:
     """Return each host's variables, resolved when asked for, with Ansible's own names beside them."""
     templates = Templates()
     result: dict[str, Scope] = {}
@@ -164,7 +164,7 @@ def _groups_of(material: Material, tree: Tree) -> dict[str, tuple[str, ...]]:
 
 def _folders(sources: Sequence[str]) -> list[Path]:
     """Return the folders of all sources, each once: where a folder stands twice the last counts."""
-    found = {folder_of(source): None for source in reversed(sources) if not files.is_list(source)}
+    found = {find_folder(source): None for source in reversed(sources) if not files.is_list(source)}
     return list(reversed(found))
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from provision.errors import InputError
 from provision.inventory.loader import ALL, UNGROUPED, Inventory
-from provision.inventory.variables import Where, suggestion
+from provision.inventory.variables import Where, suggest_name
 
 _OPTION = Where("--limit")
 _SUBSCRIPT = re.compile(r"(?P<base>.+)\[(?P<first>-?\d+)(?P<to>[:-](?P<last>\d+)?)?\]")
@@ -76,7 +76,7 @@ def _match(inventory: Inventory, part: str) -> set[str]:
         found = _slice(found, subscript)
     if not found:
         known = {*inventory.hosts, *inventory.groups} - {UNGROUPED}
-        hint = suggestion(part, known) or f"there are {_some(sorted(inventory.hosts))}"
+        hint = suggest_name(part, known) or f"there are {_some(sorted(inventory.hosts))}"
         raise InputError([_OPTION.problem(f"{part or 'an empty part'} matches no host", hint)])
     return set(found)
 

@@ -27,7 +27,7 @@ class NotRun(InputError):
     """A variable is what a program prints, and that program is not run."""
 
 
-def environment(**options: Any) -> jinja2.Environment:
+def build_environment(**options: Any) -> jinja2.Environment:
     """Return the settings that every template of the project shares: what is undefined is an error.
 
     ``options`` go to :class:`jinja2.Environment` (a loader, extensions).
@@ -48,7 +48,7 @@ class _LazyContext(Context):
     def resolve_or_missing(self, key: str) -> Any:
         scope = self.parent.get(_SCOPE)
         if key not in self.vars and scope is not None and key in scope:
-            return scope.raw(key)
+            return scope.get_raw(key)
         return super().resolve_or_missing(key)
 
 
@@ -66,7 +66,7 @@ class Templates:
     def evaluate(self, text: str, scope: object) -> object:
         """Return ``text`` with the variables of ``scope``; a lone expression keeps its type.
 
-        ``scope`` answers ``name in scope`` and has a method ``raw``, as :class:`Scope`.
+        ``scope`` answers ``name in scope`` and has a method ``get_raw``, as :class:`Scope`.
         """
         if text not in self._compiled:
             self._compiled[text] = self._env.from_string(text)

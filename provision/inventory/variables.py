@@ -55,7 +55,7 @@ class Unsafe(str):
 Variables = Mapping[str, Variable]
 
 
-def suggestion(wrong: str, known: Iterable[str]) -> str:
+def suggest_name(wrong: str, known: Iterable[str]) -> str:
     """``did you mean X?``, or nothing when nothing known is near."""
     near = difflib.get_close_matches(wrong, sorted(known), n=1, cutoff=0.6)
     return f"did you mean {near[0]}?" if near else ""
@@ -93,6 +93,6 @@ _SECRET = re.compile(r"pass|pwd|secret|token|key|psk|credential|vault", re.IGNOR
 
 
 @lru_cache(maxsize=4096)
-def looks_secret(name: str) -> bool:
+def is_secret_name(name: str) -> bool:
     """Check whether a variable of this name may hold a secret: no message quotes its text."""
     return bool(_SECRET.search(name))

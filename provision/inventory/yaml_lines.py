@@ -17,7 +17,7 @@ from typing import Any
 import yaml
 
 from provision.errors import InputError, Problem
-from provision.inventory.variables import Foreign, Unsafe, Vaulted, Where, looks_secret
+from provision.inventory.variables import Foreign, Unsafe, Vaulted, Where, is_secret_name
 
 VAULT_HEADER = "$ANSIBLE_VAULT;"
 _STANDARD = "tag:yaml.org,2002:"
@@ -44,7 +44,7 @@ class Repeat:
 
     def problem(self, file: str) -> Problem:
         """Return what is wrong about it, where it must not be."""
-        inside = any(map(looks_secret, self.path[:-1]))
+        inside = any(map(is_secret_name, self.path[:-1]))
         key = "a key" if inside else self.path[-1]
         what = f"{key} is given twice, first in line {self.first}"
         return Problem(file, self.line, what, "keep one of them")

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
+from types import ModuleType
+from typing import cast
 
 from provision.errors import InputError, Problem
 from provision.inventory.expressions import Scope
-from provision.inventory.loader import Host, Inventory, scopes
-from provision.inventory.variables import Where, suggestion
+from provision.inventory.loader import Host, Inventory, build_scopes
+from provision.inventory.variables import Where, suggest_name
 from provision.masking import Secrets
-from provision.sites.connection import login_for
+from provision.sites.connection import read_login
 from provision.sites.settings import (
     Role,
     RoleSettings,
-    load_roles,
-    secret_values,
-    settings_for,
-    unknown_settings,
+    find_secret_values,
+    find_unknown_settings,
+    read_settings,
 )
 from provision.ssh.login import Login
 
@@ -37,7 +39,18 @@ class Play:
     """The roles that a group of the inventory gets, in this order."""
 
     group: str
-    roles: tuple[str, ...]
+    roles: tuple[Role, ...]
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickle the roles by their modules' names: a module itself cannot be pickled."""
+        return _restore_play, (
+            self.group,
+            *(cast(ModuleType, role).__name__ for role in self.roles),
+        )
+
+
+def _restore_play(group: str, *modules: str) -> Play:
+    return Play(group, tuple(cast(Role, import_module(name)) for name in modules))
 
 
 @dataclass(frozen=True)
@@ -83,8 +96,7 @@ def sites(inventory: Inventory, plays: Sequence[Play], secrets: Secrets) -> tupl
     Raises:
         InputError: every problem of every host at once; nothing was contacted.
     """
-    roles = load_roles(name for play in plays for name in play.roles)
-    builder = _Builder(inventory, scopes(inventory), plays, roles, secrets)
+    builder = _Builder(inventory, build_scopes(inventory), plays, secrets)
     found = builder.sites()
     if builder.problems:
         raise InputError(builder.problems)
@@ -111,7 +123,6 @@ class _Builder:
     inventory: Inventory
     scopes: Mapping[str, Scope]
     plays: Sequence[Play]
-    roles: Mapping[str, Role]
     secrets: Secrets
     problems: list[Problem] = field(default_factory=list)
 
@@ -145,6 +156,11 @@ class _Builder:
     def _members(self, group: str) -> list[Host]:
         return [self.inventory.hosts[name] for name in self._names(group)]
 
+    def _roles(self, group: str = "") -> Iterator[Role]:
+        for play in self.plays:
+            if group in ("", play.group):
+                yield from play.roles
+
     def _check_groups(self) -> None:
         for play in self.plays:
             if play.group not in (BAN_HOSTS, FORTIGATES):
@@ -152,7 +168,7 @@ class _Builder:
                 self.problems.append(Problem("site.py", 0, f"no play for {play.group}", instead))
         if not self._names(BAN_HOSTS):
             others = set(self.inventory.groups) - {"all", "ungrouped", FORTIGATES, BAN_HOSTS}
-            instead = suggestion(BAN_HOSTS, others) or "put your Linux hosts into it"
+            instead = suggest_name(BAN_HOSTS, others) or "put your Linux hosts into it"
             source = Where(str(self.inventory.path))
             self.problems.append(source.problem(f"group {BAN_HOSTS} has no host", instead))
         for name in sorted(set(self._names(BAN_HOSTS)) & set(self._names(FORTIGATES))):
@@ -161,19 +177,19 @@ class _Builder:
             self.problems.append(where.problem(what, "take it out of one of them"))
 
     def _target(self, host: Host, group: str) -> tuple[Login | None, Settings]:
-        self.problems.extend(unknown_settings(self.roles, host.variables))
+        self.problems.extend(find_unknown_settings(self._roles(), host.variables))
         self._check_name(host, group)
         scope = self.scopes[host.name]
         settings = {}
-        for name in (name for play in self.plays if play.group == group for name in play.roles):
+        for role in self._roles(group):
             try:
-                settings[name] = settings_for(self.roles[name], scope, host.where)
-                for value in secret_values(settings[name]):
+                settings[role.NAME] = read_settings(role, scope, host.where)
+                for value in find_secret_values(settings[role.NAME]):
                     self.secrets.add(value)
             except InputError as error:
                 self.problems.extend(error.problems)
         try:
-            return login_for(host, scope, group == BAN_HOSTS, self.secrets), settings
+            return read_login(host, scope, group == BAN_HOSTS, self.secrets), settings
         except InputError as error:
             self.problems.extend(error.problems)
             return None, settings
@@ -219,7 +235,7 @@ class _Builder:
             what = (
                 f"ban_host {str(value)[: _LONGEST_NAME[BAN_HOSTS]]} is not a host of the inventory"
             )
-            instead = suggestion(str(value), known) or f"{BAN_HOSTS} has {', '.join(known)}"
+            instead = suggest_name(str(value), known) or f"{BAN_HOSTS} has {', '.join(known)}"
         self.problems.append(where.problem(what, instead))
         return ""
 

@@ -15,7 +15,7 @@ from provision.inventory.extra_vars import COMMAND_LINE
 from provision.inventory.filters.text import read_bool
 from provision.inventory.loader import Host
 from provision.inventory.templates import NotRun
-from provision.inventory.variables import Where, looks_secret
+from provision.inventory.variables import Where, is_secret_name
 from provision.masking import SHORTEST, Secrets
 from provision.sites.unused_variables import unused
 from provision.ssh.login import DEFAULT_TIMEOUT, Login
@@ -43,7 +43,7 @@ _T = TypeVar("_T")
 Check = Callable[[object], _T]
 
 
-def login_for(host: Host, scope: Scope, linux: bool, secrets: Secrets) -> Login:
+def read_login(host: Host, scope: Scope, linux: bool, secrets: Secrets) -> Login:
     """The login of ``host``; its passwords are added to ``secrets``.
 
     Defaults: its name as address, port 22, the current user (``admin`` on a FortiGate), and sudo
@@ -92,21 +92,21 @@ class _Reader:
 
         One that the command line sets comes before all others, however it is spelt.
         """
-        given = [n for n in names if n in self.scope and self.scope.where(n) == COMMAND_LINE]
+        given = [n for n in names if n in self.scope and self.scope.locate(n) == COMMAND_LINE]
         for name in (*given, *reversed(names)):
             try:
                 value = self.scope.get(name)
                 if value is not None:
                     return check(value)
             except NotRun as error:  # a password or a key is needed by who connects only
-                (self.unset if looks_secret(name) else self.problems).extend(error.problems)
+                (self.unset if is_secret_name(name) else self.problems).extend(error.problems)
                 return default
             except InputError as error:
                 self.problems.extend(error.problems)
                 return default
             except _Wrong as wrong:
                 what = f"{name} {wrong.what}"
-                self.problems.append(self.scope.where(name).problem(what, wrong.instead))
+                self.problems.append(self.scope.locate(name).problem(what, wrong.instead))
                 return default
         return default
 
@@ -118,7 +118,7 @@ class _Reader:
             unset = self.scope.unset_env.get(name)
             what = f"the environment variable {unset} is not set" if unset else "it is empty"
             instead = f"export {unset}=..." if unset else "leave the variable out for key logins"
-            problem = self.scope.where(name).problem(f"{name}: {what}", instead)
+            problem = self.scope.locate(name).problem(f"{name}: {what}", instead)
             (self.unset if unset else self.problems).append(problem)
             return None
         return self.secrets.add(found) if found else None

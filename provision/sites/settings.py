@@ -1,18 +1,13 @@
 """Settings of roles: pydantic models whose errors an operator can act on.
 
-A role is a module ``roles/NAME.py`` with ``PREFIX`` (``"receiver_"``) and a class ``Settings``, a
-:class:`RoleSettings`, whose field names are whole variable names. Only variables with such a
-prefix are looked at, and those strictly: a misspelt one is an error, never a default in silence.
+Only variables with the prefix of a role are read, and those strictly: a misspelt one is an error, and
+never silently replaced by a default.
 """
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from types import ModuleType
-from typing import Any
+from typing import Any, Protocol
 
 from pydantic import (
     BaseModel,
@@ -23,10 +18,9 @@ from pydantic import (
     field_validator,
 )
 
-import roles
 from provision.errors import InputError, Problem
 from provision.inventory.expressions import Scope
-from provision.inventory.variables import OMIT, Variables, Where, looks_secret, suggestion
+from provision.inventory.variables import OMIT, Variables, Where, is_secret_name, suggest_name
 from provision.masking import SHORTEST
 from provision.sites.setting_errors import A_YES_NO, TOO_SHORT, explain, message, parts_of
 
@@ -55,7 +49,7 @@ class Strict(BaseModel):
     @classmethod
     def _secrets_can_be_masked(cls, value: object) -> object:
         """Masking a shorter value would blank out ordinary words."""
-        if any(len(secret) < SHORTEST for secret in secret_values(value)):
+        if any(len(secret) < SHORTEST for secret in find_secret_values(value)):
             raise ValueError(TOO_SHORT)
         return value
 
@@ -64,52 +58,23 @@ class RoleSettings(Strict):
     """The base of every role's ``Settings``."""
 
 
-@dataclass(frozen=True)
-class Role:
-    """A role as loaded: its name, the prefix of its variables, its model and its module."""
+class Role(Protocol):
+    """A module ``roles/NAME.py``, as far as its settings are concerned."""
 
-    name: str
-    prefix: str
-    model: type[RoleSettings]
-    module: ModuleType
+    @property
+    def NAME(self) -> str:  # noqa: N802
+        """The name by which ``site.py`` and errors call the role."""
 
+    @property
+    def PREFIX(self) -> str:  # noqa: N802
+        """The beginning of each of its variables, such as ``receiver_``."""
 
-def load_roles(names: Iterable[str]) -> dict[str, Role]:
-    """The roles of these names from ``roles/``.
-
-    Raises:
-        InputError: a role that does not exist or is none, all of them at once.
-    """
-    loaded: dict[str, Role] = {}
-    problems: list[Problem] = []
-    for name in dict.fromkeys(names):
-        try:
-            loaded[name] = _load_role(name)
-        except InputError as error:
-            problems.extend(error.problems)
-    if problems:
-        raise InputError(problems)
-    return loaded
+    @property
+    def Settings(self) -> type[RoleSettings]:  # noqa: N802
+        """The model of its settings, whose field names are whole variable names."""
 
 
-def _load_role(name: str) -> Role:
-    known = [module.name for module in pkgutil.iter_modules(roles.__path__)]
-    if name not in known:
-        hint = suggestion(name, known) or f"there are {', '.join(sorted(known)) or 'none'}"
-        raise InputError([Problem("site.py", 0, f"role {name} does not exist", hint)])
-    module = importlib.import_module(f"roles.{name}")
-    where = Where(f"roles/{name}.py")
-    prefix, model = getattr(module, "PREFIX", ""), getattr(module, "Settings", None)
-    if not prefix or not (isinstance(model, type) and issubclass(model, RoleSettings)):
-        instead = "a role has PREFIX and class Settings(RoleSettings)"
-        raise InputError([where.problem(f"{name} is no role", instead)])
-    strays = [field for field in model.model_fields if not field.startswith(prefix)]
-    if strays:
-        raise InputError([where.problem(f"{', '.join(strays)} must start with {prefix}")])
-    return Role(name, prefix, model, module)
-
-
-def settings_for(role: Role, scope: Scope, where: Where) -> RoleSettings:
+def read_settings(role: Role, scope: Scope, where: Where) -> RoleSettings:
     """The settings of ``role`` for the host that ``scope`` belongs to, which stands at ``where``.
 
     Raises:
@@ -118,7 +83,7 @@ def settings_for(role: Role, scope: Scope, where: Where) -> RoleSettings:
     given: dict[str, object] = {}
     problems: list[Problem] = []
     broken: set[str] = set()
-    for name in role.model.model_fields:
+    for name in role.Settings.model_fields:
         try:
             value = scope.get(name, OMIT)
             if value is not OMIT:
@@ -127,7 +92,7 @@ def settings_for(role: Role, scope: Scope, where: Where) -> RoleSettings:
             problems.extend(error.problems)
             broken.add(name)
     try:
-        settings = role.model.model_validate(given)
+        settings = role.Settings.model_validate(given)
     except ValidationError as error:
         for detail in error.errors(include_url=False):
             name = str(detail["loc"][0]) if detail["loc"] else ""
@@ -135,39 +100,40 @@ def settings_for(role: Role, scope: Scope, where: Where) -> RoleSettings:
             if isinstance(inside, InputError):  # problems of a file that the value names
                 problems.extend(inside.problems)
             elif not name:
-                problems.append(where.problem(f"settings of role {role.name}: {message(detail)}"))
+                problems.append(where.problem(f"settings of role {role.NAME}: {message(detail)}"))
             elif name not in broken:
-                place = scope.where(name) if name in given else where
-                secret = name in scope.secretive or looks_secret(name)
-                field = role.model.model_fields[name]
+                place = scope.locate(name) if name in given else where
+                secret = name in scope.secretive or is_secret_name(name)
+                field = role.Settings.model_fields[name]
                 problems.append(explain(detail, field, given, place, secret))
     if problems:
         raise InputError(problems)
     return settings
 
 
-def unknown_settings(loaded: Mapping[str, Role], variables: Variables) -> Iterator[Problem]:
+def find_unknown_settings(roles: Iterable[Role], variables: Variables) -> Iterator[Problem]:
     """A problem for each variable that has a role's prefix and is no setting of that role."""
-    known = {field for role in loaded.values() for field in role.model.model_fields}
+    roles = tuple(roles)
+    known = {field for role in roles for field in role.Settings.model_fields}
     for name, variable in variables.items():
-        owners = [role for role in loaded.values() if name.startswith(role.prefix)]
+        owners = [role for role in roles if name.startswith(role.PREFIX)]
         if owners and name not in known:
-            role = max(owners, key=lambda owner: len(owner.prefix))
-            fields = sorted(role.model.model_fields)
-            hint = suggestion(name, fields) or f"it has {', '.join(fields)}"
-            yield variable.where.problem(f"{name} is not a setting of role {role.name}", hint)
+            role = max(owners, key=lambda owner: len(owner.PREFIX))
+            fields = sorted(role.Settings.model_fields)
+            hint = suggest_name(name, fields) or f"it has {', '.join(fields)}"
+            yield variable.where.problem(f"{name} is not a setting of role {role.NAME}", hint)
 
 
-def secret_values(value: object) -> Iterator[str]:
+def find_secret_values(value: object) -> Iterator[str]:
     """Every secret inside settings, however deep."""
     if isinstance(value, SecretStr):
         yield value.get_secret_value()
     elif isinstance(value, BaseModel):
         for name in type(value).model_fields:
-            yield from secret_values(getattr(value, name))
+            yield from find_secret_values(getattr(value, name))
     elif isinstance(value, Mapping):
         for item in value.values():
-            yield from secret_values(item)
+            yield from find_secret_values(item)
     elif isinstance(value, list | tuple | set | frozenset):
         for item in value:
-            yield from secret_values(item)
+            yield from find_secret_values(item)

@@ -95,7 +95,7 @@ def _value(scope: Scope, name: str) -> object:
 
 
 def _warning(scope: Scope, name: str, why: str, instead: str) -> Problem:
-    return scope.where(name).problem(f"{name} has no effect: {why}", instead)
+    return scope.locate(name).problem(f"{name} has no effect: {why}", instead)
 
 
 def _is_off(value: object) -> bool:
@@ -124,14 +124,14 @@ def _connection(host: Host, scope: Scope, linux: bool) -> Iterator[Problem]:
         return
     if kind not in _NOT_SSH or (linux and kind != "local"):
         what = f"{name} must be ssh: Banstitch logs in by SSH only"
-        raise InputError([scope.where(name).problem(what, "write ssh, or leave it out")])
+        raise InputError([scope.locate(name).problem(what, "write ssh, or leave it out")])
     instead = "make sure that ansible_host answers to SSH"
     yield _warning(scope, name, "Banstitch logs in by SSH", instead)
     ports = [each for each in ("ansible_port", "ansible_ssh_port") if each in host.variables]
     if kind == "httpapi" and ports == ["ansible_port"]:
         why = "ansible_port is taken for the port of SSH, whatever ansible_connection says"
         instead = "write the port of SSH into ansible_ssh_port, which comes first"
-        yield scope.where("ansible_port").problem(why, instead)
+        yield scope.locate("ansible_port").problem(why, instead)
 
 
 def _network_os(scope: Scope) -> Iterator[Problem]:

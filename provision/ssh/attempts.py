@@ -1,4 +1,4 @@
-"""One attempt to log in at a time: what is sent, and what the server makes of it."""
+"""Make one attempt to log in at a time, and turn the server's refusals into errors."""
 
 from __future__ import annotations
 
@@ -11,24 +11,21 @@ from provision.errors import Unreachable, spell_count
 from provision.ssh import causes
 from provision.ssh.keys import Key, WrappedKey
 from provision.ssh.login import Login
-from provision.ssh.packets import Heard, Packets, TooMuch
-from provision.ssh.prompts import classify
-
-# Asks the operator for a code: the login, the server's prompt, already fit to be shown. Returns the code.
-AskCode = Callable[[Login, str], str]
+from provision.ssh.packets import LoginState, Packets, TooMuch
+from provision.ssh.prompts import AskCode, Dialogue
 
 # Seconds that a person has to find and type a code.
 TYPING = 300
-# Keys that are named in an error; ssh-agent may hold many.
+# Keys that an error names; ssh-agent may hold many.
 MOST_NAMED = 4
 _SHA1 = ["rsa-sha2-512", "rsa-sha2-256"]
 
 
 class Attempts:
-    """A connection whose user is not logged in yet.
+    """The attempts over one connection whose user is not logged in yet.
 
-    ``allowed``: the methods that the server goes on with. ``passed``: what it has accepted so far.
-    ``refused``: keys that it refused. ``sent``: how many attempts it refused.
+    ``passed``: the methods that the server has accepted. ``refused``: the keys that it has refused.
+    ``count``: the number of refused attempts. ``done``: the user is logged in.
     """
 
     def __init__(
@@ -36,38 +33,38 @@ class Attempts:
     ) -> None:
         self.passed: list[str] = []
         self.refused: list[Key] = []
-        self.sent = 0
+        self.count = 0
         self.done = False
         self._transport = transport
         self._login = login
         self._ask_code = ask_code
         self._signer: _Signer | None = None
         packets = transport.packetizer
-        self._heard = packets.heard if isinstance(packets, Packets) else Heard()
+        self._state = packets.state if isinstance(packets, Packets) else LoginState()
 
     @property
     def allowed(self) -> tuple[str, ...]:
-        """Return the methods that the server would take next."""
-        return self._heard.methods
+        """The methods that the server accepts next."""
+        return self._state.methods
 
     @property
-    def words(self) -> str:
-        """Return what the server said during the last attempt."""
-        return self._heard.words
+    def message(self) -> str:
+        """The text that the server sent during the last attempt."""
+        return self._state.message
 
     def begin(self) -> None:
-        """Ask which methods there are."""
+        """Ask the server for its methods."""
         self._try("none", "the first question", lambda: self._transport.auth_none(self._login.user))
-        self.sent = 0  # servers do not count it
+        self.count = 0  # servers do not count it
 
     def offer(self, key: Key, second_signature: bool) -> bool:
         """Offer a key and return whether it was accepted.
 
-        ``second_signature``: an RSA key may cost two attempts where the server does not say which
-        signatures it knows.
+        ``second_signature``: an RSA key may take two attempts if the server does not announce which
+        signatures it supports.
         """
         signer = self._signer = _Signer(key.signer)
-        for disabled in self._signatures(key, second_signature):
+        for disabled in self._list_disabled(key, second_signature):
             self._transport.disabled_algorithms = {"pubkeys": disabled}
             accepted = self._try(
                 "publickey",
@@ -82,15 +79,15 @@ class Attempts:
         self.refused.append(key)
         return False
 
-    def _signatures(self, key: Key, second: bool) -> list[list[str]]:
-        """Return for each attempt with ``key`` the signatures that must not be used."""
+    def _list_disabled(self, key: Key, second: bool) -> list[list[str]]:
+        """Return, for each attempt with ``key``, the signatures that it must not use."""
         known = self._transport.server_extensions.get("server-sig-algs")
         if not key.type.startswith("ssh-rsa"):
             return [[]]
         if known:
             names = bytes(known).decode("ascii", "replace").split(",")
             return [[]] if {"rsa-sha2-512", "rsa-sha2-256", "ssh-rsa"} & set(names) else []
-        # RFC 8332: a server that does not say which signatures it knows may know ssh-rsa only
+        # RFC 8332: a server that announces no signatures may support ssh-rsa only
         return [_SHA1, []] if second else [_SHA1]
 
     def send_password(self, password: str) -> bool:
@@ -102,19 +99,19 @@ class Attempts:
         )
 
     def answer_prompts(self, password: str | None) -> tuple[bool, Dialogue]:
-        """Answer the server's prompts; return whether it was satisfied, and what it asked for.
+        """Answer the server's prompts; return whether it accepted the answers, and the dialogue.
 
         Raises:
-            Unreachable: it asks for something that nobody can answer.
+            Unreachable: the server asks for something that nobody can answer.
         """
-        so_far = f"accepted so far: {', '.join(self.passed)}; " if self.passed else ""
-        dialogue = Dialogue(self._login, password, self._ask_code, self._heard, so_far)
+        progress = f"accepted so far: {', '.join(self.passed)}; " if self.passed else ""
+        dialogue = Dialogue(self._login, password, self._ask_code, self._state, progress)
 
         def answer(title: str, text: str, prompts: list[tuple[str, bool]]) -> list[str]:
-            found = dialogue.answer(title, text, prompts)
-            if found is None:
+            answers = dialogue.answer(title, text, prompts)
+            if answers is None:
                 self._transport.close()
-            return found or []
+            return answers or []
 
         accepted = self._try(
             "keyboard-interactive",
@@ -127,30 +124,30 @@ class Attempts:
     def _try(
         self, method: str, what: str, send: Callable[[], object], dialogue: Dialogue | None = None
     ) -> bool:
-        heard, login, transport = self._heard, self._login, self._transport
-        heard.begin(method)
+        state, login, transport = self._state, self._login, self._transport
+        state.begin(method)
         transport.auth_timeout = login.timeout + (TYPING if dialogue and self._ask_code else 0)
         broken: BaseException | None = None
         try:
             send()
         except Exception as error:  # noqa: BLE001 - whatever a broken packet makes paramiko raise
             broken = error
-        if heard.accepted and transport.is_authenticated():
+        if state.accepted and transport.is_authenticated():
             self.done = True
         elif dialogue and dialogue.stopped:
             raise dialogue.stopped
-        elif heard.wants_new_password:
-            raise causes.password_expired(login, heard.words)
-        elif heard.failed:
-            self.sent += not heard.partial
+        elif state.wants_new_password:
+            raise causes.build_password_expired(login, state.message)
+        elif state.failed:
+            self.count += not state.partial
         elif transport.is_active():
             transport.close()
-            raise self._late(what)
+            raise self._build_timeout(what)
         if not transport.is_active():
-            raise self._closed(what, broken)
-        return self.done or heard.partial
+            raise self._build_closed(what, broken)
+        return self.done or state.partial
 
-    def _late(self, what: str) -> causes.TimedOut:
+    def _build_timeout(self, what: str) -> causes.TimedOut:
         where, seconds = self._login.where, self._login.timeout
         if self._signer and self._signer.signing:
             return causes.TimedOut(
@@ -159,28 +156,28 @@ class Attempts:
             )
         return causes.TimedOut(
             f"{where}: no answer to {what} within {seconds:g} s",
-            "raise ansible_timeout if the server is slow, or asks somebody else first (RADIUS, push)",
+            "raise ansible_timeout if the server is slow, or waits for RADIUS or a push",
         )
 
-    def _closed(self, what: str, broken: BaseException | None) -> Unreachable:
-        """Return why the server closed the connection, or why it was closed here."""
-        heard, login = self._heard, self._login
+    def _build_closed(self, what: str, broken: BaseException | None) -> Unreachable:
+        """Return the error for a connection that was closed during an attempt, or right after it."""
+        state, login = self._state, self._login
         if isinstance(broken, TooMuch):
             return causes.ConnectionClosed(
                 f"{login.where}: the connection was closed: {broken}", "look into the server's log"
             )
-        many = "too many authentication failures" in heard.words.lower()
-        if heard.method == "publickey" and (many or (self.sent and not heard.words)):
-            return self._too_many_keys(what)
+        many = "too many authentication failures" in state.message.lower()
+        if state.method == "publickey" and (many or (self.count and not state.message)):
+            return self._build_too_many_keys(what)
         if many:
             return causes.PasswordRefused(
                 f"{login.where}: password refused for {login.user}; "
-                f"the server closed the session after {spell_count(self.sent + 1, 'attempt')}",
+                f"the server closed the session after {spell_count(self.count + 1, 'attempt')}",
                 "check ansible_password",
             )
-        if heard.words:
-            return causes.explain_words(heard.words, login, "closed the connection")
-        after = "right after the login" if heard.accepted else f"during the check of {what}"
+        if state.message:
+            return causes.classify_message(state.message, login, "closed the connection")
+        after = "right after the login" if state.accepted else f"during the check of {what}"
         expected = isinstance(broken, (EOFError, OSError, paramiko.SSHException))
         more = f" ({type(broken).__name__})" if broken and not expected else ""
         return causes.ConnectionClosed(
@@ -188,7 +185,7 @@ class Attempts:
             f"look into its log: whether {login.user} may log in there, and from this address",
         )
 
-    def _too_many_keys(self, last: str) -> Unreachable:
+    def _build_too_many_keys(self, last: str) -> Unreachable:
         login, keys = self._login, len(self.refused) + 1
         refused = ", ".join([*(str(key) for key in self.refused[:MOST_NAMED]), "..."][: keys - 1])
         return causes.TooManyAttempts(
@@ -201,9 +198,9 @@ class Attempts:
 
 
 class _Signer(WrappedKey):
-    """A key whose failure to sign is a refusal, not the end of the connection.
+    """A key that counts as refused when it fails to sign, so that the connection stays open.
 
-    ``signing``: a signature is being made, which may need a person.
+    ``signing``: a signature is being made, which may wait for a person.
     """
 
     signing = False
@@ -211,65 +208,8 @@ class _Signer(WrappedKey):
     def sign_ssh_data(self, data: bytes, algorithm: str | None = None) -> Any:
         self.signing = True
         try:
-            signed = super().sign_ssh_data(data, algorithm)
+            signature = super().sign_ssh_data(data, algorithm)
         except Exception:  # noqa: BLE001 - a locked agent, an absent token, a forbidden hash
-            signed = paramiko.Message()
+            signature = paramiko.Message()
         self.signing = False
-        return signed
-
-
-class Dialogue:
-    """The prompts of one keyboard-interactive attempt, each answered at most once.
-
-    ``stopped``: the error that ended it. ``used``: the password was sent. ``typed``: a code was.
-    """
-
-    def __init__(
-        self,
-        login: Login,
-        password: str | None,
-        ask_code: AskCode | None,
-        heard: Heard,
-        so_far: str,
-    ) -> None:
-        self.stopped: Unreachable | None = None
-        self.used = self.typed = False
-        self._login = login
-        self._password = password
-        self._ask_code = ask_code
-        self._heard = heard
-        self._so_far = so_far
-
-    def answer(self, title: str, text: str, prompts: list[tuple[str, bool]]) -> list[str] | None:
-        """Return the answers to one round of prompts, or None if one of them cannot be answered."""
-        self._heard.add(f"{title} {text}")
-        try:
-            return [self._answer(f"{title} {text}", *each) for each in prompts]
-        except Unreachable as error:
-            self.stopped = error
-            return None
-
-    def _answer(self, above: str, prompt: str, echo: bool) -> str:
-        login, kind = self._login, classify(prompt, echo)
-        if kind == "new password":
-            raise causes.password_expired(login, f"{self._heard.words} {prompt}")
-        if kind == "password" or (kind == "unknown" and not echo and not self.used):
-            if self.used:
-                raise causes.PasswordRefused(
-                    f"{login.where}: password refused for {login.user}", "check ansible_password"
-                )
-            if self._password is None:
-                raise causes.MethodMissing(
-                    f"{login.where}: {self._so_far}the server wants the password of {login.user}",
-                    "set ansible_password",
-                )
-            self.used = True
-            return self._password
-        shown = causes.clean(f"{above} {prompt}", login)
-        if self._ask_code is None:
-            raise causes.CodeWanted(
-                f'{login.where}: {self._so_far}the server asks {login.user} for a code ("{shown}")',
-                "run with --ask-token on a terminal, or let a user log in who needs no code",
-            )
-        self.typed = True
-        return self._ask_code(login, shown)
+        return signature

@@ -1,7 +1,6 @@
-"""Decide whose host key is believed, as OpenSSH's client does with the same known_hosts files.
+"""Decide which host keys are trusted, as OpenSSH's client does with the same known_hosts files.
 
-A transport asks twice: :meth:`HostKeyPolicy.prepare` before the key exchange, so that the server shows a
-key of a type that known_hosts has; :meth:`HostKeyPolicy.check` after it, before anything secret is sent.
+Host certificates follow PROTOCOL.certkeys in OpenSSH's sources.
 """
 
 from __future__ import annotations
@@ -10,25 +9,31 @@ import base64
 import hashlib
 import os
 import shlex
-import threading
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import paramiko
 
 from provision.errors import UnknownKey, Unreachable
-from provision.ssh import certificates
-from provision.ssh.codes import Codes
-from provision.ssh.known_hosts import Known, Line, look_up
-
-# Several hosts are entered at once and all of them may add a line to the same file.
-_FILE_LOCK = threading.Lock()
+from provision.ssh.known_hosts import Known, Line, split_strings
 
 _RSA_SIGNATURES = ("rsa-sha2-512", "rsa-sha2-256", "ssh-rsa")
+_CERTIFICATE = "-cert-v01@openssh.com"
+_HOST_CERTIFICATE = 2  # 1 is a user's
+# The signatures of a CA that are accepted, by the type of its key; as in OpenSSH, none uses SHA-1.
+_CA_SIGNATURES = {
+    "ssh-rsa": ("rsa-sha2-512", "rsa-sha2-256"),
+    **{f"ecdsa-sha2-nistp{bits}": (f"ecdsa-sha2-nistp{bits}",) for bits in (256, 384, 521)},
+    "ssh-ed25519": ("ssh-ed25519",),
+}
+# The number of strings that form the public key, after type and nonce.
+_KEY_PARTS = {"ssh-ed25519": 1, "ssh-rsa": 2, "ecdsa": 2}
 
 
 class HostKeyRefused(Exception):
-    """A host key that is not believed: ``what`` was shown, and what to do about it.
+    """A host key that is not trusted: ``what`` was found, and the ``remedy``.
 
     ``unknown``: nobody has accepted a key of this host yet.
     """
@@ -39,128 +44,82 @@ class HostKeyRefused(Exception):
         self.unknown = unknown
         super().__init__(what)
 
-    def at(self, where: str) -> Unreachable:
-        """Return the error for the operator."""
+    def locate(self, where: str) -> Unreachable:
+        """Return the error for the operator; ``where`` names the target."""
         return (UnknownKey if self.unknown else Unreachable)(f"{where}: {self.what}", self.remedy)
 
 
-class HostKeyPolicy:
-    """Which host keys are believed: those in ``known_hosts`` and in the files ``also``.
-
-    ``accept_new``: a host without any key is believed, and its key is added to ``known_hosts``. ``log``
-    receives a line for each key that was added: whoever trusts it blindly should at least see which.
-    ``codes``: who is asked where a login takes a code; None where nobody is there to type one.
-    """
-
-    def __init__(
-        self,
-        known_hosts: Path,
-        accept_new: bool,
-        log: Callable[[str], object] = str,
-        also: Sequence[Path] = (),
-        codes: Codes | None = None,
-    ) -> None:
-        self.known_hosts = known_hosts
-        self.accept_new = accept_new
-        self._log = log
-        self._files = (known_hosts, *also)
-        self.codes = codes
-
-    def prepare(self, transport: paramiko.Transport, address: str, port: int) -> None:
-        """Have the server offer a key of a type that known_hosts has, where it can.
-
-        Raises:
-            OSError: the inventory's file of host keys cannot be read.
-        """
-        options = transport.get_security_options()
-        options.key_types = offered(self._known(address, port), options.key_types)
-
-    def check(self, transport: paramiko.Transport, address: str, port: int) -> None:
-        """Check the key that the server has shown.
-
-        Raises:
-            HostKeyRefused: it is not known, not the known one, revoked, or its certificate is invalid.
-            OSError: the inventory's file of host keys cannot be read, or added to.
-        """
-        key = transport.get_remote_server_key()
-        with _FILE_LOCK:
-            known = self._known(address, port)
-            if _is_believed(known, key, address.lower()):
-                return
-            if known.keys:
-                raise _other_key(known, key)
-            if not self.accept_new:
-                raise _unknown(known, key, self.known_hosts)
-            self._append(f"{known.name} {key.get_name()} {key.get_base64()}\n")
-        self._log(f"{known.name} shows the {_named(key)}: added to {self.known_hosts}")
-
-    def _known(self, address: str, port: int) -> Known:
-        return look_up(self._files, address, port)
-
-    def _append(self, line: str) -> None:
-        self.known_hosts.parent.mkdir(parents=True, exist_ok=True)
-        with self.known_hosts.open("a+b") as file:
-            file.seek(max(0, file.seek(0, os.SEEK_END) - 1))
-            line_end = "" if file.read() in (b"", b"\n") else "\n"  # edited by hand
-            file.write((line_end + line).encode())
+# --- Keys ------------------------------------------------------------------------------------------------
 
 
-def fingerprint(blob: bytes) -> str:
-    """Return the SHA256 form that `ssh-keygen -l` prints."""
+def format_fingerprint(blob: bytes) -> str:
+    """Return the fingerprint of a public key as `ssh-keygen -l` prints it: ``SHA256:...``."""
     digest = hashlib.sha256(blob).digest()
     return "SHA256:" + base64.b64encode(digest).decode().rstrip("=")
 
 
-def offered(known: Known, types: Sequence[str]) -> tuple[str, ...]:
-    """Return ``types`` of host keys in the order to offer them: those first that known_hosts has.
+def describe_key(key: paramiko.PKey) -> str:
+    """Return the type and the fingerprint of a key, for messages."""
+    return f"{key.get_name()} key {format_fingerprint(key.asbytes())}"
 
-    Where known_hosts has a CA, certificates come before keys.
+
+def append_key(file: Path, name: str, key: paramiko.PKey) -> None:
+    """Add the key of the host ``name`` to a known_hosts file.
+
+    Raises:
+        OSError: the file cannot be written.
     """
-    kept = {line.key_type for line in known.keys or known.plain}
-    ordered = sorted(types, key=lambda each: _key_type(each) not in kept)
-    certified = [each + certificates.SUFFIX for each in ordered] if known.authorities else []
+    file.parent.mkdir(parents=True, exist_ok=True)
+    line = f"{name} {key.get_name()} {key.get_base64()}\n"
+    with file.open("a+b") as opened:
+        opened.seek(max(0, opened.seek(0, os.SEEK_END) - 1))
+        line_end = "" if opened.read() in (b"", b"\n") else "\n"  # edited by hand
+        opened.write((line_end + line).encode())
+
+
+def order_types(known: Known, types: Sequence[str]) -> tuple[str, ...]:
+    """Return the host key ``types`` in the order to offer them: those that known_hosts has come first.
+
+    If known_hosts has a CA for the host, certificates come before keys.
+    """
+    known_types = {line.key_type for line in known.keys or known.plain}
+    ordered = sorted(types, key=lambda name: _strip_signature(name) not in known_types)
+    certified = [name + _CERTIFICATE for name in ordered] if known.authorities else []
     return (*certified, *ordered)
 
 
-def _key_type(algorithm: str) -> str:
+def _strip_signature(algorithm: str) -> str:
     return "ssh-rsa" if algorithm in _RSA_SIGNATURES else algorithm
 
 
-def _is_believed(known: Known, key: paramiko.PKey, host: str) -> bool:
-    """Return whether ``key`` is known, or certified by an authority that is.
+def is_trusted(known: Known, key: paramiko.PKey, host: str) -> bool:
+    """Return whether ``key`` is known, or certified by a CA that is known.
 
     Raises:
-        HostKeyRefused: it is revoked, or only its certificate could vouch for it and is invalid.
+        HostKeyRefused: it is revoked, or only a certificate could vouch for it and that is invalid.
     """
     blob = key.asbytes()
-    _refuse_revoked(known, blob, f"the {_named(key)} of the host")
-    certificate = _certificate(key)
-    invalid = ""
+    _refuse_revoked(known, blob, f"the {describe_key(key)} of the host")
+    certificate = _find_certificate(key)
+    problem = ""
     if certificate is not None:
-        authority = certificate.authority
-        _refuse_revoked(known, authority, f"the CA {fingerprint(authority)}, which signed its key,")
-        if authority in [line.blob for line in known.authorities]:
+        ca = certificate.ca
+        _refuse_revoked(known, ca, f"the CA {format_fingerprint(ca)}, which signed its key,")
+        if ca in [line.blob for line in known.authorities]:
             try:
-                certificates.check(certificate, host)
+                check_certificate(certificate, host)
                 return True
             except ValueError as error:
-                invalid = str(error)
-    # as in OpenSSH: a key of the plain name stands in only where this port has none of its own
+                problem = str(error)
+    # as in OpenSSH, a key of the plain name counts only if this port has none of its own
     if blob in [line.blob for line in known.keys or known.plain]:
         return True
-    if invalid:
+    if problem:
         raise HostKeyRefused(
-            f"the host certificate must not be believed: {invalid}",
+            f"the host certificate must not be believed: {problem}",
             "have the CA sign the host's key again, or add the key itself to known_hosts",
         )
     return False
-
-
-def _certificate(key: paramiko.PKey) -> certificates.Certificate | None:
-    try:
-        return certificates.read(key.public_blob.key_blob) if key.public_blob else None
-    except ValueError:
-        return None  # the key itself may still be known
 
 
 def _refuse_revoked(known: Known, blob: bytes, what: str) -> None:
@@ -172,12 +131,11 @@ def _refuse_revoked(known: Known, blob: bytes, what: str) -> None:
             )
 
 
-def _named(key: paramiko.PKey) -> str:
-    return f"{key.get_name()} key {fingerprint(key.asbytes())}"
-
-
-def _unknown(known: Known, key: paramiko.PKey, file: Path) -> HostKeyRefused:
-    what = f"{known.name} shows an unknown {_named(key)}"
+def build_refusal(known: Known, key: paramiko.PKey, file: Path) -> HostKeyRefused:
+    """Return the error for a key that is not trusted; ``file``: the known_hosts file to add keys to."""
+    if known.keys:
+        return _build_changed(known, key)
+    what = f"{known.name} shows an unknown {describe_key(key)}"
     if known.authorities:
         what += f", and no certificate of the CA in {known.authorities[0]}"
     return HostKeyRefused(
@@ -188,31 +146,149 @@ def _unknown(known: Known, key: paramiko.PKey, file: Path) -> HostKeyRefused:
     )
 
 
-def _other_key(known: Known, key: paramiko.PKey) -> HostKeyRefused:
-    """Return the error of a host that is known, by other keys than the one it shows."""
-    same = [line for line in known.keys if line.key_type == key.get_name()]
-    if same:
+def _build_changed(known: Known, key: paramiko.PKey) -> HostKeyRefused:
+    """Return the error for a host of which other keys are known than the one it sends."""
+    same_type = [line for line in known.keys if line.key_type == key.get_name()]
+    line = (same_type or known.keys)[0]
+    remove = _describe_removal(line, known.name)
+    known_key = f"{line.key_type} key {format_fingerprint(line.blob)}"
+    if same_type:
         return HostKeyRefused(
-            f"the host key has CHANGED: {same[0]} has the {_kept(same[0])}, "
-            f"the host shows the {_named(key)}",
-            f"if the host was reinstalled, {_removal(same[0], known.name)}; "
-            "otherwise somebody stands in between",
+            f"the host key has CHANGED: {line} has the {known_key}, "
+            f"the host shows the {describe_key(key)}",
+            f"if the host was reinstalled, {remove}; otherwise somebody may be intercepting the "
+            "connection",
         )
-    line = known.keys[0]
     return HostKeyRefused(
-        f"the host shows a key of another type: {line} has the {_kept(line)}, "
-        f"the host shows the {_named(key)} and offers no {line.key_type} key",
+        f"the host shows a key of another type: {line} has the {known_key}, "
+        f"the host shows the {describe_key(key)} and offers no {line.key_type} key",
         "compare the fingerprint on the host's console; if it is the host's, "
-        f"{_removal(line, known.name)} and run again with --accept-new-host-keys",
+        f"{remove} and run again with --accept-new-host-keys",
     )
 
 
-def _kept(line: Line) -> str:
-    return f"{line.key_type} key {fingerprint(line.blob)}"
-
-
-def _removal(line: Line, name: str) -> str:
-    """Return how to remove ``line``; ssh-keygen removes none with several hosts in a pattern."""
+def _describe_removal(line: Line, name: str) -> str:
+    """Return how to remove ``line``; ssh-keygen removes no line whose pattern stands for several hosts."""
     if any(letter in line.names for letter in "*?!"):
         return f"remove line {line.number} of {line.file}"
     return f"run: ssh-keygen -R {shlex.quote(name)} -f {shlex.quote(str(line.file))}"
+
+
+# --- Certificates ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """The content of a certificate, of which nothing is trusted before :func:`check_certificate`.
+
+    ``after`` and ``before`` are seconds since 1970. ``ca`` is the public key of the CA; ``signed`` the part
+    that it signed.
+    """
+
+    kind: int
+    principals: tuple[str, ...]
+    after: int
+    before: int
+    critical: bytes
+    ca: bytes
+    signed: bytes
+    signature: bytes
+
+
+def _find_certificate(key: paramiko.PKey) -> Certificate | None:
+    try:
+        return read_certificate(key.public_blob.key_blob) if key.public_blob else None
+    except ValueError:
+        return None  # the key itself may still be known
+
+
+def read_certificate(blob: bytes) -> Certificate:
+    """Return the certificate in ``blob``, as a server sends it.
+
+    Raises:
+        ValueError: it is malformed.
+    """
+    reader = _Reader(blob)
+    key_type = reader.read_string().decode("ascii", "replace").removesuffix(_CERTIFICATE)
+    reader.read_string()  # nonce
+    for _ in range(_KEY_PARTS.get(key_type.partition("-sha2-")[0], 0)):
+        reader.read_string()
+    reader.read_number(8)  # serial
+    kind = reader.read_number(4)
+    reader.read_string()  # key id
+    names = split_strings(reader.read_string())
+    after, before = reader.read_number(8), reader.read_number(8)
+    critical = reader.read_string()
+    reader.read_string()  # extensions
+    reader.read_string()  # reserved
+    ca = reader.read_string()
+    signed = reader.consumed
+    signature = reader.read_string()
+    if reader.consumed != blob:
+        raise ValueError("something follows its signature")
+    principals = tuple(name.decode("utf-8", "replace") for name in names)
+    return Certificate(kind, principals, after, before, critical, ca, signed, signature)
+
+
+def check_certificate(certificate: Certificate, host: str, now: float | None = None) -> None:
+    """Check that ``certificate`` is a host's, valid now, for ``host``, and signed by its CA.
+
+    It does not check whether the CA is trusted. ``now``: seconds since 1970, by default the current time.
+
+    Raises:
+        ValueError: the certificate is invalid; the text gives the reason.
+    """
+    now = time.time() if now is None else now
+    if certificate.kind != _HOST_CERTIFICATE:
+        raise ValueError("it is not a certificate for a host")
+    if certificate.critical:
+        raise ValueError("it has a critical option that is not supported")
+    if now < certificate.after:
+        raise ValueError(f"it is not valid before {_format_time(certificate.after)}")
+    if now >= certificate.before:
+        raise ValueError(f"it expired on {_format_time(certificate.before)}")
+    if certificate.principals and host not in certificate.principals:
+        raise ValueError(f"it is not for {host}")
+    if not _is_signed(certificate):
+        raise ValueError("its signature is wrong")
+
+
+def _is_signed(certificate: Certificate) -> bool:
+    try:
+        algorithm, _ = split_strings(certificate.signature)
+        key_type = split_strings(certificate.ca)[0].decode()
+        if algorithm.decode() not in _CA_SIGNATURES.get(key_type, ()):
+            return False
+        ca = paramiko.PKey.from_type_string(key_type, certificate.ca)
+        return bool(ca.verify_ssh_sig(certificate.signed, paramiko.Message(certificate.signature)))
+    except (paramiko.SSHException, ValueError, IndexError):
+        return False
+
+
+def _format_time(seconds: int) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(min(seconds, 1 << 37)))
+
+
+class _Reader:
+    """A reader of the numbers and strings of RFC 4251 that never reads beyond the end of the data."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._position = 0
+
+    @property
+    def consumed(self) -> bytes:
+        return self._data[: self._position]
+
+    def read_bytes(self, size: int) -> bytes:
+        end = self._position + size
+        if end > len(self._data):
+            raise ValueError("it is cut off")
+        part, self._position = self._data[self._position : end], end
+        return part
+
+    def read_number(self, size: int) -> int:
+        return int.from_bytes(self.read_bytes(size))
+
+    def read_string(self) -> bytes:
+        return self.read_bytes(self.read_number(4))

@@ -1,4 +1,4 @@
-"""Private keys: read from files as OpenSSH's client reads them, or held by ssh-agent."""
+"""Read private keys from files, as OpenSSH's client does, and from ssh-agent."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from provision.ssh.causes import PassphraseNeeded, UnusableKey
 
-# Those that `ssh` tries, in its order.
+# The files that `ssh` tries, in its order.
 DEFAULT_FILES = ("id_rsa", "id_ecdsa", "id_ecdsa_sk", "id_ed25519", "id_ed25519_sk")
 # Seconds for ssh-agent to list its keys.
 AGENT_TIMEOUT = 5.0
@@ -31,25 +31,27 @@ _OPENSSH = re.compile(
     rb"-----BEGIN OPENSSH PRIVATE KEY-----(.*?)-----END OPENSSH PRIVATE KEY-----", re.S
 )
 _LOAD = "load it into ssh-agent (ssh-add {}), or name a key without a passphrase"
-_ANOTHER = "name another key in ansible_ssh_private_key_file, such as one of ssh-keygen -t ed25519"
+_ANOTHER = (
+    "set ansible_ssh_private_key_file to another key, such as one made with ssh-keygen -t ed25519"
+)
 
 
 @dataclass(frozen=True)
 class Key:
-    """A key that can be offered: where it is from, and what signs with it."""
+    """A key that can be offered; ``source`` is its file or ssh-agent, ``signer`` signs with it."""
 
     source: str
     signer: paramiko.PKey
 
     @property
     def blob(self) -> bytes:
-        """Return the public key, or the certificate."""
+        """The public key, or the certificate, as it is offered."""
         certificate = getattr(self.signer, "public_blob", None)
         return certificate.key_blob if certificate else self.signer.asbytes()
 
     @property
     def type(self) -> str:
-        """Return the type of what is offered."""
+        """The type of the public key or the certificate."""
         certificate = getattr(self.signer, "public_blob", None)
         return certificate.key_type if certificate else self.signer.get_name()
 
@@ -62,19 +64,19 @@ class Key:
 
 
 def read_key(path: str) -> tuple[Key, ...]:
-    """Return the key of the file at ``path``, behind its certificate if there is one beside it.
+    """Return the key in the file at ``path``, after its certificate if there is one beside the file.
 
     Raises:
-        UnusableKey: the file holds no key that can be used; the text gives the reason and the remedy.
+        UnusableKey: the file has no usable key; the text gives the reason and the remedy.
     """
     file = Path(path).expanduser()
-    data = _read(file)
+    data = _read_file(file)
     _refuse_other_kinds(file, data)
-    return certified(Key(str(file), _load(file, data)), file)
+    return add_certificate(Key(str(file), _load(file, data)), file)
 
 
-def certified(key: Key, file: Path) -> tuple[Key, ...]:
-    """Return ``key``, behind itself with the certificate that lies beside ``file``, if there is one.
+def add_certificate(key: Key, file: Path) -> tuple[Key, ...]:
+    """Return ``key``, after the same key with the certificate beside ``file`` if there is one.
 
     Raises:
         UnusableKey: the certificate cannot be read, or belongs to another kind of key.
@@ -87,12 +89,12 @@ def certified(key: Key, file: Path) -> tuple[Key, ...]:
     except (OSError, ValueError, paramiko.SSHException) as error:
         raise UnusableKey(
             f"{certificate} is not a certificate of {file.name} ({type(error).__name__})",
-            "put the certificate there that was made for this key, or remove the file",
+            "replace it with the certificate of this key, or remove it",
         ) from None
 
 
 class WrappedKey(paramiko.PKey):
-    """A key that does all as the key in it does; the base of those that differ in one thing."""
+    """A key that behaves as the one it wraps; base class of keys that differ in one method."""
 
     def __init__(self, key: paramiko.PKey) -> None:
         self._key = key
@@ -109,14 +111,14 @@ class WrappedKey(paramiko.PKey):
 
 
 class _Certified(WrappedKey):
-    """A key that shows a certificate, and signs as it does without."""
+    """A key that is offered with a certificate."""
 
     def __init__(self, key: paramiko.PKey, certificate: Path) -> None:
         super().__init__(key)
         self.load_certificate(str(certificate))
 
 
-def _read(file: Path) -> bytes:
+def _read_file(file: Path) -> bytes:
     try:
         with file.open("rb") as opened:
             data = opened.read(LONGEST_FILE + 1)
@@ -152,32 +154,36 @@ def _refuse_other_kinds(file: Path, data: bytes) -> None:
     ):
         raise UnusableKey(f"{file} has a form that OpenSSH does not read", _ANOTHER)
     if b"BEGIN DSA PRIVATE KEY" in data:
-        raise _is_dsa(file)
+        raise _build_dsa(file)
 
 
 def _load(file: Path, data: bytes) -> paramiko.PKey:
     try:
         if opened := _OPENSSH.search(data):
-            _refuse_openssh(file, opened[1])
+            _check_openssh(file, opened[1])
             loaded = serialization.load_ssh_private_key(data[opened.start() :], None)
         else:
             loaded = serialization.load_pem_private_key(data, None)  # type: ignore[assignment]
-        return _for_paramiko(file, loaded)
-    except TypeError:  # what cryptography raises for a key that needs a password
+        return _convert_for_paramiko(file, loaded)
+    except TypeError:  # raised by cryptography for a key that needs a password
         raise PassphraseNeeded(f"{file} has a passphrase", _LOAD.format(file)) from None
     except (ValueError, UnsupportedAlgorithm, paramiko.SSHException):
         raise UnusableKey(f"{file} holds no private key that can be read", _ANOTHER) from None
 
 
-def _refuse_openssh(file: Path, body: bytes) -> None:
-    """Refuse what the public part of OpenSSH's own form shows to be of no use."""
-    header = _openssh_header(body)
+def _check_openssh(file: Path, body: bytes) -> None:
+    """Check the public part of a key in OpenSSH's own format.
+
+    Raises:
+        UnusableKey: it shows that the key cannot be used.
+    """
+    header = _read_openssh_header(body)
     if header is None:
         return
     cipher, public = header
     kind = paramiko.Message(public).get_string()
     if kind == b"ssh-dss":
-        raise _is_dsa(file)
+        raise _build_dsa(file)
     if kind.startswith(b"sk-"):
         raise UnusableKey(
             f"{file} is on a FIDO token",
@@ -187,12 +193,12 @@ def _refuse_openssh(file: Path, body: bytes) -> None:
         raise PassphraseNeeded(f"{file} has a passphrase", _LOAD.format(file))
 
 
-def _is_dsa(file: Path) -> UnusableKey:
+def _build_dsa(file: Path) -> UnusableKey:
     return UnusableKey(f"{file} is a DSA key, which SSH servers no longer take", _ANOTHER)
 
 
-def _openssh_header(body: bytes) -> tuple[bytes, bytes] | None:
-    """Return the cipher and the public key, both in clear there."""
+def _read_openssh_header(body: bytes) -> tuple[bytes, bytes] | None:
+    """Return the cipher and the public key, which are never encrypted; None if there is no header."""
     try:
         raw = base64.b64decode(b"".join(body.split()))
     except binascii.Error:
@@ -205,12 +211,12 @@ def _openssh_header(body: bytes) -> tuple[bytes, bytes] | None:
     return cipher, message.get_string()
 
 
-def public_part(path: str) -> bytes:
-    """Return the public key of a file that cannot be opened; it is in clear, or beside it."""
+def read_public_part(path: str) -> bytes:
+    """Return the public key of an encrypted private key, from its header or from the file beside it."""
     file = Path(path).expanduser()
     try:
-        if opened := _OPENSSH.search(_read(file)):
-            header = _openssh_header(opened[1])
+        if opened := _OPENSSH.search(_read_file(file)):
+            header = _read_openssh_header(opened[1])
             return header[1] if header else b""
         words = Path(f"{file}.pub").read_text("ascii").split()
         return base64.b64decode(words[1])
@@ -218,7 +224,7 @@ def public_part(path: str) -> bytes:
         return b""
 
 
-def _for_paramiko(file: Path, loaded: object) -> paramiko.PKey:
+def _convert_for_paramiko(file: Path, loaded: object) -> paramiko.PKey:
     reader: type[paramiko.PKey]
     if isinstance(loaded, rsa.RSAPrivateKey):
         reader = paramiko.RSAKey
@@ -236,8 +242,8 @@ def _for_paramiko(file: Path, loaded: object) -> paramiko.PKey:
     return reader.from_private_key(io.StringIO(text.decode()))
 
 
-def default_keys() -> Iterator[Key | UnusableKey]:
-    """Return the keys in ~/.ssh that `ssh` would try, and why some of them cannot be used."""
+def find_default_keys() -> Iterator[Key | UnusableKey]:
+    """Yield the keys in ~/.ssh that `ssh` would try; for an unusable one, yield the error."""
     for name in DEFAULT_FILES:
         file = Path.home() / ".ssh" / name
         if file.is_file():
@@ -248,15 +254,15 @@ def default_keys() -> Iterator[Key | UnusableKey]:
 
 
 class Agent:
-    """ssh-agent, within a ``with`` block; where there is none it holds no key.
+    """The keys of ssh-agent, as a context manager; without ssh-agent there are none.
 
-    ``problem``: why its keys cannot be read.
+    ``problem``: the reason why its keys cannot be read, or an empty string.
     """
 
     def __enter__(self) -> Agent:
         self.problem = ""
         self._agent: paramiko.Agent | None = None
-        # one that is stopped, or at the far end of a broken line, would never answer
+        # a stopped ssh-agent, or one at the far end of a broken connection, never answers
         opening = threading.Thread(target=self._open, daemon=True)
         opening.start()
         opening.join(AGENT_TIMEOUT)
@@ -278,10 +284,12 @@ class Agent:
             self._agent.close()
 
     def __iter__(self) -> Iterator[Key]:
-        """Yield its keys."""
-        held = self._agent.get_keys() if self._agent else ()
-        return iter([Key(f"ssh-agent's {_shown(key.comment) or 'key'}", key) for key in held])
+        """Iterate over the keys."""
+        agent_keys = self._agent.get_keys() if self._agent else ()
+        return iter(
+            [Key(f"ssh-agent's {_clean_comment(key.comment) or 'key'}", key) for key in agent_keys]
+        )
 
 
-def _shown(comment: str) -> str:
+def _clean_comment(comment: str) -> str:
     return "".join(c for c in comment if c.isprintable())[:100]

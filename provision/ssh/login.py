@@ -1,4 +1,4 @@
-"""How to reach and enter one target: the part of a host's variables that both transports need."""
+"""The connection variables of one host: what both transports need to reach and enter it."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ DEFAULT_TIMEOUT = 15.0
 
 @dataclass(frozen=True)
 class Login:
-    """Connection facts of one host, named as Ansible names them (``ansible_host``, ``ansible_user``, ...).
+    """The connection variables of one host, under Ansible's names (``ansible_host``, ``ansible_user``, ...).
 
-    ``password``, ``become_password`` stay out of ``repr`` so that no exception text can carry them.
+    ``password`` and ``become_password`` stay out of ``repr``, so that no traceback can show them.
     """
 
     host: str
@@ -26,7 +26,7 @@ class Login:
     become: bool = False
     become_password: str | None = field(default=None, repr=False)
     python: str | None = None
-    # environment variables that were not set when the passwords were looked up: needed to connect only
+    # environment variables that the passwords refer to and that are not set: needed only to connect
     unset: tuple[Problem, ...] = ()
     # variables that the inventory sets and that have no effect here
     warnings: tuple[Problem, ...] = ()
@@ -34,6 +34,6 @@ class Login:
 
     @property
     def where(self) -> str:
-        """Return how errors name the target."""
+        """The target as errors name it: ``bh1 (root@192.0.2.10:22)``."""
         address = f"[{self.address}]" if ":" in self.address else self.address
         return f"{self.host} ({self.user}@{address}:{self.port})"

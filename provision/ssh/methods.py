@@ -1,7 +1,7 @@
-"""The order in which keys and a password are offered to a server, and what its refusals add up to.
+"""Offer keys and a password to a server in the right order, and summarize its refusals in one error.
 
-As OpenSSH's client, with one difference: what the inventory names comes first, so that ssh-agent never
-uses up the attempts. A password that was refused is not sent again for the rest of the run.
+The order is that of OpenSSH's client, except that the key of the inventory comes first, so that ssh-agent
+never uses up the attempts. A password that was refused is not sent again for the rest of the run.
 """
 
 from __future__ import annotations
@@ -17,13 +17,21 @@ import paramiko
 
 from provision.errors import Unreachable
 from provision.ssh import causes
-from provision.ssh.attempts import MOST_NAMED, AskCode, Attempts
-from provision.ssh.keys import Agent, Key, certified, default_keys, public_part, read_key
+from provision.ssh.attempts import MOST_NAMED, Attempts
+from provision.ssh.keys import (
+    Agent,
+    Key,
+    add_certificate,
+    find_default_keys,
+    read_key,
+    read_public_part,
+)
 from provision.ssh.login import Login
+from provision.ssh.prompts import AskCode
 
 
 class _Refusals:
-    """Passwords that were refused in this run: servers lock accounts after three refusals."""
+    """The passwords that were refused in this run: servers lock accounts after three refusals."""
 
     def __init__(self) -> None:
         self._salt = os.urandom(32)
@@ -49,7 +57,8 @@ _REFUSALS = _Refusals()
 class NamedKey:
     """The key of ``ansible_ssh_private_key_file``, read before anything is sent.
 
-    ``problem``: why it cannot be used. ``public``: its public part then, if ssh-agent holds it.
+    ``problem``: the reason why it cannot be used. ``public``: in that case its public part, if ssh-agent
+    holds the key.
     """
 
     def __init__(self, login: Login) -> None:
@@ -63,15 +72,15 @@ class NamedKey:
             self.keys = read_key(login.private_key_file)
         except causes.UnusableKey as error:
             self.problem = type(error)(f"{login.where}: {error.what}", error.remedy)
-            public = public_part(login.private_key_file)
+            public = read_public_part(login.private_key_file)
             with Agent() as agent:
                 self.public = public if any(key.blob == public for key in agent) else b""
 
 
 def log_in(
-    transport: paramiko.Transport, login: Login, named: NamedKey, ask_code: AskCode | None = None
+    transport: paramiko.Transport, login: Login, named: NamedKey, ask_code: AskCode | None
 ) -> None:
-    """Log in over ``transport``, which has checked the host key.
+    """Log in over ``transport``, whose host key was checked; ``ask_code`` is None if nobody can type a code.
 
     Raises:
         Unreachable: the class and the text give the cause.
@@ -96,29 +105,29 @@ class _LogIn:
     def run(self) -> None:
         attempts = self._attempts
         attempts.begin()
-        own, others = self._own_keys(), self._other_keys()
+        own, others = self._yield_own_keys(), self._yield_other_keys()
         while not attempts.done:
             if "publickey" in attempts.allowed and (key := next(own, None)):
                 attempts.offer(key, second_signature=True)
-            elif method := self._password_method():
+            elif method := self._choose_password_method():
                 self._send_password(method)
-            elif self._goes_on_with_keys() and (key := next(others, None)):
+            elif self._may_offer_keys() and (key := next(others, None)):
                 attempts.offer(key, second_signature=False)
-            elif self._may_be_asked():
+            elif self._may_answer_prompts():
                 self._prompted = True
-                accepted, dialogue = attempts.answer_prompts(self._secret())
-                self._code_refused = dialogue.typed and not accepted
+                accepted, dialogue = attempts.answer_prompts(self._get_password())
+                self._code_refused = dialogue.code_sent and not accepted
             else:
-                raise self._verdict()
+                raise self._build_refusal()
 
-    def _own_keys(self) -> Iterator[Key]:
-        """Yield what the inventory names; ssh-agent may hold it where the file cannot be opened."""
+    def _yield_own_keys(self) -> Iterator[Key]:
+        """Yield the key of the inventory; ssh-agent may hold it if the file cannot be opened."""
         yield from self._named.keys
         for key in self._agent if self._named.public else ():
             if key.blob == self._named.public:
-                yield from certified(key, self._named.file)
+                yield from add_certificate(key, self._named.file)
 
-    def _other_keys(self) -> Iterator[Key]:
+    def _yield_other_keys(self) -> Iterator[Key]:
         seen = {key.blob for key in self._attempts.refused}
         for key in self._agent:
             if key.blob not in seen and key.blob != self._named.public:
@@ -126,16 +135,16 @@ class _LogIn:
                 yield key
         if self._login.private_key_file:
             return
-        for found in default_keys():
-            if isinstance(found, causes.UnusableKey):
-                self._notes.append(found.what)
-            elif found.blob not in seen:
-                yield found
+        for key_or_error in find_default_keys():
+            if isinstance(key_or_error, causes.UnusableKey):
+                self._notes.append(key_or_error.what)
+            elif key_or_error.blob not in seen:
+                yield key_or_error
 
-    def _goes_on_with_keys(self) -> bool:
+    def _may_offer_keys(self) -> bool:
         return "publickey" in self._attempts.allowed and not self._password_refused
 
-    def _secret(self) -> str | None:
+    def _get_password(self) -> str | None:
         """Return the password, unless the server has refused it before."""
         if self._login.password is None or self._password_refused:
             return None
@@ -145,9 +154,9 @@ class _LogIn:
             return None
         return self._login.password
 
-    def _password_method(self) -> str | None:
-        """Return how to send the password: as `ssh`, by prompts where the server has them."""
-        if self._secret() is None:
+    def _choose_password_method(self) -> str | None:
+        """Return the method to send the password with: like `ssh`, prompts if the server has them."""
+        if self._get_password() is None:
             return None
         if "keyboard-interactive" in self._attempts.allowed and not self._prompted:
             return "keyboard-interactive"
@@ -161,12 +170,12 @@ class _LogIn:
             if method == "password":
                 self._password_sent = True
                 accepted = attempts.send_password(password)
-                refused, typed = not accepted, False
+                refused, code_sent = not accepted, False
             else:
                 self._prompted = True
                 accepted, dialogue = attempts.answer_prompts(password)
-                refused, typed = not accepted and dialogue.used, dialogue.typed
-                self._code_refused = typed and not accepted
+                refused, code_sent = not accepted and dialogue.password_sent, dialogue.code_sent
+                self._code_refused = code_sent and not accepted
         except (causes.PasswordRefused, causes.ConnectionClosed):
             _REFUSALS.add(login)
             raise
@@ -174,65 +183,78 @@ class _LogIn:
             attempts.passed.append(method)
             self._prompted = self._prompted and method == "keyboard-interactive"
         if refused:
-            self._code_refused, self._password_refused = typed, True
-            if not typed:
+            self._code_refused, self._password_refused = code_sent, True
+            if not code_sent:
                 _REFUSALS.add(login)
 
-    def _may_be_asked(self) -> bool:
-        """Return whether to look at the prompts without a password: after a key, or with a person there."""
+    def _may_answer_prompts(self) -> bool:
+        """Return whether to answer prompts without a password: after a key, or if a person can answer."""
         offered = "keyboard-interactive" in self._attempts.allowed and not self._prompted
         return (
             offered and (bool(self._attempts.passed) or self._asks) and not self._password_refused
         )
 
-    def _verdict(self) -> Unreachable:
-        """Return what the refusals add up to."""
+    def _build_refusal(self) -> Unreachable:
+        """Return the error that summarizes all refusals."""
         attempts, login, named = self._attempts, self._login, self._named
-        text: list[str] = []
-        remedies: list[str] = []
-        kind: type[Unreachable] = causes.MethodMissing
-        if self._password_refused:
-            kind = causes.CodeRefused if self._code_refused else causes.PasswordRefused
-            text.append(f"password{' or code' * self._code_refused} refused for {login.user}")
-            remedies.append("check ansible_password")
-        elif self._code_refused:
+        if self._code_refused and not self._password_refused:
             what = f"{login.where}: code refused for {login.user}"
             return causes.CodeRefused(what, "run again with the code that the token shows then")
+        if named.problem and not self._password_refused and not attempts.refused:
+            return named.problem
+        text, remedies = self._list_refusals()
+        if named.problem:
+            self._notes.append(named.problem.what.partition(": ")[2])
+        message = causes.clean(attempts.message, login) if attempts.count else ""
+        notes = [*self._notes, *([f'the server says: "{message}"'] if message else [])]
+        what = f"{login.where}: {'; '.join(text + notes)}"
+        if message:
+            error = causes.classify_message(message, login, "")
+            if isinstance(error, causes.AccountLocked):
+                return causes.AccountLocked(what, error.remedy)
+        return self._choose_class()(what, "; ".join(dict.fromkeys(remedies)))
+
+    def _choose_class(self) -> type[Unreachable]:
+        if self._has_nothing():
+            return causes.NothingToTry
+        if self._password_refused:
+            return causes.CodeRefused if self._code_refused else causes.PasswordRefused
+        return causes.KeyRefused if self._attempts.refused else causes.MethodMissing
+
+    def _has_nothing(self) -> bool:
+        """Return whether there was neither a key nor a password to try."""
+        attempts, named = self._attempts, self._named
+        has_keys = bool(attempts.passed or attempts.refused or named.keys)
+        return not has_keys and not self._login.password
+
+    def _list_refusals(self) -> tuple[list[str], list[str]]:
+        """Return the parts of the error's text, and of its remedy."""
+        attempts, login = self._attempts, self._login
+        text: list[str] = []
+        remedies: list[str] = []
+        if self._password_refused:
+            text.append(f"password{' or code' * self._code_refused} refused for {login.user}")
+            remedies.append("check ansible_password")
         if attempts.refused:
-            kind = kind if self._password_refused else causes.KeyRefused
-            text.append(f"key refused for {login.user}: {_listed(attempts.refused)}")
+            text.append(f"key refused for {login.user}: {_join_keys(attempts.refused)}")
             remedies.append(_KEY_REMEDY.format(login.user))
         if attempts.passed:
             text.append(f"accepted so far: {', '.join(attempts.passed)}")
         if attempts.passed or not text:
-            text.append(f"the server {'still ' * bool(attempts.passed)}wants: {self._wanted()}")
-            remedies += self._missing()
-        if named.problem:
-            if not self._password_refused and not attempts.refused:
-                return named.problem
-            self._notes.append(named.problem.what.partition(": ")[2])
-        if not attempts.passed and not attempts.refused and not login.password and not named.keys:
-            kind = causes.NothingToTry
+            methods = causes.clean(", ".join(attempts.allowed), login) or "no method at all"
+            text.append(f"the server {'still ' * bool(attempts.passed)}wants: {methods}")
+            remedies += self._suggest_missing()
+        if self._has_nothing():
             text.insert(0, f"no key and no password for {login.user}")
-        said = causes.clean(attempts.words, login) if attempts.sent else ""
-        notes = [*self._notes, *([f'the server says: "{said}"'] if said else [])]
-        what = f"{login.where}: {'; '.join(text + notes)}"
-        if said and isinstance(
-            error := causes.explain_words(said, login, ""), causes.AccountLocked
-        ):
-            return causes.AccountLocked(what, error.remedy)
-        return kind(what, "; ".join(dict.fromkeys(remedies)))
+        return text, remedies
 
-    def _wanted(self) -> str:
-        return causes.clean(", ".join(self._attempts.allowed), self._login) or "no method at all"
-
-    def _missing(self) -> list[str]:
-        allowed, login, found = self._attempts.allowed, self._login, []
-        if {"password", "keyboard-interactive"} & set(allowed) and login.password is None:
-            found.append("set ansible_password")
+    def _suggest_missing(self) -> list[str]:
+        allowed, remedies = self._attempts.allowed, []
+        if {"password", "keyboard-interactive"} & set(allowed) and self._login.password is None:
+            remedies.append("set ansible_password")
         if "publickey" in allowed:
-            found.append("name a key in ansible_ssh_private_key_file, or load one into ssh-agent")
-        return found or ["let a user log in who needs none of these"]
+            remedies.append("set ansible_ssh_private_key_file, or load a key into ssh-agent")
+        return remedies or ["let a user log in who needs none of these"]
 
 
 _KEY_REMEDY = (
@@ -240,6 +262,6 @@ _KEY_REMEDY = (
 )
 
 
-def _listed(keys: list[Key]) -> str:
+def _join_keys(keys: list[Key]) -> str:
     more = f", and {len(keys) - MOST_NAMED} more" if len(keys) > MOST_NAMED else ""
     return ", ".join(str(key) for key in keys[:MOST_NAMED]) + more

@@ -1,7 +1,7 @@
-"""Read what a server says during a login, as it passes by.
+"""Note what a server sends during a login, as the packets pass by.
 
-paramiko logs a server's reason for closing a connection and keeps only the last banner. Its packetizer is
-public, so what an operator should know is noted there.
+paramiko only logs a server's reason for closing a connection, and keeps only the last banner. Its
+packetizer is public, so whatever an operator should know is noted there.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ _DISCONNECT, _KEXINIT = 1, 20
 _FAILURE, _SUCCESS, _BANNER, _INFO_REQUEST = 51, 52, 53, 60
 _NOTED = {_DISCONNECT, _KEXINIT, _FAILURE, _SUCCESS, _BANNER, _INFO_REQUEST}
 
-# Bytes before a server has named its version, and characters of its words that are kept.
+# Bytes that a server may send before its version; banners and characters of its messages that are kept.
 MOST_BEFORE_VERSION = 1 << 16
 MOST_BANNERS = 10
-MOST_WORDS = 1 << 13
-# Bytes of one packet, as in OpenSSH; and prompts in one request, of which even a smart card needs few.
+MOST_CHARACTERS = 1 << 13
+# Bytes of one packet, as in OpenSSH; prompts in one request, of which even a smart card needs few.
 LARGEST = 1 << 18
 MOST_PROMPTS = 20
 _VERSION = re.compile(rb"^SSH-.*\n", re.M)
@@ -30,82 +30,86 @@ _KEXINIT_LISTS = ("key exchanges", "host keys", "ciphers", "ciphers", "MACs", "M
 
 
 class TooMuch(paramiko.SSHException):
-    """The server sends what no login needs; the text says what."""
+    """The server sends more than any login needs; the text says what."""
 
 
 @dataclass
-class Heard:
-    """What the server said; ``words`` and ``failed`` are those of the current attempt."""
+class LoginState:
+    """The state of a login, as the server's packets give it.
+
+    ``method``, ``failed``, ``partial`` and ``message`` belong to the current attempt. ``methods`` are those
+    that the server accepts next, ``offers`` its algorithms by kind, separated by commas.
+    """
 
     method: str = ""
     methods: tuple[str, ...] = ()
     partial: bool = False
     failed: bool = False
     accepted: bool = False
-    words: str = ""
+    message: str = ""
     disconnected: bool = False
     wants_new_password: bool = False
     offers: dict[str, str] = field(default_factory=dict)
     _banners: list[str] = field(default_factory=list)
 
     def begin(self, method: str) -> None:
-        """Forget the attempt before."""
+        """Begin an attempt with ``method``."""
         self.method = method
         self.failed = self.partial = False
         if not self.disconnected:
-            self.words = ""
+            self.message = ""
 
-    def add(self, words: str) -> None:
-        """Keep words of the server, as far as there is room."""
-        self.words = f"{self.words}\n{words}".strip()[:MOST_WORDS]
+    def add(self, text: str) -> None:
+        """Add text from the server to the message, as far as there is room."""
+        self.message = f"{self.message}\n{text}".strip()[:MOST_CHARACTERS]
 
     def _add_banner(self, text: str) -> None:
-        """Keep a banner; some servers repeat their legal notice at each attempt."""
-        text = text[:MOST_WORDS]
+        # some servers repeat their legal notice at each attempt
+        text = text[:MOST_CHARACTERS]
         if text not in self._banners:
             self.add(text)
         if self.method == "none" and len(self._banners) < MOST_BANNERS:
             self._banners.append(text)
 
     def note(self, kind: int, message: paramiko.Message) -> None:
-        """Note one packet."""
+        """Note one packet of type ``kind`` (RFC 4250, section 4.1.2)."""
         if kind == _DISCONNECT:
             message.get_int()
             self.disconnected = True
-            self.add(_text(message))
+            self.add(_read_text(message))
         elif kind == _KEXINIT and not self.offers:
             message.get_bytes(16)
             for name in _KEXINIT_LISTS:
-                self.offers[name] = _text(message)
+                self.offers[name] = _read_text(message)
         elif kind == _FAILURE:
-            self.methods = tuple(_text(message).split(","))
+            self.methods = tuple(_read_text(message).split(","))
             self.partial = message.get_boolean()
             self.failed = True
         elif kind == _SUCCESS:
             self.accepted = True
         elif kind == _BANNER:
-            self._add_banner(_text(message))
-        elif self.method == "password":  # the same number asks for a new password then
+            self._add_banner(_read_text(message))
+        elif self.method == "password":  # packet 60 asks for a new password during this method
             self.wants_new_password = True
-            self.add(_text(message))
+            self.add(_read_text(message))
 
 
-def _text(message: paramiko.Message) -> str:
+def _read_text(message: paramiko.Message) -> str:
     return message.get_string().decode("utf-8", "replace")
 
 
 class Packets(Packetizer):
-    """paramiko's packetizer, which notes what a server says about logins."""
+    """A packetizer of paramiko's that notes what a server sends during a login."""
 
     def __init__(self, sock: socket.socket) -> None:
         super().__init__(sock)
-        self.heard = Heard()
+        self.state = LoginState()
 
     def read_all(self, n: int, check_rekey: bool = False) -> bytes:
         """Return the next ``n`` bytes.
 
         Raises:
-            TooMuch: no packet may have so many. A server names the length of a packet even before its
+            TooMuch: no packet may have so many. A server gives the length of a packet even before its
                 host key is checked.
         """
         if n > LARGEST:
@@ -113,29 +117,29 @@ class Packets(Packetizer):
         return super().read_all(n, check_rekey)
 
     def read_message(self) -> tuple[int, paramiko.Message]:
-        """Return the next message, noted.
+        """Return the type and the content of the next packet, and note it.
 
         Raises:
-            TooMuch: it prompts for more than anybody would answer, or after the login.
+            TooMuch: the server sends more prompts than anybody would answer, or prompts after the login.
         """
         kind, message = super().read_message()
         if kind == _INFO_REQUEST:
             self._check_prompts(paramiko.Message(message.asbytes()))
-        if kind in _NOTED and not self.heard.accepted:
-            self.heard.note(kind, paramiko.Message(message.asbytes()))
+        if kind in _NOTED and not self.state.accepted:
+            self.state.note(kind, paramiko.Message(message.asbytes()))
         return kind, message
 
     def _check_prompts(self, request: paramiko.Message) -> None:
-        if self.heard.accepted:
+        if self.state.accepted:
             raise TooMuch("it sent prompts after the login")
         for _ in ("name", "instruction", "language"):
             request.get_string()
-        if request.get_int() > MOST_PROMPTS and self.heard.method == "keyboard-interactive":
+        if request.get_int() > MOST_PROMPTS and self.state.method == "keyboard-interactive":
             raise TooMuch(f"it sent more than {MOST_PROMPTS} prompts at once")
 
 
 class Wire:
-    """A socket that remembers its first bytes, and ends a stream that never names a version."""
+    """A socket that keeps its first bytes, and ends a stream that never gives an SSH version."""
 
     def __init__(self, sock: socket.socket) -> None:
         self.first = b""
@@ -143,7 +147,7 @@ class Wire:
         self._sock = sock
 
     def recv(self, size: int) -> bytes:
-        """Return what arrives.
+        """Return up to ``size`` bytes from the server.
 
         Raises:
             OSError: too much arrived without a version.
@@ -158,7 +162,7 @@ class Wire:
 
     @property
     def first_line(self) -> bytes:
-        """Return what came first, up to the end of its line."""
+        """The first line that the server sent, at most 1024 bytes of it."""
         return self.first.lstrip(b"\r\n").partition(b"\n")[0][:1024]
 
     def __getattr__(self, name: str) -> Any:

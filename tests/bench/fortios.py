@@ -47,14 +47,13 @@ from provision.fortios.config.text import list_lines
 from provision.fortios.planning import planner
 from provision.fortios.record.record import Record
 from provision.fortios.session.fortigate import FortiGateSession
-from provision.sites.builder import Play
-from provision.ssh.connect import HostKeyPolicy
+from provision.ssh.connection import Access
 from provision.ssh.login import Login
 from roles import receiver
+from tests.plays import PLAYS
 from tests.simulator import Options, Simulator
 from tests.unit.roles.sample_site import sample_site
 
-PLAYS = (Play("fortigates", ("webhook", "feed", "enforcement")),)
 TOKENS = {"webhook:fw1": "webhook-secret", "feed:fw1": "feed-secret", "verify": "verify-secret"}
 SSL_ON = "config vpn ssl settings\nset source-interface port1\nset source-address all\nend\n"
 KEY = b"k" * 32
@@ -115,7 +114,7 @@ class Ours:
     """The product, as the engine uses it."""
 
     def __init__(self, known_hosts: Path) -> None:
-        self._policy = HostKeyPolicy(known_hosts, accept_new=True)
+        self._access = Access(known_hosts, accept_new=True)
 
     def plan(self, fortigate: Simulator) -> int:
         with self.connect(fortigate) as session:
@@ -132,7 +131,7 @@ class Ours:
 
     def connect(self, fortigate: Simulator) -> FortiGateSession:
         login = Login("fgt", fortigate.address, "admin", fortigate.port, password="fortinet")
-        return FortiGateSession(login, self._policy)
+        return FortiGateSession(login, self._access)
 
     def _plan(self, session: FortiGateSession, record: Record) -> planner.FortiPlan:
         desired = collect_desired(session)
@@ -142,7 +141,7 @@ class Ours:
 def collect_desired(session: FortiGateSession) -> Desired:
     """Return what a site puts on its FortiGate; without a CA, whose lines stock netmiko cannot type."""
     site = sample_site({"receiver": receiver.Settings(receiver_tls="off")})
-    return collect.fortios(site, site.fortigates[0], PLAYS, TOKENS, session.facts)
+    return collect.render_desired(site, site.fortigates[0], PLAYS, TOKENS, session.facts)
 
 
 class Stock:

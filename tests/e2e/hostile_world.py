@@ -20,16 +20,13 @@ from provision.cli.main import main
 from provision.desired import collect
 from provision.inventory import loader
 from provision.masking import Secrets
-from provision.sites.builder import Play, sites
+from provision.sites.builder import sites
 from tests.e2e.fake_ban_host import FakeBanHost, Reply, Request, honest, line
+from tests.plays import PLAYS, load_plays
 from tests.simulator import Options, Simulator
 from tests.simulator.journal import Line
 
 Rewrite = Callable[[bytes], Iterable[bytes]]
-PLAYS = (
-    Play("ban_hosts", ("detection", "receiver")),
-    Play("fortigates", ("webhook", "feed", "enforcement")),
-)
 # Every verb that connects to a FortiGate, and whether it is deployed before.
 VERBS = {
     "plan": False,
@@ -63,7 +60,7 @@ class World:
     def run(self, words: str, *more: str) -> tuple[str, str]:
         """Run a verb at both sites; both outputs."""
         self.capsys.readouterr()
-        main(PLAYS, [*words.split(), "-i", str(self.folder), *more])
+        main(load_plays, [*words.split(), "-i", str(self.folder), *more])
         return self.capsys.readouterr()
 
     def targets(self, words: str) -> dict[str, dict[str, Any]]:
@@ -93,7 +90,7 @@ def opened(folder: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[World]:
             world.hosts[name] = stack.enter_context(FakeBanHost(lambda _: Reply()))
         _write_inventory(world)
         for site in sites(loader.load(folder, ()), PLAYS, Secrets()):
-            answers = honest(collect.linux(site, PLAYS))
+            answers = honest(collect.render_resources(site, PLAYS))
             world.hosts[site.name.removeprefix("bh-")].reply = _remembering(world, answers)
         yield world
 

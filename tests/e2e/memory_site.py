@@ -21,16 +21,13 @@ from provision.linux import planner
 from provision.masking import Secrets
 from provision.plan import SitePlan, Verb
 from provision.results import SiteResult, TargetResult, summarise
-from provision.sites.builder import Play, Selected, Site, sites
+from provision.sites.builder import Selected, Site, sites
 from provision.sites.selection import Choice, ChosenSites
-from provision.ssh.codes import Codes
+from provision.ssh.prompts import Codes
+from tests.plays import PLAYS
 from tests.simulator import Simulator
 from tests.unit.linux import linux_model
 
-PLAYS = (
-    Play("ban_hosts", ("detection", "receiver")),
-    Play("fortigates", ("webhook", "feed", "enforcement")),
-)
 TOKENS = {"webhook:fgt1": "webhook-token-1", "feed:fgt1": "feed-token-1", "verify": "verify-token"}
 KEY = "0123456789abcdef"
 # Nobody listens there: what a unit tries to fetch fails at once.
@@ -74,7 +71,7 @@ class MemoryHost:
 
 def deployed(site: Site) -> Mapping[str, Any]:
     """Return what an agent answers of a ban host that has all that the inventory asks for."""
-    resources, host = collect.linux(site, PLAYS), linux_model.Host()
+    resources, host = collect.render_resources(site, PLAYS), linux_model.Host()
     host.carry_out(planner.plan(resources, host.observed(resources)))
     return host.observed(resources)
 

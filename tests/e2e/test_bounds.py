@@ -26,7 +26,7 @@ NEW = [f"198.51.100.{n}" for n in range(1, 4)]
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory, ready_root: Path) -> Iterator[LabSite]:
-    """A feed with room for five, and a small event log of which two old ones are kept."""
+    """A feed with room for five, and a small event log of which two old ones are kept; nobody is banned."""
     settings = f"receiver_feed_limit: {LIMIT}\nreceiver_log_size: 1k\nreceiver_log_keep: 2"
     folder = tmp_path_factory.mktemp("site") / "inventory"
     with LabSite(folder, ready_root, [fortigate_options()], settings=settings) as lab:
@@ -71,6 +71,12 @@ def test_over_the_size_of_the_feed_the_newest_offenders_stay_and_the_operator_is
     assert within(60, lambda: feed(site) == set())
 
 
+def freed(site: LabSite, address: str) -> None:
+    """Unban the only one who is banned."""
+    site.host.run(["fail2ban-client", "set", JAIL, "unbanip", address], check=True)
+    assert within(60, lambda: feed(site) == set())
+
+
 def failures(site: LabSite) -> int:
     """How many events fail2ban has read since it started."""
     shown = site.host.console(["fail2ban-client", "status", JAIL], check=True).stdout
@@ -90,6 +96,7 @@ def test_events_that_were_read_before_a_rotation_count_with_those_after_it(site:
         assert within(60, partial(have_failed, site, before + number))
         site.host.console("logrotate -f /etc/logrotate.d/banstitch", check=True)
     assert within(60, lambda: address in feed(site))
+    freed(site, address)
     shown = "stat -c '%a %U' /var/log/banstitch/events.log"
     assert site.host.console(shown, check=True).stdout == "660 root\n"
 
@@ -108,3 +115,9 @@ def test_a_flood_between_two_rotations_and_many_rotations_leave_a_few_small_file
     sizes = site.host.console(f"stat -c %s {log}/events.log*", check=True).stdout.split()
     assert len(sizes) <= 3
     assert sum(map(int, sizes)) <= 200 * len("1700000000.000000 sslvpn_login_failed 45.2.0.100\n")
+    # who comes last is banned once fail2ban has read all that came before
+    last = "45.2.1.1"
+    for _ in range(3):
+        site.units[0].log_event(EVENT.format(address=last, user="x"))
+    assert within(60, lambda: last in feed(site))
+    freed(site, last)

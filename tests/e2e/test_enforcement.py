@@ -106,15 +106,15 @@ def test_a_model_without_ssl_vpn_is_told_what_it_could_do_instead(tmp_path: Path
     with started("8.0.0", (), without_tables=("vpn ssl settings",)) as unit:
         site = MemorySite(tmp_path, unit)
         said = site.plan().error
-        assert "not ssl_vpn: this unit has no 'vpn ssl settings'" in said
+        assert "not ssl_vpn: this FortiGate has no 'vpn ssl settings'" in said
         assert "set enforcement_local_in_interfaces" in said
         assert "set enforcement_policy_source_interfaces" in said
         site.write_inventory(enforcement="ssl_vpn")
-        assert "this unit has no 'vpn ssl settings'" in site.plan().error
+        assert "this FortiGate has no 'vpn ssl settings'" in site.plan().error
         site.write_inventory(enforcement_local_in_interfaces=["port1"])
         assert site.apply().error == ""
         (note,) = site.plan().notes
-        assert "takes local_in: it is in place; not ssl_vpn: this unit has no" in note
+        assert "takes local_in: it is in place; not ssl_vpn: this FortiGate has no" in note
 
 
 def test_what_a_version_cannot_do_is_said_in_the_plan_with_a_way_out(tmp_path: Path) -> None:

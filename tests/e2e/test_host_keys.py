@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from provision.errors import Unreachable
-from provision.ssh.connect import connect
-from provision.ssh.host_keys import HostKeyPolicy
+from provision.ssh.connection import Access, connect
 from provision.ssh.login import Login
 from tests.lab.debian import DebianHost
 from tests.lab.nspawn import wait_until
@@ -112,7 +111,7 @@ class Servers:
         """
         address, key = self.host.address, str(self.host.private_key)
         login = Login("bh1", address, "root", self.port(server), private_key_file=key)
-        connect(login, HostKeyPolicy(file, accept_new=False, also=also)).close()
+        connect(login, Access(file, accept_new=False, also=also)).close()
 
 
 def keygen(*arguments: str) -> None:
@@ -226,6 +225,6 @@ def test_a_key_that_was_accepted_once_is_believed_by_openssh_as_well(
     address, key = servers.host.address, str(servers.host.private_key)
     login = Login("bh1", address, "root", servers.port("plain"), private_key_file=key)
     file = tmp_path / "known_hosts"
-    connect(login, HostKeyPolicy(file, accept_new=True)).close()
+    connect(login, Access(file, accept_new=True)).close()
     assert servers.believed_by_openssh("plain", file)
     servers.enter("plain", file)

@@ -30,7 +30,7 @@ from provision.desired import collect
 from provision.inventory import loader
 from provision.linux.session import session
 from provision.masking import MASK, Secrets
-from provision.sites.builder import Play, sites
+from provision.sites.builder import sites
 from tests.e2e.fake_ban_host import (
     MARK,
     FakeBanHost,
@@ -42,11 +42,8 @@ from tests.e2e.fake_ban_host import (
     token,
     write_inventory,
 )
+from tests.plays import PLAYS, load_plays
 
-PLAYS = (
-    Play("ban_hosts", ("detection", "receiver")),
-    Play("fortigates", ("webhook", "feed", "enforcement")),
-)
 # Words of every verb that talks to a ban host, and the state of a site that is well.
 VERBS = {
     "plan": "ok",
@@ -101,7 +98,7 @@ class World:
     def deploy(self, folder: Path) -> None:
         """Let each host have what the inventory asks for."""
         for site in sites(loader.load(folder, ()), PLAYS, Secrets()):
-            self.answers[site.name] = honest(collect.linux(site, PLAYS))
+            self.answers[site.name] = honest(collect.render_resources(site, PLAYS))
 
     def run(self, words: str, *more: str) -> Said:
         """Run a verb at all sites."""
@@ -110,7 +107,7 @@ class World:
         if fortigates:
             self.deploy(folder)
         self.capsys.readouterr()
-        code = main(PLAYS, [*words.split(), "-i", str(self.folder), *more])
+        code = main(load_plays, [*words.split(), "-i", str(self.folder), *more])
         return Said(code, *self.capsys.readouterr())
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from provision.errors import Unreachable
 from provision.fortios.session.command_line import CommandLine
-from provision.ssh.connect import HostKeyPolicy
+from provision.ssh.connection import Access
 from provision.ssh.login import Login
 from tests.fortigate_bounds import set_bounds
 from tests.simulator.server import host_key
@@ -106,10 +106,10 @@ def test_a_login_that_hangs_is_given_up(
     serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     set_bounds(monkeypatch, login=3.0, silence=3.0)
-    policy = HostKeyPolicy(tmp_path / "known_hosts", accept_new=True)
+    access = Access(tmp_path / "known_hosts", accept_new=True)
     with _listening(serve) as port, pytest.raises(Unreachable) as caught:
         CommandLine(
-            Login("fgt", "127.0.0.1", "admin", port, password="pass-word", timeout=3), policy
+            Login("fgt", "127.0.0.1", "admin", port, password="pass-word", timeout=3), access
         )
     assert "fgt" in str(caught.value)
     assert "pass-word" not in str(caught.value)

@@ -264,12 +264,15 @@ def test_apply_puts_the_folder_of_release_0_1_in_order_whatever_its_user_left_th
         f"cd {LOGS} && rm -f evidence.log rejected.log && ln -s /etc/shadow evidence.log"
         " && mkfifo rejected.log && mkdir -p audit.log.1/x && truncate -s 40G events.log.1"
     )
-    done = taken.site.run("apply", "-y")
-    assert done.code == 0, done.out + done.err
-    assert taken.root("stat -c '%U %G %a %i' /etc/shadow") == shadow
-    kinds = taken.root(f"cd {LOGS}; stat -c '%n %F %U' . events.log evidence.log rejected.log")
-    assert kinds.count("regular") == 3
-    assert kinds.count("root") == 4
-    assert bans <= set(taken.banned())
-    assert taken.all_is_well()
-    assert taken.site.run("plan").code == 0
+    try:
+        done = taken.site.run("apply", "-y")
+        assert done.code == 0, done.out + done.err
+        assert taken.root("stat -c '%U %G %a %i' /etc/shadow") == shadow
+        kinds = taken.root(f"cd {LOGS}; stat -c '%n %F %U' . events.log evidence.log rejected.log")
+        assert kinds.count("regular") == 3
+        assert kinds.count("root") == 4
+        assert bans <= set(taken.banned())
+        assert taken.all_is_well()
+        assert taken.site.run("plan").code == 0
+    finally:
+        taken.root(f"cd {LOGS} && rm -rf audit.log.1 events.log.1")

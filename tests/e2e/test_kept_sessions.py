@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from provision.linux.session.session import BanHostSession
-from provision.ssh.codes import Codes
-from provision.ssh.connect import HostKeyPolicy
+from provision.ssh.connection import Access
 from provision.ssh.login import Login
+from provision.ssh.prompts import Codes
 from tests.e2e.memory_site import MemorySite
 from tests.lab.stopwatch import within
 from tests.simulator import Options, Simulator
@@ -30,7 +30,7 @@ def typing(*answers: str) -> Iterator[Codes]:
 
     def answer() -> None:
         while not over.wait(0.02):
-            for question in codes.waiting():
+            for question in codes.take_questions():
                 question.answer(left.pop(0))
 
     thread = threading.Thread(target=answer)
@@ -99,10 +99,10 @@ def test_a_ban_host_is_entered_once_for_many_questions(tmp_path: Path) -> None:
         rounds=((("Password: ", False),), (("Verification code: ", False),)),
         answers=("right-password", FIRST),
     )
-    policy = HostKeyPolicy(tmp_path / "known_hosts", accept_new=True)
-    with ssh_server(rules) as (port, seen), typing(FIRST) as policy.codes:
+    access = Access(tmp_path / "known_hosts", accept_new=True)
+    with ssh_server(rules) as (port, seen), typing(FIRST) as access.codes:
         login = Login("bh1", "127.0.0.1", "joe", port, password="right-password")
         for _ in range(3):
-            with BanHostSession(login, policy):
+            with BanHostSession(login, access):
                 pass
     assert seen.connections == 1

@@ -9,7 +9,7 @@ import pytest
 
 from provision.errors import Failed, TargetError, Unreachable
 from provision.linux.session.session import BanHostSession, NoPython
-from provision.ssh.connect import HostKeyPolicy
+from provision.ssh.connection import Access
 from provision.ssh.login import Login
 from tests.lab.debian import DebianHost
 from tests.lab.roots import ready_root
@@ -65,7 +65,7 @@ def ask(
         become_password=password,
         python=python,
     )
-    with BanHostSession(login, HostKeyPolicy(host.known_hosts, accept_new=False)) as session:
+    with BanHostSession(login, Access(host.known_hosts, accept_new=False)) as session:
         session.ask({"do": "nothing"})
     return session
 

@@ -25,9 +25,10 @@ from provision.masking import Secrets
 from provision.sites.builder import sites
 from roles.detection_catalogue import CATALOGUE
 from tests.e2e.test_fortios_matrix import started
+from tests.plays import PLAYS, load_plays
 from tests.simulator import Simulator
 from tests.unit.cli.test_main import Terminal
-from tests.unit.engine.site_model import PLAYS, FakeBanHost, World
+from tests.unit.engine.site_model import FakeBanHost, World
 
 pytestmark = pytest.mark.usefixtures("settled_at_once")
 
@@ -65,13 +66,13 @@ class Deployment:
         (folder / "hosts.yml").write_text(json.dumps({"all": {"children": groups}}))
         (folder / "known_hosts").write_text("".join(unit.host_key_line + "\n" for unit in units))
         (site,) = sites(loader.load(folder, ()), PLAYS, Secrets())
-        BareHost.resources = collect.linux(site, PLAYS)
+        BareHost.resources = collect.render_resources(site, PLAYS)
         self._folder, self._capsys = folder, capsys
 
     def __call__(self, *words: str) -> str:
         """Return what the command prints; its errors must be none but the question."""
         self._capsys.readouterr()
-        code = main(PLAYS, [*words, "-i", str(self._folder)])
+        code = main(load_plays, [*words, "-i", str(self._folder)])
         said = self._capsys.readouterr()
         assert code in (0, 2), said
         return str(said.out)
@@ -155,7 +156,7 @@ def test_an_apply_whose_output_is_lost_is_complete_and_gives_its_leases_back(
         site = Deployment(tmp_path / "inventory", [unit], capsys)
         with Path("/dev/full").open("w") as full, monkeypatch.context() as lost:
             lost.setattr(sys, "stdout", full)
-            assert main(PLAYS, ["apply", "-y", "-v", "-i", str(tmp_path / "inventory")]) == 1
+            assert main(load_plays, ["apply", "-y", "-v", "-i", str(tmp_path / "inventory")]) == 1
         asked = [what for _, what in world.log]
         assert asked.count("lease") == asked.count("release") == 1
         assert "ok=2 changes=0" in site("plan")

@@ -39,9 +39,28 @@ MEMORY = "/var/lib/banstitch"
 
 @pytest.fixture(scope="module")
 def bare(tmp_path_factory: pytest.TempPathFactory, bare_root: Path) -> Iterator[LabSite]:
-    """A Debian that was just installed, without python3."""
+    """A Debian that was just installed, without python3; each test leaves it so."""
     with LabSite(tmp_path_factory.mktemp("bare") / "inventory", bare_root) as site:
         yield site
+
+
+@pytest.fixture
+def fresh(tmp_path: Path, bare_root: Path) -> Iterator[LabSite]:
+    """Such a Debian for one test alone."""
+    with LabSite(tmp_path / "inventory", bare_root) as site:
+        yield site
+
+
+@contextmanager
+def without_lists(site: LabSite) -> Iterator[None]:
+    """Have apt know no packages, and then again those that it knew."""
+    site.host.console("mv /var/lib/apt/lists /root/lists && mkdir /var/lib/apt/lists", check=True)
+    try:
+        yield
+    finally:
+        site.host.console(
+            "rm -r /var/lib/apt/lists && mv /root/lists /var/lib/apt/lists", check=True
+        )
 
 
 @contextmanager
@@ -84,14 +103,11 @@ def install(names: list[str], patience: float) -> str:
 
 @pytest.mark.parametrize("lock", LOCKS)
 def test_python3_is_not_installed_while_a_lock_is_never_released(bare: LabSite, lock: str) -> None:
-    if "lists" in lock:  # taken only where there are none
-        bare.host.console(
-            "cp -a /var/lib/apt/lists /root/ && rm -r /var/lib/apt/lists/*", check=True
-        )
-    with held(bare, lock):
+    with ExitStack() as stack:
+        if "lists" in lock:  # taken only where there are none
+            stack.enter_context(without_lists(bare))
+        stack.enter_context(held(bare, lock))
         done = bare.host.run(["sh", "-c", bootstrap.script(patience=4)])
-    if "lists" in lock:
-        bare.host.console("rm -r /var/lib/apt/lists && mv /root/lists /var/lib/apt/", check=True)
     assert done.returncode == 1
     assert f"Could not get lock {lock}. It is held by process" in done.stdout
     assert "(perl)" in done.stdout
@@ -101,49 +117,48 @@ def test_python3_is_not_installed_while_a_lock_is_never_released(bare: LabSite, 
 
 def test_a_host_without_a_mirror_says_why_and_is_left_as_it_was(bare: LabSite) -> None:
     proxy = 'Acquire::http::Proxy "http://somebody:Secret-1@127.0.0.1:9";'
-    bare.host.write("/etc/apt/apt.conf.d/99proxy", proxy)
-    bare.host.console("mv /var/lib/apt/lists /root/lists && mkdir /var/lib/apt/lists", check=True)
-    before = bare.listing()
-
-    failed = bare.run("apply", "-y", "--json")
+    with without_lists(bare):
+        bare.host.write("/etc/apt/apt.conf.d/99proxy", proxy)
+        try:
+            before = bare.listing()
+            failed = bare.run("apply", "-y", "--json")
+            after = bare.listing()
+        finally:
+            bare.host.console("rm /etc/apt/apt.conf.d/99proxy", check=True)
 
     assert failed.code == 1
     error = failed.target("bh1")["error"]
     assert "Could not connect to 127.0.0.1:9" in error
     assert "Unable to locate package python3" in error
     assert "Secret-1" not in failed.out + failed.err
-    assert bare.listing() == before
-    bare.host.console(
-        "rm -r /etc/apt/apt.conf.d/99proxy /var/lib/apt/lists && mv /root/lists /var/lib/apt/lists",
-        check=True,
-    )
+    assert after == before
 
 
-def test_a_fresh_host_whose_apt_daily_runs_is_deployed_without_help(bare: LabSite) -> None:
+def test_a_fresh_host_whose_apt_daily_runs_is_deployed_without_help(fresh: LabSite) -> None:
     """One `apt-get update` hangs at a mirror while python3 is installed; dpkg is busy after that."""
-    bare.host.console("rm -r /var/lib/apt/lists", check=True)
+    fresh.host.console("rm -r /var/lib/apt/lists", check=True)
     with ExitStack() as stack:
         mirror = stack.enter_context(SlowMirror())
-        bare.host.write("/run/slow.list", mirror.source)
+        fresh.host.write("/run/slow.list", mirror.source)
         daily = "systemd-run --unit first-boot apt-get update -o Acquire::Retries=0"
         only = "-o Dir::Etc::SourceParts=- -o Dir::Etc::SourceList=/run/slow.list"
-        bare.host.run(f"{daily} {only}", check=True)
+        fresh.host.run(f"{daily} {only}", check=True)
         assert mirror.asked.wait(60)
         apply = stack.enter_context(
             subprocess.Popen(
-                bare.argv("apply", "-y", "--json"),
+                fresh.argv("apply", "-y", "--json"),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 text=True,
             )
         )
-        assert wait_until(lambda: is_running(bare, "^sleep 2"), 120)
+        assert wait_until(lambda: is_running(fresh, "^sleep 2"), 120)
         dpkg = stack.enter_context(ExitStack())
-        dpkg.enter_context(held(bare, "/var/lib/dpkg/lock-frontend"))
+        dpkg.enter_context(held(fresh, "/var/lib/dpkg/lock-frontend"))
         mirror.release()
         # the first attempt has met the lock of dpkg once the next one is made
-        assert wait_until(lambda: not is_running(bare, "slow.list"), 120)
-        assert wait_until(lambda: is_running(bare, "^sleep 2"), 120)
+        assert wait_until(lambda: not is_running(fresh, "slow.list"), 120)
+        assert wait_until(lambda: is_running(fresh, "^sleep 2"), 120)
         dpkg.close()
         out, _ = apply.communicate(timeout=600)
     assert apply.returncode == 0, out
@@ -151,7 +166,7 @@ def test_a_fresh_host_whose_apt_daily_runs_is_deployed_without_help(bare: LabSit
     assert any(
         "waited" in note and "/var/lib/apt/lists/lock. It is held by" in note for note in notes
     )
-    assert bare.run("verify").code == 0
+    assert fresh.run("verify").code == 0
 
 
 def test_packages_are_not_installed_while_a_lock_is_never_released(linux_site: LabSite) -> None:

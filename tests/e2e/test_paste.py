@@ -10,8 +10,9 @@ import pytest
 
 from provision.cli import main
 from provision.desired.context import CA_NOT_MADE_YET
-from tests.e2e.memory_site import PLAYS, TOKENS, MemorySite
+from tests.e2e.memory_site import TOKENS, MemorySite
 from tests.e2e.test_fortios_matrix import UNITS, started, variables
+from tests.plays import load_plays
 from tests.simulator import Simulator
 
 pytestmark = pytest.mark.usefixtures("settled_at_once")
@@ -58,7 +59,7 @@ def test_what_is_rendered_and_pasted_is_what_is_applied(
         applied = comparable(unit.show())
         folder = tmp_path / "rendered"
         arguments = ["render", str(folder), "--fortios", version, "-i", str(site.folder)]
-        assert main.main(PLAYS, arguments) == 0
+        assert main.main(load_plays, arguments) == 0
 
     with started(version, vdoms) as unit:
         text = (folder / "fgt1.conf").read_text()

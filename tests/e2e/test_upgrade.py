@@ -205,17 +205,22 @@ def test_verify_passes(upgraded: Upgrade) -> None:
     assert "has left the feed" in verified.out
 
 
-def test_teardown_leaves_what_was_there_before_version_0_1(upgraded: Upgrade) -> None:
-    """The last one: nothing is there to look at afterwards."""
-    site = upgraded.site
-    torn = site.run("teardown", "-y", "--purge-data")
-    assert torn.code == 0, torn.out + torn.err
-    now, before = site.listing(), site.untouched
-    differ = {path for path in now.keys() | before.keys() if now.get(path) != before.get(path)}
-    assert differ == set()
-    assert what_is_left(site) == []
-    factory = Simulator(fortigate_options()).show()
-    assert without_empty(site.units[0].show()) == without_empty(factory)
+def test_teardown_leaves_what_was_there_before_version_0_1(
+    tmp_path: Path, ready_root: Path
+) -> None:
+    with Site01(tmp_path / "inventory", ready_root) as site:
+        applied = site.run("apply", "-y")
+        assert applied.code == 0, applied.out + applied.err
+
+        torn = site.run("teardown", "-y", "--purge-data")
+
+        assert torn.code == 0, torn.out + torn.err
+        now, before = site.listing(), site.untouched
+        differ = {path for path in now.keys() | before.keys() if now.get(path) != before.get(path)}
+        assert differ == set()
+        assert what_is_left(site) == []
+        factory = Simulator(fortigate_options()).show()
+        assert without_empty(site.units[0].show()) == without_empty(factory)
 
 
 def without_empty(text: str) -> str:

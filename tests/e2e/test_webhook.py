@@ -83,7 +83,8 @@ class Webhook:
 
 
 @pytest.fixture(scope="module")
-def webhook(tmp_path_factory: pytest.TempPathFactory, ready_root: Path) -> Iterator[Webhook]:
+def deployed(tmp_path_factory: pytest.TempPathFactory, ready_root: Path) -> Iterator[Webhook]:
+    """Two firewalls, and a receiver that takes a burst of each and then one post a second."""
     folder = tmp_path_factory.mktemp("site") / "inventory"
     units = [fortigate_options(), fortigate_options(escape_log=True, absent_variables="empty")]
     settings = f"receiver_tls: off\nreceiver_rate: 1\nreceiver_burst: {BURST}"
@@ -91,6 +92,23 @@ def webhook(tmp_path_factory: pytest.TempPathFactory, ready_root: Path) -> Itera
         done = site.run("apply", "-y", "-e", AS_SHIPPED)
         assert done.code == 0, done.out + done.err
         yield Webhook(site)
+
+
+# A receiver that is stopped, and not restarted, forgets its numbers, those of the rates among them.
+FORGET = """\
+set -e
+systemctl stop banstitch-receiver.service
+truncate --no-create -s 0 /var/log/banstitch/rejected.log
+journalctl --sync --rotate --vacuum-size=1
+systemctl start banstitch-receiver.service
+"""
+
+
+@pytest.fixture
+def webhook(deployed: Webhook) -> Webhook:
+    """The site, whose receiver has counted, refused and told nothing yet."""
+    deployed.host.console(FORGET, check=True)
+    return deployed
 
 
 def test_only_the_sites_firewalls_may_post_and_the_journal_is_not_flooded_with_the_others(

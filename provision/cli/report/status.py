@@ -58,8 +58,8 @@ _AGES = ((2 * 86400, "d", 86400), (2 * 3600, "h", 3600), (120, "min", 60), (0, "
 def status(run: Run, selected: Selected) -> SiteResult:
     """Look at every target as plan does, and ask the ban host for the receiver's numbers."""
     looked = summarise(SiteRun(run, selected).plan())
-    wanted = collect.linux(selected.site, run.plays)
-    place = collect.offered(selected.site, run.plays, "status") or {}
+    wanted = collect.render_resources(selected.site, run.plays)
+    place = collect.request_status(selected.site, run.plays)
     asked = TargetResult(selected.site.name, "linux", "unreachable")
     if not any(each.kind == "linux" and each.state == "unreachable" for each in looked.targets):
         question = {"do": "status", "sealed": sealed(wanted), **place}

@@ -1,4 +1,4 @@
-"""What a FortiGate should hold, read from CLI blocks as an engineer would paste them."""
+"""The desired state of a FortiGate, read from CLI blocks as an engineer would paste them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Literal
 from provision.errors import InputError, Problem
 from provision.fortios.config import limits
 from provision.fortios.config.object_id import ObjectId
-from provision.fortios.config.schema import FOUND_BY
+from provision.fortios.config.tables import find_table
 from provision.fortios.config.text import (
     COMMANDS,
     Config,
@@ -25,12 +25,14 @@ from provision.fortios.config.text import (
 
 @dataclass(frozen=True)
 class CliBlock:
-    """CLI text rendered from the template ``name``; blocks are given in dependency order.
+    """CLI text rendered from the template ``name``; blocks come in dependency order.
 
-    ``scope``: where it belongs on a unit with VDOMs. ``choice``: one of several places of which the
-    first that suits the unit is used; ``unsuited`` says why this one cannot be, without any text.
-    ``note``: what an operator should know about it. ``without``: what it means that it is left out
-    where the unit has no such table; empty: such a unit is refused.
+    ``scope``: where it belongs on a FortiGate with VDOMs.
+    ``choice``: the enforcement method that it is for, if only the first that suits is used.
+    ``unsuited``: why that method cannot be used; the block then has no text.
+    ``note``: a note for the operator.
+    ``without``: the consequence of leaving it out on a FortiGate that lacks its table; if empty, such
+    a FortiGate is refused.
     """
 
     name: str
@@ -44,9 +46,10 @@ class CliBlock:
 
 @dataclass(frozen=True)
 class DesiredObject:
-    """One object: its ``id`` is like `system automation-stitch:NAME`, or `vpn ssl settings`.
+    """One object; its ``id`` is like `system automation-stitch:NAME`, or `vpn ssl settings`.
 
-    Of an entry the whole is managed, of a single object only the attributes that ``body`` names.
+    An entry is managed as a whole, a single object only in the attributes of ``body``. ``source`` is
+    the template and line; the other fields are those of :class:`CliBlock`.
     """
 
     id: str
@@ -59,10 +62,10 @@ class DesiredObject:
 
 @dataclass(frozen=True)
 class Desired:
-    """Everything one FortiGate should hold, in dependency order, no id twice.
+    """All desired objects of one FortiGate, in dependency order; each id occurs once.
 
-    Of the objects that belong to one of ``choices`` only one choice's are wanted: the first that
-    suits the unit. Its value says why it cannot be that one, if that is known beforehand.
+    ``choices``: enforcement methods, of which the first that suits the FortiGate is used. The value
+    is the reason against a method, where one is known beforehand.
     """
 
     objects: tuple[DesiredObject, ...] = ()
@@ -70,18 +73,18 @@ class Desired:
 
 
 def widen_to_table(object_id: str) -> str:
-    """What has to be shown to know an object: itself, or the whole table where its order counts."""
+    """Return the id to observe for an object: its whole table where the order of entries counts."""
     table, _, _ = object_id.partition(":")
-    return table if ObjectId.parse(object_id).table in FOUND_BY else object_id
+    return table if find_table(ObjectId.parse(object_id).table).identified_by else object_id
 
 
 def read_blocks(blocks: Sequence[CliBlock], vdom: str = "") -> Desired:
-    """The objects that ``blocks`` describe, on a unit with VDOMs those of its ``vdom``.
+    """Return the objects that ``blocks`` describe; with VDOMs, local ones belong to ``vdom``.
 
     Raises:
-        InputError: every problem of every block, as template name and line.
+        InputError: every problem of every block, with template and line.
     """
-    found: dict[str, DesiredObject] = {}
+    objects: dict[str, DesiredObject] = {}
     problems: list[Problem] = []
     for block in blocks:
         try:
@@ -89,63 +92,68 @@ def read_blocks(blocks: Sequence[CliBlock], vdom: str = "") -> Desired:
         except ParseError as error:
             problems.append(Problem(block.name, error.line, error.what))
             continue
-        for each in _objects(block, tree, problems, vdom):
-            if each.id in found:
-                what = f"{each.id} is described twice, first at {found[each.id].source}"
-                name, _, line = each.source.rpartition(":")
+        for one in _read_objects(block, tree, problems, vdom):
+            if one.id in objects:
+                what = f"{one.id} is described twice, first at {objects[one.id].source}"
+                name, _, line = one.source.rpartition(":")
                 problems.append(Problem(name, int(line), what))
-            found.setdefault(each.id, each)
+            objects.setdefault(one.id, one)
     if problems:
         raise InputError(problems)
     return Desired(
-        tuple(found.values()),
+        tuple(objects.values()),
         {block.choice: block.unsuited for block in blocks if block.choice},
     )
 
 
-def _objects(
+def _read_objects(
     block: CliBlock, tree: Tree, problems: list[Problem], vdom: str
 ) -> Iterator[DesiredObject]:
-    name = block.name
     scope = f"{'global' if block.scope == 'global' else vdom}/" if vdom else ""
     for config in tree:
         if isinstance(config, Config):
-            problems.extend(_commands(name, config.body))
-            path = f"{scope}{config.path}"
-            edits = [node for node in config.body if isinstance(node, Edit)]
-            for edit in edits:
-                source = f"{name}:{edit.line}"
-                problems.extend(limits.problems(name, config.path, edit.body, edit.key, edit.line))
-                yield DesiredObject(
-                    f"{path}:{edit.key.value}",
-                    edit.body,
-                    source,
-                    block.choice,
-                    block.note,
-                    block.without,
-                )
-            rest = tuple(node for node in config.body if not isinstance(node, Edit))
-            if any(not isinstance(node, Note) for node in rest):
-                problems.extend(_not_single(name, rest, bool(edits)))
-                problems.extend(limits.problems(name, config.path, rest))
-                yield DesiredObject(path, rest, f"{name}:{config.line}", block.choice, block.note)
-            elif not edits:
-                problems.append(Problem(name, config.line, f"'config {config.path}' says nothing"))
+            problems.extend(_check_no_commands(block.name, config.body))
+            yield from _read_config(block, config, problems, f"{scope}{config.path}")
 
 
-def _not_single(name: str, body: Tree, has_edits: bool) -> Iterator[Problem]:
+def _read_config(
+    block: CliBlock, config: Config, problems: list[Problem], path: str
+) -> Iterator[DesiredObject]:
+    name = block.name
+    edits = [node for node in config.body if isinstance(node, Edit)]
+    for edit in edits:
+        problems.extend(limits.find_problems(name, config.path, edit.body, edit.key, edit.line))
+        yield DesiredObject(
+            f"{path}:{edit.key.value}",
+            edit.body,
+            f"{name}:{edit.line}",
+            block.choice,
+            block.note,
+            block.without,
+        )
+    rest = tuple(node for node in config.body if not isinstance(node, Edit))
+    if any(not isinstance(node, Note) for node in rest):
+        problems.extend(_check_single_object(name, rest, bool(edits)))
+        problems.extend(limits.find_problems(name, config.path, rest))
+        yield DesiredObject(path, rest, f"{name}:{config.line}", block.choice, block.note)
+    elif not edits:
+        problems.append(Problem(name, config.line, f"'config {config.path}' must not be empty"))
+
+
+def _check_single_object(name: str, body: Tree, has_edits: bool) -> Iterator[Problem]:
     for node in body:
         if isinstance(node, Config):
             what = f"'config {node.path}': a table inside a single object is not managed"
             yield Problem(name, node.line, what, "describe only attributes of it")
         elif has_edits and not isinstance(node, Note):
-            yield Problem(name, node.line, "a table holds either entries or attributes, not both")
+            what = "a table must hold either entries or attributes, not both"
+            yield Problem(name, node.line, what)
 
 
-def _commands(name: str, body: Sequence[Node]) -> Iterator[Problem]:
+def _check_no_commands(name: str, body: Sequence[Node]) -> Iterator[Problem]:
     for node in body:
         if isinstance(node, Statement) and node.verb in COMMANDS:
-            what = f"'{node.verb}' is an order, not a description of what should be there"
+            what = f"'{node.verb}' is a command, not a part of a desired object"
             yield Problem(name, node.line, what, "leave it out: what is not described is removed")
         elif isinstance(node, Config | Edit):
-            yield from _commands(name, node.body)
+            yield from _check_no_commands(name, node.body)

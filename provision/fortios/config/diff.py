@@ -1,6 +1,7 @@
-"""The difference between two bodies of one FortiOS object, as the statements that close it.
+"""Compare two bodies of one FortiOS object, and return the statements that close the difference.
 
-Compared is what the unit takes the text for: unescaped values, defaults filled in, lists as sets.
+The comparison uses the meaning that a FortiGate gives to the text: unescaped values, defaults filled in,
+lists as sets.
 """
 
 from __future__ import annotations
@@ -8,20 +9,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from provision.fortios.config.opinions import is_always_ours, is_our_table
-from provision.fortios.config.schema import AUTOMATIC, AUTOMATIC_IN, DEFAULTS, ORDERED, PEM
+from provision.fortios.config.tables import find_table, is_always_ours
 from provision.fortios.config.text import Config, Edit, Node, Statement, Tree, Word, make_key
 
 Words = tuple[Word, ...]
-# (name of the secret, what is wanted) -> the unit holds just that
+# (name of a secret, its desired words) -> whether the FortiGate has just that
 IsCurrent = Callable[[str, Words], bool]
 
 
 @dataclass(frozen=True)
 class DiffContext:
-    """Where a body stands: ``path`` for the schema, ``name`` for the fingerprints of secrets.
+    """The place of a body: ``path`` of its table, ``name`` for the fingerprints of its secrets.
 
-    ``lenient``: an attribute that is not wanted, and that is not always ours, is left as it is.
+    ``lenient``: leave an attribute that is not desired and not always ours as it is.
     """
 
     path: str
@@ -29,159 +29,164 @@ class DiffContext:
     is_current: IsCurrent
     lenient: bool = False
 
-    def inside(self, table: str, key: str) -> DiffContext:
+    def enter(self, table: str, key: str) -> DiffContext:
+        """Return the context of an entry of an inner table."""
         return replace(self, path=f"{self.path}/{table}", name=f"{self.name} {table}:{key}")
 
 
 def read_attributes(body: Tree) -> dict[str, Words]:
-    """What the statements of ``body`` leave set, in the order of their first mention."""
-    found: dict[str, Words] = {}
+    """Return the attributes that the statements of ``body`` leave set, in order of first mention."""
+    attributes: dict[str, Words] = {}
     for node in body:
         if isinstance(node, Statement):
-            rest = node.words[1:]
-            old = found.get(node.name, ())
+            words = node.words[1:]
+            earlier = attributes.get(node.name, ())
             if node.verb == "set":
-                found[node.name] = rest
+                attributes[node.name] = words
             elif node.verb == "append":
-                found[node.name] = old + rest
+                attributes[node.name] = earlier + words
             elif node.verb == "unselect":
-                gone = get_values(rest)
-                found[node.name] = tuple(each for each in old if each.value not in gone)
+                removed = get_values(words)
+                kept = tuple(word for word in earlier if word.value not in removed)
+                attributes[node.name] = kept
             elif node.verb == "unset":
-                found.pop(node.name, None)
-    return found
+                attributes.pop(node.name, None)
+    return attributes
 
 
 def get_values(words: Iterable[Word]) -> tuple[str, ...]:
-    """What ``words`` mean."""
-    return tuple(each.value for each in words)
+    """Return the meanings of ``words``."""
+    return tuple(word.value for word in words)
 
 
 def is_secret(words: Words) -> bool:
-    """Whether a unit shows ``words`` in place of a secret."""
+    """Return whether ``words`` are what a FortiGate shows in place of a secret."""
     return len(words) > 1 and words[0].raw == "ENC"
 
 
-def compare_bodies(place: DiffContext, want: Tree, have: Tree) -> Tree:
-    """The statements that make ``have`` mean what ``want`` means; empty if it does already.
+def compare_bodies(context: DiffContext, desired: Tree, observed: Tree) -> Tree:
+    """Return the statements that give ``observed`` the meaning of ``desired``; () if it has it.
 
-    What is to go is unset first, the last-mentioned first: an attribute that depends on another
-    (a type, say) stands after it, and can no longer be named once the other has changed.
+    Attributes are unset first, in reverse order: an attribute that depends on another (a type, for
+    example) stands after it, and cannot be named any more once the other has changed.
     """
-    wanted, held = read_attributes(want), read_attributes(have)
+    wants, has = read_attributes(desired), read_attributes(observed)
     return (
         *(
             Statement("unset", (Word(name),))
-            for name in reversed(held)
-            if name not in wanted and not _may_stay(place, name, held[name])
+            for name in reversed(has)
+            if name not in wants and not _may_stay(context, name, has[name])
         ),
         *(
             Statement("set", (Word(name), *words))
-            for name, words in wanted.items()
-            if not _same(place, name, words, held.get(name, ()))
+            for name, words in wants.items()
+            if not _is_same(context, name, words, has.get(name, ()))
         ),
-        *_nested(place, want, have),
+        *_compare_tables(context, desired, observed),
     )
 
 
-def _may_stay(place: DiffContext, name: str, have: Words) -> bool:
-    free = place.lenient and not is_always_ours(place.path, name)
-    return free or _same(place, name, (), have)
+def _may_stay(context: DiffContext, name: str, observed: Words) -> bool:
+    is_free = context.lenient and not is_always_ours(context.path, name)
+    return is_free or _is_same(context, name, (), observed)
 
 
-def find_unmanaged(place: DiffContext, want: Tree, have: Tree) -> Iterator[tuple[str, Words]]:
-    """Return what ``have`` sets beyond ``want`` and its defaults, and :func:`compare_bodies` leaves as it is.
+def find_unmanaged(
+    context: DiffContext, desired: Tree, observed: Tree
+) -> Iterator[tuple[str, Words]]:
+    """Yield each attribute of ``observed`` that a lenient comparison leaves as it is, and its words.
 
-    A table inside has its path as its name, and no words.
+    An inner table has its path as its name, and no words.
     """
-    wanted, held = read_attributes(want), read_attributes(have)
-    for name, words in held.items():
-        is_free = name not in wanted and not is_always_ours(place.path, name)
-        if is_free and not _same(place, name, (), words):
+    wants, has = read_attributes(desired), read_attributes(observed)
+    for name, words in has.items():
+        is_free = name not in wants and not is_always_ours(context.path, name)
+        if is_free and not _is_same(context, name, (), words):
             yield name, words
-    for path, body in _configs(have).items():
-        if path not in _configs(want) and body and not is_our_table(place.path, path):
+    our_tables = find_table(context.path).our_tables
+    for path, body in _get_tables(observed).items():
+        if path not in _get_tables(desired) and body and path not in our_tables:
             yield path, ()
 
 
-def _same(place: DiffContext, name: str, want: Words, have: Words) -> bool:
-    if name in AUTOMATIC or name in AUTOMATIC_IN.get(place.path, ()):
+def _is_same(context: DiffContext, name: str, desired: Words, observed: Words) -> bool:
+    if find_table(context.path).is_automatic(name):
         return True
-    if is_secret(have) and want:
-        return place.is_current(f"{place.name} {name}", want)
-    return _meaning(place.path, name, want) == _meaning(place.path, name, have)
+    if is_secret(observed) and desired:
+        return context.is_current(f"{context.name} {name}", desired)
+    return _normalize(context.path, name, desired) == _normalize(context.path, name, observed)
 
 
-def _meaning(path: str, name: str, words: Words) -> object:
-    found = get_values(words)
-    default = DEFAULTS.get(path, {}).get(name, "")
-    if found in ((), ("",), (default,)):
+def _normalize(path: str, name: str, words: Words) -> object:
+    table, values = find_table(path), get_values(words)
+    default = table.defaults.get(name, "")
+    if values in ((), ("",), (default,)):
         return default
-    if (path, name) in PEM:
-        return "".join("".join(found).split())
-    return found if (path, name) in ORDERED else frozenset(found)
+    if name in table.pem:
+        return "".join("".join(values).split())
+    return values if name in table.ordered else frozenset(values)
 
 
-def _nested(place: DiffContext, want: Tree, have: Tree) -> tuple[Node, ...]:
-    wanted, held = _configs(want), _configs(have)
-    found = []
-    for path in {**wanted, **held}:
-        if place.lenient and path not in wanted and not is_our_table(place.path, path):
+def _compare_tables(context: DiffContext, desired: Tree, observed: Tree) -> Iterator[Node]:
+    wants, has = _get_tables(desired), _get_tables(observed)
+    our_tables = find_table(context.path).our_tables
+    for path in {**wants, **has}:
+        if context.lenient and path not in wants and path not in our_tables:
             continue
-        body = _table(place, path, wanted.get(path, ()), held.get(path, ()))
+        body = _compare_table(context, path, wants.get(path, ()), has.get(path, ()))
         if body:
-            found.append(Config(path, body))
-    return tuple(found)
+            yield Config(path, body)
 
 
-def _configs(body: Tree) -> dict[str, Tree]:
+def _get_tables(body: Tree) -> dict[str, Tree]:
     return {node.path: node.body for node in body if isinstance(node, Config)}
 
 
-def _table(place: DiffContext, path: str, want: Tree, have: Tree) -> Tree:
-    wanted, held = get_entries(want), get_entries(have)
-    deleted = (Statement("delete", (make_key(key),)) for key in held if key not in wanted)
+def _compare_table(context: DiffContext, path: str, desired: Tree, observed: Tree) -> Tree:
+    wants, has = get_entries(desired), get_entries(observed)
+    deleted = (Statement("delete", (make_key(key),)) for key in has if key not in wants)
     edits = []
-    for key, body in wanted.items():
-        inner = compare_bodies(place.inside(path, key), body, held.get(key, ()))
-        if inner or key not in held:
-            edits.append(Edit(make_key(key), inner))
-    return (*deleted, *edits, *compare_bodies(place.inside(path, ""), _plain(want), _plain(have)))
+    for key, body in wants.items():
+        changes = compare_bodies(context.enter(path, key), body, has.get(key, ()))
+        if changes or key not in has:
+            edits.append(Edit(make_key(key), changes))
+    rest = compare_bodies(context.enter(path, ""), _drop_entries(desired), _drop_entries(observed))
+    return (*deleted, *edits, *rest)
 
 
 def get_entries(body: Tree) -> dict[str, Tree]:
-    """The entries of a table by key."""
+    """Return the entries of a table by key."""
     return {node.key.value: node.body for node in body if isinstance(node, Edit)}
 
 
-def _plain(body: Tree) -> Tree:
+def _drop_entries(body: Tree) -> Tree:
     return tuple(node for node in body if not isinstance(node, Edit))
 
 
 def collect_values(body: Tree) -> set[str]:
-    """Every value that ``body`` holds at any depth: whatever it may refer to is among them."""
-    found: set[str] = set()
+    """Return every value in ``body`` at any depth; each name that it may refer to is among them."""
+    values: set[str] = set()
     for node in body:
         if isinstance(node, Statement):
-            found.update(get_values(node.words[1:]))
+            values.update(get_values(node.words[1:]))
         elif isinstance(node, Config | Edit):
-            found |= collect_values(node.body)
-    return found
+            values |= collect_values(node.body)
+    return values
 
 
 def collect_attribute_names(body: Tree) -> set[str]:
-    """The name of every attribute that ``body`` speaks of, at any depth."""
-    found = {node.name for node in body if isinstance(node, Statement)}
+    """Return the name of every attribute in ``body``, at any depth."""
+    names = {node.name for node in body if isinstance(node, Statement)}
     for node in body:
         if isinstance(node, Config | Edit):
-            found |= collect_attribute_names(node.body)
-    return found
+            names |= collect_attribute_names(node.body)
+    return names
 
 
 def walk_attributes(name: str, body: Tree) -> Iterator[tuple[str, Words]]:
-    """Every attribute of ``body`` under the name that its fingerprint would have."""
+    """Yield every attribute of ``body``, under the name that its fingerprint would have."""
     for attribute, words in read_attributes(body).items():
         yield f"{name} {attribute}", words
-    for table, inner in _configs(body).items():
-        for key, entry in {**get_entries(inner), "": _plain(inner)}.items():
+    for table, inner in _get_tables(body).items():
+        for key, entry in {**get_entries(inner), "": _drop_entries(inner)}.items():
             yield from walk_attributes(f"{name} {table}:{key}", entry)

@@ -1,4 +1,4 @@
-"""What a FortiGate would refuse or mangle in a value, found before it is sent: data with its sources."""
+"""Find values that a FortiGate would refuse or change, before they are sent."""
 
 from __future__ import annotations
 
@@ -6,94 +6,68 @@ import re
 from collections.abc import Iterator
 
 from provision.errors import Problem
+from provision.fortios.config.tables import find_table
 from provision.fortios.config.text import Config, Edit, Statement, Tree, Word
 
-# Bytes that an attribute holds; "" is the key of the table. Attribute schema of Fortinet's Ansible
-# collection; of http-body the size that all builds of a version share.
-SIZES: dict[str, dict[str, int]] = {
-    "system automation-trigger": {"": 35, "description": 255},
-    "system automation-action": {
-        "": 64,
-        "description": 255,
-        "uri": 1023,
-        "http-body": 1023,
-        "headers": 255,
-    },
-    "system automation-action/http-headers": {"key": 1023, "value": 4095},
-    "system automation-stitch": {"": 35, "description": 255},
-    "system external-resource": {
-        "": 35,
-        "username": 64,
-        "password": 128,
-        "comments": 255,
-        "resource": 511,
-        "user-agent": 255,
-    },
-    "vpn certificate ca": {"": 79},
-    "certificate ca": {"": 79},
-    "firewall policy": {"name": 35, "comments": 1023},
-    "firewall local-in-policy": {"comments": 1023},
-    "firewall local-in-policy6": {"comments": 1023},
-}
 # Refused in names (FortiOS CLI reference, "reserved characters").
 _RESERVED = re.compile(r"""[<>()#'"]""")
 # Replaced by the CLI wherever they stand (Fortinet CLI references, "variables").
 _EXPANDED = re.compile(r"\$(?:USERFROM|USERNAME|SerialNum)")
-# A terminal of 4,096 characters must hold a line whole, with what is typed before `?`.
+# A terminal of 4,096 characters must hold a whole line, and what is typed before `?`.
 LONGEST_LINE = 2000
 
 
-def problems(
-    name: str, path: str, body: Tree, key: Word | None = None, line: int = 0
+def find_problems(
+    source: str, path: str, body: Tree, key: Word | None = None, line: int = 0
 ) -> Iterator[Problem]:
-    """Every value in the ``body`` of an object that a unit would not take as it is.
+    """Yield a problem for every value in ``body`` that a FortiGate would not take as it is.
 
-    No value is told: it may be a secret.
+    ``source`` and ``line`` locate the object of the table ``path``. No value is quoted, as it may be a
+    secret.
     """
     if key is not None:
-        yield from _of_key(name, path, key, line)
+        yield from _check_key(source, path, key, line)
     for node in body:
         if isinstance(node, Statement):
-            yield from _of_statement(name, path, node)
+            yield from _check_statement(source, path, node)
         elif isinstance(node, Config):
-            for entry in node.body:
-                if isinstance(entry, Edit):
-                    yield from problems(
-                        name, f"{path}/{node.path}", entry.body, entry.key, entry.line
-                    )
+            inner_path = f"{path}/{node.path}"
+            for row in node.body:
+                if isinstance(row, Edit):
+                    yield from find_problems(source, inner_path, row.body, row.key, row.line)
 
 
-def _of_key(name: str, path: str, key: Word, line: int) -> Iterator[Problem]:
-    bad = _RESERVED.search(key.value)
-    if bad:
-        yield Problem(name, line, f"{bad[0]!r} cannot stand in a name on a FortiGate")
-    yield from _too_long(name, path, "", key, line)
-    yield from _expanded(name, "name", key, line)
+def _check_key(source: str, path: str, key: Word, line: int) -> Iterator[Problem]:
+    reserved = _RESERVED.search(key.value)
+    if reserved:
+        what = f"a name on a FortiGate must not contain {reserved[0]!r}"
+        yield Problem(source, line, what, "choose another name")
+    yield from _check_size(source, path, "", key, line)
+    yield from _check_variables(source, "name", key, line)
 
 
-def _of_statement(name: str, path: str, node: Statement) -> Iterator[Problem]:
+def _check_statement(source: str, path: str, node: Statement) -> Iterator[Problem]:
     for word in node.words[1:]:
-        yield from _too_long(name, path, node.name, word, node.line)
-        yield from _expanded(name, node.name, word, node.line)
-    size = len(" ".join(each.raw for each in node.words).encode())
+        yield from _check_size(source, path, node.name, word, node.line)
+        yield from _check_variables(source, node.name, word, node.line)
+    size = len(" ".join(word.raw for word in node.words).encode())
     if size > LONGEST_LINE:
-        what = f"the line of '{node.name}' has {size} bytes, {LONGEST_LINE} can be typed safely"
-        yield Problem(name, node.line, what, "shorten it")
-    if node.name == "name" and any(_RESERVED.search(each.value) for each in node.words[1:]):
-        yield Problem(
-            name, node.line, "one of < > ( ) # ' \" cannot stand in a name on a FortiGate"
-        )
+        what = f"the line of '{node.name}' must have at most {LONGEST_LINE} bytes (got {size})"
+        yield Problem(source, node.line, what, "shorten it")
+    if node.name == "name" and any(_RESERVED.search(word.value) for word in node.words[1:]):
+        what = "a name on a FortiGate must not contain any of < > ( ) # ' \""
+        yield Problem(source, node.line, what, "choose another name")
 
 
-def _expanded(name: str, attribute: str, word: Word, line: int) -> Iterator[Problem]:
-    found = _EXPANDED.search(word.value)
-    if found:
-        what = f"'{attribute}' holds {found[0]}, which the CLI of a FortiGate replaces"
-        yield Problem(name, line, what, "leave it out")
+def _check_variables(source: str, attribute: str, word: Word, line: int) -> Iterator[Problem]:
+    variable = _EXPANDED.search(word.value)
+    if variable:
+        what = f"'{attribute}' contains {variable[0]}, which the CLI of a FortiGate replaces"
+        yield Problem(source, line, what, "leave it out")
 
 
-def _too_long(name: str, path: str, attribute: str, word: Word, line: int) -> Iterator[Problem]:
-    longest, size = SIZES.get(path, {}).get(attribute), len(word.value.encode())
-    if longest is not None and size > longest:
-        what = f"'{attribute or 'name'}' of {path} has {size} bytes, FortiOS takes {longest}"
-        yield Problem(name, line, what, "shorten it")
+def _check_size(source: str, path: str, attribute: str, word: Word, line: int) -> Iterator[Problem]:
+    limit, size = find_table(path).sizes.get(attribute), len(word.value.encode())
+    if limit is not None and size > limit:
+        what = f"'{attribute or 'name'}' of {path} must have at most {limit} bytes (got {size})"
+        yield Problem(source, line, what, "shorten it")

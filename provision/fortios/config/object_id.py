@@ -1,4 +1,4 @@
-"""The id of an object on a FortiGate in its parts, and the only way from an id to a command."""
+"""The parts of the id of an object on a FortiGate, and the only way from an id to a command."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _TABLE = re.compile(r"[a-z0-9][a-z0-9-]*(?: [a-z0-9][a-z0-9-]*)*")
 
 
 class ObjectId(NamedTuple):
-    """One object: ``scope`` is empty without VDOMs, ``key`` is None for a single object or a table."""
+    """An object; ``scope`` is empty without VDOMs, ``key`` is None for a single object or a table."""
 
     scope: str
     table: str
@@ -25,28 +25,28 @@ class ObjectId(NamedTuple):
     @staticmethod
     @lru_cache(maxsize=1 << 16)
     def parse(text: str) -> ObjectId:
-        """Split an id such as `root/firewall policy:9001`. Accepts any text; using it checks it."""
+        """Split an id such as `root/firewall policy:9001`; any text is accepted here and checked on use."""
         table, colon, key = text.partition(":")
         scope, _, path = table.rpartition("/")
         return ObjectId(scope, path, key if colon else None)
 
     def __str__(self) -> str:
-        """Return the id as it stands in plans and records."""
+        """Return the id in the form of plans and records."""
         scope = f"{self.scope}/" if self.scope else ""
         return f"{scope}{self.table}" + ("" if self.key is None else f":{self.key}")
 
     @property
     def show_command(self) -> str:
-        """Return the command that shows this object and nothing else, to be typed in its scope.
+        """The command that shows this object and nothing else, typed in its scope.
 
         Raises:
             ValueError: a part of the id must not be typed.
         """
-        key = self.key_word()
-        return f"show {self._typed_table()}" + (f" {key.raw}" if key else "")
+        key = self.quote_key()
+        return f"show {self._check_table()}" + (f" {key.raw}" if key else "")
 
-    def key_word(self) -> Word | None:
-        """Return the key as it is typed.
+    def quote_key(self) -> Word | None:
+        """Return the key in the form that is typed.
 
         Raises:
             ValueError: the key holds a character that must not be typed.
@@ -57,15 +57,15 @@ class ObjectId(NamedTuple):
             raise ValueError(f"the key {self.key!a} must not be typed into a FortiGate")
         return make_key(self.key)
 
-    def config(self, body: tuple[Node, ...]) -> Config:
+    def wrap_in_config(self, body: tuple[Node, ...]) -> Config:
         """Return the `config` ... `end` that changes this object's table.
 
         Raises:
             ValueError: a part of the id must not be typed.
         """
-        return Config(self._typed_table(), body)
+        return Config(self._check_table(), body)
 
-    def _typed_table(self) -> str:
+    def _check_table(self) -> str:
         if self.scope and not is_scope(self.scope):
             raise ValueError(f"the VDOM {self.scope!a} must not be typed into a FortiGate")
         if not _TABLE.fullmatch(self.table):

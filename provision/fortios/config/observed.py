@@ -1,4 +1,4 @@
-"""What a FortiGate showed, as the planner needs it."""
+"""The observed state of a FortiGate."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from provision.fortios.config.text import Edit, Tree
 
 @dataclass(frozen=True)
 class Observed:
-    """What a unit showed: id -> body of the object, None where there is none.
+    """Objects as a FortiGate showed them: id to body, None where there is no such object.
 
-    A table that was shown whole is in it as one object, with its entries as its body.
-    ``missing``: ids whose very table does not exist on this unit. ``warnings`` go into the plan.
+    A table that was shown whole is one object, with its entries as its body.
+    ``missing``: ids whose whole table this FortiGate lacks. ``warnings`` go into the plan.
     """
 
     serial: str
@@ -23,8 +23,8 @@ class Observed:
     missing: frozenset[str] = frozenset()
     warnings: tuple[str, ...] = ()
 
-    def and_also(self, more: Observed) -> Observed:
-        """Both together."""
+    def merge(self, more: Observed) -> Observed:
+        """Return both together."""
         return replace(
             self,
             objects={**self.objects, **more.objects},
@@ -32,14 +32,14 @@ class Observed:
         )
 
     def order(self, table: str) -> tuple[str, ...]:
-        """The keys of a table that was shown whole, in the order of the unit."""
+        """Return the keys of a table that was shown whole, in their order on the FortiGate."""
         return tuple(get_entries(self.objects.get(table) or ()))
 
 
 def with_table_entries(observed: Observed) -> Observed:
-    """``observed`` with every entry of the tables that were shown whole under its own id as well."""
-    found: dict[str, Tree | None] = dict(observed.objects)
+    """Return ``observed`` with each entry of the tables that were shown whole as an object, too."""
+    objects: dict[str, Tree | None] = dict(observed.objects)
     for table, body in observed.objects.items():
         if ObjectId.parse(table).key is None and any(isinstance(node, Edit) for node in body or ()):
-            found |= {f"{table}:{key}": each for key, each in get_entries(body or ()).items()}
-    return replace(observed, objects=found)
+            objects |= {f"{table}:{key}": entry for key, entry in get_entries(body or ()).items()}
+    return replace(observed, objects=objects)

@@ -1,10 +1,10 @@
-"""FortiOS CLI text and the tree it spells, both ways and without loss.
+"""Parse FortiOS CLI text into a tree, and write it back without loss.
 
-Templates, what a unit shows and what is sent to it are the same language, so one parser and one
-writer serve all three. A word keeps the spelling it had (quotes, escapes), which is what makes
-``serialise(parse(text)) == text`` hold for `show` output; words are compared by their ``value``.
+Templates, the output of `show` and the lines to send share one language, so one parser and one writer
+serve all three. A word keeps its spelling (quotes, escapes), so ``serialize(parse(text)) == text`` holds
+for the output of `show`; words are compared by their ``value``.
 
-Source for the syntax: FortiOS CLI reference (CLI basics) and `show` captures of 7.4 units.
+Source for the syntax: FortiOS CLI reference (CLI basics) and captures of `show` from FortiOS 7.4.
 """
 
 from __future__ import annotations
@@ -16,11 +16,10 @@ from dataclasses import dataclass, field
 SETTINGS = ("set", "unset", "append", "unselect")
 COMMANDS = ("delete", "rename", "move", "clone", "purge")
 INDENT = "    "
-# `config` and `edit` inside of one another; FortiOS itself has about 8.
+# Levels of `config` and `edit`; FortiOS itself has about 8.
 DEEPEST = 32
-
-# What an error quotes may be a word without an end.
-WHAT_LONGEST = 300
+# Characters of an error, which may quote a word without an end.
+LONGEST_ERROR = 300
 
 # One word: bare characters, `\x`, "..." and '...' in any sequence; adjacent pieces are one word.
 _WORD = re.compile(
@@ -33,31 +32,28 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 class ParseError(ValueError):
-    """Text that is not FortiOS CLI: ``line`` counts from 1, ``what`` says what is wrong there."""
+    """An error in CLI text; ``line`` counts from 1, ``what`` describes the error."""
 
     def __init__(self, line: int, what: str) -> None:
         self.line = line
-        self.what = what if len(what) <= WHAT_LONGEST else f"{what[:WHAT_LONGEST]}..."
+        self.what = what if len(what) <= LONGEST_ERROR else f"{what[:LONGEST_ERROR]}..."
         super().__init__(f"line {line}: {self.what}")
 
 
 @dataclass(frozen=True)
 class Word:
-    """One word as it is spelt; ``value`` is what it means.
-
-    ``named``: the spelling to show instead, of a word that holds a secret.
-    """
+    """One word in its spelling; ``named`` is shown in its place if it holds a secret."""
 
     raw: str
     named: str = field(default="", compare=False)
 
     @property
     def value(self) -> str:
-        """The word without its quotes and escapes."""
-        return "".join(map(_meaning, _PIECE.finditer(self.raw)))
+        """The meaning of the word: without quotes and escapes."""
+        return "".join(map(_unescape, _PIECE.finditer(self.raw)))
 
 
-def _meaning(piece: re.Match[str]) -> str:
+def _unescape(piece: re.Match[str]) -> str:
     escaped, double, single, bare = piece.groups()
     if double is not None:
         return re.sub(r"\\([\s\S])", r"\1", double)
@@ -66,7 +62,7 @@ def _meaning(piece: re.Match[str]) -> str:
 
 @dataclass(frozen=True)
 class Note:
-    """A line that sets nothing: `#config-version=...`, a comment, an empty line."""
+    """A line that sets nothing: `#config-version=...`, another comment, an empty line."""
 
     text: str
     line: int = field(default=0, compare=False)
@@ -89,7 +85,7 @@ class Statement:
 class Edit:
     """One entry of a table, `edit KEY` to `next`.
 
-    ``ended``: it was closed by the `end` of its table, as units show the contents of a VDOM.
+    ``ended``: the `end` of its table closed it, as FortiGates show the contents of a VDOM.
     """
 
     key: Word
@@ -100,7 +96,7 @@ class Edit:
 
 @dataclass(frozen=True)
 class Config:
-    """A table or a single object, `config PATH` to `end`; ``path`` is spelt with single blanks."""
+    """A table or a single object, `config PATH` to `end`; ``path`` has single blanks."""
 
     path: str
     body: tuple[Node, ...] = ()
@@ -112,12 +108,12 @@ Tree = tuple[Node, ...]
 
 
 def forti_quote(value: str, multiline: bool = False) -> str:
-    """``value`` in double quotes as `show` writes it; templates put every value through this.
+    """Return ``value`` in double quotes as `show` writes it; templates use this for every value.
 
-    `?` stays as it is: that it is a help key on a terminal is the session's business.
+    `?` stays as it is; the session escapes this help key when it types.
 
     Raises:
-        ValueError: a control character; a newline is one too unless ``multiline``.
+        ValueError: ``value`` has a control character; a newline is one unless ``multiline``.
     """
     control = _CONTROL.search(value.replace("\n", "") if multiline else value)
     if control:
@@ -126,12 +122,12 @@ def forti_quote(value: str, multiline: bool = False) -> str:
 
 
 def make_word(value: str) -> Word:
-    """``value`` spelt bare where that is possible (numbers, options), quoted otherwise."""
+    """Return ``value`` as a bare word where possible (numbers, options), else quoted."""
     return Word(value if _BARE.fullmatch(value) else forti_quote(value, multiline=True))
 
 
 def make_key(value: str) -> Word:
-    """A table key as `show` spells it: numbers bare, names quoted."""
+    """Return a table key as `show` spells it: numbers bare, names quoted."""
     return Word(value if value.isascii() and value.isdigit() else forti_quote(value))
 
 
@@ -139,13 +135,13 @@ def split_words(text: str) -> tuple[tuple[Word, ...], ...]:
     """Return the words of each logical line of ``text``; an empty line or a comment has none.
 
     Raises:
-        ParseError: a quote that is never closed.
+        ParseError: a quote is never closed.
     """
-    return tuple(words for _, _, words in _logical_lines(text))
+    return tuple(words for _, _, words in _split_lines(text))
 
 
-def _logical_lines(text: str) -> Iterator[tuple[int, str, tuple[Word, ...]]]:
-    """``(line number, comment or "", words)`` of each logical line; a value may span lines."""
+def _split_lines(text: str) -> Iterator[tuple[int, str, tuple[Word, ...]]]:
+    """Yield ``(line number, comment or "", words)`` of each logical line; a value may span lines."""
     at, line = 0, 1
     while at < len(text):
         start, at = at, _BLANKS.match(text, at).end()  # type: ignore[union-attr]
@@ -154,19 +150,19 @@ def _logical_lines(text: str) -> Iterator[tuple[int, str, tuple[Word, ...]]]:
             yield line, text[start:stop].strip(), ()
             at, line = stop + 1, line + 1
             continue
-        first, words = line, []
+        first_line, words = line, []
         while at < len(text) and text[at] != "\n":
-            found = _WORD.match(text, at)
-            if not found:
-                raise ParseError(line, _why_no_word(text[at:]))
-            words.append(Word(found[0]))
-            line += found[0].count("\n")
-            at = _BLANKS.match(text, found.end()).end()  # type: ignore[union-attr]
-        yield first, "", tuple(words)
+            match = _WORD.match(text, at)
+            if not match:
+                raise ParseError(line, _explain_bad_word(text[at:]))
+            words.append(Word(match[0]))
+            line += match[0].count("\n")
+            at = _BLANKS.match(text, match.end()).end()  # type: ignore[union-attr]
+        yield first_line, "", tuple(words)
         at, line = at + 1, line + 1
 
 
-def _why_no_word(rest: str) -> str:
+def _explain_bad_word(rest: str) -> str:
     if rest[0] == "\\":
         return "a backslash at the end of the text escapes nothing"
     if rest[0] in "\"'":
@@ -176,7 +172,7 @@ def _why_no_word(rest: str) -> str:
 
 @dataclass
 class _Open:
-    """A `config` or `edit` whose end has not been read yet; the outermost is the text itself."""
+    """A `config` or `edit` whose end has not been read yet; the outermost one is the text itself."""
 
     verb: str
     name: str
@@ -191,17 +187,15 @@ class _Open:
 
 
 def parse(text: str) -> Tree:
-    """The tree that ``text`` spells.
-
-    CR before a newline is dropped; `end` also closes an open `edit`.
+    """Return ``text`` as a tree. CR before a newline is dropped; `end` also closes an open `edit`.
 
     Raises:
-        ParseError: with the line and what is wrong there.
+        ParseError: ``text`` is not FortiOS CLI.
     """
     stack = [_Open("", "", 0)]
-    for line, comment, words in _logical_lines(re.sub(r"\r+\n", "\n", text)):
+    for line, comment, words in _split_lines(re.sub(r"\r+\n", "\n", text)):
         if words:
-            _read(stack, line, words)
+            _read_line(stack, line, words)
         else:
             stack[-1].body.append(Note(comment, line))
     if len(stack) > 1:
@@ -210,94 +204,98 @@ def parse(text: str) -> Tree:
     return tuple(stack[0].body)
 
 
-def _read(stack: list[_Open], line: int, words: tuple[Word, ...]) -> None:
+def _read_line(stack: list[_Open], line: int, words: tuple[Word, ...]) -> None:
     verb, rest = words[0].raw, words[1:]
     top = stack[-1]
     if verb == "config":
-        _need(bool(rest), line, "'config' needs a path")
-        _need(len(stack) <= DEEPEST, line, f"more than {DEEPEST} levels are inside of one another")
-        stack.append(_Open(verb, " ".join(each.raw for each in rest), line))
+        _require(bool(rest), line, "'config' needs a path")
+        _require(
+            len(stack) <= DEEPEST, line, f"more than {DEEPEST} levels are inside of one another"
+        )
+        stack.append(_Open(verb, " ".join(word.raw for word in rest), line))
     elif verb == "edit":
-        _need(top.verb == "config", line, "'edit' belongs directly inside a 'config'")
-        _need(len(rest) == 1, line, "'edit' needs one key; quote it if it has blanks")
-        _need(len(stack) <= DEEPEST, line, f"more than {DEEPEST} levels are inside of one another")
-        _need(not _CONTROL.search(rest[0].value), line, "a key has a control character")
+        _require(top.verb == "config", line, "'edit' belongs directly inside a 'config'")
+        _require(len(rest) == 1, line, "'edit' needs one key; quote it if it has blanks")
+        _require(
+            len(stack) <= DEEPEST, line, f"more than {DEEPEST} levels are inside of one another"
+        )
+        _require(not _CONTROL.search(rest[0].value), line, "a key has a control character")
         stack.append(_Open(verb, rest[0].raw, line))
     elif verb == "next":
-        _need(top.verb == "edit" and not rest, line, "'next' closes an 'edit', and none is open")
+        _require(top.verb == "edit" and not rest, line, "'next' closes an 'edit', and none is open")
         _close(stack)
     elif verb == "end":
-        _need(len(stack) > 1 and not rest, line, "'end' closes a 'config', and none is open")
+        _require(len(stack) > 1 and not rest, line, "'end' closes a 'config', and none is open")
         if top.verb == "edit":
             _close(stack, ended=True)
         _close(stack)
     else:
-        top.body.append(_statement(top, line, verb, rest))
+        top.body.append(_read_statement(top, line, verb, rest))
 
 
 def _close(stack: list[_Open], ended: bool = False) -> None:
-    done = stack.pop().close(ended)
-    stack[-1].body.append(done)
+    closed = stack.pop().close(ended)
+    stack[-1].body.append(closed)
 
 
-def _statement(top: _Open, line: int, verb: str, rest: tuple[Word, ...]) -> Statement:
-    _need(verb in SETTINGS + COMMANDS, line, f"'{verb}' is not a FortiOS configuration word")
-    _need(top.verb != "", line, f"'{verb}' belongs inside a 'config'")
+def _read_statement(top: _Open, line: int, verb: str, rest: tuple[Word, ...]) -> Statement:
+    _require(verb in SETTINGS + COMMANDS, line, f"'{verb}' is not a FortiOS configuration word")
+    _require(top.verb != "", line, f"'{verb}' belongs inside a 'config'")
     if verb in COMMANDS:
-        _need(top.verb == "config", line, f"'{verb}' belongs directly inside a 'config'")
-    _need(bool(rest) or verb == "purge", line, f"'{verb}' needs a name")
+        _require(top.verb == "config", line, f"'{verb}' belongs directly inside a 'config'")
+    _require(bool(rest) or verb == "purge", line, f"'{verb}' needs a name")
     if verb in ("set", "append", "unselect"):
-        _need(len(rest) > 1, line, f"'{verb} {rest[0].raw if rest else ''}' needs a value")
+        _require(len(rest) > 1, line, f"'{verb} {rest[0].raw if rest else ''}' needs a value")
     return Statement(verb, rest, line)
 
 
-def _need(good: bool, line: int, what: str) -> None:
-    if not good:
+def _require(is_met: bool, line: int, what: str) -> None:
+    if not is_met:
         raise ParseError(line, what)
 
 
 def serialize(tree: Tree) -> str:
-    """``tree`` as `show` prints it: a line a statement, four blanks a level."""
-    return "".join(line + "\n" for line in _lines(tree, 0))
+    """Return ``tree`` as `show` prints it: one statement a line, four blanks a level."""
+    return "".join(line + "\n" for line in _write(tree, 0))
 
 
 def list_lines(tree: Tree) -> tuple[str, ...]:
-    """The logical lines to type for ``tree``, not indented; one may hold newlines in quotes."""
-    return tuple(line.lstrip(" ") for line in _lines(tree, 0))
+    """Return the logical lines to type for ``tree``, not indented; one may hold quoted newlines."""
+    return tuple(line.lstrip(" ") for line in _write(tree, 0))
 
 
-def _lines(tree: Tree, depth: int) -> Iterator[str]:
+def _write(tree: Tree, depth: int) -> Iterator[str]:
     pad = INDENT * depth
     for node in tree:
         if isinstance(node, Note):
             yield node.text and pad + node.text
         elif isinstance(node, Statement):
-            yield pad + " ".join((node.verb, *(each.raw for each in node.words)))
+            yield pad + " ".join((node.verb, *(word.raw for word in node.words)))
         elif isinstance(node, Edit):
             yield f"{pad}edit {node.key.raw}"
-            yield from _lines(node.body, depth + 1)
+            yield from _write(node.body, depth + 1)
             yield from () if node.ended else (f"{pad}next",)
         else:
-            yield from _config_lines(node, depth)
+            yield from _write_config(node, depth)
 
 
-def _config_lines(node: Config, depth: int) -> Iterator[str]:
+def _write_config(node: Config, depth: int) -> Iterator[str]:
     pad = INDENT * depth
     yield f"{pad}config {node.path}"
     if node.path == "vdom":
-        yield from _vdom_lines(node.body)
+        yield from _write_vdoms(node.body)
     else:
-        # a unit with VDOMs does not indent what `config global` encloses
-        yield from _lines(node.body, 0 if node.path == "global" else depth + 1)
+        # with VDOMs, FortiOS does not indent what `config global` encloses
+        yield from _write(node.body, 0 if node.path == "global" else depth + 1)
     yield f"{pad}end"
 
 
-def _vdom_lines(body: Tree) -> Iterator[str]:
-    """`config vdom` and the entries in it are printed without any indentation."""
+def _write_vdoms(body: Tree) -> Iterator[str]:
+    """Yield the contents of `config vdom`, which FortiOS prints without any indentation."""
     for node in body:
         if isinstance(node, Edit):
             yield f"edit {node.key.raw}"
-            yield from _lines(node.body, 0)
+            yield from _write(node.body, 0)
             yield from () if node.ended else ("next",)
         else:
-            yield from _lines((node,), 0)
+            yield from _write((node,), 0)

@@ -1,1 +1,1 @@
-"""From what a FortiGate should hold and what it holds to what is sent."""
+"""From the desired and the observed state of a FortiGate to the lines to send."""

@@ -1,4 +1,4 @@
-"""Of several places where the feed could take effect, the one that suits a unit."""
+"""Choose the enforcement method that suits a FortiGate."""
 
 from __future__ import annotations
 
@@ -10,82 +10,84 @@ from provision.fortios.config.desired import Desired, DesiredObject, widen_to_ta
 from provision.fortios.config.diff import get_values, read_attributes
 from provision.fortios.config.object_id import ObjectId
 from provision.fortios.config.observed import Observed
-from provision.fortios.config.schema import IN_USE
+from provision.fortios.config.tables import find_table
 from provision.fortios.record.record import Record
+
+# Raises Conflict for an object that something foreign is in the way of.
+Attempt = Callable[[DesiredObject], object]
 
 
 def choose_enforcement(
-    desired: Desired, observed: Observed, record: Record, attempt: Callable[[DesiredObject], object]
+    desired: Desired, observed: Observed, record: Record, attempt: Attempt
 ) -> tuple[Desired, tuple[str, ...]]:
-    """``desired`` with the objects of one choice only, and a word on which one and why.
+    """Return ``desired`` with the objects of one method only, and a warning with the choice.
 
-    The one that is in place stays; else the first that is in use; else the first that can be.
-    ``attempt`` raises Conflict for an object that something foreign is in the way of.
+    The method in place stays; else the first one in use is chosen; else the first possible one.
 
     Raises:
-        Failed: none of them suits the unit; with the reason for each.
+        Failed: no method suits the FortiGate; the message has the reason for each.
     """
     if not desired.choices:
         return desired, ()
-    against = {
-        choice: known or _against(_of(desired, choice), observed, attempt)
+    reasons = {
+        choice: known or _find_obstacle(_list_objects(desired, choice), observed, attempt)
         for choice, known in desired.choices.items()
     }
-    able = [choice for choice, reason in against.items() if not reason]
-    if not able:
+    possible = [choice for choice, reason in reasons.items() if not reason]
+    if not possible:
         raise Failed(
-            "no enforcement suits this unit: " + "; ".join(_each(against)),
+            "no enforcement suits this FortiGate: " + "; ".join(_format_reasons(reasons)),
             "make one of them possible, or set enforcement to [none] to fetch the feed only",
         )
-    choice, why = _best(able, desired, observed, record)
-    before = list(against)[: list(against).index(choice)]
-    reasons = [*_each({each: against[each] for each in before if against[each]})]
-    text = "; ".join([f"enforcement auto takes {choice}: {why}", *reasons])
-    kept = tuple(each for each in desired.objects if each.choice in ("", choice))
+    choice, why = _choose_best(possible, desired, observed, record)
+    earlier = list(reasons)[: list(reasons).index(choice)]
+    against = _format_reasons({name: reasons[name] for name in earlier if reasons[name]})
+    text = "; ".join([f"enforcement auto takes {choice}: {why}", *against])
+    kept = tuple(one for one in desired.objects if one.choice in ("", choice))
     return replace(desired, objects=kept, choices={}), (text,)
 
 
-def _best(able: list[str], desired: Desired, observed: Observed, record: Record) -> tuple[str, str]:
-    for choice in able:
-        if any(each.id in record.objects for each in _of(desired, choice)):
+def _choose_best(
+    possible: list[str], desired: Desired, observed: Observed, record: Record
+) -> tuple[str, str]:
+    for choice in possible:
+        if any(one.id in record.objects for one in _list_objects(desired, choice)):
             return choice, "it is in place"
-    for choice in able:
-        for each in _of(desired, choice):
-            used = _in_use(each, observed)
-            if used:
-                return choice, used
-    return able[0], "the first that this unit can do"
+    for choice in possible:
+        for one in _list_objects(desired, choice):
+            use = _describe_use(one, observed)
+            if use:
+                return choice, use
+    return possible[0], "the first that this FortiGate can do"
 
 
-def _of(desired: Desired, choice: str) -> list[DesiredObject]:
-    return [each for each in desired.objects if each.choice == choice]
+def _list_objects(desired: Desired, choice: str) -> list[DesiredObject]:
+    return [one for one in desired.objects if one.choice == choice]
 
 
-def _in_use(wanted: DesiredObject, observed: Observed) -> str:
-    """Why the object is known to do something on this unit; empty if it is not."""
-    path = ObjectId.parse(wanted.id).table
-    if path not in IN_USE:
+def _describe_use(desired: DesiredObject, observed: Observed) -> str:
+    """Return what shows that the object takes effect on this FortiGate; empty if nothing does."""
+    table = find_table(ObjectId.parse(desired.id).table)
+    if not table.used_if:
         return "its interfaces are set in the inventory"
-    held = read_attributes(observed.objects.get(wanted.id) or ())
-    if get_values(held.get("status", ())) == ("disable",):
+    attributes = read_attributes(observed.objects.get(desired.id) or ())
+    if get_values(attributes.get("status", ())) == ("disable",):
         return ""
-    where = get_values(held.get(IN_USE[path], ()))
-    return f"'{path}' listens on {', '.join(where)}" if where else ""
+    interfaces = get_values(attributes.get(table.used_if, ()))
+    return f"'{table.path}' listens on {', '.join(interfaces)}" if interfaces else ""
 
 
-def _against(
-    objects: list[DesiredObject], observed: Observed, attempt: Callable[[DesiredObject], object]
-) -> str:
-    """Why the unit cannot have them; empty if it can."""
-    for each in objects:
-        if widen_to_table(each.id) in observed.missing:
-            return f"this unit has no '{ObjectId.parse(each.id).table}'"
+def _find_obstacle(objects: list[DesiredObject], observed: Observed, attempt: Attempt) -> str:
+    """Return why the FortiGate cannot have the objects; empty if it can."""
+    for one in objects:
+        if widen_to_table(one.id) in observed.missing:
+            return f"this FortiGate has no '{ObjectId.parse(one.id).table}'"
         try:
-            attempt(each)
+            attempt(one)
         except Conflict as conflict:
             return conflict.what
     return ""
 
 
-def _each(against: dict[str, str]) -> Iterator[str]:
-    return (f"not {choice}: {reason}" for choice, reason in against.items())
+def _format_reasons(reasons: dict[str, str]) -> Iterator[str]:
+    return (f"not {choice}: {reason}" for choice, reason in reasons.items())

@@ -1,6 +1,6 @@
-"""From desired and observed to what is sent to one FortiGate, and what must be remembered first.
+"""Plan what to send to one FortiGate, and what its record must keep first.
 
-Pure: no socket, no clock. Teardown is the same machine with nothing desired.
+Pure: no socket, no clock. A teardown is the same machine with nothing desired.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from provision.fortios.config.diff import (
 )
 from provision.fortios.config.object_id import ObjectId
 from provision.fortios.config.observed import Observed, with_table_entries
-from provision.fortios.config.schema import SECRET_NAMES
+from provision.fortios.config.tables.table import SECRET_NAMES
 from provision.fortios.config.text import Tree
+from provision.fortios.planning.blocks import Block, build_block
 from provision.fortios.planning.enforcement_choice import choose_enforcement
 from provision.fortios.planning.object_changes import (
-    Block,
     ObjectChange,
-    build_block,
+    Situation,
     diff_context,
     fingerprint_words,
     plan_object,
@@ -41,11 +41,12 @@ from provision.plan import Change
 
 @dataclass(frozen=True)
 class FortiPlan:
-    """``blocks`` in the order of sending; ``changes`` tells the same to an operator.
+    """The plan for one FortiGate.
 
-    ``record`` must be safe on the ban host before the first line is sent, ``settled`` replaces it
-    once every block has gone through. Where both equal the old record nothing needs to be written.
-    ``stays``: why something that should be deleted is not. ``left``: what was set by hand on our
+    ``blocks`` in the order of sending; ``changes`` show the same to an operator.
+    ``record`` must be safe on the ban host before the first line is sent; ``settled`` replaces it once
+    all blocks are through. If both equal the old record, nothing needs to be written.
+    ``stays``: why an object that should be deleted is kept. ``left``: what somebody set by hand on our
     objects and stays as it is.
     """
 
@@ -59,224 +60,232 @@ class FortiPlan:
 
 
 def object_ids_to_observe(desired: Desired, record: Record) -> tuple[str, ...]:
-    """Return every object that must be looked at.
+    """Return the ids of all objects that a plan depends on.
 
-    That is what is desired, what older inventories left, and what a list that stood there before
-    refers to.
+    These are the desired objects, what older inventories left, and the members of lists to restore.
     """
-    found = [*_ids(desired), *record.objects]
-    return tuple(dict.fromkeys((*map(widen_to_table, found), *_members(record))))
+    object_ids = [*_list_ids(desired), *record.objects]
+    return tuple(dict.fromkeys((*map(widen_to_table, object_ids), *_list_member_ids(record))))
 
 
-def _members(record: Record) -> Iterator[str]:
-    for each, text in record.objects.items():
-        one = ObjectId.parse(each)
+def _list_member_ids(record: Record) -> Iterator[str]:
+    for object_id, text in record.objects.items():
+        one = ObjectId.parse(object_id)
         body = parse_remembered_body(one, text) if text is not None else ()
         for _, places in list_members(one, body):
             yield from map(str, places)
 
 
 def teardown(observed: Observed, record: Record) -> FortiPlan:
-    """What removes all that was made and brings back all that stood before."""
+    """Return the plan that removes all that was made, and restores all that stood before."""
     return plan(Desired(), observed, record, key=b"")
 
 
 def plan(
     desired: Desired, observed: Observed, record: Record, *, key: bytes, adopt: bool = False
 ) -> FortiPlan:
-    """What makes ``observed`` hold ``desired`` and nothing that an older inventory left.
+    """Return the plan from ``observed`` to ``desired``, without what an older inventory left.
 
-    ``key`` makes the fingerprints of secrets. ``adopt`` takes over objects of the same name that
-    are not ours; what they were is remembered and comes back at teardown.
+    ``key`` makes the fingerprints of secrets. ``adopt`` takes over objects of the same name that are
+    not ours; the record keeps them, and a teardown restores them.
 
     Raises:
-        Conflict: something that is not ours is in the way (all such objects are named).
-        Failed: the unit lacks a table that is needed.
+        Conflict: objects that are not ours are in the way (the message names all of them).
+        Failed: the FortiGate lacks a table that is needed.
     """
     observed = with_table_entries(observed)
-    record, warnings = _of_this_unit(observed, record)
+    record, warnings = _check_serial(observed, record)
     desired, record, renamed = resolve_numbers(desired, observed, record)
     warnings += renamed
     if adopt:
-        record, recognised = recover_record(desired, observed, record)
-        warnings += recognised
-    ours = _feeds((*_ids(desired), *record.objects))
-    left = find_relics(desired, observed, record)
-
-    def step(wanted: DesiredObject) -> ObjectChange:
-        return plan_object(wanted, observed, record, key, adopt, ours, _ids(desired), left)
-
-    desired, said = choose_enforcement(desired, observed, record, step)
-    desired, lacked = _with_tables(desired, observed)
-    steps = _all_steps(desired, step)
-    stale = plan_stale_objects(desired, observed, record, ours)
-    prints = _fingerprints(desired, observed, key)
-    notes = dict.fromkeys(each.note for each in desired.objects if each.note)
-    warnings = (*observed.warnings, *warnings, *notes, *said, *lacked)
-    return _assemble(observed, record, steps, stale, warnings, prints)
-
-
-def _feeds(objects: Iterable[str]) -> frozenset[str]:
-    """Return the names of our feeds: nothing else of ours can stand in a list of addresses."""
-    found = map(ObjectId.parse, objects)
-    return frozenset(each.key or "" for each in found if each.table == "system external-resource")
+        record, recovered = recover_record(desired, observed, record)
+        warnings += recovered
+    feeds = _list_feeds((*_list_ids(desired), *record.objects))
+    relics = find_relics(desired, observed, record)
+    situation = Situation(observed, record, key, adopt, feeds, _list_ids(desired), relics)
+    desired, chosen = choose_enforcement(
+        desired, observed, record, lambda one: plan_object(one, situation)
+    )
+    desired, left_out = _drop_unsupported(desired, observed)
+    situation = replace(situation, siblings=_list_ids(desired))
+    changes = _plan_objects(desired, lambda one: plan_object(one, situation))
+    stale = plan_stale_objects(desired, observed, record, feeds)
+    fingerprints = _make_fingerprints(desired, observed, key)
+    notes = dict.fromkeys(one.note for one in desired.objects if one.note)
+    warnings = (*observed.warnings, *warnings, *notes, *chosen, *left_out)
+    return _assemble(situation, changes, stale, warnings, fingerprints)
 
 
-def _ids(desired: Desired) -> tuple[str, ...]:
-    return tuple(each.id for each in desired.objects)
+def _list_feeds(object_ids: Iterable[str]) -> frozenset[str]:
+    """Return the names of our feeds: no other object of ours can be in a list of addresses."""
+    parsed = map(ObjectId.parse, object_ids)
+    return frozenset(one.key or "" for one in parsed if one.table == "system external-resource")
 
 
-def _all_steps(
-    desired: Desired, step: Callable[[DesiredObject], ObjectChange]
+def _list_ids(desired: Desired) -> tuple[str, ...]:
+    return tuple(one.id for one in desired.objects)
+
+
+def _plan_objects(
+    desired: Desired, plan_one: Callable[[DesiredObject], ObjectChange]
 ) -> list[ObjectChange]:
-    steps, conflicts = [], []
-    for wanted in desired.objects:
+    changes, conflicts = [], []
+    for one in desired.objects:
         try:
-            steps.append(step(wanted))
+            changes.append(plan_one(one))
         except Conflict as conflict:
             conflicts.append(conflict)
     if conflicts:
-        remedies = dict.fromkeys(each.remedy for each in conflicts)
-        raise Conflict("\n".join(each.what for each in conflicts), "\n".join(remedies))
-    return steps
+        remedies = dict.fromkeys(conflict.remedy for conflict in conflicts)
+        raise Conflict("\n".join(conflict.what for conflict in conflicts), "\n".join(remedies))
+    return changes
 
 
-def _with_tables(desired: Desired, observed: Observed) -> tuple[Desired, tuple[str, ...]]:
-    """``desired`` without what can be left out where the unit has no table for it, and a word on it."""
-    lacking = [each for each in desired.objects if widen_to_table(each.id) in observed.missing]
-    needed = [each for each in lacking if not each.without]
+def _drop_unsupported(desired: Desired, observed: Observed) -> tuple[Desired, tuple[str, ...]]:
+    """Return ``desired`` without optional objects whose table the FortiGate lacks, and warnings."""
+    lacking = [one for one in desired.objects if widen_to_table(one.id) in observed.missing]
+    needed = [one for one in lacking if not one.without]
     if needed:
-        tables = ", ".join(dict.fromkeys(f"'{ObjectId.parse(each.id).table}'" for each in needed))
+        tables = ", ".join(dict.fromkeys(f"'{ObjectId.parse(one.id).table}'" for one in needed))
         raise Failed(
-            f"this unit has no {tables} ({', '.join(each.source for each in needed)} needs it)",
-            "choose another enforcement, or auto, which takes one that this unit has",
+            f"this FortiGate has no {tables} ({', '.join(one.source for one in needed)} needs it)",
+            "choose another enforcement, or auto, which takes one that this FortiGate has",
         )
-    said = (
-        f"this unit has no '{ObjectId.parse(each.id).table}': {each.without}" for each in lacking
+    warnings = (
+        f"this FortiGate has no '{ObjectId.parse(one.id).table}': {one.without}" for one in lacking
     )
-    kept = tuple(each for each in desired.objects if each not in lacking)
-    return replace(desired, objects=kept), tuple(dict.fromkeys(said))
+    kept = tuple(one for one in desired.objects if one not in lacking)
+    return replace(desired, objects=kept), tuple(dict.fromkeys(warnings))
 
 
-def _of_this_unit(observed: Observed, record: Record) -> tuple[Record, tuple[str, ...]]:
-    """The record, if it speaks of this unit or of one whose configuration this unit took over."""
+def _check_serial(observed: Observed, record: Record) -> tuple[Record, tuple[str, ...]]:
+    """Return the record if it describes this FortiGate or its configuration, else an empty one."""
     if record.serial in ("", observed.serial):
         return replace(record, serial=observed.serial), ()
-    whose = f"the record was made with unit {record.serial}, this is {observed.serial}"
-    made = [each for each, before in record.objects.items() if before is None]
-    if any(observed.objects.get(each) is not None for each in made):
+    whose = f"the record was made with FortiGate {record.serial}, this is {observed.serial}"
+    made = [object_id for object_id, before in record.objects.items() if before is None]
+    if any(observed.objects.get(object_id) is not None for object_id in made):
         text = f"{whose}: taken for the same configuration (cluster or restored backup)"
         return replace(record, serial=observed.serial), (text,)
-    text = f"{whose} and it holds nothing of ours: taken for a new unit, the record starts afresh"
+    text = (
+        f"{whose} and it has nothing of ours: taken for a new FortiGate, the record starts afresh"
+    )
     return Record(observed.serial), (text,)
 
 
 def _assemble(
-    observed: Observed,
-    record: Record,
-    steps: list[ObjectChange],
+    situation: Situation,
+    planned: list[ObjectChange],
     stale: list[ObjectChange],
     warnings: tuple[str, ...],
-    prints: Mapping[str, str],
+    fingerprints: Mapping[str, str],
 ) -> FortiPlan:
-    due = [each for each in (*steps, *stale) if _is_due(each, observed)]
-    blocks = tuple(build_block(each.id, each.body, each.move) for each in due)
+    due = [one for one in (*planned, *stale) if _is_due(one, situation.observed)]
+    blocks = tuple(build_block(one.id, one.body, one.move) for one in due)
     changes = (
-        Change(step.id, step.action, sent.shown, step.reason, step.source)
-        for step, sent in zip(due, blocks, strict=True)
+        Change(one.id, one.action, block.shown, one.reason, one.source)
+        for one, block in zip(due, blocks, strict=True)
     )
-    before, after = _records(record, steps, stale, prints)
-    left = [found for each in steps if (found := list_unmanaged(each.id, each.left))]
-    said = (text for each in (*steps, *stale) for text in each.warnings)
+    before, settled = _update_record(situation.record, planned, stale, fingerprints)
+    unmanaged = [found for one in planned if (found := list_unmanaged(one.id, one.left))]
+    more = (text for one in (*planned, *stale) for text in one.warnings)
     return FortiPlan(
         changes=tuple(changes),
-        warnings=(*warnings, *said, *map(format_note, left)),
-        left=tuple(each for found in left for each in found),
+        warnings=(*warnings, *more, *map(format_note, unmanaged)),
+        left=tuple(attribute for found in unmanaged for attribute in found),
         blocks=blocks,
         record=before,
-        settled=after,
-        stays=tuple(each.stays for each in stale if each.stays),
+        settled=settled,
+        stays=tuple(one.stays for one in stale if one.stays),
     )
 
 
-def _records(
-    record: Record, steps: list[ObjectChange], stale: list[ObjectChange], prints: Mapping[str, str]
+def _update_record(
+    record: Record,
+    planned: list[ObjectChange],
+    stale: list[ObjectChange],
+    fingerprints: Mapping[str, str],
 ) -> tuple[Record, Record]:
-    """What has to be remembered before the first line is sent, and once all are through."""
-    names = {each.id: each.policy_name for each in steps if each.policy_name}
+    """Return the record to write before the first line is sent, and the one for afterwards."""
+    names = {one.id: one.policy_name for one in planned if one.policy_name}
     before = replace(
         record,
-        objects={**record.objects, **{each.id: each.remember for each in steps}},
-        fingerprints=_under_way(record, prints),
+        objects={**record.objects, **{one.id: one.remember for one in planned}},
+        fingerprints=_mark_changing(record, fingerprints),
         names={**record.names, **names},
     )
-    kept = {each.id: record.objects[each.id] for each in stale if each.stays}
-    objects = {**kept, **{each.id: each.settle for each in steps}}
-    settled = replace(record, objects=objects, fingerprints=prints, names=before.names)
-    return _names_of_objects(before), _names_of_objects(settled)
+    kept = {one.id: record.objects[one.id] for one in stale if one.stays}
+    objects = {**kept, **{one.id: one.settle for one in planned}}
+    settled = replace(record, objects=objects, fingerprints=fingerprints, names=before.names)
+    return _drop_unused_names(before), _drop_unused_names(settled)
 
 
-def _names_of_objects(record: Record) -> Record:
+def _drop_unused_names(record: Record) -> Record:
     names = {each: name for each, name in record.names.items() if each in record.objects}
     return replace(record, names=names)
 
 
-def _is_due(step: ObjectChange, observed: Observed) -> bool:
-    absent = ObjectId.parse(step.id).key is not None and observed.objects.get(step.id) is None
-    needs = bool(step.body) or bool(step.move)
-    return step.body is None or needs or (absent and step.action == "create")
+def _is_due(change: ObjectChange, observed: Observed) -> bool:
+    is_entry = ObjectId.parse(change.id).key is not None
+    is_absent = is_entry and observed.objects.get(change.id) is None
+    has_lines = change.body is None or bool(change.body) or bool(change.move)
+    return has_lines or (is_absent and change.action == "create")
 
 
-def _under_way(record: Record, prints: Mapping[str, str]) -> dict[str, str]:
-    """The fingerprints while lines are being sent: one that changes is known to be neither."""
-    old = {
-        name: each if prints.get(name, each) == each else ""
-        for name, each in record.fingerprints.items()
+def _mark_changing(record: Record, fingerprints: Mapping[str, str]) -> dict[str, str]:
+    """Return the fingerprints for the time of sending; one that changes is "", as neither holds."""
+    earlier = {
+        name: digest if fingerprints.get(name, digest) == digest else ""
+        for name, digest in record.fingerprints.items()
     }
-    return old | {name: "" for name in prints if name not in old}
+    return earlier | {name: "" for name in fingerprints if name not in earlier}
 
 
-def _fingerprints(desired: Desired, observed: Observed, key: bytes) -> dict[str, str]:
-    found = {}
-    for each in desired.objects:
+def _make_fingerprints(desired: Desired, observed: Observed, key: bytes) -> dict[str, str]:
+    fingerprints = {}
+    for one in desired.objects:
         hidden = {
             name
-            for name, words in walk_attributes(each.id, observed.objects.get(each.id) or ())
+            for name, words in walk_attributes(one.id, observed.objects.get(one.id) or ())
             if is_secret(words)
         }
-        for name, words in walk_attributes(each.id, each.body):
+        for name, words in walk_attributes(one.id, one.body):
             if name in hidden or name.rpartition(" ")[2] in SECRET_NAMES:
-                found[name] = fingerprint_words(key, words)
-    return found
+                fingerprints[name] = fingerprint_words(key, words)
+    return fingerprints
 
 
 def plan_rollback(
     before: Observed, now: Observed, sent: Iterable[Block], *, secrets_kept: bool = False
 ) -> tuple[Block, ...]:
-    """The blocks that lead from ``now`` back to ``before`` for what was ``sent``, last first.
+    """Return the blocks that lead from ``now`` back to ``before`` for the blocks ``sent``, last first.
 
-    A secret that ``sent`` may have overwritten is sent again as the unit showed it, unless it is
-    known to be back (``secrets_kept``).
+    A secret that ``sent`` may have overwritten is sent again as the FortiGate showed it, unless
+    ``secrets_kept`` says that it is back already.
     """
-    found: list[Block] = []
     before, now = with_table_entries(before), with_table_entries(now)
-    for each in reversed(tuple(sent)):
-        then, have = before.objects.get(each.id), now.objects.get(each.id)
-        body: Tree | None
-        move: Tree = ()
-        if then is None and ObjectId.parse(each.id).key is not None:
-            body = None if have is not None else ()
-        else:
-            kept = _kept(each, secrets_kept)
-            body = compare_bodies(diff_context(each.id, kept), then or (), have or ())
-            if is_numbered(each.id):
-                table = widen_to_table(each.id)
-                move = restore_position(each.id, before.order(table), now.order(table))
-        if body or move or body is None or (then is not None and have is None):
-            found.append(build_block(each.id, body, move))
-    return tuple(found)
+    undo = (_roll_back_block(block, before, now, secrets_kept) for block in reversed(tuple(sent)))
+    return tuple(block for block in undo if block is not None)
 
 
-def _kept(sent: Block, secrets_kept: bool) -> IsCurrent:
+def _roll_back_block(
+    sent: Block, before: Observed, now: Observed, secrets_kept: bool
+) -> Block | None:
+    """Return the block that undoes ``sent``; None if there is nothing to undo."""
+    earlier, current = before.objects.get(sent.id), now.objects.get(sent.id)
+    if earlier is None and ObjectId.parse(sent.id).key is not None:
+        return build_block(sent.id, None) if current is not None else None
+    context = diff_context(sent.id, _check_untouched(sent, secrets_kept))
+    body = compare_bodies(context, earlier or (), current or ())
+    move: Tree = ()
+    if is_numbered(sent.id):
+        table = widen_to_table(sent.id)
+        move = restore_position(sent.id, before.order(table), now.order(table))
+    is_lost = earlier is not None and current is None
+    return build_block(sent.id, body, move) if body or move or is_lost else None
+
+
+def _check_untouched(sent: Block, secrets_kept: bool) -> IsCurrent:
+    """Return a check that ``sent`` cannot have overwritten a secret."""
     names = collect_attribute_names(sent.tree)
-    return lambda name, _want: secrets_kept or name.rpartition(" ")[2] not in names
+    return lambda name, _words: secrets_kept or name.rpartition(" ")[2] not in names

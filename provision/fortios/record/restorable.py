@@ -1,6 +1,6 @@
-"""Decide what of an object a ban host's memory may restore, and what may be deleted because it says so.
+"""Decide what a ban host's memory may restore on a FortiGate, and what it may have deleted.
 
-All of it is read from :data:`OWNED`: nothing that a record holds widens it.
+The closed lists of `config/tables` decide; nothing in a record widens them.
 """
 
 from __future__ import annotations
@@ -10,14 +10,8 @@ from collections.abc import Iterator
 
 from provision.fortios.config.diff import get_values, is_secret, read_attributes
 from provision.fortios.config.object_id import GLOBAL, ObjectId, is_scope
-from provision.fortios.config.owned import MARKER, MEMBERS, OWNED, Owned, Values
-from provision.fortios.config.schema import (
-    AUTOMATIC,
-    AUTOMATIC_IN,
-    EVERYBODY,
-    FOUND_BY,
-    GLOBAL_TABLES,
-)
+from provision.fortios.config.tables import find_table
+from provision.fortios.config.tables.table import EVERYBODY, MARKER, Patterns, Table
 from provision.fortios.config.text import (
     Config,
     Edit,
@@ -31,61 +25,53 @@ from provision.fortios.config.text import (
 
 _BARE = re.compile(r"[A-Za-z0-9_.:/@+-]+")
 _ROW = re.compile(r"[0-9]{1,10}")
-_NOTHING = Owned(keys="")
 
 
-def is_owned(one: ObjectId) -> bool:
-    """Return whether one of our templates, of any release, can make such an object."""
-    owned = OWNED.get(one.table)
-    if owned is None or not _belongs(one):
+def is_owned(object_id: ObjectId) -> bool:
+    """Return whether a template of this or an earlier release can make such an object."""
+    keys = find_table(object_id.table).keys
+    if keys is None or not _is_in_its_scope(object_id):
         return False
-    if not owned.keys:
-        return one.key is None
-    return one.key is not None and bool(re.fullmatch(owned.keys, one.key, re.ASCII))
+    if not keys:
+        return object_id.key is None
+    return object_id.key is not None and bool(re.fullmatch(keys, object_id.key, re.ASCII))
 
 
-def _belongs(one: ObjectId) -> bool:
-    """Return whether the table is in such a scope; only a feed can be in both kinds."""
-    if one.scope in ("", GLOBAL) or not is_scope(one.scope):
-        in_global = one.table in GLOBAL_TABLES or one.table == "system external-resource"
-        return one.scope == "" or (one.scope == GLOBAL and in_global)
-    return one.table not in GLOBAL_TABLES
+def _is_in_its_scope(object_id: ObjectId) -> bool:
+    scope = find_table(object_id.table).scope
+    if object_id.scope in ("", GLOBAL) or not is_scope(object_id.scope):
+        return object_id.scope == "" or (object_id.scope == GLOBAL and scope != "vdom")
+    return scope != "global"
 
 
-def find_obstacles(one: ObjectId, body: Tree) -> tuple[str, ...]:
-    """Return what in the ``body`` of an object memory may not restore, in words; () if all of it may."""
-    owned = OWNED.get(one.table, _NOTHING)
-    found = [*_in_statements(one.table, owned.restores, body)]
+def find_obstacles(object_id: ObjectId, body: Tree) -> tuple[str, ...]:
+    """Return the parts of an object's ``body`` that memory may not restore, in words; () if none."""
+    table = find_table(object_id.table)
+    obstacles = [*_find_bad_statements(table, table.restores, body)]
     for node in body:
         if isinstance(node, Config):
-            found += _in_table(node, owned.nested.get(node.path))
-    name = FOUND_BY.get(one.table)
+            obstacles += _find_bad_rows(node, table.restorable_tables.get(node.path))
+    name = table.identified_by
     if name and name not in read_attributes(body):
-        found.append(f"no '{name}'")
-    return tuple(dict.fromkeys(found))
+        obstacles.append(f"no '{name}'")
+    return tuple(dict.fromkeys(obstacles))
 
 
-def _in_statements(table: str, restores: Values, body: Tree) -> Iterator[str]:
+def _find_bad_statements(table: Table, restores: Patterns, body: Tree) -> Iterator[str]:
     for node in body:
-        if isinstance(node, Statement) and not is_automatic(table, node):
+        if isinstance(node, Statement) and not table.is_automatic(node.name):
             yield from () if _may_be_typed(restores, node) else (f"'{node.name}'",)
 
 
-def is_automatic(table: str, node: Node) -> bool:
-    """Return whether the FortiGate itself sets what ``node`` says."""
-    automatic = AUTOMATIC | AUTOMATIC_IN.get(table, frozenset())
-    return isinstance(node, Statement) and node.name in automatic
-
-
-def _may_be_typed(restores: Values, node: Statement) -> bool:
-    form = restores.get(node.name)
+def _may_be_typed(restores: Patterns, node: Statement) -> bool:
+    pattern = restores.get(node.name)
     words = node.words[1:]
-    if form is None or node.verb not in ("set", "unset") or is_secret(words):
+    if pattern is None or node.verb not in ("set", "unset") or is_secret(words):
         return False
-    return all(each.value.isprintable() and re.fullmatch(form, each.value) for each in words)
+    return all(word.value.isprintable() and re.fullmatch(pattern, word.value) for word in words)
 
 
-def _in_table(table: Config, restores: Values | None) -> Iterator[str]:
+def _find_bad_rows(table: Config, restores: Patterns | None) -> Iterator[str]:
     if restores is None:
         yield f"the table '{table.path}'"
         return
@@ -95,98 +81,98 @@ def _in_table(table: Config, restores: Values | None) -> Iterator[str]:
         elif any(isinstance(node, Config | Edit) for node in row.body):
             yield f"a table in '{table.path}'"
         else:
-            yield from _in_statements(f"/{table.path}", restores, row.body)
+            yield from _find_bad_statements(Table(table.path), restores, row.body)
 
 
-def select_restorable(one: ObjectId, body: Tree) -> Tree:
-    """Return the part of a remembered ``body`` that may be typed, each word in its plainest spelling."""
-    owned = OWNED.get(one.table, _NOTHING)
-    found: list[Node] = list(_restorable_statements(owned.restores, body))
+def select_restorable(object_id: ObjectId, body: Tree) -> Tree:
+    """Return the part of a remembered ``body`` that may be typed, in the plainest spelling."""
+    table = find_table(object_id.table)
+    nodes: list[Node] = list(_select_statements(table.restores, body))
     for node in body:
-        if isinstance(node, Config) and node.path in owned.nested:
-            rows = (each for each in node.body if isinstance(each, Edit))
-            forms = owned.nested[node.path]
-            found.append(
-                Config(
-                    node.path,
-                    tuple(
-                        Edit(Word(row.key.value), tuple(_restorable_statements(forms, row.body)))
-                        for row in rows
-                        if _ROW.fullmatch(row.key.value)
-                    ),
-                )
-            )
-    return tuple(found)
+        if isinstance(node, Config) and node.path in table.restorable_tables:
+            nodes.append(Config(node.path, _select_rows(node, table.restorable_tables[node.path])))
+    return tuple(nodes)
 
 
-def _restorable_statements(restores: Values, body: Tree) -> Iterator[Statement]:
+def _select_rows(table: Config, restores: Patterns) -> Tree:
+    rows = (node for node in table.body if isinstance(node, Edit))
+    return tuple(
+        Edit(Word(row.key.value), tuple(_select_statements(restores, row.body)))
+        for row in rows
+        if _ROW.fullmatch(row.key.value)
+    )
+
+
+def _select_statements(restores: Patterns, body: Tree) -> Iterator[Statement]:
     for node in body:
         if isinstance(node, Statement) and _may_be_typed(restores, node):
-            yield Statement(node.verb, (Word(node.name), *map(_plain, node.words[1:])))
+            yield Statement(node.verb, (Word(node.name), *map(_simplify, node.words[1:])))
 
 
-def _plain(given: Word) -> Word:
-    """Return a word as it was spelt where that is bare, else in quotes as `show` writes it."""
-    return given if _BARE.fullmatch(given.raw) else Word(forti_quote(given.value))
+def _simplify(word: Word) -> Word:
+    """Return a bare word as it is, and any other in quotes as `show` writes it."""
+    return word if _BARE.fullmatch(word.raw) else Word(forti_quote(word.value))
 
 
-def parse_remembered_body(one: ObjectId, text: str) -> Tree:
-    """Return the statements in the remembered ``text`` of an object, whether they may be typed or not."""
+def parse_remembered_body(object_id: ObjectId, text: str) -> Tree:
+    """Return the body in the remembered ``text`` of an object, whether it may be typed or not."""
     body = tuple(
         node for config in parse(text)[:1] if isinstance(config, Config) for node in config.body
     )
-    if one.key is None:
+    if object_id.key is None:
         return body
     return next((node.body for node in body if isinstance(node, Edit)), ())
 
 
-def select_touchable(one: ObjectId, body: Tree) -> Tree:
-    """Return the part of what a FortiGate shows that a restore may change or unset."""
-    owned = OWNED.get(one.table, _NOTHING)
-    names = owned.restores.keys() | owned.clears
+def select_touchable(object_id: ObjectId, body: Tree) -> Tree:
+    """Return the part of an observed ``body`` that a restore may change or unset."""
+    table = find_table(object_id.table)
+    names = table.restores.keys() | table.clears
     return tuple(
         node
         for node in body
         if (isinstance(node, Statement) and node.name in names)
-        or (isinstance(node, Config) and node.path in owned.nested)
+        or (isinstance(node, Config) and node.path in table.restorable_tables)
     )
 
 
-def list_members(one: ObjectId, body: Tree) -> Iterator[tuple[str, tuple[ObjectId, ...]]]:
-    """Return each member of a remembered list of addresses, and the objects that it can be."""
-    for name, words in read_attributes(select_restorable(one, body)).items():
-        for each in get_values(words):
-            if name in MEMBERS and each not in EVERYBODY:
-                yield each, tuple(_places(one.scope, MEMBERS[name], each))
+def list_members(object_id: ObjectId, body: Tree) -> Iterator[tuple[str, tuple[ObjectId, ...]]]:
+    """Yield each member of a remembered list of addresses, with the objects that it can be."""
+    tables_of = find_table(object_id.table).members
+    for name, words in read_attributes(select_restorable(object_id, body)).items():
+        for value in get_values(words):
+            if name in tables_of and value not in EVERYBODY:
+                yield value, tuple(_list_places(object_id.scope, tables_of[name], value))
 
 
-def _places(scope: str, tables: tuple[str, ...], key: str) -> Iterator[ObjectId]:
+def _list_places(scope: str, tables: tuple[str, ...], key: str) -> Iterator[ObjectId]:
     for table in tables:
         yield ObjectId(scope, table, key)
     if scope and key.startswith("g-"):
         yield ObjectId(GLOBAL, "system external-resource", key)
 
 
-def explain_foreign(one: ObjectId, body: Tree) -> str:
-    """Return why an object on a FortiGate cannot be one that we made; empty if it can.
+def explain_foreign(object_id: ObjectId, body: Tree) -> str:
+    """Return why an observed object cannot be one of ours; empty if it can be.
 
-    FortiOS 6.4 has no `description` in automation tables: what was made there carries none.
+    Automation tables of FortiOS 6.4 have no `description`, so objects made there carry no mark.
     """
-    owned = OWNED.get(one.table)
-    if owned is None or not is_owned(one):
+    if not is_owned(object_id):
         return "it is no object that Banstitch makes"
-    held = {name: " ".join(get_values(words)) for name, words in read_attributes(body).items()}
-    name = FOUND_BY.get(one.table, "")
-    if name and not may_be_called(one, held.get(name, "")):
+    table = find_table(object_id.table)
+    values = {name: " ".join(get_values(words)) for name, words in read_attributes(body).items()}
+    name = table.identified_by
+    if name and not may_be_called(object_id, values.get(name, "")):
         return f"its '{name}' is not ours"
-    unmarked = owned.mark == "description" and not held.get(owned.mark)
-    if owned.mark and not unmarked and not held.get(owned.mark, "").startswith(MARKER):
-        return f"its '{owned.mark}' does not begin with '{MARKER}'"
+    mark = values.get(table.mark, "")
+    may_lack_mark = table.mark in ("", "description")
+    if not mark.startswith(MARKER) and (mark or not may_lack_mark):
+        return f"its '{table.mark}' does not begin with '{MARKER}'"
     return ""
 
 
-def may_be_called(one: ObjectId, name: str) -> bool:
-    """Return whether ``name`` is what an entry of ours is found by in a table of mere numbers."""
-    attribute = FOUND_BY.get(one.table, "")
-    form = OWNED[one.table].restores.get(attribute) if one.table in OWNED else None
-    return form is not None and name.isprintable() and bool(re.fullmatch(form, name))
+def may_be_called(object_id: ObjectId, name: str) -> bool:
+    """Return whether an entry of ours can have ``name``, in a table that is found by names."""
+    table = find_table(object_id.table)
+    pattern = table.restores.get(table.identified_by)
+    return pattern is not None and name.isprintable() and bool(re.fullmatch(pattern, name))

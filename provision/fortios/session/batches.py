@@ -13,7 +13,7 @@ from itertools import groupby
 
 from provision.fortios.config.object_id import ObjectId
 from provision.fortios.config.text import COMMANDS, list_lines, make_word
-from provision.fortios.planning.object_changes import Block
+from provision.fortios.planning.blocks import Block
 
 GLOBAL = "global"
 # Characters typed at once: a terminal of 4,096 must hold them even if the FortiGate reads none meanwhile.

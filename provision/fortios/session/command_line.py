@@ -15,7 +15,7 @@ from provision.fortios.session.batches import Line
 from provision.fortios.session.commands import check_change, check_look
 from provision.fortios.session.refusals import find_refusal, hide_partial_values
 from provision.fortios.session.terminal import PAGES, Terminal
-from provision.ssh.host_keys import HostKeyPolicy
+from provision.ssh.connection import Access
 from provision.ssh.login import Login
 
 # How deep an `abort` may have to climb.
@@ -42,7 +42,7 @@ class Garbled(Failed):
 class CommandLine(Terminal):
     """A terminal that takes questions and lines."""
 
-    def __init__(self, login: Login, policy: HostKeyPolicy) -> None:
+    def __init__(self, login: Login, access: Access) -> None:
         """Log in.
 
         Raises:
@@ -51,7 +51,7 @@ class CommandLine(Terminal):
         self._types_ahead = self._echoes = True
         # an answer that was given up may still come
         self._late_answers = False
-        super().__init__(login, policy)
+        super().__init__(login, access)
 
     def read(self, commands: Sequence[str]) -> tuple[str, ...]:
         """Return the answers to ``commands``, none of which may change anything.

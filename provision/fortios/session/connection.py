@@ -9,7 +9,7 @@ from provision.fortios.config.probes import with_scope
 from provision.fortios.session.batches import enter_scope
 from provision.fortios.session.command_line import CommandLine
 from provision.fortios.session.refusals import find_remedy
-from provision.ssh.host_keys import HostKeyPolicy
+from provision.ssh.connection import Access
 from provision.ssh.login import Login
 
 Question = tuple[str, str]  # scope, command
@@ -21,10 +21,10 @@ class Connection:
     ``without_sudo``: the FortiGate has no `sudo SCOPE COMMAND`, so a scope is entered to ask there.
     """
 
-    def __init__(self, login: Login, policy: HostKeyPolicy) -> None:
+    def __init__(self, login: Login, access: Access) -> None:
         self.without_sudo = False
         self.login = login
-        self._policy = policy
+        self._access = access
         self._command_line: CommandLine | None = None
         self._earlier_exchanges = 0
 
@@ -34,23 +34,21 @@ class Connection:
         Raises:
             Unreachable: network, host key, login, or a FortiGate that wants a new password.
         """
-        codes = self._policy.codes
-        kept = codes.take(self.login) if codes else None
+        kept = self._access.take_connection(self.login)
         if isinstance(kept, CommandLine):
             kept.changing = False
             self._earlier_exchanges = -kept.exchanges
             self._command_line = kept
         else:
-            self._command_line = CommandLine(self.login, self._policy)
+            self._command_line = CommandLine(self.login, self._access)
         return self
 
     def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
         command_line, self._command_line = self._command_line, None
         if command_line is None:
             return
-        codes = self._policy.codes
-        if codes and error is None:
-            codes.leave(self.login, command_line)
+        if error is None:
+            self._access.give_back(self.login, command_line)
         else:
             command_line.disconnect()
 
@@ -75,7 +73,7 @@ class Connection:
         """
         self._earlier_exchanges = self.exchanges
         self.command_line.disconnect()
-        self._command_line = CommandLine(self.login, self._policy)
+        self._command_line = CommandLine(self.login, self._access)
         self._command_line.changing = True
 
     def ask(self, questions: Sequence[Question]) -> tuple[str, ...]:

@@ -26,7 +26,7 @@ from provision.fortios.session.command_line import Refused
 from provision.fortios.session.connection import Connection, Question
 from provision.fortios.session.prompts import extract_configuration
 from provision.fortios.session.push import Approved, Push, RolledBack
-from provision.ssh.host_keys import HostKeyPolicy
+from provision.ssh.connection import Access
 from provision.ssh.login import Login
 
 STATUS = "get system status"
@@ -37,8 +37,8 @@ RETRIES = 2
 class FortiGateSession:
     """A session with one FortiGate, open inside its ``with`` block; entering it may be Unreachable."""
 
-    def __init__(self, login: Login, policy: HostKeyPolicy) -> None:
-        self._connection = Connection(login, policy)
+    def __init__(self, login: Login, access: Access) -> None:
+        self._connection = Connection(login, access)
         self._push = Push(self._connection, self.look)
         self._facts: Facts | None = None
         self._observed: Observed | None = None
@@ -88,9 +88,9 @@ class FortiGateSession:
         ids = object_ids_to_observe(desired, record)
         self._require_vdoms(ids)
         scope = "global" if self.facts.vdoms else ""
-        about = [(scope, command) for command in (probes.FABRIC, probes.SAVING)]
-        profile = self._make_profile_question(scope)
-        answers = self._connection.ask([*about, *profile, *map(_make_question, ids)])
+        about, profile = [probes.FABRIC, probes.SAVING], self._make_profile_question(scope)
+        questions = [*((scope, command) for command in about), *profile]
+        answers = self._connection.ask([*questions, *map(_make_question, ids)])
         (fabric, saving), shown = answers[:2], answers[2 + len(profile) :]
         self._refuse_fabric_member(fabric)
         self._read_rights(scope, answers[2 : 2 + len(profile)])
@@ -250,11 +250,9 @@ class FortiGateSession:
         warnings = warn_of_unknown_version(self.facts)
         if not self._connection.command_line.is_restricted:
             return warnings
-        restricted = (
-            f"{self._connection.login.user} has a restricted profile ('$' prompt): a run that it "
-            "does not permit is rolled back"
-        )
-        return (*warnings, restricted, *filter(None, (self._rights,)))
+        user = self._connection.login.user
+        what = "has a restricted profile ('$' prompt): a change that it forbids is rolled back"
+        return (*warnings, f"{user} {what}", *filter(None, (self._rights,)))
 
     def _parse_body(self, object_id: str, answer: str, retries: int = RETRIES) -> Tree | None:
         """Return the body in an answer; one that cannot be parsed is asked for again, alone."""

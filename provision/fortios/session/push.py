@@ -10,7 +10,7 @@ from provision.fortios.config.object_id import ObjectId
 from provision.fortios.config.observed import Observed
 from provision.fortios.config.probes import with_scope
 from provision.fortios.planning.approval import ABORT, COMMIT, SAVE, START, Approval
-from provision.fortios.planning.object_changes import Block
+from provision.fortios.planning.blocks import Block
 from provision.fortios.planning.planner import plan_rollback
 from provision.fortios.session import refusals
 from provision.fortios.session.batches import Line, split_into_batches
@@ -162,7 +162,7 @@ class Push:
                 touched = blocks  # the first line of the transaction was taken for something else
             reverting = plan_rollback(before, now, touched)
             if reverting:
-                self._approval.check_revert(reverting)
+                self._approval.check_rollback(reverting)
                 self._send(reverting, [])
             elif touched:
                 self._save()

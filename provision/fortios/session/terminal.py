@@ -18,9 +18,8 @@ from netmiko.fortinet import FortinetSSH
 from provision.errors import Failed, Unreachable
 from provision.fortios.session import prompts
 from provision.fortios.session.transcript import Bounds, Transcript, Wait
-from provision.ssh.causes import clean, explain_words
-from provision.ssh.connect import CONNECT_ERRORS, connect
-from provision.ssh.host_keys import HostKeyPolicy
+from provision.ssh.causes import classify_message, clean
+from provision.ssh.connection import CONNECT_ERRORS, Access, connect
 from provision.ssh.login import Login
 
 # Blanks typed after each command: a pager eats one a page, the next command does not mind the rest.
@@ -37,7 +36,7 @@ class Terminal(FortinetSSH):
     bounds: ClassVar[Bounds] = Bounds()
     remote_conn: Any  # the channel, by netmiko's name
 
-    def __init__(self, login: Login, policy: HostKeyPolicy) -> None:
+    def __init__(self, login: Login, access: Access) -> None:
         """Log in.
 
         Raises:
@@ -45,7 +44,7 @@ class Terminal(FortinetSSH):
         """
         self.exchanges = 0
         self._login = login
-        self._policy = policy
+        self._access = access
         self._prompt = self._context = ""
         self._prompt_confirmed = False  # it was seen after an answer
         self._transcript = Transcript()
@@ -69,7 +68,7 @@ class Terminal(FortinetSSH):
 
     def establish_connection(self, width: int = 511, height: int = 1000) -> None:
         """Log in as to any other target, and open a terminal."""
-        self._client = connect(self._login, self._policy)
+        self._client = connect(self._login, self._access)
         self._watch = threading.Timer(self.bounds.login, self._end_late_login)
         self._watch.daemon = True
         self._watch.start()
@@ -286,7 +285,7 @@ class Terminal(FortinetSSH):
         if self._prompt or not words.strip() or self._login_late.is_set():
             return self._give_up("closed the connection")
         self.alive = False
-        return explain_words(words, self._login, "closed the connection after the login")
+        return classify_message(words, self._login, "closed the connection after the login")
 
     def _give_up(self, what: str) -> Failed | Unreachable:
         """Give the session up; return the error."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from provision.errors import InputError, Problem
 from provision.inventory.sources.material import ALL, UNGROUPED, Material
-from provision.inventory.variables import Variable, Where, looks_secret, suggestion
+from provision.inventory.variables import Variable, Where, is_secret_name, suggest_name
 
 _KINDS = ("hosts", "children", "vars")
 _SECTION = r"\[(?P<group>[^:\]\s]+)(?::(?P<kind>\w+))?\]\s*(?:#.*)?"
@@ -86,7 +86,7 @@ def literal(text: str) -> object:
 def _value(name: str, text: str) -> object:
     """Return the value of a variable; a password of digits is a text, as Ansible will use it."""
     value = literal(text)
-    return text if type(value) in (int, float) and looks_secret(name) else value
+    return text if type(value) in (int, float) and is_secret_name(name) else value
 
 
 def _as_data(value: object) -> object:
@@ -129,7 +129,7 @@ def _section(found: _Ini, line: str, where: Where) -> tuple[str, str] | None:
         return None
     group, kind = match["group"], match["kind"] or "hosts"
     if kind not in _KINDS:
-        instead = suggestion(kind, _KINDS) or "write [group], [group:children] or [group:vars]"
+        instead = suggest_name(kind, _KINDS) or "write [group], [group:children] or [group:vars]"
         found.problems.append(
             where.problem(f"section [{group}:{kind}] is of no known kind", instead)
         )

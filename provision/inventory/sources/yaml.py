@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from provision.errors import InputError, Problem
 from provision.inventory import yaml_lines
 from provision.inventory.sources.material import ALL, Material
-from provision.inventory.variables import Variable, Where, suggestion
+from provision.inventory.variables import Variable, Where, suggest_name
 from provision.inventory.yaml_lines import Repeat, YamlMap
 
 _SECTIONS = ("children", "hosts", "vars")
@@ -69,7 +69,7 @@ def _group(material: Material, parent: str, name: object, body: object, where: W
 
 def _section(material: Material, group: str, key: str, section: object, where: Where) -> None:
     if key not in _SECTIONS:
-        instead = suggestion(key, _SECTIONS) or "a group has children, hosts and vars"
+        instead = suggest_name(key, _SECTIONS) or "a group has children, hosts and vars"
         problem = where.problem(f"{key} is no part of a group", instead)
         material.doubt(group, problem, inherited=False)
         return

@@ -10,7 +10,7 @@ from itertools import zip_longest
 from provision.errors import Failed, TargetError, Unreachable
 from provision.linux.session import launch
 from provision.linux.session.framing import harmless
-from provision.ssh.causes import refusal_after_login
+from provision.ssh import causes
 from provision.ssh.login import Login
 
 
@@ -51,16 +51,14 @@ CAUSES: tuple[tuple[str, str, str], ...] = (
         "take ForceCommand internal-sftp off this user, or set another ansible_user",
     ),
     (
-        r"Password change required but no TTY|password (?:has )?expired|change your password"
-        r"|Authentication token is no longer valid|Password expired",
-        "the password of {user} has expired",
-        "log in by hand as {user}, set a new password, then run again",
-    ),
-    (
-        r"account (?:has )?expired|Account expired|Account or password is expired"
-        r"|account validation failure",
+        causes.ACCOUNT_EXPIRED,
         "the account of {user} has expired or is locked, or its password has expired",
         "let {user} log in by hand; `chage -l {user}` prints the dates",
+    ),
+    (
+        causes.PASSWORD_EXPIRED,
+        "the password of {user} has expired",
+        "log in by hand as {user}, set a new password, then run again",
     ),
     (
         r"System is going down|System is booting up|/run/nologin|shutting down",
@@ -85,7 +83,7 @@ CAUSES: tuple[tuple[str, str, str], ...] = (
         "add `Defaults:{user} !requiretty` with visudo",
     ),
     (
-        r"account is locked|Account locked|temporarily locked",
+        causes.ACCOUNT_LOCKED,
         "the account of {user} is locked after failed logins",
         "check ansible_become_password; on the host, `faillock --user {user} --reset` unlocks it",
     ),
@@ -199,7 +197,7 @@ def explain(outcome: Outcome, login: Login) -> TargetError:
 
 
 def _not_started(outcome: Outcome, login: Login) -> TargetError:
-    if refusal := refusal_after_login(login, outcome.err.encode(), outcome.status or 0):
+    if refusal := causes.classify_exec(login, outcome.err.encode(), outcome.status or 0):
         return refusal
     for pattern, what, remedy in CAUSES:
         if re.search(pattern, outcome.words, re.IGNORECASE | re.MULTILINE):

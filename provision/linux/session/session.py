@@ -22,8 +22,7 @@ from provision.linux.session import causes, launch
 from provision.linux.session.causes import NoPython, Outcome
 from provision.linux.session.exchange import Exchange
 from provision.linux.session.framing import harmless
-from provision.ssh.connect import ChannelException, Connection, SSHException, connect
-from provision.ssh.host_keys import HostKeyPolicy
+from provision.ssh.connection import Access, ChannelException, Connection, SSHException, connect
 from provision.ssh.login import DEFAULT_TIMEOUT, Login
 
 __all__ = ["BanHostSession", "NoPython", "agent_zip"]
@@ -57,28 +56,24 @@ def agent_zip() -> bytes:
 class BanHostSession:
     """One SSH connection to a ban host; ``execs`` counts the programs started over it."""
 
-    def __init__(self, login: Login, policy: HostKeyPolicy) -> None:
+    def __init__(self, login: Login, access: Access) -> None:
         # root needs no sudo, which a small host may not have
         become = login.become and login.user != "root"
         password = login.become_password if become else None
         self._login = replace(login, become=become, become_password=password)
-        self._policy = policy
+        self._access = access
         self._terminal = False
         self.execs = 0
 
     def __enter__(self) -> BanHostSession:
-        codes = self._policy.codes
-        kept = codes.take(self._login) if codes else None
+        kept = self._access.take_connection(self._login)
         found = kept if isinstance(kept, Connection) else None
-        self._client = found or connect(self._login, self._policy)
+        self._client = found or connect(self._login, self._access)
         self._client.get_transport().set_keepalive(15)
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._policy.codes:
-            self._policy.codes.leave(self._login, self._client)
-        else:
-            self._client.close()
+        self._access.give_back(self._login, self._client)
 
     def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Send one request to the agent and return its answer, which was validated.

@@ -7,6 +7,7 @@ import json
 import os
 import syslog
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,12 @@ LIMIT = 3
 
 
 @pytest.fixture
-def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Server:
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     found = installed(tmp_path, monkeypatch)
     found.settings = {"ban_limit": str(LIMIT), "fortigates": "fw1 fw2 verify"}
-    return found
+    yield found
+    if found.action is not None:
+        found.action.stop()
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from provision.cli import ask_token
 from provision.cli.report.console import Report
 from provision.errors import InputError, Unreachable
 from provision.masking import Secrets
-from provision.ssh.codes import Codes
 from provision.ssh.login import Login
+from provision.ssh.prompts import Codes
 
 FW1 = Login("fw1", "192.0.2.1", "admin", password="hunter2-hunter2")
 

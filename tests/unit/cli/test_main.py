@@ -20,12 +20,9 @@ from provision.plan import Change, SitePlan, TargetPlan
 from provision.results import SiteResult, TargetResult
 from provision.sites.builder import Play
 from tests import PROJECT
+from tests.plays import load_plays
 from tests.unit.inventory.inventories import write
 
-PLAYS = (
-    Play("ban_hosts", ("detection", "receiver")),
-    Play("fortigates", ("webhook", "feed", "enforcement")),
-)
 PASSWORD = "hunter2-of-the-firewall"
 HOSTS = f"""\
     all:
@@ -55,7 +52,7 @@ class Cli:
 
     def __call__(self, verb: str, *arguments: str, inventory: bool = True) -> Said:
         where = ["-i", str(self.folder)] if inventory else []
-        code = main(PLAYS, [verb, *where, *arguments])
+        code = main(load_plays, [verb, *where, *arguments])
         captured = self._capsys.readouterr()
         return Said(code, captured.out, captured.err)
 
@@ -125,7 +122,7 @@ def test_a_template_at_fault_is_told_before_anybody_is_contacted(
     def at_fault(*_: Any) -> NoReturn:
         raise InputError([Problem("templates/webhook/stitch.conf.j2", 3, "no end")])
 
-    monkeypatch.setattr("provision.desired.collect.fortios", at_fault)
+    monkeypatch.setattr("provision.desired.collect.render_desired", at_fault)
     said = cli("plan")
     assert (said.code, said.err) == (3, "templates/webhook/stitch.conf.j2:3: no end\n")
 
@@ -215,13 +212,13 @@ def test_a_mistake_on_the_command_line_is_told_in_one_line_and_exits_3(
 
 
 def test_no_verb_at_all_shows_the_verbs_and_exits_3(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(PLAYS, []) == 3
+    assert main(load_plays, []) == 3
     assert "teardown" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["apply", "-h"]])
 def test_help_is_no_error(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(PLAYS, arguments) == 0
+    assert main(load_plays, arguments) == 0
     assert "Usage" in capsys.readouterr().out
 
 
@@ -356,7 +353,7 @@ def test_a_terminal_that_lacks_a_letter_does_not_stop_the_run(
     screen = io.BytesIO()
     monkeypatch.setattr(session, "connect", nobody)
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(screen, "ascii", write_through=True))
-    assert main(PLAYS, ["plan", "-i", str(offline.folder)]) == 4
+    assert main(load_plays, ["plan", "-i", str(offline.folder)]) == 4
     assert b"h\\xf6r mir zu" in screen.getvalue()
 
 
@@ -398,3 +395,16 @@ def test_every_fortigate_that_cannot_do_what_is_asked_is_named_with_the_line(
     for unit in ("fw1", "fw2"):
         assert f"places.yml:1: {unit}: enforcement policy: its interfaces are not named" in said.err
         assert f"places.yml:1: {unit}: enforcement local_in: FortiOS 7.0.5 cannot" in said.err
+
+
+def test_a_role_that_does_not_exist_is_reported_without_a_traceback(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def load_plays() -> tuple[Play, ...]:
+        raise ImportError("cannot import name 'recever' from 'roles'")
+
+    write(tmp_path, hosts__yml=HOSTS)
+    assert main(load_plays, ["check", "-i", str(tmp_path)]) == 3
+    said = capsys.readouterr().err
+    assert said.startswith("site.py: cannot import name 'recever' from 'roles'; correct the roles")
+    assert main(load_plays, ["--help"]) == 0

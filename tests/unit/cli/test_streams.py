@@ -25,7 +25,8 @@ from provision.engine import site
 from provision.plan import Change, SitePlan, TargetPlan
 from provision.results import SiteResult, TargetResult
 from tests import PROJECT
-from tests.unit.cli.test_main import HOSTS, PLAYS, Terminal
+from tests.plays import load_plays
+from tests.unit.cli.test_main import HOSTS, Terminal
 from tests.unit.inventory.inventories import write
 
 PROGRAM = str(PROJECT / "site.py")
@@ -210,7 +211,7 @@ def test_a_change_goes_on_to_its_end_when_its_progress_cannot_be_printed(
         return CHANGED
 
     monkeypatch.setattr(site, "apply_site", apply)
-    assert main(PLAYS, ["apply", "-y", "-v", "-i", str(inventory)]) == 1
+    assert main(load_plays, ["apply", "-y", "-v", "-i", str(inventory)]) == 1
     assert steps == ["lease", "push", "release"]
 
 
@@ -220,7 +221,7 @@ def test_nobody_is_asked_about_a_plan_that_could_not_be_printed(
     fill_disk(monkeypatch)
     monkeypatch.setattr(site, "apply_site", lambda *_: pytest.fail("it was changed"))
     monkeypatch.setattr(sys, "stdin", Terminal("y\n"))
-    assert main(PLAYS, ["apply", "-i", str(inventory)]) == 1
+    assert main(load_plays, ["apply", "-i", str(inventory)]) == 1
 
 
 def test_a_hang_up_is_an_interrupt_once_and_then_ignored() -> None:

@@ -50,9 +50,9 @@ def other_units() -> dict[str, str]:
     for version in ("6.4.15", "7.0.0", "7.2.0", "7.2.4"):
         places = ("ssl_vpn", "policy", *(("local_in",) if version == "7.2.4" else ()))
         unit = assume_facts(read_version(version))
-        found |= cli(f"fw1-{version}", replace(_with(places), unit=unit))
+        found |= cli(f"fw1-{version}", replace(_with(places), facts=unit))
     everywhere = _with(("ssl_vpn", "local_in", "policy"))
-    return found | cli("fw1-vdoms", replace(everywhere, unit=assume_facts(NEWEST, "edge")))
+    return found | cli("fw1-vdoms", replace(everywhere, facts=assume_facts(NEWEST, "edge")))
 
 
 def _with(places: tuple[str, ...]) -> Context:

@@ -24,18 +24,15 @@ from provision.linux.draft import LinuxPlan
 from provision.masking import Secrets
 from provision.plan import SitePlan, Verb, from_json, to_json
 from provision.results import SiteResult, TargetResult, summarise
-from provision.sites.builder import Play, Selected
+from provision.sites.builder import Selected
 from provision.sites.selection import Choice, ChosenSites
-from provision.ssh.connect import HostKeyPolicy
+from provision.ssh.connection import Access
 from provision.ssh.login import Login
+from tests.plays import PLAYS
 from tests.unit.fortios import fortios_model
 from tests.unit.linux import linux_model
 from tests.unit.roles.sample_site import sample_site
 
-PLAYS = (
-    Play("ban_hosts", ("detection", "receiver")),
-    Play("fortigates", ("webhook", "feed", "enforcement")),
-)
 SITE = sample_site()
 BAN_HOST, FW1, FW2 = "ban1", "fw1", "fw2"
 ALL = Selected(SITE, True, SITE.fortigates)
@@ -83,7 +80,7 @@ NO_CHANGES = ("observe", "connect", "lease", "release")
 
 
 class FakeBanHost:
-    def __init__(self, world: World, login: Login, _: HostKeyPolicy) -> None:
+    def __init__(self, world: World, login: Login, _: Access) -> None:
         self._world, self._name, self.execs = world, login.host, 0
 
     def __enter__(self) -> Self:
@@ -112,7 +109,7 @@ class FakeBanHost:
         }
 
     def _observe(self, _: Mapping[str, Any]) -> dict[str, Any]:
-        return self._world.host.observed(collect.linux(SITE, PLAYS))
+        return self._world.host.observed(collect.render_resources(SITE, PLAYS))
 
     def _apply(self, request: Mapping[str, Any]) -> dict[str, Any]:
         now = self._observe(request)
@@ -143,7 +140,7 @@ class FakeBanHost:
 class FakeUnit:
     facts = UNKNOWN
 
-    def __init__(self, world: World, login: Login, _: HostKeyPolicy) -> None:
+    def __init__(self, world: World, login: Login, _: Access) -> None:
         self._world, self._name, self.exchanges = world, login.host, 0
 
     def __enter__(self) -> Self:

@@ -19,6 +19,7 @@ from provision.masking import MASK, Secrets
 from provision.plan import SitePlan, to_json
 from provision.results import Exit, SiteResult, TargetResult, document, exit_code
 from provision.sites.selection import Choice, ChosenSites, read_sites
+from tests.plays import PLAYS
 from tests.unit.engine.site_model import (
     ALL,
     BAN_HOST,
@@ -26,7 +27,6 @@ from tests.unit.engine.site_model import (
     FW1,
     FW2,
     ONLY_FW1,
-    PLAYS,
     SITE,
     World,
     apply,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from provision.desired.context import AUTHORITY
+from provision.desired.host_paths import AUTHORITY
 from provision.engine import requests
 from provision.errors import Failed, UnknownKey, Unreachable
 from provision.linux.session.session import NoPython

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from provision.ssh.host_keys import HostKeyPolicy
+from provision.ssh.connection import Access
 from tests.unit.fortios.fortios_wire import Wire
 
 
@@ -17,6 +17,6 @@ def wire(monkeypatch: pytest.MonkeyPatch) -> Wire:
 
 
 @pytest.fixture
-def policy(tmp_path: Path) -> HostKeyPolicy:
+def access(tmp_path: Path) -> Access:
     """Accept every host key."""
-    return HostKeyPolicy(tmp_path / "known_hosts", accept_new=True)
+    return Access(tmp_path / "known_hosts", accept_new=True)

@@ -1,4 +1,4 @@
-"""A FortiGate as a pure function: what it holds after the lines of a plan, and what it would show."""
+"""A model of a FortiGate as pure functions: its configuration after the lines of a plan."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from provision.fortios.config.desired import CliBlock, Desired, read_blocks
 from provision.fortios.config.diff import get_values, is_secret, read_attributes
 from provision.fortios.config.object_id import ObjectId
 from provision.fortios.config.observed import Observed
-from provision.fortios.config.schema import SECRET_NAMES
+from provision.fortios.config.tables.table import SECRET_NAMES
 from provision.fortios.config.text import Config, Edit, Statement, Tree, Word, make_key, parse
-from provision.fortios.planning.object_changes import Block
+from provision.fortios.planning.blocks import Block
 from provision.fortios.planning.planner import FortiPlan, object_ids_to_observe, plan, teardown
 from provision.fortios.planning.references import find_foreign_users
 from provision.fortios.record.record import Record
@@ -21,7 +21,7 @@ Unit = dict[str, Tree]
 
 
 def obey(body: Tree, orders: Tree) -> Tree:
-    """``body`` after ``orders``, in the form that `show` has: one `set` an attribute."""
+    """Return ``body`` after the statements ``orders`` as `show` prints it: one `set` per attribute."""
     attrs = read_attributes((*_sets(read_attributes(body)), *orders))
     tables = {node.path: node.body for node in body if isinstance(node, Config)}
     for node in orders:
@@ -55,7 +55,7 @@ def _table(body: Tree, orders: Tree) -> Tree:
 
 
 def _moved(held: dict[str, Edit], key: str, where: str, other: str) -> dict[str, Edit]:
-    """The order after `move KEY before|after OTHER`; a key that is not there is a KeyError."""
+    """Return the entries after `move KEY before|after OTHER`, or raise KeyError for an unknown key."""
     left = [each for each in held if each != key]
     if key not in held or other not in left:
         raise KeyError(f"move {key} {where} {other}")
@@ -64,12 +64,12 @@ def _moved(held: dict[str, Edit], key: str, where: str, other: str) -> dict[str,
 
 
 def table_of(object_id: str) -> str:
-    """The id of the table that an object belongs to, with its scope."""
+    """Return the id of the table that an object belongs to, with its scope."""
     return object_id.partition(":")[0]
 
 
 def rows_of(unit: Unit, table: str) -> tuple[Edit, ...]:
-    """The entries that ``unit`` has in ``table``, in their order."""
+    """Return the entries of ``table``, in their order."""
     return tuple(
         Edit(make_key(ObjectId.parse(each).key or ""), body)
         for each, body in unit.items()
@@ -78,7 +78,7 @@ def rows_of(unit: Unit, table: str) -> tuple[Edit, ...]:
 
 
 def after(unit: Unit, blocks: Iterable[Block]) -> Unit:
-    """The unit after ``blocks``.
+    """Return the FortiGate after ``blocks``.
 
     Deleting or moving what is not there raises KeyError, deleting what is in use AssertionError.
     """
@@ -101,13 +101,13 @@ def after(unit: Unit, blocks: Iterable[Block]) -> Unit:
 
 
 def _must_be_unused(unit: Unit, object_id: str) -> None:
-    """A unit refuses to delete what another object refers to (code -23)."""
+    """Refuse to delete an object that another one refers to, as FortiOS does (code -23)."""
     users = list(find_foreign_users(object_id, Observed("", unit), {object_id}))
     assert not users, f"{object_id} is used by {users}"
 
 
 def normal(body: Tree) -> tuple[object, ...]:
-    """``body`` without what the unit itself may order at will."""
+    """Return ``body`` without what a FortiGate may reorder at will."""
     tables = [
         (node.path, sorted((row.key.value, normal(row.body)) for row in _edits(node.body)))
         for node in body
@@ -122,7 +122,7 @@ def _edits(body: Tree) -> list[Edit]:
 
 
 def look(unit: Unit, object_ids: Iterable[str], serial: str = "FGT1") -> Observed:
-    """What the unit answers when asked for ``object_ids``."""
+    """Return what the FortiGate shows for ``object_ids``."""
     return Observed(
         serial,
         {each: unit.get(each, rows_of(unit, each) or None) for each in object_ids},
@@ -130,12 +130,12 @@ def look(unit: Unit, object_ids: Iterable[str], serial: str = "FGT1") -> Observe
 
 
 def asked(*texts: str) -> Desired:
-    """What templates that render to ``texts`` ask for."""
+    """Return the desired state of templates that render to ``texts``."""
     return read_blocks([CliBlock(f"block{n}.j2", text) for n, text in enumerate(texts)])
 
 
 def unit_of(*texts: str) -> Unit:
-    """A unit that holds what ``texts`` show."""
+    """Return a FortiGate with the configuration ``texts``."""
     found: Unit = {}
     for config in parse("".join(texts)):
         assert isinstance(config, Config)
@@ -148,29 +148,29 @@ def unit_of(*texts: str) -> Unit:
 
 
 def planned(want: Desired, unit: Unit, record: Record, **options: Any) -> FortiPlan:
-    """The plan for a unit that was looked at."""
+    """Return the plan for a FortiGate, after observing it."""
     return plan(want, look(unit, object_ids_to_observe(want, record)), record, key=KEY, **options)
 
 
 def applied(want: Desired, unit: Unit, record: Record, **options: Any) -> tuple[Unit, Record]:
-    """The unit, and what is remembered of it, after an apply."""
+    """Return the FortiGate and its record after an apply."""
     made = planned(want, unit, record, **options)
     return after(unit, made.blocks), made.settled
 
 
 def torn_down(unit: Unit, record: Record) -> Unit:
-    """The unit after a teardown, which leaves nothing to remember."""
+    """Return the FortiGate after a teardown, and check that its record is empty."""
     made = teardown(look(unit, object_ids_to_observe(Desired(), record)), record)
     assert made.settled.objects == {}
     return after(unit, made.blocks)
 
 
 def normal_unit(unit: Unit) -> dict[str, object]:
-    """Each object of ``unit`` by :func:`normal`."""
+    """Return each object as :func:`normal` writes it."""
     return {each: normal(body) for each, body in unit.items()}
 
 
 def commands_to_observe(desired: Desired, record: Record) -> tuple[str, ...]:
-    """Return the commands that observe all of it, in order."""
+    """Return the commands that observe all objects that a plan depends on, in order."""
     ids = object_ids_to_observe(desired, record)
     return tuple(ObjectId.parse(each).show_command for each in ids)

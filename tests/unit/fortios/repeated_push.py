@@ -13,7 +13,7 @@ from provision.fortios.planning.planner import FortiPlan, plan
 from provision.fortios.record.record import Record
 from provision.fortios.session.fortigate import FortiGateSession
 from provision.fortios.session.push import RolledBack
-from provision.ssh.connect import HostKeyPolicy
+from provision.ssh.connection import Access
 from provision.ssh.login import Login
 from tests.simulator import Faults, Options, Simulator
 from tests.unit.fortios.fortios_wire import Wire
@@ -21,7 +21,7 @@ from tests.unit.fortios.sample_cli import ACTION, ALL, FEED, KEY, STITCH, TRIGGE
 
 LOGIN = Login("fgt", "192.0.2.1", "admin", password="fortinet")
 SSL_ON = "config vpn ssl settings\nset source-interface port1\nset source-address all\nend\n"
-NO_KEYS = HostKeyPolicy(Path("none"), accept_new=False)
+NO_KEYS = Access(Path("none"), accept_new=False)
 FIRST = [CliBlock(f"b{n}.j2", text) for n, text in enumerate(ALL)]
 # changes, makes and removes at once: a port, a log id, a second trigger, no enforcement any more
 SECOND = [

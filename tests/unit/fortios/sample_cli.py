@@ -1,4 +1,4 @@
-"""CLI that a site might ask for, and CLI that its operator might have had before."""
+"""Sample CLI: objects that a site may desire, and objects that its operator may have had before."""
 
 from __future__ import annotations
 

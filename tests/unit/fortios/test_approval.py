@@ -9,7 +9,7 @@ import pytest
 from provision.errors import Failed
 from provision.fortios.config.text import Config, Edit, Statement, Word, parse
 from provision.fortios.planning.approval import ABORT, COMMIT, SAVE, START, Approval
-from provision.fortios.planning.object_changes import Block, build_block
+from provision.fortios.planning.blocks import Block, build_block
 from provision.fortios.planning.planner import plan, teardown
 from provision.fortios.record.record import Record
 from provision.fortios.session.batches import split_into_batches
@@ -87,7 +87,7 @@ def test_a_line_of_one_object_is_refused_for_another() -> None:
 def test_the_way_back_of_an_approved_plan_passes() -> None:
     unit = fortios_model.after(dict(FACTORY), BLOCKS)
     seen = fortios_model.look(unit, [each.id for each in WANT.objects], "FGT1")
-    GATE.check_revert(teardown(seen, MADE.settled).blocks)
+    GATE.check_rollback(teardown(seen, MADE.settled).blocks)
 
 
 @pytest.mark.parametrize(
@@ -108,4 +108,4 @@ def test_the_way_back_of_an_approved_plan_passes() -> None:
 )
 def test_a_way_back_that_touches_something_else_is_refused(back: Block) -> None:
     with refused("must be part of the approved plan"):
-        GATE.check_revert((back,))
+        GATE.check_rollback((back,))

@@ -13,7 +13,7 @@ from provision.fortios.config.text import forti_quote, list_lines, make_key, par
 from provision.fortios.session.batches import Line
 from provision.fortios.session.command_line import CommandLine, Refused
 from provision.fortios.session.commands import check_change, check_look
-from provision.ssh.connect import HostKeyPolicy
+from provision.ssh.connection import Access
 from provision.ssh.login import Login
 from tests.simulator import Simulator
 from tests.unit.fortios.fortios_wire import Wire
@@ -163,8 +163,8 @@ def test_a_quoted_value_stays_one_line(value: str) -> None:
 def talk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> tuple[CommandLine, Simulator]:
     """Return a session and the FortiGate at its other end."""
     wire = Wire(monkeypatch)
-    policy = HostKeyPolicy(tmp_path / "known", accept_new=True)
-    return CommandLine(Login("fgt", "127.0.0.1", "admin"), policy), wire.fortigate
+    access = Access(tmp_path / "known", accept_new=True)
+    return CommandLine(Login("fgt", "127.0.0.1", "admin"), access), wire.fortigate
 
 
 @pytest.mark.parametrize("command", NO_LOOKS)

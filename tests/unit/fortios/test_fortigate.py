@@ -11,13 +11,13 @@ from provision.errors import Failed, Unreachable
 from provision.fortios.config import probes
 from provision.fortios.config.desired import CliBlock, read_blocks
 from provision.fortios.config.text import parse
-from provision.fortios.planning.object_changes import Block
+from provision.fortios.planning.blocks import Block
 from provision.fortios.planning.planner import FortiPlan, plan
 from provision.fortios.record.record import Record
 from provision.fortios.session.batches import LONGEST, Batch, split_into_batches
 from provision.fortios.session.fortigate import FortiGateSession
 from provision.fortios.session.push import RolledBack
-from provision.ssh.connect import HostKeyPolicy
+from provision.ssh.connection import Access
 from provision.ssh.login import Login
 from tests.simulator import Options, Simulator
 from tests.unit.fortios.fortios_wire import Wire
@@ -35,7 +35,7 @@ def start_session(wire: Wire, **options: Any) -> FortiGateSession:
 
 def start_again(wire: Wire) -> FortiGateSession:
     wire.fortigate.journal.clear()
-    return FortiGateSession(LOGIN, HostKeyPolicy(Path("none"), accept_new=False))
+    return FortiGateSession(LOGIN, Access(Path("none"), accept_new=False))
 
 
 def push(session: FortiGateSession, vdoms: bool = False, record: Record | None = None) -> FortiPlan:

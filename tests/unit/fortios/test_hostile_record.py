@@ -1,6 +1,6 @@
-"""A ban host in strange hands sends a forged record: whatever it says, nothing is typed but what was shown.
+"""A forged record of a compromised ban host never makes the controller type what was not shown.
 
-The FortiGate is the simulator; its journal has every line that reached it.
+The FortiGate is simulated; its journal has every line that reached it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tests.simulator import Options, Simulator
 
 @pytest.fixture(autouse=True)
 def settled_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Loopback needs no long wait to know that a prompt is the last thing said."""
+    """Wait only briefly for a prompt to be complete: loopback needs no more."""
     set_bounds(monkeypatch, settled=0.02)
 
 
@@ -168,7 +168,7 @@ def _shown(result: TargetResult) -> list[str]:
 
 @pytest.mark.parametrize("verb", VERBS)
 @pytest.mark.parametrize("what", REFUSED)
-def test_a_record_that_we_never_write_is_refused_and_only_our_own_questions_are_typed(
+def test_a_malformed_record_is_refused_and_only_our_own_queries_are_typed(
     site: MemorySite, what: str, verb: str
 ) -> None:
     before = site.fortigate.show()
@@ -186,7 +186,7 @@ def test_a_record_that_we_never_write_is_refused_and_only_our_own_questions_are_
 
 @pytest.mark.parametrize("verb", VERBS)
 @pytest.mark.parametrize("what", HARMLESS)
-def test_a_record_cannot_change_what_is_the_operators_nor_widen_what_is_ours(
+def test_a_record_cannot_change_the_operators_objects_or_widen_ours(
     site: MemorySite, what: str, verb: str
 ) -> None:
     theirs = _theirs(site)
@@ -211,13 +211,13 @@ TRANSACTION = {
 
 
 def _theirs(site: MemorySite) -> str:
-    """What of the FortiGate's configuration is the operator's."""
+    """Return the part of the configuration that belongs to the operator."""
     ours = r'^ {4}edit "banstitch_(?!deny)[^\n]*\n.*?^ {4}next\n'
     text = re.sub(ours, "", site.fortigate.show(), flags=re.M | re.S)
     return re.sub(r"^config [^\n]*\nend\n", "", text, flags=re.M)
 
 
-def test_a_record_that_is_exchanged_between_question_and_lease_is_refused(
+def test_a_record_that_changes_between_confirmation_and_lease_is_refused(
     site: MemorySite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Exchanging(MemoryHost):

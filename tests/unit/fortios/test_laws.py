@@ -1,4 +1,4 @@
-"""What holds for whatever a site asks for and whatever a FortiGate holds."""
+"""Laws that hold for any desired and any observed state."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from provision.fortios.config.owned import MARKER
+from provision.fortios.config.tables.table import MARKER
 from provision.fortios.config.text import forti_quote
 from provision.fortios.record.record import Record
 from tests.unit.fortios.fortios_model import after, applied, asked, normal_unit, planned, torn_down
@@ -61,7 +61,7 @@ def _ours(entry: Any, mark: str) -> Any:
 
 
 def _theirs(entry: Any) -> Any:
-    """No secret: such an object is never taken over."""
+    """Return an object without secrets, since one with a secret is never taken over."""
     attrs, nested = entry
     return {name: each for name, each in attrs.items() if name != "password"}, nested
 

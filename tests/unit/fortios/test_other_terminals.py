@@ -14,7 +14,7 @@ from provision.fortios.record.record import Record
 from provision.fortios.session import refusals
 from provision.fortios.session.fortigate import FortiGateSession
 from provision.fortios.session.push import RolledBack
-from provision.ssh.connect import HostKeyPolicy
+from provision.ssh.connection import Access
 from provision.ssh.login import Login
 from tests.simulator import Options, Simulator
 from tests.unit.fortios.fortios_wire import Wire
@@ -23,19 +23,19 @@ from tests.unit.fortios.sample_cli import KEY, SSL_ON, WANT
 LOGIN = Login(host="fgt", address="127.0.0.1", port=22, user="admin", password="fortinet")
 
 
-def _apply_and_remove(policy: HostKeyPolicy, wire: Wire) -> None:
+def _apply_and_remove(access: Access, wire: Wire) -> None:
     """Apply, check that a second run has nothing to do, and remove everything."""
     wire.fortigate.run(SSL_ON)
     before = wire.fortigate.show()
-    with FortiGateSession(LOGIN, policy) as session:
+    with FortiGateSession(LOGIN, access) as session:
         made = plan(WANT, session.observe(WANT, Record()), Record(), key=KEY)
         session.apply(made)
     wire.fortigate.journal.clear()
-    with FortiGateSession(LOGIN, policy) as session:
+    with FortiGateSession(LOGIN, access) as session:
         record = made.settled
         assert plan(WANT, session.observe(WANT, record), record, key=KEY).changes == ()
     assert wire.fortigate.journal.changing() == []
-    with FortiGateSession(LOGIN, policy) as session:
+    with FortiGateSession(LOGIN, access) as session:
         session.apply(teardown(session.observe(Desired(), record), record))
     assert wire.fortigate.show() == before
 
@@ -57,14 +57,14 @@ def _connect(wire: Wire, **options: Any) -> Wire:
     ids=["dropped", "joined", "echoed ahead", "not echoed"],
 )
 def test_a_terminal_without_type_ahead_is_served_line_by_line(
-    options: dict[str, Any], policy: HostKeyPolicy, wire: Wire
+    options: dict[str, Any], access: Access, wire: Wire
 ) -> None:
-    _apply_and_remove(policy, _connect(wire, **options))
+    _apply_and_remove(access, _connect(wire, **options))
 
 
-def test_type_ahead_that_was_lost_is_not_tried_again(policy: HostKeyPolicy, wire: Wire) -> None:
+def test_type_ahead_that_was_lost_is_not_tried_again(access: Access, wire: Wire) -> None:
     _connect(wire, type_ahead="dropped")
-    with FortiGateSession(LOGIN, policy) as session:
+    with FortiGateSession(LOGIN, access) as session:
         session.observe(WANT, Record())
     assert len([keys for keys in wire.typed if keys.count(b"\n") > 1]) == 1
 
@@ -79,26 +79,22 @@ def test_type_ahead_that_was_lost_is_not_tried_again(policy: HostKeyPolicy, wire
     ],
     ids=["no blank", "colored", "drawn twice", "with escape sequences"],
 )
-def test_a_prompt_is_recognized_however_it_is_drawn(
-    form: str, policy: HostKeyPolicy, wire: Wire
-) -> None:
-    _apply_and_remove(policy, _connect(wire, prompt_form=form))
+def test_a_prompt_is_recognized_however_it_is_drawn(form: str, access: Access, wire: Wire) -> None:
+    _apply_and_remove(access, _connect(wire, prompt_form=form))
 
 
-def test_a_line_is_recognized_that_wraps_at_another_width(
-    policy: HostKeyPolicy, wire: Wire
-) -> None:
-    _apply_and_remove(policy, _connect(wire, width=80, echo_wrap=" \r"))
+def test_a_line_is_recognized_that_wraps_at_another_width(access: Access, wire: Wire) -> None:
+    _apply_and_remove(access, _connect(wire, width=80, echo_wrap=" \r"))
 
 
 @pytest.mark.parametrize("word", ["Unknown action 0", "Unknown command: sudo", ""])
 def test_vdoms_are_found_where_their_properties_are_not_shown(
-    word: str, policy: HostKeyPolicy, wire: Wire
+    word: str, access: Access, wire: Wire
 ) -> None:
     wire.fortigate = Simulator(Options(vdoms=("root", "dmz")))
     wire.fortigate.faults.errors["vdom-property"] = "command parse error before 'vdom-property'"
     wire.fortigate.faults.errors["^ *sudo "] = word
-    with FortiGateSession(LOGIN, policy) as session:
+    with FortiGateSession(LOGIN, access) as session:
         assert session.facts.vdom_names == ("root",)
 
 
@@ -110,20 +106,18 @@ def test_vdoms_are_found_by_the_interfaces_that_belong_to_them() -> None:
 
 
 @pytest.mark.parametrize("wipe", ["\r\x1b[K", "\x1b[2K\r", "\b \b" * 9, "\r\n", ""])
-def test_a_pager_is_recognized_however_it_is_wiped(
-    wipe: str, policy: HostKeyPolicy, wire: Wire
-) -> None:
-    _apply_and_remove(policy, _connect(wire, pager_wipe=wipe))
+def test_a_pager_is_recognized_however_it_is_wiped(wipe: str, access: Access, wire: Wire) -> None:
+    _apply_and_remove(access, _connect(wire, pager_wipe=wipe))
 
 
 def test_a_fortigate_that_only_pretends_to_know_transactions_is_put_back(
-    policy: HostKeyPolicy, wire: Wire
+    access: Access, wire: Wire
 ) -> None:
     wire.fortigate.run(SSL_ON)
     wire.fortigate.faults.errors["config-transaction"] = ""
     wire.fortigate.faults.errors["source-address-negate"] = "Command fail. Return code -61"
     before = wire.fortigate.show()
-    with FortiGateSession(LOGIN, policy) as session:
+    with FortiGateSession(LOGIN, access) as session:
         made = plan(WANT, session.observe(WANT, Record()), Record(), key=KEY)
         with pytest.raises(RolledBack):
             session.apply(made)
@@ -132,18 +126,18 @@ def test_a_fortigate_that_only_pretends_to_know_transactions_is_put_back(
 
 @pytest.mark.parametrize("transactions", [True, False])
 def test_the_question_whether_to_delete_what_is_ours_is_answered_yes(
-    transactions: bool, policy: HostKeyPolicy, wire: Wire
+    transactions: bool, access: Access, wire: Wire
 ) -> None:
     wire.fortigate = Simulator(Options(transactions=transactions, enc_stable=True))
     wire.fortigate.options.questions["^delete"] = "Do you want to delete it? (y/n)"
-    _apply_and_remove(policy, wire)
+    _apply_and_remove(access, wire)
 
 
 def test_an_entry_is_looked_for_in_its_table_where_a_fortigate_shows_no_single_ones(
-    policy: HostKeyPolicy, wire: Wire
+    access: Access, wire: Wire
 ) -> None:
     wire.fortigate.faults.errors['^ *show .*"'] = "command parse error before 'it'"
-    _apply_and_remove(policy, wire)
+    _apply_and_remove(access, wire)
 
 
 @pytest.mark.parametrize(
@@ -161,10 +155,10 @@ def test_an_entry_is_looked_for_in_its_table_where_a_fortigate_shows_no_single_o
     ],
 )
 def test_what_is_refused_only_in_a_transaction_is_done_without_one(
-    line: str, answer: str, policy: HostKeyPolicy, wire: Wire
+    line: str, answer: str, access: Access, wire: Wire
 ) -> None:
     wire.fortigate.faults.refuse_in_transaction[line] = answer
-    _apply_and_remove(policy, wire)
+    _apply_and_remove(access, wire)
 
 
 def test_of_a_value_that_a_fortigate_quotes_in_part_nothing_is_told() -> None:
@@ -219,21 +213,21 @@ def test_a_status_of_few_lines_is_enough(status: str, serial: str) -> None:
 
 
 def test_a_disclaimer_is_accepted_on_a_terminal_that_reads_whole_lines(
-    policy: HostKeyPolicy, wire: Wire
+    access: Access, wire: Wire
 ) -> None:
     _connect(wire, disclaimer="Authorised use only #", accepts_by_line=True)
-    with FortiGateSession(LOGIN, policy) as session:
+    with FortiGateSession(LOGIN, access) as session:
         assert session.facts.version == (7, 4, 8)
 
 
 def test_what_can_be_left_out_is_left_out_where_the_fortigate_has_no_table_for_it(
-    policy: HostKeyPolicy, wire: Wire
+    access: Access, wire: Wire
 ) -> None:
     wire.fortigate = Simulator(Options(without_tables=("vpn certificate ca",)))
     text = 'config vpn certificate ca\nedit "banstitch_ca"\nset ca "PEM"\nnext\nend\n'
     want = read_blocks([CliBlock("ca.j2", text, without="nothing is checked")])
-    with FortiGateSession(LOGIN, policy) as session:
+    with FortiGateSession(LOGIN, access) as session:
         made = plan(want, session.observe(want, Record()), Record(), key=KEY)
     assert made.changes == ()
-    assert made.warnings == ("this unit has no 'vpn certificate ca': nothing is checked",)
+    assert made.warnings == ("this FortiGate has no 'vpn certificate ca': nothing is checked",)
     assert made.settled.objects == {}

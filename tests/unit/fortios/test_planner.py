@@ -1,4 +1,4 @@
-"""What is sent to a FortiGate: the difference and no more; teardown gives back what was there."""
+"""The planner sends only the difference to a FortiGate, and a teardown restores what was there."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def _sent(made: FortiPlan) -> str:
 
 
 @pytest.mark.parametrize("before", [(), (OPERATORS,), (SSL_ALL,), (OPERATORS, SSL_DENY)])
-def test_apply_then_nothing_to_do_then_teardown_gives_back_the_unit(
+def test_a_second_apply_has_nothing_to_do_and_teardown_restores_the_fortigate(
     before: tuple[str, ...],
 ) -> None:
     unit = unit_of(*before)
@@ -65,7 +65,7 @@ def test_apply_then_nothing_to_do_then_teardown_gives_back_the_unit(
     assert left == unit
 
 
-def test_objects_are_made_in_the_order_of_the_blocks_and_deleted_user_first() -> None:
+def test_objects_are_made_in_the_order_of_the_blocks_and_deleted_after_their_users() -> None:
     made = planned(asked(*ALL), {}, Record())
     assert [change.id for change in made.changes] == [
         "system external-resource:banstitch_feed",
@@ -84,7 +84,7 @@ def test_objects_are_made_in_the_order_of_the_blocks_and_deleted_user_first() ->
     assert order.index("vpn ssl settings") < order.index("system external-resource")
 
 
-def test_only_the_tables_that_are_managed_are_read_one_object_a_command() -> None:
+def test_only_managed_tables_are_read_with_one_command_per_object() -> None:
     made = {"firewall address:x": None, "firewall policy:7": None, "firewall policy:8": None}
     assert commands_to_observe(asked(TRIGGER, SSL), Record("x", made)) == (
         'show system automation-trigger "banstitch_login"',
@@ -107,7 +107,7 @@ def test_only_the_tables_that_are_managed_are_read_one_object_a_command() -> Non
         ),
     ],
 )
-def test_each_drift_is_mended_and_nothing_else_is_sent(
+def test_a_drift_is_corrected_and_nothing_else_is_sent(
     drift: tuple[str, str], mended: list[str]
 ) -> None:
     _, record = applied(asked(ACTION), {}, Record())
@@ -119,7 +119,7 @@ def test_each_drift_is_mended_and_nothing_else_is_sent(
     assert [change.action for change in made.changes] == ["update"]
 
 
-def test_defaults_list_order_spelling_and_automatic_attributes_make_no_difference() -> None:
+def test_defaults_list_order_spelling_and_automatic_attributes_are_no_difference() -> None:
     want = """config system automation-action
     edit "banstitch_a"
         set action-type webhook
@@ -148,14 +148,14 @@ end
     assert planned(asked(want), unit, made).blocks == ()
 
 
-def test_words_whose_order_means_something_are_not_taken_for_a_set() -> None:
+def test_the_order_of_words_counts_where_it_has_a_meaning() -> None:
     want = 'config firewall address\nedit "a"\nset subnet 10.0.0.0 255.0.0.0\nnext\nend\n'
     unit = unit_of(want.replace("10.0.0.0 255.0.0.0", "255.0.0.0 10.0.0.0"))
     with pytest.raises(Conflict):
         planned(asked(want), unit, Record())
 
 
-def test_an_object_of_the_same_name_that_is_not_ours_is_a_conflict_that_names_it() -> None:
+def test_a_foreign_object_of_the_same_name_is_a_conflict_that_names_it() -> None:
     unit = unit_of(TRIGGER.replace("39426", "1"), ACTION.replace("5514", "1"))
     with pytest.raises(Conflict) as caught:
         planned(asked(TRIGGER, ACTION), unit, Record())
@@ -167,7 +167,7 @@ def test_an_object_of_the_same_name_that_is_not_ours_is_a_conflict_that_names_it
     assert "--adopt" in text
 
 
-def test_an_adopted_object_comes_back_whole_at_teardown() -> None:
+def test_teardown_restores_an_adopted_object_completely() -> None:
     theirs = TRIGGER.replace("39426", "1").replace("Managed by Banstitch: failed logins", "x")
     unit = unit_of(theirs)
     held, record = applied(asked(TRIGGER), unit, Record(), adopt=True)
@@ -176,7 +176,7 @@ def test_an_adopted_object_comes_back_whole_at_teardown() -> None:
     assert normal_unit(left) == normal_unit(unit)
 
 
-def test_an_equal_object_that_is_not_ours_is_left_alone_and_survives_teardown() -> None:
+def test_an_equal_foreign_object_is_not_changed_and_survives_teardown() -> None:
     unit = unit_of(TRIGGER)
     held, record = applied(asked(TRIGGER), unit, Record())
     assert held == unit
@@ -184,7 +184,7 @@ def test_an_equal_object_that_is_not_ours_is_left_alone_and_survives_teardown() 
     assert torn_down(held, record) == unit
 
 
-def test_what_an_older_inventory_made_is_removed_after_the_new_is_in_place() -> None:
+def test_stale_objects_are_removed_after_the_new_ones_are_in_place() -> None:
     held, record = applied(asked(*ALL), {}, Record())
     feed, ssl = (
         FEED.replace("banstitch_feed", "banstitch_new"),
@@ -216,20 +216,20 @@ def _shown(unit: Unit) -> str:
     return "".join(serialize((Config(each, body),)) for each, body in unit.items())
 
 
-def test_an_allow_list_of_the_operator_is_never_turned_into_a_deny_list() -> None:
+def test_an_operators_allow_list_never_becomes_a_deny_list() -> None:
     for options in ({}, {"adopt": True}):
         with pytest.raises(Conflict) as caught:
             planned(asked(FEED, SSL), unit_of(SSL_ALLOW), Record(), **options)
         assert "source-address office home" in str(caught.value)
 
 
-def test_a_deny_list_of_the_operator_is_joined_and_restored() -> None:
+def test_our_feed_joins_an_operators_deny_list_and_teardown_restores_it() -> None:
     held, record = applied(asked(FEED, SSL), unit_of(SSL_DENY), Record())
     assert 'set source-address "bad guys" "banstitch_feed"' in _shown(held)
     assert torn_down(held, record) == unit_of(SSL_DENY)
 
 
-def test_what_the_operator_added_to_our_deny_list_stays_at_teardown() -> None:
+def test_teardown_keeps_what_the_operator_added_to_our_deny_list() -> None:
     held, record = applied(asked(FEED, SSL), unit_of(SSL_ALL), Record())
     held["vpn ssl settings"] = unit_of(SSL.replace('"banstitch_feed"', '"banstitch_feed" "late"'))[
         "vpn ssl settings"
@@ -242,7 +242,7 @@ def test_what_the_operator_added_to_our_deny_list_stays_at_teardown() -> None:
     assert "set source-address-negate enable" in shown
 
 
-def test_a_single_object_is_changed_in_one_block_and_only_where_it_is_named() -> None:
+def test_a_single_object_changes_in_one_block_and_only_in_desired_attributes() -> None:
     made = planned(asked(FEED, SSL), unit_of(SSL_ALL), Record())
     assert made.changes[1].diff == SSL
     held = after(unit_of(SSL_ALL), made.blocks)
@@ -257,7 +257,7 @@ def test_a_single_object_is_changed_in_one_block_and_only_where_it_is_named() ->
     )
 
 
-def test_an_attribute_that_is_no_longer_named_goes_back_to_what_it_was() -> None:
+def test_an_attribute_that_is_no_longer_desired_is_restored() -> None:
     more = SSL.replace("end", 'set source-address6 "banstitch_feed"\nend')
     unit = unit_of(SSL_ALL.replace("end", "set source-address6 all\nend"))
     held, record = applied(asked(FEED, more), unit, Record())
@@ -280,13 +280,13 @@ def test_a_secret_is_sent_again_only_when_it_changed() -> None:
     assert made.settled.fingerprints[name] not in ("", record.fingerprints[name])
 
 
-def test_a_secret_whose_sending_was_cut_short_is_sent_again() -> None:
+def test_a_secret_is_sent_again_after_an_interrupted_push() -> None:
     made = planned(asked(FEED), {}, Record())
     unit = after({}, made.blocks)
     assert 'set password "feed-pass"' in _sent(planned(asked(FEED), unit, made.record))
 
 
-def test_a_secret_never_reaches_the_record_readable() -> None:
+def test_the_record_has_no_readable_secret() -> None:
     made = planned(asked(*ALL), {}, Record())
     for each in (made.record, made.settled):
         assert "feed-pass" not in str(each.to_json())
@@ -309,7 +309,7 @@ def test_a_secret_never_reaches_the_record_readable() -> None:
         (STITCH.replace("Managed by Banstitch", "x").replace("_webhook", "other"), "'action'"),
     ],
 )
-def test_what_memory_could_not_put_back_is_not_adopted_and_the_error_names_the_attribute(
+def test_an_object_that_memory_could_not_restore_is_not_adopted_and_the_error_names_the_attribute(
     theirs: str, attribute: str
 ) -> None:
     ours = next(each for each in ALL if each.split("\n")[0] == theirs.split("\n")[0])
@@ -321,7 +321,7 @@ def test_what_memory_could_not_put_back_is_not_adopted_and_the_error_names_the_a
         assert "feed-pass" not in str(caught.value)
 
 
-def test_the_record_survives_json_in_its_order() -> None:
+def test_the_record_keeps_its_order_in_json() -> None:
     _, record = applied(asked(*ALL), unit_of(SSL_ALL), Record())
     back = Record.from_json(json.loads(json.dumps(record.to_json(), sort_keys=True)))
     assert back == record
@@ -341,7 +341,7 @@ def test_a_second_teardown_has_nothing_to_do() -> None:
     assert made.settled.objects == {}
 
 
-def test_a_cluster_partner_is_taken_for_the_same_unit_and_a_new_one_is_not() -> None:
+def test_a_cluster_partner_is_recognised_and_a_new_fortigate_starts_with_an_empty_record() -> None:
     held, record = applied(asked(*ALL), {}, Record())
     want = asked(*ALL)
     partner = plan(want, look(held, object_ids_to_observe(want, record), "FGT2"), record, key=KEY)
@@ -350,10 +350,10 @@ def test_a_cluster_partner_is_taken_for_the_same_unit_and_a_new_one_is_not() -> 
     assert partner.settled.serial == "FGT2"
     fresh = plan(want, look({}, object_ids_to_observe(want, record), "FGT3"), record, key=KEY)
     assert len(fresh.changes) == 5
-    assert "new unit" in fresh.warnings[0]
+    assert "new FortiGate" in fresh.warnings[0]
 
 
-def test_a_table_that_the_unit_lacks_is_an_error_only_where_it_is_needed() -> None:
+def test_a_missing_table_is_an_error_only_where_it_is_needed() -> None:
     seen = Observed("FGT1", {"vpn ssl settings": None}, frozenset({"vpn ssl settings"}))
     with pytest.raises(Failed) as caught:
         plan(asked(SSL), seen, Record(), key=KEY)
@@ -367,8 +367,8 @@ def test_a_table_that_the_unit_lacks_is_an_error_only_where_it_is_needed() -> No
     ("text", "line", "what"),
     [
         ('config system automation-trigger\nedit "a"\nset\nnext\nend\n', 3, "needs a name"),
-        ('config system automation-trigger\ndelete "a"\nend\n', 2, "'delete' is an order"),
-        ("config system automation-trigger\nend\n", 1, "says nothing"),
+        ('config system automation-trigger\ndelete "a"\nend\n', 2, "'delete' is a command"),
+        ("config system automation-trigger\nend\n", 1, "must not be empty"),
         (
             "config vpn ssl settings\nset a b\nconfig x\nedit 1\nnext\nend\nend\n",
             3,
@@ -378,14 +378,14 @@ def test_a_table_that_the_unit_lacks_is_an_error_only_where_it_is_needed() -> No
         (TRIGGER + TRIGGER, 9, "described twice"),
     ],
 )
-def test_a_faulty_template_is_named_with_its_line(text: str, line: int, what: str) -> None:
+def test_an_error_in_a_template_names_its_line(text: str, line: int, what: str) -> None:
     with pytest.raises(InputError) as caught:
         read_blocks([CliBlock("fortigate/x.j2", text)])
     assert any(fault.line == line and what in fault.what for fault in caught.value.problems)
     assert "fortigate/x.j2" in str(caught.value)
 
 
-def test_a_revert_leads_back_to_what_was_observed() -> None:
+def test_a_rollback_restores_what_was_observed() -> None:
     unit = unit_of(OPERATORS, SSL_ALL)
     made = planned(asked(*ALL), unit, Record())
     touched = [block.id for block in made.blocks]

@@ -1,4 +1,4 @@
-"""Policies: found by what they are called, first in their table, made once, and gone at teardown."""
+"""Policies are found by name, kept first in their table, made once, and deleted at teardown."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def _body(*statements: str) -> Tree:
 
 
 def _policies(*names: str, first: int = 1, table: str = "firewall policy") -> Unit:
-    """A unit with policies of the operator's, numbered from ``first`` on."""
+    """Return a FortiGate with policies of the operator, numbered from ``first``."""
     (attribute,) = ("comments",) if "local" in table else ("name",)
     return {
         f"{table}:{number}": parse(f'config x\nset {attribute} "{name}"\nset srcaddr "all"\nend\n')[
@@ -114,7 +114,7 @@ def _same(one: Unit, other: Unit) -> bool:
     return bodies[0] == bodies[1] and orders[0] == orders[1]
 
 
-def test_a_policy_is_made_with_a_free_number_and_placed_first() -> None:
+def test_a_new_policy_gets_a_free_number_and_the_first_position() -> None:
     made = planned(_desired(*BOTH), _policies("lan", "any"), Record())
     held = after(_policies("lan", "any"), made.blocks)
     assert _order(held) == ["9001", "1", "2"]
@@ -132,7 +132,7 @@ def test_the_first_policy_of_an_empty_table_is_not_moved() -> None:
 
 
 @pytest.mark.parametrize("texts", [BOTH, (FEED, LOCAL_IN), (FEED, POLICY, LOCAL_IN)])
-def test_a_second_run_makes_no_second_policy(texts: tuple[str, ...]) -> None:
+def test_a_second_run_does_not_make_a_second_policy(texts: tuple[str, ...]) -> None:
     want = _desired(*texts)
     unit = {**_policies("lan"), **_policies("x", table="firewall local-in-policy")}
     held, record = applied(want, unit, Record())
@@ -142,7 +142,7 @@ def test_a_second_run_makes_no_second_policy(texts: tuple[str, ...]) -> None:
     assert _same(torn_down(held, record), unit)
 
 
-def test_a_policy_that_somebody_put_above_ours_costs_one_move_and_nothing_else() -> None:
+def test_a_policy_placed_above_ours_costs_one_move_and_nothing_else() -> None:
     held, record = applied(_desired(*BOTH), _policies("lan"), Record())
     theirs = _policies("new", first=7)
     made = planned(_desired(*BOTH), {**theirs, **held}, record)
@@ -153,7 +153,7 @@ def test_a_policy_that_somebody_put_above_ours_costs_one_move_and_nothing_else()
     assert _order(after({**theirs, **held}, made.blocks)) == ["9001", "7", "1"]
 
 
-def test_a_policy_that_was_given_another_number_is_found_by_its_name() -> None:
+def test_a_renumbered_policy_is_found_by_its_name() -> None:
     held, record = applied(_desired(*BOTH), {}, Record())
     held["firewall policy:5"] = held.pop("firewall policy:9001")
     made = planned(_desired(*BOTH), held, record)
@@ -170,7 +170,7 @@ def test_a_policy_that_was_given_another_number_is_found_by_its_name() -> None:
         *(((FEED, LOCAL_IN), name) for name in ("service", "srcaddr", "dstaddr")),
     ],
 )
-def test_each_drift_of_a_policy_is_mended_alone(texts: tuple[str, ...], attribute: str) -> None:
+def test_a_drift_of_a_policy_is_corrected_alone(texts: tuple[str, ...], attribute: str) -> None:
     held, record = applied(_desired(*texts), _policies("lan"), Record())
     (ours,) = [each for each in held if each.endswith(":9001")]
     held[ours] = obey(held[ours], _body(f'set {attribute} "changed"'))
@@ -180,7 +180,7 @@ def test_each_drift_of_a_policy_is_mended_alone(texts: tuple[str, ...], attribut
 
 
 @pytest.mark.parametrize(("texts", "attribute"), [(BOTH, "name"), ((FEED, LOCAL_IN), "comments")])
-def test_a_policy_that_the_operator_renamed_is_his_whatever_number_the_record_has(
+def test_a_policy_that_the_operator_renamed_is_not_ours_whatever_the_record_says(
     texts: tuple[str, ...], attribute: str
 ) -> None:
     want = _desired(*texts)
@@ -197,7 +197,7 @@ def test_a_policy_that_the_operator_renamed_is_his_whatever_number_the_record_ha
     assert f"{ours} refers to it" in gone.stays[0]
 
 
-def test_a_number_that_the_operator_uses_for_a_policy_of_his_own_is_no_longer_ours() -> None:
+def test_a_number_that_the_operator_reuses_is_not_ours_any_more() -> None:
     held, record = applied(_desired(*BOTH), {}, Record())
     held["firewall policy:9001"] = _policies("theirs")["firewall policy:1"]
     made = planned(_desired(*BOTH), held, record)
@@ -209,7 +209,7 @@ def test_a_number_that_the_operator_uses_for_a_policy_of_his_own_is_no_longer_ou
     assert "firewall policy:9001" not in {change.id for change in alone.changes}
 
 
-def test_a_copy_that_the_operator_made_of_our_policy_is_his() -> None:
+def test_an_operators_copy_of_our_policy_is_not_ours() -> None:
     want = _desired(FEED, LOCAL_IN)
     held, record = applied(want, {}, Record())
     copy = {"firewall local-in-policy:1": held["firewall local-in-policy:9001"]}
@@ -222,16 +222,16 @@ def test_a_copy_that_the_operator_made_of_our_policy_is_his() -> None:
     assert list(after(now, gone.blocks))[-1:] == ["firewall local-in-policy:1"]
 
 
-def test_a_policy_of_our_name_that_is_not_ours_is_a_conflict_and_comes_back_in_its_place() -> None:
+def test_a_foreign_policy_of_our_name_is_a_conflict_and_returns_to_its_position() -> None:
     unit = _policies("a", "banstitch_deny", "z")
-    with pytest.raises(Conflict, match="firewall policy:2 is there already"):
+    with pytest.raises(Conflict, match="firewall policy:2 exists already"):
         planned(_desired(*BOTH), unit, Record())
     held, record = applied(_desired(*BOTH), unit, Record(), adopt=True)
     assert _order(held) == ["2", "1", "3"]
     assert _same(torn_down(held, record), unit)
 
 
-def test_a_failed_push_gives_a_moved_policy_its_place_back() -> None:
+def test_a_failed_push_restores_the_position_of_a_moved_policy() -> None:
     held, record = applied(_desired(*BOTH), _policies("lan", "dmz"), Record())
     drifted = {**_policies("new", first=7), **held}
     made = planned(_desired(*BOTH), drifted, record)
@@ -241,7 +241,7 @@ def test_a_failed_push_gives_a_moved_policy_its_place_back() -> None:
     assert _same(after(now, back), drifted)
 
 
-def test_a_failed_teardown_gives_a_deleted_policy_its_place_back() -> None:
+def test_a_failed_teardown_restores_the_position_of_a_deleted_policy() -> None:
     held, record = applied(_desired(*BOTH), _policies("lan", "dmz"), Record())
     made = teardown(look(held, object_ids_to_observe(Desired(), record)), record)
     watched = object_ids_to_observe(Desired(), record)
@@ -255,15 +255,15 @@ def test_a_failed_teardown_gives_a_deleted_policy_its_place_back() -> None:
 
 
 def _plan_with_users(want: Desired, unit: Unit, record: Record) -> FortiPlan:
-    """As the engine does it: the tables of possible users are read once a deletion is planned."""
+    """Plan as the engine does: read the tables of possible users once a deletion is planned."""
     observed = look(unit, object_ids_to_observe(want, record))
     made = plan(want, observed, record, key=KEY)
     gone = [change.id for change in made.changes if change.action == "delete"]
     more = look(unit, find_referring_tables(gone, observed))
-    return plan(want, observed.and_also(more), record, key=KEY)
+    return plan(want, observed.merge(more), record, key=KEY)
 
 
-def test_a_feed_that_an_operators_policy_uses_stays_and_the_message_names_the_policy() -> None:
+def test_a_feed_in_use_by_an_operators_policy_stays_and_the_message_names_the_policy() -> None:
     held, record = applied(_desired(*BOTH), _policies("lan"), Record())
     theirs = _body('set name "theirs"', 'set srcaddr "banstitch_feed"')
     held["firewall policy:1"] = theirs
@@ -280,13 +280,13 @@ def test_a_feed_that_an_operators_policy_uses_stays_and_the_message_names_the_po
     assert free.stays == ()
 
 
-def test_a_mere_text_is_no_reference() -> None:
+def test_a_plain_text_is_not_a_reference() -> None:
     held, record = applied(_desired(*BOTH), _policies("lan"), Record())
     held["firewall policy:1"] = _body('set comments "banstitch_feed"')
     assert _plan_with_users(Desired(), held, record).stays == ()
 
 
-def test_tables_of_possible_users_are_looked_at_only_when_a_deletion_is_planned() -> None:
+def test_tables_of_possible_users_are_read_only_for_a_planned_deletion() -> None:
     seen = Observed("FGT1", {"firewall policy": ()})
     assert find_referring_tables([], seen) == ()
     assert find_referring_tables(["system automation-action:x"], seen) == (
@@ -300,7 +300,7 @@ def test_tables_of_possible_users_are_looked_at_only_when_a_deletion_is_planned(
 # --- VDOMs -------------------------------------------------------------------------------------
 
 
-def test_in_a_unit_with_vdoms_each_object_is_in_its_scope() -> None:
+def test_with_vdoms_each_object_is_in_its_scope() -> None:
     want = _desired(*BOTH, vdom="edge")
     assert [each.id for each in want.objects] == [
         "global/system external-resource:banstitch_feed",
@@ -316,7 +316,7 @@ def test_in_a_unit_with_vdoms_each_object_is_in_its_scope() -> None:
     assert _same(torn_down(held, record), unit)
 
 
-def test_a_record_follows_a_unit_whose_vdoms_are_switched_on_off_or_deleted() -> None:
+def test_a_record_follows_vdoms_that_are_switched_on_switched_off_or_deleted() -> None:
     objects = {
         "system automation-stitch:s": None,
         "system external-resource:f": None,
@@ -357,7 +357,7 @@ def _places(made: FortiPlan) -> list[str]:
         (ALLOWS, "firewall local-in-policy", "allow-list 'source-address office'"),
     ],
 )
-def test_auto_takes_the_first_place_that_suits_and_says_why(
+def test_auto_chooses_the_first_suitable_method_and_gives_the_reason(
     unit: Unit, place: str, why: str
 ) -> None:
     made = planned(AUTO, unit, Record())
@@ -366,14 +366,14 @@ def test_auto_takes_the_first_place_that_suits_and_says_why(
     assert why in made.warnings[0]
 
 
-def test_auto_stays_where_it_is_in_place() -> None:
+def test_auto_keeps_the_method_that_is_in_place() -> None:
     held, record = applied(AUTO, {}, Record())
     again = planned(AUTO, {**held, **LISTENS}, record)
     assert again.blocks == ()
     assert "it is in place" in again.warnings[0]
 
 
-def test_auto_moves_on_when_a_place_is_gone_and_leaves_nothing_behind() -> None:
+def test_auto_replaces_a_method_that_is_gone_and_leaves_nothing_behind() -> None:
     held, record = applied(AUTO, LISTENS, Record())
     assert record.objects.keys() == {"system external-resource:banstitch_feed", "vpn ssl settings"}
     seen = look(
@@ -386,7 +386,7 @@ def test_auto_moves_on_when_a_place_is_gone_and_leaves_nothing_behind() -> None:
     assert "no 'vpn ssl settings'" in made.warnings[0]
 
 
-def test_auto_says_of_each_place_why_it_does_not_suit() -> None:
+def test_auto_gives_the_reason_against_each_method() -> None:
     blocks = [
         CliBlock("f", FEED),
         CliBlock("s", SSL, "vdom", "ssl_vpn"),
@@ -406,7 +406,7 @@ some = st.lists(st.integers(1, 9005), unique=True, min_size=1, max_size=5)
 
 @settings(max_examples=60, deadline=None)
 @given(numbers, st.permutations(range(6)), st.sampled_from(["firewall policy", "local-in"]))
-def test_law_ours_is_first_whatever_the_operator_does_and_leaves_his_order_alone(
+def test_law_our_policy_is_first_whatever_the_operator_does_and_his_order_stays(
     theirs: list[int], shuffle: list[int], kind: str
 ) -> None:
     want = _desired(FEED, POLICY if kind == "firewall policy" else LOCAL_IN)
@@ -431,7 +431,7 @@ def test_law_ours_is_first_whatever_the_operator_does_and_leaves_his_order_alone
 
 @settings(max_examples=60, deadline=None)
 @given(some, st.integers(0, 9005))
-def test_law_an_adopted_policy_returns_to_its_number_its_content_and_its_place(
+def test_law_teardown_restores_number_content_and_position_of_an_adopted_policy(
     theirs: list[int], at: int
 ) -> None:
     unit: Unit = {}

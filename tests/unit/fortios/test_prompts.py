@@ -11,7 +11,7 @@ from provision.fortios.config.desired import CliBlock, Desired, read_blocks
 from provision.fortios.planning.planner import FortiPlan, plan, teardown
 from provision.fortios.record.record import Record
 from provision.fortios.session.fortigate import FortiGateSession
-from provision.ssh.connect import HostKeyPolicy
+from provision.ssh.connection import Access
 from provision.ssh.login import Login
 from tests.fortigate_bounds import set_bounds
 from tests.simulator import Notice, Options, Simulator
@@ -44,9 +44,9 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 class Site:
     """A FortiGate that is planned, changed and cleaned as a run does it."""
 
-    def __init__(self, fortigate: Simulator, policy: HostKeyPolicy) -> None:
+    def __init__(self, fortigate: Simulator, access: Access) -> None:
         self.fortigate = fortigate
-        self._policy = policy
+        self._access = access
         self.record = Record()
 
     def login(self) -> Login:
@@ -56,18 +56,18 @@ class Site:
         )
 
     def plan(self, want: Desired = WANT) -> FortiPlan:
-        with FortiGateSession(self.login(), self._policy) as fortigate:
+        with FortiGateSession(self.login(), self._access) as fortigate:
             return plan(want, fortigate.observe(want, self.record), self.record, key=KEY)
 
     def apply(self) -> FortiPlan:
-        with FortiGateSession(self.login(), self._policy) as fortigate:
+        with FortiGateSession(self.login(), self._access) as fortigate:
             made = plan(WANT, fortigate.observe(WANT, self.record), self.record, key=KEY)
             fortigate.apply(made)
         self.record = made.settled
         return made
 
     def teardown(self) -> None:
-        with FortiGateSession(self.login(), self._policy) as fortigate:
+        with FortiGateSession(self.login(), self._access) as fortigate:
             fortigate.apply(teardown(fortigate.observe(Desired(), self.record), self.record))
 
 
@@ -86,7 +86,7 @@ PASTED = {
     "a prompt at the end": "see\nFGT-A # ",
     "only a prompt": "FGT-A # ",
     "a prompt on the first line": "FGT-A # show firewall policy\nFGT-A # ",
-    "a context": "FGT-A (policy) # edit 7\nFGT-A (7) # ",
+    "a context": "FGT-A (access) # edit 7\nFGT-A (7) # ",
     "a restricted prompt": "x\nFGT-A $ \ny",
     "end and next": "a\nnext\nend\nconfig system admin\nedit admin\nend",
     "quotes before it": 'he said "no"\nFGT-A # show\n"and more',
@@ -101,12 +101,12 @@ PASTED = {
 
 
 @pytest.mark.parametrize("pasted", PASTED.values(), ids=PASTED)
-def test_a_prompt_inside_quotes_is_text(pasted: str, policy: HostKeyPolicy) -> None:
+def test_a_prompt_inside_quotes_is_text(pasted: str, access: Access) -> None:
     with Simulator(Options(enc_stable=True, console="more", pager_lines=23)) as fortigate:
         fortigate.run(SSL_ON + comment(pasted) + comment("between\nFGT-A # ", 8))
         before = fortigate.show()
         assert "theirs-7" in before
-        site = Site(fortigate, policy)
+        site = Site(fortigate, access)
         assert {each.action for each in site.plan().changes} == {"create", "update"}
         assert fortigate.journal.changing() == []
         site.apply()
@@ -116,7 +116,7 @@ def test_a_prompt_inside_quotes_is_text(pasted: str, policy: HostKeyPolicy) -> N
 
 
 @pytest.mark.parametrize("piece", [1, 7, 23])
-def test_a_pasted_prompt_that_arrives_in_pieces_is_text(piece: int, policy: HostKeyPolicy) -> None:
+def test_a_pasted_prompt_that_arrives_in_pieces_is_text(piece: int, access: Access) -> None:
     with Simulator(Options(enc_stable=True, console="standard")) as fortigate:
         fortigate.run(
             SSL_ON + "".join(comment(each, 20 + n) for n, each in enumerate(PASTED.values()))
@@ -124,7 +124,7 @@ def test_a_pasted_prompt_that_arrives_in_pieces_is_text(piece: int, policy: Host
         fortigate.faults.rewrite = lambda said: (
             said[at : at + piece] for at in range(0, len(said), piece)
         )
-        site = Site(fortigate, policy)
+        site = Site(fortigate, access)
         site.apply()
         assert site.plan().changes == ()
 
@@ -154,19 +154,17 @@ PROMPTS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("options", PROMPTS.values(), ids=PROMPTS)
-def test_a_prompt_of_any_shape_is_recognised(
-    options: dict[str, Any], policy: HostKeyPolicy
-) -> None:
+def test_a_prompt_of_any_shape_is_recognised(options: dict[str, Any], access: Access) -> None:
     with Simulator(Options(enc_stable=True, **options)) as fortigate:
         scope = "root" if fortigate.options.vdoms else ""
         fortigate.run_in(scope, SSL_ON)
-        with FortiGateSession(Site(fortigate, policy).login(), policy) as session:
+        with FortiGateSession(Site(fortigate, access).login(), access) as session:
             assert session.facts.version == (7, 4, 8)
             assert session.facts.vdom_names == (("root", "Branch") if scope else ())
         if scope:
             return
         before = fortigate.show()
-        site = Site(fortigate, policy)
+        site = Site(fortigate, access)
         site.apply()
         assert site.plan().changes == ()
         site.teardown()
@@ -194,11 +192,11 @@ LOOKS = (
 @pytest.mark.parametrize("where", ["before", "within", "behind", "redrawn", "echo", "inside"])
 @pytest.mark.parametrize("text", MESSAGES)
 def test_a_message_between_prompts_costs_an_enter_and_no_line(
-    text: str, where: str, policy: HostKeyPolicy
+    text: str, where: str, access: Access
 ) -> None:
     with Simulator(Options(enc_stable=True, console="standard")) as fortigate:
         fortigate.run(SSL_ON)
-        site = Site(fortigate, policy)
+        site = Site(fortigate, access)
         for at in LOOKS:
             fortigate.faults.notices += [Notice(text, where, at)]
             made = site.plan()
@@ -211,12 +209,12 @@ def test_a_message_between_prompts_costs_an_enter_and_no_line(
 @pytest.mark.parametrize("transactions", [True, False])
 @pytest.mark.parametrize("at", ["^config system", "^set uri", "^next"])
 def test_a_message_in_the_middle_of_a_push_loses_no_line(
-    at: str, where: str, transactions: bool, policy: HostKeyPolicy
+    at: str, where: str, transactions: bool, access: Access
 ) -> None:
     with Simulator(Options(enc_stable=True, transactions=transactions)) as fortigate:
         fortigate.run(SSL_ON)
         before = fortigate.show()
-        site = Site(fortigate, policy)
+        site = Site(fortigate, access)
         fortigate.faults.notices += [Notice(MESSAGES[0], where, at), Notice(MESSAGES[2], where, at)]
         site.apply()
         assert len(fortigate.faults.notices) < 2
@@ -227,11 +225,11 @@ def test_a_message_in_the_middle_of_a_push_loses_no_line(
 
 
 @pytest.mark.parametrize("where", ["before", "behind", "redrawn", "echo"])
-def test_a_refusal_beside_a_message_is_seen(where: str, policy: HostKeyPolicy) -> None:
+def test_a_refusal_beside_a_message_is_seen(where: str, access: Access) -> None:
     with Simulator(Options(enc_stable=True)) as fortigate:
         fortigate.run(SSL_ON)
         before = fortigate.show()
-        site = Site(fortigate, policy)
+        site = Site(fortigate, access)
         fortigate.faults.errors["^set port"] = "Unknown action 0"
         fortigate.faults.notices += [Notice(MESSAGES[0], where, "^set (uri|port)")] * 2
         with pytest.raises(Exception, match="as it was before"):

@@ -1,6 +1,6 @@
-"""What a ban host remembers is data: for any record, nothing is planned beyond the closed lists.
+"""A record is only data: whatever it says, no plan goes beyond the closed lists.
 
-The lists below are written out again on purpose: widening those of the product has to be said twice.
+This file repeats the lists on purpose, so that widening them takes two edits.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ from hypothesis import strategies as st
 from provision.errors import Conflict, Failed
 from provision.fortios.config.desired import Desired
 from provision.fortios.config.object_id import ObjectId
-from provision.fortios.config.owned import MARKER, OWNED
-from provision.fortios.config.schema import FOUND_BY
+from provision.fortios.config.tables import TABLES, find_table
+from provision.fortios.config.tables.table import MARKER
 from provision.fortios.config.text import Config, Edit, Statement, Tree, list_lines, parse
-from provision.fortios.planning.object_changes import MEMORY, Block
+from provision.fortios.planning.blocks import Block
+from provision.fortios.planning.object_changes import MEMORY
 from provision.fortios.planning.planner import FortiPlan, object_ids_to_observe, plan
 from provision.fortios.record.record import Record, RecordRefused, remap_scopes
 from provision.fortios.record.restorable import find_obstacles, is_owned
@@ -141,7 +142,7 @@ def _text(table: str, key: str | None, body: list[str], more: str) -> str:
 
 @st.composite
 def objects(draw: Any) -> tuple[str, Any]:
-    """An id and what stood there before, each of which may be forged."""
+    """Draw an id and its earlier text, each of which may be forged."""
     table = draw(tables)
     key = draw(st.none() | words | st.sampled_from(["banstitch_x", "1", "2", "9001"]))
     if table in ("vpn ssl settings", "system settings") and draw(st.integers(0, 3)):
@@ -156,7 +157,7 @@ def objects(draw: Any) -> tuple[str, Any]:
 
 def _likely_text(object_id: str, body: list[str]) -> str:
     table, _, key = object_id.partition(":")
-    name = FOUND_BY.get(table)
+    name = find_table(table).identified_by
     ours = {"name": "banstitch_deny", "comments": MARKER}
     body = [f'set {name} "{ours[name]}"', *body] if name else body
     return _text(table, key or None, body, "")
@@ -221,7 +222,7 @@ single_names = {
 
 @st.composite
 def likely(draw: Any) -> tuple[str, str | None]:
-    """An id of ours, and a text that might have been there: what passes the first look."""
+    """Draw an id of ours and a plausible earlier text, which pass the first check."""
     object_id = draw(likely_ids)
     if object_id in single_names:
         names = st.sampled_from(single_names[object_id])
@@ -261,7 +262,7 @@ def _check_lines(block: Block) -> None:
 
 
 def _check(block: Block) -> None:
-    """Whether what memory asks for is in the lists of this file."""
+    """Check that a block stays within the lists of this file."""
     _check_lines(block)
     one = ObjectId.parse(block.id)
     keys, names, inner = ALLOWED[one.table]
@@ -350,7 +351,7 @@ def test_law_no_id_makes_more_than_one_line_even_unchecked(
 
 @settings(max_examples=60, deadline=None)
 @given(wishes, st.booleans())
-def test_law_every_object_that_templates_ask_for_is_in_the_lists_and_its_record_is_read(
+def test_law_every_desired_object_is_in_the_lists_and_its_record_can_be_read(
     wish: dict[str, Any], vdoms: bool
 ) -> None:
     want, unit = wanted(wish, vdoms), start(vdoms)
@@ -363,21 +364,23 @@ def test_law_every_object_that_templates_ask_for_is_in_the_lists_and_its_record_
         assert Record.from_json(json.loads(json.dumps(record.to_json()))) == record
 
 
-def test_the_lists_of_the_product_are_those_of_this_file() -> None:
-    for table, owned in OWNED.items():
-        assert {*owned.restores, *owned.clears} == ALLOWED[table][1]
-        assert {each: set(names) for each, names in owned.nested.items()} == ALLOWED[table][2]
-    assert OWNED.keys() == ALLOWED.keys()
+def test_the_tables_have_the_lists_of_this_file() -> None:
+    owned = {path: table for path, table in TABLES.items() if table.keys is not None}
+    for path, table in owned.items():
+        assert {*table.restores, *table.clears} == ALLOWED[path][1]
+        inner_tables = table.restorable_tables.items()
+        assert {name: set(names) for name, names in inner_tables} == ALLOWED[path][2]
+    assert owned.keys() == ALLOWED.keys()
 
 
-@pytest.mark.parametrize("table", sorted(FOUND_BY))
+@pytest.mark.parametrize("table", [path for path in TABLES if find_table(path).identified_by])
 def test_a_numbered_entry_is_restored_only_under_our_name(table: str) -> None:
-    one = ObjectId("", table, "9001")
+    one, attribute = ObjectId("", table, "9001"), find_table(table).identified_by
     for name in ("theirs", "", "banstitch_deny2"):
-        (config,) = parse(f'config x\nset {FOUND_BY[table]} "{name}"\nset action deny\nend\n')
+        (config,) = parse(f'config x\nset {attribute} "{name}"\nset action deny\nend\n')
         assert isinstance(config, Config)
-        assert find_obstacles(one, config.body) == (f"'{FOUND_BY[table]}'",)
-    assert find_obstacles(one, ()) == (f"no '{FOUND_BY[table]}'",)
+        assert find_obstacles(one, config.body) == (f"'{attribute}'",)
+    assert find_obstacles(one, ()) == (f"no '{attribute}'",)
 
 
 @pytest.mark.parametrize(
@@ -386,7 +389,7 @@ def test_a_numbered_entry_is_restored_only_under_our_name(table: str) -> None:
         ({}, "form of a record"),
         (None, "form of a record"),
         ({"objects": [["x" * 500, None]]}, "..."),
-        ({"objects": [["firewall policy:9", None]] * 2}, "twice"),
+        ({"objects": [["firewall policy:9", None]] * 2}, "only once"),
         ({"objects": [["firewall policy:9", 5]]}, "text or null"),
         ({"objects": "x"}, "list of at most"),
         ({"objects": [["firewall policy:9", None]] * 2001}, "list of at most"),
@@ -394,10 +397,10 @@ def test_a_numbered_entry_is_restored_only_under_our_name(table: str) -> None:
         ({"fingerprints": {"x": "nothex"}}, "64 hexadecimal digits"),
         ({"fingerprints": {"a\nb": ""}}, "printable"),
         ({"names": {"system admin:x": "banstitch_deny"}}, "no object"),
-        ({"names": {"firewall policy:9": "theirs"}}, "cannot be called 'theirs'"),
+        ({"names": {"firewall policy:9": "theirs"}}, "must not be called 'theirs'"),
     ],
 )
-def test_a_record_of_another_form_is_refused_with_what_and_where(data: Any, what: str) -> None:
+def test_a_malformed_record_is_refused_with_the_reason_and_the_place(data: Any, what: str) -> None:
     whole = {"serial": "", "objects": [], "fingerprints": {}, "names": {}}
     with pytest.raises(RecordRefused) as caught:
         Record.from_json({**whole, **data} if data else data)

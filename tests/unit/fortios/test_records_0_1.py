@@ -1,4 +1,4 @@
-"""Records that release 0.1 wrote: what it made is still taken away, and what it found comes back.
+"""Records of release 0.1 still work: what it made is removed, and what it found is restored.
 
 `tests/fixtures/records_0_1.json` was written by 0.1 on the simulator, one record for each place of
 enforcement, with VDOMs, and with objects that were adopted.
@@ -35,28 +35,28 @@ end
 
 @pytest.fixture(autouse=True)
 def settled_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Loopback needs no long wait to know that a prompt is the last thing said."""
+    """Wait only briefly for a prompt to be complete: loopback needs no more."""
     set_bounds(monkeypatch, settled=0.02)
 
 
 @pytest.fixture
 def deployed(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[MemorySite, str]]:
-    """A FortiGate as 0.1 left it, and the configuration that it had before."""
+    """A FortiGate as 0.1 left it, and its earlier configuration."""
     case = CASES[request.param]
     options = Options(version=case["version"], vdoms=tuple(case["vdoms"]), enc_stable=True)
-    with Simulator(options) as fortigate:
+    with Simulator(options) as unit:
         for scope, text in case["before"]:
-            fortigate.run_in(scope, text)
-        before = fortigate.show()
+            unit.run_in(scope, text)
+        before = unit.show()
         for object_id, text in case["made"]:
-            fortigate.run_in(object_id.partition("/")[0] if "/" in object_id else "", text)
-        site = MemorySite(tmp_path / "inventory", fortigate)
+            unit.run_in(object_id.partition("/")[0] if "/" in object_id else "", text)
+        site = MemorySite(tmp_path / "inventory", unit)
         site.records["fgt1"] = copy.deepcopy(case["record"])
         yield site, before
 
 
 @pytest.mark.parametrize("deployed", CASES, indirect=True)
-def test_a_record_of_0_1_tears_down_to_what_was_there_before(
+def test_teardown_with_a_record_of_0_1_restores_the_earlier_configuration(
     deployed: tuple[MemorySite, str],
 ) -> None:
     site, before = deployed
@@ -70,7 +70,9 @@ def test_a_record_of_0_1_tears_down_to_what_was_there_before(
 @pytest.mark.parametrize(
     "deployed", ["adopted policy and trigger", "ssl_vpn, VDOMs"], indirect=True
 )
-def test_what_comes_from_memory_is_marked_and_shown_whole(deployed: tuple[MemorySite, str]) -> None:
+def test_changes_from_memory_are_marked_and_shown_completely(
+    deployed: tuple[MemorySite, str],
+) -> None:
     site, _ = deployed
     gone = site.teardown()
     assert gone.changes
@@ -79,7 +81,7 @@ def test_what_comes_from_memory_is_marked_and_shown_whole(deployed: tuple[Memory
 
 
 @pytest.mark.parametrize("deployed", ["policy"], indirect=True)
-def test_an_adopted_secret_of_0_1_is_not_typed_and_the_operator_is_told_what_to_do(
+def test_an_adopted_secret_of_0_1_is_not_typed_and_the_error_has_the_remedy(
     deployed: tuple[MemorySite, str],
 ) -> None:
     site, _ = deployed

@@ -1,4 +1,4 @@
-"""What teardown gives back to a list that an operator has changed since."""
+"""Teardown restores a list that the operator has changed since."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _torn_down(unit: Unit, record: Record) -> tuple[FortiPlan, Unit]:
     return made, after(unit, made.blocks)
 
 
-def test_a_member_of_a_list_comes_back_only_if_the_fortigate_still_has_it() -> None:
+def test_a_member_of_a_list_is_restored_only_if_it_still_exists() -> None:
     held, record = applied(asked(FEED, SSL), unit_of(ADDRESS, SSL_DENY), Record())
     held |= _settings('set source-address "banstitch_feed"', "set source-address-negate enable")
     made, left = _torn_down(held, record)
@@ -35,7 +35,7 @@ def test_a_member_of_a_list_comes_back_only_if_the_fortigate_still_has_it() -> N
     assert "bad guys is not restored: there is no such object" in made.warnings[0]
 
 
-def test_what_a_remembered_list_refers_to_is_asked_for_in_the_same_batch() -> None:
+def test_the_members_of_a_remembered_list_are_observed_in_the_same_batch() -> None:
     _, record = applied(asked(FEED, SSL), unit_of(ADDRESS, SSL_DENY), Record())
     assert set(object_ids_to_observe(Desired(), record)) >= {
         "firewall address:bad guys",
@@ -44,7 +44,7 @@ def test_what_a_remembered_list_refers_to_is_asked_for_in_the_same_batch() -> No
     }
 
 
-def test_an_allow_list_that_the_operator_made_in_the_place_of_ours_is_not_emptied() -> None:
+def test_an_allow_list_that_replaced_ours_is_not_emptied() -> None:
     held, record = applied(asked(FEED, SSL), unit_of(SSL_ALL), Record())
     held |= _settings('set source-address "office"')
     made, left = _torn_down(held, record)
@@ -53,7 +53,7 @@ def test_an_allow_list_that_the_operator_made_in_the_place_of_ours_is_not_emptie
     assert [each.id for each in made.changes] == ["system external-resource:banstitch_feed"]
 
 
-def test_of_a_list_that_the_operator_turned_into_an_allow_list_only_our_feed_is_taken_out() -> None:
+def test_only_our_feed_is_removed_from_a_list_that_became_an_allow_list() -> None:
     held, record = applied(asked(FEED, SSL), unit_of(SSL_ALL), Record())
     held |= _settings('set source-address "office" "banstitch_feed"')
     made, left = _torn_down(held, record)
@@ -62,7 +62,7 @@ def test_of_a_list_that_the_operator_turned_into_an_allow_list_only_our_feed_is_
     assert {each.source for each in made.changes} == {MEMORY}
 
 
-def test_an_object_whose_mark_was_changed_stays_and_teardown_names_it() -> None:
+def test_an_object_with_a_changed_mark_stays_and_teardown_names_it() -> None:
     held, record = applied(asked(FEED), {}, Record())
     key = "system external-resource:banstitch_feed"
     held[key] = unit_of(FEED.replace("Managed by Banstitch", "mine"))[key]

@@ -1,4 +1,4 @@
-"""All that the roles can ask of a FortiGate, on a pure unit: whatever the settings, whatever came before."""
+"""Plans for everything that the roles can desire, on a modelled FortiGate with any earlier state."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ wishes = st.fixed_dictionaries(
 
 
 def wanted(wish: dict[str, Any], vdoms: bool) -> Desired:
-    """What the roles ask for; a place that the version lacks is left out."""
+    """Return the desired state; an enforcement method that the version lacks is left out."""
     unit = assume_facts(read_version(wish["version"]), "edge" if vdoms else "")
     asked = dict(wish["enforcement"])
     if not unit.has("local_in_feed"):
@@ -66,13 +66,13 @@ def wanted(wish: dict[str, Any], vdoms: bool) -> Desired:
             "feed": feed.Settings(feed_scope=wish["feed_scope"]),
         },
     )
-    context = replace(fortios(site), unit=unit)
+    context = replace(fortios(site), facts=unit)
     blocks: list[CliBlock] = [b for r in (webhook, feed, enforcement) for b in r.blocks(context)]
     return read_blocks(blocks, enforcement.vdom(context) if vdoms else "")
 
 
 def start(vdoms: bool) -> Unit:
-    """A unit with an operator's policies, SSL VPN and stitches in each VDOM."""
+    """Return a FortiGate with an operator's policies, SSL VPN and stitches in each VDOM."""
     text = (
         'config firewall policy\nedit 3\nset name "lan"\nset srcaddr "all"\nnext\nedit 1\nset name "x"\n'
         "next\nend\nconfig firewall local-in-policy\nedit 1\nset comments y\nnext\nend\n"
@@ -92,16 +92,16 @@ def start(vdoms: bool) -> Unit:
 
 
 def planned(want: Desired, unit: Unit, record: Record) -> FortiPlan:
-    """As the engine plans: who may use what is to be deleted is looked at as well."""
+    """Plan as the engine does: read possible users of what is to be deleted."""
     seen = look(unit, object_ids_to_observe(want, record))
     first = plan(want, seen, record, key=KEY)
     gone = [change.id for change in first.changes if change.action == "delete"]
     more = look(unit, find_referring_tables(gone, seen, ("root", "edge")))
-    return plan(want, seen.and_also(more), record, key=KEY)
+    return plan(want, seen.merge(more), record, key=KEY)
 
 
 def shown(unit: Unit) -> Any:
-    """What stands on the unit, and in which order."""
+    """Return the configuration and the order of its entries."""
     tables = {table_of(each) for each in unit if ":" in each}
     keys = {table: [row.key.value for row in rows_of(unit, table)] for table in tables}
     return {each: normal(body) for each, body in unit.items() if body}, keys
@@ -109,7 +109,7 @@ def shown(unit: Unit) -> Any:
 
 @settings(max_examples=40, deadline=None)
 @given(st.lists(wishes, min_size=1, max_size=3), st.booleans())
-def test_law_any_inventory_follows_any_other_and_teardown_gives_back_the_first_unit(
+def test_law_any_inventory_can_follow_any_other_and_teardown_restores_the_first_state(
     inventories: list[dict[str, Any]], vdoms: bool
 ) -> None:
     unit, record = start(vdoms), Record()
@@ -128,10 +128,10 @@ def test_law_any_inventory_follows_any_other_and_teardown_gives_back_the_first_u
 
 @settings(max_examples=30, deadline=None)
 @given(wishes, wishes, st.booleans(), st.integers(0, 12))
-def test_law_a_push_that_ends_after_any_object_is_completed_by_the_next_run(
+def test_law_the_next_run_completes_a_push_that_ended_after_any_object(
     first: dict[str, Any], second: dict[str, Any], vdoms: bool, done: int
 ) -> None:
-    """The record that was written before the push is enough to carry on, or to tear down."""
+    """The record written before the push is enough to continue, or to tear down."""
     unit = start(vdoms)
     made = planned(wanted(first, vdoms), unit, Record())
     unit, record = after(unit, made.blocks), made.settled

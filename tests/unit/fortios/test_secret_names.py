@@ -1,4 +1,4 @@
-"""In a plan for a FortiGate, secrets stand by name: what is shown never depends on their values."""
+"""A plan for a FortiGate has the names of secrets: what is shown never depends on their values."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from provision.desired import collect
 from provision.fortios.config.desired import Desired
 from provision.fortios.planning.planner import plan
 from provision.fortios.record.record import Record
-from tests.unit.engine.site_model import FACTORY, FW1, PLAYS, SITE
+from tests.plays import PLAYS
+from tests.unit.engine.site_model import FACTORY, FW1, SITE
 from tests.unit.fortios import fortios_model
 from tests.unit.roles.sample_ca import CA
 
@@ -21,7 +22,7 @@ VALUES = st.text(st.characters(exclude_categories=["C"]), min_size=1, max_size=3
 
 def wanted(tokens: dict[str, str], ca: str = "", ca_by_name: bool = True) -> Desired:
     (fortigate, *_) = SITE.fortigates
-    return collect.fortios(SITE, fortigate, PLAYS, tokens, ca=ca, ca_by_name=ca_by_name)
+    return collect.render_desired(SITE, fortigate, PLAYS, tokens, ca=ca, ca_by_name=ca_by_name)
 
 
 def shown(found: Desired) -> list[str]:
@@ -37,7 +38,7 @@ def sent(found: Desired) -> str:
 
 
 @given(st.fixed_dictionaries(dict.fromkeys(NAMES, VALUES)))
-def test_what_is_shown_is_the_same_whatever_the_secrets_are(tokens: dict[str, str]) -> None:
+def test_the_shown_plan_is_the_same_for_all_secrets(tokens: dict[str, str]) -> None:
     assert shown(wanted(tokens, CA)) == shown(wanted({}))
 
 
@@ -48,7 +49,7 @@ def test_a_secret_that_equals_a_word_of_the_plan_hides_nothing(value: str) -> No
     assert text.count("(secret ") == len(NAMES)
 
 
-def test_what_is_sent_holds_the_secrets_and_what_is_shown_their_names() -> None:
+def test_the_sent_text_has_the_secrets_and_the_shown_text_their_names() -> None:
     tokens = {name: f"value-of-{name}" for name in NAMES}
     found = wanted(tokens, CA)
     for name, value in tokens.items():
@@ -57,7 +58,7 @@ def test_what_is_sent_holds_the_secrets_and_what_is_shown_their_names() -> None:
         assert value not in "".join(shown(found))
 
 
-def test_a_ca_that_exists_is_shown_whole_and_one_that_does_not_by_name() -> None:
+def test_an_existing_ca_is_shown_completely_and_a_future_one_by_name() -> None:
     assert CA.strip() in "".join(shown(wanted({}, CA, ca_by_name=False)))
     assert CA.strip() not in "".join(shown(wanted({}, CA)))
     assert CA.strip() in sent(wanted({}, CA))

@@ -15,7 +15,7 @@ from provision.fortios.planning.planner import FortiPlan, plan, teardown
 from provision.fortios.record.record import Record
 from provision.fortios.session.fortigate import FortiGateSession
 from provision.fortios.session.push import RolledBack
-from provision.ssh.connect import HostKeyPolicy
+from provision.ssh.connection import Access
 from provision.ssh.login import Login
 from tests.fortigate_bounds import set_bounds
 from tests.simulator import Options, Simulator
@@ -47,53 +47,51 @@ def _login(fortigate: Simulator, **changes: Any) -> Login:
 
 
 def _apply(
-    fortigate: Simulator, policy: HostKeyPolicy, want: Desired = WANT, record: Record | None = None
+    fortigate: Simulator, access: Access, want: Desired = WANT, record: Record | None = None
 ) -> FortiPlan:
     record = record or Record()
-    with FortiGateSession(_login(fortigate), policy) as session:
+    with FortiGateSession(_login(fortigate), access) as session:
         made = plan(want, session.observe(want, record), record, key=KEY)
         session.apply(made)
     return made
 
 
-def _teardown(fortigate: Simulator, policy: HostKeyPolicy, record: Record) -> FortiPlan:
-    with FortiGateSession(_login(fortigate), policy) as session:
+def _teardown(fortigate: Simulator, access: Access, record: Record) -> FortiPlan:
+    with FortiGateSession(_login(fortigate), access) as session:
         made = teardown(session.observe(Desired(), record), record)
         session.apply(made)
     return made
 
 
 @both_consoles
-def test_apply_rerun_and_teardown_on_a_fortigate(
-    fortigate: Simulator, policy: HostKeyPolicy
-) -> None:
+def test_apply_rerun_and_teardown_on_a_fortigate(fortigate: Simulator, access: Access) -> None:
     before = fortigate.show()
-    made = _apply(fortigate, policy)
+    made = _apply(fortigate, access)
     assert 'set source-address "banstitch_feed"' in fortigate.show()
     fortigate.journal.clear()
-    with FortiGateSession(_login(fortigate), policy) as session:
+    with FortiGateSession(_login(fortigate), access) as session:
         again = plan(WANT, session.observe(WANT, made.settled), made.settled, key=KEY)
         assert session.exchanges <= 2
     assert again.changes == ()
     assert fortigate.journal.changing() == []
     assert fortigate.journal.exchanges() <= 3
-    _teardown(fortigate, policy, made.settled)
+    _teardown(fortigate, access, made.settled)
     assert fortigate.show() == before
     fortigate.journal.clear()
-    assert _teardown(fortigate, policy, made.settled).changes == ()
+    assert _teardown(fortigate, access, made.settled).changes == ()
     assert fortigate.journal.changing() == []
 
 
 @both_consoles
-def test_logging_in_and_out_types_not_one_line(fortigate: Simulator, policy: HostKeyPolicy) -> None:
-    with FortiGateSession(_login(fortigate), policy) as session:
+def test_logging_in_and_out_types_not_one_line(fortigate: Simulator, access: Access) -> None:
+    with FortiGateSession(_login(fortigate), access) as session:
         assert session.exchanges == 0
     assert len(fortigate.journal) == 0
 
 
 @both_consoles
-def test_the_facts_of_a_fortigate_are_read(fortigate: Simulator, policy: HostKeyPolicy) -> None:
-    with FortiGateSession(_login(fortigate), policy) as session:
+def test_the_facts_of_a_fortigate_are_read(fortigate: Simulator, access: Access) -> None:
+    with FortiGateSession(_login(fortigate), access) as session:
         facts = session.facts
         assert session.exchanges <= 2
     assert facts.version == (7, 4, 8)
@@ -105,13 +103,13 @@ def test_the_facts_of_a_fortigate_are_read(fortigate: Simulator, policy: HostKey
 
 @pytest.mark.parametrize("lines", [1, 2, 5])
 def test_a_small_pager_costs_exchanges_but_nothing_is_lost(
-    lines: int, policy: HostKeyPolicy, monkeypatch: pytest.MonkeyPatch
+    lines: int, access: Access, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     set_bounds(monkeypatch, lost=0.3)
     with Simulator(Options(pager_lines=lines)) as fortigate:
-        made = _apply(fortigate, policy)
+        made = _apply(fortigate, access)
         fortigate.journal.clear()
-        with FortiGateSession(_login(fortigate), policy) as session:
+        with FortiGateSession(_login(fortigate), access) as session:
             again = plan(WANT, session.observe(WANT, made.settled), made.settled, key=KEY)
         assert again.changes == ()
         assert fortigate.journal.changing() == []
@@ -134,76 +132,76 @@ def test_a_small_pager_costs_exchanges_but_nothing_is_lost(
     ],
 )
 def test_a_refused_line_leaves_the_fortigate_as_it_was_and_is_named(
-    fortigate: Simulator, policy: HostKeyPolicy, pattern: str, said: str
+    fortigate: Simulator, access: Access, pattern: str, said: str
 ) -> None:
     before = fortigate.show()
     fortigate.faults.errors[pattern] = said
     with pytest.raises(RolledBack) as caught:
-        _apply(fortigate, policy)
+        _apply(fortigate, access)
     assert fortigate.show() == before
     text = str(caught.value)
     assert pattern in text
     assert said.splitlines()[0] in text
     assert "the FortiGate is as it was before" in text
     fortigate.faults.errors.clear()
-    _apply(fortigate, policy)
+    _apply(fortigate, access)
 
 
 def test_an_update_that_fails_puts_the_older_state_back(
-    fortigate: Simulator, policy: HostKeyPolicy
+    fortigate: Simulator, access: Access
 ) -> None:
-    made = _apply(fortigate, policy)
+    made = _apply(fortigate, access)
     before = fortigate.show()
     newer = [text.replace("39426", "37124").replace("5514", "5515") for text in ALL]
     want = read_blocks([CliBlock("n.j2", "".join(newer))])
     fortigate.faults.errors["set logid 37124"] = "value parse error before '37124'"
     with pytest.raises(RolledBack):
-        _apply(fortigate, policy, want, made.settled)
+        _apply(fortigate, access, want, made.settled)
     assert fortigate.show() == before
 
 
 def test_a_cut_connection_is_opened_again_and_the_fortigate_put_back(
-    fortigate: Simulator, policy: HostKeyPolicy
+    fortigate: Simulator, access: Access
 ) -> None:
     before = fortigate.show()
-    with FortiGateSession(_login(fortigate), policy) as session:
+    with FortiGateSession(_login(fortigate), access) as session:
         made = plan(WANT, session.observe(WANT, Record()), Record(), key=KEY)
         fortigate.faults.drop_at = "commit"
         with pytest.raises(RolledBack, match="as it was before"):
             session.apply(made)
     assert fortigate.show() == before
-    again = _apply(fortigate, policy)
-    assert _apply(fortigate, policy, record=again.settled).changes == ()
+    again = _apply(fortigate, access)
+    assert _apply(fortigate, access, record=again.settled).changes == ()
 
 
 def test_a_fortigate_that_goes_away_before_anything_was_sent_is_unreachable(
-    fortigate: Simulator, policy: HostKeyPolicy
+    fortigate: Simulator, access: Access
 ) -> None:
     fortigate.faults.drop_at = "show"
-    with FortiGateSession(_login(fortigate), policy) as session, pytest.raises(Unreachable):
+    with FortiGateSession(_login(fortigate), access) as session, pytest.raises(Unreachable):
         session.observe(WANT, Record())
 
 
 def test_a_fortigate_that_drops_type_ahead_is_asked_line_by_line(
-    policy: HostKeyPolicy, monkeypatch: pytest.MonkeyPatch
+    access: Access, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     set_bounds(monkeypatch, lost=0.3)
     with Simulator(Options(enc_stable=True, type_ahead="dropped")) as fortigate:
-        made = _apply(fortigate, policy)
-        assert _apply(fortigate, policy, record=made.settled).changes == ()
-        _teardown(fortigate, policy, made.settled)
+        made = _apply(fortigate, access)
+        assert _apply(fortigate, access, record=made.settled).changes == ()
+        _teardown(fortigate, access, made.settled)
         assert "banstitch" not in fortigate.show()
 
 
 def test_a_secret_of_the_operators_is_never_taken_into_the_record(
-    fortigate: Simulator, policy: HostKeyPolicy
+    fortigate: Simulator, access: Access
 ) -> None:
     fortigate.run(
         FEED.replace("feed-pass", "operators-own").replace("Managed by Banstitch", "theirs")
     )
     before = fortigate.show()
     want = read_blocks([CliBlock("f.j2", FEED)])
-    with FortiGateSession(_login(fortigate), policy) as session:
+    with FortiGateSession(_login(fortigate), access) as session:
         seen = session.observe(want, Record())
         with pytest.raises(Conflict, match="'password' must not come from a ban host's memory"):
             plan(want, seen, Record(), key=KEY, adopt=True)
@@ -219,9 +217,9 @@ def test_the_whole_configuration_of_a_fortigate_is_read_and_written_without_loss
 
 
 def test_each_drift_on_the_fortigate_is_found_and_mended_alone(
-    fortigate: Simulator, policy: HostKeyPolicy
+    fortigate: Simulator, access: Access
 ) -> None:
-    made = _apply(fortigate, policy)
+    made = _apply(fortigate, access)
     good = fortigate.show()
     for drift, expected in {
         'config system automation-stitch\nedit "banstitch_login"\nset status disable\nend': (
@@ -237,7 +235,7 @@ def test_each_drift_on_the_fortigate_is_found_and_mended_alone(
     }.items():
         fortigate.run(drift)
         assert fortigate.show() != good
-        mended = _apply(fortigate, policy, record=made.settled)
+        mended = _apply(fortigate, access, record=made.settled)
         assert [change.id for change in mended.changes] == [expected]
         assert sorted(fortigate.show().splitlines()) == sorted(good.splitlines())
 
@@ -256,27 +254,27 @@ AWKWARD = [
 
 
 @pytest.mark.parametrize("text", AWKWARD)
-def test_awkward_values_arrive_intact(text: str, policy: HostKeyPolicy) -> None:
+def test_awkward_values_arrive_intact(text: str, access: Access) -> None:
     block = TRIGGER.replace(
         "set event-type", f"set description {forti_quote(text)}\nset event-type"
     )
     want = read_blocks([CliBlock("t.j2", block)])
     with Simulator(Options()) as fortigate:
-        made = _apply(fortigate, policy, want)
+        made = _apply(fortigate, access, want)
         assert forti_quote(text) in fortigate.show()
-        assert _apply(fortigate, policy, want, made.settled).changes == ()
+        assert _apply(fortigate, access, want, made.settled).changes == ()
 
 
-def test_a_value_of_several_lines_arrives_intact(policy: HostKeyPolicy) -> None:
+def test_a_value_of_several_lines_arrives_intact(access: Access) -> None:
     block = (
         'config system automation-action\nedit "a"\nset action-type webhook\n'
         'set uri "h/x"\nset port 80\nset http-body "one\n  two\n\nend\n> three"\nnext\nend\n'
     )
     want = read_blocks([CliBlock("t.j2", block)])
     with Simulator(Options()) as fortigate:
-        made = _apply(fortigate, policy, want)
+        made = _apply(fortigate, access, want)
         assert '"one\n  two\n\nend\n> three"' in fortigate.show()
-        assert _apply(fortigate, policy, want, made.settled).changes == ()
+        assert _apply(fortigate, access, want, made.settled).changes == ()
 
 
 @pytest.mark.parametrize(
@@ -293,22 +291,22 @@ def test_a_value_of_several_lines_arrives_intact(policy: HostKeyPolicy) -> None:
     ids=str,
 )
 def test_fortigates_of_every_kind_are_entered_and_changed(
-    options: dict[str, Any], policy: HostKeyPolicy
+    options: dict[str, Any], access: Access
 ) -> None:
     want = read_blocks([CliBlock("b.j2", "".join((FEED, SSL)))])
     with Simulator(Options(**options)) as fortigate:
         before = fortigate.show()
-        made = _apply(fortigate, policy, want)
+        made = _apply(fortigate, access, want)
         assert made.changes
-        assert _apply(fortigate, policy, want, made.settled).changes == ()
-        _teardown(fortigate, policy, made.settled)
+        assert _apply(fortigate, access, want, made.settled).changes == ()
+        _teardown(fortigate, access, made.settled)
         assert fortigate.show().count("\n") == before.count("\n")
 
 
 def test_an_unknown_host_key_is_refused_and_nothing_is_remembered(
     fortigate: Simulator, tmp_path: Path
 ) -> None:
-    strict = HostKeyPolicy(tmp_path / "known", accept_new=False)
+    strict = Access(tmp_path / "known", accept_new=False)
     with (
         pytest.raises(Unreachable, match="unknown") as caught,
         FortiGateSession(_login(fortigate), strict),
@@ -323,55 +321,55 @@ def test_a_known_host_key_is_enough_and_a_changed_one_is_always_refused(
 ) -> None:
     known = tmp_path / "known"
     known.write_text(fortigate.host_key_line + "\n")
-    with FortiGateSession(_login(fortigate), HostKeyPolicy(known, accept_new=False)) as session:
+    with FortiGateSession(_login(fortigate), Access(known, accept_new=False)) as session:
         assert session.facts.serial
     with Simulator(Options(port=0)) as other:
         line = fortigate.host_key_line.replace(str(fortigate.port), str(other.port))
         known.write_text(line + "\n")
-        policy = HostKeyPolicy(known, accept_new=True)
-        with pytest.raises(Unreachable, match="CHANGED"), FortiGateSession(_login(other), policy):
+        access = Access(known, accept_new=True)
+        with pytest.raises(Unreachable, match="CHANGED"), FortiGateSession(_login(other), access):
             pass
 
 
 def test_a_wrong_password_and_a_closed_port_are_told_apart(
-    fortigate: Simulator, policy: HostKeyPolicy
+    fortigate: Simulator, access: Access
 ) -> None:
     with (
         pytest.raises(Unreachable, match="password refused for admin") as caught,
-        FortiGateSession(_login(fortigate, password="wrong-pass"), policy),
+        FortiGateSession(_login(fortigate, password="wrong-pass"), access),
     ):
         pass
     assert "wrong-pass" not in str(caught.value)
     with (
         pytest.raises(Unreachable, match="connect"),
-        FortiGateSession(_login(fortigate, port=1), policy),
+        FortiGateSession(_login(fortigate, port=1), access),
     ):
         pass
 
 
-def test_a_cluster_secondary_is_refused_before_anything_is_sent(policy: HostKeyPolicy) -> None:
+def test_a_cluster_secondary_is_refused_before_anything_is_sent(access: Access) -> None:
     with Simulator(Options(ha_role="Secondary")) as fortigate:
         with (
-            FortiGateSession(_login(fortigate), policy) as session,
+            FortiGateSession(_login(fortigate), access) as session,
             pytest.raises(Failed, match="secondary"),
         ):
             session.observe(WANT, Record())
         assert fortigate.journal.changing() == []
 
 
-def test_a_version_that_is_not_known_is_warned_about(policy: HostKeyPolicy) -> None:
+def test_a_version_that_is_not_known_is_warned_about(access: Access) -> None:
     with (
         Simulator(Options(version="7.9.2")) as fortigate,
-        FortiGateSession(_login(fortigate), policy) as session,
+        FortiGateSession(_login(fortigate), access) as session,
     ):
         made = plan(WANT, session.observe(WANT, Record()), Record(), key=KEY)
     assert "7.9.2" in made.warnings[0]
 
 
 def test_a_foreign_object_of_the_same_name_is_a_conflict(
-    fortigate: Simulator, policy: HostKeyPolicy
+    fortigate: Simulator, access: Access
 ) -> None:
     fortigate.run(TRIGGER.replace("39426", "20099"))
     with pytest.raises(Conflict, match="banstitch_login"):
-        _apply(fortigate, policy)
+        _apply(fortigate, access)
     assert fortigate.journal.changing() == []

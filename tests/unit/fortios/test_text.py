@@ -1,4 +1,4 @@
-"""The parser and the writer of FortiOS CLI text lose nothing, and say where bad text is bad."""
+"""The parser and the writer of FortiOS CLI text lose nothing, and locate errors."""
 
 from __future__ import annotations
 
@@ -89,11 +89,11 @@ end
 
 
 @pytest.mark.parametrize("shown", [SHOWN, VDOMS, "", "config firewall address\nend\n"])
-def test_what_a_unit_shows_is_written_back_to_the_byte(shown: str) -> None:
+def test_the_output_of_show_is_written_back_byte_for_byte(shown: str) -> None:
     assert serialize(parse(shown)) == shown
 
 
-def test_crlf_of_a_terminal_reads_like_plain_lines() -> None:
+def test_crlf_line_ends_read_like_plain_ones() -> None:
     assert parse(SHOWN.replace("\n", "\r\n")) == parse(SHOWN)
     assert parse(SHOWN.replace("\n", "\r\r\n")) == parse(SHOWN)
 
@@ -151,14 +151,16 @@ def test_an_end_inside_an_entry_closes_the_entry_and_its_table() -> None:
         ("config a\nset b \\", 2, "backslash"),
     ],
 )
-def test_bad_text_is_refused_with_its_line_and_the_reason(bad: str, line: int, what: str) -> None:
+def test_malformed_text_is_refused_with_the_line_and_the_reason(
+    bad: str, line: int, what: str
+) -> None:
     with pytest.raises(ParseError) as caught:
         parse(bad)
     assert caught.value.line == line
     assert what in caught.value.what
 
 
-def test_lines_to_type_have_no_indentation_but_keep_it_inside_a_value() -> None:
+def test_lines_to_type_have_no_indentation_except_inside_a_value() -> None:
     tree = parse('config a\n    edit "k"\n        set b "x\n   y"\n    next\nend\n')
     assert list_lines(tree) == ("config a", 'edit "k"', 'set b "x\n   y"', "next", "end")
 
@@ -218,7 +220,7 @@ def test_any_tree_comes_back_from_its_text(tree: tuple[Node, ...]) -> None:
 
 
 @given(st.text(alphabet="config edit nxs\"'\\ \n#a1", max_size=80))
-def test_any_text_is_parsed_or_refused_but_never_breaks_the_parser(text: str) -> None:
+def test_any_text_is_parsed_or_refused(text: str) -> None:
     try:
         tree = parse(text)
     except ParseError:

@@ -1,4 +1,4 @@
-"""What is left as it is on an object of ours is named, and what is too much to name is counted."""
+"""Unmanaged attributes of our objects are reported by name, or counted if there are too many."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from provision.fortios.planning.unmanaged import format_note, list_unmanaged
 
 
 @pytest.mark.parametrize(("number", "end"), [(12, "a11 x"), (13, "a11 x, 1 more"), (40, "28 more")])
-def test_no_attribute_is_left_out_without_a_word(number: int, end: str) -> None:
+def test_attributes_beyond_the_limit_are_counted(number: int, end: str) -> None:
     found = list_unmanaged(
         "system automation-action:a", [(f"a{n}", (Word("x"),)) for n in range(number)]
     )

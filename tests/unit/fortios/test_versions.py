@@ -1,4 +1,4 @@
-"""What each FortiOS version can do: each boundary as the sources have it, and what is not known."""
+"""Capabilities of FortiOS versions: each boundary is where its source puts it."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from provision.fortios.config.desired import CliBlock, read_blocks
 from provision.fortios.config.diff import get_values, read_attributes
 from provision.fortios.config.limits import LONGEST_LINE
 from provision.fortios.config.object_id import ObjectId
+from provision.fortios.config.tables import CAPABILITIES, TABLES
 from provision.fortios.config.text import Statement, forti_quote, parse, serialize
 from provision.fortios.config.versions import (
-    CAPABILITIES,
     NEWEST,
     TRAINS,
     assume_facts,
@@ -57,35 +57,36 @@ def has(feature: str, version: str) -> bool:
         ("ssl_vpn_tunnel", ["7.6.3", "8.0.0"], ["6.4.0", "7.6.2"]),
     ],
 )
-def test_a_feature_comes_and_goes_where_its_source_says(
+def test_a_capability_begins_and_ends_where_its_source_says(
     feature: str, without: list[str], with_it: list[str]
 ) -> None:
     assert [each for each in without if has(feature, each)] == []
     assert [each for each in with_it if not has(feature, each)] == []
 
 
-def test_every_rule_has_a_source_and_says_what_is_done_without_it() -> None:
-    for each in CAPABILITIES:
+def test_every_capability_has_a_source_and_an_alternative() -> None:
+    for each in CAPABILITIES.values():
         assert each.what
         assert each.without
         assert each.source
-    assert len({each.feature for each in CAPABILITIES}) == len(CAPABILITIES)
+    listed = [each for table in TABLES.values() for each in table.capabilities]
+    assert len(listed) == len(CAPABILITIES)
 
 
-def test_templates_ask_for_features_and_never_for_numbers() -> None:
+def test_templates_ask_for_capabilities_and_never_for_versions() -> None:
     for path in TEMPLATES.rglob("*.j2"):
         text = path.read_text()
-        assert "unit.version" not in text
-        for feature in re.findall(r"unit\.has\(\"(\w+)\"\)", text):
+        assert "fortigate.version" not in text
+        for feature in re.findall(r"fortigate\.has\(\"(\w+)\"\)", text):
             assert find_capability(feature)
 
 
-def test_a_feature_that_nobody_described_is_an_error_and_not_a_no() -> None:
+def test_an_unknown_capability_is_an_error() -> None:
     with pytest.raises(KeyError):
         assume_facts(NEWEST).has("http_header")
 
 
-def test_an_unknown_version_is_taken_for_the_newest_known_one_before_it_and_warned_about() -> None:
+def test_an_unknown_version_is_taken_for_the_newest_known_one_before_it_with_a_warning() -> None:
     for version, nearest in (("8.2.1", "8.0"), ("9.0.0", "8.0"), ("7.8.0", "7.6")):
         (text,) = warn_of_unknown_version(assume_facts(read_version(version)))
         assert version in text
@@ -101,11 +102,11 @@ def test_an_old_version_is_refused_with_the_reason() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "7", "7.x", "7.2.8.1", "seven", "7.2.", "-1.0.0", "7.2.8 "])
-def test_what_spells_no_version_is_refused(text: str) -> None:
+def test_a_malformed_version_is_refused(text: str) -> None:
     if text.strip() == "7.2.8":
         assert read_version(text) == (7, 2, 8)
         return
-    with pytest.raises(ValueError, match="no FortiOS version"):
+    with pytest.raises(ValueError, match="FortiOS version must be"):
         read_version(text)
 
 
@@ -113,13 +114,13 @@ patches = st.tuples(st.integers(0, 99), st.integers(0, 99), st.integers(0, 999))
 
 
 @given(patches)
-def test_law_a_version_is_read_as_it_is_spelt(version: tuple[int, int, int]) -> None:
+def test_law_a_version_is_read_as_it_is_formatted(version: tuple[int, int, int]) -> None:
     assert read_version(format_version(version)) == version
     assert read_version(f"v{format_version(version)}") == version
 
 
 @given(patches, patches, patches)
-def test_law_a_range_holds_what_lies_between_its_ends(
+def test_law_a_range_contains_the_versions_between_its_ends(
     first: tuple[int, int, int], last: tuple[int, int, int], version: tuple[int, int, int]
 ) -> None:
     inside = first <= version <= last
@@ -140,7 +141,7 @@ def _blocks(version: str, name: str, log_ids: tuple[int, ...], monkeypatch: Any)
     monkeypatch.setitem(CATALOGUE, name, more)
     settings = detection.Settings(detection_enabled=(name,), detection_settings={})
     context = fortios(sample_site({"detection": settings}))
-    return webhook.blocks(replace(context, unit=assume_facts(read_version(version))))
+    return webhook.blocks(replace(context, facts=assume_facts(read_version(version))))
 
 
 def test_a_detection_of_several_log_ids_is_one_trigger_where_a_trigger_takes_them(
@@ -178,7 +179,7 @@ values_of_all_kinds = st.one_of(
 
 
 @given(values_of_all_kinds, values_of_all_kinds)
-def test_law_a_value_arrives_as_it_is_or_is_refused(name: str, text: str) -> None:
+def test_law_a_value_arrives_unchanged_or_is_refused(name: str, text: str) -> None:
     def objects() -> Any:
         return read_blocks([CliBlock("stitch.j2", _stitch(name, text))]).objects
 
@@ -208,22 +209,22 @@ def _stitch(name: str, text: str) -> str:
 @pytest.mark.parametrize(
     ("cli", "what"),
     [
-        ('config firewall policy\nedit 1\nset name "a<b"\nnext\nend\n', "cannot stand in a name"),
-        (f'config firewall policy\nedit 1\nset name "{"n" * 36}"\nnext\nend\n', "FortiOS takes 35"),
+        ('config firewall policy\nedit 1\nset name "a<b"\nnext\nend\n', "must not contain"),
+        (f'config firewall policy\nedit 1\nset name "{"n" * 36}"\nnext\nend\n', "at most 35 bytes"),
         (
             f'config firewall policy\nedit 1\nset srcaddr "{"n" * 2000}"\nnext\nend\n',
-            "typed safely",
+            "at most 2000 bytes",
         ),
         ('config system external-resource\nedit "f(1)"\nset type address\nnext\nend\n', "'('"),
     ],
 )
-def test_what_a_unit_would_refuse_is_refused_before(cli: str, what: str) -> None:
+def test_a_value_that_a_fortigate_would_refuse_is_refused_before(cli: str, what: str) -> None:
     with pytest.raises(InputError, match=re.escape(what)):
         read_blocks([CliBlock("b.j2", cli)])
     assert LONGEST_LINE >= 480
 
 
-def test_a_refused_secret_is_not_told() -> None:
+def test_the_error_about_a_secret_does_not_quote_it() -> None:
     secret = "s3cret" * 30
     cli = f'config system external-resource\nedit "f"\nset password "{secret}"\nnext\nend\n'
     with pytest.raises(InputError) as caught:
@@ -232,7 +233,7 @@ def test_a_refused_secret_is_not_told() -> None:
 
 
 @given(st.text(max_size=45))
-def test_law_a_name_of_the_inventory_is_taken_whole_or_refused(name: str) -> None:
+def test_law_a_name_in_the_inventory_is_taken_unchanged_or_refused(name: str) -> None:
     try:
         taken = TypeAdapter(InterfaceName).validate_python(name)
     except ValidationError:
@@ -244,12 +245,12 @@ def test_law_a_name_of_the_inventory_is_taken_whole_or_refused(name: str) -> Non
 
 
 @pytest.mark.parametrize("name", ["root", "Branch_1", "a-b", "v" * 31])
-def test_the_name_of_a_vdom_is_taken_as_fortios_spells_it(name: str) -> None:
+def test_every_name_that_fortios_allows_for_a_vdom_is_accepted(name: str) -> None:
     assert TypeAdapter(VdomName).validate_python(name) == name
 
 
 @pytest.mark.parametrize("name", ["", "a b", "a/b", "a:b", "a;b", "a?b", "-x", "größe", "v" * 32])
-def test_a_name_that_no_vdom_can_have_is_an_error_before_anything_is_typed(name: str) -> None:
+def test_an_impossible_vdom_name_is_an_error_before_anything_is_typed(name: str) -> None:
     with pytest.raises(ValidationError):
         TypeAdapter(VdomName).validate_python(name)
     if name:

@@ -10,7 +10,7 @@ import pytest
 
 from provision.errors import InputError
 from provision.inventory.expressions import Scope
-from provision.inventory.loader import Inventory, load, scopes
+from provision.inventory.loader import Inventory, build_scopes, load
 
 
 def write(folder: Path, **files: str) -> Path:
@@ -23,17 +23,17 @@ def write(folder: Path, **files: str) -> Path:
     return folder
 
 
-def inventory(folder: Path, hosts: str, extra: Sequence[str] = (), **files: str) -> Inventory:
+def read_inventory(folder: Path, hosts: str, extra: Sequence[str] = (), **files: str) -> Inventory:
     """The inventory of a folder whose hosts.yml is ``hosts``."""
     return load(write(folder, hosts__yml=hosts, **files), extra)
 
 
-def scope(folder: Path, variables: str, **files: str) -> Scope:
+def read_scope(folder: Path, variables: str, **files: str) -> Scope:
     """The variables of a host ``h`` that stand, one a line, at the top of its host_vars file."""
     files["host_vars__h__yml"] = variables
-    return scopes(inventory(folder, "all: {hosts: {h: }}", **files))["h"]
+    return build_scopes(read_inventory(folder, "all: {hosts: {h: }}", **files))["h"]
 
 
-def faults(error: pytest.ExceptionInfo[InputError], folder: Path) -> list[str]:
+def list_problems(error: pytest.ExceptionInfo[InputError], folder: Path) -> list[str]:
     """The faults, with paths relative to the folder."""
     return [str(fault).replace(f"{folder}/", "") for fault in error.value.problems]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from provision.errors import InputError
-from tests.unit.inventory.inventories import scope
+from tests.unit.inventory.inventories import read_scope
 
 MIXED = (
     "[192.24.2.1, host.fqdn, '::1', '', 192.168.32.0/24, fe80::100/10, true, "
@@ -72,11 +72,11 @@ MIXED = (
 def test_an_address_is_answered_for_as_documented(
     tmp_path: Path, expression: str, value: object
 ) -> None:
-    found = scope(tmp_path, f'mixed: {MIXED}\nx: "{{{{ {expression} }}}}"')
+    found = read_scope(tmp_path, f'mixed: {MIXED}\nx: "{{{{ {expression} }}}}"')
     assert found["x"] == value
 
 
 def test_a_query_that_is_not_known_is_an_error(tmp_path: Path) -> None:
-    found = scope(tmp_path, "x: \"{{ '192.0.2.1' | ipaddr('6to4') }}\"")
+    found = read_scope(tmp_path, "x: \"{{ '192.0.2.1' | ipaddr('6to4') }}\"")
     with pytest.raises(InputError, match=r"h\.yml:1: x: the template fails: ipaddr knows "):
         found["x"]

@@ -11,7 +11,7 @@ import pytest
 
 from provision.errors import InputError
 from provision.inventory.expressions import Scope
-from provision.inventory.loader import load, scopes
+from provision.inventory.loader import build_scopes, load
 from tests import PROJECT
 from tests.unit.inventory.ansible_oracle import ask
 from tests.unit.inventory.inventories import write
@@ -86,7 +86,7 @@ def theirs(folder: Path, environment: None) -> Mapping[str, Mapping[str, Any]]:
 
 @pytest.fixture(scope="module")
 def ours(folder: Path, environment: None) -> Scope:
-    return scopes(load(folder, playbook=folder))["h"]
+    return build_scopes(load(folder, playbook=folder))["h"]
 
 
 def outcome(found: Scope, name: str) -> dict[str, Any]:

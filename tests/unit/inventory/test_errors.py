@@ -12,19 +12,19 @@ from hypothesis import strategies as st
 from provision.errors import InputError
 from provision.inventory import yaml_lines
 from provision.inventory.loader import load
-from tests.unit.inventory.inventories import faults, inventory, write
+from tests.unit.inventory.inventories import list_problems, read_inventory, write
 
 
 def test_all_faults_of_all_files_come_at_once(tmp_path: Path) -> None:
     with pytest.raises(InputError) as error:
-        inventory(
+        read_inventory(
             tmp_path,
             "ban_hosts:\n  hosts: [h]\n  hots: {}\n",
             extra=["nonsense"],
             more__yml="fortigates: {hosts: {h: }}\nfortigates: {}\n",
             group_vars__ban_hosts__yml="- x\n",
         )
-    assert faults(error, tmp_path) == [
+    assert list_problems(error, tmp_path) == [
         "-e: a word is no variable; write key=value, {json} or @file",
         "group_vars/ban_hosts.yml: a file of variables must be a mapping, not a list; "
         "write `name: value` lines, without a leading dash",
@@ -84,8 +84,8 @@ def test_all_faults_of_all_files_come_at_once(tmp_path: Path) -> None:
 )
 def test_a_fault_names_its_line_and_what_to_do(tmp_path: Path, hosts: str, expected: str) -> None:
     with pytest.raises(InputError) as error:
-        inventory(tmp_path, hosts)
-    text = "\n".join(faults(error, tmp_path))
+        read_inventory(tmp_path, hosts)
+    text = "\n".join(list_problems(error, tmp_path))
     for piece in expected.split(".*"):
         assert piece in text
 
@@ -99,7 +99,7 @@ def test_a_file_that_is_not_utf8_is_a_fault_with_its_line(tmp_path: Path) -> Non
     (tmp_path / "hosts.yml").write_bytes("web:\n  hosts:\n    h: {x: é}".encode("latin-1"))
     with pytest.raises(InputError) as error:
         load(tmp_path)
-    assert faults(error, tmp_path) == [
+    assert list_problems(error, tmp_path) == [
         "hosts.yml:3: is not UTF-8 (byte 0xe9); save the file as UTF-8"
     ]
 

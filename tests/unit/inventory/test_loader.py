@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provision.inventory.loader import load, scopes
+from provision.inventory.loader import build_scopes, load
 from provision.inventory.sources.names import expand
-from tests.unit.inventory.inventories import inventory, write
+from tests.unit.inventory.inventories import read_inventory, write
 
 # Ansible's documentation, "Understanding variable precedence", weakest first, the part about
 # inventories; among groups: all, parents before children, then priority, then the alphabet.
@@ -38,7 +38,7 @@ def test_the_strongest_layer_that_sets_a_variable_wins(tmp_path: Path, strongest
     def x(layer: str) -> str:
         return f"x: {layer}" if layer in present else "other: 1"
 
-    found = inventory(
+    found = read_inventory(
         tmp_path,
         f"""
         all:
@@ -64,7 +64,7 @@ def test_the_strongest_layer_that_sets_a_variable_wins(tmp_path: Path, strongest
 
 
 def test_a_stronger_mapping_replaces_a_weaker_one_whole(tmp_path: Path) -> None:
-    found = inventory(
+    found = read_inventory(
         tmp_path,
         "all: {hosts: {h: {m: {b: 2}}}, vars: {m: {a: 1}}}",
     )
@@ -87,12 +87,12 @@ def test_a_group_described_in_several_places_is_one_group(tmp_path: Path) -> Non
 
 
 def test_a_host_without_a_group_is_ungrouped_and_any_host_is_in_all(tmp_path: Path) -> None:
-    found = inventory(tmp_path, "all: {hosts: {lone: , h: }}\nweb: {hosts: {h: }}")
+    found = read_inventory(tmp_path, "all: {hosts: {lone: , h: }}\nweb: {hosts: {h: }}")
     assert found.groups == {"all": ("lone", "h"), "ungrouped": ("lone",), "web": ("h",)}
 
 
 def test_hosts_of_child_groups_belong_to_the_parents(tmp_path: Path) -> None:
-    found = inventory(
+    found = read_inventory(
         tmp_path,
         "top: {children: {mid: }}\nmid: {children: {low: }}\nlow: {hosts: {h: }}",
     )
@@ -114,7 +114,7 @@ def test_a_single_file_uses_group_vars_and_host_vars_beside_it(tmp_path: Path) -
 
 
 def test_a_folder_of_variables_is_read_in_the_order_of_its_names(tmp_path: Path) -> None:
-    found = inventory(
+    found = read_inventory(
         tmp_path,
         "web: {hosts: {h: }}",
         group_vars__web__10__yml="{x: 10, y: 10}",
@@ -132,13 +132,13 @@ def test_what_ansible_ignores_is_ignored(tmp_path: Path) -> None:
         *("group_vars/web/x.txt", "group_vars/web/.x.yml", "group_vars/web/x.yml~"),
     ):
         (tmp_path / name).write_text("not: [yaml")
-    found = inventory(tmp_path, "web: {hosts: {h: }}")
+    found = read_inventory(tmp_path, "web: {hosts: {h: }}")
     assert list(found.hosts) == ["h"]
     assert found.warnings == ()
 
 
 def test_files_that_are_passed_over_are_named_in_warnings(tmp_path: Path) -> None:
-    found = inventory(
+    found = read_inventory(
         tmp_path,
         "web: {hosts: {h: }}",
         notes__="Ask the night shift first.",
@@ -152,17 +152,17 @@ def test_files_that_are_passed_over_are_named_in_warnings(tmp_path: Path) -> Non
 
 
 def test_a_port_after_the_host_name_is_its_ansible_port(tmp_path: Path) -> None:
-    found = inventory(tmp_path, 'web: {hosts: {"h:2222": }}')
+    found = read_inventory(tmp_path, 'web: {hosts: {"h:2222": }}')
     assert found.hosts["h"].variables["ansible_port"].value == 2222
 
 
 def test_a_lone_name_stands_for_a_mapping_with_it(tmp_path: Path) -> None:
-    found = inventory(tmp_path, "top: {children: web}\nweb: {hosts: h}")
+    found = read_inventory(tmp_path, "top: {children: web}\nweb: {hosts: h}")
     assert found.groups["top"] == ("h",)
 
 
 def test_every_variable_knows_where_it_was_written(tmp_path: Path) -> None:
-    found = inventory(
+    found = read_inventory(
         tmp_path,
         "web:\n  hosts:\n    h:\n      a: 1\n  vars:\n    b: 1\n",
         extra=["d=1"],
@@ -179,7 +179,7 @@ def test_every_variable_knows_where_it_was_written(tmp_path: Path) -> None:
 
 
 def test_merge_keys_and_aliases_work(tmp_path: Path) -> None:
-    found = inventory(
+    found = read_inventory(
         tmp_path,
         """
         web:
@@ -193,7 +193,7 @@ def test_merge_keys_and_aliases_work(tmp_path: Path) -> None:
 
 
 def test_an_ansible_inventory_with_foreign_things_in_it_is_usable(tmp_path: Path) -> None:
-    found = inventory(
+    found = read_inventory(
         tmp_path,
         """
         all:
@@ -210,7 +210,7 @@ def test_an_ansible_inventory_with_foreign_things_in_it_is_usable(tmp_path: Path
         """,
         group_vars__all__vault__yml="$ANSIBLE_VAULT;1.1;AES256\n3138\n",
     )
-    scope = scopes(found)["h"]
+    scope = build_scopes(found)["h"]
     assert scope["ours"] == 1
     assert scope["raw"] == "{{ not a template }}"
     assert scope["date"] == "2026-13-45"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from provision.errors import InputError
-from tests.unit.inventory.inventories import faults, scope
+from tests.unit.inventory.inventories import list_problems, read_scope
 
 CODE = [
     # finding 15
@@ -105,10 +105,10 @@ def test_an_expression_that_is_refused_or_fails_is_an_error_at_its_line(
     tmp_path: Path, text: str
 ) -> None:
     written = text.replace("HERE", f"{tmp_path}/proof").replace('"', '\\"')
-    found = scope(tmp_path, f'ok: 1\nlisted: [1, 2]\nx: "{written}"\n')
+    found = read_scope(tmp_path, f'ok: 1\nlisted: [1, 2]\nx: "{written}"\n')
     with pytest.raises(InputError) as error:
         found["x"]
-    assert faults(error, tmp_path)[0].startswith("host_vars/h.yml:3: x: ")
+    assert list_problems(error, tmp_path)[0].startswith("host_vars/h.yml:3: x: ")
     assert not (tmp_path / "proof").exists()
     assert found["ok"] == 1
 
@@ -116,7 +116,7 @@ def test_an_expression_that_is_refused_or_fails_is_an_error_at_its_line(
 def test_a_file_that_never_ends_is_not_read(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "large").write_text("x" * 1_000_001)
-    found = scope(
+    found = read_scope(
         tmp_path, "a: \"{{ lookup('file', 'pipe') }}\"\nb: \"{{ lookup('file', 'large') }}\""
     )
     with pytest.raises(InputError, match="regular file"):
@@ -127,7 +127,7 @@ def test_a_file_that_never_ends_is_not_read(tmp_path: Path) -> None:
 
 def test_variables_that_double_each_other_end_at_the_limit(tmp_path: Path) -> None:
     text = "v0: aa\n" + "".join(f"v{n + 1}: '{{{{ v{n} }}}}{{{{ v{n} }}}}'\n" for n in range(40))
-    found = scope(tmp_path, text)
+    found = read_scope(tmp_path, text)
     with pytest.raises(InputError, match="1000000"):
         found["v40"]
 
@@ -199,5 +199,5 @@ def test_variables_that_double_each_other_end_at_the_limit(tmp_path: Path) -> No
 def test_what_inventories_use_every_day_still_works(
     tmp_path: Path, text: str, value: object
 ) -> None:
-    found = scope(tmp_path, f'ok: 1\nlisted: [1, 2]\nx: "{text}"\n')
+    found = read_scope(tmp_path, f'ok: 1\nlisted: [1, 2]\nx: "{text}"\n')
     assert found["x"] == value

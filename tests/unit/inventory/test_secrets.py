@@ -13,8 +13,8 @@ from provision.errors import InputError
 from provision.inventory.expressions import Scope
 from provision.inventory.templates import Templates
 from provision.inventory.variables import Variable, Where
-from provision.sites.builder import Play
-from tests.unit.inventory.inventories import scope, write
+from tests.plays import load_plays
+from tests.unit.inventory.inventories import read_scope, write
 
 MARK = "Zq7vKx3wJy9uPr5t"
 PIECES = {MARK[n : n + 4] for n in range(len(MARK) - 3)}
@@ -76,10 +76,6 @@ MALFORMED = [
     "!!timestamp SECRET",
     "\tSECRET",
 ]
-PLAYS = (
-    Play("ban_hosts", ("detection", "receiver")),
-    Play("fortigates", ("webhook", "feed", "enforcement")),
-)
 
 
 def leaked(text: str) -> list[str]:
@@ -107,7 +103,7 @@ def inventory_with(folder: Path, value: str) -> Path:
 
 
 def said(capfd: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
-    code = main(PLAYS, arguments)
+    code = main(load_plays, arguments)
     return code, "".join(capfd.readouterr())
 
 
@@ -231,12 +227,12 @@ def test_the_error_names_variable_and_line_and_suggests_unsafe(
 
 
 def test_a_password_with_braces_that_is_tagged_unsafe_is_taken_as_it_is(tmp_path: Path) -> None:
-    found = scope(tmp_path, "ansible_password: !unsafe 'pw{{S3cretTail99'")
+    found = read_scope(tmp_path, "ansible_password: !unsafe 'pw{{S3cretTail99'")
     assert found["ansible_password"] == "pw{{S3cretTail99"
 
 
 def test_a_name_that_holds_no_secret_is_named_where_it_is_undefined(tmp_path: Path) -> None:
-    found = scope(tmp_path, "feed_name: '{{ sit_name }}'")
+    found = read_scope(tmp_path, "feed_name: '{{ sit_name }}'")
     with pytest.raises(InputError, match="feed_name: 'sit_name' is undefined"):
         found["feed_name"]
 
@@ -267,6 +263,6 @@ def test_no_error_of_another_variable_quotes_a_secret_that_it_uses(secret: str, 
 
 
 def test_no_expression_names_what_evaluates_it() -> None:
-    variables = {"v": Variable("{{ _banstitch_scope.where('v').file }}", Where("hosts.yml", 3))}
+    variables = {"v": Variable("{{ _banstitch_scope.locate('v').file }}", Where("hosts.yml", 3))}
     with pytest.raises(InputError, match="undefined"):
         Scope(variables, {}, Templates(), Path())["v"]

@@ -10,7 +10,7 @@ import pytest
 
 from provision.cli.main import main
 from provision.inventory.loader import load
-from tests.unit.cli.test_main import PLAYS
+from tests.plays import load_plays
 from tests.unit.inventory.oracle import Oracle, groups, hosts, oracle
 
 OURS = """
@@ -190,5 +190,5 @@ def test_check_accepts_a_shape(
     tmp_path: Path, shape: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = write(tmp_path, SHAPES[shape])
-    assert main(PLAYS, ["check", "-i", str(folder)]) == 0, capsys.readouterr().err
+    assert main(load_plays, ["check", "-i", str(folder)]) == 0, capsys.readouterr().err
     assert "not-a-secret" not in "".join(capsys.readouterr())

@@ -11,10 +11,10 @@ import pytest
 
 from provision.cli.main import main
 from provision.errors import InputError
-from provision.inventory.loader import load, scopes
+from provision.inventory.loader import build_scopes, load
 from provision.inventory.sources import program
-from tests.unit.cli.test_main import PLAYS
-from tests.unit.inventory.inventories import faults, write
+from tests.plays import load_plays
+from tests.unit.inventory.inventories import list_problems, write
 
 SITE = """
 ban_hosts: {hosts: {bh1: {ansible_host: 192.0.2.1}}}
@@ -60,7 +60,7 @@ def test_check_merges_several_inventories(
 ) -> None:
     write(tmp_path, a__hosts__yml=SITE, b__hosts__ini="[ban_hosts]\nbh2 ansible_host=192.0.2.3\n")
     options = ["-i", f"{tmp_path}/a", "-i", f"{tmp_path}/b/hosts.ini"]
-    assert main(PLAYS, ["check", *options]) == 0
+    assert main(load_plays, ["check", *options]) == 0
     assert "2 sites" in capsys.readouterr().out
 
 
@@ -84,11 +84,11 @@ def test_playbook_dir_names_where_the_variables_of_a_playbook_lie(
 ) -> None:
     write(tmp_path, inventory__hosts__yml=SITE, group_vars__all__yml="receiver_portt: 1\n")
     inventory = ["check", "-i", f"{tmp_path}/inventory"]
-    assert main(PLAYS, inventory) == 0
+    assert main(load_plays, inventory) == 0
     warning = capsys.readouterr().err
     assert f"{tmp_path}/group_vars is not read" in warning
     assert f"give --playbook-dir {tmp_path}" in warning
-    assert main(PLAYS, [*inventory, "--playbook-dir", str(tmp_path)]) == 3
+    assert main(load_plays, [*inventory, "--playbook-dir", str(tmp_path)]) == 3
     assert f"{tmp_path}/group_vars/all.yml:1: receiver_portt" in capsys.readouterr().err
 
 
@@ -96,7 +96,7 @@ def test_a_list_of_hosts_on_the_command_line_is_an_inventory() -> None:
     found = load(["h1, h2:2222,[2001:db8::1]:22,"])
     assert found.groups["ungrouped"] == ("h1", "h2", "2001:db8::1")
     assert found.hosts["h2"].variables["ansible_port"].value == 2222
-    assert scopes(found)["h1"]["inventory_file"] is None
+    assert build_scopes(found)["h1"]["inventory_file"] is None
 
 
 def test_known_hosts_lies_beside_the_first_source(tmp_path: Path) -> None:
@@ -106,7 +106,7 @@ def test_known_hosts_lies_beside_the_first_source(tmp_path: Path) -> None:
 
 def test_every_host_knows_the_file_that_names_it_first(tmp_path: Path) -> None:
     write(tmp_path, a__one__yml="web: {hosts: {h: }}", b__two__ini="[web]\nh\nw\n")
-    found = scopes(load([f"{tmp_path}/a", f"{tmp_path}/b/two.ini"]))
+    found = build_scopes(load([f"{tmp_path}/a", f"{tmp_path}/b/two.ini"]))
     assert found["h"]["inventory_file"] == f"{tmp_path}/a/one.yml"
     assert found["w"]["inventory_dir"] == f"{tmp_path}/b"
 
@@ -148,7 +148,7 @@ def test_a_script_that_fails_is_named_with_the_reason(
     path = script(tmp_path / "hosts.sh", body)
     with pytest.raises(InputError) as error:
         load(path)
-    (found,) = faults(error, tmp_path)
+    (found,) = list_problems(error, tmp_path)
     assert found.startswith("hosts.sh: ")
     assert expected in found
     assert "pa55word" not in found
@@ -200,7 +200,7 @@ def test_without_ansible_a_plugin_is_an_error_with_a_way_out(
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
     with pytest.raises(InputError) as error:
         load(tmp_path / "cmdb.yml")
-    (found,) = faults(error, tmp_path)
+    (found,) = list_problems(error, tmp_path)
     assert found.startswith("cmdb.yml: configures the inventory plugin netbox.netbox.nb_inventory")
     assert "install ansible-core, or save what it yields: ansible-inventory -i" in found
     assert "pa55word" not in found
@@ -222,7 +222,7 @@ def test_what_a_plugin_lists_keeps_texts_that_are_no_templates(tmp_path: Path) -
     )
     found = load(tmp_path)
     assert found.groups["tall"] == ("h",)
-    scope = scopes(found)["h"]
+    scope = build_scopes(found)["h"]
     assert (scope["raw"], scope["t"]) == ("{{ b }}", 1)
     # what a file says itself keeps its line
     assert found.hosts["h"].variables["b"].where.line == 1
@@ -246,7 +246,7 @@ def test_our_groups_are_judged_strictly_and_the_variables_of_those_around_them(
     )
     with pytest.raises(InputError) as error:
         load(tmp_path)
-    assert faults(error, tmp_path) == [
+    assert list_problems(error, tmp_path) == [
         "host_vars/f.yml:2: x is given twice, first in line 1; keep one of them",
         "hosts.yml:3: hots is no part of a group; did you mean hosts?",
         "hosts.yml:4: v is given twice, first in line 4; keep one of them",
@@ -352,7 +352,7 @@ def test_many_warnings_are_cut(tmp_path: Path) -> None:
 
 
 def test_an_empty_option_is_no_inventory(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(PLAYS, ["check", "-i", ""]) == 3
+    assert main(load_plays, ["check", "-i", ""]) == 3
     assert "-i: must name an inventory; give a file or a directory" in capsys.readouterr().err
 
 
@@ -364,7 +364,7 @@ def test_expressions_know_the_folder_of_the_playbook(tmp_path: Path) -> None:
         play__x__txt="",
         play__x__="from the playbook",
     )
-    found = scopes(load(tmp_path / "inventory", (), tmp_path / "play"))["h"]
+    found = build_scopes(load(tmp_path / "inventory", (), tmp_path / "play"))["h"]
     assert found["a"] == f"{tmp_path}/play"
     assert found["b"] == "from the playbook"
 
@@ -380,7 +380,7 @@ def test_no_ansible_cfg_has_anything_run_for_an_inventory_in_toml(
     )
     script(tmp_path / "vault.sh", "touch ran; echo secret")
     monkeypatch.chdir(tmp_path)
-    assert main(PLAYS, ["check", "-i", "hosts.toml"]) == 0, capsys.readouterr().err
+    assert main(load_plays, ["check", "-i", "hosts.toml"]) == 0, capsys.readouterr().err
     assert not (tmp_path / "ran").exists()
 
 
@@ -391,7 +391,7 @@ def test_a_script_that_nests_values_without_end_is_an_error(
     deep = "[" * levels + "]" * levels
     write(tmp_path, answer__json=f'{{"all": {{"hosts": ["a"], "vars": {{"x": {deep}}}}}}}')
     path = script(tmp_path / "hosts", f"cat {tmp_path}/answer.json")
-    assert main(PLAYS, ["check", "-i", str(path)]) == 3
+    assert main(load_plays, ["check", "-i", str(path)]) == 3
     assert f"{path}: the inventory script --list must write" in capsys.readouterr().err
 
 
@@ -400,7 +400,7 @@ def test_no_name_of_an_inventory_makes_a_line_of_its_own(
 ) -> None:
     write(tmp_path, answer__json=r'{"ban_hosts": {"hosts": ["bh1\nok: 1 site"]}}')
     path = script(tmp_path / "hosts", f"cat {tmp_path}/answer.json")
-    assert main(PLAYS, ["check", "-i", str(path)]) == 3
+    assert main(load_plays, ["check", "-i", str(path)]) == 3
     lines = capsys.readouterr().err.splitlines()
     assert lines
     assert all(line.startswith(str(path)) for line in lines)
@@ -416,7 +416,7 @@ def test_no_warning_of_an_inventory_steers_a_terminal(
         host_vars__h2__yml=f"{key}: 1\n{key}: 2\n",
     )
     (tmp_path / "odd\x1b[2J\nok: 1 site").write_text("{no inventory")
-    assert main(PLAYS, ["check", "-i", str(tmp_path)]) == 0
+    assert main(load_plays, ["check", "-i", str(tmp_path)]) == 0
     warned = capsys.readouterr().err.splitlines()
     assert len(warned) == 2
     assert all(line.startswith("warning: ") and line.isprintable() for line in warned)

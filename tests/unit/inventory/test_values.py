@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from provision.errors import InputError
 from provision.inventory import extra_vars
-from provision.inventory.loader import load, scopes
-from provision.inventory.templates import environment
-from tests.unit.inventory.inventories import faults, inventory, scope, write
+from provision.inventory.loader import build_scopes, load
+from provision.inventory.templates import build_environment
+from tests.unit.inventory.inventories import list_problems, read_inventory, read_scope, write
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_a_value_is_resolved_and_a_lone_expression_keeps_its_type(
     tmp_path: Path, written: str, value: object
 ) -> None:
     text = f"x: {written}\nnumber: 5\ntext: hello\nlisted: ['{{{{ number }}}}', h]\n"
-    assert scope(tmp_path, text)["x"] == value
+    assert read_scope(tmp_path, text)["x"] == value
 
 
 def test_the_environment_and_files_can_be_looked_up(
@@ -52,7 +52,7 @@ def test_the_environment_and_files_can_be_looked_up(
 ) -> None:
     monkeypatch.setenv("FW_PASSWORD", "from env")
     write(tmp_path, secret__="from file\n")
-    found = scope(
+    found = read_scope(
         tmp_path,
         """
         a: "{{ lookup('env', 'FW_PASSWORD') }}"
@@ -64,7 +64,7 @@ def test_the_environment_and_files_can_be_looked_up(
 
 
 def test_a_variable_that_is_omitted_counts_as_not_set(tmp_path: Path) -> None:
-    found = scope(
+    found = read_scope(
         tmp_path,
         """
         a: "{{ nothing | default(omit) }}"
@@ -82,13 +82,13 @@ def test_the_folder_of_the_playbook_is_the_one_that_was_named(tmp_path: Path) ->
         hosts__yml="all: {hosts: {h: {a: '{{ playbook_dir }}', b: \"{{ lookup('file', 'banner.txt') }}\"}}}",
         banner__txt="of the inventory\n",
     )
-    named = scopes(load(tmp_path / "inv", playbook=tmp_path / "play"))["h"]
+    named = build_scopes(load(tmp_path / "inv", playbook=tmp_path / "play"))["h"]
     assert (named["a"], named["b"]) == (str(tmp_path / "play"), "of the playbook")
-    assert scopes(load(tmp_path / "inv"))["h"]["b"] == "of the inventory"
+    assert build_scopes(load(tmp_path / "inv"))["h"]["b"] == "of the inventory"
 
 
 def test_a_variable_of_another_host_is_resolved_with_that_hosts_variables(tmp_path: Path) -> None:
-    found = inventory(
+    found = read_inventory(
         tmp_path,
         """
         all:
@@ -98,7 +98,7 @@ def test_a_variable_of_another_host_is_resolved_with_that_hosts_variables(tmp_pa
             b:
         """,
     )
-    assert scopes(found)["a"]["x"] == "b b"
+    assert build_scopes(found)["a"]["x"] == "b b"
 
 
 @pytest.mark.parametrize(
@@ -125,18 +125,18 @@ def test_a_variable_of_another_host_is_resolved_with_that_hosts_variables(tmp_pa
 def test_a_value_that_cannot_be_resolved_is_a_fault_at_its_line(
     tmp_path: Path, written: str, expected: str
 ) -> None:
-    found = scope(tmp_path, f"x: {written}\nok: 1")
+    found = read_scope(tmp_path, f"x: {written}\nok: 1")
     assert found["ok"] == 1
     with pytest.raises(InputError) as error:
         found["x"]
-    (fault,) = faults(error, tmp_path)
+    (fault,) = list_problems(error, tmp_path)
     assert fault.startswith("host_vars/h.yml:")
     for piece in expected.split(".*"):
         assert piece in fault
 
 
 def test_an_undefined_name_mentions_the_encrypted_file_that_may_define_it(tmp_path: Path) -> None:
-    found = scope(
+    found = read_scope(
         tmp_path,
         "x: '{{ vault_password }}'",
         group_vars__all__vault__yml="$ANSIBLE_VAULT;1.1;AES256\n61\n",
@@ -146,7 +146,7 @@ def test_an_undefined_name_mentions_the_encrypted_file_that_may_define_it(tmp_pa
 
 
 def test_a_failing_template_shows_no_value_that_may_be_secret(tmp_path: Path) -> None:
-    found = scope(tmp_path, "x: \"{{ {'a': 1}[pw] / [].index(pw) }}\"\npw: hunter2")
+    found = read_scope(tmp_path, "x: \"{{ {'a': 1}[pw] / [].index(pw) }}\"\npw: hunter2")
     with pytest.raises(InputError) as error:
         found["x"]
     assert "hunter2" not in str(error.value).replace("hunter2' is undefined", "")
@@ -194,7 +194,7 @@ def test_quoted_values_arrive_as_they_are(values: dict[str, str]) -> None:
 
 
 def test_the_shared_environment_refuses_what_is_undefined_and_keeps_line_ends() -> None:
-    env = environment()
+    env = build_environment()
     assert env.from_string("a\n{% if true %}\nb\n{% endif %}\n").render() == "a\nb\n"
     with pytest.raises(Exception, match="'x' is undefined"):
         env.from_string("{{ x }}").render()

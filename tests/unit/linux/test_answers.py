@@ -21,8 +21,8 @@ from provision.linux.answers import InvalidAnswer
 from roles import detection
 from roles.detection_catalogue import CATALOGUE
 from tests.e2e.fake_ban_host import deployed
+from tests.plays import PLAYS
 from tests.unit.agent.agent_model import remember_in
-from tests.unit.engine.site_model import PLAYS
 from tests.unit.roles.sample_site import sample_site
 
 SECRET = "Aa0" * 14 + "x"
@@ -61,7 +61,7 @@ def test_a_host_with_everything_that_roles_can_ask_for_is_understood() -> None:
     site = sample_site(
         {"detection": detection.Settings(detection_enabled=enabled, detection_settings={})}
     )
-    resources = collect.linux(site, PLAYS)
+    resources = collect.render_resources(site, PLAYS)
     request = observation.request(resources)
     assert len(request["jails"]) == len(enabled) > 1
     observed = deployed(resources)
@@ -79,7 +79,7 @@ def test_what_the_agent_sees_on_this_machine_is_understood(
     journal.manifest["services"]["fail2ban.service"] = {"before": {}, "reload_command": []}
     journal.manifest["fortigates"]["fw1"] = {"whatever": ["a record"]}
     manifest.save(journal.manifest)
-    request = observation.request(collect.linux(sample_site(), PLAYS))
+    request = observation.request(collect.render_resources(sample_site(), PLAYS))
     found = observe.observe(request)
     assert read("observe", found, **{k: v for k, v in request.items() if k != "do"}) == found
 
@@ -178,7 +178,7 @@ def test_more_history_than_was_asked_for_is_refused() -> None:
     assert "the time" in refusal("history", {"history": [{}], "left_out": False}, last=1)
 
 
-RESOURCES = collect.linux(sample_site(), PLAYS)
+RESOURCES = collect.render_resources(sample_site(), PLAYS)
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ import pytest
 from provision.errors import Failed, TargetError, Unreachable
 from provision.linux.session import bootstrap, launch, session
 from provision.linux.session.session import BanHostSession, NoPython
-from provision.ssh.connect import HostKeyPolicy
+from provision.ssh.connection import Access
 from provision.ssh.login import Login
 from tests.unit.ssh.shell_server import ShellServer
 
@@ -39,7 +39,7 @@ def ask(server: ShellServer, **login: Any) -> dict[str, Any]:
     known_hosts.write_text(server.known_as)
     user = login.pop("user", "joe")
     who = Login("bh1", "127.0.0.1", user, server.port, password="of-joe", **login)
-    with BanHostSession(who, HostKeyPolicy(known_hosts, accept_new=False)) as host:
+    with BanHostSession(who, Access(known_hosts, accept_new=False)) as host:
         return host.ask({"do": "nothing"})
 
 

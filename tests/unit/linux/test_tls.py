@@ -230,7 +230,7 @@ def test_a_file_that_is_missing_is_a_fault_of_its_setting() -> None:
 def blocks(version: str = "7.4.8", vdom: str = "", **settings: Any) -> tuple[str, list[str]]:
     """The text for a FortiGate, and the notes about it."""
     site = sample_site({"receiver": receiver.Settings(**settings)})
-    context = replace(fortios(site), unit=assume_facts(read_version(version), vdom))
+    context = replace(fortios(site), facts=assume_facts(read_version(version), vdom))
     found = (*webhook.blocks(context), *feed.blocks(context))
     return "".join(each.text for each in found), [each.note for each in found if each.note]
 

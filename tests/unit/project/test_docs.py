@@ -23,9 +23,8 @@ from provision.linux.resources import Directory, File, Package, Service, Tokens,
 from provision.linux.session.session import CHANGING, LOOKING
 from provision.plan import Change
 from provision.results import Exit, SiteResult, TargetResult, document
-from provision.sites.builder import Play
-from provision.sites.settings import load_roles
 from tests import PROJECT
+from tests.plays import PLAYS
 from tests.unit.roles.sample_site import sample_site
 
 DOCUMENTS = (
@@ -35,11 +34,7 @@ DOCUMENTS = (
     "docs/security.md",
     "docs/troubleshooting.md",
 )
-ROLES = load_roles(("detection", "receiver", "webhook", "feed", "enforcement"))
-PLAYS = (
-    Play("ban_hosts", ("detection", "receiver")),
-    Play("fortigates", ("webhook", "feed", "enforcement")),
-)
+ROLES = {role.NAME: role for play in PLAYS for role in play.roles}
 VERBS = sorted(main.cli.commands)
 
 
@@ -149,7 +144,7 @@ def default(field: FieldInfo) -> str:
 
 
 def test_the_tables_of_settings_are_those_of_the_models() -> None:
-    models = [role.model.model_fields.items() for role in ROLES.values()]
+    models = [role.Settings.model_fields.items() for role in ROLES.values()]
     wanted = {
         f"`{name}`": [default(field), str(field.description)]
         for fields in models
@@ -161,9 +156,9 @@ def test_the_tables_of_settings_are_those_of_the_models() -> None:
 
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_every_setting_that_is_named_exists(name: str) -> None:
-    prefixes = "|".join(role.prefix for role in ROLES.values() if role.prefix.endswith("_"))
+    prefixes = "|".join(role.PREFIX for role in ROLES.values() if role.PREFIX.endswith("_"))
     named = re.findall(rf"`((?:{prefixes})\w+)", text(name))
-    known = {field for role in ROLES.values() for field in role.model.model_fields}
+    known = {field for role in ROLES.values() for field in role.Settings.model_fields}
     assert set(named) <= known
 
 
@@ -172,7 +167,7 @@ def test_every_setting_that_is_named_exists(name: str) -> None:
 
 def test_everything_that_the_ban_host_gets_is_in_the_readme() -> None:
     named = code(section("README.md", "What it changes where"))
-    for resource in collect.linux(sample_site(), PLAYS):
+    for resource in collect.render_resources(sample_site(), PLAYS):
         if isinstance(resource, Package | User | Service):
             assert resource.name in named
         elif isinstance(resource, File | Tokens):
@@ -185,7 +180,7 @@ def test_everything_that_the_ban_host_gets_is_in_the_readme() -> None:
 def test_everything_that_a_fortigate_gets_is_in_the_readme() -> None:
     site = sample_site()
     named = code(section("README.md", "What it changes where"))
-    for wanted in collect.fortios(site, site.fortigates[0], PLAYS, {}).objects:
+    for wanted in collect.render_desired(site, site.fortigates[0], PLAYS, {}).objects:
         assert set(wanted.id.split(":")) <= named
 
 

@@ -11,17 +11,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from provision.desired.context import AUDIT, EVENTS_LOG, EVIDENCE
+from provision.desired.host_paths import AUDIT, EVENTS_LOG, EVIDENCE
 from provision.errors import InputError
 from provision.inventory.variables import Where
 from provision.linux.resources import File, Jail
-from provision.sites.settings import load_roles, settings_for
+from provision.sites.settings import read_settings
 from roles import detection, webhook
 from roles.detection_catalogue import CATALOGUE
-from tests.unit.inventory.inventories import faults, scope
+from tests.unit.inventory.inventories import list_problems, read_scope
 from tests.unit.roles.sample_site import fortios, linux, sample_site
 
-ROLE = load_roles(["detection"])["detection"]
 JAILS = "/etc/fail2ban/jail.d/banstitch.conf"
 ALL = list(CATALOGUE)
 
@@ -41,7 +40,7 @@ def jails(**settings: Any) -> configparser.ConfigParser:
 
 
 def read(folder: Path, variables: str) -> Any:
-    found = settings_for(ROLE, scope(folder, variables), Where("hosts.yml", 1))
+    found = read_settings(detection, read_scope(folder, variables), Where("hosts.yml", 1))
     assert isinstance(found, detection.Settings)
     return found
 
@@ -136,7 +135,7 @@ def test_every_fault_of_an_allow_list_file_is_named_by_file_and_line(tmp_path: P
             tmp_path,
             f"detection_ignore: ['file:{tmp_path}/allow.txt']\ndetection_max_retry: 0\n",
         )
-    found = faults(caught, tmp_path)
+    found = list_problems(caught, tmp_path)
     assert [fault.partition(" ")[0] for fault in found if "allow.txt" in fault] == [
         "allow.txt:1:",
         "allow.txt:3:",

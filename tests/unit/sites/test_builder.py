@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import getpass
-import types
 from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
 
-import provision.sites.builder
 from provision.errors import InputError
 from provision.inventory.loader import load
 from provision.masking import MASK, Secrets
 from provision.sites.builder import Play, Selected, Site, limit, sites
-from provision.sites.settings import Role, RoleSettings
+from provision.sites.settings import RoleSettings
 from tests import PROJECT
-from tests.unit.inventory.inventories import faults, inventory, write
+from tests.plays import load_plays
+from tests.unit.inventory.inventories import list_problems, read_inventory, write
+from tests.unit.sites.fake_role import FakeRole
 
 
 class Receiver(RoleSettings):
@@ -28,26 +28,17 @@ class Feed(RoleSettings):
     feed_name: str = "bans"
 
 
-ROLES = {
-    "receiver": Role("receiver", "receiver_", Receiver, types.ModuleType("receiver")),
-    "feed": Role("feed", "feed_", Feed, types.ModuleType("feed")),
-}
-PLAYS = (Play("ban_hosts", ("receiver",)), Play("fortigates", ("feed",)))
+RECEIVER = FakeRole("receiver", "receiver_", Receiver)
+FEED = FakeRole("feed", "feed_", Feed)
+PLAYS = (Play("ban_hosts", (RECEIVER,)), Play("fortigates", (FEED,)))
 GOOD = """
 ban_hosts: {hosts: {ban1: }}
 fortigates: {hosts: {fw1: {ban_host: ban1}}}
 """
 
 
-@pytest.fixture(autouse=True)
-def _two_roles(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        provision.sites.builder, "load_roles", lambda names: {n: ROLES[n] for n in names}
-    )
-
-
 def built(folder: Path, hosts: str, secrets: Secrets | None = None) -> tuple[Site, ...]:
-    return sites(inventory(folder, hosts), PLAYS, secrets or Secrets())
+    return sites(read_inventory(folder, hosts), PLAYS, secrets or Secrets())
 
 
 def test_a_site_is_a_ban_host_and_the_fortigates_that_name_it(tmp_path: Path) -> None:
@@ -275,7 +266,7 @@ def test_a_fault_keeps_every_site_from_being_built(
 ) -> None:
     with pytest.raises(InputError) as error:
         built(tmp_path, hosts)
-    (found,) = faults(error, tmp_path)
+    (found,) = list_problems(error, tmp_path)
     for piece in expected.split(".*"):
         assert piece in found
 
@@ -290,7 +281,7 @@ def test_faults_of_all_hosts_come_at_once_and_one_line_is_named_once(tmp_path: P
             fortigates: {hosts: {fw1: }}
             """,
         )
-    assert [fault.split(";")[0] for fault in faults(error, tmp_path)] == [
+    assert [fault.split(";")[0] for fault in list_problems(error, tmp_path)] == [
         "hosts.yml:2: receiver_prt is not a setting of role receiver",
         "hosts.yml:3: ansible_port must be a TCP port",
         "hosts.yml:3: ansible_user must be a text",
@@ -329,7 +320,7 @@ def test_no_fault_shows_a_password(tmp_path: Path) -> None:
 
 def test_a_play_for_another_group_is_a_fault(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"site\.py: no play for web; write ban_hosts or fortig"):
-        sites(inventory(tmp_path, GOOD), (Play("web", ("feed",)),), Secrets())
+        sites(read_inventory(tmp_path, GOOD), (Play("web", (FEED,)),), Secrets())
 
 
 def test_two_units_behind_one_address_differ_by_port(tmp_path: Path) -> None:
@@ -366,14 +357,9 @@ def test_a_limit_selects_sites_and_the_targets_within(tmp_path: Path) -> None:
 def test_the_shipped_inventory_has_two_sites_one_of_them_with_two_fortigates(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.undo()
     monkeypatch.setenv("FORTIGATE_PASSWORD", "common-one")
     monkeypatch.setenv("FW_PARIS_2_PASSWORD", "own-one")
-    plays = (
-        Play("ban_hosts", ("detection", "receiver")),
-        Play("fortigates", ("webhook", "feed", "enforcement")),
-    )
-    berlin, paris = sites(load(PROJECT / "inventory"), plays, Secrets())
+    berlin, paris = sites(load(PROJECT / "inventory"), load_plays(), Secrets())
     assert [unit.name for unit in berlin.fortigates] == ["fw-berlin"]
     assert [(unit.name, unit.login.password) for unit in paris.fortigates] == [
         ("fw-paris-1", "common-one"),

@@ -10,25 +10,20 @@ import pytest
 
 from provision.cli.main import main
 from provision.errors import InputError
-from provision.inventory.loader import load, scopes
+from provision.inventory.loader import build_scopes, load
 from provision.masking import Secrets
-from provision.sites.builder import Play
-from provision.sites.connection import login_for
+from provision.sites.connection import read_login
 from provision.ssh.login import Login
+from tests.plays import load_plays
 from tests.unit.inventory.ansible_oracle import ask_login
 from tests.unit.inventory.inventories import write
-
-PLAYS = (
-    Play("ban_hosts", ("detection", "receiver")),
-    Play("fortigates", ("webhook", "feed", "enforcement")),
-)
 
 
 def login(folder: Path, variables: str, linux: bool = True, extra: Sequence[str] = ()) -> Login:
     """Return the login of a host with these variables, one a line."""
     write(folder, hosts__yml="all: {hosts: {h: }}", host_vars__h__yml=variables)
     found = load(folder, extra)
-    return login_for(found.hosts["h"], scopes(found)["h"], linux, Secrets())
+    return read_login(found.hosts["h"], build_scopes(found)["h"], linux, Secrets())
 
 
 def warned(folder: Path, variables: str, linux: bool = True) -> list[str]:
@@ -191,7 +186,7 @@ def test_a_warning_is_printed_once_however_many_hosts_have_the_variable(
         ban_hosts: {hosts: {"ban[01:20]": }}
         """,
     )
-    assert main(PLAYS, ["check", "-i", str(tmp_path)]) == 0
+    assert main(load_plays, ["check", "-i", str(tmp_path)]) == 0
     told = capsys.readouterr().err
     assert told.count("ansible_ssh_common_args has no effect: no jump host is used") == 1
     assert "hosts.yml:2: " in told
@@ -212,9 +207,9 @@ def test_a_password_that_a_program_prints_is_needed_by_who_connects_only(
         group_vars__all__yml=f"""ansible_password: "{{{{ lookup('pipe', 'touch {proof}') }}}}"\n""",
     )
     arguments = ["-i", str(tmp_path / "inventory")]
-    assert main(PLAYS, ["check", *arguments]) == 0
+    assert main(load_plays, ["check", *arguments]) == 0
     assert "ansible_password: lookup('pipe') is not carried out" in capsys.readouterr().err
-    assert main(PLAYS, ["plan", *arguments]) == 3
+    assert main(load_plays, ["plan", *arguments]) == 3
     told = capsys.readouterr().err
     assert "all.yml:1: ansible_password: lookup('pipe') is not carried out" in told
     assert "lookup('env', 'NAME')" in told

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import types
 from pathlib import Path
 from typing import Literal
 
@@ -23,15 +22,14 @@ from provision.sites.setting_types import (
     Port,
 )
 from provision.sites.settings import (
-    Role,
     RoleSettings,
     Strict,
-    load_roles,
-    secret_values,
-    settings_for,
-    unknown_settings,
+    find_secret_values,
+    find_unknown_settings,
+    read_settings,
 )
-from tests.unit.inventory.inventories import faults, scope
+from tests.unit.inventory.inventories import list_problems, read_scope
+from tests.unit.sites.fake_role import FakeRole
 
 
 class Block(Strict):
@@ -62,13 +60,13 @@ class Needy(RoleSettings):
     needy_name: str = Field(description="how it is called")
 
 
-DEMO = Role("demo", "demo_", Settings, types.ModuleType("demo"))
-NEEDY = Role("needy", "needy_", Needy, types.ModuleType("needy"))
+DEMO = FakeRole("demo", "demo_", Settings)
+NEEDY = FakeRole("needy", "needy_", Needy)
 WHERE = Where("hosts.yml", 3)
 
 
 def settings(folder: Path, text: str) -> Settings:
-    made = settings_for(DEMO, scope(folder, text), WHERE)
+    made = read_settings(DEMO, read_scope(folder, text), WHERE)
     assert isinstance(made, Settings)
     return made
 
@@ -145,14 +143,14 @@ def test_a_good_value_is_taken(tmp_path: Path, written: str, name: str, value: o
 def test_a_wrong_value_is_a_fault_at_its_line(tmp_path: Path, written: str, fault: str) -> None:
     with pytest.raises(InputError) as error:
         settings(tmp_path, f"# comment\n{written}")
-    (found,) = faults(error, tmp_path)
+    (found,) = list_problems(error, tmp_path)
     assert found.startswith(f"host_vars/h.yml:2: {fault}")
 
 
 def test_all_wrong_settings_are_reported_at_once(tmp_path: Path) -> None:
     with pytest.raises(InputError) as error:
         settings(tmp_path, "demo_port: x\ndemo_count: '{{ nope }}'\ndemo_on: 7\n")
-    assert [fault.split()[1] for fault in faults(error, tmp_path)] == [
+    assert [fault.split()[1] for fault in list_problems(error, tmp_path)] == [
         "demo_port",
         "demo_count:",
         "demo_on",
@@ -161,7 +159,7 @@ def test_all_wrong_settings_are_reported_at_once(tmp_path: Path) -> None:
 
 def test_a_missing_setting_is_reported_where_the_host_stands(tmp_path: Path) -> None:
     with pytest.raises(InputError) as error:
-        settings_for(NEEDY, scope(tmp_path, "x: 1"), WHERE)
+        read_settings(NEEDY, read_scope(tmp_path, "x: 1"), WHERE)
     assert str(error.value) == (
         "hosts.yml:3: needy_name is not set; write a text, in quotes (how it is called)"
     )
@@ -182,7 +180,7 @@ def test_unknown_names_with_a_roles_prefix_are_faults_and_others_are_not() -> No
         "demonstration": Variable(1, Where("a.yml", 4)),
         "needy_nam": Variable(1, Where("a.yml", 5)),
     }
-    found = [str(fault) for fault in unknown_settings({"demo": DEMO, "needy": NEEDY}, variables)]
+    found = [str(fault) for fault in find_unknown_settings([DEMO, NEEDY], variables)]
     assert found[0] == "a.yml:1: demo_prot is not a setting of role demo; did you mean demo_port?"
     assert found[1].startswith(
         "a.yml:2: demo_zzzzzzzz is not a setting of role demo; it has demo_al"
@@ -193,17 +191,8 @@ def test_unknown_names_with_a_roles_prefix_are_faults_and_others_are_not() -> No
 
 def test_secrets_are_found_however_deep(tmp_path: Path) -> None:
     made = settings(tmp_path, "demo_secret: hunter2\ndemo_keys: {a: {key: swordfish}}")
-    assert set(secret_values(made)) == {"hunter2", "swordfish"}
+    assert set(find_secret_values(made)) == {"hunter2", "swordfish"}
     assert "hunter2" not in repr(made)
-
-
-def test_a_role_that_does_not_exist_is_a_fault() -> None:
-    with pytest.raises(InputError) as error:
-        load_roles(["recever", "nothing_at_all"])
-    assert [str(fault).split(";")[0] for fault in error.value.problems] == [
-        "site.py: role nothing_at_all does not exist",
-        "site.py: role recever does not exist",
-    ]
 
 
 DURATION: TypeAdapter[int] = TypeAdapter(Duration)

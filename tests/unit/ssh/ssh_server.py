@@ -13,6 +13,8 @@ import paramiko
 from paramiko.common import AUTH_FAILED, AUTH_PARTIALLY_SUCCESSFUL, AUTH_SUCCESSFUL, OPEN_SUCCEEDED
 from paramiko.server import InteractiveQuery
 
+from provision.ssh.login import Login
+from provision.ssh.prompts import Codes
 from tests.simulator.server import host_key
 
 HOST_KEY = host_key("")
@@ -225,3 +227,16 @@ def ssh_server(rules: Rules) -> Iterator[tuple[int, Seen]]:
 
     with listening(serve) as port:
         yield port, seen
+
+
+class TypedCodes(Codes):
+    """Codes without an operator: always the same one; ``prompts`` are those that were answered with it."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__()
+        self.prompts: list[str] = []
+        self._code_to_type = code
+
+    def ask(self, login: Login, prompt: str) -> str:
+        self.prompts.append(f"{login.host}: {prompt}")
+        return self._code_to_type

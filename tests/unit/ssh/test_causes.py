@@ -19,8 +19,8 @@ import pytest
 from provision.errors import Unreachable
 from provision.fortios.session.command_line import CommandLine
 from provision.linux.session.session import BanHostSession
-from provision.ssh import causes, reach
-from provision.ssh.connect import HostKeyPolicy
+from provision.ssh import causes, connection
+from provision.ssh.connection import Access
 from provision.ssh.login import Login
 from tests.unit.ssh.ssh_server import Rules, listening, ssh_server
 
@@ -273,28 +273,28 @@ def without_agent_or_keys(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
     monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
 
 
-def enter_ban_host(login: Login, policy: HostKeyPolicy) -> None:
-    with BanHostSession(login, policy):
+def enter_ban_host(login: Login, access: Access) -> None:
+    with BanHostSession(login, access):
         pass
 
 
-def enter_fortigate(login: Login, policy: HostKeyPolicy) -> None:
-    CommandLine(login, policy).disconnect()
+def enter_fortigate(login: Login, access: Access) -> None:
+    CommandLine(login, access).disconnect()
 
 
-Enter = Callable[[Login, HostKeyPolicy], None]
+Enter = Callable[[Login, Access], None]
 both_transports = pytest.mark.parametrize("enter", [enter_ban_host, enter_fortigate])
 
 
 @pytest.fixture
-def policy(tmp_path: Path) -> HostKeyPolicy:
-    return HostKeyPolicy(tmp_path / "known_hosts", accept_new=True)
+def access(tmp_path: Path) -> Access:
+    return Access(tmp_path / "known_hosts", accept_new=True)
 
 
 @both_transports
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_each_cause_has_its_words_and_its_remedy(
-    case: Case, enter: Enter, key_file: str, policy: HostKeyPolicy
+    case: Case, enter: Enter, key_file: str, access: Access
 ) -> None:
     given: dict[str, Any] = dict(case.login)
     if "private_key_file" in given:
@@ -302,7 +302,7 @@ def test_each_cause_has_its_words_and_its_remedy(
     with ssh_server(case.rules) as (port, seen):
         login = Login("target1", "127.0.0.1", "joe", port, **given)
         with pytest.raises(Unreachable) as caught:
-            enter(login, policy)
+            enter(login, access)
     error = caught.value
     assert type(error) is case.cause, error
     assert error.what.startswith(f"target1 (joe@127.0.0.1:{port}): ")
@@ -383,12 +383,12 @@ BEFORE: dict[str, tuple[Serve, type[Unreachable], str]] = {
     "unknown key exchanges": (
         _offers(0, b"sntrup\x1b[0m,only-new"),
         causes.NoCommonAlgorithm,
-        "no key exchanges in common: the server offers sntrup\\x1b[0m, only-new; Banstitch knows",
+        "no key exchanges in common: the server offers sntrup\\x1b[0m, only-new; Banstitch supports",
     ),
     "unknown host keys": (
         _offers(1, b"ssh-dss"),
         causes.NoCommonAlgorithm,
-        "no host keys in common: the server offers ssh-dss; Banstitch knows ssh-ed25519",
+        "no host keys in common: the server offers ssh-dss; Banstitch supports ssh-ed25519",
     ),
     "unknown ciphers": (_offers(3, b"arcfour"), causes.NoCommonAlgorithm, "no ciphers in common"),
     "unknown MACs": (_offers(5, b"hmac-x"), causes.NoCommonAlgorithm, "no MACs in common"),
@@ -413,36 +413,36 @@ def test_what_happens_before_the_login_is_told_apart(
     cause: type[Unreachable],
     says: str,
     enter: Enter,
-    policy: HostKeyPolicy,
+    access: Access,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(reach, "BUSY_FOR", 1.0)
+    monkeypatch.setattr(connection, "BUSY_FOR", 1.0)
     seconds = 0.5 if cause in (causes.TimedOut, causes.NotSsh) else 10
     with listening(serve) as port, pytest.raises(Unreachable) as caught:
-        enter(Login("target1", "127.0.0.1", "joe", port, password=RIGHT, timeout=seconds), policy)
+        enter(Login("target1", "127.0.0.1", "joe", port, password=RIGHT, timeout=seconds), access)
     assert type(caught.value) is cause, caught.value
     assert says in caught.value.what
     assert len(caught.value.what) < 1000
     assert caught.value.remedy
-    assert not policy.known_hosts.exists()
+    assert not access.known_hosts.exists()
 
 
 @both_transports
 def test_a_slow_answer_is_waited_for_as_long_as_the_inventory_says(
-    enter: Enter, policy: HostKeyPolicy
+    enter: Enter, access: Access
 ) -> None:
     """As that of a RADIUS server that asks somebody's telephone first."""
     with ssh_server(Rules(steps=PASSWORD, delay=1.5)) as (port, seen):
-        enter(Login("target1", "127.0.0.1", "joe", port, password=RIGHT, timeout=20), policy)
+        enter(Login("target1", "127.0.0.1", "joe", port, password=RIGHT, timeout=20), access)
         with pytest.raises(causes.TimedOut, match=r"no answer to the .* within 1 s"):
-            enter(Login("target1", "127.0.0.1", "joe", port, password="another", timeout=1), policy)
+            enter(Login("target1", "127.0.0.1", "joe", port, password="another", timeout=1), access)
     assert ("password", RIGHT) in seen.attempts
 
 
 @both_transports
-def test_a_server_that_is_busy_for_a_moment_is_entered(enter: Enter, policy: HostKeyPolicy) -> None:
+def test_a_server_that_is_busy_for_a_moment_is_entered(enter: Enter, access: Access) -> None:
     with ssh_server(Rules(steps=PASSWORD, busy=2)) as (port, seen):
-        enter(Login("target1", "127.0.0.1", "joe", port, password=RIGHT), policy)
+        enter(Login("target1", "127.0.0.1", "joe", port, password=RIGHT), access)
     assert seen.connections == 3
     assert seen.attempts == [("password", RIGHT)]
 
@@ -461,20 +461,20 @@ def test_a_server_that_is_busy_for_a_moment_is_entered(enter: Enter, policy: Hos
     ],
 )
 def test_an_address_that_leads_nowhere_is_named(
-    address: str, says: str, enter: Enter, policy: HostKeyPolicy
+    address: str, says: str, enter: Enter, access: Access
 ) -> None:
     with socket.socket() as held:  # a port at which nobody listens
         held.bind(("127.0.0.1", 0))
         login = Login("target1", address, "joe", held.getsockname()[1], password=RIGHT)
         with pytest.raises(Unreachable) as caught:
-            enter(login, policy)
+            enter(login, access)
     assert says in caught.value.what
     assert "ansible_host" in caught.value.remedy
 
 
 @both_transports
 def test_a_name_with_several_addresses_is_tried_at_each(
-    enter: Enter, policy: HostKeyPolicy, monkeypatch: pytest.MonkeyPatch
+    enter: Enter, access: Access, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """IPv6 comes first for such a name, and nobody listens there."""
     found = socket.getaddrinfo
@@ -484,13 +484,13 @@ def test_a_name_with_several_addresses_is_tried_at_each(
         lambda _, port, **more: found("::1", port, **more) + found("127.0.0.1", port, **more),
     )
     with ssh_server(Rules(steps=PASSWORD)) as (port, seen):
-        enter(Login("target1", "dual.example", "joe", port, password=RIGHT), policy)
+        enter(Login("target1", "dual.example", "joe", port, password=RIGHT), access)
     assert seen.connections == 1
 
 
-def test_words_in_a_terminal_that_closes_are_shown(policy: HostKeyPolicy) -> None:
+def test_words_in_a_terminal_that_closes_are_shown(access: Access) -> None:
     rules = Rules(steps=PASSWORD, shell=b"Maximum number of admin sessions\x1b[1m reached\r\n")
     with ssh_server(rules) as (port, _), pytest.raises(causes.RefusedByPolicy) as caught:
-        CommandLine(Login("fgt1", "127.0.0.1", "joe", port, password=RIGHT), policy)
+        CommandLine(Login("fgt1", "127.0.0.1", "joe", port, password=RIGHT), access)
     assert 'says: "Maximum number of admin sessions' in caught.value.what
     assert "\x1b" not in caught.value.what

@@ -10,8 +10,8 @@ import pytest
 
 from provision.engine import parallel
 from provision.errors import Unreachable
-from provision.ssh.codes import Codes
 from provision.ssh.login import Login
+from provision.ssh.prompts import Codes
 
 FW1 = Login("fw1", "192.0.2.1", "admin", password="hunter2-hunter2")
 FW2 = Login("fw2", "192.0.2.2", "admin", password="hunter2-hunter2")
@@ -33,7 +33,7 @@ def asked(codes: Codes, login: Login, code: str = "123456") -> str:
     with ThreadPoolExecutor(1) as pool:
         wanted = pool.submit(codes.ask, login, "Token Code:")
         while not wanted.done():
-            for question in codes.waiting():
+            for question in codes.take_questions():
                 assert (question.login, question.prompt) == (login, "Token Code:")
                 question.answer(code)
         return wanted.result()
@@ -49,7 +49,7 @@ def test_questions_of_many_sites_are_answered_one_after_the_other_on_the_main_th
     codes, threads = Codes(), set[str]()
 
     def meanwhile() -> None:
-        for question in codes.waiting():
+        for question in codes.take_questions():
             threads.add(threading.current_thread().name)
             question.answer(question.login.host)
 
@@ -63,28 +63,28 @@ def test_a_connection_that_took_a_code_is_kept_and_given_back_once() -> None:
     with Codes() as codes:
         asked(codes, FW1)
         connection = Connection()
-        codes.leave(FW1, connection)
-        assert codes.take(FW2) is None
-        assert codes.take(FW1) is connection
-        assert codes.take(FW1) is None
+        codes.give_back(FW1, connection)
+        assert codes.take_connection(FW2) is None
+        assert codes.take_connection(FW1) is connection
+        assert codes.take_connection(FW1) is None
         assert connection.closed == 0
 
 
 def test_a_connection_without_a_code_is_closed_when_it_is_left() -> None:
     with Codes() as codes:
         connection = Connection()
-        codes.leave(FW1, connection)
+        codes.give_back(FW1, connection)
         assert connection.closed == 1
-        assert codes.take(FW1) is None
+        assert codes.take_connection(FW1) is None
 
 
 def test_a_connection_that_ended_meanwhile_is_not_given_back() -> None:
     with Codes() as codes:
         asked(codes, FW1)
         connection = Connection()
-        codes.leave(FW1, connection)
+        codes.give_back(FW1, connection)
         connection.open = False
-        assert codes.take(FW1) is None
+        assert codes.take_connection(FW1) is None
         assert connection.closed == 1
 
 
@@ -95,7 +95,7 @@ def test_what_was_kept_is_closed_when_the_run_ends(error: type[BaseException] | 
     def run() -> None:
         with codes:
             asked(codes, FW1)
-            codes.leave(FW1, connection)
+            codes.give_back(FW1, connection)
             if error:
                 raise error
 
@@ -106,7 +106,7 @@ def test_what_was_kept_is_closed_when_the_run_ends(error: type[BaseException] | 
         run()
     assert connection.closed == 1
     late = Connection()
-    codes.leave(FW1, late)
+    codes.give_back(FW1, late)
     assert late.closed == 1
 
 
@@ -131,7 +131,7 @@ def test_ctrl_c_at_a_question_ends_the_run_and_leaves_no_worker_waiting() -> Non
     codes = Codes()
 
     def meanwhile() -> None:
-        for question in codes.waiting():
+        for question in codes.take_questions():
             question.refuse()
             raise KeyboardInterrupt
 

@@ -9,8 +9,8 @@ import pytest
 
 from provision.errors import UnknownKey, Unreachable
 from provision.fortios.session.fortigate import FortiGateSession
-from provision.ssh.connect import connect
-from provision.ssh.host_keys import HostKeyPolicy, fingerprint
+from provision.ssh.connection import Access, connect
+from provision.ssh.host_keys import format_fingerprint
 from provision.ssh.login import Login
 from tests.simulator.server import host_key
 from tests.unit.ssh.ssh_server import HOST_KEY, Rules, ssh_server
@@ -19,8 +19,8 @@ KEY = host_key("")
 
 
 @pytest.fixture
-def policy(tmp_path: Path) -> HostKeyPolicy:
-    return HostKeyPolicy(tmp_path / "known_hosts", accept_new=False)
+def access(tmp_path: Path) -> Access:
+    return Access(tmp_path / "known_hosts", accept_new=False)
 
 
 @pytest.fixture
@@ -34,49 +34,47 @@ def _login(port: int) -> Login:
 
 
 def test_an_unknown_key_of_a_server_is_refused_with_its_fingerprint(
-    server: int, policy: HostKeyPolicy
+    server: int, access: Access
 ) -> None:
     with pytest.raises(UnknownKey) as caught:
-        connect(_login(server), policy)
+        connect(_login(server), access)
     assert caught.value.what.startswith(f"bh1 (joe@127.0.0.1:{server}): ")
-    assert fingerprint(HOST_KEY.asbytes()) in caught.value.what
+    assert format_fingerprint(HOST_KEY.asbytes()) in caught.value.what
     assert "--accept-new-host-keys" in caught.value.remedy
 
 
-def test_both_fingerprints_of_a_changed_key_are_shown(server: int, policy: HostKeyPolicy) -> None:
+def test_both_fingerprints_of_a_changed_key_are_shown(server: int, access: Access) -> None:
     line = f"[127.0.0.1]:{server} {KEY.get_name()} {KEY.get_base64()}\n"
-    policy.known_hosts.write_text(line)
+    access.known_hosts.write_text(line)
     with pytest.raises(Unreachable, match="has CHANGED") as caught:
-        connect(_login(server), policy)
-    assert fingerprint(KEY.asbytes()) in caught.value.what
-    assert fingerprint(HOST_KEY.asbytes()) in caught.value.what
+        connect(_login(server), access)
+    assert format_fingerprint(KEY.asbytes()) in caught.value.what
+    assert format_fingerprint(HOST_KEY.asbytes()) in caught.value.what
     assert "ssh-keygen -R" in caught.value.remedy
 
 
 def test_known_hosts_that_cannot_be_added_to_are_named(server: int, tmp_path: Path) -> None:
-    policy = HostKeyPolicy(tmp_path / "file" / "known_hosts", accept_new=True)
+    access = Access(tmp_path / "file" / "known_hosts", accept_new=True)
     (tmp_path / "file").write_text("")
     with pytest.raises(Unreachable, match=str(tmp_path)) as caught:
-        connect(_login(server), policy)
+        connect(_login(server), access)
     assert "writable" in caught.value.remedy
 
 
 def test_known_hosts_that_cannot_be_read_are_named(server: int, tmp_path: Path) -> None:
     with pytest.raises(Unreachable, match=str(tmp_path)) as caught:
-        connect(_login(server), HostKeyPolicy(tmp_path, accept_new=True))
+        connect(_login(server), Access(tmp_path, accept_new=True))
     assert "readable" in caught.value.remedy
 
 
-def test_a_fortigate_s_host_key_is_judged_by_the_same_code(
-    server: int, policy: HostKeyPolicy
-) -> None:
-    policy.known_hosts.write_text(f"[127.0.0.1]:{server} {KEY.get_name()} {KEY.get_base64()}\n")
-    with pytest.raises(Unreachable, match="has CHANGED"), FortiGateSession(_login(server), policy):
+def test_a_fortigate_s_host_key_is_judged_by_the_same_code(server: int, access: Access) -> None:
+    access.known_hosts.write_text(f"[127.0.0.1]:{server} {KEY.get_name()} {KEY.get_base64()}\n")
+    with pytest.raises(Unreachable, match="has CHANGED"), FortiGateSession(_login(server), access):
         pass
     revoked = f"@revoked * {HOST_KEY.get_name()} {HOST_KEY.get_base64()}\n"
-    policy.known_hosts.write_text(revoked)
+    access.known_hosts.write_text(revoked)
     with (
         pytest.raises(Unreachable, match="is revoked by"),
-        FortiGateSession(_login(server), policy),
+        FortiGateSession(_login(server), access),
     ):
         pass

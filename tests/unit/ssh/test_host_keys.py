@@ -14,8 +14,8 @@ import pytest
 from paramiko.pkey import PublicBlob
 
 from provision.errors import UnknownKey
-from provision.ssh.certificates import read
-from provision.ssh.host_keys import HostKeyPolicy, HostKeyRefused, fingerprint
+from provision.ssh.connection import Access
+from provision.ssh.host_keys import HostKeyRefused, format_fingerprint, read_certificate
 
 KINDS = ("ed25519", "rsa", "ecdsa", "ca", "other-rsa", "other-ca")
 HOST, PORT = "bh1", 2222
@@ -81,28 +81,28 @@ class Shown:
         return self.key
 
 
-def meet(policy: HostKeyPolicy, key: paramiko.PKey, host: str = HOST, port: int = PORT) -> None:
-    policy.check(cast(Any, Shown(key)), host, port)
+def meet(access: Access, key: paramiko.PKey, host: str = HOST, port: int = PORT) -> None:
+    access.check(cast(Any, Shown(key)), host, port)
 
 
 def refusal(
-    policy: HostKeyPolicy, key: paramiko.PKey, host: str = HOST, port: int = PORT
+    access: Access, key: paramiko.PKey, host: str = HOST, port: int = PORT
 ) -> HostKeyRefused:
     with pytest.raises(HostKeyRefused) as error:
-        meet(policy, key, host, port)
+        meet(access, key, host, port)
     return error.value
 
 
 @pytest.fixture
-def knowing(tmp_path: Path) -> Callable[..., HostKeyPolicy]:
-    """Make a policy whose file has the given lines."""
+def knowing(tmp_path: Path) -> Callable[..., Access]:
+    """Make an access whose known_hosts file has the given lines."""
 
-    def policy(*lines: str, accept_new: bool = False) -> HostKeyPolicy:
+    def access(*lines: str, accept_new: bool = False) -> Access:
         file = tmp_path / "known_hosts"
         file.write_text("".join(f"{each}\n" for each in lines))
-        return HostKeyPolicy(file, accept_new)
+        return Access(file, accept_new)
 
-    return policy
+    return access
 
 
 # --- which key is asked for --------------------------------------------------------------------------------
@@ -131,13 +131,13 @@ def transport() -> Iterator[paramiko.Transport]:
 def test_the_types_that_known_hosts_has_are_offered_first(
     lines: tuple[str, ...],
     first: tuple[str, ...],
-    knowing: Callable[..., HostKeyPolicy],
+    knowing: Callable[..., Access],
     line: Callable[[str], str],
     transport: paramiko.Transport,
 ) -> None:
     before = transport.get_security_options().key_types
-    policy = knowing(*(f"{a} {line(b)}" for a, b in (each.rsplit(" ", 1) for each in lines)))
-    policy.prepare(transport, HOST, PORT)
+    access = knowing(*(f"{a} {line(b)}" for a, b in (each.rsplit(" ", 1) for each in lines)))
+    access.prepare(transport, HOST, PORT)
     after = transport.get_security_options().key_types
     assert after[: len(first)] == first
     assert set(before) <= set(after)
@@ -147,107 +147,107 @@ def test_the_types_that_known_hosts_has_are_offered_first(
 
 
 def test_any_of_several_known_keys_is_believed(
-    knowing: Callable[..., HostKeyPolicy],
+    knowing: Callable[..., Access],
     line: Callable[[str], str],
     key: Callable[[str], paramiko.PKey],
 ) -> None:
-    policy = knowing(f"[bh1]:2222 {line('other-rsa')}", f"[bh1]:2222 {line('rsa')}")
-    meet(policy, key("rsa"))
-    meet(policy, key("other-rsa"))
+    access = knowing(f"[bh1]:2222 {line('other-rsa')}", f"[bh1]:2222 {line('rsa')}")
+    meet(access, key("rsa"))
+    meet(access, key("other-rsa"))
 
 
 def test_a_changed_key_names_its_line_both_fingerprints_and_the_command(
-    knowing: Callable[..., HostKeyPolicy],
+    knowing: Callable[..., Access],
     line: Callable[[str], str],
     key: Callable[[str], paramiko.PKey],
 ) -> None:
-    policy = knowing("# ours", f"[bh1]:2222 {line('rsa')}", accept_new=True)
-    before = policy.known_hosts.read_text()
-    error = refusal(policy, key("other-rsa"))
+    access = knowing("# ours", f"[bh1]:2222 {line('rsa')}", accept_new=True)
+    before = access.known_hosts.read_text()
+    error = refusal(access, key("other-rsa"))
     assert "has CHANGED" in error.what
-    assert f"{policy.known_hosts}:2" in error.what
-    assert fingerprint(key("rsa").asbytes()) in error.what
-    assert fingerprint(key("other-rsa").asbytes()) in error.what
-    assert f"ssh-keygen -R '[bh1]:2222' -f {policy.known_hosts}" in error.remedy
-    assert policy.known_hosts.read_text() == before
-    assert not isinstance(error.at("bh1"), UnknownKey)
+    assert f"{access.known_hosts}:2" in error.what
+    assert format_fingerprint(key("rsa").asbytes()) in error.what
+    assert format_fingerprint(key("other-rsa").asbytes()) in error.what
+    assert f"ssh-keygen -R '[bh1]:2222' -f {access.known_hosts}" in error.remedy
+    assert access.known_hosts.read_text() == before
+    assert not isinstance(error.locate("bh1"), UnknownKey)
 
 
 def test_the_command_of_a_changed_key_removes_it(
-    knowing: Callable[..., HostKeyPolicy],
+    knowing: Callable[..., Access],
     line: Callable[[str], str],
     key: Callable[[str], paramiko.PKey],
 ) -> None:
-    policy = knowing(f"[bh1]:2222 {line('rsa')}")
+    access = knowing(f"[bh1]:2222 {line('rsa')}")
     subprocess.run(
-        ["ssh-keygen", "-q", "-H", "-f", policy.known_hosts], check=True, capture_output=True
+        ["ssh-keygen", "-q", "-H", "-f", access.known_hosts], check=True, capture_output=True
     )
-    remedy = refusal(policy, key("other-rsa")).remedy
+    remedy = refusal(access, key("other-rsa")).remedy
     command = remedy.partition("run: ")[2].partition(";")[0]
     subprocess.run(command, shell=True, check=True, capture_output=True)
-    assert refusal(policy, key("other-rsa")).unknown
+    assert refusal(access, key("other-rsa")).unknown
 
 
 def test_a_changed_key_behind_a_pattern_is_to_be_removed_by_hand(
-    knowing: Callable[..., HostKeyPolicy],
+    knowing: Callable[..., Access],
     line: Callable[[str], str],
     key: Callable[[str], paramiko.PKey],
 ) -> None:
-    policy = knowing(f"[bh*]:2222 {line('rsa')}")
-    assert f"remove line 1 of {policy.known_hosts}" in refusal(policy, key("other-rsa")).remedy
+    access = knowing(f"[bh*]:2222 {line('rsa')}")
+    assert f"remove line 1 of {access.known_hosts}" in refusal(access, key("other-rsa")).remedy
 
 
 def test_a_key_of_another_type_than_the_known_one_is_not_called_changed(
-    knowing: Callable[..., HostKeyPolicy],
+    knowing: Callable[..., Access],
     line: Callable[[str], str],
     key: Callable[[str], paramiko.PKey],
 ) -> None:
-    policy = knowing(f"[bh1]:2222 {line('rsa')}", accept_new=True)
-    error = refusal(policy, key("ecdsa"))
+    access = knowing(f"[bh1]:2222 {line('rsa')}", accept_new=True)
+    error = refusal(access, key("ecdsa"))
     assert "another type" in error.what
     assert "CHANGED" not in error.what
     assert "offers no ssh-rsa key" in error.what
-    assert f"{policy.known_hosts}:1" in error.what
+    assert f"{access.known_hosts}:1" in error.what
 
 
 def test_a_key_for_the_plain_name_is_believed_at_another_port_and_another_one_is_unknown(
-    knowing: Callable[..., HostKeyPolicy],
+    knowing: Callable[..., Access],
     line: Callable[[str], str],
     key: Callable[[str], paramiko.PKey],
 ) -> None:
-    policy = knowing(f"bh1 {line('rsa')}")
-    meet(policy, key("rsa"))
-    assert refusal(policy, key("ed25519")).unknown
-    assert not refusal(policy, key("ed25519"), port=22).unknown
+    access = knowing(f"bh1 {line('rsa')}")
+    meet(access, key("rsa"))
+    assert refusal(access, key("ed25519")).unknown
+    assert not refusal(access, key("ed25519"), port=22).unknown
 
 
 @pytest.mark.parametrize("kind", ["rsa", "ecdsa"])
 def test_a_key_for_the_plain_name_is_refused_at_a_port_that_has_a_key_of_its_own(
     kind: str,
-    knowing: Callable[..., HostKeyPolicy],
+    knowing: Callable[..., Access],
     line: Callable[[str], str],
     key: Callable[[str], paramiko.PKey],
 ) -> None:
-    policy = knowing(f"[bh1]:2222 {line(kind)}", f"bh1 {line('other-rsa')}", accept_new=True)
-    error = refusal(policy, key("other-rsa"))
-    assert f"{policy.known_hosts}:1" in error.what
+    access = knowing(f"[bh1]:2222 {line(kind)}", f"bh1 {line('other-rsa')}", accept_new=True)
+    error = refusal(access, key("other-rsa"))
+    assert f"{access.known_hosts}:1" in error.what
     assert not error.unknown
-    meet(policy, key(kind))
-    meet(policy, key("other-rsa"), port=22)
+    meet(access, key(kind))
+    meet(access, key("other-rsa"), port=22)
 
 
 @pytest.mark.parametrize("lines", [("[bh1]:2222 rsa", "@revoked * rsa"), ("@revoked bh1 rsa",)])
 def test_a_revoked_key_is_refused_wherever_else_it_stands(
     lines: tuple[str, ...],
-    knowing: Callable[..., HostKeyPolicy],
+    knowing: Callable[..., Access],
     line: Callable[[str], str],
     key: Callable[[str], paramiko.PKey],
 ) -> None:
     spelt = [f"{a} {line(b)}" for a, b in (each.rsplit(" ", 1) for each in lines)]
-    policy = knowing(*spelt, accept_new=True)
-    error = refusal(policy, key("rsa"))
-    assert f"is revoked by {policy.known_hosts}:{len(lines)}" in error.what
-    assert len(policy.known_hosts.read_text().splitlines()) == len(lines)
+    access = knowing(*spelt, accept_new=True)
+    error = refusal(access, key("rsa"))
+    assert f"is revoked by {access.known_hosts}:{len(lines)}" in error.what
+    assert len(access.known_hosts.read_text().splitlines()) == len(lines)
 
 
 def test_a_known_key_in_a_file_of_openssh_s_is_believed(
@@ -255,12 +255,10 @@ def test_a_known_key_in_a_file_of_openssh_s_is_believed(
 ) -> None:
     other = tmp_path / "ssh_known_hosts"
     other.write_text(f"[bh1]:2222 {line('rsa')}\n")
-    policy = HostKeyPolicy(
-        tmp_path / "known_hosts", accept_new=True, also=[tmp_path / "missing", other]
-    )
-    meet(policy, key("rsa"))
-    assert f"{other}:1" in refusal(policy, key("other-rsa")).what
-    assert not policy.known_hosts.exists()
+    access = Access(tmp_path / "known_hosts", accept_new=True, also=[tmp_path / "missing", other])
+    meet(access, key("rsa"))
+    assert f"{other}:1" in refusal(access, key("other-rsa")).what
+    assert not access.known_hosts.exists()
 
 
 # --- new keys ----------------------------------------------------------------------------------------------
@@ -269,25 +267,25 @@ def test_a_known_key_in_a_file_of_openssh_s_is_believed(
 def test_an_unknown_key_is_refused_and_nothing_is_written(
     tmp_path: Path, key: Callable[[str], paramiko.PKey]
 ) -> None:
-    policy = HostKeyPolicy(tmp_path / "known_hosts", accept_new=False)
-    error = refusal(policy, key("rsa"))
-    assert isinstance(error.at("bh1"), UnknownKey)
-    assert fingerprint(key("rsa").asbytes()) in error.what
+    access = Access(tmp_path / "known_hosts", accept_new=False)
+    error = refusal(access, key("rsa"))
+    assert isinstance(error.locate("bh1"), UnknownKey)
+    assert format_fingerprint(key("rsa").asbytes()) in error.what
     assert "--accept-new-host-keys" in error.remedy
-    assert not policy.known_hosts.exists()
+    assert not access.known_hosts.exists()
 
 
 def test_a_new_key_is_kept_for_next_time_and_printed_when_asked_for(
     tmp_path: Path, key: Callable[[str], paramiko.PKey]
 ) -> None:
     lines: list[str] = []
-    policy = HostKeyPolicy(tmp_path / "beside" / "known_hosts", True, lines.append)
-    meet(policy, key("rsa"))
-    meet(policy, key("ed25519"), "::1", 22)
+    access = Access(tmp_path / "beside" / "known_hosts", True, lines.append)
+    meet(access, key("rsa"))
+    meet(access, key("ed25519"), "::1", 22)
     assert len(lines) == 2
     assert "[bh1]:2222" in lines[0]
-    assert fingerprint(key("rsa").asbytes()) in lines[0]
-    strict = HostKeyPolicy(policy.known_hosts, accept_new=False)
+    assert format_fingerprint(key("rsa").asbytes()) in lines[0]
+    strict = Access(access.known_hosts, accept_new=False)
     meet(strict, key("rsa"))
     meet(strict, key("ed25519"), "::1", 22)
 
@@ -295,20 +293,20 @@ def test_a_new_key_is_kept_for_next_time_and_printed_when_asked_for(
 def test_a_new_key_gets_a_line_of_its_own_in_a_file_edited_by_hand(
     tmp_path: Path, line: Callable[[str], str], key: Callable[[str], paramiko.PKey]
 ) -> None:
-    policy = HostKeyPolicy(tmp_path / "known_hosts", accept_new=True)
-    policy.known_hosts.write_text(f"old {line('ecdsa')}")
-    meet(policy, key("rsa"))
-    meet(policy, key("ecdsa"), "old", 22)
-    assert len(policy.known_hosts.read_text().splitlines()) == 2
+    access = Access(tmp_path / "known_hosts", accept_new=True)
+    access.known_hosts.write_text(f"old {line('ecdsa')}")
+    meet(access, key("rsa"))
+    meet(access, key("ecdsa"), "old", 22)
+    assert len(access.known_hosts.read_text().splitlines()) == 2
 
 
 def test_a_host_that_several_targets_share_is_added_once(
     tmp_path: Path, key: Callable[[str], paramiko.PKey]
 ) -> None:
-    policy = HostKeyPolicy(tmp_path / "known_hosts", accept_new=True)
+    access = Access(tmp_path / "known_hosts", accept_new=True)
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda _: meet(policy, key("rsa")), range(8)))
-    assert len(policy.known_hosts.read_text().splitlines()) == 1
+        list(pool.map(lambda _: meet(access, key("rsa")), range(8)))
+    assert len(access.known_hosts.read_text().splitlines()) == 1
 
 
 # --- certificates ------------------------------------------------------------------------------------------
@@ -318,20 +316,20 @@ TRUSTED = "@cert-authority bh1,*.example.org"
 
 @pytest.mark.parametrize("kind", ["ed25519", "rsa", "ecdsa"])
 def test_a_certificate_of_a_trusted_ca_is_believed(
-    kind: str, knowing: Callable[..., HostKeyPolicy], line: Callable[[str], str], signed: Sign
+    kind: str, knowing: Callable[..., Access], line: Callable[[str], str], signed: Sign
 ) -> None:
-    policy = knowing(f"{TRUSTED} {line('ca')}", accept_new=True)
-    meet(policy, signed("ca", kind, "-h", "-n", "other,bh1"))
-    assert len(policy.known_hosts.read_text().splitlines()) == 1
+    access = knowing(f"{TRUSTED} {line('ca')}", accept_new=True)
+    meet(access, signed("ca", kind, "-h", "-n", "other,bh1"))
+    assert len(access.known_hosts.read_text().splitlines()) == 1
 
 
 def test_a_certificate_without_names_is_for_every_host(
-    knowing: Callable[..., HostKeyPolicy], line: Callable[[str], str], signed: Sign
+    knowing: Callable[..., Access], line: Callable[[str], str], signed: Sign
 ) -> None:
-    policy = knowing(f"{TRUSTED} {line('ca')}")
+    access = knowing(f"{TRUSTED} {line('ca')}")
     shown = signed("ca", "ed25519", "-h")
-    meet(policy, shown)
-    assert refusal(policy, shown, "elsewhere").unknown
+    meet(access, shown)
+    assert refusal(access, shown, "elsewhere").unknown
 
 
 INVALID = {
@@ -346,43 +344,43 @@ INVALID = {
 def test_a_certificate_that_is_not_valid_is_refused_even_where_new_keys_are_accepted(
     options: tuple[str, ...],
     why: str,
-    knowing: Callable[..., HostKeyPolicy],
+    knowing: Callable[..., Access],
     line: Callable[[str], str],
     signed: Sign,
 ) -> None:
-    policy = knowing(f"{TRUSTED} {line('ca')}", accept_new=True)
-    error = refusal(policy, signed("ca", "ed25519", *options))
+    access = knowing(f"{TRUSTED} {line('ca')}", accept_new=True)
+    error = refusal(access, signed("ca", "ed25519", *options))
     assert why in error.what
     assert not error.unknown
 
 
 def test_behind_an_invalid_certificate_the_key_itself_still_counts(
-    knowing: Callable[..., HostKeyPolicy], line: Callable[[str], str], signed: Sign
+    knowing: Callable[..., Access], line: Callable[[str], str], signed: Sign
 ) -> None:
-    policy = knowing(f"{TRUSTED} {line('ca')}", f"[bh1]:2222 {line('ed25519')}")
-    meet(policy, signed("ca", "ed25519", "-h", "-n", "bh2"))
+    access = knowing(f"{TRUSTED} {line('ca')}", f"[bh1]:2222 {line('ed25519')}")
+    meet(access, signed("ca", "ed25519", "-h", "-n", "bh2"))
 
 
 def test_a_certificate_of_another_ca_and_a_key_without_one_are_unknown(
-    knowing: Callable[..., HostKeyPolicy],
+    knowing: Callable[..., Access],
     line: Callable[[str], str],
     key: Callable[[str], paramiko.PKey],
     signed: Sign,
 ) -> None:
-    policy = knowing(f"{TRUSTED} {line('ca')}")
+    access = knowing(f"{TRUSTED} {line('ca')}")
     for shown in (signed("other-ca", "ed25519", "-h", "-n", "bh1"), key("rsa")):
-        error = refusal(policy, shown)
+        error = refusal(access, shown)
         assert error.unknown
-        assert f"no certificate of the CA in {policy.known_hosts}:1" in error.what
+        assert f"no certificate of the CA in {access.known_hosts}:1" in error.what
 
 
 def test_a_certificate_of_a_revoked_ca_is_refused(
-    knowing: Callable[..., HostKeyPolicy], line: Callable[[str], str], signed: Sign
+    knowing: Callable[..., Access], line: Callable[[str], str], signed: Sign
 ) -> None:
-    policy = knowing(
+    access = knowing(
         f"{TRUSTED} {line('ca')}", f"@revoked * {line('ca')}", f"[bh1]:2222 {line('ed25519')}"
     )
-    error = refusal(policy, signed("ca", "ed25519", "-h", "-n", "bh1"))
+    error = refusal(access, signed("ca", "ed25519", "-h", "-n", "bh1"))
     assert "the CA SHA256:" in error.what
     assert "is revoked by" in error.what
 
@@ -395,14 +393,14 @@ def test_no_signature_of_a_ca_with_sha1_is_believed(
     algorithm: str,
     believed: bool,
     folder: Path,
-    knowing: Callable[..., HostKeyPolicy],
+    knowing: Callable[..., Access],
     line: Callable[[str], str],
     signed: Sign,
 ) -> None:
     shown = signed("rsa", "ed25519", "-h", "-n", "bh1")
     assert shown.public_blob is not None
     blob = shown.public_blob.key_blob
-    signature = read(blob).signature
+    signature = read_certificate(blob).signature
     body = blob[: -len(signature) - 4]
     authority = paramiko.RSAKey.from_private_key_file(str(folder / "rsa"))
     made = authority.sign_ssh_data(body, algorithm)
@@ -414,25 +412,25 @@ def test_no_signature_of_a_ca_with_sha1_is_believed(
     whole = paramiko.Message()
     whole.add_string(message.asbytes())
     shown.public_blob.key_blob = body + whole.asbytes()
-    policy = knowing(f"{TRUSTED} {line('rsa')}")
+    access = knowing(f"{TRUSTED} {line('rsa')}")
     if believed:
-        meet(policy, shown)
+        meet(access, shown)
     else:
-        assert "signature is wrong" in refusal(policy, shown).what
+        assert "signature is wrong" in refusal(access, shown).what
 
 
 def test_no_altered_certificate_is_believed(
-    knowing: Callable[..., HostKeyPolicy], line: Callable[[str], str], signed: Sign
+    knowing: Callable[..., Access], line: Callable[[str], str], signed: Sign
 ) -> None:
-    policy = knowing(f"{TRUSTED} {line('ca')}")
+    access = knowing(f"{TRUSTED} {line('ca')}")
     shown = signed("ca", "ed25519", "-h", "-n", "bh1")
     assert shown.public_blob is not None
     blob = shown.public_blob.key_blob
     for at in range(len(blob)):
         shown.public_blob.key_blob = blob[:at] + bytes([blob[at] ^ 1]) + blob[at + 1 :]
-        refusal(policy, shown)
+        refusal(access, shown)
     for end in range(len(blob)):
         shown.public_blob.key_blob = blob[:end]
-        refusal(policy, shown)
+        refusal(access, shown)
     shown.public_blob.key_blob = blob + b"\0\0\0\0"
-    refusal(policy, shown)
+    refusal(access, shown)

@@ -16,9 +16,9 @@ from paramiko.common import AUTH_FAILED, AUTH_SUCCESSFUL
 from paramiko.server import InteractiveQuery
 
 from provision.errors import Unreachable
-from provision.ssh.connect import Connection, HostKeyPolicy, connect
+from provision.ssh.connection import Access, Connection, connect
 from provision.ssh.login import Login
-from tests.unit.ssh.ssh_server import HOST_KEY, listening
+from tests.unit.ssh.ssh_server import HOST_KEY, TypedCodes, listening
 
 MANY = 0xFFFFFFFF
 PIECE = bytes(1 << 16)
@@ -79,15 +79,15 @@ def prompting(number: int) -> Iterator[tuple[int, list[_Prompting]]]:
 
 
 @pytest.fixture
-def policy(tmp_path: Path) -> HostKeyPolicy:
-    return HostKeyPolicy(tmp_path / "known_hosts", accept_new=True)
+def access(tmp_path: Path) -> Access:
+    return Access(tmp_path / "known_hosts", accept_new=True)
 
 
 def login(port: int) -> Login:
     return Login("fw1", "127.0.0.1", "joe", port, password="right-password", timeout=5)
 
 
-def test_a_packet_of_gigabytes_is_refused_before_it_arrives(policy: HostKeyPolicy) -> None:
+def test_a_packet_of_gigabytes_is_refused_before_it_arrives(access: Access) -> None:
     sent: list[int] = []
 
     def serve(connection: socket.socket, over: threading.Event) -> None:
@@ -96,30 +96,25 @@ def test_a_packet_of_gigabytes_is_refused_before_it_arrives(policy: HostKeyPolic
             sent.append(connection.send(PIECE))
 
     with listening(serve) as port, pytest.raises(Unreachable, match="more than 256 KiB"):
-        connect(login(port), policy)
+        connect(login(port), access)
     assert sum(sent) < 1 << 26
 
 
-def test_four_billion_prompts_are_refused(policy: HostKeyPolicy) -> None:
+def test_four_billion_prompts_are_refused(access: Access) -> None:
     with prompting(MANY) as (port, doors):
         with pytest.raises(Unreachable, match="more than 20 prompts"):
-            connect(login(port), policy)
+            connect(login(port), access)
         assert doors[0].answers == []
 
 
-def test_nobody_is_asked_for_a_code_after_the_login(policy: HostKeyPolicy) -> None:
-    asked: list[str] = []
-
-    def ask(_: Login, prompt: str) -> str:
-        asked.append(prompt)
-        return "123456"
-
+def test_nobody_is_asked_for_a_code_after_the_login(access: Access) -> None:
+    access.codes = codes = TypedCodes("123456")
     with prompting(1) as (port, doors):
-        connection = connect(login(port), policy, ask)
+        connection = connect(login(port), access)
         doors[0].prompt()
         wait_until_closed(connection)
         assert doors[0].answers == ["123456"]
-    assert len(asked) == 1
+    assert len(codes.prompts) == 1
 
 
 def wait_until_closed(connection: Connection) -> None:

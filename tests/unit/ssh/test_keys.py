@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
 
 from provision.ssh import causes
-from provision.ssh.connect import HostKeyPolicy, connect
+from provision.ssh.connection import Access, connect
 from provision.ssh.keys import read_key
 from provision.ssh.login import Login
 from tests.unit.ssh.ssh_server import Rules, ssh_server
@@ -156,27 +156,27 @@ REFUSED: dict[str, tuple[bytes, type[causes.UnusableKey], str, str]] = {
         b"\x00\xff" * 50,
         causes.UnusableKey,
         "no private key that can be read",
-        "name another",
+        "to another key",
     ),
     "half a key": (
         text_of(KINDS["rsa"])[:900],
         causes.UnusableKey,
         "no private key that can be read",
-        "name another",
+        "to another key",
     ),
     "a damaged key": (
         text_of(KINDS["ed25519"]).replace(b"A", b"B"),
         causes.UnusableKey,
         "no private key that can be read",
-        "name another",
+        "to another key",
     ),
     "SSH 1": (
         b"SSH PRIVATE KEY FILE FORMAT 1.1\n\0",
         causes.UnusableKey,
         "has a form that OpenSSH does not read",
-        "name another",
+        "to another key",
     ),
-    "a long file": (b"x" * 300_000, causes.UnusableKey, "too long", "name another"),
+    "a long file": (b"x" * 300_000, causes.UnusableKey, "too long", "to another key"),
 }
 
 
@@ -187,9 +187,9 @@ def without_agent(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def refused(path: Path) -> causes.UnusableKey:
     """Log in with the key at ``path``; nothing is contacted before the key has been read."""
-    policy = HostKeyPolicy(path.parent / "known_hosts", accept_new=True)
+    access = Access(path.parent / "known_hosts", accept_new=True)
     with pytest.raises(causes.UnusableKey) as caught:
-        connect(Login("bh1", "127.0.0.1", "joe", 1, private_key_file=str(path)), policy)
+        connect(Login("bh1", "127.0.0.1", "joe", 1, private_key_file=str(path)), access)
     assert caught.value.what.startswith(f"bh1 (joe@127.0.0.1:1): {path} ")
     return caught.value
 
@@ -238,14 +238,14 @@ def test_a_file_that_is_gone_or_a_folder_is_named(tmp_path: Path) -> None:
 def test_an_unusable_key_does_not_keep_a_password_from_being_tried(tmp_path: Path) -> None:
     path = tmp_path / "id"
     path.write_bytes(PUTTY)
-    policy = HostKeyPolicy(tmp_path / "known_hosts", accept_new=True)
+    access = Access(tmp_path / "known_hosts", accept_new=True)
     with ssh_server(Rules()) as (port, seen):
         login = Login("bh1", "127.0.0.1", "joe", port, "right-password", str(path))
-        connect(login, policy).close()
+        connect(login, access).close()
         assert seen.attempts == [("password", "right-password")]
         login = Login("bh1", "127.0.0.1", "joe", port, "wrong-for-putty", str(path))
         with pytest.raises(causes.PasswordRefused, match="is a PuTTY key"):
-            connect(login, policy)
+            connect(login, access)
 
 
 # --- certificates ----------------------------------------------------------------------------------

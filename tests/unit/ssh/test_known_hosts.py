@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from provision.ssh.known_hosts import Known, host_name, look_up, matches, warnings
+from provision.ssh.known_hosts import Known, find_keys, format_name, list_warnings, matches
 
 RSA = paramiko.RSAKey.generate(1024)
 ECDSA = paramiko.ECDSAKey.generate()
@@ -84,7 +84,7 @@ def test_names_are_matched_as_ssh_keygen_does(
     file.write_text(f"{names} {spelt(ECDSA)}\n")
     argv = ["ssh-keygen", "-F", host, "-f", str(file)]
     found = subprocess.run(argv, capture_output=True, text=True, check=False)
-    assert bool(look_up([file], *endpoint(host)).keys) == (found.returncode == 0), found.stderr
+    assert bool(find_keys([file], *endpoint(host)).keys) == (found.returncode == 0), found.stderr
 
 
 def endpoint(host: str) -> tuple[str, int]:
@@ -100,21 +100,21 @@ def test_hashed_names_are_found(host: str, write: Write) -> None:
     file = write(f"{host} {spelt(ECDSA)}", f"other {spelt(OTHER)}")
     subprocess.run(["ssh-keygen", "-q", "-H", "-f", str(file)], check=True, capture_output=True)
     assert "|1|" in file.read_text()
-    assert blobs(look_up([file], *endpoint(host))) == [ECDSA.asbytes()]
-    assert not look_up([file], "b.b", 22).keys
+    assert blobs(find_keys([file], *endpoint(host))) == [ECDSA.asbytes()]
+    assert not find_keys([file], "b.b", 22).keys
 
 
 def test_a_host_is_looked_up_in_lower_case(write: Write) -> None:
     file = write(f"bh1.Example.ORG {spelt(ECDSA)}")
-    assert look_up([file], "BH1.example.org", 22).keys
-    assert host_name("BH1", 2222) == "[bh1]:2222"
+    assert find_keys([file], "BH1.example.org", 22).keys
+    assert format_name("BH1", 2222) == "[bh1]:2222"
 
 
 def test_a_line_for_port_22_is_none_for_another_port_but_is_kept_beside(write: Write) -> None:
-    known = look_up([write(f"bh1 {spelt(ECDSA)}")], "bh1", 2222)
+    known = find_keys([write(f"bh1 {spelt(ECDSA)}")], "bh1", 2222)
     assert not known.keys
     assert [line.blob for line in known.plain] == [ECDSA.asbytes()]
-    assert not look_up([write(f"[bh1]:2222 {spelt(ECDSA)}")], "bh1", 22).keys
+    assert not find_keys([write(f"[bh1]:2222 {spelt(ECDSA)}")], "bh1", 22).keys
 
 
 # --- lines -------------------------------------------------------------------------------------------------
@@ -124,7 +124,7 @@ def test_several_keys_and_several_files_are_read_together(write: Write) -> None:
     first = write(f"bh1 {spelt(RSA)}", f"x,bh1,y {spelt(ECDSA)} a comment")
     second = write(f"\tbh1\t{spelt(OTHER)}", name="second")
     missing = first.with_name("missing")
-    assert blobs(look_up([first, missing, second], "bh1", 22)) == [
+    assert blobs(find_keys([first, missing, second], "bh1", 22)) == [
         RSA.asbytes(),
         ECDSA.asbytes(),
         OTHER.asbytes(),
@@ -139,7 +139,7 @@ def test_markers_are_told_apart_and_lines_are_named(write: Write) -> None:
         f"@revoked * {spelt(ECDSA)}",
         f"bh1.example.org {spelt(OTHER)}",
     )
-    known = look_up([file], "bh1.example.org", 2222)
+    known = find_keys([file], "bh1.example.org", 2222)
     assert [str(line) for line in known.authorities] == [f"{file}:3"]
     assert [str(line) for line in known.revoked] == [f"{file}:4", f"{file}:4"]
     assert [str(line) for line in known.plain] == [f"{file}:5"]
@@ -147,7 +147,7 @@ def test_markers_are_told_apart_and_lines_are_named(write: Write) -> None:
 
 @pytest.mark.parametrize("end", ["\r\n", "\n", " \n"])
 def test_line_ends_do_not_matter(end: str, write: Write) -> None:
-    assert look_up([write(f"bh1 {spelt(ECDSA)}", "", end=end)], "bh1", 22).keys
+    assert find_keys([write(f"bh1 {spelt(ECDSA)}", "", end=end)], "bh1", 22).keys
 
 
 BROKEN = {
@@ -169,8 +169,8 @@ BROKEN = {
 def test_a_broken_line_is_named_and_the_others_count(line: str, tmp_path: Path) -> None:
     file = tmp_path / "known_hosts"
     file.write_bytes(os.fsencode(f"{line}\nbh1 {spelt(ECDSA)}\n"))
-    assert blobs(look_up([file], "bh1", 22)) == [ECDSA.asbytes()]
-    (warning,) = warnings([file], [])
+    assert blobs(find_keys([file], "bh1", 22)) == [ECDSA.asbytes()]
+    (warning,) = list_warnings([file], [])
     assert (warning.file, warning.line) == (str(file), 1)
     assert "line skipped" in warning.what
     assert str(warning).isprintable()
@@ -179,14 +179,14 @@ def test_a_broken_line_is_named_and_the_others_count(line: str, tmp_path: Path) 
 def test_lines_of_other_files_are_named_only_where_they_are_about_a_target(write: Write) -> None:
     own = write(f"bh1 {spelt(ECDSA)}")
     other = write("bh1 ssh-dss AAAA", "elsewhere ssh-dss AAAA", "garbage", name="other")
-    found = warnings([own, other], [("bh1", 2222)])
+    found = list_warnings([own, other], [("bh1", 2222)])
     assert [(each.file, each.line) for each in found] == [(str(other), 1)]
 
 
 def test_a_file_of_another_kind_does_not_flood_the_terminal(write: Write) -> None:
     file = write(*(f"line {number}" for number in range(1000)))
-    assert len(warnings([file], [])) < 10
-    assert "995 more" in str(warnings([file], [])[-1])
+    assert len(list_warnings([file], [])) < 10
+    assert "995 more" in str(list_warnings([file], [])[-1])
 
 
 def test_a_file_that_cannot_be_read_is_a_warning_unless_it_is_the_inventory_s(
@@ -194,19 +194,19 @@ def test_a_file_that_cannot_be_read_is_a_warning_unless_it_is_the_inventory_s(
 ) -> None:
     folder, file = tmp_path / "folder", write(f"bh1 {spelt(ECDSA)}")
     folder.mkdir()
-    assert look_up([file, folder], "bh1", 22).keys
-    assert "folder" in str(warnings([file, folder], []))
+    assert find_keys([file, folder], "bh1", 22).keys
+    assert "folder" in str(list_warnings([file, folder], []))
     with pytest.raises(IsADirectoryError):
-        look_up([folder, file], "bh1", 22)
+        find_keys([folder, file], "bh1", 22)
 
 
 @given(content=st.binary(max_size=400))
 def test_any_file_is_read(content: bytes, tmp_path_factory: pytest.TempPathFactory) -> None:
     file = tmp_path_factory.getbasetemp() / "anything"
     file.write_bytes(content)
-    known = look_up([file], "bh1", 22)
+    known = find_keys([file], "bh1", 22)
     assert all(1 <= line.number <= content.count(b"\n") + 1 for line in known.keys)
-    assert all(str(warning).isprintable() for warning in warnings([file], [("bh1", 22)]))
+    assert all(str(warning).isprintable() for warning in list_warnings([file], [("bh1", 22)]))
 
 
 @given(st.text(min_size=1), st.text())

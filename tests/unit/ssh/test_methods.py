@@ -17,9 +17,9 @@ import pytest
 
 from provision.errors import Unreachable
 from provision.ssh import causes, keys
-from provision.ssh.connect import HostKeyPolicy, connect
+from provision.ssh.connection import Access, connect
 from provision.ssh.login import Login
-from tests.unit.ssh.ssh_server import Rules, Seen, ssh_server
+from tests.unit.ssh.ssh_server import Rules, Seen, TypedCodes, ssh_server
 
 RIGHT = "right-password"
 RSA = paramiko.RSAKey.generate(2048)
@@ -37,8 +37,8 @@ def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def policy(home: Path) -> HostKeyPolicy:
-    return HostKeyPolicy(home / "known_hosts", accept_new=True)
+def access(home: Path) -> Access:
+    return Access(home / "known_hosts", accept_new=True)
 
 
 @pytest.fixture(scope="module")
@@ -97,17 +97,17 @@ def save(key: paramiko.PKey, path: Path, passphrase: str | None = None) -> str:
     return str(path)
 
 
-def log_in(rules: Rules, policy: HostKeyPolicy, **login: object) -> Seen:
+def log_in(rules: Rules, access: Access, **login: object) -> Seen:
     """Log in, which must succeed."""
     with ssh_server(rules) as (port, seen):
-        connect(Login("bh1", "127.0.0.1", "joe", port, **login), policy).close()  # type: ignore[arg-type]
+        connect(Login("bh1", "127.0.0.1", "joe", port, **login), access).close()  # type: ignore[arg-type]
     return seen
 
 
-def refused(rules: Rules, policy: HostKeyPolicy, **login: object) -> tuple[Unreachable, Seen]:
+def refused(rules: Rules, access: Access, **login: object) -> tuple[Unreachable, Seen]:
     """Log in, which must fail."""
     with ssh_server(rules) as (port, seen), pytest.raises(Unreachable) as caught:
-        connect(Login("bh1", "127.0.0.1", "joe", port, **login), policy)  # type: ignore[arg-type]
+        connect(Login("bh1", "127.0.0.1", "joe", port, **login), access)  # type: ignore[arg-type]
     return caught.value, seen
 
 
@@ -116,36 +116,36 @@ def methods(seen: Seen) -> list[str]:
 
 
 def test_a_password_is_sent_before_any_key_of_the_agent(
-    agent: Agent, policy: HostKeyPolicy, eight_keys: list[paramiko.PKey]
+    agent: Agent, access: Access, eight_keys: list[paramiko.PKey]
 ) -> None:
     for key in eight_keys:
         agent.hold(key)
-    assert methods(log_in(Rules(), policy, password=RIGHT)) == ["password"]
+    assert methods(log_in(Rules(), access, password=RIGHT)) == ["password"]
 
 
 def test_a_named_key_is_offered_before_any_key_of_the_agent(
-    agent: Agent, policy: HostKeyPolicy, home: Path, eight_keys: list[paramiko.PKey]
+    agent: Agent, access: Access, home: Path, eight_keys: list[paramiko.PKey]
 ) -> None:
     for key in eight_keys:
         agent.hold(key)
-    seen = log_in(Rules(key=RSA), policy, private_key_file=save(RSA, home / "id"))
+    seen = log_in(Rules(key=RSA), access, private_key_file=save(RSA, home / "id"))
     assert seen.attempts == [("publickey", RSA.fingerprint)]
 
 
-def test_a_named_key_comes_before_the_password(policy: HostKeyPolicy, home: Path) -> None:
+def test_a_named_key_comes_before_the_password(access: Access, home: Path) -> None:
     path = save(RSA, home / "id")
-    seen = log_in(Rules(key=ECDSA), policy, private_key_file=path, password=RIGHT)
+    seen = log_in(Rules(key=ECDSA), access, private_key_file=path, password=RIGHT)
     assert methods(seen) == ["publickey", "password"]
 
 
 def test_a_ninth_key_of_the_agent_comes_too_late_and_the_error_names_the_way_out(
-    agent: Agent, policy: HostKeyPolicy, eight_keys: list[paramiko.PKey]
+    agent: Agent, access: Access, eight_keys: list[paramiko.PKey]
 ) -> None:
     for key in eight_keys:
         agent.hold(key)
     agent.hold(RSA)
     rules = Rules(key=RSA, most=6, parting="Too many authentication failures")
-    error, seen = refused(rules, policy)
+    error, seen = refused(rules, access)
     assert type(error) is causes.TooManyAttempts
     assert "the server closed the session after 6 keys (MaxAuthTries)" in error.what
     assert "name the key in ansible_ssh_private_key_file" in error.remedy
@@ -154,48 +154,48 @@ def test_a_ninth_key_of_the_agent_comes_too_late_and_the_error_names_the_way_out
 
 
 def test_a_server_that_hangs_up_without_a_word_after_some_keys_is_understood(
-    agent: Agent, policy: HostKeyPolicy, eight_keys: list[paramiko.PKey]
+    agent: Agent, access: Access, eight_keys: list[paramiko.PKey]
 ) -> None:
     for key in eight_keys:
         agent.hold(key)
-    error, _ = refused(Rules(most=3), policy)
+    error, _ = refused(Rules(most=3), access)
     assert "closed the session after 3 keys (MaxAuthTries)" in error.what
 
 
-def test_a_key_of_the_agent_is_named_by_its_comment(agent: Agent, policy: HostKeyPolicy) -> None:
+def test_a_key_of_the_agent_is_named_by_its_comment(agent: Agent, access: Access) -> None:
     agent.hold(ECDSA, "laptop")
-    error, _ = refused(Rules(key=RSA), policy)
+    error, _ = refused(Rules(key=RSA), access)
     assert type(error) is causes.KeyRefused
     assert "laptop" in error.what
     assert f"(ecdsa 256, {ECDSA.fingerprint})" in error.what
 
 
 def test_without_anything_named_the_agent_comes_before_the_default_files(
-    agent: Agent, policy: HostKeyPolicy, home: Path
+    agent: Agent, access: Access, home: Path
 ) -> None:
     agent.hold(ECDSA)
     save(RSA, home / ".ssh" / "id_rsa")
-    seen = log_in(Rules(key=RSA), policy)
+    seen = log_in(Rules(key=RSA), access)
     assert seen.attempts == [("publickey", ECDSA.fingerprint), ("publickey", RSA.fingerprint)]
 
 
 def test_a_key_that_agent_and_file_have_is_offered_once(
-    agent: Agent, policy: HostKeyPolicy, home: Path
+    agent: Agent, access: Access, home: Path
 ) -> None:
     agent.hold(RSA)
     path = save(RSA, home / ".ssh" / "id_rsa")
-    assert methods(refused(Rules(), policy)[1]) == ["publickey"]
-    assert methods(refused(Rules(), policy, private_key_file=path)[1]) == ["publickey"]
+    assert methods(refused(Rules(), access)[1]) == ["publickey"]
+    assert methods(refused(Rules(), access, private_key_file=path)[1]) == ["publickey"]
 
 
-def test_a_default_file_with_a_passphrase_is_mentioned(policy: HostKeyPolicy, home: Path) -> None:
+def test_a_default_file_with_a_passphrase_is_mentioned(access: Access, home: Path) -> None:
     path = save(RSA, home / ".ssh" / "id_rsa", "its passphrase")
-    error, _ = refused(Rules(), policy)
+    error, _ = refused(Rules(), access)
     assert f"{path} has a passphrase" in error.what
 
 
 def test_a_named_key_with_a_passphrase_is_used_by_the_agent(
-    agent: Agent, policy: HostKeyPolicy, home: Path, eight_keys: list[paramiko.PKey]
+    agent: Agent, access: Access, home: Path, eight_keys: list[paramiko.PKey]
 ) -> None:
     for key in eight_keys:
         agent.hold(key)
@@ -204,7 +204,7 @@ def test_a_named_key_with_a_passphrase_is_used_by_the_agent(
     save(RSA, path)
     locked = ["ssh-keygen", "-q", "-p", "-f", str(path), "-P", "", "-N", "its passphrase"]
     subprocess.run(locked, check=True)
-    seen = log_in(Rules(key=RSA), policy, private_key_file=str(path))
+    seen = log_in(Rules(key=RSA), access, private_key_file=str(path))
     assert seen.attempts == [("publickey", RSA.fingerprint)]
 
 
@@ -214,7 +214,7 @@ def test_a_named_key_with_a_passphrase_is_used_by_the_agent(
     ids=["a failure", "another protocol", "nothing", "two keys that are none"],
 )
 def test_an_agent_that_does_not_answer_as_one_is_passed_over_and_mentioned(
-    answer: bytes, policy: HostKeyPolicy, home: Path, monkeypatch: pytest.MonkeyPatch
+    answer: bytes, access: Access, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(keys, "AGENT_TIMEOUT", 60.0)
     save(RSA, home / ".ssh" / "id_rsa")
@@ -232,27 +232,27 @@ def test_an_agent_that_does_not_answer_as_one_is_passed_over_and_mentioned(
                         connection.sendall(answer)
 
         threading.Thread(target=serve, daemon=True).start()
-        assert methods(log_in(Rules(key=RSA), policy)) == ["publickey"]
-        error, seen = refused(Rules(), policy)
+        assert methods(log_in(Rules(key=RSA), access)) == ["publickey"]
+        error, seen = refused(Rules(), access)
         server.shutdown(socket.SHUT_RDWR)
     assert methods(seen) == ["publickey"]
     assert "ssh-agent does not answer as one" in error.what
 
 
 def test_an_agent_that_does_not_answer_is_given_up(
-    agent: Agent, policy: HostKeyPolicy, home: Path, monkeypatch: pytest.MonkeyPatch
+    agent: Agent, access: Access, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As one that was forwarded over a line that is broken now."""
     monkeypatch.setattr(keys, "AGENT_TIMEOUT", 0.3)
     agent.hold(ECDSA)
     save(RSA, home / ".ssh" / "id_rsa")
     agent.pause()
-    assert methods(log_in(Rules(key=RSA), policy)) == ["publickey"]
-    assert "ssh-agent has not answered within 0.3 s" in refused(Rules(), policy)[0].what
+    assert methods(log_in(Rules(key=RSA), access)) == ["publickey"]
+    assert "ssh-agent has not answered within 0.3 s" in refused(Rules(), access)[0].what
 
 
 def test_an_agent_that_waits_for_its_owner_is_not_mistaken_for_the_server(
-    agent: Agent, policy: HostKeyPolicy
+    agent: Agent, access: Access
 ) -> None:
     agent.hold(ECDSA)
     with ssh_server(Rules(key=ECDSA, before_key=agent.pause)) as (port, _):
@@ -260,17 +260,17 @@ def test_an_agent_that_waits_for_its_owner_is_not_mistaken_for_the_server(
         with pytest.raises(
             causes.TimedOut, match="ssh-agent has not signed with the key"
         ) as caught:
-            connect(login, policy)
+            connect(login, access)
     assert "touch its token" in caught.value.remedy
 
 
 def test_an_agent_that_refuses_to_sign_leaves_the_next_key_its_turn(
-    agent: Agent, policy: HostKeyPolicy, home: Path
+    agent: Agent, access: Access, home: Path
 ) -> None:
     agent.hold(ECDSA)
     save(RSA, home / ".ssh" / "id_rsa")
     with ssh_server(Rules(key=RSA, before_key=agent.empty)) as (port, seen):
-        connect(Login("bh1", "127.0.0.1", "joe", port), policy).close()
+        connect(Login("bh1", "127.0.0.1", "joe", port), access).close()
     assert seen.attempts[-1] == ("publickey", RSA.fingerprint)
 
 
@@ -279,82 +279,80 @@ def test_an_agent_that_refuses_to_sign_leaves_the_next_key_its_turn(
 
 @pytest.mark.parametrize("held", ["by file", "by agent"])
 def test_an_rsa_key_logs_in_where_only_sha_1_signatures_are_known(
-    held: str, agent: Agent, policy: HostKeyPolicy, home: Path
+    held: str, agent: Agent, access: Access, home: Path
 ) -> None:
     """FortiOS before 7.0.14 and 7.2.8, OpenSSH before 7.2: another signature ends the connection."""
     named = {"private_key_file": save(RSA, home / "id")} if held == "by file" else {}
     agent.hold(RSA)
-    assert methods(log_in(Rules(key=RSA, sha1_only=True), policy, **named)) == ["publickey"]
+    assert methods(log_in(Rules(key=RSA, sha1_only=True), access, **named)) == ["publickey"]
 
 
 def test_an_rsa_key_logs_in_where_the_server_does_not_list_its_signatures(
-    policy: HostKeyPolicy, home: Path
+    access: Access, home: Path
 ) -> None:
     path = save(RSA, home / "id")
-    seen = log_in(Rules(key=RSA, quiet_about_signatures=True), policy, private_key_file=path)
+    seen = log_in(Rules(key=RSA, quiet_about_signatures=True), access, private_key_file=path)
     assert methods(seen) == ["publickey"]
 
 
 # --- a password is never tried twice ---------------------------------------------------------------
 
 
-def test_a_refused_password_is_not_sent_by_a_second_login(policy: HostKeyPolicy) -> None:
+def test_a_refused_password_is_not_sent_by_a_second_login(access: Access) -> None:
     with ssh_server(Rules(steps=PASSWORD)) as (port, seen):
         login = Login("fgt1", "127.0.0.1", "admin", port, password="refused-once")
         for _ in range(3):
             with pytest.raises(
                 causes.PasswordRefused, match="password refused for admin"
             ) as caught:
-                connect(login, policy)
+                connect(login, access)
         assert seen.attempts == [("password", "refused-once")]
         assert "not sent again" in caught.value.what
-        connect(Login("fgt1", "127.0.0.1", "admin", port, password=RIGHT), policy).close()
+        connect(Login("fgt1", "127.0.0.1", "admin", port, password=RIGHT), access).close()
 
 
 def test_a_password_refused_by_prompts_is_not_sent_by_the_other_method(
-    policy: HostKeyPolicy,
+    access: Access,
 ) -> None:
     rules = Rules(
         steps=(("password", "keyboard-interactive"),),
         rounds=((("Password: ", False),),),
         answers=(RIGHT,),
     )
-    _, seen = refused(rules, policy, password="refused-by-prompts")
+    _, seen = refused(rules, access, password="refused-by-prompts")
     assert len(seen.attempts) == 1
 
 
 def test_prompts_that_never_come_leave_the_password_for_the_other_method(
-    policy: HostKeyPolicy,
+    access: Access,
 ) -> None:
     rules = Rules(steps=(("password", "keyboard-interactive"),))
-    assert methods(log_in(rules, policy, password=RIGHT)) == ["keyboard-interactive", "password"]
+    assert methods(log_in(rules, access, password=RIGHT)) == ["keyboard-interactive", "password"]
 
 
 # --- more than one step ----------------------------------------------------------------------------
 
 
-def test_a_key_and_then_a_password(policy: HostKeyPolicy, home: Path) -> None:
+def test_a_key_and_then_a_password(access: Access, home: Path) -> None:
     rules = Rules(key=RSA, steps=(("publickey",), ("password",)))
     path = save(RSA, home / "id")
-    seen = log_in(rules, policy, private_key_file=path, password=RIGHT)
+    seen = log_in(rules, access, private_key_file=path, password=RIGHT)
     assert methods(seen) == ["publickey", "password"]
 
 
-def test_a_key_of_the_agent_where_key_and_password_are_wanted(
-    agent: Agent, policy: HostKeyPolicy
-) -> None:
+def test_a_key_of_the_agent_where_key_and_password_are_wanted(agent: Agent, access: Access) -> None:
     agent.hold(RSA)
     rules = Rules(key=RSA, steps=(("publickey",), ("password",)))
-    assert methods(log_in(rules, policy, password=RIGHT)) == ["publickey", "password"]
+    assert methods(log_in(rules, access, password=RIGHT)) == ["publickey", "password"]
 
 
-def test_a_password_and_then_prompts_for_it(policy: HostKeyPolicy) -> None:
+def test_a_password_and_then_prompts_for_it(access: Access) -> None:
     rules = Rules(
         steps=(("password",), ("keyboard-interactive",)),
         rounds=((("Password: ", False),),),
         answers=(RIGHT,),
     )
-    seen = log_in(rules, policy, password=RIGHT)
+    seen = log_in(rules, access, password=RIGHT)
     assert methods(seen) == ["password", "keyboard-interactive"]
 
 
@@ -362,22 +360,17 @@ CODE = ((("Password: ", False),), (("Verification code: ", False),))
 PROMPTS = (("keyboard-interactive",),)
 
 
-def test_a_code_is_asked_for_once_and_typed(policy: HostKeyPolicy) -> None:
-    asked: list[str] = []
-
-    def ask(login: Login, prompt: str) -> str:
-        asked.append(f"{login.host}: {prompt}")
-        return "123456"
-
+def test_a_code_is_asked_for_once_and_typed(access: Access) -> None:
+    access.codes = codes = TypedCodes("123456")
     rules = Rules(steps=PROMPTS, rounds=CODE, answers=(RIGHT, "123456"))
     with ssh_server(rules) as (port, _):
         login = Login("fgt1", "127.0.0.1", "admin", port, password=RIGHT)
-        connect(login, policy, ask).close()
-    assert asked == ["fgt1: Verification code:"]
+        connect(login, access).close()
+    assert codes.prompts == ["fgt1: Verification code:"]
 
 
 def test_a_wrong_code_behind_a_password_that_was_accepted_is_a_wrong_code(
-    policy: HostKeyPolicy,
+    access: Access,
 ) -> None:
     rules = Rules(
         steps=(("password",), ("keyboard-interactive",)),
@@ -386,34 +379,33 @@ def test_a_wrong_code_behind_a_password_that_was_accepted_is_a_wrong_code(
     )
     with ssh_server(rules) as (port, seen):
         login = Login("fgt1", "127.0.0.1", "admin", port, password=RIGHT)
+        access.codes = TypedCodes("000000")
         with pytest.raises(causes.CodeRefused, match="code refused for admin") as caught:
-            connect(login, policy, lambda *_: "000000")
+            connect(login, access)
         assert "password" not in caught.value.what
-        connect(login, policy, lambda *_: "123456").close()
+        access.codes = TypedCodes("123456")
+        connect(login, access).close()
     assert seen.count("keyboard-interactive") == 2
 
 
-def test_what_a_server_says_above_its_prompt_is_shown_with_it(policy: HostKeyPolicy) -> None:
-    asked: list[str] = []
-
-    def ask(_: Login, prompt: str) -> str:
-        asked.append(prompt)
-        return "123456"
-
+def test_what_a_server_says_above_its_prompt_is_shown_with_it(access: Access) -> None:
+    access.codes = codes = TypedCodes("123456")
     rules = Rules(
         steps=PROMPTS, rounds=CODE, answers=(RIGHT, "123456"), text="Open your\nFortiToken"
     )
     with ssh_server(rules) as (port, _):
         login = Login("fgt1", "127.0.0.1", "admin", port, password=RIGHT)
-        connect(login, policy, ask).close()
-    assert asked == ["Open your FortiToken Verification code:"]
+        connect(login, access).close()
+    assert codes.prompts == ["fgt1: Open your FortiToken Verification code:"]
 
 
-def test_a_wrong_code_is_not_called_a_wrong_password(policy: HostKeyPolicy) -> None:
+def test_a_wrong_code_is_not_called_a_wrong_password(access: Access) -> None:
     rules = Rules(steps=PROMPTS, rounds=CODE, answers=(RIGHT, "123456"))
     with ssh_server(rules) as (port, seen):
         login = Login("fgt1", "127.0.0.1", "admin", port, password=RIGHT)
+        access.codes = TypedCodes("000000")
         with pytest.raises(causes.CodeRefused, match="password or code refused for admin"):
-            connect(login, policy, lambda *_: "000000")
-        connect(login, policy, lambda *_: "123456").close()
+            connect(login, access)
+        access.codes = TypedCodes("123456")
+        connect(login, access).close()
     assert seen.connections == 2

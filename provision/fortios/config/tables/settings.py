@@ -1,0 +1,47 @@
+"""Single objects of which only some attributes are ours: they exist on every FortiGate."""
+
+from __future__ import annotations
+
+from provision.fortios.config.tables.firewall import ADDRESSES, ADDRESSES6
+from provision.fortios.config.tables.table import ANY_NAME, SWITCH, Capability, Table
+
+SSL_VPN_SETTINGS = Table(
+    "vpn ssl settings",
+    keys="",
+    defaults={
+        "source-address-negate": "disable",
+        "source-address6-negate": "disable",
+        "login-attempt-limit": "2",
+        "login-block-time": "60",
+        "login-timeout": "30",
+    },
+    restores={
+        "source-address": ANY_NAME,
+        "source-address-negate": SWITCH,
+        "source-address6": ANY_NAME,
+        "source-address6-negate": SWITCH,
+    },
+    members={"source-address": ADDRESSES, "source-address6": ADDRESSES6},
+    deny_lists=(
+        ("source-address", "source-address-negate"),
+        ("source-address6", "source-address6-negate"),
+    ),
+    used_if="source-interface",
+    capabilities=(
+        Capability(
+            "ssl_vpn_tunnel",
+            "6.4-7.6.2",
+            "SSL VPN has a tunnel mode",
+            "SSL VPN has only its web mode left, where the model has it at all; failed IPsec logins "
+            "have log ids of their own",
+            "release notes of 7.6.3, SSL VPN tunnel mode no longer supported",
+        ),
+    ),
+)
+
+SYSTEM_SETTINGS = Table(
+    "system settings",
+    keys="",
+    defaults={"firewall-session-dirty": "check-all"},
+    restores={"firewall-session-dirty": "check-all|check-new|check-policy-option"},
+)

@@ -1,0 +1,32 @@
+"""The address families that a FortiGate denies.
+
+The setting belongs to the role `enforcement`; `feed` and `receiver` follow it. It is a module of its own
+because `enforcement` imports `feed`, which imports `receiver`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from provision.sites.builder import FortiGate
+from provision.sites.settings import RoleSettings
+
+
+class FamilySettings(RoleSettings):
+    """IPv6 beside IPv4."""
+
+    enforcement_ipv6: Annotated[
+        bool, Field(description="also fetch and deny the IPv6 addresses of the feed")
+    ] = False
+
+
+def choose_feed_list(fortigate: FortiGate) -> str:
+    """Return the list of the feed that a FortiGate fetches: "v4", or "" for both families.
+
+    Addresses that it does not deny must not take the room of those that it does.
+    """
+    settings = fortigate.settings.get("enforcement")
+    has_both = isinstance(settings, FamilySettings) and settings.enforcement_ipv6
+    return "" if has_both else "v4"

@@ -1,0 +1,14 @@
+"""The plays of `site.py`, for tests that run a verb or ask roles."""
+
+from provision.sites.builder import Play
+from roles import detection, enforcement, feed, receiver, webhook
+
+PLAYS = (
+    Play("ban_hosts", (detection, receiver)),
+    Play("fortigates", (webhook, feed, enforcement)),
+)
+
+
+def load_plays() -> tuple[Play, ...]:
+    """Return the plays, as `site.py` gives them to the command line."""
+    return PLAYS
