@@ -1,4 +1,4 @@
-"""What somebody sets by hand on our objects: left and named, unless it breaks or weakens the loop."""
+"""Attributes set by hand on our objects are kept and reported, unless they break or weaken the loop."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ UNITS = [("6.4.15", ()), ("7.2.0", ("Branch",)), ("7.4.8", ()), ("8.0.0", ("Bran
 
 
 def by_hand(fortigate: Simulator, table: str, name: str, *lines: str, scope: str = "") -> None:
-    """Type ``lines`` into an object of ours, as an administrator would; each must be taken."""
+    """Type ``lines`` into an object of ours, as an administrator would; each must be accepted."""
     if scope or not fortigate.options.vdoms:
         where = scope
     else:
@@ -41,7 +41,7 @@ def by_hand(fortigate: Simulator, table: str, name: str, *lines: str, scope: str
 
 
 @pytest.mark.parametrize(("version", "vdoms"), UNITS)
-def test_the_way_of_a_feed_that_is_set_by_hand_stays_and_is_named(
+def test_a_route_of_the_feed_that_is_set_by_hand_is_kept_and_reported(
     tmp_path: Path, version: str, vdoms: tuple[str, ...]
 ) -> None:
     with started(version, vdoms) as fortigate:
@@ -99,7 +99,7 @@ def test_the_way_of_a_feed_that_is_set_by_hand_stays_and_is_named(
         ("7.4.8", FEED, "banstitch_feed", "set server-identity-check none"),
     ],
 )
-def test_what_could_weaken_the_loop_goes_back_and_nothing_else_is_sent(
+def test_an_attribute_that_could_weaken_the_loop_is_restored_and_nothing_else_is_sent(
     tmp_path: Path, version: str, table: str, name: str, line: str
 ) -> None:
     with started(version, ()) as fortigate:
@@ -114,7 +114,7 @@ def test_what_could_weaken_the_loop_goes_back_and_nothing_else_is_sent(
         assert sorted(fortigate.show().split("\n")) == sorted(good.split("\n"))
 
 
-def test_a_change_beside_what_is_left_touches_only_the_change(tmp_path: Path) -> None:
+def test_a_change_does_not_touch_attributes_that_are_left_as_they_are(tmp_path: Path) -> None:
     with started("8.0.0", ()) as fortigate:
         site = MemorySite(tmp_path, fortigate, **variables("8.0.0", ()))
         assert site.apply().error == ""
@@ -142,7 +142,7 @@ def test_values_that_may_be_secrets_are_not_shown(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("version", "vdoms"), UNITS)
-def test_the_settings_of_the_way_are_set_changed_and_taken_back(
+def test_the_settings_of_the_route_are_set_changed_and_removed(
     tmp_path: Path, version: str, vdoms: tuple[str, ...]
 ) -> None:
     has_vrf = version_of(version) >= (7, 6, 1)
@@ -173,7 +173,7 @@ def test_the_settings_of_the_way_are_set_changed_and_taken_back(
         assert fortigate.show() == before
 
 
-def test_a_setting_that_a_version_lacks_is_an_error_with_a_way_out(tmp_path: Path) -> None:
+def test_a_setting_that_a_version_lacks_is_an_error_with_a_remedy(tmp_path: Path) -> None:
     with started("7.4.8", ()) as fortigate:
         before = fortigate.show()
         said = MemorySite(tmp_path, fortigate, feed_vrf=7).apply().error
@@ -211,7 +211,7 @@ def with_vdoms(site: MemorySite, *names: str, **variables: Any) -> MemorySite:
 
 
 @pytest.mark.parametrize("version", ["7.2.0", "7.4.8", "8.0.0"])
-def test_a_fortigate_takes_those_of_the_vdoms_that_it_has(tmp_path: Path, version: str) -> None:
+def test_a_fortigate_uses_only_the_vdoms_that_it_has(tmp_path: Path, version: str) -> None:
     with started(version, ("dmz", "edge")) as fortigate:
         before = fortigate.show()
         site = with_vdoms(MemorySite(tmp_path, fortigate), "edge", "dmz", "elsewhere")
@@ -234,7 +234,7 @@ def test_a_fortigate_takes_those_of_the_vdoms_that_it_has(tmp_path: Path, versio
         assert fortigate.show() == before
 
 
-def test_a_fortigate_with_none_of_the_vdoms_is_an_error_that_names_what_it_has(
+def test_a_fortigate_with_none_of_the_vdoms_is_an_error_that_lists_its_vdoms(
     tmp_path: Path,
 ) -> None:
     with started("7.4.8", ("dmz",)) as fortigate:
@@ -246,7 +246,7 @@ def test_a_fortigate_with_none_of_the_vdoms_is_an_error_that_names_what_it_has(
 
 
 @pytest.mark.parametrize(("version", "vdoms"), [("7.4.8", ()), ("7.0.17", ("dmz",))])
-def test_where_events_cannot_be_told_apart_by_vdom_all_of_them_count(
+def test_events_of_all_vdoms_count_where_events_do_not_name_their_vdom(
     tmp_path: Path, version: str, vdoms: tuple[str, ...]
 ) -> None:
     with started(version, vdoms) as fortigate:

@@ -1,6 +1,6 @@
-"""Every FortiOS version, with and without VDOMs: plan, apply, plan, drift, mend, teardown.
+"""Every FortiOS version, with and without VDOMs: plan, apply, plan, drift, repair, teardown.
 
-The product is driven from the inventory to the bytes on the wire; the ban host is one in memory.
+Everything from the inventory to the bytes on the wire is tested; the ban host is in memory.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def started(version: str, vdoms: tuple[str, ...], **more: Any) -> Simulator:
 
 
 def variables(version: str, vdoms: tuple[str, ...]) -> dict[str, Any]:
-    """What the inventory says of such a FortiGate: enforcement wherever its version has it."""
+    """Return its variables in the inventory: enforcement by every method that its version has."""
     places = ["ssl_vpn", "policy"] + (["local_in"] if version_of(version) >= (7, 2, 4) else [])
     return {
         "enforcement": places,
@@ -47,7 +47,7 @@ def variables(version: str, vdoms: tuple[str, ...]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("version", "vdoms"), UNITS)
-def test_a_fortigate_is_planned_applied_mended_and_given_back(
+def test_a_fortigate_is_planned_applied_repaired_and_restored(
     tmp_path: Path, version: str, vdoms: tuple[str, ...]
 ) -> None:
     with started(version, vdoms) as fortigate:
@@ -67,9 +67,9 @@ def test_a_fortigate_is_planned_applied_mended_and_given_back(
         assert (again.error, again.changes) == ("", ())
 
         for together in rounds(
-            drifts_of(fortigate, applied.changes), alone=(version, vdoms) == ALONE
+            list_drifts(fortigate, applied.changes), alone=(version, vdoms) == ALONE
         ):
-            found_and_mended(site, together, good)
+            repair(site, together, good)
 
         gone = site.teardown()
         assert (gone.error, len(gone.changes)) == ("", len(applied.changes))
@@ -91,7 +91,7 @@ LEFT = {
 
 
 @pytest.mark.parametrize("version", ["6.4.15", "7.4.8", "8.0.0"])
-def test_what_somebody_adds_to_an_object_of_ours_is_taken_away_again_if_it_could_weaken_it(
+def test_an_added_attribute_that_could_weaken_our_object_is_removed(
     tmp_path: Path, version: str
 ) -> None:
     with started(version, ()) as fortigate:
@@ -102,7 +102,7 @@ def test_what_somebody_adds_to_an_object_of_ours_is_taken_away_again_if_it_could
         weak = [[each for each in group if not is_left(each)] for group in added]
         assert sum(map(len, weak)) > 10
         for together in rounds(weak, alone=False):
-            found_and_mended(site, together, fortigate.show())
+            repair(site, together, fortigate.show())
         left = [each for group in added for each in group if is_left(each)]
         assert len(left) > 2
         for drift in left:
@@ -117,8 +117,8 @@ def is_left(drift: Drift) -> bool:
     return drift.what in LEFT.get(drift.id.partition(":")[0], ())
 
 
-def found_and_mended(site: MemorySite, together: list[Drift], good: str) -> None:
-    """Make the drifts behind our back; one apply changes these objects and no other."""
+def repair(site: MemorySite, together: list[Drift], good: str) -> None:
+    """Make these drifts by hand; one apply changes these objects and no other."""
     for drift in together:
         site.fortigate.run_in(drift.scope, drift.lines)
     assert site.fortigate.show() != good, f"{together}: the FortiGate did not take it"
@@ -130,7 +130,7 @@ def found_and_mended(site: MemorySite, together: list[Drift], good: str) -> None
 
 @pytest.mark.parametrize("console", ["more", "standard"])
 @pytest.mark.parametrize(("version", "vdoms"), UNITS)
-def test_looking_sends_nothing_that_changes_and_waits_three_times_at_most(
+def test_observing_changes_nothing_and_takes_at_most_three_exchanges(
     tmp_path: Path, version: str, vdoms: tuple[str, ...], console: str
 ) -> None:
     with started(version, vdoms, console=console) as fortigate:
@@ -147,13 +147,13 @@ def test_looking_sends_nothing_that_changes_and_waits_three_times_at_most(
                 assert site.apply().error == ""
 
 
-def drifts_of(fortigate: Simulator, changes: Any) -> list[list[Drift]]:
-    """For each object its drifts."""
+def list_drifts(fortigate: Simulator, changes: Any) -> list[list[Drift]]:
+    """Return the drifts of each object."""
     return [list(drifts(fortigate, each.id, named(each.diff))) for each in changes]
 
 
 def rounds(by_object: list[list[Drift]], alone: bool) -> Iterator[list[Drift]]:
-    """One drift at a time, or the next of each object at once."""
+    """Yield one drift at a time, or the next of each object at once."""
     if alone:
         yield from ([drift] for each in by_object for drift in each)
     else:
@@ -162,7 +162,7 @@ def rounds(by_object: list[list[Drift]], alone: bool) -> Iterator[list[Drift]]:
 
 
 def named(diff: str) -> frozenset[str]:
-    """The attributes that a block names."""
+    """Return the attributes that a block names."""
     tree = [config for config in parse(diff) if isinstance(config, Config)]
     nodes = [node for config in tree for node in config.body]
     inner = [node for edit in nodes if isinstance(edit, Edit) for node in edit.body]
@@ -170,5 +170,5 @@ def named(diff: str) -> frozenset[str]:
 
 
 def unordered(show: str) -> str:
-    """What a FortiGate shows, without the identity of rows that were made anew."""
+    """Return the output of `show` without the identifiers of rows that were created anew."""
     return "\n".join(line for line in show.splitlines() if " set uuid " not in line)

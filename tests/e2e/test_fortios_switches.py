@@ -1,7 +1,7 @@
-"""Each behaviour that the vendor's papers leave unsure, the other way round: the run ends the same.
+"""A run has the same result for each behavior that the vendor does not document.
 
-One version, one switch of the simulator's options a case. What must not change is the outcome: the
-plan is made, applied, empty then, found again after a drift, and taken back without a trace.
+Each case changes one option of the simulator, on one version. The plan is made and applied, is then
+empty, detects a drift, and the teardown restores the configuration.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ SWITCHES: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("switch", SWITCHES)
-def test_a_run_ends_the_same_whichever_way_a_fortigate_behaves(tmp_path: Path, switch: str) -> None:
+def test_a_run_has_the_same_result_however_a_fortigate_behaves(tmp_path: Path, switch: str) -> None:
     options = Options(**{"version": "7.4.8", "enc_stable": True, **SWITCHES[switch]})
     with Simulator(options) as fortigate:
         site, before = MemorySite(tmp_path, fortigate), comparable(fortigate)
@@ -73,7 +73,7 @@ DRIFT = (
 
 
 def comparable(fortigate: Simulator) -> str:
-    """What a FortiGate shows, blobs aside."""
+    """Return the output of `show` without secrets."""
     return "\n".join(line for line in fortigate.show().splitlines() if " ENC " not in line)
 
 
@@ -89,7 +89,7 @@ def comparable(fortigate: Simulator) -> str:
         ({"profile": "net_admin"}, "permi"),
     ],
 )
-def test_a_fortigate_that_must_not_or_cannot_be_configured_says_why_and_stays_as_it_was(
+def test_a_fortigate_that_cannot_be_configured_is_left_unchanged_with_the_reason(
     tmp_path: Path, options: dict[str, Any], said: str
 ) -> None:
     with Simulator(Options(**{"version": "7.4.8", "enc_stable": True, **options})) as fortigate:

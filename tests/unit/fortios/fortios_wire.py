@@ -92,7 +92,7 @@ class _Near:
 
 
 class Wire:
-    """Connects every command line to ``fortigate`` while the test runs.
+    """A connection of every command line to ``fortigate`` while the test runs.
 
     ``piece``: the most bytes that the FortiGate sends at once. ``typed``: what was sent to it.
     """

@@ -34,8 +34,8 @@ SECOND = [
 ]
 
 
-def objects(blocks: list[CliBlock], vdoms: bool) -> Desired:
-    """What ``blocks`` say; with VDOMs SSL VPN is for `branch`, the rest global, its feed `g-...`."""
+def read_objects(blocks: list[CliBlock], vdoms: bool) -> Desired:
+    """Return the objects of ``blocks``; with VDOMs, SSL VPN is in `branch` and the rest is global."""
     if not vdoms:
         return read_blocks(blocks)
     named = [
@@ -51,20 +51,20 @@ def objects(blocks: list[CliBlock], vdoms: bool) -> Desired:
 
 
 class RepeatedPush:
-    """One kind of FortiGate, and a push to it that is repeated from the same start as often as needed."""
+    """A push to one kind of FortiGate that can be repeated from the same start."""
 
     def __init__(self, wire: Wire, **options: Any) -> None:
         self.wire = wire
         self.options = Options(enc_stable=True, **options)
         self.vdoms = bool(self.options.vdoms)
-        self.first = objects(FIRST, self.vdoms)
-        self.second = objects(SECOND, self.vdoms)
+        self.first = read_objects(FIRST, self.vdoms)
+        self.second = read_objects(SECOND, self.vdoms)
         self.start = ""
         self.settled = Record()
         self.want = self.first
 
     def from_second(self) -> RepeatedPush:
-        """The push in question is one from the first state to the second."""
+        """Deploy the first state, so that the push leads from there to the second."""
         self.reset()
         self.settled = self.apply(Record()).settled
         self.start = self.wire.fortigate.show()
@@ -94,7 +94,7 @@ class RepeatedPush:
         )
 
     def lines(self) -> list[str]:
-        """The lines of an undisturbed push."""
+        """Return the lines of an undisturbed push."""
         fortigate = self.reset()
         session, made = self.observed()
         fortigate.journal.clear()
@@ -102,9 +102,9 @@ class RepeatedPush:
         return [line.text.strip() for line in fortigate.journal]
 
     def expect_as_before(self, disturb: Callable[[Simulator], Any]) -> str:
-        """Push with a disturbance: nothing stays; then once more without: all is there."""
+        """Push with a disturbance, which leaves nothing, and once more without, which completes it."""
         fortigate = self.reset()
-        before = known(fortigate.show())
+        before = drop_uuids(fortigate.show())
         session, made = self.observed()
         disturb(fortigate)
         said = ""
@@ -112,9 +112,9 @@ class RepeatedPush:
             session.apply(made)
         except (RolledBack, Unreachable) as error:
             said = str(error)
-            assert known(fortigate.show()) == before, said
+            assert drop_uuids(fortigate.show()) == before, said
         else:
-            assert known(fortigate.show()) != before
+            assert drop_uuids(fortigate.show()) != before
         session.__exit__(None, None, None)
         calm(fortigate)
         again = self.apply(self.settled if said else made.settled)
@@ -124,8 +124,8 @@ class RepeatedPush:
         return said
 
 
-def known(shown: str) -> list[str]:
-    """``show`` without what the FortiGate makes up anew."""
+def drop_uuids(shown: str) -> list[str]:
+    """Return the lines of ``shown`` without UUIDs, which the FortiGate creates anew."""
     return [line for line in shown.splitlines() if "set uuid " not in line]
 
 

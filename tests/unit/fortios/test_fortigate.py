@@ -1,4 +1,4 @@
-"""What a FortiGate tells before it is changed: who it is, whether it may be configured here, how it saves."""
+"""Facts that are checked before a FortiGate is changed: its role, its VDOMs, how it saves."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from provision.ssh.connection import Access
 from provision.ssh.login import Login
 from tests.simulator import Options, Simulator
 from tests.unit.fortios.fortios_wire import Wire
-from tests.unit.fortios.repeated_push import FIRST, objects
+from tests.unit.fortios.repeated_push import FIRST, read_objects
 from tests.unit.fortios.sample_cli import ACTION, FEED, KEY, SSL, TRIGGER
 
 VDOMS = ("root", "branch")
@@ -39,7 +39,7 @@ def start_again(wire: Wire) -> FortiGateSession:
 
 
 def push(session: FortiGateSession, vdoms: bool = False, record: Record | None = None) -> FortiPlan:
-    want, record = objects(FIRST, vdoms), record or Record()
+    want, record = read_objects(FIRST, vdoms), record or Record()
     with session:
         made = plan(want, session.observe(want, record), record, key=KEY)
         session.apply(made)
@@ -48,12 +48,12 @@ def push(session: FortiGateSession, vdoms: bool = False, record: Record | None =
 
 @pytest.mark.parametrize("console", ["more", "standard"])
 @pytest.mark.parametrize("vdoms", [(), VDOMS], ids=["no VDOMs", "VDOMs"])
-def test_a_run_with_nothing_to_do_costs_two_exchanges_and_sends_no_line_that_changes(
+def test_a_run_with_nothing_to_do_takes_two_exchanges_and_changes_nothing(
     vdoms: tuple[str, ...], console: str, wire: Wire
 ) -> None:
     made = push(start_session(wire, vdoms=vdoms, console=console), bool(vdoms))
     session = start_again(wire)
-    want, record = objects(FIRST, bool(vdoms)), made.settled
+    want, record = read_objects(FIRST, bool(vdoms)), made.settled
     with session:
         nothing = plan(want, session.observe(want, record), record, key=KEY)
         assert session.exchanges == 2
@@ -70,8 +70,8 @@ def test_the_vdoms_of_a_fortigate_are_among_its_facts(wire: Wire) -> None:
         assert session.facts.vdom_names == ()
 
 
-def test_a_vdom_that_does_not_exist_is_an_error_and_is_not_made(wire: Wire) -> None:
-    want = objects(FIRST, vdoms=True)
+def test_a_missing_vdom_is_an_error_and_is_not_created(wire: Wire) -> None:
+    want = read_objects(FIRST, vdoms=True)
     session = start_session(wire, vdoms=("root", "brunch"))
     with session, pytest.raises(Failed, match=r"no VDOM 'branch' \(there are: root, brunch\)"):
         session.observe(want, Record())
@@ -80,14 +80,12 @@ def test_a_vdom_that_does_not_exist_is_an_error_and_is_not_made(wire: Wire) -> N
 
 
 @pytest.mark.parametrize("console", ["more", "standard"])
-def test_where_there_is_no_sudo_each_scope_is_visited_and_nothing_changed(
-    console: str, wire: Wire
-) -> None:
+def test_without_sudo_each_scope_is_entered_and_nothing_changes(console: str, wire: Wire) -> None:
     session = start_session(wire, vdoms=VDOMS, console=console, pager_lines=3)
     wire.fortigate.faults.errors["^ *sudo"] = "Unknown action 0"
     made = push(session, vdoms=True)
     session = start_again(wire)
-    want = objects(FIRST, vdoms=True)
+    want = read_objects(FIRST, vdoms=True)
     with session:
         assert session.facts.vdom_names == VDOMS
         observed = session.observe(want, made.settled)
@@ -104,10 +102,12 @@ def test_each_object_lands_in_its_own_scope(wire: Wire) -> None:
 
 
 @pytest.mark.parametrize("vdoms", [(), VDOMS], ids=["no VDOMs", "VDOMs"])
-def test_a_secondary_is_refused_and_its_primary_named(vdoms: tuple[str, ...], wire: Wire) -> None:
+def test_a_secondary_is_refused_and_the_error_names_its_primary(
+    vdoms: tuple[str, ...], wire: Wire
+) -> None:
     session = start_session(wire, ha_role="Secondary", vdoms=vdoms)
     with session, pytest.raises(Failed, match="primary, FGT-A-peer"):
-        session.observe(objects(FIRST, bool(vdoms)), Record())
+        session.observe(read_objects(FIRST, bool(vdoms)), Record())
     assert wire.fortigate.journal.changing() == []
 
 
@@ -121,7 +121,7 @@ def test_a_member_of_a_fabric_is_refused_with_the_reason(
         session,
         pytest.raises(Failed, match=r"member of a Security Fabric.*above it is 192\.0\.2"),
     ):
-        session.observe(objects(FIRST, bool(vdoms)), Record())
+        session.observe(read_objects(FIRST, bool(vdoms)), Record())
     assert wire.fortigate.journal.changing() == []
 
 
@@ -131,7 +131,7 @@ def test_the_root_of_a_fabric_is_configured(wire: Wire) -> None:
 
 @pytest.mark.parametrize("mode", ["manual", "revert"])
 @pytest.mark.parametrize("vdoms", [(), VDOMS], ids=["no VDOMs", "VDOMs"])
-def test_what_is_saved_by_hand_is_saved_after_a_push_and_after_a_put_back(
+def test_a_fortigate_with_manual_saving_is_saved_after_a_push_and_after_a_rollback(
     vdoms: tuple[str, ...], mode: str, wire: Wire
 ) -> None:
     session = start_session(wire, vdoms=vdoms, transactions=False)
@@ -149,16 +149,18 @@ def test_what_is_saved_by_hand_is_saved_after_a_push_and_after_a_put_back(
     assert "banstitch_webhook" in wire.fortigate.show()
 
 
-def test_what_saves_itself_is_not_saved(wire: Wire) -> None:
+def test_a_fortigate_with_automatic_saving_is_not_saved(wire: Wire) -> None:
     push(start_session(wire))
     assert not any("cfg save" in line.text for line in wire.fortigate.journal)
 
 
 @pytest.mark.parametrize("vdoms", [(), VDOMS], ids=["no VDOMs", "VDOMs"])
-def test_what_a_restricted_profile_may_not_do_is_named(vdoms: tuple[str, ...], wire: Wire) -> None:
+def test_the_error_names_what_a_restricted_profile_does_not_permit(
+    vdoms: tuple[str, ...], wire: Wire
+) -> None:
     profile = {"profile": "prof_admin", "forbidden": ("system automation-stitch",)}
     session = start_session(wire, vdoms=vdoms, **profile)
-    want = objects(FIRST, bool(vdoms))
+    want = read_objects(FIRST, bool(vdoms))
     before = wire.fortigate.show()
     with session:
         made = plan(want, session.observe(want, Record()), Record(), key=KEY)
@@ -169,7 +171,7 @@ def test_what_a_restricted_profile_may_not_do_is_named(vdoms: tuple[str, ...], w
     assert wire.fortigate.show() == before
 
 
-def test_a_fortigate_that_wants_a_new_password_first_is_left_alone(wire: Wire) -> None:
+def test_a_fortigate_that_wants_a_new_password_is_left_unchanged(wire: Wire) -> None:
     with pytest.raises(Unreachable, match="wants a new password for operator"):
         start_session(wire, new_password=True).__enter__()
     assert len(wire.fortigate.journal) == 0
@@ -189,7 +191,7 @@ def spelt(found: list[Batch]) -> list[list[str]]:
     return [[line.text for line in chunk] for chunk in found]
 
 
-def test_nothing_that_takes_effect_is_typed_ahead_of_an_answer() -> None:
+def test_a_line_that_takes_effect_waits_for_all_earlier_answers() -> None:
     found = spelt(list(split_into_batches(blocks(TRIGGER, ACTION, SSL), atomic=False)))
     assert found == [
         ["config system automation-trigger", 'edit "banstitch_login"', *found[0][2:5]],
@@ -201,11 +203,11 @@ def test_nothing_that_takes_effect_is_typed_ahead_of_an_answer() -> None:
     assert all("next" not in chunk[1:] for chunk in found)
 
 
-def test_in_a_transaction_all_lines_go_at_once() -> None:
+def test_in_a_transaction_all_lines_are_typed_at_once() -> None:
     assert len(list(split_into_batches(blocks(TRIGGER, ACTION, SSL), atomic=True))) == 1
 
 
-def test_a_vdom_is_entered_alone_and_nothing_that_could_name_one_is_typed_ahead() -> None:
+def test_a_vdom_is_entered_alone_and_no_line_that_could_name_one_is_typed_ahead() -> None:
     policy = "config firewall policy\nedit 7\nset name x\nnext\nend\n"
     for atomic in (True, False):
         first, second, third, *_ = spelt(
@@ -233,7 +235,7 @@ def test_long_values_and_values_of_several_lines_are_typed_alone() -> None:
     assert len(sizes) > 1
 
 
-# --- reading what FortiGates say ----------------------------------------------------------------------
+# --- reading the output of FortiGates ----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -244,7 +246,7 @@ def test_long_values_and_values_of_several_lines_are_typed_alone() -> None:
         ("Mode: Standalone", ""),
     ],
 )
-def test_the_primary_is_read_from_old_and_new_wordings(said: str, name: str) -> None:
+def test_the_primary_is_read_from_old_and_new_output(said: str, name: str) -> None:
     assert probes.find_primary(said) == name
 
 
@@ -258,7 +260,7 @@ def test_the_primary_is_read_from_old_and_new_wordings(said: str, name: str) -> 
         ("command parse error before 'csf'\nCommand fail. Return code -61", ""),
     ],
 )
-def test_a_fabric_member_is_told_from_a_root(said: str, root: str) -> None:
+def test_a_fabric_member_is_distinguished_from_a_root(said: str, root: str) -> None:
     assert probes.find_fabric_root(said) == root
 
 

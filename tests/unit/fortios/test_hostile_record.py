@@ -15,14 +15,9 @@ import pytest
 from provision.results import TargetResult
 from tests.e2e import memory_site
 from tests.e2e.memory_site import MemoryHost, MemorySite
-from tests.fortigate_bounds import set_bounds
 from tests.simulator import Options, Simulator
 
-
-@pytest.fixture(autouse=True)
-def settled_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wait only briefly for a prompt to be complete: loopback needs no more."""
-    set_bounds(monkeypatch, settled=0.02)
+pytestmark = pytest.mark.usefixtures("settled_at_once")
 
 
 VERBS = ("plan", "verify", "apply", "teardown")

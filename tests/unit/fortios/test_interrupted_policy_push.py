@@ -1,4 +1,4 @@
-"""Whatever goes wrong at whichever line of a push of policies, each is as before, and where it was."""
+"""A push of policies that fails at any line leaves every policy as it was, and where it was."""
 
 from __future__ import annotations
 
@@ -57,7 +57,9 @@ def test_the_push_moves_policies(repeated: RepeatedPush) -> None:
     assert [line for line in repeated.lines() if line.startswith("move 9001 before")]
 
 
-def test_a_connection_that_is_cut_after_any_line_of_policies(repeated: RepeatedPush) -> None:
+def test_a_connection_cut_after_any_line_of_policies_leaves_nothing_of_the_push(
+    repeated: RepeatedPush,
+) -> None:
     for number, _ in enumerate(repeated.lines(), 1):
         repeated.expect_as_before(partial(cut_after, number))
 

@@ -36,13 +36,13 @@ def repeated(request: pytest.FixtureRequest, wire: Wire) -> RepeatedPush:
     return made.from_second() if later else made
 
 
-def test_a_connection_that_is_cut_after_any_line(repeated: RepeatedPush) -> None:
+def test_a_connection_cut_after_any_line_leaves_nothing_of_the_push(repeated: RepeatedPush) -> None:
     for number, _ in enumerate(repeated.lines(), 1):
         said = repeated.expect_as_before(partial(cut_after, number))
         assert "closed the connection" in said
 
 
-def test_a_line_that_is_refused_leaves_nothing_of_the_push(repeated: RepeatedPush) -> None:
+def test_a_refused_line_leaves_nothing_of_the_push(repeated: RepeatedPush) -> None:
     for line in dict.fromkeys(repeated.lines()):
         error = f"value parse error before '{len(line)}'\n\nCommand fail. Return code -651"
         refuse_once = partial(refuse_line_once, f"^ *{re.escape(line)}$", error)
@@ -69,7 +69,7 @@ UNITS: dict[str, dict[str, Any]] = {
 
 @both_ways
 @pytest.mark.parametrize("options", UNITS.values(), ids=UNITS)
-def test_fortigates_of_every_kind_are_changed_and_put_back(
+def test_every_kind_of_fortigate_is_changed_and_rolled_back(
     options: dict[str, Any], transactions: bool, wire: Wire
 ) -> None:
     repeated = RepeatedPush(wire, transactions=transactions, **options)
@@ -105,7 +105,7 @@ def test_a_full_table_leaves_nothing_of_the_push(transactions: bool, wire: Wire)
     assert repeated.apply(Record()).changes
 
 
-def test_a_fortigate_that_logs_out_the_idle_is_not_changed(wire: Wire) -> None:
+def test_a_fortigate_that_ends_an_idle_session_is_not_changed(wire: Wire) -> None:
     repeated = RepeatedPush(wire)
     fortigate = repeated.reset()
     before = fortigate.show()
@@ -132,7 +132,7 @@ def test_a_fortigate_that_drops_what_is_typed_ahead_gets_it_line_by_line(
     assert plan(repeated.want, observed, made.settled, key=KEY).changes == ()
 
 
-def test_an_object_in_the_transaction_of_another_is_named_and_nothing_stays(wire: Wire) -> None:
+def test_an_object_locked_by_another_transaction_is_named_and_nothing_stays(wire: Wire) -> None:
     repeated = RepeatedPush(wire).from_second()
     fortigate = repeated.reset()
     other = fortigate.console(paging=False)
@@ -150,7 +150,7 @@ def test_an_object_in_the_transaction_of_another_is_named_and_nothing_stays(wire
 
 
 @pytest.mark.parametrize("survives", [True, False])
-def test_the_transaction_of_a_dead_run_does_not_stop_the_next_for_ever(
+def test_the_transaction_of_an_interrupted_run_does_not_block_the_next_for_ever(
     survives: bool, wire: Wire
 ) -> None:
     repeated = RepeatedPush(wire, transaction_survives=survives)
@@ -181,7 +181,7 @@ def test_a_transaction_that_expires_in_the_middle_leaves_nothing(wire: Wire) -> 
 
 @both_ways
 @pytest.mark.parametrize("line", ["edit", "next", "config vpn", "commit"])
-def test_a_question_is_answered_no_and_the_push_put_back(
+def test_a_question_is_answered_no_and_the_push_is_rolled_back(
     line: str, transactions: bool, wire: Wire
 ) -> None:
     repeated = RepeatedPush(wire, transactions=transactions)
@@ -199,7 +199,7 @@ def test_a_question_is_answered_no_and_the_push_put_back(
     assert repeated.apply(Record()).changes
 
 
-def test_a_put_back_that_is_cut_too_is_mended_by_the_next_run(wire: Wire) -> None:
+def test_an_interrupted_rollback_is_completed_by_the_next_run(wire: Wire) -> None:
     repeated = RepeatedPush(wire, transactions=False)
     fortigate = repeated.reset()
     session, made = repeated.observed()

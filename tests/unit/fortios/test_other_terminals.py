@@ -88,7 +88,7 @@ def test_a_line_is_recognized_that_wraps_at_another_width(access: Access, wire: 
 
 
 @pytest.mark.parametrize("word", ["Unknown action 0", "Unknown command: sudo", ""])
-def test_vdoms_are_found_where_their_properties_are_not_shown(
+def test_vdoms_are_found_where_vdom_property_is_not_shown(
     word: str, access: Access, wire: Wire
 ) -> None:
     wire.fortigate = Simulator(Options(vdoms=("root", "dmz")))
@@ -110,9 +110,7 @@ def test_a_pager_is_recognized_however_it_is_wiped(wipe: str, access: Access, wi
     _apply_and_remove(access, _connect(wire, pager_wipe=wipe))
 
 
-def test_a_fortigate_that_only_pretends_to_know_transactions_is_put_back(
-    access: Access, wire: Wire
-) -> None:
+def test_a_fortigate_that_ignores_transactions_is_rolled_back(access: Access, wire: Wire) -> None:
     wire.fortigate.run(SSL_ON)
     wire.fortigate.faults.errors["config-transaction"] = ""
     wire.fortigate.faults.errors["source-address-negate"] = "Command fail. Return code -61"
@@ -125,7 +123,7 @@ def test_a_fortigate_that_only_pretends_to_know_transactions_is_put_back(
 
 
 @pytest.mark.parametrize("transactions", [True, False])
-def test_the_question_whether_to_delete_what_is_ours_is_answered_yes(
+def test_a_question_before_deleting_our_object_is_answered_yes(
     transactions: bool, access: Access, wire: Wire
 ) -> None:
     wire.fortigate = Simulator(Options(transactions=transactions, enc_stable=True))
@@ -133,9 +131,7 @@ def test_the_question_whether_to_delete_what_is_ours_is_answered_yes(
     _apply_and_remove(access, wire)
 
 
-def test_an_entry_is_looked_for_in_its_table_where_a_fortigate_shows_no_single_ones(
-    access: Access, wire: Wire
-) -> None:
+def test_an_entry_is_found_in_its_table_where_show_takes_no_key(access: Access, wire: Wire) -> None:
     wire.fortigate.faults.errors['^ *show .*"'] = "command parse error before 'it'"
     _apply_and_remove(access, wire)
 
@@ -154,14 +150,14 @@ def test_an_entry_is_looked_for_in_its_table_where_a_fortigate_shows_no_single_o
         ("^ *config vpn", "not allowed in a transaction\nCommand fail. Return code -1"),
     ],
 )
-def test_what_is_refused_only_in_a_transaction_is_done_without_one(
+def test_a_line_refused_only_in_a_transaction_is_pushed_without_one(
     line: str, answer: str, access: Access, wire: Wire
 ) -> None:
     wire.fortigate.faults.refuse_in_transaction[line] = answer
     _apply_and_remove(access, wire)
 
 
-def test_of_a_value_that_a_fortigate_quotes_in_part_nothing_is_told() -> None:
+def test_a_part_of_a_secret_in_a_refusal_is_hidden() -> None:
     said = "the size is 19, the limit is 8\nvalue parse error before 'geheim-u"
     said += "\nvalue parse error before 'und-lang'"
     told = refusals.hide_partial_values(said, 'set password "geheim-und-sehr-und-lang"')
@@ -180,7 +176,7 @@ def test_of_a_value_that_a_fortigate_quotes_in_part_nothing_is_told() -> None:
         "Command fail. Return code -3",
     ],
 )
-def test_every_word_for_an_entry_that_is_not_there_is_known(answer: str) -> None:
+def test_every_wording_for_a_missing_entry_is_recognized(answer: str) -> None:
     assert refusals.has_no_entry(answer)
 
 
@@ -193,7 +189,7 @@ def test_every_word_for_an_entry_that_is_not_there_is_known(answer: str) -> None
         "Unknown command: external-resource",
     ],
 )
-def test_every_word_for_a_table_that_is_not_there_is_known(answer: str) -> None:
+def test_every_wording_for_a_missing_table_is_recognized(answer: str) -> None:
     assert refusals.has_no_table(answer)
     assert not refusals.has_no_entry(answer)
 
@@ -220,7 +216,7 @@ def test_a_disclaimer_is_accepted_on_a_terminal_that_reads_whole_lines(
         assert session.facts.version == (7, 4, 8)
 
 
-def test_what_can_be_left_out_is_left_out_where_the_fortigate_has_no_table_for_it(
+def test_an_optional_object_is_left_out_where_its_table_is_missing(
     access: Access, wire: Wire
 ) -> None:
     wire.fortigate = Simulator(Options(without_tables=("vpn certificate ca",)))

@@ -37,12 +37,12 @@ WANT = read_blocks([CliBlock(f"b{n}.j2", text) for n, text in enumerate((*ALL, P
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Silence is over sooner, and a run that waits for the long one fails."""
+    """Shorten the waits, and fail a run that waits until the FortiGate counts as hung."""
     set_bounds(monkeypatch, lost=0.5, unread=0.4, silence=8.0)
 
 
 class Site:
-    """A FortiGate that is planned, changed and cleaned as a run does it."""
+    """A FortiGate that is planned, changed and torn down as in a run."""
 
     def __init__(self, fortigate: Simulator, access: Access) -> None:
         self.fortigate = fortigate
@@ -72,7 +72,7 @@ class Site:
 
 
 def comment(text: str, key: int = 7) -> str:
-    """A policy of the operator's with this comment, as it is typed."""
+    """Return the lines that create an operator's policy with this comment."""
     quoted = re.sub(r'(["\\])', r"\\\1", text)
     return (
         f'config firewall policy\nedit {key}\nset name "theirs-{key}"\nset srcintf "port1"\n'
@@ -191,7 +191,7 @@ LOOKS = (
 
 @pytest.mark.parametrize("where", ["before", "within", "behind", "redrawn", "echo", "inside"])
 @pytest.mark.parametrize("text", MESSAGES)
-def test_a_message_between_prompts_costs_an_enter_and_no_line(
+def test_a_message_that_hides_a_prompt_costs_an_enter_and_no_line(
     text: str, where: str, access: Access
 ) -> None:
     with Simulator(Options(enc_stable=True, console="standard")) as fortigate:

@@ -16,7 +16,6 @@ import pytest
 
 from tests import PROJECT
 from tests.e2e.memory_site import MemorySite
-from tests.fortigate_bounds import set_bounds
 from tests.simulator import Options, Simulator
 
 CASES: dict[str, Any] = json.loads(
@@ -33,10 +32,7 @@ end
 """
 
 
-@pytest.fixture(autouse=True)
-def settled_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wait only briefly for a prompt to be complete: loopback needs no more."""
-    set_bounds(monkeypatch, settled=0.02)
+pytestmark = pytest.mark.usefixtures("settled_at_once")
 
 
 @pytest.fixture

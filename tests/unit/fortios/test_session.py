@@ -1,4 +1,4 @@
-"""Against a simulated FortiGate: looking changes nothing and costs few exchanges, failing leaves no trace."""
+"""Observing a FortiGate changes nothing and takes few exchanges; a failed push leaves no trace."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.unit.fortios.sample_cli import ALL, FEED, KEY, SSL, SSL_ON, TRIGGER, 
 
 @pytest.fixture
 def fortigate(request: pytest.FixtureRequest) -> Iterator[Simulator]:
-    """A FortiGate in use; its console output is `more`, or what the test names as parameter."""
+    """A FortiGate in use; its console output is `more`, or the parameter of the test."""
     console = getattr(request, "param", "more")
     options = Options(console=console, pager_lines=23, enc_stable=True)
     with Simulator(options) as simulator:
@@ -83,7 +83,7 @@ def test_apply_rerun_and_teardown_on_a_fortigate(fortigate: Simulator, access: A
 
 
 @both_consoles
-def test_logging_in_and_out_types_not_one_line(fortigate: Simulator, access: Access) -> None:
+def test_logging_in_and_out_types_no_line(fortigate: Simulator, access: Access) -> None:
     with FortiGateSession(_login(fortigate), access) as session:
         assert session.exchanges == 0
     assert len(fortigate.journal) == 0
@@ -131,7 +131,7 @@ def test_a_small_pager_costs_exchanges_but_nothing_is_lost(
         ),
     ],
 )
-def test_a_refused_line_leaves_the_fortigate_as_it_was_and_is_named(
+def test_a_refused_line_is_named_and_leaves_the_fortigate_as_it_was(
     fortigate: Simulator, access: Access, pattern: str, said: str
 ) -> None:
     before = fortigate.show()
@@ -147,9 +147,7 @@ def test_a_refused_line_leaves_the_fortigate_as_it_was_and_is_named(
     _apply(fortigate, access)
 
 
-def test_an_update_that_fails_puts_the_older_state_back(
-    fortigate: Simulator, access: Access
-) -> None:
+def test_a_failed_update_restores_the_older_state(fortigate: Simulator, access: Access) -> None:
     made = _apply(fortigate, access)
     before = fortigate.show()
     newer = [text.replace("39426", "37124").replace("5514", "5515") for text in ALL]
@@ -160,7 +158,7 @@ def test_an_update_that_fails_puts_the_older_state_back(
     assert fortigate.show() == before
 
 
-def test_a_cut_connection_is_opened_again_and_the_fortigate_put_back(
+def test_a_cut_connection_is_reopened_and_the_push_rolled_back(
     fortigate: Simulator, access: Access
 ) -> None:
     before = fortigate.show()
@@ -174,7 +172,7 @@ def test_a_cut_connection_is_opened_again_and_the_fortigate_put_back(
     assert _apply(fortigate, access, record=again.settled).changes == ()
 
 
-def test_a_fortigate_that_goes_away_before_anything_was_sent_is_unreachable(
+def test_a_connection_cut_before_anything_was_sent_is_unreachable(
     fortigate: Simulator, access: Access
 ) -> None:
     fortigate.faults.drop_at = "show"
@@ -193,9 +191,7 @@ def test_a_fortigate_that_drops_type_ahead_is_asked_line_by_line(
         assert "banstitch" not in fortigate.show()
 
 
-def test_a_secret_of_the_operators_is_never_taken_into_the_record(
-    fortigate: Simulator, access: Access
-) -> None:
+def test_an_operators_secret_never_enters_the_record(fortigate: Simulator, access: Access) -> None:
     fortigate.run(
         FEED.replace("feed-pass", "operators-own").replace("Managed by Banstitch", "theirs")
     )
@@ -216,7 +212,7 @@ def test_the_whole_configuration_of_a_fortigate_is_read_and_written_without_loss
     assert serialize(parse(shown)) == shown
 
 
-def test_each_drift_on_the_fortigate_is_found_and_mended_alone(
+def test_each_drift_on_the_fortigate_is_found_and_repaired_alone(
     fortigate: Simulator, access: Access
 ) -> None:
     made = _apply(fortigate, access)
@@ -290,7 +286,7 @@ def test_a_value_of_several_lines_arrives_intact(access: Access) -> None:
     ],
     ids=str,
 )
-def test_fortigates_of_every_kind_are_entered_and_changed(
+def test_a_login_with_any_banner_or_disclaimer_works(
     options: dict[str, Any], access: Access
 ) -> None:
     want = read_blocks([CliBlock("b.j2", "".join((FEED, SSL)))])
@@ -331,7 +327,7 @@ def test_a_known_host_key_is_enough_and_a_changed_one_is_always_refused(
             pass
 
 
-def test_a_wrong_password_and_a_closed_port_are_told_apart(
+def test_a_wrong_password_and_a_closed_port_are_different_errors(
     fortigate: Simulator, access: Access
 ) -> None:
     with (
@@ -357,7 +353,7 @@ def test_a_cluster_secondary_is_refused_before_anything_is_sent(access: Access) 
         assert fortigate.journal.changing() == []
 
 
-def test_a_version_that_is_not_known_is_warned_about(access: Access) -> None:
+def test_an_unknown_version_causes_a_warning(access: Access) -> None:
     with (
         Simulator(Options(version="7.9.2")) as fortigate,
         FortiGateSession(_login(fortigate), access) as session,
@@ -366,7 +362,7 @@ def test_a_version_that_is_not_known_is_warned_about(access: Access) -> None:
     assert "7.9.2" in made.warnings[0]
 
 
-def test_a_foreign_object_of_the_same_name_is_a_conflict(
+def test_an_object_of_the_same_name_that_is_not_ours_is_a_conflict(
     fortigate: Simulator, access: Access
 ) -> None:
     fortigate.run(TRIGGER.replace("39426", "20099"))

@@ -1,4 +1,4 @@
-"""What a FortiGate says, told apart: answers, prompts, refusals, its status."""
+"""Answers, prompts, refusals and the status of a FortiGate are recognized."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from provision.fortios.config.versions import read_facts, warn_of_unknown_versio
 from provision.fortios.session import prompts, refusals
 
 
-def test_a_type_ahead_that_is_garbled_is_found_out() -> None:
+def test_garbled_type_ahead_is_detected() -> None:
     text = "FGT # show a\nA\n\nFGT # how b\nUnknown action 0\n\nFGT # show c\nC\n\nFGT # "
     assert prompts.split_answers(text, "FGT #", ["show a", "show b", "show c"]) == ("A", None, "C")
 
@@ -83,5 +83,5 @@ def test_every_known_refusal_is_recognised(answer: str) -> None:
 
 
 @pytest.mark.parametrize("answer", ["", "new entry 'fail2ban' added", "current vf=root:0"])
-def test_what_is_no_refusal_is_not_taken_for_one(answer: str) -> None:
+def test_other_output_is_not_mistaken_for_a_refusal(answer: str) -> None:
     assert refusals.find_refusal(answer) == ""

@@ -1,4 +1,4 @@
-"""The simulator's own network traffic: webhooks, feeds, and what they make it refuse."""
+"""The simulator posts webhooks, fetches feeds and denies what they list."""
 
 import json
 import threading
@@ -62,7 +62,7 @@ NEGATED = (
 
 @dataclass
 class Web:
-    """What the little server answers, and what it was asked."""
+    """The answers of a small server, and the requests that it received."""
 
     port: int = 0
     status: int = 200
@@ -152,7 +152,7 @@ def test_one_field_of_the_log_can_be_named_and_an_unknown_one_stays(web: Web) ->
     assert web.asked[0][3] == b'{"ip":"203.0.113.7","c":"%%log.srccity%%"}'
 
 
-def test_a_fortigate_may_empty_what_an_event_has_not(web: Web) -> None:
+def test_variables_that_an_event_lacks_can_be_empty(web: Web) -> None:
     simulator = fortigate(absent_variables="empty")
     simulator.run(LOOP.format(port=web.port))
     simulator.run(
@@ -180,7 +180,7 @@ def test_a_receiver_that_is_down_is_recorded_and_not_raised() -> None:
     assert "refused" in delivery.error
 
 
-def test_old_trains_post_the_headers_of_their_own_syntax(web: Web) -> None:
+def test_old_versions_post_the_headers_of_their_own_syntax(web: Web) -> None:
     simulator = fortigate(version="6.4.15")
     simulator.run(
         "config system automation-trigger\nedit fail\nset event-type event-log\nset logid 39426\n"
@@ -319,7 +319,7 @@ def test_local_in_policies_take_a_feed_on_the_versions_that_do(
     assert simulator.denies("203.0.113.7") == (["local_in"] if works else [])
 
 
-def test_another_process_works_the_fortigate_through_the_control_port(web: Web) -> None:
+def test_another_process_controls_the_fortigate_through_the_control_port(web: Web) -> None:
     with fortigate(control_port=0) as simulator:
         base = f"http://127.0.0.1:{simulator.control_port}"
 

@@ -129,7 +129,7 @@ def test_an_object_in_use_is_not_deleted(fortigate: Simulator) -> None:
     assert 'edit "Default Email"' in fortigate.show()
 
 
-def test_a_full_table_refuses_one_more() -> None:
+def test_a_full_table_refuses_another_entry() -> None:
     fortigate = Simulator(Options(table_limits={"firewall address": 3}))
     shown = fortigate.run(f"{ADDRESS}a\nend")
     assert "object set operator error, -4 discard the setting" in shown
@@ -226,7 +226,7 @@ def test_an_empty_table_is_shown_as_config_and_end(fortigate: Simulator) -> None
     assert "\r\nconfig system external-resource\r\nend\r\n\r\n" in shown
 
 
-def test_deleting_what_was_made_gives_back_the_same_text(fortigate: Simulator) -> None:
+def test_deleting_a_new_object_restores_the_same_text(fortigate: Simulator) -> None:
     before = fortigate.show()
     fortigate.run(
         "config system automation-trigger\nedit t\nset event-type event-log\nend\n"
@@ -339,7 +339,7 @@ def test_grep_filters_and_shows_enclosing_blocks(fortigate: Simulator) -> None:
     assert 'edit "port1"' not in shown
 
 
-def test_a_misspelt_vdom_is_made_and_tables_keep_to_their_scope() -> None:
+def test_a_misspelt_vdom_is_created_and_tables_keep_to_their_scope() -> None:
     fortigate = Simulator(Options(hostname="HOST", vdoms=("Branch",)))
     assert "current vf=root:0" in fortigate.run("config vdom\nedit root")
     fortigate.run("config vdom\nedit Brnach\nend")

@@ -1,4 +1,4 @@
-"""The simulator over SSH: what stock clients can do with it, its journal, faults and end."""
+"""The simulator over SSH: stock clients, its journal, its faults, its end."""
 
 import shutil
 import subprocess
@@ -111,7 +111,7 @@ def test_answering_the_pager_counts_as_an_exchange() -> None:
         assert fortigate.journal.exchanges() == 2
 
 
-def test_the_journal_tells_reading_and_walking_from_changing() -> None:
+def test_the_journal_distinguishes_reading_from_changing_lines() -> None:
     with Simulator(Options(vdoms=("Branch",))) as fortigate, shell(fortigate) as channel:
         until(channel, b"FGT-A # ")
         channel.sendall(
@@ -311,7 +311,7 @@ def test_nothing_is_left_when_the_fortigate_stops() -> None:
     again.stop()
 
 
-def test_an_idle_session_is_told_and_ended() -> None:
+def test_an_idle_session_ends_with_a_message() -> None:
     with Simulator(Options(idle_timeout=0.1)) as fortigate, shell(fortigate) as channel:
         assert until(channel, b"Timeout\r\n")
         assert channel.recv(1) == b""
@@ -327,7 +327,7 @@ def test_a_taken_port_is_an_error_that_leaves_nothing_behind() -> None:
 
 
 def test_stock_netmiko_saves_a_half_made_object_when_it_leaves_after_an_error() -> None:
-    """The trap that a client must avoid by sending `abort` first."""
+    """Show the trap that a client avoids by sending `abort` first."""
     with Simulator(Options(console="more")) as fortigate:
         driver = stock_netmiko(fortigate)
         with pytest.raises(netmiko.exceptions.ConfigInvalidException):

@@ -1,4 +1,4 @@
-"""The simulator's bytes on the wire, against the literal transcripts of the facts."""
+"""The simulator sends the bytes that captures of real FortiGates show."""
 
 from tests.simulator import Options, Simulator
 

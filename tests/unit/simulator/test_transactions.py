@@ -127,7 +127,7 @@ def test_logged_events_are_displayed_by_the_filter_of_the_session() -> None:
     assert "2 logs found." in fortigate.run("execute log display")
 
 
-def test_a_member_of_a_zone_is_not_used_on_its_own() -> None:
+def test_a_member_of_a_zone_cannot_be_used_alone() -> None:
     fortigate = Simulator()
     fortigate.run("config system zone\nedit z\nset interface port1\nend")
     shown = fortigate.run("config firewall policy\nedit 9\nset srcintf port1")

@@ -1,4 +1,4 @@
-"""A simulated FortiGate with VDOMs: what its top knows, scopes, and names that are not there."""
+"""A simulated FortiGate with VDOMs: its top level, its scopes, unknown names."""
 
 import pytest
 
@@ -29,7 +29,7 @@ def test_the_top_of_a_fortigate_with_vdoms_knows_no_table(fortigate: Simulator, 
 
 
 @pytest.mark.parametrize("scope", ["", "global", "root"])
-def test_the_status_is_told_in_every_scope(fortigate: Simulator, scope: str) -> None:
+def test_the_status_is_shown_in_every_scope(fortigate: Simulator, scope: str) -> None:
     assert "Virtual domain configuration: multiple" in fortigate.run_in(scope, "get system status")
 
 
