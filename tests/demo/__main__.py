@@ -59,6 +59,8 @@ def run_story(narrator: Narrator, keep: bool) -> None:
         demo.check_and_plan()
         demo.deploy()
         demo.attack()
+        demo.attack_with_forged_name()
+        demo.await_end_of_ban()
         demo.apply_again()
         demo.operate()
         if keep:

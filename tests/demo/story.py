@@ -62,7 +62,7 @@ class Demo:
             narrator.claim("the FortiGate denies nobody yet", not self.fortigate.denies(ATTACKER))
 
     def attack(self) -> None:
-        """Ban an attacker by three failed logins, try to have somebody else banned, let the ban end."""
+        """Fail to log in three times, which leads to a ban."""
         narrator = self.narrator
         with narrator.step("attack: three failed logins"):
             narrator.say(
@@ -87,6 +87,10 @@ class Demo:
                 lambda: self.fortigate.denies(ATTACKER),
             )
             narrator.claim(f"it does not deny {BYSTANDER}", not self.fortigate.denies(BYSTANDER))
+
+    def attack_with_forged_name(self) -> None:
+        """Try to have somebody else banned by a user name that looks like a field of the log."""
+        narrator = self.narrator
         with narrator.step("attack: a user name that contains an address"):
             narrator.say(
                 f"""An attacker wants {NAMED} to be banned and logs in as `x remip={NAMED}`. The receiver
@@ -97,6 +101,10 @@ class Demo:
             narrator.claim(f"{NAMED} is not in the feed", NAMED not in self.site.fetch_feed())
             self.fortigate.poll()
             narrator.claim(f"the FortiGate does not deny {NAMED}", not self.fortigate.denies(NAMED))
+
+    def await_end_of_ban(self) -> None:
+        """Wait until the ban ends, on the ban host and at the FortiGate."""
+        narrator = self.narrator
         with narrator.step("the ban ends"):
             narrator.say(f"In this demo a ban lasts {BAN_TIME} s; the default is an hour.")
             left = self.last_event + BAN_TIME + 3 - time.monotonic()

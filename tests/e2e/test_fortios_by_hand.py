@@ -12,7 +12,7 @@ from provision.results import Exit, SiteResult, document
 from tests.e2e.memory_site import MemorySite
 from tests.e2e.test_fortios_matrix import started, variables
 from tests.simulator import Simulator
-from tests.simulator.schema import version_of
+from tests.simulator.schema import parse_version
 
 pytestmark = pytest.mark.usefixtures("settled_at_once")
 
@@ -145,7 +145,7 @@ def test_values_that_may_be_secrets_are_not_shown(tmp_path: Path) -> None:
 def test_the_settings_of_the_route_are_set_changed_and_removed(
     tmp_path: Path, version: str, vdoms: tuple[str, ...]
 ) -> None:
-    has_vrf = version_of(version) >= (7, 6, 1)
+    has_vrf = parse_version(version) >= (7, 6, 1)
     wants: dict[str, Any] = {"feed_source_ip": "10.0.0.1", "feed_interface": "port1"}
     wants |= {"feed_vrf": 7} if has_vrf else {}
     with started(version, vdoms) as fortigate:
@@ -191,7 +191,7 @@ def test_the_check_of_the_receivers_certificate_can_be_turned_off(
         site = MemorySite(tmp_path, fortigate, webhook_verify_certificate=False)
         applied = site.apply()
         assert applied.error == ""
-        checked = version_of(version) >= (7, 0, 0)
+        checked = parse_version(version) >= (7, 0, 0)
         assert ("set verify-host-cert disable" in fortigate.show()) == checked
         assert any("can read the token" in each for each in applied.notes) == checked
         assert site.plan().changes == ()

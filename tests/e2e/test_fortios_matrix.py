@@ -16,7 +16,7 @@ from provision.fortios.config.text import Config, Edit, Statement, parse
 from tests.e2e.drift import Drift, additions, drifts
 from tests.e2e.memory_site import MemorySite
 from tests.simulator import Options, Simulator
-from tests.simulator.schema import VERSIONS, version_of
+from tests.simulator.schema import VERSIONS, parse_version
 
 # Here each attribute drifts alone; elsewhere one of each object at a time.
 ALONE: tuple[str, tuple[str, ...]] = ("7.4.8", ())
@@ -35,7 +35,7 @@ def started(version: str, vdoms: tuple[str, ...], **more: Any) -> Simulator:
 
 def variables(version: str, vdoms: tuple[str, ...]) -> dict[str, Any]:
     """Return its variables in the inventory: enforcement by every method that its version has."""
-    places = ["ssl_vpn", "policy"] + (["local_in"] if version_of(version) >= (7, 2, 4) else [])
+    places = ["ssl_vpn", "policy"] + (["local_in"] if parse_version(version) >= (7, 2, 4) else [])
     return {
         "enforcement": places,
         "enforcement_ipv6": True,

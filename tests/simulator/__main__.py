@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.simulator import Options, Simulator
 
 
-def parser() -> argparse.ArgumentParser:
+def build_parser() -> argparse.ArgumentParser:
     """Describe the command line."""
     made = argparse.ArgumentParser(prog="python -m tests.simulator", description=__doc__)
     made.add_argument("--listen", default="127.0.0.1", help="address to listen on")
@@ -34,7 +34,7 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
-def options_of(args: argparse.Namespace) -> Options:
+def make_options(args: argparse.Namespace) -> Options:
     """Build the options; raises OSError where a file cannot be read."""
     return Options(
         version=args.version,
@@ -58,12 +58,12 @@ def options_of(args: argparse.Namespace) -> Options:
 
 def main() -> int:
     """Run; return the exit code."""
-    args = parser().parse_args()
+    args = build_parser().parse_args()
     done = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: done.set())
     try:
-        fortigate = Simulator(options_of(args))
+        fortigate = Simulator(make_options(args))
         fortigate.start()
     except (OSError, ValueError) as error:
         print(f"cannot start: {error}", file=sys.stderr)

@@ -156,7 +156,7 @@ SMALL = ("FortiGate-40F", "FortiGate-60F", "FortiGate-61F")
 _SSL_VPN_OF_SMALL = "-7.4"
 
 
-def tables_of(version: Version, model: str = "") -> dict[str, Table]:
+def list_tables(version: Version, model: str = "") -> dict[str, Table]:
     """Return every table that `version` has on `model`, by path, in the order of a full `show`."""
     lost = model in SMALL and not within(_SSL_VPN_OF_SMALL, version)
     return {

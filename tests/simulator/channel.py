@@ -16,7 +16,7 @@ from tests.simulator.session import Session
 from tests.simulator.terminal import Dropped, Terminal
 from tests.simulator.tokens import Tokens
 from tests.simulator.transactions import Transactions
-from tests.simulator.verbs import completions, may_change
+from tests.simulator.verbs import list_completions, may_change
 
 
 class FortiGate(Protocol):
@@ -81,7 +81,7 @@ class Channel:
             self._prompt,
             self._session.interrupt,
             (lambda: self._fortigate.page(self._login.rows)) if shell else (lambda: 0),
-            lambda line: completions(self._session, line),
+            lambda line: list_completions(self._session, line),
             options if shell else replace(options, echo="none"),
             options.width or self._login.width,
         )

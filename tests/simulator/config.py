@@ -8,7 +8,7 @@ from tests.simulator import factory
 from tests.simulator.loader import Loader, Statement, fill, statements
 from tests.simulator.schema import Table, Version
 from tests.simulator.text import Word
-from tests.simulator.tree import Block, Entry, Writer, effective
+from tests.simulator.tree import Block, Entry, Writer, get_effective
 
 Blocks = dict[str, Block]
 GLOBAL = "global"
@@ -129,7 +129,7 @@ def new_uuid() -> str:
 
 def value(block: Block | None, name: str) -> str:
     """Return the effective value of an attribute of a single object, "" when there is none."""
-    return " ".join(effective(block.table, block.entry, name)) if block else ""
+    return " ".join(get_effective(block.table, block.entry, name)) if block else ""
 
 
 def build(

@@ -5,7 +5,7 @@ from typing import Protocol
 from tests.simulator import operations, refusals
 from tests.simulator.config import Config
 from tests.simulator.frames import Frame, Words
-from tests.simulator.status import hostname_of
+from tests.simulator.status import find_hostname
 from tests.simulator.transactions import Transaction
 from tests.simulator.tree import Block, Writer
 
@@ -50,7 +50,7 @@ class Context:
     def prompt(self) -> str:
         """Return the prompt, last blank included."""
         options = self.host.options
-        name = options.prompt_name or hostname_of(self.host.config, options)
+        name = options.prompt_name or find_hostname(self.host.config, options)
         role = options.ha_prompt.format(role=options.ha_role) if options.ha_role else ""
         context = f" ({self.context})" if self.context else ""
         return f"{name}{role}{context} {'#' if self.profile == 'super_admin' else '$'} "

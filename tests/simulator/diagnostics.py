@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from tests.simulator import kinds, refusals
 from tests.simulator.frames import Words
-from tests.simulator.status import ha_lines, status_lines
+from tests.simulator.status import list_ha_lines, list_status_lines
 
 if TYPE_CHECKING:
     from tests.simulator.session import Session
@@ -24,9 +24,9 @@ def get(session: "Session", words: Words) -> list[str] | None:
         raise refusals.incomplete()
     if len(texts) >= 2 and "system".startswith(texts[0]) and len(texts[0]) > 1:
         if "status".startswith(texts[1]) and len(texts[1]) > 3:
-            return status_lines(session.host.config, session.host.options)
+            return list_status_lines(session.host.config, session.host.options)
         if texts[1:] == ["ha", "status"]:
-            return ha_lines(session.host.config, session.host.options)
+            return list_ha_lines(session.host.config, session.host.options)
     return None
 
 

@@ -11,10 +11,10 @@ from tests.simulator.config import GLOBAL, Config, new_uuid, value
 from tests.simulator.frames import Frame, Words
 from tests.simulator.schema import Attribute, Table
 from tests.simulator.text import Word
-from tests.simulator.tree import Block, Entry, Values, applies, key_word
+from tests.simulator.tree import Block, Entry, Values, applies, make_key_word
 
 
-def attribute_of(frame: Frame, words: Words) -> Attribute:
+def find_attribute(frame: Frame, words: Words) -> Attribute:
     """Find the attribute that the first word names; raises Refused when it is not known here."""
     if not words:
         raise refusals.incomplete()
@@ -30,7 +30,7 @@ def attribute_of(frame: Frame, words: Words) -> Attribute:
 
 def set_values(frame: Frame, words: Words, config: Config) -> None:
     """`set`: replace the whole value."""
-    attribute = attribute_of(frame, words)
+    attribute = find_attribute(frame, words)
     frame.put(attribute.name, _checked(frame, attribute, words[1:], config))
 
 
@@ -54,11 +54,11 @@ def unselect_values(frame: Frame, words: Words) -> None:
 
 def unset_value(frame: Frame, words: Words) -> None:
     """`unset`: back to the default."""
-    frame.entry.clear(attribute_of(frame, words).name)
+    frame.entry.clear(find_attribute(frame, words).name)
 
 
 def _list_of(frame: Frame, words: Words) -> Attribute:
-    attribute = attribute_of(frame, words)
+    attribute = find_attribute(frame, words)
     if not attribute.many:
         raise refusals.parse_error(words[0].text)
     return attribute
@@ -97,7 +97,7 @@ def open_row(frame: Frame, words: Words, config: Config) -> tuple[Frame, tuple[s
     found = frame.block.rows.get(key)
     if found is None and config.scopes and _foreign(frame, key, config):
         raise refusals.not_permitted()
-    entry = copy.deepcopy(found) if found else Entry(key_word(table, key))
+    entry = copy.deepcopy(found) if found else Entry(make_key_word(table, key))
     opened = Frame(key, "entry", frame.scope, frame.block, entry, row=True)
     return opened, () if found else (f"new entry '{key}' added",)
 
@@ -207,7 +207,7 @@ def rename_row(frame: Frame, words: Words, config: Config) -> None:
     frame.block.rows = {
         new.text if key == old.text else key: each for key, each in frame.block.rows.items()
     }
-    row.key = key_word(frame.table, new.text)
+    row.key = make_key_word(frame.table, new.text)
     config.rename(frame.table.path, old.text, new.text)
 
 
@@ -216,7 +216,7 @@ def clone_row(frame: Frame, words: Words) -> None:
     old, _, new = _two(words, ("to",))
     row = copy.deepcopy(_row(frame, old))
     _check_new_key(frame, new)
-    row.key = key_word(frame.table, new.text)
+    row.key = make_key_word(frame.table, new.text)
     if row.values("uuid"):
         row.put(frame.table, "uuid", (Word(new_uuid()),))
     frame.block.rows[new.text] = row

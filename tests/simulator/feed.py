@@ -16,9 +16,9 @@ from urllib.parse import urlsplit
 
 from tests.simulator.config import Config
 from tests.simulator.options import Options
-from tests.simulator.schema import Version, version_of
-from tests.simulator.tree import Entry, effective
-from tests.simulator.trust import Check, authorities, client
+from tests.simulator.schema import Version, parse_version
+from tests.simulator.tree import Entry, get_effective
+from tests.simulator.trust import Check, client, list_authorities
 from tests.simulator.webhook import Settled
 
 TIMEOUT = 30.0
@@ -174,7 +174,7 @@ class Feeds:
             return replace(old, status=304, error="")
         if status != 200:
             return replace(old, status=status, error=f"HTTP {status}")
-        lines, ranges, errors = parse(text, version_of(self.options.version))
+        lines, ranges, errors = parse(text, parse_version(self.options.version))
         return replace(
             old,
             status=200,
@@ -230,7 +230,7 @@ def _sources(config: Config, minute: float) -> Iterable[Source]:
         row = block.rows[name]
 
         def one(attribute: str, row: Entry = row) -> str:
-            return " ".join(effective(block.table, row, attribute))  # noqa: B023
+            return " ".join(get_effective(block.table, row, attribute))  # noqa: B023
 
         pushed = one("update-method") == "push"
         if one("status") == "enable" and one("type") == "address" and not pushed:
@@ -243,7 +243,7 @@ def _sources(config: Config, minute: float) -> Iterable[Source]:
                 secret[-1] if secret else "",
                 one("user-agent") or "curl/7.58.0",
                 cast(Check, one("server-identity-check") or "none"),
-                authorities(config),
+                list_authorities(config),
                 int(one("refresh-rate")) * minute,
             )
 

@@ -14,7 +14,7 @@ def fields(line: str) -> dict[str, str]:
     return found
 
 
-def message_id(logid: str) -> int:
+def parse_message_id(logid: str) -> int:
     """Return the message part of a log id: 0101039426 and 39426 both give 39426."""
     digits = logid[4:] if len(logid) == 10 else logid
     return int(digits) if digits.isascii() and digits.isdigit() else 0

@@ -24,7 +24,7 @@ VERSIONS = (
 )
 
 
-def version_of(text: str) -> Version:
+def parse_version(text: str) -> Version:
     """Read "7.4.8" into (7, 4, 8); raises ValueError for anything else."""
     parts = tuple(int(part) for part in text.split("."))
     if len(parts) != 3:

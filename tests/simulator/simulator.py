@@ -5,23 +5,23 @@ import threading
 import paramiko
 
 from tests.simulator import config as configuration
-from tests.simulator.catalog import tables_of
+from tests.simulator.catalog import list_tables
 from tests.simulator.config import Config, value
 from tests.simulator.control import Control
-from tests.simulator.denies import denials
+from tests.simulator.denies import list_denials
 from tests.simulator.faults import Faults
 from tests.simulator.feed import Feeds
 from tests.simulator.journal import Journal
 from tests.simulator.options import Options
-from tests.simulator.schema import version_of
+from tests.simulator.schema import parse_version
 from tests.simulator.server import Server
 from tests.simulator.session import Session
 from tests.simulator.terminal import Terminal
 from tests.simulator.text import Word
 from tests.simulator.tokens import Tokens
 from tests.simulator.transactions import Transactions
-from tests.simulator.tree import Writer, random_cipher, stable_cipher
-from tests.simulator.verbs import completions
+from tests.simulator.tree import Writer, write_random_blob, write_stable_blob
+from tests.simulator.verbs import list_completions
 from tests.simulator.webhook import Delivery, Stitcher
 
 _UPSTREAM, _GROUP = Word("192.0.2.250", True), Word("Fabric", True)
@@ -43,14 +43,14 @@ class Simulator:
             self.options.transaction_idle, self.options.transaction_survives
         )
         options = self.options
-        tables = tables_of(version_of(options.version), options.model)
+        tables = list_tables(parse_version(options.version), options.model)
         self.config: Config = configuration.build(
             {path: t for path, t in tables.items() if path not in options.without_tables},
             options.config,
             options.hostname,
             options.interfaces,
             options.vdoms,
-            version_of(options.version),
+            parse_version(options.version),
         )
         self._set_console()
         self._join_fabric()
@@ -76,7 +76,7 @@ class Simulator:
             block.entry.put(block.table, name, (word,))
 
     def _snapshot(self) -> str:
-        return "\n".join(self.config.text(Writer(stable_cipher)))
+        return "\n".join(self.config.text(Writer(write_stable_blob)))
 
     def _settled(self) -> tuple[Config, threading.RLock]:
         return self.config, self.lock
@@ -155,7 +155,7 @@ class Simulator:
 
     def writer(self, full: bool = False) -> Writer:
         """Return what writes text: blobs are random unless `enc_stable`."""
-        return Writer(stable_cipher if self.options.enc_stable else random_cipher, full)
+        return Writer(write_stable_blob if self.options.enc_stable else write_random_blob, full)
 
     def changed(self) -> None:
         """Take note that the configuration changed."""
@@ -237,7 +237,7 @@ class Simulator:
     def denies(self, address: str) -> list[str]:
         """Return which of ssl_vpn, local_in and policy would refuse `address`; [] lets it in."""
         with self.lock:
-            return denials(self.config, address, self.feeds.contains)
+            return list_denials(self.config, address, self.feeds.contains)
 
 
 class Console:
@@ -253,7 +253,7 @@ class Console:
             lambda: self.session.prompt,
             self.session.interrupt,
             lambda: fortigate.page(rows) if rows else 0,
-            lambda line: completions(self.session, line),
+            lambda line: list_completions(self.session, line),
             Options(continuation=fortigate.options.continuation),
         )
         self._terminal.start(disclaimer)

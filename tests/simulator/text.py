@@ -81,6 +81,6 @@ def quote(text: str) -> str:
     return f'"{escaped}"'
 
 
-def written(word: Word) -> str:
+def write_word(word: Word) -> str:
     """Write one word the way `show` prints it."""
     return quote(word.text) if word.quoted else word.text

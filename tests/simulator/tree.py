@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
 from tests.simulator.schema import Attribute, Table, lenient
-from tests.simulator.text import Word, written
+from tests.simulator.text import Word, write_word
 
 Values = tuple[Word, ...]
 Cipher = Callable[[str], str]
@@ -82,15 +82,15 @@ class Block:
         return list(self.rows.values()) if self.is_table else [self.entry]
 
 
-def stored(entry: Entry, attribute: Attribute) -> tuple[str, ...]:
+def get_stored(entry: Entry, attribute: Attribute) -> tuple[str, ...]:
     """Return the effective values of `attribute`: what is set, else the default."""
     return entry.texts(attribute.name) or tuple(attribute.default.split())
 
 
-def effective(table: Table, entry: Entry, name: str) -> tuple[str, ...]:
+def get_effective(table: Table, entry: Entry, name: str) -> tuple[str, ...]:
     """Return the effective values of attribute `name`; () when the version does not have it."""
     attribute = table.attribute(name)
-    return stored(entry, attribute) if attribute else entry.texts(name)
+    return get_stored(entry, attribute) if attribute else entry.texts(name)
 
 
 def applies(table: Table, entry: Entry, attribute: Attribute) -> bool:
@@ -98,15 +98,15 @@ def applies(table: Table, entry: Entry, attribute: Attribute) -> bool:
     name, *values = attribute.when or ("",)
     if table.attribute(name) is None:  # a version without the other attribute has no such choice
         return True
-    return bool(set(effective(table, entry, name)) & set(values))
+    return bool(set(get_effective(table, entry, name)) & set(values))
 
 
-def random_cipher(secret: str) -> str:
+def write_random_blob(secret: str) -> str:
     """Write a secret as a blob that is different at every call, as FortiOS does."""
     return _blob(secrets.token_bytes(8), secret)
 
 
-def stable_cipher(secret: str) -> str:
+def write_stable_blob(secret: str) -> str:
     """Write a secret as a blob that is always the same, to compare texts in tests."""
     return _blob(hashlib.sha256(secret.encode("utf-8", "surrogateescape")).digest()[:8], secret)
 
@@ -156,7 +156,7 @@ class Writer:
         lines: list[str] = []
         for row in [only] if only else block.rows.values():
             body = self._entry(block.table, row, depth + 2)
-            lines += [f"{pad}edit {written(row.key)}", *body, f"{pad}next"]
+            lines += [f"{pad}edit {write_word(row.key)}", *body, f"{pad}next"]
         return lines
 
     def _entry(self, table: Table, entry: Entry, depth: int) -> list[str]:
@@ -196,7 +196,7 @@ class Writer:
     def _word(self, word: Word, values: Values) -> str:
         if len(values) > 1 and values[0] == Word("ENC") and word is values[1]:
             return self.cipher(word.text)
-        return written(word)
+        return write_word(word)
 
     def _with_defaults(self, table: Table, entry: Entry) -> Entry:
         complete = Entry(entry.key, dict(entry.items))
@@ -228,7 +228,7 @@ def nested_block(table: Table, entry: Entry, path: str) -> Block:
     return found
 
 
-def key_word(table: Table, text: str) -> Word:
+def make_key_word(table: Table, text: str) -> Word:
     """Return the key of a row as `show` writes it: names quoted, numbers bare."""
     bare = table.key == "integer" or (table.lenient and text.isdigit())
     return Word(text, not bare)

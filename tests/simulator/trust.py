@@ -14,7 +14,7 @@ from tests.simulator.config import Config
 Check = Literal["none", "basic", "full"]
 
 
-def authorities(config: Config) -> str:
+def list_authorities(config: Config) -> str:
     """The CA certificates that the FortiGate holds, in PEM form."""
     blocks = (
         scope.get(table.path) for scope in config.scopes.values() for table in CERTIFICATE_TABLES

@@ -59,7 +59,7 @@ def _only_walks(session: "Session", verb: str, words: Words) -> bool:
     return session.kind in ("scope", "vdoms")
 
 
-def completions(session: "Session", line: str) -> list[str]:
+def list_completions(session: "Session", line: str) -> list[str]:
     """Return what the help key prints for a line typed so far."""
     words = split(line).words
     fresh = line.endswith(" ") or not words

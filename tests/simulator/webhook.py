@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from tests.simulator.config import Config
-from tests.simulator.logline import fields, message_id
+from tests.simulator.logline import fields, parse_message_id
 from tests.simulator.options import Options
-from tests.simulator.tree import Block, Entry, effective
-from tests.simulator.trust import authorities, client
+from tests.simulator.tree import Block, Entry, get_effective
+from tests.simulator.trust import client, list_authorities
 
 TIMEOUT = 30.0
 Settled = Callable[[], tuple[Config, threading.RLock]]
@@ -202,7 +202,7 @@ def _row(config: Config, kind: str, name: str) -> Entry | None:
 
 
 def _values(config: Config, kind: str, entry: Entry, name: str) -> tuple[str, ...]:
-    return effective(_block(config, kind).table, entry, name)
+    return get_effective(_block(config, kind).table, entry, name)
 
 
 def _is(config: Config, kind: str, entry: Entry, name: str, wanted: str) -> bool:
@@ -226,7 +226,7 @@ def _actions(stitch: Entry) -> list[tuple[str, int]]:
 
 def _fires(config: Config, trigger: Entry, line: str) -> bool:
     known = fields(line)
-    logid = str(message_id(known.get("logid", "")))
+    logid = str(parse_message_id(known.get("logid", "")))
     wanted = _values(config, "trigger", trigger, "logid")
     vdoms = trigger.texts("vdom")
     if not _is(config, "trigger", trigger, "event-type", "event-log") or logid not in wanted:
@@ -260,7 +260,7 @@ def _request(config: Config, stitch: str, action: Entry, delay: int) -> _Request
         one("method"),
         secure,
         one("verify-host-cert") == "enable",
-        authorities(config),
+        list_authorities(config),
         name,
         port,
         f"/{path}",

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.simulator import Options, Simulator
-from tests.simulator.schema import VERSIONS, version_of, within
+from tests.simulator.schema import VERSIONS, parse_version, within
 
 ACTION = "config system automation-action\nedit a\nset action-type webhook\n"
 RESOURCE = "config system external-resource\nedit f\nset type address\n"
@@ -76,7 +76,7 @@ def test_a_table_that_a_model_lost_is_unknown() -> None:
     ],
 )
 def test_a_version_range_is_read_per_train(spec: str, version: str, expected: bool) -> None:
-    assert within(spec, version_of(version)) is expected
+    assert within(spec, parse_version(version)) is expected
 
 
 @pytest.mark.parametrize(
