@@ -14,7 +14,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from provision.desired.context import Context
 from provision.desired.host_paths import AUDIT, EVENTS_LOG, EVIDENCE, REJECTED, SPOOL, USER
-from provision.desired.templates import TEMPLATES, render
+from provision.desired.templates import read_file, render
 from provision.errors import spell_count
 from provision.linux.resources import Directory, File, Jail, Package, Resource, Service, User
 from provision.sites.setting_types import (
@@ -218,7 +218,7 @@ def _module(template: str, shared: Mapping[str, str]) -> File:
     """Return a module of the action: rendered, or as it stands where it needs no values."""
     name = Path(template).name.removesuffix(".j2")
     plain = name == Path(template).name
-    text = (TEMPLATES / template).read_text() if plain else render(template, **shared)
+    text = read_file(template) if plain else render(template, **shared)
     return File(f"/etc/fail2ban/action.d/{name}", text, check="python")
 
 

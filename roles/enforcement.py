@@ -11,8 +11,8 @@ from provision.desired.context import Context
 from provision.desired.templates import render
 from provision.errors import InputError
 from provision.fortios.config.desired import CliBlock
+from provision.fortios.config.facts import find_capability
 from provision.fortios.config.tables.table import MARKER
-from provision.fortios.config.versions import find_capability
 from provision.sites.setting_types import InterfaceName, ServiceName, VdomName
 from roles import feed
 from roles.address_families import FamilySettings

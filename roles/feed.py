@@ -10,8 +10,8 @@ from provision.desired.context import Context
 from provision.desired.templates import render
 from provision.errors import InputError
 from provision.fortios.config.desired import CliBlock
+from provision.fortios.config.facts import find_capability
 from provision.fortios.config.tables.table import MARKER
-from provision.fortios.config.versions import find_capability
 from provision.sites.builder import FortiGate
 from provision.sites.setting_types import InterfaceOrEmpty, Ipv4OrEmpty
 from provision.sites.settings import RoleSettings

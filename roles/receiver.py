@@ -7,6 +7,7 @@ a greenlet instead of a thread or a process. systemd holds the socket, so that a
 from __future__ import annotations
 
 import ipaddress
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field, field_validator
@@ -24,7 +25,7 @@ from provision.desired.host_paths import (
     TOKENS,
     USER,
 )
-from provision.desired.templates import TEMPLATES, render
+from provision.desired.templates import TEMPLATES, read_file, render
 from provision.linux.resources import (
     Digests,
     Directory,
@@ -172,14 +173,28 @@ def _config(context: Context, settings: Settings) -> dict[str, Any]:
     }
 
 
+def _read_shared(path: Path) -> str:
+    return read_file(str(path.relative_to(TEMPLATES)))
+
+
 def _app(context: Context, settings: Settings) -> tuple[File, ...]:
     """The receiver's modules: as they stand in templates/, and the one with the values."""
     config = render("receiver/config.py.j2", config=_config(context, settings))
-    texts = {path.name: path.read_text() for path in (TEMPLATES / "receiver").glob("*.py")}
+    texts = {
+        path.name: read_file(f"receiver/{path.name}")
+        for path in (TEMPLATES / "receiver").glob("*.py")
+    }
     texts["config.py"] = config
     shared = sorted((TEMPLATES / "shared" / "banstitch_shared").glob("*.py"))
     return (
-        *(File(f"{_SHARED}/{path.name}", path.read_text(), check="python") for path in shared),
+        *(
+            File(
+                f"{_SHARED}/{path.name}",
+                read_file(f"shared/banstitch_shared/{path.name}"),
+                check="python",
+            )
+            for path in shared
+        ),
         *(File(f"{_APP}/{name}", text, check="python") for name, text in sorted(texts.items())),
     )
 

@@ -12,8 +12,8 @@ from provision.desired.context import Context, format_url_host
 from provision.desired.templates import render
 from provision.errors import InputError
 from provision.fortios.config.desired import CliBlock
+from provision.fortios.config.facts import find_capability
 from provision.fortios.config.tables.table import MARKER
-from provision.fortios.config.versions import find_capability
 from provision.inventory.variables import Where
 from provision.sites.settings import RoleSettings
 from roles import detection, receiver

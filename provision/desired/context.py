@@ -14,7 +14,8 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from provision.errors import Problem
 from provision.fortios.config.desired import CliBlock
-from provision.fortios.config.versions import NEWEST, Facts, assume_facts
+from provision.fortios.config.facts import Facts, assume_facts
+from provision.fortios.config.versions import NEWEST
 from provision.inventory.variables import Where
 from provision.linux.resources import Resource
 from provision.sites.builder import BanHost, FortiGate, Site

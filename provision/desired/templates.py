@@ -15,7 +15,7 @@ from typing import Any
 
 from provision.errors import InputError, Problem
 from provision.fortios.config.text import forti_quote
-from provision.inventory.templates import build_environment
+from provision.inventory.templates import open_folder
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
 
@@ -81,29 +81,35 @@ FILTERS = {
 
 
 @cache
-def _environment() -> Any:
-    env = build_environment()
+def _open_environment(folder: Path) -> Any:
+    """Return the environment of ``folder``, which compiles each template once."""
+    env = open_folder(folder)
     env.filters.update(FILTERS)
     return env
 
 
 def render(name: str, /, **values: object) -> str:
-    """The text of ``templates/<name>`` with ``values`` filled in.
+    """Return the text of ``templates/<name>`` with ``values`` filled in.
 
-    Raises :class:`InputError` with the template's file and line: a value that its output language
-    cannot hold, a name that is not defined, a slip in the template.
+    Raises:
+        InputError: with the template's file and line: a value that its output language cannot hold, a
+            name that is not defined, a slip in the template.
     """
-    path = TEMPLATES / name
-    env = _environment()
     try:
-        code = env.compile(path.read_text(encoding="utf-8"), name, str(path))
-        return str(env.template_class.from_code(env, code, {}).render(**values))
+        return str(_open_environment(TEMPLATES).get_template(name).render(**values))
     except Exception as error:  # filters and expressions may raise anything
-        raise InputError([Problem(f"templates/{name}", _line(error, path), str(error))]) from error
+        line = _find_line(error, TEMPLATES / name)
+        raise InputError([Problem(f"templates/{name}", line, str(error))]) from error
 
 
-def _line(error: Exception, path: Path) -> int:
-    """The template's line at fault: Jinja puts it into the traceback, or on a syntax error."""
+@cache
+def read_file(name: str) -> str:
+    """Return the text of ``templates/<name>``, a file that is deployed unchanged."""
+    return (TEMPLATES / name).read_text(encoding="utf-8")
+
+
+def _find_line(error: Exception, path: Path) -> int:
+    """Return the template's line: Jinja puts it into the traceback, or on a syntax error."""
     frames = traceback.extract_tb(error.__traceback__)
     lines = [frame.lineno or 0 for frame in frames if frame.filename == str(path)]
     return lines[-1] if lines else int(getattr(error, "lineno", 0))

@@ -1,1 +1,1 @@
-"""The FortiOS half: CLI text in and out, and how a unit gets from one to the other."""
+"""FortiGates: their configuration language, plans, records, and sessions on them."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import jinja2
@@ -40,6 +41,12 @@ def build_environment(**options: Any) -> jinja2.Environment:
         autoescape=False,  # noqa: S701 - configuration files and CLI text, not HTML
         **options,
     )
+
+
+def open_folder(folder: Path) -> jinja2.Environment:
+    """Return an environment for the templates in ``folder`` that compiles each of them once."""
+    loader = jinja2.FileSystemLoader(folder)
+    return build_environment(loader=loader, cache_size=-1, auto_reload=False)
 
 
 class _LazyContext(Context):

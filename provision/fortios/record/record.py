@@ -7,7 +7,6 @@ import hmac
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from provision.errors import Failed
 from provision.fortios.config.object_id import GLOBAL, ObjectId
@@ -39,7 +38,7 @@ class Record:
     fingerprints: Mapping[str, str] = field(default_factory=dict)
     names: Mapping[str, str] = field(default_factory=dict)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """Return a plain dict for ``json``; objects are pairs, since a JSON object has no order."""
         return {
             "serial": self.serial,

@@ -158,7 +158,7 @@ def explain_foreign(object_id: ObjectId, body: Tree) -> str:
     Automation tables of FortiOS 6.4 have no `description`, so objects made there carry no mark.
     """
     if not is_owned(object_id):
-        return "it is no object that Banstitch makes"
+        return "it is not an object that Banstitch makes"
     table = find_table(object_id.table)
     values = {name: " ".join(get_values(words)) for name, words in read_attributes(body).items()}
     name = table.identified_by

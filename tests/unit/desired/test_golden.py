@@ -16,8 +16,9 @@ import pytest
 from provision.desired.context import Context
 from provision.desired.templates import TEMPLATES
 from provision.fortios.config.desired import read_blocks
+from provision.fortios.config.facts import assume_facts
 from provision.fortios.config.text import parse
-from provision.fortios.config.versions import NEWEST, assume_facts, read_version
+from provision.fortios.config.versions import NEWEST, read_version
 from provision.linux.resources import File
 from roles import detection, enforcement, feed, receiver, webhook
 from tests import PROJECT

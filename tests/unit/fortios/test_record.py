@@ -396,7 +396,7 @@ def test_a_numbered_entry_is_restored_only_under_our_name(table: str) -> None:
         ({"serial": "a\nb"}, "printable"),
         ({"fingerprints": {"x": "nothex"}}, "64 hexadecimal digits"),
         ({"fingerprints": {"a\nb": ""}}, "printable"),
-        ({"names": {"system admin:x": "banstitch_deny"}}, "no object"),
+        ({"names": {"system admin:x": "banstitch_deny"}}, "not an object"),
         ({"names": {"firewall policy:9": "theirs"}}, "must not be called 'theirs'"),
     ],
 )

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from provision.fortios.config.desired import CliBlock, Desired, read_blocks
+from provision.fortios.config.facts import assume_facts
 from provision.fortios.config.text import Config, Edit, parse
-from provision.fortios.config.versions import assume_facts, read_version
+from provision.fortios.config.versions import read_version
 from provision.fortios.planning.planner import FortiPlan, object_ids_to_observe, plan
 from provision.fortios.planning.references import find_referring_tables
 from provision.fortios.record.record import Record

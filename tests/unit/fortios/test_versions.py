@@ -15,6 +15,7 @@ from provision.desired.templates import TEMPLATES
 from provision.errors import InputError
 from provision.fortios.config.desired import CliBlock, read_blocks
 from provision.fortios.config.diff import get_values, read_attributes
+from provision.fortios.config.facts import assume_facts, find_capability, warn_of_unknown_version
 from provision.fortios.config.limits import LONGEST_LINE
 from provision.fortios.config.object_id import ObjectId
 from provision.fortios.config.tables import CAPABILITIES, TABLES
@@ -22,13 +23,10 @@ from provision.fortios.config.text import Statement, forti_quote, parse, seriali
 from provision.fortios.config.versions import (
     NEWEST,
     TRAINS,
-    assume_facts,
     explain_refusal,
-    find_capability,
     format_version,
     is_within,
     read_version,
-    warn_of_unknown_version,
 )
 from provision.sites.setting_types import InterfaceName, VdomName
 from roles import detection, webhook

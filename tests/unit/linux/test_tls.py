@@ -15,7 +15,8 @@ from provision.desired import certificate_files
 from provision.desired.context import Context
 from provision.errors import InputError
 from provision.fortios.config.desired import read_blocks
-from provision.fortios.config.versions import assume_facts, read_version
+from provision.fortios.config.facts import assume_facts
+from provision.fortios.config.versions import read_version
 from provision.fortios.planning.planner import plan as fortios_plan
 from provision.fortios.record.record import Record, remap_scopes
 from provision.linux import planner
