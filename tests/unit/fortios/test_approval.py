@@ -17,7 +17,7 @@ from tests.unit.engine.site_model import FACTORY
 from tests.unit.fortios import fortios_model
 from tests.unit.fortios.sample_cli import KEY, WANT
 
-OBSERVED = fortios_model.look(dict(FACTORY), [each.id for each in WANT.objects], "FGT1")
+OBSERVED = fortios_model.observe(dict(FACTORY), [each.id for each in WANT.objects], "FGT1")
 MADE = plan(WANT, OBSERVED, Record(), key=KEY)
 BLOCKS = MADE.blocks
 GATE = Approval(tuple((each.id, each.shown) for each in BLOCKS))
@@ -85,8 +85,8 @@ def test_a_line_of_one_object_is_refused_for_another() -> None:
 
 
 def test_the_way_back_of_an_approved_plan_passes() -> None:
-    unit = fortios_model.after(dict(FACTORY), BLOCKS)
-    seen = fortios_model.look(unit, [each.id for each in WANT.objects], "FGT1")
+    unit = fortios_model.apply_blocks(dict(FACTORY), BLOCKS)
+    seen = fortios_model.observe(unit, [each.id for each in WANT.objects], "FGT1")
     GATE.check_rollback(teardown(seen, MADE.settled).blocks)
 
 
