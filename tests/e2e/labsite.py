@@ -17,7 +17,7 @@ from tests.lab.debian import DebianHost
 from tests.simulator import Options, Simulator
 
 FORTIGATE_PASSWORD = "Forti-Secret-9"
-# Written by the package manager and by fail2ban about themselves; see "How to undo" in the README.
+# Written by the package manager and by fail2ban about themselves; see docs/undo.md.
 NOT_OURS = ("/var/lib/apt/*", "/var/lib/dpkg/*-old", "/var/lib/fail2ban/fail2ban.sqlite3")
 
 
