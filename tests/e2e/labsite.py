@@ -149,6 +149,6 @@ def known_as(address: str, port: int) -> str:
     return address if port == 22 else f"[{address}]:{port}"
 
 
-def unit_options(**more: Any) -> Options:
+def fortigate_options(**more: Any) -> Options:
     """Options of a simulated unit that the inventory's login opens."""
     return Options(password=FORTIGATE_PASSWORD, **more)

@@ -16,7 +16,7 @@ from provision.cli import main
 from provision.desired import collect
 from provision.fortios.config import text as cli_text
 from provision.fortios.session import commands as commands_typed
-from provision.fortios.session import terminal
+from provision.fortios.session.transcript import Bounds
 from provision.inventory import sandbox
 from provision.linux import answers
 from provision.linux.resources import Directory, File, Package, Service, Tokens, User
@@ -157,10 +157,10 @@ def test_the_limits_on_the_security_page_are_those_of_the_program() -> None:
         f"{answers.largest('bans') // mib} MiB for bans and their history": True,
         f"{answers.largest('status') // mib} MiB for everything else": True,
         f"one line of {commands_typed.LOOK_LONGEST} characters": True,
-        f"a deadline ({terminal.EXCHANGE // 60:.0f} minutes)": True,
-        f"({terminal.LONGEST // mib} Mi characters, {terminal.LINE_LONGEST // mib} Mi in": True,
-        f"A login has {terminal.LOGIN:.0f} seconds and {terminal.BANNER_LONGEST >> 10} Ki": True,
-        "all waiting of a session together has an hour": terminal.SESSION == 3600,
+        f"a deadline ({Bounds.exchange // 60:.0f} minutes)": True,
+        f"({Bounds.longest // mib} Mi characters, {Bounds.line_longest // mib} Mi in": True,
+        f"A login has {Bounds.login:.0f} seconds and {Bounds.banner_longest >> 10} Ki": True,
+        "all waiting of a session together has an hour": Bounds.session == 3600,
         f"with more than {cli_text.DEEPEST} levels": True,
         f"at most {sandbox.LONGEST:,} characters and items": True,
     }
