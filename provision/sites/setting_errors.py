@@ -1,4 +1,4 @@
-"""Say what is wrong with a setting, from pydantic's errors: what, where, and what belongs there."""
+"""Turn pydantic's errors into problems of settings: where, what, and what to write instead."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _QUOTING_NOTHING = (A_YES_NO, TOO_SHORT)
 _LONGEST_SHOWN = 60
 
 
-def explain(
+def describe_problem(
     detail: ErrorDetails, field: FieldInfo, given: Mapping[str, object], where: Where, secret: bool
 ) -> Problem:
     """Return what is wrong with the setting ``field``, and what belongs there.
@@ -29,24 +29,24 @@ def explain(
     ``given``: all values, by name. ``where``: the place of this one. ``secret``: nothing of it is quoted.
     """
     name, steps = str(detail["loc"][0]), detail["loc"][1:]
-    secret = secret or SecretStr in parts_of(field.annotation)
-    label = name if secret else name + "".join(map(_step, steps))
-    instead = _instead(field, nested=bool(steps))
+    secret = secret or SecretStr in walk_annotation(field.annotation)
+    label = name if secret else name + "".join(map(_format_step, steps))
+    instead = _suggest(field, nested=bool(steps))
     if detail["type"] == "missing":
         return where.problem(f"{label} is not set", instead)
     if detail["type"] == "extra_forbidden":
         return where.problem(f"{label} is unknown here", "take it out or correct its name")
     if secret:
-        return where.problem(f"{label}: {message(detail, secret)}", instead)
-    shown = _shown(_found(given[name], steps))
-    return where.problem(f"{label}{shown}: {message(detail)}", instead)
+        return where.problem(f"{label}: {describe_error(detail, secret)}", instead)
+    shown = _quote(_find_part(given[name], steps))
+    return where.problem(f"{label}{shown}: {describe_error(detail)}", instead)
 
 
-def _step(step: int | str) -> str:
+def _format_step(step: int | str) -> str:
     return f"[{step}]" if isinstance(step, int) else f".{step}"
 
 
-def _found(value: Any, steps: Iterable[int | str]) -> object:
+def _find_part(value: Any, steps: Iterable[int | str]) -> object:
     """Return the part of ``value`` that an error is about."""
     for step in steps:
         try:
@@ -56,7 +56,7 @@ def _found(value: Any, steps: Iterable[int | str]) -> object:
     return value
 
 
-def _shown(value: object) -> str:
+def _quote(value: object) -> str:
     text = repr(value)
     cut = text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 3] + "..."
     return f" is {cut}"
@@ -76,7 +76,7 @@ _MESSAGES = {
 }
 
 
-def message(detail: ErrorDetails, secret: bool = False) -> str:
+def describe_error(detail: ErrorDetails, secret: bool = False) -> str:
     """Return what is wrong, in our words where pydantic's are for programmers."""
     context = detail.get("ctx", {})
     if isinstance(context.get("error"), ValueError):
@@ -91,9 +91,9 @@ def message(detail: ErrorDetails, secret: bool = False) -> str:
     return _MESSAGES.get(detail["type"], message[:1].lower() + message[1:])
 
 
-def _instead(field: FieldInfo, nested: bool) -> str:
+def _suggest(field: FieldInfo, nested: bool) -> str:
     """Return what belongs into ``field``, with its meaning and default."""
-    expected = _expected(field, nested)
+    expected = _describe_expected(field, nested)
     notes = [field.description or ""]
     if not field.is_required() and isinstance(field.default, str | int) and field.default != "":
         notes.append(f"default {field.default}")
@@ -103,8 +103,8 @@ def _instead(field: FieldInfo, nested: bool) -> str:
     return f"write {expected}" + (f" ({note})" if note else "")
 
 
-def _expected(field: FieldInfo, nested: bool) -> str:
-    kind, marks = _kind(field)
+def _describe_expected(field: FieldInfo, nested: bool) -> str:
+    kind, marks = _unwrap_type(field)
     if nested:  # an entry of a list
         marks = [mark for part in get_args(kind) for mark in getattr(part, "__metadata__", ())]
     for mark in marks:
@@ -117,13 +117,13 @@ def _expected(field: FieldInfo, nested: bool) -> str:
     if get_origin(kind) in (tuple, list):
         return "a list"
     if kind is int:
-        return "a whole number" + _bounds(marks)
+        return "a whole number" + _describe_bounds(marks)
     if kind is bool:
         return "true or false"
     return "a text, in quotes" if kind in (str, SecretStr) else ""
 
 
-def _kind(field: FieldInfo) -> tuple[object, list[object]]:
+def _unwrap_type(field: FieldInfo) -> tuple[object, list[object]]:
     """Return the type of a field without ``| None``, and what is attached to it (bounds, Expected)."""
     kind, marks = field.annotation, list(field.metadata)
     some = [part for part in get_args(kind) if part is not type(None)]
@@ -136,7 +136,7 @@ def _kind(field: FieldInfo) -> tuple[object, list[object]]:
     return kind, marks
 
 
-def _bounds(marks: Iterable[object]) -> str:
+def _describe_bounds(marks: Iterable[object]) -> str:
     words = {"ge": "from {}", "gt": "above {}", "le": "to {}", "lt": "below {}"}
     return "".join(
         " " + text.format(getattr(mark, bound))
@@ -146,11 +146,11 @@ def _bounds(marks: Iterable[object]) -> str:
     )
 
 
-def parts_of(annotation: object) -> Iterator[object]:
+def walk_annotation(annotation: object) -> Iterator[object]:
     """Yield an annotation and everything inside it: types, fields of blocks, the words of a Literal."""
     yield annotation
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         for field in annotation.model_fields.values():
-            yield from parts_of(field.annotation)
+            yield from walk_annotation(field.annotation)
     for part in get_args(annotation):
-        yield from parts_of(part)
+        yield from walk_annotation(part)

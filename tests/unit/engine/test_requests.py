@@ -86,7 +86,7 @@ def test_status_exits_the_same_with_json_and_without(
     error = "no route" if state == "unreachable" else ""
     target = TargetResult("bh1", "linux", state, error=error)
     found = SiteResult("bh1", (target,))
-    monkeypatch.setattr("provision.cli.report.status.status", lambda *_: found)
+    monkeypatch.setattr("provision.cli.report.status.collect_status", lambda *_: found)
     assert cli("status").code == cli("status", "--json").code == code
 
 
@@ -96,7 +96,9 @@ def test_what_is_to_be_known_of_a_site_in_trouble_is_printed_once(
     note = "the status page is off: receiver_status_page: true turns it on"
     details = {"page": "", "jails": {}}
     host = TargetResult("bh1", "linux", "failed", error="no", notes=(note,), details=details)
-    monkeypatch.setattr("provision.cli.report.status.status", lambda *_: SiteResult("bh1", (host,)))
+    monkeypatch.setattr(
+        "provision.cli.report.status.collect_status", lambda *_: SiteResult("bh1", (host,))
+    )
     assert cli("status").out.count(note) == 1
 
 
@@ -105,7 +107,7 @@ def test_posts_in_vain_are_a_note_below_the_table_and_no_failure(
 ) -> None:
     target = TargetResult("fw1", "fortios", "ok", details={"unreadable": 12, "limited": 1})
     found = SiteResult("bh1", (target,))
-    monkeypatch.setattr("provision.cli.report.status.status", lambda *_: found)
+    monkeypatch.setattr("provision.cli.report.status.collect_status", lambda *_: found)
     said = cli("status")
     assert said.code == 0
     assert said.out.splitlines()[2:] == [

@@ -70,7 +70,10 @@ def test_all_faults_of_all_files_come_at_once(tmp_path: Path) -> None:
         ("[ban_hosts:vars]\nx", "hosts.yml:2: a line of [ban_hosts:vars] must be key=value"),
         ("[ban_hosts:children]\na b", "hosts.yml:2: a line of [ban_hosts:children] must be the"),
         ("[ban_hosts:children]\nnobody", "hosts.yml:2: section [ban_hosts:children] names nobody"),
-        ("[ban_hosts:vars]\nx=1", "hosts.yml:1: section [ban_hosts:vars] is for a group that no section declares"),
+        (
+            "[ban_hosts:vars]\nx=1",
+            "hosts.yml:1: section [ban_hosts:vars] is for a group that no section declares",
+        ),
         (
             "[ban_hosts:hots]\nb1",
             "section [ban_hosts:hots] has an unknown kind; did you mean hosts?",
