@@ -3,7 +3,7 @@
 PYTHON := .venv/bin/python
 Q := $(if $(filter-out 0,$(V)),,@)
 
-.PHONY: demo test bench lint venv lab clean
+.PHONY: demo test check docs bench lint venv lab clean
 # Two steps of the set-up may want apt's lock.
 .NOTPARALLEL:
 
@@ -13,6 +13,12 @@ demo: venv lab  ## watch one site being deployed, attacked, and taken down again
 test: venv lab  ## every test, those that boot hosts included
 	$(Q)echo "running every test, two at a time"
 	$(Q)$(PYTHON) -m pytest -n 2 --dist worksteal
+
+check: lint  ## the linters and the unit tests
+	$(Q)$(PYTHON) -m pytest -n 2 --dist worksteal tests/unit
+
+docs: venv  ## write the generated parts of docs/
+	$(Q)$(PYTHON) -m tests.pages
 
 bench: venv lab  ## what FortiGate pushes, bans, events and hostile lines cost, beside stock netmiko and the recipe
 	$(PYTHON) -m tests.bench.fortios  # fails where it is not faster

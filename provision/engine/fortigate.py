@@ -22,7 +22,7 @@ from provision.fortios.planning.planner import FortiPlan
 from provision.fortios.planning.references import find_referring_tables
 from provision.fortios.record.record import Record, remap_scopes
 from provision.fortios.session.fortigate import FortiGateSession
-from provision.fortios.session.push import PutBack
+from provision.fortios.session.push import RolledBack
 from provision.plan import TargetPlan, format_canonical
 from provision.sites.builder import FortiGate, Selected
 
@@ -101,7 +101,7 @@ class FortiGateRun:
         self._run.listener.report_activity(self._selected.site.name, self.target.host, "observing")
         with self._connect() as session:
             plan = self._make_plan(session, memory)
-            left = [asdict(each) for each in plan.left]
+            left = [asdict(each) for each in plan.unmanaged]
             self.target.plan = plan
             facts = {"version": session.facts.version_text, "left_as_it_is": left}
             self.target.details = {**facts, **self._summarize_settings(memory)}
@@ -186,7 +186,7 @@ class FortiGateRun:
 
         Raises:
             Failed: it is not as it was when the plan was shown; or, at teardown, something stays.
-            PutBack: it failed, and the unit is as it was before.
+            RolledBack: it failed, and the unit is as it was before.
             Unreachable: the connection broke before anything was changed.
         """
         if self._host.memory is None:
@@ -226,6 +226,6 @@ class FortiGateRun:
         self._host.write_record(self._unit.name, plan.record)
         try:
             session.apply(plan, self._list_approved_blocks())
-        except (PutBack, Unreachable):
+        except (RolledBack, Unreachable):
             self._host.write_record(self._unit.name, before)
             raise

@@ -1,23 +1,24 @@
-"""What looking at a FortiGate and a first push to it cost, beside stock netmiko doing the same.
+"""Compare the cost of a plan and a first push with that of stock netmiko.
 
     make bench, or: python -m tests.bench.fortios [--latency 0 50 200]
 
-Both log in to identical simulated units (7.4.8, console output `more`, as from the factory) over SSH on
-loopback; each burst of input waits for the added latency before the unit sees it. Every number counts
+Both log in over SSH on loopback to identical simulated FortiGates (7.4.8, console output `more`, as
+from the factory). Each burst of input reaches the FortiGate after the added latency. Every number counts
 from before the login until after the logout.
 
-    plan    ours: log in, look (status, surroundings, every object), compare.
+    plan    ours: log in, observe (status, surroundings, every object), compare.
             stock: ConnectHandler, send_command for `get system status` and each `show`, disconnect.
-    apply   ours: log in, look, push, look again and compare: what the product does.
-            stock: ConnectHandler, send_config_set of the very lines that ours pushes, disconnect. It
-            does not look before or after, does not see a refused line, and cannot undo one.
+    apply   ours: log in, observe, push, observe again and compare, as the product does.
+            stock: ConnectHandler, send_config_set of the lines that ours pushes, disconnect. It does
+            not observe before or after, does not see a refused line, and cannot undo one.
 
-Exchanges: how often a client wrote and waited for the unit. Bytes: of the terminal, both ways.
+Exchanges are the times that a client wrote and waited for the FortiGate. Bytes are those of the
+terminal, both ways.
 
 Why ours is fast: all `show` lines go in one write, and so does a push. Lines are typed ahead only where
-nothing can take effect before every answer was read: inside `execute config-transaction` that is
-all of them, since the commit comes last and by itself; without transactions a write ends before each line
-that lets an object take effect (`next`, `end`, `delete`). An error that is found late costs an abort,
+nothing can take effect before every answer was read. Inside `execute config-transaction` these are
+all lines, since the commit comes last and alone. Without transactions a write ends before each line
+that makes an object take effect (`next`, `end`, `delete`). An error that is found late costs an abort,
 never half an object. Measured on two cores at 50 ms: 0.8 s in a transaction (6 exchanges), 1.1 s
 without (13), 3.2 s when every line waits for its answer (53).
 
@@ -61,7 +62,7 @@ PLAN_FACTOR = 3.0
 
 @dataclass(frozen=True)
 class Cost:
-    """What one run took; ``seconds`` of wall time."""
+    """The cost of one run; ``seconds`` of wall time."""
 
     exchanges: int
     sent: int
@@ -70,7 +71,7 @@ class Cost:
 
 
 class Meter:
-    """Counts what the client side of SSH says and hears in this process."""
+    """A counter of the bytes that SSH clients in this process send and receive."""
 
     def __init__(self) -> None:
         self.sent = self.received = 0
@@ -99,13 +100,13 @@ class Meter:
 
 
 def measure(latency: float, run: Callable[[Simulator], int]) -> Cost:
-    """``run`` against a fresh unit; it gives the number of exchanges."""
-    with Simulator(Options(enc_stable=True)) as unit:
-        unit.run(SSL_ON)
-        unit.faults.latency = latency
+    """Run ``run`` against a fresh FortiGate; it returns the number of exchanges."""
+    with Simulator(Options(enc_stable=True)) as fortigate:
+        fortigate.run(SSL_ON)
+        fortigate.faults.latency = latency
         meter, start = Meter(), time.monotonic()
         with meter.counting():
-            exchanges = run(unit)
+            exchanges = run(fortigate)
         return Cost(exchanges, meter.sent, meter.received, time.monotonic() - start)
 
 
@@ -115,70 +116,70 @@ class Ours:
     def __init__(self, known_hosts: Path) -> None:
         self._access = Access(known_hosts, accept_new=True)
 
-    def plan(self, unit: Simulator) -> int:
-        with self._gate(unit) as gate:
-            self._planned(gate, Record())
-            return gate.exchanges
+    def plan(self, fortigate: Simulator) -> int:
+        with self.connect(fortigate) as session:
+            self._plan(session, Record())
+            return session.exchanges
 
-    def apply(self, unit: Simulator) -> int:
-        with self._gate(unit) as gate:
-            made = self._planned(gate, Record())
-            gate.apply(made)
-            if self._planned(gate, made.settled).changes:
+    def apply(self, fortigate: Simulator) -> int:
+        with self.connect(fortigate) as session:
+            made = self._plan(session, Record())
+            session.apply(made)
+            if self._plan(session, made.settled).changes:
                 raise RuntimeError("the push did not hold")
-            return gate.exchanges
+            return session.exchanges
 
-    def _gate(self, unit: Simulator) -> FortiGateSession:
-        login = Login("fgt", unit.address, "admin", unit.port, password="fortinet")
+    def connect(self, fortigate: Simulator) -> FortiGateSession:
+        login = Login("fgt", fortigate.address, "admin", fortigate.port, password="fortinet")
         return FortiGateSession(login, self._access)
 
-    def _planned(self, gate: FortiGateSession, record: Record) -> planner.FortiPlan:
-        want = wanted(gate)
-        return planner.plan(want, gate.observe(want, record), record, key=KEY)
+    def _plan(self, session: FortiGateSession, record: Record) -> planner.FortiPlan:
+        desired = collect_desired(session)
+        return planner.plan(desired, session.observe(desired, record), record, key=KEY)
 
 
-def wanted(gate: FortiGateSession) -> Desired:
-    """What a site puts on its FortiGate; without a CA, whose lines stock netmiko cannot type."""
+def collect_desired(session: FortiGateSession) -> Desired:
+    """Return what a site puts on its FortiGate; without a CA, whose lines stock netmiko cannot type."""
     site = sample_site({"receiver": receiver.Settings(receiver_tls="off")})
-    return collect.render_desired(site, site.fortigates[0], PLAYS, TOKENS, gate.facts)
+    return collect.render_desired(site, site.fortigates[0], PLAYS, TOKENS, session.facts)
 
 
 class Stock:
-    """netmiko as it comes: the same questions, the same lines."""
+    """Stock netmiko, with the same questions and the same lines."""
 
     def __init__(self, ours: Ours) -> None:
-        with Simulator(Options(enc_stable=True)) as unit, ours._gate(unit) as gate:
-            unit.run(SSL_ON)
-            want = wanted(gate)
-            made = planner.plan(want, gate.observe(want, Record()), Record(), key=KEY)
+        with Simulator(Options(enc_stable=True)) as fortigate, ours.connect(fortigate) as session:
+            fortigate.run(SSL_ON)
+            desired = collect_desired(session)
+            made = planner.plan(desired, session.observe(desired, Record()), Record(), key=KEY)
         self._questions = [
             "get system status",
-            *(ObjectId.parse(each.id).show_command for each in want.objects),
+            *(ObjectId.parse(each.id).show_command for each in desired.objects),
         ]
         self._lines = [line for block in made.blocks for line in list_lines(block.tree)]
 
-    def plan(self, unit: Simulator) -> int:
-        driver = self._connect(unit)
+    def plan(self, fortigate: Simulator) -> int:
+        driver = self._connect(fortigate)
         for question in self._questions:
             driver.send_command(question)
         driver.disconnect()
-        return unit.journal.exchanges()
+        return fortigate.journal.exchanges()
 
-    def apply(self, unit: Simulator) -> int:
-        driver = self._connect(unit)
+    def apply(self, fortigate: Simulator) -> int:
+        driver = self._connect(fortigate)
         # netmiko waits for the echo of a line, in which a value of several lines never appears whole
         typed = [part for line in self._lines for part in line.split("\n")]
         driver.send_config_set(typed, cmd_verify=False)
         driver.disconnect()
-        if any(line.errors for line in unit.journal):
+        if any(line.errors for line in fortigate.journal):
             raise RuntimeError("stock netmiko was refused a line")
-        return unit.journal.exchanges()
+        return fortigate.journal.exchanges()
 
-    def _connect(self, unit: Simulator) -> netmiko.BaseConnection:
+    def _connect(self, fortigate: Simulator) -> netmiko.BaseConnection:
         return netmiko.ConnectHandler(
             device_type="fortinet",
-            host=unit.address,
-            port=unit.port,
+            host=fortigate.address,
+            port=fortigate.port,
             username="admin",
             password="fortinet",
             conn_timeout=60,
@@ -186,8 +187,10 @@ class Stock:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Print the table; 1 if a promise is broken."""
-    logging.getLogger("paramiko").addHandler(logging.NullHandler())  # units that go are no news
+    """Print the table; return 1 if ours is not fast enough."""
+    logging.getLogger("paramiko").addHandler(
+        logging.NullHandler()
+    )  # FortiGates that close the connection are expected
     parser = argparse.ArgumentParser(prog="python -m tests.bench.fortios")
     parser.add_argument("--latency", type=int, nargs="+", default=[0, 50, 200], help="in ms")
     latencies = parser.parse_args(argv).latency

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.e2e.labsite import LabSite, unit_options
+from tests.e2e.labsite import LabSite, fortigate_options
 from tests.e2e.poller import trusting
 from tests.lab.roots import ready_root
 
@@ -59,7 +59,7 @@ def deployed(settings: str) -> Iterator[LabSite]:
     """A site with one FortiGate, applied; ``settings`` are lines of the ban host's variables."""
     with tempfile.TemporaryDirectory() as folder:
         inventory = Path(folder) / "inventory"
-        with LabSite(inventory, ready_root(), [unit_options()], settings=settings) as site:
+        with LabSite(inventory, ready_root(), [fortigate_options()], settings=settings) as site:
             apply(site)
             yield site
 

@@ -33,7 +33,7 @@ from pathlib import Path
 
 from tests.bench.host import JAIL, LINE, Bench, apply
 from tests.bench.load import Result, get, post, run
-from tests.e2e.labsite import LabSite, unit_options
+from tests.e2e.labsite import LabSite, fortigate_options
 from tests.lab.roots import ready_root
 
 RECIPE_PORT = 5990
@@ -236,7 +236,7 @@ def main(argv: list[str] | None = None) -> int:
         LabSite(
             Path(folder) / "inventory",
             ready_root(),
-            [unit_options()],
+            [fortigate_options()],
             settings="receiver_tls: off\nreceiver_rate: 100000\nreceiver_burst: 1000000",
         ) as site,
     ):

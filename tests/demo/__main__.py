@@ -1,10 +1,10 @@
-"""The demo: one site is deployed, attacked, checked, and removed without a trace, before your eyes.
+"""The demo: deploy one site, attack it, check it, and remove it without a trace.
 
-    make demo                                   the whole story, about a minute
-    make demo KEEP=1                            stops before the teardown, for you to look around
-    .venv/bin/python -m tests.demo --clean  removes what KEEP=1 left
+    make demo                               run the whole demo, about a minute
+    make demo KEEP=1                        stop before the teardown, so that you can look around
+    .venv/bin/python -m tests.demo --clean  remove what KEEP=1 left
 
-Each claim is tested; the first that does not hold ends the demo with exit code 1.
+The demo checks each claim that it makes. It ends with exit code 1 at the first one that is false.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from contextlib import ExitStack
 from typing import NoReturn
 
 from tests import PROJECT
-from tests.demo.fortigate import PASSWORD, event_line
-from tests.demo.narrator import Broken, Narrator
-from tests.demo.site import DemoSite, boot, only_demo, remove_kept
+from tests.demo.fortigate import PASSWORD, make_event_line
+from tests.demo.narrator import ClaimFailed, Narrator
+from tests.demo.site import DemoSite, boot, lock_demo, remove_kept
 from tests.demo.story import ATTACKER, WHERE, Demo
 from tests.lab.records import LabError
 
 
-def look_around(site: DemoSite, tell: Narrator) -> None:
-    """What to do with a site that was kept."""
-    address, port = site.unit.address
-    control = f"http://127.0.0.1:{site.unit.control_port}"
-    event = event_line(address=ATTACKER, user="root")
+def explain_kept_site(site: DemoSite, narrator: Narrator) -> None:
+    """Print commands for a site that was kept."""
+    address, port = site.fortigate.address
+    control = f"http://127.0.0.1:{site.fortigate.control_port}"
+    event = make_event_line(address=ATTACKER, user="root")
     print()
-    tell.say("The site stays up. To look around:")
-    tell.show(
+    narrator.say("The site keeps running. To look around:")
+    narrator.show(
         [
             f". .venv/bin/activate; export FORTIGATE_PASSWORD={PASSWORD}",
             f"python site.py verify {WHERE}",
@@ -42,8 +42,8 @@ def look_around(site: DemoSite, tell: Narrator) -> None:
             f"curl --noproxy '*' '{control}/denies?address={ATTACKER}'",
         ]
     )
-    tell.say("To clean up:")
-    tell.show(
+    narrator.say("To clean up:")
+    narrator.show(
         [
             f"python site.py teardown -y --purge-data {WHERE}",
             ".venv/bin/python -m tests.demo --clean",
@@ -51,56 +51,61 @@ def look_around(site: DemoSite, tell: Narrator) -> None:
     )
 
 
-def story(tell: Narrator, stay: bool) -> None:
-    """All of it."""
+def run_story(narrator: Narrator, keep: bool) -> None:
+    """Run every step; stop before the teardown if the site is to be kept."""
     with ExitStack() as stack:
-        site = boot(stack, tell, stay)
-        demo = Demo(site, tell)
-        demo.look()
+        site = boot(stack, narrator, keep)
+        demo = Demo(site, narrator)
+        demo.check_and_plan()
         demo.deploy()
         demo.attack()
-        demo.again()
+        demo.attack_with_forged_name()
+        demo.await_end_of_ban()
+        demo.apply_again()
         demo.operate()
-        if stay:
-            tell.summary()
-            look_around(site, tell)
+        if keep:
+            narrator.print_summary()
+            explain_kept_site(site, narrator)
             return
         demo.remove()
-        tell.summary()
+        narrator.print_summary()
 
 
 def _terminated(*_: object) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def run(stay: bool) -> int:
-    """Tell the story; return the exit code."""
+def run(keep: bool) -> int:
+    """Run the demo; return the exit code."""
     if os.geteuid() != 0:
-        print("the demo boots a Debian host, which needs root: sudo make demo", file=sys.stderr)
+        print("the demo boots a Debian host, which needs root: run sudo make demo", file=sys.stderr)
         return 1
     path = f"{PROJECT / '.venv' / 'bin'}:{os.environ.get('PATH', '')}"
-    tell = Narrator({"FORTIGATE_PASSWORD": PASSWORD, "PATH": path, "COLUMNS": "120"})
+    narrator = Narrator({"FORTIGATE_PASSWORD": PASSWORD, "PATH": path, "COLUMNS": "120"})
     signal.signal(signal.SIGTERM, _terminated)
     try:
-        with only_demo():
-            story(tell, stay)
+        with lock_demo():
+            run_story(narrator, keep)
     except KeyboardInterrupt:
         remove_kept()
-        print("\ninterrupted; the lab is cleaned up, `make demo` starts again", file=sys.stderr)
+        print("\ninterrupted; the lab was removed. Run `make demo` to start again", file=sys.stderr)
         return 130
-    except (Broken, LabError) as error:
-        if tell.steps:
-            tell.summary()
-        print(f"\nnot as promised: {error}", file=sys.stderr)
-        if stay:
-            print("what runs stays; .venv/bin/python -m tests.demo --clean", file=sys.stderr)
+    except (ClaimFailed, LabError) as error:
+        if narrator.steps:
+            narrator.print_summary()
+        print(f"\nthe demo failed: {error}", file=sys.stderr)
+        if keep:
+            print(
+                "the site keeps running; to remove it: .venv/bin/python -m tests.demo --clean",
+                file=sys.stderr,
+            )
         return 1
-    print("\nEverything was as promised." if not stay else "")
+    print("\nEvery claim was true." if not keep else "")
     return 0
 
 
 def main(argv: Sequence[str]) -> int:
-    """The command line of the demo."""
+    """Run the demo, or remove a kept one; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tests.demo", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--keep", action="store_true", help="stop before the teardown")
@@ -108,7 +113,7 @@ def main(argv: Sequence[str]) -> int:
     args = parser.parse_args(argv)
     if not args.clean:
         return run(args.keep)
-    for gone in remove_kept() or ["nothing: no demo was kept"]:
+    for gone in remove_kept() or ["nothing (no demo was kept)"]:
         print(f"removed {gone}")
     return 0
 

@@ -1,4 +1,4 @@
-"""The FortiGate of the demo: the simulator in a process of its own, asked as its surroundings would."""
+"""The FortiGate of the demo: the simulator in a process of its own."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.lab.fetch import fetch
 from tests.lab.records import LabError, Process, process
 
 PASSWORD = "demo-Only-1"
-# Seconds that one minute of the FortiGate's `refresh-rate` lasts, so that nobody waits for its poll.
+# Seconds in one minute of the FortiGate's `refresh-rate`, so that the demo need not wait for its poll.
 MINUTE = 2.0
 START_TIMEOUT = 60.0
 
@@ -29,16 +29,16 @@ _EVENT = (
 )
 
 
-def event_line(address: str, user: str) -> str:
-    """What a FortiGate logs when a login to its SSL VPN fails."""
+def make_event_line(address: str, user: str) -> str:
+    """Return the line that a FortiGate logs when a login to its SSL VPN fails."""
     return _EVENT.format(address=address, user=user)
 
 
 class FortiGate:
-    """The simulator as its own process: SSH as any FortiGate has, and a port to play the world."""
+    """A simulator in its own process, with SSH and a port that controls it."""
 
     def __init__(self, folder: Path, outlives_us: bool) -> None:
-        """``folder``: for its log and its host key."""
+        """``folder`` takes its log and its host key; ``outlives_us``: it keeps running after the demo."""
         self._folder = folder
         self._outlives_us = outlives_us
         self._process: subprocess.Popen[bytes] | None = None
@@ -46,14 +46,14 @@ class FortiGate:
         self.control_port = 0
 
     def start(self) -> Self:
-        """Returns when it listens.
+        """Start it, and return when it listens.
 
         Raises:
-            LabError: it does not start; its words are in the text.
+            LabError: it does not start; the text holds its output.
         """
         log, ready = self._folder / "fortigate.log", self._folder / "fortigate.key"
         ready.unlink(missing_ok=True)
-        # Whatever becomes of the demo, its FortiGate goes with it.
+        # However the demo ends, its FortiGate ends with it.
         tied = [] if self._outlives_us else ["setpriv", "--pdeathsig", "TERM"]
         flags = {"--port": 0, "--control-port": 0, "--minute": MINUTE, "--hostname": "fw-demo"}
         flags |= {"--password": PASSWORD, "--ready-file": ready}
@@ -75,7 +75,7 @@ class FortiGate:
 
     @property
     def address(self) -> tuple[str, int]:
-        """Where its SSH listens."""
+        """The address and port of its SSH server."""
         found = re.match(r"\[(.+)\]:(\d+) ", self.host_key_line)
         if found is None:
             raise LabError(f"no address and port in {self.host_key_line!r}")
@@ -83,9 +83,11 @@ class FortiGate:
 
     @property
     def running(self) -> Process | None:
+        """The process, None if it was not started."""
         return process(self._process.pid) if self._process else None
 
     def stop(self) -> None:
+        """Terminate it and wait for its end."""
         if self._process is not None:
             self._process.terminate()
             self._process.wait(timeout=START_TIMEOUT)
@@ -97,24 +99,24 @@ class FortiGate:
         return text
 
     def show(self) -> str:
-        """Its whole configuration, without the `ENC` blobs, which differ at every show."""
+        """Return its configuration without the `ENC` blobs, which differ at every `show`."""
         return re.sub(r"ENC \S+", "ENC", self._ask("/show"))
 
     def log_event(self, line: str) -> list[dict[str, Any]]:
-        """Have it log a line; its own stitch fires. What the webhook was answered."""
-        found: list[dict[str, Any]] = json.loads(self._ask("/event", line))
-        return found
+        """Have it log a line, which fires its stitch; return the answers to the webhook."""
+        deliveries: list[dict[str, Any]] = json.loads(self._ask("/event", line))
+        return deliveries
 
     def poll(self) -> None:
         """Have it fetch the feed now."""
         self._ask("/poll", "")
 
     def denies(self, address: str) -> bool:
-        """Whether it would refuse the address, by what it polled so far."""
+        """Return whether it denies the address, according to the feed that it fetched last."""
         return bool(json.loads(self._ask("/denies?" + urlencode({"address": address})))["denied"])
 
-    def changing_lines(self) -> list[str]:
-        """Every line typed over SSH so far that could have changed it."""
+    def list_changing_lines(self) -> list[str]:
+        """Return the lines typed over SSH so far that could have changed it."""
         return [
             line["text"] for line in json.loads(self._ask("/journal"))["lines"] if line["changes"]
         ]

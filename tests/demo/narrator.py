@@ -1,4 +1,4 @@
-"""Tells a person what is being done, runs commands before their eyes, and holds every claim to be true."""
+"""Print what the demo does, run its commands, and check each claim."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ WIDTH = 88
 PATIENCE = 600
 
 
-class Broken(Exception):
-    """Something was not as promised."""
+class ClaimFailed(Exception):
+    """A claim of the demo is false."""
 
 
 @dataclass
@@ -32,7 +32,7 @@ class Step:
 
 
 class Narrator:
-    """Prints plain lines, without colours and without cursor movements, to whatever stdout is."""
+    """A printer of plain lines, without colors and cursor movements."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         """``environment`` is added to that of every command."""
@@ -40,46 +40,46 @@ class Narrator:
         self.steps: list[Step] = []
 
     def say(self, text: str) -> None:
-        """A paragraph, wrapped."""
+        """Print a paragraph, wrapped."""
         print(textwrap.fill(" ".join(text.split()), WIDTH), flush=True)
 
     def show(self, lines: Iterable[str]) -> None:
-        """Lines of a machine, as they are."""
+        """Print lines as they are, indented."""
         for line in lines:
             print("    " + line, flush=True)
 
     @contextmanager
     def step(self, title: str) -> Iterator[Step]:
-        """A numbered part of the story; its outcome is `as promised` unless it says more."""
+        """Begin a numbered step. Its outcome is `ok` unless the step sets another."""
         step = Step(title)
         self.steps.append(step)
         print(f"\n== {len(self.steps)}. {title}\n", flush=True)
         begun = time.monotonic()
         try:
             yield step
-        except Broken:
-            step.outcome = "NOT as promised"
+        except ClaimFailed:
+            step.outcome = "FAILED"
             raise
         except BaseException:
-            step.outcome = "interrupted or failed"
+            step.outcome = "interrupted"
             raise
         else:
-            step.outcome = "as promised" if step.outcome == "not finished" else step.outcome
+            step.outcome = "ok" if step.outcome == "not finished" else step.outcome
         finally:
             step.seconds = time.monotonic() - begun
 
     def claim(self, what: str, holds: bool, seen: object = "") -> None:
-        """State what was promised and whether it is so.
+        """Print a claim, and whether it is true.
 
         Raises:
-            Broken: it is not.
+            ClaimFailed: it is false.
         """
         print(f"  {'ok' if holds else 'NO'}: {what}", flush=True)
         if not holds:
-            raise Broken(f"{what}{f': {seen}' if seen else ''}")
+            raise ClaimFailed(f"{what}{f': {seen}' if seen else ''}")
 
-    def command(self, line: str, code: int) -> str:
-        """Type ``line``, print its output, and claim its exit code; return the output."""
+    def run_command(self, line: str, code: int) -> str:
+        """Run ``line``, print its output, and claim its exit code; return the output."""
         print(f"$ {line}", flush=True)
         process = subprocess.Popen(
             line.split(),
@@ -93,7 +93,7 @@ class Narrator:
         printed: list[str] = []
         with process:
             try:
-                self.show(_kept(process.stdout or (), printed))
+                self.show(_record_lines(process.stdout or (), printed))
                 process.wait(PATIENCE)
             except BaseException:
                 process.terminate()
@@ -102,8 +102,8 @@ class Narrator:
         self.claim(f"exit code {code}", process.returncode == code, process.returncode)
         return "\n".join(printed)
 
-    def within(self, seconds: float, what: str, holds: Callable[[], bool]) -> float:
-        """Claim that something becomes true in time; gives the seconds that it took."""
+    def claim_within(self, seconds: float, what: str, holds: Callable[[], bool]) -> float:
+        """Claim that something becomes true in time; return the seconds that it took."""
         with Stopwatch() as watch:
             if not within(seconds, holds):
                 self.claim(f"{what} within {seconds:g} s", False)
@@ -111,8 +111,8 @@ class Narrator:
         self.claim(f"{what} (after {took:.1f} s)", True)
         return took
 
-    def summary(self) -> None:
-        """The table at the end."""
+    def print_summary(self) -> None:
+        """Print the table of all steps."""
         width = max(len(step.title) for step in self.steps)
         print(f"\n{'step':<{width + 4}}  seconds  outcome")
         for number, step in enumerate(self.steps, 1):
@@ -120,7 +120,7 @@ class Narrator:
         print(f"{'':<{width + 4}}  {sum(step.seconds for step in self.steps):7.1f}", flush=True)
 
 
-def _kept(lines: Iterable[str], into: list[str]) -> Iterator[str]:
+def _record_lines(lines: Iterable[str], into: list[str]) -> Iterator[str]:
     for line in lines:
         into.append(line.rstrip("\n"))
         yield into[-1]

@@ -1,4 +1,4 @@
-"""The site of the demo: a bare Debian, a FortiGate in a process of its own, and their inventory."""
+"""The site of the demo: a bare Debian host, a simulated FortiGate, and their inventory."""
 
 from __future__ import annotations
 
@@ -19,47 +19,47 @@ from tests.lab.debian import DebianHost, bare_root
 from tests.lab.fetch import fetch
 from tests.lab.records import LabError, Process, alive
 
-# Tests run demos beside the one that a person may be watching.
+# Tests run demos beside one that a person may be watching.
 FOLDER = PROJECT / "build" / (os.environ.get("BANSTITCH_DEMO") or "demo")
 INVENTORY = FOLDER / "inventory"
 _KEPT = FOLDER / "kept.json"
 BAN_TIME = 15
-# Written by the package manager, and by fail2ban's service, about themselves.
+# Records that apt, dpkg and fail2ban keep about themselves.
 NOT_OURS = ("/var/lib/apt/*", "/var/lib/dpkg/*-old", "/var/lib/fail2ban/fail2ban.sqlite3")
 
 
 @dataclass(frozen=True)
 class DemoSite:
-    """Both targets, up, with an inventory that names them."""
+    """The running ban host and FortiGate."""
 
     host: DebianHost
-    unit: FortiGate
+    fortigate: FortiGate
 
-    def listing(self) -> dict[str, object]:
-        """Every file of the places where a tool may leave something, and the installed packages."""
+    def list_files(self) -> dict[str, object]:
+        """Return every file where software may leave some, and the installed packages."""
         files: dict[str, object] = dict(self.host.listing(ignore=NOT_OURS))
-        return files | {"packages": self._said("dpkg-query -W -f '${Package} ${Status}\n'")}
+        return files | {"packages": self._run("dpkg-query -W -f '${Package} ${Status}\n'")}
 
-    def stamps(self) -> dict[str, tuple[int, int]]:
-        """Inode and time of change of each of these files."""
+    def read_stamps(self) -> dict[str, tuple[int, int]]:
+        """Return the inode and the modification time of each of these files."""
         return self.host.stamps(list(self.host.listing(ignore=NOT_OURS)))
 
-    def programs(self) -> list[str]:
-        """Those of the programs that the loop needs which the host has."""
-        return self._said("command -v python3 fail2ban-server gunicorn flask; true").split()
+    def find_programs(self) -> list[str]:
+        """Return the programs needed by the loop that the host has."""
+        return self._run("command -v python3 fail2ban-server gunicorn flask; true").split()
 
-    def events(self) -> list[str]:
-        """What the receiver wrote down for fail2ban."""
+    def read_events(self) -> list[str]:
+        """Return the lines that the receiver wrote for fail2ban."""
         return self.host.read("/var/log/banstitch/events.log").splitlines()
 
-    def failures(self) -> int:
-        """How many events fail2ban has counted."""
-        said = self._said("fail2ban-client status banstitch-sslvpn_login_failed")
-        found = re.search(r"Total failed:\s+(\d+)", said)
-        return int(found[1]) if found else 0
+    def count_failures(self) -> int:
+        """Return the number of events that fail2ban has counted."""
+        status = self._run("fail2ban-client status banstitch-sslvpn_login_failed")
+        total = re.search(r"Total failed:\s+(\d+)", status)
+        return int(total[1]) if total else 0
 
-    def feed(self) -> list[str]:
-        """What the ban host serves to its FortiGate, asked for as root there may."""
+    def fetch_feed(self) -> list[str]:
+        """Return the addresses in the feed, which is fetched with the token of `verify`."""
         token = json.loads(self.host.read("/etc/banstitch/tokens.json"))["verify"]
         basic = base64.b64encode(f"verify:{token}".encode()).decode()
         url = f"https://{self.host.address}:5000/blocked-ips"
@@ -70,13 +70,13 @@ class DemoSite:
             raise LabError(f"the feed answered {status}: {text}")
         return text.split()
 
-    def _said(self, command: str) -> str:
+    def _run(self, command: str) -> str:
         return self.host.console(command, check=True).stdout
 
 
 def write_inventory(site: DemoSite) -> None:
-    """As an operator would write it who has read both host keys on the consoles."""
-    address, port = site.unit.address
+    """Write the inventory, and the host keys that an operator would read on the consoles."""
+    address, port = site.fortigate.address
     INVENTORY.mkdir(parents=True, exist_ok=True)
     (INVENTORY / "hosts.yml").write_text(
         f"""\
@@ -87,9 +87,9 @@ ban_hosts:
       ansible_port: {site.host.port}
       ansible_user: root
       ansible_ssh_private_key_file: {site.host.private_key}
-      receiver_listen: {site.host.address} # lab hosts share one loopback interface
-      receiver_allow: [127.0.0.0/8] # so does the simulated FortiGate
-      receiver_accept_documentation: true # the attackers here have addresses that nobody has
+      receiver_listen: {site.host.address} # all lab hosts share one loopback interface
+      receiver_allow: [127.0.0.0/8] # and so does the FortiGate
+      receiver_accept_documentation: true # attackers in the demo use documentation addresses
       detection_ban_time: {BAN_TIME}s
 fortigates:
   hosts:
@@ -101,18 +101,18 @@ fortigates:
       ban_host: ban-demo
 """
     )
-    keys = (site.host.host_key_line, site.unit.host_key_line)
+    keys = (site.host.host_key_line, site.fortigate.host_key_line)
     (INVENTORY / "known_hosts").write_text("".join(f"{key}\n" for key in keys))
 
 
-def keep(host: str, unit: Process | None = None) -> None:
-    """Write down what outlives the demo, before it does."""
-    found = {"host": host, "fortigate": [unit.pid, unit.started] if unit else None}
-    _KEPT.write_text(json.dumps(found))
+def record_kept(host: str, fortigate: Process | None = None) -> None:
+    """Record what keeps running after the demo, before the demo ends."""
+    kept = {"host": host, "fortigate": [fortigate.pid, fortigate.started] if fortigate else None}
+    _KEPT.write_text(json.dumps(kept))
 
 
 def remove_kept() -> list[str]:
-    """Remove what an earlier demo kept; says what it was."""
+    """Remove what an earlier demo kept; return the names of what was removed."""
     if not _KEPT.exists():
         return []
     kept, gone = json.loads(_KEPT.read_text()), []
@@ -127,8 +127,8 @@ def remove_kept() -> list[str]:
 
 
 @contextmanager
-def only_demo() -> Iterator[None]:
-    """One demo at a time in one work tree.
+def lock_demo() -> Iterator[None]:
+    """Run only one demo at a time in one directory.
 
     Raises:
         LabError: another one is running.
@@ -142,38 +142,38 @@ def only_demo() -> Iterator[None]:
         yield
 
 
-def boot(stack: ExitStack, tell: Narrator, stay: bool) -> DemoSite:
-    """Both targets, up; gone with ``stack`` unless they are to ``stay``."""
-    with tell.step("boot a bare Debian 12 and a FortiGate"):
+def boot(stack: ExitStack, narrator: Narrator, keep: bool) -> DemoSite:
+    """Boot both; stop them when ``stack`` ends, unless they are to be kept."""
+    with narrator.step("boot a bare Debian 12 and a FortiGate"):
         for gone in remove_kept():
-            tell.say(f"Removed what an earlier demo kept: {gone}.")
-        tell.say(
-            """A real Debian 12 with systemd and sshd, nothing else, boots in systemd-nspawn; the
-            first time its file system is built, which takes a minute. A simulated FortiGate 7.4
-            runs as a process of its own."""
+            narrator.say(f"Removed {gone}, which an earlier demo kept.")
+        narrator.say(
+            """A real Debian 12 with systemd and sshd, and nothing else, boots in systemd-nspawn.
+            Building its file system takes a minute the first time. A simulated FortiGate 7.4
+            runs in a process of its own."""
         )
         root = bare_root()
         name = f"demo-{os.getpid()}"
-        if stay:
-            keep(name)
-        host = DebianHost(root, name=name, owned=not stay).up()
-        if not stay:
+        if keep:
+            record_kept(name)
+        host = DebianHost(root, name=name, owned=not keep).up()
+        if not keep:
             stack.callback(host.down)
-        unit = FortiGate(FOLDER, outlives_us=stay).start()
-        if stay:
-            keep(name, unit.running)
+        fortigate = FortiGate(FOLDER, outlives_us=keep).start()
+        if keep:
+            record_kept(name, fortigate.running)
         else:
-            stack.callback(unit.stop)
-        site = DemoSite(host, unit)
+            stack.callback(fortigate.stop)
+        site = DemoSite(host, fortigate)
         write_inventory(site)
-        tell.show(
+        narrator.show(
             [
                 f"ban-demo: root@{host.address} port {host.port}",
-                "fw-demo:  admin@{} port {}".format(*unit.address),
+                "fw-demo:  admin@{} port {}".format(*fortigate.address),
             ]
         )
-        programs = site.programs()
-        tell.claim(
+        programs = site.find_programs()
+        narrator.claim(
             "the host has no python3, no fail2ban, no gunicorn, no Flask", not programs, programs
         )
     return site

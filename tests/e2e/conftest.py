@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.labsite import LabSite, unit_options
+from tests.e2e.labsite import LabSite, fortigate_options
+from tests.fortigate_bounds import set_bounds
 
 
 @pytest.fixture
@@ -20,11 +21,11 @@ def linux_site(tmp_path: Path, ready_root: Path) -> Iterator[LabSite]:
 @pytest.fixture
 def site(tmp_path: Path, ready_root: Path) -> Iterator[LabSite]:
     """A ban host and one FortiGate, nothing deployed."""
-    with LabSite(tmp_path / "inventory", ready_root, [unit_options()]) as lab:
+    with LabSite(tmp_path / "inventory", ready_root, [fortigate_options()]) as lab:
         yield lab
 
 
 @pytest.fixture
 def settled_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Loopback needs no long wait to know that a prompt is the last thing said."""
-    monkeypatch.setattr("provision.fortios.session.terminal.SETTLED", 0.02)
+    set_bounds(monkeypatch, settled=0.02)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from provision.fortios.config.object_id import ObjectId
 from tests.simulator import Simulator
 from tests.simulator.schema import Attribute
-from tests.simulator.text import Word, quote, written
+from tests.simulator.text import Word, quote, write_word
 from tests.simulator.tree import Block, Entry, applies
 
 
@@ -65,7 +65,7 @@ def additions(unit: Simulator, object_id: str) -> Iterator[Drift]:
             continue
         other = _other(unit, scope, attribute, ())
         if other:
-            value = " ".join(map(written, other))
+            value = " ".join(map(write_word, other))
             lines = [f"config {path}", f"edit {quote(key or '')}", f"set {attribute.name} {value}"]
             yield Drift(object_id, attribute.name, scope, "\n".join([*lines, "end"]))
 
@@ -79,11 +79,11 @@ def _changed(
         if usual and applies(block.table, entry, attribute):
             other = _other(unit, scope, attribute, held)
             if other:
-                line = f"set {attribute.name} {' '.join(map(written, other))}"
+                line = f"set {attribute.name} {' '.join(map(write_word, other))}"
                 yield attribute.name, [line]
     for nested in entry.blocks():
         for row in nested.rows.values():
-            head = [f"config {nested.table.path}", f"edit {written(row.key)}"]
+            head = [f"config {nested.table.path}", f"edit {write_word(row.key)}"]
             for what, lines in _changed(unit, scope, nested, row, None):
                 yield f"{nested.table.path} {what}", [*head, *lines, "end"]
 

@@ -17,7 +17,7 @@ from tests.lab.debian import DebianHost
 from tests.simulator import Options, Simulator
 
 FORTIGATE_PASSWORD = "Forti-Secret-9"
-# Written by the package manager and by fail2ban about themselves; see "How to undo" in the README.
+# Written by the package manager and by fail2ban about themselves; see docs/undo.md.
 NOT_OURS = ("/var/lib/apt/*", "/var/lib/dpkg/*-old", "/var/lib/fail2ban/fail2ban.sqlite3")
 
 
@@ -149,6 +149,6 @@ def known_as(address: str, port: int) -> str:
     return address if port == 22 else f"[{address}]:{port}"
 
 
-def unit_options(**more: Any) -> Options:
+def fortigate_options(**more: Any) -> Options:
     """Options of a simulated unit that the inventory's login opens."""
     return Options(password=FORTIGATE_PASSWORD, **more)

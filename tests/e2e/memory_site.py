@@ -79,8 +79,8 @@ def deployed(site: Site) -> Mapping[str, Any]:
 class MemorySite:
     """One FortiGate `fgt1`, its ban host in memory, and an inventory on disk that names both."""
 
-    def __init__(self, folder: Path, unit: Simulator, **variables: Any) -> None:
-        self.folder, self.unit = folder, unit
+    def __init__(self, folder: Path, fortigate: Simulator, **variables: Any) -> None:
+        self.folder, self.fortigate = folder, fortigate
         self._deployed: Mapping[str, Any] = {}
         self.records: dict[str, Any] = {}
         self.codes: Codes | None = None
@@ -89,10 +89,10 @@ class MemorySite:
     def write_inventory(self, **variables: Any) -> None:
         """(Re)write the inventory; JSON is YAML. ``variables`` are those of the FortiGate."""
         login = {
-            "ansible_host": self.unit.address,
-            "ansible_port": self.unit.port,
-            "ansible_user": self.unit.options.user,
-            "ansible_password": self.unit.options.password,
+            "ansible_host": self.fortigate.address,
+            "ansible_port": self.fortigate.port,
+            "ansible_user": self.fortigate.options.user,
+            "ansible_password": self.fortigate.options.password,
         }
         hosts = {
             "ban_hosts": {"hosts": {"bh1": {"ansible_host": BAN_HOST, "ansible_user": "root"}}},
@@ -100,7 +100,7 @@ class MemorySite:
         }
         self.folder.mkdir(exist_ok=True)
         (self.folder / "hosts.yml").write_text(json.dumps({"all": {"children": hosts}}))
-        (self.folder / "known_hosts").write_text(self.unit.host_key_line + "\n")
+        (self.folder / "known_hosts").write_text(self.fortigate.host_key_line + "\n")
 
     def plan(self) -> TargetResult:
         """`plan --limit fgt1`."""

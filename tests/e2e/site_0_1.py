@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import Any, Self
 
-from tests.e2e.labsite import LabSite, unit_options
+from tests.e2e.labsite import LabSite, fortigate_options
 from tests.lab.debian import DebianHost
 from tests.simulator import Simulator
 
@@ -84,7 +84,7 @@ class Site01(LabSite):
         self._stack.enter_context(self.host)
         self.untouched = self.listing()
         shown = self._filled(FIXTURE / "fortigate.conf")
-        unit = Simulator(unit_options(config=shown))
+        unit = Simulator(fortigate_options(config=shown))
         self.units.append(self._stack.enter_context(unit))
         self.write_inventory()
         self._install()

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from tests.e2e.labsite import LabSite, unit_options
+from tests.e2e.labsite import LabSite, fortigate_options
 from tests.e2e.operator import Operator
 from tests.simulator.tokens import Tokens
 
@@ -19,8 +19,8 @@ QUESTION = "Enter alone for a push: "
 def lab(ready_root: object, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabSite]:
     """A site whose two FortiGates ask for a code: behind the password prompt, and behind the method."""
     units = [
-        unit_options(),
-        unit_options(
+        fortigate_options(),
+        fortigate_options(
             hostname="FGT-B",
             code_after="password",
             code_prompt="Enter token code or no code to send a notification\nto your \x1b[31mphone: ",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.labsite import LabSite, unit_options
+from tests.e2e.labsite import LabSite, fortigate_options
 from tests.e2e.poller import feed
 from tests.e2e.test_operate import history
 from tests.e2e.test_site import EVENT
@@ -39,7 +39,7 @@ def test_above_the_limit_nobody_new_is_banned_and_the_operator_is_told(
 ) -> None:
     first, rest = ([f"198.51.100.{n}" for n in r] for r in (range(1, 4), range(4, 9)))
     folder = tmp_path / "inventory"
-    with LabSite(folder, ready_root, [unit_options()], settings=SETTINGS) as site:
+    with LabSite(folder, ready_root, [fortigate_options()], settings=SETTINGS) as site:
         applied = site.run("apply", "-y")
         assert applied.code == 0, applied.out + applied.err
         attack(site, *first)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.labsite import LabSite, unit_options
+from tests.e2e.labsite import LabSite, fortigate_options
 from tests.e2e.poller import Poller, feed
 from tests.e2e.test_site import EVENT
 from tests.lab.stopwatch import within
@@ -29,7 +29,7 @@ def site(tmp_path_factory: pytest.TempPathFactory, ready_root: Path) -> Iterator
     """A feed with room for five, and a small event log of which two old ones are kept; nobody is banned."""
     settings = f"receiver_feed_limit: {LIMIT}\nreceiver_log_size: 1k\nreceiver_log_keep: 2"
     folder = tmp_path_factory.mktemp("site") / "inventory"
-    with LabSite(folder, ready_root, [unit_options()], settings=settings) as lab:
+    with LabSite(folder, ready_root, [fortigate_options()], settings=settings) as lab:
         applied = lab.run("apply", "-y")
         assert applied.code == 0, applied.out + applied.err
         yield lab

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.bench.load import get, post, run
-from tests.e2e.labsite import LabSite, unit_options
+from tests.e2e.labsite import LabSite, fortigate_options
 from tests.e2e.poller import trusting
 from tests.e2e.test_operate import history, tokens
 from tests.e2e.test_site import ATTACKER, EVENT, denied
@@ -58,7 +58,7 @@ def test_a_first_apply_works_where_the_package_starts_fail2ban(tmp_path: Path) -
 
 @pytest.mark.parametrize("suite", FAIL2BAN)
 def test_deploy_ban_operate_verify_and_teardown_on(tmp_path: Path, suite: str) -> None:
-    with LabSite(tmp_path / "inventory", ready_root(suite), [unit_options()]) as site:
+    with LabSite(tmp_path / "inventory", ready_root(suite), [fortigate_options()]) as site:
         version = site.host.run(["fail2ban-client", "--version"], check=True).stdout
         assert FAIL2BAN[suite] in version
         before = site.listing()

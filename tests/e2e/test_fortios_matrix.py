@@ -1,6 +1,6 @@
-"""Every FortiOS version, with and without VDOMs: plan, apply, plan, drift, mend, teardown.
+"""Every FortiOS version, with and without VDOMs: plan, apply, plan, drift, repair, teardown.
 
-The product is driven from the inventory to the bytes on the wire; the ban host is one in memory.
+Everything from the inventory to the bytes on the wire is tested; the ban host is in memory.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from provision.fortios.config.text import Config, Edit, Statement, parse
 from tests.e2e.drift import Drift, additions, drifts
 from tests.e2e.memory_site import MemorySite
 from tests.simulator import Options, Simulator
-from tests.simulator.schema import VERSIONS, version_of
+from tests.simulator.schema import VERSIONS, parse_version
 
 # Here each attribute drifts alone; elsewhere one of each object at a time.
 ALONE: tuple[str, tuple[str, ...]] = ("7.4.8", ())
@@ -34,8 +34,8 @@ def started(version: str, vdoms: tuple[str, ...], **more: Any) -> Simulator:
 
 
 def variables(version: str, vdoms: tuple[str, ...]) -> dict[str, Any]:
-    """What the inventory says of such a unit: enforcement wherever its version has it."""
-    places = ["ssl_vpn", "policy"] + (["local_in"] if version_of(version) >= (7, 2, 4) else [])
+    """Return its variables in the inventory: enforcement by every method that its version has."""
+    places = ["ssl_vpn", "policy"] + (["local_in"] if parse_version(version) >= (7, 2, 4) else [])
     return {
         "enforcement": places,
         "enforcement_ipv6": True,
@@ -47,28 +47,33 @@ def variables(version: str, vdoms: tuple[str, ...]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("version", "vdoms"), UNITS)
-def test_a_unit_is_planned_applied_mended_and_given_back(
+def test_a_fortigate_is_planned_applied_repaired_and_restored(
     tmp_path: Path, version: str, vdoms: tuple[str, ...]
 ) -> None:
-    with started(version, vdoms) as unit:
-        site, before = MemorySite(tmp_path, unit, **variables(version, vdoms)), unit.show()
+    with started(version, vdoms) as fortigate:
+        site, before = (
+            MemorySite(tmp_path, fortigate, **variables(version, vdoms)),
+            fortigate.show(),
+        )
         planned = site.plan()
         assert (planned.error, planned.state) == ("", "differs")
-        assert unit.journal.changing() == []
-        assert unit.show() == before
+        assert fortigate.journal.changing() == []
+        assert fortigate.show() == before
 
         applied = site.apply()
         assert (applied.error, applied.changes) == ("", planned.changes)
-        good = unit.show()
+        good = fortigate.show()
         again = site.plan()
         assert (again.error, again.changes) == ("", ())
 
-        for together in rounds(drifts_of(unit, applied.changes), alone=(version, vdoms) == ALONE):
-            found_and_mended(site, together, good)
+        for together in rounds(
+            list_drifts(fortigate, applied.changes), alone=(version, vdoms) == ALONE
+        ):
+            repair(site, together, good)
 
         gone = site.teardown()
         assert (gone.error, len(gone.changes)) == ("", len(applied.changes))
-        assert unit.show() == before
+        assert fortigate.show() == before
         assert site.records == {}
 
 
@@ -86,22 +91,22 @@ LEFT = {
 
 
 @pytest.mark.parametrize("version", ["6.4.15", "7.4.8", "8.0.0"])
-def test_what_somebody_adds_to_an_object_of_ours_is_taken_away_again_if_it_could_weaken_it(
+def test_an_added_attribute_that_could_weaken_our_object_is_removed(
     tmp_path: Path, version: str
 ) -> None:
-    with started(version, ()) as unit:
-        site = MemorySite(tmp_path, unit, **variables(version, ()))
+    with started(version, ()) as fortigate:
+        site = MemorySite(tmp_path, fortigate, **variables(version, ()))
         applied = site.apply()
         assert applied.error == ""
-        added = [list(additions(unit, each.id)) for each in applied.changes]
+        added = [list(additions(fortigate, each.id)) for each in applied.changes]
         weak = [[each for each in group if not is_left(each)] for group in added]
         assert sum(map(len, weak)) > 10
         for together in rounds(weak, alone=False):
-            found_and_mended(site, together, unit.show())
+            repair(site, together, fortigate.show())
         left = [each for group in added for each in group if is_left(each)]
         assert len(left) > 2
         for drift in left:
-            unit.run_in(drift.scope, drift.lines)
+            fortigate.run_in(drift.scope, drift.lines)
         found = site.plan()
         assert (found.error, found.changes) == ("", ())
         named = {(each["id"], each["attribute"]) for each in found.details["left_as_it_is"]}
@@ -112,43 +117,43 @@ def is_left(drift: Drift) -> bool:
     return drift.what in LEFT.get(drift.id.partition(":")[0], ())
 
 
-def found_and_mended(site: MemorySite, together: list[Drift], good: str) -> None:
-    """Make the drifts behind our back; one apply changes these objects and no other."""
+def repair(site: MemorySite, together: list[Drift], good: str) -> None:
+    """Make these drifts by hand; one apply changes these objects and no other."""
     for drift in together:
-        site.unit.run_in(drift.scope, drift.lines)
-    assert site.unit.show() != good, f"{together}: the unit did not take it"
+        site.fortigate.run_in(drift.scope, drift.lines)
+    assert site.fortigate.show() != good, f"{together}: the FortiGate did not take it"
     mended = site.apply()
     assert mended.error == "", together
     assert {each.id for each in mended.changes} == {drift.id for drift in together}
-    assert unordered(site.unit.show()) == unordered(good), together
+    assert unordered(site.fortigate.show()) == unordered(good), together
 
 
 @pytest.mark.parametrize("console", ["more", "standard"])
 @pytest.mark.parametrize(("version", "vdoms"), UNITS)
-def test_looking_sends_nothing_that_changes_and_waits_three_times_at_most(
+def test_observing_changes_nothing_and_takes_at_most_three_exchanges(
     tmp_path: Path, version: str, vdoms: tuple[str, ...], console: str
 ) -> None:
-    with started(version, vdoms, console=console) as unit:
-        site = MemorySite(tmp_path, unit, **variables(version, vdoms))
+    with started(version, vdoms, console=console) as fortigate:
+        site = MemorySite(tmp_path, fortigate, **variables(version, vdoms))
         for nothing_there_yet in (True, False):
-            unit.journal.clear()
+            fortigate.journal.clear()
             found = site.plan() if nothing_there_yet else site.apply()
             assert (found.error, bool(found.changes)) == ("", nothing_there_yet)
-            assert unit.journal.changing() == []
+            assert fortigate.journal.changing() == []
             assert found.exchanges <= 3
-            (session,) = unit.journal.sessions
-            assert unit.journal.exchanges(session) <= 3
+            (session,) = fortigate.journal.sessions
+            assert fortigate.journal.exchanges(session) <= 3
             if nothing_there_yet:
                 assert site.apply().error == ""
 
 
-def drifts_of(unit: Simulator, changes: Any) -> list[list[Drift]]:
-    """For each object its drifts."""
-    return [list(drifts(unit, each.id, named(each.diff))) for each in changes]
+def list_drifts(fortigate: Simulator, changes: Any) -> list[list[Drift]]:
+    """Return the drifts of each object."""
+    return [list(drifts(fortigate, each.id, named(each.diff))) for each in changes]
 
 
 def rounds(by_object: list[list[Drift]], alone: bool) -> Iterator[list[Drift]]:
-    """One drift at a time, or the next of each object at once."""
+    """Yield one drift at a time, or the next of each object at once."""
     if alone:
         yield from ([drift] for each in by_object for drift in each)
     else:
@@ -157,7 +162,7 @@ def rounds(by_object: list[list[Drift]], alone: bool) -> Iterator[list[Drift]]:
 
 
 def named(diff: str) -> frozenset[str]:
-    """The attributes that a block names."""
+    """Return the attributes that a block names."""
     tree = [config for config in parse(diff) if isinstance(config, Config)]
     nodes = [node for config in tree for node in config.body]
     inner = [node for edit in nodes if isinstance(edit, Edit) for node in edit.body]
@@ -165,5 +170,5 @@ def named(diff: str) -> frozenset[str]:
 
 
 def unordered(show: str) -> str:
-    """What a unit shows, without the identity of rows that were made anew."""
+    """Return the output of `show` without the identifiers of rows that were created anew."""
     return "\n".join(line for line in show.splitlines() if " set uuid " not in line)

@@ -1,7 +1,7 @@
-"""Each behaviour that the vendor's papers leave unsure, the other way round: the run ends the same.
+"""A run has the same result for each behavior that the vendor does not document.
 
-One version, one switch of the simulator's options a case. What must not change is the outcome: the
-plan is made, applied, empty then, found again after a drift, and taken back without a trace.
+Each case changes one option of the simulator, on one version. The plan is made and applied, is then
+empty, detects a drift, and the teardown restores the configuration.
 """
 
 from __future__ import annotations
@@ -42,29 +42,29 @@ SWITCHES: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("switch", SWITCHES)
-def test_a_run_ends_the_same_whichever_way_a_unit_behaves(tmp_path: Path, switch: str) -> None:
+def test_a_run_has_the_same_result_however_a_fortigate_behaves(tmp_path: Path, switch: str) -> None:
     options = Options(**{"version": "7.4.8", "enc_stable": True, **SWITCHES[switch]})
-    with Simulator(options) as unit:
-        site, before = MemorySite(tmp_path, unit), comparable(unit)
+    with Simulator(options) as fortigate:
+        site, before = MemorySite(tmp_path, fortigate), comparable(fortigate)
         planned = site.plan()
         assert planned.error == ""
-        assert unit.journal.changing() == []
+        assert fortigate.journal.changing() == []
 
         applied = site.apply()
         assert (applied.error, applied.changes) == ("", planned.changes)
-        good = comparable(unit)
+        good = comparable(fortigate)
         again = site.plan()
         assert (again.error, again.changes) == ("", ())
 
         scope = "global" if options.vdoms else ""
-        unit.run_in(scope, DRIFT)
-        assert comparable(unit) != good
+        fortigate.run_in(scope, DRIFT)
+        assert comparable(fortigate) != good
         mended = site.apply()
         assert (mended.error, [each.action for each in mended.changes]) == ("", ["update"])
-        assert comparable(unit) == good
+        assert comparable(fortigate) == good
 
         assert site.teardown().error == ""
-        assert comparable(unit) == before
+        assert comparable(fortigate) == before
 
 
 DRIFT = (
@@ -72,9 +72,9 @@ DRIFT = (
 )
 
 
-def comparable(unit: Simulator) -> str:
-    """What a unit shows, blobs aside."""
-    return "\n".join(line for line in unit.show().splitlines() if " ENC " not in line)
+def comparable(fortigate: Simulator) -> str:
+    """Return the output of `show` without secrets."""
+    return "\n".join(line for line in fortigate.show().splitlines() if " ENC " not in line)
 
 
 @pytest.mark.parametrize(
@@ -89,11 +89,11 @@ def comparable(unit: Simulator) -> str:
         ({"profile": "net_admin"}, "permi"),
     ],
 )
-def test_a_unit_that_must_not_or_cannot_be_configured_says_why_and_stays_as_it_was(
+def test_a_fortigate_that_cannot_be_configured_is_left_unchanged_with_the_reason(
     tmp_path: Path, options: dict[str, Any], said: str
 ) -> None:
-    with Simulator(Options(**{"version": "7.4.8", "enc_stable": True, **options})) as unit:
-        before = unit.show()
-        refused = MemorySite(tmp_path, unit, enforcement=["ssl_vpn"]).apply()
+    with Simulator(Options(**{"version": "7.4.8", "enc_stable": True, **options})) as fortigate:
+        before = fortigate.show()
+        refused = MemorySite(tmp_path, fortigate, enforcement=["ssl_vpn"]).apply()
         assert said in refused.error
-        assert unit.show() == before
+        assert fortigate.show() == before

@@ -16,10 +16,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from provision.fortios.session import terminal
 from provision.results import TargetResult
 from tests.e2e.hostile_world import Rewrite, check_typed
 from tests.e2e.memory_site import MemorySite
+from tests.fortigate_bounds import set_bounds
 from tests.simulator import Options, Simulator
 
 # what no text of ours may hold, and what a terminal would act upon
@@ -29,18 +29,18 @@ ESCAPES = b"\x1b]0;OWNED\x07\x1b[2J\xc2\x9b1m\xe2\x80\xae\xe2\x80\x8b\x00\xff\xf
 @pytest.fixture(autouse=True)
 def short_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make every limit small: a FortiGate of the lab answers at once."""
-    for name, value in {
-        "SILENCE": 1.5,
-        "LOST": 0.3,
-        "UNREAD": 0.3,
-        "SETTLED": 0.05,
-        "EXCHANGE": 2.0,
-        "LOGIN": 3.0,
-        "LONGEST": 1 << 19,
-        "LINE_LONGEST": 1 << 16,
-        "BANNER_LONGEST": 1 << 16,
-    }.items():
-        monkeypatch.setattr(terminal, name, value)
+    set_bounds(
+        monkeypatch,
+        silence=1.5,
+        lost=0.3,
+        unread=0.3,
+        settled=0.05,
+        exchange=2.0,
+        login=3.0,
+        longest=1 << 19,
+        line_longest=1 << 16,
+        banner_longest=1 << 16,
+    )
 
 
 @pytest.fixture

@@ -12,10 +12,10 @@ import paramiko
 import pytest
 
 from provision.errors import Unreachable
-from provision.fortios.session import terminal
-from provision.fortios.session.session import Session
+from provision.fortios.session.command_line import CommandLine
 from provision.ssh.connection import Access
 from provision.ssh.login import Login
+from tests.fortigate_bounds import set_bounds
 from tests.simulator.server import host_key
 
 Serve = Callable[[socket.socket, threading.Event], None]
@@ -105,10 +105,11 @@ def _listening(serve: Serve) -> Iterator[int]:
 def test_a_login_that_hangs_is_given_up(
     serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(terminal, "LOGIN", 3.0)
-    monkeypatch.setattr(terminal, "SILENCE", 3.0)
+    set_bounds(monkeypatch, login=3.0, silence=3.0)
     access = Access(tmp_path / "known_hosts", accept_new=True)
     with _listening(serve) as port, pytest.raises(Unreachable) as caught:
-        Session(Login("fgt", "127.0.0.1", "admin", port, password="pass-word", timeout=3), access)
+        CommandLine(
+            Login("fgt", "127.0.0.1", "admin", port, password="pass-word", timeout=3), access
+        )
     assert "fgt" in str(caught.value)
     assert "pass-word" not in str(caught.value)

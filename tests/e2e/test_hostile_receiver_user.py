@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.bench.load import post, run
-from tests.e2e.labsite import LabSite, unit_options
+from tests.e2e.labsite import LabSite, fortigate_options
 from tests.lab.nspawn import wait_until
 
 pytestmark = pytest.mark.lab
@@ -105,7 +105,7 @@ class Taken:
 def taken(tmp_path_factory: pytest.TempPathFactory, ready_root: Path) -> Iterator[Taken]:
     folder = tmp_path_factory.mktemp("site") / "inventory"
     settings = "receiver_tls: off\ndetection_ban_time: 1h\nreceiver_log_size: 32k"
-    with LabSite(folder, ready_root, [unit_options()], settings=settings) as site:
+    with LabSite(folder, ready_root, [fortigate_options()], settings=settings) as site:
         done = site.run("apply", "-y")
         assert done.code == 0, done.out + done.err
         found = Taken(site)

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from provision.fortios.session import terminal
 from tests.e2e.hostile_world import (
     VERBS,
     Rewrite,
@@ -27,6 +26,7 @@ from tests.e2e.test_hostile_fortigate import (
     after_login,
     inside,
 )
+from tests.fortigate_bounds import set_bounds
 
 # One of each way to misbehave. test_hostile_fortigate.py tries all of them, with the verbs that look.
 CASES: dict[str, Rewrite] = {
@@ -45,13 +45,13 @@ ANSWERS = {"endless questions": "n", "stubborn question": "n"}
 def short_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make the limits small enough for tests; an honest FortiGate of the lab keeps them."""
     monkeypatch.setattr(sys, "stdin", io.StringIO())
-    for name, value in {
-        "SILENCE": 1.5,
-        "EXCHANGE": 3.0,
-        "LONGEST": 1 << 19,
-        "LINE_LONGEST": 1 << 16,
-    }.items():
-        monkeypatch.setattr(terminal, name, value)
+    set_bounds(
+        monkeypatch,
+        silence=1.5,
+        exchange=3.0,
+        longest=1 << 19,
+        line_longest=1 << 16,
+    )
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.labsite import LabSite, unit_options
+from tests.e2e.labsite import LabSite, fortigate_options
 from tests.e2e.proxy import Proxy
 
 pytestmark = pytest.mark.lab
@@ -128,7 +128,7 @@ def undisturbed(
     """What an undisturbed apply leaves behind, and how much it said to each target."""
     with ExitStack() as stack:
         folder = tmp_path_factory.mktemp("undisturbed") / "inventory"
-        site = stack.enter_context(LabSite(folder, ready_root, [unit_options()]))
+        site = stack.enter_context(LabSite(folder, ready_root, [fortigate_options()]))
         lab = Disturbed(site, stack)
         for proxy in lab.proxies:
             proxy.at(1 << 60, lambda: None)

@@ -39,9 +39,9 @@ def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[MemorySite]
 def test_a_unit_whose_record_is_lost_is_refused_then_adopted_and_leaves_nothing_at_teardown(
     site: MemorySite,
 ) -> None:
-    before = without_enc(site.unit.show())
+    before = without_enc(site.fortigate.show())
     assert site.apply().state == "changed"
-    deployed = without_enc(site.unit.show())
+    deployed = without_enc(site.fortigate.show())
 
     site.records.clear()
     refused = site.plan()
@@ -50,7 +50,7 @@ def test_a_unit_whose_record_is_lost_is_refused_then_adopted_and_leaves_nothing_
     assert "--adopt" in str(refused.error)
 
     assert not site.apply(adopt=True).error
-    assert without_enc(site.unit.show()) == deployed
+    assert without_enc(site.fortigate.show()) == deployed
     assert site.plan().state == "ok"
     assert not site.teardown().error
-    assert without_enc(site.unit.show()) == before
+    assert without_enc(site.fortigate.show()) == before

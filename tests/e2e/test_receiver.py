@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.bench.load import get, post, run
-from tests.e2e.labsite import LabSite, unit_options
+from tests.e2e.labsite import LabSite, fortigate_options
 from tests.lab.stopwatch import within
 
 pytestmark = pytest.mark.lab
@@ -72,7 +72,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory, ready_root: Path) -> Iter
     folder = tmp_path_factory.mktemp("site") / "inventory"
     # what it stands is asked for in plain words; https is tried in test_tls.py
     settings = "receiver_tls: off\nreceiver_status_page: true\ndetection_ban_time: 1h"
-    with LabSite(folder, ready_root, [unit_options()], settings=settings) as site:
+    with LabSite(folder, ready_root, [fortigate_options()], settings=settings) as site:
         done = site.run("apply", "-y")
         assert done.code == 0, done.out + done.err
         yield Deployed(site)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.bench.load import post
-from tests.e2e.labsite import LabSite, unit_options
+from tests.e2e.labsite import LabSite, fortigate_options
 
 pytestmark = pytest.mark.lab
 
@@ -25,7 +25,9 @@ PATIENCE = 10
 def named(tmp_path: Path, ready_root: Path) -> Iterator[LabSite]:
     """A site whose receiver knows a FortiGate by a name that no resolver can tell."""
     settings = "receiver_tls: off"
-    with LabSite(tmp_path / "inventory", ready_root, [unit_options()], settings=settings) as site:
+    with LabSite(
+        tmp_path / "inventory", ready_root, [fortigate_options()], settings=settings
+    ) as site:
         done = site.run("apply", "-y")
         assert done.code == 0, done.out + done.err
         path = "/opt/banstitch/receiver/config.py"

@@ -74,9 +74,9 @@ def apply_after(
     job = site.job(verb)
     shown = site.look(job)
     meddle()
-    before = len(typed(site.unit))
+    before = len(typed(site.fortigate))
     result = site.carry_out(job, shown)
-    return shown, result, typed(site.unit, before)
+    return shown, result, typed(site.fortigate, before)
 
 
 def refused_after(

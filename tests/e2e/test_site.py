@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.labsite import LabSite, unit_options
+from tests.e2e.labsite import LabSite, fortigate_options
 from tests.lab.stopwatch import Stopwatch, within
 
 pytestmark = pytest.mark.lab
@@ -65,7 +65,7 @@ def test_a_user_name_that_names_an_address_bans_nobody(site: LabSite) -> None:
 def test_a_second_apply_sends_no_changing_line_and_needs_three_exchanges(
     tmp_path: Path, ready_root: Path, console: str
 ) -> None:
-    options = unit_options(console=console)
+    options = fortigate_options(console=console)
     with LabSite(tmp_path / "inventory", ready_root, [options]) as site:
         planned = site.run("plan", "--json")
         assert planned.code == 2, planned.out + planned.err
@@ -133,7 +133,9 @@ def test_every_drift_of_the_firewall_is_found_and_mended_alone(site: LabSite) ->
 def test_teardown_gives_the_firewall_back_byte_for_byte_and_the_host_as_well(
     tmp_path: Path, ready_root: Path
 ) -> None:
-    with LabSite(tmp_path / "inventory", ready_root, [unit_options(), unit_options()]) as site:
+    with LabSite(
+        tmp_path / "inventory", ready_root, [fortigate_options(), fortigate_options()]
+    ) as site:
         before = [without_enc(unit.show()) for unit in site.units]
         files = site.listing()
         applied = site.run("apply", "-y")

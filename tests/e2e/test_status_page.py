@@ -15,7 +15,7 @@ from werkzeug.serving import make_server
 
 from tests import PROJECT
 from tests.e2e.browser import Browser
-from tests.e2e.labsite import LabSite, unit_options
+from tests.e2e.labsite import LabSite, fortigate_options
 from tests.e2e.test_operate import tokens
 from tests.e2e.test_site import ATTACKER, EVENT, denied
 from tests.lab.records import locked
@@ -95,7 +95,7 @@ def test_it_is_without_scripts_and_asks_nobody_else(browser: Browser, url: str) 
 def test_a_browser_is_shown_what_happens_on_a_real_host(
     browser: Browser, tmp_path: Path, ready_root: Path
 ) -> None:
-    units, settings = [unit_options(), unit_options()], "receiver_status_page: true"
+    units, settings = [fortigate_options(), fortigate_options()], "receiver_status_page: true"
     with LabSite(tmp_path / "inventory", ready_root, units, settings=settings) as site:
         applied = site.run("apply", "-y")
         assert applied.code == 0, applied.out + applied.err

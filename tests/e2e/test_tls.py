@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from tests.bench.load import get
-from tests.e2e.labsite import LabSite, unit_options
+from tests.e2e.labsite import LabSite, fortigate_options
 from tests.e2e.poller import Meanwhile, Poller, trusting
 from tests.e2e.test_site import EVENT, denied, without_enc
 from tests.lab.stopwatch import within
@@ -293,7 +293,7 @@ def lines_for(site: LabSite, folder: Path) -> str:
 def test_it_is_switched_off_and_on_and_teardown_leaves_nothing(
     tmp_path: Path, ready_root: Path
 ) -> None:
-    with LabSite(tmp_path / "inventory", ready_root, [unit_options()]) as site:
+    with LabSite(tmp_path / "inventory", ready_root, [fortigate_options()]) as site:
         before, shown = site.listing(), without_enc(site.units[0].show())
         for settings in ("receiver_tls: off", "", "receiver_tls: off", ""):
             site.write_inventory(settings)

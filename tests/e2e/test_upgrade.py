@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.labsite import LabSite, Ran, unit_options
+from tests.e2e.labsite import LabSite, Ran, fortigate_options
 from tests.e2e.poller import Meanwhile, Poller, feed, uncovered
 from tests.e2e.site_0_1 import BANNED, FOREVER, IPV6, JAIL, LIVE, REPEATED, Site01
 from tests.e2e.test_site import EVENT, denied, without_enc
@@ -219,7 +219,7 @@ def test_teardown_leaves_what_was_there_before_version_0_1(
         differ = {path for path in now.keys() | before.keys() if now.get(path) != before.get(path)}
         assert differ == set()
         assert what_is_left(site) == []
-        factory = Simulator(unit_options()).show()
+        factory = Simulator(fortigate_options()).show()
         assert without_empty(site.units[0].show()) == without_empty(factory)
 
 

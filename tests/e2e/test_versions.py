@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.labsite import LabSite, unit_options
+from tests.e2e.labsite import LabSite, fortigate_options
 from tests.e2e.test_site import ATTACKER, EVENT, denied, without_enc
 from tests.lab.stopwatch import within
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.lab
 def test_the_loop_closes_and_leaves_nothing_on_old_units_and_on_units_with_vdoms(
     tmp_path: Path, ready_root: Path, version: str, vdoms: tuple[str, ...]
 ) -> None:
-    options = unit_options(version=version, vdoms=vdoms)
+    options = fortigate_options(version=version, vdoms=vdoms)
     with LabSite(tmp_path / "inventory", ready_root, [options]) as site:
         if vdoms:
             folder = site.folder / "group_vars"

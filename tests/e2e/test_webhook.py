@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.labsite import LabSite, unit_options
+from tests.e2e.labsite import LabSite, fortigate_options
 from tests.e2e.test_site import EVENT
 from tests.lab.debian import DebianHost
 from tests.lab.stopwatch import within
@@ -86,7 +86,7 @@ class Webhook:
 def deployed(tmp_path_factory: pytest.TempPathFactory, ready_root: Path) -> Iterator[Webhook]:
     """Two firewalls, and a receiver that takes a burst of each and then one post a second."""
     folder = tmp_path_factory.mktemp("site") / "inventory"
-    units = [unit_options(), unit_options(escape_log=True, absent_variables="empty")]
+    units = [fortigate_options(), fortigate_options(escape_log=True, absent_variables="empty")]
     settings = f"receiver_tls: off\nreceiver_rate: 1\nreceiver_burst: {BURST}"
     with LabSite(folder, ready_root, units, settings=settings) as site:
         done = site.run("apply", "-y", "-e", AS_SHIPPED)

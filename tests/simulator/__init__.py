@@ -2,19 +2,19 @@
 
     from tests.simulator import Simulator, Options
 
-    with Simulator(Options(version="7.4.8", hostname="FGT-A", console="more")) as unit:
-        unit.address, unit.port          # 127.0.0.1 and a free port
-        unit.host_key_line               # one line for a known_hosts file
-        unit.show()                      # the whole `show`; ENC blobs differ at every call
-        unit.run("config ...")           # type lines as an operator, e.g. to make drift
-        unit.log_event('logid="0101039426" remip=...')   # really POSTs; gives deliveries
-        unit.poll_feeds()                # fetch the feeds now
-        unit.feeds.feed("NAME")          # state of a feed: ranges, errors, fetches, etag, error
-        unit.denies("203.0.113.7")       # ["ssl_vpn", "local_in", "policy"] that refuse it
-        unit.journal                     # every line typed over SSH
-        unit.journal.changing()          # those that could change the unit
-        unit.journal.exchanges()         # how often a client waited for a prompt or pager
-        unit.faults                      # cut the connection, answer errors, be slow, print messages
+    with Simulator(Options(version="7.4.8", hostname="FGT-A", console="more")) as fortigate:
+        fortigate.address, fortigate.port          # 127.0.0.1 and a free port
+        fortigate.host_key_line               # one line for a known_hosts file
+        fortigate.show()                      # the whole `show`; ENC blobs differ at every call
+        fortigate.run("config ...")           # type lines as an operator, e.g. to make drift
+        fortigate.log_event('logid="0101039426" remip=...')   # really POSTs; return deliveries
+        fortigate.poll_feeds()                # fetch the feeds now
+        fortigate.feeds.feed("NAME")          # state of a feed: ranges, errors, fetches, etag, error
+        fortigate.denies("203.0.113.7")       # ["ssl_vpn", "local_in", "policy"] that refuse it
+        fortigate.journal                     # every line typed over SSH
+        fortigate.journal.changing()          # those that could change the FortiGate
+        fortigate.journal.exchanges()         # how often a client waited for a prompt or pager
+        fortigate.faults                      # cut the connection, answer errors, be slow, print messages
 
 Written from the vendor's papers and published captures, never from what our product sends; it
 imports nothing of the product and the product imports nothing of it. `python -m

@@ -1,4 +1,4 @@
-"""Runs one simulated FortiGate until it is interrupted or told to end."""
+"""Run one simulated FortiGate until it is interrupted or terminated."""
 
 import argparse
 import signal
@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.simulator import Options, Simulator
 
 
-def parser() -> argparse.ArgumentParser:
+def build_parser() -> argparse.ArgumentParser:
     """Describe the command line."""
     made = argparse.ArgumentParser(prog="python -m tests.simulator", description=__doc__)
     made.add_argument("--listen", default="127.0.0.1", help="address to listen on")
@@ -34,7 +34,7 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
-def options_of(args: argparse.Namespace) -> Options:
+def make_options(args: argparse.Namespace) -> Options:
     """Build the options; raises OSError where a file cannot be read."""
     return Options(
         version=args.version,
@@ -57,27 +57,27 @@ def options_of(args: argparse.Namespace) -> Options:
 
 
 def main() -> int:
-    """Run; gives the exit code."""
-    args = parser().parse_args()
+    """Run; return the exit code."""
+    args = build_parser().parse_args()
     done = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: done.set())
     try:
-        unit = Simulator(options_of(args))
-        unit.start()
+        fortigate = Simulator(make_options(args))
+        fortigate.start()
     except (OSError, ValueError) as error:
         print(f"cannot start: {error}", file=sys.stderr)
         return 1
     print(
-        f"FortiGate {args.hostname} {args.version}: ssh -p {unit.port} "
-        f"{args.user}@{unit.address}; control port {unit.control_port or 'none'}",
+        f"FortiGate {args.hostname} {args.version}: ssh -p {fortigate.port} "
+        f"{args.user}@{fortigate.address}; control port {fortigate.control_port or 'none'}",
         flush=True,
     )
-    print(unit.host_key_line, flush=True)
+    print(fortigate.host_key_line, flush=True)
     if args.ready_file:
-        args.ready_file.write_text(unit.host_key_line + "\n")
+        args.ready_file.write_text(fortigate.host_key_line + "\n")
     done.wait()
-    unit.stop()
+    fortigate.stop()
     return 0
 
 

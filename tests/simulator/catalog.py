@@ -156,8 +156,8 @@ SMALL = ("FortiGate-40F", "FortiGate-60F", "FortiGate-61F")
 _SSL_VPN_OF_SMALL = "-7.4"
 
 
-def tables_of(version: Version, model: str = "") -> dict[str, Table]:
-    """Give every table that `version` has on `model`, by path, in the order of a full `show`."""
+def list_tables(version: Version, model: str = "") -> dict[str, Table]:
+    """Return every table that `version` has on `model`, by path, in the order of a full `show`."""
     lost = model in SMALL and not within(_SSL_VPN_OF_SMALL, version)
     return {
         table.path: at_version(table, version)

@@ -1,4 +1,4 @@
-"""The tables of CA certificates: one of each VDOM, and one for all of a unit with VDOMs.
+"""The tables of CA certificates: one of each VDOM, and one for all of a FortiGate with VDOMs.
 
 Source: FortiOS CLI references of 6.2 to 7.4, `config vpn certificate ca` and `config certificate ca`.
 """

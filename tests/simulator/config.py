@@ -1,4 +1,4 @@
-"""The whole configuration of a unit: one set of blocks, or one per scope on a multi-VDOM unit."""
+"""The whole configuration of a FortiGate: one set of blocks, or one per scope on a multi-VDOM FortiGate."""
 
 import uuid
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from tests.simulator import factory
 from tests.simulator.loader import Loader, Statement, fill, statements
 from tests.simulator.schema import Table, Version
 from tests.simulator.text import Word
-from tests.simulator.tree import Block, Entry, Writer, effective
+from tests.simulator.tree import Block, Entry, Writer, get_effective
 
 Blocks = dict[str, Block]
 GLOBAL = "global"
@@ -23,12 +23,12 @@ class Config:
 
     @property
     def multi(self) -> bool:
-        """Tell whether the unit has VDOMs."""
+        """Return whether the FortiGate has VDOMs."""
         return GLOBAL in self.scopes
 
     @property
     def vdoms(self) -> tuple[str, ...]:
-        """Give the names of the VDOMs ("root" on a unit without)."""
+        """Return the names of the VDOMs ("root" on a FortiGate without)."""
         return tuple(name for name in self.scopes if name != GLOBAL) if self.multi else ("root",)
 
     def add_vdom(self, name: str) -> None:
@@ -37,7 +37,7 @@ class Config:
         self.scopes[name] = fill({}, tables)
 
     def block(self, path: str, scope: str) -> Block | None:
-        """Give the block of `path` as seen from `scope`: its own first, then the global one."""
+        """Return the block of `path` as seen from `scope`: its own first, then the global one."""
         for name in (scope, GLOBAL, ""):
             found = self.scopes.get(name, {}).get(path)
             if found is not None:
@@ -45,7 +45,7 @@ class Config:
         return None
 
     def find(self, path: str, key: str, scope: str) -> Entry | None:
-        """Give the row `key` of table `path` as seen from `scope`, the global rows included."""
+        """Return the row `key` of table `path` as seen from `scope`, the global rows included."""
         for name in dict.fromkeys((scope, GLOBAL, "")):
             block = self.scopes.get(name, {}).get(path)
             if block and key in block.rows:
@@ -53,7 +53,7 @@ class Config:
         return None
 
     def exists(self, path: str, key: str, scope: str) -> bool:
-        """Tell whether a reference to `key` of `path` is good in `scope`."""
+        """Return whether a reference to `key` of `path` is good in `scope`."""
         if path == "system vdom":
             return key in self.vdoms
         if path == "system interface" and key == "any":
@@ -123,13 +123,13 @@ def _rename(block: Block, path: str, old: str, new: str) -> None:
 
 
 def new_uuid() -> str:
-    """Make a uuid as the unit does for a new object."""
+    """Make a uuid as the FortiGate does for a new object."""
     return str(uuid.uuid1())
 
 
 def value(block: Block | None, name: str) -> str:
-    """Give the effective value of an attribute of a single object, "" when there is none."""
-    return " ".join(effective(block.table, block.entry, name)) if block else ""
+    """Return the effective value of an attribute of a single object, "" when there is none."""
+    return " ".join(get_effective(block.table, block.entry, name)) if block else ""
 
 
 def build(
@@ -140,7 +140,7 @@ def build(
     vdoms: tuple[str, ...],
     version: Version,
 ) -> Config:
-    """Build the configuration of a unit: `text` as loaded, or the factory's.
+    """Build the configuration of a FortiGate: `text` as loaded, or the factory's.
 
     Raises ValueError where `text` is no configuration.
     """

@@ -15,8 +15,8 @@ from tests.simulator.journal import Journal
 from tests.simulator.webhook import Delivery
 
 
-class Unit(Protocol):
-    """What the control channel works."""
+class FortiGate(Protocol):
+    """The interface of a simulator that the control channel needs."""
 
     journal: Journal
 
@@ -27,40 +27,40 @@ class Unit(Protocol):
     def denies(self, address: str) -> list[str]: ...
 
 
-def answer_get(unit: Unit, path: str, query: dict[str, list[str]]) -> Any:
+def answer_get(fortigate: FortiGate, path: str, query: dict[str, list[str]]) -> Any:
     """Answer a GET; None for a path that does not exist, ValueError for a bad address."""
     if path == "/show":
-        return unit.show()
+        return fortigate.show()
     if path == "/denies":
         address = query.get("address", [""])[0]
-        by = unit.denies(address)
+        by = fortigate.denies(address)
         return {"address": address, "denied": bool(by), "by": by}
     if path == "/journal":
         return {
-            "lines": [asdict(line) for line in unit.journal],
-            "exchanges": unit.journal.exchanges(),
+            "lines": [asdict(line) for line in fortigate.journal],
+            "exchanges": fortigate.journal.exchanges(),
         }
     return None
 
 
-def answer_post(unit: Unit, path: str, body: str) -> Any:
+def answer_post(fortigate: FortiGate, path: str, body: str) -> Any:
     """Answer a POST; None for a path that does not exist."""
     if path == "/event":
-        return [asdict(delivery) for delivery in unit.log_event(body.strip("\r\n"))]
+        return [asdict(delivery) for delivery in fortigate.log_event(body.strip("\r\n"))]
     if path == "/poll":
-        unit.poll_feeds()
+        fortigate.poll_feeds()
         return {"polled": True}
     if path == "/run":
-        return unit.run(body)
+        return fortigate.run(body)
     return None
 
 
 class Control:
     """The server: `start`, then `stop`, which returns when its thread is gone."""
 
-    def __init__(self, unit: Unit, port: int) -> None:
+    def __init__(self, fortigate: FortiGate, port: int) -> None:
         class Handler(_Handler):
-            target = unit
+            target = fortigate
 
         self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
         self.port = int(self._server.server_address[1])
@@ -80,7 +80,7 @@ class Control:
 
 
 class _Handler(BaseHTTPRequestHandler):
-    target: Unit
+    target: FortiGate
 
     def do_GET(self) -> None:
         parts = urlsplit(self.path)

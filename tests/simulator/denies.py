@@ -1,4 +1,4 @@
-"""Answers whether the unit would refuse an address, and what refuses it.
+"""Decide whether the FortiGate would deny an address, and what denies it.
 
 Three places can: `vpn ssl settings` (source-address with negate), local-in policies and firewall
 policies. A feed that was never fetched matches nothing (unsure in the vendor's papers).
@@ -8,14 +8,14 @@ import ipaddress
 from collections.abc import Callable, Iterator
 
 from tests.simulator.config import Config, value
-from tests.simulator.tree import Block, Entry, effective
+from tests.simulator.tree import Block, Entry, get_effective
 
 InFeed = Callable[[str, str, str], bool]
 Matches = Callable[[str], bool]
 
 
-def denials(config: Config, address: str, in_feed: InFeed) -> list[str]:
-    """Give which of "ssl_vpn", "local_in" and "policy" refuse `address`, in any VDOM.
+def list_denials(config: Config, address: str, in_feed: InFeed) -> list[str]:
+    """Return which of "ssl_vpn", "local_in" and "policy" refuse `address`, in any VDOM.
 
     Raises ValueError where `address` is no IP address.
     """
@@ -50,7 +50,7 @@ def _networks(
     block: Block, entry: Entry
 ) -> Iterator[ipaddress.IPv4Network | ipaddress.IPv6Network]:
     def one(name: str) -> str:
-        return "/".join(effective(block.table, entry, name))
+        return "/".join(get_effective(block.table, entry, name))
 
     if one("ip6"):
         yield ipaddress.IPv6Network(one("ip6"), strict=False)
@@ -74,7 +74,7 @@ def _rows(block: Block | None) -> Iterator[tuple[Entry, Callable[[str], tuple[st
     for row in block.rows.values() if block else ():
 
         def get(name: str, row: Entry = row) -> tuple[str, ...]:
-            return effective(block.table, row, name) if block else ()
+            return get_effective(block.table, row, name) if block else ()
 
         if get("status") != ("disable",):
             yield row, get

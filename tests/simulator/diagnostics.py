@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from tests.simulator import kinds, refusals
 from tests.simulator.frames import Words
-from tests.simulator.status import ha_lines, status_lines
+from tests.simulator.status import list_ha_lines, list_status_lines
 
 if TYPE_CHECKING:
-    from tests.simulator.cli import Session
+    from tests.simulator.session import Session
 
 _CATEGORIES = ("traffic", "event", "virus", "webfilter", "attack", "spam", "anomaly")
 _VIEW_LINES = 10
@@ -24,14 +24,14 @@ def get(session: "Session", words: Words) -> list[str] | None:
         raise refusals.incomplete()
     if len(texts) >= 2 and "system".startswith(texts[0]) and len(texts[0]) > 1:
         if "status".startswith(texts[1]) and len(texts[1]) > 3:
-            return status_lines(session.host.config, session.host.options)
+            return list_status_lines(session.host.config, session.host.options)
         if texts[1:] == ["ha", "status"]:
-            return ha_lines(session.host.config, session.host.options)
+            return list_ha_lines(session.host.config, session.host.options)
     return None
 
 
 def diagnose(session: "Session", texts: list[str]) -> list[str]:
-    """Give what a `diagnose` line prints; raises Refused for one that is not known."""
+    """Return what a `diagnose` line prints; raises Refused for one that is not known."""
     host = session.host
     if texts[:3] == ["sys", "external-address-resource", "list"] and len(texts) > 3:
         ranges = host.feed_ranges(texts[3])

@@ -11,10 +11,10 @@ from tests.simulator.config import GLOBAL, Config, new_uuid, value
 from tests.simulator.frames import Frame, Words
 from tests.simulator.schema import Attribute, Table
 from tests.simulator.text import Word
-from tests.simulator.tree import Block, Entry, Values, applies, key_word
+from tests.simulator.tree import Block, Entry, Values, applies, make_key_word
 
 
-def attribute_of(frame: Frame, words: Words) -> Attribute:
+def find_attribute(frame: Frame, words: Words) -> Attribute:
     """Find the attribute that the first word names; raises Refused when it is not known here."""
     if not words:
         raise refusals.incomplete()
@@ -30,7 +30,7 @@ def attribute_of(frame: Frame, words: Words) -> Attribute:
 
 def set_values(frame: Frame, words: Words, config: Config) -> None:
     """`set`: replace the whole value."""
-    attribute = attribute_of(frame, words)
+    attribute = find_attribute(frame, words)
     frame.put(attribute.name, _checked(frame, attribute, words[1:], config))
 
 
@@ -54,11 +54,11 @@ def unselect_values(frame: Frame, words: Words) -> None:
 
 def unset_value(frame: Frame, words: Words) -> None:
     """`unset`: back to the default."""
-    frame.entry.clear(attribute_of(frame, words).name)
+    frame.entry.clear(find_attribute(frame, words).name)
 
 
 def _list_of(frame: Frame, words: Words) -> Attribute:
-    attribute = attribute_of(frame, words)
+    attribute = find_attribute(frame, words)
     if not attribute.many:
         raise refusals.parse_error(words[0].text)
     return attribute
@@ -87,7 +87,7 @@ def _in_zone(config: Config, scope: str, interface: str) -> bool:
 
 
 def open_row(frame: Frame, words: Words, config: Config) -> tuple[Frame, tuple[str, ...]]:
-    """`edit`: open a row, new or a copy of the existing one; gives the lines to print."""
+    """`edit`: open a row, new or a copy of the existing one; return the lines to print."""
     if not words:
         raise refusals.incomplete()
     if len(words) > 1:
@@ -97,7 +97,7 @@ def open_row(frame: Frame, words: Words, config: Config) -> tuple[Frame, tuple[s
     found = frame.block.rows.get(key)
     if found is None and config.scopes and _foreign(frame, key, config):
         raise refusals.not_permitted()
-    entry = copy.deepcopy(found) if found else Entry(key_word(table, key))
+    entry = copy.deepcopy(found) if found else Entry(make_key_word(table, key))
     opened = Frame(key, "entry", frame.scope, frame.block, entry, row=True)
     return opened, () if found else (f"new entry '{key}' added",)
 
@@ -109,7 +109,7 @@ def _foreign(frame: Frame, key: str, config: Config) -> bool:
 
 
 def commit(frame: Frame, config: Config, limits: dict[str, int]) -> None:
-    """Check the pending entry and store it; raises Refused when the unit discards it."""
+    """Check the pending entry and store it; raises Refused when the FortiGate discards it."""
     entry, table, block = frame.entry, frame.table, frame.block
     _check_required(table, entry)
     if not frame.row:
@@ -207,7 +207,7 @@ def rename_row(frame: Frame, words: Words, config: Config) -> None:
     frame.block.rows = {
         new.text if key == old.text else key: each for key, each in frame.block.rows.items()
     }
-    row.key = key_word(frame.table, new.text)
+    row.key = make_key_word(frame.table, new.text)
     config.rename(frame.table.path, old.text, new.text)
 
 
@@ -216,7 +216,7 @@ def clone_row(frame: Frame, words: Words) -> None:
     old, _, new = _two(words, ("to",))
     row = copy.deepcopy(_row(frame, old))
     _check_new_key(frame, new)
-    row.key = key_word(frame.table, new.text)
+    row.key = make_key_word(frame.table, new.text)
     if row.values("uuid"):
         row.put(frame.table, "uuid", (Word(new_uuid()),))
     frame.block.rows[new.text] = row
@@ -242,7 +242,7 @@ def move_row(frame: Frame, words: Words) -> None:
 
 
 def pending_block(frame: Frame) -> Block:
-    """Give what `show` prints inside a context: the table, or the entry as it is being edited."""
+    """Return what `show` prints inside a context: the table, or the entry as it is being edited."""
     if frame.kind == "table":
         return frame.block
     if frame.row:

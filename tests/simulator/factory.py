@@ -1,4 +1,4 @@
-"""The configuration of a small unit as it leaves the bench: enough to look real.
+"""The factory configuration of a small FortiGate, complete enough to look real.
 
 One text serves every version: the loader keeps what a version knows.
 """
@@ -111,7 +111,7 @@ config system automation-stitch
         end
     next
     edit "HA Failover"
-        set description "Send an email when the unit\\'s HA role changes."
+        set description "Send an email when the FortiGate\\'s HA role changes."
         set status disable
         set trigger "HA Failover"
         set action "Default Email"
@@ -230,5 +230,5 @@ end
 
 
 def vdom(version: Version) -> str:
-    """Give what each VDOM of a new unit holds."""
+    """Return what each VDOM of a new FortiGate holds."""
     return VDOM + (LOCAL_IN if version >= (7, 6, 1) else "")

@@ -1,4 +1,4 @@
-"""Fetches the threat feeds (`system external-resource`) as the unit does.
+"""Fetch threat feeds (`system external-resource`) as a FortiGate does.
 
 Sources: 7.6 admin guide (schedule), KB 421292 (ETag file, statistics), KB 421802 (an empty 200
 empties the list), KB 9463 and 191004 (an error keeps the last good list), limits of 7.4.4.
@@ -7,7 +7,6 @@ empties the list), KB 9463 and 191004 (an error keeps the last good list), limit
 import base64
 import http.client
 import ipaddress
-import random
 import threading
 import time
 from collections.abc import Iterable
@@ -17,9 +16,9 @@ from urllib.parse import urlsplit
 
 from tests.simulator.config import Config
 from tests.simulator.options import Options
-from tests.simulator.schema import Version, version_of
-from tests.simulator.tree import Entry, effective
-from tests.simulator.trust import Check, authorities, client
+from tests.simulator.schema import Version, parse_version
+from tests.simulator.tree import Entry, get_effective
+from tests.simulator.trust import Check, client, list_authorities
 from tests.simulator.webhook import Settled
 
 TIMEOUT = 30.0
@@ -43,7 +42,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Feed:
-    """What the unit knows of one feed. `error` is the last failure, "" after a good fetch."""
+    """The state of one feed. `error` is the last failure, "" after a good fetch."""
 
     ranges: tuple[Range, ...] = ()
     lines: tuple[str, ...] = ()
@@ -92,14 +91,14 @@ class Feeds:
                 self._fetch(source)
 
     def feed(self, name: str, scope: str = "") -> Feed | None:
-        """Give the state of a feed, None before its first fetch."""
+        """Return the state of a feed, None before its first fetch."""
         for place in (scope, "global", ""):
             if (place, name) in self._state:
                 return self._state[place, name]
         return None
 
     def contains(self, scope: str, name: str, address: str) -> bool:
-        """Tell whether `address` is in the feed `name` as seen from `scope`."""
+        """Return whether `address` is in the feed `name` as seen from `scope`."""
         ip = ipaddress.ip_address(address)
         feed = self.feed(name, scope)
         return feed is not None and any(
@@ -108,7 +107,7 @@ class Feeds:
         )
 
     def ranges(self, name: str) -> list[str] | None:
-        """Give the ranges `first-last` of a feed, None when there is no such feed."""
+        """Return the ranges `first-last` of a feed, None when there is no such feed."""
         feed = self.feed(name)
         if feed is None:
             return None
@@ -116,7 +115,7 @@ class Feeds:
         return [f"{make[v](first)}-{make[v](last)}" for v, first, last in feed.ranges if v == 4]
 
     def stats_lines(self) -> list[str]:
-        """Give what `diagnose sys external-resource stats` prints."""
+        """Return what `diagnose sys external-resource stats` prints."""
         config, lock = self.settled()
         lines = []
         for (scope, name), feed in sorted(self._state.items()):
@@ -141,11 +140,10 @@ class Feeds:
             self._wake.clear()
 
     def _due(self, source: Source) -> float:
-        """Give when to fetch; a feed seen for the first time may have to wait (jitter)."""
+        """Return when to fetch, in seconds of the monotonic clock; 0 for a feed that is new."""
         key = (source.scope, source.name)
         if key not in self._state:
-            wait = random.uniform(0, source.interval) if self.options.feed_jitter else 0.0
-            self._state[key] = Feed(due=time.monotonic() + wait, url=source.url)
+            self._state[key] = Feed(due=time.monotonic(), url=source.url)
         state = self._state[key]
         return state.due if state.url == source.url else 0.0
 
@@ -163,7 +161,7 @@ class Feeds:
         old = self._state.get(key, Feed())
         old = old if old.url == source.url else replace(old, etag="")
         try:
-            status, etag, text = _download(source, old.etag, self.options.feed_redirects)
+            status, etag, text = _download(source, old.etag)
         except (OSError, http.client.HTTPException, ValueError) as error:
             new = replace(old, error=str(error) or type(error).__name__, status=0)
         else:
@@ -176,7 +174,7 @@ class Feeds:
             return replace(old, status=304, error="")
         if status != 200:
             return replace(old, status=status, error=f"HTTP {status}")
-        lines, ranges, errors = parse(text, version_of(self.options.version))
+        lines, ranges, errors = parse(text, parse_version(self.options.version))
         return replace(
             old,
             status=200,
@@ -190,7 +188,7 @@ class Feeds:
 
 
 def parse(data: bytes, version: Version) -> tuple[tuple[str, ...], tuple[Range, ...], int]:
-    """Read a list: gives its lines, the ranges of the good ones and the number of bad ones.
+    """Read a list: return its lines, the ranges of the good ones and the number of bad ones.
 
     Before 7.4.4 a feed holds 10 MB or 131072 entries; from then on 300000. The rest is cut.
     """
@@ -232,7 +230,7 @@ def _sources(config: Config, minute: float) -> Iterable[Source]:
         row = block.rows[name]
 
         def one(attribute: str, row: Entry = row) -> str:
-            return " ".join(effective(block.table, row, attribute))  # noqa: B023
+            return " ".join(get_effective(block.table, row, attribute))  # noqa: B023
 
         pushed = one("update-method") == "push"
         if one("status") == "enable" and one("type") == "address" and not pushed:
@@ -245,12 +243,12 @@ def _sources(config: Config, minute: float) -> Iterable[Source]:
                 secret[-1] if secret else "",
                 one("user-agent") or "curl/7.58.0",
                 cast(Check, one("server-identity-check") or "none"),
-                authorities(config),
+                list_authorities(config),
                 int(one("refresh-rate")) * minute,
             )
 
 
-def _download(source: Source, etag: str, follow: bool) -> tuple[int, str, bytes]:
+def _download(source: Source, etag: str) -> tuple[int, str, bytes]:
     parts = urlsplit(source.url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError(f"{source.url!r} is no http(s) address")
@@ -265,12 +263,9 @@ def _download(source: Source, etag: str, follow: bool) -> tuple[int, str, bytes]
     try:
         connection.request("GET", path, headers=headers)
         answer = connection.getresponse()
-        where = answer.getheader("Location") or ""
         body = answer.read()
     finally:
         connection.close()
-    if follow and answer.status in (301, 302, 307, 308) and where:
-        return _download(replace(source, url=where), etag, False)
     return answer.status, answer.getheader("ETag") or "", body
 
 

@@ -1,4 +1,4 @@
-"""Where a CLI session stands: the contexts it has entered, and what an answer is."""
+"""The contexts that a CLI session has entered, and the answer to a line."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ Words = tuple[Word, ...]
 
 @dataclass(frozen=True)
 class Reply:
-    """What the unit answers to one line. `ask` is a y/n question, `then` what `y` does."""
+    """The answer of the FortiGate to one line. `ask` is a y/n question, `then` what `y` does."""
 
     lines: tuple[str, ...] = ()
     close: bool = False
@@ -37,7 +37,7 @@ class Frame:
 
     @property
     def table(self) -> Table:
-        """Give the schema of what is edited here."""
+        """Return the schema of what is edited here."""
         return self.block.table
 
     def put(self, name: str, values: Values) -> None:

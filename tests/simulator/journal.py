@@ -1,4 +1,4 @@
-"""What the unit saw: every line typed over SSH, and how often a client waited for it."""
+"""A journal of every line typed over SSH, and of how often a client waited for an answer."""
 
 import re
 import threading
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 class Line:
     """One line received. `context` is what the prompt showed in brackets, "" at the top.
 
-    `changes` tells that the line could change the unit; `errors` is what the unit answered when
+    `changes` tells that the line could change the FortiGate; `errors` is what the FortiGate answered when
     it refused.
     """
 
@@ -29,7 +29,7 @@ _ERROR = re.compile(
 
 
 def errors_in(lines: tuple[str, ...], text: str) -> tuple[str, ...]:
-    """Give the lines of an answer that tell of a refusal; what `show` and `get` print is none."""
+    """Return the lines of an answer that tell of a refusal; what `show` and `get` print is none."""
     if text.split(" ", 1)[0][:2] in ("sh", "ge") and len(lines) > 3:
         return ()
     return tuple(line for line in lines if _ERROR.match(line))
@@ -63,7 +63,7 @@ class Journal:
             self._exchanges[session] = self._exchanges.get(session, 0) + 1
 
     def exchanges(self, session: int | None = None) -> int:
-        """Tell how often a client waited for the unit: in one session, or in all."""
+        """Return how often a client waited for the FortiGate: in one session, or in all."""
         with self._lock:
             if session is not None:
                 return self._exchanges.get(session, 0)
@@ -71,11 +71,11 @@ class Journal:
 
     @property
     def sessions(self) -> tuple[int, ...]:
-        """Give the numbers of the sessions that typed something."""
+        """Return the numbers of the sessions that typed something."""
         return tuple(dict.fromkeys(line.session for line in self))
 
     def changing(self) -> list[Line]:
-        """Give the lines that could have changed the unit."""
+        """Return the lines that could have changed the FortiGate."""
         return [line for line in self if line.changes]
 
     def clear(self) -> None:

@@ -1,4 +1,4 @@
-"""What a unit checks when a value is set, per kind of attribute, and how it stores the value.
+"""Check a value as a FortiGate does when it is set, per kind of attribute, and convert it for storage.
 
 Sizes and texts: the schemas named in `catalog.py` and published transcripts of refused commands.
 """
@@ -33,7 +33,7 @@ def match(word: str, names: Iterable[str]) -> str:
 
 
 def check(table: Table, attribute: Attribute, words: Sequence[Word], exists: Exists) -> Values:
-    """Turn the typed words into what the unit stores; raises Refused as the unit refuses."""
+    """Convert typed words into the values that the FortiGate stores; raise Refused for bad ones."""
     if not words:
         raise refusals.incomplete()
     if attribute.kind == "secret":

@@ -1,4 +1,4 @@
-"""Reads configuration text, as a unit would print it, into blocks.
+"""Read configuration text, as a FortiGate prints it, into blocks.
 
 A loaded file may name tables and attributes beyond the catalog: they are kept as they stand. The
 factory text is the other way round: one text for all versions, of which a version keeps its part.
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tests.simulator.schema import Attribute, Table
-from tests.simulator.text import Split, Word, split, written
+from tests.simulator.text import Split, Word, split, write_word
 from tests.simulator.tree import (
     Block,
     Entry,
@@ -57,7 +57,7 @@ class Loader:
                 return
             if verb != "config" or not words:
                 raise ValueError(f"{verb!r} stands outside any config block")
-            path = " ".join(written(word) for word in words)
+            path = " ".join(write_word(word) for word in words)
             block = blocks.setdefault(path, new_block(path, self.tables))
             block.kept = not self.drop
             self._block(source, block, self.drop and path not in self.tables)
@@ -92,7 +92,7 @@ class Loader:
         verb: str,
         words: tuple[Word, ...],
     ) -> None:
-        name = " ".join(written(word) for word in words) if verb == "config" else words[0].text
+        name = " ".join(write_word(word) for word in words) if verb == "config" else words[0].text
         known = table.lenient or table.table(name) or table.attribute(name)
         if verb == "config":
             self._nested(source, table, entry, name, bool(known))

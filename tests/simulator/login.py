@@ -1,4 +1,4 @@
-"""What a client of the simulated unit's SSH server may do, and what it asked for its channel."""
+"""The login of a client at the SSH server of a simulated FortiGate, and what it asked for its channel."""
 
 import threading
 

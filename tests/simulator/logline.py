@@ -1,4 +1,4 @@
-"""Reads the fields of a FortiOS log line: key=value pairs, values bare or in double quotes."""
+"""Read the fields of a FortiOS log line: key=value pairs, values bare or in double quotes."""
 
 import re
 
@@ -6,7 +6,7 @@ _PAIR = re.compile(r'([A-Za-z0-9_.\-]+)=("(?:[^"\\]|\\.)*"|[^\s"]*)')
 
 
 def fields(line: str) -> dict[str, str]:
-    """Give the fields of a log line; the first one of a name wins."""
+    """Return the fields of a log line; the first one of a name wins."""
     found: dict[str, str] = {}
     for name, value in _PAIR.findall(line):
         bare = re.sub(r"\\(.)", r"\1", value[1:-1]) if value.startswith('"') else value
@@ -14,7 +14,7 @@ def fields(line: str) -> dict[str, str]:
     return found
 
 
-def message_id(logid: str) -> int:
-    """Give the message part of a log id: 0101039426 and 39426 both give 39426."""
+def parse_message_id(logid: str) -> int:
+    """Return the message part of a log id: 0101039426 and 39426 both give 39426."""
     digits = logid[4:] if len(logid) == 10 else logid
     return int(digits) if digits.isascii() and digits.isdigit() else 0

@@ -9,7 +9,7 @@ from tests.simulator.status import config_header
 from tests.simulator.tree import Block, Writer
 
 if TYPE_CHECKING:
-    from tests.simulator.cli import Session
+    from tests.simulator.session import Session
 
 
 def show(session: "Session", words: Words) -> list[str]:
@@ -47,7 +47,7 @@ def _everything(session: "Session", writer: Writer) -> list[str]:
 
 
 def _vdom_properties(session: "Session") -> list[str]:
-    """A unit keeps one entry of properties for each VDOM, and gives it its `snmp-index` itself."""
+    """A FortiGate keeps one entry of properties for each VDOM, and gives it its `snmp-index` itself."""
     lines = ["config system vdom-property"]
     for number, name in enumerate(session.config.vdoms, 1):
         lines += [
@@ -59,7 +59,7 @@ def _vdom_properties(session: "Session") -> list[str]:
 
 
 def _named(session: "Session", words: Words) -> tuple[Block, Words]:
-    if not session.blocks():  # the top of a unit with VDOMs holds no table
+    if not session.blocks():  # the top of a FortiGate with VDOMs holds no table
         raise refusals.parse_error(words[0].text)
     path, rest = reading.find_path(words, session.blocks())
     hidden = session.host.options.unreadable

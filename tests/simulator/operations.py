@@ -1,4 +1,4 @@
-"""Which `execute` and `diagnose` lines there are, what they do and which of them can change a unit."""
+"""The `execute` and `diagnose` lines, and which of them can change a FortiGate."""
 
 from typing import TYPE_CHECKING, Protocol
 
@@ -8,11 +8,11 @@ from tests.simulator.frames import Reply, Words
 from tests.simulator.options import Options
 
 if TYPE_CHECKING:
-    from tests.simulator.cli import Session
+    from tests.simulator.session import Session
 
 
 class Host(Protocol):
-    """What these statements need of the unit."""
+    """The interface of a FortiGate that these statements need."""
 
     config: Config
     transactions: transactions.Transactions
@@ -34,7 +34,7 @@ _READ_ONLY = ("log", "date", "time")
 
 
 def writes(words: Words) -> bool:
-    """Tell whether an `execute` or `sudo` line could change the unit."""
+    """Return whether an `execute` or `sudo` line could change the FortiGate."""
     texts = [word.text for word in words]
     if "sudo".startswith(texts[0]):  # sudo <scope> <command>
         command = texts[2] if len(texts) > 2 else ""
@@ -44,7 +44,7 @@ def writes(words: Words) -> bool:
 
 
 def run(session: "Session", verb: str, words: Words) -> Reply:
-    """Run an `execute` or `diagnose` line; raises Refused for what the unit does not know."""
+    """Run an `execute` or `diagnose` line; raises Refused for what the FortiGate does not know."""
     texts = [word.text for word in words]
     if not texts:
         raise refusals.incomplete()

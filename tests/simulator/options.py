@@ -1,14 +1,14 @@
-"""The switches of a simulated unit. What the vendor's papers leave unsure is a switch here."""
+"""The options of a simulated FortiGate. Behavior that the vendor does not document is an option here."""
 
 from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
 class Options:
-    """How one simulated FortiGate behaves.
+    """The behavior of one simulated FortiGate.
 
     `minute` is the length of a minute of `refresh-rate` in seconds. `kex` is "modern", "sha1" or
-    "default". `vdoms` makes a multi-VDOM unit ("root" is always there). `profile` "super_admin"
+    "default". `vdoms` makes a multi-VDOM FortiGate ("root" is always there). `profile` "super_admin"
     prompts with `#`, any other with `$` and may not configure the tables whose paths begin with
     one of `forbidden` (all of them when it is empty).
     """
@@ -45,7 +45,7 @@ class Options:
     interfaces: tuple[str, str] = ("port1", "port2")  # outside, inside
     without_tables: tuple[str, ...] = ()  # e.g. "vpn ssl settings" on models that lost it
     fabric: str = ""  # "root" or "member" of a Security Fabric; see `get system csf`
-    new_password: bool = False  # the login asks for a new password first, as a fresh unit does
+    new_password: bool = False  # the login asks for a new password first, as a fresh FortiGate does
     questions: dict[str, str] = field(default_factory=dict)  # regex of a line -> y/n question
     codes: tuple[str, ...] = ()  # asked for behind the password; each works once
     push: bool = False  # an empty code is answered on a phone
@@ -60,14 +60,17 @@ class Options:
     grep_miss_is_error: bool = False  # seen on 7.0.3
     escape_log: bool = False  # %%log%% with \" for " inside it
     absent_variables: str = "literal"  # or "empty": %%log.field%% of a field that the log has not
-    webhook_content_type: str = "application/x-www-form-urlencoded"
-    webhook_user_agent: str = ""  # "" sends none
-    duplicate_events: int = 1  # how often one event is delivered
-    feed_jitter: bool = False  # the first fetch comes at a random point of the refresh interval
-    feed_redirects: bool = False  # whether the feed client follows a redirect
     pager_lines: int = 0  # lines of a page; 0 takes the height of the terminal
-    exec_pager: bool = False  # whether an exec channel pages too
     transactions: bool = True  # whether `execute config-transaction` exists
     transaction_idle: float = 300.0  # seconds without a line until an open one is discarded
     transaction_survives: bool = False  # that of a cut session keeps its locks until it idles out
     echo_wrap: str = ""  # what the echo holds where it reaches the width of the terminal
+    width: int = 0  # of the terminal, in characters; 0: as the client asks
+    echo: str = "as read"  # or "ahead": a burst of input at once, before it is read; or "none"
+    type_ahead: str = (
+        "kept"  # or "dropped" after the first line of a burst; or "joined" to one line
+    )
+    drops_with: str = ""  # type-ahead is dropped only in bursts that hold this text
+    prompt_form: str = "{prompt} "  # how the prompt is drawn, without its last blank
+    pager_wipe: str = "\r         \r"  # what removes the pager from the screen
+    accepts_by_line: bool = False  # Enter, not the key `a` alone, ends the disclaimer

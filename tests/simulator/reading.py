@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from tests.simulator import kinds, refusals
 from tests.simulator.frames import Words
 from tests.simulator.text import Word, split
-from tests.simulator.tree import Block, Entry, Writer, applies, stored
+from tests.simulator.tree import Block, Entry, Writer, applies, get_stored
 
 NAME_WIDTH = 20
 
@@ -35,7 +35,7 @@ def find_path(words: Words, paths: Iterable[str]) -> tuple[str, Words]:
         depth += 1
 
 
-def row_of(block: Block, word: Word) -> Entry:
+def find_row(block: Block, word: Word) -> Entry:
     """Find the row that `show` or `get` names; raises Refused when it is not there."""
     found = block.rows.get(word.text)
     if found is None:
@@ -49,7 +49,7 @@ def show_block(writer: Writer, block: Block, words: Words) -> list[str]:
         if not block.is_table:
             raise refusals.parse_error(words[0].text)
         raise refusals.parse_error(words[1].text)
-    return writer.block(block, only=row_of(block, words[0]) if words else None)
+    return writer.block(block, only=find_row(block, words[0]) if words else None)
 
 
 def get_block(block: Block, words: Words) -> list[str]:
@@ -57,7 +57,7 @@ def get_block(block: Block, words: Words) -> list[str]:
     if not block.is_table:
         return _get_entry(block, block.entry)
     if words:
-        row = row_of(block, words[0])
+        row = find_row(block, words[0])
         return [
             f"{'name' if block.table.key == 'string' else 'id':<{NAME_WIDTH}}: {row.key.text} ",
             *_get_entry(block, row),
@@ -83,7 +83,7 @@ def _got(block: Block, entry: Entry, name: str) -> str:
         return " ".join(entry.texts(name))
     if attribute.kind == "secret":
         return "*"
-    values = stored(entry, attribute)
+    values = get_stored(entry, attribute)
     quoted = attribute.kind in ("refs", "strings")
     return " ".join(f'"{each}"' if quoted else each for each in values)
 

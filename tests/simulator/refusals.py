@@ -1,11 +1,11 @@
-"""The error texts of the FortiOS CLI: text is the only error signal a unit gives.
+"""The error texts of the FortiOS CLI: text is the only error signal a FortiGate gives.
 
 Each function names one situation; the literal lines come from published transcripts.
 """
 
 
 class Refused(Exception):
-    """A command was refused; `lines` is what the unit prints."""
+    """A command was refused; `lines` is what the FortiGate prints."""
 
     def __init__(self, *lines: str) -> None:
         super().__init__("\n".join(lines))
@@ -13,12 +13,12 @@ class Refused(Exception):
 
 
 def code(number: int) -> str:
-    """Give the line that carries a return code."""
+    """Return the line that carries a return code."""
     return f"Command fail. Return code {number}"
 
 
 def _before(what: str, word: str) -> tuple[str, str]:
-    """Give the parse error itself, which always has an empty line above it (7.4.8 capture)."""
+    """Return the parse error itself, which always has an empty line above it (7.4.8 capture)."""
     return "", f"{what} parse error before '{word}'"
 
 
@@ -54,7 +54,7 @@ def bad_address(word: str) -> Refused:
 
 
 def bad_certificate() -> Refused:
-    """No certificate in PEM form. How a real unit words it was not seen."""
+    """No certificate in PEM form. How a real FortiGate words it was not seen."""
     return Refused(*_before("value", "ca"), code(-1))
 
 
@@ -69,7 +69,7 @@ def too_long(word: str, limit: int) -> Refused:
 
 
 def reserved(word: str) -> Refused:
-    """A name with a character of `<>()#'\"`: the unit's check against script injection."""
+    """A name with a character of `<>()#'\"`: the FortiGate's check against script injection."""
     return Refused(
         "The string contains XSS vulnerability characters",
         *_before("value", word),
@@ -114,7 +114,7 @@ def duplicate() -> Refused:
 
 
 def full() -> Refused:
-    """The table holds as many entries as the unit allows."""
+    """The table holds as many entries as the FortiGate allows."""
     return Refused(
         "object set operator error, -4 discard the setting",
         f"{code(-4)} (reached the maximum number of entries",

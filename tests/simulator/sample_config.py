@@ -1,4 +1,4 @@
-"""A believable configuration of an office firewall that has been in use for years, as text.
+"""A realistic configuration, as text, of an office FortiGate that has been in use for years.
 
 Made up, always the same for the same arguments; shaped like published configurations: factory
 stitches with `\\'`, comments with quotes, scripts, certificates and replacement messages of many
@@ -23,7 +23,7 @@ REMARKS = (
 
 
 def sample(version: str = "7.4.8", vdoms: Sequence[str] = ()) -> str:
-    """Give the whole `show` of the unit; `vdoms` beside root, () for a unit without."""
+    """Return the whole `show` of the FortiGate; `vdoms` beside root, () for a FortiGate without."""
     head = [
         VERSION_LINE.format(version=version, multi=int(bool(vdoms))),
         "#conf_file_ver=1203456789012345",
@@ -78,10 +78,7 @@ def _global(*vdoms: str) -> Iterator[str]:
     )
     yield from _table("system interface", dict(_interfaces(vdoms)))
     yield from _table("system admin", _admins(vdoms))
-    yield from _single(
-        "system console",
-        "set output standard",
-    )
+    yield from _single("system console", "set output standard")
     yield from _replacemsg()
     yield from _automation()
     yield from _table("system auto-script", {'"nightly"': _script()})

@@ -1,4 +1,4 @@
-"""What a FortiOS table is: its attributes, their types, sizes, defaults and versions.
+"""The schema of a FortiOS table: attributes with their types, sizes, defaults and versions.
 
 `catalog.py` holds the data; this file holds the words it is written in and the version rule.
 """
@@ -24,7 +24,7 @@ VERSIONS = (
 )
 
 
-def version_of(text: str) -> Version:
+def parse_version(text: str) -> Version:
     """Read "7.4.8" into (7, 4, 8); raises ValueError for anything else."""
     parts = tuple(int(part) for part in text.split("."))
     if len(parts) != 3:
@@ -33,7 +33,7 @@ def version_of(text: str) -> Version:
 
 
 def within(spec: str, version: Version) -> bool:
-    """Tell whether `version` is in `spec`: blank-separated `low-high` ranges, "" for all.
+    """Return whether `version` is in `spec`: blank-separated `low-high` ranges, "" for all.
 
     `7.0.6-7.0 7.2.1-` reads: from 7.0.6 on the 7.0 train, and 7.2.1 and everything later.
     """
@@ -71,7 +71,7 @@ class Attribute:
 
     @property
     def many(self) -> bool:
-        """Tell whether one `set` line takes several values."""
+        """Return whether one `set` line takes several values."""
         return self.kind in ("strings", "integers", "refs", "any")
 
 
@@ -101,25 +101,25 @@ class Table:
 
     @property
     def name(self) -> str:
-        """Give the last word of the path, which the prompt shows."""
+        """Return the last word of the path, which the prompt shows."""
         return self.path.split()[-1].strip('"')
 
     def attribute(self, name: str) -> Attribute | None:
-        """Give the attribute of that name, None if there is none."""
+        """Return the attribute of that name, None if there is none."""
         return next((each for each in self.attributes if each.name == name), None)
 
     def table(self, name: str) -> "Table | None":
-        """Give the nested table of that name, None if there is none."""
+        """Return the nested table of that name, None if there is none."""
         return next((each for each in self.tables if each.path == name), None)
 
     def order(self, name: str) -> int:
-        """Give the position of an attribute or nested table in `show`, -1 when unknown."""
+        """Return the position of an attribute or nested table in `show`, -1 when unknown."""
         names = [each.name for each in self.attributes] + [each.path for each in self.tables]
         return names.index(name) if name in names else -1
 
 
 def lenient(path: str) -> Table:
-    """Give a table that takes every line, for what a loaded file names beyond the catalog."""
+    """Return a table that takes every line, for what a loaded file names beyond the catalog."""
     return Table(path, lenient=True, scope="both")
 
 

@@ -1,4 +1,4 @@
-"""The SSH server of a unit: password login, shell and exec channels, one terminal a session."""
+"""The SSH server of a FortiGate: password login, shell and exec channels, one terminal a session."""
 
 import contextlib
 import io
@@ -6,23 +6,14 @@ import itertools
 import logging
 import socket
 import threading
-import time
-from dataclasses import replace
-from typing import Any, Protocol
 
 import paramiko
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from tests.simulator.cli import Session
-from tests.simulator.faults import Faults, Notice
-from tests.simulator.frames import Reply
-from tests.simulator.journal import Journal, Line, errors_in
+from tests.simulator.channel import Channel, FortiGate
 from tests.simulator.login import Login
-from tests.simulator.options import Options
-from tests.simulator.terminal import Dropped, Terminal
-from tests.simulator.tokens import Tokens
-from tests.simulator.verbs import completions, may_change
+from tests.simulator.terminal import Dropped
 
 _MODERN = (
     "curve25519-sha256@libssh.org",
@@ -36,22 +27,6 @@ KEX = {"modern": _MODERN, "sha1": _SHA1, "default": _MODERN + _SHA1}
 LOG = "fortios-simulator"  # its own, so that clients that vanish leave no noise in paramiko's
 logging.getLogger(LOG).addHandler(logging.NullHandler())
 logging.getLogger(LOG).propagate = False
-
-
-class Unit(Protocol):
-    """What the server needs of its unit."""
-
-    options: Options
-    journal: Journal
-    faults: Faults
-    lock: threading.RLock
-    password: str
-    tokens: Tokens
-    wants_new_password: bool
-
-    def set_password(self, password: str) -> None: ...
-    def new_session(self) -> Session: ...
-    def page(self, rows: int) -> int: ...
 
 
 def host_key(text: str) -> paramiko.PKey:
@@ -70,12 +45,12 @@ def host_key(text: str) -> paramiko.PKey:
 
 
 class Server:
-    """Listens, and serves each connection on a thread of its own until `stop`."""
+    """A listener that serves each connection on a thread of its own until `stop`."""
 
-    def __init__(self, unit: Unit) -> None:
-        self._unit = unit
-        self.key = host_key(unit.options.host_key)
-        self._socket = socket.create_server((unit.options.address, unit.options.port))
+    def __init__(self, fortigate: FortiGate) -> None:
+        self._fortigate = fortigate
+        self.key = host_key(fortigate.options.host_key)
+        self._socket = socket.create_server((fortigate.options.address, fortigate.options.port))
         self.address, self.port = self._socket.getsockname()[:2]
         self._numbers = itertools.count(1)
         self._open: dict[paramiko.Transport, threading.Thread | None] = {}
@@ -122,7 +97,7 @@ class Server:
         transport.set_log_channel(LOG)
         transport.add_server_key(self.key)
         security = transport.get_security_options()
-        wanted = KEX[self._unit.options.kex]
+        wanted = KEX[self._fortigate.options.kex]
         security.kex = [name for name in wanted if name in security.kex]
         thread = threading.Thread(
             target=self._serve, args=(transport,), name="fortios-session", daemon=True
@@ -133,7 +108,7 @@ class Server:
 
     def _serve(self, transport: paramiko.Transport) -> None:
         try:
-            login = Login(self._unit.options, self._unit.password, self._unit.tokens)
+            login = Login(self._fortigate.options, self._fortigate.password, self._fortigate.tokens)
             transport.start_server(event=None, server=login)
             while transport.is_active() and not self._stopping.is_set():
                 channel = transport.accept(0.2)
@@ -149,7 +124,7 @@ class Server:
                 self._open.pop(transport, None)
 
     def _talk(self, channel: paramiko.Channel, login: Login) -> None:
-        line = _Connection(self._unit, channel, next(self._numbers), login)
+        line = Channel(self._fortigate, channel, next(self._numbers), login)
         try:
             if login.command is None:
                 line.converse()
@@ -157,138 +132,3 @@ class Server:
                 line.obey(login.command)
         finally:
             line.leave()
-
-
-def attend(unit: Unit, channel: Any, number: int) -> None:
-    """Serve a shell on `channel`, which may be anything that works like one of paramiko's."""
-    line = _Connection(unit, channel, number, Login(unit.options, unit.password, unit.tokens))
-    try:
-        line.converse()
-    except (OSError, Dropped):
-        pass
-    finally:
-        line.leave()  # first, so that who sees the end finds nothing pending
-        channel.close()
-
-
-class _Connection:
-    """One channel: bytes in, bytes out, and the journal and faults in between."""
-
-    def __init__(self, unit: Unit, channel: paramiko.Channel, number: int, login: Login) -> None:
-        self._unit, self._channel, self._number, self._login = unit, channel, number, login
-        self._session = unit.new_session()
-        self._out = bytearray()
-        self._notice: Notice | None = None
-
-    def _prompt(self) -> str:
-        """Give the prompt, with a message of the unit before or behind it."""
-        prompt, notice = self._session.prompt, self._notice
-        self._notice = None
-        if notice is None:
-            return prompt
-        return {
-            "before": f"{notice.text}{prompt}",
-            "within": f"{prompt[:2]}{notice.text}{prompt[2:]}",
-            "behind": f"{prompt}\r\n{notice.text}\r\n",
-            "redrawn": f"{prompt}\r\n{notice.text}\r\n{prompt}",
-        }.get(notice.where, prompt)
-
-    def _interrupted(self, lines: tuple[str, ...]) -> tuple[str, ...]:
-        """Give the lines of an answer with a message of the unit among them."""
-        notice = self._notice
-        if notice is None or notice.where not in ("echo", "inside"):
-            return lines
-        at = len(lines) // 2 if notice.where == "inside" else 0
-        return (*lines[:at], notice.text, *lines[at:])
-
-    def _terminal(self, shell: bool) -> Terminal:
-        options = self._unit.options
-        pages = shell or options.exec_pager
-        return Terminal(
-            self._out.extend,
-            self._run,
-            self._prompt,
-            self._session.interrupt,
-            (lambda: self._unit.page(self._login.rows)) if pages else (lambda: 0),
-            lambda line: completions(self._session, line),
-            options.continuation,
-            echo=shell,
-            width=self._login.width,
-            wrap=options.echo_wrap,
-        )
-
-    def _run(self, text: str) -> Reply:
-        faults, session = self._unit.faults, self._session
-        self._flush()
-        if faults.line_delay:
-            time.sleep(faults.line_delay)
-        with self._unit.lock:
-            changes, context = may_change(session, text), session.context
-            drop, error = faults.drops_before(text), faults.error_for(text)
-            reply = Reply()
-            if error is not None:
-                reply = Reply(tuple(error.splitlines()))
-            elif not drop:
-                reply = session.run(text)
-            errors = errors_in(reply.lines, text)
-            self._unit.journal.add(Line(self._number, context, text, changes, errors))
-            self._notice = faults.notice_for(text)
-            reply = replace(reply, lines=self._interrupted(reply.lines))
-            if drop or faults.drops_after():
-                raise Dropped
-        return reply
-
-    def _flush(self) -> None:
-        if self._out:
-            said = bytes(self._out)
-            self._out.clear()
-            rewrite = self._unit.faults.rewrite
-            for piece in rewrite(said) if rewrite else (said,):
-                self._channel.sendall(piece)
-
-    def converse(self) -> None:
-        """Serve a shell until the client leaves or the unit closes."""
-        terminal = self._terminal(shell=True)
-        self._notice = self._unit.faults.notice_for("")
-        asks = self._unit.set_password if self._unit.wants_new_password else None
-        terminal.start(self._unit.options.disclaimer, asks)
-        self._flush()
-        self._channel.settimeout(self._unit.options.idle_timeout or None)
-        while not terminal.closed:
-            try:
-                data = self._receive()
-            except TimeoutError:
-                self._channel.sendall(b"Timeout\r\n")
-                break
-            if not data:
-                return
-            if terminal.waiting:
-                self._unit.journal.waited(self._number)
-            if self._unit.faults.latency:
-                time.sleep(self._unit.faults.latency)
-            terminal.feed(data)
-            self._flush()
-        self._goodbye()
-
-    def _receive(self) -> bytes:
-        data = self._channel.recv(65536)
-        while data and self._channel.recv_ready():
-            data += self._channel.recv(65536)
-        return data
-
-    def obey(self, command: bytes) -> None:
-        """Serve an exec request: its lines run one after the other, prompts are printed."""
-        terminal = self._terminal(shell=False)
-        terminal.start()
-        terminal.feed(command + b"\n")
-        self._flush()
-        self._goodbye()
-
-    def leave(self) -> None:
-        """The connection is over: drop what its session had pending."""
-        with self._unit.lock:
-            self._session.leave()
-
-    def _goodbye(self) -> None:
-        self._channel.send_exit_status(0)
-        self._channel.close()

@@ -5,30 +5,30 @@ import threading
 import paramiko
 
 from tests.simulator import config as configuration
-from tests.simulator.catalog import tables_of
-from tests.simulator.cli import Session
+from tests.simulator.catalog import list_tables
 from tests.simulator.config import Config, value
 from tests.simulator.control import Control
-from tests.simulator.denies import denials
+from tests.simulator.denies import list_denials
 from tests.simulator.faults import Faults
 from tests.simulator.feed import Feeds
 from tests.simulator.journal import Journal
 from tests.simulator.options import Options
-from tests.simulator.schema import version_of
+from tests.simulator.schema import parse_version
 from tests.simulator.server import Server
+from tests.simulator.session import Session
 from tests.simulator.terminal import Terminal
 from tests.simulator.text import Word
 from tests.simulator.tokens import Tokens
 from tests.simulator.transactions import Transactions
-from tests.simulator.tree import Writer, random_cipher, stable_cipher
-from tests.simulator.verbs import completions
+from tests.simulator.tree import Writer, write_random_blob, write_stable_blob
+from tests.simulator.verbs import list_completions
 from tests.simulator.webhook import Delivery, Stitcher
 
 _UPSTREAM, _GROUP = Word("192.0.2.250", True), Word("Fabric", True)
 
 
 class Simulator:
-    """A unit that listens while it is entered as a context (or between start and stop)."""
+    """A FortiGate that listens inside its `with` block, or between start and stop."""
 
     def __init__(self, options: Options | None = None) -> None:
         self.options = options or Options()
@@ -43,14 +43,14 @@ class Simulator:
             self.options.transaction_idle, self.options.transaction_survives
         )
         options = self.options
-        tables = tables_of(version_of(options.version), options.model)
+        tables = list_tables(parse_version(options.version), options.model)
         self.config: Config = configuration.build(
             {path: t for path, t in tables.items() if path not in options.without_tables},
             options.config,
             options.hostname,
             options.interfaces,
             options.vdoms,
-            version_of(options.version),
+            parse_version(options.version),
         )
         self._set_console()
         self._join_fabric()
@@ -76,7 +76,7 @@ class Simulator:
             block.entry.put(block.table, name, (word,))
 
     def _snapshot(self) -> str:
-        return "\n".join(self.config.text(Writer(stable_cipher)))
+        return "\n".join(self.config.text(Writer(write_stable_blob)))
 
     def _settled(self) -> tuple[Config, threading.RLock]:
         return self.config, self.lock
@@ -96,7 +96,7 @@ class Simulator:
         return self
 
     def stop(self) -> None:
-        """Close everything; returns when no thread or socket of the unit is left."""
+        """Close everything; returns when no thread or socket of the FortiGate is left."""
         for part in (self._control, self._server, self.feeds):
             if part is not None:
                 part.stop()
@@ -118,17 +118,17 @@ class Simulator:
 
     @property
     def address(self) -> str:
-        """Give the address it listens on."""
+        """Return the address it listens on."""
         return str(self._listening.address)
 
     @property
     def port(self) -> int:
-        """Give the port it listens on."""
+        """Return the port it listens on."""
         return int(self._listening.port)
 
     @property
     def control_port(self) -> int:
-        """Give the port of the control channel, 0 when there is none."""
+        """Return the port of the control channel, 0 when there is none."""
         return self._control.port if self._control else 0
 
     @property
@@ -138,7 +138,7 @@ class Simulator:
 
     @property
     def host_key_line(self) -> str:
-        """Give the line for a known_hosts file."""
+        """Return the line for a known_hosts file."""
         key = self._listening.key
         where = self.address if self.port == 22 else f"[{self.address}]:{self.port}"
         return f"{where} {key.get_name()} {key.get_base64()}"
@@ -150,12 +150,12 @@ class Simulator:
         return Session(self, self.options.profile)
 
     def set_password(self, password: str) -> None:
-        """Take the new password of the administrator, which a fresh unit asks for."""
+        """Take the new password of the administrator, which a fresh FortiGate asks for."""
         self.password, self.wants_new_password = password, False
 
     def writer(self, full: bool = False) -> Writer:
-        """Give what writes text: blobs are random unless `enc_stable`."""
-        return Writer(stable_cipher if self.options.enc_stable else random_cipher, full)
+        """Return what writes text: blobs are random unless `enc_stable`."""
+        return Writer(write_stable_blob if self.options.enc_stable else write_random_blob, full)
 
     def changed(self) -> None:
         """Take note that the configuration changed."""
@@ -166,7 +166,7 @@ class Simulator:
 
     @property
     def unsaved(self) -> bool:
-        """Tell whether there are changes that a restart would lose (cfg-save manual, revert)."""
+        """Return whether there are changes that a restart would lose (cfg-save manual, revert)."""
         return self._snapshot() != self._saved
 
     def save(self) -> None:
@@ -180,7 +180,7 @@ class Simulator:
         self.feeds.wake()
 
     def page(self, rows: int) -> int:
-        """Give the lines of a page on a terminal of `rows` lines, 0 when output is standard.
+        """Return the lines of a page on a terminal of `rows` lines, 0 when output is standard.
 
         A 7.4.7 capture shows 22 lines and the pager on a terminal of 24.
         """
@@ -190,26 +190,26 @@ class Simulator:
         return self.options.pager_lines or max(rows - 2, 1)
 
     def feed_ranges(self, name: str) -> list[str] | None:
-        """Give the ranges of a feed as `diagnose` prints them, None when it does not exist."""
+        """Return the ranges of a feed as `diagnose` prints them, None when it does not exist."""
         return self.feeds.ranges(name)
 
     def feed_stats(self) -> list[str]:
-        """Give one line of statistics per feed."""
+        """Return one line of statistics per feed."""
         return self.feeds.stats_lines()
 
     def stitch_summary(self) -> list[str]:
-        """Give what `diagnose test application autod 2` prints."""
+        """Return what `diagnose test application autod 2` prints."""
         return self.stitches.summary()
 
     # For tests
 
     def show(self) -> str:
-        """Give the whole `show` text of the unit, header lines left out."""
+        """Return the whole `show` text of the FortiGate, header lines left out."""
         with self.lock:
             return "\n".join(self.config.text(self.writer())) + "\n"
 
     def run(self, lines: str) -> str:
-        """Type lines as an operator on a console of its own; gives what the unit printed."""
+        """Type lines as an operator on a console of its own; return what the FortiGate printed."""
         return self.run_in("", lines)
 
     def run_in(self, scope: str, lines: str) -> str:
@@ -235,26 +235,26 @@ class Simulator:
         self.feeds.poll_all()
 
     def denies(self, address: str) -> list[str]:
-        """Tell which of ssl_vpn, local_in and policy would refuse `address`; [] lets it in."""
+        """Return which of ssl_vpn, local_in and policy would refuse `address`; [] lets it in."""
         with self.lock:
-            return denials(self.config, address, self.feeds.contains)
+            return list_denials(self.config, address, self.feeds.contains)
 
 
 class Console:
     """A terminal in this process. `printed` is what it showed at first; `rows` 0 never pages."""
 
-    def __init__(self, unit: Simulator, rows: int, disclaimer: str) -> None:
-        self._lock = unit.lock
+    def __init__(self, fortigate: Simulator, rows: int, disclaimer: str) -> None:
+        self._lock = fortigate.lock
         self._out = bytearray()
-        self.session = unit.new_session()
+        self.session = fortigate.new_session()
         self._terminal = Terminal(
             self._out.extend,
             self.session.run,
             lambda: self.session.prompt,
             self.session.interrupt,
-            lambda: unit.page(rows) if rows else 0,
-            lambda line: completions(self.session, line),
-            unit.options.continuation,
+            lambda: fortigate.page(rows) if rows else 0,
+            lambda line: list_completions(self.session, line),
+            Options(continuation=fortigate.options.continuation),
         )
         self._terminal.start(disclaimer)
         self.printed = self._take()
@@ -265,12 +265,12 @@ class Console:
         return printed
 
     def type(self, data: bytes) -> bytes:
-        """Type bytes; gives the bytes that the unit printed."""
+        """Type bytes; return the bytes that the FortiGate printed."""
         with self._lock:
             self._terminal.feed(data)
         return self._take()
 
     @property
     def closed(self) -> bool:
-        """Tell whether the unit ended the session."""
+        """Return whether the FortiGate ended the session."""
         return self._terminal.closed

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from tests.simulator.config import Config, value
 from tests.simulator.options import Options
-from tests.simulator.schema import version_of
+from tests.simulator.schema import parse_version
 
 BUILDS = {
     "6.4.15": "build2095,231026",
@@ -21,20 +21,20 @@ BUILDS = {
 }
 
 
-def build_of(version: str) -> str:
-    """Give `buildNNNN,YYMMDD` of a version; one we have no number for gets a plausible one."""
+def find_build(version: str) -> str:
+    """Return `buildNNNN,YYMMDD` of a version; one we have no number for gets a plausible one."""
     return BUILDS.get(version, "build1234,250101")
 
 
-def hostname_of(config: Config, options: Options) -> str:
-    """Give the name the prompt shows."""
+def find_hostname(config: Config, options: Options) -> str:
+    """Return the name the prompt shows."""
     block = config.block("system global", "global" if config.multi else "")
     return value(block, "hostname") or options.serial
 
 
 def config_header(options: Options, multi: bool) -> list[str]:
-    """Give the comment lines above a full `show`."""
-    build, date = build_of(options.version).removeprefix("build").split(",")
+    """Return the comment lines above a full `show`."""
+    build, date = find_build(options.version).removeprefix("build").split(",")
     short = "FGVMK6" if "VM64" in options.model else "FG5H1E"
     return [
         f"#config-version={short}-{options.version}-FW-build{build}-{date}"
@@ -46,22 +46,22 @@ def config_header(options: Options, multi: bool) -> list[str]:
 
 
 def maturity(options: Options) -> str:
-    """Give GA, GA.F (feature) or GA.M (mature), which 7.2 and later tell apart."""
-    version = version_of(options.version)
+    """Return GA, GA.F (feature) or GA.M (mature), which 7.2 and later tell apart."""
+    version = parse_version(options.version)
     if version < (7, 2, 0):
         return "GA"
     return "GA.M" if version[2] >= 6 else "GA.F"
 
 
 def _old_words(options: Options) -> dict[str, str]:
-    """Give the words of 6.4 for the roles in a cluster; nothing from 7.0 on."""
-    old = version_of(options.version) < (7, 0, 0)
+    """Return the words of 6.4 for the roles in a cluster; nothing from 7.0 on."""
+    old = parse_version(options.version) < (7, 0, 0)
     return {"Primary": "Master", "Secondary": "Slave"} if old else {}
 
 
-def ha_lines(config: Config, options: Options) -> list[str]:
-    """Give what `get system ha status` prints of the members."""
-    name = hostname_of(config, options)
+def list_ha_lines(config: Config, options: Options) -> list[str]:
+    """Return what `get system ha status` prints of the members."""
+    name = find_hostname(config, options)
     if not options.ha_role:
         return ["HA Health Status: OK", f"Model: {options.model}", "Mode: Standalone"]
     words = _old_words(options) or {"Primary": "Primary", "Secondary": "Secondary"}
@@ -76,9 +76,9 @@ def ha_lines(config: Config, options: Options) -> list[str]:
     ]
 
 
-def status_lines(config: Config, options: Options) -> list[str]:
-    """Give every line of `get system status`."""
-    build = build_of(options.version)
+def list_status_lines(config: Config, options: Options) -> list[str]:
+    """Return every line of `get system status`."""
+    build = find_build(options.version)
     number = build.removeprefix("build").split(",")[0]
     level = "Security Level: High" if options.version == "7.4.7" else "Current Security Level: High"
     count = len(config.vdoms)
@@ -115,7 +115,7 @@ def status_lines(config: Config, options: Options) -> list[str]:
         "License Status: Valid",
         "VM Resources: 1 CPU/1 allowed, 1993 MB RAM",
         "Log hard disk: Available",
-        f"Hostname: {hostname_of(config, options)}",
+        f"Hostname: {find_hostname(config, options)}",
         "Private Encryption: Disable",
         "Operation Mode: NAT",
         f"Current virtual domain: {options.home_vdom or 'root'}",

@@ -8,12 +8,13 @@ line, the prompt; pager `--More-- ` and `\\r         \\r`) and the CLI basics of
 from collections.abc import Callable
 
 from tests.simulator.frames import Reply
+from tests.simulator.options import Options
 from tests.simulator.text import split
 
 CTRL_C, CTRL_D, TAB, CTRL_V, ESCAPE = 0x03, 0x04, 0x09, 0x16, 0x1B
 BACKSPACES = (0x08, 0x7F)
 ENTERS = (0x0A, 0x0D)
-MORE, MORE_GONE = b"--More-- ", b"\r         \r"
+MORE = b"--More-- "
 DISCLAIMER = "(Press 'a' to accept):"
 FORCED = "You are forced to change your password. Please input a new password.\r\n"  # 7.0.3
 
@@ -25,11 +26,11 @@ class Dropped(Exception):
 
 
 class Terminal:
-    """Feeds bytes of a client to a command interpreter and writes what the unit prints.
+    """A terminal between the bytes of a client and a command interpreter.
 
     `run` answers one whole line; `prompt` gives the prompt; `interrupt` is Ctrl-C and tells
     whether to close; `page` gives the lines of a page now, 0 for no paging. `closed` is set
-    when the session is over, `waiting` while the unit has printed a prompt or a pager.
+    when the session is over, `waiting` while the FortiGate has printed a prompt or a pager.
     """
 
     def __init__(
@@ -40,15 +41,13 @@ class Terminal:
         interrupt: Callable[[], bool],
         page: Callable[[], int],
         complete: Callable[[str], list[str]],
-        continuation: str = "> ",
-        echo: bool = True,
+        options: Options,
         width: int = 0,
-        wrap: str = "",
     ) -> None:
         self._write, self._run, self._prompt = write, run, prompt
         self._interrupt, self._page, self._complete = interrupt, page, complete
-        self._continuation, self._echoes = continuation, echo
-        self._width, self._wrap, self._column = width, wrap.encode(), 0
+        self._options, self._echoes = options, options.echo != "none"
+        self._width, self._wrap, self._column = width, options.echo_wrap.encode(), 0
         self._set_password: Callable[[str], None] | None = None
         self._new = ""
         self._typed = bytearray()
@@ -76,12 +75,25 @@ class Terminal:
 
     def feed(self, data: bytes) -> None:
         """Take bytes as they come, in order; input after the session closed is lost."""
-        for byte in data:
+        if self._options.echo == "ahead":
+            self._write(data.replace(b"\n", b"\r\n"))
+            self._echoes = False
+        for byte in self._take_burst(data):
             if self.closed:
                 return
             self.waiting = False
             self._key(byte)
             self.waiting = self.waiting or not (self._typed or self._before)
+
+    def _take_burst(self, data: bytes) -> bytes:
+        """Return what is left of a burst of input where type-ahead is not kept."""
+        drops, joins = (self._options.type_ahead == word for word in ("dropped", "joined"))
+        if drops and self._options.drops_with.encode() in data:
+            return b"".join(data.partition(b"\n")[:2])
+        if joins:
+            line = b" ".join(data.split(b"\n")).strip(b" ") + b"\n"
+            return line if b"\n" in data else data[:1]
+        return data
 
     def _print(self, text: str) -> None:
         self._write(text.encode("utf-8", "surrogateescape"))
@@ -98,9 +110,16 @@ class Terminal:
     def _print_prompt(self) -> None:
         if self._ask_password():
             return
-        self._print(self._prompt())
-        self._column = len(self._prompt())
+        prompt = self._draw_prompt()
+        self._print(prompt)
+        self._column = len(prompt)
         self.waiting = True
+
+    def _draw_prompt(self) -> str:
+        form, prompt = self._options.prompt_form, self._prompt()
+        if form == Options.prompt_form:
+            return prompt
+        return form.format(prompt=prompt.rstrip())
 
     def _ask_password(self) -> bool:
         if self._set_password is None:
@@ -169,7 +188,11 @@ class Terminal:
             self._echo(b"\b \b")
 
     def _accept(self, byte: int) -> None:
-        if byte == ord("a"):
+        if self._options.accepts_by_line:
+            self._accepting = byte not in ENTERS
+            if not self._accepting:
+                self._print_prompt()
+        elif byte == ord("a"):
             self._accepting = False
             self._print("a\r\n\r\n")
             self._print_prompt()
@@ -188,7 +211,7 @@ class Terminal:
         unfinished = split(line).open
         if unfinished and not line.lstrip().startswith("#"):
             self._before = line[:-1] if unfinished == "\\" else f"{line}\n"
-            self._print(self._continuation)
+            self._print(self._options.continuation)
             self.waiting = True
             return
         self._before = ""
@@ -221,7 +244,7 @@ class Terminal:
             self._print_prompt()
 
     def _next_page(self, byte: int) -> None:
-        self._write(MORE_GONE)
+        self._print(self._options.pager_wipe)
         if byte == CTRL_C:
             self._held = []
         self._show_page()
@@ -250,7 +273,7 @@ class Terminal:
         else:
             shown = self._complete(line)
         self._print("\r\n" + "".join(f"{each}\r\n" for each in shown) + "\r\n")
-        self._print(self._continuation if self._before else self._prompt())
+        self._print(self._options.continuation if self._before else self._draw_prompt())
         self._echo(bytes(self._typed))
 
     def _tab(self) -> None:

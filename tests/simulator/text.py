@@ -1,4 +1,4 @@
-"""How FortiOS cuts a typed line into words and how it writes a word back.
+"""Split a typed line into words, and write a word, as FortiOS does.
 
 Source: the CLI basics of the FortiOS CLI reference. Outside quotes a backslash keeps the next
 character; inside double quotes only `\\"`, `\\'` and `\\\\` are escapes; inside single quotes
@@ -81,6 +81,6 @@ def quote(text: str) -> str:
     return f'"{escaped}"'
 
 
-def written(word: Word) -> str:
+def write_word(word: Word) -> str:
     """Write one word the way `show` prints it."""
     return quote(word.text) if word.quoted else word.text

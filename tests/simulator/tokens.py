@@ -1,4 +1,4 @@
-"""The second factor of a unit's administrator: codes that work once, and pushes to a phone."""
+"""The second factor of a FortiGate's administrator: codes that work once, and pushes to a phone."""
 
 import threading
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ class Tokens:
         self.tried: list[str] = []
 
     def accept(self, code: str) -> bool:
-        """Tell whether `code` lets somebody in; it does so once."""
+        """Return whether `code` lets somebody in; it does so once."""
         with self._lock:
             self.tried.append(code)
             if not code:

@@ -6,6 +6,7 @@ warning message"; its text here is our own words, and so is the code below it.
 """
 
 import copy
+import math
 import re
 import time
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ from tests.simulator.frames import Reply
 from tests.simulator.tree import Block
 
 if TYPE_CHECKING:
-    from tests.simulator.cli import Session
+    from tests.simulator.session import Session
 
 Touched = tuple[str, str, str]  # scope, path, key of a row ("" for a single object)
 # What may not be configured inside a transaction, of what the simulator knows.
@@ -24,14 +25,14 @@ BARRED = ("system console",)
 
 
 class Transactions:
-    """The open transactions of a unit, and so the objects that are locked."""
+    """The open transactions of a FortiGate, and so the objects that are locked."""
 
     def __init__(self, idle: float, survives: bool) -> None:
         self._idle, self._survives = idle, survives
         self._open: dict[int, Transaction] = {}
 
     def start(self, config: Config, idle: float | None) -> "Transaction":
-        """Open one on a copy of `config`; `idle` in seconds, the unit's own when None."""
+        """Open one on a copy of `config`; `idle` in seconds, the FortiGate's own when None."""
         number = next(n for n in range(1, len(self._open) + 2) if n not in self._open)
         made = Transaction(number, copy.deepcopy(config), self._idle if idle is None else idle)
         self._open[number] = made
@@ -42,9 +43,19 @@ class Transactions:
         self._open.pop(transaction.number, None)
 
     def leave(self, transaction: "Transaction") -> None:
-        """The session went away: its transaction goes too, or idles out where that is unsure."""
+        """Drop the transaction of a session that ended, or let it idle out if transactions survive."""
         if not self._survives:
             self.close(transaction)
+
+    @property
+    def is_any_open(self) -> bool:
+        """True while a transaction is open."""
+        return bool(self._open)
+
+    def expire_all(self) -> None:
+        """Let every open transaction expire now."""
+        for each in self._open.values():
+            each.last = -math.inf
 
     def check_free(self, mine: "Transaction | None", touched: Touched) -> None:
         """Raise Refused where another open transaction has edited the object."""
@@ -65,11 +76,11 @@ class Transaction:
 
     @property
     def expired(self) -> bool:
-        """Tell whether it stood idle too long."""
+        """Return whether it stood idle too long."""
         return time.monotonic() - self.last >= self._idle
 
     def seen(self) -> None:
-        """A line was typed: the idle time begins anew."""
+        """Begin the idle time anew: a line was typed."""
         self.last = time.monotonic()
 
     def publish(self, live: Config) -> None:

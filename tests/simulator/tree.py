@@ -1,4 +1,4 @@
-"""The configuration a unit holds: blocks, entries and their text.
+"""The configuration a FortiGate holds: blocks, entries and their text.
 
 A *block* is what stands between `config <path>` and its `end`; an *entry* is one object: the row
 of a table, or the single object of a block.
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
 from tests.simulator.schema import Attribute, Table, lenient
-from tests.simulator.text import Word, written
+from tests.simulator.text import Word, write_word
 
 Values = tuple[Word, ...]
 Cipher = Callable[[str], str]
@@ -26,16 +26,16 @@ class Entry:
     items: "dict[str, Values | Block | None]" = field(default_factory=dict)
 
     def values(self, name: str) -> Values:
-        """Give the words stored for attribute `name`, () when it is not set."""
+        """Return the words stored for attribute `name`, () when it is not set."""
         found = self.items.get(name)
         return found if isinstance(found, tuple) else ()
 
     def texts(self, name: str) -> tuple[str, ...]:
-        """Give the values of `name` as plain text."""
+        """Return the values of `name` as plain text."""
         return tuple(word.text for word in self.values(name))
 
     def block(self, name: str) -> "Block | None":
-        """Give the nested block `name`, None when there is none."""
+        """Return the nested block `name`, None when there is none."""
         found = self.items.get(name)
         return found if isinstance(found, Block) else None
 
@@ -74,39 +74,39 @@ class Block:
 
     @property
     def is_table(self) -> bool:
-        """Tell whether the block holds rows (a table) and not one single object."""
+        """Return whether the block holds rows (a table) and not one single object."""
         return bool(self.table.key or self.rows)
 
     def entries(self) -> list[Entry]:
-        """Give the rows, or the single object."""
+        """Return the rows, or the single object."""
         return list(self.rows.values()) if self.is_table else [self.entry]
 
 
-def stored(entry: Entry, attribute: Attribute) -> tuple[str, ...]:
-    """Give the effective values of `attribute`: what is set, else the default."""
+def get_stored(entry: Entry, attribute: Attribute) -> tuple[str, ...]:
+    """Return the effective values of `attribute`: what is set, else the default."""
     return entry.texts(attribute.name) or tuple(attribute.default.split())
 
 
-def effective(table: Table, entry: Entry, name: str) -> tuple[str, ...]:
-    """Give the effective values of attribute `name`; () when the version does not have it."""
+def get_effective(table: Table, entry: Entry, name: str) -> tuple[str, ...]:
+    """Return the effective values of attribute `name`; () when the version does not have it."""
     attribute = table.attribute(name)
-    return stored(entry, attribute) if attribute else entry.texts(name)
+    return get_stored(entry, attribute) if attribute else entry.texts(name)
 
 
 def applies(table: Table, entry: Entry, attribute: Attribute) -> bool:
-    """Tell whether the unit knows `attribute` for this type of entry."""
+    """Return whether the FortiGate knows `attribute` for this type of entry."""
     name, *values = attribute.when or ("",)
     if table.attribute(name) is None:  # a version without the other attribute has no such choice
         return True
-    return bool(set(effective(table, entry, name)) & set(values))
+    return bool(set(get_effective(table, entry, name)) & set(values))
 
 
-def random_cipher(secret: str) -> str:
+def write_random_blob(secret: str) -> str:
     """Write a secret as a blob that is different at every call, as FortiOS does."""
     return _blob(secrets.token_bytes(8), secret)
 
 
-def stable_cipher(secret: str) -> str:
+def write_stable_blob(secret: str) -> str:
     """Write a secret as a blob that is always the same, to compare texts in tests."""
     return _blob(hashlib.sha256(secret.encode("utf-8", "surrogateescape")).digest()[:8], secret)
 
@@ -126,7 +126,7 @@ def _stream(salt: bytes, size: int) -> bytes:
 
 
 def decipher(blob: str) -> str:
-    """Give the secret of a blob written by this unit; a foreign blob is taken as it is."""
+    """Return the secret of a blob written by this FortiGate; a foreign blob is taken as it is."""
     try:
         raw = base64.b64decode(blob, validate=True)
     except ValueError:
@@ -156,7 +156,7 @@ class Writer:
         lines: list[str] = []
         for row in [only] if only else block.rows.values():
             body = self._entry(block.table, row, depth + 2)
-            lines += [f"{pad}edit {written(row.key)}", *body, f"{pad}next"]
+            lines += [f"{pad}edit {write_word(row.key)}", *body, f"{pad}next"]
         return lines
 
     def _entry(self, table: Table, entry: Entry, depth: int) -> list[str]:
@@ -196,7 +196,7 @@ class Writer:
     def _word(self, word: Word, values: Values) -> str:
         if len(values) > 1 and values[0] == Word("ENC") and word is values[1]:
             return self.cipher(word.text)
-        return written(word)
+        return write_word(word)
 
     def _with_defaults(self, table: Table, entry: Entry) -> Entry:
         complete = Entry(entry.key, dict(entry.items))
@@ -210,7 +210,7 @@ class Writer:
 
 
 def is_quoted(attribute: Attribute) -> bool:
-    """Tell whether `show` writes the values of this attribute in quotes."""
+    """Return whether `show` writes the values of this attribute in quotes."""
     return attribute.kind in ("string", "strings", "ref", "refs", "pem")
 
 
@@ -220,7 +220,7 @@ def new_block(path: str, tables: dict[str, Table]) -> Block:
 
 
 def nested_block(table: Table, entry: Entry, path: str) -> Block:
-    """Give the nested block `path` of `entry`, made and put in place when it is not there."""
+    """Return the nested block `path` of `entry`, made and put in place when it is not there."""
     found = entry.block(path)
     if found is None:
         found = Block(table.table(path) or replace(lenient(path), scope=table.scope))
@@ -228,7 +228,7 @@ def nested_block(table: Table, entry: Entry, path: str) -> Block:
     return found
 
 
-def key_word(table: Table, text: str) -> Word:
-    """Give the key of a row as `show` writes it: names quoted, numbers bare."""
+def make_key_word(table: Table, text: str) -> Word:
+    """Return the key of a row as `show` writes it: names quoted, numbers bare."""
     bare = table.key == "integer" or (table.lenient and text.isdigit())
     return Word(text, not bare)

@@ -1,7 +1,7 @@
-"""The CA certificates that a unit holds, and how it checks a server against them.
+"""The CA certificates that a FortiGate holds, and how it checks a server against them.
 
-Sources: FortiOS CLI reference (`vpn certificate ca`, `certificate ca` of a unit with VDOMs), webhook
-attribute `verify-host-cert`, feed attribute `server-identity-check`. The CAs that come with a unit
+Sources: FortiOS CLI reference (`vpn certificate ca`, `certificate ca` of a FortiGate with VDOMs), webhook
+attribute `verify-host-cert`, feed attribute `server-identity-check`. The CAs that come with a FortiGate
 are not modelled.
 """
 
@@ -14,8 +14,8 @@ from tests.simulator.config import Config
 Check = Literal["none", "basic", "full"]
 
 
-def authorities(config: Config) -> str:
-    """The CA certificates that the unit holds, in PEM form."""
+def list_authorities(config: Config) -> str:
+    """The CA certificates that the FortiGate holds, in PEM form."""
     blocks = (
         scope.get(table.path) for scope in config.scopes.values() for table in CERTIFICATE_TABLES
     )
@@ -24,7 +24,7 @@ def authorities(config: Config) -> str:
 
 
 def client(held: str, check: Check) -> ssl.SSLContext:
-    """How the unit connects: `basic` checks who signed, `full` the name as well."""
+    """Return the TLS settings of the FortiGate: `basic` checks the issuer, `full` the name as well."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = check == "full"
     if check == "none":

@@ -1,4 +1,4 @@
-"""Which verbs stand where, which of them can change a unit, and what the help key lists."""
+"""The verbs of each context, which of them can change a FortiGate, and what the help key lists."""
 
 from typing import TYPE_CHECKING
 
@@ -7,7 +7,7 @@ from tests.simulator.frames import Words
 from tests.simulator.text import split
 
 if TYPE_CHECKING:
-    from tests.simulator.cli import Session
+    from tests.simulator.session import Session
 
 _TOP = ("config", "show", "get", "execute", "diagnose", "exit", "sudo")
 _READ = ("show", "get", "abort", "end")
@@ -35,7 +35,7 @@ WRITES = (
 
 
 def may_change(session: "Session", line: str) -> bool:
-    """Tell whether `line`, typed now, could change the unit (reading or walking cannot)."""
+    """Return whether `line`, typed now, could change the FortiGate (reading or walking cannot)."""
     words = split(line).words
     if not words:
         return False
@@ -59,8 +59,8 @@ def _only_walks(session: "Session", verb: str, words: Words) -> bool:
     return session.kind in ("scope", "vdoms")
 
 
-def completions(session: "Session", line: str) -> list[str]:
-    """Give what the help key prints for a line typed so far."""
+def list_completions(session: "Session", line: str) -> list[str]:
+    """Return what the help key prints for a line typed so far."""
     words = split(line).words
     fresh = line.endswith(" ") or not words
     stem = "" if fresh else words[-1].text

@@ -1,4 +1,4 @@
-"""What an event sets off: trigger, stitch, action, and the webhook that is really sent.
+"""Fire automation stitches: trigger, stitch, action, and a webhook that is really sent.
 
 Sources: FortiOS admin guide (automation stitches), KB 403001 (one execution per matching log
 while `minimum-interval` is 0; later ones inside the window are dropped).
@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from tests.simulator.config import Config
-from tests.simulator.logline import fields, message_id
+from tests.simulator.logline import fields, parse_message_id
 from tests.simulator.options import Options
-from tests.simulator.tree import Block, Entry, effective
-from tests.simulator.trust import authorities, client
+from tests.simulator.tree import Block, Entry, get_effective
+from tests.simulator.trust import client, list_authorities
 
 TIMEOUT = 30.0
 Settled = Callable[[], tuple[Config, threading.RLock]]
@@ -75,7 +75,7 @@ def expand(text: str, line: str, results: str, escape: bool, absent: str = "lite
 
 
 class Stitcher:
-    """Runs the stitches that an event matches, and remembers what was delivered."""
+    """The stitches of a FortiGate, and a list of what they delivered."""
 
     def __init__(self, options: Options, settled: Settled) -> None:
         self._options, self._settled = options, settled
@@ -87,16 +87,15 @@ class Stitcher:
         """Fire every enabled stitch whose trigger matches `line`; errors are in the answer."""
         config, lock = self._settled()
         done: list[Delivery] = []
-        for _ in range(self._options.duplicate_events):
-            with lock:
-                stitches = [list(each) for each in self._matching(config, line)]
-            for requests in stitches:
-                done += self._run(requests, line)
+        with lock:
+            stitches = [list(each) for each in self._matching(config, line)]
+        for requests in stitches:
+            done += self._run(requests, line)
         self.deliveries += done
         return done
 
     def summary(self) -> list[str]:
-        """Give the stitches as `diagnose test application autod 2` lists them."""
+        """Return the stitches as `diagnose test application autod 2` lists them."""
         config, lock = self._settled()
         with lock:
             enabled = [
@@ -162,9 +161,7 @@ class Stitcher:
 
     def _exchange(self, request: _Request, line: str, body: str) -> tuple[int, str]:
         connection = _connect(request)
-        headers = {"Content-Type": self._options.webhook_content_type, "Accept": "*/*"}
-        if self._options.webhook_user_agent:
-            headers["User-Agent"] = self._options.webhook_user_agent
+        headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "*/*"}
         for name, text in request.headers:
             known = next((each for each in headers if each.lower() == name.lower()), name)
             headers.pop(known, None)
@@ -205,7 +202,7 @@ def _row(config: Config, kind: str, name: str) -> Entry | None:
 
 
 def _values(config: Config, kind: str, entry: Entry, name: str) -> tuple[str, ...]:
-    return effective(_block(config, kind).table, entry, name)
+    return get_effective(_block(config, kind).table, entry, name)
 
 
 def _is(config: Config, kind: str, entry: Entry, name: str, wanted: str) -> bool:
@@ -218,7 +215,7 @@ def _get(config: Config, kind: str, name: str) -> str:
 
 
 def _actions(stitch: Entry) -> list[tuple[str, int]]:
-    """Give (action, delay in seconds) in order, for both forms of the stitch."""
+    """Return (action, delay in seconds) in order, for both forms of the stitch."""
     nested = stitch.block("actions")
     rows = [
         (" ".join(row.texts("action")), int((row.texts("delay") or ("0",))[0]))
@@ -229,7 +226,7 @@ def _actions(stitch: Entry) -> list[tuple[str, int]]:
 
 def _fires(config: Config, trigger: Entry, line: str) -> bool:
     known = fields(line)
-    logid = str(message_id(known.get("logid", "")))
+    logid = str(parse_message_id(known.get("logid", "")))
     wanted = _values(config, "trigger", trigger, "logid")
     vdoms = trigger.texts("vdom")
     if not _is(config, "trigger", trigger, "event-type", "event-log") or logid not in wanted:
@@ -263,7 +260,7 @@ def _request(config: Config, stitch: str, action: Entry, delay: int) -> _Request
         one("method"),
         secure,
         one("verify-host-cert") == "enable",
-        authorities(config),
+        list_authorities(config),
         name,
         port,
         f"/{path}",

@@ -45,7 +45,7 @@ class ObjectChange:
     ``body``: the statements to send, None to delete the object. ``move``: the `move` that gives it its
     position. ``remember``: its earlier text for the record before anything is sent. ``settle``: the
     same once all is sent. ``policy_name``: the name of a numbered entry. ``stays``: why it is not
-    deleted. ``source``: where the change comes from, if not from the inventory. ``left``: attributes
+    deleted. ``source``: where the change comes from, if not from the inventory. ``unmanaged``: attributes
     that somebody set by hand and that stay as they are.
     """
 
@@ -60,7 +60,7 @@ class ObjectChange:
     policy_name: str = ""
     stays: str = ""
     source: str = ""
-    left: tuple[tuple[str, Words], ...] = ()
+    unmanaged: tuple[tuple[str, Words], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def plan_object(desired: DesiredObject, situation: Situation) -> ObjectChange:
         _plan_entry(desired, statements, move, situation),
         move=move,
         policy_name=policy_name(desired.id, desired.body),
-        left=tuple(find_unmanaged(context, desired.body, body)),
+        unmanaged=tuple(find_unmanaged(context, desired.body, body)),
     )
 
 

@@ -46,7 +46,7 @@ class FortiPlan:
     ``blocks`` in the order of sending; ``changes`` show the same to an operator.
     ``record`` must be safe on the ban host before the first line is sent; ``settled`` replaces it once
     all blocks are through. If both equal the old record, nothing needs to be written.
-    ``stays``: why an object that should be deleted is kept. ``left``: what somebody set by hand on our
+    ``stays``: why an object that should be deleted is kept. ``unmanaged``: what somebody set by hand on our
     objects and stays as it is.
     """
 
@@ -56,7 +56,7 @@ class FortiPlan:
     record: Record = field(default_factory=Record)
     settled: Record = field(default_factory=Record)
     stays: tuple[str, ...] = ()
-    left: tuple[UnmanagedAttribute, ...] = ()
+    unmanaged: tuple[UnmanagedAttribute, ...] = ()
 
 
 def object_ids_to_observe(desired: Desired, record: Record) -> tuple[str, ...]:
@@ -187,12 +187,12 @@ def _assemble(
         for one, block in zip(due, blocks, strict=True)
     )
     before, settled = _update_record(situation.record, planned, stale, fingerprints)
-    unmanaged = [found for one in planned if (found := list_unmanaged(one.id, one.left))]
+    unmanaged = [list_unmanaged(one.id, one.unmanaged) for one in planned if one.unmanaged]
     more = (text for one in (*planned, *stale) for text in one.warnings)
     return FortiPlan(
         changes=tuple(changes),
         warnings=(*warnings, *more, *map(format_note, unmanaged)),
-        left=tuple(attribute for found in unmanaged for attribute in found),
+        unmanaged=tuple(attribute for group in unmanaged for attribute in group),
         blocks=blocks,
         record=before,
         settled=settled,

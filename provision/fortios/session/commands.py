@@ -1,4 +1,4 @@
-"""Check what is typed on a FortiGate against a closed table of forms, at the last place before the wire.
+"""Check what is typed on a FortiGate against a closed table of forms, just before it is sent.
 
 A looking command changes nothing. A changing line is one logical line of CLI as
 :func:`provision.fortios.config.text.serialise` spells it, or one of a few fixed orders.
@@ -16,7 +16,7 @@ _QUOTED = r'"(?:[^"\\]|\\.)*"'
 _PATH = r"[a-z][a-z0-9._-]*(?: [a-z][a-z0-9._-]*){0,5}"
 _SCOPE = r"(?:global|[A-Za-z0-9_.-]{1,31})"
 
-# What only looks, each with its argument forms.
+# Commands that only look, each with the forms of its arguments.
 _LOOKING = (
     r"get system status",
     r"get system ha status",
@@ -42,7 +42,7 @@ def check_look(command: str) -> None:
     """Check that ``command`` is one line that only looks.
 
     Raises:
-        ValueError: it is in no form of the table.
+        ValueError: it has none of the forms in the table.
     """
     if len(command) > LOOK_LONGEST or not command.isprintable() or not _LOOK.fullmatch(command):
         raise ValueError("it is not a command that only looks")
@@ -58,32 +58,32 @@ def check_change(line: str) -> None:
         raise ValueError("it is too long for one line of CLI")
     if _ORDER.fullmatch(line):
         return
-    words = _one_line(line)
+    words = _split_one_line(line)
     verb = words[0].raw
     if verb not in _VERBS:
         raise ValueError("it does not begin with a word that configures")
     if (verb in _BARE_VERBS) != (len(words) == 1) and verb != "purge":
         raise ValueError(f"'{verb}' has a wrong number of words")
-    if verb == "config" and not re.fullmatch(_PATH, " ".join(each.raw for each in words[1:])):
+    if verb == "config" and not re.fullmatch(_PATH, " ".join(word.raw for word in words[1:])):
         raise ValueError("the path behind 'config' is not one of a table")
     if verb == "edit" and len(words) != 2:
         raise ValueError("'edit' must have one key")
 
 
-def _one_line(line: str) -> tuple[Word, ...]:
-    """Return the words of ``line``, which must be spelt with single blanks and end nowhere inside."""
+def _split_one_line(line: str) -> tuple[Word, ...]:
+    """Return the words of ``line``, which must have single blanks and no line end outside of quotes."""
     try:
-        found = split_words(line)
+        lines = split_words(line)
     except ParseError as error:
         raise ValueError(error.what) from None
-    if len(found) != 1 or " ".join(each.raw for each in found[0]) != line:
+    if len(lines) != 1 or " ".join(word.raw for word in lines[0]) != line:
         raise ValueError("it is not exactly one line of CLI")
-    if any("\n" in each.raw and not _ends_only_in_quotes(each.raw) for each in found[0]):
+    if any("\n" in word.raw and not _ends_only_in_quotes(word.raw) for word in lines[0]):
         raise ValueError("a line ends outside of quotes")
-    return found[0]
+    return lines[0]
 
 
 def _ends_only_in_quotes(raw: str) -> bool:
-    """Check that each newline of a word stands in quotes; a backslash before one joins lines."""
+    """Return whether each newline of a word is in quotes; a backslash before one would join lines."""
     outside = re.sub(r'"(?:[^"\\]|\\[\s\S])*"|\'[^\']*\'', "", raw)
     return "\n" not in outside

@@ -1,4 +1,4 @@
-"""The connection to one FortiGate: its session, the next one once that broke, questions by scope."""
+"""The connection to one FortiGate: log in, log in again after a failure, ask questions in a scope."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from provision.errors import Failed
 from provision.fortios.config.probes import with_scope
-from provision.fortios.session import administrator, prompts
-from provision.fortios.session.batches import entering
-from provision.fortios.session.session import Session
+from provision.fortios.session.batches import enter_scope
+from provision.fortios.session.command_line import CommandLine
+from provision.fortios.session.refusals import find_remedy
 from provision.ssh.connection import Access
 from provision.ssh.login import Login
 
@@ -16,81 +16,88 @@ Question = tuple[str, str]  # scope, command
 
 
 class Connection:
-    """A connection to one unit, for the length of a ``with`` block.
+    """A connection to one FortiGate, open inside its ``with`` block.
 
-    ``walks``: the unit knows no `sudo`, so that a scope is entered to ask there.
+    ``without_sudo``: the FortiGate has no `sudo SCOPE COMMAND`, so a scope is entered to ask there.
     """
 
     def __init__(self, login: Login, access: Access) -> None:
-        self.walks = False
+        self.without_sudo = False
         self.login = login
         self._access = access
-        self._session: Session | None = None
-        self._earlier = 0
+        self._command_line: CommandLine | None = None
+        self._earlier_exchanges = 0
 
     def __enter__(self) -> Connection:
+        """Log in, or continue the session that a one-time code has opened.
+
+        Raises:
+            Unreachable: network, host key, login, or a FortiGate that wants a new password.
+        """
         kept = self._access.take_connection(self.login)
-        if isinstance(kept, Session):
+        if isinstance(kept, CommandLine):
             kept.changing = False
-            self._earlier = -kept.exchanges
-        self._session = kept if isinstance(kept, Session) else Session(self.login, self._access)
+            self._earlier_exchanges = -kept.exchanges
+            self._command_line = kept
+        else:
+            self._command_line = CommandLine(self.login, self._access)
         return self
 
     def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
-        session, self._session = self._session, None
-        if session is None:
+        command_line, self._command_line = self._command_line, None
+        if command_line is None:
             return
         if error is None:
-            self._access.give_back(self.login, session)
+            self._access.give_back(self.login, command_line)
         else:
-            session.disconnect()
+            command_line.disconnect()
 
     @property
     def exchanges(self) -> int:
-        """How often, since the login, we wrote and waited for the unit."""
-        return self._earlier + (self._session.exchanges if self._session else 0)
+        """The number of times, since the login, that we have written and waited for the FortiGate."""
+        current = self._command_line.exchanges if self._command_line else 0
+        return self._earlier_exchanges + current
 
     @property
-    def session(self) -> Session:
-        """The session of now; within the ``with`` block only."""
-        if self._session is None:
+    def command_line(self) -> CommandLine:
+        """The current command line; only inside the ``with`` block."""
+        if self._command_line is None:
             raise RuntimeError("a FortiGate is used inside its 'with' block")
-        return self._session
+        return self._command_line
 
     def reconnect(self) -> None:
-        """A new session in place of a broken one: once, by whoever calls."""
-        self._earlier = self.exchanges
-        self.session.disconnect()
-        self._session = Session(self.login, self._access)
-        self._session.changing = True
+        """Replace a broken command line by a new one, in the middle of a change.
+
+        Raises:
+            Unreachable: the FortiGate cannot be reached any more.
+        """
+        self._earlier_exchanges = self.exchanges
+        self.command_line.disconnect()
+        self._command_line = CommandLine(self.login, self._access)
+        self._command_line.changing = True
 
     def ask(self, questions: Sequence[Question]) -> tuple[str, ...]:
-        """The answers to all ``questions`` in one exchange; where there is no `sudo`, in several."""
-        if not self.walks:
-            return self.session.read([with_scope(*each) for each in questions])
-        found: dict[Question, str] = {}
+        """Return the answers to ``questions``: one exchange, or several without `sudo`.
+
+        Raises:
+            Failed, Unreachable: a question is not allowed, or the FortiGate does not answer.
+        """
+        if not self.without_sudo:
+            return self.command_line.read([with_scope(*question) for question in questions])
+        answers: dict[Question, str] = {}
         for scope in dict.fromkeys(scope for scope, _ in questions):
-            commands = [command for each, command in questions if each == scope]
-            answers = self.session.visit(tuple(entering("its VDOMs", scope)), commands)
-            found.update(
-                ((scope, each), said) for each, said in zip(commands, answers, strict=True)
-            )
-        return tuple(found[each] for each in questions)
+            commands = [command for asked_in, command in questions if asked_in == scope]
+            lines = tuple(enter_scope("its VDOMs", scope))
+            shown = self.command_line.read_in_scope(lines, commands)
+            answers |= {
+                (scope, command): answer for command, answer in zip(commands, shown, strict=True)
+            }
+        return tuple(answers[question] for question in questions)
 
-    def permission(self, said: str) -> str:
-        """What to do about a refusal that is one of rights or of a lock; else nothing."""
-        if prompts.tells_of_a_lock(said):
-            return (
-                "somebody else is editing it in a transaction, or a run that died was; such a lock "
-                "ends by itself (ours after 2 idle minutes): run again then"
-            )
-        needs = f"; it needs {administrator.NEEDED}"
-        if prompts.is_forbidden(said):
-            return f"the profile of {self.login.user} does not permit this{needs}"
-        if prompts.has_no_table(said) and self.session.is_restricted:
-            return f"perhaps the profile of {self.login.user} does not permit this{needs}"
-        return ""
+    def find_remedy(self, refusal: str) -> str:
+        """Return what to do about ``refusal`` if rights or a lock are its cause; else nothing."""
+        return find_remedy(refusal, self.login.user, self.command_line.is_restricted)
 
-    def failed(self, what: str, remedy: str = "") -> Failed:
-        """An error that names the unit."""
+    def describe_failure(self, what: str, remedy: str = "") -> Failed:
+        """Return an error that names the FortiGate."""
         return Failed(f"{self.login.host} ({self.login.address}): {what}", remedy)

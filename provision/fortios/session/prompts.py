@@ -1,15 +1,13 @@
-"""What a FortiGate's terminal says, told apart: prompt, echo, pager, refusal, answer. Pure text.
+"""Recognize what a terminal of a FortiGate shows: prompt, echo, pager, question, answer. Pure text.
 
-Sources: captures of 7.4 units (an echo ends in CR CR LF, an empty line stands before the prompt,
+Sources: captures of FortiOS 7.4 (an echo ends in CR CR LF, an empty line stands before the prompt,
 `--More-- ` is wiped with CR, nine blanks, CR), FortiOS CLI reference (Ctrl-V before `?`).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-
-from provision.fortios.session.answer import end_of_answer, said_in
+from collections.abc import Sequence
 
 HOST = r"[-\w.~]+"
 # the last line of a terminal that waits for a command: HOST # , HOST (Primary) # , HOST(x) (y) $
@@ -25,8 +23,6 @@ _SIGN = re.compile(r"[#$>] ?\Z")
 _TAIL = 4096
 # characters of a hostname that a cut prompt (`long-na~ (x) #`) keeps at least
 _KEPT = 4
-# Characters of a refusal that are kept, its end: a real one has a few lines.
-REFUSAL = 2000
 # wiped with blanks; by some terminals with an escape sequence or backspaces, or not at all
 _PAGER = re.compile(r"--More-- ?(?:\r *\r|(?:\r?\x1b\[[0-2]?K)+\r?|\x08[\x08 ]*\x08)")
 _UNWIPED = re.compile(r"^--More--(?: *\n| )?", re.MULTILINE)
@@ -37,58 +33,33 @@ _ESCAPE = re.compile(r"\x1b(?:\[[\d;?]*[@-~]|[()].|[=>78])")
 # a line that goes on behind a lone CR: drawn anew, or wrapped at the edge of the terminal
 _REDRAWN = re.compile(r"^[^\r\n]+(?:\r+[^\r\n]+)+", re.MULTILINE)
 _QUESTION = re.compile(r"\(y/n\) ?\Z")
-_LOCKED = re.compile(r"(?:in|by) (?:another|other) transaction|is locked", re.IGNORECASE)
-_EXPIRED = re.compile(r"^config transaction id=\d+ has expired", re.MULTILINE)
-# what a unit says that, inside of a transaction, knows only what is committed
-_UNSEEN = re.compile(
-    r"not found in datasource|node_check_object fail|return code -3\b", re.IGNORECASE
-)
-_STILL_USED = re.compile(r"entry is used by other|return code -23\b", re.IGNORECASE)
-_OUTSIDE = re.compile(
-    r"\b(?:in|inside|within|during) (?:an? |the |this |config )*transaction", re.I
-)
-_NO_RIGHT = r"\bpermission\b|\bnot (?:permitted|allowed|authori[sz]ed)\b|\baccess denied\b"
-_FORBIDDEN = re.compile(rf"return code -(?:37|672)\b|{_NO_RIGHT}", re.IGNORECASE)
 _ACCEPT = re.compile(r"\(Press 'a' to accept\):?\s*\Z")
 _NEW_PASSWORD = re.compile(r"forced to change your password|^New Password: ?\Z", re.I | re.M)
 _OPEN_QUOTE = re.compile(r"\n> ?\Z")
 _UNTYPABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
-
-_REFUSAL = re.compile(
-    r"^(?:unknown (?:action|command)|command parse error|value parse error|command fail|incomplete command"
-    r"|node_check_object fail|(?:object|attribute) (?:set|check) operator error|object check"
-    r"|entry not found in datasource|entry is not found in table|token line:|ambiguous command"
-    r"|internal error|.*(?:" + _NO_RIGHT + r")|string value is too long"
-    r"|attribute '.*' must be set|attribute '.*' checking fail|the entry is used by|duplicated entry"
-    r"|invalid |name '.*' conflict|no tablename|no object|unset oper error"
-    r"|.*(?:unknown action \d|(?:command|value) parse error before|command fail\. return code)"
-    r"|.*discard the setting|config transaction id=\d+ has expired|.*\(y/n\))",
-    re.IGNORECASE | re.MULTILINE,
-)
-_NO_ENTRY = re.compile(
-    r"^(?:entry (?:is )?not found|command fail\. return code -3\b)", re.IGNORECASE | re.MULTILINE
-)
-_NO_TABLE = re.compile(
-    r"^(?:command fail\. return code -61\b|command parse error before|unknown (?:action|command))",
-    re.IGNORECASE | re.MULTILINE,
-)
+# Characters of a line whose echo is looked for, and of an answer in which it has to stand.
+_ECHO, _ECHO_WITHIN = 60, 16384
+# a value in quotes, also one that the text ends in
+_QUOTED = r'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)'
+_VALUE = re.compile(r'"(?:[^"\\]++|\\.)*+(?:(")|\\?\Z)', re.DOTALL)
+_SHOWN = re.compile(r"^config ", re.MULTILINE)
 
 
 def clean(received: str) -> str:
-    """Terminal text as lines: what pager, colours and a line that is drawn anew leave is gone."""
+    """Return terminal output as lines, without pagers, colors and the first drafts of redrawn lines."""
     plain = _ESCAPE.sub("", _PAGER.sub("", _COLOUR.sub("", received)))
-    plain = _REDRAWN.sub(lambda found: _as_seen(found[0]), plain)
+    plain = _REDRAWN.sub(lambda line: _merge_redrawn(line[0]), plain)
     return _UNWIPED.sub("", re.sub(r"\r+\n", "\n", plain).replace("\r", ""))
 
 
-def _as_seen(line: str) -> str:
-    """What stands there after a line was drawn in several pieces, each behind a CR.
+def _merge_redrawn(line: str) -> str:
+    """Return what is visible of a line that was drawn in several pieces, each after a CR.
 
-    A piece that begins like all before it replaces it; another goes on behind an edge, over which
-    line editors get with a blank and CR.
+    A piece that begins like all before it replaces it. Any other piece continues after an edge, which
+    line editors cross with a blank and CR.
     """
     first, *rest = re.split(r"\r+", line)
-    # joined only where a piece may replace all before it, else many pieces would cost their square
+    # joined only where a piece may replace all before it: else many pieces have a quadratic cost
     shown, length = [first], len(first)
     for piece in rest:
         if len(piece) >= length and piece.startswith("".join(shown)):
@@ -101,60 +72,69 @@ def _as_seen(line: str) -> str:
     return "".join(shown)
 
 
-def spaced(text: str, prompt: str) -> str:
-    """``text`` with a blank behind each ``prompt`` (a pattern), for a terminal that shows none."""
+def add_blanks(text: str, prompt: str) -> str:
+    """Return ``text`` with a blank after each ``prompt`` (a pattern), for a terminal that shows none."""
     return re.sub(rf"^({prompt})(?! )", r"\1 ", text, flags=re.MULTILINE)
 
 
-def first_prompt(text: str) -> str:
-    """Return the prompt a login ends with, without its last blank; nothing where there is none.
+# --- prompts -------------------------------------------------------------------------------------
 
-    A prompt of an unusual shape has to stand there twice, which an Enter shows.
+
+def find_first_prompt(text: str) -> str:
+    """Return the prompt that a login ends with, without its last blank; empty where there is none.
+
+    A prompt of an unusual shape has to be there twice, which an Enter brings about.
     """
     found = _FIRST_PROMPT.search(text) or _ODD_PROMPT.search(text)
     return found[1] if found else ""
 
 
-def _parts(prompt: str) -> tuple[str, str]:
-    """Return the hostname in a prompt, and what it has in brackets."""
-    found = _PARTS.fullmatch(prompt)
-    return (found[1], found[2]) if found else (prompt, "")
+def _split_prompt(prompt: str) -> tuple[str, str]:
+    """Return the hostname in a prompt, and what follows it in brackets."""
+    parts = _PARTS.fullmatch(prompt)
+    return (parts[1], parts[2]) if parts else (prompt, "")
 
 
-def scope_in(prompt: str) -> str:
-    """Return what a prompt has in brackets behind the hostname, a role in a cluster aside."""
-    names = re.findall(r"\(([^()]*)\)", _parts(prompt)[1])
-    return next((each for each in names if each.lower() not in _ROLES), "")
+def find_scope(prompt: str) -> str:
+    """Return the name in brackets after the hostname, apart from a role in a cluster."""
+    names = re.findall(r"\(([^()]*)\)", _split_prompt(prompt)[1])
+    return next((name for name in names if name.lower() not in _ROLES), "")
 
 
-def any_prompt(first: str) -> str:
-    """Pattern of the prompt, in whatever context, of the FortiGate whose first one is known.
+def make_prompt_pattern(first: str) -> str:
+    """Return a pattern of the prompt in any context of the FortiGate whose ``first`` prompt is known.
 
     A long hostname may be cut with `~`, at another place in each context.
     """
-    host, _ = _parts(first)
+    host, _ = _split_prompt(first)
     cut = rf"|{re.escape(host[:_KEPT])}[-\w.]*~"
     return rf"(?:{re.escape(host)}{cut})(?: ?\([^\n]*\))? [#$>]"
 
 
+def compile_last_prompt(first: str) -> re.Pattern[str]:
+    """Return a pattern of the prompt in any context at the end of a text; its group 1 is the prompt."""
+    return re.compile(rf"(?:\A|\n)({make_prompt_pattern(first)}) *\Z")
+
+
 def hides_prompt(text: str, first: str, is_silent: bool) -> bool:
-    """Return whether the FortiGate waits for a line though no prompt stands at the end.
+    """Return whether the FortiGate waits for a line though ``text`` does not end in a prompt.
 
     ``first``: the first prompt, empty before it was seen. ``is_silent``: nothing came for a while.
-    An Enter is harmless there. It would answer a question, and a busy FortiGate would read it as the
-    answer to a question that is still to come; so without any prompt there is none.
+    An Enter is harmless there. At a question it would be an answer, and a busy FortiGate would take it
+    for the answer to its next question; so without any prompt there is no Enter.
     """
     ends_in_sign = bool(_SIGN.search(text))
     if _asks_something(text) or not (is_silent or ends_in_sign):
         return False
     if not first:
         return bool(text)
-    return ends_in_sign or bool(re.search(rf"{any_prompt(first)} ", text[-_TAIL:]))
+    pattern = rf"{make_prompt_pattern(first)} "
+    return ends_in_sign or bool(re.search(pattern, text[-_TAIL:]))
 
 
 def _asks_something(text: str) -> bool:
     """Return whether ``text`` ends in a question, an open value or a pager, which an Enter answers."""
-    asks = asks_yes_or_no(text) or wants_new_password(text) or in_quotes(text)
+    asks = asks_yes_or_no(text) or wants_new_password(text) or is_quote_open(text)
     return asks or waits_for_page(text)
 
 
@@ -165,106 +145,47 @@ def ends_login(text: str) -> bool:
 
 def ends_acceptance(text: str) -> bool:
     """Return whether a login whose disclaimer was accepted has come to a prompt or a question."""
-    return wants_new_password(text) or bool(first_prompt(text))
-
-
-def prompt_pattern(first: str) -> re.Pattern[str]:
-    """The prompt at the end of a text, in whatever context, of the unit whose first one is known."""
-    return re.compile(rf"(?:\A|\n)({any_prompt(first)}) *\Z")
+    return wants_new_password(text) or bool(find_first_prompt(text))
 
 
 def waits_for_page(text: str) -> bool:
+    """Return whether ``text`` ends in a pager."""
     return bool(_PAGER_TAIL.search(_COLOUR.sub("", text)))
 
 
 def asks_yes_or_no(text: str) -> bool:
+    """Return whether ``text`` ends in a question with the answers y and n."""
     return bool(_QUESTION.search(text))
 
 
 def asks_to_accept(text: str) -> bool:
+    """Return whether ``text`` ends in a disclaimer that has to be accepted."""
     return bool(_ACCEPT.search(text))
 
 
 def wants_new_password(text: str) -> bool:
+    """Return whether the FortiGate asks for a new password before anything else."""
     return bool(_NEW_PASSWORD.search(text))
 
 
-def timed_out(text: str) -> bool:
-    """Whether the unit says good-bye to an administrator who was idle for too long."""
-    return text.rstrip().endswith("Timeout")
-
-
-def in_quotes(text: str) -> bool:
+def is_quote_open(text: str) -> bool:
+    """Return whether ``text`` ends in the prompt that continues a value in quotes."""
     return bool(_OPEN_QUOTE.search(text))
 
 
-def refusal(answer: str) -> str:
-    """The unit's own words if ``answer`` (without its echo) is a refusal, else nothing."""
-    if not _REFUSAL.search(answer):
-        return ""
-    said = " / ".join(line.strip() for line in answer[-REFUSAL:].splitlines() if line.strip())
-    return said if len(answer) <= REFUSAL else f"... {said}"
+def is_idle_timeout(text: str) -> bool:
+    """Return whether the FortiGate ends the session because it was idle for too long."""
+    return text.rstrip().endswith("Timeout")
 
 
-def without_pieces(said: str, line: str) -> str:
-    """``said`` without the pieces of values in ``line`` that a unit quotes: a mask knows only wholes."""
-    values = re.findall(r'"((?:[^"\\]|\\.)*)"', line)
-
-    def shown(quoted: re.Match[str]) -> str:
-        cut = any(quoted[1] in value and quoted[1] != value for value in values)
-        return "'...'" if cut else quoted[0]
-
-    return re.sub(r"'([^'\n]{4,})(?:'|$)", shown, said, flags=re.MULTILINE)
+# --- what is typed, and the answers to it --------------------------------------------------------
 
 
-def knows_no_sudo(answer: str) -> bool:
-    """Whether a `sudo SCOPE COMMAND` failed by its first word."""
-    first = answer.strip().partition("\n")[0]
-    return not first or bool(re.search(r"(?i)^unknown|\b(?:sudo|global)\b", first))
-
-
-def tells_of_a_lock(answer: str) -> bool:
-    """Whether the object is being edited in a transaction of somebody else (KB 199281)."""
-    return bool(_LOCKED.search(answer))
-
-
-def tells_of_expiry(answer: str) -> bool:
-    """Whether the unit has dropped our transaction; what came after it took effect at once."""
-    return bool(_EXPIRED.search(answer))
-
-
-def is_of_the_transaction(answer: str, made: Iterable[str]) -> bool:
-    """Whether a line may be refused only inside of a transaction, which makes the objects ``made``.
-
-    Whether references see what is not committed yet is not documented; some tables cannot be changed
-    in a transaction at all (KB 226126).
-    """
-    if tells_of_a_lock(answer) or tells_of_expiry(answer):
-        return False
-    unseen = _UNSEEN.search(answer) and any(f"'{name}'" in answer for name in made)
-    return bool(unseen or _STILL_USED.search(answer) or _OUTSIDE.search(answer))
-
-
-def is_forbidden(answer: str) -> bool:
-    """Whether it is the profile of the administrator that does not allow it (codes -37, -672)."""
-    return bool(_FORBIDDEN.search(answer))
-
-
-def has_no_entry(answer: str) -> bool:
-    """Whether `show` says that the entry does not exist; a value may hold the same words."""
-    return not answer.startswith("config ") and bool(_NO_ENTRY.search(answer))
-
-
-def has_no_table(answer: str) -> bool:
-    """Whether `show` says that this model and version has no such table (code -61, or none)."""
-    return not answer.startswith("config ") and bool(_NO_TABLE.search(answer))
-
-
-def keys(line: str) -> str:
-    """The keys that type ``line``: `?` and Tab act at once unless Ctrl-V stands before them.
+def make_keys(line: str) -> str:
+    """Return the keys that type ``line``: `?` and Tab act at once unless Ctrl-V stands before them.
 
     Raises:
-        ValueError: a control character that no key can put into a value.
+        ValueError: ``line`` holds a control character that no key can put into a value.
     """
     bad = _UNTYPABLE.search(line)
     if bad:
@@ -272,20 +193,60 @@ def keys(line: str) -> str:
     return re.sub(r"[?\t]", "\x16\\g<0>", line)
 
 
-def answers(text: str, prompt: str, commands: Sequence[str]) -> tuple[str | None, ...]:
-    """Return what ``text`` holds as the answer to each of ``commands``, None where there is none (yet).
+def is_echoed(line: str, text: str) -> bool:
+    """Return whether ``text`` holds the echo of ``line``, or of its beginning, however it is wrapped."""
+    typed = "".join(line.replace("\x16", "")[: 2 * _ECHO].split())[:_ECHO]
+    return typed in "".join(text[:_ECHO_WITHIN].split())
 
-    ``prompt`` is a pattern. An answer counts when its command was echoed whole behind a prompt and
-    another prompt came after; and if no later command is in it, as where a terminal echoes ahead of
-    what it does. A prompt inside of a value in quotes is text.
+
+def is_inside_value(text: str) -> bool:
+    """Return whether ``text``, the output of a `show` so far, ends inside of a value in quotes."""
+    start = _SHOWN.search(text)
+    values = _VALUE.finditer(text, start.end()) if start else ()
+    return any(value[1] is None for value in values)
+
+
+def extract_configuration(answer: str) -> str:
+    """Return the configuration in an answer, without messages of the FortiGate before and after it."""
+    start = _SHOWN.search(answer)
+    if not start:
+        return answer
+    ends = [end.end() for end in re.finditer(r"^end *$", answer, re.MULTILINE)]
+    last = ends[-1] if ends and ends[-1] > start.start() else len(answer)
+    return answer[start.start() : last]
+
+
+def split_answers(text: str, prompt: str, commands: Sequence[str]) -> tuple[str | None, ...]:
+    """Return the answer to each of ``commands`` in ``text``, None for one that is not there (yet).
+
+    ``prompt`` is a pattern. An answer counts if its whole command was echoed after a prompt and
+    another prompt follows, unless a later command is in it, as where a terminal echoes ahead of its
+    work. A prompt inside of a value in quotes is text.
     """
-    found: list[str | None] = []
+    answers: list[str | None] = []
     at = 0
     for number, command in enumerate(commands):
         echo = re.compile(rf"^{prompt} +{re.escape(command)} *\n", re.MULTILINE).search(text, at)
-        end = end_of_answer(text, echo.end(), prompt) if echo else None
-        said = said_in(text[echo.end() : end], prompt) if echo and end is not None else None
-        mixed = said and {each.strip() for each in said.split("\n")} & set(commands[number + 1 :])
-        found.append(None if mixed else said)
+        end = _find_end(text, echo.end(), prompt) if echo else None
+        answer = _strip_prompt(text[echo.end() : end], prompt) if echo and end is not None else None
+        lines = {line.strip() for line in answer.split("\n")} if answer else set()
+        answers.append(None if lines & set(commands[number + 1 :]) else answer)
         at = at if end is None else end
-    return tuple(found)
+    return tuple(answers)
+
+
+def _find_end(text: str, at: int, prompt: str) -> int | None:
+    """Return the position of the next prompt that is not part of a value."""
+    first = re.compile(rf"^(?:{prompt} |config )", re.MULTILINE).search(text, at)
+    if first and first[0].startswith("config "):
+        pieces = re.compile(rf"{_QUOTED}|^{prompt} ", re.MULTILINE | re.DOTALL)
+        found = pieces.finditer(text, first.end())
+        first = next((piece for piece in found if not piece[0].startswith('"')), None)
+    return first.start() if first else None
+
+
+def _strip_prompt(answer: str, prompt: str) -> str:
+    """Return ``answer`` without a prompt that a message hides in its last line."""
+    stripped = answer.rstrip("\n")
+    head, _, last = stripped.rpartition("\n")
+    return head.rstrip("\n") if re.search(rf"{prompt} ?\Z", last) else stripped

@@ -1,8 +1,8 @@
-"""Changing one FortiGate: a push as one transaction, or object by object; all of it, or what was there."""
+"""Push a plan to one FortiGate, as one transaction or object by object: all of it, or nothing stays."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 
 from provision.errors import Failed, TargetError
@@ -11,123 +11,126 @@ from provision.fortios.config.observed import Observed
 from provision.fortios.config.probes import with_scope
 from provision.fortios.planning.approval import ABORT, COMMIT, SAVE, START, Approval
 from provision.fortios.planning.blocks import Block
-from provision.fortios.planning.planner import FortiPlan, plan_rollback
-from provision.fortios.session import prompts
-from provision.fortios.session.batches import Line, chunks
+from provision.fortios.planning.planner import plan_rollback
+from provision.fortios.session import refusals
+from provision.fortios.session.batches import Line, split_into_batches
+from provision.fortios.session.command_line import CommandLine, Garbled, Refused
 from provision.fortios.session.connection import Connection
-from provision.fortios.session.observer import Observer
-from provision.fortios.session.session import Garbled, Refused, Session
 
 # Object and text of each block, in order.
 Approved = Iterable[tuple[str, str]]
 
+UNCHANGED = "the FortiGate is as it was before"
+# With all lines typed ahead, one by one, and without a transaction.
+ATTEMPTS = 3
 
-class PutBack(Failed):
-    """A push failed and the unit is as it was before it: what was remembered before it holds again."""
+
+class RolledBack(Failed):
+    """A push failed and the FortiGate is as it was before, so the record from before it holds again."""
 
 
 class Push:
-    """Pushes plans to one unit; begins no more transactions once that turns out to have none."""
+    """Pushes plans to one FortiGate; begins no more transactions once one has been refused."""
 
-    def __init__(self, connection: Connection, observer: Observer) -> None:
+    def __init__(self, connection: Connection, look: Callable[[Iterable[str]], Observed]) -> None:
+        """``look`` returns what the FortiGate has of the objects with the given ids."""
         self._connection = connection
-        self._observer = observer
+        self._look = look
         self._transactions = True
-        self._gate = Approval(())
+        self._approval = Approval(())
+        self._saving: str | None = None
 
     @property
-    def _session(self) -> Session:
-        return self._connection.session
+    def _command_line(self) -> CommandLine:
+        return self._connection.command_line
 
-    def apply(self, plan: FortiPlan, approved: Approved | None = None) -> None:
-        """Push ``plan``, made from what the observer saw last: all of it, or nothing stays.
-
-        ``approved``: the blocks that an operator was shown, as id and text with secrets by name;
-        those of ``plan`` itself unless given.
+    def accept_approval(
+        self, approved: tuple[tuple[str, str], ...], blocks: Sequence[Block]
+    ) -> None:
+        """Permit the lines of the ``approved`` blocks, and no others.
 
         Raises:
-            PutBack: it failed, and the unit is as it was before.
-            Failed: the unit is not as it was (the text says where): keep ``plan.record``.
-            Unreachable: the connection broke before anything was changed.
+            Failed: ``blocks`` are not the approved ones.
         """
-        if not plan.blocks:
-            return
-        if self._observer.read_only:
-            raise PutBack(
-                f"{self._connection.login.host}: {self._observer.read_only}", "nothing was sent"
-            )
-        own = tuple((each.id, each.shown) for each in plan.blocks)
-        self._gate = Approval(own if approved is None else tuple(approved))
-        self._gate.check_plan(plan.blocks)
-        before = self._observer.seen or self._observer.look([block.id for block in plan.blocks])
-        for _ in range(3):  # as the unit seems to take it, nothing typed ahead, no transaction
-            if self._attempt(plan.blocks, before):
-                return
-        raise PutBack(f"{self._connection.login.host} loses lines", "the unit is as it was before")
+        self._approval = Approval(approved)
+        self._approval.check_plan(blocks)
 
-    def _attempt(self, blocks: Sequence[Block], before: Observed) -> bool:
-        """Push ``blocks`` or put back; False if it should be tried again, in another way."""
+    def apply(self, blocks: Sequence[Block], before: Observed, saving: str | None) -> None:
+        """Push approved ``blocks``: all of them, or nothing stays.
+
+        ``before``: what is restored after a failure. ``saving``: the scope in which a FortiGate that
+        does not save by itself is told to save; None if it does.
+
+        Raises:
+            RolledBack, Failed, Unreachable: as :meth:`FortiGateSession.apply`.
+        """
+        self._saving = saving
+        for _ in range(ATTEMPTS):
+            if self._try(blocks, before):
+                return
+        raise RolledBack(
+            f"{self._connection.login.host} dropped part of the input in {ATTEMPTS} attempts",
+            UNCHANGED,
+        )
+
+    def _try(self, blocks: Sequence[Block], before: Observed) -> bool:
+        """Push ``blocks`` or roll back; return False if it should be tried again, in another way."""
         touched: list[Block] = []
         try:
             self._send(blocks, touched)
             return True
         except TargetError as error:
-            if not self._session.changing:
+            if not self._command_line.changing:
                 raise
-            self._restore(before, blocks, touched, error)
-            if isinstance(error, Garbled) or self._gives_up_transactions(error, blocks):
+            self._roll_back(before, blocks, touched, error)
+            if isinstance(error, Garbled) or self._must_avoid_transactions(error, blocks):
                 return False
-            raise PutBack(error.what, self._said_after(error)) from None
+            remedy = self._connection.find_remedy(_get_words(error))
+            raise RolledBack(error.what, "; ".join(filter(None, (UNCHANGED, remedy)))) from None
 
-    def _gives_up_transactions(self, error: TargetError, blocks: Sequence[Block]) -> bool:
-        """Whether ``error`` is one of transactions as such; then no more are begun."""
-        made = [ObjectId.parse(block.id).key or "" for block in blocks]
-        said = error.said if isinstance(error, Refused) else ""
-        if not self._transactions or not prompts.is_of_the_transaction(said, made):
+    def _must_avoid_transactions(self, error: TargetError, blocks: Sequence[Block]) -> bool:
+        """Return whether transactions cause ``error``; then no more are begun."""
+        created = [ObjectId.parse(block.id).key or "" for block in blocks]
+        words = _get_words(error)
+        if not self._transactions or not refusals.is_caused_by_transaction(words, created):
             return False
         self._transactions = False
         return True
 
-    def _said_after(self, error: TargetError) -> str:
-        said = error.said if isinstance(error, Refused) else ""
-        return "; ".join(
-            filter(None, ("the unit is as it was before", self._connection.permission(said)))
-        )
-
     def _send(self, blocks: Sequence[Block], touched: list[Block]) -> None:
-        """Send ``blocks`` as one transaction, or object by object where the unit has none.
+        """Send ``blocks`` as one transaction, or object by object where there are no transactions.
 
-        ``touched`` takes those that may have taken effect.
+        Those that may have taken effect are added to ``touched``.
         """
-        atomic = self._begins()
-        self._session.changing = True
-        for chunk in chunks(blocks, atomic):
+        atomic = self._begin_transaction()
+        self._command_line.changing = True
+        for batch in split_into_batches(blocks, atomic):
             if not atomic:
-                named = {line.id for line in chunk}
-                touched += [each for each in blocks if each.id in named and each not in touched]
-            self._write(chunk, blocks, touched)
-        self._session.settle()
+                ids = {line.id for line in batch}
+                touched += [each for each in blocks if each.id in ids and each not in touched]
+            self._write(batch, blocks, touched)
+        self._command_line.check_settled()
         if atomic:
             touched[:] = blocks
             self._type([Line("the transaction", COMMIT)])
         self._save()
-        self._session.changing = False
+        self._command_line.changing = False
 
-    def _type(self, typed: Sequence[Line], blocks: Sequence[Block] = ()) -> None:
-        """Type lines that may change something: the only way from here to the session."""
-        self._gate.check_lines(((line.id, line.text) for line in typed), blocks)
-        self._session.write(typed)
+    def _type(self, lines: Sequence[Line], blocks: Sequence[Block] = ()) -> None:
+        """Type lines that may change something; nothing else here writes to the command line."""
+        self._approval.check_lines(((line.id, line.text) for line in lines), blocks)
+        self._command_line.write(lines)
 
-    def _write(self, chunk: Sequence[Line], blocks: Sequence[Block], touched: list[Block]) -> None:
+    def _write(self, batch: Sequence[Line], blocks: Sequence[Block], touched: list[Block]) -> None:
         try:
-            self._type(chunk, blocks)
+            self._type(batch, blocks)
         except Refused as error:
-            if prompts.tells_of_expiry(error.said):
+            if refusals.is_expiry(error.words):
                 touched[:] = blocks
             raise
 
-    def _begins(self) -> bool:
-        """Open a transaction; False where the unit has none, or none for this administrator."""
+    def _begin_transaction(self) -> bool:
+        """Open a transaction; return False if there are none, or none for this administrator."""
         try:
             if self._transactions:
                 self._type([Line("the transaction", START)])
@@ -136,55 +139,62 @@ class Push:
         return self._transactions
 
     def _save(self) -> None:
-        if self._observer.saves_by_hand:
-            scope = "global" if self._observer.facts.vdoms else ""
-            self._type([Line("the configuration", with_scope(scope, SAVE))])
+        if self._saving is not None:
+            self._type([Line("the configuration", with_scope(self._saving, SAVE))])
 
-    def _restore(
+    def _roll_back(
         self,
         before: Observed,
         blocks: Sequence[Block],
         touched: Sequence[Block],
         error: TargetError,
     ) -> None:
-        """Lead the unit back to ``before``.
+        """Restore ``before``.
 
         Raises:
-            Failed: it is not as it was; the text says what is left.
+            Failed: the FortiGate is not as it was; the text says what differs.
         """
-        wanted = [block.id for block in blocks]
+        ids = [block.id for block in blocks]
         try:
-            self._have_nothing_open()
-            now = self._observer.look(wanted)
-            if not touched and not _is_locked(error) and _differs(before, now, blocks):
-                touched = blocks  # it took the transaction's first line for something else
-            back = plan_rollback(before, now, touched)
-            if back:
-                self._gate.check_rollback(back)
-                self._send(back, [])
+            self._close_transaction()
+            now = self._look(ids)
+            if not touched and not _is_locked(error) and _find_differences(before, now, blocks):
+                touched = blocks  # the first line of the transaction was taken for something else
+            reverting = plan_rollback(before, now, touched)
+            if reverting:
+                self._approval.check_rollback(reverting)
+                self._send(reverting, [])
             elif touched:
                 self._save()
-            left = _differs(before, self._observer.look(wanted), blocks)
+            left = _find_differences(before, self._look(ids), blocks)
         except TargetError as second:
-            remedy = f"it could not be put back ({second.what}); run again: that mends it"
+            remedy = f"the rollback failed ({second.what}); run the command again to complete it"
             raise Failed(error.what, remedy) from None
         if left:
             names = ", ".join(block.id for block in left)
-            raise Failed(error.what, f"not as it was: {names}; run again: that mends it")
+            remedy = f"not as it was: {names}; run the command again to complete it"
+            raise Failed(error.what, remedy)
 
-    def _have_nothing_open(self) -> None:
-        """No transaction may stay open; where there is none the unit refuses, which is as good."""
-        if not self._session.alive:
+    def _close_transaction(self) -> None:
+        """Drop a transaction that is open; where there is none, the refusal is just as good."""
+        if not self._command_line.alive:
             self._connection.reconnect()
             return
         with suppress(Refused):
             self._type([Line("the transaction", ABORT)])
 
 
-def _differs(before: Observed, now: Observed, blocks: Sequence[Block]) -> tuple[Block, ...]:
-    """What is not as it was ``before``; a secret that is set is taken for the one that was."""
+def _find_differences(
+    before: Observed, now: Observed, blocks: Sequence[Block]
+) -> tuple[Block, ...]:
+    """Return what is not as ``before``; a secret that is set is taken for the one that was."""
     return plan_rollback(before, now, blocks, secrets_kept=True)
 
 
+def _get_words(error: TargetError) -> str:
+    """Return the words of the FortiGate if ``error`` is a refusal."""
+    return error.words if isinstance(error, Refused) else ""
+
+
 def _is_locked(error: TargetError) -> bool:
-    return isinstance(error, Refused) and prompts.tells_of_a_lock(error.said)
+    return refusals.is_lock(_get_words(error))

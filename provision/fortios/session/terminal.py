@@ -1,7 +1,7 @@
-"""The one place that knows netmiko: a terminal of a FortiGate that says nothing unasked.
+"""A terminal of a FortiGate that shows nothing unasked. No other module knows netmiko.
 
-netmiko's own preparation switches the console's paging off, which changes the unit's configuration,
-and switches it on again at the end; its prompt is any `#` or `$`. Both are replaced here: nothing is
+netmiko's own preparation switches the console's paging off, which changes the configuration of the
+FortiGate, and on again at the end; its prompt is any `#` or `$`. Both are replaced here: nothing is
 sent that was not asked for, the pager is answered, and the prompt is the whole last line.
 """
 
@@ -11,67 +11,47 @@ import codecs
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from netmiko.fortinet import FortinetSSH
 
 from provision.errors import Failed, Unreachable
 from provision.fortios.session import prompts
-from provision.fortios.session.heard import Heard
+from provision.fortios.session.transcript import Bounds, Transcript, Wait
 from provision.ssh.causes import classify_message, clean
 from provision.ssh.connection import CONNECT_ERRORS, Access, connect
 from provision.ssh.login import Login
 
-# Seconds without a byte after which a unit counts as silent (a busy one takes several to answer).
-SILENCE = 30.0
-# Seconds without a byte after which type-ahead counts as lost, the prompt standing there.
-LOST = 3.0
-# The same for questions, which are simply asked again.
-UNREAD = 1.0
-# Seconds without a byte after which a prompt or a pager at the end is taken for the end.
-SETTLED = 0.2
-# Enters in one exchange that ask for a prompt which a message of the FortiGate has hidden.
-NUDGES = 3
-# Seconds that one exchange may take: 5 MB of policies take ten minutes at 64 kbit/s.
-EXCHANGE = 600.0
-# Characters of one exchange: 10,000 policies are about 10 MB.
-LONGEST = 32 << 20
-# Characters of one line: a policy with 5,000 addresses has about 400,000.
-LINE_LONGEST = 1 << 20
-# Seconds that a session may wait, all exchanges together: no run hangs on one FortiGate for longer.
-SESSION = 3600.0
-# Seconds from the connection to the first prompt, and characters of banner and disclaimer before it.
-LOGIN = 90.0
-BANNER_LONGEST = 1 << 18
-# Blanks typed behind each command: a pager eats them one a page, the next command does not mind them.
+# Blanks typed after each command: a pager eats one a page, the next command does not mind the rest.
 PAGES = " " * 16
 
 
 class Terminal(FortinetSSH):
-    """A logged-in terminal: what is typed, and what comes back until it means something.
+    """A logged-in terminal: sends keys, and reads until the output means something.
 
     ``exchanges`` counts how often, since the login, we wrote and waited. ``changing``: lines have been
-    typed that may have changed the unit. ``alive``: it answers.
+    typed that may have changed the FortiGate. ``alive``: the connection works.
     """
 
+    bounds: ClassVar[Bounds] = Bounds()
     remote_conn: Any  # the channel, by netmiko's name
 
     def __init__(self, login: Login, access: Access) -> None:
         """Log in.
 
         Raises:
-            Unreachable: no session: network, host key, login, or a unit that wants a new password.
+            Unreachable: network, host key, login, or a FortiGate that wants a new password.
         """
         self.exchanges = 0
         self._login = login
         self._access = access
         self._prompt = self._context = ""
-        self._sure = False  # the prompt was seen behind an answer
-        self._hearing = Heard()
+        self._prompt_confirmed = False  # it was seen after an answer
+        self._transcript = Transcript()
         self._waited = 0.0
         self._client: Any = None
         self.changing, self.alive = False, True
-        self._spaced = True  # a blank stands behind the prompt
+        self._shows_blank = True  # after the prompt
         self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
         self._login_late = threading.Event()
         self._watch: threading.Timer | None = None
@@ -81,9 +61,7 @@ class Terminal(FortinetSSH):
                 device_type="fortinet", host=login.address, disabled_algorithms={"kex": ["none"]}
             )
         except CONNECT_ERRORS as error:
-            if self._login_late.is_set():
-                raise self._broken(f"has not finished the login within {LOGIN:g} s") from None
-            raise self._not_opened(error) from None
+            raise self._describe_login_failure(error) from None
         finally:
             if self._watch:
                 self._watch.cancel()
@@ -91,12 +69,28 @@ class Terminal(FortinetSSH):
     def establish_connection(self, width: int = 511, height: int = 1000) -> None:
         """Log in as to any other target, and open a terminal."""
         self._client = connect(self._login, self._access)
-        self._watch = threading.Timer(LOGIN, self._give_up)
+        self._watch = threading.Timer(self.bounds.login, self._end_late_login)
         self._watch.daemon = True
         self._watch.start()
         self.remote_conn = self._client.get_transport().open_session()
         self.remote_conn.get_pty("vt100", width, height)
         self.remote_conn.invoke_shell()
+
+    def session_preparation(self) -> None:
+        """Wait for the first prompt; accept a disclaimer; send nothing else."""
+        text = self._read_until(prompts.ends_login, "a prompt", settle=True)
+        if prompts.asks_to_accept(text):
+            # a single key, as documented; the Enter is for terminals that read whole lines
+            self._send("a\n")
+            text = self._read_until(prompts.ends_acceptance, "a prompt", settle=True)
+        if prompts.wants_new_password(text):
+            raise Unreachable(
+                f"{self._login.host} wants a new password for {self._login.user}",
+                "log in by hand once, set it, and put it into ansible_password",
+            )
+        self._set_prompt(prompts.find_first_prompt(text))
+        self._shows_blank = text.endswith(" ")
+        self.exchanges = 0
 
     def paramiko_cleanup(self) -> None:
         """Close the channel and the connection."""
@@ -104,54 +98,23 @@ class Terminal(FortinetSSH):
         if self._client:
             self._client.close()
 
-    def _give_up(self) -> None:
-        """Close a connection whose login never ends; whoever waits for it wakes up."""
-        self._login_late.set()
-        self._client.close()
-
-    def session_preparation(self) -> None:
-        """Wait for the first prompt; accept a disclaimer; send nothing else."""
-        text = self._until(prompts.ends_login, "a prompt", settle=True)
-        if prompts.asks_to_accept(text):
-            # a single key, as units document it; the Enter is for terminals that read by the line
-            self._send("a\n")
-            text = self._until(prompts.ends_acceptance, "a prompt", settle=True)
-        if prompts.wants_new_password(text):
-            raise Unreachable(
-                f"{self._login.host} wants a new password for {self._login.user}",
-                "log in by hand once, set it, and put it into ansible_password",
-            )
-        self._learn(prompts.first_prompt(text))
-        self._spaced = text.endswith(" ")
-        self.exchanges = 0
-
-    def _learn(self, prompt: str) -> None:
-        self._prompt = self._context = prompt
-        self._at_prompt = prompts.prompt_pattern(prompt)
-
-    def _learn_again(self, text: str) -> None:
-        """Correct the first prompt if a message of the FortiGate has torn or stretched it."""
-        seen = "" if self._sure or not self._prompt else prompts.first_prompt(text)
-        if seen and (seen.endswith(self._prompt) or self._prompt.endswith(seen)):
-            self._learn(seen)
+    def cleanup(self, command: str = "") -> None:
+        """Send nothing: closing the connection ends the session, and drops what was not saved."""
 
     @property
     def scope_in_prompt(self) -> str:
-        """Return what the first prompt has in brackets, a role in a cluster aside."""
-        return prompts.scope_in(self._prompt)
+        """The name in brackets in the first prompt, apart from a role in a cluster."""
+        return prompts.find_scope(self._prompt)
 
     @property
     def is_restricted(self) -> bool:
-        """Whether the administrator's profile is not super_admin: the prompt ends in `$`."""
+        """True if the administrator's profile is not super_admin: the prompt ends in `$`."""
         return self._prompt.endswith("$")
 
     def is_open(self) -> bool:
-        """Return whether the session still stands at its prompt; what was said meanwhile passes by."""
-        started, size = time.monotonic(), 0
+        """Return whether the session is still at its prompt; discard what was printed meanwhile."""
         try:
-            while piece := self._receive(0):
-                size += len(piece)
-                self._check_bounds(size, 0, started)
+            self._discard_output(0)
         except (Failed, Unreachable):
             return False
         return self.alive
@@ -160,104 +123,34 @@ class Terminal(FortinetSSH):
         """End the session."""
         self.disconnect()
 
-    def cleanup(self, command: str = "") -> None:
-        """Send nothing: a closed connection ends the session, and drops what was not saved."""
+    def _set_prompt(self, prompt: str) -> None:
+        self._prompt = self._context = prompt
+        self._at_prompt = prompts.compile_last_prompt(prompt)
 
-    def _send(self, text: str) -> None:
-        self.exchanges += 1
-        try:
-            self.remote_conn.sendall(text.encode())
-        except CONNECT_ERRORS:
-            self._hearing = Heard(self._lines)
-            self._hearing.add(self._receive(SETTLED))
-            raise self._broken("closed the connection") from None
+    def _repair_prompt(self, text: str) -> None:
+        """Correct the first prompt if a message of the FortiGate has torn or stretched it."""
+        if self._prompt_confirmed or not self._prompt:
+            return
+        seen = prompts.find_first_prompt(text)
+        if seen and (seen.endswith(self._prompt) or self._prompt.endswith(seen)):
+            self._set_prompt(seen)
 
-    def _until(
-        self,
-        done: Callable[[str], bool],
-        what: str,
-        settle: bool = False,
-        patience: float = 0,
-        nudges: int = NUDGES,
-    ) -> str:
-        """Return what the FortiGate says until ``done``, cleaned.
-
-        ``settle``: nothing more may follow for a moment. ``patience``: seconds of silence behind a
-        prompt after which, without an error, no more is waited for; 0: the text must come.
-        ``nudges``: so many Enters may be typed where a message seems to hide a prompt.
-        """
-        heard = self._hearing = Heard(self._lines)
-        started = since = time.monotonic()
-        turned, quiet, nudged, silent = 0, False, 0, 0.0
-        while True:
-            due = heard.is_due(quiet, self._ends_in_prompt)
-            finished = due and done(heard.text())
-            if finished and not settle and not nudged:
-                self._sure = bool(self._prompt)
-                return heard.text()
-            if quiet and due:
-                self._learn_again(heard.text())
-            page = heard.waits_for_page() and heard.size != turned
-            # the answer to an Enter that came late must not be taken for that to a later line
-            last = UNREAD if nudged else SETTLED
-            waits = last if finished else patience or LOST
-            waits = SETTLED if page or not due else waits
-            chunk = self._receive(waits)
-            quiet, silent = not chunk, 0.0 if chunk else silent + waits
-            if chunk:
-                heard.add(chunk)
-                since = time.monotonic()
-                self._check_bounds(heard.size, heard.line, started)
-            elif finished:
-                self._sure = bool(self._prompt)
-                return heard.text()
-            elif page:
-                turned = heard.size
-                self._check_bounds(heard.size, heard.line, started)
-                self._send(PAGES)
-            elif due and patience and self._at_prompt.search(heard.text()):
-                return heard.text()
-            elif (
-                due
-                and nudged < nudges
-                and prompts.hides_prompt(heard.text(), self._prompt, silent >= LOST)
-            ):
-                nudged, silent = nudged + 1, 0.0
-                self._send("\n")
-            elif time.monotonic() - since > SILENCE:
-                raise self._broken(f"has not shown {what} for {SILENCE:.0f} s")
-
-    def _ends_in_prompt(self, text: str) -> bool:
-        return not self._prompt or bool(self._at_prompt.search(text))
-
-    def _check_bounds(self, size: int, line: int, started: float) -> None:
-        """Check what one exchange has cost so far.
-
-        Raises:
-            Failed, Unreachable: it took too long, or said too much.
-        """
-        longest = LONGEST if self._prompt else BANNER_LONGEST
-        if size > longest:
-            raise self._broken(f"has sent {longest >> 10} KiB and no end of its answer")
-        if line > LINE_LONGEST:
-            raise self._broken(f"has sent a line of more than {LINE_LONGEST >> 10} KiB")
-        allowed = EXCHANGE if self._prompt else LOGIN
-        if time.monotonic() - started > allowed:
-            raise self._broken(f"has not ended its answer within {allowed:g} s")
-        if self._waited > SESSION:
-            raise self._broken(f"has kept this session waiting for more than {SESSION:g} s")
-
-    def _lines(self, received: str) -> str:
-        text = prompts.clean(received)
-        return text if self._spaced else prompts.spaced(text, prompts.any_prompt(self._prompt))
-
-    def _stand_at(self, text: str) -> None:
-        """Keep the prompt that ``text`` ends in; it says in which context the next line runs."""
+    def _update_context(self, text: str) -> None:
+        """Keep the prompt that ``text`` ends in; it shows in which context the next line runs."""
         shown = self._at_prompt.search(text)
         self._context = shown[1] if shown else ""
 
+    def _send(self, keys: str) -> None:
+        self.exchanges += 1
+        try:
+            self.remote_conn.sendall(keys.encode())
+        except CONNECT_ERRORS:
+            self._transcript = Transcript(self._clean_lines)
+            self._transcript.add(self._receive(self.bounds.settled))
+            raise self._give_up("closed the connection") from None
+
     def _receive(self, seconds: float) -> str:
-        """The next piece, or nothing if none comes for that long."""
+        """Return the next piece, or nothing if none comes for that long."""
         self.remote_conn.settimeout(seconds)
         began = time.monotonic()
         try:
@@ -269,32 +162,138 @@ class Terminal(FortinetSSH):
         finally:
             self._waited += time.monotonic() - began
         if not data:
-            raise self._closed()
+            raise self._describe_end()
         return self._decode(data)
 
-    def _not_opened(self, error: Exception) -> Failed | Unreachable:
-        """Return the error for a login that got no terminal, in the unit's words if there are any."""
-        self._hearing = Heard(self._lines)
+    def _read_until(
+        self,
+        done: Callable[[str], bool],
+        what: str,
+        settle: bool = False,
+        patience: float = 0,
+        nudges: int | None = None,
+    ) -> str:
+        """Return what the FortiGate shows until ``done``, cleaned.
+
+        ``settle``: wait until nothing more follows for a moment. ``patience``: seconds of silence at a
+        prompt after which the wait ends without an error; 0: wait for ``done``. ``nudges``: how many
+        Enters may be typed where a message seems to hide a prompt; None: as the bounds say.
+        """
+        transcript, wait = Transcript(self._clean_lines), Wait()
+        self._transcript = transcript
+        most = self.bounds.nudges if nudges is None else nudges
+        while True:
+            due = transcript.is_due(wait.quiet, self._ends_in_prompt)
+            finished = due and done(transcript.read_text())
+            if finished and not settle and not wait.nudges:
+                break
+            if wait.quiet and due:
+                self._repair_prompt(transcript.read_text())
+            pager = transcript.waits_for_page() and transcript.size != wait.paged_at
+            seconds = self._choose_timeout(wait, finished, due and not pager, patience)
+            piece = self._receive(seconds)
+            wait.count(piece, seconds)
+            if piece:
+                transcript.add(piece)
+                self._check_bounds(transcript.size, transcript.line, wait.started)
+            elif finished:
+                break
+            elif due and patience and not pager and self._at_prompt.search(transcript.read_text()):
+                return transcript.read_text()
+            else:
+                self._keep_waiting(wait, pager, due and wait.nudges < most, what)
+        self._prompt_confirmed = bool(self._prompt)
+        return transcript.read_text()
+
+    def _choose_timeout(self, wait: Wait, finished: bool, due: bool, patience: float) -> float:
+        """Return the seconds to wait for the next piece."""
+        if not due:
+            return self.bounds.settled
+        if not finished:
+            return patience or self.bounds.lost
+        # a late answer to an Enter must not be taken for the answer to a later line
+        return self.bounds.unread if wait.nudges else self.bounds.settled
+
+    def _keep_waiting(self, wait: Wait, pager: bool, may_nudge: bool, what: str) -> None:
+        """Turn the page, type an Enter where a prompt seems hidden, or wait on.
+
+        Raises:
+            Failed, Unreachable: nothing has come for too long.
+        """
+        transcript = self._transcript
+        if pager:
+            wait.paged_at = transcript.size
+            self._check_bounds(transcript.size, transcript.line, wait.started)
+            self._send(PAGES)
+        elif may_nudge and prompts.hides_prompt(
+            transcript.read_text(), self._prompt, wait.silent >= self.bounds.lost
+        ):
+            wait.nudges, wait.silent = wait.nudges + 1, 0.0
+            self._send("\n")
+        elif time.monotonic() - wait.last_piece > self.bounds.silence:
+            raise self._give_up(f"has not shown {what} for {self.bounds.silence:.0f} s")
+
+    def _discard_output(self, seconds: float) -> None:
+        """Read and drop output until nothing comes for ``seconds``."""
+        started, size = time.monotonic(), 0
+        while piece := self._receive(seconds):
+            size += len(piece)
+            self._check_bounds(size, 0, started)
+
+    def _ends_in_prompt(self, text: str) -> bool:
+        return not self._prompt or bool(self._at_prompt.search(text))
+
+    def _check_bounds(self, size: int, line: int, started: float) -> None:
+        """Check what one exchange, and the whole session, has cost so far.
+
+        Raises:
+            Failed, Unreachable: it took too long, or sent too much.
+        """
+        took = time.monotonic() - started
+        if excess := self.bounds.find_excess(size, line, took, bool(self._prompt)):
+            raise self._give_up(excess)
+        if self._waited > self.bounds.session:
+            most = f"{self.bounds.session:g} s"
+            raise self._give_up(f"has kept this session waiting for more than {most}")
+
+    def _clean_lines(self, received: str) -> str:
+        text = prompts.clean(received)
+        if self._shows_blank:
+            return text
+        return prompts.add_blanks(text, prompts.make_prompt_pattern(self._prompt))
+
+    def _end_late_login(self) -> None:
+        """Close a connection whose login never ends, which wakes up whoever waits for it."""
+        self._login_late.set()
+        self._client.close()
+
+    def _describe_login_failure(self, error: Exception) -> Failed | Unreachable:
+        """Return the error for a login without a terminal, in the FortiGate's words if there are any."""
+        if self._login_late.is_set():
+            return self._give_up(f"has not finished the login within {self.bounds.login:g} s")
+        self._transcript = Transcript(self._clean_lines)
         while self.remote_conn is not None and self.remote_conn.recv_ready():
-            self._hearing.add(self._decode(self.remote_conn.recv(65536)))
-        if self._hearing.text().strip():
-            return self._closed()
-        what = clean(str(error) or type(error).__name__, self._login)
-        return self._broken(f"let {self._login.user} in and opened no terminal ({what})")
+            self._transcript.add(self._decode(self.remote_conn.recv(65536)))
+        if self._transcript.read_text().strip():
+            return self._describe_end()
+        reason = clean(str(error) or type(error).__name__, self._login)
+        return self._give_up(f"let {self._login.user} in and opened no terminal ({reason})")
 
-    def _closed(self) -> Failed | Unreachable:
-        """Return the error for an end of the connection, in the unit's words if they came first."""
-        if self._prompt or not self._hearing.text().strip() or self._login_late.is_set():
-            return self._broken("closed the connection")
+    def _describe_end(self) -> Failed | Unreachable:
+        """Return the error for a closed connection, in the FortiGate's words if it gave any first."""
+        words = self._transcript.read_text()
+        if self._prompt or not words.strip() or self._login_late.is_set():
+            return self._give_up("closed the connection")
         self.alive = False
-        return classify_message(
-            self._hearing.text(), self._login, "closed the connection after the login"
-        )
+        return classify_message(words, self._login, "closed the connection after the login")
 
-    def _broken(self, what: str) -> Failed | Unreachable:
+    def _give_up(self, what: str) -> Failed | Unreachable:
+        """Give the session up; return the error."""
         self.alive = False
-        what += " after an idle time-out" if prompts.timed_out(self._hearing.text()) else ""
+        if prompts.is_idle_timeout(self._transcript.read_text()):
+            what += " after an idle time-out"
         where = f"{self._login.host} ({self._login.address}:{self._login.port})"
         if not self.changing:
             return Unreachable(f"{where} {what}; nothing was being changed")
-        return Failed(f"{where} {what} in the middle of a change", "run again: that mends it")
+        what = f"{where} {what} in the middle of a change"
+        return Failed(what, "run the command again to complete it")

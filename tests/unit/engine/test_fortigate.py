@@ -9,7 +9,7 @@ import pytest
 
 from provision.errors import Failed, Unreachable
 from provision.fortios.config.text import Config, parse
-from provision.fortios.session.push import PutBack
+from provision.fortios.session.push import RolledBack
 from tests.unit.engine.site_model import (
     BAN_HOST,
     FW1,
@@ -44,7 +44,7 @@ def test_what_was_found_is_on_the_host_before_the_first_line_is_sent(world: Worl
     assert [identity for identity, _ in kept[FW1]["objects"]]
 
 
-@pytest.mark.parametrize("what", [PutBack("refused", ""), Unreachable("gone")])
+@pytest.mark.parametrize("what", [RolledBack("refused", ""), Unreachable("gone")])
 def test_a_push_that_changed_nothing_leaves_the_record_as_it_was(
     world: World, what: Exception
 ) -> None:

@@ -1,7 +1,4 @@
-"""A FortiGate session without SSH: the terminal of a simulated unit at the other end of a socket pair.
-
-What SSH itself does is tried elsewhere; here hundreds of sessions must be cheap.
-"""
+"""Sessions with a simulated FortiGate over a socket pair instead of SSH, so that hundreds are cheap."""
 
 from __future__ import annotations
 
@@ -16,7 +13,7 @@ from netmiko.fortinet import FortinetSSH
 
 from provision.fortios.session.terminal import Terminal
 from tests.simulator import Simulator
-from tests.simulator.server import attend
+from tests.simulator.channel import serve_shell
 
 
 def _readable(end: socket.socket, seconds: float = 0) -> bool:
@@ -24,7 +21,7 @@ def _readable(end: socket.socket, seconds: float = 0) -> bool:
 
 
 class _Channel:
-    """The unit's end, as a channel of paramiko's."""
+    """The end of the FortiGate, with the interface of a channel of paramiko."""
 
     def __init__(self, end: socket.socket, piece: int) -> None:
         self._end = end
@@ -33,26 +30,26 @@ class _Channel:
         self._waits = False
 
     def settimeout(self, seconds: float | None) -> None:
-        """Whose session ends because it is idle is up to the test, not to the clock."""
+        """Do nothing: the test decides which session ends because it is idle, not the clock."""
 
     def recv(self, size: int) -> bytes:
         self._waits = True
         ready, _, _ = select.select([self._end, self._woken], [], [])
-        self._waits = False  # before anything is taken, see silent()
+        self._waits = False  # before anything is taken, see is_silent()
         if self._end not in ready:
             raise TimeoutError
         return self._end.recv(size)
 
-    def silent(self) -> bool:
-        """Whether all that was typed has been answered: nothing more comes by itself."""
+    def is_silent(self) -> bool:
+        """Return whether everything typed has been answered: nothing more comes by itself."""
         try:
-            # in this order: what was taken, but is not answered yet, was taken by one who waits not
+            # in this order: a server that has taken input and not answered it does not wait
             return not self.recv_ready() and self._waits
         except (OSError, ValueError):  # closed just now, which the other end is about to see
             return False
 
     def time_out(self) -> None:
-        """The session has been idle for too long."""
+        """End a wait for input as if the session had been idle for too long."""
         self._waker.sendall(b"!")
 
     def sendall(self, data: bytes) -> None:
@@ -71,52 +68,57 @@ class _Channel:
 
 
 class _Near:
-    """Our end. A wait for the unit is over when it has nothing more to say, not after some time.
+    """Our end. A wait ends when the FortiGate has nothing more to print, not after some time.
 
-    So no test depends on how fast the machine is, and none waits for what cannot come.
+    So no test depends on the speed of the machine, and none waits for output that cannot come.
     """
 
-    def __init__(self, end: socket.socket, unit: _Channel) -> None:
-        self._end, self._unit = end, unit
-        self.sendall, self.close = end.sendall, end.close
+    def __init__(self, end: socket.socket, fortigate: _Channel, typed: list[bytes]) -> None:
+        self._end, self._fortigate, self._typed = end, fortigate, typed
+        self.close = end.close
 
     def settimeout(self, seconds: float) -> None:
-        """Nothing: see above."""
+        """Do nothing: see the class."""
+
+    def sendall(self, keys: bytes) -> None:
+        self._typed.append(keys)
+        self._end.sendall(keys)
 
     def recv(self, size: int) -> bytes:
         while not _readable(self._end, 0.002):
-            if self._unit.silent() and not _readable(self._end):
+            if self._fortigate.is_silent() and not _readable(self._end):
                 raise TimeoutError
         return self._end.recv(size)
 
 
 class Wire:
-    """Connects every :class:`Session` to ``unit`` while the test runs.
+    """A connection of every command line to ``fortigate`` while the test runs.
 
-    ``piece``: how many bytes the unit says at once at most.
+    ``piece``: the most bytes that the FortiGate sends at once. ``typed``: what was sent to it.
     """
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.unit = Simulator()
+        self.fortigate = Simulator()
         self.piece = 1 << 16
-        self._serving: list[tuple[threading.Thread, _Channel]] = []
+        self.typed: list[bytes] = []
+        self._sessions: list[tuple[threading.Thread, _Channel]] = []
         self._numbers = itertools.count(1)
-        monkeypatch.setattr(FortinetSSH, "__init__", lambda made, **_: self._log_in(made))
-        monkeypatch.setattr(Terminal, "disconnect", lambda gone: gone.remote_conn.close())
+        monkeypatch.setattr(FortinetSSH, "__init__", lambda terminal, **_: self._log_in(terminal))
+        monkeypatch.setattr(Terminal, "disconnect", lambda terminal: terminal.remote_conn.close())
 
-    def _log_in(self, made: Any) -> None:
+    def _log_in(self, terminal: Any) -> None:
         near, far = socket.socketpair()
-        unit = _Channel(far, self.piece)
-        made.remote_conn = _Near(near, unit)
-        serving = (self.unit, unit, next(self._numbers))
-        thread = threading.Thread(target=attend, args=serving, daemon=True)
-        self._serving.append((thread, unit))
+        channel = _Channel(far, self.piece)
+        terminal.remote_conn = _Near(near, channel, self.typed)
+        arguments = (self.fortigate, channel, next(self._numbers))
+        thread = threading.Thread(target=serve_shell, args=arguments, daemon=True)
+        self._sessions.append((thread, channel))
         thread.start()
-        made.session_preparation()
+        terminal.session_preparation()
 
     def log_out(self) -> None:
-        """The unit ends every session, because it is idle."""
-        for thread, unit in self._serving:
+        """End every session as the FortiGate does with one that is idle."""
+        for thread, channel in self._sessions:
             if thread.is_alive():
-                unit.time_out()
+                channel.time_out()
                 thread.join(60)

@@ -12,7 +12,7 @@ from provision.fortios.planning.approval import ABORT, COMMIT, SAVE, START, Appr
 from provision.fortios.planning.blocks import Block, build_block
 from provision.fortios.planning.planner import plan, teardown
 from provision.fortios.record.record import Record
-from provision.fortios.session.batches import chunks
+from provision.fortios.session.batches import split_into_batches
 from tests.unit.engine.site_model import FACTORY
 from tests.unit.fortios import fortios_model
 from tests.unit.fortios.sample_cli import KEY, WANT
@@ -32,7 +32,7 @@ def refused(what: str) -> pytest.RaisesExc[Failed]:
 @pytest.mark.parametrize("atomic", [True, False])
 def test_every_line_of_the_approved_blocks_passes(atomic: bool) -> None:
     GATE.check_plan(BLOCKS)
-    for chunk in chunks(BLOCKS, atomic):
+    for chunk in split_into_batches(BLOCKS, atomic):
         GATE.check_lines(((line.id, line.text) for line in chunk), BLOCKS)
     GATE.check_lines([("the transaction", x) for x in (START, COMMIT, ABORT, SAVE)], ())
 
@@ -42,7 +42,7 @@ def test_the_lines_that_lead_into_a_scope_pass_with_its_blocks(scope: str) -> No
     scoped = [replace(each, id=f"{scope}/{each.id}") for each in BLOCKS]
     gate = Approval(tuple((each.id, each.shown) for each in scoped))
     gate.check_plan(scoped)
-    for chunk in chunks(scoped, False):
+    for chunk in split_into_batches(scoped, False):
         gate.check_lines(((line.id, line.text) for line in chunk), scoped)
 
 

@@ -1,4 +1,4 @@
-"""What may be typed on a FortiGate: looking commands and changing lines, each in a closed form."""
+"""Only commands and lines of a closed table of forms are typed on a FortiGate."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from hypothesis import strategies as st
 from provision.errors import Failed
 from provision.fortios.config.text import forti_quote, list_lines, make_key, parse
 from provision.fortios.session.batches import Line
+from provision.fortios.session.command_line import CommandLine, Refused
 from provision.fortios.session.commands import check_change, check_look
-from provision.fortios.session.session import Refused, Session
 from provision.ssh.connection import Access
 from provision.ssh.login import Login
 from tests.simulator import Simulator
 from tests.unit.fortios.fortios_wire import Wire
 from tests.unit.fortios.sample_cli import ALL
 
-# finding 1: an id of a record with line ends in its path
+# an id, as in a forged record, with line ends in its path
 INJECTED = (
     'system status\nconfig system admin\nedit "evil"\nset accprofile "super_admin"\nnext\nend'
 )
@@ -66,13 +66,13 @@ def test_a_looking_command_may_be_typed(command: str) -> None:
 
 
 @pytest.mark.parametrize("command", NO_LOOKS)
-def test_nothing_else_may_be_typed_to_look(command: str) -> None:
+def test_no_other_command_may_be_typed_to_look(command: str) -> None:
     with pytest.raises(ValueError, match="only looks"):
         check_look(command)
 
 
 @given(st.text(max_size=40))
-def test_what_stands_behind_show_never_ends_the_line(text: str) -> None:
+def test_an_argument_of_show_never_ends_the_line(text: str) -> None:
     for command in (f"show {text}", f"show system admin {text}", f"sudo {text} show system admin"):
         try:
             check_look(command)
@@ -145,7 +145,7 @@ def test_a_changing_line_may_be_typed(line: str) -> None:
         "set a " + "b" * 70000,
     ],
 )
-def test_nothing_else_may_be_typed_to_change(line: str) -> None:
+def test_no_other_line_may_be_typed_to_change_something(line: str) -> None:
     with pytest.raises(ValueError, match=r".+"):
         check_change(line)
 
@@ -160,28 +160,28 @@ def test_a_quoted_value_stays_one_line(value: str) -> None:
 
 
 @pytest.fixture
-def talk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> tuple[Session, Simulator]:
+def talk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> tuple[CommandLine, Simulator]:
     """Return a session and the FortiGate at its other end."""
     wire = Wire(monkeypatch)
     access = Access(tmp_path / "known", accept_new=True)
-    return Session(Login("fgt", "127.0.0.1", "admin"), access), wire.unit
+    return CommandLine(Login("fgt", "127.0.0.1", "admin"), access), wire.fortigate
 
 
 @pytest.mark.parametrize("command", NO_LOOKS)
-def test_a_session_sends_nothing_if_one_question_is_not_in_the_table(
-    talk: tuple[Session, Simulator], command: str
+def test_a_session_sends_nothing_if_one_command_is_not_in_the_table(
+    talk: tuple[CommandLine, Simulator], command: str
 ) -> None:
     session, fortigate = talk
     with pytest.raises(Failed, match="never sent"):
         session.read(["get system status", command])
     with pytest.raises(Failed, match="never sent"):
-        session.visit([Line("", "config global")], [command])
+        session.read_in_scope([Line("", "config global")], [command])
     assert len(fortigate.journal) == 0
 
 
 @pytest.mark.parametrize("behind", [(), (Line("x", "end"),)])
-def test_a_session_never_sends_a_line_that_is_two(
-    talk: tuple[Session, Simulator], behind: tuple[Line, ...]
+def test_a_session_never_sends_a_line_that_holds_two(
+    talk: tuple[CommandLine, Simulator], behind: tuple[Line, ...]
 ) -> None:
     session, fortigate = talk
     with pytest.raises(Refused, match="never sent"):

@@ -1,4 +1,4 @@
-"""What a unit tells before it is changed: who it is, whether it may be configured here, how it saves."""
+"""Facts that are checked before a FortiGate is changed: its role, its VDOMs, how it saves."""
 
 from __future__ import annotations
 
@@ -14,106 +14,101 @@ from provision.fortios.config.text import parse
 from provision.fortios.planning.blocks import Block
 from provision.fortios.planning.planner import FortiPlan, plan
 from provision.fortios.record.record import Record
-from provision.fortios.session.batches import LONGEST, Chunk, chunks
+from provision.fortios.session.batches import LONGEST, Batch, split_into_batches
 from provision.fortios.session.fortigate import FortiGateSession
-from provision.fortios.session.push import PutBack
+from provision.fortios.session.push import RolledBack
 from provision.ssh.connection import Access
 from provision.ssh.login import Login
 from tests.simulator import Options, Simulator
 from tests.unit.fortios.fortios_wire import Wire
+from tests.unit.fortios.repeated_push import FIRST, read_objects
 from tests.unit.fortios.sample_cli import ACTION, FEED, KEY, SSL, TRIGGER
-from tests.unit.fortios.test_drills import FIRST, objects
 
 VDOMS = ("root", "branch")
 LOGIN = Login("fgt", "192.0.2.1", "operator", password="fortinet")
 
 
-@pytest.fixture
-def wire(monkeypatch: pytest.MonkeyPatch) -> Wire:
-    return Wire(monkeypatch)
+def start_session(wire: Wire, **options: Any) -> FortiGateSession:
+    wire.fortigate = Simulator(Options(enc_stable=True, **options))
+    return start_again(wire)
 
 
-def gate_to(wire: Wire, **options: Any) -> FortiGateSession:
-    wire.unit = Simulator(Options(enc_stable=True, **options))
-    return again(wire)
-
-
-def again(wire: Wire) -> FortiGateSession:
-    wire.unit.journal.clear()
+def start_again(wire: Wire) -> FortiGateSession:
+    wire.fortigate.journal.clear()
     return FortiGateSession(LOGIN, Access(Path("none"), accept_new=False))
 
 
-def push(gate: FortiGateSession, vdoms: bool = False, record: Record | None = None) -> FortiPlan:
-    want, record = objects(FIRST, vdoms), record or Record()
-    with gate:
-        made = plan(want, gate.observe(want, record), record, key=KEY)
-        gate.apply(made)
+def push(session: FortiGateSession, vdoms: bool = False, record: Record | None = None) -> FortiPlan:
+    want, record = read_objects(FIRST, vdoms), record or Record()
+    with session:
+        made = plan(want, session.observe(want, record), record, key=KEY)
+        session.apply(made)
     return made
 
 
 @pytest.mark.parametrize("console", ["more", "standard"])
 @pytest.mark.parametrize("vdoms", [(), VDOMS], ids=["no VDOMs", "VDOMs"])
-def test_a_run_with_nothing_to_do_costs_two_exchanges_and_sends_no_line_that_changes(
+def test_a_run_with_nothing_to_do_takes_two_exchanges_and_changes_nothing(
     vdoms: tuple[str, ...], console: str, wire: Wire
 ) -> None:
-    made = push(gate_to(wire, vdoms=vdoms, console=console), bool(vdoms))
-    gate = again(wire)
-    want, record = objects(FIRST, bool(vdoms)), made.settled
-    with gate:
-        nothing = plan(want, gate.observe(want, record), record, key=KEY)
-        assert gate.exchanges == 2
+    made = push(start_session(wire, vdoms=vdoms, console=console), bool(vdoms))
+    session = start_again(wire)
+    want, record = read_objects(FIRST, bool(vdoms)), made.settled
+    with session:
+        nothing = plan(want, session.observe(want, record), record, key=KEY)
+        assert session.exchanges == 2
     assert nothing.changes == ()
-    assert wire.unit.journal.changing() == []
-    assert wire.unit.journal.exchanges() <= 2
+    assert wire.fortigate.journal.changing() == []
+    assert wire.fortigate.journal.exchanges() <= 2
 
 
-def test_the_vdoms_of_a_unit_are_among_its_facts(wire: Wire) -> None:
-    with gate_to(wire, vdoms=VDOMS) as gate:
-        assert gate.facts.vdom_names == VDOMS
-        assert gate.exchanges == 1
-    with gate_to(wire) as gate:
-        assert gate.facts.vdom_names == ()
+def test_the_vdoms_of_a_fortigate_are_among_its_facts(wire: Wire) -> None:
+    with start_session(wire, vdoms=VDOMS) as session:
+        assert session.facts.vdom_names == VDOMS
+        assert session.exchanges == 1
+    with start_session(wire) as session:
+        assert session.facts.vdom_names == ()
 
 
-def test_a_vdom_that_does_not_exist_is_an_error_and_is_not_made(wire: Wire) -> None:
-    want = objects(FIRST, vdoms=True)
-    gate = gate_to(wire, vdoms=("root", "brunch"))
-    with gate, pytest.raises(Failed, match=r"no VDOM 'branch' \(there are: root, brunch\)"):
-        gate.observe(want, Record())
-    assert wire.unit.journal.changing() == []
-    assert wire.unit.config.vdoms == ("root", "brunch")
+def test_a_missing_vdom_is_an_error_and_is_not_created(wire: Wire) -> None:
+    want = read_objects(FIRST, vdoms=True)
+    session = start_session(wire, vdoms=("root", "brunch"))
+    with session, pytest.raises(Failed, match=r"no VDOM 'branch' \(there are: root, brunch\)"):
+        session.observe(want, Record())
+    assert wire.fortigate.journal.changing() == []
+    assert wire.fortigate.config.vdoms == ("root", "brunch")
 
 
 @pytest.mark.parametrize("console", ["more", "standard"])
-def test_where_there_is_no_sudo_each_scope_is_visited_and_nothing_changed(
-    console: str, wire: Wire
-) -> None:
-    gate = gate_to(wire, vdoms=VDOMS, console=console, pager_lines=3)
-    wire.unit.faults.errors["^ *sudo"] = "Unknown action 0"
-    made = push(gate, vdoms=True)
-    gate = again(wire)
-    want = objects(FIRST, vdoms=True)
-    with gate:
-        assert gate.facts.vdom_names == VDOMS
-        observed = gate.observe(want, made.settled)
+def test_without_sudo_each_scope_is_entered_and_nothing_changes(console: str, wire: Wire) -> None:
+    session = start_session(wire, vdoms=VDOMS, console=console, pager_lines=3)
+    wire.fortigate.faults.errors["^ *sudo"] = "Unknown action 0"
+    made = push(session, vdoms=True)
+    session = start_again(wire)
+    want = read_objects(FIRST, vdoms=True)
+    with session:
+        assert session.facts.vdom_names == VDOMS
+        observed = session.observe(want, made.settled)
     assert plan(want, observed, made.settled, key=KEY).changes == ()
-    assert wire.unit.journal.changing() == []
-    assert wire.unit.config.vdoms == VDOMS
+    assert wire.fortigate.journal.changing() == []
+    assert wire.fortigate.config.vdoms == VDOMS
 
 
 def test_each_object_lands_in_its_own_scope(wire: Wire) -> None:
-    push(gate_to(wire, vdoms=VDOMS), vdoms=True)
-    assert "g-banstitch_feed" in wire.unit.run_in("branch", "show vpn ssl settings")
-    assert "g-banstitch_feed" not in wire.unit.run_in("root", "show vpn ssl settings")
-    assert "banstitch_webhook" in wire.unit.run_in("global", "show system automation-action")
+    push(start_session(wire, vdoms=VDOMS), vdoms=True)
+    assert "g-banstitch_feed" in wire.fortigate.run_in("branch", "show vpn ssl settings")
+    assert "g-banstitch_feed" not in wire.fortigate.run_in("root", "show vpn ssl settings")
+    assert "banstitch_webhook" in wire.fortigate.run_in("global", "show system automation-action")
 
 
 @pytest.mark.parametrize("vdoms", [(), VDOMS], ids=["no VDOMs", "VDOMs"])
-def test_a_secondary_is_refused_and_its_primary_named(vdoms: tuple[str, ...], wire: Wire) -> None:
-    gate = gate_to(wire, ha_role="Secondary", vdoms=vdoms)
-    with gate, pytest.raises(Failed, match="primary, FGT-A-peer"):
-        gate.observe(objects(FIRST, bool(vdoms)), Record())
-    assert wire.unit.journal.changing() == []
+def test_a_secondary_is_refused_and_the_error_names_its_primary(
+    vdoms: tuple[str, ...], wire: Wire
+) -> None:
+    session = start_session(wire, ha_role="Secondary", vdoms=vdoms)
+    with session, pytest.raises(Failed, match="primary, FGT-A-peer"):
+        session.observe(read_objects(FIRST, bool(vdoms)), Record())
+    assert wire.fortigate.journal.changing() == []
 
 
 @pytest.mark.parametrize("version", ["6.4.15", "7.4.8"])
@@ -121,60 +116,65 @@ def test_a_secondary_is_refused_and_its_primary_named(vdoms: tuple[str, ...], wi
 def test_a_member_of_a_fabric_is_refused_with_the_reason(
     vdoms: tuple[str, ...], version: str, wire: Wire
 ) -> None:
-    gate = gate_to(wire, fabric="member", vdoms=vdoms, version=version)
-    with gate, pytest.raises(Failed, match=r"member of a Security Fabric.*above it is 192\.0\.2"):
-        gate.observe(objects(FIRST, bool(vdoms)), Record())
-    assert wire.unit.journal.changing() == []
+    session = start_session(wire, fabric="member", vdoms=vdoms, version=version)
+    with (
+        session,
+        pytest.raises(Failed, match=r"member of a Security Fabric.*above it is 192\.0\.2"),
+    ):
+        session.observe(read_objects(FIRST, bool(vdoms)), Record())
+    assert wire.fortigate.journal.changing() == []
 
 
 def test_the_root_of_a_fabric_is_configured(wire: Wire) -> None:
-    assert push(gate_to(wire, fabric="root")).changes
+    assert push(start_session(wire, fabric="root")).changes
 
 
 @pytest.mark.parametrize("mode", ["manual", "revert"])
 @pytest.mark.parametrize("vdoms", [(), VDOMS], ids=["no VDOMs", "VDOMs"])
-def test_what_is_saved_by_hand_is_saved_after_a_push_and_after_a_put_back(
+def test_a_fortigate_with_manual_saving_is_saved_after_a_push_and_after_a_rollback(
     vdoms: tuple[str, ...], mode: str, wire: Wire
 ) -> None:
-    gate = gate_to(wire, vdoms=vdoms, transactions=False)
+    session = start_session(wire, vdoms=vdoms, transactions=False)
     saving = f"config system global\nset cfg-save {mode}\nend\n"
-    wire.unit.run_in("global" if vdoms else "", saving + "execute cfg save\n")
-    wire.unit.faults.errors["^set source-address-negate"] = "Command fail. Return code -61"
-    before = wire.unit.show()
-    with pytest.raises(PutBack):
-        push(gate, bool(vdoms))
-    assert wire.unit.show() == before
-    assert not wire.unit.unsaved
-    wire.unit.faults.errors.clear()
-    push(again(wire), bool(vdoms))
-    assert not wire.unit.unsaved
-    assert "banstitch_webhook" in wire.unit.show()
+    wire.fortigate.run_in("global" if vdoms else "", saving + "execute cfg save\n")
+    wire.fortigate.faults.errors["^set source-address-negate"] = "Command fail. Return code -61"
+    before = wire.fortigate.show()
+    with pytest.raises(RolledBack):
+        push(session, bool(vdoms))
+    assert wire.fortigate.show() == before
+    assert not wire.fortigate.unsaved
+    wire.fortigate.faults.errors.clear()
+    push(start_again(wire), bool(vdoms))
+    assert not wire.fortigate.unsaved
+    assert "banstitch_webhook" in wire.fortigate.show()
 
 
-def test_what_saves_itself_is_not_saved(wire: Wire) -> None:
-    push(gate_to(wire))
-    assert not any("cfg save" in line.text for line in wire.unit.journal)
+def test_a_fortigate_with_automatic_saving_is_not_saved(wire: Wire) -> None:
+    push(start_session(wire))
+    assert not any("cfg save" in line.text for line in wire.fortigate.journal)
 
 
 @pytest.mark.parametrize("vdoms", [(), VDOMS], ids=["no VDOMs", "VDOMs"])
-def test_what_a_restricted_profile_may_not_do_is_named(vdoms: tuple[str, ...], wire: Wire) -> None:
+def test_the_error_names_what_a_restricted_profile_does_not_permit(
+    vdoms: tuple[str, ...], wire: Wire
+) -> None:
     profile = {"profile": "prof_admin", "forbidden": ("system automation-stitch",)}
-    gate = gate_to(wire, vdoms=vdoms, **profile)
-    want = objects(FIRST, bool(vdoms))
-    before = wire.unit.show()
-    with gate:
-        made = plan(want, gate.observe(want, Record()), Record(), key=KEY)
+    session = start_session(wire, vdoms=vdoms, **profile)
+    want = read_objects(FIRST, bool(vdoms))
+    before = wire.fortigate.show()
+    with session:
+        made = plan(want, session.observe(want, Record()), Record(), key=KEY)
         assert "operator has a restricted profile" in made.warnings[0]
-        with pytest.raises(PutBack, match=r"'config system automation-stitch'.*-37") as caught:
-            gate.apply(made)
+        with pytest.raises(RolledBack, match=r"'config system automation-stitch'.*-37") as caught:
+            session.apply(made)
     assert "profile of operator does not permit this" in str(caught.value)
-    assert wire.unit.show() == before
+    assert wire.fortigate.show() == before
 
 
-def test_a_unit_that_wants_a_new_password_first_is_left_alone(wire: Wire) -> None:
+def test_a_fortigate_that_wants_a_new_password_is_left_unchanged(wire: Wire) -> None:
     with pytest.raises(Unreachable, match="wants a new password for operator"):
-        gate_to(wire, new_password=True).__enter__()
-    assert len(wire.unit.journal) == 0
+        start_session(wire, new_password=True).__enter__()
+    assert len(wire.fortigate.journal) == 0
 
 
 # --- how lines are grouped -----------------------------------------------------------------------
@@ -187,12 +187,12 @@ def blocks(*texts: str, scope: str = "") -> list[Block]:
     return [Block(name, tree) for name, tree in zip(named, trees, strict=True)]
 
 
-def spelt(found: list[Chunk]) -> list[list[str]]:
+def spelt(found: list[Batch]) -> list[list[str]]:
     return [[line.text for line in chunk] for chunk in found]
 
 
-def test_nothing_that_takes_effect_is_typed_ahead_of_an_answer() -> None:
-    found = spelt(list(chunks(blocks(TRIGGER, ACTION, SSL), atomic=False)))
+def test_a_line_that_takes_effect_waits_for_all_earlier_answers() -> None:
+    found = spelt(list(split_into_batches(blocks(TRIGGER, ACTION, SSL), atomic=False)))
     assert found == [
         ["config system automation-trigger", 'edit "banstitch_login"', *found[0][2:5]],
         ["next", "end", "config system automation-action", *found[1][3:]],
@@ -203,14 +203,16 @@ def test_nothing_that_takes_effect_is_typed_ahead_of_an_answer() -> None:
     assert all("next" not in chunk[1:] for chunk in found)
 
 
-def test_in_a_transaction_all_lines_go_at_once() -> None:
-    assert len(list(chunks(blocks(TRIGGER, ACTION, SSL), atomic=True))) == 1
+def test_in_a_transaction_all_lines_are_typed_at_once() -> None:
+    assert len(list(split_into_batches(blocks(TRIGGER, ACTION, SSL), atomic=True))) == 1
 
 
-def test_a_vdom_is_entered_alone_and_nothing_that_could_name_one_is_typed_ahead() -> None:
+def test_a_vdom_is_entered_alone_and_no_line_that_could_name_one_is_typed_ahead() -> None:
     policy = "config firewall policy\nedit 7\nset name x\nnext\nend\n"
     for atomic in (True, False):
-        first, second, third, *_ = spelt(list(chunks(blocks(policy, scope="branch"), atomic)))
+        first, second, third, *_ = spelt(
+            list(split_into_batches(blocks(policy, scope="branch"), atomic))
+        )
         assert [first, second, third] == [
             ["config vdom"],
             ["edit branch"],
@@ -222,15 +224,18 @@ def test_long_values_and_values_of_several_lines_are_typed_alone() -> None:
     long = ACTION.replace("%%log%%", "x" * 450)
     lines = ACTION.replace("%%log%%", "a\nb")
     for text in (long, lines):
-        found = spelt(list(chunks(blocks(text), atomic=True)))
+        found = spelt(list(split_into_batches(blocks(text), atomic=True)))
         assert [len(chunk) for chunk in found][1] == 1
     many = blocks(*(FEED.replace("banstitch_feed", f"feed{n}") for n in range(30)))
-    sizes = [sum(len(text) + 1 for text in chunk) for chunk in spelt(list(chunks(many, True)))]
+    sizes = [
+        sum(len(text) + 1 for text in chunk)
+        for chunk in spelt(list(split_into_batches(many, True)))
+    ]
     assert max(sizes) <= LONGEST + 1
     assert len(sizes) > 1
 
 
-# --- reading what units say ----------------------------------------------------------------------
+# --- reading the output of FortiGates ----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -241,7 +246,7 @@ def test_long_values_and_values_of_several_lines_are_typed_alone() -> None:
         ("Mode: Standalone", ""),
     ],
 )
-def test_the_primary_is_read_from_old_and_new_wordings(said: str, name: str) -> None:
+def test_the_primary_is_read_from_old_and_new_output(said: str, name: str) -> None:
     assert probes.find_primary(said) == name
 
 
@@ -255,7 +260,7 @@ def test_the_primary_is_read_from_old_and_new_wordings(said: str, name: str) -> 
         ("command parse error before 'csf'\nCommand fail. Return code -61", ""),
     ],
 )
-def test_a_fabric_member_is_told_from_a_root(said: str, root: str) -> None:
+def test_a_fabric_member_is_distinguished_from_a_root(said: str, root: str) -> None:
     assert probes.find_fabric_root(said) == root
 
 

@@ -17,11 +17,7 @@ from tests.e2e import memory_site
 from tests.e2e.memory_site import MemoryHost, MemorySite
 from tests.simulator import Options, Simulator
 
-
-@pytest.fixture(autouse=True)
-def settled_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wait only briefly for a prompt to be complete: loopback needs no more."""
-    monkeypatch.setattr("provision.fortios.session.terminal.SETTLED", 0.02)
+pytestmark = pytest.mark.usefixtures("settled_at_once")
 
 
 VERBS = ("plan", "verify", "apply", "teardown")
@@ -147,9 +143,9 @@ HARMLESS: dict[str, list[list[str | None]]] = {
 
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[MemorySite]:
-    with Simulator(Options(enc_stable=True)) as unit:
-        unit.run(THEIRS)
-        yield MemorySite(tmp_path / "inventory", unit, enforcement="none")
+    with Simulator(Options(enc_stable=True)) as fortigate:
+        fortigate.run(THEIRS)
+        yield MemorySite(tmp_path / "inventory", fortigate, enforcement="none")
 
 
 def _forged(objects: list[list[str | None]], **more: Any) -> dict[str, Any]:
@@ -157,7 +153,7 @@ def _forged(objects: list[list[str | None]], **more: Any) -> dict[str, Any]:
 
 
 def _changing(site: MemorySite) -> list[str]:
-    typed = "\n".join(line.text for line in site.unit.journal.changing())
+    typed = "\n".join(line.text for line in site.fortigate.journal.changing())
     return [line.strip() for line in typed.splitlines()]
 
 
@@ -170,7 +166,7 @@ def _shown(result: TargetResult) -> list[str]:
 def test_a_malformed_record_is_refused_and_only_our_own_queries_are_typed(
     site: MemorySite, what: str, verb: str
 ) -> None:
-    before = site.unit.show()
+    before = site.fortigate.show()
     site.records["fgt1"] = _forged(REFUSED[what])
     result = getattr(site, verb)()
     assert result.state == "failed"
@@ -178,9 +174,9 @@ def test_a_malformed_record_is_refused_and_only_our_own_queries_are_typed(
     assert "manifest.json" in result.error
     assert result.error.isascii()
     assert not re.search(r"[\x00-\x09\x0b-\x1f]", result.error)
-    typed = [line.text for line in site.unit.journal]
+    typed = [line.text for line in site.fortigate.journal]
     assert all(re.fullmatch(r"(get|show|sudo global show) [a-z |-]+", line) for line in typed)
-    assert site.unit.show() == before
+    assert site.fortigate.show() == before
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -212,7 +208,7 @@ TRANSACTION = {
 def _theirs(site: MemorySite) -> str:
     """Return the part of the configuration that belongs to the operator."""
     ours = r'^ {4}edit "banstitch_(?!deny)[^\n]*\n.*?^ {4}next\n'
-    text = re.sub(ours, "", site.unit.show(), flags=re.M | re.S)
+    text = re.sub(ours, "", site.fortigate.show(), flags=re.M | re.S)
     return re.sub(r"^config [^\n]*\nend\n", "", text, flags=re.M)
 
 
@@ -227,9 +223,9 @@ def test_a_record_that_changes_between_confirmation_and_lease_is_refused(
             return super().ask(request)
 
     monkeypatch.setattr(memory_site, "MemoryHost", Exchanging)
-    before = site.unit.show()
+    before = site.fortigate.show()
     result = site.apply()
     assert result.state == "failed"
     assert "'system admin:helpdesk' is not an object that Banstitch makes" in result.error
     assert _changing(site) == []
-    assert site.unit.show() == before
+    assert site.fortigate.show() == before

@@ -43,28 +43,30 @@ def test_a_fortigate_that_loaded_it_shows_it_again(vdoms: tuple[str, ...]) -> No
 def test_a_run_reads_only_what_it_manages_and_changes_nothing_else(
     tmp_path: Path, vdoms: tuple[str, ...]
 ) -> None:
-    with Simulator(Options(config=sample(vdoms=vdoms), enc_stable=True)) as unit:
-        before = unit.show()
-        site = MemorySite(tmp_path, unit, **({"enforcement_vdom": vdoms[0]} if vdoms else {}))
+    with Simulator(Options(config=sample(vdoms=vdoms), enc_stable=True)) as fortigate:
+        before = fortigate.show()
+        site = MemorySite(tmp_path, fortigate, **({"enforcement_vdom": vdoms[0]} if vdoms else {}))
         planned = site.plan()
         assert planned.error == ""
-        typed = [re.sub(r"^sudo \S+ ", "", line.text.strip()) for line in unit.journal]
+        typed = [re.sub(r"^sudo \S+ ", "", line.text.strip()) for line in fortigate.journal]
         shows = [line for line in typed if line.startswith("sh")]
         assert shows
         assert [line for line in shows if not OURS.fullmatch(line)] == []
-        assert unit.journal.changing() == []
-        assert unit.show() == before
+        assert fortigate.journal.changing() == []
+        assert fortigate.show() == before
 
         assert site.apply().error == ""
         changed = list(
-            difflib.unified_diff(before.splitlines(), unit.show().splitlines(), lineterm="", n=0)
+            difflib.unified_diff(
+                before.splitlines(), fortigate.show().splitlines(), lineterm="", n=0
+            )
         )[2:]
         assert not [line for line in changed if line[0] == "-"]
         assert 30 < len(changed) < 100
         assert sum("banstitch" in line for line in changed) >= 5
 
         assert site.teardown().error == ""
-        assert unit.show() == before
+        assert fortigate.show() == before
 
 
 def without_enc(text: str) -> str:

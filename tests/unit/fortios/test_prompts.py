@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,10 +10,10 @@ import pytest
 from provision.fortios.config.desired import CliBlock, Desired, read_blocks
 from provision.fortios.planning.planner import FortiPlan, plan, teardown
 from provision.fortios.record.record import Record
-from provision.fortios.session import terminal
 from provision.fortios.session.fortigate import FortiGateSession
 from provision.ssh.connection import Access
 from provision.ssh.login import Login
+from tests.fortigate_bounds import set_bounds
 from tests.simulator import Notice, Options, Simulator
 from tests.unit.fortios.sample_cli import ALL, KEY, SSL_ON
 
@@ -36,30 +35,25 @@ end
 WANT = read_blocks([CliBlock(f"b{n}.j2", text) for n, text in enumerate((*ALL, POLICY))])
 
 
-@pytest.fixture
-def access(tmp_path: Path) -> Access:
-    return Access(tmp_path / "known_hosts", accept_new=True)
-
-
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Silence is over sooner, and a run that waits for the long one fails."""
-    monkeypatch.setattr(terminal, "LOST", 0.5)
-    monkeypatch.setattr(terminal, "UNREAD", 0.4)
-    monkeypatch.setattr(terminal, "SILENCE", 8.0)
+    """Shorten the waits, and fail a run that waits until the FortiGate counts as hung."""
+    set_bounds(monkeypatch, lost=0.5, unread=0.4, silence=8.0)
 
 
 class Site:
-    """A FortiGate that is planned, changed and cleaned as a run does it."""
+    """A FortiGate that is planned, changed and torn down as in a run."""
 
-    def __init__(self, unit: Simulator, access: Access) -> None:
-        self.unit = unit
+    def __init__(self, fortigate: Simulator, access: Access) -> None:
+        self.fortigate = fortigate
         self._access = access
         self.record = Record()
 
     def login(self) -> Login:
-        unit, options = self.unit, self.unit.options
-        return Login("fgt", unit.address, options.user, unit.port, password=options.password)
+        fortigate, options = self.fortigate, self.fortigate.options
+        return Login(
+            "fgt", fortigate.address, options.user, fortigate.port, password=options.password
+        )
 
     def plan(self, want: Desired = WANT) -> FortiPlan:
         with FortiGateSession(self.login(), self._access) as fortigate:
@@ -78,7 +72,7 @@ class Site:
 
 
 def comment(text: str, key: int = 7) -> str:
-    """A policy of the operator's with this comment, as it is typed."""
+    """Return the lines that create an operator's policy with this comment."""
     quoted = re.sub(r'(["\\])', r"\\\1", text)
     return (
         f'config firewall policy\nedit {key}\nset name "theirs-{key}"\nset srcintf "port1"\n'
@@ -92,7 +86,7 @@ PASTED = {
     "a prompt at the end": "see\nFGT-A # ",
     "only a prompt": "FGT-A # ",
     "a prompt on the first line": "FGT-A # show firewall policy\nFGT-A # ",
-    "a context": "FGT-A (policy) # edit 7\nFGT-A (7) # ",
+    "a context": "FGT-A (access) # edit 7\nFGT-A (7) # ",
     "a restricted prompt": "x\nFGT-A $ \ny",
     "end and next": "a\nnext\nend\nconfig system admin\nedit admin\nend",
     "quotes before it": 'he said "no"\nFGT-A # show\n"and more',
@@ -108,27 +102,29 @@ PASTED = {
 
 @pytest.mark.parametrize("pasted", PASTED.values(), ids=PASTED)
 def test_a_prompt_inside_quotes_is_text(pasted: str, access: Access) -> None:
-    with Simulator(Options(enc_stable=True, console="more", pager_lines=23)) as unit:
-        unit.run(SSL_ON + comment(pasted) + comment("between\nFGT-A # ", 8))
-        before = unit.show()
+    with Simulator(Options(enc_stable=True, console="more", pager_lines=23)) as fortigate:
+        fortigate.run(SSL_ON + comment(pasted) + comment("between\nFGT-A # ", 8))
+        before = fortigate.show()
         assert "theirs-7" in before
-        site = Site(unit, access)
+        site = Site(fortigate, access)
         assert {each.action for each in site.plan().changes} == {"create", "update"}
-        assert unit.journal.changing() == []
+        assert fortigate.journal.changing() == []
         site.apply()
         assert site.plan().changes == ()
         site.teardown()
-        assert unit.show() == before
+        assert fortigate.show() == before
 
 
 @pytest.mark.parametrize("piece", [1, 7, 23])
 def test_a_pasted_prompt_that_arrives_in_pieces_is_text(piece: int, access: Access) -> None:
-    with Simulator(Options(enc_stable=True, console="standard")) as unit:
-        unit.run(SSL_ON + "".join(comment(each, 20 + n) for n, each in enumerate(PASTED.values())))
-        unit.faults.rewrite = lambda said: (
+    with Simulator(Options(enc_stable=True, console="standard")) as fortigate:
+        fortigate.run(
+            SSL_ON + "".join(comment(each, 20 + n) for n, each in enumerate(PASTED.values()))
+        )
+        fortigate.faults.rewrite = lambda said: (
             said[at : at + piece] for at in range(0, len(said), piece)
         )
-        site = Site(unit, access)
+        site = Site(fortigate, access)
         site.apply()
         assert site.plan().changes == ()
 
@@ -159,20 +155,20 @@ PROMPTS: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("options", PROMPTS.values(), ids=PROMPTS)
 def test_a_prompt_of_any_shape_is_recognised(options: dict[str, Any], access: Access) -> None:
-    with Simulator(Options(enc_stable=True, **options)) as unit:
-        scope = "root" if unit.options.vdoms else ""
-        unit.run_in(scope, SSL_ON)
-        with FortiGateSession(Site(unit, access).login(), access) as fortigate:
-            assert fortigate.facts.version == (7, 4, 8)
-            assert fortigate.facts.vdom_names == (("root", "Branch") if scope else ())
+    with Simulator(Options(enc_stable=True, **options)) as fortigate:
+        scope = "root" if fortigate.options.vdoms else ""
+        fortigate.run_in(scope, SSL_ON)
+        with FortiGateSession(Site(fortigate, access).login(), access) as session:
+            assert session.facts.version == (7, 4, 8)
+            assert session.facts.vdom_names == (("root", "Branch") if scope else ())
         if scope:
             return
-        before = unit.show()
-        site = Site(unit, access)
+        before = fortigate.show()
+        site = Site(fortigate, access)
         site.apply()
         assert site.plan().changes == ()
         site.teardown()
-        assert unit.show() == before
+        assert fortigate.show() == before
 
 
 MESSAGES = (
@@ -195,18 +191,18 @@ LOOKS = (
 
 @pytest.mark.parametrize("where", ["before", "within", "behind", "redrawn", "echo", "inside"])
 @pytest.mark.parametrize("text", MESSAGES)
-def test_a_message_between_prompts_costs_an_enter_and_no_line(
+def test_a_message_that_hides_a_prompt_costs_an_enter_and_no_line(
     text: str, where: str, access: Access
 ) -> None:
-    with Simulator(Options(enc_stable=True, console="standard")) as unit:
-        unit.run(SSL_ON)
-        site = Site(unit, access)
+    with Simulator(Options(enc_stable=True, console="standard")) as fortigate:
+        fortigate.run(SSL_ON)
+        site = Site(fortigate, access)
         for at in LOOKS:
-            unit.faults.notices += [Notice(text, where, at)]
+            fortigate.faults.notices += [Notice(text, where, at)]
             made = site.plan()
-            assert unit.faults.notices == []
+            assert fortigate.faults.notices == []
             assert [each.action for each in made.changes] == ["create"] * 4 + ["update", "create"]
-        assert unit.journal.changing() == []
+        assert fortigate.journal.changing() == []
 
 
 @pytest.mark.parametrize("where", ["before", "within", "behind", "redrawn", "echo"])
@@ -215,27 +211,27 @@ def test_a_message_between_prompts_costs_an_enter_and_no_line(
 def test_a_message_in_the_middle_of_a_push_loses_no_line(
     at: str, where: str, transactions: bool, access: Access
 ) -> None:
-    with Simulator(Options(enc_stable=True, transactions=transactions)) as unit:
-        unit.run(SSL_ON)
-        before = unit.show()
-        site = Site(unit, access)
-        unit.faults.notices += [Notice(MESSAGES[0], where, at), Notice(MESSAGES[2], where, at)]
+    with Simulator(Options(enc_stable=True, transactions=transactions)) as fortigate:
+        fortigate.run(SSL_ON)
+        before = fortigate.show()
+        site = Site(fortigate, access)
+        fortigate.faults.notices += [Notice(MESSAGES[0], where, at), Notice(MESSAGES[2], where, at)]
         site.apply()
-        assert len(unit.faults.notices) < 2
-        unit.faults.notices.clear()
+        assert len(fortigate.faults.notices) < 2
+        fortigate.faults.notices.clear()
         assert site.plan().changes == ()
         site.teardown()
-        assert unit.show() == before
+        assert fortigate.show() == before
 
 
 @pytest.mark.parametrize("where", ["before", "behind", "redrawn", "echo"])
 def test_a_refusal_beside_a_message_is_seen(where: str, access: Access) -> None:
-    with Simulator(Options(enc_stable=True)) as unit:
-        unit.run(SSL_ON)
-        before = unit.show()
-        site = Site(unit, access)
-        unit.faults.errors["^set port"] = "Unknown action 0"
-        unit.faults.notices += [Notice(MESSAGES[0], where, "^set (uri|port)")] * 2
+    with Simulator(Options(enc_stable=True)) as fortigate:
+        fortigate.run(SSL_ON)
+        before = fortigate.show()
+        site = Site(fortigate, access)
+        fortigate.faults.errors["^set port"] = "Unknown action 0"
+        fortigate.faults.notices += [Notice(MESSAGES[0], where, "^set (uri|port)")] * 2
         with pytest.raises(Exception, match="as it was before"):
             site.apply()
-        assert unit.show() == before
+        assert fortigate.show() == before

@@ -32,10 +32,7 @@ end
 """
 
 
-@pytest.fixture(autouse=True)
-def settled_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wait only briefly for a prompt to be complete: loopback needs no more."""
-    monkeypatch.setattr("provision.fortios.session.terminal.SETTLED", 0.02)
+pytestmark = pytest.mark.usefixtures("settled_at_once")
 
 
 @pytest.fixture
@@ -59,10 +56,10 @@ def test_teardown_with_a_record_of_0_1_restores_the_earlier_configuration(
     deployed: tuple[MemorySite, str],
 ) -> None:
     site, before = deployed
-    assert site.unit.show() != before
+    assert site.fortigate.show() != before
     gone = site.teardown()
     assert (gone.error, gone.state) == ("", "changed")
-    assert site.unit.show() == before
+    assert site.fortigate.show() == before
     assert site.records == {}
 
 
@@ -89,8 +86,8 @@ def test_an_adopted_secret_of_0_1_is_not_typed_and_the_error_has_the_remedy(
     held = site.teardown()
     assert f"{FEED} stays: 'password' must not come from the ban host's memory" in held.error
     assert "delete it by hand" in held.error
-    assert not [each for each in site.unit.journal.changing() if "ENC" in each.text]
-    site.unit.run('config system external-resource\ndelete "banstitch_feed"\nend\n')
+    assert not [each for each in site.fortigate.journal.changing() if "ENC" in each.text]
+    site.fortigate.run('config system external-resource\ndelete "banstitch_feed"\nend\n')
     done = site.teardown()
     assert done.error == ""
     assert f"{FEED} is not made anew" in "".join(done.notes)

@@ -1,4 +1,4 @@
-"""Against a simulated unit: looking changes nothing and costs few exchanges, failing leaves no trace."""
+"""Observing a FortiGate changes nothing and takes few exchanges; a failed push leaves no trace."""
 
 from __future__ import annotations
 
@@ -13,24 +13,18 @@ from provision.fortios.config.desired import CliBlock, Desired, read_blocks
 from provision.fortios.config.text import forti_quote, parse, serialize
 from provision.fortios.planning.planner import FortiPlan, plan, teardown
 from provision.fortios.record.record import Record
-from provision.fortios.session import terminal
 from provision.fortios.session.fortigate import FortiGateSession
-from provision.fortios.session.push import PutBack
+from provision.fortios.session.push import RolledBack
 from provision.ssh.connection import Access
 from provision.ssh.login import Login
+from tests.fortigate_bounds import set_bounds
 from tests.simulator import Options, Simulator
-from tests.simulator.terminal import Terminal
 from tests.unit.fortios.sample_cli import ALL, FEED, KEY, SSL, SSL_ON, TRIGGER, WANT
 
 
 @pytest.fixture
-def access(tmp_path: Path) -> Access:
-    return Access(tmp_path / "known_hosts", accept_new=True)
-
-
-@pytest.fixture
-def unit(request: pytest.FixtureRequest) -> Iterator[Simulator]:
-    """A unit in use; its console output is `more`, or what the test names as parameter."""
+def fortigate(request: pytest.FixtureRequest) -> Iterator[Simulator]:
+    """A FortiGate in use; its console output is `more`, or the parameter of the test."""
     console = getattr(request, "param", "more")
     options = Options(console=console, pager_lines=23, enc_stable=True)
     with Simulator(options) as simulator:
@@ -38,71 +32,71 @@ def unit(request: pytest.FixtureRequest) -> Iterator[Simulator]:
         yield simulator
 
 
-both_consoles = pytest.mark.parametrize("unit", ["more", "standard"], indirect=True)
+both_consoles = pytest.mark.parametrize("fortigate", ["more", "standard"], indirect=True)
 
 
-def _login(unit: Simulator, **changes: Any) -> Login:
+def _login(fortigate: Simulator, **changes: Any) -> Login:
     facts: dict[str, Any] = {
         "host": "fgt",
-        "address": unit.address,
-        "port": unit.port,
-        "user": unit.options.user,
-        "password": unit.options.password,
+        "address": fortigate.address,
+        "port": fortigate.port,
+        "user": fortigate.options.user,
+        "password": fortigate.options.password,
     }
     return Login(**{**facts, **changes})
 
 
 def _apply(
-    unit: Simulator, access: Access, want: Desired = WANT, record: Record | None = None
+    fortigate: Simulator, access: Access, want: Desired = WANT, record: Record | None = None
 ) -> FortiPlan:
     record = record or Record()
-    with FortiGateSession(_login(unit), access) as gate:
-        made = plan(want, gate.observe(want, record), record, key=KEY)
-        gate.apply(made)
+    with FortiGateSession(_login(fortigate), access) as session:
+        made = plan(want, session.observe(want, record), record, key=KEY)
+        session.apply(made)
     return made
 
 
-def _teardown(unit: Simulator, access: Access, record: Record) -> FortiPlan:
-    with FortiGateSession(_login(unit), access) as gate:
-        made = teardown(gate.observe(Desired(), record), record)
-        gate.apply(made)
+def _teardown(fortigate: Simulator, access: Access, record: Record) -> FortiPlan:
+    with FortiGateSession(_login(fortigate), access) as session:
+        made = teardown(session.observe(Desired(), record), record)
+        session.apply(made)
     return made
 
 
 @both_consoles
-def test_apply_rerun_and_teardown_on_a_unit(unit: Simulator, access: Access) -> None:
-    before = unit.show()
-    made = _apply(unit, access)
-    assert 'set source-address "banstitch_feed"' in unit.show()
-    unit.journal.clear()
-    with FortiGateSession(_login(unit), access) as gate:
-        again = plan(WANT, gate.observe(WANT, made.settled), made.settled, key=KEY)
-        assert gate.exchanges <= 2
+def test_apply_rerun_and_teardown_on_a_fortigate(fortigate: Simulator, access: Access) -> None:
+    before = fortigate.show()
+    made = _apply(fortigate, access)
+    assert 'set source-address "banstitch_feed"' in fortigate.show()
+    fortigate.journal.clear()
+    with FortiGateSession(_login(fortigate), access) as session:
+        again = plan(WANT, session.observe(WANT, made.settled), made.settled, key=KEY)
+        assert session.exchanges <= 2
     assert again.changes == ()
-    assert unit.journal.changing() == []
-    assert unit.journal.exchanges() <= 3
-    _teardown(unit, access, made.settled)
-    assert unit.show() == before
-    unit.journal.clear()
-    assert _teardown(unit, access, made.settled).changes == ()
-    assert unit.journal.changing() == []
+    assert fortigate.journal.changing() == []
+    assert fortigate.journal.exchanges() <= 3
+    _teardown(fortigate, access, made.settled)
+    assert fortigate.show() == before
+    fortigate.journal.clear()
+    assert _teardown(fortigate, access, made.settled).changes == ()
+    assert fortigate.journal.changing() == []
 
 
 @both_consoles
-def test_logging_in_and_out_types_not_one_line(unit: Simulator, access: Access) -> None:
-    with FortiGateSession(_login(unit), access) as gate:
-        assert gate.exchanges == 0
-    assert len(unit.journal) == 0
+def test_logging_in_and_out_types_no_line(fortigate: Simulator, access: Access) -> None:
+    with FortiGateSession(_login(fortigate), access) as session:
+        assert session.exchanges == 0
+    assert len(fortigate.journal) == 0
 
 
 @both_consoles
-def test_the_facts_of_a_unit_are_read(unit: Simulator, access: Access) -> None:
-    with FortiGateSession(_login(unit), access) as gate:
-        facts = gate.facts
-        assert gate.exchanges <= 2
+def test_the_facts_of_a_fortigate_are_read(fortigate: Simulator, access: Access) -> None:
+    with FortiGateSession(_login(fortigate), access) as session:
+        facts = session.facts
+        assert session.exchanges <= 2
     assert facts.version == (7, 4, 8)
-    assert facts.serial == unit.options.serial
-    assert facts.hostname == unit.options.hostname
+    assert facts.serial == fortigate.options.serial
+    assert facts.hostname == fortigate.options.hostname
     assert not facts.vdoms
     assert not facts.is_secondary
 
@@ -111,14 +105,14 @@ def test_the_facts_of_a_unit_are_read(unit: Simulator, access: Access) -> None:
 def test_a_small_pager_costs_exchanges_but_nothing_is_lost(
     lines: int, access: Access, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(terminal, "LOST", 0.3)
-    with Simulator(Options(pager_lines=lines)) as unit:
-        made = _apply(unit, access)
-        unit.journal.clear()
-        with FortiGateSession(_login(unit), access) as gate:
-            again = plan(WANT, gate.observe(WANT, made.settled), made.settled, key=KEY)
+    set_bounds(monkeypatch, lost=0.3)
+    with Simulator(Options(pager_lines=lines)) as fortigate:
+        made = _apply(fortigate, access)
+        fortigate.journal.clear()
+        with FortiGateSession(_login(fortigate), access) as session:
+            again = plan(WANT, session.observe(WANT, made.settled), made.settled, key=KEY)
         assert again.changes == ()
-        assert unit.journal.changing() == []
+        assert fortigate.journal.changing() == []
 
 
 @pytest.mark.parametrize(
@@ -137,93 +131,92 @@ def test_a_small_pager_costs_exchanges_but_nothing_is_lost(
         ),
     ],
 )
-def test_a_refused_line_leaves_the_unit_as_it_was_and_is_named(
-    unit: Simulator, access: Access, pattern: str, said: str
+def test_a_refused_line_is_named_and_leaves_the_fortigate_as_it_was(
+    fortigate: Simulator, access: Access, pattern: str, said: str
 ) -> None:
-    before = unit.show()
-    unit.faults.errors[pattern] = said
-    with pytest.raises(PutBack) as caught:
-        _apply(unit, access)
-    assert unit.show() == before
+    before = fortigate.show()
+    fortigate.faults.errors[pattern] = said
+    with pytest.raises(RolledBack) as caught:
+        _apply(fortigate, access)
+    assert fortigate.show() == before
     text = str(caught.value)
     assert pattern in text
     assert said.splitlines()[0] in text
-    assert "the unit is as it was before" in text
-    unit.faults.errors.clear()
-    _apply(unit, access)
+    assert "the FortiGate is as it was before" in text
+    fortigate.faults.errors.clear()
+    _apply(fortigate, access)
 
 
-def test_an_update_that_fails_puts_the_older_state_back(unit: Simulator, access: Access) -> None:
-    made = _apply(unit, access)
-    before = unit.show()
+def test_a_failed_update_restores_the_older_state(fortigate: Simulator, access: Access) -> None:
+    made = _apply(fortigate, access)
+    before = fortigate.show()
     newer = [text.replace("39426", "37124").replace("5514", "5515") for text in ALL]
     want = read_blocks([CliBlock("n.j2", "".join(newer))])
-    unit.faults.errors["set logid 37124"] = "value parse error before '37124'"
-    with pytest.raises(PutBack):
-        _apply(unit, access, want, made.settled)
-    assert unit.show() == before
+    fortigate.faults.errors["set logid 37124"] = "value parse error before '37124'"
+    with pytest.raises(RolledBack):
+        _apply(fortigate, access, want, made.settled)
+    assert fortigate.show() == before
 
 
-def test_a_cut_connection_is_opened_again_and_the_unit_put_back(
-    unit: Simulator, access: Access
+def test_a_cut_connection_is_reopened_and_the_push_rolled_back(
+    fortigate: Simulator, access: Access
 ) -> None:
-    before = unit.show()
-    with FortiGateSession(_login(unit), access) as gate:
-        made = plan(WANT, gate.observe(WANT, Record()), Record(), key=KEY)
-        unit.faults.drop_at = "commit"
-        with pytest.raises(PutBack, match="as it was before"):
-            gate.apply(made)
-    assert unit.show() == before
-    again = _apply(unit, access)
-    assert _apply(unit, access, record=again.settled).changes == ()
+    before = fortigate.show()
+    with FortiGateSession(_login(fortigate), access) as session:
+        made = plan(WANT, session.observe(WANT, Record()), Record(), key=KEY)
+        fortigate.faults.drop_at = "commit"
+        with pytest.raises(RolledBack, match="as it was before"):
+            session.apply(made)
+    assert fortigate.show() == before
+    again = _apply(fortigate, access)
+    assert _apply(fortigate, access, record=again.settled).changes == ()
 
 
-def test_a_unit_that_goes_away_before_anything_was_sent_is_unreachable(
-    unit: Simulator, access: Access
+def test_a_connection_cut_before_anything_was_sent_is_unreachable(
+    fortigate: Simulator, access: Access
 ) -> None:
-    unit.faults.drop_at = "show"
-    with FortiGateSession(_login(unit), access) as gate, pytest.raises(Unreachable):
-        gate.observe(WANT, Record())
+    fortigate.faults.drop_at = "show"
+    with FortiGateSession(_login(fortigate), access) as session, pytest.raises(Unreachable):
+        session.observe(WANT, Record())
 
 
-def test_a_unit_that_drops_type_ahead_is_asked_line_by_line(
-    unit: Simulator, access: Access, monkeypatch: pytest.MonkeyPatch
+def test_a_fortigate_that_drops_type_ahead_is_asked_line_by_line(
+    access: Access, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = _apply(unit, access)
-    feed = Terminal.feed
-    monkeypatch.setattr(terminal, "LOST", 0.3)
-    monkeypatch.setattr(
-        Terminal, "feed", lambda self, data: feed(self, b"".join(data.partition(b"\n")[:2]))
+    set_bounds(monkeypatch, lost=0.3)
+    with Simulator(Options(enc_stable=True, type_ahead="dropped")) as fortigate:
+        made = _apply(fortigate, access)
+        assert _apply(fortigate, access, record=made.settled).changes == ()
+        _teardown(fortigate, access, made.settled)
+        assert "banstitch" not in fortigate.show()
+
+
+def test_an_operators_secret_never_enters_the_record(fortigate: Simulator, access: Access) -> None:
+    fortigate.run(
+        FEED.replace("feed-pass", "operators-own").replace("Managed by Banstitch", "theirs")
     )
-    assert _apply(unit, access, record=made.settled).changes == ()
-    _teardown(unit, access, made.settled)
-    assert "banstitch" not in unit.show()
-
-
-def test_a_secret_of_the_operators_is_never_taken_into_the_record(
-    unit: Simulator, access: Access
-) -> None:
-    unit.run(FEED.replace("feed-pass", "operators-own").replace("Managed by Banstitch", "theirs"))
-    before = unit.show()
+    before = fortigate.show()
     want = read_blocks([CliBlock("f.j2", FEED)])
-    with FortiGateSession(_login(unit), access) as gate:
-        seen = gate.observe(want, Record())
+    with FortiGateSession(_login(fortigate), access) as session:
+        seen = session.observe(want, Record())
         with pytest.raises(Conflict, match="'password' must not come from a ban host's memory"):
             plan(want, seen, Record(), key=KEY, adopt=True)
-    assert unit.show() == before
+    assert fortigate.show() == before
 
 
 @pytest.mark.parametrize("vdoms", [(), ("root", "branch")])
-def test_the_whole_configuration_of_a_unit_is_read_and_written_without_loss(
+def test_the_whole_configuration_of_a_fortigate_is_read_and_written_without_loss(
     vdoms: tuple[str, ...],
 ) -> None:
     shown = Simulator(Options(enc_stable=True, vdoms=vdoms)).show()
     assert serialize(parse(shown)) == shown
 
 
-def test_each_drift_on_the_unit_is_found_and_mended_alone(unit: Simulator, access: Access) -> None:
-    made = _apply(unit, access)
-    good = unit.show()
+def test_each_drift_on_the_fortigate_is_found_and_repaired_alone(
+    fortigate: Simulator, access: Access
+) -> None:
+    made = _apply(fortigate, access)
+    good = fortigate.show()
     for drift, expected in {
         'config system automation-stitch\nedit "banstitch_login"\nset status disable\nend': (
             "system automation-stitch:banstitch_login"
@@ -236,11 +229,11 @@ def test_each_drift_on_the_unit_is_found_and_mended_alone(unit: Simulator, acces
         ),
         "config vpn ssl settings\nset source-address-negate disable\nend": "vpn ssl settings",
     }.items():
-        unit.run(drift)
-        assert unit.show() != good
-        mended = _apply(unit, access, record=made.settled)
+        fortigate.run(drift)
+        assert fortigate.show() != good
+        mended = _apply(fortigate, access, record=made.settled)
         assert [change.id for change in mended.changes] == [expected]
-        assert sorted(unit.show().splitlines()) == sorted(good.splitlines())
+        assert sorted(fortigate.show().splitlines()) == sorted(good.splitlines())
 
 
 AWKWARD = [
@@ -262,10 +255,10 @@ def test_awkward_values_arrive_intact(text: str, access: Access) -> None:
         "set event-type", f"set description {forti_quote(text)}\nset event-type"
     )
     want = read_blocks([CliBlock("t.j2", block)])
-    with Simulator(Options()) as unit:
-        made = _apply(unit, access, want)
-        assert forti_quote(text) in unit.show()
-        assert _apply(unit, access, want, made.settled).changes == ()
+    with Simulator(Options()) as fortigate:
+        made = _apply(fortigate, access, want)
+        assert forti_quote(text) in fortigate.show()
+        assert _apply(fortigate, access, want, made.settled).changes == ()
 
 
 def test_a_value_of_several_lines_arrives_intact(access: Access) -> None:
@@ -274,10 +267,10 @@ def test_a_value_of_several_lines_arrives_intact(access: Access) -> None:
         'set uri "h/x"\nset port 80\nset http-body "one\n  two\n\nend\n> three"\nnext\nend\n'
     )
     want = read_blocks([CliBlock("t.j2", block)])
-    with Simulator(Options()) as unit:
-        made = _apply(unit, access, want)
-        assert '"one\n  two\n\nend\n> three"' in unit.show()
-        assert _apply(unit, access, want, made.settled).changes == ()
+    with Simulator(Options()) as fortigate:
+        made = _apply(fortigate, access, want)
+        assert '"one\n  two\n\nend\n> three"' in fortigate.show()
+        assert _apply(fortigate, access, want, made.settled).changes == ()
 
 
 @pytest.mark.parametrize(
@@ -293,26 +286,26 @@ def test_a_value_of_several_lines_arrives_intact(access: Access) -> None:
     ],
     ids=str,
 )
-def test_units_of_every_kind_are_entered_and_changed(
+def test_a_login_with_any_banner_or_disclaimer_works(
     options: dict[str, Any], access: Access
 ) -> None:
     want = read_blocks([CliBlock("b.j2", "".join((FEED, SSL)))])
-    with Simulator(Options(**options)) as unit:
-        before = unit.show()
-        made = _apply(unit, access, want)
+    with Simulator(Options(**options)) as fortigate:
+        before = fortigate.show()
+        made = _apply(fortigate, access, want)
         assert made.changes
-        assert _apply(unit, access, want, made.settled).changes == ()
-        _teardown(unit, access, made.settled)
-        assert unit.show().count("\n") == before.count("\n")
+        assert _apply(fortigate, access, want, made.settled).changes == ()
+        _teardown(fortigate, access, made.settled)
+        assert fortigate.show().count("\n") == before.count("\n")
 
 
 def test_an_unknown_host_key_is_refused_and_nothing_is_remembered(
-    unit: Simulator, tmp_path: Path
+    fortigate: Simulator, tmp_path: Path
 ) -> None:
     strict = Access(tmp_path / "known", accept_new=False)
     with (
         pytest.raises(Unreachable, match="unknown") as caught,
-        FortiGateSession(_login(unit), strict),
+        FortiGateSession(_login(fortigate), strict),
     ):
         pass
     assert "--accept-new-host-keys" in str(caught.value)
@@ -320,55 +313,59 @@ def test_an_unknown_host_key_is_refused_and_nothing_is_remembered(
 
 
 def test_a_known_host_key_is_enough_and_a_changed_one_is_always_refused(
-    unit: Simulator, tmp_path: Path
+    fortigate: Simulator, tmp_path: Path
 ) -> None:
     known = tmp_path / "known"
-    known.write_text(unit.host_key_line + "\n")
-    with FortiGateSession(_login(unit), Access(known, accept_new=False)) as gate:
-        assert gate.facts.serial
+    known.write_text(fortigate.host_key_line + "\n")
+    with FortiGateSession(_login(fortigate), Access(known, accept_new=False)) as session:
+        assert session.facts.serial
     with Simulator(Options(port=0)) as other:
-        line = unit.host_key_line.replace(str(unit.port), str(other.port))
+        line = fortigate.host_key_line.replace(str(fortigate.port), str(other.port))
         known.write_text(line + "\n")
         access = Access(known, accept_new=True)
         with pytest.raises(Unreachable, match="CHANGED"), FortiGateSession(_login(other), access):
             pass
 
 
-def test_a_wrong_password_and_a_closed_port_are_told_apart(unit: Simulator, access: Access) -> None:
+def test_a_wrong_password_and_a_closed_port_are_different_errors(
+    fortigate: Simulator, access: Access
+) -> None:
     with (
         pytest.raises(Unreachable, match="password refused for admin") as caught,
-        FortiGateSession(_login(unit, password="wrong-pass"), access),
+        FortiGateSession(_login(fortigate, password="wrong-pass"), access),
     ):
         pass
     assert "wrong-pass" not in str(caught.value)
     with (
         pytest.raises(Unreachable, match="connect"),
-        FortiGateSession(_login(unit, port=1), access),
+        FortiGateSession(_login(fortigate, port=1), access),
     ):
         pass
 
 
 def test_a_cluster_secondary_is_refused_before_anything_is_sent(access: Access) -> None:
-    with Simulator(Options(ha_role="Secondary")) as unit:
+    with Simulator(Options(ha_role="Secondary")) as fortigate:
         with (
-            FortiGateSession(_login(unit), access) as gate,
+            FortiGateSession(_login(fortigate), access) as session,
             pytest.raises(Failed, match="secondary"),
         ):
-            gate.observe(WANT, Record())
-        assert unit.journal.changing() == []
+            session.observe(WANT, Record())
+        assert fortigate.journal.changing() == []
 
 
-def test_a_version_that_is_not_known_is_warned_about(access: Access) -> None:
+def test_an_unknown_version_causes_a_warning(access: Access) -> None:
     with (
-        Simulator(Options(version="7.9.2")) as unit,
-        FortiGateSession(_login(unit), access) as gate,
+        Simulator(Options(version="7.9.2")) as fortigate,
+        FortiGateSession(_login(fortigate), access) as session,
     ):
-        made = plan(WANT, gate.observe(WANT, Record()), Record(), key=KEY)
+        made = plan(WANT, session.observe(WANT, Record()), Record(), key=KEY)
     assert "7.9.2" in made.warnings[0]
 
 
-def test_a_foreign_object_of_the_same_name_is_a_conflict(unit: Simulator, access: Access) -> None:
-    unit.run(TRIGGER.replace("39426", "20099"))
+def test_an_object_of_the_same_name_that_is_not_ours_is_a_conflict(
+    fortigate: Simulator, access: Access
+) -> None:
+    fortigate.run(TRIGGER.replace("39426", "20099"))
     with pytest.raises(Conflict, match="banstitch_login"):
-        _apply(unit, access)
-    assert unit.journal.changing() == []
+        _apply(fortigate, access)
+    assert fortigate.journal.changing() == []

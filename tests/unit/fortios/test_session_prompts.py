@@ -1,16 +1,16 @@
-"""What a FortiGate says, told apart: answers, prompts, refusals, its status."""
+"""Answers, prompts, refusals and the status of a FortiGate are recognized."""
 
 from __future__ import annotations
 
 import pytest
 
 from provision.fortios.config.facts import read_facts, warn_of_unknown_version
-from provision.fortios.session import prompts
+from provision.fortios.session import prompts, refusals
 
 
-def test_a_type_ahead_that_is_garbled_is_found_out() -> None:
+def test_garbled_type_ahead_is_detected() -> None:
     text = "FGT # show a\nA\n\nFGT # how b\nUnknown action 0\n\nFGT # show c\nC\n\nFGT # "
-    assert prompts.answers(text, "FGT #", ["show a", "show b", "show c"]) == ("A", None, "C")
+    assert prompts.split_answers(text, "FGT #", ["show a", "show b", "show c"]) == ("A", None, "C")
 
 
 STATUS = """Version: FortiGate-501E v{version},build2795,250523 (GA.M)
@@ -31,7 +31,7 @@ Current HA mode: {ha}
         ("7.2.1", "disable", "a-p, backup", ((7, 2, 1), False, True)),
     ],
 )
-def test_the_status_of_each_kind_of_unit_is_understood(
+def test_the_status_of_each_kind_of_fortigate_is_understood(
     version: str, vdoms: str, ha: str, found: tuple[object, ...]
 ) -> None:
     facts = read_facts(STATUS.format(version=version, vdoms=vdoms, ha=ha))
@@ -51,9 +51,9 @@ def test_the_status_of_each_kind_of_unit_is_understood(
     ],
 )
 def test_every_form_of_prompt_is_recognised(tail: str) -> None:
-    first = prompts.first_prompt(tail)
+    first = prompts.find_first_prompt(tail)
     assert first == tail.strip()
-    assert prompts.prompt_pattern(first).search(f"set x\n\n{tail.strip()} ")
+    assert prompts.compile_last_prompt(first).search(f"set x\n\n{tail.strip()} ")
 
 
 def test_a_demand_for_a_new_password_is_recognised() -> None:
@@ -79,9 +79,9 @@ def test_a_demand_for_a_new_password_is_recognised() -> None:
     ],
 )
 def test_every_known_refusal_is_recognised(answer: str) -> None:
-    assert prompts.refusal(answer) == " / ".join(filter(None, answer.splitlines()))
+    assert refusals.find_refusal(answer) == " / ".join(filter(None, answer.splitlines()))
 
 
 @pytest.mark.parametrize("answer", ["", "new entry 'fail2ban' added", "current vf=root:0"])
-def test_what_is_no_refusal_is_not_taken_for_one(answer: str) -> None:
-    assert prompts.refusal(answer) == ""
+def test_other_output_is_not_mistaken_for_a_refusal(answer: str) -> None:
+    assert refusals.find_refusal(answer) == ""

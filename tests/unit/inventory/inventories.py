@@ -1,4 +1,4 @@
-"""Writes small inventories for tests, and shows faults as an operator sees them."""
+"""Write small inventories for tests, and list problems as an operator sees them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from provision.inventory.loader import Inventory, build_scopes, load
 
 
 def write(folder: Path, **files: str) -> Path:
-    """``folder`` with these files; ``group_vars__all__yml`` is group_vars/all.yml."""
+    """Write these files and return ``folder``; ``group_vars__all__yml`` is group_vars/all.yml."""
     for name, text in files.items():
         *parents, stem, ending = name.split("__")
         path = folder.joinpath(*parents, f"{stem}.{ending}" if ending else stem)
@@ -24,16 +24,16 @@ def write(folder: Path, **files: str) -> Path:
 
 
 def read_inventory(folder: Path, hosts: str, extra: Sequence[str] = (), **files: str) -> Inventory:
-    """The inventory of a folder whose hosts.yml is ``hosts``."""
+    """Return the inventory of a folder whose hosts.yml is ``hosts``."""
     return load(write(folder, hosts__yml=hosts, **files), extra)
 
 
 def read_scope(folder: Path, variables: str, **files: str) -> Scope:
-    """The variables of a host ``h`` that stand, one a line, at the top of its host_vars file."""
+    """Return the variables of a host ``h`` whose host_vars file is ``variables``."""
     files["host_vars__h__yml"] = variables
     return build_scopes(read_inventory(folder, "all: {hosts: {h: }}", **files))["h"]
 
 
 def list_problems(error: pytest.ExceptionInfo[InputError], folder: Path) -> list[str]:
-    """The faults, with paths relative to the folder."""
-    return [str(fault).replace(f"{folder}/", "") for fault in error.value.problems]
+    """Return the problems, with paths relative to the folder."""
+    return [str(problem).replace(f"{folder}/", "") for problem in error.value.problems]

@@ -69,14 +69,12 @@ MIXED = (
         ("'192.0.2.0/24' | ansible.utils.nthhost(7)", "192.0.2.7"),
     ],
 )
-def test_an_address_is_answered_for_as_documented(
-    tmp_path: Path, expression: str, value: object
-) -> None:
+def test_a_filter_answers_as_documented(tmp_path: Path, expression: str, value: object) -> None:
     found = read_scope(tmp_path, f'mixed: {MIXED}\nx: "{{{{ {expression} }}}}"')
     assert found["x"] == value
 
 
-def test_a_query_that_is_not_known_is_an_error(tmp_path: Path) -> None:
+def test_an_unknown_query_is_an_error(tmp_path: Path) -> None:
     found = read_scope(tmp_path, "x: \"{{ '192.0.2.1' | ipaddr('6to4') }}\"")
     with pytest.raises(InputError, match=r"h\.yml:1: x: the template fails: ipaddr knows "):
         found["x"]

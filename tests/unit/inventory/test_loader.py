@@ -1,15 +1,12 @@
-"""Groups, hosts and precedence are as in Ansible."""
+"""Hosts, groups and the precedence of variables are as in Ansible."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from provision.inventory.loader import build_scopes, load
-from provision.inventory.sources.names import expand
 from tests.unit.inventory.inventories import read_inventory, write
 
 # Ansible's documentation, "Understanding variable precedence", weakest first, the part about
@@ -63,7 +60,7 @@ def test_the_strongest_layer_that_sets_a_variable_wins(tmp_path: Path, strongest
     assert found.hosts["h"].groups == ("all", "parent", "aaa", "zzz", "loud")
 
 
-def test_a_stronger_mapping_replaces_a_weaker_one_whole(tmp_path: Path) -> None:
+def test_a_mapping_of_higher_precedence_replaces_the_whole_mapping(tmp_path: Path) -> None:
     found = read_inventory(
         tmp_path,
         "all: {hosts: {h: {m: {b: 2}}}, vars: {m: {a: 1}}}",
@@ -125,7 +122,7 @@ def test_a_folder_of_variables_is_read_in_the_order_of_its_names(tmp_path: Path)
     assert values == {"x": 20, "y": 10, "z": 30}
 
 
-def test_what_ansible_ignores_is_ignored(tmp_path: Path) -> None:
+def test_files_that_ansible_ignores_are_ignored(tmp_path: Path) -> None:
     (tmp_path / "group_vars" / "web").mkdir(parents=True)
     for name in (
         *(".hidden.yml", "hosts.yml.orig", "hosts.yml~", "README.md", "ansible.cfg", "known_hosts"),
@@ -137,7 +134,7 @@ def test_what_ansible_ignores_is_ignored(tmp_path: Path) -> None:
     assert found.warnings == ()
 
 
-def test_files_that_are_passed_over_are_named_in_warnings(tmp_path: Path) -> None:
+def test_files_that_are_not_read_are_named_in_warnings(tmp_path: Path) -> None:
     found = read_inventory(
         tmp_path,
         "web: {hosts: {h: }}",
@@ -156,7 +153,7 @@ def test_a_port_after_the_host_name_is_its_ansible_port(tmp_path: Path) -> None:
     assert found.hosts["h"].variables["ansible_port"].value == 2222
 
 
-def test_a_lone_name_stands_for_a_mapping_with_it(tmp_path: Path) -> None:
+def test_a_single_name_stands_for_a_mapping_with_that_name(tmp_path: Path) -> None:
     found = read_inventory(tmp_path, "top: {children: web}\nweb: {hosts: h}")
     assert found.groups["top"] == ("h",)
 
@@ -192,7 +189,7 @@ def test_merge_keys_and_aliases_work(tmp_path: Path) -> None:
     assert values == {"a": 1, "b": 2}
 
 
-def test_an_ansible_inventory_with_foreign_things_in_it_is_usable(tmp_path: Path) -> None:
+def test_an_inventory_with_variables_for_other_tools_is_usable(tmp_path: Path) -> None:
     found = read_inventory(
         tmp_path,
         """
@@ -215,41 +212,3 @@ def test_an_ansible_inventory_with_foreign_things_in_it_is_usable(tmp_path: Path
     assert scope["raw"] == "{{ not a template }}"
     assert scope["date"] == "2026-13-45"
     assert found.vaults == (f"{tmp_path}/group_vars/all/vault.yml",)
-
-
-@pytest.mark.parametrize(
-    ("pattern", "names"),
-    [
-        ("web[01:03].example.com", ["web01", "web02", "web03"]),
-        ("db-[a:c]", ["db-a", "db-b", "db-c"]),
-        ("n[0:6:3]", ["n0", "n3", "n6"]),
-        ("n[8:11]", ["n8", "n9", "n10", "n11"]),
-        ("r[1:2]u[a:b]", ["r1ua", "r1ub", "r2ua", "r2ub"]),
-        ("plain", ["plain"]),
-    ],
-)
-def test_a_range_stands_for_its_names(pattern: str, names: list[str]) -> None:
-    assert [name.removesuffix(".example.com") for name in expand(pattern)] == names
-
-
-@given(st.integers(0, 500), st.integers(0, 60), st.integers(1, 7), st.integers(0, 2))
-def test_a_range_counts_like_python_and_keeps_the_width_of_its_zeros(
-    first: int, length: int, step: int, zeros: int
-) -> None:
-    last = first + length
-    width = len(str(last)) + zeros
-    low, high = str(first).zfill(width), str(last).zfill(width)
-    names = list(expand(f"a[{low}:{high}:{step}]z"))
-    assert [int(name[1:-1]) for name in names] == list(range(first, last + 1, step))
-    if low.startswith("0") and len(low) > 1:
-        assert {len(name) for name in names} == {width + 2}
-
-
-@given(st.text(alphabet="ab09[]:", max_size=12))
-def test_any_text_is_a_range_or_a_value_error(text: str) -> None:
-    try:
-        names = list(expand(text))
-    except ValueError:
-        return
-    assert names
-    assert not any("[" in name for name in names)

@@ -1,4 +1,4 @@
-"""Expressions of an inventory run no code, and cannot use up the controller."""
+"""Expressions of an inventory cannot run code, and cannot exhaust the controller."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from provision.errors import InputError
 from tests.unit.inventory.inventories import list_problems, read_scope
 
 CODE = [
-    # finding 15
     "{{ cycler.__init__.__globals__.os.popen('touch HERE').read() }}",
     "{{ joiner.__init__.__globals__ }}",
     "{{ namespace.__init__.__globals__ }}",
@@ -125,7 +124,7 @@ def test_a_file_that_never_ends_is_not_read(tmp_path: Path) -> None:
         found["b"]
 
 
-def test_variables_that_double_each_other_end_at_the_limit(tmp_path: Path) -> None:
+def test_variables_that_double_each_other_stop_at_the_limit(tmp_path: Path) -> None:
     text = "v0: aa\n" + "".join(f"v{n + 1}: '{{{{ v{n} }}}}{{{{ v{n} }}}}'\n" for n in range(40))
     found = read_scope(tmp_path, text)
     with pytest.raises(InputError, match="1000000"):
@@ -196,8 +195,6 @@ def test_variables_that_double_each_other_end_at_the_limit(tmp_path: Path) -> No
         ("{{ 10 ** 9 * 10 }}", 10_000_000_000),
     ],
 )
-def test_what_inventories_use_every_day_still_works(
-    tmp_path: Path, text: str, value: object
-) -> None:
+def test_common_expressions_still_work(tmp_path: Path, text: str, value: object) -> None:
     found = read_scope(tmp_path, f'ok: 1\nlisted: [1, 2]\nx: "{text}"\n')
     assert found["x"] == value

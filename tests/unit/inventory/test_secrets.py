@@ -30,7 +30,7 @@ VARIABLES = [
     "ansible_ssh_private_key",
     "ansible_private_key_passphrase",
 ]
-# As they stand in YAML behind the name of a variable. SECRET is the mark.
+# Values in YAML after the name of a variable; SECRET stands for the mark.
 MALFORMED = [
     "'pw{{SECRET'",
     "'pw{{SECRET}}'",

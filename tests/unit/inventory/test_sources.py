@@ -1,10 +1,8 @@
-"""Sources of an inventory: several of them, scripts, folders, and what goes wrong with each."""
+"""Sources of an inventory: files, folders, lists of hosts, and several of them."""
 
 from __future__ import annotations
 
 import os
-import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -12,7 +10,6 @@ import pytest
 from provision.cli.main import main
 from provision.errors import InputError
 from provision.inventory.loader import build_scopes, load
-from provision.inventory.sources import program
 from tests.plays import load_plays
 from tests.unit.inventory.inventories import list_problems, write
 
@@ -79,7 +76,7 @@ def test_variables_beside_the_playbook_beat_those_beside_the_inventory(tmp_path:
     assert found == {"all": 3, "group": 4, "mixed": 2, "host": 2, "both": 5}
 
 
-def test_playbook_dir_names_where_the_variables_of_a_playbook_lie(
+def test_playbook_dir_sets_the_folder_of_the_playbooks_variables(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write(tmp_path, inventory__hosts__yml=SITE, group_vars__all__yml="receiver_portt: 1\n")
@@ -99,7 +96,7 @@ def test_a_list_of_hosts_on_the_command_line_is_an_inventory() -> None:
     assert build_scopes(found)["h1"]["inventory_file"] is None
 
 
-def test_known_hosts_lies_beside_the_first_source(tmp_path: Path) -> None:
+def test_known_hosts_is_beside_the_first_source(tmp_path: Path) -> None:
     write(tmp_path, a__hosts__yml=SITE, b__hosts__yml="web: {hosts: {w: }}")
     assert load([f"{tmp_path}/a/hosts.yml", f"{tmp_path}/b"]).folder == tmp_path / "a"
 
@@ -117,118 +114,7 @@ def test_a_line_of_an_ini_file_is_known(tmp_path: Path) -> None:
     assert places == {"a": f"{tmp_path}/hosts:4", "b": f"{tmp_path}/hosts:7"}
 
 
-def test_a_script_gets_the_environment_and_runs_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("WHO", "h1")
-    runs = tmp_path / "runs.txt"
-    body = f'echo "$*" >> {runs}\necho "{{\\"web\\": [\\"$WHO\\"], \\"_meta\\": {{\\"hostvars\\": {{}}}}}}"'
-    found = load(script(tmp_path / "inventory" / "list", body))
-    assert found.groups["web"] == ("h1",)
-    assert runs.read_text() == "--list\n"
-
-
-@pytest.mark.parametrize(
-    ("body", "expected"),
-    [
-        ("echo 1 >&2; echo 'no route' >&2; exit 3", "--list ends with exit code 3; it says: no route"),
-        ("exit 1", "--list ends with exit code 1; it says nothing"),
-        ("echo '{\"ban_hosts\": [pa55word'", "the inventory script --list must write JSON; run it by hand"),
-        ("echo '[1]'", "must write JSON that is a mapping"),
-        ("", "must write JSON"),
-        ("echo '{\"ban_hosts\": {\"hosts\": \"pa55word\"}}'", "group ban_hosts of the inventory has"),
-        ("echo '{\"a\": [\"h\"], \"_meta\": {\"hostvars\": {\"h\": 1}}}'", "of host h must be a mapping"),
-        ("echo '{\"a\": [\"h\"], \"_meta\": {\"hostvars\": []}}'", "_meta.hostvars of the inventory must be"),
-        ("kill -9 $$", "ends with exit code -9"),
-    ],
-)  # fmt: skip
-def test_a_script_that_fails_is_named_with_the_reason(
-    tmp_path: Path, body: str, expected: str
-) -> None:
-    path = script(tmp_path / "hosts.sh", body)
-    with pytest.raises(InputError) as error:
-        load(path)
-    (found,) = list_problems(error, tmp_path)
-    assert found.startswith("hosts.sh: ")
-    assert expected in found
-    assert "pa55word" not in found
-
-
-def test_a_script_without_its_interpreter_is_an_error(tmp_path: Path) -> None:
-    path = tmp_path / "hosts"
-    path.write_text("#!/no/such/python\r\n")
-    path.chmod(0o755)
-    with pytest.raises(InputError, match=r"cannot be started: No such file.*first line \(#!\)"):
-        load(path)
-
-
-def test_a_script_that_never_ends_is_ended_with_all_that_it_started(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(program, "LONGEST", 0.5)
-    path = script(tmp_path / "hosts", f"sleep 300 & echo $! > {tmp_path}/pid.txt; wait")
-    with pytest.raises(InputError, match="the inventory script --list takes longer than"):
-        load(path)
-    child = int((tmp_path / "pid.txt").read_text())
-    for _ in range(100):
-        if not _runs(child):
-            break
-        time.sleep(0.05)
-    assert not _runs(child)
-
-
-def _runs(process: int) -> bool:
-    try:
-        return "Z" not in Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
-        return False
-
-
-def test_a_script_that_writes_without_end_is_ended(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(program, "LARGEST", 1024 * 1024)
-    with pytest.raises(InputError, match="writes more than 1 MiB"):
-        load(script(tmp_path / "hosts", "yes pa55word"))
-
-
-def test_without_ansible_a_plugin_is_an_error_with_a_way_out(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    write(tmp_path, cmdb__yml="plugin: netbox.netbox.nb_inventory\ntoken: pa55word\n")
-    monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
-    with pytest.raises(InputError) as error:
-        load(tmp_path / "cmdb.yml")
-    (found,) = list_problems(error, tmp_path)
-    assert found.startswith("cmdb.yml: configures the inventory plugin netbox.netbox.nb_inventory")
-    assert "install ansible-core, or save what it yields: ansible-inventory -i" in found
-    assert "pa55word" not in found
-
-
-def test_a_plugin_that_fails_is_named_in_the_words_of_ansible(tmp_path: Path) -> None:
-    write(tmp_path, cmdb__yml="plugin: no_such\ntoken: pa55word\n")
-    with pytest.raises(InputError) as error:
-        load(tmp_path / "cmdb.yml")
-    assert "specifies unknown plugin 'no_such'" in str(error.value)
-    assert "pa55word" not in str(error.value)
-
-
-def test_what_a_plugin_lists_keeps_texts_that_are_no_templates(tmp_path: Path) -> None:
-    write(
-        tmp_path,
-        a__yml="web: {hosts: {h: {raw: !unsafe '{{ b }}', b: 1, t: '{{ b }}'}}}",
-        b__yml="plugin: ansible.builtin.constructed\ngroups: {tall: b == 1}\ncompose: {c: t}\n",
-    )
-    found = load(tmp_path)
-    assert found.groups["tall"] == ("h",)
-    scope = build_scopes(found)["h"]
-    assert (scope["raw"], scope["t"]) == ("{{ b }}", 1)
-    # what a file says itself keeps its line
-    assert found.hosts["h"].variables["b"].where.line == 1
-
-
-def test_our_groups_are_judged_strictly_and_the_variables_of_those_around_them(
+def test_our_groups_are_checked_strictly_and_the_variables_of_their_parents(
     tmp_path: Path,
 ) -> None:
     write(
@@ -335,7 +221,7 @@ def test_an_encrypted_inventory_is_named_in_a_warning(tmp_path: Path) -> None:
     assert list(found.hosts) == ["h"]
 
 
-def test_links_that_lead_back_or_nowhere_do_no_harm(tmp_path: Path) -> None:
+def test_looping_and_broken_links_are_skipped(tmp_path: Path) -> None:
     write(tmp_path, hosts__yml="web: {hosts: {h: }}")
     (tmp_path / "again").symlink_to(tmp_path)
     (tmp_path / "gone.yml").symlink_to(tmp_path / "nowhere")
@@ -351,7 +237,7 @@ def test_many_warnings_are_cut(tmp_path: Path) -> None:
     assert found.warnings[-1] == "250 more warnings about the inventory are not listed"
 
 
-def test_an_empty_option_is_no_inventory(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_empty_option_is_not_an_inventory(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(load_plays, ["check", "-i", ""]) == 3
     assert "-i: must name an inventory; give a file or a directory" in capsys.readouterr().err
 
@@ -369,33 +255,7 @@ def test_expressions_know_the_folder_of_the_playbook(tmp_path: Path) -> None:
     assert found["b"] == "from the playbook"
 
 
-def test_no_ansible_cfg_has_anything_run_for_an_inventory_in_toml(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    write(
-        tmp_path,
-        ansible__cfg="[defaults]\ninventory_plugins = .\nvault_password_file = ./vault.sh\n",
-        toml__py="raise SystemExit(open('ran', 'w').write('plugin'))\n",
-        hosts__toml="[ban_hosts.hosts.bh1]\nansible_host = '192.0.2.1'\n",
-    )
-    script(tmp_path / "vault.sh", "touch ran; echo secret")
-    monkeypatch.chdir(tmp_path)
-    assert main(load_plays, ["check", "-i", "hosts.toml"]) == 0, capsys.readouterr().err
-    assert not (tmp_path / "ran").exists()
-
-
-@pytest.mark.parametrize("levels", [150, 900, 100_000])
-def test_a_script_that_nests_values_without_end_is_an_error(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], levels: int
-) -> None:
-    deep = "[" * levels + "]" * levels
-    write(tmp_path, answer__json=f'{{"all": {{"hosts": ["a"], "vars": {{"x": {deep}}}}}}}')
-    path = script(tmp_path / "hosts", f"cat {tmp_path}/answer.json")
-    assert main(load_plays, ["check", "-i", str(path)]) == 3
-    assert f"{path}: the inventory script --list must write" in capsys.readouterr().err
-
-
-def test_no_name_of_an_inventory_makes_a_line_of_its_own(
+def test_no_name_of_an_inventory_can_add_a_line_to_the_output(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write(tmp_path, answer__json=r'{"ban_hosts": {"hosts": ["bh1\nok: 1 site"]}}')
@@ -406,7 +266,7 @@ def test_no_name_of_an_inventory_makes_a_line_of_its_own(
     assert all(line.startswith(str(path)) for line in lines)
 
 
-def test_no_warning_of_an_inventory_steers_a_terminal(
+def test_no_warning_of_an_inventory_can_control_a_terminal(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     key = r'"x\e[2J\nok: 1 site\u202e"'

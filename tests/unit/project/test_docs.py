@@ -6,24 +6,24 @@ import ast
 import re
 import shlex
 from collections.abc import Iterator
-from functools import cache
+from fnmatch import fnmatch
+from functools import cache, partial
 
 import click
 import pytest
-from pydantic.fields import FieldInfo
 
 from provision.cli import main
 from provision.desired import collect
 from provision.fortios.config import text as cli_text
 from provision.fortios.session import commands as commands_typed
-from provision.fortios.session import terminal
+from provision.fortios.session.transcript import Bounds
 from provision.inventory import sandbox
 from provision.linux import answers
 from provision.linux.resources import Directory, File, Package, Service, Tokens, User
 from provision.linux.session.session import CHANGING, LOOKING
 from provision.plan import Change
 from provision.results import Exit, SiteResult, TargetResult, build_document
-from tests import PROJECT
+from tests import PROJECT, pages
 from tests.plays import PLAYS
 from tests.unit.roles.sample_site import sample_site
 
@@ -31,8 +31,7 @@ DOCUMENTS = (
     "README.md",
     "ARCHITECTURE.md",
     "CHANGELOG.md",
-    "docs/security.md",
-    "docs/troubleshooting.md",
+    *(f"docs/{page.name}" for page in sorted((PROJECT / "docs").glob("*.md"))),
 )
 ROLES = {role.NAME: role for play in PLAYS for role in play.roles}
 VERBS = sorted(main.cli.commands)
@@ -48,23 +47,6 @@ def section(name: str, title: str) -> str:
     return text(name).split(f"\n## {title}\n")[1].split("\n## ")[0]
 
 
-def rows(part: str) -> list[list[str]]:
-    """The cells of each row of the tables in ``part``, heads and rules left out."""
-    found = [
-        [cell.strip().replace("\\|", "|") for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
-        for line in part.splitlines()
-        if line.startswith("|")
-    ]
-    return [
-        row for n, row in enumerate(found) if "---" not in row[0] and "---" not in _first(found, n)
-    ]
-
-
-def _first(table: list[list[str]], number: int) -> str:
-    """The first cell of the next row: a rule under a head."""
-    return table[number + 1][0] if number + 1 < len(table) else ""
-
-
 def code(part: str) -> set[str]:
     """Everything in backticks."""
     return set(re.findall(r"`([^`]+)`", part))
@@ -74,37 +56,6 @@ def commands(name: str) -> Iterator[list[str]]:
     """Every call of site.py that a document shows or names, as words."""
     for line in re.findall(r"python site\.py ([^\n`#]+)", text(name)):
         yield shlex.split(line)
-
-
-# --- the command line --------------------------------------------------------------------------
-
-
-def test_the_table_of_verbs_has_every_verb_and_no_other() -> None:
-    named = [row[0].strip("`").split()[0] for row in rows(section("README.md", "Verbs"))]
-    assert sorted(named) == VERBS
-
-
-def options() -> dict[str, set[str]]:
-    """Flag spellings (``-y, --yes``) to the verbs that have them."""
-    found: dict[str, set[str]] = {}
-    for verb, command in main.cli.commands.items():
-        for option in command.params:
-            if isinstance(option, click.Option):
-                found.setdefault(", ".join(option.opts), set()).add(verb)
-    return found | {"-h, --help": set(VERBS)}
-
-
-def test_the_table_of_flags_has_every_flag_with_its_verbs_and_no_other() -> None:
-    said = {}
-    for flags, verbs, _ in rows(section("README.md", "Flags")):
-        spelt = ", ".join(each.split()[0] for each in re.findall(r"`([^`]+)`", flags))
-        said[spelt] = set(VERBS) if verbs == "all" else code(verbs)
-    assert said == options()
-
-
-def test_the_table_of_exit_codes_is_that_of_the_program() -> None:
-    said = {row[1]: int(row[0]) for row in rows(section("README.md", "Exit codes"))}
-    assert said == {each.name.lower(): int(each) for each in Exit}
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
@@ -118,7 +69,7 @@ def test_every_command_shown_is_one_that_the_program_takes(name: str) -> None:
 def test_the_json_shown_has_the_keys_that_the_program_writes() -> None:
     result = TargetResult("bh", "linux", "differs", changes=(Change("file:/x", "create"),))
     written = build_document("plan", Exit.DIFFERS, [SiteResult("bh", (result,))])
-    shown = re.search(r"\n    (\{\"verb\".*?\n)\n", section("README.md", "JSON"), re.DOTALL)
+    shown = re.search(r"\n    (\{\"verb\".*?\n)\n", section("docs/commands.md", "JSON"), re.DOTALL)
     assert shown
     assert _keys(ast.literal_eval(shown[1].replace("null", "None"))) == _keys(written)
 
@@ -129,29 +80,9 @@ def _keys(value: object) -> object:
     return [_keys(value[0])] if isinstance(value, list) and value else None
 
 
-# --- settings ----------------------------------------------------------------------------------
-
-
-def default(field: FieldInfo) -> str:
-    """A default as YAML, or in words."""
-    value = field.get_default(call_default_factory=True)
-    if value is None:
-        return "the detection's"
-    if isinstance(value, bool):
-        return f"`{value}`".lower()
-    shown = f"[{', '.join(value)}]" if isinstance(value, tuple) else f"{value}" or '""'
-    return f"`{shown}`"
-
-
-def test_the_tables_of_settings_are_those_of_the_models() -> None:
-    models = [role.Settings.model_fields.items() for role in ROLES.values()]
-    wanted = {
-        f"`{name}`": [default(field), str(field.description)]
-        for fields in models
-        for name, field in fields
-    }
-    said = {row[0]: row[1:] for row in rows(section("README.md", "Settings"))}
-    assert said == wanted
+@pytest.mark.parametrize("name", pages.PAGES)
+def test_the_generated_parts_of_a_page_are_those_of_the_code(name: str) -> None:
+    assert pages.update(text(name)) == text(name), "run `make docs`"
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
@@ -162,24 +93,29 @@ def test_every_setting_that_is_named_exists(name: str) -> None:
     assert set(named) <= known
 
 
-# --- what is changed where ---------------------------------------------------------------------
-
-
-def test_everything_that_the_ban_host_gets_is_in_the_readme() -> None:
-    named = code(section("README.md", "What it changes where"))
+def test_everything_that_the_ban_host_gets_is_documented() -> None:
+    page = section("docs/undo.md", "On the ban host")
+    named = code(page)
+    folders = tuple(path for path in named if path.endswith("/"))
+    patterns = [path for path in named if "*" in path]
     for resource in collect.render_resources(sample_site(), PLAYS):
         if isinstance(resource, Package | User | Service):
             assert resource.name in named
-        elif isinstance(resource, File | Tokens):
-            assert resource.path in named
-        elif isinstance(resource, Directory):
-            within = f"{resource.path}/"
-            assert resource.path in named or any(path.startswith(within) for path in named)
+        elif isinstance(resource, File | Tokens | Directory):
+            path = resource.path
+            assert (
+                path in named
+                or f"{path}/".startswith(folders)
+                or any(map(partial(fnmatch, path), patterns))
+                or (
+                    isinstance(resource, Directory) and any(n.startswith(f"{path}/") for n in named)
+                )
+            )
 
 
-def test_everything_that_a_fortigate_gets_is_in_the_readme() -> None:
+def test_everything_that_a_fortigate_gets_is_documented() -> None:
     site = sample_site()
-    named = code(section("README.md", "What it changes where"))
+    named = code(section("docs/undo.md", "On each FortiGate"))
     for wanted in collect.render_desired(site, site.fortigates[0], PLAYS, {}).objects:
         assert set(wanted.id.split(":")) <= named
 
@@ -202,7 +138,8 @@ def test_every_make_target_and_variable_that_is_named_exists(name: str) -> None:
 def test_no_link_between_files_is_dead(name: str) -> None:
     links = re.findall(r"\]\(([^)]+)\)|^\[[^]]+\]: (\S+)$", text(name), re.M)
     local = [a or b for a, b in links if not (a or b).startswith(("http", "#"))]
-    assert [link for link in local if not (PROJECT / link).exists()] == []
+    folder = (PROJECT / name).parent
+    assert [link for link in local if not (folder / link.partition("#")[0]).exists()] == []
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
@@ -220,10 +157,10 @@ def test_the_limits_on_the_security_page_are_those_of_the_program() -> None:
         f"{answers.largest('bans') // mib} MiB for bans and their history": True,
         f"{answers.largest('status') // mib} MiB for everything else": True,
         f"one line of {commands_typed.LOOK_LONGEST} characters": True,
-        f"a deadline ({terminal.EXCHANGE // 60:.0f} minutes)": True,
-        f"({terminal.LONGEST // mib} Mi characters, {terminal.LINE_LONGEST // mib} Mi in": True,
-        f"A login has {terminal.LOGIN:.0f} seconds and {terminal.BANNER_LONGEST >> 10} Ki": True,
-        "all waiting of a session together has an hour": terminal.SESSION == 3600,
+        f"a deadline ({Bounds.exchange // 60:.0f} minutes)": True,
+        f"({Bounds.longest // mib} Mi characters, {Bounds.line_longest // mib} Mi in": True,
+        f"A login has {Bounds.login:.0f} seconds and {Bounds.banner_longest >> 10} Ki": True,
+        "all waiting of a session together has an hour": Bounds.session == 3600,
         f"with more than {cli_text.DEEPEST} levels": True,
         f"at most {sandbox.LONGEST:,} characters and items": True,
     }

@@ -1,4 +1,4 @@
-"""The simulator's own network traffic: webhooks, feeds, and what they make it refuse."""
+"""The simulator posts webhooks, fetches feeds and denies what they list."""
 
 import json
 import threading
@@ -62,7 +62,7 @@ NEGATED = (
 
 @dataclass
 class Web:
-    """What the little server answers, and what it was asked."""
+    """The answers of a small server, and the requests that it received."""
 
     port: int = 0
     status: int = 200
@@ -110,12 +110,12 @@ def web() -> Iterator[Web]:
         yield made
 
 
-def unit(**options: Any) -> Simulator:
+def fortigate(**options: Any) -> Simulator:
     return Simulator(Options(**options))
 
 
 def test_an_event_is_posted_to_the_webhook_with_the_whole_log_line(web: Web) -> None:
-    simulator = unit()
+    simulator = fortigate()
     assert "Return code" not in simulator.run(LOOP.format(port=web.port))
     [delivery] = simulator.log_event(FAILED_LOGIN)
     assert (delivery.stitch, delivery.action, delivery.status) == ("st", "post", 200)
@@ -135,14 +135,14 @@ def test_an_event_is_posted_to_the_webhook_with_the_whole_log_line(web: Web) -> 
     ],
 )
 def test_an_event_that_no_stitch_matches_sends_nothing(web: Web, change: str) -> None:
-    simulator = unit()
+    simulator = fortigate()
     simulator.run(LOOP.format(port=web.port) + change)
     assert simulator.log_event(FAILED_LOGIN) == []
     assert web.asked == []
 
 
 def test_one_field_of_the_log_can_be_named_and_an_unknown_one_stays(web: Web) -> None:
-    simulator = unit()
+    simulator = fortigate()
     simulator.run(LOOP.format(port=web.port))
     simulator.run(
         "config system automation-action\nedit post\n"
@@ -152,8 +152,8 @@ def test_one_field_of_the_log_can_be_named_and_an_unknown_one_stays(web: Web) ->
     assert web.asked[0][3] == b'{"ip":"203.0.113.7","c":"%%log.srccity%%"}'
 
 
-def test_a_unit_may_empty_what_an_event_has_not(web: Web) -> None:
-    simulator = unit(absent_variables="empty")
+def test_variables_that_an_event_lacks_can_be_empty(web: Web) -> None:
+    simulator = fortigate(absent_variables="empty")
     simulator.run(LOOP.format(port=web.port))
     simulator.run(
         "config system automation-action\nedit post\n"
@@ -165,7 +165,7 @@ def test_a_unit_may_empty_what_an_event_has_not(web: Web) -> None:
 
 
 def test_events_inside_the_minimum_interval_are_dropped(web: Web) -> None:
-    simulator = unit()
+    simulator = fortigate()
     simulator.run(LOOP.format(port=web.port))
     simulator.run("config system automation-action\nedit post\nset minimum-interval 600\nend")
     assert len(simulator.log_event(FAILED_LOGIN)) == 1
@@ -173,15 +173,15 @@ def test_events_inside_the_minimum_interval_are_dropped(web: Web) -> None:
 
 
 def test_a_receiver_that_is_down_is_recorded_and_not_raised() -> None:
-    simulator = unit()
+    simulator = fortigate()
     simulator.run(LOOP.format(port=1))
     [delivery] = simulator.log_event(FAILED_LOGIN)
     assert delivery.status == 0
     assert "refused" in delivery.error
 
 
-def test_old_trains_post_the_headers_of_their_own_syntax(web: Web) -> None:
-    simulator = unit(version="6.4.15")
+def test_old_versions_post_the_headers_of_their_own_syntax(web: Web) -> None:
+    simulator = fortigate(version="6.4.15")
     simulator.run(
         "config system automation-trigger\nedit fail\nset event-type event-log\nset logid 39426\n"
         "end\nconfig system automation-action\nedit post\nset action-type webhook\n"
@@ -196,7 +196,7 @@ def test_old_trains_post_the_headers_of_their_own_syntax(web: Web) -> None:
 
 
 def with_feed(web: Web, lines: str, **options: Any) -> Simulator:
-    simulator = unit(**options)
+    simulator = fortigate(**options)
     simulator.run(FEED.format(port=web.port) + NEGATED)
     web.body = lines.encode()
     simulator.poll_feeds()
@@ -214,7 +214,7 @@ def test_a_feed_is_fetched_with_basic_auth_and_denies_what_it_lists(web: Web) ->
 
 
 def test_a_feed_that_was_never_fetched_denies_nobody() -> None:
-    simulator = unit()
+    simulator = fortigate()
     simulator.run(FEED.format(port=1) + NEGATED)
     assert simulator.denies("203.0.113.7") == []
 
@@ -256,7 +256,7 @@ def test_a_disabled_feed_is_not_fetched(web: Web) -> None:
 
 def test_the_poller_fetches_by_itself_at_its_own_pace(web: Web) -> None:
     web.body = b"203.0.113.7\n"
-    with unit(minute=0.05) as simulator:
+    with fortigate(minute=0.05) as simulator:
         simulator.run(FEED.format(port=web.port) + NEGATED)
         for _ in range(3):
             assert web.arrived.wait(60)
@@ -272,7 +272,7 @@ def test_bad_lines_are_counted_and_good_ones_used(web: Web) -> None:
     assert "203.0.113.7-203.0.113.7" in listed
 
 
-def test_an_older_unit_cuts_a_feed_at_its_own_limit() -> None:
+def test_an_older_fortigate_cuts_a_feed_at_its_own_limit() -> None:
     data = b"\n".join(b"10.%d.%d.%d" % (n >> 16, n >> 8 & 255, n & 255) for n in range(140000))
     assert len(parse(data, (7, 4, 3))[1]) == 131072
     assert len(parse(data, (7, 4, 4))[1]) == 140000
@@ -287,7 +287,7 @@ POLICY = (
 
 
 def test_a_deny_policy_works_only_above_the_accept(web: Web) -> None:
-    simulator = unit()
+    simulator = fortigate()
     simulator.run(FEED.format(port=web.port) + POLICY)
     web.body = b"203.0.113.7\n"
     simulator.poll_feeds()
@@ -309,7 +309,7 @@ LOCAL_IN = (
 def test_local_in_policies_take_a_feed_on_the_versions_that_do(
     web: Web, version: str, works: bool
 ) -> None:
-    simulator = unit(version=version)
+    simulator = fortigate(version=version)
     simulator.run(FEED.format(port=web.port))
     shown = simulator.run(LOCAL_IN)
     web.body = b"203.0.113.7\n"
@@ -319,8 +319,8 @@ def test_local_in_policies_take_a_feed_on_the_versions_that_do(
     assert simulator.denies("203.0.113.7") == (["local_in"] if works else [])
 
 
-def test_another_process_works_the_unit_through_the_control_port(web: Web) -> None:
-    with unit(control_port=0) as simulator:
+def test_another_process_controls_the_fortigate_through_the_control_port(web: Web) -> None:
+    with fortigate(control_port=0) as simulator:
         base = f"http://127.0.0.1:{simulator.control_port}"
 
         def ask(path: str, body: str | None = None) -> str:

@@ -11,62 +11,68 @@ ADDRESS = "config firewall address\nedit "
 
 
 @pytest.fixture
-def unit() -> Simulator:
-    """A unit that is not listening."""
+def fortigate() -> Simulator:
+    """A FortiGate that is not listening."""
     return Simulator(Options(hostname="HOST", enc_stable=True))
 
 
-def test_next_saves_the_entry_and_stays_in_the_table(unit: Simulator) -> None:
-    shown = unit.run(f"{ADDRESS}a\nset comment x\nnext")
+def test_next_saves_the_entry_and_stays_in_the_table(fortigate: Simulator) -> None:
+    shown = fortigate.run(f"{ADDRESS}a\nset comment x\nnext")
     assert shown.endswith("HOST (address) # ")
-    assert '    edit "a"\n' in unit.show()
+    assert '    edit "a"\n' in fortigate.show()
 
 
-def test_end_saves_the_entry_and_leaves_the_table(unit: Simulator) -> None:
-    assert unit.run(f"{ADDRESS}a\nend").endswith("HOST # ")
-    assert '    edit "a"\n' in unit.show()
+def test_end_saves_the_entry_and_leaves_the_table(fortigate: Simulator) -> None:
+    assert fortigate.run(f"{ADDRESS}a\nend").endswith("HOST # ")
+    assert '    edit "a"\n' in fortigate.show()
 
 
-def test_nothing_is_live_before_next_or_end(unit: Simulator) -> None:
-    before = unit.show()
-    unit.run(f"{ADDRESS}a\nset comment x")
-    assert unit.show() == before
+def test_nothing_is_live_before_next_or_end(fortigate: Simulator) -> None:
+    before = fortigate.show()
+    fortigate.run(f"{ADDRESS}a\nset comment x")
+    assert fortigate.show() == before
 
 
-def test_abort_drops_the_entry_and_leaves(unit: Simulator) -> None:
-    before = unit.show()
-    assert unit.run(f"{ADDRESS}a\nset comment x\nabort").endswith("HOST # ")
-    assert unit.show() == before
+def test_abort_drops_the_entry_and_leaves(fortigate: Simulator) -> None:
+    before = fortigate.show()
+    assert fortigate.run(f"{ADDRESS}a\nset comment x\nabort").endswith("HOST # ")
+    assert fortigate.show() == before
 
 
 def test_a_refused_set_leaves_the_session_where_it_is_and_the_rest_is_saved(
-    unit: Simulator,
+    fortigate: Simulator,
 ) -> None:
-    shown = unit.run(f"{ADDRESS}a\nset nonsense 1\nset comment kept\nend")
+    shown = fortigate.run(f"{ADDRESS}a\nset nonsense 1\nset comment kept\nend")
     assert "command parse error before 'nonsense'\r\nCommand fail. Return code -61" in shown
-    assert 'set comment "kept"' in unit.show()
+    assert 'set comment "kept"' in fortigate.show()
 
 
-def test_a_refused_end_discards_the_object_and_falls_back_to_the_table(unit: Simulator) -> None:
-    before = unit.show()
-    shown = unit.run("config system external-resource\nedit f\nset type address\nend")
+def test_a_refused_end_discards_the_object_and_falls_back_to_the_table(
+    fortigate: Simulator,
+) -> None:
+    before = fortigate.show()
+    shown = fortigate.run("config system external-resource\nedit f\nset type address\nend")
     assert "Attribute 'resource' MUST be set.\r\nCommand fail. Return code -56" in shown
     assert shown.endswith("HOST (external-resource) # ")
-    assert unit.show() == before
+    assert fortigate.show() == before
 
 
-def test_a_refused_next_discards_the_object_and_falls_back_to_the_table(unit: Simulator) -> None:
-    before = unit.show()
-    shown = unit.run("config system automation-stitch\nedit s\nnext")
+def test_a_refused_next_discards_the_object_and_falls_back_to_the_table(
+    fortigate: Simulator,
+) -> None:
+    before = fortigate.show()
+    shown = fortigate.run("config system automation-stitch\nedit s\nnext")
     assert shown.endswith("HOST (automation-stitch) # ")
-    assert unit.show() == before
+    assert fortigate.show() == before
 
 
-def test_a_refused_config_leaves_the_lines_after_it_in_the_wrong_context(unit: Simulator) -> None:
-    shown = unit.run(f"{ADDRESS}a\nconfig nothing\nedit 1\nset comment wrong\nend")
+def test_a_refused_config_leaves_the_lines_after_it_in_the_wrong_context(
+    fortigate: Simulator,
+) -> None:
+    shown = fortigate.run(f"{ADDRESS}a\nconfig nothing\nedit 1\nset comment wrong\nend")
     assert "command parse error before 'nothing'" in shown
     assert "Unknown action 0" in shown
-    assert 'set comment "wrong"' in unit.show()
+    assert 'set comment "wrong"' in fortigate.show()
 
 
 @pytest.mark.parametrize(
@@ -111,161 +117,165 @@ def test_a_refused_config_leaves_the_lines_after_it_in_the_wrong_context(unit: S
         ("show system global | wc", "command parse error before '|'"),
     ],
 )
-def test_a_mistake_gets_the_text_that_a_unit_gives(
-    unit: Simulator, typed: str, answer: str
+def test_a_mistake_gets_the_text_that_a_fortigate_gives(
+    fortigate: Simulator, typed: str, answer: str
 ) -> None:
-    assert answer in unit.run(typed)
+    assert answer in fortigate.run(typed)
 
 
-def test_an_object_in_use_is_not_deleted(unit: Simulator) -> None:
-    shown = unit.run("config system automation-action\ndelete 'Default Email'\nend")
+def test_an_object_in_use_is_not_deleted(fortigate: Simulator) -> None:
+    shown = fortigate.run("config system automation-action\ndelete 'Default Email'\nend")
     assert "The entry is used by other 2 entries\r\nCommand fail. Return code -23" in shown
-    assert 'edit "Default Email"' in unit.show()
+    assert 'edit "Default Email"' in fortigate.show()
 
 
-def test_a_full_table_refuses_one_more() -> None:
-    unit = Simulator(Options(table_limits={"firewall address": 3}))
-    shown = unit.run(f"{ADDRESS}a\nend")
+def test_a_full_table_refuses_another_entry() -> None:
+    fortigate = Simulator(Options(table_limits={"firewall address": 3}))
+    shown = fortigate.run(f"{ADDRESS}a\nend")
     assert "object set operator error, -4 discard the setting" in shown
     assert "Command fail. Return code -4 (reached the maximum number of entries" in shown
 
 
-def test_a_second_policy_of_the_same_name_is_a_duplicate(unit: Simulator) -> None:
+def test_a_second_policy_of_the_same_name_is_a_duplicate(fortigate: Simulator) -> None:
     policy = (
         'config firewall policy\nedit 0\nset name "LAN to Internet"\nset srcintf port1\n'
         "set dstintf port2\nset srcaddr all\nset dstaddr all\nset schedule always\n"
         "set service ALL\nend"
     )
-    shown = unit.run(policy)
+    shown = fortigate.run(policy)
     assert "new entry '0' added" in shown
     assert "object set operator error, -15 discard the setting" in shown
 
 
-def test_edit_zero_takes_the_next_number_and_move_puts_it_first(unit: Simulator) -> None:
-    unit.run(
+def test_edit_zero_takes_the_next_number_and_move_puts_it_first(fortigate: Simulator) -> None:
+    fortigate.run(
         "config firewall policy\nedit 0\nset name deny\nset srcintf any\nset dstintf any\n"
         "set srcaddr all\nset dstaddr all\nset schedule always\nset service ALL\nnext\n"
         "move 2 before 1\nend"
     )
-    text = unit.run("show firewall policy")
+    text = fortigate.run("show firewall policy")
     assert text.index("edit 2") < text.index("edit 1")
     assert "set action" not in text.split("next")[0]
 
 
-def test_lists_are_replaced_appended_to_and_unselected(unit: Simulator) -> None:
-    unit.run("config vpn ssl settings\nset source-address all\nappend source-address none\nend")
-    assert 'set source-address "all" "none"' in unit.show()
-    unit.run("config vpn ssl settings\nunselect source-address all\nend")
-    assert 'set source-address "none"' in unit.show()
-    unit.run("config vpn ssl settings\nunset source-address\nend")
-    assert "source-address" not in unit.show()
+def test_lists_are_replaced_appended_to_and_unselected(fortigate: Simulator) -> None:
+    fortigate.run(
+        "config vpn ssl settings\nset source-address all\nappend source-address none\nend"
+    )
+    assert 'set source-address "all" "none"' in fortigate.show()
+    fortigate.run("config vpn ssl settings\nunselect source-address all\nend")
+    assert 'set source-address "none"' in fortigate.show()
+    fortigate.run("config vpn ssl settings\nunset source-address\nend")
+    assert "source-address" not in fortigate.show()
 
 
-def test_a_single_object_is_committed_as_a_whole_at_end(unit: Simulator) -> None:
-    before = unit.show()
-    unit.run("config vpn ssl settings\nset source-address all\nset source-address-negate enable")
-    assert unit.show() == before
+def test_a_single_object_is_committed_as_a_whole_at_end(fortigate: Simulator) -> None:
+    before = fortigate.show()
+    fortigate.run(
+        "config vpn ssl settings\nset source-address all\nset source-address-negate enable"
+    )
+    assert fortigate.show() == before
 
 
-def test_rename_takes_the_references_along_and_clone_makes_a_copy(unit: Simulator) -> None:
-    unit.run(
+def test_rename_takes_the_references_along_and_clone_makes_a_copy(fortigate: Simulator) -> None:
+    fortigate.run(
         'config system automation-trigger\nrename "Network Down" to Down\nclone Down to Other\nend'
     )
-    text = unit.run("show system automation-stitch")
+    text = fortigate.run("show system automation-stitch")
     assert 'set trigger "Down"' in text
-    assert 'edit "Other"' in unit.show()
+    assert 'edit "Other"' in fortigate.show()
 
 
-def test_show_hides_defaults_and_full_configuration_shows_them(unit: Simulator) -> None:
-    unit.run(
+def test_show_hides_defaults_and_full_configuration_shows_them(fortigate: Simulator) -> None:
+    fortigate.run(
         "config system external-resource\nedit f\nset type address\nset refresh-rate 5\n"
         "set resource http://127.0.0.1/f\nend"
     )
-    assert "refresh-rate" not in unit.run("show system external-resource f")
-    full = unit.run("show full-configuration system external-resource f")
+    assert "refresh-rate" not in fortigate.run("show system external-resource f")
+    full = fortigate.run("show full-configuration system external-resource f")
     assert "set refresh-rate 5" in full
     assert "set comments ''" in full
     assert "set status enable" in full
 
 
 def test_a_secret_is_shown_as_a_blob_that_differs_every_time() -> None:
-    unit = Simulator(Options())
-    unit.run(
+    fortigate = Simulator(Options())
+    fortigate.run(
         "config system external-resource\nedit f\nset resource http://x/\nset username u\n"
         "set password s3cret\nend"
     )
-    first, second = unit.run("show system external-resource f"), unit.run("sh sys ext f")
+    first, second = fortigate.run("show system external-resource f"), fortigate.run("sh sys ext f")
     assert "s3cret" not in first
     assert "set password ENC " in first
     assert first.split("ENC ")[1].split()[0] not in second
 
 
 def test_a_blob_that_was_read_can_be_set_again() -> None:
-    unit = Simulator(Options())
+    fortigate = Simulator(Options())
     make = "config system external-resource\nedit f\nset resource http://x/\nset password "
-    unit.run(make + "s3cret\nend")
-    blob = unit.run("show system external-resource f").split("ENC ")[1].split()[0]
-    unit.run(make + f"ENC {blob}\nend")
-    found = unit.config.find("system external-resource", "f", "")
+    fortigate.run(make + "s3cret\nend")
+    blob = fortigate.run("show system external-resource f").split("ENC ")[1].split()[0]
+    fortigate.run(make + f"ENC {blob}\nend")
+    found = fortigate.config.find("system external-resource", "f", "")
     assert found is not None
     assert found.texts("password") == ("ENC", "s3cret")
 
 
-def test_an_empty_table_is_shown_as_config_and_end(unit: Simulator) -> None:
-    shown = unit.run("show system external-resource")
+def test_an_empty_table_is_shown_as_config_and_end(fortigate: Simulator) -> None:
+    shown = fortigate.run("show system external-resource")
     assert "\r\nconfig system external-resource\r\nend\r\n\r\n" in shown
 
 
-def test_deleting_what_was_made_gives_back_the_same_text(unit: Simulator) -> None:
-    before = unit.show()
-    unit.run(
+def test_deleting_a_new_object_restores_the_same_text(fortigate: Simulator) -> None:
+    before = fortigate.show()
+    fortigate.run(
         "config system automation-trigger\nedit t\nset event-type event-log\nend\n"
         "config vpn ssl settings\nset source-address all\nset source-address-negate enable\n"
         "end\n"
     )
-    assert unit.show() != before
-    unit.run(
+    assert fortigate.show() != before
+    fortigate.run(
         "config system automation-trigger\ndelete t\nend\n"
         "config vpn ssl settings\nunset source-address\nunset source-address-negate\nend\n"
     )
-    assert unit.show() == before
+    assert fortigate.show() == before
 
 
-def test_a_transaction_is_live_only_after_its_commit(unit: Simulator) -> None:
-    before = unit.show()
-    console = unit.console()
+def test_a_transaction_is_live_only_after_its_commit(fortigate: Simulator) -> None:
+    before = fortigate.show()
+    console = fortigate.console()
     console.type(b"execute config-transaction start\nconfig firewall address\nedit a\nend\n")
-    assert unit.show() == before
+    assert fortigate.show() == before
     console.type(b"execute config-transaction commit\n")
-    assert 'edit "a"' in unit.show()
+    assert 'edit "a"' in fortigate.show()
     console.type(b"exec config-transaction start\nconfig firewall address\nedit b\nend\n")
     console.type(b"execute config-transaction abort\n")
-    assert 'edit "b"' not in unit.show()
+    assert 'edit "b"' not in fortigate.show()
 
 
-def test_the_console_may_not_be_configured_inside_a_transaction(unit: Simulator) -> None:
-    shown = unit.run("execute config-transaction start\nconfig system console")
+def test_the_console_may_not_be_configured_inside_a_transaction(fortigate: Simulator) -> None:
+    shown = fortigate.run("execute config-transaction start\nconfig system console")
     assert "Command fail. Return code -37" in shown
 
 
 def test_an_idle_transaction_expires_and_everything_in_it_is_lost() -> None:
-    unit = Simulator(Options(transaction_idle=300))
-    console = unit.console()
+    fortigate = Simulator(Options(transaction_idle=300))
+    console = fortigate.console()
     console.type(b"execute config-transaction start\nconfig firewall address\nedit lost\nend\n")
     transaction = console.session.transaction
     assert transaction is not None
     transaction.last -= 301
     assert b"config transaction id=1 has expired\r\n" in console.type(b"show system console\n")
     assert "Return code" in console.type(b"execute config-transaction commit\n").decode()
-    assert "lost" not in unit.show()
+    assert "lost" not in fortigate.show()
 
 
-def test_a_batch_runs_at_its_end_and_keeps_a_code_per_line(unit: Simulator) -> None:
-    console = unit.console()
+def test_a_batch_runs_at_its_end_and_keeps_a_code_per_line(fortigate: Simulator) -> None:
+    console = fortigate.console()
     console.type(b"execute batch start\nconfig firewall address\nedit a\nset nonsense 1\nend\n")
-    assert 'edit "a"' not in unit.show()
+    assert 'edit "a"' not in fortigate.show()
     console.type(b"execute batch end\n")
-    assert 'edit "a"' in unit.show()
+    assert 'edit "a"' in fortigate.show()
     shown = console.type(b"execute batch lastlog\n").decode()
     assert "0: edit a\r\n-61: set nonsense 1\r\n0: end\r\n" in shown
 
@@ -301,9 +311,9 @@ end
 
 
 def test_a_loaded_file_is_shown_back_as_it_was_with_tables_beyond_the_schema() -> None:
-    unit = Simulator(Options(config=LOADED))
-    assert unit.show() == LOADED.partition("\n")[2]
-    assert unit.run("").endswith("OTHER # ")
+    fortigate = Simulator(Options(config=LOADED))
+    assert fortigate.show() == LOADED.partition("\n")[2]
+    assert fortigate.run("").endswith("OTHER # ")
 
 
 def test_a_long_loaded_file_comes_back_the_same() -> None:
@@ -321,43 +331,47 @@ def test_a_file_with_an_open_quote_is_refused_with_its_line() -> None:
         Simulator(Options(config='config system global\n    set hostname "x\nend\n'))
 
 
-def test_grep_filters_and_shows_enclosing_blocks(unit: Simulator) -> None:
-    assert "HOST" in unit.run("show system global | grep -i HOSTNAME")
-    shown = unit.run("show system interface | grep -f LAN")
+def test_grep_filters_and_shows_enclosing_blocks(fortigate: Simulator) -> None:
+    assert "HOST" in fortigate.run("show system global | grep -i HOSTNAME")
+    shown = fortigate.run("show system interface | grep -f LAN")
     assert 'edit "port2"' in shown
     assert 'set alias "LAN" <---' in shown
     assert 'edit "port1"' not in shown
 
 
-def test_a_misspelt_vdom_is_made_and_tables_keep_to_their_scope() -> None:
-    unit = Simulator(Options(hostname="HOST", vdoms=("Branch",)))
-    assert "current vf=root:0" in unit.run("config vdom\nedit root")
-    unit.run("config vdom\nedit Brnach\nend")
-    assert "Brnach" in unit.config.vdoms
-    assert "command parse error before 'system'" in unit.run("config system global")
-    assert "Return code -61" in unit.run("config global\nconfig firewall policy")
-    assert "Return code -61" in unit.run("config vdom\nedit root\nconfig system automation-action")
+def test_a_misspelt_vdom_is_created_and_tables_keep_to_their_scope() -> None:
+    fortigate = Simulator(Options(hostname="HOST", vdoms=("Branch",)))
+    assert "current vf=root:0" in fortigate.run("config vdom\nedit root")
+    fortigate.run("config vdom\nedit Brnach\nend")
+    assert "Brnach" in fortigate.config.vdoms
+    assert "command parse error before 'system'" in fortigate.run("config system global")
+    assert "Return code -61" in fortigate.run("config global\nconfig firewall policy")
+    assert "Return code -61" in fortigate.run(
+        "config vdom\nedit root\nconfig system automation-action"
+    )
 
 
-def test_a_global_feed_of_a_unit_with_vdoms_must_begin_with_g() -> None:
-    unit = Simulator(Options(vdoms=("Branch",)))
+def test_a_global_feed_of_a_fortigate_with_vdoms_must_begin_with_g() -> None:
+    fortigate = Simulator(Options(vdoms=("Branch",)))
     feed = "config system external-resource\nedit {}\nset resource http://x/\nend\nend"
-    unit.run_in("global", feed.format("g-f"))
-    unit.run_in("global", feed.format("f"))
-    unit.run_in("Branch", feed.format("b"))
-    text = unit.show()
+    fortigate.run_in("global", feed.format("g-f"))
+    fortigate.run_in("global", feed.format("f"))
+    fortigate.run_in("Branch", feed.format("b"))
+    text = fortigate.show()
     assert 'edit "g-f"' in text
     assert 'edit "b"' in text
     assert 'edit "f"' not in text
-    shown = unit.run_in("Branch", "config vpn ssl settings\nset source-address g-f b\nend\nend")
+    shown = fortigate.run_in(
+        "Branch", "config vpn ssl settings\nset source-address g-f b\nend\nend"
+    )
     assert "fail" not in shown
 
 
-def test_show_of_a_unit_with_vdoms_loads_again_to_the_same() -> None:
-    unit = Simulator(Options(vdoms=("Branch",), enc_stable=True))
-    again = Simulator(Options(config=unit.show(), enc_stable=True))
+def test_show_of_a_fortigate_with_vdoms_loads_again_to_the_same() -> None:
+    fortigate = Simulator(Options(vdoms=("Branch",), enc_stable=True))
+    again = Simulator(Options(config=fortigate.show(), enc_stable=True))
     assert again.config.vdoms == ("root", "Branch")
-    assert again.show() == unit.show()
+    assert again.show() == fortigate.show()
 
 
 @given(st.text(st.characters(exclude_characters="\r\x00", exclude_categories=["Cs"])))
@@ -378,8 +392,8 @@ def test_a_quoted_value_is_read_back_as_it_was(value: str) -> None:
     )
 )
 def test_a_value_typed_as_it_is_shown_arrives_intact(value: str) -> None:
-    unit = Simulator(Options())
-    unit.run(f"{ADDRESS}a\nset comment {quote(value)}\nend")
-    found = unit.config.find("firewall address", "a", "")
+    fortigate = Simulator(Options())
+    fortigate.run(f"{ADDRESS}a\nset comment {quote(value)}\nend")
+    found = fortigate.config.find("firewall address", "a", "")
     assert found is not None
     assert found.texts("comment") == (value,)

@@ -1,4 +1,4 @@
-"""The simulator over SSH: what stock clients can do with it, its journal, faults and end."""
+"""The simulator over SSH: stock clients, its journal, its faults, its end."""
 
 import shutil
 import subprocess
@@ -19,11 +19,16 @@ WAITS = ("conn_timeout", "banner_timeout", "auth_timeout", "read_timeout_overrid
 
 
 @contextmanager
-def shell(unit: Simulator, rows: int = 1000) -> Iterator[paramiko.Channel]:
+def shell(fortigate: Simulator, rows: int = 1000) -> Iterator[paramiko.Channel]:
     client = paramiko.SSHClient()
     client.set_missing_host_key_policy(paramiko.AutoAddPolicy())
     client.connect(
-        unit.address, unit.port, "admin", "fortinet", look_for_keys=False, allow_agent=False
+        fortigate.address,
+        fortigate.port,
+        "admin",
+        "fortinet",
+        look_for_keys=False,
+        allow_agent=False,
     )
     channel = client.invoke_shell("vt100", 511, rows)
     channel.settimeout(60)
@@ -42,11 +47,11 @@ def until(channel: paramiko.Channel, end: bytes) -> bytes:
     return seen
 
 
-def stock_netmiko(unit: Simulator, **more: Any) -> netmiko.BaseConnection:
+def stock_netmiko(fortigate: Simulator, **more: Any) -> netmiko.BaseConnection:
     return netmiko.ConnectHandler(
         device_type="fortinet",
-        host=unit.address,
-        port=unit.port,
+        host=fortigate.address,
+        port=fortigate.port,
         username="admin",
         password="fortinet",
         **(dict.fromkeys(WAITS, 60) | more),
@@ -57,57 +62,57 @@ def stock_netmiko(unit: Simulator, **more: Any) -> netmiko.BaseConnection:
 @pytest.mark.parametrize("console", ["more", "standard"])
 def test_stock_netmiko_logs_in_reads_writes_and_leaves(version: str, console: str) -> None:
     options = Options(version=version, console=console, vdoms=())
-    with Simulator(options) as unit:
-        driver = stock_netmiko(unit)
+    with Simulator(options) as fortigate:
+        driver = stock_netmiko(fortigate)
         assert "Last reboot reason" in str(driver.send_command("get system status"))
         assert 'edit "Network Down"' in str(driver.send_command("show system automation-stitch"))
         driver.send_config_set(["config firewall address", "edit net$1", "set comment a#b", "end"])
         driver.disconnect()
-        assert 'set comment "a#b"' in unit.show()
-        assert f"output              : {console}" in unit.run("get system console")
-        wrote = [line.text for line in unit.journal.changing()]
+        assert 'set comment "a#b"' in fortigate.show()
+        assert f"output              : {console}" in fortigate.run("get system console")
+        wrote = [line.text for line in fortigate.journal.changing()]
         assert ("set output standard" in wrote) is (console == "more")
 
 
 def test_stock_netmiko_accepts_a_disclaimer_and_works_with_vdoms() -> None:
-    with Simulator(Options(vdoms=("Branch",), disclaimer="Be good.", banner="Hello")) as unit:
-        driver = stock_netmiko(unit)
+    with Simulator(Options(vdoms=("Branch",), disclaimer="Be good.", banner="Hello")) as fortigate:
+        driver = stock_netmiko(fortigate)
         assert "multiple" in str(driver.send_command("get system status | grep Virtual"))
         driver.disconnect()
-        assert [line for line in unit.journal if line.errors] == []
+        assert [line for line in fortigate.journal if line.errors] == []
 
 
 def test_stock_netmiko_is_lost_at_a_disclaimer_with_a_hash() -> None:
     with (
-        Simulator(Options(disclaimer="Site # 7")) as unit,
+        Simulator(Options(disclaimer="Site # 7")) as fortigate,
         pytest.raises(netmiko.exceptions.ReadTimeout),
     ):
-        stock_netmiko(unit, read_timeout_override=1)
+        stock_netmiko(fortigate, read_timeout_override=1)
 
 
 def test_many_lines_written_at_once_are_one_exchange() -> None:
     lines = "".join(f"config firewall address\nedit a{n}\nend\n" for n in range(100))
-    with Simulator() as unit, shell(unit) as channel:
+    with Simulator() as fortigate, shell(fortigate) as channel:
         until(channel, b"FGT-A # ")
         channel.sendall(lines.encode() + b"show system console\n")
         until(channel, b"config system console\r\nend\r\n\r\nFGT-A # ")
-        assert unit.journal.exchanges() == 1
-        assert len(unit.journal) == 301
-        assert 'edit "a99"' in unit.show()
+        assert fortigate.journal.exchanges() == 1
+        assert len(fortigate.journal) == 301
+        assert 'edit "a99"' in fortigate.show()
 
 
 def test_answering_the_pager_counts_as_an_exchange() -> None:
-    with Simulator(Options(console="more")) as unit, shell(unit, rows=24) as channel:
+    with Simulator(Options(console="more")) as fortigate, shell(fortigate, rows=24) as channel:
         until(channel, b"FGT-A # ")
         channel.sendall(b"get system status\n")
         until(channel, b"--More-- ")
         channel.sendall(b" ")
         until(channel, b"FGT-A # ")
-        assert unit.journal.exchanges() == 2
+        assert fortigate.journal.exchanges() == 2
 
 
-def test_the_journal_tells_reading_and_walking_from_changing() -> None:
-    with Simulator(Options(vdoms=("Branch",))) as unit, shell(unit) as channel:
+def test_the_journal_distinguishes_reading_from_changing_lines() -> None:
+    with Simulator(Options(vdoms=("Branch",))) as fortigate, shell(fortigate) as channel:
         until(channel, b"FGT-A # ")
         channel.sendall(
             b"config global\nshow system console\nend\nconfig vdom\nedit root\n"
@@ -116,12 +121,12 @@ def test_the_journal_tells_reading_and_walking_from_changing() -> None:
         )
         while channel.recv(65536):
             pass
-        assert [line.text for line in unit.journal.changing()] == [
+        assert [line.text for line in fortigate.journal.changing()] == [
             "edit Brnch",
             "set x",
             "execute cfg save",
         ]
-        refused = [line for line in unit.journal if line.errors]
+        refused = [line for line in fortigate.journal if line.errors]
         assert [(line.context, line.text, line.errors) for line in refused][-1] == (
             "Brnch",
             "set x",
@@ -130,17 +135,17 @@ def test_the_journal_tells_reading_and_walking_from_changing() -> None:
 
 
 def test_a_session_that_is_cut_drops_its_pending_entry() -> None:
-    with Simulator(Options(enc_stable=True)) as unit:
-        before = unit.show()
-        with shell(unit) as channel:
+    with Simulator(Options(enc_stable=True)) as fortigate:
+        before = fortigate.show()
+        with shell(fortigate) as channel:
             until(channel, b"FGT-A # ")
             channel.sendall(b"config firewall address\nedit lost\n")
             until(channel, b"(lost) # ")
-        assert unit.show() == before
+        assert fortigate.show() == before
 
 
 def test_several_sessions_work_at_once_each_in_its_own_context() -> None:
-    with Simulator() as unit, shell(unit) as one, shell(unit) as two:
+    with Simulator() as fortigate, shell(fortigate) as one, shell(fortigate) as two:
         until(one, b"FGT-A # ")
         until(two, b"FGT-A # ")
         one.sendall(b"config firewall address\nedit a\n")
@@ -149,37 +154,44 @@ def test_several_sessions_work_at_once_each_in_its_own_context() -> None:
         until(two, b"FGT-A # ")
         one.sendall(b"end\n")
         until(one, b"end\r\r\n\r\nFGT-A # ")
-        assert {'    edit "a"', '    edit "b"'} <= set(unit.show().splitlines())
+        assert {'    edit "a"', '    edit "b"'} <= set(fortigate.show().splitlines())
 
 
 def test_an_exec_channel_runs_lines_and_prints_prompts() -> None:
-    with Simulator() as unit:
+    with Simulator() as fortigate:
         client = paramiko.SSHClient()
         client.set_missing_host_key_policy(paramiko.AutoAddPolicy())
         client.connect(
-            unit.address, unit.port, "admin", "fortinet", look_for_keys=False, allow_agent=False
+            fortigate.address,
+            fortigate.port,
+            "admin",
+            "fortinet",
+            look_for_keys=False,
+            allow_agent=False,
         )
         _, out, _ = client.exec_command("config firewall address\nedit x\nend\nget system console")
         text = out.read().decode()
         client.close()
         assert "FGT-A (address) # " in text
         assert "output              : more" in text
-        assert 'edit "x"' in unit.show()
+        assert 'edit "x"' in fortigate.show()
 
 
-def test_stock_netmiko_cannot_reach_a_unit_with_modern_key_exchange_only() -> None:
-    with Simulator(Options(kex="modern")) as unit:
+def test_stock_netmiko_cannot_reach_a_fortigate_with_modern_key_exchange_only() -> None:
+    with Simulator(Options(kex="modern")) as fortigate:
         with pytest.raises(netmiko.exceptions.NetmikoTimeoutException, match="kex"):
-            stock_netmiko(unit)
-        driver = stock_netmiko(unit, disabled_algorithms={"kex": ["diffie-hellman-group1-sha1"]})
+            stock_netmiko(fortigate)
+        driver = stock_netmiko(
+            fortigate, disabled_algorithms={"kex": ["diffie-hellman-group1-sha1"]}
+        )
         driver.disconnect()
 
 
 def test_a_wrong_password_is_refused() -> None:
     with (
-        Simulator(Options(password="right")) as unit,
+        Simulator(Options(password="right")) as fortigate,
         pytest.raises(paramiko.AuthenticationException),
-        shell(unit),
+        shell(fortigate),
     ):
         pass
 
@@ -187,9 +199,9 @@ def test_a_wrong_password_is_refused() -> None:
 def test_openssh_connects_with_the_host_key_line(tmp_path: Path) -> None:
     ssh = shutil.which("ssh")
     assert ssh, "install openssh-client"
-    with Simulator() as unit:
+    with Simulator() as fortigate:
         known = tmp_path / "known_hosts"
-        known.write_text(unit.host_key_line + "\n")
+        known.write_text(fortigate.host_key_line + "\n")
         askpass = tmp_path / "askpass"
         askpass.write_text("#!/bin/sh\necho fortinet\n")
         askpass.chmod(0o700)
@@ -199,14 +211,14 @@ def test_openssh_connects_with_the_host_key_line(tmp_path: Path) -> None:
                 "-F",
                 "none",
                 "-p",
-                str(unit.port),
+                str(fortigate.port),
                 "-o",
                 f"UserKnownHostsFile={known}",
                 "-o",
                 "StrictHostKeyChecking=yes",
                 "-o",
                 "PreferredAuthentications=password",
-                f"admin@{unit.address}",
+                f"admin@{fortigate.address}",
                 "get system status",
             ],
             env={"SSH_ASKPASS": str(askpass), "SSH_ASKPASS_REQUIRE": "force", "PATH": "/usr/bin"},
@@ -220,7 +232,7 @@ def test_openssh_connects_with_the_host_key_line(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kex", ["modern", "sha1"])
 def test_the_key_exchange_can_be_old_or_modern_only(kex: str) -> None:
-    with Simulator(Options(kex=kex)) as unit, shell(unit) as channel:
+    with Simulator(Options(kex=kex)) as fortigate, shell(fortigate) as channel:
         assert until(channel, b"FGT-A # ")
         transport = channel.get_transport()
         assert transport.get_security_options().kex
@@ -241,52 +253,57 @@ def test_a_given_host_key_is_used_again() -> None:
     )
     lines = []
     for _ in range(2):
-        with Simulator(Options(host_key=key)) as unit:
-            lines.append(unit.host_key_line.split(" ", 1)[1])
+        with Simulator(Options(host_key=key)) as fortigate:
+            lines.append(fortigate.host_key_line.split(" ", 1)[1])
     assert lines[0] == lines[1]
 
 
 def test_the_connection_can_be_cut_after_a_line_or_at_a_line() -> None:
-    with Simulator() as unit:
-        unit.faults.drop_after_line = 3
-        with shell(unit) as channel:
+    with Simulator() as fortigate:
+        fortigate.faults.drop_after_line = 3
+        with shell(fortigate) as channel:
             channel.sendall(b"config firewall address\nedit a\nnext\nedit b\nend\n")
             while channel.recv(65536):
                 pass
-        unit.faults.drop_at = "^edit d"
-        with shell(unit) as channel:
+        fortigate.faults.drop_at = "^edit d"
+        with shell(fortigate) as channel:
             channel.sendall(b"config firewall address\nedit c\nnext\nedit d\nend\n")
             while channel.recv(65536):
                 pass
-        text = unit.show()
+        text = fortigate.show()
         made = [name for name in "abcd" if f'edit "{name}"' in text]
         assert made == ["a", "c"]
 
 
 def test_a_line_can_be_answered_with_an_error_instead_of_being_obeyed() -> None:
-    with Simulator() as unit, shell(unit) as channel:
-        unit.faults.errors["^set comment"] = (
+    with Simulator() as fortigate, shell(fortigate) as channel:
+        fortigate.faults.errors["^set comment"] = (
             "value parse error before 'x'\nCommand fail. Return code -1"
         )
         channel.sendall(b"config firewall address\nedit a\nset comment x\n")
         shown = until(channel, b"Command fail. Return code -1\r\n\r\nFGT-A (a) # ")
         assert b"value parse error before 'x'\r\n" in shown
-        assert unit.journal.changing()[-1].errors
+        assert fortigate.journal.changing()[-1].errors
 
 
-def test_nothing_is_left_when_the_unit_stops() -> None:
+def test_nothing_is_left_when_the_fortigate_stops() -> None:
     before = set(threading.enumerate())
     # an address of its own, or another process may get the port in between
-    unit = Simulator(Options(address="127.0.0.253", control_port=0)).start()
+    fortigate = Simulator(Options(address="127.0.0.253", control_port=0)).start()
     client = paramiko.SSHClient()
     client.set_missing_host_key_policy(paramiko.AutoAddPolicy())
     client.connect(
-        unit.address, unit.port, "admin", "fortinet", look_for_keys=False, allow_agent=False
+        fortigate.address,
+        fortigate.port,
+        "admin",
+        "fortinet",
+        look_for_keys=False,
+        allow_agent=False,
     )
     channel = client.invoke_shell()
     until(channel, b"FGT-A # ")
-    port = unit.port
-    unit.stop()
+    port = fortigate.port
+    fortigate.stop()
     client.close()
     left = [thread for thread in set(threading.enumerate()) - before if "fortios" in thread.name]
     assert left == []
@@ -294,38 +311,38 @@ def test_nothing_is_left_when_the_unit_stops() -> None:
     again.stop()
 
 
-def test_an_idle_session_is_told_and_ended() -> None:
-    with Simulator(Options(idle_timeout=0.1)) as unit, shell(unit) as channel:
+def test_an_idle_session_ends_with_a_message() -> None:
+    with Simulator(Options(idle_timeout=0.1)) as fortigate, shell(fortigate) as channel:
         assert until(channel, b"Timeout\r\n")
         assert channel.recv(1) == b""
 
 
 def test_a_taken_port_is_an_error_that_leaves_nothing_behind() -> None:
     before = set(threading.enumerate())
-    with Simulator() as unit:
-        port = unit.port
+    with Simulator() as fortigate:
+        port = fortigate.port
         with pytest.raises(OSError, match="in use"):
             Simulator(Options(port=port, control_port=0)).start()
     assert {t for t in set(threading.enumerate()) - before if "fortios" in t.name} == set()
 
 
 def test_stock_netmiko_saves_a_half_made_object_when_it_leaves_after_an_error() -> None:
-    """The trap that a client must avoid by sending `abort` first."""
-    with Simulator(Options(console="more")) as unit:
-        driver = stock_netmiko(unit)
+    """Show the trap that a client avoids by sending `abort` first."""
+    with Simulator(Options(console="more")) as fortigate:
+        driver = stock_netmiko(fortigate)
         with pytest.raises(netmiko.exceptions.ConfigInvalidException):
             driver.send_config_set(
                 ["config firewall address", "edit half", "set nonsense 1", "set comment x", "end"],
                 error_pattern=r"^command parse error",
             )
         driver.disconnect()
-        assert 'edit "half"' in unit.show()
-        assert "standard" in unit.run("get system console")
+        assert 'edit "half"' in fortigate.show()
+        assert "standard" in fortigate.run("get system console")
 
 
-def test_a_fresh_unit_wants_a_new_password_before_anything_else() -> None:
-    with Simulator(Options(new_password=True)) as unit:
-        with shell(unit) as channel:
+def test_a_fresh_fortigate_wants_a_new_password_before_anything_else() -> None:
+    with Simulator(Options(new_password=True)) as fortigate:
+        with shell(fortigate) as channel:
             asked = until(channel, b"New Password: ")
             assert asked.startswith(
                 b"You are forced to change your password. Please input a new password.\r\n"
@@ -335,12 +352,12 @@ def test_a_fresh_unit_wants_a_new_password_before_anything_else() -> None:
                 until(channel, b"Password: ")
             channel.sendall(b"Better-9\nBetter-9\n")
             assert b"Welcome!\r\n" in until(channel, b"FGT-A # ")
-        with pytest.raises(paramiko.AuthenticationException), shell(unit):
+        with pytest.raises(paramiko.AuthenticationException), shell(fortigate):
             pass
 
 
 def test_the_echo_can_be_wrapped_at_the_width_of_the_terminal() -> None:
-    with Simulator(Options(echo_wrap="\r\n")) as unit, shell(unit) as channel:
+    with Simulator(Options(echo_wrap="\r\n")) as fortigate, shell(fortigate) as channel:
         until(channel, b"FGT-A # ")
         channel.sendall(b"#" + 600 * b"x" + b"\n")
         echo = until(channel, b"FGT-A # ")

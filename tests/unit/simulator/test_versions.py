@@ -3,7 +3,7 @@
 import pytest
 
 from tests.simulator import Options, Simulator
-from tests.simulator.schema import VERSIONS, version_of, within
+from tests.simulator.schema import VERSIONS, parse_version, within
 
 ACTION = "config system automation-action\nedit a\nset action-type webhook\n"
 RESOURCE = "config system external-resource\nedit f\nset type address\n"
@@ -38,9 +38,9 @@ ACCEPTED = {
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_version_takes_what_it_knows_and_refuses_the_rest(version: str) -> None:
-    unit = Simulator(Options(version=version))
+    fortigate = Simulator(Options(version=version))
     for lines, versions in ACCEPTED.items():
-        refused = "command parse error" in unit.run(lines)
+        refused = "command parse error" in fortigate.run(lines)
         assert refused is (version not in versions), (version, lines)
 
 
@@ -49,16 +49,16 @@ def test_a_version_takes_what_it_knows_and_refuses_the_rest(version: str) -> Non
 def test_every_version_starts_and_its_show_loads_again_to_the_same(
     version: str, vdoms: tuple[str, ...]
 ) -> None:
-    unit = Simulator(Options(version=version, vdoms=vdoms, enc_stable=True))
-    text = unit.show()
+    fortigate = Simulator(Options(version=version, vdoms=vdoms, enc_stable=True))
+    text = fortigate.show()
     again = Simulator(Options(version=version, config=text, enc_stable=True))
     assert again.show() == text
-    assert f"v{version},build" in unit.run("get system status | grep Version")
+    assert f"v{version},build" in fortigate.run("get system status | grep Version")
 
 
 def test_a_table_that_a_model_lost_is_unknown() -> None:
-    unit = Simulator(Options(version="7.6.4", without_tables=("vpn ssl settings",)))
-    shown = unit.run("config vpn ssl settings")
+    fortigate = Simulator(Options(version="7.6.4", without_tables=("vpn ssl settings",)))
+    shown = fortigate.run("config vpn ssl settings")
     assert "command parse error before 'settings'" in shown
 
 
@@ -76,7 +76,7 @@ def test_a_table_that_a_model_lost_is_unknown() -> None:
     ],
 )
 def test_a_version_range_is_read_per_train(spec: str, version: str, expected: bool) -> None:
-    assert within(spec, version_of(version)) is expected
+    assert within(spec, parse_version(version)) is expected
 
 
 @pytest.mark.parametrize(
@@ -90,6 +90,6 @@ def test_a_version_range_is_read_per_train(spec: str, version: str, expected: bo
 def test_a_secondary_names_its_primary_in_the_words_of_its_version(
     version: str, mode: str, line: str
 ) -> None:
-    unit = Simulator(Options(version=version, ha_role="Secondary"))
-    assert f"Current HA mode: {mode}\r\n" in unit.run("get system status")
-    assert line in unit.run("get system ha status")
+    fortigate = Simulator(Options(version=version, ha_role="Secondary"))
+    assert f"Current HA mode: {mode}\r\n" in fortigate.run("get system status")
+    assert line in fortigate.run("get system ha status")

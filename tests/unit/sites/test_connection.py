@@ -15,7 +15,7 @@ from provision.masking import Secrets
 from provision.sites.connection import read_login
 from provision.ssh.login import Login
 from tests.plays import load_plays
-from tests.unit.inventory.ansible_oracle import ask_login
+from tests.unit.inventory.ansible_core import start_ansible
 from tests.unit.inventory.inventories import write
 
 
@@ -55,7 +55,11 @@ def test_each_name_for_a_thing_has_the_rank_that_it_has_in_ansible(tmp_path: Pat
     for path in keys.values():
         Path(path).write_text("private")
     given = [{name: keys.get(str(v), v) for name, v in each.items()} for each in NAMES]
-    for variables, theirs in zip(given, ask_login(tmp_path, given), strict=True):
+    ansible_folder = tmp_path / "ansible"
+    ansible_folder.mkdir()
+    with start_ansible(ansible_folder) as ansible:
+        logins = ansible.read_logins(given)
+    for variables, theirs in zip(given, logins, strict=True):
         lines = "".join(f"{name}: {value!r}\n" for name, value in variables.items())
         ours = login(tmp_path, lines)
         assert ours.address == ("h" if theirs["host"] == "inventory_hostname" else theirs["host"])

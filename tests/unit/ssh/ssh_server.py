@@ -190,7 +190,7 @@ def listening(serve: Callable[[socket.socket, threading.Event], None]) -> Iterat
     over, threads = threading.Event(), []
     with socket.create_server(("127.0.0.1", 0)) as server:
 
-        def attend(connection: socket.socket) -> None:
+        def serve_shell(connection: socket.socket) -> None:
             with connection, contextlib.suppress(OSError):
                 serve(connection, over)
 
@@ -200,7 +200,7 @@ def listening(serve: Callable[[socket.socket, threading.Event], None]) -> Iterat
                     connection, _ = server.accept()
                 except OSError:
                     return
-                threads.append(threading.Thread(target=attend, args=[connection], daemon=True))
+                threads.append(threading.Thread(target=serve_shell, args=[connection], daemon=True))
                 threads[-1].start()
 
         accepting = threading.Thread(target=accept, daemon=True)

@@ -17,7 +17,7 @@ import paramiko
 import pytest
 
 from provision.errors import Unreachable
-from provision.fortios.session.session import Session
+from provision.fortios.session.command_line import CommandLine
 from provision.linux.session.session import BanHostSession
 from provision.ssh import causes, connection
 from provision.ssh.connection import Access
@@ -279,7 +279,7 @@ def enter_ban_host(login: Login, access: Access) -> None:
 
 
 def enter_fortigate(login: Login, access: Access) -> None:
-    Session(login, access).disconnect()
+    CommandLine(login, access).disconnect()
 
 
 Enter = Callable[[Login, Access], None]
@@ -491,6 +491,6 @@ def test_a_name_with_several_addresses_is_tried_at_each(
 def test_words_in_a_terminal_that_closes_are_shown(access: Access) -> None:
     rules = Rules(steps=PASSWORD, shell=b"Maximum number of admin sessions\x1b[1m reached\r\n")
     with ssh_server(rules) as (port, _), pytest.raises(causes.RefusedByPolicy) as caught:
-        Session(Login("fgt1", "127.0.0.1", "joe", port, password=RIGHT), access)
+        CommandLine(Login("fgt1", "127.0.0.1", "joe", port, password=RIGHT), access)
     assert 'says: "Maximum number of admin sessions' in caught.value.what
     assert "\x1b" not in caught.value.what

@@ -1,4 +1,4 @@
-"""--limit takes Ansible's patterns and never selects more, or nothing, by mistake."""
+"""--limit accepts Ansible's patterns, and a mistake never selects more hosts, or none."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_a_pattern_selects(pattern: str, hosts: str) -> None:
         ("@/nowhere", "@/nowhere cannot be read"),
     ],
 )
-def test_a_pattern_that_matches_nothing_is_a_fault(pattern: str, expected: str) -> None:
+def test_a_pattern_that_matches_nothing_is_an_error(pattern: str, expected: str) -> None:
     with pytest.raises(InputError) as error:
         select(INVENTORY, pattern)
     assert str(error.value).startswith("--limit: ")
@@ -86,7 +86,7 @@ def test_a_pattern_that_matches_nothing_is_a_fault(pattern: str, expected: str) 
 
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("pattern", ["~[[w]eb1", "~[a-w&&x]eb1"])
-def test_what_python_may_read_otherwise_one_day_is_no_warning_to_the_operator(pattern: str) -> None:
+def test_a_future_change_of_python_is_not_a_warning_to_the_operator(pattern: str) -> None:
     assert select(INVENTORY, pattern) == {"web1"}
 
 
@@ -122,7 +122,7 @@ def test_patterns_are_set_algebra(plain: list[str], both: list[str], without: li
 
 
 @given(st.text(alphabet="web12*?[]!&~:,()db", max_size=12))
-def test_any_text_selects_known_hosts_or_is_a_fault(pattern: str) -> None:
+def test_any_text_selects_known_hosts_or_is_an_error(pattern: str) -> None:
     try:
         assert select(INVENTORY, pattern) <= set(HOSTS)
     except InputError:

@@ -1,4 +1,4 @@
-"""Whatever is wrong with an inventory is said with file, line and a way out, all of it in one go."""
+"""Problems of an inventory are reported with file, line and remedy, all of them at once."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from provision.inventory.loader import load
 from tests.unit.inventory.inventories import list_problems, read_inventory, write
 
 
-def test_all_faults_of_all_files_come_at_once(tmp_path: Path) -> None:
+def test_the_problems_of_all_files_are_reported_at_once(tmp_path: Path) -> None:
     with pytest.raises(InputError) as error:
         read_inventory(
             tmp_path,
@@ -85,7 +85,7 @@ def test_all_faults_of_all_files_come_at_once(tmp_path: Path) -> None:
         ("[" * 5000, "hosts.yml"),
     ],
 )
-def test_a_fault_names_its_line_and_what_to_do(tmp_path: Path, hosts: str, expected: str) -> None:
+def test_a_problem_names_its_line_and_what_to_do(tmp_path: Path, hosts: str, expected: str) -> None:
     with pytest.raises(InputError) as error:
         read_inventory(tmp_path, hosts)
     text = "\n".join(list_problems(error, tmp_path))
@@ -93,12 +93,12 @@ def test_a_fault_names_its_line_and_what_to_do(tmp_path: Path, hosts: str, expec
         assert piece in text
 
 
-def test_a_missing_inventory_is_a_fault(tmp_path: Path) -> None:
+def test_a_missing_inventory_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"nowhere\.yml: no such file"):
         load(tmp_path / "nowhere.yml")
 
 
-def test_a_file_that_is_not_utf8_is_a_fault_with_its_line(tmp_path: Path) -> None:
+def test_a_file_that_is_not_utf8_is_an_error_with_its_line(tmp_path: Path) -> None:
     (tmp_path / "hosts.yml").write_bytes("web:\n  hosts:\n    h: {x: é}".encode("latin-1"))
     with pytest.raises(InputError) as error:
         load(tmp_path)
@@ -107,7 +107,7 @@ def test_a_file_that_is_not_utf8_is_a_fault_with_its_line(tmp_path: Path) -> Non
     ]
 
 
-def test_an_unreadable_folder_of_variables_is_a_fault(tmp_path: Path) -> None:
+def test_an_unreadable_folder_of_variables_is_an_error(tmp_path: Path) -> None:
     write(tmp_path, hosts__yml="web: {hosts: {h: }}")
     (tmp_path / "group_vars").mkdir()
     (tmp_path / "group_vars" / "web.yml").mkdir()
@@ -117,13 +117,13 @@ def test_an_unreadable_folder_of_variables_is_a_fault(tmp_path: Path) -> None:
 
 
 @given(st.text(alphabet="ab:-[]{}&*!|>'\"#%@`,?\n\t 1\\<", max_size=40))
-def test_any_text_is_a_value_or_faults_and_never_another_exception(text: str) -> None:
+def test_any_text_is_a_value_or_an_input_error(text: str) -> None:
     with contextlib.suppress(InputError):
         yaml_lines.parse(text, "x.yml")
 
 
 @given(st.binary(max_size=30))
-def test_any_bytes_are_an_inventory_or_faults(
+def test_any_bytes_are_an_inventory_or_an_input_error(
     tmp_path_factory: pytest.TempPathFactory, raw: bytes
 ) -> None:
     path = tmp_path_factory.mktemp("any") / "hosts.yml"

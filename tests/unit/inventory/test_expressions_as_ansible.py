@@ -1,4 +1,4 @@
-"""Expressions of an inventory yield what they yield in ansible-core, which is the oracle."""
+"""Expressions of an inventory yield the same values as in ansible-core."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from provision.errors import InputError
 from provision.inventory.expressions import Scope
 from provision.inventory.loader import build_scopes, load
 from tests import PROJECT
-from tests.unit.inventory.ansible_oracle import ask
+from tests.unit.inventory.ansible_core import start_ansible
 from tests.unit.inventory.inventories import write
 
 _TABLE = PROJECT / "tests" / "fixtures" / "expressions.txt"
@@ -80,8 +80,12 @@ def environment() -> Any:
 
 
 @pytest.fixture(scope="module")
-def theirs(folder: Path, environment: None) -> Mapping[str, Mapping[str, Any]]:
-    return ask(folder, "h", [f"v{number}" for number in range(len(EXPRESSIONS))])
+def theirs(
+    folder: Path, environment: None, tmp_path_factory: pytest.TempPathFactory
+) -> Mapping[str, Mapping[str, Any]]:
+    """Return what each expression yields in ansible-core."""
+    with start_ansible(tmp_path_factory.mktemp("ansible")) as ansible:
+        return ansible.evaluate(folder, "h", [f"v{number}" for number in range(len(EXPRESSIONS))])
 
 
 @pytest.fixture(scope="module")
@@ -89,18 +93,18 @@ def ours(folder: Path, environment: None) -> Scope:
     return build_scopes(load(folder, playbook=folder))["h"]
 
 
-def outcome(found: Scope, name: str) -> dict[str, Any]:
-    """Return the value of a variable as JSON has it, or that it has none."""
+def evaluate(scope: Scope, name: str) -> dict[str, Any]:
+    """Return the value of a variable as JSON has it, or that it is an error."""
     try:
-        return {"value": json.loads(json.dumps(found[name], default=str))}
+        return {"value": json.loads(json.dumps(scope[name], default=str))}
     except InputError:
         return {"error": "InputError"}
 
 
 @pytest.mark.parametrize("number", range(len(EXPRESSIONS)), ids=lambda n: EXPRESSIONS[n][:60])
-def test_an_expression_yields_what_it_yields_in_ansible(
+def test_an_expression_yields_the_same_value_as_in_ansible(
     number: int, ours: Scope, theirs: Mapping[str, Mapping[str, Any]]
 ) -> None:
     name = f"v{number}"
     expected = theirs[name] if "value" in theirs[name] else {"error": "InputError"}
-    assert outcome(ours, name) == expected
+    assert evaluate(ours, name) == expected

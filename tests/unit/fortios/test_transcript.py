@@ -1,4 +1,4 @@
-"""What a FortiGate says costs work in proportion to its length, however it is cut into pieces."""
+"""The cost of reading output is proportional to its length, however it is cut into pieces."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from provision.fortios.session import prompts
-from provision.fortios.session.heard import PROMPTS, SHORT, Heard
+from provision.fortios.session.transcript import PROMPTS, SHORT, Transcript
 
-PROMPT = prompts.prompt_pattern("FGT #")
+PROMPT = prompts.compile_last_prompt("FGT #")
 # what terminals send between and inside of answers
 CONTROLS = (
     "\r|\n|\r\n|\r\r\n|--More-- |\r         \r|\x1b[K|\x1b[31m|\x08 \x08|\x00|\x1b]0;x\x07|\u202e"
@@ -21,7 +21,7 @@ NOISE = st.sampled_from([*CONTROLS.split("|"), "FGT # ", "FGT (x) # ", " ", "a",
 
 
 class Cleaner:
-    """Cleans like the terminal, and counts the characters that it is given."""
+    """A cleaner that counts the characters that it is given."""
 
     def __init__(self) -> None:
         self.characters = 0
@@ -31,28 +31,28 @@ class Cleaner:
         return prompts.clean(text)
 
 
-def _listen(pieces: Iterable[str]) -> tuple[Cleaner, Heard, int]:
-    """Hear all ``pieces`` as a session does; also how many characters it looked at in the end."""
+def _read_pieces(pieces: Iterable[str]) -> tuple[Cleaner, Transcript, int]:
+    """Read all ``pieces`` as a session does; return the number of characters that were parsed, too."""
     cleaner, looked = Cleaner(), 0
-    heard = Heard(cleaner)
+    transcript = Transcript(cleaner)
     for piece in pieces:
-        heard.add(piece)
-        if heard.is_due(False, PROMPT.search):
-            looked += len(heard.text())
-    return cleaner, heard, looked
+        transcript.add(piece)
+        if transcript.is_due(False, PROMPT.search):
+            looked += len(transcript.read_text())
+    return cleaner, transcript, looked
 
 
 @given(st.lists(NOISE, max_size=30), st.integers(1, 7))
 def test_pieces_give_the_same_text_as_the_whole(said: list[str], size: int) -> None:
     whole = "".join(said)
     pieces = [whole[start : start + size] for start in range(0, len(whole), size)]
-    _, heard, _ = _listen(pieces)
-    assert heard.text() == prompts.clean(whole)
-    assert heard.size == len(whole)
+    _, transcript, _ = _read_pieces(pieces)
+    assert transcript.read_text() == prompts.clean(whole)
+    assert transcript.size == len(whole)
 
 
 @given(st.lists(st.text("ab ", max_size=3), min_size=1, max_size=8))
-def test_a_line_drawn_in_pieces_reads_as_it_is_seen(parts: list[str]) -> None:
+def test_a_line_drawn_in_pieces_is_read_as_it_is_visible(parts: list[str]) -> None:
     shown, *rest = re.split(r"\r+", "\r".join(each or "x" for each in parts))
     for piece in rest:
         shown = piece if piece.startswith(shown) else shown.removesuffix(" ") + piece
@@ -63,18 +63,18 @@ def test_a_line_drawn_in_pieces_reads_as_it_is_seen(parts: list[str]) -> None:
     "line",
     ["    set comment nothing in particular\r\n", "FGT # \r\n", "FGT # ", "a\r", "x", "--More-- "],
 )
-def test_a_stream_without_an_end_is_cleaned_and_looked_at_a_few_times_only(line: str) -> None:
+def test_an_endless_stream_is_cleaned_and_parsed_only_a_few_times(line: str) -> None:
     size = 1 << 20
     piece = (line * (1024 // len(line) + 1))[:1024]
-    cleaner, heard, looked = _listen(piece for _ in range(size // len(piece)))
-    assert heard.size >= size
+    cleaner, transcript, looked = _read_pieces(piece for _ in range(size // len(piece)))
+    assert transcript.size >= size
     assert looked < (20 + PROMPTS) * size
     assert cleaner.characters < (20 + PROMPTS) * size
 
 
 def test_the_cost_of_single_characters_is_bounded_by_their_number() -> None:
     size = 2 * SHORT
-    cleaner, _, looked = _listen("x" for _ in range(size))
+    cleaner, _, looked = _read_pieces("x" for _ in range(size))
     assert cleaner.characters < size * SHORT
     assert looked < size * SHORT
 

@@ -6,72 +6,19 @@ It takes whole lines (the terminal puts them together from bytes) and answers wi
 import copy
 import re
 from dataclasses import replace
-from typing import Protocol
 
 from tests.simulator import editing, kinds, looking, operations, reading, refusals
-from tests.simulator.config import GLOBAL, Config
+from tests.simulator.config import GLOBAL
+from tests.simulator.context import Context
 from tests.simulator.frames import Frame, Reply, Words
-from tests.simulator.status import hostname_of
 from tests.simulator.text import split
-from tests.simulator.transactions import BARRED, Transaction
-from tests.simulator.tree import Block, Writer, nested_block
+from tests.simulator.transactions import BARRED
+from tests.simulator.tree import Block, nested_block
 from tests.simulator.verbs import ENTRY_VERBS, TABLE_VERBS, VERBS
 
 
-class Host(operations.Host, Protocol):
-    """What a session needs of its unit."""
-
-    def writer(self, full: bool = False) -> Writer: ...
-
-
-class Session:
+class Session(Context):
     """One administrator at one prompt. Dropping the object drops what it had pending."""
-
-    def __init__(self, host: Host, profile: str) -> None:
-        self.host = host
-        self.profile = profile
-        home = host.options.home_vdom
-        # an administrator of one VDOM stands in it from the login on and cannot leave it
-        self.home = [Frame(home, "scope", home)] if home else []
-        self.frames: list[Frame] = [*self.home]
-        self.transaction: Transaction | None = None
-        self.log_filter: dict[str, str] = {}
-        self.batch: list[str] | None = None
-        self.batch_log: list[str] = []
-
-    def stand_at_the_top(self) -> None:
-        """Become an administrator of the whole unit, whatever the options say."""
-        self.home = []
-        self.frames.clear()
-
-    @property
-    def config(self) -> Config:
-        """Give the configuration this session sees: its open transaction's, or the unit's."""
-        return self.transaction.config if self.transaction else self.host.config
-
-    @property
-    def context(self) -> str:
-        """Give the label the prompt shows in brackets, "" at the top."""
-        return self.frames[-1].label if self.frames else ""
-
-    @property
-    def prompt(self) -> str:
-        """Give the prompt, last blank included."""
-        options = self.host.options
-        name = options.prompt_name or hostname_of(self.host.config, options)
-        role = options.ha_prompt.format(role=options.ha_role) if options.ha_role else ""
-        context = f" ({self.context})" if self.context else ""
-        return f"{name}{role}{context} {'#' if self.profile == 'super_admin' else '$'} "
-
-    @property
-    def kind(self) -> str:
-        """Tell where the session stands: top, scope, vdoms, table or entry."""
-        return self.frames[-1].kind if self.frames else "top"
-
-    @property
-    def scope(self) -> str:
-        """Give the scope that tables are looked up in, "" at the top."""
-        return self.frames[-1].scope if self.frames else ""
 
     def run(self, line: str) -> Reply:
         """Run one whole line; a refusal is part of the answer, never raised."""
@@ -98,40 +45,9 @@ class Session:
             return Reply(refused.lines)
 
     def _question(self, line: str) -> str:
-        """Give the y/n question that the options put before this line, "" for none."""
+        """Return the y/n question that the options put before this line, "" for none."""
         asked = self.host.options.questions.items()
         return next((text for pattern, text in asked if re.search(pattern, line)), "")
-
-    def _expire(self) -> tuple[str, ...]:
-        """Discard a transaction that stood idle too long; gives the notice."""
-        mine = self.transaction
-        if mine is None:
-            return ()
-        if not mine.expired:
-            mine.seen()
-            return ()
-        self.host.transactions.close(mine)
-        self.transaction = None
-        self.frames[:] = self.home
-        return (f"config transaction id={mine.number} has expired",)
-
-    def leave(self) -> None:
-        """The connection is gone: what was pending goes with it."""
-        self.frames[:] = self.home
-        if self.transaction is not None:
-            self.host.transactions.leave(self.transaction)
-            self.transaction = None
-
-    def _touch(self, key: str) -> None:
-        """Take the lock of the object to be changed; raises Refused where another holds it."""
-        outer = [frame for frame in self.frames if frame.kind in ("table", "entry")]
-        if len(outer) == 1:  # deeper ones are part of an object that is locked already
-            self._lock(outer[0].scope, outer[0].table.path, key)
-
-    def _lock(self, scope: str, path: str, key: str) -> None:
-        self.host.transactions.check_free(self.transaction, (scope, path, key))
-        if self.transaction is not None:
-            self.transaction.touched.add((scope, path, key))
 
     def _run(self, words: Words) -> Reply:
         pipes = [n for n, w in enumerate(words) if w.text.startswith("|") and not w.quoted]
@@ -197,13 +113,6 @@ class Session:
             self._lock(self.scope, path, "")
         self._open(block, self.scope)
 
-    def permits(self, path: str) -> bool:
-        """Tell whether the administrator's profile lets them configure table `path`."""
-        if self.profile == "super_admin":
-            return True
-        forbidden = self.host.options.forbidden
-        return bool(forbidden) and not path.startswith(forbidden)
-
     def _nested(self, words: Words) -> None:
         frame = self.frames[-1]
         names = [each.path for each in frame.table.tables]
@@ -220,10 +129,6 @@ class Session:
         else:
             entry = copy.deepcopy(block.entry)
             self.frames.append(Frame(label, "entry", scope, block, entry))
-
-    def blocks(self) -> dict[str, Block]:
-        """Give the blocks of the scope the session stands in."""
-        return self.config.scopes.get(self.scope, {})
 
     def _do_edit(self, words: Words) -> Reply:
         if self.kind == "vdoms":
@@ -292,17 +197,6 @@ class Session:
             self._touch(frame.entry.key.text)
         self._changed()
 
-    def _changed(self) -> None:
-        """Take note of a change, unless it is one of an open transaction."""
-        if self.transaction is None:
-            self.host.changed()
-
-    def _check_fabric(self, path: str) -> None:
-        """A member of a Security Fabric leaves its stitches to the root (KB 224116)."""
-        synchronised = path.startswith("system automation-")
-        if self.host.options.fabric == "member" and synchronised:
-            raise refusals.not_root()
-
     # Editing
 
     def _do_set(self, words: Words) -> None:
@@ -330,12 +224,6 @@ class Session:
             self._order(words)
             editing.delete_row(self.frames[-1], words, self.config)
         self._changed()
-
-    def _order(self, words: Words) -> None:
-        """Check that rows of this table may be changed, and take the locks of those named."""
-        self._check_fabric(self.frames[-1].table.path)
-        for key in (words[0].text, words[-1].text) if words else self.frames[-1].block.rows:
-            self._touch(key)
 
     def _do_purge(self, words: Words) -> Reply:
         frame = self.frames[-1]

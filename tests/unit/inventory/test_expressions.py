@@ -1,16 +1,12 @@
-"""Jinja in values, lookups, and variables from the command line."""
+"""Expressions and lookups in the values of variables."""
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from provision.errors import InputError
-from provision.inventory import extra_vars
 from provision.inventory.loader import build_scopes, load
 from provision.inventory.templates import build_environment
 from tests.unit.inventory.inventories import list_problems, read_inventory, read_scope, write
@@ -122,17 +118,17 @@ def test_a_variable_of_another_host_is_resolved_with_that_hosts_variables(tmp_pa
         ("!strange 1", "x has the YAML tag !strange"),
     ],
 )
-def test_a_value_that_cannot_be_resolved_is_a_fault_at_its_line(
+def test_a_value_that_cannot_be_resolved_is_an_error_at_its_line(
     tmp_path: Path, written: str, expected: str
 ) -> None:
     found = read_scope(tmp_path, f"x: {written}\nok: 1")
     assert found["ok"] == 1
     with pytest.raises(InputError) as error:
         found["x"]
-    (fault,) = list_problems(error, tmp_path)
-    assert fault.startswith("host_vars/h.yml:")
+    (problem,) = list_problems(error, tmp_path)
+    assert problem.startswith("host_vars/h.yml:")
     for piece in expected.split(".*"):
-        assert piece in fault
+        assert piece in problem
 
 
 def test_an_undefined_name_mentions_the_encrypted_file_that_may_define_it(tmp_path: Path) -> None:
@@ -150,47 +146,6 @@ def test_a_failing_template_shows_no_value_that_may_be_secret(tmp_path: Path) ->
     with pytest.raises(InputError) as error:
         found["x"]
     assert "hunter2" not in str(error.value).replace("hunter2' is undefined", "")
-
-
-def test_extra_variables_have_ansibles_three_spellings(tmp_path: Path) -> None:
-    (tmp_path / "more.yml").write_text("d: {x: 1}\n")
-    found = extra_vars.read(
-        ["a=1 b='two words'", '{"c": [1, 2]}', f"@{tmp_path}/more.yml", "a=3", "{e: yes}"]
-    )
-    values = {name: variable.value for name, variable in found.items()}
-    assert values == {"a": "3", "b": "two words", "c": [1, 2], "d": {"x": 1}, "e": True}
-    assert str(found["d"].where) == f"{tmp_path}/more.yml:1"
-
-
-@pytest.mark.parametrize(
-    ("argument", "expected"),
-    [
-        ("word", "-e: a word is no variable; write key=value, {json} or @file"),
-        ("=x", "-e: no name before =; write key=value, {json} or @file"),
-        ("a-b=x", "-e: the name before = is no name of a variable"),
-        ("a='x", "-e: bad quoting: No closing quotation"),
-        ("{a: [}", "-e:1: is not YAML"),
-        ("[1]", "-e: extra variables must be a mapping, not a list"),
-        ("@/nowhere/x.yml", "/nowhere/x.yml: no such file"),
-    ],
-)
-def test_a_wrong_extra_variable_is_a_fault(argument: str, expected: str) -> None:
-    with pytest.raises(InputError) as error:
-        extra_vars.read([argument])
-    assert expected in str(error.value)
-
-
-def test_an_encrypted_file_of_extra_variables_is_a_fault(tmp_path: Path) -> None:
-    (tmp_path / "v.yml").write_text("$ANSIBLE_VAULT;1.1;AES256\n61\n")
-    with pytest.raises(InputError, match="is encrypted with ansible-vault"):
-        extra_vars.read([f"@{tmp_path}/v.yml"])
-
-
-@given(st.dictionaries(st.from_regex(r"[a-z_]{1,5}", fullmatch=True), st.text(max_size=8)))
-def test_quoted_values_arrive_as_they_are(values: dict[str, str]) -> None:
-    argument = " ".join(f"{name}={shlex.quote(value)}" for name, value in values.items())
-    found = extra_vars.read([argument])
-    assert {name: variable.value for name, variable in found.items()} == values
 
 
 def test_the_shared_environment_refuses_what_is_undefined_and_keeps_line_ends() -> None:

@@ -1,9 +1,8 @@
-"""Shapes of inventories from the field, one by one: each is accepted and means what Ansible says."""
+"""Forms of inventories from the field: each is accepted and is read as Ansible reads it."""
 
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,7 @@ import pytest
 from provision.cli.main import main
 from provision.inventory.loader import load
 from tests.plays import load_plays
-from tests.unit.inventory.oracle import Oracle, groups, hosts, oracle
+from tests.unit.inventory.ansible_core import AnsibleCore, list_groups, list_hosts
 
 OURS = """
 ban_hosts:
@@ -39,7 +38,7 @@ OURS_JSON = """{
 VAULT = "!vault |\n      $ANSIBLE_VAULT;1.1;AES256\n      3138\n"
 
 # Files of an inventory folder. Each has our two groups and something that Ansible takes.
-SHAPES: dict[str, dict[str, str]] = {
+FORMS: dict[str, dict[str, str]] = {
     "an anchor at the top level": {
         "hosts.yml": ".defaults: &d {x: 1}\n" + OURS + "web: {vars: {<<: *d, y: 2}, hosts: {w: }}\n"
     },
@@ -158,12 +157,6 @@ SHAPES: dict[str, dict[str, str]] = {
 }
 
 
-@pytest.fixture(scope="module")
-def ansible(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Oracle]:
-    with oracle(tmp_path_factory.mktemp("ansible")) as found:
-        yield found
-
-
 def write(folder: Path, files: dict[str, str]) -> Path:
     for name, text in files.items():
         path = folder / name
@@ -174,21 +167,21 @@ def write(folder: Path, files: dict[str, str]) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("shape", SHAPES)
-def test_a_shape_means_what_it_means_to_ansible(
-    ansible: Oracle, tmp_path: Path, shape: str
+@pytest.mark.parametrize("form", FORMS)
+def test_a_form_is_read_as_ansible_reads_it(
+    ansible: AnsibleCore, tmp_path: Path, form: str
 ) -> None:
-    folder = write(tmp_path, SHAPES[shape])
-    expected = ansible.read([str(folder)])
+    folder = write(tmp_path, FORMS[form])
+    expected = ansible.read_inventory([str(folder)])
     found = load(folder)
-    assert hosts(found) == expected["hosts"]
-    assert groups(found) == {name: set(names) for name, names in expected["groups"].items()}
+    assert list_hosts(found) == expected["hosts"]
+    assert list_groups(found) == {name: set(names) for name, names in expected["groups"].items()}
 
 
-@pytest.mark.parametrize("shape", SHAPES)
-def test_check_accepts_a_shape(
-    tmp_path: Path, shape: str, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("form", FORMS)
+def test_check_accepts_a_form(
+    tmp_path: Path, form: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folder = write(tmp_path, SHAPES[shape])
+    folder = write(tmp_path, FORMS[form])
     assert main(load_plays, ["check", "-i", str(folder)]) == 0, capsys.readouterr().err
     assert "not-a-secret" not in "".join(capsys.readouterr())

@@ -1,0 +1,147 @@
+"""Write the parts of the documentation that come from the code: ``make docs``.
+
+A page marks such a part by two HTML comments, ``<!-- generated: NAME -->`` and ``<!-- end -->``. The text
+between them is replaced. A test checks that the committed pages are what would be written.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+import click
+from pydantic.fields import FieldInfo
+
+from provision.cli import main
+from provision.results import Exit
+from provision.sites.setting_types import spell_duration
+from roles.detection_catalogue import CATALOGUE
+from tests import PROJECT
+from tests.plays import PLAYS
+
+PAGES = ("docs/settings.md", "docs/commands.md", "docs/detections.md")
+_PART = re.compile(r"(<!-- generated: (.+?) -->\n).*?(\n<!-- end -->)", re.DOTALL)
+_EXITS = {
+    Exit.OK: "Everything is as it should be.",
+    Exit.FAILED: "A target refused or broke. The message says which state it is in. Also used if the"
+    " output could not be written.",
+    Exit.DIFFERS: "`plan`, `verify` or `status` found differences; or posts of the last 24 hours could"
+    " not be read (`verify`, `status`); or new bans were over `receiver_ban_limit` (`status`).",
+    Exit.USAGE: "The command line or the inventory is wrong. Nothing was contacted.",
+    Exit.UNREACHABLE: "There is no session with a target: network, host key or login.",
+    Exit.INTERRUPTED: "Ctrl-C, or the terminal is gone. What had begun was finished; nothing else was"
+    " started.",
+}
+
+
+def update(text: str) -> str:
+    """Return a page with all of its generated parts written anew.
+
+    Raises:
+        KeyError: a part has a name that nothing generates.
+    """
+    return _PART.sub(lambda part: f"{part[1]}\n{_generate(part[2])}{part[3]}", text)
+
+
+def _generate(name: str) -> str:
+    kind, _, detail = name.partition(" ")
+    return "\n".join(_GENERATORS[kind](detail)) + "\n"
+
+
+def list_settings(role_name: str) -> Iterator[str]:
+    """Return a table of the settings of one role, from its pydantic model."""
+    yield from ("| setting | default | meaning |", "|---|---|---|")
+    (role,) = (role for play in PLAYS for role in play.roles if role_name == role.NAME)
+    for name, field in role.Settings.model_fields.items():
+        meaning = f"{field.description}{_describe_range(field)}".replace("|", "\\|")
+        yield f"| `{name}` | {_describe_default(field)} | {meaning} |"
+
+
+def _describe_default(field: FieldInfo) -> str:
+    value = field.get_default(call_default_factory=True)
+    if value is None:
+        return "the detection's"
+    if isinstance(value, bool):
+        return f"`{value}`".lower()
+    shown = f"[{', '.join(value)}]" if isinstance(value, tuple) else f"{value}" or '""'
+    return f"`{shown}`"
+
+
+def _describe_range(field: FieldInfo) -> str:
+    least = next((part.ge for part in field.metadata if hasattr(part, "ge")), None)
+    most = next((part.le for part in field.metadata if hasattr(part, "le")), None)
+    if least is None or most is None or str(most) in str(field.description):
+        return ""
+    return f", {least} to {most}"
+
+
+def list_detections(_: str) -> Iterator[str]:
+    """Return a table of the detections, from their catalogue."""
+    yield from ("| detection | bans after | ban time | what |", "|---|---|---|---|")
+    for detection in CATALOGUE.values():
+        limit = f"{detection.max_retry} events in {spell_duration(detection.find_time)}"
+        ban_time = spell_duration(detection.ban_time)
+        yield f"| `{detection.name}` | {limit} | {ban_time} | {detection.description} |"
+
+
+def list_verbs(_: str) -> Iterator[str]:
+    """Return a table of the verbs with the first sentence of their help."""
+    yield from ("| verb | what it does |", "|---|---|")
+    for name, command in main.cli.commands.items():
+        usage = " ".join([name, *(str(part.name).upper() for part in _arguments(command))])
+        yield f"| `{usage}` | {' '.join((command.help or '').split())} |"
+
+
+def _arguments(command: click.Command) -> Iterator[click.Argument]:
+    return (part for part in command.params if isinstance(part, click.Argument))
+
+
+def list_options(_: str) -> Iterator[str]:
+    """Return a table of the options with the verbs that take them."""
+    verbs: dict[str, list[str]] = {}
+    helps: dict[str, str] = {}
+    for name, command in main.cli.commands.items():
+        for option in command.params:
+            if isinstance(option, click.Option):
+                flags = _spell_option(option)
+                verbs.setdefault(flags, []).append(f"`{name}`")
+                helps[flags] = " ".join((option.help or "").split()).replace("|", "\\|")
+    yield from ("| option | verbs | meaning |", "|---|---|---|")
+    for flags, names in verbs.items():
+        takers = "all" if len(names) == len(main.cli.commands) else ", ".join(names)
+        yield f"| {flags} | {takers} | {helps[flags]} |"
+
+
+def _spell_option(option: click.Option) -> str:
+    value = (
+        ""
+        if option.is_flag or option.count
+        else f" {option.metavar or str(option.type.name).upper()}"
+    )
+    return (
+        ", ".join(f"`{name}`" for name in option.opts[:-1])
+        + (", " if len(option.opts) > 1 else "")
+        + f"`{option.opts[-1]}{value}`".replace("|", "\\|")
+    )
+
+
+def list_exit_codes(_: str) -> Iterator[str]:
+    """Return a table of the exit codes."""
+    yield from ("| code | name | meaning |", "|---|---|---|")
+    for code in Exit:
+        yield f"| {int(code)} | {code.name.lower()} | {_EXITS[code]} |"
+
+
+_GENERATORS: dict[str, Callable[[str], Iterator[str]]] = {
+    "settings": list_settings,
+    "detections": list_detections,
+    "verbs": list_verbs,
+    "options": list_options,
+    "exit-codes": list_exit_codes,
+}
+
+
+if __name__ == "__main__":
+    for page in PAGES:
+        path = PROJECT / page
+        path.write_text(update(path.read_text("utf-8")), "utf-8")
