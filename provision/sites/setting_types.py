@@ -16,22 +16,24 @@ from provision.errors import InputError, Problem
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 FOREVER = -1
+# The message of a value that is not of the kind that :class:`Expected` describes.
+NOT_EXPECTED = "it is not valid"
 # Seconds. Beyond, dates have no spelling any more, and a slip of the keyboard is likelier.
 _LONGEST = 100 * 365 * 86400
 
 
 @dataclass(frozen=True)
 class Expected:
-    """Goes into ``Annotated`` and says in a problem what belongs there."""
+    """A mark for ``Annotated``: the values of a type, as an error describes them."""
 
     what: str
 
 
 def _parse_seconds(value: object) -> object:
-    """Seconds of ``90``, ``"90"``, ``"90s"``, ``"10m"``, ``"7d"``, ``"1w"``, ``"1h5m"``"""
+    """Return the seconds of ``90``, ``"90"``, ``"90s"``, ``"10m"``, ``"7d"``, ``"1w"`` or ``"1h5m"``."""
     text = str(value).strip().lower()
     if isinstance(value, bool) or not re.fullmatch(r"-?[0-9]{1,15}|([0-9]{1,6}[smhdw])+", text):
-        raise ValueError("no duration")
+        raise ValueError(NOT_EXPECTED)
     if text.lstrip("-").isdigit():
         return int(text)
     return sum(int(n) * _UNITS[unit] for n, unit in re.findall(r"(\d+)([smhdw])", text))
@@ -48,16 +50,16 @@ def spell_duration(seconds: int) -> str:
 def _parse_positive(value: object) -> object:
     seconds = _parse_seconds(value)
     if not isinstance(seconds, int) or seconds < 1:
-        raise ValueError("must be at least one second")
+        raise ValueError("it must be at least one second")
     if seconds > _LONGEST:
-        raise ValueError("is over 100 years")
+        raise ValueError("it is over 100 years")
     return seconds
 
 
 def _parse_positive_or_forever(value: object) -> object:
     seconds = _parse_seconds(value)
     if isinstance(seconds, int) and seconds > _LONGEST:
-        raise ValueError("is over 100 years: write -1 for a ban without end")
+        raise ValueError("it is over 100 years: write -1 for a permanent ban")
     return FOREVER if seconds == FOREVER else _parse_positive(value)
 
 
@@ -85,18 +87,18 @@ def _limit_name(longest: int, may_be_empty: bool = False) -> AfterValidator:
             return value
         bad = _NOT_IN_NAMES.search(value)
         if bad:
-            raise ValueError(f"{bad[0]!r} cannot stand in a name on a FortiGate")
+            raise ValueError(f"{bad[0]!r} must not be part of a name on a FortiGate")
         if not value or value != value.strip():
-            raise ValueError("is empty, or begins or ends with a blank")
+            raise ValueError("it is empty, or begins or ends with a blank")
         if len(value.encode()) > longest:
-            raise ValueError(f"longer than {longest} bytes, which is what FortiOS takes")
+            raise ValueError(f"it is longer than the {longest} bytes that FortiOS accepts")
         return value
 
     return AfterValidator(check)
 
 
 def _check_vdom_name(value: str) -> str:
-    """The name is typed without quotes (`sudo NAME show`); FortiOS allows no others either."""
+    """Check a name that is typed without quotes (`sudo NAME show`); FortiOS allows no others either."""
     if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", value):
         raise ValueError("the name of a VDOM has only letters, digits, '-' and '_'")
     return value
@@ -115,9 +117,9 @@ VdomName = Annotated[
 
 
 def _require_text(value: object) -> str:
-    """Only texts: a bare number is a valid address for Python (1 is 0.0.0.1)."""
+    """Reject numbers: a bare number is a valid address for Python (1 is 0.0.0.1)."""
     if not isinstance(value, str):
-        raise ValueError("no address")
+        raise ValueError(NOT_EXPECTED)
     return value.strip()
 
 
@@ -127,13 +129,13 @@ def _parse_address(value: object) -> ipaddress.IPv4Address | ipaddress.IPv6Addre
     try:
         return ipaddress.ip_address(_require_text(value))
     except ValueError:
-        raise ValueError("no IPv4 or IPv6 address") from None
+        raise ValueError(NOT_EXPECTED) from None
 
 
 def _parse_ipv4_or_empty(value: object) -> str:
     found = value if value == "" else _parse_address(value)
     if isinstance(found, ipaddress.IPv6Address):
-        raise ValueError("no IPv4 address")
+        raise ValueError(NOT_EXPECTED)
     return str(found)
 
 
@@ -144,9 +146,9 @@ def _parse_network(value: object) -> ipaddress.IPv4Network | ipaddress.IPv6Netwo
     try:
         network = ipaddress.ip_network(text, strict=False)
     except ValueError:
-        raise ValueError("no address or network") from None
+        raise ValueError(NOT_EXPECTED) from None
     if ipaddress.ip_interface(text).ip != network.network_address:
-        raise ValueError(f"is an address inside a network, which is {network}")
+        raise ValueError(f"it is an address within the network {network}")
     return network
 
 
@@ -170,7 +172,7 @@ Networks = tuple[Network, ...]
 
 
 def _read_entry(value: object) -> Networks:
-    """The network of one entry of an allow-list, or all of the file that it names."""
+    """Return the network of one entry of an allow-list, or those of the file that it names."""
     text = _require_text(value)
     if not text.startswith("file:"):
         return (_parse_network(text),)
@@ -178,7 +180,7 @@ def _read_entry(value: object) -> Networks:
 
 
 def _read_networks(path: Path) -> Networks:
-    """One address or network a line; what follows a ``#`` is a comment."""
+    """Read one address or network from each line; ``#`` begins a comment."""
     try:
         if path.exists() and not path.is_file():  # a device may never end
             raise OSError(errno.EINVAL, "it must be a regular file")

@@ -129,7 +129,7 @@ def find_unknown_settings(roles: Iterable[Role], variables: Variables) -> Iterat
             role = max(owners, key=lambda owner: len(owner.PREFIX))
             fields = sorted(role.Settings.model_fields)
             hint = suggest_name(name, fields) or f"it has {', '.join(fields)}"
-            yield variable.where.problem(f"{name} is not a setting of role {role.NAME}", hint)
+            yield variable.where.problem(f"unknown setting {name} in role {role.NAME}", hint)
 
 
 def find_secret_values(value: object) -> Iterator[str]:

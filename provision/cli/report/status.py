@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 from typing import Any
 
+from provision.cli.report.samples import read_samples
 from provision.desired import collect
 from provision.engine.progress import describe_unreadable_posts
 from provision.engine.requests import ask
@@ -40,6 +41,7 @@ _LOST = {
     "limited": "banstitch_limited_total",
 }
 _SINCE = "since the receiver's start"
+_JAIL = re.compile(r"banstitch-[A-Za-z0-9_-]{1,99}")
 _WHY = {
     "refused_address": "address not allowed",
     "refused_token": "wrong token",
@@ -225,37 +227,6 @@ def _read_moments(fortigate: str, numbers: str) -> dict[str, float]:
         for of, value in read_samples(numbers, f"banstitch_{key}_seconds")
         if of.get("fortigate") == fortigate
     }
-
-
-# The receiver's user serves the text, so it may be anything: a line that is none of ours is passed over,
-# and there is an end to them. Numbers are counts and epoch seconds.
-_MOST_LINES = 50_000
-_LONGEST_LINE = 500
-_VALUE = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,9})?")
-_JAIL = re.compile(r"banstitch-[A-Za-z0-9_-]{1,99}")
-
-
-def read_samples(text: str, name: str) -> list[tuple[dict[str, str], float]]:
-    """Return the samples of one metric in Prometheus' text format: (labels, value)."""
-    found = []
-    for line in text.splitlines()[:_MOST_LINES]:
-        if line.startswith(name) and len(line) <= _LONGEST_LINE:
-            before, _, value = line.rpartition(" ")
-            labels = _parse_labels(before.removeprefix(name))
-            if labels is not None and _VALUE.fullmatch(value):
-                found.append((labels, float(value)))
-    return found
-
-
-def _parse_labels(text: str) -> dict[str, str] | None:
-    """Return the labels in `{a="b",c="d"}`, an empty dict for no text, None for anything else."""
-    if not text:
-        return {}
-    if not (text.startswith("{") and text.endswith('"}')):
-        return None
-    pairs = [label.partition('="') for label in text[1:-2].split('",')]
-    good = all(between and key.isidentifier() for key, between, _ in pairs)
-    return {key: value for key, _, value in pairs} if good else None
 
 
 def build_rows(found: Sequence[SiteResult], now: float) -> list[Sequence[str]]:

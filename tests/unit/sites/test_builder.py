@@ -209,13 +209,13 @@ BAN = "ban_hosts: {{hosts: {{ban1: {{{}}}}}}}"
         (FW.format("ban_host: ban1, ansible_host: BAN1"), "fw1 has the address of ban1: ban1 port"),
         (
             FW.format("ban_host: ban1, feed_nam: x"),
-            "feed_nam is not a setting of role feed; did you ",
+            "unknown setting feed_nam in role feed; did you ",
         ),
         (
             FW.format("ban_host: ban1, receiver_prt: 1"),
-            "receiver_prt is not a setting of role receiv",
+            "unknown setting receiver_prt in role receiv",
         ),
-        (FW.format("ban_host: ban1, feed_name: 1"), "feed_name is 1: no text"),
+        (FW.format("ban_host: ban1, feed_name: 1"), "feed_name must be a text, in quotes (got 1)"),
         (
             "ban_hosts: {hosts: {ban1: }}\nfortigates: {hosts: {'fw 1/x': {ban_host: ban1}}}",
             "fw 1/x is not usable as a name; use letters",
@@ -258,7 +258,7 @@ BAN = "ban_hosts: {{hosts: {{ban1: {{{}}}}}}}"
             BAN.format("ansible_ssh_private_key_file: 1"),
             "ansible_ssh_private_key_file must be a pa",
         ),
-        (BAN.format("receiver_token: abc"), "receiver_token: is shorter than 4 characters"),
+        (BAN.format("receiver_token: abc"), "receiver_token: it is shorter than 4 characters"),
     ],
 )
 def test_a_fault_keeps_every_site_from_being_built(
@@ -282,7 +282,7 @@ def test_faults_of_all_hosts_come_at_once_and_one_line_is_named_once(tmp_path: P
             """,
         )
     assert [fault.split(";")[0] for fault in list_problems(error, tmp_path)] == [
-        "hosts.yml:2: receiver_prt is not a setting of role receiver",
+        "hosts.yml:2: unknown setting receiver_prt in role receiver",
         "hosts.yml:3: ansible_port must be a TCP port",
         "hosts.yml:3: ansible_user must be a text",
         "hosts.yml:4: fw1 has no ban_host",
