@@ -54,7 +54,7 @@ def test_questions_of_many_sites_are_answered_one_by_one_on_the_main_thread() ->
             question.answer(question.login.host)
 
     logins = [Login(f"fw{number}", "192.0.2.1", "admin") for number in range(10)]
-    found = parallel.over(logins, lambda each: codes.ask(each, "?"), 4, meanwhile=meanwhile)
+    found = parallel.run_all(logins, lambda each: codes.ask(each, "?"), 4, meanwhile=meanwhile)
     assert found == [each.host for each in logins]
     assert threads == {threading.main_thread().name}
 
@@ -142,6 +142,6 @@ def test_ctrl_c_at_a_question_ends_the_run_and_leaves_no_worker_waiting() -> Non
             return error
 
     with pytest.raises(parallel.Interrupted) as stop:
-        parallel.over([FW1, FW2], work, 2, codes.stop, meanwhile=meanwhile)
+        parallel.run_all([FW1, FW2], work, 2, codes.stop, meanwhile=meanwhile)
     assert len(stop.value.finished) == 2
     assert all(isinstance(each, Unreachable) for each in stop.value.finished)
