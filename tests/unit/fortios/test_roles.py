@@ -8,6 +8,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import roles.detection.role
 from provision.fortios.config.desired import CliBlock, Desired, read_blocks
 from provision.fortios.config.facts import assume_facts
 from provision.fortios.config.text import Config, Edit, parse
@@ -15,8 +16,8 @@ from provision.fortios.config.versions import read_version
 from provision.fortios.planning.planner import FortiPlan, object_ids_to_observe, plan
 from provision.fortios.planning.references import find_referring_tables
 from provision.fortios.record.record import Record
-from roles import detection, enforcement, feed, webhook
-from roles.detection_catalogue import CATALOGUE
+from roles import enforcement, feed, webhook
+from roles.detection.catalogue import CATALOGUE
 from tests.unit.fortios.fortios_model import (
     ModelFortiGate,
     apply_blocks,
@@ -65,7 +66,7 @@ def wanted(wish: dict[str, Any], vdoms: bool) -> Desired:
         asked["enforcement"] = [x for x in asked["enforcement"] if x != "local_in"]
     site = sample_site(
         {
-            "detection": detection.Settings(
+            "detection": roles.detection.role.Settings(
                 detection_enabled=wish["detections"], detection_settings={}
             )
         },
