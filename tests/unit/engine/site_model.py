@@ -23,7 +23,7 @@ from provision.fortios.record.record import Record
 from provision.linux.draft import LinuxPlan
 from provision.masking import Secrets
 from provision.plan import SitePlan, Verb, from_json, to_json
-from provision.results import SiteResult, TargetResult, summarise
+from provision.results import SiteResult, TargetResult, summarize
 from provision.sites.builder import Selected
 from provision.sites.selection import Choice, ChosenSites
 from provision.ssh.connection import Access
@@ -174,13 +174,13 @@ class Listening:
     def __init__(self) -> None:
         self.heard: dict[str, str] = {}
 
-    def doing(self, site: str, host: str, what: str) -> None:
+    def report_activity(self, site: str, host: str, what: str) -> None:
         self.heard[host] = what
 
-    def done(self, site: str, result: TargetResult) -> None:
+    def report_result(self, site: str, result: TargetResult) -> None:
         self.heard[result.host] = result.state
 
-    def line(self, text: str) -> None:
+    def print_line(self, text: str) -> None:
         pass
 
 
@@ -207,7 +207,7 @@ def go(verb: Verb, selected: Selected = ALL, **options: Any) -> SiteResult:
     work = job(verb, selected, **options)
     planned = plan_site(SITE.name, work, listener, secrets)
     if verb not in ("apply", "teardown"):
-        return summarise(planned)
+        return summarize(planned)
     return apply_site(SITE.name, work, planned, listener, secrets)
 
 
