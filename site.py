@@ -18,11 +18,12 @@ if TYPE_CHECKING:
 
 def load_plays() -> tuple[Play, ...]:
     """Import the roles and return the plays; `--help` does without them."""
+    import roles.detection.role
     from provision.sites.builder import Play
-    from roles import detection, enforcement, feed, receiver, webhook
+    from roles import enforcement, feed, receiver, webhook
 
     return (
-        Play("ban_hosts", (detection, receiver)),
+        Play("ban_hosts", (roles.detection.role, receiver)),
         Play("fortigates", (webhook, feed, enforcement)),
     )
 

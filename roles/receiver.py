@@ -38,9 +38,9 @@ from provision.linux.resources import (
 from provision.sites.setting_types import Address
 from roles import receiver_events, receiver_limits, receiver_tls, receiver_units
 from roles.address_families import choose_feed_list
-from roles.detection import Settings as DetectionSettings
-from roles.detection import enabled
-from roles.detection_catalogue import CATALOGUE
+from roles.detection.catalogue import CATALOGUE
+from roles.detection.role import Settings as DetectionSettings
+from roles.detection.role import enabled
 from roles.receiver_units import APP_DIRECTORY, FILTER, RUNTIME_DIRECTORY, SERVICE, SOCKET
 
 NAME = "receiver"

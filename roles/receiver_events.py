@@ -13,8 +13,8 @@ from pydantic import Field
 from provision.desired.context import Context, is_address
 from provision.sites.setting_types import Networks
 from provision.sites.settings import RoleSettings
-from roles.detection import Settings as DetectionSettings
-from roles.detection import enabled, ignored
+from roles.detection.role import Settings as DetectionSettings
+from roles.detection.role import enabled, ignored
 
 
 class Settings(RoleSettings):

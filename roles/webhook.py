@@ -8,6 +8,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+import roles.detection.role
 from provision.desired.context import Context, format_url_host
 from provision.desired.templates import render
 from provision.errors import InputError
@@ -16,7 +17,7 @@ from provision.fortios.config.facts import find_capability
 from provision.fortios.config.tables.table import MARKER
 from provision.inventory.variables import Where
 from provision.sites.settings import RoleSettings
-from roles import detection, receiver
+from roles import receiver
 
 NAME = "webhook"
 PREFIX = "webhook_"
@@ -36,8 +37,8 @@ class Settings(RoleSettings):
         bool,
         Field(
             description=(
-                "check the receiver's certificate before events are posted; without it, whoever is on "
-                "the way can read the token"
+                "check the receiver's certificate before posting events; otherwise anyone on the "
+                "network path can read the token"
             )
         ),
     ] = True
@@ -58,7 +59,9 @@ def blocks(context: Context) -> tuple[CliBlock, ...]:
         fortigate=context.facts,
     )
     limits = _limit_to_vdoms(context)
-    detections = detection.enabled(context.of_ban_host("detection", detection.Settings))
+    detections = roles.detection.role.enabled(
+        context.of_ban_host("detection", roles.detection.role.Settings)
+    )
     triggers = [trigger for each in detections for trigger in _list_triggers(context, each)]
     return (
         *_render_ca(context),
@@ -70,7 +73,7 @@ def blocks(context: Context) -> tuple[CliBlock, ...]:
 
 def vdoms(context: Context) -> tuple[str, ...]:
     """Return the VDOMs that the inventory names for triggers, for a FortiGate that nobody asks."""
-    return tuple(context.of_ban_host("detection", detection.Settings).detection_vdoms)
+    return tuple(context.of_ban_host("detection", roles.detection.role.Settings).detection_vdoms)
 
 
 def _limit_to_vdoms(context: Context) -> tuple[str, ...]:
@@ -152,7 +155,7 @@ class _Trigger:
     note: str = ""
 
 
-def _list_triggers(context: Context, enabled: detection.Enabled) -> tuple[_Trigger, ...]:
+def _list_triggers(context: Context, enabled: roles.detection.role.Enabled) -> tuple[_Trigger, ...]:
     """Return one trigger for a detection, or one for each log id where a trigger takes only one."""
     # only the receiver checks a condition with several patterns: FortiOS has no "or" between fields
     conditions = tuple(

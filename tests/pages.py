@@ -15,7 +15,7 @@ from pydantic.fields import FieldInfo
 from provision.cli import main
 from provision.results import Exit
 from provision.sites.setting_types import spell_duration
-from roles.detection_catalogue import CATALOGUE
+from roles.detection.catalogue import CATALOGUE
 from tests import PROJECT
 from tests.plays import PLAYS
 

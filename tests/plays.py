@@ -1,10 +1,11 @@
 """The plays of `site.py`, for tests that run a verb or ask roles."""
 
+import roles.detection.role
 from provision.sites.builder import Play
-from roles import detection, enforcement, feed, receiver, webhook
+from roles import enforcement, feed, receiver, webhook
 
 PLAYS = (
-    Play("ban_hosts", (detection, receiver)),
+    Play("ban_hosts", (roles.detection.role, receiver)),
     Play("fortigates", (webhook, feed, enforcement)),
 )
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from roles.detection_catalogue import CATALOGUE
+from roles.detection.catalogue import CATALOGUE
 from tests.e2e.labsite import LabSite
 from tests.e2e.test_site import ATTACKER, EVENT, denied
 from tests.lab.stopwatch import within

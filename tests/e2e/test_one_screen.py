@@ -23,7 +23,7 @@ from provision.linux.resources import Resource
 from provision.linux.session.session import NoPython
 from provision.masking import Secrets
 from provision.sites.builder import build_sites
-from roles.detection_catalogue import CATALOGUE
+from roles.detection.catalogue import CATALOGUE
 from tests.e2e.test_fortios_matrix import started
 from tests.plays import PLAYS, load_plays
 from tests.simulator import Simulator

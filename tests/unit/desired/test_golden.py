@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+import roles.detection.role
 from provision.desired.context import Context
 from provision.desired.templates import TEMPLATES
 from provision.fortios.config.desired import read_blocks
@@ -20,7 +21,7 @@ from provision.fortios.config.facts import assume_facts
 from provision.fortios.config.text import parse
 from provision.fortios.config.versions import NEWEST, read_version
 from provision.linux.resources import File
-from roles import detection, enforcement, feed, receiver, webhook
+from roles import enforcement, feed, receiver, webhook
 from tests import PROJECT
 from tests.unit.roles.sample_site import fortios, linux, sample_site
 
@@ -30,7 +31,7 @@ GOLDEN = PROJECT / "tests" / "golden" / "rendered"
 def rendered() -> dict[str, str]:
     """Every file and CLI block of the sample site, by the name it has in the golden folder."""
     site = sample_site()
-    found = (*detection.resources(linux(site)), *receiver.resources(linux(site)))
+    found = (*roles.detection.role.resources(linux(site)), *receiver.resources(linux(site)))
     files = {
         f"ban1{resource.path}": resource.content
         for resource in found
@@ -101,7 +102,7 @@ def test_no_reviewed_file_is_left_over() -> None:
 def test_every_template_is_used() -> None:
     """A template that nothing renders has no test, so it may as well not exist."""
     there = {str(path.relative_to(TEMPLATES)) for path in TEMPLATES.rglob("*.j2")}
-    sources = "".join(path.read_text() for path in (TEMPLATES.parent / "roles").glob("*.py"))
+    sources = "".join(path.read_text() for path in (TEMPLATES.parent / "roles").rglob("*.py"))
     named = {name for name in there if name in sources}
     made = {"webhook/trigger.j2", "webhook/stitch.j2"}
     made |= {"enforcement/ssl_vpn.j2", "enforcement/policy.j2"}

@@ -11,7 +11,7 @@ from provision.desired.summary import list_changed_settings, summarize_settings
 from provision.masking import MASK
 from provision.sites.setting_types import spell_duration
 from provision.sites.settings import RoleSettings
-from roles.detection import Settings as Detection
+from roles.detection.role import Settings as Detection
 from roles.enforcement import Settings as Enforcement
 from roles.receiver import Settings as Receiver
 from tests.plays import PLAYS

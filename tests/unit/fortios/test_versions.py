@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
+import roles.detection.role
 from provision.desired.templates import TEMPLATES
 from provision.errors import InputError
 from provision.fortios.config.desired import CliBlock, read_blocks
@@ -29,8 +30,8 @@ from provision.fortios.config.versions import (
     read_version,
 )
 from provision.sites.setting_types import InterfaceName, VdomName
-from roles import detection, webhook
-from roles.detection_catalogue import CATALOGUE
+from roles import webhook
+from roles.detection.catalogue import CATALOGUE
 from tests.unit.roles.sample_site import fortios, sample_site
 
 
@@ -137,7 +138,7 @@ def _blocks(version: str, name: str, log_ids: tuple[int, ...], monkeypatch: Any)
     one = CATALOGUE["sslvpn_login_failed"]
     more = one.model_copy(update={"name": name, "log_ids": log_ids})
     monkeypatch.setitem(CATALOGUE, name, more)
-    settings = detection.Settings(detection_enabled=(name,), detection_settings={})
+    settings = roles.detection.role.Settings(detection_enabled=(name,), detection_settings={})
     context = fortios(sample_site({"detection": settings}))
     return webhook.blocks(replace(context, facts=assume_facts(read_version(version))))
 

@@ -12,14 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import roles.detection.role
 from provision.desired import collect
 from provision.errors import Failed
 from provision.linux import answers, observation
 from provision.linux.agent import audit, entry, manifest, objects, observe, protocol, spool
 from provision.linux.agent.host import HostError
 from provision.linux.answers import InvalidAnswer
-from roles import detection
-from roles.detection_catalogue import CATALOGUE
+from roles.detection.catalogue import CATALOGUE
 from tests.e2e.fake_ban_host import deployed
 from tests.plays import PLAYS
 from tests.unit.agent.agent_model import remember_in
@@ -59,7 +59,11 @@ def test_each_request_that_the_agent_knows_has_a_form_of_its_answer(do: str) -> 
 def test_a_host_with_everything_that_roles_can_ask_for_is_understood() -> None:
     enabled = tuple(CATALOGUE)
     site = sample_site(
-        {"detection": detection.Settings(detection_enabled=enabled, detection_settings={})}
+        {
+            "detection": roles.detection.role.Settings(
+                detection_enabled=enabled, detection_settings={}
+            )
+        }
     )
     resources = collect.render_resources(site, PLAYS)
     request = observation.request(resources)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 
-from roles.detection_catalogue import CATALOGUE
+from roles.detection.catalogue import CATALOGUE
 from roles.webhook import BODY
 from tests.simulator.webhook import expand
 from tests.unit.receiver.receiver_app import module

@@ -1,4 +1,4 @@
-"""Every sample line of roles/detections.yml gives the address it names, and nothing else does.
+"""Every sample line of roles/detection/detections.yml gives the address it names, and nothing else does.
 
 The tests are made from that file: a detection without samples, or two that want the same event, fail here.
 """
@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from roles.detection_catalogue import CATALOGUE, Detection
+from roles.detection.catalogue import CATALOGUE, Detection
 from tests.unit.receiver.receiver_app import config, digests, module
 
 MATCHES = [(d.name, m.line, m.address) for d in CATALOGUE.values() for m in d.matches]

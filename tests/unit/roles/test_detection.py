@@ -11,13 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import roles.detection.role
 from provision.desired.host_paths import AUDIT, EVENTS_LOG, EVIDENCE
 from provision.errors import InputError
 from provision.inventory.variables import Where
 from provision.linux.resources import File, Jail
 from provision.sites.settings import read_settings
-from roles import detection, webhook
-from roles.detection_catalogue import CATALOGUE
+from roles import webhook
+from roles.detection.catalogue import CATALOGUE
 from tests.unit.inventory.inventories import list_problems, read_scope
 from tests.unit.roles.sample_site import fortios, linux, sample_site
 
@@ -26,8 +27,8 @@ ALL = list(CATALOGUE)
 
 
 def resources(**settings: Any) -> list[Any]:
-    model = detection.Settings.model_validate(settings)
-    return list(detection.resources(linux(sample_site({"detection": model}))))
+    model = roles.detection.role.Settings.model_validate(settings)
+    return list(roles.detection.role.resources(linux(sample_site({"detection": model}))))
 
 
 def jails(**settings: Any) -> configparser.ConfigParser:
@@ -40,8 +41,10 @@ def jails(**settings: Any) -> configparser.ConfigParser:
 
 
 def read(folder: Path, variables: str) -> Any:
-    found = read_settings(detection, read_scope(folder, variables), Where("hosts.yml", 1))
-    assert isinstance(found, detection.Settings)
+    found = read_settings(
+        roles.detection.role, read_scope(folder, variables), Where("hosts.yml", 1)
+    )
+    assert isinstance(found, roles.detection.role.Settings)
     return found
 
 
@@ -157,7 +160,7 @@ def test_an_allow_list_that_never_ends_is_not_read(tmp_path: Path) -> None:
 
 def test_a_condition_is_asked_of_the_fortigate_so_that_it_sends_less() -> None:
     names = ["ipsec_failed", "user_auth_failed"]
-    settings = detection.Settings.model_validate({"detection_enabled": names})
+    settings = roles.detection.role.Settings.model_validate({"detection_enabled": names})
     site = sample_site({"detection": settings})
     texts = {block.name: block.text for block in webhook.blocks(fortios(site))}
     asked = texts["webhook/trigger_banstitch_ipsec_failed"]

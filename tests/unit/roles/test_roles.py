@@ -10,26 +10,27 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+import roles.detection.role
 from provision.desired.context import Context
 from provision.errors import InputError
 from provision.fortios.config.desired import CliBlock, read_blocks
 from provision.linux.resources import File, Jail, Package, Resource, Service, Tokens
-from roles import detection, enforcement, feed, receiver, webhook
-from roles.detection_catalogue import CATALOGUE, read_catalogue
+from roles import enforcement, feed, receiver, webhook
+from roles.detection.catalogue import CATALOGUE, read_catalogue
 from tests.unit.roles.sample_site import fortios, linux, sample_site
 
 FORTIOS_ROLES = (webhook, feed, enforcement)
-ALL_ROLES = (detection, receiver, *FORTIOS_ROLES)
+ALL_ROLES = (roles.detection.role, receiver, *FORTIOS_ROLES)
 
 
 def resources(**settings: Any) -> tuple[Resource, ...]:
     site = sample_site(ban_host_settings(**settings))
-    return (*detection.resources(linux(site)), *receiver.resources(linux(site)))
+    return (*roles.detection.role.resources(linux(site)), *receiver.resources(linux(site)))
 
 
 def ban_host_settings(**settings: Any) -> dict[str, Any]:
     return {
-        "detection": detection.Settings.model_validate(
+        "detection": roles.detection.role.Settings.model_validate(
             {k: v for k, v in settings.items() if k.startswith("detection_")}
         ),
         "receiver": receiver.Settings.model_validate(
@@ -152,7 +153,7 @@ def test_the_sites_own_hosts_are_never_banned_by_their_ipv6_addresses_either() -
     context = linux(replace(plain, fortigates=tuple(units)))
     (one,) = config_of(receiver.resources(context))["detections"]
     assert own <= set(one["ignore"])
-    jail = file(detection.resources(context), "/etc/fail2ban/jail.d/banstitch.conf")
+    jail = file(roles.detection.role.resources(context), "/etc/fail2ban/jail.d/banstitch.conf")
     (line,) = re.findall(r'^action = .* ignore="(.*)"', jail, re.M)
     assert {"2a00::10", "2a00::1"} <= set(line.split())
 

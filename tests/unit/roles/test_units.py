@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+import roles.detection.role
 from provision.desired.context import Context
 from provision.linux.resources import File
-from roles import detection, receiver
+from roles import receiver
 from roles.receiver_units import FILTER, is_network
 from tests.unit.roles.sample_site import linux, sample_site
 
@@ -20,7 +21,7 @@ UNIT = "/etc/systemd/system/banstitch-receiver"
 def units(fortigate: str = "192.0.2.1", ban_host: str = "192.0.2.10", **settings: Any) -> list[str]:
     """The filter of the socket, and the service, of a site with one FortiGate at that address or name."""
     models = {
-        "detection": detection.Settings.model_validate({}),
+        "detection": roles.detection.role.Settings.model_validate({}),
         "receiver": receiver.Settings.model_validate(settings),
     }
     site = sample_site(models)

@@ -1,6 +1,6 @@
 """Detections on the ban host: fail2ban with one jail for each, and our action that keeps the bans.
 
-What a detection is stands in detections.yml; see its head for how to add one.
+detections.yml describes each detection; its head shows how to add one.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from provision.sites.setting_types import (
 )
 from provision.sites.settings import RoleSettings, Strict
 from roles import receiver_limits, receiver_units
-from roles.detection_catalogue import CATALOGUE, Detection, MaxRetry
+from roles.detection.catalogue import CATALOGUE, Detection, MaxRetry
 
 NAME = "detection"
 PREFIX = "detection_"
