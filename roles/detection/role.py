@@ -36,18 +36,18 @@ _JAIL = "/etc/fail2ban/jail.d/banstitch.conf"
 _SSHD = "/etc/fail2ban/jail.d/banstitch-sshd.conf"
 # Put in place in this order: the action is the last one, so that all that it loads is there before it.
 _ACTION = (
-    "detection/banstitch_terms.py.j2",
-    "detection/banstitch_spool.py.j2",
-    "detection/banstitch_evidence.py.j2",
-    "detection/banstitch_audit.py.j2",
-    "detection/banstitch_held.py.j2",
-    "detection/banstitch_memory.py.j2",
-    "detection/banstitch_keeper.py.j2",
-    "detection/banstitch_bounds.py.j2",
+    "detection/banstitch_terms.py",
+    "detection/banstitch_spool.py",
+    "detection/banstitch_evidence.py",
+    "detection/banstitch_audit.py",
+    "detection/banstitch_held.py",
+    "detection/banstitch_memory.py",
+    "detection/banstitch_keeper.py",
+    "detection/banstitch_bounds.py",
     "detection/banstitch_limit.py",
     "detection/banstitch_ignore.py",
     "detection/banstitch_logs.py.j2",
-    "detection/banstitch.py.j2",
+    "detection/banstitch.py",
 )
 
 

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from provision.desired.templates import render
+from provision.desired.templates import read_file
 
 BOUNDS: dict[str, Any] = {"__name__": "bounds"}
-exec(compile(render("detection/banstitch_bounds.py.j2"), "bounds.py", "exec"), BOUNDS)
+exec(compile(read_file("detection/banstitch_bounds.py"), "bounds.py", "exec"), BOUNDS)
 JAIL, NOTICE, WEEK = "banstitch-test", logging.INFO + 5, 7 * 86400
 # fail2ban 0.11 to 1.1: server/filter.py, server/actions.py, server/observer.py
 FOUND = ("fail2ban.filter", logging.INFO, "[%s] Found %s - %s", (JAIL, "203.0.113.7", "2026-11-22"))
