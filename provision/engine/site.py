@@ -142,7 +142,7 @@ class SiteRun:
             else:
                 self._doing(target, "sending an event through the loop")
                 with Caught(target):
-                    self._host.drill()
+                    self._host.run_self_test()
         self._tell(target, "verify")
 
     # --- changing --------------------------------------------------------------------------------

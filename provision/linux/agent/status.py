@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import base64
 import calendar
-import http.client
 import os
 import platform
 import re
 import time
-import urllib.request
 from typing import Any, Optional
 
 from provision.linux.agent.host import read, run
-from provision.linux.agent.observe import LARGEST, tokens
+from provision.linux.agent.http_client import build_opener, fetch
+from provision.linux.agent.observe import tokens
 from provision.linux.agent.pem import certificate
-from provision.linux.agent.web import opener
 
 Request = dict[str, Any]
 
@@ -41,12 +39,12 @@ def status(request: Request) -> dict[str, Any]:
 
 def _fetch(url: str, certificate: str, user: str, secret: str) -> str:
     login = base64.b64encode(f"{user}:{secret}".encode()).decode()
-    asked = urllib.request.Request(url, headers={"Authorization": "Basic " + login})
+    headers = {"Authorization": "Basic " + login}
     try:
-        with opener(certificate).open(asked, timeout=10) as answer:
-            return str(answer.read(LARGEST).decode("utf-8", "replace"))
-    except (OSError, ValueError, http.client.HTTPException):  # refused, or another program is there
+        answer = fetch(build_opener(certificate), url, headers)
+    except ValueError:
         return ""
+    return answer.body if 200 <= answer.status < 300 else ""
 
 
 def _filters(unit: str) -> bool:
