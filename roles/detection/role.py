@@ -69,7 +69,7 @@ class Thresholds(Strict):
 
 
 class Settings(RoleSettings):
-    """Which detections are on at a ban host and when they ban."""
+    """Settings of the detections that are on at a ban host."""
 
     detection_enabled: Annotated[
         tuple[str, ...], Field(description="names of the detections that are on")
@@ -171,7 +171,10 @@ class Enabled:
 
 
 def enabled(settings: Settings) -> tuple[Enabled, ...]:
-    """The detections that are on: their own thresholds before the overall ones before the defaults."""
+    """Return the detections that are on.
+
+    The thresholds of one detection win over those for all, and these over the catalogue's.
+    """
     return tuple(_enabled(CATALOGUE[name], settings) for name in settings.detection_enabled)
 
 
@@ -209,7 +212,7 @@ def summary(context: Context) -> Iterator[str]:
 
 
 def ignored(context: Context) -> list[str]:
-    """What no jail of the site bans: its own hosts, and what the operator named for all of them."""
+    """Return what no jail of the site bans: its own hosts and the operator's ``detection_ignore``."""
     named = context.of_ban_host("detection", Settings).detection_ignore
     return ["127.0.0.0/8", "::1", *context.site_addresses(), *map(str, named)]
 

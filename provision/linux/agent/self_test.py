@@ -1,4 +1,4 @@
-"""Prove that the loop works: an event for an address nobody has goes in, is banned, listed, removed again.
+"""The self-test of the loop: a synthetic event is posted, banned, listed in the feed, and unbanned again.
 
 It runs on the host in one exec, through the same HTTP interface that the FortiGates use.
 """
@@ -51,7 +51,7 @@ def run_self_test(request: Request) -> dict[str, Any]:
         _wait(feed, request["address"], True, request["patience"])
         steps.append("{} is banned and in the feed".format(request["address"]))
     except HostError as error:  # the first reason is the one to print
-        why = _reasons(opener, request["health_url"])
+        why = _list_reasons(opener, request["health_url"])
         client(unban)
         raise HostError("\n".join([str(error), *why])) from None
     done = client(unban)
@@ -59,10 +59,10 @@ def run_self_test(request: Request) -> dict[str, Any]:
         raise HostError(f"fail2ban does not unban {request['address']}:\n{tail(done.output)}")
     _wait(feed, request["address"], False, request["patience"])
     steps.append("{} was unbanned and has left the feed".format(request["address"]))
-    return {"steps": steps, "unreadable": _unreadable(opener, request["health_url"])}
+    return {"steps": steps, "unreadable": _count_unreadable(opener, request["health_url"])}
 
 
-def _unreadable(opener: OpenerDirector, url: str) -> dict[str, int]:
+def _count_unreadable(opener: OpenerDirector, url: str) -> dict[str, int]:
     """Ask the receiver how many posts of each FortiGate it could not read, whatever status it answers."""
     _, body = fetch(opener, url)
     try:
@@ -71,7 +71,7 @@ def _unreadable(opener: OpenerDirector, url: str) -> dict[str, int]:
         return {}
 
 
-def _reasons(opener: OpenerDirector, url: str) -> list[str]:
+def _list_reasons(opener: OpenerDirector, url: str) -> list[str]:
     """Ask the receiver what is wrong by its own account, such as a full feed; a line each."""
     _, body = fetch(opener, url)
     try:

@@ -1,4 +1,4 @@
-"""How a ban host is doing: the receiver's own numbers, and the versions of what it runs on."""
+"""The status of a ban host: the receiver's metrics, certificates and versions."""
 
 from __future__ import annotations
 
@@ -30,10 +30,14 @@ def status(request: Request) -> dict[str, Any]:
     return {
         "metrics": _fetch(request["url"], request["certificate"], request["user"], secret),
         "certificates": {
-            path: _left(path, authority) for path, authority in request["sealed"].items()
+            path: _count_days_left(path, authority) for path, authority in request["sealed"].items()
         },
-        "filters": _filters(request["filters"]),
-        "versions": {"debian": _debian(), "python": platform.python_version(), **_packages()},
+        "filters": _check_filters(request["filters"]),
+        "versions": {
+            "debian": _read_debian_version(),
+            "python": platform.python_version(),
+            **_list_packages(),
+        },
     }
 
 
@@ -47,7 +51,7 @@ def _fetch(url: str, certificate: str, user: str, secret: str) -> str:
     return answer.body if 200 <= answer.status < 300 else ""
 
 
-def _filters(unit: str) -> bool:
+def _check_filters(unit: str) -> bool:
     """Return whether systemd filters addresses for ``unit``.
 
     systemd counts bytes by the same program in the kernel. Where the kernel takes none, there is no number.
@@ -70,15 +74,15 @@ def _is_newer_than_its_filter(unit: str) -> bool:
         return False
 
 
-def _left(path: str, authority: str) -> Optional[dict[str, float]]:  # noqa: UP045 - Python 3.9
+def _count_days_left(path: str, authority: str) -> Optional[dict[str, float]]:  # noqa: UP045 - Python 3.9
     found = certificate(path, authority)
     return {"days_left": found["days_left"]} if found else None
 
 
-def _debian() -> str:
+def _read_debian_version() -> str:
     return (read("/etc/debian_version") or b"?").decode("utf-8", "replace").strip()
 
 
-def _packages() -> dict[str, str]:
+def _list_packages() -> dict[str, str]:
     shown = run(["dpkg-query", "-W", "-f", "${Package} ${Version}\n", "fail2ban", "gunicorn"])
     return dict(re.findall(r"^(\S+) (\S+)$", shown.output, re.M))

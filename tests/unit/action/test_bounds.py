@@ -1,4 +1,4 @@
-"""What fail2ban writes about our jails stays small in a week of attack; about others all is kept."""
+"""fail2ban's log of our jails stays small in a week of attack; lines of other jails are all kept."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ BAN = ("fail2ban.actions", NOTICE, "[%s] %sBan %s", (JAIL, "", "203.0.113.7"))
 
 
 class Lines(logging.Handler):
-    """What would have been written."""
+    """A handler that keeps the lines that would have been written."""
 
     def __init__(self) -> None:
         super().__init__()
