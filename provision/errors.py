@@ -1,11 +1,11 @@
-"""Every error an operator can meet, so that each has one exit code and no traceback reaches them.
+"""Every error that an operator can see, each with one exit code and without a traceback.
 
 BanstitchError
   InputError (ValueError)   the inventory or the command line is wrong; nothing was contacted: exit 3
-  TargetError               one target could not be brought where it should be
-    Unreachable             no session with it: network, host key, login: exit 4
-    Failed                  it answered and something went wrong there: exit 1
-      Conflict              an object that is not ours stands where ours should
+  TargetError               one target could not be brought to its desired state
+    Unreachable             no session with the target (network, host key, login): exit 4
+    Failed                  the target answered, and something went wrong there: exit 1
+      Conflict              an object that Banstitch did not create is in the way
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def spell_count(number: int, noun: str) -> str:
 
 @dataclass(frozen=True, order=True)
 class Problem:
-    """One thing wrong with the input: where it stands, what it is, what to write instead."""
+    """One problem of the input: its place, what is wrong, and what to write instead."""
 
     file: str
     line: int
@@ -38,11 +38,11 @@ class Problem:
 
 
 class BanstitchError(Exception):
-    """The root: whatever the toolkit raises on purpose."""
+    """The base of every error that the toolkit raises on purpose."""
 
 
 class InputError(BanstitchError, ValueError):
-    """All problems of the input, found in one go."""
+    """All problems of the input, found in one pass."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(sorted(set(problems)))
@@ -50,7 +50,7 @@ class InputError(BanstitchError, ValueError):
 
 
 class TargetError(BanstitchError):
-    """What went wrong at one target, and what the operator can do about it."""
+    """An error at one target, and what the operator can do about it."""
 
     def __init__(self, what: str, remedy: str = "") -> None:
         self.what = what
@@ -59,16 +59,16 @@ class TargetError(BanstitchError):
 
 
 class Unreachable(TargetError):
-    """There is no session with the target: nothing on it was changed by this attempt."""
+    """No session with the target could be opened, so nothing on it was changed."""
 
 
 class UnknownKey(Unreachable):
-    """The target shows a host key that nobody has accepted yet."""
+    """The target presents a host key that has not been accepted yet."""
 
 
 class Failed(TargetError):
-    """The target answered, and refused or broke; the text says what state it is in now."""
+    """The target answered and the work failed; the text says in which state the target is now."""
 
 
 class Conflict(Failed):
-    """Something that is not ours stands where ours should; nothing was changed."""
+    """An object that Banstitch did not create is in the way; nothing was changed."""

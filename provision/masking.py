@@ -1,7 +1,7 @@
-"""Secrets are masked by value: whatever spelling one takes on its way to an output, it is found there.
+"""Mask secrets by value, in every spelling that they may take on the way to an output.
 
-A field marked "secret" protects one field. A value that is known to be secret is looked for in every
-text that leaves the program, so a diff, an exception of a library or a debug log cannot show it.
+A field marked "secret" protects one field only. Known secret values are searched for in every text that
+leaves the program, so that a diff, a library's exception or a debug log cannot show one.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import Any, overload
+from typing import Any
 
 from provision.plan import Change, SitePlan, TargetPlan
 from provision.results import SiteResult, TargetResult
@@ -22,7 +22,7 @@ MASK = "********"
 SHORTEST = 4
 
 
-def _spellings(value: str) -> Iterator[str]:
+def _list_spellings(value: str) -> Iterator[str]:
     yield value
     yield re.escape(value)
     yield json.dumps(value)[1:-1]
@@ -56,28 +56,28 @@ class Secrets:
             return tuple(sorted(self._values))
 
     def add(self, value: str) -> str:
-        """Remember ``value`` as secret and hand it back, so that a call fits around its source."""
+        """Add ``value`` to the secrets and return it, so that a call fits around its source."""
         with self._lock:
             self._values.add(value)
         # A text that is broken into lines breaks a secret of several lines, too.
         for part in {value, *value.splitlines()}:
             if len(part) >= SHORTEST:
                 with self._lock:
-                    self._spelt.update(_spellings(part))
+                    self._spelt.update(_list_spellings(part))
         return value
 
     def mask(self, text: str) -> str:
-        """``text`` with every spelling of every known secret replaced by :data:`MASK`.
+        """Return ``text`` with every spelling of every known secret replaced by :data:`MASK`.
 
         Secrets that overlap are hidden together: nothing of either is left.
         """
         kept, end = [], 0
-        for first, last in _merged(self._spans(text)):
+        for first, last in _merge(self._find_spans(text)):
             kept.append(text[end:first])
             end = last
         return MASK.join([*kept, text[end:]])
 
-    def _spans(self, text: str) -> list[tuple[int, int]]:
+    def _find_spans(self, text: str) -> list[tuple[int, int]]:
         with self._lock:
             spelt = [spelling for spelling in self._spelt if spelling in text]
         found = []
@@ -88,13 +88,13 @@ class Secrets:
                 start = text.find(spelling, start + 1)
         return sorted(found)
 
-    def masking(self, write: Callable[[str], None]) -> Callable[[str], None]:
-        """``write`` behind the mask."""
+    def wrap_writer(self, write: Callable[[str], None]) -> Callable[[str], None]:
+        """Return ``write`` with its argument masked."""
         return lambda text: write(self.mask(text))
 
 
-def _merged(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Sorted ``spans``, those that overlap as one."""
+def _merge(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return sorted ``spans`` with overlapping ones merged."""
     merged: list[tuple[int, int]] = []
     for first, last in spans:
         if merged and first < merged[-1][1]:
@@ -109,50 +109,49 @@ def escape(text: str, but: str = "\n\t") -> str:
     return "".join(c if c.isprintable() or c in but else repr(c)[1:-1] for c in text)
 
 
-@overload
-def masked(whole: SitePlan, secrets: Secrets) -> SitePlan: ...
+def mask_plan(plan: SitePlan, secrets: Secrets) -> SitePlan:
+    """Return ``plan`` with its secrets masked.
 
-
-@overload
-def masked(whole: SiteResult, secrets: Secrets) -> SiteResult: ...
-
-
-def masked(whole: SitePlan | SiteResult, secrets: Secrets) -> SitePlan | SiteResult:
-    """Return ``whole`` with every secret masked that is not there by name anyway.
-
-    The steps of a plan, and the CLI of a FortiGate, hold secrets by name only. They are left as they
-    are: a value that a ban host chose must not hide a word of them.
+    The steps, and the CLI of a FortiGate, hold secrets by name only. They are left as they are: a value
+    that a ban host chose must not hide a word of them.
     """
-    if isinstance(whole, SitePlan):
-        return replace(whole, targets=tuple(_plan(each, secrets) for each in whole.targets))
-    return replace(whole, targets=tuple(_result(each, secrets) for each in whole.targets))
+    targets = tuple(_mask_target_plan(target, secrets) for target in plan.targets)
+    return replace(plan, targets=targets)
 
 
-def _plan(plan: TargetPlan, secrets: Secrets) -> TargetPlan:
+def mask_result(result: SiteResult, secrets: Secrets) -> SiteResult:
+    """Return ``result`` with its secrets masked, as :func:`mask_plan` does."""
+    targets = tuple(_mask_target_result(target, secrets) for target in result.targets)
+    return replace(result, targets=targets)
+
+
+def _mask_target_plan(plan: TargetPlan, secrets: Secrets) -> TargetPlan:
     return replace(
         plan,
-        changes=_changes(plan.changes, secrets, plan.kind == "fortios"),
+        changes=_mask_changes(plan.changes, secrets, plan.kind == "fortios"),
         error=secrets.mask(plan.error),
         notes=tuple(map(secrets.mask, plan.notes)),
-        details=_details(plan.details, secrets),
+        details=_mask_details(plan.details, secrets),
     )
 
 
-def _result(result: TargetResult, secrets: Secrets) -> TargetResult:
+def _mask_target_result(result: TargetResult, secrets: Secrets) -> TargetResult:
     by_name = result.kind == "fortios"
     new = result.new_plan
     return replace(
         result,
-        changes=_changes(result.changes, secrets, by_name),
+        changes=_mask_changes(result.changes, secrets, by_name),
         error=secrets.mask(result.error),
         notes=tuple(map(secrets.mask, result.notes)),
-        details=_details(result.details, secrets),
-        new_plan=new if new is None else _changes(new, secrets, by_name),
+        details=_mask_details(result.details, secrets),
+        new_plan=new if new is None else _mask_changes(new, secrets, by_name),
         difference=result.difference if by_name else secrets.mask(result.difference),
     )
 
 
-def _changes(changes: tuple[Change, ...], secrets: Secrets, by_name: bool) -> tuple[Change, ...]:
+def _mask_changes(
+    changes: tuple[Change, ...], secrets: Secrets, by_name: bool
+) -> tuple[Change, ...]:
     return tuple(
         replace(
             each,
@@ -163,15 +162,15 @@ def _changes(changes: tuple[Change, ...], secrets: Secrets, by_name: bool) -> tu
     )
 
 
-def _details(value: Mapping[str, Any], secrets: Secrets) -> dict[str, Any]:
-    return {key: _masked(each, secrets) for key, each in value.items()}
+def _mask_details(value: Mapping[str, Any], secrets: Secrets) -> dict[str, Any]:
+    return {key: _mask_value(each, secrets) for key, each in value.items()}
 
 
-def _masked(value: Any, secrets: Secrets) -> Any:
+def _mask_value(value: Any, secrets: Secrets) -> Any:
     if isinstance(value, str):
         return secrets.mask(value)
     if isinstance(value, dict):
-        return {key: _masked(each, secrets) for key, each in value.items()}
+        return {key: _mask_value(each, secrets) for key, each in value.items()}
     if isinstance(value, list | tuple):
-        return [_masked(each, secrets) for each in value]
+        return [_mask_value(each, secrets) for each in value]
     return value

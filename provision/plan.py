@@ -14,7 +14,9 @@ from typing import Any, Literal, Protocol
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-Verb = Literal["plan", "apply", "verify", "teardown"]
+Verb = Literal["plan", "apply", "verify", "teardown", "rotate", "status", "bans", "ban", "unban"]
+# The verbs that change what the plan names.
+CHANGING: tuple[Verb, ...] = ("apply", "teardown", "rotate")
 State = Literal["ok", "changed", "differs", "failed", "unreachable", "skipped"]
 Kind = Literal["linux", "fortios"]
 # The version of the JSON form.
@@ -41,7 +43,7 @@ class Change:
 
 
 class Plan(Protocol):
-    """What both kinds of target plan to: changes in the order they will be made."""
+    """A plan of either kind of target: changes in the order in which they are made."""
 
     @property
     def changes(self) -> tuple[Change, ...]: ...
@@ -52,7 +54,7 @@ class Plan(Protocol):
 
 @dataclass(frozen=True)
 class TargetPlan:
-    """What would change at one target, or why that is not known (``state`` and ``error``).
+    """The plan of one target, or the reason why there is none (``state`` and ``error``).
 
     ``steps``: what would be sent, each as canonical JSON: a step for the agent of a ban host, or
     ``{"id", "cli"}`` with the whole CLI block for a FortiGate. ``seen``: the ban host's digest of what
@@ -80,18 +82,18 @@ class TargetPlan:
 
     @property
     def is_known(self) -> bool:
-        """Whether the target was looked at, so that its plan can be approved."""
+        """The target was observed, so that its plan can be approved."""
         return self.state in ("ok", "differs")
 
     @property
     def is_due(self) -> bool:
-        """Whether there is anything to do."""
+        """There is something to do."""
         return self.is_known and bool(self.changes or self.remembers or self.forgets)
 
 
 @dataclass(frozen=True)
 class SitePlan:
-    """What ``verb`` would change at one site: a plan for each target that it is about."""
+    """The plan of ``verb`` for one site: a plan for each of its targets within the limit."""
 
     name: str
     verb: Verb
@@ -100,17 +102,19 @@ class SitePlan:
     __pydantic_config__ = ConfigDict(extra="forbid")
 
 
-def agreed(plan: TargetPlan) -> str:
+def format_approved(plan: TargetPlan) -> str:
     """Return the part of ``plan`` that an operator approves, as canonical JSON.
 
     Left out is what may differ while the same is sent: reasons, which count days, and notes.
     """
     changes = [[each.id, each.action, each.diff, each.source] for each in plan.changes]
     steps = [json.loads(step) for step in plan.steps]
-    return canonical({"host": plan.host, "kind": plan.kind, "changes": changes, "steps": steps})
+    return format_canonical(
+        {"host": plan.host, "kind": plan.kind, "changes": changes, "steps": steps}
+    )
 
 
-def canonical(value: object) -> str:
+def format_canonical(value: object) -> str:
     """Return ``value`` as JSON with one spelling only."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"))
 
@@ -121,7 +125,9 @@ def to_json(plan: SitePlan) -> str:
         {**asdict(each), "steps": [json.loads(step) for step in each.steps]}
         for each in plan.targets
     ]
-    return canonical({"format": FORMAT, "name": plan.name, "verb": plan.verb, "targets": targets})
+    return format_canonical(
+        {"format": FORMAT, "name": plan.name, "verb": plan.verb, "targets": targets}
+    )
 
 
 def from_json(text: str) -> SitePlan:
@@ -138,7 +144,7 @@ def from_json(text: str) -> SitePlan:
         raise ValueError(f"a plan must be of format {FORMAT}; make a new plan")
     try:
         for target in found["targets"]:
-            target["steps"] = [canonical(step) for step in target["steps"]]
+            target["steps"] = [format_canonical(step) for step in target["steps"]]
         return _PLAN.validate_python(found)
     except (KeyError, TypeError, ValidationError) as error:
         places = error.errors() if isinstance(error, ValidationError) else []
@@ -151,7 +157,7 @@ def from_json(text: str) -> SitePlan:
 _PLAN = TypeAdapter(SitePlan)
 
 
-def as_text(plan: TargetPlan) -> str:
+def format_plan(plan: TargetPlan) -> str:
     """Return what ``plan`` changes as text: the form in which two plans are compared for an operator."""
     return "\n".join(
         line
@@ -163,8 +169,8 @@ def as_text(plan: TargetPlan) -> str:
     )
 
 
-def unified(name: str, before: str | None, after: str | None) -> str:
-    """A unified diff as `diff -u` writes it; ``None`` stands for "does not exist"."""
+def unified_diff(name: str, before: str | None, after: str | None) -> str:
+    """Return a unified diff as `diff -u` writes it; ``None`` stands for "does not exist"."""
     lines = difflib.unified_diff(
         (before or "").splitlines(),
         (after or "").splitlines(),

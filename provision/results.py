@@ -1,4 +1,4 @@
-"""What came of a run, as data: the source of the report, the JSON document, the exit code."""
+"""The results of a run as data: the source of the report, the JSON document and the exit code."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Exit(IntEnum):
 
 @dataclass(frozen=True)
 class TargetResult:
-    """What came of one target. ``execs`` and ``exchanges`` count what looking and changing cost.
+    """The result at one target. ``execs`` and ``exchanges`` count its round trips.
 
     ``changes`` are those that were made (apply, teardown) or would be made (plan, verify);
     ``notes`` say what an operator should know beside them; ``details`` are a verb's own answer, which
@@ -48,18 +48,18 @@ class TargetResult:
 
 @dataclass(frozen=True)
 class SiteResult:
-    """What came of one site: its ban host first, then its FortiGates by name."""
+    """The result at one site: its ban host first, then its FortiGates by name."""
 
     name: str
     targets: tuple[TargetResult, ...]
 
 
-def summarise(plan: SitePlan) -> SiteResult:
+def summarize(plan: SitePlan) -> SiteResult:
     """Return ``plan`` as the result of a run that changed nothing."""
-    return SiteResult(plan.name, tuple(map(_summarised, plan.targets)))
+    return SiteResult(plan.name, tuple(map(_summarize_target, plan.targets)))
 
 
-def _summarised(plan: TargetPlan) -> TargetResult:
+def _summarize_target(plan: TargetPlan) -> TargetResult:
     return TargetResult(
         plan.host,
         plan.kind,
@@ -74,7 +74,7 @@ def _summarised(plan: TargetPlan) -> TargetResult:
 
 
 def exit_code(sites: Iterable[SiteResult], interrupted: bool = False) -> Exit:
-    """The exit code that the states of all targets add up to."""
+    """Return the exit code for the states of all targets."""
     if interrupted:
         return Exit.INTERRUPTED
     states = {target.state for site in sites for target in site.targets}
@@ -88,29 +88,29 @@ def exit_code(sites: Iterable[SiteResult], interrupted: bool = False) -> Exit:
     return Exit.OK
 
 
-def document(verb: str, code: Exit, sites: Sequence[SiteResult]) -> dict[str, Any]:
-    """The `--json` document. Nothing in it is masked yet: the writer does that."""
+def build_document(verb: str, code: Exit, sites: Sequence[SiteResult]) -> dict[str, Any]:
+    """Return the `--json` document; its writer masks it."""
     return {
         "verb": verb,
         "exit_code": int(code),
         "sites": [
-            {"name": site.name, "targets": [_target(target) for target in site.targets]}
+            {"name": site.name, "targets": [_describe_target(target) for target in site.targets]}
             for site in sites
         ],
     }
 
 
-def _target(target: TargetResult) -> dict[str, Any]:
+def _describe_target(target: TargetResult) -> dict[str, Any]:
     shown = asdict(target)
     shown = {**shown.pop("details"), **shown}
     shown["error"] = target.error or None
     shown["notes"] = list(target.notes)
-    shown["changes"] = _changes(target.changes)
-    shown["new_plan"] = None if target.new_plan is None else _changes(target.new_plan)
+    shown["changes"] = _describe_changes(target.changes)
+    shown["new_plan"] = None if target.new_plan is None else _describe_changes(target.new_plan)
     return shown
 
 
-def _changes(changes: Iterable[Change]) -> list[dict[str, Any]]:
+def _describe_changes(changes: Iterable[Change]) -> list[dict[str, Any]]:
     return [asdict(change) for change in changes]
 
 

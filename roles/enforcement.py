@@ -42,36 +42,37 @@ class Settings(FamilySettings):
         Field(
             min_length=1,
             description=(
-                "ssl_vpn: denied in the SSL VPN settings; local_in: by a local-in policy; "
-                "policy: by a firewall policy; none: only fetched; "
-                "auto: the first of these that suits the unit"
+                "ssl_vpn: deny in the SSL VPN settings; local_in: by a local-in policy; "
+                "policy: by a firewall policy; none: only fetch the feed; "
+                "auto: use the first of these that suits the FortiGate"
             ),
         ),
     ] = ("auto",)
     enforcement_vdom: Annotated[
-        VdomName, Field(description="on a unit with VDOMs: the one in which the feed takes effect")
+        VdomName, Field(description="with VDOMs: the one in which the feed takes effect")
     ] = "root"
     enforcement_local_in_interfaces: Annotated[
-        Interfaces, Field(description="where local_in denies: interfaces or zones, or any")
+        Interfaces, Field(description="interfaces or zones on which local_in denies, or any")
     ] = ()
     enforcement_local_in_services: Annotated[
         tuple[ServiceName, ...],
         Field(
             min_length=1,
-            description="what local_in denies; ALL also covers a VPN on a port of its own",
+            description="services that local_in denies; ALL also covers a VPN on a port of its own",
         ),
     ] = ("ALL",)
     enforcement_policy_source_interfaces: Annotated[
-        Interfaces, Field(description="where policy denies: traffic from these, or any")
+        Interfaces, Field(description="source interfaces of the traffic that policy denies, or any")
     ] = ()
     enforcement_policy_destination_interfaces: Annotated[
-        Interfaces, Field(description="where policy denies: traffic to these, or any")
+        Interfaces,
+        Field(description="destination interfaces of the traffic that policy denies, or any"),
     ] = ()
     enforcement_existing_sessions: Annotated[
         Literal["keep", "clear"],
         Field(
             description=(
-                "sessions that a newly denied address has open: keep them, or have the unit check "
+                "open sessions of a newly denied address: keep them, or make the FortiGate check "
                 "them again (firewall-session-dirty check-all)"
             )
         ),

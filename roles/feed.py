@@ -38,14 +38,15 @@ class Settings(RoleSettings):
     ] = 1
     feed_scope: Annotated[
         Literal["global", "vdom"],
-        Field(description="on a unit with VDOMs: for all of them, or only for enforcement_vdom"),
+        Field(
+            description="with VDOMs: whether all of them can use the feed, or only enforcement_vdom"
+        ),
     ] = "global"
     feed_source_ip: Annotated[
         Ipv4OrEmpty,
         Field(
             description=(
-                "address from which a FortiGate fetches, 0.0.0.0: that of the interface; empty: left "
-                "as it is"
+                "source address of the fetches; 0.0.0.0: that of the interface; empty: leave it as it is"
             )
         ),
     ] = ""
@@ -53,14 +54,14 @@ class Settings(RoleSettings):
         InterfaceOrEmpty,
         Field(
             description=(
-                "interface through which it fetches, or auto (by routing), or sdwan (by its rules); "
-                "empty: left as it is"
+                "interface of the fetches, or auto (by routing), or sdwan (by its rules); "
+                "empty: leave it as it is"
             )
         ),
     ] = ""
     feed_vrf: Annotated[
         int,
-        Field(ge=-1, le=511, description="VRF in which it fetches, 0 to 511; -1: left as it is"),
+        Field(ge=-1, le=511, description="VRF of the fetches, 0 to 511; -1: leave it as it is"),
     ] = -1
 
 

@@ -84,8 +84,8 @@ def authority(context: Context, settings: Settings) -> str:
     if settings.receiver_tls == "off" or not settings.receiver_tls_ca:
         return ""
     with _Problems(context, "receiver_tls_ca"):
-        pem = certificate_files.text(settings.receiver_tls_ca).strip()
-        if len(certificate_files.certificates(pem, settings.receiver_tls_ca)) > 1:
+        pem = certificate_files.read_text(settings.receiver_tls_ca).strip()
+        if len(certificate_files.parse_certificates(pem, settings.receiver_tls_ca)) > 1:
             raise ValueError(f"{settings.receiver_tls_ca} holds several certificates")
     return pem
 
@@ -104,7 +104,7 @@ def resources(context: Context, settings: Settings, names: Sequence[str]) -> tup
             paths = (settings.receiver_tls_certificate, settings.receiver_tls_key)
             if not all(paths):
                 raise ValueError("receiver_tls: files needs it, and receiver_tls_key")
-            content = certificate_files.pair(*paths, names[0])
+            content = certificate_files.read_pair(*paths, names[0])
         return folder, Certificate(CERTIFICATE, (), "", content, group=USER)
     spelt = dict.fromkeys(str(ip_address(n)) if is_address(n) else n for n in names)
     return (

@@ -37,8 +37,8 @@ class Settings(RoleSettings):
         bool,
         Field(
             description=(
-                "check the receiver's certificate before events are posted; without it, whoever is on "
-                "the way can read the token"
+                "check the receiver's certificate before posting events; otherwise anyone on the "
+                "network path can read the token"
             )
         ),
     ] = True

@@ -1,4 +1,4 @@
-"""--ask-token: type the code that a target asks for at its login, on the terminal of the run."""
+"""--ask-token: ask on the terminal for the codes that hosts require at login."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ CODE = "Code (not shown), or Enter alone for a push: "
 
 
 @contextmanager
-def codes(asked_for: bool) -> Iterator[Codes | None]:
-    """Give the codes of a run, if they are asked for; the connections that took one end with it.
+def open_codes(asked_for: bool) -> Iterator[Codes | None]:
+    """Yield the codes of a run, or None without --ask-token; connections that used one end with the block.
 
     Raises:
-        InputError: there is no terminal on which to ask.
+        InputError: standard input is not a terminal.
     """
     if not asked_for:
         yield None
@@ -35,23 +35,23 @@ def codes(asked_for: bool) -> Iterator[Codes | None]:
 
 
 def answer(codes: Codes, report: Report, secrets: Secrets) -> None:
-    """Ask the operator each question that waits, one after the other."""
+    """Ask the operator each pending question, one after the other."""
     for question in codes.take_questions():
-        with report.paused():
+        with report.pause():
             _ask(question, secrets)
 
 
 def _ask(question: Question, secrets: Secrets) -> None:
     try:
-        click.echo(escape(secrets.mask(_introduced(question))), err=True)
+        click.echo(escape(secrets.mask(_introduce(question))), err=True)
         question.answer(getpass.getpass(CODE))
     except KeyboardInterrupt:
         question.refuse()
         raise
-    except Exception:  # noqa: BLE001 - Ctrl-D, or a terminal that went away: nobody may wait for ever
+    except Exception:  # noqa: BLE001 - Ctrl-D, or a terminal that went away: no login may wait for ever
         question.refuse()
 
 
-def _introduced(question: Question) -> str:
-    """Return who asks, and the server's words on an indented line, so that they pass for none of ours."""
+def _introduce(question: Question) -> str:
+    """Return the host and the server's prompt, indented so that it cannot imitate our own output."""
     return f"{question.login.where} asks for a code:\n    {question.prompt}"

@@ -1,4 +1,4 @@
-"""Which addresses an operator may ban by hand: a slip must lock out neither nearly everybody nor oneself."""
+"""Check addresses to ban by hand: a slip must lock out neither the internet nor the operator's own hosts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from provision.sites.builder import BanHost, FortiGate, Site
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-# Wider than this is nearly everybody: no assignment to a network is.
+# No network is assigned a wider prefix.
 _WIDEST = {4: 8, 6: 16}
 _NOBODY = {
     "0.0.0.0/8": "the unspecified address",
@@ -25,16 +25,16 @@ _NOBODY = {
     "fe80::/10": "link-local",
     "ff00::/8": "multicast",
 }
-# Names looked up at the same time: a resolver that does not answer costs seconds for each.
+# Names resolved in parallel: a resolver that does not answer costs seconds for each.
 _LOOKUPS = 32
 _MAPPED = ipaddress.IPv6Network("::ffff:0:0/96")
 
 
-def checked_address(text: str) -> str:
-    """The one spelling of an address or network; what is IPv4 within IPv6 becomes IPv4.
+def normalize_address(text: str) -> str:
+    """Return the canonical form of an address or network; IPv4 mapped into IPv6 becomes IPv4.
 
     Raises:
-        InputError: it is none, or perhaps a slip that means far more than was meant.
+        InputError: ``text`` is neither, or it is probably a slip for something narrower.
     """
     if "%" in text:
         what = f"{text}: a zone id has no place here, a ban is for every interface"
@@ -49,17 +49,17 @@ def checked_address(text: str) -> str:
     if ipaddress.ip_interface(text).ip != network.network_address:
         what = f"{text} is an address within {network}"
         raise InputError([Problem("", 0, what, f"write {network} to mean all of it")])
-    plain = unmapped(network)
+    plain = convert_mapped(network)
     return str(plain.network_address) if plain.num_addresses == 1 else str(plain)
 
 
-def bannable(text: str) -> str:
-    """:func:`checked_address` of what may be banned by hand.
+def check_bannable(text: str) -> str:
+    """Return the canonical form of an address or network that may be banned by hand.
 
     Raises:
-        InputError: as there; or it is nearly everybody, or nobody whom a firewall would see.
+        InputError: as :func:`normalize_address`; or it is too large, or no source of traffic.
     """
-    named = checked_address(text)
+    named = normalize_address(text)
     network = ipaddress.ip_network(named)
     if network.prefixlen < _WIDEST[network.version]:
         what = f"{text} is nearly everybody"
@@ -74,35 +74,35 @@ def bannable(text: str) -> str:
     return named
 
 
-def unmapped(network: Network) -> Network:
-    """An IPv4 network that is written as IPv6 (::ffff:192.0.2.1), as IPv4; any other as it is."""
+def convert_mapped(network: Network) -> Network:
+    """Return a network with IPv4 mapped into IPv6 (::ffff:192.0.2.1) as IPv4, any other as it is."""
     if isinstance(network, ipaddress.IPv4Network) or not network.subnet_of(_MAPPED):
         return network
     low = int(network.network_address) & 0xFFFFFFFF
     return ipaddress.IPv4Network((low, network.prefixlen - _MAPPED.prefixlen))
 
 
-def own_host(sites: Sequence[Site], address: str) -> str:
-    """The ban host or FortiGate that ``address`` is or holds: to ban it is to lock oneself out.
+def find_own_host(sites: Sequence[Site], address: str) -> str:
+    """Return the name of the ban host or FortiGate that ``address`` would lock out, or "".
 
-    One that is known by name has the addresses that its name stands for now.
+    Host names are resolved.
     """
     network = ipaddress.ip_network(address)
     hosts: list[BanHost | FortiGate] = []
     for site in sites:
         hosts += [site.ban_host, *site.fortigates]
     with ThreadPoolExecutor(_LOOKUPS) as pool:
-        all_theirs = pool.map(lambda host: _addresses(host.login.address), hosts)
+        all_theirs = pool.map(lambda host: _resolve(host.login.address), hosts)
     for host, theirs in zip(hosts, all_theirs, strict=True):
         if any(own.version == network.version and own.overlaps(network) for own in theirs):
             return host.name
     return ""
 
 
-def _addresses(name: str) -> list[Network]:
-    """What an address or a name of a host stands for; nothing when nobody knows."""
+def _resolve(name: str) -> list[Network]:
+    """Return the addresses of a host; none if its name cannot be resolved."""
     try:
         rows = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
         return []
-    return [unmapped(ipaddress.ip_network(str(row[4][0]).partition("%")[0])) for row in rows]
+    return [convert_mapped(ipaddress.ip_network(str(row[4][0]).partition("%")[0])) for row in rows]

@@ -1,7 +1,7 @@
-"""Standard output and standard error that never raise: a run ends in order, whoever stops listening.
+"""Standard output and standard error that never raise, so that a run ends in order without a reader.
 
 An error while a target is being changed must not come from a full disk under a log, or from a reader
-that has gone. What cannot be written is dropped and remembered; the program reports it at its end.
+that has gone. Output that cannot be written is dropped, and the program reports that at its end.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class Output:
 
 
 @contextmanager
-def sheltered() -> Iterator[Output]:
+def shelter_streams() -> Iterator[Output]:
     """Shelter both streams; a letter that a terminal lacks is escaped, and a closed stream is replaced."""
     before = sys.stdin, sys.stdout, sys.stderr
     closed = sys.stdout is None
@@ -80,8 +80,8 @@ def sheltered() -> Iterator[Output]:
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115
-    sys.stdout, raw = _shelter(sys.stdout)
-    sys.stderr, _ = _shelter(sys.stderr)
+    sys.stdout, raw = _wrap_stream(sys.stdout)
+    sys.stderr, _ = _wrap_stream(sys.stderr)
     try:
         yield Output(raw, closed)
     finally:
@@ -92,7 +92,7 @@ def sheltered() -> Iterator[Output]:
 
 
 @contextmanager
-def hang_up_as_interrupt() -> Iterator[None]:
+def treat_hangup_as_interrupt() -> Iterator[None]:
     """Have a terminal that goes away end the run as Ctrl-C does, unless hang-ups are ignored (nohup)."""
     mine = threading.current_thread() is threading.main_thread()
     if not mine or signal.getsignal(signal.SIGHUP) is not signal.SIG_DFL:
@@ -110,8 +110,8 @@ def hang_up_as_interrupt() -> Iterator[None]:
         signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
-def _shelter(stream: TextIO) -> tuple[TextIO, Sheltered | None]:
-    """Return ``stream`` with a sheltered file behind it, where there is a file of the system."""
+def _wrap_stream(stream: TextIO) -> tuple[TextIO, Sheltered | None]:
+    """Return ``stream`` with a shelter_streams file behind it, where there is a file of the system."""
     if not isinstance(stream, io.TextIOWrapper):
         return stream, None
     stream.reconfigure(errors="backslashreplace")

@@ -1,4 +1,4 @@
-"""A certificate that the operator has, checked before any host hears of it."""
+"""Check a certificate of the operator's before any host is contacted."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 _SPKI = (serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
 
 
-def pair(certificate: str, key: str, name: str) -> str:
-    """Key and certificate chain, as one text, of the files at the two paths.
+def read_pair(certificate: str, key: str, name: str) -> str:
+    """Return the key and the certificate chain in the two files as one PEM text.
 
     Raises:
-        ValueError: why a receiver at the address or host name ``name`` cannot use them.
+        ValueError: a receiver at the address or host name ``name`` cannot use them; the text says why.
     """
-    chain, secret = text(certificate), text(key)
-    own = certificates(chain, certificate)[0]
+    chain, secret = read_text(certificate), read_text(key)
+    own = parse_certificates(chain, certificate)[0]
     try:
         private = serialization.load_pem_private_key(secret.encode(), None)
     except (ValueError, TypeError) as error:
@@ -31,19 +31,19 @@ def pair(certificate: str, key: str, name: str) -> str:
         raise ValueError(f"{key} is not the key of {certificate}")
     if own.not_valid_after_utc < datetime.datetime.now(datetime.UTC):
         raise ValueError(f"{certificate} expired on {own.not_valid_after_utc:%Y-%m-%d}")
-    good_for = names(own)
-    if not any(_fits(each, name) for each in good_for):
+    good_for = list_names(own)
+    if not any(_matches(each, name) for each in good_for):
         raise ValueError(
             f"{certificate} is good for {', '.join(good_for) or 'no name'}, not for {name}"
         )
     return f"{secret.strip()}\n{chain.strip()}\n"
 
 
-def text(path: str) -> str:
-    """What is in the file.
+def read_text(path: str) -> str:
+    """Return the text of the file.
 
     Raises:
-        ValueError: it cannot be read.
+        ValueError: the file cannot be read.
     """
     try:
         return Path(path).expanduser().read_text(encoding="ascii")
@@ -52,8 +52,8 @@ def text(path: str) -> str:
         raise ValueError(f"{path} cannot be read: {why}") from error
 
 
-def certificates(pem: str, path: str) -> list[x509.Certificate]:
-    """At least one.
+def parse_certificates(pem: str, path: str) -> list[x509.Certificate]:
+    """Return the certificates in ``pem``, at least one.
 
     Raises:
         ValueError: there is none.
@@ -83,7 +83,7 @@ def check_limited(pem: str, wanted: Iterable[str]) -> None:
     servers = list(usage) == [ExtendedKeyUsageOID.SERVER_AUTH]
     if not (constraints.critical and basic.ca and basic.path_length == 0 and servers):
         raise ValueError("it must be a CA for servers only, with critical name constraints")
-    if {_permitted(each) for each in permitted} != {*map(_plain, wanted), *_NOBODY}:
+    if {_format_subtree(each) for each in permitted} != {*map(_normalize_name, wanted), *_NOBODY}:
         raise ValueError("it must be limited to the names of this receiver")
 
 
@@ -91,10 +91,10 @@ def check_limited(pem: str, wanted: Iterable[str]) -> None:
 _NOBODY = ("email:.invalid", "URI:.invalid")
 
 
-def _permitted(name: x509.GeneralName) -> str:
+def _format_subtree(name: x509.GeneralName) -> str:
     """Return one subtree as an address or name; anything else with its kind."""
     if isinstance(name, x509.DNSName):
-        return _plain(name.value)
+        return _normalize_name(name.value)
     if isinstance(name, x509.IPAddress):
         network = ipaddress.ip_network(str(name.value))
         whole = network.prefixlen == network.max_prefixlen
@@ -106,8 +106,8 @@ def _permitted(name: x509.GeneralName) -> str:
     return f"other:{name.value}"
 
 
-def names(certificate: x509.Certificate) -> list[str]:
-    """The addresses and host names that it is good for."""
+def list_names(certificate: x509.Certificate) -> list[str]:
+    """Return the host names and addresses that a certificate is valid for."""
     try:
         found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
@@ -118,14 +118,14 @@ def names(certificate: x509.Certificate) -> list[str]:
     ]
 
 
-def _fits(good_for: str, name: str) -> bool:
-    """A star stands for the first label (RFC 6125)."""
+def _matches(good_for: str, name: str) -> bool:
+    """Return whether ``good_for`` covers ``name``; a star stands for the first label (RFC 6125)."""
     if good_for.startswith("*."):
         return good_for[1:].lower() == "." + name.partition(".")[2].lower()
-    return _plain(good_for) == _plain(name)
+    return _normalize_name(good_for) == _normalize_name(name)
 
 
-def _plain(name: str) -> str:
+def _normalize_name(name: str) -> str:
     try:
         return str(ipaddress.ip_address(name))
     except ValueError:

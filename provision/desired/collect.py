@@ -1,4 +1,4 @@
-"""Collect what the roles of the playbook ask for at one target: the only caller of roles."""
+"""Collect the desired state of one target from the roles of the playbook. Nothing else calls roles."""
 
 from __future__ import annotations
 

@@ -19,13 +19,13 @@ from provision.linux.resources import File
 from provision.sites.builder import Play, Selected
 
 
-def render(
+def render_files(
     selected: Selected, plays: Sequence[Play], directory: Path, version: Version = NEWEST
 ) -> list[Path]:
-    """Write ``DIR/HOST/etc/...`` for the ban host and ``DIR/UNIT.conf`` for each FortiGate.
+    """Write ``DIR/HOST/etc/...`` for the ban host and ``DIR/FORTIGATE.conf`` for each FortiGate.
 
     Raises:
-        InputError: a template is at fault, or the directory cannot be written.
+        InputError: a template is wrong, or the directory cannot be written.
     """
     texts: dict[Path, str] = {}
     if selected.linux:
@@ -35,20 +35,20 @@ def render(
                 texts[root / resource.path.lstrip("/")] = resource.content
     for unit in selected.fortigates:
         context = collect.offline_context(selected.site, unit, plays, version)
-        found = first_choice(collect.render_blocks(context, plays))
+        found = pick_first_choice(collect.render_blocks(context, plays))
         vdom = collect.find_vdom(context, plays) if context.facts.vdoms else ""
-        texts[directory / f"{unit.name}.conf"] = "".join(in_scopes(found, vdom))
+        texts[directory / f"{unit.name}.conf"] = "".join(enter_scopes(found, vdom))
     for path, text in texts.items():
         _write(path, text)
     return list(texts)
 
 
 def _write(path: Path, text: str) -> None:
-    """Write a file that is whole or not there.
+    """Write a file atomically.
 
     Raises:
-        InputError: it cannot be written there.
-        Failed: it could be, but there is no room, or the disk is broken.
+        InputError: the file cannot be written there.
+        Failed: the disk is full or broken.
     """
     fresh = path.with_name(f".{path.name}.new")
     try:
@@ -65,8 +65,11 @@ def _write(path: Path, text: str) -> None:
         raise InputError([Problem("", 0, what, "choose another directory")]) from error
 
 
-def to_be_placed(written: Sequence[Path]) -> Iterator[tuple[Path, str]]:
-    """What is at the wrong place after pasting: before whom it belongs, only the unit can tell."""
+def find_misplaced(written: Sequence[Path]) -> Iterator[tuple[Path, str]]:
+    """Yield the files and tables whose policies must be moved by hand after pasting.
+
+    Only the FortiGate knows the policies that they must precede.
+    """
     for path in written:
         tables = re.findall(r"^config (firewall \S+)$", path.read_text("utf-8"), re.MULTILINE)
         yield from (
@@ -74,15 +77,15 @@ def to_be_placed(written: Sequence[Path]) -> Iterator[tuple[Path, str]]:
         )
 
 
-def first_choice(blocks: Sequence[CliBlock]) -> list[CliBlock]:
-    """Of several choices the first that can be one, as far as is known without the unit."""
+def pick_first_choice(blocks: Sequence[CliBlock]) -> list[CliBlock]:
+    """Return the blocks with only the first suitable choice, as far as is known offline."""
     able = (block.choice for block in blocks if block.choice and not block.unsuited)
     first = next(able, "")
     return [block for block in blocks if block.choice in ("", first) and block.text]
 
 
-def in_scopes(blocks: Sequence[CliBlock], vdom: str) -> Iterator[str]:
-    """The text to paste: on a unit with VDOMs each block is entered in its scope."""
+def enter_scopes(blocks: Sequence[CliBlock], vdom: str) -> Iterator[str]:
+    """Yield the text to paste; with VDOMs, each block is entered in its scope."""
     if not vdom:
         yield from (block.text for block in blocks)
         return

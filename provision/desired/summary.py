@@ -15,7 +15,7 @@ from provision.sites.settings import RoleSettings, find_secret_values
 _LONGEST = 60
 
 
-def summarise_settings(
+def summarize_settings(
     site: Site, plays: Sequence[Play], fortigate: FortiGate | None = None
 ) -> list[str]:
     """Return lines about the settings of ``fortigate``, or else of the ban host of ``site``.

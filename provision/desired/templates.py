@@ -1,4 +1,4 @@
-"""Templates in, the text of files and CLI blocks out.
+"""Render templates to the text of files and CLI blocks.
 
 One escaping filter per output language, so that a value of the inventory stays a value there: a
 template writes ``{{ value | f2b }}`` and cannot end up with a second setting or a placeholder.
@@ -22,9 +22,9 @@ TEMPLATES = Path(__file__).parents[2] / "templates"
 _PLAIN_WORD = re.compile(r"[A-Za-z0-9_./:@,+=%\[\]-]+")
 
 
-def systemd_value(value: object) -> str:
-    """``value`` as one word of a unit file: ``%`` doubled, quoted where needed (systemd.syntax(7))."""
-    text = _one_line(value)
+def quote_systemd(value: object) -> str:
+    """Return ``value`` as one word of a unit file: ``%`` doubled, quoted where needed (systemd.syntax(7))."""
+    text = _check_one_line(value)
     if "$" in text:
         raise ValueError(f"{text!r} holds a $, which systemd would expand")
     text = text.replace("%", "%%")
@@ -33,19 +33,19 @@ def systemd_value(value: object) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def f2b(value: object) -> str:
-    """``value`` for a fail2ban file: ConfigParser expands ``%`` there and cuts at `` ;``."""
-    text = _one_line(value)
+def escape_fail2ban(value: object) -> str:
+    """Return ``value`` for a fail2ban file: ConfigParser expands ``%`` there and cuts at `` ;``."""
+    text = _check_one_line(value)
     if re.search(r"(^|\s)[;#]", text):
         raise ValueError(f"{text!r} would be cut short as a comment")
     return text.replace("%", "%%")
 
 
-def pyliteral(value: object) -> str:
+def format_literal(value: object) -> str:
     """Return ``value`` as a Python literal, laid out to be read.
 
-    Raises ValueError for what no literal can say. The text is not parsed to find out: up to Python 3.11.7,
-    ``ast`` fails now and then where several threads use it, and each site is rendered in its own.
+    Raises ValueError for a value that has no literal. The text is not parsed to find out: up to Python
+    3.11.7, ``ast`` fails now and then in several threads, and each site is rendered in its own.
     """
     _check_literal(value)
     return pprint.pformat(value, width=96, sort_dicts=False)
@@ -62,7 +62,7 @@ def _check_literal(value: object) -> None:
         raise ValueError(f"{type(value).__name__} is no part of a literal")
 
 
-def _one_line(value: object) -> str:
+def _check_one_line(value: object) -> str:
     text = str(value)
     if not text.isprintable():
         raise ValueError(f"{text!r} holds a line break or another unprintable character")
@@ -74,9 +74,9 @@ _SPELT = (str.__repr__, int.__repr__, bool.__repr__)
 
 FILTERS = {
     "forti_quote": forti_quote,
-    "systemd_value": systemd_value,
-    "f2b": f2b,
-    "pyliteral": pyliteral,
+    "systemd_value": quote_systemd,
+    "f2b": escape_fail2ban,
+    "pyliteral": format_literal,
 }
 
 

@@ -1,4 +1,4 @@
-"""A run at the ban host of a site: look, change, look again; and what it remembers of the FortiGates."""
+"""A run at the ban host of a site: observe, change, observe again; and its records of the FortiGates."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typing import Any
 
 from provision.desired import collect
 from provision.desired.host_paths import TOKENS
-from provision.desired.summary import summarise_settings
+from provision.desired.summary import summarize_settings
 from provision.engine.progress import (
     Target,
+    check_converged,
+    check_plan_unchanged,
     describe_unreadable_posts,
-    must_be_as_approved,
-    must_hold,
 )
-from provision.engine.records import Memory, memory_of, secrets_of, without_replaced
+from provision.engine.records import Memory, drop_replaced, list_secrets, read_memory
 from provision.engine.run import Run
 from provision.errors import Failed
 from provision.fortios.record.record import Record
@@ -35,10 +35,9 @@ from provision.sites.builder import Selected
 class BanHostRun:
     """The part of a run at one ban host.
 
-    ``memory``: what it remembers, None until it was observed. ``renamed``: FortiGates that have
-    another name in this inventory than in the one they were set up from, to that older name.
-    ``behind``: the ban host is outside the limit, and a service there that answers FortiGates is not yet
-    what the inventory asks for.
+    ``memory``: the state that FortiGates need, None until the host was observed. ``renamed``: the new
+    names of FortiGates to the names under which they were set up. ``behind``: the ban host is outside the
+    limit, and a service there that answers FortiGates differs from the inventory.
     """
 
     def __init__(self, run: Run, selected: Selected) -> None:
@@ -60,7 +59,7 @@ class BanHostRun:
         self._seen = ""
 
     @contextmanager
-    def _connected(self) -> Iterator[BanHostSession]:
+    def _connect(self) -> Iterator[BanHostSession]:
         with BanHostSession(self._site.ban_host.login, self._run.access) as host:
             try:
                 yield host
@@ -68,33 +67,33 @@ class BanHostRun:
                 self.target.execs += host.execs
 
     def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """The agent's answer to ``request``, by a connection of its own."""
-        with self._connected() as host:
+        """Send ``request`` to the agent over a new connection, and return its answer."""
+        with self._connect() as host:
             return host.ask(request)
 
     # --- looking ---------------------------------------------------------------------------------
 
     def plan(self) -> None:
-        """Observe; compare, if the ban host is within the limit. Nothing is changed."""
-        self._run.listener.doing(self._site.name, self.target.host, "observing")
-        with self._connected() as host:
+        """Observe the host; compare if it is within the limit. Change nothing."""
+        self._run.listener.report_activity(self._site.name, self.target.host, "observing")
+        with self._connect() as host:
             observed = self._observe(host)
         if self._selected.linux:
-            self.target.plan = self._planned(observed)
-            if not observed["manifest"] and self._run.verb in ("plan", "apply"):
-                self.target.details = {"settings": summarise_settings(self._site, self._run.plays)}
-            self.memory = without_replaced(self.memory, self.target.plan)
+            self.target.plan = self._make_plan(observed)
+            if not observed["manifest"] and self._run.verb not in ("verify", "teardown"):
+                self.target.details = {"settings": summarize_settings(self._site, self._run.plays)}
+            self.memory = drop_replaced(self.memory, self.target.plan)
 
-    def planned(self) -> TargetPlan:
-        """Return the plan as a value, or why there is none."""
+    def to_plan(self) -> TargetPlan:
+        """Return the plan as a value, or the reason why there is none."""
         plan = self.target.plan
         if not isinstance(plan, LinuxPlan):
-            return self.target.planned()
+            return self.target.to_plan()
         return self._as_value(self.target, plan)
 
     def _as_value(self, target: Target, plan: LinuxPlan) -> TargetPlan:
         steps = ((PYTHON,) if self._bare else ()) + tuple(map(by_name, plan.steps))
-        found = target.planned(steps, seen=self._seen, forgets=tuple(sorted(self.to_forget())))
+        found = target.to_plan(steps, seen=self._seen, forgets=tuple(sorted(self.to_forget())))
         mask, roles = self._run.secrets.mask, self._roles
         return replace(
             found,
@@ -127,11 +126,11 @@ class BanHostRun:
 
     def _remember(self, observed: Mapping[str, Any]) -> None:
         """Keep what FortiGates need of an observation, and learn its secrets before anything is shown."""
-        for secret in secrets_of(observed):
+        for secret in list_secrets(observed):
             self._run.secrets.add(secret)
-        self.memory = memory_of(observed)
+        self.memory = read_memory(observed)
 
-    def _planned(self, observed: Mapping[str, Any]) -> LinuxPlan:
+    def _make_plan(self, observed: Mapping[str, Any]) -> LinuxPlan:
         self._seen = observed["digest"]
         if self._run.verb == "teardown":
             return removal.teardown(observed, self._run.purge_data, self._run.keep_packages)
@@ -143,13 +142,13 @@ class BanHostRun:
     def look_again(self) -> None:
         """Observe for what the FortiGates need, and check that the plan is still the approved one."""
         approved = self.target.approved
-        with self._connected() as host:
+        with self._connect() as host:
             observed = self._observe(host)
         if self._selected.linux and approved is not None and approved.is_known:
-            self._approved_again(observed)
+            self._check_approved(observed)
 
     def change(self) -> None:
-        """Make the approved changes, and believe them once a second look finds nothing left to do.
+        """Make the approved changes, then observe again and check that nothing is left to do.
 
         Raises:
             Failed: the host is not as it was when its plan was made; or the changes were not made.
@@ -157,24 +156,24 @@ class BanHostRun:
         approved = self.target.approved
         if approved is None:
             return
-        with self._connected() as host:
+        with self._connect() as host:
             if PYTHON in approved.steps:
-                observed = self._after_python(host, approved)
+                observed = self._continue_after_python(host, approved)
             else:
                 observed = self._apply(host, approved)
         self.target.made = approved.changes
-        must_hold(self._planned(observed))
+        check_converged(self._make_plan(observed))
 
     def _apply(self, host: BanHostSession, approved: TargetPlan) -> Mapping[str, Any]:
         """Send the approved steps; once more if the host moved in a way that leaves the plan as it is."""
-        answer = self._send(host, self._filled(approved), approved.seen)
+        answer = self._send(host, self._fill_steps(approved), approved.seen)
         if answer["moved"]:
-            steps = self._approved_again(answer["observed"])
-            return self._settled(host, steps)
+            steps = self._check_approved(answer["observed"])
+            return self._settle(host, steps)
         self._remember(answer["observed"])
         return dict(answer["observed"])
 
-    def _settled(
+    def _settle(
         self, host: BanHostSession, steps: tuple[Step, ...], kept: str = "nothing was changed"
     ) -> Mapping[str, Any]:
         answer = self._send(host, steps, self._seen)
@@ -199,24 +198,26 @@ class BanHostRun:
         self.target.notes.extend(answer["notes"])
         return answer
 
-    def _filled(self, approved: TargetPlan) -> tuple[Step, ...]:
+    def _fill_steps(self, approved: TargetPlan) -> tuple[Step, ...]:
         try:
             return filled(tuple(map(json.loads, approved.steps)), self._resources)
         except ValueError as error:
             raise Failed(f"{error}; nothing was sent", "make a new plan") from None
 
-    def _approved_again(
+    def _check_approved(
         self, observed: Mapping[str, Any], kept: str = "nothing was changed"
     ) -> tuple[Step, ...]:
         """Return the steps of a new plan, which must be the approved one."""
         self._remember(observed)
-        plan = self._planned(observed)
+        plan = self._make_plan(observed)
         now = self._as_value(Target(self.target.host, "linux", plan), plan)
-        must_be_as_approved(self.target, now, kept)
+        check_plan_unchanged(self.target, now, kept)
         return plan.steps
 
-    def _after_python(self, host: BanHostSession, approved: TargetPlan) -> Mapping[str, Any]:
-        """A host without python3 gets it first, and is then really looked at."""
+    def _continue_after_python(
+        self, host: BanHostSession, approved: TargetPlan
+    ) -> Mapping[str, Any]:
+        """Install python3, observe the host for the first time, and check the plan."""
         waited = host.install_python()
         if waited:
             self.target.notes.append(waited)
@@ -224,23 +225,23 @@ class BanHostRun:
         observed = self._observe(host)
         self.target.approved = without_python(approved, observed["packages"])
         kept = "python3 was installed and nothing else was changed"
-        return self._settled(host, self._approved_again(observed, kept), kept)
+        return self._settle(host, self._check_approved(observed, kept), kept)
 
     # --- remembering -----------------------------------------------------------------------------
 
-    def lost(self) -> tuple[str, ...]:
-        """FortiGates that hold what was made on them and that the inventory does not name any more."""
+    def list_lost(self) -> tuple[str, ...]:
+        """Return the FortiGates that were configured and are no longer in the inventory."""
         named = {unit.name for unit in self._site.fortigates}
         known = self.memory.remembered if self.memory else frozenset()
         return tuple(sorted(known - named - set(self.renamed.values())))
 
     def to_forget(self) -> set[str]:
-        """Those of :meth:`lost` that are gone for good, as the operator says."""
-        return {*self.lost()} & {*self._run.forget}
+        """Return those of :meth:`list_lost` that the operator named with --forget."""
+        return {*self.list_lost()} & {*self._run.forget}
 
     def note_lost(self) -> None:
-        """Tell the operator what becomes of each of :meth:`lost`."""
-        for name in self.lost():
+        """Add a note about each of :meth:`list_lost`."""
+        for name in self.list_lost():
             self.target.notes.append(
                 f"{name} will be forgotten: what was made on it stays there"
                 if name in self._run.forget
@@ -256,9 +257,10 @@ class BanHostRun:
                 self.write_record(name, None)
 
     def write_record(self, unit: str, record: Record | None, retire: tuple[str, ...] = ()) -> None:
-        """What was found on a FortiGate is kept on the ban host before the first line is sent.
+        """Store the record of a FortiGate on the ban host, before the first line is sent to it.
 
-        ``retire``: the secrets that the unit has by now; older ones of theirs are refused afterwards.
+        ``retire``: names of the secrets that the FortiGate has by now; their older values are refused
+        from then on.
         """
         self.ask(
             {
@@ -272,8 +274,8 @@ class BanHostRun:
 
     # --- verifying -------------------------------------------------------------------------------
 
-    def run_self_test(self) -> None:
-        """Send a synthetic event through the loop; each step that it took becomes a note."""
+    def self_test(self) -> None:
+        """Send a synthetic event through the loop, and note each step that it took."""
         request = collect.request_self_test(self._site, self._run.plays)
         if request is None:
             self.target.notes.append("no detection is on: there is no loop to try")

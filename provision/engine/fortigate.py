@@ -1,4 +1,4 @@
-"""A run at one FortiGate of a site: look, change under a lease, look again."""
+"""A run at one FortiGate of a site: observe, change under a lease, observe again."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from dataclasses import asdict, replace
 from functools import partial
 
 from provision.desired import certificate_files, collect
-from provision.desired.summary import summarise_settings
+from provision.desired.summary import summarize_settings
 from provision.engine.ban_host import BanHostRun
 from provision.engine.lease import Lease
-from provision.engine.progress import Target, must_be_as_approved, must_hold
-from provision.engine.records import Memory, record_of
+from provision.engine.progress import Target, check_converged, check_plan_unchanged
+from provision.engine.records import Memory, read_record
 from provision.engine.run import Run
 from provision.errors import Failed, InputError, UnknownKey, Unreachable
 from provision.fortios.config.desired import Desired
@@ -23,7 +23,7 @@ from provision.fortios.planning.references import find_referring_tables
 from provision.fortios.record.record import Record, remap_scopes
 from provision.fortios.session.fortigate import FortiGateSession
 from provision.fortios.session.push import RolledBack
-from provision.plan import TargetPlan, canonical
+from provision.plan import TargetPlan, format_canonical
 from provision.sites.builder import FortiGate, Selected
 
 # What stands by name in a plan until its ban host has made it.
@@ -41,7 +41,7 @@ class FortiGateRun:
         self._unit = unit
 
     @contextmanager
-    def _connected(self) -> Iterator[FortiGateSession]:
+    def _connect(self) -> Iterator[FortiGateSession]:
         with FortiGateSession(self._unit.login, self._run.access) as session:
             try:
                 yield session
@@ -50,32 +50,32 @@ class FortiGateRun:
 
     # --- looking ---------------------------------------------------------------------------------
 
-    def planned(self) -> TargetPlan:
-        """Return the plan as a value, or why there is none."""
+    def to_plan(self) -> TargetPlan:
+        """Return the plan as a value, or the reason why there is none."""
         plan, memory = self.target.plan, self._host.memory
         if not isinstance(plan, FortiPlan) or memory is None:
-            return self.target.planned()
+            return self.target.to_plan()
         return self._as_value(self.target, plan, memory)
 
     def _as_value(self, target: Target, plan: FortiPlan, memory: Memory) -> TargetPlan:
         record = memory.records.get(self._unit.name, Record())
         unfinished = self._run.verb == "teardown" and bool(plan.stays)
-        return target.planned(
-            tuple(canonical({"id": each.id, "cli": each.shown}) for each in plan.blocks),
-            to_be_made=(CA,) if self._ca_by_name(memory) else (),
+        return target.to_plan(
+            tuple(format_canonical({"id": each.id, "cli": each.shown}) for each in plan.blocks),
+            to_be_made=(CA,) if self._has_ca_by_name(memory) else (),
             remembers=unfinished or plan.settled != record,
         )
 
-    def _ca_by_name(self, memory: Memory) -> bool:
-        """Whether the CA stands by name: it does not exist yet, or did not when the plan was approved."""
+    def _has_ca_by_name(self, memory: Memory) -> bool:
+        """Return whether the plan names the CA without its value: it was not made before the approval."""
         approved = self.target.approved
         return not memory.ca if approved is None else CA in approved.to_be_made
 
     def plan(self) -> None:
-        """Observe and compare; nothing is changed.
+        """Observe and compare; change nothing.
 
         Raises:
-            Failed: what it needs is made on its ban host, which was not deployed.
+            Failed: its ban host, which makes its secrets, is not deployed.
         """
         memory, ban_host = self._host.memory, self._host.target
         if memory is None:
@@ -94,29 +94,29 @@ class FortiGateRun:
                 f"the receiver on {ban_host.host} is not what the inventory asks for, and outside the limit",
                 "run apply for it first, or include it in --limit",
             )
-        known = memory.record(self._unit.name) is not None or self._host.lost()
+        known = memory.record(self._unit.name) is not None or self._host.list_lost()
         if self._run.verb == "teardown" and not known:
             self.target.plan = FortiPlan()
             return
-        self._run.listener.doing(self._selected.site.name, self.target.host, "observing")
-        with self._connected() as session:
-            plan = self._planned(session, memory)
+        self._run.listener.report_activity(self._selected.site.name, self.target.host, "observing")
+        with self._connect() as session:
+            plan = self._make_plan(session, memory)
             left = [asdict(each) for each in plan.unmanaged]
             self.target.plan = plan
             facts = {"version": session.facts.version_text, "left_as_it_is": left}
-            self.target.details = {**facts, **self._settings(memory)}
+            self.target.details = {**facts, **self._summarize_settings(memory)}
 
-    def _settings(self, memory: Memory) -> dict[str, list[str]]:
+    def _summarize_settings(self, memory: Memory) -> dict[str, list[str]]:
         """Return what is to be shown of the settings before a first apply; later, the changes show it."""
-        if memory.record(self._unit.name) is not None or self._run.verb not in ("plan", "apply"):
+        if memory.record(self._unit.name) is not None or self._run.verb in ("verify", "teardown"):
             return {}
-        found = summarise_settings(self._selected.site, self._run.plays, self._unit)
+        found = summarize_settings(self._selected.site, self._run.plays, self._unit)
         return {"settings": found} if found else {}
 
-    def _planned(self, session: FortiGateSession, memory: Memory) -> FortiPlan:
+    def _make_plan(self, session: FortiGateSession, memory: Memory) -> FortiPlan:
         vdoms = session.facts.vdom_names
-        record = remap_scopes(self._record(session, memory), vdoms)
-        desired = self._desired(session, memory)
+        record = remap_scopes(self._find_record(session, memory), vdoms)
+        desired = self._render_desired(session, memory)
         observed = session.observe(desired, record)
         planned = partial(planner.plan, desired, key=memory.key, adopt=self._run.adopt)
         first = planned(observed, record)
@@ -125,18 +125,18 @@ class FortiGateRun:
         users = find_referring_tables(gone, observed, vdoms)
         return planned(observed.merge(session.look(users)), record) if users else first
 
-    def _record(self, session: FortiGateSession, memory: Memory) -> Record:
-        """What is remembered of it: by its name, or by its serial number under an older name."""
+    def _find_record(self, session: FortiGateSession, memory: Memory) -> Record:
+        """Return its record: by its name, or by its serial number under an older name."""
         name, renamed = self._unit.name, self._host.renamed
         if name in memory.records:
             return memory.records[name]
-        for older in self._host.lost():
+        for older in self._host.list_lost():
             known = memory.records[older].serial if older in memory.records else ""
             if known and known == session.facts.serial:
                 renamed[name] = older
         return memory.records.get(renamed.get(name, ""), Record())
 
-    def _desired(self, session: FortiGateSession, memory: Memory) -> Desired:
+    def _render_desired(self, session: FortiGateSession, memory: Memory) -> Desired:
         if self._run.verb == "teardown":
             return Desired()
         site, tokens, facts = self._selected.site, memory.tokens, session.facts
@@ -149,7 +149,7 @@ class FortiGateRun:
                 tokens,
                 facts,
                 memory.ca,
-                self._ca_by_name(memory),
+                self._has_ca_by_name(memory),
             )
         except InputError as error:
             raise Failed(str(error)) from error
@@ -161,7 +161,7 @@ class FortiGateRun:
         return found
 
     def _check_ca(self, memory: Memory) -> None:
-        """Check that the CA of the ban host is good for its receiver only: FortiGates will trust it.
+        """Check that the CA of the ban host is limited to its receiver, since FortiGates will trust it.
 
         Raises:
             Failed: it is not.
@@ -182,7 +182,7 @@ class FortiGateRun:
     # --- changing --------------------------------------------------------------------------------
 
     def change(self) -> None:
-        """Make the approved changes while nobody else may, and believe them after a second look.
+        """Make the approved changes under a lease, then check that nothing is left to do.
 
         Raises:
             Failed: it is not as it was when the plan was shown; or, at teardown, something stays.
@@ -196,15 +196,15 @@ class FortiGateRun:
             memory = self._host.memory
             records = {k: v for k, v in memory.records.items() if k != self._unit.name}
             if lease.record is not None:
-                records[self._unit.name] = record_of(lease.record)
+                records[self._unit.name] = read_record(lease.record)
             self._change_leased(replace(memory, records=records))
 
     def _change_leased(self, memory: Memory) -> None:
         name = self._unit.name
-        with self._connected() as session:
-            plan = self._planned(session, memory)
+        with self._connect() as session:
+            plan = self._make_plan(session, memory)
             now = self._as_value(Target(name, "fortios", plan), plan, memory)
-            must_be_as_approved(self.target, now)
+            check_plan_unchanged(self.target, now)
             self._push(session, plan, memory.records.get(name))
             self.target.made = plan.changes
             settled = plan.settled if self._run.verb != "teardown" or plan.stays else None
@@ -212,20 +212,20 @@ class FortiGateRun:
             if name in self._host.renamed:
                 self._host.write_record(self._host.renamed[name], None)
             records = {**memory.records, name: settled or Record()}
-            must_hold(self._planned(session, replace(memory, records=records)))
+            check_converged(self._make_plan(session, replace(memory, records=records)))
             if self._run.verb == "teardown" and plan.stays:
                 raise Failed("\n".join(plan.stays), "take it out there, then tear down again")
 
-    def _approved_blocks(self) -> list[tuple[str, str]]:
+    def _list_approved_blocks(self) -> list[tuple[str, str]]:
         approved = self.target.approved
         steps = map(json.loads, approved.steps if approved else ())
         return [(step["id"], step["cli"]) for step in steps]
 
     def _push(self, session: FortiGateSession, plan: FortiPlan, before: Record | None) -> None:
-        """Send ``plan``; what it found is remembered first, and no more if nothing came of it."""
+        """Send ``plan``; write its record first, and restore the old record if nothing was changed."""
         self._host.write_record(self._unit.name, plan.record)
         try:
-            session.apply(plan, self._approved_blocks())
+            session.apply(plan, self._list_approved_blocks())
         except (RolledBack, Unreachable):
             self._host.write_record(self._unit.name, before)
             raise

@@ -1,4 +1,4 @@
-"""Two runs never change one FortiGate at once: whoever wants to holds a lease on its ban host meanwhile."""
+"""Leases on a ban host, so that two runs never change one FortiGate at the same time."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ class Lease:
     def __init__(self, ask: Ask, fortigate: str, process: str = "") -> None:
         self._ask = ask
         self._fortigate = fortigate
-        self._process = process or this_process()
+        self._process = process or name_process()
         self.record: Mapping[str, Any] | None = None
         self.note = ""
 
     def __enter__(self) -> Lease:
-        """Take it; wait for another run at most :data:`PATIENCE` seconds.
+        """Take the lease; wait for another run at most :data:`PATIENCE` seconds.
 
         Raises:
             Failed: another run holds it; the text says whose and until when.
@@ -46,7 +46,7 @@ class Lease:
             dead = answer["held"]["process"] if _is_dead(answer["held"]["process"]) else ""
             answer = self._take(wait=0 if dead else PATIENCE, dead=dead)
         if answer["held"]:
-            raise self._refused(answer["held"])
+            raise self._refuse(answer["held"])
         if answer["broken"]:
             owner = answer["broken"]["owner"]
             self.note = f"a run of {owner} on it died or took too long: its lease was broken"
@@ -54,7 +54,7 @@ class Lease:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Give it back; what cannot be given back ends by itself."""
+        """Release the lease; if that fails, it ends by itself."""
         with suppress(TargetError):
             self._ask({"do": "release", "fortigate": self._fortigate, "process": self._process})
 
@@ -71,7 +71,7 @@ class Lease:
             }
         )
 
-    def _refused(self, held: Mapping[str, Any]) -> Failed:
+    def _refuse(self, held: Mapping[str, Any]) -> Failed:
         until = time.strftime("%H:%M:%S", time.localtime(held["until"]))
         return Failed(
             f"{held['owner']} is changing {self._fortigate}; nothing was sent",
@@ -79,21 +79,21 @@ class Lease:
         )
 
 
-def this_process() -> str:
-    """A name for this process that no other has had since its machine was started."""
-    return f"{_machine()}:{os.getpid()}"
+def name_process() -> str:
+    """Return a name of this process that is unique since its machine was started."""
+    return f"{_name_machine()}:{os.getpid()}"
 
 
-def _machine() -> str:
-    """This machine since it was started; two containers on it are two."""
+def _name_machine() -> str:
+    """Return a name of this machine since its start; containers on it have names of their own."""
     boot = Path("/proc/sys/kernel/random/boot_id")
     return f"{socket.gethostname()}:{boot.read_text().strip() if boot.exists() else 'unknown'}"
 
 
 def _is_dead(process: str) -> bool:
-    """Whether ``process`` was one of this machine's and is gone; of others' nothing is known."""
+    """Return whether ``process`` ran on this machine and has ended; False for other machines."""
     machine, _, number = process.rpartition(":")
-    if machine != _machine() or not number.isdigit():
+    if machine != _name_machine() or not number.isdigit():
         return False
     try:
         os.kill(int(number), 0)

@@ -1,4 +1,4 @@
-"""Many sites at once: so many at a time, one failing site stops no other, an interrupt stops cleanly."""
+"""Run sites in parallel: one failing site stops no other, and an interrupt stops the run cleanly."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Work = TypeVar("Work")
 Result = TypeVar("Result")
 
 
-# Seconds. Python may miss a Ctrl-C that comes just as it begins to wait, until the wait is over.
+# Seconds. Python may miss a Ctrl-C that comes just as it begins to wait, until the wait is run_all.
 TICK = 0.2
 
 
@@ -23,7 +23,7 @@ class Interrupted(Exception):
         self.finished = tuple(finished)
 
 
-def over(
+def run_all(
     work: Sequence[Work],
     do: Callable[[Work], Result],
     forks: int,
@@ -41,7 +41,7 @@ def over(
         Interrupted: on Ctrl-C, after the targets that were being changed have been left in order.
     """
 
-    def done(one: Work) -> Result:
+    def attempt(one: Work) -> Result:
         try:
             return do(one)
         except Exception as error:
@@ -52,7 +52,7 @@ def over(
     futures: list[Future[Result]] = []
     with ThreadPoolExecutor(max_workers=max(1, forks)) as pool:
         try:
-            futures.extend(pool.submit(done, one) for one in work)
+            futures.extend(pool.submit(attempt, one) for one in work)
             while wait(futures, timeout=TICK).not_done:
                 meanwhile()
             return [future.result() for future in futures]

@@ -1,31 +1,43 @@
-"""One target while its site is being worked on, and when a change of it is believed."""
+"""The progress of one target, and the checks before and after it is changed."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from provision.desired.host_paths import LOG_DIRECTORY
 from provision.errors import Failed, TargetError, Unreachable, spell_count
-from provision.plan import Change, Kind, Plan, State, TargetPlan, Verb, agreed, as_text, unified
+from provision.plan import (
+    CHANGING,
+    Change,
+    Kind,
+    Plan,
+    State,
+    TargetPlan,
+    Verb,
+    format_approved,
+    format_plan,
+    unified_diff,
+)
 from provision.results import TargetResult
 
 log = logging.getLogger("banstitch")
 
 
 class Listener(Protocol):
-    """What the engine tells while it works; called from several threads."""
+    """A listener to a run in progress; its methods are called from several threads."""
 
-    def doing(self, site: str, host: str, what: str) -> None:
-        """``host`` is being observed, changed, ..."""
+    def report_activity(self, site: str, host: str, what: str) -> None:
+        """Report that ``host`` is being observed, changed, ..."""
 
-    def done(self, site: str, result: TargetResult) -> None:
-        """The engine has finished with a target in this phase."""
+    def report_result(self, site: str, result: TargetResult) -> None:
+        """Report that the engine has finished this phase at a target."""
 
-    def line(self, text: str) -> None:
-        """The operator is to read this at once."""
+    def print_line(self, text: str) -> None:
+        """Print a line at once."""
 
 
 @dataclass
@@ -51,8 +63,8 @@ class Target:
     new_plan: TargetPlan | None = None
 
     @staticmethod
-    def begun(approved: TargetPlan) -> Target:
-        """Return the target whose plan was ``approved``; where there is no plan, it stays as it was found."""
+    def from_approved(approved: TargetPlan) -> Target:
+        """Return a target with its approved plan; a target without a plan keeps its error."""
         found = Target(approved.host, approved.kind, approved=approved)
         found.execs, found.exchanges = approved.execs, approved.exchanges
         found.notes, found.details = list(approved.notes), approved.details
@@ -65,92 +77,88 @@ class Target:
 
     @property
     def is_due(self) -> bool:
-        """Whether its plan was approved and has something to do."""
+        """Its plan was approved and has something to do."""
         return self.approved is not None and self.approved.is_due
 
-    def result(self, verb: Verb) -> TargetResult:
-        """What came of it, with the state in the words of the report."""
-        changing = verb in ("apply", "teardown")
-        changes = self.made if changing else self.plan.changes if self.plan else ()
+    def to_result(self, verb: Verb) -> TargetResult:
+        """Return the result of ``verb`` at this target."""
+        changes = self.made if verb in CHANGING else self.plan.changes if self.plan else ()
         return TargetResult(
             self.host,
             self.kind,
-            self._state(changes, verb),
+            self._decide_state(changes, verb),
             self.execs,
             self.exchanges,
             changes,
-            self._error(),
-            self._notes(),
+            self._format_error(),
+            self._list_notes(),
             self.details,
             self.new_plan.changes if self.new_plan else None,
-            _difference(self.approved, self.new_plan) if self.approved and self.new_plan else "",
+            _compare_plans(self.approved, self.new_plan) if self.approved and self.new_plan else "",
         )
 
-    def planned(self, steps: tuple[str, ...] = (), **more: Any) -> TargetPlan:
-        """Return its plan as a value, with the ``steps`` that make the changes; or why there is none."""
+    def to_plan(self, steps: tuple[str, ...] = (), **more: Any) -> TargetPlan:
+        """Return its plan as a value, with the ``steps`` that make the changes, or the reason for none."""
         changes = self.plan.changes if self.plan else ()
         return TargetPlan(
             self.host,
             self.kind,
-            self._state(changes, "plan"),
+            self._decide_state(changes, "plan"),
             changes,
             steps,
-            error=self._error(),
-            notes=self._notes(),
+            error=self._format_error(),
+            notes=self._list_notes(),
             details=self.details,
             execs=self.execs,
             exchanges=self.exchanges,
             **more,
         )
 
-    def _error(self) -> str:
+    def _format_error(self) -> str:
         return str(self.error) if self.error else self.skipped
 
-    def _notes(self) -> tuple[str, ...]:
+    def _list_notes(self) -> tuple[str, ...]:
         warnings = self.plan.warnings if self.plan else ()
         return tuple(dict.fromkeys((*warnings, *self.notes)))
 
-    def _state(self, changes: tuple[Change, ...], verb: Verb) -> State:
+    def _decide_state(self, changes: tuple[Change, ...], verb: Verb) -> State:
         if self.error is not None:
             return "unreachable" if isinstance(self.error, Unreachable) else "failed"
         if self.skipped:
             return "skipped"
         if not changes:
             return "differs" if self.loses_events else "ok"
-        return "changed" if verb in ("apply", "teardown") else "differs"
+        return "changed" if verb in CHANGING else "differs"
 
 
-def _difference(approved: TargetPlan, now: TargetPlan) -> str:
-    return unified("plan", as_text(approved), as_text(now))
+def _compare_plans(approved: TargetPlan, now: TargetPlan) -> str:
+    return unified_diff("plan", format_plan(approved), format_plan(now))
 
 
-class Caught:
-    """A target's error ends the work at that target and is told in its result.
+@contextmanager
+def capture_errors(target: Target) -> Iterator[None]:
+    """Give ``target`` the error that ends the block, instead of raising it.
 
-    So does what nobody foresaw: it must not hide what came of the other targets.
+    So an error ends the work at one target only, and an unexpected one does not hide the results of the
+    others.
     """
-
-    def __init__(self, target: Target) -> None:
-        self._target = target
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
-        if isinstance(error, TargetError):
-            self._target.error = error
-            return True
-        if isinstance(error, Exception):
-            log.debug("unexpected error at %s", self._target.host, exc_info=error)
-            # its text stays in the log: it may quote what a target has answered
-            what = f"error in Banstitch: {type(error).__name__}"
-            self._target.error = Failed(what, "-vvv shows where; run again when it is mended")
-            return True
-        return False
+    try:
+        yield
+    except TargetError as error:
+        target.error = error
+    except Exception as error:
+        log.debug("unexpected error at %s", target.host, exc_info=error)
+        # its text stays in the log: it may quote what a target has answered
+        what = f"error in Banstitch: {type(error).__name__}"
+        target.error = Failed(what, "-vvv shows where; report it, then run again when it is fixed")
 
 
-def must_hold(again: Plan) -> None:
-    """Believe a change only when a second look finds nothing left to do."""
+def check_converged(again: Plan) -> None:
+    """Check that a plan made after the changes is empty.
+
+    Raises:
+        Failed: something is left to change.
+    """
     if again.changes:
         left = ", ".join(f"{change.action} {change.id}" for change in again.changes)
         raise Failed(
@@ -159,7 +167,7 @@ def must_hold(again: Plan) -> None:
         )
 
 
-def must_be_as_approved(target: Target, now: TargetPlan, kept: str = "nothing was sent") -> None:
+def check_plan_unchanged(target: Target, now: TargetPlan, kept: str = "nothing was sent") -> None:
     """Check that what would be sent ``now`` is byte for byte what was shown.
 
     Only secrets that did not exist yet may have been filled in: they stand in both plans by name.
@@ -167,13 +175,13 @@ def must_be_as_approved(target: Target, now: TargetPlan, kept: str = "nothing wa
     Raises:
         Failed: it is not; ``target`` then has the new plan.
     """
-    if target.approved is None or agreed(target.approved) != agreed(now):
+    if target.approved is None or format_approved(target.approved) != format_approved(now):
         target.new_plan = now
         what = f"{target.host} changed after its plan was made; {kept}"
         raise Failed(what, "read the new plan and run again")
 
 
 def describe_unreadable_posts(number: int, ban_host: str) -> str:
-    """Return what to print of posts of a FortiGate that the receiver could not read."""
+    """Return the note about posts of a FortiGate that the receiver could not read."""
     posts = f"{spell_count(number, 'post')} of the last 24 hours could not be read"
     return f"{posts}: see {LOG_DIRECTORY}/rejected.log on {ban_host}"

@@ -1,4 +1,4 @@
-"""What a ban host remembers of its site, as far as FortiGates need it."""
+"""The part of a ban host's state that the FortiGates of its site need."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Memory:
         return self.records.get(fortigate)
 
 
-def secrets_of(observed: Mapping[str, Any]) -> list[str]:
+def list_secrets(observed: Mapping[str, Any]) -> list[str]:
     """Return every secret in what the agent observed, to be masked before anything else is read of it.
 
     The forms of the answer (`linux/agent/protocol.py`) leave nothing here that could be a word of a plan.
@@ -51,7 +51,7 @@ def secrets_of(observed: Mapping[str, Any]) -> list[str]:
     return [*tokens.values(), manifest.get("key", "")]
 
 
-def without_replaced(memory: Memory | None, plan: Plan) -> Memory | None:
+def drop_replaced(memory: Memory | None, plan: Plan) -> Memory | None:
     """Return ``memory`` without what ``plan`` for the ban host replaces.
 
     A FortiGate's plan then shows that the CA changes there too, as with one that is still to be made.
@@ -60,14 +60,14 @@ def without_replaced(memory: Memory | None, plan: Plan) -> Memory | None:
     return replace(memory, ca="") if memory and replaced else memory
 
 
-def memory_of(observed: Mapping[str, Any]) -> Memory:
+def read_memory(observed: Mapping[str, Any]) -> Memory:
     """Return the memory in what the agent observed; one refused record leaves the others as they are."""
     manifest = observed["manifest"] or {}
     records: dict[str, Record] = {}
     refused: dict[str, TargetError] = {}
     for name, remembered in manifest.get("fortigates", {}).items():
         try:
-            records[name] = record_of(remembered)
+            records[name] = read_record(remembered)
         except TargetError as error:
             refused[name] = error
     return Memory(
@@ -80,7 +80,7 @@ def memory_of(observed: Mapping[str, Any]) -> Memory:
     )
 
 
-def record_of(remembered: Any) -> Record:
+def read_record(remembered: Any) -> Record:
     """Return the record of a FortiGate that a ban host sent.
 
     Raises:

@@ -1,4 +1,4 @@
-"""What an operator does with a running site: one question to each ban host, one exec each."""
+"""Requests of daily operation to running sites: one exec at each ban host."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Any
 from provision.desired import collect
 from provision.desired.host_paths import AUDIT, SPOOL, TOKENS
 from provision.engine.ban_host import BanHostRun
-from provision.engine.progress import Caught
+from provision.engine.progress import capture_errors
 from provision.engine.run import Run
 from provision.engine.site import SiteRun
 from provision.errors import Failed, InputError, Problem, TargetError, Unreachable
 from provision.linux.resources import Jail
 from provision.linux.session.session import BanHostSession, NoPython
-from provision.masking import masked
+from provision.masking import mask_plan, mask_result
 from provision.plan import State
 from provision.results import SiteResult, TargetResult, format_timestamp
 from provision.sites.builder import Selected, Site
@@ -25,11 +25,11 @@ from provision.sites.builder import Selected, Site
 Request = Mapping[str, Any]
 
 
-def requests(sites: Sequence[Site], request: Callable[[Site], Request]) -> dict[str, Request]:
-    """What each site's ban host will be asked, by site.
+def build_requests(sites: Sequence[Site], request: Callable[[Site], Request]) -> dict[str, Request]:
+    """Return the request for each site's ban host, by site.
 
     Raises:
-        InputError: what cannot be asked, at all sites at once; so that it shows before any is asked.
+        InputError: the problems of all sites, before any of them is contacted.
     """
     found: dict[str, Request] = {}
     problems: list[Problem] = []
@@ -44,15 +44,15 @@ def requests(sites: Sequence[Site], request: Callable[[Site], Request]) -> dict[
 
 
 def ask(run: Run, selected: Selected, request: Request) -> SiteResult:
-    """Put ``request`` to the ban host of one site; its answer is in the result's details and notes."""
+    """Send ``request`` to the ban host of one site; return its answer as details and notes of the result."""
     host = selected.site.ban_host
-    run.listener.doing(selected.site.name, host.name, "asking")
-    result = _asked(run, selected, request)
-    run.listener.done(selected.site.name, result)
+    run.listener.report_activity(selected.site.name, host.name, "asking")
+    result = _ask_agent(run, selected, request)
+    run.listener.report_result(selected.site.name, result)
     return SiteResult(selected.site.name, (result,))
 
 
-def _asked(run: Run, selected: Selected, request: Request) -> TargetResult:
+def _ask_agent(run: Run, selected: Selected, request: Request) -> TargetResult:
     host = selected.site.ban_host
     try:
         with BanHostSession(host.login, run.access) as session:
@@ -69,44 +69,49 @@ def _asked(run: Run, selected: Selected, request: Request) -> TargetResult:
 
 
 def rotate(run: Run, selected: Selected) -> SiteResult:
-    """New secrets on the ban host, then on each FortiGate; what fails keeps its old ones and says so."""
+    """Make new secrets on the ban host, then set them on each FortiGate; if that fails, the old ones stay."""
     names = [name for unit in selected.fortigates for name in collect.list_secret_names(unit)]
     alone = replace(selected, linux=False)
     host = BanHostRun(run, alone)
-    with Caught(host.target):
+    with capture_errors(host.target):
         host.plan()
         if host.behind:
             what = f"the receiver on {host.target.host} is not what the inventory asks for"
             raise Failed(f"{what}; no secret was changed", "run apply first")
     if host.target.error is not None:  # no new secrets that nobody could be given
-        return SiteResult(selected.site.name, (host.target.result("apply"),))
+        return SiteResult(selected.site.name, (host.target.to_result(run.verb),))
     begun = ask(run, selected, {"do": "rotate", "tokens": TOKENS, "names": names})
     if any(target.error for target in begun.targets):
         return begun
-    planned = masked(SiteRun(run, alone).plan(), run.secrets)
-    applied = masked(SiteRun(run, alone).apply(planned), run.secrets)
+    planned = mask_plan(SiteRun(run, alone).plan(), run.secrets)
+    applied = mask_result(SiteRun(run, alone).apply(planned), run.secrets)
     return SiteResult(begun.name, (*begun.targets, *applied.targets))
 
 
-def jails(run: Run, site: Site) -> list[str]:
-    """The names of a site's jails, in the order of the roles."""
+def list_jails(run: Run, site: Site) -> list[str]:
+    """Return the names of a site's jails, in the order of the roles."""
     return [r.name for r in collect.render_resources(site, run.plays) if isinstance(r, Jail)]
 
 
-def bans(run: Run) -> Callable[[Site], Request]:
-    """Who is banned?"""
-    return lambda site: {"do": "bans", "spool": SPOOL, "audit": AUDIT, "jails": jails(run, site)}
+def ask_bans(run: Run) -> Callable[[Site], Request]:
+    """Return the request that lists the live bans of a site."""
+    return lambda site: {
+        "do": "bans",
+        "spool": SPOOL,
+        "audit": AUDIT,
+        "jails": list_jails(run, site),
+    }
 
 
-def history(last: int) -> Callable[[Site], Request]:
-    """What happened?"""
+def ask_history(last: int) -> Callable[[Site], Request]:
+    """Return the request that lists the ``last`` entries of the audit."""
     return lambda _: {"do": "history", "audit": AUDIT, "last": last}
 
 
-def ban(
+def ask_ban(
     run: Run, address: str, seconds: int | None, detection: str, why: str
 ) -> Callable[[Site], Request]:
-    """Ban an address, in the jail of ``detection`` or the first that a site has.
+    """Return the request that bans an address, in the jail of ``detection`` or the first that a site has.
 
     Raises:
         InputError: a site has no such jail, or the address is one of its own.
@@ -115,22 +120,22 @@ def ban(
     def request(site: Site) -> Request:
         return {
             "do": "ban",
-            "jail": _jail(run, site, detection),
+            "jail": _find_jail(run, site, detection),
             "address": address,
             "seconds": seconds,
-            "by": operator(),
+            "by": name_operator(),
             "why": why,
         }
 
     return request
 
 
-def with_end(site: SiteResult) -> SiteResult:
-    """What came of a ban, with a note until when each ban host has it now."""
-    return replace(site, targets=tuple(map(_with_end, site.targets)))
+def add_end(site: SiteResult) -> SiteResult:
+    """Return the result of a ban, with a note on the time until which each ban host keeps it."""
+    return replace(site, targets=tuple(map(_add_end, site.targets)))
 
 
-def _with_end(result: TargetResult) -> TargetResult:
+def _add_end(result: TargetResult) -> TargetResult:
     until = result.details.get("until")
     if until is None:
         return result
@@ -140,20 +145,20 @@ def _with_end(result: TargetResult) -> TargetResult:
     return replace(result, notes=(*result.notes, note))
 
 
-def unban(run: Run, address: str, why: str) -> Callable[[Site], Request]:
-    """Free an address wherever it is banned."""
+def ask_unban(run: Run, address: str, why: str) -> Callable[[Site], Request]:
+    """Return the request that unbans an address in all jails of a site."""
     return lambda site: {
         "do": "unban",
         "spool": SPOOL,
-        "jails": jails(run, site),
+        "jails": list_jails(run, site),
         "address": address,
-        "by": operator(),
+        "by": name_operator(),
         "why": why,
     }
 
 
-def _jail(run: Run, site: Site, detection: str) -> str:
-    found = jails(run, site)
+def _find_jail(run: Run, site: Site, detection: str) -> str:
+    found = list_jails(run, site)
     wanted = f"banstitch-{detection}" if detection else next(iter(found), "")
     if wanted not in found:
         there_are = ", ".join(name.removeprefix("banstitch-") for name in found) or "none"
@@ -162,6 +167,6 @@ def _jail(run: Run, site: Site, detection: str) -> str:
     return wanted
 
 
-def operator() -> str:
-    """Who is asking, as the audit names them: user@controller."""
+def name_operator() -> str:
+    """Return the operator's name for the audit: user@controller."""
     return f"{getpass.getuser()}@{platform.node()}"

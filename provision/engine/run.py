@@ -1,4 +1,4 @@
-"""What is the same at every site of a run: as a value that another process can be given, and at work."""
+"""A run: as a value that can be sent to another process (Job), and at work in this one (Run)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from provision.ssh.prompts import Codes
 
 @dataclass(frozen=True)
 class Job:
-    """What a run is to do, as a value; pickled, it holds no secret, no lock and no callback."""
+    """A run as a value. Pickled, it holds no secret, no lock and no callback."""
 
     verb: Verb
     plays: tuple[Play, ...]
@@ -27,7 +27,7 @@ class Job:
     adopt: bool = False
     purge_data: bool = False
     keep_packages: bool = False
-    # FortiGates that are gone for good: what is remembered of them is dropped
+    # FortiGates that no longer exist: their records are dropped
     forget: tuple[str, ...] = ()
 
     def begin(
@@ -45,7 +45,7 @@ class Job:
             Access(
                 self.known_hosts,
                 self.accept_new_host_keys,
-                listener.line,
+                listener.print_line,
                 list_openssh_files(),
                 codes,
             ),
@@ -60,7 +60,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Run:
-    """A job at work in this process."""
+    """A job at work in this process, with its mask and its listener."""
 
     verb: Verb
     plays: tuple[Play, ...]

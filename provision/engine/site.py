@@ -10,11 +10,11 @@ from dataclasses import replace
 
 from provision.engine.ban_host import BanHostRun
 from provision.engine.fortigate import FortiGateRun
-from provision.engine.progress import Caught, Listener, Target
+from provision.engine.progress import Listener, Target, capture_errors
 from provision.engine.run import Job, Run
 from provision.errors import Failed, InputError, Problem
 from provision.linux.draft import LinuxPlan
-from provision.masking import Secrets, masked
+from provision.masking import Secrets, mask_plan, mask_result
 from provision.plan import SitePlan, Verb
 from provision.results import SiteResult, TargetResult
 from provision.sites.builder import Selected
@@ -22,16 +22,16 @@ from provision.ssh.prompts import Codes
 
 
 class Silent:
-    """A listener for a run that nobody watches."""
+    """A listener that ignores everything."""
 
-    def doing(self, site: str, host: str, what: str) -> None:
-        """Say nothing."""
+    def report_activity(self, site: str, host: str, what: str) -> None:
+        """Ignore it."""
 
-    def done(self, site: str, result: TargetResult) -> None:
-        """Say nothing."""
+    def report_result(self, site: str, result: TargetResult) -> None:
+        """Ignore it."""
 
-    def line(self, text: str) -> None:
-        """Say nothing."""
+    def print_line(self, text: str) -> None:
+        """Ignore it."""
 
 
 SILENT = Silent()
@@ -50,7 +50,7 @@ def plan_site(
     ``codes`` belong to this process: who watches, the mask of what else it writes, and who types codes.
     """
     run = job.begin(listener, secrets, codes)
-    return masked(SiteRun(run, job.sites[name]).plan(), run.secrets)
+    return mask_plan(SiteRun(run, job.sites[name]).plan(), run.secrets)
 
 
 def apply_site(
@@ -75,7 +75,7 @@ def apply_site(
         )
         raise InputError([Problem("", 0, what, "make a new plan")])
     run = job.begin(listener, secrets, codes)
-    return masked(SiteRun(run, job.sites[name]).apply(approved), run.secrets)
+    return mask_result(SiteRun(run, job.sites[name]).apply(approved), run.secrets)
 
 
 class SiteRun:
@@ -91,32 +91,32 @@ class SiteRun:
 
     @property
     def selected(self) -> Selected:
-        """The site, and what of it is within the limit."""
+        """The site, and the part of it within the limit."""
         return self._selected
 
     # --- looking ---------------------------------------------------------------------------------
 
     def plan(self) -> SitePlan:
-        """Observe and compare; nothing is changed."""
+        """Observe and compare; change nothing."""
         parts: list[BanHostRun | FortiGateRun] = [self._host, *self._units]
         for part in parts:
-            with Caught(part.target):
+            with capture_errors(part.target):
                 part.plan()
-            self._tell(part.target, "plan")
+            self._report(part.target, "plan")
         if self._selected.linux:
             self._host.note_lost()
         if self._run.verb == "teardown":
             self._check_teardown()
         if self._run.verb == "verify":
-            self._drill()
+            self._run_self_test()
         return SitePlan(
             self._selected.site.name,
             self._run.verb,
-            tuple(part.planned() for part in self._in_order()),
+            tuple(part.to_plan() for part in self._order_parts()),
         )
 
     def _check_teardown(self) -> None:
-        """The host goes last: not while a FortiGate that polls its feed is left as it is."""
+        """Refuse to tear down the ban host while a FortiGate that is left alone polls its feed."""
         memory, renamed, target = self._host.memory, self._host.renamed, self._host.target
         if memory is None or not self._selected.linux:
             return
@@ -133,22 +133,22 @@ class SiteRun:
             if isinstance(target.plan, LinuxPlan):
                 target.plan = replace(target.plan, warnings=())
 
-    def _drill(self) -> None:
+    def _run_self_test(self) -> None:
         """Send a synthetic event through the loop, unless the plan found that it cannot run."""
         target = self._host.target
         if self._selected.linux and target.error is None and target.plan:
             if target.plan.changes:
                 target.notes.append("no event was sent through the loop: apply first")
             else:
-                self._doing(target, "sending an event through the loop")
-                with Caught(target):
-                    self._host.run_self_test()
-        self._tell(target, "verify")
+                self._report_activity(target, "sending an event through the loop")
+                with capture_errors(target):
+                    self._host.self_test()
+        self._report(target, "verify")
 
     # --- changing --------------------------------------------------------------------------------
 
     def apply(self, approved: SitePlan) -> SiteResult:
-        """Make the approved changes; Linux first, teardown last, and stop a site where a step failed."""
+        """Make the approved changes; the ban host is first, at a teardown last. Stop where a step failed."""
         self._begin(approved)
         if self._run.verb == "teardown":
             self._tear_down()
@@ -156,17 +156,17 @@ class SiteRun:
             self._deploy()
         return SiteResult(
             self._selected.site.name,
-            tuple(part.target.result(self._run.verb) for part in self._in_order()),
+            tuple(part.target.to_result(self._run.verb) for part in self._order_parts()),
         )
 
     def _begin(self, approved: SitePlan) -> None:
-        """Give each target its approved plan; one that has none is not touched."""
+        """Give each target its approved plan; a target without one is not touched."""
         plans = {plan.host: plan for plan in approved.targets}
         parts: list[BanHostRun | FortiGateRun] = [self._host, *self._units]
         for part in parts:
             plan = plans.get(part.target.host)
             if plan is not None:
-                part.target = Target.begun(plan)
+                part.target = Target.from_approved(plan)
             elif part is not self._host or self._selected.linux:
                 part.target.skipped = "left alone: the plan does not name it"
 
@@ -178,7 +178,7 @@ class SiteRun:
             self._change(self._host)
         elif self._is_due():
             ready = self._look_again()
-        with Caught(host):
+        with capture_errors(host):
             self._host.forget_lost()
         for unit in self._units:
             if not ready or host.error is not None:
@@ -201,9 +201,9 @@ class SiteRun:
         return self._host.target.is_due or any(unit.target.is_due for unit in self._units)
 
     def _look_again(self) -> bool:
-        """Learn what the FortiGates need; return whether the ban host is as it was when it was planned."""
+        """Observe the ban host again; return whether it is as it was when it was planned."""
         target, before = self._host.target, self._host.target.error
-        with Caught(target):
+        with capture_errors(target):
             self._host.look_again()
         if self._run.verb == "teardown":
             self._check_teardown()
@@ -212,23 +212,25 @@ class SiteRun:
     def _change(self, part: BanHostRun | FortiGateRun) -> None:
         target = part.target
         if target.error is None and not target.skipped and target.is_due:
-            self._doing(target, "tearing down" if self._run.verb == "teardown" else "applying")
-            with Caught(target):
+            self._report_activity(
+                target, "tearing down" if self._run.verb == "teardown" else "applying"
+            )
+            with capture_errors(target):
                 part.change()
-        self._tell(target, self._run.verb)
+        self._report(target, self._run.verb)
 
-    # --- telling ---------------------------------------------------------------------------------
+    # --- reporting -------------------------------------------------------------------------------
 
-    def _in_order(self) -> list[BanHostRun | FortiGateRun]:
-        """The parts within the limit, in the order of a report."""
+    def _order_parts(self) -> list[BanHostRun | FortiGateRun]:
+        """Return the parts within the limit, in the order of the report."""
         parts: list[BanHostRun | FortiGateRun] = [*self._units]
         if self._selected.linux or self._host.target.error is not None:
             last = self._run.verb == "teardown"
             parts.insert(len(parts) if last else 0, self._host)
         return parts
 
-    def _doing(self, target: Target, what: str) -> None:
-        self._run.listener.doing(self._selected.site.name, target.host, what)
+    def _report_activity(self, target: Target, what: str) -> None:
+        self._run.listener.report_activity(self._selected.site.name, target.host, what)
 
-    def _tell(self, target: Target, verb: Verb) -> None:
-        self._run.listener.done(self._selected.site.name, target.result(verb))
+    def _report(self, target: Target, verb: Verb) -> None:
+        self._run.listener.report_result(self._selected.site.name, target.to_result(verb))

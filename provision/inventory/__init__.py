@@ -1,1 +1,1 @@
-"""Ansible's inventory: which hosts and groups there are, and who has which variable, from which line."""
+"""Ansible inventories: their hosts, groups and variables, with the line of each."""

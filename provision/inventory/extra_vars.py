@@ -64,8 +64,8 @@ def _read_pairs(argument: str) -> dict[str, Variable]:
         key, equals, value = word.partition("=")
         if not equals or not key.isidentifier():
             # the word itself stays out of the message: it may be part of a password
-            wrong = "a word is no variable" if not equals else "no name before ="
-            what = "the name before = is no name of a variable" if equals and key else wrong
+            wrong = "a word is not a variable" if not equals else "no name before ="
+            what = "the name before = is not a valid variable name" if equals and key else wrong
             instead = "write key=value, {json} or @file"
             if result:
                 what += f", behind {next(reversed(result))}"

@@ -81,18 +81,16 @@ def load(
     if not names:
         raise InputError([Problem("-i", 0, "must name an inventory", "give a file or a directory")])
     material = files.read(names)
-    extras: dict[str, Variable] = {}
-    try:
-        extras = extra_vars.read(extra)
-    except InputError as error:
-        material.problems.extend(error.problems)
+    extras = _read_extra_vars(material, extra)
     tree = Tree(material)
     groups_by_host = _order_groups(material, tree)
     layers = _Layers(material, _list_folders(names), playbook, ours)
-    hosts = {}
-    for name, source in material.hosts.items():
-        groups = groups_by_host[name]
-        hosts[name] = Host(name, source.where, layers.merge_for(name, groups) | extras, groups)
+    hosts = {
+        name: Host(
+            name, material.hosts[name].where, layers.merge_for(name, groups) | extras, groups
+        )
+        for name, groups in groups_by_host.items()
+    }
     related = tree.find_related(ours)
     layers.read_groups(related)
     _report_doubts(material, related, related - tree.find_containing(ours))
@@ -135,6 +133,14 @@ def build_scopes(inventory: Inventory) -> Mapping[str, Scope]:
         )
         views[host.name] = HostVars(result[host.name])
     return result
+
+
+def _read_extra_vars(material: Material, arguments: Sequence[str]) -> dict[str, Variable]:
+    try:
+        return extra_vars.read(arguments)
+    except InputError as error:
+        material.problems.extend(error.problems)
+        return {}
 
 
 def _describe_source(host: Host) -> dict[str, object]:

@@ -9,17 +9,17 @@ from typing import Any
 
 from provision.linux.draft import Step
 from provision.linux.resources import Certificate, File, Resource
-from provision.plan import canonical
+from provision.plan import format_canonical
 
 
 def by_name(step: Step) -> str:
     """Return ``step`` as canonical JSON: files as text, a given certificate as its digest."""
     if step["do"] == "files":
         files = [{**file, "content": _decoded(file).decode()} for file in step["files"]]
-        return canonical({**step, "files": files})
+        return format_canonical({**step, "files": files})
     if step["do"] == "certificate":
-        return canonical({**step, "content": _digest(_decoded(step))})
-    return canonical(step)
+        return format_canonical({**step, "content": _digest(_decoded(step))})
+    return format_canonical(step)
 
 
 def filled(steps: Sequence[Mapping[str, Any]], desired: Sequence[Resource]) -> tuple[Step, ...]:
@@ -33,7 +33,7 @@ def filled(steps: Sequence[Mapping[str, Any]], desired: Sequence[Resource]) -> t
     }
     try:
         found = tuple(_filled(dict(step), contents) for step in steps)
-        same = [by_name(step) for step in found] == [canonical(step) for step in steps]
+        same = [by_name(step) for step in found] == [format_canonical(step) for step in steps]
     except (KeyError, TypeError, AttributeError):
         raise ValueError("the approved steps must have the form of steps") from None
     if not same:

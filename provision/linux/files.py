@@ -12,7 +12,7 @@ from typing import Any
 from provision.linux.attributes import attribute_diff, attributes
 from provision.linux.draft import Draft, text_of
 from provision.linux.resources import Digests, Directory, File, Tokens
-from provision.plan import unified
+from provision.plan import unified_diff
 
 # After the name of a secret that a rotation under way still needs; see agent/rotation.py.
 OLD = "#old"
@@ -51,7 +51,7 @@ def plan_file(resource: File, draft: Draft) -> None:
         return
     if state is not None:
         draft.claim(resource.id, resource.path, "exists")
-    diff = "\n".join(filter(None, (unified(resource.path, before, resource.content), differ)))
+    diff = "\n".join(filter(None, (unified_diff(resource.path, before, resource.content), differ)))
     draft.change(resource.id, "create" if state is None else "update", diff)
     seen = base64.b64decode(state["content"]) if state and state["content"] is not None else None
     draft.files.append(
@@ -88,7 +88,7 @@ def plan_tokens(resource: Tokens, draft: Draft) -> None:
         return
     if state is not None:
         draft.claim(resource.id, resource.path, "exists")
-    shown = unified(resource.path, "\n".join(names) if state else None, "\n".join(wanted))
+    shown = unified_diff(resource.path, "\n".join(names) if state else None, "\n".join(wanted))
     draft.change(
         resource.id,
         "create" if state is None else "update",

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from provision.linux.draft import Step
-from provision.plan import TargetPlan, canonical
+from provision.plan import TargetPlan, format_canonical
 
 # The step that the controller takes itself where the agent cannot run yet.
-PYTHON = canonical({"do": "python3"})
+PYTHON = format_canonical({"do": "python3"})
 
 
 def without_python(approved: TargetPlan, installed: Mapping[str, bool]) -> TargetPlan:
@@ -26,7 +26,7 @@ def without_python(approved: TargetPlan, installed: Mapping[str, bool]) -> Targe
         changes=tuple(
             each for each in approved.changes if each.action != "install" or each.id not in gone
         ),
-        steps=tuple(canonical(step) for step in steps if step),
+        steps=tuple(format_canonical(step) for step in steps if step),
     )
 
 

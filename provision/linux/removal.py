@@ -7,7 +7,7 @@ from typing import Any
 
 from provision.linux.agent.protocol import MEMORY
 from provision.linux.draft import Draft, LinuxPlan, Observed, Step, text_of
-from provision.plan import unified
+from provision.plan import unified_diff
 
 _UNITS = "file:/etc/systemd/system/"
 
@@ -80,7 +80,7 @@ def removal(entry: Mapping[str, Any], draft: Draft, reason: str = "") -> None:
         draft.change(entry["id"], "empty", "", "; ".join(filter(None, (reason, stays))))
         return
     state = draft.observed["paths"].get(name) if kind == "file" else None
-    diff = "" if entry["restores"] or entry["data"] else unified(name, text_of(state), None)
+    diff = "" if entry["restores"] or entry["data"] else unified_diff(name, text_of(state), None)
     action = "restore" if entry["restores"] else "delete"
     draft.change(entry["id"], action, diff, reason)
 

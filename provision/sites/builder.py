@@ -1,4 +1,4 @@
-"""From inventory to sites: what the engine works on, complete and checked beforehand."""
+"""Build sites from the inventory, complete and checked before any host is contacted."""
 
 from __future__ import annotations
 
@@ -90,21 +90,21 @@ class Selected:
     fortigates: tuple[FortiGate, ...]
 
 
-def sites(inventory: Inventory, plays: Sequence[Play], secrets: Secrets) -> tuple[Site, ...]:
-    """Every site of the inventory, by name. All passwords found are added to ``secrets``.
+def build_sites(inventory: Inventory, plays: Sequence[Play], secrets: Secrets) -> tuple[Site, ...]:
+    """Return every site of the inventory, by name; add all passwords to ``secrets``.
 
     Raises:
-        InputError: every problem of every host at once; nothing was contacted.
+        InputError: every problem of every host at once.
     """
     builder = _Builder(inventory, build_scopes(inventory), plays, secrets)
-    found = builder.sites()
+    found = builder.build()
     if builder.problems:
         raise InputError(builder.problems)
     return found
 
 
-def limit(all_sites: Sequence[Site], hosts: frozenset[str]) -> tuple[Selected, ...]:
-    """The sites that have any of ``hosts``, with what of each is among them."""
+def limit_sites(all_sites: Sequence[Site], hosts: frozenset[str]) -> tuple[Selected, ...]:
+    """Return the sites that have any of ``hosts``, with the selected part of each."""
     chosen = (
         Selected(
             site,
@@ -126,20 +126,22 @@ class _Builder:
     secrets: Secrets
     problems: list[Problem] = field(default_factory=list)
 
-    def sites(self) -> tuple[Site, ...]:
-        """What could be built; complete only when there are no problems."""
+    def build(self) -> tuple[Site, ...]:
+        """Return the sites that could be built; they are complete only if there are no problems."""
         self._check_groups()
         ban_hosts: dict[str, BanHost] = {}
-        for host in self._members(BAN_HOSTS):
-            login, settings = self._target(host, BAN_HOSTS)
+        for host in self._list_members(BAN_HOSTS):
+            login, settings = self._read_target(host, BAN_HOSTS)
             if login:
                 ban_hosts[host.name] = BanHost(host.name, login, settings)
         units: dict[str, list[FortiGate]] = {name: [] for name in ban_hosts}
-        for host in self._members(FORTIGATES):
-            if host.name in self._names(BAN_HOSTS):  # a problem already; others would only follow
+        for host in self._list_members(FORTIGATES):
+            if host.name in self._list_names(
+                BAN_HOSTS
+            ):  # a problem already; others would only follow
                 continue
-            login, settings = self._target(host, FORTIGATES)
-            ban_host = self._ban_host_of(host)
+            login, settings = self._read_target(host, FORTIGATES)
+            ban_host = self._find_ban_host(host)
             if login and ban_host in units:
                 where = {name: variable.where for name, variable in host.variables.items()}
                 units[ban_host].append(FortiGate(host.name, login, settings, where))
@@ -150,13 +152,13 @@ class _Builder:
             for name in sorted(ban_hosts)
         )
 
-    def _names(self, group: str) -> tuple[str, ...]:
+    def _list_names(self, group: str) -> tuple[str, ...]:
         return self.inventory.groups.get(group, ())
 
-    def _members(self, group: str) -> list[Host]:
-        return [self.inventory.hosts[name] for name in self._names(group)]
+    def _list_members(self, group: str) -> list[Host]:
+        return [self.inventory.hosts[name] for name in self._list_names(group)]
 
-    def _roles(self, group: str = "") -> Iterator[Role]:
+    def _list_roles(self, group: str = "") -> Iterator[Role]:
         for play in self.plays:
             if group in ("", play.group):
                 yield from play.roles
@@ -166,22 +168,22 @@ class _Builder:
             if play.group not in (BAN_HOSTS, FORTIGATES):
                 instead = f"write {BAN_HOSTS} or {FORTIGATES}"
                 self.problems.append(Problem("site.py", 0, f"no play for {play.group}", instead))
-        if not self._names(BAN_HOSTS):
+        if not self._list_names(BAN_HOSTS):
             others = set(self.inventory.groups) - {"all", "ungrouped", FORTIGATES, BAN_HOSTS}
             instead = suggest_name(BAN_HOSTS, others) or "put your Linux hosts into it"
             source = Where(str(self.inventory.path))
             self.problems.append(source.problem(f"group {BAN_HOSTS} has no host", instead))
-        for name in sorted(set(self._names(BAN_HOSTS)) & set(self._names(FORTIGATES))):
+        for name in sorted(set(self._list_names(BAN_HOSTS)) & set(self._list_names(FORTIGATES))):
             what = f"{name} is in {BAN_HOSTS} and in {FORTIGATES}"
             where = self.inventory.hosts[name].where
             self.problems.append(where.problem(what, "take it out of one of them"))
 
-    def _target(self, host: Host, group: str) -> tuple[Login | None, Settings]:
-        self.problems.extend(find_unknown_settings(self._roles(), host.variables))
+    def _read_target(self, host: Host, group: str) -> tuple[Login | None, Settings]:
+        self.problems.extend(find_unknown_settings(self._list_roles(), host.variables))
         self._check_name(host, group)
         scope = self.scopes[host.name]
         settings = {}
-        for role in self._roles(group):
+        for role in self._list_roles(group):
             try:
                 settings[role.NAME] = read_settings(role, scope, host.where)
                 for value in find_secret_values(settings[role.NAME]):
@@ -208,9 +210,9 @@ class _Builder:
             what = f"{host.name} cannot be the name of a FortiGate: a secret of the site has it"
             self.problems.append(host.where.problem(what, "choose another name"))
 
-    def _ban_host_of(self, host: Host) -> str:
-        """The ban host that a FortiGate names; empty, and a problem, if it names none that exists."""
-        known = self._names(BAN_HOSTS)
+    def _find_ban_host(self, host: Host) -> str:
+        """Return the ban host of a FortiGate; if there is none, record a problem and return ""."""
+        known = self._list_names(BAN_HOSTS)
         try:
             value = self.scopes[host.name].get("ban_host")
         except InputError as error:
@@ -240,7 +242,7 @@ class _Builder:
         return ""
 
     def _check_addresses(self, targets: Sequence[BanHost | FortiGate]) -> None:
-        """Two names for one target would undo each other's work."""
+        """Check that no two hosts have one address: each would undo the other's work."""
         seen: dict[tuple[str, int], str] = {}
         for target in targets:
             key = (target.login.address.lower(), target.login.port)

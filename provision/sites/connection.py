@@ -1,4 +1,4 @@
-"""How to log in to a host, from Ansible's connection variables and their older names."""
+"""Read the login of a host from Ansible's connection variables and their older names."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from provision.inventory.loader import Host
 from provision.inventory.templates import NotRun
 from provision.inventory.variables import Where, is_secret_name
 from provision.masking import SHORTEST, Secrets
-from provision.sites.unused_variables import unused
+from provision.sites.unused_variables import find_unused
 from provision.ssh.login import DEFAULT_TIMEOUT, Login
 
 # Of several names that are set the last one counts, as in Ansible's ssh connection.
@@ -44,7 +44,7 @@ Check = Callable[[object], _T]
 
 
 def read_login(host: Host, scope: Scope, linux: bool, secrets: Secrets) -> Login:
-    """The login of ``host``; its passwords are added to ``secrets``.
+    """Return the login of ``host``; add its passwords to ``secrets``.
 
     Defaults: its name as address, port 22, the current user (``admin`` on a FortiGate), and sudo
     for everybody but root on a Linux host.
@@ -53,25 +53,25 @@ def read_login(host: Host, scope: Scope, linux: bool, secrets: Secrets) -> Login
         InputError: every variable that cannot be resolved or has an impossible value.
     """
     reader = _Reader(scope, host.where, secrets)
-    user = reader.get(_USER, _text, getpass.getuser() if linux else "admin")
+    user = reader.get(_USER, _parse_word, getpass.getuser() if linux else "admin")
     login = Login(
         host=host.name,
-        address=reader.get(_ADDRESS, _text, host.name),
+        address=reader.get(_ADDRESS, _parse_word, host.name),
         user=user,
-        port=reader.get(_PORT, _port, 22),
-        password=reader.password(_PASSWORD),
-        private_key_file=reader.get(_KEY, _readable_file, None),
-        become=linux and reader.get(_BECOME, _yes_no, user != "root"),
-        become_password=reader.password(_BECOME_PASSWORD) if linux else None,
-        python=reader.get(_PYTHON, _interpreter, None) if linux else None,
+        port=reader.get(_PORT, _parse_port, 22),
+        password=reader.read_password(_PASSWORD),
+        private_key_file=reader.get(_KEY, _check_readable_file, None),
+        become=linux and reader.get(_BECOME, _parse_bool, user != "root"),
+        become_password=reader.read_password(_BECOME_PASSWORD) if linux else None,
+        python=reader.get(_PYTHON, _parse_interpreter, None) if linux else None,
         unset=tuple(reader.unset),
-        warnings=reader.warnings(host, linux),
-        timeout=reader.get(_TIMEOUT, _seconds, DEFAULT_TIMEOUT),
+        warnings=reader.list_warnings(host, linux),
+        timeout=reader.get(_TIMEOUT, _parse_seconds, DEFAULT_TIMEOUT),
     )
     if linux:
-        reader.get(_BECOME_METHOD, _sudo, None)
+        reader.get(_BECOME_METHOD, _require_sudo, None)
     if login.become:
-        reader.get(_BECOME_USER, _root, None)
+        reader.get(_BECOME_USER, _require_root, None)
     if reader.problems:
         raise InputError(reader.problems)
     return login
@@ -88,7 +88,7 @@ class _Reader:
         self.unset: list[Problem] = []
 
     def get(self, names: tuple[str, ...], check: Check[_T], default: _T) -> _T:
-        """The checked value of the last of ``names`` that is set, or the default.
+        """Return the checked value of the last of ``names`` that is set, or the default.
 
         One that the command line sets comes before all others, however it is spelt.
         """
@@ -110,9 +110,9 @@ class _Reader:
                 return default
         return default
 
-    def password(self, names: tuple[str, ...]) -> str | None:
-        """A password, known as a secret from here on; its value is in no message."""
-        found = self.get(names, self._secret, None)
+    def read_password(self, names: tuple[str, ...]) -> str | None:
+        """Return a password and add it to the secrets; no message quotes its value."""
+        found = self.get(names, self._read_secret, None)
         if found == "":
             name = next(n for n in reversed(names) if self.scope.get(n) is not None)
             unset = self.scope.unset_env.get(name)
@@ -123,28 +123,28 @@ class _Reader:
             return None
         return self.secrets.add(found) if found else None
 
-    def _secret(self, value: object) -> str | None:
+    def _read_secret(self, value: object) -> str | None:
         """Return a password; all that stands in its place is masked, even if it is none."""
-        for text in _texts(value):
+        for text in _list_texts(value):
             self.secrets.add(text)
-        return _password(value)
+        return _parse_password(value)
 
-    def warnings(self, host: Host, linux: bool) -> tuple[Problem, ...]:
+    def list_warnings(self, host: Host, linux: bool) -> tuple[Problem, ...]:
         """Return what to report of variables that have no effect."""
         try:
-            return tuple(unused(host, self.scope, linux))
+            return tuple(find_unused(host, self.scope, linux))
         except InputError as error:
             self.problems.extend(error.problems)
             return ()
 
 
-def _texts(value: object) -> Iterator[str]:
+def _list_texts(value: object) -> Iterator[str]:
     """Yield each text and number in ``value`` that is long enough to be masked."""
     if isinstance(value, Mapping):
         value = [*value.keys(), *value.values()]
     if isinstance(value, list | tuple):
         for each in value:
-            yield from _texts(each)
+            yield from _list_texts(each)
     elif value is not None and not isinstance(value, bool) and len(str(value)) >= SHORTEST:
         yield str(value)
 
@@ -156,7 +156,7 @@ class _Wrong(Exception):  # control flow of this file, never seen outside
         super().__init__(what)
 
 
-def _text(value: object) -> str:
+def _parse_word(value: object) -> str:
     if not isinstance(value, str):
         raise _Wrong("must be a text", "put quotes around it")
     if not value.strip() or any(letter.isspace() for letter in value.strip()):
@@ -164,7 +164,7 @@ def _text(value: object) -> str:
     return value.strip()
 
 
-def _port(value: object) -> int:
+def _parse_port(value: object) -> int:
     text = str(value).strip()
     digits = text.isascii() and text.isdecimal() and len(text) < 6
     if isinstance(value, bool | float) or not digits or not 1 <= int(text) <= 65535:
@@ -172,7 +172,7 @@ def _port(value: object) -> int:
     return int(text)
 
 
-def _seconds(value: object) -> float:
+def _parse_seconds(value: object) -> float:
     text = str(value).strip()
     if (
         isinstance(value, bool | float)
@@ -183,7 +183,7 @@ def _seconds(value: object) -> float:
     return float(text)
 
 
-def _password(value: object) -> str | None:
+def _parse_password(value: object) -> str | None:
     if not isinstance(value, str):
         raise _Wrong("must be a text", "put quotes around it")
     if value and len(value) < SHORTEST:
@@ -194,7 +194,7 @@ def _password(value: object) -> str | None:
     return value
 
 
-def _readable_file(value: object) -> str:
+def _check_readable_file(value: object) -> str:
     instead = "write the path of a private key"
     if not isinstance(value, str) or not value.strip() or not value.isprintable():
         raise _Wrong("must be a path", instead)
@@ -209,24 +209,24 @@ def _readable_file(value: object) -> str:
     return str(path)
 
 
-def _yes_no(value: object) -> bool:
+def _parse_bool(value: object) -> bool:
     try:
         return read_bool(value)
     except ValueError:
         raise _Wrong("must be true or false", "write true or false") from None
 
 
-def _sudo(value: object) -> None:
+def _require_sudo(value: object) -> None:
     if value not in ("sudo", "ansible.builtin.sudo"):
         raise _Wrong("must be sudo", "Banstitch knows no other way to root; leave it out")
 
 
-def _root(value: object) -> None:
+def _require_root(value: object) -> None:
     if value not in ("root", "", 0, "0"):
         raise _Wrong("must be root", "the agent runs as root; set it to root, or leave it out")
 
 
-def _interpreter(value: object) -> str | None:
+def _parse_interpreter(value: object) -> str | None:
     """Return the command of a Python: a path, or one with arguments, as `/usr/bin/env python3`."""
     instead = "write the path of a Python on the host, or leave it out"
     if not isinstance(value, str) or not value.isprintable():

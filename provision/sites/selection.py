@@ -14,7 +14,7 @@ from provision.errors import InputError, Problem
 from provision.inventory import loader, patterns
 from provision.inventory.expressions import PLAYBOOK
 from provision.masking import Secrets
-from provision.sites.builder import Play, Selected, limit, sites
+from provision.sites.builder import Play, Selected, build_sites, limit_sites
 
 
 @dataclass(frozen=True)
@@ -68,8 +68,8 @@ def read_sites(choice: Choice, plays: tuple[Play, ...], secrets: Secrets) -> Cho
     """
     groups = [play.group for play in plays]
     loaded = loader.load(choice.inventory, choice.extra_vars, choice.playbook, groups)
-    all_sites = sites(loaded, plays, secrets)
-    selected = limit(all_sites, patterns.select(loaded, choice.limit))
+    all_sites = build_sites(loaded, plays, secrets)
+    selected = limit_sites(all_sites, patterns.select(loaded, choice.limit))
     if not selected:
         what = f"--limit {choice.limit}: no ban host and no FortiGate is among these hosts"
         raise InputError([Problem("", 0, what, "see ban_hosts and fortigates in the inventory")])

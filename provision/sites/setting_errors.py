@@ -1,4 +1,4 @@
-"""Say what is wrong with a setting, from pydantic's errors: what, where, and what belongs there."""
+"""Turn pydantic's errors into problems of settings: where, what, and what to write instead."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from pydantic_core import ErrorDetails
 from provision.errors import Problem
 from provision.inventory.variables import Where
 from provision.masking import SHORTEST
-from provision.sites.setting_types import Expected
+from provision.sites.setting_types import NOT_EXPECTED, Expected
 
-A_YES_NO = "is a yes/no; put quotes around it if it is meant as a text"
-TOO_SHORT = f"is shorter than {SHORTEST} characters and cannot be kept secret"
+A_YES_NO = "YAML reads it as true or false; put quotes around it if it is meant as a text"
+TOO_SHORT = f"it is shorter than {SHORTEST} characters and cannot be masked"
 # What may be printed of a value that may be a secret.
 _QUOTING_NOTHING = (A_YES_NO, TOO_SHORT)
 _LONGEST_SHOWN = 60
 
 
-def explain(
+def describe_problem(
     detail: ErrorDetails, field: FieldInfo, given: Mapping[str, object], where: Where, secret: bool
 ) -> Problem:
     """Return what is wrong with the setting ``field``, and what belongs there.
@@ -29,24 +29,27 @@ def explain(
     ``given``: all values, by name. ``where``: the place of this one. ``secret``: nothing of it is quoted.
     """
     name, steps = str(detail["loc"][0]), detail["loc"][1:]
-    secret = secret or SecretStr in parts_of(field.annotation)
-    label = name if secret else name + "".join(map(_step, steps))
-    instead = _instead(field, nested=bool(steps))
+    secret = secret or SecretStr in walk_annotation(field.annotation)
+    label = name if secret else name + "".join(map(_format_step, steps))
+    expected, note = _describe_expected(field, nested=bool(steps)), _describe_meaning(field)
     if detail["type"] == "missing":
-        return where.problem(f"{label} is not set", instead)
+        return where.problem(f"{label} is not set", _suggest(expected, note))
     if detail["type"] == "extra_forbidden":
         return where.problem(f"{label} is unknown here", "take it out or correct its name")
-    if secret:
-        return where.problem(f"{label}: {message(detail, secret)}", instead)
-    shown = _shown(_found(given[name], steps))
-    return where.problem(f"{label}{shown}: {message(detail)}", instead)
+    got = "" if secret else f" (got {_quote(_find_part(given[name], steps))})"
+    must = _describe_rule(detail, expected)
+    if must:
+        return where.problem(f"{label} must be {must}{got}", note)
+    return where.problem(
+        f"{label}: {describe_error(detail, secret)}{got}", _suggest(expected, note)
+    )
 
 
-def _step(step: int | str) -> str:
+def _format_step(step: int | str) -> str:
     return f"[{step}]" if isinstance(step, int) else f".{step}"
 
 
-def _found(value: Any, steps: Iterable[int | str]) -> object:
+def _find_part(value: Any, steps: Iterable[int | str]) -> object:
     """Return the part of ``value`` that an error is about."""
     for step in steps:
         try:
@@ -56,55 +59,65 @@ def _found(value: Any, steps: Iterable[int | str]) -> object:
     return value
 
 
-def _shown(value: object) -> str:
+def _quote(value: object) -> str:
     text = repr(value)
-    cut = text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 3] + "..."
-    return f" is {cut}"
+    return text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 3] + "..."
 
 
-_MESSAGES = {
-    "int_type": "no whole number",
-    "int_parsing": "no whole number",
-    "int_from_float": "no whole number",
-    "bool_type": "neither true nor false",
-    "bool_parsing": "neither true nor false",
-    "string_type": "no text",
-    "tuple_type": "no list",
-    "list_type": "no list",
-    "dict_type": "no mapping",
-    "model_type": "no mapping",
+_TYPES = {
+    "int_type": "an integer",
+    "int_parsing": "an integer",
+    "int_from_float": "an integer",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "string_type": "a text, in quotes",
+    "tuple_type": "a list",
+    "list_type": "a list",
+    "dict_type": "a mapping",
+    "model_type": "a mapping",
 }
+_BOUNDS = {"ge": "{} or more", "gt": "above {}", "le": "{} or less", "lt": "below {}"}
 
 
-def message(detail: ErrorDetails, secret: bool = False) -> str:
-    """Return what is wrong, in our words where pydantic's are for programmers."""
+def _describe_rule(detail: ErrorDetails, expected: str) -> str:
+    """Return what the value must be; empty if the error has a message of its own."""
+    context = detail.get("ctx", {})
+    if isinstance(context.get("error"), ValueError):
+        return expected if str(context["error"]) == NOT_EXPECTED else ""
+    if detail["type"] == "literal_error":
+        return expected or str(context["expected"])
+    bounds = [text.format(context[bound]) for bound, text in _BOUNDS.items() if bound in context]
+    if detail["type"] not in _TYPES and not bounds:
+        return ""
+    return expected or _TYPES.get(detail["type"], "") or bounds[0]
+
+
+def describe_error(detail: ErrorDetails, secret: bool = False) -> str:
+    """Return the message of an error; an error about a secret does not quote it."""
     context = detail.get("ctx", {})
     if isinstance(context.get("error"), ValueError):
         own = str(context["error"])
-        return own if not secret or own in _QUOTING_NOTHING else "it is not valid"
-    if detail["type"] == "literal_error":
-        return f"not one of {context['expected']}"
-    for bound, word in (("ge", "below"), ("gt", "not above"), ("le", "above"), ("lt", "not below")):
-        if bound in context:
-            return f"{word} {context[bound]}"
+        return own if not secret or own in _QUOTING_NOTHING else NOT_EXPECTED
     message = detail["msg"]
-    return _MESSAGES.get(detail["type"], message[:1].lower() + message[1:])
+    return message[:1].lower() + message[1:]
 
 
-def _instead(field: FieldInfo, nested: bool) -> str:
-    """Return what belongs into ``field``, with its meaning and default."""
-    expected = _expected(field, nested)
-    notes = [field.description or ""]
-    if not field.is_required() and isinstance(field.default, str | int) and field.default != "":
-        notes.append(f"default {field.default}")
-    note = ", ".join(filter(None, notes))
+def _suggest(expected: str, note: str) -> str:
     if not expected:
         return note
     return f"write {expected}" + (f" ({note})" if note else "")
 
 
-def _expected(field: FieldInfo, nested: bool) -> str:
-    kind, marks = _kind(field)
+def _describe_meaning(field: FieldInfo) -> str:
+    """Return the description of ``field`` and its default."""
+    notes = [field.description or ""]
+    if not field.is_required() and isinstance(field.default, str | int) and field.default != "":
+        notes.append(f"default {field.default}")
+    return ", ".join(filter(None, notes))
+
+
+def _describe_expected(field: FieldInfo, nested: bool) -> str:
+    kind, marks = _unwrap_type(field)
     if nested:  # an entry of a list
         marks = [mark for part in get_args(kind) for mark in getattr(part, "__metadata__", ())]
     for mark in marks:
@@ -117,13 +130,13 @@ def _expected(field: FieldInfo, nested: bool) -> str:
     if get_origin(kind) in (tuple, list):
         return "a list"
     if kind is int:
-        return "a whole number" + _bounds(marks)
+        return "an integer" + _describe_bounds(marks)
     if kind is bool:
         return "true or false"
     return "a text, in quotes" if kind in (str, SecretStr) else ""
 
 
-def _kind(field: FieldInfo) -> tuple[object, list[object]]:
+def _unwrap_type(field: FieldInfo) -> tuple[object, list[object]]:
     """Return the type of a field without ``| None``, and what is attached to it (bounds, Expected)."""
     kind, marks = field.annotation, list(field.metadata)
     some = [part for part in get_args(kind) if part is not type(None)]
@@ -136,7 +149,7 @@ def _kind(field: FieldInfo) -> tuple[object, list[object]]:
     return kind, marks
 
 
-def _bounds(marks: Iterable[object]) -> str:
+def _describe_bounds(marks: Iterable[object]) -> str:
     words = {"ge": "from {}", "gt": "above {}", "le": "to {}", "lt": "below {}"}
     return "".join(
         " " + text.format(getattr(mark, bound))
@@ -146,11 +159,11 @@ def _bounds(marks: Iterable[object]) -> str:
     )
 
 
-def parts_of(annotation: object) -> Iterator[object]:
+def walk_annotation(annotation: object) -> Iterator[object]:
     """Yield an annotation and everything inside it: types, fields of blocks, the words of a Literal."""
     yield annotation
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         for field in annotation.model_fields.values():
-            yield from parts_of(field.annotation)
+            yield from walk_annotation(field.annotation)
     for part in get_args(annotation):
-        yield from parts_of(part)
+        yield from walk_annotation(part)

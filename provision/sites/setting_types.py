@@ -16,22 +16,24 @@ from provision.errors import InputError, Problem
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 FOREVER = -1
+# The message of a value that is not of the kind that :class:`Expected` describes.
+NOT_EXPECTED = "it is not valid"
 # Seconds. Beyond, dates have no spelling any more, and a slip of the keyboard is likelier.
 _LONGEST = 100 * 365 * 86400
 
 
 @dataclass(frozen=True)
 class Expected:
-    """Goes into ``Annotated`` and says in a problem what belongs there."""
+    """A mark for ``Annotated``: the values of a type, as an error describes them."""
 
     what: str
 
 
-def _seconds(value: object) -> object:
-    """Seconds of ``90``, ``"90"``, ``"90s"``, ``"10m"``, ``"7d"``, ``"1w"``, ``"1h5m"``"""
+def _parse_seconds(value: object) -> object:
+    """Return the seconds of ``90``, ``"90"``, ``"90s"``, ``"10m"``, ``"7d"``, ``"1w"`` or ``"1h5m"``."""
     text = str(value).strip().lower()
     if isinstance(value, bool) or not re.fullmatch(r"-?[0-9]{1,15}|([0-9]{1,6}[smhdw])+", text):
-        raise ValueError("no duration")
+        raise ValueError(NOT_EXPECTED)
     if text.lstrip("-").isdigit():
         return int(text)
     return sum(int(n) * _UNITS[unit] for n, unit in re.findall(r"(\d+)([smhdw])", text))
@@ -45,30 +47,30 @@ def spell_duration(seconds: int) -> str:
     return f"{seconds // _UNITS[unit]}{unit}"
 
 
-def _positive(value: object) -> object:
-    seconds = _seconds(value)
+def _parse_positive(value: object) -> object:
+    seconds = _parse_seconds(value)
     if not isinstance(seconds, int) or seconds < 1:
-        raise ValueError("must be at least one second")
+        raise ValueError("it must be at least one second")
     if seconds > _LONGEST:
-        raise ValueError("is over 100 years")
+        raise ValueError("it is over 100 years")
     return seconds
 
 
-def _positive_or_forever(value: object) -> object:
-    seconds = _seconds(value)
+def _parse_positive_or_forever(value: object) -> object:
+    seconds = _parse_seconds(value)
     if isinstance(seconds, int) and seconds > _LONGEST:
-        raise ValueError("is over 100 years: write -1 for a ban without end")
-    return FOREVER if seconds == FOREVER else _positive(value)
+        raise ValueError("it is over 100 years: write -1 for a permanent ban")
+    return FOREVER if seconds == FOREVER else _parse_positive(value)
 
 
 Duration = Annotated[
     int,
-    BeforeValidator(_positive),
+    BeforeValidator(_parse_positive),
     Expected("a time such as 90 (seconds), 90s, 10m, 12h, 7d or 1w"),
 ]
 DurationOrForever = Annotated[
     int,
-    BeforeValidator(_positive_or_forever),
+    BeforeValidator(_parse_positive_or_forever),
     Expected("a time such as 90 (seconds), 10m, 12h, 7d or 1w, or -1 for ever"),
 ]
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -79,106 +81,106 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 _NOT_IN_NAMES = re.compile(r"""[<>()#'"\\$\x00-\x1f\x7f]""")
 
 
-def _forti_name(longest: int, may_be_empty: bool = False) -> AfterValidator:
+def _limit_name(longest: int, may_be_empty: bool = False) -> AfterValidator:
     def check(value: str) -> str:
         if may_be_empty and not value:
             return value
         bad = _NOT_IN_NAMES.search(value)
         if bad:
-            raise ValueError(f"{bad[0]!r} cannot stand in a name on a FortiGate")
+            raise ValueError(f"{bad[0]!r} must not be part of a name on a FortiGate")
         if not value or value != value.strip():
-            raise ValueError("is empty, or begins or ends with a blank")
+            raise ValueError("it is empty, or begins or ends with a blank")
         if len(value.encode()) > longest:
-            raise ValueError(f"longer than {longest} bytes, which is what FortiOS takes")
+            raise ValueError(f"it is longer than the {longest} bytes that FortiOS accepts")
         return value
 
     return AfterValidator(check)
 
 
-def _vdom_name(value: str) -> str:
-    """The name is typed without quotes (`sudo NAME show`); FortiOS allows no others either."""
+def _check_vdom_name(value: str) -> str:
+    """Check a name that is typed without quotes (`sudo NAME show`); FortiOS allows no others either."""
     if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", value):
         raise ValueError("the name of a VDOM has only letters, digits, '-' and '_'")
     return value
 
 
 # Sizes: attribute schema of Fortinet's Ansible collection; zones count as interfaces.
-InterfaceName = Annotated[str, _forti_name(35), Expected("the name of an interface or a zone")]
+InterfaceName = Annotated[str, _limit_name(35), Expected("the name of an interface or a zone")]
 # What an attribute takes that names an interface itself.
 InterfaceOrEmpty = Annotated[
-    str, _forti_name(15, may_be_empty=True), Expected("the name of an interface")
+    str, _limit_name(15, may_be_empty=True), Expected("the name of an interface")
 ]
-ServiceName = Annotated[str, _forti_name(79), Expected("the name of a service")]
+ServiceName = Annotated[str, _limit_name(79), Expected("the name of a service")]
 VdomName = Annotated[
-    str, _forti_name(31), AfterValidator(_vdom_name), Expected("the name of a VDOM")
+    str, _limit_name(31), AfterValidator(_check_vdom_name), Expected("the name of a VDOM")
 ]
 
 
-def _text(value: object) -> str:
-    """Only texts: a bare number is a valid address for Python (1 is 0.0.0.1)."""
+def _require_text(value: object) -> str:
+    """Reject numbers: a bare number is a valid address for Python (1 is 0.0.0.1)."""
     if not isinstance(value, str):
-        raise ValueError("no address")
+        raise ValueError(NOT_EXPECTED)
     return value.strip()
 
 
-def _address(value: object) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+def _parse_address(value: object) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
     if isinstance(value, ipaddress.IPv4Address | ipaddress.IPv6Address):
         return value
     try:
-        return ipaddress.ip_address(_text(value))
+        return ipaddress.ip_address(_require_text(value))
     except ValueError:
-        raise ValueError("no IPv4 or IPv6 address") from None
+        raise ValueError(NOT_EXPECTED) from None
 
 
-def _ipv4_or_empty(value: object) -> str:
-    found = value if value == "" else _address(value)
+def _parse_ipv4_or_empty(value: object) -> str:
+    found = value if value == "" else _parse_address(value)
     if isinstance(found, ipaddress.IPv6Address):
-        raise ValueError("no IPv4 address")
+        raise ValueError(NOT_EXPECTED)
     return str(found)
 
 
-def _network(value: object) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+def _parse_network(value: object) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
     if isinstance(value, ipaddress.IPv4Network | ipaddress.IPv6Network):
         return value
-    text = _text(value)
+    text = _require_text(value)
     try:
         network = ipaddress.ip_network(text, strict=False)
     except ValueError:
-        raise ValueError("no address or network") from None
+        raise ValueError(NOT_EXPECTED) from None
     if ipaddress.ip_interface(text).ip != network.network_address:
-        raise ValueError(f"is an address inside a network, which is {network}")
+        raise ValueError(f"it is an address within the network {network}")
     return network
 
 
 Address = Annotated[
     ipaddress.IPv4Address | ipaddress.IPv6Address,
-    PlainValidator(_address),
+    PlainValidator(_parse_address),
     Expected("an address such as 192.0.2.1 or 2001:db8::1"),
 ]
 Ipv4OrEmpty = Annotated[
     str,
-    PlainValidator(_ipv4_or_empty),
+    PlainValidator(_parse_ipv4_or_empty),
     Expected("an IPv4 address such as 192.0.2.1"),
 ]
 # An address alone is the network that holds only it.
 Network = Annotated[
     ipaddress.IPv4Network | ipaddress.IPv6Network,
-    PlainValidator(_network),
+    PlainValidator(_parse_network),
     Expected("an address or a network such as 192.0.2.0/24 or 2001:db8::/32"),
 ]
 Networks = tuple[Network, ...]
 
 
-def _entry(value: object) -> Networks:
-    """The network of one entry of an allow-list, or all of the file that it names."""
-    text = _text(value)
+def _read_entry(value: object) -> Networks:
+    """Return the network of one entry of an allow-list, or those of the file that it names."""
+    text = _require_text(value)
     if not text.startswith("file:"):
-        return (_network(text),)
-    return _networks_of_file(Path(text.removeprefix("file:")).expanduser())
+        return (_parse_network(text),)
+    return _read_networks(Path(text.removeprefix("file:")).expanduser())
 
 
-def _networks_of_file(path: Path) -> Networks:
-    """One address or network a line; what follows a ``#`` is a comment."""
+def _read_networks(path: Path) -> Networks:
+    """Read one address or network from each line; ``#`` begins a comment."""
     try:
         if path.exists() and not path.is_file():  # a device may never end
             raise OSError(errno.EINVAL, "it must be a regular file")
@@ -191,7 +193,7 @@ def _networks_of_file(path: Path) -> Networks:
     for number, line in enumerate(lines, 1):
         entry = line.partition("#")[0].strip()
         try:
-            found += [_network(entry)] if entry else []
+            found += [_parse_network(entry)] if entry else []
         except ValueError as error:
             problems.append(Problem(str(path), number, f"{entry!r}: {error}", _ALLOWED))
     if problems:
@@ -199,7 +201,7 @@ def _networks_of_file(path: Path) -> Networks:
     return tuple(found)
 
 
-def _all(entries: Iterable[Networks]) -> Networks:
+def _merge(entries: Iterable[Networks]) -> Networks:
     return tuple(dict.fromkeys(network for entry in entries for network in entry))
 
 
@@ -209,10 +211,10 @@ AllowList = Annotated[
     tuple[
         Annotated[
             Any,
-            PlainValidator(_entry),
+            PlainValidator(_read_entry),
             Expected("an address, a network such as 192.0.2.0/24, or file:PATH"),
         ],
         ...,
     ],
-    AfterValidator(_all),
+    AfterValidator(_merge),
 ]

@@ -22,11 +22,17 @@ from provision.errors import InputError, Problem
 from provision.inventory.expressions import Scope
 from provision.inventory.variables import OMIT, Variables, Where, is_secret_name, suggest_name
 from provision.masking import SHORTEST
-from provision.sites.setting_errors import A_YES_NO, TOO_SHORT, explain, message, parts_of
+from provision.sites.setting_errors import (
+    A_YES_NO,
+    TOO_SHORT,
+    describe_error,
+    describe_problem,
+    walk_annotation,
+)
 
 
 class Strict(BaseModel):
-    """A model that takes nothing it does not know; for blocks inside settings.
+    """A model that rejects unknown names; for blocks inside settings.
 
     A text of digits counts as a number (``-e`` and Jinja give texts), a yes/no never does.
     """
@@ -35,9 +41,9 @@ class Strict(BaseModel):
 
     @field_validator("*", mode="before")
     @classmethod
-    def _no_accidental_bool(cls, value: object, info: ValidationInfo) -> object:
+    def _reject_accidental_bool(cls, value: object, info: ValidationInfo) -> object:
         """YAML reads ``off`` and ``yes`` as booleans, and Python takes those for 0 and 1."""
-        parts = set(parts_of(cls.model_fields[str(info.field_name)].annotation))
+        parts = set(walk_annotation(cls.model_fields[str(info.field_name)].annotation))
         if not isinstance(value, bool) or parts & {bool, object, Any}:
             return value
         for word in ("on", "yes", "true") if value else ("off", "no", "false"):
@@ -47,7 +53,7 @@ class Strict(BaseModel):
 
     @field_validator("*", mode="after")
     @classmethod
-    def _secrets_can_be_masked(cls, value: object) -> object:
+    def _check_secrets_can_be_masked(cls, value: object) -> object:
         """Masking a shorter value would blank out ordinary words."""
         if any(len(secret) < SHORTEST for secret in find_secret_values(value)):
             raise ValueError(TOO_SHORT)
@@ -75,7 +81,7 @@ class Role(Protocol):
 
 
 def read_settings(role: Role, scope: Scope, where: Where) -> RoleSettings:
-    """The settings of ``role`` for the host that ``scope`` belongs to, which stands at ``where``.
+    """Return the settings of ``role`` for the host of ``scope``, which is defined at ``where``.
 
     Raises:
         InputError: every setting that is missing, cannot be resolved, or has a wrong type or value.
@@ -100,19 +106,21 @@ def read_settings(role: Role, scope: Scope, where: Where) -> RoleSettings:
             if isinstance(inside, InputError):  # problems of a file that the value names
                 problems.extend(inside.problems)
             elif not name:
-                problems.append(where.problem(f"settings of role {role.NAME}: {message(detail)}"))
+                problems.append(
+                    where.problem(f"settings of role {role.NAME}: {describe_error(detail)}")
+                )
             elif name not in broken:
                 place = scope.locate(name) if name in given else where
                 secret = name in scope.secretive or is_secret_name(name)
                 field = role.Settings.model_fields[name]
-                problems.append(explain(detail, field, given, place, secret))
+                problems.append(describe_problem(detail, field, given, place, secret))
     if problems:
         raise InputError(problems)
     return settings
 
 
 def find_unknown_settings(roles: Iterable[Role], variables: Variables) -> Iterator[Problem]:
-    """A problem for each variable that has a role's prefix and is no setting of that role."""
+    """Yield a problem for each variable with a role's prefix that is not a setting of that role."""
     roles = tuple(roles)
     known = {field for role in roles for field in role.Settings.model_fields}
     for name, variable in variables.items():
@@ -121,11 +129,11 @@ def find_unknown_settings(roles: Iterable[Role], variables: Variables) -> Iterat
             role = max(owners, key=lambda owner: len(owner.PREFIX))
             fields = sorted(role.Settings.model_fields)
             hint = suggest_name(name, fields) or f"it has {', '.join(fields)}"
-            yield variable.where.problem(f"{name} is not a setting of role {role.NAME}", hint)
+            yield variable.where.problem(f"unknown setting {name} in role {role.NAME}", hint)
 
 
 def find_secret_values(value: object) -> Iterator[str]:
-    """Every secret inside settings, however deep."""
+    """Yield every secret inside ``value``, at any depth."""
     if isinstance(value, SecretStr):
         yield value.get_secret_value()
     elif isinstance(value, BaseModel):

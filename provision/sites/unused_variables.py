@@ -64,7 +64,7 @@ _SSH = {"ssh", "smart", "paramiko", "paramiko_ssh", "network_cli", "libssh", "pe
 _NOT_SSH = {"httpapi", "netconf", "local"}
 
 
-def unused(host: Host, scope: Scope, linux: bool) -> Iterator[Problem]:
+def find_unused(host: Host, scope: Scope, linux: bool) -> Iterator[Problem]:
     """Yield a warning for each variable of ``host`` that has no effect here; it quotes no value.
 
     Raises:
@@ -72,21 +72,21 @@ def unused(host: Host, scope: Scope, linux: bool) -> Iterator[Problem]:
     """
     table = _EVERYWHERE | (_ON_BAN_HOSTS if linux else _ON_FORTIGATES)
     for name, (why, instead) in table.items():
-        if name in host.variables and _value(scope, name) not in (None, "", False):
-            yield _warning(scope, name, why, instead)
+        if name in host.variables and _read_value(scope, name) not in (None, "", False):
+            yield _warn(scope, name, why, instead)
     for name in _ARGUMENTS:
         if name in host.variables:
-            yield from _arguments(scope, name)
+            yield from _check_arguments(scope, name)
     for name in _KEY_CHECKS:
-        if name in host.variables and _is_off(_value(scope, name)):
-            yield _warning(scope, name, _KEYS, _ACCEPT)
+        if name in host.variables and _is_off(_read_value(scope, name)):
+            yield _warn(scope, name, _KEYS, _ACCEPT)
     if "ansible_connection" in host.variables:
-        yield from _connection(host, scope, linux)
+        yield from _check_connection(host, scope, linux)
     if not linux and "ansible_network_os" in host.variables:
-        yield from _network_os(scope)
+        yield from _check_network_os(scope)
 
 
-def _value(scope: Scope, name: str) -> object:
+def _read_value(scope: Scope, name: str) -> object:
     """Return the value; one that cannot be evaluated counts as set, since it would not be used."""
     try:
         return scope.get(name)
@@ -94,7 +94,7 @@ def _value(scope: Scope, name: str) -> object:
         return name
 
 
-def _warning(scope: Scope, name: str, why: str, instead: str) -> Problem:
+def _warn(scope: Scope, name: str, why: str, instead: str) -> Problem:
     return scope.locate(name).problem(f"{name} has no effect: {why}", instead)
 
 
@@ -105,18 +105,18 @@ def _is_off(value: object) -> bool:
         return False
 
 
-def _arguments(scope: Scope, name: str) -> Iterator[Problem]:
+def _check_arguments(scope: Scope, name: str) -> Iterator[Problem]:
     """Yield what the options of OpenSSH's client would have changed."""
-    text = str(_value(scope, name) or "")
+    text = str(_read_value(scope, name) or "")
     if re.search(r"Proxy(Jump|Command)|(^|\s)-[JW]", text, re.IGNORECASE):
-        yield _warning(scope, name, _NO_JUMP, "run Banstitch where it reaches the host")
+        yield _warn(scope, name, _NO_JUMP, "run Banstitch where it reaches the host")
     elif re.search(r"StrictHostKeyChecking|UserKnownHostsFile", text, re.IGNORECASE):
-        yield _warning(scope, name, _KEYS, _ACCEPT)
+        yield _warn(scope, name, _KEYS, _ACCEPT)
     elif text.strip():
-        yield _warning(scope, name, _NO_CLIENT, "write what it needs into ansible_* variables")
+        yield _warn(scope, name, _NO_CLIENT, "write what it needs into ansible_* variables")
 
 
-def _connection(host: Host, scope: Scope, linux: bool) -> Iterator[Problem]:
+def _check_connection(host: Host, scope: Scope, linux: bool) -> Iterator[Problem]:
     name = "ansible_connection"
     value = scope.get(name)
     kind = str(value).rpartition(".")[2]
@@ -126,7 +126,7 @@ def _connection(host: Host, scope: Scope, linux: bool) -> Iterator[Problem]:
         what = f"{name} must be ssh: Banstitch logs in by SSH only"
         raise InputError([scope.locate(name).problem(what, "write ssh, or leave it out")])
     instead = "make sure that ansible_host answers to SSH"
-    yield _warning(scope, name, "Banstitch logs in by SSH", instead)
+    yield _warn(scope, name, "Banstitch logs in by SSH", instead)
     ports = [each for each in ("ansible_port", "ansible_ssh_port") if each in host.variables]
     if kind == "httpapi" and ports == ["ansible_port"]:
         why = "ansible_port is taken for the port of SSH, whatever ansible_connection says"
@@ -134,8 +134,8 @@ def _connection(host: Host, scope: Scope, linux: bool) -> Iterator[Problem]:
         yield scope.locate("ansible_port").problem(why, instead)
 
 
-def _network_os(scope: Scope) -> Iterator[Problem]:
-    value = _value(scope, "ansible_network_os")
+def _check_network_os(scope: Scope) -> Iterator[Problem]:
+    value = _read_value(scope, "ansible_network_os")
     if isinstance(value, str) and value.rpartition(".")[2] not in ("fortios", ""):
         why = "hosts of the group fortigates are taken for FortiGates"
-        yield _warning(scope, "ansible_network_os", why, "write fortinet.fortios.fortios")
+        yield _warn(scope, "ansible_network_os", why, "write fortinet.fortios.fortios")

@@ -134,7 +134,7 @@ def connect(login: Login, access: Access) -> Connection:
     named = NamedKey(login)
     if named.problem and not named.public and login.password is None:
         raise named.problem
-    transport = _reach_trusted(login, access)
+    transport = _open_trusted(login, access)
     try:
         log_in(transport, login, named, access.codes.ask if access.codes else None)
     except BaseException:
@@ -143,11 +143,11 @@ def connect(login: Login, access: Access) -> Connection:
     return Connection(transport)
 
 
-def _reach_trusted(login: Login, access: Access) -> paramiko.Transport:
+def _open_trusted(login: Login, access: Access) -> paramiko.Transport:
     """Return an encrypted connection to a server whose host key is trusted."""
     address, port = login.address, login.port
     try:
-        transport = _reach(login, lambda new: access.prepare(new, address, port))
+        transport = _open_transport(login, lambda new: access.prepare(new, address, port))
         try:
             access.check(transport, address, port)
         except BaseException:
@@ -163,7 +163,9 @@ def _reach_trusted(login: Login, access: Access) -> paramiko.Transport:
         ) from None
 
 
-def _reach(login: Login, prepare: Callable[[paramiko.Transport], object]) -> paramiko.Transport:
+def _open_transport(
+    login: Login, prepare: Callable[[paramiko.Transport], object]
+) -> paramiko.Transport:
     """Return an encrypted connection on which nothing has been checked yet.
 
     ``prepare`` is called before the key exchange. A busy server is tried again for ``BUSY_FOR`` seconds.
@@ -174,7 +176,7 @@ def _reach(login: Login, prepare: Callable[[paramiko.Transport], object]) -> par
     ends, pause, tries = time.monotonic() + BUSY_FOR, FIRST_PAUSE, 1
     while True:
         try:
-            return _shake_hands(login, prepare)
+            return _start_transport(login, prepare)
         except causes.Busy as busy:
             wait = pause * random.uniform(0.5, 1.5)  # noqa: S311 - so that clients do not return all at once
             if time.monotonic() + wait > ends:
@@ -183,7 +185,7 @@ def _reach(login: Login, prepare: Callable[[paramiko.Transport], object]) -> par
         pause, tries = min(pause * 2, 4.0), tries + 1
 
 
-def _shake_hands(
+def _start_transport(
     login: Login, prepare: Callable[[paramiko.Transport], object]
 ) -> paramiko.Transport:
     wire = Wire(_open_socket(login))
@@ -238,11 +240,11 @@ def _resolve(
     login: Login,
 ) -> list[tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[str | int, ...]]]:
     try:
-        found = socket.getaddrinfo(login.address, login.port, type=socket.SOCK_STREAM)
+        addresses = socket.getaddrinfo(login.address, login.port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "this is not the name of a host"
         raise Unreachable(
             f"{login.where}: the name {login.address} has no address: {reason}",
             "check ansible_host, and the name server of this machine",
         ) from None
-    return found[:MOST_ADDRESSES]  # type: ignore[return-value]
+    return addresses[:MOST_ADDRESSES]  # type: ignore[return-value]

@@ -64,7 +64,7 @@ class Key:
 
 
 def read_key(path: str) -> tuple[Key, ...]:
-    """Return the key in the file at ``path``, after its certificate if there is one beside the file.
+    """Return the key in the file at ``path``, preceded by its certificate if there is one beside it.
 
     Raises:
         UnusableKey: the file has no usable key; the text gives the reason and the remedy.
@@ -76,7 +76,7 @@ def read_key(path: str) -> tuple[Key, ...]:
 
 
 def add_certificate(key: Key, file: Path) -> tuple[Key, ...]:
-    """Return ``key``, after the same key with the certificate beside ``file`` if there is one.
+    """Return ``key``, preceded by the same key with the certificate beside ``file`` if there is one.
 
     Raises:
         UnusableKey: the certificate cannot be read, or belongs to another kind of key.

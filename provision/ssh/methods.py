@@ -38,17 +38,17 @@ class _Refusals:
         self._seen: set[bytes] = set()
         self._lock = threading.Lock()
 
-    def _digest(self, login: Login) -> bytes:
+    def _hash(self, login: Login) -> bytes:
         text = "\0".join((login.address, str(login.port), login.user, login.password or ""))
         return hmac.digest(self._salt, text.encode("utf-8", "surrogatepass"), hashlib.sha256)
 
     def add(self, login: Login) -> None:
         with self._lock:
-            self._seen.add(self._digest(login))
+            self._seen.add(self._hash(login))
 
     def has(self, login: Login) -> bool:
         with self._lock:
-            return self._digest(login) in self._seen
+            return self._hash(login) in self._seen
 
 
 _REFUSALS = _Refusals()
@@ -243,12 +243,12 @@ class _LogIn:
         if attempts.passed or not text:
             methods = causes.clean(", ".join(attempts.allowed), login) or "no method at all"
             text.append(f"the server {'still ' * bool(attempts.passed)}wants: {methods}")
-            remedies += self._suggest_missing()
+            remedies += self._list_missing()
         if self._has_nothing():
             text.insert(0, f"no key and no password for {login.user}")
         return text, remedies
 
-    def _suggest_missing(self) -> list[str]:
+    def _list_missing(self) -> list[str]:
         allowed, remedies = self._attempts.allowed, []
         if {"password", "keyboard-interactive"} & set(allowed) and self._login.password is None:
             remedies.append("set ansible_password")

@@ -20,7 +20,7 @@ from provision.cli.main import main
 from provision.desired import collect
 from provision.inventory import loader
 from provision.masking import Secrets
-from provision.sites.builder import sites
+from provision.sites.builder import build_sites
 from tests.e2e.fake_ban_host import FakeBanHost, Reply, Request, honest, line
 from tests.plays import PLAYS, load_plays
 from tests.simulator import Options, Simulator
@@ -89,7 +89,7 @@ def opened(folder: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[World]:
         for name in ("evil", "good"):
             world.hosts[name] = stack.enter_context(FakeBanHost(lambda _: Reply()))
         _write_inventory(world)
-        for site in sites(loader.load(folder, ()), PLAYS, Secrets()):
+        for site in build_sites(loader.load(folder, ()), PLAYS, Secrets()):
             answers = honest(collect.render_resources(site, PLAYS))
             world.hosts[site.name.removeprefix("bh-")].reply = _remembering(world, answers)
         yield world

@@ -20,8 +20,8 @@ from provision.inventory import loader
 from provision.linux import planner
 from provision.masking import Secrets
 from provision.plan import SitePlan, Verb
-from provision.results import SiteResult, TargetResult, summarise
-from provision.sites.builder import Selected, Site, sites
+from provision.results import SiteResult, TargetResult, summarize
+from provision.sites.builder import Selected, Site, build_sites
 from provision.sites.selection import Choice, ChosenSites
 from provision.ssh.prompts import Codes
 from tests.plays import PLAYS
@@ -127,7 +127,7 @@ class MemorySite:
 
     def selected(self) -> Selected:
         """What a run with `--limit fgt1` works on."""
-        (site,) = sites(loader.load(self.folder, ()), PLAYS, Secrets())
+        (site,) = build_sites(loader.load(self.folder, ()), PLAYS, Secrets())
         self._deployed = deployed(site)
         return Selected(site, False, site.fortigates)
 
@@ -155,7 +155,7 @@ class MemorySite:
     def _run(self, verb: Verb, adopt: bool = False) -> TargetResult:
         job = self.job(verb, adopt)
         planned = self.look(job)
-        found = _of_unit(summarise(planned))
+        found = _of_unit(summarize(planned))
         return found if verb in ("plan", "verify") or found.error else self.carry_out(job, planned)
 
 

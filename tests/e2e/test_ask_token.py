@@ -1,4 +1,4 @@
-"""Administrators with a token: the code is asked for on the terminal, and once."""
+"""For administrators with a token, the code is requested on the terminal, and once."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def test_ctrl_c_at_a_question_ends_the_run(site: LabSite) -> None:
     assert "Traceback" not in operator.seen
 
 
-def test_without_a_terminal_or_the_flag_the_error_names_both(site: LabSite) -> None:
+def test_without_a_terminal_or_the_option_the_error_names_both(site: LabSite) -> None:
     without_terminal = site.run("plan", "--ask-token")
     assert without_terminal.code == 3
     assert "--ask-token needs a terminal" in without_terminal.err

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from provision.results import Exit, SiteResult, document
+from provision.results import Exit, SiteResult, build_document
 from tests.e2e.memory_site import MemorySite
 from tests.e2e.test_fortios_matrix import started, variables
 from tests.simulator import Simulator
@@ -73,7 +73,7 @@ def test_a_route_of_the_feed_that_is_set_by_hand_is_kept_and_reported(
                 ("interface-select-method", "specify"),
                 ("interface", "port1"),
             ]
-            shown = document("plan", Exit.OK, [SiteResult("bh1", (found,))])
+            shown = build_document("plan", Exit.OK, [SiteResult("bh1", (found,))])
             assert '"source-ip"' in json.dumps(shown)
         assert fortigate.show() == good
         assert site.teardown().error == ""

@@ -1,4 +1,4 @@
-"""Host keys against real sshds: whom OpenSSH's client believes, and why, is the measure for ours."""
+"""Host keys of real sshds are trusted exactly where OpenSSH's client trusts them."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ class Servers:
         return subprocess.run([*argv, *where], capture_output=True, check=False).returncode == 0
 
     def enter(self, server: str, file: Path, also: tuple[Path, ...] = ()) -> None:
-        """Log in as the product does.
+        """Log in as Banstitch does.
 
         Raises:
             Unreachable: as it does.
@@ -175,7 +175,7 @@ REFUSED: dict[str, tuple[str, tuple[str, ...], str]] = {
 
 
 @pytest.mark.parametrize(("server", "lines"), BELIEVED.values(), ids=BELIEVED)
-def test_a_host_that_openssh_believes_is_entered(
+def test_a_host_that_openssh_trusts_is_entered(
     server: str, lines: tuple[str, ...], servers: Servers, tmp_path: Path
 ) -> None:
     file = servers.known(server, lines, tmp_path / "known_hosts")
@@ -208,9 +208,7 @@ def test_the_right_key_is_asked_for_where_openssh_asks_for_another(
     servers.enter(server, servers.known(server, lines, tmp_path / "known_hosts"))
 
 
-def test_hashed_lines_and_openssh_s_own_files_are_believed(
-    servers: Servers, tmp_path: Path
-) -> None:
+def test_hashed_lines_and_openssh_s_own_files_are_trusted(servers: Servers, tmp_path: Path) -> None:
     file = servers.known("plain", ("HOST rsa", "other ecdsa"), tmp_path / "ssh_known_hosts")
     keygen("-H", "-f", str(file))
     assert "|1|" in file.read_text()
@@ -219,7 +217,7 @@ def test_hashed_lines_and_openssh_s_own_files_are_believed(
     assert not missing.exists()
 
 
-def test_a_key_that_was_accepted_once_is_believed_by_openssh_as_well(
+def test_a_key_that_was_accepted_once_is_trusted_by_openssh_as_well(
     servers: Servers, tmp_path: Path
 ) -> None:
     address, key = servers.host.address, str(servers.host.private_key)

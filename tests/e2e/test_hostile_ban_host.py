@@ -30,7 +30,7 @@ from provision.desired import collect
 from provision.inventory import loader
 from provision.linux.session import session
 from provision.masking import MASK, Secrets
-from provision.sites.builder import sites
+from provision.sites.builder import build_sites
 from tests.e2e.fake_ban_host import (
     MARK,
     FakeBanHost,
@@ -97,7 +97,7 @@ class World:
 
     def deploy(self, folder: Path) -> None:
         """Let each host have what the inventory asks for."""
-        for site in sites(loader.load(folder, ()), PLAYS, Secrets()):
+        for site in build_sites(loader.load(folder, ()), PLAYS, Secrets()):
             self.answers[site.name] = honest(collect.render_resources(site, PLAYS))
 
     def run(self, words: str, *more: str) -> Said:

@@ -1,4 +1,4 @@
-"""Connections that took a code: open from plan to apply, opened again only where the FortiGate ended them."""
+"""Connections that took a code stay open from plan to apply, unless the FortiGate closes them."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_exchanges_are_counted_for_each_use_of_a_kept_session(tmp_path: Path) ->
         assert site.plan().exchanges == site.plan().exchanges > 0
 
 
-def test_a_session_that_idled_out_meanwhile_is_opened_again_with_another_code(
+def test_a_session_that_timed_out_is_opened_again_with_another_code(
     tmp_path: Path,
 ) -> None:
     options = Options(codes=(FIRST, SECOND), idle_timeout=1.0)

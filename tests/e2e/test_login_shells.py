@@ -1,4 +1,4 @@
-"""Logins as people have them: each shell of Debian, start-up files, wrappers, environments, Pythons."""
+"""The agent starts with each shell of Debian, start-up files, wrappers, environments and Pythons."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_the_agent_starts_from_each_login_shell(host: DebianHost, shell: str) ->
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_a_missing_sudo_is_named_whatever_shell_misses_it(host: DebianHost, shell: str) -> None:
+def test_a_missing_sudo_is_named_in_every_shell(host: DebianHost, shell: str) -> None:
     with changed(
         host, "mv /usr/bin/sudo /usr/bin/sudo.away", "mv /usr/bin/sudo.away /usr/bin/sudo"
     ):
@@ -187,7 +187,7 @@ def test_the_environment_of_the_login_does_not_reach_the_agent(host: DebianHost,
 
 @pytest.mark.parametrize("user", ["root", "u-bash"])
 @pytest.mark.parametrize("body", ["exit 1", "kill -SEGV $$", "cat", "sleep 100"])
-def test_a_python_of_somebodys_own_making_is_passed_over(
+def test_a_python_that_is_not_the_hosts_own_is_skipped(
     host: DebianHost, user: str, body: str
 ) -> None:
     path = "/usr/local/bin/python3"
@@ -196,7 +196,7 @@ def test_a_python_of_somebodys_own_making_is_passed_over(
         must_answer(host, user)
 
 
-def test_the_python_that_is_named_is_used(host: DebianHost) -> None:
+def test_the_python_of_the_inventory_is_used(host: DebianHost) -> None:
     with changed(
         host,
         "mv /usr/bin/python3 /usr/bin/python3-away",

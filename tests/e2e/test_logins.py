@@ -1,22 +1,15 @@
-"""Logins at a real sshd with PAM, set up as operators set it up; refusals are counted in its log.
+"""Logins to a real sshd with PAM; its log counts the refusals.
 
-One Debian host runs an sshd for each configuration. `tests/unit/ssh/test_causes.py` has the causes that
-OpenSSH does not know.
+`tests/unit/ssh/test_causes.py` covers the causes that OpenSSH does not have.
 """
 
 from __future__ import annotations
 
-import contextlib
-import itertools
-import os
-import shutil
-import signal
 import socket
 import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import paramiko
 import pytest
@@ -26,67 +19,16 @@ from provision.linux.session.session import BanHostSession
 from provision.ssh import causes, connection
 from provision.ssh.connection import Access, connect
 from provision.ssh.login import Login
+from tests.e2e.sshd_host import PASSWORD, SshdHost, agent, generate, lock
 from tests.lab.debian import DebianHost
-from tests.lab.nspawn import wait_until
 
 pytestmark = pytest.mark.lab
 
-# Users of the host, and what was done to each.
-USERS = {
-    "expired": "chage -d 0 expired",
-    "closed": "chage -E 0 closed",
-    "locked": "passwd -q -l locked",
-    "joe": "true",
-}
-PASSWORD = "the-password-of-all"
-
-
-class Sshd:
-    """One sshd of the host, with lines of its own before those of the host's configuration."""
-
-    def __init__(self, host: DebianHost, port: int, lines: str) -> None:
-        self._host = host
-        self.port = port
-        self._log = f"/root/sshd-{port}.log"
-        config = f"/root/sshd-{port}.conf"
-        common = "UsePAM yes\nUseDNS no\nLogLevel VERBOSE\nKbdInteractiveAuthentication no\n"
-        text = f"Port {port}\nListenAddress {host.address}\nPidFile none\n{lines}\n{common}"
-        host.write(config, text)
-        host.console(["/usr/sbin/sshd", "-f", config, "-E", self._log], check=True)
-        assert wait_until(lambda: "Server listening" in host.read(self._log), 20)
-
-    def refused(self) -> int:
-        """Return how many attempts it has refused; it notes each before it answers."""
-        log = self.log
-        return sum(log.count(each) for each in ("Failed p", "PAM: Authentication failure for"))
-
-    @property
-    def log(self) -> str:
-        return self._host.read(self._log)
-
-
-class World:
-    """The host, and logins to it."""
-
-    def __init__(self, host: DebianHost) -> None:
-        self.host = host
-        self._ports = itertools.count(2300)
-
-    def sshd(self, lines: str = "") -> Sshd:
-        return Sshd(self.host, next(self._ports), lines)
-
-    def login(self, sshd: Sshd, user: str = "joe", **more: Any) -> Login:
-        return Login("bh1", self.host.address, user, sshd.port, **more)
-
 
 @pytest.fixture(scope="module")
-def world(bare_root: Path) -> Iterator[World]:
+def world(bare_root: Path) -> Iterator[SshdHost]:
     with DebianHost(bare_root) as host:
-        for user, change in USERS.items():
-            host.console(f"useradd -m -s /bin/sh {user}", check=True)
-            host.console(["chpasswd"], stdin=f"{user}:{PASSWORD}\n", check=True)
-            host.console(change, check=True)
-        yield World(host)
+        yield SshdHost(host)
 
 
 @pytest.fixture
@@ -101,43 +43,6 @@ def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def generate(path: Path, kind: str = "ed25519", passphrase: str = "") -> Path:
-    """Make a key as operators do."""
-    argv = ["ssh-keygen", "-q", "-t", kind, "-N", passphrase, "-C", path.name, "-f", str(path)]
-    subprocess.run(argv, check=True)
-    return path
-
-
-def lock(key: Path) -> None:
-    """Give a key a passphrase."""
-    argv = ["ssh-keygen", "-q", "-p", "-P", "", "-N", "its passphrase", "-f", str(key)]
-    subprocess.run(argv, check=True)
-
-
-def authorize(world: World, *keys: Path, user: str = "joe") -> None:
-    lines = "".join(Path(f"{key}.pub").read_text() for key in keys)
-    home = f"/home/{user}/.ssh"
-    world.host.console(f"install -d -m 700 -o {user} -g {user} {home}", check=True)
-    world.host.console(f"install -m 600 -o {user} /dev/stdin {home}/authorized_keys", stdin=lines)
-
-
-@contextlib.contextmanager
-def agent(folder: Path, *keys: Path) -> Iterator[None]:
-    """A real ssh-agent that holds ``keys``."""
-    program = shutil.which("ssh-agent") or "ssh-agent"
-    running = subprocess.Popen([program, "-D", "-a", str(folder / "agent")], stdout=subprocess.PIPE)
-    assert running.stdout
-    running.stdout.readline()
-    os.environ["SSH_AUTH_SOCK"] = str(folder / "agent")
-    try:
-        subprocess.run(["ssh-add", "-q", *map(str, keys)], check=True)
-        yield
-    finally:
-        del os.environ["SSH_AUTH_SOCK"]
-        running.send_signal(signal.SIGTERM)
-        running.wait(10)
-
-
 def refusal(login: Login, access: Access) -> Unreachable:
     with pytest.raises(Unreachable) as caught:
         connect(login, access)
@@ -146,23 +51,23 @@ def refusal(login: Login, access: Access) -> Unreachable:
 
 
 def test_with_eight_keys_in_the_agent_a_password_and_a_named_key_log_in(
-    world: World, access: Access, home: Path
+    world: SshdHost, access: Access, home: Path
 ) -> None:
     sshd = world.sshd("MaxAuthTries 3")
     right = generate(home / "right")
-    authorize(world, right)
+    world.authorize(right)
     with agent(home, *(generate(home / f"other{n}") for n in range(8))):
         connect(world.login(sshd, password=PASSWORD), access).close()
         connect(world.login(sshd, private_key_file=str(right)), access).close()
     assert sshd.refused() == 0
 
 
-def test_the_ninth_key_of_the_agent_comes_too_late_and_the_error_says_so(
-    world: World, access: Access, home: Path
+def test_the_ninth_key_of_the_agent_is_never_offered_and_the_error_says_so(
+    world: SshdHost, access: Access, home: Path
 ) -> None:
     sshd = world.sshd()
     right = generate(home / "right")
-    authorize(world, right)
+    world.authorize(right)
     with agent(home, *(generate(home / f"other{n}") for n in range(8)), right):
         error = refusal(world.login(sshd), access)
     assert type(error) is causes.TooManyAttempts
@@ -172,7 +77,7 @@ def test_the_ninth_key_of_the_agent_comes_too_late_and_the_error_says_so(
 
 @pytest.mark.parametrize("kind", ["rsa", "ecdsa", "ed25519"])
 def test_a_key_that_is_not_authorized_is_named(
-    kind: str, world: World, access: Access, home: Path
+    kind: str, world: SshdHost, access: Access, home: Path
 ) -> None:
     sshd = world.sshd()
     key = generate(home / "id_other", kind)
@@ -184,15 +89,17 @@ def test_a_key_that_is_not_authorized_is_named(
     assert sshd.refused() == 1
 
 
-def test_an_rsa_key_signs_as_the_server_wants(world: World, access: Access, home: Path) -> None:
+def test_an_rsa_key_signs_as_the_server_requires(
+    world: SshdHost, access: Access, home: Path
+) -> None:
     sshd = world.sshd("PubkeyAcceptedAlgorithms rsa-sha2-512")
     key = generate(home / "id_rsa", "rsa")
-    authorize(world, key)
+    world.authorize(key)
     connect(world.login(sshd, private_key_file=str(key)), access).close()
     assert sshd.refused() == 0
 
 
-def test_a_certificate_beside_the_key_logs_in(world: World, access: Access, home: Path) -> None:
+def test_a_certificate_beside_the_key_logs_in(world: SshdHost, access: Access, home: Path) -> None:
     authority = generate(home / "ca")
     world.host.write("/root/ca.pub", Path(f"{authority}.pub").read_text())
     sshd = world.sshd("TrustedUserCAKeys /root/ca.pub\nAuthorizedKeysFile none")
@@ -208,11 +115,11 @@ def test_a_certificate_beside_the_key_logs_in(world: World, access: Access, home
 
 
 def test_a_key_with_a_passphrase_logs_in_by_the_agent(
-    world: World, access: Access, home: Path
+    world: SshdHost, access: Access, home: Path
 ) -> None:
     sshd = world.sshd()
     key = generate(home / "id")
-    authorize(world, key)
+    world.authorize(key)
     with agent(home, key):
         lock(key)
         connect(world.login(sshd, private_key_file=str(key)), access).close()
@@ -221,7 +128,7 @@ def test_a_key_with_a_passphrase_logs_in_by_the_agent(
 
 
 @pytest.mark.parametrize("lines", ["", "KbdInteractiveAuthentication yes"])
-def test_a_wrong_password_is_sent_once(lines: str, world: World, access: Access) -> None:
+def test_a_wrong_password_is_sent_once(lines: str, world: SshdHost, access: Access) -> None:
     sshd = world.sshd(lines)
     login = world.login(sshd, password=f"wrong-{sshd.port}")
     for _ in range(2):
@@ -231,12 +138,12 @@ def test_a_wrong_password_is_sent_once(lines: str, world: World, access: Access)
     assert sshd.refused() == 1
 
 
-def test_key_and_password_together_log_in_and_each_alone_is_told_what_is_missing(
-    world: World, access: Access, home: Path
+def test_key_and_password_together_log_in_and_the_error_of_one_alone_names_the_other(
+    world: SshdHost, access: Access, home: Path
 ) -> None:
     sshd = world.sshd("AuthenticationMethods publickey,password")
     key = generate(home / "id")
-    authorize(world, key)
+    world.authorize(key)
     connect(world.login(sshd, private_key_file=str(key), password=PASSWORD), access).close()
     error = refusal(world.login(sshd, private_key_file=str(key)), access)
     assert type(error) is causes.MethodMissing
@@ -246,7 +153,7 @@ def test_key_and_password_together_log_in_and_each_alone_is_told_what_is_missing
     assert "the server wants: publickey" in error.what
 
 
-def test_a_password_twice_by_two_methods(world: World, access: Access) -> None:
+def test_a_password_twice_by_two_methods(world: SshdHost, access: Access) -> None:
     sshd = world.sshd(
         "KbdInteractiveAuthentication yes\nAuthenticationMethods password,keyboard-interactive"
     )
@@ -256,18 +163,18 @@ def test_a_password_twice_by_two_methods(world: World, access: Access) -> None:
 
 @pytest.mark.parametrize("lines", ["AllowUsers somebody", "DenyUsers joe", "AllowGroups wheel"])
 def test_a_user_who_may_not_log_in_is_named(
-    lines: str, world: World, access: Access, home: Path
+    lines: str, world: SshdHost, access: Access, home: Path
 ) -> None:
     sshd = world.sshd(lines)
     key = generate(home / "id")
-    authorize(world, key)
+    world.authorize(key)
     error = refusal(world.login(sshd, private_key_file=str(key)), access)
     assert f"key refused for joe: {key}" in error.what
     assert "check that sshd lets joe in" in error.remedy
 
 
-def test_root_without_permission_is_told_which_key_was_refused(
-    world: World, access: Access
+def test_the_error_of_root_without_permission_names_the_refused_key(
+    world: SshdHost, access: Access
 ) -> None:
     sshd = world.sshd("PermitRootLogin no")
     key = str(world.host.private_key)
@@ -275,21 +182,21 @@ def test_root_without_permission_is_told_which_key_was_refused(
     assert f"key refused for root: {key} (ed25519, SHA256:" in error.what
 
 
-def test_the_words_of_an_account_that_is_closed(world: World, access: Access) -> None:
+def test_the_message_about_a_closed_account_is_shown(world: SshdHost, access: Access) -> None:
     for lines in ("", "KbdInteractiveAuthentication yes"):
         sshd = world.sshd(f"{lines}\nBanner /etc/issue.net")
         error = refusal(world.login(sshd, "closed", password=PASSWORD), access)
         assert type(error) is causes.AccountLocked, error
         assert "Your account has expired" in error.what
-        assert "Debian" not in error.what  # the banner that everybody is shown
+        assert "Debian" not in error.what  # the banner for everybody
 
 
-def test_an_account_whose_password_is_locked(world: World, access: Access) -> None:
+def test_an_account_whose_password_is_locked(world: SshdHost, access: Access) -> None:
     error = refusal(world.login(world.sshd(), "locked", password=PASSWORD), access)
     assert type(error) is causes.PasswordRefused
 
 
-def test_a_password_that_has_expired(world: World, access: Access) -> None:
+def test_a_password_that_has_expired(world: SshdHost, access: Access) -> None:
     prompting = world.sshd("KbdInteractiveAuthentication yes")
     error = refusal(world.login(prompting, "expired", password=PASSWORD), access)
     assert type(error) is causes.PasswordExpired
@@ -301,7 +208,9 @@ def test_a_password_that_has_expired(world: World, access: Access) -> None:
 
 
 @pytest.mark.parametrize("pam", ["yes", "no"])
-def test_the_words_of_a_host_that_is_shut_down(pam: str, world: World, access: Access) -> None:
+def test_the_message_of_a_host_that_is_shut_down_is_shown(
+    pam: str, world: SshdHost, access: Access
+) -> None:
     sshd = world.sshd(f"UsePAM {pam}")
     world.host.console("echo 'Back at noon: the disks are being replaced.' >/etc/nologin")
     try:
@@ -314,7 +223,7 @@ def test_the_words_of_a_host_that_is_shut_down(pam: str, world: World, access: A
 
 
 def test_an_sshd_at_its_limit_of_connections(
-    world: World, access: Access, monkeypatch: pytest.MonkeyPatch
+    world: SshdHost, access: Access, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sshd = world.sshd("MaxStartups 1")
     where = (world.host.address, sshd.port)
@@ -329,15 +238,14 @@ def test_an_sshd_at_its_limit_of_connections(
         connect(world.login(sshd, password=PASSWORD), access).close()
 
 
-def test_an_sshd_without_a_common_key_exchange(world: World, access: Access) -> None:
+def test_an_sshd_without_a_common_key_exchange(world: SshdHost, access: Access) -> None:
     sshd = world.sshd("KexAlgorithms sntrup761x25519-sha512@openssh.com")
     error = refusal(world.login(sshd, password=PASSWORD), access)
     assert type(error) is causes.NoCommonAlgorithm
     assert "the server offers sntrup761x25519-sha512@openssh.com" in error.what
 
 
-def test_a_key_held_by_an_sshd_is_used_for_programs_too(world: World, access: Access) -> None:
-    """What is returned is a connection like any other."""
+def test_programs_run_over_the_connection(world: SshdHost, access: Access) -> None:
     login = world.login(world.sshd(), password=PASSWORD)
     connection = connect(login, access)
     try:

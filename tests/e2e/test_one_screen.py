@@ -22,7 +22,7 @@ from provision.inventory import loader
 from provision.linux.resources import Resource
 from provision.linux.session.session import NoPython
 from provision.masking import Secrets
-from provision.sites.builder import sites
+from provision.sites.builder import build_sites
 from roles.detection.catalogue import CATALOGUE
 from tests.e2e.test_fortios_matrix import started
 from tests.plays import PLAYS, load_plays
@@ -65,7 +65,7 @@ class Deployment:
         folder.mkdir()
         (folder / "hosts.yml").write_text(json.dumps({"all": {"children": groups}}))
         (folder / "known_hosts").write_text("".join(unit.host_key_line + "\n" for unit in units))
-        (site,) = sites(loader.load(folder, ()), PLAYS, Secrets())
+        (site,) = build_sites(loader.load(folder, ()), PLAYS, Secrets())
         BareHost.resources = collect.render_resources(site, PLAYS)
         self._folder, self._capsys = folder, capsys
 

@@ -1,4 +1,4 @@
-"""sudo as people have set it up, on a real Debian: what runs the agent, and what is said where it cannot."""
+"""The agent runs with sudo as operators set it up on Debian; where it cannot, the error has a remedy."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_noexec_is_named(host: DebianHost, user: str) -> None:
     assert f"Defaults:{user} !noexec" in error.remedy
 
 
-def test_sudo_for_some_commands_only_says_what_the_agent_needs(host: DebianHost) -> None:
+def test_the_error_of_sudo_for_some_commands_names_what_the_agent_needs(host: DebianHost) -> None:
     add_user(host, "some-asked", rule="ALL=(ALL) /usr/bin/apt")
     add_user(host, "some-free", rule="ALL=(ALL) NOPASSWD: /usr/bin/apt")
     asked, free = refusal(host, "some-asked"), refusal(host, "some-free", None)
@@ -92,7 +92,7 @@ def test_sudo_for_some_commands_only_says_what_the_agent_needs(host: DebianHost)
     assert "`some-free ALL=(root) NOPASSWD: /bin/sh`" in free.remedy
 
 
-def test_what_the_errors_tell_to_add_is_enough(host: DebianHost) -> None:
+def test_the_remedies_of_the_errors_are_enough(host: DebianHost) -> None:
     add_user(host, "just-asked", rule="ALL=(root) /bin/sh")
     add_user(host, "just-free", rule="ALL=(root) NOPASSWD: /bin/sh")
     must_answer(host, "just-asked")

@@ -1,7 +1,7 @@
 """The tables the simulator knows: a FortiOS schema as data, one version rule per line.
 
 Sources: the vendor's machine-readable schemas (Ansible collection, Terraform provider) and the CLI
-references of 7.2 and 8.0. Attributes stand in the order in which `show` prints them.
+references of 7.2 and 8.0. Attributes are listed in the order of `show`.
 """
 
 from tests.simulator.catalog_automation import ACTION, RESOURCE, STITCH, TRIGGER

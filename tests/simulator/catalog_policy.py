@@ -1,6 +1,6 @@
 """The VDOM side of the catalog: addresses, services, policies and SSL VPN settings.
 
-Sources: the same vendor schemas as `catalog.py`. A feed (system external-resource) may stand in a
+Sources: the same vendor schemas as `catalog.py`. A feed (system external-resource) may be used in a
 local-in policy from 7.2.4 on (and not in 7.2.0 to 7.2.3), never in an address group.
 """
 

@@ -71,7 +71,7 @@ class Config:
         )
 
     def rename(self, path: str, old: str, new: str) -> None:
-        """Make every reference to `old` of `path` say `new`."""
+        """Change every reference to `old` of `path` into `new`."""
         for blocks in self.scopes.values():
             for block in blocks.values():
                 _rename(block, path, old, new)

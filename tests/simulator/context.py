@@ -1,4 +1,4 @@
-"""The context in which one administrator stands, and the rights and locks that apply there."""
+"""The context of one administrator, and the rights and locks that apply there."""
 
 from typing import Protocol
 
@@ -23,7 +23,7 @@ class Context:
         self.host = host
         self.profile = profile
         home = host.options.home_vdom
-        # an administrator of one VDOM stands in it from the login on and cannot leave it
+        # an administrator of one VDOM is in it from the login on and cannot leave it
         self.home = [Frame(home, "scope", home)] if home else []
         self.frames: list[Frame] = [*self.home]
         self.transaction: Transaction | None = None
@@ -57,7 +57,7 @@ class Context:
 
     @property
     def kind(self) -> str:
-        """Tell where the session stands: top, scope, vdoms, table or entry."""
+        """Return the kind of the context: top, scope, vdoms, table or entry."""
         return self.frames[-1].kind if self.frames else "top"
 
     @property
@@ -66,7 +66,7 @@ class Context:
         return self.frames[-1].scope if self.frames else ""
 
     def blocks(self) -> dict[str, Block]:
-        """Return the blocks of the scope the session stands in."""
+        """Return the blocks of the current scope."""
         return self.config.scopes.get(self.scope, {})
 
     def permits(self, path: str) -> bool:

@@ -94,7 +94,7 @@ def _local(block: Block | None, matches: Matches) -> list[str]:
 
 
 def _policy(block: Block | None, family: str, matches: Matches) -> list[str]:
-    """A deny refuses only when no accept for the same interfaces stands above it."""
+    """Return ["policy"] if a policy denies, that is if no accept for the same interfaces precedes it."""
     accepted: list[tuple[set[str], set[str]]] = []
     for _, get in _rows(block):
         if not _applies(get, f"srcaddr{family}", matches):

@@ -11,7 +11,7 @@ class Notice:
 
     `at` is a regex of the line in whose answer it comes, "^$" for the login. `where`: "before" glues
     it to the front of the prompt, "within" tears the prompt, "behind" prints it after the prompt,
-    which is not drawn again, "redrawn" does draw it again, "echo" stands between the echo and the
+    which is not drawn again, "redrawn" does draw it again, "echo" puts it between the echo and the
     answer, "inside" in the middle of the answer as a line of its own.
     """
 
@@ -72,7 +72,7 @@ class Faults:
         return True
 
     def drops_after(self) -> bool:
-        """Count one obeyed line; tell whether to cut the connection now."""
+        """Count one obeyed line; return whether to cut the connection now."""
         if self.drop_after_line is None:
             return False
         self.drop_after_line -= 1

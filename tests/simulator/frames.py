@@ -25,7 +25,7 @@ class Frame:
     """One context. `kind` is "scope" (global or a VDOM), "vdoms", "table" or "entry".
 
     `block` is live at the top and part of the pending entry when nested; `entry` is a pending
-    copy that `next` or `end` puts into `block`; `row` tells a row from a single object.
+    copy that `next` or `end` puts into `block`; `row` is true for a row, false for a single object.
     """
 
     label: str

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 class Line:
     """One line received. `context` is what the prompt showed in brackets, "" at the top.
 
-    `changes` tells that the line could change the FortiGate; `errors` is what the FortiGate answered when
+    `changes` is true if the line could change the FortiGate; `errors` is what the FortiGate answered when
     it refused.
     """
 
@@ -29,7 +29,7 @@ _ERROR = re.compile(
 
 
 def errors_in(lines: tuple[str, ...], text: str) -> tuple[str, ...]:
-    """Return the lines of an answer that tell of a refusal; what `show` and `get` print is none."""
+    """Return the lines of an answer that are a refusal; output of `show` and `get` is none."""
     if text.split(" ", 1)[0][:2] in ("sh", "ge") and len(lines) > 3:
         return ()
     return tuple(line for line in lines if _ERROR.match(line))

@@ -1,6 +1,6 @@
 """Read configuration text, as a FortiGate prints it, into blocks.
 
-A loaded file may name tables and attributes beyond the catalog: they are kept as they stand. The
+A loaded file may name tables and attributes beyond the catalog: they are kept as they are. The
 factory text is the other way round: one text for all versions, of which a version keeps its part.
 """
 
@@ -56,7 +56,7 @@ class Loader:
             if verb in ("end", "next"):
                 return
             if verb != "config" or not words:
-                raise ValueError(f"{verb!r} stands outside any config block")
+                raise ValueError(f"{verb!r} is outside of any config block")
             path = " ".join(write_word(word) for word in words)
             block = blocks.setdefault(path, new_block(path, self.tables))
             block.kept = not self.drop

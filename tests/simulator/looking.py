@@ -1,4 +1,4 @@
-"""`show` and `get` of one session: what they name, and where the session stands."""
+"""`show` and `get` of one session, relative to its context."""
 
 from typing import TYPE_CHECKING
 

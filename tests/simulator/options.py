@@ -39,7 +39,7 @@ class Options:
     home_vdom: str = (
         ""  # the administrator belongs to this VDOM alone, which is all there is to see
     )
-    home_tells_vdoms: bool = True  # whether its `get system status` says that there are VDOMs
+    home_tells_vdoms: bool = True  # whether its `get system status` mentions VDOMs
     denied_words: str = "Command fail. Return code -37"  # "Permission denied" and others were seen
     enc_stable: bool = False
     interfaces: tuple[str, str] = ("port1", "port2")  # outside, inside

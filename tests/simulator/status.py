@@ -46,7 +46,7 @@ def config_header(options: Options, multi: bool) -> list[str]:
 
 
 def maturity(options: Options) -> str:
-    """Return GA, GA.F (feature) or GA.M (mature), which 7.2 and later tell apart."""
+    """Return GA, GA.F (feature) or GA.M (mature), which 7.2 and later distinguish."""
     version = parse_version(options.version)
     if version < (7, 2, 0):
         return "GA"

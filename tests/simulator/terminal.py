@@ -28,8 +28,8 @@ class Dropped(Exception):
 class Terminal:
     """A terminal between the bytes of a client and a command interpreter.
 
-    `run` answers one whole line; `prompt` gives the prompt; `interrupt` is Ctrl-C and tells
-    whether to close; `page` gives the lines of a page now, 0 for no paging. `closed` is set
+    `run` answers one whole line; `prompt` returns the prompt; `interrupt` is Ctrl-C and returns
+    whether to close; `page` returns the lines of a page now, 0 for no paging. `closed` is set
     when the session is over, `waiting` while the FortiGate has printed a prompt or a pager.
     """
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 
 class Word(NamedTuple):
-    """One word of a line; `quoted` tells whether `show` writes it in quotes."""
+    """One word of a line; `quoted`: `show` writes it in quotes."""
 
     text: str
     quoted: bool = False
@@ -25,7 +25,7 @@ class Split:
 
 
 def split(line: str) -> Split:
-    """Cut `line` into words; an unfinished quote or a last lone backslash is told in `open`."""
+    """Cut `line` into words; `open` holds an unfinished quote or a last lone backslash."""
     cutter = _Cutter()
     for character in line:
         cutter.take(character)

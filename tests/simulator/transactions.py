@@ -1,7 +1,7 @@
 """`execute config-transaction` and `execute batch`: changes that become live together.
 
 Sources: the vendor's knowledge base on workspace mode (199281, 226126) and the admin guide. What
-an object edited in an open transaction answers to another administrator is told there only as "a
+an object edited in an open transaction answers to another administrator is described there only as "a
 warning message"; its text here is our own words, and so is the code below it.
 """
 

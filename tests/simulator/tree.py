@@ -1,6 +1,6 @@
 """The configuration a FortiGate holds: blocks, entries and their text.
 
-A *block* is what stands between `config <path>` and its `end`; an *entry* is one object: the row
+A *block* is the text between `config <path>` and its `end`; an *entry* is one object: the row
 of a table, or the single object of a block.
 """
 

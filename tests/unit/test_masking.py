@@ -98,7 +98,7 @@ def test_add_hands_the_value_back() -> None:
 
 def test_masking_wraps_a_writer() -> None:
     seen: list[str] = []
-    knowing("hunter2").masking(seen.append)("my hunter2")
+    knowing("hunter2").wrap_writer(seen.append)("my hunter2")
     assert seen == [f"my {MASK}"]
 
 

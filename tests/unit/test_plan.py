@@ -10,7 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provision.plan import Change, SitePlan, TargetPlan, agreed, canonical, from_json, to_json
+from provision.plan import (
+    Change,
+    SitePlan,
+    TargetPlan,
+    format_approved,
+    format_canonical,
+    from_json,
+    to_json,
+)
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(),
@@ -23,7 +31,7 @@ TARGETS = st.builds(
     kind=st.sampled_from(["linux", "fortios"]),
     state=st.sampled_from(["ok", "differs", "failed", "unreachable", "skipped"]),
     changes=st.lists(st.builds(Change, *[st.text()] * 4), max_size=3).map(tuple),
-    steps=st.lists(JSON.map(canonical), max_size=3).map(tuple),
+    steps=st.lists(JSON.map(format_canonical), max_size=3).map(tuple),
     seen=st.text(),
     to_be_made=st.lists(st.text(), max_size=2).map(tuple),
     remembers=st.booleans(),
@@ -45,7 +53,7 @@ FW1 = TargetPlan(
     "fortios",
     "differs",
     (Change("vpn ssl settings", "update", "set a b", "why"),),
-    (canonical({"id": "vpn ssl settings", "cli": "set a b"}),),
+    (format_canonical({"id": "vpn ssl settings", "cli": "set a b"}),),
 )
 
 
@@ -60,7 +68,7 @@ def test_a_plan_survives_json_and_pickle(plan: SitePlan) -> None:
 def test_what_is_approved_leaves_out_what_may_differ_while_the_same_is_sent() -> None:
     (change,) = FW1.changes
     same = replace(FW1, changes=(replace(change, reason="other"),), notes=("3 bans",), seen="x")
-    assert agreed(same) == agreed(FW1)
+    assert format_approved(same) == format_approved(FW1)
 
 
 @pytest.mark.parametrize(
@@ -68,13 +76,13 @@ def test_what_is_approved_leaves_out_what_may_differ_while_the_same_is_sent() ->
     [
         replace(FW1, changes=(replace(FW1.changes[0], diff="set a c"),)),
         replace(FW1, changes=(replace(FW1.changes[0], action="delete"),)),
-        replace(FW1, steps=(canonical({"id": "vpn ssl settings", "cli": "set a b\n"}),)),
+        replace(FW1, steps=(format_canonical({"id": "vpn ssl settings", "cli": "set a b\n"}),)),
         replace(FW1, steps=(*FW1.steps, *FW1.steps)),
         replace(FW1, changes=(), steps=()),
     ],
 )
 def test_what_is_approved_differs_with_each_byte_that_is_sent(other: TargetPlan) -> None:
-    assert agreed(other) != agreed(FW1)
+    assert format_approved(other) != format_approved(FW1)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from provision.plan import Change, State
-from provision.results import Exit, SiteResult, TargetResult, document, exit_code
+from provision.results import Exit, SiteResult, TargetResult, build_document, exit_code
 
 LINUX = TargetResult(
     "bh1", "linux", "changed", execs=2, changes=(Change("file:/a", "update", "-x\n+y"),)
@@ -55,7 +55,7 @@ def test_the_codes_are_the_documented_numbers() -> None:
 
 
 def test_the_document_has_the_promised_keys_and_values() -> None:
-    found = document("apply", Exit.FAILED, [SiteResult("bh1", (LINUX, FORTIOS))])
+    found = build_document("apply", Exit.FAILED, [SiteResult("bh1", (LINUX, FORTIOS))])
 
     assert (found["verb"], found["exit_code"]) == ("apply", 1)
     (site,) = found["sites"]
@@ -89,12 +89,12 @@ def test_what_a_target_answers_stands_beside_the_own_keys_and_never_in_place_of_
         changes=LINUX.changes,
         details=lie,
     )
-    (site,) = document("ban", Exit.FAILED, [SiteResult("bh1", (target,))])["sites"]
+    (site,) = build_document("ban", Exit.FAILED, [SiteResult("bh1", (target,))])["sites"]
     (shown,) = site["targets"]
     assert {**own, "execs": 1, "exchanges": 0, "until": 5}.items() <= shown.items()
     assert len(shown["changes"]) == 1
 
 
 def test_the_document_survives_json_unchanged() -> None:
-    found = document("plan", Exit.OK, [SiteResult("bh1", (LINUX, FORTIOS))])
+    found = build_document("plan", Exit.OK, [SiteResult("bh1", (LINUX, FORTIOS))])
     assert json.loads(json.dumps(found)) == found

@@ -17,7 +17,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from provision.cli.report.grouping import grouped, one_by_one
+from provision.cli.report.grouping import group_changes, list_one_by_one
 from provision.errors import spell_count
 from provision.linux.pem import in_one_line
 from provision.masking import Secrets, escape
@@ -69,7 +69,7 @@ class Report:
             self._live = None
 
     @contextmanager
-    def paused(self) -> Iterator[None]:
+    def pause(self) -> Iterator[None]:
         """Leave the terminal to a question: the live table is gone, and lines wait until its end."""
         with self._lock:
             live, self._live, self._held = self._live, None, []
@@ -85,17 +85,17 @@ class Report:
             for text, style in held:
                 self._print(text, style)
 
-    def doing(self, site: str, host: str, what: str) -> None:
-        """A row of the live table; a line with -v."""
-        self._row(site, host, what, "cyan")
+    def report_activity(self, site: str, host: str, what: str) -> None:
+        """Show what happens at ``host``: in the live table, or as a line with -v."""
+        self._update_row(site, host, what, "cyan")
         if self._live is None and self._verbose:
-            self.line(f"{host}: {what}")
+            self.print_line(f"{host}: {what}")
 
-    def done(self, site: str, result: TargetResult) -> None:
-        """The row's last word."""
-        self._row(site, result.host, result.state, COLOURS[result.state])
+    def report_result(self, site: str, result: TargetResult) -> None:
+        """Show the state of a target in the live table."""
+        self._update_row(site, result.host, result.state, COLOURS[result.state])
 
-    def _row(self, site: str, host: str, what: str, colour: str) -> None:
+    def _update_row(self, site: str, host: str, what: str, colour: str) -> None:
         with self._lock:
             self._rows[(site, host)] = (what, colour)
             if self._live is None:
@@ -105,8 +105,8 @@ class Report:
                 table.add_row(name, target, Text(self._secrets.mask(text), style=style))
             self._live.update(table)
 
-    def line(self, text: str = "", style: str = "") -> None:
-        """One line, or several, masked; what would steer a terminal is shown, not obeyed."""
+    def print_line(self, text: str = "", style: str = "") -> None:
+        """Print one line or several, masked and with control characters escaped."""
         self._print(self._secrets.mask(text), style)
 
     def _print(self, text: str, style: str) -> None:
@@ -116,110 +116,112 @@ class Report:
             else:
                 self._console.print(Text(escape(text), style=style), soft_wrap=True)
 
-    def _rows_of(self, diff: str, by_name: bool) -> None:
+    def _print_diff(self, diff: str, by_name: bool) -> None:
         """Print a diff. One that names its secrets is not masked: a ban host could hide words of it."""
         for row in diff.splitlines():
             text = row if by_name else self._secrets.mask(row)
             self._print(" " * 10 + text, DIFF_COLOURS.get(row[:1], ""))
 
-    def sites(self, sites: Sequence[SiteResult], detail: Detail) -> None:
-        """Print every target with its state, its changes, and what it says."""
+    def print_sites(self, sites: Sequence[SiteResult], detail: Detail) -> None:
+        """Print every target with its state, changes, notes and error."""
         for site in sites:
-            self.line(f"site {site.name}", "bold")
+            self.print_line(f"site {site.name}", "bold")
             for target in site.targets:
-                self._target(target, detail)
-        hidden = _hidden(sites) if detail == "plan" else 0
+                self._print_target(target, detail)
+        hidden = _count_hidden(sites) if detail == "plan" else 0
         if hidden:
             files = spell_count(hidden, "new or deleted file")
-            self.line(f"the content of {files} is not printed; -D prints it", "cyan")
+            self.print_line(f"the content of {files} is not printed; -D prints it", "cyan")
 
-    def _target(self, target: TargetResult, detail: Detail) -> None:
+    def _print_target(self, target: TargetResult, detail: Detail) -> None:
         linux = target.kind == "linux"
         cost = (
             spell_count(target.execs, "exec")
             if linux
             else spell_count(target.exchanges, "exchange")
         )
-        self.line(
+        self.print_line(
             f"  {target.state:<11} {target.host} ({target.kind}, {cost})", COLOURS[target.state]
         )
         for line in target.details.get("settings", ()) if detail != "names" else ():
-            self.line(f"      {line}", "cyan")
-        self._changes(target.changes, target.kind, detail)
+            self.print_line(f"      {line}", "cyan")
+        self._print_changes(target.changes, target.kind, detail)
         for note in target.notes:
-            self.line(_indent(note, "      note: "), "cyan")
+            self.print_line(_indent(note, "      note: "), "cyan")
         if target.error:
-            self.line(_indent(target.error, "      "), "red")
+            self.print_line(_indent(target.error, "      "), "red")
         if target.new_plan is not None:
-            self._new_plan(target, "plan" if detail == "names" else detail)
+            self._print_new_plan(target, "plan" if detail == "names" else detail)
 
-    def _new_plan(self, target: TargetResult, detail: Detail) -> None:
+    def _print_new_plan(self, target: TargetResult, detail: Detail) -> None:
         """Print the plan that a target has by now, and in what it differs from the one shown before."""
-        self.line(
+        self.print_line(
             "      the new plan:" if target.new_plan else "      the new plan changes nothing",
             "cyan",
         )
-        self._changes(target.new_plan or (), target.kind, detail)
-        self.line("      the difference from the plan that was shown:", "cyan")
+        self._print_changes(target.new_plan or (), target.kind, detail)
+        self.print_line("      the difference from the plan that was shown:", "cyan")
         difference = "\n".join(target.difference.splitlines()[2:])
-        self._rows_of(difference, target.kind == "fortios")
+        self._print_diff(difference, target.kind == "fortios")
 
-    def _changes(self, changes: Sequence[Change], kind: Kind, detail: Detail) -> None:
-        groups = one_by_one(changes) if detail == "everything" else grouped(changes, kind)
+    def _print_changes(self, changes: Sequence[Change], kind: Kind, detail: Detail) -> None:
+        groups = (
+            list_one_by_one(changes) if detail == "everything" else group_changes(changes, kind)
+        )
         for group in groups:
             why = f"  ({group.why})" if group.why else ""
-            self.line(f"      {group.action:<8} {group.head}{why}", "yellow")
+            self.print_line(f"      {group.action:<8} {group.head}{why}", "yellow")
             for change in group.changes:
                 # what a ban host remembers can be forged, so what it asks for is always printed
                 if change.source or (detail != "names" and not group.cut):
                     diff = change.diff if detail == "everything" else in_one_line(change.diff)
-                    self._rows_of(diff, kind == "fortios")
+                    self._print_diff(diff, kind == "fortios")
 
-    def table(
+    def print_table(
         self, heads: Sequence[str], rows: Sequence[Sequence[str]], below: Sequence[str] = ()
     ) -> None:
-        """A line a row, never cut, so that it can be searched; the head is the first.
+        """Print a table, one line for each row; no cell is cut, so that the output can be searched.
 
         On a terminal that is too narrow, the columns without room make a further, indented line.
-        ``below``: to each row a text of its own, on a terminal over as many indented lines as it takes.
+        ``below``: one text for each row, printed under it and wrapped on a terminal.
         """
         table = [list(heads), *([escape(self._secrets.mask(cell)) for cell in row] for row in rows)]
         widths = [max(map(cell_len, column)) for column in zip(*table, strict=True)]
         room = self._console.width if self._console.is_terminal else sum(widths) + 2 * len(widths)
         for number, row in enumerate(table):
-            for start, stop in _lines(widths, room):
+            for start, stop in _split_columns(widths, room):
                 cells = map(set_cell_size, row[start:stop], widths[start:stop])
                 line = (_MARGIN if start else "") + "  ".join(cells).rstrip()
                 if line.strip():
-                    self.line(line, "" if number else "bold")
+                    self.print_line(line, "" if number else "bold")
             if number and below and below[number - 1]:
-                self._below(escape(self._secrets.mask(below[number - 1])))
+                self._print_below(escape(self._secrets.mask(below[number - 1])))
 
-    def _below(self, text: str) -> None:
+    def _print_below(self, text: str) -> None:
         room = max(1, self._console.width - len(_MARGIN))
         wrap = self._console.is_terminal and cell_len(text) > room
-        for line in _wrapped(text, room) if wrap else [text]:
-            self.line(_MARGIN + line, "dim")
+        for line in _wrap_text(text, room) if wrap else [text]:
+            self.print_line(_MARGIN + line, "dim")
 
-    def summary(self, sites: Sequence[SiteResult]) -> None:
-        """One line that counts the targets by state, as Ansible's recap does."""
+    def print_summary(self, sites: Sequence[SiteResult]) -> None:
+        """Print the number of targets in each state on one line, as Ansible's recap does."""
         states = [target.state for site in sites for target in site.targets]
         counts = [f"{state}={states.count(state)}" for state in COLOURS if state in states]
         changes = sum(len(target.changes) for site in sites for target in site.targets)
         said = f"{spell_count(len(sites), 'site')}, {spell_count(len(states), 'target')}"
-        self.line(f"{said}: {' '.join(counts)} changes={changes}")
+        self.print_line(f"{said}: {' '.join(counts)} changes={changes}")
 
 
-def _hidden(sites: Sequence[SiteResult]) -> int:
+def _count_hidden(sites: Sequence[SiteResult]) -> int:
     targets = [target for site in sites for target in site.targets]
-    return sum(g.hidden for each in targets for g in grouped(each.changes, each.kind))
+    return sum(g.hidden for each in targets for g in group_changes(each.changes, each.kind))
 
 
 _MARGIN = "    "
 
 
-def _wrapped(text: str, room: int) -> list[str]:
-    """``text`` in lines of at most ``room`` cells, between words where that can be; none of it is lost."""
+def _wrap_text(text: str, room: int) -> list[str]:
+    """Return ``text`` in lines of at most ``room`` cells, broken between words where possible."""
     lines = [""]
     for word in re.findall(r" *[^ ]+| +$", text):
         if cell_len(lines[-1] + word) <= room:
@@ -229,8 +231,8 @@ def _wrapped(text: str, room: int) -> list[str]:
     return [line for line in lines if line]
 
 
-def _lines(widths: Sequence[int], room: int) -> list[tuple[int, int]]:
-    """Which columns, from and to, stand on each line of a row; at least one on each."""
+def _split_columns(widths: Sequence[int], room: int) -> list[tuple[int, int]]:
+    """Return the range of columns on each line of a row; each line has at least one."""
     found, start, used = [], 0, 0
     for column, width in enumerate(widths):
         if column > start and used + width > room:

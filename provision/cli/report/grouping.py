@@ -1,4 +1,4 @@
-"""Changes as an operator reads them: many new or deleted objects in one line, all else one by one.
+"""Group changes for the report: many new or deleted objects on one line, all others one by one.
 
 Pure: what is grouped here is only how a plan is printed, never what is in it.
 """
@@ -46,17 +46,17 @@ class Group:
         )
 
 
-def one_by_one(changes: Iterable[Change]) -> list[Group]:
+def list_one_by_one(changes: Iterable[Change]) -> list[Group]:
     """Return a group for each of ``changes``."""
     return [Group((change,), change.id) for change in changes]
 
 
-def grouped(changes: Sequence[Change], kind: Kind) -> list[Group]:
+def group_changes(changes: Sequence[Change], kind: Kind) -> list[Group]:
     """Return ``changes`` in groups, each at the place of its first change."""
-    return _fortios(changes) if kind == "fortios" else _linux(changes)
+    return _group_fortios(changes) if kind == "fortios" else _group_linux(changes)
 
 
-def _fortios(changes: Sequence[Change]) -> list[Group]:
+def _group_fortios(changes: Sequence[Change]) -> list[Group]:
     """Group neighbours of one kind; their CLI is printed below them, in the order of sending."""
     runs: list[list[Change]] = []
     for change in changes:
@@ -65,24 +65,26 @@ def _fortios(changes: Sequence[Change]) -> list[Group]:
             runs[-1].append(change)
         else:
             runs.append([change])
-    return [Group(tuple(run), _objects(run)) for run in runs]
+    return [Group(tuple(run), _name_objects(run)) for run in runs]
 
 
-def _objects(run: Sequence[Change]) -> str:
+def _name_objects(run: Sequence[Change]) -> str:
     if len(run) == 1:
         return run[0].id
     tables = dict.fromkeys(change.id.partition(":")[0] for change in run)
     return f"{len(run)} objects: {', '.join(tables)}"
 
 
-def _linux(changes: Sequence[Change]) -> list[Group]:
+def _group_linux(changes: Sequence[Change]) -> list[Group]:
     found: dict[object, list[Change]] = {}
     for number, change in enumerate(changes):
-        found.setdefault(_key(change) or number, []).append(change)
-    return [Group(tuple(each), _head(each), any(map(_is_cut, each))) for each in found.values()]
+        found.setdefault(_find_key(change) or number, []).append(change)
+    return [
+        Group(tuple(each), _format_head(each), any(map(_is_cut, each))) for each in found.values()
+    ]
 
 
-def _key(change: Change) -> tuple[str, ...]:
+def _find_key(change: Change) -> tuple[str, ...]:
     """Return what changes of one group have in common; empty for one that stands alone.
 
     A file that no role names stands alone: only the memory of the ban host speaks of it.
@@ -100,23 +102,23 @@ def _is_cut(change: Change) -> bool:
     return change.action in _WHOLE and bool(change.diff) and not change.source
 
 
-def _head(changes: Sequence[Change]) -> str:
+def _format_head(changes: Sequence[Change]) -> str:
     if len(changes) == 1:
         return changes[0].id
     kinds, names = zip(*(change.id.split(":", 1) for change in changes), strict=True)
     if kinds[0] not in _ON_DISK:
         return f"{spell_count(len(names), kinds[0])}: {', '.join(names)}"
-    counts = Counter(map(_noun, kinds, names))
+    counts = Counter(map(_choose_noun, kinds, names))
     objects = ", ".join(spell_count(number, kind) for kind, number in counts.items())
-    return f"{changes[0].role}: {objects} in {', '.join(_places(kinds, names))}"
+    return f"{changes[0].role}: {objects} in {', '.join(_list_places(kinds, names))}"
 
 
-def _noun(kind: str, name: str) -> str:
+def _choose_noun(kind: str, name: str) -> str:
     unit = name.removeprefix(_UNITS)
     return "unit" if unit != name and "/" not in unit else _NOUNS.get(kind, kind)
 
 
-def _places(kinds: Iterable[str], names: Iterable[str]) -> list[str]:
+def _list_places(kinds: Iterable[str], names: Iterable[str]) -> list[str]:
     """Return the directories that the objects lie in, without those within another one."""
     paths = {
         PurePosixPath(name) if kind == "directory" else PurePosixPath(name).parent

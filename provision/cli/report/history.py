@@ -1,4 +1,4 @@
-"""What happened at each site, for `bans --history`: the audit as a table, with a ban's event under it."""
+"""The audit of each site as a table for `bans --history`, with the event that led to each ban."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ HEADS = ("site", "at", "what", "address", "detection", "fortigate", "why", "by")
 Entry = Mapping[str, Any]
 
 
-def rows(found: Sequence[SiteResult]) -> list[Sequence[str]]:
-    """A row for each entry, oldest first, its cells as :data:`HEADS` names them."""
+def build_rows(found: Sequence[SiteResult]) -> list[Sequence[str]]:
+    """Return a row for each entry, oldest first, with the columns of :data:`HEADS`."""
     return [
         tuple(
-            one_line(cell)
+            format_one_line(cell)
             for cell in (
                 site,
                 format_timestamp(entry["at"]),
@@ -28,32 +28,32 @@ def rows(found: Sequence[SiteResult]) -> list[Sequence[str]]:
                 entry.get("by"),
             )
         )
-        for site, entry in _entries(found)
+        for site, entry in _walk_entries(found)
     ]
 
 
-def events(found: Sequence[SiteResult]) -> list[str]:
-    """To each of :func:`rows` the log line of the event that led to it; empty where none is known."""
-    return [_event(entry) for _, entry in _entries(found)]
+def list_events(found: Sequence[SiteResult]) -> list[str]:
+    """Return the log line behind each row of :func:`build_rows`; empty where it is unknown."""
+    return [_format_event(entry) for _, entry in _walk_entries(found)]
 
 
-def _event(entry: Entry) -> str:
-    text, whole = one_line(entry.get("event")), one_line(entry.get("cut"))
+def _format_event(entry: Entry) -> str:
+    text, whole = format_one_line(entry.get("event")), format_one_line(entry.get("cut"))
     return f"{text} ... ({whole} characters)" if whole else text
 
 
-def left_out(found: Sequence[SiteResult]) -> list[str]:
-    """The ban hosts whose answer could not hold all that was asked for."""
+def list_left_out(found: Sequence[SiteResult]) -> list[str]:
+    """Return the ban hosts whose answer was too small for all requested entries."""
     return [t.host for site in found for t in site.targets if t.details.get("left_out")]
 
 
-def _entries(found: Sequence[SiteResult]) -> Iterator[tuple[str, Entry]]:
+def _walk_entries(found: Sequence[SiteResult]) -> Iterator[tuple[str, Entry]]:
     for site in found:
         for target in site.targets:
             for entry in target.details.get("history", ()):
                 yield site.name, entry
 
 
-def one_line(value: object) -> str:
-    """Return what attackers had a hand in as one line: line ends are spelt out, too."""
+def format_one_line(value: object) -> str:
+    """Return text that attackers may influence as one line: line breaks are escaped, too."""
     return "" if value is None else escape(str(value), but="")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from provision.masking import Secrets
-from provision.results import Exit, SiteResult, document
+from provision.results import Exit, SiteResult, build_document
 
 # Words of ours: a password that happens to be one of them must not garble the document.
 OURS = frozenset({"verb", "kind", "state", "action"})
@@ -21,8 +21,8 @@ def write_json(
     mask: Secrets,
 ) -> None:
     """Write the document, each text in it masked."""
-    found = document(verb, code, sites)
-    masked: Any = _masked(found, mask)
+    found = build_document(verb, code, sites)
+    masked: Any = _mask(found, mask)
     for site, shown_site in zip(found["sites"], masked["sites"], strict=True):
         for target, shown_target in zip(site["targets"], shown_site["targets"], strict=True):
             if target["kind"] == "fortios":
@@ -38,11 +38,11 @@ def _show_diffs(target: dict[str, Any], masked: dict[str, Any]) -> None:
             shown_change["diff"] = change["diff"]
 
 
-def _masked(value: object, mask: Secrets) -> object:
+def _mask(value: object, mask: Secrets) -> object:
     if isinstance(value, str):
         return mask.mask(value)
     if isinstance(value, dict):
-        return {k: v if k in OURS else _masked(v, mask) for k, v in value.items()}
+        return {k: v if k in OURS else _mask(v, mask) for k, v in value.items()}
     if isinstance(value, list | tuple):
-        return [_masked(item, mask) for item in value]
+        return [_mask(item, mask) for item in value]
     return value

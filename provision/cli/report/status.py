@@ -1,4 +1,4 @@
-"""How each site is doing, for `status`: what a look finds, the receiver's numbers, and both as a table."""
+"""The state of each site for `status`: observe it, read the receiver's numbers, and build a table."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 from typing import Any
 
+from provision.cli.report.samples import read_samples
 from provision.desired import collect
 from provision.engine.progress import describe_unreadable_posts
 from provision.engine.requests import ask
@@ -16,7 +17,7 @@ from provision.errors import spell_count
 from provision.linux.certificates import expiry, sealed
 from provision.linux.resources import Jail, Resource
 from provision.plan import State
-from provision.results import SiteResult, TargetResult, summarise
+from provision.results import SiteResult, TargetResult, summarize
 from provision.sites.builder import Selected
 
 HEADS = (
@@ -32,7 +33,7 @@ HEADS = (
     "last poll",
     "version",
 )
-# What nobody could be asked; an empty cell is what a target does not have.
+# An unknown value; an empty cell means that the target has no such value.
 UNKNOWN = "?"
 _LOST = {
     "malformed": "banstitch_malformed_total",
@@ -40,6 +41,7 @@ _LOST = {
     "limited": "banstitch_limited_total",
 }
 _SINCE = "since the receiver's start"
+_JAIL = re.compile(r"banstitch-[A-Za-z0-9_-]{1,99}")
 _WHY = {
     "refused_address": "address not allowed",
     "refused_token": "wrong token",
@@ -55,9 +57,9 @@ NO_FILTER = (
 _AGES = ((2 * 86400, "d", 86400), (2 * 3600, "h", 3600), (120, "min", 60), (0, "s", 1))
 
 
-def status(run: Run, selected: Selected) -> SiteResult:
-    """Look at every target as plan does, and ask the ban host for the receiver's numbers."""
-    looked = summarise(SiteRun(run, selected).plan())
+def collect_status(run: Run, selected: Selected) -> SiteResult:
+    """Observe every target as plan does, and read the receiver's numbers from the ban host."""
+    looked = summarize(SiteRun(run, selected).plan())
     wanted = collect.render_resources(selected.site, run.plays)
     place = collect.request_status(selected.site, run.plays)
     asked = TargetResult(selected.site.name, "linux", "unreachable")
@@ -69,15 +71,15 @@ def status(run: Run, selected: Selected) -> SiteResult:
     return SiteResult(
         looked.name,
         tuple(
-            _host(each, asked, wanted, place, posters)
+            _describe_host(each, asked, wanted, place, posters)
             if each.kind == "linux"
-            else _fortigate(each, numbers, selected.site.name)
+            else _describe_fortigate(each, numbers, selected.site.name)
             for each in looked.targets
         ),
     )
 
 
-def _host(
+def _describe_host(
     target: TargetResult,
     asked: TargetResult,
     wanted: Sequence[Resource],
@@ -91,81 +93,88 @@ def _host(
         return replace(target, state=state, execs=target.execs + asked.execs, error=error)
     numbers = asked.details["metrics"]
     details = {
-        "receiver": _receiver(numbers),
-        "jails": _jails(target, wanted),
+        "receiver": _judge_receiver(numbers),
+        "jails": _list_jails(target, wanted),
         "bans": {
             of["jail"]: int(value)
-            for of, value in samples(numbers, "banstitch_bans")
+            for of, value in read_samples(numbers, "banstitch_bans")
             if _JAIL.fullmatch(of.get("jail", ""))
         },
         "certificate": expiry(wanted, asked.details["certificates"]),
         "versions": asked.details["versions"],
-        "left_out": sum(int(n) for _, n in samples(numbers, "banstitch_feed_left_out")),
-        "bans_refused": _refused_bans(numbers, posters),
+        "left_out": sum(int(n) for _, n in read_samples(numbers, "banstitch_feed_left_out")),
+        "bans_refused": _count_refused_bans(numbers, posters),
         "page": page,
         "refused": {
             of["why"]: int(n)
-            for of, n in samples(numbers, "banstitch_refused_total")
+            for of, n in read_samples(numbers, "banstitch_refused_total")
             if of.get("why") in _WHY
         },
-        "filter": _filter(filters, asked.details.get("filters", False)),
+        "filter": _judge_filter(filters, asked.details.get("filters", False)),
     }
-    told = (*target.notes, *_about_host(details))
+    told = (*target.notes, *_list_host_notes(details))
     well = target.state == "ok" and not details["bans_refused"]
     state = "ok" if well else "differs" if target.state == "ok" else target.state
     execs = target.execs + asked.execs
     return replace(target, state=state, execs=execs, details=details, notes=told)
 
 
-def _refused_bans(numbers: str, posters: Set[str]) -> dict[str, int]:
+def _count_refused_bans(numbers: str, posters: Set[str]) -> dict[str, int]:
     """Return how many new bans were over the limit within the last hour, by FortiGate."""
-    found = samples(numbers, "banstitch_bans_refused")
+    found = read_samples(numbers, "banstitch_bans_refused")
     return {of["fortigate"]: int(n) for of, n in found if n and of.get("fortigate") in posters}
 
 
-def _receiver(numbers: str) -> str:
+def _judge_receiver(numbers: str) -> str:
     """Return whether the receiver is up: unknown where something else answered in its place."""
     if not numbers:
         return "down"
-    up = samples(numbers, "banstitch_up")
+    up = read_samples(numbers, "banstitch_up")
     return UNKNOWN if not up else "up" if up[0][1] else "unhealthy"
 
 
-def _filter(unit: str, works: bool) -> str:
+def _judge_filter(unit: str, works: bool) -> str:
     """Return whether systemd closes the receiver's port to strangers: on, off (not wanted) or missing."""
     return ("on" if works else "missing") if unit else "off"
 
 
-def _fortigate(target: TargetResult, numbers: str, ban_host: str) -> TargetResult:
-    details = {**target.details, **_moments(target.host, numbers), **_lost(target.host, numbers)}
+def _describe_fortigate(target: TargetResult, numbers: str, ban_host: str) -> TargetResult:
+    details = {
+        **target.details,
+        **_read_moments(target.host, numbers),
+        **_count_lost(target.host, numbers),
+    }
     loses = target.state == "ok" and details.get("unreadable")
     state: State = "differs" if loses else target.state
-    told = (*target.notes, *_not_taken(details, ban_host))
+    told = (*target.notes, *_list_lost_posts(details, ban_host))
     return replace(target, state=state, details=details, notes=told)
 
 
-def _lost(fortigate: str, numbers: str) -> dict[str, int]:
+def _count_lost(fortigate: str, numbers: str) -> dict[str, int]:
     """Return how many posts of a FortiGate could not be read, also lately, or were over its rate."""
     return {
         key: int(value)
         for key, metric in _LOST.items()
-        for of, value in samples(numbers, metric)
+        for of, value in read_samples(numbers, metric)
         if of.get("fortigate") == fortigate
     }
 
 
-def notes(found: Sequence[SiteResult]) -> list[str]:
-    """What else is to be known of each site, a line each; nothing of it is a problem of the site."""
+def list_notes(found: Sequence[SiteResult]) -> list[str]:
+    """Return one line for each note about a healthy site."""
     return [
         f"{target.host}: {note}"
         for site in found
         for target in site.targets
-        for note in (*_not_taken(target.details, site.name), *_about_host(target.details))
+        for note in (
+            *_list_lost_posts(target.details, site.name),
+            *_list_host_notes(target.details),
+        )
     ]
 
 
-def _about_host(details: Mapping[str, Any]) -> list[str]:
-    told = _turned_away(details)
+def _list_host_notes(details: Mapping[str, Any]) -> list[str]:
+    told = _list_refusals(details)
     if details.get("left_out"):
         lost = details["left_out"]
         have = f"{spell_count(lost, 'ban')} {'has' if lost == 1 else 'have'} no room in the feed"
@@ -183,7 +192,7 @@ def _about_host(details: Mapping[str, Any]) -> list[str]:
     return told
 
 
-def _not_taken(details: Mapping[str, Any], ban_host: str) -> list[str]:
+def _list_lost_posts(details: Mapping[str, Any], ban_host: str) -> list[str]:
     told = []
     if details.get("unreadable"):
         told.append(describe_unreadable_posts(details["unreadable"], ban_host))
@@ -193,7 +202,7 @@ def _not_taken(details: Mapping[str, Any], ban_host: str) -> list[str]:
     return told
 
 
-def _turned_away(details: Mapping[str, Any]) -> list[str]:
+def _list_refusals(details: Mapping[str, Any]) -> list[str]:
     refused = {why: number for why, number in details.get("refused", {}).items() if number}
     if not refused:
         return []
@@ -202,7 +211,7 @@ def _turned_away(details: Mapping[str, Any]) -> list[str]:
     return [f"{total} refused {_SINCE} ({whys}): see journalctl -u banstitch-receiver"]
 
 
-def _jails(target: TargetResult, wanted: Sequence[Resource]) -> dict[str, str]:
+def _list_jails(target: TargetResult, wanted: Sequence[Resource]) -> dict[str, str]:
     """Return each jail, up or down: one that does not run is one that `apply` would start."""
     if target.error:  # there is no plan that could name those that are down
         return {}
@@ -210,76 +219,45 @@ def _jails(target: TargetResult, wanted: Sequence[Resource]) -> dict[str, str]:
     return {r.name: "down" if r.id in down else "up" for r in wanted if isinstance(r, Jail)}
 
 
-def _moments(fortigate: str, numbers: str) -> dict[str, float]:
-    """When a FortiGate last posted and last polled, in epoch seconds; 0 for not yet."""
+def _read_moments(fortigate: str, numbers: str) -> dict[str, float]:
+    """Return the times of a FortiGate's last post and last poll in epoch seconds; 0 for not yet."""
     return {
         key: value
         for key in ("last_event", "last_poll")
-        for of, value in samples(numbers, f"banstitch_{key}_seconds")
+        for of, value in read_samples(numbers, f"banstitch_{key}_seconds")
         if of.get("fortigate") == fortigate
     }
 
 
-# The receiver's user serves the text, so it may be anything: a line that is none of ours is passed over,
-# and there is an end to them. Numbers are counts and epoch seconds.
-_MOST_LINES = 50_000
-_LONGEST_LINE = 500
-_VALUE = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,9})?")
-_JAIL = re.compile(r"banstitch-[A-Za-z0-9_-]{1,99}")
+def build_rows(found: Sequence[SiteResult], now: float) -> list[Sequence[str]]:
+    """Return a row for each target with the columns of :data:`HEADS`; ``now`` in epoch seconds."""
+    return [_build_row(site.name, target, now) for site in found for target in site.targets]
 
 
-def samples(text: str, name: str) -> list[tuple[dict[str, str], float]]:
-    """Return the samples of one metric in Prometheus' text format: (labels, value)."""
-    found = []
-    for line in text.splitlines()[:_MOST_LINES]:
-        if line.startswith(name) and len(line) <= _LONGEST_LINE:
-            before, _, value = line.rpartition(" ")
-            labels = _labels(before.removeprefix(name))
-            if labels is not None and _VALUE.fullmatch(value):
-                found.append((labels, float(value)))
-    return found
-
-
-def _labels(text: str) -> dict[str, str] | None:
-    """Return the labels in `{a="b",c="d"}`, none of no text, None where it is neither."""
-    if not text:
-        return {}
-    if not (text.startswith("{") and text.endswith('"}')):
-        return None
-    pairs = [label.partition('="') for label in text[1:-2].split('",')]
-    good = all(between and key.isidentifier() for key, between, _ in pairs)
-    return {key: value for key, _, value in pairs} if good else None
-
-
-def rows(found: Sequence[SiteResult], now: float) -> list[Sequence[str]]:
-    """A row for each target, its cells as :data:`HEADS` names them; ``now`` in epoch seconds."""
-    return [_row(site.name, target, now) for site in found for target in site.targets]
-
-
-def _row(site: str, target: TargetResult, now: float) -> Sequence[str]:
+def _build_row(site: str, target: TargetResult, now: float) -> Sequence[str]:
     details = target.details
     looked = target.state in ("ok", "differs")
     drift = str(len(target.changes)) if looked else UNKNOWN
     head = (site, target.host, target.state, drift)
     if target.kind == "fortios":
-        moments = (_ago(details.get(key), now) for key in ("last_event", "last_poll"))
+        moments = (_format_age(details.get(key), now) for key in ("last_event", "last_poll"))
         return (*head, "", "", "", "", *moments, str(details.get("version", UNKNOWN)))
     if "receiver" not in details:
         return (*head, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, "", "", UNKNOWN)
     known = details["bans"] or not details["jails"]
     numbers = str(sum(details["bans"].values())) if known else UNKNOWN
-    certificate = _certificate(details["certificate"])
-    jails = _of(details["jails"]) if looked else UNKNOWN
-    versions = _versions(details["versions"])
+    certificate = _format_certificate(details["certificate"])
+    jails = _format_jails(details["jails"]) if looked else UNKNOWN
+    versions = _format_versions(details["versions"])
     return (*head, details["receiver"], jails, numbers, certificate, "", "", versions)
 
 
-def _of(jails: Mapping[str, str]) -> str:
+def _format_jails(jails: Mapping[str, str]) -> str:
     down = [name.removeprefix("banstitch-") for name, word in jails.items() if word == "down"]
     return f"down: {', '.join(down)}" if down else f"{len(jails)} up"
 
 
-def _certificate(known: Mapping[str, Any]) -> str:
+def _format_certificate(known: Mapping[str, Any]) -> str:
     if known["kind"] == "off":
         return "off"
     if known["days"] is None:
@@ -288,7 +266,7 @@ def _certificate(known: Mapping[str, Any]) -> str:
     return f"{left}: {known['todo']}" if known["todo"] else left
 
 
-def _ago(moment: float | None, now: float) -> str:
+def _format_age(moment: float | None, now: float) -> str:
     if not moment:
         return UNKNOWN if moment is None else "none yet"
     age = max(0, now - moment)
@@ -296,7 +274,7 @@ def _ago(moment: float | None, now: float) -> str:
     return f"{age // size:.0f} {unit} ago"
 
 
-def _versions(versions: Mapping[str, str]) -> str:
-    """Without what Debian puts before and behind; --json has all of them in full."""
+def _format_versions(versions: Mapping[str, str]) -> str:
+    """Format the versions without Debian's epoch and revision; --json has them in full."""
     fail2ban = re.sub(r"^\d+:|[-+].*$", "", versions.get("fail2ban", "none"))
     return f"Debian {versions.get('debian', UNKNOWN)}, fail2ban {fail2ban}"

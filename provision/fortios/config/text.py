@@ -179,12 +179,6 @@ class _Open:
     line: int
     body: list[Node] = field(default_factory=list)
 
-    def close(self, ended: bool) -> Edit | Config:
-        body = tuple(self.body)
-        if self.verb == "edit":
-            return Edit(Word(self.name), body, self.line, ended)
-        return Config(self.name, body, self.line)
-
 
 def parse(text: str) -> Tree:
     """Return ``text`` as a tree. CR before a newline is dropped; `end` also closes an open `edit`.
@@ -209,16 +203,12 @@ def _read_line(stack: list[_Open], line: int, words: tuple[Word, ...]) -> None:
     top = stack[-1]
     if verb == "config":
         _require(bool(rest), line, "'config' needs a path")
-        _require(
-            len(stack) <= DEEPEST, line, f"more than {DEEPEST} levels are inside of one another"
-        )
+        _require(len(stack) <= DEEPEST, line, f"more than {DEEPEST} levels are nested")
         stack.append(_Open(verb, " ".join(word.raw for word in rest), line))
     elif verb == "edit":
         _require(top.verb == "config", line, "'edit' belongs directly inside a 'config'")
         _require(len(rest) == 1, line, "'edit' needs one key; quote it if it has blanks")
-        _require(
-            len(stack) <= DEEPEST, line, f"more than {DEEPEST} levels are inside of one another"
-        )
+        _require(len(stack) <= DEEPEST, line, f"more than {DEEPEST} levels are nested")
         _require(not _CONTROL.search(rest[0].value), line, "a key has a control character")
         stack.append(_Open(verb, rest[0].raw, line))
     elif verb == "next":
@@ -234,8 +224,12 @@ def _read_line(stack: list[_Open], line: int, words: tuple[Word, ...]) -> None:
 
 
 def _close(stack: list[_Open], ended: bool = False) -> None:
-    closed = stack.pop().close(ended)
-    stack[-1].body.append(closed)
+    top = stack.pop()
+    body = tuple(top.body)
+    if top.verb == "edit":
+        stack[-1].body.append(Edit(Word(top.name), body, top.line, ended))
+    else:
+        stack[-1].body.append(Config(top.name, body, top.line))
 
 
 def _read_statement(top: _Open, line: int, verb: str, rest: tuple[Word, ...]) -> Statement:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from provision.errors import Conflict
 from provision.fortios.config.desired import DesiredObject
@@ -78,7 +78,7 @@ class Situation:
     adopt: bool = False
     ours: frozenset[str] = frozenset()
     siblings: Iterable[str] = ()
-    relics: Container[str] = field(default=())
+    relics: Container[str] = ()
 
     def is_current(self, name: str, desired: Words) -> bool:
         """Return whether a secret that the FortiGate hides is the one that was last sent."""

@@ -162,7 +162,7 @@ class CommandLine(Terminal):
         return text
 
     def _discard_late_answers(self) -> None:
-        """Read late answers, so that none is taken for the answer to a later line."""
+        """Discard late answers, so that none is mistaken for the answer to a later line."""
         self._discard_output(self.bounds.lost)
         self._late_answers = False
 
@@ -216,7 +216,7 @@ class CommandLine(Terminal):
             raise self._refuse(line, f"never sent, {error}") from None
 
     def _type(self, line: Line) -> str | None:
-        """Type one logical line; return what stands between its echo and the next prompt."""
+        """Type one logical line; return the text between its echo and the next prompt."""
         return self._type_keys(self._make_change_keys(line), line.verb)
 
     def _type_keys(self, keys: str, verb: str) -> str | None:
@@ -242,7 +242,7 @@ class CommandLine(Terminal):
         return "\n".join(answer).rstrip("\n")
 
     def _is_answered(self, seen: str, typed: str = "") -> bool:
-        """Return whether the echo is over and a prompt, or a question, stands at the end.
+        """Return whether the echo is complete and ``seen`` ends in a prompt or a question.
 
         A prompt before the echo answers an earlier line, or follows a message of the FortiGate.
         """

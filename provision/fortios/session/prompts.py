@@ -1,6 +1,6 @@
 """Recognize what a terminal of a FortiGate shows: prompt, echo, pager, question, answer. Pure text.
 
-Sources: captures of FortiOS 7.4 (an echo ends in CR CR LF, an empty line stands before the prompt,
+Sources: captures of FortiOS 7.4 (an echo ends in CR CR LF, an empty line precedes the prompt,
 `--More-- ` is wiped with CR, nine blanks, CR), FortiOS CLI reference (Ctrl-V before `?`).
 """
 
@@ -14,10 +14,10 @@ HOST = r"[-\w.~]+"
 _FIRST_PROMPT = re.compile(rf"(?:\A|\n)({HOST}(?: ?\([^()\n]*\))* [#$>]) ?\Z")
 # a prompt of any other shape, as of a hostname with blanks: believed once an Enter brings it again
 _ODD_PROMPT = re.compile(r"(?:\A|\n)(\S[^\n]{0,99} [#$>]) ?\n+\1 ?\Z")
-# its parts: hostname, what stands in brackets, sign
+# its parts: hostname, brackets, sign
 _PARTS = re.compile(r"(.+?)((?: ?\([^()]*\))*) [#$>]")
 _ROLES = frozenset({"primary", "secondary", "master", "slave"})
-# what ends in a prompt's sign, whatever stands before it
+# a text that ends in the sign of a prompt, whatever precedes it
 _SIGN = re.compile(r"[#$>] ?\Z")
 # Characters at the end of a text in which a hidden prompt is looked for.
 _TAIL = 4096
@@ -27,7 +27,7 @@ _KEPT = 4
 _PAGER = re.compile(r"--More-- ?(?:\r *\r|(?:\r?\x1b\[[0-2]?K)+\r?|\x08[\x08 ]*\x08)")
 _UNWIPED = re.compile(r"^--More--(?: *\n| )?", re.MULTILINE)
 _PAGER_TAIL = re.compile(r"--More-- ?\Z")
-# colours go first: they may stand inside of what the other patterns look for
+# removed first: colors may be inside of what the other patterns look for
 _COLOUR = re.compile(r"\x1b\[[\d;]*m")
 _ESCAPE = re.compile(r"\x1b(?:\[[\d;?]*[@-~]|[()].|[=>78])")
 # a line that goes on behind a lone CR: drawn anew, or wrapped at the edge of the terminal
@@ -37,7 +37,7 @@ _ACCEPT = re.compile(r"\(Press 'a' to accept\):?\s*\Z")
 _NEW_PASSWORD = re.compile(r"forced to change your password|^New Password: ?\Z", re.I | re.M)
 _OPEN_QUOTE = re.compile(r"\n> ?\Z")
 _UNTYPABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
-# Characters of a line whose echo is looked for, and of an answer in which it has to stand.
+# Characters of a line whose echo is looked for, and of the answer in which it has to be found.
 _ECHO, _ECHO_WITHIN = 60, 16384
 # a value in quotes, also one that the text ends in
 _QUOTED = r'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)'
@@ -178,11 +178,11 @@ def is_idle_timeout(text: str) -> bool:
     return text.rstrip().endswith("Timeout")
 
 
-# --- what is typed, and the answers to it --------------------------------------------------------
+# --- keys and answers ----------------------------------------------------------------------------
 
 
 def make_keys(line: str) -> str:
-    """Return the keys that type ``line``: `?` and Tab act at once unless Ctrl-V stands before them.
+    """Return the keys that type ``line``: `?` and Tab act at once unless Ctrl-V precedes them.
 
     Raises:
         ValueError: ``line`` holds a control character that no key can put into a value.

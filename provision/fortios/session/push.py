@@ -58,8 +58,8 @@ class Push:
     def apply(self, blocks: Sequence[Block], before: Observed, saving: str | None) -> None:
         """Push approved ``blocks``: all of them, or nothing stays.
 
-        ``before``: what is restored after a failure. ``saving``: the scope in which a FortiGate that
-        does not save by itself is told to save; None if it does.
+        ``before``: what is restored after a failure. ``saving``: the scope in which to save
+        on a FortiGate that does not save by itself; None if it does.
 
         Raises:
             RolledBack, Failed, Unreachable: as :meth:`FortiGateSession.apply`.
@@ -159,7 +159,7 @@ class Push:
             self._close_transaction()
             now = self._look(ids)
             if not touched and not _is_locked(error) and _find_differences(before, now, blocks):
-                touched = blocks  # the first line of the transaction was taken for something else
+                touched = blocks  # the line that begins a transaction had no effect
             reverting = plan_rollback(before, now, touched)
             if reverting:
                 self._approval.check_rollback(reverting)
@@ -187,7 +187,7 @@ class Push:
 def _find_differences(
     before: Observed, now: Observed, blocks: Sequence[Block]
 ) -> tuple[Block, ...]:
-    """Return what is not as ``before``; a secret that is set is taken for the one that was."""
+    """Return the blocks that would restore ``before``; a secret that is set counts as unchanged."""
     return plan_rollback(before, now, blocks, secrets_kept=True)
 
 

@@ -77,7 +77,7 @@ def find_refusal(answer: str) -> str:
 def hide_partial_values(refusal: str, line: str) -> str:
     """Return ``refusal`` without the parts of values in ``line`` that it quotes.
 
-    A secret is masked where it stands whole; a part of it would not be recognized.
+    Only whole secrets are masked; a part of one would not be recognized.
     """
     values = re.findall(r'"((?:[^"\\]|\\.)*)"', line)
 

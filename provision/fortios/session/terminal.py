@@ -211,7 +211,7 @@ class Terminal(FortinetSSH):
             return self.bounds.settled
         if not finished:
             return patience or self.bounds.lost
-        # a late answer to an Enter must not be taken for the answer to a later line
+        # a late answer to an Enter must not be mistaken for the answer to a later line
         return self.bounds.unread if wait.nudges else self.bounds.settled
 
     def _keep_waiting(self, wait: Wait, pager: bool, may_nudge: bool, what: str) -> None:

@@ -60,27 +60,27 @@ def _is_in(item: Any, inside: Collection[Any]) -> bool:
         return False
 
 
-def unite(one: Iterable[Any], other: Iterable[Any]) -> list[Any]:
+def combine_lists(one: Iterable[Any], other: Iterable[Any]) -> list[Any]:
     """Return the items of both lists, each once (`union`)."""
     return _deduplicate([*one, *other], _get_same)
 
 
-def intersect(one: Iterable[Any], other: Iterable[Any]) -> list[Any]:
-    """Return the items that are in both lists, each once."""
+def find_shared(one: Iterable[Any], other: Iterable[Any]) -> list[Any]:
+    """Return the items that are in both lists, each once (`intersect`)."""
     inside = _collect_members(other)
     return _deduplicate([item for item in one if _is_in(item, inside)], _get_same)
 
 
-def difference(one: Iterable[Any], other: Iterable[Any]) -> list[Any]:
-    """Return the items of the first list that are not in the other, each once."""
+def subtract(one: Iterable[Any], other: Iterable[Any]) -> list[Any]:
+    """Return the items of the first list that are not in the other, each once (`difference`)."""
     inside = _collect_members(other)
     return _deduplicate([item for item in one if not _is_in(item, inside)], _get_same)
 
 
-def symmetric_difference(one: Iterable[Any], other: Iterable[Any]) -> list[Any]:
-    """Return the items that are in only one of the lists."""
+def find_unshared(one: Iterable[Any], other: Iterable[Any]) -> list[Any]:
+    """Return the items that are in only one of the lists (`symmetric_difference`)."""
     first, second = list(one), list(other)
-    return difference(unite(first, second), intersect(first, second))
+    return subtract(combine_lists(first, second), find_shared(first, second))
 
 
 def build_product(*values: Iterable[Any], repeat: int = 1) -> list[Any]:
@@ -101,14 +101,14 @@ def _take_bounded(groups: Iterator[tuple[Any, ...]]) -> list[Any]:
 
 FILTERS: dict[str, Callable[..., Any]] = {
     "combinations": lambda value, size: _take_bounded(itertools.combinations(list(value), size)),
-    "difference": difference,
-    "intersect": intersect,
+    "difference": subtract,
+    "intersect": find_shared,
     "permutations": lambda value, size=None: _take_bounded(
         itertools.permutations(list(value), size)
     ),
     "product": build_product,
-    "symmetric_difference": symmetric_difference,
-    "union": unite,
+    "symmetric_difference": find_unshared,
+    "union": combine_lists,
     "unique": find_unique,
     "zip": lambda *values: list(zip(*values, strict=False)),
     "zip_longest": lambda *values, fillvalue=None: list(

@@ -65,13 +65,7 @@ def read(
         InputError: ``ansible-inventory`` is not installed, or cannot read the source.
     """
     where = Where(str(path))
-    command = _find()
-    if not command:
-        instead = (
-            "install ansible-core, or save what it yields: "
-            f"ansible-inventory -i {path} --list --yaml --export > hosts.yml"
-        )
-        raise InputError([where.problem(f"{what}, which only {_PROGRAM} can read", instead)])
+    command = _find(where, what)
     sources = [word for source in (*before, str(path)) for word in ("-i", source)]
     environment = {**os.environ, **_STRICT, **(_ALONE if alone else {}), **settings}
     deadline = time.monotonic() + program.LONGEST
@@ -88,10 +82,21 @@ def read(
     script.add(material, script.parse_document(done.output, where, _PROGRAM), where)
 
 
-def _find() -> str | None:
-    """Return the path of ``ansible-inventory``: on the PATH, or beside the running Python."""
+def _find(where: Where, what: str) -> str:
+    """Return the path of ``ansible-inventory``: on the PATH, or beside the running Python.
+
+    Raises:
+        InputError: it is not installed.
+    """
     beside = str(Path(sys.executable).parent)
-    return shutil.which(_PROGRAM) or shutil.which(_PROGRAM, path=beside)
+    command = shutil.which(_PROGRAM) or shutil.which(_PROGRAM, path=beside)
+    if not command:
+        instead = (
+            "install ansible-core, or save its output: "
+            f"ansible-inventory -i {where.file} --list --yaml --export > hosts.yml"
+        )
+        raise InputError([where.problem(f"{what}, which only {_PROGRAM} can read", instead)])
+    return command
 
 
 def _find_cause(errors: str) -> str:

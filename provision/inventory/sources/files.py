@@ -118,19 +118,19 @@ class _Reader:
         top = yaml_lines.parse(yaml_lines.decode(raw, str(path)), str(path), repeats)
         if isinstance(top, str):
             return False
-        found = yaml_lines.as_mapping(top, Where(str(path)), "an inventory")
-        if found.get("plugin"):
-            self._add_plugin(path, found)
+        document = yaml_lines.as_mapping(top, Where(str(path)), "an inventory")
+        if document.get("plugin"):
+            self._add_plugin(path, document)
         else:
-            yaml.read(self.material, found, str(path), repeats)
+            yaml.read(self.material, document, str(path), repeats)
         return True
 
-    def _add_plugin(self, path: Path, found: YamlMap) -> None:
-        plugin = str(found["plugin"])
+    def _add_plugin(self, path: Path, document: YamlMap) -> None:
+        plugin = str(document["plugin"])
         # this plugin sorts the hosts of earlier sources into groups
         before = self.before if plugin.rpartition(".")[2] == "constructed" else []
         what = f"configures the inventory plugin {plugin}"
-        ansible.read(self.material, path, what, before, not found.get("use_vars_plugins"))
+        ansible.read(self.material, path, what, before, not document.get("use_vars_plugins"))
 
     def report_unread(self) -> None:
         """Report unreadable files as warnings, or as problems if no other file has a host."""

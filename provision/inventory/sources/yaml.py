@@ -73,12 +73,12 @@ def _add_section(material: Material, group: str, key: str, section: object, wher
         problem = where.problem(f"{key} is not a part of a group", instead)
         material.add_doubt(group, problem, inherited=False)
         return
-    found = as_map(material, _wrap_name(section, where), where, f"{key} of group {group}", group)
+    entries = as_map(material, _wrap_name(section, where), where, f"{key} of group {group}", group)
     if key == "vars":
-        material.set_group(group, as_variables(found, where.file))
+        material.set_group(group, as_variables(entries, where.file))
         return
-    for item, value in found.items():
-        line = Where(where.file, found.lines[item])
+    for item, value in entries.items():
+        line = Where(where.file, entries.lines[item])
         if key == "hosts":
             _add_hosts(material, group, item, value, line)
         elif _add_group(material, group, item, value, line):
@@ -97,8 +97,8 @@ def _wrap_name(section: object, where: Where) -> object:
 def _add_hosts(material: Material, group: str, item: object, value: object, where: Where) -> None:
     if _is_name(material, group, item, where, "host"):
         # Ansible treats 0, no and "" as empty
-        found = as_map(material, value or None, where, f"host {item}", group)
-        material.add_pattern(group, str(item), where, as_variables(found, where.file))
+        variables = as_map(material, value or None, where, f"host {item}", group)
+        material.add_pattern(group, str(item), where, as_variables(variables, where.file))
 
 
 def _is_name(material: Material, group: str, name: object, where: Where, kind: str) -> bool:

@@ -54,7 +54,10 @@ def test_the_server_s_words_are_masked_and_cannot_pass_for_ours(
 
 def test_without_a_terminal_nobody_can_be_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO())
-    with pytest.raises(InputError, match="--ask-token needs a terminal"), ask_token.codes(True):
+    with (
+        pytest.raises(InputError, match="--ask-token needs a terminal"),
+        ask_token.open_codes(True),
+    ):
         pass
-    with ask_token.codes(False) as codes:
+    with ask_token.open_codes(False) as codes:
         assert codes is None

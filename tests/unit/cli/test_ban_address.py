@@ -18,7 +18,7 @@ __all__ = ["cli", "offline"]
 
 def refusal(text: str) -> str:
     with pytest.raises(InputError) as error:
-        ban_address.bannable(text)
+        ban_address.check_bannable(text)
     return str(error.value)
 
 
@@ -37,14 +37,14 @@ def refusal(text: str) -> str:
     ],
 )
 def test_an_address_has_one_spelling_and_ipv4_within_ipv6_is_ipv4(typed: str, meant: str) -> None:
-    assert ban_address.checked_address(typed) == ban_address.bannable(typed) == meant
+    assert ban_address.normalize_address(typed) == ban_address.check_bannable(typed) == meant
 
 
 @given(st.ip_addresses(v=4))
 def test_an_address_of_ipv4_is_the_same_however_ipv6_spells_it(
     address: ipaddress.IPv4Address,
 ) -> None:
-    assert ban_address.checked_address(f"::ffff:{address}") == str(address)
+    assert ban_address.normalize_address(f"::ffff:{address}") == str(address)
 
 
 @pytest.mark.parametrize(
@@ -80,8 +80,8 @@ def test_a_zone_id_is_named_as_what_is_wrong() -> None:
 
 
 def test_what_could_once_be_banned_can_still_be_freed() -> None:
-    assert ban_address.checked_address("128.0.0.0/1") == "128.0.0.0/1"
-    assert ban_address.checked_address("127.0.0.1") == "127.0.0.1"
+    assert ban_address.normalize_address("128.0.0.0/1") == "128.0.0.0/1"
+    assert ban_address.normalize_address("127.0.0.1") == "127.0.0.1"
 
 
 @pytest.mark.parametrize("address", ["192.0.2.10", "::ffff:192.0.2.10", "::ffff:192.0.2.0/120"])
@@ -94,10 +94,10 @@ def test_the_site_s_own_hosts_are_spared_in_every_spelling(cli: Cli, address: st
 @pytest.mark.parametrize("address", ["127.0.0.1", "127.0.0.0/8"])
 def test_a_host_known_by_name_is_spared_at_what_its_name_stands_for(address: str) -> None:
     named = sample_site(address="localhost")
-    assert ban_address.own_host([named], address) == "ban1"
-    assert ban_address.own_host([named], "203.0.113.7") == ""
+    assert ban_address.find_own_host([named], address) == "ban1"
+    assert ban_address.find_own_host([named], "203.0.113.7") == ""
 
 
 @pytest.mark.parametrize("name", ["nobody.invalid", "a..b", "x" * 300])
 def test_a_host_whose_name_nobody_knows_keeps_nobody_from_banning(name: str) -> None:
-    assert ban_address.own_host([sample_site(address=name)], "203.0.113.7") == ""
+    assert ban_address.find_own_host([sample_site(address=name)], "203.0.113.7") == ""

@@ -61,8 +61,8 @@ def everywhere(secret: str) -> SiteResult:
 def told(site: SiteResult, *values: str, detail: Detail) -> str:
     stream = io.StringIO()
     shown = report(stream, *values)
-    shown.sites([site], detail)
-    shown.summary([site])
+    shown.print_sites([site], detail)
+    shown.print_summary([site])
     return stream.getvalue()
 
 
@@ -127,7 +127,7 @@ def test_long_lines_are_not_broken_for_who_greps_them() -> None:
 def test_a_row_of_a_table_is_one_line_with_every_cell_in_full_for_who_greps_it() -> None:
     stream = io.StringIO()
     rows = [("a" * 60, "東京", "x y"), ("b", "c" * 60, "")]
-    report(stream).table(("one", "two", "three"), rows)
+    report(stream).print_table(("one", "two", "three"), rows)
     assert stream.getvalue().splitlines() == [
         "one" + " " * 59 + "two" + " " * 59 + "three",
         "a" * 60 + "  東京" + " " * 58 + "x y",
@@ -178,7 +178,7 @@ def test_no_secret_is_in_the_json_document() -> None:
 def test_no_secret_is_in_the_live_table() -> None:
     stream = Terminal()
     with report(stream, SECRET, live=True) as shown:
-        shown.doing("bh1", "bh1", f"observing {SECRET}")
+        shown.report_activity("bh1", "bh1", f"observing {SECRET}")
     assert "hunter2" not in stream.getvalue()
 
 
@@ -212,7 +212,7 @@ def test_a_password_that_is_a_word_of_ours_leaves_the_document_readable(password
 def test_a_live_table_is_shown_on_a_terminal() -> None:
     stream = Terminal()
     with report(stream, live=True) as shown:
-        shown.doing("bh1", "fw1", "observing")
+        shown.report_activity("bh1", "fw1", "observing")
     assert "observing" in stream.getvalue()
     assert "\x1b[" in stream.getvalue()
 
@@ -220,9 +220,9 @@ def test_a_live_table_is_shown_on_a_terminal() -> None:
 def test_no_live_table_and_no_colour_where_there_is_no_terminal() -> None:
     stream = io.StringIO()
     with report(stream, live=True) as shown:
-        shown.doing("bh1", "fw1", "observing")
-        shown.done("bh1", SITE.targets[0])
-        shown.sites([SITE], detail="everything")
+        shown.report_activity("bh1", "fw1", "observing")
+        shown.report_result("bh1", SITE.targets[0])
+        shown.print_sites([SITE], detail="everything")
     assert "observing" not in stream.getvalue()
     assert "\x1b" not in stream.getvalue()
 
@@ -230,7 +230,7 @@ def test_no_live_table_and_no_colour_where_there_is_no_terminal() -> None:
 def test_verbose_tells_what_is_being_done_line_by_line() -> None:
     stream = io.StringIO()
     with report(stream, verbose=1) as shown:
-        shown.doing("bh1", "fw1", "observing")
+        shown.report_activity("bh1", "fw1", "observing")
     assert stream.getvalue() == "fw1: observing\n"
 
 
@@ -238,15 +238,15 @@ def test_verbose_tells_what_is_being_done_line_by_line() -> None:
 def test_while_a_question_is_asked_nothing_is_printed_and_nothing_is_lost(live: bool) -> None:
     stream = Terminal()
     with report(stream, SECRET, live=live) as shown:
-        shown.doing("bh1", "bh1", "observing")
-        with shown.paused():
+        shown.report_activity("bh1", "bh1", "observing")
+        with shown.pause():
             before = stream.getvalue()
-            shown.line(f"a key was added {SECRET}")
-            shown.doing("bh1", "fw1", "observing")
-            shown.done("bh1", SITE.targets[1])
+            shown.print_line(f"a key was added {SECRET}")
+            shown.report_activity("bh1", "fw1", "observing")
+            shown.report_result("bh1", SITE.targets[1])
             assert stream.getvalue() == before
         assert f"a key was added {MASK}" in stream.getvalue()
-        shown.line("and so on")
+        shown.print_line("and so on")
     assert stream.getvalue().index("a key was added") < stream.getvalue().index("and so on")
 
 

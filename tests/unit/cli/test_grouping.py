@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from provision.cli.report.grouping import grouped
+from provision.cli.report.grouping import group_changes
 from provision.plan import Change
 
 
 def heads(*changes: Change, fortios: bool = False) -> list[str]:
     return [
         f"{group.action} {group.head}"
-        for group in grouped(changes, "fortios" if fortios else "linux")
+        for group in group_changes(changes, "fortios" if fortios else "linux")
     ]
 
 
@@ -37,7 +37,7 @@ def test_the_content_of_new_and_deleted_files_is_cut_and_that_of_changed_ones_is
         Change("file:/etc/b", "delete", "-old", role="receiver"),
         Change("file:/etc/c", "update", "-old\n+new", role="receiver"),
     ]
-    assert [(group.head, group.hidden) for group in grouped(changes, "linux")] == [
+    assert [(group.head, group.hidden) for group in group_changes(changes, "linux")] == [
         ("file:/etc/a", 1),
         ("file:/etc/b", 1),
         ("file:/etc/c", 0),
@@ -56,7 +56,7 @@ def test_a_file_that_no_role_names_has_a_line_of_its_own() -> None:
 
 def test_changes_for_different_reasons_are_not_mixed() -> None:
     changes = (created("/etc/a"), created("/etc/b", reason="it was odd"), created("/etc/c"))
-    found = grouped(changes, "linux")
+    found = group_changes(changes, "linux")
     assert [(each.head, each.why) for each in found] == [
         ("receiver: 2 files in /etc", ""),
         ("file:/etc/b", "it was odd"),
@@ -92,7 +92,7 @@ def test_neighbours_on_a_fortigate_share_a_head_and_stay_in_the_order_of_sending
         Change("system automation-stitch:c", "create", "4"),
         Change("firewall policy:9", "delete", "5", source="the ban host's memory"),
     ]
-    found = grouped(changes, "fortios")
+    found = group_changes(changes, "fortios")
     assert [group.head for group in found] == [
         "2 objects: system automation-action, system automation-stitch",
         "vpn ssl settings",
@@ -112,5 +112,5 @@ def test_every_change_is_in_exactly_one_group() -> None:
         Change("file:/c", "update", "x"),
     ]
     for kind in ("linux", "fortios"):
-        found = [change for group in grouped(changes, kind) for change in group.changes]
+        found = [change for group in group_changes(changes, kind) for change in group.changes]
         assert sorted(each.id for each in found) == sorted(each.id for each in changes)

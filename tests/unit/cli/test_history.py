@@ -143,7 +143,7 @@ def site(*entries: dict[str, Any]) -> list[SiteResult]:
 
 def shown(found: list[SiteResult], stream: io.StringIO) -> list[str]:
     report = Report(Secrets(), stream, live=False, verbose=0)
-    report.table(history.HEADS, history.rows(found), history.events(found))
+    report.print_table(history.HEADS, history.build_rows(found), history.list_events(found))
     return stream.getvalue().splitlines()
 
 
@@ -169,7 +169,7 @@ def test_a_ban_is_shown_with_the_firewall_that_saw_it_and_its_log_line_below() -
 
 
 def test_a_cut_event_says_so() -> None:
-    assert history.events(site(entry(1, event="user=", cut=5000))) == [
+    assert history.list_events(site(entry(1, event="user=", cut=5000))) == [
         "user= ... (5000 characters)"
     ]
 
@@ -197,7 +197,7 @@ def test_on_a_terminal_a_long_event_is_wrapped_and_none_of_it_is_lost(words: lis
         lines = shown(site(entry(1, event=event), entry(2, what="end")), Terminal())
     wrapped = [line for line in lines[1:] if line.startswith("    ")]
     told = "".join(line[4:] for line in wrapped)
-    assert "".join(history.one_line(event).split()) in "".join(told.split())
+    assert "".join(history.format_one_line(event).split()) in "".join(told.split())
     assert all(cell_len(line) <= 80 for line in wrapped)
     assert any('remip="203.0.113.1"' in line for line in wrapped)
 

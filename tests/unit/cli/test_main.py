@@ -267,7 +267,7 @@ def test_a_fault_of_the_toolkit_is_one_line_and_its_place_is_shown_on_demand(
     def broken(*_: Any) -> NoReturn:
         raise RuntimeError(f"unforeseen, with {PASSWORD}")
 
-    monkeypatch.setattr("provision.cli.options.exit_code", broken)
+    monkeypatch.setattr("provision.cli.runs.exit_code", broken)
     monkeypatch.setattr(site, "plan_site", lambda *_: SitePlan("bh1", "plan"))
     said = cli("plan")
     assert said.code == 1

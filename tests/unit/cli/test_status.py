@@ -37,7 +37,7 @@ def host(state: str = "ok", **changed: object) -> TargetResult:
 
 
 def cells(target: TargetResult) -> dict[str, str]:
-    (row,) = status.rows([SiteResult("ban1", (target,))], NOW)
+    (row,) = status.build_rows([SiteResult("ban1", (target,))], NOW)
     return dict(zip(status.HEADS, row, strict=True))
 
 
@@ -118,7 +118,9 @@ def test_on_a_narrow_terminal_columns_without_room_follow_on_a_line_of_their_own
         SiteResult(f"ban-berlin-{n}", (host(), TargetResult(f"fw-berlin-{n}", "fortios", "ok")))
         for n in range(3)
     ]
-    Report(Secrets(), stream, live=False, verbose=0).table(status.HEADS, status.rows(found, NOW))
+    Report(Secrets(), stream, live=False, verbose=0).print_table(
+        status.HEADS, status.build_rows(found, NOW)
+    )
     lines = io.StringIO(stream.getvalue()).read().splitlines()
     assert max(map(len, lines)) <= width + len("\x1b[1m\x1b[0m")
     told = " ".join(stream.getvalue().split())
@@ -155,4 +157,4 @@ def test_on_a_narrow_terminal_columns_without_room_follow_on_a_line_of_their_own
 def test_below_the_table_stands_what_else_is_to_be_known(
     details: dict[str, Any], said: str
 ) -> None:
-    assert status.notes([SiteResult("ban1", (host(**details),))]) == [said]
+    assert status.list_notes([SiteResult("ban1", (host(**details),))]) == [said]

@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from provision.cli.main import main
-from provision.cli.streams import hang_up_as_interrupt
+from provision.cli.streams import treat_hangup_as_interrupt
 from provision.engine import site
 from provision.plan import Change, SitePlan, TargetPlan
 from provision.results import SiteResult, TargetResult
@@ -206,7 +206,7 @@ def test_a_change_goes_on_to_its_end_when_its_progress_cannot_be_printed(
         with Path("/dev/full").open("w") as full:
             os.dup2(full.fileno(), disk.fileno())
         for step in ("lease", "push", "release"):
-            listener.line(f"{step} " * 10_000)
+            listener.print_line(f"{step} " * 10_000)
             steps.append(step)
         return CHANGED
 
@@ -227,7 +227,7 @@ def test_nobody_is_asked_about_a_plan_that_could_not_be_printed(
 def test_a_hang_up_is_an_interrupt_once_and_then_ignored() -> None:
     """A shell sends another one to its jobs; that must not break what is being finished."""
     interrupted = False
-    with hang_up_as_interrupt():
+    with treat_hangup_as_interrupt():
         try:
             signal.raise_signal(signal.SIGHUP)
         except KeyboardInterrupt:
@@ -240,7 +240,7 @@ def test_a_hang_up_is_an_interrupt_once_and_then_ignored() -> None:
 def test_nohup_is_obeyed() -> None:
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        with hang_up_as_interrupt():
+        with treat_hangup_as_interrupt():
             signal.raise_signal(signal.SIGHUP)
             assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
     finally:

@@ -7,7 +7,7 @@ from typing import Annotated
 import pytest
 from pydantic import Field, SecretStr
 
-from provision.desired.summary import list_changed_settings, summarise_settings
+from provision.desired.summary import list_changed_settings, summarize_settings
 from provision.masking import MASK
 from provision.sites.setting_types import spell_duration
 from provision.sites.settings import RoleSettings
@@ -29,7 +29,7 @@ def test_a_ban_host_is_summed_up_by_thresholds_address_and_what_was_changed() ->
         ),
         "receiver": Receiver(receiver_tls="off", receiver_port=8080),
     }
-    assert summarise_settings(sample_site(ban_host=settings), PLAYS) == [
+    assert summarize_settings(sample_site(ban_host=settings), PLAYS) == [
         "sslvpn_login_failed, ipsec_failed: 1 event within 90s ban for ever",
         "receiver: http://192.0.2.10:8080 for FortiGates, not encrypted",
         "not the default: detection_enabled sslvpn_login_failed, ipsec_failed; detection_max_retry 1;"
@@ -39,10 +39,10 @@ def test_a_ban_host_is_summed_up_by_thresholds_address_and_what_was_changed() ->
 
 def test_a_fortigate_is_summed_up_by_what_was_changed() -> None:
     site = sample_site(fortigate={"enforcement": Enforcement(enforcement=("ssl_vpn",))})
-    assert summarise_settings(site, PLAYS, site.fortigates[0]) == [
+    assert summarize_settings(site, PLAYS, site.fortigates[0]) == [
         "not the default: enforcement ssl_vpn"
     ]
-    assert summarise_settings(sample_site(), PLAYS, sample_site().fortigates[0]) == []
+    assert summarize_settings(sample_site(), PLAYS, sample_site().fortigates[0]) == []
 
 
 class Settings(RoleSettings):

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from provision.desired import templates
-from provision.desired.templates import f2b, pyliteral, render, systemd_value
+from provision.desired.templates import escape_fail2ban, format_literal, quote_systemd, render
 from provision.errors import InputError
 from provision.fortios.config.text import Config, Statement, forti_quote, parse
 
@@ -31,13 +31,13 @@ LITERALS = st.recursive(
 
 @given(LITERALS)
 def test_a_python_literal_reads_back_as_the_same_value(value: object) -> None:
-    assert eval(pyliteral(value)) == value
+    assert eval(format_literal(value)) == value
 
 
 @pytest.mark.parametrize("value", [Path("/"), {1}, float("nan"), object(), Verb.PLAN])
 def test_what_python_cannot_spell_as_a_literal_is_refused(value: object) -> None:
     with pytest.raises(ValueError, match="no part of a literal"):
-        pyliteral({"path": [value]})
+        format_literal({"path": [value]})
 
 
 def test_sites_are_rendered_in_threads_of_their_own() -> None:
@@ -47,16 +47,16 @@ def test_sites_are_rendered_in_threads_of_their_own() -> None:
     gc.set_threshold(10)
     try:
         with ThreadPoolExecutor(8) as pool:
-            texts = set(pool.map(lambda _: pyliteral(value), range(400)))
+            texts = set(pool.map(lambda _: format_literal(value), range(400)))
     finally:
         gc.set_threshold(*before)
-    assert texts == {pyliteral(value)}
+    assert texts == {format_literal(value)}
 
 
 @given(st.text())
 def test_a_fail2ban_value_reads_back_as_the_same_text_or_is_refused(text: str) -> None:
     try:
-        written = f2b(text)
+        written = escape_fail2ban(text)
     except ValueError:
         return
     parser = configparser.ConfigParser(inline_comment_prefixes=(";",))
@@ -68,7 +68,7 @@ def test_a_fail2ban_value_reads_back_as_the_same_text_or_is_refused(text: str) -
 @pytest.mark.parametrize("text", ["a\nb = c", "a\r[x]", "a ; b", "# a", "a\x00", "a\u2028b"])
 def test_a_fail2ban_value_cannot_begin_a_line_or_a_comment(text: str) -> None:
     with pytest.raises(ValueError):
-        f2b(text)
+        escape_fail2ban(text)
 
 
 @pytest.mark.parametrize(
@@ -85,13 +85,13 @@ def test_a_fail2ban_value_cannot_begin_a_line_or_a_comment(text: str) -> None:
     ],
 )
 def test_a_systemd_value_is_one_word_without_specifiers(value: str, written: str) -> None:
-    assert systemd_value(value) == written
+    assert quote_systemd(value) == written
 
 
 @pytest.mark.parametrize("value", ["a\nExecStart=/bin/sh", "$HOME", "a\tb", "a\x00"])
 def test_a_systemd_value_cannot_be_a_second_setting_or_a_variable(value: str) -> None:
     with pytest.raises(ValueError):
-        systemd_value(value)
+        quote_systemd(value)
 
 
 @given(st.text(alphabet=st.characters(exclude_categories=("Cc", "Cs"))))

@@ -23,7 +23,7 @@ from provision.fortios.record.record import Record
 from provision.linux.draft import LinuxPlan
 from provision.masking import Secrets
 from provision.plan import SitePlan, Verb, from_json, to_json
-from provision.results import SiteResult, TargetResult, summarise
+from provision.results import SiteResult, TargetResult, summarize
 from provision.sites.builder import Selected
 from provision.sites.selection import Choice, ChosenSites
 from provision.ssh.connection import Access
@@ -41,7 +41,7 @@ ONLY_HOST = Selected(SITE, True, ())
 ONE_OF_TWO = Selected(SITE, True, SITE.fortigates[:1])
 
 # What a FortiGate has before anybody configures it, as far as the roles look.
-FACTORY: fortios_model.Unit = {"vpn ssl settings": ()}
+FACTORY: fortios_model.ModelFortiGate = {"vpn ssl settings": ()}
 
 
 @dataclass
@@ -49,7 +49,7 @@ class World:
     """What really stands at the site; ``log`` has what was asked of whom, ``faults`` what happens then."""
 
     host: linux_model.Host = field(default_factory=linux_model.Host)
-    units: dict[str, fortios_model.Unit] = field(
+    units: dict[str, fortios_model.ModelFortiGate] = field(
         default_factory=lambda: {FW1: dict(FACTORY), FW2: dict(FACTORY)}
     )
     log: list[tuple[str, str]] = field(default_factory=list)
@@ -154,18 +154,18 @@ class FakeUnit:
         self.exchanges += 1
         self._world.asked(self._name, "observe")
         unit = self._world.units[self._name]
-        return fortios_model.look(unit, object_ids_to_observe(wanted, record), self._name)
+        return fortios_model.observe(unit, object_ids_to_observe(wanted, record), self._name)
 
     def look(self, wanted: Iterable[str]) -> Observed:
         self.exchanges += 1
-        return fortios_model.look(self._world.units[self._name], wanted, self._name)
+        return fortios_model.observe(self._world.units[self._name], wanted, self._name)
 
     def apply(self, plan: FortiPlan, approved: Iterable[tuple[str, str]]) -> None:
         assert tuple(approved) == tuple((each.id, each.shown) for each in plan.blocks)
         self.exchanges += 1
         self._world.asked(self._name, "apply")
         unit = self._world.units[self._name]
-        self._world.units[self._name] = fortios_model.after(unit, plan.blocks)
+        self._world.units[self._name] = fortios_model.apply_blocks(unit, plan.blocks)
 
 
 class Listening:
@@ -174,13 +174,13 @@ class Listening:
     def __init__(self) -> None:
         self.heard: dict[str, str] = {}
 
-    def doing(self, site: str, host: str, what: str) -> None:
+    def report_activity(self, site: str, host: str, what: str) -> None:
         self.heard[host] = what
 
-    def done(self, site: str, result: TargetResult) -> None:
+    def report_result(self, site: str, result: TargetResult) -> None:
         self.heard[result.host] = result.state
 
-    def line(self, text: str) -> None:
+    def print_line(self, text: str) -> None:
         pass
 
 
@@ -207,7 +207,7 @@ def go(verb: Verb, selected: Selected = ALL, **options: Any) -> SiteResult:
     work = job(verb, selected, **options)
     planned = plan_site(SITE.name, work, listener, secrets)
     if verb not in ("apply", "teardown"):
-        return summarise(planned)
+        return summarize(planned)
     return apply_site(SITE.name, work, planned, listener, secrets)
 
 

@@ -17,7 +17,7 @@ from provision.fortios.config.text import Statement, Word
 from provision.linux.session.session import NoPython
 from provision.masking import MASK, Secrets
 from provision.plan import SitePlan, to_json
-from provision.results import Exit, SiteResult, TargetResult, document, exit_code
+from provision.results import Exit, SiteResult, TargetResult, build_document, exit_code
 from provision.sites.selection import Choice, ChosenSites, read_sites
 from tests.plays import PLAYS
 from tests.unit.engine.site_model import (
@@ -447,7 +447,7 @@ def test_the_json_of_a_refused_apply_has_the_new_plan(world: World) -> None:
 
     result = apply(work, approved)
 
-    (site,) = document("apply", exit_code([result]), [result])["sites"]
+    (site,) = build_document("apply", exit_code([result]), [result])["sites"]
     found = next(each for each in site["targets"] if each["host"] == FW1)
     assert (found["state"], found["changes"]) == ("failed", [])
     assert {each["id"] for each in found["new_plan"]} >= {"vpn ssl settings"}

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from provision.engine import lease
-from provision.engine.lease import Lease, this_process
+from provision.engine.lease import Lease, name_process
 from provision.errors import Failed, Unreachable
 from provision.linux.agent import leases, manifest
 
@@ -49,7 +49,7 @@ def test_a_lease_is_there_while_it_is_held_and_leaves_no_trace() -> None:
     with Lease(ask, "fgt1") as mine:
         assert mine.record == {"serial": "FG1"}
         assert mine.note == ""
-        assert held()["fgt1"]["process"] == this_process()
+        assert held()["fgt1"]["process"] == name_process()
     assert manifest.load() == before
     assert not Path(leases.PATH).exists()
 
@@ -89,7 +89,7 @@ def test_another_fortigate_of_the_site_is_free() -> None:
 def test_the_lease_of_a_run_that_was_killed_here_is_broken_at_once_and_said() -> None:
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
-    dead = f"{this_process().rpartition(':')[0]}:{gone.pid}"
+    dead = f"{name_process().rpartition(':')[0]}:{gone.pid}"
     Lease(ask, "fgt1", process=dead).__enter__()
     with Lease(ask, "fgt1") as mine:
         assert "died or took too long: its lease was broken" in mine.note
@@ -109,7 +109,7 @@ def test_a_lease_that_was_broken_is_not_given_back_by_its_old_owner() -> None:
     Path(leases.PATH).write_text(json.dumps({"fgt1": {**held()["fgt1"], "until": 0}}))
     with Lease(ask, "fgt1"):
         old.__exit__(None, None, None)
-        assert held()["fgt1"]["process"] == this_process()
+        assert held()["fgt1"]["process"] == name_process()
 
 
 def test_a_ban_host_that_goes_away_meanwhile_hides_no_other_error() -> None:

@@ -35,11 +35,11 @@ def test_results_come_in_the_order_of_the_work_whoever_finishes_first() -> None:
             second_is_done.set()
         return name.upper()
 
-    assert parallel.over(["first", "second"], do, forks=2) == ["FIRST", "SECOND"]
+    assert parallel.run_all(["first", "second"], do, forks=2) == ["FIRST", "SECOND"]
 
 
 def test_no_work_gives_no_results() -> None:
-    assert parallel.over([], str, forks=5) == []
+    assert parallel.run_all([], str, forks=5) == []
 
 
 def test_as_many_as_forks_are_at_work_at_once_and_never_more() -> None:
@@ -56,7 +56,7 @@ def test_as_many_as_forks_are_at_work_at_once_and_never_more() -> None:
         with lock:
             at_work -= 1
 
-    parallel.over(range(9), do, forks=3)
+    parallel.run_all(range(9), do, forks=3)
 
     assert most == 3
 
@@ -87,7 +87,7 @@ def test_an_interrupt_lets_the_work_at_hand_finish_and_begins_no_other(
     monkeypatch.setattr(parallel, "wait", awaited)
     monkeypatch.setattr(ThreadPoolExecutor, "shutdown", telling)
     with pytest.raises(parallel.Interrupted) as stop:
-        parallel.over(WORK, do, forks=1)
+        parallel.run_all(WORK, do, forks=1)
     assert len(stop.value.finished) == 1
 
     assert begun == finished == ["at hand"]
@@ -113,7 +113,7 @@ def test_whoever_presses_ctrl_c_again_and_again_still_gets_what_was_begun_finish
 
     monkeypatch.setattr(parallel, "wait", awaited)
     with pytest.raises(parallel.Interrupted) as stop:
-        parallel.over(["at hand", "never begun"], do, forks=1, stopping=told.set)
+        parallel.run_all(["at hand", "never begun"], do, forks=1, stopping=told.set)
 
     assert stop.value.finished == ("AT HAND",)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
@@ -128,7 +128,7 @@ def test_an_exception_that_nobody_foresaw_is_the_result_of_that_one_only() -> No
     def failed(number: int, error: Exception) -> str:
         return f"{number}: {type(error).__name__}"
 
-    assert parallel.over(range(4), do, forks=2, failed=failed) == [
+    assert parallel.run_all(range(4), do, forks=2, failed=failed) == [
         "done",
         "done",
         "2: KeyError",
@@ -145,6 +145,6 @@ def test_one_that_fails_does_not_keep_others_from_their_work() -> None:
         finished.append(number)
 
     with pytest.raises(RuntimeError):
-        parallel.over(range(5), do, forks=2)
+        parallel.run_all(range(5), do, forks=2)
 
     assert sorted(finished) == [1, 2, 3, 4]

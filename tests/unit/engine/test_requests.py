@@ -37,12 +37,12 @@ def test_where_one_site_lacks_the_detection_no_site_is_contacted(cli: Cli) -> No
 @pytest.mark.parametrize(
     ("duration", "why"),
     [
-        ("999999w", "--for 999999w: is over 100 years: write -1 for a ban without end; write 90s"),
+        ("999999w", "--for 999999w: it is over 100 years: write -1 for a permanent ban; write 90s"),
         ("9999999999", "over 100 years"),
         ("9999999999999", "over 100 years"),
-        ("\u0661\u0662h", "no duration"),
-        ("0", "--for 0: must be at least one second; write 90s"),
-        ("soon", "--for soon: no duration; write 90s"),
+        ("\u0661\u0662h", "it is not valid"),
+        ("0", "--for 0: it must be at least one second; write 90s"),
+        ("soon", "--for soon: it is not valid; write 90s"),
     ],
 )
 def test_a_duration_that_cannot_be_meant_is_told_in_plain_words(
@@ -86,7 +86,7 @@ def test_status_exits_the_same_with_json_and_without(
     error = "no route" if state == "unreachable" else ""
     target = TargetResult("bh1", "linux", state, error=error)
     found = SiteResult("bh1", (target,))
-    monkeypatch.setattr("provision.cli.report.status.status", lambda *_: found)
+    monkeypatch.setattr("provision.cli.report.status.collect_status", lambda *_: found)
     assert cli("status").code == cli("status", "--json").code == code
 
 
@@ -96,7 +96,9 @@ def test_what_is_to_be_known_of_a_site_in_trouble_is_printed_once(
     note = "the status page is off: receiver_status_page: true turns it on"
     details = {"page": "", "jails": {}}
     host = TargetResult("bh1", "linux", "failed", error="no", notes=(note,), details=details)
-    monkeypatch.setattr("provision.cli.report.status.status", lambda *_: SiteResult("bh1", (host,)))
+    monkeypatch.setattr(
+        "provision.cli.report.status.collect_status", lambda *_: SiteResult("bh1", (host,))
+    )
     assert cli("status").out.count(note) == 1
 
 
@@ -105,7 +107,7 @@ def test_posts_in_vain_are_a_note_below_the_table_and_no_failure(
 ) -> None:
     target = TargetResult("fw1", "fortios", "ok", details={"unreadable": 12, "limited": 1})
     found = SiteResult("bh1", (target,))
-    monkeypatch.setattr("provision.cli.report.status.status", lambda *_: found)
+    monkeypatch.setattr("provision.cli.report.status.collect_status", lambda *_: found)
     said = cli("status")
     assert said.code == 0
     assert said.out.splitlines()[2:] == [

@@ -17,10 +17,10 @@ from provision.fortios.planning.references import find_foreign_users
 from provision.fortios.record.record import Record
 from tests.unit.fortios.sample_cli import KEY
 
-Unit = dict[str, Tree]
+ModelFortiGate = dict[str, Tree]
 
 
-def obey(body: Tree, orders: Tree) -> Tree:
+def apply_statements(body: Tree, orders: Tree) -> Tree:
     """Return ``body`` after the statements ``orders`` as `show` prints it: one `set` per attribute."""
     attrs = read_attributes((*_sets(read_attributes(body)), *orders))
     tables = {node.path: node.body for node in body if isinstance(node, Config)}
@@ -46,7 +46,7 @@ def _table(body: Tree, orders: Tree) -> Tree:
     for node in orders:
         if isinstance(node, Edit):
             old = held.get(node.key.value, Edit(node.key))
-            held[node.key.value] = Edit(node.key, obey(old.body, node.body))
+            held[node.key.value] = Edit(node.key, apply_statements(old.body, node.body))
         elif isinstance(node, Statement) and node.verb == "delete":
             del held[node.words[0].value]
         elif isinstance(node, Statement) and node.verb == "move":
@@ -63,53 +63,53 @@ def _moved(held: dict[str, Edit], key: str, where: str, other: str) -> dict[str,
     return {each: held[each] for each in left}
 
 
-def table_of(object_id: str) -> str:
+def get_table_id(object_id: str) -> str:
     """Return the id of the table that an object belongs to, with its scope."""
     return object_id.partition(":")[0]
 
 
-def rows_of(unit: Unit, table: str) -> tuple[Edit, ...]:
+def list_rows(fortigate: ModelFortiGate, table: str) -> tuple[Edit, ...]:
     """Return the entries of ``table``, in their order."""
     return tuple(
         Edit(make_key(ObjectId.parse(each).key or ""), body)
-        for each, body in unit.items()
-        if ":" in each and table_of(each) == table
+        for each, body in fortigate.items()
+        if ":" in each and get_table_id(each) == table
     )
 
 
-def after(unit: Unit, blocks: Iterable[Block]) -> Unit:
+def apply_blocks(fortigate: ModelFortiGate, blocks: Iterable[Block]) -> ModelFortiGate:
     """Return the FortiGate after ``blocks``.
 
     Deleting or moving what is not there raises KeyError, deleting what is in use AssertionError.
     """
-    found = dict(unit)
+    found = dict(fortigate)
     for block in blocks:
         (config,) = block.tree
         assert isinstance(config, Config)
-        table = table_of(block.id)
+        table = get_table_id(block.id)
         if ":" not in block.id:
-            found[table] = obey(found.get(table, ()), config.body)
+            found[table] = apply_statements(found.get(table, ()), config.body)
             continue
         if any(isinstance(node, Statement) and node.verb == "delete" for node in config.body):
             _must_be_unused(found, block.id)
-        rows = _table(rows_of(found, table), config.body)
-        found = {each: body for each, body in found.items() if table_of(each) != table}
+        rows = _table(list_rows(found, table), config.body)
+        found = {each: body for each, body in found.items() if get_table_id(each) != table}
         for row in rows:
             assert isinstance(row, Edit)
             found[f"{table}:{row.key.value}"] = row.body
     return found
 
 
-def _must_be_unused(unit: Unit, object_id: str) -> None:
+def _must_be_unused(fortigate: ModelFortiGate, object_id: str) -> None:
     """Refuse to delete an object that another one refers to, as FortiOS does (code -23)."""
-    users = list(find_foreign_users(object_id, Observed("", unit), {object_id}))
+    users = list(find_foreign_users(object_id, Observed("", fortigate), {object_id}))
     assert not users, f"{object_id} is used by {users}"
 
 
-def normal(body: Tree) -> tuple[object, ...]:
+def normalize(body: Tree) -> tuple[object, ...]:
     """Return ``body`` without what a FortiGate may reorder at will."""
     tables = [
-        (node.path, sorted((row.key.value, normal(row.body)) for row in _edits(node.body)))
+        (node.path, sorted((row.key.value, normalize(row.body)) for row in _edits(node.body)))
         for node in body
         if isinstance(node, Config)
     ]
@@ -121,22 +121,22 @@ def _edits(body: Tree) -> list[Edit]:
     return [node for node in body if isinstance(node, Edit)]
 
 
-def look(unit: Unit, object_ids: Iterable[str], serial: str = "FGT1") -> Observed:
+def observe(fortigate: ModelFortiGate, object_ids: Iterable[str], serial: str = "FGT1") -> Observed:
     """Return what the FortiGate shows for ``object_ids``."""
     return Observed(
         serial,
-        {each: unit.get(each, rows_of(unit, each) or None) for each in object_ids},
+        {each: fortigate.get(each, list_rows(fortigate, each) or None) for each in object_ids},
     )
 
 
-def asked(*texts: str) -> Desired:
+def make_desired(*texts: str) -> Desired:
     """Return the desired state of templates that render to ``texts``."""
     return read_blocks([CliBlock(f"block{n}.j2", text) for n, text in enumerate(texts)])
 
 
-def unit_of(*texts: str) -> Unit:
+def make_fortigate(*texts: str) -> ModelFortiGate:
     """Return a FortiGate with the configuration ``texts``."""
-    found: Unit = {}
+    found: ModelFortiGate = {}
     for config in parse("".join(texts)):
         assert isinstance(config, Config)
         edits = [each for each in config.body if isinstance(each, Edit)]
@@ -147,27 +147,33 @@ def unit_of(*texts: str) -> Unit:
     return found
 
 
-def planned(want: Desired, unit: Unit, record: Record, **options: Any) -> FortiPlan:
+def observe_and_plan(
+    want: Desired, fortigate: ModelFortiGate, record: Record, **options: Any
+) -> FortiPlan:
     """Return the plan for a FortiGate, after observing it."""
-    return plan(want, look(unit, object_ids_to_observe(want, record)), record, key=KEY, **options)
+    return plan(
+        want, observe(fortigate, object_ids_to_observe(want, record)), record, key=KEY, **options
+    )
 
 
-def applied(want: Desired, unit: Unit, record: Record, **options: Any) -> tuple[Unit, Record]:
+def apply(
+    want: Desired, fortigate: ModelFortiGate, record: Record, **options: Any
+) -> tuple[ModelFortiGate, Record]:
     """Return the FortiGate and its record after an apply."""
-    made = planned(want, unit, record, **options)
-    return after(unit, made.blocks), made.settled
+    made = observe_and_plan(want, fortigate, record, **options)
+    return apply_blocks(fortigate, made.blocks), made.settled
 
 
-def torn_down(unit: Unit, record: Record) -> Unit:
+def tear_down(fortigate: ModelFortiGate, record: Record) -> ModelFortiGate:
     """Return the FortiGate after a teardown, and check that its record is empty."""
-    made = teardown(look(unit, object_ids_to_observe(Desired(), record)), record)
+    made = teardown(observe(fortigate, object_ids_to_observe(Desired(), record)), record)
     assert made.settled.objects == {}
-    return after(unit, made.blocks)
+    return apply_blocks(fortigate, made.blocks)
 
 
-def normal_unit(unit: Unit) -> dict[str, object]:
-    """Return each object as :func:`normal` writes it."""
-    return {each: normal(body) for each, body in unit.items()}
+def normalize_fortigate(fortigate: ModelFortiGate) -> dict[str, object]:
+    """Return each object as :func:`normalize` writes it."""
+    return {each: normalize(body) for each, body in fortigate.items()}
 
 
 def commands_to_observe(desired: Desired, record: Record) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""What changes a FortiGate is checked once more before it is typed, without knowing how it came about."""
+"""The approval checks every line before it is typed, and does not know how the plan came about."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from tests.unit.engine.site_model import FACTORY
 from tests.unit.fortios import fortios_model
 from tests.unit.fortios.sample_cli import KEY, WANT
 
-OBSERVED = fortios_model.look(dict(FACTORY), [each.id for each in WANT.objects], "FGT1")
+OBSERVED = fortios_model.observe(dict(FACTORY), [each.id for each in WANT.objects], "FGT1")
 MADE = plan(WANT, OBSERVED, Record(), key=KEY)
 BLOCKS = MADE.blocks
-GATE = Approval(tuple((each.id, each.shown) for each in BLOCKS))
+APPROVAL = Approval(tuple((each.id, each.shown) for each in BLOCKS))
 TRIGGER = next(each for each in BLOCKS if "automation-trigger" in each.id)
 EVIL = "config system admin\nedit evil\nset accprofile super_admin\nnext\nend\n"
 
@@ -31,14 +31,14 @@ def refused(what: str) -> pytest.RaisesExc[Failed]:
 
 @pytest.mark.parametrize("atomic", [True, False])
 def test_every_line_of_the_approved_blocks_passes(atomic: bool) -> None:
-    GATE.check_plan(BLOCKS)
+    APPROVAL.check_plan(BLOCKS)
     for chunk in split_into_batches(BLOCKS, atomic):
-        GATE.check_lines(((line.id, line.text) for line in chunk), BLOCKS)
-    GATE.check_lines([("the transaction", x) for x in (START, COMMIT, ABORT, SAVE)], ())
+        APPROVAL.check_lines(((line.id, line.text) for line in chunk), BLOCKS)
+    APPROVAL.check_lines([("the transaction", x) for x in (START, COMMIT, ABORT, SAVE)], ())
 
 
 @pytest.mark.parametrize("scope", ["global", "root", "edge 1"])
-def test_the_lines_that_lead_into_a_scope_pass_with_its_blocks(scope: str) -> None:
+def test_the_lines_that_enter_a_scope_pass_with_its_blocks(scope: str) -> None:
     scoped = [replace(each, id=f"{scope}/{each.id}") for each in BLOCKS]
     gate = Approval(tuple((each.id, each.shown) for each in scoped))
     gate.check_plan(scoped)
@@ -57,9 +57,9 @@ def test_the_lines_that_lead_into_a_scope_pass_with_its_blocks(scope: str) -> No
         (),
     ],
 )
-def test_other_blocks_than_the_approved_are_refused(blocks: tuple[Block, ...]) -> None:
+def test_blocks_that_were_not_approved_are_refused(blocks: tuple[Block, ...]) -> None:
     with refused("must be part of the approved plan"):
-        GATE.check_plan(blocks)
+        APPROVAL.check_plan(blocks)
 
 
 @pytest.mark.parametrize(
@@ -74,20 +74,20 @@ def test_other_blocks_than_the_approved_are_refused(blocks: tuple[Block, ...]) -
         "",
     ],
 )
-def test_a_line_that_is_none_of_the_blocks_is_refused(text: str) -> None:
+def test_a_line_outside_the_blocks_is_refused(text: str) -> None:
     with refused("it was not sent"):
-        GATE.check_lines([(TRIGGER.id, text)], BLOCKS)
+        APPROVAL.check_lines([(TRIGGER.id, text)], BLOCKS)
 
 
 def test_a_line_of_one_object_is_refused_for_another() -> None:
     with refused("it was not sent"):
-        GATE.check_lines([("vpn ssl settings", 'edit "ban-login"')], BLOCKS)
+        APPROVAL.check_lines([("vpn ssl settings", 'edit "ban-login"')], BLOCKS)
 
 
-def test_the_way_back_of_an_approved_plan_passes() -> None:
-    unit = fortios_model.after(dict(FACTORY), BLOCKS)
-    seen = fortios_model.look(unit, [each.id for each in WANT.objects], "FGT1")
-    GATE.check_rollback(teardown(seen, MADE.settled).blocks)
+def test_the_rollback_of_an_approved_plan_passes() -> None:
+    unit = fortios_model.apply_blocks(dict(FACTORY), BLOCKS)
+    seen = fortios_model.observe(unit, [each.id for each in WANT.objects], "FGT1")
+    APPROVAL.check_rollback(teardown(seen, MADE.settled).blocks)
 
 
 @pytest.mark.parametrize(
@@ -106,6 +106,6 @@ def test_the_way_back_of_an_approved_plan_passes() -> None:
         Block(TRIGGER.id, (Config("system automation-trigger", (Statement("purge", ()),)),)),
     ],
 )
-def test_a_way_back_that_touches_something_else_is_refused(back: Block) -> None:
+def test_a_rollback_of_other_objects_is_refused(back: Block) -> None:
     with refused("must be part of the approved plan"):
-        GATE.check_rollback((back,))
+        APPROVAL.check_rollback((back,))

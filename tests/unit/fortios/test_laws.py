@@ -10,7 +10,14 @@ from hypothesis import strategies as st
 from provision.fortios.config.tables.table import MARKER
 from provision.fortios.config.text import forti_quote
 from provision.fortios.record.record import Record
-from tests.unit.fortios.fortios_model import after, applied, asked, normal_unit, planned, torn_down
+from tests.unit.fortios.fortios_model import (
+    apply,
+    apply_blocks,
+    make_desired,
+    normalize_fortigate,
+    observe_and_plan,
+    tear_down,
+)
 
 names = st.sampled_from(["banstitch_a", "banstitch_b", "banstitch_c", "banstitch_d_1"])
 texts = st.text(st.characters(exclude_categories=["C", "Z"]), max_size=6)
@@ -91,18 +98,18 @@ def _text(objects: dict[tuple[str, str], tuple[dict[str, list[str]], dict[int, l
 def test_law_apply_is_idempotent_and_teardown_is_its_inverse(
     theirs: Any, first: Any, second: Any
 ) -> None:
-    unit = after({}, planned(asked(_text(theirs)), {}, Record()).blocks)
-    held, record = applied(asked(_text(first)), unit, Record(), adopt=True)
-    assert planned(asked(_text(first)), held, record).blocks == ()
-    held, record = applied(asked(_text(second)), held, record, adopt=True)
-    assert planned(asked(_text(second)), held, record).blocks == ()
-    left = torn_down(held, record)
-    assert normal_unit(left) == normal_unit(unit)
+    fortigate = apply_blocks({}, observe_and_plan(make_desired(_text(theirs)), {}, Record()).blocks)
+    held, record = apply(make_desired(_text(first)), fortigate, Record(), adopt=True)
+    assert observe_and_plan(make_desired(_text(first)), held, record).blocks == ()
+    held, record = apply(make_desired(_text(second)), held, record, adopt=True)
+    assert observe_and_plan(make_desired(_text(second)), held, record).blocks == ()
+    left = tear_down(held, record)
+    assert normalize_fortigate(left) == normalize_fortigate(fortigate)
 
 
 @settings(max_examples=30, deadline=None)
 @given(found_tables, wanted_tables)
 def test_law_foreign_objects_are_never_touched(theirs: Any, wanted: Any) -> None:
-    unit = after({}, planned(asked(_text(theirs)), {}, Record()).blocks)
-    made = planned(asked(_text(wanted)), unit, Record(), adopt=True)
+    fortigate = apply_blocks({}, observe_and_plan(make_desired(_text(theirs)), {}, Record()).blocks)
+    made = observe_and_plan(make_desired(_text(wanted)), fortigate, Record(), adopt=True)
     assert {block.id for block in made.blocks} <= {f"{path}:{key}" for path, key in wanted}

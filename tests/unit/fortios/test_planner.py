@@ -21,16 +21,16 @@ from provision.fortios.planning.planner import (
 )
 from provision.fortios.record.record import Record
 from tests.unit.fortios.fortios_model import (
-    Unit,
-    after,
-    applied,
-    asked,
+    ModelFortiGate,
+    apply,
+    apply_blocks,
     commands_to_observe,
-    look,
-    normal_unit,
-    planned,
-    torn_down,
-    unit_of,
+    make_desired,
+    make_fortigate,
+    normalize_fortigate,
+    observe,
+    observe_and_plan,
+    tear_down,
 )
 from tests.unit.fortios.sample_cli import (
     ACTION,
@@ -55,18 +55,18 @@ def _sent(made: FortiPlan) -> str:
 def test_a_second_apply_has_nothing_to_do_and_teardown_restores_the_fortigate(
     before: tuple[str, ...],
 ) -> None:
-    unit = unit_of(*before)
-    held, record = applied(asked(*ALL), unit, Record())
-    again = planned(asked(*ALL), held, record)
+    fortigate = make_fortigate(*before)
+    held, record = apply(make_desired(*ALL), fortigate, Record())
+    again = observe_and_plan(make_desired(*ALL), held, record)
     assert again.blocks == ()
     assert again.record == again.settled == record
-    left = torn_down(held, record)
-    left = {each: body for each, body in left.items() if body or each in unit}
-    assert left == unit
+    left = tear_down(held, record)
+    left = {each: body for each, body in left.items() if body or each in fortigate}
+    assert left == fortigate
 
 
 def test_objects_are_made_in_the_order_of_the_blocks_and_deleted_after_their_users() -> None:
-    made = planned(asked(*ALL), {}, Record())
+    made = observe_and_plan(make_desired(*ALL), {}, Record())
     assert [change.id for change in made.changes] == [
         "system external-resource:banstitch_feed",
         "system automation-action:banstitch_webhook",
@@ -74,10 +74,10 @@ def test_objects_are_made_in_the_order_of_the_blocks_and_deleted_after_their_use
         "system automation-stitch:banstitch_login",
         "vpn ssl settings",
     ]
-    unit = after({}, made.blocks)
+    fortigate = apply_blocks({}, made.blocks)
     # made in another order than the one they refer in: references decide
     shuffled = Record("FGT1", dict(sorted(made.settled.objects.items(), reverse=True)))
-    gone = teardown(look(unit, shuffled.objects), shuffled)
+    gone = teardown(observe(fortigate, shuffled.objects), shuffled)
     order = [change.id.split(":")[0] for change in gone.changes]
     assert order.index("system automation-stitch") < order.index("system automation-trigger")
     assert order.index("system automation-stitch") < order.index("system automation-action")
@@ -86,7 +86,7 @@ def test_objects_are_made_in_the_order_of_the_blocks_and_deleted_after_their_use
 
 def test_only_managed_tables_are_read_with_one_command_per_object() -> None:
     made = {"firewall address:x": None, "firewall policy:7": None, "firewall policy:8": None}
-    assert commands_to_observe(asked(TRIGGER, SSL), Record("x", made)) == (
+    assert commands_to_observe(make_desired(TRIGGER, SSL), Record("x", made)) == (
         'show system automation-trigger "banstitch_login"',
         "show vpn ssl settings",
         'show firewall address "x"',
@@ -110,9 +110,9 @@ def test_only_managed_tables_are_read_with_one_command_per_object() -> None:
 def test_a_drift_is_corrected_and_nothing_else_is_sent(
     drift: tuple[str, str], mended: list[str]
 ) -> None:
-    _, record = applied(asked(ACTION), {}, Record())
+    _, record = apply(make_desired(ACTION), {}, Record())
     assert drift[0] in ACTION
-    made = planned(asked(ACTION), unit_of(ACTION.replace(*drift)), record)
+    made = observe_and_plan(make_desired(ACTION), make_fortigate(ACTION.replace(*drift)), record)
     frame = ("config", "edit", "next", "end")
     lines = [line.strip() for line in _sent(made).splitlines()]
     assert [line for line in lines if not line.startswith(frame)] == mended
@@ -138,27 +138,27 @@ config firewall local-in-policy
     next
 end
 """
-    unit = unit_of(
+    fortigate = make_fortigate(
         'config system automation-action\nedit "banstitch_a"\nset uuid 1-2-3\nset action-type webhook\n'
         'set uri "x y"\nnext\nend\n'
         'config firewall local-in-policy\nedit 9000\nset uuid 4\nset srcaddr "b" a\n'
         'set comments "Managed by Banstitch"\nnext\nend\n'
     )
-    made = Record("FGT1", dict.fromkeys(unit))
-    assert planned(asked(want), unit, made).blocks == ()
+    made = Record("FGT1", dict.fromkeys(fortigate))
+    assert observe_and_plan(make_desired(want), fortigate, made).blocks == ()
 
 
 def test_the_order_of_words_counts_where_it_has_a_meaning() -> None:
     want = 'config firewall address\nedit "a"\nset subnet 10.0.0.0 255.0.0.0\nnext\nend\n'
-    unit = unit_of(want.replace("10.0.0.0 255.0.0.0", "255.0.0.0 10.0.0.0"))
+    fortigate = make_fortigate(want.replace("10.0.0.0 255.0.0.0", "255.0.0.0 10.0.0.0"))
     with pytest.raises(Conflict):
-        planned(asked(want), unit, Record())
+        observe_and_plan(make_desired(want), fortigate, Record())
 
 
 def test_a_foreign_object_of_the_same_name_is_a_conflict_that_names_it() -> None:
-    unit = unit_of(TRIGGER.replace("39426", "1"), ACTION.replace("5514", "1"))
+    fortigate = make_fortigate(TRIGGER.replace("39426", "1"), ACTION.replace("5514", "1"))
     with pytest.raises(Conflict) as caught:
-        planned(asked(TRIGGER, ACTION), unit, Record())
+        observe_and_plan(make_desired(TRIGGER, ACTION), fortigate, Record())
     text = str(caught.value)
     assert "system automation-trigger:banstitch_login" in text
     assert "differs in 'logid'" in text
@@ -169,28 +169,28 @@ def test_a_foreign_object_of_the_same_name_is_a_conflict_that_names_it() -> None
 
 def test_teardown_restores_an_adopted_object_completely() -> None:
     theirs = TRIGGER.replace("39426", "1").replace("Managed by Banstitch: failed logins", "x")
-    unit = unit_of(theirs)
-    held, record = applied(asked(TRIGGER), unit, Record(), adopt=True)
-    assert held == unit_of(TRIGGER)
-    left = torn_down(held, record)
-    assert normal_unit(left) == normal_unit(unit)
+    fortigate = make_fortigate(theirs)
+    held, record = apply(make_desired(TRIGGER), fortigate, Record(), adopt=True)
+    assert held == make_fortigate(TRIGGER)
+    left = tear_down(held, record)
+    assert normalize_fortigate(left) == normalize_fortigate(fortigate)
 
 
 def test_an_equal_foreign_object_is_not_changed_and_survives_teardown() -> None:
-    unit = unit_of(TRIGGER)
-    held, record = applied(asked(TRIGGER), unit, Record())
-    assert held == unit
+    fortigate = make_fortigate(TRIGGER)
+    held, record = apply(make_desired(TRIGGER), fortigate, Record())
+    assert held == fortigate
     assert record.objects["system automation-trigger:banstitch_login"] is not None
-    assert torn_down(held, record) == unit
+    assert tear_down(held, record) == fortigate
 
 
 def test_stale_objects_are_removed_after_the_new_ones_are_in_place() -> None:
-    held, record = applied(asked(*ALL), {}, Record())
+    held, record = apply(make_desired(*ALL), {}, Record())
     feed, ssl = (
         FEED.replace("banstitch_feed", "banstitch_new"),
         SSL.replace("banstitch_feed", "banstitch_new"),
     )
-    made = planned(asked(feed, ssl), held, record)
+    made = observe_and_plan(make_desired(feed, ssl), held, record)
     assert [(change.action, change.id) for change in made.changes] == [
         ("create", "system external-resource:banstitch_new"),
         ("update", "vpn ssl settings"),
@@ -207,48 +207,50 @@ def test_stale_objects_are_removed_after_the_new_ones_are_in_place() -> None:
         "system external-resource:banstitch_new",
         "vpn ssl settings",
     ]
-    unit = after(held, made.blocks)
-    assert 'source-address "banstitch_new"\n' in _shown(unit)
-    assert torn_down(unit, made.settled) == {"vpn ssl settings": ()}
+    fortigate = apply_blocks(held, made.blocks)
+    assert 'source-address "banstitch_new"\n' in _shown(fortigate)
+    assert tear_down(fortigate, made.settled) == {"vpn ssl settings": ()}
 
 
-def _shown(unit: Unit) -> str:
-    return "".join(serialize((Config(each, body),)) for each, body in unit.items())
+def _shown(fortigate: ModelFortiGate) -> str:
+    return "".join(serialize((Config(each, body),)) for each, body in fortigate.items())
 
 
 def test_an_operators_allow_list_never_becomes_a_deny_list() -> None:
     for options in ({}, {"adopt": True}):
         with pytest.raises(Conflict) as caught:
-            planned(asked(FEED, SSL), unit_of(SSL_ALLOW), Record(), **options)
+            observe_and_plan(
+                make_desired(FEED, SSL), make_fortigate(SSL_ALLOW), Record(), **options
+            )
         assert "source-address office home" in str(caught.value)
 
 
 def test_our_feed_joins_an_operators_deny_list_and_teardown_restores_it() -> None:
-    held, record = applied(asked(FEED, SSL), unit_of(SSL_DENY), Record())
+    held, record = apply(make_desired(FEED, SSL), make_fortigate(SSL_DENY), Record())
     assert 'set source-address "bad guys" "banstitch_feed"' in _shown(held)
-    assert torn_down(held, record) == unit_of(SSL_DENY)
+    assert tear_down(held, record) == make_fortigate(SSL_DENY)
 
 
 def test_teardown_keeps_what_the_operator_added_to_our_deny_list() -> None:
-    held, record = applied(asked(FEED, SSL), unit_of(SSL_ALL), Record())
-    held["vpn ssl settings"] = unit_of(SSL.replace('"banstitch_feed"', '"banstitch_feed" "late"'))[
-        "vpn ssl settings"
-    ]
-    assert planned(asked(FEED, SSL), held, record).blocks == ()
-    made = teardown(look(held, record.objects), record)
+    held, record = apply(make_desired(FEED, SSL), make_fortigate(SSL_ALL), Record())
+    held["vpn ssl settings"] = make_fortigate(
+        SSL.replace('"banstitch_feed"', '"banstitch_feed" "late"')
+    )["vpn ssl settings"]
+    assert observe_and_plan(make_desired(FEED, SSL), held, record).blocks == ()
+    made = teardown(observe(held, record.objects), record)
     assert "late" in made.warnings[0]
-    shown = _shown(after(held, made.blocks))
+    shown = _shown(apply_blocks(held, made.blocks))
     assert 'set source-address "late"\n' in shown
     assert "set source-address-negate enable" in shown
 
 
 def test_a_single_object_changes_in_one_block_and_only_in_desired_attributes() -> None:
-    made = planned(asked(FEED, SSL), unit_of(SSL_ALL), Record())
+    made = observe_and_plan(make_desired(FEED, SSL), make_fortigate(SSL_ALL), Record())
     assert made.changes[1].diff == SSL
-    held = after(unit_of(SSL_ALL), made.blocks)
+    held = apply_blocks(make_fortigate(SSL_ALL), made.blocks)
     (back,) = [
         change.diff
-        for change in teardown(look(held, made.settled.objects), made.settled).changes
+        for change in teardown(observe(held, made.settled.objects), made.settled).changes
         if change.id == "vpn ssl settings"
     ]
     assert back == (
@@ -259,9 +261,9 @@ def test_a_single_object_changes_in_one_block_and_only_in_desired_attributes() -
 
 def test_an_attribute_that_is_no_longer_desired_is_restored() -> None:
     more = SSL.replace("end", 'set source-address6 "banstitch_feed"\nend')
-    unit = unit_of(SSL_ALL.replace("end", "set source-address6 all\nend"))
-    held, record = applied(asked(FEED, more), unit, Record())
-    made = planned(asked(FEED, SSL), held, record)
+    fortigate = make_fortigate(SSL_ALL.replace("end", "set source-address6 all\nend"))
+    held, record = apply(make_desired(FEED, more), fortigate, Record())
+    made = observe_and_plan(make_desired(FEED, SSL), held, record)
     assert "set source-address6 all" in _sent(made)
     assert "source-address " not in _sent(made)
     assert [(each.id, each.source) for each in made.changes] == [("vpn ssl settings", MEMORY)]
@@ -269,10 +271,10 @@ def test_an_attribute_that_is_no_longer_desired_is_restored() -> None:
 
 
 def test_a_secret_is_sent_again_only_when_it_changed() -> None:
-    held, record = applied(asked(FEED), {}, Record())
+    held, record = apply(make_desired(FEED), {}, Record())
     assert "ENC" in _shown(held)
-    assert planned(asked(FEED), held, record).blocks == ()
-    made = planned(asked(FEED.replace("feed-pass", "other-pass")), held, record)
+    assert observe_and_plan(make_desired(FEED), held, record).blocks == ()
+    made = observe_and_plan(make_desired(FEED.replace("feed-pass", "other-pass")), held, record)
     assert 'set password "other-pass"' in _sent(made)
     assert "username" not in _sent(made)
     name = "system external-resource:banstitch_feed password"
@@ -281,13 +283,15 @@ def test_a_secret_is_sent_again_only_when_it_changed() -> None:
 
 
 def test_a_secret_is_sent_again_after_an_interrupted_push() -> None:
-    made = planned(asked(FEED), {}, Record())
-    unit = after({}, made.blocks)
-    assert 'set password "feed-pass"' in _sent(planned(asked(FEED), unit, made.record))
+    made = observe_and_plan(make_desired(FEED), {}, Record())
+    fortigate = apply_blocks({}, made.blocks)
+    assert 'set password "feed-pass"' in _sent(
+        observe_and_plan(make_desired(FEED), fortigate, made.record)
+    )
 
 
 def test_the_record_has_no_readable_secret() -> None:
-    made = planned(asked(*ALL), {}, Record())
+    made = observe_and_plan(make_desired(*ALL), {}, Record())
     for each in (made.record, made.settled):
         assert "feed-pass" not in str(each.to_json())
         assert "s3cret-token" not in str(each.to_json())
@@ -315,14 +319,14 @@ def test_an_object_that_memory_could_not_restore_is_not_adopted_and_the_error_na
     ours = next(each for each in ALL if each.split("\n")[0] == theirs.split("\n")[0])
     for options in ({}, {"adopt": True}):
         with pytest.raises(Conflict) as caught:
-            planned(asked(ours), unit_of(theirs), Record(), **options)
+            observe_and_plan(make_desired(ours), make_fortigate(theirs), Record(), **options)
         assert attribute in str(caught.value)
         assert "rename it or delete it on the FortiGate" in str(caught.value)
         assert "feed-pass" not in str(caught.value)
 
 
 def test_the_record_keeps_its_order_in_json() -> None:
-    _, record = applied(asked(*ALL), unit_of(SSL_ALL), Record())
+    _, record = apply(make_desired(*ALL), make_fortigate(SSL_ALL), Record())
     back = Record.from_json(json.loads(json.dumps(record.to_json(), sort_keys=True)))
     assert back == record
     assert list(back.objects) == list(record.objects)
@@ -335,20 +339,22 @@ def test_a_damaged_record_is_refused(bad: Any) -> None:
 
 
 def test_a_second_teardown_has_nothing_to_do() -> None:
-    _, record = applied(asked(*ALL), unit_of(SSL_ALL), Record())
-    made = teardown(look(unit_of(SSL_ALL), record.objects), record)
+    _, record = apply(make_desired(*ALL), make_fortigate(SSL_ALL), Record())
+    made = teardown(observe(make_fortigate(SSL_ALL), record.objects), record)
     assert made.blocks == ()
     assert made.settled.objects == {}
 
 
 def test_a_cluster_partner_is_recognised_and_a_new_fortigate_starts_with_an_empty_record() -> None:
-    held, record = applied(asked(*ALL), {}, Record())
-    want = asked(*ALL)
-    partner = plan(want, look(held, object_ids_to_observe(want, record), "FGT2"), record, key=KEY)
+    held, record = apply(make_desired(*ALL), {}, Record())
+    want = make_desired(*ALL)
+    partner = plan(
+        want, observe(held, object_ids_to_observe(want, record), "FGT2"), record, key=KEY
+    )
     assert partner.blocks == ()
     assert "FGT2" in partner.warnings[0]
     assert partner.settled.serial == "FGT2"
-    fresh = plan(want, look({}, object_ids_to_observe(want, record), "FGT3"), record, key=KEY)
+    fresh = plan(want, observe({}, object_ids_to_observe(want, record), "FGT3"), record, key=KEY)
     assert len(fresh.changes) == 5
     assert "new FortiGate" in fresh.warnings[0]
 
@@ -356,7 +362,7 @@ def test_a_cluster_partner_is_recognised_and_a_new_fortigate_starts_with_an_empt
 def test_a_missing_table_is_an_error_only_where_it_is_needed() -> None:
     seen = Observed("FGT1", {"vpn ssl settings": None}, frozenset({"vpn ssl settings"}))
     with pytest.raises(Failed) as caught:
-        plan(asked(SSL), seen, Record(), key=KEY)
+        plan(make_desired(SSL), seen, Record(), key=KEY)
     assert "'vpn ssl settings'" in str(caught.value)
     assert "block0.j2:1" in str(caught.value)
     record = Record("FGT1", {"vpn ssl settings": SSL})
@@ -386,12 +392,12 @@ def test_an_error_in_a_template_names_its_line(text: str, line: int, what: str) 
 
 
 def test_a_rollback_restores_what_was_observed() -> None:
-    unit = unit_of(OPERATORS, SSL_ALL)
-    made = planned(asked(*ALL), unit, Record())
+    fortigate = make_fortigate(OPERATORS, SSL_ALL)
+    made = observe_and_plan(make_desired(*ALL), fortigate, Record())
     touched = [block.id for block in made.blocks]
-    before = look(unit, touched)
+    before = observe(fortigate, touched)
     for done in range(len(made.blocks) + 1):
-        halfway = after(unit, made.blocks[:done])
-        back = plan_rollback(before, look(halfway, touched), made.blocks)
-        left = after(halfway, back)
-        assert normal_unit(left) == normal_unit(unit)
+        halfway = apply_blocks(fortigate, made.blocks[:done])
+        back = plan_rollback(before, observe(halfway, touched), made.blocks)
+        left = apply_blocks(halfway, back)
+        assert normalize_fortigate(left) == normalize_fortigate(fortigate)

@@ -22,16 +22,16 @@ from provision.fortios.planning.planner import (
 from provision.fortios.planning.references import find_referring_tables
 from provision.fortios.record.record import Record, remap_scopes
 from tests.unit.fortios.fortios_model import (
-    Unit,
-    after,
-    applied,
-    look,
-    normal,
-    obey,
-    planned,
-    rows_of,
-    table_of,
-    torn_down,
+    ModelFortiGate,
+    apply,
+    apply_blocks,
+    apply_statements,
+    get_table_id,
+    list_rows,
+    normalize,
+    observe,
+    observe_and_plan,
+    tear_down,
 )
 from tests.unit.fortios.sample_cli import KEY, SSL
 
@@ -87,7 +87,7 @@ def _body(*statements: str) -> Tree:
     return config.body
 
 
-def _policies(*names: str, first: int = 1, table: str = "firewall policy") -> Unit:
+def _policies(*names: str, first: int = 1, table: str = "firewall policy") -> ModelFortiGate:
     """Return a FortiGate with policies of the operator, numbered from ``first``."""
     (attribute,) = ("comments",) if "local" in table else ("name",)
     return {
@@ -98,8 +98,8 @@ def _policies(*names: str, first: int = 1, table: str = "firewall policy") -> Un
     }
 
 
-def _order(unit: Unit, table: str = "firewall policy") -> list[str]:
-    return [row.key.value for row in rows_of(unit, table) if isinstance(row, Edit)]
+def _order(fortigate: ModelFortiGate, table: str = "firewall policy") -> list[str]:
+    return [row.key.value for row in list_rows(fortigate, table) if isinstance(row, Edit)]
 
 
 def _sent(made: FortiPlan) -> list[str]:
@@ -107,60 +107,63 @@ def _sent(made: FortiPlan) -> list[str]:
     return [line.strip() for line in lines if line.split()[0] not in ("config", "next", "end")]
 
 
-def _same(one: Unit, other: Unit) -> bool:
-    tables = {table_of(each) for each in (*one, *other) if "policy:" in each}
-    bodies = [{each: normal(body) for each, body in unit.items() if body} for unit in (one, other)]
-    orders = [{table: _order(unit, table) for table in tables} for unit in (one, other)]
+def _same(one: ModelFortiGate, other: ModelFortiGate) -> bool:
+    tables = {get_table_id(each) for each in (*one, *other) if "policy:" in each}
+    bodies = [
+        {each: normalize(body) for each, body in fortigate.items() if body}
+        for fortigate in (one, other)
+    ]
+    orders = [{table: _order(fortigate, table) for table in tables} for fortigate in (one, other)]
     return bodies[0] == bodies[1] and orders[0] == orders[1]
 
 
 def test_a_new_policy_gets_a_free_number_and_the_first_position() -> None:
-    made = planned(_desired(*BOTH), _policies("lan", "any"), Record())
-    held = after(_policies("lan", "any"), made.blocks)
+    made = observe_and_plan(_desired(*BOTH), _policies("lan", "any"), Record())
+    held = apply_blocks(_policies("lan", "any"), made.blocks)
     assert _order(held) == ["9001", "1", "2"]
     assert "move 9001 before 1" in _sent(made)
 
 
 def test_the_number_of_an_operators_policy_is_not_taken() -> None:
-    held, _ = applied(_desired(*BOTH), _policies("a", "b", first=9001), Record())
+    held, _ = apply(_desired(*BOTH), _policies("a", "b", first=9001), Record())
     assert _order(held) == ["9003", "9001", "9002"]
 
 
 def test_the_first_policy_of_an_empty_table_is_not_moved() -> None:
-    made = planned(_desired(*BOTH), {}, Record())
+    made = observe_and_plan(_desired(*BOTH), {}, Record())
     assert not [line for line in _sent(made) if line.startswith("move")]
 
 
 @pytest.mark.parametrize("texts", [BOTH, (FEED, LOCAL_IN), (FEED, POLICY, LOCAL_IN)])
 def test_a_second_run_does_not_make_a_second_policy(texts: tuple[str, ...]) -> None:
     want = _desired(*texts)
-    unit = {**_policies("lan"), **_policies("x", table="firewall local-in-policy")}
-    held, record = applied(want, unit, Record())
-    again = planned(want, held, record)
+    fortigate = {**_policies("lan"), **_policies("x", table="firewall local-in-policy")}
+    held, record = apply(want, fortigate, Record())
+    again = observe_and_plan(want, held, record)
     assert again.blocks == ()
     assert again.settled == record
-    assert _same(torn_down(held, record), unit)
+    assert _same(tear_down(held, record), fortigate)
 
 
 def test_a_policy_placed_above_ours_costs_one_move_and_nothing_else() -> None:
-    held, record = applied(_desired(*BOTH), _policies("lan"), Record())
+    held, record = apply(_desired(*BOTH), _policies("lan"), Record())
     theirs = _policies("new", first=7)
-    made = planned(_desired(*BOTH), {**theirs, **held}, record)
+    made = observe_and_plan(_desired(*BOTH), {**theirs, **held}, record)
     assert _sent(made) == ["move 9001 before 7"]
     assert [(each.action, each.reason) for each in made.changes] == [
         ("update", "it is not the first")
     ]
-    assert _order(after({**theirs, **held}, made.blocks)) == ["9001", "7", "1"]
+    assert _order(apply_blocks({**theirs, **held}, made.blocks)) == ["9001", "7", "1"]
 
 
 def test_a_renumbered_policy_is_found_by_its_name() -> None:
-    held, record = applied(_desired(*BOTH), {}, Record())
+    held, record = apply(_desired(*BOTH), {}, Record())
     held["firewall policy:5"] = held.pop("firewall policy:9001")
-    made = planned(_desired(*BOTH), held, record)
+    made = observe_and_plan(_desired(*BOTH), held, record)
     assert made.blocks == ()
     assert "firewall policy:5" in made.settled.objects
     assert "firewall policy:9001" not in made.settled.objects
-    assert not [each for each in torn_down(held, made.settled) if "policy" in each]
+    assert not [each for each in tear_down(held, made.settled) if "policy" in each]
 
 
 @pytest.mark.parametrize(
@@ -171,12 +174,12 @@ def test_a_renumbered_policy_is_found_by_its_name() -> None:
     ],
 )
 def test_a_drift_of_a_policy_is_corrected_alone(texts: tuple[str, ...], attribute: str) -> None:
-    held, record = applied(_desired(*texts), _policies("lan"), Record())
+    held, record = apply(_desired(*texts), _policies("lan"), Record())
     (ours,) = [each for each in held if each.endswith(":9001")]
-    held[ours] = obey(held[ours], _body(f'set {attribute} "changed"'))
-    made = planned(_desired(*texts), held, record)
+    held[ours] = apply_statements(held[ours], _body(f'set {attribute} "changed"'))
+    made = observe_and_plan(_desired(*texts), held, record)
     assert [line.split()[1] for line in _sent(made) if line.startswith("set")] == [attribute]
-    assert _order(after(held, made.blocks)) == _order(held)
+    assert _order(apply_blocks(held, made.blocks)) == _order(held)
 
 
 @pytest.mark.parametrize(("texts", "attribute"), [(BOTH, "name"), ((FEED, LOCAL_IN), "comments")])
@@ -184,13 +187,13 @@ def test_a_policy_that_the_operator_renamed_is_not_ours_whatever_the_record_says
     texts: tuple[str, ...], attribute: str
 ) -> None:
     want = _desired(*texts)
-    held, record = applied(want, {}, Record())
+    held, record = apply(want, {}, Record())
     (ours,) = [each for each in held if each.endswith(":9001")]
-    held[ours] = obey(held[ours], _body(f'set {attribute} "mine now"'))
-    made = planned(want, held, record)
+    held[ours] = apply_statements(held[ours], _body(f'set {attribute} "mine now"'))
+    made = observe_and_plan(want, held, record)
     assert any(f"{ours} is left alone" in each for each in made.warnings)
-    now = after(held, made.blocks)
-    assert _order(now, table_of(ours)) == ["9002", "9001"]
+    now = apply_blocks(held, made.blocks)
+    assert _order(now, get_table_id(ours)) == ["9002", "9001"]
     assert now[ours] == held[ours]
     gone = _plan_with_users(Desired(), held, record)
     assert ours not in {each.id for each in gone.changes}
@@ -198,73 +201,73 @@ def test_a_policy_that_the_operator_renamed_is_not_ours_whatever_the_record_says
 
 
 def test_a_number_that_the_operator_reuses_is_not_ours_any_more() -> None:
-    held, record = applied(_desired(*BOTH), {}, Record())
+    held, record = apply(_desired(*BOTH), {}, Record())
     held["firewall policy:9001"] = _policies("theirs")["firewall policy:1"]
-    made = planned(_desired(*BOTH), held, record)
-    now = after(held, made.blocks)
+    made = observe_and_plan(_desired(*BOTH), held, record)
+    now = apply_blocks(held, made.blocks)
     assert _order(now) == ["9002", "9001"]
-    left = torn_down(now, made.settled)
+    left = tear_down(now, made.settled)
     assert left["firewall policy:9001"] == held["firewall policy:9001"]
-    alone = teardown(look(held, object_ids_to_observe(Desired(), record)), record)
+    alone = teardown(observe(held, object_ids_to_observe(Desired(), record)), record)
     assert "firewall policy:9001" not in {change.id for change in alone.changes}
 
 
 def test_an_operators_copy_of_our_policy_is_not_ours() -> None:
     want = _desired(FEED, LOCAL_IN)
-    held, record = applied(want, {}, Record())
+    held, record = apply(want, {}, Record())
     copy = {"firewall local-in-policy:1": held["firewall local-in-policy:9001"]}
-    made = planned(want, {**copy, **held}, record)
+    made = observe_and_plan(want, {**copy, **held}, record)
     assert _sent(made) == ["move 9001 before 1"]
-    now = after({**copy, **held}, made.blocks)
+    now = apply_blocks({**copy, **held}, made.blocks)
     gone = _plan_with_users(Desired(), now, made.settled)
     assert [change.id for change in gone.changes] == ["firewall local-in-policy:9001"]
     assert "firewall local-in-policy:1 refers to it" in gone.stays[0]
-    assert list(after(now, gone.blocks))[-1:] == ["firewall local-in-policy:1"]
+    assert list(apply_blocks(now, gone.blocks))[-1:] == ["firewall local-in-policy:1"]
 
 
 def test_a_foreign_policy_of_our_name_is_a_conflict_and_returns_to_its_position() -> None:
-    unit = _policies("a", "banstitch_deny", "z")
+    fortigate = _policies("a", "banstitch_deny", "z")
     with pytest.raises(Conflict, match="firewall policy:2 exists already"):
-        planned(_desired(*BOTH), unit, Record())
-    held, record = applied(_desired(*BOTH), unit, Record(), adopt=True)
+        observe_and_plan(_desired(*BOTH), fortigate, Record())
+    held, record = apply(_desired(*BOTH), fortigate, Record(), adopt=True)
     assert _order(held) == ["2", "1", "3"]
-    assert _same(torn_down(held, record), unit)
+    assert _same(tear_down(held, record), fortigate)
 
 
 def test_a_failed_push_restores_the_position_of_a_moved_policy() -> None:
-    held, record = applied(_desired(*BOTH), _policies("lan", "dmz"), Record())
+    held, record = apply(_desired(*BOTH), _policies("lan", "dmz"), Record())
     drifted = {**_policies("new", first=7), **held}
-    made = planned(_desired(*BOTH), drifted, record)
+    made = observe_and_plan(_desired(*BOTH), drifted, record)
     touched = [block.id.partition(":")[0] for block in made.blocks]
-    now = after(drifted, made.blocks)
-    back = plan_rollback(look(drifted, touched), look(now, touched), made.blocks)
-    assert _same(after(now, back), drifted)
+    now = apply_blocks(drifted, made.blocks)
+    back = plan_rollback(observe(drifted, touched), observe(now, touched), made.blocks)
+    assert _same(apply_blocks(now, back), drifted)
 
 
 def test_a_failed_teardown_restores_the_position_of_a_deleted_policy() -> None:
-    held, record = applied(_desired(*BOTH), _policies("lan", "dmz"), Record())
-    made = teardown(look(held, object_ids_to_observe(Desired(), record)), record)
+    held, record = apply(_desired(*BOTH), _policies("lan", "dmz"), Record())
+    made = teardown(observe(held, object_ids_to_observe(Desired(), record)), record)
     watched = object_ids_to_observe(Desired(), record)
     for done in range(len(made.blocks) + 1):
-        now = after(held, made.blocks[:done])
-        back = plan_rollback(look(held, watched), look(now, watched), made.blocks)
-        assert _same(after(now, back), held)
+        now = apply_blocks(held, made.blocks[:done])
+        back = plan_rollback(observe(held, watched), observe(now, watched), made.blocks)
+        assert _same(apply_blocks(now, back), held)
 
 
 # --- who refers to ours ------------------------------------------------------------------------
 
 
-def _plan_with_users(want: Desired, unit: Unit, record: Record) -> FortiPlan:
+def _plan_with_users(want: Desired, fortigate: ModelFortiGate, record: Record) -> FortiPlan:
     """Plan as the engine does: read the tables of possible users once a deletion is planned."""
-    observed = look(unit, object_ids_to_observe(want, record))
+    observed = observe(fortigate, object_ids_to_observe(want, record))
     made = plan(want, observed, record, key=KEY)
     gone = [change.id for change in made.changes if change.action == "delete"]
-    more = look(unit, find_referring_tables(gone, observed))
+    more = observe(fortigate, find_referring_tables(gone, observed))
     return plan(want, observed.merge(more), record, key=KEY)
 
 
 def test_a_feed_in_use_by_an_operators_policy_stays_and_the_message_names_the_policy() -> None:
-    held, record = applied(_desired(*BOTH), _policies("lan"), Record())
+    held, record = apply(_desired(*BOTH), _policies("lan"), Record())
     theirs = _body('set name "theirs"', 'set srcaddr "banstitch_feed"')
     held["firewall policy:1"] = theirs
     made = _plan_with_users(Desired(), held, record)
@@ -273,7 +276,7 @@ def test_a_feed_in_use_by_an_operators_policy_stays_and_the_message_names_the_po
     assert "system external-resource:banstitch_feed stays" in said
     assert "firewall policy:1 refers to it" in said
     assert list(made.settled.objects) == ["system external-resource:banstitch_feed"]
-    held = after(held, made.blocks)
+    held = apply_blocks(held, made.blocks)
     del held["firewall policy:1"]
     free = _plan_with_users(Desired(), held, made.settled)
     assert [each.id for each in free.changes] == ["system external-resource:banstitch_feed"]
@@ -281,7 +284,7 @@ def test_a_feed_in_use_by_an_operators_policy_stays_and_the_message_names_the_po
 
 
 def test_a_plain_text_is_not_a_reference() -> None:
-    held, record = applied(_desired(*BOTH), _policies("lan"), Record())
+    held, record = apply(_desired(*BOTH), _policies("lan"), Record())
     held["firewall policy:1"] = _body('set comments "banstitch_feed"')
     assert _plan_with_users(Desired(), held, record).stays == ()
 
@@ -307,13 +310,13 @@ def test_with_vdoms_each_object_is_in_its_scope() -> None:
         "edge/firewall policy:9001",
     ]
     assert object_ids_to_observe(want, Record())[1] == "edge/firewall policy"
-    unit = {f"edge/{each}": body for each, body in _policies("lan").items()}
-    unit |= {f"root/{each}": body for each, body in _policies("lan").items()}
-    held, record = applied(want, unit, Record())
+    fortigate = {f"edge/{each}": body for each, body in _policies("lan").items()}
+    fortigate |= {f"root/{each}": body for each, body in _policies("lan").items()}
+    held, record = apply(want, fortigate, Record())
     assert _order(held, "edge/firewall policy") == ["9001", "1"]
     assert _order(held, "root/firewall policy") == ["1"]
-    assert planned(want, held, record).blocks == ()
-    assert _same(torn_down(held, record), unit)
+    assert observe_and_plan(want, held, record).blocks == ()
+    assert _same(tear_down(held, record), fortigate)
 
 
 def test_a_record_follows_vdoms_that_are_switched_on_switched_off_or_deleted() -> None:
@@ -339,8 +342,8 @@ def test_a_record_follows_vdoms_that_are_switched_on_switched_off_or_deleted() -
 
 # --- the place that suits ----------------------------------------------------------------------
 
-LISTENS: Unit = {"vpn ssl settings": _body('set source-interface "wan1"')}
-ALLOWS: Unit = {"vpn ssl settings": _body('set source-address "office"')}
+LISTENS: ModelFortiGate = {"vpn ssl settings": _body('set source-interface "wan1"')}
+ALLOWS: ModelFortiGate = {"vpn ssl settings": _body('set source-address "office"')}
 AUTO = _desired(FEED, SSL, LOCAL_IN, choices=True)
 
 
@@ -350,7 +353,7 @@ def _places(made: FortiPlan) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("unit", "place", "why"),
+    ("fortigate", "place", "why"),
     [
         (LISTENS, "vpn ssl settings", "listens on wan1"),
         ({}, "firewall local-in-policy", "set in the inventory"),
@@ -358,25 +361,25 @@ def _places(made: FortiPlan) -> list[str]:
     ],
 )
 def test_auto_chooses_the_first_suitable_method_and_gives_the_reason(
-    unit: Unit, place: str, why: str
+    fortigate: ModelFortiGate, place: str, why: str
 ) -> None:
-    made = planned(AUTO, unit, Record())
+    made = observe_and_plan(AUTO, fortigate, Record())
     assert _places(made) == [place]
     assert "enforcement auto takes" in made.warnings[0]
     assert why in made.warnings[0]
 
 
 def test_auto_keeps_the_method_that_is_in_place() -> None:
-    held, record = applied(AUTO, {}, Record())
-    again = planned(AUTO, {**held, **LISTENS}, record)
+    held, record = apply(AUTO, {}, Record())
+    again = observe_and_plan(AUTO, {**held, **LISTENS}, record)
     assert again.blocks == ()
     assert "it is in place" in again.warnings[0]
 
 
 def test_auto_replaces_a_method_that_is_gone_and_leaves_nothing_behind() -> None:
-    held, record = applied(AUTO, LISTENS, Record())
+    held, record = apply(AUTO, LISTENS, Record())
     assert record.objects.keys() == {"system external-resource:banstitch_feed", "vpn ssl settings"}
-    seen = look(
+    seen = observe(
         {each: body for each, body in held.items() if "ssl" not in each},
         object_ids_to_observe(AUTO, record),
     )
@@ -393,7 +396,7 @@ def test_auto_gives_the_reason_against_each_method() -> None:
         CliBlock("p", "", "vdom", "policy", unsuited="its interfaces are not named"),
     ]
     with pytest.raises(Failed) as caught:
-        planned(read_blocks(blocks), ALLOWS, Record())
+        observe_and_plan(read_blocks(blocks), ALLOWS, Record())
     for each in ("not ssl_vpn: ", "allow-list", "not policy: its interfaces are not named"):
         assert each in str(caught.value)
 
@@ -411,22 +414,22 @@ def test_law_our_policy_is_first_whatever_the_operator_does_and_his_order_stays(
 ) -> None:
     want = _desired(FEED, POLICY if kind == "firewall policy" else LOCAL_IN)
     table = "firewall policy" if kind == "firewall policy" else "firewall local-in-policy"
-    unit: Unit = {}
+    fortigate: ModelFortiGate = {}
     for number in theirs:
-        unit |= _policies(f"p{number}", first=number, table=table)
-    held, record = applied(want, unit, Record())
-    assert _order(held, table)[1:] == _order(unit, table)
+        fortigate |= _policies(f"p{number}", first=number, table=table)
+    held, record = apply(want, fortigate, Record())
+    assert _order(held, table)[1:] == _order(fortigate, table)
     rows = [each for each in held if table in each]
     mixed = [rows[at] for at in shuffle if at < len(rows)]
     rest = {each: body for each, body in held.items() if each not in rows}
     moved = {**rest, **{each: held[each] for each in mixed}}
-    made = planned(want, moved, record)
-    now = after(moved, made.blocks)
-    assert planned(want, now, made.settled).blocks == ()
+    made = observe_and_plan(want, moved, record)
+    now = apply_blocks(moved, made.blocks)
+    assert observe_and_plan(want, now, made.settled).blocks == ()
     assert _order(now, table)[0] == _order(held, table)[0]
-    left = torn_down(now, made.settled)
+    left = tear_down(now, made.settled)
     assert _order(left, table) == [each for each in _order(moved, table) if int(each) in theirs]
-    assert all(left[each] == unit[each] for each in unit)
+    assert all(left[each] == fortigate[each] for each in fortigate)
 
 
 @settings(max_examples=60, deadline=None)
@@ -434,10 +437,10 @@ def test_law_our_policy_is_first_whatever_the_operator_does_and_his_order_stays(
 def test_law_teardown_restores_number_content_and_position_of_an_adopted_policy(
     theirs: list[int], at: int
 ) -> None:
-    unit: Unit = {}
+    fortigate: ModelFortiGate = {}
     for place, number in enumerate(theirs):
         name = "banstitch_deny" if place == at % len(theirs) else f"p{number}"
-        unit |= _policies(name, first=number)
-    held, record = applied(_desired(*BOTH), unit, Record(), adopt=True)
-    assert planned(_desired(*BOTH), held, record).blocks == ()
-    assert _same(torn_down(held, record), unit)
+        fortigate |= _policies(name, first=number)
+    held, record = apply(_desired(*BOTH), fortigate, Record(), adopt=True)
+    assert observe_and_plan(_desired(*BOTH), held, record).blocks == ()
+    assert _same(tear_down(held, record), fortigate)

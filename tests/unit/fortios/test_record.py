@@ -25,7 +25,12 @@ from provision.fortios.planning.object_changes import MEMORY
 from provision.fortios.planning.planner import FortiPlan, object_ids_to_observe, plan
 from provision.fortios.record.record import Record, RecordRefused, remap_scopes
 from provision.fortios.record.restorable import find_obstacles, is_owned
-from tests.unit.fortios.fortios_model import Unit, commands_to_observe, look, unit_of
+from tests.unit.fortios.fortios_model import (
+    ModelFortiGate,
+    commands_to_observe,
+    make_fortigate,
+    observe,
+)
 from tests.unit.fortios.sample_cli import KEY, WANT
 from tests.unit.fortios.test_roles import start, wanted, wishes
 
@@ -84,7 +89,7 @@ ALLOWED: dict[str, tuple[str, set[str], dict[str, set[str]]]] = {
     "system settings": ("", {"firewall-session-dirty"}, {}),
 }
 # A FortiGate with objects of the operator's under names and numbers that a record may try.
-THEIRS = unit_of(
+THEIRS = make_fortigate(
     'config system admin\nedit "evil"\nset accprofile "prof_admin"\nnext\nend\n',
     'config system automation-action\nedit "wipe"\nset action-type cli-script\nnext\n'
     'edit "banstitch_webhook"\nset description "theirs"\nset action-type email\nnext\nend\n',
@@ -300,8 +305,8 @@ def _check_body(body: Tree, names: set[str], inner: dict[str, set[str]]) -> None
             assert node.name != "action" or set(values) <= {"deny"} or values[0].startswith("banst")
 
 
-def _plan(unit: Unit, want: Desired, record: Record) -> FortiPlan:
-    seen = look(unit, object_ids_to_observe(want, record))
+def _plan(fortigate: ModelFortiGate, want: Desired, record: Record) -> FortiPlan:
+    seen = observe(fortigate, object_ids_to_observe(want, record))
     return plan(want, seen, record, key=KEY)
 
 
@@ -354,9 +359,9 @@ def test_law_no_id_makes_more_than_one_line_even_unchecked(
 def test_law_every_desired_object_is_in_the_lists_and_its_record_can_be_read(
     wish: dict[str, Any], vdoms: bool
 ) -> None:
-    want, unit = wanted(wish, vdoms), start(vdoms)
+    want, fortigate = wanted(wish, vdoms), start(vdoms)
     try:
-        made = _plan(unit, want, Record())
+        made = _plan(fortigate, want, Record())
     except Failed:
         return
     assert all(is_owned(ObjectId.parse(each.id)) for each in want.objects)

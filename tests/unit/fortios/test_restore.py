@@ -6,7 +6,14 @@ from provision.fortios.config.desired import Desired
 from provision.fortios.planning.object_changes import MEMORY
 from provision.fortios.planning.planner import FortiPlan, object_ids_to_observe, teardown
 from provision.fortios.record.record import Record
-from tests.unit.fortios.fortios_model import Unit, after, applied, asked, look, unit_of
+from tests.unit.fortios.fortios_model import (
+    ModelFortiGate,
+    apply,
+    apply_blocks,
+    make_desired,
+    make_fortigate,
+    observe,
+)
 from tests.unit.fortios.sample_cli import FEED, SSL, SSL_ALL, SSL_DENY
 
 ADDRESS = (
@@ -14,20 +21,20 @@ ADDRESS = (
 )
 
 
-def _settings(*lines: str) -> Unit:
-    return unit_of("\n".join(["config vpn ssl settings", *lines, "end", ""]))
+def _settings(*lines: str) -> ModelFortiGate:
+    return make_fortigate("\n".join(["config vpn ssl settings", *lines, "end", ""]))
 
 
-def _torn_down(unit: Unit, record: Record) -> tuple[FortiPlan, Unit]:
-    made = teardown(look(unit, object_ids_to_observe(Desired(), record)), record)
-    return made, after(unit, made.blocks)
+def _torn_down(fortigate: ModelFortiGate, record: Record) -> tuple[FortiPlan, ModelFortiGate]:
+    made = teardown(observe(fortigate, object_ids_to_observe(Desired(), record)), record)
+    return made, apply_blocks(fortigate, made.blocks)
 
 
 def test_a_member_of_a_list_is_restored_only_if_it_still_exists() -> None:
-    held, record = applied(asked(FEED, SSL), unit_of(ADDRESS, SSL_DENY), Record())
+    held, record = apply(make_desired(FEED, SSL), make_fortigate(ADDRESS, SSL_DENY), Record())
     held |= _settings('set source-address "banstitch_feed"', "set source-address-negate enable")
     made, left = _torn_down(held, record)
-    assert left["vpn ssl settings"] == unit_of(SSL_DENY)["vpn ssl settings"]
+    assert left["vpn ssl settings"] == make_fortigate(SSL_DENY)["vpn ssl settings"]
     assert not made.warnings
     del held["firewall address:bad guys"]
     made, left = _torn_down(held, record)
@@ -36,7 +43,7 @@ def test_a_member_of_a_list_is_restored_only_if_it_still_exists() -> None:
 
 
 def test_the_members_of_a_remembered_list_are_observed_in_the_same_batch() -> None:
-    _, record = applied(asked(FEED, SSL), unit_of(ADDRESS, SSL_DENY), Record())
+    _, record = apply(make_desired(FEED, SSL), make_fortigate(ADDRESS, SSL_DENY), Record())
     assert set(object_ids_to_observe(Desired(), record)) >= {
         "firewall address:bad guys",
         "firewall addrgrp:bad guys",
@@ -45,7 +52,7 @@ def test_the_members_of_a_remembered_list_are_observed_in_the_same_batch() -> No
 
 
 def test_an_allow_list_that_replaced_ours_is_not_emptied() -> None:
-    held, record = applied(asked(FEED, SSL), unit_of(SSL_ALL), Record())
+    held, record = apply(make_desired(FEED, SSL), make_fortigate(SSL_ALL), Record())
     held |= _settings('set source-address "office"')
     made, left = _torn_down(held, record)
     assert left["vpn ssl settings"] == _settings('set source-address "office"')["vpn ssl settings"]
@@ -54,7 +61,7 @@ def test_an_allow_list_that_replaced_ours_is_not_emptied() -> None:
 
 
 def test_only_our_feed_is_removed_from_a_list_that_became_an_allow_list() -> None:
-    held, record = applied(asked(FEED, SSL), unit_of(SSL_ALL), Record())
+    held, record = apply(make_desired(FEED, SSL), make_fortigate(SSL_ALL), Record())
     held |= _settings('set source-address "office" "banstitch_feed"')
     made, left = _torn_down(held, record)
     assert left["vpn ssl settings"] == _settings('set source-address "office"')["vpn ssl settings"]
@@ -63,9 +70,9 @@ def test_only_our_feed_is_removed_from_a_list_that_became_an_allow_list() -> Non
 
 
 def test_an_object_with_a_changed_mark_stays_and_teardown_names_it() -> None:
-    held, record = applied(asked(FEED), {}, Record())
+    held, record = apply(make_desired(FEED), {}, Record())
     key = "system external-resource:banstitch_feed"
-    held[key] = unit_of(FEED.replace("Managed by Banstitch", "mine"))[key]
+    held[key] = make_fortigate(FEED.replace("Managed by Banstitch", "mine"))[key]
     made, left = _torn_down(held, record)
     assert left == held
     assert made.stays == (

@@ -18,7 +18,14 @@ from provision.fortios.planning.references import find_referring_tables
 from provision.fortios.record.record import Record
 from roles import enforcement, feed, webhook
 from roles.detection.catalogue import CATALOGUE
-from tests.unit.fortios.fortios_model import Unit, after, look, normal, rows_of, table_of
+from tests.unit.fortios.fortios_model import (
+    ModelFortiGate,
+    apply_blocks,
+    get_table_id,
+    list_rows,
+    normalize,
+    observe,
+)
 from tests.unit.roles.sample_site import fortios, sample_site
 
 KEY = b"k" * 32
@@ -53,9 +60,9 @@ wishes = st.fixed_dictionaries(
 
 def wanted(wish: dict[str, Any], vdoms: bool) -> Desired:
     """Return the desired state; an enforcement method that the version lacks is left out."""
-    unit = assume_facts(read_version(wish["version"]), "edge" if vdoms else "")
+    fortigate = assume_facts(read_version(wish["version"]), "edge" if vdoms else "")
     asked = dict(wish["enforcement"])
-    if not unit.has("local_in_feed"):
+    if not fortigate.has("local_in_feed"):
         asked["enforcement"] = [x for x in asked["enforcement"] if x != "local_in"]
     site = sample_site(
         {
@@ -68,12 +75,12 @@ def wanted(wish: dict[str, Any], vdoms: bool) -> Desired:
             "feed": feed.Settings(feed_scope=wish["feed_scope"]),
         },
     )
-    context = replace(fortios(site), facts=unit)
+    context = replace(fortios(site), facts=fortigate)
     blocks: list[CliBlock] = [b for r in (webhook, feed, enforcement) for b in r.blocks(context)]
     return read_blocks(blocks, enforcement.vdom(context) if vdoms else "")
 
 
-def start(vdoms: bool) -> Unit:
+def start(vdoms: bool) -> ModelFortiGate:
     """Return a FortiGate with an operator's policies, SSL VPN and stitches in each VDOM."""
     text = (
         'config firewall policy\nedit 3\nset name "lan"\nset srcaddr "all"\nnext\nedit 1\nset name "x"\n'
@@ -81,7 +88,7 @@ def start(vdoms: bool) -> Unit:
         'config vpn ssl settings\nset source-interface "wan1"\nset source-address "all"\nend\n'
         "config system settings\nset firewall-session-dirty check-new\nend\n"
     )
-    found: Unit = {}
+    found: ModelFortiGate = {}
     for scope in ("root/", "edge/") if vdoms else ("",):
         for config in parse(text):
             assert isinstance(config, Config)
@@ -93,20 +100,20 @@ def start(vdoms: bool) -> Unit:
     return found
 
 
-def planned(want: Desired, unit: Unit, record: Record) -> FortiPlan:
+def planned(want: Desired, fortigate: ModelFortiGate, record: Record) -> FortiPlan:
     """Plan as the engine does: read possible users of what is to be deleted."""
-    seen = look(unit, object_ids_to_observe(want, record))
+    seen = observe(fortigate, object_ids_to_observe(want, record))
     first = plan(want, seen, record, key=KEY)
     gone = [change.id for change in first.changes if change.action == "delete"]
-    more = look(unit, find_referring_tables(gone, seen, ("root", "edge")))
+    more = observe(fortigate, find_referring_tables(gone, seen, ("root", "edge")))
     return plan(want, seen.merge(more), record, key=KEY)
 
 
-def shown(unit: Unit) -> Any:
+def shown(fortigate: ModelFortiGate) -> Any:
     """Return the configuration and the order of its entries."""
-    tables = {table_of(each) for each in unit if ":" in each}
-    keys = {table: [row.key.value for row in rows_of(unit, table)] for table in tables}
-    return {each: normal(body) for each, body in unit.items() if body}, keys
+    tables = {get_table_id(each) for each in fortigate if ":" in each}
+    keys = {table: [row.key.value for row in list_rows(fortigate, table)] for table in tables}
+    return {each: normalize(body) for each, body in fortigate.items() if body}, keys
 
 
 @settings(max_examples=40, deadline=None)
@@ -114,18 +121,18 @@ def shown(unit: Unit) -> Any:
 def test_law_any_inventory_can_follow_any_other_and_teardown_restores_the_first_state(
     inventories: list[dict[str, Any]], vdoms: bool
 ) -> None:
-    unit, record = start(vdoms), Record()
+    fortigate, record = start(vdoms), Record()
     for wish in inventories:
         want = wanted(wish, vdoms)
-        made = planned(want, unit, record)
-        unit, record = after(unit, made.blocks), made.settled
-        again = planned(want, unit, record)
+        made = planned(want, fortigate, record)
+        fortigate, record = apply_blocks(fortigate, made.blocks), made.settled
+        again = planned(want, fortigate, record)
         assert again.blocks == ()
         assert again.settled == record
-    gone = planned(Desired(), unit, record)
+    gone = planned(Desired(), fortigate, record)
     assert gone.stays == ()
     assert gone.settled.objects == {}
-    assert shown(after(unit, gone.blocks)) == shown(start(vdoms))
+    assert shown(apply_blocks(fortigate, gone.blocks)) == shown(start(vdoms))
 
 
 @settings(max_examples=30, deadline=None)
@@ -134,15 +141,15 @@ def test_law_the_next_run_completes_a_push_that_ended_after_any_object(
     first: dict[str, Any], second: dict[str, Any], vdoms: bool, done: int
 ) -> None:
     """The record written before the push is enough to continue, or to tear down."""
-    unit = start(vdoms)
-    made = planned(wanted(first, vdoms), unit, Record())
-    unit, record = after(unit, made.blocks), made.settled
+    fortigate = start(vdoms)
+    made = planned(wanted(first, vdoms), fortigate, Record())
+    fortigate, record = apply_blocks(fortigate, made.blocks), made.settled
     want = wanted(second, vdoms)
-    cut = planned(want, unit, record)
-    halfway = after(unit, cut.blocks[:done])
+    cut = planned(want, fortigate, record)
+    halfway = apply_blocks(fortigate, cut.blocks[:done])
     torn = planned(Desired(), halfway, cut.record)
-    assert shown(after(halfway, torn.blocks)) == shown(start(vdoms))
+    assert shown(apply_blocks(halfway, torn.blocks)) == shown(start(vdoms))
     rest = planned(want, halfway, cut.record)
-    whole = after(halfway, rest.blocks)
+    whole = apply_blocks(halfway, rest.blocks)
     assert planned(want, whole, rest.settled).blocks == ()
-    assert shown(whole) == shown(after(unit, cut.blocks))
+    assert shown(whole) == shown(apply_blocks(fortigate, cut.blocks))

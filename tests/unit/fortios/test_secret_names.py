@@ -26,14 +26,14 @@ def wanted(tokens: dict[str, str], ca: str = "", ca_by_name: bool = True) -> Des
 
 
 def shown(found: Desired) -> list[str]:
-    observed = fortios_model.look(dict(FACTORY), [each.id for each in found.objects], FW1)
+    observed = fortios_model.observe(dict(FACTORY), [each.id for each in found.objects], FW1)
     planned = plan(found, observed, Record(), key=b"key")
     assert [change.diff for change in planned.changes] == [each.shown for each in planned.blocks]
     return [each.shown for each in planned.blocks]
 
 
 def sent(found: Desired) -> str:
-    observed = fortios_model.look(dict(FACTORY), [each.id for each in found.objects], FW1)
+    observed = fortios_model.observe(dict(FACTORY), [each.id for each in found.objects], FW1)
     return "".join(each.text for each in plan(found, observed, Record(), key=b"key").blocks)
 
 

@@ -26,9 +26,9 @@ def test_extra_variables_have_ansibles_three_spellings(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("argument", "expected"),
     [
-        ("word", "-e: a word is no variable; write key=value, {json} or @file"),
+        ("word", "-e: a word is not a variable; write key=value, {json} or @file"),
         ("=x", "-e: no name before =; write key=value, {json} or @file"),
-        ("a-b=x", "-e: the name before = is no name of a variable"),
+        ("a-b=x", "-e: the name before = is not a valid variable name"),
         ("a='x", "-e: bad quoting: No closing quotation"),
         ("{a: [}", "-e:1: is not YAML"),
         ("[1]", "-e: extra variables must be a mapping, not a list"),

@@ -25,7 +25,7 @@ def test_the_problems_of_all_files_are_reported_at_once(tmp_path: Path) -> None:
             group_vars__ban_hosts__yml="- x\n",
         )
     assert list_problems(error, tmp_path) == [
-        "-e: a word is no variable; write key=value, {json} or @file",
+        "-e: a word is not a variable; write key=value, {json} or @file",
         "group_vars/ban_hosts.yml: a file of variables must be a mapping, not a list; "
         "write `name: value` lines, without a leading dash",
         "hosts.yml:2: hosts of group ban_hosts must be a mapping, not a list; "

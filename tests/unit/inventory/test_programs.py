@@ -120,7 +120,7 @@ def test_without_ansible_a_plugin_is_an_error_with_a_remedy(
         load(tmp_path / "cmdb.yml")
     (found,) = list_problems(error, tmp_path)
     assert found.startswith("cmdb.yml: configures the inventory plugin netbox.netbox.nb_inventory")
-    assert "install ansible-core, or save what it yields: ansible-inventory -i" in found
+    assert "install ansible-core, or save its output: ansible-inventory -i" in found
     assert "pa55word" not in found
 
 

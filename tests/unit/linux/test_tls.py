@@ -133,7 +133,7 @@ def test_what_is_made_is_signed_good_for_its_names_and_in_one_file_with_its_key(
     assert 396 < found["days_left"] <= 397
     assert "PRIVATE KEY" not in found["pem"]
     # the operator's check of a given one takes it as well
-    assert certificate_files.names(certificate_files.certificates(found["pem"], "x")[0])
+    assert certificate_files.list_names(certificate_files.parse_certificates(found["pem"], "x")[0])
 
 
 def test_a_renewed_ca_still_vouches_for_what_it_signed_and_a_new_one_does_not(
@@ -195,7 +195,7 @@ def theirs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("name", ["192.0.2.10", "ban.example.net", "BAN.example.net"])
 def test_a_certificate_that_fits_is_taken(theirs: Path, name: str) -> None:
-    text = certificate_files.pair(str(theirs / "cert.pem"), str(theirs / "key.pem"), name)
+    text = certificate_files.read_pair(str(theirs / "cert.pem"), str(theirs / "key.pem"), name)
     assert text.count("-----BEGIN") == 2
 
 
@@ -215,7 +215,7 @@ def test_a_certificate_that_does_not_fit_is_refused_with_the_reason(
     theirs: Path, certificate: str, key: str, name: str, why: str
 ) -> None:
     with pytest.raises(ValueError, match=why):
-        certificate_files.pair(str(theirs / certificate), str(theirs / key), name)
+        certificate_files.read_pair(str(theirs / certificate), str(theirs / key), name)
 
 
 def test_a_file_that_is_missing_is_a_fault_of_its_setting() -> None:

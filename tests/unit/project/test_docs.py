@@ -22,7 +22,7 @@ from provision.linux import answers
 from provision.linux.resources import Directory, File, Package, Service, Tokens, User
 from provision.linux.session.session import CHANGING, LOOKING
 from provision.plan import Change
-from provision.results import Exit, SiteResult, TargetResult, document
+from provision.results import Exit, SiteResult, TargetResult, build_document
 from tests import PROJECT, pages
 from tests.plays import PLAYS
 from tests.unit.roles.sample_site import sample_site
@@ -68,7 +68,7 @@ def test_every_command_shown_is_one_that_the_program_takes(name: str) -> None:
 
 def test_the_json_shown_has_the_keys_that_the_program_writes() -> None:
     result = TargetResult("bh", "linux", "differs", changes=(Change("file:/x", "create"),))
-    written = document("plan", Exit.DIFFERS, [SiteResult("bh", (result,))])
+    written = build_document("plan", Exit.DIFFERS, [SiteResult("bh", (result,))])
     shown = re.search(r"\n    (\{\"verb\".*?\n)\n", section("docs/commands.md", "JSON"), re.DOTALL)
     assert shown
     assert _keys(ast.literal_eval(shown[1].replace("null", "None"))) == _keys(written)

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from provision.errors import InputError
 from provision.inventory.loader import load
 from provision.masking import MASK, Secrets
-from provision.sites.builder import Play, Selected, Site, limit, sites
+from provision.sites.builder import Play, Selected, Site, build_sites, limit_sites
 from provision.sites.settings import RoleSettings
 from tests import PROJECT
 from tests.plays import load_plays
@@ -38,7 +38,7 @@ fortigates: {hosts: {fw1: {ban_host: ban1}}}
 
 
 def built(folder: Path, hosts: str, secrets: Secrets | None = None) -> tuple[Site, ...]:
-    return sites(read_inventory(folder, hosts), PLAYS, secrets or Secrets())
+    return build_sites(read_inventory(folder, hosts), PLAYS, secrets or Secrets())
 
 
 def test_a_site_is_a_ban_host_and_the_fortigates_that_name_it(tmp_path: Path) -> None:
@@ -209,13 +209,13 @@ BAN = "ban_hosts: {{hosts: {{ban1: {{{}}}}}}}"
         (FW.format("ban_host: ban1, ansible_host: BAN1"), "fw1 has the address of ban1: ban1 port"),
         (
             FW.format("ban_host: ban1, feed_nam: x"),
-            "feed_nam is not a setting of role feed; did you ",
+            "unknown setting feed_nam in role feed; did you ",
         ),
         (
             FW.format("ban_host: ban1, receiver_prt: 1"),
-            "receiver_prt is not a setting of role receiv",
+            "unknown setting receiver_prt in role receiv",
         ),
-        (FW.format("ban_host: ban1, feed_name: 1"), "feed_name is 1: no text"),
+        (FW.format("ban_host: ban1, feed_name: 1"), "feed_name must be a text, in quotes (got 1)"),
         (
             "ban_hosts: {hosts: {ban1: }}\nfortigates: {hosts: {'fw 1/x': {ban_host: ban1}}}",
             "fw 1/x is not usable as a name; use letters",
@@ -258,7 +258,7 @@ BAN = "ban_hosts: {{hosts: {{ban1: {{{}}}}}}}"
             BAN.format("ansible_ssh_private_key_file: 1"),
             "ansible_ssh_private_key_file must be a pa",
         ),
-        (BAN.format("receiver_token: abc"), "receiver_token: is shorter than 4 characters"),
+        (BAN.format("receiver_token: abc"), "receiver_token: it is shorter than 4 characters"),
     ],
 )
 def test_a_fault_keeps_every_site_from_being_built(
@@ -282,7 +282,7 @@ def test_faults_of_all_hosts_come_at_once_and_one_line_is_named_once(tmp_path: P
             """,
         )
     assert [fault.split(";")[0] for fault in list_problems(error, tmp_path)] == [
-        "hosts.yml:2: receiver_prt is not a setting of role receiver",
+        "hosts.yml:2: unknown setting receiver_prt in role receiver",
         "hosts.yml:3: ansible_port must be a TCP port",
         "hosts.yml:3: ansible_user must be a text",
         "hosts.yml:4: fw1 has no ban_host",
@@ -320,7 +320,7 @@ def test_no_fault_shows_a_password(tmp_path: Path) -> None:
 
 def test_a_play_for_another_group_is_a_fault(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"site\.py: no play for web; write ban_hosts or fortig"):
-        sites(read_inventory(tmp_path, GOOD), (Play("web", (FEED,)),), Secrets())
+        build_sites(read_inventory(tmp_path, GOOD), (Play("web", (FEED,)),), Secrets())
 
 
 def test_two_units_behind_one_address_differ_by_port(tmp_path: Path) -> None:
@@ -345,10 +345,12 @@ def test_a_limit_selects_sites_and_the_targets_within(tmp_path: Path) -> None:
         """,
     )
     first, second = everything
-    chosen = limit(everything, frozenset({"fw2"}))
+    chosen = limit_sites(everything, frozenset({"fw2"}))
     assert chosen == (Selected(first, linux=False, fortigates=(first.fortigates[1],)),)
-    assert limit(everything, frozenset({"ban1"})) == (Selected(first, linux=True, fortigates=()),)
-    assert limit(everything, frozenset({"ban2", "fw1", "stranger"})) == (
+    assert limit_sites(everything, frozenset({"ban1"})) == (
+        Selected(first, linux=True, fortigates=()),
+    )
+    assert limit_sites(everything, frozenset({"ban2", "fw1", "stranger"})) == (
         Selected(first, linux=False, fortigates=(first.fortigates[0],)),
         Selected(second, linux=True, fortigates=()),
     )
@@ -359,7 +361,7 @@ def test_the_shipped_inventory_has_two_sites_one_of_them_with_two_fortigates(
 ) -> None:
     monkeypatch.setenv("FORTIGATE_PASSWORD", "common-one")
     monkeypatch.setenv("FW_PARIS_2_PASSWORD", "own-one")
-    berlin, paris = sites(load(PROJECT / "inventory"), load_plays(), Secrets())
+    berlin, paris = build_sites(load(PROJECT / "inventory"), load_plays(), Secrets())
     assert [unit.name for unit in berlin.fortigates] == ["fw-berlin"]
     assert [(unit.name, unit.login.password) for unit in paris.fortigates] == [
         ("fw-paris-1", "common-one"),
@@ -372,7 +374,7 @@ def test_the_shipped_inventory_without_passwords_can_be_checked_and_knows_what_t
 ) -> None:
     monkeypatch.delenv("FORTIGATE_PASSWORD", raising=False)
     monkeypatch.delenv("FW_PARIS_2_PASSWORD", raising=False)
-    found = sites(load(PROJECT / "inventory"), PLAYS, Secrets())
+    found = build_sites(load(PROJECT / "inventory"), PLAYS, Secrets())
     unset = [fault for site in found for unit in site.fortigates for fault in unit.login.unset]
     assert unset
     assert all("export FORTIGATE_PASSWORD" in str(fault) for fault in unset)
@@ -388,7 +390,7 @@ def test_an_inventory_of_a_thousand_sites_is_built(tmp_path: Path) -> None:
           hosts: {"fw[0001:1000]": }
         """,
     )
-    found = sites(load(tmp_path), PLAYS, Secrets())
+    found = build_sites(load(tmp_path), PLAYS, Secrets())
     assert len(found) == 1000
     assert all(len(site.fortigates) == 1 for site in found)
 
@@ -400,5 +402,5 @@ def test_a_password_of_the_command_line_beats_every_other_spelling_of_it(tmp_pat
         ban_hosts: {hosts: {ban1: {ansible_ssh_pass: of-the-file, ansible_user: root}}}
         """,
     )
-    (site,) = sites(load(tmp_path, ["ansible_password=of-the-line"]), PLAYS, Secrets())
+    (site,) = build_sites(load(tmp_path, ["ansible_password=of-the-line"]), PLAYS, Secrets())
     assert site.ban_host.login.password == "of-the-line"

@@ -102,42 +102,71 @@ def test_a_good_value_is_taken(tmp_path: Path, written: str, name: str, value: o
     [
         (
             "demo_port: abc",
-            "demo_port is 'abc': no whole number; "
-            "write a whole number from 1 to 65535 (TCP port of the demo, default 5000)",
+            "demo_port must be an integer from 1 to 65535 (got 'abc'); TCP port of the demo, default 5000",
         ),
-        ("demo_port: 0", "demo_port is 0: below 1; write a whole number from 1 to 65535 (TCP"),
-        ("demo_port: yes", "demo_port is True: is a yes/no"),
-        ("demo_count: yes", "demo_count is True: is a yes/no"),
-        ("demo_count: 1.5", "demo_count is 1.5: no whole number"),
-        ("demo_on: maybe", "demo_on is 'maybe': neither true nor false; write true or false"),
-        ("demo_name: 10", "demo_name is 10: no text; write a text, in quotes (default x)"),
-        ("demo_tls: on", "demo_tls is True: is a yes/no; put quotes around it"),
-        ("demo_tls: self", "demo_tls is 'self': not one of 'self_signed' or 'off'; write self_s"),
-        ("demo_ban_time: 0", "demo_ban_time is 0: must be at least one second; write a time such"),
-        ("demo_ban_time: 999999w", "demo_ban_time is '999999w': is over 100 years: write -1 for a"),
+        (
+            "demo_port: 0",
+            "demo_port must be an integer from 1 to 65535 (got 0); TCP port of the demo,",
+        ),
+        (
+            "demo_port: yes",
+            "demo_port: YAML reads it as true or false; put quotes around it if it is me",
+        ),
+        (
+            "demo_count: yes",
+            "demo_count: YAML reads it as true or false; put quotes around it if it is m",
+        ),
+        ("demo_count: 1.5", "demo_count must be an integer (got 1.5); default 1"),
+        ("demo_on: maybe", "demo_on must be true or false (got 'maybe'); default False"),
+        ("demo_name: 10", "demo_name must be a text, in quotes (got 10); default x"),
+        (
+            "demo_tls: on",
+            "demo_tls: YAML reads it as true or false; put quotes around it if it is mea",
+        ),
+        ("demo_tls: self", "demo_tls must be self_signed or off (got 'self'); default self_signed"),
+        (
+            "demo_ban_time: 0",
+            "demo_ban_time: it must be at least one second (got 0); write a time such as",
+        ),
+        (
+            "demo_ban_time: 999999w",
+            "demo_ban_time: it is over 100 years: write -1 for a permanent ban (got",
+        ),
         (
             "demo_find_time: 5300w",
-            "demo_find_time is '5300w': is over 100 years; write a time such",
+            "demo_find_time: it is over 100 years (got '5300w'); write a time such as 90",
         ),
-        ("demo_ban_time: soon", "demo_ban_time is 'soon': no duration; write a time such as 90"),
-        ("demo_allow: 10.0.0.0/8", "demo_allow is '10.0.0.0/8': no list; write a list"),
+        (
+            "demo_ban_time: soon",
+            "demo_ban_time must be a time such as 90 (seconds), 10m, 12h, 7d or 1w, or -",
+        ),
+        ("demo_allow: 10.0.0.0/8", "demo_allow must be a list (got '10.0.0.0/8')"),
         (
             "demo_allow: [10.0.0.1/8]",
-            "demo_allow[0] is '10.0.0.1/8': is an address inside a network, which is 10.0.0.0/8;"
+            "demo_allow[0]: it is an address within the network 10.0.0.0/8 (got '10.0.0.1/8');"
             " write an address or a network such as",
         ),
         (
             "demo_allow: [bastion.example.com]",
-            "demo_allow[0] is 'bastion.example.com': no address or network; write an address or a",
+            "demo_allow[0] must be an address or a network such as 192.0.2.0/24 or 2001:",
         ),
         ("demo_blocks: {a: {max_rety: 5}}", "demo_blocks.a.max_rety is unknown here"),
-        ("demo_blocks: {a: {max_retry: x}}", "demo_blocks.a.max_retry is 'x': no whole number"),
-        ("demo_blocks: {a: 5}", "demo_blocks.a is 5: "),
-        ("demo_find_time: x", "demo_find_time is 'x': no duration; write a time such as 90"),
-        ("demo_retry: 65536", "demo_retry is 65536: above 65535; write a whole number from 1 to 6"),
-        ("demo_words: [yes]", "demo_words[0] is True: no text"),
-        ("demo_secret: abc", "demo_secret: is shorter than 4 characters"),
-        ("demo_secret: 12345", "demo_secret: no text; write a text, in quotes"),
+        (
+            "demo_blocks: {a: {max_retry: x}}",
+            "demo_blocks.a.max_retry must be an integer (got 'x')",
+        ),
+        ("demo_blocks: {a: 5}", "demo_blocks.a must be a mapping (got 5)"),
+        (
+            "demo_find_time: x",
+            "demo_find_time must be a time such as 90 (seconds), 90s, 10m, 12h, 7d or 1w (got 'x')",
+        ),
+        ("demo_retry: 65536", "demo_retry must be an integer from 1 to 65535 (got 65536)"),
+        ("demo_words: [yes]", "demo_words[0] must be a text, in quotes (got True)"),
+        (
+            "demo_secret: abc",
+            "demo_secret: it is shorter than 4 characters and cannot be masked; write a ",
+        ),
+        ("demo_secret: 12345", "demo_secret must be a text, in quotes"),
     ],
 )
 def test_a_wrong_value_is_a_fault_at_its_line(tmp_path: Path, written: str, fault: str) -> None:
@@ -181,11 +210,11 @@ def test_unknown_names_with_a_roles_prefix_are_faults_and_others_are_not() -> No
         "needy_nam": Variable(1, Where("a.yml", 5)),
     }
     found = [str(fault) for fault in find_unknown_settings([DEMO, NEEDY], variables)]
-    assert found[0] == "a.yml:1: demo_prot is not a setting of role demo; did you mean demo_port?"
+    assert found[0] == "a.yml:1: unknown setting demo_prot in role demo; did you mean demo_port?"
     assert found[1].startswith(
-        "a.yml:2: demo_zzzzzzzz is not a setting of role demo; it has demo_al"
+        "a.yml:2: unknown setting demo_zzzzzzzz in role demo; it has demo_al"
     )
-    assert found[2] == "a.yml:5: needy_nam is not a setting of role needy; did you mean needy_name?"
+    assert found[2] == "a.yml:5: unknown setting needy_nam in role needy; did you mean needy_name?"
     assert len(found) == 3
 
 

@@ -1,6 +1,6 @@
-"""Each way a login can fail has an error of its own, at a ban host and at a FortiGate alike.
+"""Each cause of a failed login has its own error, at ban hosts and FortiGates alike.
 
-The server is a small one that misbehaves; `tests/e2e/test_logins.py` has the same causes with OpenSSH.
+The server is a small one that misbehaves; `tests/e2e/test_logins.py` covers the same causes with OpenSSH.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ ASKS_CODE = ((("Password: ", False),), (("FortiToken Code: ", False),))
 
 @dataclass(frozen=True)
 class Case:
-    """A server, a login, and what the operator reads; ``sent``: the attempts that the server sees."""
+    """A server, a login and the expected error; ``sent``: the attempts that the server receives."""
 
     rules: Rules
     cause: type[Unreachable]
@@ -267,12 +267,6 @@ def key_file(tmp_path: Path) -> str:
     return str(path)
 
 
-@pytest.fixture(autouse=True)
-def without_agent_or_keys(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
-
-
 def enter_ban_host(login: Login, access: Access) -> None:
     with BanHostSession(login, access):
         pass
@@ -286,14 +280,9 @@ Enter = Callable[[Login, Access], None]
 both_transports = pytest.mark.parametrize("enter", [enter_ban_host, enter_fortigate])
 
 
-@pytest.fixture
-def access(tmp_path: Path) -> Access:
-    return Access(tmp_path / "known_hosts", accept_new=True)
-
-
 @both_transports
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-def test_each_cause_has_its_words_and_its_remedy(
+def test_each_cause_has_its_own_message_and_remedy(
     case: Case, enter: Enter, key_file: str, access: Access
 ) -> None:
     given: dict[str, Any] = dict(case.login)
@@ -408,7 +397,7 @@ BEFORE: dict[str, tuple[Serve, type[Unreachable], str]] = {
 
 @both_transports
 @pytest.mark.parametrize(("serve", "cause", "says"), BEFORE.values(), ids=BEFORE)
-def test_what_happens_before_the_login_is_told_apart(
+def test_causes_before_the_login_are_distinguished(
     serve: Serve,
     cause: type[Unreachable],
     says: str,
@@ -428,10 +417,8 @@ def test_what_happens_before_the_login_is_told_apart(
 
 
 @both_transports
-def test_a_slow_answer_is_waited_for_as_long_as_the_inventory_says(
-    enter: Enter, access: Access
-) -> None:
-    """As that of a RADIUS server that asks somebody's telephone first."""
+def test_the_timeout_of_the_inventory_applies_to_slow_answers(enter: Enter, access: Access) -> None:
+    """A RADIUS server may first wait for a push to a phone."""
     with ssh_server(Rules(steps=PASSWORD, delay=1.5)) as (port, seen):
         enter(Login("target1", "127.0.0.1", "joe", port, password=RIGHT, timeout=20), access)
         with pytest.raises(causes.TimedOut, match=r"no answer to the .* within 1 s"):
@@ -440,7 +427,7 @@ def test_a_slow_answer_is_waited_for_as_long_as_the_inventory_says(
 
 
 @both_transports
-def test_a_server_that_is_busy_for_a_moment_is_entered(enter: Enter, access: Access) -> None:
+def test_a_server_that_is_busy_for_a_moment_is_tried_again(enter: Enter, access: Access) -> None:
     with ssh_server(Rules(steps=PASSWORD, busy=2)) as (port, seen):
         enter(Login("target1", "127.0.0.1", "joe", port, password=RIGHT), access)
     assert seen.connections == 3
@@ -460,7 +447,7 @@ def test_a_server_that_is_busy_for_a_moment_is_entered(enter: Enter, access: Acc
         ("255.255.255.255", "cannot connect: "),
     ],
 )
-def test_an_address_that_leads_nowhere_is_named(
+def test_an_unreachable_address_is_named(
     address: str, says: str, enter: Enter, access: Access
 ) -> None:
     with socket.socket() as held:  # a port at which nobody listens
@@ -488,7 +475,7 @@ def test_a_name_with_several_addresses_is_tried_at_each(
     assert seen.connections == 1
 
 
-def test_words_in_a_terminal_that_closes_are_shown(access: Access) -> None:
+def test_the_last_output_of_a_terminal_that_closes_is_shown(access: Access) -> None:
     rules = Rules(steps=PASSWORD, shell=b"Maximum number of admin sessions\x1b[1m reached\r\n")
     with ssh_server(rules) as (port, _), pytest.raises(causes.RefusedByPolicy) as caught:
         CommandLine(Login("fgt1", "127.0.0.1", "joe", port, password=RIGHT), access)

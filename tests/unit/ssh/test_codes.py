@@ -1,4 +1,4 @@
-"""Codes that work once: who is asked, what stays open, and that nobody waits for ever."""
+"""Codes that work once are requested on the main thread, and their connections stay open."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ def asked(codes: Codes, login: Login, code: str = "123456") -> str:
         return wanted.result()
 
 
-def test_a_worker_gets_what_the_main_thread_was_typed() -> None:
+def test_a_worker_gets_the_code_that_the_main_thread_reads() -> None:
     with Codes() as codes:
         assert asked(codes, FW1) == "123456"
         assert asked(codes, FW2, "") == ""
 
 
-def test_questions_of_many_sites_are_answered_one_after_the_other_on_the_main_thread() -> None:
+def test_questions_of_many_sites_are_answered_one_by_one_on_the_main_thread() -> None:
     codes, threads = Codes(), set[str]()
 
     def meanwhile() -> None:
@@ -54,12 +54,12 @@ def test_questions_of_many_sites_are_answered_one_after_the_other_on_the_main_th
             question.answer(question.login.host)
 
     logins = [Login(f"fw{number}", "192.0.2.1", "admin") for number in range(10)]
-    found = parallel.over(logins, lambda each: codes.ask(each, "?"), 4, meanwhile=meanwhile)
+    found = parallel.run_all(logins, lambda each: codes.ask(each, "?"), 4, meanwhile=meanwhile)
     assert found == [each.host for each in logins]
     assert threads == {threading.main_thread().name}
 
 
-def test_a_connection_that_took_a_code_is_kept_and_given_back_once() -> None:
+def test_a_connection_that_took_a_code_is_kept_and_taken_once() -> None:
     with Codes() as codes:
         asked(codes, FW1)
         connection = Connection()
@@ -70,7 +70,7 @@ def test_a_connection_that_took_a_code_is_kept_and_given_back_once() -> None:
         assert connection.closed == 0
 
 
-def test_a_connection_without_a_code_is_closed_when_it_is_left() -> None:
+def test_a_connection_without_a_code_is_closed_when_it_is_given_back() -> None:
     with Codes() as codes:
         connection = Connection()
         codes.give_back(FW1, connection)
@@ -78,7 +78,7 @@ def test_a_connection_without_a_code_is_closed_when_it_is_left() -> None:
         assert codes.take_connection(FW1) is None
 
 
-def test_a_connection_that_ended_meanwhile_is_not_given_back() -> None:
+def test_a_connection_that_ended_is_not_taken_again() -> None:
     with Codes() as codes:
         asked(codes, FW1)
         connection = Connection()
@@ -89,7 +89,7 @@ def test_a_connection_that_ended_meanwhile_is_not_given_back() -> None:
 
 
 @pytest.mark.parametrize("error", [None, KeyboardInterrupt, RuntimeError])
-def test_what_was_kept_is_closed_when_the_run_ends(error: type[BaseException] | None) -> None:
+def test_kept_connections_are_closed_when_the_run_ends(error: type[BaseException] | None) -> None:
     codes, connection = Codes(), Connection()
 
     def run() -> None:
@@ -110,7 +110,7 @@ def test_what_was_kept_is_closed_when_the_run_ends(error: type[BaseException] | 
     assert late.closed == 1
 
 
-def test_whoever_waits_for_a_code_is_let_go_when_the_run_is_stopped() -> None:
+def test_no_worker_waits_for_a_code_after_the_run_is_stopped() -> None:
     codes = Codes()
     with ThreadPoolExecutor(2) as pool:
         waiting = [pool.submit(codes.ask, each, "?") for each in (FW1, FW2)]
@@ -142,6 +142,6 @@ def test_ctrl_c_at_a_question_ends_the_run_and_leaves_no_worker_waiting() -> Non
             return error
 
     with pytest.raises(parallel.Interrupted) as stop:
-        parallel.over([FW1, FW2], work, 2, codes.stop, meanwhile=meanwhile)
+        parallel.run_all([FW1, FW2], work, 2, codes.stop, meanwhile=meanwhile)
     assert len(stop.value.finished) == 2
     assert all(isinstance(each, Unreachable) for each in stop.value.finished)

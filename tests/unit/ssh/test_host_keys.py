@@ -1,4 +1,4 @@
-"""Whose host key is believed, which key is asked for, and what an operator reads when one is refused."""
+"""Host keys are trusted, requested and refused as by OpenSSH, with errors that have a remedy."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ def test_the_types_that_known_hosts_has_are_offered_first(
 # --- keys --------------------------------------------------------------------------------------------------
 
 
-def test_any_of_several_known_keys_is_believed(
+def test_any_of_several_known_keys_is_trusted(
     knowing: Callable[..., Access],
     line: Callable[[str], str],
     key: Callable[[str], paramiko.PKey],
@@ -188,7 +188,7 @@ def test_the_command_of_a_changed_key_removes_it(
     assert refusal(access, key("other-rsa")).unknown
 
 
-def test_a_changed_key_behind_a_pattern_is_to_be_removed_by_hand(
+def test_a_changed_key_with_a_pattern_must_be_removed_by_hand(
     knowing: Callable[..., Access],
     line: Callable[[str], str],
     key: Callable[[str], paramiko.PKey],
@@ -210,7 +210,7 @@ def test_a_key_of_another_type_than_the_known_one_is_not_called_changed(
     assert f"{access.known_hosts}:1" in error.what
 
 
-def test_a_key_for_the_plain_name_is_believed_at_another_port_and_another_one_is_unknown(
+def test_a_key_for_the_plain_name_is_trusted_at_another_port_and_another_one_is_unknown(
     knowing: Callable[..., Access],
     line: Callable[[str], str],
     key: Callable[[str], paramiko.PKey],
@@ -237,7 +237,7 @@ def test_a_key_for_the_plain_name_is_refused_at_a_port_that_has_a_key_of_its_own
 
 
 @pytest.mark.parametrize("lines", [("[bh1]:2222 rsa", "@revoked * rsa"), ("@revoked bh1 rsa",)])
-def test_a_revoked_key_is_refused_wherever_else_it_stands(
+def test_a_revoked_key_is_refused_even_if_another_line_has_it(
     lines: tuple[str, ...],
     knowing: Callable[..., Access],
     line: Callable[[str], str],
@@ -250,7 +250,7 @@ def test_a_revoked_key_is_refused_wherever_else_it_stands(
     assert len(access.known_hosts.read_text().splitlines()) == len(lines)
 
 
-def test_a_known_key_in_a_file_of_openssh_s_is_believed(
+def test_a_known_key_in_openssh_s_own_file_is_trusted(
     tmp_path: Path, line: Callable[[str], str], key: Callable[[str], paramiko.PKey]
 ) -> None:
     other = tmp_path / "ssh_known_hosts"
@@ -275,7 +275,7 @@ def test_an_unknown_key_is_refused_and_nothing_is_written(
     assert not access.known_hosts.exists()
 
 
-def test_a_new_key_is_kept_for_next_time_and_printed_when_asked_for(
+def test_a_new_key_is_added_and_printed_if_new_keys_are_accepted(
     tmp_path: Path, key: Callable[[str], paramiko.PKey]
 ) -> None:
     lines: list[str] = []
@@ -315,7 +315,7 @@ TRUSTED = "@cert-authority bh1,*.example.org"
 
 
 @pytest.mark.parametrize("kind", ["ed25519", "rsa", "ecdsa"])
-def test_a_certificate_of_a_trusted_ca_is_believed(
+def test_a_certificate_of_a_trusted_ca_is_trusted(
     kind: str, knowing: Callable[..., Access], line: Callable[[str], str], signed: Sign
 ) -> None:
     access = knowing(f"{TRUSTED} {line('ca')}", accept_new=True)
@@ -341,7 +341,7 @@ INVALID = {
 
 
 @pytest.mark.parametrize(("options", "why"), INVALID.values(), ids=INVALID)
-def test_a_certificate_that_is_not_valid_is_refused_even_where_new_keys_are_accepted(
+def test_a_certificate_that_is_not_valid_is_refused_even_if_new_keys_are_accepted(
     options: tuple[str, ...],
     why: str,
     knowing: Callable[..., Access],
@@ -354,7 +354,7 @@ def test_a_certificate_that_is_not_valid_is_refused_even_where_new_keys_are_acce
     assert not error.unknown
 
 
-def test_behind_an_invalid_certificate_the_key_itself_still_counts(
+def test_the_key_of_an_invalid_certificate_still_counts(
     knowing: Callable[..., Access], line: Callable[[str], str], signed: Sign
 ) -> None:
     access = knowing(f"{TRUSTED} {line('ca')}", f"[bh1]:2222 {line('ed25519')}")
@@ -389,7 +389,7 @@ def test_a_certificate_of_a_revoked_ca_is_refused(
     ("algorithm", "believed"),
     [("rsa-sha2-512", True), ("ssh-rsa", False), ("ssh-rsa-cert-v01@openssh.com", False)],
 )
-def test_no_signature_of_a_ca_with_sha1_is_believed(
+def test_no_signature_of_a_ca_with_sha1_is_trusted(
     algorithm: str,
     believed: bool,
     folder: Path,
@@ -419,7 +419,7 @@ def test_no_signature_of_a_ca_with_sha1_is_believed(
         assert "signature is wrong" in refusal(access, shown).what
 
 
-def test_no_altered_certificate_is_believed(
+def test_no_altered_certificate_is_trusted(
     knowing: Callable[..., Access], line: Callable[[str], str], signed: Sign
 ) -> None:
     access = knowing(f"{TRUSTED} {line('ca')}")

@@ -1,4 +1,4 @@
-"""SSH servers that send what no login needs: none of them holds a run, or costs it memory."""
+"""An SSH server that sends more than a login needs can neither block a run nor exhaust its memory."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import socket
 import struct
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import paramiko
@@ -76,11 +75,6 @@ def prompting(number: int) -> Iterator[tuple[int, list[_Prompting]]]:
 
     with listening(serve) as port:
         yield port, doors
-
-
-@pytest.fixture
-def access(tmp_path: Path) -> Access:
-    return Access(tmp_path / "known_hosts", accept_new=True)
 
 
 def login(port: int) -> Login:

@@ -1,4 +1,4 @@
-"""Key files of every kind that people have: read as OpenSSH reads them, or refused with a way out."""
+"""Key files of every kind are read as by OpenSSH, or refused with a remedy."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_a_key_of_each_kind_and_form_signs(kind: str, form: str, tmp_path: Path)
     ],
     ids=["byte order mark", "blank lines", "a comment"],
 )
-def test_what_editors_add_around_a_key_does_not_matter(
+def test_text_that_editors_add_around_a_key_is_ignored(
     around: tuple[bytes, bytes], tmp_path: Path
 ) -> None:
     path = tmp_path / "id"
@@ -195,7 +195,7 @@ def refused(path: Path) -> causes.UnusableKey:
 
 
 @pytest.mark.parametrize(("data", "cause", "says", "remedy"), REFUSED.values(), ids=REFUSED)
-def test_a_file_that_is_no_usable_key_is_called_what_it_is(
+def test_the_error_names_the_kind_of_an_unusable_file(
     data: bytes, cause: type[causes.UnusableKey], says: str, remedy: str, tmp_path: Path
 ) -> None:
     path = tmp_path / "id"
@@ -212,7 +212,7 @@ def test_the_public_half_is_named_with_its_private_one(tmp_path: Path) -> None:
     assert refused(path).remedy == f"name the private one: {tmp_path / 'id_rsa'}"
 
 
-def test_a_key_on_a_token_is_for_the_agent(tmp_path: Path) -> None:
+def test_a_key_on_a_token_needs_the_agent(tmp_path: Path) -> None:
     kind = b"sk-ssh-ed25519@openssh.com"
     body = paramiko.Message()
     body.add_bytes(b"openssh-key-v1\0")
@@ -230,12 +230,12 @@ def test_a_key_on_a_token_is_for_the_agent(tmp_path: Path) -> None:
     assert "ssh-agent" in error.remedy
 
 
-def test_a_file_that_is_gone_or_a_folder_is_named(tmp_path: Path) -> None:
+def test_a_missing_file_or_a_folder_is_named(tmp_path: Path) -> None:
     assert "No such file" in refused(tmp_path / "gone").what
     assert "Is a directory" in refused(tmp_path).what
 
 
-def test_an_unusable_key_does_not_keep_a_password_from_being_tried(tmp_path: Path) -> None:
+def test_a_password_is_tried_after_an_unusable_key(tmp_path: Path) -> None:
     path = tmp_path / "id"
     path.write_bytes(PUTTY)
     access = Access(tmp_path / "known_hosts", accept_new=True)

@@ -1,4 +1,4 @@
-"""known_hosts files: which lines are about a host, held against OpenSSH's own reading of the same file."""
+"""Lines of known_hosts files are matched to hosts as OpenSSH matches them."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def test_a_host_is_looked_up_in_lower_case(write: Write) -> None:
     assert format_name("BH1", 2222) == "[bh1]:2222"
 
 
-def test_a_line_for_port_22_is_none_for_another_port_but_is_kept_beside(write: Write) -> None:
+def test_a_line_for_port_22_is_kept_apart_from_those_of_another_port(write: Write) -> None:
     known = find_keys([write(f"bh1 {spelt(ECDSA)}")], "bh1", 2222)
     assert not known.keys
     assert [line.blob for line in known.plain] == [ECDSA.asbytes()]
@@ -131,7 +131,7 @@ def test_several_keys_and_several_files_are_read_together(write: Write) -> None:
     ]
 
 
-def test_markers_are_told_apart_and_lines_are_named(write: Write) -> None:
+def test_markers_are_distinguished_and_lines_are_named(write: Write) -> None:
     file = write(
         "# a comment",
         "",

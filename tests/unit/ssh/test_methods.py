@@ -1,4 +1,4 @@
-"""In which order keys and a password are offered, and how often: counted at the server."""
+"""Keys and passwords are offered in the right order and number; the server counts them."""
 
 from __future__ import annotations
 
@@ -25,20 +25,6 @@ RIGHT = "right-password"
 RSA = paramiko.RSAKey.generate(2048)
 ECDSA = paramiko.ECDSAKey.generate()
 PASSWORD = (("password",),)
-
-
-@pytest.fixture(autouse=True)
-def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """A home without keys, and no ssh-agent."""
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
-    (tmp_path / ".ssh").mkdir()
-    return tmp_path
-
-
-@pytest.fixture
-def access(home: Path) -> Access:
-    return Access(home / "known_hosts", accept_new=True)
 
 
 @pytest.fixture(scope="module")
@@ -138,7 +124,7 @@ def test_a_named_key_comes_before_the_password(access: Access, home: Path) -> No
     assert methods(seen) == ["publickey", "password"]
 
 
-def test_a_ninth_key_of_the_agent_comes_too_late_and_the_error_names_the_way_out(
+def test_a_ninth_key_of_the_agent_is_never_offered_and_the_error_has_a_remedy(
     agent: Agent, access: Access, eight_keys: list[paramiko.PKey]
 ) -> None:
     for key in eight_keys:
@@ -153,7 +139,7 @@ def test_a_ninth_key_of_the_agent_comes_too_late_and_the_error_names_the_way_out
     assert len(seen.attempts) == 6
 
 
-def test_a_server_that_hangs_up_without_a_word_after_some_keys_is_understood(
+def test_a_server_that_hangs_up_silently_after_some_keys_is_understood(
     agent: Agent, access: Access, eight_keys: list[paramiko.PKey]
 ) -> None:
     for key in eight_keys:
@@ -170,7 +156,7 @@ def test_a_key_of_the_agent_is_named_by_its_comment(agent: Agent, access: Access
     assert f"(ecdsa 256, {ECDSA.fingerprint})" in error.what
 
 
-def test_without_anything_named_the_agent_comes_before_the_default_files(
+def test_without_a_named_key_the_agent_comes_before_the_default_files(
     agent: Agent, access: Access, home: Path
 ) -> None:
     agent.hold(ECDSA)
@@ -179,7 +165,7 @@ def test_without_anything_named_the_agent_comes_before_the_default_files(
     assert seen.attempts == [("publickey", ECDSA.fingerprint), ("publickey", RSA.fingerprint)]
 
 
-def test_a_key_that_agent_and_file_have_is_offered_once(
+def test_a_key_in_both_agent_and_file_is_offered_once(
     agent: Agent, access: Access, home: Path
 ) -> None:
     agent.hold(RSA)
@@ -213,7 +199,7 @@ def test_a_named_key_with_a_passphrase_is_used_by_the_agent(
     [b"\0\0\0\1\5", b"HTTP", b"", b"\0\0\0\5\x0c\0\0\0\2"],
     ids=["a failure", "another protocol", "nothing", "two keys that are none"],
 )
-def test_an_agent_that_does_not_answer_as_one_is_passed_over_and_mentioned(
+def test_an_agent_with_a_malformed_answer_is_skipped_and_mentioned(
     answer: bytes, access: Access, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(keys, "AGENT_TIMEOUT", 60.0)
@@ -239,7 +225,7 @@ def test_an_agent_that_does_not_answer_as_one_is_passed_over_and_mentioned(
     assert "ssh-agent does not answer as one" in error.what
 
 
-def test_an_agent_that_does_not_answer_is_given_up(
+def test_an_agent_that_does_not_answer_is_skipped(
     agent: Agent, access: Access, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As one that was forwarded over a line that is broken now."""
@@ -264,7 +250,7 @@ def test_an_agent_that_waits_for_its_owner_is_not_mistaken_for_the_server(
     assert "touch its token" in caught.value.remedy
 
 
-def test_an_agent_that_refuses_to_sign_leaves_the_next_key_its_turn(
+def test_after_an_agent_refuses_to_sign_the_next_key_is_offered(
     agent: Agent, access: Access, home: Path
 ) -> None:
     agent.hold(ECDSA)
@@ -278,7 +264,7 @@ def test_an_agent_that_refuses_to_sign_leaves_the_next_key_its_turn(
 
 
 @pytest.mark.parametrize("held", ["by file", "by agent"])
-def test_an_rsa_key_logs_in_where_only_sha_1_signatures_are_known(
+def test_an_rsa_key_logs_in_where_only_sha_1_signatures_are_supported(
     held: str, agent: Agent, access: Access, home: Path
 ) -> None:
     """FortiOS before 7.0.14 and 7.2.8, OpenSSH before 7.2: another signature ends the connection."""
@@ -323,7 +309,7 @@ def test_a_password_refused_by_prompts_is_not_sent_by_the_other_method(
     assert len(seen.attempts) == 1
 
 
-def test_prompts_that_never_come_leave_the_password_for_the_other_method(
+def test_without_prompts_the_password_is_sent_by_the_other_method(
     access: Access,
 ) -> None:
     rules = Rules(steps=(("password", "keyboard-interactive"),))
@@ -340,7 +326,7 @@ def test_a_key_and_then_a_password(access: Access, home: Path) -> None:
     assert methods(seen) == ["publickey", "password"]
 
 
-def test_a_key_of_the_agent_where_key_and_password_are_wanted(agent: Agent, access: Access) -> None:
+def test_a_key_of_the_agent_and_then_a_password(agent: Agent, access: Access) -> None:
     agent.hold(RSA)
     rules = Rules(key=RSA, steps=(("publickey",), ("password",)))
     assert methods(log_in(rules, access, password=RIGHT)) == ["publickey", "password"]
@@ -360,7 +346,7 @@ CODE = ((("Password: ", False),), (("Verification code: ", False),))
 PROMPTS = (("keyboard-interactive",),)
 
 
-def test_a_code_is_asked_for_once_and_typed(access: Access) -> None:
+def test_a_code_is_requested_once_and_sent(access: Access) -> None:
     access.codes = codes = TypedCodes("123456")
     rules = Rules(steps=PROMPTS, rounds=CODE, answers=(RIGHT, "123456"))
     with ssh_server(rules) as (port, _):
@@ -369,7 +355,7 @@ def test_a_code_is_asked_for_once_and_typed(access: Access) -> None:
     assert codes.prompts == ["fgt1: Verification code:"]
 
 
-def test_a_wrong_code_behind_a_password_that_was_accepted_is_a_wrong_code(
+def test_a_wrong_code_after_an_accepted_password_is_a_wrong_code(
     access: Access,
 ) -> None:
     rules = Rules(
@@ -388,7 +374,7 @@ def test_a_wrong_code_behind_a_password_that_was_accepted_is_a_wrong_code(
     assert seen.count("keyboard-interactive") == 2
 
 
-def test_what_a_server_says_above_its_prompt_is_shown_with_it(access: Access) -> None:
+def test_the_text_above_a_prompt_is_shown_with_it(access: Access) -> None:
     access.codes = codes = TypedCodes("123456")
     rules = Rules(
         steps=PROMPTS, rounds=CODE, answers=(RIGHT, "123456"), text="Open your\nFortiToken"

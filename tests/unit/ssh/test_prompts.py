@@ -1,4 +1,4 @@
-"""Prompts of servers: what is asked for, in the words that servers really use."""
+"""Prompts are classified by the words that real servers use."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ PROMPTS: dict[Kind, tuple[str, ...]] = {
 @pytest.mark.parametrize(
     ("kind", "prompt"), [(kind, each) for kind, many in PROMPTS.items() for each in many]
 )
-def test_a_hidden_prompt_is_known_by_its_words(kind: Kind, prompt: str) -> None:
+def test_a_hidden_prompt_is_classified_by_its_words(kind: Kind, prompt: str) -> None:
     assert classify(prompt, echo=False) == kind
 
 

@@ -1,4 +1,4 @@
-"""Whose host keys are believed, and what an operator reads about the others."""
+"""Only trusted host keys are accepted, and the errors about others have a remedy."""
 
 from __future__ import annotations
 
@@ -67,7 +67,9 @@ def test_known_hosts_that_cannot_be_read_are_named(server: int, tmp_path: Path) 
     assert "readable" in caught.value.remedy
 
 
-def test_a_fortigate_s_host_key_is_judged_by_the_same_code(server: int, access: Access) -> None:
+def test_the_host_key_of_a_fortigate_is_checked_in_the_same_way(
+    server: int, access: Access
+) -> None:
     access.known_hosts.write_text(f"[127.0.0.1]:{server} {KEY.get_name()} {KEY.get_base64()}\n")
     with pytest.raises(Unreachable, match="has CHANGED"), FortiGateSession(_login(server), access):
         pass

@@ -1,0 +1,188 @@
+"""The verbs that deploy: check, render, plan, apply, verify, teardown.
+
+`engine.site` is imported by the verbs that connect: it brings netmiko, which `--help` and `check` do not
+need.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from provision.cli.options import (
+    App,
+    Flags,
+    add_common_options,
+    adopt_option,
+    forget_option,
+    fortios_option,
+    yes_option,
+)
+from provision.cli.report.console import Report
+from provision.cli.report.json_document import write_json
+from provision.cli.runs import (
+    choose_sites,
+    create_job,
+    list_untouched,
+    open_report,
+    print_results,
+    report_broken,
+    report_broken_plan,
+    require_terminal,
+    run_sites,
+)
+from provision.desired import collect
+from provision.desired.export import find_misplaced, render_files
+from provision.engine.run import Job
+from provision.errors import spell_count
+from provision.fortios.config.versions import Version, format_version
+from provision.plan import SitePlan, Verb
+from provision.results import Exit, SiteResult, summarize
+
+
+@click.command()
+@add_common_options
+@fortios_option
+def check(app: App, flags: Flags, fortios: Version) -> Exit:
+    """Check the inventory and all it renders; contacts nobody."""
+    chosen = list(choose_sites(app, flags, connect=False).values())
+    collect.render_all(chosen, app.plays, fortios)
+    if flags.json:
+        write_json(sys.stdout.write, "check", Exit.OK, list_untouched(chosen), app.secrets)
+    else:
+        units = spell_count(sum(len(selected.fortigates) for selected in chosen), "FortiGate")
+        click.echo(
+            f"ok: {spell_count(len(chosen), 'site')}, {units}, as FortiOS {format_version(fortios)}"
+        )
+    return Exit.OK
+
+
+@click.command()
+@add_common_options
+@fortios_option
+@click.argument("directory", type=click.Path(path_type=Path))
+def render(app: App, flags: Flags, fortios: Version, directory: Path) -> Exit:
+    """Write every file and CLI block into DIRECTORY, as it would be deployed; contacts nobody."""
+    chosen = list(choose_sites(app, flags, connect=False).values())
+    written = [
+        path for each in chosen for path in render_files(each, app.plays, directory, fortios)
+    ]
+    if flags.json:
+        write_json(sys.stdout.write, "render", Exit.OK, list_untouched(chosen), app.secrets)
+    else:
+        click.echo("\n".join(str(path) for path in written))
+        if any(selected.fortigates for selected in chosen):
+            click.echo(f"the CLI of FortiGates is that of FortiOS {format_version(fortios)}")
+        for path, place in find_misplaced(written):
+            click.echo(f"{path}: a pasted {place} goes to the end; move it to the top by hand")
+    return Exit.OK
+
+
+@click.command()
+@add_common_options
+@adopt_option
+def plan(app: App, flags: Flags, adopt: bool) -> Exit:
+    """Show what apply would change; changes nothing."""
+    return _look(app, flags, "plan", adopt=adopt)
+
+
+@click.command()
+@add_common_options
+@adopt_option
+@forget_option
+@yes_option
+@click.option("-C", "--check", is_flag=True, help="The same as plan.")
+def apply(
+    app: App, flags: Flags, adopt: bool, forget: tuple[str, ...], yes: bool, check: bool
+) -> Exit:
+    """Bring every target to what the inventory says."""
+    if check:
+        return _look(app, flags, "plan", adopt=adopt, forget=forget)
+    return _change(app, flags, "apply", yes, adopt=adopt, forget=forget)
+
+
+@click.command()
+@add_common_options
+def verify(app: App, flags: Flags) -> Exit:
+    """Check that nothing differs and that the loop works, with a synthetic event."""
+    return _look(app, flags, "verify")
+
+
+@click.command()
+@add_common_options
+@forget_option
+@yes_option
+@click.option("--keep-packages", is_flag=True, help="Leave the packages that were installed.")
+@click.option("--purge-data", is_flag=True, help="Remove bans and logs as well.")
+def teardown(
+    app: App,
+    flags: Flags,
+    forget: tuple[str, ...],
+    yes: bool,
+    keep_packages: bool,
+    purge_data: bool,
+) -> Exit:
+    """Remove what was deployed and bring back what was there before."""
+    options = {"keep_packages": keep_packages, "purge_data": purge_data, "forget": forget}
+    return _change(app, flags, "teardown", yes, **options)
+
+
+def _look(app: App, flags: Flags, verb: Verb, **options: Any) -> Exit:
+    report = open_report(app, flags)
+    job = _create_checked_job(app, flags, verb, **options)
+    planned = _plan_sites(app, flags, report, job)
+    return print_results(app, flags, report, verb, list(map(summarize, planned)), flags.plan_detail)
+
+
+def _create_checked_job(app: App, flags: Flags, verb: Verb, **options: Any) -> Job:
+    """Return the job; a template at fault is found before anybody is contacted."""
+    chosen = choose_sites(app, flags, connect=True)
+    collect.render_all(list(chosen.values()), app.plays)
+    return create_job(app, flags, verb, chosen, **options)
+
+
+def _plan_sites(app: App, flags: Flags, report: Report, job: Job) -> list[SitePlan]:
+    from provision.engine import site
+
+    def plan(name: str) -> SitePlan:
+        return site.plan_site(name, job, report, app.secrets, app.codes)
+
+    def report_failed(name: str, error: Exception) -> SitePlan:
+        return report_broken_plan(job.sites[name], job.verb, error)
+
+    return run_sites(app, flags, report, job.verb, list(job.sites), plan, report_failed)
+
+
+def _change(app: App, flags: Flags, verb: Verb, yes: bool, **options: Any) -> Exit:
+    from provision.engine import site
+
+    require_terminal(verb, yes)
+    report = open_report(app, flags)
+    job = _create_checked_job(app, flags, verb, **options)
+    planned = _plan_sites(app, flags, report, job)
+    if not yes and any(target.changes for plan in planned for target in plan.targets):
+        shown = list(map(summarize, planned))
+        report.print_sites(shown, flags.plan_detail)
+        report.print_summary(shown)
+        if app.output.error:  # nobody may approve a plan that was not printed
+            return Exit.FAILED
+        if not click.confirm(f"\n{verb}?", err=True):
+            click.echo("nothing was changed", err=True)
+            if flags.json:
+                write_json(sys.stdout.write, verb, Exit.OK, shown, app.secrets)
+            return Exit.OK
+
+    def apply(approved: SitePlan) -> SiteResult:
+        return site.apply_site(approved.name, job, approved, report, app.secrets, app.codes)
+
+    def report_failed(approved: SitePlan, error: Exception) -> SiteResult:
+        return report_broken(job.sites[approved.name], error)
+
+    changed = run_sites(app, flags, report, verb, planned, apply, report_failed)
+    return print_results(app, flags, report, verb, changed, flags.detail)
+
+
+VERBS = (check, render, plan, apply, verify, teardown)

@@ -1,0 +1,169 @@
+"""Choose the sites of a run, work on them in parallel, and print the results."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from provision.cli import ask_token
+from provision.cli.options import App, Flags
+from provision.cli.report.console import Detail, Report
+from provision.cli.report.json_document import write_json
+from provision.engine import parallel, progress
+from provision.engine.run import Job
+from provision.errors import InputError, Problem
+from provision.inventory.loader import find_folder
+from provision.masking import escape
+from provision.plan import SitePlan, TargetPlan, Verb
+from provision.results import Exit, SiteResult, exit_code, summarize
+from provision.sites.builder import Selected
+from provision.sites.selection import Choice, ChosenSites, read_sites
+from provision.ssh import known_hosts
+from provision.ssh.login import Login
+
+Work = TypeVar("Work")
+Done = TypeVar("Done", SiteResult, SitePlan)
+
+STOPPING = "Ctrl-C: what has been begun is being finished, no more is begun"
+
+
+def choose_sites(app: App, flags: Flags, connect: bool) -> ChosenSites:
+    """Return the sites that the limit leaves, by name; ``connect``: every password must be there.
+
+    Raises:
+        InputError: everything that is wrong with the inventory, the extra variables and the limit.
+    """
+    choice = Choice(flags.inventory, flags.extra_vars, flags.limit or "all", flags.playbook_dir)
+    chosen = read_sites(choice, app.plays, app.secrets)
+    logins = [t.login for s in chosen.values() for t in s.fortigates]
+    logins += [selected.site.ban_host.login for selected in chosen.values()]
+    unset = [problem for login in logins for problem in login.unset]
+    if unset and connect:
+        raise InputError(unset)
+    skipped = _find_skipped_lines(flags, logins) if connect else []
+    unused = [warning for login in logins for warning in login.warnings]
+    for warning in dict.fromkeys([*chosen.warnings, *unset, *unused, *skipped]):
+        click.echo(escape(app.secrets.mask(f"warning: {warning}"), but=""), err=True)
+    return chosen
+
+
+def _find_skipped_lines(flags: Flags, logins: Sequence[Login]) -> list[Problem]:
+    files = (_find_known_hosts(flags), *known_hosts.list_openssh_files())
+    return known_hosts.list_warnings(files, {(login.address, login.port) for login in logins})
+
+
+def open_report(app: App, flags: Flags) -> Report:
+    """Return the report, on standard error if standard output is for the JSON document."""
+    stream = sys.stderr if flags.json else sys.stdout
+    return Report(app.secrets, stream, live=not flags.verbose, verbose=flags.verbose)
+
+
+def require_terminal(verb: str, yes: bool) -> None:
+    """Check that the operator can be asked.
+
+    Raises:
+        InputError: standard input is not a terminal, and -y was not given.
+    """
+    if not yes and not sys.stdin.isatty():
+        raise InputError([Problem("", 0, f"{verb} asks before it changes anything", "give -y")])
+
+
+def create_job(app: App, flags: Flags, verb: Verb, chosen: ChosenSites, **options: Any) -> Job:
+    """Return the job of ``verb`` at the ``chosen`` sites."""
+    return Job(
+        verb,
+        app.plays,
+        chosen,
+        _find_known_hosts(flags),
+        flags.accept_new_host_keys,
+        **options,
+    )
+
+
+def _find_known_hosts(flags: Flags) -> Path:
+    """Return the file of host keys, which lies beside the first inventory source."""
+    return find_folder(flags.inventory[0]) / "known_hosts"
+
+
+def run_sites(
+    app: App,
+    flags: Flags,
+    report: Report,
+    verb: str,
+    work: Sequence[Work],
+    do: Callable[[Work], Done],
+    failed: Callable[[Work, Exception], Done],
+) -> list[Done]:
+    """Do each item of ``work``, one for each site; ``failed`` makes the result of one that raised.
+
+    Raises:
+        Interrupted: on Ctrl-C, after the results of the finished sites were printed.
+    """
+
+    def stop() -> None:
+        report.print_line(STOPPING, "yellow")
+        if app.codes:
+            app.codes.stop()
+
+    def answer_questions() -> None:
+        if app.codes:
+            ask_token.answer(app.codes, report, app.secrets)
+
+    try:
+        with report:
+            return parallel.run_all(work, do, flags.forks, stop, failed, answer_questions)
+    except parallel.Interrupted as interruption:
+        finished = [
+            summarize(each) if isinstance(each, SitePlan) else each
+            for each in interruption.finished
+        ]
+        print_results(app, flags, report, verb, finished, flags.detail, interrupted=True)
+        raise
+
+
+def report_broken(selected: Selected, error: Exception) -> SiteResult:
+    """Return the result of a site whose work ended in an exception that nobody foresaw."""
+    return summarize(report_broken_plan(selected, "plan", error))
+
+
+def report_broken_plan(selected: Selected, verb: Verb, error: Exception) -> SitePlan:
+    """Return the plan of a site whose planning ended in an exception that nobody foresaw.
+
+    The text of the exception stays in the log: it may quote what a target has answered.
+    """
+    name = selected.site.name
+    progress.log.debug("unexpected error at %s", name, exc_info=error)
+    what = f"error in Banstitch: {type(error).__name__}"
+    remedy = "-vvv shows where; what was begun there may be half done: run plan to see"
+    host = TargetPlan(name, "linux", "failed", error=f"{what}\n{remedy}")
+    left = f"left alone: {name} failed"
+    others = (TargetPlan(f.name, "fortios", "skipped", error=left) for f in selected.fortigates)
+    return SitePlan(name, verb, (host, *others))
+
+
+def print_results(
+    app: App,
+    flags: Flags,
+    report: Report,
+    verb: str,
+    results: Sequence[SiteResult],
+    detail: Detail,
+    interrupted: bool = False,
+) -> Exit:
+    """Print the results as lines or as the JSON document, and return the exit code."""
+    code = exit_code(results, interrupted)
+    if flags.json:
+        write_json(sys.stdout.write, verb, code, results, app.secrets)
+    else:
+        report.print_sites(results, detail)
+        report.print_summary(results)
+    return code
+
+
+def list_untouched(chosen: Sequence[Selected]) -> list[SiteResult]:
+    """Return the results of a verb that contacts no host."""
+    return [SiteResult(selected.site.name, ()) for selected in chosen]
