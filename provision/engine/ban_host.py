@@ -278,11 +278,11 @@ class BanHostRun:
 
     def self_test(self) -> None:
         """Send a synthetic event through the loop, and note each step that it took."""
-        drill = collect.request_self_test(self._site, self._run.plays)
-        if drill is None:
+        request = collect.request_self_test(self._site, self._run.plays)
+        if request is None:
             self.target.notes.append("no detection is on: there is no loop to try")
             return
-        answer = self.ask({"do": "drill", **drill})
+        answer = self.ask({"do": "self-test", **request})
         self.target.notes.extend(answer["steps"])
         for fortigate in self._site.fortigates:
             number = answer["unreadable"].get(fortigate.name, 0)
