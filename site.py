@@ -19,11 +19,12 @@ if TYPE_CHECKING:
 def load_plays() -> tuple[Play, ...]:
     """Import the roles and return the plays; `--help` does without them."""
     import roles.detection.role
+    import roles.receiver.role
     from provision.sites.builder import Play
-    from roles import enforcement, feed, receiver, webhook
+    from roles import enforcement, feed, webhook
 
     return (
-        Play("ban_hosts", (roles.detection.role, receiver)),
+        Play("ban_hosts", (roles.detection.role, roles.receiver.role)),
         Play("fortigates", (webhook, feed, enforcement)),
     )
 

@@ -15,8 +15,8 @@ from provision.fortios.config.tables.table import MARKER
 from provision.sites.builder import FortiGate
 from provision.sites.setting_types import InterfaceOrEmpty, Ipv4OrEmpty
 from provision.sites.settings import RoleSettings
-from roles import receiver
 from roles.address_families import choose_feed_list
+from roles.receiver.role import build_base_url, is_receiver_secure
 
 NAME = "feed"
 PREFIX = "feed_"
@@ -86,7 +86,7 @@ def blocks(context: Context) -> tuple[CliBlock, ...]:
         username=context.host.name,
         password=context.token(f"feed:{context.host.name}"),
         url=_build_url(context),
-        secure=receiver.is_secure(context),
+        secure=is_receiver_secure(context),
         fortigate=context.facts,
         refresh_rate=settings.feed_refresh_rate,
         source_ip=settings.feed_source_ip,
@@ -122,12 +122,12 @@ def _check_capabilities(context: Context, settings: Settings) -> None:
 def _build_url(context: Context) -> str:
     fortigate = context.host
     name = choose_feed_list(fortigate) if isinstance(fortigate, FortiGate) else ""
-    return f"{receiver.base_url(context)}/blocked-ips" + (f"/{name}" if name else "")
+    return f"{build_base_url(context)}/blocked-ips" + (f"/{name}" if name else "")
 
 
 def _note_unchecked(context: Context) -> str:
     """Return a note if nothing checks the receiver's certificate."""
-    if not receiver.is_secure(context) or context.facts.has("server_identity_check"):
+    if not is_receiver_secure(context) or context.facts.has("server_identity_check"):
         return ""
     without = find_capability("server_identity_check").without
     return f"FortiOS {context.facts.version_text}: the feed is fetched encrypted, but {without}"

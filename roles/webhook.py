@@ -17,7 +17,12 @@ from provision.fortios.config.facts import find_capability
 from provision.fortios.config.tables.table import MARKER
 from provision.inventory.variables import Where
 from provision.sites.settings import RoleSettings
-from roles import receiver
+from roles.receiver.role import (
+    find_receiver_address,
+    find_receiver_port,
+    is_receiver_secure,
+    read_authority,
+)
 
 NAME = "webhook"
 PREFIX = "webhook_"
@@ -51,10 +56,10 @@ def blocks(context: Context) -> tuple[CliBlock, ...]:
         action=ACTION,
         marker=MARKER,
         body=BODY,
-        uri=f"{format_url_host(receiver.address(context))}/receive-logs",
-        port=receiver.port(context),
+        uri=f"{format_url_host(find_receiver_address(context))}/receive-logs",
+        port=find_receiver_port(context),
         token=context.token(f"webhook:{context.host.name}"),
-        secure=receiver.is_secure(context),
+        secure=is_receiver_secure(context),
         verify=context.own("webhook", Settings).webhook_verify_certificate,
         fortigate=context.facts,
     )
@@ -114,7 +119,7 @@ def _render_ca(context: Context) -> Iterator[CliBlock]:
     With VDOMs, CAs that all of them may use have a table of their own (FortiOS CLI reference,
     `config certificate ca` and `config vpn certificate ca`).
     """
-    certificate = receiver.authority(context)
+    certificate = read_authority(context)
     if not certificate:
         return
     table = "certificate ca" if context.facts.vdoms else "vpn certificate ca"
@@ -132,7 +137,7 @@ def _list_notes(context: Context) -> str:
 
 def _note_unchecked(context: Context) -> str:
     """Return a note if nothing checks the receiver's certificate."""
-    if not receiver.is_secure(context):
+    if not is_receiver_secure(context):
         return ""
     if context.facts.has("verify_host_cert"):
         is_checked = context.own("webhook", Settings).webhook_verify_certificate

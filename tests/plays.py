@@ -1,11 +1,12 @@
 """The plays of `site.py`, for tests that run a verb or ask roles."""
 
 import roles.detection.role
+import roles.receiver.role
 from provision.sites.builder import Play
-from roles import enforcement, feed, receiver, webhook
+from roles import enforcement, feed, webhook
 
 PLAYS = (
-    Play("ban_hosts", (roles.detection.role, receiver)),
+    Play("ban_hosts", (roles.detection.role, roles.receiver.role)),
     Play("fortigates", (webhook, feed, enforcement)),
 )
 

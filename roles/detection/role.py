@@ -25,8 +25,8 @@ from provision.sites.setting_types import (
     spell_duration,
 )
 from provision.sites.settings import RoleSettings, Strict
-from roles import receiver_limits, receiver_units
 from roles.detection.catalogue import CATALOGUE, Detection, MaxRetry
+from roles.receiver import limits, units
 
 NAME = "detection"
 PREFIX = "detection_"
@@ -229,18 +229,18 @@ def resources(context: Context) -> tuple[Resource, ...]:
     """fail2ban with our filter, jails and action, running and holding the jails."""
     settings = context.own("detection", Settings)
     detections = enabled(settings)
-    logs = receiver_units.log_limit(context.of_ban_host("receiver", receiver_units.Settings))
+    logs = units.log_limit(context.of_ban_host("receiver", units.Settings))
     shared: dict[str, Any] = {
         "events_log": EVENTS_LOG,
         "spool": SPOOL,
         "audit": AUDIT,
         "evidence": EVIDENCE,
         "group": USER,
-        "largest": receiver_units.most_bytes_of_a_file(logs),
+        "largest": units.most_bytes_of_a_file(logs),
         "limits": {
             EVENTS_LOG: logs,
-            EVIDENCE: receiver_units.EVIDENCE_SIZE,
-            REJECTED: receiver_units.REJECTED_SIZE,
+            EVIDENCE: units.EVIDENCE_SIZE,
+            REJECTED: units.REJECTED_SIZE,
         },
     }
     jails = render(
@@ -248,7 +248,7 @@ def resources(context: Context) -> tuple[Resource, ...]:
         detections=detections,
         ignore=ignored(context),
         settings=settings,
-        ban_limit=context.own("receiver", receiver_limits.Settings).receiver_ban_limit,
+        ban_limit=context.own("receiver", limits.Settings).receiver_ban_limit,
         posters=[*(unit.name for unit in context.site.fortigates), "verify"],
         **shared,
     )

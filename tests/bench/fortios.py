@@ -40,6 +40,7 @@ from pathlib import Path
 import netmiko
 import paramiko
 
+import roles.receiver.role
 from provision.desired import collect
 from provision.fortios.config.desired import Desired
 from provision.fortios.config.object_id import ObjectId
@@ -49,7 +50,6 @@ from provision.fortios.record.record import Record
 from provision.fortios.session.fortigate import FortiGateSession
 from provision.ssh.connection import Access
 from provision.ssh.login import Login
-from roles import receiver
 from tests.plays import PLAYS
 from tests.simulator import Options, Simulator
 from tests.unit.roles.sample_site import sample_site
@@ -140,7 +140,7 @@ class Ours:
 
 def collect_desired(session: FortiGateSession) -> Desired:
     """Return what a site puts on its FortiGate; without a CA, whose lines stock netmiko cannot type."""
-    site = sample_site({"receiver": receiver.Settings(receiver_tls="off")})
+    site = sample_site({"receiver": roles.receiver.role.Settings(receiver_tls="off")})
     return collect.render_desired(site, site.fortigates[0], PLAYS, TOKENS, session.facts)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from provision.desired.templates import TEMPLATES
-from roles.receiver import DRILL_ADDRESS
+from roles.receiver.role import DRILL_ADDRESS
 from tests.unit.action.action_model import Server, eventually, installed, load_file, ticket
 from tests.unit.receiver.receiver_app import Receiver
 

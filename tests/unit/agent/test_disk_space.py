@@ -8,8 +8,8 @@ from math import ceil
 from typing import Any
 
 from provision.desired.templates import TEMPLATES, read_file
-from roles import receiver_units
-from roles.receiver import Settings
+from roles.receiver import units
+from roles.receiver.role import Settings
 from tests import PROJECT
 
 PAGE = (PROJECT / "docs" / "performance.md").read_text(encoding="utf-8")
@@ -42,8 +42,8 @@ def test_what_the_receiver_writes() -> None:
     assert settings.receiver_log_size == "50M"
     each = 2 * 50 * 1024 * 1024
     assert told("events.log") == round(each * (1 + settings.receiver_log_keep) / 1e6)
-    assert told("evidence.log") == round(2 * receiver_units.EVIDENCE_SIZE / 1e6)
-    assert told("rejected.log") == round(2 * receiver_units.REJECTED_SIZE / 1e6)
+    assert told("evidence.log") == round(2 * units.EVIDENCE_SIZE / 1e6)
+    assert told("rejected.log") == round(2 * units.REJECTED_SIZE / 1e6)
 
 
 def test_what_the_action_writes() -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import roles.detection.role
+import roles.receiver.role
 from provision.desired.context import Context
 from provision.desired.templates import TEMPLATES
 from provision.fortios.config.desired import read_blocks
@@ -21,7 +22,7 @@ from provision.fortios.config.facts import assume_facts
 from provision.fortios.config.text import parse
 from provision.fortios.config.versions import NEWEST, read_version
 from provision.linux.resources import File
-from roles import enforcement, feed, receiver, webhook
+from roles import enforcement, feed, webhook
 from tests import PROJECT
 from tests.unit.roles.sample_site import fortios, linux, sample_site
 
@@ -31,7 +32,10 @@ GOLDEN = PROJECT / "tests" / "golden" / "rendered"
 def rendered() -> dict[str, str]:
     """Every file and CLI block of the sample site, by the name it has in the golden folder."""
     site = sample_site()
-    found = (*roles.detection.role.resources(linux(site)), *receiver.resources(linux(site)))
+    found = (
+        *roles.detection.role.resources(linux(site)),
+        *roles.receiver.role.resources(linux(site)),
+    )
     files = {
         f"ban1{resource.path}": resource.content
         for resource in found

@@ -13,7 +13,7 @@ from provision.sites.setting_types import spell_duration
 from provision.sites.settings import RoleSettings
 from roles.detection.role import Settings as Detection
 from roles.enforcement import Settings as Enforcement
-from roles.receiver import Settings as Receiver
+from roles.receiver.role import Settings as Receiver
 from tests.plays import PLAYS
 from tests.unit.roles.sample_site import sample_site
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import roles.receiver.role
 from provision.results import SiteResult, TargetResult, format_timestamp
 from provision.sites.builder import RESERVED
-from roles import receiver
 from tests.unit.cli.test_main import HOSTS, Cli, cli, offline
 from tests.unit.inventory.inventories import write
 from tests.unit.roles.sample_site import linux, sample_site
@@ -151,5 +151,5 @@ def test_a_fortigate_with_a_name_of_the_site_s_own_secrets_is_a_fault_with_its_l
 
 
 def test_every_secret_that_is_no_fortigate_s_has_a_name_that_none_can_have() -> None:
-    names = receiver.token_names(linux(sample_site()))
+    names = roles.receiver.role.token_names(linux(sample_site()))
     assert {name for name in names if ":" not in name} == set(RESERVED)

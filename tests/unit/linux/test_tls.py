@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+import roles.receiver.role
 from provision.desired import certificate_files
 from provision.desired.context import Context
 from provision.errors import InputError
@@ -23,7 +24,7 @@ from provision.linux import planner
 from provision.linux.agent import certificates, manifest, objects, pem
 from provision.linux.draft import LinuxPlan
 from provision.linux.resources import Authority, Certificate, Resource
-from roles import feed, receiver, webhook
+from roles import feed, webhook
 from tests.unit.linux.linux_model import Host
 from tests.unit.roles.sample_ca import CA
 from tests.unit.roles.sample_site import fortios, sample_site
@@ -219,10 +220,12 @@ def test_a_certificate_that_does_not_fit_is_refused_with_the_reason(
 
 
 def test_a_file_that_is_missing_is_a_fault_of_its_setting() -> None:
-    settings = receiver.Settings(receiver_tls="files", receiver_tls_certificate="/nonexistent")
+    settings = roles.receiver.role.Settings(
+        receiver_tls="files", receiver_tls_certificate="/nonexistent"
+    )
     site = sample_site({"receiver": settings})
     with pytest.raises(InputError, match="receiver_tls_key"):
-        receiver.resources(Context(site, site.ban_host))
+        roles.receiver.role.resources(Context(site, site.ban_host))
 
 
 # --- told ---------------------------------------------------------------------------------------
@@ -230,7 +233,7 @@ def test_a_file_that_is_missing_is_a_fault_of_its_setting() -> None:
 
 def blocks(version: str = "7.4.8", vdom: str = "", **settings: Any) -> tuple[str, list[str]]:
     """The text for a FortiGate, and the notes about it."""
-    site = sample_site({"receiver": receiver.Settings(**settings)})
+    site = sample_site({"receiver": roles.receiver.role.Settings(**settings)})
     context = replace(fortios(site), facts=assume_facts(read_version(version), vdom))
     found = (*webhook.blocks(context), *feed.blocks(context))
     return "".join(each.text for each in found), [each.note for each in found if each.note]

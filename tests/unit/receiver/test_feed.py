@@ -10,7 +10,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from roles.receiver import Settings
+from roles.receiver.role import Settings
 from tests.unit.receiver.receiver_app import DETECTION, Receiver, bans_file, module
 
 FOREVER = -1

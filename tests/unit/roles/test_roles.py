@@ -11,21 +11,25 @@ import pytest
 from pydantic import ValidationError
 
 import roles.detection.role
+import roles.receiver.role
 from provision.desired.context import Context
 from provision.errors import InputError
 from provision.fortios.config.desired import CliBlock, read_blocks
 from provision.linux.resources import File, Jail, Package, Resource, Service, Tokens
-from roles import enforcement, feed, receiver, webhook
+from roles import enforcement, feed, webhook
 from roles.detection.catalogue import CATALOGUE, read_catalogue
 from tests.unit.roles.sample_site import fortios, linux, sample_site
 
 FORTIOS_ROLES = (webhook, feed, enforcement)
-ALL_ROLES = (roles.detection.role, receiver, *FORTIOS_ROLES)
+ALL_ROLES = (roles.detection.role, roles.receiver.role, *FORTIOS_ROLES)
 
 
 def resources(**settings: Any) -> tuple[Resource, ...]:
     site = sample_site(ban_host_settings(**settings))
-    return (*roles.detection.role.resources(linux(site)), *receiver.resources(linux(site)))
+    return (
+        *roles.detection.role.resources(linux(site)),
+        *roles.receiver.role.resources(linux(site)),
+    )
 
 
 def ban_host_settings(**settings: Any) -> dict[str, Any]:
@@ -33,7 +37,7 @@ def ban_host_settings(**settings: Any) -> dict[str, Any]:
         "detection": roles.detection.role.Settings.model_validate(
             {k: v for k, v in settings.items() if k.startswith("detection_")}
         ),
-        "receiver": receiver.Settings.model_validate(
+        "receiver": roles.receiver.role.Settings.model_validate(
             {k: v for k, v in settings.items() if k.startswith("receiver_")}
         ),
     }
@@ -151,7 +155,7 @@ def test_the_sites_own_hosts_are_never_banned_by_their_ipv6_addresses_either() -
     plain = sample_site(settings, address="2a00::10")
     units = [replace(u, login=replace(u.login, address="2a00::1")) for u in plain.fortigates]
     context = linux(replace(plain, fortigates=tuple(units)))
-    (one,) = config_of(receiver.resources(context))["detections"]
+    (one,) = config_of(roles.receiver.role.resources(context))["detections"]
     assert own <= set(one["ignore"])
     jail = file(roles.detection.role.resources(context), "/etc/fail2ban/jail.d/banstitch.conf")
     (line,) = re.findall(r'^action = .* ignore="(.*)"', jail, re.M)

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 import roles.detection.role
+import roles.receiver.role
 from provision.desired.context import Context
 from provision.linux.resources import File
-from roles import receiver
-from roles.receiver_units import FILTER, is_network
+from roles.receiver.units import FILTER, is_network
 from tests.unit.roles.sample_site import linux, sample_site
 
 UNIT = "/etc/systemd/system/banstitch-receiver"
@@ -22,7 +22,7 @@ def units(fortigate: str = "192.0.2.1", ban_host: str = "192.0.2.10", **settings
     """The filter of the socket, and the service, of a site with one FortiGate at that address or name."""
     models = {
         "detection": roles.detection.role.Settings.model_validate({}),
-        "receiver": receiver.Settings.model_validate(settings),
+        "receiver": roles.receiver.role.Settings.model_validate(settings),
     }
     site = sample_site(models)
     unit = site.fortigates[0]
@@ -30,7 +30,9 @@ def units(fortigate: str = "192.0.2.1", ban_host: str = "192.0.2.10", **settings
     unit = replace(unit, login=replace(unit.login, address=fortigate))
     site = replace(site, fortigates=(unit,), ban_host=host)
     context: Context = linux(site)
-    found = {r.path: r.content for r in receiver.resources(context) if isinstance(r, File)}
+    found = {
+        r.path: r.content for r in roles.receiver.role.resources(context) if isinstance(r, File)
+    }
     return [found.get(path) or "" for path in (FILTER, f"{UNIT}.service")]
 
 

@@ -36,12 +36,12 @@ from provision.linux.resources import (
     Tokens,
 )
 from provision.sites.setting_types import Address
-from roles import receiver_events, receiver_limits, receiver_tls, receiver_units
 from roles.address_families import choose_feed_list
 from roles.detection.catalogue import CATALOGUE
 from roles.detection.role import Settings as DetectionSettings
 from roles.detection.role import enabled
-from roles.receiver_units import APP_DIRECTORY, FILTER, RUNTIME_DIRECTORY, SERVICE, SOCKET
+from roles.receiver import events, limits, tls, units
+from roles.receiver.units import APP_DIRECTORY, FILTER, RUNTIME_DIRECTORY, SERVICE, SOCKET
 
 NAME = "receiver"
 PREFIX = "receiver_"
@@ -54,10 +54,10 @@ DRILL_ADDRESS = "192.0.2.66"
 
 
 class Settings(
-    receiver_tls.Settings,
-    receiver_events.Settings,
-    receiver_limits.Settings,
-    receiver_units.Settings,
+    tls.Settings,
+    events.Settings,
+    limits.Settings,
+    units.Settings,
 ):
     """Where the receiver listens, how FortiGates reach it, and what it keeps."""
 
@@ -81,24 +81,24 @@ class Settings(
     @field_validator("receiver_address")
     @classmethod
     def _host(cls, value: str) -> str:
-        return receiver_tls.checked_host(value)
+        return tls.checked_host(value)
 
 
-def address(context: Context) -> str:
+def find_receiver_address(context: Context) -> str:
     """By which address or name the site's FortiGates reach the receiver."""
     settings = context.of_ban_host("receiver", Settings)
     return settings.receiver_address or context.site.ban_host.login.address
 
 
-def port(context: Context) -> int:
-    """The TCP port at :func:`address`."""
+def find_receiver_port(context: Context) -> int:
+    """The TCP port at :func:`find_receiver_address`."""
     return context.of_ban_host("receiver", Settings).receiver_port
 
 
-def base_url(context: Context) -> str:
+def build_base_url(context: Context) -> str:
     """Where FortiGates find it."""
-    scheme = receiver_tls.scheme(context.of_ban_host("receiver", Settings))
-    return f"{scheme}://{format_url_host(address(context))}:{port(context)}"
+    scheme = tls.scheme(context.of_ban_host("receiver", Settings))
+    return f"{scheme}://{format_url_host(find_receiver_address(context))}:{find_receiver_port(context)}"
 
 
 def summary(context: Context) -> tuple[str, ...]:
@@ -109,30 +109,31 @@ def summary(context: Context) -> tuple[str, ...]:
         "off": "not encrypted",
     }
     kind = context.own("receiver", Settings).receiver_tls
-    return (f"receiver: {base_url(context)} for FortiGates, {certificates[kind]}",)
+    return (f"receiver: {build_base_url(context)} for FortiGates, {certificates[kind]}",)
 
 
-def is_secure(context: Context) -> bool:
+def is_receiver_secure(context: Context) -> bool:
     """Whether it speaks https."""
     return context.of_ban_host("receiver", Settings).receiver_tls != "off"
 
 
-def authority(context: Context) -> str:
+def read_authority(context: Context) -> str:
     """The certificate, in PEM form, of the CA that FortiGates must be told of; empty if there is none."""
-    return receiver_tls.authority(context, context.of_ban_host("receiver", Settings))
+    return tls.authority(context, context.of_ban_host("receiver", Settings))
 
 
 def _names(context: Context, settings: Settings) -> tuple[str, ...]:
     """By which it may be looked for: what FortiGates are told, and what the host says to itself."""
     listen = settings.receiver_listen
     own = () if listen.is_unspecified else (str(listen),)
-    return (address(context), *settings.receiver_tls_names, *own, "127.0.0.1", "::1", "localhost")
+    reached = find_receiver_address(context)
+    return (reached, *settings.receiver_tls_names, *own, "127.0.0.1", "::1", "localhost")
 
 
 def token_names(context: Context) -> tuple[str, ...]:
     """The secrets of a site: two for each FortiGate, one for root on the ban host, one to look."""
-    units = [unit.name for unit in context.site.fortigates]
-    kinds = [f"{kind}:{unit}" for kind in ("webhook", "feed") for unit in units]
+    names = [fortigate.name for fortigate in context.site.fortigates]
+    kinds = [f"{kind}:{name}" for kind in ("webhook", "feed") for name in names]
     return (*kinds, "status", "verify")
 
 
@@ -141,7 +142,7 @@ def own_url(settings: Settings) -> str:
     listen = settings.receiver_listen
     loopback = "127.0.0.1" if listen.version == 4 else "::1"
     asked = loopback if listen.is_unspecified else str(listen)
-    return f"{receiver_tls.scheme(settings)}://{format_url_host(asked)}:{settings.receiver_port}"
+    return f"{tls.scheme(settings)}://{format_url_host(asked)}:{settings.receiver_port}"
 
 
 def _own(context: Context, settings: Settings) -> list[str]:
@@ -153,20 +154,20 @@ def _own(context: Context, settings: Settings) -> list[str]:
 
 def _config(context: Context, settings: Settings) -> dict[str, Any]:
     return {
-        **receiver_events.config(context, settings, address(context), _own(context, settings)),
+        **events.config(context, settings, find_receiver_address(context), _own(context, settings)),
         "body_limit": _BODY_LIMIT,
         "feed_limit": settings.receiver_feed_limit,
         "feed_lists": sorted({choose_feed_list(unit) for unit in context.site.fortigates}) or [""],
         "status_page": settings.receiver_status_page,
-        "certificate": receiver_tls.certificate(settings),
+        "certificate": tls.certificate(settings),
         "readers": list(map(str, settings.receiver_readers)),
         "digests": DIGESTS,
         "events_log": EVENTS_LOG,
         "evidence_log": EVIDENCE,
         "rejected_log": REJECTED,
         # twice the size from which on root moves them aside: whatever root does, they end there
-        "evidence_most": 2 * receiver_units.EVIDENCE_SIZE,
-        "rejected_most": 2 * receiver_units.REJECTED_SIZE,
+        "evidence_most": 2 * units.EVIDENCE_SIZE,
+        "rejected_most": 2 * units.REJECTED_SIZE,
         "audit_log": AUDIT,
         "spool": SPOOL,
         "counts": f"/run/{RUNTIME_DIRECTORY}/counts",
@@ -202,18 +203,19 @@ def _app(context: Context, settings: Settings) -> tuple[File, ...]:
 def heard(context: Context, settings: Settings) -> tuple[str, ...]:
     """Return the addresses that systemd lets through to the receiver; empty where it filters none."""
     config = _config(context, settings)
-    own = [*config["own"], *([address(context)] if is_address(address(context)) else [])]
+    address = find_receiver_address(context)
+    own = [*config["own"], *([address] if is_address(address) else [])]
     readers, page = settings.receiver_readers, settings.receiver_status_page
-    return receiver_units.heard(config["allow"], own, config["hosts"], readers, page)
+    return units.heard(config["allow"], own, config["hosts"], readers, page)
 
 
 def _units(context: Context, settings: Settings) -> tuple[File, File]:
-    return receiver_units.files(
+    return units.files(
         str(settings.receiver_listen),
         settings.receiver_port,
         settings.receiver_workers,
         settings.receiver_feed_limit,
-        receiver_units.log_limit(settings),
+        units.log_limit(settings),
         heard(context, settings),
     )
 
@@ -239,7 +241,7 @@ def resources(context: Context) -> tuple[Resource, ...]:
         Directory(_APP, 0o755),
         Directory(_SHARED, 0o755),
         Directory(LOG_DIRECTORY, 0o750, "root", USER, data=True),
-        *receiver_tls.resources(context, settings, _names(context, settings)),
+        *tls.resources(context, settings, _names(context, settings)),
         Tokens(TOKENS, token_names(context), 0o600),
         Digests(DIGESTS, TOKENS, token_names(context), 0o640, "root", USER),
         *(File(log, None, 0o660, "root", USER) for log in (EVENTS_LOG, EVIDENCE, REJECTED)),
@@ -247,7 +249,7 @@ def resources(context: Context) -> tuple[Resource, ...]:
         service,
         socket,  # after its service, beside which it is checked
         File(_LOGROTATE, rotation, check="logrotate"),
-        *receiver_units.filter_files(heard(context, settings)),
+        *units.filter_files(heard(context, settings)),
         Service(
             SOCKET,
             restart_on=(socket.id,),
@@ -258,7 +260,7 @@ def resources(context: Context) -> tuple[Resource, ...]:
             SERVICE,
             restart_on=(*(file.id for file in app), service.id),
             answers=f"{own_url(settings)}/healthz/live",
-            certificate=receiver_tls.certificate(settings),
+            certificate=tls.certificate(settings),
         ),
     )
 
@@ -275,7 +277,7 @@ def self_test(context: Context) -> dict[str, Any] | None:
         "url": f"{base}/receive-logs",
         "feed_url": f"{base}/blocked-ips",
         "health_url": f"{base}/healthz",
-        "certificate": receiver_tls.certificate(settings),
+        "certificate": tls.certificate(settings),
         "header": "X-Banstitch-Token",
         "tokens": TOKENS,
         "token": "verify",
@@ -294,9 +296,9 @@ def status(context: Context) -> dict[str, Any]:
     """
     settings = context.own("receiver", Settings)
     return {
-        "page": f"{base_url(context)}/status" if settings.receiver_status_page else "",
+        "page": f"{build_base_url(context)}/status" if settings.receiver_status_page else "",
         "url": f"{own_url(settings)}/metrics",
-        "certificate": receiver_tls.certificate(settings),
+        "certificate": tls.certificate(settings),
         "tokens": TOKENS,
         "user": "status",
         "filters": SOCKET if heard(context, settings) else "",

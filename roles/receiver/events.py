@@ -1,6 +1,6 @@
 """Whose events the receiver takes, how many of them, and whose addresses it never writes down.
 
-A part of the role `receiver`, as receiver_tls.py is.
+A part of the role `receiver`, as tls.py is.
 """
 
 from __future__ import annotations

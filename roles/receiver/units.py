@@ -1,6 +1,6 @@
 """The receiver's socket and service: what they listen on, how much they may use, whom they hear.
 
-A part of the role `receiver`, as receiver_tls.py is.
+A part of the role `receiver`, as tls.py is.
 """
 
 from __future__ import annotations
