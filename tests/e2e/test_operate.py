@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
 import pytest
 
 from tests.bench.load import post, run
 from tests.e2e.labsite import LabSite
 from tests.e2e.poller import trusting
+from tests.e2e.site_helpers import ATTACKER, EVENT, denied, history, tokens, without_enc
 from tests.e2e.test_linux import furnish_as_an_operator
-from tests.e2e.test_site import ATTACKER, EVENT, denied, without_enc
 from tests.lab.stopwatch import within
 
 pytestmark = pytest.mark.lab
-
-
-def tokens(site: LabSite) -> dict[str, str]:
-    found: dict[str, str] = json.loads(site.host.read("/etc/banstitch/tokens.json"))
-    return found
 
 
 def posted(site: LabSite, token: str) -> int:
@@ -208,12 +200,6 @@ def test_the_audit_tells_bans_by_events_and_by_hand_unbans_and_expiries_over_res
     assert len(entries[0]["events"]) == 3
     assert entries[0]["by"] == "fail2ban"
     assert "@" in entries[3]["by"]
-
-
-def history(site: LabSite) -> list[dict[str, Any]]:
-    """The audit, oldest entry first."""
-    found: list[dict[str, Any]] = site.run("bans", "--history", "--json").target("bh1")["history"]
-    return found
 
 
 def test_a_ban_of_ones_own_hosts_or_of_everybody_is_refused(site: LabSite) -> None:

@@ -8,30 +8,12 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.labsite import LabSite, fortigate_options
+from tests.e2e.site_helpers import ATTACKER, EVENT, denied, without_enc
 from tests.lab.stopwatch import Stopwatch, within
 
 pytestmark = pytest.mark.lab
 
 BAN_TIME = 12
-ATTACKER = "198.51.100.23"
-EVENT = (
-    'date=2026-11-22 time=10:00:00 devname="FGT-A" devid="FGVM00TM00000000" '
-    'eventtime=1732269600000000000 tz="+0000" logid="0101039426" type="event" subtype="vpn" '
-    'level="alert" vd="root" logdesc="SSL VPN login fail" action="ssl-login-fail" '
-    'tunneltype="ssl-web" tunnelid=0 remip={address} user="{user}" group="N/A" dst_host="N/A" '
-    'reason="sslvpn_login_unknown_user" msg="SSL user failed to logged in"'
-)
-
-
-def denied(site: LabSite, address: str, unit: int = 0) -> bool:
-    """Whether a firewall, having polled its feed just now, refuses the address."""
-    site.units[unit].poll_feeds()
-    return bool(site.units[unit].denies(address))
-
-
-def without_enc(text: str) -> str:
-    """A unit's `show` without the blobs that differ at every call."""
-    return re.sub(r"ENC \S+", "ENC", text)
 
 
 def test_an_attacker_is_banned_within_3_seconds_and_free_3_seconds_after_the_ban_time(

@@ -17,7 +17,7 @@ import pytest
 from tests.bench.load import get
 from tests.e2e.labsite import LabSite, fortigate_options
 from tests.e2e.poller import Meanwhile, Poller, trusting
-from tests.e2e.test_site import EVENT, denied, without_enc
+from tests.e2e.site_helpers import EVENT, denied, without_enc
 from tests.lab.stopwatch import within
 from tests.unit.roles.sample_ca import CA
 

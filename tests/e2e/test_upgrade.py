@@ -16,7 +16,7 @@ import pytest
 from tests.e2e.labsite import LabSite, Ran, fortigate_options
 from tests.e2e.poller import Meanwhile, Poller, feed, uncovered
 from tests.e2e.site_0_1 import BANNED, FOREVER, IPV6, JAIL, LIVE, REPEATED, Site01
-from tests.e2e.test_site import EVENT, denied, without_enc
+from tests.e2e.site_helpers import EVENT, denied, without_enc
 from tests.e2e.test_tls import what_is_left
 from tests.lab.stopwatch import within
 from tests.simulator import Simulator
