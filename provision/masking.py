@@ -80,13 +80,13 @@ class Secrets:
     def _find_spans(self, text: str) -> list[tuple[int, int]]:
         with self._lock:
             spelt = [spelling for spelling in self._spelt if spelling in text]
-        found = []
+        spans = []
         for spelling in spelt:
             start = text.find(spelling)
             while start >= 0:
-                found.append((start, start + len(spelling)))
+                spans.append((start, start + len(spelling)))
                 start = text.find(spelling, start + 1)
-        return sorted(found)
+        return sorted(spans)
 
     def wrap_writer(self, write: Callable[[str], None]) -> Callable[[str], None]:
         """Return ``write`` with its argument masked."""
@@ -154,23 +154,23 @@ def _mask_changes(
 ) -> tuple[Change, ...]:
     return tuple(
         replace(
-            each,
-            diff=each.diff if by_name else secrets.mask(each.diff),
-            reason=secrets.mask(each.reason),
+            change,
+            diff=change.diff if by_name else secrets.mask(change.diff),
+            reason=secrets.mask(change.reason),
         )
-        for each in changes
+        for change in changes
     )
 
 
 def _mask_details(value: Mapping[str, Any], secrets: Secrets) -> dict[str, Any]:
-    return {key: _mask_value(each, secrets) for key, each in value.items()}
+    return {key: _mask_value(item, secrets) for key, item in value.items()}
 
 
 def _mask_value(value: Any, secrets: Secrets) -> Any:
     if isinstance(value, str):
         return secrets.mask(value)
     if isinstance(value, dict):
-        return {key: _mask_value(each, secrets) for key, each in value.items()}
+        return {key: _mask_value(item, secrets) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_mask_value(each, secrets) for each in value]
+        return [_mask_value(item, secrets) for item in value]
     return value

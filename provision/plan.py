@@ -107,7 +107,7 @@ def format_approved(plan: TargetPlan) -> str:
 
     Left out is what may differ while the same is sent: reasons, which count days, and notes.
     """
-    changes = [[each.id, each.action, each.diff, each.source] for each in plan.changes]
+    changes = [[change.id, change.action, change.diff, change.source] for change in plan.changes]
     steps = [json.loads(step) for step in plan.steps]
     return format_canonical(
         {"host": plan.host, "kind": plan.kind, "changes": changes, "steps": steps}
@@ -122,8 +122,8 @@ def format_canonical(value: object) -> str:
 def to_json(plan: SitePlan) -> str:
     """Return the canonical JSON form of ``plan``."""
     targets = [
-        {**asdict(each), "steps": [json.loads(step) for step in each.steps]}
-        for each in plan.targets
+        {**asdict(target), "steps": [json.loads(step) for step in target.steps]}
+        for target in plan.targets
     ]
     return format_canonical(
         {"format": FORMAT, "name": plan.name, "verb": plan.verb, "targets": targets}
@@ -137,18 +137,18 @@ def from_json(text: str) -> SitePlan:
         ValueError: the text is no plan, or a plan of another version.
     """
     try:
-        found = json.loads(text)
+        document = json.loads(text)
     except ValueError as error:
         raise ValueError(f"a plan must be JSON ({error}); make a new plan") from None
-    if not isinstance(found, dict) or found.pop("format", None) != FORMAT:
+    if not isinstance(document, dict) or document.pop("format", None) != FORMAT:
         raise ValueError(f"a plan must be of format {FORMAT}; make a new plan")
     try:
-        for target in found["targets"]:
+        for target in document["targets"]:
             target["steps"] = [format_canonical(step) for step in target["steps"]]
-        return _PLAN.validate_python(found)
+        return _PLAN.validate_python(document)
     except (KeyError, TypeError, ValidationError) as error:
         places = error.errors() if isinstance(error, ValidationError) else []
-        where = ".".join(str(each) for each in places[0]["loc"]) if places else "targets"
+        where = ".".join(str(step) for step in places[0]["loc"]) if places else "targets"
         raise ValueError(
             f"a plan must have its own form ({where} has not); make a new plan"
         ) from None

@@ -30,8 +30,8 @@ def open_codes(asked_for: bool) -> Iterator[Codes | None]:
         return
     if not sys.stdin.isatty():
         raise InputError([Problem("", 0, "--ask-token needs a terminal", "run it on one")])
-    with Codes() as found:
-        yield found
+    with Codes() as codes:
+        yield codes
 
 
 def answer(codes: Codes, report: Report, secrets: Secrets) -> None:

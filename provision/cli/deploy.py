@@ -53,9 +53,9 @@ def check(app: App, flags: Flags, fortios: Version) -> Exit:
     if flags.json:
         write_json(sys.stdout.write, "check", Exit.OK, list_untouched(chosen), app.secrets)
     else:
-        units = spell_count(sum(len(selected.fortigates) for selected in chosen), "FortiGate")
+        fortigates = spell_count(sum(len(selected.fortigates) for selected in chosen), "FortiGate")
         click.echo(
-            f"ok: {spell_count(len(chosen), 'site')}, {units}, as FortiOS {format_version(fortios)}"
+            f"ok: {spell_count(len(chosen), 'site')}, {fortigates}, as FortiOS {format_version(fortios)}"
         )
     return Exit.OK
 
@@ -68,7 +68,9 @@ def render(app: App, flags: Flags, fortios: Version, directory: Path) -> Exit:
     """Write every file and CLI block into DIRECTORY, as it would be deployed; contacts nobody."""
     chosen = list(choose_sites(app, flags, connect=False).values())
     written = [
-        path for each in chosen for path in render_files(each, app.plays, directory, fortios)
+        path
+        for selected in chosen
+        for path in render_files(selected, app.plays, directory, fortios)
     ]
     if flags.json:
         write_json(sys.stdout.write, "render", Exit.OK, list_untouched(chosen), app.secrets)

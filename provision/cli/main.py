@@ -75,10 +75,10 @@ def _run(app: App, arguments: list[str], say: Callable[[str], object]) -> int:
     try:
         return int(cast(Exit, cli.main(arguments, obj=app, standalone_mode=False) or 0))
     except (InputError, click.ClickException) as error:
-        said = error.format_message() if isinstance(error, click.ClickException) else str(error)
-        say(said)
+        message = error.format_message() if isinstance(error, click.ClickException) else str(error)
+        say(message)
         if "--json" in arguments:
-            verb = next((each for each in arguments if each in cli.commands), "")
+            verb = next((word for word in arguments if word in cli.commands), "")
             write_json(sys.stdout.write, verb, Exit.USAGE, (), app.secrets)
         return Exit.USAGE
     except (parallel.Interrupted, KeyboardInterrupt, click.Abort):

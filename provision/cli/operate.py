@@ -53,17 +53,17 @@ def bans(app: App, flags: Flags, history: bool, last: int) -> Exit:
 
     if history:
         return _show_history(app, flags, last)
-    found = _ask(app, flags, "bans", requests.ask_bans)
-    return _show(app, flags, "bans", found, BANS, _build_ban_rows(found))
+    results = _ask(app, flags, "bans", requests.ask_bans)
+    return _show(app, flags, "bans", results, BANS, _build_ban_rows(results))
 
 
 def _show_history(app: App, flags: Flags, last: int) -> Exit:
     from provision.engine import requests
 
-    found = _ask(app, flags, "bans", lambda _: requests.ask_history(last))
-    rows, events = history.build_rows(found), history.list_events(found)
-    code = _show(app, flags, "bans", found, history.HEADS, rows, events)
-    for host in history.list_left_out(found):
+    results = _ask(app, flags, "bans", lambda _: requests.ask_history(last))
+    rows, events = history.build_rows(results), history.list_events(results)
+    code = _show(app, flags, "bans", results, history.HEADS, rows, events)
+    for host in history.list_left_out(results):
         click.echo(f"{host}: older entries are left out, one answer cannot hold them", err=True)
     return code
 
@@ -98,8 +98,8 @@ def ban(
     asked = _ask(
         app, flags, "ban", lambda run: requests.ask_ban(run, named, seconds, detection, why), chosen
     )
-    found = [requests.add_end(site) for site in asked]
-    return print_results(app, flags, open_report(app, flags), "ban", found, flags.detail)
+    results = [requests.add_end(site) for site in asked]
+    return print_results(app, flags, open_report(app, flags), "ban", results, flags.detail)
 
 
 @click.command()
@@ -111,8 +111,8 @@ def unban(app: App, flags: Flags, address: str, why: str) -> Exit:
     from provision.engine import requests
 
     named = ban_address.normalize_address(address)
-    found = _ask(app, flags, "unban", lambda run: requests.ask_unban(run, named, why))
-    return print_results(app, flags, open_report(app, flags), "unban", found, flags.detail)
+    results = _ask(app, flags, "unban", lambda run: requests.ask_unban(run, named, why))
+    return print_results(app, flags, open_report(app, flags), "unban", results, flags.detail)
 
 
 @click.command()
@@ -125,16 +125,16 @@ def rotate(app: App, flags: Flags, yes: bool) -> Exit:
     require_terminal("rotate", yes)
     sites = choose_sites(app, flags, connect=True)
     chosen = [selected for selected in sites.values() if selected.fortigates]
-    names = [unit.name for one in chosen for unit in one.fortigates]
+    names = [fortigate.name for selected in chosen for fortigate in selected.fortigates]
     if not yes and not click.confirm(f"new secrets for {', '.join(names)}?", err=True):
         click.echo("nothing was changed", err=True)
         return Exit.OK
     report = open_report(app, flags)
     run = create_job(app, flags, "rotate", sites).begin(report, app.secrets, app.codes)
-    found = run_sites(
+    results = run_sites(
         app, flags, report, "rotate", chosen, lambda one: requests.rotate(run, one), report_broken
     )
-    return print_results(app, flags, report, "rotate", found, flags.detail)
+    return print_results(app, flags, report, "rotate", results, flags.detail)
 
 
 @click.command()
@@ -150,11 +150,13 @@ def status(app: App, flags: Flags) -> Exit:
     def ask_site(selected: Selected) -> SiteResult:
         return status.collect_status(run, selected)
 
-    found = run_sites(app, flags, report, "status", list(sites.values()), ask_site, report_broken)
-    code = _show(app, flags, "status", found, status.HEADS, status.build_rows(found, time.time()))
+    results = run_sites(app, flags, report, "status", list(sites.values()), ask_site, report_broken)
+    code = _show(
+        app, flags, "status", results, status.HEADS, status.build_rows(results, time.time())
+    )
     if not flags.json:
         # a site with an error was printed in full, notes included
-        for note in status.list_notes([site for site in found if not _is_troubled(site)]):
+        for note in status.list_notes([site for site in results if not _is_troubled(site)]):
             report.print_line(f"note: {note}", "cyan")
     return code
 
@@ -186,7 +188,7 @@ def _show(
     app: App,
     flags: Flags,
     verb: str,
-    found: Sequence[SiteResult],
+    results: Sequence[SiteResult],
     heads: Sequence[str],
     rows: Sequence[Sequence[str]],
     below: Sequence[str] = (),
@@ -195,31 +197,31 @@ def _show(
     report = open_report(app, flags)
     if not flags.json:
         report.print_table(heads, rows, below)
-    troubled = [site for site in found if _is_troubled(site)]
+    troubled = [site for site in results if _is_troubled(site)]
     if flags.json or troubled:
-        print_results(app, flags, report, verb, found if flags.json else troubled, "names")
-    return exit_code(found)
+        print_results(app, flags, report, verb, results if flags.json else troubled, "names")
+    return exit_code(results)
 
 
 def _is_troubled(site: SiteResult) -> bool:
     return any(target.error for target in site.targets)
 
 
-def _build_ban_rows(found: Sequence[SiteResult]) -> list[Sequence[str]]:
+def _build_ban_rows(results: Sequence[SiteResult]) -> list[Sequence[str]]:
     return [
         (
             site.name,
-            each["address"],
-            each["jail"].removeprefix("banstitch-"),
-            format_timestamp(each["since"]),
-            format_timestamp(each["until"]),
-            str(each["failures"]),
-            str(each["count"]),
-            history.format_one_line(each["why"]),
+            ban["address"],
+            ban["jail"].removeprefix("banstitch-"),
+            format_timestamp(ban["since"]),
+            format_timestamp(ban["until"]),
+            str(ban["failures"]),
+            str(ban["count"]),
+            history.format_one_line(ban["why"]),
         )
-        for site in found
+        for site in results
         for target in site.targets
-        for each in target.details.get("bans", ())
+        for ban in target.details.get("bans", ())
     ]
 
 

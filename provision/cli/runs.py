@@ -118,8 +118,8 @@ def run_sites(
             return parallel.run_all(work, do, flags.forks, stop, failed, answer_questions)
     except parallel.Interrupted as interruption:
         finished = [
-            summarize(each) if isinstance(each, SitePlan) else each
-            for each in interruption.finished
+            summarize(result) if isinstance(result, SitePlan) else result
+            for result in interruption.finished
         ]
         print_results(app, flags, report, verb, finished, flags.detail, interrupted=True)
         raise

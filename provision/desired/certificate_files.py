@@ -32,7 +32,7 @@ def read_pair(certificate: str, key: str, name: str) -> str:
     if own.not_valid_after_utc < datetime.datetime.now(datetime.UTC):
         raise ValueError(f"{certificate} expired on {own.not_valid_after_utc:%Y-%m-%d}")
     good_for = list_names(own)
-    if not any(_matches(each, name) for each in good_for):
+    if not any(_matches(valid, name) for valid in good_for):
         raise ValueError(
             f"{certificate} is good for {', '.join(good_for) or 'no name'}, not for {name}"
         )
@@ -73,17 +73,20 @@ def check_limited(pem: str, wanted: Iterable[str]) -> None:
         ValueError: it is not.
     """
     try:
-        (found,) = x509.load_pem_x509_certificates(pem.encode())
-        constraints = found.extensions.get_extension_for_class(x509.NameConstraints)
-        basic = found.extensions.get_extension_for_class(x509.BasicConstraints).value
-        usage = found.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+        (ca,) = x509.load_pem_x509_certificates(pem.encode())
+        constraints = ca.extensions.get_extension_for_class(x509.NameConstraints)
+        basic = ca.extensions.get_extension_for_class(x509.BasicConstraints).value
+        usage = ca.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     except (ValueError, x509.ExtensionNotFound) as error:
         raise ValueError("it must be one certificate with name constraints") from error
     permitted = constraints.value.permitted_subtrees or []
     servers = list(usage) == [ExtendedKeyUsageOID.SERVER_AUTH]
     if not (constraints.critical and basic.ca and basic.path_length == 0 and servers):
         raise ValueError("it must be a CA for servers only, with critical name constraints")
-    if {_format_subtree(each) for each in permitted} != {*map(_normalize_name, wanted), *_NOBODY}:
+    if {_format_subtree(subtree) for subtree in permitted} != {
+        *map(_normalize_name, wanted),
+        *_NOBODY,
+    }:
         raise ValueError("it must be limited to the names of this receiver")
 
 
@@ -109,12 +112,12 @@ def _format_subtree(name: x509.GeneralName) -> str:
 def list_names(certificate: x509.Certificate) -> list[str]:
     """Return the host names and addresses that a certificate is valid for."""
     try:
-        found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
         return []
     return [
-        *found.get_values_for_type(x509.DNSName),
-        *map(str, found.get_values_for_type(x509.IPAddress)),
+        *names.get_values_for_type(x509.DNSName),
+        *map(str, names.get_values_for_type(x509.IPAddress)),
     ]
 
 

@@ -33,11 +33,11 @@ def render_files(
         for resource in collect.render_resources(selected.site, plays):
             if isinstance(resource, File) and resource.content is not None:
                 texts[root / resource.path.lstrip("/")] = resource.content
-    for unit in selected.fortigates:
-        context = collect.offline_context(selected.site, unit, plays, version)
-        found = pick_first_choice(collect.render_blocks(context, plays))
+    for fortigate in selected.fortigates:
+        context = collect.offline_context(selected.site, fortigate, plays, version)
+        blocks = pick_first_choice(collect.render_blocks(context, plays))
         vdom = collect.find_vdom(context, plays) if context.facts.vdoms else ""
-        texts[directory / f"{unit.name}.conf"] = "".join(enter_scopes(found, vdom))
+        texts[directory / f"{fortigate.name}.conf"] = "".join(enter_scopes(blocks, vdom))
     for path, text in texts.items():
         _write(path, text)
     return list(texts)

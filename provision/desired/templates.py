@@ -53,11 +53,11 @@ def format_literal(value: object) -> str:
 
 def _check_literal(value: object) -> None:
     if isinstance(value, dict):
-        for each in (*value, *value.values()):
-            _check_literal(each)
+        for item in (*value, *value.values()):
+            _check_literal(item)
     elif isinstance(value, list | tuple):
-        for each in value:
-            _check_literal(each)
+        for item in value:
+            _check_literal(item)
     elif value is not None and type(value).__repr__ not in _SPELT:
         raise ValueError(f"{type(value).__name__} is no part of a literal")
 

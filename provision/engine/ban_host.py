@@ -51,7 +51,7 @@ class BanHostRun:
         by_role = collect.render_resources_by_role(selected.site, run.plays)
         self._resources = tuple(by_role)
         self._roles = {resource.id: role for resource, role in by_role.items()}
-        made = (each.names for each in self._resources if isinstance(each, Authority))
+        made = (resource.names for resource in self._resources if isinstance(resource, Authority))
         # what the CA that the ban host makes may sign for; empty if it makes none
         self.authority_names = next(made, ())
         # it has no python3 yet, so that nothing is known of it
@@ -93,13 +93,13 @@ class BanHostRun:
 
     def _as_value(self, target: Target, plan: LinuxPlan) -> TargetPlan:
         steps = ((PYTHON,) if self._bare else ()) + tuple(map(by_name, plan.steps))
-        found = target.to_plan(steps, seen=self._seen, forgets=tuple(sorted(self.to_forget())))
+        plan_value = target.to_plan(steps, seen=self._seen, forgets=tuple(sorted(self.to_forget())))
         mask, roles = self._run.secrets.mask, self._roles
         return replace(
-            found,
+            plan_value,
             changes=tuple(
-                replace(each, diff=mask(each.diff), role=roles.get(each.id, ""))
-                for each in found.changes
+                replace(change, diff=mask(change.diff), role=roles.get(change.id, ""))
+                for change in plan_value.changes
             ),
         )
 
@@ -117,10 +117,10 @@ class BanHostRun:
         if not observed["manifest"]:
             return False
         try:
-            found = planner.plan(self._resources, observed, adopt=True)
+            plan = planner.plan(self._resources, observed, adopt=True)
         except Failed:  # it is no ban host, which the FortiGate's own part reports
             return False
-        changed = {change.id for change in found.changes}
+        changed = {change.id for change in plan.changes}
         served = (r for r in self._resources if isinstance(r, Service) and r.answers)
         return any(changed & set(service.restart_on) for service in served)
 
@@ -231,7 +231,7 @@ class BanHostRun:
 
     def list_lost(self) -> tuple[str, ...]:
         """Return the FortiGates that were configured and are no longer in the inventory."""
-        named = {unit.name for unit in self._site.fortigates}
+        named = {fortigate.name for fortigate in self._site.fortigates}
         known = self.memory.remembered if self.memory else frozenset()
         return tuple(sorted(known - named - set(self.renamed.values())))
 
@@ -256,7 +256,9 @@ class BanHostRun:
             for name in sorted(self.to_forget() & {*approved.forgets}):
                 self.write_record(name, None)
 
-    def write_record(self, unit: str, record: Record | None, retire: tuple[str, ...] = ()) -> None:
+    def write_record(
+        self, fortigate: str, record: Record | None, retire: tuple[str, ...] = ()
+    ) -> None:
         """Store the record of a FortiGate on the ban host, before the first line is sent to it.
 
         ``retire``: names of the secrets that the FortiGate has by now; their older values are refused
@@ -265,7 +267,7 @@ class BanHostRun:
         self.ask(
             {
                 "do": "remember",
-                "fortigate": unit,
+                "fortigate": fortigate,
                 "record": record.to_json() if record else None,
                 "tokens": TOKENS,
                 "retire": retire,
@@ -276,15 +278,15 @@ class BanHostRun:
 
     def self_test(self) -> None:
         """Send a synthetic event through the loop, and note each step that it took."""
-        drill = collect.request_self_test(self._site, self._run.plays)
-        if drill is None:
+        request = collect.request_self_test(self._site, self._run.plays)
+        if request is None:
             self.target.notes.append("no detection is on: there is no loop to try")
             return
-        answer = self.ask({"do": "drill", **drill})
+        answer = self.ask({"do": "self-test", **request})
         self.target.notes.extend(answer["steps"])
-        for unit in self._site.fortigates:
-            number = answer["unreadable"].get(unit.name, 0)
+        for fortigate in self._site.fortigates:
+            number = answer["unreadable"].get(fortigate.name, 0)
             if number:
                 self.target.loses_events = True
-                told = describe_unreadable_posts(number, self._site.ban_host.name)
-                self.target.notes.append(f"{unit.name}: {told}")
+                problem = describe_unreadable_posts(number, self._site.ban_host.name)
+                self.target.notes.append(f"{fortigate.name}: {problem}")

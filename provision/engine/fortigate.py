@@ -33,16 +33,18 @@ CA = "ca"
 class FortiGateRun:
     """The part of a run at one FortiGate; ``host`` is the part at its ban host, planned before."""
 
-    def __init__(self, run: Run, selected: Selected, host: BanHostRun, unit: FortiGate) -> None:
-        self.target = Target(unit.name, "fortios")
+    def __init__(
+        self, run: Run, selected: Selected, host: BanHostRun, fortigate: FortiGate
+    ) -> None:
+        self.target = Target(fortigate.name, "fortios")
         self._run = run
         self._selected = selected
         self._host = host
-        self._unit = unit
+        self._fortigate = fortigate
 
     @contextmanager
     def _connect(self) -> Iterator[FortiGateSession]:
-        with FortiGateSession(self._unit.login, self._run.access) as session:
+        with FortiGateSession(self._fortigate.login, self._run.access) as session:
             try:
                 yield session
             finally:
@@ -58,10 +60,10 @@ class FortiGateRun:
         return self._as_value(self.target, plan, memory)
 
     def _as_value(self, target: Target, plan: FortiPlan, memory: Memory) -> TargetPlan:
-        record = memory.records.get(self._unit.name, Record())
+        record = memory.records.get(self._fortigate.name, Record())
         unfinished = self._run.verb == "teardown" and bool(plan.stays)
         return target.to_plan(
-            tuple(format_canonical({"id": each.id, "cli": each.shown}) for each in plan.blocks),
+            tuple(format_canonical({"id": block.id, "cli": block.shown}) for block in plan.blocks),
             to_be_made=(CA,) if self._has_ca_by_name(memory) else (),
             remembers=unfinished or plan.settled != record,
         )
@@ -80,7 +82,7 @@ class FortiGateRun:
         memory, ban_host = self._host.memory, self._host.target
         if memory is None:
             if isinstance(ban_host.error, UnknownKey):  # then its own is to be compared as well
-                with FortiGateSession(self._unit.login, self._run.access):
+                with FortiGateSession(self._fortigate.login, self._run.access):
                     pass
             self.target.skipped = f"left alone: its ban host {ban_host.host} could not be observed"
             return
@@ -94,24 +96,27 @@ class FortiGateRun:
                 f"the receiver on {ban_host.host} is not what the inventory asks for, and outside the limit",
                 "run apply for it first, or include it in --limit",
             )
-        known = memory.record(self._unit.name) is not None or self._host.list_lost()
+        known = memory.record(self._fortigate.name) is not None or self._host.list_lost()
         if self._run.verb == "teardown" and not known:
             self.target.plan = FortiPlan()
             return
         self._run.listener.report_activity(self._selected.site.name, self.target.host, "observing")
         with self._connect() as session:
             plan = self._make_plan(session, memory)
-            left = [asdict(each) for each in plan.unmanaged]
+            left = [asdict(item) for item in plan.unmanaged]
             self.target.plan = plan
             facts = {"version": session.facts.version_text, "left_as_it_is": left}
             self.target.details = {**facts, **self._summarize_settings(memory)}
 
     def _summarize_settings(self, memory: Memory) -> dict[str, list[str]]:
         """Return what is to be shown of the settings before a first apply; later, the changes show it."""
-        if memory.record(self._unit.name) is not None or self._run.verb in ("verify", "teardown"):
+        if memory.record(self._fortigate.name) is not None or self._run.verb in (
+            "verify",
+            "teardown",
+        ):
             return {}
-        found = summarize_settings(self._selected.site, self._run.plays, self._unit)
-        return {"settings": found} if found else {}
+        lines = summarize_settings(self._selected.site, self._run.plays, self._fortigate)
+        return {"settings": lines} if lines else {}
 
     def _make_plan(self, session: FortiGateSession, memory: Memory) -> FortiPlan:
         vdoms = session.facts.vdom_names
@@ -127,7 +132,7 @@ class FortiGateRun:
 
     def _find_record(self, session: FortiGateSession, memory: Memory) -> Record:
         """Return its record: by its name, or by its serial number under an older name."""
-        name, renamed = self._unit.name, self._host.renamed
+        name, renamed = self._fortigate.name, self._host.renamed
         if name in memory.records:
             return memory.records[name]
         for older in self._host.list_lost():
@@ -142,9 +147,9 @@ class FortiGateRun:
         site, tokens, facts = self._selected.site, memory.tokens, session.facts
         self._check_ca(memory)
         try:
-            found = collect.render_desired(
+            desired = collect.render_desired(
                 site,
-                self._unit,
+                self._fortigate,
                 self._run.plays,
                 tokens,
                 facts,
@@ -153,12 +158,12 @@ class FortiGateRun:
             )
         except InputError as error:
             raise Failed(str(error)) from error
-        if not self._selected.linux and collect.is_incomplete(found):
+        if not self._selected.linux and collect.is_incomplete(desired):
             raise Failed(
-                f"its ban host {self._host.target.host} has not made yet what this unit needs",
+                f"its ban host {self._host.target.host} has not made yet what this FortiGate needs",
                 "include it in --limit",
             )
-        return found
+        return desired
 
     def _check_ca(self, memory: Memory) -> None:
         """Check that the CA of the ban host is limited to its receiver, since FortiGates will trust it.
@@ -186,21 +191,21 @@ class FortiGateRun:
 
         Raises:
             Failed: it is not as it was when the plan was shown; or, at teardown, something stays.
-            RolledBack: it failed, and the unit is as it was before.
+            RolledBack: it failed, and the FortiGate is as it was before.
             Unreachable: the connection broke before anything was changed.
         """
         if self._host.memory is None:
             return
-        with Lease(self._host.ask, self._unit.name) as lease:
+        with Lease(self._host.ask, self._fortigate.name) as lease:
             self.target.notes.extend(filter(None, [lease.note]))
             memory = self._host.memory
-            records = {k: v for k, v in memory.records.items() if k != self._unit.name}
+            records = {k: v for k, v in memory.records.items() if k != self._fortigate.name}
             if lease.record is not None:
-                records[self._unit.name] = read_record(lease.record)
+                records[self._fortigate.name] = read_record(lease.record)
             self._change_leased(replace(memory, records=records))
 
     def _change_leased(self, memory: Memory) -> None:
-        name = self._unit.name
+        name = self._fortigate.name
         with self._connect() as session:
             plan = self._make_plan(session, memory)
             now = self._as_value(Target(name, "fortios", plan), plan, memory)
@@ -208,7 +213,9 @@ class FortiGateRun:
             self._push(session, plan, memory.records.get(name))
             self.target.made = plan.changes
             settled = plan.settled if self._run.verb != "teardown" or plan.stays else None
-            self._host.write_record(name, settled, retire=collect.list_secret_names(self._unit))
+            self._host.write_record(
+                name, settled, retire=collect.list_secret_names(self._fortigate)
+            )
             if name in self._host.renamed:
                 self._host.write_record(self._host.renamed[name], None)
             records = {**memory.records, name: settled or Record()}
@@ -223,9 +230,9 @@ class FortiGateRun:
 
     def _push(self, session: FortiGateSession, plan: FortiPlan, before: Record | None) -> None:
         """Send ``plan``; write its record first, and restore the old record if nothing was changed."""
-        self._host.write_record(self._unit.name, plan.record)
+        self._host.write_record(self._fortigate.name, plan.record)
         try:
             session.apply(plan, self._list_approved_blocks())
         except (RolledBack, Unreachable):
-            self._host.write_record(self._unit.name, before)
+            self._host.write_record(self._fortigate.name, before)
             raise

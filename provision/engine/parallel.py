@@ -61,5 +61,5 @@ def run_all(
             pool.shutdown(wait=False, cancel_futures=True)
             stopping()
     signal.signal(signal.SIGINT, before)
-    good = (each for each in futures if not each.cancelled() and not each.exception())
-    raise Interrupted([each.result() for each in good])
+    good = (future for future in futures if not future.cancelled() and not future.exception())
+    raise Interrupted([future.result() for future in good])

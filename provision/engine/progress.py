@@ -65,15 +65,15 @@ class Target:
     @staticmethod
     def from_approved(approved: TargetPlan) -> Target:
         """Return a target with its approved plan; a target without a plan keeps its error."""
-        found = Target(approved.host, approved.kind, approved=approved)
-        found.execs, found.exchanges = approved.execs, approved.exchanges
-        found.notes, found.details = list(approved.notes), approved.details
+        target = Target(approved.host, approved.kind, approved=approved)
+        target.execs, target.exchanges = approved.execs, approved.exchanges
+        target.notes, target.details = list(approved.notes), approved.details
         if approved.state == "skipped":
-            found.skipped = approved.error
+            target.skipped = approved.error
         elif not approved.is_known:
             error = Unreachable if approved.state == "unreachable" else Failed
-            found.error = error(approved.error)
-        return found
+            target.error = error(approved.error)
+        return target
 
     @property
     def is_due(self) -> bool:

@@ -31,16 +31,16 @@ def build_requests(sites: Sequence[Site], request: Callable[[Site], Request]) ->
     Raises:
         InputError: the problems of all sites, before any of them is contacted.
     """
-    found: dict[str, Request] = {}
+    requests: dict[str, Request] = {}
     problems: list[Problem] = []
     for site in sites:
         try:
-            found[site.name] = request(site)
+            requests[site.name] = request(site)
         except InputError as error:
             problems += error.problems
     if problems:
         raise InputError(problems)
-    return found
+    return requests
 
 
 def ask(run: Run, selected: Selected, request: Request) -> SiteResult:
@@ -70,7 +70,9 @@ def _ask_agent(run: Run, selected: Selected, request: Request) -> TargetResult:
 
 def rotate(run: Run, selected: Selected) -> SiteResult:
     """Make new secrets on the ban host, then set them on each FortiGate; if that fails, the old ones stay."""
-    names = [name for unit in selected.fortigates for name in collect.list_secret_names(unit)]
+    names = [
+        name for fortigate in selected.fortigates for name in collect.list_secret_names(fortigate)
+    ]
     alone = replace(selected, linux=False)
     host = BanHostRun(run, alone)
     with capture_errors(host.target):
@@ -158,10 +160,10 @@ def ask_unban(run: Run, address: str, why: str) -> Callable[[Site], Request]:
 
 
 def _find_jail(run: Run, site: Site, detection: str) -> str:
-    found = list_jails(run, site)
-    wanted = f"banstitch-{detection}" if detection else next(iter(found), "")
-    if wanted not in found:
-        there_are = ", ".join(name.removeprefix("banstitch-") for name in found) or "none"
+    jails = list_jails(run, site)
+    wanted = f"banstitch-{detection}" if detection else next(iter(jails), "")
+    if wanted not in jails:
+        there_are = ", ".join(name.removeprefix("banstitch-") for name in jails) or "none"
         what = f"site {site.name} has no detection {detection or 'on'}"
         raise InputError([Problem("", 0, what, f"there are {there_are}")])
     return wanted

@@ -85,8 +85,8 @@ class SiteRun:
         self._run = run
         self._selected = selected
         self._host = BanHostRun(run, selected)
-        self._units = [
-            FortiGateRun(run, selected, self._host, unit) for unit in selected.fortigates
+        self._fortigates = [
+            FortiGateRun(run, selected, self._host, fortigate) for fortigate in selected.fortigates
         ]
 
     @property
@@ -98,7 +98,7 @@ class SiteRun:
 
     def plan(self) -> SitePlan:
         """Observe and compare; change nothing."""
-        parts: list[BanHostRun | FortiGateRun] = [self._host, *self._units]
+        parts: list[BanHostRun | FortiGateRun] = [self._host, *self._fortigates]
         for part in parts:
             with capture_errors(part.target):
                 part.plan()
@@ -120,7 +120,7 @@ class SiteRun:
         memory, renamed, target = self._host.memory, self._host.renamed, self._host.target
         if memory is None or not self._selected.linux:
             return
-        here = {unit.target.host for unit in self._units if unit.target.error is None}
+        here = {part.target.host for part in self._fortigates if part.target.error is None}
         here |= {renamed[name] for name in here & renamed.keys()}
         left = sorted(memory.remembered - here - self._host.to_forget())
         if left and target.error is None:
@@ -162,7 +162,7 @@ class SiteRun:
     def _begin(self, approved: SitePlan) -> None:
         """Give each target its approved plan; a target without one is not touched."""
         plans = {plan.host: plan for plan in approved.targets}
-        parts: list[BanHostRun | FortiGateRun] = [self._host, *self._units]
+        parts: list[BanHostRun | FortiGateRun] = [self._host, *self._fortigates]
         for part in parts:
             plan = plans.get(part.target.host)
             if plan is not None:
@@ -180,25 +180,25 @@ class SiteRun:
             ready = self._look_again()
         with capture_errors(host):
             self._host.forget_lost()
-        for unit in self._units:
+        for part in self._fortigates:
             if not ready or host.error is not None:
-                unit.target.skipped = f"left alone: {host.host} failed"
-            self._change(unit)
+                part.target.skipped = f"left alone: {host.host} failed"
+            self._change(part)
 
     def _tear_down(self) -> None:
         host = self._host.target
         if self._is_due() and not self._look_again():
-            for unit in self._units:
-                unit.target.skipped = f"left alone: {host.host} failed"
-        for unit in self._units:
-            self._change(unit)
-        failed = [unit.target.host for unit in self._units if unit.target.error is not None]
+            for part in self._fortigates:
+                part.target.skipped = f"left alone: {host.host} failed"
+        for part in self._fortigates:
+            self._change(part)
+        failed = [part.target.host for part in self._fortigates if part.target.error is not None]
         if failed and host.is_due:
             host.skipped = f"left alone: {', '.join(failed)} failed and still use its feed"
         self._change(self._host)
 
     def _is_due(self) -> bool:
-        return self._host.target.is_due or any(unit.target.is_due for unit in self._units)
+        return self._host.target.is_due or any(part.target.is_due for part in self._fortigates)
 
     def _look_again(self) -> bool:
         """Observe the ban host again; return whether it is as it was when it was planned."""
@@ -223,7 +223,7 @@ class SiteRun:
 
     def _order_parts(self) -> list[BanHostRun | FortiGateRun]:
         """Return the parts within the limit, in the order of the report."""
-        parts: list[BanHostRun | FortiGateRun] = [*self._units]
+        parts: list[BanHostRun | FortiGateRun] = [*self._fortigates]
         if self._selected.linux or self._host.target.error is not None:
             last = self._run.verb == "teardown"
             parts.insert(len(parts) if last else 0, self._host)

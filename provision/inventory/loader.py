@@ -76,32 +76,27 @@ def load(
     Raises:
         InputError: all problems of all files.
     """
-    paths = [str(sources)] if isinstance(sources, Path | str) else sources
-    names = [_expand_user(source) for source in paths if source]
-    if not names:
-        raise InputError([Problem("-i", 0, "must name an inventory", "give a file or a directory")])
+    names = _list_sources(sources)
     material = files.read(names)
     extras = _read_extra_vars(material, extra)
     tree = Tree(material)
     groups_by_host = _order_groups(material, tree)
     layers = _Layers(material, _list_folders(names), playbook, ours)
-    hosts = {
-        name: Host(
-            name, material.hosts[name].where, layers.merge_for(name, groups) | extras, groups
-        )
-        for name, groups in groups_by_host.items()
-    }
+    hosts = {}
+    for name, groups in groups_by_host.items():
+        variables = layers.merge_for(name, groups) | extras
+        hosts[name] = Host(name, material.hosts[name].where, variables, groups)
     related = tree.find_related(ours)
     layers.read_groups(related)
     _report_doubts(material, related, related - tree.find_containing(ours))
     if material.problems:
         raise InputError(material.problems)
-    warnings = (*material.warnings, *_warn_unread_folders(names, playbook))
+    warnings = dict.fromkeys([*material.warnings, *_warn_unread_folders(names, playbook)])
     return Inventory(
         Path(names[0]),
         hosts,
         tree.list_members(groups_by_host),
-        _shorten(dict.fromkeys(warnings)),
+        _shorten(warnings),
         tuple(material.vaults),
         playbook.resolve() if playbook else PLAYBOOK,
     )
@@ -151,8 +146,21 @@ def _describe_source(host: Host) -> dict[str, object]:
     return {"inventory_dir": str(path.parent), "inventory_file": str(path)}
 
 
-def _expand_user(source: str) -> str:
-    return source if files.is_list(source) else str(Path(source).expanduser())
+def _list_sources(sources: Path | str | Sequence[str]) -> list[str]:
+    """Return the paths and the lists of hosts in ``sources``, with ``~`` expanded in paths.
+
+    Raises:
+        InputError: there is none.
+    """
+    given = [str(sources)] if isinstance(sources, Path | str) else sources
+    names = [
+        source if files.is_list(source) else str(Path(source).expanduser())
+        for source in given
+        if source
+    ]
+    if not names:
+        raise InputError([Problem("-i", 0, "must name an inventory", "give a file or a directory")])
+    return names
 
 
 def _order_groups(material: Material, tree: Tree) -> dict[str, tuple[str, ...]]:

@@ -97,10 +97,10 @@ def build_sites(inventory: Inventory, plays: Sequence[Play], secrets: Secrets) -
         InputError: every problem of every host at once.
     """
     builder = _Builder(inventory, build_scopes(inventory), plays, secrets)
-    found = builder.build()
+    built = builder.build()
     if builder.problems:
         raise InputError(builder.problems)
-    return found
+    return built
 
 
 def limit_sites(all_sites: Sequence[Site], hosts: frozenset[str]) -> tuple[Selected, ...]:
@@ -109,7 +109,7 @@ def limit_sites(all_sites: Sequence[Site], hosts: frozenset[str]) -> tuple[Selec
         Selected(
             site,
             site.ban_host.name in hosts,
-            tuple(unit for unit in site.fortigates if unit.name in hosts),
+            tuple(fortigate for fortigate in site.fortigates if fortigate.name in hosts),
         )
         for site in all_sites
     )
@@ -134,7 +134,7 @@ class _Builder:
             login, settings = self._read_target(host, BAN_HOSTS)
             if login:
                 ban_hosts[host.name] = BanHost(host.name, login, settings)
-        units: dict[str, list[FortiGate]] = {name: [] for name in ban_hosts}
+        fortigates: dict[str, list[FortiGate]] = {name: [] for name in ban_hosts}
         for host in self._list_members(FORTIGATES):
             if host.name in self._list_names(
                 BAN_HOSTS
@@ -142,13 +142,17 @@ class _Builder:
                 continue
             login, settings = self._read_target(host, FORTIGATES)
             ban_host = self._find_ban_host(host)
-            if login and ban_host in units:
+            if login and ban_host in fortigates:
                 where = {name: variable.where for name, variable in host.variables.items()}
-                units[ban_host].append(FortiGate(host.name, login, settings, where))
-        every_unit = (unit for of_site in units.values() for unit in of_site)
-        self._check_addresses([*ban_hosts.values(), *every_unit])
+                fortigates[ban_host].append(FortiGate(host.name, login, settings, where))
+        every_fortigate = (fortigate for of_site in fortigates.values() for fortigate in of_site)
+        self._check_addresses([*ban_hosts.values(), *every_fortigate])
         return tuple(
-            Site(name, ban_hosts[name], tuple(sorted(units[name], key=lambda unit: unit.name)))
+            Site(
+                name,
+                ban_hosts[name],
+                tuple(sorted(fortigates[name], key=lambda fortigate: fortigate.name)),
+            )
             for name in sorted(ban_hosts)
         )
 

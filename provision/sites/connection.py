@@ -112,8 +112,8 @@ class _Reader:
 
     def read_password(self, names: tuple[str, ...]) -> str | None:
         """Return a password and add it to the secrets; no message quotes its value."""
-        found = self.get(names, self._read_secret, None)
-        if found == "":
+        password = self.get(names, self._read_secret, None)
+        if password == "":
             name = next(n for n in reversed(names) if self.scope.get(n) is not None)
             unset = self.scope.unset_env.get(name)
             what = f"the environment variable {unset} is not set" if unset else "it is empty"
@@ -121,7 +121,7 @@ class _Reader:
             problem = self.scope.locate(name).problem(f"{name}: {what}", instead)
             (self.unset if unset else self.problems).append(problem)
             return None
-        return self.secrets.add(found) if found else None
+        return self.secrets.add(password) if password else None
 
     def _read_secret(self, value: object) -> str | None:
         """Return a password; all that stands in its place is masked, even if it is none."""
@@ -143,8 +143,8 @@ def _list_texts(value: object) -> Iterator[str]:
     if isinstance(value, Mapping):
         value = [*value.keys(), *value.values()]
     if isinstance(value, list | tuple):
-        for each in value:
-            yield from _list_texts(each)
+        for item in value:
+            yield from _list_texts(item)
     elif value is not None and not isinstance(value, bool) and len(str(value)) >= SHORTEST:
         yield str(value)
 

@@ -30,7 +30,7 @@ class Choice:
 class ChosenSites(Mapping[str, Selected]):
     """The selected part of each site, by its name; pickled, it is the choice and the playbook alone.
 
-    ``warnings``: what was passed over in the inventory. ``hidden``: its secrets, to be masked.
+    ``warnings``: the ignored parts of the inventory. ``hidden``: its secrets, to be masked.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class ChosenSites(Mapping[str, Selected]):
     ) -> None:
         self._choice = choice
         self._plays = plays
-        self._selected = {each.site.name: each for each in selected}
+        self._selected = {part.site.name: part for part in selected}
         self.warnings = warnings
         self.hidden = hidden
 

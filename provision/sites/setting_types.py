@@ -43,7 +43,7 @@ def spell_duration(seconds: int) -> str:
     """Return ``seconds`` as a setting spells them: ``90s``, ``10m``, ``1w``; ``ever`` for -1."""
     if seconds == FOREVER:
         return "ever"
-    unit = max((each for each in _UNITS if seconds % _UNITS[each] == 0), key=_UNITS.__getitem__)
+    unit = max((unit for unit in _UNITS if seconds % _UNITS[unit] == 0), key=_UNITS.__getitem__)
     return f"{seconds // _UNITS[unit]}{unit}"
 
 
@@ -133,10 +133,10 @@ def _parse_address(value: object) -> ipaddress.IPv4Address | ipaddress.IPv6Addre
 
 
 def _parse_ipv4_or_empty(value: object) -> str:
-    found = value if value == "" else _parse_address(value)
-    if isinstance(found, ipaddress.IPv6Address):
+    address = value if value == "" else _parse_address(value)
+    if isinstance(address, ipaddress.IPv6Address):
         raise ValueError(NOT_EXPECTED)
-    return str(found)
+    return str(address)
 
 
 def _parse_network(value: object) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
@@ -188,17 +188,17 @@ def _read_networks(path: Path) -> Networks:
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or "it is not UTF-8"
         raise ValueError(f"{path} cannot be read: {why}") from None
-    found: list[Any] = []
+    networks: list[Any] = []
     problems: list[Problem] = []
     for number, line in enumerate(lines, 1):
         entry = line.partition("#")[0].strip()
         try:
-            found += [_parse_network(entry)] if entry else []
+            networks += [_parse_network(entry)] if entry else []
         except ValueError as error:
             problems.append(Problem(str(path), number, f"{entry!r}: {error}", _ALLOWED))
     if problems:
         raise InputError(problems)
-    return tuple(found)
+    return tuple(networks)
 
 
 def _merge(entries: Iterable[Networks]) -> Networks:

@@ -1,6 +1,6 @@
-"""Ansible's connection variables that have no effect here: none is passed over in silence.
+"""Warn about Ansible's connection variables that have no effect here.
 
-A variable is honoured (`login_variables.py`), harmless (it stands nowhere), or in a table below.
+A variable is honoured (`connection.py`), harmless (listed nowhere), or in a table below.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ def _check_connection(host: Host, scope: Scope, linux: bool) -> Iterator[Problem
         raise InputError([scope.locate(name).problem(what, "write ssh, or leave it out")])
     instead = "make sure that ansible_host answers to SSH"
     yield _warn(scope, name, "Banstitch logs in by SSH", instead)
-    ports = [each for each in ("ansible_port", "ansible_ssh_port") if each in host.variables]
+    ports = [name for name in ("ansible_port", "ansible_ssh_port") if name in host.variables]
     if kind == "httpapi" and ports == ["ansible_port"]:
         why = "ansible_port is taken for the port of SSH, whatever ansible_connection says"
         instead = "write the port of SSH into ansible_ssh_port, which comes first"

@@ -36,18 +36,18 @@ _JAIL = "/etc/fail2ban/jail.d/banstitch.conf"
 _SSHD = "/etc/fail2ban/jail.d/banstitch-sshd.conf"
 # Put in place in this order: the action is the last one, so that all that it loads is there before it.
 _ACTION = (
-    "detection/banstitch_terms.py.j2",
-    "detection/banstitch_spool.py.j2",
-    "detection/banstitch_evidence.py.j2",
-    "detection/banstitch_audit.py.j2",
-    "detection/banstitch_held.py.j2",
-    "detection/banstitch_memory.py.j2",
-    "detection/banstitch_keeper.py.j2",
-    "detection/banstitch_bounds.py.j2",
+    "detection/banstitch_terms.py",
+    "detection/banstitch_spool.py",
+    "detection/banstitch_evidence.py",
+    "detection/banstitch_audit.py",
+    "detection/banstitch_held.py",
+    "detection/banstitch_memory.py",
+    "detection/banstitch_keeper.py",
+    "detection/banstitch_bounds.py",
     "detection/banstitch_limit.py",
     "detection/banstitch_ignore.py",
     "detection/banstitch_logs.py.j2",
-    "detection/banstitch.py.j2",
+    "detection/banstitch.py",
 )
 
 
@@ -69,7 +69,7 @@ class Thresholds(Strict):
 
 
 class Settings(RoleSettings):
-    """Which detections are on at a ban host and when they ban."""
+    """Settings of the detections that are on at a ban host."""
 
     detection_enabled: Annotated[
         tuple[str, ...], Field(description="names of the detections that are on")
@@ -171,7 +171,10 @@ class Enabled:
 
 
 def enabled(settings: Settings) -> tuple[Enabled, ...]:
-    """The detections that are on: their own thresholds before the overall ones before the defaults."""
+    """Return the detections that are on.
+
+    The thresholds of one detection win over those for all, and these over the catalogue's.
+    """
     return tuple(_enabled(CATALOGUE[name], settings) for name in settings.detection_enabled)
 
 
@@ -209,7 +212,7 @@ def summary(context: Context) -> Iterator[str]:
 
 
 def ignored(context: Context) -> list[str]:
-    """What no jail of the site bans: its own hosts, and what the operator named for all of them."""
+    """Return what no jail of the site bans: its own hosts and the operator's ``detection_ignore``."""
     named = context.of_ban_host("detection", Settings).detection_ignore
     return ["127.0.0.0/8", "::1", *context.site_addresses(), *map(str, named)]
 

@@ -122,7 +122,7 @@ def honest(resources: Sequence[Resource]) -> Callable[[Request], Answer]:
         "remember": lambda _: {},
         "lease": lambda _: {"held": None, "broken": None, "record": None},
         "release": lambda _: {},
-        "drill": lambda _: {
+        "self-test": lambda _: {
             "steps": ["192.0.2.7 is banned and in the feed"],
             "unreadable": {},
         },

@@ -208,13 +208,13 @@ class Report:
         states = [target.state for site in sites for target in site.targets]
         counts = [f"{state}={states.count(state)}" for state in COLOURS if state in states]
         changes = sum(len(target.changes) for site in sites for target in site.targets)
-        said = f"{spell_count(len(sites), 'site')}, {spell_count(len(states), 'target')}"
-        self.print_line(f"{said}: {' '.join(counts)} changes={changes}")
+        counted = f"{spell_count(len(sites), 'site')}, {spell_count(len(states), 'target')}"
+        self.print_line(f"{counted}: {' '.join(counts)} changes={changes}")
 
 
 def _count_hidden(sites: Sequence[SiteResult]) -> int:
     targets = [target for site in sites for target in site.targets]
-    return sum(g.hidden for each in targets for g in group_changes(each.changes, each.kind))
+    return sum(g.hidden for target in targets for g in group_changes(target.changes, target.kind))
 
 
 _MARGIN = "    "
@@ -233,13 +233,13 @@ def _wrap_text(text: str, room: int) -> list[str]:
 
 def _split_columns(widths: Sequence[int], room: int) -> list[tuple[int, int]]:
     """Return the range of columns on each line of a row; each line has at least one."""
-    found, start, used = [], 0, 0
+    ranges, start, used = [], 0, 0
     for column, width in enumerate(widths):
         if column > start and used + width > room:
-            found.append((start, column))
+            ranges.append((start, column))
             start, used = column, len(_MARGIN)
         used += width + 2
-    return [*found, (start, len(widths))]
+    return [*ranges, (start, len(widths))]
 
 
 def _indent(text: str, first: str) -> str:

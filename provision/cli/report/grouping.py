@@ -76,11 +76,12 @@ def _name_objects(run: Sequence[Change]) -> str:
 
 
 def _group_linux(changes: Sequence[Change]) -> list[Group]:
-    found: dict[object, list[Change]] = {}
+    groups: dict[object, list[Change]] = {}
     for number, change in enumerate(changes):
-        found.setdefault(_find_key(change) or number, []).append(change)
+        groups.setdefault(_find_key(change) or number, []).append(change)
     return [
-        Group(tuple(each), _format_head(each), any(map(_is_cut, each))) for each in found.values()
+        Group(tuple(group), _format_head(group), any(map(_is_cut, group)))
+        for group in groups.values()
     ]
 
 

@@ -12,7 +12,7 @@ HEADS = ("site", "at", "what", "address", "detection", "fortigate", "why", "by")
 Entry = Mapping[str, Any]
 
 
-def build_rows(found: Sequence[SiteResult]) -> list[Sequence[str]]:
+def build_rows(results: Sequence[SiteResult]) -> list[Sequence[str]]:
     """Return a row for each entry, oldest first, with the columns of :data:`HEADS`."""
     return [
         tuple(
@@ -28,13 +28,13 @@ def build_rows(found: Sequence[SiteResult]) -> list[Sequence[str]]:
                 entry.get("by"),
             )
         )
-        for site, entry in _walk_entries(found)
+        for site, entry in _walk_entries(results)
     ]
 
 
-def list_events(found: Sequence[SiteResult]) -> list[str]:
+def list_events(results: Sequence[SiteResult]) -> list[str]:
     """Return the log line behind each row of :func:`build_rows`; empty where it is unknown."""
-    return [_format_event(entry) for _, entry in _walk_entries(found)]
+    return [_format_event(entry) for _, entry in _walk_entries(results)]
 
 
 def _format_event(entry: Entry) -> str:
@@ -42,13 +42,13 @@ def _format_event(entry: Entry) -> str:
     return f"{text} ... ({whole} characters)" if whole else text
 
 
-def list_left_out(found: Sequence[SiteResult]) -> list[str]:
+def list_left_out(results: Sequence[SiteResult]) -> list[str]:
     """Return the ban hosts whose answer was too small for all requested entries."""
-    return [t.host for site in found for t in site.targets if t.details.get("left_out")]
+    return [t.host for site in results for t in site.targets if t.details.get("left_out")]
 
 
-def _walk_entries(found: Sequence[SiteResult]) -> Iterator[tuple[str, Entry]]:
-    for site in found:
+def _walk_entries(results: Sequence[SiteResult]) -> Iterator[tuple[str, Entry]]:
+    for site in results:
         for target in site.targets:
             for entry in target.details.get("history", ()):
                 yield site.name, entry

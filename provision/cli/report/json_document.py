@@ -21,9 +21,9 @@ def write_json(
     mask: Secrets,
 ) -> None:
     """Write the document, each text in it masked."""
-    found = build_document(verb, code, sites)
-    masked: Any = _mask(found, mask)
-    for site, shown_site in zip(found["sites"], masked["sites"], strict=True):
+    document = build_document(verb, code, sites)
+    masked: Any = _mask(document, mask)
+    for site, shown_site in zip(document["sites"], masked["sites"], strict=True):
         for target, shown_target in zip(site["targets"], shown_site["targets"], strict=True):
             if target["kind"] == "fortios":
                 _show_diffs(target, shown_target)

@@ -13,14 +13,14 @@ _VALUE = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,9})?")
 
 def read_samples(text: str, name: str) -> list[tuple[dict[str, str], float]]:
     """Return the samples of one metric in Prometheus' text format: (labels, value)."""
-    found = []
+    samples = []
     for line in text.splitlines()[:_MOST_LINES]:
         if line.startswith(name) and len(line) <= _LONGEST_LINE:
             before, _, value = line.rpartition(" ")
             labels = _parse_labels(before.removeprefix(name))
             if labels is not None and _VALUE.fullmatch(value):
-                found.append((labels, float(value)))
-    return found
+                samples.append((labels, float(value)))
+    return samples
 
 
 def _parse_labels(text: str) -> dict[str, str] | None:

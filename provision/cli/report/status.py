@@ -63,18 +63,20 @@ def collect_status(run: Run, selected: Selected) -> SiteResult:
     wanted = collect.render_resources(selected.site, run.plays)
     place = collect.request_status(selected.site, run.plays)
     asked = TargetResult(selected.site.name, "linux", "unreachable")
-    if not any(each.kind == "linux" and each.state == "unreachable" for each in looked.targets):
+    if not any(
+        target.kind == "linux" and target.state == "unreachable" for target in looked.targets
+    ):
         question = {"do": "status", "sealed": sealed(wanted), **place}
         (asked,) = ask(run, selected, question).targets
     numbers = asked.details.get("metrics", "")
-    posters = {"-", "verify", *(unit.name for unit in selected.site.fortigates)}
+    posters = {"-", "verify", *(fortigate.name for fortigate in selected.site.fortigates)}
     return SiteResult(
         looked.name,
         tuple(
-            _describe_host(each, asked, wanted, place, posters)
-            if each.kind == "linux"
-            else _describe_fortigate(each, numbers, selected.site.name)
-            for each in looked.targets
+            _describe_host(target, asked, wanted, place, posters)
+            if target.kind == "linux"
+            else _describe_fortigate(target, numbers, selected.site.name)
+            for target in looked.targets
         ),
     )
 
@@ -112,17 +114,17 @@ def _describe_host(
         },
         "filter": _judge_filter(filters, asked.details.get("filters", False)),
     }
-    told = (*target.notes, *_list_host_notes(details))
+    notes = (*target.notes, *_list_host_notes(details))
     well = target.state == "ok" and not details["bans_refused"]
     state = "ok" if well else "differs" if target.state == "ok" else target.state
     execs = target.execs + asked.execs
-    return replace(target, state=state, execs=execs, details=details, notes=told)
+    return replace(target, state=state, execs=execs, details=details, notes=notes)
 
 
 def _count_refused_bans(numbers: str, posters: Set[str]) -> dict[str, int]:
     """Return how many new bans were over the limit within the last hour, by FortiGate."""
-    found = read_samples(numbers, "banstitch_bans_refused")
-    return {of["fortigate"]: int(n) for of, n in found if n and of.get("fortigate") in posters}
+    samples = read_samples(numbers, "banstitch_bans_refused")
+    return {of["fortigate"]: int(n) for of, n in samples if n and of.get("fortigate") in posters}
 
 
 def _judge_receiver(numbers: str) -> str:
@@ -146,8 +148,8 @@ def _describe_fortigate(target: TargetResult, numbers: str, ban_host: str) -> Ta
     }
     loses = target.state == "ok" and details.get("unreadable")
     state: State = "differs" if loses else target.state
-    told = (*target.notes, *_list_lost_posts(details, ban_host))
-    return replace(target, state=state, details=details, notes=told)
+    notes = (*target.notes, *_list_lost_posts(details, ban_host))
+    return replace(target, state=state, details=details, notes=notes)
 
 
 def _count_lost(fortigate: str, numbers: str) -> dict[str, int]:
@@ -160,11 +162,11 @@ def _count_lost(fortigate: str, numbers: str) -> dict[str, int]:
     }
 
 
-def list_notes(found: Sequence[SiteResult]) -> list[str]:
+def list_notes(results: Sequence[SiteResult]) -> list[str]:
     """Return one line for each note about a healthy site."""
     return [
         f"{target.host}: {note}"
-        for site in found
+        for site in results
         for target in site.targets
         for note in (
             *_list_lost_posts(target.details, site.name),
@@ -174,32 +176,32 @@ def list_notes(found: Sequence[SiteResult]) -> list[str]:
 
 
 def _list_host_notes(details: Mapping[str, Any]) -> list[str]:
-    told = _list_refusals(details)
+    notes = _list_refusals(details)
     if details.get("left_out"):
         lost = details["left_out"]
         have = f"{spell_count(lost, 'ban')} {'has' if lost == 1 else 'have'} no room in the feed"
-        told.append(f"{have}: raise receiver_feed_limit, or unban")
+        notes.append(f"{have}: raise receiver_feed_limit, or unban")
     for fortigate, number in details.get("bans_refused", {}).items():
         whose = "no known FortiGate" if fortigate == "-" else fortigate
         were = f"{spell_count(number, 'new ban')} by events of {whose} {'was' if number == 1 else 'were'}"
         limit = "refused in the last hour: if they are attackers, raise receiver_ban_limit"
-        told.append(f"{were} {limit}; bans --history shows since when")
+        notes.append(f"{were} {limit}; bans --history shows since when")
     if details.get("filter") == "missing":
-        told.append(NO_FILTER)
+        notes.append(NO_FILTER)
     if "page" in details:
         off = "the status page is off: receiver_status_page: true turns it on"
-        told.append(f"status page: {details['page']}" if details["page"] else off)
-    return told
+        notes.append(f"status page: {details['page']}" if details["page"] else off)
+    return notes
 
 
 def _list_lost_posts(details: Mapping[str, Any], ban_host: str) -> list[str]:
-    told = []
+    notes = []
     if details.get("unreadable"):
-        told.append(describe_unreadable_posts(details["unreadable"], ban_host))
+        notes.append(describe_unreadable_posts(details["unreadable"], ban_host))
     if details.get("limited"):
         posts = f"{spell_count(details['limited'], 'post')} over the rate {_SINCE}"
-        told.append(f"{posts}, not taken: see receiver_rate and receiver_burst")
-    return told
+        notes.append(f"{posts}, not taken: see receiver_rate and receiver_burst")
+    return notes
 
 
 def _list_refusals(details: Mapping[str, Any]) -> list[str]:
@@ -229,9 +231,9 @@ def _read_moments(fortigate: str, numbers: str) -> dict[str, float]:
     }
 
 
-def build_rows(found: Sequence[SiteResult], now: float) -> list[Sequence[str]]:
+def build_rows(results: Sequence[SiteResult], now: float) -> list[Sequence[str]]:
     """Return a row for each target with the columns of :data:`HEADS`; ``now`` in epoch seconds."""
-    return [_build_row(site.name, target, now) for site in found for target in site.targets]
+    return [_build_row(site.name, target, now) for site in results for target in site.targets]
 
 
 def _build_row(site: str, target: TargetResult, now: float) -> Sequence[str]:

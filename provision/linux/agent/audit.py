@@ -1,4 +1,4 @@
-"""The audit, which fail2ban's action writes: what happened to whom, when, why and by whom."""
+"""The audit of bans, which fail2ban's action writes: address, time, reason and author of each change."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def history(request: dict[str, Any]) -> dict[str, Any]:
     """
     found: list[dict[str, Any]] = []
     room, left_out = MOST_HISTORY, False
-    for line in newest_first(request["audit"]):
+    for line in read_newest_first(request["audit"]):
         left_out = len(found) < request["last"] and len(line) >= room
         if left_out or len(found) == request["last"]:
             break
@@ -41,7 +41,7 @@ def history(request: dict[str, Any]) -> dict[str, Any]:
     return {"history": found, "left_out": left_out}
 
 
-def newest_first(audit: str) -> Iterator[bytes]:
+def read_newest_first(audit: str) -> Iterator[bytes]:
     """The lines of the audit and of what was rotated away, the last one first.
 
     No more is read than is asked for, and one block at a time is held. What is rotated meanwhile comes
@@ -50,17 +50,17 @@ def newest_first(audit: str) -> Iterator[bytes]:
     seen: set[int] = set()
     for age in itertools.count():
         try:
-            with _opened(f"{audit}.{age}" if age else audit) as file:
+            with _open_plain_file(f"{audit}.{age}" if age else audit) as file:
                 about = os.fstat(file.fileno())
                 if about.st_ino not in seen:
-                    yield from _backwards(file, about.st_size)
+                    yield from _read_backwards(file, about.st_size)
                 seen.add(about.st_ino)
         except FileNotFoundError:
             if age:
                 return
 
 
-def _opened(path: str) -> BinaryIO:
+def _open_plain_file(path: str) -> BinaryIO:
     """Open a file without following a link or waiting at a pipe."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     if stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -69,7 +69,7 @@ def _opened(path: str) -> BinaryIO:
     raise HostError(f"{path} is no plain file")
 
 
-def _backwards(file: BinaryIO, size: int) -> Iterator[bytes]:
+def _read_backwards(file: BinaryIO, size: int) -> Iterator[bytes]:
     """The lines in the last bytes of a file of ``size`` bytes, the first of them maybe without its head."""
     least, rest = max(0, size - MOST_HISTORY), b""
     while size > least:
@@ -95,7 +95,10 @@ def entries(line: bytes) -> list[dict[str, Any]]:
 
 
 def _is_entry(found: dict[str, Any]) -> bool:
-    """Whether it is flat, as protocol.py wants it: one poisoned line must not hide the others."""
+    """Return whether an entry is flat, as protocol.py requires.
+
+    One poisoned line must not hide the others.
+    """
     return len(found) <= MOST_KEYS and all(
         _WORD.fullmatch(key) and (_is_plain(value) or _is_list_of_texts(value))
         for key, value in found.items()

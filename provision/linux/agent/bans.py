@@ -1,7 +1,7 @@
-"""What an operator asks of the bans: who is banned, ban this one, free that one.
+"""Requests of an operator about bans: list them, ban an address, unban one.
 
-The bans are fail2ban's; the file that its action keeps (one a jail) tells them with what fail2ban does
-not: since when, after how many events, for the how-manieth time. See templates/detection.
+fail2ban holds the bans. Its action keeps one ban file per jail, which adds what fail2ban does not
+report: the start, the number of events, and how many times so far. See templates/detection.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from contextlib import suppress
 from typing import Any, Union
 
 from provision.linux.agent import manifest
-from provision.linux.agent.audit import entries, newest_first
+from provision.linux.agent.audit import entries, read_newest_first
 from provision.linux.agent.fail2ban import UNREACHED, client
 from provision.linux.agent.host import HostError, tail
 from provision.linux.agent.protocol import LONGEST_TEXT
-from provision.linux.agent.spool import jail_files, jail_of, live_of
+from provision.linux.agent.spool import jail_of, list_ban_files, read_live_bans
 
 Request = dict[str, Any]
 Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]  # noqa: UP007 - Python 3.9
@@ -44,17 +44,17 @@ def bans(request: Request) -> dict[str, Any]:
         HostError: the bans of a jail are not known; or nothing is deployed, whatever data is left.
     """
     _must_be_deployed()
-    found = [ban for jail in request["jails"] for ban in live_of(request["spool"], jail)]
-    begun = _begun(request["audit"], {(ban["jail"], ban["address"]) for ban in found})
-    return {"bans": [{**ban, "why": _why(ban, begun)[:LONGEST_TEXT]} for ban in found]}
+    found = [ban for jail in request["jails"] for ban in read_live_bans(request["spool"], jail)]
+    begun = _find_first_entries(request["audit"], {(ban["jail"], ban["address"]) for ban in found})
+    return {"bans": [{**ban, "why": _describe_reason(ban, begun)[:LONGEST_TEXT]} for ban in found]}
 
 
-def _begun(audit: str, wanted: set[Which]) -> dict[Which, dict[str, Any]]:
+def _find_first_entries(audit: str, wanted: set[Which]) -> dict[Which, dict[str, Any]]:
     """The entries of the audit that the bans of ``wanted`` began with, the newest of each."""
     found: dict[Which, dict[str, Any]] = {}
     room = LOOKED_BACK
     with suppress(HostError, OSError):  # who is banned is known without it
-        for line in newest_first(audit):
+        for line in read_newest_first(audit):
             room -= len(line) + 1
             if room < 0 or len(found) == len(wanted):
                 break
@@ -65,7 +65,7 @@ def _begun(audit: str, wanted: set[Which]) -> dict[Which, dict[str, Any]]:
     return found
 
 
-def _why(ban: dict[str, Any], begun: dict[Which, dict[str, Any]]) -> str:
+def _describe_reason(ban: dict[str, Any], begun: dict[Which, dict[str, Any]]) -> str:
     entry = begun.get((ban["jail"], ban["address"]), {})
     if ban["failures"]:
         return "reported by {}".format(entry.get("fortigate") or "a FortiGate")
@@ -88,7 +88,7 @@ def ban(request: Request) -> dict[str, Any]:
     """
     _must_be_deployed()
     details = {key: request[key] for key in ("address", "seconds", "by", "why")}
-    return _tell_action(request["jail"], "ban_by_hand", details)
+    return _call_action(request["jail"], "ban_by_hand", details)
 
 
 def unban(request: Request) -> dict[str, Any]:
@@ -103,11 +103,11 @@ def unban(request: Request) -> dict[str, Any]:
         HostError: as :func:`ban`, or the bans of a jail of ``jails`` are not known.
     """
     _must_be_deployed()
-    found, notes = _everywhere(request["spool"], request["jails"])
-    wanted = _network(request["address"])
+    found, notes = _read_all_bans(request["spool"], request["jails"])
+    wanted = _parse_network(request["address"])
     freed, freed_around, off = False, set(), set()
     try:
-        by_network = [(_network(each["address"]), each) for each in found]
+        by_network = [(_parse_network(each["address"]), each) for each in found]
     except ValueError as error:
         where = request["spool"]
         raise HostError(
@@ -118,7 +118,7 @@ def unban(request: Request) -> dict[str, Any]:
         if network == wanted or around:
             details = {"address": each["address"], "by": request["by"], "why": request["why"]}
             try:
-                freed |= _tell_action(each["jail"], "unban_by_hand", details)["changed"]
+                freed |= _call_action(each["jail"], "unban_by_hand", details)["changed"]
                 freed_around |= {network} if around else set()
             except NoJail:
                 off.add(each["jail"])
@@ -130,7 +130,7 @@ def unban(request: Request) -> dict[str, Any]:
     if not freed and not off:
         notes.append("was not banned")
     running = {network for network, each in by_network if each["jail"] in request["jails"]}
-    still = _still_denied(running - freed_around - {wanted}, wanted)
+    still = _list_remaining_denials(running - freed_around - {wanted}, wanted)
     return {"changed": freed, "notes": notes + still}
 
 
@@ -144,37 +144,37 @@ def _is_source_of(ban: dict[str, Any], network: Network, wanted: Network) -> boo
     return network.prefixlen < wanted.prefixlen and network.overlaps(wanted)
 
 
-def _everywhere(spool: str, jails: Sequence[str]) -> tuple[list[dict[str, Any]], list[str]]:
+def _read_all_bans(spool: str, jails: Sequence[str]) -> tuple[list[dict[str, Any]], list[str]]:
     """Every live ban of ``jails`` and of what lies in ``spool`` beside; and what cannot be read there."""
-    found = [ban for jail in jails for ban in live_of(spool, jail)]
+    found = [ban for jail in jails for ban in read_live_bans(spool, jail)]
     notes = []
-    for path in jail_files(spool):
+    for path in list_ban_files(spool):
         jail = jail_of(path)
         if jail not in jails:
             try:
-                found += live_of(spool, jail)
+                found += read_live_bans(spool, jail)
             except HostError:
                 notes.append(f"{path} is damaged: what that jail, which is off, holds is not known")
     return found, notes
 
 
-def _still_denied(others: set[Network], wanted: Network) -> list[str]:
-    """What else denies ``wanted`` or a part of it."""
+def _list_remaining_denials(others: set[Network], wanted: Network) -> list[str]:
+    """Return a note for each ban that still denies ``wanted`` or a part of it."""
     near = [n for n in others if n.version == wanted.version and n.overlaps(wanted)]
     near.sort(key=lambda network: (int(network.network_address), network.prefixlen))
     notes = [f"still denied: within {n}" for n in near if n.prefixlen < wanted.prefixlen]
-    held = [_spelt(network) for network in near if network.prefixlen > wanted.prefixlen]
+    held = [_format_network(network) for network in near if network.prefixlen > wanted.prefixlen]
     if held:
         more = f" and {len(held) - MOST_NAMED} more" if len(held) > MOST_NAMED else ""
         notes.append(f"still denied within it: {', '.join(held[:MOST_NAMED])}{more}")
     return notes
 
 
-def _spelt(network: Network) -> str:
+def _format_network(network: Network) -> str:
     return str(network.network_address) if network.num_addresses == 1 else str(network)
 
 
-def _network(text: str) -> Network:
+def _parse_network(text: str) -> Network:
     """IPv4 also where it was banned in its IPv6 spelling, ::ffff:192.0.2.1."""
     network = ipaddress.ip_network(text, strict=False)
     mapped = getattr(network.network_address, "ipv4_mapped", None)
@@ -183,13 +183,13 @@ def _network(text: str) -> Network:
     return ipaddress.ip_network((mapped, network.prefixlen - 96))
 
 
-def _tell_action(jail: str, method: str, details: dict[str, Any]) -> dict[str, Any]:
+def _call_action(jail: str, method: str, details: dict[str, Any]) -> dict[str, Any]:
     """Call a method of our action in the running server: `set JAIL action ACTION METHOD JSON`.
 
     Its answer, an object in JSON, is the last line. An action of before, which a server that nobody
     restarted may still run, answers in words: it is taken to have done what it was told.
     """
-    said = _client(["set", jail, "action", "banstitch", method, json.dumps(details)])
+    said = _run_client(["set", jail, "action", "banstitch", method, json.dumps(details)])
     last = tail(said, 1)
     try:
         answer = json.loads(last)
@@ -200,8 +200,8 @@ def _tell_action(jail: str, method: str, details: dict[str, Any]) -> dict[str, A
     return {key: answer[key] for key in ("changed", "said", "until") if key in answer}
 
 
-def _client(words: Sequence[str]) -> str:
-    """What fail2ban-client prints.
+def _run_client(words: Sequence[str]) -> str:
+    """Return what fail2ban-client prints.
 
     Raises:
         NoJail: fail2ban has no jail of that name.

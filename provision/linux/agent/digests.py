@@ -16,7 +16,7 @@ from provision.linux.agent.observe import path_state
 NAME = "digests.json"
 
 
-def path_beside(tokens_path: str) -> str:
+def find_digests_path(tokens_path: str) -> str:
     """Return where the digests of the secrets in ``tokens_path`` lie."""
     return os.path.join(os.path.dirname(tokens_path), NAME)
 
@@ -29,7 +29,7 @@ def text(secrets: dict[str, str]) -> str:
 
 def renew(tokens_path: str, secrets: dict[str, str]) -> None:
     """Write the digests of ``secrets`` again, on a host that has them."""
-    path = path_beside(tokens_path)
+    path = find_digests_path(tokens_path)
     state = path_state(path)
     if state is not None and state["type"] == "file":
         content = text(secrets).encode()

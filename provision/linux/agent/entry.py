@@ -13,10 +13,10 @@ from typing import Any
 from provision.linux.agent import audit, bans, leases, rotation, status
 from provision.linux.agent import manifest as memory
 from provision.linux.agent.apply import apply
-from provision.linux.agent.drill import drill
 from provision.linux.agent.host import HostError, explain
 from provision.linux.agent.observe import observe
 from provision.linux.agent.protocol import LONGEST_ERROR
+from provision.linux.agent.self_test import run_self_test
 
 Request = dict[str, Any]
 
@@ -53,7 +53,7 @@ DO: dict[str, Callable[[Request], dict[str, Any]]] = {
     "remember": _remember,
     "lease": leases.take,
     "release": leases.release,
-    "drill": drill,
+    "self-test": run_self_test,
     "rotate": rotation.begin,
     "bans": bans.bans,
     "ban": bans.ban,

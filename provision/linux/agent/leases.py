@@ -1,4 +1,4 @@
-"""Who may change a FortiGate of this site now: one run at a time, wherever it was started.
+"""Leases on the FortiGates of this site: one run at a time may change each, wherever it was started.
 
 A lease names its owner and ends by itself, so that a run that died stops nobody for long. The clock is
 this host's own. Leases are no memory: they lie where a restart forgets them, and only while one is held.

@@ -7,14 +7,12 @@ what an older inventory made is seen too. The answer is plain JSON, see :func:`o
 from __future__ import annotations
 
 import base64
-import http.client
 import json
 import os
 import pwd
 import shutil
 import stat
 import time
-import urllib.error
 from collections.abc import Sequence
 from typing import Any
 
@@ -25,10 +23,10 @@ from provision.linux.agent.data import foreign
 from provision.linux.agent.digest import digest
 from provision.linux.agent.fail2ban import jail_state, sshd_jail_without_log
 from provision.linux.agent.host import group_name, owner_name, read, run
+from provision.linux.agent.http_client import Answer, build_opener, fetch
 from provision.linux.agent.pem import certificate
 from provision.linux.agent.processes import printable
 from provision.linux.agent.spool import live
-from provision.linux.agent.web import opener
 
 # Bytes. A larger file is answered for by its size only; none of ours comes near.
 LARGEST = 1_000_000
@@ -215,27 +213,20 @@ def service_state(
         "enabled": values.get("UnitFileState") == "enabled",
         "active": active,
         "stale": values.get("NeedDaemonReload") == "yes",
-        "answers": (fetch(answers, certificate)[0] == 200) if active and answers else active,
+        "answers": (_ask(answers, certificate).status == 200) if active and answers else active,
         "taken_by": ports.taken(listens, name, own) if listens else "",
     }
 
 
-def fetch(url: str, certificate: str = "", timeout: float = 5) -> tuple[int, str]:
-    """Status and body of a local URL; status 0 when nobody answered, with the reason as body."""
-    try:
-        with opener(certificate).open(url, timeout=timeout) as answer:
-            return answer.status, answer.read(LARGEST).decode("utf-8", "replace")
-    except urllib.error.HTTPError as error:
-        return error.code, error.read(LARGEST).decode("utf-8", "replace")
-    except (OSError, http.client.HTTPException) as error:
-        return 0, str(error)
+def _ask(url: str, certificate: str) -> Answer:
+    return fetch(build_opener(certificate), url, timeout=5)
 
 
 def wait_for_answer(url: str, seconds: float, certificate: str = "") -> str:
     """Empty once ``url`` answers 200; what it said last when it did not within ``seconds``."""
     deadline = time.monotonic() + seconds
     while True:
-        status, body = fetch(url, certificate)
+        status, body = _ask(url, certificate)
         if status == 200:
             return ""
         if time.monotonic() > deadline:

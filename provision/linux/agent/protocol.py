@@ -261,7 +261,7 @@ class Leased(Form):
 
 
 @dataclass(frozen=True)
-class Drilled(Form):
+class SelfTested(Form):
     """The steps of the synthetic event, in words, and how many posts the receiver could not read."""
 
     steps: Annotated[list[Text], Bounds(max_length=100, fail_fast=True)]
@@ -361,7 +361,7 @@ ANSWERS: dict[str, type[Form]] = {
     "remember": Done,
     "lease": Leased,
     "release": Done,
-    "drill": Drilled,
+    "self-test": SelfTested,
     "rotate": Rotated,
     "bans": Bans,
     "ban": Banned,

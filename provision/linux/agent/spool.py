@@ -14,7 +14,7 @@ HEAD = "# banstitch 1"
 OURS = "banstitch-"
 
 
-def of_jail(spool: str, jail: str) -> list[dict[str, Any]]:
+def read_bans(spool: str, jail: str) -> list[dict[str, Any]]:
     """The bans in a jail's file, in its order.
 
     Raises:
@@ -34,27 +34,27 @@ def of_jail(spool: str, jail: str) -> list[dict[str, Any]]:
         raise damaged from None
 
 
-def live_of(spool: str, jail: str) -> list[dict[str, Any]]:
-    """:func:`of_jail` without what is over: fail2ban takes that out, and may be down."""
+def read_live_bans(spool: str, jail: str) -> list[dict[str, Any]]:
+    """:func:`read_bans` without what is over: fail2ban takes that out, and may be down."""
     now = time.time()
-    return [ban for ban in of_jail(spool, jail) if ban["until"] == -1 or ban["until"] > now]
+    return [ban for ban in read_bans(spool, jail) if ban["until"] == -1 or ban["until"] > now]
 
 
 def live(folders: Sequence[str]) -> dict[str, Optional[int]]:  # noqa: UP045 - Python 3.9
     """Return how many bans each of our jails with a file in ``folders`` has; None where it is damaged."""
-    paths = [path for folder in folders for path in jail_files(folder)]
+    paths = [path for folder in folders for path in list_ban_files(folder)]
     paths = [path for path in paths if jail_of(path).startswith(OURS)]
     return {jail_of(path): _count(path) for path in sorted(paths)}
 
 
-def jail_files(folder: str) -> list[str]:
+def list_ban_files(folder: str) -> list[str]:
     """The files in ``folder`` that hold a jail's bans, by name."""
     return sorted(glob.glob(os.path.join(glob.escape(folder), "*.bans")))
 
 
 def _count(path: str) -> Optional[int]:  # noqa: UP045 - Python 3.9
     try:
-        return len(live_of(os.path.dirname(path), jail_of(path)))
+        return len(read_live_bans(os.path.dirname(path), jail_of(path)))
     except HostError:
         return None
 

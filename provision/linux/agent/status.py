@@ -1,21 +1,19 @@
-"""How a ban host is doing: the receiver's own numbers, and the versions of what it runs on."""
+"""The status of a ban host: the receiver's metrics, certificates and versions."""
 
 from __future__ import annotations
 
 import base64
 import calendar
-import http.client
 import os
 import platform
 import re
 import time
-import urllib.request
 from typing import Any, Optional
 
 from provision.linux.agent.host import read, run
-from provision.linux.agent.observe import LARGEST, tokens
+from provision.linux.agent.http_client import build_opener, fetch
+from provision.linux.agent.observe import tokens
 from provision.linux.agent.pem import certificate
-from provision.linux.agent.web import opener
 
 Request = dict[str, Any]
 
@@ -32,24 +30,28 @@ def status(request: Request) -> dict[str, Any]:
     return {
         "metrics": _fetch(request["url"], request["certificate"], request["user"], secret),
         "certificates": {
-            path: _left(path, authority) for path, authority in request["sealed"].items()
+            path: _count_days_left(path, authority) for path, authority in request["sealed"].items()
         },
-        "filters": _filters(request["filters"]),
-        "versions": {"debian": _debian(), "python": platform.python_version(), **_packages()},
+        "filters": _check_filters(request["filters"]),
+        "versions": {
+            "debian": _read_debian_version(),
+            "python": platform.python_version(),
+            **_list_packages(),
+        },
     }
 
 
 def _fetch(url: str, certificate: str, user: str, secret: str) -> str:
     login = base64.b64encode(f"{user}:{secret}".encode()).decode()
-    asked = urllib.request.Request(url, headers={"Authorization": "Basic " + login})
+    headers = {"Authorization": "Basic " + login}
     try:
-        with opener(certificate).open(asked, timeout=10) as answer:
-            return str(answer.read(LARGEST).decode("utf-8", "replace"))
-    except (OSError, ValueError, http.client.HTTPException):  # refused, or another program is there
+        answer = fetch(build_opener(certificate), url, headers)
+    except ValueError:
         return ""
+    return answer.body if 200 <= answer.status < 300 else ""
 
 
-def _filters(unit: str) -> bool:
+def _check_filters(unit: str) -> bool:
     """Return whether systemd filters addresses for ``unit``.
 
     systemd counts bytes by the same program in the kernel. Where the kernel takes none, there is no number.
@@ -72,15 +74,15 @@ def _is_newer_than_its_filter(unit: str) -> bool:
         return False
 
 
-def _left(path: str, authority: str) -> Optional[dict[str, float]]:  # noqa: UP045 - Python 3.9
+def _count_days_left(path: str, authority: str) -> Optional[dict[str, float]]:  # noqa: UP045 - Python 3.9
     found = certificate(path, authority)
     return {"days_left": found["days_left"]} if found else None
 
 
-def _debian() -> str:
+def _read_debian_version() -> str:
     return (read("/etc/debian_version") or b"?").decode("utf-8", "replace").strip()
 
 
-def _packages() -> dict[str, str]:
+def _list_packages() -> dict[str, str]:
     shown = run(["dpkg-query", "-W", "-f", "${Package} ${Version}\n", "fail2ban", "gunicorn"])
     return dict(re.findall(r"^(\S+) (\S+)$", shown.output, re.M))

@@ -263,14 +263,10 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Server:
     fake["fail2ban.server.utils"].Utils = SimpleNamespace(load_python_module=load_file)  # type: ignore[attr-defined]
     for name, module in fake.items():
         monkeypatch.setitem(sys.modules, name, module)
-    shared: dict[str, Any] = {"spool": str(tmp_path), "group": GROUP}
-    shared |= {name: str(tmp_path / f"{name}.log") for name in ("audit", "evidence")}
     logs = {name: str(tmp_path / f"{name}.log") for name in ("events", "evidence", "rejected")}
-    shared |= {"events_log": logs["events"], "largest": LARGEST_LOG}
-    shared |= {"limits": {logs["events"]: LOG_LIMIT, logs["evidence"]: 1 << 25}}
-    for template in (TEMPLATES / "detection").glob("banstitch*.py.j2"):
-        text = render(f"detection/{template.name}", **shared)
-        (tmp_path / template.stem).write_text(text)
+    limits = {logs["events"]: LOG_LIMIT, logs["evidence"]: 1 << 25}
+    text = render("detection/banstitch_logs.py.j2", largest=LARGEST_LOG, limits=limits)
+    (tmp_path / "banstitch_logs.py").write_text(text)
     for plain in (TEMPLATES / "detection").glob("banstitch*.py"):
         (tmp_path / plain.name).write_text(plain.read_text())
     for log in logs.values():

@@ -27,7 +27,7 @@ def sign(server: Server) -> Path:
 
 
 def is_given(server: Server) -> bool:
-    """Whether a sign of life is given from now on."""
+    """Return whether a sign of life is given from now on."""
     os.utime(sign(server), (0, 0))
     return eventually(lambda: sign(server).stat().st_mtime >= NOW)
 

@@ -1,4 +1,4 @@
-"""What an operator bans and frees by hand, what the audit says about it, and what outlives a crash."""
+"""Bans and unbans by hand: their effect, their audit, and what survives a crash."""
 
 from __future__ import annotations
 

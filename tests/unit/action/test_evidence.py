@@ -48,7 +48,7 @@ def keep(server: Server, event: str, *lines: str, fortigate: str = "fw1") -> Non
 
 
 def banned(address: str, *lines: str, **more: Any) -> dict[str, Any]:
-    """What fail2ban tells the action of a ban for these lines."""
+    """Return what fail2ban passes to the action for a ban by these lines."""
     return ticket(address) | {"matches": "\n".join(lines)} | more
 
 

@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from provision.desired.templates import render
+from provision.desired.templates import read_file
 from tests.unit.action.action_model import installed
 
 TERMS: dict[str, Any] = {"__name__": "terms"}
-exec(compile(render("detection/banstitch_terms.py.j2"), "terms.py", "exec"), TERMS)
+exec(compile(read_file("detection/banstitch_terms.py"), "terms.py", "exec"), TERMS)
 
 
 def spelt(text: str) -> str:

@@ -73,7 +73,7 @@ def ban(server: Server, until: float) -> Any:
 
 
 def cut_while_writing(server: Server, disk: Disk, monkeypatch: pytest.MonkeyPatch) -> bool:
-    """Whether the power went before the write of NEW over OLD was through."""
+    """Return whether the power failed before the write of NEW over OLD was complete."""
     spool_files = server.module.spool_files
     where = spool_files.BansFile(str(server.file), os.getgid())
     where.write({address: ban(server, until) for address, until in OLD.items()})

@@ -330,6 +330,6 @@ def test_law_controller_and_ban_host_take_each_spelling_for_the_same_address(
 ) -> None:
     """Each has to tell it by itself, the one not to ban its own site, the other to find a ban."""
     text = "{}/{}".format(*written)
-    assert bans._network(text) == ban_address.convert_mapped(
+    assert bans._parse_network(text) == ban_address.convert_mapped(
         ipaddress.ip_network(text, strict=False)
     )

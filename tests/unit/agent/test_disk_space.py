@@ -7,7 +7,7 @@ import re
 from math import ceil
 from typing import Any
 
-from provision.desired.templates import TEMPLATES, render
+from provision.desired.templates import TEMPLATES, read_file
 from roles import receiver_units
 from roles.receiver import Settings
 from tests import PROJECT
@@ -23,7 +23,7 @@ WEEKS = 2 + 3 / 4
 def constants(name: str) -> dict[str, Any]:
     """The constants at the head of a module that goes to the host."""
     path = TEMPLATES / name
-    text = render(name) if name.endswith(".j2") else path.read_text()
+    text = path.read_text()
     lines = [line for line in text.splitlines() if re.match(r"[A-Z_]+ = [0-9<() ]+$", line)]
     found: dict[str, Any] = {}
     exec("\n".join(lines), found)
@@ -47,14 +47,14 @@ def test_what_the_receiver_writes() -> None:
 
 
 def test_what_the_action_writes() -> None:
-    audit = constants("detection/banstitch_audit.py.j2")
+    audit = constants("detection/banstitch_audit.py")
     each = audit["AUDIT_SIZE"] + audit["AT_ONCE"] * AUDITED
     assert told("audit.log") - 10 <= each * (1 + audit["AUDIT_KEEP"]) / 1e6 <= told("audit.log")
 
 
 def test_what_fail2ban_writes() -> None:
     bounds: dict[str, Any] = {"__name__": "bounds"}
-    exec(render("detection/banstitch_bounds.py.j2"), bounds)
+    exec(read_file("detection/banstitch_bounds.py"), bounds)
     lengths = {logging.INFO: FOUND, logging.INFO + 5: BAN}
     week = sum(
         (rate.burst + WEEK * rate.per_second) * lengths[level]

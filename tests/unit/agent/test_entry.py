@@ -22,9 +22,9 @@ from typing import Any
 import pytest
 
 from provision.linux import agent
-from provision.linux.agent import drill, entry, observe
+from provision.linux.agent import entry, self_test
 from provision.linux.agent.host import HostError, Ran
-from provision.linux.agent.web import opener
+from provision.linux.agent.http_client import build_opener, fetch
 from provision.linux.session.session import agent_zip
 from tests.unit.agent.agent_model import remember_in
 
@@ -98,15 +98,15 @@ def stranger() -> Iterator[str]:
 
 
 def test_a_stranger_on_our_port_counts_as_no_answer(stranger: str) -> None:
-    assert observe.fetch(stranger)[0] == 0
+    assert fetch(build_opener(""), stranger).status == 0
     with pytest.raises(HostError, match="the receiver answered an event with 0"):
-        drill._post(opener(""), stranger, {}, "line")
+        self_test._post(build_opener(""), stranger, {}, "line")
 
 
 def test_a_page_that_is_not_ours_is_told_by_verify(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(drill, "_open", lambda *_: (200, "<html>It works!</html>"))
+    monkeypatch.setattr(self_test, "fetch", lambda *_: (200, "<html>It works!</html>"))
     with pytest.raises(HostError, match="did not take the event"):
-        drill._post(opener(""), "http://127.0.0.1/", {}, "line")
+        self_test._post(build_opener(""), "http://127.0.0.1/", {}, "line")
 
 
 def test_verify_tells_the_first_reason_though_nothing_can_be_unbanned_either(
@@ -114,13 +114,13 @@ def test_verify_tells_the_first_reason_though_nothing_can_be_unbanned_either(
 ) -> None:
     path = tmp_path / "tokens.json"
     path.write_text('{"verify": "secret-of-verify"}')
-    monkeypatch.setattr(drill, "_open", lambda *_: (503, "no state"))
-    monkeypatch.setattr(drill, "client", lambda *_: Ran(255, "fail2ban is down"))
+    monkeypatch.setattr(self_test, "fetch", lambda *_: (503, "no state"))
+    monkeypatch.setattr(self_test, "client", lambda *_: Ran(255, "fail2ban is down"))
     request = {"tokens": str(path), "token": "verify", "count": 1, "address": "192.0.2.1"}
     request.update(url="", feed_url="", certificate="", header="X", line="", jail="x", patience=0)
     request.update(health_url="")
     with pytest.raises(HostError, match="answered an event with 503"):
-        drill.drill(request)
+        self_test.run_self_test(request)
 
 
 class FullFeed(BaseHTTPRequestHandler):
@@ -163,7 +163,7 @@ def test_verify_passes_on_what_the_receiver_reports_of_itself(
         request.update(url=base, feed_url=f"{base}/blocked-ips", health_url=f"{base}/healthz")
         request.update(certificate="", header="X", line="", jail="x", patience=0)
         with pytest.raises(HostError) as error:
-            drill.drill(request)
+            self_test.run_self_test(request)
         server.shutdown()
     assert str(error.value).splitlines() == [
         "192.0.2.1 is not in the feed after 0 s (the feed answers 200)",

@@ -59,7 +59,7 @@ def test_an_audit_that_was_just_rotated_hides_nothing(tmp_path: Path) -> None:
 
 def test_a_file_that_is_rotated_while_it_is_read_counts_once(tmp_path: Path) -> None:
     audit = rotated(tmp_path, files=2, entries=3)
-    lines = host_audit.newest_first(audit)
+    lines = host_audit.read_newest_first(audit)
     first = [next(lines) for _ in range(3)]
     Path(f"{audit}.1").rename(f"{audit}.2")
     Path(audit).rename(f"{audit}.1")
@@ -84,7 +84,9 @@ def test_the_last_line_comes_first_however_much_is_read_at_once(
         patch.setattr(host_audit, "BLOCK", block)
         audit = Path(folder) / "audit.log"
         audit.write_bytes(b"".join(line + b"\n" for line in lines))
-        assert list(host_audit.newest_first(str(audit))) == [each for each in lines[::-1] if each]
+        assert list(host_audit.read_newest_first(str(audit))) == [
+            each for each in lines[::-1] if each
+        ]
 
 
 def test_of_a_long_audit_no_more_is_read_than_is_asked_for(tmp_path: Path) -> None:
@@ -95,7 +97,7 @@ def test_of_a_long_audit_no_more_is_read_than_is_asked_for(tmp_path: Path) -> No
         file.write(b"\nthe last\n")
     tracemalloc.start()
     try:
-        assert next(host_audit.newest_first(str(audit))) == b"the last"
+        assert next(host_audit.read_newest_first(str(audit))) == b"the last"
         assert tracemalloc.get_traced_memory()[1] < 4_000_000
     finally:
         tracemalloc.stop()

@@ -51,7 +51,7 @@ class World:
     )
     log: list[tuple[str, str]] = field(default_factory=list)
     faults: dict[tuple[str, str], Exception] = field(default_factory=dict)
-    # what the drill finds of posts that could not be read
+    # what the self-test finds of posts that could not be read
     unreadable: dict[str, int] = field(default_factory=dict)
     meddle: Callable[[str, str], None] = lambda _host, _what: None
 
@@ -97,7 +97,7 @@ class FakeBanHost:
         return {
             "apply": self._apply,
             "remember": self._remember,
-            "drill": self._drill,
+            "self-test": self._run_self_test,
             "lease": lambda asked: {
                 **free,
                 "record": self._world.records().get(asked["fortigate"]),
@@ -124,7 +124,7 @@ class FakeBanHost:
             records[request["fortigate"]] = request["record"]
         return {}
 
-    def _drill(self, _: Mapping[str, Any]) -> dict[str, Any]:
+    def _run_self_test(self, _: Mapping[str, Any]) -> dict[str, Any]:
         return {"steps": ["it was banned"], "unreadable": self._world.unreadable}
 
     def install_python(self) -> str:

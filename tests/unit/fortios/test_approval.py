@@ -40,10 +40,10 @@ def test_every_line_of_the_approved_blocks_passes(atomic: bool) -> None:
 @pytest.mark.parametrize("scope", ["global", "root", "edge 1"])
 def test_the_lines_that_enter_a_scope_pass_with_its_blocks(scope: str) -> None:
     scoped = [replace(each, id=f"{scope}/{each.id}") for each in BLOCKS]
-    gate = Approval(tuple((each.id, each.shown) for each in scoped))
-    gate.check_plan(scoped)
+    approval = Approval(tuple((each.id, each.shown) for each in scoped))
+    approval.check_plan(scoped)
     for chunk in split_into_batches(scoped, False):
-        gate.check_lines(((line.id, line.text) for line in chunk), scoped)
+        approval.check_lines(((line.id, line.text) for line in chunk), scoped)
 
 
 @pytest.mark.parametrize(

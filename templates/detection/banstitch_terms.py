@@ -1,4 +1,4 @@
-"""What a ban is: of whom, in the one spelling of an address, and until when; and whom the ignore list spares.
+"""Bans, the canonical spelling of addresses, and the ignore list.
 
 Managed by Banstitch: changes made here are overwritten. Loaded by banstitch.py beside it.
 """

@@ -58,7 +58,10 @@ class Keeper:
         self._changed.set()
 
     def write_now(self):
-        """Whether the bans are on disk; if not, the keeper tries again. The audit as well if it can be."""
+        """Write the bans, and the audit if possible, and return whether the bans are on disk.
+
+        If they are not, the keeper tries again.
+        """
         self._changed.clear()
         with self._writing:
             written = self._attempt(self._write)

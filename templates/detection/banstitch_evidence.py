@@ -1,4 +1,4 @@
-"""What the receiver wrote down of an event, looked up for the audit once the event has led to a ban.
+"""The lookup of an event in the receiver's evidence, for the audit of the ban that it led to.
 
 Managed by Banstitch: changes made here are overwritten. Loaded by banstitch.py beside it.
 
@@ -81,7 +81,7 @@ def forward(log, size, wanted, found, left):
 
 
 def before(log, low, high, at):
-    """Where a line begins, at ``low`` or later, before which no line is as late as ``at``."""
+    """Return the start of a line, at ``low`` or later, before which no line is as late as ``at``."""
     while high - low > BLOCK:
         middle = (low + high) // 2
         block = os.pread(log, 2 * LONGEST, middle)

@@ -49,7 +49,7 @@ class Bounds:
             logging.getLogger(name).removeFilter(self.passes)
 
     def passes(self, record):
-        """Whether a line may be written."""
+        """Return whether a line may be written."""
         level = next((level for level in RATES if level <= record.levelno), None)
         if level is None or record.levelno >= logging.WARNING:
             return True

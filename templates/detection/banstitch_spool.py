@@ -52,7 +52,7 @@ class BansFile:
         return bans, "" if whole else self.path + " is damaged; what can be read of it is kept"
 
     def missing(self):
-        """Whether somebody removed it; one that cannot be looked at is not missed."""
+        """Return whether the file was removed; False if that cannot be checked."""
         try:
             os.lstat(self.path)
         except FileNotFoundError:
@@ -93,7 +93,11 @@ class BansFile:
 
 
 def content(path):
-    """What is in a regular file of sane size. Raises OSError for anything else, and never waits."""
+    """Return the content of a regular file of sane size, without ever waiting.
+
+    Raises:
+        OSError: the path is anything else.
+    """
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     with open(descriptor, "rb") as stream:
         about = os.fstat(descriptor)

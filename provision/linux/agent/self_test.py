@@ -1,30 +1,29 @@
-"""Prove that the loop works: an event for an address nobody has goes in, is banned, listed, removed again.
+"""The self-test of the loop: a synthetic event is posted, banned, listed in the feed, and unbanned again.
 
-It runs on the host in one exec, through the same HTTP door that the FortiGates use.
+It runs on the host in one exec, through the same HTTP interface that the FortiGates use.
 """
 
 from __future__ import annotations
 
 import base64
-import http.client
 import json
 import time
-import urllib.error
-import urllib.request
 from typing import Any
 from urllib.request import OpenerDirector
 
 from provision.linux.agent.fail2ban import client
 from provision.linux.agent.host import HostError, tail
-from provision.linux.agent.observe import LARGEST, tokens
-from provision.linux.agent.web import opener
+from provision.linux.agent.http_client import build_opener, fetch
+from provision.linux.agent.observe import tokens
 
 Request = dict[str, Any]
-# What opens it, its URL, the headers.
+# Bytes of a feed that are read.
+LARGEST_FEED = 20_000_000
+# The opener, the URL and the headers.
 Feed = tuple[OpenerDirector, str, dict[str, str]]
 
 
-def drill(request: Request) -> dict[str, Any]:
+def run_self_test(request: Request) -> dict[str, Any]:
     """Post ``count`` events of ``line`` to ``url``, wait for ``address`` in ``feed_url``, take it out again.
 
     Request: ``url``, ``feed_url``, ``certificate`` (the file of the receiver's, or ""), ``header``,
@@ -41,18 +40,18 @@ def drill(request: Request) -> dict[str, Any]:
         raise HostError(f"{request['tokens']} has no secret {request['token']}; run apply")
     secret = known[request["token"]]
     basic = base64.b64encode(f"{request['token']}:{secret}".encode()).decode()
-    door = opener(request["certificate"])
-    feed = (door, request["feed_url"], {"Authorization": "Basic " + basic})
+    opener = build_opener(request["certificate"])
+    feed = (opener, request["feed_url"], {"Authorization": "Basic " + basic})
     unban = ["set", request["jail"], "unbanip", request["address"]]
     steps = []
     try:
         for _ in range(request["count"]):
-            _post(door, request["url"], {request["header"]: secret}, request["line"])
+            _post(opener, request["url"], {request["header"]: secret}, request["line"])
         steps.append(f"the receiver took {request['count']} events for {request['address']}")
         _wait(feed, request["address"], True, request["patience"])
         steps.append("{} is banned and in the feed".format(request["address"]))
     except HostError as error:  # the first reason is the one to print
-        why = _reasons(door, request["health_url"])
+        why = _list_reasons(opener, request["health_url"])
         client(unban)
         raise HostError("\n".join([str(error), *why])) from None
     done = client(unban)
@@ -60,21 +59,21 @@ def drill(request: Request) -> dict[str, Any]:
         raise HostError(f"fail2ban does not unban {request['address']}:\n{tail(done.output)}")
     _wait(feed, request["address"], False, request["patience"])
     steps.append("{} was unbanned and has left the feed".format(request["address"]))
-    return {"steps": steps, "unreadable": _unreadable(door, request["health_url"])}
+    return {"steps": steps, "unreadable": _count_unreadable(opener, request["health_url"])}
 
 
-def _unreadable(door: OpenerDirector, url: str) -> dict[str, int]:
+def _count_unreadable(opener: OpenerDirector, url: str) -> dict[str, int]:
     """Ask the receiver how many posts of each FortiGate it could not read, whatever status it answers."""
-    _, body = _open(door, url, {}, None)
+    _, body = fetch(opener, url)
     try:
         return {str(name): int(number) for name, number in json.loads(body)["unreadable"].items()}
     except (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError):
         return {}
 
 
-def _reasons(door: OpenerDirector, url: str) -> list[str]:
+def _list_reasons(opener: OpenerDirector, url: str) -> list[str]:
     """Ask the receiver what is wrong by its own account, such as a full feed; a line each."""
-    _, body = _open(door, url, {}, None)
+    _, body = fetch(opener, url)
     try:
         found = json.loads(body)
         reasons = [*found["reasons"], *found["degraded"]]
@@ -83,21 +82,8 @@ def _reasons(door: OpenerDirector, url: str) -> list[str]:
     return [f"the receiver reports: {str(each)[:300]}" for each in reasons[:5]]
 
 
-def _open(
-    door: OpenerDirector, url: str, headers: dict[str, str], body: bytes | None
-) -> tuple[int, str]:
-    asked = urllib.request.Request(url, data=body, headers=headers)
-    try:
-        with door.open(asked, timeout=10) as answer:
-            return answer.status, answer.read(LARGEST * 20).decode("utf-8", "replace")
-    except urllib.error.HTTPError as error:
-        return error.code, error.read(LARGEST).decode("utf-8", "replace")
-    except (OSError, http.client.HTTPException) as error:
-        return 0, str(error)
-
-
-def _post(door: OpenerDirector, url: str, headers: dict[str, str], line: str) -> None:
-    status, body = _open(door, url, headers, line.encode())
+def _post(opener: OpenerDirector, url: str, headers: dict[str, str], line: str) -> None:
+    status, body = fetch(opener, url, headers, line.encode())
     if status != 200:
         raise HostError(f"the receiver answered an event with {status}: {body.strip()[:300]}")
     try:
@@ -111,7 +97,7 @@ def _post(door: OpenerDirector, url: str, headers: dict[str, str], line: str) ->
 def _wait(feed: Feed, address: str, there: bool, patience: float) -> None:
     deadline = time.monotonic() + patience
     while True:
-        status, body = _open(*feed, None)
+        status, body = fetch(*feed, largest=LARGEST_FEED)
         listed: list[str] = body.split()
         if status == 200 and (address in listed) == there:
             return

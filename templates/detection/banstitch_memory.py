@@ -25,7 +25,7 @@ class Memory:
 
     @property
     def forgets(self):
-        """Whether this thread is in fail2ban because we sent it there to forget."""
+        """Return whether this thread is in fail2ban because we made it forget a ban."""
         return getattr(self._inside, "fail2ban", False)
 
     def hand_back(self, address, ban):
@@ -49,7 +49,7 @@ class Memory:
             self._inside.fail2ban = False
 
     def bans(self):
-        """What fail2ban is about to restore one by one."""
+        """Return the bans that fail2ban is about to restore one by one."""
         try:
             tickets = self._jail.database.getCurrentBans(jail=self._jail)
             return {

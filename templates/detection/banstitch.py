@@ -1,4 +1,4 @@
-"""What fail2ban does with a ban of a Banstitch jail: the file that the receiver's feed is made from.
+"""fail2ban's action for Banstitch jails: it keeps the ban files that the receiver's feed is made from.
 
 Managed by Banstitch: changes made here are overwritten. fail2ban 0.11 to 1.1 load this into the
 server (``action = banstitch.py[...]``). One file a jail, one ban a line, replaced as a whole:
@@ -47,11 +47,11 @@ class Action(ActionBase):
         self,
         jail,
         name,
-        spool="{{ spool }}",
-        audit="{{ audit }}",
-        evidence="{{ evidence }}",
-        log="{{ events_log }}",
-        group="{{ group }}",
+        spool,
+        audit,
+        evidence,
+        log,
+        group,
         ban_limit="50000",
         fortigates="",
         ignore="",

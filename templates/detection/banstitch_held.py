@@ -1,4 +1,4 @@
-"""Who is banned in a jail just now, and what is remembered of those who were; each change is audited.
+"""The live bans of a jail and what is remembered of past ones; each change is audited.
 
 Managed by Banstitch: changes made here are overwritten. Loaded by banstitch.py beside it.
 """
@@ -47,7 +47,7 @@ class Held:
             return dict(self.bans)
 
     def forgiven(self, address):
-        """When somebody let it go before its time, in epoch seconds; 0 for nobody did."""
+        """Return when a ban was ended before its time, in epoch seconds; 0 if none was."""
         return self._past.get(address, (0, 0.0))[1]
 
     def is_new(self, address, now):
@@ -56,7 +56,10 @@ class Held:
         return known is None or known.until <= now
 
     def hold(self, address, until, since, failures, note):
-        """Whether that changes anything: of two ends the later counts, as a restored one may be cut."""
+        """Ban an address and return whether that changes anything.
+
+        Of two ends the later one counts, since fail2ban may restore a ban with a shorter time.
+        """
         known = self.bans.get(address)
         if known is not None and self.is_new(address, time.time()):
             self.let_go(address, "expiry", "its time was over", "fail2ban")

@@ -31,7 +31,7 @@ MOST_WAITING = 200000
 
 
 class Audit:
-    """Who was banned and let go, when, why and by whom: JSON lines, appended, bounded on disk.
+    """The audit of bans and their ends: JSON lines, appended, bounded on disk.
 
     The folder belongs to root. The receiver may read the audit and cannot change it, nor hold its lock.
     Releases up to 0.1 gave the folder to the receiver's user, so what is read of it is checked all the same.
