@@ -10,8 +10,7 @@ import pytest
 from tests.bench.load import post, run
 from tests.e2e.labsite import LabSite
 from tests.e2e.poller import trusting
-from tests.e2e.test_operate import tokens
-from tests.e2e.test_site import ATTACKER, EVENT, denied
+from tests.e2e.site_helpers import ATTACKER, EVENT, denied, tokens
 from tests.lab.stopwatch import within
 
 pytestmark = pytest.mark.lab

@@ -59,7 +59,7 @@ def refused(site: LabSite, *words: str) -> None:
     assert site.listing() == before
 
 
-def test_a_port_that_is_taken_is_reported_by_plan_with_the_program(site: LabSite) -> None:
+def test_plan_reports_the_program_that_uses_the_port(site: LabSite) -> None:
     address = site.host.address
     start = f"systemd-run --unit theirs python3 -m http.server 5000 --bind {address}"
     listens = f"until ss -tln | grep -q {address}:5000; do :; done"
@@ -73,7 +73,7 @@ def test_a_port_that_is_taken_is_reported_by_plan_with_the_program(site: LabSite
         refused(site, "is taken by python3", "theirs.service")
 
 
-def test_the_receiver_itself_never_has_the_port_of_another_program(site: LabSite) -> None:
+def test_the_running_receiver_is_not_reported_as_another_program(site: LabSite) -> None:
     """Not after a crash, not while connections are open, not when it moves to all addresses."""
     with deployed(site):
         site.host.console("systemctl kill -s KILL banstitch-receiver", check=True)
@@ -140,7 +140,7 @@ def log_failures(site: LabSite, address: str) -> None:
 LOG = "/var/log/banstitch/events.log"
 
 
-def test_whom_the_operator_never_bans_in_any_jail_is_never_banned(site: LabSite) -> None:
+def test_addresses_in_the_operators_ignoreip_are_never_banned(site: LabSite) -> None:
     local = "/etc/fail2ban/jail.local"
     site.host.write(local, DEFAULTS)
     site.write_inventory(f"detection_ignore: [{OUR_SPARED}]")
@@ -180,7 +180,7 @@ for _ in range(8):
 """
 
 
-def test_a_fail2ban_that_is_busy_is_not_one_that_does_not_run(site: LabSite) -> None:
+def test_a_busy_fail2ban_is_not_reported_as_stopped(site: LabSite) -> None:
     with deployed(site):
         site.host.write("/run/crowd.py", CROWD)
         crowd = "systemd-run --unit crowd python3 /run/crowd.py"
@@ -213,7 +213,7 @@ def clock_off(site: LabSite, off: str) -> Iterator[None]:
         yield
 
 
-def test_a_clock_that_is_a_day_off_is_refused_and_one_that_is_minutes_off_a_warning(
+def test_a_clock_off_by_a_day_is_an_error_and_by_minutes_a_warning(
     site: LabSite,
 ) -> None:
     site.host.run("apt-get install -y -q libfaketime", check=True)
@@ -226,7 +226,7 @@ def test_a_clock_that_is_a_day_off_is_refused_and_one_that_is_minutes_off_a_warn
     assert any("10 min ahead" in note for note in plan.target("bh1")["notes"])
 
 
-def test_another_system_is_refused_by_its_name(site: LabSite) -> None:
+def test_an_unsupported_system_is_refused_with_its_name(site: LabSite) -> None:
     away = "mv /usr/bin/apt-get /root/apt-get; cp /etc/os-release /root/"
     back = "mv /root/apt-get /usr/bin/apt-get; cat /root/os-release > /etc/os-release"
     with made(site, away, back):

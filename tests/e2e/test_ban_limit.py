@@ -8,8 +8,7 @@ import pytest
 
 from tests.e2e.labsite import LabSite, fortigate_options
 from tests.e2e.poller import feed
-from tests.e2e.test_operate import history
-from tests.e2e.test_site import EVENT
+from tests.e2e.site_helpers import EVENT, history
 from tests.lab.stopwatch import within
 
 pytestmark = pytest.mark.lab

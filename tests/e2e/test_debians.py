@@ -11,8 +11,7 @@ import pytest
 from tests.bench.load import get, post, run
 from tests.e2e.labsite import LabSite, fortigate_options
 from tests.e2e.poller import trusting
-from tests.e2e.test_operate import history, tokens
-from tests.e2e.test_site import ATTACKER, EVENT, denied
+from tests.e2e.site_helpers import ATTACKER, EVENT, denied, history, tokens
 from tests.lab.roots import bare_root, ready_root
 from tests.lab.stopwatch import within
 from tests.unit.receiver.test_lines import HOSTILE_REMIPS, IN_EITHER_ORDER

@@ -9,7 +9,7 @@ import pytest
 
 from roles.detection.catalogue import CATALOGUE
 from tests.e2e.labsite import LabSite
-from tests.e2e.test_site import ATTACKER, EVENT, denied
+from tests.e2e.site_helpers import ATTACKER, EVENT, denied
 from tests.lab.stopwatch import within
 
 pytestmark = pytest.mark.lab

@@ -44,7 +44,7 @@ def test_a_policy_that_is_moved_above_ours_costs_one_move(tmp_path: Path, versio
         assert unit.show() == good
 
 
-def test_a_place_that_the_inventory_no_longer_names_is_left_for_the_new_one(tmp_path: Path) -> None:
+def test_enforcement_moves_to_the_policy_that_the_inventory_now_lists(tmp_path: Path) -> None:
     with started("7.4.8", ()) as unit:
         site, before = MemorySite(tmp_path, unit, **POLICY), unit.show()
         assert site.apply().error == ""
@@ -56,7 +56,7 @@ def test_a_place_that_the_inventory_no_longer_names_is_left_for_the_new_one(tmp_
         assert unit.show() == before
 
 
-def test_a_teardown_says_which_policy_of_the_operator_uses_the_feed(tmp_path: Path) -> None:
+def test_teardown_reports_the_operators_policy_that_uses_the_feed(tmp_path: Path) -> None:
     with started("7.4.8", ("edge",)) as unit:
         site = MemorySite(tmp_path, unit)
         assert site.apply().error == ""
@@ -72,7 +72,7 @@ def test_a_teardown_says_which_policy_of_the_operator_uses_the_feed(tmp_path: Pa
         assert site.records == {}
 
 
-def test_a_feed_that_belongs_to_one_vdom_is_made_there(tmp_path: Path) -> None:
+def test_a_feed_for_one_vdom_is_created_in_that_vdom(tmp_path: Path) -> None:
     variables = {"feed_scope": "vdom", "enforcement_vdom": "edge"}
     with started("7.4.8", ("edge",)) as unit:
         site, before = MemorySite(tmp_path, unit, **variables), unit.show()
@@ -84,7 +84,7 @@ def test_a_feed_that_belongs_to_one_vdom_is_made_there(tmp_path: Path) -> None:
         assert unit.show() == before
 
 
-def test_a_vdom_that_is_not_there_is_an_error_and_is_not_made(tmp_path: Path) -> None:
+def test_a_missing_vdom_is_an_error_and_is_not_created(tmp_path: Path) -> None:
     with started("7.4.8", ("edge",)) as unit:
         site, before = MemorySite(tmp_path, unit, enforcement_vdom="egde"), unit.show()
         said = site.plan()
@@ -94,7 +94,7 @@ def test_a_vdom_that_is_not_there_is_an_error_and_is_not_made(tmp_path: Path) ->
         assert unit.show() == before
 
 
-def test_a_vdom_of_a_unit_without_vdoms_is_an_error(tmp_path: Path) -> None:
+def test_a_vdom_setting_is_an_error_on_a_fortigate_without_vdoms(tmp_path: Path) -> None:
     with started("7.4.8", ()) as unit:
         site = MemorySite(tmp_path, unit, enforcement_vdom="edge")
         assert "runs without VDOMs, so there is no 'edge'" in site.plan().error
@@ -102,7 +102,7 @@ def test_a_vdom_of_a_unit_without_vdoms_is_an_error(tmp_path: Path) -> None:
         assert site.plan().error == ""
 
 
-def test_a_model_without_ssl_vpn_is_told_what_it_could_do_instead(tmp_path: Path) -> None:
+def test_the_error_for_a_model_without_ssl_vpn_suggests_an_alternative(tmp_path: Path) -> None:
     with started("8.0.0", (), without_tables=("vpn ssl settings",)) as unit:
         site = MemorySite(tmp_path, unit)
         said = site.plan().error
@@ -117,7 +117,7 @@ def test_a_model_without_ssl_vpn_is_told_what_it_could_do_instead(tmp_path: Path
         assert "takes local_in: it is in place; not ssl_vpn: this FortiGate has no" in note
 
 
-def test_what_a_version_cannot_do_is_said_in_the_plan_with_a_way_out(tmp_path: Path) -> None:
+def test_the_plan_reports_a_missing_capability_with_an_alternative(tmp_path: Path) -> None:
     with started("7.0.17", ()) as unit:
         site = MemorySite(tmp_path, unit, **LOCAL_IN)
         said = site.plan()
@@ -129,7 +129,7 @@ def test_what_a_version_cannot_do_is_said_in_the_plan_with_a_way_out(tmp_path: P
         assert "takes ssl_vpn" in "".join(site.plan().notes)
 
 
-def test_a_switch_of_the_operators_for_open_sessions_comes_back(tmp_path: Path) -> None:
+def test_teardown_restores_the_operators_setting_for_open_sessions(tmp_path: Path) -> None:
     with started("7.4.8", ()) as unit:
         unit.run("config system settings\nset firewall-session-dirty check-new\nend\n")
         before = unit.show()
@@ -142,7 +142,7 @@ def test_a_switch_of_the_operators_for_open_sessions_comes_back(tmp_path: Path) 
         assert unit.show() == before
 
 
-def test_names_that_are_awkward_to_type_arrive_as_they_are(tmp_path: Path) -> None:
+def test_names_with_special_characters_arrive_unchanged(tmp_path: Path) -> None:
     names = ["zone ?1", "50%%log%%", "größe", "n" * 35]
     with started("7.6.4", ()) as unit:
         for name in names:
@@ -171,7 +171,7 @@ def test_a_line_of_more_than_480_characters_arrives_whole(tmp_path: Path) -> Non
         assert site.plan().changes == ()
 
 
-def test_an_operators_list_in_a_vdom_is_no_less_his_than_one_on_a_unit_without(
+def test_the_operators_address_list_in_a_vdom_is_kept(
     tmp_path: Path,
 ) -> None:
     addresses = "config firewall address\nedit office\nset subnet 45.0.0.0/24\nnext\nend\n"

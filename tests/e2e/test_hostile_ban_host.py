@@ -198,7 +198,7 @@ SPOILT: dict[str, Spoil] = {
 }
 
 
-def test_the_sites_of_this_test_are_well(world: World) -> None:
+def test_the_sites_of_these_tests_work_when_nothing_is_hostile(world: World) -> None:
     for words, state in VERBS.items():
         said = world.run(words, "--json")
         assert {said.target(host)["state"] for host in world.hosts} == {state}, (words, said.out)
@@ -209,7 +209,7 @@ def spoiling(world: World, name: str, spoil: Spoil) -> Callable[[Request], Reply
 
 
 @pytest.mark.parametrize("words", VERBS)
-def test_spoilt_answers_fail_their_sites_and_no_other(opened: Open, words: str) -> None:
+def test_invalid_answers_fail_only_the_site_they_come_from(opened: Open, words: str) -> None:
     evil = {f"evil{number}": case for number, case in enumerate(SPOILT)}
     world = opened(*evil, "good1")
     for name, case in evil.items():
@@ -234,7 +234,7 @@ def must_be_harmless(said: Said) -> None:
 
 
 @pytest.mark.parametrize("words", VERBS)
-def test_each_verb_prints_the_site_that_is_well_and_the_reason_for_the_other(
+def test_each_verb_reports_the_working_site_and_why_the_other_failed(
     world: World, words: str
 ) -> None:
     world.evil.reply = lambda request: SPOILT["a field more"](world.honestly(request))
@@ -274,7 +274,7 @@ def talk(server: socket.socket, text: bytes) -> None:
 
 
 @pytest.mark.parametrize("case", NO_SSH)
-def test_a_server_that_breaks_the_ssh_protocol_is_unreachable_and_no_more(
+def test_a_server_that_breaks_the_ssh_protocol_counts_as_unreachable(
     world: World, case: str
 ) -> None:
     server = socket.create_server(("127.0.0.1", 0))
@@ -305,7 +305,7 @@ ENDLESS: dict[str, Callable[[], Reply]] = {
 
 
 @pytest.mark.parametrize("case", ENDLESS)
-def test_output_without_an_end_is_given_up_after_so_many_bytes(world: World, case: str) -> None:
+def test_endless_output_is_cut_off_at_the_size_limit(world: World, case: str) -> None:
     world.evil.reply = lambda _: ENDLESS[case]()
     said = world.run("unban 203.0.113.9", "--json")
     limit = "1048576 bytes must be" if case == "an answer" else "must have at most"
@@ -324,7 +324,7 @@ def drip() -> Iterator[bytes]:
     [Reply(status=None), Reply(b"x", status=None), Reply(MARK, status=None), Reply(drip())],
     ids=["silent", "a byte", "a mark", "a byte at a time"],
 )
-def test_a_host_that_comes_to_no_end_is_given_up_after_a_deadline(
+def test_a_host_that_never_finishes_is_abandoned_at_the_deadline(
     world: World, monkeypatch: pytest.MonkeyPatch, reply: Reply
 ) -> None:
     monkeypatch.setattr(session, "LOOKING", 1.0)
@@ -351,7 +351,7 @@ def test_an_error_of_the_agent_cannot_steer_the_terminal_nor_look_like_another_s
     must_be_harmless(said)
 
 
-def test_the_ssh_version_of_a_host_does_not_reach_the_terminal_as_it_is(world: World) -> None:
+def test_control_characters_in_an_ssh_version_never_reach_the_terminal(world: World) -> None:
     escapes = ESCAPES.encode().decode("latin-1")
     with FakeBanHost(world.evil.reply, software=f"x{escapes}") as host:
         world.hosts["evil1"] = host
@@ -361,7 +361,7 @@ def test_the_ssh_version_of_a_host_does_not_reach_the_terminal_as_it_is(world: W
     must_be_harmless(said)
 
 
-def test_a_history_of_attackers_words_is_spelt_out(world: World) -> None:
+def test_control_characters_in_the_history_are_escaped(world: World) -> None:
     entry = {"at": 1, "what": ESCAPES, "event": ESCAPES, "cut": ESCAPES, "why": "a\nsite good1"}
     world.evil.reply = lambda _: Reply(line({"history": [entry], "left_out": False}))
     said = world.run("bans --history")
@@ -380,7 +380,7 @@ def test_a_history_of_attackers_words_is_spelt_out(world: World) -> None:
         {f"verify{n}": "x" * 43 for n in range(2)},
     ],
 )
-def test_a_word_that_no_secret_of_ours_can_be_is_not_masked(
+def test_text_that_cannot_be_one_of_our_secrets_is_not_masked(
     world: World, tokens: dict[str, str]
 ) -> None:
     def spoilt(request: Request) -> Reply:
@@ -463,9 +463,7 @@ METRICS = [
 
 
 @pytest.mark.parametrize("metrics", METRICS, ids=range(len(METRICS)))
-def test_nonsense_in_the_place_of_the_receivers_numbers_is_shown_as_unknown(
-    world: World, metrics: str
-) -> None:
+def test_invalid_receiver_counters_are_shown_as_unknown(world: World, metrics: str) -> None:
     def spoilt(request: Request) -> Reply:
         answer = world.honestly(request)
         return Reply(line({**answer, "metrics": metrics} if "metrics" in answer else answer))

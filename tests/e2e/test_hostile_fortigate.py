@@ -114,7 +114,7 @@ STUBBORN: dict[str, Rewrite] = {
         *((kind, verb) for kind in ("dripping", "lines") for verb in ("apply", "teardown")),
     ],
 )
-def test_an_answer_without_an_end_is_given_up(
+def test_an_endless_answer_is_cut_off(
     fortigate: Simulator, tmp_path: Path, kind: str, verb: str
 ) -> None:
     site = MemorySite(tmp_path, fortigate)
@@ -127,7 +127,7 @@ def test_an_answer_without_an_end_is_given_up(
 
 
 @pytest.mark.parametrize("kind", STUBBORN)
-def test_a_fortigate_that_never_answers_is_given_up(
+def test_a_fortigate_that_never_answers_is_abandoned(
     fortigate: Simulator, tmp_path: Path, kind: str
 ) -> None:
     site = MemorySite(tmp_path, fortigate)
@@ -137,9 +137,7 @@ def test_a_fortigate_that_never_answers_is_given_up(
 
 
 @pytest.mark.parametrize("kind", [*ENDLESS, "disclaimers"])
-def test_a_login_without_an_end_is_given_up(
-    fortigate: Simulator, tmp_path: Path, kind: str
-) -> None:
+def test_an_endless_login_is_cut_off(fortigate: Simulator, tmp_path: Path, kind: str) -> None:
     site = MemorySite(tmp_path, fortigate)
     fortigate.faults.rewrite = ENDLESS.get(kind, _ask_to_accept)
     _is_ours(site.plan())
@@ -179,7 +177,7 @@ def test_absurd_text_is_an_error_of_that_fortigate(
 
 @pytest.mark.parametrize("field", ["Version", "Hostname", "Serial-Number", "Current HA mode"])
 @pytest.mark.parametrize("value", [ESCAPES, b"x" * 40000, b" " * 40000 + b"x", b"v9" + b"9" * 6000])
-def test_odd_facts_reach_nobody_whole(
+def test_unusual_facts_are_escaped_or_rejected(
     fortigate: Simulator, tmp_path: Path, field: str, value: bytes
 ) -> None:
     site = MemorySite(tmp_path, fortigate)
@@ -223,7 +221,7 @@ NOISE = st.sampled_from(
     max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(noise=st.lists(st.tuples(st.integers(0, 4000), NOISE), min_size=1, max_size=6))
-def test_noise_anywhere_ends_in_a_result_and_types_nothing_new(
+def test_noise_ends_in_a_result_and_sends_nothing_unplanned(
     tmp_path: Path, noise: list[tuple[int, bytes]]
 ) -> None:
     with Simulator(Options(enc_stable=True)) as fortigate:

@@ -102,7 +102,7 @@ def _listening(serve: Serve) -> Iterator[int]:
         pytest.param(_stuck("nowhere"), id="no prompt"),
     ],
 )
-def test_a_login_that_hangs_is_given_up(
+def test_a_hanging_login_is_abandoned(
     serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     set_bounds(monkeypatch, login=3.0, silence=3.0)

@@ -194,7 +194,7 @@ POISON = (
 )
 
 
-def test_a_poisoned_audit_of_an_earlier_release_keeps_no_jail_and_frees_nobody(
+def test_a_manipulated_audit_of_release_0_1_stops_no_jail_and_lifts_no_ban(
     taken: Taken,
 ) -> None:
     taken.root("systemctl stop fail2ban")

@@ -64,7 +64,7 @@ def world(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[World]
 
 @pytest.mark.parametrize("verb", VERBS)
 @pytest.mark.parametrize("kind", CASES)
-def test_a_hostile_fortigate_costs_its_own_result_only(world: World, kind: str, verb: str) -> None:
+def test_a_hostile_fortigate_fails_alone(world: World, kind: str, verb: str) -> None:
     if VERBS[verb]:
         world.deploy()
     world.evil.faults.rewrite = after_login(CASES[kind])
@@ -79,7 +79,7 @@ def test_a_hostile_fortigate_costs_its_own_result_only(world: World, kind: str, 
     ("kind", "after"),
     [("lines", 1), ("lines", 7), ("prompts", 7), ("questions", 1), ("quote", 7), ("silent", 7)],
 )
-def test_a_fortigate_that_turns_hostile_in_a_push_is_typed_nothing_but_the_plan(
+def test_a_fortigate_that_turns_hostile_during_apply_gets_only_planned_lines(
     world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str, after: int
 ) -> None:
     with opened(tmp_path / "twin", capsys) as twin:
@@ -109,7 +109,7 @@ PLACES: dict[str, Rewrite] = {
     [("plan", ("-vvv", "--diff")), ("apply -y", ("-vvv", "--json")), ("status", ("-vvv",))],
 )
 @pytest.mark.parametrize("place", [*PLACES, "before the login", "in a push"])
-def test_what_a_fortigate_says_steers_no_terminal(
+def test_output_of_a_fortigate_cannot_control_the_terminal(
     world: World, place: str, verb: str, more: tuple[str, ...]
 ) -> None:
     rewrite = PLACES.get(place, PLACES["everything"])

@@ -1,4 +1,4 @@
-"""Whatever dies in the middle of an apply, one more apply ends where an undisturbed one would."""
+"""Interrupt an apply in many ways, and check that one more apply completes it."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def undisturbed(
 
 @pytest.mark.parametrize("how", BOTH)
 @pytest.mark.parametrize("moment", [*SAID, *ON_HOST])
-def test_after_a_disturbed_apply_one_more_ends_where_an_undisturbed_one_does(
+def test_apply_after_an_interrupted_apply_reaches_the_same_state(
     moment: float | str, how: str, site: LabSite, undisturbed: tuple[Any, list[int]]
 ) -> None:
     state, total = undisturbed
@@ -166,7 +166,7 @@ def agent_pid(site: LabSite) -> str:
     return site.host.console("pgrep -f 'sys.stdin.buffer' | head -1").stdout.strip()
 
 
-def test_a_restart_that_was_owed_when_the_agent_died_still_happens(site: LabSite) -> None:
+def test_a_pending_restart_survives_the_death_of_the_agent(site: LabSite) -> None:
     assert site.run("apply", "-y").code == 0
     before = site.host.run("systemctl show -P MainPID banstitch-receiver").stdout
     # the first thing after the files are in place now takes long enough to die in
@@ -202,7 +202,7 @@ def test_a_restart_that_was_owed_when_the_agent_died_still_happens(site: LabSite
 
 
 @pytest.mark.parametrize("moment", ON_HOST)
-def test_a_power_loss_in_the_middle_is_mended_by_one_more_apply(
+def test_apply_after_a_power_loss_repairs_the_host(
     moment: str, site: LabSite, undisturbed: tuple[Any, list[int]]
 ) -> None:
     state, _ = undisturbed

@@ -1,4 +1,4 @@
-"""What everybody relies on who tests on a lab host."""
+"""Test the hosts of the lab."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_files_are_written_read_and_listed(debian_host: Boot, bare_root: Path) -
     assert host.stamps(["/etc/motd"]) != stamp
 
 
-def test_a_command_that_fails_can_be_made_to_say_so(debian_host: Boot, bare_root: Path) -> None:
+def test_a_failing_command_raises_an_error_on_request(debian_host: Boot, bare_root: Path) -> None:
     with pytest.raises(LabError, match="no-such-file"):
         debian_host(bare_root).read("/no-such-file")
 
@@ -101,7 +101,7 @@ def test_two_hosts_at_once_do_not_touch_each_other(debian_host: Boot, bare_root:
     assert first.console("systemctl show -P ActiveState ssh").stdout == "inactive\n"
 
 
-def test_a_host_that_is_down_leaves_nothing(bare_root: Path) -> None:
+def test_a_stopped_host_leaves_nothing(bare_root: Path) -> None:
     with DebianHost(bare_root) as host:
         record, running = host.record, nspawn.supervisor(host.record)
         first = nspawn.leader(record)

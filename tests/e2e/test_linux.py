@@ -1,4 +1,4 @@
-"""What an operator relies on at the ban host: tried on a real Debian through site.py."""
+"""Deploy, change and remove a real Debian ban host through site.py."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_apply_deploys_and_a_second_apply_costs_one_exec_and_touches_nothing(
     assert linux_site.run("verify").code == 0
 
 
-def test_plan_before_the_first_apply_tells_everything_and_changes_nothing(
+def test_plan_before_the_first_apply_lists_every_change_and_changes_nothing(
     linux_site: LabSite,
 ) -> None:
     before = linux_site.listing()
@@ -128,7 +128,7 @@ DRIFTS = {
 }
 
 
-def test_every_drift_is_found_by_plan_and_mended_alone_by_apply(linux_site: LabSite) -> None:
+def test_plan_finds_each_drift_and_apply_repairs_only_that(linux_site: LabSite) -> None:
     assert linux_site.run("apply", "-y").code == 0
     for name, (command, changes, diff) in DRIFTS.items():
         linux_site.host.run(command, check=True)
@@ -232,7 +232,7 @@ def test_a_file_that_is_not_ours_is_a_conflict_until_adopted_and_comes_back(
     assert linux_site.host.read("/etc/logrotate.d/banstitch") == "theirs\n"
 
 
-def test_a_broken_jail_of_the_operators_makes_apply_fail_with_fail2bans_words_and_undo_all(
+def test_apply_rolls_back_and_prints_the_error_of_fail2ban_if_another_jail_is_broken(
     linux_site: LabSite,
 ) -> None:
     furnish_as_an_operator(linux_site)
@@ -251,7 +251,7 @@ def test_a_broken_jail_of_the_operators_makes_apply_fail_with_fail2bans_words_an
     assert receiver == "inactive"
 
 
-def test_a_port_that_is_taken_makes_apply_fail_and_the_receiver_answers_where_it_did(
+def test_apply_to_a_port_in_use_fails_and_the_receiver_keeps_its_old_port(
     linux_site: LabSite,
 ) -> None:
     assert linux_site.run("apply", "-y").code == 0

@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
 import pytest
 
 from tests.bench.load import post, run
 from tests.e2e.labsite import LabSite
 from tests.e2e.poller import trusting
+from tests.e2e.site_helpers import ATTACKER, EVENT, denied, history, tokens, without_enc
 from tests.e2e.test_linux import furnish_as_an_operator
-from tests.e2e.test_site import ATTACKER, EVENT, denied, without_enc
 from tests.lab.stopwatch import within
 
 pytestmark = pytest.mark.lab
-
-
-def tokens(site: LabSite) -> dict[str, str]:
-    found: dict[str, str] = json.loads(site.host.read("/etc/banstitch/tokens.json"))
-    return found
 
 
 def posted(site: LabSite, token: str) -> int:
@@ -72,7 +64,7 @@ def test_a_firewall_that_cannot_be_reached_keeps_working_with_its_old_secrets(
     assert site.run("verify").code == 0
 
 
-def test_an_operator_bans_and_frees_and_sees_who_is_banned(site: LabSite) -> None:
+def test_an_operator_bans_unbans_and_lists_addresses(site: LabSite) -> None:
     assert site.run("apply", "-y").code == 0
 
     assert site.run("ban", ATTACKER, "--for", "1h", "--why", "seen elsewhere").code == 0
@@ -94,7 +86,7 @@ def test_an_operator_bans_and_frees_and_sees_who_is_banned(site: LabSite) -> Non
     assert "@" in history[0]["by"]
 
 
-def test_a_ban_and_an_unban_tell_what_came_of_them(site: LabSite) -> None:
+def test_ban_and_unban_report_their_effect(site: LabSite) -> None:
     assert site.run("apply", "-y").code == 0
 
     first = site.run("ban", f"::ffff:{ATTACKER}", "--for", "1h", "--json").target("bh1")
@@ -115,7 +107,7 @@ def test_a_ban_and_an_unban_tell_what_came_of_them(site: LabSite) -> None:
     assert "note: was not banned" in site.run("unban", ATTACKER).out
 
 
-def test_a_ban_in_a_detection_that_is_off_is_told_by_unban(site: LabSite) -> None:
+def test_unban_reports_a_ban_of_a_disabled_detection(site: LabSite) -> None:
     site.write_inventory("detection_enabled: [sslvpn_login_failed, admin_login_failed]")
     assert site.run("apply", "-y").code == 0
     assert site.run("ban", ATTACKER, "--detection", "admin_login_failed").code == 0
@@ -129,7 +121,7 @@ def test_a_ban_in_a_detection_that_is_off_is_told_by_unban(site: LabSite) -> Non
     assert told["notes"] == [off]
 
 
-def test_why_nothing_came_of_a_ban_is_told_in_words(site: LabSite) -> None:
+def test_a_ban_without_effect_is_explained(site: LabSite) -> None:
     assert site.run("ban", ATTACKER, "--json").target("bh1")["error"] == "not deployed: run apply"
     assert site.run("apply", "-y").code == 0
     assert site.run("ban", ATTACKER, "--for", "1h").code == 0
@@ -152,7 +144,7 @@ def test_why_nothing_came_of_a_ban_is_told_in_words(site: LabSite) -> None:
     assert (gone.code, gone.target("bh1")["error"]) == (1, "not deployed: run apply")
 
 
-def test_status_notes_what_was_posted_in_vain(site: LabSite) -> None:
+def test_status_reports_rejected_posts(site: LabSite) -> None:
     assert site.run("apply", "-y").code == 0
     (delivery,) = site.units[0].log_event(EVENT.format(address="none", user="x"))
     assert delivery.status == 400
@@ -167,7 +159,7 @@ def test_status_notes_what_was_posted_in_vain(site: LabSite) -> None:
     assert site.run("status", "--json").target("fgt1")["malformed"] == 1
 
 
-def test_turning_a_detection_off_says_beforehand_how_many_bans_end_with_it(site: LabSite) -> None:
+def test_the_plan_to_disable_a_detection_counts_the_bans_that_end(site: LabSite) -> None:
     site.write_inventory("detection_enabled: [sslvpn_login_failed, admin_login_failed]")
     assert site.run("apply", "-y").code == 0
     assert site.run("ban", ATTACKER, "--detection", "admin_login_failed").code == 0
@@ -185,7 +177,7 @@ def test_turning_a_detection_off_says_beforehand_how_many_bans_end_with_it(site:
     assert "1 live ban ends: nobody of them" in site.run("teardown", "-y").out
 
 
-def test_the_audit_tells_bans_by_events_and_by_hand_unbans_and_expiries_over_restarts(
+def test_the_history_keeps_all_bans_unbans_and_expiries_across_restarts(
     site: LabSite,
 ) -> None:
     assert site.run("apply", "-y").code == 0
@@ -210,20 +202,14 @@ def test_the_audit_tells_bans_by_events_and_by_hand_unbans_and_expiries_over_res
     assert "@" in entries[3]["by"]
 
 
-def history(site: LabSite) -> list[dict[str, Any]]:
-    """The audit, oldest entry first."""
-    found: list[dict[str, Any]] = site.run("bans", "--history", "--json").target("bh1")["history"]
-    return found
-
-
-def test_a_ban_of_ones_own_hosts_or_of_everybody_is_refused(site: LabSite) -> None:
+def test_a_ban_of_the_sites_own_hosts_or_of_all_addresses_is_refused(site: LabSite) -> None:
     for address in (site.host.address, "127.0.0.0/8", "0.0.0.0/0", "nobody"):
         refused = site.run("ban", address)
         assert refused.code == 3, address
         assert address in refused.err
 
 
-def test_status_shows_in_one_table_how_every_target_is_doing(site: LabSite) -> None:
+def test_status_shows_every_target_in_one_table(site: LabSite) -> None:
     assert site.run("apply", "-y").code == 0
     for _ in range(3):
         site.units[0].log_event(EVENT.format(address=ATTACKER, user="x"))
@@ -256,7 +242,7 @@ def test_status_shows_in_one_table_how_every_target_is_doing(site: LabSite) -> N
     assert "down: sslvpn_login_failed" in shown.out
 
 
-def test_status_of_a_ban_host_that_is_away_says_that_nothing_is_known(site: LabSite) -> None:
+def test_status_of_an_unreachable_ban_host_is_unknown(site: LabSite) -> None:
     site.endpoints["bh1"] = (site.host.address, 9)
 
     site.write_inventory()
@@ -268,7 +254,7 @@ def test_status_of_a_ban_host_that_is_away_says_that_nothing_is_known(site: LabS
     assert "Connection refused" in away.out
 
 
-def test_a_firewall_that_gets_another_name_in_the_inventory_stays_the_same_firewall(
+def test_a_fortigate_renamed_in_the_inventory_stays_the_same_fortigate(
     site: LabSite,
 ) -> None:
     before = without_enc(site.units[0].show())

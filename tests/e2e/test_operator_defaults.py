@@ -121,7 +121,7 @@ def statements(suite: str, rendered: Path, files: Path, defaults: str) -> list[l
 
 
 @pytest.mark.parametrize("suite", SUITES)
-def test_no_default_of_the_operator_changes_a_jail_but_whom_they_never_ban(
+def test_of_the_operators_jail_defaults_only_ignoreip_applies_to_our_jails(
     suite: str, rendered: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "plain").mkdir()
@@ -139,7 +139,7 @@ def test_no_default_of_the_operator_changes_a_jail_but_whom_they_never_ban(
 
 
 @pytest.mark.parametrize("suite", SUITES)
-def test_no_default_of_the_operator_changes_how_our_log_is_rotated(
+def test_the_operators_logrotate_defaults_do_not_apply_to_our_log(
     suite: str, rendered: Path, tmp_path: Path
 ) -> None:
     stanza = (rendered / "etc/logrotate.d/banstitch").read_text()

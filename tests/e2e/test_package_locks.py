@@ -115,7 +115,7 @@ def test_python3_is_not_installed_while_a_lock_is_never_released(bare: LabSite, 
     assert bare.host.run(["ls", MEMORY]).returncode != 0
 
 
-def test_a_host_without_a_mirror_says_why_and_is_left_as_it_was(bare: LabSite) -> None:
+def test_a_host_without_a_mirror_reports_the_reason_and_is_not_changed(bare: LabSite) -> None:
     proxy = 'Acquire::http::Proxy "http://somebody:Secret-1@127.0.0.1:9";'
     with without_lists(bare):
         bare.host.write("/etc/apt/apt.conf.d/99proxy", proxy)
@@ -179,7 +179,7 @@ def test_packages_are_not_installed_while_a_lock_is_never_released(linux_site: L
     assert linux_site.listing() == before
 
 
-def test_a_plan_says_who_keeps_apt_waiting(linux_site: LabSite) -> None:
+def test_plan_reports_the_program_that_holds_the_lock_of_apt(linux_site: LabSite) -> None:
     linux_site.host.run("apt-get purge -y -q gunicorn", check=True)
     with held(linux_site, ARCHIVES):
         plan = linux_site.run("plan", "--json")

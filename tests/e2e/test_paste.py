@@ -1,4 +1,4 @@
-"""What `render --fortios` writes, pasted by hand, gives the same unit as `apply`."""
+"""Paste the output of `render --fortios` by hand and compare with `apply`."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def comparable(show: str) -> str:
 
 
 @pytest.mark.parametrize(("version", "vdoms"), UNITS)
-def test_what_is_rendered_and_pasted_is_what_is_applied(
+def test_pasting_the_rendered_blocks_equals_apply(
     tmp_path: Path, version: str, vdoms: tuple[str, ...]
 ) -> None:
     with started(version, vdoms) as unit:

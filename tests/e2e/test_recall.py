@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.memory_site import MemorySite
-from tests.e2e.test_site import without_enc
+from tests.e2e.site_helpers import without_enc
 from tests.simulator import Options, Simulator
 
 PLACES: dict[str, dict[str, Any]] = {

@@ -50,7 +50,7 @@ def left(site: LabSite) -> set[str]:
     return {path for path in found if not path.startswith(f"{LOGS}/old/")}
 
 
-def test_what_is_not_ours_is_named_and_stays(site: LabSite) -> None:
+def test_teardown_lists_and_keeps_files_that_are_not_ours(site: LabSite) -> None:
     torn = site.run("teardown", "-y", "--purge-data")
 
     assert torn.code == 0, torn.out + torn.err
@@ -71,7 +71,7 @@ def test_what_is_not_ours_is_named_and_stays(site: LabSite) -> None:
     assert (again.code, again.changes("bh1")) == (0, [])
 
 
-def test_data_that_were_kept_are_used_again_and_nothing_beside_them(site: LabSite) -> None:
+def test_kept_data_are_reused_by_the_next_deployment(site: LabSite) -> None:
     assert site.run("teardown", "-y").code == 0
     assert owner(site, f"{LOGS}/events.log.1") == "root"
 

@@ -8,30 +8,12 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.labsite import LabSite, fortigate_options
+from tests.e2e.site_helpers import ATTACKER, EVENT, denied, without_enc
 from tests.lab.stopwatch import Stopwatch, within
 
 pytestmark = pytest.mark.lab
 
 BAN_TIME = 12
-ATTACKER = "198.51.100.23"
-EVENT = (
-    'date=2026-11-22 time=10:00:00 devname="FGT-A" devid="FGVM00TM00000000" '
-    'eventtime=1732269600000000000 tz="+0000" logid="0101039426" type="event" subtype="vpn" '
-    'level="alert" vd="root" logdesc="SSL VPN login fail" action="ssl-login-fail" '
-    'tunneltype="ssl-web" tunnelid=0 remip={address} user="{user}" group="N/A" dst_host="N/A" '
-    'reason="sslvpn_login_unknown_user" msg="SSL user failed to logged in"'
-)
-
-
-def denied(site: LabSite, address: str, unit: int = 0) -> bool:
-    """Whether a firewall, having polled its feed just now, refuses the address."""
-    site.units[unit].poll_feeds()
-    return bool(site.units[unit].denies(address))
-
-
-def without_enc(text: str) -> str:
-    """A unit's `show` without the blobs that differ at every call."""
-    return re.sub(r"ENC \S+", "ENC", text)
 
 
 def test_an_attacker_is_banned_within_3_seconds_and_free_3_seconds_after_the_ban_time(
@@ -112,7 +94,7 @@ DRIFTS = {
 }
 
 
-def test_every_drift_of_the_firewall_is_found_and_mended_alone(site: LabSite) -> None:
+def test_each_drift_of_a_fortigate_is_found_and_repaired_alone(site: LabSite) -> None:
     assert site.run("apply", "-y").code == 0
     unit = site.units[0]
     good = without_enc(unit.show())
@@ -130,7 +112,7 @@ def test_every_drift_of_the_firewall_is_found_and_mended_alone(site: LabSite) ->
         assert without_enc(unit.show()) == good, name
 
 
-def test_teardown_gives_the_firewall_back_byte_for_byte_and_the_host_as_well(
+def test_teardown_restores_fortigate_and_host_byte_for_byte(
     tmp_path: Path, ready_root: Path
 ) -> None:
     with LabSite(
@@ -174,7 +156,7 @@ def test_a_foreign_object_of_the_same_name_is_a_conflict_until_adopted_and_comes
     assert without_enc(unit.show()) == before
 
 
-def test_a_site_whose_linux_half_failed_has_its_firewalls_left_alone(site: LabSite) -> None:
+def test_fortigates_are_not_changed_if_their_ban_host_failed(site: LabSite) -> None:
     site.host.run("mkdir /etc/logrotate.d/banstitch", check=True)
 
     failed = site.run("apply", "-y", "--json")
@@ -187,7 +169,7 @@ def test_a_site_whose_linux_half_failed_has_its_firewalls_left_alone(site: LabSi
     site.host.run("rmdir /etc/logrotate.d/banstitch", check=True)
 
 
-def test_an_unreachable_firewall_is_exit_4_and_the_host_is_deployed_all_the_same(
+def test_an_unreachable_fortigate_is_exit_4_and_the_ban_host_is_still_deployed(
     site: LabSite,
 ) -> None:
     site.units[0].stop()

@@ -16,8 +16,7 @@ from werkzeug.serving import make_server
 from tests import PROJECT
 from tests.e2e.browser import Browser
 from tests.e2e.labsite import LabSite, fortigate_options
-from tests.e2e.test_operate import tokens
-from tests.e2e.test_site import ATTACKER, EVENT, denied
+from tests.e2e.site_helpers import ATTACKER, EVENT, denied, tokens
 from tests.lab.records import locked
 from tests.lab.stopwatch import within
 from tests.unit.receiver.receiver_app import LINE, Receiver

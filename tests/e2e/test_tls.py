@@ -17,7 +17,7 @@ import pytest
 from tests.bench.load import get
 from tests.e2e.labsite import LabSite, fortigate_options
 from tests.e2e.poller import Meanwhile, Poller, trusting
-from tests.e2e.test_site import EVENT, denied, without_enc
+from tests.e2e.site_helpers import EVENT, denied, without_enc
 from tests.lab.stopwatch import within
 from tests.unit.roles.sample_ca import CA
 
@@ -185,7 +185,7 @@ def test_a_damaged_certificate_is_told_to_the_journal_and_the_one_before_goes_on
     assert event(deployed) == [200]
 
 
-def test_a_lost_ca_is_made_anew_and_the_firewall_told(deployed: LabSite) -> None:
+def test_a_lost_ca_is_recreated_and_sent_to_the_fortigate(deployed: LabSite) -> None:
     deployed.host.run(f"rm {FOLDER}/ca.pem", check=True)
     ran = deployed.run("apply", "-y", "--json")
     assert ran.code == 0, ran.out
@@ -193,7 +193,7 @@ def test_a_lost_ca_is_made_anew_and_the_firewall_told(deployed: LabSite) -> None
     assert event(deployed) == [200]
 
 
-def test_clients_that_begin_no_handshake_keep_nobody_out(deployed: LabSite) -> None:
+def test_clients_without_a_handshake_do_not_block_others(deployed: LabSite) -> None:
     with ExitStack() as idle:
         for number in range(2000):
             client = idle.enter_context(socket.socket())
@@ -218,7 +218,7 @@ def test_a_large_feed_arrives_whole_at_a_slow_client_and_says_its_end(
 
 
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1_1 is deprecated")
-def test_a_client_of_an_old_tls_hears_why_it_is_refused(deployed: LabSite) -> None:
+def test_a_client_with_an_old_tls_version_is_refused_with_the_reason(deployed: LabSite) -> None:
     with pytest.raises(ssl.SSLError, match=r"(?i)alert.protocol.version"):
         encrypted(deployed, ssl.TLSVersion.TLSv1_1)
 
@@ -250,7 +250,7 @@ def feed_of_many(site: LabSite) -> str:
     return f"Basic {base64.b64encode(f'fgt1:{secret}'.encode()).decode()}"
 
 
-def test_who_was_accepted_before_a_restart_is_answered(deployed: LabSite) -> None:
+def test_connections_accepted_before_a_restart_are_answered(deployed: LabSite) -> None:
     context = trusting(deployed)
     assert context
     with socket.create_connection((deployed.host.address, 5000)) as client:

@@ -16,7 +16,7 @@ import pytest
 from tests.e2e.labsite import LabSite, Ran, fortigate_options
 from tests.e2e.poller import Meanwhile, Poller, feed, uncovered
 from tests.e2e.site_0_1 import BANNED, FOREVER, IPV6, JAIL, LIVE, REPEATED, Site01
-from tests.e2e.test_site import EVENT, denied, without_enc
+from tests.e2e.site_helpers import EVENT, denied, without_enc
 from tests.e2e.test_tls import what_is_left
 from tests.lab.stopwatch import within
 from tests.simulator import Simulator
@@ -145,7 +145,7 @@ def test_a_fortigate_alone_waits_until_its_ban_host_is_upgraded(
         assert denied(site, REPEATED)
 
 
-def test_one_apply_upgrades_it(upgraded: Upgrade) -> None:
+def test_one_apply_upgrades_the_site(upgraded: Upgrade) -> None:
     assert upgraded.applied.code == 0, upgraded.applied.out + upgraded.applied.err
     states = {host: upgraded.applied.target(host)["state"] for host in ("bh1", "fgt1")}
     assert states == {"bh1": "changed", "fgt1": "changed"}
@@ -187,7 +187,7 @@ def test_the_firewall_denies_them_still_and_bans_whoever_comes_now(upgraded: Upg
     assert within(60, lambda: denied(site, NEW))
 
 
-def test_what_was_remembered_is_remembered(upgraded: Upgrade) -> None:
+def test_the_manifest_of_version_0_1_is_kept(upgraded: Upgrade) -> None:
     site = upgraded.site
     assert tokens(site) == upgraded.tokens
     listed = site.run("bans").out

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.labsite import LabSite, fortigate_options
-from tests.e2e.test_site import ATTACKER, EVENT, denied, without_enc
+from tests.e2e.site_helpers import ATTACKER, EVENT, denied, without_enc
 from tests.lab.stopwatch import within
 
 pytestmark = pytest.mark.lab

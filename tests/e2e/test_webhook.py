@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.labsite import LabSite, fortigate_options
-from tests.e2e.test_site import EVENT
+from tests.e2e.site_helpers import EVENT
 from tests.lab.debian import DebianHost
 from tests.lab.stopwatch import within
 from tests.unit.receiver.test_lines import HOSTILE_REMIPS, IN_EITHER_ORDER

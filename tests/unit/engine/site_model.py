@@ -8,11 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-import pytest
-
 from provision.desired import collect
 from provision.desired.context import UNKNOWN
-from provision.engine import ban_host, fortigate
 from provision.engine.run import Job
 from provision.engine.site import apply_site, plan_site
 from provision.errors import Failed
@@ -221,12 +218,3 @@ def error(result: SiteResult, host: str) -> str:
 
 def notes(result: SiteResult, host: str) -> tuple[str, ...]:
     return next(target.notes for target in result.targets if target.host == host)
-
-
-@pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> World:
-    """A site that nobody has deployed; every connection while the test runs is one to it."""
-    found = World()
-    monkeypatch.setattr(ban_host, "BanHostSession", lambda *args: FakeBanHost(found, *args))
-    monkeypatch.setattr(fortigate, "FortiGateSession", lambda *args: FakeUnit(found, *args))
-    return found

@@ -35,13 +35,10 @@ from tests.unit.engine.site_model import (
     job,
     plan,
     states,
-    world,
 )
 from tests.unit.inventory.inventories import write
 from tests.unit.linux.linux_model import Host, file_state
 from tests.unit.roles.sample_ca import limited
-
-__all__ = ["world"]
 
 FILTER = "/etc/fail2ban/filter.d/banstitch.conf"
 

@@ -24,10 +24,7 @@ from tests.unit.engine.site_model import (
     job,
     plan,
     states,
-    world,
 )
-
-__all__ = ["world"]
 
 
 def test_what_was_found_is_on_the_host_before_the_first_line_is_sent(world: World) -> None:

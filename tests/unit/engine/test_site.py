@@ -24,12 +24,9 @@ from tests.unit.engine.site_model import (
     job,
     notes,
     states,
-    world,
 )
 from tests.unit.linux.linux_model import file_state
 from tests.unit.roles.sample_ca import CA, limited
-
-__all__ = ["world"]
 
 RECEIVER_CONFIG = "/opt/banstitch/receiver/config.py"
 

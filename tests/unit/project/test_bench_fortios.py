@@ -7,7 +7,7 @@ from pathlib import Path
 from tests.bench.fortios import Ours, Stock, measure
 
 
-def test_ours_and_stock_netmiko_are_measured_doing_the_same(tmp_path: Path) -> None:
+def test_banstitch_and_stock_netmiko_reach_the_same_configuration(tmp_path: Path) -> None:
     ours = Ours(tmp_path / "known_hosts")
     stock = Stock(ours)
     assert measure(0, ours.plan).exchanges * 3 < measure(0, stock.plan).exchanges

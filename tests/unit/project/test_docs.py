@@ -1,4 +1,4 @@
-"""What README, ARCHITECTURE and CHANGELOG say is held true, as far as a program can tell."""
+"""Check the documentation against the code."""
 
 from __future__ import annotations
 
@@ -43,17 +43,17 @@ def text(name: str) -> str:
 
 
 def section(name: str, title: str) -> str:
-    """What stands under a heading of the second level."""
+    """Return the text under a heading of the second level."""
     return text(name).split(f"\n## {title}\n")[1].split("\n## ")[0]
 
 
 def code(part: str) -> set[str]:
-    """Everything in backticks."""
+    """Return everything in backticks."""
     return set(re.findall(r"`([^`]+)`", part))
 
 
 def commands(name: str) -> Iterator[list[str]]:
-    """Every call of site.py that a document shows or names, as words."""
+    """Return every call of site.py in a document, as words."""
     for line in re.findall(r"python site\.py ([^\n`#]+)", text(name)):
         yield shlex.split(line)
 

@@ -1,4 +1,4 @@
-"""What `make` prints of its set-up: a line for each step, and everything once a step fails."""
+"""Check the output of the set-up: a line for each step, everything once a step fails."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_everything_is_printed_on_request(machine: Machine, words: list[str]) ->
     assert "package29" in machine.run(*words).stdout
 
 
-def test_what_pip_said_is_printed_when_it_fails(machine: Machine) -> None:
+def test_the_output_of_pip_is_printed_when_it_fails(machine: Machine) -> None:
     script = 'case "$*" in *pip\\ install*) echo to-out; echo to-err >&2; exit 7;; esac'
     machine.program(".venv/bin/python", script)
     done = machine.run("make", "venv")
@@ -96,7 +96,7 @@ def test_what_pip_said_is_printed_when_it_fails(machine: Machine) -> None:
     assert not machine.ready.exists()
 
 
-def test_what_apt_said_is_printed_when_it_fails(machine: Machine) -> None:
+def test_the_output_of_apt_is_printed_when_it_fails(machine: Machine) -> None:
     machine.program("apt-get", "echo 'E: Unable to fetch'; exit 100")
     done = machine.run("make", "lab")
     assert done.returncode != 0
@@ -115,7 +115,7 @@ def test_a_lock_of_apt_is_waited_for_and_named(machine: Machine, tmp_path: Path)
     assert done.stdout == LAB + f"waiting up to 10 minutes: {lock.removeprefix('E: ')}\n"
 
 
-def test_somebody_who_is_not_root_reads_what_root_has_to_do(machine: Machine) -> None:
+def test_without_root_the_set_up_prints_the_commands_that_root_must_run(machine: Machine) -> None:
     machine.program("id", "echo 1000")
     done = machine.run("sh", "tests/lab/install.sh", "lab")
     assert done.returncode == 1

@@ -49,7 +49,7 @@ def test_sources_in_the_one_line_form_are_understood() -> None:
     ]
 
 
-def test_a_machine_without_sources_of_debian_is_told_what_the_lab_needs() -> None:
+def test_the_error_without_debian_sources_lists_what_the_lab_needs() -> None:
     text = "deb https://example.com/linux/debian bookworm stable\n"
     with pytest.raises(LabError, match="no Debian source of bookworm"):
         debian_sources([("other.list", text)], "bookworm", "bookworm")
@@ -95,7 +95,7 @@ def test_a_listing_leaves_out_what_it_is_told_to_ignore(tmp_path: Path, pattern:
     assert "/etc/sub" in listing(tmp_path, ["/etc"], [pattern])
 
 
-def test_a_machine_without_the_labs_programs_is_told_what_to_do(
+def test_the_error_without_the_labs_programs_ends_with_what_to_do(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
@@ -104,7 +104,7 @@ def test_a_machine_without_the_labs_programs_is_told_what_to_do(
     assert "make test" in missing_for_lab()
 
 
-def test_somebody_who_is_not_root_is_told_that_lab_tests_need_it(
+def test_lab_tests_without_root_are_refused_with_the_reason(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)

@@ -1,4 +1,4 @@
-"""What is imported is pinned, and what is pinned is used: two machines run the same code."""
+"""Check that the pinned requirements are those that the code imports."""
 
 from __future__ import annotations
 
@@ -53,10 +53,10 @@ def imports(path: Path) -> set[str]:
     return found
 
 
-def test_what_is_imported_is_pinned_and_what_is_pinned_is_used() -> None:
+def test_imported_packages_are_pinned_and_pinned_packages_are_used() -> None:
     both = pinned("requirements.txt") | pinned("requirements-dev.txt")
     assert imported(*FOLDERS) | TOOLS == both
 
 
-def test_an_operator_installs_what_the_product_imports_and_no_more() -> None:
+def test_operators_install_only_packages_that_the_product_imports() -> None:
     assert imported("provision", "roles") == pinned("requirements.txt")

@@ -1,4 +1,4 @@
-"""A stall of the machine is nobody's fault: it is not counted; all other time is."""
+"""Check that the stopwatch leaves out time in which the machine stalled."""
 
 from __future__ import annotations
 
@@ -42,6 +42,6 @@ def test_time_that_passes_without_a_stall_is_counted() -> None:
         assert watch.seconds <= time.monotonic() - began
 
 
-def test_what_never_holds_does_not_hold_within_any_time() -> None:
+def test_a_condition_that_never_holds_times_out() -> None:
     assert not within(0.01, lambda: False)
     assert within(0, lambda: True)
