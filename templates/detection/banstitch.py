@@ -69,7 +69,13 @@ class Action(ActionBase):
         self._limit = limits.BanLimit(os.path.join(spool, "limit.json"), gid)
         self._limit.configure(int(ban_limit), fortigates.split())
         self._keeper = keeper.Keeper(
-            self._file, self._held.copy, alive, self._audit, self._logs, self._look_over, self._logSys
+            self._file,
+            self._held.copy,
+            alive,
+            self._audit,
+            self._logs,
+            self._look_over,
+            self._logSys,
         )
         # when fail2ban restored the last ban
         self._restored_at = 0.0
@@ -212,7 +218,9 @@ class Action(ActionBase):
         if self._jail.actions.active:
             with self._held.lock:
                 for address in list(self._held.bans):
-                    self._held.let_go(address, "unban", "unban --all in fail2ban", "fail2ban-client")
+                    self._held.let_go(
+                        address, "unban", "unban --all in fail2ban", "fail2ban-client"
+                    )
             self._keeper.wake()
             self._keeper.write_now()
         return True

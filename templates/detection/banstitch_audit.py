@@ -146,7 +146,11 @@ class Audit:
             entry = json.loads(line)
             if entry["jail"] != jail:
                 return
-            address, at, count = terms.spelling(entry["address"]), float(entry["at"]), int(entry["count"])
+            address, at, count = (
+                terms.spelling(entry["address"]),
+                float(entry["at"]),
+                int(entry["count"]),
+            )
         except (ValueError, LookupError, TypeError, RecursionError, OverflowError):
             return
         # what is said to come would count for ever; not a number compares as false

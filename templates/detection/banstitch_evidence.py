@@ -52,7 +52,11 @@ def look(path, wanted, found, left):
         return left
     try:
         about = os.fstat(log)
-        return forward(log, about.st_size, wanted, found, left) if stat.S_ISREG(about.st_mode) else left
+        return (
+            forward(log, about.st_size, wanted, found, left)
+            if stat.S_ISREG(about.st_mode)
+            else left
+        )
     except OSError:
         return left
     finally:

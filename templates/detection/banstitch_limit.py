@@ -84,9 +84,7 @@ class BanLimit:
                 self._unwritten, outcome = self._counted(self._unwritten or {}, name, ipv6, now)
         return outcome
 
-    def _counted(
-        self, found: Counts, name: str, ipv6: bool, now: float
-    ) -> tuple[Counts, Outcome]:
+    def _counted(self, found: Counts, name: str, ipv6: bool, now: float) -> tuple[Counts, Outcome]:
         budgets = (n + family for n in self._names for family in ("", IPV6))
         counts = {n: recent(found[n], now) for n in budgets if n in found}
         mine = counts.setdefault(name + (IPV6 if ipv6 else ""), {"banned": {}, "refused": {}})

@@ -53,7 +53,9 @@ class Memory:
         try:
             tickets = self._jail.database.getCurrentBans(jail=self._jail)
             return {
-                spelling(t.getID()): Ban(end(t.getTime(), t.getBanTime()), t.getTime(), t.getAttempt(), 1)
+                spelling(t.getID()): Ban(
+                    end(t.getTime(), t.getBanTime()), t.getTime(), t.getAttempt(), 1
+                )
                 for t in tickets
             }
         except Exception:  # it restores them itself

@@ -3,6 +3,7 @@
 Managed by Banstitch: changes made here are overwritten. Loaded by banstitch.py beside it.
 """
 
+import contextlib
 import errno
 import os
 import stat
@@ -32,10 +33,8 @@ class BansFile:
 
     def read(self):
         """(bans, what was wrong). Of a damaged file every line that is whole counts."""
-        try:
+        with contextlib.suppress(OSError):
             os.unlink(self._fresh)  # of a server that died while it wrote
-        except OSError:
-            pass
         try:
             lines = content(self.path).decode("ascii", "replace").split("\n")
         except OSError as error:
@@ -46,7 +45,9 @@ class BansFile:
             try:
                 address, until, since, failures, count = line.split(" ")
                 until = terms.FOREVER if until == "-1" else moment(until)
-                bans[spelling(address)] = Ban(until, moment(since), number_of(failures), number_of(count))
+                bans[spelling(address)] = Ban(
+                    until, moment(since), number_of(failures), number_of(count)
+                )
             except ValueError:
                 whole = False
         return bans, "" if whole else self.path + " is damaged; what can be read of it is kept"

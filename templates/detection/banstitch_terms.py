@@ -45,7 +45,9 @@ class Ignored:
     def _within(self, version, shift):
         if (version, shift) not in self._inside:
             smaller = [
-                n for n in self._networks if n.version == version and n.max_prefixlen - n.prefixlen < shift
+                n
+                for n in self._networks
+                if n.version == version and n.max_prefixlen - n.prefixlen < shift
             ]
             found = {int(n.network_address) >> shift: str(n) for n in reversed(smaller)}
             self._inside[version, shift] = found
@@ -94,7 +96,7 @@ def is_plain(text):
     number = int.from_bytes(packed, "big")
     if number >> 32 in (0, 0xFFFF) or socket.inet_ntop(family, packed) != address:
         return False
-    return not slash or bits in NARROW and not number & ((1 << 128 - int(bits)) - 1)
+    return not slash or (bits in NARROW and not number & ((1 << 128 - int(bits)) - 1))
 
 
 def plain(network):
@@ -110,6 +112,6 @@ def spelling(address):
     if is_plain(text):
         return text
     network = plain(ipaddress.ip_network(text, strict=False))
-    if network.prefixlen == 0 or network.version == 6 and MAPPED.subnet_of(network):
+    if network.prefixlen == 0 or (network.version == 6 and MAPPED.subnet_of(network)):
         raise ValueError("%s would deny everybody" % text)
     return str(network.network_address) if network.num_addresses == 1 else str(network)

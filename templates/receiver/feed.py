@@ -81,7 +81,9 @@ class Feed:
         self.made_from, self.entries = {}, []
         seen, jails = self.bans.read()
         self.entries = in_order(jails)
-        self.ends = {jail: array.array("d", [b.until for b in bans]) for jail, bans in jails.items()}
+        self.ends = {
+            jail: array.array("d", [b.until for b in bans]) for jail, bans in jails.items()
+        }
         self.made_from = seen
 
     def _note(self, left_out):

@@ -57,7 +57,8 @@ BY_ESCAPES = re.compile(
     r'(%s)=(?:"((?:[^"\\]|\\.)*)"|([^ \t\r\n"]*))(?=[ \t\r\n]|\Z)[ \t]*' % NAME, re.DOTALL
 )
 BY_NEIGHBOURS = re.compile(
-    r'(%s)=(?:"(.*?)"(?=[ \t]+%s=|\Z)|([^ \t\r\n"]*)(?=[ \t\r\n]|\Z))[ \t]*' % (NAME, NAME), re.DOTALL
+    r'(%s)=(?:"(.*?)"(?=[ \t]+%s=|\Z)|([^ \t\r\n"]*)(?=[ \t\r\n]|\Z))[ \t]*' % (NAME, NAME),
+    re.DOTALL,
 )
 # The same two ways, and at last a value that was cut.
 USER = re.compile(
@@ -180,7 +181,9 @@ def read_whole(event: Event) -> Optional[Fields]:  # noqa: UP045 - Python 3.9
         for way in (BY_ESCAPES, BY_NEIGHBOURS):
             found = read_to_end(text, way)
             if found and found[-1][0] in LAST_FIELDS:
-                made = [(name, quoted or bare) for name, quoted, bare in STRICT_PAIR.findall(strict)]
+                made = [
+                    (name, quoted or bare) for name, quoted, bare in STRICT_PAIR.findall(strict)
+                ]
                 return [*made, *found]
     return None
 

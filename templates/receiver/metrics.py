@@ -42,39 +42,68 @@ def families(state):
     def each(what):
         return [({"fortigate": unit}, counts["%s:%s" % (what, unit)]) for unit in units]
 
-    yield "banstitch_up", "gauge", "1 when the receiver can do all of its work", [
-        ({}, 0 if state.reasons() else 1)
-    ]
-    yield "banstitch_degraded", "gauge", "1 when it works and something is lost all the same", [
-        ({}, 1 if state.degraded() else 0)
-    ]
-    yield "banstitch_events_total", "counter", "Events that were read, by detection or ignored", [
-        ({"fortigate": u, "detection": e}, counts["events:%s:%s" % (u, e)])
-        for u in units
-        for e in endings
-    ]
-    yield "banstitch_malformed_total", "counter", "Posts answered 400", each("malformed")
-    yield "banstitch_unreadable_last_day", "gauge", "Posts of the last 24 hours that were answered 400", [
-        ({"fortigate": unit}, number) for unit, number in state.unreadable(time.time()).items()
-    ]
-    yield "banstitch_limited_total", "counter", "Posts answered 429", each("limited")
-    yield "banstitch_refused_total", "counter", "Requests answered 401, 403 or 413", [
-        ({"why": why}, counts[why]) for why in REFUSED
-    ]
-    yield "banstitch_polls_total", "counter", "Times the feed was fetched", each("polls")
-    yield "banstitch_last_event_seconds", "gauge", "Epoch of the last post, 0 for none", each(
-        "last_event"
+    yield (
+        "banstitch_up",
+        "gauge",
+        "1 when the receiver can do all of its work",
+        [({}, 0 if state.reasons() else 1)],
     )
-    yield "banstitch_last_poll_seconds", "gauge", "Epoch of the last fetch, 0 for none", each(
-        "last_poll"
+    yield (
+        "banstitch_degraded",
+        "gauge",
+        "1 when it works and something is lost all the same",
+        [({}, 1 if state.degraded() else 0)],
+    )
+    yield (
+        "banstitch_events_total",
+        "counter",
+        "Events that were read, by detection or ignored",
+        [
+            ({"fortigate": u, "detection": e}, counts["events:%s:%s" % (u, e)])
+            for u in units
+            for e in endings
+        ],
+    )
+    yield "banstitch_malformed_total", "counter", "Posts answered 400", each("malformed")
+    yield (
+        "banstitch_unreadable_last_day",
+        "gauge",
+        "Posts of the last 24 hours that were answered 400",
+        [({"fortigate": unit}, number) for unit, number in state.unreadable(time.time()).items()],
+    )
+    yield "banstitch_limited_total", "counter", "Posts answered 429", each("limited")
+    yield (
+        "banstitch_refused_total",
+        "counter",
+        "Requests answered 401, 403 or 413",
+        [({"why": why}, counts[why]) for why in REFUSED],
+    )
+    yield "banstitch_polls_total", "counter", "Times the feed was fetched", each("polls")
+    yield (
+        "banstitch_last_event_seconds",
+        "gauge",
+        "Epoch of the last post, 0 for none",
+        each("last_event"),
+    )
+    yield (
+        "banstitch_last_poll_seconds",
+        "gauge",
+        "Epoch of the last fetch, 0 for none",
+        each("last_poll"),
     )
     yield "banstitch_bans", "gauge", "Live bans, by jail", bans(state)
-    yield "banstitch_bans_refused", "gauge", "New bans over the limit of the last hour", [
-        ({"fortigate": name}, number) for name, number in state.bans.refused(time.time()).items()
-    ]
-    yield "banstitch_feed_left_out", "gauge", "Bans without room in the feed", [
-        ({}, state.feed.left_out)
-    ]
+    yield (
+        "banstitch_bans_refused",
+        "gauge",
+        "New bans over the limit of the last hour",
+        [({"fortigate": name}, number) for name, number in state.bans.refused(time.time()).items()],
+    )
+    yield (
+        "banstitch_feed_left_out",
+        "gauge",
+        "Bans without room in the feed",
+        [({}, state.feed.left_out)],
+    )
 
 
 def bans(state):

@@ -39,7 +39,9 @@ class Bans:
         Raises Unavailable when those of any jail are not known.
         """
         read = {jail: read_bans(path) for jail, path in self.paths.items()}
-        return {j: seen for j, (seen, _) in read.items()}, {j: bans for j, (_, bans) in read.items()}
+        return {j: seen for j, (seen, _) in read.items()}, {
+            j: bans for j, (_, bans) in read.items()
+        }
 
     def refused(self, now):
         """Return {FortiGate: new bans that were over its limit within the last hour}.
@@ -50,7 +52,9 @@ class Bans:
             with open(os.path.join(self.folder, "limit.json"), encoding="ascii") as stream:
                 counts = json.load(stream)
             found = {
-                name: sum(n for start, n in kinds["refused"].items() if int(start) > now - REFUSED_FOR)
+                name: sum(
+                    n for start, n in kinds["refused"].items() if int(start) > now - REFUSED_FOR
+                )
                 for name, kinds in counts.items()
             }
         except (OSError, ValueError, TypeError, LookupError, AttributeError):

@@ -112,7 +112,13 @@ class Webhook:
         The time is taken here, for a body may take seconds to come: both files are in its order.
         """
         entry = Entry(
-            time.time(), who, verdict.detection, FAILURE, verdict.address, verdict.user, verdict.reason
+            time.time(),
+            who,
+            verdict.detection,
+            FAILURE,
+            verdict.address,
+            verdict.user,
+            verdict.reason,
         )
         lines = [write_line(entry) + "\n"]
         config = self.config

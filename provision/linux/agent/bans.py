@@ -20,7 +20,7 @@ from provision.linux.agent.protocol import LONGEST_TEXT
 from provision.linux.agent.spool import jail_of, list_ban_files, read_live_bans
 
 Request = dict[str, Any]
-Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]  # noqa: UP007 - Python 3.9
+Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
 Which = tuple[str, str]  # jail, address
 # Bytes of the audit that are searched for why somebody is banned: some 8,000 entries.
 LOOKED_BACK = 8 << 20

@@ -24,7 +24,7 @@ from provision.linux.agent.host import HostError
 from provision.linux.agent.observe import path_state, tokens, user_exists
 
 Step = dict[str, Any]
-State = Optional[dict[str, Any]]  # noqa: UP045 - evaluated by Python 3.9
+State = Optional[dict[str, Any]]
 
 # useradd and userdel keep the version before under these names; part of what was there before, too.
 NO_SHELL = "/usr/sbin/nologin"

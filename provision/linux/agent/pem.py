@@ -11,7 +11,7 @@ from typing import Any, Optional
 
 from provision.linux.agent.host import read, run
 
-State = Optional[dict[str, Any]]  # noqa: UP045 - evaluated by Python 3.9
+State = Optional[dict[str, Any]]
 
 DAY = 86400
 # A domain that nobody has (RFC 2606): a kind of name that a CA may only sign in it is forbidden.

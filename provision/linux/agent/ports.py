@@ -87,7 +87,7 @@ def _sockets(wanted: str) -> Iterator[tuple[str, str]]:
                 yield f"{shown}:{port}", fields[9]
 
 
-Address = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]  # noqa: UP007 - evaluated by Python 3.9
+Address = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
 
 
 def _address(text: str) -> Address:

@@ -316,7 +316,7 @@ MOST_KEYS = 40
 MOST_IN_LIST = 1000
 # An entry of the audit: flat, with ``at`` in it. Releases and detections differ in the rest.
 _Texts = Annotated[list[Text], Bounds(max_length=MOST_IN_LIST, fail_fast=True)]
-Flat = Union[None, bool, int, float, Text, _Texts]  # noqa: UP007 - evaluated by Python 3.9
+Flat = Union[None, bool, int, float, Text, _Texts]
 Entry = Annotated[dict[Word, Flat], Bounds(max_length=MOST_KEYS)]
 
 
