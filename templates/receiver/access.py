@@ -3,69 +3,82 @@
 Managed by Banstitch: changes made here are overwritten.
 """
 
+from __future__ import annotations
+
 import hashlib
 import hmac
 import ipaddress
 import logging
 import re
 import time
+from collections.abc import Iterable, Sequence
+from typing import Union
 
-from receiver.files import Unavailable, read_json, signature
-from receiver.names import is_network
+from receiver.counts import Counts
+from receiver.files import Signature, Unavailable, read_json, read_signature
+from receiver.names import Address, Names, is_network
+
+# The end of the name of a secret that was replaced and is still valid.
+OLD = "#old"
+Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
 
 
 class Tokens:
-    """The secrets that are valid now, as SHA-256 digests: the receiver compares them and never knows them.
+    """The valid secrets as SHA-256 digests: the receiver compares them and never knows them.
 
-    A secret has 43 random characters, which nobody can guess from its digest; salts and slow hashes are for
+    A secret has 43 random characters, which nobody can guess from its digest. Salts and slow hashes are for
     passwords that people choose. During a rotation NAME and NAME#old are both valid.
     """
 
-    def __init__(self, path, fortigates):
+    def __init__(self, path: str, fortigates: Sequence[str]) -> None:
         self.path = path
         self.fortigates = fortigates
-        self.seen = None
-        self.digests = {}
+        self.seen: Signature | None = None
+        self.digests: dict[str, str] = {}
 
-    def current(self):
-        """Return {name: digest}, read again once the file is another one. Raises Unavailable."""
-        if self.seen is None or self.seen != signature(self.path):
+    def read(self) -> dict[str, str]:
+        """Return {name: digest}; the file is read again after it was replaced.
+
+        Raises:
+            Unavailable: the file cannot be read, or is not one of digests.
+        """
+        if self.seen is None or self.seen != read_signature(self.path):
             seen, digests = read_json(self.path, "the digests of the tokens")
             if not isinstance(digests, dict) or not all(map(is_digest, digests.values())):
                 raise Unavailable("the digests file must hold names and digests; run apply")
             self.seen, self.digests = seen, digests
         return self.digests
 
-    def poster(self, token):
+    def find_poster(self, token: str) -> str:
         """Return the FortiGate whose webhook token this is, "verify", or an empty string."""
-        return self._who(token, "webhook:")
+        return self._find_owner(token, "webhook:")
 
-    def fetcher(self, user, password):
+    def find_fetcher(self, user: str, password: str) -> str:
         """Return the same for a login of the feed, whose user name must be right as well."""
-        who = self._who(password, "feed:")
+        who = self._find_owner(password, "feed:")
         return who if hmac.compare_digest(who.encode(), user.encode("utf-8", "replace")) else ""
 
-    def reader(self, user, password):
+    def is_reader(self, user: str, password: str) -> bool:
         """Return whether this is the login of the status page and of the metrics."""
-        known = self.current().get("status", "")
-        return hmac.compare_digest(known, digest(password)) and user == "status"
+        known = self.read().get("status", "")
+        return hmac.compare_digest(known, make_digest(password)) and user == "status"
 
-    def _who(self, given, kind):
+    def _find_owner(self, secret: str, kind: str) -> str:
         """Compare with every digest, so that the time taken reveals nothing."""
-        known, found, given = self.current(), "", digest(given)
-        names = [(kind + name + old, name) for name in self.fortigates for old in ("", "#old")]
-        for token_name, name in [*names, ("verify", "verify")]:
-            if hmac.compare_digest(known.get(token_name, ""), given):
-                found = name
-        return found
+        digests, owner, digest = self.read(), "", make_digest(secret)
+        names = [(kind + name + suffix, name) for name in self.fortigates for suffix in ("", OLD)]
+        for secret_name, name in [*names, ("verify", "verify")]:
+            if hmac.compare_digest(digests.get(secret_name, ""), digest):
+                owner = name
+        return owner
 
 
-def digest(given):
-    """Return the digest of what a client presents, in the form of the file."""
-    return hashlib.sha256(given.encode("utf-8", "replace")).hexdigest()
+def make_digest(secret: str) -> str:
+    """Return the digest of a secret that a client presents, in the form of the file."""
+    return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()
 
 
-def is_digest(value):
+def is_digest(value: object) -> bool:
     """Return whether ``value`` has the form of a digest."""
     return isinstance(value, str) and re.match("[0-9a-f]{64}\\Z", value) is not None
 
@@ -78,41 +91,51 @@ class Peers:
     not post an event twice. That ends with the look-up, after 30 seconds at the latest.
     """
 
-    def __init__(self, allow, own, names, readers=()):
+    def __init__(
+        self,
+        allow: Iterable[str] | None,
+        own: Iterable[str],
+        names: Names,
+        readers: Iterable[str] = (),
+    ) -> None:
+        allow = None if allow is None else list(allow)
         self.any = allow is None
-        self.networks = [ipaddress.ip_network(a) for a in allow or () if is_network(a)]
+        self.networks: list[Network] = [
+            ipaddress.ip_network(text) for text in allow or () if is_network(text)
+        ]
         self.hosts = [name for name in allow or () if not is_network(name)]
         self.names = names
-        self.own = [ipaddress.ip_network(network) for network in own]
-        self.readers = [ipaddress.ip_network(network) for network in readers]
+        self.own: list[Network] = [ipaddress.ip_network(network) for network in own]
+        self.readers: list[Network] = [ipaddress.ip_network(network) for network in readers]
 
-    def is_own(self, peer):
+    def is_own(self, peer: Address) -> bool:
         """Return whether the peer is the ban host itself, where only root knows a token."""
         return any(peer in network for network in self.own)
 
-    def is_expected(self, peer):
+    def is_expected(self, peer: Address) -> bool:
         """Return whether the peer is known to be one that may post."""
         known = self.any or any(peer in network for network in self.networks)
-        return known or peer in self.names.addresses(self.hosts)
+        return known or peer in self.names.find_addresses(self.hosts)
 
-    def may_post(self, peer):
+    def may_post(self, peer: Address) -> bool:
         """Return whether the peer may post, if its token is right."""
         return self.is_expected(peer) or self.names.are_pending(self.hosts)
 
-    def may_read(self, peer):
-        """Return whether the peer may ask for pages and metrics, for which it also needs a password."""
+    def may_read(self, peer: Address) -> bool:
+        """Return whether the peer may ask for pages and metrics; it also needs a password."""
         readers = [*self.own, *self.readers]
         return not self.readers or any(peer in network for network in readers)
 
 
 class Refusals:
-    """Clients that are turned away: all are counted, and the journal names one in ten seconds at most."""
+    """Refused clients: all are counted, and one in ten seconds is logged to the journal."""
 
-    def __init__(self, counts):
+    def __init__(self, counts: Counts) -> None:
         self.counts = counts
 
-    def tell(self, count, what, peer, why):
+    def record(self, count: str, what: str, peer: Address, why: object) -> None:
+        """Count a refusal under the name ``count``, and log it unless one was logged just now."""
         self.counts.add(count)
-        if self.counts.allowance("said", 0.1, 1, time.time()):
-            say = logging.getLogger("banstitch").warning
-            say("refused %s from %s: %s (%d so far)", what, peer, why, self.counts[count])
+        if self.counts.take_token("said", 0.1, 1, time.time()):
+            warn = logging.getLogger("banstitch").warning
+            warn("refused %s from %s: %s (%d so far)", what, peer, why, self.counts[count])

@@ -8,29 +8,33 @@ counters only, so it cannot replace this module.
 Managed by Banstitch: changes made here are overwritten.
 """
 
+from __future__ import annotations
+
 import contextlib
 import fcntl
 import json
 import mmap
 import os
 import struct
+from collections.abc import Iterator, MutableMapping, Sequence
+from typing import BinaryIO, cast
 
 
-class Counts:
-    """Numbers by name, 0 at first. ``path`` is made where it is missing or of other names."""
+class Counts(MutableMapping[str, float]):
+    """Numbers by name, 0 at first. The file is created if it is missing or has other names."""
 
-    def __init__(self, path, names):
+    def __init__(self, path: str, names: Sequence[str]) -> None:
         self._index = {name: number for number, name in enumerate(names)}
         self._head = json.dumps(names).encode() + b"\n"
         self._head += b" " * (-len(self._head) % 8)
-        # why no other process sees these numbers, empty when all do
+        # why no other process sees these numbers; empty if all do
         self.alone = ""
         self._file = self._open(path)
         self._map = mmap.mmap(self._file.fileno(), 0)
         self._numbers = memoryview(self._map)[len(self._head) :].cast("d")
 
-    def _open(self, path):
-        """The file, of our names; where it cannot be had, one of this process alone."""
+    def _open(self, path: str) -> BinaryIO:
+        """Return the file, with our names; if there can be none, one of this process alone."""
         try:
             with open(path + ".lock", "w") as lock:
                 fcntl.lockf(lock, fcntl.LOCK_EX)
@@ -38,13 +42,13 @@ class Counts:
                 return open(path, "r+b")
         except OSError as error:
             self.alone = "cannot share the numbers of events and polls: %s" % error.strerror
-            alone = open(os.memfd_create("counts"), "w+b")
+            alone = cast(BinaryIO, open(os.memfd_create("counts"), "w+b"))
             alone.write(self._head + bytes(8 * len(self._index)))
             alone.flush()
             return alone
 
-    def _make(self, path):
-        old = {}
+    def _make(self, path: str) -> None:
+        old: dict[str, float] = {}
         with contextlib.suppress(OSError, ValueError, struct.error), open(path, "rb") as stream:
             raw = stream.read()
             if raw.startswith(self._head):
@@ -58,31 +62,41 @@ class Counts:
         os.replace(path + ".new", path)
 
     @contextlib.contextmanager
-    def locked(self):
-        """No other process changes a number meanwhile. The lock of a process that dies is free."""
+    def locked(self) -> Iterator[None]:
+        """Keep other processes from changing a number. The lock of a process that dies is released."""
         fcntl.lockf(self._file, fcntl.LOCK_EX)
         try:
             yield
         finally:
             fcntl.lockf(self._file, fcntl.LOCK_UN)
 
-    def __getitem__(self, name):
+    def __getitem__(self, name: str) -> float:
         return self._numbers[self._index[name]]
 
-    def __setitem__(self, name, value):
+    def __setitem__(self, name: str, value: float) -> None:
         self._numbers[self._index[name]] = value
 
-    def add(self, name, amount=1):
+    def __delitem__(self, name: str) -> None:
+        raise TypeError("the set of numbers is fixed")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._index)
+
+    def __len__(self) -> int:
+        return len(self._index)
+
+    def add(self, name: str, amount: float = 1) -> None:
+        """Add to a number, under the lock."""
         with self.locked():
             self[name] += amount
 
-    def allowance(self, name, rate, burst, now):
+    def take_token(self, name: str, rate: float, burst: float, now: float) -> bool:
         """Return whether one more event of ``name`` is within ``rate`` a second and ``burst`` at once."""
         with self.locked():
             tokens, at = self[name + ":tokens"], self[name + ":at"]
             passed = max(now - at, 0)  # a clock that is set back takes nothing away
             tokens = min(burst, max(tokens, 0) + passed * rate) if at else burst
-            enough = tokens >= 1
-            # a part of one is kept: asked more often than the rate, it would never become one
+            enough: bool = tokens >= 1
+            # keep a part of a token: asked more often than the rate, it would never become one
             self[name + ":tokens"], self[name + ":at"] = tokens - enough, now
             return enough

@@ -7,23 +7,29 @@ never reads this file; its action looks a ban's event up here and quotes it once
 Managed by Banstitch: changes made here are overwritten.
 """
 
+from __future__ import annotations
+
 import json
+from collections.abc import Iterable, Sequence
 
 from receiver.files import Unavailable, append, has_room
+from receiver.lines import Event
 
 # Bytes that the log line of one event takes here at most.
 KEPT_OF_EVENT = 1024
 
 
-def keep(path, clean_lines, events, fortigate, most):
-    """Write down the event of each clean line; the file has at most ``most`` bytes.
+def keep(
+    path: str, clean_lines: Sequence[str], events: Iterable[Event], fortigate: str, most: float
+) -> None:
+    """Record the event of each line of the event log; the file has at most ``most`` bytes.
 
-    The clean lines come first: a disk that is nearly full is left to them, and what cannot be written is
-    left out; /healthz reports the disk.
+    The event log comes first: a disk that is nearly full is left to it, and evidence that cannot be written
+    is left out. /healthz reports the disk.
     """
     name = json.dumps(fortigate)
     lines = [
-        '%s {"fortigate": %s, %s}\n' % (clean[:-1], name, quoted(event.text.strip(" \t\r\n")))
+        '%s {"fortigate": %s, %s}\n' % (clean[:-1], name, quote(event.text.strip(" \t\r\n")))
         for clean, event in zip(clean_lines, events)
     ]
     try:
@@ -33,13 +39,11 @@ def keep(path, clean_lines, events, fortigate, most):
         pass
 
 
-def quoted(text):
-    """``text`` as JSON in ASCII, in which no byte of it ends a line; ``cut`` tells of how many characters
-    it is the beginning.
-    """
+def quote(text: str) -> str:
+    """Return ``text`` as JSON in ASCII, in which no byte ends a line; ``cut`` is its whole length."""
     kept = text[:KEPT_OF_EVENT]
-    said = json.dumps(kept)
-    while len(said) > KEPT_OF_EVENT + 2:
-        kept = kept[: len(kept) * KEPT_OF_EVENT // len(said)]
-        said = json.dumps(kept)
-    return '"event": %s' % said + (', "cut": %d' % len(text) if len(kept) < len(text) else "")
+    quoted = json.dumps(kept)
+    while len(quoted) > KEPT_OF_EVENT + 2:
+        kept = kept[: len(kept) * KEPT_OF_EVENT // len(quoted)]
+        quoted = json.dumps(kept)
+    return '"event": %s' % quoted + (', "cut": %d' % len(text) if len(kept) < len(text) else "")

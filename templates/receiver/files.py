@@ -3,10 +3,14 @@
 Managed by Banstitch: changes made here are overwritten.
 """
 
+from __future__ import annotations
+
 import fcntl
 import json
 import os
 import time
+from collections.abc import Iterable
+from typing import Any
 
 # Bytes that must be left for the events of a second or two before the disk is called full.
 ROOM = 1 << 20
@@ -14,48 +18,62 @@ ROOM = 1 << 20
 MISSING = 1.0
 
 
+# What changes when a file does: inode, time of its last change in nanoseconds, size in bytes.
+Signature = tuple[int, int, int]
+
+
 class Unavailable(Exception):
     """Something on this host that the answer depends on cannot be read or written now."""
 
 
-def signature(path):
-    """Return what changes when the file does, or None when it is not there."""
+def read_signature(path: str) -> Signature | None:
+    """Return the signature of a file, or None if it does not exist."""
     try:
-        stat = os.stat(path)
+        return make_signature(os.stat(path))
     except OSError:
         return None
+
+
+def make_signature(stat: os.stat_result) -> Signature:
+    """Return the signature of a file from its ``stat``."""
     return stat.st_ino, stat.st_mtime_ns, stat.st_size
 
 
-def read_json(path, what):
-    """Return (signature, content) of a JSON file that is replaced, never edited."""
+def read_json(path: str, what: str) -> tuple[Signature, Any]:
+    """Return signature and content of a JSON file that is replaced, never edited.
+
+    Raises:
+        Unavailable: it cannot be read or parsed; ``what`` names it in the message.
+    """
     try:
         with open(path, encoding="utf-8") as stream:
-            stat = os.fstat(stream.fileno())
-            return (stat.st_ino, stat.st_mtime_ns, stat.st_size), json.load(stream)
+            return make_signature(os.fstat(stream.fileno())), json.load(stream)
     except OSError as error:
         raise Unavailable("cannot read %s: %s" % (what, error.strerror)) from error
     except ValueError as error:
         raise Unavailable("cannot parse %s" % what) from error
 
 
-def append(path, lines, what, most=float("inf")):
-    """Append whole lines or nothing: a line cut short could name another address.
+def append(path: str, lines: Iterable[str], what: str, most: float = float("inf")) -> None:
+    """Append whole lines or nothing: a line that is cut could name another address.
 
-    The file and its folder belong to root, who creates the file and moves it aside. It is opened each time,
-    so that a new one needs no signal. ``most`` bytes are in it at most, for a file that may be given up.
+    The file and its directory belong to root, who creates the file and moves it aside. The file is opened
+    each time, so that a new one needs no signal. ``most``: the largest size of the file in bytes.
+
+    Raises:
+        Unavailable: the lines cannot be written.
     """
     data = "".join(lines).encode("ascii")
     until = time.monotonic() + MISSING
     try:
-        while not _appended(path, data, what, most, until):
+        while not _try_append(path, data, what, most, until):
             pass
     except OSError as error:
         raise Unavailable("cannot write %s: %s" % (what, error.strerror)) from error
 
 
-def _appended(path, data, what, most, until):
-    """Return whether it was written; not when the file was moved away meanwhile."""
+def _try_append(path: str, data: bytes, what: str, most: float, until: float) -> bool:
+    """Return whether the data was written; False if the file was moved away meanwhile."""
     try:
         log = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -66,7 +84,8 @@ def _appended(path, data, what, most, until):
     try:
         fcntl.flock(log, fcntl.LOCK_EX)
         stat = os.fstat(log)
-        if (signature(path) or (None,))[0] != stat.st_ino:
+        current = read_signature(path)
+        if current is None or current[0] != stat.st_ino:
             return False
         if stat.st_size + len(data) > most or os.write(log, data) != len(data):
             os.ftruncate(log, stat.st_size)
@@ -76,14 +95,14 @@ def _appended(path, data, what, most, until):
         os.close(log)
 
 
-def check_writable(path, what):
-    """Raise Unavailable where an event that came now could not be written down."""
+def check_writable(path: str, what: str) -> None:
+    """Raise Unavailable if an event that arrives now could not be recorded."""
     append(path, [], what)
     if not has_room(path):
         raise Unavailable("no room to write " + what)
 
 
-def has_room(path):
+def has_room(path: str) -> bool:
     """Return whether the disk has more room than the events themselves need. Raises OSError."""
     room = os.statvfs(os.path.dirname(path))
     return room.f_bavail * room.f_frsize >= ROOM

@@ -7,8 +7,15 @@ library, and a native lock that is held across a look-up would stop all greenlet
 Managed by Banstitch: changes made here are overwritten.
 """
 
+from __future__ import annotations
+
 import ipaddress
 import socket
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
+from typing import Callable, Union
+
+Address = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
 
 # Seconds between two look-ups of a name, and after one that found nothing: a host that boots may have no
 # resolver yet.
@@ -21,24 +28,24 @@ PATIENCE = 30
 class Names:
     """The addresses of each name at the last look-up that found any."""
 
-    def __init__(self, names):
+    def __init__(self, names: Iterable[str]) -> None:
         self.names = list(dict.fromkeys(names))
-        self.known = {}
+        self.known: dict[str, frozenset[Address]] = {}
         # names whose first look-up has not ended yet
         self.pending = set(self.names)
 
-    def addresses(self, names):
+    def find_addresses(self, names: Iterable[str]) -> set[Address]:
         """Return the addresses of ``names`` as far as they are known. Never wait."""
         return {address for name in names for address in self.known.get(name, ())}
 
-    def are_pending(self, names):
+    def are_pending(self, names: Iterable[str]) -> bool:
         """Return whether the first look-up of any of ``names`` is still under way."""
         return not self.pending.isdisjoint(names)
 
-    def look_up(self, name):
+    def look_up(self, name: str) -> bool:
         """Look a name up; return whether it has addresses. Earlier ones stay when none is found."""
         try:
-            found = addresses(name)
+            found = resolve(name)
         finally:
             self.pending.discard(name)
         if found:
@@ -46,7 +53,12 @@ class Names:
         return bool(found)
 
 
-def keep_up_to_date(names, name, timeout, sleep):
+def keep_up_to_date(
+    names: Names,
+    name: str,
+    timeout: Callable[[float], AbstractContextManager[object]],
+    sleep: Callable[[float], object],
+) -> None:
     """Look ``name`` up for ever. A greenlet of its own for each name: a slow one delays no other.
 
     ``timeout(seconds)`` gives a context manager that ends what takes too long, silently.
@@ -58,21 +70,23 @@ def keep_up_to_date(names, name, timeout, sleep):
         sleep(AGAIN if found else SOON)
 
 
-def addresses(name):
+def resolve(name: str) -> frozenset[Address]:
     """Return the addresses of a name now; none where the look-up fails."""
     try:
-        return frozenset(peer_address(row[4][0]) for row in socket.getaddrinfo(name, None))
+        return frozenset(parse_peer(row[4][0]) for row in socket.getaddrinfo(name, None))
     except (OSError, ValueError):  # ValueError: UnicodeError for a label that is too long
         return frozenset()
 
 
-def peer_address(text):
-    """Return the address of a peer; IPv4 also where it came in through an IPv6 socket."""
+def parse_peer(text: str) -> Address:
+    """Return the address of a peer; IPv4 also if it arrived through an IPv6 socket."""
     address = ipaddress.ip_address(text.partition("%")[0])
-    return getattr(address, "ipv4_mapped", None) or address
+    if isinstance(address, ipaddress.IPv6Address):
+        return address.ipv4_mapped or address
+    return address
 
 
-def is_network(text):
+def is_network(text: str) -> bool:
     """Return whether ``text`` is an address or a network rather than a name."""
     try:
         ipaddress.ip_network(text)

@@ -1,49 +1,62 @@
-"""The bans as fail2ban's action keeps them: one file a jail.
+"""The ban files that fail2ban's action writes, one for each jail.
 
-``# banstitch 1``, then ``ADDRESS UNTIL SINCE FAILURES COUNT`` a ban, then ``end N``. The files are
-replaced, never edited; the last line counts the others, so that a file cut short is known as such.
+``# banstitch 1``, then ``ADDRESS UNTIL SINCE FAILURES COUNT`` for each ban, then ``end N``. The files are
+replaced, never edited. The last line counts the others, so that a file that was cut is recognised.
 
 Managed by Banstitch: changes made here are overwritten.
 """
 
-import collections
+from __future__ import annotations
+
 import errno
 import json
 import os
+from collections import Counter
+from collections.abc import Iterable
+from typing import NamedTuple
 
-from receiver.files import ROOM, Unavailable, signature
+from receiver.files import ROOM, Signature, Unavailable, make_signature, read_signature
 
-# Seconds after which a jail whose action has given no sign of life is not looked after any more. It
-# gives one every few seconds, but restoring 100,000 bans at a start may keep it busy.
-TENDED = 60
+# Seconds after which a jail whose action gives no sign of life counts as unmaintained. The action gives
+# one every few seconds, but restoring 100,000 bans at a start may keep it busy.
+MAINTAINED = 60
 # Seconds for which a ban that was over the limit of its FortiGate is reported.
 REFUSED_FOR = 3600
-# ``address`` may be a network. Times in epoch seconds, ``until`` infinite for a ban without end.
-Ban = collections.namedtuple("Ban", "address until since failures count")
+
+
+class Ban(NamedTuple):
+    """One ban. ``address`` may be a network. Times in epoch seconds; ``until`` may be infinite."""
+
+    address: str
+    until: float
+    since: float
+    failures: int
+    # how often the address has been banned so far
+    count: int
 
 
 class Bans:
-    """The files of all jails. Nothing of them is kept here: 100,000 bans are many."""
+    """The ban files of all jails. Their content is not kept here: 100,000 bans are many."""
 
-    def __init__(self, folder, jails):
+    def __init__(self, folder: str, jails: Iterable[str]) -> None:
         self.folder = folder
         self.paths = {jail: os.path.join(folder, jail + ".bans") for jail in jails}
 
-    def signatures(self):
-        """{jail: what changes when its file is replaced, None for one that is missing}"""
-        return {jail: signature(path) for jail, path in self.paths.items()}
+    def read_signatures(self) -> dict[str, Signature | None]:
+        """Return {jail: signature of its file, None if that is missing}."""
+        return {jail: read_signature(path) for jail, path in self.paths.items()}
 
-    def read(self):
-        """(signatures, {jail: [Ban]}), expired bans included.
+    def read(self) -> tuple[dict[str, Signature], dict[str, list[Ban]]]:
+        """Return the signatures and the bans of all jails, expired bans included.
 
-        Raises Unavailable when those of any jail are not known.
+        Raises:
+            Unavailable: the file of a jail cannot be read.
         """
-        read = {jail: read_bans(path) for jail, path in self.paths.items()}
-        return {j: seen for j, (seen, _) in read.items()}, {
-            j: bans for j, (_, bans) in read.items()
-        }
+        files = {jail: read_bans(path) for jail, path in self.paths.items()}
+        signatures = {jail: signature for jail, (signature, _) in files.items()}
+        return signatures, {jail: bans for jail, (_, bans) in files.items()}
 
-    def refused(self, now):
+    def count_refused(self, now: float) -> dict[str, int]:
         """Return {FortiGate: new bans that were over its limit within the last hour}.
 
         The file is that of banstitch_limit.py, beside fail2ban's action.
@@ -51,7 +64,7 @@ class Bans:
         try:
             with open(os.path.join(self.folder, "limit.json"), encoding="ascii") as stream:
                 counts = json.load(stream)
-            found = {
+            numbers = {
                 name: sum(
                     n for start, n in kinds["refused"].items() if int(start) > now - REFUSED_FOR
                 )
@@ -59,14 +72,14 @@ class Bans:
             }
         except (OSError, ValueError, TypeError, LookupError, AttributeError):
             return {}
-        together = collections.Counter()
-        for name, number in found.items():
-            together[name.partition("/")[0]] += number  # NAME/6 is that of IPv6
-        return {name: number for name, number in together.items() if number}
+        refused: Counter[str] = Counter()
+        for name, number in numbers.items():
+            refused[name.partition("/")[0]] += number  # NAME/6 counts IPv6
+        return {name: number for name, number in refused.items() if number}
 
-    def check_room(self):
-        """Raise Unavailable where fail2ban could not write down one more ban: a whole file anew."""
-        sizes = [seen[2] for seen in self.signatures().values() if seen]
+    def check_room(self) -> None:
+        """Raise Unavailable if fail2ban could not record one more ban: it writes the whole file."""
+        sizes = [signature[2] for signature in self.read_signatures().values() if signature]
         try:
             room = os.statvfs(self.folder)
         except OSError as error:
@@ -76,20 +89,22 @@ class Bans:
         for path in self.paths.values():
             check_not_read_only(path)
 
-    def check_tended(self, now):
-        """Raise Unavailable where fail2ban's action gives no sign of life: nobody new is banned then."""
+    def check_maintained(self, now: float) -> None:
+        """Raise Unavailable if fail2ban's action gives no sign of life: it bans nobody then."""
         for jail in self.paths:
             try:
                 silent = now - os.stat(os.path.join(self.folder, jail + ".alive")).st_mtime
             except OSError:
                 silent = float("inf")
-            if silent > TENDED:
+            if silent > MAINTAINED:
                 raise Unavailable("fail2ban does not look after %s: is it running?" % jail)
 
 
-def check_not_read_only(path):
-    """Raise Unavailable where the file's system takes no writes. Nothing is written: the receiver may
-    not write there, but of two reasons to refuse it, that of the file system is told first.
+def check_not_read_only(path: str) -> None:
+    """Raise Unavailable if the file is on a read-only file system.
+
+    Nothing is written. The receiver may not write there, but the kernel reports a read-only file system
+    before it reports a missing permission.
     """
     try:
         os.close(os.open(path, os.O_WRONLY | os.O_CLOEXEC))
@@ -98,23 +113,24 @@ def check_not_read_only(path):
             raise Unavailable("cannot write the bans: %s" % error.strerror) from error
 
 
-def read_bans(path):
-    """(signature, [Ban]) of one file."""
+def read_bans(path: str) -> tuple[Signature, list[Ban]]:
+    """Return the signature and the bans of one file. Raises Unavailable."""
     what = "the bans of " + os.path.basename(path)
     try:
         with open(path, encoding="ascii") as stream:
-            stat = os.fstat(stream.fileno())
+            signature = make_signature(os.fstat(stream.fileno()))
             lines = stream.read().split("\n")
         if lines[0] != "# banstitch 1" or lines[-2:] != ["end %d" % (len(lines) - 3), ""]:
             raise Unavailable(what + " are cut short")
-        found = [ban(*line.split(" ")) for line in lines[1:-2]]
+        bans = [parse_ban(*line.split(" ")) for line in lines[1:-2]]
     except OSError as error:
         raise Unavailable("cannot read %s: %s" % (what, error.strerror)) from error
     except (TypeError, ValueError) as error:
         raise Unavailable("cannot parse " + what) from error
-    return (stat.st_ino, stat.st_mtime_ns, stat.st_size), found
+    return signature, bans
 
 
-def ban(address, until, since, failures, count):
+def parse_ban(address: str, until: str, since: str, failures: str, count: str) -> Ban:
+    """Return the ban of the fields of one line. Raises ValueError."""
     end = float("inf") if until == "-1" else float(until)
     return Ban(address, end, float(since), int(failures), int(count))

@@ -3,19 +3,31 @@
 Managed by Banstitch: changes made here are overwritten.
 """
 
+from __future__ import annotations
+
 import json
 import time
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any, Callable
 
 from banstitch_shared.eventlog import FAILURE, Entry, write_line
 
 from receiver import evidence, recent
 from receiver.files import Unavailable, append
-from receiver.lines import Malformed, read_event
-from receiver.names import peer_address
+from receiver.lines import Event, Malformed, read_event
+from receiver.names import Address, parse_peer
+from receiver.settings import Config
 from receiver.sources import ignored
-from receiver.verdicts import judge
+from receiver.verdicts import Verdict, judge
 
-# Bytes of a body that could not be read that are kept for the operator.
+if TYPE_CHECKING:
+    from receiver.state import State
+
+# PEP 3333.
+Environ = dict[str, Any]
+StartResponse = Callable[[str, list[tuple[str, str]]], object]
+
+# Bytes of an unreadable body that are kept for the operator.
 KEPT_OF_BODY = 2048
 REASONS = {
     200: "OK",
@@ -31,16 +43,16 @@ REASONS = {
 class Refused(Exception):
     """The answer to a request of which nothing is used."""
 
-    def __init__(self, status, count, reason):
+    def __init__(self, status: int, count: str, reason: str) -> None:
         super().__init__(reason)
         self.status = status
         self.count = count
 
 
 class Webhook:
-    """Takes events of those who may post, and writes one clean line for each that counts."""
+    """Accepts events from those who may post, and writes one line for each that counts."""
 
-    def __init__(self, config, state):
+    def __init__(self, config: Config, state: State) -> None:
         self.config = config
         self.refusals = state.refusals
         self.names = state.names
@@ -49,7 +61,8 @@ class Webhook:
         self.counts = state.counts
         self.detections = [dict(d, ignore=ignored(d["ignore"])) for d in config["detections"]]
 
-    def __call__(self, environ, start_response):
+    def __call__(self, environ: Environ, start_response: StartResponse) -> list[bytes]:
+        answer: dict[str, object]
         try:
             status, answer = 200, self.receive(environ)
         except Refused as refused:
@@ -61,17 +74,22 @@ class Webhook:
         start_response("%d %s" % (status, REASONS[status]), headers)
         return [body]
 
-    def receive(self, environ):
-        """Return the answer to a request that was taken. Of others no byte of a body is read."""
-        now, peer, data = time.time(), peer_address(environ["REMOTE_ADDR"]), b""
+    def receive(self, environ: Environ) -> dict[str, object]:
+        """Return the answer to an accepted request. The body of another one is not read.
+
+        Raises:
+            Refused: the request is not accepted.
+            Unavailable: its event cannot be recorded.
+        """
+        now, peer, data = time.time(), parse_peer(environ["REMOTE_ADDR"]), b""
         try:
-            who = self._who(environ, peer)
-            self._within_rate(who, now)
+            who = self._authenticate(environ, peer)
+            self._check_rate(who, now)
             data = read_body(environ, self.config["body_limit"])
             event = read_event(data.decode("utf-8", "replace"))
-            verdict = self._judged(event, who, peer)
+            verdict = self._judge(event, who, peer)
         except Refused as refused:
-            self.refusals.tell(refused.count, "a post", peer, refused)
+            self.refusals.record(refused.count, "a post", peer, refused)
             raise
         except Malformed as error:
             self._keep(who, peer, data, str(error), now)
@@ -81,35 +99,35 @@ class Webhook:
         self._count(who, verdict, now)
         return {"status": "success", "events": [verdict.answer()]}
 
-    def _who(self, environ, peer):
-        """Return the FortiGate that posts. The token for verify counts only on the ban host itself."""
+    def _authenticate(self, environ: Environ, peer: Address) -> str:
+        """Return the FortiGate that posts. The token of `verify` counts only on the ban host itself."""
         own = self.peers.is_own(peer)
         if not own and not self.peers.may_post(peer):
             raise Refused(403, "refused_address", "this address may not post")
-        who = self.tokens.poster(environ.get("HTTP_X_BANSTITCH_TOKEN", ""))
+        who = self.tokens.find_poster(environ.get("HTTP_X_BANSTITCH_TOKEN", ""))
         if not who or (who == "verify" and not own):
             raise Refused(401, "refused_token", "no valid token in X-Banstitch-Token")
         if who != "verify" and not self.peers.may_post(peer):
             raise Refused(403, "refused_address", "this address may not post")
         return who
 
-    def _within_rate(self, who, now):
+    def _check_rate(self, who: str, now: float) -> None:
         rate, burst = self.config["rate"], self.config["burst"]
-        if not self.counts.allowance("rate:" + who, rate, burst, now):
+        if not self.counts.take_token("rate:" + who, rate, burst, now):
             raise Refused(429, "limited:" + who, "more than %d posts a second" % rate)
 
-    def _judged(self, event, who, peer):
+    def _judge(self, event: Event, who: str, peer: Address) -> Verdict:
         documentation = who == "verify" or self.config["accept_documentation"]
         # the site's own hosts that the inventory gives by name; addresses are on the ignore lists
-        own = self.names.addresses(self.config["hosts"])
-        spared = () if who == "verify" else {peer, *own}
+        own = self.names.find_addresses(self.config["hosts"])
+        spared: Collection[Address] = () if who == "verify" else {peer, *own}
         prefix = self.config["ipv6_prefix"]
         return judge(event, self.detections, spared, documentation, prefix)
 
-    def _write(self, verdict, event, who):
-        """Write the evidence, then the clean line: it is there when fail2ban acts on the line.
+    def _write(self, verdict: Verdict, event: Event, who: str) -> None:
+        """Write the evidence, then the line for fail2ban, which looks the evidence up.
 
-        The time is taken here, for a body may take seconds to come: both files are in its order.
+        The time is taken here, because a body may take seconds to arrive: both files are in its order.
         """
         entry = Entry(
             time.time(),
@@ -125,17 +143,17 @@ class Webhook:
         evidence.keep(config["evidence_log"], lines, [event], who, config["evidence_most"])
         append(config["events_log"], lines, "the event log")
 
-    def _count(self, who, verdict, now):
+    def _count(self, who: str, verdict: Verdict, now: float) -> None:
         with self.counts.locked():
             self.counts["last_event:" + who] = now
             self.counts["events:%s:%s" % (who, verdict.detection or "ignored")] += 1
 
-    def _keep(self, who, peer, data, reason, now):
-        """Quoted, cut and bounded: for the operator to see what a FortiGate sends."""
+    def _keep(self, who: str, peer: Address, data: bytes, reason: str, now: float) -> None:
+        """Record an unreadable post, quoted and cut, so that the operator can see what was sent."""
         with self.counts.locked():
             self.counts["malformed:" + who] += 1
             recent.add(self.counts, who, now)
-        if not self.counts.allowance("kept", 5, 100, now):
+        if not self.counts.take_token("kept", 5, 100, now):
             return
         entry = {
             "at": round(now, 3),
@@ -149,17 +167,22 @@ class Webhook:
             line, most = json.dumps(entry) + "\n", self.config["rejected_most"]
             append(self.config["rejected_log"], [line], "rejected.log", most)
         except Unavailable:
-            pass  # the events themselves come first; /healthz tells of the disk
+            pass  # the events themselves come first; /healthz reports the disk
 
 
-def read_body(environ, limit):
-    """Return the body as it came, whatever its content type."""
+def read_body(environ: Environ, limit: int) -> bytes:
+    """Return the body as it arrived, whatever its content type.
+
+    Raises:
+        Refused: it is longer than ``limit`` bytes.
+        Malformed: it ends before its length.
+    """
     length = environ.get("CONTENT_LENGTH") or "0"
     if not length.isdigit() or int(length) > limit:
         raise Refused(413, "too_large", "the body is longer than %d bytes" % limit)
     chunked = environ.get("wsgi.input_terminated") and not int(length)
     try:
-        data = environ["wsgi.input"].read(limit + 1 if chunked else int(length))
+        data: bytes = environ["wsgi.input"].read(limit + 1 if chunked else int(length))
     except OSError as error:
         raise Malformed("the body cannot be read: %s" % error) from None
     if len(data) > limit:

@@ -1,139 +1,164 @@
-"""gunicorn's gevent worker, made to stand clients that connect and say little or nothing.
+"""gunicorn's gevent worker, hardened against clients that connect and send little or nothing.
 
-A connection costs a greenlet, so a slow one costs no other anything; what is bounded is how many wait.
+A connection costs a greenlet, so a slow one does not delay others. The number of waiting ones is limited.
 
 Managed by Banstitch: changes made here are overwritten.
 """
 
-import collections
+from __future__ import annotations
+
 import contextlib
 import logging
 import os
 import signal
 import socket
+from collections import OrderedDict
+from collections.abc import Iterable
+from typing import Any, Callable
 
 import gevent
 from gevent import ssl
 from gunicorn.workers.base_async import AsyncWorker
 from gunicorn.workers.ggevent import GeventWorker
 
-from receiver.files import signature
-from receiver.names import keep_up_to_date, peer_address
+from receiver.access import Peers
+from receiver.files import Signature, read_signature
+from receiver.names import keep_up_to_date, parse_peer
 
-# Connections of one worker that have not said what they want. One more, and the oldest is dropped, one
-# from an address that may not post if there is any: a FortiGate far away is slow to say it.
+# Host and port, and for IPv6 two more numbers.
+SocketAddress = tuple[Any, ...]
+WsgiApplication = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+# Connections of one worker that have not sent their request. One more, and the oldest is dropped, if
+# possible one from an address that may not post: a FortiGate far away is slow.
 MOST_WAITING = 512
-# Seconds for a request and for the whole exchange; a full feed through a thin line takes a while.
+# Seconds for a request, and for the whole exchange: a full feed over a slow line takes a while.
 TO_ASK = 10
 TO_END = 60
 
 
-def hold_back_the_end():
+def block_sigterm() -> None:
+    """Keep SIGTERM waiting in this thread."""
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
 
 
-def hear_of_the_end():
+def unblock_sigterm() -> None:
+    """Let SIGTERM arrive, also one that waits."""
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
 
 
-# A worker that is told to end before it listens for that (a restart right after a start) would go on
-# until it is killed among its answers.
-os.register_at_fork(before=hold_back_the_end, after_in_parent=hear_of_the_end)
+# A worker that gets SIGTERM before its handler is installed (a restart right after a start) would go on
+# until it is killed while it answers.
+os.register_at_fork(before=block_sigterm, after_in_parent=unblock_sigterm)
 
 
 class Encryption:
-    """The certificate that counts now, taken over as soon as its file is another one.
+    """The current certificate, loaded again as soon as its file is replaced.
 
-    gunicorn's own would shake hands before any time limit and read the file only once.
+    gunicorn's own encryption shakes hands before any time limit, and reads the file only once.
     """
 
-    def __init__(self, path):
+    def __init__(self, path: str) -> None:
         self.path = path
-        self.read, self.context = None, None
-        # the file that the journal has been told of
-        self.told = ()
+        self.read: Signature | None = None
+        self.context: ssl.SSLContext | None = None
+        # signatures of the file that the journal has been warned of
+        self.warned: list[Signature | None] = []
 
-    def __call__(self, client):
+    def wrap(self, client: socket.socket) -> ssl.SSLSocket:
+        """Return the encrypted connection of a client; its handshake has not begun."""
         self.refresh()
+        assert self.context is not None
         return self.context.wrap_socket(client, server_side=True, do_handshake_on_connect=False)
 
-    def refresh(self):
-        now = signature(self.path)
-        if self.context is None or now not in (None, self.read):
-            self.take(now)
+    def refresh(self) -> None:
+        """Load the certificate if its file was replaced. Raises OSError if there was none before."""
+        current = read_signature(self.path)
+        if self.context is None or current not in (None, self.read):
+            self._load(current)
 
-    def take(self, now):
+    def _load(self, current: Signature | None) -> None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        # as an option: setting the lowest version recurses in the gevent of Debian 11
+        # as an option: setting the minimum version recurses in the gevent of Debian 11
         context.options |= ssl.OP_NO_TLSv1 | ssl.OP_NO_TLSv1_1
         # a ticket is work for both sides at each event, and only the worker that gave it could use it
         context.num_tickets = 0
         try:
             context.load_cert_chain(self.path)
         except OSError as error:
-            if self.told != now:
-                say = logging.getLogger("banstitch").warning
-                say("cannot use the certificate in %s: %s", self.path, error)
-            self.told = now
+            if current not in self.warned:
+                warn = logging.getLogger("banstitch").warning
+                warn("cannot use the certificate in %s: %s", self.path, error)
+            self.warned = [current]
             if self.context is None:
                 raise
             return
-        self.read, self.context = now, context
+        self.read, self.context = current, context
 
 
 class Listener:
     """The parts of a listening socket that gunicorn uses for each client, even after a stop closed it.
 
-    Otherwise a client that was accepted before and has not said its request yet gets no answer.
+    Otherwise a client that was accepted before, and has not sent its request yet, gets no answer.
     """
 
-    def __init__(self, name):
+    def __init__(self, name: SocketAddress) -> None:
         self.name = name
 
-    def getsockname(self):
+    def getsockname(self) -> SocketAddress:
+        """Return the address at which the socket listened."""
         return self.name
 
 
-class Worker(GeventWorker):
-    def __init__(self, *args, **kwargs):
+Waiting = OrderedDict[Any, Any]  # greenlet: its timeout
+
+
+class Worker(GeventWorker):  # type: ignore[misc] # gunicorn has no types
+    """One process of the receiver."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.strangers, self.expected = collections.OrderedDict(), collections.OrderedDict()
-        self.peers = None
+        self.strangers: Waiting = OrderedDict()
+        self.expected: Waiting = OrderedDict()
+        self.peers: Peers | None = None
         from receiver.config import CONFIG
 
         self.encrypt = Encryption(CONFIG["certificate"]) if CONFIG["certificate"] else None
 
-    def init_signals(self):
+    def init_signals(self) -> None:
+        """Install the handlers, and let a waiting SIGTERM arrive."""
         super().init_signals()
-        hear_of_the_end()
+        unblock_sigterm()
 
-    def load_wsgi(self):
+    def load_wsgi(self) -> None:
+        """Load the application, and start to resolve names."""
         super().load_wsgi()
         state = self.wsgi.banstitch
         self.peers = state.peers
         for name in state.names.names:
-            gevent.spawn(keep_up_to_date, state.names, name, end_silently, gevent.sleep)
-        self.wsgi = in_full_packets(self.wsgi)
-        self.listeners = {each: Listener(each.getsockname()) for each in self.sockets}
+            gevent.spawn(keep_up_to_date, state.names, name, limit_time, gevent.sleep)
+        self.wsgi = send_full_packets(self.wsgi)
+        self.listeners = {listener: Listener(listener.getsockname()) for listener in self.sockets}
         if self.encrypt:
-            # a worker that waited for its first client would have none if the file was damaged before
+            # if the worker waited for its first client, a file damaged before would leave it without one
             with contextlib.suppress(OSError):
                 self.encrypt.refresh()
 
-    def handle(self, listener, client, addr):
+    def handle(self, listener: Any, client: Any, addr: SocketAddress) -> None:
+        """Serve one connection, within the time limits."""
         me = gevent.getcurrent()
         ask, whole = gevent.Timeout.start_new(TO_ASK), gevent.Timeout.start_new(TO_END)
         try:
             self.wait(me, ask, addr)
             client.setblocking(True)
             if self.encrypt:
-                client = self.encrypt(client)
+                client = self.encrypt.wrap(client)
                 client.do_handshake()
                 # TLS 1.3 without tickets answers nothing here: a client that gathers small packets
                 # (Nagle) would wait 40 ms until the end of its handshake is acknowledged
                 client.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
             AsyncWorker.handle(self, self.listeners[listener], client, addr)
-        except (gevent.Timeout, OSError):  # too slow, or not what we speak
+        except (gevent.Timeout, OSError):  # too slow, or not our protocol
             pass
         finally:
             self.strangers.pop(me, None)
@@ -142,45 +167,48 @@ class Worker(GeventWorker):
             whole.close()
             client.close()
 
-    def wait(self, me, ask, addr):
-        """Be one of those of whom it is not known what they want, and drop one if they are too many."""
-        expected = self.peers.is_expected(peer_address(addr[0]))
+    def wait(self, me: Any, ask: Any, addr: SocketAddress) -> None:
+        """Register this connection as waiting for its request; drop the oldest if there are too many."""
+        assert self.peers is not None
+        expected = self.peers.is_expected(parse_peer(addr[0]))
         waiting = self.expected if expected else self.strangers
         waiting[me] = ask
         if len(self.strangers) + len(self.expected) > MOST_WAITING:
             (self.strangers or self.expected).popitem(last=False)[0].kill(block=False)
 
-    def handle_request(self, listener_name, req, sock, addr):
-        """It has said what it wants: from now on only the time for the whole exchange counts."""
+    def handle_request(
+        self, listener_name: Any, req: Any, sock: Any, addr: SocketAddress
+    ) -> object:
+        """Answer a request that has arrived: from now on only the limit of the whole exchange applies."""
         me = gevent.getcurrent()
         ask = self.strangers.pop(me, None) or self.expected.pop(me, None)
         if ask is not None:
             ask.close()
-        # gunicorn believes a header of this name, and fails with a traceback at one that is made up
+        # gunicorn trusts a header of this name, and fails with a traceback at an invented one
         req.headers[:] = [header for header in req.headers if header[0] != "SCRIPT_NAME"]
         try:
             return super().handle_request(listener_name, req, sock, addr)
         except StopIteration:  # answered
             if self.encrypt:
-                say_the_end(sock)
+                send_close_notify(sock)
             with contextlib.suppress(OSError):
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 0)
             raise
 
 
-def end_silently(seconds):
-    """End what takes longer; gevent looks names up in a thread, so that a look-up can be left alone."""
+def limit_time(seconds: float) -> Any:
+    """Return a context manager that ends its block after a time. gevent resolves names in a thread."""
     return gevent.Timeout(seconds, False)
 
 
-def in_full_packets(application):
-    """Head, body and end of an answer, which gunicorn and TLS write one by one, travel together.
+def send_full_packets(application: WsgiApplication) -> WsgiApplication:
+    """Send head, body and end of an answer together, which gunicorn and TLS write one by one.
 
-    From the beginning of the answer, for before it a client may have to be told to go on.
+    This begins with the answer, because before it a client may have to be told to continue.
     """
 
-    def answer(environ, start_response):
-        def start(*head):
+    def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        def start(*head: Any) -> Any:
             environ["gunicorn.socket"].setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
             return start_response(*head)
 
@@ -189,8 +217,11 @@ def in_full_packets(application):
     return answer
 
 
-def say_the_end(sock):
-    """Without it a client cannot tell the end of an answer from one that was cut; nobody waits for its."""
+def send_close_notify(sock: Any) -> None:
+    """Send close_notify, so that the client can tell a complete answer from a truncated one.
+
+    Do not wait for the client's.
+    """
     sock.settimeout(0)
     with contextlib.suppress(OSError, ValueError):
         sock.unwrap()

@@ -1,0 +1,57 @@
+"""Types of the configuration file, which the inventory renders (config.py).
+
+Managed by Banstitch: changes made here are overwritten. Python 3.9 or later, standard library only.
+"""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+
+class DetectionConfig(TypedDict):
+    """One detection of the site."""
+
+    name: str
+    jail: str
+    log_ids: list[int]
+    address_field: str
+    # the field that holds the address where an event has no such field; may be empty
+    address_inside: str
+    where: dict[str, list[str]]
+    # addresses and networks that are never banned
+    ignore: list[str]
+
+
+class Config(TypedDict):
+    """The whole configuration. Paths are absolute, sizes in bytes."""
+
+    fortigates: list[str]
+    detections: list[DetectionConfig]
+    # addresses, networks and names that may post; None for everybody
+    allow: list[str] | None
+    # addresses and networks of the ban host itself
+    own: list[str]
+    # hosts of the site that the inventory knows by name
+    hosts: list[str]
+    ipv6_prefix: int
+    readers: list[str]
+    accept_documentation: bool
+    # posts a second, and at once, of one FortiGate
+    rate: int
+    burst: int
+    body_limit: int
+    # entries of a list of the feed, and the lists that FortiGates of the site fetch
+    feed_limit: int
+    feed_lists: list[str]
+    status_page: bool
+    # empty for plain http
+    certificate: str
+    digests: str
+    events_log: str
+    evidence_log: str
+    rejected_log: str
+    evidence_most: int
+    rejected_most: int
+    audit_log: str
+    spool: str
+    counts: str

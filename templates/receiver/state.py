@@ -1,0 +1,76 @@
+"""The parts of the receiver that answers are made from, and its health.
+
+Managed by Banstitch: changes made here are overwritten.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Callable
+
+from receiver import metrics, recent
+from receiver.access import Peers, Refusals, Tokens
+from receiver.counts import Counts
+from receiver.feed import Feed
+from receiver.files import Unavailable, check_writable
+from receiver.names import Names, is_network
+from receiver.settings import Config
+from receiver.spool import Bans
+
+
+class State:
+    """The state of one worker process."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.tokens = Tokens(config["digests"], config["fortigates"])
+        hosts = [name for name in config["allow"] or () if not is_network(name)]
+        # the worker resolves them; see worker.py
+        self.names = Names([*hosts, *config["hosts"]])
+        self.peers = Peers(config["allow"], config["own"], self.names, config["readers"])
+        self.bans = Bans(config["spool"], [d["jail"] for d in config["detections"]])
+        self.feed = Feed(self.bans, config["feed_limit"], config["feed_lists"])
+        self.counts = Counts(config["counts"], metrics.list_names(config))
+        self.refusals = Refusals(self.counts)
+        if not self.counts["started"]:
+            self.counts["started"] = time.time()
+
+    def list_errors(self) -> list[str]:
+        """Return why the receiver cannot do all of its work now; empty if it can."""
+        checks: list[Callable[[], object]] = [
+            self.tokens.read,
+            lambda: self.feed.serve(time.time()),
+            self.bans.check_room,
+            lambda: self.bans.check_maintained(time.time()),
+            lambda: check_writable(self.config["events_log"], "the event log"),
+        ]
+        errors = []
+        for check in checks:
+            try:
+                check()
+            except Unavailable as error:
+                errors.append(str(error))
+        return errors
+
+    def list_losses(self) -> list[str]:
+        """Return what is lost although the receiver works: posts, new bans, room in the feed."""
+        losses = [
+            "%s: %d posts of the last 24 hours could not be read: see rejected.log" % (name, number)
+            for name, number in self.count_unreadable(time.time()).items()
+            if number
+        ]
+        losses += [
+            "%d new bans by events of %s were refused within the last hour (receiver_ban_limit)"
+            % (number, "no known FortiGate" if name == "-" else name)
+            for name, number in self.bans.count_refused(time.time()).items()
+        ]
+        full = self.feed.describe_full()
+        return [*losses, full] if full else losses
+
+    def count_unreadable(self, now: float) -> dict[str, int]:
+        """Return {FortiGate: number of its posts of the last 24 hours that could not be read}."""
+        return {name: recent.total(self.counts, name, now) for name in self.config["fortigates"]}
+
+    def list_warnings(self) -> list[str]:
+        """Return what the operator should know although everything works."""
+        return [self.counts.alone] if self.counts.alone else []
