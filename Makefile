@@ -32,6 +32,7 @@ lint: venv
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
+	MYPYPATH=templates:templates/shared $(PYTHON) -m mypy --python-version 3.10 -p receiver -p banstitch_shared
 	.venv/bin/lint-imports --no-logo
 
 venv: .venv/ready

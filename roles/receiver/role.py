@@ -179,25 +179,25 @@ def _read_shared(path: Path) -> str:
 
 
 def _app(context: Context, settings: Settings) -> tuple[File, ...]:
-    """The receiver's modules: as they stand in templates/, and the one with the values."""
-    config = render("receiver/config.py.j2", config=_config(context, settings))
+    """Return the files of the receiver. Only its configuration is rendered."""
+    folder = TEMPLATES / "receiver"
     texts = {
         path.name: read_file(f"receiver/{path.name}")
-        for path in (TEMPLATES / "receiver").glob("*.py")
+        for path in (*folder.glob("*.py"), folder / "status.html")
     }
-    texts["config.py"] = config
-    shared = sorted((TEMPLATES / "shared" / "banstitch_shared").glob("*.py"))
+    texts["config.py"] = render("receiver/config.py.j2", config=_config(context, settings))
+    shared = {
+        path.name: read_file(f"shared/banstitch_shared/{path.name}")
+        for path in (TEMPLATES / "shared" / "banstitch_shared").glob("*.py")
+    }
     return (
-        *(
-            File(
-                f"{_SHARED}/{path.name}",
-                read_file(f"shared/banstitch_shared/{path.name}"),
-                check="python",
-            )
-            for path in shared
-        ),
-        *(File(f"{_APP}/{name}", text, check="python") for name, text in sorted(texts.items())),
+        *(_deploy(f"{_SHARED}/{name}", text) for name, text in sorted(shared.items())),
+        *(_deploy(f"{_APP}/{name}", text) for name, text in sorted(texts.items())),
     )
+
+
+def _deploy(path: str, text: str) -> File:
+    return File(path, text, check="python" if path.endswith(".py") else "")
 
 
 def heard(context: Context, settings: Settings) -> tuple[str, ...]:

@@ -46,7 +46,8 @@ def create_app(config: Config) -> Application:
         is_post = environ["REQUEST_METHOD"] == "POST" and environ["PATH_INFO"] == "/receive-logs"
         if is_post:
             return webhook(environ, start_response)
-        return others(environ, start_response)
+        answer: Iterable[bytes] = others(environ, start_response)
+        return answer
 
     app.wsgi_app = serve  # type: ignore[method-assign] # as Flask's documentation says
     app.register_error_handler(Unavailable, lambda error: refuse(503, str(error)))

@@ -130,7 +130,7 @@ def sort_bans(jails: Mapping[str, Sequence[Ban]]) -> list[Entry]:
         for ban in bans:
             known = longest.get(ban.address)
             if known is None or known.until < ban.until:
-                stays = ban.count > 1 or not ban.failures
+                stays = ban.times > 1 or not ban.failures
                 longest[ban.address] = Entry(ban.address, ban.until, stays)
     try:
         return [longest[address] for address in sorted(longest, key=make_sort_key)]

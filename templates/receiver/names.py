@@ -73,7 +73,7 @@ def keep_up_to_date(
 def resolve(name: str) -> frozenset[Address]:
     """Return the addresses of a name now; none where the look-up fails."""
     try:
-        return frozenset(parse_peer(row[4][0]) for row in socket.getaddrinfo(name, None))
+        return frozenset(parse_peer(str(row[4][0])) for row in socket.getaddrinfo(name, None))
     except (OSError, ValueError):  # ValueError: UnicodeError for a label that is too long
         return frozenset()
 

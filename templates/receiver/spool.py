@@ -32,7 +32,7 @@ class Ban(NamedTuple):
     since: float
     failures: int
     # how often the address has been banned so far
-    count: int
+    times: int
 
 
 class Bans:

@@ -96,7 +96,7 @@ def list_bans(state: State, now: float) -> dict[str, Any]:
             "left": "for ever" if ban.until == float("inf") else format_span(ban.until - now),
             "since": format_age(ban.since, now),
             "failures": ban.failures,
-            "count": ban.count,
+            "count": ban.times,
             "detection": jail.partition("-")[2] or jail,
         }
         for ban, jail in live[:MOST_ROWS]

@@ -116,6 +116,8 @@ Waiting = OrderedDict[Any, Any]  # greenlet: its timeout
 class Worker(GeventWorker):  # type: ignore[misc] # gunicorn has no types
     """One process of the receiver."""
 
+    wsgi: Any
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.strangers: Waiting = OrderedDict()

@@ -81,8 +81,8 @@ OTHER_UNITS = other_units()
 
 
 def is_plain(file: File) -> bool:
-    """Whether it goes to the host as it stands in templates/, where it is reviewed."""
-    names = [path for path in TEMPLATES.rglob("*.py") if path.name == Path(file.path).name]
+    """Return whether it is deployed unchanged from templates/, where it is reviewed."""
+    names = [path for path in TEMPLATES.rglob("*.*") if path.name == Path(file.path).name]
     return file.content in [path.read_text() for path in names]
 
 

@@ -14,7 +14,7 @@ from tests.unit.receiver.receiver_app import LINE, Receiver, module
 
 CHANGES: dict[str, Callable[[Any], Any]] = {
     "add": lambda counts: counts.add("x"),
-    "allowance": lambda counts: counts.allowance("x", 1, 3, 1e9),
+    "take_token": lambda counts: counts.take_token("x", 1, 3, 1e9),
 }
 REQUESTS: dict[str, Callable[[Receiver], Any]] = {
     "an event": lambda receiver: receiver.post(LINE % "203.0.113.9"),

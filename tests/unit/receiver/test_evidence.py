@@ -87,7 +87,7 @@ def test_what_leads_to_no_clean_line_is_not_kept(receiver: Receiver) -> None:
 @example("\U0001f600" * 300 + "x" * 3000)
 @given(st.text(max_size=3000) | st.text(alphabet='"\\\n\x1b\U0001f600', max_size=3000))
 def test_of_any_text_a_kilobyte_is_kept_on_one_line_and_a_cut_one_says_so(text: str) -> None:
-    quoted = module("evidence").quoted(text)
+    quoted = module("evidence").quote(text)
     assert quoted.isascii()
     assert quoted.isprintable()
     entry = json.loads("{" + quoted + "}")

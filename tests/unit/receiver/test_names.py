@@ -126,7 +126,7 @@ def test_a_look_up_without_an_answer_is_given_up_and_tried_again(
 def test_a_name_that_cannot_be_one_has_no_address(name: str) -> None:
     names = module("names").Names([name])
     assert not names.look_up(name)
-    assert names.addresses([name]) == set()
+    assert names.find_addresses([name]) == set()
 
 
 def test_a_host_of_the_site_that_is_known_by_name_is_never_taken_for_an_attacker(
