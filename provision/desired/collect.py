@@ -23,7 +23,7 @@ from provision.fortios.config.diff import collect_values
 from provision.fortios.config.facts import Facts, assume_facts
 from provision.fortios.config.secret_names import attach_secret_names
 from provision.fortios.config.versions import NEWEST, Version
-from provision.linux.resources import Resource
+from provision.linux.kinds.resource import Resource
 from provision.sites.builder import BAN_HOSTS, FORTIGATES, FortiGate, Play, Selected, Site
 from provision.sites.settings import Role
 

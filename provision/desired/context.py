@@ -17,7 +17,7 @@ from provision.fortios.config.desired import CliBlock
 from provision.fortios.config.facts import Facts, assume_facts
 from provision.fortios.config.versions import NEWEST
 from provision.inventory.variables import Where
-from provision.linux.resources import Resource
+from provision.linux.kinds.resource import Resource
 from provision.sites.builder import BanHost, FortiGate, Site
 from provision.sites.settings import Role, RoleSettings
 

@@ -15,7 +15,7 @@ from provision.fortios.config.desired import CliBlock
 from provision.fortios.config.tables import find_table
 from provision.fortios.config.text import forti_quote
 from provision.fortios.config.versions import NEWEST, Version
-from provision.linux.resources import File
+from provision.linux.kinds.file import File
 from provision.sites.builder import Play, Selected
 
 

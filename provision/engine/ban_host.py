@@ -25,8 +25,9 @@ from provision.fortios.record.record import Record
 from provision.linux import observation, planner, removal
 from provision.linux.by_name import by_name, filled
 from provision.linux.draft import LinuxPlan, Step
+from provision.linux.kinds.certificate import Authority
+from provision.linux.kinds.service import Service
 from provision.linux.python_first import PYTHON, without_python
-from provision.linux.resources import Authority, Service
 from provision.linux.session.session import BanHostSession, NoPython
 from provision.plan import TargetPlan
 from provision.sites.builder import Selected

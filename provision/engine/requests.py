@@ -15,7 +15,7 @@ from provision.engine.progress import capture_errors
 from provision.engine.run import Run
 from provision.engine.site import SiteRun
 from provision.errors import Failed, InputError, Problem, TargetError, Unreachable
-from provision.linux.resources import Jail
+from provision.linux.kinds.jail import Jail
 from provision.linux.session.session import BanHostSession, NoPython
 from provision.masking import mask_plan, mask_result
 from provision.plan import State

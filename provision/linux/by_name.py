@@ -8,7 +8,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from provision.linux.draft import Step
-from provision.linux.resources import Certificate, File, Resource
+from provision.linux.kinds.certificate import Certificate
+from provision.linux.kinds.file import File
+from provision.linux.kinds.resource import Resource
 from provision.plan import format_canonical
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from provision.errors import Failed
 from provision.linux.draft import Draft, Observed
-from provision.linux.resources import Service
+from provision.linux.kinds.service import Service
 
 # Seconds between the clocks of the ban host and of the operator's machine.
 NOTICED = 120

@@ -29,6 +29,8 @@ class Draft:
     observed: Observed
     owned: frozenset[str]
     adopt: bool
+    # services to what an interrupted run still owes them
+    owed: Mapping[str, str] = field(default_factory=dict)
     changes: list[Change] = field(default_factory=list)
     conflicts: list[str] = field(default_factory=list)
     packages: list[str] = field(default_factory=list)

@@ -5,47 +5,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from provision.linux.certificates import sealed
-from provision.linux.resources import (
-    Digests,
-    Directory,
-    File,
-    Jail,
-    Package,
-    Resource,
-    Service,
-    Tokens,
-    User,
-)
+from provision.linux.kinds.resource import Resource
 
 
 def request(desired: Sequence[Resource]) -> dict[str, Any]:
     """Return the request that observes all of ``desired``."""
-
-    def of(*kinds: type) -> list[Any]:
-        return [resource for resource in desired if isinstance(resource, kinds)]
-
-    return {
+    asked: dict[str, Any] = {
         "do": "observe",
-        "paths": [resource.path for resource in of(File, Directory, Tokens, Digests)],
-        "logs": [resource.path for resource in of(File) if resource.content is None],
-        "packages": [resource.name for resource in of(Package)],
-        "users": [resource.name for resource in of(User)],
-        "services": [
-            {
-                "name": s.name,
-                "answers": s.answers,
-                "certificate": s.certificate,
-                "listens": s.listens,
-            }
-            for s in of(Service)
-        ],
-        "sealed": sealed(desired),
-        "jails": [resource.name for resource in of(Jail)],
-        # what root alone writes there can be believed
-        "spools": [d.path for d in of(Directory) if d.data and d.owner == "root"],
-        "tokens": next((resource.path for resource in of(Tokens)), ""),
+        "paths": [],
+        "logs": [],
+        "packages": [],
+        "users": [],
+        "services": [],
+        # files of key and certificate, each with that of the CA that should have signed it
+        "sealed": {},
+        "jails": [],
+        "spools": [],
+        "tokens": "",
     }
+    for resource in desired:
+        resource.add_to_request(asked)
+    return asked
 
 
 def untouched(

@@ -10,24 +10,13 @@ from dataclasses import replace
 from typing import Any
 
 from provision.errors import Conflict
-from provision.linux import certificates, conditions
+from provision.linux import conditions
 from provision.linux.draft import Draft, LinuxPlan, Observed, Step
-from provision.linux.files import plan_digests, plan_directory, plan_file, plan_tokens
-from provision.linux.removal import removal, unit_of
-from provision.linux.resources import (
-    Authority,
-    Certificate,
-    Digests,
-    Directory,
-    File,
-    Jail,
-    Package,
-    Resource,
-    Service,
-    Tokens,
-    User,
-)
-from provision.linux.services import as_loaded, plan_gone_jails, plan_jail, plan_service
+from provision.linux.kinds.file import File
+from provision.linux.kinds.jail import Jail
+from provision.linux.kinds.resource import Resource
+from provision.linux.kinds.service import Service
+from provision.linux.removal import plan_gone_jails, removal, unit_of
 from provision.plan import Change
 
 # Kinds of objects that are a file.
@@ -56,18 +45,19 @@ def plan(
     """
     conditions.check_system(observed)
     manifest = observed["manifest"] or {}
-    draft = Draft(observed, frozenset(o["id"] for o in manifest.get("objects", ())), adopt)
+    owned = frozenset(entry["id"] for entry in manifest.get("objects", ()))
+    draft = Draft(observed, owned, adopt, manifest.get("owed", {}))
     conditions.check_clock(observed, now, draft)
     conditions.check_ports((r for r in desired if isinstance(r, Service)), draft)
-    wanted = [r for r in desired if not (isinstance(r, File) and r.when) or _holds(r, observed)]
-    for resource in wanted:
-        _PLAN[type(resource)](resource, draft)
-    _garbage(wanted, manifest, draft)
-    for service in (r for r in wanted if isinstance(r, Service)):
-        plan_service(service, draft, manifest.get("owed", {}))
-    jails = [r for r in wanted if isinstance(r, Jail)]
-    for jail in jails:
-        plan_jail(jail, draft, [r for r in wanted if isinstance(r, Service)])
+    applicable = [r for r in desired if not (isinstance(r, File) and r.when) or _holds(r, observed)]
+    for resource in applicable:
+        resource.plan(draft)
+    _garbage(applicable, manifest, draft)
+    # services first: a jail is loaded by its server
+    jails = [resource for resource in applicable if isinstance(resource, Jail)]
+    services = [resource for resource in applicable if isinstance(resource, Service)]
+    for resource in (*services, *jails):
+        resource.plan_effects(draft, applicable)
     plan_gone_jails(draft)
     conditions.note_lock(draft)
     if draft.conflicts:
@@ -82,26 +72,9 @@ def _holds(resource: File, observed: Observed) -> bool:
     return bool(observed["facts"].get(resource.when))
 
 
-def _package(resource: Package, draft: Draft) -> None:
-    if not draft.observed["packages"].get(resource.name):
-        draft.packages.append(resource.name)
-        draft.change(resource.id, "install")
-
-
-def _user(resource: User, draft: Draft) -> None:
-    if draft.observed["users"].get(resource.name):
-        if resource.id in draft.owned:
-            return
-        draft.claim(resource.id, f"user {resource.name}", "exists")
-        draft.change(resource.id, "take over")
-    else:
-        draft.change(resource.id, "create")
-    draft.makes.append({"do": "user", "name": resource.name, "home": resource.home})
-
-
-def _garbage(wanted: Iterable[Resource], manifest: Mapping[str, Any], draft: Draft) -> None:
+def _garbage(applicable: Iterable[Resource], manifest: Mapping[str, Any], draft: Draft) -> None:
     """Plan the removal of what an earlier inventory asked for and this one does not."""
-    ids = {resource.id for resource in wanted}
+    ids = {resource.id for resource in applicable}
     for entry in reversed(manifest.get("objects", ())):
         if entry["id"] not in ids:
             draft.removes.append(entry["id"])
@@ -123,7 +96,7 @@ def _steps(draft: Draft, jails: Sequence[Jail]) -> tuple[Step, ...]:
     steps += [*draft.makes, *_owe(draft), *_stops(draft), *_puts(draft, files), *draft.services]
     steps += draft.last
     if steps:
-        steps += [{"do": "jail", "name": jail.name, **as_loaded(jail)} for jail in jails]
+        steps += [{"do": "jail", "name": jail.name, **jail.read_thresholds()} for jail in jails]
     if rest:
         steps.append({"do": "take-back", "ids": rest, "purge": False})
     return tuple(steps)
@@ -150,21 +123,3 @@ def _puts(draft: Draft, removed: list[str]) -> list[Step]:
     checks = any(identity.startswith("file:/etc/fail2ban/") for identity in removed)
     step = {"do": "files", "files": draft.files, "remove": removed, "fail2ban_check": checks}
     return [step]
-
-
-def _later(resource: Service | Jail, draft: Draft) -> None:
-    """Planned once all changes that services depend on are known."""
-
-
-_PLAN: dict[type, Any] = {
-    Package: _package,
-    User: _user,
-    Directory: plan_directory,
-    File: plan_file,
-    Tokens: plan_tokens,
-    Digests: plan_digests,
-    Authority: certificates.plan_authority,
-    Certificate: certificates.plan_certificate,
-    Service: _later,
-    Jail: _later,
-}

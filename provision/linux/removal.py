@@ -89,3 +89,17 @@ def _foreign(path: str, observed: Observed) -> str:
     """Return the names of what somebody else put into a directory of ours."""
     found = observed["foreign"][path]
     return ", ".join([*found["names"], *(["and others"] if found["more"] else [])])
+
+
+def plan_gone_jails(draft: Draft) -> None:
+    """A jail that leaves its file takes its bans out of the feed: who applies must know before."""
+    lines = {line for change in draft.changes for line in change.diff.splitlines()}
+    for name, live in draft.observed["bans"].items():
+        if f"-[{name}]" not in lines:
+            continue
+        draft.change(f"jail:{name}", "stop")
+        if live != 0:
+            draft.warnings.append(
+                f"jail {name} goes: its {ended(live)} with it, those by hand as well;"
+                " they are back if it is on again before their time is over"
+            )

@@ -16,7 +16,13 @@ from provision.desired.context import Context
 from provision.desired.host_paths import AUDIT, EVENTS_LOG, EVIDENCE, REJECTED, SPOOL, USER
 from provision.desired.templates import read_file, render
 from provision.errors import spell_count
-from provision.linux.resources import Directory, File, Jail, Package, Resource, Service, User
+from provision.linux.kinds.directory import Directory
+from provision.linux.kinds.file import File
+from provision.linux.kinds.jail import Jail
+from provision.linux.kinds.package import Package
+from provision.linux.kinds.resource import Resource
+from provision.linux.kinds.service import Service
+from provision.linux.kinds.user import User
 from provision.sites.setting_types import (
     AllowList,
     Duration,

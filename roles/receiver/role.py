@@ -26,15 +26,12 @@ from provision.desired.host_paths import (
     USER,
 )
 from provision.desired.templates import TEMPLATES, read_file, render
-from provision.linux.resources import (
-    Digests,
-    Directory,
-    File,
-    Package,
-    Resource,
-    Service,
-    Tokens,
-)
+from provision.linux.kinds.directory import Directory
+from provision.linux.kinds.file import File
+from provision.linux.kinds.package import Package
+from provision.linux.kinds.resource import Resource
+from provision.linux.kinds.service import Service
+from provision.linux.kinds.tokens import Digests, Tokens
 from provision.sites.setting_types import Address
 from roles.address_families import choose_feed_list
 from roles.detection.catalogue import CATALOGUE

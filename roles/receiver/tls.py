@@ -16,7 +16,10 @@ from provision.desired import certificate_files
 from provision.desired.context import CA_NOT_MADE_YET, Context, is_address
 from provision.desired.host_paths import AUTHORITY, CERTIFICATE, ETC, USER
 from provision.errors import InputError, Problem
-from provision.linux.resources import Authority, Certificate, Directory, Package, Resource
+from provision.linux.kinds.certificate import Authority, Certificate
+from provision.linux.kinds.directory import Directory
+from provision.linux.kinds.package import Package
+from provision.linux.kinds.resource import Resource
 from provision.sites.settings import RoleSettings
 
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")

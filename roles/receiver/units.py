@@ -14,7 +14,8 @@ from pydantic import Field
 from provision.desired.context import format_url_host, is_address
 from provision.desired.host_paths import LOG_DIRECTORY, USER
 from provision.desired.templates import render
-from provision.linux.resources import Directory, File
+from provision.linux.kinds.directory import Directory
+from provision.linux.kinds.file import File
 from provision.sites.setting_types import Networks
 from provision.sites.settings import RoleSettings
 

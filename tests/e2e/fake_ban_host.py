@@ -19,7 +19,8 @@ from typing import Any, Self
 import paramiko
 
 from provision.linux import planner
-from provision.linux.resources import Resource, Tokens
+from provision.linux.kinds.resource import Resource
+from provision.linux.kinds.tokens import Tokens
 from tests.simulator.server import LOG, host_key
 from tests.unit.linux import linux_model
 

@@ -19,7 +19,7 @@ from provision.cli.main import main
 from provision.desired import collect
 from provision.engine import ban_host
 from provision.inventory import loader
-from provision.linux.resources import Resource
+from provision.linux.kinds.resource import Resource
 from provision.linux.session.session import NoPython
 from provision.masking import Secrets
 from provision.sites.builder import build_sites

@@ -14,8 +14,10 @@ from provision.engine.requests import ask
 from provision.engine.run import Run
 from provision.engine.site import SiteRun
 from provision.errors import spell_count
-from provision.linux.certificates import expiry, sealed
-from provision.linux.resources import Jail, Resource
+from provision.linux import observation
+from provision.linux.kinds.certificate import describe_expiry
+from provision.linux.kinds.jail import Jail
+from provision.linux.kinds.resource import Resource
 from provision.plan import State
 from provision.results import SiteResult, TargetResult, summarize
 from provision.sites.builder import Selected
@@ -66,7 +68,7 @@ def collect_status(run: Run, selected: Selected) -> SiteResult:
     if not any(
         target.kind == "linux" and target.state == "unreachable" for target in looked.targets
     ):
-        question = {"do": "status", "sealed": sealed(wanted), **place}
+        question = {"do": "status", "sealed": observation.request(wanted)["sealed"], **place}
         (asked,) = ask(run, selected, question).targets
     numbers = asked.details.get("metrics", "")
     posters = {"-", "verify", *(fortigate.name for fortigate in selected.site.fortigates)}
@@ -102,7 +104,7 @@ def _describe_host(
             for of, value in read_samples(numbers, "banstitch_bans")
             if _JAIL.fullmatch(of.get("jail", ""))
         },
-        "certificate": expiry(wanted, asked.details["certificates"]),
+        "certificate": describe_expiry(wanted, asked.details["certificates"]),
         "versions": asked.details["versions"],
         "left_out": sum(int(n) for _, n in read_samples(numbers, "banstitch_feed_left_out")),
         "bans_refused": _count_refused_bans(numbers, posters),

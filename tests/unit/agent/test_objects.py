@@ -14,7 +14,7 @@ import pytest
 from provision.linux.agent import data, host, manifest, objects, observe, rotation
 from provision.linux.agent.host import HostError
 from provision.linux.agent.objects import Journal
-from provision.linux.files import digests_text
+from provision.linux.kinds.tokens import format_digests
 from tests.unit.agent.agent_model import ME, MY_GROUP, full_disk, remember_in
 
 
@@ -144,7 +144,7 @@ def test_digests_are_those_that_the_planner_expects_and_follow_each_rotation(
     def agree() -> bool:
         secrets = json.loads(path.read_text())
         found = (tmp_path / "digests.json").read_text()
-        return found == digests_text(secrets) and not any(s in found for s in secrets.values())
+        return found == format_digests(secrets) and not any(s in found for s in secrets.values())
 
     assert agree()
     secrets = json.loads(path.read_text())

@@ -9,8 +9,8 @@ import pytest
 
 from provision.cli.report import status
 from provision.cli.report.console import Report
-from provision.linux.certificates import expiry
-from provision.linux.resources import Authority, Certificate, Resource
+from provision.linux.kinds.certificate import describe_expiry, Authority, Certificate
+from provision.linux.kinds.resource import Resource
 from provision.masking import Secrets
 from provision.plan import Change
 from provision.results import SiteResult, TargetResult
@@ -59,7 +59,7 @@ def test_the_certificate_is_told_by_the_days_left_and_what_to_do_about_it(
     desired: tuple[Resource, ...], left: dict[str, float], shown: str
 ) -> None:
     found = {path: {"days_left": days} for path, days in left.items()}
-    assert cells(host(certificate=expiry(desired, found)))["certificate"] == shown
+    assert cells(host(certificate=describe_expiry(desired, found)))["certificate"] == shown
 
 
 def test_a_ban_host_that_is_well_has_every_cell_that_concerns_it() -> None:

@@ -14,7 +14,10 @@ import pytest
 from provision.linux import planner
 from provision.linux.agent import certificates, manifest, objects, pem
 from provision.linux.draft import LinuxPlan
-from provision.linux.resources import Authority, Certificate, File, Resource, Service
+from provision.linux.kinds.certificate import Authority, Certificate
+from provision.linux.kinds.file import File
+from provision.linux.kinds.resource import Resource
+from provision.linux.kinds.service import Service
 from tests.simulator import trust
 from tests.unit.linux.linux_model import Host
 

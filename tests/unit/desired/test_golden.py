@@ -21,7 +21,7 @@ from provision.fortios.config.desired import read_blocks
 from provision.fortios.config.facts import assume_facts
 from provision.fortios.config.text import parse
 from provision.fortios.config.versions import NEWEST, read_version
-from provision.linux.resources import File
+from provision.linux.kinds.file import File
 from roles import enforcement, feed, webhook
 from tests import PROJECT
 from tests.unit.roles.sample_site import fortios, linux, sample_site

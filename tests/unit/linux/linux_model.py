@@ -11,8 +11,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from provision.linux.draft import LinuxPlan
-from provision.linux.files import digests_text
-from provision.linux.resources import FAIL2BAN, File, Package, Resource, Service
+from provision.linux.kinds.file import File
+from provision.linux.kinds.package import Package
+from provision.linux.kinds.resource import Resource
+from provision.linux.kinds.service import FAIL2BAN, Service
+from provision.linux.kinds.tokens import format_digests
 from tests.unit.roles.sample_ca import CA, limited
 
 State = dict[str, Any]
@@ -143,7 +146,7 @@ class Host:
     def _digests(self, step: State) -> None:
         self._own("digests:" + step["path"], self.paths.get(step["path"]))
         attributes = (step["mode"], step["owner"], step["group"])
-        self.paths[step["path"]] = file_state(digests_text(self.tokens or {}), *attributes)
+        self.paths[step["path"]] = file_state(format_digests(self.tokens or {}), *attributes)
 
     def _authority(self, step: State) -> None:
         first = step["path"] not in self.certificates

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from provision.linux.by_name import by_name, filled
+from provision.linux.kinds.certificate import Certificate
+from provision.linux.kinds.file import File
+from provision.linux.kinds.resource import Resource
 from provision.linux.planner import plan
-from provision.linux.resources import Certificate, File, Resource
 from tests.unit.linux.linux_model import Host
 
 KEY = "-----BEGIN PRIVATE KEY-----\nMIIsecret\n-----END PRIVATE KEY-----\n"

@@ -9,7 +9,9 @@ import pytest
 from provision.errors import Failed
 from provision.linux import planner
 from provision.linux.draft import LinuxPlan
-from provision.linux.resources import Package, Resource, Service
+from provision.linux.kinds.package import Package
+from provision.linux.kinds.resource import Resource
+from provision.linux.kinds.service import Service
 from tests.unit.linux.linux_model import DEAD, Host
 
 NOW = 1_800_000_000.0

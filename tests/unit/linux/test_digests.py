@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 
 from provision.linux.draft import LinuxPlan
-from provision.linux.files import digests_text
+from provision.linux.kinds.directory import Directory
+from provision.linux.kinds.file import File
+from provision.linux.kinds.resource import Resource
+from provision.linux.kinds.tokens import Digests, Tokens, format_digests
 from provision.linux.planner import plan
 from provision.linux.removal import teardown
-from provision.linux.resources import Digests, Directory, File, Resource, Tokens
 from tests.unit.linux.linux_model import Host, file_state
 
 TOKENS, DIGESTS, LOG = "/etc/x/tokens.json", "/etc/x/digests.json", "/var/log/x/events.log"
@@ -40,12 +42,12 @@ def ids(found: LinuxPlan) -> list[tuple[str, str]]:
     return [(change.action, change.id) for change in found.changes]
 
 
-@pytest.mark.parametrize("text", ["", "{}", digests_text({"a": "secret", "b": "another"})])
+@pytest.mark.parametrize("text", ["", "{}", format_digests({"a": "secret", "b": "another"})])
 def test_digests_that_are_not_those_of_the_secrets_are_written_again(host: Host, text: str) -> None:
     host.paths[DIGESTS] = file_state(text, 0o640, "root", "x")
     found = planned(host, "a", "b")
     assert ids(found) == [("update", f"digests:{DIGESTS}")]
-    assert digests_text({"a": "secret"})[8:40] not in found.changes[0].diff
+    assert format_digests({"a": "secret"})[8:40] not in found.changes[0].diff
     host.carry_out(found)
     assert planned(host, "a", "b").changes == ()
 
@@ -66,7 +68,7 @@ def test_during_a_rotation_the_digest_of_the_old_secret_belongs_to_them(host: Ho
     assert host.tokens is not None
     host.tokens |= {"a#old": "old"}
     assert ids(planned(host, "a", "b")) == [("update", f"digests:{DIGESTS}")]
-    host.paths[DIGESTS] = file_state(digests_text(host.tokens), 0o640, "root", "x")
+    host.paths[DIGESTS] = file_state(format_digests(host.tokens), 0o640, "root", "x")
     assert planned(host, "a", "b").changes == ()
 
 

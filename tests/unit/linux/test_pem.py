@@ -7,10 +7,9 @@ import ssl
 
 import pytest
 
-from provision.linux.certificates import plan_certificate
 from provision.linux.draft import Draft
+from provision.linux.kinds.certificate import Certificate
 from provision.linux.pem import fingerprint, in_one_line
-from provision.linux.resources import Certificate
 from tests.unit.roles.sample_ca import CA
 
 DIGEST = hashlib.sha256(ssl.PEM_cert_to_DER_cert(CA.strip())).hexdigest().upper()
@@ -47,8 +46,8 @@ def test_lines_between_the_marks_that_are_no_base_64_are_not_hidden(body: str) -
 def test_a_plan_names_the_fingerprint_of_a_certificate_that_was_given() -> None:
     key = "-----BEGIN PRIVATE KEY-----\nMAA=\n-----END PRIVATE KEY-----\n"
     draft = Draft({"paths": {}, "certificates": {}}, frozenset(), adopt=False)
-    plan_certificate(Certificate("/etc/x.pem", ("192.0.2.1",), content=key + CA), draft)
-    plan_certificate(Certificate("/etc/y.pem", ("192.0.2.1",), authority="/etc/ca.pem"), draft)
+    Certificate("/etc/x.pem", ("192.0.2.1",), content=key + CA).plan(draft)
+    Certificate("/etc/y.pem", ("192.0.2.1",), authority="/etc/ca.pem").plan(draft)
     given, made = draft.changes
     assert given.reason == f"given, SHA-256 {SPELT}; its key is not shown"
     assert made.reason == "made on the host; its key is not shown"

@@ -13,19 +13,17 @@ from hypothesis import strategies as st
 
 from provision.errors import Conflict
 from provision.linux.draft import LinuxPlan
+from provision.linux.kinds.directory import Directory
+from provision.linux.kinds.file import File
+from provision.linux.kinds.jail import Jail
+from provision.linux.kinds.package import Package
+from provision.linux.kinds.resource import Resource
+from provision.linux.kinds.service import Service
+from provision.linux.kinds.tokens import Tokens
+from provision.linux.kinds.user import User
 from provision.linux.observation import request, untouched
 from provision.linux.planner import plan, with_python
 from provision.linux.removal import teardown
-from provision.linux.resources import (
-    Directory,
-    File,
-    Jail,
-    Package,
-    Resource,
-    Service,
-    Tokens,
-    User,
-)
 from tests.unit.linux.linux_model import Host, directory_state, drifts, file_state, let_drift
 
 APP, JAIL, LOG = "/opt/x/app.py", "/etc/fail2ban/jail.d/x.conf", "/var/log/x/events.log"

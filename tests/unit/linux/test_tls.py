@@ -23,7 +23,8 @@ from provision.fortios.record.record import Record, remap_scopes
 from provision.linux import planner
 from provision.linux.agent import certificates, manifest, objects, pem
 from provision.linux.draft import LinuxPlan
-from provision.linux.resources import Authority, Certificate, Resource
+from provision.linux.kinds.certificate import Authority, Certificate
+from provision.linux.kinds.resource import Resource
 from roles import feed, webhook
 from tests.unit.linux.linux_model import Host
 from tests.unit.roles.sample_ca import CA

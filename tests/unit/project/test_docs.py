@@ -19,7 +19,12 @@ from provision.fortios.session import commands as commands_typed
 from provision.fortios.session.transcript import Bounds
 from provision.inventory import sandbox
 from provision.linux import answers
-from provision.linux.resources import Directory, File, Package, Service, Tokens, User
+from provision.linux.kinds.directory import Directory
+from provision.linux.kinds.file import File
+from provision.linux.kinds.package import Package
+from provision.linux.kinds.service import Service
+from provision.linux.kinds.tokens import Tokens
+from provision.linux.kinds.user import User
 from provision.linux.session.session import CHANGING, LOOKING
 from provision.plan import Change
 from provision.results import Exit, SiteResult, TargetResult, build_document

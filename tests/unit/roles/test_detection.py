@@ -15,7 +15,8 @@ import roles.detection.role
 from provision.desired.host_paths import AUDIT, EVENTS_LOG, EVIDENCE
 from provision.errors import InputError
 from provision.inventory.variables import Where
-from provision.linux.resources import File, Jail
+from provision.linux.kinds.file import File
+from provision.linux.kinds.jail import Jail
 from provision.sites.settings import read_settings
 from roles import webhook
 from roles.detection.catalogue import CATALOGUE

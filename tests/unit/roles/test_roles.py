@@ -15,7 +15,12 @@ import roles.receiver.role
 from provision.desired.context import Context
 from provision.errors import InputError
 from provision.fortios.config.desired import CliBlock, read_blocks
-from provision.linux.resources import File, Jail, Package, Resource, Service, Tokens
+from provision.linux.kinds.file import File
+from provision.linux.kinds.jail import Jail
+from provision.linux.kinds.package import Package
+from provision.linux.kinds.resource import Resource
+from provision.linux.kinds.service import Service
+from provision.linux.kinds.tokens import Tokens
 from roles import enforcement, feed, webhook
 from roles.detection.catalogue import CATALOGUE, read_catalogue
 from tests.unit.roles.sample_site import fortios, linux, sample_site

@@ -11,7 +11,7 @@ import pytest
 import roles.detection.role
 import roles.receiver.role
 from provision.desired.context import Context
-from provision.linux.resources import File
+from provision.linux.kinds.file import File
 from roles.receiver.units import FILTER, is_network
 from tests.unit.roles.sample_site import linux, sample_site
 

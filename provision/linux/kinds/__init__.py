@@ -1,0 +1,5 @@
+"""The kinds of resources of a ban host, one module for each.
+
+A module holds a frozen dataclass: what a role asks for, what the agent must observe for it, and how the
+difference is planned. The module of the same name in ``agent/`` makes the change.
+"""

@@ -1,0 +1,184 @@
+"""The CA that a ban host creates, and the certificate of the receiver.
+
+Certificates are renewed from the days left that the host reports, so the controller's clock does not matter.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from provision.linux.draft import Draft, Step
+from provision.linux.kinds.resource import (
+    Resource,
+    compare_attributes,
+    join_diffs,
+    read_attributes,
+)
+from provision.linux.pem import fingerprint
+
+RENEW_DAYS = 30
+# A CA outlives what it signs: 397 days, renewed when 30 are left.
+RENEW_AUTHORITY_DAYS = 397 + RENEW_DAYS
+
+Found = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Authority(Resource):
+    """A small CA that is created on the host: its key and its certificate, in one file for root alone.
+
+    ``names``: the only addresses and host names that it may sign for.
+    """
+
+    path: str
+    names: tuple[str, ...]
+    mode: int = 0o600
+    owner: str = "root"
+    group: str = "root"
+
+    @property
+    def id(self) -> str:
+        return f"authority:{self.path}"
+
+    def add_to_request(self, request: dict[str, Any]) -> None:
+        """Ask what its certificate says; its key is not read."""
+        request["sealed"][self.path] = ""
+
+    def plan(self, draft: Draft) -> None:
+        """Create a missing CA; give its key a new certificate in time, or for other names."""
+        found = draft.observed["certificates"].get(self.path)
+        step = {"do": "authority", "names": list(self.names), **read_attributes(self)}
+        _plan(self, draft, self._explain(found), step, draft.makes)
+
+    def _explain(self, found: Found | None) -> str:
+        if not found:
+            return "it holds no certificate"
+        if found["days_left"] < RENEW_AUTHORITY_DAYS:
+            return f"it expires in {found['days_left']:.0f} days; the key stays"
+        if not found["sound"]:
+            return "its key does not fit it"
+        if not found["permits"]:
+            return "it may sign for any name; the key stays"
+        if found["permits"] != sorted(set(self.names)):
+            return f"it may sign for {', '.join(found['permits'])}; the key stays"
+        return ""
+
+
+@dataclass(frozen=True)
+class Certificate(Resource):
+    """A server's key and certificate in one file: created on the host, or given as ``content``.
+
+    ``names``: the addresses and host names that it is valid for. ``authority``: the path of the CA that
+    signs it, empty for a given one.
+    """
+
+    path: str
+    names: tuple[str, ...]
+    authority: str = ""
+    content: str = field(default="", repr=False)
+    mode: int = 0o640
+    owner: str = "root"
+    group: str = "root"
+
+    @property
+    def id(self) -> str:
+        return f"certificate:{self.path}"
+
+    def add_to_request(self, request: dict[str, Any]) -> None:
+        """Ask what it says, and whether its CA signed it."""
+        request["sealed"][self.path] = self.authority
+
+    def plan(self, draft: Draft) -> None:
+        """Create it, and renew it in time, for other names, or when a new CA is to sign it."""
+        found = draft.observed["certificates"].get(self.path)
+        step = self._make_step()
+        if not self.content:
+            # A FortiGate refuses other names until it has the CA that permits them: no earlier than needed.
+            late = found and found["sound"] and found["names"] != sorted(set(self.names))
+            _plan(self, draft, self._explain(found), step, draft.last if late else draft.makes)
+            return
+        digest = hashlib.sha256(self.content.encode()).hexdigest()
+        is_same = found and found["digest"] == digest
+        _plan(self, draft, "" if is_same else "another one was given", step, draft.makes)
+        if found and is_same and found["days_left"] < RENEW_DAYS:
+            days = f"{found['days_left']:.0f} days"
+            draft.warnings.append(
+                f"the certificate of the receiver expires in {days}: get a new one"
+            )
+
+    def _make_step(self) -> Step:
+        return {
+            "do": "certificate",
+            "authority": self.authority,
+            "names": list(self.names),
+            "content": base64.b64encode(self.content.encode()).decode(),
+            **read_attributes(self),
+        }
+
+    def _explain(self, found: Found | None) -> str:
+        if not found:
+            return "it holds no certificate"
+        if found["days_left"] < RENEW_DAYS:
+            return f"it expires in {found['days_left']:.0f} days"
+        if found["names"] != sorted(set(self.names)):
+            return f"it is good for {', '.join(found['names']) or 'no name'}"
+        return "" if found["sound"] else "its CA did not sign it, or its key does not fit it"
+
+
+def describe_expiry(
+    desired: Sequence[Resource], found: Mapping[str, Found | None]
+) -> dict[str, Any]:
+    """Return how long https remains valid: ``kind`` (receiver_tls), ``days``, ``todo`` (may be "").
+
+    ``days`` is whole, of the certificate or of its CA, whichever ends first; negative once it is
+    over, None where one of them is missing, or where there is none to have.
+    """
+    ours = [each for each in desired if isinstance(each, Authority | Certificate)]
+    if not ours:
+        return {"kind": "off", "days": None, "todo": ""}
+    given = any(isinstance(each, Certificate) and each.content for each in ours)
+    kind, todo = ("files", "get a new one") if given else ("self_signed", "run apply")
+    left = {each: state["days_left"] for each in ours if (state := found.get(each.path))}
+    if len(left) < len(ours):
+        return {"kind": kind, "days": None, "todo": "run apply"}
+    due = any(
+        days < (RENEW_DAYS if isinstance(each, Certificate) else RENEW_AUTHORITY_DAYS)
+        for each, days in left.items()
+    )
+    soonest = min(left.values())
+    days = round(soonest) if soonest >= 0 else math.floor(soonest)
+    return {"kind": kind, "days": days, "todo": todo if due else ""}
+
+
+def _origin(resource: Authority | Certificate) -> str:
+    given = getattr(resource, "content", "")
+    if not given:
+        return "made on the host; its key is not shown"
+    return f"given, SHA-256 {fingerprint(given)}; its key is not shown"
+
+
+def _plan(
+    resource: Authority | Certificate, draft: Draft, why: str, step: Step, steps: list[Step]
+) -> None:
+    state = draft.observed["paths"].get(resource.path)
+    if state is not None and state["type"] != "file":
+        draft.conflicts.append(f"{resource.path} is a {state['type']}, not a file")
+        return
+    attributes = compare_attributes(resource, state) if state else ""
+    if state is not None and not why and not attributes and resource.id in draft.owned:
+        return
+    if state is not None:
+        draft.claim(resource.id, resource.path, "exists")
+    names = "\n".join(f"+{name}" for name in resource.names) if why else ""
+    draft.change(
+        resource.id,
+        "create" if state is None else "update",
+        join_diffs(names, attributes),
+        why if state is not None else _origin(resource),
+    )
+    steps.append(step)

@@ -1,0 +1,49 @@
+"""Directories."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from provision.linux.draft import Draft
+from provision.linux.kinds.resource import Resource, compare_attributes, read_attributes
+
+
+@dataclass(frozen=True)
+class Directory(Resource):
+    """A directory. ``data`` marks one that teardown keeps (owned by root) unless data are purged."""
+
+    path: str
+    mode: int = 0o755
+    owner: str = "root"
+    group: str = "root"
+    data: bool = False
+
+    @property
+    def id(self) -> str:
+        return f"directory:{self.path}"
+
+    def add_to_request(self, request: dict[str, Any]) -> None:
+        """Ask for its mode and owner, and for the bans in a data directory."""
+        request["paths"].append(self.path)
+        # what only root can write there can be believed
+        if self.data and self.owner == "root":
+            request["spools"].append(self.path)
+
+    def plan(self, draft: Draft) -> None:
+        """Create it, or correct its mode and owner. Its content does not matter here."""
+        state = draft.observed["paths"].get(self.path)
+        step = {"do": "directory", "data": self.data, **read_attributes(self)}
+        if state is None:
+            draft.change(self.id, "create")
+            draft.makes.append(step)
+            return
+        if state["type"] != "directory":
+            draft.conflicts.append(f"{self.path} is a {state['type']}, not a directory")
+            return
+        diff = compare_attributes(self, state)
+        if diff and not self.data:
+            draft.claim(self.id, self.path, "exists with another mode or owner")
+        if diff or self.id not in draft.owned:
+            draft.change(self.id, "update" if diff else "take over", diff)
+            draft.makes.append(step)

@@ -1,0 +1,104 @@
+"""Files with a known content, and logs, of which only the existence matters."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from provision.linux.draft import Draft, text_of
+from provision.linux.kinds.resource import (
+    Resource,
+    compare_attributes,
+    join_diffs,
+    read_attributes,
+)
+from provision.plan import unified_diff
+
+Check = Literal["", "python", "systemd-unit", "fail2ban", "logrotate"]
+When = Literal["", "sshd_jail_without_log"]
+
+
+@dataclass(frozen=True)
+class File(Resource):
+    """A file with its whole content. ``check`` names the checker that must accept it beforehand.
+
+    ``content=None``: the file must exist, and services own its content (a log).
+    ``when`` names a fact of the host without which the file is not desired.
+    """
+
+    path: str
+    content: str | None
+    mode: int = 0o644
+    owner: str = "root"
+    group: str = "root"
+    check: Check = ""
+    when: When = ""
+
+    @property
+    def id(self) -> str:
+        return f"file:{self.path}"
+
+    def add_to_request(self, request: dict[str, Any]) -> None:
+        """Ask for its content, mode and owner."""
+        request["paths"].append(self.path)
+        if self.content is None:
+            request["logs"].append(self.path)
+
+    def plan(self, draft: Draft) -> None:
+        """Write it whole if a byte, its mode or its owner differs; create a missing log."""
+        state = draft.observed["paths"].get(self.path)
+        if not can_be_file(self, state, draft, self.content is None):
+            return
+        if self.content is None:
+            self._plan_log(state, draft)
+            return
+        before = text_of(state)
+        attributes = compare_attributes(self, state) if state else ""
+        if before == self.content and not attributes and self.id in draft.owned:
+            return
+        if state is not None:
+            draft.claim(self.id, self.path, "exists")
+        diff = join_diffs(unified_diff(self.path, before, self.content), attributes)
+        draft.change(self.id, "create" if state is None else "update", diff)
+        seen = (
+            base64.b64decode(state["content"]) if state and state["content"] is not None else None
+        )
+        draft.files.append(
+            {
+                **read_attributes(self),
+                "content": base64.b64encode(self.content.encode()).decode(),
+                "check": self.check,
+                "seen": hashlib.sha256(seen).hexdigest() if seen is not None else "",
+            }
+        )
+
+    def _plan_log(self, state: Mapping[str, Any] | None, draft: Draft) -> None:
+        diff = compare_attributes(self, state) if state else ""
+        is_odd = state is not None and state["type"] != "file"
+        if state is not None and not diff and not is_odd and self.id in draft.owned:
+            return
+        reason = f"a {state['type']} is there and is moved aside" if state and is_odd else ""
+        draft.change(self.id, "create" if state is None else "update", diff, reason)
+        draft.makes.append({"do": "touch", **read_attributes(self)})
+
+
+def can_be_file(
+    resource: Resource, state: Mapping[str, Any] | None, draft: Draft, is_log: bool = False
+) -> bool:
+    """Return whether a file can be put at the path: only what teardown can restore is adopted."""
+    path = resource.id.partition(":")[2]
+    if state is None:
+        return True
+    if state["type"] != "file":
+        if is_log and f"directory:{Path(path).parent}" in draft.owned:
+            return True
+        draft.conflicts.append(f"{path} is a {state['type']}, not a file")
+        return False
+    if not is_log and state["content"] is None and resource.id not in draft.owned:
+        draft.conflicts.append(f"{path} is too large to keep a copy of")
+        return False
+    return True

@@ -1,0 +1,122 @@
+"""Secrets that are created on the host, and the digests of them that the receiver may read."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from provision.linux.draft import Draft, text_of
+from provision.linux.kinds.file import can_be_file
+from provision.linux.kinds.resource import (
+    Resource,
+    compare_attributes,
+    join_diffs,
+    read_attributes,
+)
+from provision.plan import unified_diff
+
+# The end of the name of a secret that a rotation still needs; see agent/rotation.py.
+OLD = "#old"
+
+
+@dataclass(frozen=True)
+class Tokens(Resource):
+    """A JSON file ``{name: secret}`` whose secrets are created on the host, and read back afterwards.
+
+    A new name gets a new secret, a name that is gone loses it, and the others keep theirs.
+    """
+
+    path: str
+    names: tuple[str, ...]
+    mode: int = 0o640
+    owner: str = "root"
+    group: str = "root"
+
+    @property
+    def id(self) -> str:
+        return f"tokens:{self.path}"
+
+    def add_to_request(self, request: dict[str, Any]) -> None:
+        """Ask for the secrets, and for mode and owner of the file."""
+        request["paths"].append(self.path)
+        request["tokens"] = request["tokens"] or self.path
+
+    def plan(self, draft: Draft) -> None:
+        """Create missing secrets. Only the names are compared and shown."""
+        state = draft.observed["paths"].get(self.path)
+        if not can_be_file(self, state, draft):
+            return
+        known = draft.observed["tokens"]
+        names = sorted(name for name in known or () if not name.endswith(OLD))
+        attributes = compare_attributes(self, state) if state else ""
+        desired = sorted(self.names)
+        is_same = state is not None and known is not None and names == desired and not attributes
+        if is_same and self.id in draft.owned:
+            return
+        if state is not None:
+            draft.claim(self.id, self.path, "exists")
+        shown = unified_diff(self.path, "\n".join(names) if state else None, "\n".join(desired))
+        draft.change(
+            self.id,
+            "create" if state is None else "update",
+            join_diffs(shown, attributes),
+            "the secrets are made on the host and not shown",
+        )
+        step = {"do": "tokens", "names": desired, **read_attributes(self)}
+        if state is None or not attributes:
+            draft.makes.append(step)
+            return
+        # a receiver of release 0.1 reads this file until it restarts: only then is it closed
+        draft.makes.append({**step, **{key: state[key] for key in ("mode", "owner", "group")}})
+        draft.last.append(step)
+
+
+@dataclass(frozen=True)
+class Digests(Resource):
+    """A JSON file ``{name: SHA-256}`` of the secrets in the file ``tokens``, to compare with."""
+
+    path: str
+    tokens: str
+    names: tuple[str, ...]
+    mode: int = 0o640
+    owner: str = "root"
+    group: str = "root"
+
+    @property
+    def id(self) -> str:
+        return f"digests:{self.path}"
+
+    def add_to_request(self, request: dict[str, Any]) -> None:
+        """Ask for its content, mode and owner."""
+        request["paths"].append(self.path)
+
+    def plan(self, draft: Draft) -> None:
+        """Compare the digests with those of the secrets on the host; show names only."""
+        state = draft.observed["paths"].get(self.path)
+        if not can_be_file(self, state, draft):
+            return
+        secrets = draft.observed["tokens"] or {}
+        desired = {
+            name: secret for name, secret in secrets.items() if name.removesuffix(OLD) in self.names
+        }
+        attributes = compare_attributes(self, state) if state else ""
+        is_complete = set(self.names) <= set(desired)
+        is_same = is_complete and text_of(state) == format_digests(desired) and not attributes
+        if is_same and self.id in draft.owned:
+            return
+        if state is not None:
+            draft.claim(self.id, self.path, "exists")
+        action = "create" if state is None else "update"
+        draft.change(self.id, action, attributes, "follows the secrets; digests are not shown")
+        draft.makes.append({"do": "digests", "tokens": self.tokens, **read_attributes(self)})
+
+
+def format_digests(secrets: Mapping[str, str]) -> str:
+    """Return what the agent writes for these secrets; see agent/digests.py."""
+    digests = {
+        name: hashlib.sha256(secret.encode()).hexdigest() for name, secret in secrets.items()
+    }
+    return json.dumps(digests, indent=1, sort_keys=True) + "\n"

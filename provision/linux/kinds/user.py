@@ -1,0 +1,36 @@
+"""System users."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from provision.linux.draft import Draft
+from provision.linux.kinds.resource import Resource
+
+
+@dataclass(frozen=True)
+class User(Resource):
+    """A system user with a group of the same name, without a login and a home of its own."""
+
+    name: str
+    home: str = "/nonexistent"
+
+    @property
+    def id(self) -> str:
+        return f"user:{self.name}"
+
+    def add_to_request(self, request: dict[str, Any]) -> None:
+        """Ask whether it exists."""
+        request["users"].append(self.name)
+
+    def plan(self, draft: Draft) -> None:
+        """Create it, or adopt one of that name."""
+        if draft.observed["users"].get(self.name):
+            if self.id in draft.owned:
+                return
+            draft.claim(self.id, f"user {self.name}", "exists")
+            draft.change(self.id, "take over")
+        else:
+            draft.change(self.id, "create")
+        draft.makes.append({"do": "user", "name": self.name, "home": self.home})
