@@ -9,7 +9,7 @@ import pytest
 
 from provision.cli.report import status
 from provision.cli.report.console import Report
-from provision.linux.kinds.certificate import describe_expiry, Authority, Certificate
+from provision.linux.kinds.certificate import Authority, Certificate, describe_expiry
 from provision.linux.kinds.resource import Resource
 from provision.masking import Secrets
 from provision.plan import Change
