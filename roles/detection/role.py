@@ -52,7 +52,8 @@ _ACTION = (
     "detection/banstitch_bounds.py",
     "detection/banstitch_limit.py",
     "detection/banstitch_ignore.py",
-    "detection/banstitch_logs.py.j2",
+    "detection/banstitch_log_sizes.py.j2",
+    "detection/banstitch_logs.py",
     "detection/banstitch.py",
 )
 

@@ -13,18 +13,21 @@ missing: at stop nothing is removed, at start what was there is kept, and where 
 database knows less (lost, or cut down to the jail's ban time), fail2ban is told again.
 """
 
+from __future__ import annotations
+
 import grp
 import json
 import os
 import syslog
 import time
+from typing import Any
 
 from fail2ban.server.action import ActionBase
 from fail2ban.server.utils import Utils
 
 
-def load(name):
-    """Another of our files, from beside this one."""
+def load(name: str) -> Any:
+    """Load another of our modules, from beside this one."""
     path = os.path.join(os.path.dirname(__file__), "banstitch_%s.py" % name)
     return Utils.load_python_module(path)
 
@@ -42,20 +45,22 @@ QUIET = 10.0
 MOST_EVENTS = 10
 
 
-class Action(ActionBase):
+class Action(ActionBase):  # type: ignore[misc] # fail2ban has no types
+    """The action of one jail."""
+
     def __init__(
         self,
-        jail,
-        name,
-        spool,
-        audit,
-        evidence,
-        log,
-        group,
-        ban_limit="50000",
-        fortigates="",
-        ignore="",
-    ):
+        jail: Any,
+        name: str,
+        spool: str,
+        audit: str,
+        evidence: str,
+        log: str,
+        group: str,
+        ban_limit: str = "50000",
+        fortigates: str = "",
+        ignore: str = "",
+    ) -> None:
         super().__init__(jail, name)
         gid = grp.getgrnam(group).gr_gid
         self._file = spool_files.BansFile(os.path.join(spool, jail.name + ".bans"), gid)
@@ -79,7 +84,7 @@ class Action(ActionBase):
         )
         # when fail2ban restored the last ban
         self._restored_at = 0.0
-        self._to_forget = []
+        self._to_forget: list[str] = []
         self._look_at_ignored = True
         self._ignored = terms.Ignored([])
         # before the log: whom it spares must not be banned by its first line
@@ -90,18 +95,21 @@ class Action(ActionBase):
 
     # it asks for both before it keeps an action over a reload; without them it would flush it
 
-    def clearAllParams(self):
+    def clearAllParams(self) -> None:
+        """Put the ignore list back, which fail2ban clears at a reload."""
         self._ignoring.put()
 
-    def reload(self, ban_limit="50000", fortigates="", ignore="", **_):
-        """A reload keeps the bans; who is on the ignore list now is let go."""
+    def reload(
+        self, ban_limit: str = "50000", fortigates: str = "", ignore: str = "", **_: str
+    ) -> None:
+        """Take new settings and keep the bans; those on the ignore list are ended."""
         self._ignoring.change(ignore.split())
         self._limit.configure(int(ban_limit), fortigates.split())
         self._read_log()
         self._look_at_ignored = True
         self._keeper.wake()
 
-    def _read_log(self):
+    def _read_log(self) -> None:
         """Have the jail read the event log, whatever state that is in: its other jails must start.
 
         The jail names no log in its file: fail2ban would open it before anybody has looked at it.
@@ -113,10 +121,11 @@ class Action(ActionBase):
             self._logSys.exception("cannot read %s", self._log)
 
     @property
-    def _prolongable(self):
+    def _prolongable(self) -> bool:
         return True
 
-    def start(self):
+    def start(self) -> None:
+        """Begin with the bans that an earlier server left."""
         self._bounds.start()
         bans, fault = self._file.read()
         if fault:
@@ -131,11 +140,13 @@ class Action(ActionBase):
             thread.sleeptime = ALERT
         self._keeper.start()
 
-    def stop(self):
+    def stop(self) -> None:
+        """Stop; the bans stay in the file."""
         self._bounds.stop()
         self._keeper.stop()
 
-    def ban(self, info):
+    def ban(self, info: Any) -> None:
+        """Hold a ban of fail2ban, unless it must not be one."""
         address = spelling(info["ip"])
         until = end(info["time"], info["bantime"])
         protected = self._ignored_now().overlap(address)
@@ -166,7 +177,7 @@ class Action(ActionBase):
     reban = ban
     prolong = ban
 
-    def _is_over_limit(self, address, info, events):
+    def _is_over_limit(self, address: str, info: Any, events: list[str]) -> bool:
         """Return whether events caused a new ban whose FortiGate may cause no more for now."""
         by_hand, new = not info["failures"], self._held.is_new(address, time.time())
         if info["restored"] or by_hand or not new or address == limits.SELF_TEST:
@@ -180,16 +191,17 @@ class Action(ActionBase):
             why = "%s caused %s: more are refused" % (whose, most)
             self._held.note_limit(took.fortigate, why)
             syslog.syslog(syslog.LOG_WARNING, "banstitch: " + why)
-        return not took.allowed
+        return not bool(took.allowed)
 
-    def _refuse(self, address, why):
-        """Not a ban of ours; the keeper makes fail2ban forget it, which is busy with it just now."""
+    def _refuse(self, address: str, why: str) -> None:
+        """End a ban. The keeper makes fail2ban forget it, which is busy with it just now."""
         if address in self._held.bans:
             self._held.let_go(address, "unban", why, "banstitch")
         self._to_forget.append(address)
         self._keeper.wake()
 
-    def unban(self, info):
+    def unban(self, info: Any) -> None:
+        """End a ban that fail2ban ended, or give it back if that was not meant."""
         address, now = spelling(info["ip"]), time.time()
         with self._held.lock:
             known = self._held.bans.get(address)
@@ -210,8 +222,8 @@ class Action(ActionBase):
         if not expired:
             self._keeper.write_now()
 
-    def flush(self):
-        """Called for `unban --all` and at every stop; only a server that goes on means it.
+    def flush(self) -> bool:
+        """End all bans, if the server goes on: fail2ban calls this for `unban --all` and at every stop.
 
         True tells fail2ban not to unban one by one.
         """
@@ -228,7 +240,9 @@ class Action(ActionBase):
     # --- what an operator calls: fail2ban-client set JAIL action banstitch METHOD JSON ------------
     # Answers are JSON: ``changed``, and ``said`` for the operator. OSError: it is not on disk.
 
-    def ban_by_hand(self, address, seconds=None, by="", why=""):
+    def ban_by_hand(
+        self, address: str, seconds: int | None = None, by: str = "", why: str = ""
+    ) -> str:
         """Ban for ``seconds`` (-1 for ever, None as the jail does); on disk when this returns.
 
         It changes nothing where a ban as long is there. ``until`` in epoch seconds, -1 for ever.
@@ -250,8 +264,8 @@ class Action(ActionBase):
         self._write_at_once(said)
         return json.dumps({"changed": changed, "until": number(ban.until), "said": said})
 
-    def unban_by_hand(self, address, by="", why=""):
-        """Let go, here and in fail2ban; on disk when this returns, so that it stays so."""
+    def unban_by_hand(self, address: str, by: str = "", why: str = "") -> str:
+        """End a ban here and in fail2ban; it is on disk when this returns, so that it stays so."""
         entry = spelling(address)
         with self._held.lock:
             known = entry in self._held.bans
@@ -262,7 +276,7 @@ class Action(ActionBase):
         self._write_at_once(said)
         return json.dumps({"changed": known, "said": said})
 
-    def _write_at_once(self, said):
+    def _write_at_once(self, said: str) -> None:
         self._keeper.wake()
         if not self._keeper.write_now():
             told = "%s in fail2ban, but that is not on disk yet: %s; it is tried again every second"
@@ -270,7 +284,7 @@ class Action(ActionBase):
 
     # --- what the keeper calls, once a second or more -------------------------------------------------
 
-    def _look_over(self, now):
+    def _look_over(self, now: float) -> None:
         with self._held.lock:
             late = [a for a, ban in self._held.bans.items() if ban.until < now - held.GRACE]
             for address in late:
@@ -291,14 +305,14 @@ class Action(ActionBase):
             self._memory.forget(address, db=True)
         self._bounds.trim()
 
-    def _newly_ignored(self):
+    def _newly_ignored(self) -> list[str]:
         if not self._look_at_ignored:
             return []
         ignored = self._ignored_now()
         return [address for address in self._held.bans if ignored.overlap(address)]
 
-    def _ignored_now(self):
-        """Made anew only when the list is another: 100,000 restored bans ask for it."""
+    def _ignored_now(self) -> Any:
+        """Return the ignore list, rebuilt only if it changed: 100,000 restored bans ask for it."""
         texts = self._ignoring.everybody()
         if texts != self._ignored.texts:
             self._ignored = terms.Ignored(texts)

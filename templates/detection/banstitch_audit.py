@@ -3,16 +3,28 @@
 Managed by Banstitch: changes made here are overwritten. Loaded by banstitch.py beside it.
 """
 
+from __future__ import annotations
+
 import collections
 import fcntl
 import json
 import os
 import stat
 import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 from fail2ban.server.utils import Utils
 
-terms = Utils.load_python_module(os.path.join(os.path.dirname(__file__), "banstitch_terms.py"))
+if TYPE_CHECKING:
+    from banstitch_evidence import Evidence
+    from banstitch_terms import spelling
+else:
+    terms = Utils.load_python_module(os.path.join(os.path.dirname(__file__), "banstitch_terms.py"))
+    spelling = terms.spelling
+
+# Address to how often it was banned, and when it was forgiven (0 if never).
+Past = dict[str, tuple[int, float]]
 
 # The audit is moved aside at so many bytes, and so many old ones are kept: 100,000 bans and more.
 AUDIT_SIZE = 20000000
@@ -37,22 +49,23 @@ class Audit:
     Releases up to 0.1 gave the folder to the receiver's user, so what is read of it is checked all the same.
     """
 
-    def __init__(self, path, group, evidence):
+    def __init__(self, path: str, group: int, evidence: Evidence) -> None:
         self._path = path
         self._group = group
         self._evidence = evidence
         # (entry as JSON, the clean line of the event that led to it or an empty string)
-        self._waiting = collections.deque(maxlen=MOST_WAITING)
+        self._waiting: collections.deque[tuple[str, str]] = collections.deque(maxlen=MOST_WAITING)
 
     @property
-    def waits(self):
+    def waits(self) -> bool:
+        """Whether entries wait to be written."""
         return bool(self._waiting)
 
-    def add(self, entry, event=""):
-        """``event``: the clean line of an event whose evidence belongs to the entry."""
+    def add(self, entry: dict[str, Any], event: str = "") -> None:
+        """Add an entry. ``event``: the clean line of the event whose evidence belongs to it."""
         self._waiting.append((json.dumps(entry), event))
 
-    def write(self):
+    def write(self) -> None:
         """Append what waits. Each jail has an instance, hence the lock, for which nobody waits."""
         if not self._waiting:
             return
@@ -76,8 +89,8 @@ class Audit:
         finally:
             os.close(lock)
 
-    def _lines(self, waited):
-        """Entries with their events: one look for all of them, here where nobody waits for it."""
+    def _lines(self, waited: list[tuple[str, str]]) -> Iterator[str]:
+        """Yield entries with their events: one lookup for all, here where nobody waits for it."""
         found = self._evidence.find([event for _, event in waited if event])
         for entry, event in waited:
             if event:
@@ -85,7 +98,7 @@ class Audit:
                 entry = "%s, %s" % (entry[:-1], json.dumps(told)[1:])
             yield entry + "\n"
 
-    def _append(self, data):
+    def _append(self, data: bytes) -> None:
         how = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         log = os.open(self._path, how, 0o640)
         try:
@@ -104,7 +117,7 @@ class Audit:
         finally:
             os.close(log)
 
-    def _rotate(self):
+    def _rotate(self) -> None:
         try:
             if os.lstat(self._path).st_size < AUDIT_SIZE:
                 return
@@ -118,9 +131,9 @@ class Audit:
                     os.rename(older, "%s.odd-%d" % (older, time.time_ns()))
                 os.rename(newer, older)
 
-    def past(self, jail):
-        """{address: (how often banned, when forgiven or 0)} in ``jail``, as far back as is kept."""
-        past = {}
+    def past(self, jail: str) -> Past:
+        """Return the past of the addresses in a jail, as far back as the audit goes."""
+        past: Past = {}
         for age in range(AUDIT_KEEP, -1, -1):
             path = "%s.%d" % (self._path, age) if age else self._path
             try:
@@ -136,7 +149,7 @@ class Audit:
         return past
 
     @staticmethod
-    def _recall(past, jail, line):
+    def _recall(past: Past, jail: str, line: bytes) -> None:
         # a mere shortcut: a quote that an attacker typed has a backslash before it in the file
         if b'"what": "ban"' not in line and b'"what": "unban"' not in line:
             return
@@ -147,7 +160,7 @@ class Audit:
             if entry["jail"] != jail:
                 return
             address, at, count = (
-                terms.spelling(entry["address"]),
+                spelling(entry["address"]),
                 float(entry["at"]),
                 int(entry["count"]),
             )

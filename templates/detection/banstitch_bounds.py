@@ -8,15 +8,25 @@ of our jail are counted, and warnings and errors always pass; of the database, o
 Both are known otherwise: the events from the event log, the bans from the audit.
 """
 
-import collections
+from __future__ import annotations
+
 import logging
 import os
 import sqlite3
 import threading
 import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
 
 # Lines at once, and a second from then on: 130,000 a week of bans, 65,000 of events.
-Rate = collections.namedtuple("Rate", "burst per_second")
+class Rate(NamedTuple):
+    """Lines at once, and a second from then on."""
+
+    burst: int
+    per_second: float
+
+
 RATES = {logging.INFO + 5: Rate(10000, 0.2), logging.INFO: Rate(5000, 0.1)}
 # How often the log says that lines were left out, and how often old rows are dropped.
 SAY = 3600.0
@@ -30,25 +40,31 @@ LOGGERS = ("fail2ban.filter", "fail2ban.actions", "fail2ban.observer")
 class Bounds:
     """For one jail: between ``start`` and ``stop`` its lines are counted; ``trim`` is called now and then."""
 
-    def __init__(self, jail, log, clock=time.monotonic):
+    def __init__(
+        self, jail: Any, log: logging.Logger, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._jail = jail
         self._log = log
         self._clock = clock
         self._lock = threading.Lock()
         now = clock()
-        self._left = {level: (rate.burst, now) for level, rate in RATES.items()}
+        self._left: dict[int, tuple[float, float]] = {
+            level: (rate.burst, now) for level, rate in RATES.items()
+        }
         self._left_out = 0
         self._said = self._trimmed = now
 
-    def start(self):
+    def start(self) -> None:
+        """Begin to count lines."""
         for name in LOGGERS:
             logging.getLogger(name).addFilter(self.passes)
 
-    def stop(self):
+    def stop(self) -> None:
+        """Let all lines pass again."""
         for name in LOGGERS:
             logging.getLogger(name).removeFilter(self.passes)
 
-    def passes(self, record):
+    def passes(self, record: logging.LogRecord) -> bool:
         """Return whether a line may be written."""
         level = next((level for level in RATES if level <= record.levelno), None)
         if level is None or record.levelno >= logging.WARNING:
@@ -70,13 +86,13 @@ class Bounds:
             self._log.info("[%s] %d lines like these were left out", self._jail.name, left_out)
         return passes
 
-    def _take(self, level, now):
+    def _take(self, level: int, now: float) -> bool:
         rate, (left, at) = RATES[level], self._left[level]
         left = min(rate.burst, left + (now - at) * rate.per_second)
         self._left[level] = (max(0, left - 1), now)
         return left >= 1
 
-    def trim(self):
+    def trim(self) -> None:
         """Drop the oldest rows of our jail. fail2ban waits meanwhile, so a locked database is left alone."""
         now, path = self._clock(), getattr(self._jail.database, "filename", "")
         if now < self._trimmed + TRIM or not os.path.isfile(path):

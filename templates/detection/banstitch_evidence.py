@@ -9,10 +9,14 @@ read, so many bytes of it and no more, and whatever does not look as it should i
 itself never reads this file.
 """
 
+from __future__ import annotations
+
 import json
 import os
 import re
 import stat
+from collections.abc import Iterable
+from typing import Union
 
 # Bytes that one look reads at most, and at once.
 MOST_READ = 32 << 20
@@ -21,22 +25,23 @@ BLOCK = 1 << 16
 LONGEST = 4096
 # Seconds by which lines of different worker processes may stand out of their order.
 SLACK = 0.5
+# The FortiGate and its log line; ``cut`` is the whole length of a longer one.
+Found = dict[str, Union[str, int]]
 MOMENT = re.compile(rb"([0-9]{1,12}\.[0-9]{1,6}) ")
 
 
 class Evidence:
     """The receiver's file of events, and the one before it."""
 
-    def __init__(self, path):
+    def __init__(self, path: str) -> None:
         self._path = path
 
-    def find(self, keys):
-        """{key: {"fortigate", "event"}} for those clean lines whose events are found; ``cut`` beside
-        them tells of how many characters the event is the beginning. Raises nothing.
-        """
-        wanted = {key.encode("ascii", "replace") for key in keys}
-        wanted = sorted((at, key) for key in wanted for at in moments(key))
-        found, left = {}, MOST_READ
+    def find(self, keys: Iterable[str]) -> dict[str, Found]:
+        """Return the events of those clean lines that have one. Raises nothing."""
+        lines = {key.encode("ascii", "replace") for key in keys}
+        wanted = sorted((at, key) for key in lines for at in moments(key))
+        found: dict[bytes, Found] = {}
+        left = MOST_READ
         # in this order a rotation at this moment hides nothing
         for path in (self._path, self._path + ".1"):
             if len(found) < len(wanted) and left > 0:
@@ -44,8 +49,8 @@ class Evidence:
         return {key.decode(): parsed for key, parsed in found.items()}
 
 
-def look(path, wanted, found, left):
-    """Add to ``found`` what one file has of ``wanted``; how many bytes may be read after that."""
+def look(path: str, wanted: list[tuple[float, bytes]], found: dict[bytes, Found], left: int) -> int:
+    """Add the ``wanted`` events of one file to ``found``; return how many bytes may still be read."""
     try:
         log = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
@@ -63,9 +68,12 @@ def look(path, wanted, found, left):
         os.close(log)
 
 
-def forward(log, size, wanted, found, left):
-    """Once through the file, in its order, over those parts alone that ``wanted`` are in."""
-    keys, place, reached = {key for _, key in wanted}, 0, 0.0
+def forward(
+    log: int, size: int, wanted: list[tuple[float, bytes]], found: dict[bytes, Found], left: int
+) -> int:
+    """Read once through the file, in its order, only the parts that may hold ``wanted``."""
+    keys, place = {key for _, key in wanted}, 0
+    reached = 0.0
     for at, key in wanted:
         if left <= 0:
             break
@@ -84,7 +92,7 @@ def forward(log, size, wanted, found, left):
     return left
 
 
-def before(log, low, high, at):
+def before(log: int, low: int, high: int, at: float) -> int:
     """Return the start of a line, at ``low`` or later, before which no line is as late as ``at``."""
     while high - low > BLOCK:
         middle = (low + high) // 2
@@ -98,18 +106,18 @@ def before(log, low, high, at):
     return low
 
 
-def moments(line):
-    """[the time that a line begins with], in epoch seconds; empty for what is no line of ours."""
+def moments(line: bytes) -> list[float]:
+    """Return the epoch second with which a line begins, as a list; empty for a foreign line."""
     began = MOMENT.match(line)
     return [float(began.group(1))] if began else []
 
 
-def read_line(line, found):
-    """The last of the same time and address counts: fail2ban bans at the last of them."""
+def read_line(line: bytes, found: dict[bytes, Found]) -> None:
+    """Add the event of a line. The last of the same line counts: fail2ban bans at the last of them."""
     key, _, text = line.partition(b" {")
     try:
-        entry = json.loads(b"{" + text) if len(line) <= LONGEST else None
-        told = {"fortigate": str(entry["fortigate"]), "event": str(entry["event"])}
+        entry = json.loads(b"{" + text) if len(line) <= LONGEST else {}
+        told: Found = {"fortigate": str(entry["fortigate"]), "event": str(entry["event"])}
         if "cut" in entry:
             told["cut"] = int(entry["cut"])
     except (ValueError, LookupError, TypeError, RecursionError, OverflowError):

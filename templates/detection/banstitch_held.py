@@ -3,59 +3,71 @@
 Managed by Banstitch: changes made here are overwritten. Loaded by banstitch.py beside it.
 """
 
-import collections
+from __future__ import annotations
+
 import os
 import threading
 import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 from fail2ban.server.utils import Utils
 
-here = os.path.dirname(__file__)
-terms = Utils.load_python_module(os.path.join(here, "banstitch_terms.py"))
-Ban, number = terms.Ban, terms.number
+if TYPE_CHECKING:
+    from banstitch_audit import Audit, Past
+    from banstitch_terms import Ban, number
+else:
+    terms = Utils.load_python_module(os.path.join(os.path.dirname(__file__), "banstitch_terms.py"))
+    Ban, number = terms.Ban, terms.number
 
 # Seconds by which fail2ban's clockwork may be late before we act in its place.
 GRACE = 2.0
 # So many addresses whose past is remembered.
 MOST_KNOWN = 200000
 
-# What the audit tells of a change: ``events`` are clean lines, ``trigger`` is the one that led to it
-Note = collections.namedtuple("Note", "why by events trigger", defaults=((), ""))
+
+class Note(NamedTuple):
+    """Details for the audit: ``events`` are clean lines, ``trigger`` is the one that completed a ban."""
+
+    why: str
+    by: str
+    events: Sequence[str] = ()
+    trigger: str = ""
 
 
 class Held:
     """The bans of one jail. Whoever looks at ``bans`` or calls anything but ``copy`` holds ``lock``."""
 
-    def __init__(self, jail, audit):
+    def __init__(self, jail: str, audit: Audit) -> None:
         self.lock = threading.Lock()
-        self.bans = {}
+        self.bans: dict[str, Ban] = {}
         # bans of the file that fail2ban has not restored yet
-        self.unconfirmed = set()
+        self.unconfirmed: set[str] = set()
         self._jail = jail
         self._audit = audit
-        # {address: (how often banned, when forgiven or 0)}
-        self._past = {}
+        self._past: Past = {}
 
-    def begin(self, bans, past):
-        """With what an earlier server left."""
+    def begin(self, bans: dict[str, Ban], past: Past) -> None:
+        """Begin with what an earlier server left."""
         self.bans = bans
         self.unconfirmed = set(bans)
         self._past = past
 
-    def copy(self):
+    def copy(self) -> dict[str, Ban]:
+        """Return the bans of this moment."""
         with self.lock:
             return dict(self.bans)
 
-    def forgiven(self, address):
+    def forgiven(self, address: str) -> float:
         """Return when a ban was ended before its time, in epoch seconds; 0 if none was."""
         return self._past.get(address, (0, 0.0))[1]
 
-    def is_new(self, address, now):
+    def is_new(self, address: str, now: float) -> bool:
         """Return whether to hold an address would be a new ban."""
         known = self.bans.get(address)
         return known is None or known.until <= now
 
-    def hold(self, address, until, since, failures, note):
+    def hold(self, address: str, until: float, since: float, failures: int, note: Note) -> bool:
         """Ban an address and return whether that changes anything.
 
         Of two ends the later one counts, since fail2ban may restore a ban with a shorter time.
@@ -75,23 +87,24 @@ class Held:
             while len(self._past) > MOST_KNOWN:
                 del self._past[next(iter(self._past))]
         self.bans[address] = ban
-        self._tell(what, address, ban, note)
+        self._record(what, address, ban, note)
         return True
 
-    def let_go(self, address, what, why, by):
+    def let_go(self, address: str, what: str, why: str, by: str) -> None:
+        """End a ban: ``what`` is "expiry" or "unban"."""
         ban = self.bans.pop(address)
         self.unconfirmed.discard(address)
-        self._past[address] = (ban.count, time.time() if what == "unban" else 0.0)
-        self._tell(what, address, ban, Note(why, by))
+        self._past[address] = (ban.times, time.time() if what == "unban" else 0.0)
+        self._record(what, address, ban, Note(why, by))
 
-    def note_limit(self, fortigate, why):
+    def note_limit(self, fortigate: str, why: str) -> None:
         """Write into the audit that bans are refused from now on."""
         entry = {"at": round(time.time(), 3), "what": "limit", "address": "", "jail": self._jail}
         self._audit.add({**entry, "fortigate": fortigate, "why": why, "by": "banstitch"})
 
-    def _tell(self, what, address, ban, note):
-        entry = {"at": round(time.time(), 3), "what": what, "address": address}
+    def _record(self, what: str, address: str, ban: Ban, note: Note) -> None:
+        entry: dict[str, object] = {"at": round(time.time(), 3), "what": what, "address": address}
         entry.update(jail=self._jail, until=number(ban.until), why=note.why, by=note.by)
-        entry.update(since=int(ban.since), failures=ban.failures, count=ban.count)
+        entry.update(since=int(ban.since), failures=ban.failures, count=ban.times)
         entry["events"] = note.events
         self._audit.add(entry, note.trigger if what == "ban" else "")

@@ -3,8 +3,19 @@
 Managed by Banstitch: changes made here are overwritten. Loaded by banstitch.py beside it.
 """
 
+from __future__ import annotations
+
+import logging
 import threading
 import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from banstitch_audit import Audit
+    from banstitch_logs import Logs
+    from banstitch_spool import BansFile, SignOfLife
+    from banstitch_terms import Ban
 
 # A burst of bans costs one write in this many seconds; the first of a burst is written at once.
 PAUSE = 0.2
@@ -25,7 +36,16 @@ class Keeper:
     receiver's ``logs`` are rotated.
     """
 
-    def __init__(self, file, bans, alive, audit, logs, look_over, log):
+    def __init__(
+        self,
+        file: BansFile,
+        bans: Callable[[], dict[str, Ban]],
+        alive: SignOfLife,
+        audit: Audit,
+        logs: Logs,
+        look_over: Callable[[float], None],
+        log: logging.Logger,
+    ) -> None:
         self._file = file
         self._bans = bans
         self._alive = alive
@@ -33,31 +53,32 @@ class Keeper:
         self._logs = logs
         self._look_over = look_over
         self._log = log
-        self._faults = {}
+        self._errors: dict[str, OSError] = {}
         self._writing = threading.Lock()
         self._changed = threading.Event()
         self._stopping = threading.Event()
-        self._thread = None
+        self._thread: threading.Thread | None = None
 
-    def start(self):
+    def start(self) -> None:
+        """Start the thread."""
         self._changed.set()
         self._stopping.clear()
         self._thread = threading.Thread(target=self._keep, daemon=True)
         self._thread.start()
 
-    def stop(self):
-        """Returns when all that waits is written, or cannot be."""
+    def stop(self) -> None:
+        """Stop the thread; return when everything that waits is written, or cannot be."""
         self._stopping.set()
         self._changed.set()
         if self._thread is not None:
             self._thread.join()
             self._thread = None
 
-    def wake(self):
-        """Something changed."""
+    def wake(self) -> None:
+        """Have the bans written soon: something changed."""
         self._changed.set()
 
-    def write_now(self):
+    def write_now(self) -> bool:
         """Write the bans, and the audit if possible, and return whether the bans are on disk.
 
         If they are not, the keeper tries again.
@@ -71,11 +92,12 @@ class Keeper:
         return written
 
     @property
-    def hindrance(self):
-        """Why the bans are not on disk, in words."""
-        return getattr(self._faults.get("_write"), "strerror", None) or "cannot write"
+    def hindrance(self) -> str:
+        """The reason why the bans are not on disk."""
+        error = self._errors.get("_write")
+        return (error.strerror if error else "") or "cannot write"
 
-    def _keep(self):
+    def _keep(self) -> None:
         while True:
             self._changed.wait(TICK)
             stopping = self._stopping.is_set()
@@ -96,23 +118,23 @@ class Keeper:
             pause = min(max(PAUSE, 4 * (time.monotonic() - began)), MOST_PAUSE)
             self._stopping.wait(pause if written else RETRY)
 
-    def _write_audit_at_last(self):
-        """Jails that stop together write one after another."""
+    def _write_audit_at_last(self) -> None:
+        """Write the rest of the audit. Jails that stop together write one after another."""
         until = time.monotonic() + LAST
         while self._audit.waits and time.monotonic() < until and self._attempt(self._audit.write):
             time.sleep(0.02)
 
-    def _write(self):
+    def _write(self) -> None:
         self._file.write(self._bans())
 
-    def _attempt(self, write):
-        """A fault that lasts is logged once."""
+    def _attempt(self, write: Callable[[], None]) -> bool:
+        """Return whether it could be written. An error that lasts is logged once."""
         try:
             write()
         except OSError as error:
-            if str(self._faults.get(write.__name__)) != str(error):
+            if str(self._errors.get(write.__name__)) != str(error):
                 self._log.error("cannot write: %s", error)
-            self._faults[write.__name__] = error
+            self._errors[write.__name__] = error
             return False
-        self._faults.pop(write.__name__, None)
+        self._errors.pop(write.__name__, None)
         return True

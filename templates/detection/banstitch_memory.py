@@ -3,38 +3,50 @@
 Managed by Banstitch: changes made here are overwritten. Loaded by banstitch.py beside it.
 """
 
+from __future__ import annotations
+
+import logging
 import os
 import threading
+from typing import TYPE_CHECKING, Any
 
 from fail2ban.server.ipdns import IPAddr
 from fail2ban.server.ticket import FailTicket
 from fail2ban.server.utils import Utils
 
-here = os.path.dirname(__file__)
-terms = Utils.load_python_module(os.path.join(here, "banstitch_terms.py"))
-Ban, end, number, spelling = terms.Ban, terms.end, terms.number, terms.spelling
+if TYPE_CHECKING:
+    from banstitch_terms import FOREVER, Ban, end, number, spelling
+else:
+    terms = Utils.load_python_module(os.path.join(os.path.dirname(__file__), "banstitch_terms.py"))
+    FOREVER, Ban, end, number, spelling = (
+        terms.FOREVER,
+        terms.Ban,
+        terms.end,
+        terms.number,
+        terms.spelling,
+    )
 
 
 class Memory:
-    """Of one jail. Our own bans are what counts, whatever fail2ban's inside looks like."""
+    """The memory of one jail. Our own bans count, whatever fail2ban's inside looks like."""
 
-    def __init__(self, jail, log):
+    def __init__(self, jail: Any, log: logging.Logger) -> None:
         self._jail = jail
         self._log = log
         self._inside = threading.local()
 
     @property
-    def forgets(self):
-        """Return whether this thread is in fail2ban because we made it forget a ban."""
-        return getattr(self._inside, "fail2ban", False)
+    def forgets(self) -> bool:
+        """Whether this thread is in fail2ban because we made it forget a ban."""
+        return bool(getattr(self._inside, "fail2ban", False))
 
-    def hand_back(self, address, ban):
+    def hand_back(self, address: str, ban: Ban) -> None:
         """Let fail2ban hold what we hold, so that it shows it and can unban it."""
         ticket = FailTicket(address, ban.since)
-        ticket.setBanTime(-1 if ban.until == terms.FOREVER else number(ban.until) - int(ban.since))
+        ticket.setBanTime(-1 if ban.until == FOREVER else number(ban.until) - int(ban.since))
         self._jail.putFailTicket(ticket)
 
-    def forget(self, address, db):
+    def forget(self, address: str, db: bool) -> None:
         """Have a ban forgotten; ``db``: by its database as well.
 
         Of a network as text that it does not hold, fail2ban 0.11 to 1.1 frees each address inside;
@@ -48,7 +60,7 @@ class Memory:
         finally:
             self._inside.fail2ban = False
 
-    def bans(self):
+    def bans(self) -> dict[str, Ban]:
         """Return the bans that fail2ban is about to restore one by one."""
         try:
             tickets = self._jail.database.getCurrentBans(jail=self._jail)

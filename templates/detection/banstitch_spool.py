@@ -3,16 +3,21 @@
 Managed by Banstitch: changes made here are overwritten. Loaded by banstitch.py beside it.
 """
 
+from __future__ import annotations
+
 import contextlib
 import errno
 import os
 import stat
+from typing import TYPE_CHECKING
 
 from fail2ban.server.utils import Utils
 
-here = os.path.dirname(__file__)
-terms = Utils.load_python_module(os.path.join(here, "banstitch_terms.py"))
-Ban, number, spelling = terms.Ban, terms.number, terms.spelling
+if TYPE_CHECKING:
+    from banstitch_terms import FOREVER, Ban, number, spelling
+else:
+    terms = Utils.load_python_module(os.path.join(os.path.dirname(__file__), "banstitch_terms.py"))
+    FOREVER, Ban, number, spelling = terms.FOREVER, terms.Ban, terms.number, terms.spelling
 
 HEAD = "# banstitch 1"
 # Bytes of a file of 300,000 bans, and more. The latest end of a ban, and how often one may be counted.
@@ -24,15 +29,15 @@ MOST = 10**9
 class BansFile:
     """The live bans of one jail, replaced as a whole: a reader sees the old ones or the new ones."""
 
-    def __init__(self, path, group):
+    def __init__(self, path: str, group: int) -> None:
         self.path = path
         self._fresh = path + ".new"
         self._group = group
         # {address: (ban, its line)}: of 100,000 bans few are new from one write to the next
-        self._lines = {}
+        self._lines: dict[str, tuple[Ban, str]] = {}
 
-    def read(self):
-        """(bans, what was wrong). Of a damaged file every line that is whole counts."""
+    def read(self) -> tuple[dict[str, Ban], str]:
+        """Return the bans and an error. Every whole line of a damaged file counts."""
         with contextlib.suppress(OSError):
             os.unlink(self._fresh)  # of a server that died while it wrote
         try:
@@ -40,19 +45,19 @@ class BansFile:
         except OSError as error:
             return {}, str(error)
         whole = lines[0] == HEAD and lines[-2:] == ["end %d" % (len(lines) - 3), ""]
-        bans = {}
+        bans: dict[str, Ban] = {}
         for line in lines[1:-2] if whole else lines[1:-1]:
             try:
                 address, until, since, failures, count = line.split(" ")
-                until = terms.FOREVER if until == "-1" else moment(until)
+                end = FOREVER if until == "-1" else moment(until)
                 bans[spelling(address)] = Ban(
-                    until, moment(since), number_of(failures), number_of(count)
+                    end, moment(since), number_of(failures), number_of(count)
                 )
             except ValueError:
                 whole = False
         return bans, "" if whole else self.path + " is damaged; what can be read of it is kept"
 
-    def missing(self):
+    def missing(self) -> bool:
         """Return whether the file was removed; False if that cannot be checked."""
         try:
             os.lstat(self.path)
@@ -62,8 +67,8 @@ class BansFile:
             pass
         return False
 
-    def write(self, bans):
-        """Safe against a power cut at any moment. Raises OSError; the file is then as it was."""
+    def write(self, bans: dict[str, Ban]) -> None:
+        """Replace the file, safe against a power cut. After an OSError it is as it was."""
         if len(self._lines) > 2 * len(bans) + 1000:
             self._lines.clear()
         lines = [self._line(address, ban) for address, ban in bans.items()]
@@ -85,15 +90,15 @@ class BansFile:
         finally:
             os.close(directory)
 
-    def _line(self, address, ban):
+    def _line(self, address: str, ban: Ban) -> str:
         known = self._lines.get(address)
         if known is None or known[0] is not ban:
-            fields = (address, number(ban.until), ban.since, ban.failures, ban.count)
+            fields = (address, number(ban.until), ban.since, ban.failures, ban.times)
             known = self._lines[address] = (ban, "%s %d %d %d %d\n" % fields)
         return known[1]
 
 
-def content(path):
+def content(path: str) -> bytes:
     """Return the content of a regular file of sane size, without ever waiting.
 
     Raises:
@@ -107,14 +112,15 @@ def content(path):
         return stream.read()
 
 
-def moment(text):
-    """Epoch seconds within the times that a ban may have. Raises ValueError."""
+def moment(text: str) -> float:
+    """Return epoch seconds within the times that a ban may have. Raises ValueError."""
     if not 0 <= float(text) <= LAST:  # not a number is no time either
         raise ValueError("no time: " + text)
     return float(text)
 
 
-def number_of(text):
+def number_of(text: str) -> int:
+    """Return a number of bans or failures. Raises ValueError."""
     if not 0 <= int(text) <= MOST:
         raise ValueError("no number of bans: " + text)
     return int(text)
@@ -123,12 +129,12 @@ def number_of(text):
 class SignOfLife:
     """An empty file whose time says when fail2ban last looked after the bans of a jail."""
 
-    def __init__(self, path, group):
+    def __init__(self, path: str, group: int) -> None:
         self._path = path
         self._group = group
 
-    def give(self):
-        """A file that is there takes no room on a full disk. Raises OSError."""
+    def give(self) -> None:
+        """Renew the sign. An existing file needs no room on a full disk. Raises OSError."""
         try:
             os.utime(self._path)
         except FileNotFoundError:

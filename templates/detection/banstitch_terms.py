@@ -3,18 +3,32 @@
 Managed by Banstitch: changes made here are overwritten. Loaded by banstitch.py beside it.
 """
 
-import collections
+from __future__ import annotations
+
 import ipaddress
 import socket
 import time
+from collections.abc import Iterable
+from typing import NamedTuple, Union
 
-# until and since in epoch seconds; until is FOREVER for a ban without end
-Ban = collections.namedtuple("Ban", "until since failures count")
+Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
+
+
+class Ban(NamedTuple):
+    """One ban. Times in epoch seconds; ``until`` is FOREVER for a ban without end."""
+
+    until: float
+    since: float
+    failures: int
+    # how often the address has been banned so far
+    times: int
+
+
 FOREVER = float("inf")
 # Seconds. What ends in the year 10,000 or later has no date.
 LONGEST_BAN = 100 * 366 * 86400
 # IPv4 addresses written as IPv6 ones (RFC 4291, 2.5.5.2)
-MAPPED = ipaddress.ip_network("::ffff:0:0/96")
+MAPPED = ipaddress.IPv6Network("::ffff:0:0/96")
 # The prefixes of IPv6 networks that no IPv4 one can be written with.
 NARROW = frozenset(map(str, range(16, 128)))
 
@@ -22,19 +36,19 @@ NARROW = frozenset(map(str, range(16, 128)))
 class Ignored:
     """The jail's ignore list, asked 100,000 times in a second."""
 
-    def __init__(self, texts):
-        self.texts = texts
-        self._networks = [network for text in texts for network in as_networks(str(text))]
+    def __init__(self, texts: Iterable[object]) -> None:
+        self.texts = list(texts)
+        self._networks = [network for text in self.texts for network in as_networks(str(text))]
         # {(version, bits behind the prefix): networks as numbers without these bits}
-        self._prefixes = {}
+        self._prefixes: dict[tuple[int, int], set[int]] = {}
         for network in self._networks:
             shift = network.max_prefixlen - network.prefixlen
             starts = self._prefixes.setdefault((network.version, shift), set())
             starts.add(int(network.network_address) >> shift)
         # {(version, bits behind the prefix): {such a network that holds one of the list: that one}}
-        self._inside = {}
+        self._inside: dict[tuple[int, int], dict[int, str]] = {}
 
-    def overlap(self, entry):
+    def overlap(self, entry: str) -> str:
         """Return the part of the list that ``entry`` has addresses in common with, or an empty string."""
         version, number, shift = parts(entry)
         for (of_version, own), starts in self._prefixes.items():
@@ -42,7 +56,7 @@ class Ignored:
                 return entry
         return self._within(version, shift).get(number >> shift, "") if "/" in entry else ""
 
-    def _within(self, version, shift):
+    def _within(self, version: int, shift: int) -> dict[int, str]:
         if (version, shift) not in self._inside:
             smaller = [
                 n
@@ -54,7 +68,7 @@ class Ignored:
         return self._inside[version, shift]
 
 
-def parts(entry):
+def parts(entry: str) -> tuple[int, int, int]:
     """Return (version, number, bits behind the prefix) of an address or network in its one spelling."""
     address, _, bits = entry.partition("/")
     family, size = (socket.AF_INET6, 128) if ":" in address else (socket.AF_INET, 32)
@@ -62,28 +76,30 @@ def parts(entry):
     return 6 if size == 128 else 4, number, size - int(bits or size)
 
 
-def as_networks(text):
-    """fail2ban takes names as well, which the inventory does not."""
+def as_networks(text: str) -> list[Network]:
+    """Return a text as a network; nothing for a name, which fail2ban accepts as well."""
     try:
         return [plain(ipaddress.ip_network(text, strict=False))]
     except ValueError:
         return []
 
 
-def end(began, bantime):
+def end(began: float, bantime: float) -> float:
+    """Return when a ban ends; a negative time is for ever."""
     return FOREVER if float(bantime) < 0 else float(began) + float(bantime)
 
 
-def number(until):
-    """Whole seconds, upwards: a ban does not end before its time."""
+def number(until: float) -> int:
+    """Return an end in whole seconds, rounded up: a ban does not end before its time."""
     return -1 if until == FOREVER else int(-(-until // 1))
 
 
-def shown(until):
+def shown(until: float) -> str:
+    """Return an end as an operator reads it."""
     return "further notice" if until == FOREVER else time.strftime("%F %T", time.localtime(until))
 
 
-def is_plain(text):
+def is_plain(text: str) -> bool:
     """Return whether a text is in its one spelling. Ten times as fast as ipaddress, for nearly all bans."""
     address, slash, bits = text.partition("/")
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
@@ -99,15 +115,19 @@ def is_plain(text):
     return not slash or (bits in NARROW and not number & ((1 << 128 - int(bits)) - 1))
 
 
-def plain(network):
-    """An IPv4 network that is written as an IPv6 one, as IPv4; any other as it is."""
-    if network.version == 4 or not network.subnet_of(MAPPED):
+def plain(network: Network) -> Network:
+    """Return an IPv4 network that is written as an IPv6 one as IPv4, and any other as it is."""
+    if isinstance(network, ipaddress.IPv4Network) or not network.subnet_of(MAPPED):
         return network
     return ipaddress.ip_network((int(network.network_address) & 0xFFFFFFFF, network.prefixlen - 96))
 
 
-def spelling(address):
-    """The one spelling of an address or network. ValueError for a name, or for everybody at once."""
+def spelling(address: object) -> str:
+    """Return the one spelling of an address or network.
+
+    Raises:
+        ValueError: it is a name, or would deny everybody.
+    """
     text = str(address)
     if is_plain(text):
         return text

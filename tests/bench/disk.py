@@ -26,8 +26,8 @@ ACTION, RECEIVER = "/etc/fail2ban/action.d", "/opt/banstitch/receiver"
 SMALLER = (
     (f"{RECEIVER}/config.py", "'rejected_most': 2097152", "'rejected_most': 100000"),
     (f"{RECEIVER}/config.py", "'evidence_most': 67108864", "'evidence_most': 1000000"),
-    (f"{ACTION}/banstitch_logs.py", "rejected.log': 1048576", "rejected.log': 50000"),
-    (f"{ACTION}/banstitch_logs.py", "evidence.log': 33554432", "evidence.log': 500000"),
+    (f"{ACTION}/banstitch_log_sizes.py", "rejected.log': 1048576", "rejected.log': 50000"),
+    (f"{ACTION}/banstitch_log_sizes.py", "evidence.log': 33554432", "evidence.log': 500000"),
     (f"{ACTION}/banstitch_audit.py", "AUDIT_SIZE = 20000000", "AUDIT_SIZE = 200000"),
     (f"{ACTION}/banstitch_audit.py", "AT_ONCE = 1000", "AT_ONCE = 100"),
     (f"{ACTION}/banstitch_bounds.py", "Rate(10000, 0.2)", "Rate(500, 0.2)"),

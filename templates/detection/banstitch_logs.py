@@ -7,17 +7,28 @@ there. It can write into the files. So root rotates them, reads no more than a l
 for a lock or a lease that the user could hold.
 """
 
+from __future__ import annotations
+
 import errno
 import fcntl
 import io
 import os
 import stat
 import time
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
-# The receiver's largest file (LimitFSIZE= of its unit). A larger one was not written by the receiver.
-LARGEST = {{ largest }}
-# Bytes from which on each log is rotated.
-LIMITS = {{ limits | pyliteral }}
+from fail2ban.server.utils import Utils
+
+if TYPE_CHECKING:
+    LARGEST: int
+    LIMITS: Mapping[str, int]
+else:
+    sizes = Utils.load_python_module(
+        os.path.join(os.path.dirname(__file__), "banstitch_log_sizes.py")
+    )
+    LARGEST, LIMITS = sizes.LARGEST, sizes.LIMITS
+
 # A writer holds its lock for as long as it takes to append some lines; nobody is waited for longer.
 TRIES = 20
 PAUSE = 0.01
@@ -30,13 +41,13 @@ LONGEST = 4096
 class Logs:
     """The logs of the receiver, each with the size from which on it is rotated."""
 
-    def __init__(self, limits, group):
+    def __init__(self, limits: Mapping[str, int], group: int) -> None:
         self._limits = limits
         self._group = group
         # what was missing at the last look: logrotate removes a name for a moment
-        self._missing = set()
+        self._missing: set[str] = set()
 
-    def tend(self):
+    def tend(self) -> None:
         """Rotate what is full, replace what is no file, create what is missing. Raises OSError."""
         for path, limit in self._limits.items():
             try:
@@ -53,13 +64,13 @@ class Logs:
             elif about.st_size >= limit:
                 rotate(path, self._group)
 
-    def prepare(self):
+    def prepare(self) -> None:
         """Put the logs in order before fail2ban opens them, and create them where they are missing."""
         self._missing.update(self._limits)
         self.tend()
 
 
-def rotate(path, group):
+def rotate(path: str, group: int) -> None:
     """Move ``path`` to ``path``.1 and start it anew, with no moment in which the name is missing."""
     log = opened(path)
     try:
@@ -84,7 +95,7 @@ def rotate(path, group):
         os.close(log)
 
 
-def make(path, group):
+def make(path: str, group: int) -> None:
     """Create a log that root owns and the receiver may append to."""
     how = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     new = os.open(path, how, 0o600)
@@ -95,13 +106,13 @@ def make(path, group):
         os.close(new)
 
 
-def move_aside(path):
+def move_aside(path: str) -> None:
     """Keep what is in the way, whatever it is, under a name that nobody reads."""
     os.rename(path, "%s.odd-%d" % (path, time.time_ns()))
 
 
-def opened(path):
-    """A descriptor of a regular file of sane size. Raises OSError for anything else, and never waits.
+def opened(path: str) -> int:
+    """Return a descriptor of a regular file. It raises OSError for anything else, and never waits.
 
     Opening blocks at a pipe, and at a lease that the owner of a file may hold, but for O_NONBLOCK.
     """
@@ -112,7 +123,7 @@ def opened(path):
     raise OSError(errno.EINVAL, "not a regular file", path)
 
 
-def wait_for_writers(log):
+def wait_for_writers(log: int) -> None:
     """Return once no writer of the receiver is between its look at the name and its write.
 
     Whoever takes the lock later finds another file under the name and writes there.
@@ -128,7 +139,7 @@ def wait_for_writers(log):
 class Reader:
     """Stands before fail2ban's own way of opening one log of a jail."""
 
-    def __init__(self, jail, path):
+    def __init__(self, jail: Any, path: str) -> None:
         self._filter = jail.filter
         self._path = path
         self._container = jail.filter.getLog(path)
@@ -137,7 +148,7 @@ class Reader:
         self._held = io.FileIO(opened(path))
         self._container.open = self.open
 
-    def open(self, *args):
+    def open(self, *args: Any) -> Any:
         """Open the log as fail2ban does, once what it missed of a rotated one is read. Raises OSError."""
         now = io.FileIO(opened(self._path))
         about = os.fstat(now.fileno())
@@ -149,7 +160,7 @@ class Reader:
                 self._read_rest(before.fileno())
         return self._open(*args)
 
-    def _read_rest(self, log):
+    def _read_rest(self, log: int) -> None:
         """Give fail2ban the lines behind the place that it had reached."""
         wait_for_writers(log)
         place, end = self._container.getPos(), min(os.fstat(log).st_size, LARGEST)
@@ -158,8 +169,8 @@ class Reader:
             self._filter.processLineAndAdd(line)
 
 
-def lines(log, place, end):
-    """The whole lines between two places of a file, as text, without those that are too long."""
+def lines(log: int, place: int, end: int) -> Iterator[str]:
+    """Yield the whole lines between two places of a file, as text, without those that are too long."""
     rest = b""
     while place < end:
         block = os.pread(log, min(BLOCK, end - place), place)
@@ -172,7 +183,7 @@ def lines(log, place, end):
                 yield line.decode("ascii", "replace")
 
 
-def follow(jail, path):
+def follow(jail: Any, path: str) -> None:
     """Have the jail read ``path``, with :class:`Reader` before it. Also at a reload, which asks again."""
     jail.filter.addLogPath(path)
     container = jail.filter.getLog(path)
