@@ -111,7 +111,7 @@ config system automation-stitch
         end
     next
     edit "HA Failover"
-        set description "Send an email when the FortiGate\\'s HA role changes."
+        set description "Send an email when the unit\\'s HA role changes."
         set status disable
         set trigger "HA Failover"
         set action "Default Email"
