@@ -11,7 +11,7 @@ OnDisk = File | Directory | Tokens | Digests | Authority | Certificate
 
 
 def attributes(resource: OnDisk) -> dict[str, Any]:
-    """Where it is, and whose."""
+    """Return path, mode, owner and group."""
     return {
         "path": resource.path,
         "mode": resource.mode,

@@ -1,4 +1,4 @@
-"""When a certificate on a ban host is made anew: pure, the days left are those that the host counts."""
+"""Decide when a certificate on a ban host is renewed, from the days left that the host reports."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def plan_certificate(resource: Certificate, draft: Draft) -> None:
 
 
 def expiry(desired: Sequence[Resource], found: Mapping[str, Found | None]) -> dict[str, Any]:
-    """How long https goes on: ``kind`` (the setting receiver_tls), ``days``, ``todo`` ("" for nothing).
+    """Return how long https remains valid: ``kind`` (receiver_tls), ``days``, ``todo`` (may be "").
 
     ``days`` is whole, of the certificate or of its CA, whichever ends first; negative once it is
     over, None where one of them is missing, or where there is none to have.

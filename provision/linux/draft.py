@@ -15,7 +15,7 @@ Observed = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class LinuxPlan:
-    """What would change on a ban host, and the steps that the agent takes to change it."""
+    """The changes of a ban host, and the steps that the agent takes to make them."""
 
     changes: tuple[Change, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -45,7 +45,7 @@ class Draft:
         self.changes.append(Change(identity, action, diff, reason))
 
     def claim(self, identity: str, path: str, what: str) -> None:
-        """What stands at ``path`` will be changed: it is ours, or the operator lets us have it."""
+        """Claim ``path`` for a change: it is ours, or the operator lets us adopt it."""
         if identity not in self.owned and not self.adopt:
             self.conflicts.append(f"{path} {what}")
 

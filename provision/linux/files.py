@@ -137,7 +137,7 @@ def is_log(resource: File | Tokens | Digests) -> bool:
 def _is_file(
     resource: File | Tokens | Digests, state: Mapping[str, Any] | None, draft: Draft
 ) -> bool:
-    """Whether a file can be put there: what cannot be restored at teardown is not adopted."""
+    """Return whether a file can be put there: only what teardown can restore is adopted."""
     if state is None:
         return True
     if state["type"] != "file":

@@ -1,4 +1,4 @@
-"""What the agent is asked to look at, and what is known of a host where it cannot run yet."""
+"""The request to observe, and the observation of a host on which the agent cannot run yet."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from provision.linux.resources import (
 
 
 def request(desired: Sequence[Resource]) -> dict[str, Any]:
-    """What the agent must look at to answer for all of ``desired``."""
+    """Return the request that observes all of ``desired``."""
 
     def of(*kinds: type) -> list[Any]:
         return [resource for resource in desired if isinstance(resource, kinds)]

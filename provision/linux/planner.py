@@ -100,7 +100,7 @@ def _user(resource: User, draft: Draft) -> None:
 
 
 def _garbage(wanted: Iterable[Resource], manifest: Mapping[str, Any], draft: Draft) -> None:
-    """What an earlier inventory made and this one no longer names."""
+    """Plan the removal of what an earlier inventory asked for and this one does not."""
     ids = {resource.id for resource in wanted}
     for entry in reversed(manifest.get("objects", ())):
         if entry["id"] not in ids:

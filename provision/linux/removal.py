@@ -21,7 +21,7 @@ def unit_of(identity: str) -> str:
 def teardown(
     observed: Observed, purge_data: bool = False, keep_packages: bool = False
 ) -> LinuxPlan:
-    """What brings a host back to what it was before our first run; empty where we never were."""
+    """Plan the return to the state before the first run; empty if there was none."""
     manifest = observed["manifest"]
     if not manifest:
         return LinuxPlan()

@@ -1,4 +1,4 @@
-"""What a ban host should hold, as frozen data: the words in which Linux roles speak to the planner."""
+"""The resources of a ban host, as frozen data: roles return them, and the planner compares them."""
 
 from __future__ import annotations
 

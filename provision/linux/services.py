@@ -51,7 +51,7 @@ def _step(resource: Service, verb: str) -> Step:
 
 
 def as_loaded(jail: Jail) -> dict[str, int]:
-    """What the running server should answer for ``jail``, times in seconds."""
+    """Return the answer that the running server should give for ``jail``, times in seconds."""
     return {
         "max_retry": jail.max_retry,
         "find_time": jail.find_time,

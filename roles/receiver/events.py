@@ -1,4 +1,4 @@
-"""Whose events the receiver takes, how many of them, and whose addresses it never writes down.
+"""Settings of events: accepted senders, rates, and addresses that are never recorded.
 
 A part of the role `receiver`, as tls.py is.
 """
@@ -18,7 +18,7 @@ from roles.detection.role import enabled, ignored
 
 
 class Settings(RoleSettings):
-    """Who may post events, at which rate, and about whom."""
+    """Senders, rates and ignored addresses of events."""
 
     receiver_allow: Annotated[
         Networks,
@@ -45,7 +45,7 @@ class Settings(RoleSettings):
 def config(
     context: Context, settings: Settings, address: str, own: Sequence[str]
 ) -> dict[str, Any]:
-    """What the receiver is told of it.
+    """Return the part of the configuration file that concerns events.
 
     ``address``: the address or name by which FortiGates reach the receiver; ``own``: addresses and
     networks from which the ban host talks to itself.
@@ -64,7 +64,7 @@ def config(
 
 
 def _allowed(context: Context, settings: Settings) -> list[str] | None:
-    """Who may post; None for everybody. A FortiGate that is known by name is looked up there."""
+    """Return the addresses that may post; None for everybody. The receiver resolves names."""
     if settings.receiver_allow_any:
         return None
     units = [unit.login.address for unit in context.site.fortigates]

@@ -59,7 +59,7 @@ class Settings(
     limits.Settings,
     units.Settings,
 ):
-    """Where the receiver listens, how FortiGates reach it, and what it keeps."""
+    """Addresses, workers and pages of the receiver."""
 
     receiver_listen: Annotated[
         Address, Field(description="address to listen on, 0.0.0.0 or :: for all")
@@ -96,7 +96,7 @@ def find_receiver_port(context: Context) -> int:
 
 
 def build_base_url(context: Context) -> str:
-    """Where FortiGates find it."""
+    """Return the URL at which FortiGates reach the receiver."""
     scheme = tls.scheme(context.of_ban_host("receiver", Settings))
     return f"{scheme}://{format_url_host(find_receiver_address(context))}:{find_receiver_port(context)}"
 
@@ -113,7 +113,7 @@ def summary(context: Context) -> tuple[str, ...]:
 
 
 def is_receiver_secure(context: Context) -> bool:
-    """Whether it speaks https."""
+    """Return whether the receiver speaks https."""
     return context.of_ban_host("receiver", Settings).receiver_tls != "off"
 
 
@@ -290,7 +290,7 @@ def self_test(context: Context) -> dict[str, Any] | None:
 
 
 def status(context: Context) -> dict[str, Any]:
-    """Where the ban host itself reads the receiver's numbers, and by which of the secrets.
+    """Return how the ban host reads the receiver's metrics: URL, certificate, secret and filter.
 
     ``page``: where a browser finds the status page; empty where it is off.
     """

@@ -1,4 +1,4 @@
-"""How the receiver proves with a certificate that it is the one that FortiGates look for.
+"""The certificate with which the receiver identifies itself to FortiGates.
 
 A part of the role `receiver`, with settings, problems and resources enough for a file of its own.
 """
@@ -34,7 +34,7 @@ def checked_host(text: str) -> str:
 
 
 class Settings(RoleSettings):
-    """Whether the receiver speaks https, and by whose certificate."""
+    """Encryption and certificate of the receiver."""
 
     receiver_tls: Annotated[
         Literal["self_signed", "files", "off"],
@@ -64,12 +64,12 @@ class Settings(RoleSettings):
 
 
 def scheme(settings: Settings) -> str:
-    """How its URLs begin."""
+    """Return the scheme of the URLs."""
     return "http" if settings.receiver_tls == "off" else "https"
 
 
 def certificate(settings: Settings) -> str:
-    """Where the ban host holds the receiver's key and certificate; empty if there is none."""
+    """Return the path of the receiver's key and certificate on the ban host; empty if there is none."""
     return "" if settings.receiver_tls == "off" else CERTIFICATE
 
 
@@ -91,7 +91,7 @@ def authority(context: Context, settings: Settings) -> str:
 
 
 def resources(context: Context, settings: Settings, names: Sequence[str]) -> tuple[Resource, ...]:
-    """What it takes to be known by ``names``: addresses or host names, first the one FortiGates use.
+    """Return the resources for a certificate with ``names``: addresses or host names.
 
     Raises:
         InputError: the operator's own files cannot be used.

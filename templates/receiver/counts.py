@@ -1,7 +1,9 @@
-"""What happened, as numbers that all worker processes share and that outlive each of them.
+"""Counters that all worker processes share and that outlive each of them.
 
 A fixed set of named numbers in a file that every worker maps into its memory. It lies in /run:
-it survives restarts of the receiver, and a full disk does not touch it.
+it survives restarts of the receiver, and a full disk does not affect it. The same file holds the token
+buckets that limit the rate of posts for all workers together. prometheus_client's multiprocess mode has
+counters only, so it cannot replace this module.
 
 Managed by Banstitch: changes made here are overwritten.
 """
@@ -75,7 +77,7 @@ class Counts:
             self[name] += amount
 
     def allowance(self, name, rate, burst, now):
-        """Whether one more of what ``name`` counts is within ``rate`` a second, ``burst`` at once."""
+        """Return whether one more event of ``name`` is within ``rate`` a second and ``burst`` at once."""
         with self.locked():
             tokens, at = self[name + ":tokens"], self[name + ":at"]
             passed = max(now - at, 0)  # a clock that is set back takes nothing away

@@ -1,4 +1,4 @@
-"""What a FortiGate said of an event, kept for the audit of the ban that it may lead to.
+"""The FortiGate's own log line of each event, kept for the audit of a ban.
 
 Each line is the line of the event log (banstitch_shared/eventlog.py), and behind it as JSON the
 FortiGate's name and its own log line. Attackers typed a part of that line, so fail2ban

@@ -25,7 +25,7 @@ Entry = collections.namedtuple("Entry", "address until stays")
 
 
 class Feed:
-    """What each path serves, made again only when a ban came, went or expired.
+    """The lists that the paths serve, rebuilt only when a ban was added, removed or expired.
 
     ``limit``: how many entries a list has at most. ``fetched``: the lists that FortiGates of this site
     fetch; what has no room in another one is nobody's loss.

@@ -1,4 +1,4 @@
-"""What is counted, and how Prometheus reads it.
+"""The metrics, in the text format of Prometheus.
 
 Managed by Banstitch: changes made here are overwritten.
 """

@@ -24,7 +24,7 @@ INSIDE = re.compile(r"[A-Za-z]{1,20}\(([0-9A-Fa-f.:]{2,45})\)\Z")
 
 
 class Verdict(NamedTuple):
-    """What becomes of an event. ``ignored`` is why it does not count, and empty where it does."""
+    """The verdict on an event. ``ignored`` says why it does not count, and is empty if it does."""
 
     ignored: str
     detection: str = ""

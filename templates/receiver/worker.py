@@ -82,7 +82,7 @@ class Encryption:
 
 
 class Listener:
-    """What gunicorn asks of a listening socket for each client, also once a stop has closed it.
+    """The parts of a listening socket that gunicorn uses for each client, even after a stop closed it.
 
     Otherwise a client that was accepted before and has not said its request yet gets no answer.
     """

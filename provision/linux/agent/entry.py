@@ -1,4 +1,4 @@
-"""Where the program starts on the host: one request in, one answer out, whatever happens."""
+"""The entry point on the host: one request in, one answer out, whatever happens."""
 
 from __future__ import annotations
 

@@ -130,10 +130,10 @@ def jail_state(name: str) -> dict[str, int] | None:
 
 
 def sshd_jail_without_log(os_version: str) -> bool:
-    """Whether the stock sshd jail keeps fail2ban from starting: it wants a log that nobody writes.
+    """Return whether the stock sshd jail keeps fail2ban from starting: its log does not exist.
 
     Debian 12 enables that jail, has no rsyslog, and its fail2ban 1.0.2 then refuses to start at all
-    (fail2ban issue 3292). Before fail2ban is there, the same is foretold from the release.
+    (fail2ban issue 3292). Before fail2ban is installed, the release of Debian tells.
     """
     if os.path.exists("/var/log/auth.log"):
         return False

@@ -42,7 +42,7 @@ def explain(error: OSError) -> str:
 
 
 class Ran(NamedTuple):
-    """What a program left behind: exit status and both outputs as one text."""
+    """The result of a program: exit status, and both outputs as one text."""
 
     status: int
     output: str
@@ -84,7 +84,7 @@ def tail(text: str, lines: int = 15) -> str:
 
 
 def staged_path(path: str) -> str:
-    """Where the next content of ``path`` waits: in the same directory, so that a rename is atomic."""
+    """Return the path of the staged content: in the same directory, so that a rename is atomic."""
     folder, base = os.path.split(path)
     return os.path.join(folder, "." + base + STAGED)
 

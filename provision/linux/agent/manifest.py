@@ -29,7 +29,7 @@ Manifest = dict[str, Any]
 
 
 def path() -> str:
-    """Where the manifest lies."""
+    """Return the path of the manifest."""
     return os.path.join(STATE, "manifest.json")
 
 
@@ -53,7 +53,7 @@ def load() -> Manifest | None:
 
 
 def new() -> Manifest:
-    """What a host that was never touched starts with."""
+    """Return the manifest of a host that was never touched."""
     return {
         "version": VERSION,
         "key": secrets.token_hex(32),
@@ -66,7 +66,7 @@ def new() -> Manifest:
 
 
 def begun() -> Manifest | None:
-    """What is known of a host on which nothing but python3 has been installed by us so far."""
+    """Return the manifest of a host on which we have installed only python3 so far."""
     return new() if bootstrapped() else None
 
 

@@ -57,7 +57,7 @@ class Journal:
         memory.save(self.manifest)
 
     def on_failure(self, action: Callable[[], None]) -> None:
-        """What to do, last first, when the run fails."""
+        """Return the steps that undo the run after a failure, the last one first."""
         self._undo.append(action)
 
     def undo(self) -> list[str]:

@@ -114,7 +114,7 @@ def summary(manifest: memory.Manifest) -> dict[str, Any]:
 
 
 def _restores(entry: dict[str, Any]) -> bool:
-    """Whether something of somebody else's stood there before."""
+    """Return whether a foreign object stood there before."""
     before = entry["before"]
     return before is not None and (
         not entry["id"].startswith("user:") or bool(before.get("theirs"))
@@ -122,7 +122,7 @@ def _restores(entry: dict[str, Any]) -> bool:
 
 
 def facts() -> dict[str, Any]:
-    """What the planner must know of the host beside its objects."""
+    """Return the facts about the host that the planner needs beside its objects."""
     release = dict(
         line.split("=", 1)
         for line in (read("/etc/os-release") or b"").decode("utf-8", "replace").splitlines()
@@ -187,7 +187,7 @@ def installed(names: Sequence[str]) -> list[str]:
 
 
 def user_exists(name: str) -> bool:
-    """Whether the system knows this user."""
+    """Return whether the system knows this user."""
     try:
         pwd.getpwnam(name)
     except KeyError:
@@ -198,7 +198,7 @@ def user_exists(name: str) -> bool:
 def service_state(
     name: str, answers: str, certificate: str = "", listens: str = ""
 ) -> dict[str, Any]:
-    """Whether a unit exists, is enabled, is active, and answers where it has an address to answer at.
+    """Return whether a unit exists, is enabled, is active, and answers if it has an address.
 
     ``certificate``: the file of the one with which it must answer there. ``listens``: where a socket will
     listen; ``taken_by`` says which other program does.

@@ -1,4 +1,4 @@
-"""What a certificate on this host says of itself, read with openssl; its key stays unread."""
+"""Facts in a certificate on this host, read with openssl. Its key is never read."""
 
 from __future__ import annotations
 
@@ -91,5 +91,5 @@ def _key_fits(path: str) -> bool:
 
 
 def _signed(path: str, authority: str) -> bool:
-    """Whether the authority vouches for it; whether it is still valid is another question."""
+    """Return whether the CA signed it; the dates are checked elsewhere."""
     return run(["openssl", "verify", "-no_check_time", "-CAfile", authority, path]).status == 0

@@ -1,4 +1,4 @@
-"""What each step of a plan does, and notes down before so that it can be taken back."""
+"""The steps of a plan. Each records how to undo it before it changes anything."""
 
 from __future__ import annotations
 

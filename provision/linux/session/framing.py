@@ -1,4 +1,4 @@
-"""What our own programs print on a ban host, found among whatever else is printed there.
+"""Find the messages of our own programs in everything that is printed on a ban host.
 
 A message is ``MARKER:WORD`` or ``MARKER:WORD:NUMBER`` and a line end, anywhere in an output. ``answer`` has
 the number of bytes that follow. The marker is chosen anew for each exec, so no banner, password or file can
