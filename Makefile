@@ -46,5 +46,5 @@ lab:
 
 clean:  ## the environment, the caches, lab hosts that nobody owns and the file systems they start from
 	if [ -x $(PYTHON) ]; then $(PYTHON) -m tests.lab.debian clean; fi
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

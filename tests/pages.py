@@ -14,6 +14,7 @@ from pydantic.fields import FieldInfo
 
 from provision.cli import main
 from provision.results import Exit
+from provision.sites.builder import list_roles
 from provision.sites.setting_types import spell_duration
 from roles.detection.catalogue import CATALOGUE
 from tests import PROJECT
@@ -51,7 +52,7 @@ def _generate(name: str) -> str:
 def list_settings(role_name: str) -> Iterator[str]:
     """Return a table of the settings of one role, from its pydantic model."""
     yield from ("| setting | default | meaning |", "|---|---|---|")
-    (role,) = (role for play in PLAYS for role in play.roles if role_name == role.NAME)
+    (role,) = (role for role in list_roles(PLAYS) if role_name == role.NAME)
     for name, field in role.Settings.model_fields.items():
         meaning = f"{field.description}{_describe_range(field)}".replace("|", "\\|")
         yield f"| `{name}` | {_describe_default(field)} | {meaning} |"
@@ -85,7 +86,7 @@ def list_detections(_: str) -> Iterator[str]:
 
 
 def list_verbs(_: str) -> Iterator[str]:
-    """Return a table of the verbs with the first sentence of their help."""
+    """Return a table of the verbs with their help."""
     yield from ("| verb | what it does |", "|---|---|")
     for name, command in main.cli.commands.items():
         usage = " ".join([name, *(str(part.name).upper() for part in _arguments(command))])
@@ -113,16 +114,10 @@ def list_options(_: str) -> Iterator[str]:
 
 
 def _spell_option(option: click.Option) -> str:
-    value = (
-        ""
-        if option.is_flag or option.count
-        else f" {option.metavar or str(option.type.name).upper()}"
-    )
-    return (
-        ", ".join(f"`{name}`" for name in option.opts[:-1])
-        + (", " if len(option.opts) > 1 else "")
-        + f"`{option.opts[-1]}{value}`".replace("|", "\\|")
-    )
+    *short, last = option.opts
+    if not option.is_flag and not option.count:
+        last += f" {option.metavar or str(option.type.name).upper()}"
+    return ", ".join(f"`{name}`" for name in (*short, last)).replace("|", "\\|")
 
 
 def list_exit_codes(_: str) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -24,8 +24,15 @@ from provision.fortios.config.facts import Facts, assume_facts
 from provision.fortios.config.secret_names import attach_secret_names
 from provision.fortios.config.versions import NEWEST, Version
 from provision.linux.kinds.resource import Resource
-from provision.sites.builder import BAN_HOSTS, FORTIGATES, FortiGate, Play, Selected, Site
-from provision.sites.settings import Role
+from provision.sites.builder import (
+    BAN_HOSTS,
+    FORTIGATES,
+    FortiGate,
+    Play,
+    Selected,
+    Site,
+    list_roles,
+)
 
 
 def render_resources(site: Site, plays: Sequence[Play]) -> tuple[Resource, ...]:
@@ -173,8 +180,3 @@ def request_status(site: Site, plays: Sequence[Play]) -> dict[str, Any]:
 def list_secret_names(fortigate: FortiGate) -> tuple[str, ...]:
     """Return the names of a FortiGate's secrets: one to post events with, one to fetch the feed with."""
     return (f"webhook:{fortigate.name}", f"feed:{fortigate.name}")
-
-
-def list_roles(plays: Sequence[Play], group: str) -> Iterator[Role]:
-    """Yield the roles of a group of the inventory, in the order of the playbook."""
-    return (role for play in plays if play.group == group for role in play.roles)

@@ -6,10 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from pydantic import BaseModel
 
-from provision.desired.collect import list_roles
 from provision.desired.context import Context, SummaryHook
 from provision.masking import MASK
-from provision.sites.builder import BAN_HOSTS, FORTIGATES, FortiGate, Play, Site
+from provision.sites.builder import BAN_HOSTS, FORTIGATES, FortiGate, Play, Site, list_roles
 from provision.sites.settings import RoleSettings, find_secret_values
 
 _LONGEST = 60

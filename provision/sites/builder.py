@@ -53,6 +53,11 @@ def _restore_play(group: str, *modules: str) -> Play:
     return Play(group, tuple(cast(Role, import_module(name)) for name in modules))
 
 
+def list_roles(plays: Sequence[Play], group: str = "") -> Iterator[Role]:
+    """Yield the roles of a group of the inventory, or of all groups, in the order of the playbook."""
+    return (role for play in plays if group in ("", play.group) for role in play.roles)
+
+
 @dataclass(frozen=True)
 class BanHost:
     """The Linux host of a site; ``settings`` by role name."""
@@ -162,11 +167,6 @@ class _Builder:
     def _list_members(self, group: str) -> list[Host]:
         return [self.inventory.hosts[name] for name in self._list_names(group)]
 
-    def _list_roles(self, group: str = "") -> Iterator[Role]:
-        for play in self.plays:
-            if group in ("", play.group):
-                yield from play.roles
-
     def _check_groups(self) -> None:
         for play in self.plays:
             if play.group not in (BAN_HOSTS, FORTIGATES):
@@ -183,11 +183,11 @@ class _Builder:
             self.problems.append(where.problem(what, "take it out of one of them"))
 
     def _read_target(self, host: Host, group: str) -> tuple[Login | None, Settings]:
-        self.problems.extend(find_unknown_settings(self._list_roles(), host.variables))
+        self.problems.extend(find_unknown_settings(list_roles(self.plays), host.variables))
         self._check_name(host, group)
         scope = self.scopes[host.name]
         settings = {}
-        for role in self._list_roles(group):
+        for role in list_roles(self.plays, group):
             try:
                 settings[role.NAME] = read_settings(role, scope, host.where)
                 for value in find_secret_values(settings[role.NAME]):

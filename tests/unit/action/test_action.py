@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -13,18 +11,9 @@ from tests.unit.action.action_model import (
     NOW,
     Server,
     eventually,
-    installed,
     remembered,
     ticket,
 )
-
-
-@pytest.fixture
-def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    server = installed(tmp_path, monkeypatch)
-    yield server
-    if server.action is not None:
-        server.action.stop()
 
 
 def test_a_started_jail_has_a_file_even_when_nobody_is_banned(server: Server) -> None:

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.unit.action.action_model import JAIL, NOW, Server, eventually, installed, ticket
+from tests.unit.action.action_model import JAIL, NOW, Server, eventually, ticket
 
 
 @pytest.fixture
-def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    server = installed(tmp_path, monkeypatch)
+def server(server: Server, monkeypatch: pytest.MonkeyPatch) -> Server:
     monkeypatch.setattr(server.module.keeper, "TICK", 0.01)
-    yield server
-    if server.action is not None:
-        server.action.stop()
+    return server
 
 
 def sign(server: Server) -> Path:

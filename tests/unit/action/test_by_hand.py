@@ -5,21 +5,12 @@ from __future__ import annotations
 import errno
 import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from tests.unit.action.action_model import NOW, Server, eventually, installed, ticket
-
-
-@pytest.fixture
-def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    server = installed(tmp_path, monkeypatch)
-    yield server
-    if server.action is not None:
-        server.action.stop()
+from tests.unit.action.action_model import NOW, Server, eventually, ticket
 
 
 def crash(server: Server) -> None:

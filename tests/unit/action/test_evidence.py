@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,14 +23,6 @@ HOSTILE = (
     'what": "ban" \\',
     "\x1b[2J\x00\x7f\x85\u2028\u202e\U0001f600 müller",
 )
-
-
-@pytest.fixture
-def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    server = installed(tmp_path, monkeypatch)
-    yield server
-    if server.action is not None:
-        server.action.stop()
 
 
 def clean(address: str, at: float = NOW) -> str:

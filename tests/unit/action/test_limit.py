@@ -7,7 +7,6 @@ import json
 import os
 import syslog
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +14,16 @@ import pytest
 
 from provision.desired.templates import TEMPLATES
 from roles.receiver.role import DRILL_ADDRESS
-from tests.unit.action.action_model import Server, eventually, installed, load_file, ticket
+from tests.unit.action.action_model import Server, eventually, load_file, ticket
 from tests.unit.receiver.receiver_app import Receiver
 
 LIMIT = 3
 
 
 @pytest.fixture
-def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    found = installed(tmp_path, monkeypatch)
-    found.settings = {"ban_limit": str(LIMIT), "fortigates": "fw1 fw2 verify"}
-    yield found
-    if found.action is not None:
-        found.action.stop()
+def server(server: Server) -> Server:
+    server.settings = {"ban_limit": str(LIMIT), "fortigates": "fw1 fw2 verify"}
+    return server
 
 
 @pytest.fixture

@@ -12,6 +12,13 @@ from provision.errors import InputError
 from provision.inventory.expressions import Scope
 from provision.inventory.loader import Inventory, build_scopes, load
 
+# One ban host and one FortiGate, complete enough for `check`.
+SITE = """
+ban_hosts: {hosts: {bh1: {ansible_host: 192.0.2.1}}}
+fortigates:
+  hosts: {fw1: {ban_host: bh1, ansible_host: 192.0.2.2, ansible_password: not-a-secret}}
+"""
+
 
 def write(folder: Path, **files: str) -> Path:
     """Write these files and return ``folder``; ``group_vars__all__yml`` is group_vars/all.yml."""
@@ -37,3 +44,17 @@ def read_scope(folder: Path, variables: str, **files: str) -> Scope:
 def list_problems(error: pytest.ExceptionInfo[InputError], folder: Path) -> list[str]:
     """Return the problems, with paths relative to the folder."""
     return [str(problem).replace(f"{folder}/", "") for problem in error.value.problems]
+
+
+def write_script(path: Path, body: str) -> Path:
+    """Write an executable script for sh."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{body}\n")
+    path.chmod(0o755)
+    return path
+
+
+def read_values(sources: list[str], host: str, playbook: Path | None = None) -> dict[str, object]:
+    """Return the variables of a host as they were written."""
+    variables = load(sources, (), playbook).hosts[host].variables
+    return {name: variable.value for name, variable in variables.items()}

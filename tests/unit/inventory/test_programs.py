@@ -13,26 +13,7 @@ from provision.errors import InputError
 from provision.inventory.loader import build_scopes, load
 from provision.inventory.sources import program
 from tests.plays import load_plays
-from tests.unit.inventory.inventories import list_problems, write
-
-SITE = """
-ban_hosts: {hosts: {bh1: {ansible_host: 192.0.2.1}}}
-fortigates:
-  hosts: {fw1: {ban_host: bh1, ansible_host: 192.0.2.2, ansible_password: not-a-secret}}
-"""
-
-
-def script(path: Path, body: str) -> Path:
-    """Write an executable script for sh."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f"#!/bin/sh\n{body}\n")
-    path.chmod(0o755)
-    return path
-
-
-def values(sources: list[str], host: str, playbook: Path | None = None) -> dict[str, object]:
-    found = load(sources, (), playbook).hosts[host].variables
-    return {name: variable.value for name, variable in found.items()}
+from tests.unit.inventory.inventories import list_problems, write, write_script
 
 
 def test_a_script_gets_the_environment_and_runs_once(
@@ -41,7 +22,7 @@ def test_a_script_gets_the_environment_and_runs_once(
     monkeypatch.setenv("WHO", "h1")
     runs = tmp_path / "runs.txt"
     body = f'echo "$*" >> {runs}\necho "{{\\"web\\": [\\"$WHO\\"], \\"_meta\\": {{\\"hostvars\\": {{}}}}}}"'
-    found = load(script(tmp_path / "inventory" / "list", body))
+    found = load(write_script(tmp_path / "inventory" / "list", body))
     assert found.groups["web"] == ("h1",)
     assert runs.read_text() == "--list\n"
 
@@ -63,7 +44,7 @@ def test_a_script_gets_the_environment_and_runs_once(
 def test_a_script_that_fails_is_named_with_the_reason(
     tmp_path: Path, body: str, expected: str
 ) -> None:
-    path = script(tmp_path / "hosts.sh", body)
+    path = write_script(tmp_path / "hosts.sh", body)
     with pytest.raises(InputError) as error:
         load(path)
     (found,) = list_problems(error, tmp_path)
@@ -91,7 +72,7 @@ def test_a_script_that_never_ends_is_killed_with_its_children(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(program, "LONGEST", 0.5)
-    path = script(tmp_path / "hosts", f"sleep 300 & echo $! > {tmp_path}/pid.txt; wait")
+    path = write_script(tmp_path / "hosts", f"sleep 300 & echo $! > {tmp_path}/pid.txt; wait")
     with pytest.raises(InputError, match="the inventory script --list takes longer than"):
         load(path)
     child = int((tmp_path / "pid.txt").read_text())
@@ -107,7 +88,7 @@ def test_a_script_that_never_stops_writing_is_killed(
 ) -> None:
     monkeypatch.setattr(program, "LARGEST", 1024 * 1024)
     with pytest.raises(InputError, match="writes more than 1 MiB"):
-        load(script(tmp_path / "hosts", "yes pa55word"))
+        load(write_script(tmp_path / "hosts", "yes pa55word"))
 
 
 def test_without_ansible_a_plugin_is_an_error_with_a_remedy(
@@ -155,7 +136,7 @@ def test_no_ansible_cfg_can_run_a_program_for_an_inventory_in_toml(
         toml__py="raise SystemExit(open('ran', 'w').write('plugin'))\n",
         hosts__toml="[ban_hosts.hosts.bh1]\nansible_host = '192.0.2.1'\n",
     )
-    script(tmp_path / "vault.sh", "touch ran; echo secret")
+    write_script(tmp_path / "vault.sh", "touch ran; echo secret")
     monkeypatch.chdir(tmp_path)
     assert main(load_plays, ["check", "-i", "hosts.toml"]) == 0, capsys.readouterr().err
     assert not (tmp_path / "ran").exists()
@@ -167,6 +148,6 @@ def test_a_script_that_nests_values_without_end_is_an_error(
 ) -> None:
     deep = "[" * levels + "]" * levels
     write(tmp_path, answer__json=f'{{"all": {{"hosts": ["a"], "vars": {{"x": {deep}}}}}}}')
-    path = script(tmp_path / "hosts", f"cat {tmp_path}/answer.json")
+    path = write_script(tmp_path / "hosts", f"cat {tmp_path}/answer.json")
     assert main(load_plays, ["check", "-i", str(path)]) == 3
     assert f"{path}: the inventory script --list must write" in capsys.readouterr().err

@@ -11,26 +11,7 @@ from provision.cli.main import main
 from provision.errors import InputError
 from provision.inventory.loader import build_scopes, load
 from tests.plays import load_plays
-from tests.unit.inventory.inventories import list_problems, write
-
-SITE = """
-ban_hosts: {hosts: {bh1: {ansible_host: 192.0.2.1}}}
-fortigates:
-  hosts: {fw1: {ban_host: bh1, ansible_host: 192.0.2.2, ansible_password: not-a-secret}}
-"""
-
-
-def script(path: Path, body: str) -> Path:
-    """Write an executable script for sh."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f"#!/bin/sh\n{body}\n")
-    path.chmod(0o755)
-    return path
-
-
-def values(sources: list[str], host: str, playbook: Path | None = None) -> dict[str, object]:
-    found = load(sources, (), playbook).hosts[host].variables
-    return {name: variable.value for name, variable in found.items()}
+from tests.unit.inventory.inventories import SITE, list_problems, read_values, write, write_script
 
 
 def test_of_several_sources_the_later_wins_with_its_own_group_vars(tmp_path: Path) -> None:
@@ -43,7 +24,7 @@ def test_of_several_sources_the_later_wins_with_its_own_group_vars(tmp_path: Pat
         two__group_vars__web__yml="c: 2",
         two__host_vars__h__yml="e: 2",
     )
-    assert values([f"{tmp_path}/one", f"{tmp_path}/two/hosts.ini"], "h") == {
+    assert read_values([f"{tmp_path}/one", f"{tmp_path}/two/hosts.ini"], "h") == {
         "a": 1,
         "b": 2,
         "c": 2,
@@ -72,7 +53,7 @@ def test_variables_beside_the_playbook_beat_those_beside_the_inventory(tmp_path:
         play__group_vars__web__yml="group: 4",
         play__host_vars__h__yml="both: 5",
     )
-    found = values([f"{tmp_path}/inventory"], "h", tmp_path / "play")
+    found = read_values([f"{tmp_path}/inventory"], "h", tmp_path / "play")
     assert found == {"all": 3, "group": 4, "mixed": 2, "host": 2, "both": 5}
 
 
@@ -206,7 +187,7 @@ def test_a_password_of_digits_in_an_ini_file_is_a_text(tmp_path: Path) -> None:
         tmp_path,
         hosts__="[web]\nh ansible_password=00123456 ansible_port=22 x=1234\n[web:vars]\nmy_token=1234\n",
     )
-    assert values([str(tmp_path)], "h") == {
+    assert read_values([str(tmp_path)], "h") == {
         "ansible_password": "00123456",
         "ansible_port": 22,
         "x": 1234,
@@ -262,7 +243,7 @@ def test_no_name_of_an_inventory_can_add_a_line_to_the_output(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write(tmp_path, answer__json=r'{"ban_hosts": {"hosts": ["bh1\nok: 1 site"]}}')
-    path = script(tmp_path / "hosts", f"cat {tmp_path}/answer.json")
+    path = write_script(tmp_path / "hosts", f"cat {tmp_path}/answer.json")
     assert main(load_plays, ["check", "-i", str(path)]) == 3
     lines = capsys.readouterr().err.splitlines()
     assert lines

@@ -28,6 +28,7 @@ from provision.linux.kinds.user import User
 from provision.linux.session.session import CHANGING, LOOKING
 from provision.plan import Change
 from provision.results import Exit, SiteResult, TargetResult, build_document
+from provision.sites.builder import list_roles
 from tests import PROJECT, pages
 from tests.plays import PLAYS
 from tests.unit.roles.sample_site import sample_site
@@ -38,7 +39,7 @@ DOCUMENTS = (
     "CHANGELOG.md",
     *(f"docs/{page.name}" for page in sorted((PROJECT / "docs").glob("*.md"))),
 )
-ROLES = {role.NAME: role for play in PLAYS for role in play.roles}
+ROLES = {role.NAME: role for role in list_roles(PLAYS)}
 VERBS = sorted(main.cli.commands)
 
 

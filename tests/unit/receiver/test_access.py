@@ -15,11 +15,6 @@ from tests.unit.receiver.receiver_app import LINE, SECRETS, Receiver, digests, m
 EVENT = LINE % "203.0.113.9"
 
 
-@pytest.fixture
-def receiver(tmp_path: Path) -> Receiver:
-    return Receiver(tmp_path)
-
-
 @pytest.mark.parametrize("peer", ["192.0.2.1", "::ffff:192.0.2.1", "fd00::1"])
 def test_a_fortigate_of_the_site_may_post(receiver: Receiver, peer: str) -> None:
     assert receiver.post(EVENT, peer=peer).status_code == 200

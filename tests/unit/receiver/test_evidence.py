@@ -30,11 +30,6 @@ HOSTILE = (
 )
 
 
-@pytest.fixture
-def receiver(tmp_path: Path) -> Receiver:
-    return Receiver(tmp_path)
-
-
 def kept(receiver: Receiver) -> list[tuple[str, dict[str, Any]]]:
     """(clean line, what stands beside it) of each line."""
     text = receiver.evidence.read_text("ascii")

@@ -16,11 +16,6 @@ from tests.unit.receiver.receiver_app import DETECTION, Receiver, bans_file, mod
 FOREVER = -1
 
 
-@pytest.fixture
-def receiver(tmp_path: Path) -> Receiver:
-    return Receiver(tmp_path)
-
-
 def test_the_feed_lists_v4_then_v6_in_numeric_order(receiver: Receiver) -> None:
     later = time.time() + 100
     receiver.bans({"2001:db8::1": FOREVER, "203.0.113.10": later, "203.0.113.9": later})

@@ -15,11 +15,6 @@ from tests.unit.receiver.receiver_app import LINE, Receiver, module
 LOGIN = ("status", "s-secret")
 
 
-@pytest.fixture
-def receiver(tmp_path: Path) -> Receiver:
-    return Receiver(tmp_path)
-
-
 def metrics(receiver: Receiver) -> dict[str, float]:
     """Every sample, by name and labels as they are written."""
     answer = receiver.get("/metrics", auth=LOGIN)

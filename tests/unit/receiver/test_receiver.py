@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -15,11 +14,6 @@ from hypothesis import strategies as st
 from tests.unit.receiver.receiver_app import LINE, SECRETS, Receiver, module
 
 SSLVPN = "sslvpn_login_failed"
-
-
-@pytest.fixture
-def receiver(tmp_path: Path) -> Receiver:
-    return Receiver(tmp_path)
 
 
 @pytest.fixture(scope="module")
