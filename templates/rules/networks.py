@@ -1,0 +1,28 @@
+"""The networks around a source.
+
+Managed by Banstitch: changes made here are overwritten. Python 3.9 or later, standard library only.
+"""
+
+from __future__ import annotations
+
+import socket
+from functools import lru_cache
+
+
+@lru_cache(maxsize=65536)
+def find_networks(source: str) -> tuple[str, ...]:
+    """Return the networks that are counted around a source, the smallest first.
+
+    An IPv4 address has its /24; an IPv6 network has its /56 and its /48.
+    """
+    text, _, bits = source.partition("/")
+    if ":" not in text:
+        return (text[: text.rindex(".")] + ".0/24",)
+    own = int(bits or 128)
+    number = int.from_bytes(socket.inet_pton(socket.AF_INET6, text), "big")
+    return tuple(_spell(number, size) for size in (56, 48) if size < own)
+
+
+def _spell(number: int, bits: int) -> str:
+    start = number >> 128 - bits << 128 - bits
+    return "%s/%d" % (socket.inet_ntop(socket.AF_INET6, start.to_bytes(16, "big")), bits)

@@ -1,0 +1,104 @@
+"""The settings of the rules, as the deployer writes them to ``rules.json``.
+
+Managed by Banstitch: changes made here are overwritten. Python 3.9 or later, standard library only.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+DAY = 86400
+# Names of rules. Each is one jail of a detection; PLAIN keeps the jail without a suffix.
+PLAIN, TRUSTED, SLOW = "plain", "trusted", "slow"
+UNKNOWN, TRAP, SPRAY, LOCKOUT, NETWORK = "unknown_user", "trap", "spray", "lockout", "network"
+
+
+class Rule(NamedTuple):
+    """One failure weighs 1/``max_retry`` of a ban, for ``find_time`` seconds.
+
+    For the rule ``network``, ``max_retry`` is the number of different sources.
+    """
+
+    max_retry: int
+    find_time: float
+
+
+@dataclass(frozen=True)
+class Detection:
+    """The rules of one detection that are on, by name.
+
+    ``accounts``: detections with the same word share one list of users. ``no_traps``: names that are
+    real here although the list of traps has them.
+    """
+
+    name: str
+    rules: Mapping[str, Rule]
+    accounts: str = "users"
+    no_traps: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the rules count, for all detections of a site.
+
+    ``trust_days``: so long a login speaks for its source. ``trust_sources``: a user who logs in from more
+    sources in a day gives no trust. ``most_failures``: a source that failed more often since its last
+    login gets none. ``known_users`` count as if they had logged in. All names are in lower case.
+    """
+
+    detections: Mapping[str, Detection]
+    trap_users: frozenset[str] = frozenset()
+    known_users: frozenset[str] = frozenset()
+    trust_days: float = 14
+    trust_sources: int = 5
+    most_failures: float = 2.5
+
+    @property
+    def trust_time(self) -> float:
+        """Seconds for which a login speaks for its source."""
+        return self.trust_days * DAY
+
+
+def read_settings(document: Mapping[str, Any]) -> Settings:
+    """Return the settings of a parsed ``rules.json``."""
+    detections = {
+        name: Detection(
+            name,
+            {rule: Rule(int(n), float(time)) for rule, (n, time) in block["rules"].items()},
+            block["accounts"],
+            frozenset(map(fold_name, block["no_traps"])),
+        )
+        for name, block in document["detections"].items()
+    }
+    return Settings(
+        detections,
+        frozenset(map(fold_name, document["trap_users"])),
+        frozenset(map(fold_name, document["known_users"])),
+        float(document["trust_days"]),
+        int(document["trust_sources"]),
+        float(document["most_failures"]),
+    )
+
+
+_DOMAIN = re.compile(r"[\w.-]{1,64}\\(?=\w)")
+
+
+def fold_name(user: str) -> str:
+    """Return the user name by which it is remembered: in lower case, without domain or realm.
+
+    ``DOMAIN\\alice``, ``alice@example.com`` and ``Alice`` are one user.
+    """
+    name = user.strip().lower()
+    domain = _DOMAIN.match(name)
+    if domain:
+        name = name[domain.end() :]
+    head, at, tail = name.partition("@")
+    return head if at and head and "@" not in tail else name
+
+
+def name_jail(detection: str, rule: str) -> str:
+    """Return the name of the fail2ban jail of a rule."""
+    return "banstitch-%s" % detection if rule == PLAIN else "banstitch-%s-%s" % (detection, rule)
