@@ -1,0 +1,77 @@
+"""The campaigns that are measured, and the share of guesses that must be kept out."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from functools import partial
+from typing import NamedTuple
+
+from tests.bench.campaigns import attacks
+from tests.bench.campaigns.attacks import HOUR
+from tests.bench.campaigns.attempts import IPSEC, Attempt
+from tests.bench.campaigns.people import DAY, Site, make_attempts
+
+Attack = Callable[[random.Random], Iterable[Attempt]]
+USUAL = Site()
+
+
+class Campaign(NamedTuple):
+    """One row: the guesses, the percentage of them to keep out, and the people beside them."""
+
+    name: str
+    attack: Attack
+    goal: float = 0.0
+    site: Site = USUAL
+
+
+def rest(_chance: random.Random) -> list[Attempt]:
+    """Guess nothing."""
+    return []
+
+
+def _swarm(names: attacks.Names, days: float, pause: float) -> Attack:
+    return partial(attacks.swarm, names=names, days=days, pause=pause)
+
+
+CAMPAIGNS = (
+    Campaign("quiet", rest),
+    Campaign("quiet, passwords changed on the first day", rest, 0, Site(change_day=0)),
+    Campaign("quiet, IPsec", rest, 0, Site(IPSEC)),
+    Campaign("quiet, SAML", rest, 0, Site(has_saml=True)),
+    Campaign("one noisy source", attacks.attack_noisily, 99.9),
+    Campaign(
+        "one noisy source, names of employees",
+        partial(attacks.attack_noisily, names=attacks.choose_employee),
+        99.9,
+    ),
+    Campaign("groups of 3 to 5 slow addresses", attacks.attack_in_groups, 94),
+    Campaign("159 addresses, every 18 minutes", attacks.attack_steadily, 99),
+    Campaign(
+        "the same, names of employees",
+        partial(attacks.attack_steadily, names=attacks.choose_employee),
+        99,
+    ),
+    Campaign("rotation in a /64", partial(attacks.rotate, bits=64), 99.9),
+    Campaign("rotation in a /56", partial(attacks.rotate, bits=56), 99.9),
+    Campaign("rotation in an IPv4 /24", partial(attacks.rotate, bits=24), 99.9),
+    Campaign("administrators", attacks.attack_administrators, 99),
+    Campaign("names that are hard to read", attacks.attack_unreadably, 95.8),
+    Campaign("24,000 addresses, generic names", _swarm(attacks.choose_generic, 7, 12 * HOUR), 30),
+    Campaign(
+        "24,000 addresses, names of employees", _swarm(attacks.choose_employee, 14, 13 * DAY), 8
+    ),
+    Campaign("24,000 addresses, mixed names", _swarm(attacks.choose_mixed, 7, 12 * HOUR), 20),
+    Campaign("residential proxies", attacks.attack_from_homes, 58),
+    Campaign("IPsec dial-up", attacks.attack_ipsec, 25, Site(IPSEC)),
+    Campaign("SAML", attacks.attack_saml, 29, Site(has_saml=True)),
+)
+
+
+def make_campaign(campaign: Campaign, seed: int) -> list[Attempt]:
+    """Return all attempts of a campaign and of the people, in the order of time."""
+    chance = random.Random(f"{campaign.name} {seed}")
+    site = replace(campaign.site, seed=seed)
+    attempts = [*make_attempts(site), *campaign.attack(chance)]
+    return sorted(attempts, key=lambda attempt: attempt.at)
