@@ -6,6 +6,7 @@ banned, by the jail of the rule that completed the sum. With the shipped setting
     lockout        the FortiGate itself locked the source out                     1, for a day
     trap           a name that nobody has, or that is no name at all              1, for a week
     spray          a user whom three strange sources tried within a day           1, for a day
+                   (strange: nobody logged in lately from its region, a /16 or an IPv6 /32)
     unknown_user   any other name that never logged in                            1/2, for a week
     slow           no name at all                                                 1/3, for a day
     slow           a user, from a source where this user never logged in          1/4, for a day
@@ -31,7 +32,7 @@ from typing import NamedTuple, Union
 from banstitch_shared.eventlog import LOCKOUT as LOCKED_OUT
 from banstitch_shared.eventlog import SUCCESS, Entry
 
-from rules.networks import find_networks
+from rules.networks import find_networks, find_region
 from rules.settings import (
     DAY,
     LOCKOUT,
@@ -64,6 +65,8 @@ OFFICE_GUESTS = 3
 # An attempt without a name weighs more than a name from a strange source.
 NAMELESS = 4 / 3
 FIRST_WEEK = 1 / 4
+# What weighs less is no reason against a trusted source: its own users, and the names of a new site.
+SOME_WEIGHT = 0.2
 # Weights that a network's sources must have together; a little less, since a third is no exact number.
 WHOLE, NETWORK_WEIGHT = 1 - 1e-9, 2 - 1e-9
 # Reasons with which a FortiGate says that it has no such user.
@@ -137,6 +140,8 @@ def _take_success(
     failures = _count_failures(state, event)
     if source not in logins:
         if failures > settings.most_failures:
+            state.failures.pop(source, None)
+            state.points.pop(source, None)
             return [Alarm(event.at, source, event.user, failures)]
         if _count_sources(logins, event.at) >= settings.trust_sources:
             return []
@@ -171,7 +176,7 @@ def _remember_login(state: State, user: str, logins: dict[str, float], event: En
 def _trust(state: State, event: Entry) -> None:
     remember(state.trusted, event.address, event.at, MOST_SOURCES)
     state.points.pop(event.address, None)
-    for network in find_networks(event.address):
+    for network in (find_region(event.address), *find_networks(event.address)):
         remember(state.safe_networks, network, event.at, MOST_NETWORKS)
         state.networks.pop(network, None)
 
@@ -214,11 +219,23 @@ def weigh(state: State, event: Entry, detection: Detection, settings: Settings) 
     logins = state.users.get(user, {})
     if not logins and fold_name(event.user) not in settings.known_users:
         return _weigh_unknown(state, event, detection, settings)
-    if any(place in logins for place in _places(event.address)):
+    if event.address in logins or _places(event.address)[0] in logins:
         return INNOCENT
-    if SPRAY in detection.rules and _count_strangers(state, user, event, detection):
-        return _reason(detection, SPRAY)
-    return _reason(detection, SLOW)
+    is_sprayed = (
+        SPRAY in detection.rules
+        and not _is_near(state, event, settings)
+        and _count_strangers(state, user, event, detection)
+    )
+    return _reason(detection, SPRAY if is_sprayed else SLOW)
+
+
+def _is_near(state: State, event: Entry, settings: Settings) -> bool:
+    """Return whether somebody logged in lately from the region of a source.
+
+    Telephones, and homes whose address has changed, are strange sources there every day.
+    """
+    login = state.safe_networks.get(find_region(event.address))
+    return login is not None and event.at - login < settings.trust_time
 
 
 def _reason(detection: Detection, name: str, factor: float = 1.0) -> Reason:
@@ -243,9 +260,14 @@ def _count_strangers(state: State, user: str, event: Entry, detection: Detection
     sources = state.sprays.get(user, {})
     remember(sources, event.address, event.at, MOST_OF_A_SPRAY)
     remember(state.sprays, user, sources, MOST_USERS)
-    while next(iter(sources.values())) < event.at - rule.find_time:
-        del sources[next(iter(sources))]
+    _forget(sources, event.at - rule.find_time)
     return len(sources) >= rule.max_retry
+
+
+def _forget(sources: dict[str, float], before: float) -> None:
+    """Remove the sources that were last seen before a time; the table has the oldest first."""
+    while next(iter(sources.values()), before) < before:
+        del sources[next(iter(sources))]
 
 
 def _is_trusted(state: State, source: str, now: float, settings: Settings) -> bool:
@@ -254,11 +276,21 @@ def _is_trusted(state: State, source: str, now: float, settings: Settings) -> bo
 
 
 def _count_trusted(state: State, event: Entry, detection: Detection, reason: Reason) -> list[Ban]:
-    """An office is not banned for a telephone that repeats the old password of its own user."""
-    is_office = len(state.guests.get(event.address, ())) >= OFFICE_GUESTS
-    if TRUSTED not in detection.rules or (is_office and not reason.weight):
+    """An office is not banned for a telephone that repeats the old password of its own user.
+
+    Elsewhere only one in three such failures counts, once they have completed a ban.
+    """
+    rule = detection.rules.get(TRUSTED)
+    if rule is None:
         return []
-    return [_ban(event, TRUSTED)]
+    if reason.weight >= SOME_WEIGHT:
+        return [_ban(event, TRUSTED)]
+    if len(state.guests.get(event.address, ())) >= OFFICE_GUESTS:
+        return []
+    repeated, last = state.failures.get(event.address + " own", (0, 0))
+    repeated = repeated + 1 if last > event.at - DAY else 1
+    remember(state.failures, event.address + " own", [repeated, event.at], MOST_SOURCES)
+    return [_ban(event, TRUSTED)] if repeated <= rule.max_retry or repeated % 3 == 0 else []
 
 
 def _complete_point(state: State, event: Entry, reason: Reason) -> bool:
@@ -295,16 +327,27 @@ def _ban_networks(
     for network in find_networks(event.address):
         if event.at - state.safe_networks.get(network, -WEEK * 1e6) < settings.trust_time:
             break
-        sources = state.networks.get(network, {})
-        last, weight = sources.get(event.address, (0.0, 0.0))
-        weight = min(1.0, reason.weight + (weight if last > event.at - rule.find_time else 0.0))
-        remember(sources, event.address, [event.at, weight], MOST_OF_A_NETWORK)
-        remember(state.networks, network, sources, MOST_NETWORKS)
-        weights = [w for at, w in sources.values() if at > event.at - rule.find_time]
-        if len(weights) >= rule.max_retry and sum(weights) >= NETWORK_WEIGHT:
+        sources = _add_to_network(state, network, event, reason, event.at - rule.find_time)
+        if len(sources) < rule.max_retry:
+            continue
+        if sum(weight for _, weight in sources.values()) >= NETWORK_WEIGHT:
             bans.append(_ban(event, NETWORK, network))
             del state.networks[network]
     return bans
+
+
+def _add_to_network(
+    state: State, network: str, event: Entry, reason: Reason, since: float
+) -> dict[str, list[float]]:
+    """Return the failing sources of a network since a time; the source of the event is one of them."""
+    sources = state.networks.get(network, {})
+    last, weight = sources.get(event.address, (0.0, 0.0))
+    weight = min(1.0, reason.weight + (weight if last > since else 0.0))
+    remember(sources, event.address, [event.at, weight], MOST_OF_A_NETWORK)
+    remember(state.networks, network, sources, MOST_NETWORKS)
+    while next(iter(sources.values()))[0] <= since:
+        del sources[next(iter(sources))]
+    return sources
 
 
 def _ban(event: Entry, rule: str, key: str = "") -> Ban:

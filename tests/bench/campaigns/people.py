@@ -89,7 +89,7 @@ def _log_in(
     if chance.random() < wrong:
         for _ in range(chance.randint(1, 3)):
             yield _fail(site, at, address, person, USERS[person])
-            at += chance.uniform(8, 40)
+            at += chance.uniform(5, 25)
     user = USERS[person]
     yield Attempt(at, address, find_source(address), site.detection, SUCCESS, user, person=person)
 
