@@ -35,6 +35,9 @@ class State:
     - ``networks``: network to its failing sources, each with ``[last time, weight]``
     - ``sprays``: account list and user to the strange sources that tried it, with the last time
     - ``attacked``: account list and user to the end of the spray against it
+    - ``homes``: network around a source to its last login that gave trust; the shield spares it
+    - ``strangers``: source that is not trusted to its last failure, within an hour
+    - ``shield_since``, ``shield_until``: when there were many strangers; see shield.py
     """
 
     first_at: float = 0.0
@@ -47,6 +50,10 @@ class State:
     networks: dict[str, dict[str, list[float]]] = field(default_factory=dict)
     sprays: dict[str, dict[str, float]] = field(default_factory=dict)
     attacked: dict[str, float] = field(default_factory=dict)
+    homes: dict[str, float] = field(default_factory=dict)
+    strangers: dict[str, float] = field(default_factory=dict)
+    shield_since: float = 0.0
+    shield_until: float = 0.0
 
     def to_json(self) -> dict[str, Any]:
         """Return the state as plain data."""
@@ -60,10 +67,12 @@ def read_state(document: dict[str, Any]) -> State:
         ValueError: it is not one.
     """
     names = {each.name for each in fields(State)}
-    if set(document) != names or not isinstance(document["first_at"], (int, float)):
+    if set(document) != names:
         raise ValueError("the checkpoint does not hold the tables of this release")
-    if not all(isinstance(document[name], dict) for name in names - {"first_at"}):
-        raise ValueError("a table of the checkpoint is none")
+    for name in names:
+        number = name in ("first_at", "shield_since", "shield_until")
+        if not isinstance(document[name], (int, float) if number else dict):
+            raise ValueError("%s of the checkpoint is of another type" % name)
     return State(**document)
 
 

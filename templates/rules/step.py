@@ -31,6 +31,7 @@ from typing import NamedTuple, Union
 from banstitch_shared.eventlog import LOCKOUT as LOCKED_OUT
 from banstitch_shared.eventlog import SUCCESS, Entry
 
+from rules import shield
 from rules.networks import find_networks
 from rules.settings import (
     DAY,
@@ -171,6 +172,7 @@ def _remember_login(state: State, user: str, logins: dict[str, float], event: En
 def _trust(state: State, event: Entry) -> None:
     remember(state.trusted, event.address, event.at, MOST_SOURCES)
     state.points.pop(event.address, None)
+    shield.note_home(state, event.address, event.at)
     for network in find_networks(event.address):
         remember(state.safe_networks, network, event.at, MOST_NETWORKS)
         state.networks.pop(network, None)
@@ -193,6 +195,7 @@ def _take_failure(
     bans = [_ban(event, PLAIN)] if PLAIN in detection.rules and event.kind != LOCKED_OUT else []
     if not reason.weight:
         return bans
+    shield.note_stranger(state, event.address, event.at)
     failures = _count_failures(state, event) + 1
     remember(state.failures, event.address, [failures, event.at], MOST_SOURCES)
     if reason.rule == SPRAY:
