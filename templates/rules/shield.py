@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 from rules.settings import DAY, Settings
-from rules.state import State, remember
+from rules.state import State, forget_before, remember
 
 HOUR = 3600
 SOURCES = 20
@@ -38,8 +38,7 @@ def note_stranger(state: State, source: str, at: float) -> None:
     """Take a failure of a source that is not trusted; the shield is up for a day if they are many."""
     strangers = state.strangers
     remember(strangers, source, at, MOST_STRANGERS)
-    while next(iter(strangers.values())) < at - HOUR:
-        del strangers[next(iter(strangers))]
+    forget_before(strangers, at - HOUR)
     if len(strangers) >= SOURCES:
         if state.shield_until <= at:
             state.shield_since = at
