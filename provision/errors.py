@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-_PLURALS = {"directory": "directories", "authority": "authorities"}
+_PLURALS = {"directory": "directories", "authority": "authorities", "guess": "guesses"}
 
 
 def spell_count(number: int, noun: str) -> str:

@@ -9,7 +9,7 @@ from typing import cast
 
 import click
 
-from provision.cli import deploy, operate
+from provision.cli import deploy, operate, replays
 from provision.cli.options import App
 from provision.cli.report.json_document import write_json
 from provision.cli.streams import shelter_streams, treat_hangup_as_interrupt
@@ -25,7 +25,7 @@ def cli() -> None:
     """Deploy, verify and remove the loop FortiGate -> webhook -> fail2ban -> threat feed."""
 
 
-for verb in (*deploy.VERBS, *operate.VERBS):
+for verb in (*deploy.VERBS, *operate.VERBS, *replays.VERBS):
     cli.add_command(verb)
 
 

@@ -92,7 +92,7 @@ class Fail2ban:
         times = self._times_banned.get(identity, 0)
         if jail.factor == 1 or not times:
             return 1
-        return min(2 ** min(times, MOST_GROWTH) / 2 + 1, jail.max_retry)
+        return min(2.0 ** min(times, MOST_GROWTH) / 2 + 1, float(jail.max_retry))
 
     def _ban(self, at: float, jail: Jail, key: str, events: int) -> Ban:
         identity = (jail.name, key)
@@ -120,5 +120,5 @@ def _widen(failures: _Failures, at: float, window: float) -> None:
 def _end(at: float, jail: Jail, times: int) -> float:
     if jail.ban_time == FOREVER:
         return FOREVER
-    length = jail.ban_time * jail.factor ** min(times, MOST_GROWTH)
+    length = jail.ban_time * float(jail.factor) ** min(times, MOST_GROWTH)
     return at + (min(length, jail.longest) if jail.factor > 1 else length)

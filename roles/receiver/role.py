@@ -109,6 +109,14 @@ def summary(context: Context) -> tuple[str, ...]:
     return (f"receiver: {build_base_url(context)} for FortiGates, {certificates[kind]}",)
 
 
+def replay(context: Context) -> dict[str, Any]:
+    """Return the detections, as the receiver judges events by them."""
+    config = events.config(
+        context, context.own("receiver", Settings), find_receiver_address(context), ()
+    )
+    return {"detections": config["detections"], "ipv6_prefix": config["ipv6_prefix"]}
+
+
 def is_receiver_secure(context: Context) -> bool:
     """Return whether the receiver speaks https."""
     return context.of_ban_host("receiver", Settings).receiver_tls != "off"

@@ -23,15 +23,6 @@ def find_networks(source: str) -> tuple[str, ...]:
     return tuple(_spell(number, size) for size in (56, 48) if size < own)
 
 
-@lru_cache(maxsize=65536)
-def find_region(source: str) -> str:
-    """Return the /16 or the IPv6 /32 around a source: about what one provider has in one region."""
-    text, _, _ = source.partition("/")
-    if ":" not in text:
-        return ".".join(text.split(".")[:2]) + ".0.0/16"
-    return _spell(int.from_bytes(socket.inet_pton(socket.AF_INET6, text), "big"), 32)
-
-
 def _spell(number: int, bits: int) -> str:
     start = number >> 128 - bits << 128 - bits
     return "%s/%d" % (socket.inet_ntop(socket.AF_INET6, start.to_bytes(16, "big")), bits)

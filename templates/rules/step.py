@@ -6,7 +6,7 @@ banned, by the jail of the rule that completed the sum. With the shipped setting
     lockout        the FortiGate itself locked the source out                     1, for a day
     trap           a name that nobody has, or that is no name at all              1, for a week
     spray          a user whom three strange sources tried within a day           1, for a day
-                   (strange: nobody logged in lately from its region, a /16 or an IPv6 /32)
+                   (strange: nobody logged in lately from its /16, or its IPv6 /48)
     unknown_user   any other name that never logged in                            1/2, for a week
     slow           no name at all                                                 1/3, for a day
     slow           a user, from a source where this user never logged in          1/4, for a day
@@ -27,12 +27,14 @@ Managed by Banstitch: changes made here are overwritten. Python 3.9 or later, st
 from __future__ import annotations
 
 import re
+from collections import OrderedDict
 from typing import NamedTuple, Union
 
 from banstitch_shared.eventlog import LOCKOUT as LOCKED_OUT
 from banstitch_shared.eventlog import SUCCESS, Entry
 
-from rules.networks import find_networks, find_region
+from rules import shield
+from rules.networks import find_networks
 from rules.settings import (
     DAY,
     LOCKOUT,
@@ -56,6 +58,8 @@ from rules.state import (
     MOST_SOURCES,
     MOST_USERS,
     State,
+    Table,
+    forget_before,
     remember,
 )
 
@@ -136,7 +140,7 @@ def _take_success(
 ) -> list[Outcome]:
     """Trust the source of a login, unless the password may have been guessed."""
     source, user = event.address, _key(detection, event.user)
-    logins = state.users.get(user, {}) if user else {}
+    logins = state.users.get(user) or OrderedDict()
     failures = _count_failures(state, event)
     if source not in logins:
         if failures > settings.most_failures:
@@ -158,12 +162,12 @@ def _count_failures(state: State, event: Entry) -> int:
     return int(count) if last > event.at - DAY else 0
 
 
-def _count_sources(logins: dict[str, float], now: float) -> int:
+def _count_sources(logins: Table[float], now: float) -> int:
     """Return from how many sources a user logged in within a day."""
     return sum(1 for place, at in logins.items() if at > now - DAY and not place.endswith("/24"))
 
 
-def _remember_login(state: State, user: str, logins: dict[str, float], event: Entry) -> None:
+def _remember_login(state: State, user: str, logins: Table[float], event: Entry) -> None:
     remember(state.users, user, logins, MOST_USERS)
     for place in _places(event.address):
         remember(logins, place, event.at, MOST_OF_A_USER)
@@ -176,7 +180,8 @@ def _remember_login(state: State, user: str, logins: dict[str, float], event: En
 def _trust(state: State, event: Entry) -> None:
     remember(state.trusted, event.address, event.at, MOST_SOURCES)
     state.points.pop(event.address, None)
-    for network in (find_region(event.address), *find_networks(event.address)):
+    shield.note_home(state, event.address, event.at)
+    for network in find_networks(event.address):
         remember(state.safe_networks, network, event.at, MOST_NETWORKS)
         state.networks.pop(network, None)
 
@@ -198,6 +203,7 @@ def _take_failure(
     bans = [_ban(event, PLAIN)] if PLAIN in detection.rules and event.kind != LOCKED_OUT else []
     if not reason.weight:
         return bans
+    shield.note_stranger(state, event.address, event.at)
     failures = _count_failures(state, event) + 1
     remember(state.failures, event.address, [failures, event.at], MOST_SOURCES)
     if reason.rule == SPRAY:
@@ -216,26 +222,17 @@ def weigh(state: State, event: Entry, detection: Detection, settings: Settings) 
     if not event.user:
         return _reason(detection, SLOW, NAMELESS)
     user = _key(detection, event.user)
-    logins = state.users.get(user, {})
+    logins = state.users.get(user)
     if not logins and fold_name(event.user) not in settings.known_users:
         return _weigh_unknown(state, event, detection, settings)
-    if event.address in logins or _places(event.address)[0] in logins:
+    if logins and (event.address in logins or _places(event.address)[0] in logins):
         return INNOCENT
     is_sprayed = (
         SPRAY in detection.rules
-        and not _is_near(state, event, settings)
+        and not shield.is_home(state, event.address, event.at, settings)
         and _count_strangers(state, user, event, detection)
     )
     return _reason(detection, SPRAY if is_sprayed else SLOW)
-
-
-def _is_near(state: State, event: Entry, settings: Settings) -> bool:
-    """Return whether somebody logged in lately from the region of a source.
-
-    Telephones, and homes whose address has changed, are strange sources there every day.
-    """
-    login = state.safe_networks.get(find_region(event.address))
-    return login is not None and event.at - login < settings.trust_time
 
 
 def _reason(detection: Detection, name: str, factor: float = 1.0) -> Reason:
@@ -257,17 +254,11 @@ def _weigh_unknown(state: State, event: Entry, detection: Detection, settings: S
 def _count_strangers(state: State, user: str, event: Entry, detection: Detection) -> bool:
     """Return whether strange sources spray a user; the source of the event is one of them from now on."""
     rule = detection.rules[SPRAY]
-    sources = state.sprays.get(user, {})
+    sources = state.sprays.get(user) or OrderedDict()
     remember(sources, event.address, event.at, MOST_OF_A_SPRAY)
     remember(state.sprays, user, sources, MOST_USERS)
-    _forget(sources, event.at - rule.find_time)
+    forget_before(sources, event.at - rule.find_time)
     return len(sources) >= rule.max_retry
-
-
-def _forget(sources: dict[str, float], before: float) -> None:
-    """Remove the sources that were last seen before a time; the table has the oldest first."""
-    while next(iter(sources.values()), before) < before:
-        del sources[next(iter(sources))]
 
 
 def _is_trusted(state: State, source: str, now: float, settings: Settings) -> bool:
@@ -338,15 +329,15 @@ def _ban_networks(
 
 def _add_to_network(
     state: State, network: str, event: Entry, reason: Reason, since: float
-) -> dict[str, list[float]]:
+) -> Table[list[float]]:
     """Return the failing sources of a network since a time; the source of the event is one of them."""
-    sources = state.networks.get(network, {})
+    sources = state.networks.get(network) or OrderedDict()
     last, weight = sources.get(event.address, (0.0, 0.0))
     weight = min(1.0, reason.weight + (weight if last > since else 0.0))
     remember(sources, event.address, [event.at, weight], MOST_OF_A_NETWORK)
     remember(state.networks, network, sources, MOST_NETWORKS)
     while next(iter(sources.values()))[0] <= since:
-        del sources[next(iter(sources))]
+        sources.popitem(last=False)
     return sources
 
 
