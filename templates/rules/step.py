@@ -26,98 +26,36 @@ Managed by Banstitch: changes made here are overwritten. Python 3.9 or later, st
 
 from __future__ import annotations
 
-import re
 from collections import OrderedDict
-from typing import NamedTuple, Union
 
 from banstitch_shared.eventlog import LOCKOUT as LOCKED_OUT
 from banstitch_shared.eventlog import SUCCESS, Entry
 
 from rules import shield
 from rules.networks import find_networks
-from rules.settings import (
-    DAY,
-    LOCKOUT,
-    NETWORK,
-    PLAIN,
-    SLOW,
-    SPRAY,
-    TRAP,
-    TRUSTED,
-    UNKNOWN,
-    Detection,
-    Settings,
-    fold_name,
-    name_jail,
-)
+from rules.outcomes import Alarm, Ban, Outcome, Pardon
+from rules.settings import DAY, NETWORK, PLAIN, SPRAY, TRUSTED, Detection, Settings, name_jail
 from rules.state import (
     MOST_NETWORKS,
     MOST_OF_A_NETWORK,
-    MOST_OF_A_SPRAY,
     MOST_OF_A_USER,
     MOST_SOURCES,
     MOST_USERS,
     State,
     Table,
-    forget_before,
     remember,
 )
+from rules.weights import Reason, list_places, name_account, weigh
 
-WEEK = 7 * DAY
+__all__ = ["Alarm", "Ban", "Outcome", "Pardon", "step"]
+
 # Users who make a source an office.
 OFFICE_GUESTS = 3
-# An attempt without a name weighs more than a name from a strange source.
-NAMELESS = 4 / 3
-FIRST_WEEK = 1 / 4
 # What weighs less is no reason against a trusted source: its own users, and the names of a new site.
 SOME_WEIGHT = 0.2
-# Weights that a network's sources must have together; a little less, since a third is no exact number.
+# Weights that a source, and the sources of a network, must have together; a little less, since a third
+# is no exact number.
 WHOLE, NETWORK_WEIGHT = 1 - 1e-9, 2 - 1e-9
-# Reasons with which a FortiGate says that it has no such user.
-NO_SUCH_USER = ("sslvpn_login_unknown_user", "name_invalid")
-# Letters and digits of any script, and what names of people, hosts and domains hold.
-_PLAUSIBLE = re.compile(r"[\w.@+' -]{1,64}\Z")
-
-
-class Ban(NamedTuple):
-    """One line of the rule log: a jail counts ``key``, because of an event of ``address``."""
-
-    at: float
-    jail: str
-    key: str
-    address: str
-    fortigate: str
-
-
-class Pardon(NamedTuple):
-    """A login that speaks against a ban of ``source``."""
-
-    at: float
-    source: str
-    user: str
-
-
-class Alarm(NamedTuple):
-    """A login from a source that had failed often before: perhaps a guessed password."""
-
-    at: float
-    source: str
-    user: str
-    failures: int
-
-
-Outcome = Union[Ban, Pardon, Alarm]
-
-
-class Reason(NamedTuple):
-    """Why a failure is suspicious: its weight, the rule, and for how many seconds it weighs."""
-
-    weight: float
-    rule: str
-    lasts: float
-
-
-INNOCENT = Reason(0, "", 0)
 
 
 def step(state: State, event: Entry, settings: Settings) -> list[Outcome]:
@@ -139,7 +77,7 @@ def _take_success(
     state: State, event: Entry, detection: Detection, settings: Settings
 ) -> list[Outcome]:
     """Trust the source of a login, unless the password may have been guessed."""
-    source, user = event.address, _key(detection, event.user)
+    source, user = event.address, name_account(detection, event.user)
     logins = state.users.get(user) or OrderedDict()
     failures = _count_failures(state, event)
     if source not in logins:
@@ -169,7 +107,7 @@ def _count_sources(logins: Table[float], now: float) -> int:
 
 def _remember_login(state: State, user: str, logins: Table[float], event: Entry) -> None:
     remember(state.users, user, logins, MOST_USERS)
-    for place in _places(event.address):
+    for place in list_places(event.address):
         remember(logins, place, event.at, MOST_OF_A_USER)
     guests = state.guests.get(event.address, [])
     if user not in guests and len(guests) < OFFICE_GUESTS:
@@ -184,11 +122,6 @@ def _trust(state: State, event: Entry) -> None:
     for network in find_networks(event.address):
         remember(state.safe_networks, network, event.at, MOST_NETWORKS)
         state.networks.pop(network, None)
-
-
-def _places(source: str) -> tuple[str, ...]:
-    """Return a source, and the /24 around an IPv4 address."""
-    return (source,) if ":" in source else (*find_networks(source), source)
 
 
 # --- failures --------------------------------------------------------------------------------------------
@@ -213,52 +146,6 @@ def _take_failure(
     if NETWORK in detection.rules:
         bans += _ban_networks(state, event, detection, reason, settings)
     return bans
-
-
-def weigh(state: State, event: Entry, detection: Detection, settings: Settings) -> Reason:
-    """Return why a failure is suspicious. A strange source is remembered for the user whom it tried."""
-    if event.kind == LOCKED_OUT:
-        return _reason(detection, LOCKOUT)
-    if not event.user:
-        return _reason(detection, SLOW, NAMELESS)
-    user = _key(detection, event.user)
-    logins = state.users.get(user)
-    if not logins and fold_name(event.user) not in settings.known_users:
-        return _weigh_unknown(state, event, detection, settings)
-    if logins and (event.address in logins or _places(event.address)[0] in logins):
-        return INNOCENT
-    is_sprayed = (
-        SPRAY in detection.rules
-        and not shield.is_home(state, event.address, event.at, settings)
-        and _count_strangers(state, user, event, detection)
-    )
-    return _reason(detection, SPRAY if is_sprayed else SLOW)
-
-
-def _reason(detection: Detection, name: str, factor: float = 1.0) -> Reason:
-    rule = detection.rules.get(name)
-    return Reason(factor / rule.max_retry, name, rule.find_time) if rule else INNOCENT
-
-
-def _weigh_unknown(state: State, event: Entry, detection: Detection, settings: Settings) -> Reason:
-    name = fold_name(event.user)
-    is_trap = name in settings.trap_users and name not in detection.no_traps
-    if TRAP in detection.rules and (is_trap or not _PLAUSIBLE.match(name)):
-        return _reason(detection, TRAP)
-    reason = _reason(detection, UNKNOWN)
-    if event.at - state.first_at < WEEK and event.reason not in NO_SUCH_USER:
-        return Reason(reason.weight * FIRST_WEEK, UNKNOWN, min(DAY, reason.lasts))
-    return reason
-
-
-def _count_strangers(state: State, user: str, event: Entry, detection: Detection) -> bool:
-    """Return whether strange sources spray a user; the source of the event is one of them from now on."""
-    rule = detection.rules[SPRAY]
-    sources = state.sprays.get(user) or OrderedDict()
-    remember(sources, event.address, event.at, MOST_OF_A_SPRAY)
-    remember(state.sprays, user, sources, MOST_USERS)
-    forget_before(sources, event.at - rule.find_time)
-    return len(sources) >= rule.max_retry
 
 
 def _is_trusted(state: State, source: str, now: float, settings: Settings) -> bool:
@@ -297,7 +184,7 @@ def _complete_point(state: State, event: Entry, reason: Reason) -> bool:
 
 def _ban_spray(state: State, event: Entry, detection: Detection, settings: Settings) -> list[Ban]:
     """Ban every source that took part so far where a spray begins, and each later one by itself."""
-    user, rule = _key(detection, event.user), detection.rules[SPRAY]
+    user, rule = name_account(detection, event.user), detection.rules[SPRAY]
     is_under_way = state.attacked.get(user, 0.0) > event.at
     remember(state.attacked, user, event.at + rule.find_time, MOST_USERS)
     state.points.pop(event.address, None)
@@ -316,7 +203,7 @@ def _ban_networks(
 ) -> list[Ban]:
     rule, bans = detection.rules[NETWORK], []
     for network in find_networks(event.address):
-        if event.at - state.safe_networks.get(network, -WEEK * 1e6) < settings.trust_time:
+        if event.at - state.safe_networks.get(network, float("-inf")) < settings.trust_time:
             break
         sources = _add_to_network(state, network, event, reason, event.at - rule.find_time)
         if len(sources) < rule.max_retry:
@@ -344,8 +231,3 @@ def _add_to_network(
 def _ban(event: Entry, rule: str, key: str = "") -> Ban:
     jail = name_jail(event.detection, rule)
     return Ban(event.at, jail, key or event.address, event.address, event.fortigate)
-
-
-def _key(detection: Detection, user: str) -> str:
-    """Return the key of a user in the tables; administrators and users of the VPN are told apart."""
-    return "%s %s" % (detection.accounts, fold_name(user)) if user else ""

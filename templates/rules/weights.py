@@ -1,0 +1,94 @@
+"""How suspicious a failure is; step.py has the table of weights.
+
+Managed by Banstitch: changes made here are overwritten. Python 3.9 or later, standard library only.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import OrderedDict
+from typing import NamedTuple
+
+from banstitch_shared.eventlog import LOCKOUT as LOCKED_OUT
+from banstitch_shared.eventlog import Entry
+
+from rules import shield
+from rules.networks import find_networks
+from rules.settings import DAY, LOCKOUT, SLOW, SPRAY, TRAP, UNKNOWN, Detection, Settings, fold_name
+from rules.state import MOST_OF_A_SPRAY, MOST_USERS, State, forget_before, remember
+
+WEEK = 7 * DAY
+# An attempt without a name weighs more than a name from a strange source.
+NAMELESS = 4 / 3
+FIRST_WEEK = 1 / 4
+# Reasons with which a FortiGate says that it has no such user.
+NO_SUCH_USER = ("sslvpn_login_unknown_user", "name_invalid")
+# Letters and digits of any script, and what names of people, hosts and domains hold.
+_PLAUSIBLE = re.compile(r"[\w.@+' -]{1,64}\Z")
+
+
+class Reason(NamedTuple):
+    """Why a failure is suspicious: its weight, the rule, and for how many seconds it weighs."""
+
+    weight: float
+    rule: str
+    lasts: float
+
+
+INNOCENT = Reason(0, "", 0)
+
+
+def weigh(state: State, event: Entry, detection: Detection, settings: Settings) -> Reason:
+    """Return why a failure is suspicious. A strange source is remembered for the user whom it tried."""
+    if event.kind == LOCKED_OUT:
+        return _reason(detection, LOCKOUT)
+    if not event.user:
+        return _reason(detection, SLOW, NAMELESS)
+    user = name_account(detection, event.user)
+    logins = state.users.get(user)
+    if not logins and fold_name(event.user) not in settings.known_users:
+        return _weigh_unknown(state, event, detection, settings)
+    if logins and (event.address in logins or list_places(event.address)[0] in logins):
+        return INNOCENT
+    is_sprayed = (
+        SPRAY in detection.rules
+        and not shield.is_home(state, event.address, event.at, settings)
+        and _count_strangers(state, user, event, detection)
+    )
+    return _reason(detection, SPRAY if is_sprayed else SLOW)
+
+
+def _reason(detection: Detection, name: str, factor: float = 1.0) -> Reason:
+    rule = detection.rules.get(name)
+    return Reason(factor / rule.max_retry, name, rule.find_time) if rule else INNOCENT
+
+
+def _weigh_unknown(state: State, event: Entry, detection: Detection, settings: Settings) -> Reason:
+    name = fold_name(event.user)
+    is_trap = name in settings.trap_users and name not in detection.no_traps
+    if TRAP in detection.rules and (is_trap or not _PLAUSIBLE.match(name)):
+        return _reason(detection, TRAP)
+    reason = _reason(detection, UNKNOWN)
+    if event.at - state.first_at < WEEK and event.reason not in NO_SUCH_USER:
+        return Reason(reason.weight * FIRST_WEEK, UNKNOWN, min(DAY, reason.lasts))
+    return reason
+
+
+def _count_strangers(state: State, user: str, event: Entry, detection: Detection) -> bool:
+    """Return whether strange sources spray a user; the source of the event is one of them from now on."""
+    rule = detection.rules[SPRAY]
+    sources = state.sprays.get(user) or OrderedDict()
+    remember(sources, event.address, event.at, MOST_OF_A_SPRAY)
+    remember(state.sprays, user, sources, MOST_USERS)
+    forget_before(sources, event.at - rule.find_time)
+    return len(sources) >= rule.max_retry
+
+
+def list_places(source: str) -> tuple[str, ...]:
+    """Return a source, and the /24 around an IPv4 address."""
+    return (source,) if ":" in source else (*find_networks(source), source)
+
+
+def name_account(detection: Detection, user: str) -> str:
+    """Return the key of a user in the tables; administrators and users of the VPN are told apart."""
+    return "%s %s" % (detection.accounts, fold_name(user)) if user else ""
