@@ -64,7 +64,7 @@ def blocks(context: Context) -> tuple[CliBlock, ...]:
         fortigate=context.facts,
     )
     limits = _limit_to_vdoms(context)
-    detections = roles.detection.role.enabled(
+    detections = roles.detection.role.list_enabled(
         context.of_ban_host("detection", roles.detection.role.Settings)
     )
     triggers = [trigger for each in detections for trigger in _list_triggers(context, each)]

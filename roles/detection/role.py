@@ -132,7 +132,7 @@ class Settings(RoleSettings):
 
     @field_validator("detection_enabled", "detection_settings")
     @classmethod
-    def _known(cls, value: tuple[str, ...] | dict[str, Thresholds]) -> object:
+    def _check_names(cls, value: tuple[str, ...] | dict[str, Thresholds]) -> object:
         unknown = [name for name in value if name not in CATALOGUE]
         if unknown:
             there_are = ", ".join(CATALOGUE)
@@ -140,13 +140,13 @@ class Settings(RoleSettings):
         return dict(value) if isinstance(value, dict) else tuple(dict.fromkeys(value))
 
     @model_validator(mode="after")
-    def _increment_has_time(self) -> Self:
+    def _check_increment(self) -> Self:
         """fail2ban lengthens a ban up to 10 s after it began; a shorter one would be over by then."""
-        short = [d.name for d in enabled(self) if 0 < d.ban_time < _SHORTEST_GROWING]
+        short = [d.name for d in list_enabled(self) if 0 < d.ban_time < _SHORTEST_GROWING]
         if self.detection_increment and short:
             needs = f"detection_increment needs ban times of {_SHORTEST_GROWING} seconds or more"
             raise ValueError(f"{needs}, which {', '.join(short)} does not have")
-        long = [d.name for d in enabled(self) if d.ban_time > self.detection_increment_max]
+        long = [d.name for d in list_enabled(self) if d.ban_time > self.detection_increment_max]
         if self.detection_increment and long:
             what = "detection_increment_max is shorter than the first ban of"
             raise ValueError(f"{what} {', '.join(long)}: the second would be shorter than that")
@@ -177,15 +177,15 @@ class Enabled:
         return f"banstitch-{self.name}"
 
 
-def enabled(settings: Settings) -> tuple[Enabled, ...]:
+def list_enabled(settings: Settings) -> tuple[Enabled, ...]:
     """Return the detections that are on.
 
     The thresholds of one detection win over those for all, and these over the catalogue's.
     """
-    return tuple(_enabled(CATALOGUE[name], settings) for name in settings.detection_enabled)
+    return tuple(_apply_settings(CATALOGUE[name], settings) for name in settings.detection_enabled)
 
 
-def _enabled(detection: Detection, settings: Settings) -> Enabled:
+def _apply_settings(detection: Detection, settings: Settings) -> Enabled:
     own = settings.detection_settings.get(detection.name, Thresholds())
 
     def threshold(name: str) -> int:
@@ -209,8 +209,9 @@ def _enabled(detection: Detection, settings: Settings) -> Enabled:
 def summary(context: Context) -> Iterator[str]:
     """Return one line for all detections that have the same thresholds."""
     names: dict[tuple[int, int, int], list[str]] = {}
-    for each in enabled(context.own("detection", Settings)):
-        names.setdefault((each.max_retry, each.find_time, each.ban_time), []).append(each.name)
+    for detection in list_enabled(context.own("detection", Settings)):
+        thresholds = (detection.max_retry, detection.find_time, detection.ban_time)
+        names.setdefault(thresholds, []).append(detection.name)
     for (events, within, banned), same in names.items():
         yield (
             f"{', '.join(same)}: {spell_count(events, 'event')} within {spell_duration(within)}"
@@ -218,13 +219,13 @@ def summary(context: Context) -> Iterator[str]:
         )
 
 
-def ignored(context: Context) -> list[str]:
+def list_ignored(context: Context) -> list[str]:
     """Return what no jail of the site bans: its own hosts and the operator's ``detection_ignore``."""
     named = context.of_ban_host("detection", Settings).detection_ignore
     return ["127.0.0.0/8", "::1", *context.site_addresses(), *map(str, named)]
 
 
-def _module(template: str, shared: Mapping[str, str]) -> File:
+def _build_module(template: str, shared: Mapping[str, str]) -> File:
     """Return a module of the action: rendered, or as it stands where it needs no values."""
     name = Path(template).name.removesuffix(".j2")
     plain = name == Path(template).name
@@ -235,15 +236,15 @@ def _module(template: str, shared: Mapping[str, str]) -> File:
 def resources(context: Context) -> tuple[Resource, ...]:
     """fail2ban with our filter, jails and action, running and holding the jails."""
     settings = context.own("detection", Settings)
-    detections = enabled(settings)
-    logs = units.log_limit(context.of_ban_host("receiver", units.Settings))
+    detections = list_enabled(settings)
+    logs = units.compute_log_limit(context.of_ban_host("receiver", units.Settings))
     shared: dict[str, Any] = {
         "events_log": EVENTS_LOG,
         "spool": SPOOL,
         "audit": AUDIT,
         "evidence": EVIDENCE,
         "group": USER,
-        "largest": units.most_bytes_of_a_file(logs),
+        "largest": units.compute_file_limit(logs),
         "limits": {
             EVENTS_LOG: logs,
             EVIDENCE: units.EVIDENCE_SIZE,
@@ -253,13 +254,13 @@ def resources(context: Context) -> tuple[Resource, ...]:
     jails = render(
         "detection/jail.conf.j2",
         detections=detections,
-        ignore=ignored(context),
+        ignore=list_ignored(context),
         settings=settings,
         ban_limit=context.own("receiver", limits.Settings).receiver_ban_limit,
-        posters=[*(unit.name for unit in context.site.fortigates), "verify"],
+        posters=[*(fortigate.name for fortigate in context.site.fortigates), "verify"],
         **shared,
     )
-    action = [_module(name, shared) for name in _ACTION]
+    action = [_build_module(name, shared) for name in _ACTION]
     files = (
         File(_FILTER, render("detection/filter.conf.j2", **shared), check="fail2ban"),
         *action,

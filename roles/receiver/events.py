@@ -14,7 +14,7 @@ from provision.desired.context import Context, is_address
 from provision.sites.setting_types import Networks
 from provision.sites.settings import RoleSettings
 from roles.detection.role import Settings as DetectionSettings
-from roles.detection.role import enabled, ignored
+from roles.detection.role import list_enabled, list_ignored
 
 
 class Settings(RoleSettings):
@@ -42,7 +42,7 @@ class Settings(RoleSettings):
     ] = ()
 
 
-def config(
+def build_config(
     context: Context, settings: Settings, address: str, own: Sequence[str]
 ) -> dict[str, Any]:
     """Return the part of the configuration file that concerns events.
@@ -51,11 +51,11 @@ def config(
     networks from which the ban host talks to itself.
     """
     return {
-        "fortigates": [unit.name for unit in context.site.fortigates],
-        "detections": _detections(context, settings, address),
-        "allow": _allowed(context, settings),
+        "fortigates": [fortigate.name for fortigate in context.site.fortigates],
+        "detections": _describe_detections(context, settings, address),
+        "allow": _list_senders(context, settings),
         "own": list(own),
-        "hosts": _named(context, address),
+        "hosts": _list_host_names(context, address),
         "ipv6_prefix": context.own("detection", DetectionSettings).detection_ipv6_prefix,
         "accept_documentation": settings.receiver_accept_documentation,
         "rate": settings.receiver_rate,
@@ -63,24 +63,26 @@ def config(
     }
 
 
-def _allowed(context: Context, settings: Settings) -> list[str] | None:
+def _list_senders(context: Context, settings: Settings) -> list[str] | None:
     """Return the addresses that may post; None for everybody. The receiver resolves names."""
     if settings.receiver_allow_any:
         return None
-    units = [unit.login.address for unit in context.site.fortigates]
-    return list(dict.fromkeys([*units, *map(str, settings.receiver_allow)]))
+    fortigates = [fortigate.login.address for fortigate in context.site.fortigates]
+    return list(dict.fromkeys([*fortigates, *map(str, settings.receiver_allow)]))
 
 
-def _named(context: Context, address: str) -> list[str]:
+def _list_host_names(context: Context, address: str) -> list[str]:
     """The site's hosts that are given by name: what it stands for is never banned either."""
-    units = (unit.login.address for unit in context.site.fortigates)
-    given = (context.site.ban_host.login.address, address, *units)
+    fortigates = (fortigate.login.address for fortigate in context.site.fortigates)
+    given = (context.site.ban_host.login.address, address, *fortigates)
     return [name for name in dict.fromkeys(given) if not is_address(name)]
 
 
-def _detections(context: Context, settings: Settings, address: str) -> list[dict[str, Any]]:
+def _describe_detections(
+    context: Context, settings: Settings, address: str
+) -> list[dict[str, Any]]:
     own = [address] if is_address(address) else []
-    ignore = [*ignored(context), *own, *map(str, settings.receiver_ignore)]
+    ignore = [*list_ignored(context), *own, *map(str, settings.receiver_ignore)]
     return [
         {
             "name": detection.name,
@@ -91,5 +93,5 @@ def _detections(context: Context, settings: Settings, address: str) -> list[dict
             "where": {name: list(values) for name, values in detection.where.items()},
             "ignore": list(dict.fromkeys([*ignore, *detection.ignore])),
         }
-        for detection in enabled(context.own("detection", DetectionSettings))
+        for detection in list_enabled(context.own("detection", DetectionSettings))
     ]

@@ -25,7 +25,7 @@ from provision.sites.settings import RoleSettings
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 
 
-def checked_host(text: str) -> str:
+def check_host(text: str) -> str:
     """``text`` if it is an address, a host name, or empty.
 
     Raises:
@@ -62,21 +62,21 @@ class Settings(RoleSettings):
 
     @field_validator("receiver_tls_names")
     @classmethod
-    def _hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(map(checked_host, value))
+    def _check_names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(map(check_host, value))
 
 
-def scheme(settings: Settings) -> str:
+def choose_scheme(settings: Settings) -> str:
     """Return the scheme of the URLs."""
     return "http" if settings.receiver_tls == "off" else "https"
 
 
-def certificate(settings: Settings) -> str:
+def find_certificate(settings: Settings) -> str:
     """Return the path of the receiver's key and certificate on the ban host; empty if there is none."""
     return "" if settings.receiver_tls == "off" else CERTIFICATE
 
 
-def authority(context: Context, settings: Settings) -> str:
+def read_authority(context: Context, settings: Settings) -> str:
     """The certificate, in PEM form, of the CA that FortiGates must be told of; empty if there is none.
 
     Raises:
@@ -93,7 +93,9 @@ def authority(context: Context, settings: Settings) -> str:
     return pem
 
 
-def resources(context: Context, settings: Settings, names: Sequence[str]) -> tuple[Resource, ...]:
+def list_resources(
+    context: Context, settings: Settings, names: Sequence[str]
+) -> tuple[Resource, ...]:
     """Return the resources for a certificate with ``names``: addresses or host names.
 
     Raises:
@@ -130,5 +132,5 @@ class _Problems:
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, ValueError):
             host = self._context.site.ban_host.name
-            instead = "name files in PEM form that belong together"
-            raise InputError([Problem(host, 0, f"{self._setting}: {error}", instead)]) from error
+            remedy = "name files in PEM form that belong together"
+            raise InputError([Problem(host, 0, f"{self._setting}: {error}", remedy)]) from error

@@ -61,7 +61,7 @@ class Settings(RoleSettings):
     ] = 4
 
 
-def log_limit(settings: Settings) -> int:
+def compute_log_limit(settings: Settings) -> int:
     """Return the size from which on the event log is moved aside at once.
 
     It is twice what logrotate waits for: only a flood between two of its runs gets there.
@@ -70,7 +70,7 @@ def log_limit(settings: Settings) -> int:
     return 2 * size * _BYTES[unit]
 
 
-def most_bytes_of_a_file(log_limit: int) -> int:
+def compute_file_limit(log_limit: int) -> int:
     """Return the largest file that the service may write.
 
     It is above the event log's limit, from which on root rotates it: a flood goes on until then.
@@ -78,7 +78,7 @@ def most_bytes_of_a_file(log_limit: int) -> int:
     return log_limit + 64 * _MIB
 
 
-def heard(
+def list_allowed_sources(
     allowed: Sequence[str] | None,
     own: Sequence[str],
     looked_up: Sequence[str],
@@ -92,7 +92,7 @@ def heard(
     """
     if allowed is None or looked_up or (page and not readers):
         return ()
-    if not all(is_network(each) for each in allowed):
+    if not all(is_network(source) for source in allowed):
         return ()
     return tuple(dict.fromkeys(["localhost", *own, *allowed, *map(str, readers)]))
 
@@ -102,7 +102,7 @@ def is_network(text: str) -> bool:
     return is_address(text.partition("/")[0])
 
 
-def files(
+def render_units(
     listen: str, port: int, workers: int, feed_limit: int, log_limit: int, allow: Sequence[str]
 ) -> tuple[File, File]:
     """Return the socket and the service."""
@@ -123,7 +123,7 @@ def files(
         workers=workers,
         memory=f"{memory}M",
         tasks=_TASKS_OF_A_WORKER * (workers + 1),
-        file_size=most_bytes_of_a_file(log_limit),
+        file_size=compute_file_limit(log_limit),
         allow=allow,
     )
     return (

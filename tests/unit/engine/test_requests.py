@@ -151,5 +151,5 @@ def test_a_fortigate_with_a_name_of_the_site_s_own_secrets_is_a_fault_with_its_l
 
 
 def test_every_secret_that_is_no_fortigate_s_has_a_name_that_none_can_have() -> None:
-    names = roles.receiver.role.token_names(linux(sample_site()))
+    names = roles.receiver.role.list_token_names(linux(sample_site()))
     assert {name for name in names if ":" not in name} == set(RESERVED)
