@@ -1,6 +1,6 @@
 """Settings of events: accepted senders, rates, and addresses that are never recorded.
 
-A part of the role `receiver`, as tls.py is.
+Part of the role `receiver`.
 """
 
 from __future__ import annotations
@@ -22,23 +22,28 @@ class Settings(RoleSettings):
 
     receiver_allow: Annotated[
         Networks,
-        Field(description="addresses that may post events beside the FortiGates' ansible_host"),
+        Field(
+            description="more addresses that may post events, besides the FortiGates' ansible_host"
+        ),
     ] = ()
     receiver_allow_any: Annotated[
-        bool, Field(description="any address may post events; a token is needed all the same")
+        bool, Field(description="accept events from any address; a token is still required")
     ] = False
     receiver_rate: Annotated[
-        int, Field(ge=1, le=100000, description="posts a second that one FortiGate may keep up")
+        int,
+        Field(
+            ge=1, le=100000, description="posts per second that one FortiGate may send continuously"
+        ),
     ] = 2000
     receiver_burst: Annotated[
-        int, Field(ge=1, le=1000000, description="posts at once that one FortiGate may make")
+        int, Field(ge=1, le=1000000, description="posts that one FortiGate may send at once")
     ] = 20000
     receiver_accept_documentation: Annotated[
         bool,
-        Field(description="for labs only: addresses such as 203.0.113.0/24 can be banned as well"),
+        Field(description="for labs only: also ban documentation addresses such as 203.0.113.0/24"),
     ] = False
     receiver_ignore: Annotated[
-        Networks, Field(description="addresses and networks whose events are not written down")
+        Networks, Field(description="addresses and networks whose events are not recorded")
     ] = ()
 
 
@@ -47,8 +52,8 @@ def build_config(
 ) -> dict[str, Any]:
     """Return the part of the configuration file that concerns events.
 
-    ``address``: the address or name by which FortiGates reach the receiver; ``own``: addresses and
-    networks from which the ban host talks to itself.
+    ``address``: the address or name at which FortiGates reach the receiver; ``own``: addresses and
+    networks from which the ban host connects to its own receiver.
     """
     return {
         "fortigates": [fortigate.name for fortigate in context.site.fortigates],
@@ -64,7 +69,7 @@ def build_config(
 
 
 def _list_senders(context: Context, settings: Settings) -> list[str] | None:
-    """Return the addresses that may post; None for everybody. The receiver resolves names."""
+    """Return the addresses and names that may post, or None for any. The receiver resolves the names."""
     if settings.receiver_allow_any:
         return None
     fortigates = [fortigate.login.address for fortigate in context.site.fortigates]
@@ -72,10 +77,10 @@ def _list_senders(context: Context, settings: Settings) -> list[str] | None:
 
 
 def _list_host_names(context: Context, address: str) -> list[str]:
-    """The site's hosts that are given by name: what it stands for is never banned either."""
+    """Return the host names among the site's own addresses; what they resolve to is never banned."""
     fortigates = (fortigate.login.address for fortigate in context.site.fortigates)
-    given = (context.site.ban_host.login.address, address, *fortigates)
-    return [name for name in dict.fromkeys(given) if not is_address(name)]
+    addresses = (context.site.ban_host.login.address, address, *fortigates)
+    return [name for name in dict.fromkeys(addresses) if not is_address(name)]
 
 
 def _describe_detections(

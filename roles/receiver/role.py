@@ -61,17 +61,21 @@ class Settings(
         Address, Field(description="address to listen on, 0.0.0.0 or :: for all")
     ] = ipaddress.IPv4Address("0.0.0.0")  # noqa: S104 - FortiGates must reach it
     receiver_port: Annotated[
-        int, Field(ge=1024, le=65535, description="TCP port; lower ones need root, 1024 to 65535")
+        int,
+        Field(
+            ge=1024, le=65535, description="TCP port, 1024 to 65535; lower ports would need root"
+        ),
     ] = 5000
     receiver_address: Annotated[
-        str, Field(description="address or name by which FortiGates reach it; the ansible_host")
+        str,
+        Field(description="address or name at which FortiGates reach it; empty: the ansible_host"),
     ] = ""
     receiver_workers: Annotated[
         int, Field(ge=1, le=32, description="worker processes of the web server, 1 to 32")
     ] = 2
     receiver_status_page: Annotated[
         bool,
-        Field(description="serve /status, a page for people; user status, password in tokens.json"),
+        Field(description="serve the page /status; user status, password in tokens.json"),
     ] = False
 
     @field_validator("receiver_address")

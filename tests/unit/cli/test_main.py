@@ -393,7 +393,7 @@ def test_every_fortigate_that_cannot_do_what_is_asked_is_named_with_the_line(
     said = cli("check", "--fortios", "7.0.5", "-e", f"@{extra}")
     assert said.code == 3
     for unit in ("fw1", "fw2"):
-        assert f"places.yml:1: {unit}: enforcement policy: its interfaces are not named" in said.err
+        assert f"places.yml:1: {unit}: enforcement policy: no interfaces are set" in said.err
         assert f"places.yml:1: {unit}: enforcement local_in: FortiOS 7.0.5 cannot" in said.err
 
 
