@@ -137,10 +137,10 @@ def _find_gap(context: Context, settings: Settings, method: str) -> tuple[str, s
     if method == "local_in" and not context.facts.has("local_in_feed"):
         capability = find_capability("local_in_feed")
         first = capability.versions.rstrip("-")
-        what = (
+        message = (
             f"FortiOS {context.facts.version_text} cannot: {capability.what} only from {first} on"
         )
-        return what, capability.without
+        return message, capability.without
     if method == "local_in" and not settings.enforcement_local_in_interfaces:
         return "no interface is set", "set enforcement_local_in_interfaces"
     has_interfaces = (

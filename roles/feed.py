@@ -110,11 +110,11 @@ def _check_capabilities(context: Context, settings: Settings) -> None:
     for name, value in values.items():
         if value not in ("", -1) and not context.facts.has(name):
             capability = find_capability(name)
-            what = (
+            message = (
                 f"FortiOS {context.facts.version_text} has no {name}: "
                 f"{capability.what} in {capability.versions}"
             )
-            problems.append(context.problem(name, what, capability.without))
+            problems.append(context.problem(name, message, capability.without))
     if problems:
         raise InputError(problems)
 

@@ -92,12 +92,12 @@ def _limit_to_vdoms(context: Context) -> tuple[str, ...]:
         return ()
     existing = tuple(name for name in names if name in context.facts.vdom_names)
     if not existing:
-        what = (
+        message = (
             f"{context.host.name} has no VDOM {' or '.join(names)}; "
             f"it has {', '.join(context.facts.vdom_names) or 'none'}"
         )
         remedy = f"name one of its VDOMs in detection_vdoms of {context.site.ban_host.name}"
-        raise InputError([Where(context.host.name).problem(what, remedy)])
+        raise InputError([Where(context.host.name).problem(message, remedy)])
     return existing if context.facts.has("trigger_vdom") else ()
 
 

@@ -37,18 +37,18 @@ def normalize_address(text: str) -> str:
         InputError: ``text`` is neither, or it is probably a slip for something narrower.
     """
     if "%" in text:
-        what = f"{text}: a zone id has no place here, a ban is for every interface"
-        raise InputError([Problem("", 0, what, f"write {text.partition('%')[0]}")])
+        message = f"{text}: a zone id has no place here, a ban is for every interface"
+        raise InputError([Problem("", 0, message, f"write {text.partition('%')[0]}")])
     try:
         network = ipaddress.ip_network(text, strict=False)
     except ValueError:
-        what = f"{text} is neither an address nor a network"
+        message = f"{text} is neither an address nor a network"
         raise InputError(
-            [Problem("", 0, what, "write it as 203.0.113.7 or 203.0.113.0/24")]
+            [Problem("", 0, message, "write it as 203.0.113.7 or 203.0.113.0/24")]
         ) from None
     if ipaddress.ip_interface(text).ip != network.network_address:
-        what = f"{text} is an address within {network}"
-        raise InputError([Problem("", 0, what, f"write {network} to mean all of it")])
+        message = f"{text} is an address within {network}"
+        raise InputError([Problem("", 0, message, f"write {network} to mean all of it")])
     plain = convert_mapped(network)
     return str(plain.network_address) if plain.num_addresses == 1 else str(plain)
 
@@ -62,9 +62,9 @@ def check_bannable(text: str) -> str:
     named = normalize_address(text)
     network = ipaddress.ip_network(named)
     if network.prefixlen < _WIDEST[network.version]:
-        what = f"{text} is nearly everybody"
+        message = f"{text} is nearly everybody"
         widest = f"/{_WIDEST[network.version]} is the widest"
-        raise InputError([Problem("", 0, what, f"name smaller networks, {widest}")])
+        raise InputError([Problem("", 0, message, f"name smaller networks, {widest}")])
     for nobody, name in _NOBODY.items():
         theirs = ipaddress.ip_network(nobody)
         if theirs.version == network.version and network.overlaps(theirs):

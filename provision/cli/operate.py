@@ -232,5 +232,5 @@ def _parse_seconds(duration: str | None) -> int | None:
         return int(TypeAdapter(DurationOrForever).validate_python(duration))
     except ValidationError as error:
         why = error.errors()[0]["msg"].removeprefix("Value error, ")
-        what = f"--for {duration}: {why}"
-        raise InputError([Problem("", 0, what, "write 90s, 10m, 12h, 7d, 1w or -1")]) from None
+        message = f"--for {duration}: {why}"
+        raise InputError([Problem("", 0, message, "write 90s, 10m, 12h, 7d, 1w or -1")]) from None

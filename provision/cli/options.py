@@ -47,8 +47,8 @@ class App:
         try:
             return self.load_plays()
         except ImportError as error:
-            instead = "correct the roles in load_plays()"
-            raise InputError([Problem("site.py", 0, str(error), instead)]) from error
+            remedy = "correct the roles in load_plays()"
+            raise InputError([Problem("site.py", 0, str(error), remedy)]) from error
 
 
 @dataclass(frozen=True)

@@ -137,9 +137,9 @@ def report_broken_plan(selected: Selected, verb: Verb, error: Exception) -> Site
     """
     name = selected.site.name
     progress.log.debug("unexpected error at %s", name, exc_info=error)
-    what = f"error in Banstitch: {type(error).__name__}"
+    message = f"error in Banstitch: {type(error).__name__}"
     remedy = "-vvv shows where; what was begun there may be half done: run plan to see"
-    host = TargetPlan(name, "linux", "failed", error=f"{what}\n{remedy}")
+    host = TargetPlan(name, "linux", "failed", error=f"{message}\n{remedy}")
     left = f"left alone: {name} failed"
     others = (TargetPlan(f.name, "fortios", "skipped", error=left) for f in selected.fortigates)
     return SitePlan(name, verb, (host, *others))

@@ -30,7 +30,7 @@ log = logging.getLogger("banstitch")
 class Listener(Protocol):
     """A listener to a run in progress; its methods are called from several threads."""
 
-    def report_activity(self, site: str, host: str, what: str) -> None:
+    def report_activity(self, site: str, host: str, activity: str) -> None:
         """Report that ``host`` is being observed, changed, ..."""
 
     def report_result(self, site: str, result: TargetResult) -> None:
@@ -149,8 +149,10 @@ def capture_errors(target: Target) -> Iterator[None]:
     except Exception as error:
         log.debug("unexpected error at %s", target.host, exc_info=error)
         # its text stays in the log: it may quote what a target has answered
-        what = f"error in Banstitch: {type(error).__name__}"
-        target.error = Failed(what, "-vvv shows where; report it, then run again when it is fixed")
+        message = f"error in Banstitch: {type(error).__name__}"
+        target.error = Failed(
+            message, "-vvv shows where; report it, then run again when it is fixed"
+        )
 
 
 def check_converged(again: Plan) -> None:
@@ -177,8 +179,8 @@ def check_plan_unchanged(target: Target, now: TargetPlan, kept: str = "nothing w
     """
     if target.approved is None or format_approved(target.approved) != format_approved(now):
         target.new_plan = now
-        what = f"{target.host} changed after its plan was made; {kept}"
-        raise Failed(what, "read the new plan and run again")
+        message = f"{target.host} changed after its plan was made; {kept}"
+        raise Failed(message, "read the new plan and run again")
 
 
 def describe_unreadable_posts(number: int, ban_host: str) -> str:

@@ -78,8 +78,8 @@ def rotate(run: Run, selected: Selected) -> SiteResult:
     with capture_errors(host.target):
         host.plan()
         if host.behind:
-            what = f"the receiver on {host.target.host} is not what the inventory asks for"
-            raise Failed(f"{what}; no secret was changed", "run apply first")
+            message = f"the receiver on {host.target.host} is not what the inventory asks for"
+            raise Failed(f"{message}; no secret was changed", "run apply first")
     if host.target.error is not None:  # no new secrets that nobody could be given
         return SiteResult(selected.site.name, (host.target.to_result(run.verb),))
     begun = ask(run, selected, {"do": "rotate", "tokens": TOKENS, "names": names})
@@ -164,8 +164,8 @@ def _find_jail(run: Run, site: Site, detection: str) -> str:
     wanted = f"banstitch-{detection}" if detection else next(iter(jails), "")
     if wanted not in jails:
         there_are = ", ".join(name.removeprefix("banstitch-") for name in jails) or "none"
-        what = f"site {site.name} has no detection {detection or 'on'}"
-        raise InputError([Problem("", 0, what, f"there are {there_are}")])
+        message = f"site {site.name} has no detection {detection or 'on'}"
+        raise InputError([Problem("", 0, message, f"there are {there_are}")])
     return wanted
 
 

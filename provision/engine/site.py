@@ -24,7 +24,7 @@ from provision.ssh.prompts import Codes
 class Silent:
     """A listener that ignores everything."""
 
-    def report_activity(self, site: str, host: str, what: str) -> None:
+    def report_activity(self, site: str, host: str, activity: str) -> None:
         """Ignore it."""
 
     def report_result(self, site: str, result: TargetResult) -> None:
@@ -70,10 +70,10 @@ def apply_site(
         InputError: the plan is one of another site or verb.
     """
     if (approved.name, approved.verb) != (name, job.verb):
-        what = (
+        message = (
             f"a plan of {approved.verb} for {approved.name} must not be used to {job.verb} {name}"
         )
-        raise InputError([Problem("", 0, what, "make a new plan")])
+        raise InputError([Problem("", 0, message, "make a new plan")])
     run = job.begin(listener, secrets, codes)
     return mask_result(SiteRun(run, job.sites[name]).apply(approved), run.secrets)
 
@@ -229,8 +229,8 @@ class SiteRun:
             parts.insert(len(parts) if last else 0, self._host)
         return parts
 
-    def _report_activity(self, target: Target, what: str) -> None:
-        self._run.listener.report_activity(self._selected.site.name, target.host, what)
+    def _report_activity(self, target: Target, activity: str) -> None:
+        self._run.listener.report_activity(self._selected.site.name, target.host, activity)
 
     def _report(self, target: Target, verb: Verb) -> None:
         self._run.listener.report_result(self._selected.site.name, target.to_result(verb))

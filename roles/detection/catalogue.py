@@ -61,8 +61,8 @@ def read_catalogue(path: Path = _FILE) -> dict[str, Detection]:
     for name, block in document.items():
         line = document.lines[name]
         if not isinstance(block, dict):
-            what = f"{name} must be a block"
-            problems.append(Problem(str(path), line, what, "indent its fields below it"))
+            message = f"{name} must be a block"
+            problems.append(Problem(str(path), line, message, "indent its fields below it"))
             continue
         try:
             detections[str(name)] = Detection.model_validate({"name": name, **block})

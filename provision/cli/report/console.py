@@ -85,24 +85,24 @@ class Report:
             for text, style in held:
                 self._print(text, style)
 
-    def report_activity(self, site: str, host: str, what: str) -> None:
+    def report_activity(self, site: str, host: str, activity: str) -> None:
         """Show what happens at ``host``: in the live table, or as a line with -v."""
-        self._update_row(site, host, what, "cyan")
+        self._update_row(site, host, activity, "cyan")
         if self._live is None and self._verbose:
-            self.print_line(f"{host}: {what}")
+            self.print_line(f"{host}: {activity}")
 
     def report_result(self, site: str, result: TargetResult) -> None:
         """Show the state of a target in the live table."""
         self._update_row(site, result.host, result.state, COLOURS[result.state])
 
-    def _update_row(self, site: str, host: str, what: str, colour: str) -> None:
+    def _update_row(self, site: str, host: str, text: str, colour: str) -> None:
         with self._lock:
-            self._rows[(site, host)] = (what, colour)
+            self._rows[(site, host)] = (text, colour)
             if self._live is None:
                 return
             table = Table("site", "target", "", box=None)
-            for (name, target), (text, style) in sorted(self._rows.items()):
-                table.add_row(name, target, Text(self._secrets.mask(text), style=style))
+            for (name, target), (shown, style) in sorted(self._rows.items()):
+                table.add_row(name, target, Text(self._secrets.mask(shown), style=style))
             self._live.update(table)
 
     def print_line(self, text: str = "", style: str = "") -> None:

@@ -90,7 +90,7 @@ def read_blocks(blocks: Sequence[CliBlock], vdom: str = "") -> Desired:
         try:
             tree = parse(block.text)
         except ParseError as error:
-            problems.append(Problem(block.name, error.line, error.what))
+            problems.append(Problem(block.name, error.line, error.message))
             continue
         for one in _read_objects(block, tree, problems, vdom):
             if one.id in objects:
