@@ -30,8 +30,11 @@ def test_where_one_site_lacks_the_detection_no_site_is_contacted(cli: Cli) -> No
     said = cli("ban", "203.0.113.5", "--detection", "sslvpn_login_failed")
 
     assert (said.code, said.out) == (3, "")
-    assert "site bh2 has no detection sslvpn_login_failed; there are admin_login" in said.err
-    assert "site bh3 has no detection sslvpn_login_failed" in said.err
+    assert (
+        "site bh2: detection sslvpn_login_failed is not enabled; choose from: admin_login"
+        in said.err
+    )
+    assert "site bh3: detection sslvpn_login_failed is not enabled" in said.err
 
 
 @pytest.mark.parametrize(
@@ -74,7 +77,7 @@ def test_a_ban_below_a_longer_one_says_that_nothing_changed(
     answered(monkeypatch, state="ok", details={"until": -1, "said": ""})
     said = cli("ban", "203.0.113.5", "--for", "1m")
     assert said.code == 0
-    assert "note: banned for ever already, nothing was changed; to make that shorter" in said.out
+    assert "note: banned permanently already, nothing was changed; to shorten the ban" in said.out
 
 
 @pytest.mark.parametrize(
