@@ -1,7 +1,7 @@
 """The verbs that deploy: check, render, plan, apply, verify, teardown.
 
-`engine.site` is imported by the verbs that connect: it brings netmiko, which `--help` and `check` do not
-need.
+Only the verbs that connect import `engine.site`, because it imports netmiko, which `--help` and `check` do
+not need.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ from provision.results import Exit, SiteResult, summarize
 @add_common_options
 @fortios_option
 def check(app: App, flags: Flags, fortios: Version) -> Exit:
-    """Check the inventory and all it renders; contacts nobody."""
+    """Check the inventory and render everything. Contacts no host."""
     chosen = list(choose_sites(app, flags, connect=False).values())
     collect.render_all(chosen, app.plays, fortios)
     if flags.json:
@@ -65,7 +65,7 @@ def check(app: App, flags: Flags, fortios: Version) -> Exit:
 @fortios_option
 @click.argument("directory", type=click.Path(path_type=Path))
 def render(app: App, flags: Flags, fortios: Version, directory: Path) -> Exit:
-    """Write every file and CLI block into DIRECTORY, as it would be deployed; contacts nobody."""
+    """Write every file and CLI block to DIRECTORY as it would be deployed. Contacts no host."""
     chosen = list(choose_sites(app, flags, connect=False).values())
     written = [
         path
@@ -77,9 +77,9 @@ def render(app: App, flags: Flags, fortios: Version, directory: Path) -> Exit:
     else:
         click.echo("\n".join(str(path) for path in written))
         if any(selected.fortigates for selected in chosen):
-            click.echo(f"the CLI of FortiGates is that of FortiOS {format_version(fortios)}")
-        for path, place in find_misplaced(written):
-            click.echo(f"{path}: a pasted {place} goes to the end; move it to the top by hand")
+            click.echo(f"the CLI of FortiGates is for FortiOS {format_version(fortios)}")
+        for path, table in find_misplaced(written):
+            click.echo(f"{path}: pasting adds the {table} at the end; move it to the top by hand")
     return Exit.OK
 
 
@@ -87,7 +87,7 @@ def render(app: App, flags: Flags, fortios: Version, directory: Path) -> Exit:
 @add_common_options
 @adopt_option
 def plan(app: App, flags: Flags, adopt: bool) -> Exit:
-    """Show what apply would change; changes nothing."""
+    """Show what apply would change. Changes nothing."""
     return _look(app, flags, "plan", adopt=adopt)
 
 
@@ -96,11 +96,11 @@ def plan(app: App, flags: Flags, adopt: bool) -> Exit:
 @adopt_option
 @forget_option
 @yes_option
-@click.option("-C", "--check", is_flag=True, help="The same as plan.")
+@click.option("-C", "--check", is_flag=True, help="Run plan instead.")
 def apply(
     app: App, flags: Flags, adopt: bool, forget: tuple[str, ...], yes: bool, check: bool
 ) -> Exit:
-    """Bring every target to what the inventory says."""
+    """Change every target to match the inventory. Shows the plan and asks first."""
     if check:
         return _look(app, flags, "plan", adopt=adopt, forget=forget)
     return _change(app, flags, "apply", yes, adopt=adopt, forget=forget)
@@ -109,7 +109,7 @@ def apply(
 @click.command()
 @add_common_options
 def verify(app: App, flags: Flags) -> Exit:
-    """Check that nothing differs and that the loop works, with a synthetic event."""
+    """Check that nothing differs, and prove with a synthetic event that the loop works."""
     return _look(app, flags, "verify")
 
 
@@ -117,7 +117,7 @@ def verify(app: App, flags: Flags) -> Exit:
 @add_common_options
 @forget_option
 @yes_option
-@click.option("--keep-packages", is_flag=True, help="Leave the packages that were installed.")
+@click.option("--keep-packages", is_flag=True, help="Keep the packages that were installed.")
 @click.option("--purge-data", is_flag=True, help="Remove bans and logs as well.")
 def teardown(
     app: App,
@@ -127,7 +127,7 @@ def teardown(
     keep_packages: bool,
     purge_data: bool,
 ) -> Exit:
-    """Remove what was deployed and bring back what was there before."""
+    """Remove what was deployed and restore what was there before."""
     options = {"keep_packages": keep_packages, "purge_data": purge_data, "forget": forget}
     return _change(app, flags, "teardown", yes, **options)
 
@@ -140,7 +140,7 @@ def _look(app: App, flags: Flags, verb: Verb, **options: Any) -> Exit:
 
 
 def _create_checked_job(app: App, flags: Flags, verb: Verb, **options: Any) -> Job:
-    """Return the job; a template at fault is found before anybody is contacted."""
+    """Return the job, after everything was rendered, so that no error appears after the first contact."""
     chosen = choose_sites(app, flags, connect=True)
     collect.render_all(list(chosen.values()), app.plays)
     return create_job(app, flags, verb, chosen, **options)
@@ -166,15 +166,15 @@ def _change(app: App, flags: Flags, verb: Verb, yes: bool, **options: Any) -> Ex
     job = _create_checked_job(app, flags, verb, **options)
     planned = _plan_sites(app, flags, report, job)
     if not yes and any(target.changes for plan in planned for target in plan.targets):
-        shown = list(map(summarize, planned))
-        report.print_sites(shown, flags.plan_detail)
-        report.print_summary(shown)
-        if app.output.error:  # nobody may approve a plan that was not printed
+        summaries = list(map(summarize, planned))
+        report.print_sites(summaries, flags.plan_detail)
+        report.print_summary(summaries)
+        if app.output.error:  # a plan that could not be printed cannot be approved
             return Exit.FAILED
         if not click.confirm(f"\n{verb}?", err=True):
             click.echo("nothing was changed", err=True)
             if flags.json:
-                write_json(sys.stdout.write, verb, Exit.OK, shown, app.secrets)
+                write_json(sys.stdout.write, verb, Exit.OK, summaries, app.secrets)
             return Exit.OK
 
     def apply(approved: SitePlan) -> SiteResult:

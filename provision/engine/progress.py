@@ -150,7 +150,7 @@ def capture_errors(target: Target) -> Iterator[None]:
         log.debug("unexpected error at %s", target.host, exc_info=error)
         # the text of the exception goes to the log only, because it may quote an answer of a target
         message = f"error in Banstitch: {type(error).__name__}"
-        target.error = Failed(message, "run with -vvv for the traceback, and report it")
+        target.error = Failed(message, "run with -vvv and report the traceback")
 
 
 def check_converged(again: Plan) -> None:

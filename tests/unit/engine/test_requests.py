@@ -96,7 +96,7 @@ def test_status_exits_the_same_with_json_and_without(
 def test_what_is_to_be_known_of_a_site_in_trouble_is_printed_once(
     cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    note = "the status page is off: receiver_status_page: true turns it on"
+    note = "the status page is off: set receiver_status_page: true to serve it"
     details = {"page": "", "jails": {}}
     host = TargetResult("bh1", "linux", "failed", error="no", notes=(note,), details=details)
     monkeypatch.setattr(
@@ -116,7 +116,7 @@ def test_posts_in_vain_are_a_note_below_the_table_and_no_failure(
     assert said.out.splitlines()[2:] == [
         "note: fw1: 12 posts of the last 24 hours could not be read: "
         "see /var/log/banstitch/rejected.log on bh1",
-        "note: fw1: 1 post over the rate since the receiver's start, not taken: "
+        "note: fw1: 1 post over the rate refused since the receiver's start: "
         "see receiver_rate and receiver_burst",
     ]
 
