@@ -1,1 +1,1 @@
-"""One file a role: its settings, and the resources or CLI blocks they ask for."""
+"""The roles: each has settings, and the resources or CLI blocks that they ask for."""

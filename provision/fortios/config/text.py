@@ -33,12 +33,12 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 class ParseError(ValueError):
-    """An error in CLI text; ``line`` counts from 1, ``what`` describes the error."""
+    """An error in CLI text; ``line`` counts from 1, ``message`` describes the error."""
 
-    def __init__(self, line: int, what: str) -> None:
+    def __init__(self, line: int, message: str) -> None:
         self.line = line
-        self.what = what if len(what) <= LONGEST_ERROR else f"{what[:LONGEST_ERROR]}..."
-        super().__init__(f"line {line}: {self.what}")
+        self.message = message if len(message) <= LONGEST_ERROR else f"{message[:LONGEST_ERROR]}..."
+        super().__init__(f"line {line}: {self.message}")
 
 
 @dataclass(frozen=True)
@@ -246,9 +246,9 @@ def _read_statement(top: _Open, line: int, verb: str, rest: tuple[Word, ...]) ->
     return Statement(verb, rest, line)
 
 
-def _require(is_met: bool, line: int, what: str) -> None:
+def _require(is_met: bool, line: int, message: str) -> None:
     if not is_met:
-        raise ParseError(line, what)
+        raise ParseError(line, message)
 
 
 def serialize(tree: Tree) -> str:

@@ -45,7 +45,7 @@ def read(do: str, answer: Any, **request: Any) -> dict[str, Any]:
 def refusal(do: str, answer: Any, **request: Any) -> str:
     with pytest.raises(InvalidAnswer) as error:
         read(do, answer, **request)
-    return error.value.what
+    return error.value.message
 
 
 # --- what the agent answers -----------------------------------------------------------------------
@@ -144,8 +144,8 @@ def test_whatever_the_agent_fails_with_is_an_answer_that_can_be_read(
         answers.read({"do": "rotate"}, raw)
     assert not isinstance(failed.value, InvalidAnswer)
     if "first" in str(error):
-        assert failed.value.what.startswith("first\n")
-        assert failed.value.what.endswith("\nlast")
+        assert failed.value.message.startswith("first\n")
+        assert failed.value.message.endswith("\nlast")
 
 
 # --- what nobody may answer --------------------------------------------------------------------------

@@ -133,7 +133,7 @@ def test_a_ninth_key_of_the_agent_is_never_offered_and_the_error_has_a_remedy(
     rules = Rules(key=RSA, most=6, parting="Too many authentication failures")
     error, seen = refused(rules, access)
     assert type(error) is causes.TooManyAttempts
-    assert "the server closed the session after 6 keys (MaxAuthTries)" in error.what
+    assert "the server closed the session after 6 keys (MaxAuthTries)" in error.message
     assert "name the key in ansible_ssh_private_key_file" in error.remedy
     assert seen.connections == 1
     assert len(seen.attempts) == 6
@@ -145,15 +145,15 @@ def test_a_server_that_hangs_up_silently_after_some_keys_is_understood(
     for key in eight_keys:
         agent.hold(key)
     error, _ = refused(Rules(most=3), access)
-    assert "closed the session after 3 keys (MaxAuthTries)" in error.what
+    assert "closed the session after 3 keys (MaxAuthTries)" in error.message
 
 
 def test_a_key_of_the_agent_is_named_by_its_comment(agent: Agent, access: Access) -> None:
     agent.hold(ECDSA, "laptop")
     error, _ = refused(Rules(key=RSA), access)
     assert type(error) is causes.KeyRefused
-    assert "laptop" in error.what
-    assert f"(ecdsa 256, {ECDSA.fingerprint})" in error.what
+    assert "laptop" in error.message
+    assert f"(ecdsa 256, {ECDSA.fingerprint})" in error.message
 
 
 def test_without_a_named_key_the_agent_comes_before_the_default_files(
@@ -177,7 +177,7 @@ def test_a_key_in_both_agent_and_file_is_offered_once(
 def test_a_default_file_with_a_passphrase_is_mentioned(access: Access, home: Path) -> None:
     path = save(RSA, home / ".ssh" / "id_rsa", "its passphrase")
     error, _ = refused(Rules(), access)
-    assert f"{path} has a passphrase" in error.what
+    assert f"{path} has a passphrase" in error.message
 
 
 def test_a_named_key_with_a_passphrase_is_used_by_the_agent(
@@ -222,7 +222,7 @@ def test_an_agent_with_a_malformed_answer_is_skipped_and_mentioned(
         error, seen = refused(Rules(), access)
         server.shutdown(socket.SHUT_RDWR)
     assert methods(seen) == ["publickey"]
-    assert "ssh-agent does not answer as one" in error.what
+    assert "ssh-agent does not answer as one" in error.message
 
 
 def test_an_agent_that_does_not_answer_is_skipped(
@@ -234,7 +234,7 @@ def test_an_agent_that_does_not_answer_is_skipped(
     save(RSA, home / ".ssh" / "id_rsa")
     agent.pause()
     assert methods(log_in(Rules(key=RSA), access)) == ["publickey"]
-    assert "ssh-agent has not answered within 0.3 s" in refused(Rules(), access)[0].what
+    assert "ssh-agent has not answered within 0.3 s" in refused(Rules(), access)[0].message
 
 
 def test_an_agent_that_waits_for_its_owner_is_not_mistaken_for_the_server(
@@ -293,7 +293,7 @@ def test_a_refused_password_is_not_sent_by_a_second_login(access: Access) -> Non
             ) as caught:
                 connect(login, access)
         assert seen.attempts == [("password", "refused-once")]
-        assert "not sent again" in caught.value.what
+        assert "not sent again" in caught.value.message
         connect(Login("fgt1", "127.0.0.1", "admin", port, password=RIGHT), access).close()
 
 
@@ -368,7 +368,7 @@ def test_a_wrong_code_after_an_accepted_password_is_a_wrong_code(
         access.codes = TypedCodes("000000")
         with pytest.raises(causes.CodeRefused, match="code refused for admin") as caught:
             connect(login, access)
-        assert "password" not in caught.value.what
+        assert "password" not in caught.value.message
         access.codes = TypedCodes("123456")
         connect(login, access).close()
     assert seen.count("keyboard-interactive") == 2
