@@ -27,7 +27,7 @@ from roles.detection.catalogue import CATALOGUE
 from tests.e2e.test_fortios_matrix import started
 from tests.plays import PLAYS, load_plays
 from tests.simulator import Simulator
-from tests.unit.cli.test_main import Terminal
+from tests.unit.cli.command_line import Terminal
 from tests.unit.engine.site_model import FakeBanHost, World
 
 pytestmark = pytest.mark.usefixtures("settled_at_once")
