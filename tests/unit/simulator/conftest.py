@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.simulator import Options, Simulator
 from tests.unit.simulator.loop_config import Web, serve
 
 
@@ -11,3 +12,9 @@ from tests.unit.simulator.loop_config import Web, serve
 def web() -> Iterator[Web]:
     with serve() as made:
         yield made
+
+
+@pytest.fixture
+def fortigate() -> Simulator:
+    """A FortiGate that is not listening."""
+    return Simulator(Options(hostname="HOST", enc_stable=True))
