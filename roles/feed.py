@@ -34,7 +34,7 @@ class Settings(RoleSettings):
     """
 
     feed_refresh_rate: Annotated[
-        int, Field(ge=1, le=43200, description="minutes between two fetches, 1 to 43200")
+        int, Field(ge=1, le=43200, description="minutes between two fetches")
     ] = 1
     feed_scope: Annotated[
         Literal["global", "vdom"],
@@ -61,7 +61,7 @@ class Settings(RoleSettings):
     ] = ""
     feed_vrf: Annotated[
         int,
-        Field(ge=-1, le=511, description="VRF of the fetches, 0 to 511; -1: leave it as it is"),
+        Field(ge=-1, le=511, description="VRF of the fetches; -1: leave it as it is"),
     ] = -1
 
 

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
@@ -83,9 +82,7 @@ class Settings(RoleSettings):
     ] = ("sslvpn_login_failed",)
     detection_max_retry: Annotated[
         MaxRetry | None,
-        Field(
-            description="number of events within detection_find_time that ban an address, 1 to 10000"
-        ),
+        Field(description="number of events within detection_find_time that ban an address"),
     ] = None
     detection_find_time: Annotated[
         Duration | None, Field(description="period in which events are counted, 1s or more")
@@ -230,64 +227,63 @@ def list_ignored(context: Context) -> list[str]:
     return ["127.0.0.0/8", "::1", *context.site_addresses(), *map(str, configured)]
 
 
-def _build_module(template: str, shared: Mapping[str, str]) -> File:
+def _build_module(template: str, shared: Mapping[str, object]) -> File:
     """Return a module of the action: rendered if it is a template, otherwise unchanged."""
-    name = Path(template).name.removesuffix(".j2")
-    is_template = name != Path(template).name
-    text = render(template, **shared) if is_template else read_file(template)
+    name = template.rpartition("/")[2].removesuffix(".j2")
+    text = render(template, **shared) if template.endswith(".j2") else read_file(template)
     return File(f"/etc/fail2ban/action.d/{name}", text, check="python")
 
 
-def resources(context: Context) -> tuple[Resource, ...]:
-    """Return the resources of a fail2ban that runs our filter, action and jails."""
-    settings = context.own("detection", Settings)
-    detections = list_enabled(settings)
+def _collect_shared_values(context: Context) -> dict[str, object]:
+    """Return the values that several templates need."""
     logs = units.compute_log_limit(context.of_ban_host("receiver", units.Settings))
-    shared: dict[str, Any] = {
+    limit_of = {EVENTS_LOG: logs, EVIDENCE: units.EVIDENCE_SIZE, REJECTED: units.REJECTED_SIZE}
+    return {
         "events_log": EVENTS_LOG,
         "spool": SPOOL,
         "audit": AUDIT,
         "evidence": EVIDENCE,
         "group": USER,
         "largest": units.compute_file_limit(logs),
-        "limits": {
-            EVENTS_LOG: logs,
-            EVIDENCE: units.EVIDENCE_SIZE,
-            REJECTED: units.REJECTED_SIZE,
-        },
+        "limits": limit_of,
     }
-    jails = render(
+
+
+def _render_jails(context: Context, shared: Mapping[str, object]) -> str:
+    settings = context.own("detection", Settings)
+    return render(
         "detection/jail.conf.j2",
-        detections=detections,
+        detections=list_enabled(settings),
         ignore=list_ignored(context),
         settings=settings,
         ban_limit=context.own("receiver", limits.Settings).receiver_ban_limit,
         posters=[*(fortigate.name for fortigate in context.site.fortigates), "verify"],
         **shared,
     )
+
+
+def resources(context: Context) -> tuple[Resource, ...]:
+    """Return the resources of a fail2ban that runs our filter, action and jails."""
+    shared = _collect_shared_values(context)
     action = [_build_module(name, shared) for name in _ACTION]
-    files = (
-        File(_FILTER, render("detection/filter.conf.j2", **shared), check="fail2ban"),
-        *action,
-        File(_JAIL, jails, check="fail2ban"),
-        File(
-            _SSHD,
-            render("detection/sshd.conf.j2"),
-            check="fail2ban",
-            when="sshd_jail_without_log",
-        ),
-    )
+    sshd = render("detection/sshd.conf.j2")
     return (
         Package("fail2ban"),
         Package("python3-systemd"),
         User(USER),
         Directory(SPOOL, 0o750, "root", USER, data=True),
-        *files,
+        File(_FILTER, render("detection/filter.conf.j2", **shared), check="fail2ban"),
+        *action,
+        File(_JAIL, _render_jails(context, shared), check="fail2ban"),
+        File(_SSHD, sshd, check="fail2ban", when="sshd_jail_without_log"),
         Service(
             "fail2ban.service",
             restart_on=tuple(file.id for file in action),
             reload_on=(f"file:{_FILTER}", f"file:{_JAIL}", f"file:{_SSHD}"),
             reload_command=("fail2ban-client", "reload"),
         ),
-        *(Jail(d.jail, d.max_retry, d.find_time, d.ban_time) for d in detections),
+        *(
+            Jail(detection.jail, detection.max_retry, detection.find_time, detection.ban_time)
+            for detection in list_enabled(context.own("detection", Settings))
+        ),
     )
