@@ -1,4 +1,4 @@
-"""What the verbs do that deploy: check, render, plan, apply, verify, teardown.
+"""The work of the verbs that deploy: check, render, plan, apply, verify, teardown.
 
 Only the verbs that connect import `engine.site`, because it imports paramiko, which `check` does not need.
 """
@@ -70,7 +70,7 @@ def render(app: App, flags: Flags, fortios: Version, directory: Path) -> Exit:
 
 
 def look(app: App, flags: Flags, verb: Verb, **options: Any) -> Exit:
-    """Print what ``verb`` finds at every target."""
+    """Print the plan of ``verb`` for every target; change nothing."""
     report = open_report(app, flags)
     job = _create_checked_job(app, flags, verb, **options)
     planned = _plan_sites(app, flags, report, job)

@@ -1,4 +1,4 @@
-"""What the verbs of daily operation do: bans, ban, unban, rotate, status."""
+"""The work of the verbs of daily operation: bans, ban, unban, rotate, status."""
 
 from __future__ import annotations
 

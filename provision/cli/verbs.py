@@ -1,6 +1,6 @@
 """The verbs of the command line: their arguments, options and help.
 
-What a verb does, and the packages that it needs, are imported when it is called: `--help` needs none.
+The work of a verb, and the packages that it needs, are imported when it is called: `--help` needs none.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The certificate with which the receiver identifies itself to FortiGates.
 
-Part of the role `receiver`. Only a certificate of the operator's needs `certificate_files`, which is slow
-to import.
+Part of the role `receiver`. `certificate_files` is slow to import, so it is imported only for a certificate
+of the operator's own.
 """
 
 from __future__ import annotations

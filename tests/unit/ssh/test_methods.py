@@ -25,7 +25,7 @@ def test_a_named_key_comes_before_the_password(access: Access, home: Path) -> No
 def test_a_default_file_with_a_passphrase_is_mentioned(access: Access, home: Path) -> None:
     path = save_key(RSA, home / ".ssh" / "id_rsa", "its passphrase")
     error, _ = get_refusal(Rules(), access)
-    assert f"{path} has a passphrase" in error.what
+    assert f"{path} has a passphrase" in error.message
 
 
 @pytest.mark.parametrize("held", ["by file", "by agent"])
