@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from banstitch_shared.tokens import format_digests
 
 from provision.linux.agent import data, host, manifest, objects, observe, rotation
 from provision.linux.agent.host import HostError
 from provision.linux.agent.objects import Journal
-from provision.linux.kinds.tokens import format_digests
 from tests.unit.agent.agent_model import ME, MY_GROUP, full_disk, remember_in
 
 
