@@ -52,6 +52,7 @@ _ACTION = (
     "detection/banstitch_held.py",
     "detection/banstitch_memory.py",
     "detection/banstitch_keeper.py",
+    "detection/banstitch_by_hand.py",
     "detection/banstitch_bounds.py",
     "detection/banstitch_limit.py",
     "detection/banstitch_ignore.py",
