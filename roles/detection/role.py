@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Self
 
+from banstitch_shared.jails import name_jail
+from banstitch_shared.tokens import VERIFY
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from provision.desired.context import Context
@@ -30,24 +32,26 @@ from provision.sites.setting_types import (
     spell_duration,
 )
 from provision.sites.settings import RoleSettings, Strict
+from roles import shared_modules
 from roles.detection.catalogue import CATALOGUE, Detection, MaxRetry
 from roles.receiver import limits, units
 
 NAME = "detection"
 PREFIX = "detection_"
 _SHORTEST_GROWING = 60
+_ACTIONS = "/etc/fail2ban/action.d"
 _FILTER = "/etc/fail2ban/filter.d/banstitch.conf"
 _JAIL = "/etc/fail2ban/jail.d/banstitch.conf"
 _SSHD = "/etc/fail2ban/jail.d/banstitch-sshd.conf"
 # In the order of installation: the action comes last, so that every module that it loads already exists.
 _ACTION = (
-    "detection/banstitch_terms.py",
     "detection/banstitch_spool.py",
     "detection/banstitch_evidence.py",
     "detection/banstitch_audit.py",
     "detection/banstitch_held.py",
     "detection/banstitch_memory.py",
     "detection/banstitch_keeper.py",
+    "detection/banstitch_by_hand.py",
     "detection/banstitch_bounds.py",
     "detection/banstitch_limit.py",
     "detection/banstitch_ignore.py",
@@ -176,7 +180,7 @@ class Enabled:
 
     @property
     def jail(self) -> str:
-        return f"banstitch-{self.name}"
+        return name_jail(self.name)
 
 
 def list_enabled(settings: Settings) -> tuple[Enabled, ...]:
@@ -231,7 +235,7 @@ def _build_module(template: str, shared: Mapping[str, object]) -> File:
     """Return a module of the action: rendered if it is a template, otherwise unchanged."""
     name = template.rpartition("/")[2].removesuffix(".j2")
     text = render(template, **shared) if template.endswith(".j2") else read_file(template)
-    return File(f"/etc/fail2ban/action.d/{name}", text, check="python")
+    return File(f"{_ACTIONS}/{name}", text, check="python")
 
 
 def _collect_shared_values(context: Context) -> dict[str, object]:
@@ -257,7 +261,7 @@ def _render_jails(context: Context, shared: Mapping[str, object]) -> str:
         ignore=list_ignored(context),
         settings=settings,
         ban_limit=context.own("receiver", limits.Settings).receiver_ban_limit,
-        posters=[*(fortigate.name for fortigate in context.site.fortigates), "verify"],
+        posters=[*(fortigate.name for fortigate in context.site.fortigates), VERIFY],
         **shared,
     )
 
@@ -265,13 +269,17 @@ def _render_jails(context: Context, shared: Mapping[str, object]) -> str:
 def resources(context: Context) -> tuple[Resource, ...]:
     """Return the resources of a fail2ban that runs our filter, action and jails."""
     shared = _collect_shared_values(context)
-    action = [_build_module(name, shared) for name in _ACTION]
+    action = [
+        *shared_modules.deploy_modules(_ACTIONS),
+        *(_build_module(name, shared) for name in _ACTION),
+    ]
     sshd = render("detection/sshd.conf.j2")
     return (
         Package("fail2ban"),
         Package("python3-systemd"),
         User(USER),
         Directory(SPOOL, 0o750, "root", USER, data=True),
+        shared_modules.deploy_package(_ACTIONS),
         File(_FILTER, render("detection/filter.conf.j2", **shared), check="fail2ban"),
         *action,
         File(_JAIL, _render_jails(context, shared), check="fail2ban"),

@@ -11,6 +11,17 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Annotated, Any
 
+from banstitch_shared.addresses import SELF_TEST
+from banstitch_shared.receiver_api import (
+    EVENTS_PATH,
+    FEED_PATH,
+    HEALTH_PATH,
+    LIVE_PATH,
+    METRICS_PATH,
+    STATUS_PATH,
+    TOKEN_HEADER,
+)
+from banstitch_shared.tokens import STATUS, VERIFY, name_feed_token, name_webhook_token
 from pydantic import Field, field_validator
 
 from provision.desired.context import Context, format_url_host, is_address
@@ -32,6 +43,7 @@ from provision.linux.kinds.resource import Resource
 from provision.linux.kinds.service import Service
 from provision.linux.kinds.tokens import Digests, Tokens
 from provision.sites.setting_types import Address
+from roles import shared_modules
 from roles.detection.catalogue import CATALOGUE
 from roles.detection.role import Settings as DetectionSettings
 from roles.detection.role import list_enabled
@@ -41,10 +53,7 @@ from roles.receiver.units import APP_DIRECTORY, FILTER, SERVICE, SOCKET
 NAME = "receiver"
 PREFIX = "receiver_"
 _APP = f"{APP_DIRECTORY}/receiver"
-_SHARED = f"{APP_DIRECTORY}/banstitch_shared"
 _LOGROTATE = "/etc/logrotate.d/banstitch"
-# An address for documentation (RFC 5737): no host has it, so banning it for a second does no harm.
-SELF_TEST_ADDRESS = "192.0.2.66"
 
 
 class Settings(
@@ -129,8 +138,7 @@ def _list_certificate_names(context: Context, settings: Settings) -> tuple[str, 
 def list_token_names(context: Context) -> tuple[str, ...]:
     """Return the names of a site's secrets: two for each FortiGate, one for /status, one for `verify`."""
     names = [fortigate.name for fortigate in context.site.fortigates]
-    kinds = [f"{kind}:{name}" for kind in ("webhook", "feed") for name in names]
-    return (*kinds, "status", "verify")
+    return (*map(name_webhook_token, names), *map(name_feed_token, names), STATUS, VERIFY)
 
 
 def build_local_url(settings: Settings) -> str:
@@ -151,13 +159,12 @@ def _list_app_files(context: Context, settings: Settings) -> tuple[File, ...]:
 @cache
 def _list_unchanged_files() -> tuple[File, ...]:
     """Return the files of the receiver that are the same at every site."""
-    own, shared = TEMPLATES / "receiver", TEMPLATES / "shared" / "banstitch_shared"
-    folders = dict.fromkeys((*own.glob("*.py"), own / "status.html"), _APP)
-    folders |= dict.fromkeys(shared.glob("*.py"), _SHARED)
-    return tuple(
-        _deploy(f"{folder}/{path.name}", read_file(str(path.relative_to(TEMPLATES))))
-        for path, folder in folders.items()
+    folder = TEMPLATES / "receiver"
+    own = tuple(
+        _deploy(f"{_APP}/{path.name}", read_file(f"receiver/{path.name}"))
+        for path in (*folder.glob("*.py"), folder / "status.html")
     )
+    return (*shared_modules.deploy_modules(APP_DIRECTORY), *own)
 
 
 def _deploy(path: str, text: str) -> File:
@@ -177,7 +184,8 @@ def list_allowed_sources(context: Context, settings: Settings) -> tuple[str, ...
 _BASE = (
     *map(Package, ("gunicorn", "python3-gevent", "python3-flask", "logrotate")),
     Directory(ETC, 0o750, "root", USER),
-    *(Directory(path, 0o755) for path in (APP_DIRECTORY, _APP, _SHARED)),
+    *(Directory(path, 0o755) for path in (APP_DIRECTORY, _APP)),
+    shared_modules.deploy_package(APP_DIRECTORY),
     Directory(LOG_DIRECTORY, 0o750, "root", USER, data=True),
 )
 
@@ -236,7 +244,7 @@ def _list_services(settings: Settings, files: Sequence[File], socket: File) -> t
         Service(
             SERVICE,
             restart_on=tuple(file.id for file in files),
-            answers=f"{build_local_url(settings)}/healthz/live",
+            answers=build_local_url(settings) + LIVE_PATH,
             certificate=tls.find_certificate(settings),
         ),
     )
@@ -251,16 +259,16 @@ def self_test(context: Context) -> dict[str, Any] | None:
     settings = context.own("receiver", Settings)
     base = build_local_url(settings)
     return {
-        "url": f"{base}/receive-logs",
-        "feed_url": f"{base}/blocked-ips",
-        "health_url": f"{base}/healthz",
+        "url": base + EVENTS_PATH,
+        "feed_url": base + FEED_PATH,
+        "health_url": base + HEALTH_PATH,
         "certificate": tls.find_certificate(settings),
-        "header": "X-Banstitch-Token",
+        "header": TOKEN_HEADER,
         "tokens": TOKENS,
-        "token": "verify",
+        "token": VERIFY,
         "jail": detection.jail,
-        "address": SELF_TEST_ADDRESS,
-        "line": sample.line.replace(sample.address, SELF_TEST_ADDRESS),
+        "address": SELF_TEST,
+        "line": sample.line.replace(sample.address, SELF_TEST),
         "count": detection.max_retry,
         "patience": 10,
     }
@@ -273,10 +281,10 @@ def status(context: Context) -> dict[str, Any]:
     """
     settings = context.own("receiver", Settings)
     return {
-        "page": f"{build_base_url(context)}/status" if settings.receiver_status_page else "",
-        "url": f"{build_local_url(settings)}/metrics",
+        "page": build_base_url(context) + STATUS_PATH if settings.receiver_status_page else "",
+        "url": build_local_url(settings) + METRICS_PATH,
         "certificate": tls.find_certificate(settings),
         "tokens": TOKENS,
-        "user": "status",
+        "user": STATUS,
         "filters": SOCKET if list_allowed_sources(context, settings) else "",
     }
