@@ -139,7 +139,7 @@ def test_it_is_switched_off_and_on_and_teardown_leaves_nothing(
     tmp_path: Path, ready_root: Path
 ) -> None:
     with LabSite(tmp_path / "inventory", ready_root, [fortigate_options()]) as site:
-        before, shown = site.listing(), without_enc(site.units[0].show())
+        before, shown = site.list_files(), without_enc(site.units[0].show())
         for settings in ("receiver_tls: off", "", "receiver_tls: off", ""):
             site.write_inventory(settings)
             ran = site.run("apply", "-y")
@@ -149,6 +149,6 @@ def test_it_is_switched_off_and_on_and_teardown_leaves_nothing(
             assert ("banstitch_ca" in site.units[0].show()) == (not settings)
         torn = site.run("teardown", "-y", "--purge-data")
         assert torn.code == 0, torn.out + torn.err
-        assert site.listing() == before
+        assert site.list_files() == before
         assert list_leftovers(site) == []
         assert without_enc(site.units[0].show()) == shown

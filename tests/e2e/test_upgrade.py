@@ -214,7 +214,7 @@ def test_teardown_leaves_what_was_there_before_version_0_1(
         torn = site.run("teardown", "-y", "--purge-data")
 
         assert torn.code == 0, torn.out + torn.err
-        now, before = site.listing(), site.untouched
+        now, before = site.list_files(), site.untouched
         differ = {path for path in now.keys() | before.keys() if now.get(path) != before.get(path)}
         assert differ == set()
         assert list_leftovers(site) == []
