@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from banstitch_shared.jails import name_jail
 from rules import settings as names
-from rules.settings import DAY, Detection, Rule, Settings, name_jail
+from rules.settings import DAY, Detection, Rule, Settings
 
 from provision.replay.counting import Jail
 from tests.bench.campaigns.attempts import ADMIN, IPSEC, SSLVPN
