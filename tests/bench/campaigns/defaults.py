@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from banstitch_shared.jails import name_jail
+from banstitch_shared.jails import PLAIN, name_jail
 from rules import settings as names
 from rules.settings import DAY, Detection, Rule, Settings
 
@@ -12,7 +12,7 @@ from tests.bench.campaigns.attempts import ADMIN, IPSEC, SSLVPN
 MINUTE, HOUR = 60, 3600
 # max_retry, find_time, ban_time
 RULES = {
-    names.PLAIN: (5, 10 * MINUTE, HOUR),
+    PLAIN: (5, 10 * MINUTE, HOUR),
     names.TRUSTED: (10, 10 * MINUTE, 10 * MINUTE),
     names.SLOW: (4, DAY, DAY),
     names.UNKNOWN: (2, 7 * DAY, DAY),
@@ -21,7 +21,7 @@ RULES = {
     names.LOCKOUT: (1, DAY, DAY),
     names.NETWORK: (3, 7 * DAY, 7 * DAY),
 }
-COUNTED_BY_FAIL2BAN = (names.PLAIN, names.TRUSTED)
+COUNTED_BY_FAIL2BAN = (PLAIN, names.TRUSTED)
 TRAPS = frozenset(
     [
         "admin",
