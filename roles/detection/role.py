@@ -7,22 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from provision.desired.context import Context
-from provision.desired.host_paths import AUDIT, EVENTS_LOG, EVIDENCE, REJECTED, SPOOL, USER
-from provision.desired.templates import read_file, render
 from provision.errors import spell_count
-from provision.linux.kinds.directory import Directory
-from provision.linux.kinds.file import File
-from provision.linux.kinds.jail import Jail
-from provision.linux.kinds.package import Package
 from provision.linux.kinds.resource import Resource
-from provision.linux.kinds.service import Service
-from provision.linux.kinds.user import User
 from provision.sites.setting_types import (
     AllowList,
     Duration,
@@ -31,31 +22,29 @@ from provision.sites.setting_types import (
     spell_duration,
 )
 from provision.sites.settings import RoleSettings, Strict
+from roles.detection import jails
 from roles.detection.catalogue import CATALOGUE, Detection, MaxRetry
-from roles.receiver import limits, units
+from roles.detection.rules import (
+    PLAIN,
+    SHORTEST_GROWING,
+    Growth,
+    Limits,
+    Rule,
+    RuleSettings,
+    RuleThresholds,
+    choose_rules,
+)
 
 NAME = "detection"
 PREFIX = "detection_"
-_SHORTEST_GROWING = 60
-_FILTER = "/etc/fail2ban/filter.d/banstitch.conf"
-_JAIL = "/etc/fail2ban/jail.d/banstitch.conf"
-_SSHD = "/etc/fail2ban/jail.d/banstitch-sshd.conf"
-# Put in place in this order: the action is the last one, so that all that it loads is there before it.
-_ACTION = (
-    "detection/banstitch_terms.py",
-    "detection/banstitch_spool.py",
-    "detection/banstitch_evidence.py",
-    "detection/banstitch_audit.py",
-    "detection/banstitch_held.py",
-    "detection/banstitch_memory.py",
-    "detection/banstitch_keeper.py",
-    "detection/banstitch_bounds.py",
-    "detection/banstitch_limit.py",
-    "detection/banstitch_ignore.py",
-    "detection/banstitch_log_sizes.py.j2",
-    "detection/banstitch_logs.py",
-    "detection/banstitch.py",
-)
+
+# What somebody may type as a name; the rules fold upper and lower case, domain and realm.
+UserName = Annotated[str, Field(min_length=1, max_length=128)]
+
+
+def list_one(value: object) -> object:
+    """Return a single text as a list of one."""
+    return (value,) if isinstance(value, str) else value
 
 
 class Thresholds(Strict):
@@ -73,6 +62,10 @@ class Thresholds(Strict):
     ignore: Annotated[
         AllowList, Field(description="addresses, networks, file:PATH that it never bans")
     ] = ()
+    rules: Annotated[
+        RuleSettings,
+        Field(description="max_retry, find_time, ban_time of single rules by name, or off, or on"),
+    ] = Field(default_factory=dict)
 
 
 class Settings(RoleSettings):
@@ -95,7 +88,7 @@ class Settings(RoleSettings):
         dict[str, Thresholds],
         Field(
             default_factory=dict,
-            description="max_retry, find_time, ban_time, ignore for single detections, by name",
+            description="max_retry, find_time, ban_time, ignore, rules for single detections, by name",
         ),
     ]
     detection_ignore: Annotated[
@@ -111,7 +104,7 @@ class Settings(RoleSettings):
     ] = 64
     detection_vdoms: Annotated[
         tuple[VdomName, ...],
-        BeforeValidator(lambda value: (value,) if isinstance(value, str) else value),
+        BeforeValidator(list_one),
         Field(
             description=(
                 "on FortiGates with VDOMs: only events of these count; a FortiGate takes those that "
@@ -119,12 +112,42 @@ class Settings(RoleSettings):
             )
         ),
     ] = ()
+    detection_trap_users: Annotated[
+        tuple[UserName, ...],
+        BeforeValidator(list_one),
+        Field(description="user names that nobody has, beside the shipped list: one attempt bans"),
+    ] = ()
+    detection_known_users: Annotated[
+        tuple[UserName, ...],
+        BeforeValidator(list_one),
+        Field(description="user names that exist, although they have not logged in yet"),
+    ] = ()
+    detection_trust_days: Annotated[
+        int, Field(ge=1, le=365, description="so many days a login speaks for its address")
+    ] = 14
+    detection_trust_sources: Annotated[
+        int,
+        Field(
+            ge=1, le=64, description="a user who logs in from more addresses a day gives no trust"
+        ),
+    ] = 5
+    detection_success_events: Annotated[
+        bool, Field(description="FortiGates report logins that succeed, too")
+    ] = True
     detection_increment: Annotated[
         bool,
-        Field(description="ban repeat offenders for longer each time, and after fewer events"),
+        Field(
+            description="rule plain bans repeat offenders for longer each time, and after fewer"
+            " events; the other rules do so anyway"
+        ),
     ] = False
     detection_increment_factor: Annotated[
-        int, Field(ge=2, le=100, description="so many times as long as the ban before, 2 to 100")
+        int,
+        Field(
+            ge=2,
+            le=100,
+            description="so many times as long as the ban before, in rule plain, 2 to 100",
+        ),
     ] = 2
     detection_increment_max: Annotated[
         Duration, Field(description="the longest that a ban becomes in this way")
@@ -142,9 +165,9 @@ class Settings(RoleSettings):
     @model_validator(mode="after")
     def _increment_has_time(self) -> Self:
         """fail2ban lengthens a ban up to 10 s after it began; a shorter one would be over by then."""
-        short = [d.name for d in enabled(self) if 0 < d.ban_time < _SHORTEST_GROWING]
+        short = [d.name for d in enabled(self) if 0 < d.ban_time < SHORTEST_GROWING]
         if self.detection_increment and short:
-            needs = f"detection_increment needs ban times of {_SHORTEST_GROWING} seconds or more"
+            needs = f"detection_increment needs ban times of {SHORTEST_GROWING} seconds or more"
             raise ValueError(f"{needs}, which {', '.join(short)} does not have")
         long = [d.name for d in enabled(self) if d.ban_time > self.detection_increment_max]
         if self.detection_increment and long:
@@ -171,9 +194,11 @@ class Enabled:
     address_inside: str = ""
     where: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     ignore: tuple[str, ...] = ()
+    rules: tuple[Rule, ...] = ()
 
     @property
     def jail(self) -> str:
+        """The jail of rule `plain`."""
         return f"banstitch-{self.name}"
 
 
@@ -187,23 +212,40 @@ def enabled(settings: Settings) -> tuple[Enabled, ...]:
 
 def _enabled(detection: Detection, settings: Settings) -> Enabled:
     own = settings.detection_settings.get(detection.name, Thresholds())
+    given: dict[str, RuleThresholds | bool] = {str(name): r for name, r in own.rules.items()}
 
     def threshold(name: str) -> int:
-        candidates = (getattr(own, name), getattr(settings, f"detection_{name}"))
+        plain = given.get(PLAIN)
+        candidates = (
+            getattr(plain, name, None),
+            getattr(own, name),
+            getattr(settings, f"detection_{name}"),
+        )
         return int(next((v for v in candidates if v is not None), getattr(detection, name)))
 
+    limits = Limits(threshold("max_retry"), threshold("find_time"), threshold("ban_time"))
+    ignore = tuple(map(str, own.ignore))
+    growth = Growth(
+        settings.detection_increment,
+        settings.detection_increment_factor,
+        settings.detection_increment_max,
+    )
     return Enabled(
         detection.name,
         detection.description,
         detection.log_ids,
         detection.address_field,
-        threshold("max_retry"),
-        threshold("find_time"),
-        threshold("ban_time"),
+        *limits,
         detection.address_inside or "",
         detection.where,
-        tuple(map(str, own.ignore)),
+        ignore,
+        choose_rules(detection.name, detection.rules, limits, given, growth, ignore),
     )
+
+
+def list_rules(settings: Settings) -> list[Rule]:
+    """Return the rules of all detections that are on. Each is one jail."""
+    return [rule for detection in enabled(settings) for rule in detection.rules]
 
 
 def summary(context: Context) -> Iterator[str]:
@@ -224,64 +266,8 @@ def ignored(context: Context) -> list[str]:
     return ["127.0.0.0/8", "::1", *context.site_addresses(), *map(str, named)]
 
 
-def _module(template: str, shared: Mapping[str, str]) -> File:
-    """Return a module of the action: rendered, or as it stands where it needs no values."""
-    name = Path(template).name.removesuffix(".j2")
-    plain = name == Path(template).name
-    text = read_file(template) if plain else render(template, **shared)
-    return File(f"/etc/fail2ban/action.d/{name}", text, check="python")
-
-
 def resources(context: Context) -> tuple[Resource, ...]:
     """fail2ban with our filter, jails and action, running and holding the jails."""
     settings = context.own("detection", Settings)
-    detections = enabled(settings)
-    logs = units.log_limit(context.of_ban_host("receiver", units.Settings))
-    shared: dict[str, Any] = {
-        "events_log": EVENTS_LOG,
-        "spool": SPOOL,
-        "audit": AUDIT,
-        "evidence": EVIDENCE,
-        "group": USER,
-        "largest": units.most_bytes_of_a_file(logs),
-        "limits": {
-            EVENTS_LOG: logs,
-            EVIDENCE: units.EVIDENCE_SIZE,
-            REJECTED: units.REJECTED_SIZE,
-        },
-    }
-    jails = render(
-        "detection/jail.conf.j2",
-        detections=detections,
-        ignore=ignored(context),
-        settings=settings,
-        ban_limit=context.own("receiver", limits.Settings).receiver_ban_limit,
-        posters=[*(unit.name for unit in context.site.fortigates), "verify"],
-        **shared,
-    )
-    action = [_module(name, shared) for name in _ACTION]
-    files = (
-        File(_FILTER, render("detection/filter.conf.j2", **shared), check="fail2ban"),
-        *action,
-        File(_JAIL, jails, check="fail2ban"),
-        File(
-            _SSHD,
-            render("detection/sshd.conf.j2"),
-            check="fail2ban",
-            when="sshd_jail_without_log",
-        ),
-    )
-    return (
-        Package("fail2ban"),
-        Package("python3-systemd"),
-        User(USER),
-        Directory(SPOOL, 0o750, "root", USER, data=True),
-        *files,
-        Service(
-            "fail2ban.service",
-            restart_on=tuple(file.id for file in action),
-            reload_on=(f"file:{_FILTER}", f"file:{_JAIL}", f"file:{_SSHD}"),
-            reload_command=("fail2ban-client", "reload"),
-        ),
-        *(Jail(d.jail, d.max_retry, d.find_time, d.ban_time) for d in detections),
-    )
+    longest = settings.detection_increment_max
+    return jails.list_resources(context, list_rules(settings), ignored(context), longest)

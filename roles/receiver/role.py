@@ -21,6 +21,9 @@ from provision.desired.host_paths import (
     EVIDENCE,
     LOG_DIRECTORY,
     REJECTED,
+    RULES_LOG,
+    RULES_MEMORY,
+    RULES_USER,
     SPOOL,
     TOKENS,
     USER,
@@ -36,14 +39,14 @@ from provision.sites.setting_types import Address
 from roles.address_families import choose_feed_list
 from roles.detection.catalogue import CATALOGUE
 from roles.detection.role import Settings as DetectionSettings
-from roles.detection.role import enabled
+from roles.detection.role import enabled, list_rules
 from roles.receiver import events, limits, tls, units
 from roles.receiver.units import APP_DIRECTORY, FILTER, RUNTIME_DIRECTORY, SERVICE, SOCKET
 
 NAME = "receiver"
 PREFIX = "receiver_"
 _APP = f"{APP_DIRECTORY}/receiver"
-_SHARED = f"{APP_DIRECTORY}/banstitch_shared"
+SHARED_DIRECTORY = f"{APP_DIRECTORY}/banstitch_shared"
 _LOGROTATE = "/etc/logrotate.d/banstitch"
 _BODY_LIMIT = 65536
 # RFC 5737: nobody has it, so banning it for a second harms nobody.
@@ -166,9 +169,15 @@ def _config(context: Context, settings: Settings) -> dict[str, Any]:
         "evidence_most": 2 * units.EVIDENCE_SIZE,
         "rejected_most": 2 * units.REJECTED_SIZE,
         "audit_log": AUDIT,
+        "rules_memory": RULES_MEMORY,
+        "jails": [rule.jail for rule in list_rules(_detection(context))],
         "spool": SPOOL,
         "counts": f"/run/{RUNTIME_DIRECTORY}/counts",
     }
+
+
+def _detection(context: Context) -> DetectionSettings:
+    return context.own("detection", DetectionSettings)
 
 
 def _read_shared(path: Path) -> str:
@@ -188,7 +197,7 @@ def _app(context: Context, settings: Settings) -> tuple[File, ...]:
         for path in (TEMPLATES / "shared" / "banstitch_shared").glob("*.py")
     }
     return (
-        *(_deploy(f"{_SHARED}/{name}", text) for name, text in sorted(shared.items())),
+        *(_deploy(f"{SHARED_DIRECTORY}/{name}", text) for name, text in sorted(shared.items())),
         *(_deploy(f"{_APP}/{name}", text) for name, text in sorted(texts.items())),
     )
 
@@ -222,8 +231,7 @@ def resources(context: Context) -> tuple[Resource, ...]:
     settings = context.own("receiver", Settings)
     rotation = render(
         "receiver/logrotate.conf.j2",
-        events_log=EVENTS_LOG,
-        user=USER,
+        logs=((EVENTS_LOG, USER), (RULES_LOG, RULES_USER)),
         log_size=settings.receiver_log_size,
         log_keep=settings.receiver_log_keep,
     )
@@ -236,7 +244,7 @@ def resources(context: Context) -> tuple[Resource, ...]:
         Directory(ETC, 0o750, "root", USER),
         Directory(APP_DIRECTORY, 0o755),
         Directory(_APP, 0o755),
-        Directory(_SHARED, 0o755),
+        Directory(SHARED_DIRECTORY, 0o755),
         Directory(LOG_DIRECTORY, 0o750, "root", USER, data=True),
         *tls.resources(context, settings, _names(context, settings)),
         Tokens(TOKENS, token_names(context), 0o600),
@@ -264,7 +272,11 @@ def resources(context: Context) -> tuple[Resource, ...]:
 
 def self_test(context: Context) -> dict[str, Any] | None:
     """The synthetic event of `verify`: as many as ban, for an address of TEST-NET-1."""
-    detections = enabled(context.own("detection", DetectionSettings))
+    detections = [
+        detection
+        for detection in enabled(_detection(context))
+        if any(rule.jail == detection.jail for rule in detection.rules)
+    ]
     if not detections:
         return None
     detection, sample = detections[0], CATALOGUE[detections[0].name].matches[0]

@@ -154,7 +154,9 @@ class Action(ActionBase):  # type: ignore[misc] # fail2ban has no types
             self._restored_at = time.time()
             self._held.unconfirmed.discard(address)
             if protected:
-                # its filter asks the list, `set JAIL banip` does not
+                # its filter asks the list for addresses; not for networks, nor does `set JAIL banip`
+                if address not in self._held.bans:
+                    self._held.note_refusal(address, terms.describe_protected(address, protected))
                 self._refuse(address, "on the ignore list")
                 return
             if info["time"] <= self._held.forgiven(address):
@@ -250,8 +252,7 @@ class Action(ActionBase):  # type: ignore[misc] # fail2ban has no types
         entry, now = spelling(address), time.time()
         protected = self._ignored_now().overlap(entry)
         if protected:
-            holds = "" if protected == entry else " holds %s, which" % protected
-            raise ValueError("%s%s is on the ignore list" % (entry, holds))
+            raise ValueError(terms.describe_protected(entry, protected))
         seconds = int(self._jail.actions.getBanTime() if seconds is None else seconds)
         if seconds != -1 and not 1 <= seconds <= terms.LONGEST_BAN:
             raise ValueError("a ban lasts 1 second to 100 years, or -1 for ever")
@@ -275,6 +276,12 @@ class Action(ActionBase):  # type: ignore[misc] # fail2ban has no types
         said = "%s is %s" % (entry, "unbanned" if known else "not banned")
         self._write_at_once(said)
         return json.dumps({"changed": known, "said": said})
+
+    def note_alarm(self, address: str, by: str = "", why: str = "") -> str:
+        """Write into the audit that somebody logged in who perhaps guessed the password."""
+        self._held.note_alarm(spelling(address), Note(why, by))
+        self._keeper.wake()
+        return json.dumps({"changed": False, "said": why})
 
     def _write_at_once(self, said: str) -> None:
         self._keeper.wake()

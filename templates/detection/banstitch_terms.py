@@ -122,6 +122,12 @@ def plain(network: Network) -> Network:
     return ipaddress.ip_network((int(network.network_address) & 0xFFFFFFFF, network.prefixlen - 96))
 
 
+def describe_protected(entry: str, protected: str) -> str:
+    """Return why an address or network is not banned."""
+    holds = "" if protected == entry else " holds %s, which" % protected
+    return "%s%s is on the ignore list" % (entry, holds)
+
+
 def spelling(address: object) -> str:
     """Return the one spelling of an address or network.
 
