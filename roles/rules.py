@@ -30,8 +30,8 @@ from roles.detection.role import Settings as DetectionSettings
 from roles.detection.role import list_rules
 from roles.detection.rules import describe_rules, read_trap_users
 from roles.receiver import units
-from roles.receiver.role import SHARED_DIRECTORY
 from roles.receiver.units import APP_DIRECTORY, UNIT_DIRECTORY
+from roles.shared_modules import deploy_modules
 
 NAME = "rules"
 PREFIX = "rules_"
@@ -51,6 +51,8 @@ def resources(context: Context) -> tuple[Resource, ...]:
         File(f"{_APP}/{path.name}", read_file(f"rules/{path.name}"), check="python")
         for path in sorted((TEMPLATES / "rules").glob("*.py"))
     ]
+    # the role `receiver` puts them in place
+    shared = [file.id for file in deploy_modules(APP_DIRECTORY)]
     service, *carrier = _render_units(context)
     return (
         Directory(_APP, 0o755),
@@ -64,7 +66,7 @@ def resources(context: Context) -> tuple[Resource, ...]:
         *carrier,
         Service(
             _SERVICE,
-            restart_on=(settings.id, *(file.id for file in app), *_list_shared(), service.id),
+            restart_on=(settings.id, *(file.id for file in app), *shared, service.id),
         ),
         Service(_PATH, restart_on=(f"file:{UNIT_DIRECTORY}/{_PATH}",)),
     )
@@ -83,14 +85,8 @@ def _describe_settings(context: Context) -> str:
     return describe_rules(list_rules(own), accounts, people)
 
 
-def _list_shared() -> tuple[str, ...]:
-    """Return the ids of the shared modules, which the role `receiver` puts in place."""
-    names = sorted(path.name for path in Path(TEMPLATES / "shared/banstitch_shared").glob("*.py"))
-    return tuple(f"file:{SHARED_DIRECTORY}/{name}" for name in names)
-
-
 def _render_units(context: Context) -> list[File]:
-    logs = units.log_limit(context.own("receiver", units.Settings))
+    logs = units.compute_log_limit(context.own("receiver", units.Settings))
     values = {
         "user": RULES_USER,
         "group": USER,
@@ -100,7 +96,7 @@ def _render_units(context: Context) -> list[File]:
         "requests": REQUESTS,
         "spool": SPOOL,
         "events_log": EVENTS_LOG,
-        "file_size": units.most_bytes_of_a_file(logs),
+        "file_size": units.compute_file_limit(logs),
     }
     return [
         File(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
+
+from banstitch_shared.tokens import VERIFY
 
 from provision.desired.context import Context
 from provision.desired.host_paths import (
@@ -25,24 +26,23 @@ from provision.linux.kinds.package import Package
 from provision.linux.kinds.resource import Resource
 from provision.linux.kinds.service import Service
 from provision.linux.kinds.user import User
+from roles import shared_modules
 from roles.detection.rules import Rule
 from roles.receiver import limits, units
 
+_ACTIONS = "/etc/fail2ban/action.d"
 _FILTER = "/etc/fail2ban/filter.d/banstitch.conf"
 _JAIL = "/etc/fail2ban/jail.d/banstitch.conf"
 _SSHD = "/etc/fail2ban/jail.d/banstitch-sshd.conf"
-_MEMORY = "/etc/fail2ban/fail2ban.d/banstitch.conf"
-# Seconds for which fail2ban remembers an offender beyond the longest ban.
-_REMEMBERED = 7 * 86400
-# Put in place in this order: the action is the last one, so that all that it loads is there before it.
+# In the order of installation: the action comes last, so that every module that it loads already exists.
 _ACTION = (
-    "detection/banstitch_terms.py",
     "detection/banstitch_spool.py",
     "detection/banstitch_evidence.py",
     "detection/banstitch_audit.py",
     "detection/banstitch_held.py",
     "detection/banstitch_memory.py",
     "detection/banstitch_keeper.py",
+    "detection/banstitch_by_hand.py",
     "detection/banstitch_bounds.py",
     "detection/banstitch_limit.py",
     "detection/banstitch_ignore.py",
@@ -50,6 +50,9 @@ _ACTION = (
     "detection/banstitch_logs.py",
     "detection/banstitch.py",
 )
+_MEMORY = "/etc/fail2ban/fail2ban.d/banstitch.conf"
+# Seconds for which fail2ban remembers an offender beyond the longest ban.
+_REMEMBERED = 7 * 86400
 
 
 def list_resources(
@@ -57,7 +60,10 @@ def list_resources(
 ) -> tuple[Resource, ...]:
     """Return fail2ban, running and holding a jail for each rule. ``longest``: seconds of the longest ban."""
     shared = _describe_places(context)
-    action = [_module(name, shared) for name in _ACTION]
+    action = [
+        *shared_modules.deploy_modules(_ACTIONS),
+        *(_build_module(name, shared) for name in _ACTION),
+    ]
     files = (
         File(_FILTER, render("detection/filter.conf.j2", **shared), check="fail2ban"),
         *action,
@@ -81,6 +87,7 @@ def list_resources(
         # the group of the rule log, which fail2ban rotates
         User(RULES_USER),
         Directory(SPOOL, 0o750, "root", USER, data=True),
+        shared_modules.deploy_package(_ACTIONS),
         *files,
         Service(
             "fail2ban.service",
@@ -93,14 +100,14 @@ def list_resources(
 
 
 def _describe_places(context: Context) -> dict[str, Any]:
-    logs = units.log_limit(context.of_ban_host("receiver", units.Settings))
+    logs = units.compute_log_limit(context.of_ban_host("receiver", units.Settings))
     return {
         "rules_log": RULES_LOG,
         "spool": SPOOL,
         "audit": AUDIT,
         "evidence": EVIDENCE,
         "group": USER,
-        "largest": units.most_bytes_of_a_file(logs),
+        "largest": units.compute_file_limit(logs),
         "limits": {
             EVENTS_LOG: logs,
             RULES_LOG: logs,
@@ -124,14 +131,13 @@ def _render_jails(
         ignore=list(ignored),
         longest=longest,
         ban_limit=context.own("receiver", limits.Settings).receiver_ban_limit,
-        posters=[*(unit.name for unit in context.site.fortigates), "verify"],
+        posters=[*(fortigate.name for fortigate in context.site.fortigates), VERIFY],
         **shared,
     )
 
 
-def _module(template: str, shared: Mapping[str, Any]) -> File:
-    """Return a module of the action: rendered, or as it stands where it needs no values."""
-    name = Path(template).name.removesuffix(".j2")
-    plain = name == Path(template).name
-    text = read_file(template) if plain else render(template, **shared)
-    return File(f"/etc/fail2ban/action.d/{name}", text, check="python")
+def _build_module(template: str, shared: Mapping[str, Any]) -> File:
+    """Return a module of the action: rendered if it is a template, otherwise unchanged."""
+    name = template.rpartition("/")[2].removesuffix(".j2")
+    text = render(template, **shared) if template.endswith(".j2") else read_file(template)
+    return File(f"{_ACTIONS}/{name}", text, check="python")
