@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError
 
@@ -20,6 +20,9 @@ LogId = Annotated[int, Field(ge=1, le=65535)]
 FieldName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,35}$")]
 Patterns = Annotated[tuple[str, ...], Field(min_length=1)]
 MaxRetry = Annotated[int, Field(ge=1, le=10000)]
+RuleName = Literal[
+    "plain", "trusted", "slow", "unknown_user", "trap", "spray", "lockout", "network"
+]
 
 
 class Match(Strict):
@@ -38,6 +41,9 @@ class Detection(Strict):
     address_field: FieldName
     address_inside: FieldName | None = None
     where: Annotated[dict[FieldName, Patterns], Field(default_factory=dict)]
+    accounts: Literal["users", "administrators"] = "users"
+    no_traps: tuple[str, ...] = ()
+    rules: Annotated[tuple[RuleName, ...], Field(min_length=1)]
     max_retry: MaxRetry
     find_time: Duration
     ban_time: DurationOrForever

@@ -10,20 +10,11 @@ from dataclasses import dataclass, field
 from typing import Annotated, Self
 
 from banstitch_shared.jails import name_jail
-from banstitch_shared.tokens import VERIFY
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from provision.desired.context import Context
-from provision.desired.host_paths import AUDIT, EVENTS_LOG, EVIDENCE, REJECTED, SPOOL, USER
-from provision.desired.templates import read_file, render
 from provision.errors import spell_count
-from provision.linux.kinds.directory import Directory
-from provision.linux.kinds.file import File
-from provision.linux.kinds.jail import Jail
-from provision.linux.kinds.package import Package
 from provision.linux.kinds.resource import Resource
-from provision.linux.kinds.service import Service
-from provision.linux.kinds.user import User
 from provision.sites.setting_types import (
     AllowList,
     Duration,
@@ -32,33 +23,29 @@ from provision.sites.setting_types import (
     spell_duration,
 )
 from provision.sites.settings import RoleSettings, Strict
-from roles import shared_modules
+from roles.detection import jails
 from roles.detection.catalogue import CATALOGUE, Detection, MaxRetry
-from roles.receiver import limits, units
+from roles.detection.rules import (
+    PLAIN,
+    SHORTEST_GROWING,
+    Growth,
+    Limits,
+    Rule,
+    RuleSettings,
+    RuleThresholds,
+    choose_rules,
+)
 
 NAME = "detection"
 PREFIX = "detection_"
-_SHORTEST_GROWING = 60
-_ACTIONS = "/etc/fail2ban/action.d"
-_FILTER = "/etc/fail2ban/filter.d/banstitch.conf"
-_JAIL = "/etc/fail2ban/jail.d/banstitch.conf"
-_SSHD = "/etc/fail2ban/jail.d/banstitch-sshd.conf"
-# In the order of installation: the action comes last, so that every module that it loads already exists.
-_ACTION = (
-    "detection/banstitch_spool.py",
-    "detection/banstitch_evidence.py",
-    "detection/banstitch_audit.py",
-    "detection/banstitch_held.py",
-    "detection/banstitch_memory.py",
-    "detection/banstitch_keeper.py",
-    "detection/banstitch_by_hand.py",
-    "detection/banstitch_bounds.py",
-    "detection/banstitch_limit.py",
-    "detection/banstitch_ignore.py",
-    "detection/banstitch_log_sizes.py.j2",
-    "detection/banstitch_logs.py",
-    "detection/banstitch.py",
-)
+
+# What somebody may type as a name; the rules fold upper and lower case, domain and realm.
+UserName = Annotated[str, Field(min_length=1, max_length=128)]
+
+
+def list_one(value: object) -> object:
+    """Return a single text as a list of one."""
+    return (value,) if isinstance(value, str) else value
 
 
 class Thresholds(Strict):
@@ -76,6 +63,10 @@ class Thresholds(Strict):
     ignore: Annotated[
         AllowList, Field(description="addresses, networks and file:PATH that it never bans")
     ] = ()
+    rules: Annotated[
+        RuleSettings,
+        Field(description="max_retry, find_time and ban_time of single rules, by name; off; on"),
+    ] = Field(default_factory=dict)
 
 
 class Settings(RoleSettings):
@@ -98,7 +89,7 @@ class Settings(RoleSettings):
         dict[str, Thresholds],
         Field(
             default_factory=dict,
-            description="max_retry, find_time, ban_time and ignore of single detections, by name",
+            description="max_retry, find_time, ban_time, ignore and rules of single detections, by name",
         ),
     ]
     detection_ignore: Annotated[
@@ -114,7 +105,7 @@ class Settings(RoleSettings):
     ] = 64
     detection_vdoms: Annotated[
         tuple[VdomName, ...],
-        BeforeValidator(lambda value: (value,) if isinstance(value, str) else value),
+        BeforeValidator(list_one),
         Field(
             description=(
                 "on FortiGates with VDOMs: count only events of these VDOMs, as far as a FortiGate has "
@@ -122,16 +113,49 @@ class Settings(RoleSettings):
             )
         ),
     ] = ()
+    detection_trap_users: Annotated[
+        tuple[UserName, ...],
+        BeforeValidator(list_one),
+        Field(
+            description="user names that nobody has, in addition to the shipped list; one attempt bans"
+        ),
+    ] = ()
+    detection_known_users: Annotated[
+        tuple[UserName, ...],
+        BeforeValidator(list_one),
+        Field(description="user names that exist although they have not logged in yet"),
+    ] = ()
+    detection_trust_days: Annotated[
+        int,
+        Field(ge=1, le=365, description="days for which a login speaks for its address, 1 to 365"),
+    ] = 14
+    detection_trust_sources: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=64,
+            description="a user who logs in from more addresses in a day gives no trust, 1 to 64",
+        ),
+    ] = 5
+    detection_success_events: Annotated[
+        bool, Field(description="FortiGates also report successful logins")
+    ] = True
     detection_increment: Annotated[
         bool,
-        Field(description="ban repeat offenders longer each time, and after fewer events"),
+        Field(
+            description="rule plain bans repeat offenders longer each time, and after fewer events"
+        ),
     ] = False
     detection_increment_factor: Annotated[
         int,
-        Field(ge=2, le=100, description="factor by which each ban is longer than the one before"),
+        Field(
+            ge=2,
+            le=100,
+            description="factor by which rule plain lengthens each further ban",
+        ),
     ] = 2
     detection_increment_max: Annotated[
-        Duration, Field(description="longest ban that detection_increment gives")
+        Duration, Field(description="longest ban that a repeat offender gets")
     ] = 4 * 7 * 86400
 
     @field_validator("detection_enabled", "detection_settings")
@@ -146,11 +170,9 @@ class Settings(RoleSettings):
     @model_validator(mode="after")
     def _check_increment(self) -> Self:
         """Refuse short bans: fail2ban lengthens a ban up to 10 s after its start, which may be too late."""
-        short = [d.name for d in list_enabled(self) if 0 < d.ban_time < _SHORTEST_GROWING]
+        short = [d.name for d in list_enabled(self) if 0 < d.ban_time < SHORTEST_GROWING]
         if self.detection_increment and short:
-            rule = (
-                f"with detection_increment, ban times must be {_SHORTEST_GROWING} seconds or more"
-            )
+            rule = f"with detection_increment, ban times must be {SHORTEST_GROWING} seconds or more"
             raise ValueError(f"{rule}: lengthen that of {', '.join(short)}")
         long = [d.name for d in list_enabled(self) if d.ban_time > self.detection_increment_max]
         if self.detection_increment and long:
@@ -177,9 +199,11 @@ class Enabled:
     address_inside: str = ""
     where: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     ignore: tuple[str, ...] = ()
+    rules: tuple[Rule, ...] = ()
 
     @property
     def jail(self) -> str:
+        """The jail of rule `plain`."""
         return name_jail(self.name)
 
 
@@ -193,23 +217,40 @@ def list_enabled(settings: Settings) -> tuple[Enabled, ...]:
 
 def _apply_settings(detection: Detection, settings: Settings) -> Enabled:
     own = settings.detection_settings.get(detection.name, Thresholds())
+    given: dict[str, RuleThresholds | bool] = {str(name): r for name, r in own.rules.items()}
 
     def threshold(name: str) -> int:
-        candidates = (getattr(own, name), getattr(settings, f"detection_{name}"))
+        plain = given.get(PLAIN)
+        candidates = (
+            getattr(plain, name, None),
+            getattr(own, name),
+            getattr(settings, f"detection_{name}"),
+        )
         return int(next((v for v in candidates if v is not None), getattr(detection, name)))
 
+    limits = Limits(threshold("max_retry"), threshold("find_time"), threshold("ban_time"))
+    ignore = tuple(map(str, own.ignore))
+    growth = Growth(
+        settings.detection_increment,
+        settings.detection_increment_factor,
+        settings.detection_increment_max,
+    )
     return Enabled(
         detection.name,
         detection.description,
         detection.log_ids,
         detection.address_field,
-        threshold("max_retry"),
-        threshold("find_time"),
-        threshold("ban_time"),
+        *limits,
         detection.address_inside or "",
         detection.where,
-        tuple(map(str, own.ignore)),
+        ignore,
+        choose_rules(detection.name, detection.rules, limits, given, growth, ignore),
     )
+
+
+def list_rules(settings: Settings) -> list[Rule]:
+    """Return the rules of all detections that are on. Each is one jail."""
+    return [rule for detection in list_enabled(settings) for rule in detection.rules]
 
 
 def summary(context: Context) -> Iterator[str]:
@@ -231,67 +272,8 @@ def list_ignored(context: Context) -> list[str]:
     return ["127.0.0.0/8", "::1", *context.site_addresses(), *map(str, configured)]
 
 
-def _build_module(template: str, shared: Mapping[str, object]) -> File:
-    """Return a module of the action: rendered if it is a template, otherwise unchanged."""
-    name = template.rpartition("/")[2].removesuffix(".j2")
-    text = render(template, **shared) if template.endswith(".j2") else read_file(template)
-    return File(f"{_ACTIONS}/{name}", text, check="python")
-
-
-def _collect_shared_values(context: Context) -> dict[str, object]:
-    """Return the values that several templates need."""
-    logs = units.compute_log_limit(context.of_ban_host("receiver", units.Settings))
-    limit_of = {EVENTS_LOG: logs, EVIDENCE: units.EVIDENCE_SIZE, REJECTED: units.REJECTED_SIZE}
-    return {
-        "events_log": EVENTS_LOG,
-        "spool": SPOOL,
-        "audit": AUDIT,
-        "evidence": EVIDENCE,
-        "group": USER,
-        "largest": units.compute_file_limit(logs),
-        "limits": limit_of,
-    }
-
-
-def _render_jails(context: Context, shared: Mapping[str, object]) -> str:
-    settings = context.own("detection", Settings)
-    return render(
-        "detection/jail.conf.j2",
-        detections=list_enabled(settings),
-        ignore=list_ignored(context),
-        settings=settings,
-        ban_limit=context.own("receiver", limits.Settings).receiver_ban_limit,
-        posters=[*(fortigate.name for fortigate in context.site.fortigates), VERIFY],
-        **shared,
-    )
-
-
 def resources(context: Context) -> tuple[Resource, ...]:
-    """Return the resources of a fail2ban that runs our filter, action and jails."""
-    shared = _collect_shared_values(context)
-    action = [
-        *shared_modules.deploy_modules(_ACTIONS),
-        *(_build_module(name, shared) for name in _ACTION),
-    ]
-    sshd = render("detection/sshd.conf.j2")
-    return (
-        Package("fail2ban"),
-        Package("python3-systemd"),
-        User(USER),
-        Directory(SPOOL, 0o750, "root", USER, data=True),
-        shared_modules.deploy_package(_ACTIONS),
-        File(_FILTER, render("detection/filter.conf.j2", **shared), check="fail2ban"),
-        *action,
-        File(_JAIL, _render_jails(context, shared), check="fail2ban"),
-        File(_SSHD, sshd, check="fail2ban", when="sshd_jail_without_log"),
-        Service(
-            "fail2ban.service",
-            restart_on=tuple(file.id for file in action),
-            reload_on=(f"file:{_FILTER}", f"file:{_JAIL}", f"file:{_SSHD}"),
-            reload_command=("fail2ban-client", "reload"),
-        ),
-        *(
-            Jail(detection.jail, detection.max_retry, detection.find_time, detection.ban_time)
-            for detection in list_enabled(context.own("detection", Settings))
-        ),
-    )
+    """fail2ban with our filter, jails and action, running and holding the jails."""
+    settings = context.own("detection", Settings)
+    longest = settings.detection_increment_max
+    return jails.list_resources(context, list_rules(settings), list_ignored(context), longest)

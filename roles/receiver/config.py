@@ -8,8 +8,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from provision.desired.context import Context, is_address
-from provision.desired.host_paths import AUDIT, DIGESTS, EVENTS_LOG, EVIDENCE, REJECTED, SPOOL
+from provision.desired.host_paths import (
+    AUDIT,
+    DIGESTS,
+    EVENTS_LOG,
+    EVIDENCE,
+    REJECTED,
+    RULES_MEMORY,
+    SPOOL,
+)
 from roles.address_families import choose_feed_list
+from roles.detection.role import Settings as DetectionSettings
+from roles.detection.role import list_rules
 from roles.receiver import events, tls, units
 from roles.receiver.units import RUNTIME_DIRECTORY
 
@@ -39,6 +49,8 @@ def build_config(context: Context, settings: Settings, address: str) -> dict[str
         "evidence_most": 2 * units.EVIDENCE_SIZE,
         "rejected_most": 2 * units.REJECTED_SIZE,
         "audit_log": AUDIT,
+        "rules_memory": RULES_MEMORY,
+        "jails": [rule.jail for rule in list_rules(context.own("detection", DetectionSettings))],
         "spool": SPOOL,
         "counts": f"/run/{RUNTIME_DIRECTORY}/counts",
     }

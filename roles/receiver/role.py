@@ -32,6 +32,8 @@ from provision.desired.host_paths import (
     EVIDENCE,
     LOG_DIRECTORY,
     REJECTED,
+    RULES_LOG,
+    RULES_USER,
     TOKENS,
     USER,
 )
@@ -231,8 +233,7 @@ def _render_units(settings: Settings, allowed: Sequence[str]) -> tuple[File, Fil
 def _render_rotation(settings: Settings) -> File:
     text = render(
         "receiver/logrotate.conf.j2",
-        events_log=EVENTS_LOG,
-        user=USER,
+        logs=((EVENTS_LOG, USER), (RULES_LOG, RULES_USER)),
         log_size=settings.receiver_log_size,
         log_keep=settings.receiver_log_keep,
     )
@@ -259,7 +260,11 @@ def _list_services(settings: Settings, files: Sequence[File], socket: File) -> t
 
 def self_test(context: Context) -> dict[str, Any] | None:
     """Return the self-test of `verify`: enough events to ban an address of TEST-NET-1."""
-    detections = list_enabled(context.own("detection", DetectionSettings))
+    detections = [
+        detection
+        for detection in list_enabled(context.own("detection", DetectionSettings))
+        if any(rule.jail == detection.jail for rule in detection.rules)
+    ]
     if not detections:
         return None
     detection, sample = detections[0], CATALOGUE[detections[0].name].matches[0]

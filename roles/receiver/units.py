@@ -24,10 +24,10 @@ SERVICE = "banstitch-receiver.service"
 SOCKET = "banstitch-receiver.socket"
 # In /run, see RuntimeDirectory= in systemd.exec(5).
 RUNTIME_DIRECTORY = "banstitch"
-_UNITS = "/etc/systemd/system"
+UNIT_DIRECTORY = "/etc/systemd/system"
 # In a file apart from the socket's own: a site that gets the filter later must not recreate its socket for
 # it, because connections are refused meanwhile.
-FILTER = f"{_UNITS}/{SOCKET}.d/filter.conf"
+FILTER = f"{UNIT_DIRECTORY}/{SOCKET}.d/filter.conf"
 _MIB = 1 << 20
 _BYTES = {"k": 1024, "M": _MIB}
 # Size in bytes at which root rotates these logs. Each log has at most two files.
@@ -130,8 +130,8 @@ def render_units(
         allow=allow,
     )
     return (
-        File(f"{_UNITS}/{SOCKET}", socket, check="systemd-unit"),
-        File(f"{_UNITS}/{SERVICE}", service, check="systemd-unit"),
+        File(f"{UNIT_DIRECTORY}/{SOCKET}", socket, check="systemd-unit"),
+        File(f"{UNIT_DIRECTORY}/{SERVICE}", service, check="systemd-unit"),
     )
 
 

@@ -162,7 +162,10 @@ class Action(ActionBase):  # type: ignore[misc] # fail2ban has no types
             self._restored_at = time.time()
             self._held.unconfirmed.discard(address)
             if protected:
-                # its filter asks the list, `set JAIL banip` does not
+                # its filter asks the list for addresses; not for networks, nor does `set JAIL banip`
+                if address not in self._held.bans:
+                    why = by_hand.describe_protected(address, protected)
+                    self._held.note_refusal(address, why)
                 self._refuse(address, "on the ignore list")
                 return
             if info["time"] <= self._held.forgiven(address):
@@ -252,6 +255,10 @@ class Action(ActionBase):  # type: ignore[misc] # fail2ban has no types
     def unban_by_hand(self, address: str, by: str = "", why: str = "") -> str:
         """Unban an address, and return the answer."""
         return str(self._by_hand.unban(address, Note(why, by)))
+
+    def note_alarm(self, address: str, by: str = "", why: str = "") -> str:
+        """Write an alarm into the audit, and return the answer."""
+        return str(self._by_hand.note_alarm(address, Note(why, by)))
 
     # --- what the keeper calls, once a second or more -------------------------------------------------
 

@@ -24,6 +24,12 @@ if TYPE_CHECKING:
 LONGEST_BAN = 100 * 366 * 86400
 
 
+def describe_protected(entry: str, protected: str) -> str:
+    """Return why an address or network is not banned."""
+    holds = "" if protected == entry else " holds %s, which" % protected
+    return "%s%s is on the ignore list" % (entry, holds)
+
+
 class ByHand:
     """What an operator may do with the bans of one jail."""
 
@@ -44,8 +50,7 @@ class ByHand:
         entry, now = spell_ban(address), time.time()
         protected = self._ignoring.find_overlap(entry)
         if protected:
-            holds = "" if protected == entry else " holds %s, which" % protected
-            raise ValueError("%s%s is on the ignore list" % (entry, holds))
+            raise ValueError(describe_protected(entry, protected))
         seconds = int(self._jail.actions.getBanTime() if seconds is None else seconds)
         if seconds != -1 and not 1 <= seconds <= LONGEST_BAN:
             raise ValueError("a ban lasts 1 second to 100 years, or -1 for ever")
@@ -69,6 +74,12 @@ class ByHand:
         said = "%s is %s" % (entry, "unbanned" if known else "not banned")
         self._write_at_once(said)
         return json.dumps({"changed": known, "said": said})
+
+    def note_alarm(self, address: str, note: Note) -> str:
+        """Write into the audit that somebody logged in who perhaps guessed the password."""
+        self._held.note_alarm(spell_ban(address), note)
+        self._keeper.wake()
+        return json.dumps({"changed": False, "said": note.why})
 
     def _write_at_once(self, said: str) -> None:
         self._keeper.wake()

@@ -94,8 +94,19 @@ class Held:
 
     def note_limit(self, fortigate: str, why: str) -> None:
         """Write into the audit that bans are refused from now on."""
-        entry = {"at": round(time.time(), 3), "what": "limit", "address": "", "jail": self._jail}
-        self._audit.add({**entry, "fortigate": fortigate, "why": why, "by": "banstitch"})
+        self._note("limit", "", Note(why, "banstitch"), fortigate=fortigate)
+
+    def note_refusal(self, address: str, why: str) -> None:
+        """Write into the audit that a ban is refused, because it would deny whom nobody may ban."""
+        self._note("refused", address, Note(why, "banstitch"))
+
+    def note_alarm(self, address: str, note: Note) -> None:
+        """Write into the audit that a login from an address is suspicious."""
+        self._note("alarm", address, note)
+
+    def _note(self, what: str, address: str, note: Note, **more: str) -> None:
+        entry = {"at": round(time.time(), 3), "what": what, "address": address, "jail": self._jail}
+        self._audit.add({**entry, **more, "why": note.why, "by": note.by})
 
     def _record(self, what: str, address: str, ban: Ban, note: Note) -> None:
         entry: dict[str, object] = {"at": round(time.time(), 3), "what": what, "address": address}

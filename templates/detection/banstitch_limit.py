@@ -26,8 +26,8 @@ HOUR = 3600
 SLICE = 600
 # The budget that events share which name no FortiGate of this site.
 UNKNOWN = "-"
-# EPOCH FORTIGATE DETECTION KIND ADDRESS USER REASON
-FIELDS = 7
+# EPOCH JAIL KEY ADDRESS FORTIGATE
+FIELDS = 5
 # Behind the name of a FortiGate in the file: what its events of IPv6 cause.
 IPV6 = "/6"
 # Bytes of a file that is read; one of a thousand FortiGates has fewer.
@@ -147,9 +147,9 @@ def recent(kinds: dict[str, dict[str, int]], now: float) -> dict[str, dict[str, 
 
 
 def reporter_of(line: str) -> tuple[str, bool]:
-    """Return the FortiGate that a clean line names, and whether the attacker came by IPv6.
+    """Return the FortiGate that a line of the rule log names, and whether an IPv6 address is banned.
 
-    The name is empty for a line of version 0.1, which names none: EPOCH DETECTION ADDRESS.
+    The name is empty where fail2ban restored a line of version 0.1: EPOCH DETECTION ADDRESS.
     """
     fields = line.split(" ")
-    return (fields[1], ":" in fields[4]) if len(fields) == FIELDS else ("", ":" in fields[-1])
+    return (fields[4], ":" in fields[2]) if len(fields) == FIELDS else ("", ":" in line)

@@ -30,7 +30,7 @@ class State:
         # the worker resolves them; see worker.py
         self.names = Names([*hosts, *config["hosts"]])
         self.peers = Peers(config["allow"], config["own"], self.names, config["readers"])
-        self.bans = Bans(config["spool"], [d["jail"] for d in config["detections"]])
+        self.bans = Bans(config["spool"], config["jails"])
         self.feed = Feed(self.bans, config["feed_limit"], config["feed_lists"])
         self.counts = Counts(config["counts"], metrics.list_names(config))
         self.refusals = Refusals(self.counts)

@@ -54,7 +54,7 @@ _PART = r"[A-Za-z0-9_@+-][A-Za-z0-9_.@+-]{0,99}"
 # Where files of ours can lie; a path cannot leave it, since no part of it begins with a dot.
 OUR_PATHS = (
     rf"/etc/banstitch(?:/{_PART}){{0,8}}",
-    r"/etc/fail2ban/(?:action|filter|jail)\.d/banstitch[A-Za-z0-9_.-]{0,99}(?:/[a-z_]{1,60}\.py)?",
+    r"/etc/fail2ban/(?:action|fail2ban|filter|jail)\.d/banstitch[A-Za-z0-9_.-]{0,99}(?:/[a-z_]{1,60}\.py)?",
     r"/etc/systemd/system/banstitch[A-Za-z0-9_.@-]{0,99}(?:/[a-z]{1,30}\.conf)?",
     r"/etc/logrotate\.d/banstitch[A-Za-z0-9_.-]{0,99}",
     rf"/opt/banstitch(?:/{_PART}){{0,8}}",

@@ -48,6 +48,7 @@ def config(folder: Path, **more: Any) -> dict[str, Any]:
     return {
         "fortigates": ["fw1", "fw2"],
         "detections": [DETECTION],
+        "jails": [DETECTION["jail"]],
         "allow": ["192.0.2.1", "fd00::1"],
         "own": ["127.0.0.0/8", "::1"],
         "hosts": [],
@@ -67,6 +68,7 @@ def config(folder: Path, **more: Any) -> dict[str, Any]:
         "evidence_most": 64 << 20,
         "rejected_most": 2 << 20,
         "audit_log": str(folder / "audit.log"),
+        "rules_memory": str(folder / "memory"),
         "spool": str(folder / "spool"),
         "counts": str(folder / "counts"),
     } | more
