@@ -94,7 +94,7 @@ class LabSite:
         become = f"          ansible_become_password: {self.host.password}\n"
         self.folder.mkdir(exist_ok=True)
         (self.folder / "hosts.yml").write_text(
-            "all:\n  children:\n    ban_hosts:\n      vars:\n        lab: true\n"
+            "all:\n  children:\n    ban_hosts:\n      vars:\n        lab_settings: here\n"
             + "".join(f"        {line}\n" for line in self._group_settings.splitlines())
             + "      hosts:\n        bh1:\n"
             f"          ansible_host: {self.endpoint('bh1')[0]}\n"

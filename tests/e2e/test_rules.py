@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.e2e.labsite import LabSite, fortigate_options
-from tests.e2e.poller import feed
+from tests.e2e.poller import Poller, feed
 from tests.e2e.site_helpers import FAIL2BAN, history
 from tests.lab.roots import ready_root
 from tests.lab.stopwatch import within
@@ -250,11 +250,18 @@ def test_a_rule_that_is_turned_off_takes_its_bans_along_and_plan_says_so(rules: 
 def metrics(site: LabSite) -> str:
     """Return what the ban host's own monitoring reads."""
     secret = json.loads(site.host.read("/etc/banstitch/tokens.json"))["status"]
-    url = f"https://{site.host.address}:5000/metrics"
-    return site.host.run(["curl", "-sk", "-u", f"status:{secret}", url], check=True).stdout
+    login = base64.b64encode(f"status:{secret}".encode()).decode()
+    return ask(site, "/metrics", login)
 
 
 def health(site: LabSite) -> dict[str, Any]:
-    url = f"https://{site.host.address}:5000/healthz"
-    found: dict[str, Any] = json.loads(site.host.run(["curl", "-sk", url], check=True).stdout)
+    """Return what /healthz says on the ban host itself."""
+    found: dict[str, Any] = json.loads(ask(site, "/healthz"))
     return found
+
+
+def ask(site: LabSite, path: str, login: str = "") -> str:
+    """Return what the receiver answers, whatever the status."""
+    connection = Poller(site, ()).connection()
+    connection.request("GET", path, headers={"Authorization": f"Basic {login}"} if login else {})
+    return connection.getresponse().read().decode()
