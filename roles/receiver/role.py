@@ -33,6 +33,7 @@ from provision.desired.host_paths import (
     LOG_DIRECTORY,
     REJECTED,
     RULES_LOG,
+    RULES_MEMORY,
     RULES_USER,
     TOKENS,
     USER,
@@ -298,5 +299,6 @@ def status(context: Context) -> dict[str, Any]:
         "certificate": tls.find_certificate(settings),
         "tokens": TOKENS,
         "user": STATUS,
+        "rules": RULES_MEMORY,
         "filters": SOCKET if list_allowed_sources(context, settings) else "",
     }

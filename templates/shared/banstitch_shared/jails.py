@@ -22,6 +22,11 @@ def name_jail(detection: str, rule: str = PLAIN) -> str:
     return PREFIX + detection + ("" if rule == PLAIN else "-" + rule)
 
 
+def bans_networks(jail: str) -> bool:
+    """Return whether a jail bans networks because of several sources in them."""
+    return jail.endswith("-network")
+
+
 def name_detection(jail: str) -> str:
     """Return the name of the detection of a jail; that of a foreign jail as it is."""
     return jail[len(PREFIX) :].partition("-")[0] if jail.startswith(PREFIX) else jail

@@ -90,6 +90,10 @@ class Receiver:
         self.evidence = folder / "evidence.log"
         self.rejected = folder / "rejected.log"
         self.spool = folder / "spool"
+        self.memory = folder / "memory"
+        self.memory.mkdir(exist_ok=True)
+        for name in ("alive", "current"):
+            (self.memory / name).touch()
         self.spool.mkdir()
         self.secrets(SECRETS)
         for log in (self.log, self.evidence, self.rejected):
