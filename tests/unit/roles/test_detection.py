@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import roles.detection.role
-from provision.desired.host_paths import AUDIT, EVENTS_LOG, EVIDENCE
+from provision.desired.host_paths import AUDIT, EVIDENCE, RULES_LOG
 from provision.errors import InputError
 from provision.inventory.variables import Where
 from provision.linux.kinds.file import File
@@ -50,16 +50,19 @@ def read(folder: Path, variables: str) -> Any:
 
 
 def test_only_the_ssl_vpn_is_watched_unless_more_is_asked_for() -> None:
-    assert jails().sections() == ["banstitch-sslvpn_login_failed"]
-    assert jails(detection_enabled=ALL).sections() == [f"banstitch-{name}" for name in ALL]
+    plain = "banstitch-sslvpn_login_failed"
+    rules = ["trusted", "slow", "unknown_user", "trap", "spray", "network"]
+    assert jails().sections() == [plain, *(f"{plain}-{rule}" for rule in rules)]
+    found = jails(detection_enabled=ALL).sections()
+    assert [name for name in found if name.count("-") == 1] == [f"banstitch-{n}" for n in ALL]
 
 
 def test_fail2ban_reads_clean_lines_and_never_the_file_with_what_attackers_typed() -> None:
     found = jails(detection_enabled=ALL)
     # fail2ban itself would open a log that is named here before anybody has looked at it
     assert not [jail for jail in found.sections() if "logpath" in found[jail]]
-    assert all(f'log="{EVENTS_LOG}"' in found[jail]["action"] for jail in found.sections())
-    assert EVIDENCE not in (EVENTS_LOG, AUDIT)
+    assert all(f'log="{RULES_LOG}"' in found[jail]["action"] for jail in found.sections())
+    assert EVIDENCE not in (RULES_LOG, AUDIT)
 
 
 def test_each_detection_is_one_jail_with_its_own_ban_time() -> None:
@@ -67,7 +70,7 @@ def test_each_detection_is_one_jail_with_its_own_ban_time() -> None:
     found = [
         r
         for r in resources(detection_enabled=ALL, detection_settings=own)
-        if isinstance(r, Jail)
+        if isinstance(r, Jail) and r.name.count("-") == 1
     ]  # fmt: skip
     assert [(jail.name.partition("-")[2], jail.ban_time) for jail in found] == [
         ("sslvpn_login_failed", 3600),
@@ -84,7 +87,8 @@ def test_whom_one_detection_spares_another_still_bans() -> None:
         detection_settings={ALL[1]: {"ignore": ["203.0.113.0/24"]}},
     )
     first, second = (
-        re.findall(r'ignore="(.*)"', found[name]["action"])[0].split() for name in found.sections()
+        re.findall(r'ignore="(.*)"', found[name]["action"])[0].split()
+        for name in (f"banstitch-{name}" for name in ALL[:2])
     )
     assert "198.51.100.7/32" in first
     assert "198.51.100.7/32" in second
@@ -192,5 +196,7 @@ def test_the_action_is_put_in_place_after_all_that_it_loads() -> None:
     loads = re.findall(r"= map\(load, \((.*)\)\)", files[-1].content or "")
     loaded = {f"{folder}_{name}.py" for name in re.findall(r'"(\w+)"', " ".join(loads))}
     assert files[-1].path == f"{folder}.py"
+    shared = {file.path for file in files if file.path.startswith(f"{folder}_shared/")}
+    assert f"{folder}_shared/ban_file.py" in shared
     # the sizes of logs are what one of these modules loads in turn
-    assert {file.path for file in files[:-1]} == {*loaded, f"{folder}_log_sizes.py"}
+    assert {file.path for file in files[:-1]} == {*loaded, *shared, f"{folder}_log_sizes.py"}
