@@ -6,7 +6,7 @@ detections.yml describes each detection; its head shows how to add one.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -119,6 +119,15 @@ class Settings(RoleSettings):
             )
         ),
     ] = ()
+    detection_success_events: Annotated[
+        bool,
+        Field(
+            description=(
+                "FortiGates report logins that succeed, too: they spare those who log in, and show who "
+                "guessed a password"
+            )
+        ),
+    ] = True
     detection_increment: Annotated[
         bool,
         Field(description="ban repeat offenders for longer each time, and after fewer events"),
@@ -157,20 +166,18 @@ class Settings(RoleSettings):
 class Enabled:
     """A detection as it is on at one site. Times in seconds, ``ban_time`` -1 for ever.
 
-    ``address_inside``: a field such as ``ui=ssh(1.2.3.4)`` for lines without ``address_field``.
-    ``where``: fields that must have a value which fits one of these patterns (``*``: anything).
+    ``events``: its block of the catalogue, which says what its events are.
     """
 
-    name: str
-    description: str
-    log_ids: tuple[int, ...]
-    address_field: str
+    events: Detection
     max_retry: int
     find_time: int
     ban_time: int
-    address_inside: str = ""
-    where: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     ignore: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return self.events.name
 
     @property
     def jail(self) -> str:
@@ -193,15 +200,10 @@ def _enabled(detection: Detection, settings: Settings) -> Enabled:
         return int(next((v for v in candidates if v is not None), getattr(detection, name)))
 
     return Enabled(
-        detection.name,
-        detection.description,
-        detection.log_ids,
-        detection.address_field,
+        detection,
         threshold("max_retry"),
         threshold("find_time"),
         threshold("ban_time"),
-        detection.address_inside or "",
-        detection.where,
         tuple(map(str, own.ignore)),
     )
 
@@ -218,10 +220,15 @@ def summary(context: Context) -> Iterator[str]:
         )
 
 
+def list_own_addresses(context: Context) -> list[str]:
+    """Return the addresses of the site's own hosts, as far as the inventory has them."""
+    return ["127.0.0.0/8", "::1", *context.site_addresses()]
+
+
 def ignored(context: Context) -> list[str]:
     """Return what no jail of the site bans: its own hosts and the operator's ``detection_ignore``."""
     named = context.of_ban_host("detection", Settings).detection_ignore
-    return ["127.0.0.0/8", "::1", *context.site_addresses(), *map(str, named)]
+    return [*list_own_addresses(context), *map(str, named)]
 
 
 def _module(template: str, shared: Mapping[str, str]) -> File:

@@ -31,6 +31,7 @@ def list_names(config: Config) -> list[str]:
     posters = [*config["fortigates"], "verify"]
     endings = [*(d["name"] for d in config["detections"]), "ignored"]
     found = ["events:%s:%s" % (who, ending) for who in posters for ending in endings]
+    found += ["logins:%s:%s" % (who, ending) for who in posters for ending in endings[:-1]]
     found += ["%s:%s" % (what, who) for what in BY_FORTIGATE for who in posters]
     buckets = [*("rate:" + who for who in posters), "said", "kept"]
     found += [bucket + part for bucket in buckets for part in (":tokens", ":at")]
@@ -78,6 +79,16 @@ def list_families(state: State) -> Iterator[Family]:
             ({"fortigate": name, "detection": ending}, counts["events:%s:%s" % (name, ending)])
             for name in fortigates
             for ending in endings
+        ],
+    )
+    yield (
+        "banstitch_logins_total",
+        "counter",
+        "Logins that succeeded, by detection",
+        [
+            ({"fortigate": name, "detection": ending}, counts["logins:%s:%s" % (name, ending)])
+            for name in fortigates
+            for ending in endings[:-1]
         ],
     )
     yield (

@@ -226,9 +226,7 @@ def _reason(detection: Detection, name: str, factor: float = 1.0) -> Reason:
     return Reason(factor / rule.max_retry, name, rule.find_time) if rule else INNOCENT
 
 
-def _weigh_unknown(
-    state: State, event: Entry, detection: Detection, settings: Settings
-) -> Reason:
+def _weigh_unknown(state: State, event: Entry, detection: Detection, settings: Settings) -> Reason:
     name = fold_name(event.user)
     is_trap = name in settings.trap_users and name not in detection.no_traps
     if TRAP in detection.rules and (is_trap or not _PLAUSIBLE.match(name)):
@@ -255,9 +253,7 @@ def _is_trusted(state: State, source: str, now: float, settings: Settings) -> bo
     return login is not None and now - login < settings.trust_time
 
 
-def _count_trusted(
-    state: State, event: Entry, detection: Detection, reason: Reason
-) -> list[Ban]:
+def _count_trusted(state: State, event: Entry, detection: Detection, reason: Reason) -> list[Ban]:
     """An office is not banned for a telephone that repeats the old password of its own user."""
     is_office = len(state.guests.get(event.address, ())) >= OFFICE_GUESTS
     if TRUSTED not in detection.rules or (is_office and not reason.weight):
@@ -276,9 +272,7 @@ def _complete_point(state: State, event: Entry, reason: Reason) -> bool:
     return False
 
 
-def _ban_spray(
-    state: State, event: Entry, detection: Detection, settings: Settings
-) -> list[Ban]:
+def _ban_spray(state: State, event: Entry, detection: Detection, settings: Settings) -> list[Ban]:
     """Ban every source that took part so far where a spray begins, and each later one by itself."""
     user, rule = _key(detection, event.user), detection.rules[SPRAY]
     is_under_way = state.attacked.get(user, 0.0) > event.at
