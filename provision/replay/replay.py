@@ -9,8 +9,8 @@ from typing import Any
 from banstitch_shared.addresses import Networks
 from banstitch_shared.eventlog import FAILURE, SUCCESS, Entry
 from receiver.lines import Malformed, read_event
-from receiver.sources import canonical, ignored, networks
-from receiver.verdicts import judge
+from receiver.sources import canonical, networks
+from receiver.verdicts import judge, read_detection
 from rules import shield
 from rules.networks import find_networks
 from rules.settings import TRUSTED, Settings, read_settings
@@ -84,7 +84,7 @@ class Replay:
 def read_site_rules(parts: Mapping[str, Any]) -> SiteRules:
     """Return the rules of a site, from what its roles give for a replay."""
     return SiteRules(
-        tuple(dict(d, ignore=ignored(d["ignore"])) for d in parts["detections"]),
+        tuple(map(read_detection, parts["detections"])),
         read_settings(parts["rules"]),
         tuple(Jail(**jail) for jail in parts["jails"]),
         parts["ipv6_prefix"],
