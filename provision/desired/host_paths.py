@@ -1,4 +1,4 @@
-"""Names on a ban host that several roles and the engine share: its user, directories and files."""
+"""Names on a ban host that several roles and the engine share: users, directories and files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,13 @@ CERTIFICATE = f"{ETC}/tls/server.pem"
 AUTHORITY = f"{ETC}/tls/ca.pem"
 LOG_DIRECTORY = "/var/log/banstitch"
 EVENTS_LOG = f"{LOG_DIRECTORY}/events.log"
+RULES_LOG = f"{LOG_DIRECTORY}/rules.log"
 EVIDENCE = f"{LOG_DIRECTORY}/evidence.log"
 REJECTED = f"{LOG_DIRECTORY}/rejected.log"
 AUDIT = f"{LOG_DIRECTORY}/audit.log"
 SPOOL = "/var/spool/banstitch"
+# The service banstitch-rules: its user, settings, memory, and the folder of its requests to root.
+RULES_USER = "banstitch-rules"
+RULES_SETTINGS = f"{ETC}/rules.json"
+RULES_MEMORY = "/var/lib/banstitch-rules"
+REQUESTS = "/var/spool/banstitch-requests"

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from provision.errors import InputError, Problem
-from provision.inventory import lookups
+from provision.inventory import PLAYBOOK, lookups
 from provision.inventory.sandbox import DEEPEST, LONGEST, Missing, as_data
 from provision.inventory.templates import Templates, UndefinedVariable, build_error
 from provision.inventory.variables import (
@@ -25,10 +25,6 @@ from provision.inventory.variables import (
     Where,
     is_secret_name,
 )
-
-# The folder of site.py: Ansible's playbook_dir.
-PLAYBOOK = Path(__file__).resolve().parents[2]
-
 
 # Names through which an expression may reach a secret whose own name it does not mention.
 _SOURCES = ("hostvars", "lookup", "q", "query", "vars")
@@ -149,8 +145,8 @@ class Scope(Mapping[str, object]):
     ) -> object:
         size[0] += 1
         if size[0] > LONGEST or depth > DEEPEST:
-            what = f"{name}: more than {LONGEST} items, or over {DEEPEST} levels"
-            raise InputError([variable.where.problem(what)])
+            message = f"{name}: more than {LONGEST} items, or over {DEEPEST} levels"
+            raise InputError([variable.where.problem(message)])
         if isinstance(value, dict):
             items = value.items()
             return {
@@ -245,12 +241,12 @@ def _is_template(text: object) -> bool:
 def _build_unreadable(name: str, value: Vaulted | Foreign, where: Where, shown: bool) -> Problem:
     if isinstance(value, Foreign):
         tag = f"the YAML tag {value.tag}, which" if shown else "a YAML tag that"
-        instead = "take it out, or put quotes around the value if it starts with !"
-        return where.problem(f"{name} has {tag} means nothing here", instead)
-    instead = (
+        remedy = "take it out, or put quotes around the value if it starts with !"
+        return where.problem(f"{name} has {tag} means nothing here", remedy)
+    remedy = (
         "take it from the environment: \"{{ lookup('env', 'NAME') }}\" "
         "(ansible-vault decrypt shows the value)"
     )
     return where.problem(
-        f"{name} is encrypted with ansible-vault, which cannot be read here", instead
+        f"{name} is encrypted with ansible-vault, which cannot be read here", remedy
     )

@@ -1,28 +1,20 @@
-"""Detections on the ban host: fail2ban with one jail for each, and our action that keeps the bans.
+"""Detections on the ban host: fail2ban with one jail for each, and our action that stores the bans.
 
-detections.yml describes each detection; its head shows how to add one.
+detections.yml describes each detection. The comment at its top explains how to add one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
+from banstitch_shared.jails import name_jail
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from provision.desired.context import Context
-from provision.desired.host_paths import AUDIT, EVENTS_LOG, EVIDENCE, REJECTED, SPOOL, USER
-from provision.desired.templates import read_file, render
 from provision.errors import spell_count
-from provision.linux.kinds.directory import Directory
-from provision.linux.kinds.file import File
-from provision.linux.kinds.jail import Jail
-from provision.linux.kinds.package import Package
 from provision.linux.kinds.resource import Resource
-from provision.linux.kinds.service import Service
-from provision.linux.kinds.user import User
 from provision.sites.setting_types import (
     AllowList,
     Duration,
@@ -30,141 +22,174 @@ from provision.sites.setting_types import (
     VdomName,
     spell_duration,
 )
-from provision.sites.settings import RoleSettings, Strict
-from roles.detection.catalogue import CATALOGUE, Detection, MaxRetry
-from roles.receiver import limits, units
+from provision.sites.settings import Doubt, RoleSettings, Strict
+from roles.detection import jails
+from roles.detection.catalogue import CATALOGUE, RENAMED, Detection, MaxRetry
+from roles.detection.rules import (
+    PLAIN,
+    SHORTEST_GROWING,
+    Growth,
+    Limits,
+    Rule,
+    RuleSettings,
+    RuleThresholds,
+    choose_rules,
+)
 
 NAME = "detection"
 PREFIX = "detection_"
-_SHORTEST_GROWING = 60
-_FILTER = "/etc/fail2ban/filter.d/banstitch.conf"
-_JAIL = "/etc/fail2ban/jail.d/banstitch.conf"
-_SSHD = "/etc/fail2ban/jail.d/banstitch-sshd.conf"
-# Put in place in this order: the action is the last one, so that all that it loads is there before it.
-_ACTION = (
-    "detection/banstitch_terms.py",
-    "detection/banstitch_spool.py",
-    "detection/banstitch_evidence.py",
-    "detection/banstitch_audit.py",
-    "detection/banstitch_held.py",
-    "detection/banstitch_memory.py",
-    "detection/banstitch_keeper.py",
-    "detection/banstitch_bounds.py",
-    "detection/banstitch_limit.py",
-    "detection/banstitch_ignore.py",
-    "detection/banstitch_log_sizes.py.j2",
-    "detection/banstitch_logs.py",
-    "detection/banstitch.py",
-)
+
+# What somebody may type as a name; the rules fold upper and lower case, domain and realm.
+UserName = Annotated[str, Field(min_length=1, max_length=128)]
+
+
+def list_one(value: object) -> object:
+    """Return a single text as a list of one."""
+    return (value,) if isinstance(value, str) else value
 
 
 class Thresholds(Strict):
-    """Thresholds of one detection that differ from the others'."""
+    """Settings of one detection that differ from those of all detections."""
 
     max_retry: Annotated[
-        MaxRetry | None, Field(description="so many events within find_time ban an address")
+        MaxRetry | None, Field(description="number of events within find_time that ban an address")
     ] = None
     find_time: Annotated[
-        Duration | None, Field(description="how far back events count, 1s or more")
+        Duration | None, Field(description="period in which events are counted, 1s or more")
     ] = None
     ban_time: Annotated[
-        DurationOrForever | None, Field(description="how long a ban lasts, -1 for ever")
+        DurationOrForever | None, Field(description="duration of a ban; -1: permanent")
     ] = None
     ignore: Annotated[
-        AllowList, Field(description="addresses, networks, file:PATH that it never bans")
+        AllowList, Field(description="addresses, networks and file:PATH that it never bans")
     ] = ()
+    rules: Annotated[
+        RuleSettings,
+        Field(description="max_retry, find_time and ban_time of single rules, by name; off; on"),
+    ] = Field(default_factory=dict)
 
 
 class Settings(RoleSettings):
-    """Settings of the detections that are on at a ban host."""
+    """Settings of the detections that are enabled at a ban host."""
 
     detection_enabled: Annotated[
-        tuple[str, ...], Field(description="names of the detections that are on")
-    ] = ("sslvpn_login_failed",)
+        tuple[str, ...], Field(description="names of the enabled detections")
+    ] = ("sslvpn_login_failed", "ipsec_login_failed", "admin_login_failed")
     detection_max_retry: Annotated[
         MaxRetry | None,
-        Field(description="so many events within detection_find_time ban an address, 1 to 10000"),
+        Field(description="number of events within detection_find_time that ban an address"),
     ] = None
     detection_find_time: Annotated[
-        Duration | None, Field(description="how far back events count, 1s or more")
+        Duration | None, Field(description="period in which events are counted, 1s or more")
     ] = None
     detection_ban_time: Annotated[
-        DurationOrForever | None, Field(description="how long a ban lasts, -1 for ever")
+        DurationOrForever | None, Field(description="duration of a ban; -1: permanent")
     ] = None
     detection_settings: Annotated[
         dict[str, Thresholds],
         Field(
             default_factory=dict,
-            description="max_retry, find_time, ban_time, ignore for single detections, by name",
+            description="max_retry, find_time, ban_time, ignore and rules of single detections, by name",
         ),
     ]
     detection_ignore: Annotated[
-        AllowList, Field(description="addresses, networks, file:PATH that are never banned")
+        AllowList, Field(description="addresses, networks and file:PATH that are never banned")
     ] = ()
     detection_ipv6_prefix: Annotated[
         int,
         Field(
             ge=48,
             le=128,
-            description="bits of the IPv6 network that counts as one attacker, 48 to 128",
+            description="prefix length of the IPv6 network that counts as one attacker",
         ),
     ] = 64
     detection_vdoms: Annotated[
         tuple[VdomName, ...],
-        BeforeValidator(lambda value: (value,) if isinstance(value, str) else value),
+        BeforeValidator(list_one),
         Field(
             description=(
-                "on FortiGates with VDOMs: only events of these count; a FortiGate takes those that "
-                "it has; empty: events of all"
+                "on FortiGates with VDOMs: count only events of these VDOMs, as far as a FortiGate has "
+                "them; empty: count events of all VDOMs"
             )
         ),
     ] = ()
-    detection_success_events: Annotated[
-        bool,
+    detection_trap_users: Annotated[
+        tuple[UserName, ...],
+        BeforeValidator(list_one),
         Field(
-            description=(
-                "FortiGates report logins that succeed, too: they spare those who log in, and show who "
-                "guessed a password"
-            )
+            description="user names that nobody has, in addition to the shipped list; one attempt bans"
         ),
+    ] = ()
+    detection_known_users: Annotated[
+        tuple[UserName, ...],
+        BeforeValidator(list_one),
+        Field(description="user names that exist although they have not logged in yet"),
+    ] = ()
+    detection_trust_days: Annotated[
+        int,
+        Field(ge=1, le=365, description="days for which a login speaks for its address, 1 to 365"),
+    ] = 14
+    detection_trust_sources: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=64,
+            description="a user who logs in from more addresses in a day gives no trust, 1 to 64",
+        ),
+    ] = 5
+    detection_success_events: Annotated[
+        bool, Field(description="FortiGates also report successful logins")
     ] = True
     detection_increment: Annotated[
         bool,
-        Field(description="ban repeat offenders for longer each time, and after fewer events"),
+        Field(
+            description="rule plain bans repeat offenders longer each time, and after fewer events"
+        ),
     ] = False
     detection_increment_factor: Annotated[
-        int, Field(ge=2, le=100, description="so many times as long as the ban before, 2 to 100")
+        int,
+        Field(
+            ge=2,
+            le=100,
+            description="factor by which rule plain lengthens each further ban",
+        ),
     ] = 2
     detection_increment_max: Annotated[
-        Duration, Field(description="the longest that a ban becomes in this way")
+        Duration, Field(description="longest ban that a repeat offender gets")
     ] = 4 * 7 * 86400
 
     @field_validator("detection_enabled", "detection_settings")
     @classmethod
-    def _known(cls, value: tuple[str, ...] | dict[str, Thresholds]) -> object:
-        unknown = [name for name in value if name not in CATALOGUE]
+    def _check_names(cls, value: tuple[str, ...] | dict[str, Thresholds]) -> object:
+        unknown = [name for name in value if name not in CATALOGUE and name not in RENAMED]
         if unknown:
-            there_are = ", ".join(CATALOGUE)
-            raise ValueError(f"{', '.join(unknown)} is no detection; there are {there_are}")
+            known = ", ".join(CATALOGUE)
+            raise ValueError(f"unknown detection {', '.join(unknown)}; choose from {known}")
         return dict(value) if isinstance(value, dict) else tuple(dict.fromkeys(value))
 
+    def list_doubts(self) -> Iterator[Doubt]:
+        """Yield the settings that use a name of an earlier release."""
+        for setting in ("detection_enabled", "detection_settings"):
+            for old in filter(RENAMED.__contains__, getattr(self, setting)):
+                yield Doubt(setting, f"{old} is called {RENAMED[old]} now", f"write {RENAMED[old]}")
+
     @model_validator(mode="after")
-    def _increment_has_time(self) -> Self:
-        """fail2ban lengthens a ban up to 10 s after it began; a shorter one would be over by then."""
-        short = [d.name for d in enabled(self) if 0 < d.ban_time < _SHORTEST_GROWING]
+    def _check_increment(self) -> Self:
+        """Refuse short bans: fail2ban lengthens a ban up to 10 s after its start, which may be too late."""
+        short = [d.name for d in list_enabled(self) if 0 < d.ban_time < SHORTEST_GROWING]
         if self.detection_increment and short:
-            needs = f"detection_increment needs ban times of {_SHORTEST_GROWING} seconds or more"
-            raise ValueError(f"{needs}, which {', '.join(short)} does not have")
-        long = [d.name for d in enabled(self) if d.ban_time > self.detection_increment_max]
+            rule = f"with detection_increment, ban times must be {SHORTEST_GROWING} seconds or more"
+            raise ValueError(f"{rule}: lengthen that of {', '.join(short)}")
+        long = [d.name for d in list_enabled(self) if d.ban_time > self.detection_increment_max]
         if self.detection_increment and long:
-            what = "detection_increment_max is shorter than the first ban of"
-            raise ValueError(f"{what} {', '.join(long)}: the second would be shorter than that")
+            rule = "detection_increment_max must not be shorter than the first ban of"
+            raise ValueError(f"{rule} {', '.join(long)}")
         return self
 
 
 @dataclass(frozen=True)
 class Enabled:
-    """A detection as it is on at one site. Times in seconds, ``ban_time`` -1 for ever.
+    """A detection with the settings of one site. Times are in seconds; ``ban_time`` -1 is permanent.
 
     ``events``: its block of the catalogue, which says what its events are.
     """
@@ -174,6 +199,7 @@ class Enabled:
     find_time: int
     ban_time: int
     ignore: tuple[str, ...] = ()
+    rules: tuple[Rule, ...] = ()
 
     @property
     def name(self) -> str:
@@ -181,38 +207,59 @@ class Enabled:
 
     @property
     def jail(self) -> str:
-        return f"banstitch-{self.name}"
+        """The jail of rule `plain`."""
+        return name_jail(self.name)
 
 
-def enabled(settings: Settings) -> tuple[Enabled, ...]:
-    """Return the detections that are on.
+def list_enabled(settings: Settings) -> tuple[Enabled, ...]:
+    """Return the enabled detections with their thresholds.
 
-    The thresholds of one detection win over those for all, and these over the catalogue's.
+    Settings of one detection take precedence over those for all, and these over the catalogue's.
     """
-    return tuple(_enabled(CATALOGUE[name], settings) for name in settings.detection_enabled)
+    names = dict.fromkeys(RENAMED.get(name, name) for name in settings.detection_enabled)
+    return tuple(_apply_settings(CATALOGUE[name], settings) for name in names)
 
 
-def _enabled(detection: Detection, settings: Settings) -> Enabled:
-    own = settings.detection_settings.get(detection.name, Thresholds())
+def _apply_settings(detection: Detection, settings: Settings) -> Enabled:
+    named = settings.detection_settings
+    own = named.get(detection.name) or named.get(detection.formerly or "") or Thresholds()
+    given: dict[str, RuleThresholds | bool] = {str(name): r for name, r in own.rules.items()}
 
     def threshold(name: str) -> int:
-        candidates = (getattr(own, name), getattr(settings, f"detection_{name}"))
+        plain = given.get(PLAIN)
+        candidates = (
+            getattr(plain, name, None),
+            getattr(own, name),
+            getattr(settings, f"detection_{name}"),
+        )
         return int(next((v for v in candidates if v is not None), getattr(detection, name)))
 
+    limits = Limits(threshold("max_retry"), threshold("find_time"), threshold("ban_time"))
+    ignore = tuple(map(str, own.ignore))
+    growth = Growth(
+        settings.detection_increment,
+        settings.detection_increment_factor,
+        settings.detection_increment_max,
+    )
     return Enabled(
         detection,
-        threshold("max_retry"),
-        threshold("find_time"),
-        threshold("ban_time"),
-        tuple(map(str, own.ignore)),
+        *limits,
+        ignore,
+        choose_rules(detection.name, detection.rules, limits, given, growth, ignore),
     )
 
 
+def list_rules(settings: Settings) -> list[Rule]:
+    """Return the rules of all detections that are on. Each is one jail."""
+    return [rule for detection in list_enabled(settings) for rule in detection.rules]
+
+
 def summary(context: Context) -> Iterator[str]:
-    """Return one line for all detections that have the same thresholds."""
+    """Return one line for each set of thresholds, with the detections that have them."""
     names: dict[tuple[int, int, int], list[str]] = {}
-    for each in enabled(context.own("detection", Settings)):
-        names.setdefault((each.max_retry, each.find_time, each.ban_time), []).append(each.name)
+    for detection in list_enabled(context.own("detection", Settings)):
+        thresholds = (detection.max_retry, detection.find_time, detection.ban_time)
+        names.setdefault(thresholds, []).append(detection.name)
     for (events, within, banned), same in names.items():
         yield (
             f"{', '.join(same)}: {spell_count(events, 'event')} within {spell_duration(within)}"
@@ -225,70 +272,14 @@ def list_own_addresses(context: Context) -> list[str]:
     return ["127.0.0.0/8", "::1", *context.site_addresses()]
 
 
-def ignored(context: Context) -> list[str]:
-    """Return what no jail of the site bans: its own hosts and the operator's ``detection_ignore``."""
-    named = context.of_ban_host("detection", Settings).detection_ignore
-    return [*list_own_addresses(context), *map(str, named)]
-
-
-def _module(template: str, shared: Mapping[str, str]) -> File:
-    """Return a module of the action: rendered, or as it stands where it needs no values."""
-    name = Path(template).name.removesuffix(".j2")
-    plain = name == Path(template).name
-    text = read_file(template) if plain else render(template, **shared)
-    return File(f"/etc/fail2ban/action.d/{name}", text, check="python")
+def list_ignored(context: Context) -> list[str]:
+    """Return the addresses that no jail of the site bans: its own hosts and ``detection_ignore``."""
+    configured = context.of_ban_host("detection", Settings).detection_ignore
+    return [*list_own_addresses(context), *map(str, configured)]
 
 
 def resources(context: Context) -> tuple[Resource, ...]:
     """fail2ban with our filter, jails and action, running and holding the jails."""
     settings = context.own("detection", Settings)
-    detections = enabled(settings)
-    logs = units.log_limit(context.of_ban_host("receiver", units.Settings))
-    shared: dict[str, Any] = {
-        "events_log": EVENTS_LOG,
-        "spool": SPOOL,
-        "audit": AUDIT,
-        "evidence": EVIDENCE,
-        "group": USER,
-        "largest": units.most_bytes_of_a_file(logs),
-        "limits": {
-            EVENTS_LOG: logs,
-            EVIDENCE: units.EVIDENCE_SIZE,
-            REJECTED: units.REJECTED_SIZE,
-        },
-    }
-    jails = render(
-        "detection/jail.conf.j2",
-        detections=detections,
-        ignore=ignored(context),
-        settings=settings,
-        ban_limit=context.own("receiver", limits.Settings).receiver_ban_limit,
-        posters=[*(unit.name for unit in context.site.fortigates), "verify"],
-        **shared,
-    )
-    action = [_module(name, shared) for name in _ACTION]
-    files = (
-        File(_FILTER, render("detection/filter.conf.j2", **shared), check="fail2ban"),
-        *action,
-        File(_JAIL, jails, check="fail2ban"),
-        File(
-            _SSHD,
-            render("detection/sshd.conf.j2"),
-            check="fail2ban",
-            when="sshd_jail_without_log",
-        ),
-    )
-    return (
-        Package("fail2ban"),
-        Package("python3-systemd"),
-        User(USER),
-        Directory(SPOOL, 0o750, "root", USER, data=True),
-        *files,
-        Service(
-            "fail2ban.service",
-            restart_on=tuple(file.id for file in action),
-            reload_on=(f"file:{_FILTER}", f"file:{_JAIL}", f"file:{_SSHD}"),
-            reload_command=("fail2ban-client", "reload"),
-        ),
-        *(Jail(d.jail, d.max_retry, d.find_time, d.ban_time) for d in detections),
-    )
+    longest = settings.detection_increment_max
+    return jails.list_resources(context, list_rules(settings), list_ignored(context), longest)

@@ -2,9 +2,10 @@
 
 Managed by Banstitch: changes made here are overwritten. Loaded by banstitch.py beside it.
 
-One line of the file is a line of the event log, and behind it ``{"fortigate": NAME, "event": LOG LINE}``;
-what stands before the brace is the line that fail2ban matched. Attackers typed a part of the log lines, and
-the receiver's user may write anything into the file: no link is followed, nothing but a plain file is
+One line of the file is a line of the event log, ``EPOCH FORTIGATE DETECTION KIND ADDRESS USER REASON``, and
+behind it ``{"fortigate": NAME, "event": LOG LINE}``. fail2ban matched a line of the rule log, ``EPOCH JAIL
+KEY ADDRESS FORTIGATE``; EPOCH and ADDRESS are those of the event. Attackers typed a part of the log lines,
+and the receiver's user may write anything into the file: no link is followed, nothing but a plain file is
 read, so many bytes of it and no more, and whatever does not look as it should is passed over. fail2ban
 itself never reads this file.
 """
@@ -27,6 +28,8 @@ LONGEST = 4096
 SLACK = 0.5
 # The FortiGate and its log line; ``cut`` is the whole length of a longer one.
 Found = dict[str, Union[str, int]]
+# Which field of a line holds the address.
+EVENT_ADDRESS, RULE_ADDRESS = 4, 3
 MOMENT = re.compile(rb"([0-9]{1,12}\.[0-9]{1,6}) ")
 
 
@@ -36,17 +39,17 @@ class Evidence:
     def __init__(self, path: str) -> None:
         self._path = path
 
-    def find(self, keys: Iterable[str]) -> dict[str, Found]:
-        """Return the events of those clean lines that have one. Raises nothing."""
-        lines = {key.encode("ascii", "replace") for key in keys}
-        wanted = sorted((at, key) for key in lines for at in moments(key))
+    def find(self, lines: Iterable[str]) -> dict[str, Found]:
+        """Return the events of those lines of the rule log that have one. Raises nothing."""
+        keys = {line: key_of(line.encode("ascii", "replace"), RULE_ADDRESS) for line in lines}
+        wanted = sorted((at, key) for key in set(keys.values()) for at in moments(key))
         found: dict[bytes, Found] = {}
         left = MOST_READ
         # in this order a rotation at this moment hides nothing
         for path in (self._path, self._path + ".1"):
             if len(found) < len(wanted) and left > 0:
                 left = look(path, wanted, found, left)
-        return {key.decode(): parsed for key, parsed in found.items()}
+        return {line: found[key] for line, key in keys.items() if key in found}
 
 
 def look(path: str, wanted: list[tuple[float, bytes]], found: dict[bytes, Found], left: int) -> int:
@@ -84,7 +87,7 @@ def forward(
             block = os.pread(log, BLOCK, place)
             lines = block.split(b"\n")[:-1]
             for line in lines:
-                if line[: line.find(b" {")] in keys:
+                if key_of(line, EVENT_ADDRESS) in keys:
                     read_line(line, found)
             reached = [reached, *moments(lines[-1] if lines else b"")][-1]
             place += block.rfind(b"\n") + 1 or BLOCK
@@ -106,6 +109,12 @@ def before(log: int, low: int, high: int, at: float) -> int:
     return low
 
 
+def key_of(line: bytes, address: int) -> bytes:
+    """Return EPOCH and ADDRESS of a line, the latter by its number in the line; empty for a foreign line."""
+    fields = line.split(b" ", address + 1)
+    return b"%s %s" % (fields[0], fields[address]) if len(fields) > address + 1 else b""
+
+
 def moments(line: bytes) -> list[float]:
     """Return the epoch second with which a line begins, as a list; empty for a foreign line."""
     began = MOMENT.match(line)
@@ -113,8 +122,8 @@ def moments(line: bytes) -> list[float]:
 
 
 def read_line(line: bytes, found: dict[bytes, Found]) -> None:
-    """Add the event of a line. The last of the same line counts: fail2ban bans at the last of them."""
-    key, _, text = line.partition(b" {")
+    """Add the event of a line. The last of the same event counts: fail2ban bans at the last of them."""
+    key, text = key_of(line, EVENT_ADDRESS), line.partition(b" {")[2]
     try:
         entry = json.loads(b"{" + text) if len(line) <= LONGEST else {}
         told: Found = {"fortigate": str(entry["fortigate"]), "event": str(entry["event"])}

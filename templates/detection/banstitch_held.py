@@ -5,20 +5,15 @@ Managed by Banstitch: changes made here are overwritten. Loaded by banstitch.py 
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from fail2ban.server.utils import Utils
+from banstitch_shared.ban_file import Ban, round_end
 
 if TYPE_CHECKING:
     from banstitch_audit import Audit, Past
-    from banstitch_terms import Ban, number
-else:
-    terms = Utils.load_python_module(os.path.join(os.path.dirname(__file__), "banstitch_terms.py"))
-    Ban, number = terms.Ban, terms.number
 
 # Seconds by which fail2ban's clockwork may be late before we act in its place.
 GRACE = 2.0
@@ -82,7 +77,7 @@ class Held:
             ban, what = known._replace(until=until), "prolong"
         else:
             count = self._past.get(address, (0, 0.0))[0] + 1
-            ban, what = Ban(until, since, int(failures), count), "ban"
+            ban, what = Ban(address, until, since, int(failures), count), "ban"
             self._past[address] = (count, 0.0)
             while len(self._past) > MOST_KNOWN:
                 del self._past[next(iter(self._past))]
@@ -99,12 +94,23 @@ class Held:
 
     def note_limit(self, fortigate: str, why: str) -> None:
         """Write into the audit that bans are refused from now on."""
-        entry = {"at": round(time.time(), 3), "what": "limit", "address": "", "jail": self._jail}
-        self._audit.add({**entry, "fortigate": fortigate, "why": why, "by": "banstitch"})
+        self._note("limit", "", Note(why, "banstitch"), fortigate=fortigate)
+
+    def note_refusal(self, address: str, why: str) -> None:
+        """Write into the audit that a ban is refused, because it would deny whom nobody may ban."""
+        self._note("refused", address, Note(why, "banstitch"))
+
+    def note_alarm(self, address: str, note: Note) -> None:
+        """Write into the audit that a login from an address is suspicious."""
+        self._note("alarm", address, note)
+
+    def _note(self, what: str, address: str, note: Note, **more: str) -> None:
+        entry = {"at": round(time.time(), 3), "what": what, "address": address, "jail": self._jail}
+        self._audit.add({**entry, **more, "why": note.why, "by": note.by})
 
     def _record(self, what: str, address: str, ban: Ban, note: Note) -> None:
         entry: dict[str, object] = {"at": round(time.time(), 3), "what": what, "address": address}
-        entry.update(jail=self._jail, until=number(ban.until), why=note.why, by=note.by)
+        entry.update(jail=self._jail, until=round_end(ban.until), why=note.why, by=note.by)
         entry.update(since=int(ban.since), failures=ban.failures, count=ban.times)
         entry["events"] = note.events
         self._audit.add(entry, note.trigger if what == "ban" else "")

@@ -24,12 +24,10 @@ from typing import NamedTuple
 # Seconds. What happened in a slice of time counts until the last moment of that slice is an hour ago.
 HOUR = 3600
 SLICE = 600
-# Whom the self-test of `verify` bans and frees again. It is nobody's address, and takes no budget.
-SELF_TEST = "192.0.2.66"
 # The budget that events share which name no FortiGate of this site.
 UNKNOWN = "-"
-# EPOCH FORTIGATE DETECTION KIND ADDRESS USER REASON
-FIELDS = 7
+# EPOCH JAIL KEY ADDRESS FORTIGATE
+FIELDS = 5
 # Behind the name of a FortiGate in the file: what its events of IPv6 cause.
 IPV6 = "/6"
 # Bytes of a file that is read; one of a thousand FortiGates has fewer.
@@ -83,6 +81,14 @@ class BanLimit:
             if outcome is None:
                 self._unwritten, outcome = self._counted(self._unwritten or {}, name, ipv6, now)
         return outcome
+
+    def describe(self, outcome: Outcome) -> str:
+        """Return the reason why bans are refused from now on."""
+        whose = "events that name no FortiGate of this site"
+        whose = whose if outcome.fortigate == UNKNOWN else "events of " + outcome.fortigate
+        bans = "new bans of IPv6" if outcome.ipv6 else "new bans"
+        most = "%d %s within an hour (receiver_ban_limit)" % (self.most, bans)
+        return "%s caused %s: more are refused" % (whose, most)
 
     def _counted(self, found: Counts, name: str, ipv6: bool, now: float) -> tuple[Counts, Outcome]:
         budgets = (n + family for n in self._names for family in ("", IPV6))
@@ -141,9 +147,9 @@ def recent(kinds: dict[str, dict[str, int]], now: float) -> dict[str, dict[str, 
 
 
 def reporter_of(line: str) -> tuple[str, bool]:
-    """Return the FortiGate that a clean line names, and whether the attacker came by IPv6.
+    """Return the FortiGate that a line of the rule log names, and whether an IPv6 address is banned.
 
-    The name is empty for a line of version 0.1, which names none: EPOCH DETECTION ADDRESS.
+    The name is empty where fail2ban restored a line of version 0.1: EPOCH DETECTION ADDRESS.
     """
     fields = line.split(" ")
-    return (fields[1], ":" in fields[4]) if len(fields) == FIELDS else ("", ":" in fields[-1])
+    return (fields[4], ":" in fields[2]) if len(fields) == FIELDS else ("", ":" in line)

@@ -1,16 +1,17 @@
-"""The logs that the receiver appends to: rotated here, and opened by fail2ban only when they are in order.
+"""The logs of receiver and rules: rotated here, and opened by fail2ban only when they are in order.
 
 Managed by Banstitch: changes made here are overwritten. Loaded by banstitch.py beside it.
 
-The folder of the logs belongs to root, so the receiver's user can neither create, rename nor remove a name
-there. It can write into the files. So root rotates them, reads no more than a log can hold, and never waits
-for a lock or a lease that the user could hold.
+The folder of the logs belongs to root, so their writers can neither create, rename nor remove a name there.
+They can write into the files. So root rotates them, reads no more than a log can hold, and never waits for a
+lock or a lease that a writer could hold.
 """
 
 from __future__ import annotations
 
 import errno
 import fcntl
+import grp
 import io
 import os
 import stat
@@ -23,11 +24,12 @@ from fail2ban.server.utils import Utils
 if TYPE_CHECKING:
     LARGEST: int
     LIMITS: Mapping[str, int]
+    GROUPS: Mapping[str, str]
 else:
     sizes = Utils.load_python_module(
         os.path.join(os.path.dirname(__file__), "banstitch_log_sizes.py")
     )
-    LARGEST, LIMITS = sizes.LARGEST, sizes.LIMITS
+    LARGEST, LIMITS, GROUPS = sizes.LARGEST, sizes.LIMITS, sizes.GROUPS
 
 # A writer holds its lock for as long as it takes to append some lines; nobody is waited for longer.
 TRIES = 20
@@ -39,11 +41,13 @@ LONGEST = 4096
 
 
 class Logs:
-    """The logs of the receiver, each with the size from which on it is rotated."""
+    """The logs of the receiver and of banstitch-rules, each with the size from which on it is rotated."""
 
     def __init__(self, limits: Mapping[str, int], group: int) -> None:
         self._limits = limits
-        self._group = group
+        self._groups = dict.fromkeys(limits, group)
+        for path, name in GROUPS.items():
+            self._groups[path] = grp.getgrnam(name).gr_gid
         # what was missing at the last look: logrotate removes a name for a moment
         self._missing: set[str] = set()
 
@@ -54,15 +58,15 @@ class Logs:
                 about = os.lstat(path)
             except FileNotFoundError:
                 if path in self._missing:
-                    make(path, self._group)
+                    make(path, self._groups[path])
                 self._missing.add(path)
                 continue
             self._missing.discard(path)
             if not stat.S_ISREG(about.st_mode):
                 move_aside(path)
-                make(path, self._group)
+                make(path, self._groups[path])
             elif about.st_size >= limit:
-                rotate(path, self._group)
+                rotate(path, self._groups[path])
 
     def prepare(self) -> None:
         """Put the logs in order before fail2ban opens them, and create them where they are missing."""
@@ -96,7 +100,7 @@ def rotate(path: str, group: int) -> None:
 
 
 def make(path: str, group: int) -> None:
-    """Create a log that root owns and the receiver may append to."""
+    """Create a log that root owns and its writer may append to."""
     how = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     new = os.open(path, how, 0o600)
     try:

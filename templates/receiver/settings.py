@@ -64,5 +64,9 @@ class Config(TypedDict):
     evidence_most: int
     rejected_most: int
     audit_log: str
+    # what banstitch-rules remembers
+    rules_memory: str
+    # one for each rule of a detection
+    jails: list[str]
     spool: str
     counts: str

@@ -8,12 +8,14 @@ from __future__ import annotations
 import time
 from typing import Callable
 
+from banstitch_shared.addresses import is_network
+
 from receiver import metrics, recent
 from receiver.access import Peers, Refusals, Tokens
 from receiver.counts import Counts
 from receiver.feed import Feed
 from receiver.files import Unavailable, check_writable
-from receiver.names import Names, is_network
+from receiver.names import Names
 from receiver.settings import Config
 from receiver.spool import Bans
 
@@ -28,7 +30,7 @@ class State:
         # the worker resolves them; see worker.py
         self.names = Names([*hosts, *config["hosts"]])
         self.peers = Peers(config["allow"], config["own"], self.names, config["readers"])
-        self.bans = Bans(config["spool"], [d["jail"] for d in config["detections"]])
+        self.bans = Bans(config["spool"], config["jails"])
         self.feed = Feed(self.bans, config["feed_limit"], config["feed_lists"])
         self.counts = Counts(config["counts"], metrics.list_names(config))
         self.refusals = Refusals(self.counts)

@@ -9,12 +9,13 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Optional
 
+from banstitch_shared.addresses import Address
 from banstitch_shared.eventlog import FAILURE, LOCKOUT, NOTHING, SUCCESS
 
 from receiver import sources
 from receiver.conditions import find_unmet, find_user, read_certain
 from receiver.lines import Event, Fields, Malformed, read_reason, read_whole
-from receiver.sources import Address, canonical, embedded
+from receiver.sources import canonical, embedded
 
 # One detection as the role renders it, with ``own`` and ``ignore`` as networks.
 Detection = Mapping[str, Any]

@@ -8,7 +8,7 @@ Managed by Banstitch: changes made here are overwritten. Python 3.9 or later, st
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
 
 Value = TypeVar("Value")
@@ -49,8 +49,8 @@ class State:
     attacked: dict[str, float] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the state as plain data."""
-        return asdict(self)
+        """Return the state as plain data, which shares its tables."""
+        return {each.name: getattr(self, each.name) for each in fields(self)}
 
 
 def read_state(document: dict[str, Any]) -> State:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Callable
@@ -50,7 +51,15 @@ def _check_logrotate(path: str, staged: str, content: bytes) -> None:
         raise HostError(f"logrotate does not accept {path}:\n{tail(verdict.output)}")
 
 
+def _check_json(path: str, staged: str, content: bytes) -> None:
+    try:
+        json.loads(content)
+    except ValueError as error:
+        raise HostError(f"{path} is no valid JSON: {error}") from error
+
+
 CHECK: dict[str, Callable[[str, str, bytes], None]] = {
+    "json": _check_json,
     "python": _check_python,
     "systemd-unit": _check_unit,
     "logrotate": _check_logrotate,

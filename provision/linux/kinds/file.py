@@ -18,7 +18,7 @@ from provision.linux.kinds.resource import (
 )
 from provision.plan import unified_diff
 
-Check = Literal["", "python", "systemd-unit", "fail2ban", "logrotate"]
+Check = Literal["", "python", "systemd-unit", "fail2ban", "logrotate", "json"]
 When = Literal["", "sshd_jail_without_log"]
 
 

@@ -265,7 +265,9 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Server:
         monkeypatch.setitem(sys.modules, name, module)
     logs = {name: str(tmp_path / f"{name}.log") for name in ("events", "evidence", "rejected")}
     limits = {logs["events"]: LOG_LIMIT, logs["evidence"]: 1 << 25}
-    text = render("detection/banstitch_log_sizes.py.j2", largest=LARGEST_LOG, limits=limits)
+    text = render(
+        "detection/banstitch_log_sizes.py.j2", largest=LARGEST_LOG, limits=limits, groups={}
+    )
     (tmp_path / "banstitch_log_sizes.py").write_text(text)
     for plain in (TEMPLATES / "detection").glob("banstitch*.py"):
         (tmp_path / plain.name).write_text(plain.read_text())

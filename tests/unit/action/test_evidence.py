@@ -26,13 +26,20 @@ HOSTILE = (
 
 
 def clean(address: str, at: float = NOW) -> str:
-    return f"{at:.6f} test {address}"
+    """Return a line of the rule log."""
+    return f"{at:.6f} {JAIL} {address} {address} fw1"
+
+
+def event_of(line: str) -> str:
+    """Return the line of the event log behind a line of the rule log."""
+    at, _, _, address, fortigate = line.split(" ")
+    return f"{at} {fortigate} test failure {address} 78 -"
 
 
 def keep(server: Server, event: str, *lines: str, fortigate: str = "fw1") -> None:
     """Write evidence as the receiver does."""
     Event = type("Event", (), {"text": event})  # noqa: N806 - a class, made here
-    clean_lines = [line + "\n" for line in lines]
+    clean_lines = [event_of(line) + "\n" for line in lines]
     module("evidence").keep(
         str(server.evidence), clean_lines, [Event] * len(lines), fortigate, 64 << 20
     )
@@ -183,7 +190,7 @@ def test_a_look_is_bounded_however_much_there_is_to_read(
 )
 def test_evidence_that_is_damaged_or_forged_costs_no_audit(server: Server, content: bytes) -> None:
     key = clean("203.0.113.9")
-    server.evidence.write_bytes(content.replace(b"KEY", key.encode()))
+    server.evidence.write_bytes(content.replace(b"KEY", event_of(key).encode()))
     server.start().ban(banned("203.0.113.9", key))
     (ban,) = audit(server)
     assert (ban["events"], ban["event"]) == ([key], None)

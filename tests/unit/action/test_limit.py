@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from banstitch_shared.addresses import SELF_TEST
 
 from provision.desired.templates import TEMPLATES
-from roles.receiver.role import DRILL_ADDRESS
-from tests.unit.action.action_model import Server, eventually, load_file, ticket
+from tests.unit.action.action_model import JAIL, Server, eventually, load_file, ticket
 from tests.unit.receiver.receiver_app import Receiver
 
 LIMIT = 3
@@ -36,7 +36,7 @@ def journal(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def event(address: str, fortigate: str = "fw1", **more: Any) -> dict[str, Any]:
     """Return a ban as fail2ban hands it over, completed by an event that ``fortigate`` reported."""
-    line = f"{time.time():.6f} {fortigate} sslvpn_login_failed failure {address} - -"
+    line = f"{time.time():.6f} {JAIL} {address} {address} {fortigate}"
     return ticket(address, when=time.time()) | {"matches": f"{line}\n{line}"} | more
 
 
@@ -76,8 +76,8 @@ def test_the_self_test_takes_no_budget_however_often_it_runs(
 ) -> None:
     server.start()
     for _ in range(LIMIT + 2):
-        server.action.ban(event(DRILL_ADDRESS, "verify"))
-        server.action.unban(event(DRILL_ADDRESS, "verify"))
+        server.action.ban(event(SELF_TEST, "verify"))
+        server.action.unban(event(SELF_TEST, "verify"))
     attack(server, "fw1", LIMIT)
     assert alarms(server) == []
     assert journal == []
@@ -181,7 +181,7 @@ def test_all_jails_and_each_next_server_count_together(
         str(tmp_path / "limit.json"), tmp_path.stat().st_gid
     )
     other.configure(LIMIT, ["fw1"])
-    line = "1.0 fw1 admin_login_failed failure 203.0.113.9 - -"
+    line = f"1.0 {JAIL} 203.0.113.9 203.0.113.9 fw1"
     assert other.take(line, time.time()) == ("fw1", False, True, False)
     server.start()
     attack(server, "fw1", LIMIT, 114)
@@ -210,7 +210,7 @@ def limit(tmp_path: Path) -> Any:
     return found
 
 
-LINE = "1.0 fw1 sslvpn_login_failed failure 203.0.113.9 - -"
+LINE = f"1.0 {JAIL} 203.0.113.9 203.0.113.9 fw1"
 NOON = 1_800_000_000.0
 
 

@@ -22,7 +22,7 @@ from provision.fortios.config.facts import assume_facts
 from provision.fortios.config.text import parse
 from provision.fortios.config.versions import NEWEST, read_version
 from provision.linux.kinds.file import File
-from roles import enforcement, feed, webhook
+from roles import enforcement, feed, rules, webhook
 from tests import PROJECT
 from tests.unit.roles.sample_site import fortios, linux, sample_site
 
@@ -35,6 +35,7 @@ def rendered() -> dict[str, str]:
     found = (
         *roles.detection.role.resources(linux(site)),
         *roles.receiver.role.resources(linux(site)),
+        *rules.resources(linux(site)),
     )
     files = {
         f"ban1{resource.path}": resource.content

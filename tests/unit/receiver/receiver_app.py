@@ -13,7 +13,6 @@ from provision.desired.templates import TEMPLATES
 
 # the packages stand there as they will stand on the ban host
 sys.path += [str(TEMPLATES), str(TEMPLATES / "shared")]
-
 DETECTION = {
     "name": "sslvpn_login_failed",
     "jail": "banstitch-sslvpn_login_failed",
@@ -54,6 +53,7 @@ def config(folder: Path, **more: Any) -> dict[str, Any]:
     return {
         "fortigates": ["fw1", "fw2"],
         "detections": [DETECTION],
+        "jails": [DETECTION["jail"]],
         "allow": ["192.0.2.1", "fd00::1"],
         "own": ["127.0.0.0/8", "::1"],
         "hosts": [],
@@ -73,6 +73,7 @@ def config(folder: Path, **more: Any) -> dict[str, Any]:
         "evidence_most": 64 << 20,
         "rejected_most": 2 << 20,
         "audit_log": str(folder / "audit.log"),
+        "rules_memory": str(folder / "memory"),
         "spool": str(folder / "spool"),
         "counts": str(folder / "counts"),
     } | more
@@ -158,3 +159,6 @@ class Receiver:
         entries = [read(line) for line in self.log.read_text("ascii").splitlines()]
         assert all(entry.at > 0 and entry.fortigate for entry in entries)
         return entries
+
+
+FOREVER = -1

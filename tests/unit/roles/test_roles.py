@@ -21,12 +21,12 @@ from provision.linux.kinds.package import Package
 from provision.linux.kinds.resource import Resource
 from provision.linux.kinds.service import Service
 from provision.linux.kinds.tokens import Tokens
-from roles import enforcement, feed, webhook
+from roles import enforcement, feed, rules, webhook
 from roles.detection.catalogue import CATALOGUE, read_catalogue
 from tests.unit.roles.sample_site import fortios, linux, sample_site
 
 FORTIOS_ROLES = (webhook, feed, enforcement)
-ALL_ROLES = (roles.detection.role, roles.receiver.role, *FORTIOS_ROLES)
+ALL_ROLES = (roles.detection.role, roles.receiver.role, rules, *FORTIOS_ROLES)
 
 
 def resources(**settings: Any) -> tuple[Resource, ...]:
@@ -34,6 +34,7 @@ def resources(**settings: Any) -> tuple[Resource, ...]:
     return (
         *roles.detection.role.resources(linux(site)),
         *roles.receiver.role.resources(linux(site)),
+        *rules.resources(linux(site)),
     )
 
 
@@ -88,13 +89,15 @@ def test_fail2ban_comes_before_the_receiver_which_is_healthy_only_with_it() -> N
         "fail2ban.service",
         "banstitch-receiver.socket",
         "banstitch-receiver.service",
+        "banstitch-rules.service",
+        "banstitch-requests.path",
     ]
 
 
 def test_nothing_is_written_where_the_operator_or_the_toolkit_itself_keeps_things() -> None:
     paths = [resource.id.split(":", 1)[1] for resource in resources()]
-    forbidden = ("/etc/fail2ban/jail.local", "/etc/fail2ban/jail.conf", "/var/lib/banstitch")
-    assert not [path for path in paths if path.startswith(forbidden)]
+    forbidden = ("/etc/fail2ban/jail.local", "/etc/fail2ban/jail.conf", "/var/lib/banstitch/")
+    assert not [path for path in paths if f"{path}/".startswith(forbidden)]
 
 
 def test_every_file_that_a_program_reads_is_checked_by_it() -> None:
@@ -124,7 +127,7 @@ def test_thresholds_of_one_detection_win_over_the_overall_ones_and_those_over_th
     name = "sslvpn_login_failed"
     overall = {"detection_max_retry": 9, "detection_ban_time": "2h"}
     own = {name: {"ban_time": "-1"}}
-    (jail,) = [r for r in resources(**overall, detection_settings=own) if isinstance(r, Jail)]
+    jail = next(r for r in resources(**overall, detection_settings=own) if isinstance(r, Jail))
     assert jail == Jail(f"banstitch-{name}", 9, 600, -1)
 
 
@@ -146,12 +149,12 @@ def test_the_sites_own_hosts_and_the_named_networks_are_never_banned() -> None:
         receiver_ignore=["2001:db8::/32"],
         receiver_address="192.0.2.99",
     )
-    (one,) = config_of(found)["detections"]
+    one, *_ = config_of(found)["detections"]
     everywhere = {"192.0.2.10", "192.0.2.1", "198.51.100.0/24"}
     assert everywhere | {"2001:db8::/32", "192.0.2.99"} <= set(one["ignore"])
     jail = file(found, "/etc/fail2ban/jail.d/banstitch.conf")
-    (line,) = re.findall(r'^action = .* ignore="(.*)"', jail, re.M)
-    assert everywhere <= set(line.split())
+    lines = re.findall(r'^action = .* ignore="(.*)"', jail, re.M)
+    assert all(everywhere <= set(line.split()) for line in lines)
 
 
 def test_the_sites_own_hosts_are_never_banned_by_their_ipv6_addresses_either() -> None:
@@ -160,11 +163,11 @@ def test_the_sites_own_hosts_are_never_banned_by_their_ipv6_addresses_either() -
     plain = sample_site(settings, address="2a00::10")
     units = [replace(u, login=replace(u.login, address="2a00::1")) for u in plain.fortigates]
     context = linux(replace(plain, fortigates=tuple(units)))
-    (one,) = config_of(roles.receiver.role.resources(context))["detections"]
+    one, *_ = config_of(roles.receiver.role.resources(context))["detections"]
     assert own <= set(one["ignore"])
     jail = file(roles.detection.role.resources(context), "/etc/fail2ban/jail.d/banstitch.conf")
-    (line,) = re.findall(r'^action = .* ignore="(.*)"', jail, re.M)
-    assert {"2a00::10", "2a00::1"} <= set(line.split())
+    lines = re.findall(r'^action = .* ignore="(.*)"', jail, re.M)
+    assert all({"2a00::10", "2a00::1"} <= set(line.split()) for line in lines)
 
 
 def test_the_receiver_is_asked_for_its_health_where_it_listens() -> None:
@@ -216,12 +219,18 @@ def test_every_setting_has_the_prefix_a_meaning_and_a_default(role: Any) -> None
 
 
 def test_the_blocks_come_in_the_order_in_which_they_refer_to_one_another() -> None:
-    ids = [each.id for each in read_blocks(blocks(fortios(sample_site()))).objects]
+    only = roles.detection.role.Settings(
+        detection_enabled=("sslvpn_login_failed",), detection_settings={}
+    )
+    site = sample_site({"detection": only})
+    ids = [each.id for each in read_blocks(blocks(fortios(site))).objects]
     assert ids == [
         "vpn certificate ca:banstitch_ca",
         "system automation-action:banstitch_webhook",
         "system automation-trigger:banstitch_sslvpn_login_failed",
+        "system automation-trigger:banstitch_sslvpn_login_ok",
         "system automation-stitch:banstitch_sslvpn_login_failed",
+        "system automation-stitch:banstitch_sslvpn_login_ok",
         "system external-resource:banstitch_feed",
         "vpn ssl settings",
     ]

@@ -1,0 +1,112 @@
+"""The service banstitch-rules on the ban host, and what carries out its requests as root.
+
+It counts events for the rules of the role `detection`, whose jails read what it writes.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from provision.desired.context import Context
+from provision.desired.host_paths import (
+    EVENTS_LOG,
+    LOG_DIRECTORY,
+    REQUESTS,
+    RULES_LOG,
+    RULES_MEMORY,
+    RULES_SETTINGS,
+    RULES_USER,
+    SPOOL,
+    USER,
+)
+from provision.desired.templates import TEMPLATES, read_file, render
+from provision.linux.kinds.directory import Directory
+from provision.linux.kinds.file import File
+from provision.linux.kinds.resource import Resource
+from provision.linux.kinds.service import Service
+from provision.sites.settings import RoleSettings
+from roles.detection.catalogue import CATALOGUE
+from roles.detection.role import Settings as DetectionSettings
+from roles.detection.role import list_rules
+from roles.detection.rules import describe_rules, read_trap_users
+from roles.receiver import units
+from roles.receiver.units import APP_DIRECTORY, UNIT_DIRECTORY
+from roles.shared_modules import deploy_modules
+
+NAME = "rules"
+PREFIX = "rules_"
+_APP = f"{APP_DIRECTORY}/rules"
+_SERVICE = "banstitch-rules.service"
+_PATH, _REQUESTS_SERVICE = "banstitch-requests.path", "banstitch-requests.service"
+
+
+class Settings(RoleSettings):
+    """None: the settings of the rules belong to the role `detection`."""
+
+
+def resources(context: Context) -> tuple[Resource, ...]:
+    """The service, its settings, memory and logs, and the spool of its requests."""
+    settings = File(RULES_SETTINGS, _describe_settings(context), 0o640, "root", USER, check="json")
+    app = [
+        File(f"{_APP}/{path.name}", read_file(f"rules/{path.name}"), check="python")
+        for path in sorted((TEMPLATES / "rules").glob("*.py"))
+    ]
+    # the role `receiver` puts them in place
+    shared = [file.id for file in deploy_modules(APP_DIRECTORY)]
+    service, *carrier = _render_units(context)
+    return (
+        Directory(_APP, 0o755),
+        Directory(RULES_MEMORY, 0o750, RULES_USER, USER, data=True),
+        # whoever writes a request can neither list nor read others
+        Directory(REQUESTS, 0o1730, "root", RULES_USER),
+        File(RULES_LOG, None, 0o660, "root", RULES_USER),
+        settings,
+        *app,
+        service,
+        *carrier,
+        Service(
+            _SERVICE,
+            restart_on=(settings.id, *(file.id for file in app), *shared, service.id),
+        ),
+        Service(_PATH, restart_on=(f"file:{UNIT_DIRECTORY}/{_PATH}",)),
+    )
+
+
+def _describe_settings(context: Context) -> str:
+    own = context.own("detection", DetectionSettings)
+    catalogue = {name: CATALOGUE[name] for name in own.detection_enabled}
+    people = {
+        "trap_users": sorted({*read_trap_users(), *own.detection_trap_users}),
+        "known_users": sorted(own.detection_known_users),
+        "trust_days": own.detection_trust_days,
+        "trust_sources": own.detection_trust_sources,
+    }
+    accounts = {name: (each.accounts, each.no_traps) for name, each in catalogue.items()}
+    return describe_rules(list_rules(own), accounts, people)
+
+
+def _render_units(context: Context) -> list[File]:
+    logs = units.compute_log_limit(context.own("receiver", units.Settings))
+    values = {
+        "user": RULES_USER,
+        "group": USER,
+        "app_directory": APP_DIRECTORY,
+        "log_directory": LOG_DIRECTORY,
+        "memory": Path(RULES_MEMORY).name,
+        "requests": REQUESTS,
+        "spool": SPOOL,
+        "events_log": EVENTS_LOG,
+        "file_size": units.compute_file_limit(logs),
+    }
+    return [
+        File(
+            f"{UNIT_DIRECTORY}/{name}",
+            render(template, **values),
+            check="systemd-unit",
+        )
+        for name, template in (
+            (_SERVICE, "rules/rules.service.j2"),
+            (_REQUESTS_SERVICE, "rules/requests.service.j2"),
+            (_PATH, "rules/requests.path.j2"),
+        )
+    ]

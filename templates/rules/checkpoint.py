@@ -1,0 +1,83 @@
+"""The checkpoint: the state of the rules, and the places in both logs to which it belongs.
+
+Managed by Banstitch: changes made here are overwritten. Python 3.9 or later, standard library only.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any, NamedTuple, Optional
+
+from rules.logfiles import Place
+from rules.state import State, read_state
+
+# The form of the file. A checkpoint of another form is not read.
+RELEASE = 1
+
+
+class Checkpoint(NamedTuple):
+    """Events up to ``events`` are in the state, and their lines end at ``rules``.
+
+    ``silent_until``: the time up to which events write no line.
+    """
+
+    state: State
+    events: Place
+    rules: Place
+    silent_until: float
+
+
+def read_checkpoint(path: str) -> Optional[Checkpoint]:  # noqa: UP045 - Python 3.9
+    """Return the checkpoint; None where there is none yet.
+
+    Raises:
+        ValueError: it is damaged, or of another release.
+    """
+    try:
+        with open(path, encoding="ascii") as stream:
+            found = json.load(stream)
+        if found["release"] != RELEASE:
+            raise ValueError("it is of another release")
+        return Checkpoint(
+            read_state(found["state"]),
+            _read_place(found["events"]),
+            _read_place(found["rules"]),
+            float(found["silent_until"]),
+        )
+    except FileNotFoundError:
+        return None
+    except (OSError, LookupError, TypeError, RecursionError) as error:
+        raise ValueError(str(error)) from error
+
+
+def _read_place(fields: Any) -> Place:
+    inode, head, offset = fields
+    return Place(int(inode), str(head), int(offset))
+
+
+def write_checkpoint(path: str, checkpoint: Checkpoint) -> None:
+    """Replace the checkpoint, safe against a power cut. Raises OSError."""
+    document = {
+        "release": RELEASE,
+        "events": checkpoint.events,
+        "rules": checkpoint.rules,
+        "silent_until": checkpoint.silent_until,
+        "state": checkpoint.state.to_json(),
+    }
+    replace_file(path, json.dumps(document, separators=(",", ":")), 0o600)
+
+
+def replace_file(path: str, text: str, mode: int) -> None:
+    """Replace a file as a whole: a reader sees the old one or the new one. Raises OSError."""
+    new = os.open(path + ".new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
+    with open(new, "w", encoding="ascii") as stream:
+        stream.write(text)
+        stream.flush()
+        os.fsync(new)
+    os.rename(path + ".new", path)
+    folder = os.open(os.path.dirname(path), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

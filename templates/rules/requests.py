@@ -1,0 +1,222 @@
+"""Carry out the requests of the spool, as root: ``python3 -m rules.requests``.
+
+The service banstitch-rules, which reads what attackers cause, may ask for two things: that the ban of an
+address ends because somebody logged in from there, and that an alarm is written into the audit. Whatever
+else lies in the folder is removed unread. At most so many bans end within an hour.
+
+Managed by Banstitch: changes made here are overwritten. Python 3.9 or later, standard library only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+import ipaddress
+import json
+import os
+import pwd
+import re
+import shutil
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple, Union
+
+from rules.settings import TRUSTED
+
+SPOOL = "/var/spool/banstitch-requests"
+BANS = "/var/spool/banstitch"
+USER = "banstitch-rules"
+# When bans were ended within the last hour; a reboot forgets it.
+ENDED = "/run/banstitch-requests/ended.json"
+# Bans that end within an hour, bytes of a request, requests of one run, seconds that fail2ban has.
+MOST, LONGEST, AT_ONCE, PATIENCE = 20, 1000, 200, 15
+HOUR = 3600.0
+_NAME = re.compile(r"[0-9]{13,15}-[0-9a-f]{8}\.json")
+_USER = re.compile(r"(?:[0-9a-f]{2}){0,256}")
+_JAIL = re.compile(r"banstitch-[a-z0-9_-]{1,99}")
+
+Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
+
+
+class Request(NamedTuple):
+    """A valid request. ``user`` is printable; ``failures`` belongs to an alarm."""
+
+    do: str
+    at: float
+    source: Network
+    user: str
+    failures: int
+
+
+def main() -> None:
+    """Wait a moment, and carry out what is there then.
+
+    A ban that was decided just before has begun by then, and a flood of files starts this once a second.
+    """
+    time.sleep(1)
+    uid = pwd.getpwnam(USER).pw_uid
+    for text in take_files(SPOOL, uid):
+        try:
+            carry_out(read_request(text, time.time()))
+        except (ValueError, LookupError, TypeError, RecursionError, OverflowError) as error:
+            print("a request is refused: %s" % str(error)[:200])  # noqa: T201 - the journal
+
+
+def take_files(folder: str, uid: int) -> Iterator[bytes]:
+    """Yield the content of the requests in a folder, oldest first, and remove whatever lies there."""
+    names = sorted(os.listdir(folder))
+    for number, name in enumerate(names):
+        path = os.path.join(folder, name)
+        if name.endswith(".json.new") and _is_fresh(path):
+            continue  # perhaps being written
+        is_request = _NAME.fullmatch(name) is not None
+        text = read_file(path, uid) if is_request and number < AT_ONCE else b""
+        remove(path)
+        if text:
+            yield text
+
+
+def _is_fresh(path: str) -> bool:
+    with contextlib.suppress(OSError):
+        return abs(time.time() - os.lstat(path).st_mtime) < HOUR
+    return False
+
+
+def read_file(path: str, uid: int) -> bytes:
+    """Return the content of a request; nothing of what is no plain file of the user ``uid``."""
+    with contextlib.suppress(OSError):
+        file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            about = os.fstat(file)
+            is_own = about.st_uid == uid and about.st_nlink == 1 and stat.S_ISREG(about.st_mode)
+            return os.read(file, LONGEST) if is_own and about.st_size <= LONGEST else b""
+        finally:
+            os.close(file)
+    return b""
+
+
+def remove(path: str) -> None:
+    """Remove what lies at a path, and follow no link."""
+    try:
+        os.unlink(path)
+    except OSError:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def read_request(text: bytes, now: float) -> Request:
+    """Return the request of a file.
+
+    Raises:
+        ValueError, LookupError, TypeError, RecursionError, OverflowError: it is none.
+    """
+    found = json.loads(text)
+    if set(found) != {"do", "at", "address", "user", "failures"}:
+        raise ValueError("it must have five fields")
+    if found["do"] not in ("pardon", "alarm"):
+        raise ValueError("it asks for something else")
+    at, failures = float(found["at"]), int(found["failures"])
+    if not 0 < at <= now + 1 or not 0 <= failures < 1 << 31:
+        raise ValueError("its time or its number cannot be true")
+    source = ipaddress.ip_network(found["address"])
+    if source.prefixlen < (32 if source.version == 4 else 48):
+        raise ValueError("it names a network")
+    if not _USER.fullmatch(found["user"]):
+        raise ValueError("its user is not in hex")
+    user = bytes.fromhex(found["user"]).decode("utf-8", "replace")
+    return Request(found["do"], at, source, user.encode("unicode_escape").decode("ascii"), failures)
+
+
+def carry_out(request: Request) -> None:
+    """End the bans that a login contradicts, or write an alarm into the audit."""
+    who = "%s logged in from there" % (request.user or "somebody")
+    if request.do == "alarm":
+        why = "%s after %d failures: was the password guessed?" % (who, request.failures)
+        for jail in find_jails()[:1]:
+            call(jail, "note_alarm", {"address": spell(request.source), "why": why, "by": USER})
+        return
+    for jail, address in find_bans(request):
+        if not take_turn(time.time()):
+            print("%s is not freed: %d bans ended within an hour" % (address, MOST))  # noqa: T201
+            return
+        call(jail, "unban_by_hand", {"address": address, "why": who, "by": USER})
+
+
+def find_jails() -> list[str]:
+    """Return the jails that have a ban file."""
+    names = [os.path.basename(path)[: -len(".bans")] for path in glob.glob(BANS + "/*.bans")]
+    return sorted(name for name in names if _JAIL.fullmatch(name))
+
+
+def find_bans(request: Request) -> list[tuple[str, str]]:
+    """Return jail and address of each ban that denied the source before its login.
+
+    The jail of trusted sources is left out: it counts what happens after logins.
+    """
+    return [
+        (jail, address)
+        for jail in find_jails()
+        if not jail.endswith("-" + TRUSTED)
+        for address, since in read_bans(os.path.join(BANS, jail + ".bans"))
+        if since <= request.at and is_inside(request.source, address)
+    ]
+
+
+def read_bans(path: str) -> Iterator[tuple[str, float]]:
+    """Yield address and beginning of each ban by events in a ban file; not those by hand."""
+    with contextlib.suppress(OSError, ValueError), open(path, encoding="ascii") as stream:
+        for line in stream:
+            fields = line.split(" ")
+            if len(fields) == 5 and fields[3] != "0":
+                yield fields[0], float(fields[2])
+
+
+def is_inside(source: Network, address: str) -> bool:
+    """Return whether a ban of ``address`` denies the source."""
+    text = spell(source)
+    if address == text or "/" not in address or (":" in address) != (source.version == 6):
+        return address == text
+    network: Any = ipaddress.ip_network(address)
+    return bool(source.subnet_of(network))
+
+
+def spell(source: Network) -> str:
+    """Return a source as ban files spell it."""
+    return str(source.network_address) if source.num_addresses == 1 else str(source)
+
+
+def take_turn(now: float) -> bool:
+    """Return whether one more ban may end within this hour."""
+    ended: list[float] = []
+    with contextlib.suppress(OSError, ValueError, TypeError), open(ENDED) as stream:
+        ended = [at for at in map(float, json.load(stream)) if now - HOUR < at <= now]
+    if len(ended) >= MOST:
+        return False
+    with open(ENDED, "w") as stream:
+        json.dump([*ended, now], stream)
+    return True
+
+
+def call(jail: str, method: str, details: dict[str, str]) -> None:
+    """Call a method of our action in the running fail2ban."""
+    words: Sequence[str] = ("set", jail, "action", "banstitch", method, json.dumps(details))
+    try:
+        done = subprocess.run(
+            ["/usr/bin/fail2ban-client", *words],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=PATIENCE,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        print("fail2ban cannot be asked: %s" % error, file=sys.stderr)  # noqa: T201
+        return
+    if done.returncode:
+        text = done.stdout.decode("utf-8", "replace").strip()[-300:]
+        print("fail2ban refuses: %s" % text, file=sys.stderr)  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,53 @@
+"""Write requests into the spool, where root alone reads and carries them out: see ``requests.py``.
+
+Managed by Banstitch: changes made here are overwritten. Python 3.9 or later, standard library only.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from typing import Union
+
+from rules.step import Alarm, Pardon
+
+# Requests of a minute. An attacker who has passwords, or a clock that jumps, causes no more.
+MOST = 60
+MINUTE = 60.0
+LONGEST_USER = 64
+
+
+class Spool:
+    """The folder of requests. This service creates files in it, and cannot list them."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._since, self._count = 0.0, 0
+
+    def ask(self, outcome: Union[Pardon, Alarm], now: float) -> bool:  # noqa: UP007 - Python 3.9
+        """Write a request, and return whether it was written. Raises OSError."""
+        if not 0 <= now - self._since < MINUTE:
+            self._since, self._count = now, 0
+        self._count += 1
+        if self._count > MOST:
+            return False
+        request = {
+            "do": "alarm" if isinstance(outcome, Alarm) else "pardon",
+            "at": outcome.at,
+            "address": outcome.source,
+            "user": outcome.user[:LONGEST_USER].encode("utf-8", "replace").hex(),
+            "failures": outcome.failures if isinstance(outcome, Alarm) else 0,
+        }
+        self._write("%013d-%s" % (now * 1000, secrets.token_hex(4)), json.dumps(request))
+        return True
+
+    def _write(self, name: str, text: str) -> None:
+        path = os.path.join(self._path, name + ".json")
+        how = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        new = os.open(path + ".new", how, 0o600)
+        try:
+            os.write(new, text.encode("ascii"))
+        finally:
+            os.close(new)
+        os.rename(path + ".new", path)

@@ -1,0 +1,207 @@
+"""The work of banstitch-rules: events in, lines of the rule log out, none lost and none twice.
+
+The step is deterministic. So after a kill the events are read again from the checkpoint on, and as many
+lines are left out as the rule log already has behind its place there.
+
+Managed by Banstitch: changes made here are overwritten. Python 3.9 or later, standard library only.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+from banstitch_shared.eventlog import Entry, read_line
+
+from rules.alarms import Alarms
+from rules.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from rules.follow import Follower
+from rules.rulelog import RuleLog, write_line
+from rules.settings import PLAIN, Settings, name_jail
+from rules.spool import Spool
+from rules.state import State
+from rules.step import Alarm, Ban, Outcome, step
+
+# The poster of the self-test. Its events prove the loop, and are no attack.
+SELF_TEST = "verify"
+# Seconds after which a ban is not caught up on where it is not known whether it was written.
+OLD = 3600.0
+# Seconds between two checkpoints; a large state is written less often.
+PAUSE, SHARE = 60.0, 20.0
+# Seconds between two signs of life.
+RENEWED = 2.0
+
+log = logging.getLogger("banstitch-rules")
+
+
+class Places(NamedTuple):
+    """Paths. ``alive``: when the service last worked; ``current``: when it last knew every event."""
+
+    events: str
+    rules: str
+    checkpoint: str
+    alarms: str
+    requests: str
+    alive: str
+    current: str
+
+
+class Worker:
+    """Takes events from the event log into the state, and writes what follows from them."""
+
+    def __init__(
+        self, places: Places, settings: Settings, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._places = places
+        self._settings = settings
+        self._clock = clock
+        self._rules = RuleLog(places.rules)
+        self._alarms = Alarms(places.alarms)
+        self._spool = Spool(places.requests)
+        self._alive, self._current = Sign(places.alive), Sign(places.current)
+        self._state = State()
+        # lines that the rule log has already, and the time up to which none is written
+        self._written = 0
+        self._silent_until = 0.0
+        # lines that the disk did not take yet
+        self._waiting: list[str] = []
+        self._is_changed = False
+        self._saved_at, self._pause = clock(), PAUSE
+        self._unreadable = 0
+        self._rules.repair()
+        self._events = self._recover()
+        self.save()  # from here on recovery is exact
+
+    def _recover(self) -> Follower:
+        """Return the events from the checkpoint on, or those of the current file where there is none."""
+        found = None
+        try:
+            found = read_checkpoint(self._places.checkpoint)
+        except ValueError as error:
+            log.error("the checkpoint cannot be read, so all counts begin anew: %s", error)
+        if found is None:
+            self._be_silent_until(self._clock() - OLD)
+            return Follower(self._places.events, None)
+        self._state, self._silent_until = found.state, found.silent_until
+        written = self._rules.count_behind(found.rules)
+        self._written = written or 0
+        if written is None:
+            self._be_silent_until(0)
+        events = Follower(self._places.events, found.events)
+        if events.is_lost:
+            log.warning("events may be missing: %s was rotated twice", self._places.events)
+            self._written = 0
+            self._be_silent_until(self._clock() - OLD)
+        return events
+
+    def _be_silent_until(self, least: float) -> None:
+        """Write nothing up to the last line that is there, nor up to ``least``."""
+        last = self._rules.read_last_time()
+        self._silent_until = max(self._silent_until, min(max(least, last), self._clock()))
+
+    def work(self) -> bool:
+        """Take the next events; return whether there may be more.
+
+        Raises:
+            OSError: the rule log cannot be written. The next call tries again, and no event is lost.
+        """
+        now = self._clock()
+        self._alive.give(now)
+        if not self._waiting:
+            lines = self._events.read()
+            self._is_changed = self._is_changed or bool(lines)
+            self._waiting = [text for line in lines for text in self._take(line)]
+            if not lines:
+                self._written = 0
+                self._current.give(now)
+                self._alarms.write(self._state, now)
+                self._save_if_due(now)
+                return False
+        if self._waiting:
+            is_new_file = self._rules.append(self._waiting)
+            self._waiting = []
+            if is_new_file:  # so a checkpoint is never two rotations behind
+                self.save()
+        return True
+
+    def _take(self, line: str) -> list[str]:
+        """Return the lines that follow from one line of the event log and are not written yet."""
+        try:
+            entry = read_line(line)
+        except ValueError:
+            self._note_unreadable(line)
+            return []
+        lines = [line for outcome in self._judge(entry) for line in self._carry_out(outcome)]
+        known = min(self._written, len(lines))
+        self._written -= known
+        return lines[known:]
+
+    def _judge(self, entry: Entry) -> list[Outcome]:
+        if entry.fortigate == SELF_TEST:
+            jail = name_jail(entry.detection, PLAIN)
+            return [Ban(entry.at, jail, entry.address, entry.address, entry.fortigate)]
+        return step(self._state, entry, self._settings)
+
+    def _carry_out(self, outcome: Outcome) -> list[str]:
+        """Ask root for what is no ban; return the line of a ban."""
+        if outcome.at <= self._silent_until:
+            return []
+        if isinstance(outcome, Ban):
+            return [write_line(outcome)]
+        if isinstance(outcome, Alarm) and not self._alarms.add(outcome):
+            return []
+        try:
+            self._spool.ask(outcome, self._clock())
+        except OSError as error:
+            log.error("cannot write a request: %s", error)
+        return []
+
+    def _note_unreadable(self, line: str) -> None:
+        if not self._unreadable:
+            log.warning("%s has a line that cannot be read: %r", self._places.events, line[:100])
+        self._unreadable += 1
+
+    def _save_if_due(self, now: float) -> None:
+        if self._is_changed and not 0 <= now - self._saved_at < self._pause:
+            self.save()
+
+    def save(self) -> None:
+        """Write the checkpoint. What the disk does not take is tried again later."""
+        began, events = time.monotonic(), self._events.place
+        if self._waiting or self._written or events is None or self._rules.place is None:
+            return
+        self._saved_at = self._clock()
+        try:
+            checkpoint = Checkpoint(self._state, events, self._rules.place, self._silent_until)
+            write_checkpoint(self._places.checkpoint, checkpoint)
+            self._is_changed = False
+        except OSError as error:
+            log.error("cannot write the checkpoint: %s", error)
+        self._pause = max(PAUSE, SHARE * (time.monotonic() - began))
+
+    def close(self) -> None:
+        """Close the files; nothing is written."""
+        self._events.close()
+
+
+class Sign:
+    """An empty file whose time says when something was last so."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._given_at = 0.0
+
+    def give(self, now: float) -> None:
+        """Renew the sign now and then. Raises OSError."""
+        if 0 <= now - self._given_at < RENEWED:
+            return
+        try:
+            os.utime(self._path, (now, now))
+        except FileNotFoundError:
+            how = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+            os.close(os.open(self._path, how, 0o640))
+            os.utime(self._path, (now, now))
+        self._given_at = now

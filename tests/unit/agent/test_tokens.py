@@ -1,0 +1,71 @@
+"""Check that tokens are made once, and that their digests follow them."""
+
+from __future__ import annotations
+
+import json
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+from banstitch_shared.tokens import format_digests
+
+from provision.linux.agent import objects, observe, rotation
+from provision.linux.agent.objects import Journal
+from tests.unit.agent.agent_model import ME, MY_GROUP
+
+
+def test_digests_are_those_that_the_planner_expects_and_follow_each_rotation(
+    journal: Journal, tmp_path: Path
+) -> None:
+    path = tmp_path / "tokens.json"
+    place = {"mode": 0o600, "owner": ME, "group": MY_GROUP}
+    objects.make_tokens({**tokens(path, "a", "b"), **place}, journal)
+    beside = {"path": str(tmp_path / "digests.json"), "tokens": str(path)}
+    objects.make_digests({**beside, **place}, journal)
+
+    def agree() -> bool:
+        secrets = json.loads(path.read_text())
+        found = (tmp_path / "digests.json").read_text()
+        return found == format_digests(secrets) and not any(s in found for s in secrets.values())
+
+    assert agree()
+    secrets = json.loads(path.read_text())
+    rotation.store(str(path), {**secrets, "a#old": secrets["a"], "a": "new-secret"})
+    assert agree()
+    rotation.retire(str(path), ["a"])
+    assert agree()
+    assert "a#old" not in json.loads((tmp_path / "digests.json").read_text())
+
+
+def test_secrets_that_stay_stay_in_the_same_file(journal: Journal, tmp_path: Path) -> None:
+    """The receiver of release 0.1 may not read a new one, and works on with what it has read."""
+    path = tmp_path / "tokens.json"
+    objects.make_tokens(tokens(path, "a"), journal)
+    before = path.stat()
+    objects.make_tokens({**tokens(path, "a"), "mode": 0o600}, journal)
+    now = path.stat()
+    assert stat.S_IMODE(now.st_mode) == 0o600
+    assert (now.st_ino, now.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+
+
+def tokens(path: Path, *names: str) -> dict[str, Any]:
+    return {"path": str(path), "names": list(names), "mode": 0o640, "owner": ME, "group": MY_GROUP}
+
+
+def test_tokens_are_made_once_kept_and_dropped_by_name(journal: Journal, tmp_path: Path) -> None:
+    path = tmp_path / "tokens.json"
+    objects.make_tokens(tokens(path, "a", "b"), journal)
+    first = json.loads(path.read_text())
+    objects.make_tokens(tokens(path, "b", "c"), journal)
+    second = json.loads(path.read_text())
+    assert set(second) == {"b", "c"}
+    assert second["b"] == first["b"]
+    assert len({*first.values(), *second.values()}) == 3
+
+
+@pytest.mark.parametrize("text", ["[1]", "{", '{"a": 5}', "\udcff"])
+def test_what_is_no_file_of_tokens_is_none(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "tokens.json"
+    path.write_bytes(text.encode("utf-8", "surrogateescape"))
+    assert observe.tokens(str(path)) is None
