@@ -120,6 +120,13 @@ def summary(context: Context) -> tuple[str, ...]:
     return (f"receiver: {build_base_url(context)} for FortiGates, {certificates[kind]}",)
 
 
+def replay(context: Context) -> dict[str, Any]:
+    """Return the detections, as the receiver judges events by them."""
+    settings, address = context.own("receiver", Settings), find_receiver_address(context)
+    values = events.build_config(context, settings, address, ())
+    return {"detections": values["detections"], "ipv6_prefix": values["ipv6_prefix"]}
+
+
 def is_receiver_secure(context: Context) -> bool:
     """Return whether the receiver uses HTTPS."""
     return context.of_ban_host("receiver", Settings).receiver_tls != "off"

@@ -13,7 +13,7 @@ import pytest
 from tests.e2e.labsite import LabSite, fortigate_options
 from tests.e2e.poller import Poller, feed
 from tests.e2e.site_helpers import FAIL2BAN, history
-from tests.lab.roots import ready_root
+from tests.lab.roots import build_ready_root
 from tests.lab.stopwatch import within
 
 pytestmark = pytest.mark.lab
@@ -71,7 +71,7 @@ def rules(request: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ru
     """A site on each fail2ban, with the rules as they are shipped."""
     folder = tmp_path_factory.mktemp("site") / "inventory"
     units = [fortigate_options()]
-    with LabSite(folder, ready_root(request.param), units, settings=ON, group_settings="") as site:
+    with LabSite(folder, build_ready_root(request.param), units, settings=ON, group_settings="") as site:
         applied = site.run("apply", "-y")
         assert applied.code == 0, applied.out + applied.err
         yield Rules(site)
