@@ -5,8 +5,8 @@ detections.yml describes each detection. The comment at its top explains how to 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Annotated, Self
 
 from banstitch_shared.jails import name_jail
@@ -22,9 +22,9 @@ from provision.sites.setting_types import (
     VdomName,
     spell_duration,
 )
-from provision.sites.settings import RoleSettings, Strict
+from provision.sites.settings import Doubt, RoleSettings, Strict
 from roles.detection import jails
-from roles.detection.catalogue import CATALOGUE, Detection, MaxRetry
+from roles.detection.catalogue import CATALOGUE, RENAMED, Detection, MaxRetry
 from roles.detection.rules import (
     PLAIN,
     SHORTEST_GROWING,
@@ -74,7 +74,7 @@ class Settings(RoleSettings):
 
     detection_enabled: Annotated[
         tuple[str, ...], Field(description="names of the enabled detections")
-    ] = ("sslvpn_login_failed",)
+    ] = ("sslvpn_login_failed", "ipsec_login_failed", "admin_login_failed")
     detection_max_retry: Annotated[
         MaxRetry | None,
         Field(description="number of events within detection_find_time that ban an address"),
@@ -161,11 +161,17 @@ class Settings(RoleSettings):
     @field_validator("detection_enabled", "detection_settings")
     @classmethod
     def _check_names(cls, value: tuple[str, ...] | dict[str, Thresholds]) -> object:
-        unknown = [name for name in value if name not in CATALOGUE]
+        unknown = [name for name in value if name not in CATALOGUE and name not in RENAMED]
         if unknown:
             known = ", ".join(CATALOGUE)
             raise ValueError(f"unknown detection {', '.join(unknown)}; choose from {known}")
         return dict(value) if isinstance(value, dict) else tuple(dict.fromkeys(value))
+
+    def list_doubts(self) -> Iterator[Doubt]:
+        """Yield the settings that use a name of an earlier release."""
+        for setting in ("detection_enabled", "detection_settings"):
+            for old in filter(RENAMED.__contains__, getattr(self, setting)):
+                yield Doubt(setting, f"{old} is called {RENAMED[old]} now", f"write {RENAMED[old]}")
 
     @model_validator(mode="after")
     def _check_increment(self) -> Self:
@@ -185,21 +191,19 @@ class Settings(RoleSettings):
 class Enabled:
     """A detection with the settings of one site. Times are in seconds; ``ban_time`` -1 is permanent.
 
-    ``address_inside``: a field such as ``ui=ssh(1.2.3.4)`` for lines without ``address_field``.
-    ``where``: for each field, patterns of which its value must match one (``*``: anything).
+    ``events``: its block of the catalogue, which says what its events are.
     """
 
-    name: str
-    description: str
-    log_ids: tuple[int, ...]
-    address_field: str
+    events: Detection
     max_retry: int
     find_time: int
     ban_time: int
-    address_inside: str = ""
-    where: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     ignore: tuple[str, ...] = ()
     rules: tuple[Rule, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return self.events.name
 
     @property
     def jail(self) -> str:
@@ -212,11 +216,13 @@ def list_enabled(settings: Settings) -> tuple[Enabled, ...]:
 
     Settings of one detection take precedence over those for all, and these over the catalogue's.
     """
-    return tuple(_apply_settings(CATALOGUE[name], settings) for name in settings.detection_enabled)
+    names = dict.fromkeys(RENAMED.get(name, name) for name in settings.detection_enabled)
+    return tuple(_apply_settings(CATALOGUE[name], settings) for name in names)
 
 
 def _apply_settings(detection: Detection, settings: Settings) -> Enabled:
-    own = settings.detection_settings.get(detection.name, Thresholds())
+    named = settings.detection_settings
+    own = named.get(detection.name) or named.get(detection.formerly or "") or Thresholds()
     given: dict[str, RuleThresholds | bool] = {str(name): r for name, r in own.rules.items()}
 
     def threshold(name: str) -> int:
@@ -236,13 +242,8 @@ def _apply_settings(detection: Detection, settings: Settings) -> Enabled:
         settings.detection_increment_max,
     )
     return Enabled(
-        detection.name,
-        detection.description,
-        detection.log_ids,
-        detection.address_field,
+        detection,
         *limits,
-        detection.address_inside or "",
-        detection.where,
         ignore,
         choose_rules(detection.name, detection.rules, limits, given, growth, ignore),
     )
@@ -266,10 +267,15 @@ def summary(context: Context) -> Iterator[str]:
         )
 
 
+def list_own_addresses(context: Context) -> list[str]:
+    """Return the addresses of the site's own hosts, as far as the inventory has them."""
+    return ["127.0.0.0/8", "::1", *context.site_addresses()]
+
+
 def list_ignored(context: Context) -> list[str]:
     """Return the addresses that no jail of the site bans: its own hosts and ``detection_ignore``."""
     configured = context.of_ban_host("detection", Settings).detection_ignore
-    return ["127.0.0.0/8", "::1", *context.site_addresses(), *map(str, configured)]
+    return [*list_own_addresses(context), *map(str, configured)]
 
 
 def resources(context: Context) -> tuple[Resource, ...]:

@@ -33,6 +33,7 @@ def list_names(config: Config) -> list[str]:
     posters = [*config["fortigates"], VERIFY]
     endings = list_endings(config)
     found = ["events:%s:%s" % (who, ending) for who in posters for ending in endings]
+    found += ["logins:%s:%s" % (who, ending) for who in posters for ending in endings[:-1]]
     found += ["%s:%s" % (what, who) for what in BY_FORTIGATE for who in posters]
     buckets = [*("rate:" + who for who in posters), "said", "kept"]
     found += [bucket + part for bucket in buckets for part in (":tokens", ":at")]
@@ -78,6 +79,12 @@ def list_posts(state: State) -> Iterator[Family]:
     ]
     meaning = "Events that were read, by detection or ignored"
     yield "banstitch_events_total", "counter", meaning, events
+    logins: list[Sample] = [
+        ({"fortigate": name, "detection": ending}, state.counts["logins:%s:%s" % (name, ending)])
+        for name in state.config["fortigates"]
+        for ending in list_endings(state.config)[:-1]
+    ]
+    yield "banstitch_logins_total", "counter", "Logins that succeeded, by detection", logins
     malformed = count_by_fortigate(state, "malformed")
     yield "banstitch_malformed_total", "counter", "Posts answered 400", malformed
     meaning = "Posts of the last 24 hours that were answered 400"

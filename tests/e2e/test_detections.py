@@ -55,11 +55,11 @@ def test_each_detection_bans_through_its_own_stitch_and_jail(site: LabSite) -> N
 
 
 OWN = """\
-detection_enabled: [sslvpn_login_failed, ipsec_failed, user_auth_failed]
+detection_enabled: [sslvpn_login_failed, ipsec_psk_failed, user_auth_failed]
 detection_max_retry: 1
 detection_ignore: [203.0.113.200, "file:{allow}"]
 detection_settings:
-            ipsec_failed: {{ban_time: -1, ignore: [203.0.113.128/26]}}
+            ipsec_psk_failed: {{ban_time: -1, ignore: [203.0.113.128/26]}}
             user_auth_failed: {{max_retry: 2, ban_time: 2d}}
 """
 IPSEC = (
@@ -94,12 +94,12 @@ def test_each_detection_has_its_own_thresholds_ban_time_and_ignore_list(
 
     wanted = {
         (JAIL, "203.0.113.130", 60),
-        ("banstitch-ipsec_failed", "203.0.113.5", -1),
+        ("banstitch-ipsec_psk_failed", "203.0.113.5", -1),
         ("banstitch-user_auth_failed", "203.0.113.7", 2 * 24 * 60),
     }
     assert within(60, lambda: banned() == wanted), banned()
     for address in (*spared, "203.0.113.130"):
-        refused = site.run("ban", address, "--detection", "ipsec_failed")
+        refused = site.run("ban", address, "--detection", "ipsec_psk_failed")
         assert refused.code == 1, address
         assert "ignore list" in refused.out + refused.err
     site.host.run("systemctl restart fail2ban", check=True)

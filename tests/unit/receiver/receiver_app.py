@@ -17,9 +17,14 @@ DETECTION = {
     "name": "sslvpn_login_failed",
     "jail": "banstitch-sslvpn_login_failed",
     "log_ids": [39426],
+    "success_ids": [39424],
+    "lockout_ids": [],
     "address_field": "remip",
     "address_inside": "",
+    "user_fields": ["user"],
     "where": {},
+    "success_where": {},
+    "own": ["198.51.100.250"],
     "ignore": ["198.51.100.0/24", "203.0.113.250", "2001:db8:9::/48"],
 }
 SECRETS = {
