@@ -71,7 +71,9 @@ def rules(request: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ru
     """A site on each fail2ban, with the rules as they are shipped."""
     folder = tmp_path_factory.mktemp("site") / "inventory"
     units = [fortigate_options()]
-    with LabSite(folder, build_ready_root(request.param), units, settings=ON, group_settings="") as site:
+    with LabSite(
+        folder, build_ready_root(request.param), units, settings=ON, group_settings=""
+    ) as site:
         applied = site.run("apply", "-y")
         assert applied.code == 0, applied.out + applied.err
         yield Rules(site)
