@@ -73,6 +73,11 @@ def name_feed(context: Context) -> str:
     return f"{GLOBAL}{FEED}" if context.facts.vdoms and is_global else FEED
 
 
+def replay(context: Context) -> dict[str, float]:
+    """Return how many seconds may pass until this FortiGate has fetched a ban."""
+    return {"poll": 60.0 * context.own("feed", Settings).feed_refresh_rate}
+
+
 def blocks(context: Context) -> tuple[CliBlock, ...]:
     """Return the external resource, with this FortiGate's own user name and password.
 

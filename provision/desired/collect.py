@@ -13,6 +13,7 @@ from provision.desired.context import (
     Context,
     FortiosRole,
     LinuxRole,
+    ReplayHook,
     ReviewHook,
     SelfTestHook,
     StatusHook,
@@ -33,6 +34,7 @@ from provision.linux.kinds.resource import Resource
 from provision.sites.builder import (
     BAN_HOSTS,
     FORTIGATES,
+    BanHost,
     FortiGate,
     Play,
     Selected,
@@ -208,6 +210,20 @@ def request_status(site: Site, plays: Sequence[Play]) -> dict[str, Any]:
         if isinstance(role, StatusHook):
             return role.status(Context(site, site.ban_host))
     return {}
+
+
+def collect_replay_parts(site: Site, plays: Sequence[Play]) -> dict[str, Any]:
+    """Return what a replay needs to know of a site, as the roles of its hosts give it."""
+    hosts: list[tuple[BanHost | FortiGate, str]] = [(site.ban_host, BAN_HOSTS)]
+    hosts += [(fortigate, FORTIGATES) for fortigate in site.fortigates]
+    parts: dict[str, Any] = {}
+    for host, group in hosts:
+        for role in list_roles(plays, group):
+            if isinstance(role, ReplayHook):
+                part = role.replay(Context(site, host))
+                poll = max(parts.get("poll", 0.0), part.get("poll", 0.0))
+                parts.update(part, poll=poll)
+    return parts
 
 
 def list_secret_names(fortigate: FortiGate) -> tuple[str, ...]:

@@ -111,6 +111,14 @@ class StatusHook(Protocol):
 
 
 @runtime_checkable
+class ReplayHook(Protocol):
+    """A role that decides on the ban host which events count, or whom they ban."""
+
+    def replay(self, context: Context) -> Mapping[str, Any]:
+        """Return its part of what `provision.replay.replay.read_site_rules` reads."""
+
+
+@runtime_checkable
 class SummaryHook(Protocol):
     """A role that describes its settings before a first apply."""
 

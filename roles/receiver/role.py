@@ -33,6 +33,7 @@ from provision.desired.host_paths import (
     LOG_DIRECTORY,
     REJECTED,
     RULES_LOG,
+    RULES_MEMORY,
     RULES_USER,
     TOKENS,
     USER,
@@ -117,6 +118,13 @@ def summary(context: Context) -> tuple[str, ...]:
     }
     kind = context.own("receiver", Settings).receiver_tls
     return (f"receiver: {build_base_url(context)} for FortiGates, {certificates[kind]}",)
+
+
+def replay(context: Context) -> dict[str, Any]:
+    """Return the detections, as the receiver judges events by them."""
+    settings, address = context.own("receiver", Settings), find_receiver_address(context)
+    values = events.build_config(context, settings, address, ())
+    return {"detections": values["detections"], "ipv6_prefix": values["ipv6_prefix"]}
 
 
 def is_receiver_secure(context: Context) -> bool:
@@ -291,5 +299,6 @@ def status(context: Context) -> dict[str, Any]:
         "certificate": tls.find_certificate(settings),
         "tokens": TOKENS,
         "user": STATUS,
+        "rules": RULES_MEMORY,
         "filters": SOCKET if list_allowed_sources(context, settings) else "",
     }

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 DAY = 86400
@@ -86,6 +87,7 @@ def read_settings(document: Mapping[str, Any]) -> Settings:
 _DOMAIN = re.compile(r"[\w.-]{1,64}\\(?=\w)")
 
 
+@lru_cache(maxsize=65536)
 def fold_name(user: str) -> str:
     """Return the user name by which it is remembered: in lower case, without domain or realm.
 
@@ -99,6 +101,7 @@ def fold_name(user: str) -> str:
     return head if at and head and "@" not in tail else name
 
 
+@lru_cache(maxsize=1024)
 def name_jail(detection: str, rule: str) -> str:
     """Return the name of the fail2ban jail of a rule."""
     return "banstitch-%s" % detection if rule == PLAIN else "banstitch-%s-%s" % (detection, rule)

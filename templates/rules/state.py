@@ -8,10 +8,14 @@ Managed by Banstitch: changes made here are overwritten. Python 3.9 or later, st
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
 
 Value = TypeVar("Value")
+# In the order in which keys were touched. A plain dictionary takes ever longer to find its first key
+# while keys are taken from its front.
+Table = OrderedDict[str, Value]
 # Entries of a table. A source costs about 300 bytes.
 MOST_SOURCES = 100_000
 MOST_NETWORKS = 50_000
@@ -35,22 +39,29 @@ class State:
     - ``networks``: network to its failing sources, each with ``[last time, weight]``
     - ``sprays``: account list and user to the strange sources that tried it, with the last time
     - ``attacked``: account list and user to the end of the spray against it
+    - ``homes``: network around a source to its last login that gave trust; the shield spares it
+    - ``strangers``: source that is not trusted to its last failure, within an hour
+    - ``shield_since``, ``shield_until``: when there were many strangers; see shield.py
     """
 
     first_at: float = 0.0
-    users: dict[str, dict[str, float]] = field(default_factory=dict)
-    trusted: dict[str, float] = field(default_factory=dict)
-    guests: dict[str, list[str]] = field(default_factory=dict)
-    safe_networks: dict[str, float] = field(default_factory=dict)
-    failures: dict[str, list[float]] = field(default_factory=dict)
-    points: dict[str, list[list[float]]] = field(default_factory=dict)
-    networks: dict[str, dict[str, list[float]]] = field(default_factory=dict)
-    sprays: dict[str, dict[str, float]] = field(default_factory=dict)
-    attacked: dict[str, float] = field(default_factory=dict)
+    users: Table[Table[float]] = field(default_factory=OrderedDict)
+    trusted: Table[float] = field(default_factory=OrderedDict)
+    guests: Table[list[str]] = field(default_factory=OrderedDict)
+    safe_networks: Table[float] = field(default_factory=OrderedDict)
+    failures: Table[list[float]] = field(default_factory=OrderedDict)
+    points: Table[list[list[float]]] = field(default_factory=OrderedDict)
+    networks: Table[Table[list[float]]] = field(default_factory=OrderedDict)
+    sprays: Table[Table[float]] = field(default_factory=OrderedDict)
+    attacked: Table[float] = field(default_factory=OrderedDict)
+    homes: Table[float] = field(default_factory=OrderedDict)
+    strangers: Table[float] = field(default_factory=OrderedDict)
+    shield_since: float = 0.0
+    shield_until: float = 0.0
 
     def to_json(self) -> dict[str, Any]:
-        """Return the state as plain data, which shares its tables."""
-        return {each.name: getattr(self, each.name) for each in fields(self)}
+        """Return the state as plain data."""
+        return dict(vars(self))
 
 
 def read_state(document: dict[str, Any]) -> State:
@@ -60,17 +71,31 @@ def read_state(document: dict[str, Any]) -> State:
         ValueError: it is not one.
     """
     names = {each.name for each in fields(State)}
-    if set(document) != names or not isinstance(document["first_at"], (int, float)):
+    if set(document) != names:
         raise ValueError("the checkpoint does not hold the tables of this release")
-    if not all(isinstance(document[name], dict) for name in names - {"first_at"}):
-        raise ValueError("a table of the checkpoint is none")
-    return State(**document)
+    for name in names:
+        number = name in ("first_at", "shield_since", "shield_until")
+        if not isinstance(document[name], (int, float) if number else dict):
+            raise ValueError("%s of the checkpoint is of another type" % name)
+    return State(**{name: _order(value) for name, value in document.items()})
 
 
-def remember(table: dict[str, Value], key: str, value: Value, most: int) -> Value:
-    """Put a value into a table, as the one touched last, and forget the oldest beyond ``most``."""
-    table.pop(key, None)
-    table[key] = value
-    if len(table) > most:
-        del table[next(iter(table))]
+def _order(value: Any) -> Any:
+    """Return plain data with every table in it in an order that can be changed."""
+    if isinstance(value, dict):
+        return OrderedDict((key, _order(inner)) for key, inner in value.items())
     return value
+
+
+def remember(table: Table[Value], key: str, value: Value, most: int) -> None:
+    """Put a value into a table, as the one touched last, and forget the oldest beyond ``most``."""
+    table[key] = value
+    table.move_to_end(key)
+    if len(table) > most:
+        table.popitem(last=False)
+
+
+def forget_before(table: Table[float], time: float) -> None:
+    """Forget the entries of a table of times that are older."""
+    while table and next(iter(table.values())) < time:
+        table.popitem(last=False)

@@ -26,11 +26,13 @@ Managed by Banstitch: changes made here are overwritten. Python 3.9 or later, st
 from __future__ import annotations
 
 import re
+from collections import OrderedDict
 from typing import NamedTuple, Union
 
 from banstitch_shared.eventlog import LOCKOUT as LOCKED_OUT
 from banstitch_shared.eventlog import SUCCESS, Entry
 
+from rules import shield
 from rules.networks import find_networks
 from rules.settings import (
     DAY,
@@ -55,6 +57,8 @@ from rules.state import (
     MOST_SOURCES,
     MOST_USERS,
     State,
+    Table,
+    forget_before,
     remember,
 )
 
@@ -133,7 +137,7 @@ def _take_success(
 ) -> list[Outcome]:
     """Trust the source of a login, unless the password may have been guessed."""
     source, user = event.address, _key(detection, event.user)
-    logins = state.users.get(user, {}) if user else {}
+    logins = state.users.get(user) or OrderedDict()
     failures = _count_failures(state, event)
     if source not in logins:
         if failures > settings.most_failures:
@@ -153,12 +157,12 @@ def _count_failures(state: State, event: Entry) -> int:
     return int(count) if last > event.at - DAY else 0
 
 
-def _count_sources(logins: dict[str, float], now: float) -> int:
+def _count_sources(logins: Table[float], now: float) -> int:
     """Return from how many sources a user logged in within a day."""
     return sum(1 for place, at in logins.items() if at > now - DAY and not place.endswith("/24"))
 
 
-def _remember_login(state: State, user: str, logins: dict[str, float], event: Entry) -> None:
+def _remember_login(state: State, user: str, logins: Table[float], event: Entry) -> None:
     remember(state.users, user, logins, MOST_USERS)
     for place in _places(event.address):
         remember(logins, place, event.at, MOST_OF_A_USER)
@@ -171,6 +175,7 @@ def _remember_login(state: State, user: str, logins: dict[str, float], event: En
 def _trust(state: State, event: Entry) -> None:
     remember(state.trusted, event.address, event.at, MOST_SOURCES)
     state.points.pop(event.address, None)
+    shield.note_home(state, event.address, event.at)
     for network in find_networks(event.address):
         remember(state.safe_networks, network, event.at, MOST_NETWORKS)
         state.networks.pop(network, None)
@@ -193,6 +198,7 @@ def _take_failure(
     bans = [_ban(event, PLAIN)] if PLAIN in detection.rules and event.kind != LOCKED_OUT else []
     if not reason.weight:
         return bans
+    shield.note_stranger(state, event.address, event.at)
     failures = _count_failures(state, event) + 1
     remember(state.failures, event.address, [failures, event.at], MOST_SOURCES)
     if reason.rule == SPRAY:
@@ -211,10 +217,10 @@ def weigh(state: State, event: Entry, detection: Detection, settings: Settings) 
     if not event.user:
         return _reason(detection, SLOW, NAMELESS)
     user = _key(detection, event.user)
-    logins = state.users.get(user, {})
+    logins = state.users.get(user)
     if not logins and fold_name(event.user) not in settings.known_users:
         return _weigh_unknown(state, event, detection, settings)
-    if any(place in logins for place in _places(event.address)):
+    if logins and any(place in logins for place in _places(event.address)):
         return INNOCENT
     if SPRAY in detection.rules and _count_strangers(state, user, event, detection):
         return _reason(detection, SPRAY)
@@ -240,11 +246,10 @@ def _weigh_unknown(state: State, event: Entry, detection: Detection, settings: S
 def _count_strangers(state: State, user: str, event: Entry, detection: Detection) -> bool:
     """Return whether strange sources spray a user; the source of the event is one of them from now on."""
     rule = detection.rules[SPRAY]
-    sources = state.sprays.get(user, {})
+    sources = state.sprays.get(user) or OrderedDict()
     remember(sources, event.address, event.at, MOST_OF_A_SPRAY)
     remember(state.sprays, user, sources, MOST_USERS)
-    while next(iter(sources.values())) < event.at - rule.find_time:
-        del sources[next(iter(sources))]
+    forget_before(sources, event.at - rule.find_time)
     return len(sources) >= rule.max_retry
 
 
@@ -295,7 +300,7 @@ def _ban_networks(
     for network in find_networks(event.address):
         if event.at - state.safe_networks.get(network, -WEEK * 1e6) < settings.trust_time:
             break
-        sources = state.networks.get(network, {})
+        sources = state.networks.get(network) or OrderedDict()
         last, weight = sources.get(event.address, (0.0, 0.0))
         weight = min(1.0, reason.weight + (weight if last > event.at - rule.find_time else 0.0))
         remember(sources, event.address, [event.at, weight], MOST_OF_A_NETWORK)

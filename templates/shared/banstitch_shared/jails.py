@@ -16,6 +16,11 @@ def name_jail(detection: str) -> str:
     return PREFIX + detection
 
 
+def bans_networks(jail: str) -> bool:
+    """Return whether a jail bans networks because of several sources in them."""
+    return jail.endswith("-network")
+
+
 def name_detection(jail: str) -> str:
     """Return the name of the detection of a jail; that of a foreign jail as it is."""
     return jail[len(PREFIX) :] if jail.startswith(PREFIX) else jail

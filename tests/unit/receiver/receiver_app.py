@@ -53,7 +53,7 @@ def config(folder: Path, **more: Any) -> dict[str, Any]:
     return {
         "fortigates": ["fw1", "fw2"],
         "detections": [DETECTION],
-        "jails": [DETECTION["jail"]],
+        "jails": [each["jail"] for each in more.get("detections", [DETECTION])],
         "allow": ["192.0.2.1", "fd00::1"],
         "own": ["127.0.0.0/8", "::1"],
         "hosts": [],
@@ -95,6 +95,10 @@ class Receiver:
         self.evidence = folder / "evidence.log"
         self.rejected = folder / "rejected.log"
         self.spool = folder / "spool"
+        self.memory = folder / "memory"
+        self.memory.mkdir(exist_ok=True)
+        for name in ("alive", "current"):
+            (self.memory / name).touch()
         self.spool.mkdir()
         self.secrets(SECRETS)
         for log in (self.log, self.evidence, self.rejected):

@@ -1,0 +1,124 @@
+"""A model of how fail2ban 0.11, 1.0 and 1.1 count failures and lengthen bans.
+
+Sources: ``ticket.py`` (``adjustTime``), ``failmanager.py`` and ``observer.py`` of fail2ban. fail2ban does
+not drop old failures one by one. Once its window is exceeded it estimates how many failures the window
+would hold at the same rate, so failures at 0, 301 and 602 seconds count as three within 600 seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+FOREVER = -1.0
+# fail2ban multiplies for at most so many bans, as our jails ask it to.
+MOST_GROWTH = 20
+
+
+@dataclass(frozen=True)
+class Jail:
+    """The settings of one jail. Times in seconds; a ``ban_time`` of -1 never ends.
+
+    ``factor``: each further ban of the same key is so many times as long, up to ``longest``; 1 for jails
+    that do not grow.
+    """
+
+    name: str
+    detection: str
+    rule: str
+    max_retry: int
+    find_time: float
+    ban_time: float
+    factor: int = 1
+    longest: float = 0.0
+
+
+@dataclass
+class Ban:
+    """A ban by one jail. ``until`` is -1 for ever; ``events``: the failures that led to it."""
+
+    jail: Jail
+    key: str
+    at: float
+    until: float
+    events: int
+
+    def covers(self, at: float) -> bool:
+        """Return whether the ban is in force at a time."""
+        return self.at <= at and (self.until == FOREVER or at < self.until)
+
+
+@dataclass
+class _Failures:
+    """fail2ban's ticket of a key that is not banned: when its window begins and ends, and its count."""
+
+    first: float
+    last: float
+    count: float = 0
+    total: int = 0
+
+
+@dataclass
+class Fail2ban:
+    """All jails of a ban host."""
+
+    jails: dict[str, Jail]
+    _failures: dict[tuple[str, str], _Failures] = field(default_factory=dict)
+    _bans: dict[tuple[str, str], Ban] = field(default_factory=dict)
+    _times_banned: dict[tuple[str, str], int] = field(default_factory=dict)
+
+    def count(self, at: float, jail_name: str, key: str) -> Ban | None:
+        """Count one line of the rule log; return the ban if it began, or was prolonged, by it."""
+        jail, identity = self.jails[jail_name], (jail_name, key)
+        failures = self._failures.get(identity)
+        if failures is None or failures.last + jail.find_time <= at:
+            failures = self._failures[identity] = _Failures(at, at)
+        _widen(failures, at, jail.find_time)
+        failures.count += self._weigh(jail, identity)
+        failures.total += 1
+        if failures.count < jail.max_retry:
+            return None
+        del self._failures[identity]
+        return self._ban(at, jail, key, failures.total)
+
+    def end(self, at: float, key: str, spared_rules: Iterable[str] = ()) -> None:
+        """End the bans of a key by hand, except those of some rules."""
+        for identity, ban in self._bans.items():
+            if identity[1] == key and ban.jail.rule not in spared_rules and ban.covers(at):
+                ban.until = at
+
+    def _weigh(self, jail: Jail, identity: tuple[str, str]) -> float:
+        """Return for how many failures one counts: for more where bans grow and the key is known."""
+        times = self._times_banned.get(identity, 0)
+        if jail.factor == 1 or not times:
+            return 1
+        return min(2.0 ** min(times, MOST_GROWTH) / 2 + 1, float(jail.max_retry))
+
+    def _ban(self, at: float, jail: Jail, key: str, events: int) -> Ban:
+        identity = (jail.name, key)
+        ban = self._bans.get(identity)
+        if ban is not None and ban.covers(at):
+            if ban.until != FOREVER:
+                ban.until = max(ban.until, at + jail.ban_time)
+            return ban
+        times = self._times_banned.get(identity, 0)
+        self._times_banned[identity] = times + 1
+        ban = self._bans[identity] = Ban(jail, key, at, _end(at, jail, times), events)
+        return ban
+
+
+def _widen(failures: _Failures, at: float, window: float) -> None:
+    if at <= failures.last:
+        return
+    if failures.first < at - window:
+        rate = failures.count / (at - failures.first)
+        failures.count = round(rate * window)
+        failures.first = at - window
+    failures.last = at
+
+
+def _end(at: float, jail: Jail, times: int) -> float:
+    if jail.ban_time == FOREVER:
+        return FOREVER
+    length = jail.ban_time * float(jail.factor) ** min(times, MOST_GROWTH)
+    return at + (min(length, jail.longest) if jail.factor > 1 else length)

@@ -1,0 +1,147 @@
+"""Read log lines of FortiGates from files, in each of the forms in which operators have them.
+
+- a syslog file, with or without a priority and a header of the syslog server
+- the output of ``execute log display``, and the file that FortiOS offers as a disk log download
+- JSON lines ``{"at": EPOCH, "fortigate": NAME, "line": RAW}``; ``at`` and ``fortigate`` may be left out
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+import sys
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TextIO
+
+from provision.errors import InputError, Problem
+
+# What a syslog server writes before FortiOS's own first field holds none of these.
+_SYSLOG = re.compile(r"[^=\"]{0,200}?(?=\b(?:date|timestamp|eventtime|logid|devname)=)")
+_EVENT_TIME = re.compile(r"\beventtime=\"?(\d{10,19})\b")
+_DATE = re.compile(r"\bdate=\"?(\d{4}-\d\d-\d\d)\"? +time=\"?(\d\d:\d\d:\d\d)")
+_ZONE = re.compile(r"\btz=\"?([+-]\d{4})\b")
+_DEVICE = re.compile(r"\bdevname=(?:\"([^\"]*)\"|(\S+))")
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """One line of a log. ``at``: epoch seconds; ``fortigate``: the name that it gives, or empty."""
+
+    at: float
+    fortigate: str
+    text: str
+
+
+class NotALogLine(ValueError):
+    """A line that does not say when it was written."""
+
+
+def read_files(names: Iterable[str]) -> Iterator[str]:
+    """Yield the lines of all files that are not empty; ``-`` is standard input, ``*.gz`` is unpacked.
+
+    Raises:
+        InputError: a file cannot be read.
+    """
+    for name in names:
+        try:
+            if name == "-":
+                yield from _list_lines(sys.stdin)
+            elif name.endswith(".gz"):
+                with gzip.open(name, "rt", encoding="utf-8", errors="replace") as packed:
+                    yield from _list_lines(packed)
+            else:
+                with Path(name).open(encoding="utf-8", errors="replace") as file:
+                    yield from _list_lines(file)
+        except (OSError, EOFError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            raise InputError(
+                [Problem(name, 0, f"cannot be read: {reason}", "give a file of log lines")]
+            ) from None
+
+
+def _list_lines(file: Iterable[str] | TextIO) -> Iterator[str]:
+    return (line for line in map(str.strip, file) if line)
+
+
+def assign_lines(
+    lines: Iterable[str], fortigates: Mapping[str, Collection[str]]
+) -> dict[str, Iterable[str]]:
+    """Return the lines of each site. ``fortigates``: the names of each site's FortiGates, by site.
+
+    Where one site is asked for, all lines are its own, whatever they call the FortiGate.
+
+    Raises:
+        InputError: a line names no FortiGate of the sites, or none at all.
+    """
+    if len(fortigates) == 1:
+        return dict.fromkeys(fortigates, lines)
+    sites = {name: site for site, names in fortigates.items() for name in names}
+    assigned: dict[str, list[str]] = {site: [] for site in fortigates}
+    for number, text in enumerate(lines, 1):
+        name = _find_fortigate(text)
+        if name not in sites:
+            what = f"line {number} names {name or 'no FortiGate'}, which no chosen site has"
+            raise InputError([Problem("", 0, what, "choose one site with -l, or correct the name")])
+        assigned[sites[name]].append(text)
+    return dict[str, Iterable[str]](assigned)
+
+
+def _find_fortigate(text: str) -> str:
+    try:
+        return read_log_line(text).fortigate
+    except NotALogLine:
+        return ""
+
+
+def read_log_line(text: str) -> LogLine:
+    """Return one line of any form.
+
+    Raises:
+        NotALogLine: it is not JSON with a ``line``, or names no time.
+    """
+    at, fortigate = None, ""
+    if text.startswith("{"):
+        at, fortigate, text = _read_json(text)
+    if not text.startswith("banstitch "):
+        text = _SYSLOG.sub("", text, count=1)
+    # Nobody types what stands before the first user name.
+    head = text.partition(" user=")[0]
+    if at is None:
+        at = _find_time(head)
+    if not fortigate:
+        device = _DEVICE.search(head)
+        fortigate = (device[1] or device[2] or "").strip() if device else ""
+    return LogLine(at, fortigate, text)
+
+
+def _read_json(text: str) -> tuple[float | None, str, str]:
+    try:
+        document = json.loads(text)
+        at, line = document.get("at"), document["line"]
+        name = document.get("fortigate") or ""
+    except (ValueError, KeyError, AttributeError):
+        raise NotALogLine('is not JSON with a "line"') from None
+    if not isinstance(line, str) or not isinstance(name, str):
+        raise NotALogLine('"line" and "fortigate" must be strings')
+    if at is not None and (isinstance(at, bool) or not isinstance(at, (int, float))):
+        raise NotALogLine('"at" must be epoch seconds')
+    return at, name, line
+
+
+def _find_time(head: str) -> float:
+    event_time = _EVENT_TIME.search(head)
+    if event_time:
+        # seconds, and since FortiOS 6.2 nanoseconds
+        return int(event_time[1]) / 10.0 ** (len(event_time[1]) - 10)
+    date, zone = _DATE.search(head), _ZONE.search(head)
+    if date is None:
+        raise NotALogLine("names no time")
+    try:
+        moment = f"{date[1]} {date[2]} {zone[1] if zone else '+0000'}"
+        return datetime.strptime(moment, "%Y-%m-%d %H:%M:%S %z").timestamp()
+    except ValueError:
+        raise NotALogLine("names no time") from None

@@ -1,0 +1,184 @@
+"""Replay log lines of one site: the receiver's verdict, the rules' step, and fail2ban's counting."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from banstitch_shared.eventlog import FAILURE, SUCCESS, Entry
+from receiver.lines import Malformed, read_event
+from receiver.verdicts import judge, read_detection
+from rules.networks import find_networks
+from rules.settings import TRUSTED, Settings, read_settings
+from rules.state import State
+from rules.step import Ban as Line
+from rules.step import Pardon, step
+
+from provision.replay.counting import FOREVER, Ban, Fail2ban, Jail
+from provision.replay.logs import LogLine, NotALogLine, read_log_line
+
+# A ban that ended less than so many seconds before a login from there was doubtful, too.
+DOUBT = 86400.0
+
+
+@dataclass(frozen=True)
+class SiteRules:
+    """What a site's ban host would run with: the receiver's detections, rules.json, and the jails.
+
+    ``poll``: seconds until a FortiGate has fetched a ban, and the end of one.
+    """
+
+    detections: tuple[Mapping[str, Any], ...]
+    rules: Settings
+    jails: tuple[Jail, ...]
+    ipv6_prefix: int
+    poll: float
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """A ban that a login from the same source speaks against; ``login``: when, in epoch seconds."""
+
+    ban: Ban
+    login: float
+    user: str
+
+
+@dataclass
+class Replay:
+    """The outcome for one site.
+
+    ``kept_out`` and ``let_through`` count failed logins; ``unreadable`` counts lines, by the reason.
+    """
+
+    site: str
+    bans: list[Ban] = field(default_factory=list)
+    kept_out: int = 0
+    let_through: int = 0
+    doubts: list[Doubt] = field(default_factory=list)
+    events: int = 0
+    others: int = 0
+    unreadable: dict[str, int] = field(default_factory=dict)
+
+
+def read_site_rules(parts: Mapping[str, Any]) -> SiteRules:
+    """Return the rules of a site, from what its roles give for a replay."""
+    return SiteRules(
+        tuple(map(read_detection, parts["detections"])),
+        read_settings(parts["rules"]),
+        tuple(Jail(**jail) for jail in parts["jails"]),
+        parts["ipv6_prefix"],
+        float(parts["poll"]),
+    )
+
+
+def replay_lines(site: str, lines: Iterable[str], rules: SiteRules) -> Replay:
+    """Replay log lines of a site, in the order of their times."""
+    replay = Replay(site)
+    entries = list(_read_entries(lines, rules, replay))
+    entries.sort(key=lambda entry: entry.at)
+    return replay_entries(replay, entries, rules)
+
+
+def _read_entries(lines: Iterable[str], rules: SiteRules, replay: Replay) -> Iterable[Entry]:
+    for text in lines:
+        try:
+            line = read_log_line(text)
+            entry = judge_line(line, rules)
+        except (NotALogLine, Malformed) as error:
+            reason = str(error)
+            replay.unreadable[reason] = replay.unreadable.get(reason, 0) + 1
+            continue
+        if entry is None:
+            replay.others += 1
+        else:
+            yield entry
+
+
+def judge_line(line: LogLine, rules: SiteRules) -> Entry | None:
+    """Return the event of a line as the receiver writes it down; None for a line that does not count.
+
+    Addresses of the documentation ranges count: no real log has them.
+
+    Raises:
+        Malformed: the line does not say for certain what happened and to whom.
+    """
+    verdict = judge(read_event(line.text), rules.detections, (), True, rules.ipv6_prefix)
+    if verdict.ignored:
+        return None
+    kind, name = verdict.kind, verdict.detection
+    return Entry(line.at, line.fortigate, name, kind, verdict.address, verdict.user, verdict.reason)
+
+
+def replay_entries(replay: Replay, entries: Iterable[Entry], rules: SiteRules) -> Replay:
+    """Take events, in the order of their times, and return the replay with its outcome.
+
+    An event of a source that is denied at that moment is kept out, and no rule counts it: the FortiGate
+    would not have written it.
+    """
+    state, jails = State(), Fail2ban({jail.name: jail for jail in rules.jails})
+    denied = _Denied(rules.poll)
+    for entry in entries:
+        replay.events += 1
+        ban = denied.find(entry.address, entry.at)
+        if entry.kind == SUCCESS:
+            _doubt(replay, denied, entry)
+        elif entry.kind == FAILURE:
+            replay.kept_out += ban is not None
+            replay.let_through += ban is None
+        if ban is not None:
+            continue
+        for outcome in step(state, entry, rules.rules):
+            if isinstance(outcome, Line) and outcome.jail in jails.jails:
+                _count(replay, jails, denied, outcome)
+            elif isinstance(outcome, Pardon):
+                jails.end(outcome.at, outcome.source, spared_rules=(TRUSTED,))
+    return replay
+
+
+def _count(replay: Replay, jails: Fail2ban, denied: _Denied, line: Line) -> None:
+    ban = jails.count(line.at, line.jail, line.key)
+    if ban is not None and denied.add(ban):
+        replay.bans.append(ban)
+
+
+def _doubt(replay: Replay, denied: _Denied, login: Entry) -> None:
+    """Note each ban of a source from which somebody logs in during the ban or the day after it."""
+    for ban in denied.list_recent(login.address, login.at):
+        if not any(doubt.ban is ban for doubt in replay.doubts):
+            replay.doubts.append(Doubt(ban, login.at, login.user))
+
+
+class _Denied:
+    """The bans of all jails by key, as FortiGates deny them."""
+
+    def __init__(self, poll: float) -> None:
+        self._poll = poll
+        self._bans: dict[str, list[Ban]] = {}
+
+    def add(self, ban: Ban) -> bool:
+        """Add a ban; return False for one that was prolonged, which is here already."""
+        bans = self._bans.setdefault(ban.key, [])
+        if any(other is ban for other in bans):
+            return False
+        bans.append(ban)
+        return True
+
+    def find(self, source: str, at: float) -> Ban | None:
+        """Return a ban that keeps ``source`` out at a time: every FortiGate has fetched it by then."""
+        fetched = at - self._poll
+        for key in (source, *find_networks(source)):
+            for ban in reversed(self._bans.get(key, ())):
+                if ban.covers(fetched):
+                    return ban
+        return None
+
+    def list_recent(self, source: str, at: float) -> list[Ban]:
+        """Return the bans of ``source`` that are in force or ended within a day."""
+        return [
+            ban
+            for key in (source, *find_networks(source))
+            for ban in self._bans.get(key, ())
+            if ban.at <= at and (ban.until == FOREVER or at < ban.until + DOUBT)
+        ]

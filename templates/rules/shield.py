@@ -1,0 +1,120 @@
+"""The shield: while many strange sources fail at once, deny everything but the networks of recent logins.
+
+It rises when SOURCES sources that nobody logged in from failed within an hour, and falls a day after that
+was last so. It spares the /16 around an IPv4 address and the /48 around an IPv6 address of each login
+that gave trust within ``trust_days``. Whoever logs in from a network never seen is denied meanwhile: that
+is its price, so it is off until an operator chooses it.
+
+Managed by Banstitch: changes made here are overwritten. Python 3.9 or later, standard library only.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+
+from rules.settings import DAY, Settings
+from rules.state import State, forget_before, remember
+
+HOUR = 3600
+SOURCES = 20
+# Entries of the tables. Only logins that give trust add to `homes`.
+MOST_HOMES = 20_000
+MOST_STRANGERS = 1_000
+# Bits of the network that is spared around a login.
+HOME_BITS = {4: 16, 6: 48}
+# What the internet can send from; the rest is nobody's to deny.
+UNIVERSE = (ipaddress.ip_network("0.0.0.0/0"), ipaddress.ip_network("2000::/3"))
+# Never denied: private, shared and link-local ranges, loopback, multicast.
+NEVER = (
+    "0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 172.16.0.0/12 192.168.0.0/16"
+    " 224.0.0.0/3"
+).split()
+
+
+def note_stranger(state: State, source: str, at: float) -> None:
+    """Take a failure of a source that is not trusted; the shield is up for a day if they are many."""
+    strangers = state.strangers
+    remember(strangers, source, at, MOST_STRANGERS)
+    forget_before(strangers, at - HOUR)
+    if len(strangers) >= SOURCES:
+        if state.shield_until <= at:
+            state.shield_since = at
+        state.shield_until = at + DAY
+
+
+def note_home(state: State, source: str, at: float) -> None:
+    """Take a login that gave trust: the network around its source is spared."""
+    remember(state.homes, find_home(source), at, MOST_HOMES)
+
+
+def is_up(state: State, at: float) -> bool:
+    """Return whether so many strangers failed within the last day."""
+    return at < state.shield_until
+
+
+def is_home(state: State, source: str, at: float, settings: Settings) -> bool:
+    """Return whether a login within ``trust_days`` came from the network around ``source``."""
+    last = state.homes.get(find_home(source))
+    return last is not None and at - last < settings.trust_time
+
+
+def list_homes(state: State, at: float, settings: Settings) -> list[str]:
+    """Return the networks that the shield spares for their logins."""
+    return [home for home, last in state.homes.items() if at - last < settings.trust_time]
+
+
+@lru_cache(maxsize=65536)
+def find_home(source: str) -> str:
+    """Return the network around a source that a login from it speaks for."""
+    text = source.partition("/")[0]
+    if ":" not in text:
+        return ".".join(text.split(".")[:2]) + ".0.0/16"
+    packed = socket.inet_pton(socket.AF_INET6, text)[:6] + bytes(10)
+    return socket.inet_ntop(socket.AF_INET6, packed) + "/48"
+
+
+def list_denied(spared: Iterable[str]) -> list[str]:
+    """Return the networks that make up everything but ``spared`` and what is never denied.
+
+    Raises:
+        ValueError: an entry of ``spared`` is no network.
+    """
+    kept = [ipaddress.ip_network(text, strict=False) for text in (*NEVER, *spared)]
+    denied: list[str] = []
+    for universe in UNIVERSE:
+        own = [
+            (int(n.network_address), int(n.broadcast_address))
+            for n in kept
+            if n.version == universe.version
+        ]
+        first, last = int(universe.network_address), int(universe.broadcast_address)
+        size = universe.max_prefixlen
+        for start, end in _list_gaps(first, last, sorted(own)):
+            denied += _spell_range(start, end, size)
+    return denied
+
+
+def _list_gaps(first: int, last: int, kept: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Yield the ranges between ``first`` and ``last`` that no range of ``kept`` covers."""
+    start = first
+    for low, high in kept:
+        if high < start or low > last:
+            continue
+        if low > start:
+            yield start, low - 1
+        start = high + 1
+    if start <= last:
+        yield start, last
+
+
+def _spell_range(start: int, end: int, size: int) -> Iterator[str]:
+    """Yield the networks that make up a range of addresses of ``size`` bits."""
+    family = socket.AF_INET if size == 32 else socket.AF_INET6
+    while start <= end:
+        free = size if not start else (start & -start).bit_length() - 1
+        free = min(free, (end - start + 1).bit_length() - 1)
+        yield "%s/%d" % (socket.inet_ntop(family, start.to_bytes(size // 8, "big")), size - free)
+        start += 1 << free

@@ -1,0 +1,84 @@
+"""The model of fail2ban's counting. An end-to-end test holds it against fail2ban itself."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from provision.replay.counting import FOREVER, Ban, Fail2ban, Jail
+
+JAIL = Jail("j", "sslvpn_login_failed", "plain", max_retry=3, find_time=600, ban_time=3600)
+GROWING = Jail("j", "sslvpn_login_failed", "trap", 1, 600, 60, factor=4, longest=1000)
+
+
+def count(times: list[float], jail: Jail = JAIL) -> list[Ban]:
+    """Return the bans of one address that fails at these times."""
+    server = Fail2ban({"j": jail})
+    bans = [server.count(at, "j", "203.0.113.9") for at in times]
+    return list({id(ban): ban for ban in bans if ban}.values())
+
+
+def test_the_third_failure_within_the_window_bans() -> None:
+    (ban,) = count([0, 10, 20])
+    assert (ban.at, ban.until, ban.events) == (20, 3620, 3)
+
+
+def test_a_window_that_is_exceeded_estimates_a_rate() -> None:
+    """fail2ban 0.11 to 1.1 ban here, although only two failures lie within 600 seconds."""
+    assert count([0, 301, 602])
+    assert not count([0, 400, 900])
+
+
+def test_failures_are_forgotten_after_a_window_of_silence() -> None:
+    assert not count([0, 10, 611, 620])
+
+
+def test_a_ban_that_is_in_force_is_prolonged_by_another_one() -> None:
+    (ban,) = count([0, 1, 2, 100, 101, 102])
+    assert ban.until == 3702
+
+
+def test_each_further_ban_is_longer_up_to_the_longest() -> None:
+    lengths = [ban.until - ban.at for ban in count([0, 100, 1000, 5000], GROWING)]
+    assert lengths == [60, 240, 960, 1000]
+
+
+def test_a_key_that_was_banned_before_needs_fewer_failures_where_bans_grow() -> None:
+    jail = Jail("j", "d", "plain", 3, 600, 60, factor=2, longest=10000)
+    bans = count([0, 1, 2, 1000, 1001], jail)
+    assert [ban.at for ban in bans] == [2, 1001]
+
+
+def test_a_ban_for_ever_has_no_end() -> None:
+    (ban,) = count([0, 0, 0], Jail("j", "d", "plain", 3, 600, FOREVER))
+    assert ban.until == FOREVER
+    assert ban.covers(10**12)
+
+
+def test_a_ban_that_is_ended_by_hand_covers_nothing_afterwards() -> None:
+    server = Fail2ban({"j": JAIL})
+    ban = next(b for b in (server.count(t, "j", "203.0.113.9") for t in (0, 1, 2)) if b)
+    server.end(50, "203.0.113.9", spared_rules=("plain",))
+    assert ban.covers(60)
+    server.end(70, "203.0.113.9")
+    assert not ban.covers(70)
+
+
+@given(st.lists(st.integers(0, 5000), min_size=1, max_size=40), st.integers(1, 6))
+def test_more_than_max_retry_failures_in_one_window_always_ban(
+    times: list[int], retries: int
+) -> None:
+    jail = Jail("j", "d", "plain", retries, 600, 3600)
+    ordered = sorted(float(t) for t in times)
+    crowded = any(
+        ordered[i + retries - 1] - ordered[i] < 600 for i in range(len(ordered) - retries + 1)
+    )
+    if crowded:
+        assert count(ordered, jail)
+
+
+@pytest.mark.parametrize("address", ["203.0.113.9", "2001:db8::/64"])
+def test_keys_are_counted_apart(address: str) -> None:
+    server = Fail2ban({"j": JAIL})
+    assert not any(server.count(t, "j", key) for t in (0, 1) for key in (address, "198.51.100.1"))

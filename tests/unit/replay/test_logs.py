@@ -1,0 +1,108 @@
+"""Log lines, in each form in which operators have them."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import pytest
+
+from provision.errors import InputError
+from provision.replay.logs import NotALogLine, assign_lines, read_files, read_log_line
+
+LINE = (
+    'date=2024-10-14 time=13:46:40 devname="fw1" devid="FG1" eventtime=1728938800841267391 tz="-0700"'
+    ' logid="0101039426" type="event" remip=203.0.113.9 user="alice" msg="failed"'
+)
+AT = 1728938800.841267391
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "",
+        "<185>",
+        "1: ",
+        "Oct 14 13:46:40 fw1 ",
+        "<185>1 2024-10-14T13:46:40Z fw1.example - - - - ",
+    ],
+)
+def test_what_a_syslog_server_or_the_cli_puts_before_a_line_is_left_out(before: str) -> None:
+    line = read_log_line(before + LINE)
+    assert line.text.endswith(LINE)
+    assert "Oct 14" not in line.text
+    assert line.at == pytest.approx(AT)
+    assert line.fortigate == "fw1"
+
+
+@pytest.mark.parametrize(
+    ("text", "at"),
+    [
+        ("date=2024-10-14 time=13:46:40 eventtime=1728938800 logid=1", 1728938800),
+        ("date=2024-10-14 time=13:46:40 eventtime=1728938800841 logid=1", 1728938800.841),
+        ('date=2024-10-14 time=13:46:40 tz="-0700" logid=1', 1728938800),
+        ("date=2024-10-14 time=20:46:40 logid=1", 1728938800),
+        ('{"at": 12.5, "line": "logid=1 remip=203.0.113.9"}', 12.5),
+    ],
+)
+def test_the_time_of_a_line(text: str, at: float) -> None:
+    assert read_log_line(text).at == pytest.approx(at)
+
+
+def test_json_lines_name_their_time_and_fortigate() -> None:
+    line = read_log_line('{"at": 5, "fortigate": "fw9", "line": "logid=1 devname=other"}')
+    assert (line.at, line.fortigate, line.text) == (5, "fw9", "logid=1 devname=other")
+
+
+def test_a_time_that_somebody_typed_does_not_count() -> None:
+    line = read_log_line(
+        'date=2024-10-14 time=20:46:40 logid=1 user="x" eventtime=1999999999 devname="fw2"'
+    )
+    assert line.at == 1728938800
+    assert line.fortigate == ""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "logid=1 remip=203.0.113.9",
+        "date=2024-99-14 time=13:46:40 logid=1",
+        "{",
+        '{"at": 5}',
+        '{"at": true, "line": "x"}',
+        '{"at": 5, "line": 7}',
+        '{"at": 5, "fortigate": 7, "line": "x"}',
+        "",
+    ],
+)
+def test_lines_without_a_time_are_refused(text: str) -> None:
+    with pytest.raises(NotALogLine):
+        read_log_line(text)
+
+
+def test_files_are_read_one_after_the_other_and_unpacked(tmp_path: Path) -> None:
+    (tmp_path / "a.log").write_bytes(b"one\n\n  two\xff\n")
+    with gzip.open(tmp_path / "b.log.gz", "wt") as file:
+        file.write("three\n")
+    names = [str(tmp_path / "a.log"), str(tmp_path / "b.log.gz")]
+    assert list(read_files(names)) == ["one", "two\N{REPLACEMENT CHARACTER}", "three"]
+
+
+def test_a_file_that_is_missing_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"none\.log: cannot be read: No such file"):
+        list(read_files([str(tmp_path / "none.log")]))
+
+
+def test_lines_go_to_the_site_of_their_fortigate() -> None:
+    lines = ['{"at": 1, "fortigate": "a1", "line": "x"}', LINE]
+    assigned = assign_lines(lines, {"a": {"a1"}, "b": {"fw1"}})
+    assert {site: list(own) for site, own in assigned.items()} == {"a": lines[:1], "b": lines[1:]}
+
+
+def test_all_lines_are_those_of_the_only_site() -> None:
+    assert list(assign_lines([LINE], {"a": {"other"}})["a"]) == [LINE]
+
+
+def test_a_fortigate_of_no_site_is_named() -> None:
+    with pytest.raises(InputError, match="line 1 names fw1, which no chosen site has"):
+        assign_lines([LINE], {"a": {"a1"}, "b": {"b1"}})
