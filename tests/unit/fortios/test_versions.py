@@ -168,7 +168,7 @@ def test_a_detection_of_several_log_ids_is_a_trigger_and_a_stitch_for_each_on_6_
 
 
 def test_logins_that_succeed_get_a_trigger_for_each_log_id_on_6_4() -> None:
-    names = [d.name for d in CATALOGUE.values()]
+    names = tuple(CATALOGUE)
     settings = roles.detection.role.Settings(detection_enabled=names, detection_settings={})
     context = fortios(sample_site({"detection": settings}))
     for version in ("6.4.15", "7.0.0"):
