@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
+from banstitch_shared.addresses import is_spelled
 from banstitch_shared.eventlog import Entry, read_line
 
 from rules.alarms import Alarms
@@ -132,6 +133,8 @@ class Worker:
         try:
             entry = read_line(line)
         except ValueError:
+            entry = None
+        if entry is None or not is_spelled(entry.address):
             self._note_unreadable(line)
             return []
         lines = [line for outcome in self._judge(entry) for line in self._carry_out(outcome)]

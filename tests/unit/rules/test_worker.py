@@ -44,7 +44,12 @@ def test_the_events_of_the_self_test_are_counted_by_the_plain_jail_alone(host: R
 
 
 def test_lines_of_others_are_passed_over(host: RulesHost) -> None:
-    host.write("nonsense", "1.0 fw1 x failure 8.8.8.8 ../../x -", event("198.51.100.7", "admin"))
+    odd = ("", "abc", ":::", "1.2", "198.51.100.0/24", "::/0", "0198.51.100.7")
+    host.write("nonsense", "1.0 fw1 x failure 8.8.8.8 ../../x -", *map(event, odd))
+    host.write(event("198.51.100.7", "x" * 120), event("198.51.100.7", "admin"), "\0" * 9000)
+    host.work()
+    host.rules.write_text("")
+    host.write(event("198.51.100.7", "admin"))
     host.work()
     assert len(host.bans()) == 2
 
