@@ -8,8 +8,7 @@ from typing import Any
 
 from banstitch_shared.eventlog import FAILURE, SUCCESS, Entry
 from receiver.lines import Malformed, read_event
-from receiver.sources import ignored
-from receiver.verdicts import judge
+from receiver.verdicts import judge, read_detection
 from rules.networks import find_networks
 from rules.settings import TRUSTED, Settings, read_settings
 from rules.state import State
@@ -66,7 +65,7 @@ class Replay:
 def read_site_rules(parts: Mapping[str, Any]) -> SiteRules:
     """Return the rules of a site, from what its roles give for a replay."""
     return SiteRules(
-        tuple(dict(d, ignore=ignored(d["ignore"])) for d in parts["detections"]),
+        tuple(map(read_detection, parts["detections"])),
         read_settings(parts["rules"]),
         tuple(Jail(**jail) for jail in parts["jails"]),
         parts["ipv6_prefix"],
