@@ -18,6 +18,7 @@ from provision.fortios.config.facts import find_capability
 from provision.fortios.config.tables.table import MARKER
 from provision.inventory.variables import Where
 from provision.sites.settings import RoleSettings
+from roles.detection import own_limits
 from roles.detection.triggers import Trigger, list_triggers
 from roles.receiver.role import (
     find_receiver_address,
@@ -69,15 +70,23 @@ def blocks(context: Context) -> tuple[CliBlock, ...]:
     detections = roles.detection.role.list_enabled(
         context.of_ban_host("detection", roles.detection.role.Settings)
     )
-    triggers = [
-        trigger for detection in detections for trigger in list_triggers(context, detection.events)
-    ]
+    triggers = [trigger for each in detections for trigger in list_triggers(context, each.events)]
     return (
         *_render_ca(context),
         CliBlock(f"webhook/{ACTION}", action, note=_list_notes(context)),
         *(_render("trigger", trigger, context, limits) for trigger in triggers),
         *(_render("stitch", trigger, context) for trigger in triggers),
     )
+
+
+def list_settings_to_read(context: Context) -> tuple[str, ...]:
+    """Return the FortiGate's own settings that may keep events from being reported."""
+    return own_limits.list_paths(context)
+
+
+def review(context: Context, shown: own_limits.Shown) -> Iterator[str]:
+    """Yield warnings about these settings."""
+    return own_limits.review(context, shown)
 
 
 def vdoms(context: Context) -> tuple[str, ...]:

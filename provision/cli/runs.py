@@ -48,6 +48,7 @@ def choose_sites(app: App, flags: Flags, connect: bool) -> ChosenSites:
         raise InputError(unset)
     skipped = _find_skipped_lines(flags, logins) if connect else []
     unused = [warning for login in logins for warning in login.warnings]
+    unused += [warning for part in chosen.values() for warning in part.site.ban_host.warnings]
     for warning in dict.fromkeys([*chosen.warnings, *unset, *unused, *skipped]):
         click.echo(escape(app.secrets.mask(f"warning: {warning}"), but=""), err=True)
     return chosen

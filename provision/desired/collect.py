@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +14,7 @@ from provision.desired.context import (
     FortiosRole,
     LinuxRole,
     ReplayHook,
+    ReviewHook,
     SelfTestHook,
     StatusHook,
     VdomHook,
@@ -22,9 +23,12 @@ from provision.desired.context import (
 )
 from provision.errors import Failed, InputError, Problem
 from provision.fortios.config.desired import CliBlock, Desired, read_blocks
-from provision.fortios.config.diff import collect_values
+from provision.fortios.config.diff import collect_values, get_values, read_attributes
 from provision.fortios.config.facts import Facts, assume_facts
+from provision.fortios.config.object_id import ObjectId
+from provision.fortios.config.observed import Observed
 from provision.fortios.config.secret_names import attach_secret_names
+from provision.fortios.config.tables import find_table
 from provision.fortios.config.versions import NEWEST, Version
 from provision.linux.kinds.resource import Resource
 from provision.sites.builder import (
@@ -93,13 +97,40 @@ def render_desired(
     by_name = replace(context, tokens={}, ca="" if ca_by_name else ca)
     shown = read_blocks(render_blocks(by_name, plays), scope)
     sent = shown if by_name == context else read_blocks(render_blocks(context, plays), scope)
+    reads = tuple(map(str, _list_ids_to_read(context, plays, scope)))
     try:
-        return attach_secret_names(sent, shown)
+        return replace(attach_secret_names(sent, shown), reads=reads)
     except ValueError:
         raise Failed(
             f"a secret of {fortigate.name} must be one plain word",
             "look at the secrets on its ban host",
         ) from None
+
+
+def _list_ids_to_read(context: Context, plays: Sequence[Play], vdom: str) -> Iterator[ObjectId]:
+    """Yield the ids of what the roles review; with VDOMs, those of ``vdom`` and the global ones."""
+    for role in list_roles(plays, FORTIGATES):
+        if isinstance(role, ReviewHook):
+            for path in role.list_settings_to_read(context):
+                scope = "global" if find_table(path).scope == "global" else vdom
+                yield ObjectId(scope if vdom else "", path, None)
+
+
+def review(
+    site: Site, fortigate: FortiGate, plays: Sequence[Play], facts: Facts, observed: Observed
+) -> Iterator[str]:
+    """Yield the warnings of the roles about settings of a FortiGate that nobody changes here."""
+    context = Context(site, fortigate, {}, facts)
+    vdom = find_vdom(context, plays) if facts.vdoms else ""
+    shown = {}
+    for one in _list_ids_to_read(context, plays, vdom):
+        body = observed.objects.get(str(one))
+        if body is not None:
+            attributes = {n: " ".join(get_values(w)) for n, w in read_attributes(body).items()}
+            shown[one.table] = {**find_table(one.table).defaults, **attributes}
+    for role in list_roles(plays, FORTIGATES):
+        if isinstance(role, ReviewHook):
+            yield from role.review(context, shown)
 
 
 def _check_vdom(fortigate: FortiGate, facts: Facts, vdom: str) -> None:

@@ -127,6 +127,17 @@ class SummaryHook(Protocol):
 
 
 @runtime_checkable
+class ReviewHook(Protocol):
+    """A role that looks at settings of a FortiGate that nobody changes here."""
+
+    def list_settings_to_read(self, context: Context) -> Sequence[str]:
+        """Return the paths of single objects, such as `system global`."""
+
+    def review(self, context: Context, shown: Mapping[str, Mapping[str, str]]) -> Iterable[str]:
+        """Return warnings about those that were shown; ``shown``: path to attributes and defaults."""
+
+
+@runtime_checkable
 class VdomHook(Protocol):
     """A role that chooses the VDOM for what does not belong to the FortiGate as a whole."""
 

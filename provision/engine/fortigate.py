@@ -17,6 +17,7 @@ from provision.engine.records import Memory, read_record
 from provision.engine.run import Run
 from provision.errors import Failed, InputError, UnknownKey, Unreachable
 from provision.fortios.config.desired import Desired
+from provision.fortios.config.observed import Observed
 from provision.fortios.planning import planner
 from provision.fortios.planning.planner import FortiPlan
 from provision.fortios.planning.references import find_referring_tables
@@ -122,13 +123,21 @@ class FortiGateRun:
         vdoms = session.facts.vdom_names
         record = remap_scopes(self._find_record(session, memory), vdoms)
         desired = self._render_desired(session, memory)
-        observed = session.observe(desired, record)
+        observed = self._add_warnings(session, session.observe(desired, record))
         planned = partial(planner.plan, desired, key=memory.key, adopt=self._run.adopt)
         first = planned(observed, record)
         # an object that is in use must not be deleted; only now is it known which tables may refer to one
         gone = [change.id for change in first.changes if change.action == "delete"]
         referring = find_referring_tables(gone, observed, vdoms)
         return planned(observed.merge(session.look(referring)), record) if referring else first
+
+    def _add_warnings(self, session: FortiGateSession, observed: Observed) -> Observed:
+        """Return ``observed`` with the warnings of the roles about the FortiGate's own settings."""
+        if self._run.verb == "teardown":
+            return observed
+        plays, site = self._run.plays, self._selected.site
+        warnings = collect.review(site, self._fortigate, plays, session.facts, observed)
+        return replace(observed, warnings=(*observed.warnings, *warnings))
 
     def _find_record(self, session: FortiGateSession, memory: Memory) -> Record:
         """Return the FortiGate's record: by its name, or by its serial number under an older name."""

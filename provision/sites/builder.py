@@ -62,11 +62,12 @@ def list_roles(plays: Sequence[Play], group: str = "") -> Iterator[Role]:
 
 @dataclass(frozen=True)
 class BanHost:
-    """The Linux host of a site; ``settings`` by role name."""
+    """The Linux host of a site; ``settings`` by role name, ``warnings`` about them."""
 
     name: str
     login: Login
     settings: Settings
+    warnings: tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -140,7 +141,8 @@ class _Builder:
         for host in self._list_members(BAN_HOSTS):
             login, settings = self._read_target(host, BAN_HOSTS)
             if login:
-                ban_hosts[host.name] = BanHost(host.name, login, settings)
+                doubts = tuple(self._list_doubts(host, settings))
+                ban_hosts[host.name] = BanHost(host.name, login, settings, doubts)
         fortigates: dict[str, list[FortiGate]] = {name: [] for name in ban_hosts}
         for host in self._list_members(FORTIGATES):
             if host.name in self._list_names(
@@ -162,6 +164,12 @@ class _Builder:
             )
             for name in sorted(ban_hosts)
         )
+
+    def _list_doubts(self, host: Host, settings: Settings) -> Iterator[Problem]:
+        for of_role in settings.values():
+            for doubt in of_role.list_doubts():
+                where = self.scopes[host.name].locate(doubt.setting)
+                yield where.problem(f"{doubt.setting}: {doubt.what}", doubt.instead)
 
     def _list_names(self, group: str) -> tuple[str, ...]:
         return self.inventory.groups.get(group, ())

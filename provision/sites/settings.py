@@ -7,7 +7,7 @@ never silently replaced by a default.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from pydantic import (
     BaseModel,
@@ -60,8 +60,20 @@ class Strict(BaseModel):
         return value
 
 
+class Doubt(NamedTuple):
+    """A setting that works and had better be written otherwise."""
+
+    setting: str
+    what: str
+    instead: str
+
+
 class RoleSettings(Strict):
     """The base of every role's ``Settings``."""
+
+    def list_doubts(self) -> Iterable[Doubt]:
+        """Return what an operator should write otherwise."""
+        return ()
 
 
 class Role(Protocol):

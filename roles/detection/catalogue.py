@@ -42,6 +42,7 @@ class Detection(Strict):
     """One block of detections.yml."""
 
     name: DetectionName
+    formerly: DetectionName | None = None
     description: Annotated[str, Field(max_length=200)]
     log_ids: Annotated[tuple[LogId, ...], Field(min_length=1)]
     success_ids: tuple[LogId, ...] = ()
@@ -103,3 +104,5 @@ def read_catalogue(path: Path = _FILE) -> dict[str, Detection]:
 
 
 CATALOGUE = read_catalogue()
+# Names of earlier releases, which inventories and ban hosts may still have, to those of today.
+RENAMED = {each.formerly: each.name for each in CATALOGUE.values() if each.formerly}

@@ -22,9 +22,9 @@ from provision.sites.setting_types import (
     VdomName,
     spell_duration,
 )
-from provision.sites.settings import RoleSettings, Strict
+from provision.sites.settings import Doubt, RoleSettings, Strict
 from roles.detection import jails
-from roles.detection.catalogue import CATALOGUE, Detection, MaxRetry
+from roles.detection.catalogue import CATALOGUE, RENAMED, Detection, MaxRetry
 from roles.detection.rules import (
     PLAIN,
     SHORTEST_GROWING,
@@ -74,7 +74,7 @@ class Settings(RoleSettings):
 
     detection_enabled: Annotated[
         tuple[str, ...], Field(description="names of the enabled detections")
-    ] = ("sslvpn_login_failed",)
+    ] = ("sslvpn_login_failed", "ipsec_login_failed", "admin_login_failed")
     detection_max_retry: Annotated[
         MaxRetry | None,
         Field(description="number of events within detection_find_time that ban an address"),
@@ -138,10 +138,7 @@ class Settings(RoleSettings):
         ),
     ] = 5
     detection_success_events: Annotated[
-        bool,
-        Field(
-            description="FortiGates also report logins that succeed, which spare those who log in"
-        ),
+        bool, Field(description="FortiGates also report successful logins")
     ] = True
     detection_increment: Annotated[
         bool,
@@ -164,11 +161,17 @@ class Settings(RoleSettings):
     @field_validator("detection_enabled", "detection_settings")
     @classmethod
     def _check_names(cls, value: tuple[str, ...] | dict[str, Thresholds]) -> object:
-        unknown = [name for name in value if name not in CATALOGUE]
+        unknown = [name for name in value if name not in CATALOGUE and name not in RENAMED]
         if unknown:
             known = ", ".join(CATALOGUE)
             raise ValueError(f"unknown detection {', '.join(unknown)}; choose from {known}")
         return dict(value) if isinstance(value, dict) else tuple(dict.fromkeys(value))
+
+    def list_doubts(self) -> Iterator[Doubt]:
+        """Yield the settings that use a name of an earlier release."""
+        for setting in ("detection_enabled", "detection_settings"):
+            for old in filter(RENAMED.__contains__, getattr(self, setting)):
+                yield Doubt(setting, f"{old} is called {RENAMED[old]} now", f"write {RENAMED[old]}")
 
     @model_validator(mode="after")
     def _check_increment(self) -> Self:
@@ -213,11 +216,13 @@ def list_enabled(settings: Settings) -> tuple[Enabled, ...]:
 
     Settings of one detection take precedence over those for all, and these over the catalogue's.
     """
-    return tuple(_apply_settings(CATALOGUE[name], settings) for name in settings.detection_enabled)
+    names = dict.fromkeys(RENAMED.get(name, name) for name in settings.detection_enabled)
+    return tuple(_apply_settings(CATALOGUE[name], settings) for name in names)
 
 
 def _apply_settings(detection: Detection, settings: Settings) -> Enabled:
-    own = settings.detection_settings.get(detection.name, Thresholds())
+    named = settings.detection_settings
+    own = named.get(detection.name) or named.get(detection.formerly or "") or Thresholds()
     given: dict[str, RuleThresholds | bool] = {str(name): r for name, r in own.rules.items()}
 
     def threshold(name: str) -> int:

@@ -15,7 +15,7 @@ from pydantic import Field
 
 from provision.sites.setting_types import FOREVER, Duration, DurationOrForever
 from provision.sites.settings import Strict
-from roles.detection.catalogue import MaxRetry, RuleName
+from roles.detection.catalogue import RENAMED, MaxRetry, RuleName
 
 PLAIN, TRUSTED, NETWORK = "plain", "trusted", "network"
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
@@ -84,6 +84,12 @@ class Rule:
     def jail(self) -> str:
         """The jail of `plain` has the name that the only jail of a detection had in version 0.1."""
         return f"banstitch-{self.detection}" + ("" if self.name == PLAIN else f"-{self.name}")
+
+    @property
+    def earlier_jail(self) -> str:
+        """The jail from which this one takes over the bans, or an empty string."""
+        earlier = [old for old, new in RENAMED.items() if new == self.detection]
+        return f"banstitch-{earlier[0]}" if earlier and self.name == PLAIN else ""
 
     @property
     def kind(self) -> str:

@@ -14,12 +14,7 @@ from provision.desired.context import Context, is_address
 from provision.sites.setting_types import Networks
 from provision.sites.settings import RoleSettings
 from roles.detection.catalogue import Condition
-from roles.detection.role import (
-    Enabled,
-    list_enabled,
-    list_ignored,
-    list_own_addresses,
-)
+from roles.detection.role import Enabled, list_enabled, list_ignored, list_own_addresses
 from roles.detection.role import Settings as DetectionSettings
 
 

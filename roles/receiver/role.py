@@ -122,8 +122,8 @@ def summary(context: Context) -> tuple[str, ...]:
 
 def replay(context: Context) -> dict[str, Any]:
     """Return the detections, as the receiver judges events by them."""
-    settings = context.own("receiver", Settings)
-    values = events.build_config(context, settings, find_receiver_address(context), ())
+    settings, address = context.own("receiver", Settings), find_receiver_address(context)
+    values = events.build_config(context, settings, address, ())
     return {"detections": values["detections"], "ipv6_prefix": values["ipv6_prefix"]}
 
 

@@ -65,11 +65,13 @@ class Action(ActionBase):  # type: ignore[misc] # fail2ban has no types
         ban_limit: str = "50000",
         fortigates: str = "",
         ignore: str = "",
+        earlier: str = "",
     ) -> None:
         super().__init__(jail, name)
         gid = grp.getgrnam(group).gr_gid
         self._log = log
-        self._file = spool_files.BansFile(find_ban_file(spool, jail.name), gid)
+        before = find_ban_file(spool, earlier) if earlier else ""
+        self._file = spool_files.BansFile(find_ban_file(spool, jail.name), gid, before)
         self._logs = logs.Logs(logs.LIMITS, gid)
         self._audit = audits.Audit(audit, gid, events_kept.Evidence(evidence))
         self._held = held.Held(jail.name, self._audit)
@@ -283,6 +285,7 @@ class Action(ActionBase):  # type: ignore[misc] # fail2ban has no types
         for address in allowed + forgiven:
             self._memory.forget(address, db=True)
         self._bounds.trim()
+        self._file.drop_earlier(now)
 
     def _list_ignored(self) -> list[str]:
         return [address for address in self._held.bans if self._ignoring.find_overlap(address)]

@@ -15,13 +15,20 @@ from banstitch_shared.ban_file import Ban, format_ban, join_lines, salvage_bans
 
 # Bytes of a file of 300,000 bans, and more.
 LARGEST = 64 << 20
+# So many seconds after its last write a jail of an earlier name is stopped for good.
+REST = 30.0
 
 
 class BansFile:
     """The live bans of one jail, replaced as a whole: a reader sees the old ones or the new ones."""
 
-    def __init__(self, path: str, group: int) -> None:
+    def __init__(self, path: str, group: int, earlier: str = "") -> None:
+        """Take over the file ``earlier`` of a jail that had another name, unless there is one already."""
         self.path = path
+        self._earlier = earlier
+        if earlier and self.missing():
+            with contextlib.suppress(OSError):
+                os.rename(earlier, path)
         self._fresh = path + ".new"
         self._group = group
         # {address: (ban, its line)}: of 100,000 bans few are new from one write to the next
@@ -44,6 +51,16 @@ class BansFile:
             except ValueError:
                 is_whole = False
         return found, "" if is_whole else self.path + " is damaged; what can be read of it is kept"
+
+    def drop_earlier(self, now: float) -> None:
+        """Remove what the jail of the earlier name wrote once more when it was stopped."""
+        with contextlib.suppress(OSError):
+            if (
+                self._earlier
+                and now - os.stat(self._earlier).st_mtime > REST
+                and not self.missing()
+            ):
+                os.unlink(self._earlier)
 
     def missing(self) -> bool:
         """Return whether the file was removed; False if that cannot be checked."""

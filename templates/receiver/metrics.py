@@ -84,8 +84,7 @@ def list_posts(state: State) -> Iterator[Family]:
         for name in state.config["fortigates"]
         for ending in list_endings(state.config)[:-1]
     ]
-    meaning = "Logins that succeeded, by detection"
-    yield "banstitch_logins_total", "counter", meaning, logins
+    yield "banstitch_logins_total", "counter", "Logins that succeeded, by detection", logins
     malformed = count_by_fortigate(state, "malformed")
     yield "banstitch_malformed_total", "counter", "Posts answered 400", malformed
     meaning = "Posts of the last 24 hours that were answered 400"

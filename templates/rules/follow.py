@@ -77,7 +77,8 @@ class Follower:
                 self._offset += len(block)
                 continue
             self._offset += end
-            return block[:end].decode("ascii", "replace").splitlines()
+            lines = block[:end].decode("ascii", "replace").split("\n")
+            return [line for line in lines if 0 < len(line) <= LONGEST]
 
     def _is_over(self) -> bool:
         """Return whether nobody writes to the file any more: a newer one has its name."""

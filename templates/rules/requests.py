@@ -120,7 +120,7 @@ def read_request(text: bytes, now: float) -> Request:
     at, failures = float(found["at"]), int(found["failures"])
     if not 0 < at <= now + 1 or not 0 <= failures < 1 << 31:
         raise ValueError("its time or its number cannot be true")
-    source = ipaddress.ip_network(found["address"])
+    source = ipaddress.ip_network(str(found["address"]))
     if source.prefixlen < (32 if source.version == 4 else 48):
         raise ValueError("it names a network")
     if not _USER.fullmatch(found["user"]):

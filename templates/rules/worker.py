@@ -8,12 +8,14 @@ Managed by Banstitch: changes made here are overwritten. Python 3.9 or later, st
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import time
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, Optional
 
+from banstitch_shared.addresses import is_spelled
 from banstitch_shared.eventlog import Entry, read_line
 from banstitch_shared.jails import PLAIN, name_jail
 
@@ -32,6 +34,8 @@ SELF_TEST = "verify"
 OLD = 3600.0
 # Seconds between two checkpoints; a large state is written less often.
 PAUSE, SHARE = 60.0, 20.0
+# Seconds from which on a checkpoint takes too long to wait for it.
+LONG = 0.1
 # Seconds between two signs of life.
 RENEWED = 2.0
 
@@ -70,7 +74,9 @@ class Worker:
         # lines that the disk did not take yet
         self._waiting: list[str] = []
         self._is_changed = False
-        self._saved_at, self._pause = clock(), PAUSE
+        self._saved_at, self._pause, self._took = clock(), PAUSE, 0.0
+        # a process that writes a checkpoint
+        self._child: Optional[int] = None  # noqa: UP045 - Python 3.9
         self._unreadable = 0
         self._rules.repair()
         self._events = self._recover()
@@ -133,6 +139,8 @@ class Worker:
         try:
             entry = read_line(line)
         except ValueError:
+            entry = None
+        if entry is None or not is_spelled(entry.address):
             self._note_unreadable(line)
             return []
         lines = [line for outcome in self._judge(entry) for line in self._carry_out(outcome)]
@@ -166,11 +174,30 @@ class Worker:
         self._unreadable += 1
 
     def _save_if_due(self, now: float) -> None:
-        if self._is_changed and not 0 <= now - self._saved_at < self._pause:
+        if not self._is_changed or 0 <= now - self._saved_at < self._pause:
+            return
+        if self._took < LONG:
             self.save()
+        elif self._child is None or os.waitpid(self._child, os.WNOHANG)[0]:
+            self._save_aside(now)
+
+    def _save_aside(self, now: float) -> None:
+        """Have a child write the checkpoint of this moment: meanwhile events become bans."""
+        self._child = os.fork()
+        if not self._child:
+            try:
+                self._child = None
+                self.save()
+            finally:
+                os._exit(0)
+        self._saved_at, self._is_changed = now, False
 
     def save(self) -> None:
         """Write the checkpoint. What the disk does not take is tried again later."""
+        if self._child is not None:
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(self._child, 0)
+            self._child = None
         began, events = time.monotonic(), self._events.place
         if self._waiting or self._written or events is None or self._rules.place is None:
             return
@@ -181,7 +208,8 @@ class Worker:
             self._is_changed = False
         except OSError as error:
             log.error("cannot write the checkpoint: %s", error)
-        self._pause = max(PAUSE, SHARE * (time.monotonic() - began))
+        self._took = time.monotonic() - began
+        self._pause = max(PAUSE, SHARE * self._took)
 
     def close(self) -> None:
         """Close the files; nothing is written."""

@@ -71,7 +71,9 @@ def rules(request: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ru
     """A site on each fail2ban, with the rules as they are shipped."""
     folder = tmp_path_factory.mktemp("site") / "inventory"
     units = [fortigate_options()]
-    with LabSite(folder, build_ready_root(request.param), units, settings=ON, group_settings="") as site:
+    with LabSite(
+        folder, build_ready_root(request.param), units, settings=ON, group_settings=""
+    ) as site:
         applied = site.run("apply", "-y")
         assert applied.code == 0, applied.out + applied.err
         yield Rules(site)
@@ -123,11 +125,12 @@ def test_a_spray_bans_all_that_took_part_and_status_names_its_victim(rules: Rule
 
 
 def test_a_slow_source_is_banned_after_four_failures_within_a_day(rules: Rules) -> None:
+    # an address that no other test frees: what was there before an unban is forgiven
     for number in range(4):
         rules.event(
-            "198.51.100.7", "bob" if number % 2 else "alice", at=time.time() - 3000 + 900 * number
+            "198.51.150.7", "bob" if number % 2 else "alice", at=time.time() - 3000 + 900 * number
         )
-    assert rules.bans_soon("slow", "198.51.100.7")
+    assert rules.bans_soon("slow", "198.51.150.7")
 
 
 def test_a_lockout_by_the_fortigate_bans_for_longer(rules: Rules) -> None:

@@ -22,6 +22,8 @@ SYSTEM_TABLES = (
     Table(
         "system global",
         attributes=(
+            Attribute("admin-lockout-duration", "integer", (1, 4294967295), "60"),
+            Attribute("admin-lockout-threshold", "integer", (1, 10), "3"),
             Attribute("admintimeout", "integer", (1, 480), "5"),
             Attribute("alias", size=35),
             Attribute("cfg-revert-timeout", "integer", (10, 4294967295), "600"),

@@ -98,6 +98,25 @@ def test_what_was_written_last_is_read_whatever_was_written_before(
         assert file.read() == (held, "")
 
 
+def test_a_jail_takes_over_the_bans_of_its_earlier_name_once(action: Any, tmp_path: Path) -> None:
+    new_file = action.spool_files.BansFile
+    paths = [str(tmp_path / name) for name in ("new.bans", "old.bans")]
+    bans = {"45.1.2.3": Ban("45.1.2.3", 2000, 1000, 3, 1)}
+    new_file(paths[1], os.getgid()).write(bans)
+    taken = new_file(paths[0], os.getgid(), paths[1])
+    assert taken.read() == (bans, "")
+    # the old jail is stopped after the new one has begun, and writes once more
+    new_file(paths[1], os.getgid()).write(bans)
+    written = Path(paths[1]).stat().st_mtime
+    taken.drop_earlier(written + 1)
+    assert Path(paths[1]).exists()
+    taken.write({})
+    assert new_file(paths[0], os.getgid(), paths[1]).read() == ({}, "")
+    taken.drop_earlier(written + 60)
+    assert not Path(paths[1]).exists()
+    assert Path(paths[0]).exists()
+
+
 @given(
     st.lists(st.ip_addresses().map(str).map(spelt) | st.sampled_from(["10.0.0.0/8", "fc00::/7"])),
     ADDRESSES.map(spelt),

@@ -21,7 +21,7 @@ from tests.unit.roles.sample_site import sample_site
 def test_a_ban_host_is_summed_up_by_thresholds_address_and_what_was_changed() -> None:
     settings = {
         "detection": Detection(
-            detection_enabled=("sslvpn_login_failed", "ipsec_failed"),
+            detection_enabled=("sslvpn_login_failed", "ipsec_psk_failed"),
             detection_max_retry=1,
             detection_find_time=90,
             detection_ban_time=-1,
@@ -30,9 +30,9 @@ def test_a_ban_host_is_summed_up_by_thresholds_address_and_what_was_changed() ->
         "receiver": Receiver(receiver_tls="off", receiver_port=8080),
     }
     assert summarize_settings(sample_site(ban_host=settings), PLAYS) == [
-        "sslvpn_login_failed, ipsec_failed: 1 event within 90s ban for ever",
+        "sslvpn_login_failed, ipsec_psk_failed: 1 event within 90s ban for ever",
         "receiver: http://192.0.2.10:8080 for FortiGates, not encrypted",
-        "not the default: detection_enabled sslvpn_login_failed, ipsec_failed; detection_max_retry 1;"
+        "not the default: detection_enabled sslvpn_login_failed, ipsec_psk_failed; detection_max_retry 1;"
         " detection_find_time 90; detection_ban_time -1; receiver_tls off; receiver_port 8080",
     ]
 

@@ -21,7 +21,7 @@ from tests.unit.roles.sample_site import linux, sample_site
 def test_where_one_site_lacks_the_detection_no_site_is_contacted(cli: Cli) -> None:
     second = (
         "            bh2: {ansible_host: 192.0.2.20, detection_enabled: [admin_login_failed]}\n"
-        "            bh3: {ansible_host: 192.0.2.30, detection_enabled: [ipsec_failed]}\n"
+        "            bh3: {ansible_host: 192.0.2.30, detection_enabled: [ipsec_psk_failed]}\n"
     )
     write(cli.folder, hosts__yml=HOSTS.replace("            bh1:", second + "            bh1:", 1))
 

@@ -7,8 +7,10 @@ import pytest
 from provision.errors import Conflict, Failed, InputError
 from provision.fortios.config.desired import CliBlock, Desired, read_blocks
 from provision.fortios.config.observed import Observed
+from provision.fortios.config.text import Config, parse
 from provision.fortios.planning.object_changes import MEMORY
 from provision.fortios.planning.planner import (
+    object_ids_to_observe,
     plan,
     plan_rollback,
     teardown,
@@ -233,6 +235,40 @@ def test_a_missing_table_is_an_error_only_where_it_is_needed() -> None:
     assert "block0.j2:1" in str(caught.value)
     record = Record("FGT1", {"vpn ssl settings": SSL})
     assert plan(Desired(), seen, record, key=KEY).blocks == ()
+
+
+@pytest.mark.parametrize(
+    ("settings", "needs_use", "lack"),
+    [
+        (None, False, "this FortiGate has no 'vpn ssl settings'"),
+        (None, True, "this FortiGate has no 'vpn ssl settings'"),
+        ("", True, "'vpn ssl settings' listens nowhere"),
+        (
+            "set status disable\nset source-interface wan1\n",
+            True,
+            "'vpn ssl settings' listens nowhere",
+        ),
+        ("set source-interface wan1\n", True, ""),
+        ("", False, ""),
+    ],
+)
+def test_what_could_never_fire_is_left_out(
+    settings: str | None, needs_use: bool, lack: str
+) -> None:
+    without = "there is no trigger"
+    block = CliBlock(
+        "x.j2", TRIGGER, without=without, needs="vpn ssl settings", needs_use=needs_use
+    )
+    desired = read_blocks([block])
+    assert set(object_ids_to_observe(desired, Record())) == {desired.objects[0].id, block.needs}
+    (shown,) = parse(f"config vpn ssl settings\n{settings or ''}end\n")
+    assert isinstance(shown, Config)
+    body = None if settings is None else shown.body
+    missing = frozenset({block.needs} if settings is None else ())
+    seen = Observed("FGT1", {desired.objects[0].id: None, block.needs: body}, missing)
+    made = plan(desired, seen, Record(), key=KEY)
+    assert bool(made.blocks) is not bool(lack)
+    assert made.warnings == ((f"{lack}: {without}",) if lack else ())
 
 
 @pytest.mark.parametrize(

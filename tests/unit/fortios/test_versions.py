@@ -138,7 +138,9 @@ def _blocks(version: str, name: str, log_ids: tuple[int, ...], monkeypatch: Any)
     one = CATALOGUE["sslvpn_login_failed"]
     more = one.model_copy(update={"name": name, "log_ids": log_ids})
     monkeypatch.setitem(CATALOGUE, name, more)
-    settings = roles.detection.role.Settings(detection_enabled=(name,), detection_settings={})
+    settings = roles.detection.role.Settings(
+        detection_enabled=(name,), detection_settings={}, detection_success_events=False
+    )
     context = fortios(sample_site({"detection": settings}))
     return webhook.blocks(replace(context, facts=assume_facts(read_version(version))))
 
@@ -163,6 +165,20 @@ def test_a_detection_of_several_log_ids_is_a_trigger_and_a_stitch_for_each_on_6_
     for each in found.objects[2:]:
         assert len(get_values(read_attributes(each.body).get("logid", ()))) in (0, 1)
         assert "one trigger and one stitch for each log id" in each.note
+
+
+def test_logins_that_succeed_get_a_trigger_for_each_log_id_on_6_4() -> None:
+    names = tuple(CATALOGUE)
+    settings = roles.detection.role.Settings(detection_enabled=names, detection_settings={})
+    context = fortios(sample_site({"detection": settings}))
+    for version in ("6.4.15", "7.0.0"):
+        facts = assume_facts(read_version(version))
+        found = read_blocks(webhook.blocks(replace(context, facts=facts))).objects
+        triggers = [one.id.partition(":")[2] for one in found if "trigger" in one.id]
+        assert len(triggers) == len(set(triggers))
+        assert max(map(len, triggers)) <= 35
+        split = {"banstitch_sslvpn_login_ok_39424", "banstitch_sslvpn_login_ok_39947"}
+        assert split <= set(triggers) or version == "7.0.0"
 
 
 # --- awkward input -----------------------------------------------------------------------------

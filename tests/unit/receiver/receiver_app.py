@@ -53,7 +53,7 @@ def config(folder: Path, **more: Any) -> dict[str, Any]:
     return {
         "fortigates": ["fw1", "fw2"],
         "detections": [DETECTION],
-        "jails": [DETECTION["jail"]],
+        "jails": [each["jail"] for each in more.get("detections", [DETECTION])],
         "allow": ["192.0.2.1", "fd00::1"],
         "own": ["127.0.0.0/8", "::1"],
         "hosts": [],

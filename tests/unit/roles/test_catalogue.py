@@ -16,6 +16,8 @@ import pytest
 from roles.detection.catalogue import CATALOGUE, Detection, Match
 from roles.detection.role import Enabled
 from roles.receiver.events import describe_detection
+from roles.webhook import BODY
+from tests.simulator.webhook import expand
 from tests.unit.receiver.hostile_lines import DETECTIONS
 from tests.unit.receiver.receiver_app import config, digests, module
 
@@ -91,6 +93,20 @@ def test_each_sample_is_taken_by_its_own_detection_where_all_are_on(tmp_path: Pa
     for name, line in IGNORES:
         with suppress(module("lines").Malformed):
             assert judge(read_event(line), DETECTIONS, (), True, 128).detection != name, line
+
+
+def test_a_sample_gives_the_same_behind_the_header_line_that_fortigates_post() -> None:
+    judge, read_event = module("verdicts").judge, module("lines").read_event
+    for name, match in MATCHES:
+        if match.user is None:
+            continue
+        for absent in ("literal", "empty"):
+            body = expand(BODY, match.line, "", False, absent)
+            assert body.startswith("banstitch logid=0")
+            assert body.endswith(match.line)
+            verdict = judge(read_event(body), DETECTIONS, (), True, 128)
+            told = (verdict.detection, verdict.kind, verdict.address, verdict.user)
+            assert told == (name, match.kind, match.address, match.user), body
 
 
 def is_unreadable(match: Match) -> bool:

@@ -49,10 +49,15 @@ def read(folder: Path, variables: str) -> Any:
     return found
 
 
-def test_only_the_ssl_vpn_is_watched_unless_more_is_asked_for() -> None:
-    plain = "banstitch-sslvpn_login_failed"
+def test_logins_to_vpns_and_of_administrators_are_watched_unless_more_is_asked_for() -> None:
+    names = ("sslvpn_login_failed", "ipsec_login_failed", "admin_login_failed")
     rules = ["trusted", "slow", "unknown_user", "trap", "spray", "network"]
-    assert jails().sections() == [plain, *(f"{plain}-{rule}" for rule in rules)]
+    more = {"admin_login_failed": [*rules[:-1], "lockout", "network"]}
+    assert jails().sections() == [
+        f"banstitch-{name}{ending}"
+        for name in names
+        for ending in ("", *(f"-{rule}" for rule in more.get(name, rules)))
+    ]
     found = jails(detection_enabled=ALL).sections()
     assert [name for name in found if name.count("-") == 1] == [f"banstitch-{n}" for n in ALL]
 
@@ -66,7 +71,7 @@ def test_fail2ban_reads_clean_lines_and_never_the_file_with_what_attackers_typed
 
 
 def test_each_detection_is_one_jail_with_its_own_ban_time() -> None:
-    own = {"ipsec_failed": {"ban_time": -1}, "user_auth_failed": {"ban_time": "2d"}}
+    own = {"ipsec_psk_failed": {"ban_time": -1}, "user_auth_failed": {"ban_time": "2d"}}
     found = [
         r
         for r in resources(detection_enabled=ALL, detection_settings=own)
@@ -75,7 +80,9 @@ def test_each_detection_is_one_jail_with_its_own_ban_time() -> None:
     assert [(jail.name.partition("-")[2], jail.ban_time) for jail in found] == [
         ("sslvpn_login_failed", 3600),
         ("admin_login_failed", 3600),
-        ("ipsec_failed", -1),
+        ("ipsec_login_failed", 3600),
+        ("ipsec_psk_failed", -1),
+        ("ipsec_identity_guess", 3600),
         ("user_auth_failed", 2 * 86400),
     ]
 
@@ -153,7 +160,7 @@ def test_every_fault_of_an_allow_list_file_is_named_by_file_and_line(tmp_path: P
 
 def test_a_missing_allow_list_file_is_a_fault_of_the_line_that_names_it(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
-        read(tmp_path, "detection_settings: {ipsec_failed: {ignore: ['file:/no/such']}}")
+        read(tmp_path, "detection_settings: {ipsec_psk_failed: {ignore: ['file:/no/such']}}")
     assert "/no/such cannot be read" in str(caught.value)
 
 
@@ -164,14 +171,55 @@ def test_an_allow_list_that_never_ends_is_not_read(tmp_path: Path) -> None:
 
 
 def test_a_condition_is_asked_of_the_fortigate_so_that_it_sends_less() -> None:
-    names = ["ipsec_failed", "user_auth_failed"]
+    names = ["ipsec_psk_failed", "ipsec_login_failed", "user_auth_failed"]
     settings = roles.detection.role.Settings.model_validate({"detection_enabled": names})
     site = sample_site({"detection": settings})
     texts = {block.name: block.text for block in webhook.blocks(fortios(site))}
-    asked = texts["webhook/trigger_banstitch_ipsec_failed"]
+    asked = texts["webhook/trigger_banstitch_ipsec_psk_failed"]
     assert 'set name "reason"\n                set value "*[sS]hared*[mM]ismatch*"' in asked
     assert "set logid 37124 37125\n" in asked
     assert "fields" not in texts["webhook/trigger_banstitch_user_auth_failed"]
+    # FortiOS has no "or" between fields: whether there is a name is for the receiver to see
+    for name, status in (("failed", "failure"), ("ok", "success")):
+        login = texts[f"webhook/trigger_banstitch_ipsec_login_{name}"]
+        assert f'set name "status"\n                set value "{status}"' in login
+        assert "user" not in login
+
+
+def test_logins_that_succeed_and_lock_outs_have_triggers_of_their_own() -> None:
+    for wanted in (True, False):
+        settings = roles.detection.role.Settings(
+            detection_success_events=wanted, detection_settings={}
+        )
+        site = sample_site({"detection": settings})
+        texts = {block.name: block.text for block in webhook.blocks(fortios(site))}
+        assert "set logid 32021\n" in texts["webhook/trigger_banstitch_admin_login_lockout"]
+        for name in ("sslvpn_login_ok", "ipsec_login_ok", "admin_login_ok"):
+            assert (f"webhook/trigger_banstitch_{name}" in texts) is wanted
+            assert (f"webhook/stitch_banstitch_{name}" in texts) is wanted
+    assert roles.detection.role.Settings(detection_settings={}).detection_success_events
+
+
+def test_a_name_of_an_earlier_release_stays_valid_with_a_warning(tmp_path: Path) -> None:
+    found = read(
+        tmp_path,
+        "detection_enabled: [ipsec_failed, ipsec_psk_failed]\n"
+        "detection_settings: {ipsec_failed: {ban_time: 2d}}",
+    )
+    (detection,) = roles.detection.role.list_enabled(found)
+    assert (detection.name, detection.ban_time) == ("ipsec_psk_failed", 2 * 86400)
+    doubts = [(doubt.setting, doubt.what) for doubt in found.list_doubts()]
+    assert doubts == [
+        ("detection_enabled", "ipsec_failed is called ipsec_psk_failed now"),
+        ("detection_settings", "ipsec_failed is called ipsec_psk_failed now"),
+    ]
+
+
+def test_a_renamed_detection_takes_over_the_bans_of_its_earlier_jail() -> None:
+    found = jails(detection_enabled=["ipsec_failed"])
+    assert found.sections() == ["banstitch-ipsec_psk_failed"]
+    assert 'earlier="banstitch-ipsec_failed"' in found["banstitch-ipsec_psk_failed"]["action"]
+    assert "earlier" not in str(jails(detection_enabled=["user_auth_failed"]))
 
 
 def test_bans_too_short_to_grow_are_refused(tmp_path: Path) -> None:

@@ -149,7 +149,7 @@ def test_the_sites_own_hosts_and_the_named_networks_are_never_banned() -> None:
         receiver_ignore=["2001:db8::/32"],
         receiver_address="192.0.2.99",
     )
-    (one,) = config_of(found)["detections"]
+    one, *_ = config_of(found)["detections"]
     everywhere = {"192.0.2.10", "192.0.2.1", "198.51.100.0/24"}
     assert everywhere | {"2001:db8::/32", "192.0.2.99"} <= set(one["ignore"])
     jail = file(found, "/etc/fail2ban/jail.d/banstitch.conf")
@@ -163,7 +163,7 @@ def test_the_sites_own_hosts_are_never_banned_by_their_ipv6_addresses_either() -
     plain = sample_site(settings, address="2a00::10")
     units = [replace(u, login=replace(u.login, address="2a00::1")) for u in plain.fortigates]
     context = linux(replace(plain, fortigates=tuple(units)))
-    (one,) = config_of(roles.receiver.role.resources(context))["detections"]
+    one, *_ = config_of(roles.receiver.role.resources(context))["detections"]
     assert own <= set(one["ignore"])
     jail = file(roles.detection.role.resources(context), "/etc/fail2ban/jail.d/banstitch.conf")
     lines = re.findall(r'^action = .* ignore="(.*)"', jail, re.M)
@@ -219,12 +219,18 @@ def test_every_setting_has_the_prefix_a_meaning_and_a_default(role: Any) -> None
 
 
 def test_the_blocks_come_in_the_order_in_which_they_refer_to_one_another() -> None:
-    ids = [each.id for each in read_blocks(blocks(fortios(sample_site()))).objects]
+    only = roles.detection.role.Settings(
+        detection_enabled=("sslvpn_login_failed",), detection_settings={}
+    )
+    site = sample_site({"detection": only})
+    ids = [each.id for each in read_blocks(blocks(fortios(site))).objects]
     assert ids == [
         "vpn certificate ca:banstitch_ca",
         "system automation-action:banstitch_webhook",
         "system automation-trigger:banstitch_sslvpn_login_failed",
+        "system automation-trigger:banstitch_sslvpn_login_ok",
         "system automation-stitch:banstitch_sslvpn_login_failed",
+        "system automation-stitch:banstitch_sslvpn_login_ok",
         "system external-resource:banstitch_feed",
         "vpn ssl settings",
     ]

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rules import worker
 
 from tests.unit.rules.rules_model import JAIL, NOW, RulesHost, event, login
 
@@ -44,7 +45,12 @@ def test_the_events_of_the_self_test_are_counted_by_the_plain_jail_alone(host: R
 
 
 def test_lines_of_others_are_passed_over(host: RulesHost) -> None:
-    host.write("nonsense", "1.0 fw1 x failure 8.8.8.8 ../../x -", event("198.51.100.7", "admin"))
+    odd = ("", "abc", ":::", "1.2", "198.51.100.0/24", "::/0", "0198.51.100.7")
+    host.write("nonsense", "1.0 fw1 x failure 8.8.8.8 ../../x -", *map(event, odd))
+    host.write(event("198.51.100.7", "x" * 120), event("198.51.100.7", "admin"), "\0" * 9000)
+    host.work()
+    host.rules.write_text("")
+    host.write(event("198.51.100.7", "admin"))
     host.work()
     assert len(host.bans()) == 2
 
@@ -150,6 +156,24 @@ def test_signs_of_life_tell_a_service_that_is_behind_from_one_that_is_down(host:
     assert host.worker.work()
     assert Path(host.places.alive).stat().st_mtime == NOW + 60
     assert Path(host.places.current).stat().st_mtime == NOW
+
+
+def test_a_checkpoint_that_takes_long_is_written_beside_the_work(
+    host: RulesHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "LONG", 0.0)
+    for number in range(3):
+        host.write(event(f"198.51.{number}.7", "ghost"))
+        host.now += 100
+        host.work()
+    assert host.worker is not None
+    host.worker.save()  # waits for the child
+    before = host.lines()
+    host.write(event("198.51.0.7", "ghost2"))
+    host.start()
+    host.work()
+    assert host.lines()[: len(before)] == before
+    assert host.bans()[len(before) :] == [("plain", "198.51.0.7"), ("unknown_user", "198.51.0.7")]
 
 
 class Killed(BaseException):

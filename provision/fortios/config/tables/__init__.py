@@ -29,6 +29,8 @@ _TABLES = (
     firewall.LOCAL_IN_POLICY,
     firewall.LOCAL_IN_POLICY6,
     settings.SSL_VPN_SETTINGS,
+    settings.SYSTEM_GLOBAL,
+    settings.AUTOMATION_SETTING,
     settings.SYSTEM_SETTINGS,
 )
 

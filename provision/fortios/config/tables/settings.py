@@ -39,6 +39,18 @@ SSL_VPN_SETTINGS = Table(
     ),
 )
 
+# FortiOS CLI reference, `config system global`, `config automation setting`: these are only read.
+SYSTEM_GLOBAL = Table(
+    "system global",
+    scope="global",
+    defaults={"admin-lockout-threshold": "3", "admin-lockout-duration": "60"},
+)
+AUTOMATION_SETTING = Table(
+    "automation setting",
+    scope="global",
+    defaults={"max-concurrent-stitches": "512", "secure-mode": "disable"},
+)
+
 SYSTEM_SETTINGS = Table(
     "system settings",
     keys="",

@@ -1,0 +1,173 @@
+"""The requests of banstitch-rules, which root carries out: nothing else is possible by that way."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rules import requests
+
+NOW = 1_800_000_000.0
+JAIL = "banstitch-sslvpn_login_failed"
+GOOD = {"do": "pardon", "at": NOW, "address": "198.51.100.7", "user": "616c696365", "failures": 0}
+NAME = "1800000000000-0123abcd.json"
+
+Calls = list[tuple[str, str, dict[str, str]]]
+
+
+@pytest.fixture
+def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A spool of requests and one of bans; what fail2ban would be asked is collected."""
+    (tmp_path / "requests").mkdir()
+    (tmp_path / "bans").mkdir()
+    monkeypatch.setattr(requests, "BANS", str(tmp_path / "bans"))
+    monkeypatch.setattr(requests, "ENDED", str(tmp_path / "ended.json"))
+    return tmp_path
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
+    found: Calls = []
+    monkeypatch.setattr(requests, "call", lambda *words: found.append(words))
+    return found
+
+
+def hold(host: Path, rule: str, *bans: str) -> None:
+    """Write the ban file of a jail; each ban is ADDRESS UNTIL SINCE FAILURES COUNT."""
+    jail = f"{JAIL}-{rule}" if rule else JAIL
+    text = "".join(f"{ban}\n" for ban in bans)
+    (host / "bans" / f"{jail}.bans").write_text(f"# banstitch 1\n{text}end {len(bans)}\n")
+
+
+def take(host: Path) -> list[bytes]:
+    return list(requests.take_files(str(host / "requests"), os.getuid()))
+
+
+def pardon(**more: Any) -> requests.Request:
+    return requests.read_request(json.dumps(GOOD | more).encode(), NOW)
+
+
+def test_bans_by_events_that_began_before_the_login_end(host: Path, calls: Calls) -> None:
+    before, after = int(NOW) - 60, int(NOW) + 60
+    hold(host, "", f"198.51.100.7 -1 {before} 5 1", f"198.51.100.8 -1 {before} 5 1")
+    hold(host, "trusted", f"198.51.100.7 -1 {before} 10 1")
+    hold(host, "slow", f"198.51.100.7 -1 {after} 1 1")
+    hold(host, "trap", f"198.51.100.7 -1 {before} 0 1")  # by hand
+    hold(host, "network", f"198.51.100.0/24 -1 {before} 1 1")
+    requests.carry_out(pardon())
+    assert [(jail.removeprefix(JAIL), details["address"]) for jail, _, details in calls] == [
+        ("", "198.51.100.7"),
+        ("-network", "198.51.100.0/24"),
+    ]
+    assert calls[0][2]["why"] == "alice logged in from there"
+    assert calls[0][2]["by"] == "banstitch-rules"
+
+
+def test_no_more_than_so_many_bans_end_within_an_hour(
+    host: Path, calls: Calls, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hold(host, "", f"198.51.100.7 -1 {int(NOW) - 60} 5 1")
+    for _ in range(requests.MOST + 5):
+        requests.carry_out(pardon())
+    assert len(calls) == requests.MOST
+    assert "is not freed" in capsys.readouterr().out
+
+
+def test_an_alarm_becomes_an_entry_of_the_audit(host: Path, calls: Calls) -> None:
+    hold(host, "")
+    requests.carry_out(pardon(do="alarm", failures=9))
+    ((jail, method, details),) = calls
+    assert (jail, method, details["address"]) == (JAIL, "note_alarm", "198.51.100.7")
+    assert details["why"].startswith("alice logged in from there after 9 failures")
+
+
+def test_what_an_attacker_typed_stays_one_printable_word(host: Path) -> None:
+    typed = "x\n\x1b[2J\u202eü\\"
+    assert pardon(user=typed.encode().hex()).user.isascii()
+    assert pardon(user=typed.encode().hex()).user.isprintable()
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"do": "unban"},
+        {"address": "198.51.100.0/24"},
+        {"address": "2001:db8::/32"},
+        {"address": "everybody"},
+        {"address": 0},
+        {"at": NOW + 60},
+        {"at": "nan"},
+        {"at": -1},
+        {"user": "../../x"},
+        {"user": "61" * 300},
+        {"failures": 1e300},
+        {"more": 1},
+    ],
+)
+def test_a_request_of_another_form_is_refused(more: dict[str, Any]) -> None:
+    refusals = (ValueError, LookupError, TypeError, RecursionError, OverflowError)
+    with pytest.raises(refusals):
+        requests.read_request(json.dumps(GOOD | more).encode(), NOW)
+
+
+@pytest.mark.parametrize("text", [b"", b"[]", b"7", b"\xff", b"[" * 900])
+def test_what_is_no_request_is_refused(text: bytes) -> None:
+    with pytest.raises((ValueError, LookupError, TypeError, RecursionError)):
+        requests.read_request(text, NOW)
+
+
+def test_requests_are_taken_once_and_in_order(host: Path) -> None:
+    folder = host / "requests"
+    for number in (2, 1, 3):
+        (folder / f"180000000000{number}-0123abcd.json").write_text(str(number))
+    (folder / "1800000000009-0123abcd.json.new").write_text("half")
+    assert take(host) == [b"1", b"2", b"3"]
+    assert [path.name for path in folder.iterdir()] == ["1800000000009-0123abcd.json.new"]
+
+
+def _link(path: Path) -> None:
+    target = path.parent.parent / "secret"
+    target.write_text("secret")
+    path.symlink_to(target)
+
+
+def _second_name(path: Path) -> None:
+    target = path.parent.parent / "secret"
+    target.write_text("secret")
+    path.hardlink_to(target)
+
+
+def _folder(path: Path) -> None:
+    (path / "deep").mkdir(parents=True)
+    (path / "deep" / "file").touch()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        _link,
+        _second_name,
+        _folder,
+        lambda path: os.mkfifo(path),
+        lambda path: path.write_bytes(b"x" * 5000),
+    ],
+)
+def test_what_is_no_plain_small_file_is_removed_unread(
+    host: Path, make: Callable[[Path], object]
+) -> None:
+    make(host / "requests" / NAME)
+    assert take(host) == []
+    assert list((host / "requests").iterdir()) == []
+    secret = host / "secret"
+    assert not secret.exists() or secret.read_text() == "secret"
+
+
+def test_files_of_others_and_with_other_names_are_removed_unread(host: Path) -> None:
+    (host / "requests" / "x.json").write_text("{}")
+    (host / "requests" / NAME).write_text("{}")
+    assert list(requests.take_files(str(host / "requests"), os.getuid() + 1)) == []
+    assert list((host / "requests").iterdir()) == []
