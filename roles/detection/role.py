@@ -127,14 +127,14 @@ class Settings(RoleSettings):
     ] = ()
     detection_trust_days: Annotated[
         int,
-        Field(ge=1, le=365, description="days for which a login speaks for its address, 1 to 365"),
+        Field(ge=1, le=365, description="days for which a login speaks for its address"),
     ] = 14
     detection_trust_sources: Annotated[
         int,
         Field(
             ge=1,
             le=64,
-            description="a user who logs in from more addresses in a day gives no trust, 1 to 64",
+            description="a user who logs in from more addresses in a day gives no trust",
         ),
     ] = 5
     detection_success_events: Annotated[
