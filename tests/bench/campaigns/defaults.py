@@ -2,77 +2,50 @@
 
 from __future__ import annotations
 
-from rules import settings as names
-from rules.settings import DAY, Detection, Rule, Settings, name_jail
+import json
+
+from rules.settings import Settings, read_settings
 
 from provision.replay.counting import Jail
+from roles.detection.rules import (
+    DEFAULTS,
+    PLAIN,
+    Growth,
+    Limits,
+    Rule,
+    choose_rules,
+    describe_rules,
+    read_trap_users,
+)
 from tests.bench.campaigns.attempts import ADMIN, IPSEC, SSLVPN
 
-MINUTE, HOUR = 60, 3600
-# max_retry, find_time, ban_time
-RULES = {
-    names.PLAIN: (5, 10 * MINUTE, HOUR),
-    names.TRUSTED: (10, 10 * MINUTE, 10 * MINUTE),
-    names.SLOW: (4, DAY, DAY),
-    names.UNKNOWN: (2, 7 * DAY, DAY),
-    names.TRAP: (1, 7 * DAY, DAY),
-    names.SPRAY: (3, DAY, DAY),
-    names.LOCKOUT: (1, DAY, DAY),
-    names.NETWORK: (3, 7 * DAY, 7 * DAY),
+LONGEST = 28 * 86400
+# Each has a list of users, and names of the list of traps that are real there.
+ACCOUNTS = {
+    SSLVPN: ("users", ()),
+    IPSEC: ("users", ()),
+    ADMIN: ("administrators", ("admin",)),
 }
-COUNTED_BY_FAIL2BAN = (names.PLAIN, names.TRUSTED)
-TRAPS = frozenset(
-    [
-        "admin",
-        "administrator",
-        "root",
-        "test",
-        "test1",
-        "testuser",
-        "user",
-        "user1",
-        "guest",
-        "vpn",
-        "vpnuser",
-        "sslvpn",
-        "support",
-        "fortinet",
-        "fortigate",
-        "scanner",
-        "scan",
-        "backup",
-        "service",
-        "temp",
-        "demo",
-        "ftp",
-        "oracle",
-        "postgres",
-        "sysadmin",
-        "operator",
-    ]
-)
+PEOPLE = {
+    "trap_users": read_trap_users(),
+    "known_users": [],
+    "trust_days": 14,
+    "trust_sources": 5,
+}
 
 
 def read_defaults() -> tuple[Settings, dict[str, Jail]]:
     """Return what a ban host runs with when no setting is given."""
-    detections, jails = {}, {}
-    for name in (SSLVPN, IPSEC, ADMIN):
-        is_admin = name == ADMIN
-        detections[name] = Detection(
-            name,
-            {rule: Rule(count, time) for rule, (count, time, _) in RULES.items()},
-            "administrators" if is_admin else "users",
-            frozenset({"admin"} if is_admin else ()),
-        )
-        for rule in RULES:
-            jail = _make_jail(name, rule)
-            jails[jail.name] = jail
-    return Settings(detections, TRAPS), jails
+    rules = [rule for detection in ACCOUNTS for rule in _choose(detection)]
+    settings = read_settings(json.loads(describe_rules(rules, ACCOUNTS, PEOPLE)))
+    return settings, {rule.jail: _make_jail(rule) for rule in rules}
 
 
-def _make_jail(detection: str, rule: str) -> Jail:
-    count, find_time, ban_time = RULES[rule]
-    name = name_jail(detection, rule)
-    if rule in COUNTED_BY_FAIL2BAN:
-        return Jail(name, detection, rule, count, find_time, ban_time)
-    return Jail(name, detection, rule, 1, find_time, ban_time, 4, 28 * DAY)
+def _choose(detection: str) -> tuple[Rule, ...]:
+    growth = Growth(is_on=False, factor=2, longest=LONGEST)
+    return choose_rules(detection, [PLAIN, *DEFAULTS], Limits(5, 600, 3600), {}, growth)
+
+
+def _make_jail(rule: Rule) -> Jail:
+    factor = rule.factor if rule.grows else 1
+    return Jail(rule.jail, rule.detection, rule.name, *rule.in_fail2ban, factor, LONGEST)
