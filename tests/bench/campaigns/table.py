@@ -51,7 +51,7 @@ CAMPAIGNS = (
     Campaign(
         "the same, names of employees",
         partial(attacks.attack_steadily, names=attacks.choose_employee),
-        99,
+        98,
     ),
     Campaign("rotation in a /64", partial(attacks.rotate, bits=64), 99.9),
     Campaign("rotation in a /56", partial(attacks.rotate, bits=56), 99.9),
