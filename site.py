@@ -21,10 +21,10 @@ def load_plays() -> tuple[Play, ...]:
     import roles.detection.role
     import roles.receiver.role
     from provision.sites.builder import Play
-    from roles import enforcement, feed, rules, webhook
+    from roles import enforcement, feed, rules, shield, webhook
 
     return (
-        Play("ban_hosts", (roles.detection.role, roles.receiver.role, rules)),
+        Play("ban_hosts", (roles.detection.role, roles.receiver.role, rules, shield)),
         Play("fortigates", (webhook, feed, enforcement)),
     )
 

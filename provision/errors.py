@@ -13,7 +13,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-_PLURALS = {"directory": "directories", "authority": "authorities", "guess": "guesses"}
+_PLURALS = {
+    "address": "addresses",
+    "authority": "authorities",
+    "directory": "directories",
+    "guess": "guesses",
+}
 
 
 def spell_count(number: int, noun: str) -> str:

@@ -5,7 +5,9 @@ It counts events for the rules of the role `detection`, whose jails read what it
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 from provision.desired.context import Context
 from provision.desired.host_paths import (
@@ -70,6 +72,23 @@ def resources(context: Context) -> tuple[Resource, ...]:
         ),
         Service(_PATH, restart_on=(f"file:{UNIT_DIRECTORY}/{_PATH}",)),
     )
+
+
+def replay(context: Context) -> dict[str, Any]:
+    """Return the settings of the rules, and the jails that count what they write."""
+    own = context.own("detection", DetectionSettings)
+    jails = [
+        {
+            "name": rule.jail,
+            "detection": rule.detection,
+            "rule": rule.name,
+            **rule.in_fail2ban._asdict(),
+            "factor": rule.factor if rule.grows else 1,
+            "longest": own.detection_increment_max,
+        }
+        for rule in list_rules(own)
+    ]
+    return {"rules": json.loads(_describe_settings(context)), "jails": jails}
 
 
 def _describe_settings(context: Context) -> str:

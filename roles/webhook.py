@@ -1,9 +1,8 @@
-"""The webhook on a FortiGate: one action, and a trigger and a stitch for each detection."""
+"""The webhook on a FortiGate: one action, and a trigger and a stitch for each kind of event."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from typing import Annotated
 
 from banstitch_shared.receiver_api import EVENTS_PATH, TOKEN_HEADER
@@ -19,6 +18,7 @@ from provision.fortios.config.facts import find_capability
 from provision.fortios.config.tables.table import MARKER
 from provision.inventory.variables import Where
 from provision.sites.settings import RoleSettings
+from roles.detection.triggers import Trigger, list_triggers
 from roles.receiver.role import (
     find_receiver_address,
     find_receiver_port,
@@ -30,7 +30,6 @@ NAME = "webhook"
 PREFIX = "webhook_"
 ACTION = "banstitch_webhook"
 CA = "banstitch_ca"
-LONGEST_NAME = 35  # of a trigger and of a stitch
 # The fields that decide come first, on a line of their own that holds nothing typed by a person. The
 # receiver parses this line in lines.py.
 _HEADER = ("logid", "devid", "remip", "srcip", "ui", "status", "reason")
@@ -70,7 +69,9 @@ def blocks(context: Context) -> tuple[CliBlock, ...]:
     detections = roles.detection.role.list_enabled(
         context.of_ban_host("detection", roles.detection.role.Settings)
     )
-    triggers = [t for detection in detections for t in _list_triggers(context, detection)]
+    triggers = [
+        trigger for detection in detections for trigger in list_triggers(context, detection.events)
+    ]
     return (
         *_render_ca(context),
         CliBlock(f"webhook/{ACTION}", action, note=_list_notes(context)),
@@ -152,41 +153,7 @@ def _note_unchecked(context: Context) -> str:
     return f"FortiOS {context.facts.version_text}: events are sent encrypted, but {without}"
 
 
-@dataclass(frozen=True)
-class _Trigger:
-    """A trigger and the stitch of the same name."""
-
-    name: str
-    description: str
-    log_ids: tuple[int, ...]
-    conditions: tuple[tuple[str, str], ...] = ()
-    note: str = ""
-
-
-def _list_triggers(context: Context, enabled: roles.detection.role.Enabled) -> tuple[_Trigger, ...]:
-    """Return one trigger for a detection, or one for each log id where a trigger takes only one."""
-    # only the receiver checks a condition with several patterns: FortiOS has no "or" between fields
-    conditions = tuple(
-        (name, patterns[0]) for name, patterns in enabled.where.items() if len(patterns) == 1
-    )
-    name = f"banstitch_{enabled.name}"
-    trigger = _Trigger(name, enabled.description, enabled.log_ids, conditions)
-    if len(enabled.log_ids) == 1 or context.facts.has("several_log_ids"):
-        return (trigger,)
-    without = find_capability("several_log_ids").without
-    note = f"FortiOS {context.facts.version_text}: detection {enabled.name} gets {without}"
-    return tuple(replace(_take_log_id(trigger, log_id), note=note) for log_id in enabled.log_ids)
-
-
-def _take_log_id(trigger: _Trigger, log_id: int) -> _Trigger:
-    ending = f"_{log_id}"
-    name = trigger.name[: LONGEST_NAME - len(ending)] + ending
-    return replace(trigger, name=name, log_ids=(log_id,))
-
-
-def _render(
-    kind: str, trigger: _Trigger, context: Context, vdoms: tuple[str, ...] = ()
-) -> CliBlock:
+def _render(kind: str, trigger: Trigger, context: Context, vdoms: tuple[str, ...] = ()) -> CliBlock:
     text = render(
         f"webhook/{kind}.j2",
         name=trigger.name,
@@ -197,4 +164,11 @@ def _render(
         vdoms=vdoms,
         fortigate=context.facts,
     )
-    return CliBlock(f"webhook/{kind}_{trigger.name}", text, note=trigger.note)
+    return CliBlock(
+        f"webhook/{kind}_{trigger.name}",
+        text,
+        note=trigger.note,
+        without=trigger.without,
+        needs=trigger.needs,
+        needs_use=bool(trigger.needs) and not context.facts.has("ssl_vpn_tunnel"),
+    )

@@ -1,44 +1,38 @@
-"""The verb `replay`: what the rules would have done with logs of the past. It contacts no host."""
+"""The work of the verb `replay`. It contacts no host."""
 
 from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterable, Sequence
 
 import click
 
-from provision.cli.options import App, Flags, add_common_options
+from provision.cli.options import App, Flags
 from provision.cli.runs import choose_sites
 from provision.desired import collect
 from provision.masking import escape
+from provision.replay.logs import assign_lines, read_files
+from provision.replay.replay import Replay, read_site_rules, replay_lines
+from provision.replay.report import build_document, list_lines
 from provision.results import Exit
+from provision.sites.builder import Selected
 
 
-@click.command()
-@add_common_options
-@click.argument("files", nargs=-1, required=True, metavar="FILE...")
-@click.option(
-    "--poll",
-    type=click.FloatRange(0, 86400),
-    default=None,
-    metavar="SECONDS",
-    help="Seconds until a FortiGate denies a ban. Default: feed_refresh_rate.",
-)
-def replay(app: App, flags: Flags, files: tuple[str, ...], poll: float | None) -> Exit:
-    """Read FortiOS log lines from FILE... (- is standard input) and list who would have been banned."""
-    from provision.replay.logs import assign_lines, read_files
-    from provision.replay.replay import read_site_rules, replay_lines
-    from provision.replay.report import build_document, list_lines
+def show_replay(app: App, flags: Flags, files: Sequence[str], poll: float | None) -> Exit:
+    """Replay the lines of ``files`` with the settings of the chosen sites, and print the outcome.
 
+    ``poll``: seconds until a FortiGate denies a ban; None for the inventory's own.
+
+    Raises:
+        InputError: a file cannot be read, or a line belongs to none of the sites.
+    """
     chosen = list(choose_sites(app, flags, connect=False).values())
-    names = {s.site.name: {f.name for f in s.site.fortigates} for s in chosen}
+    names = {s.site.name: [f.name for f in s.site.fortigates] for s in chosen}
     lines = assign_lines(read_files(files), names)
-    replays = []
-    for selected in chosen:
-        parts = collect.collect_replay_parts(selected.site, app.plays)
-        rules = read_site_rules(parts if poll is None else {**parts, "poll": poll})
-        replays.append(replay_lines(selected.site.name, lines[selected.site.name], rules))
-    document = build_document(replays)
+    document = build_document(
+        [_replay_site(app, selected, lines[selected.site.name], poll) for selected in chosen]
+    )
     if flags.json:
         json.dump(document, sys.stdout)
         click.echo()
@@ -48,4 +42,7 @@ def replay(app: App, flags: Flags, files: tuple[str, ...], poll: float | None) -
     return Exit.OK
 
 
-VERBS = (replay,)
+def _replay_site(app: App, selected: Selected, lines: Iterable[str], poll: float | None) -> Replay:
+    parts = collect.collect_replay_parts(selected.site, app.plays)
+    rules = read_site_rules(parts if poll is None else {**parts, "poll": poll})
+    return replay_lines(selected.site.name, lines, rules)

@@ -174,4 +174,20 @@ def status(app: App, flags: Flags) -> Exit:
     return operate.show_status(app, flags)
 
 
-VERBS = (check, render, plan, apply, verify, teardown, bans, ban, unban, rotate, status)
+@click.command()
+@add_common_options
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option(
+    "--poll",
+    type=click.FloatRange(0, 86400),
+    metavar="SECONDS",
+    help="Seconds until a FortiGate denies a ban. Default: feed_refresh_rate.",
+)
+def replay(app: App, flags: Flags, files: tuple[str, ...], poll: float | None) -> Exit:
+    """Show who would have been banned by FortiOS log lines from FILE... (- is standard input)."""
+    from provision.cli import replays
+
+    return replays.show_replay(app, flags, files, poll)
+
+
+VERBS = (check, render, plan, apply, verify, teardown, bans, ban, unban, rotate, status, replay)

@@ -6,10 +6,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from banstitch_shared.addresses import Networks
 from banstitch_shared.eventlog import FAILURE, SUCCESS, Entry
 from receiver.lines import Malformed, read_event
-from receiver.sources import ignored
-from receiver.verdicts import judge
+from receiver.sources import canonical, networks
+from receiver.verdicts import judge, read_detection
+from rules import shield
 from rules.networks import find_networks
 from rules.settings import TRUSTED, Settings, read_settings
 from rules.state import State
@@ -35,6 +37,8 @@ class SiteRules:
     jails: tuple[Jail, ...]
     ipv6_prefix: int
     poll: float
+    shield: str
+    spared: Networks
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,19 @@ class Doubt:
     ban: Ban
     login: float
     user: str
+
+
+@dataclass
+class ShieldTime:
+    """A time during which the shield was up, or would have been where it is not ``auto``.
+
+    ``kept_out``: failed logins that it denied, and that no ban did; ``denied``: logins.
+    """
+
+    since: float
+    until: float
+    kept_out: int = 0
+    denied: int = 0
 
 
 @dataclass
@@ -58,6 +75,7 @@ class Replay:
     kept_out: int = 0
     let_through: int = 0
     doubts: list[Doubt] = field(default_factory=list)
+    shield: list[ShieldTime] = field(default_factory=list)
     events: int = 0
     others: int = 0
     unreadable: dict[str, int] = field(default_factory=dict)
@@ -66,11 +84,13 @@ class Replay:
 def read_site_rules(parts: Mapping[str, Any]) -> SiteRules:
     """Return the rules of a site, from what its roles give for a replay."""
     return SiteRules(
-        tuple(dict(d, ignore=ignored(d["ignore"])) for d in parts["detections"]),
+        tuple(map(read_detection, parts["detections"])),
         read_settings(parts["rules"]),
         tuple(Jail(**jail) for jail in parts["jails"]),
         parts["ipv6_prefix"],
         float(parts["poll"]),
+        parts["shield"],
+        networks(parts["spared"], "spared"),
     )
 
 
@@ -122,13 +142,15 @@ def replay_entries(replay: Replay, entries: Iterable[Entry], rules: SiteRules) -
     denied = _Denied(rules.poll)
     for entry in entries:
         replay.events += 1
-        ban = denied.find(entry.address, entry.at)
+        is_denied = denied.find(entry.address, entry.at) is not None
+        if not is_denied and _is_shielded(replay, state, entry, rules):
+            is_denied = rules.shield == "auto"
         if entry.kind == SUCCESS:
             _doubt(replay, denied, entry)
         elif entry.kind == FAILURE:
-            replay.kept_out += ban is not None
-            replay.let_through += ban is None
-        if ban is not None:
+            replay.kept_out += is_denied
+            replay.let_through += not is_denied
+        if is_denied:
             continue
         for outcome in step(state, entry, rules.rules):
             if isinstance(outcome, Line) and outcome.jail in jails.jails:
@@ -136,6 +158,24 @@ def replay_entries(replay: Replay, entries: Iterable[Entry], rules: SiteRules) -
             elif isinstance(outcome, Pardon):
                 jails.end(outcome.at, outcome.source, spared_rules=(TRUSTED,))
     return replay
+
+
+def _is_shielded(replay: Replay, state: State, entry: Entry, rules: SiteRules) -> bool:
+    """Return whether the shield denies the source of an event, and count it."""
+    fetched = entry.at - rules.poll
+    if not state.shield_since <= fetched < state.shield_until:
+        return False
+    if shield.is_home(state, entry.address, entry.at, rules.rules):
+        return False
+    if rules.spared.find_label(canonical(entry.address.partition("/")[0])):
+        return False
+    if not replay.shield or replay.shield[-1].since != state.shield_since:
+        replay.shield.append(ShieldTime(state.shield_since, state.shield_until))
+    period = replay.shield[-1]
+    period.until = state.shield_until
+    period.kept_out += entry.kind == FAILURE
+    period.denied += entry.kind == SUCCESS
+    return True
 
 
 def _count(replay: Replay, jails: Fail2ban, denied: _Denied, line: Line) -> None:

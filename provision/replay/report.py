@@ -7,7 +7,7 @@ from typing import TypedDict
 
 from provision.errors import spell_count
 from provision.replay.counting import FOREVER, Ban
-from provision.replay.replay import Replay
+from provision.replay.replay import Replay, ShieldTime
 from provision.results import format_timestamp
 
 # Bans that the text lists; --json has all.
@@ -33,6 +33,16 @@ class DoubtRow(BanRow):
     user: str
 
 
+class ShieldRow(TypedDict):
+    """A time of the shield: what it denied, or would have denied where it is not `auto`."""
+
+    since: float
+    until: float
+    kept_out: int
+    denied: int
+    site: str
+
+
 class ReplayDocument(TypedDict):
     """The answer of ``replay --json``."""
 
@@ -40,6 +50,7 @@ class ReplayDocument(TypedDict):
     kept_out: int
     let_through: int
     doubtful: list[DoubtRow]
+    shield: list[ShieldRow]
     events: int
     others: int
     unreadable: dict[str, int]
@@ -62,6 +73,7 @@ def build_document(replays: Sequence[Replay]) -> ReplayDocument:
         kept_out=sum(replay.kept_out for replay in replays),
         let_through=sum(replay.let_through for replay in replays),
         doubtful=doubtful,
+        shield=[_build_shield_row(replay, time) for replay in replays for time in replay.shield],
         events=sum(replay.events for replay in replays),
         others=sum(replay.others for replay in replays),
         unreadable=unreadable,
@@ -81,6 +93,16 @@ def _build_row(replay: Replay, ban: Ban) -> BanRow:
     )
 
 
+def _build_shield_row(replay: Replay, time: ShieldTime) -> ShieldRow:
+    return ShieldRow(
+        since=time.since,
+        until=time.until,
+        kept_out=time.kept_out,
+        denied=time.denied,
+        site=replay.site,
+    )
+
+
 def list_lines(document: ReplayDocument) -> Iterator[str]:
     """Yield the lines of the text for operators."""
     for row in document["bans"][:MOST_LISTED]:
@@ -95,6 +117,12 @@ def list_lines(document: ReplayDocument) -> Iterator[str]:
         yield (
             f"doubtful: {doubt['network']} ({doubt['detection']}, {doubt['rule']}):"
             f" {doubt['user'] or 'somebody'} logged in at {format_timestamp(doubt['login'])}"
+        )
+    for period in document["shield"]:
+        yield (
+            f"shield: {format_timestamp(period['since'])} until {format_timestamp(period['until'])}:"
+            f" {spell_count(period['kept_out'], 'guess')} and {spell_count(period['denied'], 'login')}"
+            " that no ban denied"
         )
     for reason, count in document["unreadable"].items():
         yield f"unreadable: {spell_count(count, 'line')}: {reason}"

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from provision.errors import InputError, Problem
 from provision.inventory import yaml_lines
@@ -18,18 +18,24 @@ _FILE = Path(__file__).parent / "detections.yml"
 DetectionName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,24}$")]
 LogId = Annotated[int, Field(ge=1, le=65535)]
 FieldName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,35}$")]
+FieldNames = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,35}(\|[A-Za-z0-9_.-]{1,35}){0,7}$")]
 Patterns = Annotated[tuple[str, ...], Field(min_length=1)]
+Condition = Patterns | Literal["a name", "none"]
+Conditions = Annotated[dict[FieldNames, Condition], Field(default_factory=dict)]
 MaxRetry = Annotated[int, Field(ge=1, le=10000)]
+Kind = Literal["failure", "success", "lockout"]
 RuleName = Literal[
     "plain", "trusted", "slow", "unknown_user", "trap", "spray", "lockout", "network"
 ]
 
 
 class Match(Strict):
-    """A log line that must match, and the address that must be found in it."""
+    """A log line that must match, and the kind, the address and the user name that it gives."""
 
     line: str
     address: str
+    kind: Kind = "failure"
+    user: str | None = None
 
 
 class Detection(Strict):
@@ -38,9 +44,16 @@ class Detection(Strict):
     name: DetectionName
     description: Annotated[str, Field(max_length=200)]
     log_ids: Annotated[tuple[LogId, ...], Field(min_length=1)]
+    success_ids: tuple[LogId, ...] = ()
+    success_description: Annotated[str, Field(max_length=200)] = ""
+    lockout_ids: tuple[LogId, ...] = ()
+    lockout_description: Annotated[str, Field(max_length=200)] = ""
     address_field: FieldName
     address_inside: FieldName | None = None
-    where: Annotated[dict[FieldName, Patterns], Field(default_factory=dict)]
+    user_fields: Annotated[tuple[FieldName, ...], Field(min_length=1)] = ("user",)
+    where: Conditions
+    success_where: Conditions
+    needs: str | None = None
     accounts: Literal["users", "administrators"] = "users"
     no_traps: tuple[str, ...] = ()
     rules: Annotated[tuple[RuleName, ...], Field(min_length=1)]
@@ -49,6 +62,14 @@ class Detection(Strict):
     ban_time: DurationOrForever
     matches: tuple[Match, ...]
     ignores: tuple[str, ...]
+
+    @model_validator(mode="after")
+    def _is_described(self) -> Self:
+        for kind in ("success", "lockout"):
+            has_ids = bool(getattr(self, f"{kind}_ids"))
+            if has_ids != bool(getattr(self, f"{kind}_description")):
+                raise ValueError(f"{kind}_ids and {kind}_description must be set together")
+        return self
 
 
 def read_catalogue(path: Path = _FILE) -> dict[str, Detection]:

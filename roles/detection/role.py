@@ -5,8 +5,8 @@ detections.yml describes each detection. The comment at its top explains how to 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Annotated, Self
 
 from banstitch_shared.jails import name_jail
@@ -138,7 +138,10 @@ class Settings(RoleSettings):
         ),
     ] = 5
     detection_success_events: Annotated[
-        bool, Field(description="FortiGates also report successful logins")
+        bool,
+        Field(
+            description="FortiGates also report logins that succeed, which spare those who log in"
+        ),
     ] = True
     detection_increment: Annotated[
         bool,
@@ -185,21 +188,19 @@ class Settings(RoleSettings):
 class Enabled:
     """A detection with the settings of one site. Times are in seconds; ``ban_time`` -1 is permanent.
 
-    ``address_inside``: a field such as ``ui=ssh(1.2.3.4)`` for lines without ``address_field``.
-    ``where``: for each field, patterns of which its value must match one (``*``: anything).
+    ``events``: its block of the catalogue, which says what its events are.
     """
 
-    name: str
-    description: str
-    log_ids: tuple[int, ...]
-    address_field: str
+    events: Detection
     max_retry: int
     find_time: int
     ban_time: int
-    address_inside: str = ""
-    where: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     ignore: tuple[str, ...] = ()
     rules: tuple[Rule, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return self.events.name
 
     @property
     def jail(self) -> str:
@@ -236,13 +237,8 @@ def _apply_settings(detection: Detection, settings: Settings) -> Enabled:
         settings.detection_increment_max,
     )
     return Enabled(
-        detection.name,
-        detection.description,
-        detection.log_ids,
-        detection.address_field,
+        detection,
         *limits,
-        detection.address_inside or "",
-        detection.where,
         ignore,
         choose_rules(detection.name, detection.rules, limits, given, growth, ignore),
     )
@@ -266,10 +262,15 @@ def summary(context: Context) -> Iterator[str]:
         )
 
 
+def list_own_addresses(context: Context) -> list[str]:
+    """Return the addresses of the site's own hosts, as far as the inventory has them."""
+    return ["127.0.0.0/8", "::1", *context.site_addresses()]
+
+
 def list_ignored(context: Context) -> list[str]:
     """Return the addresses that no jail of the site bans: its own hosts and ``detection_ignore``."""
     configured = context.of_ban_host("detection", Settings).detection_ignore
-    return ["127.0.0.0/8", "::1", *context.site_addresses(), *map(str, configured)]
+    return [*list_own_addresses(context), *map(str, configured)]
 
 
 def resources(context: Context) -> tuple[Resource, ...]:

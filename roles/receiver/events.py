@@ -5,7 +5,7 @@ Part of the role `receiver`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -13,8 +13,14 @@ from pydantic import Field
 from provision.desired.context import Context, is_address
 from provision.sites.setting_types import Networks
 from provision.sites.settings import RoleSettings
+from roles.detection.catalogue import Condition
+from roles.detection.role import (
+    Enabled,
+    list_enabled,
+    list_ignored,
+    list_own_addresses,
+)
 from roles.detection.role import Settings as DetectionSettings
-from roles.detection.role import list_enabled, list_ignored
 
 
 class Settings(RoleSettings):
@@ -86,17 +92,41 @@ def _list_host_names(context: Context, address: str) -> list[str]:
 def _describe_detections(
     context: Context, settings: Settings, address: str
 ) -> list[dict[str, Any]]:
-    own = [address] if is_address(address) else []
-    ignore = [*list_ignored(context), *own, *map(str, settings.receiver_ignore)]
+    receiver = [address] if is_address(address) else []
+    own = [*list_own_addresses(context), *receiver]
+    ignore = [*list_ignored(context), *receiver, *map(str, settings.receiver_ignore)]
     return [
-        {
-            "name": detection.name,
-            "jail": detection.jail,
-            "log_ids": list(detection.log_ids),
-            "address_field": detection.address_field,
-            "address_inside": detection.address_inside,
-            "where": {name: list(values) for name, values in detection.where.items()},
-            "ignore": list(dict.fromkeys([*ignore, *detection.ignore])),
-        }
+        describe_detection(detection, own, [*ignore, *detection.ignore])
         for detection in list_enabled(context.own("detection", DetectionSettings))
     ]
+
+
+def describe_detection(
+    detection: Enabled, own: Sequence[str], ignore: Sequence[str]
+) -> dict[str, Any]:
+    """Return a detection for the receiver.
+
+    ``own``: the site's own addresses, whose logins say nothing; ``ignore``: those that are never banned.
+    """
+    events = detection.events
+    return {
+        "name": events.name,
+        "jail": detection.jail,
+        "log_ids": list(events.log_ids),
+        "success_ids": list(events.success_ids),
+        "lockout_ids": list(events.lockout_ids),
+        "address_field": events.address_field,
+        "address_inside": events.address_inside or "",
+        "user_fields": list(events.user_fields),
+        "where": _list_conditions(events.where),
+        "success_where": _list_conditions(events.success_where),
+        "own": list(dict.fromkeys(own)),
+        "ignore": list(dict.fromkeys(ignore)),
+    }
+
+
+def _list_conditions(where: Mapping[str, Condition]) -> dict[str, list[str] | str]:
+    return {
+        names: wanted if isinstance(wanted, str) else list(wanted)
+        for names, wanted in where.items()
+    }

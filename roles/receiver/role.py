@@ -33,6 +33,7 @@ from provision.desired.host_paths import (
     LOG_DIRECTORY,
     REJECTED,
     RULES_LOG,
+    RULES_MEMORY,
     RULES_USER,
     TOKENS,
     USER,
@@ -121,10 +122,9 @@ def summary(context: Context) -> tuple[str, ...]:
 
 def replay(context: Context) -> dict[str, Any]:
     """Return the detections, as the receiver judges events by them."""
-    config = events.config(
-        context, context.own("receiver", Settings), find_receiver_address(context), ()
-    )
-    return {"detections": config["detections"], "ipv6_prefix": config["ipv6_prefix"]}
+    settings = context.own("receiver", Settings)
+    values = events.build_config(context, settings, find_receiver_address(context), ())
+    return {"detections": values["detections"], "ipv6_prefix": values["ipv6_prefix"]}
 
 
 def is_receiver_secure(context: Context) -> bool:
@@ -299,5 +299,6 @@ def status(context: Context) -> dict[str, Any]:
         "certificate": tls.find_certificate(settings),
         "tokens": TOKENS,
         "user": STATUS,
+        "rules": RULES_MEMORY,
         "filters": SOCKET if list_allowed_sources(context, settings) else "",
     }

@@ -106,7 +106,7 @@ def add_health(app: Flask, state: State) -> None:
 
     @app.route(HEALTH_PATH, methods=["GET"])
     def show_health() -> Response:
-        errors, losses = state.list_errors(), state.list_losses()
+        errors, losses = state.list_all_errors(), state.list_losses()
         health = "unhealthy" if errors else "degraded" if losses else "healthy"
         unreadable = {name: n for name, n in state.count_unreadable(time.time()).items() if n}
         # a full feed denies fewer than were banned; all other losses leave it complete

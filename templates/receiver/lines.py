@@ -15,6 +15,7 @@ Managed by Banstitch: changes made here are overwritten. Python 3.9 or later, st
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Optional
 
@@ -31,7 +32,7 @@ MADE_BY_FORTIOS = (
 # The values of msg that repeat logdesc. All others may hold a user name.
 FIXED_MESSAGES = r'"(?i:(?:negotiate |progress )?ipsec phase [12](?: error)?)"'
 # The fields with which FortiOS ends its lines.
-LAST_FIELDS = ("msg", "peer_notif", "fctuid", "advpnsc")
+LAST_FIELDS = ("msg", "result", "peer_notif", "fctuid", "advpnsc")
 # FortiOS is not known to cut a line before this character. A longer one may be a user name that was
 # cut where it looks like the end of a line.
 SHORTEST_CUT = 1000
@@ -61,10 +62,9 @@ BY_NEIGHBOURS = re.compile(
     re.DOTALL,
 )
 # The same two ways, and at last a value that was cut.
-USER = re.compile(
-    r'(?:^|[ \t])user=(?:"(?P<escaped>(?:[^"\\]|\\.)*)"(?=[ \t\r\n]|\Z)'
-    r'|"(?P<quoted>.*?)(?:"(?=[ \t]+%s=|\s*\Z)|\Z)|(?P<bare>[^\s"]*))' % NAME,
-    re.DOTALL,
+TYPED = (
+    r'(?:^|[ \t])%%s=(?:"(?P<escaped>(?:[^"\\]|\\.)*)"(?=[ \t\r\n]|\Z)'
+    r'|"(?P<quoted>.*?)(?:"(?=[ \t]+%s=|\s*\Z)|\Z)|(?P<bare>[^\s"]*))' % NAME
 )
 LINE_END, ESCAPED_LINE_END = re.compile(r"\r?\n"), re.compile(r"(?:\\r)?\\n")
 ESCAPED = re.compile(r'\\(["\\])')
@@ -170,22 +170,31 @@ def value_of(name: str) -> re.Pattern[str]:
     return re.compile(" %s=%s" % (re.escape(name), VALUE))
 
 
+@lru_cache(maxsize=64)
+def typed_value_of(name: str) -> re.Pattern[str]:
+    """Return the expression for the value of a field that somebody types."""
+    return re.compile(TYPED % re.escape(name), re.DOTALL)
+
+
 def read_whole(event: Event) -> Optional[Fields]:  # noqa: UP045 - Python 3.9
     """Return all fields of the log line, or None where it does not say for certain where it ends.
 
     A line that was cut could be a user name that looks like the fields of another event.
     """
+    return next(read_ways(event), None)
+
+
+def read_ways(event: Event) -> Iterator[Fields]:
+    """Yield all fields of the log line in each way in which it can be read."""
     strict, rest = event.parts
     text = rest.rstrip(" \t\r\n")
-    if len(event.text) < SHORTEST_CUT:
-        for way in (BY_ESCAPES, BY_NEIGHBOURS):
-            found = read_to_end(text, way)
-            if found and found[-1][0] in LAST_FIELDS:
-                made = [
-                    (name, quoted or bare) for name, quoted, bare in STRICT_PAIR.findall(strict)
-                ]
-                return [*made, *found]
-    return None
+    if len(event.text) >= SHORTEST_CUT:
+        return
+    for way in (BY_ESCAPES, BY_NEIGHBOURS):
+        found = read_to_end(text, way)
+        if found and found[-1][0] in LAST_FIELDS and found[-1][1]:
+            made = [(name, quoted or bare) for name, quoted, bare in STRICT_PAIR.findall(strict)]
+            yield [*made, *found]
 
 
 def read_to_end(text: str, way: re.Pattern[str]) -> Optional[Fields]:  # noqa: UP045 - Python 3.9
@@ -201,15 +210,16 @@ def read_to_end(text: str, way: re.Pattern[str]) -> Optional[Fields]:  # noqa: U
     return found
 
 
-def read_user(text: str) -> str:
-    """Return the user name of a log line as well as it can be read, or an empty string."""
-    begin = text.find(' user="') + len(' user="')
+def read_typed(text: str, name: str) -> str:
+    """Return a user name of a log line as well as it can be read, or an empty string."""
+    mark = ' %s="' % name
+    begin = text.find(mark) + len(mark)
     end = text.find('"', begin)
-    if begin > len(' user="') and end > 0 and text[end + 1 : end + 2] == " ":
+    if begin >= len(mark) and end > 0 and text[end + 1 : end + 2] == " ":
         quoted = text[begin:end]
         if "\\" not in quoted:
             return quoted  # most of them: the expression is slow
-    found = USER.search(text)
+    found = typed_value_of(name).search(text)
     if found is None:
         return ""
     quoted = found["quoted"] if found["escaped"] is None else found["escaped"]

@@ -33,6 +33,7 @@ def list_names(config: Config) -> list[str]:
     posters = [*config["fortigates"], VERIFY]
     endings = list_endings(config)
     found = ["events:%s:%s" % (who, ending) for who in posters for ending in endings]
+    found += ["logins:%s:%s" % (who, ending) for who in posters for ending in endings[:-1]]
     found += ["%s:%s" % (what, who) for what in BY_FORTIGATE for who in posters]
     buckets = [*("rate:" + who for who in posters), "said", "kept"]
     found += [bucket + part for bucket in buckets for part in (":tokens", ":at")]
@@ -58,11 +59,12 @@ def list_families(state: State) -> Iterator[Family]:
     yield from list_posts(state)
     yield from list_polls(state)
     yield from list_bans(state)
+    yield from list_rules(state)
 
 
 def list_health(state: State) -> Iterator[Family]:
     """Yield whether the receiver works."""
-    is_up, is_degraded = not state.list_errors(), bool(state.list_losses())
+    is_up, is_degraded = not state.list_all_errors(), bool(state.list_losses())
     yield "banstitch_up", "gauge", "1 when the receiver can do all of its work", [({}, is_up)]
     meaning = "1 when it works and something is lost all the same"
     yield "banstitch_degraded", "gauge", meaning, [({}, is_degraded)]
@@ -77,6 +79,13 @@ def list_posts(state: State) -> Iterator[Family]:
     ]
     meaning = "Events that were read, by detection or ignored"
     yield "banstitch_events_total", "counter", meaning, events
+    logins: list[Sample] = [
+        ({"fortigate": name, "detection": ending}, state.counts["logins:%s:%s" % (name, ending)])
+        for name in state.config["fortigates"]
+        for ending in list_endings(state.config)[:-1]
+    ]
+    meaning = "Logins that succeeded, by detection"
+    yield "banstitch_logins_total", "counter", meaning, logins
     malformed = count_by_fortigate(state, "malformed")
     yield "banstitch_malformed_total", "counter", "Posts answered 400", malformed
     meaning = "Posts of the last 24 hours that were answered 400"
@@ -106,6 +115,17 @@ def list_bans(state: State) -> Iterator[Family]:
     yield "banstitch_bans_refused", "gauge", meaning, refused
     left_out: list[Sample] = [({}, state.feed.left_out)]
     yield "banstitch_feed_left_out", "gauge", "Bans without room in the feed", left_out
+
+
+def list_rules(state: State) -> Iterator[Family]:
+    """Yield what the service banstitch-rules says."""
+    now = time.time()
+    known, lag = state.rules.read_alarms(now), state.rules.measure_lag(now)
+    yield "banstitch_rules_lag_seconds", "gauge", "Seconds that events may wait", [({}, lag)]
+    alarms: list[Sample] = [({}, len(known.alarms))]
+    yield "banstitch_alarms", "gauge", "Logins after many failures in the last week", alarms
+    attacked: list[Sample] = [({}, len(known.attacked))]
+    yield "banstitch_users_attacked", "gauge", "Users whom many addresses try", attacked
 
 
 def list_endings(config: Config) -> list[str]:

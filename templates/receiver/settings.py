@@ -5,7 +5,10 @@ Managed by Banstitch: changes made here are overwritten. Python 3.9 or later, st
 
 from __future__ import annotations
 
-from typing import TypedDict
+from typing import TypedDict, Union
+
+# Fields, such as "eapuser|xauthuser", and the patterns that one of them fits, or "a name", or "none".
+Conditions = dict[str, Union[list[str], str]]
 
 
 class DetectionConfig(TypedDict):
@@ -13,11 +16,19 @@ class DetectionConfig(TypedDict):
 
     name: str
     jail: str
+    # failures, logins that succeed, and events by which FortiOS itself locks an address out
     log_ids: list[int]
+    success_ids: list[int]
+    lockout_ids: list[int]
     address_field: str
     # the field that holds the address where an event has no such field; may be empty
     address_inside: str
-    where: dict[str, list[str]]
+    # the fields for a user name; the first that is a name counts
+    user_fields: list[str]
+    where: Conditions
+    success_where: Conditions
+    # addresses and networks of the site itself, whose logins say nothing
+    own: list[str]
     # addresses and networks that are never banned
     ignore: list[str]
 

@@ -32,6 +32,11 @@ def ignored(texts: Iterable[str]) -> Networks:
     return networks(texts, "on the ignore list")
 
 
+def own_networks(texts: Iterable[str]) -> Networks:
+    """Return the set of the site's own addresses."""
+    return networks(texts, OWN)
+
+
 # Written out, because what ipaddress calls private differs between Python versions.
 REFUSED = Networks(
     (ipaddress.ip_network(text), reason)
@@ -50,6 +55,8 @@ DOCUMENTATION = networks(
     ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32", "3fff::/20"),
     "a documentation address",
 )
+# Why an event of the site's own hosts does not count.
+OWN = "one of this site's own"
 _GLOBAL = 0b001  # the first three bits, 2000::/3
 # The bits that an IPv4 host has for itself in 6to4.
 _SIX_TO_FOUR_BITS = 48
@@ -117,6 +124,15 @@ def refusal(address: Address, ignore: Networks, documentation: bool) -> str:
     if not reason and not documentation:
         reason = DOCUMENTATION.find_label(address)
     return reason or ignore.find_label(address)
+
+
+def refusal_of_login(address: Address, own: Networks) -> str:
+    """Return why a login that succeeds says nothing about an address, or an empty string.
+
+    It does about one that is private or on an ignore list: its user becomes known.
+    """
+    reason = REFUSED.find_label(address)
+    return own.find_label(address) or (reason if reason != "private" else "")
 
 
 def source_of(address: Address, prefix: int, ignore: Networks, spared: Iterable[Address]) -> str:

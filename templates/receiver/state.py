@@ -16,6 +16,7 @@ from receiver.counts import Counts
 from receiver.feed import Feed
 from receiver.files import Unavailable, check_writable
 from receiver.names import Names
+from receiver.rules import Rules
 from receiver.settings import Config
 from receiver.spool import Bans
 
@@ -32,6 +33,7 @@ class State:
         self.peers = Peers(config["allow"], config["own"], self.names, config["readers"])
         self.bans = Bans(config["spool"], config["jails"])
         self.feed = Feed(self.bans, config["feed_limit"], config["feed_lists"])
+        self.rules = Rules(config["rules_memory"])
         self.counts = Counts(config["counts"], metrics.list_names(config))
         self.refusals = Refusals(self.counts)
         if not self.counts["started"]:
@@ -54,6 +56,11 @@ class State:
                 errors.append(str(error))
         return errors
 
+    def list_all_errors(self) -> list[str]:
+        """Return also what other programs of this host do not do; empty if events lead to bans."""
+        error = self.rules.describe_error(time.time())
+        return [*self.list_errors(), *([error] if error else [])]
+
     def list_losses(self) -> list[str]:
         """Return what is lost although the receiver works: posts, new bans, room in the feed."""
         losses = [
@@ -66,8 +73,8 @@ class State:
             % (number, "no known FortiGate" if name == "-" else name)
             for name, number in self.bans.count_refused(time.time()).items()
         ]
-        full = self.feed.describe_full()
-        return [*losses, full] if full else losses
+        others = (self.rules.describe_lag(time.time()), self.feed.describe_full())
+        return [*losses, *filter(None, others)]
 
     def count_unreadable(self, now: float) -> dict[str, int]:
         """Return {FortiGate: number of its posts of the last 24 hours that could not be read}."""

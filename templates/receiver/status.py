@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import jinja2
+from banstitch_shared.alarm_file import Alarms
 from banstitch_shared.audit_file import read_newest_first
 from banstitch_shared.ban_file import FOREVER
 from banstitch_shared.jails import name_detection
@@ -56,16 +57,30 @@ def load_template() -> jinja2.Template:
 
 def render_page(state: State, now: float) -> str:
     """Return the whole page; ``now`` in epoch seconds."""
-    errors = state.list_errors()
+    errors, known = state.list_all_errors(), state.rules.read_alarms(now)
     return load_template().render(
         errors=errors,
         messages=[*errors, *state.list_losses(), *state.list_warnings()],
+        alarms=list_alarms(known, now),
+        attacked=list_attacked(known, now),
         fortigates=list_fortigates(state, now),
         **list_bans(state, now),
         **draw_days(*count_bans_by_day(state.config["audit_log"]), now),
         **list_events(state),
         now=time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(now)),
     )
+
+
+def list_alarms(known: Alarms, now: float) -> list[dict[str, object]]:
+    """Return a row for each login after many failures, the newest first."""
+    return [
+        {**alarm._asdict(), "age": format_age(alarm.at, now)} for alarm in reversed(known.alarms)
+    ]
+
+
+def list_attacked(known: Alarms, now: float) -> list[dict[str, object]]:
+    """Return a row for each user under attack."""
+    return [{**each._asdict(), "left": format_span(each.until - now)} for each in known.attacked]
 
 
 def list_fortigates(state: State, now: float) -> list[dict[str, object]]:

@@ -5,23 +5,24 @@ Managed by Banstitch: changes made here are overwritten. Python 3.9 or later, st
 
 from __future__ import annotations
 
-import fnmatch
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Optional
 
 from banstitch_shared.addresses import Address
-from banstitch_shared.eventlog import NOTHING
+from banstitch_shared.eventlog import FAILURE, LOCKOUT, NOTHING, SUCCESS
 
-from receiver.lines import Event, Fields, Malformed, read_reason, read_user, read_whole
-from receiver.sources import canonical, embedded, refusal, source_of
+from receiver import sources
+from receiver.conditions import find_unmet, find_user, read_certain
+from receiver.lines import Event, Fields, Malformed, read_reason, read_whole
+from receiver.sources import canonical, embedded
 
-# One detection as the role renders it, with its ``ignore`` as networks.
+# One detection as the role renders it, with ``own`` and ``ignore`` as networks.
 Detection = Mapping[str, Any]
 Find = Callable[[str], Optional[str]]
 LOG_ID = re.compile(r"[0-9]{1,10}\Z", re.ASCII)
-# ui=ssh(192.0.2.1)
-INSIDE = re.compile(r"[A-Za-z]{1,20}\(([0-9A-Fa-f.:]{2,45})\)\Z")
+# ui=ssh(192.0.2.1), or ui=192.0.2.1 where FortiOS locks an address out
+INSIDE = re.compile(r"(?:[A-Za-z]{1,20}\(([0-9A-Fa-f.:]{2,45})\)|([0-9a-f.:]*[.:][0-9a-f.:]*))\Z")
 
 
 class Verdict(NamedTuple):
@@ -32,12 +33,20 @@ class Verdict(NamedTuple):
     address: str = ""
     user: str = ""
     reason: str = ""
+    kind: str = FAILURE
 
     def answer(self) -> dict[str, str]:
         """Return what the FortiGate is answered."""
         if self.ignored:
             return {"outcome": "ignored", "reason": self.ignored}
-        return {"outcome": "taken", "detection": self.detection, "address": self.address}
+        answer = {"outcome": "taken", "detection": self.detection, "address": self.address}
+        return answer if self.kind == FAILURE else {**answer, "kind": self.kind}
+
+
+def read_detection(block: Mapping[str, Any]) -> Detection:
+    """Return a detection of the configuration file as :func:`judge` needs it."""
+    own, ignore = sources.own_networks(block["own"]), sources.ignored(block["ignore"])
+    return {**block, "own": own, "ignore": ignore}
 
 
 def judge(
@@ -49,7 +58,7 @@ def judge(
 ) -> Verdict:
     """Return the verdict on one event.
 
-    ``spared``: addresses that are never taken, beside the detection's own ``ignore`` list.
+    ``spared``: addresses that are never taken, beside the detection's own lists.
     ``documentation``: whether addresses of the documentation ranges are taken. ``ipv6_prefix``: how many
     bits the IPv6 network of one attacker has.
 
@@ -58,23 +67,61 @@ def judge(
     """
     log_id = find_log_id(event)
     # ten digits are two of type, two of subtype and six of message id; a trigger names the latter
-    message = int(log_id[-6:])
-    detection = next((d for d in detections if message in d["log_ids"]), None)
-    if detection is None:
-        return Verdict("no detection for this log id")
-    for name, patterns in detection["where"].items():
-        if not may_fit(event, name, patterns):
-            return Verdict("its %s is none that counts" % name)
+    message, why = int(log_id[-6:]), "no detection for this log id"
+    for detection in detections:
+        kind = find_kind(detection, message)
+        if kind:
+            why = find_hindrance(event, detection, kind)
+            if not why:
+                return judge_address(event, detection, kind, spared, documentation, ipv6_prefix)
+    return Verdict(why)
+
+
+def find_kind(detection: Detection, message: int) -> str:
+    """Return what a message id means for a detection, or an empty string."""
+    if message in detection["log_ids"]:
+        return FAILURE
+    if message in detection["success_ids"]:
+        return SUCCESS
+    return LOCKOUT if message in detection["lockout_ids"] else ""
+
+
+def find_hindrance(event: Event, detection: Detection, kind: str) -> str:
+    """Return why an event is none of the detection, or an empty string.
+
+    What somebody types removes no failure, and makes no login: that must be certain.
+    """
+    is_login = kind == SUCCESS
+    if is_login and (event.find("logid") is None or read_certain(event) is None):
+        return "a login that somebody may have typed"
+    where = detection["success_where"] if is_login else detection["where"]
+    unmet = find_unmet(event, where, is_login) if where and kind != LOCKOUT else ""
+    return "its %s is none that counts" % unmet if unmet else ""
+
+
+def judge_address(
+    event: Event,
+    detection: Detection,
+    kind: str,
+    spared: Collection[Address],
+    documentation: bool,
+    ipv6_prefix: int,
+) -> Verdict:
+    """Return the verdict on an event of a detection, by its address."""
     value = find_address(event, detection["address_field"], detection["address_inside"])
     if value in NOTHING:
         return Verdict("the event names no address")
-    address = canonical(value)
-    reason = refusal(address, detection["ignore"], documentation)
+    address, ignore = canonical(value), detection["ignore"]
+    if kind == SUCCESS:
+        reason = sources.refusal_of_login(address, detection["own"])
+    else:
+        reason = sources.refusal(address, ignore, documentation)
     if reason or address in spared or embedded(address) in spared:
-        return Verdict("address is " + (reason or "one of this site's own"))
-    source = source_of(address, ipv6_prefix, detection["ignore"], spared)
+        return Verdict("address is " + (reason or sources.OWN))
+    source = sources.source_of(address, ipv6_prefix, ignore, spared)
     said = event.header.get("reason") or read_reason(event.text)
-    return Verdict("", detection["name"], source, read_user(event.text), said)
+    user = find_user(event, detection["user_fields"], kind == SUCCESS)
+    return Verdict("", detection["name"], source, user, said, kind)
 
 
 def find_log_id(event: Event) -> str:
@@ -139,26 +186,6 @@ def only(values: Iterable[str]) -> Optional[str]:  # noqa: UP045 - Python 3.9
 
 
 def inside(value: str) -> str:
-    """Return the address in a value such as ssh(192.0.2.1), or an empty string."""
+    """Return the address in a value such as ssh(192.0.2.1), or alone in it, or an empty string."""
     found = INSIDE.match(value)
-    return found.group(1) if found else ""
-
-
-def find_second(event: Event, name: str) -> Optional[str]:  # noqa: UP045 - Python 3.9
-    """Return a field that decides nothing about the address, or None where it cannot be read for certain."""
-    value = event.find(name)
-    if value is not None:
-        return value
-    found = {value for field, value in read_whole(event) or () if field == name}
-    return found.pop() if len(found) == 1 else None
-
-
-def may_fit(event: Event, name: str, patterns: Sequence[str]) -> bool:
-    """Return whether a field fits a pattern, in upper or lower case, or cannot be read.
-
-    A field that cannot be read removes no event: else a user name could make it unreadable.
-    """
-    value = find_second(event, name)
-    if value is None:
-        return True
-    return any(fnmatch.fnmatchcase(value.lower(), pattern.lower()) for pattern in patterns)
+    return found.group(1) or found.group(2) if found else ""

@@ -11,7 +11,7 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, Callable
 
 from banstitch_shared.addresses import Address, parse_peer
-from banstitch_shared.eventlog import FAILURE, Entry, write_line
+from banstitch_shared.eventlog import SUCCESS, Entry, write_line
 from banstitch_shared.receiver_api import TOKEN_HEADER
 from banstitch_shared.tokens import VERIFY
 
@@ -19,8 +19,7 @@ from receiver import evidence, recent
 from receiver.files import Unavailable, append
 from receiver.lines import Event, Malformed, read_event
 from receiver.settings import Config
-from receiver.sources import ignored
-from receiver.verdicts import Verdict, judge
+from receiver.verdicts import Verdict, judge, read_detection
 
 if TYPE_CHECKING:
     from receiver.state import State
@@ -63,7 +62,7 @@ class Webhook:
         self.tokens = state.tokens
         self.peers = state.peers
         self.counts = state.counts
-        self.detections = [dict(d, ignore=ignored(d["ignore"])) for d in config["detections"]]
+        self.detections = [read_detection(each) for each in config["detections"]]
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> list[bytes]:
         answer: dict[str, object]
@@ -129,15 +128,16 @@ class Webhook:
         return judge(event, self.detections, spared, documentation, prefix)
 
     def _write(self, verdict: Verdict, event: Event, who: str) -> None:
-        """Write the evidence, then the line for fail2ban, which looks the evidence up.
+        """Write the evidence, then the event's line; whoever reads that looks the evidence up.
 
+        The evidence of a login is kept as well: it shows who logged in where a password was guessed.
         The time is taken here, because a body may take seconds to arrive: both files are in its order.
         """
         entry = Entry(
             time.time(),
             who,
             verdict.detection,
-            FAILURE,
+            verdict.kind,
             verdict.address,
             verdict.user,
             verdict.reason,
@@ -150,7 +150,8 @@ class Webhook:
     def _count(self, who: str, verdict: Verdict, now: float) -> None:
         with self.counts.locked():
             self.counts["last_event:" + who] = now
-            self.counts["events:%s:%s" % (who, verdict.detection or "ignored")] += 1
+            what = "logins" if verdict.kind == SUCCESS else "events"
+            self.counts["%s:%s:%s" % (what, who, verdict.detection or "ignored")] += 1
 
     def _keep(self, who: str, peer: Address, data: bytes, reason: str, now: float) -> None:
         """Record an unreadable post, quoted and cut, so that the operator can see what was sent."""

@@ -1,6 +1,4 @@
-"""Logins that may rest on a guessed password, and users under attack: the file that ``status`` reads.
-
-    {"alarms": [{"at", "address", "user", "failures"}], "attacked": [{"user", "until", "sources"}]}
+"""Write the file of alarms: logins that may rest on a guessed password, and users under attack.
 
 Managed by Banstitch: changes made here are overwritten. Python 3.9 or later, standard library only.
 """
@@ -10,13 +8,14 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from banstitch_shared.alarm_file import MOST
+
 from rules.checkpoint import replace_file
 from rules.state import State
 from rules.step import Alarm
 
-# Entries of each list, the latest, and the seconds for which an alarm stays.
-MOST = 100
-KEPT = 14 * 86400
+# Seconds for which an alarm stays.
+KEPT = 7 * 86400
 # Seconds between two looks at the attacks that go on.
 PAUSE = 10.0
 

@@ -52,14 +52,17 @@ class Request(NamedTuple):
 
 
 def main() -> None:
-    """Carry out what waits, and wait a moment: a flood of files starts this once a second at most."""
+    """Wait a moment, and carry out what is there then.
+
+    A ban that was decided just before has begun by then, and a flood of files starts this once a second.
+    """
+    time.sleep(1)
     uid = pwd.getpwnam(USER).pw_uid
     for text in take_files(SPOOL, uid):
         try:
             carry_out(read_request(text, time.time()))
         except (ValueError, LookupError, TypeError, RecursionError, OverflowError) as error:
             print("a request is refused: %s" % str(error)[:200])  # noqa: T201 - the journal
-    time.sleep(1)
 
 
 def take_files(folder: str, uid: int) -> Iterator[bytes]:

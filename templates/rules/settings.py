@@ -12,8 +12,8 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 DAY = 86400
-# Names of rules. Each is one jail of a detection; PLAIN keeps the jail without a suffix.
-PLAIN, TRUSTED, SLOW = "plain", "trusted", "slow"
+# Names of rules beside `plain`. Each is one jail of a detection.
+TRUSTED, SLOW = "trusted", "slow"
 UNKNOWN, TRAP, SPRAY, LOCKOUT, NETWORK = "unknown_user", "trap", "spray", "lockout", "network"
 
 
@@ -99,9 +99,3 @@ def fold_name(user: str) -> str:
         name = name[domain.end() :]
     head, at, tail = name.partition("@")
     return head if at and head and "@" not in tail else name
-
-
-@lru_cache(maxsize=1024)
-def name_jail(detection: str, rule: str) -> str:
-    """Return the name of the fail2ban jail of a rule."""
-    return "banstitch-%s" % detection if rule == PLAIN else "banstitch-%s-%s" % (detection, rule)

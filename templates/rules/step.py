@@ -33,11 +33,12 @@ from collections import OrderedDict
 
 from banstitch_shared.eventlog import LOCKOUT as LOCKED_OUT
 from banstitch_shared.eventlog import SUCCESS, Entry
+from banstitch_shared.jails import PLAIN, name_jail
 
 from rules import shield
 from rules.networks import find_networks
 from rules.outcomes import Alarm, Ban, Outcome, Pardon
-from rules.settings import DAY, NETWORK, PLAIN, SPRAY, TRUSTED, Detection, Settings, name_jail
+from rules.settings import DAY, NETWORK, SPRAY, TRUSTED, Detection, Settings
 from rules.state import (
     MOST_NETWORKS,
     MOST_OF_A_NETWORK,

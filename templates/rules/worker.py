@@ -15,12 +15,13 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from banstitch_shared.eventlog import Entry, read_line
+from banstitch_shared.jails import PLAIN, name_jail
 
 from rules.alarms import Alarms
 from rules.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from rules.follow import Follower
 from rules.rulelog import RuleLog, write_line
-from rules.settings import PLAIN, Settings, name_jail
+from rules.settings import Settings
 from rules.spool import Spool
 from rules.state import State
 from rules.step import Alarm, Ban, Outcome, step

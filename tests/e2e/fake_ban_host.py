@@ -110,6 +110,8 @@ def honest(resources: Sequence[Resource]) -> Callable[[Request], Answer]:
             "versions": versions,
             "certificates": left,
             "filters": False,
+            "alarms": [],
+            "attacked": [],
         }
 
     entry = {"at": NOW, "what": "ban", "address": "192.0.2.7", "jail": "banstitch-x", "count": 1}

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from roles.detection.catalogue import CATALOGUE
+from roles.detection.rules import DEFAULTS
 from tests import PROJECT
 from tests.lab.debian import DebianHost
 from tests.simulator import Options, Simulator
@@ -46,6 +48,13 @@ class Ran:
         return [(change["action"], change["id"]) for change in self.target(host)["changes"]]
 
 
+def leave_plain_alone() -> str:
+    """Return settings for tests of other things: three failures ban an address, and nothing else does."""
+    off = ", ".join(f"{rule}: off" for rule in DEFAULTS)
+    each = ", ".join(f"{name}: {{rules: {{{off}}}}}" for name in CATALOGUE)
+    return f"detection_max_retry: 3\ndetection_settings: {{{each}}}"
+
+
 class LabSite:
     """One Debian ban host `bh1`, FortiGates `fgt1`, `fgt2`, ..., and an inventory that names them."""
 
@@ -56,6 +65,7 @@ class LabSite:
         units: Sequence[Options] = (),
         user: str = "root",
         settings: str = "",
+        group_settings: str | None = None,
     ) -> None:
         self.folder = folder
         self.host = DebianHost(root)
@@ -64,6 +74,8 @@ class LabSite:
         self.endpoints: dict[str, tuple[str, int]] = {}
         self._user = user
         self._settings = settings
+        # what the ban host's own settings override
+        self._group_settings = leave_plain_alone() if group_settings is None else group_settings
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -82,7 +94,9 @@ class LabSite:
         become = f"          ansible_become_password: {self.host.password}\n"
         self.folder.mkdir(exist_ok=True)
         (self.folder / "hosts.yml").write_text(
-            "all:\n  children:\n    ban_hosts:\n      hosts:\n        bh1:\n"
+            "all:\n  children:\n    ban_hosts:\n      vars:\n        lab_settings: here\n"
+            + "".join(f"        {line}\n" for line in self._group_settings.splitlines())
+            + "      hosts:\n        bh1:\n"
             f"          ansible_host: {self.endpoint('bh1')[0]}\n"
             f"          ansible_port: {self.endpoint('bh1')[1]}\n"
             f"          receiver_address: {self.host.address}\n"
@@ -139,9 +153,9 @@ class LabSite:
         )
         return Ran(done.returncode, done.stdout, done.stderr)
 
-    def listing(self) -> dict[str, Any]:
+    def list_files(self) -> dict[str, Any]:
         """Every file of the places that an operator looks at, hashed."""
-        return dict(self.host.listing(ignore=NOT_OURS))
+        return dict(self.host.list_files(ignore=NOT_OURS))
 
 
 def known_as(address: str, port: int) -> str:

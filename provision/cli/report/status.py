@@ -10,6 +10,7 @@ from typing import Any
 from banstitch_shared.jails import JAIL_NAME, name_detection
 from banstitch_shared.tokens import VERIFY
 
+from provision.cli.report.alarms import list_alarm_notes
 from provision.cli.report.samples import read_samples
 from provision.desired import collect
 from provision.engine.progress import describe_unreadable_posts
@@ -117,6 +118,8 @@ def _describe_host(
             for labels, n in read_samples(metrics, "banstitch_refused_total")
             if labels.get("why") in _WHY
         },
+        "alarms": answer.details["alarms"],
+        "attacked": answer.details["attacked"],
         "filter": _judge_filter(filters, answer.details.get("filters", False)),
     }
     notes = (*target.notes, *_list_host_notes(details))
@@ -185,7 +188,7 @@ def list_notes(results: Sequence[SiteResult]) -> list[str]:
 
 
 def _list_host_notes(details: Mapping[str, Any]) -> list[str]:
-    notes = _list_refusals(details)
+    notes = [*list_alarm_notes(details), *_list_refusals(details)]
     if details.get("left_out"):
         lost = details["left_out"]
         bans = f"{spell_count(lost, 'ban')} {'has' if lost == 1 else 'have'} no room in the feed"

@@ -34,6 +34,8 @@ class CliBlock:
     ``note``: a note for the operator.
     ``without``: the consequence of leaving it out on a FortiGate that lacks its table; if empty, such
     a FortiGate is refused.
+    ``needs``: a single object without which it is left out as well; if ``needs_use``, also where that
+    object does nothing.
     """
 
     name: str
@@ -43,6 +45,8 @@ class CliBlock:
     unsuited: str = ""
     note: str = ""
     without: str = ""
+    needs: str = ""
+    needs_use: bool = False
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,8 @@ class DesiredObject:
     choice: str = ""
     note: str = ""
     without: str = ""
+    needs: str = ""
+    needs_use: bool = False
 
 
 @dataclass(frozen=True)
@@ -66,11 +72,12 @@ class Desired:
     """All desired objects of one FortiGate, in dependency order; each id occurs once.
 
     ``choices``: enforcement methods, of which the first that suits the FortiGate is used. The value
-    is the reason against a method, where one is known beforehand.
+    is the reason against a method, where one is known beforehand. ``reads``: objects that are only read.
     """
 
     objects: tuple[DesiredObject, ...] = ()
     choices: Mapping[str, str] = field(default_factory=dict)
+    reads: tuple[str, ...] = ()
 
 
 def widen_to_table(object_id: str) -> str:
@@ -125,13 +132,14 @@ def _read_objects(
     for config in tree:
         if isinstance(config, Config):
             problems.extend(_check_no_commands(block.name, config.body))
-            yield from _read_config(block, config, problems, f"{scope}{config.path}")
+            yield from _read_config(block, config, problems, f"{scope}{config.path}", vdom)
 
 
 def _read_config(
-    block: CliBlock, config: Config, problems: list[Problem], path: str
+    block: CliBlock, config: Config, problems: list[Problem], path: str, vdom: str
 ) -> Iterator[DesiredObject]:
     name = block.name
+    needs = f"{vdom}/{block.needs}" if vdom and block.needs else block.needs
     edits = [node for node in config.body if isinstance(node, Edit)]
     for edit in edits:
         problems.extend(limits.find_problems(name, config.path, edit.body, edit.key, edit.line))
@@ -142,6 +150,8 @@ def _read_config(
             block.choice,
             block.note,
             block.without,
+            needs,
+            block.needs_use and not vdom,  # another VDOM may use it
         )
     rest = tuple(node for node in config.body if not isinstance(node, Edit))
     if any(not isinstance(node, Note) for node in rest):

@@ -1,4 +1,4 @@
-"""Choose the enforcement method that suits a FortiGate."""
+"""Choose the enforcement method that suits a FortiGate, and the objects that it has a use for."""
 
 from __future__ import annotations
 
@@ -70,10 +70,7 @@ def _describe_use(desired: DesiredObject, observed: Observed) -> str:
     table = find_table(ObjectId.parse(desired.id).table)
     if not table.used_if:
         return "its interfaces are set in the inventory"
-    attributes = read_attributes(observed.objects.get(desired.id) or ())
-    if get_values(attributes.get("status", ())) == ("disable",):
-        return ""
-    interfaces = get_values(attributes.get(table.used_if, ()))
+    interfaces = _list_interfaces(desired.id, observed)
     return f"'{table.path}' listens on {', '.join(interfaces)}" if interfaces else ""
 
 
@@ -91,3 +88,37 @@ def _find_obstacle(objects: list[DesiredObject], observed: Observed, attempt: At
 
 def _format_reasons(reasons: dict[str, str]) -> Iterator[str]:
     return (f"not {choice}: {reason}" for choice, reason in reasons.items())
+
+
+def drop_unsupported(desired: Desired, observed: Observed) -> tuple[Desired, tuple[str, ...]]:
+    """Return ``desired`` without optional objects that this FortiGate has no use for, and warnings."""
+    lacks = {one: _describe_lack(one, observed) for one in desired.objects}
+    lacking = [one for one, lack in lacks.items() if lack]
+    needed = [one for one in lacking if not one.without]
+    if needed:
+        tables = ", ".join(dict.fromkeys(f"'{ObjectId.parse(one.id).table}'" for one in needed))
+        raise Failed(
+            f"this FortiGate has no {tables} ({', '.join(one.source for one in needed)} needs it)",
+            "choose another enforcement, or auto, which takes one that this FortiGate has",
+        )
+    warnings = (f"{lacks[one]}: {one.without}" for one in lacking)
+    kept = tuple(one for one in desired.objects if one not in lacking)
+    return replace(desired, objects=kept), tuple(dict.fromkeys(warnings))
+
+
+def _describe_lack(one: DesiredObject, observed: Observed) -> str:
+    """Return what a FortiGate lacks for an object; empty if it lacks nothing."""
+    for object_id in filter(None, (widen_to_table(one.id), one.needs)):
+        if object_id in observed.missing:
+            return f"this FortiGate has no '{ObjectId.parse(object_id).table}'"
+    if one.needs_use and not _list_interfaces(one.needs, observed):
+        return f"'{ObjectId.parse(one.needs).table}' listens nowhere"
+    return ""
+
+
+def _list_interfaces(object_id: str, observed: Observed) -> tuple[str, ...]:
+    """Return the interfaces on which a single object takes effect; () if it does nothing."""
+    attributes = read_attributes(observed.objects.get(object_id) or ())
+    if get_values(attributes.get("status", ())) == ("disable",):
+        return ()
+    return get_values(attributes.get(find_table(ObjectId.parse(object_id).table).used_if, ()))

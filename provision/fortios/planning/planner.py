@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from provision.errors import Conflict, Failed
+from provision.errors import Conflict
 from provision.fortios.config.desired import Desired, DesiredObject, widen_to_table
 from provision.fortios.config.diff import (
     IsCurrent,
@@ -22,7 +22,7 @@ from provision.fortios.config.observed import Observed, with_table_entries
 from provision.fortios.config.tables.table import SECRET_NAMES
 from provision.fortios.config.text import Tree
 from provision.fortios.planning.blocks import Block, build_block
-from provision.fortios.planning.enforcement_choice import choose_enforcement
+from provision.fortios.planning.enforcement_choice import choose_enforcement, drop_unsupported
 from provision.fortios.planning.object_changes import (
     ObjectChange,
     Situation,
@@ -62,9 +62,11 @@ class FortiPlan:
 def object_ids_to_observe(desired: Desired, record: Record) -> tuple[str, ...]:
     """Return the ids of all objects that a plan depends on.
 
-    These are the desired objects, what older inventories left, and the members of lists to restore.
+    These are the desired objects and what they need, what older inventories left, what is only read, and
+    the members of lists to restore.
     """
-    object_ids = [*_list_ids(desired), *record.objects]
+    needs = [one.needs for one in desired.objects if one.needs]
+    object_ids = [*_list_ids(desired), *needs, *record.objects, *desired.reads]
     return tuple(dict.fromkeys((*map(widen_to_table, object_ids), *_list_member_ids(record))))
 
 
@@ -106,7 +108,7 @@ def plan(
     desired, chosen = choose_enforcement(
         desired, observed, record, lambda one: plan_object(one, situation)
     )
-    desired, left_out = _drop_unsupported(desired, observed)
+    desired, left_out = drop_unsupported(desired, observed)
     situation = replace(situation, siblings=_list_ids(desired))
     changes = _plan_objects(desired, lambda one: plan_object(one, situation))
     stale = plan_stale_objects(desired, observed, record, feeds)
@@ -139,23 +141,6 @@ def _plan_objects(
         remedies = dict.fromkeys(conflict.remedy for conflict in conflicts)
         raise Conflict("\n".join(conflict.message for conflict in conflicts), "\n".join(remedies))
     return changes
-
-
-def _drop_unsupported(desired: Desired, observed: Observed) -> tuple[Desired, tuple[str, ...]]:
-    """Return ``desired`` without optional objects whose table the FortiGate lacks, and warnings."""
-    lacking = [one for one in desired.objects if widen_to_table(one.id) in observed.missing]
-    needed = [one for one in lacking if not one.without]
-    if needed:
-        tables = ", ".join(dict.fromkeys(f"'{ObjectId.parse(one.id).table}'" for one in needed))
-        raise Failed(
-            f"this FortiGate has no {tables} ({', '.join(one.source for one in needed)} needs it)",
-            "choose another enforcement, or auto, which takes one that this FortiGate has",
-        )
-    warnings = (
-        f"this FortiGate has no '{ObjectId.parse(one.id).table}': {one.without}" for one in lacking
-    )
-    kept = tuple(one for one in desired.objects if one not in lacking)
-    return replace(desired, objects=kept), tuple(dict.fromkeys(warnings))
 
 
 def _check_serial(observed: Observed, record: Record) -> tuple[Record, tuple[str, ...]]:

@@ -14,6 +14,7 @@ from typing import Any
 from banstitch_shared.addresses import Network, parse_network, spell_network
 from banstitch_shared.audit_file import read_newest_first
 from banstitch_shared.ban_file import FOREVER, Ban, find_ban_file, list_jails
+from banstitch_shared.jails import bans_networks
 
 from provision.linux.agent import manifest
 from provision.linux.agent.audit import parse_entries
@@ -128,7 +129,7 @@ def unban_address(request: Request) -> dict[str, Any]:
     meant = [
         (network, jail, ban)
         for network, (jail, ban) in zip(networks, found)
-        if network == wanted or _is_source_of(ban, network, wanted)
+        if network == wanted or (not bans_networks(jail) and _is_source_of(ban, network, wanted))
     ]
     freed, off = _free([(jail, ban.address) for _, jail, ban in meant], request)
     around = {network for network, jail, _ in meant if jail not in off} - {wanted}

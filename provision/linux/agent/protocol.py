@@ -339,14 +339,35 @@ class Remaining(Form):
 
 
 @dataclass(frozen=True)
+class Alarm(Form):
+    """A login from an address that had failed often before."""
+
+    at: Clock
+    address: Text
+    user: Text
+    failures: Count
+
+
+@dataclass(frozen=True)
+class Attacked(Form):
+    """A user whom many addresses try."""
+
+    user: Text
+    until: Clock
+    sources: Count
+
+
+@dataclass(frozen=True)
 class Status(Form):
     """The receiver's numbers as it serves them, versions, certificates; whether systemd ``filters`` who
-    may connect."""
+    may connect; what the rules found."""
 
     metrics: LongText
     versions: Annotated[dict[Word, Version], Bounds(max_length=20)]
     certificates: Annotated[dict[Path, Remaining | None], Bounds(max_length=100)]
     filters: bool
+    alarms: Annotated[list[Alarm], Bounds(max_length=100, fail_fast=True)]
+    attacked: Annotated[list[Attacked], Bounds(max_length=100, fail_fast=True)]
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,8 @@ import re
 import time
 from typing import Any, Optional
 
+from banstitch_shared.alarm_file import read_alarms
+
 from provision.linux.agent.host import read, run
 from provision.linux.agent.http_client import build_opener, fetch
 from provision.linux.agent.observe import tokens
@@ -23,11 +25,13 @@ def read_status(request: Request) -> dict[str, Any]:
 
     Request: ``url`` of the metrics, ``certificate`` (the file of the receiver's, or ""),
     ``user`` (a name in the file ``tokens``, and the login), ``sealed`` as :func:`observe` takes it,
-    ``filters`` (the unit that filters addresses, or "").
+    ``filters`` (the unit that filters addresses, or ""), ``rules`` (the folder of banstitch-rules).
 
     Answer: ``metrics``: the Prometheus text, empty where nobody answers; ``versions``: {name: version};
-    ``certificates``: {path: {days_left} or null}; ``filters``: whether that unit does filter.
+    ``certificates``: {path: {days_left} or null}; ``filters``: whether that unit does filter;
+    ``alarms`` and ``attacked``: see alarm_file.py.
     """
+    known = read_alarms(request["rules"], time.time())
     secret = (tokens(request["tokens"]) or {}).get(request["user"], "")
     return {
         "metrics": _fetch(request["url"], request["certificate"], request["user"], secret),
@@ -35,6 +39,8 @@ def read_status(request: Request) -> dict[str, Any]:
             path: _count_days_left(path, authority) for path, authority in request["sealed"].items()
         },
         "filters": _check_filters(request["filters"]),
+        "alarms": [alarm._asdict() for alarm in known.alarms],
+        "attacked": [each._asdict() for each in known.attacked],
         "versions": {
             "debian": _read_debian_version(),
             "python": platform.python_version(),

@@ -1,4 +1,6 @@
-"""Name the jail of a detection, and the detection of a jail.
+"""Name the jail of a rule of a detection, and the detection and the rule of a jail.
+
+The jail of the rule ``plain`` has the name that version 0.1 gave to the only jail of a detection.
 
 Managed by Banstitch: changes made here are overwritten. Python 3.9 or later, standard library only.
 """
@@ -11,11 +13,25 @@ PREFIX = "banstitch-"
 JAIL_NAME = PREFIX + "[A-Za-z0-9_-]{1,99}"
 
 
-def name_jail(detection: str) -> str:
-    """Return the name of the jail of a detection."""
-    return PREFIX + detection
+# The rule that counts as the recipe does.
+PLAIN = "plain"
+
+
+def name_jail(detection: str, rule: str = PLAIN) -> str:
+    """Return the name of the jail of a rule."""
+    return PREFIX + detection + ("" if rule == PLAIN else "-" + rule)
+
+
+def bans_networks(jail: str) -> bool:
+    """Return whether a jail bans networks because of several sources in them."""
+    return jail.endswith("-network")
 
 
 def name_detection(jail: str) -> str:
     """Return the name of the detection of a jail; that of a foreign jail as it is."""
-    return jail[len(PREFIX) :] if jail.startswith(PREFIX) else jail
+    return jail[len(PREFIX) :].partition("-")[0] if jail.startswith(PREFIX) else jail
+
+
+def name_rule(jail: str) -> str:
+    """Return the name of the rule of a jail of ours."""
+    return jail[len(PREFIX) :].partition("-")[2] or PLAIN

@@ -7,45 +7,31 @@ import json
 from rules.settings import Settings, read_settings
 
 from provision.replay.counting import Jail
-from roles.detection.rules import (
-    DEFAULTS,
-    PLAIN,
-    Growth,
-    Limits,
-    Rule,
-    choose_rules,
-    describe_rules,
-    read_trap_users,
-)
+from roles.detection.catalogue import CATALOGUE
+from roles.detection.role import Settings as DetectionSettings
+from roles.detection.role import list_rules
+from roles.detection.rules import Rule, describe_rules, read_trap_users
 from tests.bench.campaigns.attempts import ADMIN, IPSEC, SSLVPN
 
-LONGEST = 28 * 86400
-# Each has a list of users, and names of the list of traps that are real there.
-ACCOUNTS = {
-    SSLVPN: ("users", ()),
-    IPSEC: ("users", ()),
-    ADMIN: ("administrators", ("admin",)),
-}
-PEOPLE = {
-    "trap_users": read_trap_users(),
-    "known_users": [],
-    "trust_days": 14,
-    "trust_sources": 5,
-}
+DETECTIONS = (SSLVPN, IPSEC, ADMIN)
 
 
 def read_defaults() -> tuple[Settings, dict[str, Jail]]:
     """Return what a ban host runs with when no setting is given."""
-    rules = [rule for detection in ACCOUNTS for rule in _choose(detection)]
-    settings = read_settings(json.loads(describe_rules(rules, ACCOUNTS, PEOPLE)))
-    return settings, {rule.jail: _make_jail(rule) for rule in rules}
+    own = DetectionSettings.model_validate({"detection_enabled": DETECTIONS})
+    rules = list_rules(own)
+    accounts = {name: (CATALOGUE[name].accounts, CATALOGUE[name].no_traps) for name in DETECTIONS}
+    people = {
+        "trap_users": read_trap_users(),
+        "known_users": own.detection_known_users,
+        "trust_days": own.detection_trust_days,
+        "trust_sources": own.detection_trust_sources,
+    }
+    settings = read_settings(json.loads(describe_rules(rules, accounts, people)))
+    longest = own.detection_increment_max
+    return settings, {rule.jail: _make_jail(rule, longest) for rule in rules}
 
 
-def _choose(detection: str) -> tuple[Rule, ...]:
-    growth = Growth(is_on=False, factor=2, longest=LONGEST)
-    return choose_rules(detection, [PLAIN, *DEFAULTS], Limits(5, 600, 3600), {}, growth)
-
-
-def _make_jail(rule: Rule) -> Jail:
+def _make_jail(rule: Rule, longest: int) -> Jail:
     factor = rule.factor if rule.grows else 1
-    return Jail(rule.jail, rule.detection, rule.name, *rule.in_fail2ban, factor, LONGEST)
+    return Jail(rule.jail, rule.detection, rule.name, *rule.in_fail2ban, factor, longest)

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from banstitch_shared.eventlog import FAILURE
-from rules.settings import PLAIN, TRUSTED, Settings
+from banstitch_shared.jails import PLAIN
+from rules.settings import TRUSTED, Settings
 from rules.state import State
 from rules.step import Ban, Pardon, step
 

@@ -21,7 +21,13 @@ def asked_of(answer: bytes, folder: Path) -> str:
         port = server.getsockname()[1]
         place = {"url": f"http://127.0.0.1:{port}/metrics", "certificate": "", "user": "status"}
         told = status.read_status(
-            {**place, "tokens": str(folder / "tokens.json"), "sealed": {}, "filters": ""}
+            {
+                **place,
+                "tokens": str(folder / "tokens.json"),
+                "sealed": {},
+                "filters": "",
+                "rules": str(folder),
+            }
         )
         thread.join()
     return str(told["metrics"])

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from functools import cache
 
 from roles.detection.catalogue import CATALOGUE
+from roles.detection.role import Enabled
+from roles.receiver.events import describe_detection
 from roles.webhook import BODY
 from tests.simulator.webhook import expand
 from tests.unit.receiver.receiver_app import module
@@ -37,7 +39,12 @@ LINES = {
     "admin_login_failed of old FortiOS": HEAD % "0100032002"
     + f'sn=0 user="<>" ui=ssh({OWN}) action=login status=failed reason="name_invalid"'
     f' msg="Administrator <> login failed from ssh({OWN}) because of invalid user name"',
-    "ipsec_failed": HEAD % "0101037124"
+    "ipsec_login_failed": HEAD % "0101037121"
+    + f'msg="negotiate IPsec phase 1" action="negotiate" remip={OWN} locip=192.0.2.1 remport=500 locport=500'
+    ' outintf="port2" srccountry="Reserved" cookies="0011223344556677/8899aabbccddeeff" user="<>"'
+    ' group="N/A" useralt="N/A" eapuser="x<>" eapauthgroup="N/A" assignip=N/A vpntunnel="employee"'
+    ' status="failure" result="N/A" peer_notif="NOT-APPLICABLE" fctuid="N/A" advpnsc=0',
+    "ipsec_psk_failed": HEAD % "0101037124"
     + f'msg="IPsec phase 1 error" action="negotiate" remip={OWN} locip=192.0.2.140 remport=500 locport=500'
     ' outintf="wan1" cookies="75da2b97aacbbfef/0000000000000000" user="<>" group="N/A" xauthuser="<>"'
     ' vpntunnel="N/A" status="negotiate_error" reason="probable pre-shared secret mismatch" fctuid="N/A"',
@@ -86,14 +93,7 @@ def body_of(detection: str, name: str, escape: Change, form: str, header: str) -
 
 
 DETECTIONS = [
-    {
-        "name": each.name,
-        "log_ids": list(each.log_ids),
-        "address_field": each.address_field,
-        "address_inside": each.address_inside or "",
-        "where": {name: list(patterns) for name, patterns in each.where.items()},
-        "ignore": module("sources").ignored(()),
-    }
+    module("verdicts").read_detection(describe_detection(Enabled(each, 1, 1, 1), (), ()))
     for each in CATALOGUE.values()
 ]
 

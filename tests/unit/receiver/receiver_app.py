@@ -17,9 +17,14 @@ DETECTION = {
     "name": "sslvpn_login_failed",
     "jail": "banstitch-sslvpn_login_failed",
     "log_ids": [39426],
+    "success_ids": [39424],
+    "lockout_ids": [],
     "address_field": "remip",
     "address_inside": "",
+    "user_fields": ["user"],
     "where": {},
+    "success_where": {},
+    "own": ["198.51.100.250"],
     "ignore": ["198.51.100.0/24", "203.0.113.250", "2001:db8:9::/48"],
 }
 SECRETS = {
@@ -90,6 +95,10 @@ class Receiver:
         self.evidence = folder / "evidence.log"
         self.rejected = folder / "rejected.log"
         self.spool = folder / "spool"
+        self.memory = folder / "memory"
+        self.memory.mkdir(exist_ok=True)
+        for name in ("alive", "current"):
+            (self.memory / name).touch()
         self.spool.mkdir()
         self.secrets(SECRETS)
         for log in (self.log, self.evidence, self.rejected):

@@ -5,16 +5,21 @@ The tests are made from that file: a detection without samples, or two that want
 
 from __future__ import annotations
 
+import importlib
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from roles.detection.catalogue import CATALOGUE, Detection
+from roles.detection.catalogue import CATALOGUE, Detection, Match
+from roles.detection.role import Enabled
+from roles.receiver.events import describe_detection
+from tests.unit.receiver.hostile_lines import DETECTIONS
 from tests.unit.receiver.receiver_app import config, digests, module
 
-MATCHES = [(d.name, m.line, m.address) for d in CATALOGUE.values() for m in d.matches]
+MATCHES = [(d.name, m) for d in CATALOGUE.values() for m in d.matches]
 IGNORES = [(d.name, line) for d in CATALOGUE.values() for line in d.ignores]
 
 
@@ -22,15 +27,7 @@ def client_of(folder: Path, detection: Detection) -> Any:
     (folder / "digests.json").write_text(json.dumps(digests({"webhook:fw1": "secret"})))
     for log in ("events.log", "evidence.log", "rejected.log"):
         (folder / log).touch()
-    one = {
-        "name": detection.name,
-        "jail": detection.name,
-        "log_ids": list(detection.log_ids),
-        "address_field": detection.address_field,
-        "address_inside": detection.address_inside or "",
-        "where": {name: list(values) for name, values in detection.where.items()},
-        "ignore": [],
-    }
+    one = describe_detection(Enabled(detection, 1, 1, 1), ["127.0.0.0/8"], [])
     made = config(folder, detections=[one], allow=None, ipv6_prefix=128)
     return module("app").create_app(made).test_client()
 
@@ -42,14 +39,23 @@ def addresses_taken(client: Any, line: str) -> list[str]:
     return [e["address"] for e in answer.json.get("events", ()) if e["outcome"] == "taken"]
 
 
-@pytest.mark.parametrize(("name", "line", "address"), MATCHES)
+def entries(folder: Path) -> list[Any]:
+    """Return what stands in the event log."""
+    read_line = importlib.import_module("banstitch_shared.eventlog").read_line
+    return [read_line(line) for line in (folder / "events.log").read_text("ascii").splitlines()]
+
+
+@pytest.mark.parametrize(("name", "match"), MATCHES)
 def test_a_sample_that_must_match_gives_its_address(
-    tmp_path: Path, name: str, line: str, address: str
+    tmp_path: Path, name: str, match: Match
 ) -> None:
     client = client_of(tmp_path, CATALOGUE[name])
-    assert addresses_taken(client, line) == [address]
-    whole_body_escaped = json.dumps(line, ensure_ascii=False).replace("\\n", "\n")
-    assert addresses_taken(client, whole_body_escaped) == [address]
+    assert addresses_taken(client, match.line) == [match.address]
+    whole_body_escaped = json.dumps(match.line, ensure_ascii=False).replace("\\n", "\n")
+    assert addresses_taken(client, whole_body_escaped) == [match.address]
+    assert [entry.kind for entry in entries(tmp_path)] == [match.kind] * 2
+    if match.user is not None:
+        assert {entry.user for entry in entries(tmp_path)} == {match.user}
 
 
 @pytest.mark.parametrize(("name", "line"), IGNORES)
@@ -65,10 +71,28 @@ def test_every_detection_has_samples_of_both_kinds(detection: Detection) -> None
 
 @pytest.mark.parametrize("detection", CATALOGUE.values(), ids=lambda d: d.name)
 def test_every_log_id_of_a_detection_has_a_sample(detection: Detection) -> None:
-    for log_id in detection.log_ids:
-        assert any(f"{log_id}" in match.line for match in detection.matches)
+    kinds = {
+        "failure": detection.log_ids,
+        "success": detection.success_ids,
+        "lockout": detection.lockout_ids,
+    }
+    for kind, log_ids in kinds.items():
+        lines = [match.line for match in detection.matches if match.kind == kind]
+        for log_id in log_ids:
+            assert any(f"{log_id}" in line for line in lines), (kind, log_id)
 
 
-def test_no_two_detections_want_the_same_log_id() -> None:
-    wanted = [log_id for d in CATALOGUE.values() for log_id in d.log_ids]
-    assert len(wanted) == len(set(wanted))
+def test_each_sample_is_taken_by_its_own_detection_where_all_are_on(tmp_path: Path) -> None:
+    """Two detections may want the same log id. Their conditions tell their events apart."""
+    judge, read_event = module("verdicts").judge, module("lines").read_event
+    for name, match in MATCHES:
+        verdict = judge(read_event(match.line), DETECTIONS, (), True, 128)
+        assert verdict.detection == name or is_unreadable(match), match.line
+    for name, line in IGNORES:
+        with suppress(module("lines").Malformed):
+            assert judge(read_event(line), DETECTIONS, (), True, 128).detection != name, line
+
+
+def is_unreadable(match: Match) -> bool:
+    """Return whether another detection may have taken the event, since nothing removes it."""
+    return match.address == "9.8.7.7"

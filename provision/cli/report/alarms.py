@@ -1,0 +1,38 @@
+"""Alarms of the rules for `status`: users under attack, and logins that may rest on a guessed password."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from provision.errors import spell_count
+from provision.results import format_timestamp
+
+# Alarms and users that are named, the latest.
+_MOST_NAMED = 5
+
+
+def list_alarm_notes(details: Mapping[str, Any]) -> list[str]:
+    """Return one line for the users under attack, and one for each of the last alarms."""
+    return [*_describe_attacked(details.get("attacked", ())), *_list_alarms(details)]
+
+
+def _describe_attacked(attacked: Sequence[Mapping[str, Any]]) -> list[str]:
+    if not attacked:
+        return []
+    named = [
+        f"{each['user']} (from {spell_count(each['sources'], 'address')})"
+        for each in attacked[:_MOST_NAMED]
+    ]
+    more = [f"{len(attacked) - _MOST_NAMED} more"] if len(attacked) > _MOST_NAMED else []
+    users = spell_count(len(attacked), "user")
+    return [f"{users} under attack, and the addresses banned: {', '.join([*named, *more])}"]
+
+
+def _list_alarms(details: Mapping[str, Any]) -> list[str]:
+    return [
+        f"ALARM: {alarm['user'] or 'somebody'} logged in from {alarm['address']} at"
+        f" {format_timestamp(alarm['at'])} after {spell_count(alarm['failures'], 'failure')}: if that was"
+        " not the user, change the password and end the session"
+        for alarm in details.get("alarms", ())[-_MOST_NAMED:]
+    ]

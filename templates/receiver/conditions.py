@@ -1,0 +1,111 @@
+"""Conditions of a detection, and the fields of a log line that nobody can have typed.
+
+Managed by Banstitch: changes made here are overwritten. Python 3.9 or later, standard library only.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Optional, Union
+
+from banstitch_shared.eventlog import NOTHING
+
+from receiver.lines import Event, Fields, Malformed, read_typed, read_ways, read_whole
+from receiver.sources import canonical
+
+A_NAME, NONE = "a name", "none"
+# Patterns, or one of these two words.
+Wanted = Union[Sequence[str], str]
+# What FortiOS writes behind a field that somebody types. Text that pretends to be fields stands between
+# the two, or doubles one of them.
+FOLLOWERS = {
+    "user": ("group", "ui", "authproto"),
+    "useralt": ("eapuser", "xauthuser"),
+    "eapuser": ("eapauthgroup",),
+    "xauthuser": ("xauthgroup",),
+}
+
+
+def find_unmet(event: Event, where: Mapping[str, Wanted], certainly: bool) -> str:
+    """Return the fields of a condition that does not hold, or an empty string.
+
+    A condition that cannot be decided holds unless ``certainly``: a user name could make it so.
+    """
+    for names, wanted in where.items():
+        holds = check(event, names.split("|"), wanted)
+        if holds is False or (certainly and not holds):
+            return names.replace("|", " or ")
+    return ""
+
+
+def check(event: Event, names: Sequence[str], wanted: Wanted) -> Optional[bool]:  # noqa: UP045 - Python 3.9
+    """Return whether a condition holds for one of the fields, or None where that is not certain."""
+    if isinstance(wanted, str):
+        fields = read_certain(event) or {}
+        values = [fields[name] for name in names if name in fields]
+        if not values:
+            return None
+        if wanted == NONE:
+            return all(value in NOTHING for value in values)
+        return any(map(is_name, values))
+    found = [fits(find_second(event, name), wanted) for name in names]
+    return True if True in found else None if None in found else False
+
+
+def fits(value: Optional[str], patterns: Sequence[str]) -> Optional[bool]:  # noqa: UP045 - Python 3.9
+    """Return whether a value fits a pattern, in upper or lower case; None for no value."""
+    if value is None:
+        return None
+    return any(fnmatch.fnmatchcase(value.lower(), pattern.lower()) for pattern in patterns)
+
+
+def find_second(event: Event, name: str) -> Optional[str]:  # noqa: UP045 - Python 3.9
+    """Return a field that decides nothing about the address, or None where it cannot be read for certain."""
+    value = event.find(name)
+    if value is not None:
+        return value
+    found = {value for field, value in read_whole(event) or () if field == name}
+    return found.pop() if len(found) == 1 else None
+
+
+def read_certain(event: Event) -> Optional[dict[str, str]]:  # noqa: UP045 - Python 3.9
+    """Return all fields of the log line, or None where somebody may have typed one of them."""
+    ways = list(read_ways(event))
+    fields = dict(ways[0]) if ways else {}
+    alike = all(dict(way) == fields and len(way) == len(fields) for way in ways)
+    return fields if ways and alike and is_in_order(ways[0]) else None
+
+
+def is_in_order(fields: Fields) -> bool:
+    """Return whether each field that somebody types is followed by the one that FortiOS writes behind it."""
+    return all(
+        following in FOLLOWERS.get(name, (following,))
+        for (name, _), (following, _) in zip(fields, fields[1:])
+    )
+
+
+def is_name(value: str) -> bool:
+    """Return whether a value is the name of a user: neither nothing nor an address."""
+    if value in NOTHING:
+        return False
+    try:
+        canonical(value)
+    except Malformed:
+        return True
+    return False
+
+
+def find_user(event: Event, names: Sequence[str], certainly: bool) -> str:
+    """Return the user name: the first of several fields that is a name, or an empty string.
+
+    A single field is returned as it stands: whoever types an address there typed no plausible name.
+    """
+    fields = read_certain(event) if certainly else None
+    values = (fields.get(n, "") if fields else read_typed(event.text, n) for n in names)
+    return next(values) if len(names) == 1 else find_name(values)
+
+
+def find_name(values: Iterable[str]) -> str:
+    """Return the first value that is a name, or an empty string."""
+    return next(filter(is_name, values), "")

@@ -1,0 +1,269 @@
+"""Each rule on real hosts, from the event log to the feed: it bans, spares, expires and survives restarts."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.e2e.labsite import LabSite, fortigate_options
+from tests.e2e.poller import Poller, feed
+from tests.e2e.site_helpers import FAIL2BAN, history
+from tests.lab.roots import build_ready_root
+from tests.lab.stopwatch import within
+
+pytestmark = pytest.mark.lab
+
+NAME = "sslvpn_login_failed"
+JAIL = f"banstitch-{NAME}"
+LOGS = "/var/log/banstitch"
+ON = f"detection_enabled: [{NAME}, admin_login_failed]\ndetection_known_users: [alice, bob]"
+UNKNOWN = "sslvpn_login_unknown_user"
+
+
+class Rules:
+    """A site whose events come as the receiver writes them."""
+
+    def __init__(self, site: LabSite) -> None:
+        self.site = site
+
+    def event(
+        self, address: str, user: str = "", kind: str = "failure", reason: str = "-", **more: Any
+    ) -> None:
+        at, detection = more.get("at", time.time()), more.get("detection", NAME)
+        name = user.encode().hex() or "-"
+        line = f"{at:.6f} fgt1 {detection} {kind} {address} {name} {reason}\n"
+        self.site.host.run(["tee", "-a", f"{LOGS}/events.log"], stdin=line, check=True)
+
+    def bans(self) -> dict[tuple[str, str], float]:
+        """Return the end of each ban, by rule and address."""
+        found = self.site.run("bans", "--json").target("bh1")["bans"]
+        return {
+            (ban["jail"].removeprefix(JAIL).lstrip("-"), ban["address"]): ban["until"]
+            for ban in found
+        }
+
+    def bans_soon(self, rule: str, address: str) -> bool:
+        return within(60, lambda: (rule, address) in self.bans() and address in feed(self.site))
+
+    def settle(self) -> None:
+        """Wait until everything that was written is known: an event of the self-test's address is."""
+        self.event("198.51.100.200", "admin")
+        assert self.bans_soon("trap", "198.51.100.200")
+        self.site.run("unban", "198.51.100.200")
+
+    def clear(self) -> None:
+        """Begin anew: no ban, no memory, empty logs."""
+        self.site.host.console(
+            "systemctl stop banstitch-rules; fail2ban-client unban --all;"
+            f" rm -f /var/lib/banstitch-rules/*; : > {LOGS}/events.log; : > {LOGS}/rules.log;"
+            " systemctl start banstitch-rules",
+            check=True,
+        )
+
+
+@pytest.fixture(scope="module", params=FAIL2BAN)
+def rules(request: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rules]:
+    """A site on each fail2ban, with the rules as they are shipped."""
+    folder = tmp_path_factory.mktemp("site") / "inventory"
+    units = [fortigate_options()]
+    with LabSite(
+        folder, build_ready_root(request.param), units, settings=ON, group_settings=""
+    ) as site:
+        applied = site.run("apply", "-y")
+        assert applied.code == 0, applied.out + applied.err
+        yield Rules(site)
+
+
+@pytest.fixture(autouse=True)
+def anew(rules: Rules) -> None:
+    rules.clear()
+
+
+def test_plain_counts_in_fail2ban_whoever_is_tried(rules: Rules) -> None:
+    # alice has logged in from there, so her own mistakes there are no reason for anything else
+    rules.event("198.51.100.7", "alice", "success")
+    for _ in range(2):
+        rules.event("198.51.101.7", "bob")
+    for _ in range(9):
+        rules.event("198.51.100.7", "alice")
+    rules.settle()
+    assert rules.bans() == {}
+    rules.event("198.51.100.7", "alice")
+    assert rules.bans_soon("trusted", "198.51.100.7")
+    for _ in range(3):
+        rules.event("198.51.101.7", "bob")
+    assert rules.bans_soon("", "198.51.101.7")
+    assert rules.site.run("verify").code == 0
+
+
+def test_a_name_that_nobody_has_bans_at_once_and_a_guessed_one_at_the_second_time(
+    rules: Rules,
+) -> None:
+    rules.event("198.51.100.7", "Admin@example.com")
+    assert rules.bans_soon("trap", "198.51.100.7")
+    rules.event("198.51.101.7", "jsmith", reason=UNKNOWN)
+    rules.settle()
+    assert ("unknown_user", "198.51.101.7") not in rules.bans()
+    rules.event("198.51.101.7", "kjones", reason=UNKNOWN)
+    assert rules.bans_soon("unknown_user", "198.51.101.7")
+
+
+def test_a_spray_bans_all_that_took_part_and_status_names_its_victim(rules: Rules) -> None:
+    for number in range(3):
+        rules.event(f"198.51.{number}.7", "alice")
+    for number in range(3):
+        assert rules.bans_soon("spray", f"198.51.{number}.7")
+    rules.event("198.51.9.7", "alice")
+    assert rules.bans_soon("spray", "198.51.9.7")
+    assert within(30, lambda: "alice (from" in rules.site.run("status").out)
+    assert "banstitch_users_attacked 1" in metrics(rules.site)
+
+
+def test_a_slow_source_is_banned_after_four_failures_within_a_day(rules: Rules) -> None:
+    for number in range(4):
+        rules.event(
+            "198.51.100.7", "bob" if number % 2 else "alice", at=time.time() - 3000 + 900 * number
+        )
+    assert rules.bans_soon("slow", "198.51.100.7")
+
+
+def test_a_lockout_by_the_fortigate_bans_for_longer(rules: Rules) -> None:
+    rules.event("198.51.100.7", "bob", "lockout", detection="admin_login_failed")
+    jail = "banstitch-admin_login_failed-lockout"
+    assert within(60, lambda: (jail, "198.51.100.7") in rules.bans())
+
+
+def test_a_network_of_failing_sources_is_banned_as_one_and_told_by_unban(rules: Rules) -> None:
+    site = rules.site
+    for number in (1, 2, 3):
+        rules.event(f"198.51.100.{number}", "admin")
+    assert rules.bans_soon("network", "198.51.100.0/24")
+    site.units[0].poll_feeds()
+    assert site.units[0].denies("198.51.100.77")
+    told = site.run("unban", "198.51.100.1", "--json").target("bh1")
+    assert told["state"] == "changed"
+    assert any("still denied: within 198.51.100.0/24" in note for note in told["notes"])
+    assert ("network", "198.51.100.0/24") in rules.bans()
+    assert site.run("unban", "198.51.100.0/24").code == 0
+    assert ("network", "198.51.100.0/24") not in rules.bans()
+
+
+def test_a_network_that_holds_a_spared_address_is_not_banned_as_one(rules: Rules) -> None:
+    site = rules.site
+    site.write_inventory(f"{ON}\ndetection_ignore: [198.51.100.9]")
+    assert site.run("apply", "-y").code == 0
+    for number in (1, 2, 3):
+        rules.event(f"198.51.100.{number}", "admin")
+    assert rules.bans_soon("trap", "198.51.100.3")
+    assert within(
+        60, lambda: any(e["what"] == "refused" and "/24" in e["address"] for e in history(site))
+    )
+    (refused,) = [entry for entry in history(site) if entry["what"] == "refused"]
+    assert refused["why"] == "198.51.100.0/24 holds 198.51.100.9, which is on the ignore list"
+    assert ("network", "198.51.100.0/24") not in rules.bans()
+    site.write_inventory(ON)
+    assert site.run("apply", "-y").code == 0
+
+
+def test_a_login_ends_the_ban_that_it_contradicts(rules: Rules) -> None:
+    for name in ("jsmith", "kjones"):
+        rules.event("198.51.100.7", name, reason=UNKNOWN)
+    assert rules.bans_soon("unknown_user", "198.51.100.7")
+    rules.event("198.51.100.7", "kjones", "success")
+    assert within(60, lambda: rules.bans() == {})
+    freed = next(e for e in reversed(history(rules.site)) if e["what"] == "unban")
+    assert (freed["by"], freed["why"]) == ("banstitch-rules", "kjones logged in from there")
+
+
+def test_a_login_after_many_failures_is_an_alarm_everywhere(rules: Rules) -> None:
+    for _ in range(6):
+        rules.event("198.51.100.7")
+    rules.event("198.51.100.7", "bob", "success")
+    site = rules.site
+    assert within(60, lambda: any(e["what"] == "alarm" for e in history(site)))
+    assert "ALARM: bob logged in from 198.51.100.7" in site.run("status").out
+    assert "banstitch_alarms 1" in metrics(site)
+    assert rules.bans() != {}
+
+
+def test_bans_and_counts_survive_kills_and_restarts_of_both_services(rules: Rules) -> None:
+    host = rules.site.host
+    rules.event("198.51.100.7", "jsmith", reason=UNKNOWN)
+    rules.event("198.51.101.7", "admin")
+    assert rules.bans_soon("trap", "198.51.101.7")
+    host.console("systemctl kill -s KILL banstitch-rules; systemctl restart fail2ban", check=True)
+    rules.event("198.51.100.7", "kjones", reason=UNKNOWN)
+    assert rules.bans_soon("unknown_user", "198.51.100.7")
+    assert ("trap", "198.51.101.7") in rules.bans()
+    lines = host.read(f"{LOGS}/rules.log").splitlines()
+    assert len(lines) == len(set(lines))
+
+
+def test_a_rotation_at_any_moment_loses_no_event(rules: Rules) -> None:
+    rotate = "logrotate --force /etc/logrotate.d/banstitch"
+    for number in range(6):
+        rules.event(f"198.51.{number}.7", "admin")
+        rules.site.host.console(rotate, check=True)
+    for number in range(6):
+        assert rules.bans_soon("trap", f"198.51.{number}.7")
+
+
+def test_health_says_that_nobody_counts_and_that_events_wait(rules: Rules) -> None:
+    host = rules.site.host
+    host.console(
+        "systemctl stop banstitch-rules; touch -d '1 min ago' /var/lib/banstitch-rules/alive",
+        check=True,
+    )
+    down = health(rules.site)
+    assert down["status"] == "unhealthy"
+    assert any("banstitch-rules does not run" in reason for reason in down["reasons"])
+    host.console("touch /var/lib/banstitch-rules/alive", check=True)
+    host.console("touch -d '1 min ago' /var/lib/banstitch-rules/current", check=True)
+    late = health(rules.site)
+    assert late["status"] == "degraded"
+    assert any("banstitch-rules is" in loss for loss in late["degraded"])
+    host.console("systemctl start banstitch-rules", check=True)
+    assert within(30, lambda: health(rules.site)["status"] == "healthy")
+
+
+def test_a_rule_that_is_turned_off_takes_its_bans_along_and_plan_says_so(rules: Rules) -> None:
+    site = rules.site
+    rules.event("198.51.100.7", "admin")
+    assert rules.bans_soon("trap", "198.51.100.7")
+    site.write_inventory(f"{ON}\ndetection_settings: {{{NAME}: {{rules: {{trap: off}}}}}}")
+    planned = site.run("plan")
+    assert f"jail {JAIL}-trap goes: its 1 live ban ends with it" in planned.out
+    assert site.run("apply", "-y").code == 0
+    assert within(60, lambda: "198.51.100.7" not in feed(site))
+    rules.event("198.51.101.7", "admin")
+    rules.event("198.51.102.7", "jsmith", reason=UNKNOWN)
+    rules.event("198.51.102.7", "kjones", reason=UNKNOWN)
+    assert rules.bans_soon("unknown_user", "198.51.102.7")
+    assert "198.51.101.7" not in feed(site)
+    site.write_inventory(ON)
+    assert site.run("apply", "-y").code == 0
+
+
+def metrics(site: LabSite) -> str:
+    """Return what the ban host's own monitoring reads."""
+    secret = json.loads(site.host.read("/etc/banstitch/tokens.json"))["status"]
+    login = base64.b64encode(f"status:{secret}".encode()).decode()
+    return ask(site, "/metrics", login)
+
+
+def health(site: LabSite) -> dict[str, Any]:
+    """Return what /healthz says on the ban host itself."""
+    found: dict[str, Any] = json.loads(ask(site, "/healthz"))
+    return found
+
+
+def ask(site: LabSite, path: str, login: str = "") -> str:
+    """Return what the receiver answers, whatever the status."""
+    connection = Poller(site, ()).connection()
+    connection.request("GET", path, headers={"Authorization": f"Basic {login}"} if login else {})
+    return connection.getresponse().read().decode()

@@ -1,0 +1,161 @@
+"""Replay: whom the rules would have banned, and what the bans would have kept out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from banstitch_shared.eventlog import FAILURE, SUCCESS, Entry
+
+from provision.replay.replay import Replay, SiteRules, read_site_rules, replay_entries
+from provision.replay.report import build_document, list_lines
+
+DETECTION = "sslvpn_login_failed"
+DAY = 86400.0
+T0 = 1_700_000_000.0
+
+
+def build_rules(**changes: Any) -> SiteRules:
+    """Return rules with a jail of three failures, and one for traps that grows."""
+    jail = {"detection": DETECTION, "find_time": 600, "factor": 1, "longest": 28 * DAY}
+    parts: dict[str, Any] = {
+        "detections": [],
+        "ipv6_prefix": 64,
+        "poll": 60.0,
+        "shield": "off",
+        "spared": ["127.0.0.0/8"],
+        "rules": {
+            "detections": {
+                DETECTION: {
+                    "rules": {
+                        "plain": [3, 600],
+                        "slow": [9, DAY],
+                        "trap": [1, 600],
+                        "trusted": [10, 600],
+                    },
+                    "accounts": "users",
+                    "no_traps": [],
+                }
+            },
+            "trap_users": ["admin"],
+            "known_users": ["alice", "bob"],
+            "trust_days": 14,
+            "trust_sources": 5,
+            "most_failures": 1.5,
+        },
+        "jails": [
+            {
+                **jail,
+                "name": f"banstitch-{DETECTION}",
+                "rule": "plain",
+                "max_retry": 3,
+                "ban_time": 3600,
+            },
+            {
+                **jail,
+                "name": f"banstitch-{DETECTION}-trap",
+                "rule": "trap",
+                "max_retry": 1,
+                "ban_time": DAY,
+                "factor": 4,
+            },
+        ],
+        **changes,
+    }
+    return read_site_rules(parts)
+
+
+def fail(at: float, address: str = "203.0.113.9", user: str = "alice") -> Entry:
+    return Entry(T0 + at, "fw1", DETECTION, FAILURE, address, user, "")
+
+
+def succeed(at: float, address: str = "203.0.113.9", user: str = "alice") -> Entry:
+    return Entry(T0 + at, "fw1", DETECTION, SUCCESS, address, user, "")
+
+
+def replay(*entries: Entry, **changes: Any) -> Replay:
+    return replay_entries(Replay("ban1"), entries, build_rules(**changes))
+
+
+def test_a_ban_keeps_out_what_comes_after_the_next_poll() -> None:
+    outcome = replay(fail(0), fail(1), fail(2), fail(30), fail(63), fail(3601), fail(3663))
+    (ban,) = outcome.bans
+    assert (ban.at, ban.until, ban.key, ban.jail.rule, ban.events) == (
+        T0 + 2,
+        T0 + 3602,
+        "203.0.113.9",
+        "plain",
+        3,
+    )
+    assert (outcome.kept_out, outcome.let_through) == (2, 5)
+
+
+def test_a_denied_failure_is_counted_by_no_rule() -> None:
+    """The FortiGate would not have written it, so the second ban follows three new failures."""
+    outcome = replay(*(fail(at) for at in (0, 1, 2, 100, 101, 102, 3700, 3701)))
+    assert len(outcome.bans) == 1
+
+
+def test_a_site_without_a_poll_denies_at_once() -> None:
+    outcome = replay(fail(0), fail(1), fail(2), fail(3), poll=0.0)
+    assert (outcome.kept_out, outcome.let_through) == (1, 3)
+
+
+def test_a_repeat_offender_is_banned_for_longer() -> None:
+    outcome = replay(fail(0, user="admin"), fail(DAY + 61, user="admin"))
+    assert [ban.until - ban.at for ban in outcome.bans] == [DAY, 4 * DAY]
+
+
+def test_a_login_ends_a_ban_and_makes_it_doubtful() -> None:
+    outcome = replay(fail(0, user="admin"), succeed(30), fail(100))
+    (doubt,) = outcome.doubts
+    assert (doubt.ban.key, doubt.login, doubt.user) == ("203.0.113.9", T0 + 30, "alice")
+    assert doubt.ban.until == T0 + 30
+    assert outcome.kept_out == 0
+
+
+def test_a_login_that_the_ban_would_have_denied_makes_it_doubtful_and_ends_nothing() -> None:
+    outcome = replay(fail(0, user="admin"), succeed(1000), fail(2000))
+    assert len(outcome.doubts) == 1
+    assert outcome.kept_out == 1
+
+
+@pytest.fixture
+def attack() -> Iterator[Entry]:
+    """Twenty strangers, then one more, an employee at home, and one in a hotel."""
+    home = succeed(0, "198.51.100.1", "bob")
+    strangers = [fail(10 + n, f"203.0.113.{n}") for n in range(1, 21)]
+    late = [fail(200, "192.0.2.77"), succeed(210, "198.51.7.7", "bob"), succeed(220, "192.0.2.9")]
+    return iter([home, *strangers, *late])
+
+
+def test_the_shield_denies_strangers_and_spares_networks_of_logins(attack: Iterator[Entry]) -> None:
+    outcome = replay(*attack, shield="auto")
+    (time,) = outcome.shield
+    assert (time.kept_out, time.denied) == (1, 1)
+    assert (outcome.kept_out, outcome.let_through) == (1, 20)
+    assert time.until - time.since >= DAY
+
+
+def test_a_shield_that_is_off_is_shown_and_denies_nobody(attack: Iterator[Entry]) -> None:
+    outcome = replay(*attack)
+    assert outcome.shield[0].kept_out == 1
+    assert outcome.kept_out == 0
+
+
+def test_networks_of_the_operator_are_spared_by_the_shield(attack: Iterator[Entry]) -> None:
+    outcome = replay(*attack, shield="auto", spared=["192.0.2.0/24"])
+    assert outcome.shield == []
+
+
+def test_the_document_and_the_text_say_the_same() -> None:
+    outcome = replay(fail(0, user="admin"), succeed(30), fail(40, "198.51.100.7", "admin"))
+    document = build_document([outcome])
+    assert [row["network"] for row in document["bans"]] == ["203.0.113.9", "198.51.100.7"]
+    assert set(document) >= {"bans", "kept_out", "let_through", "doubtful"}
+    assert set(document["bans"][0]) >= {"at", "until", "network", "detection", "rule", "events"}
+    text = "\n".join(list_lines(document))
+    assert "198.51.100.7 banned until 2023-11-15 22:14:00Z" in text
+    assert "doubtful: 203.0.113.9 (sslvpn_login_failed, trap): alice logged in" in text
+    assert "2 bans, 1 doubtful; 0 guesses of 2 kept out (0.0 %)" in text
