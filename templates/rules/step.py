@@ -15,8 +15,8 @@ banned, by the jail of the rule that completed the sum. With the shipped setting
 A new site knows nobody yet. In its first week an unknown name weighs a quarter of that, for a day, unless
 it is a trap or the FortiGate itself calls it unknown.
 
-Within two weeks of such a ban they weigh twice as much, until somebody logs in from there: fail2ban
-lengthens the bans of each jail by itself.
+Within two weeks of such a ban, failures of its source weigh twice as much, until somebody logs in from
+there: fail2ban lengthens the bans of each jail on its own.
 
 A network in which three sources weigh 2 together within a week is banned, unless somebody logged in
 from it lately. A source from which somebody logged in lately is trusted: only ``trusted`` counts it.
@@ -141,11 +141,11 @@ def _take_failure(
     if _is_trusted(state, event.address, event.at, settings):
         return _count_trusted(state, event, detection, reason)
     bans = [_ban(event, PLAIN)] if PLAIN in detection.rules and event.kind != LOCKED_OUT else []
+    failures = _count_failures(state, event) + 1
+    remember(state.failures, event.address, [failures, event.at], MOST_SOURCES)
     if not reason.weight:
         return bans
     shield.note_stranger(state, event.address, event.at)
-    failures = _count_failures(state, event) + 1
-    remember(state.failures, event.address, [failures, event.at], MOST_SOURCES)
     if reason.rule == SPRAY:
         bans += _ban_spray(state, event, detection, settings)
     elif _complete_point(state, event, reason):
