@@ -36,6 +36,7 @@ class State:
     - ``safe_networks``: network to its last login that gave trust
     - ``failures``: source to the number of its failures since its last login, and the last time
     - ``points``: source to ``[until, weight]`` of each failure that weighs something
+    - ``offenders``: source to its last ban by these points
     - ``networks``: network to its failing sources, each with ``[last time, weight]``
     - ``sprays``: account list and user to the strange sources that tried it, with the last time
     - ``attacked``: account list and user to the end of the spray against it
@@ -51,6 +52,7 @@ class State:
     safe_networks: Table[float] = field(default_factory=OrderedDict)
     failures: Table[list[float]] = field(default_factory=OrderedDict)
     points: Table[list[list[float]]] = field(default_factory=OrderedDict)
+    offenders: Table[float] = field(default_factory=OrderedDict)
     networks: Table[Table[list[float]]] = field(default_factory=OrderedDict)
     sprays: Table[Table[float]] = field(default_factory=OrderedDict)
     attacked: Table[float] = field(default_factory=OrderedDict)

@@ -15,6 +15,9 @@ banned, by the jail of the rule that completed the sum. With the shipped setting
 A new site knows nobody yet. In its first week an unknown name weighs a quarter of that, for a day, unless
 it is a trap or the FortiGate itself calls it unknown.
 
+Within two weeks of such a ban, failures of its source weigh twice as much, until somebody logs in from
+there: fail2ban lengthens the bans of each jail on its own.
+
 A network in which three sources weigh 2 together within a week is banned, unless somebody logged in
 from it lately. A source from which somebody logged in lately is trusted: only ``trusted`` counts it.
 
@@ -54,6 +57,8 @@ __all__ = ["Alarm", "Ban", "Outcome", "Pardon", "step"]
 OFFICE_GUESTS = 3
 # What weighs less is no reason against a trusted source: its own users, and the names of a new site.
 SOME_WEIGHT = 0.2
+# For so long after a ban the failures of its source weigh twice as much.
+OFFENCE = 14 * DAY
 # Weights that a source, and the sources of a network, must have together; a little less, since a third
 # is no exact number.
 WHOLE, NETWORK_WEIGHT = 1 - 1e-9, 2 - 1e-9
@@ -119,6 +124,7 @@ def _remember_login(state: State, user: str, logins: Table[float], event: Entry)
 def _trust(state: State, event: Entry) -> None:
     remember(state.trusted, event.address, event.at, MOST_SOURCES)
     state.points.pop(event.address, None)
+    state.offenders.pop(event.address, None)
     shield.note_home(state, event.address, event.at)
     for network in find_networks(event.address):
         remember(state.safe_networks, network, event.at, MOST_NETWORKS)
@@ -135,11 +141,11 @@ def _take_failure(
     if _is_trusted(state, event.address, event.at, settings):
         return _count_trusted(state, event, detection, reason)
     bans = [_ban(event, PLAIN)] if PLAIN in detection.rules and event.kind != LOCKED_OUT else []
+    failures = _count_failures(state, event) + 1
+    remember(state.failures, event.address, [failures, event.at], MOST_SOURCES)
     if not reason.weight:
         return bans
     shield.note_stranger(state, event.address, event.at)
-    failures = _count_failures(state, event) + 1
-    remember(state.failures, event.address, [failures, event.at], MOST_SOURCES)
     if reason.rule == SPRAY:
         bans += _ban_spray(state, event, detection, settings)
     elif _complete_point(state, event, reason):
@@ -176,8 +182,10 @@ def _complete_point(state: State, event: Entry, reason: Reason) -> bool:
     """Return whether the failures of a source weigh 1; their weights are spent then."""
     points = [entry for entry in state.points.get(event.address, ()) if entry[0] > event.at]
     points.append([event.at + reason.lasts, reason.weight])
-    if sum(weight for _, weight in points) >= WHOLE:
+    factor = 2 if state.offenders.get(event.address, 0.0) > event.at - OFFENCE else 1
+    if factor * sum(weight for _, weight in points) >= WHOLE:
         state.points.pop(event.address, None)
+        remember(state.offenders, event.address, event.at, MOST_SOURCES)
         return True
     remember(state.points, event.address, points, MOST_SOURCES)
     return False
@@ -190,13 +198,14 @@ def _ban_spray(state: State, event: Entry, detection: Detection, settings: Setti
     remember(state.attacked, user, event.at + rule.find_time, MOST_USERS)
     state.points.pop(event.address, None)
     if is_under_way:
+        remember(state.offenders, event.address, event.at, MOST_SOURCES)
         return [_ban(event, SPRAY)]
-    sources = list(state.sprays[user])
-    return [
-        _ban(event, SPRAY, source)
-        for source in sources
-        if not _is_trusted(state, source, event.at, settings)
+    sources = [
+        each for each in state.sprays[user] if not _is_trusted(state, each, event.at, settings)
     ]
+    for source in sources:
+        remember(state.offenders, source, event.at, MOST_SOURCES)
+    return [_ban(event, SPRAY, source) for source in sources]
 
 
 def _ban_networks(

@@ -53,11 +53,10 @@ def _print_row(campaign: Campaign, seed: int) -> bool:
 
 def _reaches(measurement: Measurement, campaign: Campaign) -> bool:
     known, new = measurement.results["rules"], measurement.results["new site"]
-    most = 10 if known.guesses else 3
     return (
         known.share >= campaign.goal
         and new.share >= campaign.goal - 0.5
-        and max(len(known.denied), len(new.denied)) <= most
+        and max(len(known.denied), len(new.denied)) <= campaign.most_denied
     )
 
 

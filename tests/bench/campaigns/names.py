@@ -33,13 +33,13 @@ OTHER_LAST = _split(
     """
 )
 
-# What scanners type where they know nobody.
+# What scanners type where they know nobody: names of functions, departments and first names.
 GENERIC = _split(
     """
     admin administrator root test test1 testuser user user1 guest vpn vpnuser sslvpn support
-    fortinet fortigate scanner scan backup service helpdesk office sales info demo temp ftp mail
-    web sql oracle postgres sysadmin operator manager remote training student reception printer
-    camera kiosk superuser
+    fortinet fortigate scanner backup service helpdesk office sales info demo temp ftp mail web
+    sql oracle sysadmin operator manager remote training reception printer kiosk
+    accounting marketing hr finance purchasing crm citrix rdp server alex jack michael david
     """
 )
 ADMINISTRATORS = _split(

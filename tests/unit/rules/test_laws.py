@@ -123,7 +123,7 @@ def test_an_attacker_who_fills_the_tables_evicts_no_employee(
         site.log_in(f"45.1.{number}.1", f"employee{number}")
     for number in range(3000):
         site.fail(f"110.{number // 256}.{number % 256}.7", ("nobody", "employee1", "")[number % 3])
-    for name in ("points", "failures", "networks", "sprays", "attacked"):
+    for name in ("points", "offenders", "failures", "networks", "sprays", "attacked"):
         assert len(getattr(site.state, name)) <= 100
     assert len(site.state.sprays["users employee1"]) <= 100
     assert len(site.state.users) == 20

@@ -134,6 +134,12 @@ def test_a_login_after_three_failures_is_an_alarm_and_gives_no_trust(site: Site)
     assert site.fail(STRANGE, "test") == [f"trap {STRANGE}"]
 
 
+def test_failures_beside_an_earlier_login_count_as_well(site: Site) -> None:
+    site.log_in("45.1.2.200", "alice")
+    site.fail_often(20, HOME, "alice")
+    assert has_alarm(site.log_in(HOME, "alice"))
+
+
 def test_the_failures_are_counted_since_the_last_login(site: Site) -> None:
     site.fail_often(3, STRANGE, "alice")
     site.log_in(STRANGE, "alice")

@@ -89,8 +89,23 @@ def test_weights_of_several_kinds_add_up(site: Site) -> None:
 
 
 def test_a_ban_spends_the_weights(site: Site) -> None:
-    site.fail_often(2, STRANGE, "j.smith")
-    assert site.fail(STRANGE, "j.smith") == []
+    site.fail_often(4, STRANGE, "alice")
+    assert site.fail(STRANGE, "alice") == []
+
+
+def test_failures_weigh_twice_as_much_for_two_weeks_after_a_ban(site: Site) -> None:
+    site.fail_often(4, STRANGE, "alice")
+    site.fail(STRANGE, "alice", after=10 * DAY)
+    assert site.fail(STRANGE, "alice") == [f"slow {STRANGE}"]
+    assert site.fail_often(3, STRANGE, "alice", after=14 * DAY) == []
+
+
+def test_a_login_ends_the_time_of_double_weights(site: Site) -> None:
+    site.fail_often(4, STRANGE, "alice")
+    site.now += DAY
+    site.log_in(STRANGE, "alice")
+    site.now += 1
+    assert STRANGE not in site.state.offenders
 
 
 @pytest.mark.parametrize(("address", "user"), [(STRANGE, "admin"), (STRANGE, ""), (HOME, "alice")])
