@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
 from pydantic import TypeAdapter, ValidationError
@@ -32,7 +32,10 @@ from provision.sites.builder import Selected, Site
 from provision.sites.selection import ChosenSites
 from provision.sites.setting_types import DurationOrForever
 
-Question = Callable[[Run], Callable[[Site], Mapping[str, Any]]]
+if TYPE_CHECKING:  # `--help` does not need it
+    from provision.linux.agent.protocol.requests import Request
+
+Question = Callable[[Run], Callable[[Site], "Request[Any]"]]
 why_option = click.option(
     "--why", default="by hand", show_default=True, help="Reason to record in the audit."
 )

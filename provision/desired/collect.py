@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 from provision.desired.context import (
     UNKNOWN,
@@ -13,6 +12,7 @@ from provision.desired.context import (
     LinuxRole,
     SelfTestHook,
     StatusHook,
+    StatusSource,
     VdomHook,
     VdomsHook,
     has_placeholder,
@@ -23,6 +23,7 @@ from provision.fortios.config.diff import collect_values
 from provision.fortios.config.facts import Facts, assume_facts
 from provision.fortios.config.secret_names import attach_secret_names
 from provision.fortios.config.versions import NEWEST, Version
+from provision.linux.agent.protocol.requests import SelfTest
 from provision.linux.kinds.resource import Resource
 from provision.sites.builder import (
     BAN_HOSTS,
@@ -161,7 +162,7 @@ def render_all(
         raise InputError(problems)
 
 
-def request_self_test(site: Site, plays: Sequence[Play]) -> dict[str, Any] | None:
+def request_self_test(site: Site, plays: Sequence[Play]) -> SelfTest | None:
     """Return the request for the synthetic event of `verify`; None if there is nothing to test."""
     for role in list_roles(plays, BAN_HOSTS):
         if isinstance(role, SelfTestHook):
@@ -169,12 +170,12 @@ def request_self_test(site: Site, plays: Sequence[Play]) -> dict[str, Any] | Non
     return None
 
 
-def request_status(site: Site, plays: Sequence[Play]) -> dict[str, Any]:
+def request_status(site: Site, plays: Sequence[Play]) -> StatusSource:
     """Return the request by which the agent reads the receiver's numbers; empty without a receiver."""
     for role in list_roles(plays, BAN_HOSTS):
         if isinstance(role, StatusHook):
             return role.status(Context(site, site.ban_host))
-    return {}
+    return StatusSource()
 
 
 def list_secret_names(fortigate: FortiGate) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import getpass
 import platform
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +15,15 @@ from provision.engine.progress import capture_errors
 from provision.engine.run import Run
 from provision.engine.site import SiteRun
 from provision.errors import Failed, InputError, Problem, TargetError, Unreachable
+from provision.linux import answers
+from provision.linux.agent.protocol.requests import (
+    BanAddress,
+    ListBans,
+    ReadHistory,
+    Request,
+    Rotate,
+    UnbanAddress,
+)
 from provision.linux.kinds.jail import Jail
 from provision.linux.session.session import BanHostSession, NoPython
 from provision.masking import mask_plan, mask_result
@@ -22,16 +31,16 @@ from provision.plan import State
 from provision.results import SiteResult, TargetResult, format_timestamp
 from provision.sites.builder import Selected, Site
 
-Request = Mapping[str, Any]
 
-
-def build_requests(sites: Sequence[Site], request: Callable[[Site], Request]) -> dict[str, Request]:
+def build_requests(
+    sites: Sequence[Site], request: Callable[[Site], Request[Any]]
+) -> dict[str, Request[Any]]:
     """Return the request for each site's ban host, by site.
 
     Raises:
         InputError: the problems of all sites, before any of them is contacted.
     """
-    requests: dict[str, Request] = {}
+    requests: dict[str, Request[Any]] = {}
     problems: list[Problem] = []
     for site in sites:
         try:
@@ -43,7 +52,7 @@ def build_requests(sites: Sequence[Site], request: Callable[[Site], Request]) ->
     return requests
 
 
-def ask(run: Run, selected: Selected, request: Request) -> SiteResult:
+def ask(run: Run, selected: Selected, request: Request[Any]) -> SiteResult:
     """Send ``request`` to the ban host of one site; return its answer as details and notes of the result."""
     host = selected.site.ban_host
     run.listener.report_activity(selected.site.name, host.name, "asking")
@@ -52,20 +61,20 @@ def ask(run: Run, selected: Selected, request: Request) -> SiteResult:
     return SiteResult(selected.site.name, (result,))
 
 
-def _ask_agent(run: Run, selected: Selected, request: Request) -> TargetResult:
+def _ask_agent(run: Run, selected: Selected, request: Request[Any]) -> TargetResult:
     host = selected.site.ban_host
     try:
         with BanHostSession(host.login, run.access) as session:
-            answer = session.ask(request)
+            details = answers.to_details(session.ask(request))
     except NoPython:
         return TargetResult(host.name, "linux", "failed", 1, error="not deployed: run apply")
     except Unreachable as error:
         return TargetResult(host.name, "linux", "unreachable", error=str(error))
     except TargetError as error:
         return TargetResult(host.name, "linux", "failed", 1, error=str(error))
-    state: State = "changed" if answer.pop("changed", False) else "ok"
-    notes = tuple(answer.pop("notes", ()))
-    return TargetResult(host.name, "linux", state, 1, details=answer, notes=notes)
+    state: State = "changed" if details.pop("changed", False) else "ok"
+    notes = tuple(details.pop("notes", ()))
+    return TargetResult(host.name, "linux", state, 1, details=details, notes=notes)
 
 
 def rotate(run: Run, selected: Selected) -> SiteResult:
@@ -82,7 +91,7 @@ def rotate(run: Run, selected: Selected) -> SiteResult:
             raise Failed(f"{what}; no secret was changed", "run apply first")
     if host.target.error is not None:  # no new secrets that nobody could be given
         return SiteResult(selected.site.name, (host.target.to_result(run.verb),))
-    begun = ask(run, selected, {"do": "rotate", "tokens": TOKENS, "names": names})
+    begun = ask(run, selected, Rotate(TOKENS, tuple(names)))
     if any(target.error for target in begun.targets):
         return begun
     planned = mask_plan(SiteRun(run, alone).plan(), run.secrets)
@@ -90,44 +99,34 @@ def rotate(run: Run, selected: Selected) -> SiteResult:
     return SiteResult(begun.name, (*begun.targets, *applied.targets))
 
 
-def list_jails(run: Run, site: Site) -> list[str]:
+def list_jails(run: Run, site: Site) -> tuple[str, ...]:
     """Return the names of a site's jails, in the order of the roles."""
-    return [r.name for r in collect.render_resources(site, run.plays) if isinstance(r, Jail)]
+    resources = collect.render_resources(site, run.plays)
+    return tuple(each.name for each in resources if isinstance(each, Jail))
 
 
-def ask_bans(run: Run) -> Callable[[Site], Request]:
+def ask_bans(run: Run) -> Callable[[Site], ListBans]:
     """Return the request that lists the live bans of a site."""
-    return lambda site: {
-        "do": "bans",
-        "spool": SPOOL,
-        "audit": AUDIT,
-        "jails": list_jails(run, site),
-    }
+    return lambda site: ListBans(SPOOL, AUDIT, list_jails(run, site))
 
 
-def ask_history(last: int) -> Callable[[Site], Request]:
+def ask_history(last: int) -> Callable[[Site], ReadHistory]:
     """Return the request that lists the ``last`` entries of the audit."""
-    return lambda _: {"do": "history", "audit": AUDIT, "last": last}
+    return lambda _: ReadHistory(AUDIT, last)
 
 
 def ask_ban(
     run: Run, address: str, seconds: int | None, detection: str, why: str
-) -> Callable[[Site], Request]:
+) -> Callable[[Site], BanAddress]:
     """Return the request that bans an address, in the jail of ``detection`` or the first that a site has.
 
     Raises:
         InputError: a site has no such jail, or the address is one of its own.
     """
 
-    def request(site: Site) -> Request:
-        return {
-            "do": "ban",
-            "jail": _find_jail(run, site, detection),
-            "address": address,
-            "seconds": seconds,
-            "by": name_operator(),
-            "why": why,
-        }
+    def request(site: Site) -> BanAddress:
+        jail = _find_jail(run, site, detection)
+        return BanAddress(jail, address, seconds, name_operator(), why)
 
     return request
 
@@ -147,16 +146,9 @@ def _add_end(result: TargetResult) -> TargetResult:
     return replace(result, notes=(*result.notes, note))
 
 
-def ask_unban(run: Run, address: str, why: str) -> Callable[[Site], Request]:
+def ask_unban(run: Run, address: str, why: str) -> Callable[[Site], UnbanAddress]:
     """Return the request that unbans an address in all jails of a site."""
-    return lambda site: {
-        "do": "unban",
-        "spool": SPOOL,
-        "jails": list_jails(run, site),
-        "address": address,
-        "by": name_operator(),
-        "why": why,
-    }
+    return lambda site: UnbanAddress(SPOOL, list_jails(run, site), address, name_operator(), why)
 
 
 def _find_jail(run: Run, site: Site, detection: str) -> str:

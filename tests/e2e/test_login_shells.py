@@ -13,6 +13,7 @@ from provision.ssh.connection import Access
 from provision.ssh.login import Login
 from tests.lab.debian import DebianHost
 from tests.lab.roots import ready_root
+from tests.unit.linux.linux_model import Unknown
 
 pytestmark = pytest.mark.lab
 
@@ -66,7 +67,7 @@ def ask(
         python=python,
     )
     with BanHostSession(login, Access(host.known_hosts, accept_new=False)) as session:
-        session.ask({"do": "nothing"})
+        session.ask(Unknown())
     return session
 
 

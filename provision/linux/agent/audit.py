@@ -12,7 +12,9 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 from provision.linux.agent.host import HostError
-from provision.linux.agent.protocol import LONGEST_TEXT, MOST_IN_LIST, MOST_KEYS, WORD
+from provision.linux.agent.protocol.answers import History
+from provision.linux.agent.protocol.bounds import LONGEST_TEXT, MOST_IN_LIST, MOST_KEYS, WORD
+from provision.linux.agent.protocol.requests import ReadHistory
 
 # Bytes of the audit that one answer holds at most: some 30,000 entries.
 MOST_HISTORY = 32 << 20
@@ -23,22 +25,18 @@ _WORD = re.compile(WORD)
 LATEST = 1e11
 
 
-def history(request: dict[str, Any]) -> dict[str, Any]:
-    """The last ``last`` entries of the audit, oldest first, as many rotated files back as that takes.
-
-    Answer: ``history``: the entries as the action wrote them; ``left_out``: whether there are older
-    ones among the ``last`` than one answer can hold.
-    """
+def read_history(request: ReadHistory) -> History:
+    """Return the last entries of the audit, oldest first, as many rotated files back as that takes."""
     found: list[dict[str, Any]] = []
     room, left_out = MOST_HISTORY, False
-    for line in read_newest_first(request["audit"]):
-        left_out = len(found) < request["last"] and len(line) >= room
-        if left_out or len(found) == request["last"]:
+    for line in read_newest_first(request.audit):
+        left_out = len(found) < request.last and len(line) >= room
+        if left_out or len(found) == request.last:
             break
         room -= len(line) + 1
         found += entries(line)
     found.reverse()
-    return {"history": found, "left_out": left_out}
+    return History(found, left_out)
 
 
 def read_newest_first(audit: str) -> Iterator[bytes]:

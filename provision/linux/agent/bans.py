@@ -12,14 +12,15 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, Union
 
-from provision.linux.agent import manifest
+from provision.linux.agent import memory
 from provision.linux.agent.audit import entries, read_newest_first
 from provision.linux.agent.fail2ban import UNREACHED, client
 from provision.linux.agent.host import HostError, tail
-from provision.linux.agent.protocol import LONGEST_TEXT
+from provision.linux.agent.protocol.answers import Ban, Banned, Bans, Unbanned
+from provision.linux.agent.protocol.bounds import LONGEST_TEXT
+from provision.linux.agent.protocol.requests import BanAddress, ListBans, UnbanAddress
 from provision.linux.agent.spool import jail_of, list_ban_files, read_live_bans
 
-Request = dict[str, Any]
 Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
 Which = tuple[str, str]  # jail, address
 # Bytes of the audit that are searched for why somebody is banned: some 8,000 entries.
@@ -34,19 +35,18 @@ class NoJail(HostError):
     """fail2ban runs and has no such jail."""
 
 
-def bans(request: Request) -> dict[str, Any]:
-    """Every live ban of ``request["jails"]``, by jail, then in the order of the file.
+def list_bans(request: ListBans) -> Bans:
+    """Return every live ban of the jails, by jail, then in the order of the file.
 
-    Answer: ``bans``: [{address, jail, until, since, failures, count, why}], times in epoch seconds,
-    ``until`` -1 for ever; ``why``: in words, as far as the audit is looked back into.
+    ``why``: in words, as far as the audit is looked back into.
 
     Raises:
         HostError: the bans of a jail are not known; or nothing is deployed, whatever data is left.
     """
     _must_be_deployed()
-    found = [ban for jail in request["jails"] for ban in read_live_bans(request["spool"], jail)]
-    begun = _find_first_entries(request["audit"], {(ban["jail"], ban["address"]) for ban in found})
-    return {"bans": [{**ban, "why": _describe_reason(ban, begun)[:LONGEST_TEXT]} for ban in found]}
+    found = [ban for jail in request.jails for ban in read_live_bans(request.spool, jail)]
+    begun = _find_first_entries(request.audit, {(ban["jail"], ban["address"]) for ban in found})
+    return Bans([Ban(**ban, why=_describe_reason(ban, begun)[:LONGEST_TEXT]) for ban in found])
 
 
 def _find_first_entries(audit: str, wanted: set[Which]) -> dict[Which, dict[str, Any]]:
@@ -73,25 +73,22 @@ def _describe_reason(ban: dict[str, Any], begun: dict[Which, dict[str, Any]]) ->
 
 
 def _must_be_deployed() -> None:
-    if manifest.load() is None:
+    if memory.load() is None:
         raise HostError("not deployed: run apply")
 
 
-def ban(request: Request) -> dict[str, Any]:
-    """Ban ``address`` in ``jail`` for ``seconds`` (-1 for ever, None as the jail says).
-
-    Answer: ``changed``: false where it is banned for as long already; ``until``: epoch seconds or -1;
-    ``said``: the action's own words.
+def ban_address(request: BanAddress) -> Banned:
+    """Ban an address; nothing changes where it is banned for as long already.
 
     Raises:
         HostError: fail2ban does not run, does not answer or refuses, or has no such jail.
     """
     _must_be_deployed()
-    details = {key: request[key] for key in ("address", "seconds", "by", "why")}
-    return _call_action(request["jail"], "ban_by_hand", details)
+    details = {key: getattr(request, key) for key in ("address", "seconds", "by", "why")}
+    return Banned(**_call_action(request.jail, "ban_by_hand", details))
 
 
-def unban(request: Request) -> dict[str, Any]:
+def unban_address(request: UnbanAddress) -> Unbanned:
     """Free ``address`` in every jail of ``jails`` and of the spool.
 
     An IPv6 attacker is banned with the network around the address, so that network is freed with it.
@@ -100,23 +97,23 @@ def unban(request: Request) -> dict[str, Any]:
     is still denied, and which jails that are off hold it.
 
     Raises:
-        HostError: as :func:`ban`, or the bans of a jail of ``jails`` are not known.
+        HostError: as :func:`ban_address`, or the bans of a jail of ``jails`` are not known.
     """
     _must_be_deployed()
-    found, notes = _read_all_bans(request["spool"], request["jails"])
-    wanted = _parse_network(request["address"])
+    found, notes = _read_all_bans(request.spool, request.jails)
+    wanted = _parse_network(request.address)
     freed, freed_around, off = False, set(), set()
     try:
         by_network = [(_parse_network(each["address"]), each) for each in found]
     except ValueError as error:
-        where = request["spool"]
+        where = request.spool
         raise HostError(
             f"{where}: {error}; `fail2ban-client reload` writes the bans anew"
         ) from None
     for network, each in by_network:
         around = network != wanted and _is_source_of(each, network, wanted)
         if network == wanted or around:
-            details = {"address": each["address"], "by": request["by"], "why": request["why"]}
+            details = {"address": each["address"], "by": request.by, "why": request.why}
             try:
                 freed |= _call_action(each["jail"], "unban_by_hand", details)["changed"]
                 freed_around |= {network} if around else set()
@@ -129,9 +126,9 @@ def unban(request: Request) -> dict[str, Any]:
     notes += [f"banned in {jail}, which is off; comes back when it is on" for jail in sorted(off)]
     if not freed and not off:
         notes.append("was not banned")
-    running = {network for network, each in by_network if each["jail"] in request["jails"]}
+    running = {network for network, each in by_network if each["jail"] in request.jails}
     still = _list_remaining_denials(running - freed_around - {wanted}, wanted)
-    return {"changed": freed, "notes": notes + still}
+    return Unbanned(bool(freed), notes + still)
 
 
 def _is_source_of(ban: dict[str, Any], network: Network, wanted: Network) -> bool:

@@ -14,8 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from provision.cli import ban_address
-from provision.linux.agent import bans, manifest
+from provision.linux.agent import bans, memory
 from provision.linux.agent.host import HostError, Ran
+from provision.linux.agent.protocol.requests import BanAddress, ListBans, UnbanAddress
+from provision.linux.agent.protocol.wire import to_json
 from provision.linux.agent.spool import HEAD, live
 
 SOON = int(time.time()) + 3600
@@ -47,7 +49,7 @@ def fail2ban(monkeypatch: pytest.MonkeyPatch) -> Fail2ban:
     """A deployed host whose fail2ban does as it is told."""
     found = Fail2ban()
     monkeypatch.setattr(bans, "client", found)
-    monkeypatch.setattr(manifest, "load", manifest.new)
+    monkeypatch.setattr(memory, "load", memory.new)
     return found
 
 
@@ -65,12 +67,12 @@ def spool(tmp_path: Path) -> Callable[..., str]:
 
 
 def ban(seconds: int = 60) -> dict[str, Any]:
-    request = {"jail": ON, "address": "203.0.113.5", "seconds": seconds, **ASKED}
-    return bans.ban(request)
+    answer = bans.ban_address(BanAddress(ON, "203.0.113.5", seconds, **ASKED))
+    return {name: value for name, value in vars(answer).items() if value is not None}
 
 
 def unban(spool: str, address: str) -> dict[str, Any]:
-    return bans.unban({"spool": spool, "jails": [ON], "address": address, **ASKED})
+    return dict(vars(bans.unban_address(UnbanAddress(spool, (ON,), address, **ASKED))))
 
 
 # --- ban -------------------------------------------------------------------------------------------
@@ -131,11 +133,11 @@ def test_a_host_that_is_not_deployed_says_so_whatever_data_is_left(
     fail2ban: Fail2ban, spool: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = spool(ON, "203.0.113.5")
-    monkeypatch.setattr(manifest, "load", lambda: None)
+    monkeypatch.setattr(memory, "load", lambda: None)
     asked: tuple[Callable[[], object], ...] = (
         ban,
         lambda: unban(folder, "203.0.113.5"),
-        lambda: bans.bans({"spool": folder, "jails": [ON]}),
+        lambda: bans.list_bans(ListBans(folder, "", (ON,))),
     )
     for ask in asked:
         with pytest.raises(HostError, match=r"^not deployed: run apply$"):
@@ -198,8 +200,9 @@ def test_bans_are_counted_by_jail_and_those_of_a_damaged_file_are_not_known(
 
 
 def listed(folder: str) -> list[dict[str, Any]]:
-    asked = {"spool": folder, "audit": f"{folder}/audit.log", "jails": [ON, OFF]}
-    return list(bans.bans(asked)["bans"])
+    asked = ListBans(folder, f"{folder}/audit.log", (ON, OFF))
+    found: list[dict[str, Any]] = to_json(bans.list_bans(asked).bans)
+    return found
 
 
 # --- unban -----------------------------------------------------------------------------------------

@@ -6,16 +6,28 @@ import errno
 import json
 import os
 import stat
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from provision.linux.agent import data, host, manifest, objects, observe, rotation
+from provision.linux.agent import data, host, memory, observe, rotation, steps
 from provision.linux.agent.host import HostError
-from provision.linux.agent.objects import Journal
+from provision.linux.agent.journal import Journal
+from provision.linux.agent.kinds import file, user
+from provision.linux.agent.paths import put_state, read_state
+from provision.linux.agent.protocol.ids import ResourceId
+from provision.linux.agent.protocol.state import ManifestObject
+from provision.linux.agent.protocol.steps import (
+    MakeDigests,
+    MakeDirectory,
+    MakeTokens,
+    MakeUser,
+    Touch,
+)
+from provision.linux.agent.tokens_file import read_tokens
 from provision.linux.kinds.tokens import format_digests
-from tests.unit.agent.agent_model import ME, MY_GROUP, full_disk, remember_in
+from tests.unit.agent.agent_model import ME, MY_GROUP, full_disk, remember_in, take_back
 
 
 @pytest.fixture
@@ -26,7 +38,7 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def journal(state: Path) -> Journal:
     state.mkdir()
-    return Journal(manifest.new())
+    return Journal(memory.new())
 
 
 def write(path: Path, content: bytes) -> None:
@@ -75,9 +87,9 @@ def test_what_is_as_it_was_is_restored_on_a_full_disk(
 ) -> None:
     path = tmp_path / "f"
     write(path, b"old")
-    before = observe.path_state(str(path))
+    before = read_state(str(path))
     monkeypatch.setattr(os, "fsync", full_disk)
-    objects.put_path(str(path), before)
+    put_state(str(path), before)
     assert path.read_bytes() == b"old"
 
 
@@ -101,7 +113,7 @@ def test_owner_and_mode_are_never_given_through_a_link_that_the_receiver_put_the
     log.symlink_to(victim)
     with pytest.raises(HostError, match=r"events\.log is a link.*remove it"):
         host.give(str(log), 0o666, ME, MY_GROUP)
-    objects.touch(log_step(log), journal)
+    steps.take(log_step(log), journal)
     assert stat.S_IMODE(victim.stat().st_mode) == 0o600
     assert not log.is_symlink()
     assert stat.S_IMODE(log.stat().st_mode) == 0o666
@@ -122,24 +134,23 @@ def test_what_is_no_plain_log_is_kept_beside_it_under_another_name(
         "folder": lambda: log.mkdir(),
         "hard link": lambda: log.hardlink_to(theirs),
     }[kind]()
-    objects.touch(log_step(log), journal)
+    steps.take(log_step(log), journal)
     assert log.read_text() == ""
     assert len(list(tmp_path.glob("events.log.odd-*"))) == 1
     assert (theirs.read_text(), stat.S_IMODE(theirs.stat().st_mode)) == ("theirs", 0o600)
 
 
-def log_step(log: Path) -> dict[str, Any]:
-    return {"path": str(log), "mode": 0o666, "owner": ME, "group": MY_GROUP}
+def log_step(log: Path) -> Touch:
+    return Touch(str(log), 0o666, ME, MY_GROUP)
 
 
 def test_digests_are_those_that_the_planner_expects_and_follow_each_rotation(
     journal: Journal, tmp_path: Path
 ) -> None:
     path = tmp_path / "tokens.json"
-    place = {"mode": 0o600, "owner": ME, "group": MY_GROUP}
-    objects.make_tokens({**tokens(path, "a", "b"), **place}, journal)
-    beside = {"path": str(tmp_path / "digests.json"), "tokens": str(path)}
-    objects.make_digests({**beside, **place}, journal)
+    steps.take(replace(tokens(path, "a", "b"), mode=0o600), journal)
+    beside = str(tmp_path / "digests.json")
+    steps.take(MakeDigests(beside, 0o600, ME, MY_GROUP, tokens=str(path)), journal)
 
     def agree() -> bool:
         secrets = json.loads(path.read_text())
@@ -158,9 +169,9 @@ def test_digests_are_those_that_the_planner_expects_and_follow_each_rotation(
 def test_secrets_that_stay_stay_in_the_same_file(journal: Journal, tmp_path: Path) -> None:
     """The receiver of release 0.1 may not read a new one, and works on with what it has read."""
     path = tmp_path / "tokens.json"
-    objects.make_tokens(tokens(path, "a"), journal)
+    steps.take(tokens(path, "a"), journal)
     before = path.stat()
-    objects.make_tokens({**tokens(path, "a"), "mode": 0o600}, journal)
+    steps.take(replace(tokens(path, "a"), mode=0o600), journal)
     now = path.stat()
     assert stat.S_IMODE(now.st_mode) == 0o600
     assert (now.st_ino, now.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
@@ -189,51 +200,56 @@ def test_owners_without_a_name_are_numbers_that_can_be_given_back() -> None:
     assert host.uid("987654") == host.gid("987654") == 987654
 
 
-# --- manifest.py -----------------------------------------------------------------------------------
+# --- memory.py -------------------------------------------------------------------------------------
 
 
 def test_the_manifest_is_read_back_as_it_was_saved_and_only_root_may(journal: Journal) -> None:
-    manifest.save(journal.manifest)
-    assert manifest.load() == journal.manifest
-    assert stat.S_IMODE(Path(manifest.path()).stat().st_mode) == 0o600
+    memory.save(journal.manifest)
+    assert memory.load() == journal.manifest
+    assert stat.S_IMODE(Path(memory.path()).stat().st_mode) == 0o600
 
 
 def test_no_manifest_is_none(state: Path) -> None:
-    assert manifest.load() is None
+    assert memory.load() is None
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [("{", "damaged"), ('{"version": 99}', "run the toolkit that wrote it"), ("[]", "damaged")],
+    [
+        ("{", "damaged"),
+        ('{"version": 99}', "run the toolkit that wrote it"),
+        ("[]", "damaged"),
+        ('{"version": 1}', "damaged"),
+    ],
 )
 def test_a_manifest_that_cannot_be_used_is_told_and_left(
     state: Path, text: str, words: str
 ) -> None:
     state.mkdir()
-    Path(manifest.path()).write_text(text)
+    Path(memory.path()).write_text(text)
     with pytest.raises(HostError, match=words):
-        manifest.load()
-    assert Path(manifest.path()).read_text() == text
+        memory.load()
+    assert Path(memory.path()).read_text() == text
 
 
 def test_two_hosts_never_share_a_key() -> None:
-    assert manifest.new()["key"] != manifest.new()["key"]
+    assert memory.new().key != memory.new().key
 
 
 def test_one_run_at_a_time_holds_the_host(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(manifest, "PATIENCE", 0)
+    monkeypatch.setattr(memory, "PATIENCE", 0)
     with (
-        manifest.Lock(exclusive=True),
+        memory.Lock(exclusive=True),
         pytest.raises(HostError, match="another run"),
-        manifest.Lock(exclusive=True),
+        memory.Lock(exclusive=True),
     ):
         pass
-    with manifest.Lock(exclusive=True):
+    with memory.Lock(exclusive=True):
         pass
 
 
 def test_looking_creates_nothing(state: Path) -> None:
-    with manifest.Lock(exclusive=False):
+    with memory.Lock(exclusive=False):
         pass
     assert not state.exists()
 
@@ -242,13 +258,13 @@ def test_looking_creates_nothing(state: Path) -> None:
 
 
 def test_what_stood_there_before_is_remembered_once_and_on_disk(journal: Journal) -> None:
-    journal.own("file:/x", {"content": "theirs"})
-    journal.own("file:/x", {"content": "ours by now"})
-    found = manifest.load()
-    assert found is not None
+    identity = ResourceId("file", "/x")
+    journal.own(identity, {"content": "theirs"})
+    journal.own(identity, {"content": "ours by now"})
+    found = json.loads(Path(memory.path()).read_text())
     assert found["objects"] == [{"id": "file:/x", "before": {"content": "theirs"}, "data": False}]
-    journal.disown("file:/x")
-    assert manifest.load() == {**found, "objects": []}
+    journal.disown(identity)
+    assert json.loads(Path(memory.path()).read_text()) == {**found, "objects": []}
 
 
 def test_undo_goes_backwards_and_on_after_a_failure(journal: Journal) -> None:
@@ -267,44 +283,43 @@ def test_a_file_put_in_place_and_taken_back_is_as_it_was(journal: Journal, tmp_p
     path.write_bytes(b"theirs \xff\x00")
     path.chmod(0o604)
     host.stage(str(path), b"ours", 0o640, ME, MY_GROUP)
-    objects.commit_file({"path": str(path)}, journal)
+    file.commit(str(path), journal)
     assert path.read_bytes() == b"ours"
 
-    objects.take_back(f"file:{path}", journal, purge=False)
+    take_back(f"file:{path}", journal, purge=False)
 
     assert path.read_bytes() == b"theirs \xff\x00"
     assert stat.S_IMODE(path.stat().st_mode) == 0o604
-    assert journal.manifest["objects"] == []
+    assert journal.manifest.objects == []
 
 
 def test_a_failed_run_puts_the_file_back(journal: Journal, tmp_path: Path) -> None:
     path = tmp_path / "f"
     path.write_text("theirs")
     host.stage(str(path), b"ours", 0o640, ME, MY_GROUP)
-    objects.commit_file({"path": str(path)}, journal)
+    file.commit(str(path), journal)
     assert journal.undo() == []
     assert path.read_text() == "theirs"
 
 
 def test_a_user_that_was_there_before_is_used_and_stays(journal: Journal) -> None:
-    step = {"name": ME, "home": "/nonexistent"}
-    objects.make_user(step, journal)
-    (shown,) = observe.summary(journal.manifest)["objects"]
-    assert shown == {"id": f"user:{ME}", "restores": True, "data": False}
-    objects.take_back(f"user:{ME}", journal, purge=True)
-    assert observe.user_exists(ME)
-    assert journal.manifest["objects"] == []
+    steps.take(MakeUser(ME, "/nonexistent"), journal)
+    (shown,) = observe.summarize(journal.manifest).objects
+    assert shown == ManifestObject(ResourceId("user", ME), restores=True, data=False)
+    take_back(f"user:{ME}", journal, purge=True)
+    assert user.exists(ME)
+    assert journal.manifest.objects == []
 
 
-def tokens(path: Path, *names: str) -> dict[str, Any]:
-    return {"path": str(path), "names": list(names), "mode": 0o640, "owner": ME, "group": MY_GROUP}
+def tokens(path: Path, *names: str) -> MakeTokens:
+    return MakeTokens(str(path), 0o640, ME, MY_GROUP, names=names)
 
 
 def test_tokens_are_made_once_kept_and_dropped_by_name(journal: Journal, tmp_path: Path) -> None:
     path = tmp_path / "tokens.json"
-    objects.make_tokens(tokens(path, "a", "b"), journal)
+    steps.take(tokens(path, "a", "b"), journal)
     first = json.loads(path.read_text())
-    objects.make_tokens(tokens(path, "b", "c"), journal)
+    steps.take(tokens(path, "b", "c"), journal)
     second = json.loads(path.read_text())
     assert set(second) == {"b", "c"}
     assert second["b"] == first["b"]
@@ -315,7 +330,7 @@ def test_tokens_are_made_once_kept_and_dropped_by_name(journal: Journal, tmp_pat
 def test_what_is_no_file_of_tokens_is_none(tmp_path: Path, text: str) -> None:
     path = tmp_path / "tokens.json"
     path.write_bytes(text.encode("utf-8", "surrogateescape"))
-    assert observe.tokens(str(path)) is None
+    assert read_tokens(str(path)) is None
 
 
 def test_a_data_folder_stays_with_what_is_in_it_and_goes_when_purged(
@@ -323,12 +338,11 @@ def test_a_data_folder_stays_with_what_is_in_it_and_goes_when_purged(
 ) -> None:
     path = tmp_path / "data"
     monkeypatch.setitem(data.OURS, str(path), "bans")
-    step = {"path": str(path), "mode": 0o750, "owner": ME, "group": MY_GROUP, "data": True}
-    objects.make_directory(step, journal)
+    steps.take(MakeDirectory(str(path), 0o750, ME, MY_GROUP, data=True), journal)
     (path / "bans").write_text("192.0.2.1")
-    entry_of_it = list(journal.manifest["objects"])
-    objects.take_back(f"directory:{path}", journal, purge=False)
+    entry_of_it = list(journal.manifest.objects)
+    take_back(f"directory:{path}", journal, purge=False)
     assert (path / "bans").exists()
-    journal.manifest["objects"] = entry_of_it
-    objects.take_back(f"directory:{path}", journal, purge=True)
+    journal.manifest.objects = entry_of_it
+    take_back(f"directory:{path}", journal, purge=True)
     assert not path.exists()

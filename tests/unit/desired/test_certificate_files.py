@@ -7,12 +7,14 @@ import ssl
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from provision.linux import planner
-from provision.linux.agent import certificates, manifest, objects, pem
+from provision.linux.agent import memory, pem
+from provision.linux.agent.journal import Journal
+from provision.linux.agent.kinds import certificate
+from provision.linux.agent.protocol.steps import MakeAuthority, MakeCertificate
 from provision.linux.draft import LinuxPlan
 from provision.linux.kinds.certificate import Authority, Certificate
 from provision.linux.kinds.file import File
@@ -44,22 +46,30 @@ FORGED = {
 
 
 @pytest.fixture
-def journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> objects.Journal:
-    monkeypatch.setattr(manifest, "save", lambda _: None)
-    monkeypatch.setattr(certificates, "SCRATCH", str(tmp_path))
-    return objects.Journal(manifest.new())
+def journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Journal:
+    monkeypatch.setattr(memory, "save", lambda _: None)
+    monkeypatch.setattr(certificate, "SCRATCH", str(tmp_path))
+    return Journal(memory.new())
 
 
-def step(path: Path, **more: Any) -> dict[str, Any]:
-    attributes = {"mode": 0o600, "owner": "root", "group": "root"}
-    return {"path": str(path), "content": "", "names": list(RECEIVER), **attributes, **more}
+ROOT = ("root", "root")
+
+
+def authority_step(path: Path, names: tuple[str, ...] = RECEIVER) -> MakeAuthority:
+    return MakeAuthority(str(path), 0o600, *ROOT, names=names)
+
+
+def certificate_step(
+    path: Path, authority: str, names: tuple[str, ...] = RECEIVER
+) -> MakeCertificate:
+    return MakeCertificate(str(path), 0o600, *ROOT, authority=authority, names=names, content="")
 
 
 @pytest.fixture
-def ca(journal: objects.Journal, tmp_path: Path) -> Path:
+def ca(journal: Journal, tmp_path: Path) -> Path:
     """The CA of a receiver: certificate and key."""
     path = tmp_path / "ca.pem"
-    certificates.make_authority(step(path), journal)
+    certificate.make_authority(authority_step(path), journal)
     return path
 
 
@@ -146,10 +156,10 @@ def verified(ca: Path, server: Path, *flags: str) -> str:
 @each_client
 @pytest.mark.parametrize("name", RECEIVER)
 def test_the_receiver_is_believed_under_each_of_its_names(
-    client: Client, name: str, ca: Path, journal: objects.Journal
+    client: Client, name: str, ca: Path, journal: Journal
 ) -> None:
     server = ca.parent / "server.pem"
-    certificates.make_certificate(step(server, authority=str(ca)), journal)
+    certificate.make_certificate(certificate_step(server, authority=str(ca)), journal)
     assert refusal(client, certificate_in(ca), server, name) == ""
     assert verified(ca, server, "-x509_strict", "-purpose", "sslserver") == ""
 
@@ -168,7 +178,7 @@ def test_a_name_in_the_subject_does_not_get_around_it(ca: Path) -> None:
     assert "permitted subtree violation" in verified(ca, forged)
 
 
-def test_it_makes_no_further_ca(ca: Path, journal: objects.Journal) -> None:
+def test_it_makes_no_further_ca(ca: Path, journal: Journal) -> None:
     sub = signed(ca, "basicConstraints = critical, CA:true\nkeyUsage = keyCertSign")
     middle = Path(shutil.copy(sub, ca.parent / "middle.pem"))
     leaf = signed(middle, "subjectAltName = DNS:localhost")
@@ -200,33 +210,33 @@ def old(tmp_path: Path) -> Path:
     return tmp_path / "old.pem"
 
 
-def renewed(old: Path, journal: objects.Journal) -> Path:
+def renewed(old: Path, journal: Journal) -> Path:
     """The same CA with a new certificate of this version."""
     new = Path(shutil.copy(old, old.parent / "ca.pem"))
-    certificates.make_authority(step(new), journal)
+    certificate.make_authority(authority_step(new), journal)
     return new
 
 
 @each_client
 def test_a_new_certificate_for_an_old_ca_leaves_no_moment_without_trust(
-    client: Client, old: Path, journal: objects.Journal
+    client: Client, old: Path, journal: Journal
 ) -> None:
     new = renewed(old, journal)
     assert certificate_in(new) != certificate_in(old)
     before = signed(old, "subjectAltName = IP:192.0.2.10, DNS:localhost")
     after = old.parent / "server.pem"
-    certificates.make_certificate(step(after, authority=str(new)), journal)
+    certificate.make_certificate(certificate_step(after, authority=str(new)), journal)
     for server in (before, after):
         for authority in (old, new):
             assert refusal(client, certificate_in(authority), server, "192.0.2.10") == ""
 
 
-def test_the_host_knows_what_its_ca_may_sign(ca: Path, old: Path, journal: objects.Journal) -> None:
-    found, before = pem.certificate(str(ca), ""), pem.certificate(str(old), "")
+def test_the_host_knows_what_its_ca_may_sign(ca: Path, old: Path, journal: Journal) -> None:
+    found, before = pem.read_certificate(str(ca), ""), pem.read_certificate(str(old), "")
     assert found
-    assert found["permits"] == sorted(RECEIVER)
+    assert found.permits == sorted(RECEIVER)
     assert before
-    assert before["permits"] == []
+    assert before.permits == []
 
 
 @pytest.mark.parametrize(
@@ -249,9 +259,9 @@ def test_a_ca_with_weaker_constraints_counts_as_one_without(
         "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout key"
         " -subj /CN=x -config config -extensions ca -out crt && cat key crt >ca.pem",
     )
-    found = pem.certificate(str(tmp_path / "ca.pem"), "")
+    found = pem.read_certificate(str(tmp_path / "ca.pem"), "")
     assert found
-    assert found["permits"] == []
+    assert found.permits == []
 
 
 # --- when ------------------------------------------------------------------------------------
@@ -303,7 +313,7 @@ def test_the_constraints_follow_the_names_of_the_receiver(deployed: Host) -> Non
 def test_a_certificate_for_other_names_comes_last_on_the_host(deployed: Host) -> None:
     """From then on a FortiGate refuses it until it has the new certificate of the CA."""
     other = (*wanted((*RECEIVER, "192.0.2.20")), File("/etc/x/file", "new\n"), Service("x.service"))
-    done = [step["do"] for step in planned(deployed, other).steps]
+    done = [step.do for step in planned(deployed, other).steps]
     assert done == ["authority", "owe", "files", "service", "certificate"]
 
 
@@ -311,7 +321,7 @@ def test_a_first_certificate_is_there_before_the_services_start() -> None:
     resources = (*wanted(), Service("x.service"))
     host = Host()
     steps = planned(host, resources).steps
-    assert [step["do"] for step in steps] == ["authority", "certificate", "owe", "service"]
+    assert [step.do for step in steps] == ["authority", "certificate", "owe", "service"]
     host.carry_out(planned(host, resources))
     host.certificates[PATH] |= {"sound": False, "names": ["other"]}
-    assert [step["do"] for step in planned(host, resources).steps] == ["certificate"]
+    assert [step.do for step in planned(host, resources).steps] == ["certificate"]
