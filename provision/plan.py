@@ -10,9 +10,7 @@ import difflib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, Protocol
-
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from typing import Any, ClassVar, Literal, Protocol
 
 Verb = Literal["plan", "apply", "verify", "teardown", "rotate", "status", "bans", "ban", "unban"]
 # The verbs that change what the plan names.
@@ -78,7 +76,7 @@ class TargetPlan:
     execs: int = 0
     exchanges: int = 0
 
-    __pydantic_config__ = ConfigDict(extra="forbid")
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
 
     @property
     def is_known(self) -> bool:
@@ -99,7 +97,7 @@ class SitePlan:
     verb: Verb
     targets: tuple[TargetPlan, ...] = ()
 
-    __pydantic_config__ = ConfigDict(extra="forbid")
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
 
 
 def format_approved(plan: TargetPlan) -> str:
@@ -136,6 +134,8 @@ def from_json(text: str) -> SitePlan:
     Raises:
         ValueError: the text is no plan, or a plan of another version.
     """
+    from pydantic import TypeAdapter, ValidationError
+
     try:
         document = json.loads(text)
     except ValueError as error:
@@ -145,16 +145,13 @@ def from_json(text: str) -> SitePlan:
     try:
         for target in document["targets"]:
             target["steps"] = [format_canonical(step) for step in target["steps"]]
-        return _PLAN.validate_python(document)
+        return TypeAdapter(SitePlan).validate_python(document)
     except (KeyError, TypeError, ValidationError) as error:
         places = error.errors() if isinstance(error, ValidationError) else []
         where = ".".join(str(step) for step in places[0]["loc"]) if places else "targets"
         raise ValueError(
             f"a plan must have its own form ({where} has not); make a new plan"
         ) from None
-
-
-_PLAN = TypeAdapter(SitePlan)
 
 
 def format_plan(plan: TargetPlan) -> str:

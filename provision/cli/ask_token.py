@@ -6,13 +6,16 @@ import getpass
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import click
 
-from provision.cli.report.console import Report
 from provision.errors import InputError, Problem
 from provision.masking import Secrets, escape
-from provision.ssh.prompts import Codes, Question
+
+if TYPE_CHECKING:
+    from provision.cli.report.console import Report
+    from provision.ssh.prompts import Codes, Question
 
 # What is typed is read from the terminal itself, wherever the output goes.
 CODE = "Code (not shown), or Enter alone for a push: "
@@ -30,6 +33,8 @@ def open_codes(asked_for: bool) -> Iterator[Codes | None]:
         return
     if not sys.stdin.isatty():
         raise InputError([Problem("", 0, "--ask-token needs a terminal", "run it on one")])
+    from provision.ssh.prompts import Codes
+
     with Codes() as codes:
         yield codes
 

@@ -1,27 +1,17 @@
-"""The verbs that deploy: check, render, plan, apply, verify, teardown.
+"""What the verbs do that deploy: check, render, plan, apply, verify, teardown.
 
-`engine.site` is imported by the verbs that connect: it brings netmiko, which `--help` and `check` do not
-need.
+`engine.site` is imported by those that connect: it brings paramiko, which `check` does not need.
 """
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from provision.cli.options import (
-    App,
-    Flags,
-    add_common_options,
-    adopt_option,
-    forget_option,
-    fortios_option,
-    yes_option,
-)
-from provision.cli.report.console import Report
+from provision.cli.options import App, Flags
 from provision.cli.report.json_document import write_json
 from provision.cli.runs import (
     choose_sites,
@@ -36,16 +26,16 @@ from provision.cli.runs import (
 )
 from provision.desired import collect
 from provision.desired.export import find_misplaced, render_files
-from provision.engine.run import Job
 from provision.errors import spell_count
 from provision.fortios.config.versions import Version, format_version
 from provision.plan import SitePlan, Verb
 from provision.results import Exit, SiteResult, summarize
 
+if TYPE_CHECKING:
+    from provision.cli.report.console import Report
+    from provision.engine.run import Job
 
-@click.command()
-@add_common_options
-@fortios_option
+
 def check(app: App, flags: Flags, fortios: Version) -> Exit:
     """Check the inventory and all it renders; contacts nobody."""
     chosen = list(choose_sites(app, flags, connect=False).values())
@@ -60,10 +50,6 @@ def check(app: App, flags: Flags, fortios: Version) -> Exit:
     return Exit.OK
 
 
-@click.command()
-@add_common_options
-@fortios_option
-@click.argument("directory", type=click.Path(path_type=Path))
 def render(app: App, flags: Flags, fortios: Version, directory: Path) -> Exit:
     """Write every file and CLI block into DIRECTORY, as it would be deployed; contacts nobody."""
     chosen = list(choose_sites(app, flags, connect=False).values())
@@ -83,56 +69,8 @@ def render(app: App, flags: Flags, fortios: Version, directory: Path) -> Exit:
     return Exit.OK
 
 
-@click.command()
-@add_common_options
-@adopt_option
-def plan(app: App, flags: Flags, adopt: bool) -> Exit:
-    """Show what apply would change; changes nothing."""
-    return _look(app, flags, "plan", adopt=adopt)
-
-
-@click.command()
-@add_common_options
-@adopt_option
-@forget_option
-@yes_option
-@click.option("-C", "--check", is_flag=True, help="The same as plan.")
-def apply(
-    app: App, flags: Flags, adopt: bool, forget: tuple[str, ...], yes: bool, check: bool
-) -> Exit:
-    """Bring every target to what the inventory says."""
-    if check:
-        return _look(app, flags, "plan", adopt=adopt, forget=forget)
-    return _change(app, flags, "apply", yes, adopt=adopt, forget=forget)
-
-
-@click.command()
-@add_common_options
-def verify(app: App, flags: Flags) -> Exit:
-    """Check that nothing differs and that the loop works, with a synthetic event."""
-    return _look(app, flags, "verify")
-
-
-@click.command()
-@add_common_options
-@forget_option
-@yes_option
-@click.option("--keep-packages", is_flag=True, help="Leave the packages that were installed.")
-@click.option("--purge-data", is_flag=True, help="Remove bans and logs as well.")
-def teardown(
-    app: App,
-    flags: Flags,
-    forget: tuple[str, ...],
-    yes: bool,
-    keep_packages: bool,
-    purge_data: bool,
-) -> Exit:
-    """Remove what was deployed and bring back what was there before."""
-    options = {"keep_packages": keep_packages, "purge_data": purge_data, "forget": forget}
-    return _change(app, flags, "teardown", yes, **options)
-
-
-def _look(app: App, flags: Flags, verb: Verb, **options: Any) -> Exit:
+def look(app: App, flags: Flags, verb: Verb, **options: Any) -> Exit:
+    """Print what ``verb`` finds at every target."""
     report = open_report(app, flags)
     job = _create_checked_job(app, flags, verb, **options)
     planned = _plan_sites(app, flags, report, job)
@@ -158,7 +96,8 @@ def _plan_sites(app: App, flags: Flags, report: Report, job: Job) -> list[SitePl
     return run_sites(app, flags, report, job.verb, list(job.sites), plan, report_failed)
 
 
-def _change(app: App, flags: Flags, verb: Verb, yes: bool, **options: Any) -> Exit:
+def change(app: App, flags: Flags, verb: Verb, yes: bool, **options: Any) -> Exit:
+    """Change every target once the operator has approved the plan."""
     from provision.engine import site
 
     require_terminal(verb, yes)
@@ -185,6 +124,3 @@ def _change(app: App, flags: Flags, verb: Verb, yes: bool, **options: Any) -> Ex
 
     changed = run_sites(app, flags, report, verb, planned, apply, report_failed)
     return print_results(app, flags, report, verb, changed, flags.detail)
-
-
-VERBS = (check, render, plan, apply, verify, teardown)

@@ -5,19 +5,21 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable, Sequence
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import click
 
-from provision.cli import deploy, operate
 from provision.cli.options import App
 from provision.cli.report.json_document import write_json
 from provision.cli.streams import shelter_streams, treat_hangup_as_interrupt
+from provision.cli.verbs import VERBS
 from provision.engine import parallel, progress
 from provision.errors import BanstitchError, InputError
 from provision.masking import Secrets, escape
 from provision.results import Exit
-from provision.sites.builder import Play
+
+if TYPE_CHECKING:
+    from provision.sites.builder import Play
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -25,7 +27,7 @@ def cli() -> None:
     """Deploy, verify and remove the loop FortiGate -> webhook -> fail2ban -> threat feed."""
 
 
-for verb in (*deploy.VERBS, *operate.VERBS):
+for verb in VERBS:
     cli.add_command(verb)
 
 

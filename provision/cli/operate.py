@@ -1,20 +1,17 @@
-"""The verbs of daily operation: bans, ban, unban, rotate, status.
-
-`operate` and `status` are imported by the verbs: they bring netmiko, which `--help` does not need.
-"""
+"""What the verbs of daily operation do: bans, ban, unban, rotate, status."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 from pydantic import TypeAdapter, ValidationError
 
 from provision.cli import ban_address
-from provision.cli.options import App, Flags, add_common_options, yes_option
-from provision.cli.report import history
+from provision.cli.options import App, Flags
+from provision.cli.report import history, status
 from provision.cli.runs import (
     choose_sites,
     create_job,
@@ -24,45 +21,27 @@ from provision.cli.runs import (
     require_terminal,
     run_sites,
 )
+from provision.engine import requests
 from provision.engine.run import Run
 from provision.errors import InputError, Problem
+from provision.linux.agent.protocol.requests import Request
 from provision.plan import Verb
 from provision.results import Exit, SiteResult, exit_code, format_timestamp
 from provision.sites.builder import Selected, Site
 from provision.sites.selection import ChosenSites
 from provision.sites.setting_types import DurationOrForever
 
-if TYPE_CHECKING:  # `--help` does not need it
-    from provision.linux.agent.protocol.requests import Request
-
-Question = Callable[[Run], Callable[[Site], "Request[Any]"]]
-why_option = click.option(
-    "--why", default="by hand", show_default=True, help="Reason to record in the audit."
-)
+Question = Callable[[Run], Callable[[Site], Request[Any]]]
 
 
-@click.command()
-@add_common_options
-@click.option(
-    "--history",
-    is_flag=True,
-    help="Show past bans, unbans and expirations instead.",
-)
-@click.option("--last", type=click.IntRange(1), default=1000, show_default=True,
-              help="Number of history entries to show.")  # fmt: skip
-def bans(app: App, flags: Flags, history: bool, last: int) -> Exit:
+def show_bans(app: App, flags: Flags) -> Exit:
     """List who is banned at each site: since when, until when, why, how often."""
-    from provision.engine import requests
-
-    if history:
-        return _show_history(app, flags, last)
     results = _ask(app, flags, "bans", requests.ask_bans)
     return _show(app, flags, "bans", results, BANS, _build_ban_rows(results))
 
 
-def _show_history(app: App, flags: Flags, last: int) -> Exit:
-    from provision.engine import requests
-
+def show_history(app: App, flags: Flags, last: int) -> Exit:
+    """List the past bans, unbans and expirations of each site."""
     results = _ask(app, flags, "bans", lambda _: requests.ask_history(last))
     rows, events = history.build_rows(results), history.list_events(results)
     code = _show(app, flags, "bans", results, history.HEADS, rows, events)
@@ -71,27 +50,10 @@ def _show_history(app: App, flags: Flags, last: int) -> Exit:
     return code
 
 
-@click.command()
-@add_common_options
-@click.argument("address")
-@click.option(
-    "--for",
-    "duration",
-    metavar="TIME",
-    help="Ban duration, such as 90s, 10m or 7d; -1 means permanent. Default: the detection's ban time.",
-)
-@click.option(
-    "--detection",
-    default="",
-    help="Detection whose jail bans the address. Default: the first enabled.",
-)
-@why_option
 def ban(
     app: App, flags: Flags, address: str, duration: str | None, detection: str, why: str
 ) -> Exit:
     """Ban ADDRESS, or a network, at every chosen site."""
-    from provision.engine import requests
-
     named = ban_address.check_bannable(address)
     seconds = _parse_seconds(duration)
     chosen = choose_sites(app, flags, connect=True)
@@ -105,26 +67,15 @@ def ban(
     return print_results(app, flags, open_report(app, flags), "ban", results, flags.detail)
 
 
-@click.command()
-@add_common_options
-@click.argument("address")
-@why_option
 def unban(app: App, flags: Flags, address: str, why: str) -> Exit:
     """Free ADDRESS at every chosen site: gone from fail2ban and from the feed."""
-    from provision.engine import requests
-
     named = ban_address.normalize_address(address)
     results = _ask(app, flags, "unban", lambda run: requests.ask_unban(run, named, why))
     return print_results(app, flags, open_report(app, flags), "unban", results, flags.detail)
 
 
-@click.command()
-@add_common_options
-@yes_option
 def rotate(app: App, flags: Flags, yes: bool) -> Exit:
     """Give the chosen FortiGates new secrets; the old ones are valid until each has its new ones."""
-    from provision.engine import requests
-
     require_terminal("rotate", yes)
     sites = choose_sites(app, flags, connect=True)
     chosen = [selected for selected in sites.values() if selected.fortigates]
@@ -140,12 +91,8 @@ def rotate(app: App, flags: Flags, yes: bool) -> Exit:
     return print_results(app, flags, report, "rotate", results, flags.detail)
 
 
-@click.command()
-@add_common_options
-def status(app: App, flags: Flags) -> Exit:
+def show_status(app: App, flags: Flags) -> Exit:
     """Show how each site is doing: receiver, jails, bans, certificate, events, polls."""
-    from provision.cli.report import status
-
     sites = choose_sites(app, flags, connect=True)
     report = open_report(app, flags)
     run = create_job(app, flags, "status", sites).begin(report, app.secrets, app.codes)
@@ -164,14 +111,9 @@ def status(app: App, flags: Flags) -> Exit:
     return code
 
 
-VERBS = (bans, ban, unban, rotate, status)
-
-
 def _ask(
     app: App, flags: Flags, verb: Verb, question: Question, sites: ChosenSites | None = None
 ) -> list[SiteResult]:
-    from provision.engine import requests
-
     sites = sites or choose_sites(app, flags, connect=True)
     chosen = list(sites.values())
     report = open_report(app, flags)

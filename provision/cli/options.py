@@ -7,13 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from provision.cli import ask_token
-from provision.cli.report.console import Detail
-from provision.cli.streams import Output
 from provision.errors import InputError, Problem
 from provision.fortios.config.versions import (
     NEWEST,
@@ -22,10 +20,14 @@ from provision.fortios.config.versions import (
     format_version,
     read_version,
 )
-from provision.inventory.expressions import PLAYBOOK
-from provision.masking import Secrets
-from provision.sites.builder import Play
-from provision.ssh.prompts import Codes
+from provision.inventory import PLAYBOOK
+
+if TYPE_CHECKING:
+    from provision.cli.report.console import Detail
+    from provision.cli.streams import Output
+    from provision.masking import Secrets
+    from provision.sites.builder import Play
+    from provision.ssh.prompts import Codes
 
 
 @dataclass(frozen=True)
@@ -143,4 +145,7 @@ forget_option = click.option(
     "--forget", multiple=True, metavar="FORTIGATE",
     help="Drop the stored state of a FortiGate that no longer exists. May be repeated.",
 )  # fmt: skip
+why_option = click.option(
+    "--why", default="by hand", show_default=True, help="Reason to record in the audit."
+)
 yes_option = click.option("-y", "--yes", is_flag=True, help="Apply the changes without asking.")

@@ -5,16 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from provision.cli import ask_token
 from provision.cli.options import App, Flags
-from provision.cli.report.console import Detail, Report
 from provision.cli.report.json_document import write_json
 from provision.engine import parallel, progress
-from provision.engine.run import Job
 from provision.errors import InputError, Problem
 from provision.inventory.loader import find_folder
 from provision.masking import escape
@@ -23,7 +21,11 @@ from provision.results import Exit, SiteResult, exit_code, summarize
 from provision.sites.builder import Selected
 from provision.sites.selection import Choice, ChosenSites, read_sites
 from provision.ssh import known_hosts
-from provision.ssh.login import Login
+
+if TYPE_CHECKING:
+    from provision.cli.report.console import Detail, Report
+    from provision.engine.run import Job
+    from provision.ssh.login import Login
 
 Work = TypeVar("Work")
 Done = TypeVar("Done", SiteResult, SitePlan)
@@ -58,6 +60,8 @@ def _find_skipped_lines(flags: Flags, logins: Sequence[Login]) -> list[Problem]:
 
 def open_report(app: App, flags: Flags) -> Report:
     """Return the report, on standard error if standard output is for the JSON document."""
+    from provision.cli.report.console import Report
+
     stream = sys.stderr if flags.json else sys.stdout
     return Report(app.secrets, stream, live=not flags.verbose, verbose=flags.verbose)
 
@@ -74,6 +78,8 @@ def require_terminal(verb: str, yes: bool) -> None:
 
 def create_job(app: App, flags: Flags, verb: Verb, chosen: ChosenSites, **options: Any) -> Job:
     """Return the job of ``verb`` at the ``chosen`` sites."""
+    from provision.engine.run import Job
+
     return Job(
         verb,
         app.plays,

@@ -72,7 +72,7 @@ class Context:
 
 def _find_settings(host: BanHost | FortiGate, role: str, model: type[S]) -> S:
     """Return the settings of ``role``; a host that does not have the role gets the defaults."""
-    settings = host.settings.get(role, model())
+    settings = host.settings.get(role) or model()
     if not isinstance(settings, model):
         raise TypeError(f"settings of role {role} are {type(settings)}, not {model}")
     return settings

@@ -9,7 +9,9 @@ from __future__ import annotations
 import pprint
 import re
 import traceback
-from functools import cache
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -95,11 +97,41 @@ def render(name: str, /, **values: object) -> str:
         InputError: with the template's file and line: a value that its output language cannot hold, a
             name that is not defined, a slip in the template.
     """
+    return _render_once(_Input(TEMPLATES, name, freeze(values), values))
+
+
+@dataclass(frozen=True)
+class _Input:
+    """A template and its values; two with equal values are equal."""
+
+    folder: Path
+    name: str
+    key: Hashable
+    values: Mapping[str, object] = field(compare=False)
+
+
+# Most sites share most texts. The bound keeps the others from adding up over a fleet.
+@lru_cache(maxsize=256)
+def _render_once(given: _Input) -> str:
     try:
-        return str(_open_environment(TEMPLATES).get_template(name).render(**values))
+        template = _open_environment(given.folder).get_template(given.name)
+        return str(template.render(**given.values))
     except Exception as error:  # filters and expressions may raise anything
-        line = _find_line(error, TEMPLATES / name)
-        raise InputError([Problem(f"templates/{name}", line, str(error))]) from error
+        line = _find_line(error, given.folder / given.name)
+        raise InputError([Problem(f"templates/{given.name}", line, str(error))]) from error
+
+
+def freeze(value: object) -> Hashable:
+    """Return a key that is equal for two values only if both render alike: ``True`` is not ``1``."""
+    if isinstance(value, Mapping):
+        return (type(value), *((key, freeze(item)) for key, item in value.items()))
+    if isinstance(value, list | tuple):
+        return (type(value), *map(freeze, value))
+    try:
+        hash(value)
+    except TypeError:
+        return (type(value), freeze(vars(value)))
+    return (type(value), value)
 
 
 @cache

@@ -6,10 +6,11 @@ was approved. Both take and return values that can be pickled, so the two may ru
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from provision.engine.ban_host import BanHostRun
-from provision.engine.fortigate import FortiGateRun
 from provision.engine.progress import Listener, Target, capture_errors
 from provision.engine.run import Job, Run
 from provision.errors import Failed, InputError, Problem
@@ -19,6 +20,9 @@ from provision.plan import SitePlan, Verb
 from provision.results import SiteResult, TargetResult
 from provision.sites.builder import Selected
 from provision.ssh.prompts import Codes
+
+if TYPE_CHECKING:
+    from provision.engine.fortigate import FortiGateRun
 
 
 class Silent:
@@ -78,6 +82,14 @@ def apply_site(
     return mask_result(SiteRun(run, job.sites[name]).apply(approved), run.secrets)
 
 
+def _open_fortigates(run: Run, selected: Selected, host: BanHostRun) -> Iterator[FortiGateRun]:
+    """Yield the run at each FortiGate. A site without one is spared the import of netmiko."""
+    if selected.fortigates:
+        from provision.engine.fortigate import FortiGateRun
+
+        yield from (FortiGateRun(run, selected, host, each) for each in selected.fortigates)
+
+
 class SiteRun:
     """The run at one site. :meth:`plan` looks, :meth:`apply` changes what a plan says."""
 
@@ -85,9 +97,7 @@ class SiteRun:
         self._run = run
         self._selected = selected
         self._host = BanHostRun(run, selected)
-        self._fortigates = [
-            FortiGateRun(run, selected, self._host, fortigate) for fortigate in selected.fortigates
-        ]
+        self._fortigates = list(_open_fortigates(run, selected, self._host))
 
     @property
     def selected(self) -> Selected:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from provision.errors import InputError, Problem
-from provision.inventory import lookups
+from provision.inventory import PLAYBOOK, lookups
 from provision.inventory.sandbox import DEEPEST, LONGEST, Missing, as_data
 from provision.inventory.templates import Templates, UndefinedVariable, build_error
 from provision.inventory.variables import (
@@ -25,10 +25,6 @@ from provision.inventory.variables import (
     Where,
     is_secret_name,
 )
-
-# The folder of site.py: Ansible's playbook_dir.
-PLAYBOOK = Path(__file__).resolve().parents[2]
-
 
 # Names through which an expression may reach a secret whose own name it does not mention.
 _SOURCES = ("hostvars", "lookup", "q", "query", "vars")

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from provision.errors import InputError, Problem
-from provision.inventory import extra_vars
-from provision.inventory.expressions import PLAYBOOK, HostVars, Scope
+from provision.inventory import PLAYBOOK, extra_vars
+from provision.inventory.expressions import HostVars, Scope
 from provision.inventory.groups import Tree
 from provision.inventory.sources import files
 from provision.inventory.sources.material import ALL, UNGROUPED, Material

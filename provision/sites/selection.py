@@ -11,8 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from provision.errors import InputError, Problem
-from provision.inventory import loader, patterns
-from provision.inventory.expressions import PLAYBOOK
+from provision.inventory import PLAYBOOK, loader, patterns
 from provision.masking import Secrets
 from provision.sites.builder import Play, Selected, build_sites, limit_sites
 

@@ -1,6 +1,7 @@
 """The certificate with which the receiver identifies itself to FortiGates.
 
-A part of the role `receiver`, with settings, problems and resources enough for a file of its own.
+A part of the role `receiver`, with settings, problems and resources enough for a file of its own. A
+certificate of the operator's is the only reason to import `certificate_files`, which is slow to load.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from provision.desired import certificate_files
 from provision.desired.context import CA_NOT_MADE_YET, Context, is_address
 from provision.desired.host_paths import AUTHORITY, CERTIFICATE, ETC, USER
 from provision.errors import InputError, Problem
@@ -86,6 +86,8 @@ def authority(context: Context, settings: Settings) -> str:
         return context.ca.strip() or CA_NOT_MADE_YET
     if settings.receiver_tls == "off" or not settings.receiver_tls_ca:
         return ""
+    from provision.desired import certificate_files
+
     with _Problems(context, "receiver_tls_ca"):
         pem = certificate_files.read_text(settings.receiver_tls_ca).strip()
         if len(certificate_files.parse_certificates(pem, settings.receiver_tls_ca)) > 1:
@@ -103,6 +105,8 @@ def resources(context: Context, settings: Settings, names: Sequence[str]) -> tup
         return ()
     folder = Directory(f"{ETC}/tls", 0o750, "root", USER)
     if settings.receiver_tls == "files":
+        from provision.desired import certificate_files
+
         with _Problems(context, "receiver_tls_certificate"):
             paths = (settings.receiver_tls_certificate, settings.receiver_tls_key)
             if not all(paths):

@@ -1,113 +1,86 @@
-"""A headless Chromium, driven through a pipe (Chrome DevTools Protocol) without a library for it."""
+"""Debian's Chromium, headless, driven by Selenium."""
 
 from __future__ import annotations
 
 import base64
-import fcntl
-import itertools
 import json
-import os
-import subprocess
-from pathlib import Path
-from typing import Any, Self
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
 
-# Where Chromium reads commands and writes answers: --remote-debugging-pipe.
-COMMANDS, ANSWERS = 3, 4
+from selenium.webdriver import Chrome, ChromeOptions
+from selenium.webdriver.chrome.service import Service
+
+# Selenium would otherwise look for a driver to download.
+DRIVER = "/usr/bin/chromedriver"
+CHROMIUM = "/usr/bin/chromium"
 
 
-class Browser:
-    """As a context manager it runs inside. One page, whose every request is remembered."""
+@dataclass
+class Traffic:
+    """What Chromium asked for, which answers it got, and what it logged about them."""
 
-    def __init__(self, folder: Path) -> None:
-        self.requested: list[str] = []
-        self.statuses: dict[str, int] = {}
-        self.complaints: list[str] = []
-        self._folder = folder
-        self._numbers = itertools.count(1)
-        self._session = ""
-        self._loaded = False
+    requested: list[str] = field(default_factory=list)
+    statuses: dict[str, int] = field(default_factory=dict)
+    complaints: list[str] = field(default_factory=list)
 
-    def __enter__(self) -> Self:
-        theirs, commands = os.pipe()
-        answers, ours = os.pipe()
-        # away from the numbers that they are to get
-        high = [fcntl.fcntl(fd, fcntl.F_DUPFD, ANSWERS + 1) for fd in (theirs, ours)]
-        argv = ["chromium", "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run",
-                "--ignore-certificate-errors", "--remote-debugging-pipe",
-                f"--user-data-dir={self._folder}/profile"]  # fmt: skip
-        script = f'exec "$@" {COMMANDS}<&{high[0]} {ANSWERS}>&{high[1]}'
-        self._process = subprocess.Popen(
-            ["bash", "-c", script, "bash", *argv],
-            pass_fds=high,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        for end in (theirs, ours, *high):
-            os.close(end)
-        self._commands, self._answers = os.fdopen(commands, "wb", 0), os.fdopen(answers, "rb")
-        target = self.do("Target.createTarget", url="about:blank")["targetId"]
-        attached = self.do("Target.attachToTarget", targetId=target, flatten=True)
-        self._session = attached["sessionId"]
-        for domain in ("Page", "Network", "Log", "Runtime"):
-            self.do(f"{domain}.enable")
-        return self
 
-    def __exit__(self, *_: object) -> None:
-        self._process.kill()
-        self._process.wait()
-        self._commands.close()
-        self._answers.close()
+@contextmanager
+def start_chromium() -> Iterator[Chrome]:
+    """Yield a Chromium that accepts any certificate and records its traffic."""
+    options = ChromeOptions()
+    options.binary_location = CHROMIUM
+    options.accept_insecure_certs = True
+    options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
+    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu"):
+        options.add_argument(argument)
+    driver = Chrome(options, Service(DRIVER))
+    try:
+        yield driver
+    finally:
+        driver.quit()
 
-    def do(self, method: str, **params: Any) -> Any:
-        """One command; gives its result.
 
-        Raises:
-            RuntimeError: Chromium refused it, or is gone.
-        """
-        number = next(self._numbers)
-        command = {"id": number, "method": method, "params": params}
-        if self._session:
-            command["sessionId"] = self._session
-        self._commands.write(json.dumps(command).encode() + b"\0")
-        while True:
-            message = self._next()
-            if message.get("id") == number:
-                if "error" in message:
-                    raise RuntimeError(f"{method}: {message['error']}")
-                return message["result"]
+def open_page(driver: Chrome, url: str, login: str, width: int, *, mobile: bool) -> Traffic:
+    """Load a page on a screen ``width`` pixels wide, and return the traffic this caused.
 
-    def open(self, url: str, user: str, password: str, width: int, mobile: bool) -> None:
-        """Load a page as a screen that is ``width`` pixels wide shows it."""
-        login = base64.b64encode(f"{user}:{password}".encode()).decode()
-        self.do("Network.setExtraHTTPHeaders", headers={"Authorization": f"Basic {login}"})
-        self.do("Emulation.setDeviceMetricsOverride", width=width, height=800, mobile=mobile,
-                deviceScaleFactor=1)  # fmt: skip
-        self._loaded = False
-        self.do("Page.navigate", url=url)
-        while not self._loaded:
-            self._next()
+    Args:
+        login: the user and the password, as "user:password".
+    """
+    encoded = base64.b64encode(login.encode()).decode()
+    headers = {"Authorization": f"Basic {encoded}"}
+    screen = {"width": width, "height": 800, "mobile": mobile, "deviceScaleFactor": 1}
+    driver.execute_cdp_cmd("Network.enable", {})
+    driver.execute_cdp_cmd("Network.setExtraHTTPHeaders", {"headers": headers})
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
+    read_traffic(driver)  # of the page before
+    driver.get(url)
+    return read_traffic(driver)
 
-    def value(self, expression: str) -> Any:
-        """What a JavaScript expression is in the page."""
-        done = self.do("Runtime.evaluate", expression=expression, returnByValue=True)
-        return done["result"]["value"]
 
-    def _next(self) -> dict[str, Any]:
-        raw = bytearray()
-        while (byte := self._answers.read(1)) != b"\0":
-            if not byte:
-                raise RuntimeError("Chromium is gone")
-            raw += byte
-        message: dict[str, Any] = json.loads(raw)
-        self._note(message.get("method", ""), message.get("params", {}))
-        return message
+def read_traffic(driver: Chrome) -> Traffic:
+    """Return what was recorded since the last call."""
+    traffic = Traffic()
+    for entry in _read_log(driver, "performance"):
+        message = json.loads(entry["message"])["message"]
+        _add_event(traffic, message["method"], message["params"])
+    traffic.complaints += [entry["message"] for entry in _read_log(driver, "browser")]
+    return traffic
 
-    def _note(self, what: str, params: dict[str, Any]) -> None:
-        if what == "Network.requestWillBeSent":
-            self.requested.append(params["request"]["url"])
-        elif what == "Network.responseReceived":
-            self.statuses[params["response"]["url"]] = params["response"]["status"]
-        elif what == "Log.entryAdded":
-            self.complaints.append(params["entry"]["text"])
-        elif what == "Page.loadEventFired":
-            self._loaded = True
+
+def _read_log(driver: Chrome, name: str) -> list[dict[str, Any]]:
+    entries: list[dict[str, Any]] = driver.get_log(name)  # type: ignore[no-untyped-call]
+    return entries
+
+
+def _add_event(traffic: Traffic, method: str, params: dict[str, Any]) -> None:
+    if method == "Network.requestWillBeSent":
+        traffic.requested.append(params["request"]["url"])
+    elif method == "Network.responseReceived":
+        traffic.statuses[params["response"]["url"]] = params["response"]["status"]
+
+
+def evaluate(driver: Chrome, expression: str) -> Any:
+    """Return the value of a JavaScript expression in the page."""
+    return driver.execute_script(f"return {expression}")

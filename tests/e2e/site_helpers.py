@@ -39,3 +39,40 @@ def history(site: LabSite) -> list[dict[str, Any]]:
     """Return the history of bans, oldest entry first."""
     found: list[dict[str, Any]] = site.run("bans", "--history", "--json").target("bh1")["history"]
     return found
+
+
+OPERATORS_JAIL = """\
+[mine]
+enabled = true
+logpath = /var/log/mine.log
+backend = polling
+filter = sshd
+action = %(action_)s
+banaction = noop
+"""
+
+
+def add_jail_of_operator(site: LabSite) -> None:
+    """An operator's own fail2ban with an own jail, and files of theirs beside ours."""
+    site.host.run("touch /var/log/mine.log /var/log/auth.log && mkdir -p /opt/theirs", check=True)
+    site.host.run("printf '[Definition]\\n' > /etc/fail2ban/action.d/noop.conf", check=True)
+    site.host.run(f"cat > /etc/fail2ban/jail.local <<'E'\n{OPERATORS_JAIL}E", check=True)
+    site.host.run("echo theirs > /opt/theirs/file", check=True)
+    site.host.run(
+        "systemctl restart fail2ban && timeout 120 sh -c 'until fail2ban-client ping; do :; done'",
+        check=True,
+    )
+
+
+def list_leftovers(site: LabSite) -> list[str]:
+    """Files anywhere, users and programs that carry our name."""
+    look = (
+        "find / /run /tmp /var/tmp /dev/shm -xdev -iname '*banstitch*';"
+        " getent passwd group | grep -i banstitch;"
+        " ps -eo user:32,args | grep -iE 'banstitch|gunicorn' | grep -v grep;"
+        " systemctl list-units --all --plain --no-legend '*banstitch*'"
+    )
+    return site.host.console(look).stdout.splitlines()
+
+
+FAIL2BAN = {"bullseye": "0.11", "bookworm": "1.0", "trixie": "1.1"}

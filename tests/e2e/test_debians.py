@@ -11,14 +11,12 @@ import pytest
 from tests.bench.load import get, post, run
 from tests.e2e.labsite import LabSite, fortigate_options
 from tests.e2e.poller import trusting
-from tests.e2e.site_helpers import ATTACKER, EVENT, denied, history, tokens
+from tests.e2e.site_helpers import ATTACKER, EVENT, FAIL2BAN, denied, history, tokens
 from tests.lab.roots import bare_root, ready_root
 from tests.lab.stopwatch import within
-from tests.unit.receiver.test_lines import HOSTILE_REMIPS, IN_EITHER_ORDER
+from tests.unit.receiver.hostile_lines import HOSTILE_REMIPS, IN_EITHER_ORDER
 
 pytestmark = pytest.mark.lab
-
-FAIL2BAN = {"bullseye": "0.11", "bookworm": "1.0", "trixie": "1.1"}
 
 
 def hostile_addresses_ban_nobody(site: LabSite) -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.every_fortios import start_simulator
 from tests.e2e.memory_site import MemorySite
-from tests.e2e.test_fortios_matrix import started
 
 pytestmark = pytest.mark.usefixtures("settled_at_once")
 
@@ -28,7 +28,7 @@ LOCAL_IN = {
 
 @pytest.mark.parametrize("version", ["6.4.15", "8.0.0"])
 def test_a_policy_that_is_moved_above_ours_costs_one_move(tmp_path: Path, version: str) -> None:
-    with started(version, ()) as unit:
+    with start_simulator(version, ()) as unit:
         site = MemorySite(tmp_path, unit, **POLICY)
         site.apply()
         good = unit.show()
@@ -45,7 +45,7 @@ def test_a_policy_that_is_moved_above_ours_costs_one_move(tmp_path: Path, versio
 
 
 def test_enforcement_moves_to_the_policy_that_the_inventory_now_lists(tmp_path: Path) -> None:
-    with started("7.4.8", ()) as unit:
+    with start_simulator("7.4.8", ()) as unit:
         site, before = MemorySite(tmp_path, unit, **POLICY), unit.show()
         assert site.apply().error == ""
         site.write_inventory(enforcement=["ssl_vpn"])
@@ -57,7 +57,7 @@ def test_enforcement_moves_to_the_policy_that_the_inventory_now_lists(tmp_path: 
 
 
 def test_teardown_reports_the_operators_policy_that_uses_the_feed(tmp_path: Path) -> None:
-    with started("7.4.8", ("edge",)) as unit:
+    with start_simulator("7.4.8", ("edge",)) as unit:
         site = MemorySite(tmp_path, unit)
         assert site.apply().error == ""
         unit.run_in("root", "config firewall policy\nedit 1\nset srcaddr g-banstitch_feed\nend\n")
@@ -74,7 +74,7 @@ def test_teardown_reports_the_operators_policy_that_uses_the_feed(tmp_path: Path
 
 def test_a_feed_for_one_vdom_is_created_in_that_vdom(tmp_path: Path) -> None:
     variables = {"feed_scope": "vdom", "enforcement_vdom": "edge"}
-    with started("7.4.8", ("edge",)) as unit:
+    with start_simulator("7.4.8", ("edge",)) as unit:
         site, before = MemorySite(tmp_path, unit, **variables), unit.show()
         made = site.apply()
         assert made.error == ""
@@ -85,7 +85,7 @@ def test_a_feed_for_one_vdom_is_created_in_that_vdom(tmp_path: Path) -> None:
 
 
 def test_a_missing_vdom_is_an_error_and_is_not_created(tmp_path: Path) -> None:
-    with started("7.4.8", ("edge",)) as unit:
+    with start_simulator("7.4.8", ("edge",)) as unit:
         site, before = MemorySite(tmp_path, unit, enforcement_vdom="egde"), unit.show()
         said = site.plan()
         assert "no VDOM 'egde'" in said.error
@@ -95,7 +95,7 @@ def test_a_missing_vdom_is_an_error_and_is_not_created(tmp_path: Path) -> None:
 
 
 def test_a_vdom_setting_is_an_error_on_a_fortigate_without_vdoms(tmp_path: Path) -> None:
-    with started("7.4.8", ()) as unit:
+    with start_simulator("7.4.8", ()) as unit:
         site = MemorySite(tmp_path, unit, enforcement_vdom="edge")
         assert "runs without VDOMs, so there is no 'edge'" in site.plan().error
         site.write_inventory(enforcement_vdom="root")
@@ -103,7 +103,7 @@ def test_a_vdom_setting_is_an_error_on_a_fortigate_without_vdoms(tmp_path: Path)
 
 
 def test_the_error_for_a_model_without_ssl_vpn_suggests_an_alternative(tmp_path: Path) -> None:
-    with started("8.0.0", (), without_tables=("vpn ssl settings",)) as unit:
+    with start_simulator("8.0.0", (), without_tables=("vpn ssl settings",)) as unit:
         site = MemorySite(tmp_path, unit)
         said = site.plan().error
         assert "not ssl_vpn: this FortiGate has no 'vpn ssl settings'" in said
@@ -118,7 +118,7 @@ def test_the_error_for_a_model_without_ssl_vpn_suggests_an_alternative(tmp_path:
 
 
 def test_the_plan_reports_a_missing_capability_with_an_alternative(tmp_path: Path) -> None:
-    with started("7.0.17", ()) as unit:
+    with start_simulator("7.0.17", ()) as unit:
         site = MemorySite(tmp_path, unit, **LOCAL_IN)
         said = site.plan()
         assert "enforcement local_in: FortiOS 7.0.17 cannot" in said.error
@@ -130,7 +130,7 @@ def test_the_plan_reports_a_missing_capability_with_an_alternative(tmp_path: Pat
 
 
 def test_teardown_restores_the_operators_setting_for_open_sessions(tmp_path: Path) -> None:
-    with started("7.4.8", ()) as unit:
+    with start_simulator("7.4.8", ()) as unit:
         unit.run("config system settings\nset firewall-session-dirty check-new\nend\n")
         before = unit.show()
         site = MemorySite(tmp_path, unit, enforcement_existing_sessions="clear")
@@ -144,7 +144,7 @@ def test_teardown_restores_the_operators_setting_for_open_sessions(tmp_path: Pat
 
 def test_names_with_special_characters_arrive_unchanged(tmp_path: Path) -> None:
     names = ["zone ?1", "50%%log%%", "größe", "n" * 35]
-    with started("7.6.4", ()) as unit:
+    with start_simulator("7.6.4", ()) as unit:
         for name in names:
             unit.run(f'config system zone\nedit "{name}"\nnext\nend\n')
         variables = {**LOCAL_IN, "enforcement_local_in_interfaces": names}
@@ -158,7 +158,7 @@ def test_names_with_special_characters_arrive_unchanged(tmp_path: Path) -> None:
 
 def test_a_line_of_more_than_480_characters_arrives_whole(tmp_path: Path) -> None:
     names = [f"zone-with-a-long-name-number-{number:03}" for number in range(20)]
-    with started("7.6.4", ()) as unit:
+    with start_simulator("7.6.4", ()) as unit:
         for name in names:
             unit.run(f'config system zone\nedit "{name}"\nnext\nend\n')
         site = MemorySite(
@@ -176,7 +176,7 @@ def test_the_operators_address_list_in_a_vdom_is_kept(
 ) -> None:
     addresses = "config firewall address\nedit office\nset subnet 45.0.0.0/24\nnext\nend\n"
     theirs = "config vpn ssl settings\nset source-address office\n{}end\n"
-    with started("7.4.8", ("edge",)) as unit:
+    with start_simulator("7.4.8", ("edge",)) as unit:
         site = MemorySite(tmp_path, unit, enforcement="ssl_vpn", enforcement_vdom="edge")
         unit.run(f"config vdom\nedit edge\n{addresses}{theirs.format('')}end\n")
         allowing = unit.show()

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from provision.results import Exit, SiteResult, build_document
+from tests.e2e.every_fortios import make_variables, start_simulator
 from tests.e2e.memory_site import MemorySite
-from tests.e2e.test_fortios_matrix import started, variables
 from tests.simulator import Simulator
 from tests.simulator.schema import parse_version
 
@@ -22,7 +22,7 @@ TRIGGER = "system automation-trigger"
 STITCH = "system automation-stitch"
 LOGIN = "banstitch_sslvpn_login_failed"
 # one of each kind of syntax; the matrix runs through all versions
-UNITS = [("6.4.15", ()), ("7.2.0", ("Branch",)), ("7.4.8", ()), ("8.0.0", ("Branch",))]
+FORTIGATES = [("6.4.15", ()), ("7.2.0", ("Branch",)), ("7.4.8", ()), ("8.0.0", ("Branch",))]
 
 
 def by_hand(fortigate: Simulator, table: str, name: str, *lines: str, scope: str = "") -> None:
@@ -40,13 +40,13 @@ def by_hand(fortigate: Simulator, table: str, name: str, *lines: str, scope: str
     assert fortigate.show() != before
 
 
-@pytest.mark.parametrize(("version", "vdoms"), UNITS)
+@pytest.mark.parametrize(("version", "vdoms"), FORTIGATES)
 def test_a_route_of_the_feed_that_is_set_by_hand_is_kept_and_reported(
     tmp_path: Path, version: str, vdoms: tuple[str, ...]
 ) -> None:
-    with started(version, vdoms) as fortigate:
+    with start_simulator(version, vdoms) as fortigate:
         site, before = (
-            MemorySite(tmp_path, fortigate, **variables(version, vdoms)),
+            MemorySite(tmp_path, fortigate, **make_variables(version, vdoms)),
             fortigate.show(),
         )
         assert site.apply().error == ""
@@ -102,8 +102,8 @@ def test_a_route_of_the_feed_that_is_set_by_hand_is_kept_and_reported(
 def test_an_attribute_that_could_weaken_the_loop_is_restored_and_nothing_else_is_sent(
     tmp_path: Path, version: str, table: str, name: str, line: str
 ) -> None:
-    with started(version, ()) as fortigate:
-        site = MemorySite(tmp_path, fortigate, **variables(version, ()))
+    with start_simulator(version, ()) as fortigate:
+        site = MemorySite(tmp_path, fortigate, **make_variables(version, ()))
         assert site.apply().error == ""
         good = fortigate.show()
         by_hand(fortigate, table, name, *line.split("\n"))
@@ -115,8 +115,8 @@ def test_an_attribute_that_could_weaken_the_loop_is_restored_and_nothing_else_is
 
 
 def test_a_change_does_not_touch_attributes_that_are_left_as_they_are(tmp_path: Path) -> None:
-    with started("8.0.0", ()) as fortigate:
-        site = MemorySite(tmp_path, fortigate, **variables("8.0.0", ()))
+    with start_simulator("8.0.0", ()) as fortigate:
+        site = MemorySite(tmp_path, fortigate, **make_variables("8.0.0", ()))
         assert site.apply().error == ""
         by_hand(fortigate, FEED, "banstitch_feed", "set source-ip 10.0.0.1", "set vrf-select 3")
         good = fortigate.show()
@@ -130,7 +130,7 @@ def test_a_change_does_not_touch_attributes_that_are_left_as_they_are(tmp_path: 
 
 
 def test_values_that_may_be_secrets_are_not_shown(tmp_path: Path) -> None:
-    with started("7.4.8", ()) as fortigate:
+    with start_simulator("7.4.8", ()) as fortigate:
         site = MemorySite(tmp_path, fortigate)
         assert site.apply().error == ""
         agent = 'set user-agent "curl/7.58.0\\\\r\\\\nAuthorization: token s3cr3tT0ken"'
@@ -141,16 +141,16 @@ def test_values_that_may_be_secrets_are_not_shown(tmp_path: Path) -> None:
         assert "s3cr3t" not in str(found)
 
 
-@pytest.mark.parametrize(("version", "vdoms"), UNITS)
+@pytest.mark.parametrize(("version", "vdoms"), FORTIGATES)
 def test_the_settings_of_the_route_are_set_changed_and_removed(
     tmp_path: Path, version: str, vdoms: tuple[str, ...]
 ) -> None:
     has_vrf = parse_version(version) >= (7, 6, 1)
     wants: dict[str, Any] = {"feed_source_ip": "10.0.0.1", "feed_interface": "port1"}
     wants |= {"feed_vrf": 7} if has_vrf else {}
-    with started(version, vdoms) as fortigate:
+    with start_simulator(version, vdoms) as fortigate:
         before = fortigate.show()
-        site = MemorySite(tmp_path, fortigate, **variables(version, vdoms), **wants)
+        site = MemorySite(tmp_path, fortigate, **make_variables(version, vdoms), **wants)
         assert site.apply().error == ""
         good = fortigate.show()
         assert "set source-ip 10.0.0.1" in good
@@ -164,7 +164,7 @@ def test_the_settings_of_the_route_are_set_changed_and_removed(
 
         neutral: dict[str, Any] = {"feed_source_ip": "0.0.0.0", "feed_interface": "auto"}
         neutral |= {"feed_vrf": 0} if has_vrf else {}
-        site.write_inventory(**variables(version, vdoms), **neutral)
+        site.write_inventory(**make_variables(version, vdoms), **neutral)
         assert site.apply().error == ""
         assert site.plan().changes == ()
         assert "source-ip" not in fortigate.show()
@@ -174,7 +174,7 @@ def test_the_settings_of_the_route_are_set_changed_and_removed(
 
 
 def test_a_setting_that_a_version_lacks_is_an_error_with_a_remedy(tmp_path: Path) -> None:
-    with started("7.4.8", ()) as fortigate:
+    with start_simulator("7.4.8", ()) as fortigate:
         before = fortigate.show()
         said = MemorySite(tmp_path, fortigate, feed_vrf=7).apply().error
         assert "feed_vrf" in said
@@ -187,7 +187,7 @@ def test_a_setting_that_a_version_lacks_is_an_error_with_a_remedy(tmp_path: Path
 def test_the_check_of_the_receivers_certificate_can_be_turned_off(
     tmp_path: Path, version: str
 ) -> None:
-    with started(version, ()) as fortigate:
+    with start_simulator(version, ()) as fortigate:
         site = MemorySite(tmp_path, fortigate, webhook_verify_certificate=False)
         applied = site.apply()
         assert applied.error == ""
@@ -212,7 +212,7 @@ def with_vdoms(site: MemorySite, *names: str, **variables: Any) -> MemorySite:
 
 @pytest.mark.parametrize("version", ["7.2.0", "7.4.8", "8.0.0"])
 def test_a_fortigate_uses_only_the_vdoms_that_it_has(tmp_path: Path, version: str) -> None:
-    with started(version, ("dmz", "edge")) as fortigate:
+    with start_simulator(version, ("dmz", "edge")) as fortigate:
         before = fortigate.show()
         site = with_vdoms(MemorySite(tmp_path, fortigate), "edge", "dmz", "elsewhere")
         applied = site.apply()
@@ -237,7 +237,7 @@ def test_a_fortigate_uses_only_the_vdoms_that_it_has(tmp_path: Path, version: st
 def test_a_fortigate_with_none_of_the_vdoms_is_an_error_that_lists_its_vdoms(
     tmp_path: Path,
 ) -> None:
-    with started("7.4.8", ("dmz",)) as fortigate:
+    with start_simulator("7.4.8", ("dmz",)) as fortigate:
         before = fortigate.show()
         said = with_vdoms(MemorySite(tmp_path, fortigate), "guests", "lab").apply().error
         assert "fgt1 has no VDOM guests or lab; it has root, dmz" in said
@@ -249,7 +249,7 @@ def test_a_fortigate_with_none_of_the_vdoms_is_an_error_that_lists_its_vdoms(
 def test_events_of_all_vdoms_count_where_events_do_not_name_their_vdom(
     tmp_path: Path, version: str, vdoms: tuple[str, ...]
 ) -> None:
-    with started(version, vdoms) as fortigate:
+    with start_simulator(version, vdoms) as fortigate:
         site = with_vdoms(MemorySite(tmp_path, fortigate), "dmz")
         applied = site.apply()
         assert applied.error == ""

@@ -14,45 +14,22 @@ import pytest
 
 from provision.fortios.config.text import Config, Edit, Statement, parse
 from tests.e2e.drift import Drift, additions, drifts
+from tests.e2e.every_fortios import FORTIGATES, make_variables, start_simulator
 from tests.e2e.memory_site import MemorySite
-from tests.simulator import Options, Simulator
-from tests.simulator.schema import VERSIONS, parse_version
+from tests.simulator import Simulator
 
 # Here each attribute drifts alone; elsewhere one of each object at a time.
 ALONE: tuple[str, tuple[str, ...]] = ("7.4.8", ())
-VDOMS: tuple[tuple[str, ...], ...] = ((), ("Branch",))
 pytestmark = pytest.mark.usefixtures("settled_at_once")
-UNITS = [
-    pytest.param(version, vdoms, id=f"{version}{'-vdoms' if vdoms else ''}")
-    for version in VERSIONS
-    for vdoms in VDOMS
-]
 
 
-def started(version: str, vdoms: tuple[str, ...], **more: Any) -> Simulator:
-    return Simulator(Options(version=version, vdoms=vdoms, enc_stable=True, **more))
-
-
-def variables(version: str, vdoms: tuple[str, ...]) -> dict[str, Any]:
-    """Return its variables in the inventory: enforcement by every method that its version has."""
-    places = ["ssl_vpn", "policy"] + (["local_in"] if parse_version(version) >= (7, 2, 4) else [])
-    return {
-        "enforcement": places,
-        "enforcement_ipv6": True,
-        "enforcement_local_in_interfaces": ["port1"],
-        "enforcement_policy_source_interfaces": ["port1"],
-        "enforcement_policy_destination_interfaces": ["port2"],
-        **({"enforcement_vdom": vdoms[0]} if vdoms else {}),
-    }
-
-
-@pytest.mark.parametrize(("version", "vdoms"), UNITS)
+@pytest.mark.parametrize(("version", "vdoms"), FORTIGATES)
 def test_a_fortigate_is_planned_applied_repaired_and_restored(
     tmp_path: Path, version: str, vdoms: tuple[str, ...]
 ) -> None:
-    with started(version, vdoms) as fortigate:
+    with start_simulator(version, vdoms) as fortigate:
         site, before = (
-            MemorySite(tmp_path, fortigate, **variables(version, vdoms)),
+            MemorySite(tmp_path, fortigate, **make_variables(version, vdoms)),
             fortigate.show(),
         )
         planned = site.plan()
@@ -94,8 +71,8 @@ LEFT = {
 def test_an_added_attribute_that_could_weaken_our_object_is_removed(
     tmp_path: Path, version: str
 ) -> None:
-    with started(version, ()) as fortigate:
-        site = MemorySite(tmp_path, fortigate, **variables(version, ()))
+    with start_simulator(version, ()) as fortigate:
+        site = MemorySite(tmp_path, fortigate, **make_variables(version, ()))
         applied = site.apply()
         assert applied.error == ""
         added = [list(additions(fortigate, each.id)) for each in applied.changes]
@@ -129,12 +106,12 @@ def repair(site: MemorySite, together: list[Drift], good: str) -> None:
 
 
 @pytest.mark.parametrize("console", ["more", "standard"])
-@pytest.mark.parametrize(("version", "vdoms"), UNITS)
+@pytest.mark.parametrize(("version", "vdoms"), FORTIGATES)
 def test_observing_changes_nothing_and_takes_at_most_three_exchanges(
     tmp_path: Path, version: str, vdoms: tuple[str, ...], console: str
 ) -> None:
-    with started(version, vdoms, console=console) as fortigate:
-        site = MemorySite(tmp_path, fortigate, **variables(version, vdoms))
+    with start_simulator(version, vdoms, console=console) as fortigate:
+        site = MemorySite(tmp_path, fortigate, **make_variables(version, vdoms))
         for nothing_there_yet in (True, False):
             fortigate.journal.clear()
             found = site.plan() if nothing_there_yet else site.apply()

@@ -7,9 +7,7 @@ so that the tests are fast. The ban host stands in memory.
 from __future__ import annotations
 
 import re
-import time
-from collections.abc import Iterable, Iterator
-from itertools import repeat
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,13 +15,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from provision.results import TargetResult
-from tests.e2e.hostile_world import Rewrite, check_typed
+from tests.e2e.hostile_output import (
+    ABSURD,
+    ENDLESS,
+    ESCAPES,
+    STUBBORN,
+    ask_to_accept,
+    replace_objects,
+    rewrite_after_login,
+)
+from tests.e2e.hostile_world import check_typed
 from tests.e2e.memory_site import MemorySite
 from tests.fortigate_bounds import set_bounds
 from tests.simulator import Options, Simulator
-
-# what no text of ours may hold, and what a terminal would act upon
-ESCAPES = b"\x1b]0;OWNED\x07\x1b[2J\xc2\x9b1m\xe2\x80\xae\xe2\x80\x8b\x00\xff\xfe\rforged"
 
 
 @pytest.fixture(autouse=True)
@@ -62,51 +66,6 @@ def _is_ours(result: TargetResult) -> None:
     assert len(result.error) < 4000
 
 
-def after_login(rewrite: Rewrite) -> Rewrite:
-    """Let the first prompt through."""
-    started: list[bool] = []
-
-    def then(said: bytes) -> Iterable[bytes]:
-        if not started:
-            started.append(True)
-            return (said,)
-        return rewrite(said)
-
-    return then
-
-
-def _drip(_: bytes) -> Iterator[bytes]:
-    while True:
-        time.sleep(0.02)  # it is the FortiGate that is slow, nobody waits for luck
-        yield b"x"
-
-
-def _ask_to_accept(_: bytes) -> Iterator[bytes]:
-    return repeat(b"\r\n(Press 'a' to accept):")
-
-
-ENDLESS: dict[str, Rewrite] = {
-    "dripping": _drip,
-    "lines": lambda _: repeat(b"    set comment x\r\n" * 100),
-    "one line": lambda _: repeat(b"x" * 1000),
-    "prompts": lambda said: repeat(said[-12:] + b"\r\n"),
-    "redrawing": lambda _: repeat(b"a\r" * 500),
-    "escapes": lambda _: repeat(ESCAPES * 20 + b"\r\n"),
-    "pager": lambda _: repeat(b"--More-- \r         \r"),
-    "questions": lambda _: repeat(b"Do you want to continue? (y/n) "),
-    "zeros": lambda _: repeat(b"\0" * 1000),
-}
-# the same words whenever something is typed, and nothing more until then
-STUBBORN: dict[str, Rewrite] = {
-    "silent": lambda _: (),
-    "pager": lambda _: (b"--More-- ",),
-    "question": lambda _: (b"Do you want to continue? (y/n) ",),
-    "quote": lambda _: (b"\r\n> ",),
-    "another prompt": lambda _: (b"\r\nelse # ",),
-    "brackets": lambda said: (said.replace(b" #", b" " + b"(x)" * 2000 + b"!"),),
-}
-
-
 @pytest.mark.parametrize(
     ("kind", "verb"),
     [
@@ -121,7 +80,7 @@ def test_an_endless_answer_is_cut_off(
     if verb == "teardown":  # of what was never there, it connects to nothing
         assert site.apply().error == ""
         fortigate.journal.clear()
-    fortigate.faults.rewrite = after_login(ENDLESS[kind])
+    fortigate.faults.rewrite = rewrite_after_login(ENDLESS[kind])
     _is_ours(_run(site, verb))
     check_typed(fortigate, "n" if kind == "questions" else "")
 
@@ -131,7 +90,7 @@ def test_a_fortigate_that_never_answers_is_abandoned(
     fortigate: Simulator, tmp_path: Path, kind: str
 ) -> None:
     site = MemorySite(tmp_path, fortigate)
-    fortigate.faults.rewrite = after_login(STUBBORN[kind])
+    fortigate.faults.rewrite = rewrite_after_login(STUBBORN[kind])
     _is_ours(site.plan())
     check_typed(fortigate, "n" if kind == "question" else "")
 
@@ -139,29 +98,9 @@ def test_a_fortigate_that_never_answers_is_abandoned(
 @pytest.mark.parametrize("kind", [*ENDLESS, "disclaimers"])
 def test_an_endless_login_is_cut_off(fortigate: Simulator, tmp_path: Path, kind: str) -> None:
     site = MemorySite(tmp_path, fortigate)
-    fortigate.faults.rewrite = ENDLESS.get(kind, _ask_to_accept)
+    fortigate.faults.rewrite = ENDLESS.get(kind, ask_to_accept)
     _is_ours(site.plan())
     check_typed(fortigate, "a" if kind == "disclaimers" else "")
-
-
-def inside(text: bytes) -> Rewrite:
-    """Put ``text`` in place of what `show` says of an object, prompt and echo being left alone."""
-    return lambda said: (re.sub(rb"(?s)config [^\r]*\r\n.*?\r\nend\r\n", lambda _: text, said),)
-
-
-ABSURD = {
-    "deep": b"config a\r\nedit 1\r\n" * 2_000,
-    "deeper than Python": b"config a b\r\n" * 2_0000,
-    "never closed": b"config vpn ssl settings\r\n",
-    "open quote": b'config vpn ssl settings\r\nset a "b\r\nend\r\n',
-    "another table": b'config system admin\r\nedit "x"\r\nset a b\r\nnext\r\nend\r\n',
-    "escapes": b"config " + ESCAPES + b"\r\nend\r\n",
-    "odd key": b'config firewall policy\r\nedit "1\x01"\r\nnext\r\nend\r\n',
-    "key of two lines": b'config firewall policy\r\nedit "1\r\nexecute reboot"\r\nnext\r\nend\r\n',
-    "no configuration": b"hello " * 1000 + b"\r\n",
-    "one long word": b"y" * 60000 + b"\r\n",
-    "a refusal without an end": b"Command fail. Return code -1 " + b"x" * 60000 + b"\r\n",
-}
 
 
 @pytest.mark.parametrize("verb", ["plan", "apply"])
@@ -170,7 +109,7 @@ def test_absurd_text_is_an_error_of_that_fortigate(
     fortigate: Simulator, tmp_path: Path, kind: str, verb: str
 ) -> None:
     site = MemorySite(tmp_path, fortigate)
-    fortigate.faults.rewrite = after_login(inside(ABSURD[kind]))
+    fortigate.faults.rewrite = rewrite_after_login(replace_objects(ABSURD[kind]))
     _is_ours(_run(site, verb))
     check_typed(fortigate)
 
@@ -227,7 +166,7 @@ def test_noise_ends_in_a_result_and_sends_nothing_unplanned(
     with Simulator(Options(enc_stable=True)) as fortigate:
         before = fortigate.show()
         site = MemorySite(tmp_path, fortigate)
-        fortigate.faults.rewrite = after_login(lambda said: (_with(said, noise),))
+        fortigate.faults.rewrite = rewrite_after_login(lambda said: (_with(said, noise),))
         assert "error in Banstitch" not in site.plan().error
         check_typed(fortigate, "n" if any(b"(y/n)" in piece for _, piece in noise) else "")
         assert fortigate.show() == before

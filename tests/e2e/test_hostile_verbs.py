@@ -10,6 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.hostile_output import (
+    ABSURD,
+    ENDLESS,
+    ESCAPES,
+    STUBBORN,
+    replace_objects,
+    rewrite_after_login,
+)
 from tests.e2e.hostile_world import (
     VERBS,
     Rewrite,
@@ -17,14 +25,6 @@ from tests.e2e.hostile_world import (
     check_steers_nothing,
     check_typed,
     opened,
-)
-from tests.e2e.test_hostile_fortigate import (
-    ABSURD,
-    ENDLESS,
-    ESCAPES,
-    STUBBORN,
-    after_login,
-    inside,
 )
 from tests.fortigate_bounds import set_bounds
 
@@ -34,8 +34,8 @@ CASES: dict[str, Rewrite] = {
     "endless questions": ENDLESS["questions"],
     "stubborn question": STUBBORN["question"],
     "stubborn quote": STUBBORN["quote"],
-    "absurd escapes": inside(ABSURD["escapes"]),
-    "absurd key of two lines": inside(ABSURD["key of two lines"]),
+    "absurd escapes": replace_objects(ABSURD["escapes"]),
+    "absurd key of two lines": replace_objects(ABSURD["key of two lines"]),
 }
 # Keys that answer what the FortiGate of a case asks.
 ANSWERS = {"endless questions": "n", "stubborn question": "n"}
@@ -67,7 +67,7 @@ def world(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[World]
 def test_a_hostile_fortigate_fails_alone(world: World, kind: str, verb: str) -> None:
     if VERBS[verb]:
         world.deploy()
-    world.evil.faults.rewrite = after_login(CASES[kind])
+    world.evil.faults.rewrite = rewrite_after_login(CASES[kind])
     found = world.targets(verb)
     assert found["fw-evil"]["error"]
     assert len(found["fw-evil"]["error"]) < 4000
@@ -96,8 +96,8 @@ def test_a_fortigate_that_turns_hostile_during_apply_gets_only_planned_lines(
 
 PLACES: dict[str, Rewrite] = {
     "refusals": lambda said: (said[:-12] + b"Command fail. " + ESCAPES + b"\r\n" + said[-12:],),
-    "answers": inside(b"config " + ESCAPES + b"\r\nend\r\n"),
-    "words": inside(b"config vpn ssl settings\r\nset " + ESCAPES + b" 1\r\nend\r\n"),
+    "answers": replace_objects(b"config " + ESCAPES + b"\r\nend\r\n"),
+    "words": replace_objects(b"config vpn ssl settings\r\nset " + ESCAPES + b" 1\r\nend\r\n"),
     "everything": lambda said: (ESCAPES + said + ESCAPES,),
     "prompts": lambda said: (said + ESCAPES + b"# ",),
     "lines": lambda said: (said.replace(b"\r\n", ESCAPES + b"\r\n"),),
@@ -118,7 +118,9 @@ def test_output_of_a_fortigate_cannot_control_the_terminal(
             PLACES["refusals"](said) if world.evil.journal.changing() else (said,)
         )
     else:
-        world.evil.faults.rewrite = rewrite if place == "before the login" else after_login(rewrite)
+        world.evil.faults.rewrite = (
+            rewrite if place == "before the login" else rewrite_after_login(rewrite)
+        )
     out, err = world.run(verb, *more)
     assert "fw-evil" in out + err
     check_steers_nothing(out)

@@ -9,8 +9,7 @@ import pytest
 
 from tests.e2e.labsite import LabSite, fortigate_options
 from tests.e2e.poller import feed
-from tests.e2e.site_helpers import EVENT, denied
-from tests.e2e.test_debians import FAIL2BAN
+from tests.e2e.site_helpers import EVENT, FAIL2BAN, denied
 from tests.lab.roots import ready_root
 from tests.lab.stopwatch import within
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.labsite import LabSite
+from tests.e2e.site_helpers import OPERATORS_JAIL, add_jail_of_operator
 
 pytestmark = pytest.mark.lab
-
 OURS = (
     "/etc/fail2ban/filter.d/banstitch.conf",
     "/etc/fail2ban/jail.d/banstitch.conf",
@@ -157,31 +157,8 @@ def test_a_removed_package_is_installed_again(linux_site: LabSite) -> None:
     assert linux_site.run("verify").code == 0
 
 
-OPERATORS_JAIL = """\
-[mine]
-enabled = true
-logpath = /var/log/mine.log
-backend = polling
-filter = sshd
-action = %(action_)s
-banaction = noop
-"""
-
-
-def furnish_as_an_operator(site: LabSite) -> None:
-    """An operator's own fail2ban with an own jail, and files of theirs beside ours."""
-    site.host.run("touch /var/log/mine.log /var/log/auth.log && mkdir -p /opt/theirs", check=True)
-    site.host.run("printf '[Definition]\\n' > /etc/fail2ban/action.d/noop.conf", check=True)
-    site.host.run(f"cat > /etc/fail2ban/jail.local <<'E'\n{OPERATORS_JAIL}E", check=True)
-    site.host.run("echo theirs > /opt/theirs/file", check=True)
-    site.host.run(
-        "systemctl restart fail2ban && timeout 120 sh -c 'until fail2ban-client ping; do :; done'",
-        check=True,
-    )
-
-
 def test_teardown_leaves_a_host_with_its_own_fail2ban_as_it_was(linux_site: LabSite) -> None:
-    furnish_as_an_operator(linux_site)
+    add_jail_of_operator(linux_site)
     before = linux_site.listing()
     assert linux_site.run("apply", "-y").code == 0
     assert "mine" in linux_site.host.run("fail2ban-client status", check=True).stdout
@@ -235,7 +212,7 @@ def test_a_file_that_is_not_ours_is_a_conflict_until_adopted_and_comes_back(
 def test_apply_rolls_back_and_prints_the_error_of_fail2ban_if_another_jail_is_broken(
     linux_site: LabSite,
 ) -> None:
-    furnish_as_an_operator(linux_site)
+    add_jail_of_operator(linux_site)
     broken = OPERATORS_JAIL.replace("filter = sshd", "filter = no-such-filter")
     linux_site.host.run(f"cat > /etc/fail2ban/jail.local <<'E'\n{broken}E", check=True)
     before = linux_site.listing()

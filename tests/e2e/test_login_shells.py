@@ -7,19 +7,21 @@ from contextlib import contextmanager
 
 import pytest
 
-from provision.errors import Failed, TargetError, Unreachable
-from provision.linux.session.session import BanHostSession, NoPython
-from provision.ssh.connection import Access
-from provision.ssh.login import Login
+from provision.errors import Failed
+from provision.linux.session.session import NoPython
+from tests.e2e.agent_logins import (
+    PASSWORD,
+    add_user,
+    ask,
+    change_for_now,
+    check_agent_answers,
+    get_refusal,
+    install_packages,
+)
 from tests.lab.debian import DebianHost
 from tests.lab.roots import ready_root
-from tests.unit.linux.linux_model import Unknown
 
 pytestmark = pytest.mark.lab
-
-# What an agent answers that runs as root and does not know the request, so that it changes nothing.
-ANSWERED = "KeyError: 'nothing'"
-PASSWORD = "password-of-all-users"
 SHELLS = ("bash", "dash", "tcsh", "bsd-csh", "fish", "zsh", "rbash")
 
 
@@ -27,83 +29,23 @@ SHELLS = ("bash", "dash", "tcsh", "bsd-csh", "fish", "zsh", "rbash")
 def host() -> Iterator[DebianHost]:
     """A host with every shell, and a user for each of them."""
     with DebianHost(ready_root()) as made:
-        install(made, "tcsh", "csh", "fish", "zsh")
+        install_packages(made, "tcsh", "csh", "fish", "zsh")
         for shell in SHELLS:
             add_user(made, f"u-{shell}", f"/bin/{shell}" if shell != "fish" else "/usr/bin/fish")
         yield made
 
 
-def install(host: DebianHost, *packages: str) -> None:
-    """Install packages from the mirror of this machine."""
-    argv = ["apt-get", "install", "-qq", "-y", "--no-install-recommends", *packages]
-    host.console(["env", "DEBIAN_FRONTEND=noninteractive", *argv], check=True)
-
-
-def add_user(
-    host: DebianHost, name: str, shell: str = "/bin/bash", rule: str = "ALL=(ALL) ALL"
-) -> None:
-    """Add a user who logs in with the lab's key; ``rule`` is a line of sudoers without the name."""
-    home = f"/home/{name}"
-    host.console(
-        f"useradd -m -s {shell} {name} && echo {name}:{PASSWORD} | chpasswd"
-        f" && cp -r /home/admin/.ssh {home}/ && chown -R {name} {home}"
-        f" && echo '{name} {rule}' >/etc/sudoers.d/{name} && chmod 440 /etc/sudoers.d/{name}",
-        check=True,
-    )
-
-
-def ask(
-    host: DebianHost, user: str, password: str | None = PASSWORD, python: str | None = None
-) -> BanHostSession:
-    """Send a request that no agent knows; return the host for what it cost."""
-    login = Login(
-        host.name,
-        host.address,
-        user,
-        host.port,
-        private_key_file=str(host.private_key),
-        become=user != "root",
-        become_password=password,
-        python=python,
-    )
-    with BanHostSession(login, Access(host.known_hosts, accept_new=False)) as session:
-        session.ask(Unknown())
-    return session
-
-
-def must_answer(
-    host: DebianHost, user: str, password: str | None = PASSWORD, python: str | None = None
-) -> None:
-    with pytest.raises(Failed, match=ANSWERED):
-        ask(host, user, password, python)
-
-
-def refusal(host: DebianHost, user: str, password: str | None = PASSWORD) -> TargetError:
-    with pytest.raises(Unreachable) as error:
-        ask(host, user, password)
-    return error.value
-
-
-@contextmanager
-def changed(host: DebianHost, change: str, back: str) -> Iterator[None]:
-    try:
-        host.console(change, check=True)
-        yield
-    finally:
-        host.console(back, check=True)
-
-
 @pytest.mark.parametrize("shell", SHELLS)
 def test_the_agent_starts_from_each_login_shell(host: DebianHost, shell: str) -> None:
-    must_answer(host, f"u-{shell}")
+    check_agent_answers(host, f"u-{shell}")
 
 
 @pytest.mark.parametrize("shell", SHELLS)
 def test_a_missing_sudo_is_named_in_every_shell(host: DebianHost, shell: str) -> None:
-    with changed(
+    with change_for_now(
         host, "mv /usr/bin/sudo /usr/bin/sudo.away", "mv /usr/bin/sudo.away /usr/bin/sudo"
     ):
-        assert "there is no sudo" in refusal(host, f"u-{shell}", None).what
+        assert "there is no sudo" in get_refusal(host, f"u-{shell}", None).what
 
 
 START_UP = {
@@ -122,12 +64,12 @@ START_UP = {
 def test_start_up_files_that_print_do_not_matter(host: DebianHost, case: str) -> None:
     add_user(host, f"s-{case}")
     host.console(["sh", "-c", f"cat >/home/s-{case}/.bashrc"], stdin=START_UP[case] + "\n")
-    must_answer(host, f"s-{case}")
+    check_agent_answers(host, f"s-{case}")
 
 
 def test_an_account_without_a_shell_is_named(host: DebianHost) -> None:
     add_user(host, "n-nologin", "/usr/sbin/nologin")
-    error = refusal(host, "n-nologin")
+    error = get_refusal(host, "n-nologin")
     assert "is nologin" in error.what
     assert "chsh" in error.remedy
     add_user(host, "n-false", "/bin/false")
@@ -138,7 +80,7 @@ def test_an_account_without_a_shell_is_named(host: DebianHost) -> None:
 def test_a_password_that_has_expired_is_an_error_of_the_login(host: DebianHost) -> None:
     add_user(host, "n-expired")
     host.console("passwd -e n-expired", check=True)
-    error = refusal(host, "n-expired")
+    error = get_refusal(host, "n-expired")
     assert ": the password of n-expired has expired; the server says: " in error.what
     assert "log in by hand" in error.remedy
 
@@ -155,7 +97,7 @@ def forced(host: DebianHost, user: str, line: str) -> Iterator[None]:
     host.console(["sh", "-c", f"cat >{path}"], stdin=f"Match User {user}\n{line}\n", check=True)
     # systemd refuses many starts in a row, until its count of them is reset
     restart = "systemctl reset-failed ssh && systemctl restart ssh"
-    with changed(host, restart, f"rm {path}; {restart}"):
+    with change_for_now(host, restart, f"rm {path}; {restart}"):
         yield
 
 
@@ -167,12 +109,12 @@ def test_a_wrapper_around_the_command_does_not_matter(
     name = f"f-{case}-{'asks' if password else 'never'}"
     add_user(host, name, rule="ALL=(ALL) ALL" if password else "ALL=(ALL) NOPASSWD: ALL")
     with forced(host, name, FORCED[case]):
-        must_answer(host, name, password)
+        check_agent_answers(host, name, password)
 
 
 def test_a_login_for_files_only_is_named(host: DebianHost) -> None:
     with forced(host, "u-bash", "ForceCommand internal-sftp"):
-        assert "transfer files only" in refusal(host, "u-bash").what
+        assert "transfer files only" in get_refusal(host, "u-bash").what
 
 
 NAMES = ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "LD_PRELOAD", "LD_LIBRARY_PATH")
@@ -182,8 +124,8 @@ ENVIRONMENT = "".join(f"{name}=/nonexistent\n" for name in NAMES)
 @pytest.mark.parametrize("user", ["root", "u-bash"])
 def test_the_environment_of_the_login_does_not_reach_the_agent(host: DebianHost, user: str) -> None:
     host.console(["sh", "-c", "cat >/etc/environment"], stdin=ENVIRONMENT, check=True)
-    with changed(host, "true", "printf '' >/etc/environment"):
-        must_answer(host, user)
+    with change_for_now(host, "true", "printf '' >/etc/environment"):
+        check_agent_answers(host, user)
 
 
 @pytest.mark.parametrize("user", ["root", "u-bash"])
@@ -193,17 +135,17 @@ def test_a_python_that_is_not_the_hosts_own_is_skipped(
 ) -> None:
     path = "/usr/local/bin/python3"
     make = f"printf '#!/bin/sh\\n{body}\\n' >{path} && chmod 755 {path}"
-    with changed(host, make, f"rm {path}"):
-        must_answer(host, user)
+    with change_for_now(host, make, f"rm {path}"):
+        check_agent_answers(host, user)
 
 
 def test_the_python_of_the_inventory_is_used(host: DebianHost) -> None:
-    with changed(
+    with change_for_now(
         host,
         "mv /usr/bin/python3 /usr/bin/python3-away",
         "mv /usr/bin/python3-away /usr/bin/python3",
     ):
         with pytest.raises(NoPython):
             ask(host, "root")
-        must_answer(host, "root", python="/usr/bin/python3-away")
-    must_answer(host, "root", python="/usr/bin/env python3")
+        check_agent_answers(host, "root", python="/usr/bin/python3-away")
+    check_agent_answers(host, "root", python="/usr/bin/env python3")

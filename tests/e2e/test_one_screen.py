@@ -25,10 +25,10 @@ from provision.linux.session.session import NoPython
 from provision.masking import Secrets
 from provision.sites.builder import build_sites
 from roles.detection.catalogue import CATALOGUE
-from tests.e2e.test_fortios_matrix import started
+from tests.e2e.every_fortios import start_simulator
 from tests.plays import PLAYS, load_plays
 from tests.simulator import Simulator
-from tests.unit.cli.test_main import Terminal
+from tests.unit.cli.command_line import Terminal
 from tests.unit.engine.site_model import FakeBanHost, World
 
 pytestmark = pytest.mark.usefixtures("settled_at_once")
@@ -93,7 +93,7 @@ def without_cli(text: str) -> list[str]:
 @pytest.fixture(params=[1, 3], ids=["one", "three"])
 def units(request: pytest.FixtureRequest) -> Iterator[list[Simulator]]:
     with ExitStack() as stack:
-        yield [stack.enter_context(started("7.4.8", ())) for _ in range(request.param)]
+        yield [stack.enter_context(start_simulator("7.4.8", ())) for _ in range(request.param)]
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_an_apply_whose_output_is_lost_is_complete_and_gives_its_leases_back(
 ) -> None:
     world = World()
     monkeypatch.setattr(ban_host, "BanHostSession", lambda *args: BareHost(world, *args))
-    with started("7.4.8", ()) as unit:
+    with start_simulator("7.4.8", ()) as unit:
         site = Deployment(tmp_path / "inventory", [unit], capsys)
         with Path("/dev/full").open("w") as full, monkeypatch.context() as lost:
             lost.setattr(sys, "stdout", full)

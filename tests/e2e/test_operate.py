@@ -7,8 +7,15 @@ import pytest
 from tests.bench.load import post, run
 from tests.e2e.labsite import LabSite
 from tests.e2e.poller import trusting
-from tests.e2e.site_helpers import ATTACKER, EVENT, denied, history, tokens, without_enc
-from tests.e2e.test_linux import furnish_as_an_operator
+from tests.e2e.site_helpers import (
+    ATTACKER,
+    EVENT,
+    add_jail_of_operator,
+    denied,
+    history,
+    tokens,
+    without_enc,
+)
 from tests.lab.stopwatch import within
 
 pytestmark = pytest.mark.lab
@@ -277,7 +284,7 @@ def test_a_fortigate_renamed_in_the_inventory_stays_the_same_fortigate(
 def test_bans_that_were_purged_do_not_come_back_with_the_next_deployment(
     site: LabSite,
 ) -> None:
-    furnish_as_an_operator(site)
+    add_jail_of_operator(site)
     assert site.run("apply", "-y").code == 0
     assert site.run("ban", ATTACKER, "--for", "1h").code == 0
     assert site.run("teardown", "-y", "--purge-data").code == 0

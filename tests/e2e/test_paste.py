@@ -10,8 +10,8 @@ import pytest
 
 from provision.cli import main
 from provision.desired.context import CA_NOT_MADE_YET
+from tests.e2e.every_fortios import FORTIGATES, make_variables, start_simulator
 from tests.e2e.memory_site import TOKENS, MemorySite
-from tests.e2e.test_fortios_matrix import UNITS, started, variables
 from tests.plays import load_plays
 from tests.simulator import Simulator
 
@@ -49,19 +49,19 @@ def comparable(show: str) -> str:
     return re.sub(r"ENC \S+|uuid \S+", "", show)
 
 
-@pytest.mark.parametrize(("version", "vdoms"), UNITS)
+@pytest.mark.parametrize(("version", "vdoms"), FORTIGATES)
 def test_pasting_the_rendered_blocks_equals_apply(
     tmp_path: Path, version: str, vdoms: tuple[str, ...]
 ) -> None:
-    with started(version, vdoms) as unit:
-        site = MemorySite(tmp_path / "inventory", unit, **variables(version, vdoms))
+    with start_simulator(version, vdoms) as unit:
+        site = MemorySite(tmp_path / "inventory", unit, **make_variables(version, vdoms))
         assert site.apply().error == ""
         applied = comparable(unit.show())
         folder = tmp_path / "rendered"
         arguments = ["render", str(folder), "--fortios", version, "-i", str(site.folder)]
         assert main.main(load_plays, arguments) == 0
 
-    with started(version, vdoms) as unit:
+    with start_simulator(version, vdoms) as unit:
         text = (folder / "fgt1.conf").read_text()
         # a unit takes any text as a token, but as a CA only a certificate
         whole = text.replace(f'set ca "{CA_NOT_MADE_YET}"', f'set ca "{site.authority.strip()}"')

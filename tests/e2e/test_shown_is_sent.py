@@ -22,9 +22,9 @@ import pytest
 from provision.fortios.config.text import list_lines, parse
 from provision.plan import SitePlan, Verb
 from provision.results import TargetResult
+from tests.e2e.every_fortios import start_simulator
 from tests.e2e.labsite import LabSite, Ran
 from tests.e2e.memory_site import TOKENS, MemorySite
-from tests.e2e.test_fortios_matrix import started
 from tests.simulator import Simulator
 
 pytestmark = pytest.mark.usefixtures("settled_at_once")
@@ -101,7 +101,7 @@ def test_nothing_is_typed_that_is_not_in_the_plan(
     tmp_path: Path, vdoms: tuple[str, ...], variables: dict[str, Any]
 ) -> None:
     more = {"enforcement_vdom": vdoms[0]} if vdoms else {}
-    with started("7.4.8", vdoms) as unit:
+    with start_simulator("7.4.8", vdoms) as unit:
         site = MemorySite(tmp_path, unit, **variables, **more)
         for verb in ("apply", "teardown"):
             shown, result, lines_typed = apply_after(site, verb, lambda: None)
@@ -114,7 +114,7 @@ def test_a_list_that_another_administrator_denies_meanwhile_is_not_sent_unseen(
     tmp_path: Path,
 ) -> None:
     """The changes keep their ids and actions; only the text of one differs."""
-    with started("7.4.8", ()) as unit:
+    with start_simulator("7.4.8", ()) as unit:
         site = MemorySite(tmp_path, unit, enforcement=["ssl_vpn"])
         deny(unit, "theirs")
         meddle = partial(deny, unit, "theirs2")
@@ -129,7 +129,7 @@ def test_a_list_that_another_administrator_denies_meanwhile_is_not_sent_unseen(
 def test_a_policy_that_another_administrator_puts_first_meanwhile_is_shown_first(
     tmp_path: Path,
 ) -> None:
-    with started("7.4.8", ()) as unit:
+    with start_simulator("7.4.8", ()) as unit:
         site = MemorySite(tmp_path, unit, **POLICY)
         more = "config firewall policy\nclone 1 to 77\nmove 77 before 1\nend\n"
         refused_after(site, "apply", lambda: unit.run(more), "before 77")
@@ -145,7 +145,7 @@ def settings_record(site: MemorySite) -> list[Any]:
 
 def test_a_record_that_changes_after_the_question_has_nothing_typed(tmp_path: Path) -> None:
     """What is restored comes from the ban host, and it sends the record anew with each lease."""
-    with started("7.4.8", ()) as unit:
+    with start_simulator("7.4.8", ()) as unit:
         site = MemorySite(tmp_path, unit, enforcement=["ssl_vpn"])
         assert site.apply().error == ""
 
@@ -157,7 +157,7 @@ def test_a_record_that_changes_after_the_question_has_nothing_typed(tmp_path: Pa
 
 
 def test_a_record_that_loses_an_object_after_the_question_has_nothing_typed(tmp_path: Path) -> None:
-    with started("7.4.8", ()) as unit:
+    with start_simulator("7.4.8", ()) as unit:
         site = MemorySite(tmp_path, unit, enforcement=["ssl_vpn"])
         assert site.apply().error == ""
         objects = site.records["fgt1"]["objects"]

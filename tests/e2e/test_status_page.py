@@ -11,10 +11,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from selenium.webdriver import Chrome
+from selenium.webdriver.support.wait import WebDriverWait
 from werkzeug.serving import make_server
 
 from tests import PROJECT
-from tests.e2e.browser import Browser
+from tests.e2e.browser import evaluate, open_page, start_chromium
 from tests.e2e.labsite import LabSite, fortigate_options
 from tests.e2e.site_helpers import ATTACKER, EVENT, denied, tokens
 from tests.lab.records import locked
@@ -39,9 +41,9 @@ def chromium() -> None:
 
 
 @pytest.fixture
-def browser(chromium: None, tmp_path: Path) -> Iterator[Browser]:
-    with Browser(tmp_path) as found:
-        yield found
+def browser(chromium: None) -> Iterator[Chrome]:
+    with start_chromium() as driver:
+        yield driver
 
 
 @pytest.fixture
@@ -68,31 +70,33 @@ def url(tmp_path: Path) -> Iterator[str]:
 
 @pytest.mark.parametrize("screen", WIDTHS)
 def test_all_of_it_is_there_and_nothing_sticks_out_on(
-    browser: Browser, url: str, screen: str
+    browser: Chrome, url: str, screen: str
 ) -> None:
     width, mobile = WIDTHS[screen]
-    browser.open(url, "status", "s-secret", width, mobile)
-    assert browser.statuses == {url: 200}
-    text = browser.value("document.body.innerText")
+    traffic = open_page(browser, url, "status:s-secret", width, mobile=mobile)
+    assert traffic.statuses == {url: 200}
+    text = evaluate(browser, "document.body.innerText")
     assert "16 bans" in text
     assert LONGEST in text
-    assert browser.value("innerWidth") == width
-    assert browser.value("document.documentElement.scrollWidth") <= width
-    assert browser.value(f"{BARS}.length") == 13
-    assert browser.value("document.querySelector('svg').getBoundingClientRect().width") > width / 2
+    assert evaluate(browser, "innerWidth") == width
+    assert evaluate(browser, "document.documentElement.scrollWidth") <= width
+    assert evaluate(browser, f"{BARS}.length") == 13
+    assert (
+        evaluate(browser, "document.querySelector('svg').getBoundingClientRect().width") > width / 2
+    )
     smallest = "Math.min(...[...document.querySelectorAll('td')].map(cell => parseFloat(getComputedStyle(cell).fontSize)))"  # noqa: E501
-    assert browser.value(smallest) >= 12
+    assert evaluate(browser, smallest) >= 12
 
 
-def test_it_is_without_scripts_and_asks_nobody_else(browser: Browser, url: str) -> None:
-    browser.open(url, "status", "s-secret", 1200, False)
-    assert set(browser.requested) <= {url, url.replace("/status", "/favicon.ico")}
-    assert browser.value("document.scripts.length") == 0
-    assert not [said for said in browser.complaints if "favicon" not in said]
+def test_it_is_without_scripts_and_asks_nobody_else(browser: Chrome, url: str) -> None:
+    traffic = open_page(browser, url, "status:s-secret", 1200, mobile=False)
+    assert set(traffic.requested) <= {url, url.replace("/status", "/favicon.ico")}
+    assert evaluate(browser, "document.scripts.length") == 0
+    assert not [message for message in traffic.complaints if "favicon" not in message]
 
 
 def test_a_browser_is_shown_what_happens_on_a_real_host(
-    browser: Browser, tmp_path: Path, ready_root: Path
+    browser: Chrome, tmp_path: Path, ready_root: Path
 ) -> None:
     units, settings = [fortigate_options(), fortigate_options()], "receiver_status_page: true"
     with LabSite(tmp_path / "inventory", ready_root, units, settings=settings) as site:
@@ -106,27 +110,28 @@ def test_a_browser_is_shown_what_happens_on_a_real_host(
         assert within(60, lambda: denied(site, ATTACKER, unit=1))
         page = f"https://{site.host.address}:5000/status"
 
-        browser.open(page, "status", "wrong", 360, True)
-        assert browser.statuses == {page: 401}
-        browser.open(page, "status", tokens(site)["status"], 360, True)
+        refused = open_page(browser, page, "status:wrong", 360, mobile=True)
+        assert refused.statuses[page] == 401
+        login = f"status:{tokens(site)['status']}"
+        shown = open_page(browser, page, login, 360, mobile=True)
 
-        assert browser.statuses == {page: 200}
-        text = browser.value("document.body.innerText")
+        assert shown.statuses[page] == 200
+        text = evaluate(browser, "document.body.innerText")
         assert "Banstitch working" in text
         assert "cannot" not in text
         assert "1 ban\n" in text
         assert ATTACKER in text
         assert re.search(r"\t(5\d m|1 h)", text)
-        rows = browser.value("[...document.querySelectorAll('tr')].map(row => row.innerText)")
+        rows = evaluate(browser, "[...document.querySelectorAll('tr')].map(row => row.innerText)")
         seen = [row for row in rows if row.startswith("fgt") and "ago" in row]
         assert [row.split("\t")[0] for row in seen] == ["fgt1", "fgt2"], rows
         assert seen[1].startswith("fgt2\tnever")
         assert "fgt1\t3\t0\t0\t0" in rows
-        assert browser.value("document.documentElement.scrollWidth") <= 360
-        assert within(60, lambda: bars_of(browser, page, tokens(site)["status"]) == 1)
+        assert evaluate(browser, "document.documentElement.scrollWidth") <= 360
+        WebDriverWait(browser, 60).until(lambda _: count_bars(browser, page, login) == 1)
 
 
-def bars_of(browser: Browser, page: str, secret: str) -> int:
-    """How many days of the picture have bans; of the page loaded anew."""
-    browser.open(page, "status", secret, 360, True)
-    return int(browser.value(f"{BARS}.length"))
+def count_bars(browser: Chrome, page: str, login: str) -> int:
+    """Load the page again, and return how many days of its picture have bans."""
+    open_page(browser, page, login, 360, mobile=True)
+    return int(evaluate(browser, f"{BARS}.length"))

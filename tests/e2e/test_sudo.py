@@ -8,8 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.agent_logins import (
+    PASSWORD,
+    add_user,
+    change_for_now,
+    check_agent_answers,
+    get_refusal,
+    install_packages,
+)
 from tests.e2e.labsite import LabSite
-from tests.e2e.test_login_shells import PASSWORD, add_user, changed, install, must_answer, refusal
 from tests.lab.debian import DebianHost
 from tests.lab.roots import ready_root
 
@@ -37,7 +44,7 @@ def host() -> Iterator[DebianHost]:
 def sudoers(host: DebianHost, *lines: str) -> Iterator[None]:
     path = "/etc/sudoers.d/zz-case"
     host.console(["sh", "-c", f"cat >{path}"], stdin="\n".join(lines) + "\n", check=True)
-    with changed(host, f"chmod 440 {path}; visudo -cq", f"rm {path}"):
+    with change_for_now(host, f"chmod 440 {path}; visudo -cq", f"rm {path}"):
         yield
 
 
@@ -61,23 +68,23 @@ WORKS = {
 @pytest.mark.parametrize("case", WORKS)
 def test_the_agent_starts_and_a_wrong_password_is_known(host: DebianHost, case: str) -> None:
     with sudoers(host, WORKS[case]):
-        must_answer(host, "asked")
-        must_answer(host, "free", None)
-        must_answer(host, "free", "not-asked-for")
-        assert "sudo refused the password of asked" in refusal(host, "asked", "wrong-one").what
+        check_agent_answers(host, "asked")
+        check_agent_answers(host, "free", None)
+        check_agent_answers(host, "free", "not-asked-for")
+        assert "sudo refused the password of asked" in get_refusal(host, "asked", "wrong-one").what
 
 
 @pytest.mark.parametrize("case", ["rootpw", "targetpw"])
 def test_the_password_may_be_that_of_root(host: DebianHost, case: str) -> None:
     host.console("echo root:password-of-root | chpasswd", check=True)
     with sudoers(host, f"Defaults {case}"):
-        must_answer(host, "asked", "password-of-root")
+        check_agent_answers(host, "asked", "password-of-root")
 
 
 @pytest.mark.parametrize("user", ["asked", "free"])
 def test_noexec_is_named(host: DebianHost, user: str) -> None:
     with sudoers(host, "Defaults noexec"):
-        error = refusal(host, user, PASSWORD if user == "asked" else None)
+        error = get_refusal(host, user, PASSWORD if user == "asked" else None)
     assert "noexec" in error.what
     assert f"Defaults:{user} !noexec" in error.remedy
 
@@ -85,7 +92,7 @@ def test_noexec_is_named(host: DebianHost, user: str) -> None:
 def test_the_error_of_sudo_for_some_commands_names_what_the_agent_needs(host: DebianHost) -> None:
     add_user(host, "some-asked", rule="ALL=(ALL) /usr/bin/apt")
     add_user(host, "some-free", rule="ALL=(ALL) NOPASSWD: /usr/bin/apt")
-    asked, free = refusal(host, "some-asked"), refusal(host, "some-free", None)
+    asked, free = get_refusal(host, "some-asked"), get_refusal(host, "some-free", None)
     assert "some-asked may not run the agent as root by sudo: it needs /bin/sh" in asked.what
     assert "`some-asked ALL=(root) /bin/sh`" in asked.remedy
     assert "some-free may run only some commands by sudo" in free.what
@@ -95,26 +102,26 @@ def test_the_error_of_sudo_for_some_commands_names_what_the_agent_needs(host: De
 def test_the_remedies_of_the_errors_are_enough(host: DebianHost) -> None:
     add_user(host, "just-asked", rule="ALL=(root) /bin/sh")
     add_user(host, "just-free", rule="ALL=(root) NOPASSWD: /bin/sh")
-    must_answer(host, "just-asked")
-    must_answer(host, "just-free", None)
+    check_agent_answers(host, "just-asked")
+    check_agent_answers(host, "just-free", None)
 
 
 def test_a_translated_sudo_is_understood(host: DebianHost) -> None:
-    install(host, "locales")
+    install_packages(host, "locales")
     host.console("localedef -i de_DE -f UTF-8 de_DE.UTF-8", check=True)
     german = "printf 'LANG=de_DE.UTF-8\\nLC_ALL=de_DE.UTF-8\\nLANGUAGE=de\\n' >/etc/environment"
-    with changed(host, german, "printf '' >/etc/environment"):
-        must_answer(host, "asked")
-        assert "asks asked for a password" in refusal(host, "asked", None).what
-        assert "refused the password of asked" in refusal(host, "asked", "wrong-one").what
+    with change_for_now(host, german, "printf '' >/etc/environment"):
+        check_agent_answers(host, "asked")
+        assert "asks asked for a password" in get_refusal(host, "asked", None).what
+        assert "refused the password of asked" in get_refusal(host, "asked", "wrong-one").what
 
 
 def test_a_wrong_password_does_not_lock_the_account(host: DebianHost) -> None:
     keep = "cp /etc/pam.d/common-auth /root/common-auth"
-    with changed(host, keep, "cp /root/common-auth /etc/pam.d/common-auth"):
+    with change_for_now(host, keep, "cp /root/common-auth /etc/pam.d/common-auth"):
         host.write("/etc/pam.d/common-auth", FAILLOCK)
-        refusal(host, "asked", "wrong-one")
-        must_answer(host, "asked")
+        get_refusal(host, "asked", "wrong-one")
+        check_agent_answers(host, "asked")
     journal = host.console("journalctl -t sudo -o cat --no-pager | tail -50").stdout
     assert "3 incorrect password attempts" not in journal
 
@@ -123,7 +130,7 @@ def test_a_wrong_password_does_not_lock_the_account(host: DebianHost) -> None:
 def test_a_site_is_deployed_by_sudo_rs(tmp_path: Path, user: str) -> None:
     """Debian 13 offers it; `deploy` needs no password, `admin` is asked for one."""
     with LabSite(tmp_path / "inventory", ready_root("trixie"), user=user) as site:
-        install(site.host, "sudo-rs")
+        install_packages(site.host, "sudo-rs")
         site.host.console("ln -s /usr/bin/sudo-rs /usr/local/bin/sudo", check=True)
         before = site.listing()
         applied = site.run("apply", "-y")

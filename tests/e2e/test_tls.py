@@ -17,12 +17,11 @@ import pytest
 from tests.bench.load import get
 from tests.e2e.labsite import LabSite, fortigate_options
 from tests.e2e.poller import Meanwhile, Poller, trusting
-from tests.e2e.site_helpers import EVENT, denied, without_enc
+from tests.e2e.site_helpers import EVENT, denied, list_leftovers, without_enc
 from tests.lab.stopwatch import within
 from tests.unit.roles.sample_ca import CA
 
 pytestmark = pytest.mark.lab
-
 ATTACKER = "198.51.100.23"
 # Bans that fill more than the buffers of a connection.
 MANY = 50_000
@@ -305,16 +304,5 @@ def test_it_is_switched_off_and_on_and_teardown_leaves_nothing(
         torn = site.run("teardown", "-y", "--purge-data")
         assert torn.code == 0, torn.out + torn.err
         assert site.listing() == before
-        assert what_is_left(site) == []
+        assert list_leftovers(site) == []
         assert without_enc(site.units[0].show()) == shown
-
-
-def what_is_left(site: LabSite) -> list[str]:
-    """Files anywhere, users and programs that carry our name."""
-    look = (
-        "find / /run /tmp /var/tmp /dev/shm -xdev -iname '*banstitch*';"
-        " getent passwd group | grep -i banstitch;"
-        " ps -eo user:32,args | grep -iE 'banstitch|gunicorn' | grep -v grep;"
-        " systemctl list-units --all --plain --no-legend '*banstitch*'"
-    )
-    return site.host.console(look).stdout.splitlines()

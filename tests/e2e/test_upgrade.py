@@ -16,8 +16,7 @@ import pytest
 from tests.e2e.labsite import LabSite, Ran, fortigate_options
 from tests.e2e.poller import Meanwhile, Poller, feed, uncovered
 from tests.e2e.site_0_1 import BANNED, FOREVER, IPV6, JAIL, LIVE, REPEATED, Site01
-from tests.e2e.site_helpers import EVENT, denied, without_enc
-from tests.e2e.test_tls import what_is_left
+from tests.e2e.site_helpers import EVENT, denied, list_leftovers, without_enc
 from tests.lab.stopwatch import within
 from tests.simulator import Simulator
 from tests.simulator.webhook import Delivery
@@ -218,7 +217,7 @@ def test_teardown_leaves_what_was_there_before_version_0_1(
         now, before = site.listing(), site.untouched
         differ = {path for path in now.keys() | before.keys() if now.get(path) != before.get(path)}
         assert differ == set()
-        assert what_is_left(site) == []
+        assert list_leftovers(site) == []
         factory = Simulator(fortigate_options()).show()
         assert without_empty(site.units[0].show()) == without_empty(factory)
 

@@ -16,7 +16,7 @@ from tests.e2e.labsite import LabSite, fortigate_options
 from tests.e2e.site_helpers import EVENT
 from tests.lab.debian import DebianHost
 from tests.lab.stopwatch import within
-from tests.unit.receiver.test_lines import HOSTILE_REMIPS, IN_EITHER_ORDER
+from tests.unit.receiver.hostile_lines import HOSTILE_REMIPS, IN_EITHER_ORDER
 
 pytestmark = pytest.mark.lab
 

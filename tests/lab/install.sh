@@ -93,7 +93,10 @@ lab() {
 }
 
 browser() {
-    command -v chromium >/dev/null || install_packages chromium fonts-dejavu-core
+    set --
+    command -v chromium >/dev/null || set -- "$@" chromium fonts-dejavu-core
+    command -v chromedriver >/dev/null || set -- "$@" chromium-driver
+    [ $# = 0 ] || install_packages "$@"
 }
 
 for part in "$@"; do

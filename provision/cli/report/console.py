@@ -9,12 +9,10 @@ import re
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Literal, Self, TextIO
+from typing import TYPE_CHECKING, Literal, Self, TextIO
 
 from rich.cells import cell_len, chop_cells, set_cell_size
 from rich.console import Console
-from rich.live import Live
-from rich.table import Table
 from rich.text import Text
 
 from provision.cli.report.grouping import group_changes, list_one_by_one
@@ -23,6 +21,9 @@ from provision.linux.pem import in_one_line
 from provision.masking import Secrets, escape
 from provision.plan import Change, Kind
 from provision.results import SiteResult, TargetResult
+
+if TYPE_CHECKING:
+    from rich.live import Live
 
 COLOURS = {
     "ok": "green",
@@ -60,6 +61,8 @@ class Report:
         return self
 
     def _show_live(self) -> None:
+        from rich.live import Live
+
         self._live = Live(console=self._console, transient=True, refresh_per_second=8)
         self._live.start()
 
@@ -100,6 +103,8 @@ class Report:
             self._rows[(site, host)] = (what, colour)
             if self._live is None:
                 return
+            from rich.table import Table
+
             table = Table("site", "target", "", box=None)
             for (name, target), (text, style) in sorted(self._rows.items()):
                 table.add_row(name, target, Text(self._secrets.mask(text), style=style))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal
 
 from provision.errors import InputError, Problem
@@ -87,12 +88,9 @@ def read_blocks(blocks: Sequence[CliBlock], vdom: str = "") -> Desired:
     objects: dict[str, DesiredObject] = {}
     problems: list[Problem] = []
     for block in blocks:
-        try:
-            tree = parse(block.text)
-        except ParseError as error:
-            problems.append(Problem(block.name, error.line, error.what))
-            continue
-        for one in _read_objects(block, tree, problems, vdom):
+        found, wrong = _read_block(block, vdom)
+        problems += wrong
+        for one in found:
             if one.id in objects:
                 what = f"{one.id} is described twice, first at {objects[one.id].source}"
                 name, _, line = one.source.rpartition(":")
@@ -104,6 +102,20 @@ def read_blocks(blocks: Sequence[CliBlock], vdom: str = "") -> Desired:
         tuple(objects.values()),
         {block.choice: block.unsuited for block in blocks if block.choice},
     )
+
+
+# Most blocks are the same on every FortiGate of a version.
+@lru_cache(maxsize=256)
+def _read_block(
+    block: CliBlock, vdom: str
+) -> tuple[tuple[DesiredObject, ...], tuple[Problem, ...]]:
+    """Return the objects that ``block`` describes, and its problems."""
+    problems: list[Problem] = []
+    try:
+        tree = parse(block.text)
+    except ParseError as error:
+        return (), (Problem(block.name, error.line, error.what),)
+    return tuple(_read_objects(block, tree, problems, vdom)), tuple(problems)
 
 
 def _read_objects(

@@ -18,6 +18,8 @@ def attach_secret_names(sent: Desired, named: Desired) -> Desired:
     Raises:
         ValueError: a value changes more than one word.
     """
+    if sent is named:
+        return sent
     objects = []
     for with_value, with_name in zip(sent.objects, named.objects, strict=True):
         if with_value.id != with_name.id:

@@ -108,44 +108,6 @@ def test_a_ban_that_fail2ban_restored_for_too_short_is_handed_back_when_it_ends(
     assert (ticket_again.ip, ticket_again.bantime) == ("203.0.113.9", -1)
 
 
-def test_whom_the_site_spares_is_on_the_jails_list_beside_whom_the_operator_spares(
-    server: Server,
-) -> None:
-    server.ignored = {"198.51.100.1"}
-    server.settings = {"ignore": "198.51.100.1 192.0.2.0/24"}
-    action = server.start()
-    listed = server.jail.filter.getIgnoreIP
-    assert listed() == ["192.0.2.0/24", "198.51.100.1"]
-    action.ban(ticket("192.0.2.7"))
-    assert server.becomes({})
-
-    server.jail.filter.added.clear()  # as fail2ban begins a reload
-    action.ban(ticket("192.0.2.8"))
-    assert server.becomes({})
-    action.clearAllParams()
-    assert listed() == ["192.0.2.0/24", "198.51.100.1"]
-    action.reload(ignore="203.0.113.0/24")
-    # no longer the site's, but still the operator's
-    assert listed() == ["198.51.100.1", "203.0.113.0/24"]
-
-
-def test_who_is_on_the_ignore_list_by_now_is_let_go_at_the_start_and_at_a_reload(
-    server: Server,
-) -> None:
-    server.holds({"203.0.113.9": -1, "203.0.113.10": -1, "2001:db8::/64": -1})
-    server.ignored = {"203.0.113.8/31", "example.org"}
-    action = server.start()
-    assert server.becomes({"203.0.113.10": -1, "2001:db8::/64": -1})
-    server.ignored = {"203.0.113.10", "2001:db8::1"}
-    action.reload()
-    assert server.becomes({})
-    assert set(server.forgotten) == {
-        ("203.0.113.9", True),
-        ("203.0.113.10", True),
-        ("2001:db8::/64", True),
-    }
-
-
 def test_the_end_of_a_network_s_ban_frees_nobody_inside_it(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -173,34 +135,6 @@ def test_whom_fail2ban_frees_along_with_another_is_handed_back_to_it(
     assert [each.ip for each in server.handed_back] == ["198.51.100.1"]
     action.unban(ticket("198.51.100.1"))
     assert server.bans() == {}
-
-
-@pytest.mark.parametrize("ip", ["192.0.2.9", "192.0.0.0/16", "::ffff:192.0.2.9"])
-def test_what_is_on_the_ignore_list_is_not_held_though_fail2ban_bans_it(
-    server: Server, monkeypatch: pytest.MonkeyPatch, ip: str
-) -> None:
-    """`fail2ban-client set JAIL banip` does not ask the list."""
-    monkeypatch.setattr(server.module.keeper, "TICK", 0.01)
-    server.ignored = {"192.0.2.0/24"}
-    action = server.start()
-    action.ban(ticket(ip))
-    action.ban(ticket("203.0.113.9"))
-    assert server.becomes({"203.0.113.9": NOW + 600})
-    wanted = ip.removeprefix("::ffff:")
-    assert eventually(lambda: server.forgotten == [(wanted, True)])
-
-
-def test_who_comes_onto_the_ignore_list_is_let_go_once_at_the_next_ban(
-    server: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(server.module.keeper, "TICK", 0.01)
-    action = server.start()
-    action.ban(ticket("203.0.113.9"))
-    server.ignored = {"203.0.113.9"}
-    action.ban(ticket("203.0.113.9"))
-    assert server.becomes({})
-    assert eventually(lambda: server.forgotten == [("203.0.113.9", True)])
-    assert server.handed_back == []
 
 
 def test_a_fail2ban_of_another_make_does_not_cost_the_bans_of_the_file(server: Server) -> None:

@@ -2,190 +2,20 @@
 
 from __future__ import annotations
 
-import errno
 import json
-import os
 import stat
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from provision.linux.agent import data, host, memory, observe, rotation, steps
+from provision.linux.agent import data, host, memory, observe, steps
 from provision.linux.agent.host import HostError
 from provision.linux.agent.journal import Journal
 from provision.linux.agent.kinds import file, user
-from provision.linux.agent.paths import put_state, read_state
 from provision.linux.agent.protocol.ids import ResourceId
 from provision.linux.agent.protocol.state import ManifestObject
-from provision.linux.agent.protocol.steps import (
-    MakeDigests,
-    MakeDirectory,
-    MakeTokens,
-    MakeUser,
-    Touch,
-)
-from provision.linux.agent.tokens_file import read_tokens
-from provision.linux.kinds.tokens import format_digests
-from tests.unit.agent.agent_model import ME, MY_GROUP, full_disk, remember_in, take_back
-
-
-@pytest.fixture
-def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    return remember_in(tmp_path / "state", monkeypatch)
-
-
-@pytest.fixture
-def journal(state: Path) -> Journal:
-    state.mkdir()
-    return Journal(memory.new())
-
-
-def write(path: Path, content: bytes) -> None:
-    host.write(str(path), content, 0o640, ME, MY_GROUP)
-
-
-# --- host.py ---------------------------------------------------------------------------------------
-
-
-def test_a_written_file_has_its_content_and_mode_and_nothing_lies_beside_it(tmp_path: Path) -> None:
-    path = tmp_path / "f"
-    write(path, b"one")
-    write(path, "zw\u00f6lf\x00".encode())
-    assert path.read_bytes() == "zw\u00f6lf\x00".encode()
-    assert stat.S_IMODE(path.stat().st_mode) == 0o640
-    assert [p.name for p in tmp_path.iterdir()] == ["f"]
-
-
-def test_a_full_disk_leaves_the_old_file_whole_and_nothing_beside_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "f"
-    write(path, b"old")
-    monkeypatch.setattr(os, "fsync", full_disk)
-    with pytest.raises(OSError, match="No space left"):
-        write(path, b"new")
-    assert path.read_bytes() == b"old"
-    assert [p.name for p in tmp_path.iterdir()] == ["f"]
-
-
-@pytest.mark.parametrize(
-    ("number", "words"),
-    [
-        (errno.ENOSPC, "/etc/x: No space left on device; free some space there, then run again"),
-        (errno.EROFS, "/etc/x: Read-only file system; mount it writable, then run again"),
-        (errno.EDQUOT, "/etc/x: Disk quota exceeded; raise its quota, then run again"),
-        (errno.EIO, "/etc/x: Input/output error"),
-    ],
-)
-def test_an_error_of_the_system_names_the_path_and_what_to_do(number: int, words: str) -> None:
-    assert host.explain(OSError(number, os.strerror(number), "/etc/x")) == words
-
-
-def test_what_is_as_it_was_is_restored_on_a_full_disk(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "f"
-    write(path, b"old")
-    before = read_state(str(path))
-    monkeypatch.setattr(os, "fsync", full_disk)
-    put_state(str(path), before)
-    assert path.read_bytes() == b"old"
-
-
-def test_a_link_where_the_staged_file_goes_is_not_followed(tmp_path: Path) -> None:
-    victim = tmp_path / "victim"
-    victim.write_text("mine")
-    path = tmp_path / "f"
-    Path(host.staged_path(str(path))).symlink_to(victim)
-    write(path, b"new")
-    assert victim.read_text() == "mine"
-    assert path.read_bytes() == b"new"
-
-
-def test_owner_and_mode_are_never_given_through_a_link_that_the_receiver_put_there(
-    tmp_path: Path, journal: Journal
-) -> None:
-    victim = tmp_path / "shadow"
-    victim.write_text("secret")
-    victim.chmod(0o600)
-    log = tmp_path / "events.log"
-    log.symlink_to(victim)
-    with pytest.raises(HostError, match=r"events\.log is a link.*remove it"):
-        host.give(str(log), 0o666, ME, MY_GROUP)
-    steps.take(log_step(log), journal)
-    assert stat.S_IMODE(victim.stat().st_mode) == 0o600
-    assert not log.is_symlink()
-    assert stat.S_IMODE(log.stat().st_mode) == 0o666
-    assert journal.undo() == []
-    assert log.readlink() == victim
-    assert stat.S_IMODE(victim.stat().st_mode) == 0o600
-
-
-@pytest.mark.parametrize("kind", ["pipe", "folder", "hard link"])
-def test_what_is_no_plain_log_is_kept_beside_it_under_another_name(
-    tmp_path: Path, journal: Journal, kind: str
-) -> None:
-    log, theirs = tmp_path / "events.log", tmp_path / "theirs"
-    theirs.write_text("theirs")
-    theirs.chmod(0o600)
-    {
-        "pipe": lambda: os.mkfifo(log),
-        "folder": lambda: log.mkdir(),
-        "hard link": lambda: log.hardlink_to(theirs),
-    }[kind]()
-    steps.take(log_step(log), journal)
-    assert log.read_text() == ""
-    assert len(list(tmp_path.glob("events.log.odd-*"))) == 1
-    assert (theirs.read_text(), stat.S_IMODE(theirs.stat().st_mode)) == ("theirs", 0o600)
-
-
-def log_step(log: Path) -> Touch:
-    return Touch(str(log), 0o666, ME, MY_GROUP)
-
-
-def test_digests_are_those_that_the_planner_expects_and_follow_each_rotation(
-    journal: Journal, tmp_path: Path
-) -> None:
-    path = tmp_path / "tokens.json"
-    steps.take(replace(tokens(path, "a", "b"), mode=0o600), journal)
-    beside = str(tmp_path / "digests.json")
-    steps.take(MakeDigests(beside, 0o600, ME, MY_GROUP, tokens=str(path)), journal)
-
-    def agree() -> bool:
-        secrets = json.loads(path.read_text())
-        found = (tmp_path / "digests.json").read_text()
-        return found == format_digests(secrets) and not any(s in found for s in secrets.values())
-
-    assert agree()
-    secrets = json.loads(path.read_text())
-    rotation.store(str(path), {**secrets, "a#old": secrets["a"], "a": "new-secret"})
-    assert agree()
-    rotation.retire(str(path), ["a"])
-    assert agree()
-    assert "a#old" not in json.loads((tmp_path / "digests.json").read_text())
-
-
-def test_secrets_that_stay_stay_in_the_same_file(journal: Journal, tmp_path: Path) -> None:
-    """The receiver of release 0.1 may not read a new one, and works on with what it has read."""
-    path = tmp_path / "tokens.json"
-    steps.take(tokens(path, "a"), journal)
-    before = path.stat()
-    steps.take(replace(tokens(path, "a"), mode=0o600), journal)
-    now = path.stat()
-    assert stat.S_IMODE(now.st_mode) == 0o600
-    assert (now.st_ino, now.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
-
-
-def test_remove_takes_a_file_a_link_a_folder_and_nothing(tmp_path: Path) -> None:
-    kept = tmp_path / "kept"
-    kept.mkdir()
-    (tmp_path / "file").write_text("")
-    (tmp_path / "link").symlink_to(kept)
-    (tmp_path / "folder" / "inner").mkdir(parents=True)
-    for name in ("file", "link", "folder", "nothing"):
-        host.remove(str(tmp_path / name))
-    assert list(tmp_path.iterdir()) == [kept]
+from provision.linux.agent.protocol.steps import MakeDirectory, MakeUser
+from tests.unit.agent.agent_model import ME, MY_GROUP, full_disk, take_back
 
 
 def test_a_program_that_is_missing_or_hangs_is_told_in_words() -> None:
@@ -198,9 +28,6 @@ def test_a_program_that_is_missing_or_hangs_is_told_in_words() -> None:
 def test_owners_without_a_name_are_numbers_that_can_be_given_back() -> None:
     assert host.owner_name(987654) == "987654"
     assert host.uid("987654") == host.gid("987654") == 987654
-
-
-# --- memory.py -------------------------------------------------------------------------------------
 
 
 def test_the_manifest_is_read_back_as_it_was_saved_and_only_root_may(journal: Journal) -> None:
@@ -252,9 +79,6 @@ def test_looking_creates_nothing(state: Path) -> None:
     with memory.Lock(exclusive=False):
         pass
     assert not state.exists()
-
-
-# --- objects.py ------------------------------------------------------------------------------------
 
 
 def test_what_stood_there_before_is_remembered_once_and_on_disk(journal: Journal) -> None:
@@ -309,28 +133,6 @@ def test_a_user_that_was_there_before_is_used_and_stays(journal: Journal) -> Non
     take_back(f"user:{ME}", journal, purge=True)
     assert user.exists(ME)
     assert journal.manifest.objects == []
-
-
-def tokens(path: Path, *names: str) -> MakeTokens:
-    return MakeTokens(str(path), 0o640, ME, MY_GROUP, names=names)
-
-
-def test_tokens_are_made_once_kept_and_dropped_by_name(journal: Journal, tmp_path: Path) -> None:
-    path = tmp_path / "tokens.json"
-    steps.take(tokens(path, "a", "b"), journal)
-    first = json.loads(path.read_text())
-    steps.take(tokens(path, "b", "c"), journal)
-    second = json.loads(path.read_text())
-    assert set(second) == {"b", "c"}
-    assert second["b"] == first["b"]
-    assert len({*first.values(), *second.values()}) == 3
-
-
-@pytest.mark.parametrize("text", ["[1]", "{", '{"a": 5}', "\udcff"])
-def test_what_is_no_file_of_tokens_is_none(tmp_path: Path, text: str) -> None:
-    path = tmp_path / "tokens.json"
-    path.write_bytes(text.encode("utf-8", "surrogateescape"))
-    assert read_tokens(str(path)) is None
 
 
 def test_a_data_folder_stays_with_what_is_in_it_and_goes_when_purged(

@@ -10,10 +10,8 @@ from hypothesis import strategies as st
 
 from provision.cli import ban_address
 from provision.errors import InputError
-from tests.unit.cli.test_main import Cli, cli, offline
+from tests.unit.cli.command_line import Cli
 from tests.unit.roles.sample_site import sample_site
-
-__all__ = ["cli", "offline"]
 
 
 def refusal(text: str) -> str:

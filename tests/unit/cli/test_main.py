@@ -4,81 +4,21 @@ from __future__ import annotations
 
 import io
 import json
-import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
 
 from provision.cli.main import main
-from provision.engine import fortigate, progress, site
+from provision.engine import progress, site
 from provision.errors import InputError, Problem, Unreachable
 from provision.linux.session import session
-from provision.plan import Change, SitePlan, TargetPlan
+from provision.plan import SitePlan
 from provision.results import SiteResult, TargetResult
-from provision.sites.builder import Play
-from tests import PROJECT
 from tests.plays import load_plays
+from tests.unit.cli.command_line import HOSTS, PASSWORD, Cli
 from tests.unit.inventory.inventories import write
-
-PASSWORD = "hunter2-of-the-firewall"
-HOSTS = f"""\
-    all:
-      children:
-        ban_hosts:
-          hosts:
-            bh1: {{ansible_host: 192.0.2.10}}
-        fortigates:
-          hosts:
-            fw1: {{ansible_host: 192.0.2.1, ansible_password: {PASSWORD}, ban_host: bh1}}
-            fw2: {{ansible_host: 192.0.2.2, ansible_password: {PASSWORD}, ban_host: bh1}}
-"""
-
-
-@dataclass(frozen=True)
-class Said:
-    code: int
-    out: str
-    err: str
-
-
-class Cli:
-    """Runs the command line on the inventory of the test."""
-
-    def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        self.folder, self._capsys = folder, capsys
-
-    def __call__(self, verb: str, *arguments: str, inventory: bool = True) -> Said:
-        where = ["-i", str(self.folder)] if inventory else []
-        code = main(load_plays, [verb, *where, *arguments])
-        captured = self._capsys.readouterr()
-        return Said(code, captured.out, captured.err)
-
-
-@pytest.fixture
-def cli(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Cli:
-    """The command line, with a network that fails the test when it is used."""
-
-    def contacted(*_: Any) -> NoReturn:
-        pytest.fail("somebody was contacted")
-
-    monkeypatch.setattr(session, "connect", contacted)
-    monkeypatch.setattr(fortigate, "FortiGateSession", contacted)
-    monkeypatch.setattr(sys, "stdin", io.StringIO())
-    return Cli(write(tmp_path / "inventory", hosts__yml=HOSTS), capsys)
-
-
-@pytest.fixture
-def offline(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> Cli:
-    """The command line, with a network on which nobody answers."""
-
-    def nobody(*_: Any) -> NoReturn:
-        raise Unreachable("bh1 (root@192.0.2.10:22): no route to host", "check ansible_host")
-
-    monkeypatch.setattr(session, "connect", nobody)
-    return cli
 
 
 def test_a_line_of_known_hosts_that_cannot_be_read_is_a_warning_where_hosts_are_contacted(
@@ -127,18 +67,6 @@ def test_a_template_at_fault_is_told_before_anybody_is_contacted(
     assert (said.code, said.err) == (3, "templates/webhook/stitch.conf.j2:3: no end\n")
 
 
-def test_render_writes_every_file_and_block_below_its_folder(cli: Cli, tmp_path: Path) -> None:
-    said = cli("render", str(tmp_path / "out"))
-    assert said.code == 0
-    *paths, assumed = said.out.splitlines()
-    assert assumed == "the CLI of FortiGates is that of FortiOS 8.0.0"
-    written = {Path(line) for line in paths}
-    assert written == {path for path in (tmp_path / "out").rglob("*") if path.is_file()}
-    assert tmp_path / "out" / "fw1.conf" in written
-    assert tmp_path / "out" / "bh1" / "etc/fail2ban/jail.d/banstitch.conf" in written
-    assert PASSWORD not in "".join(path.read_text() for path in written)
-
-
 @pytest.mark.parametrize("verb", ["ban", "unban"])
 def test_a_network_that_could_be_a_slip_of_the_prefix_is_refused(cli: Cli, verb: str) -> None:
     said = cli(verb, "8.8.8.0/8")
@@ -159,29 +87,6 @@ def test_the_list_of_bans_is_followed_by_nothing_where_all_is_well(
     said = cli("bans")
     assert (said.code, len(said.out.splitlines())) == (0, 2)
     assert said.out.splitlines()[1].split()[:3] == ["bh1", "192.0.2.7", "x"]
-
-
-def test_check_and_render_speak_the_language_of_the_version_that_is_named(
-    cli: Cli, tmp_path: Path
-) -> None:
-    assert cli("check", "--fortios", "6.4.15").out.endswith("as FortiOS 6.4.15\n")
-    cli("render", "--fortios", "7.2.0", str(tmp_path / "out"))
-    assert "set headers" in (tmp_path / "out" / "fw1.conf").read_text()
-    said = cli("check", "--fortios", "6.2.9")
-    assert said.code == 3
-    assert "older than 6.4" in said.err
-
-
-def test_render_is_limited_like_any_verb(cli: Cli, tmp_path: Path) -> None:
-    cli("render", "-l", "fw2", str(tmp_path / "out"))
-    assert [path.name for path in (tmp_path / "out").iterdir()] == ["fw2.conf"]
-
-
-def test_render_where_nothing_can_be_written_says_so(cli: Cli, tmp_path: Path) -> None:
-    (tmp_path / "out").write_text("a file")
-    said = cli("render", str(tmp_path / "out"))
-    assert said.code == 3
-    assert "choose another directory" in said.err
 
 
 @pytest.mark.parametrize(
@@ -209,17 +114,6 @@ def test_a_mistake_on_the_command_line_is_told_in_one_line_and_exits_3(
     assert words in said.err
     assert len(said.err.splitlines()) == 1
     assert "Traceback" not in said.err
-
-
-def test_no_verb_at_all_shows_the_verbs_and_exits_3(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(load_plays, []) == 3
-    assert "teardown" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("arguments", [["--help"], ["apply", "-h"]])
-def test_help_is_no_error(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(load_plays, arguments) == 0
-    assert "Usage" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("arguments", [["plan"], ["apply", "-C"], ["apply", "--check", "-y"]])
@@ -303,45 +197,9 @@ def test_an_interrupt_exits_130(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> No
     assert (document["exit_code"], document["sites"]) == (130, [])
 
 
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
-
-
-def test_who_says_no_has_changed_nothing(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    change = Change("file:/etc/x", "update", "+new")
-    planned = SitePlan("bh1", "apply", (TargetPlan("bh1", "linux", "differs", (change,)),))
-    monkeypatch.setattr(site, "plan_site", lambda *_: planned)
-    monkeypatch.setattr(site, "apply_site", lambda *_: pytest.fail("it was changed"))
-    monkeypatch.setattr(sys, "stdin", Terminal("n\n"))
-    said = cli("apply")
-    assert said.code == 0
-    assert "+new" in said.out
-    assert said.err.endswith("nothing was changed\n")
-
-
 def test_a_unit_that_is_named_alone_is_still_asked_for_through_its_ban_host(offline: Cli) -> None:
     found = json.loads(offline("plan", "-l", "fw1", "--json").out)
     assert [target["host"] for target in found["sites"][0]["targets"]] == ["bh1", "fw1"]
-
-
-def test_the_playbook_runs_as_a_program(tmp_path: Path) -> None:
-    write(tmp_path / "inventory", hosts__yml=HOSTS)
-    root = PROJECT
-    argv = [sys.executable, str(root / "site.py"), "check", "-i", str(tmp_path / "inventory")]
-    done = subprocess.run(argv, capture_output=True, text=True, check=False, cwd=tmp_path)
-    said = "ok: 1 site, 2 FortiGates, as FortiOS 8.0.0\n"
-    assert (done.returncode, done.stdout, done.stderr) == (0, said, "")
-
-
-def test_without_its_packages_the_playbook_says_how_to_get_them() -> None:
-    """As for an operator who forgot to activate the virtual environment."""
-    program = PROJECT / "site.py"
-    argv = [sys.executable, "-S", str(program), "check"]
-    done = subprocess.run(argv, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout) == (3, "")
-    assert done.stderr.startswith("site.py cannot start: No module named ")
-    assert done.stderr.endswith("; run `make venv`, then `. .venv/bin/activate`\n")
 
 
 def test_a_terminal_that_lacks_a_letter_does_not_stop_the_run(
@@ -357,34 +215,6 @@ def test_a_terminal_that_lacks_a_letter_does_not_stop_the_run(
     assert b"h\\xf6r mir zu" in screen.getvalue()
 
 
-def test_who_says_no_to_json_still_gets_one_document(
-    cli: Cli, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    change = Change("file:/etc/x", "create", "+new")
-    planned = SitePlan("bh1", "apply", (TargetPlan("bh1", "linux", "differs", (change,)),))
-    monkeypatch.setattr(site, "plan_site", lambda *_: planned)
-    monkeypatch.setattr(sys, "stdin", Terminal("n\n"))
-    found = json.loads(cli("apply", "--json").out)
-    assert (found["verb"], found["exit_code"]) == ("apply", 0)
-    assert found["sites"][0]["targets"][0]["state"] == "differs"
-
-
-def test_render_says_what_has_to_be_moved_by_hand(cli: Cli, tmp_path: Path) -> None:
-    extra = tmp_path / "policy.yml"
-    extra.write_text(
-        "enforcement: [policy]\nenforcement_policy_source_interfaces: [wan1]\n"
-        "enforcement_policy_destination_interfaces: [any]\nenforcement_vdom: edge\n"
-    )
-    out = str(tmp_path / "out")
-    said = cli("render", "-l", "fw1", "-e", f"@{extra}", out)
-    assert said.out.endswith(
-        "fw1.conf: a pasted firewall policy goes to the end; move it to the top by hand\n"
-    )
-    text = (tmp_path / "out" / "fw1.conf").read_text()
-    assert text.startswith("config global\n")
-    assert 'end\nconfig vdom\nedit "edge"\nconfig firewall policy\n' in text
-
-
 def test_every_fortigate_that_cannot_do_what_is_asked_is_named_with_the_line(
     cli: Cli, tmp_path: Path
 ) -> None:
@@ -395,16 +225,3 @@ def test_every_fortigate_that_cannot_do_what_is_asked_is_named_with_the_line(
     for unit in ("fw1", "fw2"):
         assert f"places.yml:1: {unit}: enforcement policy: its interfaces are not named" in said.err
         assert f"places.yml:1: {unit}: enforcement local_in: FortiOS 7.0.5 cannot" in said.err
-
-
-def test_a_role_that_does_not_exist_is_reported_without_a_traceback(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def load_plays() -> tuple[Play, ...]:
-        raise ImportError("cannot import name 'recever' from 'roles'")
-
-    write(tmp_path, hosts__yml=HOSTS)
-    assert main(load_plays, ["check", "-i", str(tmp_path)]) == 3
-    said = capsys.readouterr().err
-    assert said.startswith("site.py: cannot import name 'recever' from 'roles'; correct the roles")
-    assert main(load_plays, ["--help"]) == 0

@@ -26,7 +26,7 @@ from provision.plan import Change, SitePlan, TargetPlan
 from provision.results import SiteResult, TargetResult
 from tests import PROJECT
 from tests.plays import load_plays
-from tests.unit.cli.test_main import HOSTS, Terminal
+from tests.unit.cli.command_line import HOSTS, Terminal
 from tests.unit.inventory.inventories import write
 
 PROGRAM = str(PROJECT / "site.py")

@@ -10,21 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from provision.linux import planner
 from provision.linux.agent import memory, pem
 from provision.linux.agent.journal import Journal
 from provision.linux.agent.kinds import certificate
-from provision.linux.agent.protocol.steps import MakeAuthority, MakeCertificate
-from provision.linux.draft import LinuxPlan
-from provision.linux.kinds.certificate import Authority, Certificate
-from provision.linux.kinds.file import File
-from provision.linux.kinds.resource import Resource
-from provision.linux.kinds.service import Service
 from tests.simulator import trust
-from tests.unit.linux.linux_model import Host
+from tests.unit.desired.receiver_certificate import (
+    RECEIVER,
+    make_authority_step,
+    make_certificate_step,
+)
 
-CA_PATH, PATH = "/etc/x/ca.pem", "/etc/x/server.pem"
-RECEIVER = ("192.0.2.10", "ban.example.net", "127.0.0.1", "::1", "localhost")
 # As version 0.1 made its CA.
 OLD_CA = (
     "basicConstraints = critical, CA:true, pathlen:0\nkeyUsage = critical, keyCertSign, cRLSign\n"
@@ -52,24 +47,11 @@ def journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Journal:
     return Journal(memory.new())
 
 
-ROOT = ("root", "root")
-
-
-def authority_step(path: Path, names: tuple[str, ...] = RECEIVER) -> MakeAuthority:
-    return MakeAuthority(str(path), 0o600, *ROOT, names=names)
-
-
-def certificate_step(
-    path: Path, authority: str, names: tuple[str, ...] = RECEIVER
-) -> MakeCertificate:
-    return MakeCertificate(str(path), 0o600, *ROOT, authority=authority, names=names, content="")
-
-
 @pytest.fixture
 def ca(journal: Journal, tmp_path: Path) -> Path:
     """The CA of a receiver: certificate and key."""
     path = tmp_path / "ca.pem"
-    certificate.make_authority(authority_step(path), journal)
+    certificate.make_authority(make_authority_step(path), journal)
     return path
 
 
@@ -150,16 +132,13 @@ def verified(ca: Path, server: Path, *flags: str) -> str:
     return done.stderr if done.returncode else ""
 
 
-# --- what it is good for ----------------------------------------------------------------------
-
-
 @each_client
 @pytest.mark.parametrize("name", RECEIVER)
 def test_the_receiver_is_believed_under_each_of_its_names(
     client: Client, name: str, ca: Path, journal: Journal
 ) -> None:
     server = ca.parent / "server.pem"
-    certificate.make_certificate(certificate_step(server, authority=str(ca)), journal)
+    certificate.make_certificate(make_certificate_step(server, authority=str(ca)), journal)
     assert refusal(client, certificate_in(ca), server, name) == ""
     assert verified(ca, server, "-x509_strict", "-purpose", "sslserver") == ""
 
@@ -192,9 +171,6 @@ def test_it_vouches_for_servers_only(purpose: str, ca: Path) -> None:
     assert "unsuitable certificate purpose" in verified(ca, forged, "-purpose", purpose)
 
 
-# --- another for the one that is there --------------------------------------------------------
-
-
 @pytest.fixture
 def old(tmp_path: Path) -> Path:
     """The CA of a site that version 0.1 deployed, which named it by its key."""
@@ -213,7 +189,7 @@ def old(tmp_path: Path) -> Path:
 def renewed(old: Path, journal: Journal) -> Path:
     """The same CA with a new certificate of this version."""
     new = Path(shutil.copy(old, old.parent / "ca.pem"))
-    certificate.make_authority(authority_step(new), journal)
+    certificate.make_authority(make_authority_step(new), journal)
     return new
 
 
@@ -225,7 +201,7 @@ def test_a_new_certificate_for_an_old_ca_leaves_no_moment_without_trust(
     assert certificate_in(new) != certificate_in(old)
     before = signed(old, "subjectAltName = IP:192.0.2.10, DNS:localhost")
     after = old.parent / "server.pem"
-    certificate.make_certificate(certificate_step(after, authority=str(new)), journal)
+    certificate.make_certificate(make_certificate_step(after, authority=str(new)), journal)
     for server in (before, after):
         for authority in (old, new):
             assert refusal(client, certificate_in(authority), server, "192.0.2.10") == ""
@@ -262,66 +238,3 @@ def test_a_ca_with_weaker_constraints_counts_as_one_without(
     found = pem.read_certificate(str(tmp_path / "ca.pem"), "")
     assert found
     assert found.permits == []
-
-
-# --- when ------------------------------------------------------------------------------------
-
-
-def wanted(names: tuple[str, ...] = RECEIVER) -> tuple[Resource, ...]:
-    return Authority(CA_PATH, names), Certificate(PATH, names, CA_PATH)
-
-
-def planned(host: Host, resources: tuple[Resource, ...]) -> LinuxPlan:
-    return planner.plan(resources, host.observed(resources))
-
-
-@pytest.fixture
-def deployed() -> Host:
-    host = Host()
-    host.carry_out(planned(host, wanted()))
-    assert planned(host, wanted()).changes == ()
-    return host
-
-
-def test_a_ca_that_may_sign_for_any_name_gets_a_new_certificate_by_one_change(
-    deployed: Host,
-) -> None:
-    deployed.certificates[CA_PATH]["permits"] = []
-    plan = planned(deployed, wanted())
-    (change,) = plan.changes
-    assert (change.action, change.id) == ("update", f"authority:{CA_PATH}")
-    assert change.reason == "it may sign for any name; the key stays"
-    assert change.diff.splitlines() == [f"+{name}" for name in RECEIVER]
-    deployed.carry_out(plan)
-    assert planned(deployed, wanted()).changes == ()
-
-
-def test_the_constraints_follow_the_names_of_the_receiver(deployed: Host) -> None:
-    other = wanted(("192.0.2.20", *RECEIVER[1:]))
-    plan = planned(deployed, other)
-    assert [change.id for change in plan.changes] == [
-        f"authority:{CA_PATH}",
-        f"certificate:{PATH}",
-    ]
-    assert plan.changes[0].reason == (
-        "it may sign for 127.0.0.1, 192.0.2.10, ::1, ban.example.net, localhost; the key stays"
-    )
-    deployed.carry_out(plan)
-    assert planned(deployed, other).changes == ()
-
-
-def test_a_certificate_for_other_names_comes_last_on_the_host(deployed: Host) -> None:
-    """From then on a FortiGate refuses it until it has the new certificate of the CA."""
-    other = (*wanted((*RECEIVER, "192.0.2.20")), File("/etc/x/file", "new\n"), Service("x.service"))
-    done = [step.do for step in planned(deployed, other).steps]
-    assert done == ["authority", "owe", "files", "service", "certificate"]
-
-
-def test_a_first_certificate_is_there_before_the_services_start() -> None:
-    resources = (*wanted(), Service("x.service"))
-    host = Host()
-    steps = planned(host, resources).steps
-    assert [step.do for step in steps] == ["authority", "certificate", "owe", "service"]
-    host.carry_out(planned(host, resources))
-    host.certificates[PATH] |= {"sound": False, "names": ["other"]}
-    assert [step.do for step in planned(host, resources).steps] == ["certificate"]

@@ -133,3 +133,46 @@ def test_a_template_that_fails_is_named_with_its_line(
 def test_a_template_that_is_not_there_is_named() -> None:
     with pytest.raises(InputError, match=r"templates/nothing\.j2"):
         render("nothing.j2")
+
+
+class Counted:
+    """A value that counts how often a template prints it; all of them are equal."""
+
+    printed = 0
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Counted)
+
+    def __hash__(self) -> int:
+        return 0
+
+    def __str__(self) -> str:
+        Counted.printed += 1
+        return "counted"
+
+
+def test_a_template_is_rendered_once_for_equal_values(template_folder: Path) -> None:
+    (template_folder / "x.j2").write_text("{{ value }} {{ names[0] }}")
+    before = Counted.printed
+    for _ in range(3):
+        assert render("x.j2", value=Counted(), names=["a"]) == "counted a"
+    assert render("x.j2", value=Counted(), names=["b"]) == "counted b"
+    assert Counted.printed == before + 2
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (True, 1),
+        ([1], [True]),
+        ([1], (1,)),
+        ({"a": 1, "b": 2}, {"b": 2, "a": 1}),
+        ({"a": {"b": 0}}, {"a": {"b": False}}),
+    ],
+)
+def test_values_that_print_differently_are_rendered_apart(
+    template_folder: Path, first: object, second: object
+) -> None:
+    (template_folder / "x.j2").write_text("{{ value }}")
+    assert render("x.j2", value=first) == str(first)
+    assert render("x.j2", value=second) == str(second)

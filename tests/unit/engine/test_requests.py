@@ -13,11 +13,9 @@ from hypothesis import strategies as st
 import roles.receiver.role
 from provision.results import SiteResult, TargetResult, format_timestamp
 from provision.sites.builder import RESERVED
-from tests.unit.cli.test_main import HOSTS, Cli, cli, offline
+from tests.unit.cli.command_line import HOSTS, Cli
 from tests.unit.inventory.inventories import write
 from tests.unit.roles.sample_site import linux, sample_site
-
-__all__ = ["cli", "offline"]
 
 
 def test_where_one_site_lacks_the_detection_no_site_is_contacted(cli: Cli) -> None:

@@ -5,30 +5,21 @@ from __future__ import annotations
 import pytest
 
 from provision.desired.host_paths import AUTHORITY
-from provision.engine import requests
 from provision.errors import Failed, UnknownKey, Unreachable
 from provision.linux.session.session import NoPython
 from provision.masking import MASK, Secrets
-from provision.plan import Verb
 from tests.unit.engine.site_model import (
-    ALL,
     BAN_HOST,
     FW1,
     FW2,
-    ONE_OF_TWO,
     ONLY_FW1,
     Listening,
     World,
     error,
     go,
-    job,
-    notes,
     states,
 )
-from tests.unit.linux.linux_model import file_state
 from tests.unit.roles.sample_ca import CA, limited
-
-RECEIVER_CONFIG = "/opt/banstitch/receiver/config.py"
 
 
 def test_plan_tells_what_apply_then_does_and_changes_nothing(world: World) -> None:
@@ -76,26 +67,6 @@ def test_a_fortigate_alone_goes_on_with_the_ca_that_it_has(world: World) -> None
     go("apply")
     world.host.certificates[AUTHORITY]["permits"] = []
     assert states(go("apply", ONLY_FW1)) == {FW1: "ok"}
-
-
-def test_linux_comes_first_and_teardown_goes_the_other_way_round(world: World) -> None:
-    go("apply")
-    first = [host for host, what in world.log if what == "apply"]
-    world.log.clear()
-    go("teardown")
-    last = [host for host, what in world.log if what == "apply"]
-
-    assert first == [BAN_HOST, FW1, FW2]
-    assert last[-1] == BAN_HOST
-    assert set(last[:-1]) == {FW1, FW2}
-
-
-def test_teardown_leaves_nothing_and_a_second_one_has_nothing_to_do(world: World) -> None:
-    before = world.everything()
-    go("apply")
-    go("teardown", purge_data=True)
-    assert world.everything() == before
-    assert states(go("teardown")) == {BAN_HOST: "ok", FW1: "ok", FW2: "ok"}
 
 
 def test_fortigates_are_left_alone_when_the_host_failed(world: World) -> None:
@@ -153,65 +124,6 @@ def test_limited_to_a_fortigate_the_host_is_read_but_left_alone(world: World) ->
     assert world.host.things() == before
     assert (BAN_HOST, "observe") in world.log
     assert (BAN_HOST, "apply") not in world.log
-
-
-@pytest.mark.parametrize("verb", ["plan", "apply"])
-def test_a_fortigate_is_not_pointed_to_a_receiver_that_does_not_serve_it_yet(
-    world: World, verb: Verb
-) -> None:
-    """As after an upgrade of Banstitch, or where the port was changed in the inventory."""
-    go("apply")
-    world.host.paths[RECEIVER_CONFIG] = file_state("{}\n")
-    world.units[FW1] = {}
-
-    result = go(verb, ONLY_FW1)
-
-    assert states(result) == {FW1: "failed"}
-    assert "--limit" in error(result, FW1)
-    assert world.units[FW1] == {}
-    assert states(go("apply")) == {BAN_HOST: "changed", FW1: "changed", FW2: "ok"}
-
-
-def test_no_secret_is_renewed_while_the_receiver_is_that_of_another_release(world: World) -> None:
-    go("apply")
-    before = world.host.things()
-    world.host.paths[RECEIVER_CONFIG] = file_state("{}\n")
-
-    result = requests.rotate(job("apply").begin(Listening(), None), ALL)
-
-    assert states(result) == {BAN_HOST: "failed"}
-    assert "no secret was changed\nrun apply first" in error(result, BAN_HOST)
-    assert world.host.tokens == before["tokens"]
-
-
-def test_a_fortigate_is_torn_down_whatever_the_receiver_is(world: World) -> None:
-    go("apply")
-    world.host.paths[RECEIVER_CONFIG] = file_state("{}\n")
-    assert states(go("teardown", ONLY_FW1)) == {FW1: "changed"}
-
-
-def test_the_host_is_not_torn_down_under_a_fortigate_out_of_the_limit(world: World) -> None:
-    go("apply")
-    before = world.host.things()
-
-    result = go("teardown", ONE_OF_TWO)
-
-    assert states(result)[BAN_HOST] == "failed"
-    assert FW2 in error(result, BAN_HOST)
-    assert "--limit" in error(result, BAN_HOST)
-    assert world.host.things() == before
-
-
-def test_the_host_is_left_alone_when_a_fortigate_could_not_be_torn_down(world: World) -> None:
-    go("apply")
-    world.faults[(FW1, "apply")] = Failed("refused")
-    before = world.host.things()
-
-    result = go("teardown")
-
-    assert states(result) == {BAN_HOST: "skipped", FW1: "failed", FW2: "changed"}
-    assert world.host.things() == before
-    assert FW1 in world.records()
 
 
 def test_a_host_without_python_gets_it_first(world: World) -> None:
@@ -287,21 +199,6 @@ def test_a_damaged_record_fails_its_fortigate_and_no_other_target(world: World) 
     assert states(result) == {BAN_HOST: "ok", FW1: "failed", FW2: "ok"}
     assert "record of this FortiGate" in error(result, FW1)
     assert "nonsense" not in error(result, FW1)
-
-
-def test_a_host_is_not_torn_down_while_a_fortigate_with_a_damaged_record_polls_it(
-    world: World,
-) -> None:
-    go("apply")
-    assert world.host.memory is not None
-    world.host.memory["fortigates"]["fw9"] = {"nonsense": 1}
-    world.host.bans = {"banstitch-sslvpn_login_failed": 18}
-
-    result = go("teardown")
-
-    assert "still polled by fw9" in error(result, BAN_HOST)
-    assert "bans end" not in " ".join(notes(result, BAN_HOST))
-    assert world.host.memory is not None
 
 
 @pytest.mark.parametrize(

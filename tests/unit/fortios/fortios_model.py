@@ -10,12 +10,28 @@ from provision.fortios.config.diff import get_values, is_secret, read_attributes
 from provision.fortios.config.object_id import ObjectId
 from provision.fortios.config.observed import Observed
 from provision.fortios.config.tables.table import SECRET_NAMES
-from provision.fortios.config.text import Config, Edit, Statement, Tree, Word, make_key, parse
+from provision.fortios.config.text import (
+    Config,
+    Edit,
+    Statement,
+    Tree,
+    Word,
+    make_key,
+    parse,
+    serialize,
+)
 from provision.fortios.planning.blocks import Block
-from provision.fortios.planning.planner import FortiPlan, object_ids_to_observe, plan, teardown
+from provision.fortios.planning.planner import (
+    FortiPlan,
+    object_ids_to_observe,
+    plan,
+    teardown,
+)
 from provision.fortios.planning.references import find_foreign_users
 from provision.fortios.record.record import Record
-from tests.unit.fortios.sample_cli import KEY
+from tests.unit.fortios.sample_cli import (
+    KEY,
+)
 
 ModelFortiGate = dict[str, Tree]
 
@@ -180,3 +196,11 @@ def commands_to_observe(desired: Desired, record: Record) -> tuple[str, ...]:
     """Return the commands that observe all objects that a plan depends on, in order."""
     ids = object_ids_to_observe(desired, record)
     return tuple(ObjectId.parse(each).show_command for each in ids)
+
+
+def join_diffs(made: FortiPlan) -> str:
+    return "".join(change.diff for change in made.changes)
+
+
+def format_fortigate(fortigate: ModelFortiGate) -> str:
+    return "".join(serialize((Config(each, body),)) for each, body in fortigate.items())

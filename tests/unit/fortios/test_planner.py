@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
 import pytest
 
 from provision.errors import Conflict, Failed, InputError
 from provision.fortios.config.desired import CliBlock, Desired, read_blocks
 from provision.fortios.config.observed import Observed
-from provision.fortios.config.text import Config, serialize
 from provision.fortios.planning.object_changes import MEMORY
 from provision.fortios.planning.planner import (
-    FortiPlan,
-    object_ids_to_observe,
     plan,
     plan_rollback,
     teardown,
 )
 from provision.fortios.record.record import Record
 from tests.unit.fortios.fortios_model import (
-    ModelFortiGate,
     apply,
     apply_blocks,
     commands_to_observe,
+    format_fortigate,
+    join_diffs,
     make_desired,
     make_fortigate,
     normalize_fortigate,
@@ -40,15 +35,9 @@ from tests.unit.fortios.sample_cli import (
     OPERATORS,
     SSL,
     SSL_ALL,
-    SSL_ALLOW,
     SSL_DENY,
-    STITCH,
     TRIGGER,
 )
-
-
-def _sent(made: FortiPlan) -> str:
-    return "".join(change.diff for change in made.changes)
 
 
 @pytest.mark.parametrize("before", [(), (OPERATORS,), (SSL_ALL,), (OPERATORS, SSL_DENY)])
@@ -114,7 +103,7 @@ def test_a_drift_is_corrected_and_nothing_else_is_sent(
     assert drift[0] in ACTION
     made = observe_and_plan(make_desired(ACTION), make_fortigate(ACTION.replace(*drift)), record)
     frame = ("config", "edit", "next", "end")
-    lines = [line.strip() for line in _sent(made).splitlines()]
+    lines = [line.strip() for line in join_diffs(made).splitlines()]
     assert [line for line in lines if not line.startswith(frame)] == mended
     assert [change.action for change in made.changes] == ["update"]
 
@@ -155,35 +144,6 @@ def test_the_order_of_words_counts_where_it_has_a_meaning() -> None:
         observe_and_plan(make_desired(want), fortigate, Record())
 
 
-def test_a_foreign_object_of_the_same_name_is_a_conflict_that_names_it() -> None:
-    fortigate = make_fortigate(TRIGGER.replace("39426", "1"), ACTION.replace("5514", "1"))
-    with pytest.raises(Conflict) as caught:
-        observe_and_plan(make_desired(TRIGGER, ACTION), fortigate, Record())
-    text = str(caught.value)
-    assert "system automation-trigger:banstitch_login" in text
-    assert "differs in 'logid'" in text
-    assert "system automation-action:banstitch_webhook" in text
-    assert "block1.j2:2" in text
-    assert "--adopt" in text
-
-
-def test_teardown_restores_an_adopted_object_completely() -> None:
-    theirs = TRIGGER.replace("39426", "1").replace("Managed by Banstitch: failed logins", "x")
-    fortigate = make_fortigate(theirs)
-    held, record = apply(make_desired(TRIGGER), fortigate, Record(), adopt=True)
-    assert held == make_fortigate(TRIGGER)
-    left = tear_down(held, record)
-    assert normalize_fortigate(left) == normalize_fortigate(fortigate)
-
-
-def test_an_equal_foreign_object_is_not_changed_and_survives_teardown() -> None:
-    fortigate = make_fortigate(TRIGGER)
-    held, record = apply(make_desired(TRIGGER), fortigate, Record())
-    assert held == fortigate
-    assert record.objects["system automation-trigger:banstitch_login"] is not None
-    assert tear_down(held, record) == fortigate
-
-
 def test_stale_objects_are_removed_after_the_new_ones_are_in_place() -> None:
     held, record = apply(make_desired(*ALL), {}, Record())
     feed, ssl = (
@@ -208,40 +168,8 @@ def test_stale_objects_are_removed_after_the_new_ones_are_in_place() -> None:
         "vpn ssl settings",
     ]
     fortigate = apply_blocks(held, made.blocks)
-    assert 'source-address "banstitch_new"\n' in _shown(fortigate)
+    assert 'source-address "banstitch_new"\n' in format_fortigate(fortigate)
     assert tear_down(fortigate, made.settled) == {"vpn ssl settings": ()}
-
-
-def _shown(fortigate: ModelFortiGate) -> str:
-    return "".join(serialize((Config(each, body),)) for each, body in fortigate.items())
-
-
-def test_an_operators_allow_list_never_becomes_a_deny_list() -> None:
-    for options in ({}, {"adopt": True}):
-        with pytest.raises(Conflict) as caught:
-            observe_and_plan(
-                make_desired(FEED, SSL), make_fortigate(SSL_ALLOW), Record(), **options
-            )
-        assert "source-address office home" in str(caught.value)
-
-
-def test_our_feed_joins_an_operators_deny_list_and_teardown_restores_it() -> None:
-    held, record = apply(make_desired(FEED, SSL), make_fortigate(SSL_DENY), Record())
-    assert 'set source-address "bad guys" "banstitch_feed"' in _shown(held)
-    assert tear_down(held, record) == make_fortigate(SSL_DENY)
-
-
-def test_teardown_keeps_what_the_operator_added_to_our_deny_list() -> None:
-    held, record = apply(make_desired(FEED, SSL), make_fortigate(SSL_ALL), Record())
-    held["vpn ssl settings"] = make_fortigate(
-        SSL.replace('"banstitch_feed"', '"banstitch_feed" "late"')
-    )["vpn ssl settings"]
-    assert observe_and_plan(make_desired(FEED, SSL), held, record).blocks == ()
-    made = teardown(observe(held, record.objects), record)
-    assert "late" in made.warnings[0]
-    shown = _shown(apply_blocks(held, made.blocks))
-    assert 'set source-address "late"\n' in shown
-    assert "set source-address-negate enable" in shown
 
 
 def test_a_single_object_changes_in_one_block_and_only_in_desired_attributes() -> None:
@@ -264,19 +192,19 @@ def test_an_attribute_that_is_no_longer_desired_is_restored() -> None:
     fortigate = make_fortigate(SSL_ALL.replace("end", "set source-address6 all\nend"))
     held, record = apply(make_desired(FEED, more), fortigate, Record())
     made = observe_and_plan(make_desired(FEED, SSL), held, record)
-    assert "set source-address6 all" in _sent(made)
-    assert "source-address " not in _sent(made)
+    assert "set source-address6 all" in join_diffs(made)
+    assert "source-address " not in join_diffs(made)
     assert [(each.id, each.source) for each in made.changes] == [("vpn ssl settings", MEMORY)]
     assert "source-address6" not in str(made.settled.objects["vpn ssl settings"])
 
 
 def test_a_secret_is_sent_again_only_when_it_changed() -> None:
     held, record = apply(make_desired(FEED), {}, Record())
-    assert "ENC" in _shown(held)
+    assert "ENC" in format_fortigate(held)
     assert observe_and_plan(make_desired(FEED), held, record).blocks == ()
     made = observe_and_plan(make_desired(FEED.replace("feed-pass", "other-pass")), held, record)
-    assert 'set password "other-pass"' in _sent(made)
-    assert "username" not in _sent(made)
+    assert 'set password "other-pass"' in join_diffs(made)
+    assert "username" not in join_diffs(made)
     name = "system external-resource:banstitch_feed password"
     assert made.record.fingerprints[name] == ""
     assert made.settled.fingerprints[name] not in ("", record.fingerprints[name])
@@ -285,57 +213,9 @@ def test_a_secret_is_sent_again_only_when_it_changed() -> None:
 def test_a_secret_is_sent_again_after_an_interrupted_push() -> None:
     made = observe_and_plan(make_desired(FEED), {}, Record())
     fortigate = apply_blocks({}, made.blocks)
-    assert 'set password "feed-pass"' in _sent(
+    assert 'set password "feed-pass"' in join_diffs(
         observe_and_plan(make_desired(FEED), fortigate, made.record)
     )
-
-
-def test_the_record_has_no_readable_secret() -> None:
-    made = observe_and_plan(make_desired(*ALL), {}, Record())
-    for each in (made.record, made.settled):
-        assert "feed-pass" not in str(each.to_json())
-        assert "s3cret-token" not in str(each.to_json())
-
-
-@pytest.mark.parametrize(
-    ("theirs", "attribute"),
-    [
-        (
-            FEED.replace('"feed-pass"', "ENC abc=").replace("Managed by Banstitch", "x"),
-            "'password'",
-        ),
-        (
-            FEED.replace("type address", "type domain").replace('"Managed by Banstitch"', "x"),
-            "'type'",
-        ),
-        (ACTION.replace("Managed by Banstitch", "x"), "'action-type'"),
-        (TRIGGER.replace("Managed by Banstitch", "x").replace("event-log", "ioc"), "'event-type'"),
-        (STITCH.replace("Managed by Banstitch", "x").replace("_webhook", "other"), "'action'"),
-    ],
-)
-def test_an_object_that_memory_could_not_restore_is_not_adopted_and_the_error_names_the_attribute(
-    theirs: str, attribute: str
-) -> None:
-    ours = next(each for each in ALL if each.split("\n")[0] == theirs.split("\n")[0])
-    for options in ({}, {"adopt": True}):
-        with pytest.raises(Conflict) as caught:
-            observe_and_plan(make_desired(ours), make_fortigate(theirs), Record(), **options)
-        assert attribute in str(caught.value)
-        assert "rename it or delete it on the FortiGate" in str(caught.value)
-        assert "feed-pass" not in str(caught.value)
-
-
-def test_the_record_keeps_its_order_in_json() -> None:
-    _, record = apply(make_desired(*ALL), make_fortigate(SSL_ALL), Record())
-    back = Record.from_json(json.loads(json.dumps(record.to_json(), sort_keys=True)))
-    assert back == record
-    assert list(back.objects) == list(record.objects)
-
-
-@pytest.mark.parametrize("bad", [{}, {"serial": "x", "objects": 3, "fingerprints": {}}, []])
-def test_a_damaged_record_is_refused(bad: Any) -> None:
-    with pytest.raises(ValueError):
-        Record.from_json(bad)
 
 
 def test_a_second_teardown_has_nothing_to_do() -> None:
@@ -343,20 +223,6 @@ def test_a_second_teardown_has_nothing_to_do() -> None:
     made = teardown(observe(make_fortigate(SSL_ALL), record.objects), record)
     assert made.blocks == ()
     assert made.settled.objects == {}
-
-
-def test_a_cluster_partner_is_recognised_and_a_new_fortigate_starts_with_an_empty_record() -> None:
-    held, record = apply(make_desired(*ALL), {}, Record())
-    want = make_desired(*ALL)
-    partner = plan(
-        want, observe(held, object_ids_to_observe(want, record), "FGT2"), record, key=KEY
-    )
-    assert partner.blocks == ()
-    assert "FGT2" in partner.warnings[0]
-    assert partner.settled.serial == "FGT2"
-    fresh = plan(want, observe({}, object_ids_to_observe(want, record), "FGT3"), record, key=KEY)
-    assert len(fresh.changes) == 5
-    assert "new FortiGate" in fresh.warnings[0]
 
 
 def test_a_missing_table_is_an_error_only_where_it_is_needed() -> None:

@@ -32,7 +32,7 @@ from tests.unit.fortios.fortios_model import (
     observe,
 )
 from tests.unit.fortios.sample_cli import KEY, WANT
-from tests.unit.fortios.test_roles import start, wanted, wishes
+from tests.unit.fortios.wishes import make_operated_fortigate, render_wish, wishes
 
 NAMED = r"banstitch_[a-z0-9_]+"
 ALLOWED: dict[str, tuple[str, set[str], dict[str, set[str]]]] = {
@@ -359,7 +359,7 @@ def test_law_no_id_makes_more_than_one_line_even_unchecked(
 def test_law_every_desired_object_is_in_the_lists_and_its_record_can_be_read(
     wish: dict[str, Any], vdoms: bool
 ) -> None:
-    want, fortigate = wanted(wish, vdoms), start(vdoms)
+    want, fortigate = render_wish(wish, vdoms), make_operated_fortigate(vdoms)
     try:
         made = _plan(fortigate, want, Record())
     except Failed:

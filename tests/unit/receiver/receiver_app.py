@@ -13,7 +13,6 @@ from provision.desired.templates import TEMPLATES
 
 # the packages stand there as they will stand on the ban host
 sys.path += [str(TEMPLATES), str(TEMPLATES / "shared")]
-
 DETECTION = {
     "name": "sslvpn_login_failed",
     "jail": "banstitch-sslvpn_login_failed",
@@ -153,3 +152,6 @@ class Receiver:
         entries = [read(line) for line in self.log.read_text("ascii").splitlines()]
         assert all(entry.at > 0 and entry.fortigate for entry in entries)
         return entries
+
+
+FOREVER = -1

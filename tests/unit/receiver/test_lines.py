@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.unit.receiver.hostile_lines import HOSTILE_REMIPS, IN_EITHER_ORDER
 from tests.unit.receiver.receiver_app import Receiver, module
 
 OWN = "45.1.2.3"
@@ -20,19 +21,6 @@ PIECES = st.lists(
     ),
     max_size=12,
 ).map("".join)  # fmt: skip
-
-IN_EITHER_ORDER = ('logid="0101039426" remip=%s user="x"', 'remip=%s logid="0101039426" user="x"')
-# What is no address, not one address, or none that anybody attacks from.
-HOSTILE_REMIPS = (
-    '"N/A"', "N/A", "", '""', "(null)", "0.0.0.0", "0.0.0.0/0", "::/0", "8.8.8.8/0", "8.8.8.0/24",
-    "8.8.8.8,9.9.9.9", "8.8.8.8;9.9.9.9", "8.8.8.8-9.9.9.9", "8.8.8", "8.8.8.8.8", "134744072", "0x08080808",
-    "010.8.8.8", "8.8.8.08", "8.8.8.8:443", "[2a00::1]", "2a00::1%eth0", "2a00::1/64", "::ffff:0:8.8.8.8",
-    "::10.8.8.8", "64:ff9b::a08:808", "2002:a08:808::1", "2001::1", "fe80::1", "ff02::1", "::1", "::",
-    "\uff11.1.1.1", "8.8.8.8\u200b", "8.8.8.8\0", "localhost", "dns.google", '"8.8.8.8 "', '" 8.8.8.8"',
-    '"8.8.8.8\\n9.9.9.9"', '"8.8.8.8\n"', "'8.8.8.8'", "8.8.8.8#", "-8.8.8.8", "+8.8.8.8", "8.8.8.8e0",
-    "255.255.255.255", "224.0.0.1", "240.0.0.1", "127.0.0.1", "169.254.169.254", "100.64.0.1", "10.0.0.1",
-    "192.168.1.1", "172.16.0.1", "192.0.0.1", "198.18.0.1", "fd00::1", "3fff:ffff:ffff:ffff:ffff::1::",
-)  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -3,117 +3,39 @@
 import shutil
 import subprocess
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-import netmiko
 import paramiko
 import pytest
 
 from tests.simulator import Options, Simulator
-
-# What netmiko waits for 10 to 15 s long.
-WAITS = ("conn_timeout", "banner_timeout", "auth_timeout", "read_timeout_override")
-
-
-@contextmanager
-def shell(fortigate: Simulator, rows: int = 1000) -> Iterator[paramiko.Channel]:
-    client = paramiko.SSHClient()
-    client.set_missing_host_key_policy(paramiko.AutoAddPolicy())
-    client.connect(
-        fortigate.address,
-        fortigate.port,
-        "admin",
-        "fortinet",
-        look_for_keys=False,
-        allow_agent=False,
-    )
-    channel = client.invoke_shell("vt100", 511, rows)
-    channel.settimeout(60)
-    try:
-        yield channel
-    finally:
-        client.close()
-
-
-def until(channel: paramiko.Channel, end: bytes) -> bytes:
-    seen = b""
-    while not seen.endswith(end):
-        data = channel.recv(65536)
-        assert data, f"the session ended after {seen!r}"
-        seen += data
-    return seen
-
-
-def stock_netmiko(fortigate: Simulator, **more: Any) -> netmiko.BaseConnection:
-    return netmiko.ConnectHandler(
-        device_type="fortinet",
-        host=fortigate.address,
-        port=fortigate.port,
-        username="admin",
-        password="fortinet",
-        **(dict.fromkeys(WAITS, 60) | more),
-    )
-
-
-@pytest.mark.parametrize("version", ["6.4.15", "7.4.8", "8.0.0"])
-@pytest.mark.parametrize("console", ["more", "standard"])
-def test_stock_netmiko_logs_in_reads_writes_and_leaves(version: str, console: str) -> None:
-    options = Options(version=version, console=console, vdoms=())
-    with Simulator(options) as fortigate:
-        driver = stock_netmiko(fortigate)
-        assert "Last reboot reason" in str(driver.send_command("get system status"))
-        assert 'edit "Network Down"' in str(driver.send_command("show system automation-stitch"))
-        driver.send_config_set(["config firewall address", "edit net$1", "set comment a#b", "end"])
-        driver.disconnect()
-        assert 'set comment "a#b"' in fortigate.show()
-        assert f"output              : {console}" in fortigate.run("get system console")
-        wrote = [line.text for line in fortigate.journal.changing()]
-        assert ("set output standard" in wrote) is (console == "more")
-
-
-def test_stock_netmiko_accepts_a_disclaimer_and_works_with_vdoms() -> None:
-    with Simulator(Options(vdoms=("Branch",), disclaimer="Be good.", banner="Hello")) as fortigate:
-        driver = stock_netmiko(fortigate)
-        assert "multiple" in str(driver.send_command("get system status | grep Virtual"))
-        driver.disconnect()
-        assert [line for line in fortigate.journal if line.errors] == []
-
-
-def test_stock_netmiko_is_lost_at_a_disclaimer_with_a_hash() -> None:
-    with (
-        Simulator(Options(disclaimer="Site # 7")) as fortigate,
-        pytest.raises(netmiko.exceptions.ReadTimeout),
-    ):
-        stock_netmiko(fortigate, read_timeout_override=1)
+from tests.unit.simulator.shell import open_shell, read_until
 
 
 def test_many_lines_written_at_once_are_one_exchange() -> None:
     lines = "".join(f"config firewall address\nedit a{n}\nend\n" for n in range(100))
-    with Simulator() as fortigate, shell(fortigate) as channel:
-        until(channel, b"FGT-A # ")
+    with Simulator() as fortigate, open_shell(fortigate) as channel:
+        read_until(channel, b"FGT-A # ")
         channel.sendall(lines.encode() + b"show system console\n")
-        until(channel, b"config system console\r\nend\r\n\r\nFGT-A # ")
+        read_until(channel, b"config system console\r\nend\r\n\r\nFGT-A # ")
         assert fortigate.journal.exchanges() == 1
         assert len(fortigate.journal) == 301
         assert 'edit "a99"' in fortigate.show()
 
 
 def test_answering_the_pager_counts_as_an_exchange() -> None:
-    with Simulator(Options(console="more")) as fortigate, shell(fortigate, rows=24) as channel:
-        until(channel, b"FGT-A # ")
+    with Simulator(Options(console="more")) as fortigate, open_shell(fortigate, rows=24) as channel:
+        read_until(channel, b"FGT-A # ")
         channel.sendall(b"get system status\n")
-        until(channel, b"--More-- ")
+        read_until(channel, b"--More-- ")
         channel.sendall(b" ")
-        until(channel, b"FGT-A # ")
+        read_until(channel, b"FGT-A # ")
         assert fortigate.journal.exchanges() == 2
 
 
 def test_the_journal_distinguishes_reading_from_changing_lines() -> None:
-    with Simulator(Options(vdoms=("Branch",))) as fortigate, shell(fortigate) as channel:
-        until(channel, b"FGT-A # ")
+    with Simulator(Options(vdoms=("Branch",))) as fortigate, open_shell(fortigate) as channel:
+        read_until(channel, b"FGT-A # ")
         channel.sendall(
             b"config global\nshow system console\nend\nconfig vdom\nedit root\n"
             b"show vpn ssl settings\nget system console\nend\nconfig vdom\nedit Brnch\n"
@@ -137,23 +59,23 @@ def test_the_journal_distinguishes_reading_from_changing_lines() -> None:
 def test_a_session_that_is_cut_drops_its_pending_entry() -> None:
     with Simulator(Options(enc_stable=True)) as fortigate:
         before = fortigate.show()
-        with shell(fortigate) as channel:
-            until(channel, b"FGT-A # ")
+        with open_shell(fortigate) as channel:
+            read_until(channel, b"FGT-A # ")
             channel.sendall(b"config firewall address\nedit lost\n")
-            until(channel, b"(lost) # ")
+            read_until(channel, b"(lost) # ")
         assert fortigate.show() == before
 
 
 def test_several_sessions_work_at_once_each_in_its_own_context() -> None:
-    with Simulator() as fortigate, shell(fortigate) as one, shell(fortigate) as two:
-        until(one, b"FGT-A # ")
-        until(two, b"FGT-A # ")
+    with Simulator() as fortigate, open_shell(fortigate) as one, open_shell(fortigate) as two:
+        read_until(one, b"FGT-A # ")
+        read_until(two, b"FGT-A # ")
         one.sendall(b"config firewall address\nedit a\n")
-        until(one, b"(a) # ")
+        read_until(one, b"(a) # ")
         two.sendall(b"config firewall address\nedit b\nend\n")
-        until(two, b"FGT-A # ")
+        read_until(two, b"FGT-A # ")
         one.sendall(b"end\n")
-        until(one, b"end\r\r\n\r\nFGT-A # ")
+        read_until(one, b"end\r\r\n\r\nFGT-A # ")
         assert {'    edit "a"', '    edit "b"'} <= set(fortigate.show().splitlines())
 
 
@@ -177,21 +99,11 @@ def test_an_exec_channel_runs_lines_and_prints_prompts() -> None:
         assert 'edit "x"' in fortigate.show()
 
 
-def test_stock_netmiko_cannot_reach_a_fortigate_with_modern_key_exchange_only() -> None:
-    with Simulator(Options(kex="modern")) as fortigate:
-        with pytest.raises(netmiko.exceptions.NetmikoTimeoutException, match="kex"):
-            stock_netmiko(fortigate)
-        driver = stock_netmiko(
-            fortigate, disabled_algorithms={"kex": ["diffie-hellman-group1-sha1"]}
-        )
-        driver.disconnect()
-
-
 def test_a_wrong_password_is_refused() -> None:
     with (
         Simulator(Options(password="right")) as fortigate,
         pytest.raises(paramiko.AuthenticationException),
-        shell(fortigate),
+        open_shell(fortigate),
     ):
         pass
 
@@ -232,8 +144,8 @@ def test_openssh_connects_with_the_host_key_line(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kex", ["modern", "sha1"])
 def test_the_key_exchange_can_be_old_or_modern_only(kex: str) -> None:
-    with Simulator(Options(kex=kex)) as fortigate, shell(fortigate) as channel:
-        assert until(channel, b"FGT-A # ")
+    with Simulator(Options(kex=kex)) as fortigate, open_shell(fortigate) as channel:
+        assert read_until(channel, b"FGT-A # ")
         transport = channel.get_transport()
         assert transport.get_security_options().kex
 
@@ -261,12 +173,12 @@ def test_a_given_host_key_is_used_again() -> None:
 def test_the_connection_can_be_cut_after_a_line_or_at_a_line() -> None:
     with Simulator() as fortigate:
         fortigate.faults.drop_after_line = 3
-        with shell(fortigate) as channel:
+        with open_shell(fortigate) as channel:
             channel.sendall(b"config firewall address\nedit a\nnext\nedit b\nend\n")
             while channel.recv(65536):
                 pass
         fortigate.faults.drop_at = "^edit d"
-        with shell(fortigate) as channel:
+        with open_shell(fortigate) as channel:
             channel.sendall(b"config firewall address\nedit c\nnext\nedit d\nend\n")
             while channel.recv(65536):
                 pass
@@ -276,12 +188,12 @@ def test_the_connection_can_be_cut_after_a_line_or_at_a_line() -> None:
 
 
 def test_a_line_can_be_answered_with_an_error_instead_of_being_obeyed() -> None:
-    with Simulator() as fortigate, shell(fortigate) as channel:
+    with Simulator() as fortigate, open_shell(fortigate) as channel:
         fortigate.faults.errors["^set comment"] = (
             "value parse error before 'x'\nCommand fail. Return code -1"
         )
         channel.sendall(b"config firewall address\nedit a\nset comment x\n")
-        shown = until(channel, b"Command fail. Return code -1\r\n\r\nFGT-A (a) # ")
+        shown = read_until(channel, b"Command fail. Return code -1\r\n\r\nFGT-A (a) # ")
         assert b"value parse error before 'x'\r\n" in shown
         assert fortigate.journal.changing()[-1].errors
 
@@ -301,7 +213,7 @@ def test_nothing_is_left_when_the_fortigate_stops() -> None:
         allow_agent=False,
     )
     channel = client.invoke_shell()
-    until(channel, b"FGT-A # ")
+    read_until(channel, b"FGT-A # ")
     port = fortigate.port
     fortigate.stop()
     client.close()
@@ -312,8 +224,8 @@ def test_nothing_is_left_when_the_fortigate_stops() -> None:
 
 
 def test_an_idle_session_ends_with_a_message() -> None:
-    with Simulator(Options(idle_timeout=0.1)) as fortigate, shell(fortigate) as channel:
-        assert until(channel, b"Timeout\r\n")
+    with Simulator(Options(idle_timeout=0.1)) as fortigate, open_shell(fortigate) as channel:
+        assert read_until(channel, b"Timeout\r\n")
         assert channel.recv(1) == b""
 
 
@@ -326,39 +238,25 @@ def test_a_taken_port_is_an_error_that_leaves_nothing_behind() -> None:
     assert {t for t in set(threading.enumerate()) - before if "fortios" in t.name} == set()
 
 
-def test_stock_netmiko_saves_a_half_made_object_when_it_leaves_after_an_error() -> None:
-    """Show the trap that a client avoids by sending `abort` first."""
-    with Simulator(Options(console="more")) as fortigate:
-        driver = stock_netmiko(fortigate)
-        with pytest.raises(netmiko.exceptions.ConfigInvalidException):
-            driver.send_config_set(
-                ["config firewall address", "edit half", "set nonsense 1", "set comment x", "end"],
-                error_pattern=r"^command parse error",
-            )
-        driver.disconnect()
-        assert 'edit "half"' in fortigate.show()
-        assert "standard" in fortigate.run("get system console")
-
-
 def test_a_fresh_fortigate_wants_a_new_password_before_anything_else() -> None:
     with Simulator(Options(new_password=True)) as fortigate:
-        with shell(fortigate) as channel:
-            asked = until(channel, b"New Password: ")
+        with open_shell(fortigate) as channel:
+            asked = read_until(channel, b"New Password: ")
             assert asked.startswith(
                 b"You are forced to change your password. Please input a new password.\r\n"
             )
             for typed in (b"one\n", b"two\n"):
                 channel.sendall(typed)
-                until(channel, b"Password: ")
+                read_until(channel, b"Password: ")
             channel.sendall(b"Better-9\nBetter-9\n")
-            assert b"Welcome!\r\n" in until(channel, b"FGT-A # ")
-        with pytest.raises(paramiko.AuthenticationException), shell(fortigate):
+            assert b"Welcome!\r\n" in read_until(channel, b"FGT-A # ")
+        with pytest.raises(paramiko.AuthenticationException), open_shell(fortigate):
             pass
 
 
 def test_the_echo_can_be_wrapped_at_the_width_of_the_terminal() -> None:
-    with Simulator(Options(echo_wrap="\r\n")) as fortigate, shell(fortigate) as channel:
-        until(channel, b"FGT-A # ")
+    with Simulator(Options(echo_wrap="\r\n")) as fortigate, open_shell(fortigate) as channel:
+        read_until(channel, b"FGT-A # ")
         channel.sendall(b"#" + 600 * b"x" + b"\n")
-        echo = until(channel, b"FGT-A # ")
+        echo = read_until(channel, b"FGT-A # ")
         assert echo.startswith(b"#" + (511 - len("FGT-A # ") - 1) * b"x" + b"\r\nxx")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from provision.ssh.connection import Access
+from tests.unit.ssh.ssh_agent import Agent
 
 
 @pytest.fixture(autouse=True)
@@ -22,3 +24,13 @@ def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 def access(home: Path) -> Access:
     """Return an access that trusts new host keys."""
     return Access(home / "known_hosts", accept_new=True)
+
+
+@pytest.fixture
+def agent(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Agent]:
+    running = Agent(tmp_path)
+    monkeypatch.setenv("SSH_AUTH_SOCK", str(running.socket))
+    try:
+        yield running
+    finally:
+        running.stop()

@@ -1,0 +1,177 @@
+"""The verbs of the command line: their arguments, options and help.
+
+What a verb does, and the packages that it needs, are imported when it is called: `--help` needs none.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from provision.cli.options import (
+    App,
+    Flags,
+    add_common_options,
+    adopt_option,
+    forget_option,
+    fortios_option,
+    why_option,
+    yes_option,
+)
+from provision.results import Exit
+
+if TYPE_CHECKING:
+    from provision.fortios.config.versions import Version
+
+
+@click.command()
+@add_common_options
+@fortios_option
+def check(app: App, flags: Flags, fortios: Version) -> Exit:
+    """Check the inventory and all it renders; contacts nobody."""
+    from provision.cli import deploy
+
+    return deploy.check(app, flags, fortios)
+
+
+@click.command()
+@add_common_options
+@fortios_option
+@click.argument("directory", type=click.Path(path_type=Path))
+def render(app: App, flags: Flags, fortios: Version, directory: Path) -> Exit:
+    """Write every file and CLI block into DIRECTORY, as it would be deployed; contacts nobody."""
+    from provision.cli import deploy
+
+    return deploy.render(app, flags, fortios, directory)
+
+
+@click.command()
+@add_common_options
+@adopt_option
+def plan(app: App, flags: Flags, adopt: bool) -> Exit:
+    """Show what apply would change; changes nothing."""
+    from provision.cli import deploy
+
+    return deploy.look(app, flags, "plan", adopt=adopt)
+
+
+@click.command()
+@add_common_options
+@adopt_option
+@forget_option
+@yes_option
+@click.option("-C", "--check", is_flag=True, help="The same as plan.")
+def apply(
+    app: App, flags: Flags, adopt: bool, forget: tuple[str, ...], yes: bool, check: bool
+) -> Exit:
+    """Bring every target to what the inventory says."""
+    from provision.cli import deploy
+
+    if check:
+        return deploy.look(app, flags, "plan", adopt=adopt, forget=forget)
+    return deploy.change(app, flags, "apply", yes, adopt=adopt, forget=forget)
+
+
+@click.command()
+@add_common_options
+def verify(app: App, flags: Flags) -> Exit:
+    """Check that nothing differs and that the loop works, with a synthetic event."""
+    from provision.cli import deploy
+
+    return deploy.look(app, flags, "verify")
+
+
+@click.command()
+@add_common_options
+@forget_option
+@yes_option
+@click.option("--keep-packages", is_flag=True, help="Leave the packages that were installed.")
+@click.option("--purge-data", is_flag=True, help="Remove bans and logs as well.")
+def teardown(
+    app: App,
+    flags: Flags,
+    forget: tuple[str, ...],
+    yes: bool,
+    keep_packages: bool,
+    purge_data: bool,
+) -> Exit:
+    """Remove what was deployed and bring back what was there before."""
+    from provision.cli import deploy
+
+    options = {"keep_packages": keep_packages, "purge_data": purge_data, "forget": forget}
+    return deploy.change(app, flags, "teardown", yes, **options)
+
+
+@click.command()
+@add_common_options
+@click.option(
+    "--history",
+    is_flag=True,
+    help="Show past bans, unbans and expirations instead.",
+)
+@click.option("--last", type=click.IntRange(1), default=1000, show_default=True,
+              help="Number of history entries to show.")  # fmt: skip
+def bans(app: App, flags: Flags, history: bool, last: int) -> Exit:
+    """List who is banned at each site: since when, until when, why, how often."""
+    from provision.cli import operate
+
+    return operate.show_history(app, flags, last) if history else operate.show_bans(app, flags)
+
+
+@click.command()
+@add_common_options
+@click.argument("address")
+@click.option(
+    "--for",
+    "duration",
+    metavar="TIME",
+    help="Ban duration, such as 90s, 10m or 7d; -1 means permanent. Default: the detection's ban time.",
+)
+@click.option(
+    "--detection",
+    default="",
+    help="Detection whose jail bans the address. Default: the first enabled.",
+)
+@why_option
+def ban(
+    app: App, flags: Flags, address: str, duration: str | None, detection: str, why: str
+) -> Exit:
+    """Ban ADDRESS, or a network, at every chosen site."""
+    from provision.cli import operate
+
+    return operate.ban(app, flags, address, duration, detection, why)
+
+
+@click.command()
+@add_common_options
+@click.argument("address")
+@why_option
+def unban(app: App, flags: Flags, address: str, why: str) -> Exit:
+    """Free ADDRESS at every chosen site: gone from fail2ban and from the feed."""
+    from provision.cli import operate
+
+    return operate.unban(app, flags, address, why)
+
+
+@click.command()
+@add_common_options
+@yes_option
+def rotate(app: App, flags: Flags, yes: bool) -> Exit:
+    """Give the chosen FortiGates new secrets; the old ones are valid until each has its new ones."""
+    from provision.cli import operate
+
+    return operate.rotate(app, flags, yes)
+
+
+@click.command()
+@add_common_options
+def status(app: App, flags: Flags) -> Exit:
+    """Show how each site is doing: receiver, jails, bans, certificate, events, polls."""
+    from provision.cli import operate
+
+    return operate.show_status(app, flags)
+
+
+VERBS = (check, render, plan, apply, verify, teardown, bans, ban, unban, rotate, status)

@@ -1,0 +1,47 @@
+"""Fixtures of tests of the agent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from provision.linux.agent import bans, memory
+from provision.linux.agent.journal import Journal
+from provision.linux.agent.spool import HEAD
+from tests.unit.agent.agent_model import remember_in
+from tests.unit.agent.bans_model import SOON, Fail2ban
+
+
+@pytest.fixture
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    return remember_in(tmp_path / "state", monkeypatch)
+
+
+@pytest.fixture
+def journal(state: Path) -> Journal:
+    state.mkdir()
+    return Journal(memory.new())
+
+
+@pytest.fixture
+def fail2ban(monkeypatch: pytest.MonkeyPatch) -> Fail2ban:
+    """A deployed host whose fail2ban does as it is told."""
+    found = Fail2ban()
+    monkeypatch.setattr(bans, "client", found)
+    monkeypatch.setattr(memory, "load", memory.new)
+    return found
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Callable[..., str]:
+    """Writes a jail's bans and gives the spool."""
+
+    def with_bans(jail: str, *addresses: str, until: int = SOON, failures: int = 3) -> str:
+        lines = [f"{address} {until} {SOON - 7200} {failures} 1" for address in addresses]
+        text = "\n".join([HEAD, *lines, f"end {len(lines)}", ""])
+        (tmp_path / f"{jail}.bans").write_text(text)
+        return str(tmp_path)
+
+    return with_bans

@@ -1,0 +1,40 @@
+"""Fixtures that tests of several folders use."""
+
+from __future__ import annotations
+
+import io
+import sys
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+
+from provision.engine import fortigate
+from provision.errors import Unreachable
+from provision.linux.session import session
+from tests.unit.cli.command_line import HOSTS, Cli
+from tests.unit.inventory.inventories import write
+
+
+@pytest.fixture
+def cli(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Cli:
+    """The command line, with a network that fails the test when it is used."""
+
+    def contacted(*_: Any) -> NoReturn:
+        pytest.fail("somebody was contacted")
+
+    monkeypatch.setattr(session, "connect", contacted)
+    monkeypatch.setattr(fortigate, "FortiGateSession", contacted)
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
+    return Cli(write(tmp_path / "inventory", hosts__yml=HOSTS), capsys)
+
+
+@pytest.fixture
+def offline(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> Cli:
+    """The command line, with a network on which nobody answers."""
+
+    def nobody(*_: Any) -> NoReturn:
+        raise Unreachable("bh1 (root@192.0.2.10:22): no route to host", "check ansible_host")
+
+    monkeypatch.setattr(session, "connect", nobody)
+    return cli
