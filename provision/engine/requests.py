@@ -65,15 +65,17 @@ def _ask_agent(run: Run, selected: Selected, request: Request[Any]) -> TargetRes
     host = selected.site.ban_host
     try:
         with BanHostSession(host.login, run.access) as session:
-            details = answers.to_details(session.ask(request))
+            answer = session.ask(request)
     except NoPython:
         return TargetResult(host.name, "linux", "failed", 1, error="not deployed: run apply")
     except Unreachable as error:
         return TargetResult(host.name, "linux", "unreachable", error=str(error))
     except TargetError as error:
         return TargetResult(host.name, "linux", "failed", 1, error=str(error))
-    state: State = "changed" if details.pop("changed", False) else "ok"
-    notes = tuple(details.pop("notes", ()))
+    state: State = "changed" if getattr(answer, "changed", False) else "ok"
+    notes = tuple(getattr(answer, "notes", ()))
+    shown = answers.to_details(answer)
+    details = {name: value for name, value in shown.items() if name not in ("changed", "notes")}
     return TargetResult(host.name, "linux", state, 1, details=details, notes=notes)
 
 

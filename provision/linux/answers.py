@@ -93,10 +93,10 @@ def read(request: Request[Answer], raw: bytes) -> Answer:
     return answer
 
 
-def to_details(answer: object) -> dict[str, Any]:
+def to_details(answer: object) -> Mapping[str, object]:
     """Return an answer as plain data, for a report."""
     form: Any = type(answer)
-    found: dict[str, Any] = _adapter(form).dump_python(answer)
+    found: Mapping[str, object] = _adapter(form).dump_python(answer)
     return found
 
 

@@ -15,6 +15,9 @@ MEMORY = "/var/lib/banstitch"
 # Characters of an error; the agent shortens longer ones.
 LONGEST_ERROR = 20_000
 
+# What pydantic knows of a type, or is asked to do with a class.
+Schema = dict[str, Any]
+
 
 class Bounds:
     """Narrow the type that it annotates.
@@ -27,8 +30,8 @@ class Bounds:
         self._bounds = bounds
 
     def __get_pydantic_core_schema__(
-        self, source: Any, handler: Callable[[Any], dict[str, Any]]
-    ) -> dict[str, Any]:
+        self, source: object, handler: Callable[[object], Schema]
+    ) -> Schema:
         return {**handler(source), **self._bounds}
 
 
@@ -40,8 +43,8 @@ class Parsed(Bounds):
         self._parse = parse
 
     def __get_pydantic_core_schema__(
-        self, source: Any, handler: Callable[[Any], dict[str, Any]]
-    ) -> dict[str, Any]:
+        self, source: object, handler: Callable[[object], Schema]
+    ) -> Schema:
         function = {"type": "no-info", "function": self._parse}
         text = super().__get_pydantic_core_schema__(str, handler)
         written = {"type": "to-string", "when_used": "always"}
@@ -56,7 +59,7 @@ class Parsed(Bounds):
 class Form:
     """Refuse fields that are not described, values of another type, and numbers that are none."""
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = {
+    __pydantic_config__: ClassVar[Schema] = {
         "extra": "forbid",
         "strict": True,
         "allow_inf_nan": False,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import is_dataclass
 from functools import cache
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -47,7 +48,7 @@ def _decode_form(form: Any, value: Any) -> Any:
 
 
 @cache
-def _read_types(form: Any) -> dict[str, Any]:
+def _read_types(form: Any) -> Mapping[str, object]:
     return get_type_hints(form)
 
 
