@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
+from banstitch_shared.receiver_api import FEED_PATH
+from banstitch_shared.tokens import name_feed_token
 from pydantic import Field
 
 from provision.desired.context import Context
@@ -84,7 +86,7 @@ def blocks(context: Context) -> tuple[CliBlock, ...]:
         name=name_feed(context),
         marker=MARKER,
         username=context.host.name,
-        password=context.token(f"feed:{context.host.name}"),
+        password=context.token(name_feed_token(context.host.name)),
         url=_build_url(context),
         secure=is_receiver_secure(context),
         fortigate=context.facts,
@@ -122,7 +124,7 @@ def _check_capabilities(context: Context, settings: Settings) -> None:
 def _build_url(context: Context) -> str:
     fortigate = context.host
     name = choose_feed_list(fortigate) if isinstance(fortigate, FortiGate) else ""
-    return f"{build_base_url(context)}/blocked-ips" + (f"/{name}" if name else "")
+    return f"{build_base_url(context)}{FEED_PATH}" + (f"/{name}" if name else "")
 
 
 def _note_unchecked(context: Context) -> str:

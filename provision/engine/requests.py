@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from banstitch_shared.jails import name_detection, name_jail
+
 from provision.desired import collect
 from provision.desired.host_paths import AUDIT, SPOOL, TOKENS
 from provision.engine.ban_host import BanHostRun
@@ -155,9 +157,9 @@ def ask_unban(run: Run, address: str, why: str) -> Callable[[Site], UnbanAddress
 
 def _find_jail(run: Run, site: Site, detection: str) -> str:
     jails = list_jails(run, site)
-    wanted = f"banstitch-{detection}" if detection else next(iter(jails), "")
+    wanted = name_jail(detection) if detection else next(iter(jails), "")
     if wanted not in jails:
-        there_are = ", ".join(name.removeprefix("banstitch-") for name in jails) or "none"
+        there_are = ", ".join(map(name_detection, jails)) or "none"
         what = f"site {site.name} has no detection {detection or 'on'}"
         raise InputError([Problem("", 0, what, f"there are {there_are}")])
     return wanted

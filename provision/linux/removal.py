@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from banstitch_shared import jails
+
 from provision.linux.agent.protocol.bounds import MEMORY
 from provision.linux.agent.protocol.ids import ResourceId
 from provision.linux.agent.protocol.state import ManifestObject, ManifestSummary, Observed
@@ -45,7 +47,7 @@ def teardown(
     steps.append(TakeBack(_list_ids(files), purge_data))
     steps += _put_back_services(manifest, units, draft)
     if purge_data:
-        steps.append(PurgeBans("banstitch-"))
+        steps.append(PurgeBans(jails.PREFIX))
     if manifest.packages and not keep_packages:
         for name in manifest.packages:
             if observed.packages.get(name):

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Self
 
+from banstitch_shared.jails import name_jail
+from banstitch_shared.tokens import VERIFY
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from provision.desired.context import Context
@@ -32,18 +34,19 @@ from provision.sites.setting_types import (
     spell_duration,
 )
 from provision.sites.settings import RoleSettings, Strict
+from roles import shared_modules
 from roles.detection.catalogue import CATALOGUE, Detection, MaxRetry
 from roles.receiver import limits, units
 
 NAME = "detection"
 PREFIX = "detection_"
 _SHORTEST_GROWING = 60
+_ACTIONS = "/etc/fail2ban/action.d"
 _FILTER = "/etc/fail2ban/filter.d/banstitch.conf"
 _JAIL = "/etc/fail2ban/jail.d/banstitch.conf"
 _SSHD = "/etc/fail2ban/jail.d/banstitch-sshd.conf"
 # Put in place in this order: the action is the last one, so that all that it loads is there before it.
 _ACTION = (
-    "detection/banstitch_terms.py",
     "detection/banstitch_spool.py",
     "detection/banstitch_evidence.py",
     "detection/banstitch_audit.py",
@@ -175,7 +178,7 @@ class Enabled:
 
     @property
     def jail(self) -> str:
-        return f"banstitch-{self.name}"
+        return name_jail(self.name)
 
 
 def enabled(settings: Settings) -> tuple[Enabled, ...]:
@@ -230,7 +233,7 @@ def _module(template: str, shared: Mapping[str, str]) -> File:
     name = Path(template).name.removesuffix(".j2")
     plain = name == Path(template).name
     text = read_file(template) if plain else render(template, **shared)
-    return File(f"/etc/fail2ban/action.d/{name}", text, check="python")
+    return File(f"{_ACTIONS}/{name}", text, check="python")
 
 
 def resources(context: Context) -> tuple[Resource, ...]:
@@ -257,10 +260,13 @@ def resources(context: Context) -> tuple[Resource, ...]:
         ignore=ignored(context),
         settings=settings,
         ban_limit=context.own("receiver", limits.Settings).receiver_ban_limit,
-        posters=[*(unit.name for unit in context.site.fortigates), "verify"],
+        posters=[*(unit.name for unit in context.site.fortigates), VERIFY],
         **shared,
     )
-    action = [_module(name, shared) for name in _ACTION]
+    action = [
+        *shared_modules.deploy_modules(_ACTIONS),
+        *(_module(name, shared) for name in _ACTION),
+    ]
     files = (
         File(_FILTER, render("detection/filter.conf.j2", **shared), check="fail2ban"),
         *action,
@@ -277,6 +283,7 @@ def resources(context: Context) -> tuple[Resource, ...]:
         Package("python3-systemd"),
         User(USER),
         Directory(SPOOL, 0o750, "root", USER, data=True),
+        shared_modules.deploy_package(_ACTIONS),
         *files,
         Service(
             "fail2ban.service",

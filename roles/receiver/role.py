@@ -7,9 +7,19 @@ a greenlet instead of a thread or a process. systemd holds the socket, so that a
 from __future__ import annotations
 
 import ipaddress
-from pathlib import Path
 from typing import Annotated, Any
 
+from banstitch_shared.addresses import SELF_TEST
+from banstitch_shared.receiver_api import (
+    EVENTS_PATH,
+    FEED_PATH,
+    HEALTH_PATH,
+    LIVE_PATH,
+    METRICS_PATH,
+    STATUS_PATH,
+    TOKEN_HEADER,
+)
+from banstitch_shared.tokens import STATUS, VERIFY, name_feed_token, name_webhook_token
 from pydantic import Field, field_validator
 
 from provision.desired.context import Context, StatusSource, format_url_host, is_address
@@ -35,6 +45,7 @@ from provision.linux.kinds.resource import Resource
 from provision.linux.kinds.service import Service
 from provision.linux.kinds.tokens import Digests, Tokens
 from provision.sites.setting_types import Address
+from roles import shared_modules
 from roles.address_families import choose_feed_list
 from roles.detection.catalogue import CATALOGUE
 from roles.detection.role import Settings as DetectionSettings
@@ -45,11 +56,8 @@ from roles.receiver.units import APP_DIRECTORY, FILTER, RUNTIME_DIRECTORY, SERVI
 NAME = "receiver"
 PREFIX = "receiver_"
 _APP = f"{APP_DIRECTORY}/receiver"
-_SHARED = f"{APP_DIRECTORY}/banstitch_shared"
 _LOGROTATE = "/etc/logrotate.d/banstitch"
 _BODY_LIMIT = 65536
-# RFC 5737: nobody has it, so banning it for a second harms nobody.
-DRILL_ADDRESS = "192.0.2.66"
 
 
 class Settings(
@@ -132,8 +140,7 @@ def _names(context: Context, settings: Settings) -> tuple[str, ...]:
 def token_names(context: Context) -> tuple[str, ...]:
     """The secrets of a site: two for each FortiGate, one for root on the ban host, one to look."""
     names = [fortigate.name for fortigate in context.site.fortigates]
-    kinds = [f"{kind}:{name}" for kind in ("webhook", "feed") for name in names]
-    return (*kinds, "status", "verify")
+    return (*map(name_webhook_token, names), *map(name_feed_token, names), STATUS, VERIFY)
 
 
 def own_url(settings: Settings) -> str:
@@ -173,10 +180,6 @@ def _config(context: Context, settings: Settings) -> dict[str, Any]:
     }
 
 
-def _read_shared(path: Path) -> str:
-    return read_file(str(path.relative_to(TEMPLATES)))
-
-
 def _app(context: Context, settings: Settings) -> tuple[File, ...]:
     """Return the files of the receiver. Only its configuration is rendered."""
     folder = TEMPLATES / "receiver"
@@ -185,12 +188,8 @@ def _app(context: Context, settings: Settings) -> tuple[File, ...]:
         for path in (*folder.glob("*.py"), folder / "status.html")
     }
     texts["config.py"] = render("receiver/config.py.j2", config=_config(context, settings))
-    shared = {
-        path.name: read_file(f"shared/banstitch_shared/{path.name}")
-        for path in (TEMPLATES / "shared" / "banstitch_shared").glob("*.py")
-    }
     return (
-        *(_deploy(f"{_SHARED}/{name}", text) for name, text in sorted(shared.items())),
+        *shared_modules.deploy_modules(APP_DIRECTORY),
         *(_deploy(f"{_APP}/{name}", text) for name, text in sorted(texts.items())),
     )
 
@@ -238,7 +237,7 @@ def resources(context: Context) -> tuple[Resource, ...]:
         Directory(ETC, 0o750, "root", USER),
         Directory(APP_DIRECTORY, 0o755),
         Directory(_APP, 0o755),
-        Directory(_SHARED, 0o755),
+        shared_modules.deploy_package(APP_DIRECTORY),
         Directory(LOG_DIRECTORY, 0o750, "root", USER, data=True),
         *tls.resources(context, settings, _names(context, settings)),
         Tokens(TOKENS, token_names(context), 0o600),
@@ -258,7 +257,7 @@ def resources(context: Context) -> tuple[Resource, ...]:
         Service(
             SERVICE,
             restart_on=(*(file.id for file in app), service.id),
-            answers=f"{own_url(settings)}/healthz/live",
+            answers=own_url(settings) + LIVE_PATH,
             certificate=tls.certificate(settings),
         ),
     )
@@ -273,16 +272,16 @@ def self_test(context: Context) -> SelfTest | None:
     settings = context.own("receiver", Settings)
     base = own_url(settings)
     return SelfTest(
-        url=f"{base}/receive-logs",
-        feed_url=f"{base}/blocked-ips",
-        health_url=f"{base}/healthz",
+        url=base + EVENTS_PATH,
+        feed_url=base + FEED_PATH,
+        health_url=base + HEALTH_PATH,
         certificate=tls.certificate(settings),
-        header="X-Banstitch-Token",
+        header=TOKEN_HEADER,
         tokens=TOKENS,
-        token="verify",  # noqa: S106 - the name of it
+        token=VERIFY,
         jail=detection.jail,
-        address=DRILL_ADDRESS,
-        line=sample.line.replace(sample.address, DRILL_ADDRESS),
+        address=SELF_TEST,
+        line=sample.line.replace(sample.address, SELF_TEST),
         count=detection.max_retry,
         patience=10,
     )
@@ -292,11 +291,11 @@ def status(context: Context) -> StatusSource:
     """Return how the ban host reads the receiver's metrics: URL, certificate, secret and filter."""
     settings = context.own("receiver", Settings)
     request = ReadStatus(
-        url=f"{own_url(settings)}/metrics",
+        url=own_url(settings) + METRICS_PATH,
         certificate=tls.certificate(settings),
         tokens=TOKENS,
-        user="status",
+        user=STATUS,
         filters=SOCKET if heard(context, settings) else "",
     )
-    page = f"{build_base_url(context)}/status" if settings.receiver_status_page else ""
+    page = build_base_url(context) + STATUS_PATH if settings.receiver_status_page else ""
     return StatusSource(request, page)

@@ -1,16 +1,10 @@
 """fail2ban's action for Banstitch jails: it keeps the ban files that the receiver's feed is made from.
 
 Managed by Banstitch: changes made here are overwritten. fail2ban 0.11 to 1.1 load this into the
-server (``action = banstitch.py[...]``). One file a jail, one ban a line, replaced as a whole:
-
-    # banstitch 1
-    ADDRESS UNTIL SINCE FAILURES COUNT
-    end N
-
-UNTIL and SINCE in epoch seconds, UNTIL -1 for ever, COUNT how often banned so far, N the number of
-bans. The receiver leaves out what has expired, so an entry may stay too long here, but must never be
-missing: at stop nothing is removed, at start what was there is kept, and where fail2ban's own
-database knows less (lost, or cut down to the jail's ban time), fail2ban is told again.
+server (``action = banstitch.py[...]``). One file a jail (banstitch_shared/ban_file.py). The receiver
+leaves out what has expired, so an entry may stay too long there, but must never be missing: at stop
+nothing is removed, at start what was there is kept, and where fail2ban's own database knows less
+(lost, or cut down to the jail's ban time), fail2ban is told again.
 """
 
 from __future__ import annotations
@@ -18,6 +12,7 @@ from __future__ import annotations
 import grp
 import json
 import os
+import sys
 import syslog
 import time
 from typing import Any
@@ -25,22 +20,37 @@ from typing import Any
 from fail2ban.server.action import ActionBase
 from fail2ban.server.utils import Utils
 
+_FOLDER = os.path.dirname(__file__)
+if _FOLDER not in sys.path:
+    sys.path.append(_FOLDER)
+
+# fail2ban loads this file by its path, so only now they are found
+from banstitch_shared.addresses import SELF_TEST, spell_ban  # noqa: E402
+from banstitch_shared.ban_file import (  # noqa: E402
+    compute_end,
+    find_ban_file,
+    find_sign_of_life,
+    format_end,
+    round_end,
+)
+
 
 def load(name: str) -> Any:
     """Load another of our modules, from beside this one."""
-    path = os.path.join(os.path.dirname(__file__), "banstitch_%s.py" % name)
-    return Utils.load_python_module(path)
+    return Utils.load_python_module(os.path.join(_FOLDER, "banstitch_%s.py" % name))
 
 
-terms, held, keeper, memory = map(load, ("terms", "held", "keeper", "memory"))
+held, keeper, memory = map(load, ("held", "keeper", "memory"))
 spool_files, audits, events_kept = map(load, ("spool", "audit", "evidence"))
 bounds, limits, logs, ignore_lists = map(load, ("bounds", "limit", "logs", "ignore"))
-Note, end, number, spelling = held.Note, terms.end, terms.number, terms.spelling
+Note = held.Note
 
 # fail2ban looks for new lines, and then for new bans, up to 2 s after they came; ours at most this.
 ALERT = 0.4
 # So long after its last restored ban fail2ban has restored all that it will.
 QUIET = 10.0
+# Seconds. What ends in the year 10,000 or later has no date.
+LONGEST_BAN = 100 * 366 * 86400
 # So many of a ban's events stand in the audit, the last ones.
 MOST_EVENTS = 10
 
@@ -63,8 +73,8 @@ class Action(ActionBase):  # type: ignore[misc] # fail2ban has no types
     ) -> None:
         super().__init__(jail, name)
         gid = grp.getgrnam(group).gr_gid
-        self._file = spool_files.BansFile(os.path.join(spool, jail.name + ".bans"), gid)
-        alive = spool_files.SignOfLife(os.path.join(spool, jail.name + ".alive"), gid)
+        self._file = spool_files.BansFile(find_ban_file(spool, jail.name), gid)
+        alive = spool_files.SignOfLife(find_sign_of_life(spool, jail.name), gid)
         self._log = log
         self._logs = logs.Logs(logs.LIMITS, gid)
         self._audit = audits.Audit(audit, gid, events_kept.Evidence(evidence))
@@ -86,7 +96,7 @@ class Action(ActionBase):  # type: ignore[misc] # fail2ban has no types
         self._restored_at = 0.0
         self._to_forget: list[str] = []
         self._look_at_ignored = True
-        self._ignored = terms.Ignored([])
+        self._ignored = ignore_lists.Ignored([])
         # before the log: whom it spares must not be banned by its first line
         self._ignoring = ignore_lists.Ignoring(jail.filter, ignore.split())
         self._read_log()
@@ -147,8 +157,8 @@ class Action(ActionBase):  # type: ignore[misc] # fail2ban has no types
 
     def ban(self, info: Any) -> None:
         """Hold a ban of fail2ban, unless it must not be one."""
-        address = spelling(info["ip"])
-        until = end(info["time"], info["bantime"])
+        address = spell_ban(info["ip"])
+        until = compute_end(info["time"], info["bantime"])
         protected = self._ignored_now().overlap(address)
         with self._held.lock:
             self._restored_at = time.time()
@@ -180,7 +190,7 @@ class Action(ActionBase):  # type: ignore[misc] # fail2ban has no types
     def _is_over_limit(self, address: str, info: Any, events: list[str]) -> bool:
         """Return whether events caused a new ban whose FortiGate may cause no more for now."""
         by_hand, new = not info["failures"], self._held.is_new(address, time.time())
-        if info["restored"] or by_hand or not new or address == limits.SELF_TEST:
+        if info["restored"] or by_hand or not new or address == SELF_TEST:
             return False
         took = self._limit.take(events[-1].strip() if events else "", time.time())
         if took.first:
@@ -202,13 +212,13 @@ class Action(ActionBase):  # type: ignore[misc] # fail2ban has no types
 
     def unban(self, info: Any) -> None:
         """End a ban that fail2ban ended, or give it back if that was not meant."""
-        address, now = spelling(info["ip"]), time.time()
+        address, now = spell_ban(info["ip"]), time.time()
         with self._held.lock:
             known = self._held.bans.get(address)
             if known is None:
                 return
             expired = known.until <= now + held.GRACE
-            too_early = end(info["time"], info["bantime"]) <= now + held.GRACE
+            too_early = compute_end(info["time"], info["bantime"]) <= now + held.GRACE
             if self._memory.forgets or (not expired and too_early):
                 # freed with something that we made fail2ban forget, or restored with the jail's ban
                 # time instead of its own, longer one
@@ -247,26 +257,26 @@ class Action(ActionBase):  # type: ignore[misc] # fail2ban has no types
 
         It changes nothing where a ban as long is there. ``until`` in epoch seconds, -1 for ever.
         """
-        entry, now = spelling(address), time.time()
+        entry, now = spell_ban(address), time.time()
         protected = self._ignored_now().overlap(entry)
         if protected:
             holds = "" if protected == entry else " holds %s, which" % protected
             raise ValueError("%s%s is on the ignore list" % (entry, holds))
         seconds = int(self._jail.actions.getBanTime() if seconds is None else seconds)
-        if seconds != -1 and not 1 <= seconds <= terms.LONGEST_BAN:
+        if seconds != -1 and not 1 <= seconds <= LONGEST_BAN:
             raise ValueError("a ban lasts 1 second to 100 years, or -1 for ever")
         with self._held.lock:
-            changed = self._held.hold(entry, end(now, seconds), now, 0, Note(why, by))
+            changed = self._held.hold(entry, compute_end(now, seconds), now, 0, Note(why, by))
             ban = self._held.bans[entry]
             self._memory.hand_back(entry, ban)
-        said = "%s is banned until %s" % (entry, terms.shown(ban.until))
+        said = "%s is banned until %s" % (entry, format_end(ban.until))
         said += "" if changed else " already, and bans are not made shorter"
         self._write_at_once(said)
-        return json.dumps({"changed": changed, "until": number(ban.until), "said": said})
+        return json.dumps({"changed": changed, "until": round_end(ban.until), "said": said})
 
     def unban_by_hand(self, address: str, by: str = "", why: str = "") -> str:
         """End a ban here and in fail2ban; it is on disk when this returns, so that it stays so."""
-        entry = spelling(address)
+        entry = spell_ban(address)
         with self._held.lock:
             known = entry in self._held.bans
             if known:
@@ -315,5 +325,5 @@ class Action(ActionBase):  # type: ignore[misc] # fail2ban has no types
         """Return the ignore list, rebuilt only if it changed: 100,000 restored bans ask for it."""
         texts = self._ignoring.everybody()
         if texts != self._ignored.texts:
-            self._ignored = terms.Ignored(texts)
+            self._ignored = ignore_lists.Ignored(texts)
         return self._ignored

@@ -24,8 +24,6 @@ from typing import NamedTuple
 # Seconds. What happened in a slice of time counts until the last moment of that slice is an hour ago.
 HOUR = 3600
 SLICE = 600
-# Whom the self-test of `verify` bans and frees again. It is nobody's address, and takes no budget.
-SELF_TEST = "192.0.2.66"
 # The budget that events share which name no FortiGate of this site.
 UNKNOWN = "-"
 # EPOCH FORTIGATE DETECTION KIND ADDRESS USER REASON

@@ -9,6 +9,8 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from banstitch_shared.tokens import VERIFY
+
 from receiver import recent
 from receiver.files import Unavailable
 from receiver.settings import Config
@@ -28,7 +30,7 @@ REFUSED = ("refused_address", "refused_token", "refused_feed", "refused_page", "
 
 def list_names(config: Config) -> list[str]:
     """Return the names of all numbers for :class:`receiver.counts.Counts`."""
-    posters = [*config["fortigates"], "verify"]
+    posters = [*config["fortigates"], VERIFY]
     endings = [*(d["name"] for d in config["detections"]), "ignored"]
     found = ["events:%s:%s" % (who, ending) for who in posters for ending in endings]
     found += ["%s:%s" % (what, who) for what in BY_FORTIGATE for who in posters]

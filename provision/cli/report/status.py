@@ -7,6 +7,9 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 from typing import Any
 
+from banstitch_shared.jails import JAIL_NAME, name_detection
+from banstitch_shared.tokens import VERIFY
+
 from provision.cli.report.samples import read_samples
 from provision.desired import collect
 from provision.desired.context import StatusSource
@@ -44,7 +47,7 @@ _LOST = {
     "limited": "banstitch_limited_total",
 }
 _SINCE = "since the receiver's start"
-_JAIL = re.compile(r"banstitch-[A-Za-z0-9_-]{1,99}")
+_JAIL = re.compile(JAIL_NAME)
 _WHY = {
     "refused_address": "address not allowed",
     "refused_token": "wrong token",
@@ -72,7 +75,7 @@ def collect_status(run: Run, selected: Selected) -> SiteResult:
         question = replace(source.request, sealed=build_request(wanted).sealed)
         (asked,) = ask(run, selected, question).targets
     numbers = asked.details.get("metrics", "")
-    posters = {"-", "verify", *(fortigate.name for fortigate in selected.site.fortigates)}
+    posters = {"-", VERIFY, *(fortigate.name for fortigate in selected.site.fortigates)}
     return SiteResult(
         looked.name,
         tuple(
@@ -263,7 +266,7 @@ def _build_row(site: str, target: TargetResult, now: float) -> Sequence[str]:
 
 
 def _format_jails(jails: Mapping[str, str]) -> str:
-    down = [name.removeprefix("banstitch-") for name, word in jails.items() if word == "down"]
+    down = [name_detection(name) for name, word in jails.items() if word == "down"]
     return f"down: {', '.join(down)}" if down else f"{len(jails)} up"
 
 

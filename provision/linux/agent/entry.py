@@ -56,7 +56,7 @@ DO: dict[str, Callable[[Any], object]] = {
     "bans": bans.list_bans,
     "ban": bans.ban_address,
     "unban": bans.unban_address,
-    "history": audit.read_history,
+    "history": audit.list_history,
     "status": status.read_status,
 }
 

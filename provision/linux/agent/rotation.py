@@ -1,7 +1,7 @@
 """New secrets without a moment in which an old one is refused that is still in use.
 
 While a FortiGate has not been given the new secret, the file holds both, the old one under its name
-with :data:`OLD` after it, and the receiver takes either.
+with #old after it, and the receiver takes either.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ import json
 import secrets
 from collections.abc import Sequence
 
+from banstitch_shared.tokens import name_old
+
 from provision.linux.agent import digests, host, memory
 from provision.linux.agent.host import HostError
 from provision.linux.agent.paths import read_state
@@ -17,13 +19,9 @@ from provision.linux.agent.protocol.answers import Rotated
 from provision.linux.agent.protocol.requests import Rotate
 from provision.linux.agent.tokens_file import read_tokens
 
-OLD = "#old"
-
 
 def begin(request: Rotate) -> Rotated:
-    """New secrets for ``names`` of the file ``tokens``; those of a rotation under way stay as they are.
-
-    Answer: ``changed``.
+    """Make new secrets for ``names`` of the file ``tokens``; those of a rotation under way stay as they are.
 
     Raises:
         HostError: the file does not have these secrets.
@@ -35,12 +33,12 @@ def begin(request: Rotate) -> Rotated:
         missing = [name for name in request.names if name not in known]
         if missing:
             raise HostError(f"{request.tokens} has no {', '.join(missing)}; run apply first")
-        due = [name for name in request.names if name + OLD not in known]
+        due = [name for name in request.names if name_old(name) not in known]
         store(
             request.tokens,
             {
                 **known,
-                **{name + OLD: known[name] for name in due},
+                **{name_old(name): known[name] for name in due},
                 **{name: secrets.token_urlsafe(32) for name in due},
             },
         )
@@ -49,13 +47,13 @@ def begin(request: Rotate) -> Rotated:
 
 def kept(known: dict[str, str], names: Sequence[str]) -> dict[str, str]:
     """The old secrets of ``names`` that a rotation under way still needs."""
-    return {name + OLD: known[name + OLD] for name in names if name + OLD in known}
+    return {name_old(name): known[name_old(name)] for name in names if name_old(name) in known}
 
 
 def retire(path: str, names: Sequence[str]) -> None:
     """The old secrets of ``names`` are refused from now on."""
     known = read_tokens(path) or {}
-    left = {k: v for k, v in known.items() if k not in {name + OLD for name in names}}
+    left = {k: v for k, v in known.items() if k not in {name_old(name) for name in names}}
     if left != known:
         store(path, left)
 

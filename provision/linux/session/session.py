@@ -14,6 +14,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+import banstitch_shared
+
 import provision
 from provision.errors import Failed, TargetError, Unreachable
 from provision.linux import answers
@@ -53,6 +55,8 @@ def agent_zip() -> bytes:
         archive.writestr("provision/linux/__init__.py", "")
         for path in sorted((root / "linux" / "agent").rglob("*.py")):
             archive.writestr(f"provision/{path.relative_to(root)}", path.read_bytes())
+        for path in sorted(Path(banstitch_shared.__file__).parent.glob("*.py")):
+            archive.writestr(f"banstitch_shared/{path.name}", path.read_bytes())
     return buffer.getvalue()
 
 

@@ -8,12 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from banstitch_shared.tokens import format_digests
 
 from provision.linux.agent import rotation, steps
 from provision.linux.agent.journal import Journal
 from provision.linux.agent.protocol.steps import MakeDigests, MakeTokens
 from provision.linux.agent.tokens_file import read_tokens
-from provision.linux.kinds.tokens import format_digests
 from tests.unit.agent.agent_model import ME, MY_GROUP
 
 

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from banstitch_shared.tokens import format_digests
+
 from provision.linux.agent.protocol.requests import Request
 from provision.linux.agent.protocol.state import Observed
 from provision.linux.agent.protocol.wire import from_json, to_json
@@ -18,7 +20,6 @@ from provision.linux.kinds.file import File
 from provision.linux.kinds.package import Package
 from provision.linux.kinds.resource import Resource
 from provision.linux.kinds.service import FAIL2BAN, Service
-from provision.linux.kinds.tokens import format_digests
 from tests.unit.roles.sample_ca import CA, limited
 
 State = dict[str, Any]

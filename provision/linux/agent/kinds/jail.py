@@ -13,7 +13,7 @@ from provision.linux.agent.memory import Manifest
 from provision.linux.agent.protocol.requests import Observe
 from provision.linux.agent.protocol.state import JailState
 from provision.linux.agent.protocol.steps import AwaitJail
-from provision.linux.agent.spool import live
+from provision.linux.agent.spool import count_live_bans
 
 # Seconds until fail2ban must hold a jail.
 PATIENCE = 30
@@ -22,7 +22,7 @@ PATIENCE = 30
 def observe(request: Observe, manifest: Manifest | None) -> dict[str, object]:
     """Return the thresholds of each jail, and how many bans are live."""
     jails = {name: read_jail(name) for name in request.jails}
-    return {"jails": jails, "bans": live(request.spools)}
+    return {"jails": jails, "bans": count_live_bans(request.spools)}
 
 
 def make(step: AwaitJail, journal: Journal) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import secrets
 
-from provision.linux.agent import digests, host, rotation
+from banstitch_shared.tokens import format_digests
+
+from provision.linux.agent import host, rotation
 from provision.linux.agent.journal import Journal
 from provision.linux.agent.kinds.file import take_back
 from provision.linux.agent.kinds.kind import Kind
@@ -45,7 +47,7 @@ def make_digests(step: MakeDigests, journal: Journal) -> None:
     before = read_state(path)
     journal.own(ResourceId("digests", path), before)
     journal.on_failure(lambda: put_state(path, before))
-    content = digests.text(read_tokens(step.tokens) or {}).encode()
+    content = format_digests(read_tokens(step.tokens) or {}).encode()
     host.write(path, content, step.mode, step.owner, step.group)
 
 
