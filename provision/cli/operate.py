@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
@@ -25,13 +25,14 @@ from provision.cli.runs import (
 from provision.engine import requests
 from provision.engine.run import Run
 from provision.errors import InputError, Problem
+from provision.linux.agent.protocol.requests import Request
 from provision.plan import Verb
 from provision.results import Exit, SiteResult, exit_code, format_timestamp
 from provision.sites.builder import Selected, Site
 from provision.sites.selection import ChosenSites
 from provision.sites.setting_types import DurationOrForever
 
-Question = Callable[[Run], Callable[[Site], Mapping[str, Any]]]
+Question = Callable[[Run], Callable[[Site], Request[Any]]]
 
 
 def show_bans(app: App, flags: Flags) -> Exit:

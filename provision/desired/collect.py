@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 from banstitch_shared.tokens import name_feed_token, name_webhook_token
 
@@ -15,6 +14,7 @@ from provision.desired.context import (
     LinuxRole,
     SelfTestHook,
     StatusHook,
+    StatusSource,
     VdomHook,
     VdomsHook,
     has_placeholder,
@@ -25,6 +25,7 @@ from provision.fortios.config.diff import collect_values
 from provision.fortios.config.facts import Facts, assume_facts
 from provision.fortios.config.secret_names import attach_secret_names
 from provision.fortios.config.versions import NEWEST, Version
+from provision.linux.agent.protocol.requests import SelfTest
 from provision.linux.kinds.resource import Resource
 from provision.sites.builder import (
     BAN_HOSTS,
@@ -163,7 +164,7 @@ def render_all(
         raise InputError(problems)
 
 
-def request_self_test(site: Site, plays: Sequence[Play]) -> dict[str, Any] | None:
+def request_self_test(site: Site, plays: Sequence[Play]) -> SelfTest | None:
     """Return the request for the synthetic event of `verify`; None if there is nothing to test."""
     for role in list_roles(plays, BAN_HOSTS):
         if isinstance(role, SelfTestHook):
@@ -171,12 +172,12 @@ def request_self_test(site: Site, plays: Sequence[Play]) -> dict[str, Any] | Non
     return None
 
 
-def request_status(site: Site, plays: Sequence[Play]) -> dict[str, Any]:
+def request_status(site: Site, plays: Sequence[Play]) -> StatusSource:
     """Return the request by which the agent reads the receiver's numbers; empty without a receiver."""
     for role in list_roles(plays, BAN_HOSTS):
         if isinstance(role, StatusHook):
             return role.status(Context(site, site.ban_host))
-    return {}
+    return StatusSource()
 
 
 def list_secret_names(fortigate: FortiGate) -> tuple[str, ...]:

@@ -10,13 +10,14 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import Protocol, TypeVar, runtime_checkable
 
 from provision.errors import Problem
 from provision.fortios.config.desired import CliBlock
 from provision.fortios.config.facts import Facts, assume_facts
 from provision.fortios.config.versions import NEWEST
 from provision.inventory.variables import Where
+from provision.linux.agent.protocol.requests import ReadStatus, SelfTest
 from provision.linux.kinds.resource import Resource
 from provision.sites.builder import BanHost, FortiGate, Site
 from provision.sites.settings import Role, RoleSettings
@@ -97,16 +98,24 @@ class FortiosRole(Role, Protocol):
 class SelfTestHook(Protocol):
     """A role that can prove that the loop works."""
 
-    def self_test(self, context: Context) -> dict[str, Any] | None:
+    def self_test(self, context: Context) -> SelfTest | None:
         """Return the request for the agent's synthetic event; None if no detection is enabled."""
+
+
+@dataclass(frozen=True)
+class StatusSource:
+    """The place of the receiver's numbers; ``page``: the status page for a browser, empty if it is off."""
+
+    request: ReadStatus = field(default_factory=ReadStatus)
+    page: str = ""
 
 
 @runtime_checkable
 class StatusHook(Protocol):
     """A role that knows where the ban host serves its numbers."""
 
-    def status(self, context: Context) -> dict[str, Any]:
-        """Return the request by which the agent reads them."""
+    def status(self, context: Context) -> StatusSource:
+        """Return the place, and the request by which the agent reads them."""
 
 
 @runtime_checkable

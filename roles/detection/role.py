@@ -18,6 +18,7 @@ from provision.desired.context import Context
 from provision.desired.host_paths import AUDIT, EVENTS_LOG, EVIDENCE, REJECTED, SPOOL, USER
 from provision.desired.templates import read_file, render
 from provision.errors import spell_count
+from provision.linux.agent.protocol.ids import ResourceId
 from provision.linux.kinds.directory import Directory
 from provision.linux.kinds.file import File
 from provision.linux.kinds.jail import Jail
@@ -288,7 +289,7 @@ def resources(context: Context) -> tuple[Resource, ...]:
         Service(
             "fail2ban.service",
             restart_on=tuple(file.id for file in action),
-            reload_on=(f"file:{_FILTER}", f"file:{_JAIL}", f"file:{_SSHD}"),
+            reload_on=tuple(ResourceId("file", path) for path in (_FILTER, _JAIL, _SSHD)),
             reload_command=("fail2ban-client", "reload"),
         ),
         *(Jail(d.jail, d.max_retry, d.find_time, d.ban_time) for d in detections),

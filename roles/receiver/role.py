@@ -22,7 +22,7 @@ from banstitch_shared.receiver_api import (
 from banstitch_shared.tokens import STATUS, VERIFY, name_feed_token, name_webhook_token
 from pydantic import Field, field_validator
 
-from provision.desired.context import Context, format_url_host, is_address
+from provision.desired.context import Context, StatusSource, format_url_host, is_address
 from provision.desired.host_paths import (
     AUDIT,
     DIGESTS,
@@ -36,6 +36,8 @@ from provision.desired.host_paths import (
     USER,
 )
 from provision.desired.templates import TEMPLATES, read_file, render
+from provision.linux.agent.protocol.ids import ResourceId
+from provision.linux.agent.protocol.requests import ReadStatus, SelfTest
 from provision.linux.kinds.directory import Directory
 from provision.linux.kinds.file import File
 from provision.linux.kinds.package import Package
@@ -249,7 +251,7 @@ def resources(context: Context) -> tuple[Resource, ...]:
         Service(
             SOCKET,
             restart_on=(socket.id,),
-            restart_on_update=(f"file:{FILTER}",),
+            restart_on_update=(ResourceId("file", FILTER),),
             listens=f"{format_url_host(str(settings.receiver_listen))}:{settings.receiver_port}",
         ),
         Service(
@@ -261,41 +263,39 @@ def resources(context: Context) -> tuple[Resource, ...]:
     )
 
 
-def self_test(context: Context) -> dict[str, Any] | None:
-    """The synthetic event of `verify`: as many as ban, for an address of TEST-NET-1."""
+def self_test(context: Context) -> SelfTest | None:
+    """Return the synthetic event of `verify`: as many as ban, for an address of TEST-NET-1."""
     detections = enabled(context.own("detection", DetectionSettings))
     if not detections:
         return None
     detection, sample = detections[0], CATALOGUE[detections[0].name].matches[0]
     settings = context.own("receiver", Settings)
     base = own_url(settings)
-    return {
-        "url": base + EVENTS_PATH,
-        "feed_url": base + FEED_PATH,
-        "health_url": base + HEALTH_PATH,
-        "certificate": tls.certificate(settings),
-        "header": TOKEN_HEADER,
-        "tokens": TOKENS,
-        "token": VERIFY,
-        "jail": detection.jail,
-        "address": SELF_TEST,
-        "line": sample.line.replace(sample.address, SELF_TEST),
-        "count": detection.max_retry,
-        "patience": 10,
-    }
+    return SelfTest(
+        url=base + EVENTS_PATH,
+        feed_url=base + FEED_PATH,
+        health_url=base + HEALTH_PATH,
+        certificate=tls.certificate(settings),
+        header=TOKEN_HEADER,
+        tokens=TOKENS,
+        token=VERIFY,
+        jail=detection.jail,
+        address=SELF_TEST,
+        line=sample.line.replace(sample.address, SELF_TEST),
+        count=detection.max_retry,
+        patience=10,
+    )
 
 
-def status(context: Context) -> dict[str, Any]:
-    """Return how the ban host reads the receiver's metrics: URL, certificate, secret and filter.
-
-    ``page``: where a browser finds the status page; empty where it is off.
-    """
+def status(context: Context) -> StatusSource:
+    """Return how the ban host reads the receiver's metrics: URL, certificate, secret and filter."""
     settings = context.own("receiver", Settings)
-    return {
-        "page": build_base_url(context) + STATUS_PATH if settings.receiver_status_page else "",
-        "url": own_url(settings) + METRICS_PATH,
-        "certificate": tls.certificate(settings),
-        "tokens": TOKENS,
-        "user": STATUS,
-        "filters": SOCKET if heard(context, settings) else "",
-    }
+    request = ReadStatus(
+        url=own_url(settings) + METRICS_PATH,
+        certificate=tls.certificate(settings),
+        tokens=TOKENS,
+        user=STATUS,
+        filters=SOCKET if heard(context, settings) else "",
+    )
+    page = build_base_url(context) + STATUS_PATH if settings.receiver_status_page else ""
+    return StatusSource(request, page)

@@ -12,15 +12,16 @@ from banstitch_shared.tokens import VERIFY
 
 from provision.cli.report.samples import read_samples
 from provision.desired import collect
+from provision.desired.context import StatusSource
 from provision.engine.progress import describe_unreadable_posts
 from provision.engine.requests import ask
 from provision.engine.run import Run
 from provision.engine.site import SiteRun
 from provision.errors import spell_count
-from provision.linux import observation
 from provision.linux.kinds.certificate import describe_expiry
 from provision.linux.kinds.jail import Jail
 from provision.linux.kinds.resource import Resource
+from provision.linux.observation import build_request
 from provision.plan import State
 from provision.results import SiteResult, TargetResult, summarize
 from provision.sites.builder import Selected
@@ -66,19 +67,19 @@ def collect_status(run: Run, selected: Selected) -> SiteResult:
     """Observe every target as plan does, and read the receiver's numbers from the ban host."""
     looked = summarize(SiteRun(run, selected).plan())
     wanted = collect.render_resources(selected.site, run.plays)
-    place = collect.request_status(selected.site, run.plays)
+    source = collect.request_status(selected.site, run.plays)
     asked = TargetResult(selected.site.name, "linux", "unreachable")
     if not any(
         target.kind == "linux" and target.state == "unreachable" for target in looked.targets
     ):
-        question = {"do": "status", "sealed": observation.request(wanted)["sealed"], **place}
+        question = replace(source.request, sealed=build_request(wanted).sealed)
         (asked,) = ask(run, selected, question).targets
     numbers = asked.details.get("metrics", "")
     posters = {"-", VERIFY, *(fortigate.name for fortigate in selected.site.fortigates)}
     return SiteResult(
         looked.name,
         tuple(
-            _describe_host(target, asked, wanted, place, posters)
+            _describe_host(target, asked, wanted, source, posters)
             if target.kind == "linux"
             else _describe_fortigate(target, numbers, selected.site.name)
             for target in looked.targets
@@ -90,10 +91,9 @@ def _describe_host(
     target: TargetResult,
     asked: TargetResult,
     wanted: Sequence[Resource],
-    place: Mapping[str, Any],
+    source: StatusSource,
     posters: Set[str],
 ) -> TargetResult:
-    page, filters = place.get("page", ""), place.get("filters", "")
     if asked.state == "unreachable" or asked.error:
         state: State = asked.state if target.state in ("ok", "differs") else target.state
         error = target.error or asked.error
@@ -107,23 +107,29 @@ def _describe_host(
             for of, value in read_samples(numbers, "banstitch_bans")
             if _JAIL.fullmatch(of.get("jail", ""))
         },
-        "certificate": describe_expiry(wanted, asked.details["certificates"]),
+        "certificate": describe_expiry(wanted, _read_days_left(asked)),
         "versions": asked.details["versions"],
         "left_out": sum(int(n) for _, n in read_samples(numbers, "banstitch_feed_left_out")),
         "bans_refused": _count_refused_bans(numbers, posters),
-        "page": page,
+        "page": source.page,
         "refused": {
             of["why"]: int(n)
             for of, n in read_samples(numbers, "banstitch_refused_total")
             if of.get("why") in _WHY
         },
-        "filter": _judge_filter(filters, asked.details.get("filters", False)),
+        "filter": _judge_filter(source.request.filters, asked.details.get("filters", False)),
     }
     notes = (*target.notes, *_list_host_notes(details))
     well = target.state == "ok" and not details["bans_refused"]
     state = "ok" if well else "differs" if target.state == "ok" else target.state
     execs = target.execs + asked.execs
     return replace(target, state=state, execs=execs, details=details, notes=notes)
+
+
+def _read_days_left(asked: TargetResult) -> dict[str, float | None]:
+    return {
+        path: found and found["days_left"] for path, found in asked.details["certificates"].items()
+    }
 
 
 def _count_refused_bans(numbers: str, posters: Set[str]) -> dict[str, int]:
@@ -223,7 +229,7 @@ def _list_jails(target: TargetResult, wanted: Sequence[Resource]) -> dict[str, s
     if target.error:  # there is no plan that could name those that are down
         return {}
     down = {change.id for change in target.changes if change.action == "start"}
-    return {r.name: "down" if r.id in down else "up" for r in wanted if isinstance(r, Jail)}
+    return {r.name: "down" if str(r.id) in down else "up" for r in wanted if isinstance(r, Jail)}
 
 
 def _read_moments(fortigate: str, numbers: str) -> dict[str, float]:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from banstitch_shared.ban_file import HEAD
 
-from provision.linux.agent import bans, manifest
-from provision.linux.agent.objects import Journal
+from provision.linux.agent import bans, memory
+from provision.linux.agent.journal import Journal
 from tests.unit.agent.agent_model import remember_in
 from tests.unit.agent.bans_model import SOON, Fail2ban
 
@@ -22,7 +22,7 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def journal(state: Path) -> Journal:
     state.mkdir()
-    return Journal(manifest.new())
+    return Journal(memory.new())
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def fail2ban(monkeypatch: pytest.MonkeyPatch) -> Fail2ban:
     """A deployed host whose fail2ban does as it is told."""
     found = Fail2ban()
     monkeypatch.setattr(bans, "client", found)
-    monkeypatch.setattr(manifest, "load", manifest.new)
+    monkeypatch.setattr(memory, "load", memory.new)
     return found
 
 

@@ -12,6 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from provision.errors import Conflict
+from provision.linux.agent.protocol.ids import ResourceId
+from provision.linux.agent.protocol.requests import ServiceQuestion
+from provision.linux.agent.protocol.wire import to_json
 from provision.linux.draft import LinuxPlan
 from provision.linux.kinds.directory import Directory
 from provision.linux.kinds.file import File
@@ -21,7 +24,7 @@ from provision.linux.kinds.resource import Resource
 from provision.linux.kinds.service import Service
 from provision.linux.kinds.tokens import Tokens
 from provision.linux.kinds.user import User
-from provision.linux.observation import request, untouched
+from provision.linux.observation import assume_untouched, build_request
 from provision.linux.planner import plan, with_python
 from provision.linux.removal import teardown
 from tests.unit.linux.linux_model import Host, directory_state, drifts, file_state, let_drift
@@ -40,8 +43,14 @@ DESIRED: tuple[Resource, ...] = (
     File(JAIL, "[x]\nmaxretry = 3\n"),
     File(APP, "print('ü')\n", check="python"),
     File(UNIT, "[Unit]\n", check="systemd-unit"),
-    Service("x.service", restart_on=(f"file:{APP}", f"file:{UNIT}"), answers="http://127.0.0.1/"),
-    Service("fail2ban.service", reload_on=(f"file:{JAIL}",), reload_command=("f2b", "reload")),
+    Service(
+        "x.service",
+        restart_on=(ResourceId("file", APP), ResourceId("file", UNIT)),
+        answers="http://127.0.0.1/",
+    ),
+    Service(
+        "fail2ban.service", reload_on=(ResourceId("file", JAIL),), reload_command=("f2b", "reload")
+    ),
     Jail("x", 3, 600, 3600),
 )
 CHANGEABLE = ("/etc/fail2ban/jail.d/sshd.conf", "/etc/x/tokens.json", JAIL, APP, UNIT)
@@ -91,8 +100,14 @@ def ids(found: LinuxPlan) -> list[tuple[str, str]]:
     return [(change.action, change.id) for change in found.changes]
 
 
+def steps(found: LinuxPlan) -> list[dict[str, Any]]:
+    """The steps as they are sent."""
+    sent: list[dict[str, Any]] = to_json(found.steps)
+    return sent
+
+
 def step(found: LinuxPlan, word: str) -> dict[str, Any]:
-    (only,) = [each for each in found.steps if each["do"] == word]
+    (only,) = [each for each in steps(found) if each["do"] == word]
     return only
 
 
@@ -132,13 +147,13 @@ def test_what_is_not_ours_is_changed_only_when_it_is_adopted(host: Host) -> None
         assert all(path in conflict.value.what for path in in_the_way)
         assert "--adopt" in conflict.value.remedy
         return
-    files = [file for each in planned(host).steps for file in each.get("files", ())]
+    files = [file for each in steps(planned(host)) for file in each.get("files", ())]
     assert not {file["path"] for file in files} & set(host.paths)
 
 
 @given(hosts())
 def test_steps_come_in_the_order_in_which_they_are_needed(host: Host) -> None:
-    words = [each["do"] for each in planned(host, adopt=True).steps]
+    words = [each["do"] for each in steps(planned(host, adopt=True))]
     ranks = [ORDER.index(word) for word in words if word in ORDER]
     assert ranks == sorted(ranks)
     for made_before_files in ("touch", "tokens"):
@@ -181,12 +196,12 @@ def test_what_the_inventory_no_longer_names_is_removed(host: Host, gone: set[Res
     host.carry_out(found)
 
     removed = {change.id for change in found.changes if "no longer" in change.reason}
-    assert removed == {resource.id for resource in gone}
+    assert removed == {str(resource.id) for resource in gone}
     assert planned(host, desired=fewer).steps == ()
 
 
 def test_a_host_without_python_is_planned_as_an_untouched_one() -> None:
-    bare = untouched(DESIRED)
+    bare = assume_untouched(DESIRED)
     fresh = Host(facts={"sshd_jail_without_log": True}).observed(DESIRED)
     assert ids(plan(DESIRED, bare)) == ids(plan(DESIRED, fresh))
     first = with_python(plan(DESIRED, bare)).changes[0]
@@ -194,17 +209,12 @@ def test_a_host_without_python_is_planned_as_an_untouched_one() -> None:
 
 
 def test_the_request_names_everything_that_the_plan_looks_at() -> None:
-    asked = request(DESIRED)
-    assert set(CHANGEABLE) | {LOG, "/etc/x", "/var/log/x"} == set(asked["paths"])
-    assert asked["packages"] == ["fail2ban", "python3-flask"]
-    assert (asked["users"], asked["jails"]) == (["x"], ["x"])
-    assert asked["tokens"] == "/etc/x/tokens.json"
-    assert {
-        "name": "x.service",
-        "answers": "http://127.0.0.1/",
-        "certificate": "",
-        "listens": "",
-    } in asked["services"]
+    asked = build_request(DESIRED)
+    assert set(CHANGEABLE) | {LOG, "/etc/x", "/var/log/x"} == set(asked.paths)
+    assert asked.packages == ["fail2ban", "python3-flask"]
+    assert (asked.users, asked.jails) == (["x"], ["x"])
+    assert asked.tokens == "/etc/x/tokens.json"
+    assert ServiceQuestion("x.service", "http://127.0.0.1/", "", "") in asked.services
 
 
 def test_a_restart_that_is_owed_is_made_although_nothing_differs() -> None:
@@ -225,7 +235,7 @@ def test_a_changed_input_owes_its_service_before_the_first_file_changes() -> Non
     found = planned(host)
 
     assert step(found, "owe")["services"] == {"x.service": "restart"}
-    words = [each["do"] for each in found.steps]
+    words = [each["do"] for each in steps(found)]
     assert words.index("owe") < words.index("files")
 
 
@@ -241,9 +251,9 @@ def test_secrets_are_closed_to_a_service_only_once_it_has_restarted() -> None:
 
     found = planned(host, desired=closed)
 
-    steps = [(each["do"], each.get("mode")) for each in found.steps]
-    restart = steps.index(("service", None))
-    assert steps.index(("tokens", 0o640)) < restart < steps.index(("tokens", 0o600))
+    order = [(each["do"], each.get("mode")) for each in steps(found)]
+    restart = order.index(("service", None))
+    assert order.index(("tokens", 0o640)) < restart < order.index(("tokens", 0o600))
     host.carry_out(found)
     assert host.paths[path]["mode"] == 0o600
     assert planned(host, desired=closed).changes == ()
@@ -251,7 +261,7 @@ def test_secrets_are_closed_to_a_service_only_once_it_has_restarted() -> None:
 
 DROP_IN = f"{UNIT}.d/filter.conf"
 WITH_DROP_IN: tuple[Resource, ...] = tuple(
-    replace(each, restart_on_update=(f"file:{DROP_IN}",))
+    replace(each, restart_on_update=(ResourceId("file", DROP_IN),))
     if isinstance(each, Service) and each.name == "x.service"
     else each
     for each in (Directory(f"{UNIT}.d"), File(DROP_IN, "[Service]\n"), *DESIRED)
@@ -381,7 +391,7 @@ def test_teardown_keeps_data_and_packages_where_it_is_told_to() -> None:
 
 def test_teardown_stops_our_service_before_its_files_go_and_restores_others_after() -> None:
     host = deployed(Host(packages={"fail2ban"}, services={"fail2ban.service": dict(RUNNING)}))
-    words = [each["do"] for each in teardown(host.observed(DESIRED)).steps]
+    words = [each["do"] for each in steps(teardown(host.observed(DESIRED)))]
     assert words.index("stop-service") < words.index("take-back")
     assert words.index("take-back") < words.index("put-back-service")
     assert words[-1] == "forget"
