@@ -19,6 +19,7 @@ from provision.fortios.config.facts import find_capability
 from provision.fortios.config.tables.table import MARKER
 from provision.inventory.variables import Where
 from provision.sites.settings import RoleSettings
+from roles.detection.catalogue import Detection
 from roles.receiver.role import (
     find_receiver_address,
     find_receiver_port,
@@ -163,7 +164,7 @@ class _Trigger:
     note: str = ""
 
 
-def _list_triggers(context: Context, enabled: roles.detection.role.Enabled) -> tuple[_Trigger, ...]:
+def _list_triggers(context: Context, enabled: Detection) -> tuple[_Trigger, ...]:
     """Return one trigger for a detection, or one for each log id where a trigger takes only one."""
     # only the receiver checks a condition with several patterns: FortiOS has no "or" between fields
     conditions = tuple(

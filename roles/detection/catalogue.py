@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
+from banstitch_shared.jails import name_jail
 from pydantic import Field, ValidationError
 
 from provision.errors import InputError, Problem
@@ -29,20 +30,36 @@ class Match(Strict):
     address: str
 
 
-class Detection(Strict):
-    """One block of detections.yml."""
+class Thresholds(Strict):
+    """How many events within which time ban an address, and for how long: -1 is for ever."""
+
+    max_retry: MaxRetry
+    find_time: Duration
+    ban_time: DurationOrForever
+
+
+class Detection(Thresholds):
+    """One block of detections.yml, or what a site makes of it.
+
+    ``address_inside``: a field such as ``ui=ssh(1.2.3.4)`` for lines without ``address_field``.
+    ``where``: fields that must have a value which fits one of these patterns (``*``: anything).
+    """
 
     name: DetectionName
     description: Annotated[str, Field(max_length=200)]
     log_ids: Annotated[tuple[LogId, ...], Field(min_length=1)]
     address_field: FieldName
-    address_inside: FieldName | None = None
+    address_inside: FieldName | Literal[""] = ""
     where: Annotated[dict[FieldName, Patterns], Field(default_factory=dict)]
-    max_retry: MaxRetry
-    find_time: Duration
-    ban_time: DurationOrForever
     matches: tuple[Match, ...]
     ignores: tuple[str, ...]
+    # addresses and networks that a site never bans by it; no block of the file names any
+    ignore: Annotated[tuple[str, ...], Field(max_length=0)] = ()
+
+    @property
+    def jail(self) -> str:
+        """Return the name of its jail."""
+        return name_jail(self.name)
 
 
 def read_catalogue(path: Path = _FILE) -> dict[str, Detection]:

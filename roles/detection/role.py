@@ -6,11 +6,9 @@ detections.yml describes each detection; its head shows how to add one.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from banstitch_shared.jails import name_jail
 from banstitch_shared.tokens import VERIFY
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
@@ -35,7 +33,7 @@ from provision.sites.setting_types import (
 )
 from provision.sites.settings import RoleSettings, Strict
 from roles import shared_modules
-from roles.detection.catalogue import CATALOGUE, Detection, MaxRetry
+from roles.detection.catalogue import CATALOGUE, Detection, MaxRetry, Thresholds
 from roles.receiver import limits, units
 
 NAME = "detection"
@@ -63,7 +61,7 @@ _ACTION = (
 )
 
 
-class Thresholds(Strict):
+class Overrides(Strict):
     """Thresholds of one detection that differ from the others'."""
 
     max_retry: Annotated[
@@ -97,7 +95,7 @@ class Settings(RoleSettings):
         DurationOrForever | None, Field(description="how long a ban lasts, -1 for ever")
     ] = None
     detection_settings: Annotated[
-        dict[str, Thresholds],
+        dict[str, Overrides],
         Field(
             default_factory=dict,
             description="max_retry, find_time, ban_time, ignore for single detections, by name",
@@ -137,7 +135,7 @@ class Settings(RoleSettings):
 
     @field_validator("detection_enabled", "detection_settings")
     @classmethod
-    def _known(cls, value: tuple[str, ...] | dict[str, Thresholds]) -> object:
+    def _known(cls, value: tuple[str, ...] | dict[str, Overrides]) -> object:
         unknown = [name for name in value if name not in CATALOGUE]
         if unknown:
             there_are = ", ".join(CATALOGUE)
@@ -158,31 +156,7 @@ class Settings(RoleSettings):
         return self
 
 
-@dataclass(frozen=True)
-class Enabled:
-    """A detection as it is on at one site. Times in seconds, ``ban_time`` -1 for ever.
-
-    ``address_inside``: a field such as ``ui=ssh(1.2.3.4)`` for lines without ``address_field``.
-    ``where``: fields that must have a value which fits one of these patterns (``*``: anything).
-    """
-
-    name: str
-    description: str
-    log_ids: tuple[int, ...]
-    address_field: str
-    max_retry: int
-    find_time: int
-    ban_time: int
-    address_inside: str = ""
-    where: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    ignore: tuple[str, ...] = ()
-
-    @property
-    def jail(self) -> str:
-        return name_jail(self.name)
-
-
-def enabled(settings: Settings) -> tuple[Enabled, ...]:
+def enabled(settings: Settings) -> tuple[Detection, ...]:
     """Return the detections that are on.
 
     The thresholds of one detection win over those for all, and these over the catalogue's.
@@ -190,25 +164,14 @@ def enabled(settings: Settings) -> tuple[Enabled, ...]:
     return tuple(_enabled(CATALOGUE[name], settings) for name in settings.detection_enabled)
 
 
-def _enabled(detection: Detection, settings: Settings) -> Enabled:
-    own = settings.detection_settings.get(detection.name, Thresholds())
-
-    def threshold(name: str) -> int:
-        candidates = (getattr(own, name), getattr(settings, f"detection_{name}"))
-        return int(next((v for v in candidates if v is not None), getattr(detection, name)))
-
-    return Enabled(
-        detection.name,
-        detection.description,
-        detection.log_ids,
-        detection.address_field,
-        threshold("max_retry"),
-        threshold("find_time"),
-        threshold("ban_time"),
-        detection.address_inside or "",
-        detection.where,
-        tuple(map(str, own.ignore)),
-    )
+def _enabled(detection: Detection, settings: Settings) -> Detection:
+    own = settings.detection_settings.get(detection.name, Overrides())
+    chosen: dict[str, object] = {"ignore": tuple(map(str, own.ignore))}
+    for name in Thresholds.model_fields:
+        for value in (getattr(settings, f"detection_{name}"), getattr(own, name)):
+            if value is not None:
+                chosen[name] = value
+    return detection.model_copy(update=chosen)
 
 
 def summary(context: Context) -> Iterator[str]:

@@ -25,7 +25,7 @@ LONGEST_BAN = 100 * 366 * 86400
 
 
 class ByHand:
-    """What an operator may do with the bans of one jail."""
+    """Changes the bans of one jail for an operator."""
 
     def __init__(
         self, jail: Any, held: Held, memory: Memory, keeper: Keeper, ignoring: Ignoring

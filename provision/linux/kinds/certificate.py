@@ -11,6 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from provision.linux.agent.protocol.bounds import SERVER_DAYS
 from provision.linux.agent.protocol.ids import ResourceId
 from provision.linux.agent.protocol.requests import Observe
 from provision.linux.agent.protocol.state import CertificateState
@@ -25,8 +26,8 @@ from provision.linux.kinds.resource import (
 from provision.linux.pem import fingerprint
 
 RENEW_DAYS = 30
-# A CA outlives what it signs: 397 days, renewed when 30 are left.
-RENEW_AUTHORITY_DAYS = 397 + RENEW_DAYS
+# A CA outlives what it signs.
+RENEW_AUTHORITY_DAYS = SERVER_DAYS + RENEW_DAYS
 
 
 @dataclass(frozen=True)

@@ -22,14 +22,12 @@ from provision.linux.agent.kinds.kind import Kind
 from provision.linux.agent.memory import Manifest
 from provision.linux.agent.paths import put_state, read_state
 from provision.linux.agent.pem import DAY, NOBODY, read_certificate
-from provision.linux.agent.protocol.bounds import SEALED_KINDS
+from provision.linux.agent.protocol.bounds import SEALED_KINDS, SERVER_DAYS
 from provision.linux.agent.protocol.ids import ResourceId
 from provision.linux.agent.protocol.requests import Observe
 from provision.linux.agent.protocol.steps import MakeAuthority, MakeCertificate, OnDisk
 
 AUTHORITY_DAYS = 3650
-# What public CAs have settled on; see the baseline requirements of the CA/Browser Forum.
-SERVER_DAYS = 397
 # In memory: what is deleted from a disk may be read again.
 SCRATCH = "/run"
 

@@ -82,6 +82,8 @@ OUR_PATHS = (
     rf"/var/(?:cache|lib|log|spool)/banstitch[a-z-]{{0,40}}(?:/{_PART}){{0,8}}",
 )
 _OURS = "|".join(OUR_PATHS)
+# Days that the receiver's certificate lasts: public CAs have settled on that (CA/Browser Forum).
+SERVER_DAYS = 397
 # Kinds of objects that are a path; the other kind is a user.
 PATH_KINDS = ("file", "directory", "tokens", "digests", "authority", "certificate")
 # Those of them whose content never leaves the host: there is a key in it.
