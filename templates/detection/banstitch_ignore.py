@@ -14,6 +14,22 @@ from typing import Any
 from banstitch_shared.addresses import Network, Networks, parse_network, split_ban
 
 
+class Ignored:
+    """A jail's ignore list, asked 100,000 times in a second."""
+
+    def __init__(self, texts: Iterable[object]) -> None:
+        self.texts = list(texts)
+        networks = [network for text in self.texts for network in parse_networks(str(text))]
+        self._networks = Networks((network, str(network)) for network in reversed(networks))
+
+    def find_overlap(self, entry: str) -> str:
+        """Return the part of the list that ``entry`` has addresses in common with, or an empty string."""
+        place = split_ban(entry)
+        if self._networks.find_around(*place):
+            return entry
+        return self._networks.find_within(*place) if "/" in entry else ""
+
+
 class Ignoring:
     """Keeps ``texts``, addresses and networks, on the ignore list of a jail's ``log_filter``."""
 
@@ -22,6 +38,7 @@ class Ignoring:
         # fail2ban's own objects of those that would not be on the list without us
         self._added: list[Any] = []
         self.texts = tuple(texts)
+        self._ignored = Ignored([])
         self.put()
 
     def put(self) -> None:
@@ -40,25 +57,16 @@ class Ignoring:
         self.texts = tuple(texts)
         self.put()
 
-    def everybody(self) -> list[Any]:
-        """Return the whole list; while fail2ban has it cleared, at least our own part of it."""
-        return [*self._filter.getIgnoreIP(), *self.texts]
+    def find_overlap(self, entry: str) -> str:
+        """Return the part of the list that ``entry`` has addresses in common with, or an empty string.
 
-
-class Ignored:
-    """A jail's ignore list, asked 100,000 times in a second."""
-
-    def __init__(self, texts: Iterable[object]) -> None:
-        self.texts = list(texts)
-        networks = [network for text in self.texts for network in parse_networks(str(text))]
-        self._networks = Networks((network, str(network)) for network in reversed(networks))
-
-    def overlap(self, entry: str) -> str:
-        """Return the part of the list that ``entry`` has addresses in common with, or an empty string."""
-        place = split_ban(entry)
-        if self._networks.find_around(*place):
-            return entry
-        return self._networks.find_within(*place) if "/" in entry else ""
+        The list is rebuilt only if it changed: 100,000 restored bans ask for it. While fail2ban has it
+        cleared, at least our own part of it counts.
+        """
+        texts = [*self._filter.getIgnoreIP(), *self.texts]
+        if texts != self._ignored.texts:
+            self._ignored = Ignored(texts)
+        return self._ignored.find_overlap(entry)
 
 
 def parse_networks(text: str) -> list[Network]:

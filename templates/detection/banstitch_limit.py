@@ -82,6 +82,14 @@ class BanLimit:
                 self._unwritten, outcome = self._counted(self._unwritten or {}, name, ipv6, now)
         return outcome
 
+    def describe(self, outcome: Outcome) -> str:
+        """Return the reason why bans are refused from now on."""
+        whose = "events that name no FortiGate of this site"
+        whose = whose if outcome.fortigate == UNKNOWN else "events of " + outcome.fortigate
+        bans = "new bans of IPv6" if outcome.ipv6 else "new bans"
+        most = "%d %s within an hour (receiver_ban_limit)" % (self.most, bans)
+        return "%s caused %s: more are refused" % (whose, most)
+
     def _counted(self, found: Counts, name: str, ipv6: bool, now: float) -> tuple[Counts, Outcome]:
         budgets = (n + family for n in self._names for family in ("", IPV6))
         counts = {n: recent(found[n], now) for n in budgets if n in found}

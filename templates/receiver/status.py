@@ -19,6 +19,7 @@ from banstitch_shared.ban_file import FOREVER
 from banstitch_shared.jails import name_detection
 
 from receiver.files import Unavailable
+from receiver.metrics import list_endings
 
 if TYPE_CHECKING:
     from receiver.state import State
@@ -125,7 +126,7 @@ def draw_days(by_day: Mapping[int, int], since: float, now: float) -> dict[str, 
 def list_events(state: State) -> dict[str, Any]:
     """Return the outcomes of the events of each FortiGate, and the number of refused posts."""
     counts = state.counts
-    endings = [*(d["name"] for d in state.config["detections"]), "ignored"]
+    endings = list_endings(state.config)
     rows = []
     for name in state.config["fortigates"]:
         numbers = [counts["events:%s:%s" % (name, ending)] for ending in endings]
