@@ -18,7 +18,7 @@ from tests.e2e.agent_logins import (
 )
 from tests.e2e.labsite import LabSite
 from tests.lab.debian import DebianHost
-from tests.lab.roots import ready_root
+from tests.lab.roots import build_ready_root
 
 pytestmark = pytest.mark.lab
 
@@ -34,7 +34,7 @@ auth required pam_permit.so
 @pytest.fixture(scope="module")
 def host() -> Iterator[DebianHost]:
     """A host with a user who may use sudo with a password, and one who needs none."""
-    with DebianHost(ready_root()) as made:
+    with DebianHost(build_ready_root()) as made:
         add_user(made, "asked")
         add_user(made, "free", rule="ALL=(ALL) NOPASSWD: ALL")
         yield made
@@ -71,7 +71,9 @@ def test_the_agent_starts_and_a_wrong_password_is_known(host: DebianHost, case: 
         check_agent_answers(host, "asked")
         check_agent_answers(host, "free", None)
         check_agent_answers(host, "free", "not-asked-for")
-        assert "sudo refused the password of asked" in get_refusal(host, "asked", "wrong-one").what
+        assert (
+            "sudo refused the password of asked" in get_refusal(host, "asked", "wrong-one").message
+        )
 
 
 @pytest.mark.parametrize("case", ["rootpw", "targetpw"])
@@ -85,7 +87,7 @@ def test_the_password_may_be_that_of_root(host: DebianHost, case: str) -> None:
 def test_noexec_is_named(host: DebianHost, user: str) -> None:
     with sudoers(host, "Defaults noexec"):
         error = get_refusal(host, user, PASSWORD if user == "asked" else None)
-    assert "noexec" in error.what
+    assert "noexec" in error.message
     assert f"Defaults:{user} !noexec" in error.remedy
 
 
@@ -93,9 +95,9 @@ def test_the_error_of_sudo_for_some_commands_names_what_the_agent_needs(host: De
     add_user(host, "some-asked", rule="ALL=(ALL) /usr/bin/apt")
     add_user(host, "some-free", rule="ALL=(ALL) NOPASSWD: /usr/bin/apt")
     asked, free = get_refusal(host, "some-asked"), get_refusal(host, "some-free", None)
-    assert "some-asked may not run the agent as root by sudo: it needs /bin/sh" in asked.what
+    assert "some-asked may not run the agent as root by sudo: it needs /bin/sh" in asked.message
     assert "`some-asked ALL=(root) /bin/sh`" in asked.remedy
-    assert "some-free may run only some commands by sudo" in free.what
+    assert "some-free may run only some commands by sudo" in free.message
     assert "`some-free ALL=(root) NOPASSWD: /bin/sh`" in free.remedy
 
 
@@ -112,8 +114,8 @@ def test_a_translated_sudo_is_understood(host: DebianHost) -> None:
     german = "printf 'LANG=de_DE.UTF-8\\nLC_ALL=de_DE.UTF-8\\nLANGUAGE=de\\n' >/etc/environment"
     with change_for_now(host, german, "printf '' >/etc/environment"):
         check_agent_answers(host, "asked")
-        assert "asks asked for a password" in get_refusal(host, "asked", None).what
-        assert "refused the password of asked" in get_refusal(host, "asked", "wrong-one").what
+        assert "asks asked for a password" in get_refusal(host, "asked", None).message
+        assert "refused the password of asked" in get_refusal(host, "asked", "wrong-one").message
 
 
 def test_a_wrong_password_does_not_lock_the_account(host: DebianHost) -> None:
@@ -129,10 +131,10 @@ def test_a_wrong_password_does_not_lock_the_account(host: DebianHost) -> None:
 @pytest.mark.parametrize("user", ["admin", "deploy"])
 def test_a_site_is_deployed_by_sudo_rs(tmp_path: Path, user: str) -> None:
     """Debian 13 offers it; `deploy` needs no password, `admin` is asked for one."""
-    with LabSite(tmp_path / "inventory", ready_root("trixie"), user=user) as site:
+    with LabSite(tmp_path / "inventory", build_ready_root("trixie"), user=user) as site:
         install_packages(site.host, "sudo-rs")
         site.host.console("ln -s /usr/bin/sudo-rs /usr/local/bin/sudo", check=True)
-        before = site.listing()
+        before = site.list_files()
         applied = site.run("apply", "-y")
         assert applied.code == 0, applied.out + applied.err
         planned = site.run("plan", "--json")
@@ -140,7 +142,7 @@ def test_a_site_is_deployed_by_sudo_rs(tmp_path: Path, user: str) -> None:
         assert planned.target("bh1")["execs"] == 1
         gone = site.run("teardown", "-y")
         assert gone.code == 0, gone.out + gone.err
-        assert site.listing() == before
+        assert site.list_files() == before
         wrong = site.run("plan", "-e", "ansible_become_password=wrong-password")
         if user == "admin":
             assert wrong.code == 4

@@ -48,7 +48,7 @@ def parse_entries(line: bytes) -> list[Entry]:
 
 
 def _is_entry(found: Mapping[str, object]) -> bool:
-    """Return whether an entry is flat, as protocol.py requires.
+    """Return whether an entry is flat, as its form in protocol/answers.py requires.
 
     One poisoned line must not hide the others.
     """

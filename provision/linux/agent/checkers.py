@@ -11,7 +11,7 @@ from provision.linux.agent.host import HostError, run, tail
 
 
 def unchecked(path: str, staged: str, content: bytes) -> None:
-    """A file that no program checks on its own."""
+    """Accept a file that no program checks on its own."""
 
 
 def _check_python(path: str, staged: str, content: bytes) -> None:

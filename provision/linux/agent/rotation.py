@@ -46,12 +46,12 @@ def begin(request: Rotate) -> Rotated:
 
 
 def kept(known: dict[str, str], names: Sequence[str]) -> dict[str, str]:
-    """The old secrets of ``names`` that a rotation under way still needs."""
+    """Return the old secrets of ``names`` that a rotation under way still needs."""
     return {name_old(name): known[name_old(name)] for name in names if name_old(name) in known}
 
 
 def retire(path: str, names: Sequence[str]) -> None:
-    """The old secrets of ``names`` are refused from now on."""
+    """Drop the old secrets of ``names``, so that they are refused from now on."""
     known = read_tokens(path) or {}
     left = {k: v for k, v in known.items() if k not in {name_old(name) for name in names}}
     if left != known:

@@ -174,4 +174,4 @@ def test_a_package_that_somebody_else_needs_by_now_stays(monkeypatch: pytest.Mon
         return Ran(0, "\n".join(f"Purg {name} [1]" for name in gone))
 
     programs(monkeypatch, answer)
-    assert package.removable(["python3-flask", "fail2ban"]) == ["fail2ban"]
+    assert package.list_removable(["python3-flask", "fail2ban"]) == ["fail2ban"]

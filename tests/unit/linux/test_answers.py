@@ -61,7 +61,7 @@ def look(request: Request[Any], answer: dict[str, Any]) -> Any:
 def refusal(do: str, answer: Any, **request: Any) -> str:
     with pytest.raises(InvalidAnswer) as error:
         read(do, answer, **request)
-    return error.value.what
+    return error.value.message
 
 
 # --- what the agent answers -----------------------------------------------------------------------
@@ -161,8 +161,8 @@ def test_whatever_the_agent_fails_with_is_an_answer_that_can_be_read(
         answers.read(Rotate("", ()), raw)
     assert not isinstance(failed.value, InvalidAnswer)
     if "first" in str(error):
-        assert failed.value.what.startswith("first\n")
-        assert failed.value.what.endswith("\nlast")
+        assert failed.value.message.startswith("first\n")
+        assert failed.value.message.endswith("\nlast")
 
 
 # --- what nobody may answer --------------------------------------------------------------------------

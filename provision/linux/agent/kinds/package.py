@@ -44,7 +44,7 @@ def make(step: Install, journal: Journal) -> None:
         coming = fetch(step.packages, apt)
         journal.manifest.packages = sorted({*journal.manifest.packages, *coming})
         memory.save(journal.manifest)
-        journal.on_failure(lambda: purge(removable(known(coming))))
+        journal.on_failure(lambda: purge(list_removable(list_known(coming))))
         install(step.packages, apt)
     finally:
         journal.notes.extend(apt.notes)
@@ -52,7 +52,7 @@ def make(step: Install, journal: Journal) -> None:
 
 def take_back(step: PurgePackages, journal: Journal) -> None:
     """Remove what was installed for us."""
-    purge(removable(known(journal.manifest.packages)))
+    purge(list_removable(list_known(journal.manifest.packages)))
     journal.manifest.packages = []
     memory.save(journal.manifest)
 
@@ -93,12 +93,12 @@ def install(names: Sequence[str], apt: Apt) -> None:
         raise HostError("apt cannot install {}:\n{}".format(" ".join(names), reasons(ran.output)))
 
 
-def known(names: Sequence[str]) -> list[str]:
+def list_known(names: Sequence[str]) -> list[str]:
     """Return those of ``names`` that dpkg still knows: one that is gone needs no purge."""
     return [name for name in names if run(["dpkg-query", "-W", name]).status == 0]
 
 
-def removable(ours: Sequence[str]) -> list[str]:
+def list_removable(ours: Sequence[str]) -> list[str]:
     """Return those packages of ``ours`` whose removal takes no package of somebody else along.
 
     What an operator installed since then may need one of them: such a package stays.
