@@ -7,11 +7,11 @@ context gives the same result.
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Protocol, TypeVar, runtime_checkable
+
+from banstitch_shared.addresses import is_address
 
 from provision.errors import Problem
 from provision.fortios.config.desired import CliBlock
@@ -141,16 +141,6 @@ class VdomsHook(Protocol):
 
     def vdoms(self, context: Context) -> Sequence[str]:
         """Return their names."""
-
-
-@lru_cache(maxsize=1024)
-def is_address(text: str) -> bool:
-    """Return whether ``text`` is an IPv4 or IPv6 address rather than a host name."""
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
 
 
 def has_placeholder(text: str) -> bool:

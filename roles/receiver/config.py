@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from provision.desired.context import Context, is_address
+from banstitch_shared.addresses import is_address
+
+from provision.desired.context import Context
 from provision.desired.host_paths import AUDIT, DIGESTS, EVENTS_LOG, EVIDENCE, REJECTED, SPOOL
 from roles.address_families import choose_feed_list
 from roles.receiver import events, tls, units

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any
 
+from banstitch_shared.addresses import is_address
 from pydantic import Field
 
-from provision.desired.context import Context, is_address
+from provision.desired.context import Context
 from provision.sites.setting_types import Networks
 from provision.sites.settings import RoleSettings
 from roles.detection.role import Settings as DetectionSettings

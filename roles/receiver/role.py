@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Annotated
 
-from banstitch_shared.addresses import SELF_TEST
+from banstitch_shared.addresses import SELF_TEST, is_address
 from banstitch_shared.receiver_api import (
     EVENTS_PATH,
     FEED_PATH,
@@ -24,7 +24,7 @@ from banstitch_shared.receiver_api import (
 from banstitch_shared.tokens import STATUS, VERIFY, name_feed_token, name_webhook_token
 from pydantic import Field, field_validator
 
-from provision.desired.context import Context, StatusSource, format_url_host, is_address
+from provision.desired.context import Context, StatusSource, format_url_host
 from provision.desired.host_paths import (
     DIGESTS,
     ETC,

@@ -14,6 +14,8 @@ import tempfile
 import time
 from collections.abc import Sequence
 
+from banstitch_shared.addresses import is_address
+
 from provision.linux.agent import host
 from provision.linux.agent.host import HostError, must, read, run
 from provision.linux.agent.journal import Journal
@@ -102,7 +104,7 @@ def make_certificate(step: MakeCertificate, journal: Journal) -> None:
     if known is None:
         raise HostError(f"{step.authority} holds no certificate to sign with")
     end = time.time() + min(SERVER_DAYS, known.days_left) * DAY
-    names = ", ".join(("IP:" if _is_address(n) else "DNS:") + n for n in step.names)
+    names = ", ".join(("IP:" if is_address(n) else "DNS:") + n for n in step.names)
     signing = ["-cert", step.authority, "-keyfile", step.authority]
     with tempfile.TemporaryDirectory(dir=SCRATCH, prefix="banstitch-") as folder:
         key = _key(folder, "")
@@ -116,8 +118,8 @@ def _permitted(names: Sequence[str]) -> list[str]:
 
     A kind of name that is not mentioned would be permitted whole (RFC 5280, 4.2.1.10), hence NOBODY.
     """
-    addresses = [ipaddress.ip_network(name) for name in names if _is_address(name)]
-    hosts = [name for name in names if not _is_address(name)]
+    addresses = [ipaddress.ip_network(name) for name in names if is_address(name)]
+    hosts = [name for name in names if not is_address(name)]
     return [
         *(f"permitted;IP:{each.network_address}/{each.netmask}" for each in addresses),
         *(f"permitted;DNS:{name}" for name in hosts),
@@ -157,14 +159,6 @@ def _sign(
 
 def _moment(seconds: float) -> str:
     return time.strftime("%Y%m%d%H%M%SZ", time.gmtime(seconds))
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _write(step: OnDisk, content: bytes) -> None:
