@@ -115,7 +115,9 @@ def list_resources(
         with _Problems(context, "receiver_tls_certificate"):
             paths = (settings.receiver_tls_certificate, settings.receiver_tls_key)
             if not all(paths):
-                raise ValueError("receiver_tls: files needs both receiver_tls_certificate and _key")
+                raise ValueError(
+                    "it must be set for receiver_tls: files, and so must receiver_tls_key"
+                )
             content = certificate_files.read_pair(*paths, names[0])
         return folder, Certificate(CERTIFICATE, (), "", content, group=USER)
     valid_for = dict.fromkeys(str(ip_address(n)) if is_address(n) else n for n in names)
