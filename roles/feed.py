@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
+from banstitch_shared.receiver_api import FEED_PATH
+from banstitch_shared.tokens import name_feed_token
 from pydantic import Field
 
 from provision.desired.context import Context
@@ -34,7 +36,7 @@ class Settings(RoleSettings):
     """
 
     feed_refresh_rate: Annotated[
-        int, Field(ge=1, le=43200, description="minutes between two fetches, 1 to 43200")
+        int, Field(ge=1, le=43200, description="minutes between two fetches")
     ] = 1
     feed_scope: Annotated[
         Literal["global", "vdom"],
@@ -61,7 +63,7 @@ class Settings(RoleSettings):
     ] = ""
     feed_vrf: Annotated[
         int,
-        Field(ge=-1, le=511, description="VRF of the fetches, 0 to 511; -1: leave it as it is"),
+        Field(ge=-1, le=511, description="VRF of the fetches; -1: leave it as it is"),
     ] = -1
 
 
@@ -84,7 +86,7 @@ def blocks(context: Context) -> tuple[CliBlock, ...]:
         name=name_feed(context),
         marker=MARKER,
         username=context.host.name,
-        password=context.token(f"feed:{context.host.name}"),
+        password=context.token(name_feed_token(context.host.name)),
         url=_build_url(context),
         secure=is_receiver_secure(context),
         fortigate=context.facts,
@@ -122,7 +124,7 @@ def _check_capabilities(context: Context, settings: Settings) -> None:
 def _build_url(context: Context) -> str:
     fortigate = context.host
     name = choose_feed_list(fortigate) if isinstance(fortigate, FortiGate) else ""
-    return f"{build_base_url(context)}/blocked-ips" + (f"/{name}" if name else "")
+    return f"{build_base_url(context)}{FEED_PATH}" + (f"/{name}" if name else "")
 
 
 def _note_unchecked(context: Context) -> str:

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Annotated
 
+from banstitch_shared.receiver_api import EVENTS_PATH, TOKEN_HEADER
+from banstitch_shared.tokens import name_webhook_token
 from pydantic import Field
 
 import roles.detection.role
@@ -56,9 +58,10 @@ def blocks(context: Context) -> tuple[CliBlock, ...]:
         action=ACTION,
         marker=MARKER,
         body=BODY,
-        uri=f"{format_url_host(find_receiver_address(context))}/receive-logs",
+        uri=f"{format_url_host(find_receiver_address(context))}{EVENTS_PATH}",
         port=find_receiver_port(context),
-        token=context.token(f"webhook:{context.host.name}"),
+        header=TOKEN_HEADER,
+        token=context.token(name_webhook_token(context.host.name)),
         secure=is_receiver_secure(context),
         verify=context.own("webhook", Settings).webhook_verify_certificate,
         fortigate=context.facts,

@@ -13,8 +13,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.lab.debian import DebianHost
-from tests.lab.roots import bare_root as build_bare_root
-from tests.lab.roots import ready_root as build_ready_root
+from tests.lab.roots import build_bare_root, build_ready_root
 
 # Laws are about results. By default a machine that stalls for 200 ms in one of a hundred examples,
 # or for a second while one is drawn, fails a test.

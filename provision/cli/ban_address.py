@@ -7,10 +7,10 @@ import socket
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from banstitch_shared.addresses import Network, parse_peer, spell_network, unmap_network
+
 from provision.errors import InputError, Problem
 from provision.sites.builder import BanHost, FortiGate, Site
-
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 # The shortest prefix lengths that may be banned; no larger network is assigned to anybody.
 _SHORTEST_PREFIX = {4: 8, 6: 16}
@@ -27,7 +27,6 @@ _SPECIAL = {
 }
 # Number of names to resolve in parallel: each takes seconds if a resolver does not answer.
 _LOOKUPS = 32
-_MAPPED = ipaddress.IPv6Network("::ffff:0:0/96")
 
 
 def normalize_address(text: str) -> str:
@@ -49,8 +48,7 @@ def normalize_address(text: str) -> str:
     if ipaddress.ip_interface(text).ip != network.network_address:
         message = f"{text} is an address within {network}"
         raise InputError([Problem("", 0, message, f"write {network} to ban the whole network")])
-    network = convert_mapped(network)
-    return str(network.network_address) if network.num_addresses == 1 else str(network)
+    return spell_network(unmap_network(network))
 
 
 def check_bannable(text: str) -> str:
@@ -70,14 +68,6 @@ def check_bannable(text: str) -> str:
             message = f"{text} overlaps {reserved} ({name})"
             raise InputError([Problem("", 0, message, "choose another address")])
     return address
-
-
-def convert_mapped(network: Network) -> Network:
-    """Return a network of IPv4 mapped into IPv6 (::ffff:192.0.2.1) as IPv4; return others unchanged."""
-    if isinstance(network, ipaddress.IPv4Network) or not network.subnet_of(_MAPPED):
-        return network
-    low = int(network.network_address) & 0xFFFFFFFF
-    return ipaddress.IPv4Network((low, network.prefixlen - _MAPPED.prefixlen))
 
 
 def find_own_host(sites: Sequence[Site], address: str) -> str:
@@ -103,4 +93,4 @@ def _resolve(name: str) -> list[Network]:
         rows = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
         return []
-    return [convert_mapped(ipaddress.ip_network(str(row[4][0]).partition("%")[0])) for row in rows]
+    return [ipaddress.ip_network(parse_peer(str(row[4][0]))) for row in rows]

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import click
+from banstitch_shared.jails import name_detection
 from pydantic import TypeAdapter, ValidationError
 
 from provision.cli import ban_address
@@ -169,7 +170,7 @@ def _build_ban_rows(results: Sequence[SiteResult]) -> list[Sequence[str]]:
         (
             site.name,
             ban["address"],
-            ban["jail"].removeprefix("banstitch-"),
+            name_detection(ban["jail"]),
             format_timestamp(ban["since"]),
             format_timestamp(ban["until"]),
             str(ban["failures"]),

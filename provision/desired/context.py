@@ -10,6 +10,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from provision.errors import Problem
@@ -133,6 +134,7 @@ class VdomsHook(Protocol):
         """Return their names."""
 
 
+@lru_cache(maxsize=1024)
 def is_address(text: str) -> bool:
     """Return whether ``text`` is an IPv4 or IPv6 address rather than a host name."""
     try:

@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from banstitch_shared.jails import name_detection, name_jail
+
 from provision.desired import collect
 from provision.desired.host_paths import AUDIT, SPOOL, TOKENS
 from provision.engine.ban_host import BanHostRun
@@ -161,9 +163,9 @@ def ask_unban(run: Run, address: str, why: str) -> Callable[[Site], Request]:
 
 def _find_jail(run: Run, site: Site, detection: str) -> str:
     jails = list_jails(run, site)
-    jail = f"banstitch-{detection}" if detection else next(iter(jails), "")
+    jail = name_jail(detection) if detection else next(iter(jails), "")
     if jail not in jails:
-        enabled = ", ".join(name.removeprefix("banstitch-") for name in jails) or "none"
+        enabled = ", ".join(map(name_detection, jails)) or "none"
         message = (
             f"detection {detection} is not enabled" if detection else "no detection is enabled"
         )

@@ -9,6 +9,8 @@ from importlib import import_module
 from types import ModuleType
 from typing import cast
 
+from banstitch_shared.tokens import STATUS, VERIFY
+
 from provision.errors import InputError, Problem
 from provision.inventory.expressions import Scope
 from provision.inventory.loader import Host, Inventory, build_scopes
@@ -28,7 +30,7 @@ BAN_HOSTS, FORTIGATES = "ban_hosts", "fortigates"
 # A FortiGate's name is its user name at the receiver and a part of URLs; 35 is what FortiOS takes.
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
 # Names of the site's own among its secrets and logins, beside those of its FortiGates.
-RESERVED = ("status", "verify")
+RESERVED = (STATUS, VERIFY)
 _LONGEST_NAME = {BAN_HOSTS: 253, FORTIGATES: 35}
 
 Settings = Mapping[str, RoleSettings]

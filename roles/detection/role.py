@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
+from banstitch_shared.jails import name_jail
+from banstitch_shared.tokens import VERIFY
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from provision.desired.context import Context
@@ -31,24 +32,26 @@ from provision.sites.setting_types import (
     spell_duration,
 )
 from provision.sites.settings import RoleSettings, Strict
+from roles import shared_modules
 from roles.detection.catalogue import CATALOGUE, Detection, MaxRetry
 from roles.receiver import limits, units
 
 NAME = "detection"
 PREFIX = "detection_"
 _SHORTEST_GROWING = 60
+_ACTIONS = "/etc/fail2ban/action.d"
 _FILTER = "/etc/fail2ban/filter.d/banstitch.conf"
 _JAIL = "/etc/fail2ban/jail.d/banstitch.conf"
 _SSHD = "/etc/fail2ban/jail.d/banstitch-sshd.conf"
 # In the order of installation: the action comes last, so that every module that it loads already exists.
 _ACTION = (
-    "detection/banstitch_terms.py",
     "detection/banstitch_spool.py",
     "detection/banstitch_evidence.py",
     "detection/banstitch_audit.py",
     "detection/banstitch_held.py",
     "detection/banstitch_memory.py",
     "detection/banstitch_keeper.py",
+    "detection/banstitch_by_hand.py",
     "detection/banstitch_bounds.py",
     "detection/banstitch_limit.py",
     "detection/banstitch_ignore.py",
@@ -83,9 +86,7 @@ class Settings(RoleSettings):
     ] = ("sslvpn_login_failed",)
     detection_max_retry: Annotated[
         MaxRetry | None,
-        Field(
-            description="number of events within detection_find_time that ban an address, 1 to 10000"
-        ),
+        Field(description="number of events within detection_find_time that ban an address"),
     ] = None
     detection_find_time: Annotated[
         Duration | None, Field(description="period in which events are counted, 1s or more")
@@ -179,7 +180,7 @@ class Enabled:
 
     @property
     def jail(self) -> str:
-        return f"banstitch-{self.name}"
+        return name_jail(self.name)
 
 
 def list_enabled(settings: Settings) -> tuple[Enabled, ...]:
@@ -230,64 +231,67 @@ def list_ignored(context: Context) -> list[str]:
     return ["127.0.0.0/8", "::1", *context.site_addresses(), *map(str, configured)]
 
 
-def _build_module(template: str, shared: Mapping[str, str]) -> File:
+def _build_module(template: str, shared: Mapping[str, object]) -> File:
     """Return a module of the action: rendered if it is a template, otherwise unchanged."""
-    name = Path(template).name.removesuffix(".j2")
-    is_template = name != Path(template).name
-    text = render(template, **shared) if is_template else read_file(template)
-    return File(f"/etc/fail2ban/action.d/{name}", text, check="python")
+    name = template.rpartition("/")[2].removesuffix(".j2")
+    text = render(template, **shared) if template.endswith(".j2") else read_file(template)
+    return File(f"{_ACTIONS}/{name}", text, check="python")
 
 
-def resources(context: Context) -> tuple[Resource, ...]:
-    """Return the resources of a fail2ban that runs our filter, action and jails."""
-    settings = context.own("detection", Settings)
-    detections = list_enabled(settings)
+def _collect_shared_values(context: Context) -> dict[str, object]:
+    """Return the values that several templates need."""
     logs = units.compute_log_limit(context.of_ban_host("receiver", units.Settings))
-    shared: dict[str, Any] = {
+    limit_of = {EVENTS_LOG: logs, EVIDENCE: units.EVIDENCE_SIZE, REJECTED: units.REJECTED_SIZE}
+    return {
         "events_log": EVENTS_LOG,
         "spool": SPOOL,
         "audit": AUDIT,
         "evidence": EVIDENCE,
         "group": USER,
         "largest": units.compute_file_limit(logs),
-        "limits": {
-            EVENTS_LOG: logs,
-            EVIDENCE: units.EVIDENCE_SIZE,
-            REJECTED: units.REJECTED_SIZE,
-        },
+        "limits": limit_of,
     }
-    jails = render(
+
+
+def _render_jails(context: Context, shared: Mapping[str, object]) -> str:
+    settings = context.own("detection", Settings)
+    return render(
         "detection/jail.conf.j2",
-        detections=detections,
+        detections=list_enabled(settings),
         ignore=list_ignored(context),
         settings=settings,
         ban_limit=context.own("receiver", limits.Settings).receiver_ban_limit,
-        posters=[*(fortigate.name for fortigate in context.site.fortigates), "verify"],
+        posters=[*(fortigate.name for fortigate in context.site.fortigates), VERIFY],
         **shared,
     )
-    action = [_build_module(name, shared) for name in _ACTION]
-    files = (
-        File(_FILTER, render("detection/filter.conf.j2", **shared), check="fail2ban"),
-        *action,
-        File(_JAIL, jails, check="fail2ban"),
-        File(
-            _SSHD,
-            render("detection/sshd.conf.j2"),
-            check="fail2ban",
-            when="sshd_jail_without_log",
-        ),
-    )
+
+
+def resources(context: Context) -> tuple[Resource, ...]:
+    """Return the resources of a fail2ban that runs our filter, action and jails."""
+    shared = _collect_shared_values(context)
+    action = [
+        *shared_modules.deploy_modules(_ACTIONS),
+        *(_build_module(name, shared) for name in _ACTION),
+    ]
+    sshd = render("detection/sshd.conf.j2")
     return (
         Package("fail2ban"),
         Package("python3-systemd"),
         User(USER),
         Directory(SPOOL, 0o750, "root", USER, data=True),
-        *files,
+        shared_modules.deploy_package(_ACTIONS),
+        File(_FILTER, render("detection/filter.conf.j2", **shared), check="fail2ban"),
+        *action,
+        File(_JAIL, _render_jails(context, shared), check="fail2ban"),
+        File(_SSHD, sshd, check="fail2ban", when="sshd_jail_without_log"),
         Service(
             "fail2ban.service",
             restart_on=tuple(file.id for file in action),
             reload_on=(f"file:{_FILTER}", f"file:{_JAIL}", f"file:{_SSHD}"),
             reload_command=("fail2ban-client", "reload"),
         ),
-        *(Jail(d.jail, d.max_retry, d.find_time, d.ban_time) for d in detections),
+        *(
+            Jail(detection.jail, detection.max_retry, detection.find_time, detection.ban_time)
+            for detection in list_enabled(context.own("detection", Settings))
+        ),
     )

@@ -17,7 +17,7 @@ class Settings(RoleSettings):
         Field(
             ge=1,
             le=300000,
-            description="entries that a list of the feed may have, 1 to 300000; IPv6 gets at most a"
+            description="entries that a list of the feed may have; IPv6 gets at most a"
             " quarter of the list for both families; FortiOS before 7.4.4 accepts 131072",
         ),
     ] = 131072
@@ -27,6 +27,6 @@ class Settings(RoleSettings):
             ge=1,
             le=1000000,
             description="new bans per hour, of IPv4 and of IPv6 each, that the events of one FortiGate"
-            " may cause, 1 to 1000000",
+            " may cause",
         ),
     ] = 50_000

@@ -7,20 +7,31 @@ systemd owns the socket, so no connection is refused during a restart.
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Sequence
+from functools import cache
 from typing import Annotated, Any
 
+from banstitch_shared.addresses import SELF_TEST
+from banstitch_shared.receiver_api import (
+    EVENTS_PATH,
+    FEED_PATH,
+    HEALTH_PATH,
+    LIVE_PATH,
+    METRICS_PATH,
+    STATUS_PATH,
+    TOKEN_HEADER,
+)
+from banstitch_shared.tokens import STATUS, VERIFY, name_feed_token, name_webhook_token
 from pydantic import Field, field_validator
 
 from provision.desired.context import Context, format_url_host, is_address
 from provision.desired.host_paths import (
-    AUDIT,
     DIGESTS,
     ETC,
     EVENTS_LOG,
     EVIDENCE,
     LOG_DIRECTORY,
     REJECTED,
-    SPOOL,
     TOKENS,
     USER,
 )
@@ -32,21 +43,17 @@ from provision.linux.kinds.resource import Resource
 from provision.linux.kinds.service import Service
 from provision.linux.kinds.tokens import Digests, Tokens
 from provision.sites.setting_types import Address
-from roles.address_families import choose_feed_list
+from roles import shared_modules
 from roles.detection.catalogue import CATALOGUE
 from roles.detection.role import Settings as DetectionSettings
 from roles.detection.role import list_enabled
-from roles.receiver import events, limits, tls, units
-from roles.receiver.units import APP_DIRECTORY, FILTER, RUNTIME_DIRECTORY, SERVICE, SOCKET
+from roles.receiver import config, events, limits, tls, units
+from roles.receiver.units import APP_DIRECTORY, FILTER, SERVICE, SOCKET
 
 NAME = "receiver"
 PREFIX = "receiver_"
 _APP = f"{APP_DIRECTORY}/receiver"
-_SHARED = f"{APP_DIRECTORY}/banstitch_shared"
 _LOGROTATE = "/etc/logrotate.d/banstitch"
-_BODY_LIMIT = 65536
-# An address for documentation (RFC 5737): no host has it, so banning it for a second does no harm.
-SELF_TEST_ADDRESS = "192.0.2.66"
 
 
 class Settings(
@@ -62,16 +69,14 @@ class Settings(
     ] = ipaddress.IPv4Address("0.0.0.0")  # noqa: S104 - FortiGates must reach it
     receiver_port: Annotated[
         int,
-        Field(
-            ge=1024, le=65535, description="TCP port, 1024 to 65535; lower ports would need root"
-        ),
+        Field(ge=1024, le=65535, description="TCP port; lower ports would need root"),
     ] = 5000
     receiver_address: Annotated[
         str,
         Field(description="address or name at which FortiGates reach it; empty: the ansible_host"),
     ] = ""
     receiver_workers: Annotated[
-        int, Field(ge=1, le=32, description="worker processes of the web server, 1 to 32")
+        int, Field(ge=1, le=32, description="worker processes of the web server")
     ] = 2
     receiver_status_page: Annotated[
         bool,
@@ -133,8 +138,7 @@ def _list_certificate_names(context: Context, settings: Settings) -> tuple[str, 
 def list_token_names(context: Context) -> tuple[str, ...]:
     """Return the names of a site's secrets: two for each FortiGate, one for /status, one for `verify`."""
     names = [fortigate.name for fortigate in context.site.fortigates]
-    kinds = [f"{kind}:{name}" for kind in ("webhook", "feed") for name in names]
-    return (*kinds, "status", "verify")
+    return (*map(name_webhook_token, names), *map(name_feed_token, names), STATUS, VERIFY)
 
 
 def build_local_url(settings: Settings) -> str:
@@ -145,53 +149,22 @@ def build_local_url(settings: Settings) -> str:
     return f"{tls.choose_scheme(settings)}://{format_url_host(address)}:{settings.receiver_port}"
 
 
-def _list_local_addresses(context: Context, settings: Settings) -> list[str]:
-    """Return the addresses from which the ban host connects to its own receiver."""
-    listen = [] if settings.receiver_listen.is_unspecified else [str(settings.receiver_listen)]
-    login = context.site.ban_host.login.address
-    return ["127.0.0.0/8", "::1", *listen, *([login] if is_address(login) else [])]
-
-
-def _build_config(context: Context, settings: Settings) -> dict[str, Any]:
-    local = _list_local_addresses(context, settings)
-    return {
-        **events.build_config(context, settings, find_receiver_address(context), local),
-        "body_limit": _BODY_LIMIT,
-        "feed_limit": settings.receiver_feed_limit,
-        "feed_lists": sorted({choose_feed_list(fortigate) for fortigate in context.site.fortigates})
-        or [""],
-        "status_page": settings.receiver_status_page,
-        "certificate": tls.find_certificate(settings),
-        "readers": list(map(str, settings.receiver_readers)),
-        "digests": DIGESTS,
-        "events_log": EVENTS_LOG,
-        "evidence_log": EVIDENCE,
-        "rejected_log": REJECTED,
-        # twice the size at which root rotates them: the receiver writes no further, whatever root does
-        "evidence_most": 2 * units.EVIDENCE_SIZE,
-        "rejected_most": 2 * units.REJECTED_SIZE,
-        "audit_log": AUDIT,
-        "spool": SPOOL,
-        "counts": f"/run/{RUNTIME_DIRECTORY}/counts",
-    }
-
-
 def _list_app_files(context: Context, settings: Settings) -> tuple[File, ...]:
     """Return the files of the receiver. Only its configuration is rendered."""
+    values = config.build_config(context, settings, find_receiver_address(context))
+    rendered = _deploy(f"{_APP}/config.py", render("receiver/config.py.j2", config=values))
+    return tuple(sorted((*_list_unchanged_files(), rendered), key=lambda file: file.path))
+
+
+@cache
+def _list_unchanged_files() -> tuple[File, ...]:
+    """Return the files of the receiver that are the same at every site."""
     folder = TEMPLATES / "receiver"
-    texts = {
-        path.name: read_file(f"receiver/{path.name}")
+    own = tuple(
+        _deploy(f"{_APP}/{path.name}", read_file(f"receiver/{path.name}"))
         for path in (*folder.glob("*.py"), folder / "status.html")
-    }
-    texts["config.py"] = render("receiver/config.py.j2", config=_build_config(context, settings))
-    shared = {
-        path.name: read_file(f"shared/banstitch_shared/{path.name}")
-        for path in (TEMPLATES / "shared" / "banstitch_shared").glob("*.py")
-    }
-    return (
-        *(_deploy(f"{_SHARED}/{name}", text) for name, text in sorted(shared.items())),
-        *(_deploy(f"{_APP}/{name}", text) for name, text in sorted(texts.items())),
     )
+    return (*shared_modules.deploy_modules(APP_DIRECTORY), *own)
 
 
 def _deploy(path: str, text: str) -> File:
@@ -200,45 +173,30 @@ def _deploy(path: str, text: str) -> File:
 
 def list_allowed_sources(context: Context, settings: Settings) -> tuple[str, ...]:
     """Return the addresses that systemd lets through to the receiver; empty if it does not filter."""
-    config = _build_config(context, settings)
     address = find_receiver_address(context)
-    own = [*config["own"], *([address] if is_address(address) else [])]
+    values = config.build_config(context, settings, address)
+    own = [*values["own"], *([address] if is_address(address) else [])]
     readers, page = settings.receiver_readers, settings.receiver_status_page
-    return units.list_allowed_sources(config["allow"], own, config["hosts"], readers, page)
+    return units.list_allowed_sources(values["allow"], own, values["hosts"], readers, page)
 
 
-def _render_units(context: Context, settings: Settings) -> tuple[File, File]:
-    return units.render_units(
-        str(settings.receiver_listen),
-        settings.receiver_port,
-        settings.receiver_workers,
-        settings.receiver_feed_limit,
-        units.compute_log_limit(settings),
-        list_allowed_sources(context, settings),
-    )
+# What the other resources need to exist first.
+_BASE = (
+    *map(Package, ("gunicorn", "python3-gevent", "python3-flask", "logrotate")),
+    Directory(ETC, 0o750, "root", USER),
+    *(Directory(path, 0o755) for path in (APP_DIRECTORY, _APP)),
+    shared_modules.deploy_package(APP_DIRECTORY),
+    Directory(LOG_DIRECTORY, 0o750, "root", USER, data=True),
+)
 
 
 def resources(context: Context) -> tuple[Resource, ...]:
     """Return the resources of a receiver that runs and answers."""
     settings = context.own("receiver", Settings)
-    rotation = render(
-        "receiver/logrotate.conf.j2",
-        events_log=EVENTS_LOG,
-        user=USER,
-        log_size=settings.receiver_log_size,
-        log_keep=settings.receiver_log_keep,
-    )
-    app, (socket, service) = _list_app_files(context, settings), _render_units(context, settings)
+    app, allowed = _list_app_files(context, settings), list_allowed_sources(context, settings)
+    socket, service = _render_units(settings, allowed)
     return (
-        Package("gunicorn"),
-        Package("python3-gevent"),
-        Package("python3-flask"),
-        Package("logrotate"),
-        Directory(ETC, 0o750, "root", USER),
-        Directory(APP_DIRECTORY, 0o755),
-        Directory(_APP, 0o755),
-        Directory(_SHARED, 0o755),
-        Directory(LOG_DIRECTORY, 0o750, "root", USER, data=True),
+        *_BASE,
         *tls.list_resources(context, settings, _list_certificate_names(context, settings)),
         Tokens(TOKENS, list_token_names(context), 0o600),
         Digests(DIGESTS, TOKENS, list_token_names(context), 0o640, "root", USER),
@@ -246,8 +204,37 @@ def resources(context: Context) -> tuple[Resource, ...]:
         *app,
         service,
         socket,  # after its service, because both are checked together
-        File(_LOGROTATE, rotation, check="logrotate"),
-        *units.filter_files(list_allowed_sources(context, settings)),
+        _render_rotation(settings),
+        *units.filter_files(allowed),
+        *_list_services(settings, (*app, service), socket),
+    )
+
+
+def _render_units(settings: Settings, allowed: Sequence[str]) -> tuple[File, File]:
+    return units.render_units(
+        str(settings.receiver_listen),
+        settings.receiver_port,
+        settings.receiver_workers,
+        settings.receiver_feed_limit,
+        units.compute_log_limit(settings),
+        allowed,
+    )
+
+
+def _render_rotation(settings: Settings) -> File:
+    text = render(
+        "receiver/logrotate.conf.j2",
+        events_log=EVENTS_LOG,
+        user=USER,
+        log_size=settings.receiver_log_size,
+        log_keep=settings.receiver_log_keep,
+    )
+    return File(_LOGROTATE, text, check="logrotate")
+
+
+def _list_services(settings: Settings, files: Sequence[File], socket: File) -> tuple[Service, ...]:
+    """Return the socket and the service; a change of ``socket`` or of ``files`` restarts it."""
+    return (
         Service(
             SOCKET,
             restart_on=(socket.id,),
@@ -256,8 +243,8 @@ def resources(context: Context) -> tuple[Resource, ...]:
         ),
         Service(
             SERVICE,
-            restart_on=(*(file.id for file in app), service.id),
-            answers=f"{build_local_url(settings)}/healthz/live",
+            restart_on=tuple(file.id for file in files),
+            answers=build_local_url(settings) + LIVE_PATH,
             certificate=tls.find_certificate(settings),
         ),
     )
@@ -272,16 +259,16 @@ def self_test(context: Context) -> dict[str, Any] | None:
     settings = context.own("receiver", Settings)
     base = build_local_url(settings)
     return {
-        "url": f"{base}/receive-logs",
-        "feed_url": f"{base}/blocked-ips",
-        "health_url": f"{base}/healthz",
+        "url": base + EVENTS_PATH,
+        "feed_url": base + FEED_PATH,
+        "health_url": base + HEALTH_PATH,
         "certificate": tls.find_certificate(settings),
-        "header": "X-Banstitch-Token",
+        "header": TOKEN_HEADER,
         "tokens": TOKENS,
-        "token": "verify",
+        "token": VERIFY,
         "jail": detection.jail,
-        "address": SELF_TEST_ADDRESS,
-        "line": sample.line.replace(sample.address, SELF_TEST_ADDRESS),
+        "address": SELF_TEST,
+        "line": sample.line.replace(sample.address, SELF_TEST),
         "count": detection.max_retry,
         "patience": 10,
     }
@@ -294,10 +281,10 @@ def status(context: Context) -> dict[str, Any]:
     """
     settings = context.own("receiver", Settings)
     return {
-        "page": f"{build_base_url(context)}/status" if settings.receiver_status_page else "",
-        "url": f"{build_local_url(settings)}/metrics",
+        "page": build_base_url(context) + STATUS_PATH if settings.receiver_status_page else "",
+        "url": build_local_url(settings) + METRICS_PATH,
         "certificate": tls.find_certificate(settings),
         "tokens": TOKENS,
-        "user": "status",
+        "user": STATUS,
         "filters": SOCKET if list_allowed_sources(context, settings) else "",
     }

@@ -1,7 +1,7 @@
-"""TLS for a client that measures: it shares the processors with what it measures, so it has to be cheap.
+"""A cheap TLS client: it shares the processors with the server that it measures.
 
-The same handshake as by ssl.SSLSocket, with the same checks, but a flight is read and written by one
-system call; OpenSSL on a socket makes two of each of the ten records of an answer.
+The handshake and its checks are those of ssl.SSLSocket, but one system call reads or writes a flight.
+OpenSSL on a socket makes two for each of the ten records of an answer.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ from __future__ import annotations
 import socket
 import ssl
 
-# More than the server says at once.
+# More than the server sends at once.
 SIZE = 1 << 16
 
 
 class Encrypted:
-    """A connected socket that does not block, used like an ssl.SSLSocket."""
+    """A connected, non-blocking socket with the interface of ssl.SSLSocket."""
 
     def __init__(self, plain: socket.socket, context: ssl.SSLContext, name: str) -> None:
         self._socket = plain
@@ -28,7 +28,7 @@ class Encrypted:
         self._socket.close()
 
     def send(self, data: bytes) -> int:
-        """All of ``data``, after the handshake. Raises SSLWantReadError or BlockingIOError until then."""
+        """Send all data after the handshake; raise SSLWantReadError or BlockingIOError until then."""
         while True:
             try:
                 sent = self._tls.write(data)
@@ -41,13 +41,13 @@ class Encrypted:
                 self._fetch()
 
     def recv(self, size: int) -> bytes:
-        """Empty at the end of the answer. Raises BlockingIOError where nothing came."""
+        """Return data, which is empty at the end; raise BlockingIOError if nothing has come."""
         while True:
             try:
                 return self._tls.read(size)
             except ssl.SSLWantReadError:
                 self._fetch()
-            except ssl.SSLEOFError:  # the recipe's app says no end
+            except ssl.SSLEOFError:  # the recipe's app does not announce the end
                 return b""
 
     def _fetch(self) -> None:
@@ -58,7 +58,9 @@ class Encrypted:
 
     def _flush(self) -> None:
         goes = self._goes.read()
-        if rest := goes[self._socket.send(goes) :]:  # more than buffers take: nobody measures that
+        if rest := goes[
+            self._socket.send(goes) :
+        ]:  # more than the buffers take, which no bench measures
             self._socket.setblocking(True)
             self._socket.sendall(rest)
             self._socket.setblocking(False)

@@ -1,4 +1,4 @@
-"""A million hostile bodies through the parser: each counts for its own address, and none for another.
+"""Parse a million hostile bodies: each counts for its own address, and none for another.
 
     python -m tests.bench.fuzz [--lines 1000000] [--seed 1]
 

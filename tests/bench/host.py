@@ -1,4 +1,4 @@
-"""What the benches on a real host share: a deployed site, real log lines, and promises kept or missed."""
+"""A deployed site for benches on a real host, and a report of the limits that it kept or missed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.e2e.labsite import LabSite, fortigate_options
 from tests.e2e.poller import trusting
-from tests.lab.roots import ready_root
+from tests.lab.roots import build_ready_root
 
 JAIL = "banstitch-sslvpn_login_failed"
 LINE = (
@@ -23,7 +23,7 @@ LINE = (
 
 
 class Bench:
-    """A deployed site, and what was promised and missed."""
+    """A deployed site, and the limits that it missed."""
 
     def __init__(self, site: LabSite) -> None:
         self.site, self.host = site, site.host
@@ -33,11 +33,11 @@ class Bench:
 
     @property
     def encrypt(self) -> ssl.SSLContext | None:
-        """How to speak to the receiver now; None for http.
+        """Return the TLS context of a connection to the receiver; None for http.
 
-        Each connection checks the name, the dates and that the receiver holds the key of its certificate.
-        What it does not do, since here it would be the receiver's processors that do it: check the CA's
-        signature again each time. The certificate itself is what it believes.
+        Each connection checks the name, the dates and that the receiver has the key of its certificate.
+        It does not check the signature of the CA each time, which would take processor time from the
+        receiver. It trusts the certificate itself.
         """
         if trusting(self.site) is None:
             return None
@@ -46,8 +46,8 @@ class Bench:
         pinned.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
         return pinned
 
-    def say(self, what: str, result: object, promise: str = "", kept: bool = True) -> None:
-        """One line of the report."""
+    def report(self, what: str, result: object, promise: str = "", kept: bool = True) -> None:
+        """Print a line of the report; remember a limit that was missed."""
         verdict = f"  {'kept' if kept else 'MISSED'}: {promise}" if promise else ""
         print(f"{what:44} {result}{verdict}", flush=True)
         if not kept:
@@ -55,17 +55,19 @@ class Bench:
 
 
 @contextmanager
-def deployed(settings: str) -> Iterator[LabSite]:
-    """A site with one FortiGate, applied; ``settings`` are lines of the ban host's variables."""
+def deploy_site(settings: str) -> Iterator[LabSite]:
+    """Deploy a site with one FortiGate; ``settings`` are lines of the ban host's variables."""
     with tempfile.TemporaryDirectory() as folder:
         inventory = Path(folder) / "inventory"
-        with LabSite(inventory, ready_root(), [fortigate_options()], settings=settings) as site:
+        with LabSite(
+            inventory, build_ready_root(), [fortigate_options()], settings=settings
+        ) as site:
             apply(site)
             yield site
 
 
 def apply(site: LabSite, *more: str) -> None:
-    """Deploy, or fail with what the program said."""
+    """Deploy, or fail with the output of the program."""
     done = site.run("apply", "-y", *more)
     if done.code:
         raise RuntimeError(done.out + done.err)

@@ -1,6 +1,6 @@
-"""A closed-loop HTTP client for measuring: one new connection a request, so many at a time.
+"""An HTTP client that measures: a new connection for each request, a number of them at a time.
 
-One thread and epoll, so that on a small machine the client takes little of what it measures.
+It has one thread and uses epoll, so that it leaves a small machine to the server.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from dataclasses import dataclass, field
 from tests.bench.encrypted import Encrypted
 from tests.lab.stopwatch import Stopwatch
 
-# Source addresses to take turns with: one alone runs out of ports (TIME_WAIT, 60 s).
+# Source addresses to use in turn: one alone runs out of ports (TIME_WAIT, 60 s).
 SOURCES = tuple(f"127.0.1.{n}" for n in range(1, 41))
 
 
 @dataclass
 class Result:
-    """What a run saw. Latencies in seconds, from connect to the end of the answer."""
+    """The result of a run. Latencies are in seconds, from connect to the end of the answer."""
 
     seconds: float = 0.0
     latencies: list[float] = field(default_factory=list)
@@ -30,15 +30,15 @@ class Result:
 
     @property
     def rate(self) -> float:
-        """Answers a second."""
+        """Return the answers a second."""
         return len(self.latencies) / self.seconds
 
     def all(self, status: int) -> bool:
-        """Whether every request was answered, and with this status."""
+        """Return whether every request was answered with this status."""
         return set(self.statuses) == {status}
 
     def percentile(self, share: float) -> float:
-        """The latency in seconds that ``share`` (0 to 1) of the answers stayed below."""
+        """Return the latency in seconds that ``share`` (0 to 1) of the answers did not exceed."""
         ordered = sorted(self.latencies)
         return ordered[min(int(len(ordered) * share), len(ordered) - 1)]
 
@@ -52,7 +52,7 @@ class Result:
 
 
 class _Exchange:
-    """One request on its own connection."""
+    """A request on a connection of its own."""
 
     def __init__(
         self,
@@ -76,11 +76,11 @@ class _Exchange:
         self.socket: socket.socket | Encrypted = self.plain
         self.encrypt = encrypt
         self.peer = peer[0]
-        # what it waits for next
+        # the event it waits for
         self.events = selectors.EVENT_WRITE
 
     def go_on(self) -> int | None:
-        """The status once the answer is complete, 0 when the connection broke, else None."""
+        """Return the status once the answer is complete, 0 if the connection broke, else None."""
         try:
             if self.encrypt:
                 self.socket = Encrypted(self.plain, self.encrypt, self.peer)
@@ -116,10 +116,10 @@ def run(
 ) -> Result:
     """Send ``requests`` (each must ask for `Connection: close`), ``at_once`` at a time.
 
-    Ends with the requests, or after ``seconds``. ``interval`` (seconds) spaces them out instead of
-    sending the next one as soon as one is answered. An answer that takes longer than ``patience``,
-    while this machine runs, counts as status 0. With ``encrypt`` each connection shakes hands anew,
-    as a FortiGate's does.
+    It ends with the requests, or after ``seconds``. With ``interval`` (seconds) requests are spaced out;
+    otherwise the next one is sent as soon as one is answered. An answer that takes longer than
+    ``patience``, while this machine runs, counts as status 0. With ``encrypt`` each connection has a
+    handshake of its own, as a FortiGate's has.
     """
     result, began = Result(), time.perf_counter()
     turns = itertools.cycle(sources)
@@ -155,7 +155,7 @@ def run(
 
 
 def post(path: str, body: bytes, **headers: str) -> bytes:
-    """A POST as FortiOS (libcurl) sends it."""
+    """Return a POST as FortiOS (libcurl) sends it."""
     lines = [f"POST {path} HTTP/1.1", "Host: x", "Accept: */*", "Connection: close"]
     lines += ["Content-Type: application/x-www-form-urlencoded", f"Content-Length: {len(body)}"]
     lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
@@ -163,7 +163,7 @@ def post(path: str, body: bytes, **headers: str) -> bytes:
 
 
 def get(path: str, **headers: str) -> bytes:
-    """A GET."""
+    """Return a GET."""
     lines = [f"GET {path} HTTP/1.1", "Host: x", "Accept: */*", "Connection: close"]
     lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
     return ("\r\n".join(lines) + "\r\n\r\n").encode()

@@ -1,9 +1,9 @@
-"""What reading and judging one event costs the receiver: processor time, the best of several rounds.
+"""Measure the processor time in which the receiver reads and judges an event.
 
     python -m tests.bench.parse [--events 20000]
 
-Each event comes from an address of its own, so nothing that was read is known already. Exit status 1
-where an event costs more than 25 microseconds.
+Each event has an address of its own, so that no cache helps. The best of several rounds counts. The
+exit code is 1 if an event takes more than 25 microseconds.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ DETECTION = "sslvpn_login_failed"
 IGNORED = ("127.0.0.0/8", "::1", "192.0.2.1", "192.0.2.2", "192.0.2.3", "45.255.0.0/16")
 
 
-def cost(bodies: list[str]) -> float:
+def measure_cost(bodies: list[str]) -> float:
     """Return the microseconds that one body takes."""
     lines, verdicts = module("lines"), module("verdicts")
     ignore = module("sources").ignored(IGNORED)
@@ -47,7 +47,7 @@ def main(argv: list[str] | None = None) -> int:
     log_line = LINES[DETECTION].replace("<>", "alice")
     whole = header_of(DETECTION, "empty") + "\n" + log_line
     for what, body in (("with the header line", whole), ("the log line alone", log_line)):
-        spent = cost([body.replace(OWN, source) for source in sources])
+        spent = measure_cost([body.replace(OWN, source) for source in sources])
         missed = missed or spent > MOST
         print(f"{what:24} {spent:6.1f} microseconds an event, at most {MOST:.0f}")
     return 1 if missed else 0

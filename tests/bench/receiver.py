@@ -1,18 +1,18 @@
-"""What the receiver bears on a real host, beside the recipe's own app on the same host in the same run.
+"""Measure the receiver on a real host, and the recipe's own app on the same host in the same run.
 
     python -m tests.bench.receiver [--seconds 5] [--events 1000000] [--connections 10000] [--bans 100000]
 
-Events are real log lines, one on a connection of its own, 8 at a time. The client runs on the same machine
-and takes its share of it. Measured alone on two cores: events 3 times as fast as the recipe's app or
-faster, with a p99 well below 50 ms. That is plain http; at the end the same over https, the default,
-where each event is a full handshake of TLS 1.3: its cryptography alone costs the receiver some 220 us
-and the client 450 us, beside which the difference between two servers is small.
+Events are real log lines, each on a connection of its own, 8 at a time. The client runs on the same machine
+and takes its share of it. On two cores with plain http, the receiver takes at least 3 times as many events
+as the recipe's app, with a p99 well below 50 ms. The end repeats this over https, the default, where each
+event is a full handshake of TLS 1.3. Its cryptography alone costs the receiver about 220 us and the client
+450 us, so that the difference between two servers is small.
 
-Why gunicorn with gevent, measured here before it was chosen (CPU time an event, an application that does
-nothing): sync 150 us, gthread 220 us, gevent 265 us. sync and gthread have as many slow clients as they
-have processes or threads and then answer nobody; a connection to gevent costs 30 KiB.
+gunicorn runs with gevent for this reason (CPU time of an event with an application that does nothing: sync
+150 us, gthread 220 us, gevent 265 us): as many slow clients as there are processes or threads block sync and
+gthread, while a connection to gevent costs 30 KiB.
 
-Exit status 1 if a number that the project promises is missed.
+The exit code is 1 if a limit is missed.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from pathlib import Path
 from tests.bench.host import JAIL, LINE, Bench, apply
 from tests.bench.load import Result, get, post, run
 from tests.e2e.labsite import LabSite, fortigate_options
-from tests.lab.roots import ready_root
+from tests.lab.roots import build_ready_root
 
 RECIPE_PORT = 5990
 RECIPE = """
@@ -52,7 +52,7 @@ if __name__ == "__main__":
 """
 # The receiver's own certificate and key, in one file, for the recipe's app as well.
 ENCRYPTED = ', ssl_context=("/etc/banstitch/tls/server.pem",) * 2'
-# What hostile clients say after they have connected; most say nothing at all.
+# Hostile clients send this after they have connected; most send nothing.
 HOSTILE = (
     b"",
     b"",
@@ -71,10 +71,10 @@ class Receiver(Bench):
 
     @property
     def login(self) -> str:
-        """Of fgt1, for the feed."""
+        """Return the login of fgt1 at the feed, for HTTP basic authentication."""
         return base64.b64encode(f"fgt1:{self.tokens['feed:fgt1']}".encode()).decode()
 
-    def events(self) -> Iterator[bytes]:
+    def make_events(self) -> Iterator[bytes]:
         """Yield posts of addresses that come 65,536 events apart."""
         for n in itertools.count():
             body = LINE % f"45.{n >> 8 & 255}.{n & 255}.1"
@@ -87,11 +87,11 @@ class Receiver(Bench):
         interval: float = 0,
         encrypt: ssl.SSLContext | None = None,
     ) -> Result:
-        return run((self.address, port), self.events(), at_once=8, seconds=seconds,
+        return run((self.address, port), self.make_events(), at_once=8, seconds=seconds,
                    interval=interval, encrypt=encrypt)  # fmt: skip
 
-    def memory(self) -> float:
-        """MiB of all processes of the receiver; what they share counts once."""
+    def measure_memory(self) -> float:
+        """Return the MiB of all processes of the receiver; shared memory counts once."""
         script = (
             "for p in $(cat /sys/fs/cgroup/system.slice/banstitch-receiver.service/cgroup.procs);"
             " do grep ^Pss: /proc/$p/smaps_rollup; done"
@@ -100,34 +100,36 @@ class Receiver(Bench):
         return sum(int(row.split()[1]) for row in rows) / 1024
 
 
-def beside_the_recipe(bench: Receiver, seconds: float) -> None:
-    """Turn and turn about, so that both have the same machine; without fail2ban behind either."""
-    theirs, ours = pair(bench, seconds)
-    bench.say("events, the recipe's app", theirs)
+def compare_with_recipe(bench: Receiver, seconds: float) -> None:
+    """Compare events over http with the recipe's app, without fail2ban."""
+    theirs, ours = run_both(bench, seconds)
+    bench.report("events, the recipe's app", theirs)
     ratio, taken = ours.rate / theirs.rate, ours.all(200)
     promise = f"all taken, 3 times as many ({ratio:.1f})"
-    bench.say("events, this receiver", ours, promise, taken and ratio >= 3)
-    promptly(bench, ours)
+    bench.report("events, this receiver", ours, promise, taken and ratio >= 3)
+    check_latency(bench, ours)
 
 
-def over_https(bench: Receiver, seconds: float) -> None:
-    """Both with the receiver's certificate. Most of it is the handshake, which nobody makes cheaper."""
-    theirs, ours = pair(bench, seconds, bench.encrypt)
-    bench.say("over https, the recipe's app", theirs)
-    bench.say("over https, this receiver", f"{ours}  {ours.rate / theirs.rate:.1f} times as many")
-    promptly(bench, ours)
-    bench.say("memory then", f"{bench.memory():.0f} MiB")
+def compare_over_https(bench: Receiver, seconds: float) -> None:
+    """Compare events over https, both with the receiver's certificate."""
+    theirs, ours = run_both(bench, seconds, bench.encrypt)
+    bench.report("over https, the recipe's app", theirs)
+    bench.report(
+        "over https, this receiver", f"{ours}  {ours.rate / theirs.rate:.1f} times as many"
+    )
+    check_latency(bench, ours)
+    bench.report("memory then", f"{bench.measure_memory():.0f} MiB")
 
 
-def promptly(bench: Receiver, ours: Result) -> None:
+def check_latency(bench: Receiver, ours: Result) -> None:
     p99, taken = ours.percentile(0.99), ours.all(200)
-    bench.say("", "", f"all taken, p99 below 50 ms ({1000 * p99:.0f})", taken and p99 < 0.05)
+    bench.report("", "", f"all taken, p99 below 50 ms ({1000 * p99:.0f})", taken and p99 < 0.05)
 
 
-def pair(
+def run_both(
     bench: Receiver, seconds: float, encrypt: ssl.SSLContext | None = None
 ) -> tuple[Result, Result]:
-    """(theirs, ours), the better for us of two runs each."""
+    """Run both in turn, twice; return the pair (theirs, ours) that is better for us."""
     bench.host.console("systemctl stop fail2ban")
     recipe = RECIPE % (RECIPE_PORT, ENCRYPTED if encrypt else "")
     bench.host.console(["sh", "-c", "cat > /var/tmp/recipe.py"], stdin=recipe)
@@ -145,19 +147,19 @@ def pair(
     return max(pairs, key=lambda pair: pair[1].rate / pair[0].rate)
 
 
-def a_million_events(bench: Receiver, events: int) -> None:
-    """Post them while fail2ban is down, for this is about the receiver."""
+def measure_many_events(bench: Receiver, events: int) -> None:
+    """Post them while fail2ban is down, so that only the receiver is measured."""
     bench.host.console("systemctl stop fail2ban")
-    posts = itertools.islice(bench.events(), events)
+    posts = itertools.islice(bench.make_events(), events)
     result = run((bench.address, 5000), posts, at_once=8)
-    memory = bench.memory()
-    bench.say(f"{events} events", result, "all taken", result.all(200))
-    bench.say("memory after them", f"{memory:.0f} MiB", "below 100 MiB", memory < 100)
+    memory = bench.measure_memory()
+    bench.report(f"{events} events", result, "all taken", result.all(200))
+    bench.report("memory after them", f"{memory:.0f} MiB", "below 100 MiB", memory < 100)
     bench.host.console("truncate -s 0 /var/log/banstitch/events.log; systemctl start fail2ban")
 
 
-def among_hostile_connections(bench: Receiver, connections: int) -> None:
-    """Connections that stay, and more that come all the time; a hundred events a second."""
+def measure_among_hostile_connections(bench: Receiver, connections: int) -> None:
+    """Measure a hundred events a second beside connections that stay and others that keep coming."""
     over = threading.Event()
 
     def keep_coming() -> None:
@@ -184,9 +186,9 @@ def among_hostile_connections(bench: Receiver, connections: int) -> None:
             attack.join()
     p99, taken = result.percentile(0.99), result.all(200)
     promise = f"all taken, p99 below 1 s ({1000 * p99:.0f} ms)"
-    bench.say(f"events among {connections} connections", result, promise, taken and p99 < 1)
-    bench.say("the feed among them", polls, "served each time", polls.all(200))
-    bench.say("memory then", f"{bench.memory():.0f} MiB")
+    bench.report(f"events among {connections} connections", result, promise, taken and p99 < 1)
+    bench.report("the feed among them", polls, "served each time", polls.all(200))
+    bench.report("memory then", f"{bench.measure_memory():.0f} MiB")
 
 
 def _connect(address: str, source: str, says: bytes) -> socket.socket:
@@ -200,8 +202,8 @@ def _connect(address: str, source: str, says: bytes) -> socket.socket:
     return connection
 
 
-def a_large_feed(bench: Receiver, bans: int) -> None:
-    """The whole list once, then 200 polls a second with its ETag."""
+def measure_large_feed(bench: Receiver, bans: int) -> None:
+    """Fetch a whole large feed, then poll it 200 times a second with its ETag."""
     bench.host.console("systemctl stop fail2ban")
     lines = [f"45.{n >> 16}.{n >> 8 & 255}.{n & 255} -1 1700000000 3 1\n" for n in range(bans)]
     text = f"# banstitch 1\n{''.join(lines)}end {bans}\n"
@@ -212,13 +214,13 @@ def a_large_feed(bench: Receiver, bans: int) -> None:
     peer, login = (bench.address, 5000), f"Basic {bench.login}"
     whole = run(peer, itertools.repeat(get("/blocked-ips", Authorization=login), 4), at_once=1,
                 look=answers.append)  # fmt: skip
-    bench.say(f"a feed of {bans}, as a whole", whole)
+    bench.report(f"a feed of {bans}, as a whole", whole)
     etag = answers[0].split(b"\r\nETag: ")[1].split(b"\r\n")[0].decode()
     request = get("/blocked-ips", Authorization=login, If_None_Match=etag)
     polls = run(peer, itertools.repeat(request), at_once=50, seconds=10, interval=0.005)
     kept = polls.all(304) and polls.rate > 195
-    bench.say("with its ETag", polls, "200 a second", kept)
-    bench.say("memory then", f"{bench.memory():.0f} MiB")
+    bench.report("with its ETag", polls, "200 a second", kept)
+    bench.report("memory then", f"{bench.measure_memory():.0f} MiB")
     bench.host.console("systemctl start fail2ban")
 
 
@@ -235,20 +237,20 @@ def main(argv: list[str] | None = None) -> int:
         tempfile.TemporaryDirectory() as folder,
         LabSite(
             Path(folder) / "inventory",
-            ready_root(),
+            build_ready_root(),
             [fortigate_options()],
             settings="receiver_tls: off\nreceiver_rate: 100000\nreceiver_burst: 1000000",
         ) as site,
     ):
         apply(site)
         bench = Receiver(site)
-        bench.say("memory at rest", f"{bench.memory():.0f} MiB")
-        beside_the_recipe(bench, options.seconds)
-        a_million_events(bench, options.events)
-        among_hostile_connections(bench, options.connections)
-        a_large_feed(bench, options.bans)
+        bench.report("memory at rest", f"{bench.measure_memory():.0f} MiB")
+        compare_with_recipe(bench, options.seconds)
+        measure_many_events(bench, options.events)
+        measure_among_hostile_connections(bench, options.connections)
+        measure_large_feed(bench, options.bans)
         apply(site, "-e", "receiver_tls=self_signed")
-        over_https(bench, options.seconds)
+        compare_over_https(bench, options.seconds)
     return 1 if bench.missed else 0
 
 

@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 
 from tests import PROJECT
 from tests.lab.fetch import fetch
-from tests.lab.records import LabError, Process, process
+from tests.lab.records import LabError, Process, find_process
 
 PASSWORD = "demo-Only-1"
 # Seconds in one minute of the FortiGate's `refresh-rate`, so that the demo need not wait for its poll.
@@ -84,7 +84,7 @@ class FortiGate:
     @property
     def running(self) -> Process | None:
         """The process, None if it was not started."""
-        return process(self._process.pid) if self._process else None
+        return find_process(self._process.pid) if self._process else None
 
     def stop(self) -> None:
         """Terminate it and wait for its end."""

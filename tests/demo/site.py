@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from tests import PROJECT
 from tests.demo.fortigate import FortiGate
 from tests.demo.narrator import Narrator
-from tests.lab.debian import DebianHost, bare_root
+from tests.lab.debian import DebianHost, build_bare_root
 from tests.lab.fetch import fetch
-from tests.lab.records import LabError, Process, alive
+from tests.lab.records import LabError, Process, is_alive
 
 # Tests run demos beside one that a person may be watching.
 FOLDER = PROJECT / "build" / (os.environ.get("BANSTITCH_DEMO") or "demo")
@@ -37,12 +37,12 @@ class DemoSite:
 
     def list_files(self) -> dict[str, object]:
         """Return every file where software may leave some, and the installed packages."""
-        files: dict[str, object] = dict(self.host.listing(ignore=NOT_OURS))
+        files: dict[str, object] = dict(self.host.list_files(ignore=NOT_OURS))
         return files | {"packages": self._run("dpkg-query -W -f '${Package} ${Status}\n'")}
 
     def read_stamps(self) -> dict[str, tuple[int, int]]:
         """Return the inode and the modification time of each of these files."""
-        return self.host.stamps(list(self.host.listing(ignore=NOT_OURS)))
+        return self.host.read_stamps(list(self.host.list_files(ignore=NOT_OURS)))
 
     def find_programs(self) -> list[str]:
         """Return the programs needed by the loop that the host has."""
@@ -116,7 +116,7 @@ def remove_kept() -> list[str]:
     if not _KEPT.exists():
         return []
     kept, gone = json.loads(_KEPT.read_text()), []
-    if kept["fortigate"] and alive(Process(*kept["fortigate"])):
+    if kept["fortigate"] and is_alive(Process(*kept["fortigate"])):
         os.kill(kept["fortigate"][0], signal.SIGTERM)
         gone.append("the simulated FortiGate")
     with suppress(LabError):  # it is gone already
@@ -152,7 +152,7 @@ def boot(stack: ExitStack, narrator: Narrator, keep: bool) -> DemoSite:
             Building its file system takes a minute the first time. A simulated FortiGate 7.4
             runs in a process of its own."""
         )
-        root = bare_root()
+        root = build_bare_root()
         name = f"demo-{os.getpid()}"
         if keep:
             record_kept(name)

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import io
+import logging
+import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from tests.e2e.fake_ban_host import (
+    FakeBanHost,
+    Reply,
+    write_inventory,
+)
+from tests.e2e.hostile_hosts import Open, World, reply_honestly
 from tests.e2e.labsite import LabSite, fortigate_options
 from tests.fortigate_bounds import set_bounds
 
@@ -29,3 +39,36 @@ def site(tmp_path: Path, ready_root: Path) -> Iterator[LabSite]:
 def settled_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Loopback needs no long wait to know that a prompt is the last thing said."""
     set_bounds(monkeypatch, settled=0.02)
+
+
+@pytest.fixture
+def deployed(site: LabSite) -> LabSite:
+    done = site.run("apply", "-y")
+    assert done.code == 0, done.out + done.err
+    return site
+
+
+@pytest.fixture
+def opened(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Open]:
+    """Open a world with sites of these names, all of them well."""
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
+    with ExitStack() as stack:
+
+        def opening(*names: str) -> World:
+            hosts = {n: stack.enter_context(FakeBanHost(lambda _: Reply())) for n in names}
+            found = World(tmp_path / "inventory", hosts, capsys, {})
+            folder = write_inventory(tmp_path / "inventory", hosts)
+            found.deploy(folder)
+            for name, host in hosts.items():
+                host.reply = reply_honestly(found, name)
+            return found
+
+        yield opening
+        logging.getLogger().handlers.clear()  # a connection may end after the stream of the test
+
+
+@pytest.fixture
+def world(opened: Open) -> World:
+    return opened("evil1", "good1")

@@ -139,9 +139,9 @@ class LabSite:
         )
         return Ran(done.returncode, done.stdout, done.stderr)
 
-    def listing(self) -> dict[str, Any]:
+    def list_files(self) -> dict[str, Any]:
         """Every file of the places that an operator looks at, hashed."""
-        return dict(self.host.listing(ignore=NOT_OURS))
+        return dict(self.host.list_files(ignore=NOT_OURS))
 
 
 def known_as(address: str, port: int) -> str:

@@ -82,7 +82,7 @@ class Site01(LabSite):
 
     def __enter__(self) -> Self:
         self._stack.enter_context(self.host)
-        self.untouched = self.listing()
+        self.untouched = self.list_files()
         shown = self._filled(FIXTURE / "fortigate.conf")
         unit = Simulator(fortigate_options(config=shown))
         self.units.append(self._stack.enter_context(unit))

@@ -49,14 +49,14 @@ def made(site: LabSite, command: str, undo: str) -> Iterator[None]:
 
 def refused(site: LabSite, *words: str) -> None:
     """Check that `apply` fails with these words and leaves the host as it was."""
-    before = site.listing()
+    before = site.list_files()
     failed = site.run("apply", "-y", "--json")
     assert failed.code == 1, failed.out
     error = failed.target("bh1")["error"]
     for word in words:
         assert word in error
     assert "Errno" not in error
-    assert site.listing() == before
+    assert site.list_files() == before
 
 
 def test_plan_reports_the_program_that_uses_the_port(site: LabSite) -> None:

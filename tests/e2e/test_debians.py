@@ -12,7 +12,7 @@ from tests.bench.load import get, post, run
 from tests.e2e.labsite import LabSite, fortigate_options
 from tests.e2e.poller import trusting
 from tests.e2e.site_helpers import ATTACKER, EVENT, FAIL2BAN, denied, history, tokens
-from tests.lab.roots import bare_root, ready_root
+from tests.lab.roots import build_bare_root, build_ready_root
 from tests.lab.stopwatch import within
 from tests.unit.receiver.hostile_lines import HOSTILE_REMIPS, IN_EITHER_ORDER
 
@@ -47,7 +47,7 @@ def a_login_that_is_no_text_is_refused_like_any_other(site: LabSite) -> None:
 
 def test_a_first_apply_works_where_the_package_starts_fail2ban(tmp_path: Path) -> None:
     """Debian 13's own jail needs no log file, so fail2ban runs before our jails are in place."""
-    with LabSite(tmp_path / "inventory", bare_root("trixie")) as site:
+    with LabSite(tmp_path / "inventory", build_bare_root("trixie")) as site:
         applied = site.run("apply", "-y")
         assert applied.code == 0, applied.out + applied.err
         assert site.run("verify").code == 0
@@ -55,10 +55,10 @@ def test_a_first_apply_works_where_the_package_starts_fail2ban(tmp_path: Path) -
 
 @pytest.mark.parametrize("suite", FAIL2BAN)
 def test_deploy_ban_operate_verify_and_teardown_on(tmp_path: Path, suite: str) -> None:
-    with LabSite(tmp_path / "inventory", ready_root(suite), [fortigate_options()]) as site:
+    with LabSite(tmp_path / "inventory", build_ready_root(suite), [fortigate_options()]) as site:
         version = site.host.run(["fail2ban-client", "--version"], check=True).stdout
         assert FAIL2BAN[suite] in version
-        before = site.listing()
+        before = site.list_files()
 
         applied = site.run("apply", "-y")
         assert applied.code == 0, applied.out + applied.err
@@ -92,4 +92,4 @@ def test_deploy_ban_operate_verify_and_teardown_on(tmp_path: Path, suite: str) -
 
         gone = site.run("teardown", "-y")
         assert gone.code == 0, gone.out + gone.err
-        assert site.listing() == before
+        assert site.list_files() == before

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests import PROJECT
-from tests.lab.records import records
+from tests.lab.records import list_records
 
 pytestmark = pytest.mark.lab
 
@@ -66,4 +66,4 @@ def test_a_demo_that_was_killed_leaves_nothing_to_the_next_which_is_as_promised(
     assert "NO:" not in ran.stdout
     for claim in CLAIMS:
         assert re.search(claim, ran.stdout), claim
-    assert f"demo-{killed.pid}" not in [record.name for record in records()]
+    assert f"demo-{killed.pid}" not in [record.name for record in list_records()]

@@ -44,7 +44,7 @@ def test_a_policy_that_is_moved_above_ours_costs_one_move(tmp_path: Path, versio
         assert unit.show() == good
 
 
-def test_enforcement_moves_to_the_policy_that_the_inventory_now_lists(tmp_path: Path) -> None:
+def test_enforcement_moves_from_a_policy_to_ssl_vpn(tmp_path: Path) -> None:
     with start_simulator("7.4.8", ()) as unit:
         site, before = MemorySite(tmp_path, unit, **POLICY), unit.show()
         assert site.apply().error == ""
@@ -171,7 +171,7 @@ def test_a_line_of_more_than_480_characters_arrives_whole(tmp_path: Path) -> Non
         assert site.plan().changes == ()
 
 
-def test_the_operators_address_list_in_a_vdom_is_kept(
+def test_in_a_vdom_an_allow_list_is_refused_and_a_deny_list_is_extended(
     tmp_path: Path,
 ) -> None:
     addresses = "config firewall address\nedit office\nset subnet 45.0.0.0/24\nnext\nend\n"

@@ -116,7 +116,7 @@ def test_absurd_text_is_an_error_of_that_fortigate(
 
 @pytest.mark.parametrize("field", ["Version", "Hostname", "Serial-Number", "Current HA mode"])
 @pytest.mark.parametrize("value", [ESCAPES, b"x" * 40000, b" " * 40000 + b"x", b"v9" + b"9" * 6000])
-def test_unusual_facts_are_escaped_or_rejected(
+def test_neither_overlong_facts_nor_escape_sequences_are_repeated(
     fortigate: Simulator, tmp_path: Path, field: str, value: bytes
 ) -> None:
     site = MemorySite(tmp_path, fortigate)

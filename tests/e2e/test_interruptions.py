@@ -52,7 +52,7 @@ class Disturbed:
         for name, proxy in zip(("bh1", "fgt1"), self.proxies, strict=True):
             site.endpoints[name] = ("127.0.0.1", proxy.port)
         site.write_inventory()
-        self._before = site.listing()
+        self._before = site.list_files()
 
     def said(self) -> list[int]:
         """Bytes said to each target so far."""
@@ -99,7 +99,7 @@ class Disturbed:
 
     def state(self) -> tuple[Any, str]:
         """All that a deployment leaves on both targets: secrets and the host's own address apart."""
-        after = self.site.listing()
+        after = self.site.list_files()
         changed = dict.fromkeys(self._before.keys() - after.keys())
         changed |= {p: e for p, e in after.items() if self._before.get(p) != e}
         shown = re.sub(r"(ENC|set uuid) \S+", r"\1", self.site.units[0].show())

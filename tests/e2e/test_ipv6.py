@@ -10,7 +10,7 @@ import pytest
 from tests.e2e.labsite import LabSite, fortigate_options
 from tests.e2e.poller import feed
 from tests.e2e.site_helpers import EVENT, FAIL2BAN, denied
-from tests.lab.roots import ready_root
+from tests.lab.roots import build_ready_root
 from tests.lab.stopwatch import within
 
 pytestmark = pytest.mark.lab
@@ -43,7 +43,7 @@ def forge(site: LabSite, *networks: str) -> None:
 @pytest.mark.parametrize("suite", FAIL2BAN)
 def test_a_network_is_counted_banned_restored_and_freed_on(tmp_path: Path, suite: str) -> None:
     folder = tmp_path / "inventory"
-    with LabSite(folder, ready_root(suite), [fortigate_options()], settings=SETTINGS) as site:
+    with LabSite(folder, build_ready_root(suite), [fortigate_options()], settings=SETTINGS) as site:
         applied = site.run("apply", "-y", "-e", "enforcement_ipv6=true")
         assert applied.code == 0, applied.out + applied.err
 

@@ -16,7 +16,7 @@ from tests.lab import nspawn
 from tests.lab.cli import main
 from tests.lab.debian import DebianHost, LabError
 from tests.lab.nspawn import wait_until
-from tests.lab.records import Record, alive, hosts_directory, locked
+from tests.lab.records import Record, get_hosts_directory, hold_lock, is_alive
 
 pytestmark = pytest.mark.lab
 
@@ -35,7 +35,7 @@ sys.stdin.read()
 def residue(record: Record) -> list[str]:
     """Whatever is left of a host on this machine: mounts, directories, control groups."""
     mounts = Path("/proc/mounts").read_text().splitlines()
-    places = [record.directory, *nspawn._control_groups(record)]
+    places = [record.directory, *nspawn.list_control_groups(record)]
     return [line for line in mounts if f"/{record.name}/" in line] + [
         str(place) for place in places if place.exists()
     ]
@@ -63,15 +63,15 @@ def test_sudo_works_with_the_password_for_admin_and_without_one_for_deploy(
 
 def test_files_are_written_read_and_listed(debian_host: Boot, bare_root: Path) -> None:
     host = debian_host(bare_root)
-    before = host.listing()
-    stamp = host.stamps(["/etc/motd"])
+    before = host.list_files()
+    stamp = host.read_stamps(["/etc/motd"])
     host.write("/etc/lab-test", "one\n")
     host.write("/etc/motd", "changed\n")
     assert host.read("/etc/lab-test") == "one\n"
-    after = host.listing()
+    after = host.list_files()
     assert after.keys() - before.keys() == {"/etc/lab-test"}
     assert {path for path in before if before[path] != after[path]} == {"/etc/motd"}
-    assert host.stamps(["/etc/motd"]) != stamp
+    assert host.read_stamps(["/etc/motd"]) != stamp
 
 
 def test_a_failing_command_raises_an_error_on_request(debian_host: Boot, bare_root: Path) -> None:
@@ -103,14 +103,14 @@ def test_two_hosts_at_once_do_not_touch_each_other(debian_host: Boot, bare_root:
 
 def test_a_stopped_host_leaves_nothing(bare_root: Path) -> None:
     with DebianHost(bare_root) as host:
-        record, running = host.record, nspawn.supervisor(host.record)
-        first = nspawn.leader(record)
+        record, running = host.record, nspawn.find_supervisor(host.record)
+        first = nspawn.find_leader(record)
         assert residue(record)
     assert running is not None
-    assert not alive(running)
+    assert not is_alive(running)
     assert not Path(f"/proc/{first}").exists()
     assert residue(record) == []
-    assert record.name not in [path.name for path in hosts_directory().iterdir()]
+    assert record.name not in [path.name for path in get_hosts_directory().iterdir()]
 
 
 def test_an_address_in_use_is_refused(debian_host: Boot, bare_root: Path) -> None:
@@ -125,8 +125,8 @@ def test_what_a_killed_owner_left_is_removed_at_the_next_start(bare_root: Path) 
         assert child.stdout is not None
         name = child.stdout.readline().strip()
         record = DebianHost.attach(name).record
-        first = nspawn.leader(record)
-        with locked("hosts"):  # or another test that starts a host removes it before we look
+        first = nspawn.find_leader(record)
+        with hold_lock("hosts"):  # or another test that starts a host removes it before we look
             child.send_signal(signal.SIGKILL)
             child.wait()
             assert Path(f"/proc/{first}").exists()
@@ -139,7 +139,7 @@ def test_what_a_killed_owner_left_is_removed_at_the_next_start(bare_root: Path) 
 
 def test_a_host_of_a_living_owner_is_never_removed(debian_host: Boot, bare_root: Path) -> None:
     host = debian_host(bare_root)
-    with locked("hosts"):
+    with hold_lock("hosts"):
         nspawn.remove_orphans()
     assert host.running
     assert host.record.owner is not None
@@ -162,7 +162,7 @@ def test_a_person_starts_a_host_that_stays_and_takes_it_down_by_name(
     name = f"person-{os.getpid()}"
     assert main(["up", "--name", name]) == 0
     record = DebianHost.attach(name).record
-    with locked("hosts"):
+    with hold_lock("hosts"):
         nspawn.remove_orphans()
     assert main(["list"]) == 0
     assert f"{name}  {record.address}:{record.port}  running  owned by nobody" in (

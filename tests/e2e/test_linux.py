@@ -31,7 +31,7 @@ def test_apply_deploys_and_a_second_apply_costs_one_exec_and_touches_nothing(
     first = linux_site.run("apply", "-y", "--json")
     assert first.code == 0, first.err + first.out
     assert first.target("bh1")["state"] == "changed"
-    stamps = linux_site.host.stamps(OURS)
+    stamps = linux_site.host.read_stamps(OURS)
 
     second = linux_site.run("apply", "-y", "--json")
 
@@ -39,20 +39,20 @@ def test_apply_deploys_and_a_second_apply_costs_one_exec_and_touches_nothing(
     assert second.target("bh1")["state"] == "ok"
     assert second.target("bh1")["changes"] == []
     assert second.target("bh1")["execs"] == 1
-    assert linux_site.host.stamps(OURS) == stamps
+    assert linux_site.host.read_stamps(OURS) == stamps
     assert linux_site.run("verify").code == 0
 
 
 def test_plan_before_the_first_apply_lists_every_change_and_changes_nothing(
     linux_site: LabSite,
 ) -> None:
-    before = linux_site.listing()
+    before = linux_site.list_files()
 
     plan = linux_site.run("plan", "--json")
 
     assert plan.code == 2
     assert plan.target("bh1")["execs"] == 1
-    assert linux_site.listing() == before
+    assert linux_site.list_files() == before
     planned = plan.changes("bh1")
     assert planned == linux_site.run("apply", "-y", "--json").changes("bh1")
 
@@ -132,7 +132,7 @@ def test_plan_finds_each_drift_and_apply_repairs_only_that(linux_site: LabSite) 
     assert linux_site.run("apply", "-y").code == 0
     for name, (command, changes, diff) in DRIFTS.items():
         linux_site.host.run(command, check=True)
-        stamps = linux_site.host.stamps(OURS)
+        stamps = linux_site.host.read_stamps(OURS)
 
         plan = linux_site.run("plan", "--json")
         assert plan.code == 2, name
@@ -141,7 +141,9 @@ def test_plan_finds_each_drift_and_apply_repairs_only_that(linux_site: LabSite) 
 
         assert linux_site.run("apply", "-y").code == 0, name
         assert linux_site.run("plan").code == 0, name
-        moved = {p for p, stamp in linux_site.host.stamps(OURS).items() if stamps.get(p) != stamp}
+        moved = {
+            p for p, stamp in linux_site.host.read_stamps(OURS).items() if stamps.get(p) != stamp
+        }
         named = {identity.partition(":")[2] for _, identity in changes}
         assert moved <= named, name
 
@@ -159,14 +161,14 @@ def test_a_removed_package_is_installed_again(linux_site: LabSite) -> None:
 
 def test_teardown_leaves_a_host_with_its_own_fail2ban_as_it_was(linux_site: LabSite) -> None:
     add_jail_of_operator(linux_site)
-    before = linux_site.listing()
+    before = linux_site.list_files()
     assert linux_site.run("apply", "-y").code == 0
     assert "mine" in linux_site.host.run("fail2ban-client status", check=True).stdout
 
     gone = linux_site.run("teardown", "-y", "--json")
 
     assert gone.code == 0, gone.out + gone.err
-    assert linux_site.listing() == before
+    assert linux_site.list_files() == before
     jails = linux_site.host.run("fail2ban-client status", check=True).stdout
     assert "mine" in jails
     assert "banstitch" not in jails
@@ -178,7 +180,7 @@ def test_teardown_removes_what_a_bare_debian_got_python3_included(
     tmp_path: Path, bare_root: Path
 ) -> None:
     with LabSite(tmp_path / "inventory", bare_root) as site:
-        before = site.listing()
+        before = site.list_files()
         planned = site.run("plan", "--json")
         assert planned.changes("bh1")[0] == ("install", "package:python3")
         assert site.run("apply", "-y").code == 0
@@ -186,7 +188,7 @@ def test_teardown_removes_what_a_bare_debian_got_python3_included(
 
         assert site.run("teardown", "-y", "--purge-data").code == 0
 
-        assert site.listing() == before
+        assert site.list_files() == before
         assert not list(site.host.filesystem.glob("var/log/banstitch*"))
         assert not list(site.host.filesystem.glob("var/spool/banstitch*"))
 
@@ -195,13 +197,13 @@ def test_a_file_that_is_not_ours_is_a_conflict_until_adopted_and_comes_back(
     linux_site: LabSite,
 ) -> None:
     linux_site.host.run("echo theirs > /etc/logrotate.d/banstitch", check=True)
-    before = linux_site.listing()
+    before = linux_site.list_files()
 
     refused = linux_site.run("apply", "-y", "--json")
     assert refused.code == 1
     assert "/etc/logrotate.d/banstitch exists" in refused.target("bh1")["error"]
     assert "--adopt" in refused.target("bh1")["error"]
-    assert linux_site.listing() == before
+    assert linux_site.list_files() == before
 
     assert linux_site.run("apply", "-y", "--adopt").code == 0
     assert linux_site.run("plan").code == 0
@@ -215,14 +217,14 @@ def test_apply_rolls_back_and_prints_the_error_of_fail2ban_if_another_jail_is_br
     add_jail_of_operator(linux_site)
     broken = OPERATORS_JAIL.replace("filter = sshd", "filter = no-such-filter")
     linux_site.host.run(f"cat > /etc/fail2ban/jail.local <<'E'\n{broken}E", check=True)
-    before = linux_site.listing()
+    before = linux_site.list_files()
 
     failed = linux_site.run("apply", "-y", "--json")
 
     assert failed.code == 1
     assert "no-such-filter" in failed.target("bh1")["error"]
     assert "everything is as it was before the run" in failed.target("bh1")["error"]
-    assert linux_site.listing() == before
+    assert linux_site.list_files() == before
     assert "mine" in linux_site.host.run("fail2ban-client status", check=True).stdout
     receiver = linux_site.host.run("systemctl is-active banstitch-receiver").stdout.strip()
     assert receiver == "inactive"
@@ -232,7 +234,7 @@ def test_apply_to_a_port_in_use_fails_and_the_receiver_keeps_its_old_port(
     linux_site: LabSite,
 ) -> None:
     assert linux_site.run("apply", "-y").code == 0
-    before = linux_site.listing()
+    before = linux_site.list_files()
     address = linux_site.host.address
     taken = f"systemd-run --unit taken python3 -m http.server 5066 --bind {address}"
     linux_site.host.run(taken, check=True)
@@ -242,7 +244,7 @@ def test_apply_to_a_port_in_use_fails_and_the_receiver_keeps_its_old_port(
 
     assert moved.code == 1
     assert f"{address}:5066 is taken by python3 (process " in moved.target("bh1")["error"]
-    assert linux_site.listing() == before
+    assert linux_site.list_files() == before
     assert linux_site.run("verify").code == 0
 
 

@@ -19,7 +19,7 @@ from tests.e2e.agent_logins import (
     install_packages,
 )
 from tests.lab.debian import DebianHost
-from tests.lab.roots import ready_root
+from tests.lab.roots import build_ready_root
 
 pytestmark = pytest.mark.lab
 SHELLS = ("bash", "dash", "tcsh", "bsd-csh", "fish", "zsh", "rbash")
@@ -28,7 +28,7 @@ SHELLS = ("bash", "dash", "tcsh", "bsd-csh", "fish", "zsh", "rbash")
 @pytest.fixture(scope="module")
 def host() -> Iterator[DebianHost]:
     """A host with every shell, and a user for each of them."""
-    with DebianHost(ready_root()) as made:
+    with DebianHost(build_ready_root()) as made:
         install_packages(made, "tcsh", "csh", "fish", "zsh")
         for shell in SHELLS:
             add_user(made, f"u-{shell}", f"/bin/{shell}" if shell != "fish" else "/usr/bin/fish")

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests import PROJECT
-from tests.lab.roots import ready_root
+from tests.lab.roots import build_ready_root
 
 pytestmark = pytest.mark.lab
 
@@ -92,7 +92,7 @@ cp -r "$1"/. "$0/tmp/"
 def run_in(suite: str, files: Path, script: str) -> str:
     """Run ``script`` within a Debian that has ``files`` in /tmp, and give what it prints."""
     argv = ["unshare", "--mount", "sh", "-c", ALONE + 'exec chroot "$0" sh -ec "$2"']
-    argv += [str(ready_root(suite)), str(files), script]
+    argv += [str(build_ready_root(suite)), str(files), script]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

@@ -120,9 +120,9 @@ def test_a_host_without_a_mirror_reports_the_reason_and_is_not_changed(bare: Lab
     with without_lists(bare):
         bare.host.write("/etc/apt/apt.conf.d/99proxy", proxy)
         try:
-            before = bare.listing()
+            before = bare.list_files()
             failed = bare.run("apply", "-y", "--json")
-            after = bare.listing()
+            after = bare.list_files()
         finally:
             bare.host.console("rm /etc/apt/apt.conf.d/99proxy", check=True)
 
@@ -170,13 +170,13 @@ def test_a_fresh_host_whose_apt_daily_runs_is_deployed_without_help(fresh: LabSi
 
 
 def test_packages_are_not_installed_while_a_lock_is_never_released(linux_site: LabSite) -> None:
-    before = linux_site.listing()
+    before = linux_site.list_files()
     with held(linux_site, "/var/lib/dpkg/lock-frontend"):
         done = linux_site.host.run(["python3", "-"], stdin=install(["cowsay"], 3))
     assert "/var/lib/dpkg/lock-frontend is held by perl (process " in done.stdout
     assert "waited 3 s for it" in done.stdout
     assert "everything is as it was before the run" in done.stdout
-    assert linux_site.listing() == before
+    assert linux_site.list_files() == before
 
 
 def test_plan_reports_the_program_that_holds_the_lock_of_apt(linux_site: LabSite) -> None:

@@ -71,7 +71,7 @@ def test_teardown_lists_and_keeps_files_that_are_not_ours(site: LabSite) -> None
     assert (again.code, again.changes("bh1")) == (0, [])
 
 
-def test_kept_data_are_reused_by_the_next_deployment(site: LabSite) -> None:
+def test_the_next_apply_adopts_kept_logs_for_the_receiver(site: LabSite) -> None:
     assert site.run("teardown", "-y").code == 0
     assert owner(site, f"{LOGS}/events.log.1") == "root"
 

@@ -119,7 +119,7 @@ def test_teardown_restores_fortigate_and_host_byte_for_byte(
         tmp_path / "inventory", ready_root, [fortigate_options(), fortigate_options()]
     ) as site:
         before = [without_enc(unit.show()) for unit in site.units]
-        files = site.listing()
+        files = site.list_files()
         applied = site.run("apply", "-y")
         assert applied.code == 0, applied.out + applied.err
         assert site.run("verify").code == 0
@@ -128,7 +128,7 @@ def test_teardown_restores_fortigate_and_host_byte_for_byte(
 
         assert gone.code == 0, gone.out + gone.err
         assert [without_enc(unit.show()) for unit in site.units] == before
-        assert site.listing() == files
+        assert site.list_files() == files
         again = site.run("teardown", "-y", "--json")
         assert again.code == 0
         assert {again.target(name)["state"] for name in ("bh1", "fgt1", "fgt2")} == {"ok"}

@@ -19,7 +19,7 @@ from tests import PROJECT
 from tests.e2e.browser import evaluate, open_page, start_chromium
 from tests.e2e.labsite import LabSite, fortigate_options
 from tests.e2e.site_helpers import ATTACKER, EVENT, denied, tokens
-from tests.lab.records import locked
+from tests.lab.records import hold_lock
 from tests.lab.stopwatch import within
 from tests.unit.receiver.receiver_app import LINE, Receiver
 
@@ -36,7 +36,7 @@ LONGEST = "2001:db8:1234:5678:9abc:def0:1234:5678"
 @pytest.fixture(scope="module")
 def chromium() -> None:
     """The distribution's Chromium, installed where it is missing."""
-    with locked("browser"):  # two package managers at once get in each other's way
+    with hold_lock("browser"):  # two package managers at once get in each other's way
         subprocess.run(["sh", "tests/lab/install.sh", "browser"], cwd=PROJECT, check=True)
 
 

@@ -18,7 +18,7 @@ from tests.e2e.agent_logins import (
 )
 from tests.e2e.labsite import LabSite
 from tests.lab.debian import DebianHost
-from tests.lab.roots import ready_root
+from tests.lab.roots import build_ready_root
 
 pytestmark = pytest.mark.lab
 
@@ -34,7 +34,7 @@ auth required pam_permit.so
 @pytest.fixture(scope="module")
 def host() -> Iterator[DebianHost]:
     """A host with a user who may use sudo with a password, and one who needs none."""
-    with DebianHost(ready_root()) as made:
+    with DebianHost(build_ready_root()) as made:
         add_user(made, "asked")
         add_user(made, "free", rule="ALL=(ALL) NOPASSWD: ALL")
         yield made
@@ -131,10 +131,10 @@ def test_a_wrong_password_does_not_lock_the_account(host: DebianHost) -> None:
 @pytest.mark.parametrize("user", ["admin", "deploy"])
 def test_a_site_is_deployed_by_sudo_rs(tmp_path: Path, user: str) -> None:
     """Debian 13 offers it; `deploy` needs no password, `admin` is asked for one."""
-    with LabSite(tmp_path / "inventory", ready_root("trixie"), user=user) as site:
+    with LabSite(tmp_path / "inventory", build_ready_root("trixie"), user=user) as site:
         install_packages(site.host, "sudo-rs")
         site.host.console("ln -s /usr/bin/sudo-rs /usr/local/bin/sudo", check=True)
-        before = site.listing()
+        before = site.list_files()
         applied = site.run("apply", "-y")
         assert applied.code == 0, applied.out + applied.err
         planned = site.run("plan", "--json")
@@ -142,7 +142,7 @@ def test_a_site_is_deployed_by_sudo_rs(tmp_path: Path, user: str) -> None:
         assert planned.target("bh1")["execs"] == 1
         gone = site.run("teardown", "-y")
         assert gone.code == 0, gone.out + gone.err
-        assert site.listing() == before
+        assert site.list_files() == before
         wrong = site.run("plan", "-e", "ansible_become_password=wrong-password")
         if user == "admin":
             assert wrong.code == 4

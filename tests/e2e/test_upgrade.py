@@ -186,7 +186,7 @@ def test_the_firewall_denies_them_still_and_bans_whoever_comes_now(upgraded: Upg
     assert within(60, lambda: denied(site, NEW))
 
 
-def test_the_manifest_of_version_0_1_is_kept(upgraded: Upgrade) -> None:
+def test_tokens_bans_and_history_of_version_0_1_are_kept(upgraded: Upgrade) -> None:
     site = upgraded.site
     assert tokens(site) == upgraded.tokens
     listed = site.run("bans").out
@@ -214,7 +214,7 @@ def test_teardown_leaves_what_was_there_before_version_0_1(
         torn = site.run("teardown", "-y", "--purge-data")
 
         assert torn.code == 0, torn.out + torn.err
-        now, before = site.listing(), site.untouched
+        now, before = site.list_files(), site.untouched
         differ = {path for path in now.keys() | before.keys() if now.get(path) != before.get(path)}
         assert differ == set()
         assert list_leftovers(site) == []

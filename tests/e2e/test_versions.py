@@ -23,7 +23,7 @@ def test_the_loop_closes_and_leaves_nothing_on_old_units_and_on_units_with_vdoms
             folder = site.folder / "group_vars"
             folder.mkdir()
             (folder / "fortigates.yml").write_text(f"enforcement_vdom: {vdoms[0]}\n")
-        unit, files = site.units[0], site.listing()
+        unit, files = site.units[0], site.list_files()
         before = without_enc(unit.show())
         applied = site.run("apply", "-y", "--json")
         assert applied.code == 0, applied.out + applied.err
@@ -39,4 +39,4 @@ def test_the_loop_closes_and_leaves_nothing_on_old_units_and_on_units_with_vdoms
         gone = site.run("teardown", "-y", "--json")
         assert gone.code == 0, gone.out + gone.err
         assert without_enc(unit.show()) == before
-        assert site.listing() == files
+        assert site.list_files() == files

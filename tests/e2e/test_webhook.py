@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import base64
-import http.client
 import json
 import socket
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.labsite import LabSite, fortigate_options
 from tests.e2e.site_helpers import EVENT
-from tests.lab.debian import DebianHost
+from tests.e2e.webhook_site import Webhook, begin_large_post, limit_time, measure_memory
 from tests.lab.stopwatch import within
 from tests.unit.receiver.hostile_lines import HOSTILE_REMIPS, IN_EITHER_ORDER
 
 pytestmark = pytest.mark.lab
-
 STRANGER = "127.0.9.9"
 GLOBAL = "45.1.2.3"
 DOCUMENTATION = "203.0.113.9"
@@ -32,54 +29,6 @@ BURST = 400
 SSLVPN = "sslvpn_login_failed"
 # with what the journal was sent and has not written yet
 JOURNAL = "journalctl --sync; journalctl -u banstitch-receiver -o cat --no-pager"
-
-
-class Webhook:
-    """A deployed site, and requests to it from any of its firewalls, or from somebody else."""
-
-    def __init__(self, site: LabSite) -> None:
-        self.site, self.host = site, site.host
-        self.tokens = json.loads(site.host.read("/etc/banstitch/tokens.json"))
-
-    def connect(self, source: str) -> http.client.HTTPConnection:
-        return http.client.HTTPConnection(
-            self.host.address, 5000, timeout=60, source_address=(source, 0)
-        )
-
-    def raw(self) -> socket.socket:
-        """A connection from the first firewall, on which nothing is said yet."""
-        source = (self.site.units[0].address, 0)
-        return socket.create_connection((self.host.address, 5000), 60, source)
-
-    def post(
-        self, body: str | bytes, unit: int = 1, source: str = "", token: str = "", kind: str = ""
-    ) -> tuple[int, str]:
-        """Status and text of the answer; from the unit's own address by default. ``kind``: of content."""
-        connection = self.connect(source or self.site.units[unit - 1].address)
-        sent = {"X-Banstitch-Token": token or self.tokens[f"webhook:fgt{unit}"]}
-        sent |= {"Content-Type": kind} if kind else {}
-        raw = body.encode() if isinstance(body, str) else body
-        connection.request("POST", "/receive-logs", raw, sent)
-        answer = connection.getresponse()
-        return answer.status, answer.read().decode()
-
-    def get(self, path: str, user: str, secret: str, **headers: str) -> http.client.HTTPResponse:
-        """The answer, of which nothing is read yet."""
-        login = base64.b64encode(f"{user}:{secret}".encode()).decode()
-        connection = self.connect(self.site.units[0].address)
-        connection.request("GET", path, headers={"Authorization": f"Basic {login}", **headers})
-        return connection.getresponse()
-
-    def written(self) -> list[str]:
-        """Return detection and address of each line for fail2ban."""
-        lines = self.host.read("/var/log/banstitch/events.log").splitlines()
-        return [" ".join(line.split(" ")[2:5:2]) for line in lines]
-
-    def metric(self, name: str) -> int:
-        """One number of /metrics, by its name and labels."""
-        shown = self.get("/metrics", "status", self.tokens["status"]).read().decode()
-        (line,) = (line for line in shown.splitlines() if line.startswith(name))
-        return int(line.rpartition(" ")[2])
 
 
 @pytest.fixture(scope="module")
@@ -218,32 +167,18 @@ def test_only_verify_on_the_host_itself_puts_a_documentation_address_in(webhook:
     assert "192.0.2.66 was unbanned and has left the feed" in verified.out
 
 
-def begun(token: str) -> bytes:
-    """A post that announces 100 MB and sends the first of them."""
-    lines = ("POST /receive-logs HTTP/1.1", "Host: x", "Content-Length: 104857600")
-    return "\r\n".join([*lines, f"X-Banstitch-Token: {token}", "", "logid="]).encode()
-
-
 def test_a_body_of_100_mb_is_refused_whoever_sends_it_and_costs_no_memory(
     webhook: Webhook,
 ) -> None:
     for token, status in ((webhook.tokens["webhook:fgt1"], b"413"), ("wrong", b"401")):
         with webhook.raw() as hostile:
-            hostile.sendall(begun(token))
+            hostile.sendall(begin_large_post(token))
             assert hostile.recv(100).split()[1] == status
             with suppress(OSError):  # closed, with most of it unread
                 for _ in range(100):
                     hostile.sendall(b"x" * (1 << 20))
     assert webhook.post(PLAIN)[0] == 200
-    assert memory(webhook) < 100
-
-
-def memory(webhook: Webhook) -> float:
-    """MiB of all processes of the receiver; what they share counts once."""
-    folder = "/sys/fs/cgroup/system.slice/banstitch-receiver.service"
-    script = f"for p in $(cat {folder}/cgroup.procs); do grep ^Pss: /proc/$p/smaps_rollup; done"
-    rows = webhook.host.console(script, check=True).stdout.splitlines()
-    return sum(int(row.split()[1]) for row in rows) / 1024
+    assert measure_memory(webhook) < 100
 
 
 def test_one_firewall_over_its_rate_is_told_so_by_every_worker_and_the_other_is_not(
@@ -256,27 +191,11 @@ def test_one_firewall_over_its_rate_is_told_so_by_every_worker_and_the_other_is_
     assert webhook.metric('banstitch_limited_total{fortigate="fgt2"}') == statuses.count(429)
 
 
-@contextmanager
-def limits(host: DebianHost, ask: int, end: int) -> Iterator[None]:
-    """The receiver gives so many seconds for a request and for all of it; else as worker.py says."""
-    change = f"sed -i 's/^TO_ASK = .*/TO_ASK = {ask}/; s/^TO_END = .*/TO_END = {end}/' worker.py"
-    restart = "systemctl restart banstitch-receiver"
-    prepare = f"cd /opt/banstitch/receiver && cp -p worker.py /run && {change} && {restart}"
-    host.console(prepare, check=True)
-    try:
-        assert f"\nTO_ASK = {ask}\n" in host.read("/opt/banstitch/receiver/worker.py")
-        assert f"\nTO_END = {end}\n" in host.read("/opt/banstitch/receiver/worker.py")
-        yield
-    finally:
-        back = "mv /run/worker.py /opt/banstitch/receiver/worker.py"
-        host.console(f"{back} && {restart}", check=True)
-
-
 def test_who_does_not_finish_a_request_is_cut_off(webhook: Webhook) -> None:
     token = webhook.tokens["webhook:fgt1"]
     head = "POST /receive-logs HTTP/1.1\r\nHost: x\r\n"
     whole = f"{head}Content-Length: 9\r\nX-Banstitch-Token: {token}\r\n\r\nlog"
-    with limits(webhook.host, 1, 2):
+    with limit_time(webhook.host, 1, 2):
         for said in ("", head, whole):
             with webhook.raw() as slow:
                 slow.sendall(said.encode())
@@ -291,7 +210,7 @@ def test_a_slow_firewall_is_not_pushed_out_by_strangers_who_keep_connecting(
     head = f"POST /receive-logs HTTP/1.1\r\nHost: x\r\nX-Banstitch-Token: {token}\r\n"
     with ExitStack() as stack:
         # so slow may be the machine that runs this test, too
-        stack.enter_context(limits(webhook.host, 120, 240))
+        stack.enter_context(limit_time(webhook.host, 120, 240))
         slow = stack.enter_context(webhook.raw())
         slow.sendall(head.encode())
         for number in range(3 * MOST_WAITING):
@@ -356,7 +275,7 @@ def test_bans_that_are_not_known_are_503_and_never_an_empty_list(webhook: Webhoo
 def test_who_does_not_finish_a_handshake_is_cut_off_as_well(site: LabSite) -> None:
     assert site.run("apply", "-y").code == 0
     hello = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"
-    with limits(site.host, 1, 2):
+    with limit_time(site.host, 1, 2):
         for said in (b"", hello):
             with socket.create_connection((site.host.address, 5000), 60) as slow:
                 slow.sendall(said)

@@ -1,4 +1,4 @@
-"""`python -m tests.lab.debian VERB`: lab hosts for a person to try things on."""
+"""The command line `python -m tests.lab.debian VERB`, with which a person runs hosts of the lab."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import NoReturn
 
 from tests.lab import nspawn
 from tests.lab.debian import DebianHost
-from tests.lab.records import LabError, locked, records
-from tests.lab.roots import bare_root, prune, ready_root
+from tests.lab.records import LabError, hold_lock, list_records
+from tests.lab.roots import build_bare_root, build_ready_root, prune
 
 
-def _parser() -> argparse.ArgumentParser:
+def _build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.lab.debian", description=__doc__)
     verbs = parser.add_subparsers(dest="verb", required=True)
     up = verbs.add_parser("up", help="boot a host that stays until it is taken down")
@@ -34,8 +34,8 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _up(args: argparse.Namespace) -> None:
-    root = (ready_root if args.ready else bare_root)(args.suite)
+def _start(args: argparse.Namespace) -> None:
+    root = (build_ready_root if args.ready else build_bare_root)(args.suite)
     host = DebianHost(root, name=args.name, address=args.address, owned=False).up()
     print(f"{host.name} is up: root@{host.address} port {host.port}, key {host.private_key}")
     print(f"user admin may sudo with the password {host.password}, user deploy without one")
@@ -44,11 +44,11 @@ def _up(args: argparse.Namespace) -> None:
     print(f"remove it: python -m tests.lab.debian down {host.name}")
 
 
-def _down(names: Sequence[str]) -> None:
-    with locked("hosts"):
+def _remove(names: Sequence[str]) -> None:
+    with hold_lock("hosts"):
         nspawn.remove_orphans()
         chosen = [DebianHost.attach(name).record for name in names] or [
-            record for record in records() if record.owner is None
+            record for record in list_records() if record.owner is None
         ]
         for record in chosen:
             nspawn.remove(record)
@@ -56,32 +56,32 @@ def _down(names: Sequence[str]) -> None:
 
 
 def _list() -> None:
-    for record in records():
+    for record in list_records():
         owner = "nobody" if record.owner is None else f"process {record.owner.pid}"
-        state = "running" if nspawn.leader(record) else "off"
+        state = "running" if nspawn.find_leader(record) else "off"
         print(f"{record.name}  {record.address}:{record.port}  {state}  owned by {owner}")
 
 
-def _shell(name: str, user: str) -> NoReturn:
+def _enter_shell(name: str, user: str) -> NoReturn:
     argv = DebianHost.attach(name).ssh_argv(user)
     os.execvp(argv[0], argv)
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run one verb; errors of the lab become one message and exit code 1."""
-    args = _parser().parse_args(argv)
+    """Run one verb. An error of the lab is one message and exit code 1."""
+    args = _build_parser().parse_args(argv)
     try:
         if args.verb == "up":
-            _up(args)
+            _start(args)
         elif args.verb == "down":
-            _down(args.names)
+            _remove(args.names)
         elif args.verb == "list":
             _list()
         elif args.verb == "clean":
-            _down([])
+            _remove([])
             prune(older_than=0)
         else:
-            _shell(args.name, args.user)
+            _enter_shell(args.name, args.user)
     except LabError as error:
         print(error, file=sys.stderr)
         return 1

@@ -1,8 +1,8 @@
-"""A real Debian host for tests, demo and people: boots in a second and leaves no residue.
+"""A real Debian host for tests, demo and people: it boots in a second and leaves nothing behind.
 
-    with DebianHost(bare_root()) as host:
-        host.run("hostname")                # through its sshd, as anybody would
-        host.console("systemctl stop ssh")  # on the machine itself, also when ssh is gone
+    with DebianHost(build_bare_root()) as host:
+        host.run("hostname")                # through its sshd
+        host.console("systemctl stop ssh")  # on the host itself, also without ssh
 
 `python -m tests.lab.debian up` starts one for a person.
 """
@@ -18,21 +18,21 @@ from pathlib import Path
 from typing import Self
 
 from tests.lab import nspawn
-from tests.lab.furnish import furnish, known_hosts, private_key
-from tests.lab.listing import PLACES, Entry, listing, stamps
-from tests.lab.nspawn import merged, wait_until
+from tests.lab.furnish import furnish, locate_known_hosts, locate_private_key
+from tests.lab.listing import PLACES, Entry, list_files, read_stamps
+from tests.lab.nspawn import locate_filesystem, wait_until
 from tests.lab.records import (
     LabError,
     Record,
     claim,
-    hosts_directory,
+    get_hosts_directory,
+    hold_lock,
+    list_records,
     load,
-    locked,
-    records,
 )
-from tests.lab.roots import bare_root, build_root, ready_root
+from tests.lab.roots import build_bare_root, build_ready_root, build_root
 
-__all__ = ["DebianHost", "Entry", "LabError", "bare_root", "build_root", "ready_root"]
+__all__ = ["DebianHost", "Entry", "LabError", "build_bare_root", "build_ready_root", "build_root"]
 
 BOOT_TIMEOUT = 180
 ENVIRONMENT = ("env", "-i", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
@@ -41,12 +41,12 @@ Command = str | Sequence[str]
 Completed = subprocess.CompletedProcess[str]
 
 
-def _argv(command: Command) -> list[str]:
+def _make_argv(command: Command) -> list[str]:
     return ["sh", "-c", command] if isinstance(command, str) else list(command)
 
 
 class DebianHost:
-    """One Debian on a loopback address; as a context manager it is up inside, gone afterwards."""
+    """A Debian on a loopback address. As a context manager, it is up inside and removed afterwards."""
 
     def __init__(
         self,
@@ -57,9 +57,9 @@ class DebianHost:
         port: int | None = None,
         owned: bool = True,
     ) -> None:
-        """Nothing happens before :meth:`up`; what is not given is chosen so that nothing collides.
+        """Choose what is not given so that nothing collides; :meth:`up` starts the host.
 
-        ``owned=False``: the host outlives this process, until somebody takes it down by name.
+        With ``owned=False`` the host outlives this process, until somebody removes it by name.
         """
         self._root = root
         self._wanted = (name, address, port)
@@ -69,14 +69,14 @@ class DebianHost:
 
     @classmethod
     def attach(cls, name: str) -> Self:
-        """The recorded host ``name``, started by whomever.
+        """Return the recorded host ``name``, whoever started it.
 
         Raises:
-            LabError: there is none.
+            LabError: There is no such host.
         """
-        record = load(hosts_directory() / name)
+        record = load(get_hosts_directory() / name)
         if record is None:
-            names = ", ".join(each.name for each in records()) or "none"
+            names = ", ".join(each.name for each in list_records()) or "none"
             raise LabError(f"there is no lab host {name!r}; there is: {names}")
         host = cls(Path(record.root))
         host._record = record
@@ -104,27 +104,27 @@ class DebianHost:
 
     @property
     def password(self) -> str:
-        """Of the user ``admin``, for login and for sudo; other users have none."""
+        """Return the password of the user ``admin``, for login and sudo. Other users have none."""
         return self.record.password
 
     @property
     def private_key(self) -> Path:
-        """Opens root, ``admin`` (may sudo with the password) and ``deploy`` (without one)."""
-        return private_key(self.record)
+        """Return the key of root, ``admin`` (sudo with the password) and ``deploy`` (sudo without)."""
+        return locate_private_key(self.record)
 
     @property
     def known_hosts(self) -> Path:
-        return known_hosts(self.record)
+        return locate_known_hosts(self.record)
 
     @property
     def host_key_line(self) -> str:
-        """The host's line for a known_hosts file, without the line end."""
+        """Return the host's line for a known_hosts file, without the line end."""
         return self.known_hosts.read_text().strip()
 
     @property
     def filesystem(self) -> Path:
-        """The host's disk as seen from this machine. Absolute links in it point out of it."""
-        return merged(self.record)
+        """Return the path of the host's disk on this machine. Absolute links in it point outside."""
+        return locate_filesystem(self.record)
 
     @property
     def console_log(self) -> str:
@@ -136,9 +136,9 @@ class DebianHost:
         """Create the host and boot it.
 
         Raises:
-            LabError: it did not come up; its console's last lines are in the text.
+            LabError: It did not boot. The text has the last lines of its console.
         """
-        with locked("hosts"):
+        with hold_lock("hosts"):
             nspawn.remove_orphans()
             self._record = claim(self._root, *self._wanted, owned=self._owned)
         try:
@@ -151,19 +151,22 @@ class DebianHost:
         return self
 
     def boot(self) -> None:
-        """Switch on a host that is off; returns when sshd answers and the boot is complete.
+        """Switch on a host that is off, and wait until sshd answers and the boot is complete.
 
-        A host that reboots itself (`systemctl reboot` on it) goes off and waits for this.
+        A host that reboots itself (`systemctl reboot`) switches off and waits for this.
         """
         self._process = nspawn.start(self.record)
-        if not wait_until(lambda: self._died() or self._answers(), BOOT_TIMEOUT) or self._died():
+        if (
+            not wait_until(lambda: self._has_died() or self._is_answering(), BOOT_TIMEOUT)
+            or self._has_died()
+        ):
             raise LabError(f"{self.name} did not boot; its console:\n{self.console_log[-3000:]}")
         self.console(["systemctl", "is-system-running", "--wait"])
 
-    def _died(self) -> bool:
+    def _has_died(self) -> bool:
         return self._process is not None and self._process.poll() is not None
 
-    def _answers(self) -> bool:
+    def _is_answering(self) -> bool:
         try:
             with socket.create_connection((self.address, self.port), timeout=5) as connection:
                 return connection.recv(4) == b"SSH-"
@@ -171,11 +174,11 @@ class DebianHost:
             return False
 
     def power_off(self) -> None:
-        """Shut down as an operator does; the disk stays, :meth:`boot` switches it on again."""
+        """Shut down as an operator does. The disk stays; :meth:`boot` switches the host on again."""
         self._stop(cleanly=True)
 
     def kill(self) -> None:
-        """Cut the power: no process on the host gets to do anything more."""
+        """Cut the power, so that no process on the host can do anything more."""
         self._stop(cleanly=False)
 
     def _stop(self, *, cleanly: bool) -> None:
@@ -189,15 +192,15 @@ class DebianHost:
 
     @property
     def running(self) -> bool:
-        return nspawn.leader(self.record) is not None
+        return nspawn.find_leader(self.record) is not None
 
     def down(self) -> None:
-        """Remove the host and everything it had; a host that is gone already is no error."""
+        """Remove the host with everything that it had. A host that is gone is no error."""
         if self._record is None:
             return
         nspawn.remove(self._record)
         if self._process is not None:
-            self._process.kill()  # matters only if it had not come to writing its record
+            self._process.kill()  # only if it has not written its record yet
             self._process.wait(timeout=nspawn.KILL_TIMEOUT)
         self._record = None
 
@@ -210,7 +213,7 @@ class DebianHost:
     # --- use ------------------------------------------------------------------------------------
 
     def ssh_argv(self, user: str = "root") -> list[str]:
-        """The machine's own ssh, strict about the host key and without anybody's configuration."""
+        """Return a command line of ssh that checks the host key and reads no configuration."""
         options = (
             f"UserKnownHostsFile={self.known_hosts}",
             "StrictHostKeyChecking=yes",
@@ -232,19 +235,19 @@ class DebianHost:
         timeout: float = 300,
         check: bool = False,
     ) -> Completed:
-        """``command`` (a shell line or an argv) on the host, through its sshd; seconds to wait."""
+        """Run ``command`` (a shell line or an argv) on the host through its sshd, for ``timeout`` seconds."""
         line = command if isinstance(command, str) else shlex.join(command)
         return self._finish([*self.ssh_argv(user), line], stdin, timeout, check)
 
     def console(
         self, command: Command, *, stdin: str = "", timeout: float = 300, check: bool = False
     ) -> Completed:
-        """``command`` on the host itself as root, without ssh; the host must be running."""
-        first = nspawn.leader(self.record)
+        """Run ``command`` on the host as root, without ssh. The host must be running."""
+        first = nspawn.find_leader(self.record)
         if first is None:
             raise LabError(f"{self.name} is switched off")
         enter = ["nsenter", f"--target={first}", "--mount", "--uts", "--ipc", "--pid", "--root"]
-        argv = [*enter, "--wd", "--", *ENVIRONMENT, *_argv(command)]
+        argv = [*enter, "--wd", "--", *ENVIRONMENT, *_make_argv(command)]
         return self._finish(argv, stdin, timeout, check)
 
     def _finish(self, argv: list[str], stdin: str, timeout: float, check: bool) -> Completed:
@@ -255,26 +258,26 @@ class DebianHost:
         return done
 
     def read(self, path: str) -> str:
-        """The text of a file of the host.
+        """Return the text of a file of the host.
 
         Raises:
-            LabError: it cannot be read.
+            LabError: The file cannot be read.
         """
         return self.console(["cat", "--", path], check=True).stdout
 
     def write(self, path: str, text: str) -> None:
-        """Replace the content of a file of the host in place; mode and owner stay."""
+        """Replace the content of a file of the host. Its mode and owner stay."""
         self.console(["sh", "-c", 'cat > "$1"', "sh", path], stdin=text, check=True)
 
-    def listing(
+    def list_files(
         self, paths: Sequence[str] = PLACES, ignore: Sequence[str] = ()
     ) -> dict[str, Entry]:
-        """Every file below ``paths``, hashed; see :func:`tests.lab.listing.listing`."""
-        return listing(self.filesystem, paths, ignore)
+        """Return every file below ``paths``; see :func:`tests.lab.listing.list_files`."""
+        return list_files(self.filesystem, paths, ignore)
 
-    def stamps(self, paths: Sequence[str]) -> dict[str, tuple[int, int]]:
-        """Inode and time of change of each file; see :func:`tests.lab.listing.stamps`."""
-        return stamps(self.filesystem, paths)
+    def read_stamps(self, paths: Sequence[str]) -> dict[str, tuple[int, int]]:
+        """Return the inode and modification time of each file."""
+        return read_stamps(self.filesystem, paths)
 
 
 if __name__ == "__main__":

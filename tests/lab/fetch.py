@@ -1,4 +1,4 @@
-"""One URL asked by itself, past whatever the environment says of proxies and certificates."""
+"""Fetch one URL, whatever proxies and certificates the environment names."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from collections.abc import Mapping
 def fetch(
     url: str, headers: Mapping[str, str] | None = None, body: str | None = None, ca: str = ""
 ) -> tuple[int, str]:
-    """Status and text of a URL, straight, whatever proxy the environment names; 0: no answer.
+    """Return the status and the text of a URL, fetched without a proxy. Status 0 means no answer.
 
-    By https only ``ca`` (PEM) is believed.
+    By https, only ``ca`` (PEM) is trusted.
     """
     trust = ssl.create_default_context(cadata=ca) if ca else None
     opener = urllib.request.build_opener(

@@ -1,6 +1,6 @@
-"""What tells one host from another: its names, its keys, its address, its password.
+"""Give a host its name, keys, address and password.
 
-Written to the disk before the first boot, so that nothing on the host changes itself later on.
+They are written to the disk before the first boot, so that nothing changes later by itself.
 """
 
 from __future__ import annotations
@@ -10,24 +10,24 @@ import subprocess
 import uuid
 from pathlib import Path
 
-from tests.lab.nspawn import merged
+from tests.lab.nspawn import locate_filesystem
 from tests.lab.records import Record
 
 # Home and number of the users that the root was built with (tests.lab.roots).
 HOMES = {"root": 0, "home/admin": 1000, "home/deploy": 1001}
-# What Debian does by itself within the hour after midnight, beyond what the root masks: none
-# of it may fall between two looks at a host.
+# Debian starts these in the hour after midnight, beside the timers that the root masks. None may run
+# between two looks at a host.
 TIMERS = ("fstrim", "logrotate")
 NEVER = "[Timer]\nOnCalendar=\nOnCalendar=2099-01-01\n"
 
 
-def private_key(record: Record) -> Path:
-    """The key that opens the host to root, admin and deploy."""
+def locate_private_key(record: Record) -> Path:
+    """Return the path of the private key with which root, admin and deploy log in."""
     return record.directory / "key"
 
 
-def known_hosts(record: Record) -> Path:
-    """A known_hosts file with the one line of this host."""
+def locate_known_hosts(record: Record) -> Path:
+    """Return the path of a known_hosts file with the line of this host."""
     return record.directory / "known_hosts"
 
 
@@ -46,15 +46,15 @@ def _authorize(directory: Path, public: str, owner: int) -> None:
         os.chown(path, owner, owner)
 
 
-def _host_key(record: Record) -> None:
-    file = merged(record) / "etc/ssh/ssh_host_ed25519_key"
+def _make_host_key(record: Record) -> None:
+    file = locate_filesystem(record) / "etc/ssh/ssh_host_ed25519_key"
     kind, key, *_ = _generate_key(file, f"root@{record.name}").split()
     where = record.address if record.port == 22 else f"[{record.address}]:{record.port}"
-    known_hosts(record).write_text(f"{where} {kind} {key}\n")
+    locate_known_hosts(record).write_text(f"{where} {kind} {key}\n")
 
 
 def _set_password(record: Record) -> None:
-    argv = ["chroot", str(merged(record)), "chpasswd"]
+    argv = ["chroot", str(locate_filesystem(record)), "chpasswd"]
     line = f"admin:{record.password}\n"
     subprocess.run(argv, input=line, text=True, check=True, capture_output=True)
 
@@ -68,10 +68,10 @@ def _silence_timers(disk: Path) -> None:
 
 def furnish(record: Record) -> None:
     """Prepare the mounted disk of a host that has not booted yet."""
-    disk = merged(record)
+    disk = locate_filesystem(record)
     sshd = f"ListenAddress {record.address}\nPort {record.port}\nUseDNS no\n"
     for path, text in (
-        # systemd takes a host without machine-id for one that boots first and resets all units
+        # without a machine-id systemd assumes a first boot and resets all units
         ("etc/machine-id", f"{uuid.uuid4().hex}\n"),
         ("etc/hostname", f"{record.name}\n"),
         ("etc/hosts", f"127.0.0.1 localhost\n{record.address} {record.name}\n"),
@@ -79,8 +79,8 @@ def furnish(record: Record) -> None:
     ):
         (disk / path).write_text(text)
     _silence_timers(disk)
-    _host_key(record)
-    public = _generate_key(private_key(record), "lab")
+    _make_host_key(record)
+    public = _generate_key(locate_private_key(record), "lab")
     for home, owner in HOMES.items():
         _authorize(disk / home / ".ssh", public, owner)
     _set_password(record)

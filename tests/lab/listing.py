@@ -1,4 +1,4 @@
-"""What lies on a host's disk, as data: equal listings mean that nothing was left or lost."""
+"""List the files of a host. Equal lists mean that nothing was left behind or lost."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-# Where a provisioning tool may leave something, the units among them.
+# Where a provisioning tool may leave something; units of systemd are there, too.
 PLACES = ("/etc", "/opt", "/usr/local", "/var/lib", "/usr/lib/systemd/system")
 
 
 class Entry(NamedTuple):
-    """One file. ``content`` is a file's SHA-256, a link's target, and empty for anything else."""
+    """A file. ``content`` is the SHA-256 of a file, the target of a link, and empty otherwise."""
 
     kind: str
     mode: int
@@ -35,7 +35,7 @@ KINDS = {
 }
 
 
-def _entry(path: Path) -> Entry:
+def _read_entry(path: Path) -> Entry:
     found = path.lstat()
     kind = KINDS[stat.S_IFMT(found.st_mode)]
     content = ""
@@ -47,7 +47,7 @@ def _entry(path: Path) -> Entry:
     return Entry(kind, stat.S_IMODE(found.st_mode), found.st_uid, found.st_gid, content)
 
 
-def _paths(root: Path, place: str) -> Iterator[Path]:
+def _walk(root: Path, place: str) -> Iterator[Path]:
     top = root / place.lstrip("/")
     if not os.path.lexists(top):
         return
@@ -56,26 +56,26 @@ def _paths(root: Path, place: str) -> Iterator[Path]:
         yield from (Path(directory, name) for name in (*names, *files))
 
 
-def stamps(root: Path, paths: Sequence[str]) -> dict[str, tuple[int, int]]:
-    """Inode and time of change (ns) of each file: both stay when nobody touched it."""
+def read_stamps(root: Path, paths: Sequence[str]) -> dict[str, tuple[int, int]]:
+    """Return the inode and modification time (ns) of each file. Both stay if nobody touches it."""
     there = [path for path in paths if os.path.lexists(root / path.lstrip("/"))]
     found = {path: (root / path.lstrip("/")).lstat() for path in there}
     return {path: (status.st_ino, status.st_mtime_ns) for path, status in found.items()}
 
 
-def listing(root: Path, places: Sequence[str], ignore: Sequence[str]) -> dict[str, Entry]:
-    """Every file below ``places`` of the file system at ``root``, keyed by its path inside.
+def list_files(root: Path, places: Sequence[str], ignore: Sequence[str]) -> dict[str, Entry]:
+    """Return every file below ``places`` of the file system at ``root``, by its path inside.
 
     Paths that match one of the patterns ``ignore`` (fnmatch; ``*`` crosses slashes) are left out.
     """
     found: dict[str, Entry] = {}
     for place in places:
-        for path in _paths(root, place):
+        for path in _walk(root, place):
             inside = "/" + str(path.relative_to(root))
             if any(fnmatch.fnmatchcase(inside, pattern) for pattern in ignore):
                 continue
             try:
-                found[inside] = _entry(path)
-            except FileNotFoundError:  # deleted while we looked
+                found[inside] = _read_entry(path)
+            except FileNotFoundError:  # deleted meanwhile
                 continue
     return found

@@ -1,7 +1,7 @@
-"""One running Debian: its overlay file system, its control groups and its systemd-nspawn process.
+"""Start and stop a Debian: its overlay file system, its control groups and systemd-nspawn.
 
-A host shares the network of this machine, so it is reached on a loopback address of its own. It
-gets control groups of its own too: two systemds in one group would stop each other's services.
+A host shares the network of this machine, and has a loopback address of its own. It also has control
+groups of its own, because two systemds in one group would stop each other's services.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from tests.lab.records import (
     LabError,
     Process,
     Record,
-    alive,
-    hosts_directory,
+    get_hosts_directory,
+    is_alive,
+    list_records,
     parse_stat,
-    records,
 )
 from tests.lab.roots import remove_tree
 
@@ -33,8 +33,8 @@ from tests.lab.roots import remove_tree
 STOP_TIMEOUT = 100
 KILL_TIMEOUT = 60
 
-# Writes down which process it is before it becomes systemd-nspawn, so that there is no moment in
-# which a host runs and no file names it; then enters the host's control groups.
+# This records its process before it becomes systemd-nspawn, so that a file names each host that runs.
+# Then it enters the host's control groups.
 LAUNCH = """
 cat /proc/$$/stat > "$1.new" && mv "$1.new" "$1" || exit 1
 shift
@@ -45,7 +45,7 @@ exec "$@"
 
 
 def wait_until(holds: Callable[[], bool], seconds: float) -> bool:
-    """Whether ``holds()`` came true within ``seconds``."""
+    """Wait until ``holds()`` is true, and return whether it was within ``seconds``."""
     end = time.monotonic() + seconds
     while not holds():
         if time.monotonic() > end:
@@ -54,8 +54,8 @@ def wait_until(holds: Callable[[], bool], seconds: float) -> bool:
     return True
 
 
-def merged(record: Record) -> Path:
-    """The host's file system as seen from outside, also while it is off."""
+def locate_filesystem(record: Record) -> Path:
+    """Return the path of the host's file system on this machine, also while the host is off."""
     return record.directory / "merged"
 
 
@@ -66,19 +66,19 @@ def mount(record: Record) -> None:
     layers = (
         f"lowerdir={record.root},upperdir={record.directory}/upper,workdir={record.directory}/work"
     )
-    argv = ["mount", "-t", "overlay", "banstitch-lab", "-o", layers, str(merged(record))]
+    argv = ["mount", "-t", "overlay", "banstitch-lab", "-o", layers, str(locate_filesystem(record))]
     done = subprocess.run(argv, capture_output=True, text=True)
     if done.returncode:
         raise LabError(f"cannot mount the file system of {record.name}: {done.stderr.strip()}")
 
 
-def _systemd_manages_this_machine() -> bool:
+def _is_managed_by_systemd() -> bool:
     return Path("/run/systemd/system").is_dir()
 
 
-def _control_groups(record: Record) -> list[Path]:
-    """Groups for the host, one a hierarchy, on a machine without a systemd that would delegate."""
-    if _systemd_manages_this_machine():
+def list_control_groups(record: Record) -> list[Path]:
+    """Return the host's groups, one in each hierarchy. With systemd there are none: it delegates."""
+    if _is_managed_by_systemd():
         return []
     mounts = [line.split() for line in Path("/proc/mounts").read_text().splitlines()]
     return [
@@ -88,9 +88,9 @@ def _control_groups(record: Record) -> list[Path]:
     ]
 
 
-def _scope(record: Record) -> list[str]:
-    """The prefix by which systemd delegates groups, where there is one (systemd-nspawn(1))."""
-    if not _systemd_manages_this_machine():
+def _build_scope_prefix(record: Record) -> list[str]:
+    """Return the command with which systemd delegates groups, if it manages this machine."""
+    if not _is_managed_by_systemd():
         return []
     return [
         "systemd-run",
@@ -104,12 +104,21 @@ def _scope(record: Record) -> list[str]:
 
 
 def start(record: Record) -> subprocess.Popen[bytes]:
-    """Switch the host on; it boots in the background and writes to ``console.log``."""
-    groups = _control_groups(record)
+    """Switch the host on. It boots in the background and writes to ``console.log``."""
+    groups = list_control_groups(record)
     for group in groups:
         group.mkdir(exist_ok=True)
     stat = record.directory / "nspawn.stat"
-    argv = [*_scope(record), "sh", "-c", LAUNCH, "lab", str(stat), *map(str, groups), "--"]
+    argv = [
+        *_build_scope_prefix(record),
+        "sh",
+        "-c",
+        LAUNCH,
+        "lab",
+        str(stat),
+        *map(str, groups),
+        "--",
+    ]
     argv += [
         "systemd-nspawn",
         "--quiet",
@@ -118,7 +127,7 @@ def start(record: Record) -> subprocess.Popen[bytes]:
         "--keep-unit",
         "--link-journal=no",
         "--resolv-conf=copy-host",
-        f"--directory={merged(record)}",
+        f"--directory={locate_filesystem(record)}",
         f"--machine=banstitch-lab-{record.name}",
         f"--hostname={record.name}",
     ]
@@ -133,18 +142,18 @@ def start(record: Record) -> subprocess.Popen[bytes]:
         )
 
 
-def supervisor(record: Record) -> Process | None:
-    """The systemd-nspawn of the host, if it runs."""
+def find_supervisor(record: Record) -> Process | None:
+    """Return the systemd-nspawn of the host, if it runs."""
     try:
         known, _ = parse_stat((record.directory / "nspawn.stat").read_text())
     except FileNotFoundError:
         return None
-    return known if alive(known) else None
+    return known if is_alive(known) else None
 
 
-def leader(record: Record) -> int | None:
-    """Number of the host's own first process (its systemd), if it runs."""
-    nspawn = supervisor(record)
+def find_leader(record: Record) -> int | None:
+    """Return the number of the host's first process (its systemd), if it runs."""
+    nspawn = find_supervisor(record)
     if nspawn is None:
         return None
     try:
@@ -152,42 +161,42 @@ def leader(record: Record) -> int | None:
     except (FileNotFoundError, ProcessLookupError):
         return None
     for child in map(int, children):
-        if re.search(r"^NSpid:.*\s1$", _status(child), re.MULTILINE):
+        if re.search(r"^NSpid:.*\s1$", _read_status(child), re.MULTILINE):
             return child
     return None
 
 
-def _status(pid: int) -> str:
+def _read_status(pid: int) -> str:
     try:
         return Path(f"/proc/{pid}/status").read_text()
     except (FileNotFoundError, ProcessLookupError):
         return ""
 
 
-def _signal(pid: int, number: int) -> None:
+def _send_signal(pid: int, number: int) -> None:
     with suppress(ProcessLookupError):
         os.kill(pid, number)
 
 
 def stop(record: Record, *, cleanly: bool) -> None:
-    """Switch the host off: by its own shutdown, or (also when that hangs) as a power cut does."""
-    first = leader(record)
+    """Shut the host down, or cut its power if ``cleanly`` is false or the shutdown hangs."""
+    first = find_leader(record)
     if cleanly and first is not None:
-        _signal(first, signal.SIGRTMIN + 4)  # poweroff.target, see systemd(1)
-        if wait_until(lambda: supervisor(record) is None, STOP_TIMEOUT):
+        _send_signal(first, signal.SIGRTMIN + 4)  # poweroff.target, see systemd(1)
+        if wait_until(lambda: find_supervisor(record) is None, STOP_TIMEOUT):
             return
     if first is not None:
-        _signal(first, signal.SIGKILL)
-        if wait_until(lambda: supervisor(record) is None, KILL_TIMEOUT):
+        _send_signal(first, signal.SIGKILL)
+        if wait_until(lambda: find_supervisor(record) is None, KILL_TIMEOUT):
             return
-    nspawn = supervisor(record)
+    nspawn = find_supervisor(record)
     if nspawn is not None:
-        _signal(nspawn.pid, signal.SIGKILL)  # the host dies with it (PR_SET_PDEATHSIG)
-        wait_until(lambda: supervisor(record) is None, KILL_TIMEOUT)
+        _send_signal(nspawn.pid, signal.SIGKILL)  # the host dies with it (PR_SET_PDEATHSIG)
+        wait_until(lambda: find_supervisor(record) is None, KILL_TIMEOUT)
 
 
-def _groups_are_gone(top: Path) -> bool:
-    """Remove a group with all below it; false while a process of the host is still dying in one."""
+def _remove_groups(top: Path) -> bool:
+    """Remove a group with all below it; return false while a process of the host is in one."""
     groups = sorted(path for path in top.rglob("*") if path.is_dir())
     try:
         for group in reversed([top, *groups] if top.is_dir() else []):
@@ -198,33 +207,33 @@ def _groups_are_gone(top: Path) -> bool:
 
 
 def remove(record: Record) -> None:
-    """Switch the host off and delete everything it ever had, the record last.
+    """Switch the host off and delete everything that it had, the record last.
 
-    Another process may be at the same: what is gone is no error.
+    Another process may do the same meanwhile, so what is gone is no error.
     """
     stop(record, cleanly=False)
-    for top in _control_groups(record):
-        wait_until(partial(_groups_are_gone, top), KILL_TIMEOUT)
+    for top in list_control_groups(record):
+        wait_until(partial(_remove_groups, top), KILL_TIMEOUT)
     propagate = Path("/run/systemd/nspawn/propagate") / f"banstitch-lab-{record.name}"
     with suppress(FileNotFoundError):
         propagate.rmdir()
-    mounted = f" {merged(record)} " in Path("/proc/mounts").read_text()
-    if mounted and not wait_until(lambda: _unmounted(merged(record)), KILL_TIMEOUT):
-        subprocess.run(["umount", "--lazy", str(merged(record))], check=True)
+    mounted = f" {locate_filesystem(record)} " in Path("/proc/mounts").read_text()
+    if mounted and not wait_until(lambda: _unmount(locate_filesystem(record)), KILL_TIMEOUT):
+        subprocess.run(["umount", "--lazy", str(locate_filesystem(record))], check=True)
     for part in record.directory.glob("*"):
         if part.name != RECORD:
             remove_tree(part)
     remove_tree(record.directory)
 
 
-def _unmounted(path: Path) -> bool:
+def _unmount(path: Path) -> bool:
     return subprocess.run(["umount", str(path)], capture_output=True).returncode == 0
 
 
 def remove_orphans() -> None:
-    """Take down every recorded host whose owner died without doing so; hold the lock "hosts"."""
-    for unfinished in hosts_directory().glob(f"{UNFINISHED}*"):
+    """Remove every host whose owner has died. The caller holds the lock "hosts"."""
+    for unfinished in get_hosts_directory().glob(f"{UNFINISHED}*"):
         remove_tree(unfinished)
-    for record in records():
+    for record in list_records():
         if record.orphan:
             remove(record)

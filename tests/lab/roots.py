@@ -1,4 +1,4 @@
-"""The Debian file systems that lab hosts start from: built once and kept for a week."""
+"""Build the Debian file systems that hosts start from, and keep each for a week."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.lab.records import LabError, cache_directory, locked, records
+from tests.lab.records import LabError, get_cache_directory, hold_lock, list_records
 
-# Raise when the steps below change, so that roots of older steps are built again.
+# Increase it when the steps below change, so that roots are built again.
 FORMAT = 1
 # Seconds after which a root is built again: its package lists must still fit the mirror.
 MAX_AGE = 7 * 24 * 3600
-# Seconds for which a run that chose a root just before it got too old may still start hosts on it.
+# Seconds for which a run may still start hosts on a root that has become too old.
 GRACE = 24 * 3600
 
 BASE = (
@@ -33,11 +33,11 @@ BASE = (
     "sudo",
 )
 BAN_HOST = ("fail2ban", "gunicorn", "python3-gevent", "python3-flask", "logrotate")
-# Debian 11's security archive still lists a newer one, but no longer has it.
+# Debian 11's security archive lists a newer version, which it does not have.
 PINNED = {("bullseye", "python3-gevent"): "python3-gevent=20.9.0-2"}
 
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
-# They would take the package lock, or wake the disk, at moments of their own choice.
+# They take the package lock, or write to the disk, at any moment.
 MASKED = ("apt-daily.timer", "apt-daily-upgrade.timer", "e2scrub_all.timer", "dpkg-db-backup.timer")
 
 CUSTOMIZE = f"""
@@ -70,14 +70,14 @@ class Recipe:
         return f"{self.suite}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
 
-def _stanzas(text: str) -> Iterable[dict[str, str]]:
-    """The stanzas of a deb822 sources file that stand on one line a field, as Debian ships them."""
+def _parse_stanzas(text: str) -> Iterable[dict[str, str]]:
+    """Yield the stanzas of a deb822 sources file with one line for each field."""
     plain = "\n".join(line for line in text.splitlines() if not line.startswith("#"))
     for block in re.split(r"\n\s*\n", plain):
         yield {k.strip(): v.strip() for k, _, v in (x.partition(":") for x in block.splitlines())}
 
 
-def _one_line(text: str) -> Iterable[dict[str, str]]:
+def _parse_lines(text: str) -> Iterable[dict[str, str]]:
     for line in text.splitlines():
         match = re.match(r"deb\s+(?:\[[^]]*\]\s+)?(\S+)\s+(\S+)\s+(.+)", line)
         if match:
@@ -89,19 +89,19 @@ def _one_line(text: str) -> Iterable[dict[str, str]]:
             }
 
 
-def debian_sources(texts: Iterable[tuple[str, str]], codename: str, suite: str) -> str:
-    """apt sources for ``suite``, from those of a machine of ``codename``: its mirror is kept.
+def make_debian_sources(texts: Iterable[tuple[str, str]], codename: str, suite: str) -> str:
+    """Return apt sources for ``suite`` at the mirror of a machine of ``codename``.
 
     ``texts`` are file names and contents. Sources of third parties are left out: they name other
     suites or have no component "main".
 
     Raises:
-        LabError: the machine has none of Debian's own.
+        LabError: The machine has no source of Debian's own.
     """
     ours = {codename + part for part in ("", "-updates", "-security")}
     found: list[tuple[str, str]] = []
     for name, text in texts:
-        for stanza in _stanzas(text) if name.endswith(".sources") else _one_line(text):
+        for stanza in _parse_stanzas(text) if name.endswith(".sources") else _parse_lines(text):
             for old in stanza.get("Suites", "").split():
                 if old in ours and "main" in stanza.get("Components", "").split():
                     found += [(uri, suite + old[len(codename) :]) for uri in stanza["URIs"].split()]
@@ -116,7 +116,7 @@ def debian_sources(texts: Iterable[tuple[str, str]], codename: str, suite: str) 
     )
 
 
-def _machine_sources(suite: str) -> str:
+def _read_machine_sources(suite: str) -> str:
     apt = Path("/etc/apt")
     files = [apt / "sources.list", *sorted((apt / "sources.list.d").glob("*"))]
     texts = [
@@ -126,11 +126,11 @@ def _machine_sources(suite: str) -> str:
     ]
     release = Path("/etc/os-release").read_text()
     codename = re.search(r"^VERSION_CODENAME=(\w+)", release, re.MULTILINE)
-    return debian_sources(texts, codename[1] if codename else "", suite)
+    return make_debian_sources(texts, codename[1] if codename else "", suite)
 
 
 def remove_tree(path: Path) -> None:
-    """Unmount what is mounted below ``path``, then delete it, never crossing file systems."""
+    """Unmount everything below ``path``, then delete it within its file system."""
     mounts = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
     for mount in sorted((m for m in mounts if f"{m}/".startswith(f"{path}/")), reverse=True):
         subprocess.run(["umount", "--lazy", mount], check=True)
@@ -157,16 +157,16 @@ def _build(recipe: Recipe, target: Path) -> None:
         raise LabError(f"mmdebstrap could not build {recipe.suite}:\n{done.stderr[-3000:]}")
 
 
-def _age(directory: Path) -> float:
+def _get_age(directory: Path) -> float:
     return time.time() - float(directory.name.rsplit("-", 1)[1])
 
 
 def prune(older_than: float) -> None:
-    """Delete the roots that are older (seconds) and that no host stands on."""
-    with locked("hosts"):
-        used = {record.root for record in records()}
-        for directory in (cache_directory() / "roots").glob("[!.]*"):
-            if _age(directory) > older_than and str(directory) not in used:
+    """Delete the roots that are older (in seconds) and that no host uses."""
+    with hold_lock("hosts"):
+        used = {record.root for record in list_records()}
+        for directory in (get_cache_directory() / "roots").glob("[!.]*"):
+            if _get_age(directory) > older_than and str(directory) not in used:
                 remove_tree(directory)
 
 
@@ -175,13 +175,13 @@ def build_root(
     packages: Sequence[str] = (),
     downloads: Sequence[str] = BAN_HOST,
 ) -> Path:
-    """A Debian file system to start hosts from, built now or at most a week ago.
+    """Return a Debian file system to start hosts from, which is at most a week old.
 
-    ``packages`` are installed on top of systemd, sshd and sudo (no python3 among them).
-    ``downloads`` lie in apt's package cache, so that installing them on a host downloads nothing.
+    ``packages`` are installed beside systemd, sshd and sudo, which need no python3.
+    ``downloads`` are in apt's package cache, so that a host installs them without a download.
 
     Raises:
-        LabError: mmdebstrap is missing or fails; its own words are in the text.
+        LabError: mmdebstrap is missing or fails. The text has its output.
     """
     if shutil.which("mmdebstrap") is None:
         raise LabError("mmdebstrap is missing; `make lab` installs what the lab needs")
@@ -189,12 +189,12 @@ def build_root(
         tuple(PINNED.get((suite, name), name) for name in names)
         for names in ((*BASE, *packages), downloads)
     )
-    recipe = Recipe(suite, wanted, cached, _machine_sources(suite))
-    roots = cache_directory() / "roots"
+    recipe = Recipe(suite, wanted, cached, _read_machine_sources(suite))
+    roots = get_cache_directory() / "roots"
     roots.mkdir(parents=True, exist_ok=True)
-    with locked(f"root-{recipe.key}"):
+    with hold_lock(f"root-{recipe.key}"):
         known = sorted(roots.glob(f"{recipe.key}-*"))
-        if known and _age(known[-1]) < MAX_AGE:
+        if known and _get_age(known[-1]) < MAX_AGE:
             return known[-1]
         building = roots / f".building-{recipe.key}"
         remove_tree(building)
@@ -205,11 +205,11 @@ def build_root(
         return finished
 
 
-def bare_root(suite: str = "bookworm") -> Path:
-    """A fresh Debian: no python3, nothing of what a ban host needs."""
+def build_bare_root(suite: str = "bookworm") -> Path:
+    """Build a fresh Debian without python3 and without the packages of a ban host."""
     return build_root(suite)
 
 
-def ready_root(suite: str = "bookworm") -> Path:
-    """A Debian with the packages of a ban host, for tests that are not about installing."""
+def build_ready_root(suite: str = "bookworm") -> Path:
+    """Build a Debian with the packages of a ban host, for tests that do not install them."""
     return build_root(suite, packages=BAN_HOST)

@@ -1,7 +1,7 @@
-"""Time in which this machine ran: a promise in seconds is held against no other.
+"""Measure the time in which this machine ran, so that a stall of the machine fails no test.
 
-A virtual machine stands still now and then, for seconds: then nothing that was promised can happen,
-and whoever looks at the clock next would blame the product.
+A virtual machine stands still now and then, for seconds. Nothing can happen meanwhile, and a test that
+looks at the clock afterwards would blame the product.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ import time
 from collections.abc import Callable
 from typing import Self
 
-# Seconds between two looks at the clock, and how much too late one is that tells of a stall.
+# Seconds between two looks at the clock, and the delay of one that means a stall.
 BEAT = 0.05
 LATE = 0.25
-# Seconds between two questions whether something holds by now.
+# Seconds between two checks of a condition.
 PAUSE = 0.1
 
 
 class Stopwatch:
-    """As a context manager: ``seconds`` have passed since it was entered, without those of stalls.
+    """A context manager that counts the ``seconds`` since it was entered, without those of stalls.
 
-    A stall is time in which not even a thread that only wants to look at the clock got to run.
+    In a stall not even a thread that only looks at the clock runs.
     """
 
     def __enter__(self) -> Self:
@@ -41,23 +41,23 @@ class Stopwatch:
     def seconds(self) -> float:
         with self._lock:
             now = time.monotonic()
-            return now - self._began - self._stalled - self._missed(now)
+            return now - self._began - self._stalled - self._get_missed(now)
 
     def _beat(self) -> None:
         while not self._over.wait(BEAT):
             with self._lock:
                 now = time.monotonic()
-                self._stalled += self._missed(now)
+                self._stalled += self._get_missed(now)
                 self._looked = now
 
-    def _missed(self, now: float) -> float:
-        """How long, since the last look, there was none although there should have been."""
+    def _get_missed(self, now: float) -> float:
+        """Return the seconds by which the look after the last one is too late."""
         late = now - self._looked - BEAT
         return late if late > LATE else 0.0
 
 
 def within(seconds: float, holds: Callable[[], bool]) -> bool:
-    """Whether ``holds()`` becomes true before ``seconds`` have passed in which this machine ran."""
+    """Wait until ``holds()`` is true, and return whether it was within ``seconds`` of running time."""
     with Stopwatch() as watch:
         while not holds():
             if watch.seconds > seconds:

@@ -7,6 +7,9 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 from typing import Any
 
+from banstitch_shared.jails import JAIL_NAME, name_detection
+from banstitch_shared.tokens import VERIFY
+
 from provision.cli.report.samples import read_samples
 from provision.desired import collect
 from provision.engine.progress import describe_unreadable_posts
@@ -43,7 +46,7 @@ _LOST = {
     "limited": "banstitch_limited_total",
 }
 _SINCE = "since the receiver's start"
-_JAIL = re.compile(r"banstitch-[A-Za-z0-9_-]{1,99}")
+_JAIL = re.compile(JAIL_NAME)
 _WHY = {
     "refused_address": "address not allowed",
     "refused_token": "wrong token",
@@ -71,7 +74,7 @@ def collect_status(run: Run, selected: Selected) -> SiteResult:
         request = {"do": "status", "sealed": observation.request(resources)["sealed"], **access}
         (answer,) = ask(run, selected, request).targets
     metrics = answer.details.get("metrics", "")
-    posters = {"-", "verify", *(fortigate.name for fortigate in selected.site.fortigates)}
+    posters = {"-", VERIFY, *(fortigate.name for fortigate in selected.site.fortigates)}
     return SiteResult(
         planned.name,
         tuple(
@@ -261,7 +264,7 @@ def _build_row(site: str, target: TargetResult, now: float) -> Sequence[str]:
 
 
 def _format_jails(jails: Mapping[str, str]) -> str:
-    down = [name.removeprefix("banstitch-") for name, word in jails.items() if word == "down"]
+    down = [name_detection(name) for name, word in jails.items() if word == "down"]
     return f"down: {', '.join(down)}" if down else f"{len(jails)} up"
 
 

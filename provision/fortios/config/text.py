@@ -26,6 +26,7 @@ _WORD = re.compile(
     r"""(?:[^\s"'\\]++|\\[\s\S]|"(?:[^"\\]++|\\[\s\S])*+"|'[^']*+')++""",
 )
 _PIECE = re.compile(r"""\\([\s\S])|"((?:[^"\\]|\\[\s\S])*)"|'([^']*)'|([^"'\\]+)""")
+_PLAIN = re.compile(r"""[^"'\\]*+""")
 _BARE = re.compile(r"[A-Za-z0-9_.:/@+-]+")
 _BLANKS = re.compile(r"[ \t]*")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -50,13 +51,15 @@ class Word:
     @property
     def value(self) -> str:
         """The meaning of the word: without quotes and escapes."""
+        if _PLAIN.fullmatch(self.raw):
+            return self.raw
         return "".join(map(_unescape, _PIECE.finditer(self.raw)))
 
 
 def _unescape(piece: re.Match[str]) -> str:
     escaped, double, single, bare = piece.groups()
     if double is not None:
-        return re.sub(r"\\([\s\S])", r"\1", double)
+        return double if "\\" not in double else re.sub(r"\\([\s\S])", r"\1", double)
     return str(escaped or single or bare or "")
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import missing_for_lab
-from tests.lab.listing import listing
-from tests.lab.records import LabError, Process, alive, parse_stat, process
-from tests.lab.roots import debian_sources
+from tests.lab.listing import list_files
+from tests.lab.records import LabError, Process, find_process, is_alive, parse_stat
+from tests.lab.roots import make_debian_sources
 
 DEBIAN = """\
 Types: deb
@@ -33,7 +33,7 @@ def suites(text: str) -> list[tuple[str, str]]:
 
 
 def test_sources_keep_the_machines_mirror_and_swap_the_suite() -> None:
-    assert suites(debian_sources([("debian.sources", DEBIAN)], "bookworm", "trixie")) == [
+    assert suites(make_debian_sources([("debian.sources", DEBIAN)], "bookworm", "trixie")) == [
         ("http://mirror.example/debian", "trixie"),
         ("http://mirror.example/debian", "trixie-updates"),
         ("http://mirror.example/debian-security", "trixie-security"),
@@ -44,7 +44,7 @@ def test_sources_in_the_one_line_form_are_understood() -> None:
     text = (
         "# deb http://no.example x main\ndeb [arch=amd64] http://m.example/debian bookworm main\n"
     )
-    assert suites(debian_sources([("sources.list", text)], "bookworm", "bullseye")) == [
+    assert suites(make_debian_sources([("sources.list", text)], "bookworm", "bullseye")) == [
         ("http://m.example/debian", "bullseye")
     ]
 
@@ -52,7 +52,7 @@ def test_sources_in_the_one_line_form_are_understood() -> None:
 def test_the_error_without_debian_sources_lists_what_the_lab_needs() -> None:
     text = "deb https://example.com/linux/debian bookworm stable\n"
     with pytest.raises(LabError, match="no Debian source of bookworm"):
-        debian_sources([("other.list", text)], "bookworm", "bookworm")
+        make_debian_sources([("other.list", text)], "bookworm", "bookworm")
 
 
 def test_a_process_is_read_from_its_stat_whatever_its_name_holds() -> None:
@@ -61,17 +61,17 @@ def test_a_process_is_read_from_its_stat_whatever_its_name_holds() -> None:
 
 
 def test_a_process_with_another_start_time_is_another_process() -> None:
-    me = process(os.getpid())
+    me = find_process(os.getpid())
     assert me is not None
-    assert alive(me)
-    assert not alive(Process(me.pid, me.started + 1))
+    assert is_alive(me)
+    assert not is_alive(Process(me.pid, me.started + 1))
 
 
 def test_a_process_that_ended_and_was_not_collected_is_not_alive() -> None:
     with subprocess.Popen(["true"], stdout=subprocess.PIPE) as child:
         assert child.stdout is not None
         os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
-        assert process(child.pid) is None
+        assert find_process(child.pid) is None
 
 
 def test_a_listing_tells_content_mode_and_link_target(tmp_path: Path) -> None:
@@ -79,11 +79,11 @@ def test_a_listing_tells_content_mode_and_link_target(tmp_path: Path) -> None:
     etc.mkdir()
     (etc / "link").symlink_to("/nowhere")
     (etc / "file").write_text("one")
-    before = listing(tmp_path, ["/etc", "/absent"], [])
+    before = list_files(tmp_path, ["/etc", "/absent"], [])
     assert sorted(before) == ["/etc", "/etc/file", "/etc/link"]
     assert before["/etc/link"].content == "/nowhere"
     (etc / "file").write_text("two")
-    after = listing(tmp_path, ["/etc"], [])
+    after = list_files(tmp_path, ["/etc"], [])
     assert {path for path in before if before[path] != after[path]} == {"/etc/file"}
 
 
@@ -91,8 +91,8 @@ def test_a_listing_tells_content_mode_and_link_target(tmp_path: Path) -> None:
 def test_a_listing_leaves_out_what_it_is_told_to_ignore(tmp_path: Path, pattern: str) -> None:
     (tmp_path / "etc/sub").mkdir(parents=True)
     (tmp_path / "etc/sub/name").write_text("")
-    assert "/etc/sub/name" not in listing(tmp_path, ["/etc"], [pattern])
-    assert "/etc/sub" in listing(tmp_path, ["/etc"], [pattern])
+    assert "/etc/sub/name" not in list_files(tmp_path, ["/etc"], [pattern])
+    assert "/etc/sub" in list_files(tmp_path, ["/etc"], [pattern])
 
 
 def test_the_error_without_the_labs_programs_ends_with_what_to_do(

@@ -173,7 +173,7 @@ def test_a_condition_is_asked_of_the_fortigate_so_that_it_sends_less() -> None:
 def test_bans_too_short_to_grow_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         read(tmp_path, "detection_increment: true\ndetection_ban_time: 30")
-    assert "60 seconds or more, which sslvpn_login_failed" in str(caught.value)
+    assert "60 seconds or more: lengthen that of sslvpn_login_failed" in str(caught.value)
 
 
 def test_a_longest_ban_that_is_shorter_than_the_first_is_refused(tmp_path: Path) -> None:
@@ -192,5 +192,7 @@ def test_the_action_is_put_in_place_after_all_that_it_loads() -> None:
     loads = re.findall(r"= map\(load, \((.*)\)\)", files[-1].content or "")
     loaded = {f"{folder}_{name}.py" for name in re.findall(r'"(\w+)"', " ".join(loads))}
     assert files[-1].path == f"{folder}.py"
+    shared = {file.path for file in files if file.path.startswith(f"{folder}_shared/")}
+    assert f"{folder}_shared/ban_file.py" in shared
     # the sizes of logs are what one of these modules loads in turn
-    assert {file.path for file in files[:-1]} == {*loaded, f"{folder}_log_sizes.py"}
+    assert {file.path for file in files[:-1]} == {*loaded, *shared, f"{folder}_log_sizes.py"}

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import paramiko
 import pytest
 
 from provision.ssh.connection import Access
+from tests.unit.ssh.host_keys import KINDS, Sign, read_public_key
 from tests.unit.ssh.ssh_agent import Agent
 
 
@@ -34,3 +37,56 @@ def agent(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Agent]:
         yield running
     finally:
         running.stop()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Key files as ssh-keygen makes them."""
+    made = tmp_path_factory.mktemp("keys")
+    for kind in KINDS:
+        argv = [
+            "ssh-keygen",
+            "-q",
+            "-t",
+            kind.removeprefix("other-").replace("ca", "ed25519"),
+            "-N",
+            "",
+        ]
+        subprocess.run([*argv, "-C", kind, "-f", str(made / kind)], check=True)
+    return made
+
+
+@pytest.fixture
+def line(folder: Path) -> Callable[[str], str]:
+    """Give type and key, as a line of known_hosts has them."""
+    return lambda kind: " ".join((folder / f"{kind}.pub").read_text().split()[:2])
+
+
+@pytest.fixture
+def key(folder: Path) -> Callable[[str], paramiko.PKey]:
+    """Give a public key, as a transport has it after the key exchange."""
+    return lambda kind: read_public_key(folder / f"{kind}.pub")
+
+
+@pytest.fixture
+def signed(folder: Path) -> Sign:
+    """Give a key with a certificate that ssh-keygen makes with the given options."""
+
+    def signed_by(ca: str, kind: str, *options: str) -> paramiko.PKey:
+        argv = ["ssh-keygen", "-q", "-s", str(folder / ca), "-I", "id", *options]
+        subprocess.run([*argv, str(folder / f"{kind}.pub")], check=True)
+        return read_public_key(folder / f"{kind}-cert.pub")
+
+    return signed_by
+
+
+@pytest.fixture
+def knowing(tmp_path: Path) -> Callable[..., Access]:
+    """Make an access whose known_hosts file has the given lines."""
+
+    def access(*lines: str, accept_new: bool = False) -> Access:
+        file = tmp_path / "known_hosts"
+        file.write_text("".join(f"{each}\n" for each in lines))
+        return Access(file, accept_new)
+
+    return access
