@@ -91,18 +91,18 @@ class Settings(
 
 def find_receiver_address(context: Context) -> str:
     """Return the address or name at which the site's FortiGates reach the receiver."""
-    settings = context.of_ban_host("receiver", Settings)
+    settings = context.get_ban_host_settings("receiver", Settings)
     return settings.receiver_address or context.site.ban_host.login.address
 
 
 def find_receiver_port(context: Context) -> int:
     """Return the TCP port at :func:`find_receiver_address`."""
-    return context.of_ban_host("receiver", Settings).receiver_port
+    return context.get_ban_host_settings("receiver", Settings).receiver_port
 
 
 def build_base_url(context: Context) -> str:
     """Return the URL at which FortiGates reach the receiver."""
-    scheme = tls.choose_scheme(context.of_ban_host("receiver", Settings))
+    scheme = tls.choose_scheme(context.get_ban_host_settings("receiver", Settings))
     return f"{scheme}://{format_url_host(find_receiver_address(context))}:{find_receiver_port(context)}"
 
 
@@ -113,18 +113,18 @@ def summary(context: Context) -> tuple[str, ...]:
         "files": "with the certificate of receiver_tls_certificate",
         "off": "not encrypted",
     }
-    kind = context.own("receiver", Settings).receiver_tls
+    kind = context.get_settings("receiver", Settings).receiver_tls
     return (f"receiver: {build_base_url(context)} for FortiGates, {certificates[kind]}",)
 
 
 def is_receiver_secure(context: Context) -> bool:
     """Return whether the receiver uses HTTPS."""
-    return context.of_ban_host("receiver", Settings).receiver_tls != "off"
+    return context.get_ban_host_settings("receiver", Settings).receiver_tls != "off"
 
 
 def read_authority(context: Context) -> str:
     """Return the CA certificate (PEM) that FortiGates have to import; empty if there is none."""
-    return tls.read_authority(context, context.of_ban_host("receiver", Settings))
+    return tls.read_authority(context, context.get_ban_host_settings("receiver", Settings))
 
 
 def _list_certificate_names(context: Context, settings: Settings) -> tuple[str, ...]:
@@ -192,7 +192,7 @@ _BASE = (
 
 def resources(context: Context) -> tuple[Resource, ...]:
     """Return the resources of a receiver that runs and answers."""
-    settings = context.own("receiver", Settings)
+    settings = context.get_settings("receiver", Settings)
     app, allowed = _list_app_files(context, settings), list_allowed_sources(context, settings)
     socket, service = _render_units(settings, allowed)
     return (
@@ -252,11 +252,11 @@ def _list_services(settings: Settings, files: Sequence[File], socket: File) -> t
 
 def self_test(context: Context) -> dict[str, Any] | None:
     """Return the self-test of `verify`: enough events to ban an address of TEST-NET-1."""
-    detections = list_enabled(context.own("detection", DetectionSettings))
+    detections = list_enabled(context.get_settings("detection", DetectionSettings))
     if not detections:
         return None
     detection, sample = detections[0], CATALOGUE[detections[0].name].matches[0]
-    settings = context.own("receiver", Settings)
+    settings = context.get_settings("receiver", Settings)
     base = build_local_url(settings)
     return {
         "url": base + EVENTS_PATH,
@@ -279,7 +279,7 @@ def status(context: Context) -> dict[str, Any]:
 
     ``page``: the URL of the status page; empty if the page is off.
     """
-    settings = context.own("receiver", Settings)
+    settings = context.get_settings("receiver", Settings)
     return {
         "page": build_base_url(context) + STATUS_PATH if settings.receiver_status_page else "",
         "url": build_local_url(settings) + METRICS_PATH,
