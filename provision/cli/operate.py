@@ -36,7 +36,7 @@ RequestBuilder = Callable[[Run], Callable[[Site], Request[Any]]]
 
 
 def show_bans(app: App, flags: Flags) -> Exit:
-    """List the current bans of each site: since when, until when, why and how often."""
+    """List the current bans of each site: start, end, reason, count."""
     results = _ask(app, flags, "bans", requests.ask_bans)
     return _show(app, flags, "bans", results, BANS, _build_ban_rows(results))
 
@@ -76,7 +76,7 @@ def ban(
 
 
 def unban(app: App, flags: Flags, address: str, why: str) -> Exit:
-    """Unban ADDRESS at every chosen site: remove it from fail2ban and from the feed."""
+    """Unban ADDRESS at every chosen site, in fail2ban and in the feed."""
     normalized = ban_address.normalize_address(address)
     results = _ask(app, flags, "unban", lambda run: requests.ask_unban(run, normalized, why))
     return print_results(app, flags, open_report(app, flags), "unban", results, flags.detail)
@@ -106,7 +106,7 @@ def rotate(app: App, flags: Flags, yes: bool) -> Exit:
 
 
 def show_status(app: App, flags: Flags) -> Exit:
-    """Show the state of each site: receiver, jails, bans, certificate, last events and polls."""
+    """Show the state of each site: drift, receiver, bans, last polls."""
     sites = choose_sites(app, flags, connect=True)
     report = open_report(app, flags)
     run = create_job(app, flags, "status", sites).begin(report, app.secrets, app.codes)

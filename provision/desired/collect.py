@@ -1,4 +1,4 @@
-"""Collect the desired state of one target from the roles of the playbook. Nothing else calls roles."""
+"""Collect the desired state of one target from the roles of the playbook. Only this module calls roles."""
 
 from __future__ import annotations
 
@@ -97,27 +97,27 @@ def render_desired(
     except ValueError:
         raise Failed(
             f"a secret of {fortigate.name} must be one plain word",
-            "look at the secrets on its ban host",
+            "check /etc/banstitch/tokens.json on its ban host",
         ) from None
 
 
 def _check_vdom(fortigate: FortiGate, facts: Facts, vdom: str) -> None:
     if not facts.vdoms and vdom != "root":
         raise Failed(
-            f"{fortigate.name} runs without VDOMs, so there is no '{vdom}'",
-            "take enforcement_vdom out, or switch VDOMs on first",
+            f"{fortigate.name} runs without VDOMs, so it has no VDOM '{vdom}'",
+            "remove enforcement_vdom, or enable VDOMs first",
         )
     if facts.vdoms and vdom not in facts.vdom_names:
         raise Failed(
             f"{fortigate.name} has no VDOM '{vdom}'; it has {', '.join(facts.vdom_names) or 'none'}",
-            "correct enforcement_vdom: a VDOM is never created",
+            "correct enforcement_vdom: Banstitch creates no VDOMs",
         )
 
 
-def is_incomplete(wanted: Desired) -> bool:
-    """Return whether a secret or a certificate has still to be made on the ban host."""
+def is_incomplete(desired: Desired) -> bool:
+    """Return whether the ban host has not created a secret or a certificate yet."""
     return any(
-        map(has_placeholder, (x for item in wanted.objects for x in collect_values(item.body)))
+        map(has_placeholder, (x for item in desired.objects for x in collect_values(item.body)))
     )
 
 
@@ -127,7 +127,7 @@ def find_vdom(context: Context, plays: Sequence[Play]) -> str:
     return next((role.vdom(context) for role in roles if isinstance(role, VdomHook)), "root")
 
 
-def offline_context(
+def build_offline_context(
     site: Site, fortigate: FortiGate, plays: Sequence[Play], version: Version = NEWEST
 ) -> Context:
     """Return the context of a FortiGate that is not contacted.
@@ -145,7 +145,7 @@ def offline_context(
 def render_all(
     chosen: Sequence[Selected], plays: Sequence[Play], version: Version = NEWEST
 ) -> None:
-    """Render all of the sites, so that a problem of a template shows before anything is contacted.
+    """Render everything of the sites, so that all errors appear before any host is contacted.
 
     Raises:
         InputError: every problem, with the template's file and line or those of a setting.
@@ -156,7 +156,7 @@ def render_all(
         render_resources(site, plays)
         for fortigate in selected.fortigates:
             try:
-                facts = offline_context(site, fortigate, plays, version).facts
+                facts = build_offline_context(site, fortigate, plays, version).facts
                 render_desired(site, fortigate, plays, {}, facts)
             except InputError as error:
                 problems.extend(error.problems)
@@ -173,7 +173,7 @@ def request_self_test(site: Site, plays: Sequence[Play]) -> SelfTest | None:
 
 
 def request_status(site: Site, plays: Sequence[Play]) -> StatusSource:
-    """Return the request by which the agent reads the receiver's numbers; empty without a receiver."""
+    """Return the request for the receiver's metrics; empty without a receiver."""
     for role in list_roles(plays, BAN_HOSTS):
         if isinstance(role, StatusHook):
             return role.status(Context(site, site.ban_host))
@@ -181,5 +181,5 @@ def request_status(site: Site, plays: Sequence[Play]) -> StatusSource:
 
 
 def list_secret_names(fortigate: FortiGate) -> tuple[str, ...]:
-    """Return the names of a FortiGate's secrets: one to post events with, one to fetch the feed with."""
+    """Return the names of a FortiGate's secrets: one to post events, one to fetch the feed."""
     return (name_webhook_token(fortigate.name), name_feed_token(fortigate.name))

@@ -179,7 +179,7 @@ def _apply_settings(detection: Detection, settings: Settings) -> Detection:
 def summary(context: Context) -> Iterator[str]:
     """Return one line for each set of thresholds, with the detections that have them."""
     names: dict[tuple[int, int, int], list[str]] = {}
-    for detection in list_enabled(context.own("detection", Settings)):
+    for detection in list_enabled(context.get_settings("detection", Settings)):
         thresholds = (detection.max_retry, detection.find_time, detection.ban_time)
         names.setdefault(thresholds, []).append(detection.name)
     for (events, within, banned), same in names.items():
@@ -191,8 +191,8 @@ def summary(context: Context) -> Iterator[str]:
 
 def list_ignored(context: Context) -> list[str]:
     """Return the addresses that no jail of the site bans: its own hosts and ``detection_ignore``."""
-    configured = context.of_ban_host("detection", Settings).detection_ignore
-    return ["127.0.0.0/8", "::1", *context.site_addresses(), *map(str, configured)]
+    configured = context.get_ban_host_settings("detection", Settings).detection_ignore
+    return ["127.0.0.0/8", "::1", *context.list_site_addresses(), *map(str, configured)]
 
 
 def _build_module(template: str, shared: Mapping[str, object]) -> File:
@@ -204,7 +204,7 @@ def _build_module(template: str, shared: Mapping[str, object]) -> File:
 
 def _collect_shared_values(context: Context) -> dict[str, object]:
     """Return the values that several templates need."""
-    logs = units.compute_log_limit(context.of_ban_host("receiver", units.Settings))
+    logs = units.compute_log_limit(context.get_ban_host_settings("receiver", units.Settings))
     limit_of = {EVENTS_LOG: logs, EVIDENCE: units.EVIDENCE_SIZE, REJECTED: units.REJECTED_SIZE}
     return {
         "events_log": EVENTS_LOG,
@@ -218,13 +218,13 @@ def _collect_shared_values(context: Context) -> dict[str, object]:
 
 
 def _render_jails(context: Context, shared: Mapping[str, object]) -> str:
-    settings = context.own("detection", Settings)
+    settings = context.get_settings("detection", Settings)
     return render(
         "detection/jail.conf.j2",
         detections=list_enabled(settings),
         ignore=list_ignored(context),
         settings=settings,
-        ban_limit=context.own("receiver", limits.Settings).receiver_ban_limit,
+        ban_limit=context.get_settings("receiver", limits.Settings).receiver_ban_limit,
         posters=[*(fortigate.name for fortigate in context.site.fortigates), VERIFY],
         **shared,
     )
@@ -256,6 +256,6 @@ def resources(context: Context) -> tuple[Resource, ...]:
         ),
         *(
             Jail(detection.jail, detection.max_retry, detection.find_time, detection.ban_time)
-            for detection in list_enabled(context.own("detection", Settings))
+            for detection in list_enabled(context.get_settings("detection", Settings))
         ),
     )

@@ -62,7 +62,7 @@ def build_config(
         "allow": _list_senders(context, settings),
         "own": list(own),
         "hosts": _list_host_names(context, address),
-        "ipv6_prefix": context.own("detection", DetectionSettings).detection_ipv6_prefix,
+        "ipv6_prefix": context.get_settings("detection", DetectionSettings).detection_ipv6_prefix,
         "accept_documentation": settings.receiver_accept_documentation,
         "rate": settings.receiver_rate,
         "burst": settings.receiver_burst,
@@ -99,5 +99,5 @@ def _describe_detections(
             "where": {name: list(values) for name, values in detection.where.items()},
             "ignore": list(dict.fromkeys([*ignore, *detection.ignore])),
         }
-        for detection in list_enabled(context.own("detection", DetectionSettings))
+        for detection in list_enabled(context.get_settings("detection", DetectionSettings))
     ]

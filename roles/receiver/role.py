@@ -93,18 +93,18 @@ class Settings(
 
 def find_receiver_address(context: Context) -> str:
     """Return the address or name at which the site's FortiGates reach the receiver."""
-    settings = context.of_ban_host("receiver", Settings)
+    settings = context.get_ban_host_settings("receiver", Settings)
     return settings.receiver_address or context.site.ban_host.login.address
 
 
 def find_receiver_port(context: Context) -> int:
     """Return the TCP port at :func:`find_receiver_address`."""
-    return context.of_ban_host("receiver", Settings).receiver_port
+    return context.get_ban_host_settings("receiver", Settings).receiver_port
 
 
 def build_base_url(context: Context) -> str:
     """Return the URL at which FortiGates reach the receiver."""
-    scheme = tls.choose_scheme(context.of_ban_host("receiver", Settings))
+    scheme = tls.choose_scheme(context.get_ban_host_settings("receiver", Settings))
     return f"{scheme}://{format_url_host(find_receiver_address(context))}:{find_receiver_port(context)}"
 
 
@@ -115,18 +115,18 @@ def summary(context: Context) -> tuple[str, ...]:
         "files": "with the certificate of receiver_tls_certificate",
         "off": "not encrypted",
     }
-    kind = context.own("receiver", Settings).receiver_tls
+    kind = context.get_settings("receiver", Settings).receiver_tls
     return (f"receiver: {build_base_url(context)} for FortiGates, {certificates[kind]}",)
 
 
 def is_receiver_secure(context: Context) -> bool:
     """Return whether the receiver uses HTTPS."""
-    return context.of_ban_host("receiver", Settings).receiver_tls != "off"
+    return context.get_ban_host_settings("receiver", Settings).receiver_tls != "off"
 
 
 def read_authority(context: Context) -> str:
     """Return the CA certificate (PEM) that FortiGates have to import; empty if there is none."""
-    return tls.read_authority(context, context.of_ban_host("receiver", Settings))
+    return tls.read_authority(context, context.get_ban_host_settings("receiver", Settings))
 
 
 def _list_certificate_names(context: Context, settings: Settings) -> tuple[str, ...]:
@@ -194,7 +194,7 @@ _BASE = (
 
 def resources(context: Context) -> tuple[Resource, ...]:
     """Return the resources of a receiver that runs and answers."""
-    settings = context.own("receiver", Settings)
+    settings = context.get_settings("receiver", Settings)
     app, allowed = _list_app_files(context, settings), list_allowed_sources(context, settings)
     socket, service = _render_units(settings, allowed)
     return (
@@ -254,11 +254,11 @@ def _list_services(settings: Settings, files: Sequence[File], socket: File) -> t
 
 def self_test(context: Context) -> SelfTest | None:
     """Return the self-test of `verify`: enough events to ban an address of TEST-NET-1."""
-    detections = list_enabled(context.own("detection", DetectionSettings))
+    detections = list_enabled(context.get_settings("detection", DetectionSettings))
     if not detections:
         return None
     detection, sample = detections[0], CATALOGUE[detections[0].name].matches[0]
-    settings = context.own("receiver", Settings)
+    settings = context.get_settings("receiver", Settings)
     base = build_local_url(settings)
     return SelfTest(
         url=base + EVENTS_PATH,
@@ -278,7 +278,7 @@ def self_test(context: Context) -> SelfTest | None:
 
 def status(context: Context) -> StatusSource:
     """Return how the ban host reads the receiver's metrics: URL, certificate, secret and filter."""
-    settings = context.own("receiver", Settings)
+    settings = context.get_settings("receiver", Settings)
     request = ReadStatus(
         url=build_local_url(settings) + METRICS_PATH,
         certificate=tls.find_certificate(settings),

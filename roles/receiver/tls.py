@@ -117,7 +117,7 @@ def list_resources(
             paths = (settings.receiver_tls_certificate, settings.receiver_tls_key)
             if not all(paths):
                 raise ValueError(
-                    "receiver_tls: files needs receiver_tls_certificate and receiver_tls_key"
+                    "it must be set for receiver_tls: files, and so must receiver_tls_key"
                 )
             content = certificate_files.read_pair(*paths, names[0])
         return folder, Certificate(CERTIFICATE, (), "", content, group=USER)

@@ -211,9 +211,14 @@ def test_a_certificate_that_fits_is_taken(theirs: Path, name: str) -> None:
 @pytest.mark.parametrize(
     ("certificate", "key", "name", "why"),
     [
-        ("cert.pem", "key.pem", "192.0.2.11", r"good for \*\.example\.net, 192\.0\.2\.10, not for"),
-        ("cert.pem", "key.pem", "a.ban.example.net", "not for"),
-        ("cert.pem", "other.pem", "192.0.2.10", "is not the key of"),
+        (
+            "cert.pem",
+            "key.pem",
+            "192.0.2.11",
+            r"must be valid for 192\.0\.2\.11; it is valid for \*\.example\.net, 192\.0\.2\.10",
+        ),
+        ("cert.pem", "key.pem", "a.ban.example.net", "must be valid for a.ban.example.net"),
+        ("cert.pem", "other.pem", "192.0.2.10", "must be the key of"),
         ("expired.pem", "key.pem", "192.0.2.10", "expired on"),
         ("key.pem", "key.pem", "192.0.2.10", "holds no certificate"),
         ("cert.pem", "cert.pem", "192.0.2.10", "holds no key"),
