@@ -33,7 +33,7 @@ lint: venv
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
 	MYPYPATH=templates:templates/shared $(PYTHON) -m mypy --python-version 3.10 -p receiver -p banstitch_shared
-	MYPYPATH=templates/detection $(PYTHON) -m mypy --python-version 3.10 templates/detection/*.py
+	MYPYPATH=templates/detection:templates/shared $(PYTHON) -m mypy --python-version 3.10 templates/detection/*.py
 	.venv/bin/lint-imports --no-logo
 
 venv: .venv/ready

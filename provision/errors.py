@@ -17,23 +17,23 @@ _PLURALS = {"directory": "directories", "authority": "authorities"}
 
 
 def spell_count(number: int, noun: str) -> str:
-    """Return ``number`` with its noun, in the plural where that is due."""
+    """Return ``number`` with its noun, in the plural if needed."""
     return f"{number} {noun if number == 1 else _PLURALS.get(noun, noun + 's')}"
 
 
 @dataclass(frozen=True, order=True)
 class Problem:
-    """One problem of the input: its place, what is wrong, and what to write instead."""
+    """One problem of the input: its place, what is wrong, and the remedy."""
 
     file: str
     line: int
-    what: str
-    instead: str = ""
+    message: str
+    remedy: str = ""
 
     def __str__(self) -> str:
         where = f"{self.file}:{self.line}: " if self.line else f"{self.file}: " if self.file else ""
-        text = where + self.what + (f"; {self.instead}" if self.instead else "")
-        # a name of an inventory may hold a line end, and must not pass for a line of ours
+        text = where + self.message + (f"; {self.remedy}" if self.remedy else "")
+        # a name in an inventory may contain a line break, and must not imitate a line of ours
         return text.replace("\n", "\\n")
 
 
@@ -42,7 +42,7 @@ class BanstitchError(Exception):
 
 
 class InputError(BanstitchError, ValueError):
-    """All problems of the input, found in one pass."""
+    """All problems of the input, collected in one pass."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(sorted(set(problems)))
@@ -52,10 +52,10 @@ class InputError(BanstitchError, ValueError):
 class TargetError(BanstitchError):
     """An error at one target, and what the operator can do about it."""
 
-    def __init__(self, what: str, remedy: str = "") -> None:
-        self.what = what
+    def __init__(self, message: str, remedy: str = "") -> None:
+        self.message = message
         self.remedy = remedy
-        super().__init__(what + (f"\n{remedy}" if remedy else ""))
+        super().__init__(message + (f"\n{remedy}" if remedy else ""))
 
 
 class Unreachable(TargetError):

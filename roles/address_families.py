@@ -1,7 +1,7 @@
 """The address families that a FortiGate denies.
 
-The setting belongs to the role `enforcement`; `feed` and `receiver` follow it. It is a module of its own
-because `enforcement` imports `feed`, which imports `receiver`.
+The setting belongs to the role `enforcement`, and `feed` and `receiver` read it. It has a module of its
+own because `enforcement` imports `feed`, which imports `receiver`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from provision.sites.settings import RoleSettings
 
 
 class FamilySettings(RoleSettings):
-    """IPv6 beside IPv4."""
+    """IPv6 in addition to IPv4."""
 
     enforcement_ipv6: Annotated[
         bool, Field(description="also fetch and deny the IPv6 addresses of the feed")
@@ -25,7 +25,7 @@ class FamilySettings(RoleSettings):
 def choose_feed_list(fortigate: FortiGate) -> str:
     """Return the list of the feed that a FortiGate fetches: "v4", or "" for both families.
 
-    Addresses that it does not deny must not take the room of those that it does.
+    A FortiGate that denies only IPv4 fetches only IPv4, because its lists are limited in size.
     """
     settings = fortigate.settings.get("enforcement")
     has_both = isinstance(settings, FamilySettings) and settings.enforcement_ipv6

@@ -20,7 +20,7 @@ from roles.address_families import FamilySettings
 NAME = "enforcement"
 PREFIX = "enforcement"
 POLICY = "banstitch_deny"
-# The number of a new policy, if it is free; an existing one is found by name.
+# The number of a new policy, if it is free. An existing policy is found by name.
 NUMBER = 9001
 # The methods, in the order in which `auto` tries them.
 METHODS = ("ssl_vpn", "local_in", "policy")
@@ -34,7 +34,7 @@ def _wrap_in_tuple(value: object) -> object:
 
 
 class Settings(FamilySettings):
-    """Method and place of the enforcement."""
+    """Method of the enforcement, and the VDOM and interfaces that it applies to."""
 
     enforcement: Annotated[
         tuple[Method, ...],
@@ -93,10 +93,10 @@ def vdom(context: Context) -> str:
 
 
 def blocks(context: Context) -> tuple[CliBlock, ...]:
-    """Return the blocks of each method; they refer to the feed.
+    """Return the blocks of each method, which refer to the feed.
 
     Raises:
-        InputError: a chosen method needs another version, or its settings are missing.
+        InputError: a chosen method needs another version, or lacks a setting.
     """
     settings = context.own("enforcement", Settings)
     if settings.enforcement == ("none",):
@@ -112,10 +112,10 @@ def blocks(context: Context) -> tuple[CliBlock, ...]:
 
 
 def _offer(context: Context, settings: Settings, method: str) -> Iterator[CliBlock]:
-    """Yield the blocks of a method that `auto` may choose, or one that says why it cannot."""
-    what, remedy = _find_gap(context, settings, method)
-    if what:
-        reason = f"{what} ({remedy})"
+    """Yield the blocks of a method that `auto` may choose, or one block with the reason why it cannot."""
+    problem, remedy = _find_gap(context, settings, method)
+    if problem:
+        reason = f"{problem} ({remedy})"
         yield CliBlock(f"enforcement/{method}", "", "vdom", choice=method, unsuited=reason)
     else:
         yield from _render(context, settings, method, choice=method)
@@ -124,9 +124,9 @@ def _offer(context: Context, settings: Settings, method: str) -> Iterator[CliBlo
 def _check_methods(context: Context, settings: Settings) -> None:
     gaps = [(method, *_find_gap(context, settings, method)) for method in settings.enforcement]
     problems = [
-        context.problem("enforcement", f"enforcement {method}: {what}", remedy)
-        for method, what, remedy in gaps
-        if what
+        context.problem("enforcement", f"enforcement {method}: {problem}", remedy)
+        for method, problem, remedy in gaps
+        if problem
     ]
     if problems:
         raise InputError(problems)
@@ -137,19 +137,19 @@ def _find_gap(context: Context, settings: Settings, method: str) -> tuple[str, s
     if method == "local_in" and not context.facts.has("local_in_feed"):
         capability = find_capability("local_in_feed")
         first = capability.versions.rstrip("-")
-        what = (
+        message = (
             f"FortiOS {context.facts.version_text} cannot: {capability.what} only from {first} on"
         )
-        return what, capability.without
+        return message, capability.without
     if method == "local_in" and not settings.enforcement_local_in_interfaces:
-        return "no interface is named for it", "set enforcement_local_in_interfaces"
+        return "no interface is set", "set enforcement_local_in_interfaces"
     has_interfaces = (
         settings.enforcement_policy_source_interfaces
         and settings.enforcement_policy_destination_interfaces
     )
     if method == "policy" and not has_interfaces:
         return (
-            "its interfaces are not named",
+            "no interfaces are set",
             "set enforcement_policy_source_interfaces and _destination_interfaces",
         )
     return "", ""

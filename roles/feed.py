@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
+from banstitch_shared.receiver_api import FEED_PATH
+from banstitch_shared.tokens import name_feed_token
 from pydantic import Field
 
 from provision.desired.context import Context
@@ -21,20 +23,20 @@ from roles.receiver.role import build_base_url, is_receiver_secure
 NAME = "feed"
 PREFIX = "feed_"
 FEED = "banstitch_feed"
-# Prefix of the name of a feed that all VDOMs may use (FortiOS administration guide, threat feeds).
+# Prefix of the name of a feed that all VDOMs can use (FortiOS administration guide, threat feeds).
 GLOBAL = "g-"
-# Ways to choose the interface that do not name one.
+# Methods to choose the interface that need no interface name.
 _METHODS = ("auto", "sdwan")
 
 
 class Settings(RoleSettings):
     """Frequency, scope and route of the fetches.
 
-    A part of the route that is not set is left as it is on the FortiGate.
+    The FortiGate keeps its own value for each part of the route that is not set.
     """
 
     feed_refresh_rate: Annotated[
-        int, Field(ge=1, le=43200, description="minutes between two fetches, 1 to 43200")
+        int, Field(ge=1, le=43200, description="minutes between two fetches")
     ] = 1
     feed_scope: Annotated[
         Literal["global", "vdom"],
@@ -61,7 +63,7 @@ class Settings(RoleSettings):
     ] = ""
     feed_vrf: Annotated[
         int,
-        Field(ge=-1, le=511, description="VRF of the fetches, 0 to 511; -1: leave it as it is"),
+        Field(ge=-1, le=511, description="VRF of the fetches; -1: leave it as it is"),
     ] = -1
 
 
@@ -84,7 +86,7 @@ def blocks(context: Context) -> tuple[CliBlock, ...]:
         name=name_feed(context),
         marker=MARKER,
         username=context.host.name,
-        password=context.token(f"feed:{context.host.name}"),
+        password=context.token(name_feed_token(context.host.name)),
         url=_build_url(context),
         secure=is_receiver_secure(context),
         fortigate=context.facts,
@@ -100,7 +102,7 @@ def blocks(context: Context) -> tuple[CliBlock, ...]:
 
 
 def _choose_method(interface: str) -> str:
-    """Return the way in which FortiOS chooses the interface; empty if the inventory sets none."""
+    """Return how FortiOS is to choose the interface; empty if the inventory does not set it."""
     return interface if interface in ("", *_METHODS) else "specify"
 
 
@@ -110,11 +112,11 @@ def _check_capabilities(context: Context, settings: Settings) -> None:
     for name, value in values.items():
         if value not in ("", -1) and not context.facts.has(name):
             capability = find_capability(name)
-            what = (
+            message = (
                 f"FortiOS {context.facts.version_text} has no {name}: "
                 f"{capability.what} in {capability.versions}"
             )
-            problems.append(context.problem(name, what, capability.without))
+            problems.append(context.problem(name, message, capability.without))
     if problems:
         raise InputError(problems)
 
@@ -122,7 +124,7 @@ def _check_capabilities(context: Context, settings: Settings) -> None:
 def _build_url(context: Context) -> str:
     fortigate = context.host
     name = choose_feed_list(fortigate) if isinstance(fortigate, FortiGate) else ""
-    return f"{build_base_url(context)}/blocked-ips" + (f"/{name}" if name else "")
+    return f"{build_base_url(context)}{FEED_PATH}" + (f"/{name}" if name else "")
 
 
 def _note_unchecked(context: Context) -> str:

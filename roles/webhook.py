@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Annotated
 
+from banstitch_shared.receiver_api import EVENTS_PATH, TOKEN_HEADER
+from banstitch_shared.tokens import name_webhook_token
 from pydantic import Field
 
 import roles.detection.role
@@ -29,14 +31,14 @@ PREFIX = "webhook_"
 ACTION = "banstitch_webhook"
 CA = "banstitch_ca"
 LONGEST_NAME = 35  # of a trigger and of a stitch
-# The deciding fields come first, on a line of their own, in which nothing is typed by a person. The
-# receiver reads this form in lines.py.
+# The fields that decide come first, on a line of their own that holds nothing typed by a person. The
+# receiver parses this line in lines.py.
 _HEADER = ("logid", "devid", "remip", "srcip", "ui", "status", "reason")
 BODY = f"banstitch {' '.join(f'{name}=%%log.{name}%%' for name in _HEADER)}\n%%log%%"
 
 
 class Settings(RoleSettings):
-    """Checks of a FortiGate that posts; receiver_ and detection_ settings decide the rest."""
+    """The FortiGate's side of the webhook; receiver_ and detection_ settings decide the rest."""
 
     webhook_verify_certificate: Annotated[
         bool,
@@ -56,18 +58,19 @@ def blocks(context: Context) -> tuple[CliBlock, ...]:
         action=ACTION,
         marker=MARKER,
         body=BODY,
-        uri=f"{format_url_host(find_receiver_address(context))}/receive-logs",
+        uri=f"{format_url_host(find_receiver_address(context))}{EVENTS_PATH}",
         port=find_receiver_port(context),
-        token=context.token(f"webhook:{context.host.name}"),
+        header=TOKEN_HEADER,
+        token=context.token(name_webhook_token(context.host.name)),
         secure=is_receiver_secure(context),
         verify=context.own("webhook", Settings).webhook_verify_certificate,
         fortigate=context.facts,
     )
     limits = _limit_to_vdoms(context)
-    detections = roles.detection.role.enabled(
+    detections = roles.detection.role.list_enabled(
         context.of_ban_host("detection", roles.detection.role.Settings)
     )
-    triggers = [trigger for each in detections for trigger in _list_triggers(context, each)]
+    triggers = [t for detection in detections for t in _list_triggers(context, detection)]
     return (
         *_render_ca(context),
         CliBlock(f"webhook/{ACTION}", action, note=_list_notes(context)),
@@ -77,7 +80,7 @@ def blocks(context: Context) -> tuple[CliBlock, ...]:
 
 
 def vdoms(context: Context) -> tuple[str, ...]:
-    """Return the VDOMs that the inventory names for triggers, for a FortiGate that nobody asks."""
+    """Return the VDOMs that the inventory names for triggers, for use without a connection."""
     return tuple(context.of_ban_host("detection", roles.detection.role.Settings).detection_vdoms)
 
 
@@ -85,24 +88,24 @@ def _limit_to_vdoms(context: Context) -> tuple[str, ...]:
     """Return those of ``detection_vdoms`` that this FortiGate has; () for all.
 
     Raises:
-        InputError: it has none of them, so none of its events would count.
+        InputError: the FortiGate has none of them, so none of its events would count.
     """
     names = vdoms(context)
     if not names or not context.facts.vdoms:
         return ()
     existing = tuple(name for name in names if name in context.facts.vdom_names)
     if not existing:
-        what = (
+        message = (
             f"{context.host.name} has no VDOM {' or '.join(names)}; "
             f"it has {', '.join(context.facts.vdom_names) or 'none'}"
         )
         remedy = f"name one of its VDOMs in detection_vdoms of {context.site.ban_host.name}"
-        raise InputError([Where(context.host.name).problem(what, remedy)])
+        raise InputError([Where(context.host.name).problem(message, remedy)])
     return existing if context.facts.has("trigger_vdom") else ()
 
 
 def _note_vdoms(context: Context) -> str:
-    """Return a note on ``detection_vdoms`` that are missing here, or that cannot be told apart."""
+    """Return a note on ``detection_vdoms`` that do not exist here, or that this version cannot filter by."""
     names = vdoms(context)
     if not names or not context.facts.vdoms:
         return ""
@@ -114,9 +117,9 @@ def _note_vdoms(context: Context) -> str:
 
 
 def _render_ca(context: Context) -> Iterator[CliBlock]:
-    """Yield the receiver's CA, unless FortiGates know it by themselves.
+    """Yield the receiver's CA, unless FortiGates already know it.
 
-    With VDOMs, CAs that all of them may use have a table of their own (FortiOS CLI reference,
+    With VDOMs, CAs that all VDOMs can use have a table of their own (FortiOS CLI reference,
     `config certificate ca` and `config vpn certificate ca`).
     """
     certificate = read_authority(context)

@@ -15,6 +15,7 @@ from pydantic.fields import FieldInfo
 from provision.cli import main
 from provision.results import Exit
 from provision.sites.builder import list_roles
+from provision.sites.setting_errors import describe_range
 from provision.sites.setting_types import spell_duration
 from roles.detection.catalogue import CATALOGUE
 from tests import PROJECT
@@ -54,7 +55,7 @@ def list_settings(role_name: str) -> Iterator[str]:
     yield from ("| setting | default | meaning |", "|---|---|---|")
     (role,) = (role for role in list_roles(PLAYS) if role_name == role.NAME)
     for name, field in role.Settings.model_fields.items():
-        meaning = f"{field.description}{_describe_range(field)}".replace("|", "\\|")
+        meaning = _describe_meaning(field).replace("|", "\\|")
         yield f"| `{name}` | {_describe_default(field)} | {meaning} |"
 
 
@@ -68,12 +69,11 @@ def _describe_default(field: FieldInfo) -> str:
     return f"`{shown}`"
 
 
-def _describe_range(field: FieldInfo) -> str:
-    least = next((part.ge for part in field.metadata if hasattr(part, "ge")), None)
-    most = next((part.le for part in field.metadata if hasattr(part, "le")), None)
-    if least is None or most is None or str(most) in str(field.description):
-        return ""
-    return f", {least} to {most}"
+def _describe_meaning(field: FieldInfo) -> str:
+    """Return the description, with the range of a number after its first part."""
+    first, semicolon, rest = str(field.description).partition(";")
+    numbers = describe_range(field)
+    return f"{first}, {numbers}{semicolon}{rest}" if numbers else str(field.description)
 
 
 def list_detections(_: str) -> Iterator[str]:

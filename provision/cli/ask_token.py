@@ -1,4 +1,4 @@
-"""--ask-token: ask on the terminal for the codes that hosts require at login."""
+"""`--ask-token`: ask on the terminal for the one-time codes that hosts require at login."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from provision.cli.report.console import Report
     from provision.ssh.prompts import Codes, Question
 
-# What is typed is read from the terminal itself, wherever the output goes.
+# Read from the terminal itself, even if the output is redirected.
 CODE = "Code (not shown), or Enter alone for a push: "
 
 
 @contextmanager
 def open_codes(asked_for: bool) -> Iterator[Codes | None]:
-    """Yield the codes of a run, or None without --ask-token; connections that used one end with the block.
+    """Yield the codes of a run, or None without --ask-token; close connections that used a code at the end.
 
     Raises:
         InputError: standard input is not a terminal.
@@ -32,7 +32,7 @@ def open_codes(asked_for: bool) -> Iterator[Codes | None]:
         yield None
         return
     if not sys.stdin.isatty():
-        raise InputError([Problem("", 0, "--ask-token needs a terminal", "run it on one")])
+        raise InputError([Problem("", 0, "--ask-token needs a terminal", "run it on a terminal")])
     from provision.ssh.prompts import Codes
 
     with Codes() as codes:
@@ -40,7 +40,7 @@ def open_codes(asked_for: bool) -> Iterator[Codes | None]:
 
 
 def answer(codes: Codes, report: Report, secrets: Secrets) -> None:
-    """Ask the operator each pending question, one after the other."""
+    """Ask the operator all pending questions, one after the other."""
     for question in codes.take_questions():
         with report.pause():
             _ask(question, secrets)
@@ -53,7 +53,7 @@ def _ask(question: Question, secrets: Secrets) -> None:
     except KeyboardInterrupt:
         question.refuse()
         raise
-    except Exception:  # noqa: BLE001 - Ctrl-D, or a terminal that went away: no login may wait for ever
+    except Exception:  # noqa: BLE001 - Ctrl-D, or a closed terminal: no login may wait for ever
         question.refuse()
 
 

@@ -1,4 +1,4 @@
-"""Check addresses to ban by hand: a slip must lock out neither the internet nor the operator's own hosts."""
+"""Check addresses to ban by hand: a typo must lock out neither the internet nor the site's own hosts."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import socket
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from banstitch_shared.addresses import Network, parse_peer, spell_network, unmap_network
+
 from provision.errors import InputError, Problem
 from provision.sites.builder import BanHost, FortiGate, Site
 
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-
-# No network is assigned a wider prefix.
-_WIDEST = {4: 8, 6: 16}
-_NOBODY = {
+# The shortest prefix lengths that may be banned; no larger network is assigned to anybody.
+_SHORTEST_PREFIX = {4: 8, 6: 16}
+_SPECIAL = {
     "0.0.0.0/8": "the unspecified address",
     "127.0.0.0/8": "loopback",
     "169.254.0.0/16": "link-local",
@@ -25,61 +25,49 @@ _NOBODY = {
     "fe80::/10": "link-local",
     "ff00::/8": "multicast",
 }
-# Names resolved in parallel: a resolver that does not answer costs seconds for each.
+# Number of names to resolve in parallel: each takes seconds if a resolver does not answer.
 _LOOKUPS = 32
-_MAPPED = ipaddress.IPv6Network("::ffff:0:0/96")
 
 
 def normalize_address(text: str) -> str:
     """Return the canonical form of an address or network; IPv4 mapped into IPv6 becomes IPv4.
 
     Raises:
-        InputError: ``text`` is neither, or it is probably a slip for something narrower.
+        InputError: ``text`` is neither, or an address with the prefix length of a larger network.
     """
     if "%" in text:
-        what = f"{text}: a zone id has no place here, a ban is for every interface"
-        raise InputError([Problem("", 0, what, f"write {text.partition('%')[0]}")])
+        message = f"{text} must not have a zone id: a ban applies to all interfaces"
+        raise InputError([Problem("", 0, message, f"write {text.partition('%')[0]}")])
     try:
         network = ipaddress.ip_network(text, strict=False)
     except ValueError:
-        what = f"{text} is neither an address nor a network"
+        message = f"{text} must be an address or a network"
         raise InputError(
-            [Problem("", 0, what, "write it as 203.0.113.7 or 203.0.113.0/24")]
+            [Problem("", 0, message, "write it as 203.0.113.7 or 203.0.113.0/24")]
         ) from None
     if ipaddress.ip_interface(text).ip != network.network_address:
-        what = f"{text} is an address within {network}"
-        raise InputError([Problem("", 0, what, f"write {network} to mean all of it")])
-    plain = convert_mapped(network)
-    return str(plain.network_address) if plain.num_addresses == 1 else str(plain)
+        message = f"{text} is an address within {network}"
+        raise InputError([Problem("", 0, message, f"write {network} to ban the whole network")])
+    return spell_network(unmap_network(network))
 
 
 def check_bannable(text: str) -> str:
     """Return the canonical form of an address or network that may be banned by hand.
 
     Raises:
-        InputError: as :func:`normalize_address`; or it is too large, or no source of traffic.
+        InputError: as :func:`normalize_address`; or it is too large, or cannot be a source of traffic.
     """
-    named = normalize_address(text)
-    network = ipaddress.ip_network(named)
-    if network.prefixlen < _WIDEST[network.version]:
-        what = f"{text} is nearly everybody"
-        widest = f"/{_WIDEST[network.version]} is the widest"
-        raise InputError([Problem("", 0, what, f"name smaller networks, {widest}")])
-    for nobody, name in _NOBODY.items():
-        theirs = ipaddress.ip_network(nobody)
-        if theirs.version == network.version and network.overlaps(theirs):
-            raise InputError(
-                [Problem("", 0, f"{text} is or holds {name} ({theirs})", "name another")]
-            )
-    return named
-
-
-def convert_mapped(network: Network) -> Network:
-    """Return a network with IPv4 mapped into IPv6 (::ffff:192.0.2.1) as IPv4, any other as it is."""
-    if isinstance(network, ipaddress.IPv4Network) or not network.subnet_of(_MAPPED):
-        return network
-    low = int(network.network_address) & 0xFFFFFFFF
-    return ipaddress.IPv4Network((low, network.prefixlen - _MAPPED.prefixlen))
+    address = normalize_address(text)
+    network = ipaddress.ip_network(address)
+    shortest = _SHORTEST_PREFIX[network.version]
+    if network.prefixlen < shortest:
+        raise InputError([Problem("", 0, f"{text} is too large", f"use /{shortest} or smaller")])
+    for special, name in _SPECIAL.items():
+        reserved = ipaddress.ip_network(special)
+        if reserved.version == network.version and network.overlaps(reserved):
+            message = f"{text} overlaps {reserved} ({name})"
+            raise InputError([Problem("", 0, message, "choose another address")])
+    return address
 
 
 def find_own_host(sites: Sequence[Site], address: str) -> str:
@@ -92,17 +80,17 @@ def find_own_host(sites: Sequence[Site], address: str) -> str:
     for site in sites:
         hosts += [site.ban_host, *site.fortigates]
     with ThreadPoolExecutor(_LOOKUPS) as pool:
-        all_theirs = pool.map(lambda host: _resolve(host.login.address), hosts)
-    for host, theirs in zip(hosts, all_theirs, strict=True):
-        if any(own.version == network.version and own.overlaps(network) for own in theirs):
+        resolved = pool.map(lambda host: _resolve(host.login.address), hosts)
+    for host, addresses in zip(hosts, resolved, strict=True):
+        if any(own.version == network.version and own.overlaps(network) for own in addresses):
             return host.name
     return ""
 
 
 def _resolve(name: str) -> list[Network]:
-    """Return the addresses of a host; none if its name cannot be resolved."""
+    """Return the addresses of a host, or an empty list if its name cannot be resolved."""
     try:
         rows = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
         return []
-    return [convert_mapped(ipaddress.ip_network(str(row[4][0]).partition("%")[0])) for row in rows]
+    return [ipaddress.ip_network(parse_peer(str(row[4][0]))) for row in rows]

@@ -1,6 +1,6 @@
-"""What the verbs do that deploy: check, render, plan, apply, verify, teardown.
+"""The work of the verbs that deploy: check, render, plan, apply, verify, teardown.
 
-`engine.site` is imported by those that connect: it brings paramiko, which `check` does not need.
+Only the verbs that connect import `engine.site`, because it imports paramiko, which `check` does not need.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 
 def check(app: App, flags: Flags, fortios: Version) -> Exit:
-    """Check the inventory and all it renders; contacts nobody."""
+    """Check the inventory and render everything. Contacts no host."""
     chosen = list(choose_sites(app, flags, connect=False).values())
     collect.render_all(chosen, app.plays, fortios)
     if flags.json:
@@ -51,7 +51,7 @@ def check(app: App, flags: Flags, fortios: Version) -> Exit:
 
 
 def render(app: App, flags: Flags, fortios: Version, directory: Path) -> Exit:
-    """Write every file and CLI block into DIRECTORY, as it would be deployed; contacts nobody."""
+    """Write every file and CLI block to DIRECTORY as it would be deployed. Contacts no host."""
     chosen = list(choose_sites(app, flags, connect=False).values())
     written = [
         path
@@ -63,14 +63,14 @@ def render(app: App, flags: Flags, fortios: Version, directory: Path) -> Exit:
     else:
         click.echo("\n".join(str(path) for path in written))
         if any(selected.fortigates for selected in chosen):
-            click.echo(f"the CLI of FortiGates is that of FortiOS {format_version(fortios)}")
-        for path, place in find_misplaced(written):
-            click.echo(f"{path}: a pasted {place} goes to the end; move it to the top by hand")
+            click.echo(f"the CLI of FortiGates is for FortiOS {format_version(fortios)}")
+        for path, table in find_misplaced(written):
+            click.echo(f"{path}: pasting adds the {table} at the end; move it to the top by hand")
     return Exit.OK
 
 
 def look(app: App, flags: Flags, verb: Verb, **options: Any) -> Exit:
-    """Print what ``verb`` finds at every target."""
+    """Print the plan of ``verb`` for every target; change nothing."""
     report = open_report(app, flags)
     job = _create_checked_job(app, flags, verb, **options)
     planned = _plan_sites(app, flags, report, job)
@@ -78,7 +78,7 @@ def look(app: App, flags: Flags, verb: Verb, **options: Any) -> Exit:
 
 
 def _create_checked_job(app: App, flags: Flags, verb: Verb, **options: Any) -> Job:
-    """Return the job; a template at fault is found before anybody is contacted."""
+    """Return the job, after everything was rendered, so that no error appears after the first contact."""
     chosen = choose_sites(app, flags, connect=True)
     collect.render_all(list(chosen.values()), app.plays)
     return create_job(app, flags, verb, chosen, **options)
@@ -105,15 +105,15 @@ def change(app: App, flags: Flags, verb: Verb, yes: bool, **options: Any) -> Exi
     job = _create_checked_job(app, flags, verb, **options)
     planned = _plan_sites(app, flags, report, job)
     if not yes and any(target.changes for plan in planned for target in plan.targets):
-        shown = list(map(summarize, planned))
-        report.print_sites(shown, flags.plan_detail)
-        report.print_summary(shown)
-        if app.output.error:  # nobody may approve a plan that was not printed
+        summaries = list(map(summarize, planned))
+        report.print_sites(summaries, flags.plan_detail)
+        report.print_summary(summaries)
+        if app.output.error:  # a plan that could not be printed cannot be approved
             return Exit.FAILED
         if not click.confirm(f"\n{verb}?", err=True):
             click.echo("nothing was changed", err=True)
             if flags.json:
-                write_json(sys.stdout.write, verb, Exit.OK, shown, app.secrets)
+                write_json(sys.stdout.write, verb, Exit.OK, summaries, app.secrets)
             return Exit.OK
 
     def apply(approved: SitePlan) -> SiteResult:

@@ -1,4 +1,4 @@
-"""The command line: Ansible's letters, our verbs, and the exit codes that scripts rely on."""
+"""The command line: Ansible's options, our verbs, and exit codes that scripts can rely on."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ for verb in VERBS:
     cli.add_command(verb)
 
 
-def _log(secrets: Secrets) -> None:
-    """Send logs to standard error once the options ask for them (-vvv).
+def _set_up_logging(secrets: Secrets) -> None:
+    """Send logs to standard error, which -vvv turns on.
 
-    They quote what a target has sent, so they are masked and what would steer a terminal is spelt out.
-    What paramiko logs as an error is a traceback of its own thread; the error itself is raised as well.
+    Logs quote what targets sent, so they are masked, and control characters are escaped. Errors that
+    paramiko logs are tracebacks of its own threads; the same errors are raised as well.
     """
 
     class Masked(logging.Formatter):
@@ -53,43 +53,49 @@ def _log(secrets: Secrets) -> None:
 def main(load_plays: Callable[[], tuple[Play, ...]], argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code; print one line for each error.
 
-    ``load_plays`` imports the roles. It is called by the verbs that need them, and not by `--help`.
+    ``load_plays`` imports the roles. Only the verbs that need roles call it, `--help` does not.
     """
     with shelter_streams() as output, treat_hangup_as_interrupt():
         secrets = Secrets()
-        _log(secrets)
-        say = secrets.wrap_writer(lambda text: click.echo(escape(text), err=True))
+        _set_up_logging(secrets)
+        print_error = secrets.wrap_writer(lambda text: click.echo(escape(text), err=True))
         if output.closed:
-            say("standard output is closed: nothing was done; redirect it to a file or /dev/null")
+            print_error(
+                "standard output is closed: nothing was done; redirect it to a file or /dev/null"
+            )
             return Exit.FAILED
         arguments = list(sys.argv[1:] if argv is None else argv)
-        code = _run(App(load_plays, secrets, output), arguments, say)
+        code = _run(App(load_plays, secrets, output), arguments, print_error)
         if output.error is None:
             return code
         if not isinstance(output.error, BrokenPipeError):
-            why = output.error.strerror
-            say(f"cannot write to standard output: {why}; write it elsewhere and run again")
+            reason = output.error.strerror
+            print_error(
+                f"cannot write to standard output: {reason}; write it elsewhere and run again"
+            )
         return Exit.FAILED
 
 
-def _run(app: App, arguments: list[str], say: Callable[[str], object]) -> int:
+def _run(app: App, arguments: list[str], print_error: Callable[[str], object]) -> int:
     """Run the verb of ``arguments`` and return its exit code."""
     try:
         return int(cast(Exit, cli.main(arguments, obj=app, standalone_mode=False) or 0))
     except (InputError, click.ClickException) as error:
         message = error.format_message() if isinstance(error, click.ClickException) else str(error)
-        say(message)
+        print_error(message)
         if "--json" in arguments:
             verb = next((word for word in arguments if word in cli.commands), "")
             write_json(sys.stdout.write, verb, Exit.USAGE, (), app.secrets)
         return Exit.USAGE
     except (parallel.Interrupted, KeyboardInterrupt, click.Abort):
-        say("interrupted: run again for what was not begun")
+        print_error("interrupted: run again to do what was not begun")
         return Exit.INTERRUPTED
     except BanstitchError as error:
-        say(str(error))
+        print_error(str(error))
         return Exit.FAILED
-    except Exception as error:  # noqa: BLE001 - no traceback reaches an operator unasked
-        say(f"error in Banstitch: {type(error).__name__}: {error}; -vvv shows where")
+    except Exception as error:  # noqa: BLE001 - operators see a traceback only with -vvv
+        print_error(
+            f"error in Banstitch: {type(error).__name__}: {error}; run with -vvv and report the traceback"
+        )
         progress.log.debug("unexpected error", exc_info=error)
         return Exit.FAILED

@@ -1,4 +1,4 @@
-"""What the verbs of daily operation do: bans, ban, unban, rotate, status."""
+"""The work of the verbs of daily operation: bans, ban, unban, rotate, status."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import click
+from banstitch_shared.jails import name_detection
 from pydantic import TypeAdapter, ValidationError
 
 from provision.cli import ban_address
@@ -30,11 +31,11 @@ from provision.sites.builder import Selected, Site
 from provision.sites.selection import ChosenSites
 from provision.sites.setting_types import DurationOrForever
 
-Question = Callable[[Run], Callable[[Site], Mapping[str, Any]]]
+RequestBuilder = Callable[[Run], Callable[[Site], Mapping[str, Any]]]
 
 
 def show_bans(app: App, flags: Flags) -> Exit:
-    """List who is banned at each site: since when, until when, why, how often."""
+    """List the current bans of each site: since when, until when, why and how often."""
     results = _ask(app, flags, "bans", requests.ask_bans)
     return _show(app, flags, "bans", results, BANS, _build_ban_rows(results))
 
@@ -45,36 +46,43 @@ def show_history(app: App, flags: Flags, last: int) -> Exit:
     rows, events = history.build_rows(results), history.list_events(results)
     code = _show(app, flags, "bans", results, history.HEADS, rows, events)
     for host in history.list_left_out(results):
-        click.echo(f"{host}: older entries are left out, one answer cannot hold them", err=True)
+        click.echo(
+            f"{host}: older entries are left out, because they do not fit into one answer", err=True
+        )
     return code
 
 
 def ban(
     app: App, flags: Flags, address: str, duration: str | None, detection: str, why: str
 ) -> Exit:
-    """Ban ADDRESS, or a network, at every chosen site."""
-    named = ban_address.check_bannable(address)
+    """Ban ADDRESS (an address or a network) at every chosen site."""
+    checked = ban_address.check_bannable(address)
     seconds = _parse_seconds(duration)
     chosen = choose_sites(app, flags, connect=True)
-    own = ban_address.find_own_host([selected.site for selected in chosen.values()], named)
+    own = ban_address.find_own_host([selected.site for selected in chosen.values()], checked)
     if own:
-        raise InputError([Problem("", 0, f"{address} is or holds {own} itself")])
-    asked = _ask(
-        app, flags, "ban", lambda run: requests.ask_ban(run, named, seconds, detection, why), chosen
+        message = f"banning {address} would lock out {own}"
+        raise InputError([Problem("", 0, message, "choose another address")])
+    banned = _ask(
+        app,
+        flags,
+        "ban",
+        lambda run: requests.ask_ban(run, checked, seconds, detection, why),
+        chosen,
     )
-    results = [requests.add_end(site) for site in asked]
+    results = [requests.add_end(site) for site in banned]
     return print_results(app, flags, open_report(app, flags), "ban", results, flags.detail)
 
 
 def unban(app: App, flags: Flags, address: str, why: str) -> Exit:
-    """Free ADDRESS at every chosen site: gone from fail2ban and from the feed."""
-    named = ban_address.normalize_address(address)
-    results = _ask(app, flags, "unban", lambda run: requests.ask_unban(run, named, why))
+    """Unban ADDRESS at every chosen site: remove it from fail2ban and from the feed."""
+    normalized = ban_address.normalize_address(address)
+    results = _ask(app, flags, "unban", lambda run: requests.ask_unban(run, normalized, why))
     return print_results(app, flags, open_report(app, flags), "unban", results, flags.detail)
 
 
 def rotate(app: App, flags: Flags, yes: bool) -> Exit:
-    """Give the chosen FortiGates new secrets; the old ones are valid until each has its new ones."""
+    """Give the chosen FortiGates new secrets. The old ones stay valid until each has its new ones."""
     require_terminal("rotate", yes)
     sites = choose_sites(app, flags, connect=True)
     chosen = [selected for selected in sites.values() if selected.fortigates]
@@ -85,13 +93,19 @@ def rotate(app: App, flags: Flags, yes: bool) -> Exit:
     report = open_report(app, flags)
     run = create_job(app, flags, "rotate", sites).begin(report, app.secrets, app.codes)
     results = run_sites(
-        app, flags, report, "rotate", chosen, lambda one: requests.rotate(run, one), report_broken
+        app,
+        flags,
+        report,
+        "rotate",
+        chosen,
+        lambda selected: requests.rotate(run, selected),
+        report_broken,
     )
     return print_results(app, flags, report, "rotate", results, flags.detail)
 
 
 def show_status(app: App, flags: Flags) -> Exit:
-    """Show how each site is doing: receiver, jails, bans, certificate, events, polls."""
+    """Show the state of each site: receiver, jails, bans, certificate, last events and polls."""
     sites = choose_sites(app, flags, connect=True)
     report = open_report(app, flags)
     run = create_job(app, flags, "status", sites).begin(report, app.secrets, app.codes)
@@ -104,23 +118,23 @@ def show_status(app: App, flags: Flags) -> Exit:
         app, flags, "status", results, status.HEADS, status.build_rows(results, time.time())
     )
     if not flags.json:
-        # a site with an error was printed in full, notes included
+        # sites with an error were printed in full, notes included
         for note in status.list_notes([site for site in results if not _is_troubled(site)]):
             report.print_line(f"note: {note}", "cyan")
     return code
 
 
 def _ask(
-    app: App, flags: Flags, verb: Verb, question: Question, sites: ChosenSites | None = None
+    app: App, flags: Flags, verb: Verb, build: RequestBuilder, sites: ChosenSites | None = None
 ) -> list[SiteResult]:
     sites = sites or choose_sites(app, flags, connect=True)
     chosen = list(sites.values())
     report = open_report(app, flags)
     run = create_job(app, flags, verb, sites).begin(report, app.secrets, app.codes)
-    asked = requests.build_requests([selected.site for selected in chosen], question(run))
+    by_site = requests.build_requests([selected.site for selected in chosen], build(run))
 
-    def ask_site(one: Selected) -> SiteResult:
-        return requests.ask(run, one, asked[one.site.name])
+    def ask_site(selected: Selected) -> SiteResult:
+        return requests.ask(run, selected, by_site[selected.site.name])
 
     return run_sites(app, flags, report, verb, chosen, ask_site, report_broken)
 
@@ -137,7 +151,7 @@ def _show(
     rows: Sequence[Sequence[str]],
     below: Sequence[str] = (),
 ) -> Exit:
-    """Print the table, and the targets themselves only where one of them has an error."""
+    """Print the table; print the targets themselves only for sites with an error."""
     report = open_report(app, flags)
     if not flags.json:
         report.print_table(heads, rows, below)
@@ -156,7 +170,7 @@ def _build_ban_rows(results: Sequence[SiteResult]) -> list[Sequence[str]]:
         (
             site.name,
             ban["address"],
-            ban["jail"].removeprefix("banstitch-"),
+            name_detection(ban["jail"]),
             format_timestamp(ban["since"]),
             format_timestamp(ban["until"]),
             str(ban["failures"]),
@@ -175,6 +189,6 @@ def _parse_seconds(duration: str | None) -> int | None:
     try:
         return int(TypeAdapter(DurationOrForever).validate_python(duration))
     except ValidationError as error:
-        why = error.errors()[0]["msg"].removeprefix("Value error, ")
-        what = f"--for {duration}: {why}"
-        raise InputError([Problem("", 0, what, "write 90s, 10m, 12h, 7d, 1w or -1")]) from None
+        reason = error.errors()[0]["msg"].removeprefix("Value error, ")
+        message = f"--for {duration}: {reason}"
+        raise InputError([Problem("", 0, message, "write 90s, 10m, 12h, 7d, 1w or -1")]) from None

@@ -1,4 +1,4 @@
-"""The options of the command line, and what click hands to every verb."""
+"""The options of the command line, and the values that every verb receives."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class App:
 
     @cached_property
     def plays(self) -> tuple[Play, ...]:
-        """Return the plays of ``site.py``, whose roles are imported at the first use.
+        """Return the plays of ``site.py``; import their roles at the first use.
 
         Raises:
             InputError: ``site.py`` names a role that does not exist.
@@ -49,13 +49,13 @@ class App:
         try:
             return self.load_plays()
         except ImportError as error:
-            instead = "correct the roles in load_plays()"
-            raise InputError([Problem("site.py", 0, str(error), instead)]) from error
+            remedy = "correct the roles in load_plays()"
+            raise InputError([Problem("site.py", 0, str(error), remedy)]) from error
 
 
 @dataclass(frozen=True)
 class Flags:
-    """The flags that every verb has."""
+    """The options that every verb has."""
 
     inventory: tuple[str, ...]
     playbook_dir: Path
@@ -70,17 +70,17 @@ class Flags:
 
     @property
     def detail(self) -> Detail:
-        """Return what to print of the changes that were made."""
+        """Return how much to print of the changes that were made."""
         return "everything" if self.diff else "names"
 
     @property
     def plan_detail(self) -> Detail:
-        """Return what to print of a plan."""
+        """Return how much to print of a plan."""
         return "everything" if self.diff else "plan"
 
 
 def add_common_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options of :class:`Flags`, and one value for all of them."""
+    """Add the options of :class:`Flags` to a verb, and pass them as one value."""
 
     def call(context: click.Context, **values: Any) -> Any:
         names = Flags.__dataclass_fields__
@@ -99,10 +99,12 @@ def add_common_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 _COMMON = (
     click.option("-i", "--inventory", multiple=True, metavar="SOURCE", default=("inventory",),
-                 show_default=True, help="Inventory file, directory or script, or host1,host2,. Repeatable."),
+                 show_default=True,
+                 help="Inventory file, directory or script, or host1,host2,. May be repeated."),
     click.option("--playbook-dir", type=click.Path(path_type=Path), default=PLAYBOOK, metavar="DIR",
-                 help="Directory of the playbook's group_vars/ and host_vars/. Default: beside site.py."),
-    click.option("-l", "--limit", default="", help="Only these hosts: names, groups, globs, a:b, !c."),
+                 help="Directory with the playbook's group_vars/ and host_vars/. Default: that of site.py."),
+    click.option("-l", "--limit", default="",
+                 help="Only these hosts: names, groups or globs; a:b for both, !c to exclude."),
     click.option("-e", "--extra-vars", multiple=True, metavar="KEY=VALUE|@FILE",
                  help="Set a variable with the highest precedence. May be repeated."),
     click.option("-f", "--forks", type=click.IntRange(1, 500), default=5, show_default=True,
@@ -113,7 +115,7 @@ _COMMON = (
     click.option("--accept-new-host-keys", is_flag=True,
                  help="Add unknown host keys to known_hosts. Changed keys are always refused."),
     click.option("--ask-token", is_flag=True,
-                 help="Ask on the terminal for the code of a token, once for each host that requires one."),
+                 help="Ask on the terminal for one-time codes, once for each host that requires one."),
 )  # fmt: skip
 
 adopt_option = click.option(
@@ -148,4 +150,4 @@ forget_option = click.option(
 why_option = click.option(
     "--why", default="by hand", show_default=True, help="Reason to record in the audit."
 )
-yes_option = click.option("-y", "--yes", is_flag=True, help="Apply the changes without asking.")
+yes_option = click.option("-y", "--yes", is_flag=True, help="Do not ask before making changes.")

@@ -30,18 +30,18 @@ if TYPE_CHECKING:
 Work = TypeVar("Work")
 Done = TypeVar("Done", SiteResult, SitePlan)
 
-STOPPING = "Ctrl-C: what has been begun is being finished, no more is begun"
+STOPPING = "Ctrl-C: finishing the work that has begun; nothing else will be started"
 
 
 def choose_sites(app: App, flags: Flags, connect: bool) -> ChosenSites:
-    """Return the sites that the limit leaves, by name; ``connect``: every password must be there.
+    """Return the sites within the limit, by name. With ``connect``, every password must be set.
 
     Raises:
         InputError: everything that is wrong with the inventory, the extra variables and the limit.
     """
     choice = Choice(flags.inventory, flags.extra_vars, flags.limit or "all", flags.playbook_dir)
     chosen = read_sites(choice, app.plays, app.secrets)
-    logins = [t.login for s in chosen.values() for t in s.fortigates]
+    logins = [fortigate.login for part in chosen.values() for fortigate in part.fortigates]
     logins += [selected.site.ban_host.login for selected in chosen.values()]
     unset = [problem for login in logins for problem in login.unset]
     if unset and connect:
@@ -59,7 +59,7 @@ def _find_skipped_lines(flags: Flags, logins: Sequence[Login]) -> list[Problem]:
 
 
 def open_report(app: App, flags: Flags) -> Report:
-    """Return the report, on standard error if standard output is for the JSON document."""
+    """Return the report. It goes to standard error if standard output is for the JSON document."""
     from provision.cli.report.console import Report
 
     stream = sys.stderr if flags.json else sys.stdout
@@ -73,7 +73,8 @@ def require_terminal(verb: str, yes: bool) -> None:
         InputError: standard input is not a terminal, and -y was not given.
     """
     if not yes and not sys.stdin.isatty():
-        raise InputError([Problem("", 0, f"{verb} asks before it changes anything", "give -y")])
+        message = f"{verb} needs a terminal to ask before it changes anything"
+        raise InputError([Problem("", 0, message, "run it with -y")])
 
 
 def create_job(app: App, flags: Flags, verb: Verb, chosen: ChosenSites, **options: Any) -> Job:
@@ -91,7 +92,7 @@ def create_job(app: App, flags: Flags, verb: Verb, chosen: ChosenSites, **option
 
 
 def _find_known_hosts(flags: Flags) -> Path:
-    """Return the file of host keys, which lies beside the first inventory source."""
+    """Return the path of known_hosts, which is beside the first inventory source."""
     return find_folder(flags.inventory[0]) / "known_hosts"
 
 
@@ -104,7 +105,7 @@ def run_sites(
     do: Callable[[Work], Done],
     failed: Callable[[Work, Exception], Done],
 ) -> list[Done]:
-    """Do each item of ``work``, one for each site; ``failed`` makes the result of one that raised.
+    """Do each item of ``work``, one for each site; ``failed`` builds the result of an item that raised.
 
     Raises:
         Interrupted: on Ctrl-C, after the results of the finished sites were printed.
@@ -132,20 +133,20 @@ def run_sites(
 
 
 def report_broken(selected: Selected, error: Exception) -> SiteResult:
-    """Return the result of a site whose work ended in an exception that nobody foresaw."""
+    """Return the result of a site whose work ended in an unexpected exception."""
     return summarize(report_broken_plan(selected, "plan", error))
 
 
 def report_broken_plan(selected: Selected, verb: Verb, error: Exception) -> SitePlan:
-    """Return the plan of a site whose planning ended in an exception that nobody foresaw.
+    """Return the plan of a site whose planning ended in an unexpected exception.
 
-    The text of the exception stays in the log: it may quote what a target has answered.
+    The text of the exception goes to the log only, because it may quote an answer of a target.
     """
     name = selected.site.name
     progress.log.debug("unexpected error at %s", name, exc_info=error)
-    what = f"error in Banstitch: {type(error).__name__}"
-    remedy = "-vvv shows where; what was begun there may be half done: run plan to see"
-    host = TargetPlan(name, "linux", "failed", error=f"{what}\n{remedy}")
+    message = f"error in Banstitch: {type(error).__name__}"
+    remedy = "changes may be incomplete: run plan; run with -vvv and report the traceback"
+    host = TargetPlan(name, "linux", "failed", error=f"{message}\n{remedy}")
     left = f"left alone: {name} failed"
     others = (TargetPlan(f.name, "fortios", "skipped", error=left) for f in selected.fortigates)
     return SitePlan(name, verb, (host, *others))

@@ -1,7 +1,7 @@
 """Standard output and standard error that never raise, so that a run ends in order without a reader.
 
-An error while a target is being changed must not come from a full disk under a log, or from a reader
-that has gone. Output that cannot be written is dropped, and the program reports that at its end.
+A full disk behind a log, or a closed pipe, must not stop a run while a target is being changed. Output that
+cannot be written is dropped, and the program reports that at its end.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 
 class Sheltered(io.RawIOBase):
-    """A file that takes all that is written; ``error`` is the first one of the file behind it."""
+    """A file whose writes never fail; ``error`` is the first error of the real file behind it."""
 
     def __init__(self, raw: io.FileIO, stream: TextIO) -> None:
-        """Write to ``raw``, which ``stream`` closes when nobody refers to it any more."""
+        """Wrap ``raw``; keep a reference to ``stream``, which would otherwise close it."""
         self._raw = raw
         self._stream = stream
         self.error: OSError | None = None
@@ -46,7 +46,7 @@ class Sheltered(io.RawIOBase):
         try:
             while rest and self.error is None:
                 written = self._raw.write(rest)
-                if written is None:  # a file that does not block, and is not ready
+                if written is None:  # a non-blocking file that is not ready
                     select.select([], [self._raw], [])
                 rest = rest[written or 0 :]
         except OSError as error:
@@ -56,14 +56,14 @@ class Sheltered(io.RawIOBase):
 
 @dataclass
 class Output:
-    """Standard output during a run. ``closed``: it was not open when the program began."""
+    """Standard output during a run. ``closed``: it was not open when the program started."""
 
     raw: Sheltered | None = None
     closed: bool = False
 
     @property
     def error(self) -> OSError | None:
-        """Return why something could not be written so far; None if all was written."""
+        """Return the first error so far; None if everything was written."""
         if self.closed:
             return OSError(errno.EBADF, "it is closed")
         with suppress(ValueError):
@@ -73,7 +73,7 @@ class Output:
 
 @contextmanager
 def shelter_streams() -> Iterator[Output]:
-    """Shelter both streams; a letter that a terminal lacks is escaped, and a closed stream is replaced."""
+    """Shelter both streams: escape characters that a terminal cannot show, and replace closed streams."""
     before = sys.stdin, sys.stdout, sys.stderr
     closed = sys.stdout is None
     # in this order, so that no other file gets the number of a standard stream
@@ -93,9 +93,9 @@ def shelter_streams() -> Iterator[Output]:
 
 @contextmanager
 def treat_hangup_as_interrupt() -> Iterator[None]:
-    """Have a terminal that goes away end the run as Ctrl-C does, unless hang-ups are ignored (nohup)."""
-    mine = threading.current_thread() is threading.main_thread()
-    if not mine or signal.getsignal(signal.SIGHUP) is not signal.SIG_DFL:
+    """End the run as Ctrl-C does when the terminal is closed, unless hang-ups are ignored (nohup)."""
+    is_main = threading.current_thread() is threading.main_thread()
+    if not is_main or signal.getsignal(signal.SIGHUP) is not signal.SIG_DFL:
         yield
         return
 
@@ -111,7 +111,7 @@ def treat_hangup_as_interrupt() -> Iterator[None]:
 
 
 def _wrap_stream(stream: TextIO) -> tuple[TextIO, Sheltered | None]:
-    """Return ``stream`` with a shelter_streams file behind it, where there is a file of the system."""
+    """Return ``stream`` on top of a :class:`Sheltered` file, if a file of the system is behind it."""
     if not isinstance(stream, io.TextIOWrapper):
         return stream, None
     stream.reconfigure(errors="backslashreplace")

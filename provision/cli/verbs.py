@@ -1,6 +1,6 @@
 """The verbs of the command line: their arguments, options and help.
 
-What a verb does, and the packages that it needs, are imported when it is called: `--help` needs none.
+The work of a verb, and the packages that it needs, are imported when it is called: `--help` needs none.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 @add_common_options
 @fortios_option
 def check(app: App, flags: Flags, fortios: Version) -> Exit:
-    """Check the inventory and all it renders; contacts nobody."""
+    """Check the inventory and render everything. Contacts no host."""
     from provision.cli import deploy
 
     return deploy.check(app, flags, fortios)
@@ -41,7 +41,7 @@ def check(app: App, flags: Flags, fortios: Version) -> Exit:
 @fortios_option
 @click.argument("directory", type=click.Path(path_type=Path))
 def render(app: App, flags: Flags, fortios: Version, directory: Path) -> Exit:
-    """Write every file and CLI block into DIRECTORY, as it would be deployed; contacts nobody."""
+    """Write every file and CLI block to DIRECTORY as it would be deployed. Contacts no host."""
     from provision.cli import deploy
 
     return deploy.render(app, flags, fortios, directory)
@@ -51,7 +51,7 @@ def render(app: App, flags: Flags, fortios: Version, directory: Path) -> Exit:
 @add_common_options
 @adopt_option
 def plan(app: App, flags: Flags, adopt: bool) -> Exit:
-    """Show what apply would change; changes nothing."""
+    """Show what apply would change. Changes nothing."""
     from provision.cli import deploy
 
     return deploy.look(app, flags, "plan", adopt=adopt)
@@ -62,11 +62,11 @@ def plan(app: App, flags: Flags, adopt: bool) -> Exit:
 @adopt_option
 @forget_option
 @yes_option
-@click.option("-C", "--check", is_flag=True, help="The same as plan.")
+@click.option("-C", "--check", is_flag=True, help="Run plan instead.")
 def apply(
     app: App, flags: Flags, adopt: bool, forget: tuple[str, ...], yes: bool, check: bool
 ) -> Exit:
-    """Bring every target to what the inventory says."""
+    """Change every target to match the inventory. Shows the plan and asks first."""
     from provision.cli import deploy
 
     if check:
@@ -77,7 +77,7 @@ def apply(
 @click.command()
 @add_common_options
 def verify(app: App, flags: Flags) -> Exit:
-    """Check that nothing differs and that the loop works, with a synthetic event."""
+    """Check that nothing differs, and prove with a synthetic event that the loop works."""
     from provision.cli import deploy
 
     return deploy.look(app, flags, "verify")
@@ -87,7 +87,7 @@ def verify(app: App, flags: Flags) -> Exit:
 @add_common_options
 @forget_option
 @yes_option
-@click.option("--keep-packages", is_flag=True, help="Leave the packages that were installed.")
+@click.option("--keep-packages", is_flag=True, help="Keep the packages that were installed.")
 @click.option("--purge-data", is_flag=True, help="Remove bans and logs as well.")
 def teardown(
     app: App,
@@ -97,7 +97,7 @@ def teardown(
     keep_packages: bool,
     purge_data: bool,
 ) -> Exit:
-    """Remove what was deployed and bring back what was there before."""
+    """Remove what was deployed and restore what was there before."""
     from provision.cli import deploy
 
     options = {"keep_packages": keep_packages, "purge_data": purge_data, "forget": forget}
@@ -109,12 +109,12 @@ def teardown(
 @click.option(
     "--history",
     is_flag=True,
-    help="Show past bans, unbans and expirations instead.",
+    help="Show past bans, unbans and expirations instead of current bans.",
 )
 @click.option("--last", type=click.IntRange(1), default=1000, show_default=True,
               help="Number of history entries to show.")  # fmt: skip
 def bans(app: App, flags: Flags, history: bool, last: int) -> Exit:
-    """List who is banned at each site: since when, until when, why, how often."""
+    """List the current bans of each site: since when, until when, why and how often."""
     from provision.cli import operate
 
     return operate.show_history(app, flags, last) if history else operate.show_bans(app, flags)
@@ -138,7 +138,7 @@ def bans(app: App, flags: Flags, history: bool, last: int) -> Exit:
 def ban(
     app: App, flags: Flags, address: str, duration: str | None, detection: str, why: str
 ) -> Exit:
-    """Ban ADDRESS, or a network, at every chosen site."""
+    """Ban ADDRESS (an address or a network) at every chosen site."""
     from provision.cli import operate
 
     return operate.ban(app, flags, address, duration, detection, why)
@@ -149,7 +149,7 @@ def ban(
 @click.argument("address")
 @why_option
 def unban(app: App, flags: Flags, address: str, why: str) -> Exit:
-    """Free ADDRESS at every chosen site: gone from fail2ban and from the feed."""
+    """Unban ADDRESS at every chosen site: remove it from fail2ban and from the feed."""
     from provision.cli import operate
 
     return operate.unban(app, flags, address, why)
@@ -159,7 +159,7 @@ def unban(app: App, flags: Flags, address: str, why: str) -> Exit:
 @add_common_options
 @yes_option
 def rotate(app: App, flags: Flags, yes: bool) -> Exit:
-    """Give the chosen FortiGates new secrets; the old ones are valid until each has its new ones."""
+    """Give the chosen FortiGates new secrets. The old ones stay valid until each has its new ones."""
     from provision.cli import operate
 
     return operate.rotate(app, flags, yes)
@@ -168,7 +168,7 @@ def rotate(app: App, flags: Flags, yes: bool) -> Exit:
 @click.command()
 @add_common_options
 def status(app: App, flags: Flags) -> Exit:
-    """Show how each site is doing: receiver, jails, bans, certificate, events, polls."""
+    """Show the state of each site: receiver, jails, bans, certificate, last events and polls."""
     from provision.cli import operate
 
     return operate.show_status(app, flags)

@@ -25,8 +25,8 @@ def read_pair(certificate: str, key: str, name: str) -> str:
     try:
         private = serialization.load_pem_private_key(secret.encode(), None)
     except (ValueError, TypeError) as error:
-        what = "is encrypted" if "ENCRYPTED" in secret else "holds no key in PEM form"
-        raise ValueError(f"{key} {what}") from error
+        message = "is encrypted" if "ENCRYPTED" in secret else "holds no key in PEM form"
+        raise ValueError(f"{key} {message}") from error
     if private.public_key().public_bytes(*_SPKI) != own.public_key().public_bytes(*_SPKI):
         raise ValueError(f"{key} is not the key of {certificate}")
     if own.not_valid_after_utc < datetime.datetime.now(datetime.UTC):

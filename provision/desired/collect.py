@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from banstitch_shared.tokens import name_feed_token, name_webhook_token
+
 from provision.desired.context import (
     UNKNOWN,
     Context,
@@ -179,4 +181,4 @@ def request_status(site: Site, plays: Sequence[Play]) -> dict[str, Any]:
 
 def list_secret_names(fortigate: FortiGate) -> tuple[str, ...]:
     """Return the names of a FortiGate's secrets: one to post events with, one to fetch the feed with."""
-    return (f"webhook:{fortigate.name}", f"feed:{fortigate.name}")
+    return (name_webhook_token(fortigate.name), name_feed_token(fortigate.name))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from provision.errors import Problem
@@ -57,11 +58,11 @@ class Context:
         """Return the secret of that name, or a placeholder with the name if it is not known."""
         return self.tokens.get(name, f"{_BY_NAME}{name})")
 
-    def problem(self, setting: str, what: str, instead: str) -> Problem:
+    def problem(self, setting: str, message: str, remedy: str) -> Problem:
         """Return a problem of the host's own ``setting``, at the line of the inventory that sets it."""
         lines = self.host.where if isinstance(self.host, FortiGate) else {}
         place = lines.get(setting, Where(self.host.name))
-        return place.problem(f"{self.host.name}: {what}", instead)
+        return place.problem(f"{self.host.name}: {message}", remedy)
 
     def site_addresses(self) -> tuple[str, ...]:
         """Return the addresses of the site's own hosts; those known by a host name only are left out."""
@@ -133,6 +134,7 @@ class VdomsHook(Protocol):
         """Return their names."""
 
 
+@lru_cache(maxsize=1024)
 def is_address(text: str) -> bool:
     """Return whether ``text`` is an IPv4 or IPv6 address rather than a host name."""
     try:

@@ -59,10 +59,10 @@ def _write(path: Path, text: str) -> None:
         with suppress(OSError):
             fresh.unlink()
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO):
-            what = f"cannot write {path}: {error.strerror}; free some space and run again"
-            raise Failed(what) from error
-        what = f"cannot write {error.filename or path}: {error.strerror}"
-        raise InputError([Problem("", 0, what, "choose another directory")]) from error
+            message = f"cannot write {path}: {error.strerror}; free some space and run again"
+            raise Failed(message) from error
+        message = f"cannot write {error.filename or path}: {error.strerror}"
+        raise InputError([Problem("", 0, message, "choose another directory")]) from error
 
 
 def find_misplaced(written: Sequence[Path]) -> Iterator[tuple[Path, str]]:

@@ -123,6 +123,8 @@ def _render_once(given: _Input) -> str:
 
 def freeze(value: object) -> Hashable:
     """Return a key that is equal for two values only if both render alike: ``True`` is not ``1``."""
+    if type(value) is str:
+        return value
     if isinstance(value, Mapping):
         return (type(value), *((key, freeze(item)) for key, item in value.items()))
     if isinstance(value, list | tuple):

@@ -1,4 +1,4 @@
-"""A run at the ban host of a site: observe, change, observe again; and its records of the FortiGates."""
+"""A run at the ban host of a site: observe, change, observe again; and keep the FortiGates' records."""
 
 from __future__ import annotations
 
@@ -36,28 +36,28 @@ from provision.sites.builder import Selected
 class BanHostRun:
     """The part of a run at one ban host.
 
-    ``memory``: the state that FortiGates need, None until the host was observed. ``renamed``: the new
-    names of FortiGates to the names under which they were set up. ``behind``: the ban host is outside the
-    limit, and a service there that answers FortiGates differs from the inventory.
+    ``memory``: the state that FortiGates need, or None until the host has been observed. ``renamed``: maps
+    new names of FortiGates to the names under which they were set up. ``is_outdated``: the ban host is
+    outside the limit, and a service there that answers FortiGates differs from the inventory.
     """
 
     def __init__(self, run: Run, selected: Selected) -> None:
         self.target = Target(selected.site.ban_host.name, "linux")
         self.memory: Memory | None = None
         self.renamed: dict[str, str] = {}
-        self.behind = False
+        self.is_outdated = False
         self._run = run
         self._selected = selected
         self._site = selected.site
         by_role = collect.render_resources_by_role(selected.site, run.plays)
         self._resources = tuple(by_role)
         self._roles = {resource.id: role for resource, role in by_role.items()}
-        made = (resource.names for resource in self._resources if isinstance(resource, Authority))
-        # what the CA that the ban host makes may sign for; empty if it makes none
-        self.authority_names = next(made, ())
-        # it has no python3 yet, so that nothing is known of it
-        self._bare = False
-        self._seen = ""
+        authorities = (resource for resource in self._resources if isinstance(resource, Authority))
+        # the names that the ban host's own CA may sign for; empty if it has none
+        self.ca_names = next((authority.names for authority in authorities), ())
+        # without python3 the agent cannot run, so nothing could be observed
+        self._lacks_python = False
+        self._digest = ""
 
     @contextmanager
     def _connect(self) -> Iterator[BanHostSession]:
@@ -72,10 +72,10 @@ class BanHostRun:
         with self._connect() as host:
             return host.ask(request)
 
-    # --- looking ---------------------------------------------------------------------------------
+    # --- observing ---------------------------------------------------------------------------------
 
     def plan(self) -> None:
-        """Observe the host; compare if it is within the limit. Change nothing."""
+        """Observe the host, and compare it with the inventory if it is within the limit; change nothing."""
         self._run.listener.report_activity(self._site.name, self.target.host, "observing")
         with self._connect() as host:
             observed = self._observe(host)
@@ -86,15 +86,17 @@ class BanHostRun:
             self.memory = drop_replaced(self.memory, self.target.plan)
 
     def to_plan(self) -> TargetPlan:
-        """Return the plan as a value, or the reason why there is none."""
+        """Return the plan as a value, or the reason why there is no plan."""
         plan = self.target.plan
         if not isinstance(plan, LinuxPlan):
             return self.target.to_plan()
-        return self._as_value(self.target, plan)
+        return self._build_plan(self.target, plan)
 
-    def _as_value(self, target: Target, plan: LinuxPlan) -> TargetPlan:
-        steps = ((PYTHON,) if self._bare else ()) + tuple(map(by_name, plan.steps))
-        plan_value = target.to_plan(steps, seen=self._seen, forgets=tuple(sorted(self.to_forget())))
+    def _build_plan(self, target: Target, plan: LinuxPlan) -> TargetPlan:
+        steps = ((PYTHON,) if self._lacks_python else ()) + tuple(map(by_name, plan.steps))
+        plan_value = target.to_plan(
+            steps, seen=self._digest, forgets=tuple(sorted(self.list_forgotten()))
+        )
         mask, roles = self._run.secrets.mask, self._roles
         return replace(
             plan_value,
@@ -108,40 +110,40 @@ class BanHostRun:
         try:
             observed: Mapping[str, Any] = host.ask(observation.request(self._resources))
         except NoPython as error:
-            self._bare = True
+            self._lacks_python = True
             observed = observation.untouched(self._resources, error.sshd_jail_without_log)
         self._remember(observed)
-        self.behind = not self._selected.linux and self._is_behind(observed)
+        self.is_outdated = not self._selected.linux and self._compare_service(observed)
         return observed
 
-    def _is_behind(self, observed: Mapping[str, Any]) -> bool:
+    def _compare_service(self, observed: Mapping[str, Any]) -> bool:
         if not observed["manifest"]:
             return False
         try:
             plan = planner.plan(self._resources, observed, adopt=True)
-        except Failed:  # it is no ban host, which the FortiGate's own part reports
+        except Failed:  # not a usable ban host, which the runs at its FortiGates report
             return False
         changed = {change.id for change in plan.changes}
         served = (r for r in self._resources if isinstance(r, Service) and r.answers)
         return any(changed & set(service.restart_on) for service in served)
 
     def _remember(self, observed: Mapping[str, Any]) -> None:
-        """Keep what FortiGates need of an observation, and learn its secrets before anything is shown."""
+        """Mask the secrets of an observation before anything is printed, and keep what FortiGates need."""
         for secret in list_secrets(observed):
             self._run.secrets.add(secret)
         self.memory = read_memory(observed)
 
     def _make_plan(self, observed: Mapping[str, Any]) -> LinuxPlan:
-        self._seen = observed["digest"]
+        self._digest = observed["digest"]
         if self._run.verb == "teardown":
             return removal.teardown(observed, self._run.purge_data, self._run.keep_packages)
         plan = planner.plan(self._resources, observed, self._run.adopt, time.time())
-        return planner.with_python(plan) if self._bare else plan
+        return planner.with_python(plan) if self._lacks_python else plan
 
     # --- changing --------------------------------------------------------------------------------
 
-    def look_again(self) -> None:
-        """Observe for what the FortiGates need, and check that the plan is still the approved one."""
+    def observe_again(self) -> None:
+        """Observe the host again, and check that the plan is still the approved one."""
         approved = self.target.approved
         with self._connect() as host:
             observed = self._observe(host)
@@ -149,10 +151,10 @@ class BanHostRun:
             self._check_approved(observed)
 
     def change(self) -> None:
-        """Make the approved changes, then observe again and check that nothing is left to do.
+        """Make the approved changes, observe again, and check that nothing is left to do.
 
         Raises:
-            Failed: the host is not as it was when its plan was made; or the changes were not made.
+            Failed: the host changed after its plan was made; or the changes could not be made.
         """
         approved = self.target.approved
         if approved is None:
@@ -166,23 +168,23 @@ class BanHostRun:
         check_converged(self._make_plan(observed))
 
     def _apply(self, host: BanHostSession, approved: TargetPlan) -> Mapping[str, Any]:
-        """Send the approved steps; once more if the host moved in a way that leaves the plan as it is."""
+        """Send the approved steps, and once more if the host changed but its plan did not."""
         answer = self._send(host, self._fill_steps(approved), approved.seen)
         if answer["moved"]:
             steps = self._check_approved(answer["observed"])
-            return self._settle(host, steps)
+            return self._apply_at_once(host, steps)
         self._remember(answer["observed"])
         return dict(answer["observed"])
 
-    def _settle(
-        self, host: BanHostSession, steps: tuple[Step, ...], kept: str = "nothing was changed"
+    def _apply_at_once(
+        self, host: BanHostSession, steps: tuple[Step, ...], outcome: str = "nothing was changed"
     ) -> Mapping[str, Any]:
-        answer = self._send(host, steps, self._seen)
+        answer = self._send(host, steps, self._digest)
         self._remember(answer["observed"])
         if answer["moved"]:
             raise Failed(
-                f"the host keeps changing while it is looked at; {kept}",
-                "find out what else is at work there, then run again",
+                f"the host keeps changing while it is observed; {outcome}",
+                "find out what else is changing it, then run again",
             )
         return dict(answer["observed"])
 
@@ -206,64 +208,63 @@ class BanHostRun:
             raise Failed(f"{error}; nothing was sent", "make a new plan") from None
 
     def _check_approved(
-        self, observed: Mapping[str, Any], kept: str = "nothing was changed"
+        self, observed: Mapping[str, Any], outcome: str = "nothing was changed"
     ) -> tuple[Step, ...]:
-        """Return the steps of a new plan, which must be the approved one."""
+        """Return the steps of a new plan, which must equal the approved one."""
         self._remember(observed)
         plan = self._make_plan(observed)
-        now = self._as_value(Target(self.target.host, "linux", plan), plan)
-        check_plan_unchanged(self.target, now, kept)
+        now = self._build_plan(Target(self.target.host, "linux", plan), plan)
+        check_plan_unchanged(self.target, now, outcome)
         return plan.steps
 
     def _continue_after_python(
         self, host: BanHostSession, approved: TargetPlan
     ) -> Mapping[str, Any]:
-        """Install python3, observe the host for the first time, and check the plan."""
+        """Install python3, observe the host for the first time, and apply the plan if it is unchanged."""
         waited = host.install_python()
         if waited:
             self.target.notes.append(waited)
-        self._bare = False
+        self._lacks_python = False
         observed = self._observe(host)
         self.target.approved = without_python(approved, observed["packages"])
-        kept = "python3 was installed and nothing else was changed"
-        return self._settle(host, self._check_approved(observed, kept), kept)
+        outcome = "python3 was installed and nothing else was changed"
+        return self._apply_at_once(host, self._check_approved(observed, outcome), outcome)
 
-    # --- remembering -----------------------------------------------------------------------------
+    # --- records -----------------------------------------------------------------------------
 
-    def list_lost(self) -> tuple[str, ...]:
-        """Return the FortiGates that were configured and are no longer in the inventory."""
-        named = {fortigate.name for fortigate in self._site.fortigates}
+    def list_removed(self) -> tuple[str, ...]:
+        """Return the FortiGates that have a record and are no longer in the inventory."""
+        in_inventory = {fortigate.name for fortigate in self._site.fortigates}
         known = self.memory.remembered if self.memory else frozenset()
-        return tuple(sorted(known - named - set(self.renamed.values())))
+        return tuple(sorted(known - in_inventory - set(self.renamed.values())))
 
-    def to_forget(self) -> set[str]:
-        """Return those of :meth:`list_lost` that the operator named with --forget."""
-        return {*self.list_lost()} & {*self._run.forget}
+    def list_forgotten(self) -> set[str]:
+        """Return the FortiGates of :meth:`list_removed` that the operator named with --forget."""
+        return {*self.list_removed()} & {*self._run.forget}
 
-    def note_lost(self) -> None:
-        """Add a note about each of :meth:`list_lost`."""
-        for name in self.list_lost():
+    def note_removed(self) -> None:
+        """Add a note about each FortiGate of :meth:`list_removed`."""
+        for name in self.list_removed():
             self.target.notes.append(
-                f"{name} will be forgotten: what was made on it stays there"
+                f"the record of {name} will be dropped: objects that were created on it stay there"
                 if name in self._run.forget
-                else f"{name} is no longer in the inventory but holds what was made on it: put it back"
-                f" and tear it down with -l {name}, or, if it is gone for good, --forget {name}"
+                else f"{name} is no longer in the inventory, but objects that were created on it remain:"
+                f" put it back and run teardown -l {name}; if it no longer exists, use --forget {name}"
             )
 
-    def forget_lost(self) -> None:
-        """Drop the records of those that are gone for good, as far as that was approved."""
+    def drop_forgotten(self) -> None:
+        """Drop the records of the FortiGates named with --forget, as far as that was approved."""
         approved = self.target.approved
         if self._selected.linux and self.target.error is None and approved is not None:
-            for name in sorted(self.to_forget() & {*approved.forgets}):
+            for name in sorted(self.list_forgotten() & {*approved.forgets}):
                 self.write_record(name, None)
 
     def write_record(
         self, fortigate: str, record: Record | None, retire: tuple[str, ...] = ()
     ) -> None:
-        """Store the record of a FortiGate on the ban host, before the first line is sent to it.
+        """Store the record of a FortiGate on the ban host, or drop it if ``record`` is None.
 
-        ``retire``: names of the secrets that the FortiGate has by now; their older values are refused
-        from then on.
+        ``retire``: names of the secrets that the FortiGate has received; their older values become invalid.
         """
         self.ask(
             {
@@ -278,10 +279,10 @@ class BanHostRun:
     # --- verifying -------------------------------------------------------------------------------
 
     def self_test(self) -> None:
-        """Send a synthetic event through the loop, and note each step that it took."""
+        """Send a synthetic event through the loop, and add a note for each step."""
         request = collect.request_self_test(self._site, self._run.plays)
         if request is None:
-            self.target.notes.append("no detection is on: there is no loop to try")
+            self.target.notes.append("no detection is enabled, so there is no loop to test")
             return
         answer = self.ask({"do": "self-test", **request})
         self.target.notes.extend(answer["steps"])

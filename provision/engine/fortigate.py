@@ -26,12 +26,12 @@ from provision.fortios.session.push import RolledBack
 from provision.plan import TargetPlan, format_canonical
 from provision.sites.builder import FortiGate, Selected
 
-# What stands by name in a plan until its ban host has made it.
+# The CA, which a plan shows by name until the ban host has created it.
 CA = "ca"
 
 
 class FortiGateRun:
-    """The part of a run at one FortiGate; ``host`` is the part at its ban host, planned before."""
+    """The part of a run at one FortiGate. ``host``: the part at its ban host, which is planned first."""
 
     def __init__(
         self, run: Run, selected: Selected, host: BanHostRun, fortigate: FortiGate
@@ -50,16 +50,16 @@ class FortiGateRun:
             finally:
                 self.target.exchanges += session.exchanges
 
-    # --- looking ---------------------------------------------------------------------------------
+    # --- observing ---------------------------------------------------------------------------------
 
     def to_plan(self) -> TargetPlan:
-        """Return the plan as a value, or the reason why there is none."""
+        """Return the plan as a value, or the reason why there is no plan."""
         plan, memory = self.target.plan, self._host.memory
         if not isinstance(plan, FortiPlan) or memory is None:
             return self.target.to_plan()
-        return self._as_value(self.target, plan, memory)
+        return self._build_plan(self.target, plan, memory)
 
-    def _as_value(self, target: Target, plan: FortiPlan, memory: Memory) -> TargetPlan:
+    def _build_plan(self, target: Target, plan: FortiPlan, memory: Memory) -> TargetPlan:
         record = memory.records.get(self._fortigate.name, Record())
         unfinished = self._run.verb == "teardown" and bool(plan.stays)
         return target.to_plan(
@@ -69,7 +69,7 @@ class FortiGateRun:
         )
 
     def _has_ca_by_name(self, memory: Memory) -> bool:
-        """Return whether the plan names the CA without its value: it was not made before the approval."""
+        """Return whether the plan shows the CA by name, because it did not exist at the approval."""
         approved = self.target.approved
         return not memory.ca if approved is None else CA in approved.to_be_made
 
@@ -77,11 +77,11 @@ class FortiGateRun:
         """Observe and compare; change nothing.
 
         Raises:
-            Failed: its ban host, which makes its secrets, is not deployed.
+            Failed: the ban host is not deployed, so the secrets do not exist yet; or it is outdated.
         """
         memory, ban_host = self._host.memory, self._host.target
         if memory is None:
-            if isinstance(ban_host.error, UnknownKey):  # then its own is to be compared as well
+            if isinstance(ban_host.error, UnknownKey):  # report both unknown keys in one run
                 with FortiGateSession(self._fortigate.login, self._run.access):
                     pass
             self.target.skipped = f"left alone: its ban host {ban_host.host} could not be observed"
@@ -89,14 +89,14 @@ class FortiGateRun:
         if not memory.deployed and not self._selected.linux and self._run.verb != "teardown":
             raise Failed(
                 f"its ban host {ban_host.host} is not deployed and outside the limit",
-                "the secrets are made there: include it in --limit",
+                "include it in --limit: the secrets are created there",
             )
-        if self._host.behind and self._run.verb != "teardown":
+        if self._host.is_outdated and self._run.verb != "teardown":
             raise Failed(
-                f"the receiver on {ban_host.host} is not what the inventory asks for, and outside the limit",
-                "run apply for it first, or include it in --limit",
+                f"the receiver on {ban_host.host} differs from the inventory and is outside the limit",
+                "run apply for that host first, or include it in --limit",
             )
-        known = memory.record(self._fortigate.name) is not None or self._host.list_lost()
+        known = memory.record(self._fortigate.name) is not None or self._host.list_removed()
         if self._run.verb == "teardown" and not known:
             self.target.plan = FortiPlan()
             return
@@ -109,7 +109,7 @@ class FortiGateRun:
             self.target.details = {**facts, **self._summarize_settings(memory)}
 
     def _summarize_settings(self, memory: Memory) -> dict[str, list[str]]:
-        """Return what is to be shown of the settings before a first apply; later, the changes show it."""
+        """Return the settings to print before a first apply; nothing later, when the changes show them."""
         if memory.record(self._fortigate.name) is not None or self._run.verb in (
             "verify",
             "teardown",
@@ -125,17 +125,17 @@ class FortiGateRun:
         observed = session.observe(desired, record)
         planned = partial(planner.plan, desired, key=memory.key, adopt=self._run.adopt)
         first = planned(observed, record)
-        # what is to be deleted must not be in use; who could use it is read only now
+        # an object that is in use must not be deleted; only now is it known which tables may refer to one
         gone = [change.id for change in first.changes if change.action == "delete"]
-        users = find_referring_tables(gone, observed, vdoms)
-        return planned(observed.merge(session.look(users)), record) if users else first
+        referring = find_referring_tables(gone, observed, vdoms)
+        return planned(observed.merge(session.look(referring)), record) if referring else first
 
     def _find_record(self, session: FortiGateSession, memory: Memory) -> Record:
-        """Return its record: by its name, or by its serial number under an older name."""
+        """Return the FortiGate's record: by its name, or by its serial number under an older name."""
         name, renamed = self._fortigate.name, self._host.renamed
         if name in memory.records:
             return memory.records[name]
-        for older in self._host.list_lost():
+        for older in self._host.list_removed():
             known = memory.records[older].serial if older in memory.records else ""
             if known and known == session.facts.serial:
                 renamed[name] = older
@@ -160,18 +160,18 @@ class FortiGateRun:
             raise Failed(str(error)) from error
         if not self._selected.linux and collect.is_incomplete(desired):
             raise Failed(
-                f"its ban host {self._host.target.host} has not made yet what this FortiGate needs",
-                "include it in --limit",
+                f"its ban host {self._host.target.host} has not created this FortiGate's secrets or CA yet",
+                "include the ban host in --limit",
             )
         return desired
 
     def _check_ca(self, memory: Memory) -> None:
-        """Check that the CA of the ban host is limited to its receiver, since FortiGates will trust it.
+        """Check that the ban host's CA is limited to its receiver, because FortiGates will trust it.
 
         Raises:
-            Failed: it is not.
+            Failed: the CA may sign for anything else.
         """
-        names = self._host.authority_names
+        names = self._host.ca_names
         if not names or not memory.ca:
             return
         try:
@@ -180,8 +180,8 @@ class FortiGateRun:
             host = self._host.target.host
             raise Failed(
                 f"the CA of its ban host {host} is refused: {error}",
-                f"include {host} in --limit, so that apply gives it a new one; if this stays, somebody"
-                " else may control that host",
+                f"include {host} in --limit, so that apply replaces the CA; if this error persists,"
+                " somebody else may control that host",
             ) from error
 
     # --- changing --------------------------------------------------------------------------------
@@ -190,8 +190,8 @@ class FortiGateRun:
         """Make the approved changes under a lease, then check that nothing is left to do.
 
         Raises:
-            Failed: it is not as it was when the plan was shown; or, at teardown, something stays.
-            RolledBack: it failed, and the FortiGate is as it was before.
+            Failed: the FortiGate changed after its plan was made; or, at teardown, something remains.
+            RolledBack: a change failed, and the FortiGate is as it was before.
             Unreachable: the connection broke before anything was changed.
         """
         if self._host.memory is None:
@@ -208,7 +208,7 @@ class FortiGateRun:
         name = self._fortigate.name
         with self._connect() as session:
             plan = self._make_plan(session, memory)
-            now = self._as_value(Target(name, "fortios", plan), plan, memory)
+            now = self._build_plan(Target(name, "fortios", plan), plan, memory)
             check_plan_unchanged(self.target, now)
             self._push(session, plan, memory.records.get(name))
             self.target.made = plan.changes
@@ -221,7 +221,9 @@ class FortiGateRun:
             records = {**memory.records, name: settled or Record()}
             check_converged(self._make_plan(session, replace(memory, records=records)))
             if self._run.verb == "teardown" and plan.stays:
-                raise Failed("\n".join(plan.stays), "take it out there, then tear down again")
+                raise Failed(
+                    "\n".join(plan.stays), "remove it on the FortiGate, then run teardown again"
+                )
 
     def _list_approved_blocks(self) -> list[tuple[str, str]]:
         approved = self.target.approved
@@ -229,7 +231,7 @@ class FortiGateRun:
         return [(step["id"], step["cli"]) for step in steps]
 
     def _push(self, session: FortiGateSession, plan: FortiPlan, before: Record | None) -> None:
-        """Send ``plan``; write its record first, and restore the old record if nothing was changed."""
+        """Write the new record, then send ``plan``; restore the old record if nothing was changed."""
         self._host.write_record(self._fortigate.name, plan.record)
         try:
             session.apply(plan, self._list_approved_blocks())

@@ -1,4 +1,4 @@
-"""Leases on a ban host, so that two runs never change one FortiGate at the same time."""
+"""Leases on a ban host, so that two runs never change the same FortiGate at the same time."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from provision.errors import Failed, TargetError
 
 Ask = Callable[[Mapping[str, Any]], dict[str, Any]]
 
-# Seconds after which a lease ends by itself; a push takes a few, a very slow one a minute.
-LASTS = 300
-# Seconds to wait for a run that holds it.
+# Seconds after which a lease expires. A push takes a few seconds, a very slow one a minute.
+DURATION = 300
+# Seconds to wait for another run that holds the lease.
 PATIENCE = 60
 
 
 class Lease:
-    """The right to change ``fortigate``, for the length of a ``with`` block.
+    """The exclusive right to change ``fortigate`` during a ``with`` block.
 
-    ``ask`` sends a request to the ban host's agent. ``record`` is what that host remembers of the
-    FortiGate once nobody else can change it; ``note`` is for the operator, or empty.
+    ``ask`` sends a request to the ban host's agent. ``record`` is the FortiGate's record, read after the
+    lease was taken. ``note`` is a note for the operator, or empty.
     """
 
     def __init__(self, ask: Ask, fortigate: str, process: str = "") -> None:
@@ -36,10 +36,10 @@ class Lease:
         self.note = ""
 
     def __enter__(self) -> Lease:
-        """Take the lease; wait for another run at most :data:`PATIENCE` seconds.
+        """Take the lease, and wait up to :data:`PATIENCE` seconds for another run to release it.
 
         Raises:
-            Failed: another run holds it; the text says whose and until when.
+            Failed: another run holds it; the message names its owner and its end.
         """
         answer = self._take(wait=0)
         if answer["held"]:
@@ -49,12 +49,12 @@ class Lease:
             raise self._refuse(answer["held"])
         if answer["broken"]:
             owner = answer["broken"]["owner"]
-            self.note = f"a run of {owner} on it died or took too long: its lease was broken"
+            self.note = f"took over the lease of a run of {owner}, which died or took too long"
         self.record = answer["record"]
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Release the lease; if that fails, it ends by itself."""
+        """Release the lease; if that fails, it expires."""
         with suppress(TargetError):
             self._ask({"do": "release", "fortigate": self._fortigate, "process": self._process})
 
@@ -65,7 +65,7 @@ class Lease:
                 "fortigate": self._fortigate,
                 "owner": f"{getpass.getuser()}@{socket.gethostname()}",
                 "process": self._process,
-                "seconds": LASTS,
+                "seconds": DURATION,
                 "wait": wait,
                 "dead": dead,
             }
@@ -75,23 +75,23 @@ class Lease:
         until = time.strftime("%H:%M:%S", time.localtime(held["until"]))
         return Failed(
             f"{held['owner']} is changing {self._fortigate}; nothing was sent",
-            f"run again when that run has ended; its lease ends by itself at {until}",
+            f"run again when that run has ended; its lease expires at {until}",
         )
 
 
 def name_process() -> str:
-    """Return a name of this process that is unique since its machine was started."""
+    """Return a name for this process that is unique since its machine booted."""
     return f"{_name_machine()}:{os.getpid()}"
 
 
 def _name_machine() -> str:
-    """Return a name of this machine since its start; containers on it have names of their own."""
+    """Return a name for this machine since its last boot; each container on it has its own name."""
     boot = Path("/proc/sys/kernel/random/boot_id")
     return f"{socket.gethostname()}:{boot.read_text().strip() if boot.exists() else 'unknown'}"
 
 
 def _is_dead(process: str) -> bool:
-    """Return whether ``process`` ran on this machine and has ended; False for other machines."""
+    """Return whether ``process`` ran on this machine and has ended; False for any other machine."""
     machine, _, number = process.rpartition(":")
     if machine != _name_machine() or not number.isdigit():
         return False

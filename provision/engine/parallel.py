@@ -11,12 +11,12 @@ Work = TypeVar("Work")
 Result = TypeVar("Result")
 
 
-# Seconds. Python may miss a Ctrl-C that comes just as it begins to wait, until the wait is run_all.
+# Seconds. Python may miss a Ctrl-C that arrives just as a wait begins, until that wait is over.
 TICK = 0.2
 
 
 class Interrupted(Exception):
-    """The operator stopped the run; what had begun was ``finished``, the rest was not begun."""
+    """The operator stopped the run. ``finished``: the results of the work that had begun."""
 
     def __init__(self, finished: Sequence[Any]) -> None:
         super().__init__()
@@ -31,28 +31,28 @@ def run_all(
     failed: Callable[[Work, Exception], Result] | None = None,
     meanwhile: Callable[[], object] = lambda: None,
 ) -> list[Result]:
-    """Do each of ``work``, at most ``forks`` at a time; return the results in the order of ``work``.
+    """Do each item of ``work``, at most ``forks`` at a time; return the results in the order of ``work``.
 
-    ``stopping`` is called once at the first Ctrl-C; later ones are ignored until what was begun is finished.
-    ``failed`` turns an exception that nobody foresaw into the result of that one; it ends no other's work.
-    ``meanwhile`` is called every moment while others work: this thread alone may talk to the operator.
+    ``stopping`` is called once, at the first Ctrl-C; later ones are ignored until the begun work is finished.
+    ``failed`` turns an unexpected exception into the result of its item, so that it does not stop the others.
+    ``meanwhile`` is called repeatedly during the work: only this thread may ask the operator anything.
 
     Raises:
-        Interrupted: on Ctrl-C, after the targets that were being changed have been left in order.
+        Interrupted: on Ctrl-C, after the work that had begun is finished.
     """
 
-    def attempt(one: Work) -> Result:
+    def attempt(item: Work) -> Result:
         try:
-            return do(one)
+            return do(item)
         except Exception as error:
             if failed is None:
                 raise
-            return failed(one, error)
+            return failed(item, error)
 
     futures: list[Future[Result]] = []
     with ThreadPoolExecutor(max_workers=max(1, forks)) as pool:
         try:
-            futures.extend(pool.submit(attempt, one) for one in work)
+            futures.extend(pool.submit(attempt, item) for item in work)
             while wait(futures, timeout=TICK).not_done:
                 meanwhile()
             return [future.result() for future in futures]
@@ -61,5 +61,5 @@ def run_all(
             pool.shutdown(wait=False, cancel_futures=True)
             stopping()
     signal.signal(signal.SIGINT, before)
-    good = (future for future in futures if not future.cancelled() and not future.exception())
-    raise Interrupted([future.result() for future in good])
+    done = (future for future in futures if not future.cancelled() and not future.exception())
+    raise Interrupted([future.result() for future in done])

@@ -1,4 +1,4 @@
-"""The progress of one target, and the checks before and after it is changed."""
+"""The progress at one target, and the checks before and after its changes."""
 
 from __future__ import annotations
 
@@ -28,23 +28,23 @@ log = logging.getLogger("banstitch")
 
 
 class Listener(Protocol):
-    """A listener to a run in progress; its methods are called from several threads."""
+    """The listener of a run in progress. Its methods are called from several threads."""
 
-    def report_activity(self, site: str, host: str, what: str) -> None:
+    def report_activity(self, site: str, host: str, activity: str) -> None:
         """Report that ``host`` is being observed, changed, ..."""
 
     def report_result(self, site: str, result: TargetResult) -> None:
-        """Report that the engine has finished this phase at a target."""
+        """Report the result of a phase at a target."""
 
     def print_line(self, text: str) -> None:
-        """Print a line at once."""
+        """Print a line immediately."""
 
 
 @dataclass
 class Target:
-    """One target while its site is being worked on.
+    """The state of one target during a run.
 
-    ``approved``: its plan, once that is carried out. ``new_plan``: the plan of now, if it is another.
+    ``approved``: the approved plan, while it is carried out. ``new_plan``: the current plan, if it differs.
     """
 
     host: str
@@ -56,7 +56,7 @@ class Target:
     notes: list[str] = field(default_factory=list)
     made: tuple[Change, ...] = ()
     skipped: str = ""
-    # posts of FortiGates could not be read: `verify` must not call that well
+    # posts of FortiGates could not be read, so `verify` must not report success
     loses_events: bool = False
     details: Mapping[str, Any] = field(default_factory=dict)
     approved: TargetPlan | None = None
@@ -77,7 +77,7 @@ class Target:
 
     @property
     def is_due(self) -> bool:
-        """Its plan was approved and has something to do."""
+        """Whether its approved plan has something to do."""
         return self.approved is not None and self.approved.is_due
 
     def to_result(self, verb: Verb) -> TargetResult:
@@ -98,7 +98,7 @@ class Target:
         )
 
     def to_plan(self, steps: tuple[str, ...] = (), **more: Any) -> TargetPlan:
-        """Return its plan as a value, with the ``steps`` that make the changes, or the reason for none."""
+        """Return the plan as a value, with the ``steps`` that make its changes, or why there is no plan."""
         changes = self.plan.changes if self.plan else ()
         return TargetPlan(
             self.host,
@@ -137,10 +137,10 @@ def _compare_plans(approved: TargetPlan, now: TargetPlan) -> str:
 
 @contextmanager
 def capture_errors(target: Target) -> Iterator[None]:
-    """Give ``target`` the error that ends the block, instead of raising it.
+    """Store an error of the block in ``target`` instead of raising it.
 
-    So an error ends the work at one target only, and an unexpected one does not hide the results of the
-    others.
+    An error then stops the work at one target only, and an unexpected one does not hide the results of the
+    other targets.
     """
     try:
         yield
@@ -148,9 +148,9 @@ def capture_errors(target: Target) -> Iterator[None]:
         target.error = error
     except Exception as error:
         log.debug("unexpected error at %s", target.host, exc_info=error)
-        # its text stays in the log: it may quote what a target has answered
-        what = f"error in Banstitch: {type(error).__name__}"
-        target.error = Failed(what, "-vvv shows where; report it, then run again when it is fixed")
+        # the text of the exception goes to the log only, because it may quote an answer of a target
+        message = f"error in Banstitch: {type(error).__name__}"
+        target.error = Failed(message, "run with -vvv and report the traceback")
 
 
 def check_converged(again: Plan) -> None:
@@ -162,26 +162,28 @@ def check_converged(again: Plan) -> None:
     if again.changes:
         left = ", ".join(f"{change.action} {change.id}" for change in again.changes)
         raise Failed(
-            f"the changes were made but do not hold: {left}",
-            "is another tool managing the same objects?",
+            f"the changes were made, but the target still differs: {left}",
+            "check whether another tool manages the same objects",
         )
 
 
-def check_plan_unchanged(target: Target, now: TargetPlan, kept: str = "nothing was sent") -> None:
-    """Check that what would be sent ``now`` is byte for byte what was shown.
+def check_plan_unchanged(
+    target: Target, now: TargetPlan, outcome: str = "nothing was sent"
+) -> None:
+    """Check that the plan ``now`` equals the approved one byte for byte.
 
-    Only secrets that did not exist yet may have been filled in: they stand in both plans by name.
+    Secrets that did not exist at the approval are no difference: both plans show them by name.
 
     Raises:
-        Failed: it is not; ``target`` then has the new plan.
+        Failed: the plans differ; ``target`` then has the new one.
     """
     if target.approved is None or format_approved(target.approved) != format_approved(now):
         target.new_plan = now
-        what = f"{target.host} changed after its plan was made; {kept}"
-        raise Failed(what, "read the new plan and run again")
+        message = f"{target.host} changed after its plan was made; {outcome}"
+        raise Failed(message, "read the new plan and run again")
 
 
 def describe_unreadable_posts(number: int, ban_host: str) -> str:
-    """Return the note about posts of a FortiGate that the receiver could not read."""
+    """Return the note about the posts that the receiver could not read."""
     posts = f"{spell_count(number, 'post')} of the last 24 hours could not be read"
     return f"{posts}: see {LOG_DIRECTORY}/rejected.log on {ban_host}"

@@ -14,9 +14,9 @@ from provision.plan import Plan
 
 @dataclass(frozen=True)
 class Memory:
-    """The part of a ban host's manifest that FortiGates need; ``key`` and ``tokens`` are secret.
+    """The part of a ban host's state that FortiGates need; ``key`` and ``tokens`` are secret.
 
-    ``refused``: FortiGates whose record is not believed, with the reason.
+    ``refused``: FortiGates whose record failed validation, with the error.
     """
 
     deployed: bool
@@ -28,14 +28,14 @@ class Memory:
 
     @property
     def remembered(self) -> frozenset[str]:
-        """The FortiGates that hold what was made on them, whether their record is believed or not."""
+        """The FortiGates that have a record, whether it is valid or not."""
         return frozenset({*self.records, *self.refused})
 
     def record(self, fortigate: str) -> Record | None:
-        """Return what is remembered of a FortiGate, or None.
+        """Return the record of a FortiGate, or None.
 
         Raises:
-            TargetError: its record is refused.
+            TargetError: the record failed validation.
         """
         if fortigate in self.refused:
             raise self.refused[fortigate]
@@ -43,25 +43,26 @@ class Memory:
 
 
 def list_secrets(observed: Mapping[str, Any]) -> list[str]:
-    """Return every secret in what the agent observed, to be masked before anything else is read of it.
+    """Return every secret of an observation, so that it is masked before anything is printed.
 
-    The forms of the answer (`linux/agent/protocol.py`) leave nothing here that could be a word of a plan.
+    The protocol (`linux/agent/protocol.py`) fixes the form of secrets, so none of them can hide a word of a
+    plan.
     """
     manifest, tokens = observed["manifest"] or {}, observed["tokens"] or {}
     return [*tokens.values(), manifest.get("key", "")]
 
 
 def drop_replaced(memory: Memory | None, plan: Plan) -> Memory | None:
-    """Return ``memory`` without what ``plan`` for the ban host replaces.
+    """Return ``memory`` without the CA if ``plan`` for the ban host replaces it.
 
-    A FortiGate's plan then shows that the CA changes there too, as with one that is still to be made.
+    The plans of the FortiGates then show the CA by name, as they do before it is first created.
     """
     replaced = any(change.id == f"authority:{AUTHORITY}" for change in plan.changes)
     return replace(memory, ca="") if memory and replaced else memory
 
 
 def read_memory(observed: Mapping[str, Any]) -> Memory:
-    """Return the memory in what the agent observed; one refused record leaves the others as they are."""
+    """Return the memory in an observation; an invalid record does not affect the others."""
     manifest = observed["manifest"] or {}
     records: dict[str, Record] = {}
     refused: dict[str, TargetError] = {}
@@ -81,10 +82,10 @@ def read_memory(observed: Mapping[str, Any]) -> Memory:
 
 
 def read_record(remembered: Any) -> Record:
-    """Return the record of a FortiGate that a ban host sent.
+    """Return the record of a FortiGate as a ban host sent it.
 
     Raises:
-        TargetError: it is none that was written by this toolkit. The error quotes nothing of it.
+        TargetError: Banstitch cannot have written it. The message quotes nothing of it.
     """
     try:
         return Record.from_json(remembered)

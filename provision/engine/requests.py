@@ -1,4 +1,4 @@
-"""Requests of daily operation to running sites: one exec at each ban host."""
+"""Requests to running sites (bans, rotation, status): one exec at each ban host."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
+
+from banstitch_shared.jails import name_detection, name_jail
 
 from provision.desired import collect
 from provision.desired.host_paths import AUDIT, SPOOL, TOKENS
@@ -26,10 +28,10 @@ Request = Mapping[str, Any]
 
 
 def build_requests(sites: Sequence[Site], request: Callable[[Site], Request]) -> dict[str, Request]:
-    """Return the request for each site's ban host, by site.
+    """Return the request to each ban host, by site name.
 
     Raises:
-        InputError: the problems of all sites, before any of them is contacted.
+        InputError: all problems of all sites, before any of them is contacted.
     """
     requests: dict[str, Request] = {}
     problems: list[Problem] = []
@@ -44,7 +46,7 @@ def build_requests(sites: Sequence[Site], request: Callable[[Site], Request]) ->
 
 
 def ask(run: Run, selected: Selected, request: Request) -> SiteResult:
-    """Send ``request`` to the ban host of one site; return its answer as details and notes of the result."""
+    """Send ``request`` to the ban host of a site, and return a result with its answer and notes."""
     host = selected.site.ban_host
     run.listener.report_activity(selected.site.name, host.name, "asking")
     result = _ask_agent(run, selected, request)
@@ -69,7 +71,7 @@ def _ask_agent(run: Run, selected: Selected, request: Request) -> TargetResult:
 
 
 def rotate(run: Run, selected: Selected) -> SiteResult:
-    """Make new secrets on the ban host, then set them on each FortiGate; if that fails, the old ones stay."""
+    """Create new secrets on the ban host, then set them on each FortiGate; until then the old ones count."""
     names = [
         name for fortigate in selected.fortigates for name in collect.list_secret_names(fortigate)
     ]
@@ -77,10 +79,10 @@ def rotate(run: Run, selected: Selected) -> SiteResult:
     host = BanHostRun(run, alone)
     with capture_errors(host.target):
         host.plan()
-        if host.behind:
-            what = f"the receiver on {host.target.host} is not what the inventory asks for"
-            raise Failed(f"{what}; no secret was changed", "run apply first")
-    if host.target.error is not None:  # no new secrets that nobody could be given
+        if host.is_outdated:
+            message = f"the receiver on {host.target.host} differs from the inventory"
+            raise Failed(f"{message}; no secret was changed", "run apply first")
+    if host.target.error is not None:  # new secrets could not be set anywhere
         return SiteResult(selected.site.name, (host.target.to_result(run.verb),))
     begun = ask(run, selected, {"do": "rotate", "tokens": TOKENS, "names": names})
     if any(target.error for target in begun.targets):
@@ -91,7 +93,7 @@ def rotate(run: Run, selected: Selected) -> SiteResult:
 
 
 def list_jails(run: Run, site: Site) -> list[str]:
-    """Return the names of a site's jails, in the order of the roles."""
+    """Return the names of a site's jails, in order."""
     return [r.name for r in collect.render_resources(site, run.plays) if isinstance(r, Jail)]
 
 
@@ -113,10 +115,10 @@ def ask_history(last: int) -> Callable[[Site], Request]:
 def ask_ban(
     run: Run, address: str, seconds: int | None, detection: str, why: str
 ) -> Callable[[Site], Request]:
-    """Return the request that bans an address, in the jail of ``detection`` or the first that a site has.
+    """Return the request that bans an address in the jail of ``detection``, or in the site's first jail.
 
     Raises:
-        InputError: a site has no such jail, or the address is one of its own.
+        InputError: a site has no such jail.
     """
 
     def request(site: Site) -> Request:
@@ -133,7 +135,7 @@ def ask_ban(
 
 
 def add_end(site: SiteResult) -> SiteResult:
-    """Return the result of a ban, with a note on the time until which each ban host keeps it."""
+    """Return the result of a ban with a note about its end at each ban host."""
     return replace(site, targets=tuple(map(_add_end, site.targets)))
 
 
@@ -141,9 +143,9 @@ def _add_end(result: TargetResult) -> TargetResult:
     until = result.details.get("until")
     if until is None:
         return result
-    note = f"banned until {format_timestamp(until)}" if until >= 0 else "banned for ever"
+    note = f"banned until {format_timestamp(until)}" if until >= 0 else "banned permanently"
     if result.state != "changed":
-        note += " already, nothing was changed; to make that shorter, unban it first"
+        note += " already, nothing was changed; to shorten the ban, unban the address first"
     return replace(result, notes=(*result.notes, note))
 
 
@@ -161,12 +163,15 @@ def ask_unban(run: Run, address: str, why: str) -> Callable[[Site], Request]:
 
 def _find_jail(run: Run, site: Site, detection: str) -> str:
     jails = list_jails(run, site)
-    wanted = f"banstitch-{detection}" if detection else next(iter(jails), "")
-    if wanted not in jails:
-        there_are = ", ".join(name.removeprefix("banstitch-") for name in jails) or "none"
-        what = f"site {site.name} has no detection {detection or 'on'}"
-        raise InputError([Problem("", 0, what, f"there are {there_are}")])
-    return wanted
+    jail = name_jail(detection) if detection else next(iter(jails), "")
+    if jail not in jails:
+        enabled = ", ".join(map(name_detection, jails)) or "none"
+        message = (
+            f"detection {detection} is not enabled" if detection else "no detection is enabled"
+        )
+        remedy = f"choose from: {enabled}" if jails else "enable one in detection_enabled"
+        raise InputError([Problem("", 0, f"site {site.name}: {message}", remedy)])
+    return jail
 
 
 def name_operator() -> str:

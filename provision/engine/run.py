@@ -1,4 +1,4 @@
-"""A run: as a value that can be sent to another process (Job), and at work in this one (Run)."""
+"""A run: as a value that can be sent to another process (Job), and in progress in this one (Run)."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ class Job:
     ) -> Run:
         """Return the run of this job in this process.
 
-        ``secrets``: the mask of this process, which knows the inventory's secrets and learns the others.
-        ``codes``: who types codes in this process, and the connections that took one.
+        ``secrets``: the mask of this process, which has the inventory's secrets and learns all others.
+        ``codes``: asks the operator for codes, and keeps the connections that took one.
         """
         known = secrets or Secrets(self.sites.hidden)
         return Run(
@@ -60,7 +60,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Run:
-    """A job at work in this process, with its mask and its listener."""
+    """A job in progress in this process, with its mask and its listener."""
 
     verb: Verb
     plays: tuple[Play, ...]

@@ -1,7 +1,7 @@
-"""One site from end to end: observe, plan, apply, observe again; Linux first, teardown the other way round.
+"""Run one site: observe, plan, apply, observe again; the ban host first, or last at a teardown.
 
-Two functions serve every way to run: :func:`plan_site` looks, :func:`apply_site` carries out a plan that
-was approved. Both take and return values that can be pickled, so the two may run in other processes.
+Every way to run uses two functions: :func:`plan_site` observes and plans, :func:`apply_site` carries out an
+approved plan. Both take and return values that can be pickled, so each may run in another process.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 class Silent:
     """A listener that ignores everything."""
 
-    def report_activity(self, site: str, host: str, what: str) -> None:
+    def report_activity(self, site: str, host: str, activity: str) -> None:
         """Ignore it."""
 
     def report_result(self, site: str, result: TargetResult) -> None:
@@ -48,10 +48,10 @@ def plan_site(
     secrets: Secrets | None = None,
     codes: Codes | None = None,
 ) -> SitePlan:
-    """Return the plan of ``job`` at the site ``name``; nothing is changed.
+    """Return the plan of ``job`` at the site ``name``; change nothing.
 
-    `verify` also sends its event through the loop, if nothing differs. ``listener``, ``secrets`` and
-    ``codes`` belong to this process: who watches, the mask of what else it writes, and who types codes.
+    For `verify`, also run the self-test if nothing differs. ``listener``, ``secrets`` and ``codes`` belong
+    to this process: they show progress, mask all output, and ask for one-time codes.
     """
     run = job.begin(listener, secrets, codes)
     return mask_plan(SiteRun(run, job.sites[name]).plan(), run.secrets)
@@ -65,19 +65,19 @@ def apply_site(
     secrets: Secrets | None = None,
     codes: Codes | None = None,
 ) -> SiteResult:
-    """Carry out the plan ``approved`` at the site ``name``, and return what came of it.
+    """Carry out the plan ``approved`` at the site ``name``, and return the result.
 
-    A target is planned again, and nothing is sent to it unless that gives the approved plan byte for
+    Each target is planned again first. Nothing is sent unless the new plan equals the approved one byte for
     byte. A target without a plan, or with an empty one, is left alone.
 
     Raises:
-        InputError: the plan is one of another site or verb.
+        InputError: the plan belongs to another site or verb.
     """
     if (approved.name, approved.verb) != (name, job.verb):
-        what = (
+        message = (
             f"a plan of {approved.verb} for {approved.name} must not be used to {job.verb} {name}"
         )
-        raise InputError([Problem("", 0, what, "make a new plan")])
+        raise InputError([Problem("", 0, message, "make a new plan")])
     run = job.begin(listener, secrets, codes)
     return mask_result(SiteRun(run, job.sites[name]).apply(approved), run.secrets)
 
@@ -91,7 +91,7 @@ def _open_fortigates(run: Run, selected: Selected, host: BanHostRun) -> Iterator
 
 
 class SiteRun:
-    """The run at one site. :meth:`plan` looks, :meth:`apply` changes what a plan says."""
+    """The run at one site: :meth:`plan` only observes, :meth:`apply` makes the changes of a plan."""
 
     def __init__(self, run: Run, selected: Selected) -> None:
         self._run = run
@@ -101,10 +101,10 @@ class SiteRun:
 
     @property
     def selected(self) -> Selected:
-        """The site, and the part of it within the limit."""
+        """The site and its part within the limit."""
         return self._selected
 
-    # --- looking ---------------------------------------------------------------------------------
+    # --- observing ---------------------------------------------------------------------------------
 
     def plan(self) -> SitePlan:
         """Observe and compare; change nothing."""
@@ -114,7 +114,7 @@ class SiteRun:
                 part.plan()
             self._report(part.target, "plan")
         if self._selected.linux:
-            self._host.note_lost()
+            self._host.note_removed()
         if self._run.verb == "teardown":
             self._check_teardown()
         if self._run.verb == "verify":
@@ -126,29 +126,29 @@ class SiteRun:
         )
 
     def _check_teardown(self) -> None:
-        """Refuse to tear down the ban host while a FortiGate that is left alone polls its feed."""
+        """Refuse to tear down the ban host while a FortiGate outside this run still polls its feed."""
         memory, renamed, target = self._host.memory, self._host.renamed, self._host.target
         if memory is None or not self._selected.linux:
             return
         here = {part.target.host for part in self._fortigates if part.target.error is None}
         here |= {renamed[name] for name in here & renamed.keys()}
-        left = sorted(memory.remembered - here - self._host.to_forget())
+        left = sorted(memory.remembered - here - self._host.list_forgotten())
         if left and target.error is None:
             target.error = Failed(
-                f"still polled by {', '.join(left)}, which would be left as it is",
-                "include it in the inventory and in --limit, and have it within reach;"
-                " if it is gone for good: --forget NAME",
+                f"still polled by {', '.join(left)}, which this run does not tear down",
+                "include it in the inventory and in --limit, and make sure that it can be reached;"
+                " if it no longer exists, use --forget NAME",
             )
-            # what would have ended goes on
+            # the bans that a teardown would end go on
             if isinstance(target.plan, LinuxPlan):
                 target.plan = replace(target.plan, warnings=())
 
     def _run_self_test(self) -> None:
-        """Send a synthetic event through the loop, unless the plan found that it cannot run."""
+        """Send a synthetic event through the loop if the ban host is as planned."""
         target = self._host.target
         if self._selected.linux and target.error is None and target.plan:
             if target.plan.changes:
-                target.notes.append("no event was sent through the loop: apply first")
+                target.notes.append("no event was sent through the loop; run apply first")
             else:
                 self._report_activity(target, "sending an event through the loop")
                 with capture_errors(target):
@@ -158,7 +158,7 @@ class SiteRun:
     # --- changing --------------------------------------------------------------------------------
 
     def apply(self, approved: SitePlan) -> SiteResult:
-        """Make the approved changes; the ban host is first, at a teardown last. Stop where a step failed."""
+        """Make the approved changes, at the ban host first, or last at a teardown; stop where one fails."""
         self._begin(approved)
         if self._run.verb == "teardown":
             self._tear_down()
@@ -170,7 +170,7 @@ class SiteRun:
         )
 
     def _begin(self, approved: SitePlan) -> None:
-        """Give each target its approved plan; a target without one is not touched."""
+        """Give each target its approved plan; a target without a plan is left alone."""
         plans = {plan.host: plan for plan in approved.targets}
         parts: list[BanHostRun | FortiGateRun] = [self._host, *self._fortigates]
         for part in parts:
@@ -178,7 +178,7 @@ class SiteRun:
             if plan is not None:
                 part.target = Target.from_approved(plan)
             elif part is not self._host or self._selected.linux:
-                part.target.skipped = "left alone: the plan does not name it"
+                part.target.skipped = "left alone: it is not in the plan"
 
     def _deploy(self) -> None:
         host, ready = self._host.target, True
@@ -187,9 +187,9 @@ class SiteRun:
         elif host.is_due and host.approved is not None and host.approved.changes:
             self._change(self._host)
         elif self._is_due():
-            ready = self._look_again()
+            ready = self._observe_again()
         with capture_errors(host):
-            self._host.forget_lost()
+            self._host.drop_forgotten()
         for part in self._fortigates:
             if not ready or host.error is not None:
                 part.target.skipped = f"left alone: {host.host} failed"
@@ -197,7 +197,7 @@ class SiteRun:
 
     def _tear_down(self) -> None:
         host = self._host.target
-        if self._is_due() and not self._look_again():
+        if self._is_due() and not self._observe_again():
             for part in self._fortigates:
                 part.target.skipped = f"left alone: {host.host} failed"
         for part in self._fortigates:
@@ -210,11 +210,11 @@ class SiteRun:
     def _is_due(self) -> bool:
         return self._host.target.is_due or any(part.target.is_due for part in self._fortigates)
 
-    def _look_again(self) -> bool:
-        """Observe the ban host again; return whether it is as it was when it was planned."""
+    def _observe_again(self) -> bool:
+        """Observe the ban host again; return whether its plan is still the approved one."""
         target, before = self._host.target, self._host.target.error
         with capture_errors(target):
-            self._host.look_again()
+            self._host.observe_again()
         if self._run.verb == "teardown":
             self._check_teardown()
         return target.error is before
@@ -239,8 +239,8 @@ class SiteRun:
             parts.insert(len(parts) if last else 0, self._host)
         return parts
 
-    def _report_activity(self, target: Target, what: str) -> None:
-        self._run.listener.report_activity(self._selected.site.name, target.host, what)
+    def _report_activity(self, target: Target, activity: str) -> None:
+        self._run.listener.report_activity(self._selected.site.name, target.host, activity)
 
     def _report(self, target: Target, verb: Verb) -> None:
         self._run.listener.report_result(self._selected.site.name, target.to_result(verb))

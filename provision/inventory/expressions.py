@@ -145,8 +145,8 @@ class Scope(Mapping[str, object]):
     ) -> object:
         size[0] += 1
         if size[0] > LONGEST or depth > DEEPEST:
-            what = f"{name}: more than {LONGEST} items, or over {DEEPEST} levels"
-            raise InputError([variable.where.problem(what)])
+            message = f"{name}: more than {LONGEST} items, or over {DEEPEST} levels"
+            raise InputError([variable.where.problem(message)])
         if isinstance(value, dict):
             items = value.items()
             return {
@@ -241,12 +241,12 @@ def _is_template(text: object) -> bool:
 def _build_unreadable(name: str, value: Vaulted | Foreign, where: Where, shown: bool) -> Problem:
     if isinstance(value, Foreign):
         tag = f"the YAML tag {value.tag}, which" if shown else "a YAML tag that"
-        instead = "take it out, or put quotes around the value if it starts with !"
-        return where.problem(f"{name} has {tag} means nothing here", instead)
-    instead = (
+        remedy = "take it out, or put quotes around the value if it starts with !"
+        return where.problem(f"{name} has {tag} means nothing here", remedy)
+    remedy = (
         "take it from the environment: \"{{ lookup('env', 'NAME') }}\" "
         "(ansible-vault decrypt shows the value)"
     )
     return where.problem(
-        f"{name} is encrypted with ansible-vault, which cannot be read here", instead
+        f"{name} is encrypted with ansible-vault, which cannot be read here", remedy
     )

@@ -48,8 +48,8 @@ def _read_argument(argument: str) -> dict[str, Variable]:
 
 def _read_mapping(value: object, where: Where) -> dict[str, Variable]:
     if isinstance(value, Vaulted):
-        instead = "decrypt it first, or pass the values through the environment"
-        raise InputError([where.problem("is encrypted with ansible-vault", instead)])
+        remedy = "decrypt it first, or pass the values through the environment"
+        raise InputError([where.problem("is encrypted with ansible-vault", remedy)])
     return as_variables(yaml_lines.as_mapping(value, where, "extra variables"), where.file)
 
 
@@ -65,11 +65,11 @@ def _read_pairs(argument: str) -> dict[str, Variable]:
         if not equals or not key.isidentifier():
             # the word itself stays out of the message: it may be part of a password
             wrong = "a word is not a variable" if not equals else "no name before ="
-            what = "the name before = is not a valid variable name" if equals and key else wrong
-            instead = "write key=value, {json} or @file"
+            message = "the name before = is not a valid variable name" if equals and key else wrong
+            remedy = "write key=value, {json} or @file"
             if result:
-                what += f", behind {next(reversed(result))}"
-                instead += "; put quotes around a value with blanks"
-            raise InputError([COMMAND_LINE.problem(what, instead)])
+                message += f", behind {next(reversed(result))}"
+                remedy += "; put quotes around a value with blanks"
+            raise InputError([COMMAND_LINE.problem(message, remedy)])
         result[key] = Variable(value, COMMAND_LINE)
     return result

@@ -56,9 +56,9 @@ class Tree:
 
     def _note_loop(self, loop: list[str]) -> None:
         parent, child = loop[-2:]
-        what = f"group {child} contains itself: {' > '.join(loop)}"
+        message = f"group {child} contains itself: {' > '.join(loop)}"
         where = self._parents[child][parent]
-        self._material.problems.append(where.problem(what, "take one of them out"))
+        self._material.problems.append(where.problem(message, "take one of them out"))
 
     def find_ancestors(self, names: Iterable[str]) -> set[str]:
         """Return ``names`` and every group that contains one of them."""

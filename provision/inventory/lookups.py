@@ -64,8 +64,8 @@ def _run(
             return value
     name = kind.removeprefix(_PREFIX)
     if name in _RUNS_OR_ASKS:
-        what = f"lookup('{name}') is not carried out by this version"
-        raise NeedsProgram(what, what)
+        message = f"lookup('{name}') is not carried out by this version"
+        raise NeedsProgram(message, message)
     if name not in _KINDS:
         known = ", ".join(sorted(_KINDS))
         raise Unusable(f"lookup '{kind}' is not known here; there are {known}", "unknown lookup")
@@ -104,8 +104,8 @@ def _read_file(call: Lookup) -> list[Any]:
             text = _read_regular(path)
         except (OSError, ValueError) as error:
             reason = (getattr(error, "strerror", None) or "it is not UTF-8").replace("\n", " ")
-            what = f"lookup('file'): {path}: {reason}"
-            raise Unusable(what, f"lookup('file'): {reason}") from None
+            message = f"lookup('file'): {path}: {reason}"
+            raise Unusable(message, f"lookup('file'): {reason}") from None
         text = text.lstrip() if call.options.get("lstrip", False) else text
         texts.append(text.rstrip() if call.options.get("rstrip", True) else text)
     return texts
@@ -201,8 +201,8 @@ def _split_words(value: Any) -> list[str]:
 
 def _check_text(kind: str, term: Any) -> str:
     if not isinstance(term, str):
-        what = f"lookup('{kind}') takes strings (got {type(term).__name__})"
-        raise Misused(what)
+        message = f"lookup('{kind}') takes strings (got {type(term).__name__})"
+        raise Misused(message)
     return term
 
 

@@ -96,15 +96,15 @@ def build_error(name: str, where: Where, error: Exception, secret: bool, note: s
     """
     if isinstance(error, jinja2.UndefinedError):
         problem = "it uses something undefined" if secret else str(error.message)
-        instead = "define it, or give it a default: {{ name | default('value') }}" + note
+        remedy = "define it, or give it a default: {{ name | default('value') }}" + note
         return UndefinedVariable(
-            [where.problem(f"{name}: {problem}", _add_braces_hint(instead, secret))]
+            [where.problem(f"{name}: {problem}", _add_braces_hint(remedy, secret))]
         )
     if isinstance(error, NeedsProgram):
-        instead = "take the value from the environment: \"{{ lookup('env', 'NAME') }}\""
-        return NotRun([where.problem(f"{name}: {error}", instead)])
-    what = f"{name}: the template fails{_describe_error(error, secret)}"
-    return InputError([where.problem(what, _BRACES if _is_syntax(error) else "")])
+        remedy = "take the value from the environment: \"{{ lookup('env', 'NAME') }}\""
+        return NotRun([where.problem(f"{name}: {error}", remedy)])
+    message = f"{name}: the template fails{_describe_error(error, secret)}"
+    return InputError([where.problem(message, _BRACES if _is_syntax(error) else "")])
 
 
 def _is_syntax(error: Exception) -> bool:
@@ -112,8 +112,8 @@ def _is_syntax(error: Exception) -> bool:
     return isinstance(error, jinja2.TemplateSyntaxError) and not unknown
 
 
-def _add_braces_hint(instead: str, secret: bool) -> str:
-    return f"{instead}; {_BRACES}" if secret else instead
+def _add_braces_hint(remedy: str, secret: bool) -> str:
+    return f"{remedy}; {_BRACES}" if secret else remedy
 
 
 def _describe_error(error: Exception, secret: bool) -> str:

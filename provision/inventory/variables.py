@@ -21,9 +21,9 @@ class Where:
     def __str__(self) -> str:
         return f"{self.file}:{self.line}" if self.line else self.file
 
-    def problem(self, what: str, instead: str = "") -> Problem:
-        """Return a problem at this place; ``instead`` is what to write there."""
-        return Problem(self.file, self.line, what, instead)
+    def problem(self, message: str, remedy: str = "") -> Problem:
+        """Return a problem at this place; ``remedy`` says what to write there."""
+        return Problem(self.file, self.line, message, remedy)
 
 
 @dataclass(frozen=True)
@@ -67,16 +67,16 @@ class Unusable(Exception):
     ``brief`` gives the reason without quoting the inventory, for variables that may be secret.
     """
 
-    def __init__(self, what: str, brief: str = "") -> None:
-        super().__init__(what)
+    def __init__(self, message: str, brief: str = "") -> None:
+        super().__init__(message)
         self.brief = brief
 
 
 class Misused(Unusable):
     """A filter, test or lookup is misused; the message does not quote the inventory."""
 
-    def __init__(self, what: str) -> None:
-        super().__init__(what, brief=what)
+    def __init__(self, message: str) -> None:
+        super().__init__(message, brief=message)
 
 
 class NeedsProgram(Unusable):

@@ -35,8 +35,8 @@ class VarsFolder:
         names = [name + ending for ending in ("", *files.YAML) if name + ending in self._names]
         candidates = [self._folder / file_name for file_name in names]
         for ignored in candidates[1:]:
-            what = f"{ignored} is ignored because {candidates[0]} exists, as in Ansible"
-            self._material.warnings.append(what)
+            message = f"{ignored} is ignored because {candidates[0]} exists, as in Ansible"
+            self._material.warnings.append(message)
         merged: dict[str, Variable] = {}
         for path in self._list_files(candidates[0]) if candidates else []:
             mapping = files.read_variables(self._material, path, owner)

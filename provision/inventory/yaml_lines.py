@@ -45,8 +45,8 @@ class Repeat:
         """Return the problem for a file in which no key may be repeated."""
         inside = any(map(is_secret_name, self.path[:-1]))
         key = "a key" if inside else self.path[-1]
-        what = f"{key} is given twice, first in line {self.first}"
-        return Problem(file, self.line, what, "keep one of them")
+        message = f"{key} is given twice, first in line {self.first}"
+        return Problem(file, self.line, message, "keep one of them")
 
 
 def load(path: Path, repeats: list[Repeat] | None = None) -> object:
@@ -72,8 +72,8 @@ def read(path: Path) -> bytes:
     except FileNotFoundError:
         raise InputError([Problem(str(path), 0, "no such file")]) from None
     except OSError as error:
-        what = f"cannot be read: {error.strerror or error}"
-        raise InputError([Problem(str(path), 0, what)]) from error
+        message = f"cannot be read: {error.strerror or error}"
+        raise InputError([Problem(str(path), 0, message)]) from error
 
 
 def decode(raw: bytes, name: str) -> str:
@@ -86,8 +86,8 @@ def decode(raw: bytes, name: str) -> str:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
-        what = f"is not UTF-8 (byte 0x{raw[error.start]:02x})"
-        raise InputError([Problem(name, line, what, "save the file as UTF-8")]) from None
+        message = f"is not UTF-8 (byte 0x{raw[error.start]:02x})"
+        raise InputError([Problem(name, line, message, "save the file as UTF-8")]) from None
 
 
 def parse(text: str, name: str, repeats: list[Repeat] | None = None) -> object:
@@ -150,11 +150,11 @@ def _build_problem(error: yaml.YAMLError, text: str, name: str) -> Problem:
     if "\t" in written[: mark.column + 1 if mark else 0]:
         return Problem(name, line, "is not YAML: indented with a tab", "indent with spaces")
     if "{{" in written:
-        instead = 'put quotes around a value with braces: "{{ ... }}"'
-        return Problem(name, line, f"is not YAML: {problem}", instead)
+        remedy = 'put quotes around a value with braces: "{{ ... }}"'
+        return Problem(name, line, f"is not YAML: {problem}", remedy)
     if "alias" in problem or "tag" in problem:
-        instead = "put quotes around a value that begins with * or & or !"
-        return Problem(name, line, f"is not YAML: {problem}", instead)
+        remedy = "put quotes around a value that begins with * or & or !"
+        return Problem(name, line, f"is not YAML: {problem}", remedy)
     return Problem(name, line, f"is not YAML: {problem}")
 
 
@@ -242,9 +242,9 @@ class _Reader:
         for key_node, _ in node.value:
             line = key_node.start_mark.line + 1
             if not isinstance(key_node, yaml.ScalarNode):
-                instead = 'put quotes around a value that starts with braces: "{{ ... }}"'
-                what = "a key must be a word, not a list or mapping"
-                self.problems.append(Problem(self.name, line, what, instead))
+                remedy = 'put quotes around a value that starts with braces: "{{ ... }}"'
+                message = "a key must be a word, not a list or mapping"
+                self.problems.append(Problem(self.name, line, message, remedy))
                 continue
             key = (key_node.tag, key_node.value)
             if key in seen and key_node.tag != _MERGE:
@@ -253,8 +253,8 @@ class _Reader:
             seen.setdefault(key, line)
 
 
-def as_mapping(value: object, where: Where, what: str) -> YamlMap:
-    """Return ``value`` as a mapping; ``None`` becomes an empty one. Errors call it ``what``.
+def as_mapping(value: object, where: Where, name: str) -> YamlMap:
+    """Return ``value`` as a mapping; ``None`` becomes an empty one. Errors call it ``name``.
 
     Raises:
         InputError: it is not a mapping.
@@ -264,8 +264,8 @@ def as_mapping(value: object, where: Where, what: str) -> YamlMap:
     if isinstance(value, YamlMap):
         return value
     kind = {list: "a list", str: "a text", bool: "a yes/no"}.get(type(value), "a single value")
-    instead = "write `name: value` lines, without a leading dash"
-    raise InputError([where.problem(f"{what} must be a mapping, not {kind}", instead)])
+    remedy = "write `name: value` lines, without a leading dash"
+    raise InputError([where.problem(f"{name} must be a mapping, not {kind}", remedy)])
 
 
 def dump(value: object, **options: Any) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from banstitch_shared import jails
+
 from provision.linux.agent.protocol import MEMORY
 from provision.linux.draft import Draft, LinuxPlan, Observed, Step, text_of
 from provision.plan import unified_diff
@@ -44,7 +46,7 @@ def teardown(
         draft.change(f"service:{name}", "restore")
         steps.append({"do": "put-back-service", "name": name})
     if purge_data:
-        steps.append({"do": "purge-bans", "prefix": "banstitch-"})
+        steps.append({"do": "purge-bans", "prefix": jails.PREFIX})
     if manifest["packages"] and not keep_packages:
         for name in manifest["packages"]:
             if observed["packages"].get(name):

@@ -9,6 +9,8 @@ from importlib import import_module
 from types import ModuleType
 from typing import cast
 
+from banstitch_shared.tokens import STATUS, VERIFY
+
 from provision.errors import InputError, Problem
 from provision.inventory.expressions import Scope
 from provision.inventory.loader import Host, Inventory, build_scopes
@@ -28,7 +30,7 @@ BAN_HOSTS, FORTIGATES = "ban_hosts", "fortigates"
 # A FortiGate's name is its user name at the receiver and a part of URLs; 35 is what FortiOS takes.
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
 # Names of the site's own among its secrets and logins, beside those of its FortiGates.
-RESERVED = ("status", "verify")
+RESERVED = (STATUS, VERIFY)
 _LONGEST_NAME = {BAN_HOSTS: 253, FORTIGATES: 35}
 
 Settings = Mapping[str, RoleSettings]
@@ -170,17 +172,17 @@ class _Builder:
     def _check_groups(self) -> None:
         for play in self.plays:
             if play.group not in (BAN_HOSTS, FORTIGATES):
-                instead = f"write {BAN_HOSTS} or {FORTIGATES}"
-                self.problems.append(Problem("site.py", 0, f"no play for {play.group}", instead))
+                remedy = f"write {BAN_HOSTS} or {FORTIGATES}"
+                self.problems.append(Problem("site.py", 0, f"no play for {play.group}", remedy))
         if not self._list_names(BAN_HOSTS):
             others = set(self.inventory.groups) - {"all", "ungrouped", FORTIGATES, BAN_HOSTS}
-            instead = suggest_name(BAN_HOSTS, others) or "put your Linux hosts into it"
+            remedy = suggest_name(BAN_HOSTS, others) or "put your Linux hosts into it"
             source = Where(str(self.inventory.path))
-            self.problems.append(source.problem(f"group {BAN_HOSTS} has no host", instead))
+            self.problems.append(source.problem(f"group {BAN_HOSTS} has no host", remedy))
         for name in sorted(set(self._list_names(BAN_HOSTS)) & set(self._list_names(FORTIGATES))):
-            what = f"{name} is in {BAN_HOSTS} and in {FORTIGATES}"
+            message = f"{name} is in {BAN_HOSTS} and in {FORTIGATES}"
             where = self.inventory.hosts[name].where
-            self.problems.append(where.problem(what, "take it out of one of them"))
+            self.problems.append(where.problem(message, "take it out of one of them"))
 
     def _read_target(self, host: Host, group: str) -> tuple[Login | None, Settings]:
         self.problems.extend(find_unknown_settings(list_roles(self.plays), host.variables))
@@ -203,16 +205,14 @@ class _Builder:
     def _check_name(self, host: Host, group: str) -> None:
         longest = _LONGEST_NAME[group]
         if not _NAME.fullmatch(host.name) or len(host.name) > longest:
-            instead = (
+            remedy = (
                 f"use letters, digits, '.', '_' and '-', {longest} at most, "
                 f"and put the address into ansible_host"
             )
-            self.problems.append(
-                host.where.problem(f"{host.name} is not usable as a name", instead)
-            )
+            self.problems.append(host.where.problem(f"{host.name} is not usable as a name", remedy))
         elif group == FORTIGATES and host.name in RESERVED:
-            what = f"{host.name} cannot be the name of a FortiGate: a secret of the site has it"
-            self.problems.append(host.where.problem(what, "choose another name"))
+            message = f"{host.name} cannot be the name of a FortiGate: a secret of the site has it"
+            self.problems.append(host.where.problem(message, "choose another name"))
 
     def _find_ban_host(self, host: Host) -> str:
         """Return the ban host of a FortiGate; if there is none, record a problem and return ""."""
@@ -224,25 +224,25 @@ class _Builder:
             return ""
         if value is None:
             example = known[0] if known else "NAME"
-            instead = f"name the Linux host it reports to, such as ban_host: {example}"
-            self.problems.append(host.where.problem(f"{host.name} has no ban_host", instead))
+            remedy = f"name the Linux host it reports to, such as ban_host: {example}"
+            self.problems.append(host.where.problem(f"{host.name} has no ban_host", remedy))
             return ""
         if isinstance(value, str) and value in known:
             return value
         where = host.variables["ban_host"].where
         if "ban_host" in self.scopes[host.name].secretive:
-            what, instead = (
+            message, remedy = (
                 "ban_host is not a host of the inventory",
                 "correct what it is made from",
             )
         elif isinstance(value, str) and value in self.inventory.hosts:
-            what, instead = f"ban_host {value} is not in group {BAN_HOSTS}", "put it there"
+            message, remedy = f"ban_host {value} is not in group {BAN_HOSTS}", "put it there"
         else:
-            what = (
+            message = (
                 f"ban_host {str(value)[: _LONGEST_NAME[BAN_HOSTS]]} is not a host of the inventory"
             )
-            instead = suggest_name(str(value), known) or f"{BAN_HOSTS} has {', '.join(known)}"
-        self.problems.append(where.problem(what, instead))
+            remedy = suggest_name(str(value), known) or f"{BAN_HOSTS} has {', '.join(known)}"
+        self.problems.append(where.problem(message, remedy))
         return ""
 
     def _check_addresses(self, targets: Sequence[BanHost | FortiGate]) -> None:
@@ -253,8 +253,8 @@ class _Builder:
             if key in seen:
                 host = self.inventory.hosts[target.name]
                 variable = host.variables.get("ansible_host")
-                what = f"{target.name} has the address of {seen[key]}: {key[0]} port {key[1]}"
-                instead = "correct ansible_host or ansible_port of one of them"
+                message = f"{target.name} has the address of {seen[key]}: {key[0]} port {key[1]}"
+                remedy = "correct ansible_host or ansible_port of one of them"
                 where = variable.where if variable else host.where
-                self.problems.append(where.problem(what, instead))
+                self.problems.append(where.problem(message, remedy))
             seen.setdefault(key, target.name)

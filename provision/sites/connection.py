@@ -105,8 +105,8 @@ class _Reader:
                 self.problems.extend(error.problems)
                 return default
             except _Wrong as wrong:
-                what = f"{name} {wrong.what}"
-                self.problems.append(self.scope.locate(name).problem(what, wrong.instead))
+                message = f"{name} {wrong.message}"
+                self.problems.append(self.scope.locate(name).problem(message, wrong.remedy))
                 return default
         return default
 
@@ -116,9 +116,9 @@ class _Reader:
         if password == "":
             name = next(n for n in reversed(names) if self.scope.get(n) is not None)
             unset = self.scope.unset_env.get(name)
-            what = f"the environment variable {unset} is not set" if unset else "it is empty"
-            instead = f"export {unset}=..." if unset else "leave the variable out for key logins"
-            problem = self.scope.locate(name).problem(f"{name}: {what}", instead)
+            message = f"the environment variable {unset} is not set" if unset else "it is empty"
+            remedy = f"export {unset}=..." if unset else "leave the variable out for key logins"
+            problem = self.scope.locate(name).problem(f"{name}: {message}", remedy)
             (self.unset if unset else self.problems).append(problem)
             return None
         return self.secrets.add(password) if password else None
@@ -150,10 +150,10 @@ def _list_texts(value: object) -> Iterator[str]:
 
 
 class _Wrong(Exception):  # control flow of this file, never seen outside
-    def __init__(self, what: str, instead: str = "") -> None:
-        self.what = what
-        self.instead = instead
-        super().__init__(what)
+    def __init__(self, message: str, remedy: str = "") -> None:
+        self.message = message
+        self.remedy = remedy
+        super().__init__(message)
 
 
 def _parse_word(value: object) -> str:
@@ -187,23 +187,23 @@ def _parse_password(value: object) -> str | None:
     if not isinstance(value, str):
         raise _Wrong("must be a text", "put quotes around it")
     if value and len(value) < SHORTEST:
-        instead = f"use one of {SHORTEST} characters or more"
-        raise _Wrong("is too short to be kept out of the output", instead)
+        remedy = f"use one of {SHORTEST} characters or more"
+        raise _Wrong("is too short to be kept out of the output", remedy)
     if not value.isprintable():
         raise _Wrong("has a line break or control character", "take it out")
     return value
 
 
 def _check_readable_file(value: object) -> str:
-    instead = "write the path of a private key"
+    remedy = "write the path of a private key"
     if not isinstance(value, str) or not value.strip() or not value.isprintable():
-        raise _Wrong("must be a path", instead)
+        raise _Wrong("must be a path", remedy)
     try:
         path = Path(value).expanduser()
         if not path.is_file():
-            raise _Wrong("must name a file", instead)
+            raise _Wrong("must name a file", remedy)
     except (OSError, RuntimeError):  # a name that is too long, a user that does not exist
-        raise _Wrong("must name a file", instead) from None
+        raise _Wrong("must name a file", remedy) from None
     if not os.access(path, os.R_OK):
         raise _Wrong("names a file that you may not read", "check its owner and mode")
     return str(path)
@@ -228,13 +228,13 @@ def _require_root(value: object) -> None:
 
 def _parse_interpreter(value: object) -> str | None:
     """Return the command of a Python: a path, or one with arguments, as `/usr/bin/env python3`."""
-    instead = "write the path of a Python on the host, or leave it out"
+    remedy = "write the path of a Python on the host, or leave it out"
     if not isinstance(value, str) or not value.isprintable():
-        raise _Wrong("must be a text of one line", instead)
+        raise _Wrong("must be a text of one line", remedy)
     try:
         words = shlex.split(value)
     except ValueError:
-        raise _Wrong("must close its quotes", instead) from None
+        raise _Wrong("must close its quotes", remedy) from None
     if len(value) > _LONGEST_PYTHON:
-        raise _Wrong(f"must have at most {_LONGEST_PYTHON} characters", instead)
+        raise _Wrong(f"must have at most {_LONGEST_PYTHON} characters", remedy)
     return None if not words or words[0] in _PYTHON_IS_FOUND else value

@@ -70,8 +70,8 @@ def read_sites(choice: Choice, plays: tuple[Play, ...], secrets: Secrets) -> Cho
     all_sites = build_sites(loaded, plays, secrets)
     selected = limit_sites(all_sites, patterns.select(loaded, choice.limit))
     if not selected:
-        what = f"--limit {choice.limit}: no ban host and no FortiGate is among these hosts"
-        raise InputError([Problem("", 0, what, "see ban_hosts and fortigates in the inventory")])
+        message = f"--limit {choice.limit}: no ban host and no FortiGate is among these hosts"
+        raise InputError([Problem("", 0, message, "see ban_hosts and fortigates in the inventory")])
     return ChosenSites(choice, plays, selected, loaded.warnings, secrets.values())
 
 

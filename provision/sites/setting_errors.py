@@ -149,6 +149,11 @@ def _unwrap_type(field: FieldInfo) -> tuple[object, list[object]]:
     return kind, marks
 
 
+def describe_range(field: FieldInfo) -> str:
+    """Return the range of a number, such as ``from 1 to 65535``; empty for other settings."""
+    return _describe_bounds(_unwrap_type(field)[1]).strip()
+
+
 def _describe_bounds(marks: Iterable[object]) -> str:
     words = {"ge": "from {}", "gt": "above {}", "le": "to {}", "lt": "below {}"}
     return "".join(

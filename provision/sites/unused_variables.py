@@ -71,9 +71,9 @@ def find_unused(host: Host, scope: Scope, linux: bool) -> Iterator[Problem]:
         InputError: the host is reached in a way that Banstitch does not have.
     """
     table = _EVERYWHERE | (_ON_BAN_HOSTS if linux else _ON_FORTIGATES)
-    for name, (why, instead) in table.items():
+    for name, (why, remedy) in table.items():
         if name in host.variables and _read_value(scope, name) not in (None, "", False):
-            yield _warn(scope, name, why, instead)
+            yield _warn(scope, name, why, remedy)
     for name in _ARGUMENTS:
         if name in host.variables:
             yield from _check_arguments(scope, name)
@@ -94,8 +94,8 @@ def _read_value(scope: Scope, name: str) -> object:
         return name
 
 
-def _warn(scope: Scope, name: str, why: str, instead: str) -> Problem:
-    return scope.locate(name).problem(f"{name} has no effect: {why}", instead)
+def _warn(scope: Scope, name: str, why: str, remedy: str) -> Problem:
+    return scope.locate(name).problem(f"{name} has no effect: {why}", remedy)
 
 
 def _is_off(value: object) -> bool:
@@ -123,15 +123,15 @@ def _check_connection(host: Host, scope: Scope, linux: bool) -> Iterator[Problem
     if value is None or kind in _SSH:
         return
     if kind not in _NOT_SSH or (linux and kind != "local"):
-        what = f"{name} must be ssh: Banstitch logs in by SSH only"
-        raise InputError([scope.locate(name).problem(what, "write ssh, or leave it out")])
-    instead = "make sure that ansible_host answers to SSH"
-    yield _warn(scope, name, "Banstitch logs in by SSH", instead)
+        message = f"{name} must be ssh: Banstitch logs in by SSH only"
+        raise InputError([scope.locate(name).problem(message, "write ssh, or leave it out")])
+    remedy = "make sure that ansible_host answers to SSH"
+    yield _warn(scope, name, "Banstitch logs in by SSH", remedy)
     ports = [name for name in ("ansible_port", "ansible_ssh_port") if name in host.variables]
     if kind == "httpapi" and ports == ["ansible_port"]:
         why = "ansible_port is taken for the port of SSH, whatever ansible_connection says"
-        instead = "write the port of SSH into ansible_ssh_port, which comes first"
-        yield scope.locate("ansible_port").problem(why, instead)
+        remedy = "write the port of SSH into ansible_ssh_port, which comes first"
+        yield scope.locate("ansible_port").problem(why, remedy)
 
 
 def _check_network_os(scope: Scope) -> Iterator[Problem]:

@@ -180,7 +180,7 @@ def _open_transport(
         except causes.Busy as busy:
             wait = pause * random.uniform(0.5, 1.5)  # noqa: S311 - so that clients do not return all at once
             if time.monotonic() + wait > ends:
-                raise causes.Busy(f"{busy.what} (tried {tries} times)", busy.remedy) from None
+                raise causes.Busy(f"{busy.message} (tried {tries} times)", busy.remedy) from None
         time.sleep(wait)
         pause, tries = min(pause * 2, 4.0), tries + 1
 

@@ -33,20 +33,22 @@ _KEY_PARTS = {"ssh-ed25519": 1, "ssh-rsa": 2, "ecdsa": 2}
 
 
 class HostKeyRefused(Exception):
-    """A host key that is not trusted: ``what`` was found, and the ``remedy``.
+    """A host key that is not trusted: the ``message``, and the ``remedy``.
 
     ``unknown``: nobody has accepted a key of this host yet.
     """
 
-    def __init__(self, what: str, remedy: str, unknown: bool = False) -> None:
-        self.what = what
+    def __init__(self, message: str, remedy: str, unknown: bool = False) -> None:
+        self.message = message
         self.remedy = remedy
         self.unknown = unknown
-        super().__init__(what)
+        super().__init__(message)
 
     def locate(self, where: str) -> Unreachable:
         """Return the error for the operator; ``where`` names the target."""
-        return (UnknownKey if self.unknown else Unreachable)(f"{where}: {self.what}", self.remedy)
+        return (UnknownKey if self.unknown else Unreachable)(
+            f"{where}: {self.message}", self.remedy
+        )
 
 
 # --- Keys ------------------------------------------------------------------------------------------------
@@ -122,11 +124,11 @@ def is_trusted(known: Known, key: paramiko.PKey, host: str) -> bool:
     return False
 
 
-def _refuse_revoked(known: Known, blob: bytes, what: str) -> None:
+def _refuse_revoked(known: Known, blob: bytes, message: str) -> None:
     for line in known.revoked:
         if line.blob == blob:
             raise HostKeyRefused(
-                f"{what} is revoked by {line}",
+                f"{message} is revoked by {line}",
                 "do not log in there: whoever revoked it knows why; the host needs a new key",
             )
 
@@ -135,11 +137,11 @@ def build_refusal(known: Known, key: paramiko.PKey, file: Path) -> HostKeyRefuse
     """Return the error for a key that is not trusted; ``file``: the known_hosts file to add keys to."""
     if known.keys:
         return _build_changed(known, key)
-    what = f"{known.name} shows an unknown {describe_key(key)}"
+    message = f"{known.name} shows an unknown {describe_key(key)}"
     if known.authorities:
-        what += f", and no certificate of the CA in {known.authorities[0]}"
+        message += f", and no certificate of the CA in {known.authorities[0]}"
     return HostKeyRefused(
-        what,
+        message,
         "compare the fingerprint on the host's console, then run again with "
         f"--accept-new-host-keys (adds it to {file})",
         unknown=True,

@@ -71,7 +71,7 @@ class NamedKey:
         try:
             self.keys = read_key(login.private_key_file)
         except causes.UnusableKey as error:
-            self.problem = type(error)(f"{login.where}: {error.what}", error.remedy)
+            self.problem = type(error)(f"{login.where}: {error.message}", error.remedy)
             public = read_public_part(login.private_key_file)
             with Agent() as agent:
                 self.public = public if any(key.blob == public for key in agent) else b""
@@ -137,7 +137,7 @@ class _LogIn:
             return
         for key_or_error in find_default_keys():
             if isinstance(key_or_error, causes.UnusableKey):
-                self._notes.append(key_or_error.what)
+                self._notes.append(key_or_error.message)
             elif key_or_error.blob not in seen:
                 yield key_or_error
 
@@ -204,7 +204,7 @@ class _LogIn:
             return named.problem
         text, remedies = self._list_refusals()
         if named.problem:
-            self._notes.append(named.problem.what.partition(": ")[2])
+            self._notes.append(named.problem.message.partition(": ")[2])
         message = causes.clean(attempts.message, login) if attempts.count else ""
         notes = [*self._notes, *([f'the server says: "{message}"'] if message else [])]
         what = f"{login.where}: {'; '.join(text + notes)}"

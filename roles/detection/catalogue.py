@@ -1,4 +1,4 @@
-"""The detections that there are, as `detections.yml` describes them: a part of the role `detection`."""
+"""The catalogue of all detections, read from `detections.yml`. Part of the role `detection`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from provision.sites.settings import Strict
 
 _FILE = Path(__file__).parent / "detections.yml"
 
-# "banstitch_" and the name make a FortiOS object name, of at most 35 characters
+# "banstitch_" and the name form the name of a FortiOS object, which has at most 35 characters.
 DetectionName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,24}$")]
 LogId = Annotated[int, Field(ge=1, le=65535)]
 FieldName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,35}$")]
@@ -23,7 +23,7 @@ MaxRetry = Annotated[int, Field(ge=1, le=10000)]
 
 
 class Match(Strict):
-    """A log line that must match, and the address that it gives."""
+    """A log line that must match, and the address that must be found in it."""
 
     line: str
     address: str
@@ -46,33 +46,33 @@ class Detection(Strict):
 
 
 def read_catalogue(path: Path = _FILE) -> dict[str, Detection]:
-    """Return all detections that there are, by name.
+    """Return all detections of the catalogue, by name.
 
     Raises:
         InputError: a block of the file is not a detection.
     """
-    found: dict[str, Detection] = {}
+    detections: dict[str, Detection] = {}
     problems: list[Problem] = []
     document = yaml_lines.load(path)
     if not isinstance(document, yaml_lines.YamlMap):
         raise InputError(
-            [Problem(str(path), 0, "holds no detections", "write NAME: {...} for each")]
+            [Problem(str(path), 0, "must contain detections", "write NAME: {...} for each")]
         )
     for name, block in document.items():
         line = document.lines[name]
         if not isinstance(block, dict):
-            what = f"{name} is no block"
-            problems.append(Problem(str(path), line, what, "indent its fields below it"))
+            message = f"{name} must be a block"
+            problems.append(Problem(str(path), line, message, "indent its fields below it"))
             continue
         try:
-            found[str(name)] = Detection.model_validate({"name": name, **block})
+            detections[str(name)] = Detection.model_validate({"name": name, **block})
         except ValidationError as error:
             for detail in error.errors():
                 where = ".".join(str(step) for step in detail["loc"])
                 problems.append(Problem(str(path), line, f"{name}.{where}: {detail['msg']}"))
     if problems:
         raise InputError(problems)
-    return found
+    return detections
 
 
 CATALOGUE = read_catalogue()

@@ -1,6 +1,6 @@
 """Settings of events: accepted senders, rates, and addresses that are never recorded.
 
-A part of the role `receiver`, as tls.py is.
+Part of the role `receiver`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from provision.desired.context import Context, is_address
 from provision.sites.setting_types import Networks
 from provision.sites.settings import RoleSettings
 from roles.detection.role import Settings as DetectionSettings
-from roles.detection.role import enabled, ignored
+from roles.detection.role import list_enabled, list_ignored
 
 
 class Settings(RoleSettings):
@@ -22,40 +22,45 @@ class Settings(RoleSettings):
 
     receiver_allow: Annotated[
         Networks,
-        Field(description="addresses that may post events beside the FortiGates' ansible_host"),
+        Field(
+            description="more addresses that may post events, besides the FortiGates' ansible_host"
+        ),
     ] = ()
     receiver_allow_any: Annotated[
-        bool, Field(description="any address may post events; a token is needed all the same")
+        bool, Field(description="accept events from any address; a token is still required")
     ] = False
     receiver_rate: Annotated[
-        int, Field(ge=1, le=100000, description="posts a second that one FortiGate may keep up")
+        int,
+        Field(
+            ge=1, le=100000, description="posts per second that one FortiGate may send continuously"
+        ),
     ] = 2000
     receiver_burst: Annotated[
-        int, Field(ge=1, le=1000000, description="posts at once that one FortiGate may make")
+        int, Field(ge=1, le=1000000, description="posts that one FortiGate may send at once")
     ] = 20000
     receiver_accept_documentation: Annotated[
         bool,
-        Field(description="for labs only: addresses such as 203.0.113.0/24 can be banned as well"),
+        Field(description="for labs only: also ban documentation addresses such as 203.0.113.0/24"),
     ] = False
     receiver_ignore: Annotated[
-        Networks, Field(description="addresses and networks whose events are not written down")
+        Networks, Field(description="addresses and networks whose events are not recorded")
     ] = ()
 
 
-def config(
+def build_config(
     context: Context, settings: Settings, address: str, own: Sequence[str]
 ) -> dict[str, Any]:
     """Return the part of the configuration file that concerns events.
 
-    ``address``: the address or name by which FortiGates reach the receiver; ``own``: addresses and
-    networks from which the ban host talks to itself.
+    ``address``: the address or name at which FortiGates reach the receiver; ``own``: addresses and
+    networks from which the ban host connects to its own receiver.
     """
     return {
-        "fortigates": [unit.name for unit in context.site.fortigates],
-        "detections": _detections(context, settings, address),
-        "allow": _allowed(context, settings),
+        "fortigates": [fortigate.name for fortigate in context.site.fortigates],
+        "detections": _describe_detections(context, settings, address),
+        "allow": _list_senders(context, settings),
         "own": list(own),
-        "hosts": _named(context, address),
+        "hosts": _list_host_names(context, address),
         "ipv6_prefix": context.own("detection", DetectionSettings).detection_ipv6_prefix,
         "accept_documentation": settings.receiver_accept_documentation,
         "rate": settings.receiver_rate,
@@ -63,24 +68,26 @@ def config(
     }
 
 
-def _allowed(context: Context, settings: Settings) -> list[str] | None:
-    """Return the addresses that may post; None for everybody. The receiver resolves names."""
+def _list_senders(context: Context, settings: Settings) -> list[str] | None:
+    """Return the addresses and names that may post, or None for any. The receiver resolves the names."""
     if settings.receiver_allow_any:
         return None
-    units = [unit.login.address for unit in context.site.fortigates]
-    return list(dict.fromkeys([*units, *map(str, settings.receiver_allow)]))
+    fortigates = [fortigate.login.address for fortigate in context.site.fortigates]
+    return list(dict.fromkeys([*fortigates, *map(str, settings.receiver_allow)]))
 
 
-def _named(context: Context, address: str) -> list[str]:
-    """The site's hosts that are given by name: what it stands for is never banned either."""
-    units = (unit.login.address for unit in context.site.fortigates)
-    given = (context.site.ban_host.login.address, address, *units)
-    return [name for name in dict.fromkeys(given) if not is_address(name)]
+def _list_host_names(context: Context, address: str) -> list[str]:
+    """Return the host names among the site's own addresses; what they resolve to is never banned."""
+    fortigates = (fortigate.login.address for fortigate in context.site.fortigates)
+    addresses = (context.site.ban_host.login.address, address, *fortigates)
+    return [name for name in dict.fromkeys(addresses) if not is_address(name)]
 
 
-def _detections(context: Context, settings: Settings, address: str) -> list[dict[str, Any]]:
+def _describe_detections(
+    context: Context, settings: Settings, address: str
+) -> list[dict[str, Any]]:
     own = [address] if is_address(address) else []
-    ignore = [*ignored(context), *own, *map(str, settings.receiver_ignore)]
+    ignore = [*list_ignored(context), *own, *map(str, settings.receiver_ignore)]
     return [
         {
             "name": detection.name,
@@ -91,5 +98,5 @@ def _detections(context: Context, settings: Settings, address: str) -> list[dict
             "where": {name: list(values) for name, values in detection.where.items()},
             "ignore": list(dict.fromkeys([*ignore, *detection.ignore])),
         }
-        for detection in enabled(context.own("detection", DetectionSettings))
+        for detection in list_enabled(context.own("detection", DetectionSettings))
     ]

@@ -1,4 +1,4 @@
-"""Limits of what one ban host lists and bans: a part of the role `receiver` that `detection` follows."""
+"""Limits of the feed and of new bans. Part of the role `receiver`; the role `detection` reads them, too."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class Settings(RoleSettings):
         Field(
             ge=1,
             le=300000,
-            description="entries that a list of the feed may have; IPv6 gets at most a quarter of"
-            " the list of both families; FortiOS before 7.4.4 takes 131072",
+            description="entries that a list of the feed may have; IPv6 gets at most a"
+            " quarter of the list for both families; FortiOS before 7.4.4 accepts 131072",
         ),
     ] = 131072
     receiver_ban_limit: Annotated[
@@ -26,7 +26,7 @@ class Settings(RoleSettings):
         Field(
             ge=1,
             le=1000000,
-            description="new bans of IPv4, and of IPv6, that the events of one FortiGate may cause"
-            " within an hour, 1 to 1000000",
+            description="new bans per hour, of IPv4 and of IPv6 each, that the events of one FortiGate"
+            " may cause",
         ),
     ] = 50_000

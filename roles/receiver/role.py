@@ -1,27 +1,37 @@
 """The receiver on the ban host: a Flask app behind gunicorn, its units, tokens, log and log rotation.
 
-gunicorn with gevent workers, measured against the other servers of the distribution: a slow client costs
-a greenlet instead of a thread or a process. systemd holds the socket, so that a restart refuses nobody.
+gunicorn runs gevent workers, because a slow client then costs a greenlet instead of a thread or a process.
+systemd owns the socket, so no connection is refused during a restart.
 """
 
 from __future__ import annotations
 
 import ipaddress
-from pathlib import Path
+from collections.abc import Sequence
+from functools import cache
 from typing import Annotated, Any
 
+from banstitch_shared.addresses import SELF_TEST
+from banstitch_shared.receiver_api import (
+    EVENTS_PATH,
+    FEED_PATH,
+    HEALTH_PATH,
+    LIVE_PATH,
+    METRICS_PATH,
+    STATUS_PATH,
+    TOKEN_HEADER,
+)
+from banstitch_shared.tokens import STATUS, VERIFY, name_feed_token, name_webhook_token
 from pydantic import Field, field_validator
 
 from provision.desired.context import Context, format_url_host, is_address
 from provision.desired.host_paths import (
-    AUDIT,
     DIGESTS,
     ETC,
     EVENTS_LOG,
     EVIDENCE,
     LOG_DIRECTORY,
     REJECTED,
-    SPOOL,
     TOKENS,
     USER,
 )
@@ -33,21 +43,17 @@ from provision.linux.kinds.resource import Resource
 from provision.linux.kinds.service import Service
 from provision.linux.kinds.tokens import Digests, Tokens
 from provision.sites.setting_types import Address
-from roles.address_families import choose_feed_list
+from roles import shared_modules
 from roles.detection.catalogue import CATALOGUE
 from roles.detection.role import Settings as DetectionSettings
-from roles.detection.role import enabled
-from roles.receiver import events, limits, tls, units
-from roles.receiver.units import APP_DIRECTORY, FILTER, RUNTIME_DIRECTORY, SERVICE, SOCKET
+from roles.detection.role import list_enabled
+from roles.receiver import config, events, limits, tls, units
+from roles.receiver.units import APP_DIRECTORY, FILTER, SERVICE, SOCKET
 
 NAME = "receiver"
 PREFIX = "receiver_"
 _APP = f"{APP_DIRECTORY}/receiver"
-_SHARED = f"{APP_DIRECTORY}/banstitch_shared"
 _LOGROTATE = "/etc/logrotate.d/banstitch"
-_BODY_LIMIT = 65536
-# RFC 5737: nobody has it, so banning it for a second harms nobody.
-DRILL_ADDRESS = "192.0.2.66"
 
 
 class Settings(
@@ -56,53 +62,55 @@ class Settings(
     limits.Settings,
     units.Settings,
 ):
-    """Addresses, workers and pages of the receiver."""
+    """Address, workers and pages of the receiver."""
 
     receiver_listen: Annotated[
         Address, Field(description="address to listen on, 0.0.0.0 or :: for all")
     ] = ipaddress.IPv4Address("0.0.0.0")  # noqa: S104 - FortiGates must reach it
     receiver_port: Annotated[
-        int, Field(ge=1024, le=65535, description="TCP port; lower ones need root, 1024 to 65535")
+        int,
+        Field(ge=1024, le=65535, description="TCP port; lower ports would need root"),
     ] = 5000
     receiver_address: Annotated[
-        str, Field(description="address or name by which FortiGates reach it; the ansible_host")
+        str,
+        Field(description="address or name at which FortiGates reach it; empty: the ansible_host"),
     ] = ""
     receiver_workers: Annotated[
-        int, Field(ge=1, le=32, description="worker processes of the web server, 1 to 32")
+        int, Field(ge=1, le=32, description="worker processes of the web server")
     ] = 2
     receiver_status_page: Annotated[
         bool,
-        Field(description="serve /status, a page for people; user status, password in tokens.json"),
+        Field(description="serve the page /status; user status, password in tokens.json"),
     ] = False
 
     @field_validator("receiver_address")
     @classmethod
-    def _host(cls, value: str) -> str:
-        return tls.checked_host(value)
+    def _check_address(cls, value: str) -> str:
+        return tls.check_host(value)
 
 
 def find_receiver_address(context: Context) -> str:
-    """By which address or name the site's FortiGates reach the receiver."""
+    """Return the address or name at which the site's FortiGates reach the receiver."""
     settings = context.of_ban_host("receiver", Settings)
     return settings.receiver_address or context.site.ban_host.login.address
 
 
 def find_receiver_port(context: Context) -> int:
-    """The TCP port at :func:`find_receiver_address`."""
+    """Return the TCP port at :func:`find_receiver_address`."""
     return context.of_ban_host("receiver", Settings).receiver_port
 
 
 def build_base_url(context: Context) -> str:
     """Return the URL at which FortiGates reach the receiver."""
-    scheme = tls.scheme(context.of_ban_host("receiver", Settings))
+    scheme = tls.choose_scheme(context.of_ban_host("receiver", Settings))
     return f"{scheme}://{format_url_host(find_receiver_address(context))}:{find_receiver_port(context)}"
 
 
 def summary(context: Context) -> tuple[str, ...]:
-    """Return where FortiGates find the receiver, and with which certificate."""
+    """Return one line with the receiver's URL and the origin of its certificate."""
     certificates = {
-        "self_signed": "its certificate is signed by a CA that is made on the host",
-        "files": "its certificate is the one that was given",
+        "self_signed": "with a certificate of a CA that is created on the host",
+        "files": "with the certificate of receiver_tls_certificate",
         "off": "not encrypted",
     }
     kind = context.own("receiver", Settings).receiver_tls
@@ -110,143 +118,123 @@ def summary(context: Context) -> tuple[str, ...]:
 
 
 def is_receiver_secure(context: Context) -> bool:
-    """Return whether the receiver speaks https."""
+    """Return whether the receiver uses HTTPS."""
     return context.of_ban_host("receiver", Settings).receiver_tls != "off"
 
 
 def read_authority(context: Context) -> str:
-    """The certificate, in PEM form, of the CA that FortiGates must be told of; empty if there is none."""
-    return tls.authority(context, context.of_ban_host("receiver", Settings))
+    """Return the CA certificate (PEM) that FortiGates have to import; empty if there is none."""
+    return tls.read_authority(context, context.of_ban_host("receiver", Settings))
 
 
-def _names(context: Context, settings: Settings) -> tuple[str, ...]:
-    """By which it may be looked for: what FortiGates are told, and what the host says to itself."""
+def _list_certificate_names(context: Context, settings: Settings) -> tuple[str, ...]:
+    """Return the names and addresses at which FortiGates and the ban host itself reach the receiver."""
     listen = settings.receiver_listen
-    own = () if listen.is_unspecified else (str(listen),)
-    reached = find_receiver_address(context)
-    return (reached, *settings.receiver_tls_names, *own, "127.0.0.1", "::1", "localhost")
+    listening = () if listen.is_unspecified else (str(listen),)
+    address = find_receiver_address(context)
+    return (address, *settings.receiver_tls_names, *listening, "127.0.0.1", "::1", "localhost")
 
 
-def token_names(context: Context) -> tuple[str, ...]:
-    """The secrets of a site: two for each FortiGate, one for root on the ban host, one to look."""
+def list_token_names(context: Context) -> tuple[str, ...]:
+    """Return the names of a site's secrets: two for each FortiGate, one for /status, one for `verify`."""
     names = [fortigate.name for fortigate in context.site.fortigates]
-    kinds = [f"{kind}:{name}" for kind in ("webhook", "feed") for name in names]
-    return (*kinds, "status", "verify")
+    return (*map(name_webhook_token, names), *map(name_feed_token, names), STATUS, VERIFY)
 
 
-def own_url(settings: Settings) -> str:
-    """Return where the host itself reaches the receiver."""
+def build_local_url(settings: Settings) -> str:
+    """Return the URL at which the ban host itself reaches the receiver."""
     listen = settings.receiver_listen
     loopback = "127.0.0.1" if listen.version == 4 else "::1"
-    asked = loopback if listen.is_unspecified else str(listen)
-    return f"{tls.scheme(settings)}://{format_url_host(asked)}:{settings.receiver_port}"
+    address = loopback if listen.is_unspecified else str(listen)
+    return f"{tls.choose_scheme(settings)}://{format_url_host(address)}:{settings.receiver_port}"
 
 
-def _own(context: Context, settings: Settings) -> list[str]:
-    """The addresses from which the ban host talks to itself."""
-    listen = [] if settings.receiver_listen.is_unspecified else [str(settings.receiver_listen)]
-    login = context.site.ban_host.login.address
-    return ["127.0.0.0/8", "::1", *listen, *([login] if is_address(login) else [])]
-
-
-def _config(context: Context, settings: Settings) -> dict[str, Any]:
-    return {
-        **events.config(context, settings, find_receiver_address(context), _own(context, settings)),
-        "body_limit": _BODY_LIMIT,
-        "feed_limit": settings.receiver_feed_limit,
-        "feed_lists": sorted({choose_feed_list(unit) for unit in context.site.fortigates}) or [""],
-        "status_page": settings.receiver_status_page,
-        "certificate": tls.certificate(settings),
-        "readers": list(map(str, settings.receiver_readers)),
-        "digests": DIGESTS,
-        "events_log": EVENTS_LOG,
-        "evidence_log": EVIDENCE,
-        "rejected_log": REJECTED,
-        # twice the size from which on root moves them aside: whatever root does, they end there
-        "evidence_most": 2 * units.EVIDENCE_SIZE,
-        "rejected_most": 2 * units.REJECTED_SIZE,
-        "audit_log": AUDIT,
-        "spool": SPOOL,
-        "counts": f"/run/{RUNTIME_DIRECTORY}/counts",
-    }
-
-
-def _read_shared(path: Path) -> str:
-    return read_file(str(path.relative_to(TEMPLATES)))
-
-
-def _app(context: Context, settings: Settings) -> tuple[File, ...]:
+def _list_app_files(context: Context, settings: Settings) -> tuple[File, ...]:
     """Return the files of the receiver. Only its configuration is rendered."""
+    values = config.build_config(context, settings, find_receiver_address(context))
+    rendered = _deploy(f"{_APP}/config.py", render("receiver/config.py.j2", config=values))
+    return tuple(sorted((*_list_unchanged_files(), rendered), key=lambda file: file.path))
+
+
+@cache
+def _list_unchanged_files() -> tuple[File, ...]:
+    """Return the files of the receiver that are the same at every site."""
     folder = TEMPLATES / "receiver"
-    texts = {
-        path.name: read_file(f"receiver/{path.name}")
+    own = tuple(
+        _deploy(f"{_APP}/{path.name}", read_file(f"receiver/{path.name}"))
         for path in (*folder.glob("*.py"), folder / "status.html")
-    }
-    texts["config.py"] = render("receiver/config.py.j2", config=_config(context, settings))
-    shared = {
-        path.name: read_file(f"shared/banstitch_shared/{path.name}")
-        for path in (TEMPLATES / "shared" / "banstitch_shared").glob("*.py")
-    }
-    return (
-        *(_deploy(f"{_SHARED}/{name}", text) for name, text in sorted(shared.items())),
-        *(_deploy(f"{_APP}/{name}", text) for name, text in sorted(texts.items())),
     )
+    return (*shared_modules.deploy_modules(APP_DIRECTORY), *own)
 
 
 def _deploy(path: str, text: str) -> File:
     return File(path, text, check="python" if path.endswith(".py") else "")
 
 
-def heard(context: Context, settings: Settings) -> tuple[str, ...]:
-    """Return the addresses that systemd lets through to the receiver; empty where it filters none."""
-    config = _config(context, settings)
+def list_allowed_sources(context: Context, settings: Settings) -> tuple[str, ...]:
+    """Return the addresses that systemd lets through to the receiver; empty if it does not filter."""
     address = find_receiver_address(context)
-    own = [*config["own"], *([address] if is_address(address) else [])]
+    values = config.build_config(context, settings, address)
+    own = [*values["own"], *([address] if is_address(address) else [])]
     readers, page = settings.receiver_readers, settings.receiver_status_page
-    return units.heard(config["allow"], own, config["hosts"], readers, page)
+    return units.list_allowed_sources(values["allow"], own, values["hosts"], readers, page)
 
 
-def _units(context: Context, settings: Settings) -> tuple[File, File]:
-    return units.files(
+# What the other resources need to exist first.
+_BASE = (
+    *map(Package, ("gunicorn", "python3-gevent", "python3-flask", "logrotate")),
+    Directory(ETC, 0o750, "root", USER),
+    *(Directory(path, 0o755) for path in (APP_DIRECTORY, _APP)),
+    shared_modules.deploy_package(APP_DIRECTORY),
+    Directory(LOG_DIRECTORY, 0o750, "root", USER, data=True),
+)
+
+
+def resources(context: Context) -> tuple[Resource, ...]:
+    """Return the resources of a receiver that runs and answers."""
+    settings = context.own("receiver", Settings)
+    app, allowed = _list_app_files(context, settings), list_allowed_sources(context, settings)
+    socket, service = _render_units(settings, allowed)
+    return (
+        *_BASE,
+        *tls.list_resources(context, settings, _list_certificate_names(context, settings)),
+        Tokens(TOKENS, list_token_names(context), 0o600),
+        Digests(DIGESTS, TOKENS, list_token_names(context), 0o640, "root", USER),
+        *(File(log, None, 0o660, "root", USER) for log in (EVENTS_LOG, EVIDENCE, REJECTED)),
+        *app,
+        service,
+        socket,  # after its service, because both are checked together
+        _render_rotation(settings),
+        *units.filter_files(allowed),
+        *_list_services(settings, (*app, service), socket),
+    )
+
+
+def _render_units(settings: Settings, allowed: Sequence[str]) -> tuple[File, File]:
+    return units.render_units(
         str(settings.receiver_listen),
         settings.receiver_port,
         settings.receiver_workers,
         settings.receiver_feed_limit,
-        units.log_limit(settings),
-        heard(context, settings),
+        units.compute_log_limit(settings),
+        allowed,
     )
 
 
-def resources(context: Context) -> tuple[Resource, ...]:
-    """The receiver, running and answering."""
-    settings = context.own("receiver", Settings)
-    rotation = render(
+def _render_rotation(settings: Settings) -> File:
+    text = render(
         "receiver/logrotate.conf.j2",
         events_log=EVENTS_LOG,
         user=USER,
         log_size=settings.receiver_log_size,
         log_keep=settings.receiver_log_keep,
     )
-    app, (socket, service) = _app(context, settings), _units(context, settings)
+    return File(_LOGROTATE, text, check="logrotate")
+
+
+def _list_services(settings: Settings, files: Sequence[File], socket: File) -> tuple[Service, ...]:
+    """Return the socket and the service; a change of ``socket`` or of ``files`` restarts it."""
     return (
-        Package("gunicorn"),
-        Package("python3-gevent"),
-        Package("python3-flask"),
-        Package("logrotate"),
-        Directory(ETC, 0o750, "root", USER),
-        Directory(APP_DIRECTORY, 0o755),
-        Directory(_APP, 0o755),
-        Directory(_SHARED, 0o755),
-        Directory(LOG_DIRECTORY, 0o750, "root", USER, data=True),
-        *tls.resources(context, settings, _names(context, settings)),
-        Tokens(TOKENS, token_names(context), 0o600),
-        Digests(DIGESTS, TOKENS, token_names(context), 0o640, "root", USER),
-        *(File(log, None, 0o660, "root", USER) for log in (EVENTS_LOG, EVIDENCE, REJECTED)),
-        *app,
-        service,
-        socket,  # after its service, beside which it is checked
-        File(_LOGROTATE, rotation, check="logrotate"),
-        *units.filter_files(heard(context, settings)),
         Service(
             SOCKET,
             restart_on=(socket.id,),
@@ -255,32 +243,32 @@ def resources(context: Context) -> tuple[Resource, ...]:
         ),
         Service(
             SERVICE,
-            restart_on=(*(file.id for file in app), service.id),
-            answers=f"{own_url(settings)}/healthz/live",
-            certificate=tls.certificate(settings),
+            restart_on=tuple(file.id for file in files),
+            answers=build_local_url(settings) + LIVE_PATH,
+            certificate=tls.find_certificate(settings),
         ),
     )
 
 
 def self_test(context: Context) -> dict[str, Any] | None:
-    """The synthetic event of `verify`: as many as ban, for an address of TEST-NET-1."""
-    detections = enabled(context.own("detection", DetectionSettings))
+    """Return the self-test of `verify`: enough events to ban an address of TEST-NET-1."""
+    detections = list_enabled(context.own("detection", DetectionSettings))
     if not detections:
         return None
     detection, sample = detections[0], CATALOGUE[detections[0].name].matches[0]
     settings = context.own("receiver", Settings)
-    base = own_url(settings)
+    base = build_local_url(settings)
     return {
-        "url": f"{base}/receive-logs",
-        "feed_url": f"{base}/blocked-ips",
-        "health_url": f"{base}/healthz",
-        "certificate": tls.certificate(settings),
-        "header": "X-Banstitch-Token",
+        "url": base + EVENTS_PATH,
+        "feed_url": base + FEED_PATH,
+        "health_url": base + HEALTH_PATH,
+        "certificate": tls.find_certificate(settings),
+        "header": TOKEN_HEADER,
         "tokens": TOKENS,
-        "token": "verify",
+        "token": VERIFY,
         "jail": detection.jail,
-        "address": DRILL_ADDRESS,
-        "line": sample.line.replace(sample.address, DRILL_ADDRESS),
+        "address": SELF_TEST,
+        "line": sample.line.replace(sample.address, SELF_TEST),
         "count": detection.max_retry,
         "patience": 10,
     }
@@ -289,14 +277,14 @@ def self_test(context: Context) -> dict[str, Any] | None:
 def status(context: Context) -> dict[str, Any]:
     """Return how the ban host reads the receiver's metrics: URL, certificate, secret and filter.
 
-    ``page``: where a browser finds the status page; empty where it is off.
+    ``page``: the URL of the status page; empty if the page is off.
     """
     settings = context.own("receiver", Settings)
     return {
-        "page": f"{build_base_url(context)}/status" if settings.receiver_status_page else "",
-        "url": f"{own_url(settings)}/metrics",
-        "certificate": tls.certificate(settings),
+        "page": build_base_url(context) + STATUS_PATH if settings.receiver_status_page else "",
+        "url": build_local_url(settings) + METRICS_PATH,
+        "certificate": tls.find_certificate(settings),
         "tokens": TOKENS,
-        "user": "status",
-        "filters": SOCKET if heard(context, settings) else "",
+        "user": STATUS,
+        "filters": SOCKET if list_allowed_sources(context, settings) else "",
     }

@@ -1,7 +1,7 @@
 """The certificate with which the receiver identifies itself to FortiGates.
 
-A part of the role `receiver`, with settings, problems and resources enough for a file of its own. A
-certificate of the operator's is the only reason to import `certificate_files`, which is slow to load.
+Part of the role `receiver`. `certificate_files` is slow to import, so it is imported only for a certificate
+of the operator's own.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from provision.sites.settings import RoleSettings
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 
 
-def checked_host(text: str) -> str:
-    """``text`` if it is an address, a host name, or empty.
+def check_host(text: str) -> str:
+    """Return ``text``, which must be an address, a host name, or empty.
 
     Raises:
         ValueError: it is neither.
     """
     if text and not is_address(text) and not _HOST.fullmatch(text):
-        raise ValueError("is neither an address nor a host name")
+        raise ValueError("it must be an address or a host name")
     return text
 
 
@@ -41,46 +41,49 @@ class Settings(RoleSettings):
 
     receiver_tls: Annotated[
         Literal["self_signed", "files", "off"],
-        Field(description="https by a CA of the ban host's own, by files of yours, or plain http"),
+        Field(
+            description="self_signed: HTTPS with a CA of the ban host; files: HTTPS with your own"
+            " certificate; off: plain HTTP"
+        ),
     ] = "self_signed"
     receiver_tls_names: Annotated[
         tuple[str, ...],
-        Field(description="more addresses and names that the self_signed certificate is good for"),
+        Field(
+            description="for self_signed: more addresses and names that the certificate is valid for"
+        ),
     ] = ()
     receiver_tls_certificate: Annotated[
-        str, Field(description="for files: certificate and chain in PEM form, on your machine")
+        str, Field(description="for files: certificate and chain, a PEM file on your machine")
     ] = ""
     receiver_tls_key: Annotated[
-        str, Field(description="for files: its key in PEM form, unencrypted, on your machine")
+        str, Field(description="for files: unencrypted private key, a PEM file on your machine")
     ] = ""
     receiver_tls_ca: Annotated[
         str,
-        Field(
-            description="for files: certificate of a CA that FortiGates do not know by themselves"
-        ),
+        Field(description="for files: CA certificate that FortiGates have to import, a PEM file"),
     ] = ""
 
     @field_validator("receiver_tls_names")
     @classmethod
-    def _hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(map(checked_host, value))
+    def _check_names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(map(check_host, value))
 
 
-def scheme(settings: Settings) -> str:
+def choose_scheme(settings: Settings) -> str:
     """Return the scheme of the URLs."""
     return "http" if settings.receiver_tls == "off" else "https"
 
 
-def certificate(settings: Settings) -> str:
+def find_certificate(settings: Settings) -> str:
     """Return the path of the receiver's key and certificate on the ban host; empty if there is none."""
     return "" if settings.receiver_tls == "off" else CERTIFICATE
 
 
-def authority(context: Context, settings: Settings) -> str:
-    """The certificate, in PEM form, of the CA that FortiGates must be told of; empty if there is none.
+def read_authority(context: Context, settings: Settings) -> str:
+    """Return the CA certificate (PEM) that FortiGates have to import; empty if there is none.
 
     Raises:
-        InputError: ``receiver_tls_ca`` names no single certificate.
+        InputError: ``receiver_tls_ca`` does not name a file with exactly one certificate.
     """
     if settings.receiver_tls == "self_signed":
         return context.ca.strip() or CA_NOT_MADE_YET
@@ -91,11 +94,13 @@ def authority(context: Context, settings: Settings) -> str:
     with _Problems(context, "receiver_tls_ca"):
         pem = certificate_files.read_text(settings.receiver_tls_ca).strip()
         if len(certificate_files.parse_certificates(pem, settings.receiver_tls_ca)) > 1:
-            raise ValueError(f"{settings.receiver_tls_ca} holds several certificates")
+            raise ValueError(f"{settings.receiver_tls_ca} must contain exactly one certificate")
     return pem
 
 
-def resources(context: Context, settings: Settings, names: Sequence[str]) -> tuple[Resource, ...]:
+def list_resources(
+    context: Context, settings: Settings, names: Sequence[str]
+) -> tuple[Resource, ...]:
     """Return the resources for a certificate with ``names``: addresses or host names.
 
     Raises:
@@ -110,20 +115,20 @@ def resources(context: Context, settings: Settings, names: Sequence[str]) -> tup
         with _Problems(context, "receiver_tls_certificate"):
             paths = (settings.receiver_tls_certificate, settings.receiver_tls_key)
             if not all(paths):
-                raise ValueError("receiver_tls: files needs it, and receiver_tls_key")
+                raise ValueError("receiver_tls: files needs both receiver_tls_certificate and _key")
             content = certificate_files.read_pair(*paths, names[0])
         return folder, Certificate(CERTIFICATE, (), "", content, group=USER)
-    spelt = dict.fromkeys(str(ip_address(n)) if is_address(n) else n for n in names)
+    valid_for = dict.fromkeys(str(ip_address(n)) if is_address(n) else n for n in names)
     return (
         folder,
         Package("openssl"),
-        Authority(AUTHORITY, tuple(spelt)),
-        Certificate(CERTIFICATE, tuple(spelt), AUTHORITY, group=USER),
+        Authority(AUTHORITY, tuple(valid_for)),
+        Certificate(CERTIFICATE, tuple(valid_for), AUTHORITY, group=USER),
     )
 
 
 class _Problems:
-    """A file that cannot be used is a problem of the ``setting`` that names it."""
+    """Turns a file error inside the block into a problem of the ``setting`` that names the file."""
 
     def __init__(self, context: Context, setting: str) -> None:
         self._context, self._setting = context, setting
@@ -134,5 +139,5 @@ class _Problems:
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, ValueError):
             host = self._context.site.ban_host.name
-            instead = "name files in PEM form that belong together"
-            raise InputError([Problem(host, 0, f"{self._setting}: {error}", instead)]) from error
+            remedy = "name PEM files that belong together"
+            raise InputError([Problem(host, 0, f"{self._setting}: {error}", remedy)]) from error

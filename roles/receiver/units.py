@@ -1,6 +1,6 @@
-"""The receiver's socket and service: what they listen on, how much they may use, whom they hear.
+"""The receiver's socket and service: where they listen, what they may use, whom they let through.
 
-A part of the role `receiver`, as tls.py is.
+Part of the role `receiver`.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ SOCKET = "banstitch-receiver.socket"
 # In /run, see RuntimeDirectory= in systemd.exec(5).
 RUNTIME_DIRECTORY = "banstitch"
 _UNITS = "/etc/systemd/system"
-# Apart from the socket's own file: a site that gets the filter later must not make its socket anew for it,
-# since connections are refused meanwhile.
+# In a file apart from the socket's own: a site that gets the filter later must not recreate its socket for
+# it, because connections are refused meanwhile.
 FILTER = f"{_UNITS}/{SOCKET}.d/filter.conf"
 _MIB = 1 << 20
 _BYTES = {"k": 1024, "M": _MIB}
-# Bytes from which on root moves these logs aside; there are two files of each.
+# Size in bytes at which root rotates these logs. Each log has at most two files.
 EVIDENCE_SIZE = 32 * _MIB
 REJECTED_SIZE = _MIB
-# Bytes that a worker needs for one ban of the feed, while it makes the feed anew (measured: 0.8 KiB).
+# Bytes that a worker needs for one ban while it rebuilds the feed (measured: 0.8 KiB).
 _BYTES_OF_A_BAN = 820
-# MiB for 10,000 connections of all workers at 30 KiB each, and for a worker without bans.
+# MiB for 10,000 connections at 30 KiB each, shared by all workers; MiB for one worker without bans.
 _CONNECTIONS = 320
 _WORKER = 96
-# Beside itself a worker has the threads in which gevent looks names up, ten at most.
+# A worker process and its threads: gevent uses up to ten to resolve names.
 _TASKS_OF_A_WORKER = 16
 
 
@@ -48,51 +48,54 @@ class Settings(RoleSettings):
     receiver_readers: Annotated[
         Networks,
         Field(
-            description="addresses that may read /status and /metrics; empty: no limit for /status,"
-            " and FortiGates and the ban host for /metrics where systemd filters addresses"
+            description="addresses that may read /status and /metrics; empty: any address, or only"
+            " FortiGates and the ban host where systemd filters addresses"
         ),
     ] = ()
     receiver_log_size: Annotated[
         str,
-        Field(pattern=r"^[1-9][0-9]{0,5}[kM]$", description="rotate the event log from here on"),
+        Field(
+            pattern=r"^[1-9][0-9]{0,5}[kM]$",
+            description="size at which the event log is rotated, such as 500k or 50M",
+        ),
     ] = "50M"
     receiver_log_keep: Annotated[
-        int, Field(ge=1, le=520, description="how many rotated event logs are kept, 1 to 520")
+        int, Field(ge=1, le=520, description="number of rotated event logs to keep")
     ] = 4
 
 
-def log_limit(settings: Settings) -> int:
-    """Return the size from which on the event log is moved aside at once.
+def compute_log_limit(settings: Settings) -> int:
+    """Return the size in bytes at which the event log is rotated at once, without waiting for logrotate.
 
-    It is twice what logrotate waits for: only a flood between two of its runs gets there.
+    It is twice the size at which logrotate acts, so only a flood between two of its runs reaches it.
     """
     size, unit = int(settings.receiver_log_size[:-1]), settings.receiver_log_size[-1]
     return 2 * size * _BYTES[unit]
 
 
-def most_bytes_of_a_file(log_limit: int) -> int:
-    """Return the largest file that the service may write.
+def compute_file_limit(log_limit: int) -> int:
+    """Return the size in bytes of the largest file that the service may write.
 
-    It is above the event log's limit, from which on root rotates it: a flood goes on until then.
+    It is above the event log's limit, because a flood continues until root has rotated the log.
     """
     return log_limit + 64 * _MIB
 
 
-def heard(
+def list_allowed_sources(
     allowed: Sequence[str] | None,
     own: Sequence[str],
     looked_up: Sequence[str],
     readers: Networks,
     page: bool,
 ) -> tuple[str, ...]:
-    """Return the addresses that systemd lets through to the receiver; empty where it filters none.
+    """Return the addresses that systemd lets through to the receiver; empty if it does not filter.
 
-    It filters where everybody who needs the receiver is known by address. A name must be looked up over
-    the network, and a page without ``receiver_readers`` may be read from anywhere.
+    It filters only if every legitimate client is known by address. A host name would have to be resolved
+    over the network, and a status page without ``receiver_readers`` may be read from anywhere.
     """
     if allowed is None or looked_up or (page and not readers):
         return ()
-    if not all(is_network(each) for each in allowed):
+    if not all(is_network(source) for source in allowed):
         return ()
     return tuple(dict.fromkeys(["localhost", *own, *allowed, *map(str, readers)]))
 
@@ -102,7 +105,7 @@ def is_network(text: str) -> bool:
     return is_address(text.partition("/")[0])
 
 
-def files(
+def render_units(
     listen: str, port: int, workers: int, feed_limit: int, log_limit: int, allow: Sequence[str]
 ) -> tuple[File, File]:
     """Return the socket and the service."""
@@ -123,7 +126,7 @@ def files(
         workers=workers,
         memory=f"{memory}M",
         tasks=_TASKS_OF_A_WORKER * (workers + 1),
-        file_size=most_bytes_of_a_file(log_limit),
+        file_size=compute_file_limit(log_limit),
         allow=allow,
     )
     return (
@@ -133,7 +136,7 @@ def files(
 
 
 def filter_files(allow: Sequence[str]) -> tuple[Directory | File, ...]:
-    """Return what has systemd drop connections of everybody but ``allow``; nothing where it is empty."""
+    """Return the files that make systemd drop connections from any address not in ``allow``."""
     if not allow:
         return ()
     folder = Directory(str(PurePosixPath(FILTER).parent), 0o755)

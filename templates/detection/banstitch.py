@@ -1,23 +1,17 @@
 """fail2ban's action for Banstitch jails: it keeps the ban files that the receiver's feed is made from.
 
 Managed by Banstitch: changes made here are overwritten. fail2ban 0.11 to 1.1 load this into the
-server (``action = banstitch.py[...]``). One file a jail, one ban a line, replaced as a whole:
-
-    # banstitch 1
-    ADDRESS UNTIL SINCE FAILURES COUNT
-    end N
-
-UNTIL and SINCE in epoch seconds, UNTIL -1 for ever, COUNT how often banned so far, N the number of
-bans. The receiver leaves out what has expired, so an entry may stay too long here, but must never be
-missing: at stop nothing is removed, at start what was there is kept, and where fail2ban's own
-database knows less (lost, or cut down to the jail's ban time), fail2ban is told again.
+server (``action = banstitch.py[...]``). One file a jail (banstitch_shared/ban_file.py). The receiver
+leaves out what has expired, so an entry may stay too long there, but must never be missing: at stop
+nothing is removed, at start what was there is kept, and where fail2ban's own database knows less
+(lost, or cut down to the jail's ban time), fail2ban is told again.
 """
 
 from __future__ import annotations
 
 import grp
-import json
 import os
+import sys
 import syslog
 import time
 from typing import Any
@@ -25,17 +19,28 @@ from typing import Any
 from fail2ban.server.action import ActionBase
 from fail2ban.server.utils import Utils
 
+_FOLDER = os.path.dirname(__file__)
+if _FOLDER not in sys.path:
+    sys.path.append(_FOLDER)
+
+# fail2ban loads this file by its path, so only now they are found
+from banstitch_shared.addresses import SELF_TEST, spell_ban  # noqa: E402
+from banstitch_shared.ban_file import (  # noqa: E402
+    compute_end,
+    find_ban_file,
+    find_sign_of_life,
+)
+
 
 def load(name: str) -> Any:
     """Load another of our modules, from beside this one."""
-    path = os.path.join(os.path.dirname(__file__), "banstitch_%s.py" % name)
-    return Utils.load_python_module(path)
+    return Utils.load_python_module(os.path.join(_FOLDER, "banstitch_%s.py" % name))
 
 
-terms, held, keeper, memory = map(load, ("terms", "held", "keeper", "memory"))
+held, keeper, memory, by_hand = map(load, ("held", "keeper", "memory", "by_hand"))
 spool_files, audits, events_kept = map(load, ("spool", "audit", "evidence"))
 bounds, limits, logs, ignore_lists = map(load, ("bounds", "limit", "logs", "ignore"))
-Note, end, number, spelling = held.Note, terms.end, terms.number, terms.spelling
+Note = held.Note
 
 # fail2ban looks for new lines, and then for new bans, up to 2 s after they came; ours at most this.
 ALERT = 0.4
@@ -63,9 +68,8 @@ class Action(ActionBase):  # type: ignore[misc] # fail2ban has no types
     ) -> None:
         super().__init__(jail, name)
         gid = grp.getgrnam(group).gr_gid
-        self._file = spool_files.BansFile(os.path.join(spool, jail.name + ".bans"), gid)
-        alive = spool_files.SignOfLife(os.path.join(spool, jail.name + ".alive"), gid)
         self._log = log
+        self._file = spool_files.BansFile(find_ban_file(spool, jail.name), gid)
         self._logs = logs.Logs(logs.LIMITS, gid)
         self._audit = audits.Audit(audit, gid, events_kept.Evidence(evidence))
         self._held = held.Held(jail.name, self._audit)
@@ -73,7 +77,19 @@ class Action(ActionBase):  # type: ignore[misc] # fail2ban has no types
         self._bounds = bounds.Bounds(jail, self._logSys)
         self._limit = limits.BanLimit(os.path.join(spool, "limit.json"), gid)
         self._limit.configure(int(ban_limit), fortigates.split())
-        self._keeper = keeper.Keeper(
+        # when fail2ban restored the last ban
+        self._restored_at = 0.0
+        self._to_forget: list[str] = []
+        self._look_at_ignored = True
+        alive = spool_files.SignOfLife(find_sign_of_life(spool, jail.name), gid)
+        self._keeper = self._make_keeper(alive)
+        # before the log: whom it spares must not be banned by its first line
+        self._ignoring = ignore_lists.Ignoring(jail.filter, ignore.split())
+        self._by_hand = by_hand.ByHand(jail, self._held, self._memory, self._keeper, self._ignoring)
+        self._read_log()
+
+    def _make_keeper(self, alive: Any) -> Any:
+        return keeper.Keeper(
             self._file,
             self._held.copy,
             alive,
@@ -82,14 +98,6 @@ class Action(ActionBase):  # type: ignore[misc] # fail2ban has no types
             self._look_over,
             self._logSys,
         )
-        # when fail2ban restored the last ban
-        self._restored_at = 0.0
-        self._to_forget: list[str] = []
-        self._look_at_ignored = True
-        self._ignored = terms.Ignored([])
-        # before the log: whom it spares must not be banned by its first line
-        self._ignoring = ignore_lists.Ignoring(jail.filter, ignore.split())
-        self._read_log()
 
     # --- what fail2ban calls --------------------------------------------------------------------
 
@@ -127,9 +135,9 @@ class Action(ActionBase):  # type: ignore[misc] # fail2ban has no types
     def start(self) -> None:
         """Begin with the bans that an earlier server left."""
         self._bounds.start()
-        bans, fault = self._file.read()
-        if fault:
-            self._logSys.warning("%s; fail2ban's own bans count", fault)
+        bans, error = self._file.read()
+        if error:
+            self._logSys.warning("%s; fail2ban's own bans count", error)
             bans = {**self._memory.bans(), **bans}
         past = self._audit.past(self._jail.name)
         with self._held.lock:
@@ -147,9 +155,9 @@ class Action(ActionBase):  # type: ignore[misc] # fail2ban has no types
 
     def ban(self, info: Any) -> None:
         """Hold a ban of fail2ban, unless it must not be one."""
-        address = spelling(info["ip"])
-        until = end(info["time"], info["bantime"])
-        protected = self._ignored_now().overlap(address)
+        address = spell_ban(info["ip"])
+        until = compute_end(info["time"], info["bantime"])
+        protected = self._ignoring.find_overlap(address)
         with self._held.lock:
             self._restored_at = time.time()
             self._held.unconfirmed.discard(address)
@@ -180,15 +188,11 @@ class Action(ActionBase):  # type: ignore[misc] # fail2ban has no types
     def _is_over_limit(self, address: str, info: Any, events: list[str]) -> bool:
         """Return whether events caused a new ban whose FortiGate may cause no more for now."""
         by_hand, new = not info["failures"], self._held.is_new(address, time.time())
-        if info["restored"] or by_hand or not new or address == limits.SELF_TEST:
+        if info["restored"] or by_hand or not new or address == SELF_TEST:
             return False
         took = self._limit.take(events[-1].strip() if events else "", time.time())
         if took.first:
-            whose = "events that name no FortiGate of this site"
-            whose = whose if took.fortigate == limits.UNKNOWN else "events of " + took.fortigate
-            bans = "new bans of IPv6" if took.ipv6 else "new bans"
-            most = "%d %s within an hour (receiver_ban_limit)" % (self._limit.most, bans)
-            why = "%s caused %s: more are refused" % (whose, most)
+            why = self._limit.describe(took)
             self._held.note_limit(took.fortigate, why)
             syslog.syslog(syslog.LOG_WARNING, "banstitch: " + why)
         return not bool(took.allowed)
@@ -202,13 +206,13 @@ class Action(ActionBase):  # type: ignore[misc] # fail2ban has no types
 
     def unban(self, info: Any) -> None:
         """End a ban that fail2ban ended, or give it back if that was not meant."""
-        address, now = spelling(info["ip"]), time.time()
+        address, now = spell_ban(info["ip"]), time.time()
         with self._held.lock:
             known = self._held.bans.get(address)
             if known is None:
                 return
             expired = known.until <= now + held.GRACE
-            too_early = end(info["time"], info["bantime"]) <= now + held.GRACE
+            too_early = compute_end(info["time"], info["bantime"]) <= now + held.GRACE
             if self._memory.forgets or (not expired and too_early):
                 # freed with something that we made fail2ban forget, or restored with the jail's ban
                 # time instead of its own, longer one
@@ -237,50 +241,17 @@ class Action(ActionBase):  # type: ignore[misc] # fail2ban has no types
             self._keeper.write_now()
         return True
 
-    # --- what an operator calls: fail2ban-client set JAIL action banstitch METHOD JSON ------------
-    # Answers are JSON: ``changed``, and ``said`` for the operator. OSError: it is not on disk.
+    # --- what an operator calls: see banstitch_by_hand.py ---------------------------------------
 
     def ban_by_hand(
         self, address: str, seconds: int | None = None, by: str = "", why: str = ""
     ) -> str:
-        """Ban for ``seconds`` (-1 for ever, None as the jail does); on disk when this returns.
-
-        It changes nothing where a ban as long is there. ``until`` in epoch seconds, -1 for ever.
-        """
-        entry, now = spelling(address), time.time()
-        protected = self._ignored_now().overlap(entry)
-        if protected:
-            holds = "" if protected == entry else " holds %s, which" % protected
-            raise ValueError("%s%s is on the ignore list" % (entry, holds))
-        seconds = int(self._jail.actions.getBanTime() if seconds is None else seconds)
-        if seconds != -1 and not 1 <= seconds <= terms.LONGEST_BAN:
-            raise ValueError("a ban lasts 1 second to 100 years, or -1 for ever")
-        with self._held.lock:
-            changed = self._held.hold(entry, end(now, seconds), now, 0, Note(why, by))
-            ban = self._held.bans[entry]
-            self._memory.hand_back(entry, ban)
-        said = "%s is banned until %s" % (entry, terms.shown(ban.until))
-        said += "" if changed else " already, and bans are not made shorter"
-        self._write_at_once(said)
-        return json.dumps({"changed": changed, "until": number(ban.until), "said": said})
+        """Ban an address for ``seconds``, and return the answer."""
+        return str(self._by_hand.ban(address, seconds, Note(why, by)))
 
     def unban_by_hand(self, address: str, by: str = "", why: str = "") -> str:
-        """End a ban here and in fail2ban; it is on disk when this returns, so that it stays so."""
-        entry = spelling(address)
-        with self._held.lock:
-            known = entry in self._held.bans
-            if known:
-                self._held.let_go(entry, "unban", why, by)
-        self._memory.forget(entry, db=True)
-        said = "%s is %s" % (entry, "unbanned" if known else "not banned")
-        self._write_at_once(said)
-        return json.dumps({"changed": known, "said": said})
-
-    def _write_at_once(self, said: str) -> None:
-        self._keeper.wake()
-        if not self._keeper.write_now():
-            told = "%s in fail2ban, but that is not on disk yet: %s; it is tried again every second"
-            raise OSError(told % (said, self._keeper.hindrance))
+        """Unban an address, and return the answer."""
+        return str(self._by_hand.unban(address, Note(why, by)))
 
     # --- what the keeper calls, once a second or more -------------------------------------------------
 
@@ -289,7 +260,8 @@ class Action(ActionBase):  # type: ignore[misc] # fail2ban has no types
             late = [a for a, ban in self._held.bans.items() if ban.until < now - held.GRACE]
             for address in late:
                 self._held.let_go(address, "expiry", "its time was over", "banstitch")
-            allowed, self._look_at_ignored = self._newly_ignored(), False
+            allowed = self._list_ignored() if self._look_at_ignored else []
+            self._look_at_ignored = False
             for address in allowed:
                 self._held.let_go(address, "unban", "on the ignore list by now", "banstitch")
             forgiven, self._to_forget = self._to_forget, []
@@ -305,15 +277,5 @@ class Action(ActionBase):  # type: ignore[misc] # fail2ban has no types
             self._memory.forget(address, db=True)
         self._bounds.trim()
 
-    def _newly_ignored(self) -> list[str]:
-        if not self._look_at_ignored:
-            return []
-        ignored = self._ignored_now()
-        return [address for address in self._held.bans if ignored.overlap(address)]
-
-    def _ignored_now(self) -> Any:
-        """Return the ignore list, rebuilt only if it changed: 100,000 restored bans ask for it."""
-        texts = self._ignoring.everybody()
-        if texts != self._ignored.texts:
-            self._ignored = terms.Ignored(texts)
-        return self._ignored
+    def _list_ignored(self) -> list[str]:
+        return [address for address in self._held.bans if self._ignoring.find_overlap(address)]

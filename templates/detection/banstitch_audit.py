@@ -14,14 +14,11 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from fail2ban.server.utils import Utils
+from banstitch_shared.addresses import spell_ban
+from banstitch_shared.audit_file import name_rotated, read_newest_first
 
 if TYPE_CHECKING:
     from banstitch_evidence import Evidence
-    from banstitch_terms import spelling
-else:
-    terms = Utils.load_python_module(os.path.join(os.path.dirname(__file__), "banstitch_terms.py"))
-    spelling = terms.spelling
 
 # Address to how often it was banned, and when it was forgiven (0 if never).
 Past = dict[str, tuple[int, float]]
@@ -29,10 +26,6 @@ Past = dict[str, tuple[int, float]]
 # The audit is moved aside at so many bytes, and so many old ones are kept: 100,000 bans and more.
 AUDIT_SIZE = 20000000
 AUDIT_KEEP = 9
-# No entry is longer, whatever stands in a file that the receiver's user could have replaced.
-LONGEST = 1 << 16
-# Bytes of one file that are read at most, its last ones: a file is moved aside long before.
-MOST_READ = 4 * AUDIT_SIZE
 # So many addresses are remembered, the last ones, and so many bans of one.
 MOST_KNOWN = 200000
 MOST_COUNTED = 1000000
@@ -58,7 +51,7 @@ class Audit:
 
     @property
     def waits(self) -> bool:
-        """Whether entries wait to be written."""
+        """Return whether entries wait to be written."""
         return bool(self._waiting)
 
     def add(self, entry: dict[str, Any], event: str = "") -> None:
@@ -124,8 +117,7 @@ class Audit:
         except FileNotFoundError:
             return
         for age in range(AUDIT_KEEP, 0, -1):
-            older = "%s.%d" % (self._path, age)
-            newer = "%s.%d" % (self._path, age - 1) if age > 1 else self._path
+            older, newer = (name_rotated(self._path, each) for each in (age, age - 1))
             if os.path.lexists(newer):
                 if os.path.isdir(older) and not os.path.islink(older):
                     os.rename(older, "%s.odd-%d" % (older, time.time_ns()))
@@ -134,22 +126,16 @@ class Audit:
     def past(self, jail: str) -> Past:
         """Return the past of the addresses in a jail, as far back as the audit goes."""
         past: Past = {}
-        for age in range(AUDIT_KEEP, -1, -1):
-            path = "%s.%d" % (self._path, age) if age else self._path
-            try:
-                descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-                with open(descriptor, "rb") as stream:
-                    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                        continue
-                    stream.seek(max(0, os.fstat(descriptor).st_size - MOST_READ))
-                    for line in iter(lambda: stream.readline(LONGEST), b""):
-                        self._recall(past, jail, line)
-            except OSError:
-                continue
-        return past
+        for line in read_newest_first(self._path, lenient=True):
+            self._recall(past, jail, line)
+            if len(past) == MOST_KNOWN:
+                break
+        # the first to be forgotten comes first
+        return dict(reversed(past.items()))
 
     @staticmethod
     def _recall(past: Past, jail: str, line: bytes) -> None:
+        """Add what a line says of an address of which no later line was read."""
         # a mere shortcut: a quote that an attacker typed has a backslash before it in the file
         if b'"what": "ban"' not in line and b'"what": "unban"' not in line:
             return
@@ -159,17 +145,11 @@ class Audit:
             entry = json.loads(line)
             if entry["jail"] != jail:
                 return
-            address, at, count = (
-                spelling(entry["address"]),
-                float(entry["at"]),
-                int(entry["count"]),
-            )
+            address = spell_ban(entry["address"])
+            at, count = float(entry["at"]), int(entry["count"])
         except (ValueError, LookupError, TypeError, RecursionError, OverflowError):
             return
         # what is said to come would count for ever; not a number compares as false
         if not 0 <= at <= time.time() or not 0 < count <= MOST_COUNTED:
             return
-        past.pop(address, None)
-        past[address] = (count, at if entry["what"] == "unban" else 0.0)
-        while len(past) > MOST_KNOWN:
-            del past[next(iter(past))]
+        past.setdefault(address, (count, at if entry["what"] == "unban" else 0.0))

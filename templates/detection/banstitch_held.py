@@ -5,20 +5,15 @@ Managed by Banstitch: changes made here are overwritten. Loaded by banstitch.py 
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from fail2ban.server.utils import Utils
+from banstitch_shared.ban_file import Ban, round_end
 
 if TYPE_CHECKING:
     from banstitch_audit import Audit, Past
-    from banstitch_terms import Ban, number
-else:
-    terms = Utils.load_python_module(os.path.join(os.path.dirname(__file__), "banstitch_terms.py"))
-    Ban, number = terms.Ban, terms.number
 
 # Seconds by which fail2ban's clockwork may be late before we act in its place.
 GRACE = 2.0
@@ -82,7 +77,7 @@ class Held:
             ban, what = known._replace(until=until), "prolong"
         else:
             count = self._past.get(address, (0, 0.0))[0] + 1
-            ban, what = Ban(until, since, int(failures), count), "ban"
+            ban, what = Ban(address, until, since, int(failures), count), "ban"
             self._past[address] = (count, 0.0)
             while len(self._past) > MOST_KNOWN:
                 del self._past[next(iter(self._past))]
@@ -104,7 +99,7 @@ class Held:
 
     def _record(self, what: str, address: str, ban: Ban, note: Note) -> None:
         entry: dict[str, object] = {"at": round(time.time(), 3), "what": what, "address": address}
-        entry.update(jail=self._jail, until=number(ban.until), why=note.why, by=note.by)
+        entry.update(jail=self._jail, until=round_end(ban.until), why=note.why, by=note.by)
         entry.update(since=int(ban.since), failures=ban.failures, count=ban.times)
         entry["events"] = note.events
         self._audit.add(entry, note.trigger if what == "ban" else "")

@@ -8,8 +8,26 @@ Managed by Banstitch: changes made here are overwritten. Loaded by banstitch.py 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
+
+from banstitch_shared.addresses import Network, Networks, parse_network, split_ban
+
+
+class Ignored:
+    """A jail's ignore list, asked 100,000 times in a second."""
+
+    def __init__(self, texts: Iterable[object]) -> None:
+        self.texts = list(texts)
+        networks = [network for text in self.texts for network in parse_networks(str(text))]
+        self._networks = Networks((network, str(network)) for network in reversed(networks))
+
+    def find_overlap(self, entry: str) -> str:
+        """Return the part of the list that ``entry`` has addresses in common with, or an empty string."""
+        place = split_ban(entry)
+        if self._networks.find_around(*place):
+            return entry
+        return self._networks.find_within(*place) if "/" in entry else ""
 
 
 class Ignoring:
@@ -20,6 +38,7 @@ class Ignoring:
         # fail2ban's own objects of those that would not be on the list without us
         self._added: list[Any] = []
         self.texts = tuple(texts)
+        self._ignored = Ignored([])
         self.put()
 
     def put(self) -> None:
@@ -38,6 +57,21 @@ class Ignoring:
         self.texts = tuple(texts)
         self.put()
 
-    def everybody(self) -> list[Any]:
-        """Return the whole list; while fail2ban has it cleared, at least our own part of it."""
-        return [*self._filter.getIgnoreIP(), *self.texts]
+    def find_overlap(self, entry: str) -> str:
+        """Return the part of the list that ``entry`` has addresses in common with, or an empty string.
+
+        The list is rebuilt only if it changed: 100,000 restored bans ask for it. While fail2ban has it
+        cleared, at least our own part of it counts.
+        """
+        texts = [*self._filter.getIgnoreIP(), *self.texts]
+        if texts != self._ignored.texts:
+            self._ignored = Ignored(texts)
+        return self._ignored.find_overlap(entry)
+
+
+def parse_networks(text: str) -> list[Network]:
+    """Return the network of a text; none for a name, which fail2ban accepts as well."""
+    try:
+        return [parse_network(text)]
+    except ValueError:
+        return []

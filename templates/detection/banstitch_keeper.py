@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from banstitch_audit import Audit
     from banstitch_logs import Logs
+    from banstitch_shared.ban_file import Ban
     from banstitch_spool import BansFile, SignOfLife
-    from banstitch_terms import Ban
 
 # A burst of bans costs one write in this many seconds; the first of a burst is written at once.
 PAUSE = 0.2

@@ -24,8 +24,6 @@ from typing import NamedTuple
 # Seconds. What happened in a slice of time counts until the last moment of that slice is an hour ago.
 HOUR = 3600
 SLICE = 600
-# Whom the self-test of `verify` bans and frees again. It is nobody's address, and takes no budget.
-SELF_TEST = "192.0.2.66"
 # The budget that events share which name no FortiGate of this site.
 UNKNOWN = "-"
 # EPOCH FORTIGATE DETECTION KIND ADDRESS USER REASON
@@ -83,6 +81,14 @@ class BanLimit:
             if outcome is None:
                 self._unwritten, outcome = self._counted(self._unwritten or {}, name, ipv6, now)
         return outcome
+
+    def describe(self, outcome: Outcome) -> str:
+        """Return the reason why bans are refused from now on."""
+        whose = "events that name no FortiGate of this site"
+        whose = whose if outcome.fortigate == UNKNOWN else "events of " + outcome.fortigate
+        bans = "new bans of IPv6" if outcome.ipv6 else "new bans"
+        most = "%d %s within an hour (receiver_ban_limit)" % (self.most, bans)
+        return "%s caused %s: more are refused" % (whose, most)
 
     def _counted(self, found: Counts, name: str, ipv6: bool, now: float) -> tuple[Counts, Outcome]:
         budgets = (n + family for n in self._names for family in ("", IPV6))

@@ -6,25 +6,13 @@ Managed by Banstitch: changes made here are overwritten. Loaded by banstitch.py 
 from __future__ import annotations
 
 import logging
-import os
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from banstitch_shared.addresses import spell_ban
+from banstitch_shared.ban_file import FOREVER, Ban, compute_end, round_end
 from fail2ban.server.ipdns import IPAddr
 from fail2ban.server.ticket import FailTicket
-from fail2ban.server.utils import Utils
-
-if TYPE_CHECKING:
-    from banstitch_terms import FOREVER, Ban, end, number, spelling
-else:
-    terms = Utils.load_python_module(os.path.join(os.path.dirname(__file__), "banstitch_terms.py"))
-    FOREVER, Ban, end, number, spelling = (
-        terms.FOREVER,
-        terms.Ban,
-        terms.end,
-        terms.number,
-        terms.spelling,
-    )
 
 
 class Memory:
@@ -37,13 +25,13 @@ class Memory:
 
     @property
     def forgets(self) -> bool:
-        """Whether this thread is in fail2ban because we made it forget a ban."""
+        """Return whether this thread is in fail2ban because we made it forget a ban."""
         return bool(getattr(self._inside, "fail2ban", False))
 
     def hand_back(self, address: str, ban: Ban) -> None:
         """Let fail2ban hold what we hold, so that it shows it and can unban it."""
         ticket = FailTicket(address, ban.since)
-        ticket.setBanTime(-1 if ban.until == FOREVER else number(ban.until) - int(ban.since))
+        ticket.setBanTime(-1 if ban.until == FOREVER else round_end(ban.until) - int(ban.since))
         self._jail.putFailTicket(ticket)
 
     def forget(self, address: str, db: bool) -> None:
@@ -64,12 +52,15 @@ class Memory:
         """Return the bans that fail2ban is about to restore one by one."""
         try:
             tickets = self._jail.database.getCurrentBans(jail=self._jail)
-            return {
-                spelling(t.getID()): Ban(
-                    end(t.getTime(), t.getBanTime()), t.getTime(), t.getAttempt(), 1
-                )
-                for t in tickets
-            }
+            bans = [make_ban(ticket) for ticket in tickets]
+            return {ban.address: ban for ban in bans}
         except Exception:  # it restores them itself
             self._log.exception("cannot read fail2ban's own bans")
             return {}
+
+
+def make_ban(ticket: Any) -> Ban:
+    """Return the ban of a ticket of fail2ban."""
+    began = ticket.getTime()
+    end = compute_end(began, ticket.getBanTime())
+    return Ban(spell_ban(ticket.getID()), end, began, ticket.getAttempt(), 1)

@@ -9,21 +9,12 @@ import contextlib
 import errno
 import os
 import stat
-from typing import TYPE_CHECKING
 
-from fail2ban.server.utils import Utils
+from banstitch_shared.addresses import spell_ban
+from banstitch_shared.ban_file import Ban, format_ban, join_lines, salvage_bans
 
-if TYPE_CHECKING:
-    from banstitch_terms import FOREVER, Ban, number, spelling
-else:
-    terms = Utils.load_python_module(os.path.join(os.path.dirname(__file__), "banstitch_terms.py"))
-    FOREVER, Ban, number, spelling = terms.FOREVER, terms.Ban, terms.number, terms.spelling
-
-HEAD = "# banstitch 1"
-# Bytes of a file of 300,000 bans, and more. The latest end of a ban, and how often one may be counted.
+# Bytes of a file of 300,000 bans, and more.
 LARGEST = 64 << 20
-LAST = 1e15
-MOST = 10**9
 
 
 class BansFile:
@@ -41,21 +32,18 @@ class BansFile:
         with contextlib.suppress(OSError):
             os.unlink(self._fresh)  # of a server that died while it wrote
         try:
-            lines = content(self.path).decode("ascii", "replace").split("\n")
+            text = read_content(self.path).decode("ascii", "replace")
         except OSError as error:
             return {}, str(error)
-        whole = lines[0] == HEAD and lines[-2:] == ["end %d" % (len(lines) - 3), ""]
-        bans: dict[str, Ban] = {}
-        for line in lines[1:-2] if whole else lines[1:-1]:
+        bans, is_whole = salvage_bans(text)
+        found: dict[str, Ban] = {}
+        for ban in bans:
             try:
-                address, until, since, failures, count = line.split(" ")
-                end = FOREVER if until == "-1" else moment(until)
-                bans[spelling(address)] = Ban(
-                    end, moment(since), number_of(failures), number_of(count)
-                )
+                address = spell_ban(ban.address)
+                found[address] = ban if address == ban.address else ban._replace(address=address)
             except ValueError:
-                whole = False
-        return bans, "" if whole else self.path + " is damaged; what can be read of it is kept"
+                is_whole = False
+        return found, "" if is_whole else self.path + " is damaged; what can be read of it is kept"
 
     def missing(self) -> bool:
         """Return whether the file was removed; False if that cannot be checked."""
@@ -71,8 +59,7 @@ class BansFile:
         """Replace the file, safe against a power cut. After an OSError it is as it was."""
         if len(self._lines) > 2 * len(bans) + 1000:
             self._lines.clear()
-        lines = [self._line(address, ban) for address, ban in bans.items()]
-        text = "%s\n%send %d\n" % (HEAD, "".join(lines), len(lines))
+        text = join_lines(map(self._format, bans.values()))
         new = os.open(self._fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640)
         try:
             os.fchmod(new, 0o640)
@@ -90,15 +77,14 @@ class BansFile:
         finally:
             os.close(directory)
 
-    def _line(self, address: str, ban: Ban) -> str:
-        known = self._lines.get(address)
+    def _format(self, ban: Ban) -> str:
+        known = self._lines.get(ban.address)
         if known is None or known[0] is not ban:
-            fields = (address, number(ban.until), ban.since, ban.failures, ban.times)
-            known = self._lines[address] = (ban, "%s %d %d %d %d\n" % fields)
+            known = self._lines[ban.address] = (ban, format_ban(ban))
         return known[1]
 
 
-def content(path: str) -> bytes:
+def read_content(path: str) -> bytes:
     """Return the content of a regular file of sane size, without ever waiting.
 
     Raises:
@@ -110,20 +96,6 @@ def content(path: str) -> bytes:
         if not stat.S_ISREG(about.st_mode) or about.st_size > LARGEST:
             raise OSError(errno.EINVAL, "not a file of bans", path)
         return stream.read()
-
-
-def moment(text: str) -> float:
-    """Return epoch seconds within the times that a ban may have. Raises ValueError."""
-    if not 0 <= float(text) <= LAST:  # not a number is no time either
-        raise ValueError("no time: " + text)
-    return float(text)
-
-
-def number_of(text: str) -> int:
-    """Return a number of bans or failures. Raises ValueError."""
-    if not 0 <= int(text) <= MOST:
-        raise ValueError("no number of bans: " + text)
-    return int(text)
 
 
 class SignOfLife:

@@ -5,29 +5,33 @@ Managed by Banstitch: changes made here are overwritten.
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import ipaddress
 import logging
 import re
 import time
-from collections.abc import Iterable, Sequence
-from typing import Union
+from collections.abc import Callable, Iterable, Sequence
+
+from banstitch_shared.addresses import Address, Network, is_network
+from banstitch_shared.tokens import (
+    STATUS,
+    VERIFY,
+    make_digest,
+    name_feed_token,
+    name_old,
+    name_webhook_token,
+)
 
 from receiver.counts import Counts
 from receiver.files import Signature, Unavailable, read_json, read_signature
-from receiver.names import Address, Names, is_network
-
-# The end of the name of a secret that was replaced and is still valid.
-OLD = "#old"
-Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
+from receiver.names import Names
 
 
 class Tokens:
     """The valid secrets as SHA-256 digests: the receiver compares them and never knows them.
 
     A secret has 43 random characters, which nobody can guess from its digest. Salts and slow hashes are for
-    passwords that people choose. During a rotation NAME and NAME#old are both valid.
+    passwords that people choose. During a rotation a FortiGate has two of each.
     """
 
     def __init__(self, path: str, fortigates: Sequence[str]) -> None:
@@ -51,31 +55,27 @@ class Tokens:
 
     def find_poster(self, token: str) -> str:
         """Return the FortiGate whose webhook token this is, "verify", or an empty string."""
-        return self._find_owner(token, "webhook:")
+        return self._find_owner(token, name_webhook_token)
 
     def find_fetcher(self, user: str, password: str) -> str:
         """Return the same for a login of the feed, whose user name must be right as well."""
-        who = self._find_owner(password, "feed:")
+        who = self._find_owner(password, name_feed_token)
         return who if hmac.compare_digest(who.encode(), user.encode("utf-8", "replace")) else ""
 
     def is_reader(self, user: str, password: str) -> bool:
         """Return whether this is the login of the status page and of the metrics."""
-        known = self.read().get("status", "")
-        return hmac.compare_digest(known, make_digest(password)) and user == "status"
+        known = self.read().get(STATUS, "")
+        return hmac.compare_digest(known, make_digest(password)) and user == STATUS
 
-    def _find_owner(self, secret: str, kind: str) -> str:
+    def _find_owner(self, secret: str, name_token: Callable[[str], str]) -> str:
         """Compare with every digest, so that the time taken reveals nothing."""
         digests, owner, digest = self.read(), "", make_digest(secret)
-        names = [(kind + name + suffix, name) for name in self.fortigates for suffix in ("", OLD)]
-        for secret_name, name in [*names, ("verify", "verify")]:
-            if hmac.compare_digest(digests.get(secret_name, ""), digest):
-                owner = name
+        names = [(name_token(fortigate), fortigate) for fortigate in self.fortigates]
+        names += [(name_old(name), fortigate) for name, fortigate in names]
+        for name, fortigate in [*names, (VERIFY, VERIFY)]:
+            if hmac.compare_digest(digests.get(name, ""), digest):
+                owner = fortigate
         return owner
-
-
-def make_digest(secret: str) -> str:
-    """Return the digest of a secret that a client presents, in the form of the file."""
-    return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()
 
 
 def is_digest(value: object) -> bool:

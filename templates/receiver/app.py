@@ -9,12 +9,21 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
+from banstitch_shared.addresses import parse_peer
+from banstitch_shared.receiver_api import (
+    EVENTS_PATH,
+    FEED_PATH,
+    HEALTH_PATH,
+    LIVE_PATH,
+    METRICS_PATH,
+    STATUS_PATH,
+)
+from banstitch_shared.tokens import VERIFY
 from flask import Flask, Response, jsonify, request
 
 from receiver import metrics, status
 from receiver.feed import LISTS
 from receiver.files import Unavailable
-from receiver.names import parse_peer
 from receiver.settings import Config
 from receiver.state import State
 from receiver.webhook import Environ, StartResponse, Webhook
@@ -43,7 +52,7 @@ def create_app(config: Config) -> Application:
     others = app.wsgi_app
 
     def serve(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        is_post = environ["REQUEST_METHOD"] == "POST" and environ["PATH_INFO"] == "/receive-logs"
+        is_post = environ["REQUEST_METHOD"] == "POST" and environ["PATH_INFO"] == EVENTS_PATH
         if is_post:
             return webhook(environ, start_response)
         answer: Iterable[bytes] = others(environ, start_response)
@@ -52,7 +61,7 @@ def create_app(config: Config) -> Application:
     app.wsgi_app = serve  # type: ignore[method-assign] # as Flask's documentation says
     app.register_error_handler(Unavailable, lambda error: refuse(503, str(error)))
     app.add_url_rule(
-        "/receive-logs", "only_post", lambda: refuse(405, "events are posted", Allow="POST")
+        EVENTS_PATH, "only_post", lambda: refuse(405, "events are posted", Allow="POST")
     )
     add_feed(app, state)
     add_health(app, state)
@@ -63,15 +72,15 @@ def create_app(config: Config) -> Application:
 def add_feed(app: Flask, state: State) -> None:
     """Add the feed's paths."""
 
-    @app.route("/blocked-ips", methods=["GET"])
-    @app.route("/blocked-ips/<family>", methods=["GET"])
+    @app.route(FEED_PATH, methods=["GET"])
+    @app.route(FEED_PATH + "/<family>", methods=["GET"])
     def serve_feed(family: str = "") -> Response:
         who = state.tokens.find_fetcher(*read_login())
-        if not who or (who == "verify" and not is_own(state)):
+        if not who or (who == VERIFY and not is_own(state)):
             record_refusal(state, "refused_feed", "a poll")
             return refuse_login()
         if family not in LISTS:
-            return refuse(404, "there are /blocked-ips, /blocked-ips/v4 and /blocked-ips/v6")
+            return refuse(404, "there are %s, %s/v4 and %s/v6" % ((FEED_PATH,) * 3))
         body, etag = state.feed.serve(time.time(), family)
         with state.counts.locked():
             state.counts["polls:" + who] += 1
@@ -85,7 +94,7 @@ def add_feed(app: Flask, state: State) -> None:
 def add_health(app: Flask, state: State) -> None:
     """Add the paths of health."""
 
-    @app.route("/healthz/live", methods=["GET"])
+    @app.route(LIVE_PATH, methods=["GET"])
     def show_live() -> Response:
         """Answer 200 if the receiver works: nothing but this host can change that.
 
@@ -95,7 +104,7 @@ def add_health(app: Flask, state: State) -> None:
         errors = state.list_errors()
         return answer_health("unhealthy" if errors else "healthy", not errors, reasons=errors)
 
-    @app.route("/healthz", methods=["GET"])
+    @app.route(HEALTH_PATH, methods=["GET"])
     def show_health() -> Response:
         errors, losses = state.list_errors(), state.list_losses()
         health = "unhealthy" if errors else "degraded" if losses else "healthy"
@@ -120,14 +129,14 @@ def add_health(app: Flask, state: State) -> None:
 def add_pages(app: Flask, state: State) -> None:
     """Add the metrics and the status page."""
 
-    @app.route("/metrics", methods=["GET"])
+    @app.route(METRICS_PATH, methods=["GET"])
     def show_metrics() -> Response:
         refusal = refuse_reader(state)
         if refusal is not None:
             return refusal
         return Response(metrics.render_metrics(state), mimetype="text/plain; version=0.0.4")
 
-    @app.route("/status", methods=["GET"])
+    @app.route(STATUS_PATH, methods=["GET"])
     def show_status() -> Response:
         if not state.config["status_page"]:
             return refuse(404, "the status page is off: receiver_status_page turns it on")

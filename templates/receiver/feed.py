@@ -17,8 +17,10 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from banstitch_shared.ban_file import Ban
+
 from receiver.files import Signature, Unavailable
-from receiver.spool import Ban, Bans
+from receiver.spool import Bans
 
 # By the last part of the path.
 LISTS = ("", "v4", "v6")

@@ -9,6 +9,8 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from banstitch_shared.tokens import VERIFY
+
 from receiver import recent
 from receiver.files import Unavailable
 from receiver.settings import Config
@@ -28,8 +30,8 @@ REFUSED = ("refused_address", "refused_token", "refused_feed", "refused_page", "
 
 def list_names(config: Config) -> list[str]:
     """Return the names of all numbers for :class:`receiver.counts.Counts`."""
-    posters = [*config["fortigates"], "verify"]
-    endings = [*(d["name"] for d in config["detections"]), "ignored"]
+    posters = [*config["fortigates"], VERIFY]
+    endings = list_endings(config)
     found = ["events:%s:%s" % (who, ending) for who in posters for ending in endings]
     found += ["%s:%s" % (what, who) for what in BY_FORTIGATE for who in posters]
     buckets = [*("rate:" + who for who in posters), "said", "kept"]
@@ -52,90 +54,74 @@ def render_metrics(state: State) -> str:
 
 def list_families(state: State) -> Iterator[Family]:
     """Yield every metric."""
-    counts, fortigates = state.counts, state.config["fortigates"]
-    endings = [*(d["name"] for d in state.config["detections"]), "ignored"]
+    yield from list_health(state)
+    yield from list_posts(state)
+    yield from list_polls(state)
+    yield from list_bans(state)
 
-    def count_by_fortigate(what: str) -> list[Sample]:
-        return [({"fortigate": name}, counts["%s:%s" % (what, name)]) for name in fortigates]
 
-    yield (
-        "banstitch_up",
-        "gauge",
-        "1 when the receiver can do all of its work",
-        [({}, 0 if state.list_errors() else 1)],
-    )
-    yield (
-        "banstitch_degraded",
-        "gauge",
-        "1 when it works and something is lost all the same",
-        [({}, 1 if state.list_losses() else 0)],
-    )
-    yield (
-        "banstitch_events_total",
-        "counter",
-        "Events that were read, by detection or ignored",
-        [
-            ({"fortigate": name, "detection": ending}, counts["events:%s:%s" % (name, ending)])
-            for name in fortigates
-            for ending in endings
-        ],
-    )
-    yield (
-        "banstitch_malformed_total",
-        "counter",
-        "Posts answered 400",
-        count_by_fortigate("malformed"),
-    )
-    yield (
-        "banstitch_unreadable_last_day",
-        "gauge",
-        "Posts of the last 24 hours that were answered 400",
-        [
-            ({"fortigate": name}, number)
-            for name, number in state.count_unreadable(time.time()).items()
-        ],
-    )
-    yield "banstitch_limited_total", "counter", "Posts answered 429", count_by_fortigate("limited")
-    yield (
-        "banstitch_refused_total",
-        "counter",
-        "Requests answered 401, 403 or 413",
-        [({"why": why}, counts[why]) for why in REFUSED],
-    )
-    yield (
-        "banstitch_polls_total",
-        "counter",
-        "Times the feed was fetched",
-        count_by_fortigate("polls"),
-    )
-    yield (
-        "banstitch_last_event_seconds",
-        "gauge",
-        "Epoch of the last post, 0 for none",
-        count_by_fortigate("last_event"),
-    )
-    yield (
-        "banstitch_last_poll_seconds",
-        "gauge",
-        "Epoch of the last fetch, 0 for none",
-        count_by_fortigate("last_poll"),
-    )
+def list_health(state: State) -> Iterator[Family]:
+    """Yield whether the receiver works."""
+    is_up, is_degraded = not state.list_errors(), bool(state.list_losses())
+    yield "banstitch_up", "gauge", "1 when the receiver can do all of its work", [({}, is_up)]
+    meaning = "1 when it works and something is lost all the same"
+    yield "banstitch_degraded", "gauge", meaning, [({}, is_degraded)]
+
+
+def list_posts(state: State) -> Iterator[Family]:
+    """Yield what became of posts and other requests."""
+    events: list[Sample] = [
+        ({"fortigate": name, "detection": ending}, state.counts["events:%s:%s" % (name, ending)])
+        for name in state.config["fortigates"]
+        for ending in list_endings(state.config)
+    ]
+    meaning = "Events that were read, by detection or ignored"
+    yield "banstitch_events_total", "counter", meaning, events
+    malformed = count_by_fortigate(state, "malformed")
+    yield "banstitch_malformed_total", "counter", "Posts answered 400", malformed
+    meaning = "Posts of the last 24 hours that were answered 400"
+    unreadable = label_fortigates(state.count_unreadable(time.time()))
+    yield "banstitch_unreadable_last_day", "gauge", meaning, unreadable
+    limited = count_by_fortigate(state, "limited")
+    yield "banstitch_limited_total", "counter", "Posts answered 429", limited
+    refused: list[Sample] = [({"why": why}, state.counts[why]) for why in REFUSED]
+    yield "banstitch_refused_total", "counter", "Requests answered 401, 403 or 413", refused
+
+
+def list_polls(state: State) -> Iterator[Family]:
+    """Yield how often the feed was fetched, and when each FortiGate was last heard."""
+    polls = count_by_fortigate(state, "polls")
+    yield "banstitch_polls_total", "counter", "Times the feed was fetched", polls
+    events = count_by_fortigate(state, "last_event")
+    yield "banstitch_last_event_seconds", "gauge", "Epoch of the last post, 0 for none", events
+    polls = count_by_fortigate(state, "last_poll")
+    yield "banstitch_last_poll_seconds", "gauge", "Epoch of the last fetch, 0 for none", polls
+
+
+def list_bans(state: State) -> Iterator[Family]:
+    """Yield how many bans there are, were refused, and have no room."""
     yield "banstitch_bans", "gauge", "Live bans, by jail", count_bans(state)
-    yield (
-        "banstitch_bans_refused",
-        "gauge",
-        "New bans over the limit of the last hour",
-        [
-            ({"fortigate": name}, number)
-            for name, number in state.bans.count_refused(time.time()).items()
-        ],
-    )
-    yield (
-        "banstitch_feed_left_out",
-        "gauge",
-        "Bans without room in the feed",
-        [({}, state.feed.left_out)],
-    )
+    refused = label_fortigates(state.bans.count_refused(time.time()))
+    meaning = "New bans over the limit of the last hour"
+    yield "banstitch_bans_refused", "gauge", meaning, refused
+    left_out: list[Sample] = [({}, state.feed.left_out)]
+    yield "banstitch_feed_left_out", "gauge", "Bans without room in the feed", left_out
+
+
+def list_endings(config: Config) -> list[str]:
+    """Return what may become of an event that was read: a detection, or ignored."""
+    return [*(detection["name"] for detection in config["detections"]), "ignored"]
+
+
+def count_by_fortigate(state: State, what: str) -> list[Sample]:
+    """Return a sample for each FortiGate."""
+    names = state.config["fortigates"]
+    return label_fortigates({name: state.counts["%s:%s" % (what, name)] for name in names})
+
+
+def label_fortigates(numbers: Mapping[str, float]) -> list[Sample]:
+    """Return a sample for each FortiGate and its number."""
+    return [({"fortigate": name}, number) for name, number in numbers.items()]
 
 
 def count_bans(state: State) -> list[Sample]:

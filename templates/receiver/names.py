@@ -9,13 +9,12 @@ Managed by Banstitch: changes made here are overwritten.
 
 from __future__ import annotations
 
-import ipaddress
 import socket
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
-from typing import Callable, Union
+from typing import Callable
 
-Address = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
+from banstitch_shared.addresses import Address, parse_peer
 
 # Seconds between two look-ups of a name, and after one that found nothing: a host that boots may have no
 # resolver yet.
@@ -76,20 +75,3 @@ def resolve(name: str) -> frozenset[Address]:
         return frozenset(parse_peer(str(row[4][0])) for row in socket.getaddrinfo(name, None))
     except (OSError, ValueError):  # ValueError: UnicodeError for a label that is too long
         return frozenset()
-
-
-def parse_peer(text: str) -> Address:
-    """Return the address of a peer; IPv4 also if it arrived through an IPv6 socket."""
-    address = ipaddress.ip_address(text.partition("%")[0])
-    if isinstance(address, ipaddress.IPv6Address):
-        return address.ipv4_mapped or address
-    return address
-
-
-def is_network(text: str) -> bool:
-    """Return whether ``text`` is an address or a network rather than a name."""
-    try:
-        ipaddress.ip_network(text)
-    except ValueError:
-        return False
-    return True

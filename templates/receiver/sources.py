@@ -16,42 +16,10 @@ from __future__ import annotations
 import ipaddress
 import socket
 from collections.abc import Iterable
-from typing import Union
+
+from banstitch_shared.addresses import LOW_32_BITS, Address, Networks, is_mapped
 
 from receiver.lines import Malformed
-
-Address = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
-Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
-
-
-class Networks:
-    """A set of networks, each with a label. Ten thousand of them are asked as fast as ten."""
-
-    def __init__(self, labelled: Iterable[tuple[Network, str]]) -> None:
-        # by version: bits behind the prefix: network without these bits: label
-        self._starts: dict[int, dict[int, dict[int, str]]] = {4: {}, 6: {}}
-        self._cut: dict[int, set[int]] = {}
-        for network, label in labelled:
-            shift = network.max_prefixlen - network.prefixlen
-            starts = self._starts[network.version].setdefault(shift, {})
-            starts[int(network.network_address) >> shift] = label
-
-    def label(self, address: Address) -> str:
-        """Return the label of a network that holds ``address``, or an empty string."""
-        number = int(address)
-        for shift, starts in self._starts[address.version].items():
-            if number >> shift in starts:
-                return starts[number >> shift]
-        return ""
-
-    def have_part_of(self, number: int, bits: int) -> bool:
-        """Return whether one of the networks holds an address of the IPv6 network ``number``/``bits``."""
-        shift = 128 - bits
-        if shift not in self._cut:
-            inner = [(own, starts) for own, starts in self._starts[6].items() if own < shift]
-            self._cut[shift] = {start >> shift - own for own, starts in inner for start in starts}
-        around = any(number >> own in starts for own, starts in self._starts[6].items())
-        return around or number >> shift in self._cut[shift]
 
 
 def networks(texts: Iterable[str], label: str) -> Networks:
@@ -83,7 +51,6 @@ DOCUMENTATION = networks(
     "a documentation address",
 )
 _GLOBAL = 0b001  # the first three bits, 2000::/3
-_LOW = 0xFFFFFFFF
 # The bits that an IPv4 host has for itself in 6to4.
 _SIX_TO_FOUR_BITS = 48
 
@@ -101,8 +68,8 @@ def canonical(text: str) -> Address:
     except (OSError, ValueError):
         raise Malformed("the address field holds no address") from None
     number = int(address)
-    if 1 < number <= _LOW or number >> 32 == 0xFFFF:
-        return ipaddress.IPv4Address(number & _LOW)
+    if 1 < number <= LOW_32_BITS or is_mapped(number):
+        return ipaddress.IPv4Address(number & LOW_32_BITS)
     return address
 
 
@@ -112,10 +79,10 @@ def embedded(address: Address) -> ipaddress.IPv4Address | None:
     if address.version == 4:
         return None
     if is_six_to_four(number):
-        return ipaddress.IPv4Address(number >> 80 & _LOW)
+        return ipaddress.IPv4Address(number >> 80 & LOW_32_BITS)
     if is_teredo(number):
-        return ipaddress.IPv4Address(~number & _LOW)
-    return ipaddress.IPv4Address(number & _LOW) if is_nat64(number) else None
+        return ipaddress.IPv4Address(~number & LOW_32_BITS)
+    return ipaddress.IPv4Address(number & LOW_32_BITS) if is_nat64(number) else None
 
 
 def is_six_to_four(number: int) -> bool:
@@ -143,13 +110,13 @@ def refusal(address: Address, ignore: Networks, documentation: bool) -> str:
     """
     inner = embedded(address)
     if inner is not None:
-        return ignore.label(address) or refusal(inner, ignore, documentation)
-    reason = REFUSED.label(address)
+        return ignore.find_label(address) or refusal(inner, ignore, documentation)
+    reason = REFUSED.find_label(address)
     if not reason and address.version == 6 and int(address) >> 125 != _GLOBAL:
         reason = "not a global address"
     if not reason and not documentation:
-        reason = DOCUMENTATION.label(address)
-    return reason or ignore.label(address)
+        reason = DOCUMENTATION.find_label(address)
+    return reason or ignore.find_label(address)
 
 
 def source_of(address: Address, prefix: int, ignore: Networks, spared: Iterable[Address]) -> str:
@@ -163,11 +130,16 @@ def source_of(address: Address, prefix: int, ignore: Networks, spared: Iterable[
         return str(address)
     start = number >> 128 - bits << 128 - bits
     end = start | (1 << 128 - bits) - 1
-    if bits == 128 or ignore.have_part_of(start, bits):
+    if bits == 128 or has_part_of(ignore, start, 128 - bits):
         return spelled(number)
     if any(other.version == 6 and start <= int(other) <= end for other in spared):
         return spelled(number)
     return "%s/%d" % (spelled(start), bits)
+
+
+def has_part_of(networks: Networks, start: int, shift: int) -> bool:
+    """Return whether one of the networks holds an address of the IPv6 network that begins at ``start``."""
+    return bool(networks.find_around(6, start, shift) or networks.find_within(6, start, shift))
 
 
 def bits_of(address: Address, prefix: int) -> int:

@@ -1,7 +1,4 @@
-"""The ban files that fail2ban's action writes, one for each jail.
-
-``# banstitch 1``, then ``ADDRESS UNTIL SINCE FAILURES COUNT`` for each ban, then ``end N``. The files are
-replaced, never edited. The last line counts the others, so that a file that was cut is recognised.
+"""Read the ban files that fail2ban's action writes, one for each jail (banstitch_shared/ban_file.py).
 
 Managed by Banstitch: changes made here are overwritten.
 """
@@ -13,7 +10,8 @@ import json
 import os
 from collections import Counter
 from collections.abc import Iterable
-from typing import NamedTuple
+
+from banstitch_shared.ban_file import Ban, find_ban_file, find_sign_of_life, parse_bans
 
 from receiver.files import ROOM, Signature, Unavailable, make_signature, read_signature
 
@@ -24,23 +22,12 @@ MAINTAINED = 60
 REFUSED_FOR = 3600
 
 
-class Ban(NamedTuple):
-    """One ban. ``address`` may be a network. Times in epoch seconds; ``until`` may be infinite."""
-
-    address: str
-    until: float
-    since: float
-    failures: int
-    # how often the address has been banned so far
-    times: int
-
-
 class Bans:
     """The ban files of all jails. Their content is not kept here: 100,000 bans are many."""
 
     def __init__(self, folder: str, jails: Iterable[str]) -> None:
         self.folder = folder
-        self.paths = {jail: os.path.join(folder, jail + ".bans") for jail in jails}
+        self.paths = {jail: find_ban_file(folder, jail) for jail in jails}
 
     def read_signatures(self) -> dict[str, Signature | None]:
         """Return {jail: signature of its file, None if that is missing}."""
@@ -93,7 +80,7 @@ class Bans:
         """Raise Unavailable if fail2ban's action gives no sign of life: it bans nobody then."""
         for jail in self.paths:
             try:
-                silent = now - os.stat(os.path.join(self.folder, jail + ".alive")).st_mtime
+                silent = now - os.stat(find_sign_of_life(self.folder, jail)).st_mtime
             except OSError:
                 silent = float("inf")
             if silent > MAINTAINED:
@@ -119,18 +106,9 @@ def read_bans(path: str) -> tuple[Signature, list[Ban]]:
     try:
         with open(path, encoding="ascii") as stream:
             signature = make_signature(os.fstat(stream.fileno()))
-            lines = stream.read().split("\n")
-        if lines[0] != "# banstitch 1" or lines[-2:] != ["end %d" % (len(lines) - 3), ""]:
-            raise Unavailable(what + " are cut short")
-        bans = [parse_ban(*line.split(" ")) for line in lines[1:-2]]
+            bans = parse_bans(stream.read())
     except OSError as error:
         raise Unavailable("cannot read %s: %s" % (what, error.strerror)) from error
-    except (TypeError, ValueError) as error:
-        raise Unavailable("cannot parse " + what) from error
+    except ValueError as error:
+        raise Unavailable("cannot parse %s: %s" % (what, error)) from error
     return signature, bans
-
-
-def parse_ban(address: str, until: str, since: str, failures: str, count: str) -> Ban:
-    """Return the ban of the fields of one line. Raises ValueError."""
-    end = float("inf") if until == "-1" else float(until)
-    return Ban(address, end, float(since), int(failures), int(count))

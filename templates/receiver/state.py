@@ -8,12 +8,14 @@ from __future__ import annotations
 import time
 from typing import Callable
 
+from banstitch_shared.addresses import is_network
+
 from receiver import metrics, recent
 from receiver.access import Peers, Refusals, Tokens
 from receiver.counts import Counts
 from receiver.feed import Feed
 from receiver.files import Unavailable, check_writable
-from receiver.names import Names, is_network
+from receiver.names import Names
 from receiver.settings import Config
 from receiver.spool import Bans
 

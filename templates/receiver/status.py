@@ -5,7 +5,6 @@ Managed by Banstitch: changes made here are overwritten.
 
 from __future__ import annotations
 
-import itertools
 import os
 import re
 import time
@@ -15,8 +14,12 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import jinja2
+from banstitch_shared.audit_file import read_newest_first
+from banstitch_shared.ban_file import FOREVER
+from banstitch_shared.jails import name_detection
 
 from receiver.files import Unavailable
+from receiver.metrics import list_endings
 
 if TYPE_CHECKING:
     from receiver.state import State
@@ -93,11 +96,11 @@ def list_bans(state: State, now: float) -> dict[str, Any]:
     rows = [
         {
             "address": ban.address,
-            "left": "for ever" if ban.until == float("inf") else format_span(ban.until - now),
+            "left": "for ever" if ban.until == FOREVER else format_span(ban.until - now),
             "since": format_age(ban.since, now),
             "failures": ban.failures,
             "count": ban.times,
-            "detection": jail.partition("-")[2] or jail,
+            "detection": name_detection(jail),
         }
         for ban, jail in live[:MOST_ROWS]
     ]
@@ -123,7 +126,7 @@ def draw_days(by_day: Mapping[int, int], since: float, now: float) -> dict[str, 
 def list_events(state: State) -> dict[str, Any]:
     """Return the outcomes of the events of each FortiGate, and the number of refused posts."""
     counts = state.counts
-    endings = [*(d["name"] for d in state.config["detections"]), "ignored"]
+    endings = list_endings(state.config)
     rows = []
     for name in state.config["fortigates"]:
         numbers = [counts["events:%s:%s" % (name, ending)] for ending in endings]
@@ -154,20 +157,14 @@ def count_bans_by_day(path: str) -> tuple[Mapping[int, int], float]:
 
     Only as much of the end of the audit is read as takes a moment.
     """
-    moments: list[float] = []
-    left = TAIL
-    for age in itertools.count():
-        try:
-            with open("%s.%d" % (path, age) if age else path, "rb") as stream:
-                size = os.fstat(stream.fileno()).st_size
-                stream.seek(max(0, size - left))
-                moments += [float(ban.group(1)) for ban in map(BAN.match, stream) if ban]
-        except OSError:
-            if age:  # there is no older one; the newest is missing for a moment while it is rotated
-                break
-            continue
-        left -= size
+    by_day: Counter[int] = Counter()
+    oldest, left = 0.0, TAIL
+    for line in read_newest_first(path, lenient=True):
+        left -= len(line) + 1
         if left < 0:
-            break
-    by_day = Counter(int(at // DAY) for at in moments)
-    return by_day, min(moments, default=0) if left < 0 else 0
+            return by_day, oldest
+        ban = BAN.match(line)
+        if ban:
+            oldest = float(ban.group(1))
+            by_day[int(oldest // DAY)] += 1
+    return by_day, 0

@@ -10,10 +10,11 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Optional
 
+from banstitch_shared.addresses import Address
 from banstitch_shared.eventlog import NOTHING
 
 from receiver.lines import Event, Fields, Malformed, read_reason, read_user, read_whole
-from receiver.sources import Address, canonical, embedded, refusal, source_of
+from receiver.sources import canonical, embedded, refusal, source_of
 
 # One detection as the role renders it, with its ``ignore`` as networks.
 Detection = Mapping[str, Any]

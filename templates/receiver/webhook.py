@@ -10,12 +10,14 @@ import time
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, Callable
 
+from banstitch_shared.addresses import Address, parse_peer
 from banstitch_shared.eventlog import FAILURE, Entry, write_line
+from banstitch_shared.receiver_api import TOKEN_HEADER
+from banstitch_shared.tokens import VERIFY
 
 from receiver import evidence, recent
 from receiver.files import Unavailable, append
 from receiver.lines import Event, Malformed, read_event
-from receiver.names import Address, parse_peer
 from receiver.settings import Config
 from receiver.sources import ignored
 from receiver.verdicts import Verdict, judge
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 Environ = dict[str, Any]
 StartResponse = Callable[[str, list[tuple[str, str]]], object]
 
+# The key of the token's header in a WSGI environment.
+TOKEN_KEY = "HTTP_" + TOKEN_HEADER.upper().replace("-", "_")
 # Bytes of an unreadable body that are kept for the operator.
 KEPT_OF_BODY = 2048
 REASONS = {
@@ -104,10 +108,10 @@ class Webhook:
         own = self.peers.is_own(peer)
         if not own and not self.peers.may_post(peer):
             raise Refused(403, "refused_address", "this address may not post")
-        who = self.tokens.find_poster(environ.get("HTTP_X_BANSTITCH_TOKEN", ""))
-        if not who or (who == "verify" and not own):
-            raise Refused(401, "refused_token", "no valid token in X-Banstitch-Token")
-        if who != "verify" and not self.peers.may_post(peer):
+        who = self.tokens.find_poster(environ.get(TOKEN_KEY, ""))
+        if not who or (who == VERIFY and not own):
+            raise Refused(401, "refused_token", "no valid token in " + TOKEN_HEADER)
+        if who != VERIFY and not self.peers.may_post(peer):
             raise Refused(403, "refused_address", "this address may not post")
         return who
 
@@ -117,10 +121,10 @@ class Webhook:
             raise Refused(429, "limited:" + who, "more than %d posts a second" % rate)
 
     def _judge(self, event: Event, who: str, peer: Address) -> Verdict:
-        documentation = who == "verify" or self.config["accept_documentation"]
+        documentation = who == VERIFY or self.config["accept_documentation"]
         # the site's own hosts that the inventory gives by name; addresses are on the ignore lists
         own = self.names.find_addresses(self.config["hosts"])
-        spared: Collection[Address] = () if who == "verify" else {peer, *own}
+        spared: Collection[Address] = () if who == VERIFY else {peer, *own}
         prefix = self.config["ipv6_prefix"]
         return judge(event, self.detections, spared, documentation, prefix)
 

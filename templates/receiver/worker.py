@@ -17,13 +17,14 @@ from collections.abc import Iterable
 from typing import Any, Callable
 
 import gevent
+from banstitch_shared.addresses import parse_peer
 from gevent import ssl
 from gunicorn.workers.base_async import AsyncWorker
 from gunicorn.workers.ggevent import GeventWorker
 
 from receiver.access import Peers
 from receiver.files import Signature, read_signature
-from receiver.names import keep_up_to_date, parse_peer
+from receiver.names import keep_up_to_date
 
 # Host and port, and for IPv6 two more numbers.
 SocketAddress = tuple[Any, ...]

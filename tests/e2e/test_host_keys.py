@@ -191,7 +191,7 @@ def test_a_host_that_openssh_refuses_is_refused_with_the_cause(
     assert not servers.believed_by_openssh(server, file)
     with pytest.raises(Unreachable) as error:
         servers.enter(server, file)
-    assert why in error.value.what
+    assert why in error.value.message
     assert error.value.remedy
 
 

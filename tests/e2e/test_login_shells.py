@@ -45,7 +45,7 @@ def test_a_missing_sudo_is_named_in_every_shell(host: DebianHost, shell: str) ->
     with change_for_now(
         host, "mv /usr/bin/sudo /usr/bin/sudo.away", "mv /usr/bin/sudo.away /usr/bin/sudo"
     ):
-        assert "there is no sudo" in get_refusal(host, f"u-{shell}", None).what
+        assert "there is no sudo" in get_refusal(host, f"u-{shell}", None).message
 
 
 START_UP = {
@@ -70,7 +70,7 @@ def test_start_up_files_that_print_do_not_matter(host: DebianHost, case: str) ->
 def test_an_account_without_a_shell_is_named(host: DebianHost) -> None:
     add_user(host, "n-nologin", "/usr/sbin/nologin")
     error = get_refusal(host, "n-nologin")
-    assert "is nologin" in error.what
+    assert "is nologin" in error.message
     assert "chsh" in error.remedy
     add_user(host, "n-false", "/bin/false")
     with pytest.raises(Failed, match=r"runs no programs \(exit 1\)"):
@@ -81,7 +81,7 @@ def test_a_password_that_has_expired_is_an_error_of_the_login(host: DebianHost) 
     add_user(host, "n-expired")
     host.console("passwd -e n-expired", check=True)
     error = get_refusal(host, "n-expired")
-    assert ": the password of n-expired has expired; the server says: " in error.what
+    assert ": the password of n-expired has expired; the server says: " in error.message
     assert "log in by hand" in error.remedy
 
 
@@ -114,7 +114,7 @@ def test_a_wrapper_around_the_command_does_not_matter(
 
 def test_a_login_for_files_only_is_named(host: DebianHost) -> None:
     with forced(host, "u-bash", "ForceCommand internal-sftp"):
-        assert "transfer files only" in get_refusal(host, "u-bash").what
+        assert "transfer files only" in get_refusal(host, "u-bash").message
 
 
 NAMES = ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "LD_PRELOAD", "LD_LIBRARY_PATH")

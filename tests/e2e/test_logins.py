@@ -71,7 +71,7 @@ def test_the_ninth_key_of_the_agent_is_never_offered_and_the_error_says_so(
     with agent(home, *(generate(home / f"other{n}") for n in range(8)), right):
         error = refusal(world.login(sshd), access)
     assert type(error) is causes.TooManyAttempts
-    assert "closed the session after 6 keys (MaxAuthTries)" in error.what
+    assert "closed the session after 6 keys (MaxAuthTries)" in error.message
     assert "ansible_ssh_private_key_file" in error.remedy
 
 
@@ -84,8 +84,8 @@ def test_a_key_that_is_not_authorized_is_named(
     error = refusal(world.login(sshd, private_key_file=str(key)), access)
     assert type(error) is causes.KeyRefused
     shown = subprocess.run(["ssh-keygen", "-lf", key], capture_output=True, text=True, check=True)
-    assert f"key refused for joe: {key} ({kind}" in error.what
-    assert shown.stdout.split()[1] in error.what
+    assert f"key refused for joe: {key} ({kind}" in error.message
+    assert shown.stdout.split()[1] in error.message
     assert sshd.refused() == 1
 
 
@@ -134,7 +134,7 @@ def test_a_wrong_password_is_sent_once(lines: str, world: SshdHost, access: Acce
     for _ in range(2):
         error = refusal(login, access)
         assert type(error) is causes.PasswordRefused
-        assert "password refused for joe" in error.what
+        assert "password refused for joe" in error.message
     assert sshd.refused() == 1
 
 
@@ -147,10 +147,10 @@ def test_key_and_password_together_log_in_and_the_error_of_one_alone_names_the_o
     connect(world.login(sshd, private_key_file=str(key), password=PASSWORD), access).close()
     error = refusal(world.login(sshd, private_key_file=str(key)), access)
     assert type(error) is causes.MethodMissing
-    assert f"accepted so far: publickey ({key}); the server still wants: password" in error.what
+    assert f"accepted so far: publickey ({key}); the server still wants: password" in error.message
     assert "set ansible_password" in error.remedy
     error = refusal(world.login(sshd, password=PASSWORD), access)
-    assert "the server wants: publickey" in error.what
+    assert "the server wants: publickey" in error.message
 
 
 def test_a_password_twice_by_two_methods(world: SshdHost, access: Access) -> None:
@@ -169,7 +169,7 @@ def test_a_user_who_may_not_log_in_is_named(
     key = generate(home / "id")
     world.authorize(key)
     error = refusal(world.login(sshd, private_key_file=str(key)), access)
-    assert f"key refused for joe: {key}" in error.what
+    assert f"key refused for joe: {key}" in error.message
     assert "check that sshd lets joe in" in error.remedy
 
 
@@ -179,7 +179,7 @@ def test_the_error_of_root_without_permission_names_the_refused_key(
     sshd = world.sshd("PermitRootLogin no")
     key = str(world.host.private_key)
     error = refusal(world.login(sshd, "root", private_key_file=key), access)
-    assert f"key refused for root: {key} (ed25519, SHA256:" in error.what
+    assert f"key refused for root: {key} (ed25519, SHA256:" in error.message
 
 
 def test_the_message_about_a_closed_account_is_shown(world: SshdHost, access: Access) -> None:
@@ -187,8 +187,8 @@ def test_the_message_about_a_closed_account_is_shown(world: SshdHost, access: Ac
         sshd = world.sshd(f"{lines}\nBanner /etc/issue.net")
         error = refusal(world.login(sshd, "closed", password=PASSWORD), access)
         assert type(error) is causes.AccountLocked, error
-        assert "Your account has expired" in error.what
-        assert "Debian" not in error.what  # the banner for everybody
+        assert "Your account has expired" in error.message
+        assert "Debian" not in error.message  # the banner for everybody
 
 
 def test_an_account_whose_password_is_locked(world: SshdHost, access: Access) -> None:
@@ -203,7 +203,7 @@ def test_a_password_that_has_expired(world: SshdHost, access: Access) -> None:
     login = world.login(world.sshd(), "expired", password=PASSWORD)
     with BanHostSession(login, access) as host, pytest.raises(causes.PasswordExpired) as caught:
         host.ask({"do": "observe"})
-    assert "the password of expired has expired" in caught.value.what
+    assert "the password of expired has expired" in caught.value.message
     assert "set a new password" in caught.value.remedy
 
 
@@ -219,7 +219,7 @@ def test_the_message_of_a_host_that_is_shut_down_is_shown(
             host.ask({"do": "observe"})
     finally:
         world.host.console("rm /etc/nologin", check=True)
-    assert 'says: "Back at noon: the disks are being replaced."' in caught.value.what
+    assert 'says: "Back at noon: the disks are being replaced."' in caught.value.message
 
 
 def test_an_sshd_at_its_limit_of_connections(
@@ -232,7 +232,7 @@ def test_an_sshd_at_its_limit_of_connections(
         monkeypatch.setattr(connection, "BUSY_FOR", 1.0)
         error = refusal(world.login(sshd, password=PASSWORD), access)
         assert type(error) is causes.Busy
-        assert "bh1 is refusing new connections (busy)" in error.what
+        assert "bh1 is refusing new connections (busy)" in error.message
         monkeypatch.setattr(connection, "BUSY_FOR", 20.0)
         threading.Timer(1.0, lambda: held.shutdown(socket.SHUT_RDWR)).start()
         connect(world.login(sshd, password=PASSWORD), access).close()
@@ -242,7 +242,7 @@ def test_an_sshd_without_a_common_key_exchange(world: SshdHost, access: Access) 
     sshd = world.sshd("KexAlgorithms sntrup761x25519-sha512@openssh.com")
     error = refusal(world.login(sshd, password=PASSWORD), access)
     assert type(error) is causes.NoCommonAlgorithm
-    assert "the server offers sntrup761x25519-sha512@openssh.com" in error.what
+    assert "the server offers sntrup761x25519-sha512@openssh.com" in error.message
 
 
 def test_programs_run_over_the_connection(world: SshdHost, access: Access) -> None:

@@ -71,7 +71,9 @@ def test_the_agent_starts_and_a_wrong_password_is_known(host: DebianHost, case: 
         check_agent_answers(host, "asked")
         check_agent_answers(host, "free", None)
         check_agent_answers(host, "free", "not-asked-for")
-        assert "sudo refused the password of asked" in get_refusal(host, "asked", "wrong-one").what
+        assert (
+            "sudo refused the password of asked" in get_refusal(host, "asked", "wrong-one").message
+        )
 
 
 @pytest.mark.parametrize("case", ["rootpw", "targetpw"])
@@ -85,7 +87,7 @@ def test_the_password_may_be_that_of_root(host: DebianHost, case: str) -> None:
 def test_noexec_is_named(host: DebianHost, user: str) -> None:
     with sudoers(host, "Defaults noexec"):
         error = get_refusal(host, user, PASSWORD if user == "asked" else None)
-    assert "noexec" in error.what
+    assert "noexec" in error.message
     assert f"Defaults:{user} !noexec" in error.remedy
 
 
@@ -93,9 +95,9 @@ def test_the_error_of_sudo_for_some_commands_names_what_the_agent_needs(host: De
     add_user(host, "some-asked", rule="ALL=(ALL) /usr/bin/apt")
     add_user(host, "some-free", rule="ALL=(ALL) NOPASSWD: /usr/bin/apt")
     asked, free = get_refusal(host, "some-asked"), get_refusal(host, "some-free", None)
-    assert "some-asked may not run the agent as root by sudo: it needs /bin/sh" in asked.what
+    assert "some-asked may not run the agent as root by sudo: it needs /bin/sh" in asked.message
     assert "`some-asked ALL=(root) /bin/sh`" in asked.remedy
-    assert "some-free may run only some commands by sudo" in free.what
+    assert "some-free may run only some commands by sudo" in free.message
     assert "`some-free ALL=(root) NOPASSWD: /bin/sh`" in free.remedy
 
 
@@ -112,8 +114,8 @@ def test_a_translated_sudo_is_understood(host: DebianHost) -> None:
     german = "printf 'LANG=de_DE.UTF-8\\nLC_ALL=de_DE.UTF-8\\nLANGUAGE=de\\n' >/etc/environment"
     with change_for_now(host, german, "printf '' >/etc/environment"):
         check_agent_answers(host, "asked")
-        assert "asks asked for a password" in get_refusal(host, "asked", None).what
-        assert "refused the password of asked" in get_refusal(host, "asked", "wrong-one").what
+        assert "asks asked for a password" in get_refusal(host, "asked", None).message
+        assert "refused the password of asked" in get_refusal(host, "asked", "wrong-one").message
 
 
 def test_a_wrong_password_does_not_lock_the_account(host: DebianHost) -> None:

@@ -1,6 +1,6 @@
-"""Print a run: plain lines, or a live table on a terminal.
+"""Print a run: as plain lines, or as a live table on a terminal.
 
-Every character goes through the mask of the run's secrets before it leaves.
+Every text is masked with the run's secrets before it is printed.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ COLOURS = {
 DIFF_COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 
 
-# What is printed of changes: their names in groups; what a plan does to existing objects and to FortiGates
-# as well; or each change with all of its diff.
+# How much to print of changes. names: their names, in groups; plan: also the diffs of existing files and the
+# CLI of FortiGates; everything: each change with its whole diff.
 Detail = Literal["names", "plan", "everything"]
 
 
 class Report:
-    """Prints to one console, masked; on a terminal a live table shows who is at what."""
+    """Prints to one console, masked. On a terminal, a live table shows the activity at each target."""
 
     def __init__(self, secrets: Secrets, stream: TextIO, live: bool, verbose: int) -> None:
         self._secrets = secrets
@@ -73,7 +73,7 @@ class Report:
 
     @contextmanager
     def pause(self) -> Iterator[None]:
-        """Leave the terminal to a question: the live table is gone, and lines wait until its end."""
+        """Leave the terminal to a question: hide the live table, and hold back lines until the end."""
         with self._lock:
             live, self._live, self._held = self._live, None, []
         if live is not None:
@@ -88,26 +88,26 @@ class Report:
             for text, style in held:
                 self._print(text, style)
 
-    def report_activity(self, site: str, host: str, what: str) -> None:
+    def report_activity(self, site: str, host: str, activity: str) -> None:
         """Show what happens at ``host``: in the live table, or as a line with -v."""
-        self._update_row(site, host, what, "cyan")
+        self._update_row(site, host, activity, "cyan")
         if self._live is None and self._verbose:
-            self.print_line(f"{host}: {what}")
+            self.print_line(f"{host}: {activity}")
 
     def report_result(self, site: str, result: TargetResult) -> None:
         """Show the state of a target in the live table."""
         self._update_row(site, result.host, result.state, COLOURS[result.state])
 
-    def _update_row(self, site: str, host: str, what: str, colour: str) -> None:
+    def _update_row(self, site: str, host: str, text: str, colour: str) -> None:
         with self._lock:
-            self._rows[(site, host)] = (what, colour)
+            self._rows[(site, host)] = (text, colour)
             if self._live is None:
                 return
             from rich.table import Table
 
             table = Table("site", "target", "", box=None)
-            for (name, target), (text, style) in sorted(self._rows.items()):
-                table.add_row(name, target, Text(self._secrets.mask(text), style=style))
+            for (name, target), (shown, style) in sorted(self._rows.items()):
+                table.add_row(name, target, Text(self._secrets.mask(shown), style=style))
             self._live.update(table)
 
     def print_line(self, text: str = "", style: str = "") -> None:
@@ -122,7 +122,7 @@ class Report:
                 self._console.print(Text(escape(text), style=style), soft_wrap=True)
 
     def _print_diff(self, diff: str, by_name: bool) -> None:
-        """Print a diff. One that names its secrets is not masked: a ban host could hide words of it."""
+        """Print a diff. If it shows secrets ``by_name``, do not mask it: a mask could hide words of it."""
         for row in diff.splitlines():
             text = row if by_name else self._secrets.mask(row)
             self._print(" " * 10 + text, DIFF_COLOURS.get(row[:1], ""))
@@ -159,7 +159,7 @@ class Report:
             self._print_new_plan(target, "plan" if detail == "names" else detail)
 
     def _print_new_plan(self, target: TargetResult, detail: Detail) -> None:
-        """Print the plan that a target has by now, and in what it differs from the one shown before."""
+        """Print the current plan of a target, and its difference from the plan that was shown before."""
         self.print_line(
             "      the new plan:" if target.new_plan else "      the new plan changes nothing",
             "cyan",
@@ -177,7 +177,7 @@ class Report:
             why = f"  ({group.why})" if group.why else ""
             self.print_line(f"      {group.action:<8} {group.head}{why}", "yellow")
             for change in group.changes:
-                # what a ban host remembers can be forged, so what it asks for is always printed
+                # a record can be forged, so a change that only a record asks for is always printed in full
                 if change.source or (detail != "names" and not group.cut):
                     diff = change.diff if detail == "everything" else in_one_line(change.diff)
                     self._print_diff(diff, kind == "fortios")
@@ -185,9 +185,9 @@ class Report:
     def print_table(
         self, heads: Sequence[str], rows: Sequence[Sequence[str]], below: Sequence[str] = ()
     ) -> None:
-        """Print a table, one line for each row; no cell is cut, so that the output can be searched.
+        """Print a table, one line for each row. No cell is cut, so that the output can be searched.
 
-        On a terminal that is too narrow, the columns without room make a further, indented line.
+        On a narrow terminal, the columns that do not fit continue on another, indented line.
         ``below``: one text for each row, printed under it and wrapped on a terminal.
         """
         table = [list(heads), *([escape(self._secrets.mask(cell)) for cell in row] for row in rows)]
@@ -237,7 +237,7 @@ def _wrap_text(text: str, room: int) -> list[str]:
 
 
 def _split_columns(widths: Sequence[int], room: int) -> list[tuple[int, int]]:
-    """Return the range of columns on each line of a row; each line has at least one."""
+    """Return the range of columns for each line of a row; each range has at least one column."""
     ranges, start, used = [], 0, 0
     for column, width in enumerate(widths):
         if column > start and used + width > room:

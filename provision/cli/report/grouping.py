@@ -1,6 +1,6 @@
 """Group changes for the report: many new or deleted objects on one line, all others one by one.
 
-Pure: what is grouped here is only how a plan is printed, never what is in it.
+Grouping changes only how a plan is printed, never what it contains.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from provision.plan import Change, Kind
 _UNITS = "/etc/systemd/system/"
 _ON_DISK = ("file", "directory", "tokens", "digests", "authority", "certificate")
 _NOUNS = {"tokens": "token file", "digests": "digest file"}
-# The content of these is new, or goes as a whole: there is nothing to compare it with.
+# Actions on a whole object: there is nothing to compare its content with.
 _WHOLE = ("create", "delete")
 
 
 @dataclass(frozen=True)
 class Group:
-    """Changes that are printed under one head. ``cut``: their diffs are printed only on request."""
+    """Changes that are printed under one head. ``cut``: their diffs are printed only with -D."""
 
     changes: tuple[Change, ...]
     head: str
@@ -30,7 +30,7 @@ class Group:
 
     @property
     def hidden(self) -> int:
-        """Return how many diffs are printed only on request."""
+        """Return the number of diffs that are printed only with -D."""
         return sum(bool(change.diff) for change in self.changes) if self.cut else 0
 
     @property
@@ -39,7 +39,7 @@ class Group:
 
     @property
     def why(self) -> str:
-        """Return who asks for it, if not the inventory, and why."""
+        """Return the source of the changes, if not the inventory, and the reason."""
         first = self.changes[0]
         return "; ".join(
             filter(None, (f"from {first.source}" if first.source else "", first.reason))
@@ -52,12 +52,12 @@ def list_one_by_one(changes: Iterable[Change]) -> list[Group]:
 
 
 def group_changes(changes: Sequence[Change], kind: Kind) -> list[Group]:
-    """Return ``changes`` in groups, each at the place of its first change."""
+    """Return ``changes`` in groups, each at the position of its first change."""
     return _group_fortios(changes) if kind == "fortios" else _group_linux(changes)
 
 
 def _group_fortios(changes: Sequence[Change]) -> list[Group]:
-    """Group neighbours of one kind; their CLI is printed below them, in the order of sending."""
+    """Group neighbours with the same action and reason, so that their CLI stays in the order of sending."""
     runs: list[list[Change]] = []
     for change in changes:
         key = (change.action, change.reason, change.source)
@@ -86,9 +86,9 @@ def _group_linux(changes: Sequence[Change]) -> list[Group]:
 
 
 def _find_key(change: Change) -> tuple[str, ...]:
-    """Return what changes of one group have in common; empty for one that stands alone.
+    """Return what the changes of a group have in common; empty for a change that is not grouped.
 
-    A file that no role names stands alone: only the memory of the ban host speaks of it.
+    A file without a role is not grouped, because only the ban host's manifest names it.
     """
     kind = change.id.partition(":")[0]
     common = (change.action, change.reason, change.source)
@@ -120,7 +120,7 @@ def _choose_noun(kind: str, name: str) -> str:
 
 
 def _list_places(kinds: Iterable[str], names: Iterable[str]) -> list[str]:
-    """Return the directories that the objects lie in, without those within another one."""
+    """Return the directories of the objects, without those inside another one."""
     paths = {
         PurePosixPath(name) if kind == "directory" else PurePosixPath(name).parent
         for kind, name in zip(kinds, names, strict=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from banstitch_shared.jails import name_detection
+
 from provision.masking import escape
 from provision.results import SiteResult, format_timestamp
 
@@ -22,7 +24,7 @@ def build_rows(results: Sequence[SiteResult]) -> list[Sequence[str]]:
                 format_timestamp(entry["at"]),
                 entry.get("what"),
                 entry.get("address"),
-                str(entry.get("jail") or "").removeprefix("banstitch-"),
+                name_detection(str(entry.get("jail") or "")),
                 entry.get("fortigate"),
                 entry.get("why"),
                 entry.get("by"),
@@ -33,7 +35,7 @@ def build_rows(results: Sequence[SiteResult]) -> list[Sequence[str]]:
 
 
 def list_events(results: Sequence[SiteResult]) -> list[str]:
-    """Return the log line behind each row of :func:`build_rows`; empty where it is unknown."""
+    """Return the log line that led to each row of :func:`build_rows`; empty where it is unknown."""
     return [_format_event(entry) for _, entry in _walk_entries(results)]
 
 
@@ -43,7 +45,7 @@ def _format_event(entry: Entry) -> str:
 
 
 def list_left_out(results: Sequence[SiteResult]) -> list[str]:
-    """Return the ban hosts whose answer was too small for all requested entries."""
+    """Return the ban hosts whose answer could not hold all requested entries."""
     return [t.host for site in results for t in site.targets if t.details.get("left_out")]
 
 
@@ -55,5 +57,5 @@ def _walk_entries(results: Sequence[SiteResult]) -> Iterator[tuple[str, Entry]]:
 
 
 def format_one_line(value: object) -> str:
-    """Return text that attackers may influence as one line: line breaks are escaped, too."""
+    """Return a text that attackers may influence as one line, with line breaks escaped."""
     return "" if value is None else escape(str(value), but="")

@@ -1,4 +1,4 @@
-"""The `--json` document, each text in it masked."""
+"""Write the `--json` document, with every text masked."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 from provision.masking import Secrets
 from provision.results import Exit, SiteResult, build_document
 
-# Words of ours: a password that happens to be one of them must not garble the document.
-OURS = frozenset({"verb", "kind", "state", "action"})
+# Keys whose values are fixed words; masking must not garble one that equals a password.
+UNMASKED = frozenset({"verb", "kind", "state", "action"})
 
 
 def write_json(
@@ -20,7 +20,7 @@ def write_json(
     sites: Sequence[SiteResult],
     mask: Secrets,
 ) -> None:
-    """Write the document, each text in it masked."""
+    """Write the document with every text masked."""
     document = build_document(verb, code, sites)
     masked: Any = _mask(document, mask)
     for site, shown_site in zip(document["sites"], masked["sites"], strict=True):
@@ -31,7 +31,7 @@ def write_json(
 
 
 def _show_diffs(target: dict[str, Any], masked: dict[str, Any]) -> None:
-    """Show what would be sent to a FortiGate as it is: its secrets stand there by name."""
+    """Replace the masked CLI of a FortiGate by the original, which shows secrets by name."""
     masked["difference"] = target["difference"]
     for name in ("changes", "new_plan"):
         for change, shown_change in zip(target[name] or (), masked[name] or (), strict=True):
@@ -42,7 +42,7 @@ def _mask(value: object, mask: Secrets) -> object:
     if isinstance(value, str):
         return mask.mask(value)
     if isinstance(value, dict):
-        return {k: v if k in OURS else _mask(v, mask) for k, v in value.items()}
+        return {k: v if k in UNMASKED else _mask(v, mask) for k, v in value.items()}
     if isinstance(value, list | tuple):
         return [_mask(item, mask) for item in value]
     return value

@@ -1,4 +1,4 @@
-"""The state of each site for `status`: observe it, read the receiver's numbers, and build a table."""
+"""Collect and print the state of each site for `status`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import re
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 from typing import Any
+
+from banstitch_shared.jails import JAIL_NAME, name_detection
+from banstitch_shared.tokens import VERIFY
 
 from provision.cli.report.samples import read_samples
 from provision.desired import collect
@@ -43,7 +46,7 @@ _LOST = {
     "limited": "banstitch_limited_total",
 }
 _SINCE = "since the receiver's start"
-_JAIL = re.compile(r"banstitch-[A-Za-z0-9_-]{1,99}")
+_JAIL = re.compile(JAIL_NAME)
 _WHY = {
     "refused_address": "address not allowed",
     "refused_token": "wrong token",
@@ -52,101 +55,105 @@ _WHY = {
     "too_large": "too large",
 }
 NO_FILTER = (
-    "systemd does not filter addresses yet: the receiver's port is open to everybody, and only the"
-    " receiver itself refuses them; systemctl restart banstitch-receiver.socket turns the filter on"
-    " (connections are refused for a moment), unless the kernel of this host has none"
+    "systemd does not filter addresses yet: the receiver's port is open to any address, and only the"
+    " receiver itself refuses strangers; systemctl restart banstitch-receiver.socket turns the filter on"
+    " (connections are refused for a moment), unless the kernel of this host lacks BPF"
 )
 _AGES = ((2 * 86400, "d", 86400), (2 * 3600, "h", 3600), (120, "min", 60), (0, "s", 1))
 
 
 def collect_status(run: Run, selected: Selected) -> SiteResult:
-    """Observe every target as plan does, and read the receiver's numbers from the ban host."""
-    looked = summarize(SiteRun(run, selected).plan())
-    wanted = collect.render_resources(selected.site, run.plays)
-    place = collect.request_status(selected.site, run.plays)
-    asked = TargetResult(selected.site.name, "linux", "unreachable")
+    """Observe every target as `plan` does, and read the receiver's metrics on the ban host."""
+    planned = summarize(SiteRun(run, selected).plan())
+    resources = collect.render_resources(selected.site, run.plays)
+    access = collect.request_status(selected.site, run.plays)
+    answer = TargetResult(selected.site.name, "linux", "unreachable")
     if not any(
-        target.kind == "linux" and target.state == "unreachable" for target in looked.targets
+        target.kind == "linux" and target.state == "unreachable" for target in planned.targets
     ):
-        question = {"do": "status", "sealed": observation.request(wanted)["sealed"], **place}
-        (asked,) = ask(run, selected, question).targets
-    numbers = asked.details.get("metrics", "")
-    posters = {"-", "verify", *(fortigate.name for fortigate in selected.site.fortigates)}
+        request = {"do": "status", "sealed": observation.request(resources)["sealed"], **access}
+        (answer,) = ask(run, selected, request).targets
+    metrics = answer.details.get("metrics", "")
+    posters = {"-", VERIFY, *(fortigate.name for fortigate in selected.site.fortigates)}
     return SiteResult(
-        looked.name,
+        planned.name,
         tuple(
-            _describe_host(target, asked, wanted, place, posters)
+            _describe_host(target, answer, resources, access, posters)
             if target.kind == "linux"
-            else _describe_fortigate(target, numbers, selected.site.name)
-            for target in looked.targets
+            else _describe_fortigate(target, metrics, selected.site.name)
+            for target in planned.targets
         ),
     )
 
 
 def _describe_host(
     target: TargetResult,
-    asked: TargetResult,
-    wanted: Sequence[Resource],
-    place: Mapping[str, Any],
+    answer: TargetResult,
+    resources: Sequence[Resource],
+    access: Mapping[str, Any],
     posters: Set[str],
 ) -> TargetResult:
-    page, filters = place.get("page", ""), place.get("filters", "")
-    if asked.state == "unreachable" or asked.error:
-        state: State = asked.state if target.state in ("ok", "differs") else target.state
-        error = target.error or asked.error
-        return replace(target, state=state, execs=target.execs + asked.execs, error=error)
-    numbers = asked.details["metrics"]
+    page, filters = access.get("page", ""), access.get("filters", "")
+    if answer.state == "unreachable" or answer.error:
+        state: State = answer.state if target.state in ("ok", "differs") else target.state
+        error = target.error or answer.error
+        return replace(target, state=state, execs=target.execs + answer.execs, error=error)
+    metrics = answer.details["metrics"]
     details = {
-        "receiver": _judge_receiver(numbers),
-        "jails": _list_jails(target, wanted),
+        "receiver": _judge_receiver(metrics),
+        "jails": _list_jails(target, resources),
         "bans": {
-            of["jail"]: int(value)
-            for of, value in read_samples(numbers, "banstitch_bans")
-            if _JAIL.fullmatch(of.get("jail", ""))
+            labels["jail"]: int(value)
+            for labels, value in read_samples(metrics, "banstitch_bans")
+            if _JAIL.fullmatch(labels.get("jail", ""))
         },
-        "certificate": describe_expiry(wanted, asked.details["certificates"]),
-        "versions": asked.details["versions"],
-        "left_out": sum(int(n) for _, n in read_samples(numbers, "banstitch_feed_left_out")),
-        "bans_refused": _count_refused_bans(numbers, posters),
+        "certificate": describe_expiry(resources, answer.details["certificates"]),
+        "versions": answer.details["versions"],
+        "left_out": sum(int(n) for _, n in read_samples(metrics, "banstitch_feed_left_out")),
+        "bans_refused": _count_refused_bans(metrics, posters),
         "page": page,
         "refused": {
-            of["why"]: int(n)
-            for of, n in read_samples(numbers, "banstitch_refused_total")
-            if of.get("why") in _WHY
+            labels["why"]: int(n)
+            for labels, n in read_samples(metrics, "banstitch_refused_total")
+            if labels.get("why") in _WHY
         },
-        "filter": _judge_filter(filters, asked.details.get("filters", False)),
+        "filter": _judge_filter(filters, answer.details.get("filters", False)),
     }
     notes = (*target.notes, *_list_host_notes(details))
     well = target.state == "ok" and not details["bans_refused"]
     state = "ok" if well else "differs" if target.state == "ok" else target.state
-    execs = target.execs + asked.execs
+    execs = target.execs + answer.execs
     return replace(target, state=state, execs=execs, details=details, notes=notes)
 
 
-def _count_refused_bans(numbers: str, posters: Set[str]) -> dict[str, int]:
-    """Return how many new bans were over the limit within the last hour, by FortiGate."""
-    samples = read_samples(numbers, "banstitch_bans_refused")
-    return {of["fortigate"]: int(n) for of, n in samples if n and of.get("fortigate") in posters}
+def _count_refused_bans(metrics: str, posters: Set[str]) -> dict[str, int]:
+    """Return the number of new bans over the limit in the last hour, by FortiGate."""
+    samples = read_samples(metrics, "banstitch_bans_refused")
+    return {
+        labels["fortigate"]: int(n)
+        for labels, n in samples
+        if n and labels.get("fortigate") in posters
+    }
 
 
-def _judge_receiver(numbers: str) -> str:
-    """Return whether the receiver is up: unknown where something else answered in its place."""
-    if not numbers:
+def _judge_receiver(metrics: str) -> str:
+    """Return whether the receiver is up: unknown if the answer is not the receiver's."""
+    if not metrics:
         return "down"
-    up = read_samples(numbers, "banstitch_up")
+    up = read_samples(metrics, "banstitch_up")
     return UNKNOWN if not up else "up" if up[0][1] else "unhealthy"
 
 
 def _judge_filter(unit: str, works: bool) -> str:
-    """Return whether systemd closes the receiver's port to strangers: on, off (not wanted) or missing."""
+    """Return whether systemd closes the receiver's port to strangers: on, off (not desired) or missing."""
     return ("on" if works else "missing") if unit else "off"
 
 
-def _describe_fortigate(target: TargetResult, numbers: str, ban_host: str) -> TargetResult:
+def _describe_fortigate(target: TargetResult, metrics: str, ban_host: str) -> TargetResult:
     details = {
         **target.details,
-        **_read_moments(target.host, numbers),
-        **_count_lost(target.host, numbers),
+        **_read_moments(target.host, metrics),
+        **_count_lost(target.host, metrics),
     }
     loses = target.state == "ok" and details.get("unreadable")
     state: State = "differs" if loses else target.state
@@ -154,13 +161,13 @@ def _describe_fortigate(target: TargetResult, numbers: str, ban_host: str) -> Ta
     return replace(target, state=state, details=details, notes=notes)
 
 
-def _count_lost(fortigate: str, numbers: str) -> dict[str, int]:
-    """Return how many posts of a FortiGate could not be read, also lately, or were over its rate."""
+def _count_lost(fortigate: str, metrics: str) -> dict[str, int]:
+    """Return the number of posts of a FortiGate that were unreadable or over its rate."""
     return {
         key: int(value)
         for key, metric in _LOST.items()
-        for of, value in read_samples(numbers, metric)
-        if of.get("fortigate") == fortigate
+        for labels, value in read_samples(metrics, metric)
+        if labels.get("fortigate") == fortigate
     }
 
 
@@ -181,17 +188,17 @@ def _list_host_notes(details: Mapping[str, Any]) -> list[str]:
     notes = _list_refusals(details)
     if details.get("left_out"):
         lost = details["left_out"]
-        have = f"{spell_count(lost, 'ban')} {'has' if lost == 1 else 'have'} no room in the feed"
-        notes.append(f"{have}: raise receiver_feed_limit, or unban")
+        bans = f"{spell_count(lost, 'ban')} {'has' if lost == 1 else 'have'} no room in the feed"
+        notes.append(f"{bans}: raise receiver_feed_limit, or unban some")
     for fortigate, number in details.get("bans_refused", {}).items():
-        whose = "no known FortiGate" if fortigate == "-" else fortigate
-        were = f"{spell_count(number, 'new ban')} by events of {whose} {'was' if number == 1 else 'were'}"
+        sender = "no known FortiGate" if fortigate == "-" else fortigate
+        were = f"{spell_count(number, 'new ban')} by events of {sender} {'was' if number == 1 else 'were'}"
         limit = "refused in the last hour: if they are attackers, raise receiver_ban_limit"
         notes.append(f"{were} {limit}; bans --history shows since when")
     if details.get("filter") == "missing":
         notes.append(NO_FILTER)
     if "page" in details:
-        off = "the status page is off: receiver_status_page: true turns it on"
+        off = "the status page is off: set receiver_status_page: true to serve it"
         notes.append(f"status page: {details['page']}" if details["page"] else off)
     return notes
 
@@ -201,8 +208,8 @@ def _list_lost_posts(details: Mapping[str, Any], ban_host: str) -> list[str]:
     if details.get("unreadable"):
         notes.append(describe_unreadable_posts(details["unreadable"], ban_host))
     if details.get("limited"):
-        posts = f"{spell_count(details['limited'], 'post')} over the rate {_SINCE}"
-        notes.append(f"{posts}, not taken: see receiver_rate and receiver_burst")
+        posts = f"{spell_count(details['limited'], 'post')} over the rate refused {_SINCE}"
+        notes.append(f"{posts}: see receiver_rate and receiver_burst")
     return notes
 
 
@@ -210,26 +217,26 @@ def _list_refusals(details: Mapping[str, Any]) -> list[str]:
     refused = {why: number for why, number in details.get("refused", {}).items() if number}
     if not refused:
         return []
-    whys = ", ".join(f"{_WHY[why]}: {number}" for why, number in refused.items())
+    reasons = ", ".join(f"{_WHY[why]}: {number}" for why, number in refused.items())
     total = spell_count(sum(refused.values()), "request")
-    return [f"{total} refused {_SINCE} ({whys}): see journalctl -u banstitch-receiver"]
+    return [f"{total} refused {_SINCE} ({reasons}): see journalctl -u banstitch-receiver"]
 
 
-def _list_jails(target: TargetResult, wanted: Sequence[Resource]) -> dict[str, str]:
-    """Return each jail, up or down: one that does not run is one that `apply` would start."""
-    if target.error:  # there is no plan that could name those that are down
+def _list_jails(target: TargetResult, resources: Sequence[Resource]) -> dict[str, str]:
+    """Return each jail with its state: down if `apply` would start it, otherwise up."""
+    if target.error:  # without a plan, the state of jails is unknown
         return {}
     down = {change.id for change in target.changes if change.action == "start"}
-    return {r.name: "down" if r.id in down else "up" for r in wanted if isinstance(r, Jail)}
+    return {r.name: "down" if r.id in down else "up" for r in resources if isinstance(r, Jail)}
 
 
-def _read_moments(fortigate: str, numbers: str) -> dict[str, float]:
-    """Return the times of a FortiGate's last post and last poll in epoch seconds; 0 for not yet."""
+def _read_moments(fortigate: str, metrics: str) -> dict[str, float]:
+    """Return the times of a FortiGate's last post and last poll in epoch seconds; 0 for none yet."""
     return {
         key: value
         for key in ("last_event", "last_poll")
-        for of, value in read_samples(numbers, f"banstitch_{key}_seconds")
-        if of.get("fortigate") == fortigate
+        for labels, value in read_samples(metrics, f"banstitch_{key}_seconds")
+        if labels.get("fortigate") == fortigate
     }
 
 
@@ -240,8 +247,8 @@ def build_rows(results: Sequence[SiteResult], now: float) -> list[Sequence[str]]
 
 def _build_row(site: str, target: TargetResult, now: float) -> Sequence[str]:
     details = target.details
-    looked = target.state in ("ok", "differs")
-    drift = str(len(target.changes)) if looked else UNKNOWN
+    was_observed = target.state in ("ok", "differs")
+    drift = str(len(target.changes)) if was_observed else UNKNOWN
     head = (site, target.host, target.state, drift)
     if target.kind == "fortios":
         moments = (_format_age(details.get(key), now) for key in ("last_event", "last_poll"))
@@ -249,15 +256,15 @@ def _build_row(site: str, target: TargetResult, now: float) -> Sequence[str]:
     if "receiver" not in details:
         return (*head, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, "", "", UNKNOWN)
     known = details["bans"] or not details["jails"]
-    numbers = str(sum(details["bans"].values())) if known else UNKNOWN
+    metrics = str(sum(details["bans"].values())) if known else UNKNOWN
     certificate = _format_certificate(details["certificate"])
-    jails = _format_jails(details["jails"]) if looked else UNKNOWN
+    jails = _format_jails(details["jails"]) if was_observed else UNKNOWN
     versions = _format_versions(details["versions"])
-    return (*head, details["receiver"], jails, numbers, certificate, "", "", versions)
+    return (*head, details["receiver"], jails, metrics, certificate, "", "", versions)
 
 
 def _format_jails(jails: Mapping[str, str]) -> str:
-    down = [name.removeprefix("banstitch-") for name, word in jails.items() if word == "down"]
+    down = [name_detection(name) for name, word in jails.items() if word == "down"]
     return f"down: {', '.join(down)}" if down else f"{len(jails)} up"
 
 
@@ -279,6 +286,6 @@ def _format_age(moment: float | None, now: float) -> str:
 
 
 def _format_versions(versions: Mapping[str, str]) -> str:
-    """Format the versions without Debian's epoch and revision; --json has them in full."""
+    """Return the versions without Debian's epoch and revision; --json has them in full."""
     fail2ban = re.sub(r"^\d+:|[-+].*$", "", versions.get("fail2ban", "none"))
     return f"Debian {versions.get('debian', UNKNOWN)}, fail2ban {fail2ban}"

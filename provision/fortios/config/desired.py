@@ -114,7 +114,7 @@ def _read_block(
     try:
         tree = parse(block.text)
     except ParseError as error:
-        return (), (Problem(block.name, error.line, error.what),)
+        return (), (Problem(block.name, error.line, error.message),)
     return tuple(_read_objects(block, tree, problems, vdom)), tuple(problems)
 
 

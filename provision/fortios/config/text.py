@@ -26,18 +26,19 @@ _WORD = re.compile(
     r"""(?:[^\s"'\\]++|\\[\s\S]|"(?:[^"\\]++|\\[\s\S])*+"|'[^']*+')++""",
 )
 _PIECE = re.compile(r"""\\([\s\S])|"((?:[^"\\]|\\[\s\S])*)"|'([^']*)'|([^"'\\]+)""")
+_PLAIN = re.compile(r"""[^"'\\]*+""")
 _BARE = re.compile(r"[A-Za-z0-9_.:/@+-]+")
 _BLANKS = re.compile(r"[ \t]*")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 class ParseError(ValueError):
-    """An error in CLI text; ``line`` counts from 1, ``what`` describes the error."""
+    """An error in CLI text; ``line`` counts from 1, ``message`` describes the error."""
 
-    def __init__(self, line: int, what: str) -> None:
+    def __init__(self, line: int, message: str) -> None:
         self.line = line
-        self.what = what if len(what) <= LONGEST_ERROR else f"{what[:LONGEST_ERROR]}..."
-        super().__init__(f"line {line}: {self.what}")
+        self.message = message if len(message) <= LONGEST_ERROR else f"{message[:LONGEST_ERROR]}..."
+        super().__init__(f"line {line}: {self.message}")
 
 
 @dataclass(frozen=True)
@@ -50,13 +51,15 @@ class Word:
     @property
     def value(self) -> str:
         """The meaning of the word: without quotes and escapes."""
+        if _PLAIN.fullmatch(self.raw):
+            return self.raw
         return "".join(map(_unescape, _PIECE.finditer(self.raw)))
 
 
 def _unescape(piece: re.Match[str]) -> str:
     escaped, double, single, bare = piece.groups()
     if double is not None:
-        return re.sub(r"\\([\s\S])", r"\1", double)
+        return double if "\\" not in double else re.sub(r"\\([\s\S])", r"\1", double)
     return str(escaped or single or bare or "")
 
 
@@ -243,9 +246,9 @@ def _read_statement(top: _Open, line: int, verb: str, rest: tuple[Word, ...]) ->
     return Statement(verb, rest, line)
 
 
-def _require(is_met: bool, line: int, what: str) -> None:
+def _require(is_met: bool, line: int, message: str) -> None:
     if not is_met:
-        raise ParseError(line, what)
+        raise ParseError(line, message)
 
 
 def serialize(tree: Tree) -> str:

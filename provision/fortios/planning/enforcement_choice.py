@@ -85,7 +85,7 @@ def _find_obstacle(objects: list[DesiredObject], observed: Observed, attempt: At
         try:
             attempt(one)
         except Conflict as conflict:
-            return conflict.what
+            return conflict.message
     return ""
 
 

@@ -137,7 +137,7 @@ def _plan_objects(
             conflicts.append(conflict)
     if conflicts:
         remedies = dict.fromkeys(conflict.remedy for conflict in conflicts)
-        raise Conflict("\n".join(conflict.what for conflict in conflicts), "\n".join(remedies))
+        raise Conflict("\n".join(conflict.message for conflict in conflicts), "\n".join(remedies))
     return changes
 
 

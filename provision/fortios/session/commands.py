@@ -75,7 +75,7 @@ def _split_one_line(line: str) -> tuple[Word, ...]:
     try:
         lines = split_words(line)
     except ParseError as error:
-        raise ValueError(error.what) from None
+        raise ValueError(error.message) from None
     if len(lines) != 1 or " ".join(word.raw for word in lines[0]) != line:
         raise ValueError("it is not exactly one line of CLI")
     if any("\n" in word.raw and not _ends_only_in_quotes(word.raw) for word in lines[0]):

@@ -86,7 +86,7 @@ class Push:
             if isinstance(error, Garbled) or self._must_avoid_transactions(error, blocks):
                 return False
             remedy = self._connection.find_remedy(_get_words(error))
-            raise RolledBack(error.what, "; ".join(filter(None, (UNCHANGED, remedy)))) from None
+            raise RolledBack(error.message, "; ".join(filter(None, (UNCHANGED, remedy)))) from None
 
     def _must_avoid_transactions(self, error: TargetError, blocks: Sequence[Block]) -> bool:
         """Return whether transactions cause ``error``; then no more are begun."""
@@ -168,12 +168,12 @@ class Push:
                 self._save()
             left = _find_differences(before, self._look(ids), blocks)
         except TargetError as second:
-            remedy = f"the rollback failed ({second.what}); run the command again to complete it"
-            raise Failed(error.what, remedy) from None
+            remedy = f"the rollback failed ({second.message}); run the command again to complete it"
+            raise Failed(error.message, remedy) from None
         if left:
             names = ", ".join(block.id for block in left)
             remedy = f"not as it was: {names}; run the command again to complete it"
-            raise Failed(error.what, remedy)
+            raise Failed(error.message, remedy)
 
     def _close_transaction(self) -> None:
         """Drop a transaction that is open; where there is none, the refusal is just as good."""

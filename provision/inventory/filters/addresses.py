@@ -52,8 +52,8 @@ def _match_network(interface: _Interface, written: str, query: str) -> Any:
         network = ipaddress.ip_network(query, strict=False)
     except ValueError:
         known = ", ".join(sorted(_QUERIES))
-        what = f"ipaddr knows {known}, a number and a network"
-        raise Unusable(what, "ipaddr does not know this query") from None
+        message = f"ipaddr knows {known}, a number and a network"
+        raise Unusable(message, "ipaddr does not know this query") from None
     return written if interface.ip in network else False
 
 

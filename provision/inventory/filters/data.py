@@ -71,8 +71,8 @@ def join_items(value: Any, key_name: str = "key", value_name: str = "value") -> 
     try:
         return {item[key_name]: item[value_name] for item in _as_list("items2dict", value)}
     except (KeyError, TypeError):
-        what = "items2dict takes mappings with a key and a value"
-        raise Misused(what) from None
+        message = "items2dict takes mappings with a key and a value"
+        raise Misused(message) from None
 
 
 def extract(key: Any, container: Any, morekeys: Any = None) -> Any:
@@ -135,8 +135,8 @@ def rekey_on_member(data: Any, key: str, duplicates: str = "error") -> dict[Any,
 
 def _as_list(filter_name: str, value: Any) -> list[Any]:
     if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
-        what = f"{filter_name} takes a list"
-        raise Misused(what)
+        message = f"{filter_name} takes a list"
+        raise Misused(message)
     return list(value)
 
 
@@ -188,8 +188,8 @@ def _dump_yaml(value: Any, indent: int | None, options: dict[str, Any], **more: 
 
 def _check_indent(indent: Any) -> None:
     if indent is not None and not (isinstance(indent, int) and 0 <= indent <= _WIDEST_INDENT):
-        what = f"indent must be a whole number up to {_WIDEST_INDENT}"
-        raise Misused(what)
+        message = f"indent must be a whole number up to {_WIDEST_INDENT}"
+        raise Misused(message)
 
 
 def from_yaml(value: Any) -> Any:

@@ -38,8 +38,8 @@ def as_searchable(value: Any) -> str:
     """
     text = str(value)
     if len(text) > _LONGEST_SEARCHED:
-        what = f"a regular expression takes at most {_LONGEST_SEARCHED} characters"
-        raise Misused(what)
+        message = f"a regular expression takes at most {_LONGEST_SEARCHED} characters"
+        raise Misused(message)
     return text
 
 
@@ -54,16 +54,16 @@ def replace_matches(
 ) -> str:
     """Return a text with the matches of ``pattern`` replaced (`regex_replace`)."""
     if len(replacement) > _LONGEST_REPLACEMENT:
-        what = f"a replacement has at most {_LONGEST_REPLACEMENT} characters"
-        raise Misused(what)
+        message = f"a replacement has at most {_LONGEST_REPLACEMENT} characters"
+        raise Misused(message)
     compiled = compile_pattern(pattern, ignorecase, multiline)
     try:
         text, times = compiled.subn(replacement, as_searchable(value), count=count)
     except (re.error, IndexError):
         raise Unusable("the replacement names no group of the pattern", "bad replacement") from None
     if mandatory_count and times != mandatory_count:
-        what = f"regex_replace matched {times} times, not {mandatory_count}"
-        raise Misused(what)
+        message = f"regex_replace matched {times} times, not {mandatory_count}"
+        raise Misused(message)
     return text
 
 

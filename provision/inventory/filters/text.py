@@ -39,13 +39,13 @@ def read_bool(value: object) -> bool:
     return word in _TRUE
 
 
-def use_default(value: Any, instead: Any = "", boolean: bool = False) -> Any:
-    """Return ``instead`` if ``value`` is undefined or, with ``boolean``, empty or false (`default`)."""
+def use_default(value: Any, fallback: Any = "", boolean: bool = False) -> Any:
+    """Return ``fallback`` if ``value`` is undefined or, with ``boolean``, empty or false (`default`)."""
     if getattr(value, "broken", False):
         str(value)  # raises its own error
     if _is_undefined(value):
-        return instead
-    return instead if boolean and not value else value
+        return fallback
+    return fallback if boolean and not value else value
 
 
 def require_defined(value: Any, msg: str | None = None) -> Any:

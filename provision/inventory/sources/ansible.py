@@ -51,12 +51,12 @@ def _make_empty_configuration() -> Iterator[Path]:
 def read(
     material: Material,
     path: Path,
-    what: str,
+    reason: str,
     before: Sequence[str] = (),
     alone: bool = True,
     settings: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
-    """Add what ``ansible-inventory`` lists for a source; ``what`` is the reason to use it, for errors.
+    """Add what ``ansible-inventory`` lists for a source; ``reason``, why it is used, is for errors.
 
     ``before`` are the sources that the plugin builds on. ``alone``: without group_vars. ``settings`` are
     more environment variables.
@@ -65,24 +65,26 @@ def read(
         InputError: ``ansible-inventory`` is not installed, or cannot read the source.
     """
     where = Where(str(path))
-    command = _find(where, what)
+    command = _find(where, reason)
     sources = [word for source in (*before, str(path)) for word in ("-i", source)]
     environment = {**os.environ, **_STRICT, **(_ALONE if alone else {}), **settings}
     deadline = time.monotonic() + program.LONGEST
     try:
         done = program.run([command, *sources, "--list", "--export"], deadline, environment)
     except OSError as error:
-        problem = where.problem(f"{what}, and {command} cannot be started: {error.strerror}")
+        problem = where.problem(f"{reason}, and {command} cannot be started: {error.strerror}")
         raise InputError([problem]) from None
     except program.ProgramError as error:
-        raise InputError([where.problem(f"{what}, and {_PROGRAM} {error}")]) from None
+        raise InputError([where.problem(f"{reason}, and {_PROGRAM} {error}")]) from None
     if done.code:
-        problem = where.problem(f"{what}, and {_PROGRAM} cannot read it", _find_cause(done.errors))
+        problem = where.problem(
+            f"{reason}, and {_PROGRAM} cannot read it", _find_cause(done.errors)
+        )
         raise InputError([problem])
     script.add(material, script.parse_document(done.output, where, _PROGRAM), where)
 
 
-def _find(where: Where, what: str) -> str:
+def _find(where: Where, reason: str) -> str:
     """Return the path of ``ansible-inventory``: on the PATH, or beside the running Python.
 
     Raises:
@@ -91,11 +93,11 @@ def _find(where: Where, what: str) -> str:
     beside = str(Path(sys.executable).parent)
     command = shutil.which(_PROGRAM) or shutil.which(_PROGRAM, path=beside)
     if not command:
-        instead = (
+        remedy = (
             "install ansible-core, or save its output: "
             f"ansible-inventory -i {where.file} --list --yaml --export > hosts.yml"
         )
-        raise InputError([where.problem(f"{what}, which only {_PROGRAM} can read", instead)])
+        raise InputError([where.problem(f"{reason}, which only {_PROGRAM} can read", remedy)])
     return command
 
 

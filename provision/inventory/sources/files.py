@@ -100,8 +100,8 @@ class _Reader:
         raw = yaml_lines.read(path)
         if raw.startswith(yaml_lines.VAULT_HEADER.encode()):
             self.material.vaults.append(str(path))
-            what = f"{path} is encrypted with ansible-vault and was not read"
-            self.material.warnings.append(what)
+            message = f"{path} is encrypted with ansible-vault and was not read"
+            self.material.warnings.append(message)
             return
         if path.suffix in ("", *YAML):
             try:
@@ -129,8 +129,8 @@ class _Reader:
         plugin = str(document["plugin"])
         # this plugin sorts the hosts of earlier sources into groups
         before = self.before if plugin.rpartition(".")[2] == "constructed" else []
-        what = f"configures the inventory plugin {plugin}"
-        ansible.read(self.material, path, what, before, not document.get("use_vars_plugins"))
+        message = f"configures the inventory plugin {plugin}"
+        ansible.read(self.material, path, message, before, not document.get("use_vars_plugins"))
 
     def report_unread(self) -> None:
         """Report unreadable files as warnings, or as problems if no other file has a host."""
@@ -147,8 +147,8 @@ def list_folder(material: Material, folder: Path) -> list[Path]:
     try:
         return sorted(folder.iterdir())
     except OSError as error:
-        what = f"cannot be read: {error.strerror or error}"
-        material.problems.append(Problem(str(folder), 0, what))
+        message = f"cannot be read: {error.strerror or error}"
+        material.problems.append(Problem(str(folder), 0, message))
         return []
 
 

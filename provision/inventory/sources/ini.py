@@ -114,8 +114,8 @@ def _split_lines(content: _IniFile, raw: bytes, file: str) -> Iterator[tuple[Whe
         try:
             text = line.decode("utf-8").strip()
         except UnicodeDecodeError as error:
-            what = f"is not UTF-8 (byte 0x{line[error.start]:02x})"
-            content.problems.append(where.problem(what, "save the file as UTF-8"))
+            message = f"is not UTF-8 (byte 0x{line[error.start]:02x})"
+            content.problems.append(where.problem(message, "save the file as UTF-8"))
             continue
         if text and not text.startswith(_COMMENTS):
             yield where, text
@@ -124,14 +124,14 @@ def _split_lines(content: _IniFile, raw: bytes, file: str) -> Iterator[tuple[Whe
 def _parse_section(content: _IniFile, line: str, where: Where) -> tuple[str, str] | None:
     match = re.fullmatch(_SECTION, line)
     if not match:
-        what = "a section must be [group], [group:children] or [group:vars]"
-        content.problems.append(where.problem(what, "write it without blanks"))
+        message = "a section must be [group], [group:children] or [group:vars]"
+        content.problems.append(where.problem(message, "write it without blanks"))
         return None
     group, kind = match["group"], match["kind"] or "hosts"
     if kind not in _KINDS:
-        instead = suggest_name(kind, _KINDS) or "write [group], [group:children] or [group:vars]"
+        remedy = suggest_name(kind, _KINDS) or "write [group], [group:children] or [group:vars]"
         content.problems.append(
-            where.problem(f"section [{group}:{kind}] has an unknown kind", instead)
+            where.problem(f"section [{group}:{kind}] has an unknown kind", remedy)
         )
         return None
     if kind == "vars":
@@ -166,8 +166,8 @@ def _parse_host(content: _IniFile, group: str, line: str, where: Where) -> None:
 def _parse_variable(content: _IniFile, group: str, line: str, where: Where) -> None:
     key, equals, value = line.partition("=")
     if not equals:
-        what = f"a line of [{group}:vars] must be key=value"
-        content.problems.append(where.problem(what, "write key=value"))
+        message = f"a line of [{group}:vars] must be key=value"
+        content.problems.append(where.problem(message, "write key=value"))
         return
     variable = Variable(_parse_value(key, value.strip()), where)
     content.variables.append((group, key.strip(), variable))
@@ -176,8 +176,8 @@ def _parse_variable(content: _IniFile, group: str, line: str, where: Where) -> N
 def _parse_child(content: _IniFile, group: str, line: str, where: Where) -> None:
     match = re.fullmatch(_CHILD, line)
     if not match:
-        what = f"a line of [{group}:children] must be the name of a group"
-        content.problems.append(where.problem(what, "write one name without blanks"))
+        message = f"a line of [{group}:children] must be the name of a group"
+        content.problems.append(where.problem(message, "write one name without blanks"))
         return
     content.children.append((group, match["group"], where))
 
@@ -192,16 +192,16 @@ def _add(material: Material, content: _IniFile) -> None:
     known = {*material.groups, ALL, UNGROUPED}
     for group, where in content.sections.items():
         if group not in known:
-            what = f"section [{group}:vars] is for a group that no section declares"
+            message = f"section [{group}:vars] is for a group that no section declares"
             material.add_doubt(
-                group, where.problem(what, f"add a section [{group}]"), "it has no host"
+                group, where.problem(message, f"add a section [{group}]"), "it has no host"
             )
         material.group(group)
     for parent, child, where in content.children:
         if child not in known:
-            what = f"section [{parent}:children] names {child}, which no section declares"
+            message = f"section [{parent}:children] names {child}, which no section declares"
             material.add_doubt(
-                parent, where.problem(what, f"add a section [{child}]"), "it has no host"
+                parent, where.problem(message, f"add a section [{child}]"), "it has no host"
             )
         material.add_child(parent, child, where)
     for group, pattern, where, variables in content.hosts:

@@ -49,7 +49,7 @@ class Doubt:
     inherited: bool = True
 
     def __str__(self) -> str:
-        return str(Problem(self.problem.file, self.problem.line, self.problem.what, self.effect))
+        return str(Problem(self.problem.file, self.problem.line, self.problem.message, self.effect))
 
 
 @dataclass
@@ -87,8 +87,8 @@ class Material:
         try:
             names = list(expand(name))
         except ValueError as error:
-            what = f"host range {name}: {error}"
-            self.add_doubt(group, where.problem(what, "write name[01:10]"))
+            message = f"host range {name}: {error}"
+            self.add_doubt(group, where.problem(message, "write name[01:10]"))
             return
         for host in names:
             self.add_host(host, group, where, port)

@@ -72,8 +72,8 @@ def _add_group(material: Material, group: str, body: object, where: Where) -> li
     hosts, children = _read_names(body.get("hosts", [])), _read_names(body.get("children", []))
     variables = body.get("vars", {})
     if hosts is None or children is None or not isinstance(variables, dict):
-        what = f"group {group} of the inventory has hosts, vars or children of another form"
-        return [where.problem(what, "hosts and children are lists of names, vars is a mapping")]
+        message = f"group {group} of the inventory has hosts, vars or children of another form"
+        return [where.problem(message, "hosts and children are lists of names, vars is a mapping")]
     material.group(group)
     for name in hosts:
         material.add_host(name, group, where)
@@ -140,14 +140,14 @@ def _run_script(path: Path, deadline: float, *options: str) -> dict[str, object]
     except OSError as error:
         if error.errno == errno.ENOEXEC:
             return None
-        what = f"the inventory script cannot be started: {error.strerror}"
-        instead = "check its first line (#!), or take away the bit to execute it"
-        raise InputError([where.problem(what, instead)]) from None
+        message = f"the inventory script cannot be started: {error.strerror}"
+        remedy = "check its first line (#!), or take away the bit to execute it"
+        raise InputError([where.problem(message, remedy)]) from None
     except program.ProgramError as error:
         raise InputError([where.problem(f"the inventory script {shown} {error}")]) from None
     if done.code:
-        what = f"the inventory script {shown} ends with exit code {done.code}"
-        raise InputError([where.problem(what, quote_last_line(done.errors))])
+        message = f"the inventory script {shown} ends with exit code {done.code}"
+        raise InputError([where.problem(message, quote_last_line(done.errors))])
     return parse_document(done.output, where, f"the inventory script {shown}", bool(options[1:]))
 
 
@@ -166,11 +166,11 @@ def parse_document(
     except (ValueError, RecursionError):
         raise InputError([where.problem(f"{who} must write JSON", "run it by hand")]) from None
     if not isinstance(listing, dict):
-        what = f"{who} must write JSON that is a mapping"
-        raise InputError([where.problem(what, "run it by hand")])
+        message = f"{who} must write JSON that is a mapping"
+        raise InputError([where.problem(message, "run it by hand")])
     if _is_deep(listing):
-        what = f"{who} must write JSON of at most {DEEPEST} levels"
-        raise InputError([where.problem(what, "nest its values less deeply")])
+        message = f"{who} must write JSON of at most {DEEPEST} levels"
+        raise InputError([where.problem(message, "nest its values less deeply")])
     return listing
 
 

@@ -42,10 +42,10 @@ def as_variables(mapping: YamlMap, file: str) -> dict[str, Variable]:
     }
 
 
-def as_map(material: Material, value: object, where: Where, what: str, group: str) -> YamlMap:
+def as_map(material: Material, value: object, where: Where, name: str, group: str) -> YamlMap:
     """Return ``value`` as a mapping; anything else adds a doubt about ``group`` and gives an empty one."""
     try:
-        return yaml_lines.as_mapping(value, where, what)
+        return yaml_lines.as_mapping(value, where, name)
     except InputError as error:
         for problem in error.problems:
             material.add_doubt(group, problem)
@@ -69,8 +69,8 @@ def _add_group(material: Material, parent: str, name: object, body: object, wher
 
 def _add_section(material: Material, group: str, key: str, section: object, where: Where) -> None:
     if key not in _SECTIONS:
-        instead = suggest_name(key, _SECTIONS) or "a group has children, hosts and vars"
-        problem = where.problem(f"{key} is not a part of a group", instead)
+        remedy = suggest_name(key, _SECTIONS) or "a group has children, hosts and vars"
+        problem = where.problem(f"{key} is not a part of a group", remedy)
         material.add_doubt(group, problem, inherited=False)
         return
     entries = as_map(material, _wrap_name(section, where), where, f"{key} of group {group}", group)
@@ -105,7 +105,7 @@ def _is_name(material: Material, group: str, name: object, where: Where, kind: s
     """Return whether ``name`` is a string; in YAML, 10, yes and 1.5 are not."""
     if isinstance(name, str) and name:
         return True
-    instead = "write a name" if name in ("", None) else f'put quotes around it: "{name}"'
-    problem: Problem = where.problem(f"the {kind} name {name!r} must be a text", instead)
+    remedy = "write a name" if name in ("", None) else f'put quotes around it: "{name}"'
+    problem: Problem = where.problem(f"the {kind} name {name!r} must be a text", remedy)
     material.add_doubt(group, problem)
     return False

@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import math
-import os
 import re
-import stat
-from collections.abc import Iterator
-from typing import Any, BinaryIO
+from typing import Any
 
-from provision.linux.agent.host import HostError
+from banstitch_shared.audit_file import read_newest_first
+
 from provision.linux.agent.protocol import LONGEST_TEXT, MOST_IN_LIST, MOST_KEYS, WORD
 
 # Bytes of the audit that one answer holds at most: some 30,000 entries.
 MOST_HISTORY = 32 << 20
-# Bytes that are read at once.
-BLOCK = 1 << 20
 _WORD = re.compile(WORD)
 # Epoch seconds of the last entry that can be true.
 LATEST = 1e11
 
 
-def history(request: dict[str, Any]) -> dict[str, Any]:
-    """The last ``last`` entries of the audit, oldest first, as many rotated files back as that takes.
+def list_history(request: dict[str, Any]) -> dict[str, Any]:
+    """Return the last ``last`` entries of the audit, oldest first, as many rotated files back as that takes.
 
     Answer: ``history``: the entries as the action wrote them; ``left_out``: whether there are older
     ones among the ``last`` than one answer can hold.
@@ -36,53 +31,12 @@ def history(request: dict[str, Any]) -> dict[str, Any]:
         if left_out or len(found) == request["last"]:
             break
         room -= len(line) + 1
-        found += entries(line)
+        found += parse_entries(line)
     found.reverse()
     return {"history": found, "left_out": left_out}
 
 
-def read_newest_first(audit: str) -> Iterator[bytes]:
-    """The lines of the audit and of what was rotated away, the last one first.
-
-    No more is read than is asked for, and one block at a time is held. What is rotated meanwhile comes
-    by again under its next name.
-    """
-    seen: set[int] = set()
-    for age in itertools.count():
-        try:
-            with _open_plain_file(f"{audit}.{age}" if age else audit) as file:
-                about = os.fstat(file.fileno())
-                if about.st_ino not in seen:
-                    yield from _read_backwards(file, about.st_size)
-                seen.add(about.st_ino)
-        except FileNotFoundError:
-            if age:
-                return
-
-
-def _open_plain_file(path: str) -> BinaryIO:
-    """Open a file without following a link or waiting at a pipe."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    if stat.S_ISREG(os.fstat(descriptor).st_mode):
-        return open(descriptor, "rb")
-    os.close(descriptor)
-    raise HostError(f"{path} is no plain file")
-
-
-def _read_backwards(file: BinaryIO, size: int) -> Iterator[bytes]:
-    """The lines in the last bytes of a file of ``size`` bytes, the first of them maybe without its head."""
-    least, rest = max(0, size - MOST_HISTORY), b""
-    while size > least:
-        start = max(least, size - BLOCK)
-        file.seek(start)
-        rest, *lines = (file.read(size - start) + rest).split(b"\n")
-        yield from filter(None, reversed(lines))
-        size = start
-    if rest:
-        yield rest
-
-
-def entries(line: bytes) -> list[dict[str, Any]]:
+def parse_entries(line: bytes) -> list[dict[str, Any]]:
     """Return one entry, or none where a line was cut short by a power loss or is no entry at all."""
     try:
         found = json.loads(line)

@@ -6,21 +6,24 @@ report: the start, the number of events, and how many times so far. See template
 
 from __future__ import annotations
 
-import ipaddress
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from typing import Any, Union
+from typing import Any
+
+from banstitch_shared.addresses import Network, parse_network, spell_network
+from banstitch_shared.audit_file import read_newest_first
+from banstitch_shared.ban_file import FOREVER, Ban, find_ban_file, list_jails
 
 from provision.linux.agent import manifest
-from provision.linux.agent.audit import entries, read_newest_first
+from provision.linux.agent.audit import parse_entries
 from provision.linux.agent.fail2ban import UNREACHED, client
 from provision.linux.agent.host import HostError, tail
 from provision.linux.agent.protocol import LONGEST_TEXT
-from provision.linux.agent.spool import jail_of, list_ban_files, read_live_bans
+from provision.linux.agent.spool import read_live_bans
 
 Request = dict[str, Any]
-Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
+JailBan = tuple[str, Ban]  # jail, ban
 Which = tuple[str, str]  # jail, address
 # Bytes of the audit that are searched for why somebody is banned: some 8,000 entries.
 LOOKED_BACK = 8 << 20
@@ -34,8 +37,8 @@ class NoJail(HostError):
     """fail2ban runs and has no such jail."""
 
 
-def bans(request: Request) -> dict[str, Any]:
-    """Every live ban of ``request["jails"]``, by jail, then in the order of the file.
+def list_bans(request: Request) -> dict[str, Any]:
+    """Return every live ban of ``request["jails"]``, by jail, then in the order of the file.
 
     Answer: ``bans``: [{address, jail, until, since, failures, count, why}], times in epoch seconds,
     ``until`` -1 for ever; ``why``: in words, as far as the audit is looked back into.
@@ -44,30 +47,46 @@ def bans(request: Request) -> dict[str, Any]:
         HostError: the bans of a jail are not known; or nothing is deployed, whatever data is left.
     """
     _must_be_deployed()
-    found = [ban for jail in request["jails"] for ban in read_live_bans(request["spool"], jail)]
-    begun = _find_first_entries(request["audit"], {(ban["jail"], ban["address"]) for ban in found})
-    return {"bans": [{**ban, "why": _describe_reason(ban, begun)[:LONGEST_TEXT]} for ban in found]}
+    found = _read_jails(request["spool"], request["jails"])
+    begun = _find_first_entries(request["audit"], {(jail, ban.address) for jail, ban in found})
+    return {
+        "bans": [
+            {
+                "address": ban.address,
+                "jail": jail,
+                "until": -1 if ban.until == FOREVER else ban.until,
+                "since": ban.since,
+                "failures": ban.failures,
+                "count": ban.times,
+                "why": _describe_reason(ban, begun.get((jail, ban.address), {}))[:LONGEST_TEXT],
+            }
+            for jail, ban in found
+        ]
+    }
+
+
+def _read_jails(spool: str, jails: Sequence[str]) -> list[JailBan]:
+    return [(jail, ban) for jail in jails for ban in read_live_bans(spool, jail)]
 
 
 def _find_first_entries(audit: str, wanted: set[Which]) -> dict[Which, dict[str, Any]]:
-    """The entries of the audit that the bans of ``wanted`` began with, the newest of each."""
+    """Return the entries of the audit that the bans of ``wanted`` began with, the newest of each."""
     found: dict[Which, dict[str, Any]] = {}
     room = LOOKED_BACK
-    with suppress(HostError, OSError):  # who is banned is known without it
+    with suppress(OSError):  # who is banned is known without it
         for line in read_newest_first(audit):
             room -= len(line) + 1
             if room < 0 or len(found) == len(wanted):
                 break
-            for entry in entries(line):
+            for entry in parse_entries(line):
                 which = (str(entry.get("jail")), str(entry.get("address")))
                 if which in wanted and entry.get("what") == "ban":
                     found.setdefault(which, entry)
     return found
 
 
-def _describe_reason(ban: dict[str, Any], begun: dict[Which, dict[str, Any]]) -> str:
-    entry = begun.get((ban["jail"], ban["address"]), {})
-    if ban["failures"]:
+def _describe_reason(ban: Ban, entry: dict[str, Any]) -> str:
+    if ban.failures:
         return "reported by {}".format(entry.get("fortigate") or "a FortiGate")
     return "{} ({})".format(entry["why"], entry["by"]) if {"why", "by"} <= set(entry) else "by hand"
 
@@ -77,7 +96,7 @@ def _must_be_deployed() -> None:
         raise HostError("not deployed: run apply")
 
 
-def ban(request: Request) -> dict[str, Any]:
+def ban_address(request: Request) -> dict[str, Any]:
     """Ban ``address`` in ``jail`` for ``seconds`` (-1 for ever, None as the jail says).
 
     Answer: ``changed``: false where it is banned for as long already; ``until``: epoch seconds or -1;
@@ -91,7 +110,7 @@ def ban(request: Request) -> dict[str, Any]:
     return _call_action(request["jail"], "ban_by_hand", details)
 
 
-def unban(request: Request) -> dict[str, Any]:
+def unban_address(request: Request) -> dict[str, Any]:
     """Free ``address`` in every jail of ``jails`` and of the spool.
 
     An IPv6 attacker is banned with the network around the address, so that network is freed with it.
@@ -100,62 +119,72 @@ def unban(request: Request) -> dict[str, Any]:
     is still denied, and which jails that are off hold it.
 
     Raises:
-        HostError: as :func:`ban`, or the bans of a jail of ``jails`` are not known.
+        HostError: as :func:`ban_address`, or the bans of a jail of ``jails`` are not known.
     """
     _must_be_deployed()
+    wanted = parse_network(request["address"])
     found, notes = _read_all_bans(request["spool"], request["jails"])
-    wanted = _parse_network(request["address"])
-    freed, freed_around, off = False, set(), set()
-    try:
-        by_network = [(_parse_network(each["address"]), each) for each in found]
-    except ValueError as error:
-        where = request["spool"]
-        raise HostError(
-            f"{where}: {error}; `fail2ban-client reload` writes the bans anew"
-        ) from None
-    for network, each in by_network:
-        around = network != wanted and _is_source_of(each, network, wanted)
-        if network == wanted or around:
-            details = {"address": each["address"], "by": request["by"], "why": request["why"]}
-            try:
-                freed |= _call_action(each["jail"], "unban_by_hand", details)["changed"]
-                freed_around |= {network} if around else set()
-            except NoJail:
-                off.add(each["jail"])
+    networks = _parse_addresses(found, request["spool"])
+    meant = [
+        (network, jail, ban)
+        for network, (jail, ban) in zip(networks, found)
+        if network == wanted or _is_source_of(ban, network, wanted)
+    ]
+    freed, off = _free([(jail, ban.address) for _, jail, ban in meant], request)
+    around = {network for network, jail, _ in meant if jail not in off} - {wanted}
     notes += [
         f"{network} was freed: attackers are banned by network"
-        for network in sorted(freed_around, key=str)
+        for network in sorted(around, key=str)
     ]
     notes += [f"banned in {jail}, which is off; comes back when it is on" for jail in sorted(off)]
     if not freed and not off:
         notes.append("was not banned")
-    running = {network for network, each in by_network if each["jail"] in request["jails"]}
-    still = _list_remaining_denials(running - freed_around - {wanted}, wanted)
+    running = {network for network, (jail, _) in zip(networks, found) if jail in request["jails"]}
+    still = _list_remaining_denials(running - around - {wanted}, wanted)
     return {"changed": freed, "notes": notes + still}
 
 
-def _is_source_of(ban: dict[str, Any], network: Network, wanted: Network) -> bool:
+def _parse_addresses(found: Sequence[JailBan], spool: str) -> list[Network]:
+    try:
+        return [parse_network(ban.address) for _, ban in found]
+    except ValueError as error:
+        remedy = "`fail2ban-client reload` writes the bans anew"
+        raise HostError(f"{spool}: {error}; {remedy}") from None
+
+
+def _is_source_of(ban: Ban, network: Network, wanted: Network) -> bool:
     """Return whether a ban of a network was made for events of addresses in it such as ``wanted``.
 
     An operator who bans a network means all of it, and frees it by its name.
     """
-    if network.version != wanted.version or not ban["failures"]:
+    if network.version != wanted.version or not ban.failures:
         return False
     return network.prefixlen < wanted.prefixlen and network.overlaps(wanted)
 
 
-def _read_all_bans(spool: str, jails: Sequence[str]) -> tuple[list[dict[str, Any]], list[str]]:
-    """Every live ban of ``jails`` and of what lies in ``spool`` beside; and what cannot be read there."""
-    found = [ban for jail in jails for ban in read_live_bans(spool, jail)]
-    notes = []
-    for path in list_ban_files(spool):
-        jail = jail_of(path)
+def _read_all_bans(spool: str, jails: Sequence[str]) -> tuple[list[JailBan], list[str]]:
+    """Return the live bans of ``jails`` and of others in ``spool``, and what cannot be read there."""
+    found, notes = _read_jails(spool, jails), []
+    for jail in list_jails(spool):
         if jail not in jails:
             try:
-                found += read_live_bans(spool, jail)
+                found += _read_jails(spool, [jail])
             except HostError:
+                path = find_ban_file(spool, jail)
                 notes.append(f"{path} is damaged: what that jail, which is off, holds is not known")
     return found, notes
+
+
+def _free(meant: Iterable[Which], request: Request) -> tuple[bool, set[str]]:
+    """Have fail2ban free addresses; return whether one was banned, and the jails that are off."""
+    freed, off = False, set()
+    for jail, address in meant:
+        details = {"address": address, "by": request["by"], "why": request["why"]}
+        try:
+            freed |= _call_action(jail, "unban_by_hand", details)["changed"]
+        except NoJail:
+            off.add(jail)
+    return freed, off
 
 
 def _list_remaining_denials(others: set[Network], wanted: Network) -> list[str]:
@@ -163,24 +192,11 @@ def _list_remaining_denials(others: set[Network], wanted: Network) -> list[str]:
     near = [n for n in others if n.version == wanted.version and n.overlaps(wanted)]
     near.sort(key=lambda network: (int(network.network_address), network.prefixlen))
     notes = [f"still denied: within {n}" for n in near if n.prefixlen < wanted.prefixlen]
-    held = [_format_network(network) for network in near if network.prefixlen > wanted.prefixlen]
+    held = [spell_network(network) for network in near if network.prefixlen > wanted.prefixlen]
     if held:
         more = f" and {len(held) - MOST_NAMED} more" if len(held) > MOST_NAMED else ""
         notes.append(f"still denied within it: {', '.join(held[:MOST_NAMED])}{more}")
     return notes
-
-
-def _format_network(network: Network) -> str:
-    return str(network.network_address) if network.num_addresses == 1 else str(network)
-
-
-def _parse_network(text: str) -> Network:
-    """IPv4 also where it was banned in its IPv6 spelling, ::ffff:192.0.2.1."""
-    network = ipaddress.ip_network(text, strict=False)
-    mapped = getattr(network.network_address, "ipv4_mapped", None)
-    if mapped is None or network.prefixlen < 96:
-        return network
-    return ipaddress.ip_network((mapped, network.prefixlen - 96))
 
 
 def _call_action(jail: str, method: str, details: dict[str, Any]) -> dict[str, Any]:

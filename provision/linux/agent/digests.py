@@ -6,9 +6,9 @@ lie beside the secrets and are written again whenever a secret is made, rotated 
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
+
+from banstitch_shared.tokens import format_digests
 
 from provision.linux.agent import host
 from provision.linux.agent.observe import path_state
@@ -21,16 +21,10 @@ def find_digests_path(tokens_path: str) -> str:
     return os.path.join(os.path.dirname(tokens_path), NAME)
 
 
-def text(secrets: dict[str, str]) -> str:
-    """Return the content of the file of digests."""
-    found = {name: hashlib.sha256(secret.encode()).hexdigest() for name, secret in secrets.items()}
-    return json.dumps(found, indent=1, sort_keys=True) + "\n"
-
-
 def renew(tokens_path: str, secrets: dict[str, str]) -> None:
     """Write the digests of ``secrets`` again, on a host that has them."""
     path = find_digests_path(tokens_path)
     state = path_state(path)
     if state is not None and state["type"] == "file":
-        content = text(secrets).encode()
+        content = format_digests(secrets).encode()
         host.write(path, content, state["mode"], state["owner"], state["group"])

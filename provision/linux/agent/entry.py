@@ -55,11 +55,11 @@ DO: dict[str, Callable[[Request], dict[str, Any]]] = {
     "release": leases.release,
     "self-test": run_self_test,
     "rotate": rotation.begin,
-    "bans": bans.bans,
-    "ban": bans.ban,
-    "unban": bans.unban,
-    "history": audit.history,
-    "status": status.status,
+    "bans": bans.list_bans,
+    "ban": bans.ban_address,
+    "unban": bans.unban_address,
+    "history": audit.list_history,
+    "status": status.read_status,
 }
 
 

@@ -18,7 +18,9 @@ import time
 from collections.abc import Callable
 from typing import Any, Optional
 
-from provision.linux.agent import data, digests, host, rotation
+from banstitch_shared.tokens import format_digests
+
+from provision.linux.agent import data, host, rotation
 from provision.linux.agent import manifest as memory
 from provision.linux.agent.host import HostError
 from provision.linux.agent.observe import path_state, tokens, user_exists
@@ -161,7 +163,7 @@ def make_digests(step: Step, journal: Journal) -> None:
     before = path_state(path)
     journal.own("digests:" + path, before)
     journal.on_failure(lambda: put_path(path, before))
-    content = digests.text(tokens(step["tokens"]) or {}).encode()
+    content = format_digests(tokens(step["tokens"]) or {}).encode()
     host.write(path, content, step["mode"], step["owner"], step["group"])
 
 

@@ -26,7 +26,7 @@ from provision.linux.agent.host import group_name, owner_name, read, run
 from provision.linux.agent.http_client import Answer, build_opener, fetch
 from provision.linux.agent.pem import certificate
 from provision.linux.agent.processes import printable
-from provision.linux.agent.spool import live
+from provision.linux.agent.spool import count_live_bans
 
 # Bytes. A larger file is answered for by its size only; none of ours comes near.
 LARGEST = 1_000_000
@@ -68,7 +68,7 @@ def observe(request: Request) -> dict[str, Any]:
             for service in request["services"]
         },
         "jails": {name: jail_state(name) for name in request["jails"]},
-        "bans": live(request["spools"]),
+        "bans": count_live_bans(request["spools"]),
         "tokens": tokens(request["tokens"]),
         "certificates": {
             path: certificate(path, authority) for path, authority in request["sealed"].items()

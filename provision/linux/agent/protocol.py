@@ -11,6 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal, Union
 
+from banstitch_shared.jails import JAIL_NAME
+from banstitch_shared.tokens import OLD
+
 # The agent's own directory, with the manifest.
 MEMORY = "/var/lib/banstitch"
 # Characters of an error; the agent shortens longer ones.
@@ -51,7 +54,7 @@ _PART = r"[A-Za-z0-9_@+-][A-Za-z0-9_.@+-]{0,99}"
 # Where files of ours can lie; a path cannot leave it, since no part of it begins with a dot.
 OUR_PATHS = (
     rf"/etc/banstitch(?:/{_PART}){{0,8}}",
-    r"/etc/fail2ban/(?:action|filter|jail)\.d/banstitch[A-Za-z0-9_.-]{0,99}",
+    r"/etc/fail2ban/(?:action|filter|jail)\.d/banstitch[A-Za-z0-9_.-]{0,99}(?:/[a-z_]{1,60}\.py)?",
     r"/etc/systemd/system/banstitch[A-Za-z0-9_.@-]{0,99}(?:/[a-z]{1,30}\.conf)?",
     r"/etc/logrotate\.d/banstitch[A-Za-z0-9_.-]{0,99}",
     rf"/opt/banstitch(?:/{_PART}){{0,8}}",
@@ -73,13 +76,13 @@ UnitName = Annotated[
     str,
     Bounds(pattern=r"^(?:banstitch[A-Za-z0-9_.@-]{0,99}|fail2ban)\.(?:service|socket|path|timer)$"),
 ]
-JailName = Annotated[str, Bounds(pattern=r"^banstitch-[A-Za-z0-9_-]{1,99}$")]
+JailName = Annotated[str, Bounds(pattern=f"^{JAIL_NAME}$")]
 Path = Annotated[str, Bounds(pattern=r"^/[^\x00-\x1f\x7f]{0,1023}$")]
 ObjectId = Annotated[str, Bounds(pattern=_OBJECT)]
 # The form in which the agent makes secrets. Nothing shorter or plainer is taken for one: what is
 # masked as a secret disappears from the plan that the operator reads.
 Token = Annotated[str, Bounds(pattern=r"^[A-Za-z0-9_-]{43}$")]
-TokenName = Annotated[str, Bounds(pattern=rf"^[a-z]{{1,20}}(?::{_HOST})?(?:#old)?$")]
+TokenName = Annotated[str, Bounds(pattern=rf"^[a-z]{{1,20}}(?::{_HOST})?(?:{OLD})?$")]
 Key = Annotated[str, Bounds(pattern="^[0-9a-f]{64}$")]
 Digest = Annotated[str, Bounds(pattern="^[0-9a-f]{64}$")]
 Address = Annotated[str, Bounds(pattern="^[0-9a-fA-F.:]{2,45}(?:/[0-9]{1,3})?$")]

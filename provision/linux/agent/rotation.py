@@ -1,7 +1,7 @@
 """New secrets without a moment in which an old one is refused that is still in use.
 
 While a FortiGate has not been given the new secret, the file holds both, the old one under its name
-with :data:`OLD` after it, and the receiver takes either.
+with #old after it, and the receiver takes either.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ import json
 import secrets
 from typing import Any
 
+from banstitch_shared.tokens import name_old
+
 from provision.linux.agent import digests, host
 from provision.linux.agent import manifest as memory
 from provision.linux.agent.host import HostError
 from provision.linux.agent.observe import path_state, tokens
-
-OLD = "#old"
 
 
 def begin(request: dict[str, Any]) -> dict[str, Any]:
@@ -33,12 +33,12 @@ def begin(request: dict[str, Any]) -> dict[str, Any]:
         missing = [name for name in request["names"] if name not in known]
         if missing:
             raise HostError(f"{request['tokens']} has no {', '.join(missing)}; run apply first")
-        due = [name for name in request["names"] if name + OLD not in known]
+        due = [name for name in request["names"] if name_old(name) not in known]
         store(
             request["tokens"],
             {
                 **known,
-                **{name + OLD: known[name] for name in due},
+                **{name_old(name): known[name] for name in due},
                 **{name: secrets.token_urlsafe(32) for name in due},
             },
         )
@@ -47,13 +47,13 @@ def begin(request: dict[str, Any]) -> dict[str, Any]:
 
 def kept(known: dict[str, str], names: list[str]) -> dict[str, str]:
     """The old secrets of ``names`` that a rotation under way still needs."""
-    return {name + OLD: known[name + OLD] for name in names if name + OLD in known}
+    return {name_old(name): known[name_old(name)] for name in names if name_old(name) in known}
 
 
 def retire(path: str, names: list[str]) -> None:
     """The old secrets of ``names`` are refused from now on."""
     known = tokens(path) or {}
-    left = {k: v for k, v in known.items() if k not in {name + OLD for name in names}}
+    left = {k: v for k, v in known.items() if k not in {name_old(name) for name in names}}
     if left != known:
         store(path, left)
 

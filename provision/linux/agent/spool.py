@@ -1,76 +1,49 @@
-"""The files of live bans, one a jail, that fail2ban's action keeps; see templates/detection."""
+"""The ban files, one for each jail, that fail2ban's action keeps; see banstitch_shared/ban_file.py."""
 
 from __future__ import annotations
 
-import glob
-import os
 import time
 from collections.abc import Sequence
-from typing import Any, Optional
+from typing import Optional
+
+from banstitch_shared import jails
+from banstitch_shared.ban_file import Ban, find_ban_file, list_jails, parse_bans
 
 from provision.linux.agent.host import HostError, read
 
-HEAD = "# banstitch 1"
-OURS = "banstitch-"
 
-
-def read_bans(spool: str, jail: str) -> list[dict[str, Any]]:
-    """The bans in a jail's file, in its order.
+def read_bans(spool: str, jail: str) -> list[Ban]:
+    """Return the bans in a jail's file, in its order.
 
     Raises:
         HostError: it is not there, or damaged.
     """
-    path = os.path.join(spool, jail + ".bans")
+    path = find_ban_file(spool, jail)
     raw = read(path)
     if raw is None:
         raise HostError(f"{path} is not there: the bans are not known; does fail2ban run?")
-    lines = raw.decode("ascii", "replace").splitlines()
-    damaged = HostError(f"{path} is damaged; `fail2ban-client reload` writes it anew")
-    if lines[:1] != [HEAD] or lines[-1:] != [f"end {len(lines) - 2}"]:
-        raise damaged
     try:
-        return [_ban(line, jail) for line in lines[1:-1]]
+        return parse_bans(raw.decode("ascii", "replace"))
     except ValueError:
-        raise damaged from None
+        remedy = "`fail2ban-client reload` writes it anew"
+        raise HostError(f"{path} is damaged; {remedy}") from None
 
 
-def read_live_bans(spool: str, jail: str) -> list[dict[str, Any]]:
-    """:func:`read_bans` without what is over: fail2ban takes that out, and may be down."""
+def read_live_bans(spool: str, jail: str) -> list[Ban]:
+    """Return the bans of :func:`read_bans` that are not over: fail2ban may be down and keep others."""
     now = time.time()
-    return [ban for ban in read_bans(spool, jail) if ban["until"] == -1 or ban["until"] > now]
+    return [ban for ban in read_bans(spool, jail) if ban.until > now]
 
 
-def live(folders: Sequence[str]) -> dict[str, Optional[int]]:  # noqa: UP045 - Python 3.9
+def count_live_bans(folders: Sequence[str]) -> dict[str, Optional[int]]:  # noqa: UP045 - Python 3.9
     """Return how many bans each of our jails with a file in ``folders`` has; None where it is damaged."""
-    paths = [path for folder in folders for path in list_ban_files(folder)]
-    paths = [path for path in paths if jail_of(path).startswith(OURS)]
-    return {jail_of(path): _count(path) for path in sorted(paths)}
+    found = {jail: folder for folder in folders for jail in list_jails(folder)}
+    ours = sorted(jail for jail in found if jail.startswith(jails.PREFIX))
+    return {jail: _count_live(found[jail], jail) for jail in ours}
 
 
-def list_ban_files(folder: str) -> list[str]:
-    """The files in ``folder`` that hold a jail's bans, by name."""
-    return sorted(glob.glob(os.path.join(glob.escape(folder), "*.bans")))
-
-
-def _count(path: str) -> Optional[int]:  # noqa: UP045 - Python 3.9
+def _count_live(folder: str, jail: str) -> Optional[int]:  # noqa: UP045 - Python 3.9
     try:
-        return len(read_live_bans(os.path.dirname(path), jail_of(path)))
+        return len(read_live_bans(folder, jail))
     except HostError:
         return None
-
-
-def jail_of(path: str) -> str:
-    """The jail whose bans a file holds, by its name."""
-    return os.path.basename(path)[: -len(".bans")]
-
-
-def _ban(line: str, jail: str) -> dict[str, Any]:
-    address, until, since, failures, count = line.split()
-    return {
-        "address": address,
-        "jail": jail,
-        "until": float(until),
-        "since": float(since),
-        "failures": int(failures),
-        "count": int(count),
-    }

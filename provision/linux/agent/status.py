@@ -18,8 +18,10 @@ from provision.linux.agent.pem import certificate
 Request = dict[str, Any]
 
 
-def status(request: Request) -> dict[str, Any]:
-    """Request: ``url`` of the metrics, ``certificate`` (the file of the receiver's, or ""),
+def read_status(request: Request) -> dict[str, Any]:
+    """Return the numbers of the receiver and the state of the host.
+
+    Request: ``url`` of the metrics, ``certificate`` (the file of the receiver's, or ""),
     ``user`` (a name in the file ``tokens``, and the login), ``sealed`` as :func:`observe` takes it,
     ``filters`` (the unit that filters addresses, or "").
 

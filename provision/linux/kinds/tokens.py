@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from banstitch_shared.tokens import OLD, format_digests
 
 from provision.linux.draft import Draft, text_of
 from provision.linux.kinds.file import can_be_file
@@ -17,9 +16,6 @@ from provision.linux.kinds.resource import (
     read_attributes,
 )
 from provision.plan import unified_diff
-
-# The end of the name of a secret that a rotation still needs; see agent/rotation.py.
-OLD = "#old"
 
 
 @dataclass(frozen=True)
@@ -112,11 +108,3 @@ class Digests(Resource):
         action = "create" if state is None else "update"
         draft.change(self.id, action, attributes, "follows the secrets; digests are not shown")
         draft.makes.append({"do": "digests", "tokens": self.tokens, **read_attributes(self)})
-
-
-def format_digests(secrets: Mapping[str, str]) -> str:
-    """Return what the agent writes for these secrets; see agent/digests.py."""
-    digests = {
-        name: hashlib.sha256(secret.encode()).hexdigest() for name, secret in secrets.items()
-    }
-    return json.dumps(digests, indent=1, sort_keys=True) + "\n"

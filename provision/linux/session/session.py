@@ -15,6 +15,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import banstitch_shared
+
 import provision
 from provision.errors import Failed, TargetError, Unreachable
 from provision.linux import answers
@@ -50,6 +52,8 @@ def agent_zip() -> bytes:
         archive.writestr("provision/linux/__init__.py", "")
         for path in sorted((root / "linux" / "agent").glob("*.py")):
             archive.writestr(f"provision/linux/agent/{path.name}", path.read_bytes())
+        for path in sorted(Path(banstitch_shared.__file__).parent.glob("*.py")):
+            archive.writestr(f"banstitch_shared/{path.name}", path.read_bytes())
     return buffer.getvalue()
 
 

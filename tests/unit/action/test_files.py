@@ -10,20 +10,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from banstitch_shared.addresses import spell_ban
+from banstitch_shared.ban_file import Ban
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from provision.desired.templates import read_file
 from tests.unit.action.action_model import installed
-
-TERMS: dict[str, Any] = {"__name__": "terms"}
-exec(compile(read_file("detection/banstitch_terms.py"), "terms.py", "exec"), TERMS)
 
 
 def spelt(text: str) -> str:
     """As the standard library has it, but IPv4 in IPv6 spelling is IPv4."""
     address = ipaddress.ip_address(text)
     return str(getattr(address, "ipv4_mapped", None) or address)
+
+
+@pytest.fixture(scope="module")
+def action(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    with pytest.MonkeyPatch.context() as patch:
+        yield installed(tmp_path_factory.mktemp("action"), patch).module
 
 
 SECONDS = st.integers(1, 2**40)
@@ -37,7 +41,7 @@ BANS = st.dictionaries(
 
 @given(ADDRESSES)
 def test_an_address_has_one_spelling(text: str) -> None:
-    assert TERMS["spelling"](text) == spelt(text)
+    assert spell_ban(text) == spelt(text)
 
 
 @given(st.text(alphabet="0123456789.:/abcfx% ", max_size=20))
@@ -47,7 +51,7 @@ def test_what_is_no_address_never_becomes_one(text: str) -> None:
     except ValueError:
         wanted = None
     try:
-        found = TERMS["spelling"](text)
+        found = spell_ban(text)
     except ValueError:
         found = None
     everybody = wanted is not None and (
@@ -61,10 +65,9 @@ def test_what_is_no_address_never_becomes_one(text: str) -> None:
 def test_an_ipv4_address_or_network_written_as_ipv6_is_the_ipv4_one(
     address: ipaddress.IPv4Address, length: int
 ) -> None:
-    spelling = TERMS["spelling"]
-    assert spelling(f"::ffff:{address}") == str(address)
-    assert spelling(f"::FFFF:{int(address) >> 16:x}:{int(address) & 0xFFFF:x}") == str(address)
-    assert spelling(f"::ffff:{address}/{96 + length}") == spelling(f"{address}/{length}")
+    assert spell_ban(f"::ffff:{address}") == str(address)
+    assert spell_ban(f"::FFFF:{int(address) >> 16:x}:{int(address) & 0xFFFF:x}") == str(address)
+    assert spell_ban(f"::ffff:{address}/{96 + length}") == spell_ban(f"{address}/{length}")
 
 
 @pytest.mark.parametrize(
@@ -72,19 +75,13 @@ def test_an_ipv4_address_or_network_written_as_ipv6_is_the_ipv4_one(
 )
 def test_what_holds_all_of_ipv4_is_refused_in_either_spelling(text: str) -> None:
     with pytest.raises(ValueError, match=f"^{text} would deny everybody$"):
-        TERMS["spelling"](text)
+        spell_ban(text)
 
 
-def test_an_ignore_list_may_name_ipv4_in_ipv6_spelling() -> None:
-    ignored = TERMS["Ignored"](["::ffff:192.0.2.0/120"])
-    assert ignored.overlap("192.0.2.9")
-    assert not ignored.overlap("192.0.3.9")
-
-
-@pytest.fixture(scope="module")
-def action(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    with pytest.MonkeyPatch.context() as patch:
-        yield installed(tmp_path_factory.mktemp("action"), patch).module
+def test_an_ignore_list_may_name_ipv4_in_ipv6_spelling(action: Any) -> None:
+    ignored = action.ignore_lists.Ignored(["::ffff:192.0.2.0/120"])
+    assert ignored.find_overlap("192.0.2.9")
+    assert not ignored.find_overlap("192.0.3.9")
 
 
 # no deadline: each write is synced to a disk that others use as well
@@ -96,7 +93,7 @@ def test_what_was_written_last_is_read_whatever_was_written_before(
     with tempfile.TemporaryDirectory() as folder:
         file = action.spool_files.BansFile(str(Path(folder) / "x.bans"), os.getgid())
         for bans in writes:
-            held = {address: TERMS["Ban"](*fields) for address, fields in bans.items()}
+            held = {address: Ban(address, *fields) for address, fields in bans.items()}
             file.write(held)
         assert file.read() == (held, "")
 
@@ -105,10 +102,12 @@ def test_what_was_written_last_is_read_whatever_was_written_before(
     st.lists(st.ip_addresses().map(str).map(spelt) | st.sampled_from(["10.0.0.0/8", "fc00::/7"])),
     ADDRESSES.map(spelt),
 )
-def test_the_quick_ignore_list_agrees_with_ipaddress(ignored: list[str], text: str) -> None:
+def test_the_quick_ignore_list_agrees_with_ipaddress(
+    action: Any, ignored: list[str], text: str
+) -> None:
     address = ipaddress.ip_address(text)
     wanted = any(address in ipaddress.ip_network(entry) for entry in ignored)
-    assert bool(TERMS["Ignored"](ignored).overlap(str(address))) == wanted
+    assert bool(action.ignore_lists.Ignored(ignored).find_overlap(str(address))) == wanted
 
 
 NETWORKS = st.one_of(
@@ -119,11 +118,12 @@ NETWORKS = st.one_of(
 
 @given(st.lists(NETWORKS, max_size=4), NETWORKS)
 def test_the_quick_ignore_list_agrees_with_ipaddress_on_networks(
+    action: Any,
     ignored: list[ipaddress.IPv4Network | ipaddress.IPv6Network],
     network: ipaddress.IPv4Network | ipaddress.IPv6Network,
 ) -> None:
-    entry = TERMS["spelling"](str(network))
-    found = TERMS["Ignored"](list(map(str, ignored))).overlap(entry)
+    entry = spell_ban(str(network))
+    found = action.ignore_lists.Ignored(list(map(str, ignored))).find_overlap(entry)
     near = [n for n in ignored if n.version == network.version and n.overlaps(network)]
     around = any(n.prefixlen <= network.prefixlen for n in near)
     assert found in ([entry] if around else map(str, near)) if near else found == ""
@@ -136,4 +136,4 @@ def test_what_is_spelt_already_is_left_as_it_is(
     one = network.num_addresses == 1
     text = str(network.network_address) if one else str(network)
     mapped = getattr(network.network_address, "ipv4_mapped", None)
-    assert TERMS["spelling"](str(network)) == str(mapped or text)
+    assert spell_ban(str(network)) == str(mapped or text)

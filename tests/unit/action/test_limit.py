@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from banstitch_shared.addresses import SELF_TEST
 
 from provision.desired.templates import TEMPLATES
-from roles.receiver.role import DRILL_ADDRESS
 from tests.unit.action.action_model import Server, eventually, load_file, ticket
 from tests.unit.receiver.receiver_app import Receiver
 
@@ -76,8 +76,8 @@ def test_the_self_test_takes_no_budget_however_often_it_runs(
 ) -> None:
     server.start()
     for _ in range(LIMIT + 2):
-        server.action.ban(event(DRILL_ADDRESS, "verify"))
-        server.action.unban(event(DRILL_ADDRESS, "verify"))
+        server.action.ban(event(SELF_TEST, "verify"))
+        server.action.unban(event(SELF_TEST, "verify"))
     attack(server, "fw1", LIMIT)
     assert alarms(server) == []
     assert journal == []

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from banstitch_shared.ban_file import FOREVER, Ban
 
 from tests.unit.action.action_model import Server, installed
 from tests.unit.receiver.receiver_app import module
@@ -67,20 +68,19 @@ class Disk:
         raise PowerCut
 
 
-def ban(server: Server, until: float) -> Any:
-    terms = server.module.terms
-    return terms.Ban(terms.FOREVER, 1700000000.0, 3, 1)
+def make_bans(bans: dict[str, float]) -> dict[str, Ban]:
+    return {address: Ban(address, FOREVER, 1700000000.0, 3, 1) for address in bans}
 
 
 def cut_while_writing(server: Server, disk: Disk, monkeypatch: pytest.MonkeyPatch) -> bool:
     """Return whether the power failed before the write of NEW over OLD was complete."""
     spool_files = server.module.spool_files
     where = spool_files.BansFile(str(server.file), os.getgid())
-    where.write({address: ban(server, until) for address, until in OLD.items()})
+    where.write(make_bans(OLD))
     with monkeypatch.context() as patch:
         patch.setattr(spool_files, "os", disk)
         try:
-            where.write({address: ban(server, until) for address, until in NEW.items()})
+            where.write(make_bans(NEW))
         except PowerCut:
             return True
     return False

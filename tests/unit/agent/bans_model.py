@@ -35,8 +35,8 @@ class Fail2ban:
 
 def ban(seconds: int = 60) -> dict[str, Any]:
     request = {"jail": ON, "address": "203.0.113.5", "seconds": seconds, **ASKED}
-    return bans.ban(request)
+    return bans.ban_address(request)
 
 
 def unban(spool: str, address: str) -> dict[str, Any]:
-    return bans.unban({"spool": spool, "jails": [ON], "address": address, **ASKED})
+    return bans.unban_address({"spool": spool, "jails": [ON], "address": address, **ASKED})

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from banstitch_shared.ban_file import HEAD
 
 from provision.linux.agent import bans, manifest
 from provision.linux.agent.objects import Journal
-from provision.linux.agent.spool import HEAD
 from tests.unit.agent.agent_model import remember_in
 from tests.unit.agent.bans_model import SOON, Fail2ban
 

@@ -19,6 +19,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
+import banstitch_shared
 import pytest
 
 from provision.linux import agent
@@ -171,7 +172,11 @@ def test_verify_passes_on_what_the_receiver_reports_of_itself(
     ]
 
 
-SOURCES = sorted(Path(agent.__file__).parent.glob("*.py"))
+SOURCES = sorted(
+    path
+    for module in (agent, banstitch_shared)
+    for path in Path(module.__file__ or "").parent.glob("*.py")
+)
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.name)
@@ -187,7 +192,8 @@ def test_the_agent_imports_nothing_but_the_standard_library_and_itself(source: P
         else:
             modules = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
         for module in modules:
-            ours = module == "provision.linux" or module.startswith("provision.linux.agent")
+            names = ("provision.linux.agent", "banstitch_shared")
+            ours = module == "provision.linux" or module.startswith(names)
             assert ours or module.partition(".")[0] in sys.stdlib_module_names
 
 
@@ -209,5 +215,6 @@ def test_the_agent_runs_from_its_zip_without_the_project(tmp_path: Path) -> None
 
 def test_the_zip_holds_the_agent_and_no_bytecode() -> None:
     names = zipfile.ZipFile(io.BytesIO(agent_zip())).namelist()
-    assert {f"provision/linux/agent/{source.name}" for source in SOURCES} <= set(names)
+    wanted = {"/".join(source.parts[-2:]) for source in SOURCES}
+    assert wanted <= {"/".join(Path(name).parts[-2:]) for name in names}
     assert all(name.endswith(".py") for name in names)

@@ -20,7 +20,7 @@ def asked_of(answer: bytes, folder: Path) -> str:
         thread.start()
         port = server.getsockname()[1]
         place = {"url": f"http://127.0.0.1:{port}/metrics", "certificate": "", "user": "status"}
-        told = status.status(
+        told = status.read_status(
             {**place, "tokens": str(folder / "tokens.json"), "sealed": {}, "filters": ""}
         )
         thread.join()

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from banstitch_shared.tokens import format_digests
 
 from provision.linux.agent import objects, observe, rotation
 from provision.linux.agent.objects import Journal
-from provision.linux.kinds.tokens import format_digests
 from tests.unit.agent.agent_model import ME, MY_GROUP
 
 

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from banstitch_shared.ban_file import HEAD
 
 from provision.linux.agent.host import HostError
-from provision.linux.agent.spool import HEAD
 from tests.unit.agent.bans_model import OFF, ON, Fail2ban, unban
 
 

@@ -49,7 +49,7 @@ def test_an_address_of_ipv4_is_the_same_however_ipv6_spells_it(
     "text", ["0.0.0.0/0", "128.0.0.0/1", "8.0.0.0/7", "::/0", "2000::/3", "::ffff:0:0/96"]
 )
 def test_nearly_everybody_is_refused(text: str) -> None:
-    assert f"{text} is nearly everybody; name smaller networks" in refusal(text)
+    assert f"{text} is too large; use /" in refusal(text)
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_nearly_everybody_is_refused(text: str) -> None:
     ],
 )
 def test_whom_no_firewall_sees_cannot_be_banned(text: str, why: str) -> None:
-    assert f"{text} is or holds" in refusal(text)
+    assert f"{text} overlaps " in refusal(text)
     assert why in refusal(text)
 
 
@@ -86,7 +86,7 @@ def test_what_could_once_be_banned_can_still_be_freed() -> None:
 def test_the_site_s_own_hosts_are_spared_in_every_spelling(cli: Cli, address: str) -> None:
     said = cli("ban", address)
     assert (said.code, said.out) == (3, "")
-    assert "is or holds bh1 itself" in said.err
+    assert "would lock out bh1" in said.err
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "127.0.0.0/8"])

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from banstitch_shared import audit_file
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
@@ -40,7 +41,7 @@ def rotated(folder: Path, files: int, entries: int) -> str:
 
 def asked(audit: str, last: int) -> tuple[list[int], bool]:
     """The numbers of the entries that are answered, and whether any are left out."""
-    answer = host_audit.history({"audit": audit, "last": last})
+    answer = host_audit.list_history({"audit": audit, "last": last})
     return [int(e["at"] - 1700000000) for e in answer["history"]], answer["left_out"]
 
 
@@ -59,7 +60,7 @@ def test_an_audit_that_was_just_rotated_hides_nothing(tmp_path: Path) -> None:
 
 def test_a_file_that_is_rotated_while_it_is_read_counts_once(tmp_path: Path) -> None:
     audit = rotated(tmp_path, files=2, entries=3)
-    lines = host_audit.read_newest_first(audit)
+    lines = audit_file.read_newest_first(audit)
     first = [next(lines) for _ in range(3)]
     Path(f"{audit}.1").rename(f"{audit}.2")
     Path(audit).rename(f"{audit}.1")
@@ -81,10 +82,10 @@ def test_the_last_line_comes_first_however_much_is_read_at_once(
     lines: list[bytes], block: int
 ) -> None:
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(host_audit, "BLOCK", block)
+        patch.setattr(audit_file, "BLOCK", block)
         audit = Path(folder) / "audit.log"
         audit.write_bytes(b"".join(line + b"\n" for line in lines))
-        assert list(host_audit.read_newest_first(str(audit))) == [
+        assert list(audit_file.read_newest_first(str(audit))) == [
             each for each in lines[::-1] if each
         ]
 
@@ -97,7 +98,7 @@ def test_of_a_long_audit_no_more_is_read_than_is_asked_for(tmp_path: Path) -> No
         file.write(b"\nthe last\n")
     tracemalloc.start()
     try:
-        assert next(host_audit.read_newest_first(str(audit))) == b"the last"
+        assert next(audit_file.read_newest_first(str(audit))) == b"the last"
         assert tracemalloc.get_traced_memory()[1] < 4_000_000
     finally:
         tracemalloc.stop()
@@ -130,7 +131,7 @@ def test_what_the_receiver_s_user_put_in_place_of_the_audit_is_not_read(
     theirs.write_text(json.dumps(entry(1)))
     audit.symlink_to(theirs) if kind == "link" else os.mkfifo(audit)
     with pytest.raises((HostError, OSError)):
-        host_audit.history({"audit": str(audit), "last": 5})
+        host_audit.list_history({"audit": str(audit), "last": 5})
 
 
 # --- how it is shown --------------------------------------------------------------------------

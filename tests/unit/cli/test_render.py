@@ -11,7 +11,7 @@ def test_render_writes_every_file_and_block_below_its_folder(cli: Cli, tmp_path:
     said = cli("render", str(tmp_path / "out"))
     assert said.code == 0
     *paths, assumed = said.out.splitlines()
-    assert assumed == "the CLI of FortiGates is that of FortiOS 8.0.0"
+    assert assumed == "the CLI of FortiGates is for FortiOS 8.0.0"
     written = {Path(line) for line in paths}
     assert written == {path for path in (tmp_path / "out").rglob("*") if path.is_file()}
     assert tmp_path / "out" / "fw1.conf" in written
@@ -51,7 +51,7 @@ def test_render_says_what_has_to_be_moved_by_hand(cli: Cli, tmp_path: Path) -> N
     out = str(tmp_path / "out")
     said = cli("render", "-l", "fw1", "-e", f"@{extra}", out)
     assert said.out.endswith(
-        "fw1.conf: a pasted firewall policy goes to the end; move it to the top by hand\n"
+        "fw1.conf: pasting adds the firewall policy at the end; move it to the top by hand\n"
     )
     text = (tmp_path / "out" / "fw1.conf").read_text()
     assert text.startswith("config global\n")

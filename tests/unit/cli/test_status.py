@@ -131,16 +131,16 @@ def test_on_a_narrow_terminal_columns_without_room_follow_on_a_line_of_their_own
 @pytest.mark.parametrize(
     ("details", "said"),
     [
-        ({"page": ""}, "ban1: the status page is off: receiver_status_page: true turns it on"),
+        ({"page": ""}, "ban1: the status page is off: set receiver_status_page: true to serve it"),
         ({"page": "https://ban1:5000/status"}, "ban1: status page: https://ban1:5000/status"),
         ({"filter": "missing"}, f"ban1: {status.NO_FILTER}"),
         (
             {"left_out": 3},
-            "ban1: 3 bans have no room in the feed: raise receiver_feed_limit, or unban",
+            "ban1: 3 bans have no room in the feed: raise receiver_feed_limit, or unban some",
         ),
         (
             {"left_out": 1},
-            "ban1: 1 ban has no room in the feed: raise receiver_feed_limit, or unban",
+            "ban1: 1 ban has no room in the feed: raise receiver_feed_limit, or unban some",
         ),
         (
             {"bans_refused": {"fw1": 12}},

@@ -127,7 +127,7 @@ def test_a_template_that_fails_is_named_with_its_line(
         render("x.j2", value="a\nb")
     (fault,) = caught.value.problems
     assert (fault.file, fault.line) == ("templates/x.j2", line)
-    assert words in fault.what
+    assert words in fault.message
 
 
 def test_a_template_that_is_not_there_is_named() -> None:

@@ -171,8 +171,8 @@ class Listening:
     def __init__(self) -> None:
         self.heard: dict[str, str] = {}
 
-    def report_activity(self, site: str, host: str, what: str) -> None:
-        self.heard[host] = what
+    def report_activity(self, site: str, host: str, activity: str) -> None:
+        self.heard[host] = activity
 
     def report_result(self, site: str, result: TargetResult) -> None:
         self.heard[result.host] = result.state

@@ -86,7 +86,7 @@ def test_a_change_that_does_not_hold_is_a_failure(world: World) -> None:
     result = go("apply")
 
     assert states(result)[FW1] == "failed"
-    assert "do not hold" in error(result, FW1)
+    assert "still differs" in error(result, FW1)
 
 
 def test_limited_to_a_fortigate_of_a_host_never_deployed_nothing_is_sent(world: World) -> None:

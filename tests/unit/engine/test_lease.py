@@ -58,7 +58,7 @@ def test_a_second_run_gives_up_and_names_the_first() -> None:
     with Lease(ask, "fgt1", process="elsewhere:boot:1"):
         with pytest.raises(Failed, match=r"@.* is changing fgt1; nothing was sent") as caught:
             Lease(ask, "fgt1", process="other:boot:2").__enter__()
-        assert "its lease ends by itself at" in str(caught.value)
+        assert "its lease expires at" in str(caught.value)
         assert held()["fgt1"]["process"] == "elsewhere:boot:1"
 
 
@@ -92,13 +92,13 @@ def test_the_lease_of_a_run_that_was_killed_here_is_broken_at_once_and_said() ->
     dead = f"{name_process().rpartition(':')[0]}:{gone.pid}"
     Lease(ask, "fgt1", process=dead).__enter__()
     with Lease(ask, "fgt1") as mine:
-        assert "died or took too long: its lease was broken" in mine.note
+        assert "which died or took too long" in mine.note
 
 
 def test_the_lease_of_a_run_that_died_elsewhere_ends_by_itself(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(lease, "LASTS", 0.1)
+    monkeypatch.setattr(lease, "DURATION", 0.1)
     Lease(ask, "fgt1", process="elsewhere:boot:1").__enter__()
     with Lease(ask, "fgt1") as mine:
         assert mine.note

@@ -28,8 +28,11 @@ def test_where_one_site_lacks_the_detection_no_site_is_contacted(cli: Cli) -> No
     said = cli("ban", "203.0.113.5", "--detection", "sslvpn_login_failed")
 
     assert (said.code, said.out) == (3, "")
-    assert "site bh2 has no detection sslvpn_login_failed; there are admin_login" in said.err
-    assert "site bh3 has no detection sslvpn_login_failed" in said.err
+    assert (
+        "site bh2: detection sslvpn_login_failed is not enabled; choose from: admin_login"
+        in said.err
+    )
+    assert "site bh3: detection sslvpn_login_failed is not enabled" in said.err
 
 
 @pytest.mark.parametrize(
@@ -72,7 +75,7 @@ def test_a_ban_below_a_longer_one_says_that_nothing_changed(
     answered(monkeypatch, state="ok", details={"until": -1, "said": ""})
     said = cli("ban", "203.0.113.5", "--for", "1m")
     assert said.code == 0
-    assert "note: banned for ever already, nothing was changed; to make that shorter" in said.out
+    assert "note: banned permanently already, nothing was changed; to shorten the ban" in said.out
 
 
 @pytest.mark.parametrize(
@@ -91,7 +94,7 @@ def test_status_exits_the_same_with_json_and_without(
 def test_what_is_to_be_known_of_a_site_in_trouble_is_printed_once(
     cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    note = "the status page is off: receiver_status_page: true turns it on"
+    note = "the status page is off: set receiver_status_page: true to serve it"
     details = {"page": "", "jails": {}}
     host = TargetResult("bh1", "linux", "failed", error="no", notes=(note,), details=details)
     monkeypatch.setattr(
@@ -111,7 +114,7 @@ def test_posts_in_vain_are_a_note_below_the_table_and_no_failure(
     assert said.out.splitlines()[2:] == [
         "note: fw1: 12 posts of the last 24 hours could not be read: "
         "see /var/log/banstitch/rejected.log on bh1",
-        "note: fw1: 1 post over the rate since the receiver's start, not taken: "
+        "note: fw1: 1 post over the rate refused since the receiver's start: "
         "see receiver_rate and receiver_burst",
     ]
 
@@ -149,5 +152,5 @@ def test_a_fortigate_with_a_name_of_the_site_s_own_secrets_is_a_fault_with_its_l
 
 
 def test_every_secret_that_is_no_fortigate_s_has_a_name_that_none_can_have() -> None:
-    names = roles.receiver.role.token_names(linux(sample_site()))
+    names = roles.receiver.role.list_token_names(linux(sample_site()))
     assert {name for name in names if ":" not in name} == set(RESERVED)

@@ -152,7 +152,7 @@ def test_the_tokens_of_a_host_are_secrets_of_the_run(world: World) -> None:
 
 def test_verify_sends_an_event_only_through_a_loop_that_is_as_it_should_be(world: World) -> None:
     told = go("verify").targets[0].notes
-    assert "no event was sent through the loop: apply first" in told
+    assert "no event was sent through the loop; run apply first" in told
     assert (BAN_HOST, "self-test") not in world.log
     go("apply")
 

@@ -253,7 +253,7 @@ def test_a_missing_table_is_an_error_only_where_it_is_needed() -> None:
 def test_an_error_in_a_template_names_its_line(text: str, line: int, what: str) -> None:
     with pytest.raises(InputError) as caught:
         read_blocks([CliBlock("fortigate/x.j2", text)])
-    assert any(fault.line == line and what in fault.what for fault in caught.value.problems)
+    assert any(fault.line == line and what in fault.message for fault in caught.value.problems)
     assert "fortigate/x.j2" in str(caught.value)
 
 

@@ -157,7 +157,7 @@ def test_malformed_text_is_refused_with_the_line_and_the_reason(
     with pytest.raises(ParseError) as caught:
         parse(bad)
     assert caught.value.line == line
-    assert what in caught.value.what
+    assert what in caught.value.message
 
 
 def test_lines_to_type_have_no_indentation_except_inside_a_value() -> None:

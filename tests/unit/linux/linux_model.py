@@ -10,12 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from banstitch_shared.tokens import format_digests
+
 from provision.linux.draft import LinuxPlan
 from provision.linux.kinds.file import File
 from provision.linux.kinds.package import Package
 from provision.linux.kinds.resource import Resource
 from provision.linux.kinds.service import FAIL2BAN, Service
-from provision.linux.kinds.tokens import format_digests
 from tests.unit.roles.sample_ca import CA, limited
 
 State = dict[str, Any]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from banstitch_shared import ban_file
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -45,7 +46,7 @@ def read(do: str, answer: Any, **request: Any) -> dict[str, Any]:
 def refusal(do: str, answer: Any, **request: Any) -> str:
     with pytest.raises(InvalidAnswer) as error:
         read(do, answer, **request)
-    return error.value.what
+    return error.value.message
 
 
 # --- what the agent answers -----------------------------------------------------------------------
@@ -90,8 +91,8 @@ def test_what_the_agent_sees_on_this_machine_is_understood(
 
 def test_live_bans_are_counted_for_our_jails_only(tmp_path: Path) -> None:
     for name in ("banstitch-a", "of somebody else"):
-        (tmp_path / f"{name}.bans").write_text(f"{spool.HEAD}\nend 0\n")
-    assert spool.live([str(tmp_path)]) == {"banstitch-a": 0}
+        (tmp_path / f"{name}.bans").write_text(f"{ban_file.HEAD}\nend 0\n")
+    assert spool.count_live_bans([str(tmp_path)]) == {"banstitch-a": 0}
 
 
 @given(
@@ -109,7 +110,7 @@ def test_live_bans_are_counted_for_our_jails_only(tmp_path: Path) -> None:
 )
 def test_a_poisoned_line_of_the_audit_does_not_hide_the_others(poison: list[Any]) -> None:
     lines = [*(json.dumps(each).encode() for each in poison), b'{"at": 7, "what": "ban"}']
-    found = [each for line in lines for each in audit.entries(line)]
+    found = [each for line in lines for each in audit.parse_entries(line)]
     answer = {"history": found, "left_out": False}
     assert read("history", answer, last=10)["history"][-1] == {"at": 7, "what": "ban"}
 
@@ -144,8 +145,8 @@ def test_whatever_the_agent_fails_with_is_an_answer_that_can_be_read(
         answers.read({"do": "rotate"}, raw)
     assert not isinstance(failed.value, InvalidAnswer)
     if "first" in str(error):
-        assert failed.value.what.startswith("first\n")
-        assert failed.value.what.endswith("\nlast")
+        assert failed.value.message.startswith("first\n")
+        assert failed.value.message.endswith("\nlast")
 
 
 # --- what nobody may answer --------------------------------------------------------------------------

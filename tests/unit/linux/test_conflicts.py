@@ -28,7 +28,7 @@ def test_what_is_not_ours_is_changed_only_when_it_is_adopted(host: Host) -> None
     if in_the_way or other_mode or "x" in host.users:
         with pytest.raises(Conflict) as conflict:
             plan_desired(host)
-        assert all(path in conflict.value.what for path in in_the_way)
+        assert all(path in conflict.value.message for path in in_the_way)
         assert "--adopt" in conflict.value.remedy
         return
     files = [file for each in plan_desired(host).steps for file in each.get("files", ())]
@@ -65,8 +65,8 @@ def test_all_conflicts_are_named_at_once() -> None:
     host = Host(paths={APP: file_state("a"), JAIL: file_state("b")})
     with pytest.raises(Conflict) as error:
         plan_desired(host)
-    assert APP in error.value.what
-    assert JAIL in error.value.what
+    assert APP in error.value.message
+    assert JAIL in error.value.message
 
 
 def test_an_overwrite_names_what_was_seen_so_that_a_later_change_is_not_lost() -> None:

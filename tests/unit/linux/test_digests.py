@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from banstitch_shared.tokens import format_digests
 
 from provision.linux.draft import LinuxPlan
 from provision.linux.kinds.directory import Directory
 from provision.linux.kinds.file import File
 from provision.linux.kinds.resource import Resource
-from provision.linux.kinds.tokens import Digests, Tokens, format_digests
+from provision.linux.kinds.tokens import Digests, Tokens
 from provision.linux.planner import plan
 from provision.linux.removal import teardown
 from tests.unit.linux.linux_model import Host, file_state

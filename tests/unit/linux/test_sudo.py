@@ -120,7 +120,7 @@ def test_each_way_to_refuse_has_its_own_words_and_a_remedy(
     with pytest.raises(Unreachable) as error:
         ask(server, become=True)
     what, remedy = SAID[said]
-    assert what in error.value.what
+    assert what in error.value.message
     assert remedy in error.value.remedy
 
 

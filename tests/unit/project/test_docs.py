@@ -29,6 +29,8 @@ from provision.linux.session.session import CHANGING, LOOKING
 from provision.plan import Change
 from provision.results import Exit, SiteResult, TargetResult, build_document
 from provision.sites.builder import list_roles
+from provision.sites.setting_errors import describe_range
+from provision.sites.settings import Role
 from tests import PROJECT, pages
 from tests.plays import PLAYS
 from tests.unit.roles.sample_site import sample_site
@@ -188,3 +190,12 @@ def test_the_newest_version_of_the_changelog_is_the_project_s() -> None:
     stated = re.search(r'^version = "(.+)"$', text("pyproject.toml"), re.M)
     assert stated
     assert versions[0] == stated[1]
+
+
+@pytest.mark.parametrize("role", ROLES.values(), ids=ROLES)
+def test_a_description_leaves_the_range_to_the_constraint(role: Role) -> None:
+    """Errors and docs/settings.md print both, and only one of them would change."""
+    for name, field in role.Settings.model_fields.items():
+        numbers = re.findall(r"-?\d+", describe_range(field))
+        repeated = [number for number in numbers[-1:] if number in str(field.description)]
+        assert not repeated, f"{name}: {field.description}"

@@ -192,5 +192,7 @@ def test_the_action_is_put_in_place_after_all_that_it_loads() -> None:
     loads = re.findall(r"= map\(load, \((.*)\)\)", files[-1].content or "")
     loaded = {f"{folder}_{name}.py" for name in re.findall(r'"(\w+)"', " ".join(loads))}
     assert files[-1].path == f"{folder}.py"
+    shared = {file.path for file in files if file.path.startswith(f"{folder}_shared/")}
+    assert f"{folder}_shared/ban_file.py" in shared
     # the sizes of logs are what one of these modules loads in turn
-    assert {file.path for file in files[:-1]} == {*loaded, f"{folder}_log_sizes.py"}
+    assert {file.path for file in files[:-1]} == {*loaded, *shared, f"{folder}_log_sizes.py"}

@@ -130,8 +130,8 @@ def test_a_password_from_an_unset_environment_variable_is_kept_as_a_fault_for_wh
         """,
     )
     (unset,) = site.ban_host.login.unset
-    assert unset.what == "ansible_password: the environment variable FW_PASSWORD is not set"
-    assert unset.instead == "export FW_PASSWORD=..."
+    assert unset.message == "ansible_password: the environment variable FW_PASSWORD is not set"
+    assert unset.remedy == "export FW_PASSWORD=..."
 
 
 def test_no_fault_shows_a_password(tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ def test_a_ninth_key_of_the_agent_is_never_offered_and_the_error_has_a_remedy(
     rules = Rules(key=RSA, most=6, parting="Too many authentication failures")
     error, seen = get_refusal(rules, access)
     assert type(error) is causes.TooManyAttempts
-    assert "the server closed the session after 6 keys (MaxAuthTries)" in error.what
+    assert "the server closed the session after 6 keys (MaxAuthTries)" in error.message
     assert "name the key in ansible_ssh_private_key_file" in error.remedy
     assert seen.connections == 1
     assert len(seen.attempts) == 6
@@ -62,15 +62,15 @@ def test_a_server_that_hangs_up_silently_after_some_keys_is_understood(
     for key in eight_keys:
         agent.hold(key)
     error, _ = get_refusal(Rules(most=3), access)
-    assert "closed the session after 3 keys (MaxAuthTries)" in error.what
+    assert "closed the session after 3 keys (MaxAuthTries)" in error.message
 
 
 def test_a_key_of_the_agent_is_named_by_its_comment(agent: Agent, access: Access) -> None:
     agent.hold(ECDSA, "laptop")
     error, _ = get_refusal(Rules(key=RSA), access)
     assert type(error) is causes.KeyRefused
-    assert "laptop" in error.what
-    assert f"(ecdsa 256, {ECDSA.fingerprint})" in error.what
+    assert "laptop" in error.message
+    assert f"(ecdsa 256, {ECDSA.fingerprint})" in error.message
 
 
 def test_without_a_named_key_the_agent_comes_before_the_default_files(
@@ -133,7 +133,7 @@ def test_an_agent_with_a_malformed_answer_is_skipped_and_mentioned(
         error, seen = get_refusal(Rules(), access)
         server.shutdown(socket.SHUT_RDWR)
     assert list_methods(seen) == ["publickey"]
-    assert "ssh-agent does not answer as one" in error.what
+    assert "ssh-agent does not answer as one" in error.message
 
 
 def test_an_agent_that_does_not_answer_is_skipped(
@@ -145,7 +145,7 @@ def test_an_agent_that_does_not_answer_is_skipped(
     save_key(RSA, home / ".ssh" / "id_rsa")
     agent.pause()
     assert list_methods(log_in(Rules(key=RSA), access)) == ["publickey"]
-    assert "ssh-agent has not answered within 0.3 s" in get_refusal(Rules(), access)[0].what
+    assert "ssh-agent has not answered within 0.3 s" in get_refusal(Rules(), access)[0].message
 
 
 def test_an_agent_that_waits_for_its_owner_is_not_mistaken_for_the_server(

@@ -41,8 +41,8 @@ def test_each_cause_has_its_own_message_and_remedy(
             enter(login, access)
     error = caught.value
     assert type(error) is case.cause, error
-    assert error.what.startswith(f"target1 (joe@127.0.0.1:{port}): ")
-    assert case.says.replace("KEY", key_file) in error.what
+    assert error.message.startswith(f"target1 (joe@127.0.0.1:{port}): ")
+    assert case.says.replace("KEY", key_file) in error.message
     assert case.remedy in error.remedy
     assert tuple(method for method, _ in seen.attempts) == case.sent
     assert RIGHT not in str(error)
@@ -63,5 +63,5 @@ def test_the_last_output_of_a_terminal_that_closes_is_shown(access: Access) -> N
     rules = Rules(steps=PASSWORD, shell=b"Maximum number of admin sessions\x1b[1m reached\r\n")
     with ssh_server(rules) as (port, _), pytest.raises(causes.RefusedByPolicy) as caught:
         CommandLine(Login("fgt1", "127.0.0.1", "joe", port, password=RIGHT), access)
-    assert 'says: "Maximum number of admin sessions' in caught.value.what
-    assert "\x1b" not in caught.value.what
+    assert 'says: "Maximum number of admin sessions' in caught.value.message
+    assert "\x1b" not in caught.value.message

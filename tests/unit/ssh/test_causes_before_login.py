@@ -122,8 +122,8 @@ def test_causes_before_the_login_are_distinguished(
     with listening(serve) as port, pytest.raises(Unreachable) as caught:
         enter(Login("target1", "127.0.0.1", "joe", port, password=RIGHT, timeout=seconds), access)
     assert type(caught.value) is cause, caught.value
-    assert says in caught.value.what
-    assert len(caught.value.what) < 1000
+    assert says in caught.value.message
+    assert len(caught.value.message) < 1000
     assert caught.value.remedy
     assert not access.known_hosts.exists()
 
@@ -157,7 +157,7 @@ def test_an_unreachable_address_is_named(
         login = Login("target1", address, "joe", held.getsockname()[1], password=RIGHT)
         with pytest.raises(Unreachable) as caught:
             enter(login, access)
-    assert says in caught.value.what
+    assert says in caught.value.message
     assert "ansible_host" in caught.value.remedy
 
 

@@ -38,8 +38,8 @@ def test_an_unknown_key_of_a_server_is_refused_with_its_fingerprint(
 ) -> None:
     with pytest.raises(UnknownKey) as caught:
         connect(_login(server), access)
-    assert caught.value.what.startswith(f"bh1 (joe@127.0.0.1:{server}): ")
-    assert format_fingerprint(HOST_KEY.asbytes()) in caught.value.what
+    assert caught.value.message.startswith(f"bh1 (joe@127.0.0.1:{server}): ")
+    assert format_fingerprint(HOST_KEY.asbytes()) in caught.value.message
     assert "--accept-new-host-keys" in caught.value.remedy
 
 
@@ -48,8 +48,8 @@ def test_both_fingerprints_of_a_changed_key_are_shown(server: int, access: Acces
     access.known_hosts.write_text(line)
     with pytest.raises(Unreachable, match="has CHANGED") as caught:
         connect(_login(server), access)
-    assert format_fingerprint(KEY.asbytes()) in caught.value.what
-    assert format_fingerprint(HOST_KEY.asbytes()) in caught.value.what
+    assert format_fingerprint(KEY.asbytes()) in caught.value.message
+    assert format_fingerprint(HOST_KEY.asbytes()) in caught.value.message
     assert "ssh-keygen -R" in caught.value.remedy
 
 

@@ -51,7 +51,7 @@ def test_a_certificate_that_is_not_valid_is_refused_even_if_new_keys_are_accepte
 ) -> None:
     access = knowing(f"{TRUSTED} {line('ca')}", accept_new=True)
     error = get_refusal(access, signed("ca", "ed25519", *options))
-    assert why in error.what
+    assert why in error.message
     assert not error.unknown
 
 
@@ -72,7 +72,7 @@ def test_a_certificate_of_another_ca_and_a_key_without_one_are_unknown(
     for shown in (signed("other-ca", "ed25519", "-h", "-n", "bh1"), key("rsa")):
         error = get_refusal(access, shown)
         assert error.unknown
-        assert f"no certificate of the CA in {access.known_hosts}:1" in error.what
+        assert f"no certificate of the CA in {access.known_hosts}:1" in error.message
 
 
 def test_a_certificate_of_a_revoked_ca_is_refused(
@@ -82,8 +82,8 @@ def test_a_certificate_of_a_revoked_ca_is_refused(
         f"{TRUSTED} {line('ca')}", f"@revoked * {line('ca')}", f"[bh1]:2222 {line('ed25519')}"
     )
     error = get_refusal(access, signed("ca", "ed25519", "-h", "-n", "bh1"))
-    assert "the CA SHA256:" in error.what
-    assert "is revoked by" in error.what
+    assert "the CA SHA256:" in error.message
+    assert "is revoked by" in error.message
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_no_signature_of_a_ca_with_sha1_is_trusted(
     if believed:
         meet(access, shown)
     else:
-        assert "signature is wrong" in get_refusal(access, shown).what
+        assert "signature is wrong" in get_refusal(access, shown).message
 
 
 def test_no_altered_certificate_is_trusted(

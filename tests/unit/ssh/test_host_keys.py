@@ -70,10 +70,10 @@ def test_a_changed_key_names_its_line_both_fingerprints_and_the_command(
     access = knowing("# ours", f"[bh1]:2222 {line('rsa')}", accept_new=True)
     before = access.known_hosts.read_text()
     error = get_refusal(access, key("other-rsa"))
-    assert "has CHANGED" in error.what
-    assert f"{access.known_hosts}:2" in error.what
-    assert format_fingerprint(key("rsa").asbytes()) in error.what
-    assert format_fingerprint(key("other-rsa").asbytes()) in error.what
+    assert "has CHANGED" in error.message
+    assert f"{access.known_hosts}:2" in error.message
+    assert format_fingerprint(key("rsa").asbytes()) in error.message
+    assert format_fingerprint(key("other-rsa").asbytes()) in error.message
     assert f"ssh-keygen -R '[bh1]:2222' -f {access.known_hosts}" in error.remedy
     assert access.known_hosts.read_text() == before
     assert not isinstance(error.locate("bh1"), UnknownKey)
@@ -110,10 +110,10 @@ def test_a_key_of_another_type_than_the_known_one_is_not_called_changed(
 ) -> None:
     access = knowing(f"[bh1]:2222 {line('rsa')}", accept_new=True)
     error = get_refusal(access, key("ecdsa"))
-    assert "another type" in error.what
-    assert "CHANGED" not in error.what
-    assert "offers no ssh-rsa key" in error.what
-    assert f"{access.known_hosts}:1" in error.what
+    assert "another type" in error.message
+    assert "CHANGED" not in error.message
+    assert "offers no ssh-rsa key" in error.message
+    assert f"{access.known_hosts}:1" in error.message
 
 
 def test_a_key_for_the_plain_name_is_trusted_at_another_port_and_another_one_is_unknown(
@@ -136,7 +136,7 @@ def test_a_key_for_the_plain_name_is_refused_at_a_port_that_has_a_key_of_its_own
 ) -> None:
     access = knowing(f"[bh1]:2222 {line(kind)}", f"bh1 {line('other-rsa')}", accept_new=True)
     error = get_refusal(access, key("other-rsa"))
-    assert f"{access.known_hosts}:1" in error.what
+    assert f"{access.known_hosts}:1" in error.message
     assert not error.unknown
     meet(access, key(kind))
     meet(access, key("other-rsa"), port=22)
@@ -152,7 +152,7 @@ def test_a_revoked_key_is_refused_even_if_another_line_has_it(
     spelt = [f"{a} {line(b)}" for a, b in (each.rsplit(" ", 1) for each in lines)]
     access = knowing(*spelt, accept_new=True)
     error = get_refusal(access, key("rsa"))
-    assert f"is revoked by {access.known_hosts}:{len(lines)}" in error.what
+    assert f"is revoked by {access.known_hosts}:{len(lines)}" in error.message
     assert len(access.known_hosts.read_text().splitlines()) == len(lines)
 
 
@@ -163,7 +163,7 @@ def test_a_known_key_in_openssh_s_own_file_is_trusted(
     other.write_text(f"[bh1]:2222 {line('rsa')}\n")
     access = Access(tmp_path / "known_hosts", accept_new=True, also=[tmp_path / "missing", other])
     meet(access, key("rsa"))
-    assert f"{other}:1" in get_refusal(access, key("other-rsa")).what
+    assert f"{other}:1" in get_refusal(access, key("other-rsa")).message
     assert not access.known_hosts.exists()
 
 
@@ -173,7 +173,7 @@ def test_an_unknown_key_is_refused_and_nothing_is_written(
     access = Access(tmp_path / "known_hosts", accept_new=False)
     error = get_refusal(access, key("rsa"))
     assert isinstance(error.locate("bh1"), UnknownKey)
-    assert format_fingerprint(key("rsa").asbytes()) in error.what
+    assert format_fingerprint(key("rsa").asbytes()) in error.message
     assert "--accept-new-host-keys" in error.remedy
     assert not access.known_hosts.exists()
 

@@ -190,7 +190,7 @@ def refused(path: Path) -> causes.UnusableKey:
     access = Access(path.parent / "known_hosts", accept_new=True)
     with pytest.raises(causes.UnusableKey) as caught:
         connect(Login("bh1", "127.0.0.1", "joe", 1, private_key_file=str(path)), access)
-    assert caught.value.what.startswith(f"bh1 (joe@127.0.0.1:1): {path} ")
+    assert caught.value.message.startswith(f"bh1 (joe@127.0.0.1:1): {path} ")
     return caught.value
 
 
@@ -202,7 +202,7 @@ def test_the_error_names_the_kind_of_an_unusable_file(
     path.write_bytes(data)
     error = refused(path)
     assert type(error) is cause
-    assert says in error.what
+    assert says in error.message
     assert remedy in error.remedy
 
 
@@ -226,13 +226,13 @@ def test_a_key_on_a_token_needs_the_agent(tmp_path: Path) -> None:
     head, foot = (f"-----{each} OPENSSH PRIVATE KEY-----" for each in ("BEGIN", "END"))
     path.write_text(f"{head}\n{b64encode(body.asbytes()).decode()}\n{foot}\n")
     error = refused(path)
-    assert "is on a FIDO token" in error.what
+    assert "is on a FIDO token" in error.message
     assert "ssh-agent" in error.remedy
 
 
 def test_a_missing_file_or_a_folder_is_named(tmp_path: Path) -> None:
-    assert "No such file" in refused(tmp_path / "gone").what
-    assert "Is a directory" in refused(tmp_path).what
+    assert "No such file" in refused(tmp_path / "gone").message
+    assert "Is a directory" in refused(tmp_path).message
 
 
 def test_a_password_is_tried_after_an_unusable_key(tmp_path: Path) -> None:

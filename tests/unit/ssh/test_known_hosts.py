@@ -172,7 +172,7 @@ def test_a_broken_line_is_named_and_the_others_count(line: str, tmp_path: Path) 
     assert blobs(find_keys([file], "bh1", 22)) == [ECDSA.asbytes()]
     (warning,) = list_warnings([file], [])
     assert (warning.file, warning.line) == (str(file), 1)
-    assert "line skipped" in warning.what
+    assert "line skipped" in warning.message
     assert str(warning).isprintable()
 
 

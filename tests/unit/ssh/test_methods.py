@@ -25,7 +25,7 @@ def test_a_named_key_comes_before_the_password(access: Access, home: Path) -> No
 def test_a_default_file_with_a_passphrase_is_mentioned(access: Access, home: Path) -> None:
     path = save_key(RSA, home / ".ssh" / "id_rsa", "its passphrase")
     error, _ = get_refusal(Rules(), access)
-    assert f"{path} has a passphrase" in error.what
+    assert f"{path} has a passphrase" in error.message
 
 
 @pytest.mark.parametrize("held", ["by file", "by agent"])
@@ -55,7 +55,7 @@ def test_a_refused_password_is_not_sent_by_a_second_login(access: Access) -> Non
             ) as caught:
                 connect(login, access)
         assert seen.attempts == [("password", "refused-once")]
-        assert "not sent again" in caught.value.what
+        assert "not sent again" in caught.value.message
         connect(Login("fgt1", "127.0.0.1", "admin", port, password=RIGHT), access).close()
 
 
@@ -124,7 +124,7 @@ def test_a_wrong_code_after_an_accepted_password_is_a_wrong_code(
         access.codes = TypedCodes("000000")
         with pytest.raises(causes.CodeRefused, match="code refused for admin") as caught:
             connect(login, access)
-        assert "password" not in caught.value.what
+        assert "password" not in caught.value.message
         access.codes = TypedCodes("123456")
         connect(login, access).close()
     assert seen.count("keyboard-interactive") == 2
