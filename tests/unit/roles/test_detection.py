@@ -173,7 +173,7 @@ def test_a_condition_is_asked_of_the_fortigate_so_that_it_sends_less() -> None:
 def test_bans_too_short_to_grow_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         read(tmp_path, "detection_increment: true\ndetection_ban_time: 30")
-    assert "60 seconds or more, which sslvpn_login_failed" in str(caught.value)
+    assert "60 seconds or more: lengthen that of sslvpn_login_failed" in str(caught.value)
 
 
 def test_a_longest_ban_that_is_shorter_than_the_first_is_refused(tmp_path: Path) -> None:
