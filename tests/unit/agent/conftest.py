@@ -27,7 +27,7 @@ def journal(state: Path) -> Journal:
 
 @pytest.fixture
 def fail2ban(monkeypatch: pytest.MonkeyPatch) -> Fail2ban:
-    """A deployed host whose fail2ban does as it is told."""
+    """Return a fail2ban that carries out its orders, on a deployed host."""
     found = Fail2ban()
     monkeypatch.setattr(bans, "client", found)
     monkeypatch.setattr(memory, "load", memory.new)
@@ -36,7 +36,7 @@ def fail2ban(monkeypatch: pytest.MonkeyPatch) -> Fail2ban:
 
 @pytest.fixture
 def spool(tmp_path: Path) -> Callable[..., str]:
-    """Writes a jail's bans and gives the spool."""
+    """Return a function that writes the bans of a jail and returns the spool."""
 
     def with_bans(jail: str, *addresses: str, until: int = SOON, failures: int = 3) -> str:
         lines = [f"{address} {until} {SOON - 7200} {failures} 1" for address in addresses]

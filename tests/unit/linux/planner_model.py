@@ -60,7 +60,7 @@ foreign_files = st.dictionaries(
 
 @st.composite
 def hosts(draw: st.DrawFn, foreign: bool = True) -> Host:
-    """Hosts on which we never were, some with things of somebody else's in our way."""
+    """Draw a host without a deployment, perhaps with foreign objects in the way."""
     host = Host(facts={"sshd_jail_without_log": draw(st.booleans())})
     host.packages = draw(st.sets(st.sampled_from(["fail2ban", "python3-flask", "vim"])))
     if "fail2ban" in host.packages:
