@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 
 from banstitch_shared.tokens import name_feed_token, name_webhook_token
 
@@ -46,12 +47,21 @@ def render_resources(site: Site, plays: Sequence[Play]) -> tuple[Resource, ...]:
 def render_resources_by_role(site: Site, plays: Sequence[Play]) -> dict[Resource, str]:
     """Return the resources of a site's ban host, in the order of the roles, with the role of each."""
     context, roles = Context(site, site.ban_host), dict[Resource, str]()
-    for role in list_roles(plays, BAN_HOSTS):
-        if not isinstance(role, LinuxRole):
-            raise TypeError(f"role {role.NAME} must have resources(context)")
+    for role in _list_linux_roles(tuple(plays)):
         for resource in role.resources(context):
             roles.setdefault(resource, role.NAME)
     return roles
+
+
+# A look at a module for a protocol takes as long as a small template.
+@cache
+def _list_linux_roles(plays: tuple[Play, ...]) -> tuple[LinuxRole, ...]:
+    found: list[LinuxRole] = []
+    for role in list_roles(plays, BAN_HOSTS):
+        if not isinstance(role, LinuxRole):
+            raise TypeError(f"role {role.NAME} must have resources(context)")
+        found.append(role)
+    return tuple(found)
 
 
 def render_blocks(context: Context, plays: Sequence[Play]) -> tuple[CliBlock, ...]:
@@ -60,12 +70,19 @@ def render_blocks(context: Context, plays: Sequence[Play]) -> tuple[CliBlock, ..
     Raises:
         InputError: a template or a setting is wrong, or asks for what the version cannot do.
     """
-    blocks: list[CliBlock] = []
+    return tuple(
+        block for role in _list_fortios_roles(tuple(plays)) for block in role.blocks(context)
+    )
+
+
+@cache
+def _list_fortios_roles(plays: tuple[Play, ...]) -> tuple[FortiosRole, ...]:
+    found: list[FortiosRole] = []
     for role in list_roles(plays, FORTIGATES):
         if not isinstance(role, FortiosRole):
             raise TypeError(f"role {role.NAME} must have blocks(context)")
-        blocks += role.blocks(context)
-    return tuple(blocks)
+        found.append(role)
+    return tuple(found)
 
 
 def render_desired(
@@ -123,8 +140,12 @@ def is_incomplete(desired: Desired) -> bool:
 
 def find_vdom(context: Context, plays: Sequence[Play]) -> str:
     """Return the VDOM for what does not belong to the FortiGate as a whole."""
-    roles = list_roles(plays, FORTIGATES)
-    return next((role.vdom(context) for role in roles if isinstance(role, VdomHook)), "root")
+    return next((role.vdom(context) for role in _list_vdom_hooks(tuple(plays))), "root")
+
+
+@cache
+def _list_vdom_hooks(plays: tuple[Play, ...]) -> tuple[VdomHook, ...]:
+    return tuple(role for role in list_roles(plays, FORTIGATES) if isinstance(role, VdomHook))
 
 
 def build_offline_context(

@@ -37,7 +37,10 @@ class Strict(BaseModel):
     A string of digits counts as a number (``-e`` and Jinja yield strings), a boolean never does.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    # Settings of a part of a role, and of a role that no host has, are never validated by themselves.
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True
+    )
 
     @field_validator("*", mode="before")
     @classmethod
