@@ -22,7 +22,7 @@ def _check_python(path: str, staged: str, content: bytes) -> None:
 
 
 def _check_unit(path: str, staged: str, content: bytes) -> None:
-    """systemd reads a unit's kind from its name, so the check needs a copy under the final name.
+    """Check a copy under the final name, from which systemd reads the kind of a unit.
 
     A socket and its service are accepted only beside each other: both are staged if they come together.
     """

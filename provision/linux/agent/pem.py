@@ -47,7 +47,7 @@ def read_certificate(path: str, authority: str) -> CertificateState | None:
 
 
 def _name(text: str) -> str:
-    """`IP Address:0:0:0:0:0:0:0:1` and `DNS:localhost` as people write them."""
+    """Return `IP Address:0:0:0:0:0:0:0:1` or `DNS:localhost` as people write it."""
     kind, _, value = text.strip().partition(":")
     return str(ipaddress.ip_address(value)) if kind == "IP Address" else value
 

@@ -11,11 +11,15 @@ import pytest
 from provision.linux.agent import data, host, memory, observe, steps
 from provision.linux.agent.host import HostError
 from provision.linux.agent.journal import Journal
-from provision.linux.agent.kinds import file, user
+from provision.linux.agent.kinds import file, service, user
 from provision.linux.agent.protocol.ids import ResourceId
 from provision.linux.agent.protocol.state import ManifestObject
 from provision.linux.agent.protocol.steps import MakeDirectory, MakeUser
+from provision.linux.agent.protocol.wire import from_json, to_json
+from tests import PROJECT
 from tests.unit.agent.agent_model import ME, MY_GROUP, full_disk, take_back
+
+MANIFEST_0_1 = PROJECT / "tests/fixtures/site_0_1/host/var/lib/banstitch/manifest.json"
 
 
 def test_a_program_that_is_missing_or_hangs_is_told_in_words() -> None:
@@ -34,6 +38,14 @@ def test_the_manifest_is_read_back_as_it_was_saved_and_only_root_may(journal: Jo
     memory.save(journal.manifest)
     assert memory.load() == journal.manifest
     assert stat.S_IMODE(Path(memory.path()).stat().st_mode) == 0o600
+
+
+def test_the_manifest_of_release_0_1_is_read_and_written_as_it_was() -> None:
+    written = json.loads(MANIFEST_0_1.read_text())
+    manifest = from_json(memory.Manifest, written)
+    assert to_json(manifest) == written
+    states = [service.recall_state(unit.before) for unit in manifest.services.values()]
+    assert {state.taken_by for state in states} == {""}
 
 
 def test_no_manifest_is_none(state: Path) -> None:
