@@ -57,13 +57,13 @@ class Secrets:
 
     def add(self, value: str) -> str:
         """Add ``value`` to the secrets and return it, so that a call fits around its source."""
-        with self._lock:
-            self._values.add(value)
+        if value in self._values:
+            return value
         # A text that is broken into lines breaks a secret of several lines, too.
-        for part in {value, *value.splitlines()}:
-            if len(part) >= SHORTEST:
-                with self._lock:
-                    self._spelt.update(_list_spellings(part))
+        parts = [part for part in {value, *value.splitlines()} if len(part) >= SHORTEST]
+        with self._lock:
+            self._spelt.update(*map(_list_spellings, parts))
+            self._values.add(value)
         return value
 
     def mask(self, text: str) -> str:

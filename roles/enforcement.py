@@ -89,7 +89,7 @@ class Settings(FamilySettings):
 
 def vdom(context: Context) -> str:
     """Return the VDOM of everything that is not global."""
-    return context.own("enforcement", Settings).enforcement_vdom
+    return context.get_settings("enforcement", Settings).enforcement_vdom
 
 
 def blocks(context: Context) -> tuple[CliBlock, ...]:
@@ -98,7 +98,7 @@ def blocks(context: Context) -> tuple[CliBlock, ...]:
     Raises:
         InputError: a chosen method needs another version, or lacks a setting.
     """
-    settings = context.own("enforcement", Settings)
+    settings = context.get_settings("enforcement", Settings)
     if settings.enforcement == ("none",):
         return ()
     if settings.enforcement == ("auto",):
@@ -124,7 +124,7 @@ def _offer(context: Context, settings: Settings, method: str) -> Iterator[CliBlo
 def _check_methods(context: Context, settings: Settings) -> None:
     gaps = [(method, *_find_gap(context, settings, method)) for method in settings.enforcement]
     problems = [
-        context.problem("enforcement", f"enforcement {method}: {problem}", remedy)
+        context.build_problem("enforcement", f"enforcement {method}: {problem}", remedy)
         for method, problem, remedy in gaps
         if problem
     ]

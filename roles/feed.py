@@ -69,13 +69,13 @@ class Settings(RoleSettings):
 
 def name_feed(context: Context) -> str:
     """Return the name of the feed on this FortiGate."""
-    is_global = context.own("feed", Settings).feed_scope == "global"
+    is_global = context.get_settings("feed", Settings).feed_scope == "global"
     return f"{GLOBAL}{FEED}" if context.facts.vdoms and is_global else FEED
 
 
 def replay(context: Context) -> dict[str, float]:
     """Return how many seconds may pass until this FortiGate has fetched a ban."""
-    return {"poll": 60.0 * context.own("feed", Settings).feed_refresh_rate}
+    return {"poll": 60.0 * context.get_settings("feed", Settings).feed_refresh_rate}
 
 
 def blocks(context: Context) -> tuple[CliBlock, ...]:
@@ -84,14 +84,14 @@ def blocks(context: Context) -> tuple[CliBlock, ...]:
     Raises:
         InputError: a setting needs a capability that this version lacks.
     """
-    settings = context.own("feed", Settings)
+    settings = context.get_settings("feed", Settings)
     _check_capabilities(context, settings)
     text = render(
         "feed/resource.j2",
         name=name_feed(context),
         marker=MARKER,
         username=context.host.name,
-        password=context.token(name_feed_token(context.host.name)),
+        password=context.get_token(name_feed_token(context.host.name)),
         url=_build_url(context),
         secure=is_receiver_secure(context),
         fortigate=context.facts,
@@ -121,7 +121,7 @@ def _check_capabilities(context: Context, settings: Settings) -> None:
                 f"FortiOS {context.facts.version_text} has no {name}: "
                 f"{capability.what} in {capability.versions}"
             )
-            problems.append(context.problem(name, message, capability.without))
+            problems.append(context.build_problem(name, message, capability.without))
     if problems:
         raise InputError(problems)
 

@@ -22,6 +22,7 @@ from provision.desired.host_paths import (
     USER,
 )
 from provision.desired.templates import TEMPLATES, read_file, render
+from provision.linux.agent.protocol.ids import ResourceId
 from provision.linux.kinds.directory import Directory
 from provision.linux.kinds.file import File
 from provision.linux.kinds.resource import Resource
@@ -70,13 +71,13 @@ def resources(context: Context) -> tuple[Resource, ...]:
             _SERVICE,
             restart_on=(settings.id, *(file.id for file in app), *shared, service.id),
         ),
-        Service(_PATH, restart_on=(f"file:{UNIT_DIRECTORY}/{_PATH}",)),
+        Service(_PATH, restart_on=(ResourceId("file", f"{UNIT_DIRECTORY}/{_PATH}"),)),
     )
 
 
 def replay(context: Context) -> dict[str, Any]:
     """Return the settings of the rules, and the jails that count what they write."""
-    own = context.own("detection", DetectionSettings)
+    own = context.get_settings("detection", DetectionSettings)
     jails = [
         {
             "name": rule.jail,
@@ -92,7 +93,7 @@ def replay(context: Context) -> dict[str, Any]:
 
 
 def _describe_settings(context: Context) -> str:
-    own = context.own("detection", DetectionSettings)
+    own = context.get_settings("detection", DetectionSettings)
     catalogue = {name: CATALOGUE[name] for name in own.detection_enabled}
     people = {
         "trap_users": sorted({*read_trap_users(), *own.detection_trap_users}),
@@ -105,7 +106,7 @@ def _describe_settings(context: Context) -> str:
 
 
 def _render_units(context: Context) -> list[File]:
-    logs = units.compute_log_limit(context.own("receiver", units.Settings))
+    logs = units.compute_log_limit(context.get_settings("receiver", units.Settings))
     values = {
         "user": RULES_USER,
         "group": USER,

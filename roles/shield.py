@@ -44,7 +44,7 @@ class Settings(RoleSettings):
 
 def list_spared(context: Context) -> list[str]:
     """Return the networks that the shield spares beside those of logins."""
-    own = context.own("shield", Settings)
+    own = context.get_settings("shield", Settings)
     return [*list_ignored(context), *map(str, own.shield_networks)]
 
 
@@ -55,4 +55,7 @@ def resources(_: Context) -> tuple[Resource, ...]:
 
 def replay(context: Context) -> dict[str, Any]:
     """Return the mode of the shield, and whom it spares."""
-    return {"shield": context.own("shield", Settings).shield, "spared": list_spared(context)}
+    return {
+        "shield": context.get_settings("shield", Settings).shield,
+        "spared": list_spared(context),
+    }

@@ -61,14 +61,14 @@ def blocks(context: Context) -> tuple[CliBlock, ...]:
         uri=f"{format_url_host(find_receiver_address(context))}{EVENTS_PATH}",
         port=find_receiver_port(context),
         header=TOKEN_HEADER,
-        token=context.token(name_webhook_token(context.host.name)),
+        token=context.get_token(name_webhook_token(context.host.name)),
         secure=is_receiver_secure(context),
-        verify=context.own("webhook", Settings).webhook_verify_certificate,
+        verify=context.get_settings("webhook", Settings).webhook_verify_certificate,
         fortigate=context.facts,
     )
     limits = _limit_to_vdoms(context)
     detections = roles.detection.role.list_enabled(
-        context.of_ban_host("detection", roles.detection.role.Settings)
+        context.get_ban_host_settings("detection", roles.detection.role.Settings)
     )
     triggers = [trigger for each in detections for trigger in list_triggers(context, each.events)]
     return (
@@ -91,7 +91,9 @@ def review(context: Context, shown: own_limits.Shown) -> Iterator[str]:
 
 def vdoms(context: Context) -> tuple[str, ...]:
     """Return the VDOMs that the inventory names for triggers, for use without a connection."""
-    return tuple(context.of_ban_host("detection", roles.detection.role.Settings).detection_vdoms)
+    return tuple(
+        context.get_ban_host_settings("detection", roles.detection.role.Settings).detection_vdoms
+    )
 
 
 def _limit_to_vdoms(context: Context) -> tuple[str, ...]:
@@ -153,7 +155,7 @@ def _note_unchecked(context: Context) -> str:
     if not is_receiver_secure(context):
         return ""
     if context.facts.has("verify_host_cert"):
-        is_checked = context.own("webhook", Settings).webhook_verify_certificate
+        is_checked = context.get_settings("webhook", Settings).webhook_verify_certificate
         warning = (
             "webhook_verify_certificate is false: anyone on the network path can read the token"
         )

@@ -51,7 +51,7 @@ def check(app: App, flags: Flags, fortios: Version) -> Exit:
 
 
 def render(app: App, flags: Flags, fortios: Version, directory: Path) -> Exit:
-    """Write every file and CLI block to DIRECTORY as it would be deployed. Contacts no host."""
+    """Write every file and CLI block to DIRECTORY. Contacts no host."""
     chosen = list(choose_sites(app, flags, connect=False).values())
     written = [
         path

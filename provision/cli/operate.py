@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
@@ -25,17 +25,18 @@ from provision.cli.runs import (
 from provision.engine import requests
 from provision.engine.run import Run
 from provision.errors import InputError, Problem
+from provision.linux.agent.protocol.requests import Request
 from provision.plan import Verb
 from provision.results import Exit, SiteResult, exit_code, format_timestamp
 from provision.sites.builder import Selected, Site
 from provision.sites.selection import ChosenSites
 from provision.sites.setting_types import DurationOrForever
 
-RequestBuilder = Callable[[Run], Callable[[Site], Mapping[str, Any]]]
+RequestBuilder = Callable[[Run], Callable[[Site], Request[Any]]]
 
 
 def show_bans(app: App, flags: Flags) -> Exit:
-    """List the current bans of each site: since when, until when, why and how often."""
+    """List the current bans of each site: start, end, reason, count."""
     results = _ask(app, flags, "bans", requests.ask_bans)
     return _show(app, flags, "bans", results, BANS, _build_ban_rows(results))
 
@@ -75,7 +76,7 @@ def ban(
 
 
 def unban(app: App, flags: Flags, address: str, why: str) -> Exit:
-    """Unban ADDRESS at every chosen site: remove it from fail2ban and from the feed."""
+    """Unban ADDRESS at every chosen site, in fail2ban and in the feed."""
     normalized = ban_address.normalize_address(address)
     results = _ask(app, flags, "unban", lambda run: requests.ask_unban(run, normalized, why))
     return print_results(app, flags, open_report(app, flags), "unban", results, flags.detail)
@@ -105,7 +106,7 @@ def rotate(app: App, flags: Flags, yes: bool) -> Exit:
 
 
 def show_status(app: App, flags: Flags) -> Exit:
-    """Show the state of each site: receiver, jails, bans, certificate, last events and polls."""
+    """Show the state of each site: drift, receiver, bans, last polls."""
     sites = choose_sites(app, flags, connect=True)
     report = open_report(app, flags)
     run = create_job(app, flags, "status", sites).begin(report, app.secrets, app.codes)

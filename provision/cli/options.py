@@ -145,7 +145,7 @@ fortios_option = click.option(
 )
 forget_option = click.option(
     "--forget", multiple=True, metavar="FORTIGATE",
-    help="Drop the stored state of a FortiGate that no longer exists. May be repeated.",
+    help="Drop the record of a FortiGate that no longer exists. May be repeated.",
 )  # fmt: skip
 why_option = click.option(
     "--why", default="by hand", show_default=True, help="Reason to record in the audit."

@@ -41,7 +41,7 @@ def check(app: App, flags: Flags, fortios: Version) -> Exit:
 @fortios_option
 @click.argument("directory", type=click.Path(path_type=Path))
 def render(app: App, flags: Flags, fortios: Version, directory: Path) -> Exit:
-    """Write every file and CLI block to DIRECTORY as it would be deployed. Contacts no host."""
+    """Write every file and CLI block to DIRECTORY. Contacts no host."""
     from provision.cli import deploy
 
     return deploy.render(app, flags, fortios, directory)
@@ -77,7 +77,7 @@ def apply(
 @click.command()
 @add_common_options
 def verify(app: App, flags: Flags) -> Exit:
-    """Check that nothing differs, and prove with a synthetic event that the loop works."""
+    """Check that nothing differs, and test the loop with an event."""
     from provision.cli import deploy
 
     return deploy.look(app, flags, "verify")
@@ -114,7 +114,7 @@ def teardown(
 @click.option("--last", type=click.IntRange(1), default=1000, show_default=True,
               help="Number of history entries to show.")  # fmt: skip
 def bans(app: App, flags: Flags, history: bool, last: int) -> Exit:
-    """List the current bans of each site: since when, until when, why and how often."""
+    """List the current bans of each site: start, end, reason, count."""
     from provision.cli import operate
 
     return operate.show_history(app, flags, last) if history else operate.show_bans(app, flags)
@@ -149,7 +149,7 @@ def ban(
 @click.argument("address")
 @why_option
 def unban(app: App, flags: Flags, address: str, why: str) -> Exit:
-    """Unban ADDRESS at every chosen site: remove it from fail2ban and from the feed."""
+    """Unban ADDRESS at every chosen site, in fail2ban and in the feed."""
     from provision.cli import operate
 
     return operate.unban(app, flags, address, why)
@@ -168,7 +168,7 @@ def rotate(app: App, flags: Flags, yes: bool) -> Exit:
 @click.command()
 @add_common_options
 def status(app: App, flags: Flags) -> Exit:
-    """Show the state of each site: receiver, jails, bans, certificate, last events and polls."""
+    """Show the state of each site: drift, receiver, bans, last polls."""
     from provision.cli import operate
 
     return operate.show_status(app, flags)

@@ -1,4 +1,4 @@
-"""Check a certificate of the operator's before any host is contacted."""
+"""Check certificates: the operator's before any host is contacted, and the CA of a ban host."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ def read_pair(certificate: str, key: str, name: str) -> str:
     """Return the key and the certificate chain in the two files as one PEM text.
 
     Raises:
-        ValueError: a receiver at the address or host name ``name`` cannot use them; the text says why.
+        ValueError: a receiver at the address or host name ``name`` cannot use them; the message says why.
     """
     chain, secret = read_text(certificate), read_text(key)
-    own = parse_certificates(chain, certificate)[0]
+    server = parse_certificates(chain, certificate)[0]
     try:
         private = serialization.load_pem_private_key(secret.encode(), None)
     except (ValueError, TypeError) as error:
         message = "is encrypted" if "ENCRYPTED" in secret else "holds no key in PEM form"
         raise ValueError(f"{key} {message}") from error
-    if private.public_key().public_bytes(*_SPKI) != own.public_key().public_bytes(*_SPKI):
-        raise ValueError(f"{key} is not the key of {certificate}")
-    if own.not_valid_after_utc < datetime.datetime.now(datetime.UTC):
-        raise ValueError(f"{certificate} expired on {own.not_valid_after_utc:%Y-%m-%d}")
-    good_for = list_names(own)
-    if not any(_matches(valid, name) for valid in good_for):
+    if private.public_key().public_bytes(*_SPKI) != server.public_key().public_bytes(*_SPKI):
+        raise ValueError(f"{key} must be the key of {certificate}")
+    if server.not_valid_after_utc < datetime.datetime.now(datetime.UTC):
+        raise ValueError(f"{certificate} expired on {server.not_valid_after_utc:%Y-%m-%d}")
+    valid_for = list_names(server)
+    if not any(_matches(valid, name) for valid in valid_for):
         raise ValueError(
-            f"{certificate} is good for {', '.join(good_for) or 'no name'}, not for {name}"
+            f"{certificate} must be valid for {name}; it is valid for {', '.join(valid_for) or 'no name'}"
         )
     return f"{secret.strip()}\n{chain.strip()}\n"
 
@@ -64,13 +64,13 @@ def parse_certificates(pem: str, path: str) -> list[x509.Certificate]:
         raise ValueError(f"{path} holds no certificate in PEM form") from error
 
 
-def check_limited(pem: str, wanted: Iterable[str]) -> None:
-    """Check that ``pem`` is one CA that may sign for the names ``wanted`` and for nothing else.
+def check_limited(pem: str, names: Iterable[str]) -> None:
+    """Check that ``pem`` is one CA that may sign for ``names`` and for nothing else.
 
-    A ban host makes it, and its FortiGates are told to trust it.
+    The ban host created it, and FortiGates will trust it.
 
     Raises:
-        ValueError: it is not.
+        ValueError: it is anything else.
     """
     try:
         (ca,) = x509.load_pem_x509_certificates(pem.encode())
@@ -84,18 +84,18 @@ def check_limited(pem: str, wanted: Iterable[str]) -> None:
     if not (constraints.critical and basic.ca and basic.path_length == 0 and servers):
         raise ValueError("it must be a CA for servers only, with critical name constraints")
     if {_format_subtree(subtree) for subtree in permitted} != {
-        *map(_normalize_name, wanted),
+        *map(_normalize_name, names),
         *_NOBODY,
     }:
         raise ValueError("it must be limited to the names of this receiver")
 
 
-# A kind of name that is not mentioned would be permitted whole (RFC 5280, 4.2.1.10).
+# A type of name without a constraint would be permitted entirely (RFC 5280, 4.2.1.10).
 _NOBODY = ("email:.invalid", "URI:.invalid")
 
 
 def _format_subtree(name: x509.GeneralName) -> str:
-    """Return one subtree as an address or name; anything else with its kind."""
+    """Return one subtree as an address or name; prefix other types with the type."""
     if isinstance(name, x509.DNSName):
         return _normalize_name(name.value)
     if isinstance(name, x509.IPAddress):
@@ -121,11 +121,11 @@ def list_names(certificate: x509.Certificate) -> list[str]:
     ]
 
 
-def _matches(good_for: str, name: str) -> bool:
-    """Return whether ``good_for`` covers ``name``; a star stands for the first label (RFC 6125)."""
-    if good_for.startswith("*."):
-        return good_for[1:].lower() == "." + name.partition(".")[2].lower()
-    return _normalize_name(good_for) == _normalize_name(name)
+def _matches(valid: str, name: str) -> bool:
+    """Return whether ``valid`` covers ``name``; a star stands for the first label (RFC 6125)."""
+    if valid.startswith("*."):
+        return valid[1:].lower() == "." + name.partition(".")[2].lower()
+    return _normalize_name(valid) == _normalize_name(name)
 
 
 def _normalize_name(name: str) -> str:

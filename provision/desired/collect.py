@@ -1,9 +1,10 @@
-"""Collect the desired state of one target from the roles of the playbook. Nothing else calls roles."""
+"""Collect the desired state of one target from the roles of the playbook. Only this module calls roles."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 from banstitch_shared.tokens import name_feed_token, name_webhook_token
@@ -17,6 +18,7 @@ from provision.desired.context import (
     ReviewHook,
     SelfTestHook,
     StatusHook,
+    StatusSource,
     VdomHook,
     VdomsHook,
     has_placeholder,
@@ -30,6 +32,7 @@ from provision.fortios.config.observed import Observed
 from provision.fortios.config.secret_names import attach_secret_names
 from provision.fortios.config.tables import find_table
 from provision.fortios.config.versions import NEWEST, Version
+from provision.linux.agent.protocol.requests import SelfTest
 from provision.linux.kinds.resource import Resource
 from provision.sites.builder import (
     BAN_HOSTS,
@@ -51,12 +54,21 @@ def render_resources(site: Site, plays: Sequence[Play]) -> tuple[Resource, ...]:
 def render_resources_by_role(site: Site, plays: Sequence[Play]) -> dict[Resource, str]:
     """Return the resources of a site's ban host, in the order of the roles, with the role of each."""
     context, roles = Context(site, site.ban_host), dict[Resource, str]()
-    for role in list_roles(plays, BAN_HOSTS):
-        if not isinstance(role, LinuxRole):
-            raise TypeError(f"role {role.NAME} must have resources(context)")
+    for role in _list_linux_roles(tuple(plays)):
         for resource in role.resources(context):
             roles.setdefault(resource, role.NAME)
     return roles
+
+
+# A look at a module for a protocol takes as long as a small template.
+@cache
+def _list_linux_roles(plays: tuple[Play, ...]) -> tuple[LinuxRole, ...]:
+    found: list[LinuxRole] = []
+    for role in list_roles(plays, BAN_HOSTS):
+        if not isinstance(role, LinuxRole):
+            raise TypeError(f"role {role.NAME} must have resources(context)")
+        found.append(role)
+    return tuple(found)
 
 
 def render_blocks(context: Context, plays: Sequence[Play]) -> tuple[CliBlock, ...]:
@@ -65,12 +77,19 @@ def render_blocks(context: Context, plays: Sequence[Play]) -> tuple[CliBlock, ..
     Raises:
         InputError: a template or a setting is wrong, or asks for what the version cannot do.
     """
-    blocks: list[CliBlock] = []
+    return tuple(
+        block for role in _list_fortios_roles(tuple(plays)) for block in role.blocks(context)
+    )
+
+
+@cache
+def _list_fortios_roles(plays: tuple[Play, ...]) -> tuple[FortiosRole, ...]:
+    found: list[FortiosRole] = []
     for role in list_roles(plays, FORTIGATES):
         if not isinstance(role, FortiosRole):
             raise TypeError(f"role {role.NAME} must have blocks(context)")
-        blocks += role.blocks(context)
-    return tuple(blocks)
+        found.append(role)
+    return tuple(found)
 
 
 def render_desired(
@@ -103,7 +122,7 @@ def render_desired(
     except ValueError:
         raise Failed(
             f"a secret of {fortigate.name} must be one plain word",
-            "look at the secrets on its ban host",
+            "check /etc/banstitch/tokens.json on its ban host",
         ) from None
 
 
@@ -136,30 +155,34 @@ def review(
 def _check_vdom(fortigate: FortiGate, facts: Facts, vdom: str) -> None:
     if not facts.vdoms and vdom != "root":
         raise Failed(
-            f"{fortigate.name} runs without VDOMs, so there is no '{vdom}'",
-            "take enforcement_vdom out, or switch VDOMs on first",
+            f"{fortigate.name} runs without VDOMs, so it has no VDOM '{vdom}'",
+            "remove enforcement_vdom, or enable VDOMs first",
         )
     if facts.vdoms and vdom not in facts.vdom_names:
         raise Failed(
             f"{fortigate.name} has no VDOM '{vdom}'; it has {', '.join(facts.vdom_names) or 'none'}",
-            "correct enforcement_vdom: a VDOM is never created",
+            "correct enforcement_vdom: Banstitch creates no VDOMs",
         )
 
 
-def is_incomplete(wanted: Desired) -> bool:
-    """Return whether a secret or a certificate has still to be made on the ban host."""
+def is_incomplete(desired: Desired) -> bool:
+    """Return whether the ban host has not created a secret or a certificate yet."""
     return any(
-        map(has_placeholder, (x for item in wanted.objects for x in collect_values(item.body)))
+        map(has_placeholder, (x for item in desired.objects for x in collect_values(item.body)))
     )
 
 
 def find_vdom(context: Context, plays: Sequence[Play]) -> str:
     """Return the VDOM for what does not belong to the FortiGate as a whole."""
-    roles = list_roles(plays, FORTIGATES)
-    return next((role.vdom(context) for role in roles if isinstance(role, VdomHook)), "root")
+    return next((role.vdom(context) for role in _list_vdom_hooks(tuple(plays))), "root")
 
 
-def offline_context(
+@cache
+def _list_vdom_hooks(plays: tuple[Play, ...]) -> tuple[VdomHook, ...]:
+    return tuple(role for role in list_roles(plays, FORTIGATES) if isinstance(role, VdomHook))
+
+
+def build_offline_context(
     site: Site, fortigate: FortiGate, plays: Sequence[Play], version: Version = NEWEST
 ) -> Context:
     """Return the context of a FortiGate that is not contacted.
@@ -177,7 +200,7 @@ def offline_context(
 def render_all(
     chosen: Sequence[Selected], plays: Sequence[Play], version: Version = NEWEST
 ) -> None:
-    """Render all of the sites, so that a problem of a template shows before anything is contacted.
+    """Render everything of the sites, so that all errors appear before any host is contacted.
 
     Raises:
         InputError: every problem, with the template's file and line or those of a setting.
@@ -188,7 +211,7 @@ def render_all(
         render_resources(site, plays)
         for fortigate in selected.fortigates:
             try:
-                facts = offline_context(site, fortigate, plays, version).facts
+                facts = build_offline_context(site, fortigate, plays, version).facts
                 render_desired(site, fortigate, plays, {}, facts)
             except InputError as error:
                 problems.extend(error.problems)
@@ -196,7 +219,7 @@ def render_all(
         raise InputError(problems)
 
 
-def request_self_test(site: Site, plays: Sequence[Play]) -> dict[str, Any] | None:
+def request_self_test(site: Site, plays: Sequence[Play]) -> SelfTest | None:
     """Return the request for the synthetic event of `verify`; None if there is nothing to test."""
     for role in list_roles(plays, BAN_HOSTS):
         if isinstance(role, SelfTestHook):
@@ -204,12 +227,12 @@ def request_self_test(site: Site, plays: Sequence[Play]) -> dict[str, Any] | Non
     return None
 
 
-def request_status(site: Site, plays: Sequence[Play]) -> dict[str, Any]:
-    """Return the request by which the agent reads the receiver's numbers; empty without a receiver."""
+def request_status(site: Site, plays: Sequence[Play]) -> StatusSource:
+    """Return the request for the receiver's metrics; empty without a receiver."""
     for role in list_roles(plays, BAN_HOSTS):
         if isinstance(role, StatusHook):
             return role.status(Context(site, site.ban_host))
-    return {}
+    return StatusSource()
 
 
 def collect_replay_parts(site: Site, plays: Sequence[Play]) -> dict[str, Any]:
@@ -227,5 +250,5 @@ def collect_replay_parts(site: Site, plays: Sequence[Play]) -> dict[str, Any]:
 
 
 def list_secret_names(fortigate: FortiGate) -> tuple[str, ...]:
-    """Return the names of a FortiGate's secrets: one to post events with, one to fetch the feed with."""
+    """Return the names of a FortiGate's secrets: one to post events, one to fetch the feed."""
     return (name_webhook_token(fortigate.name), name_feed_token(fortigate.name))

@@ -7,22 +7,23 @@ context gives the same result.
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any, Protocol, TypeVar, runtime_checkable
+
+from banstitch_shared.addresses import is_address
 
 from provision.errors import Problem
 from provision.fortios.config.desired import CliBlock
 from provision.fortios.config.facts import Facts, assume_facts
 from provision.fortios.config.versions import NEWEST
 from provision.inventory.variables import Where
+from provision.linux.agent.protocol.requests import ReadStatus, SelfTest
 from provision.linux.kinds.resource import Resource
 from provision.sites.builder import BanHost, FortiGate, Site
 from provision.sites.settings import Role, RoleSettings
 
-# Stands for the certificate of a CA that the ban host has not made yet.
+# Shown in place of the certificate of a CA that the ban host has not created yet.
 CA_NOT_MADE_YET = "(CA certificate, made at first apply)"
 _BY_NAME = "(secret "
 
@@ -36,8 +37,8 @@ S = TypeVar("S", bound=RoleSettings)
 class Context:
     """One host of one site, as a role sees it.
 
-    ``tokens`` and ``ca`` (PEM) were read from the site's ban host; both are empty before the first
-    apply. ``facts``: the version and VDOMs of the FortiGate, or what is assumed of them.
+    ``tokens`` and ``ca`` (PEM) come from the site's ban host; both are empty before the first apply.
+    ``facts``: the version and VDOMs of the FortiGate, observed or assumed.
     """
 
     site: Site
@@ -46,26 +47,26 @@ class Context:
     facts: Facts = UNKNOWN
     ca: str = ""
 
-    def own(self, role: str, model: type[S]) -> S:
+    def get_settings(self, role: str, model: type[S]) -> S:
         """Return the settings of ``role`` for the host itself."""
         return _find_settings(self.host, role, model)
 
-    def of_ban_host(self, role: str, model: type[S]) -> S:
+    def get_ban_host_settings(self, role: str, model: type[S]) -> S:
         """Return the settings of ``role`` for the site's ban host, which its FortiGates follow."""
         return _find_settings(self.site.ban_host, role, model)
 
-    def token(self, name: str) -> str:
-        """Return the secret of that name, or a placeholder with the name if it is not known."""
+    def get_token(self, name: str) -> str:
+        """Return the secret of that name, or a placeholder with the name if it is unknown."""
         return self.tokens.get(name, f"{_BY_NAME}{name})")
 
-    def problem(self, setting: str, message: str, remedy: str) -> Problem:
+    def build_problem(self, setting: str, message: str, remedy: str) -> Problem:
         """Return a problem of the host's own ``setting``, at the line of the inventory that sets it."""
         lines = self.host.where if isinstance(self.host, FortiGate) else {}
         place = lines.get(setting, Where(self.host.name))
         return place.problem(f"{self.host.name}: {message}", remedy)
 
-    def site_addresses(self) -> tuple[str, ...]:
-        """Return the addresses of the site's own hosts; those known by a host name only are left out."""
+    def list_site_addresses(self) -> tuple[str, ...]:
+        """Return the addresses of the site's own hosts, without those that are known by name only."""
         logins = [self.site.ban_host.login, *(host.login for host in self.site.fortigates)]
         return tuple(dict.fromkeys(x.address for x in logins if is_address(x.address)))
 
@@ -83,7 +84,7 @@ class LinuxRole(Role, Protocol):
     """A role for ban hosts."""
 
     def resources(self, context: Context) -> Sequence[Resource]:
-        """Return the resources of the ban host, in the order in which they are made."""
+        """Return the resources of the ban host, in the order in which they are created."""
 
 
 @runtime_checkable
@@ -96,18 +97,26 @@ class FortiosRole(Role, Protocol):
 
 @runtime_checkable
 class SelfTestHook(Protocol):
-    """A role that can prove that the loop works."""
+    """A role that can test the loop."""
 
-    def self_test(self, context: Context) -> dict[str, Any] | None:
+    def self_test(self, context: Context) -> SelfTest | None:
         """Return the request for the agent's synthetic event; None if no detection is enabled."""
+
+
+@dataclass(frozen=True)
+class StatusSource:
+    """The place of the receiver's metrics; ``page``: the status page for a browser, empty if it is off."""
+
+    request: ReadStatus = field(default_factory=ReadStatus)
+    page: str = ""
 
 
 @runtime_checkable
 class StatusHook(Protocol):
-    """A role that knows where the ban host serves its numbers."""
+    """A role that knows where the ban host serves its metrics."""
 
-    def status(self, context: Context) -> dict[str, Any]:
-        """Return the request by which the agent reads them."""
+    def status(self, context: Context) -> StatusSource:
+        """Return the place, and the request by which the agent reads them."""
 
 
 @runtime_checkable
@@ -153,18 +162,8 @@ class VdomsHook(Protocol):
         """Return their names."""
 
 
-@lru_cache(maxsize=1024)
-def is_address(text: str) -> bool:
-    """Return whether ``text`` is an IPv4 or IPv6 address rather than a host name."""
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
-
-
 def has_placeholder(text: str) -> bool:
-    """Return whether ``text`` names something that the ban host has still to make."""
+    """Return whether ``text`` names something that the ban host has not created yet."""
     return _BY_NAME in text or CA_NOT_MADE_YET in text
 
 

@@ -1,4 +1,4 @@
-"""`render DIR`: every file and CLI block as it would be deployed, for review or for pasting by hand."""
+"""`render DIR`: write every file and CLI block, for review or for pasting by hand."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def render_files(
             if isinstance(resource, File) and resource.content is not None:
                 texts[root / resource.path.lstrip("/")] = resource.content
     for fortigate in selected.fortigates:
-        context = collect.offline_context(selected.site, fortigate, plays, version)
+        context = collect.build_offline_context(selected.site, fortigate, plays, version)
         blocks = pick_first_choice(collect.render_blocks(context, plays))
         vdom = collect.find_vdom(context, plays) if context.facts.vdoms else ""
         texts[directory / f"{fortigate.name}.conf"] = "".join(enter_scopes(blocks, vdom))
@@ -68,7 +68,7 @@ def _write(path: Path, text: str) -> None:
 def find_misplaced(written: Sequence[Path]) -> Iterator[tuple[Path, str]]:
     """Yield the files and tables whose policies must be moved by hand after pasting.
 
-    Only the FortiGate knows the policies that they must precede.
+    The policies that they must precede are known on the FortiGate only.
     """
     for path in written:
         tables = re.findall(r"^config (firewall \S+)$", path.read_text("utf-8"), re.MULTILINE)
@@ -78,7 +78,7 @@ def find_misplaced(written: Sequence[Path]) -> Iterator[tuple[Path, str]]:
 
 
 def pick_first_choice(blocks: Sequence[CliBlock]) -> list[CliBlock]:
-    """Return the blocks with only the first suitable choice, as far as is known offline."""
+    """Return the blocks with only the first suitable choice, as far as it is known without a connection."""
     able = (block.choice for block in blocks if block.choice and not block.unsuited)
     first = next(able, "")
     return [block for block in blocks if block.choice in ("", first) and block.text]

@@ -1,4 +1,4 @@
-"""The settings of a target in a few lines, for the operator to read before a first apply."""
+"""Summarize the settings of a target in a few lines, to print before a first apply."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def summarize_settings(
     for role in list_roles(plays, FORTIGATES if fortigate else BAN_HOSTS):
         if isinstance(role, SummaryHook):
             lines += role.summary(context)
-        changed += list_changed_settings(context.own(role.NAME, role.Settings))
+        changed += list_changed_settings(context.get_settings(role.NAME, role.Settings))
     return [*lines, f"not the default: {'; '.join(changed)}"] if changed else lines
 
 

@@ -28,7 +28,7 @@ def quote_systemd(value: object) -> str:
     """Return ``value`` as one word of a unit file: ``%`` doubled, quoted where needed (systemd.syntax(7))."""
     text = _check_one_line(value)
     if "$" in text:
-        raise ValueError(f"{text!r} holds a $, which systemd would expand")
+        raise ValueError(f"{text!r} must not contain $, which systemd would expand")
     text = text.replace("%", "%%")
     if _PLAIN_WORD.fullmatch(text):
         return text
@@ -39,7 +39,7 @@ def escape_fail2ban(value: object) -> str:
     """Return ``value`` for a fail2ban file: ConfigParser expands ``%`` there and cuts at `` ;``."""
     text = _check_one_line(value)
     if re.search(r"(^|\s)[;#]", text):
-        raise ValueError(f"{text!r} would be cut short as a comment")
+        raise ValueError(f"{text!r} must not contain a comment sign, which would cut it short")
     return text.replace("%", "%%")
 
 
@@ -61,13 +61,13 @@ def _check_literal(value: object) -> None:
         for item in value:
             _check_literal(item)
     elif value is not None and type(value).__repr__ not in _SPELT:
-        raise ValueError(f"{type(value).__name__} is no part of a literal")
+        raise ValueError(f"{type(value).__name__} must not be part of a literal")
 
 
 def _check_one_line(value: object) -> str:
     text = str(value)
     if not text.isprintable():
-        raise ValueError(f"{text!r} holds a line break or another unprintable character")
+        raise ValueError(f"{text!r} must not contain a line break or another unprintable character")
     return text
 
 

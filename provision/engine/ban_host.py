@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
+from typing import TypeVar
 
 from provision.desired import collect
 from provision.desired.host_paths import TOKENS
@@ -22,15 +22,22 @@ from provision.engine.records import Memory, drop_replaced, list_secrets, read_m
 from provision.engine.run import Run
 from provision.errors import Failed
 from provision.fortios.record.record import Record
-from provision.linux import observation, planner, removal
-from provision.linux.by_name import by_name, filled
-from provision.linux.draft import LinuxPlan, Step
+from provision.linux import planner, removal
+from provision.linux.agent.protocol.answers import Applied
+from provision.linux.agent.protocol.requests import Apply, Remember, Request
+from provision.linux.agent.protocol.state import Observed
+from provision.linux.agent.protocol.steps import Step
+from provision.linux.approved_steps import fill_steps, format_step
+from provision.linux.draft import LinuxPlan
 from provision.linux.kinds.certificate import Authority
 from provision.linux.kinds.service import Service
+from provision.linux.observation import assume_untouched, build_request
 from provision.linux.python_first import PYTHON, without_python
 from provision.linux.session.session import BanHostSession, NoPython
 from provision.plan import TargetPlan
 from provision.sites.builder import Selected
+
+Answer = TypeVar("Answer")
 
 
 class BanHostRun:
@@ -51,7 +58,7 @@ class BanHostRun:
         self._site = selected.site
         by_role = collect.render_resources_by_role(selected.site, run.plays)
         self._resources = tuple(by_role)
-        self._roles = {resource.id: role for resource, role in by_role.items()}
+        self._roles = {str(resource.id): role for resource, role in by_role.items()}
         authorities = (resource for resource in self._resources if isinstance(resource, Authority))
         # the names that the ban host's own CA may sign for; empty if it has none
         self.ca_names = next((authority.names for authority in authorities), ())
@@ -67,7 +74,7 @@ class BanHostRun:
             finally:
                 self.target.execs += host.execs
 
-    def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
+    def ask(self, request: Request[Answer]) -> Answer:
         """Send ``request`` to the agent over a new connection, and return its answer."""
         with self._connect() as host:
             return host.ask(request)
@@ -81,7 +88,7 @@ class BanHostRun:
             observed = self._observe(host)
         if self._selected.linux:
             self.target.plan = self._make_plan(observed)
-            if not observed["manifest"] and self._run.verb not in ("verify", "teardown"):
+            if not observed.manifest and self._run.verb not in ("verify", "teardown"):
                 self.target.details = {"settings": summarize_settings(self._site, self._run.plays)}
             self.memory = drop_replaced(self.memory, self.target.plan)
 
@@ -93,7 +100,7 @@ class BanHostRun:
         return self._build_plan(self.target, plan)
 
     def _build_plan(self, target: Target, plan: LinuxPlan) -> TargetPlan:
-        steps = ((PYTHON,) if self._lacks_python else ()) + tuple(map(by_name, plan.steps))
+        steps = ((PYTHON,) if self._lacks_python else ()) + tuple(map(format_step, plan.steps))
         plan_value = target.to_plan(
             steps, seen=self._digest, forgets=tuple(sorted(self.list_forgotten()))
         )
@@ -106,18 +113,18 @@ class BanHostRun:
             ),
         )
 
-    def _observe(self, host: BanHostSession) -> Mapping[str, Any]:
+    def _observe(self, host: BanHostSession) -> Observed:
         try:
-            observed: Mapping[str, Any] = host.ask(observation.request(self._resources))
+            observed = host.ask(build_request(self._resources))
         except NoPython as error:
             self._lacks_python = True
-            observed = observation.untouched(self._resources, error.sshd_jail_without_log)
+            observed = assume_untouched(self._resources, error.sshd_jail_without_log)
         self._remember(observed)
         self.is_outdated = not self._selected.linux and self._compare_service(observed)
         return observed
 
-    def _compare_service(self, observed: Mapping[str, Any]) -> bool:
-        if not observed["manifest"]:
+    def _compare_service(self, observed: Observed) -> bool:
+        if not observed.manifest:
             return False
         try:
             plan = planner.plan(self._resources, observed, adopt=True)
@@ -125,19 +132,20 @@ class BanHostRun:
             return False
         changed = {change.id for change in plan.changes}
         served = (r for r in self._resources if isinstance(r, Service) and r.answers)
-        return any(changed & set(service.restart_on) for service in served)
+        return any(changed & {*map(str, service.restart_on)} for service in served)
 
-    def _remember(self, observed: Mapping[str, Any]) -> None:
+    def _remember(self, observed: Observed) -> None:
         """Mask the secrets of an observation before anything is printed, and keep what FortiGates need."""
         for secret in list_secrets(observed):
             self._run.secrets.add(secret)
         self.memory = read_memory(observed)
 
-    def _make_plan(self, observed: Mapping[str, Any]) -> LinuxPlan:
-        self._digest = observed["digest"]
+    def _make_plan(self, observed: Observed) -> LinuxPlan:
+        self._digest = observed.digest
         if self._run.verb == "teardown":
             return removal.teardown(observed, self._run.purge_data, self._run.keep_packages)
-        plan = planner.plan(self._resources, observed, self._run.adopt, time.time())
+        now = None if self._lacks_python else time.time()
+        plan = planner.plan(self._resources, observed, self._run.adopt, now)
         return planner.with_python(plan) if self._lacks_python else plan
 
     # --- changing --------------------------------------------------------------------------------
@@ -167,48 +175,40 @@ class BanHostRun:
         self.target.made = approved.changes
         check_converged(self._make_plan(observed))
 
-    def _apply(self, host: BanHostSession, approved: TargetPlan) -> Mapping[str, Any]:
+    def _apply(self, host: BanHostSession, approved: TargetPlan) -> Observed:
         """Send the approved steps, and once more if the host changed but its plan did not."""
         answer = self._send(host, self._fill_steps(approved), approved.seen)
-        if answer["moved"]:
-            steps = self._check_approved(answer["observed"])
+        if answer.moved:
+            steps = self._check_approved(answer.observed)
             return self._apply_at_once(host, steps)
-        self._remember(answer["observed"])
-        return dict(answer["observed"])
+        self._remember(answer.observed)
+        return answer.observed
 
     def _apply_at_once(
         self, host: BanHostSession, steps: tuple[Step, ...], outcome: str = "nothing was changed"
-    ) -> Mapping[str, Any]:
+    ) -> Observed:
         answer = self._send(host, steps, self._digest)
-        self._remember(answer["observed"])
-        if answer["moved"]:
+        self._remember(answer.observed)
+        if answer.moved:
             raise Failed(
                 f"the host keeps changing while it is observed; {outcome}",
                 "find out what else is changing it, then run again",
             )
-        return dict(answer["observed"])
+        return answer.observed
 
-    def _send(self, host: BanHostSession, steps: tuple[Step, ...], seen: str) -> dict[str, Any]:
-        answer = host.ask(
-            {
-                "do": "apply",
-                "verb": self._run.verb,
-                "steps": steps,
-                "observe": observation.request(self._resources),
-                "seen": seen,
-            }
-        )
-        self.target.notes.extend(answer["notes"])
+    def _send(self, host: BanHostSession, steps: tuple[Step, ...], seen: str) -> Applied:
+        answer = host.ask(Apply(self._run.verb, steps, build_request(self._resources), seen))
+        self.target.notes.extend(answer.notes)
         return answer
 
     def _fill_steps(self, approved: TargetPlan) -> tuple[Step, ...]:
         try:
-            return filled(tuple(map(json.loads, approved.steps)), self._resources)
+            return fill_steps(tuple(map(json.loads, approved.steps)), self._resources)
         except ValueError as error:
             raise Failed(f"{error}; nothing was sent", "make a new plan") from None
 
     def _check_approved(
-        self, observed: Mapping[str, Any], outcome: str = "nothing was changed"
+        self, observed: Observed, outcome: str = "nothing was changed"
     ) -> tuple[Step, ...]:
         """Return the steps of a new plan, which must equal the approved one."""
         self._remember(observed)
@@ -217,16 +217,14 @@ class BanHostRun:
         check_plan_unchanged(self.target, now, outcome)
         return plan.steps
 
-    def _continue_after_python(
-        self, host: BanHostSession, approved: TargetPlan
-    ) -> Mapping[str, Any]:
+    def _continue_after_python(self, host: BanHostSession, approved: TargetPlan) -> Observed:
         """Install python3, observe the host for the first time, and apply the plan if it is unchanged."""
         waited = host.install_python()
         if waited:
             self.target.notes.append(waited)
         self._lacks_python = False
         observed = self._observe(host)
-        self.target.approved = without_python(approved, observed["packages"])
+        self.target.approved = without_python(approved, observed.packages)
         outcome = "python3 was installed and nothing else was changed"
         return self._apply_at_once(host, self._check_approved(observed, outcome), outcome)
 
@@ -266,15 +264,7 @@ class BanHostRun:
 
         ``retire``: names of the secrets that the FortiGate has received; their older values become invalid.
         """
-        self.ask(
-            {
-                "do": "remember",
-                "fortigate": fortigate,
-                "record": record.to_json() if record else None,
-                "tokens": TOKENS,
-                "retire": retire,
-            }
-        )
+        self.ask(Remember(fortigate, record.to_json() if record else None, TOKENS, retire))
 
     # --- verifying -------------------------------------------------------------------------------
 
@@ -284,10 +274,10 @@ class BanHostRun:
         if request is None:
             self.target.notes.append("no detection is enabled, so there is no loop to test")
             return
-        answer = self.ask({"do": "self-test", **request})
-        self.target.notes.extend(answer["steps"])
+        answer = self.ask(request)
+        self.target.notes.extend(answer.steps)
         for fortigate in self._site.fortigates:
-            number = answer["unreadable"].get(fortigate.name, 0)
+            number = answer.unreadable.get(fortigate.name, 0)
             if number:
                 self.target.loses_events = True
                 problem = describe_unreadable_posts(number, self._site.ban_host.name)

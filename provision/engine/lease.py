@@ -6,14 +6,22 @@ import getpass
 import os
 import socket
 import time
-from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from provision.errors import Failed, TargetError
+from provision.linux.agent.protocol.answers import Leased, LeaseState
+from provision.linux.agent.protocol.requests import ReleaseLease, Request, TakeLease
 
-Ask = Callable[[Mapping[str, Any]], dict[str, Any]]
+Answer = TypeVar("Answer")
+
+
+class Ask(Protocol):
+    """Send a request to the agent of a ban host."""
+
+    def __call__(self, request: Request[Answer]) -> Answer: ...
+
 
 # Seconds after which a lease expires. A push takes a few seconds, a very slow one a minute.
 DURATION = 300
@@ -32,7 +40,7 @@ class Lease:
         self._ask = ask
         self._fortigate = fortigate
         self._process = process or name_process()
-        self.record: Mapping[str, Any] | None = None
+        self.record: Any = None
         self.note = ""
 
     def __enter__(self) -> Lease:
@@ -42,39 +50,32 @@ class Lease:
             Failed: another run holds it; the message names its owner and its end.
         """
         answer = self._take(wait=0)
-        if answer["held"]:
-            dead = answer["held"]["process"] if _is_dead(answer["held"]["process"]) else ""
+        if answer.held:
+            dead = answer.held.process if _is_dead(answer.held.process) else ""
             answer = self._take(wait=0 if dead else PATIENCE, dead=dead)
-        if answer["held"]:
-            raise self._refuse(answer["held"])
-        if answer["broken"]:
-            owner = answer["broken"]["owner"]
+        if answer.held:
+            raise self._refuse(answer.held)
+        if answer.broken:
+            owner = answer.broken.owner
             self.note = f"took over the lease of a run of {owner}, which died or took too long"
-        self.record = answer["record"]
+        self.record = answer.record
         return self
 
     def __exit__(self, *_: object) -> None:
         """Release the lease; if that fails, it expires."""
         with suppress(TargetError):
-            self._ask({"do": "release", "fortigate": self._fortigate, "process": self._process})
+            self._ask(ReleaseLease(self._fortigate, self._process))
 
-    def _take(self, wait: float, dead: str = "") -> dict[str, Any]:
+    def _take(self, wait: float, dead: str = "") -> Leased:
+        owner = f"{getpass.getuser()}@{socket.gethostname()}"
         return self._ask(
-            {
-                "do": "lease",
-                "fortigate": self._fortigate,
-                "owner": f"{getpass.getuser()}@{socket.gethostname()}",
-                "process": self._process,
-                "seconds": DURATION,
-                "wait": wait,
-                "dead": dead,
-            }
+            TakeLease(self._fortigate, owner, self._process, seconds=DURATION, wait=wait, dead=dead)
         )
 
-    def _refuse(self, held: Mapping[str, Any]) -> Failed:
-        until = time.strftime("%H:%M:%S", time.localtime(held["until"]))
+    def _refuse(self, held: LeaseState) -> Failed:
+        until = time.strftime("%H:%M:%S", time.localtime(held.until))
         return Failed(
-            f"{held['owner']} is changing {self._fortigate}; nothing was sent",
+            f"{held.owner} is changing {self._fortigate}; nothing was sent",
             f"run again when that run has ended; its lease expires at {until}",
         )
 

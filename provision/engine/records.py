@@ -9,6 +9,7 @@ from typing import Any
 from provision.desired.host_paths import AUTHORITY
 from provision.errors import Failed, TargetError
 from provision.fortios.record.record import Record
+from provision.linux.agent.protocol.state import Observed
 from provision.plan import Plan
 
 
@@ -42,14 +43,14 @@ class Memory:
         return self.records.get(fortigate)
 
 
-def list_secrets(observed: Mapping[str, Any]) -> list[str]:
+def list_secrets(observed: Observed) -> list[str]:
     """Return every secret of an observation, so that it is masked before anything is printed.
 
-    The protocol (`linux/agent/protocol.py`) fixes the form of secrets, so none of them can hide a word of a
+    The protocol (`linux/agent/protocol/`) fixes the form of secrets, so none of them can hide a word of a
     plan.
     """
-    manifest, tokens = observed["manifest"] or {}, observed["tokens"] or {}
-    return [*tokens.values(), manifest.get("key", "")]
+    keys = [observed.manifest.key] if observed.manifest else []
+    return [*(observed.tokens or {}).values(), *keys]
 
 
 def drop_replaced(memory: Memory | None, plan: Plan) -> Memory | None:
@@ -61,21 +62,22 @@ def drop_replaced(memory: Memory | None, plan: Plan) -> Memory | None:
     return replace(memory, ca="") if memory and replaced else memory
 
 
-def read_memory(observed: Mapping[str, Any]) -> Memory:
+def read_memory(observed: Observed) -> Memory:
     """Return the memory in an observation; an invalid record does not affect the others."""
-    manifest = observed["manifest"] or {}
+    manifest = observed.manifest
+    authority = observed.certificates.get(AUTHORITY)
     records: dict[str, Record] = {}
     refused: dict[str, TargetError] = {}
-    for name, remembered in manifest.get("fortigates", {}).items():
+    for name, remembered in (manifest.fortigates if manifest else {}).items():
         try:
             records[name] = read_record(remembered)
         except TargetError as error:
             refused[name] = error
     return Memory(
-        deployed=bool(manifest.get("objects")),
-        tokens=observed["tokens"] or {},
-        key=manifest.get("key", "").encode(),
-        ca=(observed["certificates"].get(AUTHORITY) or {"pem": ""})["pem"],
+        deployed=bool(manifest and manifest.objects),
+        tokens=observed.tokens or {},
+        key=manifest.key.encode() if manifest else b"",
+        ca=authority.pem if authority else "",
         records=records,
         refused=refused,
     )

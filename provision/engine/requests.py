@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import getpass
 import platform
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,6 +17,15 @@ from provision.engine.progress import capture_errors
 from provision.engine.run import Run
 from provision.engine.site import SiteRun
 from provision.errors import Failed, InputError, Problem, TargetError, Unreachable
+from provision.linux import answers
+from provision.linux.agent.protocol.requests import (
+    BanAddress,
+    ListBans,
+    ReadHistory,
+    Request,
+    Rotate,
+    UnbanAddress,
+)
 from provision.linux.kinds.jail import Jail
 from provision.linux.session.session import BanHostSession, NoPython
 from provision.masking import mask_plan, mask_result
@@ -24,16 +33,16 @@ from provision.plan import State
 from provision.results import SiteResult, TargetResult, format_timestamp
 from provision.sites.builder import Selected, Site
 
-Request = Mapping[str, Any]
 
-
-def build_requests(sites: Sequence[Site], request: Callable[[Site], Request]) -> dict[str, Request]:
+def build_requests(
+    sites: Sequence[Site], request: Callable[[Site], Request[Any]]
+) -> dict[str, Request[Any]]:
     """Return the request to each ban host, by site name.
 
     Raises:
         InputError: all problems of all sites, before any of them is contacted.
     """
-    requests: dict[str, Request] = {}
+    requests: dict[str, Request[Any]] = {}
     problems: list[Problem] = []
     for site in sites:
         try:
@@ -45,7 +54,7 @@ def build_requests(sites: Sequence[Site], request: Callable[[Site], Request]) ->
     return requests
 
 
-def ask(run: Run, selected: Selected, request: Request) -> SiteResult:
+def ask(run: Run, selected: Selected, request: Request[Any]) -> SiteResult:
     """Send ``request`` to the ban host of a site, and return a result with its answer and notes."""
     host = selected.site.ban_host
     run.listener.report_activity(selected.site.name, host.name, "asking")
@@ -54,7 +63,7 @@ def ask(run: Run, selected: Selected, request: Request) -> SiteResult:
     return SiteResult(selected.site.name, (result,))
 
 
-def _ask_agent(run: Run, selected: Selected, request: Request) -> TargetResult:
+def _ask_agent(run: Run, selected: Selected, request: Request[Any]) -> TargetResult:
     host = selected.site.ban_host
     try:
         with BanHostSession(host.login, run.access) as session:
@@ -65,9 +74,11 @@ def _ask_agent(run: Run, selected: Selected, request: Request) -> TargetResult:
         return TargetResult(host.name, "linux", "unreachable", error=str(error))
     except TargetError as error:
         return TargetResult(host.name, "linux", "failed", 1, error=str(error))
-    state: State = "changed" if answer.pop("changed", False) else "ok"
-    notes = tuple(answer.pop("notes", ()))
-    return TargetResult(host.name, "linux", state, 1, details=answer, notes=notes)
+    state: State = "changed" if getattr(answer, "changed", False) else "ok"
+    notes = tuple(getattr(answer, "notes", ()))
+    shown = answers.to_details(answer)
+    details = {name: value for name, value in shown.items() if name not in ("changed", "notes")}
+    return TargetResult(host.name, "linux", state, 1, details=details, notes=notes)
 
 
 def rotate(run: Run, selected: Selected) -> SiteResult:
@@ -84,7 +95,7 @@ def rotate(run: Run, selected: Selected) -> SiteResult:
             raise Failed(f"{message}; no secret was changed", "run apply first")
     if host.target.error is not None:  # new secrets could not be set anywhere
         return SiteResult(selected.site.name, (host.target.to_result(run.verb),))
-    begun = ask(run, selected, {"do": "rotate", "tokens": TOKENS, "names": names})
+    begun = ask(run, selected, Rotate(TOKENS, tuple(names)))
     if any(target.error for target in begun.targets):
         return begun
     planned = mask_plan(SiteRun(run, alone).plan(), run.secrets)
@@ -92,44 +103,34 @@ def rotate(run: Run, selected: Selected) -> SiteResult:
     return SiteResult(begun.name, (*begun.targets, *applied.targets))
 
 
-def list_jails(run: Run, site: Site) -> list[str]:
+def list_jails(run: Run, site: Site) -> tuple[str, ...]:
     """Return the names of a site's jails, in order."""
-    return [r.name for r in collect.render_resources(site, run.plays) if isinstance(r, Jail)]
+    resources = collect.render_resources(site, run.plays)
+    return tuple(each.name for each in resources if isinstance(each, Jail))
 
 
-def ask_bans(run: Run) -> Callable[[Site], Request]:
+def ask_bans(run: Run) -> Callable[[Site], ListBans]:
     """Return the request that lists the live bans of a site."""
-    return lambda site: {
-        "do": "bans",
-        "spool": SPOOL,
-        "audit": AUDIT,
-        "jails": list_jails(run, site),
-    }
+    return lambda site: ListBans(SPOOL, AUDIT, list_jails(run, site))
 
 
-def ask_history(last: int) -> Callable[[Site], Request]:
+def ask_history(last: int) -> Callable[[Site], ReadHistory]:
     """Return the request that lists the ``last`` entries of the audit."""
-    return lambda _: {"do": "history", "audit": AUDIT, "last": last}
+    return lambda _: ReadHistory(AUDIT, last)
 
 
 def ask_ban(
     run: Run, address: str, seconds: int | None, detection: str, why: str
-) -> Callable[[Site], Request]:
+) -> Callable[[Site], BanAddress]:
     """Return the request that bans an address in the jail of ``detection``, or in the site's first jail.
 
     Raises:
         InputError: a site has no such jail.
     """
 
-    def request(site: Site) -> Request:
-        return {
-            "do": "ban",
-            "jail": _find_jail(run, site, detection),
-            "address": address,
-            "seconds": seconds,
-            "by": name_operator(),
-            "why": why,
-        }
+    def request(site: Site) -> BanAddress:
+        jail = _find_jail(run, site, detection)
+        return BanAddress(jail, address, seconds, name_operator(), why)
 
     return request
 
@@ -149,16 +150,9 @@ def _add_end(result: TargetResult) -> TargetResult:
     return replace(result, notes=(*result.notes, note))
 
 
-def ask_unban(run: Run, address: str, why: str) -> Callable[[Site], Request]:
+def ask_unban(run: Run, address: str, why: str) -> Callable[[Site], UnbanAddress]:
     """Return the request that unbans an address in all jails of a site."""
-    return lambda site: {
-        "do": "unban",
-        "spool": SPOOL,
-        "jails": list_jails(run, site),
-        "address": address,
-        "by": name_operator(),
-        "why": why,
-    }
+    return lambda site: UnbanAddress(SPOOL, list_jails(run, site), address, name_operator(), why)
 
 
 def _find_jail(run: Run, site: Site, detection: str) -> str:

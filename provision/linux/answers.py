@@ -1,27 +1,45 @@
 """The single place where bytes from a ban host become answers.
 
 A ban host faces the internet and can be taken over, so an answer is data to be validated: its size, its
-types, its names, and that it answers what was asked. The forms are in ``agent/protocol.py``. An error
+types, its names, and that it answers what was asked. The forms are in ``agent/protocol/``. An error
 names the field, never its content, which may be a secret or a trick.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import math
 import re
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import fields, is_dataclass
 from functools import lru_cache
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
 from provision.errors import Failed
-from provision.linux.agent import protocol
+from provision.linux.agent.protocol import answers, state
+from provision.linux.agent.protocol.answers import (
+    ANSWERS,
+    Applied,
+    Bans,
+    History,
+    Refusal,
+    Status,
+)
+from provision.linux.agent.protocol.bounds import MEMORY, PATH_KINDS
+from provision.linux.agent.protocol.requests import (
+    Apply,
+    ListBans,
+    Observe,
+    ReadHistory,
+    ReadStatus,
+    Request,
+)
+from provision.linux.agent.protocol.state import Observed
 
-Request = Mapping[str, Any]
-Answer = dict[str, Any]
+T = TypeVar("T")
+Answer = TypeVar("Answer")
 
 MIB = 1 << 20
 # Bytes of an answer: bans and history may be long, a look holds files of ours, the others are short.
@@ -53,26 +71,33 @@ def largest(do: str) -> int:
     return _LARGEST.get(do, _LARGEST_OTHER)
 
 
-def read(request: Request, raw: bytes) -> Answer:
+def read(request: Request[Answer], raw: bytes) -> Answer:
     """Return the answer to ``request`` that ``raw`` holds.
 
     Raises:
         Failed: the agent gives the reason why the request was not carried out.
         InvalidAnswer: it is not such an answer as the agent gives to this request.
     """
-    if len(raw) > largest(request["do"]):
-        raise InvalidAnswer(f"it must have at most {largest(request['do'])} bytes")
-    _check_values(request["do"], raw)
-    answer = _decode(raw)
-    good = answer.pop("ok", None)
+    if len(raw) > largest(request.do):
+        raise InvalidAnswer(f"it must have at most {largest(request.do)} bytes")
+    _check_values(request.do, raw)
+    found = _decode(raw)
+    good = found.pop("ok", None)
     if good is False:
-        _check_form("refusal", answer)
-        raise Failed(answer["error"])
+        raise Failed(_build(Refusal, found).error)
     if good is not True:
         raise InvalidAnswer("ok must be true or false")
-    _check_form(request["do"], answer)
-    _check_answers.get(request["do"], _check_nothing)(request, answer)
+    form: type[Any] = ANSWERS[request.do]
+    answer: Answer = _build(form, found)
+    _check_answers.get(request.do, _check_nothing)(request, answer)
     return answer
+
+
+def to_details(answer: object) -> Mapping[str, object]:
+    """Return an answer as plain data, for a report."""
+    form: Any = type(answer)
+    found: Mapping[str, object] = _adapter(form).dump_python(answer)
+    return found
 
 
 # --- form ----------------------------------------------------------------------------------------------
@@ -87,7 +112,7 @@ def _check_values(do: str, raw: bytes) -> None:
         raise InvalidAnswer(f"it must have at most {most} values")
 
 
-def _decode(raw: bytes) -> Answer:
+def _decode(raw: bytes) -> dict[str, object]:
     """Return the JSON object in ``raw``; a text that two readers could take for two things is refused."""
     try:
         answer = json.loads(
@@ -104,7 +129,7 @@ def _decode(raw: bytes) -> Answer:
     return answer
 
 
-def _object(pairs: list[tuple[str, Any]]) -> Answer:
+def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found = dict(pairs)
     if len(found) != len(pairs) or len(found) > MOST_KEYS:
         raise ValueError
@@ -123,29 +148,30 @@ def _refuse_constant(_: str) -> NoReturn:
 
 
 @lru_cache
-def _adapter(do: str) -> TypeAdapter[Any]:
-    return TypeAdapter(protocol.ANSWERS[do])
+def _adapter(form: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(form)
 
 
-def _check_form(do: str, answer: Answer) -> None:
-    """Check the types, bounds and names of an answer.
+def _build(form: Callable[..., T], answer: Mapping[str, object]) -> T:
+    """Return an answer in its form, once its types, bounds and names are checked.
 
     Strict types are those of JSON, so pydantic has to read JSON; by now there is one way to read it.
     """
     try:
-        _adapter(do).validate_json(json.dumps(answer))
+        found: T = _adapter(form).validate_json(json.dumps(answer))
     except ValidationError as error:
         first = error.errors(include_input=False, include_context=False, include_url=False)[0]
         where = first["loc"]
         if first["type"] == "unexpected_keyword_argument":
             raise InvalidAnswer(f"{_field(where[:-1])} must have no other fields") from None
         raise InvalidAnswer(f"{_field(where)} {_requirement(first['msg'])}") from None
+    return found
 
 
 @lru_cache
 def _field_names() -> frozenset[str]:
-    forms = [each for each in vars(protocol).values() if dataclasses.is_dataclass(each)]
-    return frozenset(field.name for form in forms for field in dataclasses.fields(form))
+    forms = (each for module in (answers, state) for each in vars(module).values())
+    return frozenset(field.name for form in forms if is_dataclass(form) for field in fields(form))
 
 
 def _field(location: tuple[int | str, ...]) -> str:
@@ -168,28 +194,27 @@ def _requirement(message: str) -> str:
 # --- what was asked --------------------------------------------------------------------------------------
 
 
-def _check_observed(request: Request, answer: Answer) -> None:
+def _check_observed(request: Observe, answer: Observed) -> None:
     """Check that everything asked for is answered, and nothing else but what the manifest names."""
-    manifest = answer["manifest"] or {"objects": (), "packages": ()}
-    objects = [each["id"].partition(":") for each in manifest["objects"]]
-    paths = {name for kind, _, name in objects if kind in protocol.PATH_KINDS}
-    users = {name for kind, _, name in objects if kind == "user"}
-    sealed = set(request["sealed"])
-    services = {service["name"] for service in request["services"]}
-    _check_names("paths", answer["paths"], {*request["paths"], *sealed}, paths)
-    _check_names("packages", answer["packages"], request["packages"], manifest["packages"])
-    _check_names("users", answer["users"], request["users"], users)
-    _check_names("services", answer["services"], services)
-    _check_names("jails", answer["jails"], request["jails"])
-    _check_names("certificates", answer["certificates"], sealed)
-    directories = {name for kind, _, name in objects if kind == "directory"}
-    _check_names("foreign", answer["foreign"], (), {*directories, protocol.MEMORY})
-    if len({each["id"] for each in manifest["objects"]}) != len(objects):
+    ids = [entry.id for entry in answer.manifest.objects] if answer.manifest else []
+    packages = answer.manifest.packages if answer.manifest else []
+    paths = {each.name for each in ids if each.kind in PATH_KINDS}
+    users = {each.name for each in ids if each.kind == "user"}
+    services = {service.name for service in request.services}
+    _check_names("paths", answer.paths, {*request.paths, *request.sealed}, paths)
+    _check_names("packages", answer.packages, request.packages, packages)
+    _check_names("users", answer.users, request.users, users)
+    _check_names("services", answer.services, services)
+    _check_names("jails", answer.jails, request.jails)
+    _check_names("certificates", answer.certificates, request.sealed)
+    directories = {each.name for each in ids if each.kind == "directory"}
+    _check_names("foreign", answer.foreign, (), {*directories, MEMORY})
+    if len(set(ids)) != len(ids):
         raise InvalidAnswer("manifest.objects must name each object once")
 
 
 def _check_names(
-    field: str, found: Mapping[str, Any], asked: Collection[str], more: Collection[str] = ()
+    field: str, found: Mapping[str, object], asked: Collection[str], more: Collection[str] = ()
 ) -> None:
     if not set(asked) <= found.keys():
         raise InvalidAnswer(f"{field} must answer for everything that was asked for")
@@ -197,32 +222,32 @@ def _check_names(
         raise InvalidAnswer(f"{field} must answer for what was asked for only")
 
 
-def _check_applied(request: Request, answer: Answer) -> None:
-    _check_observed(request["observe"], answer["observed"])
+def _check_applied(request: Apply, answer: Applied) -> None:
+    _check_observed(request.observe, answer.observed)
 
 
-def _check_bans(request: Request, answer: Answer) -> None:
-    if not {ban["jail"] for ban in answer["bans"]} <= set(request["jails"]):
+def _check_bans(request: ListBans, answer: Bans) -> None:
+    if not {ban.jail for ban in answer.bans} <= set(request.jails):
         raise InvalidAnswer("bans must be of the jails that were asked for")
 
 
-def _check_history(request: Request, answer: Answer) -> None:
-    if len(answer["history"]) > request["last"]:
-        raise InvalidAnswer(f"history must have at most {request['last']} entries")
-    moments = [entry.get("at") for entry in answer["history"]]
+def _check_history(request: ReadHistory, answer: History) -> None:
+    if len(answer.history) > request.last:
+        raise InvalidAnswer(f"history must have at most {request.last} entries")
+    moments = [entry.get("at") for entry in answer.history]
     if not all(isinstance(at, int | float) and not isinstance(at, bool) for at in moments):
         raise InvalidAnswer("history must have the time of each entry")
 
 
-def _check_status(request: Request, answer: Answer) -> None:
-    _check_names("certificates", answer["certificates"], request["sealed"])
+def _check_status(request: ReadStatus, answer: Status) -> None:
+    _check_names("certificates", answer.certificates, request.sealed)
 
 
-def _check_nothing(request: Request, answer: Answer) -> None:
+def _check_nothing(request: object, answer: object) -> None:
     """Leave it at the form."""
 
 
-_check_answers: Mapping[str, Callable[[Request, Answer], None]] = {
+_check_answers: Mapping[str, Callable[[Any, Any], None]] = {
     "observe": _check_observed,
     "apply": _check_applied,
     "bans": _check_bans,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from provision.errors import Failed
-from provision.linux.draft import Draft, Observed
+from provision.linux.agent.protocol.state import Observed
+from provision.linux.draft import Draft
 from provision.linux.kinds.service import Service
 
 # Seconds between the clocks of the ban host and of the operator's machine.
@@ -19,10 +20,11 @@ def check_system(observed: Observed) -> None:
     Raises:
         Failed: it has no systemd or no apt.
     """
-    facts = observed["facts"]
-    lacking = [name for name in ("systemd", "apt") if facts.get(name) is False]
+    facts = observed.facts
+    needed = {"systemd": facts.systemd, "apt": facts.apt}
+    lacking = [name for name, is_there in needed.items() if not is_there]
     if lacking:
-        system = facts.get("system") or "an unknown system"
+        system = facts.system or "an unknown system"
         raise Failed(
             f"this host ({system}) does not run {' and '.join(lacking)}",
             "a ban host must be a Debian (11 or later), booted with systemd",
@@ -30,13 +32,13 @@ def check_system(observed: Observed) -> None:
 
 
 def check_clock(observed: Observed, now: float | None, draft: Draft) -> None:
-    """Compare the clock of the host with ``now``, the time here, where both are known.
+    """Compare the clock of the host with ``now``, the time here; None where the clock is not known.
 
     Raises:
         Failed: they are so far apart that certificates and bans would be wrong.
     """
-    clock = observed.get("clock")
-    if now is None or clock is None or abs(clock - now) < NOTICED:
+    clock = observed.clock
+    if now is None or abs(clock - now) < NOTICED:
         return
     apart = f"the clock of this host is {_span(abs(clock - now))} {'ahead' if clock > now else 'behind'}"
     remedy = "set it (or the one here), for example with `timedatectl set-ntp true`"
@@ -61,7 +63,7 @@ def check_ports(services: Iterable[Service], draft: Draft) -> None:
         Failed: one does; it is named.
     """
     for service in services:
-        holder = draft.observed["services"][service.name].get("taken_by")
+        holder = draft.observed.services[service.name].taken_by
         if holder:
             raise Failed(
                 f"{service.listens} is taken by {holder}",
@@ -71,6 +73,6 @@ def check_ports(services: Iterable[Service], draft: Draft) -> None:
 
 def note_lock(draft: Draft) -> None:
     """Say beforehand that the installation of packages will have to wait."""
-    lock = draft.observed.get("package_lock")
+    lock = draft.observed.package_lock
     if lock and draft.packages:
         draft.warnings.append(f"{lock}; apply waits until it is free, for 10 minutes at most")

@@ -5,12 +5,11 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
+from provision.linux.agent.protocol.ids import ResourceId
+from provision.linux.agent.protocol.state import Observed, PathState
+from provision.linux.agent.protocol.steps import BringUp, NewFile, Step
 from provision.plan import Change
-
-Step = dict[str, Any]
-Observed = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,7 @@ class Draft:
     """A plan while it is being written."""
 
     observed: Observed
-    owned: frozenset[str]
+    owned: frozenset[ResourceId]
     adopt: bool
     # services to what an interrupted run still owes them
     owed: Mapping[str, str] = field(default_factory=dict)
@@ -35,25 +34,25 @@ class Draft:
     conflicts: list[str] = field(default_factory=list)
     packages: list[str] = field(default_factory=list)
     makes: list[Step] = field(default_factory=list)
-    files: list[Step] = field(default_factory=list)
-    removes: list[str] = field(default_factory=list)
-    services: list[Step] = field(default_factory=list)
+    files: list[NewFile] = field(default_factory=list)
+    removes: list[ResourceId] = field(default_factory=list)
+    services: list[BringUp] = field(default_factory=list)
     # after everything else, since FortiGates notice it
     last: list[Step] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
-    def change(self, identity: str, action: str, diff: str = "", reason: str = "") -> None:
-        """One more change for the operator to read."""
-        self.changes.append(Change(identity, action, diff, reason))
+    def change(self, identity: ResourceId, action: str, diff: str = "", reason: str = "") -> None:
+        """Add a change for the operator to read."""
+        self.changes.append(Change(str(identity), action, diff, reason))
 
-    def claim(self, identity: str, path: str, what: str) -> None:
+    def claim(self, identity: ResourceId, path: str, what: str) -> None:
         """Claim ``path`` for a change: it is ours, or the operator lets us adopt it."""
         if identity not in self.owned and not self.adopt:
             self.conflicts.append(f"{path} {what}")
 
 
-def text_of(state: Mapping[str, Any] | None) -> str | None:
-    """The content of an observed file as text; None where there is none or it is not known."""
-    if state is None or state["content"] is None:
+def text_of(state: PathState | None) -> str | None:
+    """Return the content of an observed file as text; None where there is none or it is not known."""
+    if state is None or state.content is None:
         return None
-    return base64.b64decode(state["content"]).decode("utf-8", "replace")
+    return base64.b64decode(state.content).decode("utf-8", "replace")

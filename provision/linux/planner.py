@@ -5,27 +5,38 @@ The plan says every change in words and as a diff for the operator, and as steps
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any
 
 from provision.errors import Conflict
 from provision.linux import conditions
-from provision.linux.draft import Draft, LinuxPlan, Observed, Step
+from provision.linux.agent.protocol.bounds import PATH_KINDS
+from provision.linux.agent.protocol.ids import ResourceId
+from provision.linux.agent.protocol.state import Observed
+from provision.linux.agent.protocol.steps import (
+    Install,
+    Owe,
+    Owed,
+    PutFiles,
+    Step,
+    StopService,
+    TakeBack,
+)
+from provision.linux.draft import Draft, LinuxPlan
 from provision.linux.kinds.file import File
 from provision.linux.kinds.jail import Jail
 from provision.linux.kinds.resource import Resource
 from provision.linux.kinds.service import Service
-from provision.linux.removal import plan_gone_jails, removal, unit_of
+from provision.linux.removal import plan_gone_jails, plan_removal, unit_of
 from provision.plan import Change
 
 # Kinds of objects that are a file.
-FILES = ("file:", "tokens:", "digests:", "authority:", "certificate:")
+FILES = frozenset(PATH_KINDS) - {"directory"}
 NO_LONGER = "no longer in the inventory"
 
 
 def with_python(plan: LinuxPlan) -> LinuxPlan:
-    """The plan for a host that gets python3 first, so that the agent can run."""
+    """Return the plan for a host that gets python3 first, so that the agent can run."""
     return replace(plan, changes=(Change("package:python3", "install"), *plan.changes))
 
 
@@ -44,15 +55,15 @@ def plan(
         Failed: the host is not fit, see conditions.py.
     """
     conditions.check_system(observed)
-    manifest = observed["manifest"] or {}
-    owned = frozenset(entry["id"] for entry in manifest.get("objects", ()))
-    draft = Draft(observed, owned, adopt, manifest.get("owed", {}))
+    manifest = observed.manifest
+    owned = frozenset(entry.id for entry in manifest.objects) if manifest else frozenset()
+    draft = Draft(observed, owned, adopt, manifest.owed if manifest else {})
     conditions.check_clock(observed, now, draft)
     conditions.check_ports((r for r in desired if isinstance(r, Service)), draft)
     applicable = [r for r in desired if not (isinstance(r, File) and r.when) or _holds(r, observed)]
     for resource in applicable:
         resource.plan(draft)
-    _garbage(applicable, manifest, draft)
+    _garbage(applicable, draft)
     # services first: a jail is loaded by its server
     jails = [resource for resource in applicable if isinstance(resource, Jail)]
     services = [resource for resource in applicable if isinstance(resource, Service)]
@@ -65,61 +76,63 @@ def plan(
             "not ours, and in the way: " + "; ".join(draft.conflicts),
             "move it away, or run with --adopt: a copy is kept and comes back at teardown",
         )
-    return LinuxPlan(tuple(draft.changes), tuple(draft.warnings), _steps(draft, jails))
+    return LinuxPlan(tuple(draft.changes), tuple(draft.warnings), _list_steps(draft, jails))
 
 
 def _holds(resource: File, observed: Observed) -> bool:
-    return bool(observed["facts"].get(resource.when))
+    return resource.when == "sshd_jail_without_log" and observed.facts.sshd_jail_without_log
 
 
-def _garbage(applicable: Iterable[Resource], manifest: Mapping[str, Any], draft: Draft) -> None:
+def _garbage(applicable: Iterable[Resource], draft: Draft) -> None:
     """Plan the removal of what an earlier inventory asked for and this one does not."""
     ids = {resource.id for resource in applicable}
-    for entry in reversed(manifest.get("objects", ())):
-        if entry["id"] not in ids:
-            draft.removes.append(entry["id"])
-            if unit_of(entry["id"]):
-                draft.change(f"service:{unit_of(entry['id'])}", "stop")
-            if entry["data"]:
-                draft.change(entry["id"], "forget", "", f"{NO_LONGER}; the data stay")
+    manifest = draft.observed.manifest
+    for entry in reversed(manifest.objects if manifest else ()):
+        if entry.id not in ids:
+            draft.removes.append(entry.id)
+            unit = unit_of(entry.id)
+            if unit:
+                draft.change(ResourceId("service", unit), "stop")
+            if entry.data:
+                draft.change(entry.id, "forget", "", f"{NO_LONGER}; the data stay")
             else:
-                removal(entry, draft, NO_LONGER)
+                plan_removal(entry, draft, NO_LONGER)
 
 
-def _steps(draft: Draft, jails: Sequence[Jail]) -> tuple[Step, ...]:
-    """The agent's steps: what is needed first comes first, nothing where nothing changes."""
-    files = [identity for identity in draft.removes if identity.startswith(FILES)]
-    rest = [identity for identity in draft.removes if identity not in files]
+def _list_steps(draft: Draft, jails: Sequence[Jail]) -> tuple[Step, ...]:
+    """Return the agent's steps: what is needed first comes first, nothing where nothing changes."""
+    files = tuple(identity for identity in draft.removes if identity.kind in FILES)
+    rest = tuple(identity for identity in draft.removes if identity.kind not in FILES)
     steps: list[Step] = []
     if draft.packages:
-        steps.append({"do": "install", "packages": draft.packages})
+        steps.append(Install(tuple(draft.packages)))
     steps += [*draft.makes, *_owe(draft), *_stops(draft), *_puts(draft, files), *draft.services]
     steps += draft.last
     if steps:
-        steps += [{"do": "jail", "name": jail.name, **jail.read_thresholds()} for jail in jails]
+        steps += [jail.make_step() for jail in jails]
     if rest:
-        steps.append({"do": "take-back", "ids": rest, "purge": False})
+        steps.append(TakeBack(rest, purge=False))
     return tuple(steps)
 
 
-def _owe(draft: Draft) -> list[Step]:
-    owed = {
-        step["name"]: "restart" if step["verb"] == "start" else step["verb"]
+def _owe(draft: Draft) -> list[Owe]:
+    owed: dict[str, Owed] = {
+        step.name: "reload" if step.verb == "reload" else "restart"
         for step in draft.services
-        if step["verb"] != "none"
+        if step.verb != "none"
     }
-    return [{"do": "owe", "services": owed}] if owed else []
+    return [Owe(owed)] if owed else []
 
 
-def _stops(draft: Draft) -> list[Step]:
+def _stops(draft: Draft) -> list[StopService]:
     units = filter(None, map(unit_of, draft.removes))
-    return [{"do": "stop-service", "name": name} for name in units]
+    return [StopService(name) for name in units]
 
 
-def _puts(draft: Draft, removed: list[str]) -> list[Step]:
-    """All files in one step: they are checked together before the first is in place."""
+def _puts(draft: Draft, removed: tuple[ResourceId, ...]) -> list[PutFiles]:
+    """Put all files in one step: they are checked together before the first is in place."""
     if not draft.files and not removed:
         return []
-    checks = any(identity.startswith("file:/etc/fail2ban/") for identity in removed)
-    step = {"do": "files", "files": draft.files, "remove": removed, "fail2ban_check": checks}
-    return [step]
+    paths = (identity.name for identity in removed if identity.kind == "file")
+    checks = any(path.startswith("/etc/fail2ban/") for path in paths)
+    return [PutFiles(tuple(draft.files), removed, checks)]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
-from provision.linux.draft import Step
 from provision.plan import TargetPlan, format_canonical
 
 # The step that the controller takes itself where the agent cannot run yet.
@@ -30,7 +30,7 @@ def without_python(approved: TargetPlan, installed: Mapping[str, bool]) -> Targe
     )
 
 
-def _without(step: Step, here: set[str]) -> Step:
+def _without(step: Mapping[str, Any], here: set[str]) -> Mapping[str, Any]:
     if step["do"] != "install":
         return step
     left = [name for name in step["packages"] if name not in here]

@@ -2,104 +2,140 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 from banstitch_shared import jails
 
-from provision.linux.agent.protocol import MEMORY
-from provision.linux.draft import Draft, LinuxPlan, Observed, Step, text_of
+from provision.linux.agent.protocol.bounds import MEMORY
+from provision.linux.agent.protocol.ids import ResourceId
+from provision.linux.agent.protocol.state import ManifestObject, ManifestSummary, Observed
+from provision.linux.agent.protocol.steps import (
+    Forget,
+    PurgeBans,
+    PurgePackages,
+    PutBackService,
+    Step,
+    StopService,
+    TakeBack,
+)
+from provision.linux.draft import Draft, LinuxPlan, text_of
 from provision.plan import unified_diff
 
-_UNITS = "file:/etc/systemd/system/"
+_UNITS = "/etc/systemd/system/"
 
 
-def unit_of(identity: str) -> str:
+def unit_of(identity: ResourceId) -> str:
     """Return the name of the unit that an object of the manifest is the file of; empty if it is none."""
-    name = identity.removeprefix(_UNITS)
-    return "" if name == identity or "/" in name else name
+    name = identity.name.removeprefix(_UNITS)
+    return "" if identity.kind != "file" or name == identity.name or "/" in name else name
 
 
 def teardown(
     observed: Observed, purge_data: bool = False, keep_packages: bool = False
 ) -> LinuxPlan:
     """Plan the return to the state before the first run; empty if there was none."""
-    manifest = observed["manifest"]
-    if not manifest:
+    manifest = observed.manifest
+    if manifest is None:
         return LinuxPlan()
     draft = Draft(observed, frozenset(), adopt=True)
-    ours = list(filter(None, (unit_of(entry["id"]) for entry in manifest["objects"])))
-    steps: list[Step] = []
-    for name in ours:
-        draft.change(f"service:{name}", "stop")
-        steps.append({"do": "stop-service", "name": name})
-    entries = list(reversed(manifest["objects"]))
-    files = [e for e in entries if not e["id"].startswith(("user:", "directory:"))]
-    rest = [e for e in entries if e["id"].startswith("directory:")]
-    rest += [e for e in entries if e["id"].startswith("user:")]
-    for entry in [*files, *rest]:
-        if entry["data"] and not purge_data:
-            continue
-        removal(entry, draft)
-    steps.append({"do": "take-back", "ids": [e["id"] for e in files], "purge": purge_data})
-    for name in (name for name in manifest["services"] if name not in ours):
-        draft.change(f"service:{name}", "restore")
-        steps.append({"do": "put-back-service", "name": name})
+    units = list(filter(None, (unit_of(entry.id) for entry in manifest.objects)))
+    files, rest = _split_objects(manifest)
+    steps: list[Step] = [*_stop_units(units, draft)]
+    for entry in (*files, *rest):
+        if purge_data or not entry.data:
+            plan_removal(entry, draft)
+    steps.append(TakeBack(_list_ids(files), purge_data))
+    steps += _put_back_services(manifest, units, draft)
     if purge_data:
-        steps.append({"do": "purge-bans", "prefix": jails.PREFIX})
-    if manifest["packages"] and not keep_packages:
-        for name in manifest["packages"]:
-            if observed["packages"].get(name):
-                draft.change(f"package:{name}", "remove")
-        steps.append({"do": "purge-packages"})
-    steps.append({"do": "take-back", "ids": [e["id"] for e in rest], "purge": purge_data})
-    steps.append({"do": "forget"})
+        steps.append(PurgeBans(jails.PREFIX))
+    if manifest.packages and not keep_packages:
+        for name in manifest.packages:
+            if observed.packages.get(name):
+                draft.change(ResourceId("package", name), "remove")
+        steps.append(PurgePackages())
+    steps += [TakeBack(_list_ids(rest), purge_data), Forget()]
     return LinuxPlan(tuple(draft.changes), tuple(_warnings(observed)), tuple(steps))
+
+
+def _split_objects(manifest: ManifestSummary) -> tuple[list[ManifestObject], list[ManifestObject]]:
+    """Return the files, and what goes after them: directories, then users; the newest of each first."""
+    entries = manifest.objects[::-1]
+    directories = [entry for entry in entries if entry.id.kind == "directory"]
+    users = [entry for entry in entries if entry.id.kind == "user"]
+    files = [entry for entry in entries if entry.id.kind not in ("directory", "user")]
+    return files, [*directories, *users]
+
+
+def _list_ids(entries: Sequence[ManifestObject]) -> tuple[ResourceId, ...]:
+    return tuple(entry.id for entry in entries)
+
+
+def _stop_units(units: Sequence[str], draft: Draft) -> Iterator[Step]:
+    for name in units:
+        draft.change(ResourceId("service", name), "stop")
+        yield StopService(name)
+
+
+def _put_back_services(
+    manifest: ManifestSummary, units: Sequence[str], draft: Draft
+) -> Iterator[Step]:
+    for name in manifest.services:
+        if name not in units:
+            draft.change(ResourceId("service", name), "restore")
+            yield PutBackService(name)
 
 
 def _warnings(observed: Observed) -> Iterator[str]:
     """Give what an operator should know before: whose bans end, and what no change speaks of."""
-    counts = list(observed["bans"].values())
-    live = None if None in counts else sum(counts)
+    live = _add_up(observed)
     if live != 0:
         yield f"{ended(live)}: nobody of them is kept out from then on"
-    if MEMORY in observed["foreign"]:
+    if MEMORY in observed.foreign:
         yield f"{MEMORY} stays, since it holds what is not ours: {_foreign(MEMORY, observed)}"
 
 
+def _add_up(observed: Observed) -> int | None:
+    """Return how many bans are live; None where those of a jail cannot be counted."""
+    total = 0
+    for count in observed.bans.values():
+        if count is None:
+            return None
+        total += count
+    return total
+
+
 def ended(live: int | None) -> str:
-    """So many bans that end, in words; None for an unknown number."""
+    """Return so many bans that end, in words; None for an unknown number."""
     if live is None:
         return "live bans, which cannot be counted, end"
     return f"{live} live ban{'s end' if live != 1 else ' ends'}"
 
 
-def removal(entry: Mapping[str, Any], draft: Draft, reason: str = "") -> None:
+def plan_removal(entry: ManifestObject, draft: Draft, reason: str = "") -> None:
     """Plan that an object of the manifest goes, or gives way to what stood there before."""
-    kind, _, name = entry["id"].partition(":")
-    if kind == "directory" and not entry["restores"] and name in draft.observed["foreign"]:
+    kind, name = entry.id.kind, entry.id.name
+    if kind == "directory" and not entry.restores and name in draft.observed.foreign:
         stays = f"it stays, since it holds what is not ours: {_foreign(name, draft.observed)}"
-        draft.change(entry["id"], "empty", "", "; ".join(filter(None, (reason, stays))))
+        draft.change(entry.id, "empty", "", "; ".join(filter(None, (reason, stays))))
         return
-    state = draft.observed["paths"].get(name) if kind == "file" else None
-    diff = "" if entry["restores"] or entry["data"] else unified_diff(name, text_of(state), None)
-    action = "restore" if entry["restores"] else "delete"
-    draft.change(entry["id"], action, diff, reason)
+    state = draft.observed.paths.get(name) if kind == "file" else None
+    diff = "" if entry.restores or entry.data else unified_diff(name, text_of(state), None)
+    draft.change(entry.id, "restore" if entry.restores else "delete", diff, reason)
 
 
 def _foreign(path: str, observed: Observed) -> str:
     """Return the names of what somebody else put into a directory of ours."""
-    found = observed["foreign"][path]
-    return ", ".join([*found["names"], *(["and others"] if found["more"] else [])])
+    found = observed.foreign[path]
+    return ", ".join([*found.names, *(["and others"] if found.more else [])])
 
 
 def plan_gone_jails(draft: Draft) -> None:
-    """A jail that leaves its file takes its bans out of the feed: who applies must know before."""
+    """Announce each jail that leaves its file: it takes its bans out of the feed."""
     lines = {line for change in draft.changes for line in change.diff.splitlines()}
-    for name, live in draft.observed["bans"].items():
+    for name, live in draft.observed.bans.items():
         if f"-[{name}]" not in lines:
             continue
-        draft.change(f"jail:{name}", "stop")
+        draft.change(ResourceId("jail", name), "stop")
         if live != 0:
             draft.warnings.append(
                 f"jail {name} goes: its {ended(live)} with it, those by hand as well;"

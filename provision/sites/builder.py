@@ -27,9 +27,9 @@ from provision.sites.settings import (
 from provision.ssh.login import Login
 
 BAN_HOSTS, FORTIGATES = "ban_hosts", "fortigates"
-# A FortiGate's name is its user name at the receiver and a part of URLs; 35 is what FortiOS takes.
+# A FortiGate's name is its user name at the receiver and a part of URLs. FortiOS accepts 35 characters.
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
-# Names of the site's own among its secrets and logins, beside those of its FortiGates.
+# Names of secrets and logins that belong to the site itself, so no FortiGate may have them.
 RESERVED = (STATUS, VERIFY)
 _LONGEST_NAME = {BAN_HOSTS: 253, FORTIGATES: 35}
 
@@ -147,7 +147,7 @@ class _Builder:
         for host in self._list_members(FORTIGATES):
             if host.name in self._list_names(
                 BAN_HOSTS
-            ):  # a problem already; others would only follow
+            ):  # already a problem; its other problems would only follow from it
                 continue
             login, settings = self._read_target(host, FORTIGATES)
             ban_host = self._find_ban_host(host)
@@ -190,7 +190,7 @@ class _Builder:
         for name in sorted(set(self._list_names(BAN_HOSTS)) & set(self._list_names(FORTIGATES))):
             message = f"{name} is in {BAN_HOSTS} and in {FORTIGATES}"
             where = self.inventory.hosts[name].where
-            self.problems.append(where.problem(message, "take it out of one of them"))
+            self.problems.append(where.problem(message, "remove it from one of them"))
 
     def _read_target(self, host: Host, group: str) -> tuple[Login | None, Settings]:
         self.problems.extend(find_unknown_settings(list_roles(self.plays), host.variables))
@@ -217,9 +217,11 @@ class _Builder:
                 f"use letters, digits, '.', '_' and '-', {longest} at most, "
                 f"and put the address into ansible_host"
             )
-            self.problems.append(host.where.problem(f"{host.name} is not usable as a name", remedy))
+            self.problems.append(
+                host.where.problem(f"{host.name} cannot be used as a name", remedy)
+            )
         elif group == FORTIGATES and host.name in RESERVED:
-            message = f"{host.name} cannot be the name of a FortiGate: a secret of the site has it"
+            message = f"{host.name} cannot be the name of a FortiGate: it is the name of a secret"
             self.problems.append(host.where.problem(message, "choose another name"))
 
     def _find_ban_host(self, host: Host) -> str:
@@ -241,7 +243,7 @@ class _Builder:
         if "ban_host" in self.scopes[host.name].secretive:
             message, remedy = (
                 "ban_host is not a host of the inventory",
-                "correct what it is made from",
+                "correct the variables that it is made from",
             )
         elif isinstance(value, str) and value in self.inventory.hosts:
             message, remedy = f"ban_host {value} is not in group {BAN_HOSTS}", "put it there"
@@ -254,7 +256,7 @@ class _Builder:
         return ""
 
     def _check_addresses(self, targets: Sequence[BanHost | FortiGate]) -> None:
-        """Check that no two hosts have one address: each would undo the other's work."""
+        """Check that no two hosts have the same address: each would undo the other's changes."""
         seen: dict[tuple[str, int], str] = {}
         for target in targets:
             key = (target.login.address.lower(), target.login.port)

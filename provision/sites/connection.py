@@ -20,7 +20,7 @@ from provision.masking import SHORTEST, Secrets
 from provision.sites.unused_variables import find_unused
 from provision.ssh.login import DEFAULT_TIMEOUT, Login
 
-# Of several names that are set the last one counts, as in Ansible's ssh connection.
+# If several names are set, the last one counts, as in Ansible's ssh connection.
 _ADDRESS = ("ansible_host", "ansible_ssh_host")
 _PORT = ("ansible_port", "ansible_ssh_port")
 _USER = ("ansible_user", "ansible_ssh_user")
@@ -32,11 +32,11 @@ _BECOME_PASSWORD = ("ansible_become_password", "ansible_become_pass", "ansible_s
 _BECOME_METHOD = ("ansible_become_method",)
 _BECOME_USER = ("ansible_become_user",)
 _PYTHON = ("ansible_python_interpreter",)
-# Ways of Ansible to look for a Python, which is what happens here anyway.
+# Ansible's modes of looking for Python, which Banstitch always does.
 _PYTHON_IS_FOUND = ("auto", "auto_silent", "auto_legacy", "auto_legacy_silent")
 _LONGEST_PYTHON = 1000
 
-# Seconds; a push to somebody's telephone takes one or two minutes.
+# Seconds. A push notification to a phone takes one or two minutes.
 LONGEST_TIMEOUT = 3600
 
 _T = TypeVar("_T")
@@ -90,7 +90,7 @@ class _Reader:
     def get(self, names: tuple[str, ...], check: Check[_T], default: _T) -> _T:
         """Return the checked value of the last of ``names`` that is set, or the default.
 
-        One that the command line sets comes before all others, however it is spelt.
+        A name that the command line sets takes precedence over all others.
         """
         given = [n for n in names if n in self.scope and self.scope.locate(n) == COMMAND_LINE]
         for name in (*given, *reversed(names)):
@@ -98,13 +98,13 @@ class _Reader:
                 value = self.scope.get(name)
                 if value is not None:
                     return check(value)
-            except NotRun as error:  # a password or a key is needed by who connects only
+            except NotRun as error:  # only verbs that connect need a password or a key
                 (self.unset if is_secret_name(name) else self.problems).extend(error.problems)
                 return default
             except InputError as error:
                 self.problems.extend(error.problems)
                 return default
-            except _Wrong as wrong:
+            except _WrongValue as wrong:
                 message = f"{name} {wrong.message}"
                 self.problems.append(self.scope.locate(name).problem(message, wrong.remedy))
                 return default
@@ -124,13 +124,13 @@ class _Reader:
         return self.secrets.add(password) if password else None
 
     def _read_secret(self, value: object) -> str | None:
-        """Return a password; all that stands in its place is masked, even if it is none."""
+        """Return a password; mask every value in its place, even one that is not a password."""
         for text in _list_texts(value):
             self.secrets.add(text)
         return _parse_password(value)
 
     def list_warnings(self, host: Host, linux: bool) -> tuple[Problem, ...]:
-        """Return what to report of variables that have no effect."""
+        """Return warnings about variables that have no effect."""
         try:
             return tuple(find_unused(host, self.scope, linux))
         except InputError as error:
@@ -149,7 +149,7 @@ def _list_texts(value: object) -> Iterator[str]:
         yield str(value)
 
 
-class _Wrong(Exception):  # control flow of this file, never seen outside
+class _WrongValue(Exception):  # control flow of this file, never seen outside
     def __init__(self, message: str, remedy: str = "") -> None:
         self.message = message
         self.remedy = remedy
@@ -158,9 +158,9 @@ class _Wrong(Exception):  # control flow of this file, never seen outside
 
 def _parse_word(value: object) -> str:
     if not isinstance(value, str):
-        raise _Wrong("must be a text", "put quotes around it")
+        raise _WrongValue("must be a string", "put quotes around it")
     if not value.strip() or any(letter.isspace() for letter in value.strip()):
-        raise _Wrong("must be one word", "write it without blanks")
+        raise _WrongValue("must be one word", "write it without blanks")
     return value.strip()
 
 
@@ -168,7 +168,7 @@ def _parse_port(value: object) -> int:
     text = str(value).strip()
     digits = text.isascii() and text.isdecimal() and len(text) < 6
     if isinstance(value, bool | float) or not digits or not 1 <= int(text) <= 65535:
-        raise _Wrong("must be a TCP port", "write a whole number from 1 to 65535")
+        raise _WrongValue("must be a TCP port", "write a whole number from 1 to 65535")
     return int(text)
 
 
@@ -179,33 +179,33 @@ def _parse_seconds(value: object) -> float:
         or not text.isdecimal()
         or not 1 <= int(text) <= LONGEST_TIMEOUT
     ):
-        raise _Wrong("must be a time-out", f"write whole seconds, from 1 to {LONGEST_TIMEOUT}")
+        raise _WrongValue("must be a time-out", f"write whole seconds, from 1 to {LONGEST_TIMEOUT}")
     return float(text)
 
 
 def _parse_password(value: object) -> str | None:
     if not isinstance(value, str):
-        raise _Wrong("must be a text", "put quotes around it")
+        raise _WrongValue("must be a string", "put quotes around it")
     if value and len(value) < SHORTEST:
         remedy = f"use one of {SHORTEST} characters or more"
-        raise _Wrong("is too short to be kept out of the output", remedy)
+        raise _WrongValue("is too short to be kept out of the output", remedy)
     if not value.isprintable():
-        raise _Wrong("has a line break or control character", "take it out")
+        raise _WrongValue("must not contain a line break or control character", "remove it")
     return value
 
 
 def _check_readable_file(value: object) -> str:
     remedy = "write the path of a private key"
     if not isinstance(value, str) or not value.strip() or not value.isprintable():
-        raise _Wrong("must be a path", remedy)
+        raise _WrongValue("must be a path", remedy)
     try:
         path = Path(value).expanduser()
         if not path.is_file():
-            raise _Wrong("must name a file", remedy)
+            raise _WrongValue("must name a file", remedy)
     except (OSError, RuntimeError):  # a name that is too long, a user that does not exist
-        raise _Wrong("must name a file", remedy) from None
+        raise _WrongValue("must name a file", remedy) from None
     if not os.access(path, os.R_OK):
-        raise _Wrong("names a file that you may not read", "check its owner and mode")
+        raise _WrongValue("names a file that you may not read", "check its owner and mode")
     return str(path)
 
 
@@ -213,28 +213,28 @@ def _parse_bool(value: object) -> bool:
     try:
         return read_bool(value)
     except ValueError:
-        raise _Wrong("must be true or false", "write true or false") from None
+        raise _WrongValue("must be true or false", "write true or false") from None
 
 
 def _require_sudo(value: object) -> None:
     if value not in ("sudo", "ansible.builtin.sudo"):
-        raise _Wrong("must be sudo", "Banstitch knows no other way to root; leave it out")
+        raise _WrongValue("must be sudo", "Banstitch knows no other way to root; leave it out")
 
 
 def _require_root(value: object) -> None:
     if value not in ("root", "", 0, "0"):
-        raise _Wrong("must be root", "the agent runs as root; set it to root, or leave it out")
+        raise _WrongValue("must be root", "the agent runs as root; set it to root, or leave it out")
 
 
 def _parse_interpreter(value: object) -> str | None:
     """Return the command of a Python: a path, or one with arguments, as `/usr/bin/env python3`."""
     remedy = "write the path of a Python on the host, or leave it out"
     if not isinstance(value, str) or not value.isprintable():
-        raise _Wrong("must be a text of one line", remedy)
+        raise _WrongValue("must be a string of one line", remedy)
     try:
         words = shlex.split(value)
     except ValueError:
-        raise _Wrong("must close its quotes", remedy) from None
+        raise _WrongValue("must close its quotes", remedy) from None
     if len(value) > _LONGEST_PYTHON:
-        raise _Wrong(f"must have at most {_LONGEST_PYTHON} characters", remedy)
+        raise _WrongValue(f"must have at most {_LONGEST_PYTHON} characters", remedy)
     return None if not words or words[0] in _PYTHON_IS_FOUND else value

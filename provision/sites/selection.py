@@ -1,4 +1,4 @@
-"""The sites that a run is for: named by the command line, read from the inventory in each process.
+"""The sites of a run: named on the command line, read from the inventory in each process.
 
 Another process gets the names only. It reads the inventory, and with it the secrets, by itself.
 """
@@ -27,7 +27,7 @@ class Choice:
 
 
 class ChosenSites(Mapping[str, Selected]):
-    """The selected part of each site, by its name; pickled, it is the choice and the playbook alone.
+    """The selected part of each site, by site name; pickled, only the choice and the playbook.
 
     ``warnings``: the ignored parts of the inventory. ``hidden``: its secrets, to be masked.
     """
@@ -60,7 +60,7 @@ class ChosenSites(Mapping[str, Selected]):
 
 
 def read_sites(choice: Choice, plays: tuple[Play, ...], secrets: Secrets) -> ChosenSites:
-    """Return the sites of the inventory that the limit leaves; ``secrets`` learns their secrets.
+    """Return the sites within the limit; add the secrets of the inventory to ``secrets``.
 
     Raises:
         InputError: everything that is wrong with the inventory, the extra variables and the limit.
@@ -77,5 +77,5 @@ def read_sites(choice: Choice, plays: tuple[Play, ...], secrets: Secrets) -> Cho
 
 @lru_cache(maxsize=4)
 def read_again(choice: Choice, plays: tuple[Play, ...]) -> ChosenSites:
-    """Return what :func:`read_sites` does, once in a process that was given a job."""
+    """Return the sites as :func:`read_sites` does, once in each process that was given a job."""
     return read_sites(choice, plays, Secrets())

@@ -14,7 +14,7 @@ from provision.inventory.variables import Where
 from provision.masking import SHORTEST
 from provision.sites.setting_types import NOT_EXPECTED, Expected
 
-A_YES_NO = "YAML reads it as true or false; put quotes around it if it is meant as a text"
+A_YES_NO = "YAML reads it as true or false; put quotes around it if it is meant as a string"
 TOO_SHORT = f"it is shorter than {SHORTEST} characters and cannot be masked"
 # What may be printed of a value that may be a secret.
 _QUOTING_NOTHING = (A_YES_NO, TOO_SHORT)
@@ -70,7 +70,7 @@ _TYPES = {
     "int_from_float": "an integer",
     "bool_type": "true or false",
     "bool_parsing": "true or false",
-    "string_type": "a text, in quotes",
+    "string_type": "a string, in quotes",
     "tuple_type": "a list",
     "list_type": "a list",
     "dict_type": "a mapping",
@@ -96,8 +96,8 @@ def describe_error(detail: ErrorDetails, secret: bool = False) -> str:
     """Return the message of an error; an error about a secret does not quote it."""
     context = detail.get("ctx", {})
     if isinstance(context.get("error"), ValueError):
-        own = str(context["error"])
-        return own if not secret or own in _QUOTING_NOTHING else NOT_EXPECTED
+        message = str(context["error"])
+        return message if not secret or message in _QUOTING_NOTHING else NOT_EXPECTED
     message = detail["msg"]
     return message[:1].lower() + message[1:]
 
@@ -133,7 +133,7 @@ def _describe_expected(field: FieldInfo, nested: bool) -> str:
         return "an integer" + _describe_bounds(marks)
     if kind is bool:
         return "true or false"
-    return "a text, in quotes" if kind in (str, SecretStr) else ""
+    return "a string, in quotes" if kind in (str, SecretStr) else ""
 
 
 def _unwrap_type(field: FieldInfo) -> tuple[object, list[object]]:

@@ -18,7 +18,7 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 FOREVER = -1
 # The message of a value that is not of the kind that :class:`Expected` describes.
 NOT_EXPECTED = "it is not valid"
-# Seconds. Beyond, dates have no spelling any more, and a slip of the keyboard is likelier.
+# Seconds. A longer time is probably a typo, and its end may not be a valid date.
 _LONGEST = 100 * 365 * 86400
 
 
@@ -89,9 +89,9 @@ def _limit_name(longest: int, may_be_empty: bool = False) -> AfterValidator:
         if bad:
             raise ValueError(f"{bad[0]!r} must not be part of a name on a FortiGate")
         if not value or value != value.strip():
-            raise ValueError("it is empty, or begins or ends with a blank")
+            raise ValueError("it must not be empty, or begin or end with a blank")
         if len(value.encode()) > longest:
-            raise ValueError(f"it is longer than the {longest} bytes that FortiOS accepts")
+            raise ValueError(f"it must have at most {longest} bytes, which is what FortiOS accepts")
         return value
 
     return AfterValidator(check)
@@ -100,13 +100,13 @@ def _limit_name(longest: int, may_be_empty: bool = False) -> AfterValidator:
 def _check_vdom_name(value: str) -> str:
     """Check a name that is typed without quotes (`sudo NAME show`); FortiOS allows no others either."""
     if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", value):
-        raise ValueError("the name of a VDOM has only letters, digits, '-' and '_'")
+        raise ValueError("the name of a VDOM must have only letters, digits, '-' and '_'")
     return value
 
 
 # Sizes: attribute schema of Fortinet's Ansible collection; zones count as interfaces.
 InterfaceName = Annotated[str, _limit_name(35), Expected("the name of an interface or a zone")]
-# What an attribute takes that names an interface itself.
+# The name of an interface proper; FortiOS allows fewer characters than for a zone.
 InterfaceOrEmpty = Annotated[
     str, _limit_name(15, may_be_empty=True), Expected("the name of an interface")
 ]

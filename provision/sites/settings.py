@@ -34,15 +34,18 @@ from provision.sites.setting_errors import (
 class Strict(BaseModel):
     """A model that rejects unknown names; for blocks inside settings.
 
-    A text of digits counts as a number (``-e`` and Jinja give texts), a yes/no never does.
+    A string of digits counts as a number (``-e`` and Jinja yield strings), a boolean never does.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    # Settings of a part of a role, and of a role that no host has, are never validated by themselves.
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True
+    )
 
     @field_validator("*", mode="before")
     @classmethod
     def _reject_accidental_bool(cls, value: object, info: ValidationInfo) -> object:
-        """YAML reads ``off`` and ``yes`` as booleans, and Python takes those for 0 and 1."""
+        """Reject booleans: YAML reads ``off`` and ``yes`` as booleans, which Python treats as 0 and 1."""
         parts = set(walk_annotation(cls.model_fields[str(info.field_name)].annotation))
         if not isinstance(value, bool) or parts & {bool, object, Any}:
             return value
@@ -54,7 +57,7 @@ class Strict(BaseModel):
     @field_validator("*", mode="after")
     @classmethod
     def _check_secrets_can_be_masked(cls, value: object) -> object:
-        """Masking a shorter value would blank out ordinary words."""
+        """Reject secrets that are too short: masking them would hide ordinary words."""
         if any(len(secret) < SHORTEST for secret in find_secret_values(value)):
             raise ValueError(TOO_SHORT)
         return value

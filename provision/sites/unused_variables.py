@@ -31,7 +31,7 @@ _KEY_CHECKS = (
     "ansible_ssh_host_key_checking",
     "ansible_paramiko_host_key_checking",
 )
-# Variable to why it has no effect, and what to do instead.
+# For each variable, why it has no effect, and the remedy.
 _EVERYWHERE = {
     "ansible_ssh_executable": (_NO_CLIENT, "leave it out"),
     "ansible_ssh_pkcs11_provider": ("no smart card is used", "load its key into ssh-agent"),
@@ -68,7 +68,7 @@ def find_unused(host: Host, scope: Scope, linux: bool) -> Iterator[Problem]:
     """Yield a warning for each variable of ``host`` that has no effect here; it quotes no value.
 
     Raises:
-        InputError: the host is reached in a way that Banstitch does not have.
+        InputError: the host needs a connection that Banstitch does not support.
     """
     table = _EVERYWHERE | (_ON_BAN_HOSTS if linux else _ON_FORTIGATES)
     for name, (why, remedy) in table.items():
@@ -87,7 +87,7 @@ def find_unused(host: Host, scope: Scope, linux: bool) -> Iterator[Problem]:
 
 
 def _read_value(scope: Scope, name: str) -> object:
-    """Return the value; one that cannot be evaluated counts as set, since it would not be used."""
+    """Return the value; one that cannot be evaluated counts as set, because it would not be used."""
     try:
         return scope.get(name)
     except InputError:
@@ -106,7 +106,7 @@ def _is_off(value: object) -> bool:
 
 
 def _check_arguments(scope: Scope, name: str) -> Iterator[Problem]:
-    """Yield what the options of OpenSSH's client would have changed."""
+    """Yield warnings about options of OpenSSH's client."""
     text = str(_read_value(scope, name) or "")
     if re.search(r"Proxy(Jump|Command)|(^|\s)-[JW]", text, re.IGNORECASE):
         yield _warn(scope, name, _NO_JUMP, "run Banstitch where it reaches the host")
@@ -129,13 +129,13 @@ def _check_connection(host: Host, scope: Scope, linux: bool) -> Iterator[Problem
     yield _warn(scope, name, "Banstitch logs in by SSH", remedy)
     ports = [name for name in ("ansible_port", "ansible_ssh_port") if name in host.variables]
     if kind == "httpapi" and ports == ["ansible_port"]:
-        why = "ansible_port is taken for the port of SSH, whatever ansible_connection says"
-        remedy = "write the port of SSH into ansible_ssh_port, which comes first"
+        why = "ansible_port is used as the port of SSH, whatever ansible_connection says"
+        remedy = "write the port of SSH into ansible_ssh_port, which takes precedence"
         yield scope.locate("ansible_port").problem(why, remedy)
 
 
 def _check_network_os(scope: Scope) -> Iterator[Problem]:
     value = _read_value(scope, "ansible_network_os")
     if isinstance(value, str) and value.rpartition(".")[2] not in ("fortios", ""):
-        why = "hosts of the group fortigates are taken for FortiGates"
+        why = "hosts of the group fortigates must be FortiGates"
         yield _warn(scope, "ansible_network_os", why, "write fortinet.fortios.fortios")

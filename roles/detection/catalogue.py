@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
+from banstitch_shared.jails import name_jail
 from pydantic import Field, ValidationError, model_validator
 
 from provision.errors import InputError, Problem
@@ -38,8 +39,20 @@ class Match(Strict):
     user: str | None = None
 
 
-class Detection(Strict):
-    """One block of detections.yml."""
+class Thresholds(Strict):
+    """Events within a period that ban an address, and the duration of the ban; -1 is permanent."""
+
+    max_retry: MaxRetry
+    find_time: Duration
+    ban_time: DurationOrForever
+
+
+class Detection(Thresholds):
+    """One block of detections.yml, or that with the settings of one site.
+
+    ``address_inside``: a field such as ``ui=ssh(1.2.3.4)`` for lines without ``address_field``.
+    ``where``: for each field, patterns of which its value must match one (``*``: anything).
+    """
 
     name: DetectionName
     formerly: DetectionName | None = None
@@ -50,7 +63,7 @@ class Detection(Strict):
     lockout_ids: tuple[LogId, ...] = ()
     lockout_description: Annotated[str, Field(max_length=200)] = ""
     address_field: FieldName
-    address_inside: FieldName | None = None
+    address_inside: FieldName | Literal[""] = ""
     user_fields: Annotated[tuple[FieldName, ...], Field(min_length=1)] = ("user",)
     where: Conditions
     success_where: Conditions
@@ -58,11 +71,15 @@ class Detection(Strict):
     accounts: Literal["users", "administrators"] = "users"
     no_traps: tuple[str, ...] = ()
     rules: Annotated[tuple[RuleName, ...], Field(min_length=1)]
-    max_retry: MaxRetry
-    find_time: Duration
-    ban_time: DurationOrForever
     matches: tuple[Match, ...]
     ignores: tuple[str, ...]
+    # addresses and networks that a site never bans by it; no block of the file names any
+    ignore: Annotated[tuple[str, ...], Field(max_length=0)] = ()
+
+    @property
+    def jail(self) -> str:
+        """Return the name of its jail."""
+        return name_jail(self.name)
 
     @model_validator(mode="after")
     def _is_described(self) -> Self:

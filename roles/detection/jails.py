@@ -19,6 +19,7 @@ from provision.desired.host_paths import (
     USER,
 )
 from provision.desired.templates import read_file, render
+from provision.linux.agent.protocol.ids import ResourceId
 from provision.linux.kinds.directory import Directory
 from provision.linux.kinds.file import File
 from provision.linux.kinds.jail import Jail
@@ -92,7 +93,7 @@ def list_resources(
         Service(
             "fail2ban.service",
             restart_on=tuple(file.id for file in action),
-            reload_on=tuple(f"file:{path}" for path in (_FILTER, _JAIL, _SSHD, _MEMORY)),
+            reload_on=tuple(ResourceId("file", path) for path in (_FILTER, _JAIL, _SSHD, _MEMORY)),
             reload_command=("fail2ban-client", "reload"),
         ),
         *(Jail(rule.jail, *rule.in_fail2ban) for rule in rules),
@@ -100,7 +101,7 @@ def list_resources(
 
 
 def _describe_places(context: Context) -> dict[str, Any]:
-    logs = units.compute_log_limit(context.of_ban_host("receiver", units.Settings))
+    logs = units.compute_log_limit(context.get_ban_host_settings("receiver", units.Settings))
     return {
         "rules_log": RULES_LOG,
         "spool": SPOOL,
@@ -130,7 +131,7 @@ def _render_jails(
         rules=rules,
         ignore=list(ignored),
         longest=longest,
-        ban_limit=context.own("receiver", limits.Settings).receiver_ban_limit,
+        ban_limit=context.get_settings("receiver", limits.Settings).receiver_ban_limit,
         posters=[*(fortigate.name for fortigate in context.site.fortigates), VERIFY],
         **shared,
     )

@@ -32,14 +32,14 @@ Shown = Mapping[str, Mapping[str, str]]
 
 def list_paths(context: Context) -> tuple[str, ...]:
     """Return the paths of the settings that limit the enabled detections."""
-    detections = list_enabled(context.of_ban_host("detection", Settings))
+    detections = list_enabled(context.get_ban_host_settings("detection", Settings))
     limiting = (_LOCKOUTS[each.name][0] for each in detections if each.name in _LOCKOUTS)
     return (*dict.fromkeys(limiting), AUTOMATION)
 
 
 def review(context: Context, shown: Shown) -> Iterator[str]:
     """Yield warnings about settings that were shown."""
-    for detection in list_enabled(context.of_ban_host("detection", Settings)):
+    for detection in list_enabled(context.get_ban_host_settings("detection", Settings)):
         path, limit, seconds = _LOCKOUTS.get(detection.name, ("", "", ""))
         if path in shown:
             yield from _warn_of_lockout(detection, path, shown[path], limit, seconds)

@@ -24,7 +24,7 @@ from provision.sites.setting_types import (
 )
 from provision.sites.settings import Doubt, RoleSettings, Strict
 from roles.detection import jails
-from roles.detection.catalogue import CATALOGUE, RENAMED, Detection, MaxRetry
+from roles.detection.catalogue import CATALOGUE, RENAMED, Detection, MaxRetry, Thresholds
 from roles.detection.rules import (
     PLAIN,
     SHORTEST_GROWING,
@@ -48,7 +48,7 @@ def list_one(value: object) -> object:
     return (value,) if isinstance(value, str) else value
 
 
-class Thresholds(Strict):
+class Overrides(Strict):
     """Settings of one detection that differ from those of all detections."""
 
     max_retry: Annotated[
@@ -86,7 +86,7 @@ class Settings(RoleSettings):
         DurationOrForever | None, Field(description="duration of a ban; -1: permanent")
     ] = None
     detection_settings: Annotated[
-        dict[str, Thresholds],
+        dict[str, Overrides],
         Field(
             default_factory=dict,
             description="max_retry, find_time, ban_time, ignore and rules of single detections, by name",
@@ -160,7 +160,7 @@ class Settings(RoleSettings):
 
     @field_validator("detection_enabled", "detection_settings")
     @classmethod
-    def _check_names(cls, value: tuple[str, ...] | dict[str, Thresholds]) -> object:
+    def _check_names(cls, value: tuple[str, ...] | dict[str, Overrides]) -> object:
         unknown = [name for name in value if name not in CATALOGUE and name not in RENAMED]
         if unknown:
             known = ", ".join(CATALOGUE)
@@ -222,31 +222,26 @@ def list_enabled(settings: Settings) -> tuple[Enabled, ...]:
 
 def _apply_settings(detection: Detection, settings: Settings) -> Enabled:
     named = settings.detection_settings
-    own = named.get(detection.name) or named.get(detection.formerly or "") or Thresholds()
+    own = named.get(detection.name) or named.get(detection.formerly or "") or Overrides()
     given: dict[str, RuleThresholds | bool] = {str(name): r for name, r in own.rules.items()}
 
-    def threshold(name: str) -> int:
-        plain = given.get(PLAIN)
+    def choose(name: str) -> int:
         candidates = (
-            getattr(plain, name, None),
+            getattr(given.get(PLAIN), name, None),
             getattr(own, name),
             getattr(settings, f"detection_{name}"),
         )
         return int(next((v for v in candidates if v is not None), getattr(detection, name)))
 
-    limits = Limits(threshold("max_retry"), threshold("find_time"), threshold("ban_time"))
+    limits = Limits(*map(choose, Thresholds.model_fields))
     ignore = tuple(map(str, own.ignore))
     growth = Growth(
         settings.detection_increment,
         settings.detection_increment_factor,
         settings.detection_increment_max,
     )
-    return Enabled(
-        detection,
-        *limits,
-        ignore,
-        choose_rules(detection.name, detection.rules, limits, given, growth, ignore),
-    )
+    rules = choose_rules(detection.name, detection.rules, limits, given, growth, ignore)
+    return Enabled(detection, *limits, ignore, rules)
 
 
 def list_rules(settings: Settings) -> list[Rule]:
@@ -257,7 +252,7 @@ def list_rules(settings: Settings) -> list[Rule]:
 def summary(context: Context) -> Iterator[str]:
     """Return one line for each set of thresholds, with the detections that have them."""
     names: dict[tuple[int, int, int], list[str]] = {}
-    for detection in list_enabled(context.own("detection", Settings)):
+    for detection in list_enabled(context.get_settings("detection", Settings)):
         thresholds = (detection.max_retry, detection.find_time, detection.ban_time)
         names.setdefault(thresholds, []).append(detection.name)
     for (events, within, banned), same in names.items():
@@ -269,17 +264,17 @@ def summary(context: Context) -> Iterator[str]:
 
 def list_own_addresses(context: Context) -> list[str]:
     """Return the addresses of the site's own hosts, as far as the inventory has them."""
-    return ["127.0.0.0/8", "::1", *context.site_addresses()]
+    return ["127.0.0.0/8", "::1", *context.list_site_addresses()]
 
 
 def list_ignored(context: Context) -> list[str]:
     """Return the addresses that no jail of the site bans: its own hosts and ``detection_ignore``."""
-    configured = context.of_ban_host("detection", Settings).detection_ignore
+    configured = context.get_ban_host_settings("detection", Settings).detection_ignore
     return [*list_own_addresses(context), *map(str, configured)]
 
 
 def resources(context: Context) -> tuple[Resource, ...]:
-    """fail2ban with our filter, jails and action, running and holding the jails."""
-    settings = context.own("detection", Settings)
+    """Return the resources of a fail2ban that runs our filter, action and jails."""
+    settings = context.get_settings("detection", Settings)
     longest = settings.detection_increment_max
     return jails.list_resources(context, list_rules(settings), list_ignored(context), longest)

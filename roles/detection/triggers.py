@@ -67,7 +67,7 @@ def _list_kinds(context: Context, detection: Detection) -> Iterator[Trigger]:
         )
     if (
         detection.success_ids
-        and context.of_ban_host("detection", Settings).detection_success_events
+        and context.get_ban_host_settings("detection", Settings).detection_success_events
     ):
         yield replace(
             trigger,

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from provision.desired.context import Context, is_address
+from banstitch_shared.addresses import is_address
+
+from provision.desired.context import Context
 from provision.desired.host_paths import (
     AUDIT,
     DIGESTS,
@@ -50,7 +52,9 @@ def build_config(context: Context, settings: Settings, address: str) -> dict[str
         "rejected_most": 2 * units.REJECTED_SIZE,
         "audit_log": AUDIT,
         "rules_memory": RULES_MEMORY,
-        "jails": [rule.jail for rule in list_rules(context.own("detection", DetectionSettings))],
+        "jails": [
+            rule.jail for rule in list_rules(context.get_settings("detection", DetectionSettings))
+        ],
         "spool": SPOOL,
         "counts": f"/run/{RUNTIME_DIRECTORY}/counts",
     }

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
+from banstitch_shared.addresses import is_address
 from pydantic import Field
 
-from provision.desired.context import Context, is_address
+from provision.desired.context import Context
 from provision.sites.setting_types import Networks
 from provision.sites.settings import RoleSettings
 from roles.detection.catalogue import Condition
@@ -62,7 +63,7 @@ def build_config(
         "allow": _list_senders(context, settings),
         "own": list(own),
         "hosts": _list_host_names(context, address),
-        "ipv6_prefix": context.own("detection", DetectionSettings).detection_ipv6_prefix,
+        "ipv6_prefix": context.get_settings("detection", DetectionSettings).detection_ipv6_prefix,
         "accept_documentation": settings.receiver_accept_documentation,
         "rate": settings.receiver_rate,
         "burst": settings.receiver_burst,
@@ -92,7 +93,7 @@ def _describe_detections(
     ignore = [*list_ignored(context), *receiver, *map(str, settings.receiver_ignore)]
     return [
         describe_detection(detection, own, [*ignore, *detection.ignore])
-        for detection in list_enabled(context.own("detection", DetectionSettings))
+        for detection in list_enabled(context.get_settings("detection", DetectionSettings))
     ]
 
 

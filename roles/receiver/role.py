@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Annotated, Any
 
-from banstitch_shared.addresses import SELF_TEST
+from banstitch_shared.addresses import SELF_TEST, is_address
 from banstitch_shared.receiver_api import (
     EVENTS_PATH,
     FEED_PATH,
@@ -24,7 +24,7 @@ from banstitch_shared.receiver_api import (
 from banstitch_shared.tokens import STATUS, VERIFY, name_feed_token, name_webhook_token
 from pydantic import Field, field_validator
 
-from provision.desired.context import Context, format_url_host, is_address
+from provision.desired.context import Context, StatusSource, format_url_host
 from provision.desired.host_paths import (
     DIGESTS,
     ETC,
@@ -39,6 +39,8 @@ from provision.desired.host_paths import (
     USER,
 )
 from provision.desired.templates import TEMPLATES, read_file, render
+from provision.linux.agent.protocol.ids import ResourceId
+from provision.linux.agent.protocol.requests import ReadStatus, SelfTest
 from provision.linux.kinds.directory import Directory
 from provision.linux.kinds.file import File
 from provision.linux.kinds.package import Package
@@ -94,18 +96,18 @@ class Settings(
 
 def find_receiver_address(context: Context) -> str:
     """Return the address or name at which the site's FortiGates reach the receiver."""
-    settings = context.of_ban_host("receiver", Settings)
+    settings = context.get_ban_host_settings("receiver", Settings)
     return settings.receiver_address or context.site.ban_host.login.address
 
 
 def find_receiver_port(context: Context) -> int:
     """Return the TCP port at :func:`find_receiver_address`."""
-    return context.of_ban_host("receiver", Settings).receiver_port
+    return context.get_ban_host_settings("receiver", Settings).receiver_port
 
 
 def build_base_url(context: Context) -> str:
     """Return the URL at which FortiGates reach the receiver."""
-    scheme = tls.choose_scheme(context.of_ban_host("receiver", Settings))
+    scheme = tls.choose_scheme(context.get_ban_host_settings("receiver", Settings))
     return f"{scheme}://{format_url_host(find_receiver_address(context))}:{find_receiver_port(context)}"
 
 
@@ -116,25 +118,25 @@ def summary(context: Context) -> tuple[str, ...]:
         "files": "with the certificate of receiver_tls_certificate",
         "off": "not encrypted",
     }
-    kind = context.own("receiver", Settings).receiver_tls
+    kind = context.get_settings("receiver", Settings).receiver_tls
     return (f"receiver: {build_base_url(context)} for FortiGates, {certificates[kind]}",)
 
 
 def replay(context: Context) -> dict[str, Any]:
     """Return the detections, as the receiver judges events by them."""
-    settings, address = context.own("receiver", Settings), find_receiver_address(context)
+    settings, address = context.get_settings("receiver", Settings), find_receiver_address(context)
     values = events.build_config(context, settings, address, ())
     return {"detections": values["detections"], "ipv6_prefix": values["ipv6_prefix"]}
 
 
 def is_receiver_secure(context: Context) -> bool:
     """Return whether the receiver uses HTTPS."""
-    return context.of_ban_host("receiver", Settings).receiver_tls != "off"
+    return context.get_ban_host_settings("receiver", Settings).receiver_tls != "off"
 
 
 def read_authority(context: Context) -> str:
     """Return the CA certificate (PEM) that FortiGates have to import; empty if there is none."""
-    return tls.read_authority(context, context.of_ban_host("receiver", Settings))
+    return tls.read_authority(context, context.get_ban_host_settings("receiver", Settings))
 
 
 def _list_certificate_names(context: Context, settings: Settings) -> tuple[str, ...]:
@@ -202,7 +204,7 @@ _BASE = (
 
 def resources(context: Context) -> tuple[Resource, ...]:
     """Return the resources of a receiver that runs and answers."""
-    settings = context.own("receiver", Settings)
+    settings = context.get_settings("receiver", Settings)
     app, allowed = _list_app_files(context, settings), list_allowed_sources(context, settings)
     socket, service = _render_units(settings, allowed)
     return (
@@ -247,7 +249,7 @@ def _list_services(settings: Settings, files: Sequence[File], socket: File) -> t
         Service(
             SOCKET,
             restart_on=(socket.id,),
-            restart_on_update=(f"file:{FILTER}",),
+            restart_on_update=(ResourceId("file", FILTER),),
             listens=f"{format_url_host(str(settings.receiver_listen))}:{settings.receiver_port}",
         ),
         Service(
@@ -259,46 +261,44 @@ def _list_services(settings: Settings, files: Sequence[File], socket: File) -> t
     )
 
 
-def self_test(context: Context) -> dict[str, Any] | None:
+def self_test(context: Context) -> SelfTest | None:
     """Return the self-test of `verify`: enough events to ban an address of TEST-NET-1."""
     detections = [
         detection
-        for detection in list_enabled(context.own("detection", DetectionSettings))
+        for detection in list_enabled(context.get_settings("detection", DetectionSettings))
         if any(rule.jail == detection.jail for rule in detection.rules)
     ]
     if not detections:
         return None
     detection, sample = detections[0], CATALOGUE[detections[0].name].matches[0]
-    settings = context.own("receiver", Settings)
+    settings = context.get_settings("receiver", Settings)
     base = build_local_url(settings)
-    return {
-        "url": base + EVENTS_PATH,
-        "feed_url": base + FEED_PATH,
-        "health_url": base + HEALTH_PATH,
-        "certificate": tls.find_certificate(settings),
-        "header": TOKEN_HEADER,
-        "tokens": TOKENS,
-        "token": VERIFY,
-        "jail": detection.jail,
-        "address": SELF_TEST,
-        "line": sample.line.replace(sample.address, SELF_TEST),
-        "count": detection.max_retry,
-        "patience": 10,
-    }
+    return SelfTest(
+        url=base + EVENTS_PATH,
+        feed_url=base + FEED_PATH,
+        health_url=base + HEALTH_PATH,
+        certificate=tls.find_certificate(settings),
+        header=TOKEN_HEADER,
+        tokens=TOKENS,
+        token=VERIFY,
+        jail=detection.jail,
+        address=SELF_TEST,
+        line=sample.line.replace(sample.address, SELF_TEST),
+        count=detection.max_retry,
+        patience=10,
+    )
 
 
-def status(context: Context) -> dict[str, Any]:
-    """Return how the ban host reads the receiver's metrics: URL, certificate, secret and filter.
-
-    ``page``: the URL of the status page; empty if the page is off.
-    """
-    settings = context.own("receiver", Settings)
-    return {
-        "page": build_base_url(context) + STATUS_PATH if settings.receiver_status_page else "",
-        "url": build_local_url(settings) + METRICS_PATH,
-        "certificate": tls.find_certificate(settings),
-        "tokens": TOKENS,
-        "user": STATUS,
-        "rules": RULES_MEMORY,
-        "filters": SOCKET if list_allowed_sources(context, settings) else "",
-    }
+def status(context: Context) -> StatusSource:
+    """Return how the ban host reads the receiver's metrics: URL, certificate, secret and filter."""
+    settings = context.get_settings("receiver", Settings)
+    request = ReadStatus(
+        url=build_local_url(settings) + METRICS_PATH,
+        certificate=tls.find_certificate(settings),
+        tokens=TOKENS,
+        user=STATUS,
+        filters=SOCKET if list_allowed_sources(context, settings) else "",
+        rules=RULES_MEMORY,
+    )
+    page = build_base_url(context) + STATUS_PATH if settings.receiver_status_page else ""
+    return StatusSource(request, page)

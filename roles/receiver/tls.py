@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from ipaddress import ip_address
 from typing import Annotated, Literal
 
+from banstitch_shared.addresses import is_address
 from pydantic import Field, field_validator
 
-from provision.desired.context import CA_NOT_MADE_YET, Context, is_address
+from provision.desired.context import CA_NOT_MADE_YET, Context
 from provision.desired.host_paths import AUTHORITY, CERTIFICATE, ETC, USER
 from provision.errors import InputError, Problem
 from provision.linux.kinds.certificate import Authority, Certificate
@@ -115,7 +116,9 @@ def list_resources(
         with _Problems(context, "receiver_tls_certificate"):
             paths = (settings.receiver_tls_certificate, settings.receiver_tls_key)
             if not all(paths):
-                raise ValueError("receiver_tls: files needs both receiver_tls_certificate and _key")
+                raise ValueError(
+                    "it must be set for receiver_tls: files, and so must receiver_tls_key"
+                )
             content = certificate_files.read_pair(*paths, names[0])
         return folder, Certificate(CERTIFICATE, (), "", content, group=USER)
     valid_for = dict.fromkeys(str(ip_address(n)) if is_address(n) else n for n in names)

@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import Annotated
 
+from banstitch_shared.addresses import is_network
 from pydantic import Field
 
-from provision.desired.context import format_url_host, is_address
+from provision.desired.context import format_url_host
 from provision.desired.host_paths import LOG_DIRECTORY, USER
 from provision.desired.templates import render
 from provision.linux.kinds.directory import Directory
@@ -98,11 +99,6 @@ def list_allowed_sources(
     if not all(is_network(source) for source in allowed):
         return ()
     return tuple(dict.fromkeys(["localhost", *own, *allowed, *map(str, readers)]))
-
-
-def is_network(text: str) -> bool:
-    """Return whether ``text`` is an address or a network rather than a name."""
-    return is_address(text.partition("/")[0])
 
 
 def render_units(

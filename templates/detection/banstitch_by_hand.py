@@ -31,7 +31,7 @@ def describe_protected(entry: str, protected: str) -> str:
 
 
 class ByHand:
-    """What an operator may do with the bans of one jail."""
+    """Changes the bans of one jail for an operator."""
 
     def __init__(
         self, jail: Any, held: Held, memory: Memory, keeper: Keeper, ignoring: Ignoring

@@ -12,6 +12,7 @@ from provision.linux.session.session import BanHostSession
 from provision.ssh.connection import Access
 from provision.ssh.login import Login
 from tests.lab.debian import DebianHost
+from tests.unit.linux.linux_model import Unknown
 
 # What an agent answers that runs as root and does not know the request, so that it changes nothing.
 ANSWERED = "KeyError: 'nothing'"
@@ -52,7 +53,7 @@ def ask(
         python=python,
     )
     with BanHostSession(login, Access(host.known_hosts, accept_new=False)) as session:
-        session.ask({"do": "nothing"})
+        session.ask(Unknown())
     return session
 
 

@@ -43,6 +43,7 @@ def settled_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def deployed(site: LabSite) -> LabSite:
+    """Return the site after an apply."""
     done = site.run("apply", "-y")
     assert done.code == 0, done.out + done.err
     return site
@@ -52,7 +53,7 @@ def deployed(site: LabSite) -> LabSite:
 def opened(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Open]:
-    """Open a world with sites of these names, all of them well."""
+    """Yield a function that opens a world with sites of these names, all of which work."""
     monkeypatch.setattr(sys, "stdin", io.StringIO())
     with ExitStack() as stack:
 
@@ -71,4 +72,5 @@ def opened(
 
 @pytest.fixture
 def world(opened: Open) -> World:
+    """Return a world of two sites, of which `evil1` may be made hostile."""
     return opened("evil1", "good1")

@@ -61,7 +61,7 @@ def deployed(resources: Sequence[Resource]) -> Answer:
     names = [name for each in resources if isinstance(each, Tokens) for name in each.names]
     host = linux_model.Host(facts=FACTS, tokens={name: token(name) for name in names})
     host.carry_out(planner.plan(resources, host.observed(tuple(resources))))
-    observed = host.observed(tuple(resources))
+    observed = host.answer(tuple(resources))
     manifest = observed["manifest"]
     return {
         **observed,

@@ -106,13 +106,13 @@ Spoil = Callable[[dict[str, Any]], Reply]
 
 
 def reply_raw(text: str | bytes) -> Spoil:
-    """The mark, and what is no answer."""
+    """Reply with the mark and this text, which is no answer."""
     data = text if isinstance(text, bytes) else text.encode()
     return lambda _: Reply(MARK + data)
 
 
 def reply_changed(**more: Any) -> Spoil:
-    """An honest answer with fields that are more, or other."""
+    """Reply honestly, with more or other fields."""
     return lambda answer: Reply(line({**answer, **more}))
 
 

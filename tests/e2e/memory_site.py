@@ -18,6 +18,10 @@ from provision.engine.run import Job
 from provision.engine.site import apply_site, plan_site
 from provision.inventory import loader
 from provision.linux import planner
+from provision.linux.agent.protocol.answers import Leased
+from provision.linux.agent.protocol.requests import Remember, Request, TakeLease
+from provision.linux.agent.protocol.state import Observed
+from provision.linux.agent.protocol.wire import from_json
 from provision.masking import Secrets
 from provision.plan import SitePlan, Verb
 from provision.results import SiteResult, TargetResult, summarize
@@ -49,31 +53,31 @@ class MemoryHost:
     def __exit__(self, *_: object) -> None:
         pass
 
-    def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
+    def ask(self, request: Request[Any]) -> Any:
         """Answer as the agent would, as far as FortiGates need it."""
-        if request["do"] == "lease":  # nobody else is at work here
-            record = self._records.get(request["fortigate"])
-            return {"held": None, "broken": None, "record": record}
-        if request["do"] == "remember":
-            record = json.loads(json.dumps(request["record"]))
+        if isinstance(request, TakeLease):  # nobody else is at work here
+            return Leased(None, None, self._records.get(request.fortigate))
+        if isinstance(request, Remember):
+            record = json.loads(json.dumps(request.record))
             if record is None:
-                self._records.pop(request["fortigate"], None)
+                self._records.pop(request.fortigate, None)
             else:
-                self._records[request["fortigate"]] = record
+                self._records[request.fortigate] = record
         remembered = {"key": KEY, "fortigates": dict(self._records)}
-        return {
+        observed = {
             **self._deployed,
             "digest": "",
             "manifest": {**self._deployed["manifest"], **remembered},
             "tokens": TOKENS,
         }
+        return from_json(Observed, observed)
 
 
 def deployed(site: Site) -> Mapping[str, Any]:
     """Return what an agent answers of a ban host that has all that the inventory asks for."""
     resources, host = collect.render_resources(site, PLAYS), linux_model.Host()
     host.carry_out(planner.plan(resources, host.observed(resources)))
-    return host.observed(resources)
+    return host.answer(resources)
 
 
 class MemorySite:

@@ -28,7 +28,7 @@ class Deployed:
         self.token, self.password = tokens["webhook:fgt1"], tokens["feed:fgt1"]
 
     def events(self, count: int) -> Iterator[bytes]:
-        """Failed logins of as many addresses, none often enough for a ban."""
+        """Yield failed logins of this many addresses, none often enough for a ban."""
         for number in range(count):
             body = (LINE % f"45.0.{number >> 8}.{number & 255}").encode()
             yield post("/receive-logs", body, X_Banstitch_Token=self.token)
@@ -38,7 +38,7 @@ class Deployed:
         return get("/blocked-ips", Authorization=f"Basic {login}")
 
     def feed(self) -> tuple[int, list[str]]:
-        """Status and lines of one fetch."""
+        """Fetch the feed; return its status and its lines."""
         answers: list[bytes] = []
         run(self.peer, iter([self.feed_request()]), at_once=1, look=answers.append)
         head, _, body = answers[0].partition(b"\r\n\r\n")
@@ -50,7 +50,7 @@ class Deployed:
         return int(answers[0][9:12]), answers[0].decode()
 
     def ban(self, address: str) -> None:
-        """Have it banned as a FortiGate would."""
+        """Have it banned, as a FortiGate would."""
         body = (LINE % address).encode()
         posts = [post("/receive-logs", body, X_Banstitch_Token=self.token)] * 3
         run(self.peer, iter(posts), at_once=1)
@@ -78,7 +78,7 @@ class Traffic:
         self.cut = 0
         self.events: dict[int, int] = {}
         self.polls: dict[int, int] = {}
-        # how many requests were under way at most, before anything was done to the receiver
+        # the most requests under way before anything was done to the receiver
         self.usual = 0
         self._begun = self._answered = self._most = 0
         self._lock = threading.Lock()

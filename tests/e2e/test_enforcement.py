@@ -97,7 +97,7 @@ def test_a_missing_vdom_is_an_error_and_is_not_created(tmp_path: Path) -> None:
 def test_a_vdom_setting_is_an_error_on_a_fortigate_without_vdoms(tmp_path: Path) -> None:
     with start_simulator("7.4.8", ()) as unit:
         site = MemorySite(tmp_path, unit, enforcement_vdom="edge")
-        assert "runs without VDOMs, so there is no 'edge'" in site.plan().error
+        assert "runs without VDOMs, so it has no VDOM 'edge'" in site.plan().error
         site.write_inventory(enforcement_vdom="root")
         assert site.plan().error == ""
 

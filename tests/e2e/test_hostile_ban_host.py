@@ -38,7 +38,7 @@ def reply_without_a_field(answer: dict[str, Any]) -> Reply:
 
 
 def reply_twice(answer: dict[str, Any]) -> Reply:
-    """Every field stands in it twice."""
+    """Reply with every field twice."""
     text = json.dumps({"ok": True, **answer})
     return Reply(MARK + f"{text[:-1]}, {text[1:]}".encode())
 

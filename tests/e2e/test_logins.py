@@ -15,6 +15,7 @@ import paramiko
 import pytest
 
 from provision.errors import Unreachable
+from provision.linux.agent.protocol.requests import Observe
 from provision.linux.session.session import BanHostSession
 from provision.ssh import causes, connection
 from provision.ssh.connection import Access, connect
@@ -202,7 +203,7 @@ def test_a_password_that_has_expired(world: SshdHost, access: Access) -> None:
     assert type(error) is causes.PasswordExpired
     login = world.login(world.sshd(), "expired", password=PASSWORD)
     with BanHostSession(login, access) as host, pytest.raises(causes.PasswordExpired) as caught:
-        host.ask({"do": "observe"})
+        host.ask(Observe())
     assert "the password of expired has expired" in caught.value.message
     assert "set a new password" in caught.value.remedy
 
@@ -216,7 +217,7 @@ def test_the_message_of_a_host_that_is_shut_down_is_shown(
     try:
         login = world.login(sshd, password=PASSWORD)
         with pytest.raises(Unreachable) as caught, BanHostSession(login, access) as host:
-            host.ask({"do": "observe"})
+            host.ask(Observe())
     finally:
         world.host.console("rm /etc/nologin", check=True)
     assert 'says: "Back at noon: the disks are being replaced."' in caught.value.message

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from provision.cli.main import main
 from provision.desired import collect
 from provision.engine import ban_host
 from provision.inventory import loader
+from provision.linux.agent.protocol.state import Observed
 from provision.linux.kinds.resource import Resource
 from provision.linux.session.session import NoPython
 from provision.masking import Secrets
@@ -42,7 +43,7 @@ class BareHost(FakeBanHost):
 
     resources: tuple[Resource, ...] = ()
 
-    def _observe(self, _: Mapping[str, Any]) -> dict[str, Any]:
+    def _observe(self, _: object) -> Observed:
         return self._world.host.observed(self.resources)
 
 

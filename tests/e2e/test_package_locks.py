@@ -9,11 +9,13 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from provision.linux.agent.apt import LOCKS
+from provision.linux.agent.protocol.requests import Apply, Observe
+from provision.linux.agent.protocol.steps import Install
+from provision.linux.agent.protocol.wire import dump
 from provision.linux.session import bootstrap
 from provision.linux.session.session import agent_zip
 from tests.e2e.labsite import LabSite
@@ -83,11 +85,7 @@ def is_running(site: LabSite, pattern: str) -> bool:
 
 def install(names: list[str], patience: float) -> str:
     """A program that has the agent install packages and wait so many seconds for a lock."""
-    kinds = ("paths", "logs", "packages", "users", "services", "jails", "spools")
-    observe: dict[str, Any] = {kind: [] for kind in kinds}
-    observe |= {"do": "observe", "sealed": {}, "tokens": ""}
-    request: dict[str, Any] = {"do": "apply", "verb": "apply", "observe": observe}
-    request["steps"] = [{"do": "install", "packages": names}]
+    request = dump(Apply("apply", (Install(tuple(names)),), Observe(), seen=""))
     zipped = base64.b64encode(agent_zip()).decode()
     return (
         "import base64, json, sys\n"
@@ -95,8 +93,9 @@ def install(names: list[str], patience: float) -> str:
         "sys.path.insert(0, '/run/agent.zip')\n"
         "from provision.linux.agent import apt, entry, observe\n"
         f"apt.PATIENCE = {patience}\n"
-        f"request = json.loads({json.dumps(request)!r})\n"
-        "request['seen'] = observe.observe(request['observe'])['digest']\n"
+        "from provision.linux.agent.protocol.requests import Observe\n"
+        f"request = json.loads({request!r})\n"
+        "request['seen'] = observe.observe_host(Observe()).digest\n"
         "entry.main(json.dumps(request).encode(), 'a-mark')\n"
     )
 

@@ -134,7 +134,7 @@ def test_a_fortigate_alone_waits_until_its_ban_host_is_upgraded(
         limited, rotated = site.run("apply", "-y", "-l", "fgt1"), site.run("rotate", "-y")
 
         assert limited.code == rotated.code == 1
-        assert "run apply for it first, or include it in --limit" in limited.out
+        assert "run apply for that host first, or include it in --limit" in limited.out
         assert "no secret was changed" in rotated.out
         assert without_enc(site.units[0].show()) == before
         assert tokens(site) == secrets

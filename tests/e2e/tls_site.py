@@ -9,6 +9,6 @@ FOLDER = "/etc/banstitch/tls"
 
 
 def log_event(site: LabSite) -> list[int]:
-    """What its webhooks were answered when the unit saw a failed login; 0 is no answer."""
+    """Log a failed login, and return the statuses of its webhooks; 0 means no answer."""
     found = site.units[0].log_event(EVENT.format(address=ATTACKER, user="x"))
     return [delivery.status for delivery in found]

@@ -26,14 +26,14 @@ class Webhook:
         )
 
     def raw(self) -> socket.socket:
-        """A connection from the first firewall, on which nothing is said yet."""
+        """Connect from the first firewall, and send nothing yet."""
         source = (self.site.units[0].address, 0)
         return socket.create_connection((self.host.address, 5000), 60, source)
 
     def post(
         self, body: str | bytes, unit: int = 1, source: str = "", token: str = "", kind: str = ""
     ) -> tuple[int, str]:
-        """Status and text of the answer; from the unit's own address by default. ``kind``: of content."""
+        """Post from the firewall's own address by default; return status and text. ``kind``: of content."""
         connection = self.connect(source or self.site.units[unit - 1].address)
         sent = {"X-Banstitch-Token": token or self.tokens[f"webhook:fgt{unit}"]}
         sent |= {"Content-Type": kind} if kind else {}
@@ -43,7 +43,7 @@ class Webhook:
         return answer.status, answer.read().decode()
 
     def get(self, path: str, user: str, secret: str, **headers: str) -> http.client.HTTPResponse:
-        """The answer, of which nothing is read yet."""
+        """Return the answer, of which nothing is read yet."""
         login = base64.b64encode(f"{user}:{secret}".encode()).decode()
         connection = self.connect(self.site.units[0].address)
         connection.request("GET", path, headers={"Authorization": f"Basic {login}", **headers})
@@ -55,20 +55,20 @@ class Webhook:
         return [" ".join(line.split(" ")[2:5:2]) for line in lines]
 
     def metric(self, name: str) -> int:
-        """One number of /metrics, by its name and labels."""
+        """Return a number of /metrics, by its name and labels."""
         shown = self.get("/metrics", "status", self.tokens["status"]).read().decode()
         (line,) = (line for line in shown.splitlines() if line.startswith(name))
         return int(line.rpartition(" ")[2])
 
 
 def begin_large_post(token: str) -> bytes:
-    """A post that announces 100 MB and sends the first of them."""
+    """Return the beginning of a post that announces 100 MB."""
     lines = ("POST /receive-logs HTTP/1.1", "Host: x", "Content-Length: 104857600")
     return "\r\n".join([*lines, f"X-Banstitch-Token: {token}", "", "logid="]).encode()
 
 
 def measure_memory(webhook: Webhook) -> float:
-    """MiB of all processes of the receiver; what they share counts once."""
+    """Return the MiB of all processes of the receiver; shared memory counts once."""
     folder = "/sys/fs/cgroup/system.slice/banstitch-receiver.service"
     script = f"for p in $(cat {folder}/cgroup.procs); do grep ^Pss: /proc/$p/smaps_rollup; done"
     rows = webhook.host.console(script, check=True).stdout.splitlines()
@@ -77,7 +77,7 @@ def measure_memory(webhook: Webhook) -> float:
 
 @contextmanager
 def limit_time(host: DebianHost, ask: int, end: int) -> Iterator[None]:
-    """The receiver gives so many seconds for a request and for all of it; else as worker.py says."""
+    """Give clients this many seconds for a request, and for a whole exchange."""
     change = f"sed -i 's/^TO_ASK = .*/TO_ASK = {ask}/; s/^TO_END = .*/TO_END = {end}/' worker.py"
     restart = "systemctl restart banstitch-receiver"
     prepare = f"cd /opt/banstitch/receiver && cp -p worker.py /run && {change} && {restart}"

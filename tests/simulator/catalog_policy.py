@@ -15,13 +15,13 @@ _SERVICES = {"firewall service custom": EVERY, "firewall service group": EVERY}
 _SCHEDULE = {"firewall schedule recurring": EVERY}
 
 
-def _option(name: str, default: str, choices: str, versions: str = "") -> Attribute:
+def _make_option(name: str, default: str, choices: str, versions: str = "") -> Attribute:
     return Attribute(
         name, "option", 0, default, dict.fromkeys(choices.split(), EVERY), versions=versions
     )
 
 
-def _local_in(path: str, addresses: dict[str, str]) -> Table:
+def _make_local_in_table(path: str, addresses: dict[str, str]) -> Table:
     return Table(
         path,
         "integer",
@@ -30,7 +30,7 @@ def _local_in(path: str, addresses: dict[str, str]) -> Table:
         member_error=True,
         attributes=(
             Attribute("uuid", "uuid", versions="6.4-"),
-            _option("ha-mgmt-intf-only", "disable", "enable disable"),
+            _make_option("ha-mgmt-intf-only", "disable", "enable disable"),
             Attribute("intf", "ref", 35, refers=_INTERFACES, versions="-7.4.1", required=True),
             Attribute("intf", "refs", 35, refers=_INTERFACES, versions="7.4.2-", required=True),
             Attribute(
@@ -41,8 +41,8 @@ def _local_in(path: str, addresses: dict[str, str]) -> Table:
                 required=True,
                 when=("internet-service-src", "disable"),
             ),
-            _option("srcaddr-negate", "disable", "enable disable", "7.0-"),
-            _option("internet-service-src", "disable", "enable disable", "7.4.4-"),
+            _make_option("srcaddr-negate", "disable", "enable disable", "7.0-"),
+            _make_option("internet-service-src", "disable", "enable disable", "7.4.4-"),
             Attribute(
                 "internet-service-src-name",
                 "any",
@@ -50,12 +50,12 @@ def _local_in(path: str, addresses: dict[str, str]) -> Table:
                 when=("internet-service-src", "enable"),
             ),
             Attribute("dstaddr", "refs", 79, refers=addresses | _LOCAL_FEED, required=True),
-            _option("action", "deny", "accept deny"),
+            _make_option("action", "deny", "accept deny"),
             Attribute("service", "refs", 79, refers=_SERVICES, required=True),
             Attribute("schedule", "ref", 35, refers=_SCHEDULE, required=True),
-            _option("status", "enable", "enable disable"),
-            _option("virtual-patch", "disable", "enable disable", "7.2.4-"),
-            _option("logtraffic", "disable", "enable disable", "7.6.0-"),
+            _make_option("status", "enable", "enable disable"),
+            _make_option("virtual-patch", "disable", "enable disable", "7.2.4-"),
+            _make_option("logtraffic", "disable", "enable disable", "7.6.0-"),
             Attribute("comments", size=1023),
         ),
     )
@@ -67,26 +67,26 @@ POLICY = Table(
     scope="vdom",
     member_error=True,
     attributes=(
-        _option("status", "enable", "enable disable"),
+        _make_option("status", "enable", "enable disable"),
         Attribute("name", size=35, unique=True),
         Attribute("uuid", "uuid"),
         Attribute("srcintf", "refs", 35, refers=_INTERFACES, required=True),
         Attribute("dstintf", "refs", 35, refers=_INTERFACES, required=True),
-        _option("action", "deny", "accept deny ipsec"),
+        _make_option("action", "deny", "accept deny ipsec"),
         Attribute("srcaddr", "refs", 79, refers=_ADDRESSES | _FEED, required=True),
         Attribute("dstaddr", "refs", 79, refers=_ADDRESSES | _FEED, required=True),
         Attribute("srcaddr6", "refs", 79, refers=_ADDRESSES6 | _FEED),
         Attribute("dstaddr6", "refs", 79, refers=_ADDRESSES6 | _FEED),
-        _option("send-deny-packet", "disable", "enable disable"),
+        _make_option("send-deny-packet", "disable", "enable disable"),
         Attribute("schedule", "ref", 35, refers=_SCHEDULE, required=True),
         Attribute("service", "refs", 79, refers=_SERVICES, required=True),
-        _option("match-vip", "enable", "enable disable", "7.2.4-"),
-        _option("match-vip", "disable", "enable disable", "-7.2.3"),
-        _option("logtraffic", "utm", "all utm disable"),
-        _option("nat", "disable", "enable disable"),
+        _make_option("match-vip", "enable", "enable disable", "7.2.4-"),
+        _make_option("match-vip", "disable", "enable disable", "-7.2.3"),
+        _make_option("logtraffic", "utm", "all utm disable"),
+        _make_option("nat", "disable", "enable disable"),
         Attribute("comments", size=1023),
-        _option("srcaddr-negate", "disable", "enable disable"),
-        _option("dstaddr-negate", "disable", "enable disable"),
+        _make_option("srcaddr-negate", "disable", "enable disable"),
+        _make_option("dstaddr-negate", "disable", "enable disable"),
     ),
 )
 
@@ -94,15 +94,15 @@ _TUNNEL = "-7.6.2"
 _SOURCES = (
     Attribute("source-interface", "refs", 35, refers=_INTERFACES),
     Attribute("source-address", "refs", 79, refers=_ADDRESSES | _FEED),
-    _option("source-address-negate", "disable", "enable disable"),
+    _make_option("source-address-negate", "disable", "enable disable"),
     Attribute("source-address6", "refs", 79, refers=_ADDRESSES6 | _FEED),
-    _option("source-address6-negate", "disable", "enable disable"),
+    _make_option("source-address6-negate", "disable", "enable disable"),
 )
 SSL_SETTINGS = Table(
     "vpn ssl settings",
     scope="vdom",
     attributes=(
-        _option("status", "enable", "enable disable", "7.0.1-"),
+        _make_option("status", "enable", "enable disable", "7.0.1-"),
         Attribute("login-attempt-limit", "integer", (0, 10), "2"),
         Attribute("login-block-time", "integer", (0, 86400), "60"),
         Attribute("login-timeout", "integer", (10, 180), "30"),
@@ -135,7 +135,9 @@ POLICY_TABLES = (
         scope="vdom",
         attributes=(
             Attribute("uuid", "uuid"),
-            _option("type", "ipmask", "ipmask iprange fqdn geography dynamic interface-subnet"),
+            _make_option(
+                "type", "ipmask", "ipmask iprange fqdn geography dynamic interface-subnet"
+            ),
             Attribute("start-ip", "ip", when=("type", "iprange")),
             Attribute("end-ip", "ip", when=("type", "iprange")),
             Attribute("fqdn", size=255, when=("type", "fqdn")),
@@ -176,7 +178,7 @@ POLICY_TABLES = (
         attributes=(
             Attribute("uuid", "uuid", versions="7.4-"),
             Attribute("category", size=63),
-            _option("protocol", "TCP/UDP/SCTP", "TCP/UDP/SCTP ICMP ICMP6 IP HTTP FTP ALL"),
+            _make_option("protocol", "TCP/UDP/SCTP", "TCP/UDP/SCTP ICMP ICMP6 IP HTTP FTP ALL"),
             Attribute("tcp-portrange", "any"),
             Attribute("udp-portrange", "any"),
         ),
@@ -206,12 +208,12 @@ POLICY_TABLES = (
         "string",
         scope="vdom",
         attributes=(
-            _option("tunnel-mode", "disable", "enable disable", _TUNNEL),
-            _option("web-mode", "disable", "enable disable"),
+            _make_option("tunnel-mode", "disable", "enable disable", _TUNNEL),
+            _make_option("web-mode", "disable", "enable disable"),
         ),
     ),
     SSL_SETTINGS,
     POLICY,
-    _local_in("firewall local-in-policy", _ADDRESSES),
-    _local_in("firewall local-in-policy6", _ADDRESSES6),
+    _make_local_in_table("firewall local-in-policy", _ADDRESSES),
+    _make_local_in_table("firewall local-in-policy6", _ADDRESSES6),
 )

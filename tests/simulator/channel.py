@@ -52,7 +52,7 @@ class Channel:
         self._out = bytearray()
         self._notice: Notice | None = None
 
-    def _prompt(self) -> str:
+    def _build_prompt(self) -> str:
         """Return the prompt, with a message of the FortiGate before or behind it."""
         prompt, notice = self._session.prompt, self._notice
         self._notice = None
@@ -65,7 +65,7 @@ class Channel:
             "redrawn": f"{prompt}\r\n{notice.text}\r\n{prompt}",
         }.get(notice.where, prompt)
 
-    def _interrupted(self, lines: tuple[str, ...]) -> tuple[str, ...]:
+    def _insert_notice(self, lines: tuple[str, ...]) -> tuple[str, ...]:
         """Return the lines of an answer with a message of the FortiGate among them."""
         notice = self._notice
         if notice is None or notice.where not in ("echo", "inside"):
@@ -73,12 +73,12 @@ class Channel:
         at = len(lines) // 2 if notice.where == "inside" else 0
         return (*lines[:at], notice.text, *lines[at:])
 
-    def _terminal(self, shell: bool) -> Terminal:
+    def _make_terminal(self, shell: bool) -> Terminal:
         options = self._fortigate.options
         return Terminal(
             self._out.extend,
             self._run,
-            self._prompt,
+            self._build_prompt,
             self._session.interrupt,
             (lambda: self._fortigate.page(self._login.rows)) if shell else (lambda: 0),
             lambda line: list_completions(self._session, line),
@@ -106,7 +106,7 @@ class Channel:
             errors = errors_in(reply.lines, text)
             self._fortigate.journal.add(Line(self._number, context, text, changes, errors))
             self._notice = faults.notice_for(text)
-            reply = replace(reply, lines=self._interrupted(reply.lines))
+            reply = replace(reply, lines=self._insert_notice(reply.lines))
             if drop or faults.drops_after():
                 raise Dropped
         return reply
@@ -121,7 +121,7 @@ class Channel:
 
     def converse(self) -> None:
         """Serve a shell until the client leaves or the FortiGate closes."""
-        terminal = self._terminal(shell=True)
+        terminal = self._make_terminal(shell=True)
         self._notice = self._fortigate.faults.notice_for("")
         asks = self._fortigate.set_password if self._fortigate.wants_new_password else None
         terminal.start(self._fortigate.options.disclaimer, asks)
@@ -141,7 +141,7 @@ class Channel:
                 time.sleep(self._fortigate.faults.latency)
             terminal.feed(data)
             self._flush()
-        self._goodbye()
+        self._close()
 
     def _receive(self) -> bytes:
         data = self._channel.recv(65536)
@@ -151,18 +151,18 @@ class Channel:
 
     def obey(self, command: bytes) -> None:
         """Serve an exec request: its lines run one after the other, prompts are printed."""
-        terminal = self._terminal(shell=False)
+        terminal = self._make_terminal(shell=False)
         terminal.start()
         terminal.feed(command + b"\n")
         self._flush()
-        self._goodbye()
+        self._close()
 
     def leave(self) -> None:
         """The connection is over: drop what its session had pending."""
         with self._fortigate.lock:
             self._session.leave()
 
-    def _goodbye(self) -> None:
+    def _close(self) -> None:
         self._channel.send_exit_status(0)
         self._channel.close()
 

@@ -64,7 +64,7 @@ class Config:
         """Count the objects that refer to row `key` of table `path`."""
         seen = self.scopes.items() if scope in (GLOBAL, "") else [(scope, self.scopes[scope])]
         return sum(
-            _refers(block.table, entry, path, key)
+            _count_references(block.table, entry, path, key)
             for _, blocks in seen
             for block in blocks.values()
             for entry in block.entries()
@@ -79,18 +79,18 @@ class Config:
     def text(self, writer: Writer) -> list[str]:
         """Write everything as a full `show` prints it, header lines left out."""
         if not self.multi:
-            return _scope_text(writer, self.scopes[""])
+            return _write_blocks(writer, self.scopes[""])
         lines = ["", "config vdom"]
         for name in self.vdoms:
             lines += [f"edit {name}", "next"]
-        lines += ["end", "", "config global", *_scope_text(writer, self.scopes[GLOBAL]), "end"]
+        lines += ["end", "", "config global", *_write_blocks(writer, self.scopes[GLOBAL]), "end"]
         for name in self.vdoms:
-            body = _scope_text(writer, self.scopes[name])
+            body = _write_blocks(writer, self.scopes[name])
             lines += ["", "config vdom", f"edit {name}", *body, "end"]
         return lines
 
 
-def _scope_text(writer: Writer, blocks: Blocks) -> list[str]:
+def _write_blocks(writer: Writer, blocks: Blocks) -> list[str]:
     lines: list[str] = []
     for block in blocks.values():
         body = writer.block(block)
@@ -99,14 +99,16 @@ def _scope_text(writer: Writer, blocks: Blocks) -> list[str]:
     return lines
 
 
-def _refers(table: Table, entry: Entry, path: str, key: str) -> int:
+def _count_references(table: Table, entry: Entry, path: str, key: str) -> int:
     own = sum(
         key in entry.texts(attribute.name)
         for attribute in table.attributes
         if path in attribute.refers
     )
     nested = sum(
-        _refers(block.table, row, path, key) for block in entry.blocks() for row in block.entries()
+        _count_references(block.table, row, path, key)
+        for block in entry.blocks()
+        for row in block.entries()
     )
     return int(bool(own + nested))
 
@@ -187,7 +189,7 @@ def _load(config: Config, loader: Loader, source: Iterator[Statement]) -> None:
         elif verb == "config" and head == "global" and len(words) == 1:
             loader.load(source, scopes.setdefault(GLOBAL, {}))
         else:
-            loader.load(_one_block((verb, words), source), plain)
+            loader.load(_read_block((verb, words), source), plain)
     for scope, blocks in (scopes or {"": plain}).items():
         _complete(config, scope, blocks)
 
@@ -206,20 +208,20 @@ def _load_vdom(loader: Loader, source: Iterator[Statement], blocks: Blocks) -> b
     for verb, words in source:
         if verb in ("next", "end"):
             return verb == "end"
-        loader.load(_one_block((verb, words), source), blocks)
+        loader.load(_read_block((verb, words), source), blocks)
     return True
 
 
-def _one_block(first: Statement, source: Iterator[Statement]) -> Iterator[Statement]:
+def _read_block(first: Statement, source: Iterator[Statement]) -> Iterator[Statement]:
     depth = 0
-    for statement in _chain(first, source):
+    for statement in _join(first, source):
         depth += {"config": 1, "end": -1}.get(statement[0], 0)
         yield statement
         if depth == 0:
             return
 
 
-def _chain(first: Statement, rest: Iterator[Statement]) -> Iterator[Statement]:
+def _join(first: Statement, rest: Iterator[Statement]) -> Iterator[Statement]:
     yield first
     for each in rest:  # noqa: UP028 - `yield from` would close `rest` together with this one
         yield each

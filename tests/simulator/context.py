@@ -107,7 +107,7 @@ class Context:
         if self.transaction is not None:
             self.transaction.touched.add((scope, path, key))
 
-    def _changed(self) -> None:
+    def _note_change(self) -> None:
         """Take note of a change, unless it is one of an open transaction."""
         if self.transaction is None:
             self.host.changed()

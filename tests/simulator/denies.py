@@ -24,15 +24,15 @@ def list_denials(config: Config, address: str, in_feed: InFeed) -> list[str]:
     for scope in config.vdoms if config.multi else ("",):
 
         def matches(name: str, scope: str = scope) -> bool:
-            return _member(config, scope, name, address, in_feed)
+            return _is_member(config, scope, name, address, in_feed)
 
-        found += _ssl(config.block("vpn ssl settings", scope), family, matches)
-        found += _local(config.block(f"firewall local-in-policy{family}", scope), matches)
-        found += _policy(config.block("firewall policy", scope), family, matches)
+        found += _check_ssl_vpn(config.block("vpn ssl settings", scope), family, matches)
+        found += _check_local_in(config.block(f"firewall local-in-policy{family}", scope), matches)
+        found += _check_policies(config.block("firewall policy", scope), family, matches)
     return list(dict.fromkeys(found))
 
 
-def _member(config: Config, scope: str, name: str, address: str, in_feed: InFeed) -> bool:
+def _is_member(config: Config, scope: str, name: str, address: str, in_feed: InFeed) -> bool:
     ip = ipaddress.ip_address(address)
     if config.find("system external-resource", name, scope):
         return in_feed(scope, name, address)
@@ -40,13 +40,13 @@ def _member(config: Config, scope: str, name: str, address: str, in_feed: InFeed
     entry = config.find(path, name, scope)
     block = config.block(path, scope)
     if entry and block:
-        return any(ip in net for net in _networks(block, entry))
+        return any(ip in net for net in _list_networks(block, entry))
     group = config.find("firewall addrgrp", name, scope)
     members = group.texts("member") if group else ()
-    return any(_member(config, scope, each, address, in_feed) for each in members)
+    return any(_is_member(config, scope, each, address, in_feed) for each in members)
 
 
-def _networks(
+def _list_networks(
     block: Block, entry: Entry
 ) -> Iterator[ipaddress.IPv4Network | ipaddress.IPv6Network]:
     def one(name: str) -> str:
@@ -61,7 +61,7 @@ def _networks(
         yield from ipaddress.summarize_address_range(first, last)
 
 
-def _ssl(block: Block | None, family: str, matches: Matches) -> list[str]:
+def _check_ssl_vpn(block: Block | None, family: str, matches: Matches) -> list[str]:
     if block is None or value(block, "status") == "disable":
         return []
     members = block.entry.texts(f"source-address{family}")
@@ -70,7 +70,7 @@ def _ssl(block: Block | None, family: str, matches: Matches) -> list[str]:
     return ["ssl_vpn"] if members and hit == negated else []
 
 
-def _rows(block: Block | None) -> Iterator[tuple[Entry, Callable[[str], tuple[str, ...]]]]:
+def _list_rows(block: Block | None) -> Iterator[tuple[Entry, Callable[[str], tuple[str, ...]]]]:
     for row in block.rows.values() if block else ():
 
         def get(name: str, row: Entry = row) -> tuple[str, ...]:
@@ -80,32 +80,32 @@ def _rows(block: Block | None) -> Iterator[tuple[Entry, Callable[[str], tuple[st
             yield row, get
 
 
-def _applies(get: Callable[[str], tuple[str, ...]], name: str, matches: Matches) -> bool:
+def _matches_row(get: Callable[[str], tuple[str, ...]], name: str, matches: Matches) -> bool:
     members = get(name)
     hit = any(matches(each) for each in members)
     return bool(members) and hit != (get("srcaddr-negate") == ("enable",))
 
 
-def _local(block: Block | None, matches: Matches) -> list[str]:
-    for _, get in _rows(block):
-        if _applies(get, "srcaddr", matches):
+def _check_local_in(block: Block | None, matches: Matches) -> list[str]:
+    for _, get in _list_rows(block):
+        if _matches_row(get, "srcaddr", matches):
             return ["local_in"] if get("action") == ("deny",) else []
     return []
 
 
-def _policy(block: Block | None, family: str, matches: Matches) -> list[str]:
+def _check_policies(block: Block | None, family: str, matches: Matches) -> list[str]:
     """Return ["policy"] if a policy denies, that is if no accept for the same interfaces precedes it."""
     accepted: list[tuple[set[str], set[str]]] = []
-    for _, get in _rows(block):
-        if not _applies(get, f"srcaddr{family}", matches):
+    for _, get in _list_rows(block):
+        if not _matches_row(get, f"srcaddr{family}", matches):
             continue
         ports = (set(get("srcintf")), set(get("dstintf")))
         if get("action") == ("accept",):
             accepted.append(ports)
-        elif not any(_overlap(ports, earlier) for earlier in accepted):
+        elif not any(_has_overlap(ports, earlier) for earlier in accepted):
             return ["policy"]
     return []
 
 
-def _overlap(one: tuple[set[str], set[str]], other: tuple[set[str], set[str]]) -> bool:
+def _has_overlap(one: tuple[set[str], set[str]], other: tuple[set[str], set[str]]) -> bool:
     return all("any" in a | b or a & b for a, b in zip(one, other, strict=True))

@@ -57,7 +57,7 @@ def log(session: "Session", texts: list[str]) -> list[str]:
         raise refusals.incomplete()
     chosen = kinds.match(texts[0], ("filter", "display", "delete", "delete-all"))
     if chosen == "display":
-        return _display(session)
+        return _display_log(session)
     if chosen != "filter":
         raise refusals.not_permitted()
     return _filter(session.log_filter, texts[1:])
@@ -82,15 +82,15 @@ def _filter(held: dict[str, str], texts: list[str]) -> list[str]:
     return []
 
 
-def _display(session: "Session") -> list[str]:
+def _display_log(session: "Session") -> list[str]:
     held = session.log_filter
-    found = [line for line in reversed(session.host.logged) if _passes(held, line)]
+    found = [line for line in reversed(session.host.logged) if _matches_filter(held, line)]
     shown = found[: int(held.get("view-lines", _VIEW_LINES))]
     lines = [f"{len(found)} logs found.", f"{len(shown)} logs returned.", ""]
     return lines + [f"{number}: {line}" for number, line in enumerate(shown, 1)]
 
 
-def _passes(held: dict[str, str], line: str) -> bool:
+def _matches_filter(held: dict[str, str], line: str) -> bool:
     wanted = {name.split(" ", 1)[1]: text for name, text in held.items() if " " in name}
     category = held.get("category", "event")
     if category.isdigit():

@@ -31,13 +31,13 @@ def find_attribute(frame: Frame, words: Words) -> Attribute:
 def set_values(frame: Frame, words: Words, config: Config) -> None:
     """`set`: replace the whole value."""
     attribute = find_attribute(frame, words)
-    frame.put(attribute.name, _checked(frame, attribute, words[1:], config))
+    frame.put(attribute.name, _check_value(frame, attribute, words[1:], config))
 
 
 def append_values(frame: Frame, words: Words, config: Config) -> None:
     """`append`: add values to a list."""
     attribute = _list_of(frame, words)
-    added = _checked(frame, attribute, words[1:], config)
+    added = _check_value(frame, attribute, words[1:], config)
     old = frame.entry.values(attribute.name)
     frame.put(attribute.name, old + tuple(word for word in added if word not in old))
 
@@ -64,11 +64,11 @@ def _list_of(frame: Frame, words: Words) -> Attribute:
     return attribute
 
 
-def _checked(frame: Frame, attribute: Attribute, words: Words, config: Config) -> Values:
+def _check_value(frame: Frame, attribute: Attribute, words: Words, config: Config) -> Values:
     zones = "system zone" in attribute.refers  # a member of a zone cannot be used on its own
 
     def exists(path: str, key: str) -> bool:
-        if zones and path == "system interface" and _in_zone(config, frame.scope, key):
+        if zones and path == "system interface" and _is_in_zone(config, frame.scope, key):
             return False
         return config.exists(path, key, frame.scope)
 
@@ -79,7 +79,7 @@ def _checked(frame: Frame, attribute: Attribute, words: Words, config: Config) -
     return kinds.check(frame.table, attribute, words, exists)
 
 
-def _in_zone(config: Config, scope: str, interface: str) -> bool:
+def _is_in_zone(config: Config, scope: str, interface: str) -> bool:
     block = config.block("system zone", scope)
     return (
         any(interface in row.texts("interface") for row in block.rows.values()) if block else False
@@ -95,14 +95,14 @@ def open_row(frame: Frame, words: Words, config: Config) -> tuple[Frame, tuple[s
     table = frame.table
     key = kinds.check_key(table, words[0].text)
     found = frame.block.rows.get(key)
-    if found is None and config.scopes and _foreign(frame, key, config):
+    if found is None and config.scopes and _is_global_row(frame, key, config):
         raise refusals.not_permitted()
     entry = copy.deepcopy(found) if found else Entry(make_key_word(table, key))
     opened = Frame(key, "entry", frame.scope, frame.block, entry, row=True)
     return opened, () if found else (f"new entry '{key}' added",)
 
 
-def _foreign(frame: Frame, key: str, config: Config) -> bool:
+def _is_global_row(frame: Frame, key: str, config: Config) -> bool:
     """A global row is read only inside a VDOM."""
     own = config.multi and frame.scope != GLOBAL and frame.table.scope == "both"
     return own and config.find(frame.table.path, key, GLOBAL) is not None
@@ -164,7 +164,7 @@ def _fill_uuid(table: Table, entry: Entry) -> None:
         entry.put(table, "uuid", (Word(new_uuid()),))
 
 
-def _row(frame: Frame, word: Word) -> Entry:
+def _find_row(frame: Frame, word: Word) -> Entry:
     found = frame.block.rows.get(word.text)
     if found is None:
         raise refusals.missing_entry()
@@ -175,7 +175,7 @@ def delete_row(frame: Frame, words: Words, config: Config) -> None:
     """`delete`: at once; an object in use is refused with -23."""
     if not words:
         raise refusals.incomplete()
-    row = _row(frame, words[0])
+    row = _find_row(frame, words[0])
     _check_free(frame, row, config)
     del frame.block.rows[row.key.text]
 
@@ -193,7 +193,7 @@ def _check_free(frame: Frame, row: Entry, config: Config) -> None:
         raise refusals.in_use(users)
 
 
-def _two(words: Words, joint: tuple[str, ...]) -> tuple[Word, str, Word]:
+def _parse_two_keys(words: Words, joint: tuple[str, ...]) -> tuple[Word, str, Word]:
     if len(words) < 3:
         raise refusals.incomplete()
     return words[0], kinds.match(words[1].text, joint), words[2]
@@ -201,8 +201,8 @@ def _two(words: Words, joint: tuple[str, ...]) -> tuple[Word, str, Word]:
 
 def rename_row(frame: Frame, words: Words, config: Config) -> None:
     """`rename a to b`: references follow."""
-    old, _, new = _two(words, ("to",))
-    row = _row(frame, old)
+    old, _, new = _parse_two_keys(words, ("to",))
+    row = _find_row(frame, old)
     _check_new_key(frame, new)
     frame.block.rows = {
         new.text if key == old.text else key: each for key, each in frame.block.rows.items()
@@ -213,8 +213,8 @@ def rename_row(frame: Frame, words: Words, config: Config) -> None:
 
 def clone_row(frame: Frame, words: Words) -> None:
     """`clone a to b`: a copy with a uuid of its own."""
-    old, _, new = _two(words, ("to",))
-    row = copy.deepcopy(_row(frame, old))
+    old, _, new = _parse_two_keys(words, ("to",))
+    row = copy.deepcopy(_find_row(frame, old))
     _check_new_key(frame, new)
     row.key = make_key_word(frame.table, new.text)
     if row.values("uuid"):
@@ -229,8 +229,8 @@ def _check_new_key(frame: Frame, word: Word) -> None:
 
 def move_row(frame: Frame, words: Words) -> None:
     """`move a before|after b`."""
-    moved, where, other = _two(words, ("before", "after"))
-    row, anchor = _row(frame, moved), _row(frame, other)
+    moved, where, other = _parse_two_keys(words, ("before", "after"))
+    row, anchor = _find_row(frame, moved), _find_row(frame, other)
     if row is anchor:
         return
     keys = [key for key in frame.block.rows if key != moved.text]

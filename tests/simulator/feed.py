@@ -134,12 +134,12 @@ class Feeds:
         while not self._stop.is_set():
             with self._busy:
                 for source in self._sources():
-                    if time.monotonic() >= self._due(source) and not self._stop.is_set():
+                    if time.monotonic() >= self._get_due_time(source) and not self._stop.is_set():
                         self._fetch(source)
             self._wake.wait(max(0.02, min(1.0, self.options.minute / 10)))
             self._wake.clear()
 
-    def _due(self, source: Source) -> float:
+    def _get_due_time(self, source: Source) -> float:
         """Return when to fetch, in seconds of the monotonic clock; 0 for a feed that is new."""
         key = (source.scope, source.name)
         if key not in self._state:
@@ -151,7 +151,7 @@ class Feeds:
         config, lock = self.settled()
         with lock:
             found = list(_sources(config, self.options.minute))
-            known = set(_names(config))
+            known = set(_list_names(config))
         for gone in set(self._state) - known:
             del self._state[gone]
         return found
@@ -165,11 +165,11 @@ class Feeds:
         except (OSError, http.client.HTTPException, ValueError) as error:
             new = replace(old, error=str(error) or type(error).__name__, status=0)
         else:
-            new = self._taken(old, status, etag, text)
+            new = self._update_state(old, status, etag, text)
         due = time.monotonic() + source.interval
         self._state[key] = replace(new, fetches=old.fetches + 1, due=due, url=source.url)
 
-    def _taken(self, old: Feed, status: int, etag: str, text: bytes) -> Feed:
+    def _update_state(self, old: Feed, status: int, etag: str, text: bytes) -> Feed:
         if status == 304:
             return replace(old, status=304, error="")
         if status != 200:
@@ -197,12 +197,12 @@ def parse(data: bytes, version: Version) -> tuple[tuple[str, ...], tuple[Range, 
     whole = [line.strip() for line in text.decode("utf-8", "replace").splitlines()]
     lines = [line for line in whole if line and not line.startswith("#")]
     lines = lines[: 131072 if old else 300000]
-    found = [_range(line) for line in lines]
+    found = [_parse_range(line) for line in lines]
     good = tuple(each for each in found if each)
     return tuple(lines), good, len(found) - len(good)
 
 
-def _range(line: str) -> Range | None:
+def _parse_range(line: str) -> Range | None:
     try:
         if "-" in line:
             low, high = (ipaddress.ip_address(part.strip()) for part in line.split("-", 1))
@@ -217,7 +217,7 @@ def _range(line: str) -> Range | None:
     return net.version, int(net.network_address), int(net.broadcast_address)
 
 
-def _names(config: Config) -> Iterable[tuple[str, str]]:
+def _list_names(config: Config) -> Iterable[tuple[str, str]]:
     for scope, blocks in config.scopes.items():
         block = blocks.get("system external-resource")
         for name in block.rows if block else ():
@@ -225,7 +225,7 @@ def _names(config: Config) -> Iterable[tuple[str, str]]:
 
 
 def _sources(config: Config, minute: float) -> Iterable[Source]:
-    for scope, name in _names(config):
+    for scope, name in _list_names(config):
         block = config.scopes[scope]["system external-resource"]
         row = block.rows[name]
 

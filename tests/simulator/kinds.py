@@ -37,44 +37,44 @@ def check(table: Table, attribute: Attribute, words: Sequence[Word], exists: Exi
     if not words:
         raise refusals.incomplete()
     if attribute.kind == "secret":
-        return _secret(attribute, words)
+        return _check_secret(attribute, words)
     if attribute.kind == "subnet":
-        return _subnet(words)
+        return _check_subnet(words)
     if not attribute.many and len(words) > 1:
         raise refusals.parse_error(words[1].text)
-    values = tuple(_one(table, attribute, word, exists) for word in words)
+    values = tuple(_check_word(table, attribute, word, exists) for word in words)
     if attribute.kind == "any":
         return values
     return tuple(word for word in dict.fromkeys(values) if word.text)
 
 
-def _one(table: Table, attribute: Attribute, word: Word, exists: Exists) -> Word:
+def _check_word(table: Table, attribute: Attribute, word: Word, exists: Exists) -> Word:
     kind, text = attribute.kind, word.text
     if kind == "any":
         return Word(text, word.quoted or not text.isascii() or " " in text)
     if kind == "option":
         return Word(match(text, attribute.choices))
     if kind in ("integer", "integers"):
-        return Word(_integer(text, attribute.size))
+        return Word(_check_integer(text, attribute.size))
     if kind == "ip":
-        return Word(_ip(text))
+        return Word(_check_address(text))
     if kind == "pem":
-        return Word(_pem(text), True)
+        return Word(_check_certificate(text), True)
     if kind == "uuid":
         return Word(text)
-    _fits(text, attribute.size if isinstance(attribute.size, int) else 0)
+    _check_size(text, attribute.size if isinstance(attribute.size, int) else 0)
     if kind in ("ref", "refs") and text and not any(exists(p, text) for p in attribute.refers):
         member = table.member_error or "/" in text
         raise (refusals.no_such_member if member else refusals.no_such_reference)(text)
     return Word(text, True)
 
 
-def _fits(text: str, limit: int) -> None:
+def _check_size(text: str, limit: int) -> None:
     if limit and len(text.encode("utf-8", "surrogateescape")) > limit:
         raise refusals.too_long(text, limit)
 
 
-def _integer(text: str, span: int | tuple[int, int]) -> str:
+def _check_integer(text: str, span: int | tuple[int, int]) -> str:
     if not (text.isascii() and text.isdigit()):
         raise refusals.bad_integer(text)
     if isinstance(span, tuple) and not span[0] <= int(text) <= span[1]:
@@ -82,14 +82,14 @@ def _integer(text: str, span: int | tuple[int, int]) -> str:
     return str(int(text))
 
 
-def _ip(text: str) -> str:
+def _check_address(text: str) -> str:
     try:
         return str(ipaddress.IPv4Address(text))
     except ValueError:
         raise refusals.bad_address(text) from None
 
 
-def _pem(text: str) -> str:
+def _check_certificate(text: str) -> str:
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=text)
     except (ssl.SSLError, ValueError):
@@ -97,7 +97,7 @@ def _pem(text: str) -> str:
     return text
 
 
-def _subnet(words: Sequence[Word]) -> Values:
+def _check_subnet(words: Sequence[Word]) -> Values:
     text = "/".join(word.text for word in words[:2])
     try:
         interface = ipaddress.IPv4Interface(text)
@@ -106,22 +106,22 @@ def _subnet(words: Sequence[Word]) -> Values:
     return Word(str(interface.ip)), Word(str(interface.netmask))
 
 
-def _secret(attribute: Attribute, words: Sequence[Word]) -> Values:
+def _check_secret(attribute: Attribute, words: Sequence[Word]) -> Values:
     if words[0] == Word("ENC"):
         if len(words) < 2:
             raise refusals.incomplete()
         return Word("ENC"), Word(decipher(words[1].text))
     if len(words) > 1:
         raise refusals.parse_error(words[1].text)
-    _fits(words[0].text, attribute.size if isinstance(attribute.size, int) else 0)
+    _check_size(words[0].text, attribute.size if isinstance(attribute.size, int) else 0)
     return (Word("ENC"), Word(words[0].text)) if words[0].text else ()
 
 
 def check_key(table: Table, text: str) -> str:
     """Check the key of a row; raises Refused for a bad number, a long or a reserved name."""
     if table.key == "integer":
-        return _integer(text, (0, 4294967295))
-    _fits(text, table.key_size if table.key else 0)
+        return _check_integer(text, (0, 4294967295))
+    _check_size(text, table.key_size if table.key else 0)
     if table.key and RESERVED & set(text):
         raise refusals.reserved(text)
     if not text:

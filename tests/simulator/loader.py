@@ -60,11 +60,11 @@ class Loader:
             path = " ".join(write_word(word) for word in words)
             block = blocks.setdefault(path, new_block(path, self.tables))
             block.kept = not self.drop
-            self._block(source, block, self.drop and path not in self.tables)
+            self._load_block(source, block, self.drop and path not in self.tables)
             if self.drop and path not in self.tables:
                 del blocks[path]
 
-    def _block(self, source: Iterator[Statement], block: Block, ignored: bool) -> None:
+    def _load_block(self, source: Iterator[Statement], block: Block, ignored: bool) -> None:
         table = block.table
         for verb, words in source:
             if verb == "end":
@@ -72,19 +72,19 @@ class Loader:
             if verb == "edit":
                 key = words[0] if table.lenient else Word(words[0].text, table.key != "integer")
                 row = block.rows.setdefault(key.text, Entry(key))
-                self._row(source, table, row)
+                self._load_row(source, table, row)
             else:
-                self._line(source, table, block.entry, verb, words)
+                self._load_line(source, table, block.entry, verb, words)
         if not ignored:
             raise ValueError(f"config {table.path} has no end")
 
-    def _row(self, source: Iterator[Statement], table: Table, row: Entry) -> None:
+    def _load_row(self, source: Iterator[Statement], table: Table, row: Entry) -> None:
         for verb, words in source:
             if verb == "next":
                 return
-            self._line(source, table, row, verb, words)
+            self._load_line(source, table, row, verb, words)
 
-    def _line(
+    def _load_line(
         self,
         source: Iterator[Statement],
         table: Table,
@@ -95,21 +95,21 @@ class Loader:
         name = " ".join(write_word(word) for word in words) if verb == "config" else words[0].text
         known = table.lenient or table.table(name) or table.attribute(name)
         if verb == "config":
-            self._nested(source, table, entry, name, bool(known))
+            self._load_nested(source, table, entry, name, bool(known))
         elif known or not self.drop:
             values = words[1:] if verb == "set" else ()
-            _append(entry, name, _kept(table.attribute(name), values))
+            _append(entry, name, _keep_values(table.attribute(name), values))
 
-    def _nested(
+    def _load_nested(
         self, source: Iterator[Statement], table: Table, entry: Entry, name: str, known: bool
     ) -> None:
         if known or not self.drop:
             block = nested_block(table, entry, name)
             entry.items[name] = entry.items.pop(name)
             block.kept = not self.drop
-            self._block(source, block, False)
+            self._load_block(source, block, False)
         else:
-            self._block(source, new_block(name, {}), True)
+            self._load_block(source, new_block(name, {}), True)
 
 
 def _append(entry: Entry, name: str, values: Values) -> None:
@@ -117,7 +117,7 @@ def _append(entry: Entry, name: str, values: Values) -> None:
     entry.items[name] = values
 
 
-def _kept(attribute: Attribute | None, values: tuple[Word, ...]) -> Values:
+def _keep_values(attribute: Attribute | None, values: tuple[Word, ...]) -> Values:
     """Keep values as written, except secrets (stored in clear) and the quotes of known kinds."""
     if len(values) == 2 and values[0] == Word("ENC"):
         return values[0], Word(decipher(values[1].text))

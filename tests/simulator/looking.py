@@ -21,10 +21,10 @@ def show(session: "Session", words: Words) -> list[str]:
     if session.kind in ("table", "entry"):
         return reading.show_block(writer, editing.pending_block(session.frames[-1]), rest)
     if not rest:
-        return _everything(session, writer)
+        return _show_everything(session, writer)
     if session.scope == GLOBAL and [word.text for word in rest] == ["system", "vdom-property"]:
-        return _vdom_properties(session)
-    block, rest = _named(session, rest)
+        return _show_vdom_properties(session)
+    block, rest = _find_named_block(session, rest)
     return reading.show_block(writer, block, rest)
 
 
@@ -35,18 +35,18 @@ def get(session: "Session", words: Words) -> list[str]:
     special = diagnostics.get(session, words)
     if special is not None:
         return special
-    block, rest = _named(session, words)
+    block, rest = _find_named_block(session, words)
     return reading.get_block(block, rest)
 
 
-def _everything(session: "Session", writer: Writer) -> list[str]:
+def _show_everything(session: "Session", writer: Writer) -> list[str]:
     config = session.config
     if session.kind in ("scope", "vdoms"):
         return Config(config.tables, {"": session.blocks()}).text(writer)
     return [*config_header(session.host.options, config.multi), *config.text(writer)]
 
 
-def _vdom_properties(session: "Session") -> list[str]:
+def _show_vdom_properties(session: "Session") -> list[str]:
     """A FortiGate keeps one entry of properties for each VDOM, and gives it its `snmp-index` itself."""
     lines = ["config system vdom-property"]
     for number, name in enumerate(session.config.vdoms, 1):
@@ -58,7 +58,7 @@ def _vdom_properties(session: "Session") -> list[str]:
     return [*lines, "end"]
 
 
-def _named(session: "Session", words: Words) -> tuple[Block, Words]:
+def _find_named_block(session: "Session", words: Words) -> tuple[Block, Words]:
     if not session.blocks():  # the top of a FortiGate with VDOMs holds no table
         raise refusals.parse_error(words[0].text)
     path, rest = reading.find_path(words, session.blocks())

@@ -56,13 +56,13 @@ def run(session: "Session", verb: str, words: Words) -> Reply:
     if command == "batch":
         return transactions.batch(session, texts[1:])
     if command == "cfg":
-        return _cfg(session, texts[1:])
+        return _run_cfg(session, texts[1:])
     if command == "log":
         return Reply(tuple(diagnostics.log(session, texts[1:])))
     return Reply()
 
 
-def _cfg(session: "Session", texts: list[str]) -> Reply:
+def _run_cfg(session: "Session", texts: list[str]) -> Reply:
     """`execute cfg save | reload`: with cfg-save manual or revert, keep or drop what is unsaved."""
     if texts not in (["save"], ["reload"]):
         raise refusals.parse_error(texts[0]) if texts else refusals.incomplete()

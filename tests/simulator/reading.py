@@ -72,12 +72,12 @@ def _get_entry(block: Block, entry: Entry) -> list[str]:
     names = [a.name for a in block.table.attributes if applies(block.table, entry, a)]
     if block.table.lenient:
         names = [name for name, item in entry.items.items() if isinstance(item, tuple)]
-    lines = [f"{name:<{NAME_WIDTH}}: {_got(block, entry, name)} " for name in names]
+    lines = [f"{name:<{NAME_WIDTH}}: {_format_value(block, entry, name)} " for name in names]
     nested = [each.path for each in block.table.tables]
     return lines + [f"{name}:" for name in nested]
 
 
-def _got(block: Block, entry: Entry, name: str) -> str:
+def _format_value(block: Block, entry: Entry, name: str) -> str:
     attribute = block.table.attribute(name)
     if attribute is None:
         return " ".join(entry.texts(name))
@@ -90,7 +90,7 @@ def _got(block: Block, entry: Entry, name: str) -> str:
 
 def _get_row(block: Block, row: Entry) -> str:
     shown = [f"name: {row.key.text}"] + [
-        f"{a.name}: {_got(block, row, a.name)}"
+        f"{a.name}: {_format_value(block, row, a.name)}"
         for a in block.table.attributes
         if row.values(a.name) and applies(block.table, row, a)
     ]
@@ -99,14 +99,14 @@ def _get_row(block: Block, row: Entry) -> str:
 
 def grep(lines: list[str], words: Words, miss_is_error: bool) -> list[str]:
     """`| grep [-i -v -f -n -A n -B n] pattern`; raises Refused for a bad filter."""
-    flags, pattern = _grep_arguments(words)
+    flags, pattern = _parse_grep(words)
     test = re.compile(pattern, re.IGNORECASE if "i" in flags else 0)
     whole = "\n".join(lines).split("\n")
     hits = [bool(test.search(line)) != ("v" in flags) for line in whole]
     if not any(hits) and miss_is_error:
         raise refusals.parse_error("|", None)
     if "f" in flags:
-        return _blocks_around(whole, hits)
+        return _mark_blocks(whole, hits)
     after, before = int(flags.get("A") or 0), int(flags.get("B") or 0)
     kept = [any(hits[max(0, n - after) : n + before + 1]) for n in range(len(whole))]
     number = "n" in flags
@@ -117,7 +117,7 @@ def grep(lines: list[str], words: Words, miss_is_error: bool) -> list[str]:
     ]
 
 
-def _grep_arguments(words: Words) -> tuple[dict[str, str], str]:
+def _parse_grep(words: Words) -> tuple[dict[str, str], str]:
     flags: dict[str, str] = {}
     rest = list(words)
     while rest and rest[0].text.startswith("-") and not rest[0].quoted:
@@ -132,27 +132,27 @@ def _grep_arguments(words: Words) -> tuple[dict[str, str], str]:
     return flags, rest[0].text
 
 
-def _blocks_around(lines: list[str], hits: list[bool]) -> list[str]:
+def _mark_blocks(lines: list[str], hits: list[bool]) -> list[str]:
     """`-f`: the enclosing config and edit lines of each hit, which is marked with ` <---`."""
     keep: set[int] = set()
     for number, hit in enumerate(hits):
         if hit:
-            keep |= {number, *_enclosing(lines, number)}
+            keep |= {number, *_list_enclosing_lines(lines, number)}
     return [f"{line} <---" if hits[n] else line for n, line in enumerate(lines) if n in keep]
 
 
-def _enclosing(lines: list[str], number: int) -> Iterable[int]:
-    depth = _depth(lines[number])
+def _list_enclosing_lines(lines: list[str], number: int) -> Iterable[int]:
+    depth = _count_indent(lines[number])
     for up in range(number - 1, -1, -1):
-        if _depth(lines[up]) < depth:
-            depth = _depth(lines[up])
+        if _count_indent(lines[up]) < depth:
+            depth = _count_indent(lines[up])
             yield up
-    depth = _depth(lines[number])
+    depth = _count_indent(lines[number])
     for down in range(number + 1, len(lines)):
-        if _depth(lines[down]) < depth:
-            depth = _depth(lines[down])
+        if _count_indent(lines[down]) < depth:
+            depth = _count_indent(lines[down])
             yield down
 
 
-def _depth(line: str) -> int:
+def _count_indent(line: str) -> int:
     return len(line) - len(line.lstrip(" "))

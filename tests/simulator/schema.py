@@ -37,10 +37,10 @@ def within(spec: str, version: Version) -> bool:
 
     `7.0.6-7.0 7.2.1-` reads: from 7.0.6 on the 7.0 train, and 7.2.1 and everything later.
     """
-    return not spec or any(_in_range(part, version) for part in spec.split())
+    return not spec or any(_is_in_range(part, version) for part in spec.split())
 
 
-def _in_range(part: str, version: Version) -> bool:
+def _is_in_range(part: str, version: Version) -> bool:
     low, _, high = part.partition("-")
     if low and version < tuple(int(number) for number in low.split(".")):
         return False

@@ -89,9 +89,9 @@ class Server:
                 connection, _ = self._socket.accept()
             except OSError:
                 return
-            self._welcome(connection)
+            self._start_transport(connection)
 
-    def _welcome(self, connection: socket.socket) -> None:
+    def _start_transport(self, connection: socket.socket) -> None:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         transport = paramiko.Transport(connection)
         transport.set_log_channel(LOG)
@@ -114,7 +114,7 @@ class Server:
                 channel = transport.accept(0.2)
                 if channel is not None and login.ready.wait(10):
                     login.ready.clear()
-                    self._talk(channel, login)
+                    self._serve_channel(channel, login)
                     return
         except (OSError, EOFError, paramiko.SSHException, Dropped):
             pass
@@ -123,7 +123,7 @@ class Server:
             with self._guard:
                 self._open.pop(transport, None)
 
-    def _talk(self, channel: paramiko.Channel, login: Login) -> None:
+    def _serve_channel(self, channel: paramiko.Channel, login: Login) -> None:
         line = Channel(self._fortigate, channel, next(self._numbers), login)
         try:
             if login.command is None:

@@ -26,7 +26,7 @@ class Session(Context):
         if self.batch is not None and not line.strip().startswith("execute batch"):
             self.batch.append(line)
             return Reply()
-        question = self._question(line)
+        question = self._find_question(line)
         if question:
             return Reply(ask=question, then=lambda: self.obey(line))
         reply = self.obey(line)
@@ -44,7 +44,7 @@ class Session(Context):
         except refusals.Refused as refused:
             return Reply(refused.lines)
 
-    def _question(self, line: str) -> str:
+    def _find_question(self, line: str) -> str:
         """Return the y/n question that the options put before this line, "" for none."""
         asked = self.host.options.questions.items()
         return next((text for pattern, text in asked if re.search(pattern, line)), "")
@@ -64,13 +64,13 @@ class Session(Context):
         return reading.grep(lines, rest, self.host.options.grep_miss_is_error)
 
     def _dispatch(self, words: Words) -> Reply:
-        verb = self._verb(words[0].text)
+        verb = self._match_verb(words[0].text)
         if verb in ("execute", "diagnose"):
             return operations.run(self, verb, words[1:])
         found: Reply | None = getattr(self, f"_do_{verb}")(words[1:])
         return found or Reply()
 
-    def _verb(self, typed: str) -> str:
+    def _match_verb(self, typed: str) -> str:
         try:
             return kinds.match(typed, VERBS[self.kind])
         except refusals.Refused as refused:
@@ -90,18 +90,18 @@ class Session(Context):
         if self.home and words[0].text in ("global", "vdom"):
             raise refusals.unknown_action()
         if self.frames and self.kind == "entry":
-            self._nested(words)
+            self._enter_nested(words)
         elif self.config.multi and self.kind == "top":
             self._enter_scope(words)
         else:
-            self._table(words)
+            self._enter_table(words)
 
     def _enter_scope(self, words: Words) -> None:
         chosen = kinds.match(words[0].text, ("global", "vdom"))
         kind = "scope" if chosen == "global" else "vdoms"
         self.frames.append(Frame(chosen, kind, GLOBAL))
 
-    def _table(self, words: Words) -> None:
+    def _enter_table(self, words: Words) -> None:
         path, rest = reading.find_path(words, self.blocks())
         if rest:
             raise refusals.parse_error(rest[0].text)
@@ -113,7 +113,7 @@ class Session(Context):
             self._lock(self.scope, path, "")
         self._open(block, self.scope)
 
-    def _nested(self, words: Words) -> None:
+    def _enter_nested(self, words: Words) -> None:
         frame = self.frames[-1]
         names = [each.path for each in frame.table.tables]
         names += [each.table.path for each in frame.entry.blocks()]
@@ -132,19 +132,19 @@ class Session(Context):
 
     def _do_edit(self, words: Words) -> Reply:
         if self.kind == "vdoms":
-            return self._edit_vdom(words)
+            return self._open_vdom(words)
         frame, lines = editing.open_row(self.frames[-1], words, self.config)
         self._touch(words[0].text)
         self.frames.append(frame)
         return Reply(lines)
 
-    def _edit_vdom(self, words: Words) -> Reply:
+    def _open_vdom(self, words: Words) -> Reply:
         if not words:
             raise refusals.incomplete()
         name = words[0].text
         if name not in self.config.vdoms:
             self.config.add_vdom(name)  # the trap: a misspelt name makes a new VDOM
-            self._changed()
+            self._note_change()
         self.frames.append(Frame(name, "scope", name))
         return Reply((f"current vf={name}:{self.config.vdoms.index(name)}",))
 
@@ -195,7 +195,7 @@ class Session(Context):
         editing.commit(frame, self.config, dict(self.host.options.table_limits))
         if self.kind == "table":
             self._touch(frame.entry.key.text)
-        self._changed()
+        self._note_change()
 
     # Editing
 
@@ -223,7 +223,7 @@ class Session(Context):
         else:
             self._order(words)
             editing.delete_row(self.frames[-1], words, self.config)
-        self._changed()
+        self._note_change()
 
     def _do_purge(self, words: Words) -> Reply:
         frame = self.frames[-1]
@@ -231,7 +231,7 @@ class Session(Context):
         def purge() -> Reply:
             self._order(())
             editing.purge_rows(frame, self.config)
-            self._changed()
+            self._note_change()
             return Reply()
 
         question = "This operation will clear all table!\nDo you want to continue? (y/n)"
@@ -240,17 +240,17 @@ class Session(Context):
     def _do_rename(self, words: Words) -> None:
         self._order(words)
         editing.rename_row(self.frames[-1], words, self.config)
-        self._changed()
+        self._note_change()
 
     def _do_clone(self, words: Words) -> None:
         self._order(words)
         editing.clone_row(self.frames[-1], words)
-        self._changed()
+        self._note_change()
 
     def _do_move(self, words: Words) -> None:
         self._order(words)
         editing.move_row(self.frames[-1], words)
-        self._changed()
+        self._note_change()
 
     # Reading
 

@@ -54,9 +54,9 @@ class Simulator:
         )
         self._set_console()
         self._join_fabric()
-        self._saved = self._snapshot()
-        self.feeds = Feeds(self.options, self._settled)
-        self.stitches = Stitcher(self.options, self._settled)
+        self._saved = self._take_snapshot()
+        self.feeds = Feeds(self.options, self._get_settled_config)
+        self.stitches = Stitcher(self.options, self._get_settled_config)
         self._server: Server | None = None
         self._control: Control | None = None
 
@@ -75,10 +75,10 @@ class Simulator:
             name, word = ("group-name", _GROUP) if self.options.fabric == "root" else above
             block.entry.put(block.table, name, (word,))
 
-    def _snapshot(self) -> str:
+    def _take_snapshot(self) -> str:
         return "\n".join(self.config.text(Writer(write_stable_blob)))
 
-    def _settled(self) -> tuple[Config, threading.RLock]:
+    def _get_settled_config(self) -> tuple[Config, threading.RLock]:
         return self.config, self.lock
 
     def start(self) -> "Simulator":
@@ -167,11 +167,11 @@ class Simulator:
     @property
     def unsaved(self) -> bool:
         """Return whether there are changes that a restart would lose (cfg-save manual, revert)."""
-        return self._snapshot() != self._saved
+        return self._take_snapshot() != self._saved
 
     def save(self) -> None:
         """`execute cfg save`: what is live would now survive a restart."""
-        self._saved = self._snapshot()
+        self._saved = self._take_snapshot()
 
     def restart(self) -> None:
         """Start again with what was saved: `execute cfg reload`, a power cut, cfg-save revert."""

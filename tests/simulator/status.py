@@ -53,7 +53,7 @@ def maturity(options: Options) -> str:
     return "GA.M" if version[2] >= 6 else "GA.F"
 
 
-def _old_words(options: Options) -> dict[str, str]:
+def _get_old_words(options: Options) -> dict[str, str]:
     """Return the words of 6.4 for the roles in a cluster; nothing from 7.0 on."""
     old = parse_version(options.version) < (7, 0, 0)
     return {"Primary": "Master", "Secondary": "Slave"} if old else {}
@@ -64,7 +64,7 @@ def list_ha_lines(config: Config, options: Options) -> list[str]:
     name = find_hostname(config, options)
     if not options.ha_role:
         return ["HA Health Status: OK", f"Model: {options.model}", "Mode: Standalone"]
-    words = _old_words(options) or {"Primary": "Primary", "Secondary": "Secondary"}
+    words = _get_old_words(options) or {"Primary": "Primary", "Secondary": "Secondary"}
     mine = words[options.ha_role]
     other = next(word for word in words.values() if word != mine)
     return [
@@ -85,7 +85,7 @@ def list_status_lines(config: Config, options: Options) -> list[str]:
     tells = not options.home_vdom or options.home_tells_vdoms
     mode = "multiple" if config.multi and tells else "disable"
     ha = {"": "standalone", "Primary": "a-p, primary", "Secondary": "a-p, secondary"}
-    if _old_words(options):
+    if _get_old_words(options):
         ha |= {"Primary": "a-p, master", "Secondary": "a-p, backup"}
     databases = (
         "Virus-DB",

@@ -82,7 +82,7 @@ class Terminal:
             if self.closed:
                 return
             self.waiting = False
-            self._key(byte)
+            self._handle_key(byte)
             self.waiting = self.waiting or not (self._typed or self._before)
 
     def _take_burst(self, data: bytes) -> bytes:
@@ -110,12 +110,12 @@ class Terminal:
     def _print_prompt(self) -> None:
         if self._ask_password():
             return
-        prompt = self._draw_prompt()
+        prompt = self._format_prompt()
         self._print(prompt)
         self._column = len(prompt)
         self.waiting = True
 
-    def _draw_prompt(self) -> str:
+    def _format_prompt(self) -> str:
         form, prompt = self._options.prompt_form, self._prompt()
         if form == Options.prompt_form:
             return prompt
@@ -146,34 +146,34 @@ class Terminal:
             self._new = "" if self._new else typed
         self._print_prompt()
 
-    def _key(self, byte: int) -> None:
+    def _handle_key(self, byte: int) -> None:
         if self._accepting:
             self._accept(byte)
         elif self._set_password is not None:
             self._take_password(byte)
         elif self._held:
-            self._next_page(byte)
+            self._turn_page(byte)
         elif self._question:
             self._answer(byte)
         elif self._literal:
             self._literal = False
             self._insert(byte)
         else:
-            self._edit(byte)
+            self._handle_edit(byte)
 
-    def _edit(self, byte: int) -> None:
+    def _handle_edit(self, byte: int) -> None:
         if byte in ENTERS:
             self._enter()
         elif byte == CTRL_V:
             self._literal = True
         elif byte == CTRL_C:
-            self._ctrl_c()
+            self._handle_interrupt()
         elif byte == ord("?"):
-            self._help()
+            self._print_help()
         elif byte == TAB:
-            self._tab()
+            self._complete_word()
         elif byte in BACKSPACES:
-            self._backspace()
+            self._delete_character()
         elif byte not in (CTRL_D, ESCAPE, 0x00):
             self._insert(byte)
 
@@ -181,7 +181,7 @@ class Terminal:
         self._typed.append(byte)
         self._echo(bytes([byte]))
 
-    def _backspace(self) -> None:
+    def _delete_character(self) -> None:
         if self._typed:
             text = self._typed.decode("utf-8", "surrogateescape")[:-1]
             self._typed = bytearray(text.encode("utf-8", "surrogateescape"))
@@ -201,11 +201,11 @@ class Terminal:
         else:
             self.waiting = True
 
-    def _line(self) -> str:
+    def _get_line(self) -> str:
         return self._before + self._typed.decode("utf-8", "surrogateescape")
 
     def _enter(self) -> None:
-        line = self._line()
+        line = self._get_line()
         self._typed.clear()
         self._echo(b"\r\r\n")
         unfinished = split(line).open
@@ -218,9 +218,9 @@ class Terminal:
         if not line.strip():
             self._print_prompt()
             return
-        self._reply(self._run(line))
+        self._handle_reply(self._run(line))
 
-    def _reply(self, reply: Reply) -> None:
+    def _handle_reply(self, reply: Reply) -> None:
         if reply.ask:
             self._question = reply
             self._print(reply.ask.replace("\n", "\r\n"))
@@ -243,7 +243,7 @@ class Terminal:
             self._print("\r\n")
             self._print_prompt()
 
-    def _next_page(self, byte: int) -> None:
+    def _turn_page(self, byte: int) -> None:
         self._print(self._options.pager_wipe)
         if byte == CTRL_C:
             self._held = []
@@ -254,9 +254,9 @@ class Terminal:
         yes = byte in b"yY"
         shown = chr(byte) if 0x20 <= byte < 0x7F else f"^{chr(byte + 0x40)}"
         self._print(f"{shown}\r\n")
-        self._reply(asked.then() if asked and asked.then and yes else Reply())
+        self._handle_reply(asked.then() if asked and asked.then and yes else Reply())
 
-    def _ctrl_c(self) -> None:
+    def _handle_interrupt(self) -> None:
         self._typed.clear()
         self._before = ""
         self._echo(b"^C\r\n")
@@ -266,18 +266,18 @@ class Terminal:
             self._print("\r\n")
             self._print_prompt()
 
-    def _help(self) -> None:
-        line = self._line()
+    def _print_help(self) -> None:
+        line = self._get_line()
         if split(line).open in ("'", '"'):
             shown = ["token line: Unmatched double quote."]
         else:
             shown = self._complete(line)
         self._print("\r\n" + "".join(f"{each}\r\n" for each in shown) + "\r\n")
-        self._print(self._options.continuation if self._before else self._draw_prompt())
+        self._print(self._options.continuation if self._before else self._format_prompt())
         self._echo(bytes(self._typed))
 
-    def _tab(self) -> None:
-        line = self._line()
+    def _complete_word(self) -> None:
+        line = self._get_line()
         if split(line).open:
             return
         stem = line.rpartition(" ")[2]

@@ -117,7 +117,7 @@ def transaction(session: "Session", texts: list[str]) -> Reply:
     if (chosen == "start") == (session.transaction is not None):
         raise refusals.Refused(refusals.code(-1))
     if chosen == "start":
-        idle = _minutes(texts[1]) * options.minute if texts[1:] else None
+        idle = _parse_minutes(texts[1]) * options.minute if texts[1:] else None
         session.transaction = session.host.transactions.start(session.host.config, idle)
         return Reply()
     done, session.transaction = session.transaction, None
@@ -129,7 +129,7 @@ def transaction(session: "Session", texts: list[str]) -> Reply:
     return Reply()
 
 
-def _minutes(text: str) -> int:
+def _parse_minutes(text: str) -> int:
     if not text.isdigit() or not 1 <= int(text) <= 60:
         raise refusals.bad_integer(text)
     return int(text)
@@ -146,10 +146,10 @@ def batch(session: "Session", texts: list[str]) -> Reply:
         raise refusals.not_permitted()
     recorded, session.batch = session.batch or [], [] if chosen == "start" else None
     if chosen == "end":
-        session.batch_log = [f"{_code(session.obey(line))}: {line}" for line in recorded]
+        session.batch_log = [f"{_get_return_code(session.obey(line))}: {line}" for line in recorded]
     return Reply()
 
 
-def _code(reply: Reply) -> int:
+def _get_return_code(reply: Reply) -> int:
     found = [re.match(r"Command fail\. Return code (-?\d+)", line) for line in reply.lines]
     return next((int(each.group(1)) for each in found if each), 0)

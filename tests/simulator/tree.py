@@ -103,24 +103,26 @@ def applies(table: Table, entry: Entry, attribute: Attribute) -> bool:
 
 def write_random_blob(secret: str) -> str:
     """Write a secret as a blob that is different at every call, as FortiOS does."""
-    return _blob(secrets.token_bytes(8), secret)
+    return _make_blob(secrets.token_bytes(8), secret)
 
 
 def write_stable_blob(secret: str) -> str:
     """Write a secret as a blob that is always the same, to compare texts in tests."""
-    return _blob(hashlib.sha256(secret.encode("utf-8", "surrogateescape")).digest()[:8], secret)
+    return _make_blob(
+        hashlib.sha256(secret.encode("utf-8", "surrogateescape")).digest()[:8], secret
+    )
 
 
-def _blob(salt: bytes, secret: str) -> str:
+def _make_blob(salt: bytes, secret: str) -> str:
     plain = secret.encode("utf-8", "surrogateescape")
     return base64.b64encode(b"SH2" + salt + _mask(salt, plain)).decode()
 
 
 def _mask(salt: bytes, data: bytes) -> bytes:
-    return bytes(byte ^ key for byte, key in zip(data, _stream(salt, len(data)), strict=True))
+    return bytes(byte ^ key for byte, key in zip(data, _make_stream(salt, len(data)), strict=True))
 
 
-def _stream(salt: bytes, size: int) -> bytes:
+def _make_stream(salt: bytes, size: int) -> bytes:
     rounds = (hashlib.sha256(salt + bytes([n % 256])).digest() for n in range(size // 32 + 1))
     return b"".join(rounds)[:size]
 
@@ -146,20 +148,20 @@ class Writer:
     def block(self, block: Block, depth: int = 0, only: Entry | None = None) -> list[str]:
         """Write one block; `only` limits a table to one row."""
         pad = "    " * depth
-        body = self._rows(block, depth, only) if block.is_table else []
+        body = self._write_rows(block, depth, only) if block.is_table else []
         if not block.is_table or block.entry.items:
-            body = self._entry(block.table, block.entry, depth + 1) + body
+            body = self._write_entry(block.table, block.entry, depth + 1) + body
         return [f"{pad}config {block.table.path}", *body, f"{pad}end"]
 
-    def _rows(self, block: Block, depth: int, only: Entry | None) -> list[str]:
+    def _write_rows(self, block: Block, depth: int, only: Entry | None) -> list[str]:
         pad = "    " * (depth + 1)
         lines: list[str] = []
         for row in [only] if only else block.rows.values():
-            body = self._entry(block.table, row, depth + 2)
+            body = self._write_entry(block.table, row, depth + 2)
             lines += [f"{pad}edit {write_word(row.key)}", *body, f"{pad}next"]
         return lines
 
-    def _entry(self, table: Table, entry: Entry, depth: int) -> list[str]:
+    def _write_entry(self, table: Table, entry: Entry, depth: int) -> list[str]:
         complete = self._with_defaults(table, entry) if self.full else entry
         lines: list[str] = []
         for name, item in complete.items.items():
@@ -167,10 +169,10 @@ class Writer:
                 shown = item.entries() if item.is_table else item.entry.items
                 lines += self.block(item, depth) if shown or item.kept else []
             elif item is not None:
-                lines += self._attribute(table, entry, name, item, depth)
+                lines += self._write_attribute(table, entry, name, item, depth)
         return lines
 
-    def _attribute(
+    def _write_attribute(
         self, table: Table, entry: Entry, name: str, values: Values, depth: int
     ) -> list[str]:
         attribute = table.attribute(name)
@@ -178,7 +180,7 @@ class Writer:
             return []
         if attribute and not self.full and self._is_default(attribute, values):
             return []
-        text = " ".join(self._word(word, values) for word in values)
+        text = " ".join(self._write_word(word, values) for word in values)
         if not values:
             return [
                 "    " * depth
@@ -193,7 +195,7 @@ class Writer:
     def _is_default(self, attribute: Attribute, values: Values) -> bool:
         return tuple(word.text for word in values) == tuple(attribute.default.split())
 
-    def _word(self, word: Word, values: Values) -> str:
+    def _write_word(self, word: Word, values: Values) -> str:
         if len(values) > 1 and values[0] == Word("ENC") and word is values[1]:
             return self.cipher(word.text)
         return write_word(word)

@@ -45,12 +45,12 @@ def may_change(session: "Session", line: str) -> bool:
         return words[0].text in WRITES
     if verb in ("execute", "sudo"):
         return operations.writes(words)
-    if verb in ("config", "end", "next", "edit") and _only_walks(session, verb, words[1:]):
+    if verb in ("config", "end", "next", "edit") and _is_walk(session, verb, words[1:]):
         return False
     return verb in WRITES
 
 
-def _only_walks(session: "Session", verb: str, words: Words) -> bool:
+def _is_walk(session: "Session", verb: str, words: Words) -> bool:
     named = words[0].text if words else ""
     if verb == "config":
         return session.kind == "top" and session.config.multi and named in ("global", "vdom")
@@ -64,11 +64,11 @@ def list_completions(session: "Session", line: str) -> list[str]:
     words = split(line).words
     fresh = line.endswith(" ") or not words
     stem = "" if fresh else words[-1].text
-    names = _expected(session, words if fresh else words[:-1])
+    names = _list_expected(session, words if fresh else words[:-1])
     return [name for name in names if name.startswith(stem)] or [stem]
 
 
-def _expected(session: "Session", words: Words) -> list[str]:
+def _list_expected(session: "Session", words: Words) -> list[str]:
     if not words:
         return list(VERBS[session.kind])
     texts = [word.text for word in words]

@@ -88,7 +88,7 @@ class Stitcher:
         config, lock = self._settled()
         done: list[Delivery] = []
         with lock:
-            stitches = [list(each) for each in self._matching(config, line)]
+            stitches = [list(each) for each in self._find_matching(config, line)]
         for requests in stitches:
             done += self._run(requests, line)
         self.deliveries += done
@@ -99,7 +99,9 @@ class Stitcher:
         config, lock = self._settled()
         with lock:
             enabled = [
-                s for s in _rows(config, "stitch") if _is(config, "stitch", s, "status", "enable")
+                s
+                for s in _list_rows(config, "stitch")
+                if _is(config, "stitch", s, "status", "enable")
             ]
             lines = ["csf: disabled root:no", f"total stitches activated: {len(enabled)}", ""]
             for stitch in enabled:
@@ -114,22 +116,22 @@ class Stitcher:
                 ]
                 lines += [
                     f"                {action} type:{_get(config, 'action', action)} interval:0"
-                    for action, _ in _actions(stitch)
+                    for action, _ in _list_actions(stitch)
                 ]
         return lines
 
-    def _matching(self, config: Config, line: str) -> Iterator[Iterator[_Request]]:
-        for stitch in _rows(config, "stitch"):
-            trigger = _row(config, "trigger", " ".join(stitch.texts("trigger")))
+    def _find_matching(self, config: Config, line: str) -> Iterator[Iterator[_Request]]:
+        for stitch in _list_rows(config, "stitch"):
+            trigger = _find_row(config, "trigger", " ".join(stitch.texts("trigger")))
             enabled = _is(config, "stitch", stitch, "status", "enable")
-            if enabled and trigger and _fires(config, trigger, line):
+            if enabled and trigger and _matches_trigger(config, trigger, line):
                 name = stitch.key.text
                 self._hits[name] = self._hits.get(name, 0) + 1
-                yield self._requests(config, stitch)
+                yield self._list_requests(config, stitch)
 
-    def _requests(self, config: Config, stitch: Entry) -> Iterator[_Request]:
-        for name, delay in _actions(stitch):
-            action = _row(config, "action", name)
+    def _list_requests(self, config: Config, stitch: Entry) -> Iterator[_Request]:
+        for name, delay in _list_actions(stitch):
+            action = _find_row(config, "action", name)
             if action and _is(config, "action", action, "action-type", "webhook"):
                 yield _request(config, stitch.key.text, action, delay)
 
@@ -154,12 +156,12 @@ class Stitcher:
         )
         known = Delivery(request.stitch, request.action, request.url, body=body)
         try:
-            status, answer = self._exchange(request, line, body)
+            status, answer = self._send_request(request, line, body)
         except (OSError, http.client.HTTPException, ValueError) as error:
             return Delivery(known.stitch, known.action, known.url, 0, str(error), body), ""
         return Delivery(known.stitch, known.action, known.url, status, "", body), answer
 
-    def _exchange(self, request: _Request, line: str, body: str) -> tuple[int, str]:
+    def _send_request(self, request: _Request, line: str, body: str) -> tuple[int, str]:
         connection = _connect(request)
         headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "*/*"}
         for name, text in request.headers:
@@ -182,39 +184,39 @@ def _connect(request: _Request) -> http.client.HTTPConnection:
     return http.client.HTTPSConnection(request.host, request.port, timeout=TIMEOUT, context=context)
 
 
-def _scope(config: Config) -> str:
+def _get_scope(config: Config) -> str:
     return "global" if config.multi else ""
 
 
-def _block(config: Config, kind: str) -> Block:
-    found = config.block(f"system automation-{kind}", _scope(config))
+def _get_block(config: Config, kind: str) -> Block:
+    found = config.block(f"system automation-{kind}", _get_scope(config))
     if found is None:
         raise KeyError(kind)
     return found
 
 
-def _rows(config: Config, kind: str) -> list[Entry]:
-    return list(_block(config, kind).rows.values())
+def _list_rows(config: Config, kind: str) -> list[Entry]:
+    return list(_get_block(config, kind).rows.values())
 
 
-def _row(config: Config, kind: str, name: str) -> Entry | None:
-    return _block(config, kind).rows.get(name)
+def _find_row(config: Config, kind: str, name: str) -> Entry | None:
+    return _get_block(config, kind).rows.get(name)
 
 
-def _values(config: Config, kind: str, entry: Entry, name: str) -> tuple[str, ...]:
-    return get_effective(_block(config, kind).table, entry, name)
+def _get_values(config: Config, kind: str, entry: Entry, name: str) -> tuple[str, ...]:
+    return get_effective(_get_block(config, kind).table, entry, name)
 
 
 def _is(config: Config, kind: str, entry: Entry, name: str, wanted: str) -> bool:
-    return _values(config, kind, entry, name) == (wanted,)
+    return _get_values(config, kind, entry, name) == (wanted,)
 
 
 def _get(config: Config, kind: str, name: str) -> str:
-    entry = _row(config, kind, name)
-    return " ".join(_values(config, kind, entry, f"{kind}-type")) if entry else ""
+    entry = _find_row(config, kind, name)
+    return " ".join(_get_values(config, kind, entry, f"{kind}-type")) if entry else ""
 
 
-def _actions(stitch: Entry) -> list[tuple[str, int]]:
+def _list_actions(stitch: Entry) -> list[tuple[str, int]]:
     """Return (action, delay in seconds) in order, for both forms of the stitch."""
     nested = stitch.block("actions")
     rows = [
@@ -224,10 +226,10 @@ def _actions(stitch: Entry) -> list[tuple[str, int]]:
     return rows or [(name, 0) for name in stitch.texts("action")]
 
 
-def _fires(config: Config, trigger: Entry, line: str) -> bool:
+def _matches_trigger(config: Config, trigger: Entry, line: str) -> bool:
     known = fields(line)
     logid = str(parse_message_id(known.get("logid", "")))
-    wanted = _values(config, "trigger", trigger, "logid")
+    wanted = _get_values(config, "trigger", trigger, "logid")
     vdoms = trigger.texts("vdom")
     if not _is(config, "trigger", trigger, "event-type", "event-log") or logid not in wanted:
         return False
@@ -244,7 +246,7 @@ def _fires(config: Config, trigger: Entry, line: str) -> bool:
 
 def _request(config: Config, stitch: str, action: Entry, delay: int) -> _Request:
     def one(name: str) -> str:
-        return " ".join(_values(config, "action", action, name))
+        return " ".join(_get_values(config, "action", action, name))
 
     secure = one("protocol") == "https"
     where = re.sub(r"^https?://", "", one("uri"))
@@ -264,14 +266,14 @@ def _request(config: Config, stitch: str, action: Entry, delay: int) -> _Request
         name,
         port,
         f"/{path}",
-        tuple(_headers(action)),
+        tuple(_list_headers(action)),
         " ".join(action.texts("http-body")),
         delay or int(one("delay") or 0),
         int(one("minimum-interval") or 0),
     )
 
 
-def _headers(action: Entry) -> Iterator[tuple[str, str]]:
+def _list_headers(action: Entry) -> Iterator[tuple[str, str]]:
     for text in action.texts("headers"):
         name, _, rest = text.partition(":")
         yield name.strip(), rest.strip()

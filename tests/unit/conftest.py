@@ -18,7 +18,7 @@ from tests.unit.inventory.inventories import write
 
 @pytest.fixture
 def cli(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Cli:
-    """The command line, with a network that fails the test when it is used."""
+    """Return the command line, with a network that fails the test when it is used."""
 
     def contacted(*_: Any) -> NoReturn:
         pytest.fail("somebody was contacted")
@@ -31,7 +31,7 @@ def cli(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.
 
 @pytest.fixture
 def offline(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> Cli:
-    """The command line, with a network on which nobody answers."""
+    """Return the command line, with a network on which nobody answers."""
 
     def nobody(*_: Any) -> NoReturn:
         raise Unreachable("bh1 (root@192.0.2.10:22): no route to host", "check ansible_host")

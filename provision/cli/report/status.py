@@ -13,15 +13,16 @@ from banstitch_shared.tokens import VERIFY
 from provision.cli.report.alarms import list_alarm_notes
 from provision.cli.report.samples import read_samples
 from provision.desired import collect
+from provision.desired.context import StatusSource
 from provision.engine.progress import describe_unreadable_posts
 from provision.engine.requests import ask
 from provision.engine.run import Run
 from provision.engine.site import SiteRun
 from provision.errors import spell_count
-from provision.linux import observation
 from provision.linux.kinds.certificate import describe_expiry
 from provision.linux.kinds.jail import Jail
 from provision.linux.kinds.resource import Resource
+from provision.linux.observation import build_request
 from provision.plan import State
 from provision.results import SiteResult, TargetResult, summarize
 from provision.sites.builder import Selected
@@ -67,19 +68,19 @@ def collect_status(run: Run, selected: Selected) -> SiteResult:
     """Observe every target as `plan` does, and read the receiver's metrics on the ban host."""
     planned = summarize(SiteRun(run, selected).plan())
     resources = collect.render_resources(selected.site, run.plays)
-    access = collect.request_status(selected.site, run.plays)
+    source = collect.request_status(selected.site, run.plays)
     answer = TargetResult(selected.site.name, "linux", "unreachable")
     if not any(
         target.kind == "linux" and target.state == "unreachable" for target in planned.targets
     ):
-        request = {"do": "status", "sealed": observation.request(resources)["sealed"], **access}
+        request = replace(source.request, sealed=build_request(resources).sealed)
         (answer,) = ask(run, selected, request).targets
     metrics = answer.details.get("metrics", "")
     posters = {"-", VERIFY, *(fortigate.name for fortigate in selected.site.fortigates)}
     return SiteResult(
         planned.name,
         tuple(
-            _describe_host(target, answer, resources, access, posters)
+            _describe_host(target, answer, resources, source, posters)
             if target.kind == "linux"
             else _describe_fortigate(target, metrics, selected.site.name)
             for target in planned.targets
@@ -91,10 +92,9 @@ def _describe_host(
     target: TargetResult,
     answer: TargetResult,
     resources: Sequence[Resource],
-    access: Mapping[str, Any],
+    source: StatusSource,
     posters: Set[str],
 ) -> TargetResult:
-    page, filters = access.get("page", ""), access.get("filters", "")
     if answer.state == "unreachable" or answer.error:
         state: State = answer.state if target.state in ("ok", "differs") else target.state
         error = target.error or answer.error
@@ -108,11 +108,11 @@ def _describe_host(
             for labels, value in read_samples(metrics, "banstitch_bans")
             if _JAIL.fullmatch(labels.get("jail", ""))
         },
-        "certificate": describe_expiry(resources, answer.details["certificates"]),
+        "certificate": describe_expiry(resources, _read_days_left(answer)),
         "versions": answer.details["versions"],
         "left_out": sum(int(n) for _, n in read_samples(metrics, "banstitch_feed_left_out")),
         "bans_refused": _count_refused_bans(metrics, posters),
-        "page": page,
+        "page": source.page,
         "refused": {
             labels["why"]: int(n)
             for labels, n in read_samples(metrics, "banstitch_refused_total")
@@ -120,13 +120,19 @@ def _describe_host(
         },
         "alarms": answer.details["alarms"],
         "attacked": answer.details["attacked"],
-        "filter": _judge_filter(filters, answer.details.get("filters", False)),
+        "filter": _judge_filter(source.request.filters, answer.details.get("filters", False)),
     }
     notes = (*target.notes, *_list_host_notes(details))
     well = target.state == "ok" and not details["bans_refused"]
     state = "ok" if well else "differs" if target.state == "ok" else target.state
     execs = target.execs + answer.execs
     return replace(target, state=state, execs=execs, details=details, notes=notes)
+
+
+def _read_days_left(answer: TargetResult) -> dict[str, float | None]:
+    return {
+        path: found and found["days_left"] for path, found in answer.details["certificates"].items()
+    }
 
 
 def _count_refused_bans(metrics: str, posters: Set[str]) -> dict[str, int]:
@@ -230,7 +236,7 @@ def _list_jails(target: TargetResult, resources: Sequence[Resource]) -> dict[str
     if target.error:  # without a plan, the state of jails is unknown
         return {}
     down = {change.id for change in target.changes if change.action == "start"}
-    return {r.name: "down" if r.id in down else "up" for r in resources if isinstance(r, Jail)}
+    return {r.name: "down" if str(r.id) in down else "up" for r in resources if isinstance(r, Jail)}
 
 
 def _read_moments(fortigate: str, metrics: str) -> dict[str, float]:

@@ -106,6 +106,6 @@ def _is_name(material: Material, group: str, name: object, where: Where, kind: s
     if isinstance(name, str) and name:
         return True
     remedy = "write a name" if name in ("", None) else f'put quotes around it: "{name}"'
-    problem: Problem = where.problem(f"the {kind} name {name!r} must be a text", remedy)
+    problem: Problem = where.problem(f"the {kind} name {name!r} must be a string", remedy)
     material.add_doubt(group, problem)
     return False

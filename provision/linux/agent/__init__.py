@@ -7,6 +7,6 @@ memory, the manifest, in :data:`STATE`.
 
 from __future__ import annotations
 
-from provision.linux.agent.protocol import MEMORY
+from provision.linux.agent.protocol.bounds import MEMORY
 
 STATE = MEMORY

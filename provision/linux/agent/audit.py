@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from banstitch_shared.audit_file import read_newest_first
 
-from provision.linux.agent.protocol import LONGEST_TEXT, MOST_IN_LIST, MOST_KEYS, WORD
+from provision.linux.agent.protocol.answers import Entry, History
+from provision.linux.agent.protocol.bounds import LONGEST_TEXT, MOST_IN_LIST, MOST_KEYS, WORD
+from provision.linux.agent.protocol.requests import ReadHistory
 
 # Bytes of the audit that one answer holds at most: some 30,000 entries.
 MOST_HISTORY = 32 << 20
@@ -18,25 +21,21 @@ _WORD = re.compile(WORD)
 LATEST = 1e11
 
 
-def list_history(request: dict[str, Any]) -> dict[str, Any]:
-    """Return the last ``last`` entries of the audit, oldest first, as many rotated files back as that takes.
-
-    Answer: ``history``: the entries as the action wrote them; ``left_out``: whether there are older
-    ones among the ``last`` than one answer can hold.
-    """
-    found: list[dict[str, Any]] = []
+def list_history(request: ReadHistory) -> History:
+    """Return the last entries of the audit, oldest first, as many rotated files back as that takes."""
+    found: list[Entry] = []
     room, left_out = MOST_HISTORY, False
-    for line in read_newest_first(request["audit"]):
-        left_out = len(found) < request["last"] and len(line) >= room
-        if left_out or len(found) == request["last"]:
+    for line in read_newest_first(request.audit):
+        left_out = len(found) < request.last and len(line) >= room
+        if left_out or len(found) == request.last:
             break
         room -= len(line) + 1
         found += parse_entries(line)
     found.reverse()
-    return {"history": found, "left_out": left_out}
+    return History(found, left_out)
 
 
-def parse_entries(line: bytes) -> list[dict[str, Any]]:
+def parse_entries(line: bytes) -> list[Entry]:
     """Return one entry, or none where a line was cut short by a power loss or is no entry at all."""
     try:
         found = json.loads(line)
@@ -48,8 +47,8 @@ def parse_entries(line: bytes) -> list[dict[str, Any]]:
     return [{key: _cut(value) for key, value in found.items()}]
 
 
-def _is_entry(found: dict[str, Any]) -> bool:
-    """Return whether an entry is flat, as protocol.py requires.
+def _is_entry(found: Mapping[str, object]) -> bool:
+    """Return whether an entry is flat, as its form in protocol/answers.py requires.
 
     One poisoned line must not hide the others.
     """

@@ -7,24 +7,25 @@ report: the start, the number of events, and how many times so far. See template
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any
 
+from banstitch_shared import ban_file
 from banstitch_shared.addresses import Network, parse_network, spell_network
 from banstitch_shared.audit_file import read_newest_first
-from banstitch_shared.ban_file import FOREVER, Ban, find_ban_file, list_jails
+from banstitch_shared.ban_file import FOREVER, find_ban_file, list_jails
 from banstitch_shared.jails import bans_networks
 
-from provision.linux.agent import manifest
+from provision.linux.agent import memory
 from provision.linux.agent.audit import parse_entries
 from provision.linux.agent.fail2ban import UNREACHED, client
 from provision.linux.agent.host import HostError, tail
-from provision.linux.agent.protocol import LONGEST_TEXT
+from provision.linux.agent.protocol.answers import Ban, Banned, Bans, Entry, Unbanned
+from provision.linux.agent.protocol.bounds import LONGEST_TEXT
+from provision.linux.agent.protocol.requests import BanAddress, ListBans, UnbanAddress
 from provision.linux.agent.spool import read_live_bans
 
-Request = dict[str, Any]
-JailBan = tuple[str, Ban]  # jail, ban
+JailBan = tuple[str, ban_file.Ban]  # jail, ban
 Which = tuple[str, str]  # jail, address
 # Bytes of the audit that are searched for why somebody is banned: some 8,000 entries.
 LOOKED_BACK = 8 << 20
@@ -38,41 +39,40 @@ class NoJail(HostError):
     """fail2ban runs and has no such jail."""
 
 
-def list_bans(request: Request) -> dict[str, Any]:
-    """Return every live ban of ``request["jails"]``, by jail, then in the order of the file.
+def list_bans(request: ListBans) -> Bans:
+    """Return every live ban of the jails, by jail, then in the order of the file.
 
-    Answer: ``bans``: [{address, jail, until, since, failures, count, why}], times in epoch seconds,
-    ``until`` -1 for ever; ``why``: in words, as far as the audit is looked back into.
+    ``why``: in words, as far as the audit is looked back into.
 
     Raises:
         HostError: the bans of a jail are not known; or nothing is deployed, whatever data is left.
     """
     _must_be_deployed()
-    found = _read_jails(request["spool"], request["jails"])
-    begun = _find_first_entries(request["audit"], {(jail, ban.address) for jail, ban in found})
-    return {
-        "bans": [
-            {
-                "address": ban.address,
-                "jail": jail,
-                "until": -1 if ban.until == FOREVER else ban.until,
-                "since": ban.since,
-                "failures": ban.failures,
-                "count": ban.times,
-                "why": _describe_reason(ban, begun.get((jail, ban.address), {}))[:LONGEST_TEXT],
-            }
+    found = _read_jails(request.spool, request.jails)
+    begun = _find_first_entries(request.audit, {(jail, ban.address) for jail, ban in found})
+    return Bans(
+        [
+            Ban(
+                address=ban.address,
+                jail=jail,
+                until=-1 if ban.until == FOREVER else ban.until,
+                since=ban.since,
+                failures=ban.failures,
+                count=ban.times,
+                why=_describe_reason(ban, begun.get((jail, ban.address), {}))[:LONGEST_TEXT],
+            )
             for jail, ban in found
         ]
-    }
+    )
 
 
 def _read_jails(spool: str, jails: Sequence[str]) -> list[JailBan]:
     return [(jail, ban) for jail in jails for ban in read_live_bans(spool, jail)]
 
 
-def _find_first_entries(audit: str, wanted: set[Which]) -> dict[Which, dict[str, Any]]:
+def _find_first_entries(audit: str, wanted: set[Which]) -> dict[Which, Entry]:
     """Return the entries of the audit that the bans of ``wanted`` began with, the newest of each."""
-    found: dict[Which, dict[str, Any]] = {}
+    found: dict[Which, Entry] = {}
     room = LOOKED_BACK
     with suppress(OSError):  # who is banned is known without it
         for line in read_newest_first(audit):
@@ -86,46 +86,43 @@ def _find_first_entries(audit: str, wanted: set[Which]) -> dict[Which, dict[str,
     return found
 
 
-def _describe_reason(ban: Ban, entry: dict[str, Any]) -> str:
+def _describe_reason(ban: ban_file.Ban, entry: Entry) -> str:
     if ban.failures:
         return "reported by {}".format(entry.get("fortigate") or "a FortiGate")
     return "{} ({})".format(entry["why"], entry["by"]) if {"why", "by"} <= set(entry) else "by hand"
 
 
 def _must_be_deployed() -> None:
-    if manifest.load() is None:
+    if memory.load() is None:
         raise HostError("not deployed: run apply")
 
 
-def ban_address(request: Request) -> dict[str, Any]:
-    """Ban ``address`` in ``jail`` for ``seconds`` (-1 for ever, None as the jail says).
-
-    Answer: ``changed``: false where it is banned for as long already; ``until``: epoch seconds or -1;
-    ``said``: the action's own words.
+def ban_address(request: BanAddress) -> Banned:
+    """Ban an address; nothing changes where it is banned for as long already.
 
     Raises:
         HostError: fail2ban does not run, does not answer or refuses, or has no such jail.
     """
     _must_be_deployed()
-    details = {key: request[key] for key in ("address", "seconds", "by", "why")}
-    return _call_action(request["jail"], "ban_by_hand", details)
+    details = {key: getattr(request, key) for key in ("address", "seconds", "by", "why")}
+    return _call_action(request.jail, "ban_by_hand", details)
 
 
-def unban_address(request: Request) -> dict[str, Any]:
-    """Free ``address`` in every jail of ``jails`` and of the spool.
+def unban_address(request: UnbanAddress) -> Unbanned:
+    """Free an address in every jail of ``jails`` and of the spool.
 
     An IPv6 attacker is banned with the network around the address, so that network is freed with it.
 
-    Answer: ``changed``: whether any held it; ``notes``: that none did, which network was freed, where it
-    is still denied, and which jails that are off hold it.
+    The notes name the network that was freed, where the address is still denied, and which jails that are
+    off hold it.
 
     Raises:
         HostError: as :func:`ban_address`, or the bans of a jail of ``jails`` are not known.
     """
     _must_be_deployed()
-    wanted = parse_network(request["address"])
-    found, notes = _read_all_bans(request["spool"], request["jails"])
-    networks = _parse_addresses(found, request["spool"])
+    wanted = parse_network(request.address)
+    found, notes = _read_all_bans(request.spool, request.jails)
+    networks = _parse_addresses(found, request.spool)
     meant = [
         (network, jail, ban)
         for network, (jail, ban) in zip(networks, found)
@@ -140,9 +137,9 @@ def unban_address(request: Request) -> dict[str, Any]:
     notes += [f"banned in {jail}, which is off; comes back when it is on" for jail in sorted(off)]
     if not freed and not off:
         notes.append("was not banned")
-    running = {network for network, (jail, _) in zip(networks, found) if jail in request["jails"]}
+    running = {network for network, (jail, _) in zip(networks, found) if jail in request.jails}
     still = _list_remaining_denials(running - around - {wanted}, wanted)
-    return {"changed": freed, "notes": notes + still}
+    return Unbanned(freed, notes + still)
 
 
 def _parse_addresses(found: Sequence[JailBan], spool: str) -> list[Network]:
@@ -153,7 +150,7 @@ def _parse_addresses(found: Sequence[JailBan], spool: str) -> list[Network]:
         raise HostError(f"{spool}: {error}; {remedy}") from None
 
 
-def _is_source_of(ban: Ban, network: Network, wanted: Network) -> bool:
+def _is_source_of(ban: ban_file.Ban, network: Network, wanted: Network) -> bool:
     """Return whether a ban of a network was made for events of addresses in it such as ``wanted``.
 
     An operator who bans a network means all of it, and frees it by its name.
@@ -176,13 +173,13 @@ def _read_all_bans(spool: str, jails: Sequence[str]) -> tuple[list[JailBan], lis
     return found, notes
 
 
-def _free(meant: Iterable[Which], request: Request) -> tuple[bool, set[str]]:
+def _free(meant: Iterable[Which], request: UnbanAddress) -> tuple[bool, set[str]]:
     """Have fail2ban free addresses; return whether one was banned, and the jails that are off."""
     freed, off = False, set()
     for jail, address in meant:
-        details = {"address": address, "by": request["by"], "why": request["why"]}
+        details = {"address": address, "by": request.by, "why": request.why}
         try:
-            freed |= _call_action(jail, "unban_by_hand", details)["changed"]
+            freed |= _call_action(jail, "unban_by_hand", details).changed
         except NoJail:
             off.add(jail)
     return freed, off
@@ -200,7 +197,7 @@ def _list_remaining_denials(others: set[Network], wanted: Network) -> list[str]:
     return notes
 
 
-def _call_action(jail: str, method: str, details: dict[str, Any]) -> dict[str, Any]:
+def _call_action(jail: str, method: str, details: Mapping[str, object]) -> Banned:
     """Call a method of our action in the running server: `set JAIL action ACTION METHOD JSON`.
 
     Its answer, an object in JSON, is the last line. An action of before, which a server that nobody
@@ -213,8 +210,8 @@ def _call_action(jail: str, method: str, details: dict[str, Any]) -> dict[str, A
     except ValueError:
         answer = None
     if not isinstance(answer, dict):
-        return {"changed": True, "said": last[:LONGEST_TEXT]}
-    return {key: answer[key] for key in ("changed", "said", "until") if key in answer}
+        return Banned(changed=True, said=last[:LONGEST_TEXT])
+    return Banned(**{key: answer[key] for key in ("changed", "said", "until") if key in answer})
 
 
 def _run_client(words: Sequence[str]) -> str:

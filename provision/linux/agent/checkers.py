@@ -12,7 +12,7 @@ from provision.linux.agent.host import HostError, run, tail
 
 
 def unchecked(path: str, staged: str, content: bytes) -> None:
-    """A file that no program checks on its own."""
+    """Accept a file that no program checks on its own."""
 
 
 def _check_python(path: str, staged: str, content: bytes) -> None:
@@ -23,7 +23,7 @@ def _check_python(path: str, staged: str, content: bytes) -> None:
 
 
 def _check_unit(path: str, staged: str, content: bytes) -> None:
-    """systemd reads a unit's kind from its name, so the check needs a copy under the final name.
+    """Check a copy under the final name, from which systemd reads the kind of a unit.
 
     A socket and its service are accepted only beside each other: both are staged if they come together.
     """

@@ -1,4 +1,4 @@
-"""Tell what is ours in a directory of ours from what somebody else put there, which is never removed.
+"""Distinguish what is ours in a directory of ours from what somebody else put there, which is never removed.
 
 Services write into data directories, so the manifest does not name each file there: a closed set of
 names does. Up to release 0.1 the receiver's user owned one of them, and it may do anything there while
@@ -14,10 +14,10 @@ import pwd
 import re
 import stat
 from collections.abc import Iterator
-from typing import Any
 
 from provision.linux.agent import STATE, host
-from provision.linux.agent import manifest as memory
+from provision.linux.agent.memory import Entry, Manifest
+from provision.linux.agent.protocol.state import Foreign
 
 # What logrotate and fail2ban's action append to the name of a log that they put aside.
 _ASIDE = r"(\.[1-9][0-9]{0,3}(\.gz)?)?"
@@ -38,26 +38,23 @@ _SCRAP = ("__pycache__", _CHECK)
 LISTED = 20
 
 
-def foreign(manifest: memory.Manifest) -> dict[str, dict[str, Any]]:
-    """Return what is not ours in each directory that we made, where there is any.
-
-    Answer: {path: {"names": the first LISTED, "more": whether there are others}}.
-    """
-    entries = {entry["id"].partition(":")[2]: entry for entry in manifest["objects"]}
-    made = [e["id"].partition(":")[2] for e in manifest["objects"] if _is_made(e)]
-    found: dict[str, dict[str, Any]] = {}
+def list_foreign(manifest: Manifest) -> dict[str, Foreign]:
+    """Return the first :data:`LISTED` names that are not ours in each directory that we made."""
+    entries = {entry.id.name: entry for entry in manifest.objects}
+    made = [entry.id.name for entry in manifest.objects if _is_made(entry)]
+    found = {}
     for path in [*made, STATE]:
         names = [_shown(name) for name in itertools.islice(_foreign(path, entries), LISTED + 1)]
         if names:
-            found[path] = {"names": sorted(names[:LISTED]), "more": len(names) > LISTED}
+            found[path] = Foreign(sorted(names[:LISTED]), len(names) > LISTED)
     return found
 
 
-def _is_made(entry: dict[str, Any]) -> bool:
-    return bool(entry["id"].startswith("directory:")) and entry["before"] is None
+def _is_made(entry: Entry) -> bool:
+    return entry.id.kind == "directory" and entry.before is None
 
 
-def _foreign(path: str, entries: dict[str, dict[str, Any]]) -> Iterator[str]:
+def _foreign(path: str, entries: dict[str, Entry]) -> Iterator[str]:
     """Give the names in ``path`` that are neither in the closed set nor objects of the manifest."""
     with _opened(path) as folder:
         for name in os.listdir(folder) if folder is not None else ():
@@ -68,17 +65,17 @@ def _foreign(path: str, entries: dict[str, dict[str, Any]]) -> Iterator[str]:
                 yield name
 
 
-def _is_object(entry: dict[str, Any] | None, kind: int) -> bool:
-    """Tell whether a file of this type can be the object of the manifest that should be there."""
+def _is_object(entry: Entry | None, kind: int) -> bool:
+    """Return whether a file of this type can be the object of the manifest that should be there."""
     if entry is None:
         return False
-    if entry["id"].startswith("directory:"):
+    if entry.id.kind == "directory":
         return kind == stat.S_IFDIR
-    return kind == stat.S_IFREG or (kind != stat.S_IFDIR and not entry["data"])
+    return kind == stat.S_IFREG or (kind != stat.S_IFDIR and not entry.data)
 
 
 def _is_ours(path: str, name: str) -> bool:
-    """Tell whether a file of this name is in the closed set, or was staged for one."""
+    """Return whether a file of this name is in the closed set, or was staged for one."""
     pattern = _MEMORY if path == STATE else OURS.get(path, "")
     return name.endswith(host.STAGED) or re.fullmatch(pattern, name) is not None
 
@@ -168,12 +165,12 @@ def _keep_writable(file: int, name: str, status: os.stat_result) -> None:
         os.fchmod(file, stat.S_IMODE(status.st_mode) | stat.S_IRGRP | stat.S_IWGRP)
 
 
-def keep(path: str, manifest: memory.Manifest) -> None:
+def keep(path: str, manifest: Manifest) -> None:
     """Make root the owner of what belongs to our user in a directory that stays.
 
     The user is about to go, and its number may be given to another one.
     """
-    users = [e["id"].partition(":")[2] for e in manifest["objects"] if e["id"].startswith("user:")]
+    users = [entry.id.name for entry in manifest.objects if entry.id.kind == "user"]
     known = [pwd.getpwnam(name) for name in users if _exists(name)]
     uids, gids = {each.pw_uid for each in known}, {each.pw_gid for each in known}
     for _, folders, files, folder in os.fwalk(path, follow_symlinks=False):

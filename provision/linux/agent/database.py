@@ -7,7 +7,7 @@ import sqlite3
 from contextlib import closing
 from typing import Any
 
-from provision.linux.agent.fail2ban import fail2ban
+from provision.linux.agent.fail2ban import ask_server
 from provision.linux.agent.host import HostError
 
 DEFAULT = "/var/lib/fail2ban/fail2ban.sqlite3"
@@ -21,7 +21,7 @@ def forget_jails(prefix: str) -> None:
     Raises:
         HostError: the database is there and cannot be written.
     """
-    path = str(fail2ban("get", "dbfile") or DEFAULT)
+    path = str(ask_server("get", "dbfile") or DEFAULT)
     if not os.path.isfile(path):
         return
     try:

@@ -6,30 +6,25 @@ import hashlib
 import json
 from typing import Any
 
+from provision.linux.agent.protocol.state import Observed
+from provision.linux.agent.protocol.wire import to_json
 
-def digest(observed: dict[str, Any]) -> str:
+
+def compute_digest(observed: Observed) -> str:
     """Return a digest of an observation without what changes by itself.
 
     Bans and locks come and go, time passes, what is not ours stays whatever it is, and records of
-    FortiGates are compared where they are used. The manifest's key is part of it, so the digest tells
+    FortiGates are compared where they are used. The manifest's key is part of it, so the digest reveals
     nothing about what a file holds.
     """
-    manifest = observed["manifest"]
-    kept = dict(
-        observed,
-        bans=None,
-        clock=None,
-        package_lock=None,
-        foreign=None,
-        certificates={
-            path: found and dict(found, days_left=None)
-            for path, found in observed["certificates"].items()
-        },
-        manifest=manifest and dict(manifest, fortigates=None, key=_key(manifest)),
-    )
+    kept: Any = to_json(observed)
+    for name in ("bans", "clock", "package_lock", "foreign", "digest"):
+        del kept[name]
+    for certificate in filter(None, kept["certificates"].values()):
+        del certificate["days_left"]
+    manifest = kept["manifest"]
+    if manifest:
+        del manifest["fortigates"]
+        if not manifest["objects"]:
+            del manifest["key"]  # not on disk yet, so that each look makes another one
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
-
-
-def _key(manifest: dict[str, Any]) -> str:
-    """Return the key of a manifest; one that is not on disk yet has another key at each look."""
-    return str(manifest["key"]) if manifest["objects"] else ""

@@ -11,7 +11,7 @@ import os
 from banstitch_shared.tokens import format_digests
 
 from provision.linux.agent import host
-from provision.linux.agent.observe import path_state
+from provision.linux.agent.paths import read_state
 
 NAME = "digests.json"
 
@@ -24,7 +24,7 @@ def find_digests_path(tokens_path: str) -> str:
 def renew(tokens_path: str, secrets: dict[str, str]) -> None:
     """Write the digests of ``secrets`` again, on a host that has them."""
     path = find_digests_path(tokens_path)
-    state = path_state(path)
-    if state is not None and state["type"] == "file":
+    state = read_state(path)
+    if state is not None and state.type == "file":
         content = format_digests(secrets).encode()
-        host.write(path, content, state["mode"], state["owner"], state["group"])
+        host.write(path, content, state.mode, state.owner, state.group)

@@ -10,27 +10,25 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
-from provision.linux.agent import audit, bans, leases, rotation, status
-from provision.linux.agent import manifest as memory
-from provision.linux.agent.apply import apply
+from provision.linux.agent import audit, bans, leases, memory, rotation, status
+from provision.linux.agent.apply import apply_steps
 from provision.linux.agent.host import HostError, explain
-from provision.linux.agent.observe import observe
-from provision.linux.agent.protocol import LONGEST_ERROR
+from provision.linux.agent.observe import observe_host
+from provision.linux.agent.protocol import requests
+from provision.linux.agent.protocol.answers import Done, Refusal
+from provision.linux.agent.protocol.bounds import LONGEST_ERROR
+from provision.linux.agent.protocol.state import Observed
+from provision.linux.agent.protocol.wire import dump, from_json
 from provision.linux.agent.self_test import run_self_test
 
-Request = dict[str, Any]
 
-
-def _observe(request: Request) -> dict[str, Any]:
+def _observe(request: requests.Observe) -> Observed:
     with memory.Lock(exclusive=False):
-        return observe(request)
+        return observe_host(request)
 
 
-def _remember(request: Request) -> dict[str, Any]:
-    """Keep (or, given null, forget) what was pushed to one FortiGate.
-
-    ``retire``: names of secrets in the file ``tokens`` whose old ones it does not use any more.
-    """
+def _remember(request: requests.Remember) -> Done:
+    """Keep or forget the record of one FortiGate."""
     never = HostError("this ban host was never deployed; run apply for it first")
     if memory.load() is None:  # before the lock, which would leave its directory behind
         raise never
@@ -38,18 +36,18 @@ def _remember(request: Request) -> dict[str, Any]:
         manifest = memory.load()
         if manifest is None:
             raise never
-        if request["record"] is None:
-            manifest["fortigates"].pop(request["fortigate"], None)
+        if request.record is None:
+            manifest.fortigates.pop(request.fortigate, None)
         else:
-            manifest["fortigates"][request["fortigate"]] = request["record"]
+            manifest.fortigates[request.fortigate] = request.record
         memory.save(manifest)
-        rotation.retire(request["tokens"], request["retire"])
-    return {}
+        rotation.retire(request.tokens, request.retire)
+    return Done()
 
 
-DO: dict[str, Callable[[Request], dict[str, Any]]] = {
+DO: dict[str, Callable[[Any], object]] = {
     "observe": _observe,
-    "apply": apply,
+    "apply": apply_steps,
     "remember": _remember,
     "lease": leases.take,
     "release": leases.release,
@@ -71,30 +69,35 @@ def main(raw: bytes, mark: str) -> None:
     for unheard in (signal.SIGHUP, signal.SIGINT, signal.SIGPIPE):
         signal.signal(unheard, signal.SIG_IGN)
     os.umask(0o022)
-    request = json.loads(raw)
     try:
-        if os.geteuid() != 0:
-            raise HostError("not root here; set ansible_become: true or log in as root")
-        answer = {"ok": True, **DO[request["do"]](request)}
+        answer = _answer(json.loads(raw))
     except HostError as error:
-        answer = {"ok": False, "error": _shortened(str(error))}
+        answer = Refusal(_shortened(str(error)))
     except OSError as error:
-        answer = {"ok": False, "error": _shortened(explain(error))}
+        answer = Refusal(_shortened(explain(error)))
     except Exception as error:  # noqa: BLE001 - the last line of defence: the answer must name the place
-        answer = {"ok": False, "error": _shortened(_unexpected(error))}
+        answer = Refusal(_shortened(_unexpected(error)))
     try:
-        sys.stdout.buffer.write(_framed(mark, answer))
+        sys.stdout.buffer.write(_frame(mark, answer))
         sys.stdout.buffer.flush()
     except OSError:
         os._exit(0)
 
 
-def _framed(mark: str, answer: dict[str, Any]) -> bytes:
+def _answer(request: Any) -> object:
+    if os.geteuid() != 0:
+        raise HostError("not root here; set ansible_become: true or log in as root")
+    do = request["do"]
+    return DO[do](from_json(requests.REQUESTS[do], request))
+
+
+def _frame(mark: str, answer: object) -> bytes:
     """Return one line behind its mark and length, so that what else is printed around it does not matter.
 
     A byte of a name or a log that is no UTF-8 must not make the answer unreadable.
     """
-    line = json.dumps(answer, ensure_ascii=False).encode("utf-8", "replace")
+    fields = {"ok": not isinstance(answer, Refusal), **vars(answer)}
+    line = dump(fields, ascii_only=False).encode("utf-8", "replace")
     return b"\n%s:answer:%d\n%s\n" % (mark.encode(), len(line), line)
 
 

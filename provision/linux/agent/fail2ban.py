@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from provision.linux.agent.host import PROGRAM_TIMEOUT, HostError, Ran, remove, run
+from provision.linux.agent.protocol.state import JailState
 
 CONFIGURATION = "/etc/fail2ban"
 FAIL2BAN_SOCKET = "/var/run/fail2ban/fail2ban.sock"
@@ -43,7 +44,7 @@ class Busy(HostError):
     """The server runs, but has not taken a question for :data:`PATIENCE` seconds."""
 
 
-def fail2ban(*command: str) -> Any:
+def ask_server(*command: str) -> Any:
     """Ask the running fail2ban server through its socket: a tenth of the time its client takes.
 
     The protocol is fail2ban's own (client/csocket.py): a pickled list, ended by a marker, both ways.
@@ -104,7 +105,7 @@ def socket_path() -> str:
 def is_up() -> bool:
     """Return whether the server answers, or would if it were not asked so much."""
     try:
-        return fail2ban("ping") is not None
+        return ask_server("ping") is not None
     except Busy:
         return True
 
@@ -118,15 +119,15 @@ def client(words: Sequence[str], timeout: float = PROGRAM_TIMEOUT) -> Ran:
     return done
 
 
-def jail_state(name: str) -> dict[str, int] | None:
-    """The thresholds of a running jail, or None where it does not run, or where fail2ban hangs."""
+def read_jail(name: str) -> JailState | None:
+    """Return the thresholds of a running jail, or None where it does not run, or where fail2ban hangs."""
     found = {}
     for key, option in THRESHOLDS.items():
-        value = fail2ban("get", name, option)
+        value = ask_server("get", name, option)
         if value is None:  # who does not answer is not asked again
             return None
         found[key] = int(value)
-    return found
+    return JailState(**found)
 
 
 def sshd_jail_without_log(os_version: str) -> bool:
@@ -144,7 +145,7 @@ def sshd_jail_without_log(os_version: str) -> bool:
 
 
 def check_fail2ban(overlay: dict[str, bytes], leave_out: Sequence[str] = ()) -> str:
-    """fail2ban's own verdict on /etc/fail2ban as it would be; empty when it accepts it.
+    """Return fail2ban's own verdict on /etc/fail2ban as it would be; empty when it accepts it.
 
     ``overlay``: contents by path that would be there, ``leave_out``: paths that would not.
     """

@@ -79,7 +79,7 @@ def must(argv: Sequence[str], timeout: float = PROGRAM_TIMEOUT) -> str:
 
 
 def tail(text: str, lines: int = 15) -> str:
-    """The last lines of an output: where programs put the reason."""
+    """Return the last lines of an output: where programs put the reason."""
     return "\n".join(text.splitlines()[-lines:])
 
 
@@ -131,13 +131,13 @@ def commit(path: str) -> None:
 
 
 def write(path: str, content: bytes, mode: int, owner: str, group: str) -> None:
-    """The whole file or the old one, never a part."""
+    """Replace a file: afterwards it is the new one or the old one, never a part."""
     stage(path, content, mode, owner, group)
     commit(path)
 
 
 def give(path: str, mode: int, owner: str, group: str) -> None:
-    """``path`` itself, a file or a folder, has this mode and owner; never what a link there points to.
+    """Give ``path`` itself, a file or a folder, its mode and owner; never what a link there points to.
 
     Raises:
         HostError: a link is there. Up to release 0.1 the receiver's user owned a folder and could put
@@ -158,7 +158,7 @@ def give(path: str, mode: int, owner: str, group: str) -> None:
 
 
 def remove(path: str) -> None:
-    """``path`` is gone afterwards, whatever it was."""
+    """Remove what is at ``path``, whatever it is."""
     if os.path.isdir(path) and not os.path.islink(path):
         shutil.rmtree(path)
     elif os.path.lexists(path):
@@ -167,17 +167,17 @@ def remove(path: str) -> None:
 
 
 def uid(owner: str) -> int:
-    """The number of a user name; numbers pass through, so that a former owner can be restored."""
+    """Return the number of a user name; numbers pass through, so that a former owner can be restored."""
     return int(owner) if owner.isdigit() else pwd.getpwnam(owner).pw_uid
 
 
 def gid(group: str) -> int:
-    """The number of a group name; numbers pass through."""
+    """Return the number of a group name; numbers pass through."""
     return int(group) if group.isdigit() else grp.getgrnam(group).gr_gid
 
 
 def owner_name(number: int) -> str:
-    """The name of a user number, or the number where it has none."""
+    """Return the name of a user number, or the number where it has none."""
     try:
         return pwd.getpwuid(number).pw_name
     except KeyError:
@@ -185,7 +185,7 @@ def owner_name(number: int) -> str:
 
 
 def group_name(number: int) -> str:
-    """The name of a group number, or the number where it has none."""
+    """Return the name of a group number, or the number where it has none."""
     try:
         return grp.getgrgid(number).gr_name
     except KeyError:

@@ -11,82 +11,73 @@ from __future__ import annotations
 import json
 import os
 import time
-from typing import Any
 
-from provision.linux.agent import manifest as memory
+from provision.linux.agent import memory
 from provision.linux.agent.host import read, write
+from provision.linux.agent.protocol.answers import Done, Leased, LeaseState
+from provision.linux.agent.protocol.requests import ReleaseLease, TakeLease
+from provision.linux.agent.protocol.wire import dump, from_json
 
-Request = dict[str, Any]
-Leases = dict[str, dict[str, Any]]
+Leases = dict[str, LeaseState]
 PATH = "/run/banstitch-leases.json"
 # Seconds between two looks at a lease that somebody else holds.
 PAUSE = 0.2
 
 
-def take(request: Request) -> dict[str, Any]:
-    """Take the lease on a FortiGate, or say who holds it after waiting for it.
-
-    Request: ``fortigate``; ``owner`` to tell others; ``process`` that nobody else is; ``seconds`` that
-    the lease lasts and ``wait`` at most; ``dead``: a process whose lease is not worth anything any more.
-    Answer: ``held``, null or the lease of somebody else; ``broken``, null or the lease taken over;
-    ``record``, what is remembered of the FortiGate now that nobody else writes it.
-    """
-    end = time.monotonic() + request["wait"]
+def take(request: TakeLease) -> Leased:
+    """Take the lease on a FortiGate, or return who holds it after waiting for it."""
+    end = time.monotonic() + request.wait
     while True:
         answer = _try(request)
-        if answer["held"] is None or time.monotonic() >= end:
+        if answer.held is None or time.monotonic() >= end:
             return answer
         time.sleep(PAUSE)
 
 
-def _try(request: Request) -> dict[str, Any]:
-    if (
-        memory.load() is None
-    ):  # never deployed: nothing is remembered, and nothing may be left behind
-        return {"held": None, "broken": None, "record": None}
+def _try(request: TakeLease) -> Leased:
+    # never deployed: nothing is remembered, and nothing may be left behind
+    if memory.load() is None:
+        return Leased(held=None, broken=None, record=None)
     with memory.Lock(exclusive=True):
-        leases, name = _load(), request["fortigate"]
+        leases, name = _load(), request.fortigate
         held = leases.get(name)
-        mine = held is not None and held["process"] == request["process"]
-        if held is not None and not mine and not _has_ended(held, request["dead"]):
-            return {"held": held, "broken": None, "record": None}
-        leases[name] = {
-            "owner": request["owner"],
-            "process": request["process"],
-            "until": time.time() + request["seconds"],
-        }
+        mine = held is not None and held.process == request.process
+        if held is not None and not mine and not _has_ended(held, request.dead):
+            return Leased(held=held, broken=None, record=None)
+        leases[name] = LeaseState(request.owner, request.process, time.time() + request.seconds)
         _save({each: lease for each, lease in leases.items() if not _has_ended(lease)})
-        record = (memory.load() or memory.new())["fortigates"].get(name)
-        return {"held": None, "broken": None if mine else held, "record": record}
+        record = (memory.load() or memory.new()).fortigates.get(name)
+        return Leased(held=None, broken=None if mine else held, record=record)
 
 
-def release(request: Request) -> dict[str, Any]:
+def release(request: ReleaseLease) -> Done:
     """Give the lease on ``fortigate`` back if ``process`` still holds it."""
     if memory.load() is None:
-        return {}
+        return Done()
     with memory.Lock(exclusive=True):
         leases = _load()
-        if leases.get(request["fortigate"], {}).get("process") == request["process"]:
-            del leases[request["fortigate"]]
+        held = leases.get(request.fortigate)
+        if held is not None and held.process == request.process:
+            del leases[request.fortigate]
             _save(leases)
-    return {}
+    return Done()
 
 
-def _has_ended(lease: dict[str, Any], dead: str = "") -> bool:
-    return bool(lease["until"] <= time.time() or lease["process"] == dead)
+def _has_ended(lease: LeaseState, dead: str = "") -> bool:
+    return lease.until <= time.time() or lease.process == dead
 
 
 def _load() -> Leases:
-    """The leases; a file that cannot be read is none: the worst is a run too many."""
+    """Return the leases; a file that cannot be read is none: the worst is a run too many."""
     try:
-        leases: Leases = json.loads(read(PATH) or b"{}")
-    except ValueError:
+        found = json.loads(read(PATH) or b"{}")
+        return {name: from_json(LeaseState, lease) for name, lease in found.items()}
+    except (ValueError, KeyError, TypeError, AttributeError):
         return {}
-    return leases
 
 
 def _save(leases: Leases) -> None:
     if leases:
-        write(PATH, json.dumps(leases).encode(), 0o600, "root", "root")
+        write(PATH, dump(leases).encode(), 0o600, "root", "root")
     elif os.path.exists(PATH):
         os.unlink(PATH)

@@ -7,11 +7,9 @@ import ipaddress
 import re
 import ssl
 import time
-from typing import Any, Optional
 
 from provision.linux.agent.host import read, run
-
-State = Optional[dict[str, Any]]
+from provision.linux.agent.protocol.state import CertificateState
 
 DAY = 86400
 # A domain that nobody has (RFC 2606): a kind of name that a CA may only sign in it is forbidden.
@@ -25,7 +23,7 @@ _USAGE = re.compile(r"X509v3 Extended Key Usage:[^\n]*\n *([^\n]*)")
 _END = re.compile(r"^notAfter=(.*)$", re.MULTILINE)
 
 
-def certificate(path: str, authority: str) -> State:
+def read_certificate(path: str, authority: str) -> CertificateState | None:
     """Return what a file of key and certificate holds, without the key; None where it has no certificate.
 
     ``days_left``; ``names`` it is good for; ``permits``: the only names that it may sign for as a CA of
@@ -38,18 +36,18 @@ def certificate(path: str, authority: str) -> State:
     if raw is None or shown.status or not end:
         return None
     names = _NAMES.search(shown.output)
-    return {
-        "days_left": (ssl.cert_time_to_seconds(end[1]) - time.time()) / DAY,
-        "names": sorted(_name(each) for each in (names[1].split(",") if names else ())),
-        "permits": _permitted(shown.output),
-        "sound": _key_fits(path) and (not authority or _signed(path, authority)),
-        "digest": hashlib.sha256(raw).hexdigest(),
-        "pem": "".join(_PEM.findall(raw.decode("utf-8", "replace"))),
-    }
+    return CertificateState(
+        days_left=(ssl.cert_time_to_seconds(end[1]) - time.time()) / DAY,
+        names=sorted(_name(each) for each in (names[1].split(",") if names else ())),
+        permits=_permitted(shown.output),
+        sound=_key_fits(path) and (not authority or _signed(path, authority)),
+        digest=hashlib.sha256(raw).hexdigest(),
+        pem="".join(_PEM.findall(raw.decode("utf-8", "replace"))),
+    )
 
 
 def _name(text: str) -> str:
-    """`IP Address:0:0:0:0:0:0:0:1` and `DNS:localhost` as people write them."""
+    """Return `IP Address:0:0:0:0:0:0:0:1` or `DNS:localhost` as people write it."""
     kind, _, value = text.strip().partition(":")
     return str(ipaddress.ip_address(value)) if kind == "IP Address" else value
 

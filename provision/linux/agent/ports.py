@@ -54,7 +54,7 @@ def _split(endpoint: str) -> tuple[str, int]:
 
 
 def _is_free(wanted: str) -> bool:
-    """Try it, as systemd does; nothing listens meanwhile. Whatever else is wrong, no program has it."""
+    """Return whether nobody listens: bind it, as systemd does; whatever else is wrong, no program has it."""
     host, port = _split(wanted)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:

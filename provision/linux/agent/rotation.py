@@ -8,20 +8,20 @@ from __future__ import annotations
 
 import json
 import secrets
-from typing import Any
+from collections.abc import Sequence
 
 from banstitch_shared.tokens import name_old
 
-from provision.linux.agent import digests, host
-from provision.linux.agent import manifest as memory
+from provision.linux.agent import digests, host, memory
 from provision.linux.agent.host import HostError
-from provision.linux.agent.observe import path_state, tokens
+from provision.linux.agent.paths import read_state
+from provision.linux.agent.protocol.answers import Rotated
+from provision.linux.agent.protocol.requests import Rotate
+from provision.linux.agent.tokens_file import read_tokens
 
 
-def begin(request: dict[str, Any]) -> dict[str, Any]:
-    """New secrets for ``names`` of the file ``tokens``; those of a rotation under way stay as they are.
-
-    Answer: ``changed``.
+def begin(request: Rotate) -> Rotated:
+    """Make new secrets for ``names`` of the file ``tokens``; those of a rotation under way stay as they are.
 
     Raises:
         HostError: the file does not have these secrets.
@@ -29,30 +29,30 @@ def begin(request: dict[str, Any]) -> dict[str, Any]:
     if memory.load() is None:  # before the lock, which would leave its directory behind
         raise HostError("this ban host was never deployed; run apply for it first")
     with memory.Lock(exclusive=True):
-        known = tokens(request["tokens"]) or {}
-        missing = [name for name in request["names"] if name not in known]
+        known = read_tokens(request.tokens) or {}
+        missing = [name for name in request.names if name not in known]
         if missing:
-            raise HostError(f"{request['tokens']} has no {', '.join(missing)}; run apply first")
-        due = [name for name in request["names"] if name_old(name) not in known]
+            raise HostError(f"{request.tokens} has no {', '.join(missing)}; run apply first")
+        due = [name for name in request.names if name_old(name) not in known]
         store(
-            request["tokens"],
+            request.tokens,
             {
                 **known,
                 **{name_old(name): known[name] for name in due},
                 **{name: secrets.token_urlsafe(32) for name in due},
             },
         )
-    return {"changed": bool(due)}
+    return Rotated(bool(due))
 
 
-def kept(known: dict[str, str], names: list[str]) -> dict[str, str]:
-    """The old secrets of ``names`` that a rotation under way still needs."""
+def kept(known: dict[str, str], names: Sequence[str]) -> dict[str, str]:
+    """Return the old secrets of ``names`` that a rotation under way still needs."""
     return {name_old(name): known[name_old(name)] for name in names if name_old(name) in known}
 
 
-def retire(path: str, names: list[str]) -> None:
-    """The old secrets of ``names`` are refused from now on."""
-    known = tokens(path) or {}
+def retire(path: str, names: Sequence[str]) -> None:
+    """Drop the old secrets of ``names``, so that they are refused from now on."""
+    known = read_tokens(path) or {}
     left = {k: v for k, v in known.items() if k not in {name_old(name) for name in names}}
     if left != known:
         store(path, left)
@@ -60,9 +60,9 @@ def retire(path: str, names: list[str]) -> None:
 
 def store(path: str, wanted: dict[str, str]) -> None:
     """Replace the secrets in the file ``path``, and their digests beside it."""
-    state = path_state(path)
+    state = read_state(path)
     if state is None:
         raise HostError(f"{path} is not there; run apply first")
     text = json.dumps(wanted, indent=1, sort_keys=True) + "\n"
-    host.write(path, text.encode(), state["mode"], state["owner"], state["group"])
+    host.write(path, text.encode(), state.mode, state.owner, state.group)
     digests.renew(path, wanted)

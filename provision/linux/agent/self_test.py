@@ -8,22 +8,22 @@ from __future__ import annotations
 import base64
 import json
 import time
-from typing import Any
 from urllib.request import OpenerDirector
 
 from provision.linux.agent.fail2ban import client
 from provision.linux.agent.host import HostError, tail
 from provision.linux.agent.http_client import build_opener, fetch
-from provision.linux.agent.observe import tokens
+from provision.linux.agent.protocol.answers import SelfTested
+from provision.linux.agent.protocol.requests import SelfTest
+from provision.linux.agent.tokens_file import read_tokens
 
-Request = dict[str, Any]
 # Bytes of a feed that are read.
 LARGEST_FEED = 20_000_000
 # The opener, the URL and the headers.
 Feed = tuple[OpenerDirector, str, dict[str, str]]
 
 
-def run_self_test(request: Request) -> dict[str, Any]:
+def run_self_test(request: SelfTest) -> SelfTested:
     """Post ``count`` events of ``line`` to ``url``, wait for ``address`` in ``feed_url``, take it out again.
 
     Request: ``url``, ``feed_url``, ``certificate`` (the file of the receiver's, or ""), ``header``,
@@ -35,31 +35,31 @@ def run_self_test(request: Request) -> dict[str, Any]:
     Raises:
         HostError: the first step that did not happen, with what was seen instead.
     """
-    known = tokens(request["tokens"]) or {}
-    if request["token"] not in known:
-        raise HostError(f"{request['tokens']} has no secret {request['token']}; run apply")
-    secret = known[request["token"]]
-    basic = base64.b64encode(f"{request['token']}:{secret}".encode()).decode()
-    opener = build_opener(request["certificate"])
-    feed = (opener, request["feed_url"], {"Authorization": "Basic " + basic})
-    unban = ["set", request["jail"], "unbanip", request["address"]]
+    known = read_tokens(request.tokens) or {}
+    if request.token not in known:
+        raise HostError(f"{request.tokens} has no secret {request.token}; run apply")
+    secret = known[request.token]
+    basic = base64.b64encode(f"{request.token}:{secret}".encode()).decode()
+    opener = build_opener(request.certificate)
+    feed = (opener, request.feed_url, {"Authorization": "Basic " + basic})
+    unban = ["set", request.jail, "unbanip", request.address]
     steps = []
     try:
-        for _ in range(request["count"]):
-            _post(opener, request["url"], {request["header"]: secret}, request["line"])
-        steps.append(f"the receiver took {request['count']} events for {request['address']}")
-        _wait(feed, request["address"], True, request["patience"])
-        steps.append("{} is banned and in the feed".format(request["address"]))
+        for _ in range(request.count):
+            _post(opener, request.url, {request.header: secret}, request.line)
+        steps.append(f"the receiver took {request.count} events for {request.address}")
+        _wait(feed, request.address, True, request.patience)
+        steps.append(f"{request.address} is banned and in the feed")
     except HostError as error:  # the first reason is the one to print
-        why = _list_reasons(opener, request["health_url"])
+        why = _list_reasons(opener, request.health_url)
         client(unban)
         raise HostError("\n".join([str(error), *why])) from None
     done = client(unban)
     if done.status:
-        raise HostError(f"fail2ban does not unban {request['address']}:\n{tail(done.output)}")
-    _wait(feed, request["address"], False, request["patience"])
-    steps.append("{} was unbanned and has left the feed".format(request["address"]))
-    return {"steps": steps, "unreadable": _count_unreadable(opener, request["health_url"])}
+        raise HostError(f"fail2ban does not unban {request.address}:\n{tail(done.output)}")
+    _wait(feed, request.address, False, request.patience)
+    steps.append(f"{request.address} was unbanned and has left the feed")
+    return SelfTested(steps, _count_unreadable(opener, request.health_url))
 
 
 def _count_unreadable(opener: OpenerDirector, url: str) -> dict[str, int]:

@@ -8,45 +8,36 @@ import os
 import platform
 import re
 import time
-from typing import Any, Optional
+from typing import Optional
 
 from banstitch_shared.alarm_file import read_alarms
 
 from provision.linux.agent.host import read, run
 from provision.linux.agent.http_client import build_opener, fetch
-from provision.linux.agent.observe import tokens
-from provision.linux.agent.pem import certificate
+from provision.linux.agent.pem import read_certificate
+from provision.linux.agent.protocol.answers import Alarm, Attacked, Remaining, Status
+from provision.linux.agent.protocol.requests import ReadStatus
+from provision.linux.agent.tokens_file import read_tokens
 
-Request = dict[str, Any]
 
-
-def read_status(request: Request) -> dict[str, Any]:
-    """Return the numbers of the receiver and the state of the host.
-
-    Request: ``url`` of the metrics, ``certificate`` (the file of the receiver's, or ""),
-    ``user`` (a name in the file ``tokens``, and the login), ``sealed`` as :func:`observe` takes it,
-    ``filters`` (the unit that filters addresses, or ""), ``rules`` (the folder of banstitch-rules).
-
-    Answer: ``metrics``: the Prometheus text, empty where nobody answers; ``versions``: {name: version};
-    ``certificates``: {path: {days_left} or null}; ``filters``: whether that unit does filter;
-    ``alarms`` and ``attacked``: see alarm_file.py.
-    """
-    known = read_alarms(request["rules"], time.time())
-    secret = (tokens(request["tokens"]) or {}).get(request["user"], "")
-    return {
-        "metrics": _fetch(request["url"], request["certificate"], request["user"], secret),
-        "certificates": {
-            path: _count_days_left(path, authority) for path, authority in request["sealed"].items()
+def read_status(request: ReadStatus) -> Status:
+    """Return the receiver's metrics, empty where nobody answers, with certificates, versions and alarms."""
+    known = read_alarms(request.rules, time.time())
+    secret = (read_tokens(request.tokens) or {}).get(request.user, "")
+    return Status(
+        metrics=_fetch(request.url, request.certificate, request.user, secret),
+        certificates={
+            path: _count_days_left(path, authority) for path, authority in request.sealed.items()
         },
-        "filters": _check_filters(request["filters"]),
-        "alarms": [alarm._asdict() for alarm in known.alarms],
-        "attacked": [each._asdict() for each in known.attacked],
-        "versions": {
+        filters=_check_filters(request.filters),
+        alarms=[Alarm(*alarm) for alarm in known.alarms],
+        attacked=[Attacked(*attacked) for attacked in known.attacked],
+        versions={
             "debian": _read_debian_version(),
             "python": platform.python_version(),
             **_list_packages(),
         },
-    }
+    )
 
 
 def _fetch(url: str, certificate: str, user: str, secret: str) -> str:
@@ -82,9 +73,9 @@ def _is_newer_than_its_filter(unit: str) -> bool:
         return False
 
 
-def _count_days_left(path: str, authority: str) -> Optional[dict[str, float]]:  # noqa: UP045 - Python 3.9
-    found = certificate(path, authority)
-    return {"days_left": found["days_left"]} if found else None
+def _count_days_left(path: str, authority: str) -> Optional[Remaining]:  # noqa: UP045 - Python 3.9
+    found = read_certificate(path, authority)
+    return Remaining(found.days_left) if found else None
 
 
 def _read_debian_version() -> str:

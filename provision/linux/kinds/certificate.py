@@ -10,9 +10,13 @@ import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
-from provision.linux.draft import Draft, Step
+from provision.linux.agent.protocol.bounds import SERVER_DAYS
+from provision.linux.agent.protocol.ids import ResourceId
+from provision.linux.agent.protocol.requests import Observe
+from provision.linux.agent.protocol.state import CertificateState
+from provision.linux.agent.protocol.steps import MakeAuthority, MakeCertificate, Step
+from provision.linux.draft import Draft
 from provision.linux.kinds.resource import (
     Resource,
     compare_attributes,
@@ -22,10 +26,8 @@ from provision.linux.kinds.resource import (
 from provision.linux.pem import fingerprint
 
 RENEW_DAYS = 30
-# A CA outlives what it signs: 397 days, renewed when 30 are left.
-RENEW_AUTHORITY_DAYS = 397 + RENEW_DAYS
-
-Found = Mapping[str, Any]
+# A CA outlives what it signs.
+RENEW_AUTHORITY_DAYS = SERVER_DAYS + RENEW_DAYS
 
 
 @dataclass(frozen=True)
@@ -42,30 +44,30 @@ class Authority(Resource):
     group: str = "root"
 
     @property
-    def id(self) -> str:
-        return f"authority:{self.path}"
+    def id(self) -> ResourceId:
+        return ResourceId("authority", self.path)
 
-    def add_to_request(self, request: dict[str, Any]) -> None:
+    def add_to_request(self, request: Observe) -> None:
         """Ask what its certificate says; its key is not read."""
-        request["sealed"][self.path] = ""
+        request.sealed[self.path] = ""
 
     def plan(self, draft: Draft) -> None:
         """Create a missing CA; give its key a new certificate in time, or for other names."""
-        found = draft.observed["certificates"].get(self.path)
-        step = {"do": "authority", "names": list(self.names), **read_attributes(self)}
+        found = draft.observed.certificates.get(self.path)
+        step = MakeAuthority(names=self.names, **read_attributes(self))
         _plan(self, draft, self._explain(found), step, draft.makes)
 
-    def _explain(self, found: Found | None) -> str:
+    def _explain(self, found: CertificateState | None) -> str:
         if not found:
             return "it holds no certificate"
-        if found["days_left"] < RENEW_AUTHORITY_DAYS:
-            return f"it expires in {found['days_left']:.0f} days; the key stays"
-        if not found["sound"]:
+        if found.days_left < RENEW_AUTHORITY_DAYS:
+            return f"it expires in {found.days_left:.0f} days; the key stays"
+        if not found.sound:
             return "its key does not fit it"
-        if not found["permits"]:
+        if not found.permits:
             return "it may sign for any name; the key stays"
-        if found["permits"] != sorted(set(self.names)):
-            return f"it may sign for {', '.join(found['permits'])}; the key stays"
+        if found.permits != sorted(set(self.names)):
+            return f"it may sign for {', '.join(found.permits)}; the key stays"
         return ""
 
 
@@ -86,64 +88,64 @@ class Certificate(Resource):
     group: str = "root"
 
     @property
-    def id(self) -> str:
-        return f"certificate:{self.path}"
+    def id(self) -> ResourceId:
+        return ResourceId("certificate", self.path)
 
-    def add_to_request(self, request: dict[str, Any]) -> None:
+    def add_to_request(self, request: Observe) -> None:
         """Ask what it says, and whether its CA signed it."""
-        request["sealed"][self.path] = self.authority
+        request.sealed[self.path] = self.authority
 
     def plan(self, draft: Draft) -> None:
         """Create it, and renew it in time, for other names, or when a new CA is to sign it."""
-        found = draft.observed["certificates"].get(self.path)
+        found = draft.observed.certificates.get(self.path)
         step = self._make_step()
         if not self.content:
             # A FortiGate refuses other names until it has the CA that permits them: no earlier than needed.
-            late = found and found["sound"] and found["names"] != sorted(set(self.names))
+            late = found and found.sound and found.names != sorted(set(self.names))
             _plan(self, draft, self._explain(found), step, draft.last if late else draft.makes)
             return
         digest = hashlib.sha256(self.content.encode()).hexdigest()
-        is_same = found and found["digest"] == digest
+        is_same = found and found.digest == digest
         _plan(self, draft, "" if is_same else "another one was given", step, draft.makes)
-        if found and is_same and found["days_left"] < RENEW_DAYS:
-            days = f"{found['days_left']:.0f} days"
+        if found and is_same and found.days_left < RENEW_DAYS:
+            days = f"{found.days_left:.0f} days"
             draft.warnings.append(
                 f"the certificate of the receiver expires in {days}: get a new one"
             )
 
-    def _make_step(self) -> Step:
-        return {
-            "do": "certificate",
-            "authority": self.authority,
-            "names": list(self.names),
-            "content": base64.b64encode(self.content.encode()).decode(),
+    def _make_step(self) -> MakeCertificate:
+        return MakeCertificate(
+            authority=self.authority,
+            names=self.names,
+            content=base64.b64encode(self.content.encode()).decode(),
             **read_attributes(self),
-        }
+        )
 
-    def _explain(self, found: Found | None) -> str:
+    def _explain(self, found: CertificateState | None) -> str:
         if not found:
             return "it holds no certificate"
-        if found["days_left"] < RENEW_DAYS:
-            return f"it expires in {found['days_left']:.0f} days"
-        if found["names"] != sorted(set(self.names)):
-            return f"it is good for {', '.join(found['names']) or 'no name'}"
-        return "" if found["sound"] else "its CA did not sign it, or its key does not fit it"
+        if found.days_left < RENEW_DAYS:
+            return f"it expires in {found.days_left:.0f} days"
+        if found.names != sorted(set(self.names)):
+            return f"it is good for {', '.join(found.names) or 'no name'}"
+        return "" if found.sound else "its CA did not sign it, or its key does not fit it"
 
 
 def describe_expiry(
-    desired: Sequence[Resource], found: Mapping[str, Found | None]
-) -> dict[str, Any]:
+    desired: Sequence[Resource], days_left: Mapping[str, float | None]
+) -> dict[str, str | int | None]:
     """Return how long https remains valid: ``kind`` (receiver_tls), ``days``, ``todo`` (may be "").
 
-    ``days`` is whole, of the certificate or of its CA, whichever ends first; negative once it is
-    over, None where one of them is missing, or where there is none to have.
+    ``days_left``: of each file with a certificate. ``days`` is whole, of the certificate or of its CA,
+    whichever ends first; negative once it is over, None where one of them is missing, or where there is
+    none to have.
     """
     ours = [each for each in desired if isinstance(each, Authority | Certificate)]
     if not ours:
         return {"kind": "off", "days": None, "todo": ""}
     given = any(isinstance(each, Certificate) and each.content for each in ours)
     kind, todo = ("files", "get a new one") if given else ("self_signed", "run apply")
-    left = {each: state["days_left"] for each in ours if (state := found.get(each.path))}
+    left = {each: days for each in ours if (days := days_left.get(each.path)) is not None}
     if len(left) < len(ours):
         return {"kind": kind, "days": None, "todo": "run apply"}
     due = any(
@@ -165,9 +167,9 @@ def _origin(resource: Authority | Certificate) -> str:
 def _plan(
     resource: Authority | Certificate, draft: Draft, why: str, step: Step, steps: list[Step]
 ) -> None:
-    state = draft.observed["paths"].get(resource.path)
-    if state is not None and state["type"] != "file":
-        draft.conflicts.append(f"{resource.path} is a {state['type']}, not a file")
+    state = draft.observed.paths.get(resource.path)
+    if state is not None and state.type != "file":
+        draft.conflicts.append(f"{resource.path} is a {state.type}, not a file")
         return
     attributes = compare_attributes(resource, state) if state else ""
     if state is not None and not why and not attributes and resource.id in draft.owned:

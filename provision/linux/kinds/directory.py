@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
+from provision.linux.agent.protocol.ids import ResourceId
+from provision.linux.agent.protocol.requests import Observe
+from provision.linux.agent.protocol.steps import MakeDirectory
 from provision.linux.draft import Draft
 from provision.linux.kinds.resource import Resource, compare_attributes, read_attributes
 
@@ -20,26 +22,26 @@ class Directory(Resource):
     data: bool = False
 
     @property
-    def id(self) -> str:
-        return f"directory:{self.path}"
+    def id(self) -> ResourceId:
+        return ResourceId("directory", self.path)
 
-    def add_to_request(self, request: dict[str, Any]) -> None:
+    def add_to_request(self, request: Observe) -> None:
         """Ask for its mode and owner, and for the bans in a data directory."""
-        request["paths"].append(self.path)
+        request.paths.append(self.path)
         # what only root can write there can be believed
         if self.data and self.owner == "root":
-            request["spools"].append(self.path)
+            request.spools.append(self.path)
 
     def plan(self, draft: Draft) -> None:
         """Create it, or correct its mode and owner. Its content does not matter here."""
-        state = draft.observed["paths"].get(self.path)
-        step = {"do": "directory", "data": self.data, **read_attributes(self)}
+        state = draft.observed.paths.get(self.path)
+        step = MakeDirectory(data=self.data, **read_attributes(self))
         if state is None:
             draft.change(self.id, "create")
             draft.makes.append(step)
             return
-        if state["type"] != "directory":
-            draft.conflicts.append(f"{self.path} is a {state['type']}, not a directory")
+        if state.type != "directory":
+            draft.conflicts.append(f"{self.path} is a {state.type}, not a directory")
             return
         diff = compare_attributes(self, state)
         if diff and not self.data:

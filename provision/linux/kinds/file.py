@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
+from provision.linux.agent.protocol.ids import ResourceId
+from provision.linux.agent.protocol.requests import Observe
+from provision.linux.agent.protocol.state import PathState
+from provision.linux.agent.protocol.steps import NewFile, Touch
 from provision.linux.draft import Draft, text_of
 from provision.linux.kinds.resource import (
     Resource,
@@ -39,18 +42,18 @@ class File(Resource):
     when: When = ""
 
     @property
-    def id(self) -> str:
-        return f"file:{self.path}"
+    def id(self) -> ResourceId:
+        return ResourceId("file", self.path)
 
-    def add_to_request(self, request: dict[str, Any]) -> None:
+    def add_to_request(self, request: Observe) -> None:
         """Ask for its content, mode and owner."""
-        request["paths"].append(self.path)
+        request.paths.append(self.path)
         if self.content is None:
-            request["logs"].append(self.path)
+            request.logs.append(self.path)
 
     def plan(self, draft: Draft) -> None:
         """Write it whole if a byte, its mode or its owner differs; create a missing log."""
-        state = draft.observed["paths"].get(self.path)
+        state = draft.observed.paths.get(self.path)
         if not can_be_file(self, state, draft, self.content is None):
             return
         if self.content is None:
@@ -64,41 +67,39 @@ class File(Resource):
             draft.claim(self.id, self.path, "exists")
         diff = join_diffs(unified_diff(self.path, before, self.content), attributes)
         draft.change(self.id, "create" if state is None else "update", diff)
-        seen = (
-            base64.b64decode(state["content"]) if state and state["content"] is not None else None
-        )
+        seen = base64.b64decode(state.content) if state and state.content is not None else None
         draft.files.append(
-            {
+            NewFile(
+                content=base64.b64encode(self.content.encode()).decode(),
+                check=self.check,
+                seen=hashlib.sha256(seen).hexdigest() if seen is not None else "",
                 **read_attributes(self),
-                "content": base64.b64encode(self.content.encode()).decode(),
-                "check": self.check,
-                "seen": hashlib.sha256(seen).hexdigest() if seen is not None else "",
-            }
+            )
         )
 
-    def _plan_log(self, state: Mapping[str, Any] | None, draft: Draft) -> None:
+    def _plan_log(self, state: PathState | None, draft: Draft) -> None:
         diff = compare_attributes(self, state) if state else ""
-        is_odd = state is not None and state["type"] != "file"
+        is_odd = state is not None and state.type != "file"
         if state is not None and not diff and not is_odd and self.id in draft.owned:
             return
-        reason = f"a {state['type']} is there and is moved aside" if state and is_odd else ""
+        reason = f"a {state.type} is there and is moved aside" if state and is_odd else ""
         draft.change(self.id, "create" if state is None else "update", diff, reason)
-        draft.makes.append({"do": "touch", **read_attributes(self)})
+        draft.makes.append(Touch(**read_attributes(self)))
 
 
 def can_be_file(
-    resource: Resource, state: Mapping[str, Any] | None, draft: Draft, is_log: bool = False
+    resource: Resource, state: PathState | None, draft: Draft, is_log: bool = False
 ) -> bool:
     """Return whether a file can be put at the path: only what teardown can restore is adopted."""
-    path = resource.id.partition(":")[2]
+    path = resource.id.name
     if state is None:
         return True
-    if state["type"] != "file":
-        if is_log and f"directory:{Path(path).parent}" in draft.owned:
+    if state.type != "file":
+        if is_log and ResourceId("directory", str(Path(path).parent)) in draft.owned:
             return True
-        draft.conflicts.append(f"{path} is a {state['type']}, not a file")
+        draft.conflicts.append(f"{path} is a {state.type}, not a file")
         return False
-    if not is_log and state["content"] is None and resource.id not in draft.owned:
+    if not is_log and state.content is None and resource.id not in draft.owned:
         draft.conflicts.append(f"{path} is too large to keep a copy of")
         return False
     return True

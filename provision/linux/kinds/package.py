@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
+from provision.linux.agent.protocol.ids import ResourceId
+from provision.linux.agent.protocol.requests import Observe
 from provision.linux.draft import Draft
 from provision.linux.kinds.resource import Resource
 
@@ -16,15 +17,15 @@ class Package(Resource):
     name: str
 
     @property
-    def id(self) -> str:
-        return f"package:{self.name}"
+    def id(self) -> ResourceId:
+        return ResourceId("package", self.name)
 
-    def add_to_request(self, request: dict[str, Any]) -> None:
+    def add_to_request(self, request: Observe) -> None:
         """Ask whether it is installed."""
-        request["packages"].append(self.name)
+        request.packages.append(self.name)
 
     def plan(self, draft: Draft) -> None:
         """Install it if it is missing; all packages are installed in one step."""
-        if not draft.observed["packages"].get(self.name):
+        if not draft.observed.packages.get(self.name):
             draft.packages.append(self.name)
             draft.change(self.id, "install")

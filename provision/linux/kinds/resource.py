@@ -1,11 +1,14 @@
-"""What all kinds of resources have in common."""
+"""The base of all kinds of resources."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Sequence
+from typing import Protocol, TypedDict
 
+from provision.linux.agent.protocol.ids import ResourceId
+from provision.linux.agent.protocol.requests import Observe
+from provision.linux.agent.protocol.state import PathState
 from provision.linux.draft import Draft
 
 
@@ -14,10 +17,10 @@ class Resource(ABC):
 
     @property
     @abstractmethod
-    def id(self) -> str:
-        """The kind and the name or path, such as ``file:/etc/banstitch/tokens.json``."""
+    def id(self) -> ResourceId:
+        """The kind, and the name or path."""
 
-    def add_to_request(self, request: dict[str, Any]) -> None:
+    def add_to_request(self, request: Observe) -> None:
         """Add what the agent must observe for :meth:`plan` to the request."""
 
     def plan(self, draft: Draft) -> None:
@@ -40,7 +43,16 @@ class OnDisk(Protocol):
     def group(self) -> str: ...
 
 
-def read_attributes(resource: OnDisk) -> dict[str, Any]:
+class Attributes(TypedDict):
+    """The fields that each step for something on disk has."""
+
+    path: str
+    mode: int
+    owner: str
+    group: str
+
+
+def read_attributes(resource: OnDisk) -> Attributes:
     """Return path, mode, owner and group."""
     return {
         "path": resource.path,
@@ -50,14 +62,18 @@ def read_attributes(resource: OnDisk) -> dict[str, Any]:
     }
 
 
-def compare_attributes(resource: OnDisk, state: Mapping[str, Any]) -> str:
+def compare_attributes(resource: OnDisk, state: PathState) -> str:
     """Return lines such as ``-mode 0644`` and ``+mode 0640``; empty if nothing differs."""
-    lines = []
-    for key, desired in read_attributes(resource).items():
-        if key != "path" and state[key] != desired:
-            show = (lambda value: f"{value:04o}") if key == "mode" else str
-            lines += [f"-{key} {show(state[key])}", f"+{key} {show(desired)}"]
-    return "\n".join(lines)
+    compared = (
+        ("mode", f"{state.mode:04o}", f"{resource.mode:04o}"),
+        ("owner", state.owner, resource.owner),
+        ("group", state.group, resource.group),
+    )
+    return "\n".join(
+        f"-{name} {found}\n+{name} {desired}"
+        for name, found, desired in compared
+        if found != desired
+    )
 
 
 def join_diffs(*diffs: str) -> str:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from provision.linux.draft import Draft, Step
+from provision.linux.agent.protocol.ids import ResourceId
+from provision.linux.agent.protocol.requests import Observe, ServiceQuestion
+from provision.linux.agent.protocol.steps import BringUp, Verb
+from provision.linux.draft import Draft
 from provision.linux.kinds.resource import Resource
 
 # The unit whose server holds all jails.
@@ -25,65 +27,54 @@ class Service(Resource):
     """
 
     name: str
-    restart_on: tuple[str, ...] = ()
-    restart_on_update: tuple[str, ...] = ()
-    reload_on: tuple[str, ...] = ()
+    restart_on: tuple[ResourceId, ...] = ()
+    restart_on_update: tuple[ResourceId, ...] = ()
+    reload_on: tuple[ResourceId, ...] = ()
     reload_command: tuple[str, ...] = ()
     answers: str = ""
     certificate: str = ""
     listens: str = ""
 
     @property
-    def id(self) -> str:
-        return f"service:{self.name}"
+    def id(self) -> ResourceId:
+        return ResourceId("service", self.name)
 
-    def add_to_request(self, request: dict[str, Any]) -> None:
+    def add_to_request(self, request: Observe) -> None:
         """Ask whether it is enabled, runs and answers, and whether its port is taken."""
-        request["services"].append(
-            {
-                "name": self.name,
-                "answers": self.answers,
-                "certificate": self.certificate,
-                "listens": self.listens,
-            }
-        )
+        question = ServiceQuestion(self.name, self.answers, self.certificate, self.listens)
+        request.services.append(question)
 
     def plan_effects(self, draft: Draft, desired: Sequence[Resource]) -> None:
         """Enable, start, restart or reload it, as its state and the changes in the draft demand."""
-        state = draft.observed["services"][self.name]
+        state = draft.observed.services[self.name]
         owed = draft.owed.get(self.name)
-        verb, reasons = self._choose_verb(draft, owed), []
+        verb = self._choose_verb(draft, owed)
+        reasons = []
         if owed:
             reasons.append("owed since an interrupted run")
-        if not state["active"]:
+        if not state.active:
             verb = "start"
-        elif not state["answers"]:
+        elif not state.answers:
             # it is asked as it should be, so one that is about to change may answer in another way
             if verb != "restart":
                 reasons.append("it runs but does not answer")
             verb = "restart"
-        actions = [*([] if state["enabled"] else ["enable"]), *([] if verb == "none" else [verb])]
+        actions = [*([] if state.enabled else ["enable"]), *([] if verb == "none" else [verb])]
         for action in actions:
             draft.change(self.id, action, reason="; ".join(reasons))
         if actions:
             draft.services.append(self.make_step(verb))
 
-    def _choose_verb(self, draft: Draft, owed: str | None) -> str:
+    def _choose_verb(self, draft: Draft, owed: str | None) -> Verb:
         changed = {change.id for change in draft.changes}
         updated = {change.id for change in draft.changes if change.action != "create"}
-        if changed & set(self.restart_on) or updated & set(self.restart_on_update):
+        if changed & {*map(str, self.restart_on)} or updated & {*map(str, self.restart_on_update)}:
             return "restart"
         if owed == "restart":
             return "restart"
-        return "reload" if changed & set(self.reload_on) or owed == "reload" else "none"
+        is_due = changed & {*map(str, self.reload_on)} or owed == "reload"
+        return "reload" if is_due else "none"
 
-    def make_step(self, verb: str) -> Step:
+    def make_step(self, verb: Verb) -> BringUp:
         """Return the step of the agent that takes ``verb`` and waits until the unit answers."""
-        return {
-            "do": "service",
-            "name": self.name,
-            "verb": verb,
-            "reload_command": list(self.reload_command),
-            "answers": self.answers,
-            "certificate": self.certificate,
-        }
+        return BringUp(self.name, verb, self.reload_command, self.answers, self.certificate)

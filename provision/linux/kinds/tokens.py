@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 from banstitch_shared.tokens import OLD, format_digests
 
+from provision.linux.agent.protocol.ids import ResourceId
+from provision.linux.agent.protocol.requests import Observe
+from provision.linux.agent.protocol.steps import MakeDigests, MakeTokens
 from provision.linux.draft import Draft, text_of
 from provision.linux.kinds.file import can_be_file
 from provision.linux.kinds.resource import (
@@ -32,20 +34,19 @@ class Tokens(Resource):
     group: str = "root"
 
     @property
-    def id(self) -> str:
-        return f"tokens:{self.path}"
+    def id(self) -> ResourceId:
+        return ResourceId("tokens", self.path)
 
-    def add_to_request(self, request: dict[str, Any]) -> None:
-        """Ask for the secrets, and for mode and owner of the file."""
-        request["paths"].append(self.path)
-        request["tokens"] = request["tokens"] or self.path
+    def add_to_request(self, request: Observe) -> None:
+        """Ask for the mode and owner of the file."""
+        request.paths.append(self.path)
 
     def plan(self, draft: Draft) -> None:
         """Create missing secrets. Only the names are compared and shown."""
-        state = draft.observed["paths"].get(self.path)
+        state = draft.observed.paths.get(self.path)
         if not can_be_file(self, state, draft):
             return
-        known = draft.observed["tokens"]
+        known = draft.observed.tokens
         names = sorted(name for name in known or () if not name.endswith(OLD))
         attributes = compare_attributes(self, state) if state else ""
         desired = sorted(self.names)
@@ -61,12 +62,12 @@ class Tokens(Resource):
             join_diffs(shown, attributes),
             "the secrets are made on the host and not shown",
         )
-        step = {"do": "tokens", "names": desired, **read_attributes(self)}
+        step = MakeTokens(names=tuple(desired), **read_attributes(self))
         if state is None or not attributes:
             draft.makes.append(step)
             return
         # a receiver of release 0.1 reads this file until it restarts: only then is it closed
-        draft.makes.append({**step, **{key: state[key] for key in ("mode", "owner", "group")}})
+        draft.makes.append(replace(step, mode=state.mode, owner=state.owner, group=state.group))
         draft.last.append(step)
 
 
@@ -82,19 +83,19 @@ class Digests(Resource):
     group: str = "root"
 
     @property
-    def id(self) -> str:
-        return f"digests:{self.path}"
+    def id(self) -> ResourceId:
+        return ResourceId("digests", self.path)
 
-    def add_to_request(self, request: dict[str, Any]) -> None:
+    def add_to_request(self, request: Observe) -> None:
         """Ask for its content, mode and owner."""
-        request["paths"].append(self.path)
+        request.paths.append(self.path)
 
     def plan(self, draft: Draft) -> None:
         """Compare the digests with those of the secrets on the host; show names only."""
-        state = draft.observed["paths"].get(self.path)
+        state = draft.observed.paths.get(self.path)
         if not can_be_file(self, state, draft):
             return
-        secrets = draft.observed["tokens"] or {}
+        secrets = draft.observed.tokens or {}
         desired = {
             name: secret for name, secret in secrets.items() if name.removesuffix(OLD) in self.names
         }
@@ -107,4 +108,4 @@ class Digests(Resource):
             draft.claim(self.id, self.path, "exists")
         action = "create" if state is None else "update"
         draft.change(self.id, action, attributes, "follows the secrets; digests are not shown")
-        draft.makes.append({"do": "digests", "tokens": self.tokens, **read_attributes(self)})
+        draft.makes.append(MakeDigests(tokens=self.tokens, **read_attributes(self)))

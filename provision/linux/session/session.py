@@ -7,25 +7,28 @@ back is bounded in time and in bytes, and nothing of it is shown that is not kno
 from __future__ import annotations
 
 import io
-import json
 import threading
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import banstitch_shared
 
 import provision
 from provision.errors import Failed, TargetError, Unreachable
 from provision.linux import answers
+from provision.linux.agent.protocol.requests import Request
+from provision.linux.agent.protocol.wire import dump
 from provision.linux.session import causes, launch
 from provision.linux.session.causes import NoPython, Outcome
 from provision.linux.session.exchange import Exchange
 from provision.linux.session.framing import harmless
 from provision.ssh.connection import Access, ChannelException, Connection, SSHException, connect
 from provision.ssh.login import DEFAULT_TIMEOUT, Login
+
+Answer = TypeVar("Answer")
 
 __all__ = ["BanHostSession", "NoPython", "agent_zip"]
 
@@ -50,8 +53,8 @@ def agent_zip() -> bytes:
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("provision/__init__.py", "")
         archive.writestr("provision/linux/__init__.py", "")
-        for path in sorted((root / "linux" / "agent").glob("*.py")):
-            archive.writestr(f"provision/linux/agent/{path.name}", path.read_bytes())
+        for path in sorted((root / "linux" / "agent").rglob("*.py")):
+            archive.writestr(f"provision/{path.relative_to(root)}", path.read_bytes())
         for path in sorted(Path(banstitch_shared.__file__).parent.glob("*.py")):
             archive.writestr(f"banstitch_shared/{path.name}", path.read_bytes())
     return buffer.getvalue()
@@ -79,7 +82,7 @@ class BanHostSession:
     def __exit__(self, *_: object) -> None:
         self._access.give_back(self._login, self._client)
 
-    def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
+    def ask(self, request: Request[Answer]) -> Answer:
         """Send one request to the agent and return its answer, which was validated.
 
         Raises:
@@ -88,14 +91,14 @@ class BanHostSession:
             Unreachable: the agent could not be started: no sudo.
             NoPython: the host has no python3 that could run the agent.
         """
-        payload = json.dumps(request).encode()
+        payload = dump(request).encode()
         code = agent_zip()
         pythons = (self._login.python,) if self._login.python else launch.PYTHONS
-        seconds = CHANGING if request["do"] == "apply" else LOOKING
+        seconds = CHANGING if request.do == "apply" else LOOKING
         outcome, answer = self._run(
             lambda marker: launch.agent(marker, pythons, code, payload),
             seconds,
-            answers.largest(request["do"]),
+            answers.largest(request.do),
         )
         if answer is not None:
             return answers.read(request, answer)

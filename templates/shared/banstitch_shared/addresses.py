@@ -11,6 +11,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Union
 
 Address = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
@@ -48,6 +49,16 @@ def unmap_network(network: Network) -> Network:
         return network
     start = int(network.network_address) & LOW_32_BITS
     return ipaddress.IPv4Network((start, network.prefixlen - _MAPPED.prefixlen))
+
+
+@lru_cache(maxsize=1024)
+def is_address(text: str) -> bool:
+    """Return whether a text is an address rather than a name."""
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def is_network(text: str) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 
 from provision.linux.agent import bans
 from provision.linux.agent.host import Ran
+from provision.linux.agent.protocol.requests import BanAddress, UnbanAddress
 
 SOON = int(time.time()) + 3600
 ON = "banstitch-sslvpn_login_failed"
@@ -34,9 +35,9 @@ class Fail2ban:
 
 
 def ban(seconds: int = 60) -> dict[str, Any]:
-    request = {"jail": ON, "address": "203.0.113.5", "seconds": seconds, **ASKED}
-    return bans.ban_address(request)
+    answer = bans.ban_address(BanAddress(ON, "203.0.113.5", seconds, **ASKED))
+    return {name: value for name, value in vars(answer).items() if value is not None}
 
 
 def unban(spool: str, address: str) -> dict[str, Any]:
-    return bans.unban_address({"spool": spool, "jails": [ON], "address": address, **ASKED})
+    return dict(vars(bans.unban_address(UnbanAddress(spool, (ON,), address, **ASKED))))

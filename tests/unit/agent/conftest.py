@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from banstitch_shared.ban_file import HEAD
 
-from provision.linux.agent import bans, manifest
-from provision.linux.agent.objects import Journal
+from provision.linux.agent import bans, memory
+from provision.linux.agent.journal import Journal
 from tests.unit.agent.agent_model import remember_in
 from tests.unit.agent.bans_model import SOON, Fail2ban
 
@@ -22,21 +22,21 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def journal(state: Path) -> Journal:
     state.mkdir()
-    return Journal(manifest.new())
+    return Journal(memory.new())
 
 
 @pytest.fixture
 def fail2ban(monkeypatch: pytest.MonkeyPatch) -> Fail2ban:
-    """A deployed host whose fail2ban does as it is told."""
+    """Return a fail2ban that carries out its orders, on a deployed host."""
     found = Fail2ban()
     monkeypatch.setattr(bans, "client", found)
-    monkeypatch.setattr(manifest, "load", manifest.new)
+    monkeypatch.setattr(memory, "load", memory.new)
     return found
 
 
 @pytest.fixture
 def spool(tmp_path: Path) -> Callable[..., str]:
-    """Writes a jail's bans and gives the spool."""
+    """Return a function that writes the bans of a jail and returns the spool."""
 
     def with_bans(jail: str, *addresses: str, until: int = SOON, failures: int = 3) -> str:
         lines = [f"{address} {until} {SOON - 7200} {failures} 1" for address in addresses]

@@ -4,15 +4,31 @@ from __future__ import annotations
 
 import base64
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from provision.linux.agent import apply, checkers, host, manifest, objects, services, steps
+from provision.linux.agent import apply, checkers, host, memory, steps
 from provision.linux.agent.checkers import CHECK
 from provision.linux.agent.host import HostError, Ran
-from provision.linux.agent.steps import DO
+from provision.linux.agent.kinds import file, service
+from provision.linux.agent.protocol.answers import Applied
+from provision.linux.agent.protocol.ids import ResourceId
+from provision.linux.agent.protocol.requests import Apply, Observe
+from provision.linux.agent.protocol.state import Observed, ServiceState
+from provision.linux.agent.protocol.steps import (
+    AwaitJail,
+    BringUp,
+    Forget,
+    NewFile,
+    PutFiles,
+    Step,
+    TakeBack,
+)
+from provision.linux.agent.steps import TAKERS
+from provision.linux.observation import assume_untouched
 from tests.unit.agent.agent_model import ME, MY_GROUP, full_disk, remember_in
 
 
@@ -21,24 +37,28 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return remember_in(tmp_path / "state", monkeypatch)
 
 
-def files_step(path: Path, content: bytes = b"ours", check: str = "") -> dict[str, Any]:
+def files_step(path: Path, content: bytes = b"ours", check: str = "") -> PutFiles:
     encoded = base64.b64encode(content).decode()
-    file = {"path": str(path), "content": encoded, "mode": 0o644, "check": check, "seen": ""}
-    file.update(owner=ME, group=MY_GROUP)
-    return {"do": "files", "files": [file], "remove": [], "fail2ban_check": False}
+    new = NewFile(str(path), 0o644, ME, MY_GROUP, content=encoded, check=check, seen="")
+    return PutFiles((new,), (), fail2ban_check=False)
+
+
+def observed(digest: str = "as seen") -> Observed:
+    """What a look finds on a host of which only the digest matters."""
+    return replace(assume_untouched(()), digest=digest)
 
 
 @pytest.fixture
 def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
     """No program is started: each one succeeds and says nothing."""
-    for module in (apply, checkers, steps):
+    for module in (apply, checkers):
         monkeypatch.setattr(module, "run", lambda *_, **__: Ran(0, ""))
     monkeypatch.setattr(steps, "must", lambda *_, **__: "")
-    monkeypatch.setattr(apply, "observe", lambda _: {"digest": "as seen"})
+    monkeypatch.setattr(apply, "observe_host", lambda _: observed())
 
 
-def applied(*steps: dict[str, Any]) -> dict[str, Any]:
-    return apply.apply({"verb": "apply", "steps": list(steps), "observe": {}, "seen": "as seen"})
+def applied(*taken: Step, verb: str = "apply") -> Applied:
+    return apply.apply_steps(Apply(verb, taken, Observe(), "as seen"))
 
 
 def test_a_checker_that_refuses_leaves_everything_as_it_was(
@@ -54,12 +74,12 @@ def test_a_run_that_activated_nothing_reloads_nothing_when_it_is_undone(
     quiet: None, state: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A reload of a configuration that an operator has broken would stop jails that still run."""
-    running = {"active": True, "enabled": True}
-    monkeypatch.setattr(apply, "service_state", lambda *_: running)
-    monkeypatch.setattr(services, "put_back", lambda *_: pytest.fail("it was reloaded"))
-    service = {"do": "service", "name": "fail2ban.service", "reload_command": []}
+    running = ServiceState(True, True, True, stale=False, answers=True, taken_by="")
+    monkeypatch.setattr(service, "read_state", lambda *_: running)
+    monkeypatch.setattr(service, "put_back", lambda *_: pytest.fail("it was reloaded"))
+    fail2ban = BringUp("fail2ban.service", "reload", (), "", "")
     with pytest.raises(HostError, match="everything is as it was"):
-        applied(files_step(tmp_path / "app.py", b"def (", "python"), service)
+        applied(files_step(tmp_path / "app.py", b"def (", "python"), fail2ban)
 
 
 def test_what_changed_since_the_plan_is_not_overwritten(
@@ -75,9 +95,9 @@ def test_what_changed_since_the_plan_is_not_overwritten(
 def test_a_host_that_is_not_as_it_was_seen_is_not_changed(
     quiet: None, state: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    moved = {"digest": "another"}
-    monkeypatch.setattr(apply, "observe", lambda _: moved)
-    assert applied(files_step(tmp_path / "f")) == {"moved": True, "notes": [], "observed": moved}
+    moved = observed("another")
+    monkeypatch.setattr(apply, "observe_host", lambda _: moved)
+    assert applied(files_step(tmp_path / "f")) == Applied(moved=True, notes=[], observed=moved)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -112,11 +132,10 @@ def test_a_run_killed_while_staging_leaves_nothing_after_the_next_teardown(
     monkeypatch.setitem(CHECK, "python", killed)
     with pytest.raises(Killed):
         applied(files_step(path, b"1", "python"))
-    found = manifest.load()
-    ours = [e["id"] for e in found["objects"]] if found else []
+    found = memory.load()
+    ours = tuple(entry.id for entry in found.objects) if found else ()
 
-    steps = [{"do": "take-back", "ids": ours, "purge": False}, {"do": "forget"}]
-    apply.apply({"verb": "teardown", "steps": steps, "observe": {}, "seen": "as seen"})
+    applied(TakeBack(ours, purge=False), Forget(), verb="teardown")
 
     assert list(tmp_path.iterdir()) == []
 
@@ -129,11 +148,11 @@ def test_what_could_not_be_put_back_is_still_remembered_as_ours(
     def cannot(*_: Any) -> None:
         raise HostError("cannot put it back")
 
-    monkeypatch.setattr(objects, "put_path", cannot)
-    monkeypatch.setitem(DO, "jail", cannot)
+    monkeypatch.setattr(file, "put_state", cannot)
+    monkeypatch.setitem(TAKERS, AwaitJail, cannot)
     with pytest.raises(HostError, match="did not fully succeed"):
-        applied(files_step(path), {"do": "jail"})
+        applied(files_step(path), AwaitJail("x", 3, 600, 3600))
 
-    found = manifest.load()
+    found = memory.load()
     assert found is not None
-    assert [entry["id"] for entry in found["objects"]] == [f"file:{path}"]
+    assert [entry.id for entry in found.objects] == [ResourceId("file", str(path))]

@@ -15,8 +15,10 @@ from banstitch_shared.ban_file import HEAD
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provision.linux.agent import bans, manifest
+from provision.linux.agent import bans, memory
 from provision.linux.agent.host import HostError, Ran
+from provision.linux.agent.protocol.requests import ListBans
+from provision.linux.agent.protocol.wire import to_json
 from provision.linux.agent.spool import count_live_bans
 from tests.unit.agent.bans_model import OFF, ON, Fail2ban, ban, unban
 
@@ -76,11 +78,11 @@ def test_a_host_that_is_not_deployed_says_so_whatever_data_is_left(
     fail2ban: Fail2ban, spool: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = spool(ON, "203.0.113.5")
-    monkeypatch.setattr(manifest, "load", lambda: None)
+    monkeypatch.setattr(memory, "load", lambda: None)
     asked: tuple[Callable[[], object], ...] = (
         ban,
         lambda: unban(folder, "203.0.113.5"),
-        lambda: bans.list_bans({"spool": folder, "jails": [ON]}),
+        lambda: bans.list_bans(ListBans(folder, "", (ON,))),
     )
     for ask in asked:
         with pytest.raises(HostError, match=r"^not deployed: run apply$"):
@@ -140,8 +142,9 @@ def test_bans_are_counted_by_jail_and_those_of_a_damaged_file_are_not_known(
 
 
 def listed(folder: str) -> list[dict[str, Any]]:
-    asked = {"spool": folder, "audit": f"{folder}/audit.log", "jails": [ON, OFF]}
-    return list(bans.list_bans(asked)["bans"])
+    asked = ListBans(folder, f"{folder}/audit.log", (ON, OFF))
+    found: list[dict[str, Any]] = to_json(bans.list_bans(asked).bans)
+    return found
 
 
 @given(

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from provision.linux.agent import data, manifest, objects
-from provision.linux.agent.objects import Journal
-from tests.unit.agent.agent_model import ME, MY_GROUP, remember_in
+from provision.linux.agent import data, memory, steps
+from provision.linux.agent.journal import Journal
+from provision.linux.agent.protocol.ids import ResourceId
+from provision.linux.agent.protocol.steps import MakeDirectory, Touch
+from tests.unit.agent.agent_model import ME, MY_GROUP, remember_in, take_back
 
 LOGS = data.OURS["/var/log/banstitch"]
 SPOOL = data.OURS["/var/spool/banstitch"]
@@ -26,7 +28,11 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def journal(state: Path) -> Journal:
-    return Journal(manifest.new())
+    return Journal(memory.new())
+
+
+def make_directory(path: Path, journal: Journal, data: bool) -> None:
+    steps.take(MakeDirectory(str(path), MODE, ME, MY_GROUP, data=data), journal)
 
 
 @pytest.fixture
@@ -34,19 +40,18 @@ def logs(journal: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
     """Our directory of logs, with an event log that the manifest names."""
     path = tmp_path / "log"
     monkeypatch.setitem(data.OURS, str(path), LOGS)
-    owner = {"mode": MODE, "owner": ME, "group": MY_GROUP}
-    objects.make_directory({"path": str(path), "data": True, **owner}, journal)
-    objects.touch({"path": str(path / "events.log"), **owner}, journal)
+    make_directory(path, journal, data=True)
+    steps.take(Touch(str(path / "events.log"), MODE, ME, MY_GROUP), journal)
     return path
 
 
 def remove(logs: Path, journal: Journal, purge: bool = True) -> None:
     for identity in (f"file:{logs / 'events.log'}", f"directory:{logs}"):
-        objects.take_back(identity, journal, purge)
+        take_back(identity, journal, purge)
 
 
 def foreign(journal: Journal) -> dict[str, list[str]]:
-    return {path: each["names"] for path, each in data.foreign(journal.manifest).items()}
+    return {path: each.names for path, each in data.list_foreign(journal.manifest).items()}
 
 
 @pytest.mark.parametrize(
@@ -78,14 +83,13 @@ def test_each_file_of_the_spool_is_ours(
 ) -> None:
     path = tmp_path / "spool"
     monkeypatch.setitem(data.OURS, str(path), SPOOL)
-    step = {"path": str(path), "mode": MODE, "owner": ME, "group": MY_GROUP, "data": True}
-    objects.make_directory(step, journal)
+    make_directory(path, journal, data=True)
     for ending in ("bans", "bans.new", "alive"):
         (path / f"banstitch-sslvpn_login_failed.{ending}").write_text("x")
     for name in ("limit.json", "limit.json.lock"):
         (path / name).write_text("x")
     assert foreign(journal) == {}
-    objects.take_back(f"directory:{path}", journal, purge=True)
+    take_back(f"directory:{path}", journal, purge=True)
     assert not path.exists()
 
 
@@ -139,7 +143,7 @@ def test_what_is_not_ours_is_listed_and_stays_as_it_is(
     now = (logs / name).lstat()
     assert (now.st_ino, now.st_mode, now.st_uid) == (before.st_ino, before.st_mode, before.st_uid)
     assert (elsewhere / "events.log").read_text() == "theirs"
-    assert journal.manifest["objects"] == []
+    assert journal.manifest.objects == []
 
 
 @pytest.mark.parametrize("make", [a_folder, a_link, a_fifo])
@@ -157,7 +161,7 @@ def test_a_link_in_the_place_of_the_directory_is_not_followed(logs: Path, journa
     real = logs.rename(logs.parent / "real")
     logs.symlink_to(real)
     assert foreign(journal) == {}
-    objects.take_back(f"directory:{logs}", journal, purge=True)
+    take_back(f"directory:{logs}", journal, purge=True)
     assert (real / "events.log").exists()
 
 
@@ -169,17 +173,16 @@ def test_a_name_of_any_bytes_can_be_answered(logs: Path, journal: Journal) -> No
 def test_a_thousand_names_are_not_listed_but_counted_as_more(logs: Path, journal: Journal) -> None:
     for number in range(1000):
         (logs / f"theirs{number}").write_text("")
-    (found,) = data.foreign(journal.manifest).values()
-    assert len(found["names"]) == data.LISTED
-    assert found["more"] is True
+    (found,) = data.list_foreign(journal.manifest).values()
+    assert len(found.names) == data.LISTED
+    assert found.more is True
 
 
 def test_foreign_files_beside_files_of_ours_are_listed_as_well(
     journal: Journal, tmp_path: Path
 ) -> None:
     path = tmp_path / "etc"
-    step = {"path": str(path), "mode": MODE, "owner": ME, "group": MY_GROUP, "data": False}
-    objects.make_directory(step, journal)
+    make_directory(path, journal, data=False)
     (path / "__pycache__").mkdir()
     (path / "theirs.conf").write_text("theirs")
     assert foreign(journal) == {str(path): ["theirs.conf"]}
@@ -189,13 +192,12 @@ def test_a_folder_in_the_place_of_a_file_of_ours_is_listed_and_stays(
     journal: Journal, tmp_path: Path
 ) -> None:
     path = tmp_path / "etc"
-    step = {"path": str(path), "mode": MODE, "owner": ME, "group": MY_GROUP, "data": False}
-    objects.make_directory(step, journal)
-    journal.own(f"file:{path}/ours.conf", None)
+    make_directory(path, journal, data=False)
+    journal.own(ResourceId("file", f"{path}/ours.conf"), None)
     (path / "ours.conf").mkdir()
     (path / "ours.conf" / "x").write_text("theirs")
     assert foreign(journal) == {str(path): ["ours.conf"]}
-    objects.take_back(f"file:{path}/ours.conf", journal, purge=True)
+    take_back(f"file:{path}/ours.conf", journal, purge=True)
     assert (path / "ours.conf" / "x").exists()
 
 
@@ -205,15 +207,14 @@ def test_a_directory_that_was_there_before_us_is_nobodys_business(
     path = tmp_path / "theirs"
     path.mkdir()
     (path / "x").write_text("theirs")
-    step = {"path": str(path), "mode": MODE, "owner": ME, "group": MY_GROUP, "data": False}
-    objects.make_directory(step, journal)
+    make_directory(path, journal, data=False)
     assert foreign(journal) == {}
 
 
 def test_the_agents_own_directory_goes_unless_something_else_is_in_it(
     state: Path, journal: Journal
 ) -> None:
-    manifest.save(journal.manifest)
+    memory.save(journal.manifest)
     (state / "check").mkdir()
     (state / "check" / "x.service").write_text("of a run that was killed")
     (state / "theirs").write_text("theirs")

@@ -7,21 +7,57 @@ from typing import Any
 
 import pytest
 
-from provision.linux.agent.digest import digest
+from provision.linux.agent.digest import compute_digest
+from provision.linux.agent.protocol.state import Observed
+from provision.linux.agent.protocol.wire import from_json
 
 SEEN: dict[str, Any] = {
-    "facts": {"systemd": True},
-    "paths": {"/etc/x": {"type": "file", "mode": 420, "content": "YQ=="}},
+    "facts": {"system": "", "systemd": True, "apt": True, "sshd_jail_without_log": False},
+    "paths": {
+        "/etc/x": {
+            "type": "file",
+            "mode": 420,
+            "owner": "root",
+            "group": "root",
+            "content": "YQ==",
+        }
+    },
     "packages": {"fail2ban": True},
     "users": {"banstitch": True},
-    "services": {"fail2ban.service": {"active": True, "answers": True}},
-    "jails": {"banstitch-x": {"max_retry": 3}},
+    "services": {
+        "fail2ban.service": {
+            "exists": True,
+            "enabled": True,
+            "active": True,
+            "stale": False,
+            "answers": True,
+            "taken_by": "",
+        }
+    },
+    "jails": {"banstitch-x": {"max_retry": 3, "find_time": 600, "ban_time": 3600}},
     "bans": {"banstitch-x": 3},
     "tokens": {"verify": "secret"},
-    "certificates": {"/etc/ca.pem": {"days_left": 396.9, "sound": True}, "/etc/none.pem": None},
+    "certificates": {
+        "/etc/ca.pem": {
+            "days_left": 396.9,
+            "names": [],
+            "permits": [],
+            "sound": True,
+            "digest": "",
+            "pem": "",
+        },
+        "/etc/none.pem": None,
+    },
+    "foreign": {},
+    "package_lock": "",
+    "clock": 1_800_000_000,
+    "digest": "",
     "manifest": {
+        "version": 1,
         "key": "k",
-        "objects": [{"id": "file:/etc/y"}],
+        "objects": [{"id": "file:/etc/y", "restores": False, "data": False}],
+        "packages": [],
+        "services": [],
         "owed": {},
         "fortigates": {"fw1": {"serial": ""}},
     },
@@ -37,6 +73,10 @@ def changed(path: str, value: Any) -> str:
         inner = inner[step]
     inner[last] = value
     return digest(found)
+
+
+def digest(found: dict[str, Any]) -> str:
+    return compute_digest(from_json(Observed, found))
 
 
 @pytest.mark.parametrize(
@@ -67,7 +107,7 @@ def test_what_changes_by_itself_leaves_it(path: str, value: Any) -> None:
         ("certificates /etc/ca.pem sound", False),
         ("certificates /etc/ca.pem", None),
         ("manifest owed", {"fail2ban.service": "restart"}),
-        ("manifest objects", [{"id": "file:/etc/x"}]),
+        ("manifest objects", [{"id": "file:/etc/x", "restores": False, "data": False}]),
         ("manifest", None),
     ],
 )
@@ -81,5 +121,6 @@ def test_a_host_without_a_manifest_has_one_as_well() -> None:
 
 def test_two_looks_at_a_host_that_only_got_python_are_the_same() -> None:
     """Its manifest is not on disk yet, so that each look makes another key for it."""
-    begun = {"objects": [], "packages": ["python3"], "owed": {}, "fortigates": {}}
+    begun = {"version": 1, "objects": [], "packages": ["python3"], "services": []}
+    begun |= {"owed": {}, "fortigates": {}}
     assert changed("manifest", {**begun, "key": "a"}) == changed("manifest", {**begun, "key": "b"})

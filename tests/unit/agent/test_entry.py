@@ -26,6 +26,8 @@ from provision.linux import agent
 from provision.linux.agent import entry, self_test
 from provision.linux.agent.host import HostError, Ran
 from provision.linux.agent.http_client import build_opener, fetch
+from provision.linux.agent.protocol.requests import Remember, SelfTest
+from provision.linux.agent.protocol.wire import dump
 from provision.linux.session.session import agent_zip
 from tests.unit.agent.agent_model import remember_in
 
@@ -38,7 +40,7 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def asked(request: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(signal, "signal", lambda *_: None)
     monkeypatch.setattr(os, "umask", lambda _: 0)
-    entry.main(json.dumps(request).encode(), "a-mark")
+    entry.main(dump(request).encode(), "a-mark")
     return json.loads(capsys.readouterr().out.splitlines()[-1])
 
 
@@ -71,7 +73,7 @@ def test_remembering_on_a_host_never_deployed_leaves_no_trace(
     state: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    request = {"do": "remember", "fortigate": "fw1", "record": {}}
+    request = Remember("fw1", {}, "", ())
     assert "run apply" in asked(request, capsys, monkeypatch)["error"]
     assert not state.exists()
 
@@ -110,6 +112,24 @@ def test_a_page_that_is_not_ours_is_told_by_verify(monkeypatch: pytest.MonkeyPat
         self_test._post(build_opener(""), "http://127.0.0.1/", {}, "line")
 
 
+def self_test_request(tokens: str, base: str) -> SelfTest:
+    """The request for one event at a receiver."""
+    return SelfTest(
+        url=base,
+        feed_url=base and f"{base}/blocked-ips",
+        health_url=base and f"{base}/healthz",
+        certificate="",
+        header="X",
+        tokens=tokens,
+        token="verify",
+        jail="x",
+        address="192.0.2.1",
+        line="",
+        count=1,
+        patience=0,
+    )
+
+
 def test_verify_tells_the_first_reason_though_nothing_can_be_unbanned_either(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -117,9 +137,7 @@ def test_verify_tells_the_first_reason_though_nothing_can_be_unbanned_either(
     path.write_text('{"verify": "secret-of-verify"}')
     monkeypatch.setattr(self_test, "fetch", lambda *_: (503, "no state"))
     monkeypatch.setattr(self_test, "client", lambda *_: Ran(255, "fail2ban is down"))
-    request = {"tokens": str(path), "token": "verify", "count": 1, "address": "192.0.2.1"}
-    request.update(url="", feed_url="", certificate="", header="X", line="", jail="x", patience=0)
-    request.update(health_url="")
+    request = self_test_request(str(path), "")
     with pytest.raises(HostError, match="answered an event with 503"):
         self_test.run_self_test(request)
 
@@ -160,9 +178,7 @@ def test_verify_passes_on_what_the_receiver_reports_of_itself(
     with HTTPServer(("127.0.0.1", 0), FullFeed) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         base = f"http://127.0.0.1:{server.server_port}"
-        request = {"tokens": str(path), "token": "verify", "count": 1, "address": "192.0.2.1"}
-        request.update(url=base, feed_url=f"{base}/blocked-ips", health_url=f"{base}/healthz")
-        request.update(certificate="", header="X", line="", jail="x", patience=0)
+        request = self_test_request(str(path), base)
         with pytest.raises(HostError) as error:
             self_test.run_self_test(request)
         server.shutdown()
@@ -175,16 +191,16 @@ def test_verify_passes_on_what_the_receiver_reports_of_itself(
 SOURCES = sorted(
     path
     for module in (agent, banstitch_shared)
-    for path in Path(module.__file__ or "").parent.glob("*.py")
+    for path in Path(module.__file__ or "").parent.rglob("*.py")
 )
 
 
-@pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.name)
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: "/".join(path.parts[-2:]))
 def test_the_agent_is_written_in_the_grammar_of_python_3_9(source: Path) -> None:
     ast.parse(source.read_text(), feature_version=(3, 9))
 
 
-@pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.name)
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: "/".join(path.parts[-2:]))
 def test_the_agent_imports_nothing_but_the_standard_library_and_itself(source: Path) -> None:
     for node in ast.walk(ast.parse(source.read_text())):
         if isinstance(node, ast.Import):

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from provision.linux.agent import fail2ban as module
-from provision.linux.agent.fail2ban import Busy, client, fail2ban, is_up, jail_state, socket_path
+from provision.linux.agent import fail2ban
+from provision.linux.agent.fail2ban import Busy, ask_server, client, is_up, read_jail, socket_path
 from provision.linux.agent.host import Ran
+from provision.linux.agent.protocol.state import JailState
 
 END = b"<F2B_END_COMMAND>"
 
@@ -64,7 +65,7 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     found = tmp_path / "f2b.sock"
     (tmp_path / "fail2ban.conf").write_text("[Definition]\nsocket = /var/run/elsewhere\n")
     (tmp_path / "fail2ban.local").write_text(f"[Definition]\nsocket = {found}\n")
-    monkeypatch.setattr(module, "CONFIGURATION", str(tmp_path))
+    monkeypatch.setattr(fail2ban, "CONFIGURATION", str(tmp_path))
     return found
 
 
@@ -78,12 +79,12 @@ def server(path: Path) -> Iterator[Server]:
 def test_the_socket_is_where_an_operator_put_it(server: Server, path: Path) -> None:
     server.answer()
     assert socket_path() == str(path)
-    assert jail_state("x") == {"max_retry": 7, "find_time": 7, "ban_time": 7}
+    assert read_jail("x") == JailState(max_retry=7, find_time=7, ban_time=7)
 
 
 def test_a_server_that_is_not_there_does_not_run(path: Path) -> None:
-    assert fail2ban("ping") is None
-    assert jail_state("x") is None
+    assert ask_server("ping") is None
+    assert read_jail("x") is None
     assert not is_up()
 
 
@@ -99,17 +100,17 @@ def test_a_server_that_is_busy_is_asked_again(
             server.answer()
 
     monkeypatch.setattr("time.sleep", pause)
-    assert jail_state("x") == {"max_retry": 7, "find_time": 7, "ban_time": 7}
+    assert read_jail("x") == JailState(max_retry=7, find_time=7, ban_time=7)
     assert paused.is_set()
 
 
 def test_a_server_that_cannot_be_asked_is_not_one_that_does_not_run(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "PATIENCE", 0.2)
+    monkeypatch.setattr(fail2ban, "PATIENCE", 0.2)
     server.fill()
     with pytest.raises(Busy, match=r"too busy to answer.*run again"):
-        jail_state("x")
+        read_jail("x")
     assert is_up()
 
 
@@ -118,7 +119,7 @@ def test_the_client_that_takes_a_busy_server_for_none_is_run_again(
 ) -> None:
     server.answer()
     answers = [Ran(255, "ERROR  Unable to contact server. Is it running?"), Ran(0, "OK")]
-    monkeypatch.setattr(module, "run", lambda *_: answers.pop(0))
+    monkeypatch.setattr(fail2ban, "run", lambda *_: answers.pop(0))
     assert client(["reload"]).output == "OK"
 
 
@@ -126,5 +127,5 @@ def test_the_client_of_a_server_that_does_not_run_is_not(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answers = [Ran(255, "ERROR  Unable to contact server. Is it running?"), Ran(0, "OK")]
-    monkeypatch.setattr(module, "run", lambda *_: answers.pop(0))
+    monkeypatch.setattr(fail2ban, "run", lambda *_: answers.pop(0))
     assert client(["reload"]).status == 255

@@ -6,13 +6,14 @@ import errno
 import os
 import stat
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from provision.linux.agent import host, objects, observe
+from provision.linux.agent import host, steps
 from provision.linux.agent.host import HostError
-from provision.linux.agent.objects import Journal
+from provision.linux.agent.journal import Journal
+from provision.linux.agent.paths import put_state, read_state
+from provision.linux.agent.protocol.steps import Touch
 from tests.unit.agent.agent_model import ME, MY_GROUP, full_disk
 
 
@@ -59,9 +60,9 @@ def test_what_is_as_it_was_is_restored_on_a_full_disk(
 ) -> None:
     path = tmp_path / "f"
     write(path, b"old")
-    before = observe.path_state(str(path))
+    before = read_state(str(path))
     monkeypatch.setattr(os, "fsync", full_disk)
-    objects.put_path(str(path), before)
+    put_state(str(path), before)
     assert path.read_bytes() == b"old"
 
 
@@ -85,7 +86,7 @@ def test_owner_and_mode_are_never_given_through_a_link_that_the_receiver_put_the
     log.symlink_to(victim)
     with pytest.raises(HostError, match=r"events\.log is a link.*remove it"):
         host.give(str(log), 0o666, ME, MY_GROUP)
-    objects.touch(log_step(log), journal)
+    steps.take(log_step(log), journal)
     assert stat.S_IMODE(victim.stat().st_mode) == 0o600
     assert not log.is_symlink()
     assert stat.S_IMODE(log.stat().st_mode) == 0o666
@@ -106,14 +107,14 @@ def test_what_is_no_plain_log_is_kept_beside_it_under_another_name(
         "folder": lambda: log.mkdir(),
         "hard link": lambda: log.hardlink_to(theirs),
     }[kind]()
-    objects.touch(log_step(log), journal)
+    steps.take(log_step(log), journal)
     assert log.read_text() == ""
     assert len(list(tmp_path.glob("events.log.odd-*"))) == 1
     assert (theirs.read_text(), stat.S_IMODE(theirs.stat().st_mode)) == ("theirs", 0o600)
 
 
-def log_step(log: Path) -> dict[str, Any]:
-    return {"path": str(log), "mode": 0o666, "owner": ME, "group": MY_GROUP}
+def log_step(log: Path) -> Touch:
+    return Touch(str(log), 0o666, ME, MY_GROUP)
 
 
 def test_remove_takes_a_file_a_link_a_folder_and_nothing(tmp_path: Path) -> None:

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import stat
 from pathlib import Path
 
 import pytest
 
-from provision.linux.agent import data, host, manifest, objects, observe
+from provision.linux.agent import data, host, memory, observe, steps
 from provision.linux.agent.host import HostError
-from provision.linux.agent.objects import Journal
-from tests.unit.agent.agent_model import ME, MY_GROUP, full_disk
+from provision.linux.agent.journal import Journal
+from provision.linux.agent.kinds import file, service, user
+from provision.linux.agent.protocol.ids import ResourceId
+from provision.linux.agent.protocol.state import ManifestObject
+from provision.linux.agent.protocol.steps import MakeDirectory, MakeUser
+from provision.linux.agent.protocol.wire import from_json, to_json
+from tests import PROJECT
+from tests.unit.agent.agent_model import ME, MY_GROUP, full_disk, take_back
+
+MANIFEST_0_1 = PROJECT / "tests/fixtures/site_0_1/host/var/lib/banstitch/manifest.json"
 
 
 def test_a_program_that_is_missing_or_hangs_is_told_in_words() -> None:
@@ -26,59 +35,72 @@ def test_owners_without_a_name_are_numbers_that_can_be_given_back() -> None:
 
 
 def test_the_manifest_is_read_back_as_it_was_saved_and_only_root_may(journal: Journal) -> None:
-    manifest.save(journal.manifest)
-    assert manifest.load() == journal.manifest
-    assert stat.S_IMODE(Path(manifest.path()).stat().st_mode) == 0o600
+    memory.save(journal.manifest)
+    assert memory.load() == journal.manifest
+    assert stat.S_IMODE(Path(memory.path()).stat().st_mode) == 0o600
+
+
+def test_the_manifest_of_release_0_1_is_read_and_written_as_it_was() -> None:
+    written = json.loads(MANIFEST_0_1.read_text())
+    manifest = from_json(memory.Manifest, written)
+    assert to_json(manifest) == written
+    states = [service.recall_state(unit.before) for unit in manifest.services.values()]
+    assert {state.taken_by for state in states} == {""}
 
 
 def test_no_manifest_is_none(state: Path) -> None:
-    assert manifest.load() is None
+    assert memory.load() is None
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [("{", "damaged"), ('{"version": 99}', "run the toolkit that wrote it"), ("[]", "damaged")],
+    [
+        ("{", "damaged"),
+        ('{"version": 99}', "run the toolkit that wrote it"),
+        ("[]", "damaged"),
+        ('{"version": 1}', "damaged"),
+    ],
 )
 def test_a_manifest_that_cannot_be_used_is_told_and_left(
     state: Path, text: str, words: str
 ) -> None:
     state.mkdir()
-    Path(manifest.path()).write_text(text)
+    Path(memory.path()).write_text(text)
     with pytest.raises(HostError, match=words):
-        manifest.load()
-    assert Path(manifest.path()).read_text() == text
+        memory.load()
+    assert Path(memory.path()).read_text() == text
 
 
 def test_two_hosts_never_share_a_key() -> None:
-    assert manifest.new()["key"] != manifest.new()["key"]
+    assert memory.new().key != memory.new().key
 
 
 def test_one_run_at_a_time_holds_the_host(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(manifest, "PATIENCE", 0)
+    monkeypatch.setattr(memory, "PATIENCE", 0)
     with (
-        manifest.Lock(exclusive=True),
+        memory.Lock(exclusive=True),
         pytest.raises(HostError, match="another run"),
-        manifest.Lock(exclusive=True),
+        memory.Lock(exclusive=True),
     ):
         pass
-    with manifest.Lock(exclusive=True):
+    with memory.Lock(exclusive=True):
         pass
 
 
 def test_looking_creates_nothing(state: Path) -> None:
-    with manifest.Lock(exclusive=False):
+    with memory.Lock(exclusive=False):
         pass
     assert not state.exists()
 
 
 def test_what_stood_there_before_is_remembered_once_and_on_disk(journal: Journal) -> None:
-    journal.own("file:/x", {"content": "theirs"})
-    journal.own("file:/x", {"content": "ours by now"})
-    found = manifest.load()
-    assert found is not None
+    identity = ResourceId("file", "/x")
+    journal.own(identity, {"content": "theirs"})
+    journal.own(identity, {"content": "ours by now"})
+    found = json.loads(Path(memory.path()).read_text())
     assert found["objects"] == [{"id": "file:/x", "before": {"content": "theirs"}, "data": False}]
-    journal.disown("file:/x")
-    assert manifest.load() == {**found, "objects": []}
+    journal.disown(identity)
+    assert json.loads(Path(memory.path()).read_text()) == {**found, "objects": []}
 
 
 def test_undo_goes_backwards_and_on_after_a_failure(journal: Journal) -> None:
@@ -97,33 +119,32 @@ def test_a_file_put_in_place_and_taken_back_is_as_it_was(journal: Journal, tmp_p
     path.write_bytes(b"theirs \xff\x00")
     path.chmod(0o604)
     host.stage(str(path), b"ours", 0o640, ME, MY_GROUP)
-    objects.commit_file({"path": str(path)}, journal)
+    file.commit(str(path), journal)
     assert path.read_bytes() == b"ours"
 
-    objects.take_back(f"file:{path}", journal, purge=False)
+    take_back(f"file:{path}", journal, purge=False)
 
     assert path.read_bytes() == b"theirs \xff\x00"
     assert stat.S_IMODE(path.stat().st_mode) == 0o604
-    assert journal.manifest["objects"] == []
+    assert journal.manifest.objects == []
 
 
 def test_a_failed_run_puts_the_file_back(journal: Journal, tmp_path: Path) -> None:
     path = tmp_path / "f"
     path.write_text("theirs")
     host.stage(str(path), b"ours", 0o640, ME, MY_GROUP)
-    objects.commit_file({"path": str(path)}, journal)
+    file.commit(str(path), journal)
     assert journal.undo() == []
     assert path.read_text() == "theirs"
 
 
 def test_a_user_that_was_there_before_is_used_and_stays(journal: Journal) -> None:
-    step = {"name": ME, "home": "/nonexistent"}
-    objects.make_user(step, journal)
-    (shown,) = observe.summary(journal.manifest)["objects"]
-    assert shown == {"id": f"user:{ME}", "restores": True, "data": False}
-    objects.take_back(f"user:{ME}", journal, purge=True)
-    assert observe.user_exists(ME)
-    assert journal.manifest["objects"] == []
+    steps.take(MakeUser(ME, "/nonexistent"), journal)
+    (shown,) = observe.summarize(journal.manifest).objects
+    assert shown == ManifestObject(ResourceId("user", ME), restores=True, data=False)
+    take_back(f"user:{ME}", journal, purge=True)
+    assert user.exists(ME)
+    assert journal.manifest.objects == []
 
 
 def test_a_data_folder_stays_with_what_is_in_it_and_goes_when_purged(
@@ -131,12 +152,11 @@ def test_a_data_folder_stays_with_what_is_in_it_and_goes_when_purged(
 ) -> None:
     path = tmp_path / "data"
     monkeypatch.setitem(data.OURS, str(path), "bans")
-    step = {"path": str(path), "mode": 0o750, "owner": ME, "group": MY_GROUP, "data": True}
-    objects.make_directory(step, journal)
+    steps.take(MakeDirectory(str(path), 0o750, ME, MY_GROUP, data=True), journal)
     (path / "bans").write_text("192.0.2.1")
-    entry_of_it = list(journal.manifest["objects"])
-    objects.take_back(f"directory:{path}", journal, purge=False)
+    entry_of_it = list(journal.manifest.objects)
+    take_back(f"directory:{path}", journal, purge=False)
     assert (path / "bans").exists()
-    journal.manifest["objects"] = entry_of_it
-    objects.take_back(f"directory:{path}", journal, purge=True)
+    journal.manifest.objects = entry_of_it
+    take_back(f"directory:{path}", journal, purge=True)
     assert not path.exists()

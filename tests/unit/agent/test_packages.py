@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from provision.linux.agent import apt, host, packages
+from provision.linux.agent import apt, host
 from provision.linux.agent.apt import Apt
 from provision.linux.agent.host import HostError, Ran
+from provision.linux.agent.kinds import package
 
 SIMULATED = """\
 NOTE: This is only a simulation!
@@ -54,7 +55,7 @@ def programs(
         started.append(list(argv))
         return answer(list(argv))
 
-    for module in (packages, apt, host):
+    for module in (package, apt, host):
         monkeypatch.setattr(module, "run", run)
     monkeypatch.setattr(apt, "PAUSE", 0.01)
     return started
@@ -70,7 +71,7 @@ def test_all_is_downloaded_before_anything_is_installed_and_what_comes_along_is_
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     started = programs(monkeypatch, lambda _: Ran(0, SIMULATED))
-    coming = packages.fetch(["python3-flask"], Apt())
+    coming = package.fetch(["python3-flask"], Apt())
     assert verbs(started) == ["--download-only", "-s"]
     # a package that is only upgraded was there before: a teardown must not remove it
     assert coming == ["python3-flask", "python3-werkzeug"]
@@ -82,7 +83,7 @@ def test_lists_that_are_out_of_date_are_fetched_once(monkeypatch: pytest.MonkeyP
         return Ran(0, SIMULATED) if fetched else Ran(100, "E: Failed to fetch x  404  Not Found")
 
     started = programs(monkeypatch, answer)
-    packages.fetch(["python3-flask"], Apt())
+    package.fetch(["python3-flask"], Apt())
     assert verbs(started) == ["--download-only", "update", "--download-only", "-s"]
 
 
@@ -100,7 +101,7 @@ def test_why_nothing_can_be_installed_is_said_in_the_words_of_apt(
     # apt-get update succeeds where a source cannot be reached
     programs(monkeypatch, lambda argv: Ran(0, update) if "update" in argv else Ran(100, UNKNOWN))
     with pytest.raises(HostError) as refused:
-        packages.fetch(["fail2ban"], Apt())
+        package.fetch(["fail2ban"], Apt())
     said = str(refused.value)
     assert cause in said
     assert "sources.list" in said
@@ -131,7 +132,7 @@ def test_a_lock_is_waited_for_and_named(
 ) -> None:
     started = programs(monkeypatch, lambda _: Ran(0, "") if len(started) > 3 else Ran(100, words))
     waiting = Apt()
-    packages.install(["fail2ban"], waiting)
+    package.install(["fail2ban"], waiting)
     assert len(started) == 4
     (note,) = waiting.notes
     assert note.startswith("waited ")
@@ -147,7 +148,7 @@ def test_a_lock_that_is_never_released_is_given_up_with_the_name_of_its_holder(
     with pytest.raises(
         HostError, match=rf"held by {name} \(process {os.getpid()}.*waited 0 s for it"
     ):
-        packages.install(["fail2ban"], Apt(patience=0.05))
+        package.install(["fail2ban"], Apt(patience=0.05))
 
 
 def test_an_installation_that_was_interrupted_is_completed_first(
@@ -160,7 +161,7 @@ def test_an_installation_that_was_interrupted_is_completed_first(
         return Ran(0, "") if done else Ran(100, words)
 
     started = programs(monkeypatch, answer)
-    packages.install(["fail2ban"], Apt())
+    package.install(["fail2ban"], Apt())
     assert verbs(started) == ["install", "--configure", "install"]
 
 
@@ -173,4 +174,4 @@ def test_a_package_that_somebody_else_needs_by_now_stays(monkeypatch: pytest.Mon
         return Ran(0, "\n".join(f"Purg {name} [1]" for name in gone))
 
     programs(monkeypatch, answer)
-    assert packages.removable(["python3-flask", "fail2ban"]) == ["fail2ban"]
+    assert package.list_removable(["python3-flask", "fail2ban"]) == ["fail2ban"]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from provision.linux.agent import services
 from provision.linux.agent.host import Ran
+from provision.linux.agent.kinds import service
+from provision.linux.agent.protocol.state import ServiceState
+from provision.linux.agent.protocol.steps import BringUp, Verb
 
-UP = {"exists": True, "active": True, "enabled": True, "answers": True}
+UP = ServiceState(True, True, True, stale=False, answers=True, taken_by="")
 OK = Ran(0, "")
 RELOAD = ["fail2ban-client", "reload"]
 
@@ -21,9 +23,9 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
         found.append(argv)
         return OK
 
-    monkeypatch.setattr(services, "run", run)
-    monkeypatch.setattr(services, "must", run)
-    monkeypatch.setattr(services, "service_state", lambda *_: UP)
+    monkeypatch.setattr(service, "run", run)
+    monkeypatch.setattr(service, "must", run)
+    monkeypatch.setattr(service, "read_state", lambda *_: UP)
     return found
 
 
@@ -38,13 +40,13 @@ def test_a_fail2ban_that_cannot_be_told_to_load_anew_is_restarted(
         ran.append(["fail2ban-client", *words])
         return OK
 
-    monkeypatch.setattr(services, "is_up", lambda: up)
-    monkeypatch.setattr(services, "client", client)
+    monkeypatch.setattr(service, "is_up", lambda: up)
+    monkeypatch.setattr(service, "client", client)
     name, restart = "fail2ban.service", ["systemctl", "restart", "fail2ban.service"]
-    step = {"name": name, "verb": "reload", "reload_command": RELOAD, "answers": ""}
-    services.bring_up(step)
+    step = BringUp(name, "reload", tuple(RELOAD), "", "")
+    service.bring_up(step)
     assert ran[-1] == (done or restart)
-    services.put_back(name, UP, RELOAD)
+    service.put_back(name, UP, RELOAD)
     assert ran[-1] == (done or restart)
 
 
@@ -52,9 +54,9 @@ def test_a_fail2ban_that_cannot_be_told_to_load_anew_is_restarted(
     ("verb", "restarted"), [("start", True), ("restart", True), ("none", False)]
 )
 def test_a_service_that_its_package_has_started_meanwhile_reads_the_files_of_this_run(
-    ran: list[list[str]], verb: str, restarted: bool
+    ran: list[list[str]], verb: Verb, restarted: bool
 ) -> None:
     """As on a Debian 13 without fail2ban: the package starts it before our jails are there."""
-    step = {"name": "fail2ban.service", "verb": verb, "reload_command": RELOAD, "answers": ""}
-    services.bring_up(step)
+    step = BringUp("fail2ban.service", verb, tuple(RELOAD), "", "")
+    service.bring_up(step)
     assert (["systemctl", "restart", "fail2ban.service"] in ran) is restarted

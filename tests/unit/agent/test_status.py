@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from provision.linux.agent import status
+from provision.linux.agent.protocol.requests import ReadStatus
 
 
 def asked_of(answer: bytes, folder: Path) -> str:
@@ -19,18 +20,11 @@ def asked_of(answer: bytes, folder: Path) -> str:
         thread = threading.Thread(target=answer_once, args=(server, answer))
         thread.start()
         port = server.getsockname()[1]
-        place = {"url": f"http://127.0.0.1:{port}/metrics", "certificate": "", "user": "status"}
-        told = status.read_status(
-            {
-                **place,
-                "tokens": str(folder / "tokens.json"),
-                "sealed": {},
-                "filters": "",
-                "rules": str(folder),
-            }
-        )
+        url, tokens = f"http://127.0.0.1:{port}/metrics", str(folder / "tokens.json")
+        request = ReadStatus(url=url, tokens=tokens, user="status", rules=str(folder))
+        told = status.read_status(request)
         thread.join()
-    return str(told["metrics"])
+    return told.metrics
 
 
 def answer_once(server: socket.socket, answer: bytes) -> None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import stat
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from banstitch_shared.tokens import format_digests
 
-from provision.linux.agent import objects, observe, rotation
-from provision.linux.agent.objects import Journal
+from provision.linux.agent import rotation, steps
+from provision.linux.agent.journal import Journal
+from provision.linux.agent.protocol.steps import MakeDigests, MakeTokens
+from provision.linux.agent.tokens_file import read_tokens
 from tests.unit.agent.agent_model import ME, MY_GROUP
 
 
@@ -19,10 +21,9 @@ def test_digests_are_those_that_the_planner_expects_and_follow_each_rotation(
     journal: Journal, tmp_path: Path
 ) -> None:
     path = tmp_path / "tokens.json"
-    place = {"mode": 0o600, "owner": ME, "group": MY_GROUP}
-    objects.make_tokens({**tokens(path, "a", "b"), **place}, journal)
-    beside = {"path": str(tmp_path / "digests.json"), "tokens": str(path)}
-    objects.make_digests({**beside, **place}, journal)
+    steps.take(replace(tokens(path, "a", "b"), mode=0o600), journal)
+    beside = str(tmp_path / "digests.json")
+    steps.take(MakeDigests(beside, 0o600, ME, MY_GROUP, tokens=str(path)), journal)
 
     def agree() -> bool:
         secrets = json.loads(path.read_text())
@@ -41,23 +42,23 @@ def test_digests_are_those_that_the_planner_expects_and_follow_each_rotation(
 def test_secrets_that_stay_stay_in_the_same_file(journal: Journal, tmp_path: Path) -> None:
     """The receiver of release 0.1 may not read a new one, and works on with what it has read."""
     path = tmp_path / "tokens.json"
-    objects.make_tokens(tokens(path, "a"), journal)
+    steps.take(tokens(path, "a"), journal)
     before = path.stat()
-    objects.make_tokens({**tokens(path, "a"), "mode": 0o600}, journal)
+    steps.take(replace(tokens(path, "a"), mode=0o600), journal)
     now = path.stat()
     assert stat.S_IMODE(now.st_mode) == 0o600
     assert (now.st_ino, now.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
 
-def tokens(path: Path, *names: str) -> dict[str, Any]:
-    return {"path": str(path), "names": list(names), "mode": 0o640, "owner": ME, "group": MY_GROUP}
+def tokens(path: Path, *names: str) -> MakeTokens:
+    return MakeTokens(str(path), 0o640, ME, MY_GROUP, names=names)
 
 
 def test_tokens_are_made_once_kept_and_dropped_by_name(journal: Journal, tmp_path: Path) -> None:
     path = tmp_path / "tokens.json"
-    objects.make_tokens(tokens(path, "a", "b"), journal)
+    steps.take(tokens(path, "a", "b"), journal)
     first = json.loads(path.read_text())
-    objects.make_tokens(tokens(path, "b", "c"), journal)
+    steps.take(tokens(path, "b", "c"), journal)
     second = json.loads(path.read_text())
     assert set(second) == {"b", "c"}
     assert second["b"] == first["b"]
@@ -68,4 +69,4 @@ def test_tokens_are_made_once_kept_and_dropped_by_name(journal: Journal, tmp_pat
 def test_what_is_no_file_of_tokens_is_none(tmp_path: Path, text: str) -> None:
     path = tmp_path / "tokens.json"
     path.write_bytes(text.encode("utf-8", "surrogateescape"))
-    assert observe.tokens(str(path)) is None
+    assert read_tokens(str(path)) is None

@@ -20,6 +20,8 @@ from provision.cli.report import history
 from provision.cli.report.console import Report
 from provision.linux.agent import audit as host_audit
 from provision.linux.agent.host import HostError
+from provision.linux.agent.protocol.requests import ReadHistory
+from provision.linux.agent.protocol.wire import to_json
 from provision.masking import Secrets
 from provision.results import SiteResult, TargetResult
 
@@ -41,8 +43,8 @@ def rotated(folder: Path, files: int, entries: int) -> str:
 
 def asked(audit: str, last: int) -> tuple[list[int], bool]:
     """The numbers of the entries that are answered, and whether any are left out."""
-    answer = host_audit.list_history({"audit": audit, "last": last})
-    return [int(e["at"] - 1700000000) for e in answer["history"]], answer["left_out"]
+    answer = host_audit.list_history(ReadHistory(audit, last))
+    return [int(e["at"] - 1700000000) for e in to_json(answer.history)], answer.left_out
 
 
 @pytest.mark.parametrize("last", [1, 5, 6, 14, 50, 1000])
@@ -131,7 +133,7 @@ def test_what_the_receiver_s_user_put_in_place_of_the_audit_is_not_read(
     theirs.write_text(json.dumps(entry(1)))
     audit.symlink_to(theirs) if kind == "link" else os.mkfifo(audit)
     with pytest.raises((HostError, OSError)):
-        host_audit.list_history({"audit": str(audit), "last": 5})
+        host_audit.list_history(ReadHistory(str(audit), 5))
 
 
 # --- how it is shown --------------------------------------------------------------------------

@@ -58,8 +58,7 @@ def cells(target: TargetResult) -> dict[str, str]:
 def test_the_certificate_is_told_by_the_days_left_and_what_to_do_about_it(
     desired: tuple[Resource, ...], left: dict[str, float], shown: str
 ) -> None:
-    found = {path: {"days_left": days} for path, days in left.items()}
-    assert cells(host(certificate=describe_expiry(desired, found)))["certificate"] == shown
+    assert cells(host(certificate=describe_expiry(desired, left)))["certificate"] == shown
 
 
 def test_a_ban_host_that_is_well_has_every_cell_that_concerns_it() -> None:

@@ -64,7 +64,7 @@ def test_a_certificate_for_other_names_comes_last_on_the_host(deployed: Host) ->
         File("/etc/x/file", "new\n"),
         Service("x.service"),
     )
-    done = [step["do"] for step in plan_change(deployed, other).steps]
+    done = [step.do for step in plan_change(deployed, other).steps]
     assert done == ["authority", "owe", "files", "service", "certificate"]
 
 
@@ -72,7 +72,7 @@ def test_a_first_certificate_is_there_before_the_services_start() -> None:
     resources = (*make_desired(), Service("x.service"))
     host = Host()
     steps = plan_change(host, resources).steps
-    assert [step["do"] for step in steps] == ["authority", "certificate", "owe", "service"]
+    assert [step.do for step in steps] == ["authority", "certificate", "owe", "service"]
     host.carry_out(plan_change(host, resources))
     host.certificates[PATH] |= {"sound": False, "names": ["other"]}
-    assert [step["do"] for step in plan_change(host, resources).steps] == ["certificate"]
+    assert [step.do for step in plan_change(host, resources).steps] == ["certificate"]

@@ -10,9 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from provision.linux.agent import certificates, manifest, objects, pem
+from provision.linux.agent import memory, pem
+from provision.linux.agent.journal import Journal
+from provision.linux.agent.kinds import certificate
 from tests.simulator import trust
-from tests.unit.desired.receiver_certificate import RECEIVER, make_step
+from tests.unit.desired.receiver_certificate import (
+    RECEIVER,
+    make_authority_step,
+    make_certificate_step,
+)
 
 # As version 0.1 made its CA.
 OLD_CA = (
@@ -35,17 +41,17 @@ FORGED = {
 
 
 @pytest.fixture
-def journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> objects.Journal:
-    monkeypatch.setattr(manifest, "save", lambda _: None)
-    monkeypatch.setattr(certificates, "SCRATCH", str(tmp_path))
-    return objects.Journal(manifest.new())
+def journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Journal:
+    monkeypatch.setattr(memory, "save", lambda _: None)
+    monkeypatch.setattr(certificate, "SCRATCH", str(tmp_path))
+    return Journal(memory.new())
 
 
 @pytest.fixture
-def ca(journal: objects.Journal, tmp_path: Path) -> Path:
+def ca(journal: Journal, tmp_path: Path) -> Path:
     """The CA of a receiver: certificate and key."""
     path = tmp_path / "ca.pem"
-    certificates.make_authority(make_step(path), journal)
+    certificate.make_authority(make_authority_step(path), journal)
     return path
 
 
@@ -129,10 +135,10 @@ def verified(ca: Path, server: Path, *flags: str) -> str:
 @each_client
 @pytest.mark.parametrize("name", RECEIVER)
 def test_the_receiver_is_believed_under_each_of_its_names(
-    client: Client, name: str, ca: Path, journal: objects.Journal
+    client: Client, name: str, ca: Path, journal: Journal
 ) -> None:
     server = ca.parent / "server.pem"
-    certificates.make_certificate(make_step(server, authority=str(ca)), journal)
+    certificate.make_certificate(make_certificate_step(server, authority=str(ca)), journal)
     assert refusal(client, certificate_in(ca), server, name) == ""
     assert verified(ca, server, "-x509_strict", "-purpose", "sslserver") == ""
 
@@ -151,7 +157,7 @@ def test_a_name_in_the_subject_does_not_get_around_it(ca: Path) -> None:
     assert "permitted subtree violation" in verified(ca, forged)
 
 
-def test_it_makes_no_further_ca(ca: Path, journal: objects.Journal) -> None:
+def test_it_makes_no_further_ca(ca: Path, journal: Journal) -> None:
     sub = signed(ca, "basicConstraints = critical, CA:true\nkeyUsage = keyCertSign")
     middle = Path(shutil.copy(sub, ca.parent / "middle.pem"))
     leaf = signed(middle, "subjectAltName = DNS:localhost")
@@ -180,33 +186,33 @@ def old(tmp_path: Path) -> Path:
     return tmp_path / "old.pem"
 
 
-def renewed(old: Path, journal: objects.Journal) -> Path:
+def renewed(old: Path, journal: Journal) -> Path:
     """The same CA with a new certificate of this version."""
     new = Path(shutil.copy(old, old.parent / "ca.pem"))
-    certificates.make_authority(make_step(new), journal)
+    certificate.make_authority(make_authority_step(new), journal)
     return new
 
 
 @each_client
 def test_a_new_certificate_for_an_old_ca_leaves_no_moment_without_trust(
-    client: Client, old: Path, journal: objects.Journal
+    client: Client, old: Path, journal: Journal
 ) -> None:
     new = renewed(old, journal)
     assert certificate_in(new) != certificate_in(old)
     before = signed(old, "subjectAltName = IP:192.0.2.10, DNS:localhost")
     after = old.parent / "server.pem"
-    certificates.make_certificate(make_step(after, authority=str(new)), journal)
+    certificate.make_certificate(make_certificate_step(after, authority=str(new)), journal)
     for server in (before, after):
         for authority in (old, new):
             assert refusal(client, certificate_in(authority), server, "192.0.2.10") == ""
 
 
-def test_the_host_knows_what_its_ca_may_sign(ca: Path, old: Path, journal: objects.Journal) -> None:
-    found, before = pem.certificate(str(ca), ""), pem.certificate(str(old), "")
+def test_the_host_knows_what_its_ca_may_sign(ca: Path, old: Path, journal: Journal) -> None:
+    found, before = pem.read_certificate(str(ca), ""), pem.read_certificate(str(old), "")
     assert found
-    assert found["permits"] == sorted(RECEIVER)
+    assert found.permits == sorted(RECEIVER)
     assert before
-    assert before["permits"] == []
+    assert before.permits == []
 
 
 @pytest.mark.parametrize(
@@ -229,6 +235,6 @@ def test_a_ca_with_weaker_constraints_counts_as_one_without(
         "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout key"
         " -subj /CN=x -config config -extensions ca -out crt && cat key crt >ca.pem",
     )
-    found = pem.certificate(str(tmp_path / "ca.pem"), "")
+    found = pem.read_certificate(str(tmp_path / "ca.pem"), "")
     assert found
-    assert found["permits"] == []
+    assert found.permits == []

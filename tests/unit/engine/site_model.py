@@ -17,6 +17,9 @@ from provision.fortios.config.desired import Desired
 from provision.fortios.config.observed import Observed
 from provision.fortios.planning.planner import FortiPlan, object_ids_to_observe
 from provision.fortios.record.record import Record
+from provision.linux.agent.protocol.answers import Applied, Done, Leased, SelfTested
+from provision.linux.agent.protocol.requests import Apply, Remember, Request
+from provision.linux.agent.protocol.state import Observed as HostObserved
 from provision.linux.draft import LinuxPlan
 from provision.masking import Secrets
 from provision.plan import SitePlan, Verb, from_json, to_json
@@ -87,45 +90,42 @@ class FakeBanHost:
     def __exit__(self, *_: object) -> None:
         pass
 
-    def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
+    def ask(self, request: Request[Any]) -> Any:
         self.execs += 1
-        self._world.asked(self._name, request["do"])
-        return copy.deepcopy({"observe": self._observe, **self._others()}[request["do"]](request))
+        self._world.asked(self._name, request.do)
+        return copy.deepcopy({"observe": self._observe, **self._others()}[request.do](request))
 
-    def _others(self) -> dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]]:
-        free = {"held": None, "broken": None}
+    def _others(self) -> dict[str, Callable[[Any], object]]:
+        records = self._world.records()
         return {
             "apply": self._apply,
             "remember": self._remember,
             "self-test": self._run_self_test,
-            "lease": lambda asked: {
-                **free,
-                "record": self._world.records().get(asked["fortigate"]),
-            },
-            "release": lambda _: {},
+            "lease": lambda asked: Leased(None, None, records.get(asked.fortigate)),
+            "release": lambda _: Done(),
         }
 
-    def _observe(self, _: Mapping[str, Any]) -> dict[str, Any]:
+    def _observe(self, _: object) -> HostObserved:
         return self._world.host.observed(collect.render_resources(SITE, PLAYS))
 
-    def _apply(self, request: Mapping[str, Any]) -> dict[str, Any]:
+    def _apply(self, request: Apply) -> Applied:
         now = self._observe(request)
-        if now["digest"] != request["seen"]:
-            return {"moved": True, "notes": [], "observed": now}
-        self._world.host.carry_out(LinuxPlan(steps=tuple(request["steps"])))
-        return {"moved": False, "notes": [], "observed": self._observe(request)}
+        if now.digest != request.seen:
+            return Applied(True, [], now)
+        self._world.host.carry_out(LinuxPlan(steps=request.steps))
+        return Applied(False, [], self._observe(request))
 
-    def _remember(self, request: Mapping[str, Any]) -> dict[str, Any]:
+    def _remember(self, request: Remember) -> Done:
         if self._world.host.memory is None:
             raise Failed("this ban host was never deployed")
         records = self._world.host.memory.setdefault("fortigates", {})
-        records.pop(request["fortigate"], None)
-        if request["record"] is not None:
-            records[request["fortigate"]] = request["record"]
-        return {}
+        records.pop(request.fortigate, None)
+        if request.record is not None:
+            records[request.fortigate] = request.record
+        return Done()
 
-    def _run_self_test(self, _: Mapping[str, Any]) -> dict[str, Any]:
-        return {"steps": ["it was banned"], "unreadable": self._world.unreadable}
+    def _run_self_test(self, _: object) -> SelfTested:
+        return SelfTested(["it was banned"], self._world.unreadable)
 
     def install_python(self) -> str:
         self.execs += 1

@@ -6,7 +6,6 @@ import json
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +14,19 @@ import pytest
 from provision.engine import lease
 from provision.engine.lease import Lease, name_process
 from provision.errors import Failed, Unreachable
-from provision.linux.agent import leases, manifest
+from provision.linux.agent import leases, memory
+from provision.linux.agent.protocol.requests import ReleaseLease, Request, TakeLease
 
 
 @pytest.fixture(autouse=True)
 def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The memory of a ban host that was deployed."""
-    monkeypatch.setattr(manifest, "STATE", str(tmp_path / "state"))
+    monkeypatch.setattr(memory, "STATE", str(tmp_path / "state"))
     monkeypatch.setattr(leases, "PATH", str(tmp_path / "leases.json"))
     (tmp_path / "state").mkdir()
-    memory = manifest.new()
-    memory["fortigates"]["fgt1"] = {"serial": "FG1"}
-    manifest.save(memory)
+    manifest = memory.new()
+    manifest.fortigates["fgt1"] = {"serial": "FG1"}
+    memory.save(manifest)
     return tmp_path / "state"
 
 
@@ -36,8 +36,11 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(leases, "PAUSE", 0.01)
 
 
-def ask(request: Mapping[str, Any]) -> dict[str, Any]:
-    return {"lease": leases.take, "release": leases.release}[request["do"]](dict(request))
+def ask(request: Request[Any]) -> Any:
+    if isinstance(request, TakeLease):
+        return leases.take(request)
+    assert isinstance(request, ReleaseLease)
+    return leases.release(request)
 
 
 def held() -> Any:
@@ -45,12 +48,12 @@ def held() -> Any:
 
 
 def test_a_lease_is_there_while_it_is_held_and_leaves_no_trace() -> None:
-    before = manifest.load()
+    before = memory.load()
     with Lease(ask, "fgt1") as mine:
         assert mine.record == {"serial": "FG1"}
         assert mine.note == ""
         assert held()["fgt1"]["process"] == name_process()
-    assert manifest.load() == before
+    assert memory.load() == before
     assert not Path(leases.PATH).exists()
 
 
@@ -67,8 +70,8 @@ def test_a_second_run_waits_for_the_first(monkeypatch: pytest.MonkeyPatch) -> No
     first = Lease(ask, "fgt1", process="elsewhere:boot:1").__enter__()
     waiting = threading.Event()
 
-    def noticed(request: Mapping[str, Any]) -> dict[str, Any]:
-        if request.get("wait"):
+    def noticed(request: Request[Any]) -> Any:
+        if isinstance(request, TakeLease) and request.wait:
             waiting.set()
         return ask(request)
 
@@ -113,8 +116,8 @@ def test_a_lease_that_was_broken_is_not_given_back_by_its_old_owner() -> None:
 
 
 def test_a_ban_host_that_goes_away_meanwhile_hides_no_other_error() -> None:
-    def cut(request: Mapping[str, Any]) -> dict[str, Any]:
-        if request["do"] == "release":
+    def cut(request: Request[Any]) -> Any:
+        if isinstance(request, ReleaseLease):
             raise Unreachable("gone")
         return ask(request)
 

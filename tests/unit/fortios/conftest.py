@@ -34,7 +34,7 @@ def settled_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def fortigate(request: pytest.FixtureRequest) -> Iterator[Simulator]:
-    """A FortiGate in use; its console output is `more`, or the parameter of the test."""
+    """Yield a FortiGate in use, whose console output is `more` or the parameter of the test."""
     console = getattr(request, "param", "more")
     options = Options(console=console, pager_lines=23, enc_stable=True)
     with Simulator(options) as simulator:

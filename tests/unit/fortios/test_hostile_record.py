@@ -6,12 +6,14 @@ The FortiGate is simulated; its journal has every line that reached it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from provision.linux.agent.protocol.answers import Leased
+from provision.linux.agent.protocol.requests import Request, TakeLease
 from provision.results import TargetResult
 from tests.e2e import memory_site
 from tests.e2e.memory_site import MemoryHost, MemorySite
@@ -216,10 +218,10 @@ def test_a_record_that_changes_between_confirmation_and_lease_is_refused(
     site: MemorySite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Exchanging(MemoryHost):
-        def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
-            if request["do"] == "lease":
+        def ask(self, request: Request[Any]) -> Any:
+            if isinstance(request, TakeLease):
                 evil = _forged([["system admin:helpdesk", EVIL.replace("evil", "helpdesk")]])
-                return {"held": None, "broken": None, "record": evil}
+                return Leased(None, None, evil)
             return super().ask(request)
 
     monkeypatch.setattr(memory_site, "MemoryHost", Exchanging)

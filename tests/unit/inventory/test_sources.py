@@ -138,7 +138,7 @@ def test_structure_of_other_groups_gives_warnings_with_file_and_line(tmp_path: P
     assert [warning.replace(f"{tmp_path}/", "") for warning in found.warnings] == [
         "hosts.yml:2: c is given twice, first in line 2; the last one counts",
         "hosts.yml:2: note is not a part of a group; it is ignored",
-        "hosts.yml:2: the host name 10 must be a text; it is ignored",
+        "hosts.yml:2: the host name 10 must be a string; it is ignored",
         "hosts.yml:2: host range r[: is not a range; it is ignored",
         "hosts.yml:2: children of group other must be a mapping, not a list; it is ignored",
         "hosts.yml:3: group third must be a mapping, not a text; it is ignored",

@@ -10,6 +10,7 @@ from provision.errors import Failed
 from provision.linux.session.session import BanHostSession
 from provision.ssh.connection import Access
 from provision.ssh.login import Login
+from tests.unit.linux.linux_model import Unknown
 from tests.unit.ssh.shell_server import ShellServer
 
 # What an agent answers that was started, but not as root, or that does not know the request.
@@ -17,14 +18,14 @@ ANSWERED = "not root here|KeyError"
 PASSWORD = "hunter2-of-joe"
 
 
-def ask(server: ShellServer, **login: Any) -> dict[str, Any]:
+def ask(server: ShellServer, **login: Any) -> object:
     """Send a request that no agent knows, so that nothing is done on this machine."""
     known_hosts = server.home / "known_hosts"
     known_hosts.write_text(server.known_as)
     user = login.pop("user", "joe")
     who = Login("bh1", "127.0.0.1", user, server.port, password="of-joe", **login)
     with BanHostSession(who, Access(known_hosts, accept_new=False)) as host:
-        return host.ask({"do": "nothing"})
+        return host.ask(Unknown())
 
 
 def check_agent_answers(server: ShellServer, **login: Any) -> None:

@@ -8,10 +8,13 @@ import hashlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from banstitch_shared.tokens import format_digests
 
+from provision.linux.agent.protocol.requests import Request
+from provision.linux.agent.protocol.state import Observed
+from provision.linux.agent.protocol.wire import from_json, to_json
 from provision.linux.draft import LinuxPlan
 from provision.linux.kinds.file import File
 from provision.linux.kinds.package import Package
@@ -20,6 +23,7 @@ from provision.linux.kinds.service import FAIL2BAN, Service
 from tests.unit.roles.sample_ca import CA, limited
 
 State = dict[str, Any]
+FACTS = {"system": "", "systemd": True, "apt": True, "sshd_jail_without_log": False}
 DEAD = {
     **dict.fromkeys(("exists", "enabled", "active", "stale", "answers"), False),
     "taken_by": "",
@@ -35,6 +39,13 @@ def file_state(content: str, mode: int = 0o644, owner: str = "root", group: str 
 def directory_state(mode: int = 0o755, owner: str = "root", group: str = "root") -> State:
     """What the agent answers for a directory."""
     return {"type": "directory", "mode": mode, "owner": owner, "group": group, "content": None}
+
+
+@dataclass(frozen=True)
+class Unknown(Request[object]):
+    """A request that no agent knows."""
+
+    do: ClassVar[str] = "nothing"
 
 
 @dataclass
@@ -57,18 +68,24 @@ class Host:
         """All but the memory, to compare hosts by."""
         return copy.deepcopy({k: v for k, v in vars(self).items() if k != "memory"})
 
-    def observed(self, desired: tuple[Resource, ...]) -> dict[str, Any]:
+    def observed(self, desired: tuple[Resource, ...]) -> Observed:
+        """What a look finds, in its form."""
+        return from_json(Observed, self.answer(desired))
+
+    def answer(self, desired: tuple[Resource, ...]) -> dict[str, Any]:
         """As the agent answers."""
         asked = [r.path for r in desired if hasattr(r, "path")]
         known = [e["id"].partition(":")[2] for e in (self.memory or {}).get("objects", ())]
         names = {r.name for r in desired if isinstance(r, Package)} | self.packages
         return {
-            "facts": self.facts,
+            "facts": {name: self.facts.get(name, usual) for name, usual in FACTS.items()},
             "paths": {path: self.paths.get(path) for path in [*asked, *known]},
             "packages": {name: name in self.packages for name in names},
             "users": dict.fromkeys(self.users, True),
             "services": {
-                r.name: self.services.get(r.name, DEAD) for r in desired if isinstance(r, Service)
+                r.name: {**DEAD, **self.services.get(r.name, DEAD)}
+                for r in desired
+                if isinstance(r, Service)
             },
             "jails": dict(self.jails),
             "bans": dict(self.bans),
@@ -95,15 +112,18 @@ class Host:
             {"id": e["id"], "restores": e["before"] is not None, "data": e["data"]}
             for e in self.memory["objects"]
         ]
-        return {**self.memory, "objects": shown}
+        services = list(self.memory["services"])
+        blank = {"version": 1, "key": "", "fortigates": {}}
+        return {**blank, **self.memory, "objects": shown, "services": services}
 
     def carry_out(self, plan: LinuxPlan) -> None:
         """Every step, as the agent takes it."""
-        for step in plan.steps:
+        steps = to_json(plan.steps)
+        for step in steps:
             if step["do"] == "service":
                 before = copy.deepcopy(self.services.get(step["name"], DEAD))
                 self._remembering()["services"].setdefault(step["name"], before)
-        for step in plan.steps:
+        for step in steps:
             getattr(self, "_" + step["do"].replace("-", "_"))(step)
         if self.memory is not None:
             self.memory["owed"] = {}
@@ -229,7 +249,7 @@ class Host:
 
 def drifts(desired: tuple[Resource, ...]) -> list[str]:
     """The names of what can go astray on a host that holds ``desired``."""
-    return [r.id for r in desired if not (isinstance(r, File) and r.when)]
+    return [str(r.id) for r in desired if not (isinstance(r, File) and r.when)]
 
 
 def let_drift(host: Host, identity: str) -> None:

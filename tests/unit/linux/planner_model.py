@@ -7,6 +7,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from provision.linux.agent.protocol.ids import ResourceId
+from provision.linux.agent.protocol.wire import to_json
 from provision.linux.draft import LinuxPlan
 from provision.linux.kinds.directory import Directory
 from provision.linux.kinds.file import File
@@ -33,8 +35,14 @@ DESIRED: tuple[Resource, ...] = (
     File(JAIL, "[x]\nmaxretry = 3\n"),
     File(APP, "print('ü')\n", check="python"),
     File(UNIT, "[Unit]\n", check="systemd-unit"),
-    Service("x.service", restart_on=(f"file:{APP}", f"file:{UNIT}"), answers="http://127.0.0.1/"),
-    Service("fail2ban.service", reload_on=(f"file:{JAIL}",), reload_command=("f2b", "reload")),
+    Service(
+        "x.service",
+        restart_on=(ResourceId("file", APP), ResourceId("file", UNIT)),
+        answers="http://127.0.0.1/",
+    ),
+    Service(
+        "fail2ban.service", reload_on=(ResourceId("file", JAIL),), reload_command=("f2b", "reload")
+    ),
     Jail("x", 3, 600, 3600),
 )
 CHANGEABLE = ("/etc/fail2ban/jail.d/sshd.conf", "/etc/x/tokens.json", JAIL, APP, UNIT)
@@ -52,7 +60,7 @@ foreign_files = st.dictionaries(
 
 @st.composite
 def hosts(draw: st.DrawFn, foreign: bool = True) -> Host:
-    """Hosts on which we never were, some with things of somebody else's in our way."""
+    """Draw a host without a deployment, perhaps with foreign objects in the way."""
     host = Host(facts={"sshd_jail_without_log": draw(st.booleans())})
     host.packages = draw(st.sets(st.sampled_from(["fail2ban", "python3-flask", "vim"])))
     if "fail2ban" in host.packages:
@@ -84,6 +92,12 @@ def list_ids(found: LinuxPlan) -> list[tuple[str, str]]:
     return [(change.action, change.id) for change in found.changes]
 
 
+def list_steps(found: LinuxPlan) -> list[dict[str, Any]]:
+    """Return the steps as they are sent."""
+    sent: list[dict[str, Any]] = to_json(found.steps)
+    return sent
+
+
 def find_step(found: LinuxPlan, word: str) -> dict[str, Any]:
-    (only,) = [each for each in found.steps if each["do"] == word]
+    (only,) = [each for each in list_steps(found) if each["do"] == word]
     return only

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,8 +18,13 @@ import roles.detection.role
 from provision.desired import collect
 from provision.errors import Failed
 from provision.linux import answers, observation
-from provision.linux.agent import audit, entry, manifest, objects, observe, protocol, spool
+from provision.linux.agent import audit, entry, memory, observe, spool
 from provision.linux.agent.host import HostError
+from provision.linux.agent.journal import Journal
+from provision.linux.agent.protocol.answers import ANSWERS
+from provision.linux.agent.protocol.ids import ResourceId
+from provision.linux.agent.protocol.requests import REQUESTS, Request, Rotate
+from provision.linux.agent.protocol.wire import dump, to_json
 from provision.linux.answers import InvalidAnswer
 from roles.detection.catalogue import CATALOGUE
 from tests.e2e.fake_ban_host import deployed
@@ -38,9 +44,18 @@ BAN = {
 }
 
 
-def read(do: str, answer: Any, **request: Any) -> dict[str, Any]:
+def asked(do: str, **fields: Any) -> Any:
+    """A request of which only ``fields`` matter."""
+    return SimpleNamespace(do=do, **fields)
+
+
+def read(do: str, answer: Any, **request: Any) -> Any:
     text = json.dumps({"ok": True, **answer})
-    return answers.read({"do": do, **request}, text.encode())
+    return to_json(answers.read(asked(do, **request), text.encode()))
+
+
+def look(request: Request[Any], answer: dict[str, Any]) -> Any:
+    return to_json(answers.read(request, json.dumps({"ok": True, **answer}).encode()))
 
 
 def refusal(do: str, answer: Any, **request: Any) -> str:
@@ -54,7 +69,8 @@ def refusal(do: str, answer: Any, **request: Any) -> str:
 
 @pytest.mark.parametrize("do", entry.DO)
 def test_each_request_that_the_agent_knows_has_a_form_of_its_answer(do: str) -> None:
-    assert do in protocol.ANSWERS
+    assert do in ANSWERS
+    assert do in REQUESTS
 
 
 def test_a_host_with_everything_that_roles_can_ask_for_is_understood() -> None:
@@ -67,10 +83,10 @@ def test_a_host_with_everything_that_roles_can_ask_for_is_understood() -> None:
         }
     )
     resources = collect.render_resources(site, PLAYS)
-    request = observation.request(resources)
-    assert len(request["jails"]) > len(enabled) > 1
+    request = observation.build_request(resources)
+    assert len(request.jails) > len(enabled) > 1
     observed = deployed(resources)
-    assert answers.read(request, json.dumps({"ok": True, **observed}).encode()) == observed
+    assert look(request, observed) == observed
 
 
 def test_what_the_agent_sees_on_this_machine_is_understood(
@@ -78,15 +94,15 @@ def test_what_the_agent_sees_on_this_machine_is_understood(
 ) -> None:
     state = remember_in(tmp_path / "state", monkeypatch)
     state.mkdir()
-    journal = objects.Journal(manifest.new())
-    journal.own("file:/etc/banstitch/tokens.json", None)
-    journal.own("user:banstitch", {"theirs": True})
-    journal.manifest["services"]["fail2ban.service"] = {"before": {}, "reload_command": []}
-    journal.manifest["fortigates"]["fw1"] = {"whatever": ["a record"]}
-    manifest.save(journal.manifest)
-    request = observation.request(collect.render_resources(sample_site(), PLAYS))
-    found = observe.observe(request)
-    assert read("observe", found, **{k: v for k, v in request.items() if k != "do"}) == found
+    journal = Journal(memory.new())
+    journal.own(ResourceId("file", "/etc/banstitch/tokens.json"), None)
+    journal.own(ResourceId("user", "banstitch"), {"theirs": True})
+    journal.manifest.services["fail2ban.service"] = memory.ServiceMemory({}, [])
+    journal.manifest.fortigates["fw1"] = {"whatever": ["a record"]}
+    memory.save(journal.manifest)
+    request = observation.build_request(collect.render_resources(sample_site(), PLAYS))
+    found = observe.observe_host(request)
+    assert answers.read(request, dump({"ok": True, **vars(found)}).encode()) == found
 
 
 def test_live_bans_are_counted_for_our_jails_only(tmp_path: Path) -> None:
@@ -119,7 +135,7 @@ def answered(capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.Monk
     monkeypatch.setattr(signal, "signal", lambda *_: None)
     monkeypatch.setattr(os, "umask", lambda _: 0)
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    entry.main(b'{"do": "rotate"}', "a-mark")
+    entry.main(dump(Rotate("", ())).encode(), "a-mark")
     return capfdbinary.readouterr().out.splitlines()[-1]
 
 
@@ -142,7 +158,7 @@ def test_whatever_the_agent_fails_with_is_an_answer_that_can_be_read(
     monkeypatch.setitem(entry.DO, "rotate", fail)
     raw = answered(capfdbinary, monkeypatch)
     with pytest.raises(Failed) as failed:
-        answers.read({"do": "rotate"}, raw)
+        answers.read(Rotate("", ()), raw)
     assert not isinstance(failed.value, InvalidAnswer)
     if "first" in str(error):
         assert failed.value.message.startswith("first\n")
@@ -190,7 +206,7 @@ RESOURCES = collect.render_resources(sample_site(), PLAYS)
     "field", ["paths", "packages", "users", "services", "jails", "certificates"]
 )
 def test_a_look_answers_for_all_that_was_asked_and_for_nothing_else(field: str) -> None:
-    request, observed = observation.request(RESOURCES), deployed(RESOURCES)
+    request, observed = observation.build_request(RESOURCES), deployed(RESOURCES)
     names = list(observed[field])
     more = {"paths": "/etc/shadow", "certificates": "/etc/x", "services": "banstitch-x.service"}
     other = more.get(field, "banstitch-other")
@@ -198,15 +214,15 @@ def test_a_look_answers_for_all_that_was_asked_and_for_nothing_else(field: str) 
     extra = {**observed, field: {**observed[field], other: observed[field][names[0]]}}
     for spoilt in (fewer, extra):
         with pytest.raises(InvalidAnswer, match=f"{field} must answer for"):
-            answers.read(request, json.dumps({"ok": True, **spoilt}).encode())
+            look(request, spoilt)
 
 
 def test_what_is_not_ours_is_answered_for_directories_of_ours_only() -> None:
-    request, observed = observation.request(RESOURCES), deployed(RESOURCES)
+    request, observed = observation.build_request(RESOURCES), deployed(RESOURCES)
     found = {"names": ["notes.txt", "\x1b[2J"], "more": False}
     for path in ("/var/log/banstitch", "/var/lib/banstitch"):
         good = {**observed, "foreign": {path: found}}
-        answers.read(request, json.dumps({"ok": True, **good}).encode())
+        look(request, good)
     for foreign in (
         {"/etc": found},
         {"/var/log/banstitch": {**found, "names": []}},
@@ -239,26 +255,26 @@ def test_what_is_not_ours_is_answered_for_directories_of_ours_only() -> None:
     ],
 )
 def test_an_object_is_of_a_kind_and_in_a_place_that_ours_can_be(identity: str) -> None:
-    request, observed = observation.request(RESOURCES), deployed(RESOURCES)
+    request, observed = observation.build_request(RESOURCES), deployed(RESOURCES)
     observed["manifest"]["objects"].append({"id": identity, "restores": False, "data": False})
     with pytest.raises(InvalidAnswer, match=r"manifest\.objects\[\.\.\.\]\.id must be"):
-        answers.read(request, json.dumps({"ok": True, **observed}).encode())
+        look(request, observed)
 
 
 @pytest.mark.parametrize(
     "value", ["create", "x" * 42, "x" * 44, "", "x" * 42 + " ", "x" * 42 + "/"]
 )
 def test_only_what_has_the_form_of_a_secret_is_taken_for_one(value: str) -> None:
-    request, observed = observation.request(RESOURCES), deployed(RESOURCES)
+    request, observed = observation.build_request(RESOURCES), deployed(RESOURCES)
     observed["tokens"]["verify"] = value
     with pytest.raises(InvalidAnswer, match="tokens"):
-        answers.read(request, json.dumps({"ok": True, **observed}).encode())
+        look(request, observed)
 
 
 def test_an_answer_that_is_too_large_is_refused_before_it_is_read() -> None:
     raw = b'{"ok": true, "changed": true}' + b" " * answers.largest("rotate")
     with pytest.raises(InvalidAnswer, match="at most"):
-        answers.read({"do": "rotate"}, raw)
+        answers.read(Rotate("", ()), raw)
 
 
 def test_an_object_with_very_many_keys_is_refused_as_one() -> None:
@@ -274,7 +290,7 @@ def test_an_answer_with_very_many_values_is_refused_before_it_is_decoded(
 ) -> None:
     raw = b'{"ok": true, "facts": [' + b",".join([value] * answers.MOST_VALUES) + b"]}"
     with pytest.raises(InvalidAnswer, match=f"at most {answers.MOST_VALUES} values"):
-        answers.read({"do": do}, raw)
+        answers.read(asked(do), raw)
 
 
 def test_what_somebody_typed_does_not_count_as_values() -> None:
@@ -292,4 +308,4 @@ def test_more_bans_than_a_feed_holds_are_read() -> None:
 @given(st.sampled_from(sorted(entry.DO)), st.binary(max_size=60))
 def test_any_bytes_give_an_answer_or_our_own_error(do: str, raw: bytes) -> None:
     with pytest.raises(Failed):
-        answers.read({"do": do}, b'{"ok": true, "x": ' + raw)
+        answers.read(asked(do), b'{"ok": true, "x": ' + raw)

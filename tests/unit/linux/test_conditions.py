@@ -8,11 +8,13 @@ import pytest
 
 from provision.errors import Failed
 from provision.linux import planner
+from provision.linux.agent.protocol.state import Observed
+from provision.linux.agent.protocol.wire import from_json
 from provision.linux.draft import LinuxPlan
 from provision.linux.kinds.package import Package
 from provision.linux.kinds.resource import Resource
 from provision.linux.kinds.service import Service
-from tests.unit.linux.linux_model import DEAD, Host
+from tests.unit.linux.linux_model import DEAD, FACTS, Host
 
 NOW = 1_800_000_000.0
 DESIRED: tuple[Resource, ...] = (Package("gunicorn"), Service("x.socket", listens="0.0.0.0:5000"))
@@ -21,8 +23,8 @@ DAY = 86400
 
 def planned(**found: Any) -> LinuxPlan:
     """The plan for a host of which ``found`` was observed."""
-    observed = {**Host().observed(DESIRED), "clock": NOW, **found}
-    return planner.plan(DESIRED, observed, now=NOW)
+    observed = {**Host().answer(DESIRED), "clock": NOW, **found}
+    return planner.plan(DESIRED, from_json(Observed, observed), now=NOW)
 
 
 @pytest.mark.parametrize(
@@ -41,7 +43,7 @@ def planned(**found: Any) -> LinuxPlan:
 )
 def test_another_system_is_named_and_refused(facts: dict[str, Any], words: str) -> None:
     with pytest.raises(Failed, match=words):
-        planned(facts=facts)
+        planned(facts={**FACTS, **facts})
 
 
 @pytest.mark.parametrize("off", [0, 60, -60])

@@ -15,6 +15,7 @@ from tests.unit.linux.planner_model import (
     deploy,
     find_step,
     hosts,
+    list_steps,
     plan_desired,
 )
 
@@ -31,7 +32,7 @@ def test_what_is_not_ours_is_changed_only_when_it_is_adopted(host: Host) -> None
         assert all(path in conflict.value.message for path in in_the_way)
         assert "--adopt" in conflict.value.remedy
         return
-    files = [file for each in plan_desired(host).steps for file in each.get("files", ())]
+    files = [file for each in list_steps(plan_desired(host)) for file in each.get("files", ())]
     assert not {file["path"] for file in files} & set(host.paths)
 
 

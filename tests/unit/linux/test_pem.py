@@ -9,6 +9,7 @@ import pytest
 
 from provision.linux.draft import Draft
 from provision.linux.kinds.certificate import Certificate
+from provision.linux.observation import assume_untouched
 from provision.linux.pem import fingerprint, in_one_line
 from tests.unit.roles.sample_ca import CA
 
@@ -45,7 +46,7 @@ def test_lines_between_the_marks_that_are_no_base_64_are_not_hidden(body: str) -
 
 def test_a_plan_names_the_fingerprint_of_a_certificate_that_was_given() -> None:
     key = "-----BEGIN PRIVATE KEY-----\nMAA=\n-----END PRIVATE KEY-----\n"
-    draft = Draft({"paths": {}, "certificates": {}}, frozenset(), adopt=False)
+    draft = Draft(assume_untouched(()), frozenset(), adopt=False)
     Certificate("/etc/x.pem", ("192.0.2.1",), content=key + CA).plan(draft)
     Certificate("/etc/y.pem", ("192.0.2.1",), authority="/etc/ca.pem").plan(draft)
     given, made = draft.changes

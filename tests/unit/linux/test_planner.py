@@ -8,7 +8,8 @@ import copy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from provision.linux.observation import request, untouched
+from provision.linux.agent.protocol.requests import ServiceQuestion
+from provision.linux.observation import assume_untouched, build_request
 from provision.linux.planner import plan, with_python
 from tests.unit.linux.linux_model import Host, drifts, let_drift
 from tests.unit.linux.planner_model import (
@@ -19,6 +20,7 @@ from tests.unit.linux.planner_model import (
     deploy,
     hosts,
     list_ids,
+    list_steps,
     plan_desired,
 )
 
@@ -33,7 +35,7 @@ def test_what_was_applied_needs_no_second_apply(host: Host) -> None:
 
 @given(hosts())
 def test_steps_come_in_the_order_in_which_they_are_needed(host: Host) -> None:
-    words = [each["do"] for each in plan_desired(host, adopt=True).steps]
+    words = [each["do"] for each in list_steps(plan_desired(host, adopt=True))]
     ranks = [ORDER.index(word) for word in words if word in ORDER]
     assert ranks == sorted(ranks)
     for made_before_files in ("touch", "tokens"):
@@ -68,7 +70,7 @@ def test_planning_changes_neither_what_it_is_given_nor_its_mind(host: Host) -> N
 
 
 def test_a_host_without_python_is_planned_as_an_untouched_one() -> None:
-    bare = untouched(DESIRED)
+    bare = assume_untouched(DESIRED)
     fresh = Host(facts={"sshd_jail_without_log": True}).observed(DESIRED)
     assert list_ids(plan(DESIRED, bare)) == list_ids(plan(DESIRED, fresh))
     first = with_python(plan(DESIRED, bare)).changes[0]
@@ -76,17 +78,12 @@ def test_a_host_without_python_is_planned_as_an_untouched_one() -> None:
 
 
 def test_the_request_names_everything_that_the_plan_looks_at() -> None:
-    asked = request(DESIRED)
-    assert set(CHANGEABLE) | {LOG, "/etc/x", "/var/log/x"} == set(asked["paths"])
-    assert asked["packages"] == ["fail2ban", "python3-flask"]
-    assert (asked["users"], asked["jails"]) == (["x"], ["x"])
-    assert asked["tokens"] == "/etc/x/tokens.json"
-    assert {
-        "name": "x.service",
-        "answers": "http://127.0.0.1/",
-        "certificate": "",
-        "listens": "",
-    } in asked["services"]
+    asked = build_request(DESIRED)
+    assert set(CHANGEABLE) | {LOG, "/etc/x", "/var/log/x"} == set(asked.paths)
+    assert asked.packages == ["fail2ban", "python3-flask"]
+    assert (asked.users, asked.jails) == (["x"], ["x"])
+    assert asked.tokens == "/etc/x/tokens.json"
+    assert ServiceQuestion("x.service", "http://127.0.0.1/", "", "") in asked.services
 
 
 def test_a_mode_is_shown_as_operators_write_it() -> None:

@@ -20,6 +20,7 @@ from tests.unit.linux.planner_model import (
     RUNNING,
     deploy,
     hosts,
+    list_steps,
     plan_desired,
 )
 
@@ -51,7 +52,7 @@ def test_what_the_inventory_no_longer_names_is_removed(host: Host, gone: set[Res
     host.carry_out(found)
 
     removed = {change.id for change in found.changes if "no longer" in change.reason}
-    assert removed == {resource.id for resource in gone}
+    assert removed == {str(resource.id) for resource in gone}
     assert plan_desired(host, desired=fewer).steps == ()
 
 
@@ -65,7 +66,7 @@ def test_teardown_keeps_data_and_packages_where_it_is_told_to() -> None:
 
 def test_teardown_stops_our_service_before_its_files_go_and_restores_others_after() -> None:
     host = deploy(Host(packages={"fail2ban"}, services={"fail2ban.service": dict(RUNNING)}))
-    words = [each["do"] for each in teardown(host.observed(DESIRED)).steps]
+    words = [each["do"] for each in list_steps(teardown(host.observed(DESIRED)))]
     assert words.index("stop-service") < words.index("take-back")
     assert words.index("take-back") < words.index("put-back-service")
     assert words[-1] == "forget"

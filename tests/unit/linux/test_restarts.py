@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from dataclasses import replace
 
+from provision.linux.agent.protocol.ids import ResourceId
 from provision.linux.kinds.directory import Directory
 from provision.linux.kinds.file import File
 from provision.linux.kinds.resource import Resource
@@ -19,6 +20,7 @@ from tests.unit.linux.planner_model import (
     deploy,
     find_step,
     list_ids,
+    list_steps,
     plan_desired,
 )
 
@@ -44,7 +46,7 @@ def test_a_changed_input_owes_its_service_before_the_first_file_changes() -> Non
     found = plan_desired(host)
 
     assert find_step(found, "owe")["services"] == {"x.service": "restart"}
-    words = [each["do"] for each in found.steps]
+    words = [each["do"] for each in list_steps(found)]
     assert words.index("owe") < words.index("files")
 
 
@@ -60,7 +62,7 @@ def test_secrets_are_closed_to_a_service_only_once_it_has_restarted() -> None:
 
     found = plan_desired(host, desired=closed)
 
-    steps = [(each["do"], each.get("mode")) for each in found.steps]
+    steps = [(each["do"], each.get("mode")) for each in list_steps(found)]
     restart = steps.index(("service", None))
     assert steps.index(("tokens", 0o640)) < restart < steps.index(("tokens", 0o600))
     host.carry_out(found)
@@ -70,7 +72,7 @@ def test_secrets_are_closed_to_a_service_only_once_it_has_restarted() -> None:
 
 DROP_IN = f"{UNIT}.d/filter.conf"
 WITH_DROP_IN: tuple[Resource, ...] = tuple(
-    replace(each, restart_on_update=(f"file:{DROP_IN}",))
+    replace(each, restart_on_update=(ResourceId("file", DROP_IN),))
     if isinstance(each, Service) and each.name == "x.service"
     else each
     for each in (Directory(f"{UNIT}.d"), File(DROP_IN, "[Service]\n"), *DESIRED)

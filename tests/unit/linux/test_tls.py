@@ -21,7 +21,10 @@ from provision.fortios.config.versions import read_version
 from provision.fortios.planning.planner import plan as fortios_plan
 from provision.fortios.record.record import Record, remap_scopes
 from provision.linux import planner
-from provision.linux.agent import certificates, manifest, objects, pem
+from provision.linux.agent import memory, pem
+from provision.linux.agent.journal import Journal
+from provision.linux.agent.kinds import certificate
+from provision.linux.agent.protocol.steps import MakeAuthority, MakeCertificate
 from provision.linux.draft import LinuxPlan
 from provision.linux.kinds.certificate import Authority, Certificate
 from provision.linux.kinds.resource import Resource
@@ -108,66 +111,70 @@ def test_what_an_inventory_no_longer_names_goes_without_being_shown() -> None:
 
 
 @pytest.fixture
-def journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[objects.Journal]:
-    monkeypatch.setattr(manifest, "save", lambda _: None)
-    monkeypatch.setattr(certificates, "SCRATCH", str(tmp_path))
-    yield objects.Journal(manifest.new())
+def journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Journal]:
+    monkeypatch.setattr(memory, "save", lambda _: None)
+    monkeypatch.setattr(certificate, "SCRATCH", str(tmp_path))
+    yield Journal(memory.new())
     assert not list(tmp_path.glob("banstitch-*"))
 
 
-def step(path: Path, **more: Any) -> dict[str, Any]:
-    attributes = {"mode": 0o600, "owner": "root", "group": "root"}
-    return {"path": str(path), "content": "", "names": [], **attributes, **more}
+ROOT = ("root", "root")
+
+
+def authority_step(path: Path, names: tuple[str, ...] = NAMES) -> MakeAuthority:
+    return MakeAuthority(str(path), 0o600, *ROOT, names=names)
+
+
+def certificate_step(path: Path, authority: str, names: tuple[str, ...] = NAMES) -> MakeCertificate:
+    return MakeCertificate(str(path), 0o600, *ROOT, authority=authority, names=names, content="")
 
 
 def test_what_is_made_is_signed_good_for_its_names_and_in_one_file_with_its_key(
-    journal: objects.Journal, tmp_path: Path
+    journal: Journal, tmp_path: Path
 ) -> None:
     ca, server = tmp_path / "ca.pem", tmp_path / "server.pem"
-    names = ["192.0.2.10", "2001:db8::1", "ban.example.net"]
-    certificates.make_authority(step(ca, names=names), journal)
-    certificates.make_certificate(step(server, authority=str(ca), names=names), journal)
+    names = ("192.0.2.10", "2001:db8::1", "ban.example.net")
+    certificate.make_authority(authority_step(ca, names=names), journal)
+    certificate.make_certificate(certificate_step(server, authority=str(ca), names=names), journal)
 
-    found = pem.certificate(str(server), str(ca))
+    found = pem.read_certificate(str(server), str(ca))
     assert found is not None
-    assert found["names"] == sorted(names)
-    assert found["sound"]
-    assert 396 < found["days_left"] <= 397
-    assert "PRIVATE KEY" not in found["pem"]
+    assert found.names == sorted(names)
+    assert found.sound
+    assert 396 < found.days_left <= 397
+    assert "PRIVATE KEY" not in found.pem
     # the operator's check of a given one takes it as well
-    assert certificate_files.list_names(certificate_files.parse_certificates(found["pem"], "x")[0])
+    assert certificate_files.list_names(certificate_files.parse_certificates(found.pem, "x")[0])
 
 
 def test_a_renewed_ca_still_vouches_for_what_it_signed_and_a_new_one_does_not(
-    journal: objects.Journal, tmp_path: Path
+    journal: Journal, tmp_path: Path
 ) -> None:
     ca, server, old = (tmp_path / name for name in ("ca.pem", "server.pem", "old.pem"))
-    certificates.make_authority(step(ca, names=NAMES), journal)
-    certificates.make_certificate(step(server, authority=str(ca), names=NAMES), journal)
+    certificate.make_authority(authority_step(ca, names=NAMES), journal)
+    certificate.make_certificate(certificate_step(server, authority=str(ca), names=NAMES), journal)
     old.write_text(ca.read_text())
-    certificates.make_authority(step(ca, names=NAMES), journal)
-    certificates.make_certificate(step(server, authority=str(ca), names=NAMES), journal)
+    certificate.make_authority(authority_step(ca, names=NAMES), journal)
+    certificate.make_certificate(certificate_step(server, authority=str(ca), names=NAMES), journal)
 
     def sound(authority: Path) -> bool:
-        found = pem.certificate(str(server), str(authority))
-        return found is not None and bool(found["sound"])
+        found = pem.read_certificate(str(server), str(authority))
+        return found is not None and bool(found.sound)
 
     assert old.read_text() != ca.read_text()
     assert sound(ca)
     assert sound(old)
     ca.unlink()
-    certificates.make_authority(step(ca, names=NAMES), journal)
+    certificate.make_authority(authority_step(ca, names=NAMES), journal)
     assert not sound(ca)
 
 
-def test_a_failed_run_brings_the_old_certificate_back(
-    journal: objects.Journal, tmp_path: Path
-) -> None:
+def test_a_failed_run_brings_the_old_certificate_back(journal: Journal, tmp_path: Path) -> None:
     ca = tmp_path / "ca.pem"
-    certificates.make_authority(step(ca, names=NAMES), journal)
+    certificate.make_authority(authority_step(ca, names=NAMES), journal)
     before = ca.read_text()
-    again = objects.Journal(journal.manifest)
-    certificates.make_authority(step(ca, names=NAMES), again)
+    again = Journal(journal.manifest)
+    certificate.make_authority(authority_step(ca, names=NAMES), again)
     assert ca.read_text() != before
     assert again.undo() == []
     assert ca.read_text() == before
@@ -204,9 +211,14 @@ def test_a_certificate_that_fits_is_taken(theirs: Path, name: str) -> None:
 @pytest.mark.parametrize(
     ("certificate", "key", "name", "why"),
     [
-        ("cert.pem", "key.pem", "192.0.2.11", r"good for \*\.example\.net, 192\.0\.2\.10, not for"),
-        ("cert.pem", "key.pem", "a.ban.example.net", "not for"),
-        ("cert.pem", "other.pem", "192.0.2.10", "is not the key of"),
+        (
+            "cert.pem",
+            "key.pem",
+            "192.0.2.11",
+            r"must be valid for 192\.0\.2\.11; it is valid for \*\.example\.net, 192\.0\.2\.10",
+        ),
+        ("cert.pem", "key.pem", "a.ban.example.net", "must be valid for a.ban.example.net"),
+        ("cert.pem", "other.pem", "192.0.2.10", "must be the key of"),
         ("expired.pem", "key.pem", "192.0.2.10", "expired on"),
         ("key.pem", "key.pem", "192.0.2.10", "holds no certificate"),
         ("cert.pem", "cert.pem", "192.0.2.10", "holds no key"),

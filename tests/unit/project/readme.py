@@ -10,5 +10,5 @@ from tests import PROJECT
 def find_deployment_steps() -> list[list[str]]:
     """Return the words after ``python site.py`` of each command that the README deploys with."""
     readme = (PROJECT / "README.md").read_text("utf-8")
-    part = readme.split("\n## Deploy to your own gear\n")[1].split("\n## ")[0]
+    part = readme.split("\n## Deploy to your own FortiGates\n")[1].split("\n## ")[0]
     return [line.split() for line in re.findall(r"python site\.py ([^\n`#]+)", part)]

@@ -50,7 +50,7 @@ def ban_host_settings(**settings: Any) -> dict[str, Any]:
 
 
 def by_id(found: tuple[Resource, ...]) -> dict[str, Resource]:
-    return {resource.id: resource for resource in found}
+    return {str(resource.id): resource for resource in found}
 
 
 def file(found: tuple[Resource, ...], path: str) -> str:
@@ -80,7 +80,7 @@ def test_what_a_service_waits_for_is_among_the_resources() -> None:
     found = by_id(resources())
     for resource in found.values():
         if isinstance(resource, Service):
-            assert set(resource.restart_on + resource.reload_on) <= set(found)
+            assert {*map(str, resource.restart_on + resource.reload_on)} <= set(found)
 
 
 def test_fail2ban_comes_before_the_receiver_which_is_healthy_only_with_it() -> None:
@@ -95,7 +95,7 @@ def test_fail2ban_comes_before_the_receiver_which_is_healthy_only_with_it() -> N
 
 
 def test_nothing_is_written_where_the_operator_or_the_toolkit_itself_keeps_things() -> None:
-    paths = [resource.id.split(":", 1)[1] for resource in resources()]
+    paths = [resource.id.name for resource in resources()]
     forbidden = ("/etc/fail2ban/jail.local", "/etc/fail2ban/jail.conf", "/var/lib/banstitch/")
     assert not [path for path in paths if f"{path}/".startswith(forbidden)]
 

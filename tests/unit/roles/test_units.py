@@ -7,12 +7,13 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from banstitch_shared.addresses import is_network
 
 import roles.detection.role
 import roles.receiver.role
 from provision.desired.context import Context
 from provision.linux.kinds.file import File
-from roles.receiver.units import FILTER, is_network
+from roles.receiver.units import FILTER
 from tests.unit.roles.sample_site import linux, sample_site
 
 UNIT = "/etc/systemd/system/banstitch-receiver"

@@ -16,5 +16,5 @@ def web() -> Iterator[Web]:
 
 @pytest.fixture
 def fortigate() -> Simulator:
-    """A FortiGate that is not listening."""
+    """Return a FortiGate that is not listening."""
     return Simulator(Options(hostname="HOST", enc_stable=True))

@@ -44,20 +44,23 @@ BAN = "ban_hosts: {{hosts: {{ban1: {{{}}}}}}}"
             FW.format("ban_host: ban1, receiver_prt: 1"),
             "unknown setting receiver_prt in role receiv",
         ),
-        (FW.format("ban_host: ban1, feed_name: 1"), "feed_name must be a text, in quotes (got 1)"),
+        (
+            FW.format("ban_host: ban1, feed_name: 1"),
+            "feed_name must be a string, in quotes (got 1)",
+        ),
         (
             "ban_hosts: {hosts: {ban1: }}\nfortigates: {hosts: {'fw 1/x': {ban_host: ban1}}}",
-            "fw 1/x is not usable as a name; use letters",
+            "fw 1/x cannot be used as a name; use letters",
         ),
         (
             "ban_hosts: {hosts: {ban1: }}\nfortigates: {hosts: {fw@1: {ban_host: ban1}}}",
-            "fw@1 is not usable as a name; use letters, digits, '.', '_' and '-', 35 at most",
+            "fw@1 cannot be used as a name; use letters, digits, '.', '_' and '-', 35 at most",
         ),
         (
             f"ban_hosts: {{hosts: {{ban1: }}}}\nfortigates: {{hosts: {{{'f' * 36}: {{ban_host: ban1}}}}}}",
-            "is not usable as a name; use letters",
+            "cannot be used as a name; use letters",
         ),
-        (BAN.format("ansible_host: 10"), "ansible_host must be a text; put quotes around it"),
+        (BAN.format("ansible_host: 10"), "ansible_host must be a string; put quotes around it"),
         (BAN.format("ansible_host: 'a b'"), "ansible_host must be one word; write it without"),
         (BAN.format("ansible_port: 70000"), "ansible_port must be a TCP port; write a whole "),
         (BAN.format("ansible_port: yes"), "ansible_port must be a TCP port"),
@@ -72,12 +75,18 @@ BAN = "ban_hosts: {{hosts: {{ban1: {{{}}}}}}}"
             BAN.format("ansible_user: joe, ansible_become_user: www"),
             "ansible_become_user must be root; the agent runs as root",
         ),
-        (BAN.format("ansible_python_interpreter: 3"), "interpreter must be a text of one line; w"),
+        (
+            BAN.format("ansible_python_interpreter: 3"),
+            "interpreter must be a string of one line; w",
+        ),
         (BAN.format('ansible_python_interpreter: "\'/usr"'), "must close its quotes"),
-        (BAN.format("ansible_password: 1234567"), "ansible_password must be a text; put quotes"),
+        (BAN.format("ansible_password: 1234567"), "ansible_password must be a string; put quotes"),
         (BAN.format("ansible_password: abc"), "ansible_password is too short .*; use one of 4"),
         (BAN.format("ansible_password: ''"), "ansible_password: it is empty; leave the variable"),
-        (BAN.format('ansible_password: "ab\\ncd"'), "ansible_password has a line break"),
+        (
+            BAN.format('ansible_password: "ab\\ncd"'),
+            "ansible_password must not contain a line break",
+        ),
         (BAN.format("ansible_password: !vault x"), "ansible_password is encrypted with ansible-va"),
         (
             BAN.format("ansible_ssh_private_key_file: /no"),
@@ -113,7 +122,7 @@ def test_faults_of_all_hosts_come_at_once_and_one_line_is_named_once(tmp_path: P
     assert [fault.split(";")[0] for fault in list_problems(error, tmp_path)] == [
         "hosts.yml:2: unknown setting receiver_prt in role receiver",
         "hosts.yml:3: ansible_port must be a TCP port",
-        "hosts.yml:3: ansible_user must be a text",
+        "hosts.yml:3: ansible_user must be a string",
         "hosts.yml:4: fw1 has no ban_host",
     ]
 

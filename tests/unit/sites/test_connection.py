@@ -114,7 +114,7 @@ def test_a_fortigate_that_ansible_reaches_otherwise_is_reached_by_ssh(
 
 def test_the_port_of_httpapi_is_told_from_that_of_ssh(tmp_path: Path) -> None:
     found = warned(tmp_path, "ansible_connection: httpapi\nansible_port: 443", linux=False)
-    assert "host_vars/h.yml:2: ansible_port is taken for the port of SSH" in found[1]
+    assert "host_vars/h.yml:2: ansible_port is used as the port of SSH" in found[1]
     both = "ansible_connection: httpapi\nansible_port: 443\nansible_ssh_port: 22"
     assert len(warned(tmp_path, both, linux=False)) == 1
     assert login(tmp_path, both, linux=False).port == 22
@@ -146,7 +146,7 @@ def test_a_ban_host_that_no_ssh_reaches_is_an_error(tmp_path: Path, kind: str) -
         ("ansible_become_exe: /opt/sudo", True, "root is reached by the program sudo"),
         ("ansible_become_flags: -i", True, "sudo is run without further options"),
         ("ansible_command_timeout: 90", False, "Banstitch has its own time limits"),
-        ("ansible_network_os: cisco.ios.ios", False, "taken for FortiGates"),
+        ("ansible_network_os: cisco.ios.ios", False, "must be FortiGates"),
     ],
 )
 def test_a_variable_without_effect_is_named_with_file_and_line(

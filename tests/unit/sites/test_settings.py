@@ -118,7 +118,7 @@ def test_a_good_value_is_taken(tmp_path: Path, written: str, name: str, value: o
         ),
         ("demo_count: 1.5", "demo_count must be an integer (got 1.5); default 1"),
         ("demo_on: maybe", "demo_on must be true or false (got 'maybe'); default False"),
-        ("demo_name: 10", "demo_name must be a text, in quotes (got 10); default x"),
+        ("demo_name: 10", "demo_name must be a string, in quotes (got 10); default x"),
         (
             "demo_tls: on",
             "demo_tls: YAML reads it as true or false; put quotes around it if it is mea",
@@ -161,12 +161,12 @@ def test_a_good_value_is_taken(tmp_path: Path, written: str, name: str, value: o
             "demo_find_time must be a time such as 90 (seconds), 90s, 10m, 12h, 7d or 1w (got 'x')",
         ),
         ("demo_retry: 65536", "demo_retry must be an integer from 1 to 65535 (got 65536)"),
-        ("demo_words: [yes]", "demo_words[0] must be a text, in quotes (got True)"),
+        ("demo_words: [yes]", "demo_words[0] must be a string, in quotes (got True)"),
         (
             "demo_secret: abc",
             "demo_secret: it is shorter than 4 characters and cannot be masked; write a ",
         ),
-        ("demo_secret: 12345", "demo_secret must be a text, in quotes"),
+        ("demo_secret: 12345", "demo_secret must be a string, in quotes"),
     ],
 )
 def test_a_wrong_value_is_a_fault_at_its_line(tmp_path: Path, written: str, fault: str) -> None:
@@ -190,7 +190,7 @@ def test_a_missing_setting_is_reported_where_the_host_stands(tmp_path: Path) -> 
     with pytest.raises(InputError) as error:
         read_settings(NEEDY, read_scope(tmp_path, "x: 1"), WHERE)
     assert str(error.value) == (
-        "hosts.yml:3: needy_name is not set; write a text, in quotes (how it is called)"
+        "hosts.yml:3: needy_name is not set; write a string, in quotes (how it is called)"
     )
 
 

@@ -58,19 +58,19 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def line(folder: Path) -> Callable[[str], str]:
-    """Give type and key, as a line of known_hosts has them."""
+    """Return a function that returns type and key, as a line of known_hosts has them."""
     return lambda kind: " ".join((folder / f"{kind}.pub").read_text().split()[:2])
 
 
 @pytest.fixture
 def key(folder: Path) -> Callable[[str], paramiko.PKey]:
-    """Give a public key, as a transport has it after the key exchange."""
+    """Return a function that returns a public key, as a transport has it after the key exchange."""
     return lambda kind: read_public_key(folder / f"{kind}.pub")
 
 
 @pytest.fixture
 def signed(folder: Path) -> Sign:
-    """Give a key with a certificate that ssh-keygen makes with the given options."""
+    """Return a function that makes a key with a certificate, by ssh-keygen with these options."""
 
     def signed_by(ca: str, kind: str, *options: str) -> paramiko.PKey:
         argv = ["ssh-keygen", "-q", "-s", str(folder / ca), "-I", "id", *options]
@@ -82,7 +82,7 @@ def signed(folder: Path) -> Sign:
 
 @pytest.fixture
 def knowing(tmp_path: Path) -> Callable[..., Access]:
-    """Make an access whose known_hosts file has the given lines."""
+    """Return a function that makes an access whose known_hosts file has these lines."""
 
     def access(*lines: str, accept_new: bool = False) -> Access:
         file = tmp_path / "known_hosts"

@@ -12,19 +12,24 @@ import ipaddress
 import os
 import tempfile
 import time
-from typing import Any
+from collections.abc import Sequence
+
+from banstitch_shared.addresses import is_address
 
 from provision.linux.agent import host
 from provision.linux.agent.host import HostError, must, read, run
-from provision.linux.agent.objects import Journal, put_path
-from provision.linux.agent.observe import path_state
-from provision.linux.agent.pem import DAY, NOBODY, certificate
-
-Step = dict[str, Any]
+from provision.linux.agent.journal import Journal
+from provision.linux.agent.kinds.file import take_back
+from provision.linux.agent.kinds.kind import Kind
+from provision.linux.agent.memory import Manifest
+from provision.linux.agent.paths import put_state, read_state
+from provision.linux.agent.pem import DAY, NOBODY, read_certificate
+from provision.linux.agent.protocol.bounds import SEALED_KINDS, SERVER_DAYS
+from provision.linux.agent.protocol.ids import ResourceId
+from provision.linux.agent.protocol.requests import Observe
+from provision.linux.agent.protocol.steps import MakeAuthority, MakeCertificate, OnDisk
 
 AUTHORITY_DAYS = 3650
-# What public CAs have settled on; see the baseline requirements of the CA/Browser Forum.
-SERVER_DAYS = 397
 # In memory: what is deleted from a disk may be read again.
 SCRATCH = "/run"
 
@@ -65,37 +70,42 @@ subjectAltName = {names}
 """
 
 
-def make_authority(step: Step, journal: Journal) -> None:
+def observe(request: Observe, manifest: Manifest | None) -> dict[str, object]:
+    """Return what each certificate says; its key is not read."""
+    found = {path: read_certificate(path, ca) for path, ca in request.sealed.items()}
+    return {"certificates": found}
+
+
+def make_authority(step: MakeAuthority, journal: Journal) -> None:
     """Make a CA that may sign for ``names`` only, or a new certificate for the one that is there.
 
     Its key and its subject stay, and so does the key identifier, the only thing by which the receiver's
     certificate names its CA. So the receiver's certificate is valid under the old and the new one.
     """
-    path = step["path"]
     _keep(step, "authority", journal)
     with tempfile.TemporaryDirectory(dir=SCRATCH, prefix="banstitch-") as folder:
-        key = _key(folder, path)
+        key = _key(folder, step.path)
         public = must(["openssl", "pkey", "-in", key, "-pubout"])
         subject = "Banstitch CA " + hashlib.sha256(public.encode()).hexdigest()[:12]
         end = time.time() + AUTHORITY_DAYS * DAY
         signing = ["-selfsign", "-keyfile", key]
-        extensions = _AUTHORITY.format(permitted=", ".join(_permitted(step["names"])))
+        extensions = _AUTHORITY.format(permitted=", ".join(_permitted(step.names)))
         pem = _sign(folder, key, subject, extensions, end, signing)
         _write(step, (read(key) or b"") + pem)
 
 
-def make_certificate(step: Step, journal: Journal) -> None:
-    """A certificate for ``names``, signed by ``authority``; or the ``content`` that was given."""
+def make_certificate(step: MakeCertificate, journal: Journal) -> None:
+    """Make a certificate for ``names``, signed by ``authority``; or the ``content`` that was given."""
     _keep(step, "certificate", journal)
-    if step["content"]:
-        _write(step, base64.b64decode(step["content"]))
+    if step.content:
+        _write(step, base64.b64decode(step.content))
         return
-    known = certificate(step["authority"], "")
+    known = read_certificate(step.authority, "")
     if known is None:
-        raise HostError(f"{step['authority']} holds no certificate to sign with")
-    end = time.time() + min(SERVER_DAYS, known["days_left"]) * DAY
-    names = ", ".join(("IP:" if _is_address(n) else "DNS:") + n for n in step["names"])
-    signing = ["-cert", step["authority"], "-keyfile", step["authority"]]
+        raise HostError(f"{step.authority} holds no certificate to sign with")
+    end = time.time() + min(SERVER_DAYS, known.days_left) * DAY
+    names = ", ".join(("IP:" if is_address(n) else "DNS:") + n for n in step.names)
+    signing = ["-cert", step.authority, "-keyfile", step.authority]
     with tempfile.TemporaryDirectory(dir=SCRATCH, prefix="banstitch-") as folder:
         key = _key(folder, "")
         extensions = _SERVER.format(names=names)
@@ -103,13 +113,13 @@ def make_certificate(step: Step, journal: Journal) -> None:
         _write(step, (read(key) or b"") + pem)
 
 
-def _permitted(names: list[str]) -> list[str]:
+def _permitted(names: Sequence[str]) -> list[str]:
     """Return the name constraints of a CA that may sign for ``names`` and nothing else.
 
     A kind of name that is not mentioned would be permitted whole (RFC 5280, 4.2.1.10), hence NOBODY.
     """
-    addresses = [ipaddress.ip_network(name) for name in names if _is_address(name)]
-    hosts = [name for name in names if not _is_address(name)]
+    addresses = [ipaddress.ip_network(name) for name in names if is_address(name)]
+    hosts = [name for name in names if not is_address(name)]
     return [
         *(f"permitted;IP:{each.network_address}/{each.netmask}" for each in addresses),
         *(f"permitted;DNS:{name}" for name in hosts),
@@ -117,15 +127,14 @@ def _permitted(names: list[str]) -> list[str]:
     ]
 
 
-def _keep(step: Step, kind: str, journal: Journal) -> None:
-    path = step["path"]
-    before = path_state(path)
-    journal.own(f"{kind}:{path}", before)
-    journal.on_failure(lambda: put_path(path, before))
+def _keep(step: OnDisk, kind: str, journal: Journal) -> None:
+    before = read_state(step.path)
+    journal.own(ResourceId(kind, step.path), before)
+    journal.on_failure(lambda: put_state(step.path, before))
 
 
 def _key(folder: str, kept: str) -> str:
-    """The name of a file with the key that ``kept`` holds, or with a new one."""
+    """Return the name of a file with the key that ``kept`` holds, or with a new one."""
     path = os.path.join(folder, "key")
     if not kept or run(["openssl", "pkey", "-in", kept, "-out", path]).status:
         curve = ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"]
@@ -152,13 +161,13 @@ def _moment(seconds: float) -> str:
     return time.strftime("%Y%m%d%H%M%SZ", time.gmtime(seconds))
 
 
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
+def _write(step: OnDisk, content: bytes) -> None:
+    host.write(step.path, content, step.mode, step.owner, step.group)
 
 
-def _write(step: Step, content: bytes) -> None:
-    host.write(step["path"], content, step["mode"], step["owner"], step["group"])
+KIND = Kind(
+    steps={MakeAuthority: make_authority, MakeCertificate: make_certificate},
+    observe=observe,
+    objects=SEALED_KINDS,
+    take_back=take_back,
+)

@@ -6,14 +6,55 @@ import os
 import re
 from collections.abc import Sequence
 
+from provision.linux.agent import memory
 from provision.linux.agent.apt import Apt, reasons
 from provision.linux.agent.host import HostError, remove, run
+from provision.linux.agent.journal import Journal
+from provision.linux.agent.kinds.kind import Kind
+from provision.linux.agent.memory import Manifest
+from provision.linux.agent.protocol.requests import Observe
+from provision.linux.agent.protocol.steps import Install, PurgePackages
 
 # Where systemd remembers when a persistent timer last ran.
 STAMPS = "/var/lib/systemd/timers"
 REMEDY = (
     "check /etc/apt/sources.list, /etc/apt/sources.list.d, the mirror and the proxy; then run again"
 )
+
+
+def observe(request: Observe, manifest: Manifest | None) -> dict[str, object]:
+    """Return for each package whether it is installed."""
+    names = sorted({*request.packages, *(manifest.packages if manifest else ())})
+    return {"packages": dict.fromkeys(names, False) | dict.fromkeys(list_installed(names), True)}
+
+
+def list_installed(names: Sequence[str]) -> list[str]:
+    """Return those of ``names`` that dpkg has installed and configured."""
+    if not names:
+        return []
+    answer = run(["dpkg-query", "-W", "-f", "${Package} ${db:Status-Abbrev}\n", *names])
+    rows = (line.split() for line in answer.output.splitlines())
+    return [row[0] for row in rows if len(row) == 2 and row[1] == "ii"]
+
+
+def make(step: Install, journal: Journal) -> None:
+    """Install packages, once what comes with them is remembered."""
+    apt = Apt()
+    try:
+        coming = fetch(step.packages, apt)
+        journal.manifest.packages = sorted({*journal.manifest.packages, *coming})
+        memory.save(journal.manifest)
+        journal.on_failure(lambda: purge(list_removable(list_known(coming))))
+        install(step.packages, apt)
+    finally:
+        journal.notes.extend(apt.notes)
+
+
+def take_back(step: PurgePackages, journal: Journal) -> None:
+    """Remove what was installed for us."""
+    purge(list_removable(list_known(journal.manifest.packages)))
+    journal.manifest.packages = []
+    memory.save(journal.manifest)
 
 
 def fetch(names: Sequence[str], apt: Apt) -> list[str]:
@@ -52,13 +93,13 @@ def install(names: Sequence[str], apt: Apt) -> None:
         raise HostError("apt cannot install {}:\n{}".format(" ".join(names), reasons(ran.output)))
 
 
-def known(names: Sequence[str]) -> list[str]:
-    """Those of ``names`` that dpkg still knows: one that is gone needs no purge."""
+def list_known(names: Sequence[str]) -> list[str]:
+    """Return those of ``names`` that dpkg still knows: one that is gone needs no purge."""
     return [name for name in names if run(["dpkg-query", "-W", name]).status == 0]
 
 
-def removable(ours: Sequence[str]) -> list[str]:
-    """Those packages of ``ours`` whose removal takes no package of somebody else along.
+def list_removable(ours: Sequence[str]) -> list[str]:
+    """Return those packages of ``ours`` whose removal takes no package of somebody else along.
 
     What an operator installed since then may need one of them: such a package stays.
     """
@@ -95,3 +136,6 @@ def purge(names: Sequence[str]) -> None:
         remove(os.path.join(STAMPS, "stamp-" + timer))
     if os.path.isdir(STAMPS) and not os.listdir(STAMPS):
         os.rmdir(STAMPS)
+
+
+KIND = Kind(steps={Install: make, PurgePackages: take_back}, observe=observe)

@@ -16,16 +16,48 @@ import json
 import os
 import secrets
 import time
+from dataclasses import dataclass
 from typing import Any
 
 from provision.linux.agent import STATE
 from provision.linux.agent.host import HostError, read, write
+from provision.linux.agent.protocol.ids import ResourceId
+from provision.linux.agent.protocol.steps import Owed
+from provision.linux.agent.protocol.wire import from_json, to_json
 
 VERSION = 1
 # Seconds that a run waits for another one on the same host.
 PATIENCE = 300
 
-Manifest = dict[str, Any]
+
+@dataclass(frozen=True)
+class Entry:
+    """An object that we made; ``before``: the JSON of what stood there, as its kind has it."""
+
+    id: ResourceId
+    before: Any
+    data: bool
+
+
+@dataclass(frozen=True)
+class ServiceMemory:
+    """A unit that we changed; ``before``: the JSON of its state."""
+
+    before: Any
+    reload_command: list[str]
+
+
+@dataclass
+class Manifest:
+    """The manifest, while it changes."""
+
+    version: int
+    key: str
+    objects: list[Entry]
+    packages: list[str]
+    services: dict[str, ServiceMemory]
+    owed: dict[str, Owed]
+    fortigates: dict[str, Any]
 
 
 def path() -> str:
@@ -34,35 +66,38 @@ def path() -> str:
 
 
 def load() -> Manifest | None:
-    """The manifest, or None on a host that has none."""
+    """Return the manifest, or None on a host that has none."""
     raw = read(path())
     if raw is None:
         return None
     try:
-        manifest: Manifest = json.loads(raw)
-        if not isinstance(manifest, dict):
+        found = json.loads(raw)
+        if not isinstance(found, dict):
             raise ValueError("no JSON object")
     except ValueError as error:
         raise HostError(f"{path()} is damaged ({error}); restore it from a backup") from error
-    if manifest.get("version") != VERSION:
+    if found.get("version") != VERSION:
         raise HostError(
-            f"{path()} has version {manifest.get('version')}, this toolkit writes {VERSION};"
+            f"{path()} has version {found.get('version')}, this toolkit writes {VERSION};"
             " run the toolkit that wrote it"
         )
-    return manifest
+    try:
+        return from_json(Manifest, found)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise HostError(f"{path()} is damaged ({error}); restore it from a backup") from error
 
 
 def new() -> Manifest:
     """Return the manifest of a host that was never touched."""
-    return {
-        "version": VERSION,
-        "key": secrets.token_hex(32),
-        "objects": [],
-        "packages": bootstrapped(),
-        "services": {},
-        "owed": {},
-        "fortigates": {},
-    }
+    return Manifest(
+        version=VERSION,
+        key=secrets.token_hex(32),
+        objects=[],
+        packages=bootstrapped(),
+        services={},
+        owed={},
+        fortigates={},
+    )
 
 
 def begun() -> Manifest | None:
@@ -71,22 +106,19 @@ def begun() -> Manifest | None:
 
 
 def bootstrapped() -> list[str]:
-    """The packages that had to be installed so that this program could run at all."""
+    """Return the packages that had to be installed so that this program could run at all."""
     return sorted(set((read(os.path.join(STATE, "bootstrap")) or b"").decode().split()))
 
 
 def save(manifest: Manifest) -> None:
     """Replace the manifest on disk, and be sure that it is there."""
-    text = json.dumps(manifest, indent=1, sort_keys=True)
+    text = json.dumps(to_json(manifest), indent=1, sort_keys=True)
     write(path(), text.encode(), 0o600, "root", "root")
 
 
-def find(manifest: Manifest, identity: str) -> dict[str, Any] | None:
-    """The entry of one object, or None where it is not ours."""
-    for entry in manifest["objects"]:
-        if entry["id"] == identity:
-            return dict(entry)
-    return None
+def find(manifest: Manifest, identity: ResourceId) -> Entry | None:
+    """Return the entry of one object, or None where it is not ours."""
+    return next((entry for entry in manifest.objects if entry.id == identity), None)
 
 
 class Lock:

@@ -1,0 +1,19 @@
+"""The kinds of resources on the host, one module for each, which registers its ``KIND`` by being there."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Iterator
+
+from provision.linux.agent.kinds.kind import Kind
+
+
+def _load() -> Iterator[Kind]:
+    for module in pkgutil.iter_modules(__path__, f"{__name__}."):
+        kind = getattr(importlib.import_module(module.name), "KIND", None)
+        if kind is not None:
+            yield kind
+
+
+KINDS: tuple[Kind, ...] = tuple(_load())

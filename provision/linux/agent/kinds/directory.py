@@ -1,0 +1,51 @@
+"""Directories."""
+
+from __future__ import annotations
+
+import os
+
+from provision.linux.agent import data, host
+from provision.linux.agent.journal import Journal
+from provision.linux.agent.kinds.file import drop_bytecode
+from provision.linux.agent.kinds.kind import Kind
+from provision.linux.agent.memory import Entry
+from provision.linux.agent.paths import put_state, read_state, recall_state
+from provision.linux.agent.protocol.ids import ResourceId
+from provision.linux.agent.protocol.steps import MakeDirectory
+
+
+def make(step: MakeDirectory, journal: Journal) -> None:
+    """Make a directory with its mode and owner; a data directory takes over what an earlier one left."""
+    path = step.path
+    before = read_state(path)
+    journal.own(ResourceId("directory", path), None if step.data else before, step.data)
+    if before is None:
+        journal.on_failure(lambda: host.remove(path))
+        os.mkdir(path)
+    else:
+        journal.on_failure(lambda: put_state(path, before))
+    # first the folder: from then on nobody else can change a name in it
+    host.give(path, step.mode, step.owner, step.group)
+    if step.data and before is not None:
+        data.hand_over(path, step.owner, step.group)
+
+
+def take_back(entry: Entry, journal: Journal, purge: bool) -> None:
+    """Restore the mode that it had, or remove it; one that holds something else stays in any case."""
+    path = entry.id.name
+    if not os.path.isdir(path) or os.path.islink(path):
+        return
+    if entry.before is not None:
+        put_state(path, recall_state(entry.before))
+        return
+    if entry.data and purge:
+        data.purge(path)
+    else:
+        drop_bytecode(os.path.join(path, "*.py"))
+        if not os.listdir(path):
+            os.rmdir(path)
+    if os.path.isdir(path):
+        data.keep(path, journal.manifest)
+
+
+KIND = Kind(steps={MakeDirectory: make}, objects=("directory",), take_back=take_back)

@@ -1,0 +1,157 @@
+"""Files with a known content, logs, and the paths of everything else that lies on the disk."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import glob
+import hashlib
+import os
+import stat
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+from provision.linux.agent import data, host
+from provision.linux.agent.checkers import CHECK, unchecked
+from provision.linux.agent.fail2ban import check_fail2ban
+from provision.linux.agent.host import HostError, tail
+from provision.linux.agent.journal import Journal
+from provision.linux.agent.kinds.kind import Kind
+from provision.linux.agent.memory import Entry, Manifest
+from provision.linux.agent.paths import put_state, read_state, recall_state
+from provision.linux.agent.protocol.bounds import PATH_KINDS, SEALED_KINDS
+from provision.linux.agent.protocol.ids import ResourceId
+from provision.linux.agent.protocol.requests import Observe
+from provision.linux.agent.protocol.state import PathState
+from provision.linux.agent.protocol.steps import NewFile, PutFiles, Touch
+
+# A file as the step has it, where it is staged, what is in it.
+Staged = tuple[NewFile, str, bytes]
+
+
+def observe(request: Observe, manifest: Manifest | None) -> dict[str, object]:
+    """Return the state of each path; without the content where that is sealed, a log or data."""
+    closed = {*request.sealed, *request.logs}
+    paths = {*request.paths, *closed}
+    for entry in manifest.objects if manifest else ():
+        if entry.id.kind in PATH_KINDS:
+            paths.add(entry.id.name)
+            closed |= {entry.id.name} if entry.id.kind in SEALED_KINDS or entry.data else set()
+    return {"paths": {path: _observe_path(path, path in closed) for path in sorted(paths)}}
+
+
+def _observe_path(path: str, closed: bool) -> PathState | None:
+    state = read_state(path)
+    return replace(state, content=None) if state and closed else state
+
+
+def touch(step: Touch, journal: Journal) -> None:
+    """Make a file that services write, with its mode and owner."""
+    path = step.path
+    _move_aside(path, journal)
+    before = read_state(path)
+    journal.own(ResourceId("file", path), None, data=True)
+    if before is None:
+        journal.on_failure(lambda: host.remove(path))
+        host.write(path, b"", step.mode, step.owner, step.group)
+        return
+    without_content = replace(before, content=None)
+    journal.on_failure(lambda: put_state(path, without_content))
+    host.give(path, step.mode, step.owner, step.group)
+
+
+def _move_aside(path: str, journal: Journal) -> None:
+    """Keep what is not a plain file of one name under another name: the receiver could not write to it.
+
+    Up to release 0.1 the receiver's user could put a pipe, a link or a directory there.
+    """
+    if not os.path.lexists(path):
+        return
+    about = os.lstat(path)
+    if stat.S_ISREG(about.st_mode) and about.st_nlink == 1:
+        return
+    aside = f"{path}.odd-{time.time_ns()}"
+    os.rename(path, aside)
+    journal.on_failure(lambda: os.rename(aside, path))
+
+
+def check_unchanged(files: Sequence[NewFile]) -> None:
+    """Refuse to overwrite what changed since the plan was shown.
+
+    Raises:
+        HostError: a file has another content.
+    """
+    for file in files:
+        state = read_state(file.path)
+        content = state.content if state else None
+        seen = hashlib.sha256(base64.b64decode(content)).hexdigest() if content is not None else ""
+        if file.seen not in ("any", seen):
+            raise HostError(f"{file.path} changed since the plan was made; plan again")
+
+
+def stage(files: Sequence[NewFile], journal: Journal) -> list[Staged]:
+    """Write each file beside its path."""
+    staged = []
+    for file in files:
+        # Ours before the first byte: what a crash leaves staged is then known to the next run.
+        journal.own(ResourceId("file", file.path), read_state(file.path))
+        content = base64.b64decode(file.content)
+        path = host.stage(file.path, content, file.mode, file.owner, file.group)
+        staged.append((file, path, content))
+        journal.on_failure(functools.partial(host.remove, path))
+    return staged
+
+
+def check(staged: Sequence[Staged], step: PutFiles) -> None:
+    """Have staged files checked by the programs that will read them.
+
+    Raises:
+        HostError: one of them does not accept its file.
+    """
+    for file, path, content in staged:
+        CHECK.get(file.check, unchecked)(file.path, path, content)
+    if any(file.check == "fail2ban" for file, _, _ in staged) or step.fail2ban_check:
+        overlay = {f.path: c for f, _, c in staged if f.path.startswith("/etc/fail2ban/")}
+        files = (identity.name for identity in step.remove if identity.kind == "file")
+        gone = [path for path in files if path.startswith("/etc/fail2ban/")]
+        verdict = check_fail2ban(overlay, gone)
+        if verdict:
+            raise HostError("fail2ban does not accept its configuration:\n" + tail(verdict))
+
+
+def commit(path: str, journal: Journal) -> None:
+    """Put a staged file in place."""
+    before = read_state(path)
+    journal.own(ResourceId("file", path), before)
+    journal.on_failure(lambda: put_state(path, before))
+    host.commit(path)
+
+
+def take_back(entry: Entry, journal: Journal, purge: bool) -> None:
+    """Restore the file that stood there, or remove it; data only if ``purge``."""
+    path = entry.id.name
+    if entry.data:
+        if purge:
+            data.drop(path)
+    elif not os.path.isdir(path) or os.path.islink(path):
+        now = read_state(path)
+        journal.on_failure(lambda: put_state(path, now))
+        put_state(path, recall_state(entry.before))
+        host.remove(host.staged_path(path))
+        drop_bytecode(path)
+
+
+def drop_bytecode(path: str) -> None:
+    """Remove compiled copies of a module: Python leaves them beside it, and they are ours if it was."""
+    if not path.endswith(".py"):
+        return
+    folder, base = os.path.split(path)
+    cache = os.path.join(folder, "__pycache__")
+    for compiled in glob.glob(os.path.join(glob.escape(cache), base[:-3] + ".*.pyc")):
+        os.unlink(compiled)
+    if os.path.isdir(cache) and not os.listdir(cache):
+        os.rmdir(cache)
+
+
+KIND = Kind(steps={Touch: touch}, observe=observe, objects=("file",), take_back=take_back)

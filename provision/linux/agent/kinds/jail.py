@@ -1,0 +1,52 @@
+"""Jails of the running fail2ban server, and how many bans they hold."""
+
+from __future__ import annotations
+
+import time
+
+from provision.linux.agent.fail2ban import is_up, read_jail
+from provision.linux.agent.host import HostError
+from provision.linux.agent.journal import Journal
+from provision.linux.agent.kinds import service
+from provision.linux.agent.kinds.kind import Kind
+from provision.linux.agent.memory import Manifest
+from provision.linux.agent.protocol.requests import Observe
+from provision.linux.agent.protocol.state import JailState
+from provision.linux.agent.protocol.steps import AwaitJail
+from provision.linux.agent.spool import count_live_bans
+
+# Seconds until fail2ban must hold a jail.
+PATIENCE = 30
+
+
+def observe(request: Observe, manifest: Manifest | None) -> dict[str, object]:
+    """Return the thresholds of each jail, and how many bans are live."""
+    jails = {name: read_jail(name) for name in request.jails}
+    return {"jails": jails, "bans": count_live_bans(request.spools)}
+
+
+def make(step: AwaitJail, journal: Journal) -> None:
+    """Wait until the running fail2ban holds the jail with the thresholds of ``step``."""
+    wanted = JailState(step.max_retry, step.find_time, step.ban_time)
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        found = read_jail(step.name)
+        if found == wanted:
+            return
+        if time.monotonic() > deadline or (found is None and _is_dead()):
+            raise HostError(
+                f"jail {step.name} runs with {_format(found)} instead of {_format(wanted)}\n"
+                + service.read_journal("fail2ban")
+            )
+        time.sleep(0.05)
+
+
+def _format(state: JailState | None) -> str:
+    return str(vars(state) if state else None)
+
+
+def _is_dead() -> bool:
+    return not is_up() and not service.read_state("fail2ban").active
+
+
+KIND = Kind(steps={AwaitJail: make}, observe=observe)

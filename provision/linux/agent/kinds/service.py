@@ -1,0 +1,184 @@
+"""Units of systemd, brought where they should be, and believed only when they answer."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from provision.linux.agent import memory, ports
+from provision.linux.agent.fail2ban import client, is_up
+from provision.linux.agent.host import HostError, must, run, tail
+from provision.linux.agent.http_client import Answer, build_opener, fetch
+from provision.linux.agent.journal import Journal
+from provision.linux.agent.kinds.kind import Kind
+from provision.linux.agent.memory import Manifest
+from provision.linux.agent.protocol.requests import Observe
+from provision.linux.agent.protocol.state import ServiceState
+from provision.linux.agent.protocol.steps import BringUp, PutBackService, StopService
+from provision.linux.agent.protocol.wire import from_json
+
+FAIL2BAN = "fail2ban.service"
+# Seconds until a unit that was started must answer.
+PATIENCE = 30
+
+
+def observe(request: Observe, manifest: Manifest | None) -> dict[str, object]:
+    """Return the state of each unit."""
+    asked = request.services
+    return {
+        "services": {
+            each.name: read_state(each.name, each.answers, each.certificate, each.listens)
+            for each in asked
+        }
+    }
+
+
+def read_state(
+    name: str, answers: str = "", certificate: str = "", listens: str = ""
+) -> ServiceState:
+    """Return whether a unit exists, is enabled, is active, and answers if it has an address.
+
+    ``certificate``: the file of the one with which it must answer there. ``listens``: where a socket will
+    listen; ``taken_by`` names the other program that does.
+    """
+    properties = "LoadState,ActiveState,UnitFileState,NeedDaemonReload,Listen"
+    shown = run(["systemctl", "show", name, "-p", properties])
+    values = dict(line.split("=", 1) for line in shown.output.splitlines() if "=" in line)
+    active = values.get("ActiveState") == "active"
+    own = ports.listens(values.get("Listen", "")) if active else []
+    return ServiceState(
+        exists=values.get("LoadState") == "loaded",
+        enabled=values.get("UnitFileState") == "enabled",
+        active=active,
+        stale=values.get("NeedDaemonReload") == "yes",
+        answers=(_ask(answers, certificate).status == 200) if active and answers else active,
+        taken_by=ports.taken(listens, name, own) if listens else "",
+    )
+
+
+def recall_state(before: Any) -> ServiceState:
+    """Return the state that the manifest remembers as JSON; release 0.1 had no ``taken_by``."""
+    return from_json(ServiceState, {"taken_by": "", **before})
+
+
+def _ask(url: str, certificate: str) -> Answer:
+    return fetch(build_opener(certificate), url, timeout=5)
+
+
+def _wait_for_answer(url: str, seconds: float, certificate: str = "") -> str:
+    """Return an empty text once ``url`` answers 200; the last answer if it did not within ``seconds``."""
+    deadline = time.monotonic() + seconds
+    while True:
+        status, body = _ask(url, certificate)
+        if status == 200:
+            return ""
+        if time.monotonic() > deadline:
+            return f"{status or 'no answer'}: {body.strip()[:500]}"
+        time.sleep(0.1)
+
+
+def make(step: BringUp, journal: Journal) -> None:
+    """Bring the unit up."""
+    journal.activated = True
+    bring_up(step)
+
+
+def bring_up(step: BringUp) -> None:
+    """Enable the unit and do the ``verb`` it is owed: restart, reload, start or none."""
+    name = step.name
+    must(["systemctl", "enable", "--quiet", name])
+    before = read_state(name)
+    run(["systemctl", "reset-failed", name])
+    try:
+        if not before.active:
+            _start(name)
+        elif step.verb == "restart" or _started_meanwhile(step):
+            must(["systemctl", "restart", name])
+        elif step.verb == "reload":
+            _load_anew(name, step.reload_command)
+    except HostError as error:
+        raise HostError(f"{error}\n{read_journal(name)}") from error
+    _check_answer(step)
+
+
+def _started_meanwhile(step: BringUp) -> bool:
+    """Return whether a service that the plan saw stopped runs: its package has started it.
+
+    It has read what was there then, and not the files that this run has put in place.
+    """
+    return step.verb == "start" and step.name.endswith(".service")
+
+
+def _load_anew(name: str, command: Sequence[str]) -> None:
+    """Reload a unit; a fail2ban that hangs, or whose socket is gone, starts anew instead."""
+    if name == FAIL2BAN and not is_up():
+        command = ["systemctl", "restart", name]
+    if list(command[:1]) != ["fail2ban-client"]:
+        must(command or ["systemctl", "reload", name])
+        return
+    done = client(command[1:])
+    if done.status:
+        raise HostError(f"`{' '.join(command)}` failed ({done.status}):\n{tail(done.output)}")
+
+
+def _start(name: str) -> None:
+    """Start a unit; systemd refuses a socket while its service runs without it, so that one goes first."""
+    if name.endswith(".socket"):
+        run(["systemctl", "stop", name[: -len("socket")] + "service"])
+    must(["systemctl", "start", name])
+
+
+def _check_answer(step: BringUp) -> None:
+    name = step.name
+    if step.answers:
+        said = _wait_for_answer(step.answers, PATIENCE, step.certificate)
+        if said:
+            raise HostError(
+                f"{name} does not answer at {step.answers} within {PATIENCE} s ({said})\n"
+                + read_journal(name)
+            )
+    elif not read_state(name).active:
+        raise HostError(f"{name} does not stay up\n{read_journal(name)}")
+
+
+def read_journal(name: str) -> str:
+    """Return the last lines that a unit wrote: where the reason stands."""
+    return tail(run(["journalctl", "-u", name, "-n", "15", "--no-pager", "-o", "cat"]).output)
+
+
+def put_back(name: str, before: ServiceState, reload_command: Sequence[str]) -> None:
+    """Bring a unit back to its state before: running with what is on disk now, or stopped; enabled or not."""
+    now = read_state(name)
+    if not now.exists:
+        return
+    if now.enabled and not before.enabled:
+        run(["systemctl", "disable", "--quiet", name])
+    if before.enabled and not now.enabled:
+        must(["systemctl", "enable", "--quiet", name])
+    if not before.active:
+        run(["systemctl", "stop", name])
+        run(["systemctl", "reset-failed", name])
+    elif now.active:
+        _load_anew(name, reload_command or ["systemctl", "restart", name])
+    else:
+        _start(name)
+
+
+def restore(step: PutBackService, journal: Journal) -> None:
+    """Bring a unit of somebody else back to its state before our first run."""
+    remembered = journal.manifest.services.pop(step.name, None)
+    if remembered is not None:
+        put_back(step.name, recall_state(remembered.before), remembered.reload_command)
+        memory.save(journal.manifest)
+
+
+def stop(step: StopService, journal: Journal) -> None:
+    """Stop and disable a unit whose file is about to go."""
+    before = read_state(step.name)
+    journal.on_failure(lambda: put_back(step.name, before, []))
+    run(["systemctl", "disable", "--now", "--quiet", step.name])
+    run(["systemctl", "reset-failed", step.name])
+
+
+KIND = Kind(steps={BringUp: make, PutBackService: restore, StopService: stop}, observe=observe)

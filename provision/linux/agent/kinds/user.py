@@ -1,0 +1,81 @@
+"""System users."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import pwd
+from typing import Any
+
+from provision.linux.agent import host
+from provision.linux.agent.journal import Journal
+from provision.linux.agent.kinds.kind import Kind
+from provision.linux.agent.memory import Entry, Manifest
+from provision.linux.agent.paths import put_state, read_state, recall_state
+from provision.linux.agent.protocol.ids import ResourceId
+from provision.linux.agent.protocol.requests import Observe
+from provision.linux.agent.protocol.steps import MakeUser
+from provision.linux.agent.protocol.wire import to_json
+
+NO_SHELL = "/usr/sbin/nologin"
+# useradd and userdel keep the version before under these names with "-": part of what was there before, too.
+ACCOUNT_FILES = ("/etc/passwd", "/etc/group", "/etc/shadow", "/etc/gshadow")
+
+
+def observe(request: Observe, manifest: Manifest | None) -> dict[str, object]:
+    """Return for each user whether it exists."""
+    ours = {e.id.name for e in (manifest.objects if manifest else ()) if e.id.kind == "user"}
+    return {"users": {name: exists(name) for name in sorted({*request.users, *ours})}}
+
+
+def exists(name: str) -> bool:
+    """Return whether the system knows this user."""
+    try:
+        pwd.getpwnam(name)
+    except KeyError:
+        return False
+    return True
+
+
+def make(step: MakeUser, journal: Journal) -> None:
+    """Make a system user and its group; one that was there already is used and stays at teardown."""
+    identity = ResourceId("user", step.name)
+    if exists(step.name):
+        journal.own(identity, {"theirs": True})
+        return
+    if not os.access("/etc", os.W_OK):  # useradd would blame a lock
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), "/etc")
+    before = to_json(
+        {
+            "backups": {path + "-": read_state(path + "-") for path in ACCOUNT_FILES},
+            "files": {path: _digest(path) for path in ACCOUNT_FILES},
+        }
+    )
+    journal.own(identity, before)
+    journal.on_failure(lambda: _drop(step.name, before))
+    argv = ["useradd", "--system", "--user-group", "--no-create-home", "--shell", NO_SHELL]
+    host.must([*argv, "--home-dir", step.home, step.name])
+
+
+def take_back(entry: Entry, journal: Journal, purge: bool) -> None:
+    """Remove a user that we made."""
+    _drop(entry.id.name, entry.before)
+
+
+def _drop(name: str, before: Any) -> None:
+    """Remove a user, and the trace that its coming and going left in the account files."""
+    if before.get("theirs"):
+        return
+    if exists(name):
+        host.must(["userdel", name])
+    for path, live in before["files"].items():
+        if _digest(path) == live:
+            put_state(path + "-", recall_state(before["backups"][path + "-"]))
+
+
+def _digest(path: str) -> str:
+    return hashlib.sha256(host.read(path) or b"").hexdigest()
+
+
+KIND = Kind(steps={MakeUser: make}, observe=observe, objects=("user",), take_back=take_back)

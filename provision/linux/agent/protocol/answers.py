@@ -1,0 +1,197 @@
+"""The answers that the agent gives, as data: one form for each request.
+
+The agent builds its answers in these forms. The controller validates every answer against them (see
+``provision/linux/answers.py``), because a ban host can be taken over.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Optional, Union
+
+from provision.linux.agent.protocol.bounds import (
+    LONGEST_ERROR,
+    MOST_IN_LIST,
+    MOST_KEYS,
+    Address,
+    Bounds,
+    Clock,
+    Count,
+    Days,
+    Form,
+    FortiGateName,
+    JailName,
+    LongText,
+    Moment,
+    Path,
+    Process,
+    Text,
+    Version,
+    Word,
+)
+from provision.linux.agent.protocol.state import Observed
+
+
+@dataclass(frozen=True)
+class Applied(Form):
+    """All steps were made, or none where the host had ``moved`` since it was looked at; its state now.
+
+    ``notes``: what the operator should know of it, such as for what was waited.
+    """
+
+    moved: bool
+    notes: Annotated[list[Text], Bounds(max_length=100, fail_fast=True)]
+    observed: Observed
+
+
+@dataclass(frozen=True)
+class Done(Form):
+    """Nothing to report."""
+
+
+@dataclass(frozen=True)
+class LeaseState(Form):
+    """The right of one run to change a FortiGate, and its end."""
+
+    owner: Text
+    process: Process
+    until: Clock
+
+
+@dataclass(frozen=True)
+class Leased(Form):
+    """The lease was taken, unless another run has ``held`` it all the time."""
+
+    held: Optional[LeaseState]
+    broken: Optional[LeaseState]
+    record: Any
+
+
+@dataclass(frozen=True)
+class SelfTested(Form):
+    """The steps of the synthetic event, in words, and how many posts the receiver could not read."""
+
+    steps: Annotated[list[Text], Bounds(max_length=100, fail_fast=True)]
+    unreadable: Annotated[dict[FortiGateName, Count], Bounds(max_length=1000)]
+
+
+@dataclass(frozen=True)
+class Rotated(Form):
+    """The outcome of a rotation: ``changed``, whether new secrets were made."""
+
+    changed: bool
+
+
+@dataclass(frozen=True)
+class Ban(Form):
+    """A live ban."""
+
+    address: Address
+    jail: JailName
+    until: Moment
+    since: Moment
+    failures: Count
+    count: Count
+    why: Text
+
+
+@dataclass(frozen=True)
+class Bans(Form):
+    """Every live ban of the jails that were asked for."""
+
+    bans: Annotated[list[Ban], Bounds(max_length=1_000_000, fail_fast=True)]
+
+
+@dataclass(frozen=True)
+class Banned(Form):
+    """The outcome of a ban by hand: whether it changed anything, and until when the address is banned."""
+
+    changed: bool
+    said: Text = ""
+    until: Optional[Moment] = None
+
+
+@dataclass(frozen=True)
+class Unbanned(Form):
+    """The outcome of an unban: whether the address was freed, and notes for the operator."""
+
+    changed: bool
+    notes: Annotated[list[Text], Bounds(max_length=1000, fail_fast=True)]
+
+
+# An entry of the audit: flat, with ``at`` in it. Releases and detections differ in the rest.
+_Texts = Annotated[list[Text], Bounds(max_length=MOST_IN_LIST, fail_fast=True)]
+Flat = Union[None, bool, int, float, Text, _Texts]
+Entry = Annotated[dict[Word, Flat], Bounds(max_length=MOST_KEYS)]
+
+
+@dataclass(frozen=True)
+class History(Form):
+    """The last entries of the audit; ``left_out``: one answer cannot hold all that were asked for."""
+
+    history: Annotated[list[Entry], Bounds(max_length=1_000_000, fail_fast=True)]
+    left_out: bool
+
+
+@dataclass(frozen=True)
+class Remaining(Form):
+    """The days for which a certificate is still valid."""
+
+    days_left: Days
+
+
+@dataclass(frozen=True)
+class Alarm(Form):
+    """A login from an address that had failed often before."""
+
+    at: Clock
+    address: Text
+    user: Text
+    failures: Count
+
+
+@dataclass(frozen=True)
+class Attacked(Form):
+    """A user whom many addresses try."""
+
+    user: Text
+    until: Clock
+    sources: Count
+
+
+@dataclass(frozen=True)
+class Status(Form):
+    """The receiver's numbers as it serves them, versions, certificates; whether systemd ``filters`` who
+    may connect; what the rules found."""
+
+    metrics: LongText
+    versions: Annotated[dict[Word, Version], Bounds(max_length=20)]
+    certificates: Annotated[dict[Path, Optional[Remaining]], Bounds(max_length=100)]
+    filters: bool
+    alarms: Annotated[list[Alarm], Bounds(max_length=100, fail_fast=True)]
+    attacked: Annotated[list[Attacked], Bounds(max_length=100, fail_fast=True)]
+
+
+@dataclass(frozen=True)
+class Refusal(Form):
+    """The request was not carried out, or not to its end."""
+
+    error: Annotated[str, Bounds(max_length=LONGEST_ERROR)]
+
+
+# By the word for what is asked; "refusal" is the answer to any request.
+ANSWERS: dict[str, type[Form]] = {
+    "refusal": Refusal,
+    "observe": Observed,
+    "apply": Applied,
+    "remember": Done,
+    "lease": Leased,
+    "release": Done,
+    "self-test": SelfTested,
+    "rotate": Rotated,
+    "bans": Bans,
+    "ban": Banned,
+    "unban": Unbanned,
+    "history": History,
+    "status": Status,
+}

@@ -1,0 +1,212 @@
+"""The requests that the agent carries out, each with the form of its answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Generic, Optional, TypeVar
+
+from provision.linux.agent.protocol import answers
+from provision.linux.agent.protocol.state import Observed
+from provision.linux.agent.protocol.steps import Step
+
+Answer = TypeVar("Answer", covariant=True)
+
+
+class Request(Generic[Answer]):
+    """Something to do; ``do`` is its name on the wire."""
+
+    do: ClassVar[str]
+
+
+@dataclass(frozen=True)
+class ServiceQuestion:
+    """A unit; ``answers`` and ``listens`` as `kinds/service.py` has them."""
+
+    name: str
+    answers: str
+    certificate: str
+    listens: str
+
+
+@dataclass(frozen=True)
+class Observe(Request[Observed]):
+    """Observe everything that is named, and every object of the manifest.
+
+    ``logs``: those of ``paths`` whose content nobody needs. ``sealed``: files of key and certificate, each
+    with that of the CA that should have signed it. ``spools``: folders with the bans of jails. ``tokens``:
+    the file of secrets, empty if there should be none.
+    """
+
+    do: ClassVar[str] = "observe"
+    paths: list[str] = field(default_factory=list)
+    logs: list[str] = field(default_factory=list)
+    packages: list[str] = field(default_factory=list)
+    users: list[str] = field(default_factory=list)
+    services: list[ServiceQuestion] = field(default_factory=list)
+    sealed: dict[str, str] = field(default_factory=dict)
+    jails: list[str] = field(default_factory=list)
+    spools: list[str] = field(default_factory=list)
+    tokens: str = ""
+
+
+@dataclass(frozen=True)
+class Apply(Request[answers.Applied]):
+    """Take ``steps``, unless the digest of what ``observe`` finds is another than ``seen``."""
+
+    do: ClassVar[str] = "apply"
+    verb: str
+    steps: tuple[Step, ...]
+    observe: Observe
+    seen: str
+
+
+@dataclass(frozen=True)
+class Remember(Request[answers.Done]):
+    """Keep the record of a FortiGate, or forget it where that is None.
+
+    ``retire``: names of secrets in the file ``tokens`` whose old ones it does not use any more.
+    """
+
+    do: ClassVar[str] = "remember"
+    fortigate: str
+    record: Any
+    tokens: str
+    retire: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class TakeLease(Request[answers.Leased]):
+    """Take the lease on a FortiGate.
+
+    ``owner``: whom others read about. ``process``: a name that nobody else has. ``seconds``: for how long.
+    ``wait``: seconds to wait for another holder. ``dead``: a process whose lease is void.
+    """
+
+    do: ClassVar[str] = "lease"
+    fortigate: str
+    owner: str
+    process: str
+    seconds: float
+    wait: float
+    dead: str
+
+
+@dataclass(frozen=True)
+class ReleaseLease(Request[answers.Done]):
+    """Give a lease back."""
+
+    do: ClassVar[str] = "release"
+    fortigate: str
+    process: str
+
+
+@dataclass(frozen=True)
+class SelfTest(Request[answers.SelfTested]):
+    """Post ``count`` events of ``line`` to ``url``, wait for ``address`` in the feed, take it out again.
+
+    ``certificate``: the file of the receiver's, or "". ``token``: a name in the file ``tokens``, which is
+    the feed's user name, too. ``patience``: seconds to wait for each step.
+    """
+
+    do: ClassVar[str] = "self-test"
+    url: str
+    feed_url: str
+    health_url: str
+    certificate: str
+    header: str
+    tokens: str
+    token: str
+    jail: str
+    address: str
+    line: str
+    count: int
+    patience: float
+
+
+@dataclass(frozen=True)
+class Rotate(Request[answers.Rotated]):
+    """Make new secrets for ``names`` of the file ``tokens``."""
+
+    do: ClassVar[str] = "rotate"
+    tokens: str
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ListBans(Request[answers.Bans]):
+    """List the live bans of ``jails``."""
+
+    do: ClassVar[str] = "bans"
+    spool: str
+    audit: str
+    jails: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class BanAddress(Request[answers.Banned]):
+    """Ban an address: -1 seconds for ever, None as the jail says."""
+
+    do: ClassVar[str] = "ban"
+    jail: str
+    address: str
+    seconds: Optional[int]
+    by: str
+    why: str
+
+
+@dataclass(frozen=True)
+class UnbanAddress(Request[answers.Unbanned]):
+    """Free an address in every jail of ``jails`` and of the spool."""
+
+    do: ClassVar[str] = "unban"
+    spool: str
+    jails: tuple[str, ...]
+    address: str
+    by: str
+    why: str
+
+
+@dataclass(frozen=True)
+class ReadHistory(Request[answers.History]):
+    """Return the ``last`` entries of the audit."""
+
+    do: ClassVar[str] = "history"
+    audit: str
+    last: int
+
+
+@dataclass(frozen=True)
+class ReadStatus(Request[answers.Status]):
+    """Read the receiver's numbers at ``url``, as ``user``, a name in the file ``tokens``.
+
+    ``certificate``: the file of the receiver's, or "". ``filters``: the unit that filters addresses, or "".
+    ``rules``: the folder of banstitch-rules. ``sealed`` as in :class:`Observe`.
+    """
+
+    do: ClassVar[str] = "status"
+    url: str = ""
+    certificate: str = ""
+    tokens: str = ""
+    user: str = ""
+    filters: str = ""
+    rules: str = ""
+    sealed: dict[str, str] = field(default_factory=dict)
+
+
+REQUESTS: dict[str, type[Request[Any]]] = {
+    form.do: form
+    for form in (
+        Observe,
+        Apply,
+        Remember,
+        TakeLease,
+        ReleaseLease,
+        SelfTest,
+        Rotate,
+        ListBans,
+        BanAddress,
+        UnbanAddress,
+        ReadHistory,
+        ReadStatus,
+    )
+}

@@ -1,0 +1,143 @@
+"""The observed state of a ban host."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal, Optional
+
+from provision.linux.agent.protocol.bounds import (
+    AccountName,
+    Bounds,
+    CertificateName,
+    Certificates,
+    Clock,
+    Content,
+    Count,
+    Days,
+    Digest,
+    FileName,
+    Form,
+    FortiGateName,
+    Holder,
+    JailName,
+    Key,
+    Mode,
+    Number,
+    ObjectId,
+    PackageName,
+    Path,
+    Token,
+    TokenName,
+    UnitName,
+    UserName,
+)
+
+
+@dataclass(frozen=True)
+class Facts(Form):
+    """The facts about the host that the planner needs beside its objects; ``system``: its own name."""
+
+    system: Annotated[str, Bounds(pattern=r"^[^\x00-\x1f\x7f]{0,100}$")]
+    systemd: bool
+    apt: bool
+    sshd_jail_without_log: bool
+
+
+@dataclass(frozen=True)
+class PathState(Form):
+    """A file, a directory or something else; ``content`` in base64, where it is a file of sane size."""
+
+    type: Literal["file", "directory", "link", "special"]
+    mode: Mode
+    owner: AccountName
+    group: AccountName
+    content: Optional[Content]
+
+
+@dataclass(frozen=True)
+class ServiceState(Form):
+    """A systemd unit, and whether it answers where it has an address to answer at.
+
+    ``taken_by``: the program that listens where a socket should.
+    """
+
+    exists: bool
+    enabled: bool
+    active: bool
+    stale: bool
+    answers: bool
+    taken_by: Holder
+
+
+@dataclass(frozen=True)
+class JailState(Form):
+    """The thresholds of a running jail."""
+
+    max_retry: Number
+    find_time: Number
+    ban_time: Number
+
+
+@dataclass(frozen=True)
+class CertificateState(Form):
+    """A certificate, without its key."""
+
+    days_left: Days
+    names: Annotated[list[CertificateName], Bounds(max_length=1000, fail_fast=True)]
+    permits: Annotated[list[CertificateName], Bounds(max_length=1000, fail_fast=True)]
+    sound: bool
+    digest: Digest
+    pem: Certificates
+
+
+@dataclass(frozen=True)
+class Foreign(Form):
+    """Files of others in a directory of ours; ``more``: there are more than ``names``."""
+
+    names: Annotated[list[FileName], Bounds(min_length=1, max_length=100, fail_fast=True)]
+    more: bool
+
+
+@dataclass(frozen=True)
+class ManifestObject(Form):
+    """An object that was made on the host; ``restores``: something stood there before."""
+
+    id: ObjectId
+    restores: bool
+    data: bool
+
+
+@dataclass(frozen=True)
+class ManifestSummary(Form):
+    """The memory of the host, without the copies of what stood there before.
+
+    ``fortigates`` are records: only `fortios/record.py` knows what may stand in one.
+    """
+
+    version: Literal[1]
+    key: Key = field(repr=False)
+    objects: Annotated[list[ManifestObject], Bounds(max_length=2000, fail_fast=True)]
+    packages: Annotated[list[PackageName], Bounds(max_length=1000, fail_fast=True)]
+    services: Annotated[list[UnitName], Bounds(max_length=100, fail_fast=True)]
+    owed: Annotated[dict[UnitName, Literal["restart", "reload"]], Bounds(max_length=100)]
+    fortigates: Annotated[dict[FortiGateName, Any], Bounds(max_length=1000)]
+
+
+@dataclass(frozen=True)
+class Observed(Form):
+    """The state of everything that a request names, and of every object of the manifest."""
+
+    facts: Facts
+    paths: Annotated[dict[Path, Optional[PathState]], Bounds(max_length=5000)]
+    packages: Annotated[dict[PackageName, bool], Bounds(max_length=2000)]
+    users: Annotated[dict[UserName, bool], Bounds(max_length=100)]
+    services: Annotated[dict[UnitName, ServiceState], Bounds(max_length=100)]
+    jails: Annotated[dict[JailName, Optional[JailState]], Bounds(max_length=1000)]
+    bans: Annotated[dict[JailName, Optional[Count]], Bounds(max_length=1000)]
+    tokens: Optional[Annotated[dict[TokenName, Token], Bounds(max_length=4000)]] = field(repr=False)
+    certificates: Annotated[dict[Path, Optional[CertificateState]], Bounds(max_length=100)]
+    foreign: Annotated[dict[Path, Foreign], Bounds(max_length=100)]
+    manifest: Optional[ManifestSummary]
+    package_lock: Holder
+    clock: Clock
+    digest: Digest
