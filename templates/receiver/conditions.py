@@ -101,6 +101,8 @@ def find_user(event: Event, names: Sequence[str], certainly: bool) -> str:
 
     A single field is returned as it stands: whoever types an address there typed no plausible name.
     """
+    if len(names) == 1 and not certainly:
+        return read_typed(event.text, names[0])  # most of them
     fields = read_certain(event) if certainly else None
     values = (fields.get(n, "") if fields else read_typed(event.text, n) for n in names)
     return next(values) if len(names) == 1 else find_name(values)

@@ -71,7 +71,8 @@ def judge(
     for detection in detections:
         kind = find_kind(detection, message)
         if kind:
-            why = find_hindrance(event, detection, kind)
+            has_condition = kind == SUCCESS or detection["where"]
+            why = find_hindrance(event, detection, kind) if has_condition else ""
             if not why:
                 return judge_address(event, detection, kind, spared, documentation, ipv6_prefix)
     return Verdict(why)
