@@ -39,31 +39,33 @@ def teardown(
         return LinuxPlan()
     draft = Draft(observed, frozenset(), adopt=True)
     units = list(filter(None, (unit_of(entry.id) for entry in manifest.objects)))
-    files, rest = _split_objects(manifest)
+    files, directories, users = _split_objects(manifest)
     steps: list[Step] = [*_stop_units(units, draft)]
-    for entry in (*files, *rest):
+    for entry in (*files, *directories, *users):
         if purge_data or not entry.data:
             plan_removal(entry, draft)
     steps.append(TakeBack(_list_ids(files), purge_data))
     steps += _put_back_services(manifest, units, draft)
     if purge_data:
         steps.append(PurgeBans(jails.PREFIX))
+    # before the packages: dpkg keeps a directory of its own that still holds one of ours
+    steps.append(TakeBack(_list_ids(directories), purge_data))
     if manifest.packages and not keep_packages:
         for name in manifest.packages:
             if observed.packages.get(name):
                 draft.change(ResourceId("package", name), "remove")
         steps.append(PurgePackages())
-    steps += [TakeBack(_list_ids(rest), purge_data), Forget()]
+    steps += [TakeBack(_list_ids(users), purge_data), Forget()]
     return LinuxPlan(tuple(draft.changes), tuple(_warnings(observed)), tuple(steps))
 
 
-def _split_objects(manifest: ManifestSummary) -> tuple[list[ManifestObject], list[ManifestObject]]:
-    """Return the files, and what goes after them: directories, then users; the newest of each first."""
+def _split_objects(manifest: ManifestSummary) -> tuple[list[ManifestObject], ...]:
+    """Return the files, the directories and the users, which go in this order; the newest first."""
     entries = manifest.objects[::-1]
     directories = [entry for entry in entries if entry.id.kind == "directory"]
     users = [entry for entry in entries if entry.id.kind == "user"]
     files = [entry for entry in entries if entry.id.kind not in ("directory", "user")]
-    return files, [*directories, *users]
+    return files, directories, users
 
 
 def _list_ids(entries: Sequence[ManifestObject]) -> tuple[ResourceId, ...]:

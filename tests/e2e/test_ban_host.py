@@ -19,12 +19,15 @@ JAIL = "banstitch-sslvpn_login_failed"
 SPARED, OUR_SPARED = "203.0.113.77", "203.0.113.99"
 DEFAULTS = f"[DEFAULT]\nignoreip = {SPARED} 198.51.100.0/24\n"
 UNMADE = "everything is as it was before the run"
+# One test listens on all addresses, which hosts of other tests share; no other one has this port.
+PORT = 5091
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory, ready_root: Path) -> Iterator[LabSite]:
     """A ban host on which nothing is deployed; each test leaves it so."""
-    with LabSite(tmp_path_factory.mktemp("site") / "inventory", ready_root) as lab:
+    folder = tmp_path_factory.mktemp("site") / "inventory"
+    with LabSite(folder, ready_root, settings=f"receiver_port: {PORT}") as lab:
         yield lab
 
 
@@ -61,13 +64,13 @@ def refused(site: LabSite, *words: str) -> None:
 
 def test_plan_reports_the_program_that_uses_the_port(site: LabSite) -> None:
     address = site.host.address
-    start = f"systemd-run --unit theirs python3 -m http.server 5000 --bind {address}"
-    listens = f"until ss -tln | grep -q {address}:5000; do :; done"
+    start = f"systemd-run --unit theirs python3 -m http.server {PORT} --bind {address}"
+    listens = f"until ss -tln | grep -q {address}:{PORT}; do :; done"
     with made(site, f"{start}; {listens}", "systemctl stop theirs"):
         plan = site.run("plan", "--json")
         assert plan.code == 1
         error = plan.target("bh1")["error"]
-        assert f"{address}:5000 is taken by python3 (process " in error
+        assert f"{address}:{PORT} is taken by python3 (process " in error
         assert "theirs.service" in error
         assert "receiver_port" in error
         refused(site, "is taken by python3", "theirs.service")

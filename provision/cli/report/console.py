@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal, Self, TextIO
 
-from rich.cells import cell_len, chop_cells, set_cell_size
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.text import Text
 
@@ -232,8 +232,19 @@ def _wrap_text(text: str, room: int) -> list[str]:
         if cell_len(lines[-1] + word) <= room:
             lines[-1] += word
         else:
-            lines += chop_cells(word.removeprefix(" ") if lines[-1] else word, room)
+            lines += _chop_word(word.removeprefix(" ") if lines[-1] else word, room)
     return [line for line in lines if line]
+
+
+def _chop_word(word: str, room: int) -> list[str]:
+    """Return ``word`` in parts of at most ``room`` cells. `chop_cells` of rich 15 loses a lone modifier."""
+    parts = [""]
+    for character in word:
+        if cell_len(parts[-1] + character) <= room:
+            parts[-1] += character
+        else:
+            parts.append(character)
+    return parts
 
 
 def _split_columns(widths: Sequence[int], room: int) -> list[tuple[int, int]]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from banstitch_shared import audit_file
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
@@ -192,6 +192,7 @@ class Terminal(io.StringIO):
 
 
 @given(st.lists(st.text(st.characters(codec="utf-8", exclude_categories=["C"]), min_size=1)))
+@example(["a" * 60, "\N{EMOJI MODIFIER FITZPATRICK TYPE-4}"])
 def test_on_a_terminal_a_long_event_is_wrapped_and_none_of_it_is_lost(words: list[str]) -> None:
     event = " ".join(["date=2026-11-22", *words, 'remip="203.0.113.1" user="' + "東" * 100 + '"'])
     with pytest.MonkeyPatch.context() as patch:

@@ -64,6 +64,14 @@ def test_teardown_keeps_data_and_packages_where_it_is_told_to() -> None:
     assert APP not in host.paths
 
 
+def test_teardown_takes_directories_back_before_the_packages_that_they_may_lie_in() -> None:
+    steps = list_steps(teardown(deploy().observed(DESIRED)))
+    words = [each["do"] for each in steps]
+    taken = [index for index, each in enumerate(steps) if "directory:/etc/x" in each.get("ids", ())]
+    assert taken
+    assert taken[0] < words.index("purge-packages")
+
+
 def test_teardown_stops_our_service_before_its_files_go_and_restores_others_after() -> None:
     host = deploy(Host(packages={"fail2ban"}, services={"fail2ban.service": dict(RUNNING)}))
     words = [each["do"] for each in list_steps(teardown(host.observed(DESIRED)))]
