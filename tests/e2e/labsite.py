@@ -49,10 +49,16 @@ class Ran:
 
 
 def leave_plain_alone() -> str:
-    """Return settings for tests of other things: three failures ban an address, and nothing else does."""
+    """Return settings for tests of other things: three failed logins to the SSL VPN ban an address.
+
+    No other detection and no other rule is on, and FortiGates do not report logins.
+    """
     off = ", ".join(f"{rule}: off" for rule in DEFAULTS)
     each = ", ".join(f"{name}: {{rules: {{{off}}}}}" for name in CATALOGUE)
-    return f"detection_max_retry: 3\ndetection_settings: {{{each}}}"
+    return (
+        "detection_enabled: [sslvpn_login_failed]\ndetection_success_events: false\n"
+        f"detection_max_retry: 3\ndetection_settings: {{{each}}}"
+    )
 
 
 class LabSite:
