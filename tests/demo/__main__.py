@@ -29,7 +29,7 @@ def explain_kept_site(site: DemoSite, narrator: Narrator) -> None:
     """Print commands for a site that was kept."""
     address, port = site.fortigate.address
     control = f"http://127.0.0.1:{site.fortigate.control_port}"
-    event = make_event_line(address=ATTACKER, user="root")
+    event = make_event_line(address=ATTACKER, user="j.smith")
     print()
     narrator.say("The site keeps running. To look around:")
     narrator.show(
@@ -63,6 +63,7 @@ def run_story(narrator: Narrator, keep: bool) -> None:
         demo.await_end_of_ban()
         demo.apply_again()
         demo.operate()
+        demo.spray()
         if keep:
             narrator.print_summary()
             explain_kept_site(site, narrator)

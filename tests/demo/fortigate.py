@@ -25,13 +25,25 @@ _EVENT = (
     'eventtime=1795341600000000000 tz="+0000" logid="0101039426" type="event" subtype="vpn" '
     'level="alert" vd="root" logdesc="SSL VPN login fail" action="ssl-login-fail" '
     'tunneltype="ssl-web" tunnelid=0 remip={address} user="{user}" group="N/A" dst_host="N/A" '
-    'reason="sslvpn_login_unknown_user" msg="SSL user failed to logged in"'
+    'reason="sslvpn_login_permission_denied" msg="SSL user failed to logged in"'
+)
+_LOGIN = (
+    'date=2026-11-22 time=10:00:00 devname="fw-demo" devid="FGVM00TM00000000" '
+    'eventtime=1795341600000000000 tz="+0000" logid="0101039424" type="event" subtype="vpn" '
+    'level="information" vd="root" logdesc="SSL VPN tunnel up" action="tunnel-up" '
+    'tunneltype="ssl-web" tunnelid=1 remip={address} user="{user}" group="staff" dst_host="N/A" '
+    'reason="login successfully" msg="SSL tunnel established"'
 )
 
 
 def make_event_line(address: str, user: str) -> str:
     """Return the line that a FortiGate logs when a login to its SSL VPN fails."""
     return _EVENT.format(address=address, user=user)
+
+
+def make_login_line(address: str, user: str) -> str:
+    """Return the line that a FortiGate logs when a login to its SSL VPN succeeds."""
+    return _LOGIN.format(address=address, user=user)
 
 
 class FortiGate:

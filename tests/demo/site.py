@@ -90,6 +90,7 @@ ban_hosts:
       receiver_listen: {site.host.address} # all lab hosts share one loopback interface
       receiver_allow: [127.0.0.0/8] # and so does the FortiGate
       receiver_accept_documentation: true # attackers in the demo use documentation addresses
+      detection_max_retry: 3 # in the demo; the default is 5
       detection_ban_time: {BAN_TIME}s
 fortigates:
   hosts:

@@ -7,11 +7,14 @@ import threading
 import time
 
 from tests import PROJECT
-from tests.demo.fortigate import MINUTE, make_event_line
+from tests.demo.fortigate import MINUTE, make_event_line, make_login_line
 from tests.demo.narrator import Narrator
-from tests.demo.site import BAN_TIME, INVENTORY, DemoSite
+from tests.demo.site import BAN_TIME, FOLDER, INVENTORY, DemoSite
 
 ATTACKER, BYSTANDER = "203.0.113.66", "203.0.113.67"
+# An employee at home, and three strangers who try one password each.
+EMPLOYEE, HOME = "alice", "203.0.113.10"
+STRANGERS = ("192.0.2.9", "198.51.100.7", "198.51.100.8")
 NAMED = "8.8.8.8"  # which an attacker types into the user name as if it were a field of the log
 # Lines of a screen, and the indentation of CLI in a plan.
 SCREEN, INSIDE = 40, " " * 10
@@ -70,8 +73,8 @@ class Demo:
                 one, and its automation stitch POSTs the log line to the ban host. Three failures
                 within ten minutes lead to a ban."""
             )
-            for number, user in enumerate(("root", "admin", "test"), 1):
-                self._log_event(f"event {number}", ATTACKER, user, written=1)
+            for number in (1, 2, 3):
+                self._log_event(f"event {number}", ATTACKER, "j.smith", written=1)
                 if number == 2:
                     self._check_two_failures()
             self.last_event = time.monotonic()
@@ -131,9 +134,49 @@ class Demo:
             f"the FortiGate does not deny {ATTACKER}", not self.fortigate.denies(ATTACKER)
         )
 
-    def _log_event(self, title: str, address: str, user: str, written: int) -> None:
-        """Log an event at the FortiGate; ``written``: the number of lines that must reach fail2ban."""
-        line = make_event_line(address=address, user=user)
+    def spray(self) -> None:
+        """Try one employee from many addresses, once each, while she mistypes her password at home."""
+        narrator = self.narrator
+        with narrator.step("a spray: one user, many addresses, one attempt each"):
+            narrator.say(
+                f"""{EMPLOYEE} logs in from home. Then three strangers try one password each with her name.
+                A count for each address finds none of them. The rules know her and her address."""
+            )
+            self._log_event("login", HOME, EMPLOYEE, written=1, kind="success")
+            for stranger in STRANGERS:
+                self._log_event("event", stranger, EMPLOYEE, written=1)
+            narrator.claim_within(
+                5,
+                "the feed lists all three strangers",
+                lambda: set(self.site.fetch_feed()) == set(STRANGERS),
+            )
+            narrator.say(f"{EMPLOYEE} mistypes her password three times.")
+            for number in (1, 2, 3):
+                self._log_event(f"event {number}", HOME, EMPLOYEE, written=1)
+            narrator.run_command(f"python site.py bans {WHERE}", 0)
+            narrator.claim("she is not banned", HOME not in self.site.fetch_feed())
+        with narrator.step("replay a log"):
+            narrator.say(
+                "`replay` shows what these rules would have done with an old log. It contacts nobody."
+            )
+            log = FOLDER / "vpn.log"
+            users = ("admin", "test", "info")
+            log.write_text(
+                "".join(make_event_line(a, u) + "\n" for a, u in zip(STRANGERS, users, strict=True))
+            )
+            output = narrator.run_command(
+                f"python site.py replay {log.relative_to(PROJECT)} {WHERE}", 0
+            )
+            narrator.claim(
+                "each of them would have been banned at the first attempt", "3 bans" in output
+            )
+
+    def _log_event(
+        self, title: str, address: str, user: str, written: int, kind: str = "failure"
+    ) -> None:
+        """Log an event at the FortiGate; ``written``: the number of lines that must be written of it."""
+        make_line = make_login_line if kind == "success" else make_event_line
+        line = make_line(address=address, user=user)
         shown = re.search(r"remip=.*?user=\".*?\"", line)
         self.narrator.show([f"{title}: ... {shown.group() if shown else line} ..."])
         before = self.site.read_events()
@@ -147,8 +190,8 @@ class Demo:
             sent == [([line], 200)],
         )
         new = self.site.read_events()[len(before) :]
-        self.narrator.show(f"  fail2ban reads: {each}" for each in new)
-        event = rf"sslvpn_login_failed failure {re.escape(address)} [0-9a-f]+ [a-z0-9_]+"
+        self.narrator.show(f"  the rules read: {each}" for each in new)
+        event = rf"sslvpn_login_failed {kind} {re.escape(address)} [0-9a-f]+ [a-z0-9_-]+"
         clean = rf"[0-9.]+ [a-z0-9-]+ {event}"
         matches = len(new) == written and all(re.fullmatch(clean, each) for each in new)
         self.narrator.claim(

@@ -28,6 +28,9 @@ CLAIMS = (
     r"site\.py status",
     r"`bans` lists 203\.0\.113\.66",
     r"site\.py unban 203\.0\.113\.66",
+    r"the feed lists all three strangers",
+    r"she is not banned",
+    r"each of them would have been banned at the first attempt",
     r"no program of the loop is installed",
     r"no log and no ban is left",
 )
