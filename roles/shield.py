@@ -1,6 +1,7 @@
-"""The shield: while many strange sources fail at once, the feed denies all but the networks of recent logins.
+"""The shield: while many strange sources fail at once, deny all but the networks of recent logins.
 
-It is off by default, because whoever logs in from a network never seen before is denied as well.
+It is off by default, because whoever logs in from a network never seen before is denied as well. In this
+release only `replay` knows it.
 """
 
 from __future__ import annotations
