@@ -274,7 +274,7 @@ class Demo:
             narrator.claim("no program of the loop is installed", self.site.find_programs() == [])
             logs = [
                 path
-                for place in ("var/log/banstitch*", "var/spool/banstitch*")
+                for place in ("var/log/banstitch*", "var/spool/banstitch*", "var/lib/banstitch*")
                 for path in self.site.host.filesystem.glob(place)
             ]
             narrator.claim("no log and no ban is left", not logs, logs)

@@ -14,7 +14,7 @@ from typing import NamedTuple
 PLACES = ("/etc", "/opt", "/usr/local", "/var/lib", "/usr/lib/systemd/system")
 
 
-# A service of ours writes here all the time. Only the directory itself is compared.
+# A service of ours writes here all the time, and `teardown` keeps it with the bans and the logs.
 LIVE = "/var/lib/banstitch-rules"
 
 
@@ -62,7 +62,7 @@ def _walk(root: Path, place: str) -> Iterator[Path]:
 
 def read_stamps(root: Path, paths: Sequence[str]) -> dict[str, tuple[int, int]]:
     """Return the inode and modification time (ns) of each file. Both stay if nobody touches it."""
-    there = [path for path in paths if path != LIVE and os.path.lexists(root / path.lstrip("/"))]
+    there = [path for path in paths if os.path.lexists(root / path.lstrip("/"))]
     found = {path: (root / path.lstrip("/")).lstat() for path in there}
     return {path: (status.st_ino, status.st_mtime_ns) for path, status in found.items()}
 
@@ -76,7 +76,7 @@ def list_files(root: Path, places: Sequence[str], ignore: Sequence[str]) -> dict
     for place in places:
         for path in _walk(root, place):
             inside = "/" + str(path.relative_to(root))
-            if any(fnmatch.fnmatchcase(inside, pattern) for pattern in (*ignore, f"{LIVE}/*")):
+            if any(fnmatch.fnmatchcase(inside, pattern) for pattern in (*ignore, f"{LIVE}*")):
                 continue
             try:
                 found[inside] = _read_entry(path)
