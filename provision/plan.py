@@ -12,7 +12,19 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar, Literal, Protocol
 
-Verb = Literal["plan", "apply", "verify", "teardown", "rotate", "status", "bans", "ban", "unban"]
+Verb = Literal[
+    "plan",
+    "apply",
+    "verify",
+    "teardown",
+    "rotate",
+    "status",
+    "bans",
+    "ban",
+    "unban",
+    "allow",
+    "unallow",
+]
 # The verbs that change what the plan names.
 CHANGING: tuple[Verb, ...] = ("apply", "teardown", "rotate")
 State = Literal["ok", "changed", "differs", "failed", "unreachable", "skipped"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import click
@@ -26,6 +26,7 @@ from provision.engine import requests
 from provision.engine.run import Run
 from provision.errors import InputError, Problem
 from provision.linux.agent.protocol.requests import Request
+from provision.masking import escape
 from provision.plan import Verb
 from provision.results import Exit, SiteResult, exit_code, format_timestamp
 from provision.sites.builder import Selected, Site
@@ -38,7 +39,23 @@ RequestBuilder = Callable[[Run], Callable[[Site], Request[Any]]]
 def show_bans(app: App, flags: Flags) -> Exit:
     """List the current bans of each site: start, end, reason, count."""
     results = _ask(app, flags, "bans", requests.ask_bans)
-    return _show(app, flags, "bans", results, BANS, _build_ban_rows(results))
+    code = _show(app, flags, "bans", results, BANS, _build_ban_rows(results))
+    if not flags.json:
+        for line in _list_allowances(results):
+            click.echo(escape(app.secrets.mask(line)))
+    return code
+
+
+def _list_allowances(results: Sequence[SiteResult]) -> Iterator[str]:
+    """Yield a line for each allowance of each site."""
+    for site in results:
+        for target in site.targets:
+            for allowance in target.details.get("allowances", ()):
+                until = format_timestamp(allowance["until"])
+                yield (
+                    f"{site.name}: {allowance['network']} is allowed until {until}"
+                    f" ({allowance['why']}; {allowance['by']})"
+                )
 
 
 def show_history(app: App, flags: Flags, last: int) -> Exit:
@@ -80,6 +97,27 @@ def unban(app: App, flags: Flags, address: str, why: str) -> Exit:
     normalized = ban_address.normalize_address(address)
     results = _ask(app, flags, "unban", lambda run: requests.ask_unban(run, normalized, why))
     return print_results(app, flags, open_report(app, flags), "unban", results, flags.detail)
+
+
+def allow(app: App, flags: Flags, address: str, duration: str, why: str) -> Exit:
+    """Allow ADDRESS at every chosen site for some time: no jail bans it."""
+    normalized = ban_address.normalize_address(address)
+    seconds = _parse_seconds(duration)
+    if seconds is None or seconds < 1:
+        message = f"--for {duration} must be a time of one second or more"
+        raise InputError([Problem("", 0, message, "write it as 30m, 8h or 7d")])
+    request = requests.ask_allow(normalized, seconds, why)
+    results = [
+        requests.add_allowed_end(site) for site in _ask(app, flags, "allow", lambda _: request)
+    ]
+    return print_results(app, flags, open_report(app, flags), "allow", results, flags.detail)
+
+
+def unallow(app: App, flags: Flags, address: str, why: str) -> Exit:
+    """End the allowance of ADDRESS at every chosen site."""
+    normalized = ban_address.normalize_address(address)
+    results = _ask(app, flags, "unallow", lambda _: requests.ask_unallow(normalized, why))
+    return print_results(app, flags, open_report(app, flags), "unallow", results, flags.detail)
 
 
 def rotate(app: App, flags: Flags, yes: bool) -> Exit:

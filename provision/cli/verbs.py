@@ -157,6 +157,36 @@ def unban(app: App, flags: Flags, address: str, why: str) -> Exit:
 
 @click.command()
 @add_common_options
+@click.argument("address")
+@click.option(
+    "--for",
+    "duration",
+    metavar="TIME",
+    default="8h",
+    show_default=True,
+    help="Duration of the allowance, such as 30m, 8h or 7d.",
+)
+@why_option
+def allow(app: App, flags: Flags, address: str, duration: str, why: str) -> Exit:
+    """Allow ADDRESS (an address or a network) for some time: it is not banned, and its ban ends."""
+    from provision.cli import operate
+
+    return operate.allow(app, flags, address, duration, why)
+
+
+@click.command()
+@add_common_options
+@click.argument("address")
+@why_option
+def unallow(app: App, flags: Flags, address: str, why: str) -> Exit:
+    """End the allowance of ADDRESS at every chosen site."""
+    from provision.cli import operate
+
+    return operate.unallow(app, flags, address, why)
+
+
+@click.command()
+@add_common_options
 @yes_option
 def rotate(app: App, flags: Flags, yes: bool) -> Exit:
     """Give the chosen FortiGates new secrets. The old ones stay valid until each has its new ones."""
@@ -190,4 +220,19 @@ def replay(app: App, flags: Flags, files: tuple[str, ...], poll: float | None) -
     return replays.show_replay(app, flags, files, poll)
 
 
-VERBS = (check, render, plan, apply, verify, teardown, bans, ban, unban, rotate, status, replay)
+VERBS = (
+    check,
+    render,
+    plan,
+    apply,
+    verify,
+    teardown,
+    bans,
+    ban,
+    unban,
+    allow,
+    unallow,
+    rotate,
+    status,
+    replay,
+)

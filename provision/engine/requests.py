@@ -11,7 +11,7 @@ from typing import Any
 from banstitch_shared.jails import name_detection, name_jail
 
 from provision.desired import collect
-from provision.desired.host_paths import AUDIT, SPOOL, TOKENS
+from provision.desired.host_paths import AUDIT, SPOOL, TOKENS, USER
 from provision.engine.ban_host import BanHostRun
 from provision.engine.progress import capture_errors
 from provision.engine.run import Run
@@ -19,11 +19,13 @@ from provision.engine.site import SiteRun
 from provision.errors import Failed, InputError, Problem, TargetError, Unreachable
 from provision.linux import answers
 from provision.linux.agent.protocol.requests import (
+    AllowNetwork,
     BanAddress,
     ListBans,
     ReadHistory,
     Request,
     Rotate,
+    UnallowNetwork,
     UnbanAddress,
 )
 from provision.linux.kinds.jail import Jail
@@ -150,9 +152,32 @@ def _add_end(result: TargetResult) -> TargetResult:
     return replace(result, notes=(*result.notes, note))
 
 
+def add_allowed_end(site: SiteResult) -> SiteResult:
+    """Return the result of an allowance with a note about its end at each ban host."""
+    return replace(
+        site,
+        targets=tuple(
+            replace(t, notes=(f"allowed until {format_timestamp(t.details['until'])}", *t.notes))
+            if "until" in t.details
+            else t
+            for t in site.targets
+        ),
+    )
+
+
 def ask_unban(run: Run, address: str, why: str) -> Callable[[Site], UnbanAddress]:
     """Return the request that unbans an address in all jails of a site."""
     return lambda site: UnbanAddress(SPOOL, list_jails(run, site), address, name_operator(), why)
+
+
+def ask_allow(network: str, seconds: int, why: str) -> Callable[[Site], AllowNetwork]:
+    """Return the request that allows an address or a network for some time."""
+    return lambda _: AllowNetwork(SPOOL, USER, network, seconds, name_operator(), why)
+
+
+def ask_unallow(network: str, why: str) -> Callable[[Site], UnallowNetwork]:
+    """Return the request that ends an allowance."""
+    return lambda _: UnallowNetwork(SPOOL, USER, network, name_operator(), why)
 
 
 def _find_jail(run: Run, site: Site, detection: str) -> str:

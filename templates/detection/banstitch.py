@@ -25,6 +25,7 @@ if _FOLDER not in sys.path:
 
 # fail2ban loads this file by its path, so only now they are found
 from banstitch_shared.addresses import SELF_TEST, spell_ban  # noqa: E402
+from banstitch_shared.allowances import find_allowances  # noqa: E402
 from banstitch_shared.ban_file import (  # noqa: E402
     compute_end,
     find_ban_file,
@@ -86,7 +87,7 @@ class Action(ActionBase):  # type: ignore[misc] # fail2ban has no types
         alive = spool_files.SignOfLife(find_sign_of_life(spool, jail.name), gid)
         self._keeper = self._make_keeper(alive)
         # before the log: whom it spares must not be banned by its first line
-        self._ignoring = ignore_lists.Ignoring(jail.filter, ignore.split())
+        self._ignoring = ignore_lists.Ignoring(jail.filter, ignore.split(), find_allowances(spool))
         self._by_hand = by_hand.ByHand(jail, self._held, self._memory, self._keeper, self._ignoring)
         self._read_log()
 
@@ -258,9 +259,9 @@ class Action(ActionBase):  # type: ignore[misc] # fail2ban has no types
         """Unban an address, and return the answer."""
         return str(self._by_hand.unban(address, Note(why, by)))
 
-    def note_alarm(self, address: str, by: str = "", why: str = "") -> str:
-        """Write an alarm into the audit, and return the answer."""
-        return str(self._by_hand.note_alarm(address, Note(why, by)))
+    def note(self, what: str, address: str, by: str = "", why: str = "") -> str:
+        """Write an alarm or an allowance into the audit, and return the answer."""
+        return str(self._by_hand.note(what, address, Note(why, by)))
 
     # --- what the keeper calls, once a second or more -------------------------------------------------
 
@@ -269,7 +270,8 @@ class Action(ActionBase):  # type: ignore[misc] # fail2ban has no types
             late = [a for a, ban in self._held.bans.items() if ban.until < now - held.GRACE]
             for address in late:
                 self._held.let_go(address, "expiry", "its time was over", "banstitch")
-            allowed = self._list_ignored() if self._look_at_ignored else []
+            is_due = self._look_at_ignored or self._ignoring.is_changed()
+            allowed = self._list_ignored() if is_due else []
             self._look_at_ignored = False
             for address in allowed:
                 self._held.let_go(address, "unban", "on the ignore list by now", "banstitch")

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from banstitch_keeper import Keeper
     from banstitch_memory import Memory
 
+# Entries of the audit that are no bans.
+NOTED = ("alarm", "allow", "unallow")
 # Seconds. What ends in the year 10,000 or later has no date.
 LONGEST_BAN = 100 * 366 * 86400
 
@@ -75,9 +77,15 @@ class ByHand:
         self._write_at_once(said)
         return json.dumps({"changed": known, "said": said})
 
-    def note_alarm(self, address: str, note: Note) -> str:
-        """Write into the audit that somebody logged in who perhaps guessed the password."""
-        self._held.note_alarm(spell_ban(address), note)
+    def note(self, what: str, address: str, note: Note) -> str:
+        """Write into the audit what is no ban: an alarm, or an allowance that begins or ends.
+
+        Raises:
+            ValueError: ``what`` is none of these.
+        """
+        if what not in NOTED:
+            raise ValueError("the audit has no entries of this kind")
+        self._held.note(what, spell_ban(address), note)
         self._keeper.wake()
         return json.dumps({"changed": False, "said": note.why})
 

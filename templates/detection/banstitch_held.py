@@ -100,9 +100,9 @@ class Held:
         """Write into the audit that a ban is refused, because it would deny whom nobody may ban."""
         self._note("refused", address, Note(why, "banstitch"))
 
-    def note_alarm(self, address: str, note: Note) -> None:
-        """Write into the audit that a login from an address is suspicious."""
-        self._note("alarm", address, note)
+    def note(self, what: str, address: str, note: Note) -> None:
+        """Write into the audit what concerns an address and is no ban."""
+        self._note(what, address, note)
 
     def _note(self, what: str, address: str, note: Note, **more: str) -> None:
         entry = {"at": round(time.time(), 3), "what": what, "address": address, "jail": self._jail}

@@ -1,5 +1,8 @@
 """Addresses of this site that its jails never ban, beside those that an operator names for all jails.
 
+Allowances, which an operator gives for some time, are in a file beside the ban files. They are asked for
+before each ban, and looked at once a second.
+
 The jail's file sets no ``ignoreip``, so that the one in an operator's ``[DEFAULT]`` counts: an option of a
 jail would replace it. fail2ban clears a jail's list at each reload, and fills it anew from the files.
 
@@ -8,10 +11,14 @@ Managed by Banstitch: changes made here are overwritten. Loaded by banstitch.py 
 
 from __future__ import annotations
 
+import contextlib
+import os
+import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from banstitch_shared.addresses import Network, Networks, parse_network, split_ban
+from banstitch_shared.allowances import Allowance, read_allowances
 
 
 class Ignored:
@@ -33,8 +40,12 @@ class Ignored:
 class Ignoring:
     """Keeps ``texts``, addresses and networks, on the ignore list of a jail's ``log_filter``."""
 
-    def __init__(self, log_filter: Any, texts: Sequence[str]) -> None:
+    def __init__(self, log_filter: Any, texts: Sequence[str], allowances: str) -> None:
         self._filter = log_filter
+        # the file of allowances, its state when it was read, and what it held
+        self._path = allowances
+        self._signature: tuple[int, ...] = ()
+        self._allowances: list[Allowance] = []
         # fail2ban's own objects of those that would not be on the list without us
         self._added: list[Any] = []
         self.texts = tuple(texts)
@@ -63,10 +74,32 @@ class Ignoring:
         The list is rebuilt only if it changed: 100,000 restored bans ask for it. While fail2ban has it
         cleared, at least our own part of it counts.
         """
-        texts = [*self._filter.getIgnoreIP(), *self.texts]
+        texts = [*self._filter.getIgnoreIP(), *self.texts, *self._list_allowed()]
         if texts != self._ignored.texts:
             self._ignored = Ignored(texts)
         return self._ignored.find_overlap(entry)
+
+    def is_changed(self) -> bool:
+        """Return whether the file of allowances is another than when it was read last."""
+        return self._sign() != self._signature
+
+    def _list_allowed(self) -> list[str]:
+        """Return the addresses and networks that are allowed now."""
+        if self.is_changed():
+            self._signature = self._sign()
+            # a damaged file allows nobody: it is root's, and `allow` says what is wrong with it
+            self._allowances = []
+            with contextlib.suppress(OSError, ValueError):
+                self._allowances = read_allowances(self._path, time.time())
+        now = time.time()
+        return [allowance.network for allowance in self._allowances if allowance.until > now]
+
+    def _sign(self) -> tuple[int, ...]:
+        try:
+            about = os.stat(self._path)
+        except OSError:
+            return ()
+        return about.st_ino, about.st_size, about.st_mtime_ns
 
 
 def parse_networks(text: str) -> list[Network]:

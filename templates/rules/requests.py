@@ -135,7 +135,8 @@ def carry_out(request: Request) -> None:
     if request.do == "alarm":
         why = "%s after %d failures: was the password guessed?" % (who, request.failures)
         for jail in find_jails()[:1]:
-            call(jail, "note_alarm", {"address": spell(request.source), "why": why, "by": USER})
+            details = {"address": spell(request.source), "why": why, "by": USER}
+            call(jail, "note", {"what": "alarm", **details})
         return
     for jail, address in find_bans(request):
         if not take_turn(time.time()):

@@ -7,11 +7,13 @@ report: the start, the number of events, and how many times so far. See template
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 
 from banstitch_shared import ban_file
 from banstitch_shared.addresses import Network, parse_network, spell_network
+from banstitch_shared.allowances import find_allowances, read_allowances
 from banstitch_shared.audit_file import read_newest_first
 from banstitch_shared.ban_file import FOREVER, find_ban_file, list_jails
 from banstitch_shared.jails import bans_networks
@@ -20,7 +22,14 @@ from provision.linux.agent import memory
 from provision.linux.agent.audit import parse_entries
 from provision.linux.agent.fail2ban import UNREACHED, client
 from provision.linux.agent.host import HostError, tail
-from provision.linux.agent.protocol.answers import Ban, Banned, Bans, Entry, Unbanned
+from provision.linux.agent.protocol.answers import (
+    AllowanceState,
+    Ban,
+    Banned,
+    Bans,
+    Entry,
+    Unbanned,
+)
 from provision.linux.agent.protocol.bounds import LONGEST_TEXT
 from provision.linux.agent.protocol.requests import BanAddress, ListBans, UnbanAddress
 from provision.linux.agent.spool import read_live_bans
@@ -47,7 +56,7 @@ def list_bans(request: ListBans) -> Bans:
     Raises:
         HostError: the bans of a jail are not known; or nothing is deployed, whatever data is left.
     """
-    _must_be_deployed()
+    must_be_deployed()
     found = _read_jails(request.spool, request.jails)
     begun = _find_first_entries(request.audit, {(jail, ban.address) for jail, ban in found})
     return Bans(
@@ -62,8 +71,17 @@ def list_bans(request: ListBans) -> Bans:
                 why=_describe_reason(ban, begun.get((jail, ban.address), {}))[:LONGEST_TEXT],
             )
             for jail, ban in found
-        ]
+        ],
+        allowances=_list_allowances(request.spool),
     )
+
+
+def _list_allowances(spool: str) -> list[AllowanceState]:
+    """Return the allowances in force; none where the file cannot be read, since bans are asked for."""
+    with suppress(OSError, ValueError):
+        path = find_allowances(spool)
+        return [AllowanceState(*allowance) for allowance in read_allowances(path, time.time())]
+    return []
 
 
 def _read_jails(spool: str, jails: Sequence[str]) -> list[JailBan]:
@@ -92,7 +110,7 @@ def _describe_reason(ban: ban_file.Ban, entry: Entry) -> str:
     return "{} ({})".format(entry["why"], entry["by"]) if {"why", "by"} <= set(entry) else "by hand"
 
 
-def _must_be_deployed() -> None:
+def must_be_deployed() -> None:
     if memory.load() is None:
         raise HostError("not deployed: run apply")
 
@@ -103,9 +121,9 @@ def ban_address(request: BanAddress) -> Banned:
     Raises:
         HostError: fail2ban does not run, does not answer or refuses, or has no such jail.
     """
-    _must_be_deployed()
+    must_be_deployed()
     details = {key: getattr(request, key) for key in ("address", "seconds", "by", "why")}
-    return _call_action(request.jail, "ban_by_hand", details)
+    return call_action(request.jail, "ban_by_hand", details)
 
 
 def unban_address(request: UnbanAddress) -> Unbanned:
@@ -119,7 +137,7 @@ def unban_address(request: UnbanAddress) -> Unbanned:
     Raises:
         HostError: as :func:`ban_address`, or the bans of a jail of ``jails`` are not known.
     """
-    _must_be_deployed()
+    must_be_deployed()
     wanted = parse_network(request.address)
     found, notes = _read_all_bans(request.spool, request.jails)
     networks = _parse_addresses(found, request.spool)
@@ -179,7 +197,7 @@ def _free(meant: Iterable[Which], request: UnbanAddress) -> tuple[bool, set[str]
     for jail, address in meant:
         details = {"address": address, "by": request.by, "why": request.why}
         try:
-            freed |= _call_action(jail, "unban_by_hand", details).changed
+            freed |= call_action(jail, "unban_by_hand", details).changed
         except NoJail:
             off.add(jail)
     return freed, off
@@ -197,7 +215,7 @@ def _list_remaining_denials(others: set[Network], wanted: Network) -> list[str]:
     return notes
 
 
-def _call_action(jail: str, method: str, details: Mapping[str, object]) -> Banned:
+def call_action(jail: str, method: str, details: Mapping[str, object]) -> Banned:
     """Call a method of our action in the running server: `set JAIL action ACTION METHOD JSON`.
 
     Its answer, an object in JSON, is the last line. An action of before, which a server that nobody

@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
-from provision.linux.agent import audit, bans, leases, memory, rotation, status
+from provision.linux.agent import allowances, audit, bans, leases, memory, rotation, status
 from provision.linux.agent.apply import apply_steps
 from provision.linux.agent.host import HostError, explain
 from provision.linux.agent.observe import observe_host
@@ -56,6 +56,8 @@ DO: dict[str, Callable[[Any], object]] = {
     "bans": bans.list_bans,
     "ban": bans.ban_address,
     "unban": bans.unban_address,
+    "allow": allowances.allow_network,
+    "unallow": allowances.unallow_network,
     "history": audit.list_history,
     "status": status.read_status,
 }

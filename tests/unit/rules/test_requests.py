@@ -81,7 +81,12 @@ def test_an_alarm_becomes_an_entry_of_the_audit(host: Path, calls: Calls) -> Non
     hold(host, "")
     requests.carry_out(pardon(do="alarm", failures=9))
     ((jail, method, details),) = calls
-    assert (jail, method, details["address"]) == (JAIL, "note_alarm", "198.51.100.7")
+    assert (jail, method, details["what"], details["address"]) == (
+        JAIL,
+        "note",
+        "alarm",
+        "198.51.100.7",
+    )
     assert details["why"].startswith("alice logged in from there after 9 failures")
 
 

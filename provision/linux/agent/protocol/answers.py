@@ -96,10 +96,39 @@ class Ban(Form):
 
 
 @dataclass(frozen=True)
+class AllowanceState(Form):
+    """An address or a network that no jail bans until a time."""
+
+    network: Address
+    until: Clock
+    since: Clock
+    by: Text
+    why: Text
+
+
+@dataclass(frozen=True)
 class Bans(Form):
-    """Every live ban of the jails that were asked for."""
+    """Every live ban of the jails that were asked for, and the allowances of the site."""
 
     bans: Annotated[list[Ban], Bounds(max_length=1_000_000, fail_fast=True)]
+    allowances: Annotated[list[AllowanceState], Bounds(max_length=1000, fail_fast=True)]
+
+
+@dataclass(frozen=True)
+class Allowed(Form):
+    """The outcome of an allowance: whether it changed anything, its end, and notes for the operator."""
+
+    changed: bool
+    until: Clock
+    notes: Annotated[list[Text], Bounds(max_length=1000, fail_fast=True)]
+
+
+@dataclass(frozen=True)
+class Unallowed(Form):
+    """The outcome of an end of an allowance."""
+
+    changed: bool
+    notes: Annotated[list[Text], Bounds(max_length=1000, fail_fast=True)]
 
 
 @dataclass(frozen=True)

@@ -167,6 +167,31 @@ class UnbanAddress(Request[answers.Unbanned]):
 
 
 @dataclass(frozen=True)
+class AllowNetwork(Request[answers.Allowed]):
+    """Ban an address or a network in no jail for ``seconds``. ``group`` may read the file in ``spool``."""
+
+    do: ClassVar[str] = "allow"
+    spool: str
+    group: str
+    network: str
+    seconds: int
+    by: str
+    why: str
+
+
+@dataclass(frozen=True)
+class UnallowNetwork(Request[answers.Unallowed]):
+    """End an allowance."""
+
+    do: ClassVar[str] = "unallow"
+    spool: str
+    group: str
+    network: str
+    by: str
+    why: str
+
+
+@dataclass(frozen=True)
 class ReadHistory(Request[answers.History]):
     """Return the ``last`` entries of the audit."""
 

@@ -1,0 +1,61 @@
+"""Allowances: whom an operator allows is not held, and is let go at once."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from banstitch_shared.allowances import Allowance, format_allowances
+
+from tests.unit.action.action_model import Server, ticket
+
+
+def allow(server: Server, *networks: str, seconds: float = 3600) -> None:
+    now = time.time()
+    allowances = [Allowance(n, now + seconds, now, "root@pc", "a guest") for n in networks]
+    (server.spool / "allowed.json").write_text(format_allowances(allowances))
+
+
+@pytest.fixture
+def quick(server: Server, monkeypatch: pytest.MonkeyPatch) -> Server:
+    monkeypatch.setattr(server.module.keeper, "TICK", 0.01)
+    return server
+
+
+@pytest.mark.parametrize("allowed", ["203.0.113.9", "203.0.113.0/24"])
+def test_a_ban_ends_once_its_address_is_allowed(quick: Server, allowed: str) -> None:
+    quick.holds({"203.0.113.9": -1, "198.51.100.7": -1})
+    quick.start()
+    assert quick.becomes({"203.0.113.9": -1, "198.51.100.7": -1})
+    allow(quick, allowed)
+    assert quick.becomes({"198.51.100.7": -1})
+
+
+def test_a_network_that_holds_an_allowed_address_is_not_banned(quick: Server) -> None:
+    allow(quick, "203.0.113.9")
+    action = quick.start()
+    action.ban(ticket("203.0.113.0/24"))
+    action.ban(ticket("203.0.113.9"))
+    assert quick.becomes({})
+
+
+def test_an_allowance_that_is_over_allows_nobody(quick: Server) -> None:
+    allow(quick, "203.0.113.9", seconds=-1)
+    action = quick.start()
+    action.ban(ticket("203.0.113.9", bantime=-1))
+    assert quick.becomes({"203.0.113.9": -1})
+
+
+def test_an_allowance_that_is_taken_back_allows_nobody(quick: Server) -> None:
+    allow(quick, "203.0.113.9")
+    action = quick.start()
+    (quick.spool / "allowed.json").unlink()
+    action.ban(ticket("203.0.113.9", bantime=-1))
+    assert quick.becomes({"203.0.113.9": -1})
+
+
+def test_a_damaged_file_allows_nobody_and_stops_nothing(quick: Server) -> None:
+    (quick.spool / "allowed.json").write_text("[{")
+    quick.holds({"203.0.113.9": -1})
+    quick.start()
+    assert quick.becomes({"203.0.113.9": -1})
