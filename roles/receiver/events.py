@@ -86,7 +86,7 @@ def _list_host_names(context: Context, address: str) -> list[str]:
 
 def _describe_detections(
     context: Context, settings: Settings, address: str
-) -> list[dict[str, Any]]:
+) -> list[dict[str, object]]:
     own = [address] if is_address(address) else []
     ignore = [*list_ignored(context), *own, *map(str, settings.receiver_ignore)]
     return [
