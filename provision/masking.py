@@ -162,7 +162,7 @@ def _mask_changes(
     )
 
 
-def _mask_details(value: Mapping[str, Any], secrets: Secrets) -> dict[str, Any]:
+def _mask_details(value: Mapping[str, Any], secrets: Secrets) -> dict[str, object]:
     return {key: _mask_value(item, secrets) for key, item in value.items()}
 
 

@@ -87,7 +87,7 @@ def _list_host_names(context: Context, address: str) -> list[str]:
 
 def _describe_detections(
     context: Context, settings: Settings, address: str
-) -> list[dict[str, Any]]:
+) -> list[dict[str, object]]:
     receiver = [address] if is_address(address) else []
     own = [*list_own_addresses(context), *receiver]
     ignore = [*list_ignored(context), *receiver, *map(str, settings.receiver_ignore)]

@@ -12,7 +12,7 @@ import os
 import stat
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from banstitch_shared.addresses import spell_ban
 from banstitch_shared.audit_file import name_rotated, read_newest_first
@@ -54,7 +54,7 @@ class Audit:
         """Return whether entries wait to be written."""
         return bool(self._waiting)
 
-    def add(self, entry: dict[str, Any], event: str = "") -> None:
+    def add(self, entry: dict[str, object], event: str = "") -> None:
         """Add an entry. ``event``: the clean line of the event whose evidence belongs to it."""
         self._waiting.append((json.dumps(entry), event))
 

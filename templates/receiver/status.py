@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import jinja2
 from banstitch_shared.alarm_file import Alarms
@@ -100,7 +100,7 @@ def list_fortigates(state: State, now: float) -> list[dict[str, object]]:
     return rows
 
 
-def list_bans(state: State, now: float) -> dict[str, Any]:
+def list_bans(state: State, now: float) -> dict[str, object]:
     """Return the live bans, the newest first, or why they are not known."""
     try:
         _, jails = state.bans.read()
@@ -122,7 +122,7 @@ def list_bans(state: State, now: float) -> dict[str, Any]:
     return {"bans_error": "", "bans_total": len(live), "bans": rows}
 
 
-def draw_days(by_day: Mapping[int, int], since: float, now: float) -> dict[str, Any]:
+def draw_days(by_day: Mapping[int, int], since: float, now: float) -> dict[str, object]:
     """Return the bars of the bans a day, and from when on they are complete if that is not always."""
     today, most = int(now // DAY), max([1, *by_day.values()])
     days = [
@@ -138,7 +138,7 @@ def draw_days(by_day: Mapping[int, int], since: float, now: float) -> dict[str, 
     return {"days": days, "complete_since": complete_since}
 
 
-def list_events(state: State) -> dict[str, Any]:
+def list_events(state: State) -> dict[str, object]:
     """Return the outcomes of the events of each FortiGate, and the number of refused posts."""
     counts = state.counts
     endings = list_endings(state.config)

@@ -22,7 +22,8 @@ def choose_enforcement(
 ) -> tuple[Desired, tuple[str, ...]]:
     """Return ``desired`` with the objects of one method only, and a warning with the choice.
 
-    The method in place stays; else the first one in use is chosen; else the first possible one.
+    The method in place stays. Without one, the method in the record is repaired; else the first
+    one in use is chosen; else the first possible one.
 
     Raises:
         Failed: no method suits the FortiGate; the message has the reason for each.
@@ -50,9 +51,16 @@ def choose_enforcement(
 def _choose_best(
     possible: list[str], desired: Desired, observed: Observed, record: Record
 ) -> tuple[str, str]:
+    recorded = {
+        choice: [one.id for one in _list_objects(desired, choice) if one.id in record.objects]
+        for choice in possible
+    }
     for choice in possible:
-        if any(one.id in record.objects for one in _list_objects(desired, choice)):
+        if any(observed.objects.get(object_id) is not None for object_id in recorded[choice]):
             return choice, "it is in place"
+    for choice in possible:
+        if recorded[choice]:
+            return choice, "the record has it"
     for choice in possible:
         for one in _list_objects(desired, choice):
             use = _describe_use(one, observed)

@@ -177,7 +177,7 @@ def to_nice_yaml(value: Any, indent: int = 4, **options: Any) -> str:
     return _dump_yaml(value, indent, options, default_flow_style=False)
 
 
-def _dump_yaml(value: Any, indent: int | None, options: dict[str, Any], **more: Any) -> str:
+def _dump_yaml(value: Any, indent: int | None, options: dict[str, object], **more: Any) -> str:
     _check_indent(indent)
     known = {"sort_keys", "width", "default_flow_style", "explicit_start", "explicit_end"}
     if set(options) - known:

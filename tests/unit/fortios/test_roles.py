@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from provision.fortios.config.desired import Desired
@@ -59,8 +59,29 @@ def test_law_any_inventory_can_follow_any_other_and_teardown_restores_the_first_
     assert shown(apply_blocks(fortigate, gone.blocks)) == shown(make_operated_fortigate(vdoms))
 
 
+def make_wish(methods: list[str], local_in_interfaces: list[str]) -> dict[str, Any]:
+    """Return a wish that differs from others in its enforcement only."""
+    return {
+        "version": "7.2.11",
+        "feed_scope": "global",
+        "detections": ["admin_login_failed"],
+        "enforcement": {
+            "enforcement": methods,
+            "enforcement_vdom": "root",
+            "enforcement_ipv6": False,
+            "enforcement_local_in_interfaces": local_in_interfaces,
+            "enforcement_policy_source_interfaces": ["wan1"],
+            "enforcement_policy_destination_interfaces": ["wan1"],
+            "enforcement_existing_sessions": "keep",
+        },
+    }
+
+
 @settings(max_examples=30, deadline=None)
 @given(wishes, wishes, st.booleans(), st.integers(0, 12))
+@example(
+    make_wish(["policy", "local_in"], ["wan1"]), make_wish(["auto"], ["wan1", "wan 2"]), False, 1
+)
 def test_law_the_next_run_completes_a_push_that_ended_after_any_object(
     first: dict[str, Any], second: dict[str, Any], vdoms: bool, done: int
 ) -> None:
