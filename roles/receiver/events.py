@@ -6,7 +6,7 @@ Part of the role `receiver`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated
 
 from banstitch_shared.addresses import is_address
 from pydantic import Field
@@ -50,7 +50,7 @@ class Settings(RoleSettings):
 
 def build_config(
     context: Context, settings: Settings, address: str, own: Sequence[str]
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Return the part of the configuration file that concerns events.
 
     ``address``: the address or name at which FortiGates reach the receiver; ``own``: addresses and
@@ -59,9 +59,9 @@ def build_config(
     return {
         "fortigates": [fortigate.name for fortigate in context.site.fortigates],
         "detections": _describe_detections(context, settings, address),
-        "allow": _list_senders(context, settings),
+        "allow": list_senders(context, settings),
         "own": list(own),
-        "hosts": _list_host_names(context, address),
+        "hosts": list_host_names(context, address),
         "ipv6_prefix": context.get_settings("detection", DetectionSettings).detection_ipv6_prefix,
         "accept_documentation": settings.receiver_accept_documentation,
         "rate": settings.receiver_rate,
@@ -69,7 +69,7 @@ def build_config(
     }
 
 
-def _list_senders(context: Context, settings: Settings) -> list[str] | None:
+def list_senders(context: Context, settings: Settings) -> list[str] | None:
     """Return the addresses and names that may post, or None for any. The receiver resolves the names."""
     if settings.receiver_allow_any:
         return None
@@ -77,7 +77,7 @@ def _list_senders(context: Context, settings: Settings) -> list[str] | None:
     return list(dict.fromkeys([*fortigates, *map(str, settings.receiver_allow)]))
 
 
-def _list_host_names(context: Context, address: str) -> list[str]:
+def list_host_names(context: Context, address: str) -> list[str]:
     """Return the host names among the site's own addresses; what they resolve to is never banned."""
     fortigates = (fortigate.login.address for fortigate in context.site.fortigates)
     addresses = (context.site.ban_host.login.address, address, *fortigates)
