@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from enum import IntEnum
-from typing import Any
+from typing import Any, TypedDict
 
 from provision.plan import Change, Kind, SitePlan, State, TargetPlan
 
@@ -44,6 +44,25 @@ class TargetResult:
     details: Mapping[str, Any] = field(default_factory=dict)
     new_plan: tuple[Change, ...] | None = None
     difference: str = ""
+
+
+# A target in the JSON document; a verb's own details stand beside the common keys.
+TargetDocument = dict[str, Any]
+
+
+class SiteDocument(TypedDict):
+    """A site in the JSON document."""
+
+    name: str
+    targets: list[TargetDocument]
+
+
+class Document(TypedDict):
+    """The `--json` document."""
+
+    verb: str
+    exit_code: int
+    sites: list[SiteDocument]
 
 
 @dataclass(frozen=True)
@@ -88,7 +107,7 @@ def exit_code(sites: Iterable[SiteResult], interrupted: bool = False) -> Exit:
     return Exit.OK
 
 
-def build_document(verb: str, code: Exit, sites: Sequence[SiteResult]) -> dict[str, Any]:
+def build_document(verb: str, code: Exit, sites: Sequence[SiteResult]) -> Document:
     """Return the `--json` document; its writer masks it."""
     return {
         "verb": verb,
@@ -100,7 +119,7 @@ def build_document(verb: str, code: Exit, sites: Sequence[SiteResult]) -> dict[s
     }
 
 
-def _describe_target(target: TargetResult) -> dict[str, Any]:
+def _describe_target(target: TargetResult) -> TargetDocument:
     shown = asdict(target)
     shown = {**shown.pop("details"), **shown}
     shown["error"] = target.error or None
@@ -110,7 +129,7 @@ def _describe_target(target: TargetResult) -> dict[str, Any]:
     return shown
 
 
-def _describe_changes(changes: Iterable[Change]) -> list[dict[str, Any]]:
+def _describe_changes(changes: Iterable[Change]) -> list[dict[str, object]]:
     return [asdict(change) for change in changes]
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 from provision.desired.context import Context
 from provision.desired.host_paths import (
@@ -75,7 +74,7 @@ def resources(context: Context) -> tuple[Resource, ...]:
     )
 
 
-def replay(context: Context) -> dict[str, Any]:
+def replay(context: Context) -> dict[str, object]:
     """Return the settings of the rules, and the jails that count what they write."""
     own = context.get_settings("detection", DetectionSettings)
     jails = [

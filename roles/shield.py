@@ -6,7 +6,7 @@ release only `replay` knows it.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
@@ -54,7 +54,7 @@ def resources(_: Context) -> tuple[Resource, ...]:
     return ()
 
 
-def replay(context: Context) -> dict[str, Any]:
+def replay(context: Context) -> dict[str, object]:
     """Return the mode of the shield, and whom it spares."""
     return {
         "shield": context.get_settings("shield", Settings).shield,

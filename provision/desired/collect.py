@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
-from typing import Any
 
 from banstitch_shared.tokens import name_feed_token, name_webhook_token
 
@@ -235,11 +234,11 @@ def request_status(site: Site, plays: Sequence[Play]) -> StatusSource:
     return StatusSource()
 
 
-def collect_replay_parts(site: Site, plays: Sequence[Play]) -> dict[str, Any]:
+def collect_replay_parts(site: Site, plays: Sequence[Play]) -> dict[str, object]:
     """Return what a replay needs to know of a site, as the roles of its hosts give it."""
     hosts: list[tuple[BanHost | FortiGate, str]] = [(site.ban_host, BAN_HOSTS)]
     hosts += [(fortigate, FORTIGATES) for fortigate in site.fortigates]
-    parts: dict[str, Any] = {}
+    parts: dict[str, object] = {}
     for host, group in hosts:
         for role in list_roles(plays, group):
             if isinstance(role, ReplayHook):

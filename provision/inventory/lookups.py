@@ -34,13 +34,17 @@ class LookupContext:
     note_unset: Callable[[str], None]
 
 
+# Keyword arguments that a template gives to a lookup.
+Options = dict[str, Any]
+
+
 @dataclass(frozen=True)
 class Lookup:
     """One call of a lookup."""
 
     context: LookupContext
     terms: list[Any]
-    options: dict[str, Any]
+    options: Options
 
 
 def build_functions(context: LookupContext) -> dict[str, Callable[..., object]]:
@@ -57,7 +61,7 @@ def build_functions(context: LookupContext) -> dict[str, Callable[..., object]]:
 
 
 def _run(
-    context: LookupContext, kind: str, terms: Sequence[Any], options: dict[str, Any]
+    context: LookupContext, kind: str, terms: Sequence[Any], options: Options
 ) -> list[Any] | Missing | None:
     for value in (*terms, *options.values()):
         if isinstance(value, Missing) and not (kind.endswith("env") and value in options.values()):
@@ -153,7 +157,7 @@ def _find_first(call: Lookup) -> list[Any]:
     raise Unusable("lookup('first_found'): none of the files exists", "first_found: no file")
 
 
-def _pick_paths(options: dict[str, Any]) -> dict[str, Any]:
+def _pick_paths(options: Options) -> Options:
     return {"paths": options["paths"]} if "paths" in options else {}
 
 

@@ -100,7 +100,7 @@ def list_resources(
     )
 
 
-def _describe_places(context: Context) -> dict[str, Any]:
+def _describe_places(context: Context) -> dict[str, object]:
     logs = units.compute_log_limit(context.get_ban_host_settings("receiver", units.Settings))
     return {
         "rules_log": RULES_LOG,

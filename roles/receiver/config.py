@@ -5,7 +5,7 @@ Part of the role `receiver`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from banstitch_shared.addresses import is_address
 
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 _BODY_LIMIT = 65536
 
 
-def build_config(context: Context, settings: Settings, address: str) -> dict[str, Any]:
+def build_config(context: Context, settings: Settings, address: str) -> dict[str, object]:
     """Return the values of the file; FortiGates reach the receiver at ``address``."""
-    local = _list_local_addresses(context, settings)
+    local = list_local_addresses(context, settings)
     lists = {choose_feed_list(fortigate) for fortigate in context.site.fortigates}
     return {
         **events.build_config(context, settings, address, local),
@@ -60,7 +60,7 @@ def build_config(context: Context, settings: Settings, address: str) -> dict[str
     }
 
 
-def _list_local_addresses(context: Context, settings: Settings) -> list[str]:
+def list_local_addresses(context: Context, settings: Settings) -> list[str]:
     """Return the addresses from which the ban host connects to its own receiver."""
     listen = [] if settings.receiver_listen.is_unspecified else [str(settings.receiver_listen)]
     login = context.site.ban_host.login.address

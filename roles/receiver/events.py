@@ -6,7 +6,7 @@ Part of the role `receiver`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from typing import Annotated
 
 from banstitch_shared.addresses import is_address
 from pydantic import Field
@@ -51,7 +51,7 @@ class Settings(RoleSettings):
 
 def build_config(
     context: Context, settings: Settings, address: str, own: Sequence[str]
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Return the part of the configuration file that concerns events.
 
     ``address``: the address or name at which FortiGates reach the receiver; ``own``: addresses and
@@ -60,9 +60,9 @@ def build_config(
     return {
         "fortigates": [fortigate.name for fortigate in context.site.fortigates],
         "detections": _describe_detections(context, settings, address),
-        "allow": _list_senders(context, settings),
+        "allow": list_senders(context, settings),
         "own": list(own),
-        "hosts": _list_host_names(context, address),
+        "hosts": list_host_names(context, address),
         "ipv6_prefix": context.get_settings("detection", DetectionSettings).detection_ipv6_prefix,
         "accept_documentation": settings.receiver_accept_documentation,
         "rate": settings.receiver_rate,
@@ -70,7 +70,7 @@ def build_config(
     }
 
 
-def _list_senders(context: Context, settings: Settings) -> list[str] | None:
+def list_senders(context: Context, settings: Settings) -> list[str] | None:
     """Return the addresses and names that may post, or None for any. The receiver resolves the names."""
     if settings.receiver_allow_any:
         return None
@@ -78,7 +78,7 @@ def _list_senders(context: Context, settings: Settings) -> list[str] | None:
     return list(dict.fromkeys([*fortigates, *map(str, settings.receiver_allow)]))
 
 
-def _list_host_names(context: Context, address: str) -> list[str]:
+def list_host_names(context: Context, address: str) -> list[str]:
     """Return the host names among the site's own addresses; what they resolve to is never banned."""
     fortigates = (fortigate.login.address for fortigate in context.site.fortigates)
     addresses = (context.site.ban_host.login.address, address, *fortigates)
@@ -99,7 +99,7 @@ def _describe_detections(
 
 def describe_detection(
     detection: Enabled, own: Sequence[str], ignore: Sequence[str]
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Return a detection for the receiver.
 
     ``own``: the site's own addresses, whose logins say nothing; ``ignore``: those that are never banned.

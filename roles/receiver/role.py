@@ -186,10 +186,12 @@ def _deploy(path: str, text: str) -> File:
 def list_allowed_sources(context: Context, settings: Settings) -> tuple[str, ...]:
     """Return the addresses that systemd lets through to the receiver; empty if it does not filter."""
     address = find_receiver_address(context)
-    values = config.build_config(context, settings, address)
-    own = [*values["own"], *([address] if is_address(address) else [])]
+    local = config.list_local_addresses(context, settings)
+    own = [*local, *([address] if is_address(address) else [])]
+    senders = events.list_senders(context, settings)
+    names = events.list_host_names(context, address)
     readers, page = settings.receiver_readers, settings.receiver_status_page
-    return units.list_allowed_sources(values["allow"], own, values["hosts"], readers, page)
+    return units.list_allowed_sources(senders, own, names, readers, page)
 
 
 # What the other resources need to exist first.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from banstitch_shared.addresses import parse_peer
 from banstitch_shared.receiver_api import (
@@ -26,7 +26,10 @@ from receiver.feed import LISTS
 from receiver.files import Unavailable
 from receiver.settings import Config
 from receiver.state import State
-from receiver.webhook import Environ, StartResponse, Webhook
+from receiver.webhook import Webhook
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 
 class Application(Flask):
@@ -51,7 +54,7 @@ def create_app(config: Config) -> Application:
     webhook = Webhook(config, state)
     others = app.wsgi_app
 
-    def serve(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    def serve(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         is_post = environ["REQUEST_METHOD"] == "POST" and environ["PATH_INFO"] == EVENTS_PATH
         if is_post:
             return webhook(environ, start_response)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Collection
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING
 
 from banstitch_shared.addresses import Address, parse_peer
 from banstitch_shared.eventlog import SUCCESS, Entry, write_line
@@ -22,11 +22,9 @@ from receiver.settings import Config
 from receiver.verdicts import Verdict, judge, read_detection
 
 if TYPE_CHECKING:
-    from receiver.state import State
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-# PEP 3333.
-Environ = dict[str, Any]
-StartResponse = Callable[[str, list[tuple[str, str]]], object]
+    from receiver.state import State
 
 # The key of the token's header in a WSGI environment.
 TOKEN_KEY = "HTTP_" + TOKEN_HEADER.upper().replace("-", "_")
@@ -64,7 +62,7 @@ class Webhook:
         self.counts = state.counts
         self.detections = [read_detection(each) for each in config["detections"]]
 
-    def __call__(self, environ: Environ, start_response: StartResponse) -> list[bytes]:
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
         answer: dict[str, object]
         try:
             status, answer = 200, self.receive(environ)
@@ -77,7 +75,7 @@ class Webhook:
         start_response("%d %s" % (status, REASONS[status]), headers)
         return [body]
 
-    def receive(self, environ: Environ) -> dict[str, object]:
+    def receive(self, environ: WSGIEnvironment) -> dict[str, object]:
         """Return the answer to an accepted request. The body of another one is not read.
 
         Raises:
@@ -102,7 +100,7 @@ class Webhook:
         self._count(who, verdict, now)
         return {"status": "success", "events": [verdict.answer()]}
 
-    def _authenticate(self, environ: Environ, peer: Address) -> str:
+    def _authenticate(self, environ: WSGIEnvironment, peer: Address) -> str:
         """Return the FortiGate that posts. The token of `verify` counts only on the ban host itself."""
         own = self.peers.is_own(peer)
         if not own and not self.peers.may_post(peer):
@@ -175,7 +173,7 @@ class Webhook:
             pass  # the events themselves come first; /healthz reports the disk
 
 
-def read_body(environ: Environ, limit: int) -> bytes:
+def read_body(environ: WSGIEnvironment, limit: int) -> bytes:
     """Return the body as it arrived, whatever its content type.
 
     Raises:

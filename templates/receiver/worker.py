@@ -14,7 +14,7 @@ import signal
 import socket
 from collections import OrderedDict
 from collections.abc import Iterable
-from typing import Any, Callable
+from typing import TYPE_CHECKING, Any
 
 import gevent
 from banstitch_shared.addresses import parse_peer
@@ -26,9 +26,11 @@ from receiver.access import Peers
 from receiver.files import Signature, read_signature
 from receiver.names import keep_up_to_date
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
 # Host and port, and for IPv6 two more numbers.
 SocketAddress = tuple[Any, ...]
-WsgiApplication = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 # Connections of one worker that have not sent their request. One more, and the oldest is dropped, if
 # possible one from an address that may not post: a FortiGate far away is slow.
@@ -204,13 +206,13 @@ def limit_time(seconds: float) -> Any:
     return gevent.Timeout(seconds, False)
 
 
-def send_full_packets(application: WsgiApplication) -> WsgiApplication:
+def send_full_packets(application: WSGIApplication) -> WSGIApplication:
     """Send head, body and end of an answer together, which gunicorn and TLS write one by one.
 
     This begins with the answer, because before it a client may have to be told to continue.
     """
 
-    def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         def start(*head: Any) -> Any:
             environ["gunicorn.socket"].setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
             return start_response(*head)

@@ -6,7 +6,7 @@ Managed by Banstitch: changes made here are overwritten. Python 3.9 or later, st
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TypedDict
 
 from banstitch_shared.alarm_file import MOST
 
@@ -20,6 +20,15 @@ KEPT = 7 * 86400
 PAUSE = 10.0
 
 
+class Entry(TypedDict):
+    """An alarm as the file has it."""
+
+    at: float
+    address: str
+    user: str
+    failures: int
+
+
 class Alarms:
     """The file, and what stands in it."""
 
@@ -30,12 +39,12 @@ class Alarms:
 
     def add(self, alarm: Alarm) -> bool:
         """Add an alarm; return whether it is new."""
-        entry = {
-            "at": round(alarm.at, 3),
-            "address": alarm.source,
-            "user": alarm.user,
-            "failures": alarm.failures,
-        }
+        entry = Entry(
+            at=round(alarm.at, 3),
+            address=alarm.source,
+            user=alarm.user,
+            failures=alarm.failures,
+        )
         if entry in self._alarms:
             return False
         self._alarms = [*self._alarms, entry][-MOST:]
@@ -54,7 +63,7 @@ class Alarms:
         self._written, self._written_at = text, now
 
 
-def list_attacked(state: State, now: float) -> list[dict[str, Any]]:
+def list_attacked(state: State, now: float) -> list[dict[str, object]]:
     """Return the users whom a spray is under way against, the latest first."""
     found = [(until, key) for key, until in state.attacked.items() if until > now]
     return [
@@ -67,16 +76,16 @@ def list_attacked(state: State, now: float) -> list[dict[str, Any]]:
     ]
 
 
-def _read(path: str) -> list[dict[str, Any]]:
+def _read(path: str) -> list[Entry]:
     try:
         with open(path, encoding="ascii") as stream:
             return [
-                {
-                    "at": float(entry["at"]),
-                    "address": str(entry["address"]),
-                    "user": str(entry["user"]),
-                    "failures": int(entry["failures"]),
-                }
+                Entry(
+                    at=float(entry["at"]),
+                    address=str(entry["address"]),
+                    user=str(entry["user"]),
+                    failures=int(entry["failures"]),
+                )
                 for entry in json.load(stream)["alarms"][-MOST:]
             ]
     except (OSError, ValueError, LookupError, TypeError, RecursionError):

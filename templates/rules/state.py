@@ -61,12 +61,12 @@ class State:
     shield_since: float = 0.0
     shield_until: float = 0.0
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """Return the state as plain data."""
         return dict(vars(self))
 
 
-def read_state(document: dict[str, Any]) -> State:
+def read_state(document: dict[str, object]) -> State:
     """Return the state of a checkpoint.
 
     Raises:

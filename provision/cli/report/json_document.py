@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from provision.masking import Secrets
-from provision.results import Exit, SiteResult, build_document
+from provision.results import Exit, SiteResult, TargetDocument, build_document
 
 # Keys whose values are fixed words; masking must not garble one that equals a password.
 UNMASKED = frozenset({"verb", "kind", "state", "action"})
@@ -30,7 +30,7 @@ def write_json(
     write(json.dumps(masked, indent=2) + "\n")
 
 
-def _show_diffs(target: dict[str, Any], masked: dict[str, Any]) -> None:
+def _show_diffs(target: TargetDocument, masked: TargetDocument) -> None:
     """Replace the masked CLI of a FortiGate by the original, which shows secrets by name."""
     masked["difference"] = target["difference"]
     for name in ("changes", "new_plan"):

@@ -57,7 +57,7 @@ class Manifest:
     packages: list[str]
     services: dict[str, ServiceMemory]
     owed: dict[str, Owed]
-    fortigates: dict[str, Any]
+    fortigates: dict[str, object]
 
 
 def path() -> str:
