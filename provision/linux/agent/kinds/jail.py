@@ -15,18 +15,18 @@ from provision.linux.agent.protocol.state import JailState
 from provision.linux.agent.protocol.steps import AwaitJail
 from provision.linux.agent.spool import count_live_bans
 
-# Seconds until fail2ban must hold a jail.
+# Seconds until fail2ban must have loaded a jail.
 PATIENCE = 30
 
 
 def observe(request: Observe, manifest: Manifest | None) -> dict[str, object]:
-    """Return the thresholds of each jail, and how many bans are live."""
+    """Return the thresholds of each jail, and its number of live bans."""
     jails = {name: read_jail(name) for name in request.jails}
     return {"jails": jails, "bans": count_live_bans(request.spools)}
 
 
 def make(step: AwaitJail, journal: Journal) -> None:
-    """Wait until the running fail2ban holds the jail with the thresholds of ``step``."""
+    """Wait until the running fail2ban has the jail with the thresholds of ``step``."""
     wanted = JailState(step.max_retry, step.find_time, step.ban_time)
     deadline = time.monotonic() + PATIENCE
     while True:
