@@ -1,4 +1,4 @@
-"""The self-test of the loop: a synthetic event is posted, banned, listed in the feed, and unbanned again.
+"""Test the loop: post a synthetic event, see its address banned and in the feed, and unban it.
 
 It runs on the host in one exec, through the same HTTP interface that the FortiGates use.
 """
@@ -63,7 +63,7 @@ def run_self_test(request: SelfTest) -> SelfTested:
 
 
 def _count_unreadable(opener: OpenerDirector, url: str) -> dict[str, int]:
-    """Ask the receiver how many posts of each FortiGate it could not read, whatever status it answers."""
+    """Return the number of each FortiGate's unreadable posts, whatever status the receiver answers."""
     _, body = fetch(opener, url)
     try:
         return {str(name): int(number) for name, number in json.loads(body)["unreadable"].items()}
@@ -72,7 +72,7 @@ def _count_unreadable(opener: OpenerDirector, url: str) -> dict[str, int]:
 
 
 def _list_reasons(opener: OpenerDirector, url: str) -> list[str]:
-    """Ask the receiver what is wrong by its own account, such as a full feed; a line each."""
+    """Return the problems that the receiver reports, such as a full feed, one on each line."""
     _, body = fetch(opener, url)
     try:
         found = json.loads(body)
