@@ -48,7 +48,7 @@ class Authority(Resource):
         return ResourceId("authority", self.path)
 
     def add_to_request(self, request: Observe) -> None:
-        """Ask what its certificate says; its key is not read."""
+        """Request the facts in its certificate; its key is not read."""
         request.sealed[self.path] = ""
 
     def plan(self, draft: Draft) -> None:
@@ -92,7 +92,7 @@ class Certificate(Resource):
         return ResourceId("certificate", self.path)
 
     def add_to_request(self, request: Observe) -> None:
-        """Ask what it says, and whether its CA signed it."""
+        """Request its facts, and whether its CA signed it."""
         request.sealed[self.path] = self.authority
 
     def plan(self, draft: Draft) -> None:
@@ -127,7 +127,7 @@ class Certificate(Resource):
         if found.days_left < RENEW_DAYS:
             return f"it expires in {found.days_left:.0f} days"
         if found.names != sorted(set(self.names)):
-            return f"it is good for {', '.join(found.names) or 'no name'}"
+            return f"it is valid for {', '.join(found.names) or 'no name'}"
         return "" if found.sound else "its CA did not sign it, or its key does not fit it"
 
 

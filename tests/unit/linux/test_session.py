@@ -97,7 +97,7 @@ def test_a_server_that_runs_no_programs_is_named(server: ShellServer) -> None:
     ("script", "what"),
     [
         ("exit 1", r"runs no programs \(exit 1\)"),
-        ('exec >/dev/null 2>&1; eval "$1"', "prints nothing"),
+        ('exec >/dev/null 2>&1; eval "$1"', "no output of programs"),
         ("echo what a day >&2; exit 126", r"\(exit 126\): what a day"),
     ],
 )
