@@ -24,16 +24,12 @@ Feed = tuple[OpenerDirector, str, dict[str, str]]
 
 
 def run_self_test(request: SelfTest) -> SelfTested:
-    """Post ``count`` events of ``line`` to ``url``, wait for ``address`` in ``feed_url``, take it out again.
+    """Post ``count`` events of ``line`` to ``url``, wait for ``address`` in ``feed_url``, and unban it.
 
-    Request: ``url``, ``feed_url``, ``certificate`` (the file of the receiver's, or ""), ``header``,
-    ``tokens`` (the file), ``token`` (the name in it, which is the feed's user name, too), ``jail``,
-    ``address``, ``line``, ``count``, ``patience`` (seconds), ``health_url``.
-    Answer: ``steps``: what was seen, in words; ``unreadable``: {FortiGate: how many of its posts of the
-    last 24 hours could not be read}.
+    :class:`SelfTest` describes the request, and :class:`SelfTested` the answer.
 
     Raises:
-        HostError: the first step that did not happen, with what was seen instead.
+        HostError: a step did not happen; the message gives the state that was seen instead.
     """
     known = read_tokens(request.tokens) or {}
     if request.token not in known:

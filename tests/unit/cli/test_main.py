@@ -191,7 +191,7 @@ def test_an_interrupt_exits_130(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(site, "plan_site", interrupt)
     said = cli("plan")
     assert said.code == 130
-    assert said.err == "interrupted: run again to do what was not begun\n"
+    assert said.err == "interrupted: run again to do the rest\n"
     document = json.loads(cli("plan", "--json").out)
     assert (document["exit_code"], document["sites"]) == (130, [])
 
