@@ -56,7 +56,7 @@ def test_what_the_inventory_no_longer_names_is_removed(host: Host, gone: set[Res
     assert plan_desired(host, desired=fewer).steps == ()
 
 
-def test_teardown_keeps_data_and_packages_where_it_is_told_to() -> None:
+def test_teardown_keeps_data_and_packages_on_request() -> None:
     host = deploy()
     host.carry_out(teardown(host.observed(DESIRED), keep_packages=True))
     assert host.packages == {"fail2ban", "python3-flask"}

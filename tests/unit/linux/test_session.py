@@ -133,7 +133,7 @@ def test_a_connection_that_breaks_says_how_to_go_on(server: ShellServer, word: b
 @pytest.mark.parametrize(
     ("signal", "what"), [("KILL", "perhaps because it ran out of memory"), ("SEGV", "exit 139")]
 )
-def test_an_agent_that_is_killed_is_told_from_one_that_did_not_start(
+def test_an_agent_that_is_killed_is_distinguished_from_one_that_did_not_start(
     server: ShellServer, signal: str, what: str
 ) -> None:
     python = server.program("python", f"#!/bin/sh\necho $4:began\nkill -{signal} $$\n")
