@@ -149,7 +149,7 @@ def hand_over(path: str, owner: str, group: str) -> None:
                 file = os.open(name, flags, dir_fd=folder)
                 try:
                     status = os.fstat(file)
-                    # a file with a second name elsewhere may not be ours
+                    # a second name may stand anywhere: it is not ours to give away
                     if stat.S_ISREG(status.st_mode) and status.st_nlink == 1:
                         _keep_writable(file, name, status)
                         os.fchown(file, host.uid(owner), host.gid(group))

@@ -19,7 +19,7 @@ from provision.linux.agent.tokens_file import read_tokens
 
 
 def read_status(request: ReadStatus) -> Status:
-    """Return the receiver's metrics (empty if it does not answer), certificates and versions."""
+    """Return the receiver's metrics, empty where nobody answers, with certificates and versions."""
     secret = (read_tokens(request.tokens) or {}).get(request.user, "")
     return Status(
         metrics=_fetch(request.url, request.certificate, request.user, secret),

@@ -16,7 +16,7 @@ from provision.linux.kinds.service import FAIL2BAN, Service
 
 @dataclass(frozen=True)
 class Jail(Resource):
-    """A jail of the running fail2ban server. Times are in seconds; ``ban_time`` -1 is for ever."""
+    """A jail as the running fail2ban server must hold it. Times in seconds, ``ban_time`` -1 for ever."""
 
     name: str
     max_retry: int
@@ -32,7 +32,7 @@ class Jail(Resource):
         request.jails.append(self.name)
 
     def make_step(self) -> AwaitJail:
-        """Return the agent's step that waits until the server has it."""
+        """Return the step of the agent that waits until the server holds it."""
         return AwaitJail(self.name, self.max_retry, self.find_time, self.ban_time)
 
     def plan_effects(self, draft: Draft, desired: Sequence[Resource]) -> None:

@@ -26,7 +26,7 @@ def observe(request: Observe, manifest: Manifest | None) -> dict[str, object]:
 
 
 def make(step: AwaitJail, journal: Journal) -> None:
-    """Wait until the running fail2ban has the jail with the thresholds of ``step``."""
+    """Wait until the running fail2ban holds the jail with the thresholds of ``step``."""
     wanted = JailState(step.max_retry, step.find_time, step.ban_time)
     deadline = time.monotonic() + PATIENCE
     while True:

@@ -137,7 +137,7 @@ class BringUp:
 
 @dataclass(frozen=True)
 class AwaitJail:
-    """Wait until the running fail2ban has a jail with these thresholds."""
+    """Wait until the running fail2ban holds a jail with these thresholds."""
 
     do: ClassVar[str] = "jail"
     name: str
