@@ -18,7 +18,7 @@ def _check_python(path: str, staged: str, content: bytes) -> None:
     try:
         compile(content, path, "exec", dont_inherit=True)
     except (SyntaxError, ValueError) as error:
-        raise HostError(f"{path} is no valid Python: {error}") from error
+        raise HostError(f"{path} must be valid Python: {error}") from error
 
 
 def _check_unit(path: str, staged: str, content: bytes) -> None:

@@ -86,7 +86,7 @@ def main(raw: bytes, mark: str) -> None:
 
 def _answer(request: Any) -> object:
     if os.geteuid() != 0:
-        raise HostError("not root here; set ansible_become: true or log in as root")
+        raise HostError("the agent must run as root; set ansible_become: true, or log in as root")
     do = request["do"]
     return DO[do](from_json(requests.REQUESTS[do], request))
 

@@ -66,7 +66,7 @@ def run(argv: Sequence[str], timeout: float = PROGRAM_TIMEOUT, **extra: str) -> 
         return Ran(127, argv[0] + ": not installed")
     except subprocess.TimeoutExpired as error:
         text = (error.stdout or b"").decode("utf-8", "replace")
-        return Ran(124, f"{text}\n{argv[0]}: no end within {timeout:.0f} s")
+        return Ran(124, f"{text}\n{argv[0]}: did not end within {timeout:.0f} s")
     return Ran(done.returncode, done.stdout.decode("utf-8", "replace").strip())
 
 

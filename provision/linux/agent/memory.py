@@ -73,13 +73,13 @@ def load() -> Manifest | None:
     try:
         found = json.loads(raw)
         if not isinstance(found, dict):
-            raise ValueError("no JSON object")
+            raise ValueError("it is not a JSON object")
     except ValueError as error:
         raise HostError(f"{path()} is damaged ({error}); restore it from a backup") from error
     if found.get("version") != VERSION:
         raise HostError(
-            f"{path()} has version {found.get('version')}, this toolkit writes {VERSION};"
-            " run the toolkit that wrote it"
+            f"{path()} must have version {VERSION} (got {found.get('version')!r});"
+            " run the release of Banstitch that wrote it"
         )
     try:
         return from_json(Manifest, found)

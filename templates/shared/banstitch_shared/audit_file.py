@@ -59,7 +59,7 @@ def open_plain_file(path: str) -> BinaryIO:
     if stat.S_ISREG(os.fstat(descriptor).st_mode):
         return open(descriptor, "rb")
     os.close(descriptor)
-    raise OSError(errno.EINVAL, "no plain file", path)
+    raise OSError(errno.EINVAL, "not a plain file", path)
 
 
 def _read_backwards(file: BinaryIO, size: int) -> Iterator[bytes]:

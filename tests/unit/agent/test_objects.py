@@ -24,7 +24,7 @@ MANIFEST_0_1 = PROJECT / "tests/fixtures/site_0_1/host/var/lib/banstitch/manifes
 
 def test_a_program_that_is_missing_or_hangs_is_an_error_in_words() -> None:
     assert host.run(["no-such-program-here"]) == (127, "no-such-program-here: not installed")
-    assert "no end within 0 s" in host.run(["sleep", "60"], timeout=0.01).output
+    assert "did not end within 0 s" in host.run(["sleep", "60"], timeout=0.01).output
     with pytest.raises(HostError, match="not installed"):
         host.must(["no-such-program-here"])
 
@@ -56,7 +56,7 @@ def test_no_manifest_is_none(state: Path) -> None:
     ("text", "words"),
     [
         ("{", "damaged"),
-        ('{"version": 99}', "run the toolkit that wrote it"),
+        ('{"version": 99}', "run the release of Banstitch that wrote it"),
         ("[]", "damaged"),
         ('{"version": 1}', "damaged"),
     ],
