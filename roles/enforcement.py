@@ -137,9 +137,8 @@ def _find_gap(context: Context, settings: Settings, method: str) -> tuple[str, s
     if method == "local_in" and not context.facts.has("local_in_feed"):
         capability = find_capability("local_in_feed")
         first = capability.versions.rstrip("-")
-        message = (
-            f"FortiOS {context.facts.version_text} cannot: {capability.what} only from {first} on"
-        )
+        version = context.facts.version_text
+        message = f"FortiOS {version} cannot do this: {capability.what} only from {first} on"
         return message, capability.without
     if method == "local_in" and not settings.enforcement_local_in_interfaces:
         return "no interface is set", "set enforcement_local_in_interfaces"

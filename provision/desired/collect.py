@@ -59,7 +59,7 @@ def render_resources_by_role(site: Site, plays: Sequence[Play]) -> dict[Resource
     return roles
 
 
-# A look at a module for a protocol takes as long as a small template.
+# To compare a module with a protocol takes as long as to render a small template.
 @cache
 def _list_linux_roles(plays: tuple[Play, ...]) -> tuple[LinuxRole, ...]:
     found: list[LinuxRole] = []

@@ -77,7 +77,7 @@ class Target:
 
     @property
     def is_due(self) -> bool:
-        """Whether its approved plan has something to do."""
+        """True if its approved plan has something to do."""
         return self.approved is not None and self.approved.is_due
 
     def to_result(self, verb: Verb) -> TargetResult:

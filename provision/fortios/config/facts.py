@@ -107,6 +107,6 @@ def warn_of_unknown_version(facts: Facts) -> tuple[str, ...]:
     nearest = max(known for known in TRAINS if known < train)
     return (
         f"FortiOS {facts.version_text} is not known to this release "
-        f"({', '.join(map(format_train, TRAINS))} are): taken for {format_train(nearest)}, "
-        "read the plan",
+        f"({', '.join(map(format_train, TRAINS))} are); it is treated as {format_train(nearest)}: "
+        "read the plan with care",
     )

@@ -39,8 +39,8 @@ class FortiGateSession:
         self._facts: Facts | None = None
         self._observed: Observed | None = None
         self._saves_by_hand = False  # changes are lost at a restart unless they are saved
-        self._rights = ""  # what the profile of the administrator lacks
-        self._read_only = ""  # why nothing can be changed
+        self._rights = ""  # the rights that the administrator's profile lacks
+        self._read_only = ""  # the reason why nothing can be changed
 
     def __enter__(self) -> FortiGateSession:
         self._connection.__enter__()

@@ -1,4 +1,4 @@
-"""A digest of what a plan depends on: as long as it is the same, so is the plan."""
+"""Compute a digest of what a plan depends on: the plan is the same as long as the digest is."""
 
 from __future__ import annotations
 
@@ -26,5 +26,5 @@ def compute_digest(observed: Observed) -> str:
     if manifest:
         del manifest["fortigates"]
         if not manifest["objects"]:
-            del manifest["key"]  # not on disk yet, so that each look makes another one
+            del manifest["key"]  # not on disk yet, so each observation makes another one
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""Answer for every resource at once, changing nothing.
+"""Observe all resources in one pass; change nothing.
 
 The request names what the controller wants to know about; objects of the manifest are added, so that
 what an older inventory made is seen too.
@@ -43,9 +43,9 @@ def observe_host(request: Observe) -> Observed:
 
 
 def summarize(manifest: memory.Manifest) -> ManifestSummary:
-    """Return what the controller needs of the manifest.
+    """Return the part of the manifest that the controller needs.
 
-    The copies of what stood there before never leave the host.
+    The copies of earlier files never leave the host.
     """
     return ManifestSummary(
         version=1,
@@ -61,7 +61,7 @@ def summarize(manifest: memory.Manifest) -> ManifestSummary:
 
 
 def _restores(entry: memory.Entry) -> bool:
-    """Return whether a foreign object stood there before."""
+    """Return whether there was a foreign object before."""
     if entry.before is None:
         return False
     return entry.id.kind != "user" or bool(entry.before.get("theirs"))

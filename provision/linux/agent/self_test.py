@@ -1,4 +1,4 @@
-"""The self-test of the loop: a synthetic event is posted, banned, listed in the feed, and unbanned again.
+"""Test the loop: post a synthetic event, see its address banned and in the feed, and unban it.
 
 It runs on the host in one exec, through the same HTTP interface that the FortiGates use.
 """
@@ -24,16 +24,12 @@ Feed = tuple[OpenerDirector, str, dict[str, str]]
 
 
 def run_self_test(request: SelfTest) -> SelfTested:
-    """Post ``count`` events of ``line`` to ``url``, wait for ``address`` in ``feed_url``, take it out again.
+    """Post ``count`` events of ``line`` to ``url``, wait for ``address`` in ``feed_url``, and unban it.
 
-    Request: ``url``, ``feed_url``, ``certificate`` (the file of the receiver's, or ""), ``header``,
-    ``tokens`` (the file), ``token`` (the name in it, which is the feed's user name, too), ``jail``,
-    ``address``, ``line``, ``count``, ``patience`` (seconds), ``health_url``.
-    Answer: ``steps``: what was seen, in words; ``unreadable``: {FortiGate: how many of its posts of the
-    last 24 hours could not be read}.
+    :class:`SelfTest` describes the request, and :class:`SelfTested` the answer.
 
     Raises:
-        HostError: the first step that did not happen, with what was seen instead.
+        HostError: a step did not happen; the message gives the state that was seen instead.
     """
     known = read_tokens(request.tokens) or {}
     if request.token not in known:
@@ -63,7 +59,7 @@ def run_self_test(request: SelfTest) -> SelfTested:
 
 
 def _count_unreadable(opener: OpenerDirector, url: str) -> dict[str, int]:
-    """Ask the receiver how many posts of each FortiGate it could not read, whatever status it answers."""
+    """Return the number of each FortiGate's unreadable posts, whatever status the receiver answers."""
     _, body = fetch(opener, url)
     try:
         return {str(name): int(number) for name, number in json.loads(body)["unreadable"].items()}
@@ -72,7 +68,7 @@ def _count_unreadable(opener: OpenerDirector, url: str) -> dict[str, int]:
 
 
 def _list_reasons(opener: OpenerDirector, url: str) -> list[str]:
-    """Ask the receiver what is wrong by its own account, such as a full feed; a line each."""
+    """Return the problems that the receiver reports, such as a full feed, one on each line."""
     _, body = fetch(opener, url)
     try:
         found = json.loads(body)

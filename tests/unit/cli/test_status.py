@@ -55,7 +55,7 @@ def cells(target: TargetResult) -> dict[str, str]:
         ((), {}, "off"),
     ],
 )
-def test_the_certificate_is_told_by_the_days_left_and_what_to_do_about_it(
+def test_the_certificate_is_shown_with_the_days_left_and_the_remedy(
     desired: tuple[Resource, ...], left: dict[str, float], shown: str
 ) -> None:
     assert cells(host(certificate=describe_expiry(desired, left)))["certificate"] == shown
@@ -93,7 +93,7 @@ def test_what_does_not_run_is_named_and_what_is_not_known_is_no_zero() -> None:
     ("age", "shown"),
     [(0, "0 s"), (119, "119 s"), (120, "2 min"), (7200, "2 h"), (172800, "2 d"), (8e6, "92 d")],
 )
-def test_a_firewall_that_has_been_silent_for_long_is_seen_at_a_glance(
+def test_a_fortigate_that_has_been_silent_for_long_is_seen_at_a_glance(
     age: float, shown: str
 ) -> None:
     details = {"last_event": 0.0, "last_poll": NOW - age, "version": "7.4.8"}

@@ -46,7 +46,7 @@ def test_where_one_site_lacks_the_detection_no_site_is_contacted(cli: Cli) -> No
         ("soon", "--for soon: it is not valid; write 90s"),
     ],
 )
-def test_a_duration_that_cannot_be_meant_is_told_in_plain_words(
+def test_an_impossible_duration_is_an_error_in_plain_words(
     cli: Cli, duration: str, why: str
 ) -> None:
     said = cli("ban", "203.0.113.5", "--for", duration)
@@ -61,7 +61,7 @@ def answered(monkeypatch: pytest.MonkeyPatch, **result: Any) -> None:
     monkeypatch.setattr("provision.engine.requests.ask", lambda *_: SiteResult("bh1", (target,)))
 
 
-def test_a_ban_tells_until_when(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_ban_prints_its_end(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     details = {"until": 1_800_000_000, "said": "by the action"}
     answered(monkeypatch, state="changed", details=details)
     assert "note: banned until 2027-01-15 08:00:00Z\n" in cli("ban", "203.0.113.5").out
@@ -140,7 +140,7 @@ def test_a_ban_that_outlives_the_calendar_is_listed_all_the_same(
 
 
 @pytest.mark.parametrize("name", ["verify", "status"])
-def test_a_fortigate_with_a_name_of_the_site_s_own_secrets_is_a_fault_with_its_line(
+def test_a_fortigate_with_a_name_of_the_site_s_own_secrets_is_an_error_with_its_line(
     cli: Cli, name: str
 ) -> None:
     write(cli.folder, hosts__yml=HOSTS.replace("fw2:", f"{name}:"))

@@ -114,7 +114,7 @@ def test_only_packages_of_the_distribution_are_wanted() -> None:
     }  # fmt: skip
 
 
-def test_each_fortigate_has_two_secrets_root_has_one_and_who_looks_has_one() -> None:
+def test_each_fortigate_has_two_secrets_and_verify_and_readers_have_one_each() -> None:
     (tokens,) = [resource for resource in resources() if isinstance(resource, Tokens)]
     of_units = ("webhook:fw1", "webhook:fw2", "feed:fw1", "feed:fw2")
     assert tokens.names == (*of_units, "status", "verify")
@@ -184,7 +184,7 @@ def test_the_receiver_is_asked_for_its_health_where_it_listens() -> None:
     assert answers(receiver_listen="127.0.0.7") == "https://127.0.0.7:5000/healthz/live"
 
 
-def test_the_receiver_binds_where_it_is_told() -> None:
+def test_the_receiver_binds_the_configured_address() -> None:
     unit = "/etc/systemd/system/banstitch-receiver.socket"
     assert "\nListenStream=0.0.0.0:5000\n" in file(resources(), unit)
     assert "\nListenStream=[::]:5000\n" in file(resources(receiver_listen="::"), unit)

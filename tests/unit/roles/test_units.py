@@ -93,5 +93,5 @@ def test_the_largest_file_has_room_for_a_flood_between_two_looks_of_root(
 @pytest.mark.parametrize(
     ("text", "known"), [("192.0.2.1", True), ("fd00::/8", True), ("fw.example.net", False)]
 )
-def test_a_name_is_told_from_an_address(text: str, known: bool) -> None:
+def test_a_name_is_distinguished_from_an_address(text: str, known: bool) -> None:
     assert is_network(text) is known

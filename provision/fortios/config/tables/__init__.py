@@ -48,7 +48,7 @@ _UNKNOWN = Table("")
 
 
 def find_table(path: str) -> Table:
-    """Return the record of a table; one that says nothing if the table is unknown."""
+    """Return the record of a table; an empty record if the table is unknown."""
     return TABLES.get(path, _UNKNOWN)
 
 

@@ -34,9 +34,9 @@ from provision.linux.agent.protocol.state import Observed
 
 @dataclass(frozen=True)
 class Applied(Form):
-    """All steps were made, or none where the host had ``moved`` since it was looked at; its state now.
+    """All steps were carried out, or none if the host had ``moved`` since it was observed; its new state.
 
-    ``notes``: what the operator should know of it, such as for what was waited.
+    ``notes``: notes for the operator, such as what the run had to wait for.
     """
 
     moved: bool
@@ -69,7 +69,7 @@ class Leased(Form):
 
 @dataclass(frozen=True)
 class SelfTested(Form):
-    """The steps of the synthetic event, in words, and how many posts the receiver could not read."""
+    """The steps of the synthetic event as text, and the number of unreadable posts by FortiGate."""
 
     steps: Annotated[list[Text], Bounds(max_length=100, fail_fast=True)]
     unreadable: Annotated[dict[FortiGateName, Count], Bounds(max_length=1000)]
@@ -77,7 +77,7 @@ class SelfTested(Form):
 
 @dataclass(frozen=True)
 class Rotated(Form):
-    """The outcome of a rotation: ``changed``, whether new secrets were made."""
+    """The outcome of a rotation. ``changed``: new secrets were created."""
 
     changed: bool
 
@@ -133,7 +133,7 @@ class Unallowed(Form):
 
 @dataclass(frozen=True)
 class Banned(Form):
-    """The outcome of a ban by hand: whether it changed anything, and until when the address is banned."""
+    """The outcome of a ban by hand: whether it changed anything, and the end of the ban."""
 
     changed: bool
     said: Text = ""
@@ -142,7 +142,7 @@ class Banned(Form):
 
 @dataclass(frozen=True)
 class Unbanned(Form):
-    """The outcome of an unban: whether the address was freed, and notes for the operator."""
+    """The outcome of an unban: whether it changed anything, and notes for the operator."""
 
     changed: bool
     notes: Annotated[list[Text], Bounds(max_length=1000, fail_fast=True)]
@@ -156,7 +156,7 @@ Entry = Annotated[dict[Word, Flat], Bounds(max_length=MOST_KEYS)]
 
 @dataclass(frozen=True)
 class History(Form):
-    """The last entries of the audit; ``left_out``: one answer cannot hold all that were asked for."""
+    """The last entries of the audit; ``left_out``: older ones that were requested do not fit."""
 
     history: Annotated[list[Entry], Bounds(max_length=1_000_000, fail_fast=True)]
     left_out: bool
@@ -208,7 +208,7 @@ class Refusal(Form):
     error: Annotated[str, Bounds(max_length=LONGEST_ERROR)]
 
 
-# By the word for what is asked; "refusal" is the answer to any request.
+# By the name of the request; a "refusal" may answer any of them.
 ANSWERS: dict[str, type[Form]] = {
     "refusal": Refusal,
     "observe": Observed,
