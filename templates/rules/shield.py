@@ -3,7 +3,7 @@
 It rises when SOURCES sources that nobody logged in from failed within an hour, and falls a day after that
 was last so. It spares the /16 around an IPv4 address and the /48 around an IPv6 address of each login
 that gave trust within ``trust_days``. Whoever logs in from a network never seen is denied meanwhile: that
-is its price, so it is off until an operator chooses it.
+is its price, so it is off until an operator chooses it. shielding.py raises it.
 
 Managed by Banstitch: changes made here are overwritten. Python 3.9 or later, standard library only.
 """
@@ -12,8 +12,10 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
+
+from banstitch_shared.shield_file import MOST_DENIED
 
 from rules.settings import DAY, Settings
 from rules.state import State, forget_before, remember
@@ -23,8 +25,10 @@ SOURCES = 20
 # Entries of the tables. Only logins that give trust add to `homes`.
 MOST_HOMES = 20_000
 MOST_STRANGERS = 1_000
-# Bits of the network that is spared around a login.
-HOME_BITS = {4: 16, 6: 48}
+# Networks of IPv6 logins that are spared one by one; each leaves some 25 others to deny. Where there are
+# more, larger ones are spared: so many bits have they.
+MOST_V6_HOMES = 1_000
+V6_BITS = (48, 40, 32, 24, 16)
 # What the internet can send from; the rest is nobody's to deny.
 UNIVERSE = (ipaddress.ip_network("0.0.0.0/0"), ipaddress.ip_network("2000::/3"))
 # Never denied: private, shared and link-local ranges, loopback, multicast.
@@ -74,6 +78,26 @@ def find_home(source: str) -> str:
         return ".".join(text.split(".")[:2]) + ".0.0/16"
     packed = socket.inet_pton(socket.AF_INET6, text)[:6] + bytes(10)
     return socket.inet_ntop(socket.AF_INET6, packed) + "/48"
+
+
+def list_denied_around(homes: Sequence[str], spared: Sequence[str]) -> list[str]:
+    """Return the networks that the shield denies: a bounded number, whatever there is to spare.
+
+    Raises:
+        ValueError: an entry is no network.
+    """
+    v6 = {home for home in homes if ":" in home}
+    for bits in V6_BITS:
+        wider = {_widen(home, bits) for home in v6}
+        if len(wider) <= MOST_V6_HOMES:
+            break
+    v4 = (home for home in homes if ":" not in home)
+    return list_denied((*spared, *v4, *wider))[:MOST_DENIED]
+
+
+def _widen(home: str, bits: int) -> str:
+    packed = socket.inet_pton(socket.AF_INET6, home.partition("/")[0])[: bits // 8]
+    return "%s/%d" % (socket.inet_ntop(socket.AF_INET6, packed + bytes(16 - len(packed))), bits)
 
 
 def list_denied(spared: Iterable[str]) -> list[str]:

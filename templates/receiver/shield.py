@@ -1,0 +1,114 @@
+"""The shield: the networks that the feed denies as well while banstitch-rules has raised it.
+
+The file of banstitch-rules is data of a user who reads what attackers cause. So whoever is never banned is
+taken out of its networks here once more, and a file that does not fit into the feed is left out.
+
+Managed by Banstitch: changes made here are overwritten.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from banstitch_shared import shield_file
+from banstitch_shared.addresses import (
+    Network,
+    Networks,
+    parse_network,
+    spell_network,
+    split_ban,
+)
+from banstitch_shared.shield_file import UP
+
+from receiver.files import Signature, read_signature
+
+if TYPE_CHECKING:
+    from receiver.names import Names
+
+# Networks of the service from which something has to be cut out.
+MOST_SPLIT = 1000
+
+
+class Shield:
+    """What the service says of the shield.
+
+    ``never``: addresses and networks that it must not deny; ``hosts``: names of such hosts. ``most``:
+    networks for which the feed has room.
+    """
+
+    def __init__(
+        self, folder: str, never: Iterable[str], names: Names, hosts: Sequence[str], most: int
+    ) -> None:
+        self._folder = folder
+        self._never = [parse_network(text) for text in never]
+        self._names = names
+        self._hosts = hosts
+        self._most = most
+        self._seen: Signature | None = None
+        self._known: shield_file.Shield | None = None
+        # what was computed last, and from what
+        self._made_from: object = None
+        self._denied: tuple[str, ...] = ()
+
+    def find(self, now: float) -> shield_file.Shield | None:
+        """Return the shield that is up, or would be; None where there is none."""
+        seen = read_signature(os.path.join(self._folder, shield_file.NAME))
+        if seen != self._seen:
+            self._known, self._seen = shield_file.read_shield(self._folder, now), seen
+        return self._known if self._known and self._known.until > now else None
+
+    def list_denied(self, now: float) -> tuple[str, ...]:
+        """Return the networks that the feed denies now."""
+        shield = self.find(now)
+        if shield is None or shield.mode != UP:
+            return ()
+        addresses = frozenset(self._names.find_addresses(self._hosts))
+        made_from = shield.networks, addresses
+        if made_from != self._made_from:
+            never = [*self._never, *(parse_network(str(address)) for address in addresses)]
+            self._denied = exclude(shield.networks, never)
+            self._made_from = made_from
+        return self._denied if len(self._denied) <= self._most else ()
+
+    def describe_loss(self, now: float) -> str:
+        """Return that the feed has no room for the shield, or an empty string."""
+        shield = self.find(now)
+        if shield is None or shield.mode != UP or self.list_denied(now):
+            return ""
+        return (
+            "the shield is up and denies nobody: raise receiver_feed_limit, it needs %d entries"
+            % (2 * len(self._denied))
+        )
+
+
+def exclude(networks: Iterable[str], never: Sequence[Network]) -> tuple[str, ...]:
+    """Return networks without what is in ``never``, in the order of the feed.
+
+    The service has left it out already. So few networks have to be split, and none beyond some.
+    """
+    spared, found, split = Networks((each, "never") for each in never), [], 0
+    for text in dict.fromkeys(networks):
+        place = split_ban(text)
+        if not spared.find_around(*place) and not spared.find_within(*place):
+            found.append(text)
+        elif split < MOST_SPLIT:
+            split += 1
+            found += _split(parse_network(text), never)
+    return tuple(sorted(found, key=split_ban))
+
+
+def _split(network: Any, never: Sequence[Any]) -> Iterator[str]:
+    """Yield the parts of a network that are outside all of ``never``."""
+    parts = [network]
+    for spared in never:
+        if network.version == spared.version and network.overlaps(spared):
+            parts = [part for whole in parts for part in _cut_out(whole, spared)]
+    yield from map(spell_network, parts)
+
+
+def _cut_out(network: Any, spared: Any) -> Iterable[Any]:
+    if not network.overlaps(spared):
+        return [network]
+    return [] if network.subnet_of(spared) else network.address_exclude(spared)
