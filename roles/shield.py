@@ -37,13 +37,19 @@ class Settings(RoleSettings):
         BeforeValidator(_read_switch),
         Field(
             description=(
-                "off: never; alarm: report when it would rise; auto: deny everything but the networks "
-                "of recent logins while many strange addresses fail"
+                "off: it rises only on `shield on`; alarm: report when it would rise; auto: deny "
+                "everybody but the networks of recent logins while many strange addresses fail"
             )
         ),
     ] = "off"
     shield_networks: Annotated[
-        Networks, Field(description="addresses and networks that the shield never denies")
+        Networks,
+        Field(
+            description=(
+                "addresses and networks that the shield never denies, such as controllers, other sites "
+                "and IPsec peers"
+            )
+        ),
     ] = ()
 
 
