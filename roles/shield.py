@@ -46,7 +46,7 @@ class Settings(RoleSettings):
         Networks,
         Field(
             description=(
-                "addresses and networks that the shield never denies, such as controllers, other sites "
+                "addresses and networks that the shield never denies, such as controllers "
                 "and IPsec peers"
             )
         ),
@@ -61,8 +61,10 @@ def find_mode(context: Context) -> str:
 def list_spared(context: Context) -> list[str]:
     """Return the networks that the shield never denies, beside those of logins.
 
-    They are those that no detection bans, and ``shield_networks``.
+    They are those that no detection bans, ``shield_networks`` and, where it may rise by itself, all hosts
+    of the inventory: a FortiGate of another site may be an IPsec peer.
     """
+    others = context.site.inventory_addresses if find_mode(context) != "off" else ()
     detections = list_enabled(context.get_ban_host_settings("detection", DetectionSettings))
     found = [
         *list_ignored(context),
@@ -70,6 +72,7 @@ def list_spared(context: Context) -> list[str]:
         *map(str, context.get_ban_host_settings("receiver", ReceiverSettings).receiver_ignore),
         *(each for detection in detections for each in detection.ignore),
         *map(str, context.get_ban_host_settings("shield", Settings).shield_networks),
+        *others,
     ]
     return [text for text in dict.fromkeys(found) if is_network(text)]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -51,6 +52,16 @@ def test_the_service_knows_its_mode_and_whom_it_never_denies() -> None:
     } <= set(block["spared"])
     # the receiver resolves names
     assert "fw2.example.net" not in block["spared"]
+
+
+@pytest.mark.parametrize(("mode", "is_spared"), [("off", False), ("alarm", True), ("auto", True)])
+def test_hosts_of_other_sites_are_spared_where_it_may_rise_by_itself(
+    mode: str, is_spared: bool
+) -> None:
+    elsewhere = replace(site(mode), inventory_addresses=("192.0.2.10", "203.0.113.1"))
+    spared = shield.list_spared(linux(elsewhere))
+    assert ("203.0.113.1" in spared) == is_spared
+    assert spared.count("192.0.2.10") == 1
 
 
 @pytest.mark.parametrize(
