@@ -6,56 +6,20 @@ service banstitch-rules raises it, and the receiver serves its networks in the f
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
-
 from banstitch_shared.addresses import is_network
-from pydantic import BeforeValidator, Field
 
 from provision.desired.context import Context
 from provision.linux.kinds.resource import Resource
-from provision.sites.setting_types import Networks
-from provision.sites.settings import RoleSettings
 from roles.detection.role import Settings as DetectionSettings
 from roles.detection.role import list_enabled, list_ignored
 from roles.receiver.role import Settings as ReceiverSettings
 from roles.receiver.role import find_receiver_address
+from roles.shield_settings import Settings, find_mode
+
+__all__ = ["NAME", "PREFIX", "Settings", "find_mode", "list_spared", "replay", "resources"]
 
 NAME = "shield"
 PREFIX = "shield"
-
-
-def _read_switch(value: object) -> object:
-    """Return `off` for the false that YAML reads it as."""
-    return "off" if value is False else value
-
-
-class Settings(RoleSettings):
-    """Whether the shield rises, and whom it never denies."""
-
-    shield: Annotated[
-        Literal["off", "alarm", "auto"],
-        BeforeValidator(_read_switch),
-        Field(
-            description=(
-                "off: it rises only on `shield on`; alarm: report when it would rise; auto: deny "
-                "everybody but the networks of recent logins while many strange addresses fail"
-            )
-        ),
-    ] = "off"
-    shield_networks: Annotated[
-        Networks,
-        Field(
-            description=(
-                "addresses and networks that the shield never denies, such as controllers "
-                "and IPsec peers"
-            )
-        ),
-    ] = ()
-
-
-def find_mode(context: Context) -> str:
-    """Return the mode of the shield at the site: off, alarm or auto."""
-    return context.get_ban_host_settings("shield", Settings).shield
 
 
 def list_spared(context: Context) -> list[str]:

@@ -1,7 +1,8 @@
 """The shield: the networks that the feed denies as well while banstitch-rules has raised it.
 
-The file of banstitch-rules is data of a user who reads what attackers cause. So whoever is never banned is
-taken out of its networks here once more, and a file that does not fit into the feed is left out.
+The file of banstitch-rules is data of a user who reads what attackers cause. So it counts only where the
+inventory or an operator lets the shield rise, whoever is never banned is taken out of its networks here once
+more, and a file that does not fit into the feed is left out.
 
 Managed by Banstitch: changes made here are overwritten.
 """
@@ -26,26 +27,27 @@ from receiver.files import Signature, read_signature
 
 if TYPE_CHECKING:
     from receiver.names import Names
+    from receiver.settings import Config
 
 # Networks of the service from which something has to be cut out.
 MOST_SPLIT = 1000
 
 
 class Shield:
-    """What the service says of the shield.
+    """What the service says of the shield, as far as it is allowed to.
 
-    ``never``: addresses and networks that it must not deny; ``hosts``: names of such hosts. ``most``:
-    networks for which the feed has room.
+    ``never``: addresses and networks that it must not deny; ``names`` knows those of such hosts.
     """
 
-    def __init__(
-        self, folder: str, never: Iterable[str], names: Names, hosts: Sequence[str], most: int
-    ) -> None:
-        self._folder = folder
+    def __init__(self, config: Config, never: Iterable[str], names: Names) -> None:
+        self._folder = config["rules_memory"]
+        self._setting = config["shield"]
+        self._spool = config["spool"]
         self._never = [parse_network(text) for text in never]
         self._names = names
-        self._hosts = hosts
-        self._most = most
+        self._hosts = config["hosts"]
+        # half of the feed: there is always room for bans
+        self._most = config["feed_limit"] // 2
         self._seen: Signature | None = None
         self._known: shield_file.Shield | None = None
         # what was computed last, and from what
@@ -57,7 +59,15 @@ class Shield:
         seen = read_signature(os.path.join(self._folder, shield_file.NAME))
         if seen != self._seen:
             self._known, self._seen = shield_file.read_shield(self._folder, now), seen
-        return self._known if self._known and self._known.until > now else None
+        known = self._known if self._known and self._known.until > now else None
+        return known if known is None or self._is_allowed(known.mode, now) else None
+
+    def _is_allowed(self, mode: str, now: float) -> bool:
+        """Return whether an operator lets the shield be up, or the inventory does."""
+        if mode != UP:
+            return self._setting != "off"
+        order = shield_file.read_order(self._spool, now)
+        return order.up if order else self._setting == "auto"
 
     def list_denied(self, now: float) -> tuple[str, ...]:
         """Return the networks that the feed denies now."""

@@ -35,11 +35,7 @@ class State:
         self.peers = Peers(config["allow"], config["own"], self.names, config["readers"])
         self.bans = Bans(config["spool"], config["jails"])
         never = [*config["own"], *(net for each in config["detections"] for net in each["ignore"])]
-        # half of the feed: there is always room for bans
-        room = config["feed_limit"] // 2
-        self.shield = Shield(
-            config["rules_memory"], dict.fromkeys(never), self.names, config["hosts"], room
-        )
+        self.shield = Shield(config, dict.fromkeys(never), self.names)
         self.feed = Feed(self.bans, self.shield, config["feed_limit"], config["feed_lists"])
         self.rules = Rules(config["rules_memory"])
         self.counts = Counts(config["counts"], metrics.list_names(config))

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from banstitch_shared.addresses import parse_peer
-from banstitch_shared.shield_file import Shield, format_shield
+from banstitch_shared.shield_file import Order, Shield, format_order, format_shield
 
 from tests.unit.receiver.receiver_app import FOREVER, Receiver
 
@@ -62,6 +62,29 @@ def test_an_alarm_denies_nobody(receiver: Receiver) -> None:
     raise_shield(receiver, mode="alarm", kept_out=7)
     assert receiver.feed().text == "203.0.113.9\n"
     assert "would have kept out 7 failures" in health(receiver, "warnings")
+
+
+def order(receiver: Receiver, *, up: bool, seconds: float = 60) -> None:
+    now = time.time()
+    text = format_order(Order(up, now + seconds, now, "root@pc", "a test"))
+    (receiver.spool / "shield.json").write_text(text)
+
+
+@pytest.mark.parametrize("setting", ["off", "alarm"])
+def test_a_service_that_raises_it_unasked_denies_nobody(tmp_path: Path, setting: str) -> None:
+    receiver = Receiver(tmp_path, shield=setting)
+    raise_shield(receiver, *WHOLE)
+    assert receiver.feed().text == ""
+    order(receiver, up=True)
+    assert receiver.feed().text == "64.0.0.0/3\n2400::/6\n"
+    order(receiver, up=True, seconds=-1)
+    assert receiver.feed().text == ""
+
+
+def test_an_order_of_an_operator_keeps_it_down(receiver: Receiver) -> None:
+    raise_shield(receiver, *WHOLE)
+    order(receiver, up=False)
+    assert receiver.feed().text == "203.0.113.9\n"
 
 
 def test_whoever_is_never_banned_is_cut_out_of_what_the_service_wrote(receiver: Receiver) -> None:
