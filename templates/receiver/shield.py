@@ -10,17 +10,17 @@ Managed by Banstitch: changes made here are overwritten.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from banstitch_shared import shield_file
 from banstitch_shared.addresses import (
     Network,
     Networks,
     parse_network,
-    spell_network,
     split_ban,
 )
+from banstitch_shared.ranges import cut_out
 from banstitch_shared.shield_file import UP
 
 from receiver.files import Signature, read_signature
@@ -105,20 +105,5 @@ def exclude(networks: Iterable[str], never: Sequence[Network]) -> tuple[str, ...
             found.append(text)
         elif split < MOST_SPLIT:
             split += 1
-            found += _split(parse_network(text), never)
+            found += cut_out(parse_network(text), never)
     return tuple(sorted(found, key=split_ban))
-
-
-def _split(network: Any, never: Sequence[Any]) -> Iterator[str]:
-    """Yield the parts of a network that are outside all of ``never``."""
-    parts = [network]
-    for spared in never:
-        if network.version == spared.version and network.overlaps(spared):
-            parts = [part for whole in parts for part in _cut_out(whole, spared)]
-    yield from map(spell_network, parts)
-
-
-def _cut_out(network: Any, spared: Any) -> Iterable[Any]:
-    if not network.overlaps(spared):
-        return [network]
-    return [] if network.subnet_of(spared) else network.address_exclude(spared)

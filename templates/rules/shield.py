@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
+from banstitch_shared.ranges import cut_out
 from banstitch_shared.shield_file import MOST_DENIED
 
 from rules.settings import DAY, Settings
@@ -107,38 +108,4 @@ def list_denied(spared: Iterable[str]) -> list[str]:
         ValueError: an entry of ``spared`` is no network.
     """
     kept = [ipaddress.ip_network(text, strict=False) for text in (*NEVER, *spared)]
-    denied: list[str] = []
-    for universe in UNIVERSE:
-        own = [
-            (int(n.network_address), int(n.broadcast_address))
-            for n in kept
-            if n.version == universe.version
-        ]
-        first, last = int(universe.network_address), int(universe.broadcast_address)
-        size = universe.max_prefixlen
-        for start, end in _list_gaps(first, last, sorted(own)):
-            denied += _spell_range(start, end, size)
-    return denied
-
-
-def _list_gaps(first: int, last: int, kept: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    """Yield the ranges between ``first`` and ``last`` that no range of ``kept`` covers."""
-    start = first
-    for low, high in kept:
-        if high < start or low > last:
-            continue
-        if low > start:
-            yield start, low - 1
-        start = high + 1
-    if start <= last:
-        yield start, last
-
-
-def _spell_range(start: int, end: int, size: int) -> Iterator[str]:
-    """Yield the networks that make up a range of addresses of ``size`` bits."""
-    family = socket.AF_INET if size == 32 else socket.AF_INET6
-    while start <= end:
-        free = size if not start else (start & -start).bit_length() - 1
-        free = min(free, (end - start + 1).bit_length() - 1)
-        yield "%s/%d" % (socket.inet_ntop(family, start.to_bytes(size // 8, "big")), size - free)
-        start += 1 << free
+    return [text for universe in UNIVERSE for text in cut_out(universe, kept)]
