@@ -24,6 +24,7 @@ Verb = Literal[
     "unban",
     "allow",
     "unallow",
+    "shield",
 ]
 # The verbs that change what the plan names.
 CHANGING: tuple[Verb, ...] = ("apply", "teardown", "rotate")

@@ -27,6 +27,7 @@ from provision.linux.kinds.file import File
 from provision.linux.kinds.resource import Resource
 from provision.linux.kinds.service import Service
 from provision.sites.settings import RoleSettings
+from roles import shield
 from roles.detection.role import Settings as DetectionSettings
 from roles.detection.role import list_enabled, list_rules
 from roles.detection.rules import describe_rules, read_trap_users
@@ -98,6 +99,7 @@ def _describe_settings(context: Context) -> str:
         "known_users": sorted(own.detection_known_users),
         "trust_days": own.detection_trust_days,
         "trust_sources": own.detection_trust_sources,
+        "shield": {"mode": shield.find_mode(context), "spared": shield.list_spared(context)},
     }
     accounts = {name: (each.accounts, each.no_traps) for name, each in catalogue.items()}
     return describe_rules(list_rules(own), accounts, people)

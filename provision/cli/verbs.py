@@ -187,6 +187,25 @@ def unallow(app: App, flags: Flags, address: str, why: str) -> Exit:
 
 @click.command()
 @add_common_options
+@click.argument("state", type=click.Choice(["on", "off"]))
+@click.option(
+    "--for",
+    "duration",
+    metavar="TIME",
+    default="6h",
+    show_default=True,
+    help="Duration, such as 30m, 6h or 1d.",
+)
+@why_option
+def shield(app: App, flags: Flags, state: str, duration: str, why: str) -> Exit:
+    """Deny everybody but the networks of recent logins for some time (on), or nobody (off)."""
+    from provision.cli import operate
+
+    return operate.shield(app, flags, state == "on", duration, why)
+
+
+@click.command()
+@add_common_options
 @yes_option
 def rotate(app: App, flags: Flags, yes: bool) -> Exit:
     """Give the chosen FortiGates new secrets. The old ones stay valid until each has its new ones."""
@@ -232,6 +251,7 @@ VERBS = (
     unban,
     allow,
     unallow,
+    shield,
     rotate,
     status,
     replay,

@@ -16,6 +16,7 @@ from provision.desired.context import (
     ReplayHook,
     ReviewHook,
     SelfTestHook,
+    ShieldHook,
     StatusHook,
     StatusSource,
     VdomHook,
@@ -224,6 +225,23 @@ def request_self_test(site: Site, plays: Sequence[Play]) -> SelfTest | None:
         if isinstance(role, SelfTestHook):
             return role.self_test(Context(site, site.ban_host))
     return None
+
+
+def check_shield(site: Site, plays: Sequence[Play]) -> None:
+    """Check that a shield in the feed of a site would deny nothing but VPNs.
+
+    Raises:
+        InputError: every FortiGate where it would.
+    """
+    problems = [
+        problem
+        for fortigate in site.fortigates
+        for role in list_roles(plays, FORTIGATES)
+        if isinstance(role, ShieldHook)
+        for problem in role.check_shield(Context(site, fortigate))
+    ]
+    if problems:
+        raise InputError(problems)
 
 
 def request_status(site: Site, plays: Sequence[Play]) -> StatusSource:

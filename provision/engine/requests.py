@@ -11,7 +11,7 @@ from typing import Any
 from banstitch_shared.jails import name_detection, name_jail
 
 from provision.desired import collect
-from provision.desired.host_paths import AUDIT, SPOOL, TOKENS, USER
+from provision.desired.host_paths import AUDIT, RULES_MEMORY, SPOOL, TOKENS, USER
 from provision.engine.ban_host import BanHostRun
 from provision.engine.progress import capture_errors
 from provision.engine.run import Run
@@ -25,6 +25,7 @@ from provision.linux.agent.protocol.requests import (
     ReadHistory,
     Request,
     Rotate,
+    SetShield,
     UnallowNetwork,
     UnbanAddress,
 )
@@ -154,10 +155,19 @@ def _add_end(result: TargetResult) -> TargetResult:
 
 def add_allowed_end(site: SiteResult) -> SiteResult:
     """Return the result of an allowance with a note about its end at each ban host."""
+    return _add_limit(site, "allowed")
+
+
+def add_shield_end(site: SiteResult, up: bool) -> SiteResult:
+    """Return the result of an order to the shield with a note about its end at each ban host."""
+    return _add_limit(site, "shield on" if up else "shield off")
+
+
+def _add_limit(site: SiteResult, what: str) -> SiteResult:
     return replace(
         site,
         targets=tuple(
-            replace(t, notes=(f"allowed until {format_timestamp(t.details['until'])}", *t.notes))
+            replace(t, notes=(f"{what} until {format_timestamp(t.details['until'])}", *t.notes))
             if "until" in t.details
             else t
             for t in site.targets
@@ -178,6 +188,21 @@ def ask_allow(network: str, seconds: int, why: str) -> Callable[[Site], AllowNet
 def ask_unallow(network: str, why: str) -> Callable[[Site], UnallowNetwork]:
     """Return the request that ends an allowance."""
     return lambda _: UnallowNetwork(SPOOL, USER, network, name_operator(), why)
+
+
+def ask_shield(run: Run, up: bool, seconds: int, why: str) -> Callable[[Site], SetShield]:
+    """Return the request that keeps the shield of a site up, or down, for some time.
+
+    Raises:
+        InputError: it would deny more than VPNs at a FortiGate of the site.
+    """
+
+    def request(site: Site) -> SetShield:
+        if up:
+            collect.check_shield(site, run.plays)
+        return SetShield(SPOOL, USER, RULES_MEMORY, up, seconds, name_operator(), why)
+
+    return request
 
 
 def _find_jail(run: Run, site: Site, detection: str) -> str:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import asdict
+
+from banstitch_shared.shield_file import Shield, describe_shield
 
 from provision.errors import Failed
 from provision.linux.agent.protocol.state import Observed
@@ -69,6 +72,12 @@ def check_ports(services: Iterable[Service], draft: Draft) -> None:
                 f"{service.listens} is taken by {holder}",
                 "stop that program for good, or set receiver_port to a free port",
             )
+
+
+def note_shield(draft: Draft) -> None:
+    """Say loudly that the shield is up, or would be."""
+    if draft.observed.shield is not None:
+        draft.warnings.append(describe_shield(Shield(**asdict(draft.observed.shield))))
 
 
 def note_lock(draft: Draft) -> None:

@@ -71,6 +71,7 @@ def plan(
         resource.plan_effects(draft, applicable)
     plan_gone_jails(draft)
     conditions.note_lock(draft)
+    conditions.note_shield(draft)
     if draft.conflicts:
         raise Conflict(
             "not ours, and in the way: " + "; ".join(draft.conflicts),

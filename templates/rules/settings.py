@@ -48,6 +48,7 @@ class Settings:
     ``trust_days``: so long a login speaks for its source. ``trust_sources``: a user who logs in from more
     sources in a day gives no trust. ``most_failures``: a source that failed more often since its last
     login gets none. ``known_users`` count as if they had logged in. All names are in lower case.
+    ``shield``: off, alarm or auto. ``spared``: networks that the shield denies never.
     """
 
     detections: Mapping[str, Detection]
@@ -56,6 +57,8 @@ class Settings:
     trust_days: float = 14
     trust_sources: int = 5
     most_failures: float = 2.5
+    shield: str = "off"
+    spared: tuple[str, ...] = ()
 
     @property
     def trust_time(self) -> float:
@@ -65,6 +68,7 @@ class Settings:
 
 def read_settings(document: Mapping[str, Any]) -> Settings:
     """Return the settings of a parsed ``rules.json``."""
+    shield = document.get("shield", {"mode": "off", "spared": ()})
     detections = {
         name: Detection(
             name,
@@ -81,6 +85,8 @@ def read_settings(document: Mapping[str, Any]) -> Settings:
         float(document["trust_days"]),
         int(document["trust_sources"]),
         float(document["most_failures"]),
+        shield["mode"],
+        tuple(shield["spared"]),
     )
 
 

@@ -118,11 +118,10 @@ def _describe_host(
             for labels, n in read_samples(metrics, "banstitch_refused_total")
             if labels.get("why") in _WHY
         },
-        "alarms": answer.details["alarms"],
-        "attacked": answer.details["attacked"],
+        **{name: answer.details[name] for name in ("shield", "alarms", "attacked")},
         "filter": _judge_filter(source.request.filters, answer.details.get("filters", False)),
     }
-    notes = (*target.notes, *_list_host_notes(details))
+    notes = tuple(dict.fromkeys((*target.notes, *_list_host_notes(details))))
     well = target.state == "ok" and not details["bans_refused"]
     state = "ok" if well else "differs" if target.state == "ok" else target.state
     execs = target.execs + answer.execs

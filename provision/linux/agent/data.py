@@ -26,8 +26,9 @@ _ASIDE = r"(\.[1-9][0-9]{0,3}(\.gz)?)?"
 OURS = {
     "/var/log/banstitch": rf"(events|rules|evidence|rejected|audit)\.log({_ASIDE}|(\.1)?\.new|\.odd-[0-9]+)"
     r"|\.audit\.lock",
-    "/var/spool/banstitch": r"banstitch-[a-z0-9_-]+\.(alive|bans(\.new)?)|(limit|allowed)\.json(\.lock)?",
-    "/var/lib/banstitch-rules": r"(checkpoint|alarms)\.json(\.new)?|alive|current",
+    "/var/spool/banstitch": r"banstitch-[a-z0-9_-]+\.(alive|bans(\.new)?)"
+    r"|(limit|allowed|shield)\.json(\.lock)?",
+    "/var/lib/banstitch-rules": r"(checkpoint|alarms|shield)\.json(\.new)?|alive|current",
     "/var/spool/banstitch-requests": r"[0-9]+-[0-9a-f]+\.json(\.new)?",
 }
 # The files of the agent's own directory.

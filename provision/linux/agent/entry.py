@@ -10,7 +10,16 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
-from provision.linux.agent import allowances, audit, bans, leases, memory, rotation, status
+from provision.linux.agent import (
+    allowances,
+    audit,
+    bans,
+    leases,
+    memory,
+    rotation,
+    shields,
+    status,
+)
 from provision.linux.agent.apply import apply_steps
 from provision.linux.agent.host import HostError, explain
 from provision.linux.agent.observe import observe_host
@@ -58,6 +67,7 @@ DO: dict[str, Callable[[Any], object]] = {
     "unban": bans.unban_address,
     "allow": allowances.allow_network,
     "unallow": allowances.unallow_network,
+    "shield": shields.set_shield,
     "history": audit.list_history,
     "status": status.read_status,
 }

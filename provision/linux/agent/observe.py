@@ -22,6 +22,10 @@ from provision.linux.agent.kinds import KINDS
 from provision.linux.agent.processes import printable
 from provision.linux.agent.protocol.requests import Observe
 from provision.linux.agent.protocol.state import Facts, ManifestObject, ManifestSummary, Observed
+from provision.linux.agent.shields import read_state
+
+# The folder of the service banstitch-rules.
+RULES_MEMORY = "/var/lib/banstitch-rules"
 
 
 def observe_host(request: Observe) -> Observed:
@@ -37,6 +41,7 @@ def observe_host(request: Observe) -> Observed:
         package_lock="" if all(found["packages"].values()) else held_lock(),
         clock=time.time(),
         digest="",
+        shield=read_state(RULES_MEMORY),
         **found,
     )
     return replace(observed, digest=compute_digest(observed))

@@ -17,6 +17,7 @@ from provision.linux.agent.http_client import build_opener, fetch
 from provision.linux.agent.pem import read_certificate
 from provision.linux.agent.protocol.answers import Alarm, Attacked, Remaining, Status
 from provision.linux.agent.protocol.requests import ReadStatus
+from provision.linux.agent.shields import read_state
 from provision.linux.agent.tokens_file import read_tokens
 
 
@@ -32,6 +33,7 @@ def read_status(request: ReadStatus) -> Status:
         filters=_check_filters(request.filters),
         alarms=[Alarm(*alarm) for alarm in known.alarms],
         attacked=[Attacked(*attacked) for attacked in known.attacked],
+        shield=read_state(request.rules),
         versions={
             "debian": _read_debian_version(),
             "python": platform.python_version(),

@@ -157,3 +157,14 @@ def test_below_the_table_stands_what_else_is_to_be_known(
     details: dict[str, Any], said: str
 ) -> None:
     assert status.list_notes([SiteResult("ban1", (host(**details),))]) == [said]
+
+
+def test_a_shield_that_is_up_is_the_first_note() -> None:
+    times = {"since": NOW, "until": NOW + 3600}
+    counts = {"homes": 3, "kept_out": 0, "denied": 0}
+    shield = {"mode": "up", "by": "root@pc", "why": "a spray", **times, **counts}
+    notes = status.list_notes([SiteResult("ban1", (host(shield=shield),))])
+    assert notes[0] == (
+        "ban1: SHIELD UP from 2027-01-15 08:00 to 2027-01-15 09:00 UTC: the feed denies everybody but"
+        " 3 networks of recent logins and those that are never denied (root@pc: a spray)"
+    )

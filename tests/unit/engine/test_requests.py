@@ -78,6 +78,29 @@ def test_a_ban_below_a_longer_one_says_that_nothing_changed(
     assert "note: banned permanently already, nothing was changed; to shorten the ban" in said.out
 
 
+def test_an_order_to_the_shield_tells_until_when(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    answered(monkeypatch, state="changed", details={"until": 1_800_000_000})
+    said = cli("shield", "on", "--for", "1h", "--why", "a spray")
+    assert (said.code, said.err) == (0, "")
+    assert "note: shield on until 2027-01-15 08:00:00Z\n" in said.out
+    assert "note: shield off until" in cli("shield", "off").out
+
+
+def test_a_shield_that_would_deny_more_than_vpns_is_refused(cli: Cli) -> None:
+    hosts = HOSTS.replace("ban_host: bh1}", "ban_host: bh1, enforcement: none}", 1)
+    write(cli.folder, hosts__yml=hosts)
+    said = cli("shield", "on")
+    assert said.code == 3
+    assert "fw1: the shield: enforcement none leaves open what the feed is used for" in said.err
+
+
+@pytest.mark.parametrize("duration", ["-1", "0"])
+def test_a_shield_must_end(cli: Cli, duration: str) -> None:
+    said = cli("shield", "on", "--for", duration)
+    assert said.code == 3
+    assert "must be" in said.err
+
+
 @pytest.mark.parametrize(
     ("state", "code"), [("ok", 0), ("differs", 2), ("failed", 1), ("unreachable", 4)]
 )

@@ -29,7 +29,7 @@ from provision.linux.agent.protocol.bounds import (
     Version,
     Word,
 )
-from provision.linux.agent.protocol.state import Observed
+from provision.linux.agent.protocol.state import Observed, ShieldState
 
 
 @dataclass(frozen=True)
@@ -132,6 +132,15 @@ class Unallowed(Form):
 
 
 @dataclass(frozen=True)
+class ShieldSet(Form):
+    """The outcome of an order to the shield: its end, and notes for the operator."""
+
+    changed: bool
+    until: Clock
+    notes: Annotated[list[Text], Bounds(max_length=100, fail_fast=True)]
+
+
+@dataclass(frozen=True)
 class Banned(Form):
     """The outcome of a ban by hand: whether it changed anything, and the end of the ban."""
 
@@ -199,6 +208,7 @@ class Status(Form):
     filters: bool
     alarms: Annotated[list[Alarm], Bounds(max_length=100, fail_fast=True)]
     attacked: Annotated[list[Attacked], Bounds(max_length=100, fail_fast=True)]
+    shield: Optional[ShieldState] = None
 
 
 @dataclass(frozen=True)
@@ -223,6 +233,7 @@ ANSWERS: dict[str, type[Form]] = {
     "unban": Unbanned,
     "allow": Allowed,
     "unallow": Unallowed,
+    "shield": ShieldSet,
     "history": History,
     "status": Status,
 }

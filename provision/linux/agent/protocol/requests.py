@@ -192,6 +192,23 @@ class UnallowNetwork(Request[answers.Unallowed]):
 
 
 @dataclass(frozen=True)
+class SetShield(Request[answers.ShieldSet]):
+    """Keep the shield up, or down, for ``seconds``.
+
+    ``group`` may read the order in ``spool``; ``rules``: the folder of banstitch-rules.
+    """
+
+    do: ClassVar[str] = "shield"
+    spool: str
+    group: str
+    rules: str
+    up: bool
+    seconds: int
+    by: str
+    why: str
+
+
+@dataclass(frozen=True)
 class ReadHistory(Request[answers.History]):
     """Return the ``last`` entries of the audit."""
 
@@ -233,6 +250,7 @@ REQUESTS: dict[str, type[Request[Any]]] = {
         UnbanAddress,
         AllowNetwork,
         UnallowNetwork,
+        SetShield,
         ReadHistory,
         ReadStatus,
     )

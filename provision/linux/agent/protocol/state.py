@@ -26,6 +26,7 @@ from provision.linux.agent.protocol.bounds import (
     ObjectId,
     PackageName,
     Path,
+    Text,
     Token,
     TokenName,
     UnitName,
@@ -124,6 +125,20 @@ class ManifestSummary(Form):
 
 
 @dataclass(frozen=True)
+class ShieldState(Form):
+    """The shield that is up, or would be; see banstitch_shared/shield_file.py."""
+
+    mode: Literal["up", "alarm"]
+    since: Clock
+    until: Clock
+    by: Text
+    why: Text
+    homes: Count
+    kept_out: Count
+    denied: Count
+
+
+@dataclass(frozen=True)
 class Observed(Form):
     """The state of everything that a request names and of every object of the manifest."""
 
@@ -141,3 +156,4 @@ class Observed(Form):
     package_lock: Holder
     clock: Clock
     digest: Digest
+    shield: Optional[ShieldState] = None
