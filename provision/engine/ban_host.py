@@ -279,6 +279,6 @@ class BanHostRun:
         for fortigate in self._site.fortigates:
             number = answer.unreadable.get(fortigate.name, 0)
             if number:
-                self.target.loses_events = True
+                self.target.is_impaired = True
                 problem = describe_unreadable_posts(number, self._site.ban_host.name)
                 self.target.notes.append(f"{fortigate.name}: {problem}")

@@ -56,8 +56,8 @@ class Target:
     notes: list[str] = field(default_factory=list)
     made: tuple[Change, ...] = ()
     skipped: str = ""
-    # posts of FortiGates could not be read, so `verify` must not report success
-    loses_events: bool = False
+    # posts of FortiGates could not be read, or bans are not denied, so `verify` must not report success
+    is_impaired: bool = False
     details: Mapping[str, Any] = field(default_factory=dict)
     approved: TargetPlan | None = None
     new_plan: TargetPlan | None = None
@@ -127,7 +127,7 @@ class Target:
         if self.skipped:
             return "skipped"
         if not changes:
-            return "differs" if self.loses_events else "ok"
+            return "differs" if self.is_impaired else "ok"
         return "changed" if verb in CHANGING else "differs"
 
 

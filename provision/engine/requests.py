@@ -28,7 +28,6 @@ from provision.linux.agent.protocol.requests import (
     UnallowNetwork,
     UnbanAddress,
 )
-from provision.linux.kinds.jail import Jail
 from provision.linux.session.session import BanHostSession, NoPython
 from provision.masking import mask_plan, mask_result
 from provision.plan import State
@@ -105,15 +104,9 @@ def rotate(run: Run, selected: Selected) -> SiteResult:
     return SiteResult(begun.name, (*begun.targets, *applied.targets))
 
 
-def list_jails(run: Run, site: Site) -> tuple[str, ...]:
-    """Return the names of a site's jails, in order."""
-    resources = collect.render_resources(site, run.plays)
-    return tuple(each.name for each in resources if isinstance(each, Jail))
-
-
 def ask_bans(run: Run) -> Callable[[Site], ListBans]:
     """Return the request that lists the live bans of a site."""
-    return lambda site: ListBans(SPOOL, AUDIT, list_jails(run, site))
+    return lambda site: ListBans(SPOOL, AUDIT, collect.list_jails(site, run.plays))
 
 
 def ask_history(last: int) -> Callable[[Site], ReadHistory]:
@@ -167,7 +160,9 @@ def add_allowed_end(site: SiteResult) -> SiteResult:
 
 def ask_unban(run: Run, address: str, why: str) -> Callable[[Site], UnbanAddress]:
     """Return the request that unbans an address in all jails of a site."""
-    return lambda site: UnbanAddress(SPOOL, list_jails(run, site), address, name_operator(), why)
+    return lambda site: UnbanAddress(
+        SPOOL, collect.list_jails(site, run.plays), address, name_operator(), why
+    )
 
 
 def ask_allow(network: str, seconds: int, why: str) -> Callable[[Site], AllowNetwork]:
@@ -181,7 +176,7 @@ def ask_unallow(network: str, why: str) -> Callable[[Site], UnallowNetwork]:
 
 
 def _find_jail(run: Run, site: Site, detection: str) -> str:
-    jails = list_jails(run, site)
+    jails = collect.list_jails(site, run.plays)
     jail = name_jail(detection) if detection else next(iter(jails), "")
     if jail not in jails:
         enabled = ", ".join(map(name_detection, jails)) or "none"

@@ -14,6 +14,9 @@ from provision.ssh.connection import Access
 from provision.ssh.known_hosts import list_openssh_files
 from provision.ssh.prompts import Codes
 
+# Verbs that also ask each FortiGate what it holds of the feed.
+EXAMINING = ("verify", "status")
+
 
 @dataclass(frozen=True)
 class Job:

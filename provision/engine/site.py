@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from provision.engine.ban_host import BanHostRun
 from provision.engine.progress import Listener, Target, capture_errors
-from provision.engine.run import Job, Run
+from provision.engine.run import EXAMINING, Job, Run
 from provision.errors import Failed, InputError, Problem
 from provision.linux.draft import LinuxPlan
 from provision.masking import Secrets, mask_plan, mask_result
@@ -117,6 +117,8 @@ class SiteRun:
             self._host.note_removed()
         if self._run.verb == "teardown":
             self._check_teardown()
+        if self._run.verb in EXAMINING:
+            self._check_feeds()
         if self._run.verb == "verify":
             self._run_self_test()
         return SitePlan(
@@ -142,6 +144,14 @@ class SiteRun:
             # the bans that a teardown would end go on
             if isinstance(target.plan, LinuxPlan):
                 target.plan = replace(target.plan, warnings=())
+
+    def _check_feeds(self) -> None:
+        """Compare what the FortiGates hold with the bans of the ban host."""
+        if self._fortigates:
+            from provision.engine.feeds import check_feeds
+
+            with capture_errors(self._host.target):
+                check_feeds(self._run, self._selected.site, self._host, self._fortigates)
 
     def _run_self_test(self) -> None:
         """Send a synthetic event through the loop if the ban host is as planned."""

@@ -123,10 +123,9 @@ def _describe_host(
         "filter": _judge_filter(source.request.filters, answer.details.get("filters", False)),
     }
     notes = (*target.notes, *_list_host_notes(details))
-    well = target.state == "ok" and not details["bans_refused"]
-    state = "ok" if well else "differs" if target.state == "ok" else target.state
-    execs = target.execs + answer.execs
-    return replace(target, state=state, execs=execs, details=details, notes=notes)
+    state = "differs" if target.state == "ok" and details["bans_refused"] else target.state
+    known = replace(target, execs=target.execs + answer.execs, details=details, notes=notes)
+    return replace(known, state=state)
 
 
 def _read_days_left(answer: TargetResult) -> dict[str, float | None]:
@@ -194,7 +193,8 @@ def list_notes(results: Sequence[SiteResult]) -> list[str]:
 
 
 def _list_host_notes(details: Mapping[str, Any]) -> list[str]:
-    notes = [*list_alarm_notes(details), *_list_refusals(details)]
+    feed = details.get("feed", {}).get("problems", ())
+    notes = [*list_alarm_notes(details), *_list_refusals(details), *feed]
     if details.get("left_out"):
         lost = details["left_out"]
         bans = f"{spell_count(lost, 'ban')} {'has' if lost == 1 else 'have'} no room in the feed"

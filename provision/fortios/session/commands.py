@@ -22,6 +22,9 @@ _LOOKING = (
     r"get system ha status",
     r"get system csf",
     r"get system global \| grep cfg-save",
+    r"diagnose sys external-resource stats",
+    # our own feed only: the command prints as much as the feed has
+    r'diagnose sys external-address-resource list "(?:g-)?banstitch_[a-z0-9_]{1,22}"',
     rf"show {_PATH}(?: (?:\d{{1,79}}|{_QUOTED}))?",
 )
 _LOOK = re.compile(rf"(?:sudo {_SCOPE} )?(?:{'|'.join(_LOOKING)})")

@@ -17,8 +17,8 @@ from provision.linux.agent.protocol.answers import SelfTested
 from provision.linux.agent.protocol.requests import SelfTest
 from provision.linux.agent.tokens_file import read_tokens
 
-# Bytes of a feed that are read.
-LARGEST_FEED = 20_000_000
+# Bytes of a feed that are read: the largest that the settings allow has about 115 million.
+LARGEST_FEED = 128_000_000
 # The opener, the URL and the headers.
 Feed = tuple[OpenerDirector, str, dict[str, str]]
 

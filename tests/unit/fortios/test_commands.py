@@ -32,6 +32,8 @@ LOOKS = [
     "sudo global show system vdom-property",
     "show vpn ssl settings",
     "show firewall policy 7",
+    "diagnose sys external-resource stats",
+    'sudo global diagnose sys external-address-resource list "g-banstitch_feed"',
     'sudo root show system automation-trigger "a?b=1 \\"x\\" naïve 日本"',
 ]
 NO_LOOKS = [
@@ -42,6 +44,9 @@ NO_LOOKS = [
     "config system admin",
     "get system admin",
     "diagnose sys kill 9 1",
+    "diagnose sys external-resource stats 1",
+    'diagnose sys external-address-resource list "theirs"',
+    'diagnose sys external-address-resource list "banstitch_feed" "x"',
     "show",
     "show system admin | grep x",
     "show system admin; execute reboot",
