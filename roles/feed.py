@@ -40,6 +40,20 @@ class Settings(RoleSettings):
     feed_refresh_rate: Annotated[
         int, Field(ge=1, le=43200, description="minutes between two fetches")
     ] = 1
+    feed_refresh: Annotated[
+        Literal["auto", "poll", "stitch"],
+        Field(
+            description=(
+                "stitch: an event also makes the FortiGate fetch the feed some seconds later; poll: only "
+                "feed_refresh_rate counts; auto: stitch where FortiOS documents the command (7.6.5), without "
+                "VDOMs, and for an administrator with super_admin"
+            )
+        ),
+    ] = "auto"
+    feed_refresh_interval: Annotated[
+        int,
+        Field(ge=5, le=3600, description="seconds between two fetches that events cause, or more"),
+    ] = 10
     feed_scope: Annotated[
         Literal["global", "vdom"],
         Field(

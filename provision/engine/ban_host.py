@@ -65,6 +65,8 @@ class BanHostRun:
         # without python3 the agent cannot run, so nothing could be observed
         self._lacks_python = False
         self._digest = ""
+        # seconds from an event of a FortiGate to its fetch, which the self-test learns
+        self.fetch_delays: dict[str, float] = {}
 
     @contextmanager
     def _connect(self) -> Iterator[BanHostSession]:
@@ -276,6 +278,7 @@ class BanHostRun:
             return
         answer = self.ask(request)
         self.target.notes.extend(answer.steps)
+        self.fetch_delays = answer.fetch_delays
         for fortigate in self._site.fortigates:
             number = answer.unreadable.get(fortigate.name, 0)
             if number:

@@ -187,3 +187,10 @@ def describe_unreadable_posts(number: int, ban_host: str) -> str:
     """Return the note about the posts that the receiver could not read."""
     posts = f"{spell_count(number, 'post')} of the last 24 hours could not be read"
     return f"{posts}: see {LOG_DIRECTORY}/rejected.log on {ban_host}"
+
+
+def describe_fetch_delay(seconds: float) -> str:
+    """Return the note about the seconds from an event of a FortiGate to its fetch; 0 for none yet."""
+    if not seconds:
+        return "the seconds from an event to the fetch of the feed are not known: there was no event yet"
+    return f"the feed was fetched {seconds:.1f} s after an event of this FortiGate"

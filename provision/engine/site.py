@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from provision.engine.ban_host import BanHostRun
-from provision.engine.progress import Listener, Target, capture_errors
+from provision.engine.progress import Listener, Target, capture_errors, describe_fetch_delay
 from provision.engine.run import EXAMINING, Job, Run
 from provision.errors import Failed, InputError, Problem
 from provision.linux.draft import LinuxPlan
@@ -163,7 +163,15 @@ class SiteRun:
                 self._report_activity(target, "sending an event through the loop")
                 with capture_errors(target):
                     self._host.self_test()
+                    self._note_fetch_delays()
         self._report(target, "verify")
+
+    def _note_fetch_delays(self) -> None:
+        """Add a note to each FortiGate with the seconds from an event to its fetch of the feed."""
+        for part in self._fortigates:
+            if part.target.error is None:
+                delay = self._host.fetch_delays.get(part.target.host, 0.0)
+                part.target.notes.append(describe_fetch_delay(delay))
 
     # --- changing --------------------------------------------------------------------------------
 

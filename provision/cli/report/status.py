@@ -240,10 +240,10 @@ def _list_jails(target: TargetResult, resources: Sequence[Resource]) -> dict[str
 
 
 def _read_moments(fortigate: str, metrics: str) -> dict[str, float]:
-    """Return the times of a FortiGate's last post and last poll in epoch seconds; 0 for none yet."""
+    """Return the times of a FortiGate's last post and poll, and the seconds from post to poll; 0: none."""
     return {
         key: value
-        for key in ("last_event", "last_poll")
+        for key in ("last_event", "last_poll", "fetch_delay")
         for labels, value in read_samples(metrics, f"banstitch_{key}_seconds")
         if labels.get("fortigate") == fortigate
     }

@@ -72,7 +72,8 @@ class FortiGateSession:
                 raise self._connection.describe_failure(f"'{STATUS}' names no version")
             self._refuse_single_vdom(status, facts.vdoms)
             names = self._find_vdom_names(status, vdoms) if facts.vdoms else ()
-            self._facts = replace(facts, vdom_names=names)
+            is_restricted = self._connection.command_line.is_restricted
+            self._facts = replace(facts, vdom_names=names, is_restricted=is_restricted)
         return self._facts
 
     def observe(self, desired: Desired, record: Record) -> Observed:

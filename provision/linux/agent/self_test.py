@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 import time
 from urllib.request import OpenerDirector
 
@@ -30,7 +31,7 @@ def run_self_test(request: SelfTest) -> SelfTested:
     ``tokens`` (the file), ``token`` (the name in it, which is the feed's user name, too), ``jail``,
     ``address``, ``line``, ``count``, ``patience`` (seconds), ``health_url``.
     Answer: ``steps``: what was seen, in words; ``unreadable``: {FortiGate: how many of its posts of the
-    last 24 hours could not be read}.
+    last 24 hours could not be read}; ``fetch_delays``: {FortiGate: seconds from an event to its fetch}.
 
     Raises:
         HostError: the first step that did not happen, with what was seen instead.
@@ -59,14 +60,16 @@ def run_self_test(request: SelfTest) -> SelfTested:
         raise HostError(f"fail2ban does not unban {request.address}:\n{tail(done.output)}")
     _wait(feed, request.address, False, request.patience)
     steps.append(f"{request.address} was unbanned and has left the feed")
-    return SelfTested(steps, _count_unreadable(opener, request.health_url))
+    _, body = fetch(opener, request.health_url)
+    unreadable = {name: int(n) for name, n in _read_numbers(body, "unreadable").items()}
+    return SelfTested(steps, unreadable, _read_numbers(body, "fetch_delays"))
 
 
-def _count_unreadable(opener: OpenerDirector, url: str) -> dict[str, int]:
-    """Ask the receiver how many posts of each FortiGate it could not read, whatever status it answers."""
-    _, body = fetch(opener, url)
+def _read_numbers(body: str, key: str) -> dict[str, float]:
+    """Return what the receiver reports about each FortiGate; nothing where it does not."""
     try:
-        return {str(name): int(number) for name, number in json.loads(body)["unreadable"].items()}
+        found = {str(name): float(number) for name, number in json.loads(body)[key].items()}
+        return {name: number for name, number in found.items() if math.isfinite(number)}
     except (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError):
         return {}
 

@@ -131,7 +131,7 @@ class FakeBanHost:
         return Done()
 
     def _run_self_test(self, _: object) -> SelfTested:
-        return SelfTested(["it was banned"], self._world.unreadable)
+        return SelfTested(["it was banned"], self._world.unreadable, {FW1: 6.25})
 
     def install_python(self) -> str:
         self.execs += 1

@@ -227,6 +227,8 @@ def test_the_blocks_come_in_the_order_in_which_they_refer_to_one_another() -> No
     assert ids == [
         "vpn certificate ca:banstitch_ca",
         "system automation-action:banstitch_webhook",
+        "system accprofile:banstitch_refresh",
+        "system automation-action:banstitch_refresh",
         "system automation-trigger:banstitch_sslvpn_login_failed",
         "system automation-trigger:banstitch_sslvpn_login_ok",
         "system automation-stitch:banstitch_sslvpn_login_failed",
