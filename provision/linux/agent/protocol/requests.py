@@ -231,6 +231,8 @@ REQUESTS: dict[str, type[Request[Any]]] = {
         ListBans,
         BanAddress,
         UnbanAddress,
+        AllowNetwork,
+        UnallowNetwork,
         ReadHistory,
         ReadStatus,
     )
