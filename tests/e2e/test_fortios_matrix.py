@@ -5,6 +5,7 @@ Everything from the inventory to the bytes on the wire is tested; the ban host i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from itertools import zip_longest
 from pathlib import Path
@@ -56,7 +57,7 @@ def test_a_fortigate_is_planned_applied_repaired_and_restored(
 
 # What an administrator may add to our objects: how the feed is fetched, what is shown of a denial.
 LEFT = {
-    "system automation-action": {"tls-certificate"},
+    "system automation-action": {"tls-certificate", "output-size"},
     "system external-resource": {
         *("user-agent", "client-cert-auth", "client-cert", "fabric-object"),
         *("threat-feed-hash-mode", "source-ip-interface", "interface-select-method", "vrf-select"),
@@ -146,6 +147,15 @@ def named(diff: str) -> frozenset[str]:
     return frozenset(node.name for node in (*nodes, *inner) if isinstance(node, Statement))
 
 
+_STITCHES = re.compile(r"(?ms)^(\s*)config system automation-stitch\n(.*?)^\1end$")
+
+
 def unordered(show: str) -> str:
-    """Return the output of `show` without the identifiers of rows that were created anew."""
-    return "\n".join(line for line in show.splitlines() if " set uuid " not in line)
+    """Return the output of `show` without what differs in rows that were created anew.
+
+    These are identifiers, and the order of stitches, which means nothing.
+    """
+    text = "\n".join(line for line in show.splitlines() if " set uuid " not in line)
+    return _STITCHES.sub(
+        lambda found: "".join(sorted(re.split(r"(?m)^(?=\s+edit \")", found[2]))), text
+    )

@@ -118,6 +118,8 @@ ACTION = Table(
         "verify-host-cert",  # the token could be read on the way
         "script",
         "accprofile",
+        "timeout",  # a script that is stopped fetches nothing
+        "execute-security-fabric",  # the script would run on FortiGates without our feed
     ),
     our_tables=frozenset({"http-headers", "form-data"}),
     referrers=("system automation-stitch",),
