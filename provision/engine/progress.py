@@ -192,5 +192,16 @@ def describe_unreadable_posts(number: int, ban_host: str) -> str:
 def describe_fetch_delay(seconds: float) -> str:
     """Return the note about the seconds from an event of a FortiGate to its fetch; 0 for none yet."""
     if not seconds:
-        return "the seconds from an event to the fetch of the feed are not known: there was no event yet"
+        what = "the seconds from an event to the fetch of the feed are not known"
+        return (
+            f"{what}: there was no event yet; verify --wait 150 measures them with one of its own"
+        )
     return f"the feed was fetched {seconds:.1f} s after an event of this FortiGate"
+
+
+def describe_own_fetch(seconds: float | None, wait: int) -> str:
+    """Return the note about the seconds from the event of `verify` to the fetch; None if none came."""
+    if seconds is None:
+        what = f"the feed was not fetched within {wait} s of the event of this test"
+        return f"{what}: see 'last poll' in status"
+    return f"the feed was fetched {seconds:.1f} s after the event of this test"

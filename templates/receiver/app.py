@@ -122,6 +122,9 @@ def add_health(app: Flask, state: State) -> None:
             degraded=losses,
             warnings=state.list_warnings(),
             unreadable=unreadable,
+            last_polls={
+                name: state.counts["last_poll:" + name] for name in state.config["fortigates"]
+            },
             fetch_delays={
                 name: round(state.counts[fetches.DELAY + ":" + name], 1)
                 for name in state.config["fortigates"]

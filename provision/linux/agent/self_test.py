@@ -31,7 +31,8 @@ def run_self_test(request: SelfTest) -> SelfTested:
     ``tokens`` (the file), ``token`` (the name in it, which is the feed's user name, too), ``jail``,
     ``address``, ``line``, ``count``, ``patience`` (seconds), ``health_url``.
     Answer: ``steps``: what was seen, in words; ``unreadable``: {FortiGate: how many of its posts of the
-    last 24 hours could not be read}; ``fetch_delays``: {FortiGate: seconds from an event to its fetch}.
+    last 24 hours could not be read}; ``fetch_delays``: {FortiGate: seconds from an event to its fetch};
+    ``fetched``: {FortiGate of ``fetchers``: seconds from this event to its fetch}.
 
     Raises:
         HostError: the first step that did not happen, with what was seen instead.
@@ -46,10 +47,12 @@ def run_self_test(request: SelfTest) -> SelfTested:
     unban = ["set", request.jail, "unbanip", request.address]
     steps = []
     try:
+        posted = time.time()
         for _ in range(request.count):
             _post(opener, request.url, {request.header: secret}, request.line)
         steps.append(f"the receiver took {request.count} events for {request.address}")
         _wait(feed, request.address, True, request.patience)
+        listed = time.time()
         steps.append(f"{request.address} is banned and in the feed")
     except HostError as error:  # the first reason is the one to print
         why = _list_reasons(opener, request.health_url)
@@ -60,9 +63,26 @@ def run_self_test(request: SelfTest) -> SelfTested:
         raise HostError(f"fail2ban does not unban {request.address}:\n{tail(done.output)}")
     _wait(feed, request.address, False, request.patience)
     steps.append(f"{request.address} was unbanned and has left the feed")
+    polls = _wait_for_fetches(opener, request, listed)
     _, body = fetch(opener, request.health_url)
     unreadable = {name: int(n) for name, n in _read_numbers(body, "unreadable").items()}
-    return SelfTested(steps, unreadable, _read_numbers(body, "fetch_delays"))
+    fetched = {name: max(at - posted, 0.0) for name, at in polls.items()}
+    return SelfTested(steps, unreadable, _read_numbers(body, "fetch_delays"), fetched)
+
+
+def _wait_for_fetches(opener: OpenerDirector, request: SelfTest, listed: float) -> dict[str, float]:
+    """Return when each of ``fetchers`` first fetched the feed after ``listed``, by the receiver's word."""
+    deadline = time.monotonic() + request.wait
+    polls: dict[str, float] = {}
+    while len(polls) < len(request.fetchers):
+        _, body = fetch(opener, request.health_url)
+        for name, at in _read_numbers(body, "last_polls").items():
+            if name in request.fetchers and at >= listed:
+                polls.setdefault(name, at)
+        if time.monotonic() > deadline:
+            break
+        time.sleep(0.2)
+    return polls
 
 
 def _read_numbers(body: str, key: str) -> dict[str, float]:

@@ -20,7 +20,7 @@ from provision.fortios.config.observed import Observed
 from provision.fortios.planning.planner import FortiPlan, object_ids_to_observe
 from provision.fortios.record.record import Record
 from provision.linux.agent.protocol.answers import Applied, Ban, Bans, Done, Leased, SelfTested
-from provision.linux.agent.protocol.requests import Apply, Remember, Request
+from provision.linux.agent.protocol.requests import Apply, Remember, Request, SelfTest
 from provision.linux.agent.protocol.state import Observed as HostObserved
 from provision.linux.draft import LinuxPlan
 from provision.masking import Secrets
@@ -130,8 +130,9 @@ class FakeBanHost:
             records[request.fortigate] = request.record
         return Done()
 
-    def _run_self_test(self, _: object) -> SelfTested:
-        return SelfTested(["it was banned"], self._world.unreadable, {FW1: 6.25})
+    def _run_self_test(self, request: SelfTest) -> SelfTested:
+        fetched = {name: 31.0 for name in request.fetchers if name != FW2}
+        return SelfTested(["it was banned"], self._world.unreadable, {FW1: 6.25}, fetched)
 
     def install_python(self) -> str:
         self.execs += 1

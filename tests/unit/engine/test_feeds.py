@@ -102,3 +102,10 @@ def test_verify_prints_the_seconds_from_an_event_to_the_fetch(deployed: World) -
     result = go("verify")
     assert notes(result, FW1)[-1] == "the feed was fetched 6.2 s after an event of this FortiGate"
     assert "there was no event yet" in notes(result, FW2)[-1]
+
+
+def test_verify_waits_for_the_fetch_if_the_operator_wants_to(deployed: World) -> None:
+    result = go("verify", wait=60)
+    assert notes(result, FW1)[-1] == "the feed was fetched 31.0 s after the event of this test"
+    assert "was not fetched within 60 s" in notes(result, FW2)[-1]
+    assert (states(result)[FW1], states(result)[FW2]) == ("ok", "differs")

@@ -71,12 +71,16 @@ class Leased(Form):
 class SelfTested(Form):
     """The steps of the synthetic event, in words, and how many posts the receiver could not read.
 
-    ``fetch_delays``: seconds from an event of a FortiGate to its next fetch, 0 where none was seen.
+    ``fetch_delays``: seconds from an event of a FortiGate to its next fetch, 0 where none was seen;
+    ``fetched``: the same for the synthetic event, for those that were waited for.
     """
 
     steps: Annotated[list[Text], Bounds(max_length=100, fail_fast=True)]
     unreadable: Annotated[dict[FortiGateName, Count], Bounds(max_length=1000)]
     fetch_delays: Annotated[dict[FortiGateName, Clock], Bounds(max_length=1000)] = field(
+        default_factory=dict
+    )
+    fetched: Annotated[dict[FortiGateName, Clock], Bounds(max_length=1000)] = field(
         default_factory=dict
     )
 
