@@ -27,12 +27,7 @@ Feed = tuple[OpenerDirector, str, dict[str, str]]
 def run_self_test(request: SelfTest) -> SelfTested:
     """Post ``count`` events of ``line`` to ``url``, wait for ``address`` in ``feed_url``, take it out again.
 
-    Request: ``url``, ``feed_url``, ``certificate`` (the file of the receiver's, or ""), ``header``,
-    ``tokens`` (the file), ``token`` (the name in it, which is the feed's user name, too), ``jail``,
-    ``address``, ``line``, ``count``, ``patience`` (seconds), ``health_url``.
-    Answer: ``steps``: what was seen, in words; ``unreadable``: {FortiGate: how many of its posts of the
-    last 24 hours could not be read}; ``fetch_delays``: {FortiGate: seconds from an event to its fetch};
-    ``fetched``: {FortiGate of ``fetchers``: seconds from this event to its fetch}.
+    Then wait for the fetches of ``fetchers``.
 
     Raises:
         HostError: the first step that did not happen, with what was seen instead.

@@ -7,56 +7,46 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import HTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
 from provision.linux.agent import self_test
 from provision.linux.agent.host import Ran
-from tests.unit.agent.test_entry import self_test_request
+from tests.unit.agent.test_entry import FullFeed, self_test_request
 
 ADDRESS = "192.0.2.1"
 
 
+class Receiver(FullFeed):
+    """A receiver that bans at once, and whose FortiGate fw1 fetches when asked for the third time."""
+
+    asked: ClassVar[list[str]]
+    unbanned: ClassVar[list[object]]
+
+    def do_GET(self) -> None:  # noqa: N802 - the name is http.server's
+        if self.path != "/healthz":
+            self._answer(200, b"" if self.unbanned else ADDRESS.encode())
+            return
+        self.asked.append(self.path)
+        polled = time.time() if len(self.asked) > 2 else time.time() - 60
+        document = {"unreadable": {}, "last_polls": {"fw1": polled, "fw2": 1.0}}
+        self._answer(200, json.dumps(document).encode())
+
+
 @pytest.fixture
 def base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Run a receiver that bans at once, and whose FortiGate fw1 fetches when asked for the third time."""
+    """Run a receiver, and a fail2ban that unbans; yield the receiver's URL."""
     (tmp_path / "tokens.json").write_text('{"verify": "secret-of-verify"}')
-    asked: list[str] = []
-    unbanned: list[object] = []
+    Receiver.asked, Receiver.unbanned = [], []
 
     def unban(command: object) -> Ran:
-        unbanned.append(command)
+        Receiver.unbanned.append(command)
         return Ran(0, "")
 
     monkeypatch.setattr(self_test, "client", unban)
-
-    class Receiver(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["Content-Length"]))
-            self._answer({"status": "success"})
-
-        def do_GET(self) -> None:
-            if self.path != "/healthz":
-                self._send(b"" if unbanned else ADDRESS.encode())
-                return
-            asked.append(self.path)
-            fetched = time.time() if len(asked) > 2 else time.time() - 60
-            self._answer({"unreadable": {}, "last_polls": {"fw1": fetched, "fw2": 1.0}})
-
-        def _answer(self, document: object) -> None:
-            self._send(json.dumps(document).encode())
-
-        def _send(self, body: bytes) -> None:
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
     with HTTPServer(("127.0.0.1", 0), Receiver) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
         thread.start()
