@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.every_fortios import make_variables, start_simulator
+from tests.e2e.labsite import LabSite, fortigate_options
 from tests.e2e.memory_site import MemorySite
 from tests.e2e.site_helpers import EVENT
 from tests.simulator import Simulator
@@ -92,3 +93,24 @@ def test_poll_takes_the_action_out_again(tmp_path: Path) -> None:
         assert changed.error == ""
         assert REFRESH not in fortigate.show()
         assert list(fire(fortigate)) == [WEBHOOK]
+
+
+@pytest.mark.lab
+def test_verify_prints_what_a_fortigate_holds_and_the_seconds_to_its_fetch(
+    tmp_path: Path, ready_root: Path
+) -> None:
+    options = fortigate_options(version="8.0.0", minute=6)
+    with LabSite(tmp_path / "inventory", ready_root, [options]) as site:
+        applied = site.run("apply", "-y", "--json")
+        assert applied.code == 0, applied.out + applied.err
+        (fortigate,) = site.units
+        assert [done.action for done in fortigate.log_event(LOGIN_FAILED)] == [WEBHOOK, REFRESH]
+        first = site.run("verify", "--json")
+        assert first.code == 0, first.out + first.err
+        held, delay = first.target("fgt1")["notes"][-2:]
+        assert "of the feed without errors and uses it" in held
+        assert "s after an event of this FortiGate" in delay or "no event yet" in delay
+        waited = site.run("verify", "--wait", "60", "--json")
+        assert waited.code == 0, waited.out + waited.err
+        assert waited.target("fgt1")["notes"][-1].endswith("s after the event of this test")
+        assert waited.target("fgt1")["feed"]["used"] is True

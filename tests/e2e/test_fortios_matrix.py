@@ -147,15 +147,18 @@ def named(diff: str) -> frozenset[str]:
     return frozenset(node.name for node in (*nodes, *inner) if isinstance(node, Statement))
 
 
-_STITCHES = re.compile(r"(?ms)^(\s*)config system automation-stitch\n(.*?)^\1end$")
-
-
 def unordered(show: str) -> str:
     """Return the output of `show` without what differs in rows that were created anew.
 
-    These are identifiers, and the order of stitches, which means nothing.
+    That is their identifier, and in a table of automation, where the order means nothing, their place.
     """
     text = "\n".join(line for line in show.splitlines() if " set uuid " not in line)
-    return _STITCHES.sub(
-        lambda found: "".join(sorted(re.split(r"(?m)^(?=\s+edit \")", found[2]))), text
-    )
+    table = r"(?ms)(?<=^config system automation-%s\n).*?(?=^end$)"
+    for kind in ("trigger", "action", "stitch"):
+        text = re.sub(table % kind, lambda found: sort_entries(found[0]), text)
+    return text
+
+
+def sort_entries(body: str) -> str:
+    """Return the entries of a table by name."""
+    return "".join(sorted(re.findall(r"(?ms)^    edit .*?^    next\n", body)))
