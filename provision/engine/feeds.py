@@ -6,6 +6,8 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from banstitch_shared.addresses import is_network
+
 from provision.desired import collect
 from provision.desired.host_paths import SPOOL
 from provision.engine.ban_host import BanHostRun
@@ -60,7 +62,8 @@ def _list_old_bans(run: Run, site: Site, host: BanHostRun) -> tuple[str, ...] | 
 
 
 def _is_due(ban: Ban, latest: float) -> bool:
-    return ban.since < latest and ":" not in ban.address
+    # a ban host that was taken over may list anything
+    return ban.since < latest and ":" not in ban.address and is_network(ban.address)
 
 
 def _list_problems(state: FeedState, is_wanted: bool, missing: Sequence[str]) -> Iterator[str]:

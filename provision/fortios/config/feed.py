@@ -61,7 +61,7 @@ class FeedState:
         return tuple(each for each in addresses if not self._covers(firsts, each))
 
     def _covers(self, firsts: list[int], address: str) -> bool:
-        network = ipaddress.IPv4Network(address)
+        network = ipaddress.IPv4Network(address, strict=False)
         place = bisect_right(firsts, int(network.network_address)) - 1
         ranges = self.ranges or ()
         return place >= 0 and int(network.broadcast_address) <= ranges[place][1]

@@ -109,3 +109,10 @@ def test_verify_waits_for_the_fetch_if_the_operator_wants_to(deployed: World) ->
     assert notes(result, FW1)[-1] == "the feed was fetched 31.0 s after the event of this test"
     assert "was not fetched within 60 s" in notes(result, FW2)[-1]
     assert (states(result)[FW1], states(result)[FW2]) == ("ok", "differs")
+
+
+def test_what_a_ban_host_lists_and_is_no_address_does_not_count(deployed: World) -> None:
+    deployed.bans += [ban("999.0.0.1"), ban("...."), ban("203.0.113.7/99")]
+    result = go("verify")
+    assert states(result) == {BAN_HOST: "ok", FW1: "ok", FW2: "ok"}
+    assert "every ban that it had time to fetch (1)" in notes(result, FW1)[-2]
