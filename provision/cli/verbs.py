@@ -76,11 +76,18 @@ def apply(
 
 @click.command()
 @add_common_options
-def verify(app: App, flags: Flags) -> Exit:
+@click.option(
+    "--wait",
+    type=click.IntRange(0, 300),
+    default=0,
+    metavar="SECONDS",
+    help="Wait until each FortiGate has fetched the feed, and print the seconds since the event.",
+)
+def verify(app: App, flags: Flags, wait: int) -> Exit:
     """Check that nothing differs, and test the loop with an event."""
     from provision.cli import deploy
 
-    return deploy.look(app, flags, "verify")
+    return deploy.look(app, flags, "verify", wait=wait)
 
 
 @click.command()

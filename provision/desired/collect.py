@@ -33,6 +33,7 @@ from provision.fortios.config.secret_names import attach_secret_names
 from provision.fortios.config.tables import find_table
 from provision.fortios.config.versions import NEWEST, Version
 from provision.linux.agent.protocol.requests import SelfTest
+from provision.linux.kinds.jail import Jail
 from provision.linux.kinds.resource import Resource
 from provision.sites.builder import (
     BAN_HOSTS,
@@ -242,6 +243,22 @@ def check_shield(site: Site, plays: Sequence[Play]) -> None:
     ]
     if problems:
         raise InputError(problems)
+
+
+def list_jails(site: Site, plays: Sequence[Play]) -> tuple[str, ...]:
+    """Return the names of a site's jails, in order."""
+    return tuple(each.name for each in render_resources(site, plays) if isinstance(each, Jail))
+
+
+def find_poll_seconds(site: Site, plays: Sequence[Play]) -> float:
+    """Return the longest time between two fetches of the feed by a FortiGate of the site."""
+    parts = (
+        role.replay(Context(site, fortigate))
+        for fortigate in site.fortigates
+        for role in list_roles(plays, FORTIGATES)
+        if isinstance(role, ReplayHook)
+    )
+    return max((part.get("poll", 0.0) for part in parts), default=0.0)
 
 
 def request_status(site: Site, plays: Sequence[Play]) -> StatusSource:

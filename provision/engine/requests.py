@@ -29,7 +29,6 @@ from provision.linux.agent.protocol.requests import (
     UnallowNetwork,
     UnbanAddress,
 )
-from provision.linux.kinds.jail import Jail
 from provision.linux.session.session import BanHostSession, NoPython
 from provision.masking import mask_plan, mask_result
 from provision.plan import State
@@ -106,15 +105,9 @@ def rotate(run: Run, selected: Selected) -> SiteResult:
     return SiteResult(begun.name, (*begun.targets, *applied.targets))
 
 
-def list_jails(run: Run, site: Site) -> tuple[str, ...]:
-    """Return the names of a site's jails, in order."""
-    resources = collect.render_resources(site, run.plays)
-    return tuple(each.name for each in resources if isinstance(each, Jail))
-
-
 def ask_bans(run: Run) -> Callable[[Site], ListBans]:
     """Return the request that lists the live bans of a site."""
-    return lambda site: ListBans(SPOOL, AUDIT, list_jails(run, site))
+    return lambda site: ListBans(SPOOL, AUDIT, collect.list_jails(site, run.plays))
 
 
 def ask_history(last: int) -> Callable[[Site], ReadHistory]:
@@ -177,7 +170,9 @@ def _add_limit(site: SiteResult, what: str) -> SiteResult:
 
 def ask_unban(run: Run, address: str, why: str) -> Callable[[Site], UnbanAddress]:
     """Return the request that unbans an address in all jails of a site."""
-    return lambda site: UnbanAddress(SPOOL, list_jails(run, site), address, name_operator(), why)
+    return lambda site: UnbanAddress(
+        SPOOL, collect.list_jails(site, run.plays), address, name_operator(), why
+    )
 
 
 def ask_allow(network: str, seconds: int, why: str) -> Callable[[Site], AllowNetwork]:
@@ -206,7 +201,7 @@ def ask_shield(run: Run, up: bool, seconds: int, why: str) -> Callable[[Site], S
 
 
 def _find_jail(run: Run, site: Site, detection: str) -> str:
-    jails = list_jails(run, site)
+    jails = collect.list_jails(site, run.plays)
     jail = name_jail(detection) if detection else next(iter(jails), "")
     if jail not in jails:
         enabled = ", ".join(map(name_detection, jails)) or "none"

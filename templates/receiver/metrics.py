@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from banstitch_shared.shield_file import UP
 from banstitch_shared.tokens import VERIFY
 
-from receiver import recent
+from receiver import fetches, recent
 from receiver.files import Unavailable
 from receiver.settings import Config
 
@@ -25,7 +25,7 @@ Sample = tuple[Mapping[str, str], float]
 Family = tuple[str, str, str, list[Sample]]
 
 # For each FortiGate: outcomes of its events (beside one count for each detection), and times.
-BY_FORTIGATE = ("malformed", "limited", "polls", "last_event", "last_poll")
+BY_FORTIGATE = ("malformed", "limited", "polls", "last_event", "last_poll", *fetches.NAMES)
 REFUSED = ("refused_address", "refused_token", "refused_feed", "refused_page", "too_large")
 
 
@@ -106,6 +106,9 @@ def list_polls(state: State) -> Iterator[Family]:
     yield "banstitch_last_event_seconds", "gauge", "Epoch of the last post, 0 for none", events
     polls = count_by_fortigate(state, "last_poll")
     yield "banstitch_last_poll_seconds", "gauge", "Epoch of the last fetch, 0 for none", polls
+    delays = count_by_fortigate(state, fetches.DELAY)
+    meaning = "Seconds from an event to the fetch that followed, 0 for none yet"
+    yield "banstitch_fetch_delay_seconds", "gauge", meaning, delays
 
 
 def list_bans(state: State) -> Iterator[Family]:

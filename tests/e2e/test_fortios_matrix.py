@@ -57,7 +57,7 @@ def test_a_fortigate_is_planned_applied_repaired_and_restored(
 
 # What an administrator may add to our objects: how the feed is fetched, what is shown of a denial.
 LEFT = {
-    "system automation-action": {"tls-certificate"},
+    "system automation-action": {"tls-certificate", "output-size"},
     "system external-resource": {
         *("user-agent", "client-cert-auth", "client-cert", "fabric-object"),
         *("threat-feed-hash-mode", "source-ip-interface", "interface-select-method", "vrf-select"),

@@ -22,6 +22,9 @@ _LOOKING = (
     r"get system ha status",
     r"get system csf",
     r"get system global \| grep cfg-save",
+    r"diagnose sys external-resource stats",
+    # our own feed only: the command prints as much as the feed has
+    r'diagnose sys external-address-resource list "(?:g-)?banstitch_[a-z0-9_]{1,22}"',
     rf"show {_PATH}(?: (?:\d{{1,79}}|{_QUOTED}))?",
 )
 _LOOK = re.compile(rf"(?:sudo {_SCOPE} )?(?:{'|'.join(_LOOKING)})")
@@ -29,6 +32,11 @@ _LOOK = re.compile(rf"(?:sudo {_SCOPE} )?(?:{'|'.join(_LOOKING)})")
 # Commands outside `config`: transactions, and saving where a FortiGate does not save by itself.
 _ORDER = re.compile(
     r"execute config-transaction (?:start \d{1,3}|commit|abort)|(?:sudo global )?execute cfg save"
+)
+# The only scripts that an automation may have: they fetch our own feed.
+_REFRESH = "execute update-external-resource"
+_SCRIPT = re.compile(
+    rf'set script "(?:{_REFRESH} banstitch_feed|config global\n{_REFRESH} g-banstitch_feed\nend)"'
 )
 _VERBS = (*SETTINGS, *COMMANDS, "config", "edit", "next", "end", "abort")
 _BARE_VERBS = ("next", "end", "abort")
@@ -66,6 +74,9 @@ def check_change(line: str) -> None:
         raise ValueError(f"'{verb}' has a wrong number of words")
     if verb == "config" and not re.fullmatch(_PATH, " ".join(word.raw for word in words[1:])):
         raise ValueError("the path behind 'config' is not one of a table")
+    is_script = verb != "unset" and words[1:] and "script".startswith(words[1].value)
+    if is_script and not _SCRIPT.fullmatch(line):
+        raise ValueError("a script may only fetch the feed")
     if verb == "edit" and len(words) != 2:
         raise ValueError("'edit' must have one key")
 

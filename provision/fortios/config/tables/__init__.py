@@ -21,6 +21,7 @@ _TABLES = (
     automation.TRIGGER,
     automation.ACTION,
     automation.STITCH,
+    automation.PROFILE,
     threat_feed.EXTERNAL_RESOURCE,
     certificates.VPN_CA,
     certificates.GLOBAL_CA,

@@ -6,7 +6,7 @@ The agent builds its answers in these forms. The controller validates every answ
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Optional, Union
 
 from provision.linux.agent.protocol.bounds import (
@@ -69,10 +69,20 @@ class Leased(Form):
 
 @dataclass(frozen=True)
 class SelfTested(Form):
-    """The steps of the synthetic event as text, and the number of unreadable posts by FortiGate."""
+    """The steps of the synthetic event as text, and the number of unreadable posts by FortiGate.
+
+    ``fetch_delays``: seconds from an event of a FortiGate to its next fetch, 0 where none was seen;
+    ``fetched``: the same for the synthetic event, for those that were waited for.
+    """
 
     steps: Annotated[list[Text], Bounds(max_length=100, fail_fast=True)]
     unreadable: Annotated[dict[FortiGateName, Count], Bounds(max_length=1000)]
+    fetch_delays: Annotated[dict[FortiGateName, Clock], Bounds(max_length=1000)] = field(
+        default_factory=dict
+    )
+    fetched: Annotated[dict[FortiGateName, Clock], Bounds(max_length=1000)] = field(
+        default_factory=dict
+    )
 
 
 @dataclass(frozen=True)

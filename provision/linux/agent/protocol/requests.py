@@ -105,7 +105,8 @@ class SelfTest(Request[answers.SelfTested]):
     """Post ``count`` events of ``line`` to ``url``, wait for ``address`` in the feed, and unban it.
 
     ``certificate``: the file of the receiver's, or "". ``token``: a name in the file ``tokens``, which is
-    the feed's user name, too. ``patience``: seconds to wait for each step.
+    the feed's user name, too. ``patience``: seconds to wait for each step. ``fetchers``: FortiGates of
+    which each must fetch the feed afterwards, within ``wait`` seconds.
     """
 
     do: ClassVar[str] = "self-test"
@@ -121,6 +122,8 @@ class SelfTest(Request[answers.SelfTested]):
     line: str
     count: int
     patience: float
+    fetchers: tuple[str, ...] = ()
+    wait: float = 0
 
 
 @dataclass(frozen=True)
