@@ -13,12 +13,14 @@ from banstitch_shared.jails import name_jail
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from provision.desired.context import Context
+from provision.desired.host_paths import LOOKED_UP
 from provision.errors import spell_count
 from provision.linux.kinds.resource import Resource
 from provision.sites.setting_types import (
     AllowList,
     Duration,
     DurationOrForever,
+    IgnoreList,
     VdomName,
     spell_duration,
 )
@@ -93,7 +95,10 @@ class Settings(RoleSettings):
         ),
     ]
     detection_ignore: Annotated[
-        AllowList, Field(description="addresses, networks and file:PATH that are never banned")
+        IgnoreList,
+        Field(
+            description="addresses, networks, host names, URLs of lists and file:PATH that are never banned"
+        ),
     ] = ()
     detection_ipv6_prefix: Annotated[
         int,
@@ -268,13 +273,24 @@ def list_own_addresses(context: Context) -> list[str]:
 
 
 def list_ignored(context: Context) -> list[str]:
-    """Return the addresses that no jail of the site bans: its own hosts and ``detection_ignore``."""
+    """Return the addresses that no jail of the site bans: its own hosts and ``detection_ignore``.
+
+    What :func:`list_looked_up` returns comes on top of that on the ban host.
+    """
     configured = context.get_ban_host_settings("detection", Settings).detection_ignore
-    return [*list_own_addresses(context), *map(str, configured)]
+    networks = [str(entry) for entry in configured if not isinstance(entry, str)]
+    return [*list_own_addresses(context), *networks]
+
+
+def list_looked_up(context: Context) -> list[str]:
+    """Return the host names and URLs of ``detection_ignore``, which banstitch-watch looks up."""
+    configured = context.get_ban_host_settings("detection", Settings).detection_ignore
+    return [entry for entry in configured if isinstance(entry, str)]
 
 
 def resources(context: Context) -> tuple[Resource, ...]:
     """Return the resources of a fail2ban that runs our filter, action and jails."""
     settings = context.get_settings("detection", Settings)
     longest = settings.detection_increment_max
-    return jails.list_resources(context, list_rules(settings), list_ignored(context), longest)
+    ignored = jails.Ignored(list_ignored(context), LOOKED_UP if list_looked_up(context) else "")
+    return jails.list_resources(context, list_rules(settings), ignored, longest)

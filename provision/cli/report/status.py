@@ -10,7 +10,7 @@ from typing import Any
 from banstitch_shared.jails import JAIL_NAME, name_detection
 from banstitch_shared.tokens import VERIFY
 
-from provision.cli.report.alarms import list_alarm_notes
+from provision.cli.report.alarms import list_alarm_notes, list_stale_notes
 from provision.cli.report.samples import read_samples
 from provision.desired import collect
 from provision.desired.context import StatusSource
@@ -120,6 +120,7 @@ def _describe_host(
         },
         "alarms": answer.details["alarms"],
         "attacked": answer.details["attacked"],
+        "stale": answer.details["stale"],
         "filter": _judge_filter(source.request.filters, answer.details.get("filters", False)),
     }
     notes = (*target.notes, *_list_host_notes(details))
@@ -194,7 +195,7 @@ def list_notes(results: Sequence[SiteResult]) -> list[str]:
 
 
 def _list_host_notes(details: Mapping[str, Any]) -> list[str]:
-    notes = [*list_alarm_notes(details), *_list_refusals(details)]
+    notes = [*list_alarm_notes(details), *list_stale_notes(details), *_list_refusals(details)]
     if details.get("left_out"):
         lost = details["left_out"]
         bans = f"{spell_count(lost, 'ban')} {'has' if lost == 1 else 'have'} no room in the feed"

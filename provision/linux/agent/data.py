@@ -27,6 +27,7 @@ OURS = {
     r"|\.audit\.lock",
     "/var/spool/banstitch": r"banstitch-[a-z0-9_-]+\.(alive|bans(\.new)?)|(limit|allowed)\.json(\.lock)?",
     "/var/lib/banstitch-rules": r"(checkpoint|alarms)\.json(\.new)?|alive|current",
+    "/var/lib/banstitch-watch": r"looked_up\.json(\.new)?",
     "/var/spool/banstitch-requests": r"[0-9]+-[0-9a-f]+\.json(\.new)?",
 }
 # The files of the agent's own directory.

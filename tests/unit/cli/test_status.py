@@ -157,3 +157,14 @@ def test_below_the_table_stands_what_else_is_to_be_known(
     details: dict[str, Any], said: str
 ) -> None:
     assert status.list_notes([SiteResult("ban1", (host(**details),))]) == [said]
+
+
+def test_a_name_of_the_ignore_list_without_a_recent_answer_is_noted() -> None:
+    stale = [
+        {"name": "office.example.com", "at": NOW, "error": "no such name"},
+        {"name": "https://example.com/list", "at": 0.0, "error": ""},
+    ]
+    old, new = status.list_notes([SiteResult("ban1", (host(stale=stale),))])
+    assert "office.example.com was last looked up at 2027-" in old
+    assert "still counts (no such name)" in old
+    assert "https://example.com/list could not be looked up yet, so it spares nobody" in new
