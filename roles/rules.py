@@ -24,6 +24,7 @@ from provision.desired.templates import TEMPLATES, read_file, render
 from provision.linux.agent.protocol.ids import ResourceId
 from provision.linux.kinds.directory import Directory
 from provision.linux.kinds.file import File
+from provision.linux.kinds.package import Package
 from provision.linux.kinds.resource import Resource
 from provision.linux.kinds.service import Service
 from provision.sites.settings import RoleSettings
@@ -56,7 +57,10 @@ def resources(context: Context) -> tuple[Resource, ...]:
     # the role `receiver` puts them in place
     shared = [file.id for file in deploy_modules(APP_DIRECTORY)]
     service, *carrier = _render_units(context)
+    own = context.get_settings("detection", DetectionSettings)
+    packages = [Package("python3-maxminddb")] if own.detection_asn_database else []
     return (
+        *packages,
         Directory(_APP, 0o755),
         Directory(RULES_MEMORY, 0o750, RULES_USER, USER, data=True),
         # whoever writes a request can neither list nor read others
@@ -93,12 +97,14 @@ def replay(context: Context) -> dict[str, object]:
 
 def _describe_settings(context: Context) -> str:
     own = context.get_settings("detection", DetectionSettings)
+    database = own.detection_asn_database
     catalogue = {name: CATALOGUE[name] for name in own.detection_enabled}
     people = {
         "trap_users": sorted({*read_trap_users(), *own.detection_trap_users}),
         "known_users": sorted(own.detection_known_users),
         "trust_days": own.detection_trust_days,
         "trust_sources": own.detection_trust_sources,
+        **({"asn_database": database} if database else {}),
     }
     accounts = {name: (each.accounts, each.no_traps) for name, each in catalogue.items()}
     return describe_rules(list_rules(own), accounts, people)

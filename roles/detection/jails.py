@@ -73,7 +73,13 @@ def list_resources(
         *(_build_module(name, shared) for name in _ACTION),
     ]
     files = (
-        File(_FILTER, render("detection/filter.conf.j2", **shared), check="fail2ban"),
+        File(
+            _FILTER,
+            render(
+                "detection/filter.conf.j2", kinds=sorted({rule.kind for rule in rules}), **shared
+            ),
+            check="fail2ban",
+        ),
         *action,
         File(
             _MEMORY,

@@ -9,18 +9,22 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Optional
+
+if TYPE_CHECKING:
+    from rules.systems import Systems
 
 DAY = 86400
 # Names of rules beside `plain`. Each is one jail of a detection.
 TRUSTED, SLOW = "trusted", "slow"
 UNKNOWN, TRAP, SPRAY, LOCKOUT, NETWORK = "unknown_user", "trap", "spray", "lockout", "network"
+ASN = "asn"
 
 
 class Rule(NamedTuple):
     """One failure weighs 1/``max_retry`` of a ban, for ``find_time`` seconds.
 
-    For the rule ``network``, ``max_retry`` is the number of different sources.
+    For the rules ``network`` and ``asn``, ``max_retry`` is the number of different sources.
     """
 
     max_retry: int
@@ -48,6 +52,7 @@ class Settings:
     ``trust_days``: so long a login speaks for its source. ``trust_sources``: a user who logs in from more
     sources in a day gives no trust. ``most_failures``: a source that failed more often since its last
     login gets none. ``known_users`` count as if they had logged in. All names are in lower case.
+    ``asn_database``: the file that ``systems`` are read from; empty for none.
     """
 
     detections: Mapping[str, Detection]
@@ -56,6 +61,8 @@ class Settings:
     trust_days: float = 14
     trust_sources: int = 5
     most_failures: float = 2.5
+    asn_database: str = ""
+    systems: Optional[Systems] = None  # noqa: UP045 - Python 3.9
 
     @property
     def trust_time(self) -> float:
@@ -81,6 +88,7 @@ def read_settings(document: Mapping[str, Any]) -> Settings:
         float(document["trust_days"]),
         int(document["trust_sources"]),
         float(document["most_failures"]),
+        document.get("asn_database", ""),
     )
 
 
