@@ -85,7 +85,10 @@ def read_number(record: Any) -> int:
     if not isinstance(record, dict):
         return 0
     for field in _FIELDS:
-        found = _NUMBER.match(str(record.get(field, "")))
+        value = record.get(field, "")
+        if isinstance(value, int):
+            return value
+        found = _NUMBER.match(str(value))
         if found:
             return int(found[1])
     return 0
