@@ -28,9 +28,8 @@ from provision.linux.kinds.package import Package
 from provision.linux.kinds.resource import Resource
 from provision.linux.kinds.service import Service
 from provision.sites.settings import RoleSettings
-from roles.detection.catalogue import CATALOGUE
 from roles.detection.role import Settings as DetectionSettings
-from roles.detection.role import list_rules
+from roles.detection.role import list_enabled, list_rules
 from roles.detection.rules import describe_rules, read_trap_users
 from roles.receiver import units
 from roles.receiver.units import APP_DIRECTORY, UNIT_DIRECTORY
@@ -98,7 +97,7 @@ def replay(context: Context) -> dict[str, object]:
 def _describe_settings(context: Context) -> str:
     own = context.get_settings("detection", DetectionSettings)
     database = own.detection_asn_database
-    catalogue = {name: CATALOGUE[name] for name in own.detection_enabled}
+    catalogue = {each.name: each.events for each in list_enabled(own)}
     people = {
         "trap_users": sorted({*read_trap_users(), *own.detection_trap_users}),
         "known_users": sorted(own.detection_known_users),

@@ -26,7 +26,7 @@ from provision.linux.draft import Draft, LinuxPlan
 from provision.linux.kinds.file import File
 from provision.linux.kinds.jail import Jail
 from provision.linux.kinds.resource import Resource
-from provision.linux.kinds.service import Service
+from provision.linux.kinds.service import FAIL2BAN, Service
 from provision.linux.removal import plan_gone_jails, plan_removal, unit_of
 from provision.plan import Change
 
@@ -106,10 +106,13 @@ def _list_steps(draft: Draft, jails: Sequence[Jail]) -> tuple[Step, ...]:
     steps: list[Step] = []
     if draft.packages:
         steps.append(Install(tuple(draft.packages)))
-    steps += [*draft.makes, *_owe(draft), *_stops(draft), *_puts(draft, files), *draft.services]
-    steps += draft.last
-    if steps:
-        steps += [jail.make_step() for jail in jails]
+    steps += [*draft.makes, *_owe(draft), *_stops(draft), *_puts(draft, files)]
+    server: list[Step] = [step for step in draft.services if step.name == FAIL2BAN]
+    others = [step for step in draft.services if step.name != FAIL2BAN]
+    if steps or draft.services or draft.last:
+        # the receiver cannot serve the feed before each jail has its ban file
+        server += [jail.make_step() for jail in jails]
+    steps += [*server, *others, *draft.last]
     if rest:
         steps.append(TakeBack(rest, purge=False))
     return tuple(steps)

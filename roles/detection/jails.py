@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from banstitch_shared.ban_file import find_ban_file
 from banstitch_shared.tokens import VERIFY
 
 from provision.desired.context import Context
@@ -109,7 +110,7 @@ def list_resources(
             reload_on=tuple(ResourceId("file", path) for path in (_FILTER, _JAIL, _SSHD, _MEMORY)),
             reload_command=("fail2ban-client", "reload"),
         ),
-        *(Jail(rule.jail, *rule.in_fail2ban) for rule in rules),
+        *(Jail(rule.jail, *rule.in_fail2ban, find_ban_file(SPOOL, rule.jail)) for rule in rules),
     )
 
 

@@ -18,7 +18,7 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from banstitch_shared.addresses import Network, Networks, parse_network, split_ban
+from banstitch_shared.addresses import Network, Networks, parse_network, spell_network, split_ban
 from banstitch_shared.allowances import Allowance, read_allowances
 from banstitch_shared.looked_up import LookedUp
 
@@ -29,7 +29,9 @@ class Ignored:
     def __init__(self, texts: Iterable[object]) -> None:
         self.texts = list(texts)
         networks = [network for text in self.texts for network in parse_networks(str(text))]
-        self._networks = Networks((network, str(network)) for network in reversed(networks))
+        self._networks = Networks(
+            (network, spell_network(network)) for network in reversed(networks)
+        )
 
     def find_overlap(self, entry: str) -> str:
         """Return the part of the list that ``entry`` has addresses in common with, or an empty string."""

@@ -164,7 +164,10 @@ class Worker:
         return lines[known:]
 
     def _judge(self, entry: Entry) -> list[Outcome]:
-        if entry.fortigate == SELF_TEST:
+        # a line of version 0.1 has no FortiGate; only `plain` counted then
+        if entry.fortigate in (SELF_TEST, ""):
+            if entry.detection not in self._settings.detections:
+                return []
             jail = name_jail(entry.detection, PLAIN)
             return [Ban(entry.at, jail, entry.address, entry.address, entry.fortigate)]
         return step(self._state, entry, self._settings)

@@ -100,7 +100,8 @@ def honest(resources: Sequence[Resource]) -> Callable[[Request], Answer]:
 
     def ban(request: Request) -> Answer:
         found = {"address": "192.0.2.7", "jail": request["jails"][0], "until": NOW, "since": NOW}
-        return {"bans": [{**found, "failures": 3, "count": 1, "why": "reported by fgt1"}]}
+        live = {**found, "failures": 3, "count": 1, "why": "reported by fgt1"}
+        return {"bans": [live], "allowances": []}
 
     def status(request: Request) -> Answer:
         left = {path: {"days_left": 390.5} for path in request["sealed"]}

@@ -60,6 +60,7 @@ def test_a_ban_names_the_firewall_and_holds_the_log_line_over_restarts_and_redep
         f"660 root banstitch {LOGS}/events.log",
         f"660 root banstitch {LOGS}/evidence.log",
         f"660 root banstitch {LOGS}/rejected.log",
+        f"660 root banstitch-rules {LOGS}/rules.log",
     ]
 
     # fail2ban reads the old events again; what it restores is no new ban

@@ -134,7 +134,7 @@ def is_banned(site: LabSite, address: str) -> bool:
 def log_failures(site: LabSite, address: str) -> None:
     """Have the receiver's log say that an address failed three times."""
     now = int(time.time())
-    line = f"{now} verify sslvpn_login_failed failure {address} - -"
+    line = f"{now}.000000 verify sslvpn_login_failed failure {address} - -"
     site.host.console(
         ["sh", "-c", 'for n in 1 2 3; do echo "$1"; done >>"$2"', "sh", line, LOG], check=True
     )

@@ -32,7 +32,10 @@ def section(shown: str, name: str) -> str:
 
 def test_each_detection_bans_through_its_own_stitch_and_jail(site: LabSite) -> None:
     names = list(CATALOGUE)
-    site.write_inventory(f"detection_enabled: [{', '.join(names)}]\ndetection_max_retry: 1")
+    site.write_inventory(
+        f"detection_enabled: [{', '.join(names)}]\ndetection_max_retry: 1\n"
+        "detection_success_events: true"
+    )
     applied = site.run("apply", "-y")
     assert applied.code == 0, applied.out + applied.err
     unit, wanted = site.units[0], set()
@@ -67,7 +70,9 @@ def list_triggers() -> Iterator[str]:
 
 def test_every_kind_of_event_reaches_the_event_log(site: LabSite) -> None:
     """Failures, logins and lock-outs of each detection, in every form that it has a sample of."""
-    site.write_inventory(f"detection_enabled: [{', '.join(CATALOGUE)}]")
+    site.write_inventory(
+        f"detection_enabled: [{', '.join(CATALOGUE)}]\ndetection_success_events: true"
+    )
     applied = site.run("apply", "-y")
     assert applied.code == 0, applied.out + applied.err
     unit, wanted = site.units[0], []

@@ -113,8 +113,8 @@ def test_the_error_for_a_model_without_ssl_vpn_suggests_an_alternative(tmp_path:
         assert "this FortiGate has no 'vpn ssl settings'" in site.plan().error
         site.write_inventory(enforcement_local_in_interfaces=["port1"])
         assert site.apply().error == ""
-        (note,) = site.plan().notes
-        assert "takes local_in: it is in place; not ssl_vpn: this FortiGate has no" in note
+        notes = "\n".join(site.plan().notes)
+        assert "takes local_in: it is in place; not ssl_vpn: this FortiGate has no" in notes
 
 
 def test_the_plan_reports_a_missing_capability_with_an_alternative(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from tests.e2e.site_helpers import (
     add_jail_of_operator,
     denied,
     history,
+    list_leftovers,
     tokens,
     without_enc,
 )
@@ -112,6 +113,44 @@ def test_ban_and_unban_report_their_effect(site: LabSite) -> None:
     assert again["state"] == "ok"
     assert again["notes"] == ["was not banned", "still denied: within 198.0.0.0/9"]
     assert "note: was not banned" in site.run("unban", ATTACKER).out
+
+
+def fail_three_times(site: LabSite, address: str) -> None:
+    for _ in range(3):
+        site.units[0].log_event(EVENT.format(address=address, user="x"))
+
+
+def test_whom_an_operator_allows_is_freed_and_not_banned_until_the_allowance_ends(
+    site: LabSite,
+) -> None:
+    assert site.run("apply", "-y").code == 0
+    assert site.run("ban", ATTACKER, "--for", "1h").code == 0
+
+    given = site.run("allow", ATTACKER, "--for", "8h", "--why", "a customer", "--json")
+
+    assert given.code == 0, given.out + given.err
+    allowed = given.target("bh1")
+    assert allowed["state"] == "changed"
+    assert f"its ban ended: {ATTACKER}" in allowed["notes"]
+    assert site.run("bans", "--json").target("bh1")["bans"] == []
+    again = site.run("allow", ATTACKER, "--for", "1h", "--json").target("bh1")
+    assert (again["state"], again["until"]) == ("ok", allowed["until"])
+    assert f"{ATTACKER} is allowed until" in site.run("bans").out
+
+    site.host.run("systemctl restart fail2ban", check=True)
+    fail_three_times(site, ATTACKER)
+    fail_three_times(site, "203.0.113.90")
+    assert within(60, lambda: denied(site, "203.0.113.90"))
+    assert not denied(site, ATTACKER)
+
+    assert site.run("unallow", ATTACKER, "--why", "done").code == 0
+    assert site.run("unallow", ATTACKER, "--json").target("bh1")["notes"] == ["was not allowed"]
+    fail_three_times(site, ATTACKER)
+    assert within(60, lambda: denied(site, ATTACKER))
+    acts = [(e["what"], e["why"]) for e in history(site) if e["what"].endswith("allow")]
+    assert acts == [("allow", "a customer"), ("unallow", "done")]
+    assert site.run("teardown", "-y", "--purge-data").code == 0
+    assert list_leftovers(site) == []
 
 
 def test_unban_reports_a_ban_of_a_disabled_detection(site: LabSite) -> None:

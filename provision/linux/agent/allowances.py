@@ -46,11 +46,12 @@ def allow_network(request: AllowNetwork) -> Allowed:
             return Allowed(False, known.until, [])
         if known is None and len(allowances) >= MOST:
             raise HostError(f"there are {MOST} allowances already; end some with unallow")
+        banned = _find_bans(request.spool, request.network)
         others = [a for a in allowances if a.network != request.network]
         new = Allowance(request.network, until, now, request.by, request.why)
         write_all(request.spool, request.group, [*others, new])
     _note(request.spool, "allow", request)
-    return Allowed(True, until, _await_end_of_bans(request.spool, request.network))
+    return Allowed(True, until, _await_end_of_bans(request, banned))
 
 
 def unallow_network(request: UnallowNetwork) -> Unallowed:
@@ -97,14 +98,13 @@ def _note(spool: str, what: str, request: AllowNetwork | UnallowNetwork) -> None
         call_action(jail, "note", {"what": what, **details})
 
 
-def _await_end_of_bans(spool: str, network: str) -> list[str]:
+def _await_end_of_bans(request: AllowNetwork, banned: set[str]) -> list[str]:
     """Return notes on the bans that ended, and on those that the action did not end in time."""
-    allowed = parse_network(network)
-    before = _find_bans(spool, network)
+    allowed = parse_network(request.network)
     deadline = time.monotonic() + PATIENCE
-    while (left := _find_bans(spool, network)) and time.monotonic() < deadline:
+    while (left := _find_bans(request.spool, request.network)) and time.monotonic() < deadline:
         time.sleep(0.2)
-    ended = sorted(before - left)
+    ended = sorted(banned - left)
     notes = [f"its ban ended: {address}" for address in ended if parse_network(address) == allowed]
     notes += [f"a ban ended: {address}" for address in ended if parse_network(address) != allowed]
     return notes + [f"still banned: {address}; look at fail2ban" for address in sorted(left)]

@@ -8,6 +8,7 @@ root's agent takes it over. So nothing is opened by a path through it, and no li
 from __future__ import annotations
 
 import contextlib
+import grp
 import itertools
 import os
 import pwd
@@ -153,11 +154,23 @@ def hand_over(path: str, owner: str, group: str) -> None:
                 try:
                     status = os.fstat(file)
                     # a second name may stand anywhere: it is not ours to give away
-                    if stat.S_ISREG(status.st_mode) and status.st_nlink == 1:
+                    is_ours = stat.S_ISREG(status.st_mode) and status.st_nlink == 1
+                    if is_ours and not _is_given(status):
                         _keep_writable(file, name, status)
                         os.fchown(file, host.uid(owner), host.gid(group))
                 finally:
                     os.close(file)
+
+
+def _is_given(status: os.stat_result) -> bool:
+    """Return whether root owns a file and has given it to a group that exists."""
+    if status.st_uid or not status.st_gid:
+        return False
+    try:
+        grp.getgrgid(status.st_gid)
+    except KeyError:
+        return False
+    return True
 
 
 def _keep_writable(file: int, name: str, status: os.stat_result) -> None:

@@ -16,12 +16,16 @@ from provision.linux.kinds.service import FAIL2BAN, Service
 
 @dataclass(frozen=True)
 class Jail(Resource):
-    """A jail as the running fail2ban server must hold it. Times in seconds, ``ban_time`` -1 for ever."""
+    """A jail as the running fail2ban server must hold it. Times in seconds, ``ban_time`` -1 for ever.
+
+    ``ban_file``: the path of the file that its action writes.
+    """
 
     name: str
     max_retry: int
     find_time: int
     ban_time: int
+    ban_file: str
 
     @property
     def id(self) -> ResourceId:
@@ -33,7 +37,7 @@ class Jail(Resource):
 
     def make_step(self) -> AwaitJail:
         """Return the step of the agent that waits until the server holds it."""
-        return AwaitJail(self.name, self.max_retry, self.find_time, self.ban_time)
+        return AwaitJail(self.name, self.max_retry, self.find_time, self.ban_time, self.ban_file)
 
     def plan_effects(self, draft: Draft, desired: Sequence[Resource]) -> None:
         """Reload fail2ban if it holds another jail and is not restarted anyway."""

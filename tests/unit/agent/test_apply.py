@@ -151,7 +151,7 @@ def test_what_could_not_be_put_back_is_still_remembered_as_ours(
     monkeypatch.setattr(file, "put_state", cannot)
     monkeypatch.setitem(TAKERS, AwaitJail, cannot)
     with pytest.raises(HostError, match="did not fully succeed"):
-        applied(files_step(path), AwaitJail("x", 3, 600, 3600))
+        applied(files_step(path), AwaitJail("x", 3, 600, 3600, "/nowhere/x.bans"))
 
     found = memory.load()
     assert found is not None

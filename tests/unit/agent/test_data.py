@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import grp
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -240,3 +241,13 @@ def test_a_log_that_is_handed_to_root_can_be_written_by_the_group_at_every_momen
     assert log.stat().st_mode & 0o777 == 0o660
     assert rotated.stat().st_mode & 0o777 == 0o640
     assert log.stat().st_uid == rotated.stat().st_uid == os.geteuid()
+
+
+def test_a_log_that_root_gave_to_another_group_stays_as_it_is(logs: Path) -> None:
+    ours, theirs = logs / "rules.log", logs / "events.log"
+    for file, group in ((ours, grp.getgrnam("daemon").gr_gid), (theirs, 0)):
+        file.touch()
+        os.chown(file, 0, group)
+    data.hand_over(str(logs), "root", "sys")
+    assert ours.stat().st_gid == grp.getgrnam("daemon").gr_gid
+    assert theirs.stat().st_gid == grp.getgrnam("sys").gr_gid

@@ -43,7 +43,7 @@ DESIRED: tuple[Resource, ...] = (
     Service(
         "fail2ban.service", reload_on=(ResourceId("file", JAIL),), reload_command=("f2b", "reload")
     ),
-    Jail("x", 3, 600, 3600),
+    Jail("x", 3, 600, 3600, "/var/spool/banstitch/x.bans"),
 )
 CHANGEABLE = ("/etc/fail2ban/jail.d/sshd.conf", "/etc/x/tokens.json", JAIL, APP, UNIT)
 RUNNING = {"exists": True, "enabled": True, "active": True, "stale": False, "answers": True}

@@ -184,13 +184,14 @@ def test_whatever_the_agent_fails_with_is_an_answer_that_can_be_read(
     ],
 )
 def test_an_error_names_the_field_and_not_its_content(change: dict[str, Any], field: str) -> None:
-    what = refusal("bans", {"bans": [{**BAN, **change}]}, jails=["banstitch-x"])
+    what = refusal("bans", {"bans": [{**BAN, **change}], "allowances": []}, jails=["banstitch-x"])
     assert what.startswith(f"the answer of this ban host is refused: {field} must ")
     assert SECRET not in what
 
 
 def test_bans_of_a_jail_that_nobody_asked_for_are_refused() -> None:
-    assert "that were asked for" in refusal("bans", {"bans": [BAN]}, jails=["banstitch-y"])
+    answer = {"bans": [BAN], "allowances": []}
+    assert "that were asked for" in refusal("bans", answer, jails=["banstitch-y"])
 
 
 def test_more_history_than_was_asked_for_is_refused() -> None:
@@ -302,7 +303,8 @@ def test_what_somebody_typed_does_not_count_as_values() -> None:
 
 def test_more_bans_than_a_feed_holds_are_read() -> None:
     bans = [{**BAN, "since": 1_800_000_000.5 + number} for number in range(140_000)]
-    assert len(read("bans", {"bans": bans}, jails=["banstitch-x"])["bans"]) == len(bans)
+    answer = {"bans": bans, "allowances": []}
+    assert len(read("bans", answer, jails=["banstitch-x"])["bans"]) == len(bans)
 
 
 @given(st.sampled_from(sorted(entry.DO)), st.binary(max_size=60))

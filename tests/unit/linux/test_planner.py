@@ -24,7 +24,7 @@ from tests.unit.linux.planner_model import (
     plan_desired,
 )
 
-ORDER = ("install", "user", "directory", "owe", "files", "service", "jail")
+ORDER = ("install", "user", "directory", "owe", "files", "service")
 
 
 @given(hosts())
@@ -41,6 +41,13 @@ def test_steps_come_in_the_order_in_which_they_are_needed(host: Host) -> None:
     for made_before_files in ("touch", "tokens"):
         if made_before_files in words and "files" in words:
             assert words.index(made_before_files) < words.index("files")
+
+
+@given(hosts())
+def test_the_receiver_starts_after_fail2ban_holds_its_jails(host: Host) -> None:
+    steps = list_steps(plan_desired(host, adopt=True))
+    names = [step["name"] for step in steps if step["do"] in ("service", "jail")]
+    assert names == ["fail2ban.service", "x", "x.service"]
 
 
 @given(hosts(foreign=False), st.sets(st.sampled_from(drifts(DESIRED)), min_size=1))

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+import roles.detection.role
 import roles.receiver.role
 from provision.desired import certificate_files
 from provision.desired.context import Context
@@ -246,7 +247,13 @@ def test_a_file_that_is_missing_is_a_fault_of_its_setting() -> None:
 
 def blocks(version: str = "7.4.8", vdom: str = "", **settings: Any) -> tuple[str, list[str]]:
     """The text for a FortiGate, and the notes about it."""
-    site = sample_site({"receiver": roles.receiver.role.Settings(**settings)})
+    detections = {"detection_enabled": ["user_auth_failed"], "detection_success_events": False}
+    site = sample_site(
+        {
+            "receiver": roles.receiver.role.Settings(**settings),
+            "detection": roles.detection.role.Settings.model_validate(detections),
+        }
+    )
     context = replace(fortios(site), facts=assume_facts(read_version(version), vdom))
     found = (*webhook.blocks(context), *feed.blocks(context))
     return "".join(each.text for each in found), [each.note for each in found if each.note]

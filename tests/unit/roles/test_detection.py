@@ -18,7 +18,7 @@ from provision.inventory.variables import Where
 from provision.linux.kinds.file import File
 from provision.linux.kinds.jail import Jail
 from provision.sites.settings import read_settings
-from roles import webhook
+from roles import rules, webhook
 from roles.detection.catalogue import CATALOGUE
 from tests.unit.inventory.inventories import list_problems, read_scope
 from tests.unit.roles.sample_site import fortios, linux, sample_site
@@ -220,6 +220,12 @@ def test_a_renamed_detection_takes_over_the_bans_of_its_earlier_jail() -> None:
     assert found.sections() == ["banstitch-ipsec_psk_failed"]
     assert 'earlier="banstitch-ipsec_failed"' in found["banstitch-ipsec_psk_failed"]["action"]
     assert "earlier" not in str(jails(detection_enabled=["user_auth_failed"]))
+
+
+def test_the_rules_of_a_renamed_detection_count_under_its_new_name() -> None:
+    model = roles.detection.role.Settings.model_validate({"detection_enabled": ["ipsec_failed"]})
+    found: Any = rules.replay(linux(sample_site({"detection": model})))["rules"]
+    assert list(found["detections"]) == ["ipsec_psk_failed"]
 
 
 def test_bans_too_short_to_grow_are_refused(tmp_path: Path) -> None:

@@ -128,7 +128,9 @@ def test_thresholds_of_one_detection_win_over_the_overall_ones_and_those_over_th
     overall = {"detection_max_retry": 9, "detection_ban_time": "2h"}
     own = {name: {"ban_time": "-1"}}
     jail = next(r for r in resources(**overall, detection_settings=own) if isinstance(r, Jail))
-    assert jail == Jail(f"banstitch-{name}", 9, 600, -1)
+    assert jail == Jail(
+        f"banstitch-{name}", 9, 600, -1, f"/var/spool/banstitch/banstitch-{name}.bans"
+    )
 
 
 def test_the_jail_file_says_what_the_jail_should_be() -> None:

@@ -61,6 +61,14 @@ def test_a_line_of_version_0_1_names_no_fortigate(host: RulesHost) -> None:
     assert host.lines() == [f"{NOW:.6f} {JAIL} 198.51.100.7 198.51.100.7 -"]
 
 
+def test_what_version_0_1_logged_is_counted_by_the_plain_jail_alone(host: RulesHost) -> None:
+    lines = [f"{NOW:.6f} sslvpn_login_failed 198.51.100.{n}" for n in (1, 2, 3) for _ in range(4)]
+    host.write(*lines, f"{NOW:.6f} gone_detection 198.51.100.7")
+    host.work()
+    assert {rule for rule, _ in host.bans()} == {"plain"}
+    assert len(host.bans()) == len(lines)
+
+
 def test_a_login_asks_that_bans_of_its_source_end(host: RulesHost) -> None:
     host.write(event("198.51.100.7", "alice"), login("198.51.100.7", "alice", NOW + 60))
     host.work()

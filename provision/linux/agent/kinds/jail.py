@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 
 from provision.linux.agent.fail2ban import is_up, read_jail
@@ -26,19 +27,25 @@ def observe(request: Observe, manifest: Manifest | None) -> dict[str, object]:
 
 
 def make(step: AwaitJail, journal: Journal) -> None:
-    """Wait until the running fail2ban holds the jail with the thresholds of ``step``."""
+    """Wait until the running fail2ban holds the jail with its thresholds, and its ban file exists."""
     wanted = JailState(step.max_retry, step.find_time, step.ban_time)
     deadline = time.monotonic() + PATIENCE
     while True:
         found = read_jail(step.name)
-        if found == wanted:
+        if found == wanted and os.path.exists(step.ban_file):
             return
         if time.monotonic() > deadline or (found is None and _is_dead()):
+            if found == wanted:
+                raise HostError(f"jail {step.name} does not write {step.ban_file}\n" + _read_log())
             raise HostError(
                 f"jail {step.name} runs with {_format(found)} instead of {_format(wanted)}\n"
-                + service.read_journal("fail2ban")
+                + _read_log()
             )
         time.sleep(0.05)
+
+
+def _read_log() -> str:
+    return service.read_journal("fail2ban")
 
 
 def _format(state: JailState | None) -> str:

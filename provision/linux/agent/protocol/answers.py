@@ -231,6 +231,8 @@ ANSWERS: dict[str, type[Form]] = {
     "bans": Bans,
     "ban": Banned,
     "unban": Unbanned,
+    "allow": Allowed,
+    "unallow": Unallowed,
     "history": History,
     "status": Status,
 }

@@ -234,6 +234,8 @@ REQUESTS: dict[str, type[Request[Any]]] = {
         ListBans,
         BanAddress,
         UnbanAddress,
+        AllowNetwork,
+        UnallowNetwork,
         ReadHistory,
         ReadStatus,
     )

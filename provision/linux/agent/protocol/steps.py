@@ -137,13 +137,14 @@ class BringUp:
 
 @dataclass(frozen=True)
 class AwaitJail:
-    """Wait until the running fail2ban holds a jail with these thresholds."""
+    """Wait until the running fail2ban holds a jail with these thresholds, and its ban file exists."""
 
     do: ClassVar[str] = "jail"
     name: str
     max_retry: int
     find_time: int
     ban_time: int
+    ban_file: str
 
 
 @dataclass(frozen=True)
