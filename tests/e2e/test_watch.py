@@ -6,12 +6,14 @@ import json
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.e2e.labsite import LabSite
-from tests.e2e.site_helpers import EVENT, denied
+from tests.e2e.labsite import LabSite, fortigate_options
+from tests.e2e.site_helpers import EVENT, FAIL2BAN, denied
+from tests.lab.roots import build_ready_root
 from tests.lab.stopwatch import within
 
 pytestmark = pytest.mark.lab
@@ -56,6 +58,14 @@ def lists() -> Iterator[Lists]:
         thread.join()
 
 
+@pytest.fixture(params=FAIL2BAN)
+def anywhere(request: Any, tmp_path: Path) -> Iterator[LabSite]:
+    """A site on each Debian."""
+    root = build_ready_root(request.param)
+    with LabSite(tmp_path / "inventory", root, [fortigate_options()]) as site:
+        yield site
+
+
 def read(site: LabSite) -> dict[str, Any]:
     """Return what the service found."""
     text = site.host.console(f"cat {FILE} 2>/dev/null || echo '{{}}'").stdout
@@ -77,7 +87,8 @@ def apply(site: LabSite) -> None:
     assert applied.code == 0, applied.out + applied.err
 
 
-def test_names_and_urls_spare_what_they_stand_for(site: LabSite, lists: Lists) -> None:
+def test_names_and_urls_spare_what_they_stand_for(anywhere: LabSite, lists: Lists) -> None:
+    site = anywhere
     site.host.console(f"echo '{OFFICE} {NAME}' >> /etc/hosts", check=True)
     site.write_inventory(f'detection_ignore: ["{NAME}", "{lists.url}"]')
     apply(site)
