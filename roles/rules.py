@@ -12,6 +12,7 @@ from provision.desired.context import Context
 from provision.desired.host_paths import (
     EVENTS_LOG,
     LOG_DIRECTORY,
+    LOOKED_UP,
     REQUESTS,
     RULES_LOG,
     RULES_MEMORY,
@@ -24,12 +25,13 @@ from provision.desired.templates import TEMPLATES, read_file, render
 from provision.linux.agent.protocol.ids import ResourceId
 from provision.linux.kinds.directory import Directory
 from provision.linux.kinds.file import File
+from provision.linux.kinds.package import Package
 from provision.linux.kinds.resource import Resource
 from provision.linux.kinds.service import Service
 from provision.sites.settings import RoleSettings
 from roles import shield
 from roles.detection.role import Settings as DetectionSettings
-from roles.detection.role import list_enabled, list_rules
+from roles.detection.role import list_enabled, list_looked_up, list_rules
 from roles.detection.rules import describe_rules, read_trap_users
 from roles.receiver import units
 from roles.receiver.units import APP_DIRECTORY, UNIT_DIRECTORY
@@ -56,7 +58,10 @@ def resources(context: Context) -> tuple[Resource, ...]:
     # the role `receiver` puts them in place
     shared = [file.id for file in deploy_modules(APP_DIRECTORY)]
     service, *carrier = _render_units(context)
+    own = context.get_settings("detection", DetectionSettings)
+    packages = [Package("python3-maxminddb")] if own.detection_asn_database else []
     return (
+        *packages,
         Directory(_APP, 0o755),
         Directory(RULES_MEMORY, 0o750, RULES_USER, USER, data=True),
         # whoever writes a request can neither list nor read others
@@ -93,6 +98,7 @@ def replay(context: Context) -> dict[str, object]:
 
 def _describe_settings(context: Context) -> str:
     own = context.get_settings("detection", DetectionSettings)
+    database = own.detection_asn_database
     catalogue = {each.name: each.events for each in list_enabled(own)}
     people = {
         "trap_users": sorted({*read_trap_users(), *own.detection_trap_users}),
@@ -100,6 +106,8 @@ def _describe_settings(context: Context) -> str:
         "trust_days": own.detection_trust_days,
         "trust_sources": own.detection_trust_sources,
         "shield": {"mode": shield.find_mode(context), "spared": shield.list_spared(context)},
+        **({"asn_database": database} if database else {}),
+        **({"looked_up": LOOKED_UP} if list_looked_up(context) else {}),
     }
     accounts = {name: (each.accounts, each.no_traps) for name, each in catalogue.items()}
     return describe_rules(list_rules(own), accounts, people)

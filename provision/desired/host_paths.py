@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from banstitch_shared import looked_up
+
 USER = "banstitch"
 ETC = "/etc/banstitch"
 TOKENS = f"{ETC}/tokens.json"
@@ -22,3 +24,8 @@ RULES_USER = "banstitch-rules"
 RULES_SETTINGS = f"{ETC}/rules.json"
 RULES_MEMORY = "/var/lib/banstitch-rules"
 REQUESTS = "/var/spool/banstitch-requests"
+# The service banstitch-watch: its user, settings and memory, and the file that it writes there.
+WATCH_USER = "banstitch-watch"
+WATCH_SETTINGS = f"{ETC}/watch.json"
+WATCH_MEMORY = "/var/lib/banstitch-watch"
+LOOKED_UP = f"{WATCH_MEMORY}/{looked_up.NAME}"

@@ -241,6 +241,8 @@ def _check_history(request: ReadHistory, answer: History) -> None:
 
 def _check_status(request: ReadStatus, answer: Status) -> None:
     _check_names("certificates", answer.certificates, request.sealed)
+    if not {each.name for each in answer.stale} <= set(request.names):
+        raise InvalidAnswer("stale must be of the names that were asked for")
 
 
 def _check_nothing(request: object, answer: object) -> None:

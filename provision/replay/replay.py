@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from banstitch_shared.addresses import Networks
@@ -12,12 +12,15 @@ from receiver.lines import Malformed, read_event
 from receiver.sources import canonical, networks
 from receiver.verdicts import judge, read_detection
 from rules import shield
-from rules.networks import find_networks
+from rules.database import open_database
+from rules.networks import list_around
 from rules.settings import TRUSTED, Settings, read_settings
 from rules.state import State
 from rules.step import Ban as Line
 from rules.step import Pardon, step
+from rules.systems import Systems
 
+from provision.errors import InputError, Problem
 from provision.replay.counting import FOREVER, Ban, Fail2ban, Jail
 from provision.replay.logs import LogLine, NotALogLine, read_log_line
 
@@ -82,16 +85,35 @@ class Replay:
 
 
 def read_site_rules(parts: Mapping[str, Any]) -> SiteRules:
-    """Return the rules of a site, from what its roles give for a replay."""
+    """Return the rules of a site, from what its roles give for a replay.
+
+    Raises:
+        InputError: the database of autonomous systems cannot be read on this machine.
+    """
     return SiteRules(
         tuple(map(read_detection, parts["detections"])),
-        read_settings(parts["rules"]),
+        _open_systems(read_settings(parts["rules"])),
         tuple(Jail(**jail) for jail in parts["jails"]),
         parts["ipv6_prefix"],
         float(parts["poll"]),
         parts["shield"],
         networks(parts["spared"], "spared"),
     )
+
+
+def _open_systems(settings: Settings) -> Settings:
+    path = settings.asn_database
+    if not path:
+        return settings
+    try:
+        return replace(settings, systems=Systems(open_database(path)))
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        what = f"detection_asn_database cannot be read on this machine: {reason}"
+        remedy = (
+            "copy it here and add -e detection_asn_database=PATH, or leave it out with an empty one"
+        )
+        raise InputError([Problem(path, 0, what, remedy)]) from None
 
 
 def replay_lines(site: str, lines: Iterable[str], rules: SiteRules) -> Replay:
@@ -139,7 +161,7 @@ def replay_entries(replay: Replay, entries: Iterable[Entry], rules: SiteRules) -
     would not have written it.
     """
     state, jails = State(), Fail2ban({jail.name: jail for jail in rules.jails})
-    denied = _Denied(rules.poll)
+    denied = _Denied(rules)
     for entry in entries:
         replay.events += 1
         is_denied = denied.find(entry.address, entry.at) is not None
@@ -194,8 +216,8 @@ def _doubt(replay: Replay, denied: _Denied, login: Entry) -> None:
 class _Denied:
     """The bans of all jails by key, as FortiGates deny them."""
 
-    def __init__(self, poll: float) -> None:
-        self._poll = poll
+    def __init__(self, rules: SiteRules) -> None:
+        self._poll, self._systems = rules.poll, rules.rules.systems
         self._bans: dict[str, list[Ban]] = {}
 
     def add(self, ban: Ban) -> bool:
@@ -209,7 +231,7 @@ class _Denied:
     def find(self, source: str, at: float) -> Ban | None:
         """Return a ban that keeps ``source`` out at a time: every FortiGate has fetched it by then."""
         fetched = at - self._poll
-        for key in (source, *find_networks(source)):
+        for key in (source, *list_around(source, self._systems)):
             for ban in reversed(self._bans.get(key, ())):
                 if ban.covers(fetched):
                     return ban
@@ -219,7 +241,7 @@ class _Denied:
         """Return the bans of ``source`` that are in force or ended within a day."""
         return [
             ban
-            for key in (source, *find_networks(source))
+            for key in (source, *list_around(source, self._systems))
             for ban in self._bans.get(key, ())
             if ban.at <= at and (ban.until == FOREVER or at < ban.until + DOUBT)
         ]

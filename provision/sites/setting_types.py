@@ -9,7 +9,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
+from banstitch_shared.looked_up import MOST_SOURCES
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator
 
 from provision.errors import InputError, Problem
@@ -169,6 +171,7 @@ Network = Annotated[
     Expected("an address or a network such as 192.0.2.0/24 or 2001:db8::/32"),
 ]
 Networks = tuple[Network, ...]
+IgnoreEntries = tuple[ipaddress.IPv4Network | ipaddress.IPv6Network | str, ...]
 
 
 def _read_entry(value: object) -> Networks:
@@ -201,11 +204,47 @@ def _read_networks(path: Path) -> Networks:
     return tuple(networks)
 
 
+def _read_entry_or_name(value: object) -> IgnoreEntries:
+    """Return the networks of one entry, or the name or URL that the ban host looks up."""
+    text = _require_text(value)
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", text):
+        return (_check_url(text),)
+    return (text.lower(),) if _NAME.fullmatch(text) else _read_entry(text)
+
+
+def _check_url(text: str) -> str:
+    """Return the URL of a list, in ASCII.
+
+    Raises:
+        ValueError: it cannot be fetched, or holds a password, which every ban host would show.
+    """
+    url = urlsplit(text)
+    if url.username is not None:
+        raise ValueError("it must hold no user name and no password")
+    named = url.hostname and _HOST.fullmatch(url.hostname)
+    if url.scheme not in ("http", "https") or not (named and _URL.fullmatch(text)):
+        raise ValueError("a URL must be like https://example.com/networks.txt")
+    url.port  # noqa: B018 - raises ValueError where it is no port
+    return text
+
+
 def _merge(entries: Iterable[Networks]) -> Networks:
     return tuple(dict.fromkeys(network for entry in entries for network in entry))
 
 
+def _merge_all(entries: Iterable[IgnoreEntries]) -> IgnoreEntries:
+    merged = tuple(dict.fromkeys(entry for entries_of_one in entries for entry in entries_of_one))
+    if sum(isinstance(entry, str) for entry in merged) > MOST_SOURCES:
+        raise ValueError(f"it must hold at most {MOST_SOURCES} host names and URLs")
+    return merged
+
+
 _ALLOWED = "write an address or a network such as 192.0.2.0/24"
+# Host names whose last part cannot be one of an address; without a dot it is probably a typing error.
+_LABEL = "[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?"
+_NAME = re.compile(rf"(?=.{{1,253}}$)({_LABEL}\.)+[A-Za-z]([A-Za-z0-9-]{{0,61}}[A-Za-z0-9])?")
+_HOST = re.compile(r"[A-Za-z0-9._:-]{1,253}")
+_URL = re.compile(r"[!-~]{1,500}")
 # Becomes Networks. A file is read on the operator's machine, when the inventory is checked.
 AllowList = Annotated[
     tuple[
@@ -217,4 +256,19 @@ AllowList = Annotated[
         ...,
     ],
     AfterValidator(_merge),
+]
+# Becomes IgnoreEntries: networks, and the names and URLs that the ban host looks up.
+IgnoreList = Annotated[
+    tuple[
+        Annotated[
+            Any,
+            PlainValidator(_read_entry_or_name),
+            Expected(
+                "an address, a network such as 192.0.2.0/24, a host name such as office.example.com, "
+                "the URL of a list, or file:PATH"
+            ),
+        ],
+        ...,
+    ],
+    AfterValidator(_merge_all),
 ]

@@ -26,7 +26,7 @@ Conditions = Annotated[dict[FieldNames, Condition], Field(default_factory=dict)]
 MaxRetry = Annotated[int, Field(ge=1, le=10000)]
 Kind = Literal["failure", "success", "lockout"]
 RuleName = Literal[
-    "plain", "trusted", "slow", "unknown_user", "trap", "spray", "lockout", "network"
+    "plain", "trusted", "slow", "unknown_user", "trap", "spray", "lockout", "network", "asn"
 ]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from banstitch_shared.ban_file import find_ban_file
 from banstitch_shared.tokens import VERIFY
@@ -57,8 +57,15 @@ _MEMORY = "/etc/fail2ban/fail2ban.d/banstitch.conf"
 _REMEMBERED = 7 * 86400
 
 
+class Ignored(NamedTuple):
+    """Whom no jail bans: addresses and networks, and those in a file; "" for no file."""
+
+    networks: Sequence[str]
+    looked_up: str = ""
+
+
 def list_resources(
-    context: Context, rules: Sequence[Rule], ignored: Sequence[str], longest: int
+    context: Context, rules: Sequence[Rule], ignored: Ignored, longest: int
 ) -> tuple[Resource, ...]:
     """Return fail2ban, running and holding a jail for each rule. ``longest``: seconds of the longest ban."""
     shared = _describe_places(context)
@@ -67,7 +74,13 @@ def list_resources(
         *(_build_module(name, shared) for name in _ACTION),
     ]
     files = (
-        File(_FILTER, render("detection/filter.conf.j2", **shared), check="fail2ban"),
+        File(
+            _FILTER,
+            render(
+                "detection/filter.conf.j2", kinds=sorted({rule.kind for rule in rules}), **shared
+            ),
+            check="fail2ban",
+        ),
         *action,
         File(
             _MEMORY,
@@ -123,14 +136,15 @@ def _describe_places(context: Context) -> dict[str, object]:
 def _render_jails(
     context: Context,
     rules: Sequence[Rule],
-    ignored: Sequence[str],
+    ignored: Ignored,
     longest: int,
     shared: Mapping[str, Any],
 ) -> str:
     return render(
         "detection/jail.conf.j2",
         rules=rules,
-        ignore=list(ignored),
+        ignore=list(ignored.networks),
+        looked_up=ignored.looked_up,
         longest=longest,
         ban_limit=context.get_settings("receiver", limits.Settings).receiver_ban_limit,
         posters=[*(fortigate.name for fortigate in context.site.fortigates), VERIFY],

@@ -13,60 +13,34 @@ from banstitch_shared.jails import name_jail
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from provision.desired.context import Context
+from provision.desired.host_paths import LOOKED_UP
 from provision.errors import spell_count
 from provision.linux.kinds.resource import Resource
 from provision.sites.setting_types import (
-    AllowList,
     Duration,
     DurationOrForever,
+    IgnoreList,
     VdomName,
     spell_duration,
 )
-from provision.sites.settings import Doubt, RoleSettings, Strict
+from provision.sites.settings import Doubt, RoleSettings
 from roles.detection import jails
 from roles.detection.catalogue import CATALOGUE, RENAMED, Detection, MaxRetry, Thresholds
+from roles.detection.overrides import DatabasePath, Overrides, UserName, list_one
 from roles.detection.rules import (
+    ASN,
+    NETWORK,
     PLAIN,
     SHORTEST_GROWING,
     Growth,
     Limits,
     Rule,
-    RuleSettings,
     RuleThresholds,
     choose_rules,
 )
 
 NAME = "detection"
 PREFIX = "detection_"
-
-# What somebody may type as a name; the rules fold upper and lower case, domain and realm.
-UserName = Annotated[str, Field(min_length=1, max_length=128)]
-
-
-def list_one(value: object) -> object:
-    """Return a single text as a list of one."""
-    return (value,) if isinstance(value, str) else value
-
-
-class Overrides(Strict):
-    """Settings of one detection that differ from those of all detections."""
-
-    max_retry: Annotated[
-        MaxRetry | None, Field(description="number of events within find_time that ban an address")
-    ] = None
-    find_time: Annotated[
-        Duration | None, Field(description="period in which events are counted, 1s or more")
-    ] = None
-    ban_time: Annotated[
-        DurationOrForever | None, Field(description="duration of a ban; -1: permanent")
-    ] = None
-    ignore: Annotated[
-        AllowList, Field(description="addresses, networks and file:PATH that it never bans")
-    ] = ()
-    rules: Annotated[
-        RuleSettings,
-        Field(description="max_retry, find_time and ban_time of single rules, by name; off; on"),
-    ] = Field(default_factory=dict)
 
 
 class Settings(RoleSettings):
@@ -93,7 +67,10 @@ class Settings(RoleSettings):
         ),
     ]
     detection_ignore: Annotated[
-        AllowList, Field(description="addresses, networks and file:PATH that are never banned")
+        IgnoreList,
+        Field(
+            description="addresses, networks, host names, URLs of lists and file:PATH that are never banned"
+        ),
     ] = ()
     detection_ipv6_prefix: Annotated[
         int,
@@ -137,6 +114,13 @@ class Settings(RoleSettings):
             description="a user who logs in from more addresses in a day gives no trust",
         ),
     ] = 5
+    detection_asn_database: Annotated[
+        DatabasePath,
+        Field(
+            description="file of autonomous systems in MaxMind's format on the ban host, which you keep up to"
+            " date, for the rule asn; empty: none"
+        ),
+    ] = ""
     detection_success_events: Annotated[
         bool, Field(description="FortiGates also report successful logins")
     ] = True
@@ -172,6 +156,14 @@ class Settings(RoleSettings):
         for setting in ("detection_enabled", "detection_settings"):
             for old in filter(RENAMED.__contains__, getattr(self, setting)):
                 yield Doubt(setting, f"{old} is called {RENAMED[old]} now", f"write {RENAMED[old]}")
+
+    @model_validator(mode="after")
+    def _check_asn(self) -> Self:
+        """Refuse thresholds of the rule asn where nothing would count."""
+        own = self.detection_settings.values()
+        if not self.detection_asn_database and any(each.rules.get(ASN, False) for each in own):
+            raise ValueError("rule asn needs a database: set detection_asn_database")
+        return self
 
     @model_validator(mode="after")
     def _check_increment(self) -> Self:
@@ -240,7 +232,10 @@ def _apply_settings(detection: Detection, settings: Settings) -> Enabled:
         settings.detection_increment_factor,
         settings.detection_increment_max,
     )
-    rules = choose_rules(detection.name, detection.rules, limits, given, growth, ignore)
+    names = detection.rules
+    if settings.detection_asn_database and NETWORK in names:
+        names = (*names, ASN)
+    rules = choose_rules(detection.name, names, limits, given, growth, ignore)
     return Enabled(detection, *limits, ignore, rules)
 
 
@@ -268,13 +263,24 @@ def list_own_addresses(context: Context) -> list[str]:
 
 
 def list_ignored(context: Context) -> list[str]:
-    """Return the addresses that no jail of the site bans: its own hosts and ``detection_ignore``."""
+    """Return the addresses that no jail of the site bans: its own hosts and ``detection_ignore``.
+
+    What :func:`list_looked_up` returns comes on top of that on the ban host.
+    """
     configured = context.get_ban_host_settings("detection", Settings).detection_ignore
-    return [*list_own_addresses(context), *map(str, configured)]
+    networks = [str(entry) for entry in configured if not isinstance(entry, str)]
+    return [*list_own_addresses(context), *networks]
+
+
+def list_looked_up(context: Context) -> list[str]:
+    """Return the host names and URLs of ``detection_ignore``, which banstitch-watch looks up."""
+    configured = context.get_ban_host_settings("detection", Settings).detection_ignore
+    return [entry for entry in configured if isinstance(entry, str)]
 
 
 def resources(context: Context) -> tuple[Resource, ...]:
     """Return the resources of a fail2ban that runs our filter, action and jails."""
     settings = context.get_settings("detection", Settings)
     longest = settings.detection_increment_max
-    return jails.list_resources(context, list_rules(settings), list_ignored(context), longest)
+    ignored = jails.Ignored(list_ignored(context), LOOKED_UP if list_looked_up(context) else "")
+    return jails.list_resources(context, list_rules(settings), ignored, longest)

@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, Final, NamedTuple
 
 from pydantic import Field
 
@@ -18,6 +18,7 @@ from provision.sites.settings import Strict
 from roles.detection.catalogue import RENAMED, MaxRetry, RuleName
 
 PLAIN, TRUSTED, NETWORK = "plain", "trusted", "network"
+ASN: Final = "asn"
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 # The service has counted before a line reaches the jails of all others.
 _COUNTED_BY_FAIL2BAN = (PLAIN, TRUSTED)
@@ -45,6 +46,7 @@ DEFAULTS: Mapping[str, Limits] = {
     "spray": Limits(3, _DAY, _DAY),
     "lockout": Limits(1, _DAY, _DAY),
     NETWORK: Limits(3, 7 * _DAY, 7 * _DAY),
+    ASN: Limits(3, 7 * _DAY, 7 * _DAY),
 }
 
 
@@ -94,7 +96,7 @@ class Rule:
     @property
     def kind(self) -> str:
         """What the jail bans."""
-        return "network" if self.name == NETWORK else "address"
+        return self.name if self.name in (NETWORK, ASN) else "address"
 
     @property
     def in_fail2ban(self) -> Limits:

@@ -15,13 +15,14 @@ from provision.desired.host_paths import (
     DIGESTS,
     EVENTS_LOG,
     EVIDENCE,
+    LOOKED_UP,
     REJECTED,
     RULES_MEMORY,
     SPOOL,
 )
 from roles.address_families import choose_feed_list
 from roles.detection.role import Settings as DetectionSettings
-from roles.detection.role import list_rules
+from roles.detection.role import list_looked_up, list_rules
 from roles.receiver import events, tls, units
 from roles.receiver.units import RUNTIME_DIRECTORY
 from roles.shield_settings import find_mode
@@ -59,6 +60,7 @@ def build_config(context: Context, settings: Settings, address: str) -> dict[str
         ],
         "spool": SPOOL,
         "counts": f"/run/{RUNTIME_DIRECTORY}/counts",
+        **({"looked_up": LOOKED_UP} if list_looked_up(context) else {}),
     }
 
 

@@ -31,6 +31,7 @@ from provision.desired.host_paths import (
     EVENTS_LOG,
     EVIDENCE,
     LOG_DIRECTORY,
+    LOOKED_UP,
     REJECTED,
     RULES_LOG,
     RULES_MEMORY,
@@ -51,7 +52,7 @@ from provision.sites.setting_types import Address
 from roles import shared_modules
 from roles.detection.catalogue import CATALOGUE
 from roles.detection.role import Settings as DetectionSettings
-from roles.detection.role import list_enabled
+from roles.detection.role import list_enabled, list_looked_up
 from roles.receiver import config, events, limits, tls, units
 from roles.receiver.units import APP_DIRECTORY, FILTER, SERVICE, SOCKET
 
@@ -301,6 +302,8 @@ def status(context: Context) -> StatusSource:
         user=STATUS,
         filters=SOCKET if list_allowed_sources(context, settings) else "",
         rules=RULES_MEMORY,
+        names=list_looked_up(context),
+        looked_up=LOOKED_UP,
     )
     page = build_base_url(context) + STATUS_PATH if settings.receiver_status_page else ""
     return StatusSource(request, page)

@@ -67,6 +67,7 @@ class Action(ActionBase):  # type: ignore[misc] # fail2ban has no types
         fortigates: str = "",
         ignore: str = "",
         earlier: str = "",
+        looked_up: str = "",
     ) -> None:
         super().__init__(jail, name)
         gid = grp.getgrnam(group).gr_gid
@@ -87,7 +88,8 @@ class Action(ActionBase):  # type: ignore[misc] # fail2ban has no types
         alive = spool_files.SignOfLife(find_sign_of_life(spool, jail.name), gid)
         self._keeper = self._make_keeper(alive)
         # before the log: whom it spares must not be banned by its first line
-        self._ignoring = ignore_lists.Ignoring(jail.filter, ignore.split(), find_allowances(spool))
+        files = (find_allowances(spool), looked_up)
+        self._ignoring = ignore_lists.Ignoring(jail.filter, ignore.split(), *files)
         self._by_hand = by_hand.ByHand(jail, self._held, self._memory, self._keeper, self._ignoring)
         self._read_log()
 
@@ -111,10 +113,15 @@ class Action(ActionBase):  # type: ignore[misc] # fail2ban has no types
         self._ignoring.put()
 
     def reload(
-        self, ban_limit: str = "50000", fortigates: str = "", ignore: str = "", **_: str
+        self,
+        ban_limit: str = "50000",
+        fortigates: str = "",
+        ignore: str = "",
+        looked_up: str = "",
+        **_: str,
     ) -> None:
         """Take new settings and keep the bans; those on the ignore list are ended."""
-        self._ignoring.change(ignore.split())
+        self._ignoring.change(ignore.split(), looked_up)
         self._limit.configure(int(ban_limit), fortigates.split())
         self._read_log()
         self._look_at_ignored = True

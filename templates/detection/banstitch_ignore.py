@@ -1,7 +1,8 @@
 """Addresses of this site that its jails never ban, beside those that an operator names for all jails.
 
-Allowances, which an operator gives for some time, are in a file beside the ban files. They are asked for
-before each ban, and looked at once a second.
+Allowances, which an operator gives for some time, are in a file beside the ban files; what the operator
+names by host name or URL is in a file of banstitch-watch. Both files are looked at before each ban, and
+once a second.
 
 The jail's file sets no ``ignoreip``, so that the one in an operator's ``[DEFAULT]`` counts: an option of a
 jail would replace it. fail2ban clears a jail's list at each reload, and fills it anew from the files.
@@ -19,6 +20,7 @@ from typing import Any
 
 from banstitch_shared.addresses import Network, Networks, parse_network, spell_network, split_ban
 from banstitch_shared.allowances import Allowance, read_allowances
+from banstitch_shared.looked_up import LookedUp
 
 
 class Ignored:
@@ -42,7 +44,9 @@ class Ignored:
 class Ignoring:
     """Keeps ``texts``, addresses and networks, on the ignore list of a jail's ``log_filter``."""
 
-    def __init__(self, log_filter: Any, texts: Sequence[str], allowances: str) -> None:
+    def __init__(
+        self, log_filter: Any, texts: Sequence[str], allowances: str, looked_up: str = ""
+    ) -> None:
         self._filter = log_filter
         # the file of allowances, its state when it was read, and what it held
         self._path = allowances
@@ -50,6 +54,8 @@ class Ignoring:
         self._allowances: list[Allowance] = []
         # fail2ban's own objects of those that would not be on the list without us
         self._added: list[Any] = []
+        self._place, self._looked_up = looked_up, LookedUp(looked_up)
+        self._by_name = Ignored([])
         self.texts = tuple(texts)
         self._ignored = Ignored([])
         self.put()
@@ -61,8 +67,11 @@ class Ignoring:
             self._filter.addIgnoreIP(text)
         self._added = [each for each in self._filter.getIgnoreIP() if str(each) not in before]
 
-    def change(self, texts: Sequence[str]) -> None:
+    def change(self, texts: Sequence[str], looked_up: str = "") -> None:
         """Replace the addresses; whom an operator names for all jails stays on the list."""
+        if looked_up != self._place:
+            self._place, self._looked_up = looked_up, LookedUp(looked_up)
+            self._by_name = Ignored([])
         if tuple(texts) == self.texts:
             return
         for each in self._added:
@@ -79,16 +88,23 @@ class Ignoring:
         texts = [*self._filter.getIgnoreIP(), *self.texts, *self._list_allowed()]
         if texts != self._ignored.texts:
             self._ignored = Ignored(texts)
-        return self._ignored.find_overlap(entry)
+        return self._ignored.find_overlap(entry) or self._find_looked_up(entry)
+
+    def _find_looked_up(self, entry: str) -> str:
+        """Return the overlap with the addresses behind names and URLs, or an empty string."""
+        if self._looked_up.is_changed():
+            self._by_name = Ignored(self._looked_up.read())
+        return self._by_name.find_overlap(entry)
 
     def is_changed(self) -> bool:
-        """Return whether the file of allowances is another than when it was read last."""
-        return self._sign() != self._signature
+        """Return whether a file is another than when it was read last."""
+        return self._sign() != self._signature or self._looked_up.is_changed()
 
     def _list_allowed(self) -> list[str]:
         """Return the addresses and networks that are allowed now."""
-        if self.is_changed():
-            self._signature = self._sign()
+        signature = self._sign()
+        if signature != self._signature:
+            self._signature = signature
             # a damaged file allows nobody: it is root's, and `allow` says what is wrong with it
             self._allowances = []
             with contextlib.suppress(OSError, ValueError):

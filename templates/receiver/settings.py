@@ -33,7 +33,14 @@ class DetectionConfig(TypedDict):
     ignore: list[str]
 
 
-class Config(TypedDict):
+class Optionals(TypedDict, total=False):
+    """What is there only where a site needs it."""
+
+    # the file of the addresses behind names and URLs that are never banned
+    looked_up: str
+
+
+class Config(Optionals):
     """The whole configuration. Paths are absolute, sizes in bytes."""
 
     fortigates: list[str]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from banstitch_shared.addresses import Address, parse_peer
 from banstitch_shared.eventlog import SUCCESS, Entry, write_line
+from banstitch_shared.looked_up import LookedUp
 from banstitch_shared.receiver_api import TOKEN_HEADER
 from banstitch_shared.tokens import VERIFY
 
@@ -19,7 +20,7 @@ from receiver import evidence, fetches, recent
 from receiver.files import Unavailable, append
 from receiver.lines import Event, Malformed, read_event
 from receiver.settings import Config
-from receiver.verdicts import Verdict, judge, read_detection
+from receiver.verdicts import Detection, Verdict, judge, read_detection
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -60,7 +61,8 @@ class Webhook:
         self.tokens = state.tokens
         self.peers = state.peers
         self.counts = state.counts
-        self.detections = [read_detection(each) for each in config["detections"]]
+        self.looked_up = LookedUp(config.get("looked_up", ""))
+        self.detections = self._read_detections()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
         answer: dict[str, object]
@@ -74,6 +76,14 @@ class Webhook:
         headers = [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
         start_response("%d %s" % (status, REASONS[status]), headers)
         return [body]
+
+    def _read_detections(self) -> list[Detection]:
+        """Return the detections; each ignores what the site's names and URLs stand for as well."""
+        looked_up = self.looked_up.read()
+        return [
+            read_detection({**each, "ignore": [*each["ignore"], *looked_up]})
+            for each in self.config["detections"]
+        ]
 
     def receive(self, environ: WSGIEnvironment) -> dict[str, object]:
         """Return the answer to an accepted request. The body of another one is not read.
@@ -118,6 +128,8 @@ class Webhook:
             raise Refused(429, "limited:" + who, "more than %d posts a second" % rate)
 
     def _judge(self, event: Event, who: str, peer: Address) -> Verdict:
+        if self.looked_up.is_changed():
+            self.detections = self._read_detections()
         documentation = who == VERIFY or self.config["accept_documentation"]
         # the site's own hosts that the inventory gives by name; addresses are on the ignore lists
         own = self.names.find_addresses(self.config["hosts"])

@@ -9,8 +9,8 @@ import json
 from typing import TypedDict
 
 from banstitch_shared.alarm_file import MOST
+from banstitch_shared.service import replace_file
 
-from rules.checkpoint import replace_file
 from rules.state import State
 from rules.step import Alarm
 

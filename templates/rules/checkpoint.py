@@ -6,8 +6,9 @@ Managed by Banstitch: changes made here are overwritten. Python 3.9 or later, st
 from __future__ import annotations
 
 import json
-import os
 from typing import Any, NamedTuple, Optional
+
+from banstitch_shared.service import replace_file
 
 from rules.logfiles import Place
 from rules.state import State, read_state
@@ -66,18 +67,3 @@ def write_checkpoint(path: str, checkpoint: Checkpoint) -> None:
         "state": checkpoint.state.to_json(),
     }
     replace_file(path, json.dumps(document, separators=(",", ":")), 0o600)
-
-
-def replace_file(path: str, text: str, mode: int) -> None:
-    """Replace a file as a whole: a reader sees the old one or the new one. Raises OSError."""
-    new = os.open(path + ".new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
-    with open(new, "w", encoding="ascii") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(new)
-    os.rename(path + ".new", path)
-    folder = os.open(os.path.dirname(path), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

@@ -7,6 +7,10 @@ from __future__ import annotations
 
 import socket
 from functools import lru_cache
+from typing import TYPE_CHECKING, Optional
+
+if TYPE_CHECKING:
+    from rules.systems import Systems
 
 
 @lru_cache(maxsize=65536)
@@ -21,6 +25,12 @@ def find_networks(source: str) -> tuple[str, ...]:
     own = int(bits or 128)
     number = int.from_bytes(socket.inet_pton(socket.AF_INET6, text), "big")
     return tuple(_spell(number, size) for size in (56, 48) if size < own)
+
+
+def list_around(source: str, systems: Optional[Systems]) -> tuple[str, ...]:  # noqa: UP045 - Python 3.9
+    """Return every network whose ban denies a source: those that are counted, and that of its system."""
+    own = systems.find_network(source) if systems else ""
+    return (*find_networks(source), own) if own else find_networks(source)
 
 
 def _spell(number: int, bits: int) -> str:

@@ -11,9 +11,10 @@ import json
 import logging
 import os
 import signal
-import socket
 import sys
 import time
+
+from banstitch_shared.service import notify
 
 from rules.settings import read_settings
 from rules.worker import Places, Worker
@@ -65,16 +66,6 @@ def work(worker: Worker) -> float:
     except OSError as error:
         log.error("cannot write: %s", error)
         return RETRY
-
-
-def notify(message: str) -> None:
-    """Tell systemd the state of the service: sd_notify(3)."""
-    address = os.environ.get("NOTIFY_SOCKET", "")
-    if not address:
-        return
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as channel:
-        channel.connect("\0" + address[1:] if address[0] == "@" else address)
-        channel.sendall(message.encode("ascii"))
 
 
 if __name__ == "__main__":

@@ -9,18 +9,22 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Optional
+
+if TYPE_CHECKING:
+    from rules.systems import Systems
 
 DAY = 86400
 # Names of rules beside `plain`. Each is one jail of a detection.
 TRUSTED, SLOW = "trusted", "slow"
 UNKNOWN, TRAP, SPRAY, LOCKOUT, NETWORK = "unknown_user", "trap", "spray", "lockout", "network"
+ASN = "asn"
 
 
 class Rule(NamedTuple):
     """One failure weighs 1/``max_retry`` of a ban, for ``find_time`` seconds.
 
-    For the rule ``network``, ``max_retry`` is the number of different sources.
+    For the rules ``network`` and ``asn``, ``max_retry`` is the number of different sources.
     """
 
     max_retry: int
@@ -49,6 +53,8 @@ class Settings:
     sources in a day gives no trust. ``most_failures``: a source that failed more often since its last
     login gets none. ``known_users`` count as if they had logged in. All names are in lower case.
     ``shield``: off, alarm or auto. ``spared``: networks that the shield denies never.
+    ``looked_up``: the file of the networks behind names and URLs of the ignore list; empty for none.
+    ``asn_database``: the file that ``systems`` are read from; empty for none.
     """
 
     detections: Mapping[str, Detection]
@@ -59,6 +65,9 @@ class Settings:
     most_failures: float = 2.5
     shield: str = "off"
     spared: tuple[str, ...] = ()
+    looked_up: str = ""
+    asn_database: str = ""
+    systems: Optional[Systems] = None  # noqa: UP045 - Python 3.9
 
     @property
     def trust_time(self) -> float:
@@ -87,6 +96,8 @@ def read_settings(document: Mapping[str, Any]) -> Settings:
         float(document["most_failures"]),
         shield["mode"],
         tuple(shield["spared"]),
+        document.get("looked_up", ""),
+        document.get("asn_database", ""),
     )
 
 

@@ -19,6 +19,8 @@ from typing import NamedTuple, Optional
 from banstitch_shared.addresses import Networks, parse_network, split_ban
 from banstitch_shared.allowances import find_allowances, read_allowances
 from banstitch_shared.eventlog import FAILURE, Entry
+from banstitch_shared.looked_up import LookedUp
+from banstitch_shared.service import replace_file
 from banstitch_shared.shield_file import (
     ALARM,
     NAME,
@@ -31,7 +33,6 @@ from banstitch_shared.shield_file import (
 )
 
 from rules import shield
-from rules.checkpoint import replace_file
 from rules.settings import DAY, Settings
 from rules.state import State
 
@@ -63,6 +64,7 @@ class Shielding:
         self._spool = spool
         self._settings = settings
         self._spared = _label((*shield.NEVER, *settings.spared))
+        self._looked_up = LookedUp(settings.looked_up)
         # what is up or counted now, and what was written; before the first look nobody knows what is there
         self._shield = read_shield(memory, now)
         self._written: Optional[Shield] = None  # noqa: UP045 - Python 3.9
@@ -127,7 +129,8 @@ class Shielding:
         return wanted._replace(**counts)
 
     def _list_denied(self, homes: tuple[str, ...], now: float) -> tuple[str, ...]:
-        made_from = homes, (*self._settings.spared, *self._list_allowed(now))
+        allowed = (*self._list_allowed(now), *self._looked_up.read())
+        made_from = homes, (*self._settings.spared, *allowed)
         if made_from != self._made_from:
             self._denied = tuple(shield.list_denied_around(*made_from))
             self._made_from = made_from

@@ -21,6 +21,9 @@ there: fail2ban lengthens the bans of each jail on its own.
 A network in which three sources weigh 2 together within a week is banned, unless somebody logged in
 from it lately. A source from which somebody logged in lately is trusted: only ``trusted`` counts it.
 
+An autonomous system in which three sources weigh 2 together is banned as well, where a database of them is
+named, unless somebody logged in from it within thirty days.
+
 The step uses no clock and no randomness: the same events give the same lines, so a service that was
 killed goes on where its checkpoint ends.
 
@@ -38,7 +41,7 @@ from banstitch_shared.jails import PLAIN, name_jail
 from rules import shield
 from rules.networks import find_networks
 from rules.outcomes import Alarm, Ban, Outcome, Pardon
-from rules.settings import DAY, NETWORK, SPRAY, TRUSTED, Detection, Settings
+from rules.settings import ASN, DAY, NETWORK, SPRAY, TRUSTED, Detection, Rule, Settings
 from rules.state import (
     MOST_NETWORKS,
     MOST_OF_A_NETWORK,
@@ -59,6 +62,8 @@ OFFICE_GUESTS = 3
 SOME_WEIGHT = 0.2
 # For so long after a ban the failures of its source weigh twice as much.
 OFFENCE = 14 * DAY
+# So long a login speaks for its autonomous system, and so long a system that was banned is not banned anew.
+SYSTEM_TRUST, PAUSE = 30 * DAY, 3600
 # Weights that a source, and the sources of a network, must have together; a little less, since a third
 # is no exact number.
 WHOLE, NETWORK_WEIGHT = 1 - 1e-9, 2 - 1e-9
@@ -95,7 +100,7 @@ def _take_success(
             return []
     if user:
         _remember_login(state, user, logins, event)
-    _trust(state, event)
+    _trust(state, event, settings)
     state.failures.pop(source, None)
     return [Pardon(event.at, source, event.user)] if failures else []
 
@@ -121,14 +126,15 @@ def _remember_login(state: State, user: str, logins: Table[float], event: Entry)
     remember(state.guests, event.address, guests, MOST_SOURCES)
 
 
-def _trust(state: State, event: Entry) -> None:
+def _trust(state: State, event: Entry, settings: Settings) -> None:
     remember(state.trusted, event.address, event.at, MOST_SOURCES)
     state.points.pop(event.address, None)
     state.offenders.pop(event.address, None)
     shield.note_home(state, event.address, event.at)
-    for network in find_networks(event.address):
-        remember(state.safe_networks, network, event.at, MOST_NETWORKS)
-        state.networks.pop(network, None)
+    system = _name_system(event.address, settings)
+    for key in (*find_networks(event.address), *([system] if system else [])):
+        remember(state.safe_networks, key, event.at, MOST_NETWORKS)
+        state.networks.pop(key, None)
 
 
 # --- failures --------------------------------------------------------------------------------------------
@@ -152,6 +158,8 @@ def _take_failure(
         bans.append(_ban(event, reason.rule))
     if NETWORK in detection.rules:
         bans += _ban_networks(state, event, detection, reason, settings)
+    if ASN in detection.rules:
+        bans += _ban_systems(state, event, detection, reason, settings)
     return bans
 
 
@@ -215,13 +223,45 @@ def _ban_networks(
     for network in find_networks(event.address):
         if event.at - state.safe_networks.get(network, float("-inf")) < settings.trust_time:
             break
-        sources = _add_to_network(state, network, event, reason, event.at - rule.find_time)
-        if len(sources) < rule.max_retry:
-            continue
-        if sum(weight for _, weight in sources.values()) >= NETWORK_WEIGHT:
+        if _complete_network(state, network, event, reason, rule):
             bans.append(_ban(event, NETWORK, network))
-            del state.networks[network]
     return bans
+
+
+def _ban_systems(
+    state: State, event: Entry, detection: Detection, reason: Reason, settings: Settings
+) -> list[Ban]:
+    """Ban the networks of an autonomous system; those who fail until a FortiGate knows ban nothing."""
+    key, systems = _name_system(event.address, settings), settings.systems
+    safe_until = state.safe_networks.get(key, float("-inf")) + max(
+        SYSTEM_TRUST, settings.trust_time
+    )
+    banned_until = state.offenders.get(key, float("-inf")) + PAUSE
+    if not key or not systems or event.at < max(safe_until, banned_until):
+        return []
+    sources = [*state.networks.get(key, ()), event.address]
+    if not _complete_network(state, key, event, reason, detection.rules[ASN]):
+        return []
+    remember(state.offenders, key, event.at, MOST_SOURCES)
+    networks = systems.list_networks(systems.find(event.address), sources)
+    return [_ban(event, ASN, network) for network in networks]
+
+
+def _name_system(source: str, settings: Settings) -> str:
+    """Return the key of the autonomous system of a source in the tables of networks; empty for none."""
+    system = settings.systems.find(source) if settings.systems else 0
+    return "AS%d" % system if system else ""
+
+
+def _complete_network(state: State, network: str, event: Entry, reason: Reason, rule: Rule) -> bool:
+    """Return whether enough failing sources of a network weigh 2 together; they are spent then."""
+    sources = _add_to_network(state, network, event, reason, event.at - rule.find_time)
+    if len(sources) < rule.max_retry:
+        return False
+    if sum(weight for _, weight in sources.values()) < NETWORK_WEIGHT:
+        return False
+    del state.networks[network]
+    return True
 
 
 def _add_to_network(

@@ -13,6 +13,7 @@ import logging
 import os
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import NamedTuple, Optional
 
 from banstitch_shared.addresses import is_spelled
@@ -21,6 +22,7 @@ from banstitch_shared.jails import PLAIN, name_jail
 
 from rules.alarms import Alarms
 from rules.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from rules.database import Database
 from rules.follow import Follower
 from rules.rulelog import RuleLog, write_line
 from rules.settings import Settings
@@ -67,7 +69,8 @@ class Worker:
         self, places: Places, settings: Settings, clock: Callable[[], float] = time.time
     ) -> None:
         self._places = places
-        self._settings = settings
+        self._database = Database(settings.asn_database)
+        self._settings = replace(settings, systems=self._database.open())
         self._clock = clock
         self._rules = RuleLog(places.rules)
         self._alarms = Alarms(places.alarms)
@@ -85,6 +88,8 @@ class Worker:
         # a process that writes a checkpoint
         self._child: Optional[int] = None  # noqa: UP045 - Python 3.9
         self._unreadable = 0
+        # when a newer database was opened
+        self._renewed_at = 0.0
         self._rules.repair()
         self._events = self._recover()
         self.save()  # from here on recovery is exact
@@ -134,6 +139,7 @@ class Worker:
                 self._alarms.write(self._state, now)
                 self._turn_shield(now)
                 self._save_if_due(now)
+                self._renew_database(now)
                 return False
         if self._waiting:
             is_new_file = self._rules.append(self._waiting)
@@ -141,6 +147,15 @@ class Worker:
             if is_new_file:  # so a checkpoint is never two rotations behind
                 self.save()
         return True
+
+    def _renew_database(self, now: float) -> None:
+        """Open the database of autonomous systems again where it is a newer one."""
+        if 0 <= now - self._renewed_at < PAUSE or not self._database.is_changed():
+            return
+        self._renewed_at = now
+        self._settings = replace(self._settings, systems=self._database.open())
+        # a kill must not have events read again that were judged by the older one
+        self.save()
 
     def _take(self, line: str) -> list[str]:
         """Return the lines that follow from one line of the event log and are not written yet."""

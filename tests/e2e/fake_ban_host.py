@@ -113,6 +113,7 @@ def honest(resources: Sequence[Resource]) -> Callable[[Request], Answer]:
             "filters": False,
             "alarms": [],
             "attacked": [],
+            "stale": [],
         }
 
     entry = {"at": NOW, "what": "ban", "address": "192.0.2.7", "jail": "banstitch-x", "count": 1}

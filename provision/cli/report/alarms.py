@@ -1,4 +1,4 @@
-"""Alarms of the rules for `status`: users under attack, and logins that may rest on a guessed password."""
+"""Notes of `status` on users under attack, logins after many failures, and stale names of the ignore list."""
 
 from __future__ import annotations
 
@@ -43,3 +43,17 @@ def _list_alarms(details: Mapping[str, Any]) -> list[str]:
         " not the user, change the password and end the session"
         for alarm in details.get("alarms", ())[-_MOST_NAMED:]
     ]
+
+
+def list_stale_notes(details: Mapping[str, Any]) -> list[str]:
+    """Return one line for each name or URL of the ignore list that has no recent answer."""
+    return [_describe_stale(**each) for each in details.get("stale", ())]
+
+
+def _describe_stale(name: str, at: float, error: str) -> str:
+    why = f" ({error})" if error else ""
+    if not at:
+        what = "could not be looked up yet, so it spares nobody"
+    else:
+        what = f"was last looked up at {format_timestamp(at)}, and that answer still counts"
+    return f"detection_ignore: {name} {what}{why}: see journalctl -u banstitch-watch"

@@ -29,6 +29,7 @@ OURS = {
     "/var/spool/banstitch": r"banstitch-[a-z0-9_-]+\.(alive|bans(\.new)?)"
     r"|(limit|allowed|shield)\.json(\.lock)?",
     "/var/lib/banstitch-rules": r"(checkpoint|alarms|shield)\.json(\.new)?|alive|current",
+    "/var/lib/banstitch-watch": r"looked_up\.json(\.new)?",
     "/var/spool/banstitch-requests": r"[0-9]+-[0-9a-f]+\.json(\.new)?",
 }
 # The files of the agent's own directory.

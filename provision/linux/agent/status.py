@@ -10,19 +10,20 @@ import re
 import time
 from typing import Optional
 
+from banstitch_shared import looked_up
 from banstitch_shared.alarm_file import read_alarms
 
 from provision.linux.agent.host import read, run
 from provision.linux.agent.http_client import build_opener, fetch
 from provision.linux.agent.pem import read_certificate
-from provision.linux.agent.protocol.answers import Alarm, Attacked, Remaining, Status
+from provision.linux.agent.protocol.answers import Alarm, Attacked, Remaining, StaleName, Status
 from provision.linux.agent.protocol.requests import ReadStatus
 from provision.linux.agent.shields import read_state
 from provision.linux.agent.tokens_file import read_tokens
 
 
 def read_status(request: ReadStatus) -> Status:
-    """Return the receiver's metrics, empty where nobody answers, with certificates, versions and alarms."""
+    """Return the receiver's metrics, empty where nobody answers, with all else that `status` shows."""
     known = read_alarms(request.rules, time.time())
     secret = (read_tokens(request.tokens) or {}).get(request.user, "")
     return Status(
@@ -34,12 +35,22 @@ def read_status(request: ReadStatus) -> Status:
         alarms=[Alarm(*alarm) for alarm in known.alarms],
         attacked=[Attacked(*attacked) for attacked in known.attacked],
         shield=read_state(request.rules),
+        stale=_list_stale(request.names, request.looked_up) if request.names else [],
         versions={
             "debian": _read_debian_version(),
             "python": platform.python_version(),
             **_list_packages(),
         },
     )
+
+
+def _list_stale(names: list[str], path: str) -> list[StaleName]:
+    try:
+        sources = looked_up.read_sources(path)
+    except (OSError, ValueError) as error:
+        return [StaleName(name, 0, str(error)) for name in names]
+    stale = looked_up.list_stale(sources, names, time.time())
+    return [StaleName(name, source.at, source.error) for name, source in stale]
 
 
 def _fetch(url: str, certificate: str, user: str, secret: str) -> str:

@@ -24,7 +24,7 @@ def name_jail(detection: str, rule: str = PLAIN) -> str:
 
 def bans_networks(jail: str) -> bool:
     """Return whether a jail bans networks because of several sources in them."""
-    return jail.endswith("-network")
+    return jail.endswith(("-network", "-asn"))
 
 
 def name_detection(jail: str) -> str:

@@ -4,8 +4,10 @@
 
 For each defence: the guesses kept out, in percent, and the people of 500 who were denied at least once
 with the right password, within two weeks. "new site" are the shipped defaults on a site that begins on
-the first day of the attack; otherwise they have seen a week of logins before. The last column holds the
-cost of one step of the rules.
+the first day of the attack; otherwise they have seen a week of logins before. "systems" are the
+defaults with a database of autonomous systems, which the bench makes itself. People and attackers are
+anywhere in it alike, so those who are somewhere new (3 % of logins) are denied where attackers were: the
+rule asn is off by default. The last column holds the cost of one step of the rules.
 """
 
 from __future__ import annotations
@@ -55,6 +57,7 @@ def _reaches(measurement: Measurement, campaign: Campaign) -> bool:
     known, new = measurement.results["rules"], measurement.results["new site"]
     return (
         known.share >= campaign.goal
+        and measurement.results["systems"].share >= campaign.with_systems
         and new.share >= campaign.goal - 0.5
         and max(len(known.denied), len(new.denied)) <= campaign.most_denied
     )

@@ -11,6 +11,7 @@ from banstitch_shared.jails import PLAIN
 from rules.settings import TRUSTED, Settings
 from rules.state import State
 from rules.step import Ban, Pardon, step
+from rules.systems import Systems
 
 from provision.replay.counting import FOREVER, Fail2ban, Jail
 from tests.bench.campaigns.attempts import SSLVPN, Attempt, to_entry
@@ -24,7 +25,13 @@ class Denial(NamedTuple):
 
 
 class Defence(Protocol):
-    """Decide what follows from an event that the FortiGate logged."""
+    """Decide what follows from an event that the FortiGate logged.
+
+    ``systems``: the autonomous systems whose networks it bans; None for none.
+    """
+
+    @property
+    def systems(self) -> Systems | None: ...
 
     def take(self, attempt: Attempt) -> Iterable[Denial]:
         """Return whom to deny, and whom no longer."""
@@ -34,6 +41,7 @@ class Defence(Protocol):
 class Recipe:
     """Two failures within ten minutes, an hour; it reads IPv4 addresses of log id 39426 only."""
 
+    systems: None = None
     fail2ban: Fail2ban = field(
         default_factory=lambda: Fail2ban({"recipe": Jail("recipe", SSLVPN, PLAIN, 2, 600, 3600)})
     )
@@ -54,6 +62,7 @@ class CrowdSec:
     default of its profiles. It reads SSL VPN failures only.
     """
 
+    systems: None = None
     buckets: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     def take(self, attempt: Attempt) -> list[Denial]:
@@ -73,6 +82,11 @@ class Rules:
 
     def __init__(self, settings: Settings, jails: dict[str, Jail]) -> None:
         self.state, self.settings, self.fail2ban = State(), settings, Fail2ban(jails)
+
+    @property
+    def systems(self) -> Systems | None:
+        """The autonomous systems of a database."""
+        return self.settings.systems
 
     def take(self, attempt: Attempt) -> list[Denial]:
         """Take a step, and count its lines."""

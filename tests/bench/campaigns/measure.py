@@ -11,6 +11,7 @@ from rules.state import State
 from rules.step import step
 
 from tests.bench.campaigns.attempts import to_entry
+from tests.bench.campaigns.autonomous import make_systems
 from tests.bench.campaigns.defaults import read_defaults
 from tests.bench.campaigns.defences import CrowdSec, Defence, Recipe, Rules
 from tests.bench.campaigns.people import MONDAY
@@ -22,6 +23,7 @@ DEFENCES: dict[str, Callable[[], Defence]] = {
     "CrowdSec": CrowdSec,
     "rules": lambda: Rules(*read_defaults()),
     "new site": lambda: Rules(*read_defaults()),
+    "systems": lambda: Rules(*read_defaults(make_systems())),
 }
 
 STRETCHES = 25

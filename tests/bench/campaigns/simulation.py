@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from banstitch_shared.eventlog import SUCCESS
-from rules.networks import find_networks
+from rules.networks import list_around
+from rules.systems import Systems
 
 from tests.bench.campaigns.attempts import Attempt
 from tests.bench.campaigns.defences import Defence, Denial
@@ -32,7 +33,8 @@ class Result:
 class Feed:
     """The bans as the FortiGate knows them, always a little late."""
 
-    def __init__(self) -> None:
+    def __init__(self, systems: Systems | None) -> None:
+        self._systems = systems
         self._denials: dict[str, tuple[float, float]] = {}
 
     def update(self, at: float, denial: Denial) -> None:
@@ -48,7 +50,7 @@ class Feed:
 
     def denies(self, attempt: Attempt) -> bool:
         """Return whether the FortiGate denies an attempt."""
-        keys = {attempt.address, attempt.source, *find_networks(attempt.source)}
+        keys = {attempt.address, attempt.source, *list_around(attempt.source, self._systems)}
         for key in keys:
             start, end = self._denials.get(key, (0.0, 0.0))
             if start <= attempt.at < end:
@@ -62,7 +64,7 @@ def _next_poll(at: float) -> float:
 
 def simulate(attempts: Iterable[Attempt], defence: Defence, start: float) -> Result:
     """Return what a defence makes of attempts in the order of time; what is before ``start`` only teaches."""
-    result, feed = Result(), Feed()
+    result, feed = Result(), Feed(defence.systems)
     for attempt in attempts:
         is_denied, is_measured = feed.denies(attempt), attempt.at >= start
         if is_measured:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import socket
 import threading
+import time
 from pathlib import Path
 
 import pytest
+from banstitch_shared.looked_up import STALE, Source, format_sources
 
 from provision.linux.agent import status
+from provision.linux.agent.protocol.answers import StaleName
 from provision.linux.agent.protocol.requests import ReadStatus
 
 
@@ -52,3 +55,26 @@ def test_another_program_at_the_receivers_port_has_no_numbers(
 def test_the_numbers_are_what_the_receiver_answers(tmp_path: Path) -> None:
     answer = b"HTTP/1.1 200 OK\r\nContent-Length: 15\r\n\r\nbanstitch_up 1\n"
     assert asked_of(answer, tmp_path) == "banstitch_up 1\n"
+
+
+def test_names_of_the_ignore_list_without_a_recent_answer_are_stale(tmp_path: Path) -> None:
+    path = tmp_path / "looked_up.json"
+    now = time.time()
+    sources = {
+        "fresh.example.com": Source(("203.0.113.9",), now),
+        "stale.example.com": Source(("203.0.113.8",), now - STALE, "no such name"),
+    }
+    path.write_text(format_sources(sources))
+    request = ReadStatus(names=[*sources, "new.example.com"], looked_up=str(path))
+    assert status.read_status(request).stale == [
+        StaleName("stale.example.com", now - STALE, "no such name"),
+        StaleName("new.example.com", 0, ""),
+    ]
+
+
+def test_every_name_is_stale_where_the_file_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / "looked_up.json").write_text("{")
+    request = ReadStatus(names=["office.example.com"], looked_up=str(tmp_path / "looked_up.json"))
+    (stale,) = status.read_status(request).stale
+    assert (stale.name, stale.at) == ("office.example.com", 0)
+    assert stale.error

@@ -168,3 +168,14 @@ def test_a_shield_that_is_up_is_the_first_note() -> None:
         "ban1: SHIELD UP from 2027-01-15 08:00 to 2027-01-15 09:00 UTC: the feed denies everybody but"
         " 3 networks of recent logins and those that are never denied (root@pc: a spray)"
     )
+
+
+def test_a_name_of_the_ignore_list_without_a_recent_answer_is_noted() -> None:
+    stale = [
+        {"name": "office.example.com", "at": NOW, "error": "no such name"},
+        {"name": "https://example.com/list", "at": 0.0, "error": ""},
+    ]
+    old, new = status.list_notes([SiteResult("ban1", (host(stale=stale),))])
+    assert "office.example.com was last looked up at 2027-" in old
+    assert "still counts (no such name)" in old
+    assert "https://example.com/list could not be looked up yet, so it spares nobody" in new

@@ -22,7 +22,7 @@ from provision.fortios.config.facts import assume_facts
 from provision.fortios.config.text import parse
 from provision.fortios.config.versions import NEWEST, read_version
 from provision.linux.kinds.file import File
-from roles import enforcement, feed, rules, webhook
+from roles import enforcement, feed, rules, watch, webhook
 from tests import PROJECT
 from tests.unit.roles.sample_site import fortios, linux, sample_site
 
@@ -42,7 +42,7 @@ def rendered() -> dict[str, str]:
         for resource in found
         if isinstance(resource, File) and resource.content is not None and not is_plain(resource)
     }
-    return files | cli("fw1", fortios(site)) | OTHER_UNITS
+    return files | cli("fw1", fortios(site)) | OTHER_UNITS | OF_WATCH
 
 
 def cli(name: str, context: Context) -> dict[str, str]:
@@ -78,6 +78,19 @@ def _with(places: tuple[str, ...]) -> Context:
     return fortios(sample_site(fortigate={"enforcement": settings}))
 
 
+def of_watch() -> dict[str, str]:
+    """The files that a site has only if its ignore list has a name."""
+    settings = roles.detection.role.Settings.model_validate(
+        {"detection_ignore": ["office.example.com"]}
+    )
+    found = watch.resources(linux(sample_site({"detection": settings})))
+    return {
+        f"ban1{resource.path}": resource.content
+        for resource in found
+        if isinstance(resource, File) and resource.content is not None and not is_plain(resource)
+    }
+
+
 OTHER_UNITS = other_units()
 
 
@@ -87,6 +100,7 @@ def is_plain(file: File) -> bool:
     return file.content in [path.read_text() for path in names]
 
 
+OF_WATCH = of_watch()
 RENDERED = rendered()
 
 

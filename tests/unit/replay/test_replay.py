@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from banstitch_shared.eventlog import FAILURE, SUCCESS, Entry
 
+from provision.errors import InputError
 from provision.replay.replay import Replay, SiteRules, read_site_rules, replay_entries
 from provision.replay.report import build_document, list_lines
+from tests.bench.campaigns.mmdb import write_database
 
 DETECTION = "sslvpn_login_failed"
 DAY = 86400.0
@@ -159,3 +162,47 @@ def test_the_document_and_the_text_say_the_same() -> None:
     assert "198.51.100.7 banned until 2023-11-15 22:14:00Z" in text
     assert "doubtful: 203.0.113.9 (sslvpn_login_failed, trap): alice logged in" in text
     assert "2 bans, 1 doubtful; 0 guesses of 2 kept out (0.0 %)" in text
+
+
+def write_systems(folder: Path) -> dict[str, Any]:
+    """Return the parts of a site that bans autonomous systems, with a database in ``folder``."""
+    path = folder / "asn.mmdb"
+    write_database(path, {"45.1.0.0/16": 64501, "45.3.0.0/16": 64501, "9.9.0.0/16": 64509})
+    rules = {"plain": [3, 600], "trap": [1, 600], "asn": [3, DAY]}
+    detection = {"rules": rules, "accounts": "users", "no_traps": []}
+    known = {"known_users": [], "trust_days": 14, "trust_sources": 5, "most_failures": 1.5}
+    settings = {"detections": {DETECTION: detection}, "trap_users": ["admin"], **known}
+    jails = [
+        {
+            "name": f"banstitch-{DETECTION}-asn",
+            "detection": DETECTION,
+            "rule": "asn",
+            "max_retry": 1,
+            "find_time": DAY,
+            "ban_time": DAY,
+        }
+    ]
+    return {"rules": {**settings, "asn_database": str(path)}, "jails": jails}
+
+
+def test_all_of_a_system_is_kept_out_once_three_of_its_sources_are_suspicious(
+    tmp_path: Path,
+) -> None:
+    entries = [fail(n, f"45.1.{n}.1", "admin") for n in range(3)]
+    entries += [fail(100, "45.3.7.7", "bob"), fail(100, "9.9.9.9", "bob")]
+    found = replay(*entries, **write_systems(tmp_path))
+    assert [(ban.key, ban.jail.rule) for ban in found.bans] == [
+        ("45.1.0.0/16", "asn"),
+        ("45.3.0.0/16", "asn"),
+    ]
+    assert (found.kept_out, found.let_through) == (1, 4)
+
+
+def test_a_database_that_is_not_here_is_an_error_with_a_remedy(tmp_path: Path) -> None:
+    parts = write_systems(tmp_path)
+    (tmp_path / "asn.mmdb").unlink()
+    with pytest.raises(InputError) as caught:
+        build_rules(**parts)
+    (problem,) = caught.value.problems
+    assert "No such file" in problem.message
+    assert "-e detection_asn_database=PATH" in problem.remedy

@@ -208,9 +208,18 @@ class Attacked(Form):
 
 
 @dataclass(frozen=True)
+class StaleName(Form):
+    """A name or URL of the ignore list without a recent answer. ``at``: of the last one; 0 for none yet."""
+
+    name: Text
+    at: Clock
+    error: Text
+
+
+@dataclass(frozen=True)
 class Status(Form):
     """The receiver's numbers as it serves them, versions, certificates; whether systemd ``filters`` who
-    may connect; what the rules found."""
+    may connect; what the rules found; names that could not be looked up lately."""
 
     metrics: LongText
     versions: Annotated[dict[Word, Version], Bounds(max_length=20)]
@@ -218,6 +227,7 @@ class Status(Form):
     filters: bool
     alarms: Annotated[list[Alarm], Bounds(max_length=100, fail_fast=True)]
     attacked: Annotated[list[Attacked], Bounds(max_length=100, fail_fast=True)]
+    stale: Annotated[list[StaleName], Bounds(max_length=100, fail_fast=True)]
     shield: Optional[ShieldState] = None
 
 

@@ -225,7 +225,8 @@ class ReadStatus(Request[answers.Status]):
     """Read the receiver's numbers at ``url``, as ``user``, a name in the file ``tokens``.
 
     ``certificate``: the file of the receiver's, or "". ``filters``: the unit that filters addresses, or "".
-    ``rules``: the folder of banstitch-rules. ``sealed`` as in :class:`Observe`.
+    ``rules``: the folder of banstitch-rules. ``names``: names and URLs that banstitch-watch looks up, with
+    answers in the file ``looked_up``. ``sealed`` as in :class:`Observe`.
     """
 
     do: ClassVar[str] = "status"
@@ -235,6 +236,8 @@ class ReadStatus(Request[answers.Status]):
     user: str = ""
     filters: str = ""
     rules: str = ""
+    names: list[str] = field(default_factory=list)
+    looked_up: str = ""
     sealed: dict[str, str] = field(default_factory=dict)
 
 

@@ -1,0 +1,94 @@
+"""The database of autonomous systems: a file in MaxMind's format that the operator keeps up to date.
+
+``maxminddb`` reads it, which only a site with such a database has.
+
+Managed by Banstitch: changes made here are overwritten. Python 3.9 or later.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from typing import Any, Optional
+
+from rules.systems import LookUp, Systems
+
+log = logging.getLogger("banstitch-rules")
+
+# The fields that databases have for the number: GeoLite2 ASN and DB-IP, IPinfo.
+_FIELDS = ("autonomous_system_number", "asn")
+_NUMBER = re.compile(r"(?:AS)?([0-9]{1,10})\Z")
+
+
+class Database:
+    """The file, which is opened again whenever it is another one."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._signature: tuple[int, ...] = ()
+        self._systems: Optional[Systems] = None  # noqa: UP045 - Python 3.9
+
+    def is_changed(self) -> bool:
+        """Return whether the file is another than when it was opened last."""
+        return bool(self._path) and self._sign() != self._signature
+
+    def open(self) -> Optional[Systems]:  # noqa: UP045 - Python 3.9
+        """Return the systems; those of the last good file where this one cannot be used, or None."""
+        if not self.is_changed():
+            return self._systems
+        self._signature = self._sign()
+        try:
+            self._systems = Systems(open_database(self._path))
+        except (OSError, ValueError, ImportError) as error:
+            old = "an older state of it counts" if self._systems else "the rule asn counts nothing"
+            log.error("%s cannot be used, %s: %s", self._path, old, error)
+        return self._systems
+
+    def _sign(self) -> tuple[int, ...]:
+        try:
+            about = os.stat(self._path)
+        except OSError:
+            return (0,)
+        return about.st_ino, about.st_size, about.st_mtime_ns
+
+
+def open_database(path: str) -> LookUp:
+    """Return the function that looks up an address.
+
+    Raises:
+        ImportError: ``maxminddb`` is not installed.
+        OSError, ValueError: the file cannot be read, or is no such database.
+    """
+    import maxminddb
+
+    try:
+        reader = maxminddb.open_database(path)
+    except maxminddb.InvalidDatabaseError as error:
+        raise ValueError(str(error)) from error
+
+    def look_up(address: str) -> tuple[int, int]:
+        try:
+            record, bits = reader.get_with_prefix_len(address)
+        except (ValueError, maxminddb.InvalidDatabaseError):
+            # IPv6 in a database of IPv4, or a damaged part: as wide as can be, so nobody walks through it
+            return 0, 0
+        return read_number(record), bits
+
+    if not look_up("8.8.8.8")[0] and "ASN" not in reader.metadata().database_type:
+        raise ValueError("it has no autonomous systems")
+    return look_up
+
+
+def read_number(record: Any) -> int:
+    """Return the number of the system in a record; 0 for none."""
+    if not isinstance(record, dict):
+        return 0
+    for field in _FIELDS:
+        value = record.get(field, "")
+        if isinstance(value, int):
+            return value
+        found = _NUMBER.match(str(value))
+        if found:
+            return int(found[1])
+    return 0

@@ -1,0 +1,147 @@
+"""Fetch a list by http or https: bounded in time, size and redirects.
+
+Managed by Banstitch: changes made here are overwritten. Python 3.9 or later, standard library only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import ipaddress
+import socket
+import ssl
+import threading
+from typing import NamedTuple, Optional
+from urllib.parse import SplitResult, urljoin, urlsplit
+
+# Seconds without a byte, and seconds of one connection.
+SILENCE, PATIENCE = 10.0, 30.0
+# Bytes of a list, redirects to it, characters of an ETag.
+LARGEST = 1 << 20
+REDIRECTS = 3
+LONGEST_TAG = 200
+_MOVED = (301, 302, 303, 307, 308)
+_NOT_MODIFIED = 304
+
+
+class Page(NamedTuple):
+    """A list, and its ETag, or an empty string."""
+
+    text: str
+    tag: str
+
+
+class _Reply(NamedTuple):
+    """An answer. ``peer``: the address that gave it."""
+
+    status: int
+    headers: http.client.HTTPMessage
+    body: bytes
+    peer: str
+
+
+def download(url: str, tag: str) -> Optional[Page]:  # noqa: UP045 - Python 3.9
+    """Return the list at a URL; None if it still has the ETag ``tag``.
+
+    Raises:
+        OSError, ValueError, http.client.HTTPException: it cannot be fetched.
+    """
+    first = ""
+    for _ in range(REDIRECTS + 1):
+        reply = _get(urlsplit(url), tag, first)
+        first = first or reply.peer
+        if reply.status in _MOVED:
+            url = follow(url, reply.headers.get("Location") or "")
+            continue
+        if reply.status == _NOT_MODIFIED and tag:
+            return None
+        if reply.status != 200:
+            raise ValueError("the server answers %d" % reply.status)
+        new = reply.headers.get("ETag") or ""
+        usable = len(new) <= LONGEST_TAG and new.isascii() and new.isprintable()
+        return Page(reply.body.decode("utf-8-sig"), new if usable else "")
+    raise ValueError("the server redirects more than %d times" % REDIRECTS)
+
+
+def follow(url: str, location: str) -> str:
+    """Return where a redirect leads.
+
+    Raises:
+        ValueError: it leads nowhere, or away from https.
+    """
+    target = urljoin(url, location)
+    scheme = urlsplit(target).scheme
+    if not location or scheme not in ("http", "https"):
+        raise ValueError("the server redirects to %r" % location[:100])
+    if urlsplit(url).scheme == "https" and scheme != "https":
+        raise ValueError("the server redirects from https to http")
+    return target
+
+
+def check_peer(peer: str, first: str) -> None:
+    """Refuse a server of the internet that redirects into a private network. Raises ValueError."""
+    if first and ipaddress.ip_address(first).is_global and not ipaddress.ip_address(peer).is_global:
+        raise ValueError("the server redirects to %s, which is not public" % peer)
+
+
+def _get(url: SplitResult, tag: str, first: str) -> _Reply:
+    connection = _open(url)
+    with contextlib.closing(connection), _Deadline(connection) as deadline:
+        connection.connect()
+        deadline.socket = connection.sock
+        peer = connection.sock.getpeername()[0].partition("%")[0]
+        check_peer(peer, first)
+        headers = {"User-Agent": "banstitch-watch", "Accept": "text/plain, */*"}
+        if tag:
+            headers["If-None-Match"] = tag
+        path = url.path or "/"
+        connection.request("GET", path + ("?" + url.query if url.query else ""), headers=headers)
+        reply = _read(connection.getresponse(), peer)
+    if deadline.is_over:  # a list without a length ended where it was cut
+        raise ValueError("the server takes longer than %d seconds" % PATIENCE)
+    return reply
+
+
+class _Deadline:
+    """Ends a connection after PATIENCE: what waits for it fails.
+
+    The limit of one read alone would let a server send a byte now and then for ever. ``socket``: the
+    connection itself forgets it once an answer has begun that ends with it.
+    """
+
+    def __init__(self, connection: http.client.HTTPConnection) -> None:
+        self.socket: Optional[socket.socket] = None  # noqa: UP045 - Python 3.9
+        self.is_over = False
+        self._connection = connection
+        self._timer = threading.Timer(PATIENCE, self._cut)
+        self._timer.daemon = True
+
+    def __enter__(self) -> _Deadline:
+        self._timer.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
+
+    def _cut(self) -> None:
+        self.is_over = True
+        with contextlib.suppress(OSError, AttributeError, TypeError):
+            socket.socket.shutdown(self.socket or self._connection.sock, socket.SHUT_RDWR)
+
+
+def _open(url: SplitResult) -> http.client.HTTPConnection:
+    if not url.hostname or url.username is not None:
+        raise ValueError("%r is no address of a list" % url.geturl()[:100])
+    if url.scheme == "http":
+        return http.client.HTTPConnection(url.hostname, url.port, timeout=SILENCE)
+    context = ssl.create_default_context()
+    return http.client.HTTPSConnection(url.hostname, url.port, timeout=SILENCE, context=context)
+
+
+def _read(response: http.client.HTTPResponse, peer: str) -> _Reply:
+    body = response.read(LARGEST + 1) if response.status == 200 else b""
+    if len(body) > LARGEST:
+        raise ValueError("the list is larger than %d bytes" % LARGEST)
+    if response.status == 200 and response.length:
+        raise ValueError("the list ends too early")
+    return _Reply(response.status, response.headers, body, peer)
