@@ -83,8 +83,9 @@ class Fail2ban:
 
     def end(self, at: float, key: str, spared_rules: Iterable[str] = ()) -> None:
         """End the bans of a key by hand, except those of some rules."""
-        for identity, ban in self._bans.items():
-            if identity[1] == key and ban.jail.rule not in spared_rules and ban.covers(at):
+        for jail in self.jails.values():
+            ban = self._bans.get((jail.name, key))
+            if ban is not None and jail.rule not in spared_rules and ban.covers(at):
                 ban.until = at
 
     def _weigh(self, jail: Jail, identity: tuple[str, str]) -> float:

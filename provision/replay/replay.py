@@ -208,9 +208,8 @@ def _count(replay: Replay, jails: Fail2ban, denied: _Denied, line: Line) -> None
 
 def _doubt(replay: Replay, denied: _Denied, login: Entry) -> None:
     """Note each ban of a source from which somebody logs in during the ban or the day after it."""
-    for ban in denied.list_recent(login.address, login.at):
-        if not any(doubt.ban is ban for doubt in replay.doubts):
-            replay.doubts.append(Doubt(ban, login.at, login.user))
+    for ban in denied.take_doubtful(login.address, login.at):
+        replay.doubts.append(Doubt(ban, login.at, login.user))
 
 
 class _Denied:
@@ -219,13 +218,15 @@ class _Denied:
     def __init__(self, rules: SiteRules) -> None:
         self._poll, self._systems = rules.poll, rules.rules.systems
         self._bans: dict[str, list[Ban]] = {}
+        self._doubted: set[int] = set()
 
     def add(self, ban: Ban) -> bool:
         """Add a ban; return False for one that was prolonged, which is here already."""
-        bans = self._bans.setdefault(ban.key, [])
+        bans = self._bans.get(ban.key, [])
         if any(other is ban for other in bans):
             return False
-        bans.append(ban)
+        matters = ban.at - self._poll - DOUBT
+        self._bans[ban.key] = [b for b in bans if b.until == FOREVER or b.until > matters] + [ban]
         return True
 
     def find(self, source: str, at: float) -> Ban | None:
@@ -237,11 +238,14 @@ class _Denied:
                     return ban
         return None
 
-    def list_recent(self, source: str, at: float) -> list[Ban]:
-        """Return the bans of ``source`` that are in force or ended within a day."""
-        return [
+    def take_doubtful(self, source: str, at: float) -> list[Ban]:
+        """Return the bans of ``source`` that are in force or ended within a day, each of them once."""
+        found = [
             ban
             for key in (source, *list_around(source, self._systems))
             for ban in self._bans.get(key, ())
             if ban.at <= at and (ban.until == FOREVER or at < ban.until + DOUBT)
         ]
+        new = [ban for ban in found if id(ban) not in self._doubted]
+        self._doubted.update(map(id, new))
+        return new
