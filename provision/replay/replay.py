@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from banstitch_shared.addresses import Networks
-from banstitch_shared.eventlog import FAILURE, SUCCESS, Entry
+from banstitch_shared.eventlog import FAILURE, SUCCESS, Entry, encode_reason, encode_user
 from receiver.lines import Malformed, read_event
 from receiver.sources import canonical, networks
 from receiver.verdicts import judge, read_detection
@@ -151,7 +151,13 @@ def judge_line(line: LogLine, rules: SiteRules) -> Entry | None:
     if verdict.ignored:
         return None
     kind, name = verdict.kind, verdict.detection
-    return Entry(line.at, line.fortigate, name, kind, verdict.address, verdict.user, verdict.reason)
+    user, reason = _decode_user(encode_user(verdict.user)), encode_reason(verdict.reason)
+    return Entry(line.at, line.fortigate, name, kind, verdict.address, user, reason.strip("-"))
+
+
+def _decode_user(written: str) -> str:
+    """Return a user name of a line of the event log: shortened, and empty where there is none."""
+    return "" if written == "-" else bytes.fromhex(written).decode("utf-8", "replace")
 
 
 def replay_entries(replay: Replay, entries: Iterable[Entry], rules: SiteRules) -> Replay:
