@@ -72,7 +72,7 @@ class UnknownKey(Unreachable):
 
 
 class Failed(TargetError):
-    """The target answered and the work failed; the text says in which state the target is now."""
+    """The target answered and the work failed; the text gives the current state of the target."""
 
 
 class Conflict(Failed):

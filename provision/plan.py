@@ -1,6 +1,6 @@
 """A plan as a value: what would change at each target of a site, and the canonical JSON form of it.
 
-A plan holds everything that would be sent. Secrets stand in it by name, never by value, so that it can be
+A plan holds everything that would be sent. It has secrets by name, never by value, so that it can be
 shown, compared byte for byte, saved, and given to another process.
 """
 
@@ -24,6 +24,7 @@ Verb = Literal[
     "unban",
     "allow",
     "unallow",
+    "shield",
 ]
 # The verbs that change what the plan names.
 CHANGING: tuple[Verb, ...] = ("apply", "teardown", "rotate")
@@ -37,11 +38,11 @@ FORMAT = 1
 class Change:
     """One difference between desired and observed.
 
-    ``id`` is ``kind:name`` (``file:/etc/x``, ``system automation-stitch:NAME``), ``action`` a verb an
-    operator reads (create, update, delete, install, remove, start, enable, restart, reload, restore),
-    ``diff`` a unified diff for a file and CLI lines for a firewall, ``reason`` why, where it is not plain.
-    ``source``: who asks for it, if not the inventory: a ban host's memory can be forged. ``role``: the role
-    whose resource it is, empty for what no role names.
+    ``id`` is ``kind:name`` (``file:/etc/x``, ``system automation-stitch:NAME``), ``action`` a verb for the
+    operator (create, update, delete, install, remove, start, enable, restart, reload, restore), ``diff`` a
+    unified diff for a file and CLI lines for a FortiGate, ``reason`` the reason if it is not obvious.
+    ``source``: the origin of the change if not the inventory: a ban host's memory can be forged. ``role``:
+    the role whose resource it is; empty if there is none.
     """
 
     id: str
@@ -68,7 +69,7 @@ class TargetPlan:
 
     ``steps``: what would be sent, each as canonical JSON: a step for the agent of a ban host, or
     ``{"id", "cli"}`` with the whole CLI block for a FortiGate. ``seen``: the ban host's digest of what
-    the steps depend on. ``to_be_made``: what stands by name because it does not exist yet.
+    the steps depend on. ``to_be_made``: what is shown by name because it does not exist yet.
     ``remembers``: the record on the ban host changes even if nothing is sent. ``forgets``: FortiGates
     whose records are dropped. The other fields are for the report.
     """
@@ -115,7 +116,7 @@ class SitePlan:
 def format_approved(plan: TargetPlan) -> str:
     """Return the part of ``plan`` that an operator approves, as canonical JSON.
 
-    Left out is what may differ while the same is sent: reasons, which count days, and notes.
+    It leaves out what may differ while the same is sent: reasons, which count days, and notes.
     """
     changes = [[change.id, change.action, change.diff, change.source] for change in plan.changes]
     steps = [json.loads(step) for step in plan.steps]
@@ -167,7 +168,7 @@ def from_json(text: str) -> SitePlan:
 
 
 def format_plan(plan: TargetPlan) -> str:
-    """Return what ``plan`` changes as text: the form in which two plans are compared for an operator."""
+    """Return the changes of ``plan`` as text, the form in which an operator sees two plans compared."""
     return "\n".join(
         line
         for change in plan.changes

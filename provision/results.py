@@ -27,10 +27,10 @@ class TargetResult:
     """The result at one target. ``execs`` and ``exchanges`` count its round trips.
 
     ``changes`` are those that were made (apply, teardown) or would be made (plan, verify);
-    ``notes`` say what an operator should know beside them; ``details`` are a verb's own answer, which
-    the JSON document shows beside the other keys and never in place of one. ``new_plan``: what would be
-    changed by now, where the target was left alone because that is not what was shown; ``difference``:
-    the two plans compared.
+    ``notes`` are other information for the operator; ``details`` are a verb's own answer, which the JSON
+    document shows beside the other keys and never in place of one. ``new_plan``: the current changes, if
+    the target was left alone because they are not those that were shown; ``difference``: the two plans
+    compared.
     """
 
     host: str
@@ -46,7 +46,7 @@ class TargetResult:
     difference: str = ""
 
 
-# A target in the JSON document; a verb's own details stand beside the common keys.
+# A target in the JSON document; a verb's own details are beside the common keys.
 TargetDocument = dict[str, Any]
 
 

@@ -9,12 +9,12 @@ from pydantic import BeforeValidator, Field, field_validator
 
 from provision.desired.context import Context
 from provision.desired.templates import render
-from provision.errors import InputError
+from provision.errors import InputError, Problem
 from provision.fortios.config.desired import CliBlock
 from provision.fortios.config.facts import find_capability
 from provision.fortios.config.tables.table import MARKER
 from provision.sites.setting_types import InterfaceName, ServiceName, VdomName
-from roles import feed
+from roles import feed, shield
 from roles.address_families import FamilySettings
 
 NAME = "enforcement"
@@ -24,6 +24,17 @@ POLICY = "banstitch_deny"
 NUMBER = 9001
 # The methods, in the order in which `auto` tries them.
 METHODS = ("ssl_vpn", "local_in", "policy")
+
+# Predefined services that hold more than a VPN.
+_WIDE = ("ALL", "ALL_TCP", "ALL_UDP")
+_NARROW = (
+    "set enforcement to ssl_vpn, or to local_in with only the services of the VPN in"
+    " enforcement_local_in_services; or do without the shield (shield: alarm)"
+)
+_PEERS = (
+    "the shield also denies IPsec peers, whose tunnels could not be renewed: list those with a fixed"
+    " address in shield_networks"
+)
 
 Method = Literal["auto", "ssl_vpn", "local_in", "policy", "none"]
 Interfaces = tuple[InterfaceName, ...]
@@ -99,6 +110,9 @@ def blocks(context: Context) -> tuple[CliBlock, ...]:
         InputError: a chosen method needs another version, or lacks a setting.
     """
     settings = context.get_settings("enforcement", Settings)
+    problems = check_shield(context) if shield.find_mode(context) == "auto" else []
+    if problems:
+        raise InputError(problems)
     if settings.enforcement == ("none",):
         return ()
     if settings.enforcement == ("auto",):
@@ -109,6 +123,38 @@ def blocks(context: Context) -> tuple[CliBlock, ...]:
             block for method in settings.enforcement for block in _render(context, settings, method)
         ]
     return (*chosen, *_render_sessions(settings))
+
+
+def check_shield(context: Context) -> list[Problem]:
+    """Return why a shield in the feed would deny more than the VPNs of this FortiGate.
+
+    With `auto` every method counts that has the settings which it needs.
+    """
+    settings = context.get_settings("enforcement", Settings)
+    chosen = METHODS if settings.enforcement == ("auto",) else settings.enforcement
+    found = {method: _find_excess(settings, method) for method in chosen}
+    return [
+        context.build_problem("enforcement", f"the shield: enforcement {method} {excess}", _NARROW)
+        for method, excess in found.items()
+        if excess
+    ]
+
+
+def _find_excess(settings: Settings, method: str) -> str:
+    """Return what a method denies beside VPNs, or an empty string."""
+    is_auto = settings.enforcement == ("auto",)
+    if method == "none":
+        return "leaves open what the feed is used for"
+    if method == "local_in" and (settings.enforcement_local_in_interfaces or not is_auto):
+        wide = [name for name in settings.enforcement_local_in_services if name in _WIDE]
+        return f"denies {wide[0]}, not only services of the VPN" if wide else ""
+    interfaces = (
+        settings.enforcement_policy_source_interfaces
+        and settings.enforcement_policy_destination_interfaces
+    )
+    if method == "policy" and (interfaces or not is_auto):
+        return "denies all traffic of the policy"
+    return ""
 
 
 def _offer(context: Context, settings: Settings, method: str) -> Iterator[CliBlock]:
@@ -137,9 +183,8 @@ def _find_gap(context: Context, settings: Settings, method: str) -> tuple[str, s
     if method == "local_in" and not context.facts.has("local_in_feed"):
         capability = find_capability("local_in_feed")
         first = capability.versions.rstrip("-")
-        message = (
-            f"FortiOS {context.facts.version_text} cannot: {capability.what} only from {first} on"
-        )
+        version = context.facts.version_text
+        message = f"FortiOS {version} cannot do this: {capability.what} only from {first} on"
         return message, capability.without
     if method == "local_in" and not settings.enforcement_local_in_interfaces:
         return "no interface is set", "set enforcement_local_in_interfaces"
@@ -203,7 +248,8 @@ def _render_local_in(
                 services=settings.enforcement_local_in_services,
             )
             name = f"enforcement/local_in{family}" + (f"_{interface}" if interface else "")
-            yield CliBlock(name, text, "vdom", choice)
+            note = _PEERS if shield.find_mode(context) == "auto" else ""
+            yield CliBlock(name, text, "vdom", choice, note=note)
 
 
 def _render_sessions(settings: Settings) -> Iterator[CliBlock]:

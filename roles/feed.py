@@ -13,11 +13,13 @@ from provision.desired.templates import render
 from provision.errors import InputError
 from provision.fortios.config.desired import CliBlock
 from provision.fortios.config.facts import find_capability
+from provision.fortios.config.feed import describe_feed_limit, find_feed_limit
 from provision.fortios.config.tables.table import MARKER
 from provision.sites.builder import FortiGate
 from provision.sites.setting_types import InterfaceOrEmpty, Ipv4OrEmpty
 from provision.sites.settings import RoleSettings
 from roles.address_families import choose_feed_list
+from roles.receiver.role import Settings as ReceiverSettings
 from roles.receiver.role import build_base_url, is_receiver_secure
 
 NAME = "feed"
@@ -38,6 +40,20 @@ class Settings(RoleSettings):
     feed_refresh_rate: Annotated[
         int, Field(ge=1, le=43200, description="minutes between two fetches")
     ] = 1
+    feed_refresh: Annotated[
+        Literal["auto", "poll", "stitch"],
+        Field(
+            description=(
+                "stitch: an event also makes the FortiGate fetch the feed some seconds later; poll: only "
+                "feed_refresh_rate counts; auto: stitch where FortiOS documents the command (7.6.5), without "
+                "VDOMs, and for an administrator with super_admin"
+            )
+        ),
+    ] = "auto"
+    feed_refresh_interval: Annotated[
+        int,
+        Field(ge=5, le=3600, description="seconds between two fetches that events cause, or more"),
+    ] = 10
     feed_scope: Annotated[
         Literal["global", "vdom"],
         Field(
@@ -101,9 +117,8 @@ def blocks(context: Context) -> tuple[CliBlock, ...]:
         interface=settings.feed_interface,
         vrf=settings.feed_vrf,
     )
-    return (
-        CliBlock(f"feed/{FEED}", text, scope=settings.feed_scope, note=_note_unchecked(context)),
-    )
+    note = "; ".join(filter(None, (_note_unchecked(context), _note_limit(context))))
+    return (CliBlock(f"feed/{FEED}", text, scope=settings.feed_scope, note=note),)
 
 
 def _choose_method(interface: str) -> str:
@@ -138,3 +153,17 @@ def _note_unchecked(context: Context) -> str:
         return ""
     without = find_capability("server_identity_check").without
     return f"FortiOS {context.facts.version_text}: the feed is fetched encrypted, but {without}"
+
+
+def _note_limit(context: Context) -> str:
+    """Return a note if the feed may have more entries than this FortiGate takes."""
+    facts = context.facts
+    limit = context.get_ban_host_settings("receiver", ReceiverSettings).receiver_feed_limit
+    most = find_feed_limit(facts.model, facts.version)
+    if limit <= most:
+        return ""
+    return (
+        f"receiver_feed_limit is {limit}, and the limit of a {facts.model} with FortiOS "
+        f"{facts.version_text} {describe_feed_limit(facts.model, facts.version)} {most}: it drops what "
+        f"exceeds its limit, and those attackers are not denied; lower receiver_feed_limit"
+    )

@@ -12,6 +12,7 @@ from provision.desired.context import Context
 from provision.desired.host_paths import (
     EVENTS_LOG,
     LOG_DIRECTORY,
+    LOOKED_UP,
     REQUESTS,
     RULES_LOG,
     RULES_MEMORY,
@@ -28,8 +29,9 @@ from provision.linux.kinds.package import Package
 from provision.linux.kinds.resource import Resource
 from provision.linux.kinds.service import Service
 from provision.sites.settings import RoleSettings
+from roles import shield
 from roles.detection.role import Settings as DetectionSettings
-from roles.detection.role import list_enabled, list_rules
+from roles.detection.role import list_enabled, list_looked_up, list_rules
 from roles.detection.rules import describe_rules, read_trap_users
 from roles.receiver import units
 from roles.receiver.units import APP_DIRECTORY, UNIT_DIRECTORY
@@ -103,6 +105,8 @@ def _describe_settings(context: Context) -> str:
         "known_users": sorted(own.detection_known_users),
         "trust_days": own.detection_trust_days,
         "trust_sources": own.detection_trust_sources,
+        "shield": {"mode": shield.find_mode(context), "spared": shield.list_spared(context)},
+        **({"looked_up": LOOKED_UP} if list_looked_up(context) else {}),
         **({"asn_database": database} if database else {}),
     }
     accounts = {name: (each.accounts, each.no_traps) for name, each in catalogue.items()}

@@ -1,62 +1,51 @@
 """The shield: while many strange sources fail at once, deny all but the networks of recent logins.
 
-It is off by default, because whoever logs in from a network never seen before is denied as well. In this
-release only `replay` knows it.
+It is off by default, because whoever logs in from a network never seen before is denied as well. The
+service banstitch-rules raises it, and the receiver serves its networks in the feed.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
-
-from pydantic import BeforeValidator, Field
+from banstitch_shared.addresses import is_network
 
 from provision.desired.context import Context
 from provision.linux.kinds.resource import Resource
-from provision.sites.setting_types import Networks
-from provision.sites.settings import RoleSettings
-from roles.detection.role import list_ignored
+from roles.detection.role import Settings as DetectionSettings
+from roles.detection.role import list_enabled, list_ignored
+from roles.receiver.role import Settings as ReceiverSettings
+from roles.receiver.role import find_receiver_address
+from roles.shield_settings import Settings, find_mode
+
+__all__ = ["NAME", "PREFIX", "Settings", "find_mode", "list_spared", "replay", "resources"]
 
 NAME = "shield"
 PREFIX = "shield"
 
 
-def _read_switch(value: object) -> object:
-    """Return `off` for the false that YAML reads it as."""
-    return "off" if value is False else value
-
-
-class Settings(RoleSettings):
-    """Whether the shield rises, and whom it never denies."""
-
-    shield: Annotated[
-        Literal["off", "alarm", "auto"],
-        BeforeValidator(_read_switch),
-        Field(
-            description=(
-                "off: never; alarm: report when it would rise; auto: deny everything but the networks "
-                "of recent logins while many strange addresses fail"
-            )
-        ),
-    ] = "off"
-    shield_networks: Annotated[
-        Networks, Field(description="addresses and networks that the shield never denies")
-    ] = ()
-
-
 def list_spared(context: Context) -> list[str]:
-    """Return the networks that the shield spares beside those of logins."""
-    own = context.get_settings("shield", Settings)
-    return [*list_ignored(context), *map(str, own.shield_networks)]
+    """Return the networks that the shield never denies, beside those of logins.
+
+    They are those that no detection bans, ``shield_networks`` and, where it may rise by itself, all hosts
+    of the inventory: a FortiGate of another site may be an IPsec peer.
+    """
+    others = context.site.inventory_addresses if find_mode(context) != "off" else ()
+    detections = list_enabled(context.get_ban_host_settings("detection", DetectionSettings))
+    found = [
+        *list_ignored(context),
+        find_receiver_address(context),
+        *map(str, context.get_ban_host_settings("receiver", ReceiverSettings).receiver_ignore),
+        *(each for detection in detections for each in detection.ignore),
+        *map(str, context.get_ban_host_settings("shield", Settings).shield_networks),
+        *others,
+    ]
+    return [text for text in dict.fromkeys(found) if is_network(text)]
 
 
 def resources(_: Context) -> tuple[Resource, ...]:
-    """Return nothing yet of its own."""
+    """Return nothing: the roles `rules` and `receiver` deploy what the shield needs."""
     return ()
 
 
 def replay(context: Context) -> dict[str, object]:
     """Return the mode of the shield, and whom it spares."""
-    return {
-        "shield": context.get_settings("shield", Settings).shield,
-        "spared": list_spared(context),
-    }
+    return {"shield": find_mode(context), "spared": list_spared(context)}

@@ -10,6 +10,7 @@ from banstitch_shared.tokens import name_webhook_token
 from pydantic import Field
 
 import roles.detection.role
+import roles.refresh
 from provision.desired.context import Context, format_url_host
 from provision.desired.templates import render
 from provision.errors import InputError
@@ -70,12 +71,14 @@ def blocks(context: Context) -> tuple[CliBlock, ...]:
     detections = roles.detection.role.list_enabled(
         context.get_ban_host_settings("detection", roles.detection.role.Settings)
     )
+    refresh_blocks = tuple(roles.refresh.render_blocks(context))
     triggers = [trigger for each in detections for trigger in list_triggers(context, each.events)]
     return (
         *_render_ca(context),
         CliBlock(f"webhook/{ACTION}", action, note=_list_notes(context)),
+        *refresh_blocks,
         *(_render("trigger", trigger, context, limits) for trigger in triggers),
-        *(_render("stitch", trigger, context) for trigger in triggers),
+        *(_render("stitch", each, context, refresh=bool(refresh_blocks)) for each in triggers),
     )
 
 
@@ -164,7 +167,13 @@ def _note_unchecked(context: Context) -> str:
     return f"FortiOS {context.facts.version_text}: events are sent encrypted, but {without}"
 
 
-def _render(kind: str, trigger: Trigger, context: Context, vdoms: tuple[str, ...] = ()) -> CliBlock:
+def _render(
+    kind: str,
+    trigger: Trigger,
+    context: Context,
+    vdoms: tuple[str, ...] = (),
+    refresh: bool = False,
+) -> CliBlock:
     text = render(
         f"webhook/{kind}.j2",
         name=trigger.name,
@@ -173,6 +182,8 @@ def _render(kind: str, trigger: Trigger, context: Context, vdoms: tuple[str, ...
         log_ids=trigger.log_ids,
         conditions=trigger.conditions,
         vdoms=vdoms,
+        refresh=roles.refresh.ACTION if refresh and trigger.may_ban else "",
+        delay=roles.refresh.DELAY,
         fortigate=context.facts,
     )
     return CliBlock(

@@ -25,13 +25,13 @@ PAGES = ("docs/settings.md", "docs/commands.md", "docs/detections.md")
 _PART = re.compile(r"(<!-- generated: (.+?) -->\n).*?(\n<!-- end -->)", re.DOTALL)
 _EXITS = {
     Exit.OK: "Everything is as it should be.",
-    Exit.FAILED: "A target refused or broke. The message says which state it is in. Also used if the"
-    " output could not be written.",
+    Exit.FAILED: "Something failed at a target. The message says which state it is in. Also used if"
+    " the output could not be written.",
     Exit.DIFFERS: "`plan`, `verify` or `status` found differences; or posts of the last 24 hours could"
     " not be read (`verify`, `status`); or new bans were over `receiver_ban_limit` (`status`).",
     Exit.USAGE: "The command line or the inventory is wrong. Nothing was contacted.",
     Exit.UNREACHABLE: "There is no session with a target: network, host key or login.",
-    Exit.INTERRUPTED: "Ctrl-C, or the terminal is gone. What had begun was finished; nothing else was"
+    Exit.INTERRUPTED: "Ctrl-C, or the terminal is gone. Work in progress was finished; nothing else was"
     " started.",
 }
 

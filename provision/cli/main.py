@@ -88,7 +88,7 @@ def _run(app: App, arguments: list[str], print_error: Callable[[str], object]) -
             write_json(sys.stdout.write, verb, Exit.USAGE, (), app.secrets)
         return Exit.USAGE
     except (parallel.Interrupted, KeyboardInterrupt, click.Abort):
-        print_error("interrupted: run again to do what was not begun")
+        print_error("interrupted: run again to do the rest")
         return Exit.INTERRUPTED
     except BanstitchError as error:
         print_error(str(error))

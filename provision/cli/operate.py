@@ -102,10 +102,7 @@ def unban(app: App, flags: Flags, address: str, why: str) -> Exit:
 def allow(app: App, flags: Flags, address: str, duration: str, why: str) -> Exit:
     """Allow ADDRESS at every chosen site for some time: no jail bans it."""
     normalized = ban_address.normalize_address(address)
-    seconds = _parse_seconds(duration)
-    if seconds is None or seconds < 1:
-        message = f"--for {duration} must be a time of one second or more"
-        raise InputError([Problem("", 0, message, "write it as 30m, 8h or 7d")])
+    seconds = _parse_limited(duration)
     request = requests.ask_allow(normalized, seconds, why)
     results = [
         requests.add_allowed_end(site) for site in _ask(app, flags, "allow", lambda _: request)
@@ -118,6 +115,18 @@ def unallow(app: App, flags: Flags, address: str, why: str) -> Exit:
     normalized = ban_address.normalize_address(address)
     results = _ask(app, flags, "unallow", lambda _: requests.ask_unallow(normalized, why))
     return print_results(app, flags, open_report(app, flags), "unallow", results, flags.detail)
+
+
+def shield(app: App, flags: Flags, up: bool, duration: str, why: str) -> Exit:
+    """Keep the shield of every chosen site up, or down, for some time."""
+    seconds = _parse_limited(duration)
+    results = [
+        requests.add_shield_end(site, up)
+        for site in _ask(
+            app, flags, "shield", lambda run: requests.ask_shield(run, up, seconds, why)
+        )
+    ]
+    return print_results(app, flags, open_report(app, flags), "shield", results, flags.detail)
 
 
 def rotate(app: App, flags: Flags, yes: bool) -> Exit:
@@ -220,6 +229,15 @@ def _build_ban_rows(results: Sequence[SiteResult]) -> list[Sequence[str]]:
         for target in site.targets
         for ban in target.details.get("bans", ())
     ]
+
+
+def _parse_limited(duration: str) -> int:
+    """Return the seconds of a time that ends."""
+    seconds = _parse_seconds(duration)
+    if seconds is None or seconds < 1:
+        message = f"--for {duration} must be a time of one second or more"
+        raise InputError([Problem("", 0, message, "write it as 30m, 8h or 7d")])
+    return seconds
 
 
 def _parse_seconds(duration: str | None) -> int | None:

@@ -76,11 +76,18 @@ def apply(
 
 @click.command()
 @add_common_options
-def verify(app: App, flags: Flags) -> Exit:
+@click.option(
+    "--wait",
+    type=click.IntRange(0, 300),
+    default=0,
+    metavar="SECONDS",
+    help="Wait until each FortiGate has fetched the feed, and print the seconds since the event.",
+)
+def verify(app: App, flags: Flags, wait: int) -> Exit:
     """Check that nothing differs, and test the loop with an event."""
     from provision.cli import deploy
 
-    return deploy.look(app, flags, "verify")
+    return deploy.look(app, flags, "verify", wait=wait)
 
 
 @click.command()
@@ -187,6 +194,25 @@ def unallow(app: App, flags: Flags, address: str, why: str) -> Exit:
 
 @click.command()
 @add_common_options
+@click.argument("state", type=click.Choice(["on", "off"]))
+@click.option(
+    "--for",
+    "duration",
+    metavar="TIME",
+    default="6h",
+    show_default=True,
+    help="Duration, such as 30m, 6h or 1d.",
+)
+@why_option
+def shield(app: App, flags: Flags, state: str, duration: str, why: str) -> Exit:
+    """Deny everybody but the networks of recent logins for some time (on), or nobody (off)."""
+    from provision.cli import operate
+
+    return operate.shield(app, flags, state == "on", duration, why)
+
+
+@click.command()
+@add_common_options
 @yes_option
 def rotate(app: App, flags: Flags, yes: bool) -> Exit:
     """Give the chosen FortiGates new secrets. The old ones stay valid until each has its new ones."""
@@ -232,6 +258,7 @@ VERBS = (
     unban,
     allow,
     unallow,
+    shield,
     rotate,
     status,
     replay,

@@ -16,6 +16,7 @@ from provision.desired.context import (
     ReplayHook,
     ReviewHook,
     SelfTestHook,
+    ShieldHook,
     StatusHook,
     StatusSource,
     VdomHook,
@@ -32,6 +33,7 @@ from provision.fortios.config.secret_names import attach_secret_names
 from provision.fortios.config.tables import find_table
 from provision.fortios.config.versions import NEWEST, Version
 from provision.linux.agent.protocol.requests import SelfTest
+from provision.linux.kinds.jail import Jail
 from provision.linux.kinds.resource import Resource
 from provision.sites.builder import (
     BAN_HOSTS,
@@ -59,7 +61,7 @@ def render_resources_by_role(site: Site, plays: Sequence[Play]) -> dict[Resource
     return roles
 
 
-# A look at a module for a protocol takes as long as a small template.
+# To compare a module with a protocol takes as long as to render a small template.
 @cache
 def _list_linux_roles(plays: tuple[Play, ...]) -> tuple[LinuxRole, ...]:
     found: list[LinuxRole] = []
@@ -224,6 +226,39 @@ def request_self_test(site: Site, plays: Sequence[Play]) -> SelfTest | None:
         if isinstance(role, SelfTestHook):
             return role.self_test(Context(site, site.ban_host))
     return None
+
+
+def check_shield(site: Site, plays: Sequence[Play]) -> None:
+    """Check that a shield in the feed of a site would deny nothing but VPNs.
+
+    Raises:
+        InputError: every FortiGate where it would.
+    """
+    problems = [
+        problem
+        for fortigate in site.fortigates
+        for role in list_roles(plays, FORTIGATES)
+        if isinstance(role, ShieldHook)
+        for problem in role.check_shield(Context(site, fortigate))
+    ]
+    if problems:
+        raise InputError(problems)
+
+
+def list_jails(site: Site, plays: Sequence[Play]) -> tuple[str, ...]:
+    """Return the names of a site's jails, in order."""
+    return tuple(each.name for each in render_resources(site, plays) if isinstance(each, Jail))
+
+
+def find_poll_seconds(site: Site, plays: Sequence[Play]) -> float:
+    """Return the longest time between two fetches of the feed by a FortiGate of the site."""
+    parts = (
+        role.replay(Context(site, fortigate))
+        for fortigate in site.fortigates
+        for role in list_roles(plays, FORTIGATES)
+        if isinstance(role, ReplayHook)
+    )
+    return max((part.get("poll", 0.0) for part in parts), default=0.0)
 
 
 def request_status(site: Site, plays: Sequence[Play]) -> StatusSource:

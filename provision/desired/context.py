@@ -120,6 +120,14 @@ class StatusHook(Protocol):
 
 
 @runtime_checkable
+class ShieldHook(Protocol):
+    """A role that decides on a FortiGate what the feed denies."""
+
+    def check_shield(self, context: Context) -> Sequence[Problem]:
+        """Return why a shield in the feed would deny more than VPNs."""
+
+
+@runtime_checkable
 class ReplayHook(Protocol):
     """A role that decides on the ban host which events count, or whom they ban."""
 

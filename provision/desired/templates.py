@@ -95,7 +95,7 @@ def render(name: str, /, **values: object) -> str:
 
     Raises:
         InputError: with the template's file and line: a value that its output language cannot hold, a
-            name that is not defined, a slip in the template.
+            name that is not defined, a mistake in the template.
     """
     return _render_once(_Input(TEMPLATES, name, freeze(values), values))
 

@@ -23,7 +23,7 @@ from provision.engine.run import Run
 from provision.errors import Failed
 from provision.fortios.record.record import Record
 from provision.linux import planner, removal
-from provision.linux.agent.protocol.answers import Applied
+from provision.linux.agent.protocol.answers import Applied, SelfTested
 from provision.linux.agent.protocol.requests import Apply, Remember, Request
 from provision.linux.agent.protocol.state import Observed
 from provision.linux.agent.protocol.steps import Step
@@ -268,17 +268,22 @@ class BanHostRun:
 
     # --- verifying -------------------------------------------------------------------------------
 
-    def self_test(self) -> None:
-        """Send a synthetic event through the loop, and add a note for each step."""
+    def self_test(self, fetchers: tuple[str, ...] = ()) -> SelfTested | None:
+        """Send a synthetic event through the loop, and add a note for each step.
+
+        ``fetchers``: the FortiGates to wait for, if the operator wants to.
+        """
         request = collect.request_self_test(self._site, self._run.plays)
         if request is None:
             self.target.notes.append("no detection is enabled, so there is no loop to test")
-            return
-        answer = self.ask(request)
+            return None
+        wait = self._run.wait
+        answer = self.ask(replace(request, fetchers=fetchers if wait else (), wait=float(wait)))
         self.target.notes.extend(answer.steps)
         for fortigate in self._site.fortigates:
             number = answer.unreadable.get(fortigate.name, 0)
             if number:
-                self.target.loses_events = True
+                self.target.is_impaired = True
                 problem = describe_unreadable_posts(number, self._site.ban_host.name)
                 self.target.notes.append(f"{fortigate.name}: {problem}")
+        return answer

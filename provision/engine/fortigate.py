@@ -14,9 +14,11 @@ from provision.engine.ban_host import BanHostRun
 from provision.engine.lease import Lease
 from provision.engine.progress import Target, check_converged, check_plan_unchanged
 from provision.engine.records import Memory, read_record
-from provision.engine.run import Run
+from provision.engine.run import EXAMINING, Run
 from provision.errors import Failed, InputError, UnknownKey, Unreachable
 from provision.fortios.config.desired import Desired
+from provision.fortios.config.feed import FeedState, find_feed, is_referred_to
+from provision.fortios.config.object_id import ObjectId
 from provision.fortios.config.observed import Observed
 from provision.fortios.planning import planner
 from provision.fortios.planning.planner import FortiPlan
@@ -42,6 +44,10 @@ class FortiGateRun:
         self._selected = selected
         self._host = host
         self._fortigate = fortigate
+        # what it holds of the feed, for the verbs that examine it; and whether an enforcement uses the feed
+        self.held: FeedState | None = None
+        self.is_feed_used = False
+        self._feed: ObjectId | None = None
 
     @contextmanager
     def _connect(self) -> Iterator[FortiGateSession]:
@@ -106,8 +112,14 @@ class FortiGateRun:
             plan = self._make_plan(session, memory)
             left = [asdict(item) for item in plan.unmanaged]
             self.target.plan = plan
+            self._examine_feed(session, plan)
             facts = {"version": session.facts.version_text, "left_as_it_is": left}
             self.target.details = {**facts, **self._summarize_settings(memory)}
+
+    def _examine_feed(self, session: FortiGateSession, plan: FortiPlan) -> None:
+        is_there = str(self._feed) not in {change.id for change in plan.changes}
+        if self._run.verb in EXAMINING and self._feed is not None and is_there:
+            self.held = session.read_feed(self._feed)
 
     def _summarize_settings(self, memory: Memory) -> dict[str, list[str]]:
         """Return the settings to print before a first apply; nothing later, when the changes show them."""
@@ -172,6 +184,8 @@ class FortiGateRun:
                 f"its ban host {self._host.target.host} has not created this FortiGate's secrets or CA yet",
                 "include the ban host in --limit",
             )
+        self._feed = find_feed(desired)
+        self.is_feed_used = self._feed is not None and is_referred_to(self._feed, desired)
         return desired
 
     def _check_ca(self, memory: Memory) -> None:

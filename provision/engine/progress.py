@@ -56,8 +56,8 @@ class Target:
     notes: list[str] = field(default_factory=list)
     made: tuple[Change, ...] = ()
     skipped: str = ""
-    # posts of FortiGates could not be read, so `verify` must not report success
-    loses_events: bool = False
+    # posts of FortiGates could not be read, or bans are not denied, so `verify` must not report success
+    is_impaired: bool = False
     details: Mapping[str, Any] = field(default_factory=dict)
     approved: TargetPlan | None = None
     new_plan: TargetPlan | None = None
@@ -77,7 +77,7 @@ class Target:
 
     @property
     def is_due(self) -> bool:
-        """Whether its approved plan has something to do."""
+        """True if its approved plan has something to do."""
         return self.approved is not None and self.approved.is_due
 
     def to_result(self, verb: Verb) -> TargetResult:
@@ -127,7 +127,7 @@ class Target:
         if self.skipped:
             return "skipped"
         if not changes:
-            return "differs" if self.loses_events else "ok"
+            return "differs" if self.is_impaired else "ok"
         return "changed" if verb in CHANGING else "differs"
 
 
@@ -187,3 +187,21 @@ def describe_unreadable_posts(number: int, ban_host: str) -> str:
     """Return the note about the posts that the receiver could not read."""
     posts = f"{spell_count(number, 'post')} of the last 24 hours could not be read"
     return f"{posts}: see {LOG_DIRECTORY}/rejected.log on {ban_host}"
+
+
+def describe_fetch_delay(seconds: float) -> str:
+    """Return the note about the seconds from an event of a FortiGate to its fetch; 0 for none yet."""
+    if not seconds:
+        what = "the seconds from an event to the fetch of the feed are not known"
+        return (
+            f"{what}: there was no event yet; verify --wait 150 measures them with one of its own"
+        )
+    return f"the feed was fetched {seconds:.1f} s after an event of this FortiGate"
+
+
+def describe_own_fetch(seconds: float | None, wait: int) -> str:
+    """Return the note about the seconds from the event of `verify` to the fetch; None if none came."""
+    if seconds is None:
+        what = f"the feed was not fetched within {wait} s of the event of this test"
+        return f"{what}: see 'last poll' in status"
+    return f"the feed was fetched {seconds:.1f} s after the event of this test"

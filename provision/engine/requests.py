@@ -11,7 +11,7 @@ from typing import Any
 from banstitch_shared.jails import name_detection, name_jail
 
 from provision.desired import collect
-from provision.desired.host_paths import AUDIT, SPOOL, TOKENS, USER
+from provision.desired.host_paths import AUDIT, RULES_MEMORY, SPOOL, TOKENS, USER
 from provision.engine.ban_host import BanHostRun
 from provision.engine.progress import capture_errors
 from provision.engine.run import Run
@@ -25,10 +25,10 @@ from provision.linux.agent.protocol.requests import (
     ReadHistory,
     Request,
     Rotate,
+    SetShield,
     UnallowNetwork,
     UnbanAddress,
 )
-from provision.linux.kinds.jail import Jail
 from provision.linux.session.session import BanHostSession, NoPython
 from provision.masking import mask_plan, mask_result
 from provision.plan import State
@@ -105,15 +105,9 @@ def rotate(run: Run, selected: Selected) -> SiteResult:
     return SiteResult(begun.name, (*begun.targets, *applied.targets))
 
 
-def list_jails(run: Run, site: Site) -> tuple[str, ...]:
-    """Return the names of a site's jails, in order."""
-    resources = collect.render_resources(site, run.plays)
-    return tuple(each.name for each in resources if isinstance(each, Jail))
-
-
 def ask_bans(run: Run) -> Callable[[Site], ListBans]:
     """Return the request that lists the live bans of a site."""
-    return lambda site: ListBans(SPOOL, AUDIT, list_jails(run, site))
+    return lambda site: ListBans(SPOOL, AUDIT, collect.list_jails(site, run.plays))
 
 
 def ask_history(last: int) -> Callable[[Site], ReadHistory]:
@@ -154,10 +148,19 @@ def _add_end(result: TargetResult) -> TargetResult:
 
 def add_allowed_end(site: SiteResult) -> SiteResult:
     """Return the result of an allowance with a note about its end at each ban host."""
+    return _add_limit(site, "allowed")
+
+
+def add_shield_end(site: SiteResult, up: bool) -> SiteResult:
+    """Return the result of an order to the shield with a note about its end at each ban host."""
+    return _add_limit(site, "shield on" if up else "shield off")
+
+
+def _add_limit(site: SiteResult, what: str) -> SiteResult:
     return replace(
         site,
         targets=tuple(
-            replace(t, notes=(f"allowed until {format_timestamp(t.details['until'])}", *t.notes))
+            replace(t, notes=(f"{what} until {format_timestamp(t.details['until'])}", *t.notes))
             if "until" in t.details
             else t
             for t in site.targets
@@ -167,7 +170,9 @@ def add_allowed_end(site: SiteResult) -> SiteResult:
 
 def ask_unban(run: Run, address: str, why: str) -> Callable[[Site], UnbanAddress]:
     """Return the request that unbans an address in all jails of a site."""
-    return lambda site: UnbanAddress(SPOOL, list_jails(run, site), address, name_operator(), why)
+    return lambda site: UnbanAddress(
+        SPOOL, collect.list_jails(site, run.plays), address, name_operator(), why
+    )
 
 
 def ask_allow(network: str, seconds: int, why: str) -> Callable[[Site], AllowNetwork]:
@@ -180,8 +185,23 @@ def ask_unallow(network: str, why: str) -> Callable[[Site], UnallowNetwork]:
     return lambda _: UnallowNetwork(SPOOL, USER, network, name_operator(), why)
 
 
+def ask_shield(run: Run, up: bool, seconds: int, why: str) -> Callable[[Site], SetShield]:
+    """Return the request that keeps the shield of a site up, or down, for some time.
+
+    Raises:
+        InputError: it would deny more than VPNs at a FortiGate of the site.
+    """
+
+    def request(site: Site) -> SetShield:
+        if up:
+            collect.check_shield(site, run.plays)
+        return SetShield(SPOOL, USER, RULES_MEMORY, up, seconds, name_operator(), why)
+
+    return request
+
+
 def _find_jail(run: Run, site: Site, detection: str) -> str:
-    jails = list_jails(run, site)
+    jails = collect.list_jails(site, run.plays)
     jail = name_jail(detection) if detection else next(iter(jails), "")
     if jail not in jails:
         enabled = ", ".join(map(name_detection, jails)) or "none"

@@ -14,6 +14,9 @@ from provision.ssh.connection import Access
 from provision.ssh.known_hosts import list_openssh_files
 from provision.ssh.prompts import Codes
 
+# Verbs that also ask each FortiGate what it holds of the feed.
+EXAMINING = ("verify", "status")
+
 
 @dataclass(frozen=True)
 class Job:
@@ -29,6 +32,8 @@ class Job:
     keep_packages: bool = False
     # FortiGates that no longer exist: their records are dropped
     forget: tuple[str, ...] = ()
+    # seconds to wait for the FortiGates to fetch the feed, for `verify`
+    wait: int = 0
 
     def begin(
         self, listener: Listener, secrets: Secrets | None = None, codes: Codes | None = None
@@ -55,6 +60,7 @@ class Job:
             self.purge_data,
             self.keep_packages,
             self.forget,
+            self.wait,
         )
 
 
@@ -71,3 +77,4 @@ class Run:
     purge_data: bool = False
     keep_packages: bool = False
     forget: tuple[str, ...] = ()
+    wait: int = 0

@@ -11,9 +11,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from provision.engine.ban_host import BanHostRun
-from provision.engine.progress import Listener, Target, capture_errors
-from provision.engine.run import Job, Run
+from provision.engine.progress import (
+    Listener,
+    Target,
+    capture_errors,
+    describe_fetch_delay,
+    describe_own_fetch,
+)
+from provision.engine.run import EXAMINING, Job, Run
 from provision.errors import Failed, InputError, Problem
+from provision.linux.agent.protocol.answers import SelfTested
 from provision.linux.draft import LinuxPlan
 from provision.masking import Secrets, mask_plan, mask_result
 from provision.plan import SitePlan, Verb
@@ -117,6 +124,8 @@ class SiteRun:
             self._host.note_removed()
         if self._run.verb == "teardown":
             self._check_teardown()
+        if self._run.verb in EXAMINING:
+            self._check_feeds()
         if self._run.verb == "verify":
             self._run_self_test()
         return SitePlan(
@@ -143,6 +152,14 @@ class SiteRun:
             if isinstance(target.plan, LinuxPlan):
                 target.plan = replace(target.plan, warnings=())
 
+    def _check_feeds(self) -> None:
+        """Compare what the FortiGates hold with the bans of the ban host."""
+        if self._fortigates:
+            from provision.engine.feeds import check_feeds
+
+            with capture_errors(self._host.target):
+                check_feeds(self._run, self._selected.site, self._host, self._fortigates)
+
     def _run_self_test(self) -> None:
         """Send a synthetic event through the loop if the ban host is as planned."""
         target = self._host.target
@@ -152,8 +169,25 @@ class SiteRun:
             else:
                 self._report_activity(target, "sending an event through the loop")
                 with capture_errors(target):
-                    self._host.self_test()
+                    self._note_fetches(self._host.self_test(self._list_fetchers()))
         self._report(target, "verify")
+
+    def _list_fetchers(self) -> tuple[str, ...]:
+        """Return the FortiGates that have the feed as planned, so that they must fetch it."""
+        return tuple(part.target.host for part in self._fortigates if part.held is not None)
+
+    def _note_fetches(self, answer: SelfTested | None) -> None:
+        """Add a note to each FortiGate with the seconds from an event to its fetch of the feed."""
+        if answer is None:
+            return
+        waits = self._list_fetchers() if self._run.wait else ()
+        for target in (part.target for part in self._fortigates):
+            if target.host in waits:
+                seconds = answer.fetched.get(target.host)
+                target.is_impaired = target.is_impaired or seconds is None
+                target.notes.append(describe_own_fetch(seconds, self._run.wait))
+            elif target.error is None:
+                target.notes.append(describe_fetch_delay(answer.fetch_delays.get(target.host, 0)))
 
     # --- changing --------------------------------------------------------------------------------
 

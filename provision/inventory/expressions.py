@@ -241,7 +241,7 @@ def _is_template(text: object) -> bool:
 def _build_unreadable(name: str, value: Vaulted | Foreign, where: Where, shown: bool) -> Problem:
     if isinstance(value, Foreign):
         tag = f"the YAML tag {value.tag}, which" if shown else "a YAML tag that"
-        remedy = "take it out, or put quotes around the value if it starts with !"
+        remedy = "remove it, or put quotes around the value if it starts with !"
         return where.problem(f"{name} has {tag} means nothing here", remedy)
     remedy = (
         "take it from the environment: \"{{ lookup('env', 'NAME') }}\" "

@@ -29,7 +29,7 @@ class Tree:
 
     def _check_all(self) -> None:
         for parent, where in self._parents[ALL].items():
-            problem = where.problem(f"group all cannot be a child of {parent}", "take it out")
+            problem = where.problem(f"group all cannot be a child of {parent}", "remove it there")
             self._material.problems.append(problem)
         self._parents[ALL] = {}
 
@@ -58,7 +58,7 @@ class Tree:
         parent, child = loop[-2:]
         message = f"group {child} contains itself: {' > '.join(loop)}"
         where = self._parents[child][parent]
-        self._material.problems.append(where.problem(message, "take one of them out"))
+        self._material.problems.append(where.problem(message, "remove one of them"))
 
     def find_ancestors(self, names: Iterable[str]) -> set[str]:
         """Return ``names`` and every group that contains one of them."""

@@ -1,1 +1,1 @@
-"""The Linux half: what a ban host should hold, and how it gets there in one exec."""
+"""Ban hosts: their resources, plans, and the sessions and the agent that apply them."""

@@ -42,13 +42,13 @@ T = TypeVar("T")
 Answer = TypeVar("Answer")
 
 MIB = 1 << 20
-# Bytes of an answer: bans and history may be long, a look holds files of ours, the others are short.
+# Bytes of an answer: bans and history may be long, an observation has our files, the others are short.
 _LARGEST = {"observe": 16 * MIB, "apply": 16 * MIB, "bans": 64 * MIB, "history": 64 * MIB}
 _LARGEST_OTHER = 4 * MIB
 _LARGEST_LISTS = ("bans", "history")
 # No object of an answer has more keys; refused early, because each key costs memory.
 MOST_KEYS = 10_000
-# Values of an answer, objects and lists included. In memory a value takes up to 50 times its two bytes, and
+# Values in an answer, objects and lists included. In memory a value takes up to 50 times its two bytes, and
 # each error about a form holds another copy. Only lists of bans and of the audit grow with their size.
 MOST_VALUES = 400_000
 BYTES_OF_A_VALUE = 10
@@ -67,7 +67,7 @@ class InvalidAnswer(Failed):
 
 
 def largest(do: str) -> int:
-    """Return how many bytes the answer to a request may have."""
+    """Return the most bytes that the answer to a request may have."""
     return _LARGEST.get(do, _LARGEST_OTHER)
 
 
@@ -75,8 +75,8 @@ def read(request: Request[Answer], raw: bytes) -> Answer:
     """Return the answer to ``request`` that ``raw`` holds.
 
     Raises:
-        Failed: the agent gives the reason why the request was not carried out.
-        InvalidAnswer: it is not such an answer as the agent gives to this request.
+        Failed: the request was not carried out; the message is the agent's reason.
+        InvalidAnswer: the agent never gives such an answer to this request.
     """
     if len(raw) > largest(request.do):
         raise InvalidAnswer(f"it must have at most {largest(request.do)} bytes")
@@ -104,7 +104,7 @@ def to_details(answer: object) -> Mapping[str, object]:
 
 
 def _check_values(do: str, raw: bytes) -> None:
-    """Check that an answer has not too many values to be decoded, whatever its texts hold."""
+    """Check that an answer does not have too many values to decode."""
     bare = _TEXT.sub(b"", raw)
     found = sum(map(bare.count, (b",", b"[", b"{")))
     most = max(MOST_VALUES, len(raw) // BYTES_OF_A_VALUE if do in _LARGEST_LISTS else 0)
@@ -113,7 +113,7 @@ def _check_values(do: str, raw: bytes) -> None:
 
 
 def _decode(raw: bytes) -> dict[str, object]:
-    """Return the JSON object in ``raw``; a text that two readers could take for two things is refused."""
+    """Return the JSON object in ``raw``; refuse text that two parsers could read differently."""
     try:
         answer = json.loads(
             raw.decode(),
@@ -175,7 +175,7 @@ def _field_names() -> frozenset[str]:
 
 
 def _field(location: tuple[int | str, ...]) -> str:
-    """Spell the place of an error; a key that the host chose is content and is left out."""
+    """Return the place of an error, without keys that the host chose: those are content."""
     names = _field_names()
     parts = [f".{part}" if part in names else "[...]" for part in location]
     return "".join(parts).replace("[...][...]", "[...]").removeprefix(".") or "it"
@@ -195,7 +195,7 @@ def _requirement(message: str) -> str:
 
 
 def _check_observed(request: Observe, answer: Observed) -> None:
-    """Check that everything asked for is answered, and nothing else but what the manifest names."""
+    """Check that the answer has everything that was requested or is in the manifest, and nothing else."""
     ids = [entry.id for entry in answer.manifest.objects] if answer.manifest else []
     packages = answer.manifest.packages if answer.manifest else []
     paths = {each.name for each in ids if each.kind in PATH_KINDS}
@@ -246,7 +246,7 @@ def _check_status(request: ReadStatus, answer: Status) -> None:
 
 
 def _check_nothing(request: object, answer: object) -> None:
-    """Leave it at the form."""
+    """Accept the answer; its form is all that can be checked."""
 
 
 _check_answers: Mapping[str, Callable[[Any, Any], None]] = {

@@ -34,7 +34,7 @@ def format_step(step: Step) -> str:
 def fill_steps(
     approved: Sequence[Mapping[str, Any]], desired: Sequence[Resource]
 ) -> tuple[Step, ...]:
-    """Return ``approved`` steps with the contents that ``desired`` has, as the agent takes them.
+    """Return the ``approved`` steps for the agent, with the contents from ``desired``.
 
     Raises:
         ValueError: they are not the steps that were approved.

@@ -1,8 +1,11 @@
-"""Check what must hold of a ban host before anything is changed, and note what an operator should know."""
+"""Check the conditions that a ban host must meet before it is changed."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import asdict
+
+from banstitch_shared.shield_file import Shield, describe_shield
 
 from provision.errors import Failed
 from provision.linux.agent.protocol.state import Observed
@@ -32,7 +35,7 @@ def check_system(observed: Observed) -> None:
 
 
 def check_clock(observed: Observed, now: float | None, draft: Draft) -> None:
-    """Compare the clock of the host with ``now``, the time here; None where the clock is not known.
+    """Compare the clock of the host with ``now``, the time here; None if the clock is unknown.
 
     Raises:
         Failed: they are so far apart that certificates and bans would be wrong.
@@ -57,10 +60,10 @@ def _span(seconds: float) -> str:
 
 
 def check_ports(services: Iterable[Service], draft: Draft) -> None:
-    """Check that no other program listens where a socket of ours should.
+    """Check that no other program listens at the address of a socket of ours.
 
     Raises:
-        Failed: one does; it is named.
+        Failed: one does; the message names it.
     """
     for service in services:
         holder = draft.observed.services[service.name].taken_by
@@ -71,8 +74,14 @@ def check_ports(services: Iterable[Service], draft: Draft) -> None:
             )
 
 
+def note_shield(draft: Draft) -> None:
+    """Say loudly that the shield is up, or would be."""
+    if draft.observed.shield is not None:
+        draft.warnings.append(describe_shield(Shield(**asdict(draft.observed.shield))))
+
+
 def note_lock(draft: Draft) -> None:
-    """Say beforehand that the installation of packages will have to wait."""
+    """Warn that the installation of packages will have to wait."""
     lock = draft.observed.package_lock
     if lock and draft.packages:
         draft.warnings.append(f"{lock}; apply waits until it is free, for 10 minutes at most")

@@ -1,4 +1,4 @@
-"""A plan for a ban host, and what it is while it is being written."""
+"""A plan for a ban host, and its draft."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ class LinuxPlan:
 
 @dataclass
 class Draft:
-    """A plan while it is being written."""
+    """A plan that is being made."""
 
     observed: Observed
     owned: frozenset[ResourceId]
     adopt: bool
-    # services to what an interrupted run still owes them
+    # maps services to the restart or reload that an interrupted run still owes them
     owed: Mapping[str, str] = field(default_factory=dict)
     changes: list[Change] = field(default_factory=list)
     conflicts: list[str] = field(default_factory=list)
@@ -37,7 +37,7 @@ class Draft:
     files: list[NewFile] = field(default_factory=list)
     removes: list[ResourceId] = field(default_factory=list)
     services: list[BringUp] = field(default_factory=list)
-    # after everything else, since FortiGates notice it
+    # after everything else, because FortiGates notice them
     last: list[Step] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
@@ -46,13 +46,13 @@ class Draft:
         self.changes.append(Change(str(identity), action, diff, reason))
 
     def claim(self, identity: ResourceId, path: str, what: str) -> None:
-        """Claim ``path`` for a change: it is ours, or the operator lets us adopt it."""
+        """Claim ``path`` for a change; add a conflict unless it is ours or may be adopted."""
         if identity not in self.owned and not self.adopt:
             self.conflicts.append(f"{path} {what}")
 
 
 def text_of(state: PathState | None) -> str | None:
-    """Return the content of an observed file as text; None where there is none or it is not known."""
+    """Return the content of an observed file as text; None if there is none or it is unknown."""
     if state is None or state.content is None:
         return None
     return base64.b64decode(state.content).decode("utf-8", "replace")

@@ -20,7 +20,7 @@ def build_request(desired: Sequence[Resource]) -> Observe:
 
 
 def assume_untouched(desired: Sequence[Resource], sshd_jail_without_log: bool = True) -> Observed:
-    """Return what is known of a host on which the agent cannot run yet: nothing of ours is there."""
+    """Return the assumed observation of a host on which the agent cannot run yet: nothing of ours exists."""
     asked = build_request(desired)
     return Observed(
         facts=Facts("", True, True, sshd_jail_without_log),

@@ -1,6 +1,6 @@
-"""Compare what a ban host should hold with what it holds: a pure function from the two to a plan.
+"""Compare the desired with the observed state of a ban host: a pure function that returns a plan.
 
-The plan says every change in words and as a diff for the operator, and as steps for the agent.
+The plan has every change as a line and a diff for the operator, and as steps for the agent.
 """
 
 from __future__ import annotations
@@ -48,11 +48,11 @@ def plan(
 ) -> LinuxPlan:
     """Return the changes that bring ``observed`` to ``desired``, in the order in which they are made.
 
-    ``now``: the time here, with which the clock of the host is compared.
+    ``now``: the time here, to compare the clock of the host with.
 
     Raises:
-        Conflict: something that is not ours stands where ours should, and ``adopt`` was not given.
-        Failed: the host is not fit, see conditions.py.
+        Conflict: something foreign is in the way, and ``adopt`` was not given.
+        Failed: the host does not meet the conditions in conditions.py.
     """
     conditions.check_system(observed)
     manifest = observed.manifest
@@ -71,6 +71,7 @@ def plan(
         resource.plan_effects(draft, applicable)
     plan_gone_jails(draft)
     conditions.note_lock(draft)
+    conditions.note_shield(draft)
     if draft.conflicts:
         raise Conflict(
             "not ours, and in the way: " + "; ".join(draft.conflicts),
@@ -84,7 +85,7 @@ def _holds(resource: File, observed: Observed) -> bool:
 
 
 def _garbage(applicable: Iterable[Resource], draft: Draft) -> None:
-    """Plan the removal of what an earlier inventory asked for and this one does not."""
+    """Plan the removal of resources that an earlier inventory asked for and this one does not."""
     ids = {resource.id for resource in applicable}
     manifest = draft.observed.manifest
     for entry in reversed(manifest.objects if manifest else ()):
@@ -100,7 +101,7 @@ def _garbage(applicable: Iterable[Resource], draft: Draft) -> None:
 
 
 def _list_steps(draft: Draft, jails: Sequence[Jail]) -> tuple[Step, ...]:
-    """Return the agent's steps: what is needed first comes first, nothing where nothing changes."""
+    """Return the agent's steps in the order of their dependencies; none if nothing changes."""
     files = tuple(identity for identity in draft.removes if identity.kind in FILES)
     rest = tuple(identity for identity in draft.removes if identity.kind not in FILES)
     steps: list[Step] = []
@@ -133,7 +134,7 @@ def _stops(draft: Draft) -> list[StopService]:
 
 
 def _puts(draft: Draft, removed: tuple[ResourceId, ...]) -> list[PutFiles]:
-    """Put all files in one step: they are checked together before the first is in place."""
+    """Put all files into one step, because they are checked together before the first is in place."""
     if not draft.files and not removed:
         return []
     paths = (identity.name for identity in removed if identity.kind == "file")

@@ -14,7 +14,7 @@ PYTHON = format_canonical({"do": "python3"})
 
 
 def without_python(approved: TargetPlan, installed: Mapping[str, bool]) -> TargetPlan:
-    """Return what is left of a plan for a host without python3 once it has python3.
+    """Return the rest of a plan for a host without python3 once it has python3.
 
     Packages that came with python3 drop out; nothing else may.
     """

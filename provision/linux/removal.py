@@ -1,4 +1,4 @@
-"""Taking things back: what an older inventory left, and all of it at teardown."""
+"""Plan removals: of what an older inventory left, and of everything at teardown."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _UNITS = "/etc/systemd/system/"
 
 
 def unit_of(identity: ResourceId) -> str:
-    """Return the name of the unit that an object of the manifest is the file of; empty if it is none."""
+    """Return the name of the unit whose file this object of the manifest is; empty if it is no unit."""
     name = identity.name.removeprefix(_UNITS)
     return "" if identity.kind != "file" or name == identity.name or "/" in name else name
 
@@ -48,7 +48,7 @@ def teardown(
     steps += _put_back_services(manifest, units, draft)
     if purge_data:
         steps.append(PurgeBans(jails.PREFIX))
-    # before the packages: dpkg keeps a directory of its own that still holds one of ours
+    # before the packages: dpkg keeps its own directory while it holds one of ours
     steps.append(TakeBack(_list_ids(directories), purge_data))
     if manifest.packages and not keep_packages:
         for name in manifest.packages:
@@ -60,7 +60,7 @@ def teardown(
 
 
 def _split_objects(manifest: ManifestSummary) -> tuple[list[ManifestObject], ...]:
-    """Return the files, the directories and the users, which go in this order; the newest first."""
+    """Return the files, the directories and the users, in the order of removal, the newest first."""
     entries = manifest.objects[::-1]
     directories = [entry for entry in entries if entry.id.kind == "directory"]
     users = [entry for entry in entries if entry.id.kind == "user"]
@@ -88,16 +88,16 @@ def _put_back_services(
 
 
 def _warnings(observed: Observed) -> Iterator[str]:
-    """Give what an operator should know before: whose bans end, and what no change speaks of."""
+    """Yield warnings about the bans that end, and about a directory that stays."""
     live = _add_up(observed)
     if live != 0:
-        yield f"{ended(live)}: nobody of them is kept out from then on"
+        yield f"{ended(live)}: these addresses are no longer denied"
     if MEMORY in observed.foreign:
-        yield f"{MEMORY} stays, since it holds what is not ours: {_foreign(MEMORY, observed)}"
+        yield f"{MEMORY} stays, because it holds foreign files: {_foreign(MEMORY, observed)}"
 
 
 def _add_up(observed: Observed) -> int | None:
-    """Return how many bans are live; None where those of a jail cannot be counted."""
+    """Return the number of live bans; None if those of a jail cannot be counted."""
     total = 0
     for count in observed.bans.values():
         if count is None:
@@ -107,17 +107,17 @@ def _add_up(observed: Observed) -> int | None:
 
 
 def ended(live: int | None) -> str:
-    """Return so many bans that end, in words; None for an unknown number."""
+    """Return a phrase about the number of bans that end; None is an unknown number."""
     if live is None:
         return "live bans, which cannot be counted, end"
     return f"{live} live ban{'s end' if live != 1 else ' ends'}"
 
 
 def plan_removal(entry: ManifestObject, draft: Draft, reason: str = "") -> None:
-    """Plan that an object of the manifest goes, or gives way to what stood there before."""
+    """Plan the removal of an object of the manifest, or the return of what was there before."""
     kind, name = entry.id.kind, entry.id.name
     if kind == "directory" and not entry.restores and name in draft.observed.foreign:
-        stays = f"it stays, since it holds what is not ours: {_foreign(name, draft.observed)}"
+        stays = f"it stays, because it holds foreign files: {_foreign(name, draft.observed)}"
         draft.change(entry.id, "empty", "", "; ".join(filter(None, (reason, stays))))
         return
     state = draft.observed.paths.get(name) if kind == "file" else None
@@ -126,13 +126,13 @@ def plan_removal(entry: ManifestObject, draft: Draft, reason: str = "") -> None:
 
 
 def _foreign(path: str, observed: Observed) -> str:
-    """Return the names of what somebody else put into a directory of ours."""
+    """Return the foreign names in a directory of ours."""
     found = observed.foreign[path]
     return ", ".join([*found.names, *(["and others"] if found.more else [])])
 
 
 def plan_gone_jails(draft: Draft) -> None:
-    """Announce each jail that leaves its file: it takes its bans out of the feed."""
+    """Add a change for each jail that is removed, because its bans leave the feed."""
     lines = {line for change in draft.changes for line in change.diff.splitlines()}
     for name, live in draft.observed.bans.items():
         if f"-[{name}]" not in lines:
@@ -140,6 +140,6 @@ def plan_gone_jails(draft: Draft) -> None:
         draft.change(ResourceId("jail", name), "stop")
         if live != 0:
             draft.warnings.append(
-                f"jail {name} goes: its {ended(live)} with it, those by hand as well;"
-                " they are back if it is on again before their time is over"
+                f"jail {name} is removed: its {ended(live)}, including those by hand;"
+                " they return if you enable its detection again before they expire"
             )

@@ -9,6 +9,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import cast
 
+from banstitch_shared.addresses import is_address
 from banstitch_shared.tokens import STATUS, VERIFY
 
 from provision.errors import InputError, Problem
@@ -82,11 +83,15 @@ class FortiGate:
 
 @dataclass(frozen=True)
 class Site:
-    """A ban host, whose name is the site's, and the FortiGates that report to it, by name."""
+    """A ban host, whose name is the site's, and the FortiGates that report to it, by name.
+
+    ``inventory_addresses``: addresses of all hosts of the inventory, without those known by name only.
+    """
 
     name: str
     ban_host: BanHost
     fortigates: tuple[FortiGate, ...]
+    inventory_addresses: tuple[str, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True)
@@ -155,12 +160,15 @@ class _Builder:
                 where = {name: variable.where for name, variable in host.variables.items()}
                 fortigates[ban_host].append(FortiGate(host.name, login, settings, where))
         every_fortigate = (fortigate for of_site in fortigates.values() for fortigate in of_site)
-        self._check_addresses([*ban_hosts.values(), *every_fortigate])
+        hosts: list[BanHost | FortiGate] = [*ban_hosts.values(), *every_fortigate]
+        self._check_addresses(hosts)
+        addresses = tuple(sorted({h.login.address for h in hosts if is_address(h.login.address)}))
         return tuple(
             Site(
                 name,
                 ban_hosts[name],
                 tuple(sorted(fortigates[name], key=lambda fortigate: fortigate.name)),
+                addresses,
             )
             for name in sorted(ban_hosts)
         )

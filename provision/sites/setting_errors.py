@@ -35,7 +35,7 @@ def describe_problem(
     if detail["type"] == "missing":
         return where.problem(f"{label} is not set", _suggest(expected, note))
     if detail["type"] == "extra_forbidden":
-        return where.problem(f"{label} is unknown here", "take it out or correct its name")
+        return where.problem(f"{label} is unknown here", "remove it or correct its name")
     got = "" if secret else f" (got {_quote(_find_part(given[name], steps))})"
     must = _describe_rule(detail, expected)
     if must:

@@ -118,7 +118,7 @@ def is_trusted(known: Known, key: paramiko.PKey, host: str) -> bool:
         return True
     if problem:
         raise HostKeyRefused(
-            f"the host certificate must not be believed: {problem}",
+            f"the host certificate must not be trusted: {problem}",
             "have the CA sign the host's key again, or add the key itself to known_hosts",
         )
     return False

@@ -17,7 +17,8 @@ LONGEST_NAME = 35  # of a trigger and of a stitch
 class Trigger:
     """A trigger and the stitch of the same name.
 
-    ``needs``: the FortiOS settings without which it never fires; ``without``: the consequence.
+    ``may_ban``: its events may lead to a ban. ``needs``: the FortiOS settings without which it never
+    fires; ``without``: the consequence.
     """
 
     name: str
@@ -25,6 +26,7 @@ class Trigger:
     log_ids: tuple[int, ...]
     conditions: tuple[tuple[str, str], ...] = ()
     note: str = ""
+    may_ban: bool = True
     needs: str = ""
     without: str = ""
 
@@ -75,6 +77,7 @@ def _list_kinds(context: Context, detection: Detection) -> Iterator[Trigger]:
             description=detection.success_description,
             log_ids=detection.success_ids,
             conditions=_list_conditions(detection.success_where),
+            may_ban=False,
         )
 
 

@@ -25,6 +25,7 @@ from roles.detection.role import Settings as DetectionSettings
 from roles.detection.role import list_looked_up, list_rules
 from roles.receiver import events, tls, units
 from roles.receiver.units import RUNTIME_DIRECTORY
+from roles.shield_settings import find_mode
 
 if TYPE_CHECKING:
     from roles.receiver.role import Settings
@@ -41,6 +42,7 @@ def build_config(context: Context, settings: Settings, address: str) -> dict[str
         "body_limit": _BODY_LIMIT,
         "feed_limit": settings.receiver_feed_limit,
         "feed_lists": sorted(lists) or [""],
+        "shield": find_mode(context),
         "status_page": settings.receiver_status_page,
         "certificate": tls.find_certificate(settings),
         "readers": list(map(str, settings.receiver_readers)),

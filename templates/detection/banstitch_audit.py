@@ -1,4 +1,4 @@
-"""The audit of bans: who was banned and let go in which jail, when, why, by whom.
+"""The audit of bans and unbans: address, jail, time, reason and author.
 
 Managed by Banstitch: changes made here are overwritten. Loaded by banstitch.py beside it.
 """
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
 # Address to how often it was banned, and when it was forgiven (0 if never).
 Past = dict[str, tuple[int, float]]
 
-# The audit is moved aside at so many bytes, and so many old ones are kept: 100,000 bans and more.
+# Size in bytes at which the audit is rotated, and number of old ones: room for 100,000 bans and more.
 AUDIT_SIZE = 20000000
 AUDIT_KEEP = 9
-# So many addresses are remembered, the last ones, and so many bans of one.
+# Number of addresses whose past is remembered, and number of bans of one address.
 MOST_KNOWN = 200000
 MOST_COUNTED = 1000000
-# Lines between two looks at the size: what waited for long is more than a file may hold.
+# Lines between two checks of the size: a long backlog may exceed the size of a file.
 AT_ONCE = 1000
-# Lines that wait while the disk takes none.
+# Lines that wait while the disk is full.
 MOST_WAITING = 200000
 
 
@@ -59,7 +59,7 @@ class Audit:
         self._waiting.append((json.dumps(entry), event))
 
     def write(self) -> None:
-        """Append what waits. Each jail has an instance, hence the lock, for which nobody waits."""
+        """Append the waiting entries. All jails share a lock, and none of them waits for it."""
         if not self._waiting:
             return
         # a file that only root can open: nobody else can hold its lock
@@ -83,7 +83,7 @@ class Audit:
             os.close(lock)
 
     def _lines(self, waited: list[tuple[str, str]]) -> Iterator[str]:
-        """Yield entries with their events: one lookup for all, here where nobody waits for it."""
+        """Yield entries with their events, after one lookup for all; no ban waits for this."""
         found = self._evidence.find([event for _, event in waited if event])
         for entry, event in waited:
             if event:
@@ -135,7 +135,7 @@ class Audit:
 
     @staticmethod
     def _recall(past: Past, jail: str, line: bytes) -> None:
-        """Add what a line says of an address of which no later line was read."""
+        """Add the past in a line, unless a later line about the same address was read."""
         # a mere shortcut: a quote that an attacker typed has a backslash before it in the file
         if b'"what": "ban"' not in line and b'"what": "unban"' not in line:
             return
@@ -149,7 +149,7 @@ class Audit:
             at, count = float(entry["at"]), int(entry["count"])
         except (ValueError, LookupError, TypeError, RecursionError, OverflowError):
             return
-        # what is said to come would count for ever; not a number compares as false
+        # a time in the future would count for ever; NaN compares as false
         if not 0 <= at <= time.time() or not 0 < count <= MOST_COUNTED:
             return
         past.setdefault(address, (count, at if entry["what"] == "unban" else 0.0))

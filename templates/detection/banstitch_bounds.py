@@ -1,4 +1,4 @@
-"""Keeps what fail2ban itself writes about Banstitch jails bounded: lines of its log, rows of its database.
+"""Limit what fail2ban itself writes about our jails: lines of its log, rows of its database.
 
 Managed by Banstitch: changes made here are overwritten. Loaded by banstitch.py beside it.
 
@@ -28,10 +28,11 @@ class Rate(NamedTuple):
 
 
 RATES = {logging.INFO + 5: Rate(10000, 0.2), logging.INFO: Rate(5000, 0.1)}
-# How often the log says that lines were left out, and how often old rows are dropped.
+# Seconds between two log lines about omitted lines, and between two deletions of old rows.
 SAY = 3600.0
 TRIM = 60.0
-# The newest rows of fail2ban's database that may be ours. It asks for them to tell earlier matches only.
+# Our rows stay while they are among so many newest rows of fail2ban's database, which needs them only to
+# report earlier matches.
 MOST_ROWS = 100000
 # Who logs an event, a ban, a longer ban (fail2ban 0.11 to 1.1).
 LOGGERS = ("fail2ban.filter", "fail2ban.actions", "fail2ban.observer")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from banstitch_memory import Memory
 
 # Entries of the audit that are no bans.
-NOTED = ("alarm", "allow", "unallow")
+NOTED = ("alarm", "allow", "unallow", "shield")
 # Seconds. What ends in the year 10,000 or later has no date.
 LONGEST_BAN = 100 * 366 * 86400
 
@@ -78,14 +78,16 @@ class ByHand:
         return json.dumps({"changed": known, "said": said})
 
     def note(self, what: str, address: str, note: Note) -> str:
-        """Write into the audit what is no ban: an alarm, or an allowance that begins or ends.
+        """Write into the audit what is no ban: an alarm, an allowance, or what became of the shield.
+
+        ``address`` may be empty.
 
         Raises:
             ValueError: ``what`` is none of these.
         """
         if what not in NOTED:
             raise ValueError("the audit has no entries of this kind")
-        self._held.note(what, spell_ban(address), note)
+        self._held.note(what, spell_ban(address) if address else "", note)
         self._keeper.wake()
         return json.dumps({"changed": False, "said": note.why})
 

@@ -1,4 +1,4 @@
-"""The thread of a jail that writes its bans and its audit, and looks after them while fail2ban waits.
+"""The thread of a jail that writes its bans and its audit, and maintains them while fail2ban waits.
 
 Managed by Banstitch: changes made here are overwritten. Loaded by banstitch.py beside it.
 """
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 # A burst of bans costs one write in this many seconds; the first of a burst is written at once.
 PAUSE = 0.2
-# Though a slow disk takes longer, the bans are looked after at least so often.
+# Seconds between two checks of the bans at most, even if a slow disk takes longer.
 MOST_PAUSE = 10.0
-# After a failed write (disk full), the next attempt.
+# Seconds until the next attempt after a failed write (full disk).
 RETRY = 1.0
-# How often the bans are looked over when nothing changes.
+# Seconds between two checks of the bans if nothing changes.
 TICK = 1.0
-# Seconds within which the audit is written at a stop, while other jails write it as well.
+# Seconds to write the audit at a stop, while other jails write it as well.
 LAST = 3.0
 
 
@@ -67,7 +67,7 @@ class Keeper:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop the thread; return when everything that waits is written, or cannot be."""
+        """Stop the thread; return when all waiting data is written or cannot be written."""
         self._stopping.set()
         self._changed.set()
         if self._thread is not None:
@@ -128,7 +128,7 @@ class Keeper:
         self._file.write(self._bans())
 
     def _attempt(self, write: Callable[[], None]) -> bool:
-        """Return whether it could be written. An error that lasts is logged once."""
+        """Return whether it could be written. A persistent error is logged once."""
         try:
             write()
         except OSError as error:

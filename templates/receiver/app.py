@@ -21,7 +21,7 @@ from banstitch_shared.receiver_api import (
 from banstitch_shared.tokens import VERIFY
 from flask import Flask, Response, jsonify, request
 
-from receiver import metrics, status
+from receiver import fetches, metrics, status
 from receiver.feed import LISTS
 from receiver.files import Unavailable
 from receiver.settings import Config
@@ -85,9 +85,11 @@ def add_feed(app: Flask, state: State) -> None:
         if family not in LISTS:
             return refuse(404, "there are %s, %s/v4 and %s/v6" % ((FEED_PATH,) * 3))
         body, etag = state.feed.serve(time.time(), family)
+        now = time.time()
         with state.counts.locked():
             state.counts["polls:" + who] += 1
-            state.counts["last_poll:" + who] = time.time()
+            state.counts["last_poll:" + who] = now
+            fetches.note_fetch(state.counts, who, now)
         response = Response(body, mimetype="text/plain")
         response.set_etag(etag)
         response.make_conditional(request)
@@ -120,6 +122,13 @@ def add_health(app: Flask, state: State) -> None:
             degraded=losses,
             warnings=state.list_warnings(),
             unreadable=unreadable,
+            last_polls={
+                name: state.counts["last_poll:" + name] for name in state.config["fortigates"]
+            },
+            fetch_delays={
+                name: round(state.counts[fetches.DELAY + ":" + name], 1)
+                for name in state.config["fortigates"]
+            },
         )
 
     def answer_health(health: str, serves: bool, **details: object) -> Response:

@@ -2,7 +2,8 @@
 
 There are three lists, ``/blocked-ips`` with both families and ``/v4`` and ``/v6`` below it. FortiOS
 before 7.4.4 silently drops what is beyond 131,072 entries of a list (or 10 MB, which so many addresses
-never reach), so each list has a limit, and what has no room is chosen here.
+never reach), so each list has a limit, and what has no room is chosen here. While the shield is up, its
+networks come first: they are few, and hold nearly all that is banned.
 
 Managed by Banstitch: changes made here are overwritten.
 """
@@ -20,6 +21,7 @@ from typing import NamedTuple
 from banstitch_shared.ban_file import Ban
 
 from receiver.files import Signature, Unavailable
+from receiver.shield import Shield
 from receiver.spool import Bans
 
 # By the last part of the path.
@@ -45,8 +47,9 @@ class Feed:
     fetch; only there is missing room a loss.
     """
 
-    def __init__(self, bans: Bans, limit: int, fetched: Sequence[str]) -> None:
+    def __init__(self, bans: Bans, shield: Shield, limit: int, fetched: Sequence[str]) -> None:
         self.bans = bans
+        self.shield = shield
         self.limit = limit
         self.fetched = fetched
         # bans without room, of the fetched list that has most of them
@@ -56,6 +59,8 @@ class Feed:
         self.entries: list[Entry] = []
         self.ends: dict[str, array.array[float]] = {}
         self.served: dict[str, Served] = {}
+        # the networks of the shield that are served
+        self.denied: Sequence[str] = ()
         self.fresh_until = 0.0
         self.hold_until = 0.0
 
@@ -77,7 +82,7 @@ class Feed:
     def _is_stale(self, now: float) -> bool:
         signatures = self.bans.read_signatures()
         is_new = signatures != self.made_from or None in signatures.values()
-        return is_new or now >= self.fresh_until
+        return is_new or now >= self.fresh_until or self.shield.list_denied(now) != self.denied
 
     def _render(self, now: float) -> None:
         """Rebuild all lists. After a slow rebuild, wait before the next: 100,000 bans take a while."""
@@ -86,10 +91,14 @@ class Feed:
         signatures = self.bans.read_signatures()
         if signatures != self.made_from or None in signatures.values():
             self._read()
+        self.denied = self.shield.list_denied(now)
         live = [entry for entry in self.entries if entry.until > now]
         whole = {"": live, "v4": select_family(live, 4), "v6": select_family(live, 6)}
-        lists = limit_lists(whole["v4"], whole["v6"], self.limit)
-        served = {name: render_list(entries) for name, entries in lists.items()}
+        lists = limit_lists(whole["v4"], whole["v6"], self.limit - len(self.denied))
+        served = {
+            name: render_list([*select_denied(self.denied, name), *(e.address for e in entries)])
+            for name, entries in lists.items()
+        }
         self._note(max(len(whole[name]) - len(lists[name]) for name in self.fetched))
         self.fresh_until = min((entry.until for entry in live), default=float("inf"))
         took = time.monotonic() - began
@@ -171,7 +180,12 @@ def limit_list(entries: list[Entry], limit: int) -> list[Entry]:
     return [entries[number] for number in sorted(order[len(entries) - limit :])]
 
 
-def render_list(entries: Sequence[Entry]) -> Served:
+def select_denied(denied: Sequence[str], family: str) -> list[str]:
+    """Return the networks of the shield that belong into a list."""
+    return [each for each in denied if not family or (":" in each) == (family == "v6")]
+
+
+def render_list(entries: Sequence[str]) -> Served:
     """Return body and ETag of a list."""
-    body = "".join([entry.address + "\n" for entry in entries]).encode("ascii")
+    body = "".join([entry + "\n" for entry in entries]).encode("ascii")
     return body, hashlib.sha256(body).hexdigest()[:32]

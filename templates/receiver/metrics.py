@@ -9,9 +9,10 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from banstitch_shared.shield_file import UP
 from banstitch_shared.tokens import VERIFY
 
-from receiver import recent
+from receiver import fetches, recent
 from receiver.files import Unavailable
 from receiver.settings import Config
 
@@ -24,7 +25,7 @@ Sample = tuple[Mapping[str, str], float]
 Family = tuple[str, str, str, list[Sample]]
 
 # For each FortiGate: outcomes of its events (beside one count for each detection), and times.
-BY_FORTIGATE = ("malformed", "limited", "polls", "last_event", "last_poll")
+BY_FORTIGATE = ("malformed", "limited", "polls", "last_event", "last_poll", *fetches.NAMES)
 REFUSED = ("refused_address", "refused_token", "refused_feed", "refused_page", "too_large")
 
 
@@ -60,6 +61,7 @@ def list_families(state: State) -> Iterator[Family]:
     yield from list_polls(state)
     yield from list_bans(state)
     yield from list_rules(state)
+    yield from list_shield(state)
 
 
 def list_health(state: State) -> Iterator[Family]:
@@ -104,6 +106,9 @@ def list_polls(state: State) -> Iterator[Family]:
     yield "banstitch_last_event_seconds", "gauge", "Epoch of the last post, 0 for none", events
     polls = count_by_fortigate(state, "last_poll")
     yield "banstitch_last_poll_seconds", "gauge", "Epoch of the last fetch, 0 for none", polls
+    delays = count_by_fortigate(state, fetches.DELAY)
+    meaning = "Seconds from an event to the fetch that followed, 0 for none yet"
+    yield "banstitch_fetch_delay_seconds", "gauge", meaning, delays
 
 
 def list_bans(state: State) -> Iterator[Family]:
@@ -125,6 +130,24 @@ def list_rules(state: State) -> Iterator[Family]:
     yield "banstitch_alarms", "gauge", "Logins after many failures in the last week", alarms
     attacked: list[Sample] = [({}, len(known.attacked))]
     yield "banstitch_users_attacked", "gauge", "Users whom many addresses try", attacked
+
+
+def list_shield(state: State) -> Iterator[Family]:
+    """Yield whether the shield is up, and whether it would be."""
+    now = time.time()
+    shield = state.shield.find(now)
+    is_up, until = shield is not None and shield.mode == UP, shield.until if shield else 0
+    yield (
+        "banstitch_shield_up",
+        "gauge",
+        "1 while the shield denies strange networks",
+        [({}, is_up)],
+    )
+    is_alarm: list[Sample] = [({}, shield is not None and not is_up)]
+    yield "banstitch_shield_alarm", "gauge", "1 while the shield would be up", is_alarm
+    yield "banstitch_shield_until_seconds", "gauge", "Epoch of its end, 0 for none", [({}, until)]
+    denied: list[Sample] = [({}, len(state.shield.list_denied(now)))]
+    yield "banstitch_shield_networks", "gauge", "Networks that the shield denies", denied
 
 
 def list_endings(config: Config) -> list[str]:

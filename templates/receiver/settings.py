@@ -61,6 +61,8 @@ class Config(Optionals):
     # entries of a list of the feed, and the lists that FortiGates of the site fetch
     feed_limit: int
     feed_lists: list[str]
+    # off, alarm or auto
+    shield: str
     status_page: bool
     # empty for plain http
     certificate: str

@@ -9,6 +9,7 @@ import time
 from typing import Callable
 
 from banstitch_shared.addresses import is_network
+from banstitch_shared.shield_file import describe_shield
 
 from receiver import metrics, recent
 from receiver.access import Peers, Refusals, Tokens
@@ -18,6 +19,7 @@ from receiver.files import Unavailable, check_writable
 from receiver.names import Names
 from receiver.rules import Rules
 from receiver.settings import Config
+from receiver.shield import Shield
 from receiver.spool import Bans
 
 
@@ -32,7 +34,9 @@ class State:
         self.names = Names([*hosts, *config["hosts"]])
         self.peers = Peers(config["allow"], config["own"], self.names, config["readers"])
         self.bans = Bans(config["spool"], config["jails"])
-        self.feed = Feed(self.bans, config["feed_limit"], config["feed_lists"])
+        never = [*config["own"], *(net for each in config["detections"] for net in each["ignore"])]
+        self.shield = Shield(config, dict.fromkeys(never), self.names)
+        self.feed = Feed(self.bans, self.shield, config["feed_limit"], config["feed_lists"])
         self.rules = Rules(config["rules_memory"])
         self.counts = Counts(config["counts"], metrics.list_names(config))
         self.refusals = Refusals(self.counts)
@@ -73,7 +77,12 @@ class State:
             % (number, "no known FortiGate" if name == "-" else name)
             for name, number in self.bans.count_refused(time.time()).items()
         ]
-        others = (self.rules.describe_lag(time.time()), self.feed.describe_full())
+        now = time.time()
+        others = (
+            self.rules.describe_lag(now),
+            self.feed.describe_full(),
+            self.shield.describe_loss(now),
+        )
         return [*losses, *filter(None, others)]
 
     def count_unreadable(self, now: float) -> dict[str, int]:
@@ -82,4 +91,5 @@ class State:
 
     def list_warnings(self) -> list[str]:
         """Return what the operator should know although everything works."""
-        return [self.counts.alone] if self.counts.alone else []
+        shield = self.shield.find(time.time())
+        return [*([describe_shield(shield)] if shield else []), *filter(None, [self.counts.alone])]

@@ -60,6 +60,7 @@ def render_page(state: State, now: float) -> str:
     errors, known = state.list_all_errors(), state.rules.read_alarms(now)
     return load_template().render(
         errors=errors,
+        shield=state.shield.find(now),
         messages=[*errors, *state.list_losses(), *state.list_warnings()],
         alarms=list_alarms(known, now),
         attacked=list_attacked(known, now),

@@ -16,7 +16,7 @@ from banstitch_shared.looked_up import LookedUp
 from banstitch_shared.receiver_api import TOKEN_HEADER
 from banstitch_shared.tokens import VERIFY
 
-from receiver import evidence, recent
+from receiver import evidence, fetches, recent
 from receiver.files import Unavailable, append
 from receiver.lines import Event, Malformed, read_event
 from receiver.settings import Config
@@ -160,6 +160,8 @@ class Webhook:
     def _count(self, who: str, verdict: Verdict, now: float) -> None:
         with self.counts.locked():
             self.counts["last_event:" + who] = now
+            if verdict.kind != SUCCESS:
+                fetches.note_event(self.counts, who, now)
             what = "logins" if verdict.kind == SUCCESS else "events"
             self.counts["%s:%s:%s" % (what, who, verdict.detection or "ignored")] += 1
 

@@ -1,8 +1,8 @@
 """Carry out the requests of the spool, as root: ``python3 -m rules.requests``.
 
 The service banstitch-rules, which reads what attackers cause, may ask for two things: that the ban of an
-address ends because somebody logged in from there, and that an alarm is written into the audit. Whatever
-else lies in the folder is removed unread. At most so many bans end within an hour.
+address ends because somebody logged in from there, and that an alarm, or what the shield does, is written
+into the audit. Whatever else lies in the folder is removed unread. At most so many bans end within an hour.
 
 Managed by Banstitch: changes made here are overwritten. Python 3.9 or later, standard library only.
 """
@@ -37,6 +37,13 @@ HOUR = 3600.0
 _NAME = re.compile(r"[0-9]{13,15}-[0-9a-f]{8}\.json")
 _USER = re.compile(r"(?:[0-9a-f]{2}){0,256}")
 _JAIL = re.compile(r"banstitch-[a-z0-9_-]{1,99}")
+# What the shield does, in words.
+_TURNS = {
+    "up": "SHIELD UP until %(until)s UTC: all but %(homes)d networks of recent logins are denied",
+    "alarm": "SHIELD ALARM: it would be up until %(until)s UTC, for all but %(homes)d networks",
+    "down": "the shield is down",
+}
+_LATEST = 1e11
 
 Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
 
@@ -49,6 +56,14 @@ class Request(NamedTuple):
     source: Network
     user: str
     failures: int
+
+
+class Turn(NamedTuple):
+    """The shield rose or fell, as shielding.py has it."""
+
+    mode: str
+    until: float
+    homes: int
 
 
 def main() -> None:
@@ -106,13 +121,15 @@ def remove(path: str) -> None:
         shutil.rmtree(path, ignore_errors=True)
 
 
-def read_request(text: bytes, now: float) -> Request:
+def read_request(text: bytes, now: float) -> Union[Request, Turn]:  # noqa: UP007 - Python 3.9
     """Return the request of a file.
 
     Raises:
         ValueError, LookupError, TypeError, RecursionError, OverflowError: it is none.
     """
     found = json.loads(text)
+    if found["do"] == "shield":
+        return _read_turn(found)
     if set(found) != {"do", "at", "address", "user", "failures"}:
         raise ValueError("it must have five fields")
     if found["do"] not in ("pardon", "alarm"):
@@ -129,8 +146,21 @@ def read_request(text: bytes, now: float) -> Request:
     return Request(found["do"], at, source, user.encode("unicode_escape").decode("ascii"), failures)
 
 
-def carry_out(request: Request) -> None:
-    """End the bans that a login contradicts, or write an alarm into the audit."""
+def _read_turn(found: dict[str, Any]) -> Turn:
+    turn = Turn(str(found["mode"]), float(found["until"]), int(found["homes"]))
+    if turn.mode not in _TURNS or not 0 < turn.until < _LATEST or not 0 <= turn.homes < 1 << 31:
+        raise ValueError("its mode or its numbers cannot be true")
+    return turn
+
+
+def carry_out(request: Union[Request, Turn]) -> None:  # noqa: UP007 - Python 3.9
+    """End the bans that a login contradicts, or write an alarm or a turn of the shield into the audit."""
+    if isinstance(request, Turn):
+        until = time.strftime("%Y-%m-%d %H:%M", time.gmtime(request.until))
+        why = _TURNS[request.mode] % {"until": until, "homes": request.homes}
+        for jail in find_jails()[:1]:
+            call(jail, "note", {"what": "shield", "address": "", "why": why, "by": USER})
+        return
     who = "%s logged in from there" % (request.user or "somebody")
     if request.do == "alarm":
         why = "%s after %d failures: was the password guessed?" % (who, request.failures)

@@ -29,6 +29,8 @@ PLACES = Places(
     requests="/var/spool/banstitch-requests",
     alive=MEMORY + "/alive",
     current=MEMORY + "/current",
+    memory=MEMORY,
+    spool="/var/spool/banstitch",
 )
 # Seconds between two looks at the event log, and before what failed is tried again.
 PAUSE, RETRY = 0.2, 1.0

@@ -52,6 +52,8 @@ class Settings:
     ``trust_days``: so long a login speaks for its source. ``trust_sources``: a user who logs in from more
     sources in a day gives no trust. ``most_failures``: a source that failed more often since its last
     login gets none. ``known_users`` count as if they had logged in. All names are in lower case.
+    ``shield``: off, alarm or auto. ``spared``: networks that the shield denies never.
+    ``looked_up``: the file of banstitch-watch with more of them; empty for none.
     ``asn_database``: the file that ``systems`` are read from; empty for none.
     """
 
@@ -61,6 +63,9 @@ class Settings:
     trust_days: float = 14
     trust_sources: int = 5
     most_failures: float = 2.5
+    shield: str = "off"
+    spared: tuple[str, ...] = ()
+    looked_up: str = ""
     asn_database: str = ""
     systems: Optional[Systems] = None  # noqa: UP045 - Python 3.9
 
@@ -72,6 +77,7 @@ class Settings:
 
 def read_settings(document: Mapping[str, Any]) -> Settings:
     """Return the settings of a parsed ``rules.json``."""
+    shield = document.get("shield", {"mode": "off", "spared": ()})
     detections = {
         name: Detection(
             name,
@@ -88,6 +94,9 @@ def read_settings(document: Mapping[str, Any]) -> Settings:
         float(document["trust_days"]),
         int(document["trust_sources"]),
         float(document["most_failures"]),
+        shield["mode"],
+        tuple(shield["spared"]),
+        document.get("looked_up", ""),
         document.get("asn_database", ""),
     )
 

@@ -3,7 +3,7 @@
 It rises when SOURCES sources that nobody logged in from failed within an hour, and falls a day after that
 was last so. It spares the /16 around an IPv4 address and the /48 around an IPv6 address of each login
 that gave trust within ``trust_days``. Whoever logs in from a network never seen is denied meanwhile: that
-is its price, so it is off until an operator chooses it.
+is its price, so it is off until an operator chooses it. shielding.py raises it.
 
 Managed by Banstitch: changes made here are overwritten. Python 3.9 or later, standard library only.
 """
@@ -12,8 +12,11 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
+
+from banstitch_shared.ranges import cut_out
+from banstitch_shared.shield_file import MOST_DENIED
 
 from rules.settings import DAY, Settings
 from rules.state import State, forget_before, remember
@@ -23,8 +26,10 @@ SOURCES = 20
 # Entries of the tables. Only logins that give trust add to `homes`.
 MOST_HOMES = 20_000
 MOST_STRANGERS = 1_000
-# Bits of the network that is spared around a login.
-HOME_BITS = {4: 16, 6: 48}
+# Networks of IPv6 logins that are spared one by one; each leaves some 25 others to deny. Where there are
+# more, larger ones are spared: so many bits have they.
+MOST_V6_HOMES = 1_000
+V6_BITS = (48, 40, 32, 24, 16)
 # What the internet can send from; the rest is nobody's to deny.
 UNIVERSE = (ipaddress.ip_network("0.0.0.0/0"), ipaddress.ip_network("2000::/3"))
 # Never denied: private, shared and link-local ranges, loopback, multicast.
@@ -76,6 +81,26 @@ def find_home(source: str) -> str:
     return socket.inet_ntop(socket.AF_INET6, packed) + "/48"
 
 
+def list_denied_around(homes: Sequence[str], spared: Sequence[str]) -> list[str]:
+    """Return the networks that the shield denies: a bounded number, whatever there is to spare.
+
+    Raises:
+        ValueError: an entry is no network.
+    """
+    v6 = {home for home in homes if ":" in home}
+    for bits in V6_BITS:
+        wider = {_widen(home, bits) for home in v6}
+        if len(wider) <= MOST_V6_HOMES:
+            break
+    v4 = (home for home in homes if ":" not in home)
+    return list_denied((*spared, *v4, *wider))[:MOST_DENIED]
+
+
+def _widen(home: str, bits: int) -> str:
+    packed = socket.inet_pton(socket.AF_INET6, home.partition("/")[0])[: bits // 8]
+    return "%s/%d" % (socket.inet_ntop(socket.AF_INET6, packed + bytes(16 - len(packed))), bits)
+
+
 def list_denied(spared: Iterable[str]) -> list[str]:
     """Return the networks that make up everything but ``spared`` and what is never denied.
 
@@ -83,38 +108,4 @@ def list_denied(spared: Iterable[str]) -> list[str]:
         ValueError: an entry of ``spared`` is no network.
     """
     kept = [ipaddress.ip_network(text, strict=False) for text in (*NEVER, *spared)]
-    denied: list[str] = []
-    for universe in UNIVERSE:
-        own = [
-            (int(n.network_address), int(n.broadcast_address))
-            for n in kept
-            if n.version == universe.version
-        ]
-        first, last = int(universe.network_address), int(universe.broadcast_address)
-        size = universe.max_prefixlen
-        for start, end in _list_gaps(first, last, sorted(own)):
-            denied += _spell_range(start, end, size)
-    return denied
-
-
-def _list_gaps(first: int, last: int, kept: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    """Yield the ranges between ``first`` and ``last`` that no range of ``kept`` covers."""
-    start = first
-    for low, high in kept:
-        if high < start or low > last:
-            continue
-        if low > start:
-            yield start, low - 1
-        start = high + 1
-    if start <= last:
-        yield start, last
-
-
-def _spell_range(start: int, end: int, size: int) -> Iterator[str]:
-    """Yield the networks that make up a range of addresses of ``size`` bits."""
-    family = socket.AF_INET if size == 32 else socket.AF_INET6
-    while start <= end:
-        free = size if not start else (start & -start).bit_length() - 1
-        free = min(free, (end - start + 1).bit_length() - 1)
-        yield "%s/%d" % (socket.inet_ntop(family, start.to_bytes(size // 8, "big")), size - free)
-        start += 1 << free
+    return [text for universe in UNIVERSE for text in cut_out(universe, kept)]

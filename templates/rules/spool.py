@@ -10,6 +10,7 @@ import os
 import secrets
 from typing import Union
 
+from rules.shielding import Turn
 from rules.step import Alarm, Pardon
 
 # Requests of a minute. An attacker who has passwords, or a clock that jumps, causes no more.
@@ -39,8 +40,13 @@ class Spool:
             "user": outcome.user[:LONGEST_USER].encode("utf-8", "replace").hex(),
             "failures": outcome.failures if isinstance(outcome, Alarm) else 0,
         }
-        self._write("%013d-%s" % (now * 1000, secrets.token_hex(4)), json.dumps(request))
+        self._write(_make_name(now), json.dumps(request))
         return True
+
+    def note(self, turn: Turn, now: float) -> None:
+        """Ask for an entry of the audit about the shield. Raises OSError."""
+        request = {"do": "shield", **turn._asdict()}
+        self._write(_make_name(now), json.dumps(request))
 
     def _write(self, name: str, text: str) -> None:
         path = os.path.join(self._path, name + ".json")
@@ -51,3 +57,7 @@ class Spool:
         finally:
             os.close(new)
         os.rename(path + ".new", path)
+
+
+def _make_name(now: float) -> str:
+    return "%013d-%s" % (now * 1000, secrets.token_hex(4))

@@ -26,6 +26,7 @@ from rules.database import Database
 from rules.follow import Follower
 from rules.rulelog import RuleLog, write_line
 from rules.settings import Settings
+from rules.shielding import Shielding
 from rules.spool import Spool
 from rules.state import State
 from rules.step import Alarm, Ban, Outcome, step
@@ -45,7 +46,10 @@ log = logging.getLogger("banstitch-rules")
 
 
 class Places(NamedTuple):
-    """Paths. ``alive``: when the service last worked; ``current``: when it last knew every event."""
+    """Paths. ``alive``: when the service last worked; ``current``: when it last knew every event.
+
+    ``memory``: the folder of the shield's file; ``spool``: that of orders and allowances.
+    """
 
     events: str
     rules: str
@@ -54,6 +58,8 @@ class Places(NamedTuple):
     requests: str
     alive: str
     current: str
+    memory: str
+    spool: str
 
 
 class Worker:
@@ -69,6 +75,7 @@ class Worker:
         self._rules = RuleLog(places.rules)
         self._alarms = Alarms(places.alarms)
         self._spool = Spool(places.requests)
+        self._shielding = Shielding(places.memory, places.spool, settings, clock())
         self._alive, self._current = Sign(places.alive), Sign(places.current)
         self._state = State()
         # lines that the rule log has already, and the time up to which none is written
@@ -130,6 +137,7 @@ class Worker:
                 self._written = 0
                 self._current.give(now)
                 self._alarms.write(self._state, now)
+                self._turn_shield(now)
                 self._save_if_due(now)
                 self._renew_database(now)
                 return False
@@ -170,7 +178,19 @@ class Worker:
                 return []
             jail = name_jail(entry.detection, PLAIN)
             return [Ban(entry.at, jail, entry.address, entry.address, entry.fortigate)]
+        self._shielding.count(self._state, entry)  # before a login makes its own network known
         return step(self._state, entry, self._settings)
+
+    def _turn_shield(self, now: float) -> None:
+        """Raise or lower the shield, and have root note that in the audit."""
+        turn = self._shielding.look(self._state, now)
+        if turn is None:
+            return
+        log.warning("the shield: %s", turn.mode)
+        try:
+            self._spool.note(turn, now)
+        except OSError as error:
+            log.error("cannot write a request: %s", error)
 
     def _carry_out(self, outcome: Outcome) -> list[str]:
         """Ask root for what is no ban; return the line of a ban."""

@@ -18,8 +18,8 @@ from provision.engine.run import Job
 from provision.engine.site import apply_site, plan_site
 from provision.inventory import loader
 from provision.linux import planner
-from provision.linux.agent.protocol.answers import Leased
-from provision.linux.agent.protocol.requests import Remember, Request, TakeLease
+from provision.linux.agent.protocol.answers import Bans, Leased
+from provision.linux.agent.protocol.requests import ListBans, Remember, Request, TakeLease
 from provision.linux.agent.protocol.state import Observed
 from provision.linux.agent.protocol.wire import from_json
 from provision.masking import Secrets
@@ -57,6 +57,8 @@ class MemoryHost:
         """Answer as the agent would, as far as FortiGates need it."""
         if isinstance(request, TakeLease):  # nobody else is at work here
             return Leased(None, None, self._records.get(request.fortigate))
+        if isinstance(request, ListBans):
+            return Bans([], [])
         if isinstance(request, Remember):
             record = json.loads(json.dumps(request.record))
             if record is None:

@@ -33,7 +33,7 @@ def journal(site: LabSite) -> list[str]:
     return [line for line in said.stdout.splitlines() if "receiver_ban_limit" in line]
 
 
-def test_above_the_limit_nobody_new_is_banned_and_the_operator_is_told(
+def test_above_the_limit_nobody_new_is_banned_and_the_operator_is_warned(
     tmp_path: Path, ready_root: Path
 ) -> None:
     first, rest = ([f"198.51.100.{n}" for n in r] for r in (range(1, 4), range(4, 9)))

@@ -43,7 +43,7 @@ def health(site: LabSite) -> tuple[int, list[str]]:
     return answer.status, json.loads(answer.read())["degraded"]
 
 
-def test_over_the_size_of_the_feed_the_newest_offenders_stay_and_the_operator_is_told(
+def test_over_the_size_of_the_feed_the_newest_offenders_stay_and_the_operator_is_warned(
     site: LabSite,
 ) -> None:
     site.host.run(["fail2ban-client", "set", JAIL, "banip", *OLD], check=True)

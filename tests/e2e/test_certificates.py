@@ -80,7 +80,7 @@ def test_a_name_that_is_added_reaches_the_certificate_and_the_ca_in_one_apply(
     assert (again.code, again.changes("bh1"), again.changes("fgt1")) == (0, [], [])
 
 
-def test_a_damaged_certificate_is_told_to_the_journal_and_the_one_before_goes_on(
+def test_a_damaged_certificate_is_logged_to_the_journal_and_the_earlier_one_stays_in_use(
     deployed: LabSite,
 ) -> None:
     server = f"{FOLDER}/server.pem"

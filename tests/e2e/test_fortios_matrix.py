@@ -5,6 +5,7 @@ Everything from the inventory to the bytes on the wire is tested; the ban host i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from itertools import zip_longest
 from pathlib import Path
@@ -56,7 +57,7 @@ def test_a_fortigate_is_planned_applied_repaired_and_restored(
 
 # What an administrator may add to our objects: how the feed is fetched, what is shown of a denial.
 LEFT = {
-    "system automation-action": {"tls-certificate"},
+    "system automation-action": {"tls-certificate", "output-size"},
     "system external-resource": {
         *("user-agent", "client-cert-auth", "client-cert", "fabric-object"),
         *("threat-feed-hash-mode", "source-ip-interface", "interface-select-method", "vrf-select"),
@@ -147,5 +148,17 @@ def named(diff: str) -> frozenset[str]:
 
 
 def unordered(show: str) -> str:
-    """Return the output of `show` without the identifiers of rows that were created anew."""
-    return "\n".join(line for line in show.splitlines() if " set uuid " not in line)
+    """Return the output of `show` without what differs in rows that were created anew.
+
+    That is their identifier, and in a table of automation, where the order means nothing, their place.
+    """
+    text = "\n".join(line for line in show.splitlines() if " set uuid " not in line)
+    table = r"(?ms)(?<=^config system automation-%s\n).*?(?=^end$)"
+    for kind in ("trigger", "action", "stitch"):
+        text = re.sub(table % kind, lambda found: sort_entries(found[0]), text)
+    return text
+
+
+def sort_entries(body: str) -> str:
+    """Return the entries of a table by name."""
+    return "".join(sorted(re.findall(r"(?ms)^    edit .*?^    next\n", body)))

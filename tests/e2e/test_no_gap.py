@@ -189,7 +189,7 @@ def test_the_end_of_a_network_s_ban_while_fail2ban_is_down_frees_nobody_inside_i
     assert feed(site) == LIVE
 
 
-def test_who_is_on_the_ignore_list_is_not_banned_by_fail2ban_client_either(site: LabSite) -> None:
+def test_fail2ban_client_does_not_ban_an_address_on_the_ignore_list_either(site: LabSite) -> None:
     for entry in ("127.0.0.9", "::ffff:127.0.0.9", "127.0.0.0/24"):
         site.host.run(["fail2ban-client", "set", JAIL, "banip", entry], check=True)
         assert within(60, lambda: held(site) == LIVE), (entry, held(site) ^ LIVE)
@@ -279,7 +279,7 @@ def health(site: LabSite) -> tuple[int, list[str]]:
     return answer.status, json.loads(answer.read())["reasons"]
 
 
-def test_who_was_unbanned_has_left_the_feed_2_seconds_later_and_a_crash_brings_nobody_back(
+def test_an_unbanned_address_leaves_the_feed_within_2_seconds_and_a_crash_does_not_restore_it(
     site: LabSite,
 ) -> None:
     site.host.run(["fail2ban-client", "set", JAIL, "banip", "203.0.113.8"], check=True)

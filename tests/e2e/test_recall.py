@@ -36,7 +36,7 @@ def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[MemorySite]
         yield MemorySite(tmp_path / "inventory", unit, **PLACES[place])
 
 
-def test_a_unit_whose_record_is_lost_is_refused_then_adopted_and_leaves_nothing_at_teardown(
+def test_a_fortigate_whose_record_is_lost_is_refused_then_adopted_and_torn_down_completely(
     site: MemorySite,
 ) -> None:
     before = without_enc(site.fortigate.show())

@@ -55,7 +55,7 @@ def test_teardown_lists_and_keeps_files_that_are_not_ours(site: LabSite) -> None
 
     assert torn.code == 0, torn.out + torn.err
     said = [" ".join(line.split()) for line in torn.out.splitlines()]
-    stays = "since it holds what is not ours:"
+    stays = "because it holds foreign files:"
     assert f"empty directory:{LOGS} (it stays, {stays} audit.log.7, notes.txt, old)" in said
     assert f"empty directory:{SPOOL} (it stays, {stays} theirs)" in said
     assert f"empty directory:/etc/banstitch (it stays, {stays} local.conf)" in said

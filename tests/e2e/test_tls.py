@@ -43,7 +43,7 @@ def test_by_default_events_and_feed_go_by_https_and_the_keys_stay_on_the_host(
     assert verified.code == 0, verified.out
 
 
-def test_a_unit_that_holds_another_ca_sends_no_event_and_keeps_its_list(deployed: LabSite) -> None:
+def test_a_fortigate_with_another_ca_sends_no_event_and_keeps_its_list(deployed: LabSite) -> None:
     for _ in range(3):
         log_event(deployed)
     assert within(60, lambda: denied(deployed, ATTACKER))

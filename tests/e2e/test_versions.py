@@ -14,7 +14,7 @@ pytestmark = pytest.mark.lab
 
 
 @pytest.mark.parametrize(("version", "vdoms"), [("6.4.15", ()), ("7.6.4", ("Branch",))])
-def test_the_loop_closes_and_leaves_nothing_on_old_units_and_on_units_with_vdoms(
+def test_the_loop_works_and_leaves_nothing_on_old_fortigates_and_on_those_with_vdoms(
     tmp_path: Path, ready_root: Path, version: str, vdoms: tuple[str, ...]
 ) -> None:
     options = fortigate_options(version=version, vdoms=vdoms)

@@ -181,7 +181,7 @@ def test_a_body_of_100_mb_is_refused_whoever_sends_it_and_costs_no_memory(
     assert measure_memory(webhook) < 100
 
 
-def test_one_firewall_over_its_rate_is_told_so_by_every_worker_and_the_other_is_not(
+def test_one_fortigate_over_its_rate_is_refused_by_every_worker_and_the_other_is_not(
     webhook: Webhook,
 ) -> None:
     statuses = [webhook.post(PLAIN, unit=2)[0] for _ in range(BURST + 100)]
@@ -191,7 +191,7 @@ def test_one_firewall_over_its_rate_is_told_so_by_every_worker_and_the_other_is_
     assert webhook.metric('banstitch_limited_total{fortigate="fgt2"}') == statuses.count(429)
 
 
-def test_who_does_not_finish_a_request_is_cut_off(webhook: Webhook) -> None:
+def test_a_client_that_does_not_finish_its_request_is_cut_off(webhook: Webhook) -> None:
     token = webhook.tokens["webhook:fgt1"]
     head = "POST /receive-logs HTTP/1.1\r\nHost: x\r\n"
     whole = f"{head}Content-Length: 9\r\nX-Banstitch-Token: {token}\r\n\r\nlog"
@@ -272,7 +272,7 @@ def test_bans_that_are_not_known_are_503_and_never_an_empty_list(webhook: Webhoo
     assert webhook.get("/blocked-ips", "fgt1", secret).status == 200
 
 
-def test_who_does_not_finish_a_handshake_is_cut_off_as_well(site: LabSite) -> None:
+def test_a_client_that_does_not_finish_its_handshake_is_cut_off(site: LabSite) -> None:
     assert site.run("apply", "-y").code == 0
     hello = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"
     with limit_time(site.host, 1, 2):

@@ -49,6 +49,7 @@ SYSTEM_TABLES = (
             Attribute("sysgrp", "option", 0, "none", options("none read read-write custom")),
             Attribute("fwgrp", "option", 0, "none", options("none read read-write custom")),
             Attribute("vpngrp", "option", 0, "none", options("none read read-write")),
+            flag("cli-exec", "disable", "7.4.2-"),
         ),
     ),
     Table(

@@ -30,9 +30,19 @@ def get(session: "Session", words: Words) -> list[str] | None:
     return None
 
 
+def check_offered(session: "Session", how: str, word: str) -> None:
+    """Refuse a command that is "absent" on this FortiGate, or "refused" by the profile."""
+    if how == "absent":
+        raise refusals.parse_error(word)
+    if how == "refused" and session.profile != "super_admin":
+        raise refusals.not_permitted(session.host.options.denied_words)
+
+
 def diagnose(session: "Session", texts: list[str]) -> list[str]:
     """Return what a `diagnose` line prints; raises Refused for one that is not known."""
     host = session.host
+    if texts[0] == "sys" and len(texts) > 1:
+        check_offered(session, host.options.diagnose, texts[1])
     if texts[:3] == ["sys", "external-address-resource", "list"] and len(texts) > 3:
         ranges = host.feed_ranges(texts[3])
         if ranges is None:

@@ -1,12 +1,13 @@
 """Fetch threat feeds (`system external-resource`) as a FortiGate does.
 
 Sources: 7.6 admin guide (schedule), KB 421292 (ETag file, statistics), KB 421802 (an empty 200
-empties the list), KB 9463 and 191004 (an error keeps the last good list), limits of 7.4.4.
+empties the list), KB 9463 and 191004 (an error keeps the last good list), limits of 7.4.4 and 7.6.3.
 """
 
 import base64
 import http.client
 import ipaddress
+import re
 import threading
 import time
 from collections.abc import Iterable
@@ -49,6 +50,7 @@ class Feed:
     etag: str = ""
     total: int = 0
     errors: int = 0
+    cut: int = 0
     fetches: int = 0
     status: int = 0
     error: str = ""
@@ -90,6 +92,15 @@ class Feeds:
             for source in self._sources():
                 self._fetch(source)
 
+    def refresh(self, name: str, scope: str = "") -> bool:
+        """Fetch one feed now, whether it is due or not; return whether there is such a feed."""
+        with self._busy:
+            found = [each for each in self._sources() if each.name == name]
+            mine = [each for each in found if each.scope in (scope, "global", "")]
+            for source in mine:
+                self._fetch(source)
+        return bool(mine)
+
     def feed(self, name: str, scope: str = "") -> Feed | None:
         """Return the state of a feed, None before its first fetch."""
         for place in (scope, "global", ""):
@@ -127,6 +138,7 @@ class Feeds:
                 f"total lines: {feed.total}; valid lines: {valid}; error lines: {feed.errors}; "
                 f"used: {'yes' if used else 'no'}; buildable: {valid}; "
                 f"total in count file: {valid}; ranges: 0;"
+                + (f" truncated total lines: {len(feed.lines)};" if feed.cut else "")
             )
         return lines
 
@@ -174,7 +186,9 @@ class Feeds:
             return replace(old, status=304, error="")
         if status != 200:
             return replace(old, status=status, error=f"HTTP {status}")
-        lines, ranges, errors = parse(text, parse_version(self.options.version))
+        lines, ranges, errors, cut = parse(
+            text, parse_version(self.options.version), self.options.model
+        )
         return replace(
             old,
             status=200,
@@ -183,23 +197,37 @@ class Feeds:
             lines=lines,
             ranges=ranges,
             errors=errors,
-            total=len(lines),
+            total=len(lines) + cut,
+            cut=cut,
         )
 
 
-def parse(data: bytes, version: Version) -> tuple[tuple[str, ...], tuple[Range, ...], int]:
-    """Read a list: return its lines, the ranges of the good ones and the number of bad ones.
+def parse(
+    data: bytes, version: Version, model: str = "FortiGate"
+) -> tuple[tuple[str, ...], tuple[Range, ...], int, int]:
+    """Read a list: return its lines, the ranges of the good ones, and how many are bad or cut off.
 
-    Before 7.4.4 a feed holds 10 MB or 131072 entries; from then on 300000. The rest is cut.
+    Before 7.4.4 a feed holds 10 MB or 131072 entries; from then on 300000, from 7.6.3 on by model.
     """
-    old = version < (7, 4, 4)
-    text = data[: 10 * 1024 * 1024] if old else data
+    text = data[: 10 * 1024 * 1024] if version < (7, 4, 4) else data
     whole = [line.strip() for line in text.decode("utf-8", "replace").splitlines()]
     lines = [line for line in whole if line and not line.startswith("#")]
-    lines = lines[: 131072 if old else 300000]
-    found = [_parse_range(line) for line in lines]
+    kept = lines[: _find_limit(version, model)]
+    found = [_parse_range(line) for line in kept]
     good = tuple(each for each in found if each)
-    return tuple(lines), good, len(found) - len(good)
+    return tuple(kept), good, len(found) - len(good), len(lines) - len(kept)
+
+
+def _find_limit(version: Version, model: str) -> int:
+    """Return the entries that a feed may have. A VM's depend on its memory: as seen with 2 CPUs."""
+    if version < (7, 4, 4):
+        return 131072
+    if version >= (7, 6, 3) and "VM" in model:
+        return 168928
+    number = int((re.search(r"-(\d+)", model) or [0, 0])[1])
+    if version < (7, 6, 3) or number < 100:
+        return 300000
+    return 1000000 if number < 1000 else 5000000
 
 
 def _parse_range(line: str) -> Range | None:

@@ -6,6 +6,7 @@ from tests.simulator import diagnostics, kinds, refusals, transactions
 from tests.simulator.config import Config
 from tests.simulator.frames import Reply, Words
 from tests.simulator.options import Options
+from tests.simulator.schema import parse_version
 
 if TYPE_CHECKING:
     from tests.simulator.session import Session
@@ -24,12 +25,14 @@ class Host(Protocol):
     def restart(self) -> None: ...
     def changed(self) -> None: ...
     def feed_ranges(self, name: str) -> list[str] | None: ...
+    def refresh_feed(self, name: str, scope: str) -> bool: ...
     def feed_stats(self) -> list[str]: ...
     def log_event(self, line: str) -> object: ...
     def stitch_summary(self) -> list[str]: ...
 
 
-_EXECUTE = ("batch", "config-transaction", "cfg", "log", "date", "time")
+_REFRESH = "update-external-resource"
+_EXECUTE = ("batch", "config-transaction", "cfg", "log", "date", "time", _REFRESH)
 _READ_ONLY = ("log", "date", "time")
 
 
@@ -57,6 +60,8 @@ def run(session: "Session", verb: str, words: Words) -> Reply:
         return transactions.batch(session, texts[1:])
     if command == "cfg":
         return _run_cfg(session, texts[1:])
+    if command == _REFRESH:
+        return _refresh_feed(session, texts)
     if command == "log":
         return Reply(tuple(diagnostics.log(session, texts[1:])))
     return Reply()
@@ -73,3 +78,32 @@ def _run_cfg(session: "Session", texts: list[str]) -> Reply:
         return Reply(close=True)
     session.host.save()
     return Reply(("config saved.",))
+
+
+def _refresh_feed(session: "Session", texts: list[str]) -> Reply:
+    """`execute update-external-resource NAME`, in the CLI references from 7.6.5 on.
+
+    Which right it needs is not documented: here a group of the options and, from 7.4.2 on, `cli-exec`.
+    """
+    options = session.host.options
+    version = parse_version(options.version)
+    how = options.refresh or ("present" if version >= (7, 6, 5) else "absent")
+    diagnostics.check_offered(session, how, texts[0])
+    if session.profile != "super_admin" and not _may_execute(session, options.refresh_profile):
+        raise refusals.not_permitted(options.denied_words)
+    if len(texts) < 2:
+        raise refusals.incomplete()
+    if not session.host.refresh_feed(texts[1], session.scope):
+        raise refusals.no_such_reference(texts[1])
+    return Reply()
+
+
+def _may_execute(session: "Session", group: str) -> bool:
+    """Return whether the access profile of a session may write `group` and run `execute`."""
+    config = session.host.config
+    block = config.block("system accprofile", "global" if config.multi else "")
+    row = block.rows.get(session.profile) if block else None
+    if block is None or row is None:
+        return False
+    names = [group] + (["cli-exec"] if block.table.attribute("cli-exec") else [])
+    return all(row.texts(name) in (("read-write",), ("enable",)) for name in names)

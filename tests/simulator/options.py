@@ -61,6 +61,11 @@ class Options:
     escape_log: bool = False  # %%log%% with \" for " inside it
     absent_variables: str = "literal"  # or "empty": %%log.field%% of a field that the log has not
     pager_lines: int = 0  # lines of a page; 0 takes the height of the terminal
+    diagnose: str = "present"  # the commands that show a feed; or "absent", or "refused"
+    refresh: str = ""  # `execute update-external-resource`, likewise; "": as the version has it
+    refresh_profile: str = (
+        "secfabgrp"  # the group that a profile must write to run it (undocumented)
+    )
     transactions: bool = True  # whether `execute config-transaction` exists
     transaction_idle: float = 300.0  # seconds without a line until an open one is discarded
     transaction_survives: bool = False  # that of a cut session keeps its locks until it idles out

@@ -56,7 +56,7 @@ class Simulator:
         self._join_fabric()
         self._saved = self._take_snapshot()
         self.feeds = Feeds(self.options, self._get_settled_config)
-        self.stitches = Stitcher(self.options, self._get_settled_config)
+        self.stitches = Stitcher(self.options, self._get_settled_config, self._run_script)
         self._server: Server | None = None
         self._control: Control | None = None
 
@@ -192,6 +192,16 @@ class Simulator:
     def feed_ranges(self, name: str) -> list[str] | None:
         """Return the ranges of a feed as `diagnose` prints them, None when it does not exist."""
         return self.feeds.ranges(name)
+
+    def refresh_feed(self, name: str, scope: str) -> bool:
+        """Fetch a feed now; return whether there is one of that name."""
+        return self.feeds.refresh(name, scope)
+
+    def _run_script(self, script: str, profile: str) -> list[str]:
+        """Run the script of a `cli-script` action with an access profile; return what it printed."""
+        session = Session(self, profile)
+        session.stand_at_the_top()
+        return [text for line in script.splitlines() for text in session.run(line).lines]
 
     def feed_stats(self) -> list[str]:
         """Return one line of statistics per feed."""

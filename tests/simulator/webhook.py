@@ -1,7 +1,7 @@
 """Fire automation stitches: trigger, stitch, action, and a webhook that is really sent.
 
 Sources: FortiOS admin guide (automation stitches), KB 403001 (one execution per matching log
-while `minimum-interval` is 0; later ones inside the window are dropped).
+while `minimum-interval` is 0; later ones inside the window are dropped), CLI reference (cli-script).
 """
 
 import fnmatch
@@ -10,7 +10,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tests.simulator.config import Config
 from tests.simulator.logline import fields, parse_message_id
@@ -20,11 +20,15 @@ from tests.simulator.trust import client, list_authorities
 
 TIMEOUT = 30.0
 Settled = Callable[[], tuple[Config, threading.RLock]]
+RunScript = Callable[[str, str], list[str]]  # script, access profile
 
 
 @dataclass(frozen=True)
 class Delivery:
-    """One action that a stitch ran. `status` is the HTTP status, 0 when no answer came."""
+    """One action that a stitch ran. `status` is the HTTP status, 0 when no answer came.
+
+    Of a `cli-script`, `body` is the script and `error` what it printed.
+    """
 
     stitch: str
     action: str
@@ -50,6 +54,8 @@ class _Request:
     body: str
     delay: int
     interval: int
+    script: str = ""
+    profile: str = ""
 
 
 def expand(text: str, line: str, results: str, escape: bool, absent: str = "literal") -> str:
@@ -77,8 +83,8 @@ def expand(text: str, line: str, results: str, escape: bool, absent: str = "lite
 class Stitcher:
     """The stitches of a FortiGate, and a list of what they delivered."""
 
-    def __init__(self, options: Options, settled: Settled) -> None:
-        self._options, self._settled = options, settled
+    def __init__(self, options: Options, settled: Settled, run_script: RunScript) -> None:
+        self._options, self._settled, self._run_script = options, settled, run_script
         self._last: dict[str, float] = {}
         self._hits: dict[str, int] = {}
         self.deliveries: list[Delivery] = []
@@ -132,7 +138,8 @@ class Stitcher:
     def _list_requests(self, config: Config, stitch: Entry) -> Iterator[_Request]:
         for name, delay in _list_actions(stitch):
             action = _find_row(config, "action", name)
-            if action and _is(config, "action", action, "action-type", "webhook"):
+            kinds = [("webhook",), ("cli-script",)]
+            if action and _get_values(config, "action", action, "action-type") in kinds:
                 yield _request(config, stitch.key.text, action, delay)
 
     def _run(self, requests: list[_Request], line: str) -> list[Delivery]:
@@ -155,6 +162,9 @@ class Stitcher:
             request.body, line, results, self._options.escape_log, self._options.absent_variables
         )
         known = Delivery(request.stitch, request.action, request.url, body=body)
+        if request.script:
+            printed = "\n".join(self._run_script(request.script, request.profile))
+            return replace(known, url="", body=request.script, error=printed), printed
         try:
             status, answer = self._send_request(request, line, body)
         except (OSError, http.client.HTTPException, ValueError) as error:
@@ -270,6 +280,8 @@ def _request(config: Config, stitch: str, action: Entry, delay: int) -> _Request
         " ".join(action.texts("http-body")),
         delay or int(one("delay") or 0),
         int(one("minimum-interval") or 0),
+        one("script") if one("action-type") == "cli-script" else "",
+        one("accprofile"),
     )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from banstitch_shared.shield_file import Shield, describe_shield
+
 from provision.errors import spell_count
 from provision.results import format_timestamp
 
@@ -13,8 +15,14 @@ _MOST_NAMED = 5
 
 
 def list_alarm_notes(details: Mapping[str, Any]) -> list[str]:
-    """Return one line for the users under attack, and one for each of the last alarms."""
-    return [*_describe_attacked(details.get("attacked", ())), *_list_alarms(details)]
+    """Return one line each for the shield, users under attack, the last alarms, and stale names."""
+    shield = details.get("shield")
+    return [
+        *([describe_shield(Shield(**shield))] if shield else []),
+        *_describe_attacked(details.get("attacked", ())),
+        *_list_alarms(details),
+        *_list_stale(details),
+    ]
 
 
 def _describe_attacked(attacked: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -38,8 +46,7 @@ def _list_alarms(details: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def list_stale_notes(details: Mapping[str, Any]) -> list[str]:
-    """Return one line for each name or URL of the ignore list that has no recent answer."""
+def _list_stale(details: Mapping[str, Any]) -> list[str]:
     return [_describe_stale(**each) for each in details.get("stale", ())]
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from banstitch_shared.jails import JAIL_NAME, name_detection
 from banstitch_shared.tokens import VERIFY
 
-from provision.cli.report.alarms import list_alarm_notes, list_stale_notes
+from provision.cli.report.alarms import list_alarm_notes
 from provision.cli.report.samples import read_samples
 from provision.desired import collect
 from provision.desired.context import StatusSource
@@ -47,6 +47,7 @@ _LOST = {
     "unreadable": "banstitch_unreadable_last_day",
     "limited": "banstitch_limited_total",
 }
+_FINDINGS = ("shield", "alarms", "attacked", "stale")
 _SINCE = "since the receiver's start"
 _JAIL = re.compile(JAIL_NAME)
 _WHY = {
@@ -118,14 +119,11 @@ def _describe_host(
             for labels, n in read_samples(metrics, "banstitch_refused_total")
             if labels.get("why") in _WHY
         },
-        "alarms": answer.details["alarms"],
-        "attacked": answer.details["attacked"],
-        "stale": answer.details["stale"],
+        **{name: answer.details[name] for name in _FINDINGS},
         "filter": _judge_filter(source.request.filters, answer.details.get("filters", False)),
     }
-    notes = (*target.notes, *_list_host_notes(details))
-    well = target.state == "ok" and not details["bans_refused"]
-    state = "ok" if well else "differs" if target.state == "ok" else target.state
+    notes = tuple(dict.fromkeys((*target.notes, *_list_host_notes(details))))
+    state = "differs" if target.state == "ok" and details["bans_refused"] else target.state
     execs = target.execs + answer.execs
     return replace(target, state=state, execs=execs, details=details, notes=notes)
 
@@ -195,7 +193,8 @@ def list_notes(results: Sequence[SiteResult]) -> list[str]:
 
 
 def _list_host_notes(details: Mapping[str, Any]) -> list[str]:
-    notes = [*list_alarm_notes(details), *list_stale_notes(details), *_list_refusals(details)]
+    feed = details.get("feed", {}).get("problems", ())
+    notes = [*list_alarm_notes(details), *_list_refusals(details), *feed]
     if details.get("left_out"):
         lost = details["left_out"]
         bans = f"{spell_count(lost, 'ban')} {'has' if lost == 1 else 'have'} no room in the feed"
@@ -241,10 +240,10 @@ def _list_jails(target: TargetResult, resources: Sequence[Resource]) -> dict[str
 
 
 def _read_moments(fortigate: str, metrics: str) -> dict[str, float]:
-    """Return the times of a FortiGate's last post and last poll in epoch seconds; 0 for none yet."""
+    """Return the times of a FortiGate's last post and poll, and the seconds from post to poll; 0: none."""
     return {
         key: value
-        for key in ("last_event", "last_poll")
+        for key in ("last_event", "last_poll", "fetch_delay")
         for labels, value in read_samples(metrics, f"banstitch_{key}_seconds")
         if labels.get("fortigate") == fortigate
     }

@@ -34,7 +34,8 @@ class Facts:
 
     ``version``: major, minor, patch. ``build`` is 0 if it is not shown. ``serial`` is the hostname
     if no serial number is shown, or "". ``ha``: the HA mode in FortiOS's words. ``vdoms``: whether
-    multi-VDOM mode is on. ``vdom_names``: the VDOMs that it listed, () without VDOMs.
+    multi-VDOM mode is on. ``vdom_names``: the VDOMs that it listed, () without VDOMs. ``is_restricted``:
+    the administrator's profile is not super_admin.
     """
 
     model: str
@@ -45,6 +46,7 @@ class Facts:
     vdoms: bool
     ha: str
     vdom_names: tuple[str, ...] = ()
+    is_restricted: bool = False
 
     @property
     def is_secondary(self) -> bool:
@@ -107,6 +109,6 @@ def warn_of_unknown_version(facts: Facts) -> tuple[str, ...]:
     nearest = max(known for known in TRAINS if known < train)
     return (
         f"FortiOS {facts.version_text} is not known to this release "
-        f"({', '.join(map(format_train, TRAINS))} are): taken for {format_train(nearest)}, "
-        "read the plan",
+        f"({', '.join(map(format_train, TRAINS))} are); it is treated as {format_train(nearest)}: "
+        "read the plan with care",
     )

@@ -13,7 +13,7 @@ from provision.fortios.config.observed import Observed
 from provision.fortios.config.tables import find_table
 from provision.fortios.record.record import Record
 
-# Raises Conflict for an object that something foreign is in the way of.
+# Raises Conflict if something foreign is in the way of an object.
 Attempt = Callable[[DesiredObject], object]
 
 
@@ -66,7 +66,7 @@ def _choose_best(
             use = _describe_use(one, observed)
             if use:
                 return choice, use
-    return possible[0], "the first that this FortiGate can do"
+    return possible[0], "the first that this FortiGate supports"
 
 
 def _list_objects(desired: Desired, choice: str) -> list[DesiredObject]:
@@ -74,7 +74,7 @@ def _list_objects(desired: Desired, choice: str) -> list[DesiredObject]:
 
 
 def _describe_use(desired: DesiredObject, observed: Observed) -> str:
-    """Return what shows that the object takes effect on this FortiGate; empty if nothing does."""
+    """Return the evidence that the object takes effect on this FortiGate; empty if there is none."""
     table = find_table(ObjectId.parse(desired.id).table)
     if not table.used_if:
         return "its interfaces are set in the inventory"

@@ -150,11 +150,9 @@ def _check_serial(observed: Observed, record: Record) -> tuple[Record, tuple[str
     whose = f"the record was made with FortiGate {record.serial}, this is {observed.serial}"
     made = [object_id for object_id, before in record.objects.items() if before is None]
     if any(observed.objects.get(object_id) is not None for object_id in made):
-        text = f"{whose}: taken for the same configuration (cluster or restored backup)"
+        text = f"{whose}: treated as the same configuration (cluster or restored backup)"
         return replace(record, serial=observed.serial), (text,)
-    text = (
-        f"{whose} and it has nothing of ours: taken for a new FortiGate, the record starts afresh"
-    )
+    text = f"{whose} and has no objects of ours: treated as a new FortiGate with an empty record"
     return Record(observed.serial), (text,)
 
 

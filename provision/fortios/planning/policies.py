@@ -1,4 +1,4 @@
-"""Find and place entries of tables with mere numbers as keys, in which the order decides: policies.
+"""Find and place policies: entries of tables with mere numbers as keys, in which the order decides.
 
 An operator moves, renumbers and adds policies at will. So our policy is found by its name, and its position
 is a part of its state: only policies of ours may stand before it.
@@ -64,7 +64,7 @@ def _drop_renamed(observed: Observed, record: Record) -> tuple[Record, tuple[str
         and not may_be_called(ObjectId.parse(object_id), policy_name(object_id, body))
     }
     warnings = (
-        f"{object_id} is left alone: its name is {name!r} now, which is no name of ours"
+        f"{object_id} is left alone: its name is now {name!r}, which is not one of ours"
         for object_id, name in renamed.items()
     )
     kept = {

@@ -151,7 +151,7 @@ def _restore_by_hand(
     """Restore nothing: release 0.1 remembered whole objects, and not all of that may be typed."""
     why = f"{obstacles} must not come from the ban host's memory"
     if body is None:
-        warning = f"{object_id} is not made anew: {why}"
+        warning = f"{object_id} is not created again: {why}"
         return ObjectChange(object_id, (), "restore", warnings=(warning,))
     if not differs:
         return ObjectChange(object_id, (), "restore")

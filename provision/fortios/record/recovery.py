@@ -39,7 +39,7 @@ def recover_record(
         object_id: _guess_earlier_text(object_id, body, our_names)
         for object_id, body in relics.items()
     }
-    text = f"made by an earlier deployment, taken for ours: {', '.join(relics)}"
+    text = f"made by an earlier deployment, treated as ours: {', '.join(relics)}"
     return replace(record, objects={**record.objects, **objects}), (text,)
 
 

@@ -1,4 +1,4 @@
-"""Group the lines of a push: which may be typed at once, and which have to wait for an answer.
+"""Group the lines of a push: some may be typed at once, others have to wait for an answer.
 
 A refused line leaves the session where it is, so a line typed after it runs in the wrong context. That
 is harmless while nothing takes effect. In a transaction nothing does before its commit. Elsewhere only
@@ -85,7 +85,7 @@ def enter_scope(object_id: str, scope: str) -> Iterator[Line]:
     if scope == GLOBAL:
         yield Line(object_id, "config global")
     elif scope:
-        # a name that arrives mutilated would create a VDOM: nothing else is under way meanwhile
+        # a garbled name would create a VDOM, so nothing else is typed at the same time
         yield Line(object_id, "config vdom", alone=True)
         yield Line(object_id, f"edit {make_word(scope).raw}", alone=True)
 

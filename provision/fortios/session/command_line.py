@@ -1,4 +1,4 @@
-"""The command line of a FortiGate: questions and their answers, lines and what becomes of each.
+"""The command line of a FortiGate: questions and their answers, lines and their outcomes.
 
 Lines are typed ahead where the FortiGate reads them. If it loses or garbles some, each question or line
 is typed alone from then on. After a refusal the command line is back at its first prompt.
@@ -20,7 +20,7 @@ from provision.ssh.login import Login
 
 # How deep an `abort` may have to climb.
 DEPTH = 8
-# How often a question is asked whose answer is garbled, as by messages of the FortiGate.
+# How often a question is repeated whose answer is garbled, for example by messages of the FortiGate.
 TRIES = 3
 
 
@@ -60,7 +60,7 @@ class CommandLine(Terminal):
         FortiGate was too busy to take it.
 
         Raises:
-            Failed: a command is not one that only looks: nothing was sent.
+            Failed: a command is not a read-only one; nothing was sent.
             Failed, Unreachable: the FortiGate stopped answering, or closed the connection.
         """
         self._check_commands(commands)
@@ -90,7 +90,7 @@ class CommandLine(Terminal):
         """Return the answers to ``commands``, none of which may change anything, typed in a scope.
 
         Raises:
-            Failed: a command is not one that only looks: nothing was sent.
+            Failed: a command is not a read-only one; nothing was sent.
             Failed, Unreachable: the scope cannot be entered, or the connection was closed.
         """
         self._check_commands(commands)
@@ -141,7 +141,7 @@ class CommandLine(Terminal):
     def _read_answers(
         self, prompt: str, commands: Sequence[str], patience: float
     ) -> tuple[str | None, ...]:
-        """Return what comes back for ``commands``, which were just typed at a prompt all at once."""
+        """Return the answers to ``commands``, which were just typed at a prompt all at once."""
         start = self._context + " "
 
         def is_complete(seen: str) -> bool:
@@ -187,7 +187,7 @@ class CommandLine(Terminal):
     def _check_answers(self, batch: Sequence[Line], answers: Sequence[str | None]) -> None:
         for line, answer in zip(batch, answers, strict=True):
             words = "" if answer is None else find_refusal(answer)
-            # what was typed behind a question may have answered it
+            # the text typed after a question may have answered it
             lost = answer is None or (len(batch) > 1 and "(y/n)" in words)
             if words and not lost:
                 raise self._refuse(line, hide_partial_values(words, line.text))
@@ -224,7 +224,7 @@ class CommandLine(Terminal):
         *parts, last = keys.split("\n")
         for part in parts:
             self._send(part + "\n")
-            # its echo; not every FortiGate may show a '>' then, so that is not waited for
+            # wait for its echo only, because some FortiGates may show no '>' then
             self._read_until(lambda seen: "\n" in seen, "an echo", nudges=0)
         self._send(last + "\n")
         text = self._read_until(

@@ -10,14 +10,16 @@ from provision.errors import Failed
 from provision.fortios.config import probes
 from provision.fortios.config.desired import Desired, widen_to_table
 from provision.fortios.config.facts import Facts, read_facts, warn_of_unknown_version
+from provision.fortios.config.feed import FeedState
 from provision.fortios.config.object_id import ObjectId
 from provision.fortios.config.observed import Observed
 from provision.fortios.config.probes import with_scope
-from provision.fortios.config.text import Config, Edit, ParseError, Tree, parse
+from provision.fortios.config.text import ParseError, Tree, parse
 from provision.fortios.config.versions import explain_refusal
 from provision.fortios.planning.planner import FortiPlan, object_ids_to_observe
 from provision.fortios.record.record import Record
 from provision.fortios.session import refusals
+from provision.fortios.session.answers import find_body, find_shown, make_question, read_feed
 from provision.fortios.session.command_line import Refused
 from provision.fortios.session.connection import Connection, Question
 from provision.fortios.session.prompts import extract_configuration
@@ -39,8 +41,8 @@ class FortiGateSession:
         self._facts: Facts | None = None
         self._observed: Observed | None = None
         self._saves_by_hand = False  # changes are lost at a restart unless they are saved
-        self._rights = ""  # what the profile of the administrator lacks
-        self._read_only = ""  # why nothing can be changed
+        self._rights = ""  # the rights that the administrator's profile lacks
+        self._read_only = ""  # the reason why nothing can be changed
 
     def __enter__(self) -> FortiGateSession:
         self._connection.__enter__()
@@ -70,7 +72,8 @@ class FortiGateSession:
                 raise self._connection.describe_failure(f"'{STATUS}' names no version")
             self._refuse_single_vdom(status, facts.vdoms)
             names = self._find_vdom_names(status, vdoms) if facts.vdoms else ()
-            self._facts = replace(facts, vdom_names=names)
+            is_restricted = self._connection.command_line.is_restricted
+            self._facts = replace(facts, vdom_names=names, is_restricted=is_restricted)
         return self._facts
 
     def observe(self, desired: Desired, record: Record) -> Observed:
@@ -86,10 +89,10 @@ class FortiGateSession:
         scope = "global" if self.facts.vdoms else ""
         about, profile = [probes.FABRIC, probes.SAVING], self._make_profile_question(scope)
         questions = [*((scope, command) for command in about), *profile]
-        answers = self._connection.ask([*questions, *map(_make_question, ids)])
-        (fabric, saving), shown = answers[:2], answers[2 + len(profile) :]
+        given = self._connection.ask([*questions, *map(make_question, ids)])
+        (fabric, saving), shown = given[:2], given[2 + len(profile) :]
         self._refuse_fabric_member(fabric)
-        self._read_rights(scope, answers[2 : 2 + len(profile)])
+        self._read_rights(scope, given[2 : 2 + len(profile)])
         self._saves_by_hand = probes.needs_manual_save(saving)
         self._observed = self._parse_answers(ids, shown)
         return self._observed
@@ -101,9 +104,15 @@ class FortiGateSession:
             Failed, Unreachable: as :meth:`observe`.
         """
         ids = tuple(dict.fromkeys(map(widen_to_table, object_ids)))
-        return self._parse_answers(
-            ids, self._connection.ask([_make_question(each) for each in ids])
-        )
+        return self._parse_answers(ids, self._connection.ask([make_question(each) for each in ids]))
+
+    def read_feed(self, feed_id: ObjectId) -> FeedState:
+        """Return what the FortiGate holds of a feed; its addresses only where the list is short.
+
+        Raises:
+            Failed, Unreachable: the connection was closed.
+        """
+        return read_feed(self._connection, feed_id)
 
     def apply(self, plan: FortiPlan, approved: Approved | None = None) -> None:
         """Push ``plan``, which was made from what :meth:`observe` saw last: all of it or nothing.
@@ -165,11 +174,11 @@ class FortiGateSession:
     def _read_rights(self, scope: str, shown: Sequence[str]) -> None:
         """Read what a restricted profile cannot change; this takes an exchange of its own."""
         user = self._connection.login.user
-        admins = [_find_shown(refusals.ADMIN, user, answer) for answer in shown]
+        admins = [find_shown(refusals.ADMIN, user, answer) for answer in shown]
         for name in filter(None, map(refusals.find_profile_name, admins)):
             profile = ObjectId(scope, refusals.PROFILE, name)
             (answer,) = self._connection.ask([(scope, profile.show_command)])
-            missing = refusals.find_missing_rights(_find_shown(refusals.PROFILE, name, answer))
+            missing = refusals.find_missing_rights(find_shown(refusals.PROFILE, name, answer))
             if not missing:
                 continue
             what = f"the profile '{probes.shorten(name)}' of {user} cannot write"
@@ -226,7 +235,7 @@ class FortiGateSession:
         """
         table_of = {each: each.partition(":")[0] for each in entries if ":" in each}
         tables = tuple(dict.fromkeys(table_of.values()))
-        answers = self._connection.ask([_make_question(table) for table in tables])
+        answers = self._connection.ask([make_question(table) for table in tables])
         shown = dict(zip(tables, answers, strict=True))
         return {
             entry: self._parse_body(entry, shown[table])
@@ -256,9 +265,9 @@ class FortiGateSession:
         if refusals.has_no_entry(answer) or refusals.has_no_table(answer):
             return None
         try:
-            return _find_body(object_id, parse(answer))
+            return find_body(object_id, parse(answer))
         except ParseError as error:
-            question = _make_question(object_id)
+            question = make_question(object_id)
             if retries:
                 (answer,) = self._connection.ask([question])
                 return self._parse_body(object_id, answer, retries - 1)
@@ -267,30 +276,3 @@ class FortiGateSession:
                 f"'{with_scope(*question)}' was answered with: {words}",
                 self._connection.find_remedy(words),
             ) from None
-
-
-def _make_question(object_id: str) -> Question:
-    return ObjectId.parse(object_id).scope, ObjectId.parse(object_id).show_command
-
-
-def _find_shown(table: str, key: str, answer: str) -> Tree | None:
-    """Return the body of an entry; None if it is not shown or cannot be parsed."""
-    try:
-        return _find_body(f"{table}:{key}", parse(extract_configuration(answer)))
-    except ParseError:
-        return None
-
-
-def _find_body(object_id: str, tree: Tree) -> Tree | None:
-    """Return the body of one object in what `show` printed for it."""
-    _, path, key = ObjectId.parse(object_id)
-    configs = [node for node in tree if isinstance(node, Config)]
-    config = next((node for node in configs if node.path == path), None)
-    if config is None:
-        if configs:
-            raise ParseError(configs[0].line, f"'config {path}' was asked for, another was shown")
-        return None
-    if key is None:
-        return config.body
-    edits = (node for node in config.body if isinstance(node, Edit))
-    return next((edit.body for edit in edits if edit.key.value == key), None)

@@ -1,4 +1,4 @@
-"""Recognize what a FortiGate refuses and why, and the rights that an administrator needs. Pure text.
+"""Recognize refusals of a FortiGate, their causes, and the rights that an administrator needs. Pure text.
 
 Sources: FortiOS administration guide, administrator profiles; attribute schema of Fortinet's Ansible
 collection 2.4.2 (`system accprofile`); KB 228076 (a custom profile needs `sysgrp read-write`).

@@ -22,7 +22,7 @@ from provision.ssh.causes import classify_message, clean
 from provision.ssh.connection import CONNECT_ERRORS, Access, connect
 from provision.ssh.login import Login
 
-# Blanks typed after each command: a pager eats one a page, the next command does not mind the rest.
+# Blanks typed after each command: a pager takes one for each page, the next command ignores the rest.
 PAGES = " " * 16
 
 

@@ -30,7 +30,7 @@ Units = Sequence[tuple[BringUp, ServiceState]]
 
 
 def apply_steps(request: Apply) -> Applied:
-    """Take the steps and answer with the state afterwards, unless the host is not as it was.
+    """Carry out the steps and return the new state, unless the host changed since it was observed.
 
     Raises:
         HostError: with the reason and the state in which the host is now.
@@ -46,7 +46,7 @@ def apply_steps(request: Apply) -> Applied:
         units = _read_units(request.steps)
         try:
             _take_all(request.steps, journal, units)
-        except Exception as error:  # whatever it was, nothing may stay half done
+        except Exception as error:  # whatever the error was, nothing may stay half done
             reason = _in_words(error)
             if request.verb == "teardown":
                 raise HostError(
@@ -81,14 +81,14 @@ def _read_units(taken: Sequence[Step]) -> Units:
 
 
 def _sweep(journal: Journal) -> None:
-    """Remove what an interrupted run had staged and not put in place."""
+    """Remove the files that an interrupted run staged and did not put in place."""
     for entry in journal.manifest.objects:
         if entry.id.kind in PATH_KINDS and entry.id.kind != "directory":
             host.remove(host.staged_path(entry.id.name))
 
 
 def _finish(journal: Journal) -> None:
-    """Complete the run: nothing is owed any more."""
+    """Complete the run: no restart or reload is pending any more."""
     if os.path.lexists(memory.path()):  # not after a teardown, which has removed it
         journal.manifest.owed = {}
         memory.save(journal.manifest)

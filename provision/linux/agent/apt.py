@@ -1,4 +1,4 @@
-"""apt-get and dpkg, run so that they wait for other package managers, and their reasons for an error."""
+"""Run apt-get and dpkg, wait for other package managers, and find the reasons for an error."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ APT = (
     "-oDpkg::Options::=--force-confdef",
     "-oDpkg::Options::=--force-confold",
 )
-# Seconds that one step waits for locks in all. unattended-upgrades takes minutes on a host's first boot.
+# Seconds in total that one step waits for locks. unattended-upgrades takes minutes on a host's first boot.
 PATIENCE = 600
 PAUSE = 2
-# In the order in which they are named where several are held.
+# If several are held, the first of these is named.
 LOCKS = (
     "/var/lib/dpkg/lock-frontend",
     "/var/lib/dpkg/lock",
@@ -44,14 +44,14 @@ LONGEST_REASON = 300
 
 
 class Apt:
-    """Runs apt-get and dpkg; ``notes`` says for what it waited and for how long."""
+    """Runs apt-get and dpkg; ``notes`` lists what it waited for, and for how long."""
 
     def __init__(self, patience: Optional[float] = None) -> None:  # noqa: UP045 - Python 3.9
         self.notes: list[str] = []
         self._patience = self._left = PATIENCE if patience is None else patience
 
     def get(self, *arguments: str) -> Ran:
-        """Run apt-get. An installation of somebody else's that was interrupted is completed first."""
+        """Run apt-get; first complete an installation by somebody else that was interrupted."""
         ran = self._patiently([*APT, *arguments])
         if ran.status and "dpkg was interrupted" in ran.output:
             done = self._patiently(
@@ -69,7 +69,7 @@ class Apt:
         return ran
 
     def _patiently(self, argv: Sequence[str]) -> Ran:
-        """Run ``argv`` until no lock is in its way."""
+        """Run ``argv`` again until no lock prevents it."""
         began, waited, first = time.monotonic(), 0.0, ""
         while True:
             ran = run(argv, NEEDRESTART_MODE="l")
@@ -91,7 +91,7 @@ class Apt:
 
 
 def lock_in_the_way(ran: Ran) -> str:
-    """Return which lock kept a program from running, and who holds it; empty where none did."""
+    """Return the lock that prevented a program, and its holder; empty if none did."""
     found = _HELD.search(ran.output) if ran.status else None
     if found is None:
         return ""
@@ -101,7 +101,7 @@ def lock_in_the_way(ran: Ran) -> str:
 
 
 def held_lock() -> str:
-    """Return the lock of apt or dpkg that is held just now, and by whom; empty where none is."""
+    """Return a lock of apt or dpkg that is held now, and its holder; empty if there is none."""
     for path in LOCKS:
         pid = _holder(path)
         if pid:
@@ -110,7 +110,7 @@ def held_lock() -> str:
 
 
 def _holder(path: str) -> int:
-    """Return the process that holds the lock on ``path``, 0 where nobody does (see F_GETLK in fcntl(2))."""
+    """Return the process that holds the lock on ``path``, or 0 (see F_GETLK in fcntl(2))."""
     layout = "hhqqi0q"
     try:
         with open(path, "rb") as file:
@@ -122,7 +122,7 @@ def _holder(path: str) -> int:
 
 
 def reasons(*outputs: str) -> str:
-    """Return the lines in which apt and dpkg say what is wrong; the last lines where there are none."""
+    """Return the lines in which apt and dpkg give the error; if there are none, the last lines."""
     found: list[str] = []
     for output in outputs:
         of_error = False

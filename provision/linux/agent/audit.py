@@ -22,7 +22,7 @@ LATEST = 1e11
 
 
 def list_history(request: ReadHistory) -> History:
-    """Return the last entries of the audit, oldest first, as many rotated files back as that takes."""
+    """Return the last entries of the audit, oldest first, from as many rotated files as needed."""
     found: list[Entry] = []
     room, left_out = MOST_HISTORY, False
     for line in read_newest_first(request.audit):
@@ -36,7 +36,7 @@ def list_history(request: ReadHistory) -> History:
 
 
 def parse_entries(line: bytes) -> list[Entry]:
-    """Return one entry, or none where a line was cut short by a power loss or is no entry at all."""
+    """Return one entry, or none if a power loss cut the line short or it is not an entry."""
     try:
         found = json.loads(line)
         is_time = type(found["at"]) in (int, float) and 0 <= found["at"] <= LATEST
@@ -50,7 +50,7 @@ def parse_entries(line: bytes) -> list[Entry]:
 def _is_entry(found: Mapping[str, object]) -> bool:
     """Return whether an entry is flat, as its form in protocol/answers.py requires.
 
-    One poisoned line must not hide the others.
+    One forged line must not hide the others.
     """
     return len(found) <= MOST_KEYS and all(
         _WORD.fullmatch(key) and (_is_plain(value) or _is_list_of_texts(value))

@@ -36,11 +36,11 @@ from provision.linux.agent.spool import read_live_bans
 
 JailBan = tuple[str, ban_file.Ban]  # jail, ban
 Which = tuple[str, str]  # jail, address
-# Bytes of the audit that are searched for why somebody is banned: some 8,000 entries.
+# Bytes of the audit that are searched for the reason of a ban: some 8,000 entries.
 LOOKED_BACK = 8 << 20
-# Seconds that fail2ban has to answer in; somebody waits at a terminal.
+# Seconds to wait for fail2ban; somebody waits at a terminal.
 PATIENCE = 15
-# So many bans within a network are named.
+# Number of bans within a network that a note names.
 MOST_NAMED = 5
 
 
@@ -51,10 +51,10 @@ class NoJail(HostError):
 def list_bans(request: ListBans) -> Bans:
     """Return every live ban of the jails, by jail, then in the order of the file.
 
-    ``why``: in words, as far as the audit is looked back into.
+    ``why``: the reason as text, if the searched part of the audit has it.
 
     Raises:
-        HostError: the bans of a jail are not known; or nothing is deployed, whatever data is left.
+        HostError: the bans of a jail are unknown; or nothing is deployed, even if data is left.
     """
     must_be_deployed()
     found = _read_jails(request.spool, request.jails)
@@ -89,7 +89,7 @@ def _read_jails(spool: str, jails: Sequence[str]) -> list[JailBan]:
 
 
 def _find_first_entries(audit: str, wanted: set[Which]) -> dict[Which, Entry]:
-    """Return the entries of the audit that the bans of ``wanted`` began with, the newest of each."""
+    """Return the newest entry of the audit that began each ban of ``wanted``."""
     found: dict[Which, Entry] = {}
     room = LOOKED_BACK
     with suppress(OSError):  # who is banned is known without it
@@ -116,7 +116,7 @@ def must_be_deployed() -> None:
 
 
 def ban_address(request: BanAddress) -> Banned:
-    """Ban an address; nothing changes where it is banned for as long already.
+    """Ban an address; change nothing if it is already banned for as long.
 
     Raises:
         HostError: fail2ban does not run, does not answer or refuses, or has no such jail.
@@ -127,15 +127,13 @@ def ban_address(request: BanAddress) -> Banned:
 
 
 def unban_address(request: UnbanAddress) -> Unbanned:
-    """Free an address in every jail of ``jails`` and of the spool.
+    """Unban an address in every jail of ``jails`` and of the spool.
 
-    An IPv6 attacker is banned with the network around the address, so that network is freed with it.
-
-    The notes name the network that was freed, where the address is still denied, and which jails that are
-    off hold it.
+    An IPv6 attacker is banned with the network around the address, so that network is unbanned, too.
+    The notes name that network, other bans that still deny the address, and disabled jails that have it.
 
     Raises:
-        HostError: as :func:`ban_address`, or the bans of a jail of ``jails`` are not known.
+        HostError: as :func:`ban_address`, or the bans of a jail of ``jails`` are unknown.
     """
     must_be_deployed()
     wanted = parse_network(request.address)
@@ -171,7 +169,7 @@ def _parse_addresses(found: Sequence[JailBan], spool: str) -> list[Network]:
 def _is_source_of(ban: ban_file.Ban, network: Network, wanted: Network) -> bool:
     """Return whether a ban of a network was made for events of addresses in it such as ``wanted``.
 
-    An operator who bans a network means all of it, and frees it by its name.
+    If an operator banned a network, only its own name unbans it.
     """
     if network.version != wanted.version or not ban.failures:
         return False
@@ -179,7 +177,7 @@ def _is_source_of(ban: ban_file.Ban, network: Network, wanted: Network) -> bool:
 
 
 def _read_all_bans(spool: str, jails: Sequence[str]) -> tuple[list[JailBan], list[str]]:
-    """Return the live bans of ``jails`` and of others in ``spool``, and what cannot be read there."""
+    """Return the live bans of ``jails`` and of others in ``spool``, and notes about unreadable files."""
     found, notes = _read_jails(spool, jails), []
     for jail in list_jails(spool):
         if jail not in jails:
@@ -192,7 +190,7 @@ def _read_all_bans(spool: str, jails: Sequence[str]) -> tuple[list[JailBan], lis
 
 
 def _free(meant: Iterable[Which], request: UnbanAddress) -> tuple[bool, set[str]]:
-    """Have fail2ban free addresses; return whether one was banned, and the jails that are off."""
+    """Unban addresses in fail2ban; return whether one was banned, and the jails that do not run."""
     freed, off = False, set()
     for jail, address in meant:
         details = {"address": address, "by": request.by, "why": request.why}
@@ -218,8 +216,8 @@ def _list_remaining_denials(others: set[Network], wanted: Network) -> list[str]:
 def call_action(jail: str, method: str, details: Mapping[str, object]) -> Banned:
     """Call a method of our action in the running server: `set JAIL action ACTION METHOD JSON`.
 
-    Its answer, an object in JSON, is the last line. An action of before, which a server that nobody
-    restarted may still run, answers in words: it is taken to have done what it was told.
+    Its answer, a JSON object, is the last line. A server that was not restarted since an upgrade may still
+    run an older action, which answers with a sentence: its answer counts as success.
     """
     said = _run_client(["set", jail, "action", "banstitch", method, json.dumps(details)])
     last = tail(said, 1)

@@ -1,4 +1,4 @@
-"""Before a file is active, the program that will read it says whether it can."""
+"""Check a file, before it is active, with the program that will read it."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from provision.linux.agent.host import HostError, run, tail
 
 
 def unchecked(path: str, staged: str, content: bytes) -> None:
-    """Accept a file that no program checks on its own."""
+    """Accept a file that no program can check by itself."""
 
 
 def _check_python(path: str, staged: str, content: bytes) -> None:
     try:
         compile(content, path, "exec", dont_inherit=True)
     except (SyntaxError, ValueError) as error:
-        raise HostError(f"{path} is no valid Python: {error}") from error
+        raise HostError(f"{path} must be valid Python: {error}") from error
 
 
 def _check_unit(path: str, staged: str, content: bytes) -> None:

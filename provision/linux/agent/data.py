@@ -1,4 +1,4 @@
-"""Distinguish what is ours in a directory of ours from what somebody else put there, which is never removed.
+"""Distinguish our files in our directories from foreign ones, which are never removed.
 
 Services write into data directories, so the manifest does not name each file there: a closed set of
 names does. Up to release 0.1 the receiver's user owned one of them, and it may do anything there while
@@ -20,23 +20,24 @@ from provision.linux.agent import STATE, host
 from provision.linux.agent.memory import Entry, Manifest
 from provision.linux.agent.protocol.state import Foreign
 
-# What logrotate and fail2ban's action append to the name of a log that they put aside.
+# The ending that logrotate and fail2ban's action give to a log that they rotate.
 _ASIDE = r"(\.[1-9][0-9]{0,3}(\.gz)?)?"
-# The files of each data directory: the whole name.
+# Patterns of the whole names of the files in each data directory.
 OURS = {
     "/var/log/banstitch": rf"(events|rules|evidence|rejected|audit)\.log({_ASIDE}|(\.1)?\.new|\.odd-[0-9]+)"
     r"|\.audit\.lock",
-    "/var/spool/banstitch": r"banstitch-[a-z0-9_-]+\.(alive|bans(\.new)?)|(limit|allowed)\.json(\.lock)?",
-    "/var/lib/banstitch-rules": r"(checkpoint|alarms)\.json(\.new)?|alive|current",
+    "/var/spool/banstitch": r"banstitch-[a-z0-9_-]+\.(alive|bans(\.new)?)"
+    r"|(limit|allowed|shield)\.json(\.lock)?",
+    "/var/lib/banstitch-rules": r"(checkpoint|alarms|shield)\.json(\.new)?|alive|current",
     "/var/lib/banstitch-watch": r"looked_up\.json(\.new)?",
     "/var/spool/banstitch-requests": r"[0-9]+-[0-9a-f]+\.json(\.new)?",
 }
 # The files of the agent's own directory.
 _MEMORY = r"manifest\.json|bootstrap"
-# Directories that programs make beside our files, and that go with these.
+# Directories that programs make beside our files, and that are removed with them.
 _CHECK = "check"
 _SCRAP = ("__pycache__", _CHECK)
-# Foreign names that one answer holds for each directory at most.
+# The most foreign names of a directory in one answer.
 LISTED = 20
 
 
@@ -57,7 +58,7 @@ def _is_made(entry: Entry) -> bool:
 
 
 def _foreign(path: str, entries: dict[str, Entry]) -> Iterator[str]:
-    """Give the names in ``path`` that are neither in the closed set nor objects of the manifest."""
+    """Yield the names in ``path`` that are neither in the closed set nor objects of the manifest."""
     with _opened(path) as folder:
         for name in os.listdir(folder) if folder is not None else ():
             kind = _kind(folder, name)
@@ -83,7 +84,7 @@ def _is_ours(path: str, name: str) -> bool:
 
 
 def _kind(folder: int | None, name: str) -> int:
-    """Return the type of a file; 0 where there is none."""
+    """Return the type of a file; 0 if it does not exist."""
     try:
         return stat.S_IFMT(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode)
     except FileNotFoundError:
@@ -91,13 +92,13 @@ def _kind(folder: int | None, name: str) -> int:
 
 
 def _shown(name: str) -> str:
-    """Return a name of any bytes as text for an answer."""
+    """Return a name, which may hold any bytes, as text for an answer."""
     return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 @contextlib.contextmanager
 def _opened(path: str) -> Iterator[int | None]:
-    """Give a descriptor of the directory itself; None where there is none, or a link."""
+    """Yield a descriptor of the directory itself; None if it does not exist or is a link."""
     try:
         folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError:
@@ -110,7 +111,7 @@ def _opened(path: str) -> Iterator[int | None]:
 
 
 def purge(path: str) -> None:
-    """Remove what is ours from a data directory, and the directory itself if that was all."""
+    """Remove our files from a data directory, and the directory itself if it is then empty."""
     with _opened(path) as folder:
         if folder is None:
             return
@@ -123,13 +124,13 @@ def purge(path: str) -> None:
 
 
 def forget() -> None:
-    """Remove the agent's own directory, unless something else is in it."""
+    """Remove the agent's own directory, unless it holds something else."""
     host.remove(os.path.join(STATE, _CHECK))
     purge(STATE)
 
 
 def drop(path: str) -> None:
-    """Remove a file with data, unless something else stands there."""
+    """Remove a data file, unless something else has its name."""
     with _opened(os.path.dirname(path)) as folder:
         if folder is not None:
             _drop(folder, os.path.basename(path))
@@ -137,13 +138,13 @@ def drop(path: str) -> None:
 
 def _drop(folder: int, name: str) -> None:
     if _kind(folder, name) == stat.S_IFREG:
-        # whatever has taken its place since: a name goes, no directory and nothing behind a link
+        # whatever has taken its place: only a name is removed, no directory and no target of a link
         with contextlib.suppress(FileNotFoundError, IsADirectoryError):
             os.unlink(name, dir_fd=folder)
 
 
 def hand_over(path: str, owner: str, group: str) -> None:
-    """Give the files that an earlier deployment left in a data directory to its new owner."""
+    """Make the new owner of a data directory own the files that an earlier deployment left in it."""
     with _opened(path) as folder:
         for name in os.listdir(folder) if folder is not None else ():
             if not _is_ours(path, name):
@@ -174,15 +175,15 @@ def _is_given(status: os.stat_result) -> bool:
 
 
 def _keep_writable(file: int, name: str, status: os.stat_result) -> None:
-    """Let the group write a log that its owner may write: a service of release 0.1 goes on as the group."""
+    """Let the group write a log that its owner may write: a service of release 0.1 writes as the group."""
     if name.endswith(".log") and status.st_uid and status.st_mode & stat.S_IWUSR:
         os.fchmod(file, stat.S_IMODE(status.st_mode) | stat.S_IRGRP | stat.S_IWGRP)
 
 
 def keep(path: str, manifest: Manifest) -> None:
-    """Make root the owner of what belongs to our user in a directory that stays.
+    """Make root the owner of our user's files in a directory that stays.
 
-    The user is about to go, and its number may be given to another one.
+    The user is about to be removed, and another one may get its number.
     """
     users = [entry.id.name for entry in manifest.objects if entry.id.kind == "user"]
     known = [pwd.getpwnam(name) for name in users if _exists(name)]

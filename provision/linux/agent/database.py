@@ -1,4 +1,4 @@
-"""fail2ban's own memory of our jails, which outlives them: dropped when an operator purges data."""
+"""Drop what fail2ban's database remembers of our jails when an operator purges data."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TABLES = (("bips", "jail"), ("bans", "jail"), ("logs", "jail"), ("jails", "name"
 
 
 def forget_jails(prefix: str) -> None:
-    """Drop every row of jails whose name starts with ``prefix``.
+    """Delete every row of the jails whose name starts with ``prefix``.
 
     Raises:
         HostError: the database is there and cannot be written.

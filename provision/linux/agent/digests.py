@@ -1,4 +1,4 @@
-"""Write the SHA-256 digests of the secrets, which are all that the receiver may read of them.
+"""Write the SHA-256 digests of the secrets; the receiver may read only these.
 
 A secret has 43 random characters, so a plain digest is enough: nobody can try all of them. The digests
 lie beside the secrets and are written again whenever a secret is made, rotated or removed.
@@ -17,12 +17,12 @@ NAME = "digests.json"
 
 
 def find_digests_path(tokens_path: str) -> str:
-    """Return where the digests of the secrets in ``tokens_path`` lie."""
+    """Return the path of the digests of the secrets in ``tokens_path``."""
     return os.path.join(os.path.dirname(tokens_path), NAME)
 
 
 def renew(tokens_path: str, secrets: dict[str, str]) -> None:
-    """Write the digests of ``secrets`` again, on a host that has them."""
+    """Write the digests of ``secrets`` again, if the host has that file."""
     path = find_digests_path(tokens_path)
     state = read_state(path)
     if state is not None and state.type == "file":

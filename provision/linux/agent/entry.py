@@ -1,4 +1,4 @@
-"""The entry point on the host: one request in, one answer out, whatever happens."""
+"""Take one request on the host and print one answer, whatever happens."""
 
 from __future__ import annotations
 
@@ -10,7 +10,16 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
-from provision.linux.agent import allowances, audit, bans, leases, memory, rotation, status
+from provision.linux.agent import (
+    allowances,
+    audit,
+    bans,
+    leases,
+    memory,
+    rotation,
+    shields,
+    status,
+)
 from provision.linux.agent.apply import apply_steps
 from provision.linux.agent.host import HostError, explain
 from provision.linux.agent.observe import observe_host
@@ -28,9 +37,9 @@ def _observe(request: requests.Observe) -> Observed:
 
 
 def _remember(request: requests.Remember) -> Done:
-    """Keep or forget the record of one FortiGate."""
+    """Store or drop the record of one FortiGate."""
     never = HostError("this ban host was never deployed; run apply for it first")
-    if memory.load() is None:  # before the lock, which would leave its directory behind
+    if memory.load() is None:  # checked before the lock, which would leave its directory behind
         raise never
     with memory.Lock(exclusive=True):
         manifest = memory.load()
@@ -58,6 +67,7 @@ DO: dict[str, Callable[[Any], object]] = {
     "unban": bans.unban_address,
     "allow": allowances.allow_network,
     "unallow": allowances.unallow_network,
+    "shield": shields.set_shield,
     "history": audit.list_history,
     "status": status.read_status,
 }
@@ -88,7 +98,7 @@ def main(raw: bytes, mark: str) -> None:
 
 def _answer(request: Any) -> object:
     if os.geteuid() != 0:
-        raise HostError("not root here; set ansible_become: true or log in as root")
+        raise HostError("the agent must run as root; set ansible_become: true, or log in as root")
     do = request["do"]
     return DO[do](from_json(requests.REQUESTS[do], request))
 
@@ -104,13 +114,13 @@ def _frame(mark: str, answer: object) -> bytes:
 
 
 def _unexpected(error: Exception) -> str:
-    """Return what nobody expected, and where it happened, on one line."""
+    """Return an unexpected error and its place on one line."""
     last = traceback.extract_tb(error.__traceback__)[-1]
     place = f"{os.path.basename(last.filename)}:{last.lineno}"
     return f"error in the agent: {type(error).__name__}: {error} ({place}); please report it"
 
 
 def _shortened(text: str) -> str:
-    """Keep the beginning, where the reason is, and the end, which says what state the host is in."""
+    """Return the beginning, which has the reason, and the end, which has the state of the host."""
     half = LONGEST_ERROR // 2 - 10
     return text if len(text) <= LONGEST_ERROR else text[:half] + "\n...\n" + text[-half:]

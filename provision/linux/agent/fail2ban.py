@@ -1,4 +1,4 @@
-"""The fail2ban of this host: what its running server says, and whether it would take a configuration."""
+"""Ask the fail2ban server of this host, and check whether fail2ban accepts a configuration."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ UNREACHED = re.compile(
     "Is fail2ban running|Unable to contact server|Resource temporarily unavailable"
 )
 SSHD_FIX = "/etc/fail2ban/jail.d/banstitch-sshd.conf"
-# What a jail is compared by, and fail2ban's names for it.
+# The thresholds of a jail, and fail2ban's names for them.
 THRESHOLDS = {"max_retry": "maxretry", "find_time": "findtime", "ban_time": "bantime"}
 
 
 class _Plain(pickle.Unpickler):
-    """fail2ban answers in pickle; nothing but plain values is accepted from it."""
+    """An unpickler of fail2ban's answers that accepts plain values only."""
 
     def find_class(self, module: str, name: str) -> Any:
         raise pickle.UnpicklingError(f"fail2ban answered with a {module}.{name}")
@@ -45,9 +45,9 @@ class Busy(HostError):
 
 
 def ask_server(*command: str) -> Any:
-    """Ask the running fail2ban server through its socket: a tenth of the time its client takes.
+    """Ask the fail2ban server through its socket, in a tenth of the time that its client takes.
 
-    The protocol is fail2ban's own (client/csocket.py): a pickled list, ended by a marker, both ways.
+    The protocol is fail2ban's own (client/csocket.py): a pickled list and an end marker, both ways.
     None when the server does not run, hangs or refuses the command.
 
     Raises:
@@ -89,7 +89,7 @@ def _ask(path: str, command: Sequence[str]) -> Any:
 
 
 def socket_path() -> str:
-    """Return where the server listens: of its files, in the order in which it reads them, the last counts."""
+    """Return the socket of the server; the last of its files, in the order it reads them, decides."""
     found = FAIL2BAN_SOCKET
     for name in ("fail2ban.conf", "fail2ban.d/*.conf", "fail2ban.local", "fail2ban.d/*.local"):
         for path in sorted(glob.glob(os.path.join(CONFIGURATION, name))):
@@ -103,7 +103,7 @@ def socket_path() -> str:
 
 
 def is_up() -> bool:
-    """Return whether the server answers, or would if it were not asked so much."""
+    """Return whether the server runs; a busy one counts as running."""
     try:
         return ask_server("ping") is not None
     except Busy:
@@ -111,7 +111,7 @@ def is_up() -> bool:
 
 
 def client(words: Sequence[str], timeout: float = PROGRAM_TIMEOUT) -> Ran:
-    """Run fail2ban-client; again where it takes a server that is busy for one that does not run."""
+    """Run fail2ban-client, and run it again if it takes a busy server for one that does not run."""
     for _ in range(TRIES):
         done = run(["fail2ban-client", *words], timeout)
         if done.status in (0, 124) or not UNREACHED.search(done.output) or not is_up():
@@ -120,18 +120,18 @@ def client(words: Sequence[str], timeout: float = PROGRAM_TIMEOUT) -> Ran:
 
 
 def read_jail(name: str) -> JailState | None:
-    """Return the thresholds of a running jail, or None where it does not run, or where fail2ban hangs."""
+    """Return the thresholds of a jail; None if it does not run or fail2ban hangs."""
     found = {}
     for key, option in THRESHOLDS.items():
         value = ask_server("get", name, option)
-        if value is None:  # who does not answer is not asked again
+        if value is None:  # a server that does not answer is not asked again
             return None
         found[key] = int(value)
     return JailState(**found)
 
 
 def sshd_jail_without_log(os_version: str) -> bool:
-    """Return whether the stock sshd jail keeps fail2ban from starting: its log does not exist.
+    """Return whether the stock sshd jail prevents fail2ban from starting because its log is missing.
 
     Debian 12 enables that jail, has no rsyslog, and its fail2ban 1.0.2 then refuses to start at all
     (fail2ban issue 3292). Before fail2ban is installed, the release of Debian tells.

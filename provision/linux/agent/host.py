@@ -1,4 +1,4 @@
-"""The few primitives that touch the host: running programs, and files that are whole or not there."""
+"""Run programs on the host, and write files that are whole or not there at all."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ REMEDIES = {
 
 
 class HostError(Exception):
-    """Something on the host refused; the text is what the operator reads."""
+    """Something failed on the host; the text is for the operator."""
 
 
 def explain(error: OSError) -> str:
-    """Return an error of the system in words, with its path and what to do about it."""
+    """Return an error of the system as a sentence, with its path and the remedy."""
     path = error.filename if isinstance(error.filename, str) else ""
     remedy = REMEDIES.get(error.errno or 0, "")
     what = f"{path or 'this host'}: {error.strerror or error}"
@@ -66,12 +66,12 @@ def run(argv: Sequence[str], timeout: float = PROGRAM_TIMEOUT, **extra: str) -> 
         return Ran(127, argv[0] + ": not installed")
     except subprocess.TimeoutExpired as error:
         text = (error.stdout or b"").decode("utf-8", "replace")
-        return Ran(124, f"{text}\n{argv[0]}: no end within {timeout:.0f} s")
+        return Ran(124, f"{text}\n{argv[0]}: did not end within {timeout:.0f} s")
     return Ran(done.returncode, done.stdout.decode("utf-8", "replace").strip())
 
 
 def must(argv: Sequence[str], timeout: float = PROGRAM_TIMEOUT) -> str:
-    """Run ``argv`` and give its output, or raise with the last lines of it."""
+    """Run ``argv`` and return its output; raise with its last lines if it fails."""
     done = run(argv, timeout)
     if done.status:
         raise HostError(f"`{' '.join(argv)}` failed ({done.status}):\n{tail(done.output)}")
@@ -79,7 +79,7 @@ def must(argv: Sequence[str], timeout: float = PROGRAM_TIMEOUT) -> str:
 
 
 def tail(text: str, lines: int = 15) -> str:
-    """Return the last lines of an output: where programs put the reason."""
+    """Return the last lines of an output, in which programs give the reason."""
     return "\n".join(text.splitlines()[-lines:])
 
 
@@ -99,7 +99,7 @@ def sync_folder(path: str) -> None:
 
 
 def stage(path: str, content: bytes, mode: int, owner: str, group: str) -> str:
-    """Write ``content`` beside ``path`` with its final mode and owner; the name of what was written."""
+    """Write ``content`` beside ``path`` with its final mode and owner, and return the name of that file."""
     staged = staged_path(path)
     remove(staged)
     descriptor = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
@@ -121,7 +121,7 @@ def stage(path: str, content: bytes, mode: int, owner: str, group: str) -> str:
 
 
 def commit(path: str) -> None:
-    """Put what was staged for ``path`` in its place."""
+    """Move the file that was staged for ``path`` into its place."""
     try:
         os.replace(staged_path(path), path)
     except OSError as error:
@@ -131,7 +131,7 @@ def commit(path: str) -> None:
 
 
 def write(path: str, content: bytes, mode: int, owner: str, group: str) -> None:
-    """Replace a file: afterwards it is the new one or the old one, never a part."""
+    """Replace a file: afterwards it is the new one or the old one, never a part of one."""
     stage(path, content, mode, owner, group)
     commit(path)
 
@@ -167,17 +167,17 @@ def remove(path: str) -> None:
 
 
 def uid(owner: str) -> int:
-    """Return the number of a user name; numbers pass through, so that a former owner can be restored."""
+    """Return the number of a user; a number is returned as it is, so that any owner can be restored."""
     return int(owner) if owner.isdigit() else pwd.getpwnam(owner).pw_uid
 
 
 def gid(group: str) -> int:
-    """Return the number of a group name; numbers pass through."""
+    """Return the number of a group; a number is returned as it is."""
     return int(group) if group.isdigit() else grp.getgrnam(group).gr_gid
 
 
 def owner_name(number: int) -> str:
-    """Return the name of a user number, or the number where it has none."""
+    """Return the name of a user number, or the number if it has none."""
     try:
         return pwd.getpwuid(number).pw_name
     except KeyError:
@@ -185,7 +185,7 @@ def owner_name(number: int) -> str:
 
 
 def group_name(number: int) -> str:
-    """Return the name of a group number, or the number where it has none."""
+    """Return the name of a group number, or the number if it has none."""
     try:
         return grp.getgrgid(number).gr_name
     except KeyError:
@@ -193,7 +193,7 @@ def group_name(number: int) -> str:
 
 
 def read(path: str) -> bytes | None:
-    """Return the content of a file, or None where there is none. Never wait at a pipe.
+    """Return the content of a file, or None if it does not exist. Never wait at a pipe.
 
     Raises:
         HostError: it is no regular file, or too large to be one of those that are read here.

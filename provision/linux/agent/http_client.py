@@ -1,4 +1,4 @@
-"""Requests of the host to its own receiver, without a proxy; only the receiver's certificate is trusted."""
+"""Send requests of the host to its own receiver, without a proxy; trust only its certificate."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from typing import NamedTuple, Optional
 
 # X509_V_FLAG_PARTIAL_CHAIN: what is trusted need not be a CA. Python names it only from 3.10 on.
 PARTIAL_CHAIN = 0x80000
-# Bytes of a body that are read unless a caller asks for more.
+# Bytes of a body to read unless a caller asks for more.
 LARGEST_BODY = 1_000_000
 
 
 class Answer(NamedTuple):
-    """An HTTP answer; ``status`` 0 where none came, with the reason as ``body``."""
+    """An HTTP answer; ``status`` is 0 if there was none, and ``body`` is then the reason."""
 
     status: int
     body: str

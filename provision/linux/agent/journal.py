@@ -1,4 +1,4 @@
-"""The manifest while a run changes it, and the way back.
+"""Change the manifest during a run, and undo what the run did.
 
 The manifest remembers the state before our first run (for teardown), the journal the state before this run
 (for a failure).
@@ -15,18 +15,18 @@ from provision.linux.agent.protocol.wire import to_json
 
 
 class Journal:
-    """The manifest while it changes, and how to take back what this run did."""
+    """The manifest while it changes, with the steps that undo what this run did."""
 
     def __init__(self, manifest: memory.Manifest) -> None:
         self.manifest = manifest
-        # whether anything that running services read has been changed
+        # whether a file that running services read was changed
         self.activated = False
-        # for the operator, of a run that succeeds
+        # notes for the operator if the run succeeds
         self.notes: list[str] = []
         self._undo: list[Callable[[], None]] = []
 
     def own(self, identity: ResourceId, before: object, data: bool = False) -> None:
-        """Remember on disk that ``identity`` is ours from now on, and what stood there before.
+        """Record on disk that ``identity`` is ours from now on, and what was there before.
 
         ``data`` marks what a teardown keeps unless it is told to purge.
         """
@@ -35,16 +35,16 @@ class Journal:
             memory.save(self.manifest)
 
     def disown(self, identity: ResourceId) -> None:
-        """Forget an object that is no longer ours."""
+        """Drop an object that is no longer ours."""
         self.manifest.objects = [e for e in self.manifest.objects if e.id != identity]
         memory.save(self.manifest)
 
     def on_failure(self, action: Callable[[], None]) -> None:
-        """Add a step that undoes a part of the run after a failure; the last one is taken first."""
+        """Add a step that undoes a part of the run after a failure; the last step runs first."""
         self._undo.append(action)
 
     def undo(self) -> list[str]:
-        """Take back everything of this run; return what could not be taken back, in words."""
+        """Undo everything that this run did, and return errors about what could not be undone."""
         left = []
         for action in reversed(self._undo):
             try:

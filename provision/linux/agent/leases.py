@@ -1,7 +1,7 @@
 """Leases on the FortiGates of this site: one run at a time may change each, wherever it was started.
 
-A lease names its owner and ends by itself, so that a run that died stops nobody for long. The clock is
-this host's own. Leases are no memory: they lie where a restart forgets them, and only while one is held.
+A lease names its owner and expires, so a run that died does not block others for long. The clock is this
+host's own. The file exists only while a lease is held, in a directory that a restart empties.
 
     {"fgt1": {"owner": "alice@ops1", "process": "ops1:BOOT:PID", "until": seconds}}
 """
@@ -20,12 +20,12 @@ from provision.linux.agent.protocol.wire import dump, from_json
 
 Leases = dict[str, LeaseState]
 PATH = "/run/banstitch-leases.json"
-# Seconds between two looks at a lease that somebody else holds.
+# Seconds between two attempts to take a lease that somebody else holds.
 PAUSE = 0.2
 
 
 def take(request: TakeLease) -> Leased:
-    """Take the lease on a FortiGate, or return who holds it after waiting for it."""
+    """Take the lease on a FortiGate; if another run still holds it after the wait, return its holder."""
     end = time.monotonic() + request.wait
     while True:
         answer = _try(request)
@@ -35,7 +35,7 @@ def take(request: TakeLease) -> Leased:
 
 
 def _try(request: TakeLease) -> Leased:
-    # never deployed: nothing is remembered, and nothing may be left behind
+    # never deployed: there is no record, and nothing may be left behind
     if memory.load() is None:
         return Leased(held=None, broken=None, record=None)
     with memory.Lock(exclusive=True):
@@ -51,7 +51,7 @@ def _try(request: TakeLease) -> Leased:
 
 
 def release(request: ReleaseLease) -> Done:
-    """Give the lease on ``fortigate`` back if ``process`` still holds it."""
+    """Release the lease on ``fortigate`` if ``process`` still holds it."""
     if memory.load() is None:
         return Done()
     with memory.Lock(exclusive=True):
@@ -68,7 +68,7 @@ def _has_ended(lease: LeaseState, dead: str = "") -> bool:
 
 
 def _load() -> Leases:
-    """Return the leases; a file that cannot be read is none: the worst is a run too many."""
+    """Return the leases; a file that cannot be read counts as empty: at worst two runs overlap."""
     try:
         found = json.loads(read(PATH) or b"{}")
         return {name: from_json(LeaseState, lease) for name, lease in found.items()}

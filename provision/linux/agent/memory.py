@@ -1,7 +1,7 @@
-"""The memory of the host: what was made here, what stood there before, and what is still owed.
+"""The memory of the host, the manifest: what was made here, what was there before, and what is pending.
 
-It is written before the change that it describes, so that whatever happens in between, the next run
-knows whose a file is and which restart has yet to happen. Root-only: it may hold copies of secrets.
+It is written before the change that it describes. So the next run always knows whether a file is ours and
+which restart is still pending. Only root can read it, because it may hold copies of secrets.
 
     {"version": 1, "key": hex,
      "objects": [{"id": "file:/etc/x", "before": null | {...}, "data": bool}], "packages": [names],
@@ -32,7 +32,7 @@ PATIENCE = 300
 
 @dataclass(frozen=True)
 class Entry:
-    """An object that we made; ``before``: the JSON of what stood there, as its kind has it."""
+    """An object that we made; ``before``: the earlier state as JSON, in the form of its kind."""
 
     id: ResourceId
     before: Any
@@ -66,20 +66,20 @@ def path() -> str:
 
 
 def load() -> Manifest | None:
-    """Return the manifest, or None on a host that has none."""
+    """Return the manifest, or None if the host has none."""
     raw = read(path())
     if raw is None:
         return None
     try:
         found = json.loads(raw)
         if not isinstance(found, dict):
-            raise ValueError("no JSON object")
+            raise ValueError("it is not a JSON object")
     except ValueError as error:
         raise HostError(f"{path()} is damaged ({error}); restore it from a backup") from error
     if found.get("version") != VERSION:
         raise HostError(
-            f"{path()} has version {found.get('version')}, this toolkit writes {VERSION};"
-            " run the toolkit that wrote it"
+            f"{path()} must have version {VERSION} (got {found.get('version')!r});"
+            " run the release of Banstitch that wrote it"
         )
     try:
         return from_json(Manifest, found)
@@ -106,25 +106,25 @@ def begun() -> Manifest | None:
 
 
 def bootstrapped() -> list[str]:
-    """Return the packages that had to be installed so that this program could run at all."""
+    """Return the packages that were installed so that this program can run at all."""
     return sorted(set((read(os.path.join(STATE, "bootstrap")) or b"").decode().split()))
 
 
 def save(manifest: Manifest) -> None:
-    """Replace the manifest on disk, and be sure that it is there."""
+    """Replace the manifest on disk, safe against a power loss."""
     text = json.dumps(to_json(manifest), indent=1, sort_keys=True)
     write(path(), text.encode(), 0o600, "root", "root")
 
 
 def find(manifest: Manifest, identity: ResourceId) -> Entry | None:
-    """Return the entry of one object, or None where it is not ours."""
+    """Return the entry of one object, or None if it is not ours."""
     return next((entry for entry in manifest.objects if entry.id == identity), None)
 
 
 class Lock:
-    """One run at a time changes a host. The lock is on the state directory and dies with its holder.
+    """The lock of the host, so that one run at a time changes it; it dies with its holder.
 
-    ``exclusive=False`` only waits for a run that is under way: looking must not create anything.
+    ``exclusive=False`` only waits for a run in progress and creates nothing. The state directory is locked.
     """
 
     def __init__(self, exclusive: bool) -> None:

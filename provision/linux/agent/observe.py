@@ -1,4 +1,4 @@
-"""Answer for every resource at once, changing nothing.
+"""Observe all resources in one pass; change nothing.
 
 The request names what the controller wants to know about; objects of the manifest are added, so that
 what an older inventory made is seen too.
@@ -22,6 +22,10 @@ from provision.linux.agent.kinds import KINDS
 from provision.linux.agent.processes import printable
 from provision.linux.agent.protocol.requests import Observe
 from provision.linux.agent.protocol.state import Facts, ManifestObject, ManifestSummary, Observed
+from provision.linux.agent.shields import read_state
+
+# The folder of the service banstitch-rules.
+RULES_MEMORY = "/var/lib/banstitch-rules"
 
 
 def observe_host(request: Observe) -> Observed:
@@ -37,15 +41,16 @@ def observe_host(request: Observe) -> Observed:
         package_lock="" if all(found["packages"].values()) else held_lock(),
         clock=time.time(),
         digest="",
+        shield=read_state(RULES_MEMORY),
         **found,
     )
     return replace(observed, digest=compute_digest(observed))
 
 
 def summarize(manifest: memory.Manifest) -> ManifestSummary:
-    """Return what the controller needs of the manifest.
+    """Return the part of the manifest that the controller needs.
 
-    The copies of what stood there before never leave the host.
+    The copies of earlier files never leave the host.
     """
     return ManifestSummary(
         version=1,
@@ -61,7 +66,7 @@ def summarize(manifest: memory.Manifest) -> ManifestSummary:
 
 
 def _restores(entry: memory.Entry) -> bool:
-    """Return whether a foreign object stood there before."""
+    """Return whether there was a foreign object before."""
     if entry.before is None:
         return False
     return entry.id.kind != "user" or bool(entry.before.get("theirs"))

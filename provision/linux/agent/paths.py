@@ -1,4 +1,4 @@
-"""What stands at a path: its state, and the return to it."""
+"""Read the state of a path, and restore it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from provision.linux.agent.host import group_name, owner_name
 from provision.linux.agent.protocol.state import PathState
 from provision.linux.agent.protocol.wire import from_json
 
-# Bytes. The content of a larger file is not read; none of ours comes near.
+# Bytes. The content of a larger file is not read; all of ours are much smaller.
 LARGEST = 1_000_000
 
 
@@ -35,7 +35,7 @@ def read_state(path: str) -> PathState | None:
 
 
 def _read_content(path: str, seen: os.stat_result) -> bytes:
-    """Read the file that was seen; nothing where its folder's owner put a link there meanwhile."""
+    """Read the file that was seen; nothing if the owner of its folder replaced it by a link meanwhile."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         with open(descriptor, "rb") as file:
@@ -61,7 +61,7 @@ def recall_state(before: Any) -> PathState | None:
 def put_state(path: str, state: PathState | None) -> None:
     """Bring ``path`` to a recorded state: a file with its content, a directory's mode, or nothing.
 
-    What is in that state is left alone: a disk that is full or read-only cannot make that fail.
+    If nothing differs, nothing is written, so a full or read-only disk does not matter.
     """
     if read_state(path) == state:
         return

@@ -1,4 +1,4 @@
-"""Facts in a certificate on this host, read with openssl. Its key is never read."""
+"""Read the facts in a certificate of this host with openssl. Its key is never read."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from provision.linux.agent.host import read, run
 from provision.linux.agent.protocol.state import CertificateState
 
 DAY = 86400
-# A domain that nobody has (RFC 2606): a kind of name that a CA may only sign in it is forbidden.
+# A domain that nobody has (RFC 2606): a CA limited to it may sign no name of that type.
 NOBODY = ".invalid"
 _PEM = re.compile(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----\n?", re.DOTALL)
 _NAMES = re.compile(r"X509v3 Subject Alternative Name:[^\n]*\n *([^\n]*)")
@@ -24,7 +24,7 @@ _END = re.compile(r"^notAfter=(.*)$", re.MULTILINE)
 
 
 def read_certificate(path: str, authority: str) -> CertificateState | None:
-    """Return what a file of key and certificate holds, without the key; None where it has no certificate.
+    """Return the facts in a file of key and certificate; None if it has no certificate.
 
     ``days_left``; ``names`` it is good for; ``permits``: the only names that it may sign for as a CA of
     servers, empty if it may sign for others or for other purposes; ``sound``: the key fits, and
@@ -53,7 +53,7 @@ def _name(text: str) -> str:
 
 
 def _permitted(shown: str) -> list[str]:
-    """Return the names to which a CA is limited; none unless every other name is excluded."""
+    """Return the names to which a CA is limited; none if it may sign other names as well."""
     constraints, usage = _CONSTRAINTS.search(shown), _USAGE.search(shown)
     if not constraints or not usage or usage[1].strip() != "TLS Web Server Authentication":
         return []

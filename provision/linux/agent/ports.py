@@ -1,4 +1,4 @@
-"""Find the program that has the port which a socket of ours needs."""
+"""Find the program that uses the port of a socket of ours."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from typing import Union
 from provision.linux.agent.host import read, run
 from provision.linux.agent.processes import describe, unit
 
-# Linux; Python names the first from 3.9 on, and the second never.
+# Linux constants; Python 3.9 and later have the first, no version has the second.
 IP_FREEBIND = 15
 IPV6_FREEBIND = 78
 
 
 def taken(wanted: str, name: str, own: Sequence[str]) -> str:
-    """Return who has the address and port ``wanted``, such as "[::]:5000"; empty where they are free.
+    """Return the program at the address and port ``wanted``, such as "[::]:5000"; empty if free.
 
     ``name``: the socket unit that will listen there. ``own``: where it listens just now; that, and what is
     left of its service, is no obstacle, since both go before it starts anew.
@@ -44,7 +44,7 @@ def taken(wanted: str, name: str, own: Sequence[str]) -> str:
 
 
 def listens(shown: str) -> list[str]:
-    """Return where a socket unit listens, from the property "Listen" of systemd."""
+    """Return the address and port of a socket unit, from systemd's property "Listen"."""
     return [line.split(" ")[0] for line in shown.splitlines()]
 
 
@@ -54,7 +54,7 @@ def _split(endpoint: str) -> tuple[str, int]:
 
 
 def _is_free(wanted: str) -> bool:
-    """Return whether nobody listens: bind it, as systemd does; whatever else is wrong, no program has it."""
+    """Return whether the address is free: bind it, as systemd does; any other error counts as free."""
     host, port = _split(wanted)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
@@ -72,13 +72,13 @@ def _is_free(wanted: str) -> bool:
 
 
 def _sockets(wanted: str) -> Iterator[tuple[str, str]]:
-    """Give endpoint and inode of each TCP socket that overlaps with ``wanted``: a client has a port, too."""
+    """Yield endpoint and inode of each TCP socket that overlaps with ``wanted``, also of clients."""
     host, port = _split(wanted)
     for table in ("tcp", "tcp6"):
         for line in (read(f"/proc/net/{table}") or b"").decode().splitlines()[1:]:
             fields = line.split()
             address, _, number = fields[1].partition(":")
-            # a connection that is over, and waits, belongs to nobody any more
+            # a closed connection that still waits belongs to no process any more
             if int(number, 16) != port or fields[9] == "0":
                 continue
             found = _address(address)
@@ -103,7 +103,7 @@ def _overlap(one: Address, other: Address) -> bool:
 
 
 def _holders(inodes: set[str]) -> Iterator[int]:
-    """Give each process that has one of these sockets open."""
+    """Yield each process that has one of these sockets open."""
     links = {f"socket:[{inode}]" for inode in inodes}
     for folder in glob.glob("/proc/[0-9]*/fd") if links else ():
         try:

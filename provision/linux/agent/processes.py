@@ -1,4 +1,4 @@
-"""Describe a process, as the kernel knows it, for an operator who has to find it."""
+"""Describe a process so that an operator can find it."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import re
 
 from provision.linux.agent.host import read
 
-# The last part of a control group that systemd names after a unit.
+# The last part of a control group's path that is the name of a systemd unit.
 _UNIT = re.compile(r"/([^/\n]+\.(?:service|scope|socket))(?:/|$)")
 
 
 def describe(pid: int, age: bool = True) -> str:
-    """Return the name of a process, its number, its systemd unit and, with ``age``, since when it runs."""
+    """Return a process's name, number, systemd unit and, with ``age``, how long it has been running."""
     if pid <= 0:
         return "a process outside this host"
     name = printable(_text(pid, "comm").strip())[:40] or "a process that has ended"
@@ -27,13 +27,13 @@ def describe(pid: int, age: bool = True) -> str:
 
 
 def unit(pid: int) -> str:
-    """Return the systemd unit that a process belongs to; empty where it has none."""
+    """Return the systemd unit that a process belongs to; empty if there is none."""
     found = _UNIT.findall(_text(pid, "cgroup"))
     return printable(found[-1]) if found else ""
 
 
 def printable(text: str) -> str:
-    """Return ``text`` in one line: any user may give a process of theirs any name."""
+    """Return ``text`` on one line: users can give their processes any name."""
     return "".join(c if c.isprintable() else "?" for c in text)
 
 

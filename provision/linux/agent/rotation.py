@@ -1,4 +1,4 @@
-"""New secrets without a moment in which an old one is refused that is still in use.
+"""Replace secrets without ever refusing an old one that is still in use.
 
 While a FortiGate has not been given the new secret, the file holds both, the old one under its name
 with #old after it, and the receiver takes either.
@@ -21,12 +21,12 @@ from provision.linux.agent.tokens_file import read_tokens
 
 
 def begin(request: Rotate) -> Rotated:
-    """Make new secrets for ``names`` of the file ``tokens``; those of a rotation under way stay as they are.
+    """Create new secrets for ``names`` of the file ``tokens``; a rotation in progress keeps its own.
 
     Raises:
         HostError: the file does not have these secrets.
     """
-    if memory.load() is None:  # before the lock, which would leave its directory behind
+    if memory.load() is None:  # checked before the lock, which would leave its directory behind
         raise HostError("this ban host was never deployed; run apply for it first")
     with memory.Lock(exclusive=True):
         known = read_tokens(request.tokens) or {}
@@ -46,7 +46,7 @@ def begin(request: Rotate) -> Rotated:
 
 
 def kept(known: dict[str, str], names: Sequence[str]) -> dict[str, str]:
-    """Return the old secrets of ``names`` that a rotation under way still needs."""
+    """Return the old secrets of ``names`` that a rotation in progress still needs."""
     return {name_old(name): known[name_old(name)] for name in names if name_old(name) in known}
 
 

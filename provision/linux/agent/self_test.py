@@ -1,4 +1,4 @@
-"""The self-test of the loop: a synthetic event is posted, banned, listed in the feed, and unbanned again.
+"""Test the loop: post a synthetic event, see its address banned and in the feed, and unban it.
 
 It runs on the host in one exec, through the same HTTP interface that the FortiGates use.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 import time
 from urllib.request import OpenerDirector
 
@@ -17,23 +18,20 @@ from provision.linux.agent.protocol.answers import SelfTested
 from provision.linux.agent.protocol.requests import SelfTest
 from provision.linux.agent.tokens_file import read_tokens
 
-# Bytes of a feed that are read.
-LARGEST_FEED = 20_000_000
+# Bytes of a feed that are read: the largest that the settings allow has about 115 million.
+LARGEST_FEED = 128_000_000
 # The opener, the URL and the headers.
 Feed = tuple[OpenerDirector, str, dict[str, str]]
 
 
 def run_self_test(request: SelfTest) -> SelfTested:
-    """Post ``count`` events of ``line`` to ``url``, wait for ``address`` in ``feed_url``, take it out again.
+    """Post ``count`` events of ``line`` to ``url``, wait for ``address`` in ``feed_url``, and unban it.
 
-    Request: ``url``, ``feed_url``, ``certificate`` (the file of the receiver's, or ""), ``header``,
-    ``tokens`` (the file), ``token`` (the name in it, which is the feed's user name, too), ``jail``,
-    ``address``, ``line``, ``count``, ``patience`` (seconds), ``health_url``.
-    Answer: ``steps``: what was seen, in words; ``unreadable``: {FortiGate: how many of its posts of the
-    last 24 hours could not be read}.
+    :class:`SelfTest` describes the request, and :class:`SelfTested` the answer. At the end, wait for
+    the fetches of ``fetchers``.
 
     Raises:
-        HostError: the first step that did not happen, with what was seen instead.
+        HostError: a step did not happen; the message gives the state that was seen instead.
     """
     known = read_tokens(request.tokens) or {}
     if request.token not in known:
@@ -45,10 +43,12 @@ def run_self_test(request: SelfTest) -> SelfTested:
     unban = ["set", request.jail, "unbanip", request.address]
     steps = []
     try:
+        posted = time.time()
         for _ in range(request.count):
             _post(opener, request.url, {request.header: secret}, request.line)
         steps.append(f"the receiver took {request.count} events for {request.address}")
         _wait(feed, request.address, True, request.patience)
+        listed = time.time()
         steps.append(f"{request.address} is banned and in the feed")
     except HostError as error:  # the first reason is the one to print
         why = _list_reasons(opener, request.health_url)
@@ -59,20 +59,39 @@ def run_self_test(request: SelfTest) -> SelfTested:
         raise HostError(f"fail2ban does not unban {request.address}:\n{tail(done.output)}")
     _wait(feed, request.address, False, request.patience)
     steps.append(f"{request.address} was unbanned and has left the feed")
-    return SelfTested(steps, _count_unreadable(opener, request.health_url))
+    polls = _wait_for_fetches(opener, request, listed)
+    _, body = fetch(opener, request.health_url)
+    unreadable = {name: int(n) for name, n in _read_numbers(body, "unreadable").items()}
+    fetched = {name: max(at - posted, 0.0) for name, at in polls.items()}
+    return SelfTested(steps, unreadable, _read_numbers(body, "fetch_delays"), fetched)
 
 
-def _count_unreadable(opener: OpenerDirector, url: str) -> dict[str, int]:
-    """Ask the receiver how many posts of each FortiGate it could not read, whatever status it answers."""
-    _, body = fetch(opener, url)
+def _wait_for_fetches(opener: OpenerDirector, request: SelfTest, listed: float) -> dict[str, float]:
+    """Return when each of ``fetchers`` first fetched the feed after ``listed``, by the receiver's word."""
+    deadline = time.monotonic() + request.wait
+    polls: dict[str, float] = {}
+    while len(polls) < len(request.fetchers):
+        _, body = fetch(opener, request.health_url)
+        for name, at in _read_numbers(body, "last_polls").items():
+            if name in request.fetchers and at >= listed:
+                polls.setdefault(name, at)
+        if time.monotonic() > deadline:
+            break
+        time.sleep(0.2)
+    return polls
+
+
+def _read_numbers(body: str, key: str) -> dict[str, float]:
+    """Return what the receiver reports about each FortiGate; nothing where it does not."""
     try:
-        return {str(name): int(number) for name, number in json.loads(body)["unreadable"].items()}
+        found = {str(name): float(number) for name, number in json.loads(body)[key].items()}
+        return {name: number for name, number in found.items() if math.isfinite(number)}
     except (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError):
         return {}
 
 
 def _list_reasons(opener: OpenerDirector, url: str) -> list[str]:
-    """Ask the receiver what is wrong by its own account, such as a full feed; a line each."""
+    """Return the problems that the receiver reports, such as a full feed, one on each line."""
     _, body = fetch(opener, url)
     try:
         found = json.loads(body)

@@ -16,7 +16,7 @@ def read_bans(spool: str, jail: str) -> list[Ban]:
     """Return the bans in a jail's file, in its order.
 
     Raises:
-        HostError: it is not there, or damaged.
+        HostError: it is missing or damaged.
     """
     path = find_ban_file(spool, jail)
     raw = read(path)
@@ -30,13 +30,13 @@ def read_bans(spool: str, jail: str) -> list[Ban]:
 
 
 def read_live_bans(spool: str, jail: str) -> list[Ban]:
-    """Return the bans of :func:`read_bans` that are not over: fail2ban may be down and keep others."""
+    """Return the unexpired bans of :func:`read_bans`: expired ones stay while fail2ban is down."""
     now = time.time()
     return [ban for ban in read_bans(spool, jail) if ban.until > now]
 
 
 def count_live_bans(folders: Sequence[str]) -> dict[str, Optional[int]]:  # noqa: UP045 - Python 3.9
-    """Return how many bans each of our jails with a file in ``folders`` has; None where it is damaged."""
+    """Return the number of bans of each of our jails with a file in ``folders``; None if it is damaged."""
     found = {jail: folder for folder in folders for jail in list_jails(folder)}
     ours = sorted(jail for jail in found if jail.startswith(jails.PREFIX))
     return {jail: _count_live(found[jail], jail) for jail in ours}

@@ -18,6 +18,7 @@ from provision.linux.agent.http_client import build_opener, fetch
 from provision.linux.agent.pem import read_certificate
 from provision.linux.agent.protocol.answers import Alarm, Attacked, Remaining, StaleName, Status
 from provision.linux.agent.protocol.requests import ReadStatus
+from provision.linux.agent.shields import read_state
 from provision.linux.agent.tokens_file import read_tokens
 
 
@@ -34,6 +35,7 @@ def read_status(request: ReadStatus) -> Status:
         alarms=[Alarm(*alarm) for alarm in known.alarms],
         attacked=[Attacked(*attacked) for attacked in known.attacked],
         stale=_list_stale(request.names, request.looked_up) if request.names else [],
+        shield=read_state(request.rules),
         versions={
             "debian": _read_debian_version(),
             "python": platform.python_version(),
@@ -64,7 +66,7 @@ def _fetch(url: str, certificate: str, user: str, secret: str) -> str:
 def _check_filters(unit: str) -> bool:
     """Return whether systemd filters addresses for ``unit``.
 
-    systemd counts bytes by the same program in the kernel. Where the kernel takes none, there is no number.
+    systemd counts bytes with the same program in the kernel. If the kernel cannot run it, there is no count.
     """
     if not unit:
         return False
@@ -73,12 +75,12 @@ def _check_filters(unit: str) -> bool:
 
 
 def _is_newer_than_its_filter(unit: str) -> bool:
-    """Return whether a socket was made under its filter: one that was there before is not filtered."""
+    """Return whether a socket was created after its filter; an older socket is not filtered."""
     asked = ["systemctl", "show", unit, "-p", "ActiveEnterTimestamp", "--value"]
     shown = run(asked, TZ="UTC").output.strip()
     try:
         began = calendar.timegm(time.strptime(shown, "%a %Y-%m-%d %H:%M:%S UTC"))
-        # systemd leaves out what is less than a second
+        # systemd leaves out fractions of a second
         return began + 1 >= os.stat(f"/etc/systemd/system/{unit}.d/filter.conf").st_mtime
     except (OSError, ValueError):
         return False

@@ -1,4 +1,4 @@
-"""The steps of a plan, by their forms. Each records how to undo it before it changes anything."""
+"""Carry out the steps of a plan. Each step records how to undo it before it changes anything."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _BY_OBJECT = {name: kind for kind in KINDS for name in kind.objects}
 
 
 def take(step: Step, journal: Journal) -> None:
-    """Take a step."""
+    """Carry out a step."""
     TAKERS[type(step)](step, journal)
 
 
 def take_back(ids: Sequence[ResourceId], journal: Journal, purge: bool) -> None:
-    """Restore what stood where each object is, or remove it, and forget it.
+    """Restore what was there before each object, or remove it, and drop it from the manifest.
 
     Data stay, as root's, unless ``purge``. A directory that holds something else stays in any case.
     """
@@ -33,7 +33,7 @@ def take_back(ids: Sequence[ResourceId], journal: Journal, purge: bool) -> None:
 
 
 def _put_files(step: PutFiles, journal: Journal) -> None:
-    """Stage all, have them checked by the programs that will read them, then put all in place."""
+    """Stage all files, check them with the programs that will read them, then put all in place."""
     file.check(file.stage(step.files, journal), step)
     journal.activated = True
     for each in step.files:
@@ -43,7 +43,7 @@ def _put_files(step: PutFiles, journal: Journal) -> None:
 
 
 def _owe(step: Owe, journal: Journal) -> None:
-    """Remember on disk, before the first file changes: a restart that is owed outlives a crash."""
+    """Record pending restarts on disk before the first file changes, so that they survive a crash."""
     journal.manifest.owed.update(step.services)
     memory.save(journal.manifest)
 

@@ -8,7 +8,7 @@ from provision.linux.agent.host import read
 
 
 def read_tokens(path: str) -> dict[str, str] | None:
-    """Return the secrets in a tokens file; None where there is none or it cannot be read as one."""
+    """Return the secrets in a tokens file; None if it is missing or cannot be read as one."""
     raw = read(path) if path else None
     try:
         found = json.loads(raw) if raw is not None else None

@@ -48,7 +48,7 @@ class Authority(Resource):
         return ResourceId("authority", self.path)
 
     def add_to_request(self, request: Observe) -> None:
-        """Ask what its certificate says; its key is not read."""
+        """Request the facts in its certificate; its key is not read."""
         request.sealed[self.path] = ""
 
     def plan(self, draft: Draft) -> None:
@@ -63,7 +63,7 @@ class Authority(Resource):
         if found.days_left < RENEW_AUTHORITY_DAYS:
             return f"it expires in {found.days_left:.0f} days; the key stays"
         if not found.sound:
-            return "its key does not fit it"
+            return "its key does not match it"
         if not found.permits:
             return "it may sign for any name; the key stays"
         if found.permits != sorted(set(self.names)):
@@ -92,7 +92,7 @@ class Certificate(Resource):
         return ResourceId("certificate", self.path)
 
     def add_to_request(self, request: Observe) -> None:
-        """Ask what it says, and whether its CA signed it."""
+        """Request its facts, and whether its CA signed it."""
         request.sealed[self.path] = self.authority
 
     def plan(self, draft: Draft) -> None:
@@ -106,7 +106,7 @@ class Certificate(Resource):
             return
         digest = hashlib.sha256(self.content.encode()).hexdigest()
         is_same = found and found.digest == digest
-        _plan(self, draft, "" if is_same else "another one was given", step, draft.makes)
+        _plan(self, draft, "" if is_same else "another certificate was given", step, draft.makes)
         if found and is_same and found.days_left < RENEW_DAYS:
             days = f"{found.days_left:.0f} days"
             draft.warnings.append(
@@ -127,8 +127,8 @@ class Certificate(Resource):
         if found.days_left < RENEW_DAYS:
             return f"it expires in {found.days_left:.0f} days"
         if found.names != sorted(set(self.names)):
-            return f"it is good for {', '.join(found.names) or 'no name'}"
-        return "" if found.sound else "its CA did not sign it, or its key does not fit it"
+            return f"it is valid for {', '.join(found.names) or 'no name'}"
+        return "" if found.sound else "its CA did not sign it, or its key does not match it"
 
 
 def describe_expiry(

@@ -28,7 +28,7 @@ class Directory(Resource):
     def add_to_request(self, request: Observe) -> None:
         """Ask for its mode and owner, and for the bans in a data directory."""
         request.paths.append(self.path)
-        # what only root can write there can be believed
+        # only root can write there, so its ban files can be trusted
         if self.data and self.owner == "root":
             request.spools.append(self.path)
 

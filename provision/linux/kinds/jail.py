@@ -40,7 +40,7 @@ class Jail(Resource):
         return AwaitJail(self.name, self.max_retry, self.find_time, self.ban_time, self.ban_file)
 
     def plan_effects(self, draft: Draft, desired: Sequence[Resource]) -> None:
-        """Reload fail2ban if it holds another jail and is not restarted anyway."""
+        """Reload fail2ban if its jail differs and it is not restarted anyway."""
         state = draft.observed.jails.get(self.name)
         desired_state = JailState(self.max_retry, self.find_time, self.ban_time)
         if state == desired_state:

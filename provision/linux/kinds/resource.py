@@ -27,7 +27,7 @@ class Resource(ABC):
         """Add the changes and steps that turn the observed state into the desired one."""
 
     def plan_effects(self, draft: Draft, desired: Sequence[Resource]) -> None:
-        """Add what follows from the changes of all of ``desired``, which are in the draft by now."""
+        """Add the consequences of all changes to ``desired``, which are in the draft by now."""
 
 
 class OnDisk(Protocol):

@@ -55,7 +55,7 @@ class Service(Resource):
         if not state.active:
             verb = "start"
         elif not state.answers:
-            # it is asked as it should be, so one that is about to change may answer in another way
+            # it is asked in its desired form; before a change it may answer differently
             if verb != "restart":
                 reasons.append("it runs but does not answer")
             verb = "restart"
@@ -76,5 +76,5 @@ class Service(Resource):
         return "reload" if is_due else "none"
 
     def make_step(self, verb: Verb) -> BringUp:
-        """Return the step of the agent that takes ``verb`` and waits until the unit answers."""
+        """Return the agent's step that carries out ``verb`` and waits until the unit answers."""
         return BringUp(self.name, verb, self.reload_command, self.answers, self.certificate)

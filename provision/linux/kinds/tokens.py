@@ -60,7 +60,7 @@ class Tokens(Resource):
             self.id,
             "create" if state is None else "update",
             join_diffs(shown, attributes),
-            "the secrets are made on the host and not shown",
+            "the secrets are created on the host and not shown",
         )
         step = MakeTokens(names=tuple(desired), **read_attributes(self))
         if state is None or not attributes:
@@ -73,7 +73,7 @@ class Tokens(Resource):
 
 @dataclass(frozen=True)
 class Digests(Resource):
-    """A JSON file ``{name: SHA-256}`` of the secrets in the file ``tokens``, to compare with."""
+    """A JSON file ``{name: SHA-256}`` of the secrets in the file ``tokens``."""
 
     path: str
     tokens: str

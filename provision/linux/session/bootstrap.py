@@ -6,8 +6,8 @@ import base64
 
 # Seconds that the installation of python3 waits for locks, as apt.py of the agent does.
 PATIENCE = 600
-# What the installation brings is written down first, where the manifest will take it from; added to
-# what an interrupted one wrote down. Nothing is written before all of it is downloaded.
+# The packages to install are recorded first, for the manifest to take over, and are added to those of an
+# interrupted installation. Nothing is recorded before all of them are downloaded.
 _INSTALL_PYTHON = r"""
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C
 left=PATIENCE memory=ROOT/var/lib/banstitch
@@ -50,9 +50,9 @@ apt install python3 || {
 
 
 def script(patience: int = PATIENCE, root: str = "") -> str:
-    """Return what a shell runs to install python3, as one line.
+    """Return the shell commands that install python3, as one line.
 
-    It waits ``patience`` seconds for locks. Its memory lies below ``root``.
+    They wait ``patience`` seconds for locks. The record is below ``root``.
     """
     text = _INSTALL_PYTHON.replace("PATIENCE", str(patience)).replace("ROOT", root)
     return f'eval "$(echo {base64.b64encode(text.encode()).decode()} | base64 -d)"'

@@ -1,4 +1,4 @@
-"""Explain from what a ban host printed why it did not run the agent; each cause has its own remedy."""
+"""Explain why a ban host did not run the agent, from its output; each cause has its own remedy."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from provision.ssh.login import Login
 
 @dataclass(frozen=True)
 class Outcome:
-    """The result of one exec: its exit status, our own messages, and what else was printed.
+    """The result of one exec: its exit status, our own messages, and all other output.
 
-    ``status`` is None where the server sent none.
+    ``status`` is None if the server sent none.
     """
 
     status: int | None
@@ -28,12 +28,12 @@ class Outcome:
 
     @property
     def words(self) -> str:
-        """Return what was printed besides our own messages."""
+        """Return the output besides our own messages."""
         return f"{self.err}\n{self.out}"
 
     @property
     def messages(self) -> dict[str, str]:
-        """Return the number of each message of our own, by its word; the last one counts."""
+        """Return the number of each of our own messages by its word; the last one counts."""
         return dict(self.said)
 
 
@@ -41,8 +41,8 @@ _SUDOERS = (
     "add `{user} ALL=(root) {nopasswd}/bin/sh` with visudo, or log in as a user who may use sudo"
 )
 _NEEDS_TERMINAL = re.compile(r"must have a (?:tty|terminal)")
-# What is printed, the cause, and the remedy. The first that fits counts. No pattern has a repetition without
-# a limit: a hostile host could have it searched for minutes, and all other sites wait.
+# A pattern of the output, the cause and the remedy. The first that matches counts. Every repetition in a
+# pattern is limited; otherwise a hostile host could keep the search, and all other sites, busy for minutes.
 CAUSES: tuple[tuple[str, str, str], ...] = (
     # the server
     (
@@ -79,7 +79,7 @@ CAUSES: tuple[tuple[str, str, str], ...] = (
     # sudo
     (
         _NEEDS_TERMINAL.pattern,
-        "sudo wants a terminal (requiretty in sudoers), and the one that it got did not help",
+        "sudo requires a terminal (requiretty in sudoers), and did not accept the one that it got",
         "add `Defaults:{user} !requiretty` with visudo",
     ),
     (
@@ -120,17 +120,17 @@ _REFUSED = re.compile(
 
 
 def needs_terminal(text: str) -> bool:
-    """Return whether sudo runs nothing without a terminal."""
+    """Return whether sudo requires a terminal."""
     return bool(_NEEDS_TERMINAL.search(text))
 
 
 def asks_password(text: str) -> bool:
-    """Return whether sudo wants a password that it was not given."""
+    """Return whether sudo asks for a password that it did not get."""
     return bool(_ASKS.search(text))
 
 
 def refused_password(outputs: Sequence[str], marker: str) -> bool:
-    """Return whether sudo did not accept the password: it says so, or asks once more.
+    """Return whether sudo refused the password: it reports that, or asks once more.
 
     A shell that prints each command (``set -x``) also prints the prompt, behind the name of its variable.
     """
@@ -148,9 +148,9 @@ def wrong_password(login: Login) -> Unreachable:
 
 
 def no_password(login: Login, listed: str = "") -> Unreachable:
-    """Return the error for a sudo that asks, although no password is known.
+    """Return the error for a sudo that asks for a password, although none is known.
 
-    ``listed``: what sudo lets the user run, where it lists that without a password.
+    ``listed``: the commands that sudo permits, if it lists them without a password.
     """
     if listed and not re.search(r"\) (?:\w+: )*ALL\b", listed):
         return _filled(
@@ -168,7 +168,7 @@ def not_ready(login: Login, seconds: int, words: str) -> TargetError:
     prints = f"; it prints: {words}" if words else ""
     if login.become and login.become_password is not None:
         return Unreachable(
-            f"sudo neither took nor refused the password of {login.user} within {seconds} s{prints}",
+            f"sudo neither accepted nor refused the password of {login.user} within {seconds} s{prints}",
             "it may ask for a code: let this user use sudo without one, or log in as root",
         )
     return Failed(
@@ -179,7 +179,7 @@ def not_ready(login: Login, seconds: int, words: str) -> TargetError:
 
 
 def explain(outcome: Outcome, login: Login) -> TargetError:
-    """Return why there is no answer."""
+    """Return the error for an exec without an answer."""
     if "began" in outcome.messages:
         return _broken_off(outcome)
     if "noexec" in outcome.messages:
@@ -205,7 +205,7 @@ def _not_started(outcome: Outcome, login: Login) -> TargetError:
     quoted = harmless(outcome.err, 1) or harmless(outcome.out, 1)
     if outcome.status == 0 and not quoted:
         return Failed(
-            f"the login of {login.user} prints nothing that a program prints",
+            f"no output of programs arrives from the login of {login.user}",
             "look for `exec` with a redirection in the start-up files of that user, as in .bashrc",
         )
     return Failed(
@@ -221,12 +221,12 @@ def _broken_off(outcome: Outcome) -> Failed:
     if status == 137:
         return Failed(
             "the agent was killed on the host, perhaps because it ran out of memory",
-            "look for it in `journalctl -k` there; run again: it finishes what was begun",
+            "look for it in `journalctl -k` there, then run again to finish what was begun",
         )
     quoted = harmless(outcome.err, 1, last=True)
     return Failed(
         f"the agent ended without an answer ({_ended(status)})" + (f": {quoted}" if quoted else ""),
-        "run again: it finishes what was begun on the host",
+        "run again to finish what was begun on the host",
     )
 
 
@@ -256,7 +256,7 @@ class NoPython(Failed):
 
 
 def no_python(outcome: Outcome, login: Login, pythons: Sequence[str]) -> TargetError:
-    """Return why no Python ran the agent: one that can be installed, or one that has to be seen to."""
+    """Return the error for a host on which no Python ran the agent."""
     statuses = [
         int(number) for word, number in outcome.said if word == "python" and number.isdigit()
     ]

@@ -1,4 +1,4 @@
-"""One exec over SSH: what is sent, and what comes back on both outputs, bounded in bytes."""
+"""Run one exec over SSH: send its input, and read a limited number of bytes from both outputs."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any
 
 from provision.linux.session.framing import Output
 
-# Bytes besides an answer: programs may print warnings, and the reason why the agent did not start.
+# Bytes besides an answer: warnings, and the reason why the agent did not start.
 MOST_BESIDES = 1 << 20
-# Seconds for the rest of the output once the program is over: one that it left behind may never close it.
+# Seconds to read the rest after the program ended: a child of it may keep its outputs open for ever.
 REST = 3
 
 
 class Exchange:
-    """A started program. Both of its outputs are read while anything is sent."""
+    """A started program. Both of its outputs are read while its input is sent."""
 
     def __init__(self, channel: Any, marker: str, largest: int) -> None:
         self.too_much = False
@@ -54,14 +54,14 @@ class Exchange:
                     if self.too_much:
                         return
         except (OSError, EOFError):
-            return  # closed from outside, because there was no end to it
+            return  # closed from outside, because it did not end in time
         finally:
             with self._changed:
                 self._running -= 1
                 self._changed.notify_all()
 
     def send(self, data: bytes) -> None:
-        """Begin to send; what nobody reads any more is dropped, and the answer says why."""
+        """Begin to send. If the program stops reading, the rest is dropped; its answer has the reason."""
         thread = threading.Thread(target=self._send, args=(data,))
         self._threads.append(thread)
         thread.start()
@@ -73,7 +73,7 @@ class Exchange:
             return
 
     def wait(self, enough: Callable[[], object], seconds: float = float("inf")) -> bool:
-        """Wait until ``enough``, or until nothing more can come; return whether it is enough."""
+        """Wait until ``enough`` is true, or no more output can come; return whether it is true."""
         last = time.monotonic() + seconds
         with self._changed:
             while not enough() and not self.over and time.monotonic() < last:
@@ -82,7 +82,7 @@ class Exchange:
 
     @property
     def over(self) -> bool:
-        """Return whether nothing more can come, or nothing more is wanted."""
+        """Return whether no more output can come, or there was too much of it."""
         if self._ended is None and self._channel.exit_status_ready():
             self._ended = time.monotonic()
         rest = self._ended is not None and time.monotonic() > self._ended + REST
@@ -90,7 +90,7 @@ class Exchange:
 
     @property
     def size(self) -> int:
-        """Return how many bytes have arrived."""
+        """Return the number of bytes that have arrived."""
         return sum(len(output.text) for output in self._outputs)
 
     @property
@@ -104,15 +104,15 @@ class Exchange:
 
     @property
     def answered(self) -> bool:
-        """Return whether the answer is there, on whichever output."""
+        """Return whether the answer has arrived, on either output."""
         return any(output.whole for output in self._outputs)
 
     @property
     def answer(self) -> bytes | None:
-        """Return the answer, or None while it is not whole."""
+        """Return the answer, or None while it is incomplete."""
         return next((output.answer for output in self._outputs if output.whole), None)
 
     @property
     def others(self) -> tuple[str, str]:
-        """Return what else there is on each output."""
+        """Return all other text on each output."""
         return self._outputs[0].other, self._outputs[1].other

@@ -1,4 +1,4 @@
-"""Find the messages of our own programs in everything that is printed on a ban host.
+"""Find the messages of our own programs in the output of a ban host.
 
 A message is ``MARKER:WORD`` or ``MARKER:WORD:NUMBER`` and a line end, anywhere in an output. ``answer`` has
 the number of bytes that follow. The marker is chosen anew for each exec, so no banner, password or file can
@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 
-# Bytes of a message without its marker; and no program of ours prints more messages.
+# The longest message, in bytes without its marker, and the most messages of one program.
 _LONGEST = 64
 _MOST_MESSAGES = 20
-# What is as long and as plain as this may be a secret; a line as long as this may be an answer.
+# A word of this form may be a secret; a line of this length may be an answer.
 _LIKE_A_SECRET = re.compile(r"[A-Za-z0-9_-]{32,}")
 _LONGEST_LINE = 300
 
@@ -31,7 +31,7 @@ class Output:
         self._message = re.compile(rb"%s:([a-z]+)(?::([0-9.]{1,20}))?\r?\n" % marker.encode())
 
     def feed(self, chunk: bytes) -> None:
-        """Take what has arrived."""
+        """Add the bytes that have arrived."""
         self.text += chunk
         while self._start is None:
             match = self._message.search(self.text, self._searched)
@@ -49,25 +49,25 @@ class Output:
 
     @property
     def whole(self) -> bool:
-        """Return whether there is an answer, to its last byte."""
+        """Return whether there is a complete answer."""
         return self._start is not None and len(self.text) >= self._start + self._size
 
     @property
     def answer(self) -> bytes | None:
-        """Return the answer, or None while it is not whole."""
+        """Return the answer, or None while it is incomplete."""
         if self._start is None or not self.whole:
             return None
         return bytes(self.text[self._start : self._start + self._size])
 
     @property
     def other(self) -> str:
-        """Return what is no message, as far as it cannot be a part of an answer."""
+        """Return the text that is neither a message nor possibly a part of an answer."""
         text = bytes(self.text if self._start is None else self.text[: self._start])
         return self._message.sub(b"", text).decode("utf-8", "replace")
 
 
 def harmless(text: str, most: int, last: bool = False) -> str:
-    """Return the first (or last) ``most`` lines that say something, without what may be secret."""
+    """Return the first (or last) ``most`` lines with text, without anything that may be secret."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return "\n".join(
         _LIKE_A_SECRET.sub("...", line)

@@ -1,8 +1,8 @@
-"""Write what starts the agent on a ban host: the command line, and what follows on standard input.
+"""Build the command line that starts the agent on a ban host, and its standard input.
 
 The command line must mean the same to every login shell, csh, fish and rbash included. So it is a short
-list of words, one of them in single quotes, without a line end, ``!``, ``\\`` or an inner single quote. All
-else travels over standard input, in lines that survive a terminal: a login may be wrapped in one to be
+list of words, one of them in single quotes, without a line end, ``!``, ``\\`` or an inner single quote. The
+rest travels over standard input, in lines that survive a terminal: a login may be wrapped in one to be
 recorded.
 """
 
@@ -21,7 +21,7 @@ INCOMPLETE = 42
 OVER = 43
 # A terminal takes lines of up to 4,095 bytes.
 LONGEST_LINE = 4000
-# Debian's own Python first: whatever else stands in the search path may be of somebody's own making.
+# Debian's own Python first: another one in the search path may be a build of the host's owner.
 PYTHONS = ("/usr/bin/python3", "python3")
 
 # Read by /bin/sh, whose $0 is the marker. The loop skips a password that sudo did not ask for.
@@ -77,7 +77,7 @@ _TRY = (
     f't() {{ {_ENVIRONMENT} "$@" -I -c "$c" "$0"; s=$?; case $s in 0) exit;; esac; '
     f'echo "$0:python:$s"; [ $s -lt 128 ] && [ $s != {OVER} ] || exit $s; }}; '
 )
-# Where the agent cannot run, the shell says what its fail2ban.py would say before fail2ban is there.
+# If the agent cannot run, the shell makes the check of fail2ban.py for a host without fail2ban.
 _NO_PYTHON = (
     "[ -e /var/log/auth.log ] || { . /etc/os-release; "
     'case $VERSION_ID in 11|12) echo "$0:nosshdlog";; esac; }; echo "$0:nopython"'
@@ -85,19 +85,19 @@ _NO_PYTHON = (
 
 
 def new_marker() -> str:
-    """Return a word that nobody can know before: it tells our output from all other output."""
+    """Return an unpredictable word that marks our own output."""
     return os.urandom(16).hex()
 
 
 def prompt(marker: str) -> str:
-    """Return what sudo prints when it asks for the password."""
+    """Return the prompt with which sudo asks for the password."""
     return f"{marker}-password"
 
 
 def command(marker: str, become: bool, has_password: bool) -> str:
     """Return the command line for the login shell.
 
-    sudo speaks English under ``LC_ALL=C``. The prompt is a variable, since not every sudo knows ``-p``.
+    ``LC_ALL=C`` makes sudo speak English. The prompt is a variable, because not every sudo knows ``-p``.
     """
     stub = f"-c '{_STUB}' {marker}"
     if not become:
@@ -108,7 +108,7 @@ def command(marker: str, become: bool, has_password: bool) -> str:
 
 
 def agent(marker: str, pythons: Sequence[str], code: bytes, request: bytes) -> bytes:
-    """Return what starts the agent with ``request``; the first of ``pythons`` that can run it does."""
+    """Return the input that runs the agent with ``request`` on the first suitable one of ``pythons``."""
     start = shlex.quote(f"exec({_START!r})")
     tries = "".join(f"t {shlex.join(shlex.split(python))}; " for python in pythons)
     data = base64.b64encode(b"%d\n" % len(code) + code + request)
@@ -118,7 +118,7 @@ def agent(marker: str, pythons: Sequence[str], code: bytes, request: bytes) -> b
 
 
 def install_python(marker: str) -> bytes:
-    """Return what installs python3; its status comes behind its output."""
+    """Return the input that installs python3; the exit status follows the output."""
     run = f"{_ENVIRONMENT} sh -c {shlex.quote(bootstrap.script())} </dev/null"
     return _script(marker, f'{run}; echo "$0:done:$?"')
 

@@ -1,7 +1,7 @@
-"""A ban host over SSH: one exec to look, one to change.
+"""A session with a ban host over SSH: one exec to observe, one to change.
 
 The package provision/linux/agent runs there, sent over stdin as a zip and imported from memory. What comes
-back is bounded in time and in bytes, and nothing of it is shown that is not known to be harmless.
+back is limited in time and bytes, and only text that is known to be harmless is shown.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ CHANGING = 3600
 # prompt of sudo appears on a terminal, which drops what was typed before it.
 STARTING = 120
 PROMPTING = 10
-# Bytes until then. More than a lecture of sudo and a banner is no login.
+# Bytes until then: room for sudo's lecture and a banner. With more, something else is wrong.
 MOST_BEFORE = 1 << 16
-# Bytes of what an installation prints.
+# Bytes of the output of an installation.
 MOST_INSTALLING = 1 << 20
 
 
@@ -83,11 +83,11 @@ class BanHostSession:
         self._access.give_back(self._login, self._client)
 
     def ask(self, request: Request[Answer]) -> Answer:
-        """Send one request to the agent and return its answer, which was validated.
+        """Send one request to the agent and return its validated answer.
 
         Raises:
             Failed: the agent gives the reason; or the connection was lost after the request was sent.
-            InvalidAnswer: the answer is none that the agent gives to this request.
+            InvalidAnswer: the agent never gives such an answer to this request.
             Unreachable: the agent could not be started: no sudo.
             NoPython: the host has no python3 that could run the agent.
         """
@@ -105,21 +105,23 @@ class BanHostSession:
         if "answer" in outcome.messages:
             raise Failed(
                 "the answer of this ban host was cut off",
-                "run again: it finishes what was begun on the host",
+                "run again to finish what was begun on the host",
             )
         if "nopython" in outcome.messages:
             raise causes.no_python(outcome, self._login, pythons)
         raise self._explained(outcome)
 
     def install_python(self) -> str:
-        """Install what a host without python3 needs first; return for what it waited, or nothing."""
+        """Install python3; return a note about what the installation waited for, or nothing."""
         outcome, _ = self._run(launch.install_python, CHANGING, MOST_INSTALLING)
         if "done" not in outcome.messages:
             raise self._explained(outcome)
         if outcome.messages.get("done") != "0":
             words = harmless(outcome.out + outcome.err, 10, last=True)
             what = f"python3 could not be installed:\n{words}"
-            raise Failed(what, "mend that (sources, mirror, proxy, locks of apt), then run again")
+            raise Failed(
+                what, "correct that (sources, mirror, proxy, locks of apt), then run again"
+            )
         return harmless(outcome.out, 1, last=True)
 
     def _explained(self, outcome: Outcome) -> TargetError:
@@ -129,7 +131,7 @@ class BanHostSession:
         return causes.explain(outcome, self._login)
 
     def _listed(self) -> str:
-        """Return what sudo lets the user run, if it lists that without a password."""
+        """Return the commands that sudo permits, if it lists them without a password."""
         outcome, _ = self._timed("env LC_ALL=C sudo -n -l", lambda _: b"", LOOKING, MOST_BEFORE)
         return outcome.out if outcome.status == 0 else ""
 
@@ -171,14 +173,14 @@ class BanHostSession:
             timer.cancel()
 
     def _give_up(self, late: threading.Event) -> None:
-        """End an exec from outside: whatever waits for the host wakes up."""
+        """End an exec from outside; this wakes up every thread that waits for the host."""
         late.set()
         self._client.close()
 
     def _exchange(
         self, command: str | None, sent: Callable[[str], bytes], most: int
     ) -> tuple[Outcome, bytes | None]:
-        """Start a program, send it its input once it can take it, and return what it says."""
+        """Start a program, send its input as soon as it reads, and return its output."""
         marker, login = launch.new_marker(), self._login
         channel = self._open(self._client.get_transport())
         if self._terminal:
@@ -189,7 +191,7 @@ class BanHostSession:
             if command is None:
                 self._enter(exchange, marker)
             if exchange.over:
-                channel.shutdown_write()  # a program that prints nowhere waits for its input
+                channel.shutdown_write()  # a program whose output is redirected waits for its input
             else:
                 exchange.send(sent(marker))
             exchange.wait(lambda: exchange.answered or exchange.heard("done"))
@@ -221,9 +223,9 @@ class BanHostSession:
             ) from error
 
     def _enter(self, exchange: Exchange, marker: str) -> None:
-        """Wait until our shell runs, and type the password of sudo: once, and nothing behind it.
+        """Wait until our shell runs, and type sudo's password: once, and nothing after it.
 
-        Some sudos read all that is there as further passwords.
+        Some versions of sudo take everything after it as further passwords.
         """
         password = self._login.become_password
 
@@ -253,7 +255,7 @@ class BanHostSession:
             raise causes.not_ready(self._login, STARTING, harmless(words, 1, last=True))
 
     def _status(self, channel: Any, exchange: Exchange) -> int | None:
-        """Return the exit status, or None where a signal ended the program."""
+        """Return the exit status, or None if a signal ended the program."""
         if exchange.heard("done"):
             return 0
         status = int(channel.recv_exit_status())

@@ -17,7 +17,7 @@ from typing import Union
 Address = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
 Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
 
-# The address that the self-test bans and frees again. Nobody has it (RFC 5737), so that harms nobody.
+# The address that the self-test bans and unbans. Nobody has it (RFC 5737).
 SELF_TEST = "192.0.2.66"
 LOW_32_BITS = 0xFFFFFFFF
 _MAPPED = ipaddress.IPv6Network("::ffff:0:0/96")
@@ -91,7 +91,10 @@ def spell_ban(address: object) -> str:
 
 
 def is_spelled(text: str) -> bool:
-    """Return whether a text is in its one spelling. Ten times as fast as ipaddress, for nearly all bans."""
+    """Return whether a text is in its one spelling.
+
+    For nearly all bans this is ten times as fast as ipaddress.
+    """
     address, slash, bits = text.partition("/")
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     try:
@@ -116,7 +119,7 @@ def split_ban(entry: str) -> tuple[int, int, int]:
 
 
 class Networks:
-    """A set of networks, each with a label. Ten thousand of them are asked as fast as ten."""
+    """A set of networks, each with a label. A look-up in ten thousand is as fast as in ten."""
 
     def __init__(self, labelled: Iterable[tuple[Network, str]]) -> None:
         # by version: bits behind the prefix: network without these bits: label

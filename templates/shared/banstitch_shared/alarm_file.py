@@ -12,16 +12,15 @@ from __future__ import annotations
 
 import json
 import os
-import stat
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from banstitch_shared.untrusted import read_small_file, take_number, take_text
+
 NAME = "alarms.json"
-# Entries of each list, characters of a text, bytes of the file, and the largest number.
+# Entries of each list, and bytes of the file.
 MOST = 100
-_LONGEST = 200
 _LARGEST = 1 << 20
-_LARGEST_NUMBER = 10**11
 
 
 class Alarm(NamedTuple):
@@ -51,15 +50,18 @@ class Alarms(NamedTuple):
 def read_alarms(folder: str, now: float) -> Alarms:
     """Return the alarms, and the users who are under attack now; nothing where there is no such file."""
     try:
-        found = json.loads(_read(os.path.join(folder, NAME)))
+        found = json.loads(read_small_file(os.path.join(folder, NAME), _LARGEST))
         alarms = tuple(
             Alarm(
-                _number(e["at"]), _text(e["address"]), _text(e["user"]), int(_number(e["failures"]))
+                take_number(e["at"]),
+                take_text(e["address"]),
+                take_text(e["user"]),
+                int(take_number(e["failures"])),
             )
             for e in _entries(found["alarms"])
         )
         attacked = (
-            Attacked(_text(e["user"]), _number(e["until"]), int(_number(e["sources"])))
+            Attacked(take_text(e["user"]), take_number(e["until"]), int(take_number(e["sources"])))
             for e in _entries(found["attacked"])
         )
         return Alarms(alarms, tuple(each for each in attacked if each.until > now))
@@ -67,31 +69,7 @@ def read_alarms(folder: str, now: float) -> Alarms:
         return Alarms()
 
 
-def _read(path: str) -> bytes:
-    file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    try:
-        about = os.fstat(file)
-        if not stat.S_ISREG(about.st_mode) or about.st_size > _LARGEST:
-            raise ValueError("it is no file of alarms")
-        return os.read(file, _LARGEST)
-    finally:
-        os.close(file)
-
-
 def _entries(found: Any) -> Iterator[Any]:
     if not isinstance(found, list):
         raise TypeError("it is no list")
     yield from found[-MOST:]
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError("it is no text")
-    return value[:_LONGEST]
-
-
-def _number(value: Any) -> float:
-    number = float(value)
-    if not 0 <= number <= _LARGEST_NUMBER:
-        raise ValueError("it is no number of this file")
-    return number

@@ -1,4 +1,4 @@
-"""Read the audit of bans: lines of JSON, in a file and in what was rotated away from it.
+"""Read the audit of bans: lines of JSON, in a file and its rotated predecessors.
 
 The folder belongs to root. Releases up to 0.1 gave it to the receiver's user, so no link is followed, and
 nothing but a plain file is read.
@@ -15,18 +15,18 @@ import stat
 from collections.abc import Iterator
 from typing import BinaryIO
 
-# Bytes that are read at once, and of one file at most, its last ones: a file is rotated long before.
+# Bytes of one read, and the last bytes of a file that are read; it is rotated long before that size.
 BLOCK = 1 << 20
 MOST_READ = 64 << 20
-# Bytes of a line. What is longer is no entry.
+# Bytes of a line. A longer line is not an entry.
 LONGEST = 1 << 16
 
 
 def read_newest_first(audit: str, lenient: bool = False) -> Iterator[bytes]:
-    """Yield the lines of the audit and of what was rotated away, the last one first.
+    """Yield the lines of the audit and of its rotated files, the last one first.
 
-    No more is read than is asked for, and one block at a time is held. What is rotated meanwhile comes
-    by again under its next name. ``lenient``: pass over a file that cannot be read.
+    No more is read than needed, and one block at a time is kept. A file that is rotated meanwhile comes
+    again under its next name. ``lenient``: pass over a file that cannot be read.
 
     Raises:
         OSError: a file cannot be read, or is no plain file.
@@ -59,7 +59,7 @@ def open_plain_file(path: str) -> BinaryIO:
     if stat.S_ISREG(os.fstat(descriptor).st_mode):
         return open(descriptor, "rb")
     os.close(descriptor)
-    raise OSError(errno.EINVAL, "no plain file", path)
+    raise OSError(errno.EINVAL, "not a plain file", path)
 
 
 def _read_backwards(file: BinaryIO, size: int) -> Iterator[bytes]:
@@ -68,7 +68,7 @@ def _read_backwards(file: BinaryIO, size: int) -> Iterator[bytes]:
     while size > least:
         start = max(least, size - BLOCK)
         file.seek(start)
-        # of a line that is too long, no more is kept than shows that
+        # keep only as much of a line as shows that it is too long
         rest, *lines = (file.read(size - start) + rest[: LONGEST + 1]).split(b"\n")
         yield from (line for line in reversed(lines) if 0 < len(line) <= LONGEST)
         size = start

@@ -20,7 +20,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 HEAD = "# banstitch 1"
-# The ends of the names of a jail's file, and of the one whose time says when its bans were looked after.
+# The suffixes of a jail's ban file, and of the file whose time is that of the last maintenance.
 BANS = ".bans"
 ALIVE = ".alive"
 FOREVER = float("inf")
@@ -46,7 +46,7 @@ def find_ban_file(folder: str, jail: str) -> str:
 
 
 def find_sign_of_life(folder: str, jail: str) -> str:
-    """Return the path of the file whose time says when a jail's bans were last looked after."""
+    """Return the path of the file whose time is that of a jail's last maintenance."""
     return os.path.join(folder, jail + ALIVE)
 
 
@@ -69,7 +69,7 @@ def parse_bans(text: str) -> list[Ban]:
 
 
 def salvage_bans(text: str) -> tuple[list[Ban], bool]:
-    """Return every ban that a file still names, and whether it is whole."""
+    """Return every readable ban of a file, and whether the file is complete."""
     lines, bans = text.split("\n"), []
     is_whole = _is_whole(lines)
     for line in lines[1:-2] if is_whole else lines[1:-1]:
@@ -85,7 +85,7 @@ def _is_whole(lines: list[str]) -> bool:
 
 
 def parse_ban(line: str) -> Ban:
-    """Return the ban of a line, without a check of its address. Raises ValueError."""
+    """Return the ban of a line; its address is not checked. Raises ValueError."""
     address, until, since, failures, count = line.split(" ")
     ban = Ban(
         address,
@@ -123,7 +123,7 @@ def compute_end(began: float, bantime: float) -> float:
 
 
 def round_end(until: float) -> int:
-    """Return an end in whole seconds, rounded up: a ban does not end before its time. -1 is for ever."""
+    """Return an end in whole seconds, rounded up so that no ban ends early. -1 is for ever."""
     return -1 if until == FOREVER else int(-(-until // 1))
 
 

@@ -9,7 +9,7 @@ TOKEN_HEADER = "X-Banstitch-Token"  # noqa: S105 - a name, no secret
 EVENTS_PATH = "/receive-logs"
 # All bans; those of one family are below it.
 FEED_PATH = "/blocked-ips"
-# What is wrong and what is lost; and whether the service works at all.
+# Errors and losses; and whether the service works at all.
 HEALTH_PATH = "/healthz"
 LIVE_PATH = HEALTH_PATH + "/live"
 METRICS_PATH = "/metrics"

@@ -49,7 +49,7 @@ def test_the_same_ban_again_and_a_prolonged_one_keep_a_single_entry(server: Serv
     assert server.becomes({"2001:db8::1": NOW + 2400})
 
 
-def test_unbanning_who_is_not_banned_changes_nothing(server: Server) -> None:
+def test_to_unban_an_address_that_is_not_banned_changes_nothing(server: Server) -> None:
     action = server.start()
     action.ban(ticket("203.0.113.9"))
     action.unban(ticket("203.0.113.10"))
@@ -122,7 +122,7 @@ def test_the_end_of_a_network_s_ban_frees_nobody_inside_it(
     assert eventually(lambda: server.audited() == [("expiry", "198.51.100.0/24", "banstitch")])
 
 
-def test_whom_fail2ban_frees_along_with_another_is_handed_back_to_it(
+def test_an_address_that_fail2ban_frees_along_with_another_is_handed_back_to_it(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     action = server.start()

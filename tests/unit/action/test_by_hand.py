@@ -90,7 +90,7 @@ def test_an_unban_by_hand_says_whether_it_changed_something(server: Server) -> N
         ("192.0.2.0/28", "192.0.2.0/28 is on the ignore list"),
     ],
 )
-def test_who_bans_somebody_on_the_ignore_list_reads_who_that_is(
+def test_the_refusal_to_ban_by_hand_names_the_entry_of_the_ignore_list(
     server: Server, address: str, said: str
 ) -> None:
     server.ignored = {"192.0.2.0/24"}
@@ -98,7 +98,7 @@ def test_who_bans_somebody_on_the_ignore_list_reads_who_that_is(
         server.start().ban_by_hand(address, 60)
 
 
-def test_what_is_not_on_disk_is_said_to_who_banned_or_freed_by_hand(
+def test_a_ban_or_unban_by_hand_that_is_not_on_disk_yet_is_reported(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(server.module.keeper, "RETRY", 0.01)
@@ -147,7 +147,7 @@ def test_an_unban_by_hand_is_on_disk_when_the_call_returns_and_fail2ban_forgets_
     assert eventually(lambda: server.audited() == wanted)
 
 
-def test_who_was_unbanned_stays_free_when_fail2ban_reads_the_old_events_again(
+def test_an_unbanned_address_stays_free_when_fail2ban_reads_the_old_events_again(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(server.module.keeper, "TICK", 0.01)
@@ -162,7 +162,7 @@ def test_who_was_unbanned_stays_free_when_fail2ban_reads_the_old_events_again(
     assert server.bans() == {}
 
 
-def test_new_events_ban_who_was_unbanned_and_count_it_as_the_second_time(server: Server) -> None:
+def test_new_events_ban_an_unbanned_address_and_count_as_the_second_time(server: Server) -> None:
     action = server.start()
     action.ban(ticket("203.0.113.9"))
     action.unban_by_hand("203.0.113.9")
@@ -180,7 +180,7 @@ def test_how_often_somebody_was_banned_is_known_after_a_restart(server: Server) 
     assert eventually(lambda: [line[4] for line in server.lines()] == ["2"])
 
 
-def test_the_audit_says_why_with_the_events_and_tells_expiry_from_unban(
+def test_the_audit_has_the_reason_and_the_events_and_distinguishes_expiry_from_unban(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     action = server.start()
@@ -196,7 +196,9 @@ def test_the_audit_says_why_with_the_events_and_tells_expiry_from_unban(
     assert {"at", "jail", "until", "since", "failures", "count", "by"} <= set(entries[0])
 
 
-def test_the_audit_tells_a_ban_by_fail2ban_client_from_one_by_events(server: Server) -> None:
+def test_the_audit_distinguishes_a_ban_by_fail2ban_client_from_one_by_events(
+    server: Server,
+) -> None:
     server.start().ban({**ticket("203.0.113.9"), "failures": 0, "matches": ""})
     assert eventually(lambda: len(server.audited()) == 1)
     (entry,) = [json.loads(line) for line in server.audit.read_text().splitlines()]

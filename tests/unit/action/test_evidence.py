@@ -56,7 +56,9 @@ def audit(server: Server) -> list[dict[str, Any]]:
     return [json.loads(line) for line in server.audit.read_text().splitlines()]
 
 
-def test_a_ban_is_told_with_the_firewall_and_the_log_line_of_its_last_event(server: Server) -> None:
+def test_the_audit_of_a_ban_has_the_fortigate_and_the_log_line_of_its_last_event(
+    server: Server,
+) -> None:
     lines = [clean("203.0.113.9", NOW + n) for n in range(3)]
     for number, line in enumerate(lines):
         keep(server, f"event {number}", line, fortigate=f"fw{number}")

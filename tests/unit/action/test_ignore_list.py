@@ -12,7 +12,7 @@ from tests.unit.action.action_model import (
 )
 
 
-def test_whom_the_site_spares_is_on_the_jails_list_beside_whom_the_operator_spares(
+def test_the_jails_ignore_list_has_the_addresses_of_the_site_and_of_the_operator(
     server: Server,
 ) -> None:
     server.ignored = {"198.51.100.1"}
@@ -33,7 +33,7 @@ def test_whom_the_site_spares_is_on_the_jails_list_beside_whom_the_operator_spar
     assert listed() == ["198.51.100.1", "203.0.113.0/24"]
 
 
-def test_who_is_on_the_ignore_list_by_now_is_let_go_at_the_start_and_at_a_reload(
+def test_an_address_that_was_added_to_the_ignore_list_is_freed_at_the_start_and_at_a_reload(
     server: Server,
 ) -> None:
     server.holds({"203.0.113.9": -1, "203.0.113.10": -1, "2001:db8::/64": -1})
@@ -65,7 +65,7 @@ def test_what_is_on_the_ignore_list_is_not_held_though_fail2ban_bans_it(
     assert eventually(lambda: server.forgotten == [(wanted, True)])
 
 
-def test_who_comes_onto_the_ignore_list_is_let_go_once_at_the_next_ban(
+def test_an_address_that_is_added_to_the_ignore_list_is_freed_once_at_the_next_ban(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(server.module.keeper, "TICK", 0.01)

@@ -264,7 +264,7 @@ def test_it_counts_on_where_its_file_cannot_be_opened(limit: Any, tmp_path: Path
     assert [limit.take(LINE, NOON).allowed for _ in range(LIMIT + 1)] == [True] * LIMIT + [False]
 
 
-def test_who_may_read_the_counts_cannot_hold_the_lock(limit: Any, tmp_path: Path) -> None:
+def test_a_reader_of_the_counts_cannot_hold_the_lock(limit: Any, tmp_path: Path) -> None:
     limit.take(LINE, NOON)
     modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.glob("limit*")}
     assert modes == {"limit.json": 0o640, "limit.json.lock": 0o600}

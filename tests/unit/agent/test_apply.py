@@ -65,7 +65,7 @@ def test_a_checker_that_refuses_leaves_everything_as_it_was(
     quiet: None, state: Path, tmp_path: Path
 ) -> None:
     path = tmp_path / "app.py"
-    with pytest.raises(HostError, match=r"no valid Python[\s\S]*everything is as it was"):
+    with pytest.raises(HostError, match=r"must be valid Python[\s\S]*everything is as it was"):
         applied(files_step(path, b"def (", "python"))
     assert list(tmp_path.iterdir()) == []
 

@@ -57,7 +57,7 @@ def test_an_action_of_before_that_answers_in_words_is_believed(
         ),
     ],
 )
-def test_why_nothing_came_of_it_is_told_without_a_command_line(
+def test_the_error_of_a_failed_ban_quotes_no_command_line(
     fail2ban: Fail2ban, ran: Ran, told: str
 ) -> None:
     fail2ban.answer = ran
@@ -101,7 +101,7 @@ def test_what_has_expired_is_not_listed_though_fail2ban_is_down_and_keeps_it(
 
 
 @pytest.mark.usefixtures("fail2ban")
-def test_each_ban_tells_why_as_the_audit_remembers_its_last_beginning(
+def test_each_ban_has_the_reason_that_the_audit_recorded_at_its_last_start(
     spool: Callable[..., str], tmp_path: Path
 ) -> None:
     folder = spool(ON, "203.0.113.5", "203.0.113.6")
@@ -124,7 +124,7 @@ def test_each_ban_tells_why_as_the_audit_remembers_its_last_beginning(
 
 
 @pytest.mark.usefixtures("fail2ban")
-def test_who_is_banned_is_told_though_the_audit_cannot_be_read(
+def test_bans_are_listed_although_the_audit_cannot_be_read(
     spool: Callable[..., str], tmp_path: Path
 ) -> None:
     folder = spool(ON, "203.0.113.5")

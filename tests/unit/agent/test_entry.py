@@ -48,7 +48,7 @@ def asked(request: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.
     "error",
     [OSError(errno.EROFS, "Read-only file system"), OSError(errno.ENOSPC, "No space left")],
 )
-def test_a_host_that_refuses_is_told_without_a_traceback(
+def test_an_error_on_the_host_is_answered_without_a_traceback(
     error: OSError, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(_: Any) -> dict[str, Any]:
@@ -62,7 +62,7 @@ def test_a_host_that_refuses_is_told_without_a_traceback(
     assert "Traceback" not in answer["error"]
 
 
-def test_who_is_not_root_is_told_what_to_set(
+def test_without_root_the_error_names_what_to_set(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
@@ -106,7 +106,7 @@ def test_a_stranger_on_our_port_counts_as_no_answer(stranger: str) -> None:
         self_test._post(build_opener(""), stranger, {}, "line")
 
 
-def test_a_page_that_is_not_ours_is_told_by_verify(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_verify_reports_a_page_that_is_not_ours(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(self_test, "fetch", lambda *_: (200, "<html>It works!</html>"))
     with pytest.raises(HostError, match="did not take the event"):
         self_test._post(build_opener(""), "http://127.0.0.1/", {}, "line")
@@ -130,7 +130,7 @@ def self_test_request(tokens: str, base: str) -> SelfTest:
     )
 
 
-def test_verify_tells_the_first_reason_though_nothing_can_be_unbanned_either(
+def test_verify_reports_the_first_error_although_nothing_can_be_unbanned_either(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "tokens.json"

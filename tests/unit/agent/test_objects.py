@@ -22,9 +22,9 @@ from tests.unit.agent.agent_model import ME, MY_GROUP, full_disk, take_back
 MANIFEST_0_1 = PROJECT / "tests/fixtures/site_0_1/host/var/lib/banstitch/manifest.json"
 
 
-def test_a_program_that_is_missing_or_hangs_is_told_in_words() -> None:
+def test_a_program_that_is_missing_or_hangs_is_an_error_in_words() -> None:
     assert host.run(["no-such-program-here"]) == (127, "no-such-program-here: not installed")
-    assert "no end within 0 s" in host.run(["sleep", "60"], timeout=0.01).output
+    assert "did not end within 0 s" in host.run(["sleep", "60"], timeout=0.01).output
     with pytest.raises(HostError, match="not installed"):
         host.must(["no-such-program-here"])
 
@@ -56,12 +56,12 @@ def test_no_manifest_is_none(state: Path) -> None:
     ("text", "words"),
     [
         ("{", "damaged"),
-        ('{"version": 99}', "run the toolkit that wrote it"),
+        ('{"version": 99}', "run the release of Banstitch that wrote it"),
         ("[]", "damaged"),
         ('{"version": 1}', "damaged"),
     ],
 )
-def test_a_manifest_that_cannot_be_used_is_told_and_left(
+def test_a_manifest_that_cannot_be_used_is_an_error_and_stays(
     state: Path, text: str, words: str
 ) -> None:
     state.mkdir()

@@ -30,7 +30,7 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
 
 
 @pytest.mark.parametrize(("up", "done"), [(True, RELOAD), (False, None)])
-def test_a_fail2ban_that_cannot_be_told_to_load_anew_is_restarted(
+def test_a_fail2ban_that_cannot_be_reloaded_is_restarted(
     monkeypatch: pytest.MonkeyPatch,
     ran: list[list[str]],
     up: bool,

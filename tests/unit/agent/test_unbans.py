@@ -83,7 +83,7 @@ def test_a_network_that_holds_banned_addresses_names_some_of_them(
     assert held.endswith(" and 2 more")
 
 
-def test_a_ban_in_a_jail_that_is_off_is_told_and_its_file_left(
+def test_a_ban_in_a_jail_that_is_off_is_reported_and_its_file_stays(
     fail2ban: Fail2ban, spool: Callable[..., str]
 ) -> None:
     spool(ON)

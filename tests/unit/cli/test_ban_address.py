@@ -67,7 +67,7 @@ def test_nearly_everybody_is_refused(text: str) -> None:
         ("::ffff:127.0.0.1", "loopback"),
     ],
 )
-def test_whom_no_firewall_sees_cannot_be_banned(text: str, why: str) -> None:
+def test_an_address_that_no_fortigate_sees_cannot_be_banned(text: str, why: str) -> None:
     assert f"{text} overlaps " in refusal(text)
     assert why in refusal(text)
 

@@ -12,7 +12,7 @@ from provision.plan import Change, SitePlan, TargetPlan
 from tests.unit.cli.command_line import Cli, Terminal
 
 
-def test_who_says_no_has_changed_nothing(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_answer_no_changes_nothing(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     change = Change("file:/etc/x", "update", "+new")
     planned = SitePlan("bh1", "apply", (TargetPlan("bh1", "linux", "differs", (change,)),))
     monkeypatch.setattr(site, "plan_site", lambda *_: planned)
@@ -24,7 +24,7 @@ def test_who_says_no_has_changed_nothing(cli: Cli, monkeypatch: pytest.MonkeyPat
     assert said.err.endswith("nothing was changed\n")
 
 
-def test_who_says_no_to_json_still_gets_one_document(
+def test_after_the_answer_no_json_is_still_one_document(
     cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     change = Change("file:/etc/x", "create", "+new")

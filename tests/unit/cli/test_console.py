@@ -72,7 +72,7 @@ def document(site: SiteResult, *values: str) -> Any:
     return json.loads("".join(written))
 
 
-def test_every_target_is_told_with_its_state_changes_notes_and_error() -> None:
+def test_every_target_is_printed_with_its_state_changes_notes_and_error() -> None:
     assert told(SITE, detail="names").splitlines() == [
         "site bh1",
         "  failed      bh1 (linux, 2 execs)",
@@ -118,13 +118,13 @@ def test_diffs_are_shown_only_when_asked_for() -> None:
         assert " " * 10 + line in told(SITE, detail="everything").splitlines()
 
 
-def test_long_lines_are_not_broken_for_who_greps_them() -> None:
+def test_long_lines_are_not_broken_so_that_they_can_be_searched() -> None:
     change = Change("file:/" + "x" * 300, "update", "+" + "y" * 300)
     site = SiteResult("s", (TargetResult("h", "linux", "changed", changes=(change,)),))
     assert " " * 10 + "+" + "y" * 300 in told(site, detail="everything").splitlines()
 
 
-def test_a_row_of_a_table_is_one_line_with_every_cell_in_full_for_who_greps_it() -> None:
+def test_a_row_of_a_table_is_one_line_with_every_cell_in_full() -> None:
     stream = io.StringIO()
     rows = [("a" * 60, "東京", "x y"), ("b", "c" * 60, "")]
     report(stream).print_table(("one", "two", "three"), rows)
@@ -159,13 +159,13 @@ def test_what_looks_like_markup_is_shown_as_it_is() -> None:
     assert "[red]x[/] [/nope]" in told(site, detail="everything")
 
 
-def test_no_secret_is_in_what_is_told() -> None:
+def test_no_secret_is_printed() -> None:
     text = told(everywhere(SECRET), SECRET, detail="everything")
     assert "hunter2" not in text
     assert MASK in text
 
 
-def test_no_secret_of_several_lines_is_in_what_is_told() -> None:
+def test_no_secret_of_several_lines_is_printed() -> None:
     text = told(everywhere("line-one\nline-two"), "line-one\nline-two", detail="everything")
     assert "line-one" not in text
     assert "line-two" not in text
@@ -227,7 +227,7 @@ def test_no_live_table_and_no_colour_where_there_is_no_terminal() -> None:
     assert "\x1b" not in stream.getvalue()
 
 
-def test_verbose_tells_what_is_being_done_line_by_line() -> None:
+def test_verbose_prints_each_activity_on_a_line() -> None:
     stream = io.StringIO()
     with report(stream, verbose=1) as shown:
         shown.report_activity("bh1", "fw1", "observing")

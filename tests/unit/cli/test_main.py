@@ -46,7 +46,7 @@ def test_check_with_json_prints_one_document(cli: Cli) -> None:
     assert [site["name"] for site in found["sites"]] == ["bh1"]
 
 
-def test_every_fault_has_a_line_of_its_own_on_standard_error(cli: Cli) -> None:
+def test_every_error_has_a_line_of_its_own_on_standard_error(cli: Cli) -> None:
     write(cli.folder, group_vars__all__yml="receiver_portt: 1\ndetection_ban_time: 5 minutes\n")
     said = cli("check")
     assert (said.code, said.out) == (3, "")
@@ -56,7 +56,7 @@ def test_every_fault_has_a_line_of_its_own_on_standard_error(cli: Cli) -> None:
     assert "receiver_port" in lines[0]
 
 
-def test_a_template_at_fault_is_told_before_anybody_is_contacted(
+def test_an_error_in_a_template_is_printed_before_any_host_is_contacted(
     cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def at_fault(*_: Any) -> NoReturn:
@@ -107,7 +107,7 @@ def test_the_list_of_bans_is_followed_by_nothing_where_all_is_well(
         (("teardown",), "-y"),
     ],
 )
-def test_a_mistake_on_the_command_line_is_told_in_one_line_and_exits_3(
+def test_a_mistake_on_the_command_line_is_one_line_and_exits_3(
     cli: Cli, arguments: tuple[str, ...], words: str
 ) -> None:
     said = cli(*arguments)
@@ -156,7 +156,7 @@ def test_no_password_is_shown_however_much_is_said(offline: Cli, flag: str) -> N
     assert PASSWORD not in said.out + said.err
 
 
-def test_a_fault_of_the_toolkit_is_one_line_and_its_place_is_shown_on_demand(
+def test_an_error_of_the_toolkit_is_one_line_and_its_place_is_shown_on_demand(
     cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: Any) -> NoReturn:
@@ -191,12 +191,14 @@ def test_an_interrupt_exits_130(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(site, "plan_site", interrupt)
     said = cli("plan")
     assert said.code == 130
-    assert said.err == "interrupted: run again to do what was not begun\n"
+    assert said.err == "interrupted: run again to do the rest\n"
     document = json.loads(cli("plan", "--json").out)
     assert (document["exit_code"], document["sites"]) == (130, [])
 
 
-def test_a_unit_that_is_named_alone_is_still_asked_for_through_its_ban_host(offline: Cli) -> None:
+def test_a_fortigate_that_is_named_alone_is_still_reached_through_its_ban_host(
+    offline: Cli,
+) -> None:
     found = json.loads(offline("plan", "-l", "fw1", "--json").out)
     assert [target["host"] for target in found["sites"][0]["targets"]] == ["bh1", "fw1"]
 

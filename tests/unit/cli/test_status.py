@@ -55,7 +55,7 @@ def cells(target: TargetResult) -> dict[str, str]:
         ((), {}, "off"),
     ],
 )
-def test_the_certificate_is_told_by_the_days_left_and_what_to_do_about_it(
+def test_the_certificate_is_shown_with_the_days_left_and_the_remedy(
     desired: tuple[Resource, ...], left: dict[str, float], shown: str
 ) -> None:
     assert cells(host(certificate=describe_expiry(desired, left)))["certificate"] == shown
@@ -93,7 +93,7 @@ def test_what_does_not_run_is_named_and_what_is_not_known_is_no_zero() -> None:
     ("age", "shown"),
     [(0, "0 s"), (119, "119 s"), (120, "2 min"), (7200, "2 h"), (172800, "2 d"), (8e6, "92 d")],
 )
-def test_a_firewall_that_has_been_silent_for_long_is_seen_at_a_glance(
+def test_a_fortigate_that_has_been_silent_for_long_is_seen_at_a_glance(
     age: float, shown: str
 ) -> None:
     details = {"last_event": 0.0, "last_poll": NOW - age, "version": "7.4.8"}
@@ -157,6 +157,17 @@ def test_below_the_table_stands_what_else_is_to_be_known(
     details: dict[str, Any], said: str
 ) -> None:
     assert status.list_notes([SiteResult("ban1", (host(**details),))]) == [said]
+
+
+def test_a_shield_that_is_up_is_the_first_note() -> None:
+    times = {"since": NOW, "until": NOW + 3600}
+    counts = {"homes": 3, "kept_out": 0, "denied": 0}
+    shield = {"mode": "up", "by": "root@pc", "why": "a spray", **times, **counts}
+    notes = status.list_notes([SiteResult("ban1", (host(shield=shield),))])
+    assert notes[0] == (
+        "ban1: SHIELD UP from 2027-01-15 08:00 to 2027-01-15 09:00 UTC: the feed denies everybody but"
+        " 3 networks of recent logins and those that are never denied (root@pc: a spray)"
+    )
 
 
 def test_a_name_of_the_ignore_list_without_a_recent_answer_is_noted() -> None:

@@ -14,11 +14,13 @@ from provision.engine.run import Job
 from provision.engine.site import apply_site, plan_site
 from provision.errors import Failed
 from provision.fortios.config.desired import Desired
+from provision.fortios.config.feed import FeedState
+from provision.fortios.config.object_id import ObjectId
 from provision.fortios.config.observed import Observed
 from provision.fortios.planning.planner import FortiPlan, object_ids_to_observe
 from provision.fortios.record.record import Record
-from provision.linux.agent.protocol.answers import Applied, Done, Leased, SelfTested
-from provision.linux.agent.protocol.requests import Apply, Remember, Request
+from provision.linux.agent.protocol.answers import Applied, Ban, Bans, Done, Leased, SelfTested
+from provision.linux.agent.protocol.requests import Apply, Remember, Request, SelfTest
 from provision.linux.agent.protocol.state import Observed as HostObserved
 from provision.linux.draft import LinuxPlan
 from provision.masking import Secrets
@@ -56,6 +58,9 @@ class World:
     faults: dict[tuple[str, str], Exception] = field(default_factory=dict)
     # what the self-test finds of posts that could not be read
     unreadable: dict[str, int] = field(default_factory=dict)
+    # what each FortiGate holds of the feed, and the bans of the site
+    feeds: dict[str, FeedState] = field(default_factory=dict)
+    bans: list[Ban] = field(default_factory=list)
     meddle: Callable[[str, str], None] = lambda _host, _what: None
 
     def asked(self, host: str, what: str) -> None:
@@ -101,6 +106,7 @@ class FakeBanHost:
             "apply": self._apply,
             "remember": self._remember,
             "self-test": self._run_self_test,
+            "bans": lambda _: Bans(self._world.bans, []),
             "lease": lambda asked: Leased(None, None, records.get(asked.fortigate)),
             "release": lambda _: Done(),
         }
@@ -124,8 +130,9 @@ class FakeBanHost:
             records[request.fortigate] = request.record
         return Done()
 
-    def _run_self_test(self, _: object) -> SelfTested:
-        return SelfTested(["it was banned"], self._world.unreadable)
+    def _run_self_test(self, request: SelfTest) -> SelfTested:
+        fetched = {name: 31.0 for name in request.fetchers if name != FW2}
+        return SelfTested(["it was banned"], self._world.unreadable, {FW1: 6.25}, fetched)
 
     def install_python(self) -> str:
         self.execs += 1
@@ -156,6 +163,10 @@ class FakeUnit:
     def look(self, wanted: Iterable[str]) -> Observed:
         self.exchanges += 1
         return fortios_model.observe(self._world.units[self._name], wanted, self._name)
+
+    def read_feed(self, feed_id: ObjectId) -> FeedState:
+        self.exchanges += 1
+        return self._world.feeds.get(self._name, FeedState(words="Unknown action 0"))
 
     def apply(self, plan: FortiPlan, approved: Iterable[tuple[str, str]]) -> None:
         assert tuple(approved) == tuple((each.id, each.shown) for each in plan.blocks)

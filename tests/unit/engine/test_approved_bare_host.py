@@ -53,7 +53,7 @@ def test_a_bare_host_that_is_not_empty_is_left_with_python_and_nothing_else(worl
     assert list_sent(world) == [(BAN_HOST, "install python")]
 
 
-def test_what_is_foretold_of_a_bare_host_is_part_of_its_plan(world: World) -> None:
+def test_the_expected_changes_of_a_bare_host_are_part_of_its_plan(world: World) -> None:
     """fail2ban does not start on a Debian 12 without a log of sshd: a file mends that."""
     make_bare_world(world, sshd_jail_without_log=True)
     approved = plan(job("apply"))

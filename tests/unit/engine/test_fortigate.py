@@ -60,7 +60,7 @@ def test_a_push_that_could_not_be_put_back_is_remembered(world: World) -> None:
     assert FW1 in world.records()
 
 
-def test_a_unit_that_changed_since_the_plan_is_not_touched(world: World) -> None:
+def test_a_fortigate_that_changed_since_the_plan_is_not_touched(world: World) -> None:
     go("apply")
     stitch = next(each for each in world.units[FW1] if "automation-stitch" in each)
     del world.units[FW1][stitch]

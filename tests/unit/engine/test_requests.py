@@ -46,7 +46,7 @@ def test_where_one_site_lacks_the_detection_no_site_is_contacted(cli: Cli) -> No
         ("soon", "--for soon: it is not valid; write 90s"),
     ],
 )
-def test_a_duration_that_cannot_be_meant_is_told_in_plain_words(
+def test_an_impossible_duration_is_an_error_in_plain_words(
     cli: Cli, duration: str, why: str
 ) -> None:
     said = cli("ban", "203.0.113.5", "--for", duration)
@@ -61,7 +61,7 @@ def answered(monkeypatch: pytest.MonkeyPatch, **result: Any) -> None:
     monkeypatch.setattr("provision.engine.requests.ask", lambda *_: SiteResult("bh1", (target,)))
 
 
-def test_a_ban_tells_until_when(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_ban_prints_its_end(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     details = {"until": 1_800_000_000, "said": "by the action"}
     answered(monkeypatch, state="changed", details=details)
     assert "note: banned until 2027-01-15 08:00:00Z\n" in cli("ban", "203.0.113.5").out
@@ -76,6 +76,29 @@ def test_a_ban_below_a_longer_one_says_that_nothing_changed(
     said = cli("ban", "203.0.113.5", "--for", "1m")
     assert said.code == 0
     assert "note: banned permanently already, nothing was changed; to shorten the ban" in said.out
+
+
+def test_an_order_to_the_shield_tells_until_when(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    answered(monkeypatch, state="changed", details={"until": 1_800_000_000})
+    said = cli("shield", "on", "--for", "1h", "--why", "a spray")
+    assert (said.code, said.err) == (0, "")
+    assert "note: shield on until 2027-01-15 08:00:00Z\n" in said.out
+    assert "note: shield off until" in cli("shield", "off").out
+
+
+def test_a_shield_that_would_deny_more_than_vpns_is_refused(cli: Cli) -> None:
+    hosts = HOSTS.replace("ban_host: bh1}", "ban_host: bh1, enforcement: none}", 1)
+    write(cli.folder, hosts__yml=hosts)
+    said = cli("shield", "on")
+    assert said.code == 3
+    assert "fw1: the shield: enforcement none leaves open what the feed is used for" in said.err
+
+
+@pytest.mark.parametrize("duration", ["-1", "0"])
+def test_a_shield_must_end(cli: Cli, duration: str) -> None:
+    said = cli("shield", "on", "--for", duration)
+    assert said.code == 3
+    assert "must be" in said.err
 
 
 @pytest.mark.parametrize(
@@ -140,7 +163,7 @@ def test_a_ban_that_outlives_the_calendar_is_listed_all_the_same(
 
 
 @pytest.mark.parametrize("name", ["verify", "status"])
-def test_a_fortigate_with_a_name_of_the_site_s_own_secrets_is_a_fault_with_its_line(
+def test_a_fortigate_with_a_name_of_the_site_s_own_secrets_is_an_error_with_its_line(
     cli: Cli, name: str
 ) -> None:
     write(cli.folder, hosts__yml=HOSTS.replace("fw2:", f"{name}:"))

@@ -22,7 +22,7 @@ from tests.unit.engine.site_model import (
 from tests.unit.roles.sample_ca import CA, limited
 
 
-def test_plan_tells_what_apply_then_does_and_changes_nothing(world: World) -> None:
+def test_plan_shows_what_apply_then_does_and_changes_nothing(world: World) -> None:
     before = world.everything()
     planned = go("plan")
     assert world.everything() == before
@@ -88,7 +88,7 @@ def test_fortigates_are_not_even_contacted_when_the_host_is_unreachable(world: W
     assert world.log == [(BAN_HOST, "connect")]
 
 
-def test_unknown_host_keys_of_a_whole_site_are_told_at_once(world: World) -> None:
+def test_unknown_host_keys_of_a_whole_site_are_printed_at_once(world: World) -> None:
     world.faults[(BAN_HOST, "connect")] = UnknownKey("unknown key A")
     world.faults[(FW1, "connect")] = UnknownKey("unknown key B")
 
@@ -99,7 +99,7 @@ def test_unknown_host_keys_of_a_whole_site_are_told_at_once(world: World) -> Non
     assert world.log == [(name, "connect") for name in (BAN_HOST, FW1, FW2)]
 
 
-def test_who_watches_is_told_what_came_of_each_target_also_of_one_that_failed(world: World) -> None:
+def test_the_listener_gets_the_result_of_each_target_also_of_one_that_failed(world: World) -> None:
     world.faults[(BAN_HOST, "observe")] = Failed("no space left")
     listener = Listening()
     result = go("plan", listener=listener)
@@ -175,7 +175,7 @@ def test_verify_does_not_call_a_site_well_whose_posts_cannot_be_read(world: Worl
 
 
 @pytest.mark.parametrize("where", [(BAN_HOST, "observe"), (FW1, "observe")])
-def test_a_fault_of_the_toolkit_is_told_as_a_failure_of_that_target(
+def test_an_error_of_the_toolkit_is_reported_as_a_failure_of_that_target(
     world: World, where: tuple[str, str]
 ) -> None:
     """One target with data nobody foresaw must not hide what came of the others, nor be quoted."""

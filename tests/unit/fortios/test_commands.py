@@ -32,6 +32,8 @@ LOOKS = [
     "sudo global show system vdom-property",
     "show vpn ssl settings",
     "show firewall policy 7",
+    "diagnose sys external-resource stats",
+    'sudo global diagnose sys external-address-resource list "g-banstitch_feed"',
     'sudo root show system automation-trigger "a?b=1 \\"x\\" naïve 日本"',
 ]
 NO_LOOKS = [
@@ -42,6 +44,9 @@ NO_LOOKS = [
     "config system admin",
     "get system admin",
     "diagnose sys kill 9 1",
+    "diagnose sys external-resource stats 1",
+    'diagnose sys external-address-resource list "theirs"',
+    'diagnose sys external-address-resource list "banstitch_feed" "x"',
     "show",
     "show system admin | grep x",
     "show system admin; execute reboot",
@@ -67,7 +72,7 @@ def test_a_looking_command_may_be_typed(command: str) -> None:
 
 @pytest.mark.parametrize("command", NO_LOOKS)
 def test_no_other_command_may_be_typed_to_look(command: str) -> None:
-    with pytest.raises(ValueError, match="only looks"):
+    with pytest.raises(ValueError, match="read-only"):
         check_look(command)
 
 
@@ -112,6 +117,9 @@ def test_every_line_of_a_template_may_be_typed(text: str) -> None:
         "execute cfg save",
         "sudo global execute cfg save",
         'set http-body "one\n  two\n\nend\n> three"',
+        'set script "execute update-external-resource banstitch_feed"',
+        'set script "config global\nexecute update-external-resource g-banstitch_feed\nend"',
+        "unset script",
     ],
 )
 def test_a_changing_line_may_be_typed(line: str) -> None:
@@ -142,6 +150,12 @@ def test_a_changing_line_may_be_typed(line: str) -> None:
         "# a comment",
         "diagnose sys kill 9 1",
         "show system admin",
+        'set script "execute reboot"',
+        'set "script" "execute reboot"',
+        'set script "execute update-external-resource theirs"',
+        'set script "execute update-external-resource banstitch_feed\nexecute reboot"',
+        'append script "execute reboot"',
+        'set scr "execute reboot"',
         "set a " + "b" * 70000,
     ],
 )

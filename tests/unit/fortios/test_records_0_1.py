@@ -90,5 +90,5 @@ def test_an_adopted_secret_of_0_1_is_not_typed_and_the_error_has_the_remedy(
     site.fortigate.run('config system external-resource\ndelete "banstitch_feed"\nend\n')
     done = site.teardown()
     assert done.error == ""
-    assert f"{FEED} is not made anew" in "".join(done.notes)
+    assert f"{FEED} is not created again" in "".join(done.notes)
     assert site.records == {}

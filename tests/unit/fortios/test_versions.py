@@ -85,11 +85,11 @@ def test_an_unknown_capability_is_an_error() -> None:
         assume_facts(NEWEST).has("http_header")
 
 
-def test_an_unknown_version_is_taken_for_the_newest_known_one_before_it_with_a_warning() -> None:
+def test_an_unknown_version_is_treated_as_the_newest_known_one_before_it_with_a_warning() -> None:
     for version, nearest in (("8.2.1", "8.0"), ("9.0.0", "8.0"), ("7.8.0", "7.6")):
         (text,) = warn_of_unknown_version(assume_facts(read_version(version)))
         assert version in text
-        assert f"taken for {nearest}" in text
+        assert f"treated as {nearest}" in text
         assert has("http_headers", version)
     for train in TRAINS:
         assert warn_of_unknown_version(assume_facts((*train, 3))) == ()

@@ -14,7 +14,7 @@ from tests.unit.linux.linux_model import Unknown
 from tests.unit.ssh.shell_server import ShellServer
 
 # What an agent answers that was started, but not as root, or that does not know the request.
-ANSWERED = "not root here|KeyError"
+ANSWERED = "must run as root|KeyError"
 PASSWORD = "hunter2-of-joe"
 
 

@@ -94,6 +94,7 @@ class Host:
             "foreign": dict(self.foreign),
             "manifest": self._summary(),
             "package_lock": "",
+            "shield": None,
             "clock": time.time(),
             "digest": self._digest(),
         }

@@ -79,3 +79,12 @@ def test_a_lock_of_apt_is_announced_where_something_is_to_be_installed() -> None
     assert warning.startswith(lock)
     there = {"gunicorn": True}
     assert planned(package_lock=lock, packages=there).warnings == ()
+
+
+@pytest.mark.parametrize(("mode", "words"), [("up", "SHIELD UP from"), ("alarm", "SHIELD ALARM")])
+def test_a_shield_is_a_warning(mode: str, words: str) -> None:
+    shield = {"mode": mode, "since": NOW, "until": NOW + DAY, "by": "root@pc", "why": "a spray"}
+    counts = {"homes": 3, "kept_out": 0, "denied": 0}
+    (warning,) = planned(shield={**shield, **counts}).warnings
+    assert warning.startswith(words)
+    assert "but 3 networks of recent logins" in warning

@@ -56,7 +56,7 @@ def test_what_the_inventory_no_longer_names_is_removed(host: Host, gone: set[Res
     assert plan_desired(host, desired=fewer).steps == ()
 
 
-def test_teardown_keeps_data_and_packages_where_it_is_told_to() -> None:
+def test_teardown_keeps_data_and_packages_on_request() -> None:
     host = deploy()
     host.carry_out(teardown(host.observed(DESIRED), keep_packages=True))
     assert host.packages == {"fail2ban", "python3-flask"}
@@ -91,17 +91,17 @@ def with_bans(live: int | None) -> Host:
 
 @pytest.mark.parametrize(
     ("live", "said"),
-    [(2, "its 2 live bans end with it"), (1, "its 1 live ban ends"), (None, "cannot be counted")],
+    [(2, "its 2 live bans end,"), (1, "its 1 live ban ends"), (None, "cannot be counted")],
 )
-def test_a_jail_that_goes_says_how_many_bans_end_with_it(live: int | None, said: str) -> None:
+def test_a_removed_jail_warns_of_the_number_of_bans_that_end(live: int | None, said: str) -> None:
     found = plan_desired(with_bans(live))
     assert ("jail:y", "stop") in [(change.id, change.action) for change in found.changes]
     (warning,) = found.warnings
     assert said in warning
-    assert "jail y goes" in warning
+    assert "jail y is removed" in warning
 
 
-def test_a_jail_that_goes_without_bans_is_no_reason_to_warn() -> None:
+def test_a_removed_jail_without_bans_causes_no_warning() -> None:
     assert plan_desired(with_bans(0)).warnings == ()
 
 
@@ -121,9 +121,9 @@ def test_a_teardown_says_what_stays_because_it_is_not_ours() -> None:
     found = teardown(host.observed(DESIRED), purge_data=True)
     (change,) = [change for change in found.changes if change.id == f"directory:{folder}"]
     assert change.action == "empty"
-    assert change.reason == "it stays, since it holds what is not ours: notes.txt, old"
+    assert change.reason == "it stays, because it holds foreign files: notes.txt, old"
     assert (
-        "/var/lib/banstitch stays, since it holds what is not ours: x, and others" in found.warnings
+        "/var/lib/banstitch stays, because it holds foreign files: x, and others" in found.warnings
     )
     kept = teardown(host.observed(DESIRED))
     assert f"directory:{folder}" not in [change.id for change in kept.changes]

@@ -97,7 +97,7 @@ def test_a_server_that_runs_no_programs_is_named(server: ShellServer) -> None:
     ("script", "what"),
     [
         ("exit 1", r"runs no programs \(exit 1\)"),
-        ('exec >/dev/null 2>&1; eval "$1"', "prints nothing"),
+        ('exec >/dev/null 2>&1; eval "$1"', "no output of programs"),
         ("echo what a day >&2; exit 126", r"\(exit 126\): what a day"),
     ],
 )
@@ -133,7 +133,7 @@ def test_a_connection_that_breaks_says_how_to_go_on(server: ShellServer, word: b
 @pytest.mark.parametrize(
     ("signal", "what"), [("KILL", "perhaps because it ran out of memory"), ("SEGV", "exit 139")]
 )
-def test_an_agent_that_is_killed_is_told_from_one_that_did_not_start(
+def test_an_agent_that_is_killed_is_distinguished_from_one_that_did_not_start(
     server: ShellServer, signal: str, what: str
 ) -> None:
     python = server.program("python", f"#!/bin/sh\necho $4:began\nkill -{signal} $$\n")

@@ -87,7 +87,7 @@ def test_other_names_or_another_ca_need_another_certificate() -> None:
     assert "its CA did not sign it" in change.reason
 
 
-def test_a_given_certificate_is_replaced_when_another_is_given_and_its_end_is_told() -> None:
+def test_a_given_certificate_is_replaced_by_another_and_its_end_is_shown() -> None:
     first, second = (Certificate(PATH, (), "", text) for text in ("one", "two"))
     host = deployed((first,))
     assert host.certificates[PATH]["digest"] == hashlib.sha256(b"one").hexdigest()
@@ -233,7 +233,7 @@ def test_a_certificate_that_does_not_fit_is_refused_with_the_reason(
         certificate_files.read_pair(str(theirs / certificate), str(theirs / key), name)
 
 
-def test_a_file_that_is_missing_is_a_fault_of_its_setting() -> None:
+def test_a_file_that_is_missing_is_an_error_of_its_setting() -> None:
     settings = roles.receiver.role.Settings(
         receiver_tls="files", receiver_tls_certificate="/nonexistent"
     )
@@ -276,14 +276,14 @@ def test_a_version_that_cannot_check_says_so() -> None:
     assert "server-identity-check" not in blocks("7.2.0")[0]
 
 
-def test_without_tls_a_fortigate_is_told_of_no_ca() -> None:
+def test_without_tls_a_fortigate_gets_no_ca() -> None:
     text, notes = blocks("6.4.15", receiver_tls="off")
     assert "certificate" not in text
     assert "https" not in text
     assert notes == []
 
 
-def test_how_a_unit_shows_a_ca_makes_no_difference() -> None:
+def test_the_form_in_which_a_fortigate_shows_a_ca_makes_no_difference() -> None:
     context = fortios(sample_site())
     wanted = read_blocks([webhook.blocks(context)[0]])
     (one,) = wanted.objects

@@ -161,7 +161,7 @@ def test_the_limits_on_the_security_page_are_those_of_the_program() -> None:
     mib = 1 << 20
     limits = {
         f"({LOOKING // 60} minutes; an hour to change": CHANGING == 3600,
-        f"{answers.largest('observe') // mib} MiB to look and to change": True,
+        f"{answers.largest('observe') // mib} MiB to observe and to change": True,
         f"{answers.largest('bans') // mib} MiB for bans and their history": True,
         f"{answers.largest('status') // mib} MiB for everything else": True,
         f"one line of {commands_typed.LOOK_LONGEST} characters": True,

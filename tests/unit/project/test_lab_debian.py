@@ -74,7 +74,7 @@ def test_a_process_that_ended_and_was_not_collected_is_not_alive() -> None:
         assert find_process(child.pid) is None
 
 
-def test_a_listing_tells_content_mode_and_link_target(tmp_path: Path) -> None:
+def test_a_listing_has_content_mode_and_link_target(tmp_path: Path) -> None:
     etc = tmp_path / "etc"
     etc.mkdir()
     (etc / "link").symlink_to("/nowhere")
@@ -88,7 +88,7 @@ def test_a_listing_tells_content_mode_and_link_target(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("pattern", ["/etc/sub/*", "*/name"])
-def test_a_listing_leaves_out_what_it_is_told_to_ignore(tmp_path: Path, pattern: str) -> None:
+def test_a_listing_leaves_out_ignored_paths(tmp_path: Path, pattern: str) -> None:
     (tmp_path / "etc/sub").mkdir(parents=True)
     (tmp_path / "etc/sub/name").write_text("")
     assert "/etc/sub/name" not in list_files(tmp_path, ["/etc"], [pattern])

@@ -65,6 +65,7 @@ def config(folder: Path, **more: Any) -> dict[str, Any]:
         "body_limit": 65536,
         "feed_limit": 131072,
         "feed_lists": ["", "v4"],
+        "shield": "auto",
         "status_page": True,
         "digests": str(folder / "digests.json"),
         "events_log": str(folder / "events.log"),

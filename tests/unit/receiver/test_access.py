@@ -40,7 +40,7 @@ def test_networks_may_be_allowed(tmp_path: Path) -> None:
     assert receiver.post(EVENT, peer="2001:db8:1::5").status_code == 200
 
 
-def test_a_password_that_is_guessed_is_counted_and_told_to_the_journal(
+def test_a_guessed_password_is_counted_and_logged_to_the_journal(
     receiver: Receiver, caplog: pytest.LogCaptureFixture
 ) -> None:
     for _ in range(5):
@@ -114,7 +114,7 @@ def test_whoever_a_token_belongs_to_as_many_secrets_are_compared_in_constant_tim
     assert compared[digest["f1"]] == compared[digest["f2"]]
 
 
-def test_one_fortigate_over_its_rate_is_told_so_and_the_other_is_not(
+def test_one_fortigate_over_its_rate_is_refused_and_the_other_is_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 1700000000.0
@@ -161,7 +161,7 @@ def test_all_worker_processes_count_together(tmp_path: Path) -> None:
     assert [receiver.post(EVENT).status_code for _ in range(3)] == [200, 200, 429]
 
 
-def test_the_journal_hears_of_refused_posts_at_most_once_in_ten_seconds(
+def test_refused_posts_are_logged_at_most_once_in_ten_seconds(
     receiver: Receiver, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 1700000000.0
@@ -176,7 +176,7 @@ def test_the_journal_hears_of_refused_posts_at_most_once_in_ten_seconds(
     assert "wrong-token-value" not in caplog.text
 
 
-def test_the_journal_hears_of_refused_posts_again_though_they_never_pause(
+def test_refused_posts_are_logged_again_although_they_never_pause(
     receiver: Receiver, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 1700000000.0
@@ -187,7 +187,7 @@ def test_the_journal_hears_of_refused_posts_again_though_they_never_pause(
     assert len(caplog.messages) == 5
 
 
-def test_who_may_not_post_has_no_byte_of_a_body_read(receiver: Receiver) -> None:
+def test_no_byte_of_a_body_is_read_from_a_client_that_may_not_post(receiver: Receiver) -> None:
     class Unread:
         def read(self, *_: int) -> bytes:
             raise AssertionError("read")

@@ -35,7 +35,7 @@ def metrics(receiver: Receiver) -> dict[str, float]:
         ("verify", "v-secret"),
     ],
 )
-def test_only_who_has_the_password_for_looking_may_look(
+def test_only_a_client_with_the_readers_password_may_read(
     receiver: Receiver, path: str, login: tuple[str, str]
 ) -> None:
     assert receiver.get(path, auth=login).status_code == 401
@@ -194,7 +194,7 @@ def test_each_number_of_the_page_stands_under_its_own_title(
     [(0, "0 s"), (59.9, "59 s"), (60, "1 m"), (61, "1 m 1 s"), (3599, "59 m 59 s"), (3600, "1 h"),
      (86399, "23 h 59 m"), (86400, "1 d"), (90000, "1 d 1 h"), (-5, "0 s")],
 )  # fmt: skip
-def test_a_span_of_time_is_said_in_its_two_largest_units(seconds: float, said: str) -> None:
+def test_a_span_of_time_is_shown_in_its_two_largest_units(seconds: float, said: str) -> None:
     assert module("status").format_span(seconds) == said
 
 

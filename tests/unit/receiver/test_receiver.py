@@ -31,7 +31,7 @@ def test_a_failed_login_becomes_one_clean_line_and_the_answer_says_so(receiver: 
 
 
 @pytest.mark.parametrize("token", ["", "wrong", "f1-secret", "w1-secre", "w1-secrett", "ünïcode"])
-def test_who_has_no_webhook_token_is_refused_and_writes_nothing(
+def test_a_client_without_a_webhook_token_is_refused_and_writes_nothing(
     receiver: Receiver, token: str
 ) -> None:
     assert receiver.post(LINE % "203.0.113.9", token).status_code == 401

@@ -87,7 +87,7 @@ def test_each_detection_is_one_jail_with_its_own_ban_time() -> None:
     ]
 
 
-def test_whom_one_detection_spares_another_still_bans() -> None:
+def test_an_address_that_one_detection_ignores_is_still_banned_by_another() -> None:
     found = jails(
         detection_enabled=ALL[:2],
         detection_ignore=["198.51.100.7"],
@@ -143,7 +143,7 @@ def test_an_allow_list_may_be_written_on_windows(tmp_path: Path) -> None:
     assert [str(n) for n in found.detection_ignore] == ["192.0.2.1/32", "192.0.2.2/32"]
 
 
-def test_every_fault_of_an_allow_list_file_is_named_by_file_and_line(tmp_path: Path) -> None:
+def test_every_error_in_an_allow_list_file_is_named_by_file_and_line(tmp_path: Path) -> None:
     (tmp_path / "allow.txt").write_text("198.51.100.7/24\n192.0.2.1\nnobody\n")
     with pytest.raises(InputError) as caught:
         read(
@@ -158,7 +158,7 @@ def test_every_fault_of_an_allow_list_file_is_named_by_file_and_line(tmp_path: P
     assert any("detection_max_retry" in fault for fault in found)
 
 
-def test_a_missing_allow_list_file_is_a_fault_of_the_line_that_names_it(tmp_path: Path) -> None:
+def test_a_missing_allow_list_file_is_an_error_of_the_line_that_names_it(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         read(tmp_path, "detection_settings: {ipsec_psk_failed: {ignore: ['file:/no/such']}}")
     assert "/no/such cannot be read" in str(caught.value)

@@ -114,7 +114,7 @@ def test_only_packages_of_the_distribution_are_wanted() -> None:
     }  # fmt: skip
 
 
-def test_each_fortigate_has_two_secrets_root_has_one_and_who_looks_has_one() -> None:
+def test_each_fortigate_has_two_secrets_and_verify_and_readers_have_one_each() -> None:
     (tokens,) = [resource for resource in resources() if isinstance(resource, Tokens)]
     of_units = ("webhook:fw1", "webhook:fw2", "feed:fw1", "feed:fw2")
     assert tokens.names == (*of_units, "status", "verify")
@@ -184,7 +184,7 @@ def test_the_receiver_is_asked_for_its_health_where_it_listens() -> None:
     assert answers(receiver_listen="127.0.0.7") == "https://127.0.0.7:5000/healthz/live"
 
 
-def test_the_receiver_binds_where_it_is_told() -> None:
+def test_the_receiver_binds_the_configured_address() -> None:
     unit = "/etc/systemd/system/banstitch-receiver.socket"
     assert "\nListenStream=0.0.0.0:5000\n" in file(resources(), unit)
     assert "\nListenStream=[::]:5000\n" in file(resources(receiver_listen="::"), unit)
@@ -229,6 +229,8 @@ def test_the_blocks_come_in_the_order_in_which_they_refer_to_one_another() -> No
     assert ids == [
         "vpn certificate ca:banstitch_ca",
         "system automation-action:banstitch_webhook",
+        "system accprofile:banstitch_refresh",
+        "system automation-action:banstitch_refresh",
         "system automation-trigger:banstitch_sslvpn_login_failed",
         "system automation-trigger:banstitch_sslvpn_login_ok",
         "system automation-stitch:banstitch_sslvpn_login_failed",
@@ -304,3 +306,25 @@ def test_a_broken_block_of_detections_is_named(tmp_path: Path, text: str) -> Non
     path.write_text(text)
     with pytest.raises(InputError, match=r"detections\.yml"):
         read_catalogue(path)
+
+
+@pytest.mark.parametrize(
+    ("limit", "model", "version", "most"),
+    [
+        (131_072, "FortiGate-60F", (7, 2, 11), None),
+        (300_000, "FortiGate-60F", (7, 2, 11), "is 131072"),
+        (300_000, "FortiGate-60F", (7, 4, 8), None),
+        (300_001, "FortiGate-60F", (7, 4, 8), "for all feeds together is 300000"),
+        (1_000_000, "FortiGate-100F", (7, 6, 3), None),
+        (5_000_000, "FortiGate-3000F", (8, 0, 0), None),
+        (300_000, "FortiGate-VM64-KVM", (8, 0, 0), "depends on the memory of a VM"),
+    ],
+)
+def test_a_feed_that_is_larger_than_the_fortigate_takes_has_a_note(
+    limit: int, model: str, version: tuple[int, int, int], most: str | None
+) -> None:
+    context = fortios(sample_site(ban_host_settings(receiver_feed_limit=limit)))
+    facts = replace(context.facts, model=model, version=version)
+    (block,) = feed.blocks(replace(context, facts=facts))
+    assert ("receiver_feed_limit" in block.note) is (most is not None)
+    assert (most or "") in block.note

@@ -34,8 +34,9 @@ DOCUMENT = {
 }
 
 
-def settings() -> Settings:
-    return read_settings(json.loads(json.dumps(DOCUMENT)))
+def settings(shield: str = "off", spared: tuple[str, ...] = ()) -> Settings:
+    document = {**DOCUMENT, "shield": {"mode": shield, "spared": list(spared)}}
+    return read_settings(json.loads(json.dumps(document)))
 
 
 def event(
@@ -61,7 +62,7 @@ class RulesHost:
     def __init__(self, folder: Path, now: float = NOW) -> None:
         self.folder = folder
         self.now = now
-        for name in ("logs", "memory", "requests"):
+        for name in ("logs", "memory", "requests", "spool"):
             (folder / name).mkdir()
         self.events, self.rules = folder / "logs/events.log", folder / "logs/rules.log"
         self.events.touch()
@@ -75,14 +76,17 @@ class RulesHost:
             str(folder / "requests"),
             str(memory / "alive"),
             str(memory / "current"),
+            str(memory),
+            str(folder / "spool"),
         )
+        self.settings = settings()
         self.worker: Worker | None = None
 
     def start(self) -> Worker:
         """Start the service as after a kill: nothing of the one before is known but its files."""
         if self.worker is not None:
             self.worker.close()
-        self.worker = Worker(self.places, settings(), lambda: self.now)
+        self.worker = Worker(self.places, self.settings, lambda: self.now)
         return self.worker
 
     def write(self, *lines: str) -> None:

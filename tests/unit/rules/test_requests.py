@@ -48,7 +48,14 @@ def take(host: Path) -> list[bytes]:
 
 
 def pardon(**more: Any) -> requests.Request:
-    return requests.read_request(json.dumps(GOOD | more).encode(), NOW)
+    found = requests.read_request(json.dumps(GOOD | more).encode(), NOW)
+    assert isinstance(found, requests.Request)
+    return found
+
+
+def turn(**more: Any) -> Any:
+    good = {"do": "shield", "at": NOW, "mode": "up", "until": NOW + 3600, "homes": 12}
+    return requests.read_request(json.dumps(good | more).encode(), NOW)
 
 
 def test_bans_by_events_that_began_before_the_login_end(host: Path, calls: Calls) -> None:
@@ -88,6 +95,35 @@ def test_an_alarm_becomes_an_entry_of_the_audit(host: Path, calls: Calls) -> Non
         "198.51.100.7",
     )
     assert details["why"].startswith("alice logged in from there after 9 failures")
+
+
+@pytest.mark.parametrize(
+    ("mode", "why"),
+    [
+        (
+            "up",
+            "SHIELD UP until 2027-01-15 09:00 UTC: all but 12 networks of recent logins are denied",
+        ),
+        (
+            "alarm",
+            "SHIELD ALARM: it would be up until 2027-01-15 09:00 UTC, for all but 12 networks",
+        ),
+        ("down", "the shield is down"),
+    ],
+)
+def test_a_turn_of_the_shield_becomes_an_entry_of_the_audit(
+    host: Path, calls: Calls, mode: str, why: str
+) -> None:
+    hold(host, "")
+    requests.carry_out(turn(mode=mode))
+    noted = {"what": "shield", "address": "", "why": why, "by": "banstitch-rules"}
+    assert calls == [(JAIL, "note", noted)]
+
+
+@pytest.mark.parametrize("more", [{"mode": "%s"}, {"until": 1e300}, {"homes": -1}, {"homes": "x"}])
+def test_a_turn_that_cannot_be_true_is_refused(more: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        turn(**more)
 
 
 def test_what_an_attacker_typed_stays_one_printable_word(host: Path) -> None:

@@ -34,6 +34,21 @@ def test_a_site_is_a_ban_host_and_the_fortigates_that_name_it(tmp_path: Path) ->
     assert found[0].fortigates[0].settings == {"feed": Feed(feed_name="list")}
 
 
+def test_a_site_knows_the_addresses_of_the_whole_inventory(tmp_path: Path) -> None:
+    found = build(
+        tmp_path,
+        """
+        ban_hosts: {hosts: {ban2: {ansible_host: 192.0.2.2}, ban1: {ansible_host: 192.0.2.1}}}
+        fortigates:
+          hosts:
+            fw2: {ban_host: ban2, ansible_host: fw2.example.com}
+            fw1: {ban_host: ban1, ansible_host: "2001:db8::1"}
+        """,
+    )
+    addresses = ("192.0.2.1", "192.0.2.2", "2001:db8::1")
+    assert [site.inventory_addresses for site in found] == [addresses] * 2
+
+
 def test_every_password_and_secret_setting_is_masked(tmp_path: Path) -> None:
     secrets = Secrets()
     build(

@@ -99,7 +99,7 @@ BAN = "ban_hosts: {{hosts: {{ban1: {{{}}}}}}}"
         (BAN.format("receiver_token: abc"), "receiver_token: it is shorter than 4 characters"),
     ],
 )
-def test_a_fault_keeps_every_site_from_being_built(
+def test_an_error_keeps_every_site_from_being_built(
     tmp_path: Path, hosts: str, expected: str
 ) -> None:
     with pytest.raises(InputError) as error:
@@ -109,7 +109,7 @@ def test_a_fault_keeps_every_site_from_being_built(
         assert piece in found
 
 
-def test_faults_of_all_hosts_come_at_once_and_one_line_is_named_once(tmp_path: Path) -> None:
+def test_errors_of_all_hosts_come_at_once_and_one_line_is_named_once(tmp_path: Path) -> None:
     with pytest.raises(InputError) as error:
         build(
             tmp_path,
@@ -127,7 +127,7 @@ def test_faults_of_all_hosts_come_at_once_and_one_line_is_named_once(tmp_path: P
     ]
 
 
-def test_a_password_from_an_unset_environment_variable_is_kept_as_a_fault_for_whoever_connects(
+def test_a_password_from_an_unset_environment_variable_is_an_error_only_for_verbs_that_connect(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("FW_PASSWORD", raising=False)
@@ -143,7 +143,7 @@ def test_a_password_from_an_unset_environment_variable_is_kept_as_a_fault_for_wh
     assert unset.remedy == "export FW_PASSWORD=..."
 
 
-def test_no_fault_shows_a_password(tmp_path: Path) -> None:
+def test_no_error_shows_a_password(tmp_path: Path) -> None:
     with pytest.raises(InputError) as error:
         build(
             tmp_path,
@@ -156,6 +156,6 @@ def test_no_fault_shows_a_password(tmp_path: Path) -> None:
     assert "hunter2" not in str(error.value)
 
 
-def test_a_play_for_another_group_is_a_fault(tmp_path: Path) -> None:
+def test_a_play_for_another_group_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"site\.py: no play for web; write ban_hosts or fortig"):
         build_sites(read_inventory(tmp_path, GOOD), (Play("web", (FEED,)),), Secrets())

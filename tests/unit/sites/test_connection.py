@@ -112,7 +112,7 @@ def test_a_fortigate_that_ansible_reaches_otherwise_is_reached_by_ssh(
     assert found.startswith("host_vars/h.yml:2: ansible_connection has no effect: Banstitch logs")
 
 
-def test_the_port_of_httpapi_is_told_from_that_of_ssh(tmp_path: Path) -> None:
+def test_the_port_of_httpapi_is_distinguished_from_that_of_ssh(tmp_path: Path) -> None:
     found = warned(tmp_path, "ansible_connection: httpapi\nansible_port: 443", linux=False)
     assert "host_vars/h.yml:2: ansible_port is used as the port of SSH" in found[1]
     both = "ansible_connection: httpapi\nansible_port: 443\nansible_ssh_port: 22"

@@ -114,7 +114,7 @@ def test_a_tilde_in_the_key_file_is_the_home_folder(
     assert site.ban_host.login.private_key_file == f"{tmp_path}/key"
 
 
-def test_two_units_behind_one_address_differ_by_port(tmp_path: Path) -> None:
+def test_two_fortigates_behind_one_address_differ_by_port(tmp_path: Path) -> None:
     (site,) = build(
         tmp_path,
         """

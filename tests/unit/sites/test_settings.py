@@ -169,7 +169,7 @@ def test_a_good_value_is_taken(tmp_path: Path, written: str, name: str, value: o
         ("demo_secret: 12345", "demo_secret must be a string, in quotes"),
     ],
 )
-def test_a_wrong_value_is_a_fault_at_its_line(tmp_path: Path, written: str, fault: str) -> None:
+def test_a_wrong_value_is_an_error_at_its_line(tmp_path: Path, written: str, fault: str) -> None:
     with pytest.raises(InputError) as error:
         settings(tmp_path, f"# comment\n{written}")
     (found,) = list_problems(error, tmp_path)
@@ -201,7 +201,7 @@ def test_a_wrong_secret_is_not_shown(tmp_path: Path) -> None:
     assert len(error.value.problems) == 2
 
 
-def test_unknown_names_with_a_roles_prefix_are_faults_and_others_are_not() -> None:
+def test_unknown_names_with_a_roles_prefix_are_errors_and_others_are_not() -> None:
     variables = {
         "demo_prot": Variable(1, Where("a.yml", 1)),
         "demo_zzzzzzzz": Variable(1, Where("a.yml", 2)),

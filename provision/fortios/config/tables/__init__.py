@@ -21,6 +21,7 @@ _TABLES = (
     automation.TRIGGER,
     automation.ACTION,
     automation.STITCH,
+    automation.PROFILE,
     threat_feed.EXTERNAL_RESOURCE,
     certificates.VPN_CA,
     certificates.GLOBAL_CA,
@@ -48,7 +49,7 @@ _UNKNOWN = Table("")
 
 
 def find_table(path: str) -> Table:
-    """Return the record of a table; one that says nothing if the table is unknown."""
+    """Return the record of a table; an empty record if the table is unknown."""
     return TABLES.get(path, _UNKNOWN)
 
 

@@ -79,7 +79,14 @@ ACTION = Table(
     mark="description",
     scope="global",
     # of http-body the size that all builds of a version share
-    sizes={"": 64, "description": 255, "uri": 1023, "http-body": 1023, "headers": 255},
+    sizes={
+        "": 64,
+        "description": 255,
+        "uri": 1023,
+        "http-body": 1023,
+        "headers": 255,
+        "script": 1023,
+    },
     ordered=frozenset({"headers"}),
     defaults={
         "action-type": "alert",
@@ -109,6 +116,10 @@ ACTION = Table(
         "headers",
         "message-type",  # form-data sends another body
         "verify-host-cert",  # the token could be read on the way
+        "script",
+        "accprofile",
+        "timeout",  # a script that is stopped fetches nothing
+        "execute-security-fabric",  # the script would run on FortiGates without our feed
     ),
     our_tables=frozenset({"http-headers", "form-data"}),
     referrers=("system automation-stitch",),
@@ -165,6 +176,47 @@ STITCH = Table(
             "a stitch has a table 'config actions'",
             "a list 'set action', while required and delay belong to the action",
             BOTH_SCHEMAS,
+        ),
+    ),
+)
+
+# The rights of a script. Nothing in it is restored from memory, as it decides what a script may do.
+PROFILE = Table(
+    "system accprofile",
+    keys=OUR_NAME,
+    mark="comments",
+    scope="global",
+    sizes={"": 35, "comments": 255},
+    defaults={
+        "scope": "vdom",
+        "secfabgrp": "none",
+        "ftviewgrp": "none",
+        "authgrp": "none",
+        "sysgrp": "none",
+        "netgrp": "none",
+        "loggrp": "none",
+        "fwgrp": "none",
+        "vpngrp": "none",
+        "utmgrp": "none",
+        "wanoptgrp": "none",
+        "wifi": "none",
+        "admintimeout-override": "disable",
+        "cli-diagnose": "disable",
+        "cli-get": "disable",
+        "cli-show": "disable",
+        "cli-exec": "disable",
+        "cli-config": "disable",
+        "system-execute-ssh": "enable",
+        "system-execute-telnet": "enable",
+    },
+    referrers=("system automation-action",),
+    capabilities=(
+        Capability(
+            "profile_cli_exec",
+            "7.4.2-",
+            "an access profile permits `execute` apart ('cli-exec')",
+            "the groups of the profile decide",
+            "KB 300795",
         ),
     ),
 )

@@ -112,6 +112,13 @@ EXTERNAL_RESOURCE = Table(
             SCHEMA,
         ),
         Capability(
+            "feed_refresh_command",
+            "7.6.5-",
+            "a command fetches the feed at once ('execute update-external-resource')",
+            "whether it has the command is not documented; run verify to see whether it works",
+            "CLI references of 7.6.5 and 8.0.0",
+        ),
+        Capability(
             "feed_vrf",
             "7.6.1-",
             "a feed is fetched in a named VRF ('vrf-select')",

@@ -1,4 +1,4 @@
-"""The kinds of resources on the host, one module for each, which registers its ``KIND`` by being there."""
+"""The kinds of resources on the host: every module of this folder defines one as ``KIND``."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ from provision.linux.agent.protocol.requests import Observe
 from provision.linux.agent.protocol.steps import MakeAuthority, MakeCertificate, OnDisk
 
 AUTHORITY_DAYS = 3650
-# In memory: what is deleted from a disk may be read again.
+# In memory, because files deleted from a disk can be recovered.
 SCRATCH = "/run"
 
 _FACTORY = """\
@@ -71,13 +71,13 @@ subjectAltName = {names}
 
 
 def observe(request: Observe, manifest: Manifest | None) -> dict[str, object]:
-    """Return what each certificate says; its key is not read."""
+    """Return the facts in each certificate; its key is not read."""
     found = {path: read_certificate(path, ca) for path, ca in request.sealed.items()}
     return {"certificates": found}
 
 
 def make_authority(step: MakeAuthority, journal: Journal) -> None:
-    """Make a CA that may sign for ``names`` only, or a new certificate for the one that is there.
+    """Make a CA that may sign for ``names`` only, or a new certificate for an existing CA.
 
     Its key and its subject stay, and so does the key identifier, the only thing by which the receiver's
     certificate names its CA. So the receiver's certificate is valid under the old and the new one.
@@ -95,7 +95,7 @@ def make_authority(step: MakeAuthority, journal: Journal) -> None:
 
 
 def make_certificate(step: MakeCertificate, journal: Journal) -> None:
-    """Make a certificate for ``names``, signed by ``authority``; or the ``content`` that was given."""
+    """Make a certificate for ``names``, signed by ``authority``, or write the given ``content``."""
     _keep(step, "certificate", journal)
     if step.content:
         _write(step, base64.b64decode(step.content))
@@ -134,7 +134,7 @@ def _keep(step: OnDisk, kind: str, journal: Journal) -> None:
 
 
 def _key(folder: str, kept: str) -> str:
-    """Return the name of a file with the key that ``kept`` holds, or with a new one."""
+    """Return the name of a file with the key in ``kept``, or with a new key."""
     path = os.path.join(folder, "key")
     if not kept or run(["openssl", "pkey", "-in", kept, "-out", path]).status:
         curve = ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"]

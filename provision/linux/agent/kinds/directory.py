@@ -15,7 +15,7 @@ from provision.linux.agent.protocol.steps import MakeDirectory
 
 
 def make(step: MakeDirectory, journal: Journal) -> None:
-    """Make a directory with its mode and owner; a data directory takes over what an earlier one left."""
+    """Make a directory with its mode and owner; in a data directory, give earlier files to the owner."""
     path = step.path
     before = read_state(path)
     journal.own(ResourceId("directory", path), None if step.data else before, step.data)
@@ -24,14 +24,14 @@ def make(step: MakeDirectory, journal: Journal) -> None:
         os.mkdir(path)
     else:
         journal.on_failure(lambda: put_state(path, before))
-    # first the folder: from then on nobody else can change a name in it
+    # the folder first: after that nobody else can change a name in it
     host.give(path, step.mode, step.owner, step.group)
     if step.data and before is not None:
         data.hand_over(path, step.owner, step.group)
 
 
 def take_back(entry: Entry, journal: Journal, purge: bool) -> None:
-    """Restore the mode that it had, or remove it; one that holds something else stays in any case."""
+    """Restore its earlier mode, or remove it; a directory with other content always stays."""
     path = entry.id.name
     if not os.path.isdir(path) or os.path.islink(path):
         return

@@ -1,4 +1,4 @@
-"""Files with a known content, logs, and the paths of everything else that lies on the disk."""
+"""Files with a known content, logs, and the paths of all other objects on the disk."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from provision.linux.agent.protocol.requests import Observe
 from provision.linux.agent.protocol.state import PathState
 from provision.linux.agent.protocol.steps import NewFile, PutFiles, Touch
 
-# A file as the step has it, where it is staged, what is in it.
+# A file of the step, the path where it is staged, and its content.
 Staged = tuple[NewFile, str, bytes]
 
 
 def observe(request: Observe, manifest: Manifest | None) -> dict[str, object]:
-    """Return the state of each path; without the content where that is sealed, a log or data."""
+    """Return the state of each path, without the content of sealed files, logs and data."""
     closed = {*request.sealed, *request.logs}
     paths = {*request.paths, *closed}
     for entry in manifest.objects if manifest else ():
@@ -62,7 +62,7 @@ def touch(step: Touch, journal: Journal) -> None:
 
 
 def _move_aside(path: str, journal: Journal) -> None:
-    """Keep what is not a plain file of one name under another name: the receiver could not write to it.
+    """Rename anything that is not a plain file with one name: the receiver could not write to it.
 
     Up to release 0.1 the receiver's user could put a pipe, a link or a directory there.
     """
@@ -77,7 +77,7 @@ def _move_aside(path: str, journal: Journal) -> None:
 
 
 def check_unchanged(files: Sequence[NewFile]) -> None:
-    """Refuse to overwrite what changed since the plan was shown.
+    """Refuse to overwrite a file that changed since the plan was shown.
 
     Raises:
         HostError: a file has another content.
@@ -94,7 +94,7 @@ def stage(files: Sequence[NewFile], journal: Journal) -> list[Staged]:
     """Write each file beside its path."""
     staged = []
     for file in files:
-        # Ours before the first byte: what a crash leaves staged is then known to the next run.
+        # Recorded before the first byte, so that the next run finds what a crash leaves staged.
         journal.own(ResourceId("file", file.path), read_state(file.path))
         content = base64.b64decode(file.content)
         path = host.stage(file.path, content, file.mode, file.owner, file.group)
@@ -104,7 +104,7 @@ def stage(files: Sequence[NewFile], journal: Journal) -> list[Staged]:
 
 
 def check(staged: Sequence[Staged], step: PutFiles) -> None:
-    """Have staged files checked by the programs that will read them.
+    """Check the staged files with the programs that will read them.
 
     Raises:
         HostError: one of them does not accept its file.
@@ -129,7 +129,7 @@ def commit(path: str, journal: Journal) -> None:
 
 
 def take_back(entry: Entry, journal: Journal, purge: bool) -> None:
-    """Restore the file that stood there, or remove it; data only if ``purge``."""
+    """Restore the earlier file, or remove ours; remove data only if ``purge``."""
     path = entry.id.name
     if entry.data:
         if purge:
@@ -143,7 +143,7 @@ def take_back(entry: Entry, journal: Journal, purge: bool) -> None:
 
 
 def drop_bytecode(path: str) -> None:
-    """Remove compiled copies of a module: Python leaves them beside it, and they are ours if it was."""
+    """Remove the compiled copies that Python left beside a module of ours."""
     if not path.endswith(".py"):
         return
     folder, base = os.path.split(path)

@@ -16,12 +16,12 @@ from provision.linux.agent.protocol.state import JailState
 from provision.linux.agent.protocol.steps import AwaitJail
 from provision.linux.agent.spool import count_live_bans
 
-# Seconds until fail2ban must hold a jail.
+# Seconds until fail2ban must have loaded a jail.
 PATIENCE = 30
 
 
 def observe(request: Observe, manifest: Manifest | None) -> dict[str, object]:
-    """Return the thresholds of each jail, and how many bans are live."""
+    """Return the thresholds of each jail, and its number of live bans."""
     jails = {name: read_jail(name) for name in request.jails}
     return {"jails": jails, "bans": count_live_bans(request.spools)}
 

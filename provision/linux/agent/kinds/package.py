@@ -1,4 +1,4 @@
-"""Packages of the distribution, installed and removed so that nobody else's are touched."""
+"""Packages of the distribution, installed and removed without touching any others."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from provision.linux.agent.memory import Manifest
 from provision.linux.agent.protocol.requests import Observe
 from provision.linux.agent.protocol.steps import Install, PurgePackages
 
-# Where systemd remembers when a persistent timer last ran.
+# The directory in which systemd records when a persistent timer last ran.
 STAMPS = "/var/lib/systemd/timers"
 REMEDY = (
     "check /etc/apt/sources.list, /etc/apt/sources.list.d, the mirror and the proxy; then run again"
@@ -23,7 +23,7 @@ REMEDY = (
 
 
 def observe(request: Observe, manifest: Manifest | None) -> dict[str, object]:
-    """Return for each package whether it is installed."""
+    """Return whether each package is installed."""
     names = sorted({*request.packages, *(manifest.packages if manifest else ())})
     return {"packages": dict.fromkeys(names, False) | dict.fromkeys(list_installed(names), True)}
 
@@ -38,7 +38,7 @@ def list_installed(names: Sequence[str]) -> list[str]:
 
 
 def make(step: Install, journal: Journal) -> None:
-    """Install packages, once what comes with them is remembered."""
+    """Install packages, after recording those that come with them."""
     apt = Apt()
     try:
         coming = fetch(step.packages, apt)
@@ -51,7 +51,7 @@ def make(step: Install, journal: Journal) -> None:
 
 
 def take_back(step: PurgePackages, journal: Journal) -> None:
-    """Remove what was installed for us."""
+    """Remove the packages that were installed for us."""
     purge(list_removable(list_known(journal.manifest.packages)))
     journal.manifest.packages = []
     memory.save(journal.manifest)
@@ -70,7 +70,7 @@ def fetch(names: Sequence[str], apt: Apt) -> list[str]:
     update = ""
     ran = _try(names, apt)
     if ran:
-        # one source of several may fail: whether it matters, the next attempt shows
+        # one of several sources may fail; the next attempt shows whether it matters
         update = apt.get("update").output
         ran = _try(names, apt)
     if ran:
@@ -81,7 +81,7 @@ def fetch(names: Sequence[str], apt: Apt) -> list[str]:
 
 
 def _try(names: Sequence[str], apt: Apt) -> str:
-    """Return what apt says where it cannot download ``names``; empty where it could."""
+    """Download ``names``, and return apt's error; empty if it succeeded."""
     ran = apt.get("--download-only", "install", *names)
     return ran.output if ran.status else ""
 
@@ -94,12 +94,12 @@ def install(names: Sequence[str], apt: Apt) -> None:
 
 
 def list_known(names: Sequence[str]) -> list[str]:
-    """Return those of ``names`` that dpkg still knows: one that is gone needs no purge."""
+    """Return the ``names`` that dpkg still knows; the others need no purge."""
     return [name for name in names if run(["dpkg-query", "-W", name]).status == 0]
 
 
 def list_removable(ours: Sequence[str]) -> list[str]:
-    """Return those packages of ``ours`` whose removal takes no package of somebody else along.
+    """Return the packages of ``ours`` whose removal removes no package of somebody else.
 
     What an operator installed since then may need one of them: such a package stays.
     """

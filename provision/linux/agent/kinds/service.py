@@ -1,4 +1,4 @@
-"""Units of systemd, brought where they should be, and believed only when they answer."""
+"""Units of systemd, which count as up only when they answer."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def _ask(url: str, certificate: str) -> Answer:
 
 
 def _wait_for_answer(url: str, seconds: float, certificate: str = "") -> str:
-    """Return an empty text once ``url`` answers 200; the last answer if it did not within ``seconds``."""
+    """Wait up to ``seconds`` until ``url`` answers 200; return an empty text, or the last answer."""
     deadline = time.monotonic() + seconds
     while True:
         status, body = _ask(url, certificate)
@@ -85,7 +85,7 @@ def make(step: BringUp, journal: Journal) -> None:
 
 
 def bring_up(step: BringUp) -> None:
-    """Enable the unit and do the ``verb`` it is owed: restart, reload, start or none."""
+    """Enable the unit and carry out the ``verb``: restart, reload, start or none."""
     name = step.name
     must(["systemctl", "enable", "--quiet", name])
     before = read_state(name)
@@ -103,15 +103,15 @@ def bring_up(step: BringUp) -> None:
 
 
 def _started_meanwhile(step: BringUp) -> bool:
-    """Return whether a service that the plan saw stopped runs: its package has started it.
+    """Return whether a service that the plan found stopped runs now, because its package started it.
 
-    It has read what was there then, and not the files that this run has put in place.
+    It has read the files of that moment, and not those that this run has put in place.
     """
     return step.verb == "start" and step.name.endswith(".service")
 
 
 def _load_anew(name: str, command: Sequence[str]) -> None:
-    """Reload a unit; a fail2ban that hangs, or whose socket is gone, starts anew instead."""
+    """Reload a unit; restart a fail2ban that hangs or whose socket is gone."""
     if name == FAIL2BAN and not is_up():
         command = ["systemctl", "restart", name]
     if list(command[:1]) != ["fail2ban-client"]:
@@ -123,7 +123,7 @@ def _load_anew(name: str, command: Sequence[str]) -> None:
 
 
 def _start(name: str) -> None:
-    """Start a unit; systemd refuses a socket while its service runs without it, so that one goes first."""
+    """Start a unit; stop the service of a socket first if it runs without it, as systemd requires."""
     if name.endswith(".socket"):
         run(["systemctl", "stop", name[: -len("socket")] + "service"])
     must(["systemctl", "start", name])
@@ -143,12 +143,12 @@ def _check_answer(step: BringUp) -> None:
 
 
 def read_journal(name: str) -> str:
-    """Return the last lines that a unit wrote: where the reason stands."""
+    """Return the last lines that a unit logged, which have the reason."""
     return tail(run(["journalctl", "-u", name, "-n", "15", "--no-pager", "-o", "cat"]).output)
 
 
 def put_back(name: str, before: ServiceState, reload_command: Sequence[str]) -> None:
-    """Bring a unit back to its state before: running with what is on disk now, or stopped; enabled or not."""
+    """Restore a unit's earlier state: running with the files on disk now, or stopped; enabled or not."""
     now = read_state(name)
     if not now.exists:
         return
@@ -166,7 +166,7 @@ def put_back(name: str, before: ServiceState, reload_command: Sequence[str]) -> 
 
 
 def restore(step: PutBackService, journal: Journal) -> None:
-    """Bring a unit of somebody else back to its state before our first run."""
+    """Restore a foreign unit's state from before our first run."""
     remembered = journal.manifest.services.pop(step.name, None)
     if remembered is not None:
         put_back(step.name, recall_state(remembered.before), remembered.reload_command)
@@ -174,7 +174,7 @@ def restore(step: PutBackService, journal: Journal) -> None:
 
 
 def stop(step: StopService, journal: Journal) -> None:
-    """Stop and disable a unit whose file is about to go."""
+    """Stop and disable a unit whose file is about to be removed."""
     before = read_state(step.name)
     journal.on_failure(lambda: put_back(step.name, before, []))
     run(["systemctl", "disable", "--now", "--quiet", step.name])

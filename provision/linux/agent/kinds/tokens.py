@@ -1,4 +1,4 @@
-"""Secrets that are made on the host, and the digests of them."""
+"""Secrets that are created on the host, and their digests."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def observe(request: Observe, manifest: Manifest | None) -> dict[str, object]:
 
 
 def make_tokens(step: MakeTokens, journal: Journal) -> None:
-    """Make secrets for names that have none yet; names that are gone lose theirs, the others keep them."""
+    """Create the missing secrets, drop those whose names are gone, and keep the others."""
     path = step.path
     before = read_state(path)
     known = read_tokens(path) or {}

@@ -19,12 +19,12 @@ from provision.linux.agent.protocol.steps import MakeUser
 from provision.linux.agent.protocol.wire import to_json
 
 NO_SHELL = "/usr/sbin/nologin"
-# useradd and userdel keep the version before under these names with "-": part of what was there before, too.
+# useradd and userdel keep backups of these files, with "-" after the name; teardown restores those, too.
 ACCOUNT_FILES = ("/etc/passwd", "/etc/group", "/etc/shadow", "/etc/gshadow")
 
 
 def observe(request: Observe, manifest: Manifest | None) -> dict[str, object]:
-    """Return for each user whether it exists."""
+    """Return whether each user exists."""
     ours = {e.id.name for e in (manifest.objects if manifest else ()) if e.id.kind == "user"}
     return {"users": {name: exists(name) for name in sorted({*request.users, *ours})}}
 
@@ -39,12 +39,12 @@ def exists(name: str) -> bool:
 
 
 def make(step: MakeUser, journal: Journal) -> None:
-    """Make a system user and its group; one that was there already is used and stays at teardown."""
+    """Create a system user and its group; an existing user is used, and teardown keeps it."""
     identity = ResourceId("user", step.name)
     if exists(step.name):
         journal.own(identity, {"theirs": True})
         return
-    if not os.access("/etc", os.W_OK):  # useradd would blame a lock
+    if not os.access("/etc", os.W_OK):  # useradd would report a lock as the cause
         raise OSError(errno.EROFS, os.strerror(errno.EROFS), "/etc")
     before = to_json(
         {
@@ -59,12 +59,12 @@ def make(step: MakeUser, journal: Journal) -> None:
 
 
 def take_back(entry: Entry, journal: Journal, purge: bool) -> None:
-    """Remove a user that we made."""
+    """Remove a user that we created."""
     _drop(entry.id.name, entry.before)
 
 
 def _drop(name: str, before: Any) -> None:
-    """Remove a user, and the trace that its coming and going left in the account files."""
+    """Remove a user, and its traces in the backups of the account files."""
     if before.get("theirs"):
         return
     if exists(name):

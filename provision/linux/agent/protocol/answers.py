@@ -6,7 +6,7 @@ The agent builds its answers in these forms. The controller validates every answ
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Optional, Union
 
 from provision.linux.agent.protocol.bounds import (
@@ -29,14 +29,14 @@ from provision.linux.agent.protocol.bounds import (
     Version,
     Word,
 )
-from provision.linux.agent.protocol.state import Observed
+from provision.linux.agent.protocol.state import Observed, ShieldState
 
 
 @dataclass(frozen=True)
 class Applied(Form):
-    """All steps were made, or none where the host had ``moved`` since it was looked at; its state now.
+    """All steps were carried out, or none if the host had ``moved`` since it was observed; its new state.
 
-    ``notes``: what the operator should know of it, such as for what was waited.
+    ``notes``: notes for the operator, such as what the run had to wait for.
     """
 
     moved: bool
@@ -69,15 +69,25 @@ class Leased(Form):
 
 @dataclass(frozen=True)
 class SelfTested(Form):
-    """The steps of the synthetic event, in words, and how many posts the receiver could not read."""
+    """The steps of the synthetic event as text, and the number of unreadable posts by FortiGate.
+
+    ``fetch_delays``: seconds from an event of a FortiGate to its next fetch, 0 where none was seen;
+    ``fetched``: the same for the synthetic event, for those that were waited for.
+    """
 
     steps: Annotated[list[Text], Bounds(max_length=100, fail_fast=True)]
     unreadable: Annotated[dict[FortiGateName, Count], Bounds(max_length=1000)]
+    fetch_delays: Annotated[dict[FortiGateName, Clock], Bounds(max_length=1000)] = field(
+        default_factory=dict
+    )
+    fetched: Annotated[dict[FortiGateName, Clock], Bounds(max_length=1000)] = field(
+        default_factory=dict
+    )
 
 
 @dataclass(frozen=True)
 class Rotated(Form):
-    """The outcome of a rotation: ``changed``, whether new secrets were made."""
+    """The outcome of a rotation. ``changed``: new secrets were created."""
 
     changed: bool
 
@@ -132,8 +142,17 @@ class Unallowed(Form):
 
 
 @dataclass(frozen=True)
+class ShieldSet(Form):
+    """The outcome of an order to the shield: its end, and notes for the operator."""
+
+    changed: bool
+    until: Clock
+    notes: Annotated[list[Text], Bounds(max_length=100, fail_fast=True)]
+
+
+@dataclass(frozen=True)
 class Banned(Form):
-    """The outcome of a ban by hand: whether it changed anything, and until when the address is banned."""
+    """The outcome of a ban by hand: whether it changed anything, and the end of the ban."""
 
     changed: bool
     said: Text = ""
@@ -142,7 +161,7 @@ class Banned(Form):
 
 @dataclass(frozen=True)
 class Unbanned(Form):
-    """The outcome of an unban: whether the address was freed, and notes for the operator."""
+    """The outcome of an unban: whether it changed anything, and notes for the operator."""
 
     changed: bool
     notes: Annotated[list[Text], Bounds(max_length=1000, fail_fast=True)]
@@ -156,7 +175,7 @@ Entry = Annotated[dict[Word, Flat], Bounds(max_length=MOST_KEYS)]
 
 @dataclass(frozen=True)
 class History(Form):
-    """The last entries of the audit; ``left_out``: one answer cannot hold all that were asked for."""
+    """The last entries of the audit; ``left_out``: older ones that were requested do not fit."""
 
     history: Annotated[list[Entry], Bounds(max_length=1_000_000, fail_fast=True)]
     left_out: bool
@@ -209,6 +228,7 @@ class Status(Form):
     alarms: Annotated[list[Alarm], Bounds(max_length=100, fail_fast=True)]
     attacked: Annotated[list[Attacked], Bounds(max_length=100, fail_fast=True)]
     stale: Annotated[list[StaleName], Bounds(max_length=100, fail_fast=True)]
+    shield: Optional[ShieldState] = None
 
 
 @dataclass(frozen=True)
@@ -218,7 +238,7 @@ class Refusal(Form):
     error: Annotated[str, Bounds(max_length=LONGEST_ERROR)]
 
 
-# By the word for what is asked; "refusal" is the answer to any request.
+# By the name of the request; a "refusal" may answer any of them.
 ANSWERS: dict[str, type[Form]] = {
     "refusal": Refusal,
     "observe": Observed,
@@ -233,6 +253,7 @@ ANSWERS: dict[str, type[Form]] = {
     "unban": Unbanned,
     "allow": Allowed,
     "unallow": Unallowed,
+    "shield": ShieldSet,
     "history": History,
     "status": Status,
 }

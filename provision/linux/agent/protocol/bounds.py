@@ -18,14 +18,14 @@ MEMORY = "/var/lib/banstitch"
 # Characters of an error; the agent shortens longer ones.
 LONGEST_ERROR = 20_000
 
-# What pydantic knows of a type, or is asked to do with a class.
+# A core schema of pydantic, or its configuration of a class.
 Schema = dict[str, Any]
 
 
 class Bounds:
     """Narrow the type that it annotates.
 
-    pydantic asks it on the controller; the agent, which has no pydantic, never does. The names of the
+    The controller's pydantic calls it; the agent has no pydantic and never does. The names of the
     bounds are those of pydantic's core schemas.
     """
 
@@ -39,7 +39,7 @@ class Bounds:
 
 
 class Parsed(Bounds):
-    """Have a text within bounds parsed."""
+    """Parse a text within bounds."""
 
     def __init__(self, parse: Callable[[str], object], **bounds: Any) -> None:
         super().__init__(**bounds)
@@ -60,7 +60,7 @@ class Parsed(Bounds):
 
 
 class Form:
-    """Refuse fields that are not described, values of another type, and numbers that are none."""
+    """Refuse unknown fields, values of another type, infinity and NaN."""
 
     __pydantic_config__: ClassVar[Schema] = {
         "extra": "forbid",
@@ -72,7 +72,7 @@ class Form:
 _HOST = r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,34}"
 _USER = r"[a-z_][a-z0-9_-]{0,31}"
 _PART = r"[A-Za-z0-9_@+-][A-Za-z0-9_.@+-]{0,99}"
-# Where files of ours can lie; a path cannot leave it, since no part of it begins with a dot.
+# The paths that our files can have. None leaves its folder, since no part begins with a dot.
 OUR_PATHS = (
     rf"/etc/banstitch(?:/{_PART}){{0,8}}",
     r"/etc/fail2ban/(?:action|fail2ban|filter|jail)\.d/banstitch[A-Za-z0-9_.-]{0,99}(?:/[a-z_]{1,60}\.py)?",
@@ -86,7 +86,7 @@ _OURS = "|".join(OUR_PATHS)
 SERVER_DAYS = 397
 # Kinds of objects that are a path; the other kind is a user.
 PATH_KINDS = ("file", "directory", "tokens", "digests", "authority", "certificate")
-# Those of them whose content never leaves the host: there is a key in it.
+# Those whose content holds a key and never leaves the host.
 SEALED_KINDS = ("authority", "certificate")
 _OBJECT = rf"^(?:(?:{'|'.join(PATH_KINDS)}):(?:{_OURS})|user:{_USER})$"
 _PEM = r"-----BEGIN CERTIFICATE-----\r?\n[A-Za-z0-9+/=\r\n]+-----END CERTIFICATE-----\r?\n?"
@@ -94,7 +94,7 @@ _BASE64 = r"^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"
 
 FortiGateName = Annotated[str, Bounds(pattern=f"^{_HOST}$")]
 UserName = Annotated[str, Bounds(pattern=f"^{_USER}$")]
-# The owner of a file may be a user of somebody else's, or a number.
+# The owner of a file may be any user of the host, or a number.
 AccountName = Annotated[str, Bounds(pattern=r"^[A-Za-z0-9_.@\\$ -]{1,100}$")]
 PackageName = Annotated[str, Bounds(pattern=r"^[a-z0-9][a-z0-9+.:-]{0,99}$")]
 UnitName = Annotated[
@@ -104,7 +104,7 @@ UnitName = Annotated[
 JailName = Annotated[str, Bounds(pattern=f"^{JAIL_NAME}$")]
 Path = Annotated[str, Bounds(pattern=r"^/[^\x00-\x1f\x7f]{0,1023}$")]
 ObjectId = Annotated[ResourceId, Parsed(ResourceId.parse, pattern=_OBJECT)]
-# The form in which the agent makes secrets. Nothing shorter or plainer is taken for one: what is
+# The form in which the agent creates secrets. No other text counts as one, because every text that is
 # masked as a secret disappears from the plan that the operator reads.
 Token = Annotated[str, Bounds(pattern=r"^[A-Za-z0-9_-]{43}$")]
 TokenName = Annotated[str, Bounds(pattern=rf"^[a-z]{{1,20}}(?::{_HOST})?(?:{OLD})?$")]
@@ -113,17 +113,17 @@ Digest = Annotated[str, Bounds(pattern="^[0-9a-f]{64}$")]
 Address = Annotated[str, Bounds(pattern="^[0-9a-fA-F.:]{2,45}(?:/[0-9]{1,3})?$")]
 Content = Annotated[str, Bounds(pattern=_BASE64, max_length=1_400_000)]
 Certificates = Annotated[str, Bounds(pattern=f"^(?:{_PEM})*$", max_length=200_000)]
-# A file of somebody else may have any name; what prints it escapes it.
+# A foreign file may have any name; the code that prints it escapes it.
 FileName = Annotated[str, Bounds(min_length=1, max_length=1100)]
 CertificateName = Annotated[str, Bounds(pattern="^[ -~]{1,255}$")]
 Version = Annotated[str, Bounds(pattern=r"^[A-Za-z0-9.+:~/?_ -]{1,100}$")]
 Process = Annotated[str, Bounds(pattern=r"^[!-~]{1,300}:[0-9]{1,9}$")]
 WORD = "[a-z][a-z0-9_]{0,39}"
 Word = Annotated[str, Bounds(pattern=f"^{WORD}$")]
-# A sentence for the operator. It may hold anything; what prints it escapes it.
+# A sentence for the operator. It may hold any character; the code that prints it escapes it.
 LONGEST_TEXT = 10_000
 Text = Annotated[str, Bounds(max_length=LONGEST_TEXT)]
-# A process, a lock: one line, since it stands within a sentence.
+# A process or a lock; on one line, because it is a part of a sentence.
 Holder = Annotated[str, Bounds(pattern=r"^[^\x00-\x1f\x7f]{0,300}$")]
 LongText = Annotated[str, Bounds(max_length=1_000_000)]
 
@@ -131,7 +131,7 @@ Count = Annotated[int, Bounds(ge=0, le=10**12)]
 Number = Annotated[int, Bounds(ge=-1, le=10**12)]
 Mode = Annotated[int, Bounds(ge=0, le=0o7777)]
 Days = Annotated[float, Bounds(ge=-(10**7), le=10**7)]
-# Epoch seconds, -1 for ever. A ban of 100 years that was lengthened again and again ends late.
+# Epoch seconds, -1 for ever. A ban of 100 years may be lengthened again and again.
 Moment = Annotated[float, Bounds(ge=-1, le=10**15)]
 # A clock that can be shown as a time of day: until the year 9999.
 Clock = Annotated[float, Bounds(ge=0, le=253_402_300_799)]

@@ -14,7 +14,7 @@ class ResourceId:
 
     @classmethod
     def parse(cls, text: str) -> ResourceId:
-        """Return the id that ``text`` spells."""
+        """Return the id in ``text``."""
         kind, _, name = text.partition(":")
         return cls(kind, name)
 

@@ -13,14 +13,14 @@ Answer = TypeVar("Answer", covariant=True)
 
 
 class Request(Generic[Answer]):
-    """Something to do; ``do`` is its name on the wire."""
+    """A request to the agent; ``do`` is its name on the wire."""
 
     do: ClassVar[str]
 
 
 @dataclass(frozen=True)
 class ServiceQuestion:
-    """A unit; ``answers`` and ``listens`` as `kinds/service.py` has them."""
+    """A unit to observe; `kinds/service.py` describes ``answers`` and ``listens``."""
 
     name: str
     answers: str
@@ -32,7 +32,7 @@ class ServiceQuestion:
 class Observe(Request[Observed]):
     """Observe everything that is named, and every object of the manifest.
 
-    ``logs``: those of ``paths`` whose content nobody needs. ``sealed``: files of key and certificate, each
+    ``logs``: those of ``paths`` whose content is not read. ``sealed``: files of key and certificate, each
     with that of the CA that should have signed it. ``spools``: folders with the bans of jails. ``tokens``:
     the file of secrets, empty if there should be none.
     """
@@ -51,7 +51,7 @@ class Observe(Request[Observed]):
 
 @dataclass(frozen=True)
 class Apply(Request[answers.Applied]):
-    """Take ``steps``, unless the digest of what ``observe`` finds is another than ``seen``."""
+    """Carry out ``steps``, if the digest of what ``observe`` finds still equals ``seen``."""
 
     do: ClassVar[str] = "apply"
     verb: str
@@ -62,9 +62,9 @@ class Apply(Request[answers.Applied]):
 
 @dataclass(frozen=True)
 class Remember(Request[answers.Done]):
-    """Keep the record of a FortiGate, or forget it where that is None.
+    """Store the record of a FortiGate, or drop it if ``record`` is None.
 
-    ``retire``: names of secrets in the file ``tokens`` whose old ones it does not use any more.
+    ``retire``: names in the file ``tokens`` whose old secrets it does not use any more.
     """
 
     do: ClassVar[str] = "remember"
@@ -78,7 +78,7 @@ class Remember(Request[answers.Done]):
 class TakeLease(Request[answers.Leased]):
     """Take the lease on a FortiGate.
 
-    ``owner``: whom others read about. ``process``: a name that nobody else has. ``seconds``: for how long.
+    ``owner``: the name that other operators see. ``process``: a unique name. ``seconds``: until it expires.
     ``wait``: seconds to wait for another holder. ``dead``: a process whose lease is void.
     """
 
@@ -93,7 +93,7 @@ class TakeLease(Request[answers.Leased]):
 
 @dataclass(frozen=True)
 class ReleaseLease(Request[answers.Done]):
-    """Give a lease back."""
+    """Release a lease."""
 
     do: ClassVar[str] = "release"
     fortigate: str
@@ -102,10 +102,11 @@ class ReleaseLease(Request[answers.Done]):
 
 @dataclass(frozen=True)
 class SelfTest(Request[answers.SelfTested]):
-    """Post ``count`` events of ``line`` to ``url``, wait for ``address`` in the feed, take it out again.
+    """Post ``count`` events of ``line`` to ``url``, wait for ``address`` in the feed, and unban it.
 
     ``certificate``: the file of the receiver's, or "". ``token``: a name in the file ``tokens``, which is
-    the feed's user name, too. ``patience``: seconds to wait for each step.
+    the feed's user name, too. ``patience``: seconds to wait for each step. ``fetchers``: FortiGates of
+    which each must fetch the feed afterwards, within ``wait`` seconds.
     """
 
     do: ClassVar[str] = "self-test"
@@ -121,11 +122,13 @@ class SelfTest(Request[answers.SelfTested]):
     line: str
     count: int
     patience: float
+    fetchers: tuple[str, ...] = ()
+    wait: float = 0
 
 
 @dataclass(frozen=True)
 class Rotate(Request[answers.Rotated]):
-    """Make new secrets for ``names`` of the file ``tokens``."""
+    """Create new secrets for ``names`` of the file ``tokens``."""
 
     do: ClassVar[str] = "rotate"
     tokens: str
@@ -144,7 +147,7 @@ class ListBans(Request[answers.Bans]):
 
 @dataclass(frozen=True)
 class BanAddress(Request[answers.Banned]):
-    """Ban an address: -1 seconds for ever, None as the jail says."""
+    """Ban an address for ``seconds``: -1 is for ever, None is the jail's ban time."""
 
     do: ClassVar[str] = "ban"
     jail: str
@@ -156,7 +159,7 @@ class BanAddress(Request[answers.Banned]):
 
 @dataclass(frozen=True)
 class UnbanAddress(Request[answers.Unbanned]):
-    """Free an address in every jail of ``jails`` and of the spool."""
+    """Unban an address in every jail of ``jails`` and of the spool."""
 
     do: ClassVar[str] = "unban"
     spool: str
@@ -187,6 +190,23 @@ class UnallowNetwork(Request[answers.Unallowed]):
     spool: str
     group: str
     network: str
+    by: str
+    why: str
+
+
+@dataclass(frozen=True)
+class SetShield(Request[answers.ShieldSet]):
+    """Keep the shield up, or down, for ``seconds``.
+
+    ``group`` may read the order in ``spool``; ``rules``: the folder of banstitch-rules.
+    """
+
+    do: ClassVar[str] = "shield"
+    spool: str
+    group: str
+    rules: str
+    up: bool
+    seconds: int
     by: str
     why: str
 
@@ -236,6 +256,7 @@ REQUESTS: dict[str, type[Request[Any]]] = {
         UnbanAddress,
         AllowNetwork,
         UnallowNetwork,
+        SetShield,
         ReadHistory,
         ReadStatus,
     )

@@ -26,6 +26,7 @@ from provision.linux.agent.protocol.bounds import (
     ObjectId,
     PackageName,
     Path,
+    Text,
     Token,
     TokenName,
     UnitName,
@@ -35,7 +36,7 @@ from provision.linux.agent.protocol.bounds import (
 
 @dataclass(frozen=True)
 class Facts(Form):
-    """The facts about the host that the planner needs beside its objects; ``system``: its own name."""
+    """Facts about the host itself; ``system``: the name of its distribution."""
 
     system: Annotated[str, Bounds(pattern=r"^[^\x00-\x1f\x7f]{0,100}$")]
     systemd: bool
@@ -45,7 +46,7 @@ class Facts(Form):
 
 @dataclass(frozen=True)
 class PathState(Form):
-    """A file, a directory or something else; ``content`` in base64, where it is a file of sane size."""
+    """A file, a directory or something else; ``content``: base64, of a file of reasonable size."""
 
     type: Literal["file", "directory", "link", "special"]
     mode: Mode
@@ -56,7 +57,7 @@ class PathState(Form):
 
 @dataclass(frozen=True)
 class ServiceState(Form):
-    """A systemd unit, and whether it answers where it has an address to answer at.
+    """A systemd unit; ``answers``: whether it answers at its address, if it has one.
 
     ``taken_by``: the program that listens where a socket should.
     """
@@ -92,7 +93,7 @@ class CertificateState(Form):
 
 @dataclass(frozen=True)
 class Foreign(Form):
-    """Files of others in a directory of ours; ``more``: there are more than ``names``."""
+    """Foreign files in a directory of ours; ``more``: there are more than ``names``."""
 
     names: Annotated[list[FileName], Bounds(min_length=1, max_length=100, fail_fast=True)]
     more: bool
@@ -100,7 +101,7 @@ class Foreign(Form):
 
 @dataclass(frozen=True)
 class ManifestObject(Form):
-    """An object that was made on the host; ``restores``: something stood there before."""
+    """An object that was made on the host; ``restores``: there was another one before."""
 
     id: ObjectId
     restores: bool
@@ -109,9 +110,9 @@ class ManifestObject(Form):
 
 @dataclass(frozen=True)
 class ManifestSummary(Form):
-    """The memory of the host, without the copies of what stood there before.
+    """The manifest of the host, without the copies of earlier files.
 
-    ``fortigates`` are records: only `fortios/record.py` knows what may stand in one.
+    ``fortigates`` are records, which only `fortios/record/` can validate.
     """
 
     version: Literal[1]
@@ -124,8 +125,22 @@ class ManifestSummary(Form):
 
 
 @dataclass(frozen=True)
+class ShieldState(Form):
+    """The shield that is up, or would be; see banstitch_shared/shield_file.py."""
+
+    mode: Literal["up", "alarm"]
+    since: Clock
+    until: Clock
+    by: Text
+    why: Text
+    homes: Count
+    kept_out: Count
+    denied: Count
+
+
+@dataclass(frozen=True)
 class Observed(Form):
-    """The state of everything that a request names, and of every object of the manifest."""
+    """The state of everything that a request names and of every object of the manifest."""
 
     facts: Facts
     paths: Annotated[dict[Path, Optional[PathState]], Bounds(max_length=5000)]
@@ -141,3 +156,4 @@ class Observed(Form):
     package_lock: Holder
     clock: Clock
     digest: Digest
+    shield: Optional[ShieldState] = None

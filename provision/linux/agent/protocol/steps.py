@@ -1,4 +1,4 @@
-"""The steps of a plan, in the order of their making. On the wire ``do`` tells which one it is."""
+"""The steps of a plan, in the order in which they are carried out. ``do`` is their name on the wire."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import ClassVar, Literal, Union
 
 from provision.linux.agent.protocol.ids import ResourceId
 
-# What a unit may be owed; "none": it is only enabled and asked.
+# What a unit may be owed; "none": it is only enabled and checked.
 Verb = Literal["none", "start", "restart", "reload"]
 Owed = Literal["restart", "reload"]
 
@@ -32,7 +32,7 @@ class Install:
 
 @dataclass(frozen=True)
 class MakeUser:
-    """Make a system user with a group of its own, or use the one that is there."""
+    """Create a system user with a group of its own, or use an existing one."""
 
     do: ClassVar[str] = "user"
     name: str
@@ -41,7 +41,7 @@ class MakeUser:
 
 @dataclass(frozen=True)
 class MakeDirectory(OnDisk):
-    """Make a directory; ``data``: a teardown keeps it unless data are purged."""
+    """Make a directory; ``data``: a teardown keeps it unless data is purged."""
 
     do: ClassVar[str] = "directory"
     data: bool
@@ -56,7 +56,7 @@ class Touch(OnDisk):
 
 @dataclass(frozen=True)
 class MakeTokens(OnDisk):
-    """Make the secrets that are missing, and drop those of other names."""
+    """Create the secrets that are missing, and drop those of other names."""
 
     do: ClassVar[str] = "tokens"
     names: tuple[str, ...]
@@ -72,7 +72,7 @@ class MakeDigests(OnDisk):
 
 @dataclass(frozen=True)
 class MakeAuthority(OnDisk):
-    """Make a CA that may sign for ``names`` only, or a new certificate for the one that is there."""
+    """Make a CA that may sign for ``names`` only, or a new certificate for an existing CA."""
 
     do: ClassVar[str] = "authority"
     names: tuple[str, ...]
@@ -80,7 +80,7 @@ class MakeAuthority(OnDisk):
 
 @dataclass(frozen=True)
 class MakeCertificate(OnDisk):
-    """Make a certificate for ``names``, signed by ``authority``; or put the given ``content`` (base64)."""
+    """Make a certificate for ``names``, signed by ``authority``, or write the given ``content`` (base64)."""
 
     do: ClassVar[str] = "certificate"
     authority: str
@@ -90,7 +90,7 @@ class MakeCertificate(OnDisk):
 
 @dataclass(frozen=True)
 class Owe:
-    """Remember which units are owed a restart or a reload, before the first file changes."""
+    """Record which units need a restart or a reload, before the first file changes."""
 
     do: ClassVar[str] = "owe"
     services: dict[str, Owed]
@@ -111,7 +111,7 @@ class NewFile(OnDisk):
 
 @dataclass(frozen=True)
 class PutFiles:
-    """Put files in place and take others back, all of them checked before the first is active."""
+    """Put files in place and remove others, after all of them were checked."""
 
     do: ClassVar[str] = "files"
     files: tuple[NewFile, ...]
@@ -121,7 +121,7 @@ class PutFiles:
 
 @dataclass(frozen=True)
 class BringUp:
-    """Enable a unit, do what it is owed, and wait until it answers.
+    """Enable a unit, restart or reload it if it is owed that, and wait until it answers.
 
     ``reload_command``: empty for `systemctl reload`. ``answers``: a URL, asked with the certificate in the
     file ``certificate``.
@@ -149,7 +149,7 @@ class AwaitJail:
 
 @dataclass(frozen=True)
 class StopService:
-    """Stop and disable a unit whose file is about to go."""
+    """Stop and disable a unit whose file is about to be removed."""
 
     do: ClassVar[str] = "stop-service"
     name: str
@@ -157,7 +157,7 @@ class StopService:
 
 @dataclass(frozen=True)
 class PutBackService:
-    """Bring a unit of somebody else to the state before the first run."""
+    """Restore a foreign unit's state from before the first run."""
 
     do: ClassVar[str] = "put-back-service"
     name: str
@@ -165,7 +165,7 @@ class PutBackService:
 
 @dataclass(frozen=True)
 class TakeBack:
-    """Restore what stood where objects of ours are, or remove them; data only if ``purge``."""
+    """Restore what was there before our objects, or remove them; remove data only if ``purge``."""
 
     do: ClassVar[str] = "take-back"
     ids: tuple[ResourceId, ...]
@@ -174,14 +174,14 @@ class TakeBack:
 
 @dataclass(frozen=True)
 class PurgePackages:
-    """Remove the packages that were installed for us, unless somebody else needs them."""
+    """Remove the packages that were installed for us, except those that others need."""
 
     do: ClassVar[str] = "purge-packages"
 
 
 @dataclass(frozen=True)
 class PurgeBans:
-    """Drop what fail2ban remembers of the jails whose names begin with ``prefix``."""
+    """Delete what fail2ban remembers of the jails whose names begin with ``prefix``."""
 
     do: ClassVar[str] = "purge-bans"
     prefix: str

@@ -1,4 +1,4 @@
-"""Requests, steps and answers as JSON: a form is an object of its fields, and a union is told by ``do``."""
+"""Requests, steps and answers as JSON: a form is an object of its fields; ``do`` names its type."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def dump(value: object, ascii_only: bool = True) -> str:
 
 
 def _encode(value: object) -> object:
-    """Return a form as what json knows: its fields, without a copy of them."""
+    """Return a form as a dict of its fields, which json can write, without copying them."""
     if isinstance(value, ResourceId):
         return str(value)
     do = getattr(value, "do", "")
@@ -67,6 +67,6 @@ def _decode(kind: Any, value: Any) -> Any:
 
 
 def _choose(kinds: tuple[Any, ...], value: Any) -> Any:
-    """Return the form of a union that ``value`` has; of a type that may be None, that type."""
+    """Return the member of a union that ``value`` has; for an optional type, that type."""
     tagged = {kind.do: kind for kind in kinds if hasattr(kind, "do")}
     return tagged[value["do"]] if tagged else kinds[0]
