@@ -106,8 +106,8 @@ def _describe_settings(context: Context) -> str:
         "trust_days": own.detection_trust_days,
         "trust_sources": own.detection_trust_sources,
         "shield": {"mode": shield.find_mode(context), "spared": shield.list_spared(context)},
-        **({"looked_up": LOOKED_UP} if list_looked_up(context) else {}),
         **({"asn_database": database} if database else {}),
+        **({"looked_up": LOOKED_UP} if list_looked_up(context) else {}),
     }
     accounts = {name: (each.accounts, each.no_traps) for name, each in catalogue.items()}
     return describe_rules(list_rules(own), accounts, people)

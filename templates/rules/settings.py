@@ -53,7 +53,7 @@ class Settings:
     sources in a day gives no trust. ``most_failures``: a source that failed more often since its last
     login gets none. ``known_users`` count as if they had logged in. All names are in lower case.
     ``shield``: off, alarm or auto. ``spared``: networks that the shield denies never.
-    ``looked_up``: the file of banstitch-watch with more of them; empty for none.
+    ``looked_up``: the file of the networks behind names and URLs of the ignore list; empty for none.
     ``asn_database``: the file that ``systems`` are read from; empty for none.
     """
 

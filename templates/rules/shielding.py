@@ -129,8 +129,8 @@ class Shielding:
         return wanted._replace(**counts)
 
     def _list_denied(self, homes: tuple[str, ...], now: float) -> tuple[str, ...]:
-        never = (*self._settings.spared, *self._looked_up.read(), *self._list_allowed(now))
-        made_from = homes, never
+        allowed = (*self._list_allowed(now), *self._looked_up.read())
+        made_from = homes, (*self._settings.spared, *allowed)
         if made_from != self._made_from:
             self._denied = tuple(shield.list_denied_around(*made_from))
             self._made_from = made_from

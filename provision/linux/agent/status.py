@@ -34,8 +34,8 @@ def read_status(request: ReadStatus) -> Status:
         filters=_check_filters(request.filters),
         alarms=[Alarm(*alarm) for alarm in known.alarms],
         attacked=[Attacked(*attacked) for attacked in known.attacked],
-        stale=_list_stale(request.names, request.looked_up) if request.names else [],
         shield=read_state(request.rules),
+        stale=_list_stale(request.names, request.looked_up) if request.names else [],
         versions={
             "debian": _read_debian_version(),
             "python": platform.python_version(),
