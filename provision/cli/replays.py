@@ -75,4 +75,4 @@ def _print_document(app: App, flags: Flags, document: ReplayDocument) -> None:
         click.echo()
     else:
         for line in list_lines(document):
-            click.echo(escape(app.secrets.mask(line)))
+            click.echo(escape(app.secrets.mask(line), but=""))

@@ -136,7 +136,7 @@ def list_lines(document: ReplayDocument) -> Iterator[str]:
             " that no ban denied"
         )
     for site, error in document["errors"].items():
-        yield f"{site}: {error}"
+        yield from (f"{site}: {part}" for part in error.splitlines())
     for site in document["left_out"]:
         yield f"{site}: older events are left out, because they do not fit into one answer"
     for reason, count in document["unreadable"].items():

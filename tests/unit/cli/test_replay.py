@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from banstitch_shared.eventlog import FAILURE, Entry, write_line
+from banstitch_shared.eventlog import FAILURE, SUCCESS, Entry, write_line
 
 from provision.results import SiteResult, TargetResult
 from tests.unit.cli.command_line import Cli
@@ -32,6 +32,16 @@ def test_evidence_is_replayed_with_the_rules_of_the_inventory(
     document = json.loads(cli("replay", "--evidence", "--json").out)
     assert [ban["network"] for ban in document["bans"]] == ["45.9.9.9"]
     assert (document["errors"], document["left_out"]) == ({}, [])
+
+
+def test_a_name_that_somebody_typed_cannot_control_the_terminal(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    login = Entry(1_700_000_001.5, "fw1", "sslvpn_login_failed", SUCCESS, "45.9.9.9", "\x1b[2J\n")
+    answer(monkeypatch, details={"events": [*EVENTS, write_line(login)], "left_out": False})
+    shown = cli("replay", "--evidence").out
+    assert "trap): \\x1b[2J\\n logged in at" in shown
+    assert "\x1b" not in shown
 
 
 def test_evidence_that_does_not_fit_is_reported(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
