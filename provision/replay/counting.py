@@ -68,7 +68,10 @@ class Fail2ban:
     _times_banned: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def count(self, at: float, jail_name: str, key: str) -> Ban | None:
-        """Count one line of the rule log; return the ban if it began, or was prolonged, by it."""
+        """Count one line of the rule log; return the ban that begins with it.
+
+        fail2ban prolongs a ban that is in force, but does not tell its actions: the feed ends it.
+        """
         jail, identity = self.jails[jail_name], (jail_name, key)
         failures = self._failures.get(identity)
         if failures is None or failures.last + jail.find_time <= at:
@@ -95,13 +98,11 @@ class Fail2ban:
             return 1
         return min(2.0 ** min(times, MOST_GROWTH) / 2 + 1, float(jail.max_retry))
 
-    def _ban(self, at: float, jail: Jail, key: str, events: int) -> Ban:
+    def _ban(self, at: float, jail: Jail, key: str, events: int) -> Ban | None:
         identity = (jail.name, key)
         ban = self._bans.get(identity)
         if ban is not None and ban.covers(at):
-            if ban.until != FOREVER:
-                ban.until = max(ban.until, at + jail.ban_time)
-            return ban
+            return None
         times = self._times_banned.get(identity, 0)
         self._times_banned[identity] = times + 1
         ban = self._bans[identity] = Ban(jail, key, at, _end(at, jail, times), events)

@@ -208,7 +208,8 @@ def _is_shielded(replay: Replay, state: State, entry: Entry, rules: SiteRules) -
 
 def _count(replay: Replay, jails: Fail2ban, denied: _Denied, line: Line) -> None:
     ban = jails.count(line.at, line.jail, line.key)
-    if ban is not None and denied.add(ban):
+    if ban is not None:
+        denied.add(ban)
         replay.bans.append(ban)
 
 
@@ -226,14 +227,10 @@ class _Denied:
         self._bans: dict[str, list[Ban]] = {}
         self._doubted: set[int] = set()
 
-    def add(self, ban: Ban) -> bool:
-        """Add a ban; return False for one that was prolonged, which is here already."""
-        bans = self._bans.get(ban.key, [])
-        if any(other is ban for other in bans):
-            return False
-        matters = ban.at - self._poll - DOUBT
+    def add(self, ban: Ban) -> None:
+        """Add a ban, and drop those that no event can concern any more."""
+        bans, matters = self._bans.get(ban.key, []), ban.at - self._poll - DOUBT
         self._bans[ban.key] = [b for b in bans if b.until == FOREVER or b.until > matters] + [ban]
-        return True
 
     def find(self, source: str, at: float) -> Ban | None:
         """Return a ban that keeps ``source`` out at a time: every FortiGate has fetched it by then."""

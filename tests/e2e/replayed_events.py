@@ -104,7 +104,9 @@ def _build_past(now: float) -> Iterator[Told]:
     yield fail(now - 1500, "2a0c:1b3:7:7::/64", "admin", sent="2a0c:1b3:7:7::5")
     yield lock_out(now - 1400, "45.19.1.1")
     for number in range(12):
-        yield fail(now - 400 + 30 * number, "45.20.1.1", "dave")  # slow, plain, and longer
+        yield fail(
+            now - 400 + 30 * number, "45.20.1.1", "dave"
+        )  # slow, then plain; further failures change nothing
         yield fail(now - 390 + 30 * number, "45.9.9.9", "alice")  # trusted
 
 
