@@ -10,7 +10,7 @@ from banstitch_shared.eventlog import FAILURE, LOCKOUT, SUCCESS, Entry, write_li
 
 VPN, ADMIN = "sslvpn_login_failed", "admin_login_failed"
 # Only fail2ban counts failed logins of administrators, within a window short enough to wait for.
-WINDOW = 15
+WINDOW = 10
 _OFF = ", ".join(
     f"{rule}: off" for rule in ("trusted", "slow", "unknown_user", "trap", "spray", "network")
 )
