@@ -20,6 +20,7 @@ from banstitch_shared.addresses import (
     parse_network,
     split_ban,
 )
+from banstitch_shared.looked_up import LookedUp
 from banstitch_shared.ranges import cut_out
 from banstitch_shared.shield_file import UP
 
@@ -44,6 +45,7 @@ class Shield:
         self._setting = config["shield"]
         self._spool = config["spool"]
         self._never = [parse_network(text) for text in never]
+        self._looked_up = LookedUp(config.get("looked_up", ""))
         self._names = names
         self._hosts = config["hosts"]
         # half of the feed: there is always room for bans
@@ -75,9 +77,11 @@ class Shield:
         if shield is None or shield.mode != UP:
             return ()
         addresses = frozenset(self._names.find_addresses(self._hosts))
-        made_from = shield.networks, addresses
+        looked_up = self._looked_up.read()
+        made_from = shield.networks, addresses, tuple(looked_up)
         if made_from != self._made_from:
-            never = [*self._never, *(parse_network(str(address)) for address in addresses)]
+            more = map(parse_network, (*map(str, addresses), *looked_up))
+            never = [*self._never, *more]
             self._denied = exclude(shield.networks, never)
             self._made_from = made_from
         return self._denied if len(self._denied) <= self._most else ()

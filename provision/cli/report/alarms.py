@@ -15,12 +15,13 @@ _MOST_NAMED = 5
 
 
 def list_alarm_notes(details: Mapping[str, Any]) -> list[str]:
-    """Return one line each for the shield, for the users under attack, and for the last alarms."""
+    """Return one line each for the shield, users under attack, the last alarms, and stale names."""
     shield = details.get("shield")
     return [
         *([describe_shield(Shield(**shield))] if shield else []),
         *_describe_attacked(details.get("attacked", ())),
         *_list_alarms(details),
+        *_list_stale(details),
     ]
 
 
@@ -45,8 +46,7 @@ def _list_alarms(details: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def list_stale_notes(details: Mapping[str, Any]) -> list[str]:
-    """Return one line for each name or URL of the ignore list that has no recent answer."""
+def _list_stale(details: Mapping[str, Any]) -> list[str]:
     return [_describe_stale(**each) for each in details.get("stale", ())]
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from banstitch_shared.jails import JAIL_NAME, name_detection
 from banstitch_shared.tokens import VERIFY
 
-from provision.cli.report.alarms import list_alarm_notes, list_stale_notes
+from provision.cli.report.alarms import list_alarm_notes
 from provision.cli.report.samples import read_samples
 from provision.desired import collect
 from provision.desired.context import StatusSource
@@ -47,6 +47,7 @@ _LOST = {
     "unreadable": "banstitch_unreadable_last_day",
     "limited": "banstitch_limited_total",
 }
+_FINDINGS = ("shield", "alarms", "attacked", "stale")
 _SINCE = "since the receiver's start"
 _JAIL = re.compile(JAIL_NAME)
 _WHY = {
@@ -118,7 +119,7 @@ def _describe_host(
             for labels, n in read_samples(metrics, "banstitch_refused_total")
             if labels.get("why") in _WHY
         },
-        **{name: answer.details[name] for name in ("shield", "alarms", "attacked", "stale")},
+        **{name: answer.details[name] for name in _FINDINGS},
         "filter": _judge_filter(source.request.filters, answer.details.get("filters", False)),
     }
     notes = tuple(dict.fromkeys((*target.notes, *_list_host_notes(details))))
@@ -193,12 +194,7 @@ def list_notes(results: Sequence[SiteResult]) -> list[str]:
 
 def _list_host_notes(details: Mapping[str, Any]) -> list[str]:
     feed = details.get("feed", {}).get("problems", ())
-    notes = [
-        *list_alarm_notes(details),
-        *list_stale_notes(details),
-        *_list_refusals(details),
-        *feed,
-    ]
+    notes = [*list_alarm_notes(details), *_list_refusals(details), *feed]
     if details.get("left_out"):
         lost = details["left_out"]
         bans = f"{spell_count(lost, 'ban')} {'has' if lost == 1 else 'have'} no room in the feed"

@@ -191,7 +191,7 @@ def test_a_record_cannot_change_the_operators_objects_or_widen_ours(
     result = getattr(site, verb)()
     assert set(_changing(site)) <= {*_shown(result), *TRANSACTION, *SECRETS}
     assert _theirs(site) == theirs
-    for word in ("cli-script", "accept", "ENC", "unset source-address", "reboot"):
+    for word in ("cli-script", "accept", " ENC ", "unset source-address", "reboot"):
         assert not [line for line in _changing(site) if word in line]
 
 

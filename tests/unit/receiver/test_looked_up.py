@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 from banstitch_shared.looked_up import Source, format_sources
+from banstitch_shared.shield_file import Shield, format_shield
 
 from tests.unit.receiver.receiver_app import DETECTION, LINE, Receiver
 
@@ -49,3 +50,13 @@ def test_an_ipv6_network_that_holds_such_an_address_is_not_counted_as_a_whole(
     receiver = Receiver(tmp_path, looked_up=str(path))
     receiver.post(LINE % "2001:db8:1:1::7")
     assert receiver.written() == [(DETECTION["name"], "2001:db8:1:1::7")]
+
+
+def test_the_shield_does_not_deny_what_a_name_stands_for(tmp_path: Path) -> None:
+    path, now = tmp_path / "looked_up.json", time.time()
+    answer(path, OFFICE)
+    receiver = Receiver(tmp_path, looked_up=str(path), shield="auto")
+    receiver.bans({})
+    shield = Shield("up", now, now + 60, "banstitch-rules", "a spray", networks=("203.0.113.8/30",))
+    (receiver.memory / "shield.json").write_text(format_shield(shield))
+    assert receiver.feed(path="/v4").text == "203.0.113.8\n203.0.113.10/31\n"

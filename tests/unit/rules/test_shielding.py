@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ipaddress
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from banstitch_shared.allowances import Allowance, format_allowances
+from banstitch_shared.looked_up import Source, format_sources
 from banstitch_shared.shield_file import Order, Shield, describe_shield, format_order, read_shield
 
 from tests.unit.rules.rules_model import DAY, NOW, RulesHost, event, login, settings
@@ -198,3 +200,17 @@ def test_a_damaged_order_is_none(host: ShieldHost, text: str) -> None:
     (host.folder / "spool/shield.json").write_text(text)
     host.wait(2)
     assert host.shield() is None
+
+
+def test_what_a_name_stands_for_is_never_denied(tmp_path: Path) -> None:
+    host = ShieldHost(tmp_path, "auto")
+    path = tmp_path / "looked_up.json"
+    host.settings = replace(host.settings, looked_up=str(path))
+    host.start()
+    host.spray()
+    host.wait(2)
+    assert host.denies("45.9.9.9")
+    path.write_text(format_sources({"office.example.com": Source(("45.9.9.9",), NOW)}))
+    host.wait(20)
+    assert host.denies("45.9.9.8")
+    assert not host.denies("45.9.9.9")
