@@ -42,7 +42,7 @@ class Dialup:
 def find_dialup(facts: Facts, own: Own) -> Dialup | None:
     """Return the dial-up VPN; None where the FortiGate has SSL VPN, or no client dials in."""
     interfaces = tuple(dict.fromkeys(_list_interfaces(own)))
-    if _has_ssl_vpn(facts, own) or not interfaces:
+    if has_ssl_vpn(facts, own) or not interfaces:
         return None
     return Dialup(
         interfaces,
@@ -51,7 +51,7 @@ def find_dialup(facts: Facts, own: Own) -> Dialup | None:
     )
 
 
-def _has_ssl_vpn(facts: Facts, own: Own) -> bool:
+def has_ssl_vpn(facts: Facts, own: Own) -> bool:
     """Return whether it has SSL VPN; without a tunnel mode, only where the web mode listens."""
     if SSL_VPN not in own:
         return False

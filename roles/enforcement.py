@@ -177,7 +177,7 @@ def _find_gap(context: Context, settings: Settings, method: str) -> tuple[str, s
         message = f"FortiOS {version} cannot do this: {capability.what} only from {first} on"
         return message, capability.without
     if method == "local_in" and not _has_interfaces(settings):
-        return "no interface is set", "set enforcement_local_in_interfaces"
+        return _explain_no_interface(context), "set enforcement_local_in_interfaces"
     has_interfaces = (
         settings.enforcement_policy_source_interfaces
         and settings.enforcement_policy_destination_interfaces
@@ -188,6 +188,13 @@ def _find_gap(context: Context, settings: Settings, method: str) -> tuple[str, s
             "set enforcement_policy_source_interfaces and _destination_interfaces",
         )
     return "", ""
+
+
+def _explain_no_interface(context: Context) -> str:
+    own = context.own
+    if own is None or not list_own_settings(context) or dialup.has_ssl_vpn(context.facts, own):
+        return "no interface is set"
+    return "no interface is set, and IPsec clients dial in on none (no tunnel has type dynamic)"
 
 
 def _render(

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from provision.desired import collect
+from provision.errors import Failed
 from provision.fortios.config.desired import Desired
 from provision.fortios.config.facts import Facts, assume_facts
 from provision.fortios.config.observed import Observed
@@ -85,6 +86,13 @@ def test_auto_denies_the_ports_of_ipsec_where_clients_dial_in() -> None:
     assert 'set service "banstitch_vpn"' in text
     assert "takes local_in: IPsec clients dial in on wan1" in join_notes(made)
     assert "not ssl_vpn: this FortiGate has no 'vpn ssl settings'" in join_notes(made)
+
+
+def test_without_a_tunnel_for_clients_the_reason_is_given() -> None:
+    with pytest.raises(Failed) as error:
+        Site("7.6.4").plan(make_fortigate(TUNNEL.replace("dynamic", "ddns")))
+    assert "IPsec clients dial in on none (no tunnel has type dynamic)" in str(error.value)
+    assert "set enforcement_local_in_interfaces" in str(error.value)
 
 
 def test_the_detections_of_ipsec_are_those_that_exist_there() -> None:
