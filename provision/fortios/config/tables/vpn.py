@@ -19,7 +19,12 @@ SERVICE = Table(
     keys=OUR_NAME,
     mark="comment",
     sizes={"": 79, "comment": 255},
-    defaults={"app-service-type": "disable", "proxy": "disable", "iprange": "0.0.0.0"},  # noqa: S104
+    defaults={
+        "protocol": "TCP/UDP/SCTP",
+        "app-service-type": "disable",
+        "proxy": "disable",
+        "iprange": "0.0.0.0",  # noqa: S104 - FortiOS spells "any" like this
+    },
     always_ours=(
         "protocol*",
         "*-portrange",
