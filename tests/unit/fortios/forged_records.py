@@ -18,6 +18,7 @@ ALLOWED: dict[str, tuple[str, set[str], dict[str, set[str]]]] = {
         {"fields": {"name", "value"}},
     ),
     "system automation-action": (NAMED, set(), {}),
+    "system accprofile": (NAMED, set(), {}),
     "system automation-stitch": (
         NAMED,
         {"description", "status", "trigger", "action"},
