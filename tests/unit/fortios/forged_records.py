@@ -34,7 +34,6 @@ ALLOWED: dict[str, tuple[str, set[str], dict[str, set[str]]]] = {
         },
         {},
     ),
-    "system accprofile": (NAMED, set(), {}),
     "vpn certificate ca": (NAMED, set(), {}),
     "certificate ca": (NAMED, set(), {}),
     "firewall service custom": (
