@@ -36,6 +36,11 @@ ALLOWED: dict[str, tuple[str, set[str], dict[str, set[str]]]] = {
     ),
     "vpn certificate ca": (NAMED, set(), {}),
     "certificate ca": (NAMED, set(), {}),
+    "firewall service custom": (
+        NAMED,
+        {"comment", "tcp-portrange", "udp-portrange", "sctp-portrange"},
+        {},
+    ),
     "firewall policy": (
         r"[0-9]+",
         {
@@ -181,6 +186,7 @@ likely_ids = st.sampled_from(
         "vpn ssl settings",
         "system settings",
         "vpn certificate ca:banstitch_ca",
+        "firewall service custom:banstitch_vpn",
     ]
 )
 single_names = {
