@@ -24,6 +24,7 @@ bench: venv lab  ## what FortiGate pushes, bans, events and hostile lines cost, 
 	$(PYTHON) -m tests.bench.fortios  # fails where it is not faster
 	$(PYTHON) -m tests.bench.bans
 	$(PYTHON) -m tests.bench.receiver
+	$(PYTHON) -m tests.bench.rules
 	$(PYTHON) -m tests.bench.disk
 	$(PYTHON) -m tests.bench.parse
 	$(PYTHON) -m tests.bench.fuzz

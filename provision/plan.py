@@ -25,6 +25,7 @@ Verb = Literal[
     "allow",
     "unallow",
     "shield",
+    "replay",
 ]
 # The verbs that change what the plan names.
 CHANGING: tuple[Verb, ...] = ("apply", "teardown", "rotate")

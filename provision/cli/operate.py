@@ -38,7 +38,7 @@ RequestBuilder = Callable[[Run], Callable[[Site], Request[Any]]]
 
 def show_bans(app: App, flags: Flags) -> Exit:
     """List the current bans of each site: start, end, reason, count."""
-    results = _ask(app, flags, "bans", requests.ask_bans)
+    results = ask_sites(app, flags, "bans", requests.ask_bans)
     code = _show(app, flags, "bans", results, BANS, _build_ban_rows(results))
     if not flags.json:
         for line in _list_allowances(results):
@@ -60,7 +60,7 @@ def _list_allowances(results: Sequence[SiteResult]) -> Iterator[str]:
 
 def show_history(app: App, flags: Flags, last: int) -> Exit:
     """List the past bans, unbans and expirations of each site."""
-    results = _ask(app, flags, "bans", lambda _: requests.ask_history(last))
+    results = ask_sites(app, flags, "bans", lambda _: requests.ask_history(last))
     rows, events = history.build_rows(results), history.list_events(results)
     code = _show(app, flags, "bans", results, history.HEADS, rows, events)
     for host in history.list_left_out(results):
@@ -81,7 +81,7 @@ def ban(
     if own:
         message = f"banning {address} would lock out {own}"
         raise InputError([Problem("", 0, message, "choose another address")])
-    banned = _ask(
+    banned = ask_sites(
         app,
         flags,
         "ban",
@@ -95,7 +95,7 @@ def ban(
 def unban(app: App, flags: Flags, address: str, why: str) -> Exit:
     """Unban ADDRESS at every chosen site, in fail2ban and in the feed."""
     normalized = ban_address.normalize_address(address)
-    results = _ask(app, flags, "unban", lambda run: requests.ask_unban(run, normalized, why))
+    results = ask_sites(app, flags, "unban", lambda run: requests.ask_unban(run, normalized, why))
     return print_results(app, flags, open_report(app, flags), "unban", results, flags.detail)
 
 
@@ -105,7 +105,7 @@ def allow(app: App, flags: Flags, address: str, duration: str, why: str) -> Exit
     seconds = _parse_limited(duration)
     request = requests.ask_allow(normalized, seconds, why)
     results = [
-        requests.add_allowed_end(site) for site in _ask(app, flags, "allow", lambda _: request)
+        requests.add_allowed_end(site) for site in ask_sites(app, flags, "allow", lambda _: request)
     ]
     return print_results(app, flags, open_report(app, flags), "allow", results, flags.detail)
 
@@ -113,7 +113,7 @@ def allow(app: App, flags: Flags, address: str, duration: str, why: str) -> Exit
 def unallow(app: App, flags: Flags, address: str, why: str) -> Exit:
     """End the allowance of ADDRESS at every chosen site."""
     normalized = ban_address.normalize_address(address)
-    results = _ask(app, flags, "unallow", lambda _: requests.ask_unallow(normalized, why))
+    results = ask_sites(app, flags, "unallow", lambda _: requests.ask_unallow(normalized, why))
     return print_results(app, flags, open_report(app, flags), "unallow", results, flags.detail)
 
 
@@ -122,7 +122,7 @@ def shield(app: App, flags: Flags, up: bool, duration: str, why: str) -> Exit:
     seconds = _parse_limited(duration)
     results = [
         requests.add_shield_end(site, up)
-        for site in _ask(
+        for site in ask_sites(
             app, flags, "shield", lambda run: requests.ask_shield(run, up, seconds, why)
         )
     ]
@@ -172,9 +172,10 @@ def show_status(app: App, flags: Flags) -> Exit:
     return code
 
 
-def _ask(
+def ask_sites(
     app: App, flags: Flags, verb: Verb, build: RequestBuilder, sites: ChosenSites | None = None
 ) -> list[SiteResult]:
+    """Ask the ban host of each chosen site, and return a result with its answer."""
     sites = sites or choose_sites(app, flags, connect=True)
     chosen = list(sites.values())
     report = open_report(app, flags)

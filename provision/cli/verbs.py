@@ -232,18 +232,27 @@ def status(app: App, flags: Flags) -> Exit:
 
 @click.command()
 @add_common_options
-@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.argument("files", nargs=-1, metavar="FILE...")
+@click.option(
+    "--evidence", is_flag=True, help="Read the events that the ban hosts have recorded, not FILE."
+)
 @click.option(
     "--poll",
     type=click.FloatRange(0, 86400),
     metavar="SECONDS",
     help="Seconds until a FortiGate denies a ban. Default: feed_refresh_rate.",
 )
-def replay(app: App, flags: Flags, files: tuple[str, ...], poll: float | None) -> Exit:
+def replay(
+    app: App, flags: Flags, files: tuple[str, ...], evidence: bool, poll: float | None
+) -> Exit:
     """Show who would have been banned by FortiOS log lines from FILE... (- is standard input)."""
     from provision.cli import replays
 
-    return replays.show_replay(app, flags, files, poll)
+    if bool(files) == evidence:
+        raise click.UsageError("give either FILE... or --evidence")
+    if evidence:
+        return replays.replay_ban_hosts(app, flags, poll)
+    return replays.replay_files(app, flags, files, poll)
 
 
 VERBS = (

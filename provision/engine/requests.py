@@ -11,7 +11,7 @@ from typing import Any
 from banstitch_shared.jails import name_detection, name_jail
 
 from provision.desired import collect
-from provision.desired.host_paths import AUDIT, RULES_MEMORY, SPOOL, TOKENS, USER
+from provision.desired.host_paths import AUDIT, EVIDENCE, RULES_MEMORY, SPOOL, TOKENS, USER
 from provision.engine.ban_host import BanHostRun
 from provision.engine.progress import capture_errors
 from provision.engine.run import Run
@@ -22,6 +22,7 @@ from provision.linux.agent.protocol.requests import (
     AllowNetwork,
     BanAddress,
     ListBans,
+    ReadEvidence,
     ReadHistory,
     Request,
     Rotate,
@@ -113,6 +114,11 @@ def ask_bans(run: Run) -> Callable[[Site], ListBans]:
 def ask_history(last: int) -> Callable[[Site], ReadHistory]:
     """Return the request that lists the ``last`` entries of the audit."""
     return lambda _: ReadHistory(AUDIT, last)
+
+
+def ask_evidence() -> Callable[[Site], ReadEvidence]:
+    """Return the request that reads the events of a site for a replay."""
+    return lambda _: ReadEvidence(EVIDENCE)
 
 
 def ask_ban(

@@ -42,8 +42,14 @@ T = TypeVar("T")
 Answer = TypeVar("Answer")
 
 MIB = 1 << 20
-# Bytes of an answer: bans and history may be long, an observation has our files, the others are short.
-_LARGEST = {"observe": 16 * MIB, "apply": 16 * MIB, "bans": 64 * MIB, "history": 64 * MIB}
+# Bytes of an answer: lists may be long, an observation has our files, the others are short.
+_LARGEST = {
+    "observe": 16 * MIB,
+    "apply": 16 * MIB,
+    "bans": 64 * MIB,
+    "history": 64 * MIB,
+    "evidence": 48 * MIB,
+}
 _LARGEST_OTHER = 4 * MIB
 _LARGEST_LISTS = ("bans", "history")
 # No object of an answer has more keys; refused early, because each key costs memory.

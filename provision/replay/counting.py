@@ -68,7 +68,10 @@ class Fail2ban:
     _times_banned: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def count(self, at: float, jail_name: str, key: str) -> Ban | None:
-        """Count one line of the rule log; return the ban if it began, or was prolonged, by it."""
+        """Count one line of the rule log; return the ban that begins with it.
+
+        fail2ban prolongs a ban that is in force, but does not tell its actions: the feed ends it.
+        """
         jail, identity = self.jails[jail_name], (jail_name, key)
         failures = self._failures.get(identity)
         if failures is None or failures.last + jail.find_time <= at:
@@ -83,8 +86,9 @@ class Fail2ban:
 
     def end(self, at: float, key: str, spared_rules: Iterable[str] = ()) -> None:
         """End the bans of a key by hand, except those of some rules."""
-        for identity, ban in self._bans.items():
-            if identity[1] == key and ban.jail.rule not in spared_rules and ban.covers(at):
+        for jail in self.jails.values():
+            ban = self._bans.get((jail.name, key))
+            if ban is not None and jail.rule not in spared_rules and ban.covers(at):
                 ban.until = at
 
     def _weigh(self, jail: Jail, identity: tuple[str, str]) -> float:
@@ -94,13 +98,11 @@ class Fail2ban:
             return 1
         return min(2.0 ** min(times, MOST_GROWTH) / 2 + 1, float(jail.max_retry))
 
-    def _ban(self, at: float, jail: Jail, key: str, events: int) -> Ban:
+    def _ban(self, at: float, jail: Jail, key: str, events: int) -> Ban | None:
         identity = (jail.name, key)
         ban = self._bans.get(identity)
         if ban is not None and ban.covers(at):
-            if ban.until != FOREVER:
-                ban.until = max(ban.until, at + jail.ban_time)
-            return ban
+            return None
         times = self._times_banned.get(identity, 0)
         self._times_banned[identity] = times + 1
         ban = self._bans[identity] = Ban(jail, key, at, _end(at, jail, times), events)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from banstitch_shared.addresses import Networks
-from banstitch_shared.eventlog import FAILURE, SUCCESS, Entry
+from banstitch_shared.eventlog import FAILURE, SUCCESS, Entry, encode_reason, encode_user
 from receiver.lines import Malformed, read_event
 from receiver.sources import canonical, networks
 from receiver.verdicts import judge, read_detection
@@ -151,7 +151,13 @@ def judge_line(line: LogLine, rules: SiteRules) -> Entry | None:
     if verdict.ignored:
         return None
     kind, name = verdict.kind, verdict.detection
-    return Entry(line.at, line.fortigate, name, kind, verdict.address, verdict.user, verdict.reason)
+    user, reason = _decode_user(encode_user(verdict.user)), encode_reason(verdict.reason)
+    return Entry(line.at, line.fortigate, name, kind, verdict.address, user, reason.strip("-"))
+
+
+def _decode_user(written: str) -> str:
+    """Return a user name of a line of the event log: shortened, and empty where there is none."""
+    return "" if written == "-" else bytes.fromhex(written).decode("utf-8", "replace")
 
 
 def replay_entries(replay: Replay, entries: Iterable[Entry], rules: SiteRules) -> Replay:
@@ -202,15 +208,15 @@ def _is_shielded(replay: Replay, state: State, entry: Entry, rules: SiteRules) -
 
 def _count(replay: Replay, jails: Fail2ban, denied: _Denied, line: Line) -> None:
     ban = jails.count(line.at, line.jail, line.key)
-    if ban is not None and denied.add(ban):
+    if ban is not None:
+        denied.add(ban)
         replay.bans.append(ban)
 
 
 def _doubt(replay: Replay, denied: _Denied, login: Entry) -> None:
     """Note each ban of a source from which somebody logs in during the ban or the day after it."""
-    for ban in denied.list_recent(login.address, login.at):
-        if not any(doubt.ban is ban for doubt in replay.doubts):
-            replay.doubts.append(Doubt(ban, login.at, login.user))
+    for ban in denied.take_doubtful(login.address, login.at):
+        replay.doubts.append(Doubt(ban, login.at, login.user))
 
 
 class _Denied:
@@ -219,14 +225,12 @@ class _Denied:
     def __init__(self, rules: SiteRules) -> None:
         self._poll, self._systems = rules.poll, rules.rules.systems
         self._bans: dict[str, list[Ban]] = {}
+        self._doubted: set[int] = set()
 
-    def add(self, ban: Ban) -> bool:
-        """Add a ban; return False for one that was prolonged, which is here already."""
-        bans = self._bans.setdefault(ban.key, [])
-        if any(other is ban for other in bans):
-            return False
-        bans.append(ban)
-        return True
+    def add(self, ban: Ban) -> None:
+        """Add a ban, and drop those that no event can concern any more."""
+        bans, matters = self._bans.get(ban.key, []), ban.at - self._poll - DOUBT
+        self._bans[ban.key] = [b for b in bans if b.until == FOREVER or b.until > matters] + [ban]
 
     def find(self, source: str, at: float) -> Ban | None:
         """Return a ban that keeps ``source`` out at a time: every FortiGate has fetched it by then."""
@@ -237,11 +241,14 @@ class _Denied:
                     return ban
         return None
 
-    def list_recent(self, source: str, at: float) -> list[Ban]:
-        """Return the bans of ``source`` that are in force or ended within a day."""
-        return [
+    def take_doubtful(self, source: str, at: float) -> list[Ban]:
+        """Return the bans of ``source`` that are in force or ended within a day, each of them once."""
+        found = [
             ban
             for key in (source, *list_around(source, self._systems))
             for ban in self._bans.get(key, ())
             if ban.at <= at and (ban.until == FOREVER or at < ban.until + DOUBT)
         ]
+        new = [ban for ban in found if id(ban) not in self._doubted]
+        self._doubted.update(map(id, new))
+        return new

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TypedDict
 
 from provision.errors import spell_count
@@ -54,10 +54,19 @@ class ReplayDocument(TypedDict):
     events: int
     others: int
     unreadable: dict[str, int]
+    errors: dict[str, str]
+    left_out: list[str]
 
 
-def build_document(replays: Sequence[Replay]) -> ReplayDocument:
-    """Return the outcome of all sites as data, with the bans in the order of their times."""
+def build_document(
+    replays: Sequence[Replay],
+    errors: Mapping[str, str] | None = None,
+    left_out: Sequence[str] = (),
+) -> ReplayDocument:
+    """Return the outcome of all sites as data, with the bans in the order of their times.
+
+    ``errors``: why there is no evidence of a site. ``left_out``: sites with more than could be read.
+    """
     bans = [_build_row(replay, ban) for replay in replays for ban in replay.bans]
     doubtful = [
         DoubtRow(**_build_row(replay, doubt.ban), login=doubt.login, user=doubt.user)
@@ -77,6 +86,8 @@ def build_document(replays: Sequence[Replay]) -> ReplayDocument:
         events=sum(replay.events for replay in replays),
         others=sum(replay.others for replay in replays),
         unreadable=unreadable,
+        errors=dict(errors or {}),
+        left_out=list(left_out),
     )
 
 
@@ -124,6 +135,10 @@ def list_lines(document: ReplayDocument) -> Iterator[str]:
             f" {spell_count(period['kept_out'], 'guess')} and {spell_count(period['denied'], 'login')}"
             " that no ban denied"
         )
+    for site, error in document["errors"].items():
+        yield from (f"{site}: {part}" for part in error.splitlines())
+    for site in document["left_out"]:
+        yield f"{site}: older events are left out, because they do not fit into one answer"
     for reason, count in document["unreadable"].items():
         yield f"unreadable: {spell_count(count, 'line')}: {reason}"
     kept, through = document["kept_out"], document["let_through"]

@@ -55,12 +55,19 @@ class Bench:
 
 
 @contextmanager
-def deploy_site(settings: str) -> Iterator[LabSite]:
-    """Deploy a site with one FortiGate; ``settings`` are lines of the ban host's variables."""
+def deploy_site(settings: str, group_settings: str | None = None) -> Iterator[LabSite]:
+    """Deploy a site with one FortiGate; ``settings`` are lines of the ban host's variables.
+
+    ``group_settings``: those of its group; None leaves one rule on.
+    """
     with tempfile.TemporaryDirectory() as folder:
         inventory = Path(folder) / "inventory"
         with LabSite(
-            inventory, build_ready_root(), [fortigate_options()], settings=settings
+            inventory,
+            build_ready_root(),
+            [fortigate_options()],
+            settings=settings,
+            group_settings=group_settings,
         ) as site:
             apply(site)
             yield site

@@ -117,6 +117,7 @@ def honest(resources: Sequence[Resource]) -> Callable[[Request], Answer]:
         }
 
     entry = {"at": NOW, "what": "ban", "address": "192.0.2.7", "jail": "banstitch-x", "count": 1}
+    event = f"{NOW}.5 fgt1 sslvpn_login_failed failure 192.0.2.7 - -"
     answers: dict[str, Callable[[Request], Answer]] = {
         "observe": lambda _: observed,
         "apply": lambda asked: {
@@ -136,6 +137,7 @@ def honest(resources: Sequence[Resource]) -> Callable[[Request], Answer]:
         "ban": lambda _: {"changed": True, "until": NOW, "said": "banned"},
         "unban": lambda _: {"changed": True, "notes": ["was banned"]},
         "history": lambda _: {"history": [entry], "left_out": False},
+        "evidence": lambda _: {"events": [event], "left_out": False},
         "status": status,
     }
     return lambda request: answers[request["do"]](request)

@@ -22,7 +22,7 @@ def write_json(
 ) -> None:
     """Write the document with every text masked."""
     document = build_document(verb, code, sites)
-    masked: Any = _mask(document, mask)
+    masked: Any = mask_texts(document, mask)
     for site, shown_site in zip(document["sites"], masked["sites"], strict=True):
         for target, shown_target in zip(site["targets"], shown_site["targets"], strict=True):
             if target["kind"] == "fortios":
@@ -38,11 +38,12 @@ def _show_diffs(target: TargetDocument, masked: TargetDocument) -> None:
             shown_change["diff"] = change["diff"]
 
 
-def _mask(value: object, mask: Secrets) -> object:
+def mask_texts(value: object, mask: Secrets) -> object:
+    """Return JSON data with every text masked, apart from fixed words."""
     if isinstance(value, str):
         return mask.mask(value)
     if isinstance(value, dict):
-        return {k: v if k in UNMASKED else _mask(v, mask) for k, v in value.items()}
+        return {k: v if k in UNMASKED else mask_texts(v, mask) for k, v in value.items()}
     if isinstance(value, list | tuple):
-        return [_mask(item, mask) for item in value]
+        return [mask_texts(item, mask) for item in value]
     return value

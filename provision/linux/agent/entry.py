@@ -14,6 +14,7 @@ from provision.linux.agent import (
     allowances,
     audit,
     bans,
+    evidence,
     leases,
     memory,
     rotation,
@@ -69,6 +70,7 @@ DO: dict[str, Callable[[Any], object]] = {
     "unallow": allowances.unallow_network,
     "shield": shields.set_shield,
     "history": audit.list_history,
+    "evidence": evidence.list_evidence,
     "status": status.read_status,
 }
 

@@ -311,3 +311,18 @@ def test_more_bans_than_a_feed_holds_are_read() -> None:
 def test_any_bytes_give_an_answer_or_our_own_error(do: str, raw: bytes) -> None:
     with pytest.raises(Failed):
         answers.read(asked(do), b'{"ok": true, "x": ' + raw)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        "1700000000.5 fw1 sslvpn_login_failed failure 192.0.2.7 - -\n",
+        "1700000000.5 fw1 sslvpn_login_failed failure 192.0.2.7 \x1b[2J -",
+        "170000000000.5 fw1 sslvpn_login_failed failure 192.0.2.7 - -",
+        "1700000000.5 sslvpn_login_failed 192.0.2.7",
+        f"1700000000.5 fw1 sslvpn_login_failed failure 192.0.2.7 {'61' * 129} -",
+    ],
+)
+def test_evidence_that_is_no_event_is_refused(event: str) -> None:
+    answer = {"events": [event], "left_out": False}
+    assert "events[...] must be" in refusal("evidence", answer)

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from banstitch_shared.eventlog import FAILURE, SUCCESS, Entry
+from banstitch_shared.eventlog import FAILURE, SUCCESS, Entry, read_line, write_line
 
 from provision.errors import InputError
-from provision.replay.replay import Replay, SiteRules, read_site_rules, replay_entries
+from provision.replay.logs import LogLine
+from provision.replay.replay import Replay, SiteRules, judge_line, read_site_rules, replay_entries
 from provision.replay.report import build_document, list_lines
 from tests.bench.campaigns.mmdb import write_database
 
@@ -206,3 +207,25 @@ def test_a_database_that_is_not_here_is_an_error_with_a_remedy(tmp_path: Path) -
     (problem,) = caught.value.problems
     assert "No such file" in problem.message
     assert "-e detection_asn_database=PATH" in problem.remedy
+
+
+@pytest.mark.parametrize("user", ["N/A", "", "(null)", "x" * 500, "\u6771" * 200])
+def test_an_event_is_the_one_that_the_receiver_writes_down(user: str) -> None:
+    block = {
+        "name": DETECTION,
+        "log_ids": [39426],
+        "success_ids": [],
+        "lockout_ids": [],
+        "address_field": "remip",
+        "address_inside": "",
+        "user_fields": ["user"],
+        "where": [],
+        "success_where": [],
+        "own": [],
+        "ignore": [],
+    }
+    text = f'logid="0101039426" remip=45.1.1.1 user="{user}" reason="Not good!" msg="failed"'
+    entry = judge_line(LogLine(T0, "fw1", text), build_rules(detections=[block]))
+    assert entry is not None
+    assert entry == read_line(write_line(entry))
+    assert entry.reason == "not_good"

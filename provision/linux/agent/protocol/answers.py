@@ -11,6 +11,7 @@ from typing import Annotated, Any, Optional, Union
 
 from provision.linux.agent.protocol.bounds import (
     LONGEST_ERROR,
+    MOST_EVENTS,
     MOST_IN_LIST,
     MOST_KEYS,
     Address,
@@ -18,6 +19,7 @@ from provision.linux.agent.protocol.bounds import (
     Clock,
     Count,
     Days,
+    Event,
     Form,
     FortiGateName,
     JailName,
@@ -182,6 +184,14 @@ class History(Form):
 
 
 @dataclass(frozen=True)
+class Evidence(Form):
+    """The last events that the receiver took; ``left_out``: older ones do not fit."""
+
+    events: Annotated[list[Event], Bounds(max_length=MOST_EVENTS, fail_fast=True)]
+    left_out: bool
+
+
+@dataclass(frozen=True)
 class Remaining(Form):
     """The days for which a certificate is still valid."""
 
@@ -255,5 +265,6 @@ ANSWERS: dict[str, type[Form]] = {
     "unallow": Unallowed,
     "shield": ShieldSet,
     "history": History,
+    "evidence": Evidence,
     "status": Status,
 }

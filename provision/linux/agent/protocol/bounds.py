@@ -120,6 +120,14 @@ Version = Annotated[str, Bounds(pattern=r"^[A-Za-z0-9.+:~/?_ -]{1,100}$")]
 Process = Annotated[str, Bounds(pattern=r"^[!-~]{1,300}:[0-9]{1,9}$")]
 WORD = "[a-z][a-z0-9_]{0,39}"
 Word = Annotated[str, Bounds(pattern=f"^{WORD}$")]
+# A line of the event log, as banstitch_shared/eventlog.py writes it since version 0.2.
+EVENT = (
+    r"[0-9]{1,11}\.[0-9]{1,6} [A-Za-z0-9._-]{1,64} [a-z][a-z0-9_]{0,60} (?:failure|success|lockout)"
+    r" [0-9a-f.:/]{2,45} (?:-|(?:[0-9a-f]{2}){1,128}) (?:-|[a-z0-9_]{1,64})"
+)
+Event = Annotated[str, Bounds(pattern=f"^{EVENT}$", max_length=600)]
+# Events in one answer: more than the files of the evidence hold by default.
+MOST_EVENTS = 300_000
 # A sentence for the operator. It may hold any character; the code that prints it escapes it.
 LONGEST_TEXT = 10_000
 Text = Annotated[str, Bounds(max_length=LONGEST_TEXT)]

@@ -221,6 +221,14 @@ class ReadHistory(Request[answers.History]):
 
 
 @dataclass(frozen=True)
+class ReadEvidence(Request[answers.Evidence]):
+    """Return the events that the receiver took, as far as they fit."""
+
+    do: ClassVar[str] = "evidence"
+    evidence: str
+
+
+@dataclass(frozen=True)
 class ReadStatus(Request[answers.Status]):
     """Read the receiver's numbers at ``url``, as ``user``, a name in the file ``tokens``.
 
@@ -258,6 +266,7 @@ REQUESTS: dict[str, type[Request[Any]]] = {
         UnallowNetwork,
         SetShield,
         ReadHistory,
+        ReadEvidence,
         ReadStatus,
     )
 }
