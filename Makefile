@@ -14,8 +14,8 @@ test: venv lab  ## every test, those that boot hosts included
 	$(Q)echo "running every test, two at a time"
 	$(Q)$(PYTHON) -m pytest -n 2 --dist worksteal
 
-check: lint  ## the linters and the unit tests
-	$(Q)$(PYTHON) -m pytest -n 2 --dist worksteal tests/unit
+check: lint  ## the linters and the unit tests, without the slow ones
+	$(Q)$(PYTHON) -m pytest -n 3 --dist worksteal -m "not slow" tests/unit
 
 docs: venv  ## write the generated parts of docs/
 	$(Q)$(PYTHON) -m tests.pages

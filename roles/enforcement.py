@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Literal
-
-from pydantic import BeforeValidator, Field, field_validator
+from dataclasses import replace
 
 from provision.desired.context import Context
 from provision.desired.templates import render
@@ -13,17 +11,24 @@ from provision.errors import InputError, Problem
 from provision.fortios.config.desired import CliBlock
 from provision.fortios.config.facts import find_capability
 from provision.fortios.config.tables.table import MARKER
-from provision.sites.setting_types import InterfaceName, ServiceName, VdomName
-from roles import feed, shield
-from roles.address_families import FamilySettings
+from roles import dialup, feed, shield
+from roles.enforcement_settings import ALL, METHODS, Settings
+
+__all__ = [
+    "NAME",
+    "PREFIX",
+    "Settings",
+    "blocks",
+    "check_shield",
+    "list_own_settings",
+    "vdom",
+]
 
 NAME = "enforcement"
 PREFIX = "enforcement"
 POLICY = "banstitch_deny"
 # The number of a new policy, if it is free. An existing policy is found by name.
 NUMBER = 9001
-# The methods, in the order in which `auto` tries them.
-METHODS = ("ssl_vpn", "local_in", "policy")
 
 # Predefined services that hold more than a VPN.
 _WIDE = ("ALL", "ALL_TCP", "ALL_UDP")
@@ -36,71 +41,25 @@ _PEERS = (
     " address in shield_networks"
 )
 
-Method = Literal["auto", "ssl_vpn", "local_in", "policy", "none"]
-Interfaces = tuple[InterfaceName, ...]
-
-
-def _wrap_in_tuple(value: object) -> object:
-    return (value,) if isinstance(value, str) else value
-
-
-class Settings(FamilySettings):
-    """Method of the enforcement, and the VDOM and interfaces that it applies to."""
-
-    enforcement: Annotated[
-        tuple[Method, ...],
-        BeforeValidator(_wrap_in_tuple),
-        Field(
-            min_length=1,
-            description=(
-                "ssl_vpn: deny in the SSL VPN settings; local_in: by a local-in policy; "
-                "policy: by a firewall policy; none: only fetch the feed; "
-                "auto: use the first of these that suits the FortiGate"
-            ),
-        ),
-    ] = ("auto",)
-    enforcement_vdom: Annotated[
-        VdomName, Field(description="with VDOMs: the one in which the feed takes effect")
-    ] = "root"
-    enforcement_local_in_interfaces: Annotated[
-        Interfaces, Field(description="interfaces or zones on which local_in denies, or any")
-    ] = ()
-    enforcement_local_in_services: Annotated[
-        tuple[ServiceName, ...],
-        Field(
-            min_length=1,
-            description="services that local_in denies; ALL also covers a VPN on a port of its own",
-        ),
-    ] = ("ALL",)
-    enforcement_policy_source_interfaces: Annotated[
-        Interfaces, Field(description="source interfaces of the traffic that policy denies, or any")
-    ] = ()
-    enforcement_policy_destination_interfaces: Annotated[
-        Interfaces,
-        Field(description="destination interfaces of the traffic that policy denies, or any"),
-    ] = ()
-    enforcement_existing_sessions: Annotated[
-        Literal["keep", "clear"],
-        Field(
-            description=(
-                "open sessions of a newly denied address: keep them, or make the FortiGate check "
-                "them again (firewall-session-dirty check-all)"
-            )
-        ),
-    ] = "keep"
-
-    @field_validator("enforcement")
-    @classmethod
-    def _check_alone(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for word in ("auto", "none"):
-            if word in value and len(set(value)) > 1:
-                raise ValueError(f"{word} must be the only method; remove the others")
-        return tuple(dict.fromkeys(value))
-
 
 def vdom(context: Context) -> str:
     """Return the VDOM of everything that is not global."""
     return context.get_settings("enforcement", Settings).enforcement_vdom
+
+
+def list_own_settings(context: Context) -> tuple[str, ...]:
+    """Return the settings of the FortiGate that say where its IPsec VPN listens, if `auto` may need them."""
+    settings = context.get_settings("enforcement", Settings)
+    is_optional = context.facts.has("ssl_vpn_optional")
+    if settings.enforcement != ("auto",) or _has_interfaces(settings) or not is_optional:
+        return ()
+    tables = ("firewall local-in-policy", "firewall local-in-policy6")
+    made = tables if settings.enforcement_ipv6 else tables[:1]
+    return (*dialup.PATHS, f"firewall service custom:{dialup.SERVICE}", *made)
+
+
+def _has_interfaces(settings: Settings) -> bool:
+    return bool(settings.enforcement_local_in_interfaces)
 
 
 def blocks(context: Context) -> tuple[CliBlock, ...]:
@@ -145,8 +104,9 @@ def _find_excess(settings: Settings, method: str) -> str:
     is_auto = settings.enforcement == ("auto",)
     if method == "none":
         return "leaves open what the feed is used for"
-    if method == "local_in" and (settings.enforcement_local_in_interfaces or not is_auto):
-        wide = [name for name in settings.enforcement_local_in_services if name in _WIDE]
+    services = settings.enforcement_local_in_services
+    if method == "local_in" and (_has_interfaces(settings) or not is_auto or services != ALL):
+        wide = [name for name in services if name in _WIDE]
         return f"denies {wide[0]}, not only services of the VPN" if wide else ""
     interfaces = (
         settings.enforcement_policy_source_interfaces
@@ -160,11 +120,41 @@ def _find_excess(settings: Settings, method: str) -> str:
 def _offer(context: Context, settings: Settings, method: str) -> Iterator[CliBlock]:
     """Yield the blocks of a method that `auto` may choose, or one block with the reason why it cannot."""
     problem, remedy = _find_gap(context, settings, method)
-    if problem:
+    vpn = _find_dialup(context)
+    if vpn and method == "local_in":
+        yield from _render_dialup(context, settings, vpn)
+    elif problem:
         reason = f"{problem} ({remedy})"
+        yield CliBlock(f"enforcement/{method}", "", "vdom", choice=method, unsuited=reason)
+    elif vpn and method == "ssl_vpn" and dialup.SSL_VPN in (context.own or {}):
+        reason = f"'{dialup.SSL_VPN}' listens nowhere"
         yield CliBlock(f"enforcement/{method}", "", "vdom", choice=method, unsuited=reason)
     else:
         yield from _render(context, settings, method, choice=method)
+
+
+def _find_dialup(context: Context) -> dialup.Dialup | None:
+    """Return where IPsec clients of a FortiGate without SSL VPN dial in; None if `auto` is not to use it."""
+    if context.own is None or not list_own_settings(context):
+        return None
+    return dialup.find_dialup(context.facts, context.own)
+
+
+def _render_dialup(context: Context, settings: Settings, vpn: dialup.Dialup) -> Iterator[CliBlock]:
+    """Yield the service with the ports of the VPN, and the local-in policies that deny it."""
+    use = f"IPsec clients dial in on {', '.join(vpn.interfaces)}"
+    services = settings.enforcement_local_in_services
+    if services == ALL:
+        services = (dialup.SERVICE,)
+        ports = {"tcp": vpn.tcp, "udp": vpn.udp}
+        text = render("enforcement/vpn_service.j2", name=dialup.SERVICE, marker=MARKER, **ports)
+        yield CliBlock("enforcement/vpn_service", text, "vdom", "local_in", use=use)
+    found = {
+        "enforcement_local_in_interfaces": vpn.interfaces,
+        "enforcement_local_in_services": services,
+    }
+    for block in _render(context, settings.model_copy(update=found), "local_in", "local_in"):
+        yield replace(block, use=use)
 
 
 def _check_methods(context: Context, settings: Settings) -> None:
@@ -186,8 +176,8 @@ def _find_gap(context: Context, settings: Settings, method: str) -> tuple[str, s
         version = context.facts.version_text
         message = f"FortiOS {version} cannot do this: {capability.what} only from {first} on"
         return message, capability.without
-    if method == "local_in" and not settings.enforcement_local_in_interfaces:
-        return "no interface is set", "set enforcement_local_in_interfaces"
+    if method == "local_in" and not _has_interfaces(settings):
+        return _explain_no_interface(context), "set enforcement_local_in_interfaces"
     has_interfaces = (
         settings.enforcement_policy_source_interfaces
         and settings.enforcement_policy_destination_interfaces
@@ -198,6 +188,13 @@ def _find_gap(context: Context, settings: Settings, method: str) -> tuple[str, s
             "set enforcement_policy_source_interfaces and _destination_interfaces",
         )
     return "", ""
+
+
+def _explain_no_interface(context: Context) -> str:
+    own = context.own
+    if own is None or not list_own_settings(context) or dialup.has_ssl_vpn(context.facts, own):
+        return "no interface is set"
+    return "no interface is set, and IPsec clients dial in on none (no tunnel has type dynamic)"
 
 
 def _render(

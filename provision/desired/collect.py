@@ -1,4 +1,6 @@
-"""Collect the desired state of one target from the roles of the playbook. Only this module calls roles."""
+"""Collect the desired state of one target from the roles of the playbook. Only this module and
+`own_settings` call roles.
+"""
 
 from __future__ import annotations
 
@@ -23,11 +25,11 @@ from provision.desired.context import (
     VdomsHook,
     has_placeholder,
 )
+from provision.desired.own_settings import find_bodies, list_ids_to_review, list_own_settings
 from provision.errors import Failed, InputError, Problem
 from provision.fortios.config.desired import CliBlock, Desired, read_blocks
 from provision.fortios.config.diff import collect_values, get_values, read_attributes
 from provision.fortios.config.facts import Facts, assume_facts
-from provision.fortios.config.object_id import ObjectId
 from provision.fortios.config.observed import Observed
 from provision.fortios.config.secret_names import attach_secret_names
 from provision.fortios.config.tables import find_table
@@ -101,10 +103,12 @@ def render_desired(
     facts: Facts = UNKNOWN,
     ca: str = "",
     ca_by_name: bool = False,
+    observed: Observed | None = None,
 ) -> Desired:
     """Return the desired objects of a FortiGate, with each token's name beside its value.
 
-    ``tokens`` and ``ca`` come from its ban host. The CA has its name beside it if ``ca_by_name``.
+    ``tokens`` and ``ca`` come from its ban host. The CA has its name beside it if ``ca_by_name``. Without
+    ``observed``, the objects may be provisional.
 
     Raises:
         InputError: as :func:`render_blocks`; or a template renders to something that is not FortiOS CLI.
@@ -114,26 +118,21 @@ def render_desired(
     vdom = find_vdom(context, plays)
     _check_vdom(fortigate, facts, vdom)
     scope = vdom if facts.vdoms else ""
+    own = tuple(list_own_settings(context, plays, scope))
+    if observed is not None:
+        context = replace(context, own=find_bodies(own, observed))
     by_name = replace(context, tokens={}, ca="" if ca_by_name else ca)
     shown = read_blocks(render_blocks(by_name, plays), scope)
     sent = shown if by_name == context else read_blocks(render_blocks(context, plays), scope)
-    reads = tuple(map(str, _list_ids_to_read(context, plays, scope)))
+    reads = tuple(map(str, (*list_ids_to_review(context, plays, scope), *own)))
     try:
-        return replace(attach_secret_names(sent, shown), reads=reads)
+        sent = attach_secret_names(sent, shown)
+        return replace(sent, reads=reads, provisional=bool(own) and observed is None)
     except ValueError:
         raise Failed(
             f"a secret of {fortigate.name} must be one plain word",
             "check /etc/banstitch/tokens.json on its ban host",
         ) from None
-
-
-def _list_ids_to_read(context: Context, plays: Sequence[Play], vdom: str) -> Iterator[ObjectId]:
-    """Yield the ids of what the roles review; with VDOMs, those of ``vdom`` and the global ones."""
-    for role in list_roles(plays, FORTIGATES):
-        if isinstance(role, ReviewHook):
-            for path in role.list_settings_to_read(context):
-                scope = "global" if find_table(path).scope == "global" else vdom
-                yield ObjectId(scope if vdom else "", path, None)
 
 
 def review(
@@ -143,11 +142,9 @@ def review(
     context = Context(site, fortigate, {}, facts)
     vdom = find_vdom(context, plays) if facts.vdoms else ""
     shown = {}
-    for one in _list_ids_to_read(context, plays, vdom):
-        body = observed.objects.get(str(one))
-        if body is not None:
-            attributes = {n: " ".join(get_values(w)) for n, w in read_attributes(body).items()}
-            shown[one.table] = {**find_table(one.table).defaults, **attributes}
+    for path, body in find_bodies(list_ids_to_review(context, plays, vdom), observed).items():
+        attributes = {n: " ".join(get_values(w)) for n, w in read_attributes(body).items()}
+        shown[path] = {**find_table(path).defaults, **attributes}
     for role in list_roles(plays, FORTIGATES):
         if isinstance(role, ReviewHook):
             yield from role.review(context, shown)

@@ -16,6 +16,7 @@ from banstitch_shared.addresses import is_address
 from provision.errors import Problem
 from provision.fortios.config.desired import CliBlock
 from provision.fortios.config.facts import Facts, assume_facts
+from provision.fortios.config.text import Tree
 from provision.fortios.config.versions import NEWEST
 from provision.inventory.variables import Where
 from provision.linux.agent.protocol.requests import ReadStatus, SelfTest
@@ -38,7 +39,8 @@ class Context:
     """One host of one site, as a role sees it.
 
     ``tokens`` and ``ca`` (PEM) come from the site's ban host; both are empty before the first apply.
-    ``facts``: the version and VDOMs of the FortiGate, observed or assumed.
+    ``facts``: the version and VDOMs of the FortiGate, observed or assumed. ``own``: its own settings that
+    roles asked for, by path, as it showed them; None before it was asked.
     """
 
     site: Site
@@ -46,6 +48,7 @@ class Context:
     tokens: Mapping[str, str] = field(default_factory=dict, repr=False)
     facts: Facts = UNKNOWN
     ca: str = ""
+    own: Mapping[str, Tree] | None = None
 
     def get_settings(self, role: str, model: type[S]) -> S:
         """Return the settings of ``role`` for the host itself."""
@@ -152,6 +155,14 @@ class ReviewHook(Protocol):
 
     def review(self, context: Context, shown: Mapping[str, Mapping[str, str]]) -> Iterable[str]:
         """Return warnings about those that were shown; ``shown``: path to attributes and defaults."""
+
+
+@runtime_checkable
+class OwnSettingsHook(Protocol):
+    """A role whose blocks depend on settings of the FortiGate, which `Context.own` holds."""
+
+    def list_own_settings(self, context: Context) -> Sequence[str]:
+        """Return their paths, and the ids of all objects that the blocks may then have."""
 
 
 @runtime_checkable

@@ -135,7 +135,10 @@ class FortiGateRun:
         vdoms = session.facts.vdom_names
         record = remap_scopes(self._find_record(session, memory), vdoms)
         desired = self._render_desired(session, memory)
-        observed = self._add_warnings(session, session.observe(desired, record))
+        observed = session.observe(desired, record)
+        if desired.provisional:
+            desired = self._render_desired(session, memory, observed)
+        observed = self._add_warnings(session, observed)
         planned = partial(planner.plan, desired, key=memory.key, adopt=self._run.adopt)
         first = planned(observed, record)
         # an object that is in use must not be deleted; only now is it known which tables may refer to one
@@ -162,7 +165,9 @@ class FortiGateRun:
                 renamed[name] = older
         return memory.records.get(renamed.get(name, ""), Record())
 
-    def _render_desired(self, session: FortiGateSession, memory: Memory) -> Desired:
+    def _render_desired(
+        self, session: FortiGateSession, memory: Memory, observed: Observed | None = None
+    ) -> Desired:
         if self._run.verb == "teardown":
             return Desired()
         site, tokens, facts = self._selected.site, memory.tokens, session.facts
@@ -176,6 +181,7 @@ class FortiGateRun:
                 facts,
                 memory.ca,
                 self._has_ca_by_name(memory),
+                observed,
             )
         except InputError as error:
             raise Failed(str(error)) from error

@@ -127,6 +127,23 @@ SSL_SETTINGS = Table(
     ),
 )
 
+IPSEC_TUNNELS = Table(
+    "vpn ipsec phase1-interface",
+    "string",
+    15,
+    scope="vdom",
+    attributes=(
+        _make_option("type", "static", "static dynamic ddns"),
+        Attribute("interface", "ref", 35, refers={"system interface": EVERY}, required=True),
+        _make_option("ike-version", "1", "1 2"),
+        _make_option("mode-cfg", "disable", "disable enable"),
+        _make_option("eap", "disable", "enable disable"),
+        Attribute("remote-gw", "ip", default="0.0.0.0"),
+        Attribute("psksecret", "secret", 128),
+        Attribute("comments", size=255),
+    ),
+)
+
 POLICY_TABLES = (
     Table(
         "firewall address",
@@ -181,6 +198,7 @@ POLICY_TABLES = (
             _make_option("protocol", "TCP/UDP/SCTP", "TCP/UDP/SCTP ICMP ICMP6 IP HTTP FTP ALL"),
             Attribute("tcp-portrange", "any"),
             Attribute("udp-portrange", "any"),
+            Attribute("comment", size=255),
         ),
     ),
     Table(
@@ -213,6 +231,7 @@ POLICY_TABLES = (
         ),
     ),
     SSL_SETTINGS,
+    IPSEC_TUNNELS,
     POLICY,
     _make_local_in_table("firewall local-in-policy", _ADDRESSES),
     _make_local_in_table("firewall local-in-policy6", _ADDRESSES6),

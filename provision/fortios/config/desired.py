@@ -30,6 +30,7 @@ class CliBlock:
 
     ``scope``: where it belongs on a FortiGate with VDOMs.
     ``choice``: the enforcement method that it is for, if only the first that suits is used.
+    ``use``: the evidence that this method takes effect on the FortiGate.
     ``unsuited``: why that method cannot be used; the block then has no text.
     ``note``: a note for the operator.
     ``without``: the consequence of leaving it out on a FortiGate that lacks its table; if empty, such
@@ -47,6 +48,7 @@ class CliBlock:
     without: str = ""
     needs: str = ""
     needs_use: bool = False
+    use: str = ""
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,7 @@ class DesiredObject:
     without: str = ""
     needs: str = ""
     needs_use: bool = False
+    use: str = ""
 
 
 @dataclass(frozen=True)
@@ -73,11 +76,13 @@ class Desired:
 
     ``choices``: enforcement methods, of which the first that suits the FortiGate is used. The value
     is the reason against a method, where one is known beforehand. ``reads``: objects that are only read.
+    ``provisional``: what the FortiGate shows of them decides the objects, and it has not been asked yet.
     """
 
     objects: tuple[DesiredObject, ...] = ()
     choices: Mapping[str, str] = field(default_factory=dict)
     reads: tuple[str, ...] = ()
+    provisional: bool = False
 
 
 def widen_to_table(object_id: str) -> str:
@@ -152,6 +157,7 @@ def _read_config(
             block.without,
             needs,
             block.needs_use and not vdom,  # another VDOM may use it
+            block.use,
         )
     rest = tuple(node for node in config.body if not isinstance(node, Edit))
     if any(not isinstance(node, Note) for node in rest):

@@ -76,6 +76,8 @@ def _list_objects(desired: Desired, choice: str) -> list[DesiredObject]:
 def _describe_use(desired: DesiredObject, observed: Observed) -> str:
     """Return the evidence that the object takes effect on this FortiGate; empty if there is none."""
     table = find_table(ObjectId.parse(desired.id).table)
+    if desired.use:
+        return desired.use
     if not table.used_if:
         return "its interfaces are set in the inventory"
     interfaces = _list_interfaces(desired.id, observed)

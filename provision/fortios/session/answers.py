@@ -7,7 +7,8 @@ from dataclasses import replace
 from provision.fortios.config import feed
 from provision.fortios.config.feed import FeedState
 from provision.fortios.config.object_id import ObjectId
-from provision.fortios.config.text import Config, Edit, ParseError, Tree, parse
+from provision.fortios.config.tables import find_table
+from provision.fortios.config.text import Config, Edit, Node, ParseError, Statement, Tree, parse
 from provision.fortios.session import refusals
 from provision.fortios.session.connection import Connection, Question
 from provision.fortios.session.prompts import extract_configuration
@@ -42,7 +43,7 @@ def find_shown(table: str, key: str, answer: str) -> Tree | None:
 
 
 def find_body(object_id: str, tree: Tree) -> Tree | None:
-    """Return the body of one object in what `show` printed for it."""
+    """Return the body of one object in what `show` printed for it, without what must not be kept."""
     _, path, key = ObjectId.parse(object_id)
     configs = [node for node in tree if isinstance(node, Config)]
     config = next((node for node in configs if node.path == path), None)
@@ -50,7 +51,29 @@ def find_body(object_id: str, tree: Tree) -> Tree | None:
         if configs:
             raise ParseError(configs[0].line, f"'config {path}' was asked for, another was shown")
         return None
+    keeps = find_table(path).keeps
+    entries = _drop_secrets(config, keeps) if keeps else config.body
     if key is None:
-        return config.body
-    edits = (node for node in config.body if isinstance(node, Edit))
+        return entries
+    edits = (node for node in entries if isinstance(node, Edit))
     return next((edit.body for edit in edits if edit.key.value == key), None)
+
+
+def _drop_secrets(config: Config, keeps: frozenset[str]) -> Tree:
+    """Return the entries of a table with only those attributes that may be kept."""
+    return tuple(
+        replace(node, body=tuple(each for each in node.body if _is_one_of(each, keeps)))
+        for node in config.body
+        if isinstance(node, Edit)
+    )
+
+
+def _is_one_of(node: Node, names: frozenset[str]) -> bool:
+    return isinstance(node, Statement) and node.name in names
+
+
+def explain_bad_answer(object_id: str, answer: str, error: ParseError) -> str:
+    """Return why an answer cannot be parsed; nothing of it is quoted where it may hold secrets."""
+    if find_table(ObjectId.parse(object_id).table).keeps:
+        return f"line {error.line} is not FortiOS CLI"
+    return refusals.find_refusal(answer) or str(error)

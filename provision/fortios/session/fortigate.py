@@ -19,7 +19,13 @@ from provision.fortios.config.versions import explain_refusal
 from provision.fortios.planning.planner import FortiPlan, object_ids_to_observe
 from provision.fortios.record.record import Record
 from provision.fortios.session import refusals
-from provision.fortios.session.answers import find_body, find_shown, make_question, read_feed
+from provision.fortios.session.answers import (
+    explain_bad_answer,
+    find_body,
+    find_shown,
+    make_question,
+    read_feed,
+)
 from provision.fortios.session.command_line import Refused
 from provision.fortios.session.connection import Connection, Question
 from provision.fortios.session.prompts import extract_configuration
@@ -271,7 +277,7 @@ class FortiGateSession:
             if retries:
                 (answer,) = self._connection.ask([question])
                 return self._parse_body(object_id, answer, retries - 1)
-            words = refusals.find_refusal(answer) or str(error)
+            words = explain_bad_answer(object_id, answer, error)
             raise self._connection.describe_failure(
                 f"'{with_scope(*question)}' was answered with: {words}",
                 self._connection.find_remedy(words),

@@ -15,6 +15,8 @@ from banstitch_shared.ban_file import FOREVER, Ban
 from tests.unit.action.action_model import Server, installed
 from tests.unit.receiver.receiver_app import module
 
+pytestmark = pytest.mark.slow
+
 OLD = {"203.0.113.9": -1.0}
 NEW = {"203.0.113.9": -1.0, "203.0.113.10": -1.0, "2001:db8::1": -1.0}
 

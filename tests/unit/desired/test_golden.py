@@ -19,7 +19,7 @@ from provision.desired.context import Context
 from provision.desired.templates import TEMPLATES
 from provision.fortios.config.desired import read_blocks
 from provision.fortios.config.facts import assume_facts
-from provision.fortios.config.text import parse
+from provision.fortios.config.text import Config, parse
 from provision.fortios.config.versions import NEWEST, read_version
 from provision.linux.kinds.file import File
 from roles import enforcement, feed, rules, watch, webhook
@@ -58,6 +58,7 @@ def other_units() -> dict[str, str]:
         places = ("ssl_vpn", "policy", *(("local_in",) if version == "7.2.4" else ()))
         unit = assume_facts(read_version(version))
         found |= cli(f"fw1-{version}", replace(_with(places), facts=unit))
+    found |= {f"fw1-dialup/{b.name}.conf": b.text for b in enforcement.blocks(_dialup()) if b.text}
     everywhere = _with(("ssl_vpn", "local_in", "policy"))
     return found | cli("fw1-vdoms", replace(everywhere, facts=assume_facts(NEWEST, "edge")))
 
@@ -76,6 +77,14 @@ def _with(places: tuple[str, ...]) -> Context:
         }
     )
     return fortios(sample_site(fortigate={"enforcement": settings}))
+
+
+def _dialup() -> Context:
+    """A FortiGate without SSL VPN, on which IPsec clients dial in."""
+    shown = 'config vpn ipsec phase1-interface\nedit a\nset type dynamic\nset interface "wan1"\nnext\nend\n'
+    tree = parse(f"{shown}config system settings\nset ike-tcp-service enable\nend\n")
+    own = {config.path: config.body for config in tree if isinstance(config, Config)}
+    return replace(fortios(sample_site()), own=own)
 
 
 def of_watch() -> dict[str, str]:

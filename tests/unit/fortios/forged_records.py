@@ -18,6 +18,7 @@ ALLOWED: dict[str, tuple[str, set[str], dict[str, set[str]]]] = {
         {"fields": {"name", "value"}},
     ),
     "system automation-action": (NAMED, set(), {}),
+    "system accprofile": (NAMED, set(), {}),
     "system automation-stitch": (
         NAMED,
         {"description", "status", "trigger", "action"},
@@ -35,6 +36,11 @@ ALLOWED: dict[str, tuple[str, set[str], dict[str, set[str]]]] = {
     ),
     "vpn certificate ca": (NAMED, set(), {}),
     "certificate ca": (NAMED, set(), {}),
+    "firewall service custom": (
+        NAMED,
+        {"comment", "tcp-portrange", "udp-portrange", "sctp-portrange"},
+        {},
+    ),
     "firewall policy": (
         r"[0-9]+",
         {
@@ -180,6 +186,7 @@ likely_ids = st.sampled_from(
         "vpn ssl settings",
         "system settings",
         "vpn certificate ca:banstitch_ca",
+        "firewall service custom:banstitch_vpn",
     ]
 )
 single_names = {

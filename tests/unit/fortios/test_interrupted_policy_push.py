@@ -13,6 +13,8 @@ from tests.unit.fortios.fortios_wire import Wire
 from tests.unit.fortios.repeated_push import RepeatedPush, cut_after, refuse_line_once
 from tests.unit.fortios.sample_policies import FEED, LOCAL_IN, POLICY
 
+pytestmark = pytest.mark.slow
+
 REFUSED = "value parse error before 'x'\n\nCommand fail. Return code -651"
 # an operator's own, so that there is something to stand before
 THEIRS = (

@@ -18,6 +18,8 @@ from tests.unit.fortios.fortios_wire import Wire
 from tests.unit.fortios.repeated_push import RepeatedPush, calm, cut_after, refuse, refuse_line_once
 from tests.unit.fortios.sample_cli import KEY
 
+pytestmark = pytest.mark.slow
+
 KINDS: dict[str, dict[str, Any]] = {
     "transactions": {},
     "without transactions": {"transactions": False},

@@ -17,6 +17,8 @@ from tests.fortigate_bounds import set_bounds
 from tests.simulator import Notice, Options, Simulator
 from tests.unit.fortios.sample_cli import ALL, KEY, SSL_ON
 
+pytestmark = pytest.mark.slow
+
 POLICY = """config firewall policy
     edit 9001
         set status enable

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from provision.errors import Conflict, Unreachable
-from provision.fortios.config.desired import CliBlock, read_blocks
+from provision.fortios.config.desired import CliBlock, Desired, read_blocks
 from provision.fortios.config.text import forti_quote, parse, serialize
 from provision.fortios.planning.planner import plan
 from provision.fortios.record.record import Record
@@ -233,3 +235,19 @@ def test_an_object_of_the_same_name_that_is_not_ours_is_a_conflict(
     with pytest.raises(Conflict, match="banstitch_login"):
         apply_over_ssh(fortigate, access)
     assert fortigate.journal.changing() == []
+
+
+def test_secrets_of_tunnels_are_dropped_as_soon_as_they_are_read(access: Access) -> None:
+    tunnel = (
+        'config vpn ipsec phase1-interface\nedit "clients"\nset type dynamic\nset interface "port1"\n'
+        "set eap enable\nset psksecret hunter2hunter2\nnext\nend\n"
+    )
+    table = "vpn ipsec phase1-interface"
+    with Simulator(Options(version="8.0.0")) as fortigate:
+        fortigate.run(tunnel)
+        assert "psksecret ENC" in fortigate.show()
+        with FortiGateSession(make_login(fortigate), access) as session:
+            seen = session.observe(replace(Desired(), reads=(table,)), Record())
+            assert session.exchanges <= 2
+    text = 'edit "clients"\n    set type dynamic\n    set interface "port1"\nnext\n'
+    assert serialize(seen.objects[table] or ()) == text

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from provision.fortios.session import prompts
 from provision.fortios.session.transcript import PROMPTS, SHORT, Transcript
 
+pytestmark = pytest.mark.slow
+
 PROMPT = prompts.compile_last_prompt("FGT #")
 # what terminals send between and inside of answers
 CONTROLS = (

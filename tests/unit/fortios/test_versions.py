@@ -54,6 +54,11 @@ def has(feature: str, version: str) -> bool:
         ("local_in_logtraffic", ["7.4.8"], ["7.6.0"]),
         ("virtual_ips_denied", ["7.2.3"], ["7.2.4"]),
         ("ssl_vpn_tunnel", ["7.6.3", "8.0.0"], ["6.4.0", "7.6.2"]),
+        ("ssl_vpn_optional", ["7.2.11", "7.4.7"], ["7.4.8", "7.6.0", "8.0.0"]),
+        ("ike_saml", ["7.0.17"], ["7.2.0"]),
+        ("ike_tcp", ["7.4.1"], ["7.4.2", "8.0.0"]),
+        ("ike_tcp_443", ["7.4.8", "7.6.0"], ["7.6.1", "8.0.0"]),
+        ("ike_tcp_switch", ["7.6.4"], ["8.0.0"]),
     ],
 )
 def test_a_capability_begins_and_ends_where_its_source_says(

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from provision.inventory.loader import load
 from tests.unit.inventory.ansible_core import AnsibleCore, list_groups, list_hosts
 
+pytestmark = pytest.mark.slow
+
 GROUPS = ("a", "b", "c", "d", "e-1", "ungrouped", "all")
 HOSTS = ("h1", "h2", "h[1:3]", "n-[a:c]x", "h1:2222", "[2001:db8::10]:22", "h.example.org")
 NAMES = ("x", "y", "z", "ansible_group_priority")

@@ -125,3 +125,11 @@ def test_ipsec_peers_are_named_in_the_plan() -> None:
     assert "list those with a fixed address in shield_networks" in block.note
     (block,) = enforcement.blocks(fortios(site("off", **settings)))
     assert block.note == ""
+
+
+def test_a_service_that_holds_everything_suits_no_shield_where_auto_finds_the_interfaces() -> None:
+    assert enforcement.check_shield(fortios(site())) == []
+    (problem,) = enforcement.check_shield(
+        fortios(site(enforcement_local_in_services=("ALL_TCP", "IKE")))
+    )
+    assert "enforcement local_in denies ALL_TCP, not only services of the VPN" in str(problem)

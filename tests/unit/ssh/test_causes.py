@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -35,6 +36,9 @@ def test_each_cause_has_its_own_message_and_remedy(
     given: dict[str, Any] = dict(case.login)
     if "private_key_file" in given:
         given["private_key_file"] = key_file
+    if given.get("password") == "wrong-password":
+        # one that was refused before on this port would not be sent again
+        given["password"] += f"-{uuid4().hex}"
     with ssh_server(case.rules) as (port, seen):
         login = Login("target1", "127.0.0.1", "joe", port, **given)
         with pytest.raises(Unreachable) as caught:

@@ -14,6 +14,7 @@ from provision.fortios.config.tables import (
     firewall,
     settings,
     threat_feed,
+    vpn,
 )
 from provision.fortios.config.tables.table import Table
 
@@ -25,6 +26,9 @@ _TABLES = (
     threat_feed.EXTERNAL_RESOURCE,
     certificates.VPN_CA,
     certificates.GLOBAL_CA,
+    vpn.SERVICE,
+    vpn.IPSEC_TUNNELS,
+    vpn.ZONES,
     firewall.ADDRESS,
     firewall.POLICY,
     firewall.LOCAL_IN_POLICY,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from provision.fortios.config.tables.firewall import ADDRESSES, ADDRESSES6
-from provision.fortios.config.tables.table import ANY_NAME, SWITCH, Capability, Table
+from provision.fortios.config.tables.table import ANY_NAME, SCHEMA, SWITCH, Capability, Table
 
 SSL_VPN_SETTINGS = Table(
     "vpn ssl settings",
@@ -36,6 +36,13 @@ SSL_VPN_SETTINGS = Table(
             "have log ids of their own",
             "release notes of 7.6.3, SSL VPN tunnel mode no longer supported",
         ),
+        Capability(
+            "ssl_vpn_optional",
+            "7.4.8-7.4, 7.6-",
+            "some models have no SSL VPN at all",
+            "all models have it",
+            "release notes of 7.4.8 and 7.6.0, SSL VPN not supported on some models",
+        ),
     ),
 )
 
@@ -43,7 +50,20 @@ SSL_VPN_SETTINGS = Table(
 SYSTEM_GLOBAL = Table(
     "system global",
     scope="global",
-    defaults={"admin-lockout-threshold": "3", "admin-lockout-duration": "60"},
+    defaults={
+        "admin-lockout-threshold": "3",
+        "admin-lockout-duration": "60",
+        "auth-ike-saml-port": "1001",
+    },
+    capabilities=(
+        Capability(
+            "ike_saml",
+            "7.2-",
+            "IPsec users log in by SAML at a port of their own ('auth-ike-saml-port')",
+            "there is no such port",
+            "new features of 7.2.0, SAML-based authentication for FortiClient remote access",
+        ),
+    ),
 )
 AUTOMATION_SETTING = Table(
     "automation setting",
@@ -56,4 +76,27 @@ SYSTEM_SETTINGS = Table(
     keys="",
     defaults={"firewall-session-dirty": "check-all"},
     restores={"firewall-session-dirty": "check-all|check-new|check-policy-option"},
+    capabilities=(
+        Capability(
+            "ike_tcp",
+            "7.4.2-",
+            "IKE has a TCP port ('ike-tcp-port')",
+            "IKE uses UDP only",
+            SCHEMA,
+        ),
+        Capability(
+            "ike_tcp_443",
+            "7.6.1-",
+            "the TCP port of IKE is 443 by default",
+            "it is 4500",
+            "administration guides of 7.6.0 and 7.6.2, encapsulate ESP packets within TCP headers",
+        ),
+        Capability(
+            "ike_tcp_switch",
+            "8.0-",
+            "IKE uses TCP only where 'ike-tcp-service' or 'ike-tls-service' is enabled",
+            "it always listens on its TCP port",
+            "administration guide of 8.0.0, tunneling protocol and encapsulation",
+        ),
+    ),
 )

@@ -85,6 +85,10 @@ class Table:
         ``deny_lists``: pairs of a list and a switch. With the switch on, the list names who is
         denied; with the switch off, who may enter (KB 339998).
         ``used_if``: attribute of a single object that must be set for it to do anything.
+
+    What is kept of it, where it is read only:
+        ``keeps``: the attributes of its entries; others may be secrets and are dropped once parsed.
+        Empty: all of them.
     """
 
     path: str
@@ -106,6 +110,7 @@ class Table:
     members: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     deny_lists: tuple[tuple[str, str], ...] = ()
     used_if: str = ""
+    keeps: frozenset[str] = frozenset()
     inner: tuple[Table, ...] = ()
     capabilities: tuple[Capability, ...] = ()
 
