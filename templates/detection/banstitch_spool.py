@@ -9,6 +9,7 @@ import contextlib
 import errno
 import os
 import stat
+import time
 
 from banstitch_shared.addresses import spell_ban
 from banstitch_shared.ban_file import Ban, format_ban, join_lines, salvage_bans
@@ -25,10 +26,12 @@ class BansFile:
     def __init__(self, path: str, group: int, earlier: str = "") -> None:
         """Take over the file ``earlier`` of a jail that had another name, unless there is one already."""
         self.path = path
-        self._earlier = earlier
+        self._earlier, self._taken_at = earlier, 0.0
         if earlier and self.missing():
+            # the receiver reads the file by its earlier name until it restarts with the new settings
             with contextlib.suppress(OSError):
-                os.rename(earlier, path)
+                os.link(earlier, path)
+                self._taken_at = time.time()
         self._fresh = path + ".new"
         self._group = group
         # {address: (ban, its line)}: of 100,000 bans few are new from one write to the next
@@ -53,10 +56,11 @@ class BansFile:
         return found, "" if is_whole else self.path + " is damaged; what can be read of it is kept"
 
     def drop_earlier(self, now: float) -> None:
-        """Remove what the jail of the earlier name wrote once more when it was stopped."""
+        """Remove the file of the earlier name once its jail and the receiver have stopped to use it."""
         with contextlib.suppress(OSError):
             if (
                 self._earlier
+                and now - self._taken_at > REST
                 and now - os.stat(self._earlier).st_mtime > REST
                 and not self.missing()
             ):

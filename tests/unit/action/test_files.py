@@ -105,6 +105,8 @@ def test_a_jail_takes_over_the_bans_of_its_earlier_name_once(action: Any, tmp_pa
     new_file(paths[1], os.getgid()).write(bans)
     taken = new_file(paths[0], os.getgid(), paths[1])
     assert taken.read() == (bans, "")
+    # the receiver reads the old name until it restarts
+    assert new_file(paths[1], os.getgid()).read() == (bans, "")
     # the old jail is stopped after the new one has begun, and writes once more
     new_file(paths[1], os.getgid()).write(bans)
     written = Path(paths[1]).stat().st_mtime
