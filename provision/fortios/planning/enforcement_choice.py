@@ -22,8 +22,8 @@ def choose_enforcement(
 ) -> tuple[Desired, tuple[str, ...]]:
     """Return ``desired`` with the objects of one method only, and a warning with the choice.
 
-    The method in place stays. Without one, the method in the record is repaired; else the first
-    one in use is chosen; else the first possible one.
+    The method in place stays. If it is gone, the method in the record is created again. Otherwise
+    the first method in use is chosen, or else the first possible one.
 
     Raises:
         Failed: no method suits the FortiGate; the message has the reason for each.
@@ -60,7 +60,7 @@ def _choose_best(
             return choice, "it is in place"
     for choice in possible:
         if recorded[choice]:
-            return choice, "the record has it"
+            return choice, "the record of this FortiGate has it"
     for choice in possible:
         for one in _list_objects(desired, choice):
             use = _describe_use(one, observed)

@@ -31,10 +31,11 @@ class Case:
     login: dict[str, Any] = field(default_factory=dict)
 
 
-WITH_WRONG = {"password": "wrong-password"}
+WRONG = "wrong-password"
+WITH_WRONG = {"password": WRONG}
 WITH_RIGHT = {"password": RIGHT}
 WITH_KEY = {"private_key_file": "KEY"}
-BOTH = {"private_key_file": "KEY", "password": "wrong-password"}
+BOTH = {"private_key_file": "KEY", "password": WRONG}
 CASES = {
     "password refused": Case(
         Rules(steps=PASSWORD),

@@ -16,7 +16,7 @@ from provision.fortios.session.command_line import CommandLine
 from provision.ssh import causes
 from provision.ssh.connection import Access
 from provision.ssh.login import Login
-from tests.unit.ssh.login_cases import CASES, KEY, PASSWORD, RIGHT, Case
+from tests.unit.ssh.login_cases import CASES, KEY, PASSWORD, RIGHT, WRONG, Case
 from tests.unit.ssh.ssh_server import Rules, ssh_server
 from tests.unit.ssh.transports import Enter, both_transports
 
@@ -36,7 +36,7 @@ def test_each_cause_has_its_own_message_and_remedy(
     given: dict[str, Any] = dict(case.login)
     if "private_key_file" in given:
         given["private_key_file"] = key_file
-    if given.get("password") == "wrong-password":
+    if given.get("password") == WRONG:
         # one that was refused before on this port would not be sent again
         given["password"] += f"-{uuid4().hex}"
     with ssh_server(case.rules) as (port, seen):
@@ -50,7 +50,7 @@ def test_each_cause_has_its_own_message_and_remedy(
     assert case.remedy in error.remedy
     assert tuple(method for method, _ in seen.attempts) == case.sent
     assert RIGHT not in str(error)
-    assert "wrong-password" not in str(error)
+    assert WRONG not in str(error)
 
 
 @both_transports
