@@ -193,3 +193,20 @@ def follow(jail: Any, path: str) -> None:
     container = jail.filter.getLog(path)
     if "open" not in vars(container):
         Reader(jail, path)
+    if "processLineAndAdd" not in vars(jail.filter):
+        pass_own_lines(jail)
+
+
+def pass_own_lines(jail: Any) -> None:
+    """Have fail2ban look at lines of this jail only.
+
+    All jails read one log, and fail2ban looks for a date in each line before it tries the expression: 0.1 ms
+    of processor time for each line and each jail.
+    """
+    process, own = jail.filter.processLineAndAdd, " %s " % jail.name
+
+    def process_own(line: str, *args: Any) -> None:
+        if own in line:
+            process(line, *args)
+
+    jail.filter.processLineAndAdd = process_own

@@ -131,7 +131,8 @@ class Filter:
         if log.open():
             with Path(path).open("rb") as stream:
                 stream.seek(log.place)
-                self.lines += stream.read().decode().splitlines()
+                for line in stream.read().decode().splitlines():
+                    self.processLineAndAdd(line)
                 log.place = stream.tell()
 
 

@@ -32,11 +32,11 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
         made.stop()
 
 
-def append(log: Path, *lines: str) -> None:
-    """Write as the receiver does: into the file of that name, under its lock."""
+def append(log: Path, *lines: str, jail: str = JAIL) -> None:
+    """Write as banstitch-rules does: into the file of that name, under its lock."""
     with log.open("ab") as stream:
         fcntl.flock(stream, fcntl.LOCK_EX)
-        stream.write("".join(f"{line}\n" for line in lines).encode())
+        stream.write("".join(f"1 {jail} {line}\n" for line in lines).encode())
 
 
 def rotate(server: Server) -> None:
@@ -46,7 +46,7 @@ def rotate(server: Server) -> None:
 def poll(server: Server) -> list[str]:
     server.jail.filter.getFailures(str(server.log))
     lines: list[str] = server.jail.filter.lines
-    return lines
+    return [line.removeprefix(f"1 {JAIL} ") for line in lines]
 
 
 def test_every_line_is_read_once_however_often_the_log_is_rotated(server: Server) -> None:
@@ -73,6 +73,23 @@ def test_a_line_written_just_before_a_rotation_and_one_just_after_are_both_read(
     assert poll(server) == ["a", "b", "c"]
     append(server.log, "d")
     assert poll(server) == ["a", "b", "c", "d"]
+
+
+def test_fail2ban_looks_at_lines_of_its_own_jail_only_whatever_reloads_and_rotations(
+    server: Server,
+) -> None:
+    server.start()
+    other = f"{JAIL}-network"
+    append(server.log, "a")
+    append(server.log, "b", jail=other)
+    assert poll(server) == ["a"]
+    append(server.log, "c", jail=other)
+    append(server.log, "d")
+    rotate(server)
+    server.module.logs.follow(server.jail, str(server.log))  # as at a reload
+    append(server.log, "e", jail=other)
+    append(server.log, "f")
+    assert poll(server) == ["a", "d", "f"]
 
 
 def test_a_full_log_is_rotated_within_a_second_or_two_and_its_name_is_never_missing(
