@@ -89,7 +89,8 @@ def list_verbs(_: str) -> Iterator[str]:
     """Return a table of the verbs with their help."""
     yield from ("| verb | what it does |", "|---|---|")
     for name, command in main.cli.commands.items():
-        usage = " ".join([name, *(str(part.name).upper() for part in _arguments(command))])
+        arguments = (part.metavar or str(part.name).upper() for part in _arguments(command))
+        usage = " ".join([name, *arguments]).replace("|", "\\|")
         yield f"| `{usage}` | {' '.join((command.help or '').split())} |"
 
 
@@ -98,19 +99,25 @@ def _arguments(command: click.Command) -> Iterator[click.Argument]:
 
 
 def list_options(_: str) -> Iterator[str]:
-    """Return a table of the options with the verbs that take them."""
-    verbs: dict[str, list[str]] = {}
-    helps: dict[str, str] = {}
+    """Return a table of the options with the verbs that take them and describe them alike."""
+    verbs: dict[tuple[str, str], list[str]] = {}
     for name, command in main.cli.commands.items():
         for option in command.params:
             if isinstance(option, click.Option):
-                flags = _spell_option(option)
-                verbs.setdefault(flags, []).append(f"`{name}`")
-                helps[flags] = " ".join((option.help or "").split()).replace("|", "\\|")
+                row = _spell_option(option), _describe_option(option)
+                verbs.setdefault(row, []).append(f"`{name}`")
     yield from ("| option | verbs | meaning |", "|---|---|---|")
-    for flags, names in verbs.items():
+    for (flags, meaning), names in verbs.items():
         takers = "all" if len(names) == len(main.cli.commands) else ", ".join(names)
-        yield f"| {flags} | {takers} | {helps[flags]} |"
+        yield f"| {flags} | {takers} | {meaning} |"
+
+
+def _describe_option(option: click.Option) -> str:
+    words = (option.help or "").split()
+    if option.show_default:
+        default = option.default[0] if isinstance(option.default, tuple) else option.default
+        words.append(f"Default: {default}.")
+    return " ".join(words).replace("|", "\\|")
 
 
 def _spell_option(option: click.Option) -> str:

@@ -81,7 +81,7 @@ def apply(
     type=click.IntRange(0, 300),
     default=0,
     metavar="SECONDS",
-    help="Wait until each FortiGate has fetched the feed, and print the seconds since the event.",
+    help="Wait at most SECONDS until each FortiGate has fetched the feed after the event.",
 )
 def verify(app: App, flags: Flags, wait: int) -> Exit:
     """Check that nothing differs, and test the loop with an event."""
@@ -175,7 +175,7 @@ def unban(app: App, flags: Flags, address: str, why: str) -> Exit:
 )
 @why_option
 def allow(app: App, flags: Flags, address: str, duration: str, why: str) -> Exit:
-    """Allow ADDRESS (an address or a network) for some time: it is not banned, and its ban ends."""
+    """Keep ADDRESS (an address or a network) from being banned for some time, and end its bans."""
     from provision.cli import operate
 
     return operate.allow(app, flags, address, duration, why)
@@ -194,18 +194,18 @@ def unallow(app: App, flags: Flags, address: str, why: str) -> Exit:
 
 @click.command()
 @add_common_options
-@click.argument("state", type=click.Choice(["on", "off"]))
+@click.argument("state", type=click.Choice(["on", "off"]), metavar="on|off")
 @click.option(
     "--for",
     "duration",
     metavar="TIME",
     default="6h",
     show_default=True,
-    help="Duration, such as 30m, 6h or 1d.",
+    help="Duration of this order, such as 30m, 6h or 1d.",
 )
 @why_option
 def shield(app: App, flags: Flags, state: str, duration: str, why: str) -> Exit:
-    """Deny everybody but the networks of recent logins for some time (on), or nobody (off)."""
+    """Keep the shield up or down for some time. While up, it denies all but networks of recent logins."""
     from provision.cli import operate
 
     return operate.shield(app, flags, state == "on", duration, why)
@@ -232,24 +232,26 @@ def status(app: App, flags: Flags) -> Exit:
 
 @click.command()
 @add_common_options
-@click.argument("files", nargs=-1, metavar="FILE...")
+@click.argument("files", nargs=-1, metavar="[FILE...]")
 @click.option(
-    "--evidence", is_flag=True, help="Read the events that the ban hosts have recorded, not FILE."
+    "--evidence",
+    is_flag=True,
+    help="Read the events that the ban hosts have recorded, instead of FILE.",
 )
 @click.option(
     "--poll",
     type=click.FloatRange(0, 86400),
     metavar="SECONDS",
-    help="Seconds until a FortiGate denies a ban. Default: feed_refresh_rate.",
+    help="Seconds until a FortiGate denies a banned address. Default: feed_refresh_rate.",
 )
 def replay(
     app: App, flags: Flags, files: tuple[str, ...], evidence: bool, poll: float | None
 ) -> Exit:
-    """Show who would have been banned by FortiOS log lines from FILE... (- is standard input)."""
+    """Show whom the rules would have banned, by old log lines from FILE... (- is standard input)."""
     from provision.cli import replays
 
     if bool(files) == evidence:
-        raise click.UsageError("give either FILE... or --evidence")
+        raise click.UsageError("FILE... or --evidence must be given, and not both")
     if evidence:
         return replays.replay_ban_hosts(app, flags, poll)
     return replays.replay_files(app, flags, files, poll)
