@@ -34,10 +34,10 @@ NUMBER = 9001
 _WIDE = ("ALL", "ALL_TCP", "ALL_UDP")
 _NARROW = (
     "set enforcement to ssl_vpn, or to local_in with only the services of the VPN in"
-    " enforcement_local_in_services; or do without the shield (shield: alarm)"
+    " enforcement_local_in_services; or set shield: alarm"
 )
 _PEERS = (
-    "the shield also denies IPsec peers, whose tunnels could not be renewed: list those with a fixed"
+    "the shield also denies IPsec peers, which then cannot renew their tunnels; list those with a fixed"
     " address in shield_networks"
 )
 
@@ -87,23 +87,25 @@ def blocks(context: Context) -> tuple[CliBlock, ...]:
 def check_shield(context: Context) -> list[Problem]:
     """Return why a shield in the feed would deny more than the VPNs of this FortiGate.
 
-    With `auto` every method counts that has the settings which it needs.
+    With `auto`, each method counts for which the settings suffice.
     """
     settings = context.get_settings("enforcement", Settings)
     chosen = METHODS if settings.enforcement == ("auto",) else settings.enforcement
     found = {method: _find_excess(settings, method) for method in chosen}
     return [
-        context.build_problem("enforcement", f"the shield: enforcement {method} {excess}", _NARROW)
+        context.build_problem(
+            "enforcement", f"the shield must deny only VPNs: enforcement {method} {excess}", _NARROW
+        )
         for method, excess in found.items()
         if excess
     ]
 
 
 def _find_excess(settings: Settings, method: str) -> str:
-    """Return what a method denies beside VPNs, or an empty string."""
+    """Return what a method denies besides VPNs, or an empty string."""
     is_auto = settings.enforcement == ("auto",)
     if method == "none":
-        return "leaves open what the feed is used for"
+        return "leaves the use of the feed open"
     services = settings.enforcement_local_in_services
     if method == "local_in" and (_has_interfaces(settings) or not is_auto or services != ALL):
         wide = [name for name in services if name in _WIDE]

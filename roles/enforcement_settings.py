@@ -54,8 +54,8 @@ class Settings(FamilySettings):
         Field(
             min_length=1,
             description=(
-                "services that local_in denies; ALL also covers a VPN on a port of its own, and means only "
-                "the ports of the VPN where auto takes the interfaces of IPsec tunnels"
+                "services that local_in denies; ALL also covers a VPN on a port of its own; if auto takes "
+                "the interfaces of IPsec tunnels, ALL means only the ports of the VPN"
             ),
         ),
     ] = ALL

@@ -44,15 +44,19 @@ class Settings(RoleSettings):
         Literal["auto", "poll", "stitch"],
         Field(
             description=(
-                "stitch: an event also makes the FortiGate fetch the feed some seconds later; poll: only "
-                "feed_refresh_rate counts; auto: stitch where FortiOS documents the command (7.6.5), without "
-                "VDOMs, and for an administrator with super_admin"
+                "stitch: an event also makes the FortiGate fetch the feed some seconds later; poll: "
+                "it only polls; auto: stitch if FortiOS documents the command (7.6.5 and later), the "
+                "FortiGate has no VDOMs, and the administrator has super_admin"
             )
         ),
     ] = "auto"
     feed_refresh_interval: Annotated[
         int,
-        Field(ge=5, le=3600, description="seconds between two fetches that events cause, or more"),
+        Field(
+            ge=5,
+            le=3600,
+            description="least number of seconds between two fetches that events cause",
+        ),
     ] = 10
     feed_scope: Annotated[
         Literal["global", "vdom"],
@@ -164,6 +168,6 @@ def _note_limit(context: Context) -> str:
         return ""
     return (
         f"receiver_feed_limit is {limit}, and the limit of a {facts.model} with FortiOS "
-        f"{facts.version_text} {describe_feed_limit(facts.model, facts.version)} {most}: it drops what "
-        f"exceeds its limit, and those attackers are not denied; lower receiver_feed_limit"
+        f"{facts.version_text} {describe_feed_limit(facts.model, facts.version)} {most}: it drops the "
+        f"entries over its limit, and those attackers are not denied; lower receiver_feed_limit"
     )

@@ -49,7 +49,7 @@ class Settings(RoleSettings):
 
 
 def resources(context: Context) -> tuple[Resource, ...]:
-    """The service, its settings, memory and logs, and the spool of its requests."""
+    """Return the service, its settings, memory and logs, and the spool of its requests."""
     settings = File(RULES_SETTINGS, _describe_settings(context), 0o640, "root", USER, check="json")
     app = [
         File(f"{_APP}/{path.name}", read_file(f"rules/{path.name}"), check="python")

@@ -21,7 +21,7 @@ def _read_switch(value: object) -> object:
 
 
 class Settings(RoleSettings):
-    """Whether the shield rises, and whom it never denies."""
+    """The mode of the shield, and the networks that it never denies."""
 
     shield: Annotated[
         Literal["off", "alarm", "auto"],
@@ -29,7 +29,7 @@ class Settings(RoleSettings):
         Field(
             description=(
                 "off: it rises only on `shield on`; alarm: report when it would rise; auto: deny "
-                "everybody but the networks of recent logins while many strange addresses fail"
+                "everybody but the networks of recent logins while many unknown addresses fail"
             )
         ),
     ] = "off"

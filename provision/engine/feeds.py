@@ -70,10 +70,12 @@ def _list_problems(state: FeedState, is_wanted: bool, missing: Sequence[str]) ->
     if state.words:
         return
     if is_wanted and not state.used:
-        yield "the FortiGate reports that nothing uses the feed, so it denies nobody: see enforcement"
+        yield "the FortiGate reports that nothing uses the feed, so it denies nobody; check enforcement"
     if state.errors:
-        lines = spell_count(state.errors, "line")
-        yield f"the FortiGate cannot read {lines} of {state.lines} in the feed: report this"
+        yield (
+            f"the FortiGate cannot read {state.errors} of the feed's {spell_count(state.lines, 'line')}; "
+            "report this as a bug"
+        )
     if state.truncated:
         yield (
             f"the FortiGate holds only {state.valid} of {state.lines} lines of the feed: set "
@@ -83,7 +85,7 @@ def _list_problems(state: FeedState, is_wanted: bool, missing: Sequence[str]) ->
         names = ", ".join(missing[:_NAMED]) + (", ..." if len(missing) > _NAMED else "")
         yield (
             f"the FortiGate does not hold {spell_count(len(missing), 'ban')} of the ban host "
-            f"({names}): see 'last poll' in status, and its log for threat feeds (ids 22220 to 22224)"
+            f"({names}); check 'last poll' in status, and its log of threat feeds (ids 22220 to 22224)"
         )
 
 

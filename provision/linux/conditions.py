@@ -75,7 +75,7 @@ def check_ports(services: Iterable[Service], draft: Draft) -> None:
 
 
 def note_shield(draft: Draft) -> None:
-    """Say loudly that the shield is up, or would be."""
+    """Return a warning while the shield is up, or would be."""
     if draft.observed.shield is not None:
         draft.warnings.append(describe_shield(Shield(**asdict(draft.observed.shield))))
 

@@ -1,4 +1,4 @@
-"""Replay old logs through the code of the ban host: who would have been banned, when, and by which rule."""
+"""Replay old logs through the code of the ban host, to show whom its rules would have banned."""
 
 import sys
 

@@ -19,8 +19,8 @@ MOST_GROWTH = 20
 class Jail:
     """The settings of one jail. Times in seconds; a ``ban_time`` of -1 never ends.
 
-    ``factor``: each further ban of the same key is so many times as long, up to ``longest``; 1 for jails
-    that do not grow.
+    ``factor``: how many times as long each further ban of the same key is, up to ``longest``; 1 where bans
+    do not grow.
     """
 
     name: str
@@ -70,7 +70,7 @@ class Fail2ban:
     def count(self, at: float, jail_name: str, key: str) -> Ban | None:
         """Count one line of the rule log; return the ban that begins with it.
 
-        fail2ban prolongs a ban that is in force, but does not tell its actions: the feed ends it.
+        fail2ban prolongs a ban that is in force without calling its actions, so the feed ends it in time.
         """
         jail, identity = self.jails[jail_name], (jail_name, key)
         failures = self._failures.get(identity)

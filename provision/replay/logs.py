@@ -37,7 +37,7 @@ class LogLine:
 
 
 class NotALogLine(ValueError):
-    """A line that does not say when it was written."""
+    """A line that names no time, or is not of a known form."""
 
 
 def read_files(names: Iterable[str]) -> Iterator[str]:
@@ -72,7 +72,7 @@ def assign_lines(
 ) -> dict[str, Iterable[str]]:
     """Return the lines of each site. ``fortigates``: the names of each site's FortiGates, by site.
 
-    Where one site is asked for, all lines are its own, whatever they call the FortiGate.
+    If only one site is chosen, all lines are its own, whatever FortiGate they name.
 
     Raises:
         InputError: a line names no FortiGate of the sites, or none at all.
@@ -84,8 +84,9 @@ def assign_lines(
     for number, text in enumerate(lines, 1):
         name = _find_fortigate(text)
         if name not in sites:
-            what = f"line {number} names {name or 'no FortiGate'}, which no chosen site has"
-            raise InputError([Problem("", 0, what, "choose one site with -l, or correct the name")])
+            what = f"{name}, which no chosen site has" if name else "no FortiGate"
+            remedy = "choose one site with -l, or correct the name"
+            raise InputError([Problem("", 0, f"line {number} names {what}", remedy)])
         assigned[sites[name]].append(text)
     return dict[str, Iterable[str]](assigned)
 
@@ -98,10 +99,10 @@ def _find_fortigate(text: str) -> str:
 
 
 def read_log_line(text: str) -> LogLine:
-    """Return one line of any form.
+    """Parse one line of any form.
 
     Raises:
-        NotALogLine: it is not JSON with a ``line``, or names no time.
+        NotALogLine: it is JSON without a ``line``, or names no time.
     """
     at, fortigate = None, ""
     if text.startswith("{"):
@@ -124,7 +125,7 @@ def _read_json(text: str) -> tuple[float | None, str, str]:
         at, line = document.get("at"), document["line"]
         name = document.get("fortigate") or ""
     except (ValueError, KeyError, AttributeError):
-        raise NotALogLine('is not JSON with a "line"') from None
+        raise NotALogLine('the line is not JSON with a "line"') from None
     if not isinstance(line, str) or not isinstance(name, str):
         raise NotALogLine('"line" and "fortigate" must be strings')
     if at is not None and (isinstance(at, bool) or not isinstance(at, (int, float))):
@@ -139,9 +140,9 @@ def _find_time(head: str) -> float:
         return int(event_time[1]) / 10.0 ** (len(event_time[1]) - 10)
     date, zone = _DATE.search(head), _ZONE.search(head)
     if date is None:
-        raise NotALogLine("names no time")
+        raise NotALogLine("the line names no time")
     try:
         moment = f"{date[1]} {date[2]} {zone[1] if zone else '+0000'}"
         return datetime.strptime(moment, "%Y-%m-%d %H:%M:%S %z").timestamp()
     except ValueError:
-        raise NotALogLine("names no time") from None
+        raise NotALogLine("the line names no time") from None

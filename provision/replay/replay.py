@@ -30,9 +30,10 @@ DOUBT = 86400.0
 
 @dataclass(frozen=True)
 class SiteRules:
-    """What a site's ban host would run with: the receiver's detections, rules.json, and the jails.
+    """The settings with which a site's ban host would run: detections, rules, and jails.
 
-    ``poll``: seconds until a FortiGate has fetched a ban, and the end of one.
+    ``poll``: seconds until a FortiGate has fetched a ban, or its end. ``shield``: the mode of the shield;
+    ``spared``: the networks that it never denies.
     """
 
     detections: tuple[Mapping[str, Any], ...]
@@ -46,7 +47,7 @@ class SiteRules:
 
 @dataclass(frozen=True)
 class Doubt:
-    """A ban that a login from the same source speaks against; ``login``: when, in epoch seconds."""
+    """A ban that looks wrong, since somebody logged in from there; ``login``: when, in epoch seconds."""
 
     ban: Ban
     login: float
@@ -111,7 +112,7 @@ def _open_systems(settings: Settings) -> Settings:
         reason = getattr(error, "strerror", None) or str(error)
         what = f"detection_asn_database cannot be read on this machine: {reason}"
         remedy = (
-            "copy it here and add -e detection_asn_database=PATH, or leave it out with an empty one"
+            "copy it here and add -e detection_asn_database=PATH; an empty PATH leaves the rule out"
         )
         raise InputError([Problem(path, 0, what, remedy)]) from None
 
@@ -140,7 +141,7 @@ def _read_entries(lines: Iterable[str], rules: SiteRules, replay: Replay) -> Ite
 
 
 def judge_line(line: LogLine, rules: SiteRules) -> Entry | None:
-    """Return the event of a line as the receiver writes it down; None for a line that does not count.
+    """Return the event of a line as the receiver records it; None for a line that does not count.
 
     Addresses of the documentation ranges count: no real log has them.
 

@@ -27,7 +27,7 @@ class BanRow(TypedDict):
 
 
 class DoubtRow(BanRow):
-    """A ban that a login speaks against; ``login``: when, in epoch seconds."""
+    """A ban that looks wrong, since somebody logged in; ``login``: when, in epoch seconds."""
 
     login: float
     user: str
@@ -44,7 +44,7 @@ class ShieldRow(TypedDict):
 
 
 class ReplayDocument(TypedDict):
-    """The answer of ``replay --json``."""
+    """The document of ``replay --json``."""
 
     bans: list[BanRow]
     kept_out: int

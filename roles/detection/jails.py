@@ -58,7 +58,7 @@ _REMEMBERED = 7 * 86400
 
 
 class Ignored(NamedTuple):
-    """Whom no jail bans: addresses and networks, and those in a file; "" for no file."""
+    """The addresses and networks that no jail bans, and a file with more of them; "" for none."""
 
     networks: Sequence[str]
     looked_up: str = ""

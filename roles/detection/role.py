@@ -93,9 +93,7 @@ class Settings(RoleSettings):
     detection_trap_users: Annotated[
         tuple[UserName, ...],
         BeforeValidator(list_one),
-        Field(
-            description="user names that nobody has, in addition to the shipped list; one attempt bans"
-        ),
+        Field(description="user names that nobody has, besides the shipped list; one attempt bans"),
     ] = ()
     detection_known_users: Annotated[
         tuple[UserName, ...],
@@ -104,21 +102,21 @@ class Settings(RoleSettings):
     ] = ()
     detection_trust_days: Annotated[
         int,
-        Field(ge=1, le=365, description="days for which a login speaks for its address"),
+        Field(ge=1, le=365, description="days for which a login spares its address"),
     ] = 14
     detection_trust_sources: Annotated[
         int,
         Field(
             ge=1,
             le=64,
-            description="a user who logs in from more addresses in a day gives no trust",
+            description="addresses that the logins of one user can spare within a day",
         ),
     ] = 5
     detection_asn_database: Annotated[
         DatabasePath,
         Field(
-            description="file of autonomous systems in MaxMind's format on the ban host, which you keep up to"
-            " date, for the rule asn; empty: none"
+            description="path, on the ban host, of a database of autonomous systems in MaxMind's format, for"
+            " the rule asn; you keep it up to date; empty: the rule is off"
         ),
     ] = ""
     detection_success_events: Annotated[

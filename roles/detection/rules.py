@@ -24,7 +24,7 @@ _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 _COUNTED_BY_FAIL2BAN = (PLAIN, TRUSTED)
 # A shorter ban is over before fail2ban lengthens it.
 SHORTEST_GROWING = 60
-# So many times as long is each further ban by a rule, of an address that comes back.
+# How many times as long each further ban of a repeat offender is.
 _FACTOR = 4
 _TRAP_USERS = Path(__file__).parent / "trap_users.txt"
 
@@ -37,7 +37,7 @@ class Limits(NamedTuple):
     ban_time: int
 
 
-# What a rule counts unless something else is set. `plain` has the thresholds of its detection.
+# The thresholds of rules that the settings do not change. `plain` has those of its detection.
 DEFAULTS: Mapping[str, Limits] = {
     TRUSTED: Limits(10, 10 * _MINUTE, 10 * _MINUTE),
     "slow": Limits(4, _DAY, _DAY),
@@ -54,13 +54,14 @@ class RuleThresholds(Strict):
     """Thresholds of one rule that differ from its defaults."""
 
     max_retry: Annotated[
-        MaxRetry | None, Field(description="so many events, or sources, within find_time ban")
+        MaxRetry | None,
+        Field(description="number of events, or of sources, within find_time that ban"),
     ] = None
     find_time: Annotated[
-        Duration | None, Field(description="how far back events count, 1s or more")
+        Duration | None, Field(description="period in which events are counted, 1s or more")
     ] = None
     ban_time: Annotated[
-        DurationOrForever | None, Field(description="how long a ban lasts, -1 for ever")
+        DurationOrForever | None, Field(description="duration of a ban; -1: permanent")
     ] = None
 
 
@@ -70,9 +71,9 @@ RuleSettings = dict[RuleName, RuleThresholds | bool]
 
 @dataclass(frozen=True)
 class Rule:
-    """A rule of one detection as it is on at one site, and its jail.
+    """A rule of one detection that is on at one site, and its jail.
 
-    ``grows``: a further ban is longer; ``factor``: so many times.
+    ``grows``: further bans are longer; ``factor``: how many times.
     """
 
     name: str
@@ -95,7 +96,7 @@ class Rule:
 
     @property
     def kind(self) -> str:
-        """What the jail bans."""
+        """The kind of keys that the jail bans: addresses, or networks by one of two rules."""
         return self.name if self.name in (NETWORK, ASN) else "address"
 
     @property
@@ -112,7 +113,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class Growth:
-    """How `plain` lengthens bans, and the longest ban of any rule."""
+    """The lengthening of bans by `plain`, and the longest ban of any rule."""
 
     is_on: bool
     factor: int
@@ -127,7 +128,7 @@ def choose_rules(
     growth: Growth,
     ignore: tuple[str, ...] = (),
 ) -> tuple[Rule, ...]:
-    """Return the rules of a detection that are on: those of the catalogue, as the settings change them."""
+    """Return the rules of a detection that are on, by the catalogue and the settings."""
     every = {PLAIN: plain, **DEFAULTS}
     is_on = {name: given.get(name, name in names) is not False for name in every}
     found = []

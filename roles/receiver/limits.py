@@ -19,7 +19,7 @@ class Settings(RoleSettings):
             le=5_000_000,
             description="entries that a list of the feed may have; IPv6 gets at most a"
             " quarter of the list for both families; FortiOS before 7.4.4 accepts 131072, and plan warns"
-            " where a FortiGate accepts fewer",
+            " if a FortiGate accepts fewer",
         ),
     ] = 131072
     receiver_ban_limit: Annotated[

@@ -1,4 +1,4 @@
-"""Notes of `status` on users under attack, logins after many failures, and stale names of the ignore list."""
+"""Notes of `status` on the shield, users under attack, logins after many failures, and stale names."""
 
 from __future__ import annotations
 
@@ -34,7 +34,9 @@ def _describe_attacked(attacked: Sequence[Mapping[str, Any]]) -> list[str]:
     ]
     more = [f"{len(attacked) - _MOST_NAMED} more"] if len(attacked) > _MOST_NAMED else []
     users = spell_count(len(attacked), "user")
-    return [f"{users} under attack, and the addresses banned: {', '.join([*named, *more])}"]
+    return [
+        f"{users} under attack; addresses that try them are banned: {', '.join([*named, *more])}"
+    ]
 
 
 def _list_alarms(details: Mapping[str, Any]) -> list[str]:

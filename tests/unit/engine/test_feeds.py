@@ -58,7 +58,7 @@ def test_other_verbs_do_not_ask(deployed: World, verb: Verb) -> None:
     [
         (holding("203.0.113.8"), "does not hold 1 ban of the ban host (203.0.113.7)"),
         (holding("203.0.113.7", used=False), "nothing uses the feed, so it denies nobody"),
-        (holding("203.0.113.7", errors=3), "cannot read 3 lines of 1 in the feed"),
+        (holding("203.0.113.7", errors=3), "cannot read 3 of the feed's 1 line"),
         (holding("203.0.113.7", truncated=True), "only 1 of 1 lines of the feed"),
     ],
 )

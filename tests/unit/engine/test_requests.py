@@ -91,7 +91,10 @@ def test_a_shield_that_would_deny_more_than_vpns_is_refused(cli: Cli) -> None:
     write(cli.folder, hosts__yml=hosts)
     said = cli("shield", "on")
     assert said.code == 3
-    assert "fw1: the shield: enforcement none leaves open what the feed is used for" in said.err
+    assert (
+        "fw1: the shield must deny only VPNs: enforcement none leaves the use of the feed open"
+        in said.err
+    )
 
 
 @pytest.mark.parametrize("duration", ["-1", "0"])

@@ -83,7 +83,7 @@ def test_it_is_accepted_where_only_vpns_are_denied(settings: dict[str, Any]) -> 
 
 
 WIDE = [
-    ({"enforcement": ("none",)}, "enforcement none leaves open what the feed is used for"),
+    ({"enforcement": ("none",)}, "enforcement none leaves the use of the feed open"),
     (
         {"enforcement_local_in_interfaces": ("port1",)},
         "enforcement local_in denies ALL, not only services of the VPN",
