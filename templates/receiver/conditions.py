@@ -99,7 +99,7 @@ def is_name(value: str) -> bool:
 def find_user(event: Event, names: Sequence[str], certainly: bool) -> str:
     """Return the user name: the first of several fields that is a name, or an empty string.
 
-    A single field is returned as it stands: whoever types an address there typed no plausible name.
+    A single field is returned as it is: an address that somebody typed there is no plausible name.
     """
     if len(names) == 1 and not certainly:
         return read_typed(event.text, names[0])  # most of them

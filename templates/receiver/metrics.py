@@ -122,7 +122,7 @@ def list_bans(state: State) -> Iterator[Family]:
 
 
 def list_rules(state: State) -> Iterator[Family]:
-    """Yield what the service banstitch-rules says."""
+    """Yield the lag and the alarms of the service banstitch-rules."""
     now = time.time()
     known, lag = state.rules.read_alarms(now), state.rules.measure_lag(now)
     yield "banstitch_rules_lag_seconds", "gauge", "Seconds that events may wait", [({}, lag)]
@@ -133,14 +133,14 @@ def list_rules(state: State) -> Iterator[Family]:
 
 
 def list_shield(state: State) -> Iterator[Family]:
-    """Yield whether the shield is up, and whether it would be."""
+    """Yield the state of the shield."""
     now = time.time()
     shield = state.shield.find(now)
     is_up, until = shield is not None and shield.mode == UP, shield.until if shield else 0
     yield (
         "banstitch_shield_up",
         "gauge",
-        "1 while the shield denies strange networks",
+        "1 while the shield denies unknown networks",
         [({}, is_up)],
     )
     is_alarm: list[Sample] = [({}, shield is not None and not is_up)]

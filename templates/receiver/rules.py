@@ -14,7 +14,7 @@ LATE = 30
 
 
 class Rules:
-    """What the service leaves in its folder."""
+    """The files that the service leaves in its folder."""
 
     def __init__(self, folder: str) -> None:
         self._folder = folder
@@ -23,7 +23,7 @@ class Rules:
         """Return that the service is down, or an empty string."""
         if self._measure_age("alive", now) <= LATE:
             return ""
-        return "banstitch-rules does not run, so nobody new is banned: is it started?"
+        return "banstitch-rules does not run, so nobody new is banned: start it"
 
     def describe_lag(self, now: float) -> str:
         """Return that events wait longer than they should, or an empty string."""

@@ -34,7 +34,7 @@ class DetectionConfig(TypedDict):
 
 
 class Optionals(TypedDict, total=False):
-    """What is there only where a site needs it."""
+    """Values that only some sites have."""
 
     # the file of the addresses behind names and URLs that are never banned
     looked_up: str

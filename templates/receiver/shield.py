@@ -1,8 +1,8 @@
 """The shield: the networks that the feed denies as well while banstitch-rules has raised it.
 
-The file of banstitch-rules is data of a user who reads what attackers cause. So it counts only where the
-inventory or an operator lets the shield rise, whoever is never banned is taken out of its networks here once
-more, and a file that does not fit into the feed is left out.
+The file of banstitch-rules is data of a user who reads what attackers cause. So it counts only if the
+inventory or an operator lets the shield rise. Addresses that are never banned are removed from its networks
+here once more, and networks that need more than half of the feed are left out.
 
 Managed by Banstitch: changes made here are overwritten.
 """
@@ -30,14 +30,14 @@ if TYPE_CHECKING:
     from receiver.names import Names
     from receiver.settings import Config
 
-# Networks of the service from which something has to be cut out.
+# How many networks of the service are split, at most, to cut something out of them.
 MOST_SPLIT = 1000
 
 
 class Shield:
-    """What the service says of the shield, as far as it is allowed to.
+    """The shield that the service reports, as far as an operator allows it.
 
-    ``never``: addresses and networks that it must not deny; ``names`` knows those of such hosts.
+    ``never``: addresses and networks that it must not deny; ``names`` resolves those that are given by name.
     """
 
     def __init__(self, config: Config, never: Iterable[str], names: Names) -> None:
@@ -57,7 +57,7 @@ class Shield:
         self._denied: tuple[str, ...] = ()
 
     def find(self, now: float) -> shield_file.Shield | None:
-        """Return the shield that is up, or would be; None where there is none."""
+        """Return the shield that is up, or would be, or None."""
         seen = read_signature(os.path.join(self._folder, shield_file.NAME))
         if seen != self._seen:
             self._known, self._seen = shield_file.read_shield(self._folder, now), seen
@@ -87,20 +87,19 @@ class Shield:
         return self._denied if len(self._denied) <= self._most else ()
 
     def describe_loss(self, now: float) -> str:
-        """Return that the feed has no room for the shield, or an empty string."""
+        """Return a complaint if the feed has no room for the shield, or an empty string."""
         shield = self.find(now)
         if shield is None or shield.mode != UP or self.list_denied(now):
             return ""
-        return (
-            "the shield is up and denies nobody: raise receiver_feed_limit, it needs %d entries"
-            % (2 * len(self._denied))
+        return "the shield is up and denies nobody: set receiver_feed_limit to %d or more" % (
+            2 * len(self._denied)
         )
 
 
 def exclude(networks: Iterable[str], never: Sequence[Network]) -> tuple[str, ...]:
     """Return networks without what is in ``never``, in the order of the feed.
 
-    The service has left it out already. So few networks have to be split, and none beyond some.
+    The service has left that out already, so few networks have to be split. MOST_SPLIT bounds the work.
     """
     spared, found, split = Networks((each, "never") for each in never), [], 0
     for text in dict.fromkeys(networks):

@@ -1,4 +1,4 @@
-"""Write the file of alarms: logins that may rest on a guessed password, and users under attack.
+"""Write the file of alarms: logins after many failures, and users under attack.
 
 Managed by Banstitch: changes made here are overwritten. Python 3.9 or later, standard library only.
 """
@@ -21,7 +21,7 @@ PAUSE = 10.0
 
 
 class Entry(TypedDict):
-    """An alarm as the file has it."""
+    """An alarm, as it stands in the file."""
 
     at: float
     address: str
@@ -30,7 +30,7 @@ class Entry(TypedDict):
 
 
 class Alarms:
-    """The file, and what stands in it."""
+    """The file of alarms and its content."""
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -64,7 +64,7 @@ class Alarms:
 
 
 def list_attacked(state: State, now: float) -> list[dict[str, object]]:
-    """Return the users whom a spray is under way against, the latest first."""
+    """Return the users whom a spray attacks now, the latest first."""
     found = [(until, key) for key, until in state.attacked.items() if until > now]
     return [
         {

@@ -1,6 +1,6 @@
 """The database of autonomous systems: a file in MaxMind's format that the operator keeps up to date.
 
-``maxminddb`` reads it, which only a site with such a database has.
+The package ``maxminddb`` reads it. It is installed only at sites with such a database.
 
 Managed by Banstitch: changes made here are overwritten. Python 3.9 or later.
 """
@@ -22,7 +22,7 @@ _NUMBER = re.compile(r"(?:AS)?([0-9]{1,10})\Z")
 
 
 class Database:
-    """The file, which is opened again whenever it is another one."""
+    """The file of the database, which is opened again when it was replaced."""
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -30,18 +30,18 @@ class Database:
         self._systems: Optional[Systems] = None  # noqa: UP045 - Python 3.9
 
     def is_changed(self) -> bool:
-        """Return whether the file is another than when it was opened last."""
+        """Return whether the file was replaced since it was opened."""
         return bool(self._path) and self._sign() != self._signature
 
     def open(self) -> Optional[Systems]:  # noqa: UP045 - Python 3.9
-        """Return the systems; those of the last good file where this one cannot be used, or None."""
+        """Return the systems, or those of the last good file if this one cannot be used, or None."""
         if not self.is_changed():
             return self._systems
         self._signature = self._sign()
         try:
             self._systems = Systems(open_database(self._path))
         except (OSError, ValueError, ImportError) as error:
-            old = "an older state of it counts" if self._systems else "the rule asn counts nothing"
+            old = "so the last good one counts" if self._systems else "so the rule asn bans nothing"
             log.error("%s cannot be used, %s: %s", self._path, old, error)
         return self._systems
 
@@ -71,12 +71,12 @@ def open_database(path: str) -> LookUp:
         try:
             record, bits = reader.get_with_prefix_len(address)
         except (ValueError, maxminddb.InvalidDatabaseError):
-            # IPv6 in a database of IPv4, or a damaged part: as wide as can be, so nobody walks through it
+            # IPv6 in a database of IPv4, or a damaged part: 0 bits make the walk skip all of it
             return 0, 0
         return read_number(record), bits
 
     if not look_up("8.8.8.8")[0] and "ASN" not in reader.metadata().database_type:
-        raise ValueError("it has no autonomous systems")
+        raise ValueError("the file has no autonomous systems")
     return look_up
 
 

@@ -1,4 +1,4 @@
-"""What follows from an event.
+"""The outcomes of an event: bans, pardons and alarms.
 
 Managed by Banstitch: changes made here are overwritten. Python 3.9 or later, standard library only.
 """
@@ -19,7 +19,7 @@ class Ban(NamedTuple):
 
 
 class Pardon(NamedTuple):
-    """A login that speaks against a ban of ``source``."""
+    """A login that contradicts a ban of ``source``."""
 
     at: float
     source: str
@@ -27,7 +27,7 @@ class Pardon(NamedTuple):
 
 
 class Alarm(NamedTuple):
-    """A login from a source that had failed often before: perhaps a guessed password."""
+    """A login from a source with many failures before it: the password may have been guessed."""
 
     at: float
     source: str

@@ -1,8 +1,8 @@
 """Carry out the requests of the spool, as root: ``python3 -m rules.requests``.
 
-The service banstitch-rules, which reads what attackers cause, may ask for two things: that the ban of an
-address ends because somebody logged in from there, and that an alarm, or what the shield does, is written
-into the audit. Whatever else lies in the folder is removed unread. At most so many bans end within an hour.
+The service banstitch-rules reads what attackers cause, so it may ask for two things only: to end the bans of
+an address because somebody logged in from there, and to write an alarm or a turn of the shield into the
+audit. Everything else in the folder is removed unread. At most MOST bans end within an hour.
 
 Managed by Banstitch: changes made here are overwritten. Python 3.9 or later, standard library only.
 """
@@ -37,7 +37,7 @@ HOUR = 3600.0
 _NAME = re.compile(r"[0-9]{13,15}-[0-9a-f]{8}\.json")
 _USER = re.compile(r"(?:[0-9a-f]{2}){0,256}")
 _JAIL = re.compile(r"banstitch-[a-z0-9_-]{1,99}")
-# What the shield does, in words.
+# The turns of the shield, in words.
 _TURNS = {
     "up": "SHIELD UP until %(until)s UTC: all but %(homes)d networks of recent logins are denied",
     "alarm": "SHIELD ALARM: it would be up until %(until)s UTC, for all but %(homes)d networks",
@@ -59,7 +59,7 @@ class Request(NamedTuple):
 
 
 class Turn(NamedTuple):
-    """The shield rose or fell, as shielding.py has it."""
+    """A turn of the shield, as shielding.py reports it."""
 
     mode: str
     until: float
@@ -101,7 +101,7 @@ def _is_fresh(path: str) -> bool:
 
 
 def read_file(path: str, uid: int) -> bytes:
-    """Return the content of a request; nothing of what is no plain file of the user ``uid``."""
+    """Return the content of a request; empty if it is no plain file of the user ``uid``."""
     with contextlib.suppress(OSError):
         file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
@@ -170,7 +170,7 @@ def carry_out(request: Union[Request, Turn]) -> None:  # noqa: UP007 - Python 3.
         return
     for jail, address in find_bans(request):
         if not take_turn(time.time()):
-            print("%s is not freed: %d bans ended within an hour" % (address, MOST))  # noqa: T201
+            print("%s stays banned: %d bans ended within an hour" % (address, MOST))  # noqa: T201
             return
         call(jail, "unban_by_hand", {"address": address, "why": who, "by": USER})
 
@@ -242,7 +242,7 @@ def call(jail: str, method: str, details: dict[str, str]) -> None:
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        print("fail2ban cannot be asked: %s" % error, file=sys.stderr)  # noqa: T201
+        print("fail2ban does not answer: %s" % error, file=sys.stderr)  # noqa: T201
         return
     if done.returncode:
         text = done.stdout.decode("utf-8", "replace").strip()[-300:]

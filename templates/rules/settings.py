@@ -47,14 +47,14 @@ class Detection:
 
 @dataclass(frozen=True)
 class Settings:
-    """What the rules count, for all detections of a site.
+    """The settings of the rules, for all detections of a site.
 
-    ``trust_days``: so long a login speaks for its source. ``trust_sources``: a user who logs in from more
-    sources in a day gives no trust. ``most_failures``: a source that failed more often since its last
-    login gets none. ``known_users`` count as if they had logged in. All names are in lower case.
-    ``shield``: off, alarm or auto. ``spared``: networks that the shield denies never.
+    ``trust_days``: how long a login gives trust to its source. ``trust_sources``: how many sources can get
+    trust from one user in a day. ``most_failures``: a source that failed more often since its last login
+    gets none. ``known_users`` count as if they had logged in. All names are in lower case.
+    ``shield``: off, alarm or auto. ``spared``: networks that the shield never denies.
     ``looked_up``: the file of the networks behind names and URLs of the ignore list; empty for none.
-    ``asn_database``: the file that ``systems`` are read from; empty for none.
+    ``asn_database``: the file from which ``systems`` are read; empty for none.
     """
 
     detections: Mapping[str, Detection]
@@ -71,7 +71,7 @@ class Settings:
 
     @property
     def trust_time(self) -> float:
-        """Seconds for which a login speaks for its source."""
+        """Return the seconds for which a login gives trust to its source."""
         return self.trust_days * DAY
 
 

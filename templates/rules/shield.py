@@ -1,9 +1,9 @@
 """The shield: while many strange sources fail at once, deny everything but the networks of recent logins.
 
-It rises when SOURCES sources that nobody logged in from failed within an hour, and falls a day after that
-was last so. It spares the /16 around an IPv4 address and the /48 around an IPv6 address of each login
-that gave trust within ``trust_days``. Whoever logs in from a network never seen is denied meanwhile: that
-is its price, so it is off until an operator chooses it. shielding.py raises it.
+It rises when SOURCES sources without a recent login failed within an hour, and falls a day after that was
+last the case. It spares the /16 around an IPv4 address and the /48 around an IPv6 address of each login
+that gave trust within ``trust_days``. Meanwhile it also denies people who log in from an unknown network, so
+it is off until an operator chooses it. shielding.py raises it.
 
 Managed by Banstitch: changes made here are overwritten. Python 3.9 or later, standard library only.
 """
@@ -26,11 +26,11 @@ SOURCES = 20
 # Entries of the tables. Only logins that give trust add to `homes`.
 MOST_HOMES = 20_000
 MOST_STRANGERS = 1_000
-# Networks of IPv6 logins that are spared one by one; each leaves some 25 others to deny. Where there are
-# more, larger ones are spared: so many bits have they.
+# IPv6 networks of logins that are spared one by one; each leaves some 25 others to deny. If there are more,
+# larger ones are spared, of these lengths.
 MOST_V6_HOMES = 1_000
 V6_BITS = (48, 40, 32, 24, 16)
-# What the internet can send from; the rest is nobody's to deny.
+# The addresses that the internet can send from.
 UNIVERSE = (ipaddress.ip_network("0.0.0.0/0"), ipaddress.ip_network("2000::/3"))
 # Never denied: private, shared and link-local ranges, loopback, multicast.
 NEVER = (
@@ -40,7 +40,7 @@ NEVER = (
 
 
 def note_stranger(state: State, source: str, at: float) -> None:
-    """Take a failure of a source that is not trusted; the shield is up for a day if they are many."""
+    """Count a source that is not trusted and failed; many of them raise the shield for a day."""
     strangers = state.strangers
     remember(strangers, source, at, MOST_STRANGERS)
     forget_before(strangers, at - HOUR)
@@ -51,7 +51,7 @@ def note_stranger(state: State, source: str, at: float) -> None:
 
 
 def note_home(state: State, source: str, at: float) -> None:
-    """Take a login that gave trust: the network around its source is spared."""
+    """Spare the network around the source of a login that gave trust."""
     remember(state.homes, find_home(source), at, MOST_HOMES)
 
 
@@ -73,7 +73,7 @@ def list_homes(state: State, at: float, settings: Settings) -> list[str]:
 
 @lru_cache(maxsize=65536)
 def find_home(source: str) -> str:
-    """Return the network around a source that a login from it speaks for."""
+    """Return the network around a source that a login from it spares."""
     text = source.partition("/")[0]
     if ":" not in text:
         return ".".join(text.split(".")[:2]) + ".0.0/16"
@@ -82,7 +82,7 @@ def find_home(source: str) -> str:
 
 
 def list_denied_around(homes: Sequence[str], spared: Sequence[str]) -> list[str]:
-    """Return the networks that the shield denies: a bounded number, whatever there is to spare.
+    """Return the networks that the shield denies, at most MOST_DENIED of them.
 
     Raises:
         ValueError: an entry is no network.
@@ -102,7 +102,7 @@ def _widen(home: str, bits: int) -> str:
 
 
 def list_denied(spared: Iterable[str]) -> list[str]:
-    """Return the networks that make up everything but ``spared`` and what is never denied.
+    """Return the networks of the whole internet except ``spared`` and NEVER.
 
     Raises:
         ValueError: an entry of ``spared`` is no network.

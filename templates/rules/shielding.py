@@ -1,10 +1,10 @@
 """Raise and lower the shield: write the file from which the receiver serves what is denied.
 
-An order of an operator counts before everything else. Without one the shield is up while shield.py says so
-and the setting is ``auto``, except in the first week of a site, which knows too few networks yet.
+An order of an operator takes precedence. Without one the shield is up while shield.py finds a spray and the
+setting is ``auto``, except in the first week of a site, which knows too few networks yet.
 
-The file is written when the shield rises or falls, and when its networks or its end change. Its own end
-counts, so a service that is dead keeps nobody out for longer.
+The file is written when the shield rises or falls, and when its networks or its end change. Readers respect
+the end in the file, so a dead service does not keep the shield up for longer.
 
 Managed by Banstitch: changes made here are overwritten. Python 3.9 or later, standard library only.
 """
@@ -48,7 +48,7 @@ log = logging.getLogger("banstitch-rules")
 
 
 class Turn(NamedTuple):
-    """The shield rose, fell, or would have risen. ``mode``: "down" where it is neither up nor an alarm."""
+    """The shield rose, fell, or would have risen. ``mode``: "up", "alarm" or "down"."""
 
     at: float
     mode: str
@@ -65,12 +65,12 @@ class Shielding:
         self._settings = settings
         self._spared = _label((*shield.NEVER, *settings.spared))
         self._looked_up = LookedUp(settings.looked_up)
-        # what is up or counted now, and what was written; before the first look nobody knows what is there
+        # the shield now, and as it was last written; before the first look the file may hold anything
         self._shield = read_shield(memory, now)
         self._written: Optional[Shield] = None  # noqa: UP045 - Python 3.9
         self._is_first = True
         self._looked_at = self._written_at = 0.0
-        # what the networks were computed from, and they themselves
+        # the networks, and the input from which they were computed
         self._made_from: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
         self._denied: tuple[str, ...] = ()
 
@@ -90,7 +90,7 @@ class Shielding:
         )
 
     def look(self, state: State, now: float) -> Optional[Turn]:  # noqa: UP045 - Python 3.9
-        """Raise or lower the shield; return what became of it if that is new.
+        """Raise or lower the shield, and return the turn if its mode changed.
 
         Raises:
             OSError: the file cannot be written. The next look tries again.
@@ -156,7 +156,7 @@ def choose(
     setting: str,
     now: float,
 ) -> Optional[Shield]:  # noqa: UP045 - Python 3.9
-    """Return the shield that should be up, or would be, without its networks; None for none."""
+    """Return the shield that should be up, or would be, without its networks, or None."""
     if order is not None:
         return Shield(UP, order.since, order.until, order.by, order.why) if order.up else None
     is_new = now - state.first_at < NEW
@@ -167,7 +167,7 @@ def choose(
 
 
 def _identify(known: Optional[Shield]) -> object:  # noqa: UP045 - Python 3.9
-    """Return what stays the same as long as a shield is the same one."""
+    """Return the part of a shield that distinguishes it from another."""
     return known and (known.mode, known.since, known.by, known.why)
 
 

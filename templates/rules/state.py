@@ -1,6 +1,6 @@
-"""What the rules remember: bounded tables of plain data, which a checkpoint holds as JSON.
+"""The memory of the rules: bounded tables of plain data, which a checkpoint holds as JSON.
 
-A table that is full forgets what was touched longest ago. Only logins add to ``users``, ``trusted`` and
+A full table forgets the entry that was touched longest ago. Only logins add to ``users``, ``trusted`` and
 ``safe_networks``, so no attacker can push an employee out of them.
 
 Managed by Banstitch: changes made here are overwritten. Python 3.9 or later, standard library only.
@@ -28,14 +28,14 @@ MOST_OF_A_NETWORK = 512
 
 @dataclass
 class State:
-    """Everything that one event leaves for the next. Times in epoch seconds.
+    """The state between two events. Times in epoch seconds.
 
     - ``users``: account list and user to the sources and /24s of the user's logins, with the last time
     - ``trusted``: source to its last login that gave trust
-    - ``guests``: source to the users who logged in from it, three at most: then it is an office
+    - ``guests``: source to the users who logged in from it, at most three; with three it is an office
     - ``safe_networks``: network to its last login that gave trust
     - ``failures``: source to the number of its failures since its last login, and the last time
-    - ``points``: source to ``[until, weight]`` of each failure that weighs something
+    - ``points``: source to ``[until, weight]`` of each failure with a weight
     - ``offenders``: source to its last ban by these points
     - ``networks``: network to its failing sources, each with ``[last time, weight]``
     - ``sprays``: account list and user to the strange sources that tried it, with the last time
@@ -70,7 +70,7 @@ def read_state(document: dict[str, object]) -> State:
     """Return the state of a checkpoint.
 
     Raises:
-        ValueError: it is not one.
+        ValueError: the document is no such state.
     """
     names = {each.name for each in fields(State)}
     if set(document) != names:

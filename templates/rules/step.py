@@ -15,17 +15,17 @@ banned, by the jail of the rule that completed the sum. With the shipped setting
 A new site knows nobody yet. In its first week an unknown name weighs a quarter of that, for a day, unless
 it is a trap or the FortiGate itself calls it unknown.
 
-Within two weeks of such a ban, failures of its source weigh twice as much, until somebody logs in from
-there: fail2ban lengthens the bans of each jail on its own.
+For two weeks after such a ban, failures of its source weigh twice as much, until somebody logs in from
+there. That is needed because fail2ban lengthens the bans of each jail on its own.
 
 A network in which three sources weigh 2 together within a week is banned, unless somebody logged in
 from it lately. A source from which somebody logged in lately is trusted: only ``trusted`` counts it.
 
-An autonomous system in which three sources weigh 2 together is banned as well, where a database of them is
-named, unless somebody logged in from it within thirty days.
+With a database of autonomous systems, a system in which three sources weigh 2 together is banned as well,
+unless somebody logged in from it within thirty days.
 
 The step uses no clock and no randomness: the same events give the same lines, so a service that was
-killed goes on where its checkpoint ends.
+killed continues where its checkpoint ends.
 
 Managed by Banstitch: changes made here are overwritten. Python 3.9 or later, standard library only.
 """
@@ -58,14 +58,13 @@ __all__ = ["Alarm", "Ban", "Outcome", "Pardon", "step"]
 
 # Users who make a source an office.
 OFFICE_GUESTS = 3
-# What weighs less is no reason against a trusted source: its own users, and the names of a new site.
+# Failures that weigh less do not count against a trusted source: those of its own users, and of a new site.
 SOME_WEIGHT = 0.2
-# For so long after a ban the failures of its source weigh twice as much.
+# The time after a ban in which failures of its source weigh twice as much.
 OFFENCE = 14 * DAY
-# So long a login speaks for its autonomous system, and so long a system that was banned is not banned anew.
+# How long a login spares its autonomous system, and how long a banned system is not banned again.
 SYSTEM_TRUST, PAUSE = 30 * DAY, 3600
-# Weights that a source, and the sources of a network, must have together; a little less, since a third
-# is no exact number.
+# The weights that ban a source and a network; a little less than 1 and 2, since a third is not exact.
 WHOLE, NETWORK_WEIGHT = 1 - 1e-9, 2 - 1e-9
 
 
@@ -106,7 +105,7 @@ def _take_success(
 
 
 def _count_failures(state: State, event: Entry) -> int:
-    """Return how often a source failed since its last login; a day of silence ends the count."""
+    """Return how often a source failed since its last login. A day without failures ends the count."""
     count, last = state.failures.get(event.address, (0, 0))
     return int(count) if last > event.at - DAY else 0
 
@@ -169,9 +168,10 @@ def _is_trusted(state: State, source: str, now: float, settings: Settings) -> bo
 
 
 def _count_trusted(state: State, event: Entry, detection: Detection, reason: Reason) -> list[Ban]:
-    """An office is not banned for a telephone that repeats the old password of its own user.
+    """Return the ban of a trusted source, if its failure counts.
 
-    Elsewhere only one in three such failures counts, once they have completed a ban.
+    An office is not banned for a telephone that repeats the old password of one of its users. Elsewhere
+    only one in three such failures counts, once there were enough for a ban.
     """
     rule = detection.rules.get(TRUSTED)
     if rule is None:
@@ -187,7 +187,7 @@ def _count_trusted(state: State, event: Entry, detection: Detection, reason: Rea
 
 
 def _complete_point(state: State, event: Entry, reason: Reason) -> bool:
-    """Return whether the failures of a source weigh 1; their weights are spent then."""
+    """Return whether the failures of a source weigh 1 together; then their weights are used up."""
     points = [entry for entry in state.points.get(event.address, ()) if entry[0] > event.at]
     points.append([event.at + reason.lasts, reason.weight])
     factor = 2 if state.offenders.get(event.address, 0.0) > event.at - OFFENCE else 1
@@ -200,7 +200,7 @@ def _complete_point(state: State, event: Entry, reason: Reason) -> bool:
 
 
 def _ban_spray(state: State, event: Entry, detection: Detection, settings: Settings) -> list[Ban]:
-    """Ban every source that took part so far where a spray begins, and each later one by itself."""
+    """Return the bans of all sources so far when a spray begins, and later the ban of each new one."""
     user, rule = name_account(detection, event.user), detection.rules[SPRAY]
     is_under_way = state.attacked.get(user, 0.0) > event.at
     remember(state.attacked, user, event.at + rule.find_time, MOST_USERS)
@@ -231,7 +231,7 @@ def _ban_networks(
 def _ban_systems(
     state: State, event: Entry, detection: Detection, reason: Reason, settings: Settings
 ) -> list[Ban]:
-    """Ban the networks of an autonomous system; those who fail until a FortiGate knows ban nothing."""
+    """Return the bans of an autonomous system; failures until a FortiGate has fetched them ban nothing."""
     key, systems = _name_system(event.address, settings), settings.systems
     safe_until = state.safe_networks.get(key, float("-inf")) + max(
         SYSTEM_TRUST, settings.trust_time
@@ -254,7 +254,7 @@ def _name_system(source: str, settings: Settings) -> str:
 
 
 def _complete_network(state: State, network: str, event: Entry, reason: Reason, rule: Rule) -> bool:
-    """Return whether enough failing sources of a network weigh 2 together; they are spent then."""
+    """Return whether enough sources of a network weigh 2 together; then their weights are used up."""
     sources = _add_to_network(state, network, event, reason, event.at - rule.find_time)
     if len(sources) < rule.max_retry:
         return False
@@ -267,7 +267,7 @@ def _complete_network(state: State, network: str, event: Entry, reason: Reason, 
 def _add_to_network(
     state: State, network: str, event: Entry, reason: Reason, since: float
 ) -> Table[list[float]]:
-    """Return the failing sources of a network since a time; the source of the event is one of them."""
+    """Add the source of an event to its network, and return those that failed there since a time."""
     sources = state.networks.get(network) or OrderedDict()
     last, weight = sources.get(event.address, (0.0, 0.0))
     weight = min(1.0, reason.weight + (weight if last > since else 0.0))

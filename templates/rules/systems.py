@@ -1,7 +1,7 @@
-"""Autonomous systems: to which one a source belongs, and which networks it has.
+"""Find the autonomous system of a source, and the networks of a system.
 
 Everything comes from one function, which looks up an address: see ``database.py``. The networks are those
-of the database, each as wide as it is there.
+of the database.
 
 Managed by Banstitch: changes made here are overwritten. Python 3.9 or later, standard library only.
 """
@@ -17,7 +17,7 @@ from typing import Optional
 # which all have the same answer.
 LookUp = Callable[[str], "tuple[int, int]"]
 
-# A system with more networks is banned only as far as its sources failed.
+# Of a system with more networks, only those are banned from which its sources failed.
 MOST_NETWORKS = 1000
 # Bits of a network that is banned. A wider one is too much for one line, and a narrower IPv6 one is less
 # than a source.
@@ -36,11 +36,11 @@ class Systems:
         self._index: Optional[dict[int, Optional[list[str]]]] = None  # noqa: UP045 - Python 3.9
 
     def find(self, source: str) -> int:
-        """Return the number of the system that a source belongs to; 0 where that is not known."""
+        """Return the number of the system that a source belongs to; 0 if that is not known."""
         return self._look_up(source.partition("/")[0])[0]
 
     def find_network(self, source: str) -> str:
-        """Return the network of the database around a source; empty where it is never banned."""
+        """Return the network of the database around a source; empty if it is never banned."""
         address = source.partition("/")[0]
         _, bits = self._look_up(address)
         version, packed = _pack(address)

@@ -1,4 +1,4 @@
-"""How suspicious a failure is; step.py has the table of weights.
+"""Weigh failures by how suspicious they are; step.py has the table of weights.
 
 Managed by Banstitch: changes made here are overwritten. Python 3.9 or later, standard library only.
 """
@@ -21,7 +21,7 @@ WEEK = 7 * DAY
 # An attempt without a name weighs more than a name from a strange source.
 NAMELESS = 4 / 3
 FIRST_WEEK = 1 / 4
-# Reasons with which a FortiGate says that it has no such user.
+# Reasons with which a FortiGate reports that it has no such user.
 NO_SUCH_USER = ("sslvpn_login_unknown_user", "name_invalid")
 # Letters and digits of any script, and what names of people, hosts and domains hold.
 _PLAUSIBLE = re.compile(r"[\w.@+' -]{1,64}\Z")
@@ -39,7 +39,7 @@ INNOCENT = Reason(0, "", 0)
 
 
 def weigh(state: State, event: Entry, detection: Detection, settings: Settings) -> Reason:
-    """Return why a failure is suspicious. A strange source is remembered for the user whom it tried."""
+    """Return why a failure is suspicious, and remember a strange source for the user whom it tried."""
     if event.kind == LOCKED_OUT:
         return _reason(detection, LOCKOUT)
     if not event.user:
@@ -75,7 +75,7 @@ def _weigh_unknown(state: State, event: Entry, detection: Detection, settings: S
 
 
 def _count_strangers(state: State, user: str, event: Entry, detection: Detection) -> bool:
-    """Return whether strange sources spray a user; the source of the event is one of them from now on."""
+    """Add the source of an event to those that try a user; return whether they are a spray."""
     rule = detection.rules[SPRAY]
     sources = state.sprays.get(user) or OrderedDict()
     remember(sources, event.address, event.at, MOST_OF_A_SPRAY)
@@ -90,5 +90,5 @@ def list_places(source: str) -> tuple[str, ...]:
 
 
 def name_account(detection: Detection, user: str) -> str:
-    """Return the key of a user in the tables; administrators and users of the VPN are told apart."""
+    """Return the key of a user in the tables, which differs for administrators and users of the VPN."""
     return "%s %s" % (detection.accounts, fold_name(user)) if user else ""

@@ -1,7 +1,7 @@
 """The work of banstitch-rules: events in, lines of the rule log out, none lost and none twice.
 
 The step is deterministic. So after a kill the events are read again from the checkpoint on, and as many
-lines are left out as the rule log already has behind its place there.
+lines are skipped as the rule log already has behind its place in the checkpoint.
 
 Managed by Banstitch: changes made here are overwritten. Python 3.9 or later, standard library only.
 """
@@ -31,15 +31,15 @@ from rules.spool import Spool
 from rules.state import State
 from rules.step import Alarm, Ban, Outcome, step
 
-# The poster of the self-test. Its events prove the loop, and are no attack.
+# The sender of the self-test. Its events prove the loop and are no attack.
 SELF_TEST = "verify"
-# Seconds after which a ban is not caught up on where it is not known whether it was written.
+# The age in seconds from which on a ban is skipped if nobody knows whether it was written.
 OLD = 3600.0
 # Seconds between two checkpoints; a large state is written less often.
 PAUSE, SHARE = 60.0, 20.0
-# Seconds from which on a checkpoint takes too long to wait for it.
+# A checkpoint that takes more seconds is written by a child process.
 LONG = 0.1
-# Seconds between two signs of life.
+# Seconds between two renewals of a sign of life.
 RENEWED = 2.0
 
 log = logging.getLogger("banstitch-rules")
@@ -63,7 +63,7 @@ class Places(NamedTuple):
 
 
 class Worker:
-    """Takes events from the event log into the state, and writes what follows from them."""
+    """The worker takes events from the event log into the state, and writes their outcomes."""
 
     def __init__(
         self, places: Places, settings: Settings, clock: Callable[[], float] = time.time
@@ -95,7 +95,7 @@ class Worker:
         self.save()  # from here on recovery is exact
 
     def _recover(self) -> Follower:
-        """Return the events from the checkpoint on, or those of the current file where there is none."""
+        """Return the events from the checkpoint on, or those of the current file if there is none."""
         found = None
         try:
             found = read_checkpoint(self._places.checkpoint)
@@ -149,7 +149,7 @@ class Worker:
         return True
 
     def _renew_database(self, now: float) -> None:
-        """Open the database of autonomous systems again where it is a newer one."""
+        """Open the database of autonomous systems again if it is a newer one."""
         if 0 <= now - self._renewed_at < PAUSE or not self._database.is_changed():
             return
         self._renewed_at = now
@@ -182,18 +182,18 @@ class Worker:
         return step(self._state, entry, self._settings)
 
     def _turn_shield(self, now: float) -> None:
-        """Raise or lower the shield, and have root note that in the audit."""
+        """Raise or lower the shield, and ask root to note that in the audit."""
         turn = self._shielding.look(self._state, now)
         if turn is None:
             return
-        log.warning("the shield: %s", turn.mode)
+        log.warning("shield: %s", turn.mode)
         try:
             self._spool.note(turn, now)
         except OSError as error:
             log.error("cannot write a request: %s", error)
 
     def _carry_out(self, outcome: Outcome) -> list[str]:
-        """Ask root for what is no ban; return the line of a ban."""
+        """Return the line of a ban; ask root to carry out any other outcome."""
         if outcome.at <= self._silent_until:
             return []
         if isinstance(outcome, Ban):
@@ -220,7 +220,7 @@ class Worker:
             self._save_aside(now)
 
     def _save_aside(self, now: float) -> None:
-        """Have a child write the checkpoint of this moment: meanwhile events become bans."""
+        """Let a child write the checkpoint of this moment, so that bans do not wait for it."""
         self._child = os.fork()
         if not self._child:
             try:
@@ -231,7 +231,7 @@ class Worker:
         self._saved_at, self._is_changed = now, False
 
     def save(self) -> None:
-        """Write the checkpoint. What the disk does not take is tried again later."""
+        """Write the checkpoint; if that fails, try again later."""
         if self._child is not None:
             with contextlib.suppress(ChildProcessError):
                 os.waitpid(self._child, 0)
@@ -255,7 +255,7 @@ class Worker:
 
 
 class Sign:
-    """An empty file whose time says when something was last so."""
+    """An empty file whose time is renewed while the service works, or knows every event."""
 
     def __init__(self, path: str) -> None:
         self._path = path

@@ -1,4 +1,4 @@
-"""What a name or a URL stands for: the addresses of a name, the addresses and networks in a list.
+"""Look up what a name or a URL stands for: the addresses of a name, or the networks of a list.
 
 Managed by Banstitch: changes made here are overwritten. Python 3.9 or later, standard library only.
 """
@@ -20,7 +20,7 @@ _END = re.compile(r"[#;,\s]")
 
 
 class Answer(NamedTuple):
-    """A good answer. ``left_out``: what it holds that is not taken; ``tag``: the ETag of a list."""
+    """A good answer. ``left_out``: its entries that do not count; ``tag``: the ETag of a list."""
 
     networks: tuple[str, ...]
     left_out: tuple[str, ...] = ()
@@ -61,7 +61,7 @@ def read_list(text: str) -> Iterator[str]:
 def take(entries: Iterable[str]) -> Answer:
     """Return the addresses and networks of an answer that may be spared.
 
-    A network that is too wide is left out, and so is an address of no use: nobody bans a private one.
+    Networks that are too wide are left out, and so are private addresses, which nobody bans.
 
     Raises:
         ValueError: something in it is no address, it holds too much, or nothing.

@@ -103,10 +103,10 @@ def _get(url: SplitResult, tag: str, first: str) -> _Reply:
 
 
 class _Deadline:
-    """Ends a connection after PATIENCE: what waits for it fails.
+    """End a connection after PATIENCE seconds, so that reading from it fails.
 
-    The limit of one read alone would let a server send a byte now and then for ever. ``socket``: the
-    connection itself forgets it once an answer has begun that ends with it.
+    A limit for each read alone would let a server send single bytes for ever. ``socket`` is kept here because
+    the connection itself forgets it once an answer begins that ends with the connection.
     """
 
     def __init__(self, connection: http.client.HTTPConnection) -> None:

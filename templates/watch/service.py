@@ -58,7 +58,7 @@ def follow(watcher: Watcher, name: str) -> None:
 
 
 def write(watcher: Watcher) -> None:
-    """Write what is new; what the disk does not take is tried again."""
+    """Write the answers; if that fails, the next call tries again."""
     try:
         watcher.write()
     except OSError as error:

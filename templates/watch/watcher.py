@@ -24,7 +24,7 @@ from banstitch_shared.service import replace_file
 
 from watch.answers import Answer, look_up
 
-# Seconds between two writes where nothing changed but the time of the answers.
+# Seconds between two writes if only the times of the answers changed.
 REFRESHED = 600.0
 
 log = logging.getLogger("banstitch-watch")
@@ -33,7 +33,7 @@ LookUp = Callable[[str, str], Optional[Answer]]
 
 
 class Watcher:
-    """Keeps an answer until there is a newer one that is good. Several threads may use it."""
+    """The last good answers. Several threads may use it."""
 
     def __init__(
         self,
@@ -84,13 +84,13 @@ class Watcher:
         with self._lock:
             known = self._sources[name]
             if known.error != why:
-                kept = "the last answer counts" if known.at else "it spares nobody yet"
+                kept = "so the last answer counts" if known.at else "so it spares nobody yet"
                 log.error("%s cannot be looked up, %s: %s", name, kept, why)
                 self._sources[name] = known._replace(error=why)
                 self._is_changed = True
 
     def write(self) -> None:
-        """Write the file where something is new. Raises OSError."""
+        """Write the file if something is new. Raises OSError."""
         now = self._clock()
         with self._lock:
             if not self._is_changed and 0 <= now - self._written_at < REFRESHED:
@@ -108,7 +108,7 @@ class Watcher:
 def _log_change(name: str, answer: Answer) -> None:
     some = ", ".join(answer.networks[:10])
     more = " and %d more" % (len(answer.networks) - 10) if len(answer.networks) > 10 else ""
-    log.warning("%s is %s%s now", name, some, more)
+    log.warning("%s now stands for %s%s", name, some, more)
     if answer.left_out:
         log.warning(
             "%s: %d left out: %s", name, len(answer.left_out), ", ".join(answer.left_out[:10])

@@ -24,7 +24,7 @@ _LARGEST = 1 << 20
 
 
 class Alarm(NamedTuple):
-    """A login from an address that had failed often before: perhaps a guessed password."""
+    """A login from an address with many failures before it: the password may have been guessed."""
 
     at: float
     address: str
@@ -48,7 +48,7 @@ class Alarms(NamedTuple):
 
 
 def read_alarms(folder: str, now: float) -> Alarms:
-    """Return the alarms, and the users who are under attack now; nothing where there is no such file."""
+    """Return the alarms, and the users under attack now; nothing if there is no such file."""
     try:
         found = json.loads(read_small_file(os.path.join(folder, NAME), _LARGEST))
         alarms = tuple(

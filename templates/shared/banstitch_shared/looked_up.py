@@ -3,8 +3,8 @@
     {"office.example.com": {"networks": ["203.0.113.9"], "at": EPOCH, "error": "", "tag": ""}, ...}
 
 ``at`` is the time of the last good answer, which counts until there is a newer one. The file belongs to the
-user of that service, who reads what others answer. So it is read as data, and the bounds of an answer hold
-for it as well: whoever controls the service spares 5000 small networks at most, and never everybody.
+user of that service, who reads what others answer. So it is read as data, and the bounds of an answer apply
+to it as well: somebody who controls the service can spare 5000 small networks, but never everybody.
 
 Managed by Banstitch: changes made here are overwritten. Python 3.9 or later, standard library only.
 """
@@ -23,7 +23,7 @@ NAME = "looked_up.json"
 # Names and URLs, and networks of all of them together.
 MOST_SOURCES = 100
 MOST = 5000
-# A wider network is no office's.
+# The fewest bits of a network; no office has a wider one.
 LEAST_BITS = {4: 16, 6: 32}
 # Seconds after which an answer is stale.
 STALE = 3600.0
@@ -44,7 +44,7 @@ class Source(NamedTuple):
 
 
 class TooWide(ValueError):
-    """A network that holds too many addresses to spare it."""
+    """A network is too wide to be spared."""
 
 
 def check_network(text: str) -> Network:
@@ -115,7 +115,7 @@ def list_stale(
 
 
 class LookedUp:
-    """The networks in the file, which is read again whenever it is another one; an empty path: none."""
+    """The networks in the file, which is read again when it was replaced; an empty path means none."""
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -123,11 +123,11 @@ class LookedUp:
         self._networks: list[str] = []
 
     def is_changed(self) -> bool:
-        """Return whether the file is another than when it was read last."""
+        """Return whether the file was replaced since it was read."""
         return bool(self._path) and self._sign() != self._signature
 
     def read(self) -> list[str]:
-        """Return the networks; those that were known where the file is damaged."""
+        """Return the networks; if the file is damaged, those that were known before."""
         if self.is_changed():
             self._signature = self._sign()
             try:

@@ -1,4 +1,4 @@
-"""What services of ours share: a word to systemd, and files that are replaced as a whole.
+"""Report to systemd, and replace files as a whole: functions that our services share.
 
 Managed by Banstitch: changes made here are overwritten. Python 3.9 or later, standard library only.
 """

@@ -1,12 +1,12 @@
-"""The files of the shield: what banstitch-rules makes of it, and what an operator orders.
+"""The files of the shield: its state, by banstitch-rules, and the order of an operator.
 
 The service writes ``shield.json`` into its folder while the shield is up, or would be:
 
     {"mode": "up", "since": EPOCH, "until": EPOCH, "by": TEXT, "why": TEXT,
      "homes": 12, "kept_out": 0, "denied": 0, "counted_at": EPOCH, "networks": ["192.0.2.0/24", ...]}
 
-It is read as data, because that user reads what attackers cause. It ends by itself: a file that is over is
-as good as none, whatever became of the service. Root writes the order of an operator beside the ban files:
+It is read as data, because that user reads what attackers cause. It ends by itself: after ``until`` the file
+counts as absent, even if the service is dead. Root writes the order of an operator beside the ban files:
 
     {"up": true, "until": EPOCH, "since": EPOCH, "by": TEXT, "why": TEXT}
 
@@ -53,7 +53,7 @@ class Shield(NamedTuple):
 
 
 class Order(NamedTuple):
-    """What an operator ordered: the shield up, or down, until a time."""
+    """The order of an operator: the shield up, or down, until a time."""
 
     up: bool
     until: float
@@ -63,7 +63,7 @@ class Order(NamedTuple):
 
 
 def read_shield(folder: str, now: float) -> Optional[Shield]:  # noqa: UP045 - Python 3.9
-    """Return the shield; None where it is down, over, or the file is damaged."""
+    """Return the shield; None if it is down or over, or if the file is damaged."""
     try:
         found = json.loads(read_small_file(os.path.join(folder, NAME), _LARGEST))
         shield = _take_shield(found)
@@ -74,7 +74,7 @@ def read_shield(folder: str, now: float) -> Optional[Shield]:  # noqa: UP045 - P
 
 def _take_shield(found: Any) -> Shield:
     if found["mode"] not in (UP, ALARM) or len(found["networks"]) > MOST_DENIED:
-        raise ValueError("it is no file of the shield")
+        raise ValueError("the file is not one of the shield")
     return Shield(
         found["mode"],
         take_number(found["since"]),
@@ -95,7 +95,7 @@ def format_shield(shield: Shield) -> str:
 
 
 def read_order(folder: str, now: float) -> Optional[Order]:  # noqa: UP045 - Python 3.9
-    """Return the order in force; None where there is none, or the file is damaged."""
+    """Return the order in force; None if there is none, or if the file is damaged."""
     try:
         found = json.loads(read_small_file(os.path.join(folder, NAME), _LARGEST_ORDER))
         until, since = take_number(found["until"]), take_number(found["since"])

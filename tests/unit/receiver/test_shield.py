@@ -113,7 +113,7 @@ def test_a_shield_that_needs_more_than_half_of_the_feed_is_left_out(tmp_path: Pa
     receiver = Receiver(tmp_path, feed_limit=2)
     raise_shield(receiver, *WHOLE)
     assert receiver.feed().text == ""
-    assert "raise receiver_feed_limit, it needs 4 entries" in health(receiver, "degraded")
+    assert "set receiver_feed_limit to 4 or more" in health(receiver, "degraded")
 
 
 @pytest.mark.parametrize(

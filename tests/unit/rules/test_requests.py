@@ -81,7 +81,7 @@ def test_no_more_than_so_many_bans_end_within_an_hour(
     for _ in range(requests.MOST + 5):
         requests.carry_out(pardon())
     assert len(calls) == requests.MOST
-    assert "is not freed" in capsys.readouterr().out
+    assert "stays banned" in capsys.readouterr().out
 
 
 def test_an_alarm_becomes_an_entry_of_the_audit(host: Path, calls: Calls) -> None:
