@@ -1,4 +1,4 @@
-"""The dial-up IPsec VPN of a FortiGate without SSL VPN: where it listens, by the FortiGate's own settings.
+"""Find where the dial-up IPsec VPN of a FortiGate without SSL VPN listens, by its own settings.
 
 Sources: attribute schema of Fortinet's Ansible collection (`vpn ipsec phase1-interface`, `system
 settings`); FortiOS administration guides of 7.6.2 and 8.0.0, IPsec over TCP; new features of 7.2.0, SAML.
@@ -40,7 +40,7 @@ class Dialup:
 
 
 def find_dialup(facts: Facts, own: Own) -> Dialup | None:
-    """Return the dial-up VPN; None where the FortiGate has SSL VPN, or no client dials in."""
+    """Return the dial-up VPN; None if the FortiGate has SSL VPN, or no client dials in."""
     interfaces = tuple(dict.fromkeys(_list_interfaces(own)))
     if has_ssl_vpn(facts, own) or not interfaces:
         return None
@@ -52,7 +52,7 @@ def find_dialup(facts: Facts, own: Own) -> Dialup | None:
 
 
 def has_ssl_vpn(facts: Facts, own: Own) -> bool:
-    """Return whether it has SSL VPN; without a tunnel mode, only where the web mode listens."""
+    """Return whether it has SSL VPN; without a tunnel mode, only if the web mode listens."""
     if SSL_VPN not in own:
         return False
     is_off = _get(own, SSL_VPN, "status") == "disable"

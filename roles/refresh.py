@@ -1,4 +1,4 @@
-"""The quick refresh of the feed: an action by which an event makes the FortiGate fetch the feed.
+"""The quick refresh: an action with which an event makes the FortiGate fetch the feed.
 
 Part of the role `webhook`. Sources: CLI references of 7.6.5 and 8.0.0 (`execute update-external-resource`),
 KB 300795 (`cli-exec`). Which right the command needs in a stitch is not documented; an action that fails
@@ -26,7 +26,7 @@ def is_on(context: Context) -> bool:
     """Return whether events refresh the feed on this FortiGate.
 
     Raises:
-        InputError: the inventory asks for that, and the FortiGate cannot.
+        InputError: the inventory asks for that, and the FortiGate cannot do it.
     """
     settings, facts = context.get_settings("feed", feed.Settings), context.facts
     if settings.feed_refresh == "stitch":

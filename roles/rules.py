@@ -1,4 +1,4 @@
-"""The service banstitch-rules on the ban host, and what carries out its requests as root.
+"""The service banstitch-rules on the ban host, and the unit of root that carries out its requests.
 
 It counts events for the rules of the role `detection`, whose jails read what it writes.
 """

@@ -1,7 +1,7 @@
 """The shield: while many strange sources fail at once, deny all but the networks of recent logins.
 
-It is off by default, because whoever logs in from a network never seen before is denied as well. The
-service banstitch-rules raises it, and the receiver serves its networks in the feed.
+It is off by default, because it also denies people who log in from an unknown network. The service
+banstitch-rules raises it, and the receiver serves its networks in the feed.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ PREFIX = "shield"
 def list_spared(context: Context) -> list[str]:
     """Return the networks that the shield never denies, beside those of logins.
 
-    They are those that no detection bans, ``shield_networks`` and, where it may rise by itself, all hosts
-    of the inventory: a FortiGate of another site may be an IPsec peer.
+    They are those that no detection bans, ``shield_networks`` and, unless the shield is off, all hosts of
+    the inventory, because a FortiGate of another site may be an IPsec peer.
     """
     others = context.site.inventory_addresses if find_mode(context) != "off" else ()
     detections = list_enabled(context.get_ban_host_settings("detection", DetectionSettings))

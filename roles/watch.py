@@ -1,6 +1,6 @@
-"""The service banstitch-watch on the ban host: it does the work that goes out to the network.
+"""The service banstitch-watch on the ban host, which does the work that goes out to the network.
 
-It looks up the host names and URLs of `detection_ignore`, and is there only where there are any.
+It looks up the host names and URLs of `detection_ignore`, and is deployed only if there are any.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Settings(RoleSettings):
 
 
 def resources(context: Context) -> tuple[Resource, ...]:
-    """Return the service, its settings and its memory; nothing where nothing is looked up."""
+    """Return the service, its settings and its memory; nothing if there is nothing to look up."""
     names = list_looked_up(context)
     if not names:
         return ()

@@ -267,7 +267,7 @@ def request_status(site: Site, plays: Sequence[Play]) -> StatusSource:
 
 
 def collect_replay_parts(site: Site, plays: Sequence[Play]) -> dict[str, object]:
-    """Return what a replay needs to know of a site, as the roles of its hosts give it."""
+    """Return the settings of a site for a replay, as the roles of its hosts give them."""
     hosts: list[tuple[BanHost | FortiGate, str]] = [(site.ban_host, BAN_HOSTS)]
     hosts += [(fortigate, FORTIGATES) for fortigate in site.fortigates]
     parts: dict[str, object] = {}

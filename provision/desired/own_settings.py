@@ -1,4 +1,4 @@
-"""Find the settings of a FortiGate that roles ask for: some are reviewed, some decide what is desired."""
+"""Find the settings of a FortiGate that roles ask for, to review them or to decide what is desired."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def list_ids_to_review(context: Context, plays: Sequence[Play], vdom: str) -> It
 
 
 def list_own_settings(context: Context, plays: Sequence[Play], vdom: str) -> Iterator[ObjectId]:
-    """Yield the ids of what decides about the blocks of the roles, in the same scopes."""
+    """Yield the ids of the settings on which blocks of the roles depend, in the same scopes."""
     for role in list_roles(plays, FORTIGATES):
         if isinstance(role, OwnSettingsHook):
             yield from (_place(path, vdom) for path in role.list_own_settings(context))
@@ -33,6 +33,6 @@ def _place(path: str, vdom: str) -> ObjectId:
 
 
 def find_bodies(ids: Iterable[ObjectId], observed: Observed) -> dict[str, Tree]:
-    """Return what a FortiGate showed of ``ids``, by path; nothing of what it does not have."""
+    """Return the bodies that a FortiGate showed for ``ids``, by path; without those that it does not have."""
     bodies = {one: observed.objects.get(str(one)) for one in ids}
     return {str(one._replace(scope="")): body for one, body in bodies.items() if body is not None}

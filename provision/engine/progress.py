@@ -192,9 +192,9 @@ def describe_unreadable_posts(number: int, ban_host: str) -> str:
 def describe_fetch_delay(seconds: float) -> str:
     """Return the note about the seconds from an event of a FortiGate to its fetch; 0 for none yet."""
     if not seconds:
-        what = "the seconds from an event to the fetch of the feed are not known"
         return (
-            f"{what}: there was no event yet; verify --wait 150 measures them with one of its own"
+            "the seconds from an event to the fetch of the feed are not known, because there was no event "
+            "yet; verify --wait 150 measures them with its own event"
         )
     return f"the feed was fetched {seconds:.1f} s after an event of this FortiGate"
 
@@ -203,5 +203,5 @@ def describe_own_fetch(seconds: float | None, wait: int) -> str:
     """Return the note about the seconds from the event of `verify` to the fetch; None if none came."""
     if seconds is None:
         what = f"the feed was not fetched within {wait} s of the event of this test"
-        return f"{what}: see 'last poll' in status"
+        return f"{what}; check 'last poll' in status"
     return f"the feed was fetched {seconds:.1f} s after the event of this test"

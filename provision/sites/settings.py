@@ -64,7 +64,7 @@ class Strict(BaseModel):
 
 
 class Doubt(NamedTuple):
-    """A setting that works and had better be written otherwise."""
+    """A setting that works but should be written in another way."""
 
     setting: str
     what: str
@@ -75,7 +75,7 @@ class RoleSettings(Strict):
     """The base of every role's ``Settings``."""
 
     def list_doubts(self) -> Iterable[Doubt]:
-        """Return what an operator should write otherwise."""
+        """Return the settings that an operator should write in another way."""
         return ()
 
 

@@ -31,7 +31,7 @@ RuleName = Literal[
 
 
 class Match(Strict):
-    """A log line that must match, and the kind, the address and the user name that it gives."""
+    """A log line that must match, with the kind, the address and the user name that it gives."""
 
     line: str
     address: str

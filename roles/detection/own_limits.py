@@ -1,7 +1,7 @@
 """Warn where a FortiGate's own limits keep events from being reported.
 
 Sources: FortiOS CLI reference, `config vpn ssl settings`, `config system global`, `config automation
-setting`. Whether attempts of an address that is locked out are logged is not documented.
+setting`. It is not documented whether attempts of a locked-out address are logged.
 """
 
 from __future__ import annotations

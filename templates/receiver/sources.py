@@ -127,9 +127,9 @@ def refusal(address: Address, ignore: Networks, documentation: bool) -> str:
 
 
 def refusal_of_login(address: Address, own: Networks) -> str:
-    """Return why a login that succeeds says nothing about an address, or an empty string.
+    """Return why a successful login does not count for an address, or an empty string.
 
-    It does about one that is private or on an ignore list: its user becomes known.
+    It counts for private addresses and those of ignore lists, because it makes its user known.
     """
     reason = REFUSED.find_label(address)
     return own.find_label(address) or (reason if reason != "private" else "")

@@ -61,7 +61,7 @@ class State:
         return errors
 
     def list_all_errors(self) -> list[str]:
-        """Return also what other programs of this host do not do; empty if events lead to bans."""
+        """Return all errors, with those of other programs of this host; empty if events lead to bans."""
         error = self.rules.describe_error(time.time())
         return [*self.list_errors(), *([error] if error else [])]
 

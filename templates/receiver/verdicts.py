@@ -58,7 +58,7 @@ def judge(
 ) -> Verdict:
     """Return the verdict on one event.
 
-    ``spared``: addresses that are never taken, beside the detection's own lists.
+    ``spared``: addresses that are never taken, besides the detection's own lists.
     ``documentation``: whether addresses of the documentation ranges are taken. ``ipv6_prefix``: how many
     bits the IPv6 network of one attacker has.
 
@@ -88,9 +88,9 @@ def find_kind(detection: Detection, message: int) -> str:
 
 
 def find_hindrance(event: Event, detection: Detection, kind: str) -> str:
-    """Return why an event is none of the detection, or an empty string.
+    """Return why an event does not belong to the detection, or an empty string.
 
-    What somebody types removes no failure, and makes no login: that must be certain.
+    A user name can neither remove a failure nor forge a login: a login must be certain.
     """
     is_login = kind == SUCCESS
     if is_login and (event.find("logid") is None or read_certain(event) is None):

@@ -1,4 +1,4 @@
-"""Choose the enforcement method that suits a FortiGate, and the objects that it has a use for."""
+"""Choose the enforcement method and the objects that suit a FortiGate."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from provision.fortios.session.prompts import extract_configuration
 
 
 def read_feed(connection: Connection, feed_id: ObjectId) -> FeedState:
-    """Return what a FortiGate holds of a feed; its addresses only where the list is short."""
+    """Return what a FortiGate holds of a feed; its addresses only if the list is short."""
     name = feed_id.key or ""
     (answer,) = connection.ask([(feed_id.scope, feed.STATISTICS)])
     state = feed.parse_statistics(answer, name)
