@@ -64,7 +64,7 @@ def resources(context: Context) -> tuple[Resource, ...]:
         *packages,
         Directory(_APP, 0o755),
         Directory(RULES_MEMORY, 0o750, RULES_USER, USER, data=True),
-        # whoever writes a request can neither list nor read others
+        # the user who writes requests can neither list nor read them
         Directory(REQUESTS, 0o1730, "root", RULES_USER),
         File(RULES_LOG, None, 0o660, "root", RULES_USER),
         settings,

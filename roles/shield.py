@@ -23,7 +23,7 @@ PREFIX = "shield"
 
 
 def list_spared(context: Context) -> list[str]:
-    """Return the networks that the shield never denies, beside those of logins.
+    """Return the networks that the shield never denies, besides those of logins.
 
     They are those that no detection bans, ``shield_networks`` and, unless the shield is off, all hosts of
     the inventory, because a FortiGate of another site may be an IPsec peer.

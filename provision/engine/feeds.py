@@ -21,7 +21,7 @@ from provision.sites.builder import Site
 if TYPE_CHECKING:
     from provision.engine.fortigate import FortiGateRun
 
-# Seconds that a ban may take from the ban file to a FortiGate, beside two polls: FortiOS fetches at a
+# Seconds that a ban may take from the ban file to a FortiGate, besides two polls: FortiOS fetches at a
 # random moment of each interval (administration guide 7.6.6, threat feeds).
 _MARGIN = 60
 # Addresses that a note names.
@@ -79,7 +79,7 @@ def _list_problems(state: FeedState, is_wanted: bool, missing: Sequence[str]) ->
     if state.truncated:
         yield (
             f"the FortiGate holds only {state.valid} of {state.lines} lines of the feed: set "
-            "receiver_feed_limit to what its model takes"
+            "receiver_feed_limit to what its model accepts"
         )
     if missing:
         names = ", ".join(missing[:_NAMED]) + (", ..." if len(missing) > _NAMED else "")

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 FOREVER = -1.0
-# fail2ban multiplies for at most so many bans, as our jails ask it to.
+# The number of bans after which fail2ban stops lengthening them, as our jails ask it to.
 MOST_GROWTH = 20
 
 

@@ -109,7 +109,7 @@ def read_log_line(text: str) -> LogLine:
         at, fortigate, text = _read_json(text)
     if not text.startswith("banstitch "):
         text = _SYSLOG.sub("", text, count=1)
-    # Nobody types what stands before the first user name.
+    # Nobody can type the part before the first user name.
     head = text.partition(" user=")[0]
     if at is None:
         at = _find_time(head)

@@ -24,7 +24,7 @@ from provision.errors import InputError, Problem
 from provision.replay.counting import FOREVER, Ban, Fail2ban, Jail
 from provision.replay.logs import LogLine, NotALogLine, read_log_line
 
-# A ban that ended less than so many seconds before a login from there was doubtful, too.
+# Seconds after the end of a ban in which a login still makes the ban doubtful.
 DOUBT = 86400.0
 
 

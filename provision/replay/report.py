@@ -34,7 +34,7 @@ class DoubtRow(BanRow):
 
 
 class ShieldRow(TypedDict):
-    """A time of the shield: what it denied, or would have denied where it is not `auto`."""
+    """A time of the shield, with what it denied, or would have denied unless it is `auto`."""
 
     since: float
     until: float

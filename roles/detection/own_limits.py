@@ -1,4 +1,4 @@
-"""Warn where a FortiGate's own limits keep events from being reported.
+"""Warn if a FortiGate's own limits keep events from being reported.
 
 Sources: FortiOS CLI reference, `config vpn ssl settings`, `config system global`, `config automation
 setting`. It is not documented whether attempts of a locked-out address are logged.
@@ -53,7 +53,7 @@ def review(context: Context, shown: Shown) -> Iterator[str]:
 def _warn_of_lockout(
     detection: Enabled, path: str, attributes: Mapping[str, str], limit: str, seconds: str
 ) -> Iterator[str]:
-    """Warn where an address fails less often than the threshold says before it is locked out again."""
+    """Warn if lock-outs keep an address from failing as often as the threshold requires."""
     words = attributes.get(limit, "0"), attributes.get(seconds, "0")
     attempts, locked = (int(word) if word.isdigit() else 0 for word in words)
     if not attempts or not locked:

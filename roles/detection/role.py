@@ -181,7 +181,7 @@ class Settings(RoleSettings):
 class Enabled:
     """A detection with the settings of one site. Times are in seconds; ``ban_time`` -1 is permanent.
 
-    ``events``: its block of the catalogue, which says what its events are.
+    ``events``: its block of the catalogue.
     """
 
     events: Detection

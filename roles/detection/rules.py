@@ -1,6 +1,6 @@
 """Rules of detections: thresholds, the jail of each, and the settings file of banstitch-rules.
 
-A part of the role `detection`. `templates/rules/step.py` says what each rule counts.
+A part of the role `detection`. `templates/rules/step.py` describes what each rule counts.
 """
 
 from __future__ import annotations

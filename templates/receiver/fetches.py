@@ -12,7 +12,7 @@ from collections.abc import MutableMapping
 # For each FortiGate: the epoch of the first event since the last fetch, and the last seconds measured.
 WAITING, DELAY = "waiting", "fetch_delay"
 NAMES = (WAITING, DELAY)
-# A ban takes up to so many seconds into the feed, so an earlier fetch does not end the wait.
+# Seconds until a ban is in the feed; an earlier fetch does not end the wait.
 SOONEST = 2.0
 
 Numbers = MutableMapping[str, float]

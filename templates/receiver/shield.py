@@ -52,7 +52,7 @@ class Shield:
         self._most = config["feed_limit"] // 2
         self._seen: Signature | None = None
         self._known: shield_file.Shield | None = None
-        # what was computed last, and from what
+        # the last result, and the input from which it was computed
         self._made_from: object = None
         self._denied: tuple[str, ...] = ()
 

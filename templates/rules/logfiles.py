@@ -15,7 +15,7 @@ from typing import NamedTuple, Optional
 
 # Files put aside that are looked at: PATH.1, PATH.2 and so on, as long as they are not compressed.
 MOST_ASIDE = 9
-# Bytes at the beginning of a file that tell it from another with the same inode.
+# Bytes at the beginning of a file that distinguish it from another with the same inode.
 HEAD = 64
 BLOCK = 1 << 16
 # A writer holds its lock for as long as it takes to append some lines; nobody is waited for longer.

@@ -51,7 +51,7 @@ def look_up_name(name: str) -> list[str]:
 
 
 def read_list(text: str) -> Iterator[str]:
-    """Yield what stands at the beginning of each line of a list that is not empty."""
+    """Yield the first word of each line of a list, apart from empty ones."""
     for line in text.splitlines():
         entry = _END.split(line.strip(), 1)[0]
         if entry:

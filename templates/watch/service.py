@@ -26,7 +26,7 @@ SETTINGS = "/etc/banstitch/watch.json"
 MEMORY = "/var/lib/banstitch-watch"
 # Seconds between two looks at a name, and at a URL.
 NAME_PAUSE, URL_PAUSE = 60.0, 600.0
-# Seconds between two looks at what is to be written.
+# Seconds between two attempts to write.
 PAUSE = 1.0
 
 log = logging.getLogger("banstitch-watch")

@@ -113,7 +113,7 @@ class FortiGateSession:
         return self._parse_answers(ids, self._connection.ask([make_question(each) for each in ids]))
 
     def read_feed(self, feed_id: ObjectId) -> FeedState:
-        """Return what the FortiGate holds of a feed; its addresses only where the list is short.
+        """Return what the FortiGate holds of a feed; its addresses only if the list is short.
 
         Raises:
             Failed, Unreachable: the connection was closed.
