@@ -78,7 +78,7 @@ class Webhook:
         return [body]
 
     def _read_detections(self) -> list[Detection]:
-        """Return the detections; each ignores what the site's names and URLs stand for as well."""
+        """Return the detections, each of which also ignores the names and URLs of the site."""
         looked_up = self.looked_up.read()
         return [
             read_detection({**each, "ignore": [*each["ignore"], *looked_up]})
@@ -138,9 +138,9 @@ class Webhook:
         return judge(event, self.detections, spared, documentation, prefix)
 
     def _write(self, verdict: Verdict, event: Event, who: str) -> None:
-        """Write the evidence, then the event's line; whoever reads that looks the evidence up.
+        """Write the evidence, then the event's line, whose readers look the evidence up.
 
-        The evidence of a login is kept as well: it shows who logged in where a password was guessed.
+        The evidence of a login is kept as well: it shows who logged in if a password was guessed.
         The time is taken here, because a body may take seconds to arrive: both files are in its order.
         """
         entry = Entry(

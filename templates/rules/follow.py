@@ -27,8 +27,8 @@ LONGEST = 4096
 class Follower:
     """Reads a log from a place on.
 
-    Without a place it begins with the current file. Where the file of the place is gone, everything that
-    is still there is newer, so it begins with the oldest. ``is_lost`` says so.
+    Without a place it begins with the current file. If the file of the place is gone, everything that is
+    still there is newer, so it begins with the oldest; ``is_lost`` is true then.
     """
 
     def __init__(self, path: str, place: Optional[Place]) -> None:  # noqa: UP045 - Python 3.9
