@@ -12,8 +12,8 @@ banned, by the jail of the rule that completed the sum. With the shipped setting
     slow           a user, from a source where this user never logged in          1/4, for a day
     (none)         a user, from a source or a /24 where this user logged in       0
 
-A new site knows nobody yet. In its first week an unknown name weighs a quarter of that, for a day, unless
-it is a trap or the FortiGate itself calls it unknown.
+A new site knows nobody yet. In its first week, and for ever where FortiGates do not report logins, an unknown
+name weighs a quarter of that, for a day, unless it is a trap or the FortiGate itself calls it unknown.
 
 Within two weeks of such a ban, failures of its source weigh twice as much, until somebody logs in from
 there: fail2ban lengthens the bans of each jail on its own.
@@ -60,6 +60,8 @@ __all__ = ["Alarm", "Ban", "Outcome", "Pardon", "step"]
 OFFICE_GUESTS = 3
 # What weighs less is no reason against a trusted source: its own users, and the names of a new site.
 SOME_WEIGHT = 0.2
+# FortiOS logs one login to the SSL VPN twice: the tunnel's event follows at once.
+SAME_LOGIN = 60
 # For so long after a ban the failures of its source weigh twice as much.
 OFFENCE = 14 * DAY
 # So long a login speaks for its autonomous system, and so long a system that was banned is not banned anew.
@@ -89,26 +91,46 @@ def _take_success(
 ) -> list[Outcome]:
     """Trust the source of a login, unless the password may have been guessed."""
     source, user = event.address, name_account(detection, event.user)
+    if event.at < state.doubted.get(source, float("-inf")) + SAME_LOGIN:
+        return []
     logins = state.users.get(user) or OrderedDict()
-    failures = _count_failures(state, event)
+    failures = _count_failures(state, source, event.at)
+    guesses = failures + _count_failures(state, _name_guesses(source, user), event.at)
     if source not in logins:
-        if failures > settings.most_failures:
-            state.failures.pop(source, None)
-            state.points.pop(source, None)
-            return [Alarm(event.at, source, event.user, failures)]
+        if guesses > settings.most_failures:
+            _doubt(state, source, user, event.at)
+            return [Alarm(event.at, source, event.user, guesses)]
         if _count_sources(logins, event.at) >= settings.trust_sources:
             return []
     if user:
         _remember_login(state, user, logins, event)
+    is_new = not _is_trusted(state, source, event.at, settings)
     _trust(state, event, settings)
     state.failures.pop(source, None)
-    return [Pardon(event.at, source, event.user)] if failures else []
+    return [Pardon(event.at, source, event.user)] if failures or is_new else []
 
 
-def _count_failures(state: State, event: Entry) -> int:
+def _doubt(state: State, source: str, user: str, now: float) -> None:
+    """Begin the counts of a source anew after a login that may be a guessed password."""
+    for key in (source, _name_guesses(source, user)):
+        state.failures.pop(key, None)
+    state.points.pop(source, None)
+    remember(state.doubted, source, now, MOST_SOURCES)
+
+
+def _count_failures(state: State, key: str, now: float) -> int:
     """Return how often a source failed since its last login; a day of silence ends the count."""
-    count, last = state.failures.get(event.address, (0, 0))
-    return int(count) if last > event.at - DAY else 0
+    count, last = state.failures.get(key, (0, 0))
+    return int(count) if last > now - DAY else 0
+
+
+def _note_failure(state: State, key: str, now: float) -> None:
+    remember(state.failures, key, [_count_failures(state, key, now) + 1, now], MOST_SOURCES)
+
+
+def _name_guesses(source: str, user: str) -> str:
+    """Return the key under which failures of one user from a trusted source are counted."""
+    return "%s %s" % (source, user)
 
 
 def _count_sources(logins: Table[float], now: float) -> int:
@@ -147,8 +169,7 @@ def _take_failure(
     if _is_trusted(state, event.address, event.at, settings):
         return _count_trusted(state, event, detection, reason)
     bans = [_ban(event, PLAIN)] if PLAIN in detection.rules and event.kind != LOCKED_OUT else []
-    failures = _count_failures(state, event) + 1
-    remember(state.failures, event.address, [failures, event.at], MOST_SOURCES)
+    _note_failure(state, event.address, event.at)
     if not reason.weight:
         return bans
     shield.note_stranger(state, event.address, event.at)
@@ -173,10 +194,13 @@ def _count_trusted(state: State, event: Entry, detection: Detection, reason: Rea
 
     Elsewhere only one in three such failures counts, once they have completed a ban.
     """
-    rule = detection.rules.get(TRUSTED)
+    rule, is_suspicious = detection.rules.get(TRUSTED), reason.weight >= SOME_WEIGHT
+    if is_suspicious:
+        user = name_account(detection, event.user)
+        _note_failure(state, _name_guesses(event.address, user), event.at)
     if rule is None:
         return []
-    if reason.weight >= SOME_WEIGHT:
+    if is_suspicious:
         return [_ban(event, TRUSTED)]
     if len(state.guests.get(event.address, ())) >= OFFICE_GUESTS:
         return []
