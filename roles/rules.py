@@ -31,7 +31,7 @@ from provision.linux.kinds.service import Service
 from provision.sites.settings import RoleSettings
 from roles import shield
 from roles.detection.role import Settings as DetectionSettings
-from roles.detection.role import list_enabled, list_looked_up, list_rules
+from roles.detection.role import list_enabled, list_ignored, list_looked_up, list_rules
 from roles.detection.rules import describe_rules, read_trap_users
 from roles.receiver import units
 from roles.receiver.units import APP_DIRECTORY, UNIT_DIRECTORY
@@ -90,6 +90,7 @@ def replay(context: Context) -> dict[str, object]:
             **rule.in_fail2ban._asdict(),
             "factor": rule.factor if rule.grows else 1,
             "longest": own.detection_increment_max,
+            "ignored": sorted({*list_ignored(context), *rule.ignore}),
         }
         for rule in list_rules(own)
     ]
@@ -106,6 +107,7 @@ def _describe_settings(context: Context) -> str:
         "trust_days": own.detection_trust_days,
         "trust_sources": own.detection_trust_sources,
         "shield": {"mode": shield.find_mode(context), "spared": shield.list_spared(context)},
+        **({} if own.detection_success_events else {"logins": False}),
         **({"asn_database": database} if database else {}),
         **({"looked_up": LOOKED_UP} if list_looked_up(context) else {}),
     }

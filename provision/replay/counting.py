@@ -7,10 +7,15 @@ would hold at the same rate, so failures at 0, 301 and 602 seconds count as thre
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from banstitch_shared.addresses import Networks
+from rules.networks import list_around
+from rules.settings import TRUSTED
+from rules.systems import Systems
+
 FOREVER = -1.0
+NOBODY = Networks(())
 # The number of bans after which fail2ban stops lengthening them, as our jails ask it to.
 MOST_GROWTH = 20
 
@@ -20,7 +25,7 @@ class Jail:
     """The settings of one jail. Times in seconds; a ``ban_time`` of -1 never ends.
 
     ``factor``: how many times as long each further ban of the same key is, up to ``longest``; 1 where bans
-    do not grow.
+    do not grow. ``ignored``: networks that it never bans.
     """
 
     name: str
@@ -31,6 +36,7 @@ class Jail:
     ban_time: float
     factor: int = 1
     longest: float = 0.0
+    ignored: Networks = NOBODY
 
 
 @dataclass
@@ -73,6 +79,8 @@ class Fail2ban:
         fail2ban prolongs a ban that is in force without calling its actions, so the feed ends it in time.
         """
         jail, identity = self.jails[jail_name], (jail_name, key)
+        if jail.ignored.find_overlap(key):
+            return None
         failures = self._failures.get(identity)
         if failures is None or failures.last + jail.find_time <= at:
             failures = self._failures[identity] = _Failures(at, at)
@@ -84,12 +92,23 @@ class Fail2ban:
         del self._failures[identity]
         return self._ban(at, jail, key, failures.total)
 
-    def end(self, at: float, key: str, spared_rules: Iterable[str] = ()) -> None:
-        """End the bans of a key by hand, except those of some rules."""
-        for jail in self.jails.values():
-            ban = self._bans.get((jail.name, key))
-            if ban is not None and jail.rule not in spared_rules and ban.covers(at):
-                ban.until = at
+    def pardon(self, at: float, source: str, systems: Systems | None = None) -> list[str]:
+        """End the bans that a login contradicts: those of its source, and of networks around it.
+
+        Return the keys that were banned. Bans of trusted sources stay.
+        """
+        keys = (source, *list_around(source, systems))
+        ended = [
+            ban
+            for jail in self.jails.values()
+            for key in keys
+            if jail.rule != TRUSTED
+            and (ban := self._bans.get((jail.name, key))) is not None
+            and ban.covers(at)
+        ]
+        for ban in ended:
+            ban.until = at
+        return [ban.key for ban in ended]
 
     def _weigh(self, jail: Jail, identity: tuple[str, str]) -> float:
         """Return for how many failures one counts: for more where bans grow and the key is known."""

@@ -14,7 +14,7 @@ from receiver.verdicts import judge, read_detection
 from rules import shield
 from rules.database import open_database
 from rules.networks import list_around
-from rules.settings import TRUSTED, Settings, read_settings
+from rules.settings import Settings, read_settings
 from rules.state import State
 from rules.step import Ban as Line
 from rules.step import Pardon, step
@@ -94,7 +94,10 @@ def read_site_rules(parts: Mapping[str, Any]) -> SiteRules:
     return SiteRules(
         tuple(map(read_detection, parts["detections"])),
         _open_systems(read_settings(parts["rules"])),
-        tuple(Jail(**jail) for jail in parts["jails"]),
+        tuple(
+            Jail(**{**jail, "ignored": networks(jail["ignored"], "ignored")})
+            for jail in parts["jails"]
+        ),
         parts["ipv6_prefix"],
         float(parts["poll"]),
         parts["shield"],
@@ -185,7 +188,7 @@ def replay_entries(replay: Replay, entries: Iterable[Entry], rules: SiteRules) -
             if isinstance(outcome, Line) and outcome.jail in jails.jails:
                 _count(replay, jails, denied, outcome)
             elif isinstance(outcome, Pardon):
-                jails.end(outcome.at, outcome.source, spared_rules=(TRUSTED,))
+                jails.pardon(outcome.at, outcome.source, rules.rules.systems)
     return replay
 
 

@@ -35,10 +35,8 @@ class Ignored:
 
     def find_overlap(self, entry: str) -> str:
         """Return the part of the list that ``entry`` has addresses in common with, or an empty string."""
-        place = split_ban(entry)
-        if self._networks.find_around(*place):
-            return entry
-        return self._networks.find_within(*place) if "/" in entry else ""
+        found = self._networks.find_overlap(entry)
+        return entry if found and self._networks.find_around(*split_ban(entry)) else found
 
 
 class Ignoring:

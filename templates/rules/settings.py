@@ -51,7 +51,8 @@ class Settings:
 
     ``trust_days``: how long a login gives trust to its source. ``trust_sources``: how many sources can get
     trust from one user in a day. ``most_failures``: a source that failed more often since its last login
-    gets none. ``known_users`` count as if they had logged in. All names are in lower case.
+    gets none. ``logins``: whether FortiGates report logins. ``known_users`` count as if they had logged in.
+    All names are in lower case.
     ``shield``: off, alarm or auto. ``spared``: networks that the shield never denies.
     ``looked_up``: the file of the networks behind names and URLs of the ignore list; empty for none.
     ``asn_database``: the file from which ``systems`` are read; empty for none.
@@ -63,6 +64,7 @@ class Settings:
     trust_days: float = 14
     trust_sources: int = 5
     most_failures: float = 2.5
+    logins: bool = True
     shield: str = "off"
     spared: tuple[str, ...] = ()
     looked_up: str = ""
@@ -94,6 +96,7 @@ def read_settings(document: Mapping[str, Any]) -> Settings:
         float(document["trust_days"]),
         int(document["trust_sources"]),
         float(document["most_failures"]),
+        document.get("logins", True),
         shield["mode"],
         tuple(shield["spared"]),
         document.get("looked_up", ""),

@@ -35,6 +35,8 @@ class State:
     - ``guests``: source to the users who logged in from it, at most three; with three it is an office
     - ``safe_networks``: network to its last login that gave trust
     - ``failures``: source to the number of its failures since its last login, and the last time
+      (a trusted source and user: of the failures of this user there)
+    - ``doubted``: source to its last login after so many failures that its password may be a guess
     - ``points``: source to ``[until, weight]`` of each failure with a weight
     - ``offenders``: source to its last ban by these points
     - ``networks``: network to its failing sources, each with ``[last time, weight]``
@@ -51,6 +53,7 @@ class State:
     guests: Table[list[str]] = field(default_factory=OrderedDict)
     safe_networks: Table[float] = field(default_factory=OrderedDict)
     failures: Table[list[float]] = field(default_factory=OrderedDict)
+    doubted: Table[float] = field(default_factory=OrderedDict)
     points: Table[list[list[float]]] = field(default_factory=OrderedDict)
     offenders: Table[float] = field(default_factory=OrderedDict)
     networks: Table[Table[list[float]]] = field(default_factory=OrderedDict)

@@ -12,8 +12,8 @@ banned, by the jail of the rule that completed the sum. With the shipped setting
     slow           a user, from a source where this user never logged in          1/4, for a day
     (none)         a user, from a source or a /24 where this user logged in       0
 
-A new site knows nobody yet. In its first week an unknown name weighs a quarter of that, for a day, unless
-it is a trap or the FortiGate itself calls it unknown.
+A new site knows nobody yet. In its first week, and always if FortiGates do not report logins, an unknown
+name weighs a quarter of that, for a day, unless it is a trap or the FortiGate itself calls it unknown.
 
 For two weeks after such a ban, failures of its source weigh twice as much, until somebody logs in from
 there. That is needed because fail2ban lengthens the bans of each jail on its own.
@@ -60,6 +60,8 @@ __all__ = ["Alarm", "Ban", "Outcome", "Pardon", "step"]
 OFFICE_GUESTS = 3
 # Failures that weigh less do not count against a trusted source: those of its own users, and of a new site.
 SOME_WEIGHT = 0.2
+# FortiOS logs one login to the SSL VPN twice: the tunnel's event follows at once.
+SAME_LOGIN = 60
 # The time after a ban in which failures of its source weigh twice as much.
 OFFENCE = 14 * DAY
 # How long a login spares its autonomous system, and how long a banned system is not banned again.
@@ -88,26 +90,46 @@ def _take_success(
 ) -> list[Outcome]:
     """Trust the source of a login, unless the password may have been guessed."""
     source, user = event.address, name_account(detection, event.user)
+    if event.at < state.doubted.get(source, float("-inf")) + SAME_LOGIN:
+        return []
     logins = state.users.get(user) or OrderedDict()
-    failures = _count_failures(state, event)
+    failures = _count_failures(state, source, event.at)
+    guesses = failures + _count_failures(state, _name_guesses(source, user), event.at)
     if source not in logins:
-        if failures > settings.most_failures:
-            state.failures.pop(source, None)
-            state.points.pop(source, None)
-            return [Alarm(event.at, source, event.user, failures)]
+        if guesses > settings.most_failures:
+            _doubt(state, source, user, event.at)
+            return [Alarm(event.at, source, event.user, guesses)]
         if _count_sources(logins, event.at) >= settings.trust_sources:
             return []
     if user:
         _remember_login(state, user, logins, event)
+    is_new = not _is_trusted(state, source, event.at, settings)
     _trust(state, event, settings)
     state.failures.pop(source, None)
-    return [Pardon(event.at, source, event.user)] if failures else []
+    return [Pardon(event.at, source, event.user)] if failures or is_new else []
 
 
-def _count_failures(state: State, event: Entry) -> int:
+def _doubt(state: State, source: str, user: str, now: float) -> None:
+    """Remember a login that may be a guessed password, and count its source from zero."""
+    for key in (source, _name_guesses(source, user)):
+        state.failures.pop(key, None)
+    state.points.pop(source, None)
+    remember(state.doubted, source, now, MOST_SOURCES)
+
+
+def _count_failures(state: State, key: str, now: float) -> int:
     """Return how often a source failed since its last login. A day without failures ends the count."""
-    count, last = state.failures.get(event.address, (0, 0))
-    return int(count) if last > event.at - DAY else 0
+    count, last = state.failures.get(key, (0, 0))
+    return int(count) if last > now - DAY else 0
+
+
+def _note_failure(state: State, key: str, now: float) -> None:
+    remember(state.failures, key, [_count_failures(state, key, now) + 1, now], MOST_SOURCES)
+
+
+def _name_guesses(source: str, user: str) -> str:
+    """Return the key under which failures of one user from a trusted source are counted."""
+    return "%s %s" % (source, user)
 
 
 def _count_sources(logins: Table[float], now: float) -> int:
@@ -146,8 +168,7 @@ def _take_failure(
     if _is_trusted(state, event.address, event.at, settings):
         return _count_trusted(state, event, detection, reason)
     bans = [_ban(event, PLAIN)] if PLAIN in detection.rules and event.kind != LOCKED_OUT else []
-    failures = _count_failures(state, event) + 1
-    remember(state.failures, event.address, [failures, event.at], MOST_SOURCES)
+    _note_failure(state, event.address, event.at)
     if not reason.weight:
         return bans
     shield.note_stranger(state, event.address, event.at)
@@ -173,10 +194,13 @@ def _count_trusted(state: State, event: Entry, detection: Detection, reason: Rea
     An office is not banned for a telephone that repeats the old password of one of its users. Elsewhere
     only one in three such failures counts, once there were enough for a ban.
     """
-    rule = detection.rules.get(TRUSTED)
+    rule, is_suspicious = detection.rules.get(TRUSTED), reason.weight >= SOME_WEIGHT
+    if is_suspicious:
+        user = name_account(detection, event.user)
+        _note_failure(state, _name_guesses(event.address, user), event.at)
     if rule is None:
         return []
-    if reason.weight >= SOME_WEIGHT:
+    if is_suspicious:
         return [_ban(event, TRUSTED)]
     if len(state.guests.get(event.address, ())) >= OFFICE_GUESTS:
         return []

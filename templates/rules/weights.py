@@ -69,7 +69,8 @@ def _weigh_unknown(state: State, event: Entry, detection: Detection, settings: S
     if TRAP in detection.rules and (is_trap or not _PLAUSIBLE.match(name)):
         return _reason(detection, TRAP)
     reason = _reason(detection, UNKNOWN)
-    if event.at - state.first_at < WEEK and event.reason not in NO_SUCH_USER:
+    is_new = event.at - state.first_at < WEEK or not settings.logins
+    if is_new and event.reason not in NO_SUCH_USER:
         return Reason(reason.weight * FIRST_WEEK, UNKNOWN, min(DAY, reason.lasts))
     return reason
 

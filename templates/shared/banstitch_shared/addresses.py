@@ -135,6 +135,14 @@ class Networks:
         """Return the label of a network that holds an address, or an empty string."""
         return self.find_around(address.version, int(address), 0)
 
+    def find_overlap(self, entry: str) -> str:
+        """Return the label of a network that has addresses in common with ``entry``, or an empty string.
+
+        ``entry``: as :func:`spell_ban` returns it.
+        """
+        place = split_ban(entry)
+        return self.find_around(*place) or (self.find_within(*place) if "/" in entry else "")
+
     def find_around(self, version: int, number: int, shift: int) -> str:
         """Return the label of a network that holds all of another one, or an empty string.
 

@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 
 from banstitch_shared.eventlog import FAILURE
 from banstitch_shared.jails import PLAIN
-from rules.settings import TRUSTED, Settings
+from rules.settings import Settings
 from rules.state import State
 from rules.step import Ban, Pardon, step
 from rules.systems import Systems
@@ -98,6 +98,6 @@ class Rules:
                     until = float("inf") if ban.until == FOREVER else ban.until
                     denials.append(Denial(outcome.key, until))
             elif isinstance(outcome, Pardon):
-                self.fail2ban.end(outcome.at, outcome.source, spared_rules=(TRUSTED,))
-                denials.append(Denial(outcome.source, 0))
+                ended = self.fail2ban.pardon(outcome.at, outcome.source, self.systems)
+                denials += [Denial(key, 0) for key in {outcome.source, *ended}]
         return denials

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
+
 import pytest
+from banstitch_shared.addresses import Networks
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -57,13 +60,27 @@ def test_a_ban_for_ever_has_no_end() -> None:
     assert ban.covers(10**12)
 
 
-def test_a_ban_that_is_ended_by_hand_covers_nothing_afterwards() -> None:
-    server = Fail2ban({"j": JAIL})
-    ban = next(b for b in (server.count(t, "j", "203.0.113.9") for t in (0, 1, 2)) if b)
-    server.end(50, "203.0.113.9", spared_rules=("plain",))
-    assert ban.covers(60)
-    server.end(70, "203.0.113.9")
-    assert not ban.covers(70)
+def test_a_login_ends_the_bans_of_its_source_and_of_networks_around_it_but_not_of_trusted() -> None:
+    jails = [Jail(rule, "d", rule, 1, 600, 3600) for rule in ("trap", "network", "trusted")]
+    server = Fail2ban({jail.name: jail for jail in jails})
+    network, trap, other, trusted = (
+        server.count(0, "network", "203.0.113.0/24"),
+        server.count(0, "trap", "203.0.113.9"),
+        server.count(0, "trap", "203.0.113.10"),
+        server.count(0, "trusted", "203.0.113.9"),
+    )
+    assert sorted(server.pardon(70, "203.0.113.9")) == ["203.0.113.0/24", "203.0.113.9"]
+    covering = [ban is not None and ban.covers(70) for ban in (network, trap, other, trusted)]
+    assert covering == [False, False, True, True]
+
+
+def test_what_a_jail_ignores_it_never_bans_nor_a_network_that_holds_it() -> None:
+    ignored = Networks([(ip_network("203.0.113.64/27"), "ours")])
+    jail = Jail("j", "d", "network", 1, 600, 3600, ignored=ignored)
+    server = Fail2ban({"j": jail})
+    assert server.count(0, "j", "203.0.113.65") is None
+    assert server.count(0, "j", "203.0.113.0/24") is None
+    assert server.count(0, "j", "203.0.113.9") is not None
 
 
 @given(st.lists(st.integers(0, 5000), min_size=1, max_size=40), st.integers(1, 6))

@@ -23,6 +23,7 @@ T0 = 1_700_000_000.0
 def build_rules(**changes: Any) -> SiteRules:
     """Return rules with a jail of three failures, and one for traps that grows."""
     jail = {"detection": DETECTION, "find_time": 600, "factor": 1, "longest": 28 * DAY}
+    jail["ignored"] = ["198.51.100.200", "203.0.113.64/27"]
     parts: dict[str, Any] = {
         "detections": [],
         "ipv6_prefix": 64,
@@ -181,6 +182,7 @@ def write_systems(folder: Path) -> dict[str, Any]:
             "max_retry": 1,
             "find_time": DAY,
             "ban_time": DAY,
+            "ignored": [],
         }
     ]
     return {"rules": {**settings, "asn_database": str(path)}, "jails": jails}

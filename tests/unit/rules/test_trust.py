@@ -140,6 +140,32 @@ def test_failures_beside_an_earlier_login_count_as_well(site: Site) -> None:
     assert has_alarm(site.log_in(HOME, "alice"))
 
 
+def test_the_second_event_of_a_login_gives_no_trust_where_the_first_was_an_alarm(
+    site: Site,
+) -> None:
+    site.fail_often(4, STRANGE, "alice")
+    assert has_alarm(site.log_in(STRANGE, "alice"))
+    assert site.log_in(STRANGE, "alice", after=0) == []
+    assert site.log_in(STRANGE, "alice", after=MINUTE - 1) == []
+    assert site.fail(STRANGE, "test") == [f"trap {STRANGE}"]
+
+
+def test_a_guessed_password_at_a_trusted_source_is_an_alarm_and_the_trust_stays(
+    site: Site,
+) -> None:
+    site.log_in(HOME, "alice")
+    site.fail_often(3, HOME, "bob")
+    assert site.log_in(HOME, "bob") == [Alarm(site.now, HOME, "bob", 3)]
+    assert site.fail(HOME, "test") == [f"trusted {HOME}"]
+
+
+def test_failures_of_others_at_a_trusted_source_are_no_alarm(site: Site) -> None:
+    site.log_in(HOME, "alice")
+    site.fail_often(3, HOME, "nobody")
+    site.fail_often(2, HOME, "bob")
+    assert site.log_in(HOME, "bob") == []
+
+
 def test_the_failures_are_counted_since_the_last_login(site: Site) -> None:
     site.fail_often(3, STRANGE, "alice")
     site.log_in(STRANGE, "alice")
@@ -203,8 +229,17 @@ def test_a_login_speaks_against_a_ban(site: Site) -> None:
     assert site.log_in(HOME, "alice") == [Pardon(site.now, HOME, "alice")]
 
 
-def test_a_login_without_failures_before_it_says_nothing(site: Site) -> None:
+def test_the_first_login_of_a_source_frees_it_from_what_its_neighbours_did(site: Site) -> None:
+    for number in (1, 2, 4):
+        site.fail(f"45.1.2.{number}", "test")
+    assert site.log_in(HOME, "alice") == [Pardon(site.now, HOME, "alice")]
+
+
+def test_a_login_of_a_trusted_source_without_failures_says_nothing(site: Site) -> None:
+    site.log_in(HOME, "alice")
     assert site.log_in(HOME, "alice") == []
+    site.fail_often(2, HOME, "alice")
+    assert site.log_in(HOME, "alice", after=13 * DAY) == []
 
 
 def test_an_alarm_is_no_pardon(site: Site) -> None:

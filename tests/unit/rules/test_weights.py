@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from banstitch_shared.eventlog import FAILURE, Entry
 from rules.settings import DAY
 
-from tests.unit.rules.step_model import ADMIN, NOW, SSLVPN, UNKNOWN_USER, WEEK, Site, list_bans
+from tests.unit.rules.step_model import (
+    ADMIN,
+    NOW,
+    SETTINGS,
+    SSLVPN,
+    UNKNOWN_USER,
+    WEEK,
+    Site,
+    list_bans,
+)
 
 STRANGE, OTHER = "203.0.113.7", "198.51.100.8"
 HOME = "45.1.2.3"
@@ -147,6 +158,12 @@ def test_a_new_site_weighs_an_unknown_name_an_eighth_for_a_day() -> None:
     assert site.fail_often(7, STRANGE, "alice") == []
     assert site.fail(STRANGE, "bob") == [f"unknown_user {STRANGE}"]
     assert site.fail_often(8, OTHER, "alice", after=DAY / 6) == []
+
+
+def test_a_site_that_hears_of_no_login_stays_a_new_one() -> None:
+    site = Site(replace(SETTINGS, logins=False))
+    assert site.fail_often(7, STRANGE, "alice") == []
+    assert site.fail(STRANGE, "bob") == [f"unknown_user {STRANGE}"]
 
 
 @pytest.mark.parametrize("reason", [UNKNOWN_USER, "name_invalid"])
