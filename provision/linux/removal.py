@@ -141,5 +141,5 @@ def plan_gone_jails(draft: Draft) -> None:
         if live != 0:
             draft.warnings.append(
                 f"jail {name} is removed: its {ended(live)}, including those by hand;"
-                " they return if you enable its detection again before they expire"
+                " they return if you enable it again before they expire"
             )

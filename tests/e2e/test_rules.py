@@ -245,7 +245,7 @@ def test_a_rule_that_is_turned_off_takes_its_bans_along_and_plan_says_so(rules: 
     assert rules.bans_soon("trap", "198.51.100.7")
     site.write_inventory(f"{ON}\ndetection_settings: {{{NAME}: {{rules: {{trap: off}}}}}}")
     planned = site.run("plan")
-    assert f"jail {JAIL}-trap goes: its 1 live ban ends with it" in planned.out
+    assert f"jail {JAIL}-trap is removed: its 1 live ban ends" in planned.out
     assert site.run("apply", "-y").code == 0
     assert within(60, lambda: "198.51.100.7" not in feed(site))
     rules.event("198.51.101.7", "admin")

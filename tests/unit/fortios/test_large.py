@@ -18,7 +18,8 @@ OURS = re.compile(
     r"show ((vpn )?certificate ca"
     r"|system (automation-(action|trigger|stitch)|external-resource|vdom-property|csf|ha|global)"
     r"|automation setting"
-    r"|vpn ssl settings|firewall (policy|local-in-policy6?))\b.*"
+    r"|vpn (ssl settings|ipsec phase1-interface)|system (settings|zone)"
+    r"|firewall (policy|local-in-policy6?|service custom \"banstitch_vpn\"))(\s|$).*"
 )
 
 
