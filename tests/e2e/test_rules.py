@@ -177,6 +177,24 @@ def test_a_network_that_holds_a_spared_address_is_not_banned_as_one(rules: Rules
     assert site.run("apply", "-y").code == 0
 
 
+def test_a_network_that_somebody_logged_in_from_is_not_banned_as_one(rules: Rules) -> None:
+    rules.event("198.51.100.9", "alice", "success")
+    for number in (1, 2, 3):
+        rules.event(f"198.51.100.{number}", "admin")
+    rules.settle()
+    assert ("trap", "198.51.100.3") in rules.bans()
+    assert ("network", "198.51.100.0/24") not in rules.bans()
+
+
+def test_a_login_ends_the_ban_of_the_network_around_it(rules: Rules) -> None:
+    for number in (1, 2, 3):
+        rules.event(f"198.51.100.{number}", "admin")
+    assert rules.bans_soon("network", "198.51.100.0/24")
+    rules.event("198.51.100.9", "alice", "success")
+    assert within(60, lambda: ("network", "198.51.100.0/24") not in rules.bans())
+    assert ("trap", "198.51.100.3") in rules.bans()
+
+
 def test_a_login_ends_the_ban_that_it_contradicts(rules: Rules) -> None:
     for name in ("jsmith", "kjones"):
         rules.event("198.51.100.7", name, reason=UNKNOWN)
@@ -209,6 +227,29 @@ def test_bans_and_counts_survive_kills_and_restarts_of_both_services(rules: Rule
     assert ("trap", "198.51.101.7") in rules.bans()
     lines = host.read(f"{LOGS}/rules.log").splitlines()
     assert len(lines) == len(set(lines))
+
+
+def test_the_bans_of_every_rule_survive_a_restart_and_expire(rules: Rules) -> None:
+    site, names = rules.site, ("slow", "unknown_user", "trap", "spray", "network")
+    short = ", ".join(f"{name}: {{ban_time: 60}}" for name in names)
+    site.write_inventory(
+        f"{ON}\ndetection_settings: {{{NAME}: {{ban_time: 60, rules: {{{short}}}}}}}"
+    )
+    assert site.run("apply", "-y").code == 0
+    expected = {("network", "198.51.100.0/24"), *(("spray", f"198.51.{n}.7") for n in (1, 2, 3))}
+    expected |= {("trap", f"198.51.100.{number}") for number in (1, 2, 3)}
+    for _, address in sorted(expected - {("network", "198.51.100.0/24")}):
+        rules.event(address, "admin" if "198.51.100." in address else "alice")
+    for _ in range(5):
+        rules.event("198.51.150.8")
+        rules.event("198.51.151.8", "jsmith", reason=UNKNOWN)
+    expected |= {("", "198.51.150.8"), ("slow", "198.51.150.8"), ("unknown_user", "198.51.151.8")}
+    assert within(60, lambda: expected <= set(rules.bans()))
+    site.host.console("systemctl restart fail2ban", check=True)
+    assert within(30, lambda: expected <= set(rules.bans()))
+    assert within(90, lambda: rules.bans() == {} and feed(site) == set())
+    site.write_inventory(ON)
+    assert site.run("apply", "-y").code == 0
 
 
 def test_a_rotation_at_any_moment_loses_no_event(rules: Rules) -> None:
