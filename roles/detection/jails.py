@@ -73,28 +73,6 @@ def list_resources(
         *shared_modules.deploy_modules(_ACTIONS),
         *(_build_module(name, shared) for name in _ACTION),
     ]
-    files = (
-        File(
-            _FILTER,
-            render(
-                "detection/filter.conf.j2", kinds=sorted({rule.kind for rule in rules}), **shared
-            ),
-            check="fail2ban",
-        ),
-        *action,
-        File(
-            _MEMORY,
-            render("detection/fail2ban.conf.j2", seconds=longest + _REMEMBERED),
-            check="fail2ban",
-        ),
-        File(_JAIL, _render_jails(context, rules, ignored, longest, shared), check="fail2ban"),
-        File(
-            _SSHD,
-            render("detection/sshd.conf.j2"),
-            check="fail2ban",
-            when="sshd_jail_without_log",
-        ),
-    )
     return (
         Package("fail2ban"),
         Package("python3-systemd"),
@@ -103,7 +81,9 @@ def list_resources(
         User(RULES_USER),
         Directory(SPOOL, 0o750, "root", USER, data=True),
         shared_modules.deploy_package(_ACTIONS),
-        *files,
+        _render_filter(rules, shared),
+        *action,
+        *_render_configuration(_render_jails(context, rules, ignored, longest, shared), longest),
         Service(
             "fail2ban.service",
             restart_on=tuple(file.id for file in action),
@@ -111,6 +91,24 @@ def list_resources(
             reload_command=("fail2ban-client", "reload"),
         ),
         *(Jail(rule.jail, *rule.in_fail2ban, find_ban_file(SPOOL, rule.jail)) for rule in rules),
+    )
+
+
+def _render_filter(rules: Sequence[Rule], shared: Mapping[str, Any]) -> File:
+    kinds = sorted({rule.kind for rule in rules})
+    return File(
+        _FILTER, render("detection/filter.conf.j2", kinds=kinds, **shared), check="fail2ban"
+    )
+
+
+def _render_configuration(jails: str, longest: int) -> tuple[File, File, File]:
+    """Return fail2ban's own settings, our jails, and a working jail for sshd where its log is missing."""
+    memory = render("detection/fail2ban.conf.j2", seconds=longest + _REMEMBERED)
+    sshd = render("detection/sshd.conf.j2")
+    return (
+        File(_MEMORY, memory, check="fail2ban"),
+        File(_JAIL, jails, check="fail2ban"),
+        File(_SSHD, sshd, check="fail2ban", when="sshd_jail_without_log"),
     )
 
 

@@ -33,9 +33,7 @@ from provision.desired.host_paths import (
     LOG_DIRECTORY,
     LOOKED_UP,
     REJECTED,
-    RULES_LOG,
     RULES_MEMORY,
-    RULES_USER,
     TOKENS,
     USER,
 )
@@ -59,7 +57,6 @@ from roles.receiver.units import APP_DIRECTORY, FILTER, SERVICE, SOCKET
 NAME = "receiver"
 PREFIX = "receiver_"
 _APP = f"{APP_DIRECTORY}/receiver"
-_LOGROTATE = "/etc/logrotate.d/banstitch"
 
 
 class Settings(
@@ -219,7 +216,7 @@ def resources(context: Context) -> tuple[Resource, ...]:
         *app,
         service,
         socket,  # after its service, because both are checked together
-        _render_rotation(settings),
+        units.render_rotation(settings),
         *units.filter_files(allowed),
         *_list_services(settings, (*app, service), socket),
     )
@@ -234,16 +231,6 @@ def _render_units(settings: Settings, allowed: Sequence[str]) -> tuple[File, Fil
         units.compute_log_limit(settings),
         allowed,
     )
-
-
-def _render_rotation(settings: Settings) -> File:
-    text = render(
-        "receiver/logrotate.conf.j2",
-        logs=((EVENTS_LOG, USER), (RULES_LOG, RULES_USER)),
-        log_size=settings.receiver_log_size,
-        log_keep=settings.receiver_log_keep,
-    )
-    return File(_LOGROTATE, text, check="logrotate")
 
 
 def _list_services(settings: Settings, files: Sequence[File], socket: File) -> tuple[Service, ...]:

@@ -13,7 +13,7 @@ from banstitch_shared.addresses import is_network
 from pydantic import Field
 
 from provision.desired.context import format_url_host
-from provision.desired.host_paths import LOG_DIRECTORY, USER
+from provision.desired.host_paths import EVENTS_LOG, LOG_DIRECTORY, RULES_LOG, RULES_USER, USER
 from provision.desired.templates import render
 from provision.linux.kinds.directory import Directory
 from provision.linux.kinds.file import File
@@ -29,6 +29,7 @@ UNIT_DIRECTORY = "/etc/systemd/system"
 # In a file apart from the socket's own: a site that gets the filter later must not recreate its socket for
 # it, because connections are refused meanwhile.
 FILTER = f"{UNIT_DIRECTORY}/{SOCKET}.d/filter.conf"
+_LOGROTATE = "/etc/logrotate.d/banstitch"
 _MIB = 1 << 20
 _BYTES = {"k": 1024, "M": _MIB}
 # Size in bytes at which root rotates these logs. Each log has at most two files.
@@ -137,3 +138,14 @@ def filter_files(allow: Sequence[str]) -> tuple[Directory | File, ...]:
         return ()
     folder = Directory(str(PurePosixPath(FILTER).parent), 0o755)
     return folder, File(FILTER, render("receiver/filter.conf.j2", allow=allow))
+
+
+def render_rotation(settings: Settings) -> File:
+    """Return logrotate's configuration of the logs that jails and rules follow."""
+    text = render(
+        "receiver/logrotate.conf.j2",
+        logs=((EVENTS_LOG, USER), (RULES_LOG, RULES_USER)),
+        log_size=settings.receiver_log_size,
+        log_keep=settings.receiver_log_keep,
+    )
+    return File(_LOGROTATE, text, check="logrotate")
