@@ -27,6 +27,12 @@ def find_networks(source: str) -> tuple[str, ...]:
     return tuple(_spell(number, size) for size in (56, 48) if size < own)
 
 
+def find_party(source: str) -> str:
+    """Return whom a source stands for where many of them raise an alarm: an IPv6 /48 may be one attacker."""
+    networks = find_networks(source) if ":" in source else ()
+    return networks[-1] if networks else source
+
+
 def list_around(source: str, systems: Optional[Systems]) -> tuple[str, ...]:  # noqa: UP045 - Python 3.9
     """Return every network whose ban denies a source: those that are counted, and that of its system."""
     own = systems.find_network(source) if systems else ""

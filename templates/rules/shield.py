@@ -1,9 +1,10 @@
 """The shield: while many strange sources fail at once, deny everything but the networks of recent logins.
 
 It rises when SOURCES sources that nobody logged in from failed within an hour, and falls a day after that
-was last so. It spares the /16 around an IPv4 address and the /48 around an IPv6 address of each login
-that gave trust within ``trust_days``. Whoever logs in from a network never seen is denied meanwhile: that
-is its price, so it is off until an operator chooses it. shielding.py raises it.
+was last so. All of an IPv6 /48 is one of them. It spares the /16 around an IPv4 address and the /48 around
+an IPv6 address of each login that gave trust within ``trust_days``. Whoever logs in from a network never
+seen is denied meanwhile: that is its price, so it is off until an operator chooses it. shielding.py raises
+it.
 
 Managed by Banstitch: changes made here are overwritten. Python 3.9 or later, standard library only.
 """
@@ -18,6 +19,7 @@ from functools import lru_cache
 from banstitch_shared.ranges import cut_out
 from banstitch_shared.shield_file import MOST_DENIED
 
+from rules.networks import find_party
 from rules.settings import DAY, Settings
 from rules.state import State, forget_before, remember
 
@@ -42,7 +44,7 @@ NEVER = (
 def note_stranger(state: State, source: str, at: float) -> None:
     """Take a failure of a source that is not trusted; the shield is up for a day if they are many."""
     strangers = state.strangers
-    remember(strangers, source, at, MOST_STRANGERS)
+    remember(strangers, find_party(source), at, MOST_STRANGERS)
     forget_before(strangers, at - HOUR)
     if len(strangers) >= SOURCES:
         if state.shield_until <= at:

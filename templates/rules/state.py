@@ -37,11 +37,11 @@ class State:
     - ``failures``: source to the number of its failures since its last login, and the last time
     - ``points``: source to ``[until, weight]`` of each failure that weighs something
     - ``offenders``: source to its last ban by these points
-    - ``networks``: network to its failing sources, each with ``[last time, weight]``
+    - ``networks``: network to its failing sources or smaller networks, each with ``[last time, weight]``
     - ``sprays``: account list and user to the strange sources that tried it, with the last time
     - ``attacked``: account list and user to the end of the spray against it
     - ``homes``: network around a source to its last login that gave trust; the shield spares it
-    - ``strangers``: source that is not trusted to its last failure, within an hour
+    - ``strangers``: address or IPv6 /48 that is not trusted to its last failure, within an hour
     - ``shield_since``, ``shield_until``: when there were many strangers; see shield.py
     """
 

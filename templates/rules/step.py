@@ -19,10 +19,11 @@ Within two weeks of such a ban, failures of its source weigh twice as much, unti
 there: fail2ban lengthens the bans of each jail on its own.
 
 A network in which three sources weigh 2 together within a week is banned, unless somebody logged in
-from it lately. A source from which somebody logged in lately is trusted: only ``trusted`` counts it.
+from it lately. In an IPv6 /48 each /56 is one source, because a household has a /56. A source from which
+somebody logged in lately is trusted: only ``trusted`` counts it.
 
 An autonomous system in which three sources weigh 2 together is banned as well, where a database of them is
-named, unless somebody logged in from it within thirty days.
+named, unless somebody logged in from it within thirty days. All of an IPv6 /48 is one source there.
 
 The step uses no clock and no randomness: the same events give the same lines, so a service that was
 killed goes on where its checkpoint ends.
@@ -39,7 +40,7 @@ from banstitch_shared.eventlog import SUCCESS, Entry
 from banstitch_shared.jails import PLAIN, name_jail
 
 from rules import shield
-from rules.networks import find_networks
+from rules.networks import find_networks, find_party
 from rules.outcomes import Alarm, Ban, Outcome, Pardon
 from rules.settings import ASN, DAY, NETWORK, SPRAY, TRUSTED, Detection, Rule, Settings
 from rules.state import (
@@ -219,11 +220,11 @@ def _ban_spray(state: State, event: Entry, detection: Detection, settings: Setti
 def _ban_networks(
     state: State, event: Entry, detection: Detection, reason: Reason, settings: Settings
 ) -> list[Ban]:
-    rule, bans = detection.rules[NETWORK], []
-    for network in find_networks(event.address):
+    rule, bans, networks = detection.rules[NETWORK], [], find_networks(event.address)
+    for source, network in zip((event.address, *networks), networks):
         if event.at - state.safe_networks.get(network, float("-inf")) < settings.trust_time:
             break
-        if _complete_network(state, network, event, reason, rule):
+        if _complete_network(state, network, source, event.at, reason, rule):
             bans.append(_ban(event, NETWORK, network))
     return bans
 
@@ -239,8 +240,9 @@ def _ban_systems(
     banned_until = state.offenders.get(key, float("-inf")) + PAUSE
     if not key or not systems or event.at < max(safe_until, banned_until):
         return []
-    sources = [*state.networks.get(key, ()), event.address]
-    if not _complete_network(state, key, event, reason, detection.rules[ASN]):
+    party = find_party(event.address)
+    sources = [*state.networks.get(key, ()), party]
+    if not _complete_network(state, key, party, event.at, reason, detection.rules[ASN]):
         return []
     remember(state.offenders, key, event.at, MOST_SOURCES)
     networks = systems.list_networks(systems.find(event.address), sources)
@@ -253,9 +255,11 @@ def _name_system(source: str, settings: Settings) -> str:
     return "AS%d" % system if system else ""
 
 
-def _complete_network(state: State, network: str, event: Entry, reason: Reason, rule: Rule) -> bool:
+def _complete_network(
+    state: State, network: str, source: str, at: float, reason: Reason, rule: Rule
+) -> bool:
     """Return whether enough failing sources of a network weigh 2 together; they are spent then."""
-    sources = _add_to_network(state, network, event, reason, event.at - rule.find_time)
+    sources = _add_to_network(state, network, source, at, reason, at - rule.find_time)
     if len(sources) < rule.max_retry:
         return False
     if sum(weight for _, weight in sources.values()) < NETWORK_WEIGHT:
@@ -265,13 +269,13 @@ def _complete_network(state: State, network: str, event: Entry, reason: Reason, 
 
 
 def _add_to_network(
-    state: State, network: str, event: Entry, reason: Reason, since: float
+    state: State, network: str, source: str, at: float, reason: Reason, since: float
 ) -> Table[list[float]]:
-    """Return the failing sources of a network since a time; the source of the event is one of them."""
+    """Return the failing sources of a network since a time; ``source`` is one of them."""
     sources = state.networks.get(network) or OrderedDict()
-    last, weight = sources.get(event.address, (0.0, 0.0))
+    last, weight = sources.get(source, (0.0, 0.0))
     weight = min(1.0, reason.weight + (weight if last > since else 0.0))
-    remember(sources, event.address, [event.at, weight], MOST_OF_A_NETWORK)
+    remember(sources, source, [at, weight], MOST_OF_A_NETWORK)
     remember(state.networks, network, sources, MOST_NETWORKS)
     while next(iter(sources.values()))[0] <= since:
         sources.popitem(last=False)

@@ -76,12 +76,17 @@ def test_a_login_clears_what_its_network_weighs(site: Site) -> None:
 
 
 def test_ipv6_is_counted_in_the_56_and_the_48(site: Site) -> None:
-    found = [site.fail(f"2001:db8:1:{n:x}::/64", "test") for n in (1, 2, 3)]
-    assert found[2] == [
-        "trap 2001:db8:1:3::/64",
-        "network 2001:db8:1::/56",
-        "network 2001:db8:1::/48",
-    ]
+    found = [site.fail(f"2001:db8:1:{n}0{m}::/64", "test") for n in (1, 2, 3) for m in (1, 2, 3)]
+    assert found[2] == ["trap 2001:db8:1:103::/64", "network 2001:db8:1:100::/56"]
+    assert found[5] == ["trap 2001:db8:1:203::/64", "network 2001:db8:1:200::/56"]
+    assert found[6] == ["trap 2001:db8:1:301::/64", "network 2001:db8:1::/48"]
+
+
+def test_one_household_does_not_have_its_48_banned(site: Site) -> None:
+    """A provider gives a household a /56, and 256 of them share a /48."""
+    found = {ban for n in range(256) for ban in site.fail(f"2001:db8:1:{n:x}::/64", "test")}
+    assert "network 2001:db8:1::/56" in found
+    assert "network 2001:db8:1::/48" not in found
 
 
 def test_a_48_is_banned_where_its_56s_hold_one_source_each(site: Site) -> None:
