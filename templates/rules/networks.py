@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rules.systems import Systems
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=16384)
 def find_networks(source: str) -> tuple[str, ...]:
     """Return the networks that are counted around a source, the smallest first.
 

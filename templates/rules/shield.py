@@ -73,7 +73,7 @@ def list_homes(state: State, at: float, settings: Settings) -> list[str]:
     return [home for home, last in state.homes.items() if at - last < settings.trust_time]
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=16384)
 def find_home(source: str) -> str:
     """Return the network around a source that a login from it speaks for."""
     text = source.partition("/")[0]

@@ -22,14 +22,16 @@ MOST_NETWORKS = 50_000
 MOST_USERS = 50_000
 # Sources that are remembered of a user, of a spray, of a network.
 MOST_OF_A_USER = 64
-MOST_OF_A_SPRAY = 2_000
+MOST_OF_A_SPRAY = 200
 MOST_OF_A_NETWORK = 512
+_NUMBERS = ("first_at", "last_at", "shield_since", "shield_until")
 
 
 @dataclass
 class State:
     """Everything that one event leaves for the next. Times in epoch seconds.
 
+    - ``first_at``, ``last_at``: the times of the first and the last event
     - ``users``: account list and user to the sources and /24s of the user's logins, with the last time
     - ``trusted``: source to its last login that gave trust
     - ``guests``: source to the users who logged in from it, three at most: then it is an office
@@ -46,6 +48,7 @@ class State:
     """
 
     first_at: float = 0.0
+    last_at: float = 0.0
     users: Table[Table[float]] = field(default_factory=OrderedDict)
     trusted: Table[float] = field(default_factory=OrderedDict)
     guests: Table[list[str]] = field(default_factory=OrderedDict)
@@ -76,7 +79,7 @@ def read_state(document: dict[str, object]) -> State:
     if set(document) != names:
         raise ValueError("the checkpoint does not hold the tables of this release")
     for name in names:
-        number = name in ("first_at", "shield_since", "shield_until")
+        number = name in _NUMBERS
         if not isinstance(document[name], (int, float) if number else dict):
             raise ValueError("%s of the checkpoint is of another type" % name)
     return State(**{name: _order(value) for name, value in document.items()})
@@ -101,3 +104,14 @@ def forget_before(table: Table[float], time: float) -> None:
     """Forget the entries of a table of times that are older."""
     while table and next(iter(table.values())) < time:
         table.popitem(last=False)
+
+
+def turn_back(state: State, now: float) -> None:
+    """Forget what a clock that ran ahead has caused: it was set back to ``now``. Logins count as of now."""
+    failed = (state.failures, state.points, state.offenders, state.networks)
+    for table in (*failed, state.sprays, state.attacked, state.strangers):
+        table.clear()
+    for logins in (state.trusted, state.safe_networks, state.homes, *state.users.values()):
+        for key, at in logins.items():
+            logins[key] = min(at, now)
+    state.first_at, state.shield_until = min(state.first_at, now), min(state.shield_until, now)

@@ -52,6 +52,7 @@ from rules.state import (
     State,
     Table,
     remember,
+    turn_back,
 )
 from rules.weights import Reason, list_places, name_account, weigh
 
@@ -65,6 +66,8 @@ SOME_WEIGHT = 0.2
 OFFENCE = 14 * DAY
 # So long a login speaks for its autonomous system, and so long a system that was banned is not banned anew.
 SYSTEM_TRUST, PAUSE = 30 * DAY, 3600
+# Seconds by which an event may be older than the one before; more is a clock that was set back.
+OUT_OF_ORDER = 3600
 # Weights that a source, and the sources of a network, must have together; a little less, since a third
 # is no exact number.
 WHOLE, NETWORK_WEIGHT = 1 - 1e-9, 2 - 1e-9
@@ -77,6 +80,9 @@ def step(state: State, event: Entry, settings: Settings) -> list[Outcome]:
         return []
     if not state.first_at:
         state.first_at = event.at
+    if event.at < state.last_at - OUT_OF_ORDER:
+        turn_back(state, event.at)
+    state.last_at = event.at
     if event.kind == SUCCESS:
         return _take_success(state, event, detection, settings)
     return list(_take_failure(state, event, detection, settings))

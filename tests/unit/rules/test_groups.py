@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from rules import shield
 from rules.settings import DAY
 
 from tests.unit.rules.step_model import ADMIN, UNKNOWN_USER, WEEK, Site
@@ -172,3 +173,30 @@ def test_known_users_who_never_logged_in_are_sprayed_as_well(site: Site) -> None
     for number in range(2):
         site.fail(f"203.{number}.1.1", "newcomer")
     assert len(site.fail("203.2.1.1", "newcomer")) == 3
+
+
+# --- a clock that was wrong ------------------------------------------------------------------------------
+
+
+def test_what_a_clock_that_ran_ahead_has_caused_ends_when_it_is_set_back(site: Site) -> None:
+    site.now += 1000 * DAY
+    for number in range(25):
+        site.fail(f"203.{number}.1.1", "alice")
+    site.log_in("198.51.100.1", "bob")
+    site.now -= 1000 * DAY
+    assert site.fail("203.99.1.1", "alice") == []
+    assert not shield.is_up(site.state, site.now)
+    site.now += 15 * DAY
+    assert "trap 198.51.100.1" in site.fail("198.51.100.1", "test")
+
+
+def test_events_that_arrive_out_of_order_change_nothing(site: Site) -> None:
+    site.fail("203.0.1.1", "alice")
+    site.fail("203.1.1.1", "alice")
+    assert len(site.fail("203.2.1.1", "alice", after=-2)) == 3
+
+
+def test_a_spray_remembers_few_of_its_sources(site: Site) -> None:
+    for number in range(500):
+        site.fail(f"203.{number // 200}.{number % 200}.1", "alice")
+    assert len(site.state.sprays["users alice"]) <= 200
