@@ -8,9 +8,11 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import re
 import sys
+import zlib
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,11 +21,16 @@ from typing import TextIO
 
 from provision.errors import InputError, Problem
 
-# What a syslog server writes before FortiOS's own first field holds none of these.
-_SYSLOG = re.compile(r"[^=\"]{0,200}?(?=\b(?:date|timestamp|eventtime|logid|devname)=)")
+# What a syslog server writes before FortiOS's own first field; only its structured data, in brackets, holds
+# "=" or a quote.
+_SYSLOG = re.compile(
+    r"(?:[^=\"\[]|\[[^\]]{0,500}\]){0,200}?(?=\b(?:date|timestamp|eventtime|logid|devname)=)"
+)
 _EVENT_TIME = re.compile(r"\beventtime=\"?(\d{10,19})\b")
 _DATE = re.compile(r"\bdate=\"?(\d{4}-\d\d-\d\d)\"? +time=\"?(\d\d:\d\d:\d\d)")
 _ZONE = re.compile(r"\btz=\"?([+-]\d{4})\b")
+# No clock shows a later time, in epoch seconds.
+_LATEST = 1e11
 _DEVICE = re.compile(r"\bdevname=(?:\"([^\"]*)\"|(\S+))")
 
 
@@ -49,18 +56,25 @@ def read_files(names: Iterable[str]) -> Iterator[str]:
     for name in names:
         try:
             if name == "-":
-                yield from _list_lines(sys.stdin)
+                yield from _list_lines(_open_stdin())
             elif name.endswith(".gz"):
                 with gzip.open(name, "rt", encoding="utf-8", errors="replace") as packed:
                     yield from _list_lines(packed)
             else:
                 with Path(name).open(encoding="utf-8", errors="replace") as file:
                     yield from _list_lines(file)
-        except (OSError, EOFError) as error:
+        except (OSError, EOFError, zlib.error) as error:
             reason = getattr(error, "strerror", None) or str(error)
             raise InputError(
                 [Problem(name, 0, f"cannot be read: {reason}", "give a file of log lines")]
             ) from None
+
+
+def _open_stdin() -> TextIO:
+    """Return standard input, which reads bytes that are no UTF-8 as files do."""
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(encoding="utf-8", errors="replace")
+    return sys.stdin
 
 
 def _list_lines(file: Iterable[str] | TextIO) -> Iterator[str]:
@@ -108,11 +122,14 @@ def read_log_line(text: str) -> LogLine:
     if text.startswith("{"):
         at, fortigate, text = _read_json(text)
     if not text.startswith("banstitch "):
-        text = _SYSLOG.sub("", text, count=1)
+        before = _SYSLOG.match(text)
+        text = text[before.end() :] if before else text
     # Nobody can type the part before the first user name.
     head = text.partition(" user=")[0]
     if at is None:
         at = _find_time(head)
+    if not 0 <= at < _LATEST:
+        raise NotALogLine("names a time that no clock shows")
     if not fortigate:
         device = _DEVICE.search(head)
         fortigate = (device[1] or device[2] or "").strip() if device else ""
@@ -124,7 +141,7 @@ def _read_json(text: str) -> tuple[float | None, str, str]:
         document = json.loads(text)
         at, line = document.get("at"), document["line"]
         name = document.get("fortigate") or ""
-    except (ValueError, KeyError, AttributeError):
+    except (ValueError, KeyError, AttributeError, RecursionError):
         raise NotALogLine('the line is not JSON with a "line"') from None
     if not isinstance(line, str) or not isinstance(name, str):
         raise NotALogLine('"line" and "fortigate" must be strings')

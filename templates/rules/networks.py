@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rules.systems import Systems
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=16384)
 def find_networks(source: str) -> tuple[str, ...]:
     """Return the networks that are counted around a source, the smallest first.
 
@@ -25,6 +25,12 @@ def find_networks(source: str) -> tuple[str, ...]:
     own = int(bits or 128)
     number = int.from_bytes(socket.inet_pton(socket.AF_INET6, text), "big")
     return tuple(_spell(number, size) for size in (56, 48) if size < own)
+
+
+def find_party(source: str) -> str:
+    """Return whom a source stands for where many of them raise an alarm: an IPv6 /48 may be one attacker."""
+    networks = find_networks(source) if ":" in source else ()
+    return networks[-1] if networks else source
 
 
 def list_around(source: str, systems: Optional[Systems]) -> tuple[str, ...]:  # noqa: UP045 - Python 3.9

@@ -107,7 +107,7 @@ def read_settings(document: Mapping[str, Any]) -> Settings:
 _DOMAIN = re.compile(r"[\w.-]{1,64}\\(?=\w)")
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=16384)
 def fold_name(user: str) -> str:
     """Return the user name by which it is remembered: in lower case, without domain or realm.
 

@@ -1,9 +1,9 @@
 """The shield: while many strange sources fail at once, deny everything but the networks of recent logins.
 
 It rises when SOURCES sources without a recent login failed within an hour, and falls a day after that was
-last the case. It spares the /16 around an IPv4 address and the /48 around an IPv6 address of each login
-that gave trust within ``trust_days``. Meanwhile it also denies people who log in from an unknown network, so
-it is off until an operator chooses it. shielding.py raises it.
+last the case. All of an IPv6 /48 is one of them. It spares the /16 around an IPv4 address and the /48 around
+an IPv6 address of each login that gave trust within ``trust_days``. Meanwhile it also denies people who log
+in from an unknown network, so it is off until an operator chooses it. shielding.py raises it.
 
 Managed by Banstitch: changes made here are overwritten. Python 3.9 or later, standard library only.
 """
@@ -18,6 +18,7 @@ from functools import lru_cache
 from banstitch_shared.ranges import cut_out
 from banstitch_shared.shield_file import MOST_DENIED
 
+from rules.networks import find_party
 from rules.settings import DAY, Settings
 from rules.state import State, forget_before, remember
 
@@ -42,7 +43,7 @@ NEVER = (
 def note_stranger(state: State, source: str, at: float) -> None:
     """Count a source that is not trusted and failed; many of them raise the shield for a day."""
     strangers = state.strangers
-    remember(strangers, source, at, MOST_STRANGERS)
+    remember(strangers, find_party(source), at, MOST_STRANGERS)
     forget_before(strangers, at - HOUR)
     if len(strangers) >= SOURCES:
         if state.shield_until <= at:
@@ -71,7 +72,7 @@ def list_homes(state: State, at: float, settings: Settings) -> list[str]:
     return [home for home, last in state.homes.items() if at - last < settings.trust_time]
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=16384)
 def find_home(source: str) -> str:
     """Return the network around a source that a login from it spares."""
     text = source.partition("/")[0]

@@ -22,14 +22,16 @@ MOST_NETWORKS = 50_000
 MOST_USERS = 50_000
 # Sources that are remembered of a user, of a spray, of a network.
 MOST_OF_A_USER = 64
-MOST_OF_A_SPRAY = 2_000
+MOST_OF_A_SPRAY = 200
 MOST_OF_A_NETWORK = 512
+_NUMBERS = ("first_at", "last_at", "shield_since", "shield_until")
 
 
 @dataclass
 class State:
     """The state between two events. Times in epoch seconds.
 
+    - ``first_at``, ``last_at``: the times of the first and the last event
     - ``users``: account list and user to the sources and /24s of the user's logins, with the last time
     - ``trusted``: source to its last login that gave trust
     - ``guests``: source to the users who logged in from it, at most three; with three it is an office
@@ -39,15 +41,16 @@ class State:
     - ``doubted``: source to its last login after so many failures that its password may be a guess
     - ``points``: source to ``[until, weight]`` of each failure with a weight
     - ``offenders``: source to its last ban by these points
-    - ``networks``: network to its failing sources, each with ``[last time, weight]``
+    - ``networks``: network to its failing sources or smaller networks, each with ``[last time, weight]``
     - ``sprays``: account list and user to the strange sources that tried it, with the last time
     - ``attacked``: account list and user to the end of the spray against it
     - ``homes``: network around a source to its last login that gave trust; the shield spares it
-    - ``strangers``: source that is not trusted to its last failure, within an hour
+    - ``strangers``: address or IPv6 /48 that is not trusted to its last failure, within an hour
     - ``shield_since``, ``shield_until``: when there were many strangers; see shield.py
     """
 
     first_at: float = 0.0
+    last_at: float = 0.0
     users: Table[Table[float]] = field(default_factory=OrderedDict)
     trusted: Table[float] = field(default_factory=OrderedDict)
     guests: Table[list[str]] = field(default_factory=OrderedDict)
@@ -79,7 +82,7 @@ def read_state(document: dict[str, object]) -> State:
     if set(document) != names:
         raise ValueError("the checkpoint does not hold the tables of this release")
     for name in names:
-        number = name in ("first_at", "shield_since", "shield_until")
+        number = name in _NUMBERS
         if not isinstance(document[name], (int, float) if number else dict):
             raise ValueError("%s of the checkpoint is of another type" % name)
     return State(**{name: _order(value) for name, value in document.items()})
@@ -104,3 +107,14 @@ def forget_before(table: Table[float], time: float) -> None:
     """Forget the entries of a table of times that are older."""
     while table and next(iter(table.values())) < time:
         table.popitem(last=False)
+
+
+def turn_back(state: State, now: float) -> None:
+    """Forget what a clock that ran ahead has caused: it was set back to ``now``. Logins count as of now."""
+    failed = (state.failures, state.doubted, state.points, state.offenders, state.networks)
+    for table in (*failed, state.sprays, state.attacked, state.strangers):
+        table.clear()
+    for logins in (state.trusted, state.safe_networks, state.homes, *state.users.values()):
+        for key, at in logins.items():
+            logins[key] = min(at, now)
+    state.first_at, state.shield_until = min(state.first_at, now), min(state.shield_until, now)

@@ -19,10 +19,11 @@ For two weeks after such a ban, failures of its source weigh twice as much, unti
 there. That is needed because fail2ban lengthens the bans of each jail on its own.
 
 A network in which three sources weigh 2 together within a week is banned, unless somebody logged in
-from it lately. A source from which somebody logged in lately is trusted: only ``trusted`` counts it.
+from it lately. In an IPv6 /48 each /56 is one source, because a household has a /56. A source from which
+somebody logged in lately is trusted: only ``trusted`` counts it.
 
 With a database of autonomous systems, a system in which three sources weigh 2 together is banned as well,
-unless somebody logged in from it within thirty days.
+unless somebody logged in from it within thirty days. All of an IPv6 /48 is one source there.
 
 The step uses no clock and no randomness: the same events give the same lines, so a service that was
 killed continues where its checkpoint ends.
@@ -39,7 +40,7 @@ from banstitch_shared.eventlog import SUCCESS, Entry
 from banstitch_shared.jails import PLAIN, name_jail
 
 from rules import shield
-from rules.networks import find_networks
+from rules.networks import find_networks, find_party
 from rules.outcomes import Alarm, Ban, Outcome, Pardon
 from rules.settings import ASN, DAY, NETWORK, SPRAY, TRUSTED, Detection, Rule, Settings
 from rules.state import (
@@ -51,6 +52,7 @@ from rules.state import (
     State,
     Table,
     remember,
+    turn_back,
 )
 from rules.weights import Reason, list_places, name_account, weigh
 
@@ -66,6 +68,8 @@ SAME_LOGIN = 60
 OFFENCE = 14 * DAY
 # How long a login spares its autonomous system, and how long a banned system is not banned again.
 SYSTEM_TRUST, PAUSE = 30 * DAY, 3600
+# Seconds by which an event may be older than the one before; more is a clock that was set back.
+OUT_OF_ORDER = 3600
 # The weights that ban a source and a network; a little less than 1 and 2, since a third is not exact.
 WHOLE, NETWORK_WEIGHT = 1 - 1e-9, 2 - 1e-9
 
@@ -77,6 +81,9 @@ def step(state: State, event: Entry, settings: Settings) -> list[Outcome]:
         return []
     if not state.first_at:
         state.first_at = event.at
+    if event.at < state.last_at - OUT_OF_ORDER:
+        turn_back(state, event.at)
+    state.last_at = event.at
     if event.kind == SUCCESS:
         return _take_success(state, event, detection, settings)
     return list(_take_failure(state, event, detection, settings))
@@ -243,11 +250,11 @@ def _ban_spray(state: State, event: Entry, detection: Detection, settings: Setti
 def _ban_networks(
     state: State, event: Entry, detection: Detection, reason: Reason, settings: Settings
 ) -> list[Ban]:
-    rule, bans = detection.rules[NETWORK], []
-    for network in find_networks(event.address):
+    rule, bans, networks = detection.rules[NETWORK], [], find_networks(event.address)
+    for source, network in zip((event.address, *networks), networks):
         if event.at - state.safe_networks.get(network, float("-inf")) < settings.trust_time:
             break
-        if _complete_network(state, network, event, reason, rule):
+        if _complete_network(state, network, source, event.at, reason, rule):
             bans.append(_ban(event, NETWORK, network))
     return bans
 
@@ -263,8 +270,9 @@ def _ban_systems(
     banned_until = state.offenders.get(key, float("-inf")) + PAUSE
     if not key or not systems or event.at < max(safe_until, banned_until):
         return []
-    sources = [*state.networks.get(key, ()), event.address]
-    if not _complete_network(state, key, event, reason, detection.rules[ASN]):
+    party = find_party(event.address)
+    sources = [*state.networks.get(key, ()), party]
+    if not _complete_network(state, key, party, event.at, reason, detection.rules[ASN]):
         return []
     remember(state.offenders, key, event.at, MOST_SOURCES)
     networks = systems.list_networks(systems.find(event.address), sources)
@@ -277,9 +285,11 @@ def _name_system(source: str, settings: Settings) -> str:
     return "AS%d" % system if system else ""
 
 
-def _complete_network(state: State, network: str, event: Entry, reason: Reason, rule: Rule) -> bool:
+def _complete_network(
+    state: State, network: str, source: str, at: float, reason: Reason, rule: Rule
+) -> bool:
     """Return whether enough sources of a network weigh 2 together; then their weights are used up."""
-    sources = _add_to_network(state, network, event, reason, event.at - rule.find_time)
+    sources = _add_to_network(state, network, source, at, reason, at - rule.find_time)
     if len(sources) < rule.max_retry:
         return False
     if sum(weight for _, weight in sources.values()) < NETWORK_WEIGHT:
@@ -289,13 +299,13 @@ def _complete_network(state: State, network: str, event: Entry, reason: Reason, 
 
 
 def _add_to_network(
-    state: State, network: str, event: Entry, reason: Reason, since: float
+    state: State, network: str, source: str, at: float, reason: Reason, since: float
 ) -> Table[list[float]]:
-    """Add the source of an event to its network, and return those that failed there since a time."""
+    """Add a source to its network, and return those that failed there since a time."""
     sources = state.networks.get(network) or OrderedDict()
-    last, weight = sources.get(event.address, (0.0, 0.0))
+    last, weight = sources.get(source, (0.0, 0.0))
     weight = min(1.0, reason.weight + (weight if last > since else 0.0))
-    remember(sources, event.address, [event.at, weight], MOST_OF_A_NETWORK)
+    remember(sources, source, [at, weight], MOST_OF_A_NETWORK)
     remember(state.networks, network, sources, MOST_NETWORKS)
     while next(iter(sources.values()))[0] <= since:
         sources.popitem(last=False)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import io
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -25,12 +28,12 @@ AT = 1728938800.841267391
         "1: ",
         "Oct 14 13:46:40 fw1 ",
         "<185>1 2024-10-14T13:46:40Z fw1.example - - - - ",
+        '<185>1 2024-10-14T13:46:40Z fw1 - - - [meta sequenceId="7"][origin ip="192.0.2.1"] ',
     ],
 )
 def test_what_a_syslog_server_or_the_cli_puts_before_a_line_is_left_out(before: str) -> None:
     line = read_log_line(before + LINE)
-    assert line.text.endswith(LINE)
-    assert "Oct 14" not in line.text
+    assert line.text == LINE
     assert line.at == pytest.approx(AT)
     assert line.fortigate == "fw1"
 
@@ -47,6 +50,13 @@ def test_what_a_syslog_server_or_the_cli_puts_before_a_line_is_left_out(before: 
 )
 def test_the_time_of_a_line(text: str, at: float) -> None:
     assert read_log_line(text).at == pytest.approx(at)
+
+
+def test_a_long_line_that_is_no_log_line_takes_no_time() -> None:
+    began = time.process_time()
+    with pytest.raises(NotALogLine):
+        read_log_line("a" * 1_000_000)
+    assert time.process_time() - began < 1
 
 
 def test_json_lines_name_their_time_and_fortigate() -> None:
@@ -72,6 +82,14 @@ def test_a_time_that_somebody_typed_does_not_count() -> None:
         '{"at": true, "line": "x"}',
         '{"at": 5, "line": 7}',
         '{"at": 5, "fortigate": 7, "line": "x"}',
+        '{"at": NaN, "line": "x"}',
+        '{"at": Infinity, "line": "x"}',
+        '{"at": -5, "line": "x"}',
+        '{"at": 1e12, "line": "x"}',
+        '{"at": 1%s, "line": "x"}' % ("0" * 400),
+        '{"at": ' + "[" * 100_000,
+        "date=0001-01-01 time=00:00:00 logid=1",
+        "date=9999-12-31 time=23:59:59 logid=1",
         "",
     ],
 )
@@ -91,6 +109,19 @@ def test_files_are_read_one_after_the_other_and_unpacked(tmp_path: Path) -> None
 def test_a_file_that_is_missing_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"none\.log: cannot be read: No such file"):
         list(read_files([str(tmp_path / "none.log")]))
+
+
+def test_standard_input_may_hold_other_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"J\xf6rg\n"), "utf-8"))
+    assert list(read_files(["-"])) == ["J\N{REPLACEMENT CHARACTER}rg"]
+
+
+def test_a_damaged_gz_file_is_named(tmp_path: Path) -> None:
+    packed = bytearray(gzip.compress(LINE.encode() * 100))
+    packed[20:40] = bytes(byte ^ 0x55 for byte in packed[20:40])
+    (tmp_path / "a.gz").write_bytes(packed)
+    with pytest.raises(InputError, match=r"a\.gz: cannot be read"):
+        list(read_files([str(tmp_path / "a.gz")]))
 
 
 def test_lines_go_to_the_site_of_their_fortigate() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from rules import shield
 from rules.settings import DAY
 
 from tests.unit.rules.step_model import ADMIN, UNKNOWN_USER, WEEK, Site
@@ -76,12 +77,17 @@ def test_a_login_clears_what_its_network_weighs(site: Site) -> None:
 
 
 def test_ipv6_is_counted_in_the_56_and_the_48(site: Site) -> None:
-    found = [site.fail(f"2001:db8:1:{n:x}::/64", "test") for n in (1, 2, 3)]
-    assert found[2] == [
-        "trap 2001:db8:1:3::/64",
-        "network 2001:db8:1::/56",
-        "network 2001:db8:1::/48",
-    ]
+    found = [site.fail(f"2001:db8:1:{n}0{m}::/64", "test") for n in (1, 2, 3) for m in (1, 2, 3)]
+    assert found[2] == ["trap 2001:db8:1:103::/64", "network 2001:db8:1:100::/56"]
+    assert found[5] == ["trap 2001:db8:1:203::/64", "network 2001:db8:1:200::/56"]
+    assert found[6] == ["trap 2001:db8:1:301::/64", "network 2001:db8:1::/48"]
+
+
+def test_one_household_does_not_have_its_48_banned(site: Site) -> None:
+    """A provider gives a household a /56, and 256 of them share a /48."""
+    found = {ban for n in range(256) for ban in site.fail(f"2001:db8:1:{n:x}::/64", "test")}
+    assert "network 2001:db8:1::/56" in found
+    assert "network 2001:db8:1::/48" not in found
 
 
 def test_a_48_is_banned_where_its_56s_hold_one_source_each(site: Site) -> None:
@@ -167,3 +173,30 @@ def test_known_users_who_never_logged_in_are_sprayed_as_well(site: Site) -> None
     for number in range(2):
         site.fail(f"203.{number}.1.1", "newcomer")
     assert len(site.fail("203.2.1.1", "newcomer")) == 3
+
+
+# --- a clock that was wrong ------------------------------------------------------------------------------
+
+
+def test_what_a_clock_that_ran_ahead_has_caused_ends_when_it_is_set_back(site: Site) -> None:
+    site.now += 1000 * DAY
+    for number in range(25):
+        site.fail(f"203.{number}.1.1", "alice")
+    site.log_in("198.51.100.1", "bob")
+    site.now -= 1000 * DAY
+    assert site.fail("203.99.1.1", "alice") == []
+    assert not shield.is_up(site.state, site.now)
+    site.now += 15 * DAY
+    assert "trap 198.51.100.1" in site.fail("198.51.100.1", "test")
+
+
+def test_events_that_arrive_out_of_order_change_nothing(site: Site) -> None:
+    site.fail("203.0.1.1", "alice")
+    site.fail("203.1.1.1", "alice")
+    assert len(site.fail("203.2.1.1", "alice", after=-2)) == 3
+
+
+def test_a_spray_remembers_few_of_its_sources(site: Site) -> None:
+    for number in range(500):
+        site.fail(f"203.{number // 200}.{number % 200}.1", "alice")
+    assert len(site.state.sprays["users alice"]) <= 200

@@ -47,6 +47,14 @@ def test_one_stranger_who_fails_often_is_one() -> None:
     assert not shield.is_up(state, 1000)
 
 
+def test_whoever_has_one_ipv6_network_is_one_stranger() -> None:
+    state = State()
+    fail(state, [f"2001:db8:1:{n:x}::/64" for n in range(100)])
+    assert not shield.is_up(state, 1000)
+    fail(state, [f"2001:db8:{n:x}::/64" for n in range(100)])
+    assert shield.is_up(state, 1000)
+
+
 def test_networks_of_recent_logins_are_spared() -> None:
     state = State()
     shield.note_home(state, "198.51.100.7", 1000)

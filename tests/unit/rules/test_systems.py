@@ -43,6 +43,11 @@ def test_two_sources_ban_no_system_however_often_they_fail(site: Site) -> None:
         assert of_systems(site.fail("203.0.200.1", "test")) == []
 
 
+def test_whoever_has_one_ipv6_network_bans_no_system(site: Site) -> None:
+    for number in range(16):
+        assert of_systems(site.fail(f"2001:db8:7:{number:x}00::/64", "test")) == []
+
+
 def test_sources_of_different_systems_do_not_meet(site: Site) -> None:
     site.fail("203.0.113.1", "test")
     site.fail("203.0.114.1", "test")
