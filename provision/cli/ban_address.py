@@ -51,17 +51,28 @@ def normalize_address(text: str) -> str:
     return spell_network(unmap_network(network))
 
 
-def check_bannable(text: str) -> str:
-    """Return the canonical form of an address or network that may be banned by hand.
+def normalize_network(text: str) -> str:
+    """Return the canonical form of an address, or of a network that is not too large to be meant.
 
     Raises:
-        InputError: as :func:`normalize_address`; or it is too large, or cannot be a source of traffic.
+        InputError: ``text`` is neither.
     """
     address = normalize_address(text)
     network = ipaddress.ip_network(address)
     shortest = _SHORTEST_PREFIX[network.version]
     if network.prefixlen < shortest:
         raise InputError([Problem("", 0, f"{text} is too large", f"use /{shortest} or smaller")])
+    return address
+
+
+def check_bannable(text: str) -> str:
+    """Return the canonical form of an address or network that may be banned by hand.
+
+    Raises:
+        InputError: as :func:`normalize_address`; or it is too large, or cannot be a source of traffic.
+    """
+    address = normalize_network(text)
+    network = ipaddress.ip_network(address)
     for special, name in _SPECIAL.items():
         reserved = ipaddress.ip_network(special)
         if reserved.version == network.version and network.overlaps(reserved):

@@ -101,7 +101,7 @@ def unban(app: App, flags: Flags, address: str, why: str) -> Exit:
 
 def allow(app: App, flags: Flags, address: str, duration: str, why: str) -> Exit:
     """Allow ADDRESS at every chosen site for some time: no jail bans it."""
-    normalized = ban_address.normalize_address(address)
+    normalized = ban_address.normalize_network(address)
     seconds = _parse_limited(duration)
     request = requests.ask_allow(normalized, seconds, why)
     results = [

@@ -240,12 +240,12 @@ def status(app: App, flags: Flags) -> Exit:
 )
 @click.option(
     "--poll",
-    type=click.FloatRange(0, 86400),
+    type=click.IntRange(0, 86400),
     metavar="SECONDS",
     help="Seconds until a FortiGate denies a banned address. Default: feed_refresh_rate.",
 )
 def replay(
-    app: App, flags: Flags, files: tuple[str, ...], evidence: bool, poll: float | None
+    app: App, flags: Flags, files: tuple[str, ...], evidence: bool, poll: int | None
 ) -> Exit:
     """Show whom the rules would have banned, by old log lines from FILE... (- is standard input)."""
     from provision.cli import replays

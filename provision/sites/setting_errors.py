@@ -28,7 +28,8 @@ def describe_problem(
 
     ``given``: all values, by name. ``where``: the place of this one. ``secret``: nothing of it is quoted.
     """
-    name, steps = str(detail["loc"][0]), detail["loc"][1:]
+    name, *steps = (step for step in detail["loc"] if not _is_tag(step))
+    name = str(name)
     secret = secret or SecretStr in walk_annotation(field.annotation)
     label = name if secret else name + "".join(map(_format_step, steps))
     expected, note = _describe_expected(field, nested=bool(steps)), _describe_meaning(field)
@@ -43,6 +44,11 @@ def describe_problem(
     return where.problem(
         f"{label}: {describe_error(detail, secret)}{got}", _suggest(expected, note)
     )
+
+
+def _is_tag(step: int | str) -> bool:
+    """Return whether a step is pydantic's own: the tag of a member of a union."""
+    return isinstance(step, str) and step.startswith("<")
 
 
 def _format_step(step: int | str) -> str:

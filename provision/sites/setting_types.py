@@ -232,6 +232,18 @@ def _merge(entries: Iterable[Networks]) -> Networks:
     return tuple(dict.fromkeys(network for entry in entries for network in entry))
 
 
+def refuse_everybody(entries: IgnoreEntries) -> IgnoreEntries:
+    """Return the entries of an ignore list.
+
+    Raises:
+        ValueError: one of them holds every address, so that nobody would ever be banned.
+    """
+    for entry in entries:
+        if not isinstance(entry, str) and entry.prefixlen == 0:
+            raise ValueError(f"{entry} would keep everybody from being banned")
+    return entries
+
+
 def _merge_all(entries: Iterable[IgnoreEntries]) -> IgnoreEntries:
     merged = tuple(dict.fromkeys(entry for entries_of_one in entries for entry in entries_of_one))
     if sum(isinstance(entry, str) for entry in merged) > MOST_SOURCES:
@@ -271,4 +283,5 @@ IgnoreList = Annotated[
         ...,
     ],
     AfterValidator(_merge_all),
+    AfterValidator(refuse_everybody),
 ]

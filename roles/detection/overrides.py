@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from pathlib import PurePosixPath
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, StringConstraints
 
 from provision.sites.setting_types import AllowList, Duration, DurationOrForever
 from provision.sites.settings import Strict
@@ -13,7 +14,7 @@ from roles.detection.catalogue import MaxRetry
 from roles.detection.rules import RuleSettings
 
 # What somebody may type as a name; the rules fold upper and lower case, domain and realm.
-UserName = Annotated[str, Field(min_length=1, max_length=128)]
+UserName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=128)]
 # Folders that the service does not see.
 _HIDDEN = ("/home/", "/root/", "/run/user/", "/tmp/", "/var/tmp/")  # noqa: S108
 
@@ -27,6 +28,8 @@ def _check_database(value: str) -> str:
     """Return the path of a file that the sandbox of banstitch-rules leaves visible; it may be empty."""
     if value and not re.fullmatch(r"/[A-Za-z0-9._/-]{1,200}", value):
         raise ValueError("it must be an absolute path of letters, digits, '.', '_' and '-'")
+    if ".." in PurePosixPath(value).parts:
+        raise ValueError("it must not contain '..'")
     if value.startswith(_HIDDEN):
         raise ValueError(f"it must be outside {', '.join(_HIDDEN)}, such as /var/lib/GeoIP")
     return value

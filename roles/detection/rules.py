@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final, NamedTuple
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 
 from provision.sites.setting_types import FOREVER, Duration, DurationOrForever
 from provision.sites.settings import Strict
@@ -65,8 +65,18 @@ class RuleThresholds(Strict):
     ] = None
 
 
-# `off` turns a rule off, `on` turns one on with its defaults.
-RuleSettings = dict[RuleName, RuleThresholds | bool]
+def _choose_member(value: object) -> str:
+    return "<switch>" if isinstance(value, bool) else "<thresholds>"
+
+
+# `off` turns a rule off, `on` turns one on with its defaults. The discriminator keeps errors to one of both.
+RuleSettings = dict[
+    RuleName,
+    Annotated[
+        Annotated[RuleThresholds, Tag("<thresholds>")] | Annotated[bool, Tag("<switch>")],
+        Discriminator(_choose_member),
+    ],
+]
 
 
 @dataclass(frozen=True)

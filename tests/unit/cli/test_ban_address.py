@@ -50,6 +50,8 @@ def test_an_address_of_ipv4_is_the_same_however_ipv6_spells_it(
 )
 def test_nearly_everybody_is_refused(text: str) -> None:
     assert f"{text} is too large; use /" in refusal(text)
+    with pytest.raises(InputError, match="is too large"):
+        ban_address.normalize_network(text)
 
 
 @pytest.mark.parametrize(

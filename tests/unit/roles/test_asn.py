@@ -98,7 +98,15 @@ def test_one_line_bans_no_more_than_a_network_of_a_system(key: str, counts: bool
 
 
 @pytest.mark.parametrize(
-    "path", ["GeoLite2-ASN.mmdb", "/home/me/asn.mmdb", "/tmp/asn.mmdb", "/var/lib/a b", "~/a"]
+    "path",
+    [
+        "GeoLite2-ASN.mmdb",
+        "/home/me/asn.mmdb",
+        "/tmp/asn.mmdb",
+        "/var/lib/a b",
+        "~/a",
+        "/etc/../tmp/a",
+    ],
 )
 def test_a_path_that_the_service_cannot_see_is_refused(path: str) -> None:
     with pytest.raises(ValidationError):

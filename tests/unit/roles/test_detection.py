@@ -158,6 +158,23 @@ def test_every_error_in_an_allow_list_file_is_named_by_file_and_line(tmp_path: P
     assert any("detection_max_retry" in fault for fault in found)
 
 
+@pytest.mark.parametrize(
+    ("rule", "message"),
+    [
+        ("5", "rules.trap must be a mapping (got 5)"),
+        ("{max_retry: 0}", "rules.trap.max_retry must be 1 or more (got 0)"),
+        ("{maxretry: 2}", "rules.trap.maxretry is unknown here"),
+    ],
+)
+def test_a_wrong_threshold_of_a_rule_is_one_error_at_its_place(
+    tmp_path: Path, rule: str, message: str
+) -> None:
+    with pytest.raises(InputError) as caught:
+        read(tmp_path, f"detection_settings: {{sslvpn_login_failed: {{rules: {{trap: {rule}}}}}}}")
+    (found,) = list_problems(caught, tmp_path)
+    assert f"detection_settings.sslvpn_login_failed.{message}" in found
+
+
 def test_a_missing_allow_list_file_is_an_error_of_the_line_that_names_it(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         read(tmp_path, "detection_settings: {ipsec_psk_failed: {ignore: ['file:/no/such']}}")

@@ -204,6 +204,9 @@ def test_the_receiver_binds_the_configured_address() -> None:
         ({"detection_ban_time": "soon"}, "detection_ban_time"),
         ({"detection_max_retry": 0}, "detection_max_retry"),
         ({"detection_ignore": ["10.0.0.1/8"]}, "detection_ignore"),
+        ({"detection_ignore": ["0.0.0.0/0"]}, "detection_ignore"),
+        ({"detection_ignore": ["::/0"]}, "detection_ignore"),
+        ({"detection_trap_users": [" "]}, "detection_trap_users"),
     ],
 )
 def test_a_setting_out_of_range_is_refused_by_name(settings: dict[str, Any], field: str) -> None:
