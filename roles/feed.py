@@ -94,8 +94,9 @@ def name_feed(context: Context) -> str:
 
 
 def replay(context: Context) -> dict[str, float]:
-    """Return how many seconds may pass until this FortiGate has fetched a ban."""
-    return {"poll": 60.0 * context.get_settings("feed", Settings).feed_refresh_rate}
+    """Return the seconds until this FortiGate has fetched a ban, and the entries of a full feed."""
+    poll = 60.0 * context.get_settings("feed", Settings).feed_refresh_rate
+    return {"poll": poll, "feed_limit": _find_limit(context)}
 
 
 def blocks(context: Context) -> tuple[CliBlock, ...]:
@@ -159,10 +160,14 @@ def _note_unchecked(context: Context) -> str:
     return f"FortiOS {context.facts.version_text}: the feed is fetched encrypted, but {without}"
 
 
+def _find_limit(context: Context) -> int:
+    return context.get_ban_host_settings("receiver", ReceiverSettings).receiver_feed_limit
+
+
 def _note_limit(context: Context) -> str:
     """Return a note if the feed may have more entries than this FortiGate takes."""
     facts = context.facts
-    limit = context.get_ban_host_settings("receiver", ReceiverSettings).receiver_feed_limit
+    limit = _find_limit(context)
     most = find_feed_limit(facts.model, facts.version)
     if limit <= most:
         return ""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import click
-from banstitch_shared.jails import name_detection
+from banstitch_shared.jails import describe_jail
 from pydantic import TypeAdapter, ValidationError
 
 from provision.cli import ban_address
@@ -219,7 +219,7 @@ def _build_ban_rows(results: Sequence[SiteResult]) -> list[Sequence[str]]:
         (
             site.name,
             ban["address"],
-            name_detection(ban["jail"]),
+            describe_jail(ban["jail"]),
             format_timestamp(ban["since"]),
             format_timestamp(ban["until"]),
             str(ban["failures"]),

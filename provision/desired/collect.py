@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
@@ -249,13 +250,22 @@ def list_jails(site: Site, plays: Sequence[Play]) -> tuple[str, ...]:
 
 def find_poll_seconds(site: Site, plays: Sequence[Play]) -> float:
     """Return the longest time between two fetches of the feed by a FortiGate of the site."""
+    return max(_list_feed_values(site, plays, "poll"), default=0.0)
+
+
+def find_feed_limit(site: Site, plays: Sequence[Play]) -> float:
+    """Return the number of entries that the feed of the site has when it is full."""
+    return min(_list_feed_values(site, plays, "feed_limit"), default=math.inf)
+
+
+def _list_feed_values(site: Site, plays: Sequence[Play], name: str) -> list[float]:
     parts = (
         role.replay(Context(site, fortigate))
         for fortigate in site.fortigates
         for role in list_roles(plays, FORTIGATES)
         if isinstance(role, ReplayHook)
     )
-    return max((part.get("poll", 0.0) for part in parts), default=0.0)
+    return [part[name] for part in parts if name in part]
 
 
 def request_status(site: Site, plays: Sequence[Play]) -> StatusSource:

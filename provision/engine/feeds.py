@@ -32,14 +32,18 @@ def check_feeds(run: Run, site: Site, host: BanHostRun, fortigates: Sequence[For
     """Add notes to the FortiGates that hold less than the feed has; for `verify`, to the others, too."""
     held = [(part, part.held) for part in fortigates if part.held is not None]
     is_listed = any(state.ranges is not None for _, state in held)
-    bans = _list_old_bans(run, site, host) if is_listed else None
+    old = _list_old_bans(run, site, host) if is_listed else None
+    limit = collect.find_feed_limit(site, run.plays)
     for part, state in held:
-        missing = state.find_missing(bans) if bans and state.ranges is not None else ()
+        is_full = state.lines >= limit
+        # bans without room in a full feed are not this FortiGate's error
+        bans = None if is_full or state.ranges is None else old
+        missing = state.find_missing(bans or ())
         problems = list(_list_problems(state, part.is_feed_used, missing))
         part.target.is_impaired = part.target.is_impaired or bool(problems)
         part.target.notes.extend(problems)
         if run.verb == "verify" and not problems:
-            part.target.notes.append(_describe(state, bans))
+            part.target.notes.append(_describe(state, bans, is_full))
         part.target.details = {
             **part.target.details,
             "feed": _build_details(state, bans, missing, problems),
@@ -89,7 +93,7 @@ def _list_problems(state: FeedState, is_wanted: bool, missing: Sequence[str]) ->
         )
 
 
-def _describe(state: FeedState, bans: Sequence[str] | None) -> str:
+def _describe(state: FeedState, bans: Sequence[str] | None, is_full: bool) -> str:
     """Return what was seen where nothing is wrong."""
     if state.words:
         return (
@@ -99,8 +103,9 @@ def _describe(state: FeedState, bans: Sequence[str] | None) -> str:
     lines = spell_count(state.lines, "line")
     found = f"the FortiGate holds {lines} of the feed without errors"
     found += " and uses it" if state.used else ""
-    if bans is None or state.ranges is None:
-        return f"{found}; its addresses were not compared with the bans"
+    if bans is None:
+        why = ", because the feed is full" if is_full else ""
+        return f"{found}; its addresses were not compared with the bans{why}"
     return f"{found}; it holds every ban that it had time to fetch ({len(bans)})"
 
 
@@ -112,7 +117,6 @@ def _build_details(
 ) -> dict[str, object]:
     if state.words:
         return {"examined": False, "problems": []}
-    is_compared = bans is not None and state.ranges is not None
     return {
         "examined": True,
         "lines": state.lines,
@@ -120,6 +124,6 @@ def _build_details(
         "errors": state.errors,
         "truncated": state.truncated,
         "used": state.used,
-        "missing": len(missing) if is_compared else None,
+        "missing": None if bans is None else len(missing),
         "problems": list(problems),
     }

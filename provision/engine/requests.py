@@ -210,7 +210,7 @@ def _find_jail(run: Run, site: Site, detection: str) -> str:
     jails = collect.list_jails(site, run.plays)
     jail = name_jail(detection) if detection else next(iter(jails), "")
     if jail not in jails:
-        enabled = ", ".join(map(name_detection, jails)) or "none"
+        enabled = ", ".join(dict.fromkeys(map(name_detection, jails))) or "none"
         message = (
             f"detection {detection} is not enabled" if detection else "no detection is enabled"
         )

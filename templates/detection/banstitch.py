@@ -185,7 +185,7 @@ class Action(ActionBase):  # type: ignore[misc] # fail2ban has no types
             if self._is_over_limit(address, info, events):
                 self._refuse(address, "over the limit of new bans")
                 return
-            note = Note("%d events" % info["failures"], "fail2ban", events[-MOST_EVENTS:])
+            note = Note(held.spell_events(info["failures"]), "fail2ban", events[-MOST_EVENTS:])
             if info["restored"]:
                 note = note._replace(why="restored by fail2ban")
             elif not info["failures"]:  # `set JAIL banip`

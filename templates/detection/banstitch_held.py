@@ -30,6 +30,11 @@ class Note(NamedTuple):
     trigger: str = ""
 
 
+def spell_events(number: int) -> str:
+    """Return why so many events led to a ban, for the audit."""
+    return "1 event" if number == 1 else "%d events" % number
+
+
 class Held:
     """The bans of one jail. Whoever looks at ``bans`` or calls anything but ``copy`` holds ``lock``."""
 

@@ -17,7 +17,7 @@ import jinja2
 from banstitch_shared.alarm_file import Alarms
 from banstitch_shared.audit_file import read_newest_first
 from banstitch_shared.ban_file import FOREVER
-from banstitch_shared.jails import name_detection
+from banstitch_shared.jails import describe_jail
 
 from receiver.files import Unavailable
 from receiver.metrics import list_endings
@@ -116,7 +116,7 @@ def list_bans(state: State, now: float) -> dict[str, object]:
             "since": format_age(ban.since, now),
             "failures": ban.failures,
             "count": ban.times,
-            "detection": name_detection(jail),
+            "detection": describe_jail(jail),
         }
         for ban, jail in live[:MOST_ROWS]
     ]

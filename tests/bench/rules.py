@@ -36,7 +36,7 @@ RULES_OFF = {
     "sslvpn_login_failed": (),
     "admin_login_failed": ("trusted", "slow", "unknown_user", "trap", "spray", "network"),
     "ipsec_login_failed": (),
-    "ipsec_psk_failed": (),
+    "ipsec_psk_failed": ("slow",),
     "ipsec_identity_guess": ("trusted", "slow", "unknown_user", "trap", "network"),
     "user_auth_failed": ("trusted", "unknown_user", "trap", "spray", "network"),
 }

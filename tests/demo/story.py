@@ -150,11 +150,22 @@ class Demo:
                 "the feed lists all three strangers",
                 lambda: set(self.site.fetch_feed()) == set(STRANGERS),
             )
+            self.fortigate.poll()
+            denied = [each for each in STRANGERS if self.fortigate.denies(each)]
+            narrator.claim("the FortiGate denies them all", denied == [*STRANGERS], denied)
             narrator.say(f"{EMPLOYEE} mistypes her password three times.")
             for number in (1, 2, 3):
                 self._log_event(f"event {number}", HOME, EMPLOYEE, written=1)
-            narrator.run_command(f"python site.py bans {WHERE}", 0)
+            listed = narrator.run_command(f"python site.py bans {WHERE}", 0)
+            rules = {row.split()[2] for row in listed.splitlines() if "login_failed" in row}
+            is_spray = rules == {"sslvpn_login_failed/spray"}
+            narrator.claim("`plain`, the count of the recipe, banned none of them", is_spray, rules)
             narrator.claim("she is not banned", HOME not in self.site.fetch_feed())
+        self._replay()
+
+    def _replay(self) -> None:
+        """Replay a log without contacting anybody."""
+        narrator = self.narrator
         with narrator.step("replay a log"):
             narrator.say(
                 "`replay` shows what these rules would have done with an old log. It contacts nobody."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from banstitch_shared.jails import name_detection
+from banstitch_shared.jails import describe_jail
 
 from provision.masking import escape
 from provision.results import SiteResult, format_timestamp
@@ -24,7 +24,7 @@ def build_rows(results: Sequence[SiteResult]) -> list[Sequence[str]]:
                 format_timestamp(entry["at"]),
                 entry.get("what"),
                 entry.get("address"),
-                name_detection(str(entry.get("jail") or "")),
+                describe_jail(str(entry.get("jail") or "")),
                 entry.get("fortigate"),
                 entry.get("why"),
                 entry.get("by"),

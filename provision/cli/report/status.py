@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 from typing import Any
 
-from banstitch_shared.jails import JAIL_NAME, name_detection
+from banstitch_shared.jails import JAIL_NAME, describe_jail
 from banstitch_shared.tokens import VERIFY
 
 from provision.cli.report.alarms import list_alarm_notes
@@ -273,7 +273,7 @@ def _build_row(site: str, target: TargetResult, now: float) -> Sequence[str]:
 
 
 def _format_jails(jails: Mapping[str, str]) -> str:
-    down = [name_detection(name) for name, word in jails.items() if word == "down"]
+    down = [describe_jail(name) for name, word in jails.items() if word == "down"]
     return f"down: {', '.join(down)}" if down else f"{len(jails)} up"
 
 

@@ -35,3 +35,9 @@ def name_detection(jail: str) -> str:
 def name_rule(jail: str) -> str:
     """Return the name of the rule of a jail of ours."""
     return jail[len(PREFIX) :].partition("-")[2] or PLAIN
+
+
+def describe_jail(jail: str) -> str:
+    """Return DETECTION/RULE for people; of the rule ``plain``, only the detection."""
+    rule = name_rule(jail) if jail.startswith(PREFIX) else PLAIN
+    return name_detection(jail) + ("" if rule == PLAIN else "/" + rule)

@@ -192,6 +192,8 @@ def test_the_audit_has_the_reason_and_the_events_and_distinguishes_expiry_from_u
     entries = [json.loads(line) for line in server.audit.read_text().splitlines()]
     assert [e["what"] for e in entries] == ["ban", "ban", "expiry", "unban"]
     assert entries[0]["why"] == "3 events"
+    action.ban({**ticket("203.0.113.11"), "failures": 1})
+    assert eventually(lambda: '"1 event"' in server.audit.read_text())
     assert len(entries[0]["events"]) == 2
     assert {"at", "jail", "until", "since", "failures", "count", "by"} <= set(entries[0])
 

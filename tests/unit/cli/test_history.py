@@ -171,6 +171,22 @@ def test_a_ban_is_shown_with_the_firewall_that_saw_it_and_its_log_line_below() -
     assert last.split() == ["s", "2023-11-14", "22:13:22Z", "unban", "203.0.113.2", "x", "root@pc"]
 
 
+@pytest.mark.parametrize(
+    ("jail", "told"),
+    [
+        ("banstitch-sslvpn_login_failed", "sslvpn_login_failed"),
+        ("banstitch-sslvpn_login_failed-unknown_user", "sslvpn_login_failed/unknown_user"),
+        ("sshd", "sshd"),
+        ("my-own", "my-own"),
+    ],
+)
+def test_each_entry_is_shown_with_the_detection_and_the_rule_of_its_jail(
+    jail: str, told: str
+) -> None:
+    (row,) = history.build_rows(site(entry(1, jail=jail)))
+    assert dict(zip(history.HEADS, row, strict=True))["detection"] == told
+
+
 def test_a_cut_event_says_so() -> None:
     assert history.list_events(site(entry(1, event="user=", cut=5000))) == [
         "user= ... (5000 characters)"

@@ -84,6 +84,8 @@ def test_what_does_not_run_is_named_and_what_is_not_known_is_no_zero() -> None:
         )
     )
     assert (stopped["receiver"], stopped["jails"], stopped["bans"]) == ("down", "down: a", "?")
+    jails = {f"banstitch-a{rule}": "down" for rule in ("", "-trap", "-network")}
+    assert cells(host("differs", jails=jails))["jails"] == "down: a, a/trap, a/network"
     gone = cells(TargetResult("ban1", "linux", "unreachable", error="no route to host"))
     unknown = ("drift", "receiver", "jails", "bans", "certificate", "version")
     assert {gone[head] for head in unknown} == {"?"}

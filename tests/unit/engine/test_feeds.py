@@ -8,11 +8,13 @@ import time
 import pytest
 
 from provision.cli.report.status import list_notes
+from provision.desired import collect
 from provision.errors import Failed
 from provision.fortios.config.feed import FeedState
 from provision.linux.agent.protocol.answers import Ban
 from provision.plan import Verb
-from tests.unit.engine.site_model import BAN_HOST, FW1, FW2, World, go, notes, states
+from tests.plays import PLAYS
+from tests.unit.engine.site_model import BAN_HOST, FW1, FW2, SITE, World, go, notes, states
 
 OLD = 3600.0
 
@@ -70,6 +72,19 @@ def test_what_is_missing_is_a_difference(
     assert (states(result)[FW1], states(result)[FW2]) == ("differs", "ok")
     assert any(words in note for note in notes(result, FW1))
     assert any(words in line for line in list_notes([result]))
+
+
+@pytest.mark.parametrize("verb", ["verify", "status"])
+def test_a_fortigate_is_not_blamed_for_bans_without_room_in_a_full_feed(
+    deployed: World, verb: Verb
+) -> None:
+    full = int(collect.find_feed_limit(SITE, PLAYS))
+    deployed.feeds[FW1] = holding("203.0.113.8", lines=full, valid=full)
+    deployed.feeds[FW2] = holding("203.0.113.8", lines=full - 1, valid=full - 1)
+    result = go(verb)
+    assert (states(result)[FW1], states(result)[FW2]) == ("ok", "differs")
+    if verb == "verify":
+        assert "not compared with the bans, because the feed is full" in notes(result, FW1)[-2]
 
 
 def test_a_fortigate_that_shows_nothing_is_no_difference(deployed: World) -> None:

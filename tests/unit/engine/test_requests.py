@@ -29,7 +29,7 @@ def test_where_one_site_lacks_the_detection_no_site_is_contacted(cli: Cli) -> No
 
     assert (said.code, said.out) == (3, "")
     assert (
-        "site bh2: detection sslvpn_login_failed is not enabled; choose from: admin_login"
+        "site bh2: detection sslvpn_login_failed is not enabled; choose from: admin_login_failed\n"
         in said.err
     )
     assert "site bh3: detection sslvpn_login_failed is not enabled" in said.err
@@ -160,6 +160,16 @@ def test_a_ban_that_outlives_the_calendar_is_listed_all_the_same(
     said = cli("bans")
     assert said.code == 0
     assert "606585600000.0 s after 1970" in said.out
+
+
+def test_a_ban_is_listed_with_the_detection_and_the_rule_of_its_jail(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ban = {"address": "192.0.2.7", "since": 0, "until": -1, "failures": 1, "count": 1, "why": "x"}
+    bans = [{**ban, "jail": jail} for jail in ("banstitch-x", "banstitch-x-unknown_user")]
+    answered(monkeypatch, state="ok", details={"bans": bans})
+    rows = cli("bans").out.splitlines()[1:]
+    assert [row.split()[2] for row in rows] == ["x", "x/unknown_user"]
 
 
 # --- names that are taken --------------------------------------------------------------------------

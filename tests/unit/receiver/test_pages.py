@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.receiver.receiver_app import LINE, Receiver, module
+from tests.unit.receiver.receiver_app import DETECTION, LINE, Receiver, bans_file, module
 
 LOGIN = ("status", "s-secret")
 
@@ -164,6 +164,20 @@ def test_the_page_shows_bans_with_the_time_that_is_left(receiver: Receiver) -> N
     assert "203.0.113.9|1 h 1 m|" in shown
     assert "2001:db8::1|for ever|" in shown
     assert "203.0.113.10|" not in shown
+
+
+def test_the_page_shows_the_detection_and_the_rule_of_each_ban(tmp_path: Path) -> None:
+    jails = [DETECTION["jail"], f"{DETECTION['jail']}-trap"]
+    receiver = Receiver(tmp_path, jails=jails)
+    for jail, address in zip(jails, ("203.0.113.9", "203.0.113.10"), strict=True):
+        (receiver.spool / f"{jail}.bans").write_text(bans_file({address: -1}))
+        (receiver.spool / f"{jail}.alive").touch()
+    told = page(receiver).text.split("times banned|detection|")[1]
+    assert "203.0.113.9|for ever|" in told
+    assert {cell for cell in told.split("|") if "sslvpn" in cell} == {
+        "sslvpn_login_failed",
+        "sslvpn_login_failed/trap",
+    }
 
 
 def test_each_number_of_the_page_stands_under_its_own_title(

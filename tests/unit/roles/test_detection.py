@@ -234,8 +234,10 @@ def test_a_name_of_an_earlier_release_stays_valid_with_a_warning(tmp_path: Path)
 
 def test_a_renamed_detection_takes_over_the_bans_of_its_earlier_jail() -> None:
     found = jails(detection_enabled=["ipsec_failed"])
-    assert found.sections() == ["banstitch-ipsec_psk_failed"]
-    assert 'earlier="banstitch-ipsec_failed"' in found["banstitch-ipsec_psk_failed"]["action"]
+    name = "banstitch-ipsec_psk_failed"
+    assert found.sections() == [name, f"{name}-slow"]
+    assert 'earlier="banstitch-ipsec_failed"' in found[name]["action"]
+    assert "earlier" not in found[f"{name}-slow"]["action"]
     assert "earlier" not in str(jails(detection_enabled=["user_auth_failed"]))
 
 
@@ -243,6 +245,8 @@ def test_the_rules_of_a_renamed_detection_count_under_its_new_name() -> None:
     model = roles.detection.role.Settings.model_validate({"detection_enabled": ["ipsec_failed"]})
     found: Any = rules.replay(linux(sample_site({"detection": model})))["rules"]
     assert list(found["detections"]) == ["ipsec_psk_failed"]
+    # it has no user names, of which other rules count
+    assert found["detections"]["ipsec_psk_failed"]["rules"].keys() == {"plain", "slow"}
 
 
 def test_bans_too_short_to_grow_are_refused(tmp_path: Path) -> None:
