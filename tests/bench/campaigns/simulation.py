@@ -119,7 +119,7 @@ def _note(result: Result, attempt: Attempt, is_denied: bool, homes: Homes) -> No
     if attempt.is_guess:
         result.guesses += 1
         result.kept_out += is_denied
-    elif attempt.kind == SUCCESS:
+    elif attempt.kind == SUCCESS and not attempt.is_tunnel:
         is_strange = not homes.has(attempt)
         result.logins += 1
         result.strange += is_strange
