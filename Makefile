@@ -31,6 +31,7 @@ bench: venv lab  ## what FortiGate pushes, bans, events and hostile lines cost, 
 	$(PYTHON) -m tests.bench.parse
 	$(PYTHON) -m tests.bench.fuzz
 	$(PYTHON) -m tests.bench.campaigns
+	$(PYTHON) -m tests.bench.replay
 	$(PYTHON) -m tests.bench.check
 
 lint: venv

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Sequence
 
 import click
@@ -71,8 +70,8 @@ def _read_rules(app: App, selected: Selected, poll: float | None) -> SiteRules:
 
 def _print_document(app: App, flags: Flags, document: ReplayDocument) -> None:
     if flags.json:
-        json.dump(mask_texts(document, app.secrets), sys.stdout)
-        click.echo()
+        # at once: json.dump writes each number by itself
+        click.echo(json.dumps(mask_texts(document, app.secrets)))
     else:
         for line in list_lines(document):
             click.echo(escape(app.secrets.mask(line), but=""))

@@ -20,6 +20,7 @@ class Attempt(NamedTuple):
     - ``source``: the address as it is counted, an IPv6 address by its /64
     - ``person``: number of the employee who tries, or -1
     - ``is_guess``: an attacker tries a password
+    - ``is_tunnel``: the second event of a login to the SSL VPN, by which the tunnel begins
     """
 
     at: float
@@ -31,6 +32,7 @@ class Attempt(NamedTuple):
     reason: str = ""
     person: int = -1
     is_guess: bool = False
+    is_tunnel: bool = False
 
 
 @lru_cache(maxsize=65536)
@@ -96,9 +98,10 @@ def _render_sslvpn_failure(attempt: Attempt) -> str:
 
 
 def _render_sslvpn_success(attempt: Attempt) -> str:
+    logid, kind = ("0101039947", "ssl-tunnel") if attempt.is_tunnel else ("0101039424", "ssl-web")
     return (
-        'logid="0101039424" type="event" subtype="vpn" level="information" vd="root"'
-        ' logdesc="SSL VPN tunnel up" action="tunnel-up" tunneltype="ssl-web" tunnelid=418623311'
+        f'logid="{logid}" type="event" subtype="vpn" level="information" vd="root"'
+        f' logdesc="SSL VPN tunnel up" action="tunnel-up" tunneltype="{kind}" tunnelid=418623311'
         f' remip={attempt.address} user={_quote(attempt.user)} group="vpn" dst_host="N/A"'
         ' reason="login successfully" msg="SSL tunnel established"'
     )

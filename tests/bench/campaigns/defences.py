@@ -8,7 +8,9 @@ from typing import NamedTuple, Protocol
 
 from banstitch_shared.eventlog import FAILURE
 from banstitch_shared.jails import PLAIN
+from rules import shield
 from rules.settings import Settings
+from rules.shielding import NEW
 from rules.state import State
 from rules.step import Ban, Pardon, step
 from rules.systems import Systems
@@ -36,9 +38,27 @@ class Defence(Protocol):
     def take(self, attempt: Attempt) -> Iterable[Denial]:
         """Return whom to deny, and whom no longer."""
 
+    def find_shield(self) -> tuple[float, float]:
+        """Return when the shield that rose last rose, and when it falls; nothing where there is none."""
+
+    def spares(self, attempt: Attempt) -> bool:
+        """Return whether the shield spares the source of an attempt."""
+
+
+class Shieldless:
+    """A defence without a shield."""
+
+    def find_shield(self) -> tuple[float, float]:
+        """Return a time that is over."""
+        return 0.0, 0.0
+
+    def spares(self, _attempt: Attempt) -> bool:
+        """Spare everybody."""
+        return True
+
 
 @dataclass
-class Recipe:
+class Recipe(Shieldless):
     """Two failures within ten minutes, an hour; it reads IPv4 addresses of log id 39426 only."""
 
     systems: None = None
@@ -55,7 +75,7 @@ class Recipe:
 
 
 @dataclass
-class CrowdSec:
+class CrowdSec(Shieldless):
     """The hub's ``crowdsecurity/fortinet-vpn-bruteforce``: a bucket for each address.
 
     It holds five failures, one leaks out every two minutes, and an overflow is a ban of four hours, the
@@ -77,7 +97,7 @@ class CrowdSec:
         return []
 
 
-class Rules:
+class Rules(Shieldless):
     """The rules as shipped, and fail2ban with their jails."""
 
     def __init__(self, settings: Settings, jails: dict[str, Jail]) -> None:
@@ -101,3 +121,16 @@ class Rules:
                 ended = self.fail2ban.pardon(outcome.at, outcome.source, self.systems)
                 denials += [Denial(key, 0) for key in {outcome.source, *ended}]
         return denials
+
+
+class Shielded(Rules):
+    """The rules with the setting ``shield: auto``."""
+
+    def find_shield(self) -> tuple[float, float]:
+        """Return the times of the shield; a site in its first week has none."""
+        old_enough = self.state.first_at + NEW
+        return max(self.state.shield_since, old_enough), self.state.shield_until
+
+    def spares(self, attempt: Attempt) -> bool:
+        """Return whether somebody logged in lately from the network around a source."""
+        return shield.is_home(self.state, attempt.source, attempt.at, self.settings)

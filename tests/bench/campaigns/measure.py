@@ -13,7 +13,7 @@ from rules.step import step
 from tests.bench.campaigns.attempts import to_entry
 from tests.bench.campaigns.autonomous import make_systems
 from tests.bench.campaigns.defaults import read_defaults
-from tests.bench.campaigns.defences import CrowdSec, Defence, Recipe, Rules
+from tests.bench.campaigns.defences import CrowdSec, Defence, Recipe, Rules, Shielded
 from tests.bench.campaigns.people import MONDAY
 from tests.bench.campaigns.simulation import Result, simulate
 from tests.bench.campaigns.table import Campaign, make_campaign
@@ -24,6 +24,7 @@ DEFENCES: dict[str, Callable[[], Defence]] = {
     "rules": lambda: Rules(*read_defaults()),
     "new site": lambda: Rules(*read_defaults()),
     "systems": lambda: Rules(*read_defaults(make_systems())),
+    "shield": lambda: Shielded(*read_defaults()),
 }
 
 STRETCHES = 25

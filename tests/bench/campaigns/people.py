@@ -91,7 +91,10 @@ def _log_in(
             yield _fail(site, at, address, person, USERS[person])
             at += chance.uniform(5, 25)
     user = USERS[person]
-    yield Attempt(at, address, find_source(address), site.detection, SUCCESS, user, person=person)
+    login = Attempt(at, address, find_source(address), site.detection, SUCCESS, user, person=person)
+    yield login
+    if site.detection == SSLVPN:
+        yield login._replace(is_tunnel=True)
 
 
 def _fail(site: Site, at: float, address: str, person: int, user: str) -> Attempt:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 from banstitch_shared.eventlog import SUCCESS
 from rules.networks import list_around
+from rules.settings import DAY
+from rules.shield import find_home
 from rules.systems import Systems
 
 from tests.bench.campaigns.attempts import Attempt
@@ -14,15 +16,27 @@ from tests.bench.campaigns.defences import Defence, Denial
 
 # The FortiGate fetches the feed every 60 seconds; fail2ban needs two to write it.
 POLL, WRITING = 60.0, 2.0
+# As long as the shipped detection_trust_days.
+LATELY = 14 * DAY
 
 
 @dataclass
 class Result:
-    """What became of the guesses and of the people. ``denied``: numbers of people."""
+    """What became of the guesses and of the people.
+
+    - ``denied``: numbers of people who were denied at least once
+    - ``logins``: with the right password, denied or not
+    - ``strange``: those of them from a network of which nobody has logged in lately
+    - ``denied_strange``, ``denied_known``: denied logins, from such a network and from another one
+    """
 
     guesses: int = 0
     kept_out: int = 0
     denied: set[int] = field(default_factory=set)
+    logins: int = 0
+    strange: int = 0
+    denied_strange: int = 0
+    denied_known: int = 0
 
     @property
     def share(self) -> float:
@@ -62,23 +76,54 @@ def _next_poll(at: float) -> float:
     return at if at == float("inf") else (at // POLL + 1) * POLL
 
 
+class Homes:
+    """The networks, as wide as the shield spares them, from which somebody logged in lately."""
+
+    def __init__(self) -> None:
+        self._logins: dict[str, float] = {}
+
+    def add(self, login: Attempt) -> None:
+        """Take a login that nothing denied."""
+        self._logins[find_home(login.source)] = login.at
+
+    def has(self, login: Attempt) -> bool:
+        """Return whether somebody logged in from the network of a login within two weeks."""
+        return login.at - self._logins.get(find_home(login.source), float("-inf")) < LATELY
+
+
 def simulate(attempts: Iterable[Attempt], defence: Defence, start: float) -> Result:
     """Return what a defence makes of attempts in the order of time; what is before ``start`` only teaches."""
-    result, feed = Result(), Feed(defence.systems)
+    result, feed, homes = Result(), Feed(defence.systems), Homes()
     for attempt in attempts:
-        is_denied, is_measured = feed.denies(attempt), attempt.at >= start
-        if is_measured:
-            _note(result, attempt, is_denied)
+        is_denied = feed.denies(attempt) or _is_shielded(attempt, defence)
+        if attempt.at >= start:
+            _note(result, attempt, is_denied, homes)
         if is_denied:
             continue
+        if attempt.kind == SUCCESS:
+            homes.add(attempt)
         for denial in defence.take(attempt):
             feed.update(attempt.at, denial)
     return result
 
 
-def _note(result: Result, attempt: Attempt, is_denied: bool) -> None:
+def _is_shielded(attempt: Attempt, defence: Defence) -> bool:
+    """Return whether the shield, as the FortiGate has fetched it, denies an attempt."""
+    since, until = defence.find_shield()
+    if not _next_poll(since + WRITING) <= attempt.at < _next_poll(until):
+        return False
+    return not defence.spares(attempt)
+
+
+def _note(result: Result, attempt: Attempt, is_denied: bool, homes: Homes) -> None:
     if attempt.is_guess:
         result.guesses += 1
         result.kept_out += is_denied
-    elif attempt.kind == SUCCESS and is_denied:
-        result.denied.add(attempt.person)
+    elif attempt.kind == SUCCESS and not attempt.is_tunnel:
+        is_strange = not homes.has(attempt)
+        result.logins += 1
+        result.strange += is_strange
+        result.denied_strange += is_denied and is_strange
+        result.denied_known += is_denied and not is_strange
+        if is_denied:
+            result.denied.add(attempt.person)

@@ -20,8 +20,8 @@ USUAL = Site()
 class Campaign(NamedTuple):
     """One row: the guesses, the percentage of them to keep out, and the people beside them.
 
-    ``most_denied``: so many people may be denied by mistake, of 500. ``with_systems``: the percentage to keep
-    out with a database of autonomous systems.
+    ``most_denied``: so many people may be denied by mistake, of 500. ``with_systems``, ``with_shield``: the
+    percentage to keep out with a database of autonomous systems, and with the shield.
     """
 
     name: str
@@ -30,6 +30,7 @@ class Campaign(NamedTuple):
     site: Site = USUAL
     most_denied: int = 10
     with_systems: float = 0.0
+    with_shield: float = 0.0
 
 
 def rest(_chance: random.Random) -> list[Attempt]:
@@ -76,15 +77,17 @@ CAMPAIGNS = (
         _swarm(attacks.choose_generic, 7, 12 * HOUR),
         30,
         with_systems=51,
+        with_shield=90,
     ),
     Campaign(
         "24,000 addresses, names of employees",
         _swarm(attacks.choose_employee, 14, 13 * DAY),
         8,
         with_systems=30,
+        with_shield=90,
     ),
     Campaign("24,000 addresses, mixed names", _swarm(attacks.choose_mixed, 7, 12 * HOUR), 20),
-    Campaign("residential proxies", attacks.attack_from_homes, 58, with_systems=63),
+    Campaign("residential proxies", attacks.attack_from_homes, 58, with_systems=63, with_shield=90),
     Campaign("IPsec dial-up", attacks.attack_ipsec, 25, Site(IPSEC), with_systems=37),
     Campaign("SAML", attacks.attack_saml, 29, Site(has_saml=True), with_systems=33),
 )

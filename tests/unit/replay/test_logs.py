@@ -45,6 +45,8 @@ def test_what_a_syslog_server_or_the_cli_puts_before_a_line_is_left_out(before: 
         ("date=2024-10-14 time=13:46:40 eventtime=1728938800841 logid=1", 1728938800.841),
         ('date=2024-10-14 time=13:46:40 tz="-0700" logid=1', 1728938800),
         ("date=2024-10-14 time=20:46:40 logid=1", 1728938800),
+        ('date=2024-10-15 time=02:16:40 tz="+0530" logid=1', 1728938800),
+        ('date=2024-10-14 time=23:59:59 tz="-0700" logid=1', 1728975599),
         ('{"at": 12.5, "line": "logid=1 remip=203.0.113.9"}', 12.5),
     ],
 )
@@ -77,6 +79,8 @@ def test_a_time_that_somebody_typed_does_not_count() -> None:
     [
         "logid=1 remip=203.0.113.9",
         "date=2024-99-14 time=13:46:40 logid=1",
+        "date=2024-10-14 time=24:00:00 logid=1",
+        'date=2024-10-14 time=13:46:40 tz="+9999" logid=1',
         "{",
         '{"at": 5}',
         '{"at": true, "line": "x"}',
