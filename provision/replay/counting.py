@@ -8,6 +8,7 @@ would hold at the same rate, so failures at 0, 301 and 602 seconds count as thre
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from banstitch_shared.addresses import Networks
 from rules.networks import list_around
@@ -79,7 +80,7 @@ class Fail2ban:
         fail2ban prolongs a ban that is in force without calling its actions, so the feed ends it in time.
         """
         jail, identity = self.jails[jail_name], (jail_name, key)
-        if jail.ignored.find_overlap(key):
+        if _is_ignored(jail.ignored, key):
             return None
         failures = self._failures.get(identity)
         if failures is None or failures.last + jail.find_time <= at:
@@ -126,6 +127,11 @@ class Fail2ban:
         self._times_banned[identity] = times + 1
         ban = self._bans[identity] = Ban(jail, key, at, _end(at, jail, times), events)
         return ban
+
+
+@lru_cache(maxsize=65536)
+def _is_ignored(ignored: Networks, key: str) -> bool:
+    return bool(ignored.find_overlap(key))
 
 
 def _widen(failures: _Failures, at: float, window: float) -> None:

@@ -136,7 +136,7 @@ def read_log_line(text: str) -> LogLine:
     if not fortigate:
         device = _DEVICE.search(head)
         fortigate = (device[1] or device[2] or "").strip() if device else ""
-    return LogLine(at, fortigate, text)
+    return LogLine(at, sys.intern(fortigate), text)
 
 
 def _read_json(text: str) -> tuple[float | None, str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 from banstitch_shared.addresses import Networks
@@ -154,14 +155,22 @@ def judge_line(line: LogLine, rules: SiteRules) -> Entry | None:
     verdict = judge(read_event(line.text), rules.detections, (), True, rules.ipv6_prefix)
     if verdict.ignored:
         return None
-    kind, name = verdict.kind, verdict.detection
-    user, reason = _decode_user(encode_user(verdict.user)), encode_reason(verdict.reason)
-    return Entry(line.at, line.fortigate, name, kind, verdict.address, user, reason.strip("-"))
+    user, reason = _write_user(verdict.user), _write_reason(verdict.reason)
+    name, kind, address = verdict.detection, verdict.kind, verdict.address
+    return Entry(line.at, line.fortigate, name, kind, address, user, reason)
 
 
-def _decode_user(written: str) -> str:
-    """Return a user name of a line of the event log: shortened, and empty where there is none."""
+# A log has few names and reasons, and many lines: each of them is kept in memory once.
+@lru_cache(maxsize=65536)
+def _write_user(user: str) -> str:
+    """Return a user name as the event log keeps it: shortened, and empty where there is none."""
+    written = encode_user(user)
     return "" if written == "-" else bytes.fromhex(written).decode("utf-8", "replace")
+
+
+@lru_cache(maxsize=4096)
+def _write_reason(reason: str) -> str:
+    return encode_reason(reason).strip("-")
 
 
 def replay_entries(replay: Replay, entries: Iterable[Entry], rules: SiteRules) -> Replay:
@@ -199,7 +208,7 @@ def _is_shielded(replay: Replay, state: State, entry: Entry, rules: SiteRules) -
         return False
     if shield.is_home(state, entry.address, entry.at, rules.rules):
         return False
-    if rules.spared.find_label(canonical(entry.address.partition("/")[0])):
+    if _is_spared(rules.spared, entry.address):
         return False
     if not replay.shield or replay.shield[-1].since != state.shield_since:
         replay.shield.append(ShieldTime(state.shield_since, state.shield_until))
@@ -208,6 +217,11 @@ def _is_shielded(replay: Replay, state: State, entry: Entry, rules: SiteRules) -
     period.kept_out += entry.kind == FAILURE
     period.denied += entry.kind == SUCCESS
     return True
+
+
+@lru_cache(maxsize=65536)
+def _is_spared(spared: Networks, source: str) -> bool:
+    return bool(spared.find_label(canonical(source.partition("/")[0])))
 
 
 def _count(replay: Replay, jails: Fail2ban, denied: _Denied, line: Line) -> None:

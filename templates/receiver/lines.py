@@ -61,6 +61,8 @@ BY_NEIGHBOURS = re.compile(
     r'(%s)=(?:"(.*?)"(?=[ \t]+%s=|\Z)|([^ \t\r\n"]*)(?=[ \t\r\n]|\Z))[ \t]*' % (NAME, NAME),
     re.DOTALL,
 )
+# Without one of these, both ways read alike where the first one reads to the end.
+AMBIGUOUS = re.compile(r"[\\\r\n]")
 # The same two ways, and at last a value that was cut.
 TYPED = (
     r'(?:^|[ \t])%%s=(?:"(?P<escaped>(?:[^"\\]|\\.)*)"(?=[ \t\r\n]|\Z)'
@@ -195,6 +197,8 @@ def read_ways(event: Event) -> Iterator[Fields]:
         if found and found[-1][0] in LAST_FIELDS and found[-1][1]:
             made = [(name, quoted or bare) for name, quoted, bare in STRICT_PAIR.findall(strict)]
             yield [*made, *found]
+            if not AMBIGUOUS.search(text):
+                return
 
 
 def read_to_end(text: str, way: re.Pattern[str]) -> Optional[Fields]:  # noqa: UP045 - Python 3.9

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple, Optional
 
-from banstitch_shared.addresses import Address
+from banstitch_shared.addresses import Address, Networks
 from banstitch_shared.eventlog import FAILURE, LOCKOUT, NOTHING, SUCCESS
 
 from receiver import sources
@@ -112,17 +113,40 @@ def judge_address(
     value = find_address(event, detection["address_field"], detection["address_inside"])
     if value in NOTHING:
         return Verdict("the event names no address")
-    address, ignore = canonical(value), detection["ignore"]
-    if kind == SUCCESS:
-        reason = sources.refusal_of_login(address, detection["own"])
-    else:
-        reason = sources.refusal(address, ignore, documentation)
-    if reason or address in spared or embedded(address) in spared:
-        return Verdict("address is " + (reason or sources.OWN))
-    source = sources.source_of(address, ipv6_prefix, ignore, spared)
+    own = detection["own"] if kind == SUCCESS else None
+    what = value, detection["ignore"], own, documentation, ipv6_prefix
+    reason, source = find_source(*what, spared) if spared else find_source_again(*what, ())
+    if reason:
+        return Verdict("address is " + reason)
     said = event.header.get("reason") or read_reason(event.text)
     user = find_user(event, detection["user_fields"], kind == SUCCESS)
     return Verdict("", detection["name"], source, user, said, kind)
+
+
+def find_source(
+    text: str,
+    ignore: Networks,
+    own: Optional[Networks],  # noqa: UP045 - Python 3.9
+    documentation: bool,
+    ipv6_prefix: int,
+    spared: Collection[Address],
+) -> tuple[str, str]:
+    """Return why an address does not count, or an empty string, and the source that it counts for.
+
+    ``own``: the site's own addresses, for a login; None for a failure.
+    """
+    address = canonical(text)
+    if own is not None:
+        reason = sources.refusal_of_login(address, own)
+    else:
+        reason = sources.refusal(address, ignore, documentation)
+    if not reason and (address in spared or embedded(address) in spared):
+        reason = sources.OWN
+    return reason, "" if reason else sources.source_of(address, ipv6_prefix, ignore, spared)
+
+
+# The same for a replay, which spares nobody else and meets most addresses often.
+find_source_again = lru_cache(maxsize=65536)(find_source)
 
 
 def find_log_id(event: Event) -> str:
