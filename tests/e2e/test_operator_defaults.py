@@ -7,6 +7,7 @@ the programs run in the file system that hosts are started from.
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -144,7 +145,7 @@ def test_the_operators_logrotate_defaults_do_not_apply_to_our_log(
 ) -> None:
     stanza = (rendered / "etc/logrotate.d/banstitch").read_text()
     (tmp_path / "ours").write_text(
-        stanza.replace("create 0660 root banstitch", "create 0660 root daemon")
+        re.sub(r"create 0660 root \S+", "create 0660 root daemon", stanza)
     )
     (tmp_path / "logrotate.conf").write_text(LOGROTATE)
     script = (
