@@ -1,6 +1,6 @@
 """The shield: while many strange sources fail at once, deny everything but the networks of recent logins.
 
-It rises when SOURCES sources without a recent login failed within an hour, and falls a day after that was
+It rises when SOURCES sources outside these networks failed within an hour, and falls a day after that was
 last the case. All of an IPv6 /48 is one of them. It spares the /16 around an IPv4 address and the /48 around
 an IPv6 address of each login that gave trust within ``trust_days``. Meanwhile it also denies people who log
 in from an unknown network, so it is off until an operator chooses it. shielding.py raises it.

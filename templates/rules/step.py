@@ -178,7 +178,8 @@ def _take_failure(
     _note_failure(state, event.address, event.at)
     if not reason.weight:
         return bans
-    shield.note_stranger(state, event.address, event.at)
+    if not shield.is_home(state, event.address, event.at, settings):
+        shield.note_stranger(state, event.address, event.at)
     if reason.rule == SPRAY:
         bans += _ban_spray(state, event, detection, settings)
     elif _complete_point(state, event, reason):

@@ -12,6 +12,8 @@ from rules import shield
 from rules.settings import DAY, Settings
 from rules.state import State
 
+from tests.unit.rules.step_model import Site
+
 SETTINGS = Settings({})
 
 
@@ -45,6 +47,17 @@ def test_one_stranger_who_fails_often_is_one() -> None:
     state = State()
     fail(state, many(1) * 50)
     assert not shield.is_up(state, 1000)
+
+
+def test_employees_who_mistype_on_a_new_address_of_a_known_network_raise_no_shield() -> None:
+    site = Site()
+    site.log_in("198.51.7.7", "alice")
+    for number in range(30):
+        site.fail(f"198.51.{number}.1", f"employee{number}")
+    assert not shield.is_up(site.state, site.now)
+    for number in range(20):
+        site.fail(f"203.{number}.113.1", f"employee{number}")
+    assert shield.is_up(site.state, site.now)
 
 
 def test_whoever_has_one_ipv6_network_is_one_stranger() -> None:
