@@ -24,6 +24,8 @@ JAIL = f"banstitch-{NAME}"
 LOGS = "/var/log/banstitch"
 ON = f"detection_enabled: [{NAME}, admin_login_failed]\ndetection_known_users: [alice, bob]"
 UNKNOWN = "sslvpn_login_unknown_user"
+# Of tests of what fail2ban does not do itself, one is enough.
+WHATEVER_FAIL2BAN = pytest.mark.parametrize("rules", ["bookworm"], indirect=True)
 
 
 class Rules:
@@ -160,6 +162,7 @@ def test_a_network_of_failing_sources_is_banned_as_one_and_told_by_unban(rules: 
     assert ("network", "198.51.100.0/24") not in rules.bans()
 
 
+@WHATEVER_FAIL2BAN
 def test_a_network_that_holds_a_spared_address_is_not_banned_as_one(rules: Rules) -> None:
     site = rules.site
     site.write_inventory(f"{ON}\ndetection_ignore: [198.51.100.9]")
@@ -186,6 +189,7 @@ def test_a_network_that_somebody_logged_in_from_is_not_banned_as_one(rules: Rule
     assert ("network", "198.51.100.0/24") not in rules.bans()
 
 
+@WHATEVER_FAIL2BAN
 def test_a_login_ends_the_ban_of_the_network_around_it(rules: Rules) -> None:
     for number in (1, 2, 3):
         rules.event(f"198.51.100.{number}", "admin")
@@ -205,6 +209,7 @@ def test_a_login_ends_the_ban_that_it_contradicts(rules: Rules) -> None:
     assert (freed["by"], freed["why"]) == ("banstitch-rules", "kjones logged in from there")
 
 
+@WHATEVER_FAIL2BAN
 def test_a_login_after_many_failures_is_an_alarm_everywhere(rules: Rules) -> None:
     for _ in range(6):
         rules.event("198.51.100.7")
@@ -252,16 +257,18 @@ def test_the_bans_of_every_rule_survive_a_restart_and_expire(rules: Rules) -> No
     assert site.run("apply", "-y").code == 0
 
 
+@WHATEVER_FAIL2BAN
 def test_a_rotation_at_any_moment_loses_no_event(rules: Rules) -> None:
     rotate = "logrotate --force /etc/logrotate.d/banstitch"
     for number in range(6):
         rules.event(f"198.51.{number}.7", "admin")
         rules.site.host.console(rotate, check=True)
-        assert within(20, partial(rules.has_counted, f"198.51.{number}.7"))
+        assert within(60, partial(rules.has_counted, f"198.51.{number}.7"))
     for number in range(6):
         assert rules.bans_soon("trap", f"198.51.{number}.7")
 
 
+@WHATEVER_FAIL2BAN
 def test_health_says_that_nobody_counts_and_that_events_wait(rules: Rules) -> None:
     host = rules.site.host
     host.console(

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.labsite import LabSite, fortigate_options
-from tests.e2e.site_helpers import EVENT, FAIL2BAN, denied
+from tests.e2e.site_helpers import EVENT, denied
 from tests.lab.roots import build_ready_root
 from tests.lab.stopwatch import within
 
@@ -58,7 +58,7 @@ def lists() -> Iterator[Lists]:
         thread.join()
 
 
-@pytest.fixture(params=FAIL2BAN)
+@pytest.fixture(params=["bullseye", "trixie"])
 def anywhere(request: Any, tmp_path: Path) -> Iterator[LabSite]:
     """A site on each Debian."""
     root = build_ready_root(request.param)

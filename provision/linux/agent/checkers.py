@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
-from provision.linux.agent import STATE, host
+from provision.linux.agent import STATE
 from provision.linux.agent.host import HostError, run, tail
 
 
@@ -22,26 +22,28 @@ def _check_python(path: str, staged: str, content: bytes) -> None:
         raise HostError(f"{path} must be valid Python: {error}") from error
 
 
-def _check_unit(path: str, staged: str, content: bytes) -> None:
-    """Check a copy under the final name, from which systemd reads the kind of a unit.
+def check_units(staged: Mapping[str, str]) -> None:
+    """Check units of systemd, each under its final path with the path of its content.
 
-    A socket and its service are accepted only beside each other: both are staged if they come together.
+    They are copied under their final names, from which systemd reads their kind, and checked together: it
+    accepts a socket only beside its service, and one check takes as long as ten.
+
+    Raises:
+        HostError: systemd does not accept one of them.
     """
     folder = os.path.join(STATE, "check")
-    copied = os.path.join(folder, os.path.basename(path))
-    name = os.path.splitext(path)[0]
     os.makedirs(folder, exist_ok=True)
     try:
-        for beside in (name + ".service", name + ".socket"):
-            if os.path.exists(host.staged_path(beside)):
-                target = os.path.join(folder, os.path.basename(beside))
-                shutil.copyfile(host.staged_path(beside), target)
-        shutil.copyfile(staged, copied)
-        verdict = run(["systemd-analyze", "verify", "--man=no", copied])
+        for path, content in staged.items():
+            shutil.copyfile(content, os.path.join(folder, os.path.basename(path)))
+        copies = [os.path.join(folder, os.path.basename(path)) for path in staged]
+        verdict = run(["systemd-analyze", "verify", "--man=no", *copies])
     finally:
         shutil.rmtree(folder)
-    if verdict.status or os.path.basename(path) in verdict.output:
-        raise HostError(f"systemd does not accept {path}:\n{tail(verdict.output)}")
+    wrong = [path for path in staged if os.path.basename(path) in verdict.output]
+    if verdict.status or wrong:
+        paths = ", ".join(wrong or staged)
+        raise HostError(f"systemd does not accept {paths}:\n{tail(verdict.output)}")
 
 
 def _check_logrotate(path: str, staged: str, content: bytes) -> None:
@@ -61,6 +63,5 @@ def _check_json(path: str, staged: str, content: bytes) -> None:
 CHECK: dict[str, Callable[[str, str, bytes], None]] = {
     "json": _check_json,
     "python": _check_python,
-    "systemd-unit": _check_unit,
     "logrotate": _check_logrotate,
 }

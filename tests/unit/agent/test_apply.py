@@ -70,6 +70,25 @@ def test_a_checker_that_refuses_leaves_everything_as_it_was(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_units_are_checked_together_and_a_wrong_one_is_named(
+    quiet: None, state: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[list[str]] = []
+
+    def verify(argv: list[str]) -> Ran:
+        asked.append([Path(word).name for word in argv])
+        assert all(Path(word).read_bytes() == b"ours" for word in argv[3:])
+        return Ran(0, f"{argv[4]}:1: Assignment outside of section. Ignoring.")
+
+    monkeypatch.setattr(checkers, "run", verify)
+    paths = [tmp_path / name for name in ("a.service", "b.socket", "c.path")]
+    files = [files_step(path, check="systemd-unit").files[0] for path in paths]
+    with pytest.raises(HostError, match=rf"systemd does not accept {paths[1]}:\n.*outside"):
+        applied(PutFiles(tuple(files), (), fail2ban_check=False))
+    assert asked == [["systemd-analyze", "verify", "--man=no", *(path.name for path in paths)]]
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_run_that_activated_nothing_reloads_nothing_when_it_is_undone(
     quiet: None, state: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

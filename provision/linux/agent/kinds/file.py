@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from provision.linux.agent import data, host
-from provision.linux.agent.checkers import CHECK, unchecked
+from provision.linux.agent.checkers import CHECK, check_units, unchecked
 from provision.linux.agent.fail2ban import check_fail2ban
 from provision.linux.agent.host import HostError, tail
 from provision.linux.agent.journal import Journal
@@ -111,6 +111,9 @@ def check(staged: Sequence[Staged], step: PutFiles) -> None:
     """
     for file, path, content in staged:
         CHECK.get(file.check, unchecked)(file.path, path, content)
+    units = {file.path: path for file, path, _ in staged if file.check == "systemd-unit"}
+    if units:
+        check_units(units)
     if any(file.check == "fail2ban" for file, _, _ in staged) or step.fail2ban_check:
         overlay = {f.path: c for f, _, c in staged if f.path.startswith("/etc/fail2ban/")}
         files = (identity.name for identity in step.remove if identity.kind == "file")
