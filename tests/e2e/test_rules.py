@@ -6,7 +6,6 @@ import base64
 import json
 import time
 from collections.abc import Iterator
-from functools import partial
 from typing import Any
 
 import pytest
@@ -52,11 +51,6 @@ class Rules:
 
     def bans_soon(self, rule: str, address: str) -> bool:
         return within(60, lambda: (rule, address) in self.bans() and address in feed(self.site))
-
-    def has_counted(self, address: str) -> bool:
-        """Return whether the rule log, rotated or not, has a line about an address."""
-        lines = self.site.host.console(f"cat {LOGS}/rules.log {LOGS}/rules.log.1 || true").stdout
-        return f" {address} " in lines
 
     def settle(self) -> None:
         """Wait until everything that was written is known: an event of the self-test's address is."""
@@ -263,8 +257,6 @@ def test_a_rotation_at_any_moment_loses_no_event(rules: Rules) -> None:
     for number in range(6):
         rules.event(f"198.51.{number}.7", "admin")
         rules.site.host.console(rotate, check=True)
-        assert within(60, partial(rules.has_counted, f"198.51.{number}.7"))
-    for number in range(6):
         assert rules.bans_soon("trap", f"198.51.{number}.7")
 
 
