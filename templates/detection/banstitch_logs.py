@@ -150,6 +150,8 @@ class Reader:
         self._open = self._container.open
         # what was opened last, kept open so that its rest can be read after a rotation
         self._held = io.FileIO(opened(path))
+        # the file that fail2ban's place belongs to: it keeps the place where it finds an empty file
+        self._reached = os.fstat(self._held.fileno()).st_ino
         self._container.open = self.open
 
     def open(self, *args: Any) -> Any:
@@ -162,12 +164,16 @@ class Reader:
         with before:
             if not os.path.samestat(os.fstat(before.fileno()), about):
                 self._read_rest(before.fileno())
+        if about.st_size:
+            self._reached = about.st_ino
         return self._open(*args)
 
     def _read_rest(self, log: int) -> None:
         """Give fail2ban the lines behind the place that it had reached."""
         wait_for_writers(log)
-        place, end = self._container.getPos(), min(os.fstat(log).st_size, LARGEST)
+        about = os.fstat(log)
+        place = self._container.getPos() if about.st_ino == self._reached else 0
+        end = min(about.st_size, LARGEST)
         self._filter.inOperation = True
         for line in lines(log, place, end):
             self._filter.processLineAndAdd(line)

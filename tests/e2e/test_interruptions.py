@@ -137,7 +137,7 @@ def undisturbed(
 
 
 @pytest.mark.parametrize(
-    ("moment", "how"), zip([*SAID, *ON_HOST], cycle(["killing", "cutting"]), strict=False)
+    ("moment", "how"), list(zip([*SAID, *ON_HOST], cycle(["killing", "cutting"]), strict=False))
 )
 def test_apply_after_an_interrupted_apply_reaches_the_same_state(
     moment: float | str, how: str, site: LabSite, undisturbed: tuple[Any, list[int]]

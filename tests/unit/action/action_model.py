@@ -80,7 +80,7 @@ def remembered(ip: str, bantime: float) -> Ticket:
 
 
 class Container:
-    """fail2ban's FileContainer: opens its log by name, and begins anew where that is another file."""
+    """fail2ban's FileContainer: begins anew where its log is another file, unless that is empty yet."""
 
     def __init__(self, path: str) -> None:
         self.path, self.place = path, 0
@@ -88,7 +88,7 @@ class Container:
 
     def open(self) -> bool:
         about = Path(self.path).stat()
-        if about.st_ino != self.inode:
+        if about.st_size and about.st_ino != self.inode:
             self.inode, self.place = about.st_ino, 0
         return about.st_size > self.place
 

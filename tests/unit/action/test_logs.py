@@ -75,6 +75,17 @@ def test_a_line_written_just_before_a_rotation_and_one_just_after_are_both_read(
     assert poll(server) == ["a", "b", "c", "d"]
 
 
+def test_a_line_is_read_of_a_file_that_was_empty_whenever_fail2ban_looked(server: Server) -> None:
+    server.start()
+    append(server.log, "a")
+    assert poll(server) == ["a"]
+    rotate(server)
+    assert poll(server) == ["a"]
+    append(server.log, "b")
+    rotate(server)
+    assert poll(server) == ["a", "b"]
+
+
 def test_fail2ban_looks_at_lines_of_its_own_jail_only_whatever_reloads_and_rotations(
     server: Server,
 ) -> None:
