@@ -28,7 +28,7 @@ _PLAUSIBLE = re.compile(r"[\w.@+' -]{1,64}\Z")
 
 
 class Reason(NamedTuple):
-    """Why a failure is suspicious: its weight, the rule, and for how many seconds it weighs."""
+    """The reason why a failure is suspicious: its weight, the rule, and for how many seconds it weighs."""
 
     weight: float
     rule: str

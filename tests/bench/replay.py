@@ -32,7 +32,7 @@ SWARMS = [each for each in CAMPAIGNS if each.name.startswith(("24,000", "residen
 
 
 class Cost(NamedTuple):
-    """What a replay took."""
+    """The cost of a replay."""
 
     seconds: float
     mebibytes: float

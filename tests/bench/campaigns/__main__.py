@@ -1,4 +1,4 @@
-"""What the defences keep out, campaign by campaign, and whom they deny by mistake.
+"""Measure what the defences keep out, campaign by campaign, and whom they deny by mistake.
 
     python -m tests.bench.campaigns [--seed 1] [--only WORD] [--export FOLDER]
 

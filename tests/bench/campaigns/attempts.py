@@ -15,7 +15,7 @@ SSLVPN, IPSEC, ADMIN = "sslvpn_login_failed", "ipsec_login_failed", "admin_login
 
 
 class Attempt(NamedTuple):
-    """What happens if nothing denies it. ``person`` and ``is_guess`` are the truth behind it.
+    """An attempt to log in. ``person`` and ``is_guess`` are the truth behind it.
 
     - ``source``: the address as it is counted, an IPv6 address by its /64
     - ``person``: number of the employee who tries, or -1

@@ -1,4 +1,4 @@
-"""What decides about bans: the recipe, CrowdSec's scenario for FortiGates, and the rules as shipped."""
+"""The defences: the recipe, CrowdSec's scenario for FortiGates, and the rules as shipped."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ DENIED, LATE = "sslvpn_login_permission_denied", "sslvpn_login_unknown_user"
 
 @dataclass(frozen=True)
 class Site:
-    """How the people of a site log in. ``change_day``: the Monday after the forced change."""
+    """The way in which the people of a site log in. ``change_day``: the Monday after the forced change."""
 
     detection: str = SSLVPN
     has_saml: bool = False

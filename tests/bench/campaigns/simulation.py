@@ -22,7 +22,7 @@ LATELY = 14 * DAY
 
 @dataclass
 class Result:
-    """What became of the guesses and of the people.
+    """The fate of the guesses and of the people.
 
     - ``denied``: numbers of people who were denied at least once
     - ``logins``: with the right password, denied or not

@@ -1,4 +1,4 @@
-"""What the FortiGates hold of the feed is compared with the bans, by `verify` and `status`."""
+"""`verify` and `status` compare what the FortiGates hold of the feed with the bans."""
 
 from __future__ import annotations
 

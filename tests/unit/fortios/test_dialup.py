@@ -1,4 +1,4 @@
-"""What `auto` finds of IPsec on a FortiGate is read, pushed and removed over SSH."""
+"""`auto` on a FortiGate without SSL VPN: what it finds of IPsec is read, pushed and removed over SSH."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a FortiGate reports about its feed, and how many entries it takes."""
+"""A FortiGate's own reports about its feed, and the number of entries that it takes."""
 
 from __future__ import annotations
 

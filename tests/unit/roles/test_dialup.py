@@ -1,4 +1,4 @@
-"""Where the IPsec clients of a FortiGate without SSL VPN dial in, by its own settings."""
+"""IPsec clients of a FortiGate without SSL VPN: its own settings say where they dial in."""
 
 from __future__ import annotations
 

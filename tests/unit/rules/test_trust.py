@@ -1,4 +1,4 @@
-"""What a login does for its source, and when it does nothing."""
+"""A login: its effects on its source, and when it has none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much each kind of failure weighs: after how many of them a source is banned, and by which rule."""
+"""The weight of each kind of failure: after how many of them a source is banned, and by which rule."""
 
 from __future__ import annotations
 
