@@ -92,8 +92,14 @@ class Container:
             self.inode, self.place = about.st_ino, 0
         return about.st_size > self.place
 
+    def close(self) -> None:
+        """Forget the open file."""
+
     def getPos(self) -> int:  # noqa: N802 - fail2ban names it so
         return self.place
+
+    def setPos(self, place: int) -> None:  # noqa: N802 - fail2ban names it so
+        self.place = place
 
 
 class Filter:
@@ -106,6 +112,9 @@ class Filter:
         self.added: list[str] = []
         self.logs: dict[str, Container] = {}
         self.lines: list[str] = []
+        # lines that fail2ban itself took out of a log
+        self.read = 0
+        self.active = True
 
     def getIgnoreIP(self) -> list[str]:  # noqa: N802 - fail2ban names it so
         return sorted({*self._ignored(), *self.added})
@@ -132,6 +141,7 @@ class Filter:
             with Path(path).open("rb") as stream:
                 stream.seek(log.place)
                 for line in stream.read().decode().splitlines():
+                    self.read += 1
                     self.processLineAndAdd(line)
                 log.place = stream.tell()
 

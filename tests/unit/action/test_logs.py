@@ -103,6 +103,53 @@ def test_fail2ban_looks_at_lines_of_its_own_jail_only_whatever_reloads_and_rotat
     assert poll(server) == ["a", "d", "f"]
 
 
+def test_fail2ban_itself_reads_a_log_once_at_the_start_and_no_line_of_another_jail_later(
+    server: Server,
+) -> None:
+    append(server.log, "a")
+    server.start()
+    assert poll(server) == ["a"]
+    append(server.log, *map(str, range(1000)), jail=f"{JAIL}-network")
+    append(server.log, "b")
+    rotate(server)
+    append(server.log, "c")
+    assert poll(server) == ["a", "b", "c"]
+    assert server.jail.filter.read == 1
+
+
+def test_a_line_that_comes_while_the_jail_stops_is_left_for_its_next_start(server: Server) -> None:
+    append(server.log, "a")
+    server.start()
+    poll(server)
+    place = server.jail.filter.getLog(str(server.log)).getPos()
+    append(server.log, "b")
+    server.jail.filter.active = False
+    assert poll(server) == ["a"]
+    assert server.jail.filter.getLog(str(server.log)).getPos() == place
+
+
+def test_half_a_line_is_read_once_the_rest_of_it_is_there(server: Server) -> None:
+    server.start()
+    poll(server)
+    with server.log.open("a") as stream:
+        stream.write(f"1 {JAIL} a")
+    assert poll(server) == []
+    with server.log.open("a") as stream:
+        stream.write("b\n")
+    assert poll(server) == ["ab"]
+
+
+def test_a_line_without_an_end_is_not_read_again_at_every_look(server: Server) -> None:
+    server.start()
+    poll(server)
+    with server.log.open("a") as stream:
+        stream.write("x" * 90_000)
+    poll(server)
+    assert server.jail.filter.getLog(str(server.log)).getPos() > 80_000
+    append(server.log, "", "a")
+    assert poll(server) == ["a"]
+
+
 def test_a_full_log_is_rotated_within_a_second_or_two_and_its_name_is_never_missing(
     server: Server,
 ) -> None:
