@@ -180,6 +180,8 @@ class Reader:
                 wait_for_writers(before.fileno())
                 self._read(before.fileno())
                 self._place = 0
+            elif self._place > about.st_size:  # somebody has cut it
+                self._place = 0
         if not self._begun:
             self._begun = True
             # of an empty file fail2ban would keep the place that it had reached in an earlier one

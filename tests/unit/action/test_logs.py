@@ -128,6 +128,17 @@ def test_a_line_that_comes_while_the_jail_stops_is_left_for_its_next_start(serve
     assert server.jail.filter.getLog(str(server.log)).getPos() == place
 
 
+def test_a_log_that_was_cut_is_read_from_its_beginning(server: Server) -> None:
+    server.start()
+    append(server.log, "a", "b")
+    poll(server)
+    append(server.log, "c")
+    poll(server)
+    server.log.write_text("")
+    append(server.log, "d")
+    assert poll(server) == ["a", "b", "c", "d"]
+
+
 def test_half_a_line_is_read_once_the_rest_of_it_is_there(server: Server) -> None:
     server.start()
     poll(server)
