@@ -188,6 +188,7 @@ class Reader:
             self._place = None if about.st_size else 0
             return self._open()
         self._read(now.fileno())
+        self._container.inOperation = True
         # it notes which file it is, for its database
         self._open()
         self._container.close()
@@ -196,7 +197,8 @@ class Reader:
 
     def _read(self, log: int) -> None:
         """Give fail2ban the jail's lines behind the place that was reached, and move that."""
-        self._filter.inOperation = True
+        # until it has once read all there was, it believes the times of lines however old they are
+        self._filter.inOperation = self._container.inOperation
         end = min(os.fstat(log).st_size, LARGEST)
         for line, behind in read_lines(log, self._place or 0, end):
             if self._own in line:

@@ -83,7 +83,7 @@ class Container:
     """fail2ban's FileContainer: begins anew where its log is another file, unless that is empty yet."""
 
     def __init__(self, path: str) -> None:
-        self.path, self.place = path, 0
+        self.path, self.place, self.inOperation = path, 0, False
         self.inode = Path(path).stat().st_ino
 
     def open(self) -> bool:
@@ -115,6 +115,8 @@ class Filter:
         # lines that fail2ban itself took out of a log
         self.read = 0
         self.active = True
+        # of each line, whether an old one would have been taken for one of now
+        self.operating: list[bool] = []
 
     def getIgnoreIP(self) -> list[str]:  # noqa: N802 - fail2ban names it so
         return sorted({*self._ignored(), *self.added})
@@ -133,6 +135,7 @@ class Filter:
 
     def processLineAndAdd(self, line: str) -> None:  # noqa: N802 - fail2ban names it so
         self.lines.append(line)
+        self.operating.append(self.inOperation)
 
     def getFailures(self, path: str) -> None:  # noqa: N802 - fail2ban names it so
         """Read what is new in a log."""

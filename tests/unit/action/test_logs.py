@@ -128,6 +128,16 @@ def test_a_line_that_comes_while_the_jail_stops_is_left_for_its_next_start(serve
     assert server.jail.filter.getLog(str(server.log)).getPos() == place
 
 
+def test_the_lines_of_the_first_read_keep_their_times_however_old_they_are(server: Server) -> None:
+    server.start()
+    assert poll(server) == []
+    append(server.log, "a", "b")
+    assert poll(server) == ["a", "b"]
+    append(server.log, "c")
+    assert poll(server) == ["a", "b", "c"]
+    assert server.jail.filter.operating == [False, False, True]
+
+
 def test_a_log_that_was_cut_is_read_from_its_beginning(server: Server) -> None:
     server.start()
     append(server.log, "a", "b")
