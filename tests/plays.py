@@ -1,14 +1,13 @@
 """The plays of `site.py`, for tests that run a verb or ask roles."""
 
-import roles.detection.role
-import roles.receiver.role
-from provision.sites.builder import Play
-from roles import enforcement, feed, rules, shield, webhook
+from __future__ import annotations
 
-PLAYS = (
-    Play("ban_hosts", (roles.detection.role, roles.receiver.role, rules, shield)),
-    Play("fortigates", (webhook, feed, enforcement)),
-)
+import runpy
+
+from provision.sites.builder import Play
+from tests import PROJECT
+
+PLAYS: tuple[Play, ...] = runpy.run_path(str(PROJECT / "site.py"))["load_plays"]()
 
 
 def load_plays() -> tuple[Play, ...]:

@@ -32,7 +32,14 @@ BASE = (
     "procps",
     "sudo",
 )
-BAN_HOST = ("fail2ban", "gunicorn", "python3-gevent", "python3-flask", "logrotate")
+BAN_HOST = (
+    "fail2ban",
+    "python3-systemd",
+    "gunicorn",
+    "python3-gevent",
+    "python3-flask",
+    "logrotate",
+)
 # Debian 11's security archive lists a newer version, which it does not have.
 PINNED = {("bullseye", "python3-gevent"): "python3-gevent=20.9.0-2"}
 
