@@ -10,8 +10,8 @@ import pytest
 
 from tests.e2e.labsite import LabSite, fortigate_options
 from tests.e2e.poller import feed
+from tests.e2e.rules_site import ON, Rules, read_metrics
 from tests.e2e.site_helpers import FAIL2BAN, denied, history
-from tests.e2e.test_rules import ON, Rules, metrics
 from tests.lab.roots import build_ready_root
 from tests.lab.stopwatch import within
 
@@ -56,7 +56,7 @@ def test_a_spray_raises_it_and_everything_says_so(rules: Rules) -> None:
         assert not denied(site, spared)
     assert "SHIELD UP from" in site.run("status").out
     assert "SHIELD UP from" in site.run("plan").out
-    assert "banstitch_shield_up 1" in metrics(site)
+    assert "banstitch_shield_up 1" in read_metrics(site)
     assert within(30, lambda: any(why.startswith("SHIELD UP until") for why in noted(site)))
     assert site.run("verify").code == 0
 
@@ -89,7 +89,7 @@ def test_an_order_ends_by_itself_and_the_setting_counts_again(rules: Rules) -> N
     assert site.run("apply", "-y").code == 0
     assert within(60, lambda: not holds(site, STRANGER))
     assert within(60, lambda: "SHIELD ALARM since" in site.run("status").out)
-    assert "banstitch_shield_alarm 1" in metrics(site)
+    assert "banstitch_shield_alarm 1" in read_metrics(site)
     assert not denied(site, STRANGER)
 
 
