@@ -11,7 +11,7 @@ from typing import Optional, Union
 
 from banstitch_shared.eventlog import NOTHING
 
-from receiver.lines import Event, Fields, Malformed, read_typed
+from receiver.lines import UNREAD, Event, Fields, Malformed, read_typed
 from receiver.sources import canonical
 
 A_NAME, NONE = "a name", "none"
@@ -72,10 +72,17 @@ def find_second(event: Event, name: str) -> Optional[str]:  # noqa: UP045 - Pyth
 
 def read_certain(event: Event) -> Optional[dict[str, str]]:  # noqa: UP045 - Python 3.9
     """Return all fields of the log line, or None where somebody may have typed one of them."""
-    if not event.ways or not is_in_order(event.ways[0]):
+    if event.certain is UNREAD:
+        event.certain = find_certain(event.ways)
+    return event.certain
+
+
+def find_certain(ways: Sequence[Fields]) -> Optional[dict[str, str]]:  # noqa: UP045 - Python 3.9
+    """Return the fields in which all ways to read a line agree, or None where there are none."""
+    if not ways or not is_in_order(ways[0]):
         return None
-    fields = dict(event.ways[0])
-    alike = all(dict(way) == fields and len(way) == len(fields) for way in event.ways)
+    fields = dict(ways[0])
+    alike = all(dict(way) == fields and len(way) == len(fields) for way in ways)
     return fields if alike else None
 
 

@@ -72,6 +72,9 @@ LINE_END, ESCAPED_LINE_END = re.compile(r"\r?\n"), re.compile(r"(?:\\r)?\\n")
 ESCAPED = re.compile(r'\\(["\\])')
 ANY_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
+# Stands for fields that nobody has asked for; compared by identity.
+UNREAD: dict[str, str] = {}
+
 
 class Malformed(Exception):
     """A body that does not say for certain what happened and to whom."""
@@ -86,6 +89,8 @@ class Event:
         # the log line, for the operator
         self.text = text
         self._parts: Optional[tuple[str, str]] = None  # noqa: UP045 - Python 3.9
+        # what conditions.read_certain returned; UNREAD until it is asked
+        self.certain: Optional[dict[str, str]] = UNREAD  # noqa: UP045 - Python 3.9
         self._ways: Optional[list[Fields]] = None  # noqa: UP045 - Python 3.9
 
     @property
