@@ -20,6 +20,9 @@ from provision.replay.report import ReplayDocument, build_document, list_lines
 from provision.results import Exit, exit_code
 from provision.sites.builder import Selected
 
+# Characters that are written at once.
+_PIECE = 1 << 20
+
 
 def replay_files(app: App, flags: Flags, files: Sequence[str], poll: float | None) -> Exit:
     """Replay the lines of ``files`` with the settings of the chosen sites, and print the outcome.
@@ -74,7 +77,11 @@ def _read_rules(app: App, selected: Selected, poll: float | None) -> SiteRules:
 def _print_document(app: App, flags: Flags, document: ReplayDocument) -> None:
     if flags.json:
         # at once: json.dump writes each number by itself
-        click.echo(json.dumps(mask_texts(document, app.secrets)))
+        text = json.dumps(mask_texts(document, app.secrets))
+        # in pieces: each is encoded as a copy
+        for start in range(0, len(text), _PIECE):
+            click.echo(text[start : start + _PIECE], nl=False)
+        click.echo()
     else:
         for line in list_lines(document):
             click.echo(escape(app.secrets.mask(line), but=""))

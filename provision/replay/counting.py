@@ -40,7 +40,7 @@ class Jail:
     ignored: Networks = NOBODY
 
 
-@dataclass
+@dataclass(slots=True)
 class Ban:
     """A ban by one jail. ``until`` is -1 for ever; ``events``: the failures that led to it."""
 
@@ -55,7 +55,7 @@ class Ban:
         return self.at <= at and (self.until == FOREVER or at < self.until)
 
 
-@dataclass
+@dataclass(slots=True)
 class _Failures:
     """fail2ban's ticket of a key that is not banned: when its window begins and ends, and its count."""
 

@@ -154,7 +154,8 @@ def _read_json(text: str) -> tuple[float | None, str, str]:
 
 
 def _find_time(head: str) -> float:
-    event_time = _EVENT_TIME.search(head)
+    # the expression is slow where it finds nothing
+    event_time = _EVENT_TIME.search(head) if "eventtime=" in head else None
     if event_time:
         # seconds, and since FortiOS 6.2 nanoseconds
         return int(event_time[1]) / 10.0 ** (len(event_time[1]) - 10)

@@ -11,7 +11,7 @@ from typing import Optional, Union
 
 from banstitch_shared.eventlog import NOTHING
 
-from receiver.lines import Event, Fields, Malformed, read_typed, read_ways, read_whole
+from receiver.lines import UNREAD, Event, Fields, Malformed, read_typed
 from receiver.sources import canonical
 
 A_NAME, NONE = "a name", "none"
@@ -65,23 +65,33 @@ def find_second(event: Event, name: str) -> Optional[str]:  # noqa: UP045 - Pyth
     value = event.find(name)
     if value is not None:
         return value
-    found = {value for field, value in read_whole(event) or () if field == name}
+    fields = event.ways[0] if event.ways else []
+    found = {value for field, value in fields if field == name}
     return found.pop() if len(found) == 1 else None
 
 
 def read_certain(event: Event) -> Optional[dict[str, str]]:  # noqa: UP045 - Python 3.9
     """Return all fields of the log line, or None where somebody may have typed one of them."""
-    ways = list(read_ways(event))
-    fields = dict(ways[0]) if ways else {}
+    if event.certain is UNREAD:
+        event.certain = find_certain(event.ways)
+    return event.certain
+
+
+def find_certain(ways: Sequence[Fields]) -> Optional[dict[str, str]]:  # noqa: UP045 - Python 3.9
+    """Return the fields in which all ways to read a line agree, or None where there are none."""
+    if not ways or not is_in_order(ways[0]):
+        return None
+    fields = dict(ways[0])
     alike = all(dict(way) == fields and len(way) == len(fields) for way in ways)
-    return fields if ways and alike and is_in_order(ways[0]) else None
+    return fields if alike else None
 
 
 def is_in_order(fields: Fields) -> bool:
     """Return whether each field that somebody types is followed by the one that FortiOS writes behind it."""
     return all(
-        following in FOLLOWERS.get(name, (following,))
-        for (name, _), (following, _) in zip(fields, fields[1:])
+        fields[number][0] in FOLLOWERS[name]
+        for number, (name, _) in enumerate(fields[:-1], 1)
+        if name in FOLLOWERS
     )
 
 

@@ -55,7 +55,7 @@ STRICT_PAIR = re.compile("(%s)=%s" % (NAME, VALUE))
 # The two ways to read typed text: a backslash escapes what follows, or a quote ends a value where
 # another field or the end follows. In the second one no name can hide a field that comes behind it.
 BY_ESCAPES = re.compile(
-    r'(%s)=(?:"((?:[^"\\]|\\.)*)"|([^ \t\r\n"]*))(?=[ \t\r\n]|\Z)[ \t]*' % NAME, re.DOTALL
+    r'(%s)=(?:"([^"\\]*(?:\\.[^"\\]*)*)"|([^ \t\r\n"]*))(?=[ \t\r\n]|\Z)[ \t]*' % NAME, re.DOTALL
 )
 BY_NEIGHBOURS = re.compile(
     r'(%s)=(?:"(.*?)"(?=[ \t]+%s=|\Z)|([^ \t\r\n"]*)(?=[ \t\r\n]|\Z))[ \t]*' % (NAME, NAME),
@@ -65,12 +65,15 @@ BY_NEIGHBOURS = re.compile(
 AMBIGUOUS = re.compile(r"[\\\r\n]")
 # The same two ways, and at last a value that was cut.
 TYPED = (
-    r'(?:^|[ \t])%%s=(?:"(?P<escaped>(?:[^"\\]|\\.)*)"(?=[ \t\r\n]|\Z)'
+    r'(?:^|[ \t])%%s=(?:"(?P<escaped>[^"\\]*(?:\\.[^"\\]*)*)"(?=[ \t\r\n]|\Z)'
     r'|"(?P<quoted>.*?)(?:"(?=[ \t]+%s=|\s*\Z)|\Z)|(?P<bare>[^\s"]*))' % NAME
 )
 LINE_END, ESCAPED_LINE_END = re.compile(r"\r?\n"), re.compile(r"(?:\\r)?\\n")
 ESCAPED = re.compile(r'\\(["\\])')
 ANY_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+
+# Stands for fields that nobody has asked for; compared by identity.
+UNREAD: dict[str, str] = {}
 
 
 class Malformed(Exception):
@@ -86,6 +89,9 @@ class Event:
         # the log line, for the operator
         self.text = text
         self._parts: Optional[tuple[str, str]] = None  # noqa: UP045 - Python 3.9
+        # what conditions.read_certain returned; UNREAD until it is asked
+        self.certain: Optional[dict[str, str]] = UNREAD  # noqa: UP045 - Python 3.9
+        self._ways: Optional[list[Fields]] = None  # noqa: UP045 - Python 3.9
 
     @property
     def parts(self) -> tuple[str, str]:
@@ -93,6 +99,17 @@ class Event:
         if self._parts is None:
             self._parts = self._split()
         return self._parts
+
+    @property
+    def ways(self) -> list[Fields]:
+        """All fields of the log line in each way in which it can be read; nearly always one, or none.
+
+        A line that was cut has none: it could be a user name that looks like the fields of another event.
+        """
+        if self._ways is None:
+            # several conditions of a detection ask, and to read them takes most of the time of a login
+            self._ways = list(read_ways(self))
+        return self._ways
 
     def _split(self) -> tuple[str, str]:
         begin = START.match(self.text).end()  # type: ignore[union-attr] # it matches nothing as well
@@ -178,14 +195,6 @@ def typed_value_of(name: str) -> re.Pattern[str]:
     return re.compile(TYPED % re.escape(name), re.DOTALL)
 
 
-def read_whole(event: Event) -> Optional[Fields]:  # noqa: UP045 - Python 3.9
-    """Return all fields of the log line, or None where it does not say for certain where it ends.
-
-    A line that was cut could be a user name that looks like the fields of another event.
-    """
-    return next(read_ways(event), None)
-
-
 def read_ways(event: Event) -> Iterator[Fields]:
     """Yield all fields of the log line in each way in which it can be read."""
     strict, rest = event.parts
@@ -209,9 +218,14 @@ def read_to_end(text: str, way: re.Pattern[str]) -> Optional[Fields]:  # noqa: U
         if pair is None:
             return None
         name, quoted, bare = pair.groups()
-        found.append((name, bare if quoted is None else ANY_ESCAPED.sub(r"\1", quoted)))
+        found.append((name, bare if quoted is None else unescape(quoted)))
         position = pair.end()
     return found
+
+
+def unescape(quoted: str) -> str:
+    """Return a quoted value without the backslashes that escape another character."""
+    return ANY_ESCAPED.sub(r"\1", quoted) if "\\" in quoted else quoted
 
 
 def read_typed(text: str, name: str) -> str:
@@ -227,7 +241,7 @@ def read_typed(text: str, name: str) -> str:
     if found is None:
         return ""
     quoted = found["quoted"] if found["escaped"] is None else found["escaped"]
-    return found["bare"] if quoted is None else ANY_ESCAPED.sub(r"\1", quoted)
+    return found["bare"] if quoted is None else unescape(quoted)
 
 
 def read_reason(text: str) -> str:

@@ -141,9 +141,9 @@ def source_of(address: Address, prefix: int, ignore: Networks, spared: Iterable[
     ``prefix``: how many bits a network has. One that holds somebody who is never banned (in ``ignore``,
     or one of ``spared``) is not banned as a whole: each address of it is a source of its own.
     """
-    number, bits = int(address), bits_of(address, prefix)
     if address.version == 4:
         return str(address)
+    number, bits = int(address), bits_of(address, prefix)
     start = number >> 128 - bits << 128 - bits
     end = start | (1 << 128 - bits) - 1
     if bits == 128 or has_part_of(ignore, start, 128 - bits):

@@ -15,7 +15,7 @@ from banstitch_shared.eventlog import FAILURE, LOCKOUT, NOTHING, SUCCESS
 
 from receiver import sources
 from receiver.conditions import find_unmet, find_user, read_certain
-from receiver.lines import Event, Fields, Malformed, read_reason, read_whole
+from receiver.lines import Event, Fields, Malformed, read_reason
 from receiver.sources import canonical, embedded
 
 # One detection as the role renders it, with ``own`` and ``ignore`` as networks.
@@ -188,10 +188,9 @@ def address_in(find: Find, name: str, around: str) -> Optional[str]:  # noqa: UP
 
 def read_behind(event: Event) -> Fields:
     """Return all fields, for what decides and stands behind typed text."""
-    fields = read_whole(event)
-    if fields is None:
+    if not event.ways:
         raise Malformed("what decides stands behind a user name, in a line without a clear end")
-    return fields
+    return event.ways[0]
 
 
 def respell(value: str) -> str:

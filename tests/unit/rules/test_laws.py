@@ -8,9 +8,8 @@ import pytest
 from banstitch_shared.eventlog import FAILURE, LOCKOUT, SUCCESS, Entry
 from hypothesis import given
 from hypothesis import strategies as st
+from rules import failures, logins, standing, weights
 from rules import state as tables
-from rules import step as step_module
-from rules import weights
 from rules.outcomes import Ban, Outcome
 from rules.settings import DAY
 from rules.state import State, read_state
@@ -111,9 +110,13 @@ def test_an_attacker_who_fills_the_tables_evicts_no_employee(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for module, table in (
-        (step_module, "MOST_SOURCES"),
-        (step_module, "MOST_NETWORKS"),
-        (step_module, "MOST_USERS"),
+        (standing, "MOST_SOURCES"),
+        (failures, "MOST_SOURCES"),
+        (failures, "MOST_NETWORKS"),
+        (failures, "MOST_USERS"),
+        (logins, "MOST_SOURCES"),
+        (logins, "MOST_NETWORKS"),
+        (logins, "MOST_USERS"),
         (weights, "MOST_USERS"),
         (weights, "MOST_OF_A_SPRAY"),
     ):

@@ -1,0 +1,175 @@
+"""Take a failure: which bans of its source, and of the networks around it, it completes.
+
+Managed by Banstitch: changes made here are overwritten. Python 3.9 or later, standard library only.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+from banstitch_shared.eventlog import LOCKOUT as LOCKED_OUT
+from banstitch_shared.eventlog import Entry
+from banstitch_shared.jails import PLAIN, name_jail
+
+from rules import shield
+from rules.networks import find_networks, find_party
+from rules.outcomes import Ban
+from rules.settings import ASN, DAY, NETWORK, SPRAY, TRUSTED, Detection, Rule, Settings
+from rules.standing import OFFICE_GUESTS, is_trusted, name_guesses, name_system, note_failure
+from rules.state import (
+    MOST_NETWORKS,
+    MOST_OF_A_NETWORK,
+    MOST_SOURCES,
+    MOST_USERS,
+    State,
+    Table,
+    remember,
+)
+from rules.weights import Reason, name_account, weigh
+
+# Failures that weigh less do not count against a trusted source: those of its own users, and of a new site.
+SOME_WEIGHT = 0.2
+# The time after a ban in which failures of its source weigh twice as much.
+OFFENCE = 14 * DAY
+# How long a login spares its autonomous system, and how long a banned system is not banned again.
+SYSTEM_TRUST, PAUSE = 30 * DAY, 3600
+# The weights that ban a source and a network; a little less than 1 and 2, since a third is not exact.
+WHOLE, NETWORK_WEIGHT = 1 - 1e-9, 2 - 1e-9
+
+
+def take_failure(state: State, event: Entry, detection: Detection, settings: Settings) -> list[Ban]:
+    """Take a failure into the state, and return the bans that follow from it."""
+    reason = weigh(state, event, detection, settings)
+    if is_trusted(state, event.address, event.at, settings):
+        return _count_trusted(state, event, detection, reason)
+    bans = [_ban(event, PLAIN)] if PLAIN in detection.rules and event.kind != LOCKED_OUT else []
+    note_failure(state, event.address, event.at)
+    if not reason.weight:
+        return bans
+    if not shield.is_home(state, event.address, event.at, settings):
+        shield.note_stranger(state, event.address, event.at)
+    if reason.rule == SPRAY:
+        bans += _ban_spray(state, event, detection, settings)
+    elif _complete_point(state, event, reason):
+        bans.append(_ban(event, reason.rule))
+    if NETWORK in detection.rules:
+        bans += _ban_networks(state, event, detection, reason, settings)
+    if ASN in detection.rules:
+        bans += _ban_systems(state, event, detection, reason, settings)
+    return bans
+
+
+def _count_trusted(state: State, event: Entry, detection: Detection, reason: Reason) -> list[Ban]:
+    """Return the ban of a trusted source, if its failure counts.
+
+    An office is not banned for a telephone that repeats the old password of one of its users. Elsewhere
+    only one in three such failures counts, once there were enough for a ban.
+    """
+    rule, is_suspicious = detection.rules.get(TRUSTED), reason.weight >= SOME_WEIGHT
+    if is_suspicious:
+        user = name_account(detection, event.user)
+        note_failure(state, name_guesses(event.address, user), event.at)
+    if rule is None:
+        return []
+    if is_suspicious:
+        return [_ban(event, TRUSTED)]
+    if len(state.guests.get(event.address, ())) >= OFFICE_GUESTS:
+        return []
+    repeated, last = state.failures.get(event.address + " own", (0, 0))
+    repeated = repeated + 1 if last > event.at - DAY else 1
+    remember(state.failures, event.address + " own", [repeated, event.at], MOST_SOURCES)
+    return [_ban(event, TRUSTED)] if repeated <= rule.max_retry or repeated % 3 == 0 else []
+
+
+def _complete_point(state: State, event: Entry, reason: Reason) -> bool:
+    """Return whether the failures of a source weigh 1 together; then their weights are used up."""
+    points = [entry for entry in state.points.get(event.address, ()) if entry[0] > event.at]
+    points.append([event.at + reason.lasts, reason.weight])
+    factor = 2 if state.offenders.get(event.address, 0.0) > event.at - OFFENCE else 1
+    if factor * sum(weight for _, weight in points) >= WHOLE:
+        state.points.pop(event.address, None)
+        remember(state.offenders, event.address, event.at, MOST_SOURCES)
+        return True
+    remember(state.points, event.address, points, MOST_SOURCES)
+    return False
+
+
+def _ban_spray(state: State, event: Entry, detection: Detection, settings: Settings) -> list[Ban]:
+    """Return the bans of all sources so far when a spray begins, and later the ban of each new one."""
+    user, rule = name_account(detection, event.user), detection.rules[SPRAY]
+    is_under_way = state.attacked.get(user, 0.0) > event.at
+    remember(state.attacked, user, event.at + rule.find_time, MOST_USERS)
+    state.points.pop(event.address, None)
+    if is_under_way:
+        remember(state.offenders, event.address, event.at, MOST_SOURCES)
+        return [_ban(event, SPRAY)]
+    sources = [
+        each for each in state.sprays[user] if not is_trusted(state, each, event.at, settings)
+    ]
+    for source in sources:
+        remember(state.offenders, source, event.at, MOST_SOURCES)
+    return [_ban(event, SPRAY, source) for source in sources]
+
+
+def _ban_networks(
+    state: State, event: Entry, detection: Detection, reason: Reason, settings: Settings
+) -> list[Ban]:
+    rule, bans, networks = detection.rules[NETWORK], [], find_networks(event.address)
+    for source, network in zip((event.address, *networks), networks):
+        if event.at - state.safe_networks.get(network, float("-inf")) < settings.trust_time:
+            break
+        if _complete_network(state, network, source, event.at, reason, rule):
+            bans.append(_ban(event, NETWORK, network))
+    return bans
+
+
+def _ban_systems(
+    state: State, event: Entry, detection: Detection, reason: Reason, settings: Settings
+) -> list[Ban]:
+    """Return the bans of an autonomous system; failures until a FortiGate has fetched them ban nothing."""
+    key, systems = name_system(event.address, settings), settings.systems
+    safe_until = state.safe_networks.get(key, float("-inf")) + max(
+        SYSTEM_TRUST, settings.trust_time
+    )
+    banned_until = state.offenders.get(key, float("-inf")) + PAUSE
+    if not key or not systems or event.at < max(safe_until, banned_until):
+        return []
+    party = find_party(event.address)
+    sources = [*state.networks.get(key, ()), party]
+    if not _complete_network(state, key, party, event.at, reason, detection.rules[ASN]):
+        return []
+    remember(state.offenders, key, event.at, MOST_SOURCES)
+    networks = systems.list_networks(systems.find(event.address), sources)
+    return [_ban(event, ASN, network) for network in networks]
+
+
+def _complete_network(
+    state: State, network: str, source: str, at: float, reason: Reason, rule: Rule
+) -> bool:
+    """Return whether enough sources of a network weigh 2 together; then their weights are used up."""
+    sources = _add_to_network(state, network, source, at, reason, at - rule.find_time)
+    if len(sources) < rule.max_retry:
+        return False
+    if sum(weight for _, weight in sources.values()) < NETWORK_WEIGHT:
+        return False
+    del state.networks[network]
+    return True
+
+
+def _add_to_network(
+    state: State, network: str, source: str, at: float, reason: Reason, since: float
+) -> Table[list[float]]:
+    """Add a source to its network, and return those that failed there since a time."""
+    sources = state.networks.get(network) or OrderedDict()
+    last, weight = sources.get(source, (0.0, 0.0))
+    weight = min(1.0, reason.weight + (weight if last > since else 0.0))
+    remember(sources, source, [at, weight], MOST_OF_A_NETWORK)
+    remember(state.networks, network, sources, MOST_NETWORKS)
+    while next(iter(sources.values()))[0] <= since:
+        sources.popitem(last=False)
+    return sources
+
+
+def _ban(event: Entry, rule: str, key: str = "") -> Ban:
+    jail = name_jail(event.detection, rule)
+    return Ban(event.at, jail, key or event.address, event.address, event.fortigate)
