@@ -13,8 +13,8 @@ thousand   `check` of 1,000 sites with 2,000 FortiGates.
 sites      CPU of the controller for `plan` of 100 sites, the start of the program included. The ban hosts are
            programs in another process that answer as deployed hosts would. Each site has other settings.
 logins     `plan` of 100 sites beside 100 bare logins of paramiko with one exec. The sites are real: eight
-           hosts, whose sshd listens at 13 addresses each. `plan` changes nothing, so each address is looked
-           at as a site of its own, and the agent does its whole work 100 times.
+           hosts, whose sshd listens at 13 ports each. `plan` changes nothing, so each port is looked at as a
+           site of its own, and the agent does its whole work 100 times. Sites of one host render the same.
 look       CPU that `plan` costs on a ban host, less that of a bare login with `true`.
 first      the first `apply` beside `apt-get install` of the same packages by hand, each on a fresh host that
            has downloaded them.

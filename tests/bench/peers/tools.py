@@ -52,7 +52,7 @@ def install_pyinfra() -> Path:
         shutil.rmtree(environment, ignore_errors=True)
         cache.mkdir(parents=True, exist_ok=True)
         make = [sys.executable, "-m", "venv", str(environment)]
-        pip = [str(environment / "bin/pip"), "install", "-q", "-r", str(HERE / "requirements.txt")]
+        pip = [str(environment / "bin/pip"), "install", "-qq", "-r", str(HERE / "requirements.txt")]
         for argv in (make, pip):
             subprocess.run(argv, check=True, stdin=subprocess.DEVNULL)
         (environment / "ready").touch()
@@ -107,8 +107,8 @@ class Peers:
             (
                 name,
                 {
-                    "ssh_hostname": each.address,
-                    "ssh_port": each.host.port,
+                    "ssh_hostname": each.host.address,
+                    "ssh_port": each.port,
                     "ssh_user": "root",
                     "ssh_key": str(each.host.private_key),
                     "ssh_known_hosts_file": str(self.known_hosts),
@@ -125,8 +125,8 @@ class Peers:
     def _write_ansible(self, sites: Mapping[str, Endpoint]) -> None:
         hosts = {
             name: {
-                "ansible_host": each.address,
-                "ansible_port": each.host.port,
+                "ansible_host": each.host.address,
+                "ansible_port": each.port,
                 "ansible_user": "root",
                 "ansible_ssh_private_key_file": str(each.host.private_key),
                 "folder": str(self.folder / name),
