@@ -108,7 +108,7 @@ def render_sites(inventory: Path) -> Iterator[tuple[str, tuple[Resource, ...]]]:
 
 
 def name_aliases(hosts: Sequence[DebianHost], sites: int) -> dict[str, Endpoint]:
-    """Let the sshd of each host listen at more ports, and return so many sites at them, host by host in turn."""
+    """Let the sshd of each host listen at more ports, and return so many sites there, in turn."""
     ports = range(FIRST_PORT, FIRST_PORT - (-sites // len(hosts)))
     for host in hosts:
         lines = [f"ListenAddress {host.address}:{port}\n" for port in ports]
