@@ -74,12 +74,14 @@ def take_medians(costs: Sequence[Cost]) -> Cost:
     )
 
 
-def measure_in_turn(runs: int, *measures: Callable[[], Cost]) -> list[list[Cost]]:
+def measure_in_turn(
+    runs: int, *measures: Callable[[], Cost], uncounted: int = 1
+) -> list[list[Cost]]:
     """Return the costs of each of ``measures``, which take turns, so that a slow moment meets all of them.
 
-    A first turn is not counted: it compiles modules and fills caches.
+    The first turns are not counted: they compile modules and fill caches.
     """
-    turns = [[each() for each in measures] for _ in range(runs + 1)][1:]
+    turns = [[each() for each in measures] for _ in range(uncounted + runs)][uncounted:]
     return [list(costs) for costs in zip(*turns, strict=True)]
 
 

@@ -41,9 +41,9 @@ from tests.bench.fleet import (
     Endpoint,
     apply,
     boot,
-    check_settled,
     name_aliases,
     name_sites,
+    plan,
     read_cpu,
     render_sites,
     write_inventory,
@@ -55,7 +55,6 @@ from tests.bench.process import (
     compare_seconds,
     measure,
     measure_in_turn,
-    run_site,
     take_medians,
 )
 from tests.e2e.labsite import fortigate_options
@@ -78,7 +77,7 @@ class Rerun(Report):
         self.deployed = self.write("deployed", name_sites(hosts))
         if hosts:
             apply(self.deployed)
-            check_settled(self.deployed)
+            plan(self.deployed)
 
     def write(
         self, name: str, sites: dict[str, Endpoint], fortigate: Simulator | None = None
@@ -127,7 +126,7 @@ def measure_fortigate(bench: Rerun) -> None:
     with Simulator(fortigate_options()) as fortigate:
         inventory = bench.write("fortigate", name_sites(bench.hosts[:1]), fortigate)
         apply(inventory)
-        check_settled(inventory)
+        plan(inventory)
         (ours,) = measure_in_turn(bench.runs, lambda: apply(inventory))
         bench.limit_seconds("apply with nothing to do, and its FortiGate", ours, 1.3)
 
@@ -154,8 +153,7 @@ def measure_sites(bench: Rerun) -> None:
     """Measure the controller's CPU for many sites."""
     inventory = bench.folder / "fakes"
     with fake_sites.serve(inventory, SITES):
-        check_settled(inventory)
-        (costs,) = measure_in_turn(3, lambda: run_site("plan", "-i", str(inventory)))
+        (costs,) = measure_in_turn(3, lambda: plan(inventory))
     spent = 1000 * take_medians(costs).cpu / SITES
     shown = f"{spent:.0f} ms of CPU a site"
     bench.report(f"plan of {SITES} sites", shown, "at most 40 ms", spent <= 40)
@@ -164,9 +162,8 @@ def measure_sites(bench: Rerun) -> None:
 def measure_logins(bench: Rerun) -> None:
     """Measure many real sites, beside bare logins to them."""
     inventory = bench.write("aliases", name_aliases(bench.hosts, SITES))
-    check_settled(inventory)
     logins, plans = measure_in_turn(
-        3, lambda: log_in_barely(inventory), lambda: run_site("plan", "-i", str(inventory))
+        3, lambda: log_in_barely(inventory), lambda: plan(inventory), uncounted=0
     )
     factor = compare_seconds(logins, plans)
     ours, bare = take_medians(plans), take_medians(logins)
@@ -192,7 +189,7 @@ def measure_look(bench: Rerun) -> None:
 
     plans, logins = [], []
     for _ in range(bench.runs):
-        plans.append(count_cpu(lambda: run_site("plan", "-i", str(inventory))))
+        plans.append(count_cpu(lambda: plan(inventory)))
         logins.append(count_cpu(lambda: log_in_barely(inventory)))
     spent = statistics.median(map(float.__sub__, plans, logins))
     bench.report(
