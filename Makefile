@@ -22,7 +22,7 @@ check: lint  ## the linters and the unit tests, without the slow ones
 docs: venv  ## write the generated parts of docs/
 	$(Q)$(PYTHON) -m tests.pages
 
-bench: venv lab  ## what FortiGate pushes, bans, events and hostile lines cost, beside stock netmiko and the recipe
+bench: venv lab  ## what runs, pushes, bans, events and hostile lines cost, beside netmiko, pyinfra and the recipe
 	$(PYTHON) -m tests.bench.fortios  # fails where it is not faster
 	$(PYTHON) -m tests.bench.bans
 	$(PYTHON) -m tests.bench.receiver
@@ -33,6 +33,7 @@ bench: venv lab  ## what FortiGate pushes, bans, events and hostile lines cost, 
 	$(PYTHON) -m tests.bench.campaigns
 	$(PYTHON) -m tests.bench.replay
 	$(PYTHON) -m tests.bench.check
+	$(PYTHON) -m tests.bench.rerun
 
 lint: venv
 	$(PYTHON) -m ruff check .
@@ -52,5 +53,6 @@ lab:
 
 clean:  ## the environment, the caches, lab hosts that nobody owns and the file systems they start from
 	if [ -x $(PYTHON) ]; then $(PYTHON) -m tests.lab.debian clean; fi
+	rm -rf $${XDG_CACHE_HOME:-$$HOME/.cache}/banstitch-bench
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import statistics
-import sys
 import tempfile
-import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests import PROJECT
+from tests.bench.process import Cost, run_site, take_medians
 
 RUNS = 10
 
@@ -32,18 +30,9 @@ def write_inventory(folder: Path, sites: int) -> Path:
     return path
 
 
-def run(*arguments: str) -> tuple[float, float, int]:
-    """Return the seconds, the seconds of CPU and the MiB that the command line takes."""
-    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
-    start = time.monotonic()
-    to_null = [(os.POSIX_SPAWN_OPEN, stream, os.devnull, os.O_WRONLY, 0) for stream in (1, 2)]
-    command = [sys.executable, str(PROJECT / "site.py"), *arguments]
-    child = os.posix_spawn(sys.executable, command, environment, file_actions=to_null)
-    _, status, usage = os.wait4(child, 0)
-    if status:
-        raise SystemExit(f"{' '.join(arguments)}: exit {os.waitstatus_to_exitcode(status)}")
-    seconds = time.monotonic() - start
-    return seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss // 1024
+def measure_call(arguments: Sequence[str], runs: int = RUNS) -> Cost:
+    """Return the medians of so many calls of `site.py`; the first, which compiles modules, is not counted."""
+    return take_medians([run_site(*arguments) for _ in range(runs + 1)][1:])
 
 
 def main() -> None:
@@ -53,10 +42,11 @@ def main() -> None:
         for sites, runs in ((60, RUNS), (1000, 3)):
             cases.append((["check", "-i", str(write_inventory(Path(folder), sites))], runs))
         for arguments, runs in cases:
-            results = [run(*arguments) for _ in range(runs + 1)][1:]  # the first compiles modules
-            seconds, cpu, memory = map(statistics.median, zip(*results, strict=True))
+            cost = measure_call(arguments, runs)
             name = " ".join(Path(word).name for word in arguments)
-            print(f"{name}: {seconds:.2f} s, {cpu:.2f} s of CPU, {memory:.0f} MiB")
+            print(
+                f"{name}: {cost.seconds:.2f} s, {cost.cpu:.2f} s of CPU, {cost.mebibytes:.0f} MiB"
+            )
 
 
 if __name__ == "__main__":

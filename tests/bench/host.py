@@ -22,14 +22,28 @@ LINE = (
 )
 
 
-class Bench:
+class Report:
+    """Lines of a report, and the limits that were missed."""
+
+    def __init__(self) -> None:
+        self.missed: list[str] = []
+
+    def report(self, what: str, result: object, promise: str = "", kept: bool = True) -> None:
+        """Print a line of the report; remember a limit that was missed."""
+        verdict = f"  {'kept' if kept else 'MISSED'}: {promise}" if promise else ""
+        print(f"{what:44} {result}{verdict}", flush=True)
+        if not kept:
+            self.missed.append(promise)
+
+
+class Bench(Report):
     """A deployed site, and the limits that it missed."""
 
     def __init__(self, site: LabSite) -> None:
+        super().__init__()
         self.site, self.host = site, site.host
         self.tokens = json.loads(self.host.read("/etc/banstitch/tokens.json"))
         self.token = self.tokens["webhook:fgt1"]
-        self.missed: list[str] = []
 
     @property
     def encrypt(self) -> ssl.SSLContext | None:
@@ -45,13 +59,6 @@ class Bench:
         pinned = ssl.create_default_context(cadata=found[found.index("-----BEGIN CERTIFICATE") :])
         pinned.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
         return pinned
-
-    def report(self, what: str, result: object, promise: str = "", kept: bool = True) -> None:
-        """Print a line of the report; remember a limit that was missed."""
-        verdict = f"  {'kept' if kept else 'MISSED'}: {promise}" if promise else ""
-        print(f"{what:44} {result}{verdict}", flush=True)
-        if not kept:
-            self.missed.append(promise)
 
 
 @contextmanager

@@ -1,0 +1,91 @@
+"""Run a command to its end, and say what it cost as a whole process."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+from tests import PROJECT
+
+# Seconds after which a command is killed.
+LIMIT = 300
+
+
+class Cost(NamedTuple):
+    """The seconds, the seconds of CPU and the MiB of a process and its children, and what it printed."""
+
+    seconds: float
+    cpu: float
+    mebibytes: float
+    out: str = ""
+
+
+def measure(argv: Sequence[str], environment: Mapping[str, str] | None = None) -> Cost:
+    """Return the cost of a command; ``environment`` is added to that of this process.
+
+    Modules are compiled once, as on every machine that is not told otherwise.
+
+    Raises:
+        RuntimeError: it failed. The text has the end of its output.
+    """
+    kept = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    with tempfile.TemporaryFile() as output:
+        began = time.monotonic()
+        process = subprocess.Popen(
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            cwd=PROJECT,
+            env=kept | dict(environment or {}),
+        )
+        alarm = threading.Timer(LIMIT, process.kill)
+        alarm.start()
+        _, status, used = os.wait4(process.pid, 0)
+        seconds = time.monotonic() - began
+        alarm.cancel()
+        process.returncode = os.waitstatus_to_exitcode(status)
+        output.seek(0)
+        said = output.read().decode(errors="replace")
+    if process.returncode:
+        words = " ".join(argv)
+        raise RuntimeError(f"{words}: exit code {process.returncode}\n{said[-3000:]}")
+    return Cost(seconds, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, said)
+
+
+def run_site(*arguments: str) -> Cost:
+    """Return the cost of a call of `site.py`."""
+    return measure([sys.executable, str(PROJECT / "site.py"), *arguments])
+
+
+def take_medians(costs: Sequence[Cost]) -> Cost:
+    """Return the median of each figure."""
+    return Cost(
+        statistics.median(cost.seconds for cost in costs),
+        statistics.median(cost.cpu for cost in costs),
+        statistics.median(cost.mebibytes for cost in costs),
+    )
+
+
+def measure_in_turn(
+    runs: int, *measures: Callable[[], Cost], uncounted: int = 1
+) -> list[list[Cost]]:
+    """Return the costs of each of ``measures``, which take turns, so that a slow moment meets all of them.
+
+    The first turns are not counted: they compile modules and fill caches.
+    """
+    turns = [[each() for each in measures] for _ in range(uncounted + runs)][uncounted:]
+    return [list(costs) for costs in zip(*turns, strict=True)]
+
+
+def compare_seconds(ours: Sequence[Cost], others: Sequence[Cost]) -> float:
+    """Return how many times longer the others take: the median over the turns."""
+    pairs = zip(ours, others, strict=True)
+    return statistics.median(other.seconds / own.seconds for own, other in pairs)
