@@ -81,7 +81,8 @@ def largest(do: str) -> int:
 
 def prepare(do: str) -> None:
     """Prepare to read the answer to a request; the first answer of a form takes longer otherwise."""
-    _adapter(ANSWERS[do])
+    form: Any = ANSWERS[do]
+    _adapter(form)
 
 
 def read(request: Request[Answer], raw: bytes) -> Answer:
