@@ -6,6 +6,7 @@ It counts events for the rules of the role `detection`, whose jails read what it
 from __future__ import annotations
 
 import json
+from functools import cache
 from pathlib import Path
 
 from provision.desired.context import Context
@@ -51,10 +52,7 @@ class Settings(RoleSettings):
 def resources(context: Context) -> tuple[Resource, ...]:
     """Return the service, its settings, memory and logs, and the spool of its requests."""
     settings = File(RULES_SETTINGS, _describe_settings(context), 0o640, "root", USER, check="json")
-    app = [
-        File(f"{_APP}/{path.name}", read_file(f"rules/{path.name}"), check="python")
-        for path in sorted((TEMPLATES / "rules").glob("*.py"))
-    ]
+    app = _list_app_files()
     # the role `receiver` puts them in place
     shared = [file.id for file in deploy_modules(APP_DIRECTORY)]
     service, *carrier = _render_units(context)
@@ -76,6 +74,15 @@ def resources(context: Context) -> tuple[Resource, ...]:
             restart_on=(settings.id, *(file.id for file in app), *shared, service.id),
         ),
         Service(_PATH, restart_on=(ResourceId("file", f"{UNIT_DIRECTORY}/{_PATH}"),)),
+    )
+
+
+@cache
+def _list_app_files() -> tuple[File, ...]:
+    """Return the program, which is the same at every site."""
+    return tuple(
+        File(f"{_APP}/{path.name}", read_file(f"rules/{path.name}"), check="python")
+        for path in sorted((TEMPLATES / "rules").glob("*.py"))
     )
 
 

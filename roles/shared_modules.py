@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from provision.desired.templates import TEMPLATES, read_file
 from provision.linux.kinds.directory import Directory
 from provision.linux.kinds.file import File
@@ -14,6 +16,7 @@ def deploy_package(folder: str) -> Directory:
     return Directory(f"{folder}/{PACKAGE}", 0o755)
 
 
+@cache
 def deploy_modules(folder: str) -> tuple[File, ...]:
     """Return the shared modules themselves."""
     names = sorted(path.name for path in (TEMPLATES / "shared" / PACKAGE).glob("*.py"))

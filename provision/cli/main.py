@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import sys
 from collections.abc import Callable, Sequence
@@ -20,6 +21,11 @@ from provision.results import Exit
 
 if TYPE_CHECKING:
     from provision.sites.builder import Play
+
+
+# New objects after which Python looks for garbage. Imports and the inventory make hundreds of thousands, and
+# nearly all of them live until the end.
+GARBAGE_AFTER = 200_000
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -55,6 +61,7 @@ def main(load_plays: Callable[[], tuple[Play, ...]], argv: Sequence[str] | None 
 
     ``load_plays`` imports the roles. Only the verbs that need roles call it, `--help` does not.
     """
+    gc.set_threshold(GARBAGE_AFTER)
     with shelter_streams() as output, treat_hangup_as_interrupt():
         secrets = Secrets()
         _set_up_logging(secrets)

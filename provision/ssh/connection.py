@@ -68,12 +68,15 @@ class Access:
     def prepare(self, transport: paramiko.Transport, address: str, port: int) -> None:
         """Ask the server for a host key of a type that known_hosts has, before the key exchange.
 
+        Ask for AES-GCM first, too: no other cipher of paramiko's needs less time for each packet.
+
         Raises:
             OSError: the inventory's known_hosts file cannot be read.
         """
         known = find_keys(self._files, address, port)
         options = transport.get_security_options()
         options.key_types = host_keys.order_types(known, options.key_types)
+        options.ciphers = sorted(options.ciphers, key=lambda name: "-gcm@" not in name)
 
     def check(self, transport: paramiko.Transport, address: str, port: int) -> None:
         """Check the host key that the server has sent, before any secret is sent.

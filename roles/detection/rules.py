@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Final, NamedTuple
 
@@ -191,7 +192,8 @@ def describe_rules(
     return json.dumps(document, indent=1, ensure_ascii=True) + "\n"
 
 
-def read_trap_users() -> list[str]:
+@cache
+def read_trap_users() -> tuple[str, ...]:
     """Return the shipped list of user names that nobody should have."""
     lines = _TRAP_USERS.read_text("utf-8").splitlines()
-    return [line for line in lines if line and not line.startswith("#")]
+    return tuple(line for line in lines if line and not line.startswith("#"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -41,7 +42,7 @@ class File(Resource):
     check: Check = ""
     when: When = ""
 
-    @property
+    @cached_property
     def id(self) -> ResourceId:
         return ResourceId("file", self.path)
 
@@ -59,10 +60,11 @@ class File(Resource):
         if self.content is None:
             self._plan_log(state, draft)
             return
-        before = text_of(state)
         attributes = compare_attributes(self, state) if state else ""
-        if before == self.content and not attributes and self.id in draft.owned:
+        is_same = state is not None and state.content == _encode(self.content)
+        if is_same and not attributes and self.id in draft.owned:
             return
+        before = self.content if is_same else text_of(state)
         if state is not None:
             draft.claim(self.id, self.path, "exists")
         diff = join_diffs(unified_diff(self.path, before, self.content), attributes)
@@ -70,7 +72,7 @@ class File(Resource):
         seen = base64.b64decode(state.content) if state and state.content is not None else None
         draft.files.append(
             NewFile(
-                content=base64.b64encode(self.content.encode()).decode(),
+                content=_encode(self.content),
                 check=self.check,
                 seen=hashlib.sha256(seen).hexdigest() if seen is not None else "",
                 **read_attributes(self),
@@ -85,6 +87,13 @@ class File(Resource):
         reason = f"a {state.type} is there and is moved aside" if state and is_odd else ""
         draft.change(self.id, "create" if state is None else "update", diff, reason)
         draft.makes.append(Touch(**read_attributes(self)))
+
+
+# Nearly all files are the same at all sites. The bound keeps the others from adding up over a fleet.
+@lru_cache(maxsize=256)
+def _encode(content: str) -> str:
+    """Return the content of a file as an observation has it."""
+    return base64.b64encode(content.encode()).decode()
 
 
 def can_be_file(

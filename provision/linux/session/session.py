@@ -11,6 +11,7 @@ import threading
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -44,10 +45,13 @@ PROMPTING = 10
 MOST_BEFORE = 1 << 16
 # Bytes of the output of an installation.
 MOST_INSTALLING = 1 << 20
+# Several connections are opened at once, and one of them prepares for all.
+_PREPARING = threading.Lock()
 
 
+@cache
 def agent_zip() -> bytes:
-    """Return the agent as a zip that Python can import from."""
+    """Return the agent as a zip that Python can import from; it is built once."""
     root = Path(provision.__file__).parent
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -58,6 +62,13 @@ def agent_zip() -> bytes:
         for path in sorted(Path(banstitch_shared.__file__).parent.glob("*.py")):
             archive.writestr(f"banstitch_shared/{path.name}", path.read_bytes())
     return buffer.getvalue()
+
+
+def _prepare() -> None:
+    """Prepare what the first exec needs: the agent, and the form of its answer."""
+    with _PREPARING:
+        agent_zip()
+        answers.prepare("observe")
 
 
 class BanHostSession:
@@ -73,9 +84,15 @@ class BanHostSession:
         self.execs = 0
 
     def __enter__(self) -> BanHostSession:
-        kept = self._access.take_connection(self._login)
-        found = kept if isinstance(kept, Connection) else None
-        self._client = found or connect(self._login, self._access)
+        # most of the time to log in is spent waiting for the host
+        preparing = threading.Thread(target=_prepare)
+        preparing.start()
+        try:
+            kept = self._access.take_connection(self._login)
+            found = kept if isinstance(kept, Connection) else None
+            self._client = found or connect(self._login, self._access)
+        finally:
+            preparing.join()
         self._client.get_transport().set_keepalive(15)
         return self
 

@@ -294,6 +294,25 @@ def test_an_answer_with_very_many_values_is_refused_before_it_is_decoded(
         answers.read(asked(do), raw)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        b'{"ok": true, "bans": [%s], "allowances": []}',
+        b'{"ok":true,"bans":[%s],"allowances":[]}',
+        b'{"bans": [%s], "allowances": [], "ok": true}',
+    ],
+)
+def test_an_answer_is_the_same_however_its_text_is_laid_out(text: bytes) -> None:
+    read_bans = answers.read(asked("bans", jails=["banstitch-x"]), text % json.dumps(BAN).encode())
+    assert to_json(read_bans)["bans"] == [BAN]
+
+
+@pytest.mark.parametrize("text", [b'{"ok": true, "ok": true}', b'{"ok": true, "bans": [], "x": 1}'])
+def test_a_text_that_begins_as_the_agents_is_checked_like_any_other(text: bytes) -> None:
+    with pytest.raises(InvalidAnswer):
+        answers.read(asked("bans", jails=[]), text)
+
+
 def test_what_somebody_typed_does_not_count_as_values() -> None:
     typed = '[{,"\\' * 1500
     entries = [{"at": 1.5, "event": typed} for _ in range(200)]

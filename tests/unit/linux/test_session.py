@@ -59,6 +59,10 @@ def test_the_command_line_has_nothing_that_a_shell_could_take_for_something_else
         assert max(map(len, line.split("'"))) < 500
 
 
+def test_the_agent_is_packed_once_for_all_hosts() -> None:
+    assert session.agent_zip() is session.agent_zip()
+
+
 def test_what_follows_on_standard_input_fits_the_lines_of_a_terminal() -> None:
     marker = launch.new_marker()
     python = "/opt/" + "x" * 990

@@ -52,6 +52,16 @@ def test_the_types_that_known_hosts_has_are_offered_first(
     assert set(before) <= set(after)
 
 
+def test_a_fast_cipher_is_offered_first_and_no_cipher_is_left_out(
+    knowing: Callable[..., Access], transport: paramiko.Transport
+) -> None:
+    before = transport.get_security_options().ciphers
+    knowing().prepare(transport, HOST, PORT)
+    after = transport.get_security_options().ciphers
+    assert after[:2] == ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com")
+    assert set(before) == set(after)
+
+
 def test_any_of_several_known_keys_is_trusted(
     knowing: Callable[..., Access],
     line: Callable[[str], str],
