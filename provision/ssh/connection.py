@@ -216,6 +216,8 @@ def _open_socket(login: Login) -> socket.socket:
         try:
             sock.settimeout(login.timeout)
             sock.connect(address)
+            # a request is several packets, and each would wait until the one before it is acknowledged
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             return sock
         except OSError as error:
             errors[str(address[0])] = error

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -51,6 +53,16 @@ def test_both_fingerprints_of_a_changed_key_are_shown(server: int, access: Acces
     assert format_fingerprint(KEY.asbytes()) in caught.value.message
     assert format_fingerprint(HOST_KEY.asbytes()) in caught.value.message
     assert "ssh-keygen -R" in caught.value.remedy
+
+
+def test_a_packet_is_sent_at_once_though_the_last_one_is_not_acknowledged(
+    server: int, tmp_path: Path
+) -> None:
+    """Otherwise each exec waits 40 ms, for which a server may delay what it acknowledges."""
+    connection = connect(_login(server), Access(tmp_path / "known_hosts", accept_new=True))
+    wire: Any = connection.get_transport().sock
+    assert wire.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+    connection.close()
 
 
 def test_known_hosts_that_cannot_be_added_to_are_named(server: int, tmp_path: Path) -> None:
