@@ -16,13 +16,13 @@ from provision.linux.agent import memory
 from provision.linux.agent.apt import held_lock
 from provision.linux.agent.data import list_foreign
 from provision.linux.agent.digest import compute_digest
-from provision.linux.agent.fail2ban import sshd_jail_without_log
 from provision.linux.agent.host import read
 from provision.linux.agent.kinds import KINDS
 from provision.linux.agent.processes import printable
 from provision.linux.agent.protocol.requests import Observe
 from provision.linux.agent.protocol.state import Facts, ManifestObject, ManifestSummary, Observed
 from provision.linux.agent.shields import read_state
+from provision.linux.agent.sshd_jail import lacks_its_log
 
 # The folder of the service banstitch-rules.
 RULES_MEMORY = "/var/lib/banstitch-rules"
@@ -83,5 +83,5 @@ def read_facts() -> Facts:
         system=printable(release.get("PRETTY_NAME", "").strip("\"'"))[:100],
         systemd=os.path.isdir("/run/systemd/system"),
         apt=shutil.which("apt-get") is not None,
-        sshd_jail_without_log=sshd_jail_without_log(release.get("VERSION_ID", "").strip('"')),
+        sshd_jail_without_log=lacks_its_log(release.get("VERSION_ID", "").strip('"')),
     )

@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from provision.linux.agent import data, host
 from provision.linux.agent.checkers import CHECK, check_units, unchecked
-from provision.linux.agent.fail2ban import check_fail2ban
+from provision.linux.agent.fail2ban_check import check_fail2ban
 from provision.linux.agent.host import HostError, tail
 from provision.linux.agent.journal import Journal
 from provision.linux.agent.kinds.kind import Kind

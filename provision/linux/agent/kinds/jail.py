@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from provision.linux.agent.fail2ban import is_up, read_jail
+from provision.linux.agent.fail2ban import is_up, read_jail, read_jails
 from provision.linux.agent.host import HostError
 from provision.linux.agent.journal import Journal
 from provision.linux.agent.kinds import service
@@ -22,8 +22,7 @@ PATIENCE = 30
 
 def observe(request: Observe, manifest: Manifest | None) -> dict[str, object]:
     """Return the thresholds of each jail, and its number of live bans."""
-    jails = {name: read_jail(name) for name in request.jails}
-    return {"jails": jails, "bans": count_live_bans(request.spools)}
+    return {"jails": read_jails(request.jails), "bans": count_live_bans(request.spools)}
 
 
 def make(step: AwaitJail, journal: Journal) -> None:
