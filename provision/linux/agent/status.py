@@ -14,7 +14,7 @@ from banstitch_shared import looked_up
 from banstitch_shared.alarm_file import read_alarms
 
 from provision.linux.agent.host import read, run
-from provision.linux.agent.http_client import build_opener, fetch
+from provision.linux.agent.http_client import fetch
 from provision.linux.agent.pem import read_certificate
 from provision.linux.agent.protocol.answers import Alarm, Attacked, Remaining, StaleName, Status
 from provision.linux.agent.protocol.requests import ReadStatus
@@ -56,10 +56,7 @@ def _list_stale(names: list[str], path: str) -> list[StaleName]:
 def _fetch(url: str, certificate: str, user: str, secret: str) -> str:
     login = base64.b64encode(f"{user}:{secret}".encode()).decode()
     headers = {"Authorization": "Basic " + login}
-    try:
-        answer = fetch(build_opener(certificate), url, headers)
-    except ValueError:
-        return ""
+    answer = fetch(certificate, url, headers)
     return answer.body if 200 <= answer.status < 300 else ""
 
 

@@ -25,7 +25,7 @@ import pytest
 from provision.linux import agent
 from provision.linux.agent import entry, self_test
 from provision.linux.agent.host import HostError, Ran
-from provision.linux.agent.http_client import build_opener, fetch
+from provision.linux.agent.http_client import fetch
 from provision.linux.agent.protocol.requests import Remember, SelfTest
 from provision.linux.agent.protocol.wire import dump
 from provision.linux.session.session import agent_zip
@@ -101,15 +101,15 @@ def stranger() -> Iterator[str]:
 
 
 def test_a_stranger_on_our_port_counts_as_no_answer(stranger: str) -> None:
-    assert fetch(build_opener(""), stranger).status == 0
+    assert fetch("", stranger).status == 0
     with pytest.raises(HostError, match="the receiver answered an event with 0"):
-        self_test._post(build_opener(""), stranger, {}, "line")
+        self_test._post("", stranger, {}, "line")
 
 
 def test_verify_reports_a_page_that_is_not_ours(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(self_test, "fetch", lambda *_: (200, "<html>It works!</html>"))
     with pytest.raises(HostError, match="did not take the event"):
-        self_test._post(build_opener(""), "http://127.0.0.1/", {}, "line")
+        self_test._post("", "http://127.0.0.1/", {}, "line")
 
 
 def self_test_request(tokens: str, base: str) -> SelfTest:

@@ -9,7 +9,7 @@ from typing import Any
 from provision.linux.agent import memory, ports
 from provision.linux.agent.fail2ban import client, is_up
 from provision.linux.agent.host import HostError, must, run, tail
-from provision.linux.agent.http_client import Answer, build_opener, fetch
+from provision.linux.agent.http_client import Answer, fetch
 from provision.linux.agent.journal import Journal
 from provision.linux.agent.kinds.kind import Kind
 from provision.linux.agent.memory import Manifest
@@ -63,7 +63,7 @@ def recall_state(before: Any) -> ServiceState:
 
 
 def _ask(url: str, certificate: str) -> Answer:
-    return fetch(build_opener(certificate), url, timeout=5)
+    return fetch(certificate, url, timeout=5)
 
 
 def _wait_for_answer(url: str, seconds: float, certificate: str = "") -> str:
