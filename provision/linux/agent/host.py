@@ -6,10 +6,10 @@ import errno
 import grp
 import os
 import pwd
-import shutil
 import stat
 import subprocess
 from collections.abc import Sequence
+from functools import cache
 from typing import NamedTuple
 
 # Seconds. A package download on a slow line is the longest thing that may happen.
@@ -160,6 +160,9 @@ def give(path: str, mode: int, owner: str, group: str) -> None:
 def remove(path: str) -> None:
     """Remove what is at ``path``, whatever it is."""
     if os.path.isdir(path) and not os.path.islink(path):
+        # it takes long to import, and most requests remove no folder
+        import shutil
+
         shutil.rmtree(path)
     elif os.path.lexists(path):
         os.unlink(path)
@@ -176,6 +179,16 @@ def gid(group: str) -> int:
     return int(group) if group.isdigit() else grp.getgrnam(group).gr_gid
 
 
+def has_user(name: str) -> bool:
+    """Return whether the system knows this user."""
+    try:
+        pwd.getpwnam(name)
+    except KeyError:
+        return False
+    return True
+
+
+@cache
 def owner_name(number: int) -> str:
     """Return the name of a user number, or the number if it has none."""
     try:
@@ -184,6 +197,7 @@ def owner_name(number: int) -> str:
         return str(number)
 
 
+@cache
 def group_name(number: int) -> str:
     """Return the name of a group number, or the number if it has none."""
     try:
