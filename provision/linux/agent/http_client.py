@@ -47,13 +47,28 @@ def fetch(
     try:
         scheme, host, port, path = _split(url)
         with contextlib.ExitStack() as stack:
-            peer = stack.enter_context(socket.create_connection((host, port), timeout))
+            peer = stack.enter_context(_connect(host, port, timeout))
             if scheme == "https":
                 peer = stack.enter_context(_trust(certificate).wrap_socket(peer))
             peer.sendall(_format_request(host, path, headers or {}, body))
             return _read_answer(peer, largest)
     except (OSError, ValueError) as error:
         return Answer(0, str(error))
+
+
+def _connect(host: str, port: int, timeout: float) -> socket.socket:
+    """Return a connection to an address of this host.
+
+    The function of Python for that looks names up, and imports tables of foreign letters first.
+    """
+    peer = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        peer.settimeout(timeout)
+        peer.connect((host, port))
+    except BaseException:
+        peer.close()
+        raise
+    return peer
 
 
 def _split(url: str) -> tuple[str, str, int, str]:

@@ -71,7 +71,7 @@ def test_a_look_imports_only_what_looks(code: Path) -> None:
     assert {name.removeprefix(prefix) for name in found if name.startswith(prefix)} == {
         *("digest", "entry", "fail2ban", "foreign", "host", "http_client", "ini", "memory"),
         *("observe", "packages", "paths", "pem", "processes", "shield_state", "spool"),
-        *("sshd_jail", "tokens_file", "units"),
+        *("sshd_jail", "tokens_file", "units", "x509"),
         *("protocol", "protocol.bounds", "protocol.ids", "protocol.observe", "protocol.state"),
         "protocol.wire",
     }
@@ -85,15 +85,22 @@ def test_no_other_request_imports_what_changes_a_host(code: Path, do: str) -> No
     assert not {"http.client", "email", "configparser"} & set(found)
 
 
-def test_a_look_starts_one_program_for_all_units_and_one_for_all_packages(code: Path) -> None:
+def test_a_look_starts_one_program_for_all_units(code: Path, tmp_path: Path) -> None:
     names = [f"banstitch-{number}.service" for number in range(5)]
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    new = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=x"
+    argv = [*new.split(), "-keyout", str(key), "-out", str(certificate)]
+    subprocess.run(argv, check=True, capture_output=True)
+    both = tmp_path / "both.pem"
+    both.write_text(key.read_text() + certificate.read_text())
     request = Observe(
         paths=["/etc/hosts"],
         packages=["fail2ban", "openssl"],
         users=["root"],
         services=[ServiceQuestion(name, "", "", "") for name in names],
+        sealed={str(both): str(certificate)},
         jails=["banstitch-x", "banstitch-y"],
     )
-    started = run(code, LOOK, json.dumps(to_json(request)))
-    assert sorted(argv[0] for argv in started) == ["dpkg-query", "systemctl"]
-    assert started[-1][-5:] == names
+    (started,) = run(code, LOOK, json.dumps(to_json(request)))
+    assert started[0] == "systemctl"
+    assert started[-5:] == names
