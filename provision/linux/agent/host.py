@@ -9,7 +9,6 @@ import pwd
 import stat
 import subprocess
 from collections.abc import Sequence
-from functools import cache
 from typing import NamedTuple
 
 # Seconds. A package download on a slow line is the longest thing that may happen.
@@ -188,7 +187,6 @@ def has_user(name: str) -> bool:
     return True
 
 
-@cache
 def owner_name(number: int) -> str:
     """Return the name of a user number, or the number if it has none."""
     try:
@@ -197,7 +195,6 @@ def owner_name(number: int) -> str:
         return str(number)
 
 
-@cache
 def group_name(number: int) -> str:
     """Return the name of a group number, or the number if it has none."""
     try:

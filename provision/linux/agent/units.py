@@ -33,7 +33,10 @@ def ask(url: str, certificate: str) -> Answer:
 
 
 def _show(names: Sequence[str]) -> list[Mapping[str, str]]:
-    """Return the properties of each unit, in the order of ``names``; none where systemd does not answer."""
+    """Return the properties of each unit, in the order of ``names``; none where systemd does not answer.
+
+    If it does not answer for all of them together, each is asked for alone.
+    """
     if not names:
         return []
     output = run(["systemctl", "show", "-p", _PROPERTIES, "--", *names]).output
@@ -41,7 +44,9 @@ def _show(names: Sequence[str]) -> list[Mapping[str, str]]:
         dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
         for block in output.split("\n\n")
     ]
-    return found if len(found) == len(names) else [{} for _ in names]
+    if len(found) == len(names):
+        return found
+    return [each for name in names for each in _show([name])] if len(names) > 1 else [{}]
 
 
 def _judge(question: ServiceQuestion, shown: Mapping[str, str]) -> ServiceState:
