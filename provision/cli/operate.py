@@ -25,7 +25,7 @@ from provision.cli.runs import (
 from provision.engine import requests
 from provision.engine.run import Run
 from provision.errors import InputError, Problem
-from provision.linux.agent.protocol.requests import Request
+from provision.linux.agent.protocol.observe import Request
 from provision.masking import escape
 from provision.plan import Verb
 from provision.results import Exit, SiteResult, exit_code, format_timestamp

@@ -24,7 +24,8 @@ from provision.errors import Failed
 from provision.fortios.record.record import Record
 from provision.linux import planner, removal
 from provision.linux.agent.protocol.answers import Applied, SelfTested
-from provision.linux.agent.protocol.requests import Apply, Remember, Request
+from provision.linux.agent.protocol.observe import Request
+from provision.linux.agent.protocol.requests import Apply, Remember
 from provision.linux.agent.protocol.state import Observed
 from provision.linux.agent.protocol.steps import Step
 from provision.linux.approved_steps import fill_steps, format_step

@@ -12,7 +12,8 @@ from typing import Any, Protocol, TypeVar
 
 from provision.errors import Failed, TargetError
 from provision.linux.agent.protocol.answers import Leased, LeaseState
-from provision.linux.agent.protocol.requests import ReleaseLease, Request, TakeLease
+from provision.linux.agent.protocol.observe import Request
+from provision.linux.agent.protocol.requests import ReleaseLease, TakeLease
 
 Answer = TypeVar("Answer")
 

@@ -18,13 +18,13 @@ from provision.engine.run import Run
 from provision.engine.site import SiteRun
 from provision.errors import Failed, InputError, Problem, TargetError, Unreachable
 from provision.linux import answers
+from provision.linux.agent.protocol.observe import Request
 from provision.linux.agent.protocol.requests import (
     AllowNetwork,
     BanAddress,
     ListBans,
     ReadEvidence,
     ReadHistory,
-    Request,
     Rotate,
     SetShield,
     UnallowNetwork,

@@ -28,14 +28,8 @@ from provision.linux.agent.protocol.answers import (
     Status,
 )
 from provision.linux.agent.protocol.bounds import MEMORY, PATH_KINDS
-from provision.linux.agent.protocol.requests import (
-    Apply,
-    ListBans,
-    Observe,
-    ReadHistory,
-    ReadStatus,
-    Request,
-)
+from provision.linux.agent.protocol.observe import Observe, Request
+from provision.linux.agent.protocol.requests import Apply, ListBans, ReadHistory, ReadStatus
 from provision.linux.agent.protocol.state import Observed
 
 T = TypeVar("T")

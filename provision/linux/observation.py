@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from provision.linux.agent.protocol.requests import Observe
+from provision.linux.agent.protocol.observe import Observe
 from provision.linux.agent.protocol.state import Facts, Observed, ServiceState
 from provision.linux.kinds.resource import Resource
 from provision.linux.kinds.tokens import Tokens

@@ -10,13 +10,12 @@ from dataclasses import replace
 
 from provision.errors import Conflict
 from provision.linux import conditions
-from provision.linux.agent.protocol.bounds import PATH_KINDS
+from provision.linux.agent.protocol.bounds import PATH_KINDS, Owed
 from provision.linux.agent.protocol.ids import ResourceId
 from provision.linux.agent.protocol.state import Observed
 from provision.linux.agent.protocol.steps import (
     Install,
     Owe,
-    Owed,
     PutFiles,
     Step,
     StopService,

@@ -19,7 +19,8 @@ from provision.engine.site import apply_site, plan_site
 from provision.inventory import loader
 from provision.linux import planner
 from provision.linux.agent.protocol.answers import Bans, Leased
-from provision.linux.agent.protocol.requests import ListBans, Remember, Request, TakeLease
+from provision.linux.agent.protocol.observe import Request
+from provision.linux.agent.protocol.requests import ListBans, Remember, TakeLease
 from provision.linux.agent.protocol.state import Observed
 from provision.linux.agent.protocol.wire import from_json
 from provision.masking import Secrets

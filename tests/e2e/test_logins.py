@@ -15,7 +15,7 @@ import paramiko
 import pytest
 
 from provision.errors import Unreachable
-from provision.linux.agent.protocol.requests import Observe
+from provision.linux.agent.protocol.observe import Observe
 from provision.linux.session.session import BanHostSession
 from provision.ssh import causes, connection
 from provision.ssh.connection import Access, connect

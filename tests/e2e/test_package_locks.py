@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from provision.linux.agent.apt import LOCKS
-from provision.linux.agent.protocol.requests import Apply, Observe
+from provision.linux.agent.packages import LOCKS
+from provision.linux.agent.protocol.observe import Observe
+from provision.linux.agent.protocol.requests import Apply
 from provision.linux.agent.protocol.steps import Install
 from provision.linux.agent.protocol.wire import dump
 from provision.linux.session import bootstrap
@@ -93,7 +94,7 @@ def install(names: list[str], patience: float) -> str:
         "sys.path.insert(0, '/run/agent.zip')\n"
         "from provision.linux.agent import apt, entry, observe\n"
         f"apt.PATIENCE = {patience}\n"
-        "from provision.linux.agent.protocol.requests import Observe\n"
+        "from provision.linux.agent.protocol.observe import Observe\n"
         f"request = json.loads({request!r})\n"
         "request['seen'] = observe.observe_host(Observe()).digest\n"
         "entry.main(json.dumps(request).encode(), 'a-mark')\n"

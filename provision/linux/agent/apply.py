@@ -24,6 +24,7 @@ from provision.linux.agent.protocol.requests import Apply
 from provision.linux.agent.protocol.state import ServiceState
 from provision.linux.agent.protocol.steps import BringUp, PutFiles, Step
 from provision.linux.agent.protocol.wire import to_json
+from provision.linux.agent.units import read_state
 
 # The steps for units, each with the state of its unit before the run.
 Units = Sequence[tuple[BringUp, ServiceState]]
@@ -77,7 +78,7 @@ def _in_words(error: Exception) -> str:
 
 def _read_units(taken: Sequence[Step]) -> Units:
     """Return the service steps of a run, each with the state of its unit before it."""
-    return [(step, service.read_state(step.name)) for step in taken if isinstance(step, BringUp)]
+    return [(step, read_state(step.name)) for step in taken if isinstance(step, BringUp)]
 
 
 def _sweep(journal: Journal) -> None:

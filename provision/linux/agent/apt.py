@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import re
-import struct
 import time
 from collections.abc import Sequence
 from typing import Optional
@@ -26,13 +23,6 @@ APT = (
 # Seconds in total that one step waits for locks. unattended-upgrades takes minutes on a host's first boot.
 PATIENCE = 600
 PAUSE = 2
-# If several are held, the first of these is named.
-LOCKS = (
-    "/var/lib/dpkg/lock-frontend",
-    "/var/lib/dpkg/lock",
-    "/var/lib/apt/lists/lock",
-    "/var/cache/apt/archives/lock",
-)
 _HELD = re.compile(
     r"Could not get lock (?P<path>/\S+?)\.? |(?P<dpkg>dpkg \S+ lock) (?:was|is) locked by another"
 )
@@ -98,27 +88,6 @@ def lock_in_the_way(ran: Ran) -> str:
     holder = _HOLDER.search(ran.output, found.start())
     who = describe(int(holder[1])) if holder else "another program"
     return "{} is held by {}".format(found["path"] or "the " + found["dpkg"], who)
-
-
-def held_lock() -> str:
-    """Return a lock of apt or dpkg that is held now, and its holder; empty if there is none."""
-    for path in LOCKS:
-        pid = _holder(path)
-        if pid:
-            return f"{path} is held by {describe(pid)}"
-    return ""
-
-
-def _holder(path: str) -> int:
-    """Return the process that holds the lock on ``path``, or 0 (see F_GETLK in fcntl(2))."""
-    layout = "hhqqi0q"
-    try:
-        with open(path, "rb") as file:
-            wanted = struct.pack(layout, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
-            kind, _, _, _, pid = struct.unpack(layout, fcntl.fcntl(file, fcntl.F_GETLK, wanted))
-    except OSError:
-        return 0
-    return 0 if kind == fcntl.F_UNLCK else int(pid)
 
 
 def reasons(*outputs: str) -> str:

@@ -1,122 +1,28 @@
-"""Distinguish our files in our directories from foreign ones, which are never removed.
+"""Remove the data of services or keep them as root's, and give those of an earlier release to their owner.
 
-Services write into data directories, so the manifest does not name each file there: a closed set of
-names does. Up to release 0.1 the receiver's user owned one of them, and it may do anything there while
-root's agent takes it over. So nothing is opened by a path through it, and no link is followed.
+foreign.py distinguishes our files from those of others, and says why nothing is opened by its path.
 """
 
 from __future__ import annotations
 
 import contextlib
 import grp
-import itertools
 import os
 import pwd
-import re
 import stat
-from collections.abc import Iterator
 
 from provision.linux.agent import STATE, host
-from provision.linux.agent.memory import Entry, Manifest
-from provision.linux.agent.protocol.state import Foreign
-
-# The ending that logrotate and fail2ban's action give to a log that they rotate.
-_ASIDE = r"(\.[1-9][0-9]{0,3}(\.gz)?)?"
-# Patterns of the whole names of the files in each data directory.
-OURS = {
-    "/var/log/banstitch": rf"(events|rules|evidence|rejected|audit)\.log({_ASIDE}|(\.1)?\.new|\.odd-[0-9]+)"
-    r"|\.audit\.lock",
-    "/var/spool/banstitch": r"banstitch-[a-z0-9_-]+\.(alive|bans(\.new)?)"
-    r"|(limit|allowed|shield)\.json(\.lock)?",
-    "/var/lib/banstitch-rules": r"(checkpoint|alarms|shield)\.json(\.new)?|alive|current",
-    "/var/lib/banstitch-watch": r"looked_up\.json(\.new)?",
-    "/var/spool/banstitch-requests": r"[0-9]+-[0-9a-f]+\.json(\.new)?",
-}
-# The files of the agent's own directory.
-_MEMORY = r"manifest\.json|bootstrap"
-# Directories that programs make beside our files, and that are removed with them.
-_CHECK = "check"
-_SCRAP = ("__pycache__", _CHECK)
-# The most foreign names of a directory in one answer.
-LISTED = 20
-
-
-def list_foreign(manifest: Manifest) -> dict[str, Foreign]:
-    """Return the first :data:`LISTED` names that are not ours in each directory that we made."""
-    entries = {entry.id.name: entry for entry in manifest.objects}
-    made = [entry.id.name for entry in manifest.objects if _is_made(entry)]
-    found = {}
-    for path in [*made, STATE]:
-        names = [_shown(name) for name in itertools.islice(_foreign(path, entries), LISTED + 1)]
-        if names:
-            found[path] = Foreign(sorted(names[:LISTED]), len(names) > LISTED)
-    return found
-
-
-def _is_made(entry: Entry) -> bool:
-    return entry.id.kind == "directory" and entry.before is None
-
-
-def _foreign(path: str, entries: dict[str, Entry]) -> Iterator[str]:
-    """Yield the names in ``path`` that are neither in the closed set nor objects of the manifest."""
-    with _opened(path) as folder:
-        for name in os.listdir(folder) if folder is not None else ():
-            kind = _kind(folder, name)
-            ours = _is_object(entries.get(os.path.join(path, name)), kind)
-            ours = ours or (kind == stat.S_IFREG and _is_ours(path, name))
-            if not ours and not (kind == stat.S_IFDIR and name in _SCRAP):
-                yield name
-
-
-def _is_object(entry: Entry | None, kind: int) -> bool:
-    """Return whether a file of this type can be the object of the manifest that should be there."""
-    if entry is None:
-        return False
-    if entry.id.kind == "directory":
-        return kind == stat.S_IFDIR
-    return kind == stat.S_IFREG or (kind != stat.S_IFDIR and not entry.data)
-
-
-def _is_ours(path: str, name: str) -> bool:
-    """Return whether a file of this name is in the closed set, or was staged for one."""
-    pattern = _MEMORY if path == STATE else OURS.get(path, "")
-    return name.endswith(host.STAGED) or re.fullmatch(pattern, name) is not None
-
-
-def _kind(folder: int | None, name: str) -> int:
-    """Return the type of a file; 0 if it does not exist."""
-    try:
-        return stat.S_IFMT(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode)
-    except FileNotFoundError:
-        return 0
-
-
-def _shown(name: str) -> str:
-    """Return a name, which may hold any bytes, as text for an answer."""
-    return os.fsencode(name).decode("utf-8", "backslashreplace")
-
-
-@contextlib.contextmanager
-def _opened(path: str) -> Iterator[int | None]:
-    """Yield a descriptor of the directory itself; None if it does not exist or is a link."""
-    try:
-        folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except OSError:
-        yield None
-        return
-    try:
-        yield folder
-    finally:
-        os.close(folder)
+from provision.linux.agent.foreign import CHECK, is_ours, open_folder, read_type
+from provision.linux.agent.memory import Manifest
 
 
 def purge(path: str) -> None:
     """Remove our files from a data directory, and the directory itself if it is then empty."""
-    with _opened(path) as folder:
+    with open_folder(path) as folder:
         if folder is None:
             return
         for name in os.listdir(folder):
-            if _is_ours(path, name):
+            if is_ours(path, name):
                 _drop(folder, name)
     with contextlib.suppress(OSError):
         os.rmdir(path)
@@ -125,19 +31,19 @@ def purge(path: str) -> None:
 
 def forget() -> None:
     """Remove the agent's own directory, unless it holds something else."""
-    host.remove(os.path.join(STATE, _CHECK))
+    host.remove(os.path.join(STATE, CHECK))
     purge(STATE)
 
 
 def drop(path: str) -> None:
     """Remove a data file, unless something else has its name."""
-    with _opened(os.path.dirname(path)) as folder:
+    with open_folder(os.path.dirname(path)) as folder:
         if folder is not None:
             _drop(folder, os.path.basename(path))
 
 
 def _drop(folder: int, name: str) -> None:
-    if _kind(folder, name) == stat.S_IFREG:
+    if read_type(folder, name) == stat.S_IFREG:
         # whatever has taken its place: only a name is removed, no directory and no target of a link
         with contextlib.suppress(FileNotFoundError, IsADirectoryError):
             os.unlink(name, dir_fd=folder)
@@ -145,9 +51,9 @@ def _drop(folder: int, name: str) -> None:
 
 def hand_over(path: str, owner: str, group: str) -> None:
     """Make the new owner of a data directory own the files that an earlier deployment left in it."""
-    with _opened(path) as folder:
+    with open_folder(path) as folder:
         for name in os.listdir(folder) if folder is not None else ():
-            if not _is_ours(path, name):
+            if not is_ours(path, name):
                 continue
             flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
             with contextlib.suppress(OSError):
@@ -155,8 +61,8 @@ def hand_over(path: str, owner: str, group: str) -> None:
                 try:
                     status = os.fstat(file)
                     # a second name may stand anywhere: it is not ours to give away
-                    is_ours = stat.S_ISREG(status.st_mode) and status.st_nlink == 1
-                    if is_ours and not _is_given(status):
+                    has_one_name = stat.S_ISREG(status.st_mode) and status.st_nlink == 1
+                    if has_one_name and not _is_given(status):
                         _keep_writable(file, name, status)
                         os.fchown(file, host.uid(owner), host.gid(group))
                 finally:
@@ -186,7 +92,7 @@ def keep(path: str, manifest: Manifest) -> None:
     The user is about to be removed, and another one may get its number.
     """
     users = [entry.id.name for entry in manifest.objects if entry.id.kind == "user"]
-    known = [pwd.getpwnam(name) for name in users if _exists(name)]
+    known = [pwd.getpwnam(name) for name in users if host.has_user(name)]
     uids, gids = {each.pw_uid for each in known}, {each.pw_gid for each in known}
     for _, folders, files, folder in os.fwalk(path, follow_symlinks=False):
         for name in [".", *folders, *files]:
@@ -195,11 +101,3 @@ def keep(path: str, manifest: Manifest) -> None:
                 uid = 0 if status.st_uid in uids else -1
                 gid = 0 if status.st_gid in gids else -1
                 os.chown(name, uid, gid, dir_fd=folder, follow_symlinks=False)
-
-
-def _exists(name: str) -> bool:
-    try:
-        pwd.getpwnam(name)
-    except KeyError:
-        return False
-    return True

@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from provision.linux.agent.protocol.state import Observed
-from provision.linux.agent.protocol.wire import to_json
+from provision.linux.agent.protocol.wire import encode
 
 
 def compute_digest(observed: Observed) -> str:
@@ -17,14 +17,23 @@ def compute_digest(observed: Observed) -> str:
     FortiGates are compared where they are used. The manifest's key is part of it, so the digest reveals
     nothing about what a file holds.
     """
-    kept: Any = to_json(observed)
+    kept: dict[str, Any] = dict(vars(observed))
     for name in ("bans", "clock", "package_lock", "foreign", "shield", "digest"):
         del kept[name]
-    for certificate in filter(None, kept["certificates"].values()):
-        del certificate["days_left"]
-    manifest = kept["manifest"]
-    if manifest:
-        del manifest["fortigates"]
-        if not manifest["objects"]:
-            del manifest["key"]  # not on disk yet, so each observation makes another one
-    return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
+    kept["certificates"] = {
+        path: _leave_out(certificate, "days_left")
+        for path, certificate in observed.certificates.items()
+    }
+    manifest = observed.manifest
+    if manifest is not None and manifest.objects:
+        kept["manifest"] = _leave_out(manifest, "fortigates")
+    elif manifest is not None:
+        # not on disk yet, so each observation makes another key
+        kept["manifest"] = _leave_out(manifest, "fortigates", "key")
+    return hashlib.sha256(json.dumps(kept, default=encode, sort_keys=True).encode()).hexdigest()
+
+
+def _leave_out(form: object, *names: str) -> object:
+    if form is None:
+        return None
+    return {name: value for name, value in vars(form).items() if name not in names}

@@ -1,21 +1,19 @@
-"""Ask the fail2ban server of this host, and check whether fail2ban accepts a configuration."""
+"""Ask the fail2ban server of this host."""
 
 from __future__ import annotations
 
-import configparser
 import glob
 import io
 import os
 import pickle
 import re
-import shutil
 import socket
-import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from provision.linux.agent.host import PROGRAM_TIMEOUT, HostError, Ran, remove, run
+from provision.linux.agent.host import PROGRAM_TIMEOUT, HostError, Ran, run
+from provision.linux.agent.ini import read_options
 from provision.linux.agent.protocol.state import JailState
 
 CONFIGURATION = "/etc/fail2ban"
@@ -28,7 +26,7 @@ TRIES = 5
 UNREACHED = re.compile(
     "Is fail2ban running|Unable to contact server|Resource temporarily unavailable"
 )
-SSHD_FIX = "/etc/fail2ban/jail.d/banstitch-sshd.conf"
+_END = b"<F2B_END_COMMAND>"
 # The thresholds of a jail, and fail2ban's names for them.
 THRESHOLDS = {"max_retry": "maxretry", "find_time": "findtime", "ban_time": "bantime"}
 
@@ -44,62 +42,93 @@ class Busy(HostError):
     """The server runs, but has not taken a question for :data:`PATIENCE` seconds."""
 
 
-def ask_server(*command: str) -> Any:
-    """Ask the fail2ban server through its socket, in a tenth of the time that its client takes.
+class Server:
+    """A connection to the fail2ban server, which costs a tenth of what its client costs.
 
     The protocol is fail2ban's own (client/csocket.py): a pickled list and an end marker, both ways.
-    None when the server does not run, hangs or refuses the command.
-
-    Raises:
-        Busy: it cannot be asked, since others ask it all the time: its queue has room for one.
     """
-    deadline = time.monotonic() + PATIENCE
-    path = socket_path()
-    while True:
+
+    def __init__(self) -> None:
+        self._connection: socket.socket | None = None
+
+    def __enter__(self) -> Server:
+        """Connect, if the server runs.
+
+        Raises:
+            Busy: it cannot be asked, since others ask it all the time: its queue has room for one.
+        """
+        deadline = time.monotonic() + PATIENCE
+        path = socket_path()
+        while True:
+            try:
+                self._connection = _connect(path)
+                return self
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise Busy(
+                        f"fail2ban has been too busy to answer for {PATIENCE} s: something asks it all"
+                        f" the time; find it with `ss -xp | grep {path}`, end it, then run again"
+                    ) from None
+                time.sleep(PAUSE)
+
+    def __exit__(self, *_: object) -> None:
+        if self._connection is not None:
+            self._connection.close()
+
+    def ask(self, *command: str) -> Any:
+        """Return an answer; None when the server does not run, hangs or refuses the command.
+
+        A server that hangs is not asked again.
+        """
+        if self._connection is None:
+            return None
         try:
-            return _ask(path, command)
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                raise Busy(
-                    f"fail2ban has been too busy to answer for {PATIENCE} s: something asks it all the"
-                    f" time; find it with `ss -xp | grep {path}`, end it, then run again"
-                ) from None
-            time.sleep(PAUSE)
+            self._connection.sendall(pickle.dumps(list(command), 2) + _END)
+            status, value = _Plain(io.BytesIO(self._receive(self._connection))).load()
+        except (OSError, EOFError, pickle.UnpicklingError, ValueError, TypeError):
+            self._connection.close()
+            self._connection = None
+            return None
+        return value if status == 0 else None
+
+    def _receive(self, connection: socket.socket) -> bytes:
+        raw = b""
+        while not raw.endswith(_END):
+            chunk = connection.recv(65536)
+            if not chunk:
+                raise EOFError("the server closed the connection")
+            raw += chunk
+        return raw[: -len(_END)]
 
 
-def _ask(path: str, command: Sequence[str]) -> Any:
-    end = b"<F2B_END_COMMAND>"
+def _connect(path: str) -> socket.socket | None:
+    """Return a connection; None if the server does not run. Raises BlockingIOError if its queue is full."""
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-            connection.settimeout(PATIENCE)
-            connection.connect(path)
-            connection.sendall(pickle.dumps(list(command), 2) + end)
-            raw = b""
-            while not raw.endswith(end):
-                chunk = connection.recv(65536)
-                if not chunk:
-                    return None
-                raw += chunk
-            status, value = _Plain(io.BytesIO(raw[: -len(end)])).load()
+        connection.settimeout(PATIENCE)
+        connection.connect(path)
     except BlockingIOError:
+        connection.close()
         raise
-    except (OSError, pickle.UnpicklingError, ValueError, TypeError):
+    except OSError:
+        connection.close()
         return None
-    return value if status == 0 else None
+    return connection
+
+
+def ask_server(*command: str) -> Any:
+    """Ask the fail2ban server one question; see :meth:`Server.ask`."""
+    with Server() as server:
+        return server.ask(*command)
 
 
 def socket_path() -> str:
     """Return the socket of the server; the last of its files, in the order it reads them, decides."""
-    found = FAIL2BAN_SOCKET
-    for name in ("fail2ban.conf", "fail2ban.d/*.conf", "fail2ban.local", "fail2ban.d/*.local"):
-        for path in sorted(glob.glob(os.path.join(CONFIGURATION, name))):
-            parser = configparser.ConfigParser(interpolation=None, strict=False)
-            try:
-                parser.read(path)
-            except (OSError, ValueError, configparser.Error):
-                continue
-            found = parser.get("Definition", "socket", fallback=found)
-    return found.strip() or FAIL2BAN_SOCKET
+    names = ("fail2ban.conf", "fail2ban.d/*.conf", "fail2ban.local", "fail2ban.d/*.local")
+    found = [
+        path for name in names for path in sorted(glob.glob(os.path.join(CONFIGURATION, name)))
+    ]
+    return read_options(found).get(("Definition", "socket"), "") or FAIL2BAN_SOCKET
 
 
 def is_up() -> bool:
@@ -119,45 +148,25 @@ def client(words: Sequence[str], timeout: float = PROGRAM_TIMEOUT) -> Ran:
     return done
 
 
+def read_jails(names: Iterable[str]) -> dict[str, JailState | None]:
+    """Return the thresholds of each jail; None if it does not run or fail2ban hangs."""
+    names = list(names)
+    if not names:
+        return {}
+    with Server() as server:
+        return {name: _read_jail(server, name) for name in names}
+
+
 def read_jail(name: str) -> JailState | None:
     """Return the thresholds of a jail; None if it does not run or fail2ban hangs."""
+    return read_jails([name])[name]
+
+
+def _read_jail(server: Server, name: str) -> JailState | None:
     found = {}
     for key, option in THRESHOLDS.items():
-        value = ask_server("get", name, option)
-        if value is None:  # a server that does not answer is not asked again
+        value = server.ask("get", name, option)
+        if value is None:  # the jail does not run
             return None
         found[key] = int(value)
     return JailState(**found)
-
-
-def sshd_jail_without_log(os_version: str) -> bool:
-    """Return whether the stock sshd jail prevents fail2ban from starting because its log is missing.
-
-    Debian 12 enables that jail, has no rsyslog, and its fail2ban 1.0.2 then refuses to start at all
-    (fail2ban issue 3292). Before fail2ban is installed, the release of Debian tells.
-    """
-    if os.path.exists("/var/log/auth.log"):
-        return False
-    if not os.path.exists("/usr/bin/fail2ban-client"):
-        return os_version in ("11", "12")
-    verdict = check_fail2ban({}, leave_out=[SSHD_FIX])
-    return "log file for sshd jail" in verdict
-
-
-def check_fail2ban(overlay: dict[str, bytes], leave_out: Sequence[str] = ()) -> str:
-    """Return fail2ban's own verdict on /etc/fail2ban as it would be; empty when it accepts it.
-
-    ``overlay``: contents by path that would be there, ``leave_out``: paths that would not.
-    """
-    with tempfile.TemporaryDirectory(prefix="banstitch-") as folder:
-        shadow = os.path.join(folder, "fail2ban")
-        if not os.path.isdir("/etc/fail2ban"):
-            return "/etc/fail2ban is not there; is the package fail2ban whole?"
-        shutil.copytree("/etc/fail2ban", shadow, symlinks=True)
-        for path in leave_out:
-            remove(shadow + path[len("/etc/fail2ban") :])
-        for path, content in overlay.items():
-            with open(shadow + path[len("/etc/fail2ban") :], "wb") as file:
-                file.write(content)
-        verdict = run(["fail2ban-client", "-c", shadow, "-t"], timeout=60)
-    return "" if verdict.status == 0 else verdict.output.replace(shadow, "/etc/fail2ban")

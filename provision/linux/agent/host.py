@@ -6,7 +6,6 @@ import errno
 import grp
 import os
 import pwd
-import shutil
 import stat
 import subprocess
 from collections.abc import Sequence
@@ -160,6 +159,9 @@ def give(path: str, mode: int, owner: str, group: str) -> None:
 def remove(path: str) -> None:
     """Remove what is at ``path``, whatever it is."""
     if os.path.isdir(path) and not os.path.islink(path):
+        # it takes long to import, and most requests remove no folder
+        import shutil
+
         shutil.rmtree(path)
     elif os.path.lexists(path):
         os.unlink(path)
@@ -174,6 +176,15 @@ def uid(owner: str) -> int:
 def gid(group: str) -> int:
     """Return the number of a group; a number is returned as it is."""
     return int(group) if group.isdigit() else grp.getgrnam(group).gr_gid
+
+
+def has_user(name: str) -> bool:
+    """Return whether the system knows this user."""
+    try:
+        pwd.getpwnam(name)
+    except KeyError:
+        return False
+    return True
 
 
 def owner_name(number: int) -> str:

@@ -14,15 +14,14 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import secrets
 import time
 from dataclasses import dataclass
 from typing import Any
 
 from provision.linux.agent import STATE
 from provision.linux.agent.host import HostError, read, write
+from provision.linux.agent.protocol.bounds import Owed
 from provision.linux.agent.protocol.ids import ResourceId
-from provision.linux.agent.protocol.steps import Owed
 from provision.linux.agent.protocol.wire import from_json, to_json
 
 VERSION = 1
@@ -91,7 +90,7 @@ def new() -> Manifest:
     """Return the manifest of a host that was never touched."""
     return Manifest(
         version=VERSION,
-        key=secrets.token_hex(32),
+        key=os.urandom(32).hex(),
         objects=[],
         packages=bootstrapped(),
         services={},

@@ -7,22 +7,32 @@ what an older inventory made is seen too.
 from __future__ import annotations
 
 import os
-import shutil
 import time
 from dataclasses import replace
-from typing import Any
 
 from provision.linux.agent import memory
-from provision.linux.agent.apt import held_lock
-from provision.linux.agent.data import list_foreign
 from provision.linux.agent.digest import compute_digest
-from provision.linux.agent.fail2ban import sshd_jail_without_log
-from provision.linux.agent.host import read
-from provision.linux.agent.kinds import KINDS
+from provision.linux.agent.fail2ban import read_jails
+from provision.linux.agent.foreign import list_foreign
+from provision.linux.agent.host import has_user, read
+from provision.linux.agent.packages import held_lock, list_installed
+from provision.linux.agent.paths import read_state
+from provision.linux.agent.pem import read_certificate
 from provision.linux.agent.processes import printable
-from provision.linux.agent.protocol.requests import Observe
-from provision.linux.agent.protocol.state import Facts, ManifestObject, ManifestSummary, Observed
-from provision.linux.agent.shields import read_state
+from provision.linux.agent.protocol.bounds import PATH_KINDS, SEALED_KINDS
+from provision.linux.agent.protocol.observe import Observe
+from provision.linux.agent.protocol.state import (
+    Facts,
+    ManifestObject,
+    ManifestSummary,
+    Observed,
+    PathState,
+)
+from provision.linux.agent.shield_state import read_shield_state
+from provision.linux.agent.spool import count_live_bans
+from provision.linux.agent.sshd_jail import lacks_its_log
+from provision.linux.agent.tokens_file import read_tokens
+from provision.linux.agent.units import read_states
 
 # The folder of the service banstitch-rules.
 RULES_MEMORY = "/var/lib/banstitch-rules"
@@ -31,20 +41,56 @@ RULES_MEMORY = "/var/lib/banstitch-rules"
 def observe_host(request: Observe) -> Observed:
     """Return the state of everything that ``request`` and the manifest name."""
     manifest = memory.load() or memory.begun()
-    found: dict[str, Any] = {}
-    for kind in KINDS:
-        found.update(kind.observe(request, manifest))
+    packages = _observe_packages(request, manifest)
     observed = Observed(
         facts=read_facts(),
+        paths=_observe_paths(request, manifest),
+        packages=packages,
+        users=_observe_users(request, manifest),
+        services=read_states(request.services),
+        jails=read_jails(request.jails),
+        bans=count_live_bans(request.spools),
+        tokens=read_tokens(request.tokens),
+        certificates={path: read_certificate(path, ca) for path, ca in request.sealed.items()},
         foreign=list_foreign(manifest) if manifest else {},
         manifest=summarize(manifest) if manifest else None,
-        package_lock="" if all(found["packages"].values()) else held_lock(),
+        package_lock="" if all(packages.values()) else held_lock(),
         clock=time.time(),
         digest="",
-        shield=read_state(RULES_MEMORY),
-        **found,
+        shield=read_shield_state(RULES_MEMORY),
     )
     return replace(observed, digest=compute_digest(observed))
+
+
+def _observe_paths(
+    request: Observe, manifest: memory.Manifest | None
+) -> dict[str, PathState | None]:
+    """Return the state of each path, without the content of sealed files, logs and data."""
+    closed = {*request.sealed, *request.logs}
+    paths = {*request.paths, *closed}
+    for entry in manifest.objects if manifest else ():
+        if entry.id.kind in PATH_KINDS:
+            paths.add(entry.id.name)
+            closed |= {entry.id.name} if entry.id.kind in SEALED_KINDS or entry.data else set()
+    return {path: read_state(path, path not in closed) for path in sorted(paths)}
+
+
+def _observe_packages(request: Observe, manifest: memory.Manifest | None) -> dict[str, bool]:
+    """Return whether each package is installed."""
+    names = sorted({*request.packages, *(manifest.packages if manifest else ())})
+    return dict.fromkeys(names, False) | dict.fromkeys(list_installed(names), True)
+
+
+def _observe_users(request: Observe, manifest: memory.Manifest | None) -> dict[str, bool]:
+    """Return whether each user exists."""
+    ours = {e.id.name for e in (manifest.objects if manifest else ()) if e.id.kind == "user"}
+    return {name: has_user(name) for name in sorted({*request.users, *ours})}
+
+
+def observe_alone(request: Observe) -> Observed:
+    """Return the state of the host while no run changes it."""
+    with memory.Lock(exclusive=False):
+        return observe_host(request)
 
 
 def summarize(manifest: memory.Manifest) -> ManifestSummary:
@@ -82,6 +128,6 @@ def read_facts() -> Facts:
     return Facts(
         system=printable(release.get("PRETTY_NAME", "").strip("\"'"))[:100],
         systemd=os.path.isdir("/run/systemd/system"),
-        apt=shutil.which("apt-get") is not None,
-        sshd_jail_without_log=sshd_jail_without_log(release.get("VERSION_ID", "").strip('"')),
+        apt=any(os.access(os.path.join(each, "apt-get"), os.X_OK) for each in os.get_exec_path()),
+        sshd_jail_without_log=lacks_its_log(release.get("VERSION_ID", "").strip('"')),
     )

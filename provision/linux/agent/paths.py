@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import base64
+import binascii
 import os
 import stat
 from typing import Any, Literal
@@ -16,15 +16,15 @@ from provision.linux.agent.protocol.wire import from_json
 LARGEST = 1_000_000
 
 
-def read_state(path: str) -> PathState | None:
+def read_state(path: str, with_content: bool = True) -> PathState | None:
     """Return type, mode, owner, group and, for a file of reasonable size, the content in base64."""
     try:
         status = os.lstat(path)
     except (FileNotFoundError, NotADirectoryError):
         return None
     content = None
-    if stat.S_ISREG(status.st_mode) and status.st_size <= LARGEST:
-        content = base64.b64encode(_read_content(path, status)).decode()
+    if with_content and stat.S_ISREG(status.st_mode) and status.st_size <= LARGEST:
+        content = binascii.b2a_base64(_read_content(path, status), newline=False).decode()
     return PathState(
         name_type(status.st_mode),
         stat.S_IMODE(status.st_mode),
@@ -69,7 +69,7 @@ def put_state(path: str, state: PathState | None) -> None:
         host.remove(path)
         return
     if state.type == "file" and state.content is not None:
-        content = base64.b64decode(state.content)
+        content = binascii.a2b_base64(state.content)
         host.write(path, content, state.mode, state.owner, state.group)
         return
     host.give(path, state.mode, state.owner, state.group)

@@ -1,26 +1,25 @@
-"""Read the facts in a certificate of this host with openssl. Its key is never read."""
+"""Read the facts in a certificate of this host. Its key is never read, only tried."""
 
 from __future__ import annotations
 
+import binascii
 import hashlib
-import ipaddress
 import re
 import ssl
 import time
 
-from provision.linux.agent.host import read, run
+from provision.linux.agent import x509
+from provision.linux.agent.host import read
 from provision.linux.agent.protocol.state import CertificateState
 
 DAY = 86400
 # A domain that nobody has (RFC 2606): a CA limited to it may sign no name of that type.
 NOBODY = ".invalid"
-_PEM = re.compile(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----\n?", re.DOTALL)
-_NAMES = re.compile(r"X509v3 Subject Alternative Name:[^\n]*\n *([^\n]*)")
-_CONSTRAINTS = re.compile(
-    r"X509v3 Name Constraints: critical *\n((?: +(?!X509v3|Signature)\S.*\n)+)"
-)
-_USAGE = re.compile(r"X509v3 Extended Key Usage:[^\n]*\n *([^\n]*)")
-_END = re.compile(r"^notAfter=(.*)$", re.MULTILINE)
+# X509_V_FLAG_NO_CHECK_TIME, which Python does not name.
+_NO_CHECK_TIME = 0x200000
+# Messages that a handshake takes at most.
+_TURNS = 10
+_PEM = re.compile(r"-----BEGIN CERTIFICATE-----(.*?)-----END CERTIFICATE-----\n?", re.DOTALL)
 
 
 def read_certificate(path: str, authority: str) -> CertificateState | None:
@@ -31,63 +30,74 @@ def read_certificate(path: str, authority: str) -> CertificateState | None:
     ``authority`` (a path, or "") signed it; ``digest`` of the whole file; ``pem``: its certificates.
     """
     raw = read(path)
-    shown = run(["openssl", "x509", "-in", path, "-noout", "-text", "-enddate"])
-    end = _END.search(shown.output)
-    if raw is None or shown.status or not end:
+    found = [*_PEM.finditer((raw or b"").decode("utf-8", "replace"))]
+    if raw is None or not found:
         return None
-    names = _NAMES.search(shown.output)
-    return CertificateState(
-        days_left=(ssl.cert_time_to_seconds(end[1]) - time.time()) / DAY,
-        names=sorted(_name(each) for each in (names[1].split(",") if names else ())),
-        permits=_permitted(shown.output),
-        sound=_key_fits(path) and (not authority or _signed(path, authority)),
-        digest=hashlib.sha256(raw).hexdigest(),
-        pem="".join(_PEM.findall(raw.decode("utf-8", "replace"))),
-    )
+    try:
+        facts = x509.read_facts(binascii.a2b_base64(found[0][1]))
+        names = facts.extensions.get(x509.NAMES)
+        return CertificateState(
+            days_left=(facts.end - time.time()) / DAY,
+            names=sorted(each.value for each in (x509.read_names(names.value) if names else ())),
+            permits=_list_permitted(facts),
+            sound=_is_sound(path, authority),
+            digest=hashlib.sha256(raw).hexdigest(),
+            pem="".join(each[0] for each in found),
+        )
+    except (ValueError, LookupError):  # it is damaged
+        return None
 
 
-def _name(text: str) -> str:
-    """Return `IP Address:0:0:0:0:0:0:0:1` or `DNS:localhost` as people write it."""
-    kind, _, value = text.strip().partition(":")
-    return str(ipaddress.ip_address(value)) if kind == "IP Address" else value
-
-
-def _permitted(shown: str) -> list[str]:
+def _list_permitted(facts: x509.Facts) -> list[str]:
     """Return the names to which a CA is limited; none if it may sign other names as well."""
-    constraints, usage = _CONSTRAINTS.search(shown), _USAGE.search(shown)
-    if not constraints or not usage or usage[1].strip() != "TLS Web Server Authentication":
+    constraints = facts.extensions.get(x509.CONSTRAINTS)
+    purposes = facts.extensions.get(x509.PURPOSES)
+    if constraints is None or not constraints.critical or purposes is None:
         return []
-    head, *entries = (line.strip() for line in constraints[1].splitlines())
-    kinds = {entry.partition(":")[0] for entry in entries}
-    if head != "Permitted:" or not {"DNS", "IP", "email", "URI"} <= kinds:
+    permitted = x509.read_permitted(constraints.value)
+    if x509.read_purposes(purposes.value) != [x509.SERVER]:
         return []
-    closed = {f"email:{NOBODY}", f"URI:{NOBODY}"}
-    return sorted(_entry(entry) for entry in entries if entry not in closed)
+    if not {"DNS", "IP", "email", "URI"} <= {name.kind for name in permitted}:
+        return []
+    closed = {x509.Name("email", NOBODY), x509.Name("URI", NOBODY)}
+    return sorted(_spell(name) for name in permitted if name not in closed)
 
 
-def _entry(text: str) -> str:
-    """Return a single name or address as people write it; anything wider as openssl shows it."""
-    kind, _, value = text.partition(":")
-    if kind == "DNS":
-        return value
-    if kind != "IP":
-        return text
-    address, _, mask = value.partition("/")
+def _spell(name: x509.Name) -> str:
+    """Return a single name or address as people write it; anything wider with its kind."""
+    is_single = name.kind == "DNS" or (name.kind == "IP" and "/" not in name.value)
+    return name.value if is_single else f"{name.kind}:{name.value}"
+
+
+def _is_sound(path: str, authority: str) -> bool:
+    """Return whether the key fits, and the CA signed it; the dates are checked elsewhere."""
     try:
-        whole = ipaddress.ip_address(mask) == ipaddress.ip_network(address).netmask
-    except ValueError:
-        return text
-    return str(ipaddress.ip_address(address)) if whole else text
-
-
-def _key_fits(path: str) -> bool:
-    try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(path)
+        server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        server.load_cert_chain(path)
+        return not authority or _is_trusted(server, authority)
     except (OSError, ValueError):
         return False
-    return True
 
 
-def _signed(path: str, authority: str) -> bool:
-    """Return whether the CA signed it; the dates are checked elsewhere."""
-    return run(["openssl", "verify", "-no_check_time", "-CAfile", authority, path]).status == 0
+def _is_trusted(server: ssl.SSLContext, authority: str) -> bool:
+    """Return whether a client that trusts only ``authority`` accepts the server: both in memory.
+
+    Raises:
+        OSError: it does not.
+    """
+    client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    client.check_hostname = False
+    client.verify_flags |= ssl.VerifyFlags(_NO_CHECK_TIME)
+    client.load_verify_locations(authority)
+    there, back = ssl.MemoryBIO(), ssl.MemoryBIO()
+    sides = [client.wrap_bio(back, there), server.wrap_bio(there, back, server_side=True)]
+    for _ in range(_TURNS):
+        for side in list(sides):
+            try:
+                side.do_handshake()
+                sides.remove(side)
+            except ssl.SSLWantReadError:
+                continue
+        if not sides:
+            return True
+    return False

@@ -43,11 +43,6 @@ def taken(wanted: str, name: str, own: Sequence[str]) -> str:
     return f"systemd for {units[0]}" if units else "another program"
 
 
-def listens(shown: str) -> list[str]:
-    """Return the address and port of a socket unit, from systemd's property "Listen"."""
-    return [line.split(" ")[0] for line in shown.splitlines()]
-
-
 def _split(endpoint: str) -> tuple[str, int]:
     host, _, port = endpoint.rpartition(":")
     return host.strip("[]"), int(port)

@@ -9,19 +9,18 @@ import base64
 import json
 import math
 import time
-from urllib.request import OpenerDirector
 
 from provision.linux.agent.fail2ban import client
 from provision.linux.agent.host import HostError, tail
-from provision.linux.agent.http_client import build_opener, fetch
+from provision.linux.agent.http_client import fetch
 from provision.linux.agent.protocol.answers import SelfTested
 from provision.linux.agent.protocol.requests import SelfTest
 from provision.linux.agent.tokens_file import read_tokens
 
 # Bytes of a feed that are read: the largest that the settings allow has about 115 million.
 LARGEST_FEED = 128_000_000
-# The opener, the URL and the headers.
-Feed = tuple[OpenerDirector, str, dict[str, str]]
+# The certificate, the URL and the headers.
+Feed = tuple[str, str, dict[str, str]]
 
 
 def run_self_test(request: SelfTest) -> SelfTested:
@@ -38,20 +37,20 @@ def run_self_test(request: SelfTest) -> SelfTested:
         raise HostError(f"{request.tokens} has no secret {request.token}; run apply")
     secret = known[request.token]
     basic = base64.b64encode(f"{request.token}:{secret}".encode()).decode()
-    opener = build_opener(request.certificate)
-    feed = (opener, request.feed_url, {"Authorization": "Basic " + basic})
+    certificate = request.certificate
+    feed = (certificate, request.feed_url, {"Authorization": "Basic " + basic})
     unban = ["set", request.jail, "unbanip", request.address]
     steps = []
     try:
         posted = time.time()
         for _ in range(request.count):
-            _post(opener, request.url, {request.header: secret}, request.line)
+            _post(certificate, request.url, {request.header: secret}, request.line)
         steps.append(f"the receiver took {request.count} events for {request.address}")
         _wait(feed, request.address, True, request.patience)
         listed = time.time()
         steps.append(f"{request.address} is banned and in the feed")
     except HostError as error:  # the first reason is the one to print
-        why = _list_reasons(opener, request.health_url)
+        why = _list_reasons(certificate, request.health_url)
         client(unban)
         raise HostError("\n".join([str(error), *why])) from None
     done = client(unban)
@@ -59,19 +58,19 @@ def run_self_test(request: SelfTest) -> SelfTested:
         raise HostError(f"fail2ban does not unban {request.address}:\n{tail(done.output)}")
     _wait(feed, request.address, False, request.patience)
     steps.append(f"{request.address} was unbanned and has left the feed")
-    polls = _wait_for_fetches(opener, request, listed)
-    _, body = fetch(opener, request.health_url)
+    polls = _wait_for_fetches(certificate, request, listed)
+    _, body = fetch(certificate, request.health_url)
     unreadable = {name: int(n) for name, n in _read_numbers(body, "unreadable").items()}
     fetched = {name: max(at - posted, 0.0) for name, at in polls.items()}
     return SelfTested(steps, unreadable, _read_numbers(body, "fetch_delays"), fetched)
 
 
-def _wait_for_fetches(opener: OpenerDirector, request: SelfTest, listed: float) -> dict[str, float]:
+def _wait_for_fetches(certificate: str, request: SelfTest, listed: float) -> dict[str, float]:
     """Return when each of ``fetchers`` first fetched the feed after ``listed``, by the receiver's word."""
     deadline = time.monotonic() + request.wait
     polls: dict[str, float] = {}
     while len(polls) < len(request.fetchers):
-        _, body = fetch(opener, request.health_url)
+        _, body = fetch(certificate, request.health_url)
         for name, at in _read_numbers(body, "last_polls").items():
             if name in request.fetchers and at >= listed:
                 polls.setdefault(name, at)
@@ -90,9 +89,9 @@ def _read_numbers(body: str, key: str) -> dict[str, float]:
         return {}
 
 
-def _list_reasons(opener: OpenerDirector, url: str) -> list[str]:
+def _list_reasons(certificate: str, url: str) -> list[str]:
     """Return the problems that the receiver reports, such as a full feed, one on each line."""
-    _, body = fetch(opener, url)
+    _, body = fetch(certificate, url)
     try:
         found = json.loads(body)
         reasons = [*found["reasons"], *found["degraded"]]
@@ -101,8 +100,8 @@ def _list_reasons(opener: OpenerDirector, url: str) -> list[str]:
     return [f"the receiver reports: {str(each)[:300]}" for each in reasons[:5]]
 
 
-def _post(opener: OpenerDirector, url: str, headers: dict[str, str], line: str) -> None:
-    status, body = fetch(opener, url, headers, line.encode())
+def _post(certificate: str, url: str, headers: dict[str, str], line: str) -> None:
+    status, body = fetch(certificate, url, headers, line.encode())
     if status != 200:
         raise HostError(f"the receiver answered an event with {status}: {body.strip()[:300]}")
     try:

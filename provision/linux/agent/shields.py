@@ -23,7 +23,6 @@ from provision.linux.agent import host, memory
 from provision.linux.agent.bans import call_action, must_be_deployed
 from provision.linux.agent.protocol.answers import ShieldSet
 from provision.linux.agent.protocol.requests import SetShield
-from provision.linux.agent.protocol.state import ShieldState
 
 # Seconds that banstitch-rules has to obey.
 PATIENCE = 10.0
@@ -70,12 +69,3 @@ def _is_obeyed(shield: Optional[Shield], order: Order) -> bool:  # noqa: UP045 -
     if shield is None:
         return not order.up
     return order.up and (shield.mode, shield.since) == (UP, order.since)
-
-
-def read_state(folder: str) -> Optional[ShieldState]:  # noqa: UP045 - Python 3.9
-    """Return the shield that is up, or would be, without its networks; None for none."""
-    shield = read_shield(folder, time.time())
-    if shield is None:
-        return None
-    fields = shield._asdict()
-    return ShieldState(**{name: fields[name] for name in ShieldState.__dataclass_fields__})

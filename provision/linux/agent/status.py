@@ -14,11 +14,11 @@ from banstitch_shared import looked_up
 from banstitch_shared.alarm_file import read_alarms
 
 from provision.linux.agent.host import read, run
-from provision.linux.agent.http_client import build_opener, fetch
+from provision.linux.agent.http_client import fetch
 from provision.linux.agent.pem import read_certificate
 from provision.linux.agent.protocol.answers import Alarm, Attacked, Remaining, StaleName, Status
 from provision.linux.agent.protocol.requests import ReadStatus
-from provision.linux.agent.shields import read_state
+from provision.linux.agent.shield_state import read_shield_state
 from provision.linux.agent.tokens_file import read_tokens
 
 
@@ -34,7 +34,7 @@ def read_status(request: ReadStatus) -> Status:
         filters=_check_filters(request.filters),
         alarms=[Alarm(*alarm) for alarm in known.alarms],
         attacked=[Attacked(*attacked) for attacked in known.attacked],
-        shield=read_state(request.rules),
+        shield=read_shield_state(request.rules),
         stale=_list_stale(request.names, request.looked_up) if request.names else [],
         versions={
             "debian": _read_debian_version(),
@@ -56,10 +56,7 @@ def _list_stale(names: list[str], path: str) -> list[StaleName]:
 def _fetch(url: str, certificate: str, user: str, secret: str) -> str:
     login = base64.b64encode(f"{user}:{secret}".encode()).decode()
     headers = {"Authorization": "Basic " + login}
-    try:
-        answer = fetch(build_opener(certificate), url, headers)
-    except ValueError:
-        return ""
+    answer = fetch(certificate, url, headers)
     return answer.body if 200 <= answer.status < 300 else ""
 
 

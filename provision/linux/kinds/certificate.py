@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from provision.linux.agent.protocol.bounds import SERVER_DAYS
 from provision.linux.agent.protocol.ids import ResourceId
-from provision.linux.agent.protocol.requests import Observe
+from provision.linux.agent.protocol.observe import Observe
 from provision.linux.agent.protocol.state import CertificateState
 from provision.linux.agent.protocol.steps import MakeAuthority, MakeCertificate, Step
 from provision.linux.draft import Draft

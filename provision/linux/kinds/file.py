@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from provision.linux.agent.protocol.ids import ResourceId
-from provision.linux.agent.protocol.requests import Observe
+from provision.linux.agent.protocol.observe import Observe
 from provision.linux.agent.protocol.state import PathState
 from provision.linux.agent.protocol.steps import NewFile, Touch
 from provision.linux.draft import Draft, text_of

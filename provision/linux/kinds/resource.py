@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Protocol, TypedDict
 
 from provision.linux.agent.protocol.ids import ResourceId
-from provision.linux.agent.protocol.requests import Observe
+from provision.linux.agent.protocol.observe import Observe
 from provision.linux.agent.protocol.state import PathState
 from provision.linux.draft import Draft
 

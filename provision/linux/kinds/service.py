@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from provision.linux.agent.protocol.ids import ResourceId
-from provision.linux.agent.protocol.requests import Observe, ServiceQuestion
+from provision.linux.agent.protocol.observe import Observe, ServiceQuestion
 from provision.linux.agent.protocol.steps import BringUp, Verb
 from provision.linux.draft import Draft
 from provision.linux.kinds.resource import Resource

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from banstitch_shared.tokens import OLD, format_digests
 
 from provision.linux.agent.protocol.ids import ResourceId
-from provision.linux.agent.protocol.requests import Observe
+from provision.linux.agent.protocol.observe import Observe
 from provision.linux.agent.protocol.steps import MakeDigests, MakeTokens
 from provision.linux.draft import Draft, text_of
 from provision.linux.kinds.file import can_be_file

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from provision.linux.agent.protocol.ids import ResourceId
-from provision.linux.agent.protocol.requests import Observe
+from provision.linux.agent.protocol.observe import Observe
 from provision.linux.agent.protocol.steps import MakeUser
 from provision.linux.draft import Draft
 from provision.linux.kinds.resource import Resource

@@ -247,7 +247,7 @@ def _filled(what: str, remedy: str, login: Login) -> Unreachable:
 class NoPython(Failed):
     """The host has no python3 that could run the agent.
 
-    ``sshd_jail_without_log``: see fail2ban.py of the agent, which cannot be asked.
+    ``sshd_jail_without_log``: see sshd_jail.py of the agent, which cannot be asked.
     """
 
     def __init__(self, what: str, sshd_jail_without_log: bool = True) -> None:

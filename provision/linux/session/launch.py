@@ -39,8 +39,9 @@ _CLEAN = (
 _ENVIRONMENT = 'env -i PATH="$PATH" HOME=/root ' + " ".join(
     f'${{{name}:+"{name}=${name}"}}' for name in ("http_proxy", "https_proxy", "no_proxy")
 )
-# Python's standard library may be cut down (python3-minimal), so what the agent needs is tried, not assumed.
-# An old Python must be able to compile this. Nothing is read before it is known that the agent can run.
+# Python's standard library may be cut down (python3-minimal), so what the agent needs is looked
+# for, not assumed; to import all of it would take longer than most requests. An old Python must be able to
+# compile this. Nothing is read before it is known that the agent can run.
 _START = f"""\
 import sys
 mark = sys.argv[1]
@@ -48,7 +49,10 @@ if sys.version_info < (3, 9):
     print("%s:old:%d.%d" % (mark, sys.version_info[0], sys.version_info[1]))
     sys.exit({TOO_OLD})
 try:
-    import binascii, json, os, pickle, tempfile, urllib.request, zipimport, zlib
+    import binascii, json, os, zipimport, zlib
+    from importlib.machinery import PathFinder
+    if not all(map(PathFinder.find_spec, ("dataclasses", "pickle", "sqlite3", "ssl", "tempfile"))):
+        raise ImportError
 except ImportError:
     sys.exit({INCOMPLETE})
 lines = []
@@ -72,12 +76,13 @@ except BaseException as error:
     print(type(error).__name__, file=sys.stderr)
     sys.exit({OVER})
 """
-# Try one Python. A failure before the request was read leaves it to the next one.
+# Try one Python, without packages of the host (-S), which the agent does not need and others can install.
+# A failure before the request was read leaves it to the next one.
 _TRY = (
-    f't() {{ {_ENVIRONMENT} "$@" -I -c "$c" "$0"; s=$?; case $s in 0) exit;; esac; '
+    f't() {{ {_ENVIRONMENT} "$@" -IS -c "$c" "$0"; s=$?; case $s in 0) exit;; esac; '
     f'echo "$0:python:$s"; [ $s -lt 128 ] && [ $s != {OVER} ] || exit $s; }}; '
 )
-# If the agent cannot run, the shell makes the check of fail2ban.py for a host without fail2ban.
+# If the agent cannot run, the shell makes the check of sshd_jail.py for a host without fail2ban.
 _NO_PYTHON = (
     "[ -e /var/log/auth.log ] || { . /etc/os-release; "
     'case $VERSION_ID in 11|12) echo "$0:nosshdlog";; esac; }; echo "$0:nopython"'

@@ -20,7 +20,7 @@ import banstitch_shared
 import provision
 from provision.errors import Failed, TargetError, Unreachable
 from provision.linux import answers
-from provision.linux.agent.protocol.requests import Request
+from provision.linux.agent.protocol.observe import Request
 from provision.linux.agent.protocol.wire import dump
 from provision.linux.session import causes, launch
 from provision.linux.session.causes import NoPython, Outcome

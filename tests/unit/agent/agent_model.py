@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 import pytest
 
 from provision.linux import agent
-from provision.linux.agent import apply, checkers, data, host, memory, steps
+from provision.linux.agent import apply, checkers, data, foreign, host, memory, steps
 from provision.linux.agent.journal import Journal
 from provision.linux.agent.protocol.ids import ResourceId
 
@@ -20,7 +20,7 @@ MY_GROUP = host.group_name(os.getgid())
 
 def remember_in(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Let the agent have its memory in ``folder``, which is not there yet, and give that."""
-    for module in (agent, apply, memory, checkers, data):
+    for module in (agent, apply, memory, checkers, data, foreign):
         monkeypatch.setattr(module, "STATE", str(folder))
     return folder
 

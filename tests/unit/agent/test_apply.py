@@ -16,7 +16,8 @@ from provision.linux.agent.host import HostError, Ran
 from provision.linux.agent.kinds import file, service
 from provision.linux.agent.protocol.answers import Applied
 from provision.linux.agent.protocol.ids import ResourceId
-from provision.linux.agent.protocol.requests import Apply, Observe
+from provision.linux.agent.protocol.observe import Observe
+from provision.linux.agent.protocol.requests import Apply
 from provision.linux.agent.protocol.state import Observed, ServiceState
 from provision.linux.agent.protocol.steps import (
     AwaitJail,
@@ -94,7 +95,7 @@ def test_a_run_that_activated_nothing_reloads_nothing_when_it_is_undone(
 ) -> None:
     """A reload of a configuration that an operator has broken would stop jails that still run."""
     running = ServiceState(True, True, True, stale=False, answers=True, taken_by="")
-    monkeypatch.setattr(service, "read_state", lambda *_: running)
+    monkeypatch.setattr(apply, "read_state", lambda *_: running)
     monkeypatch.setattr(service, "put_back", lambda *_: pytest.fail("it was reloaded"))
     fail2ban = BringUp("fail2ban.service", "reload", (), "", "")
     with pytest.raises(HostError, match="everything is as it was"):

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from provision.linux.agent import data, memory, steps
+from provision.linux.agent import data, foreign, memory, steps
 from provision.linux.agent.journal import Journal
 from provision.linux.agent.protocol.ids import ResourceId
 from provision.linux.agent.protocol.steps import MakeDirectory, Touch
 from tests.unit.agent.agent_model import ME, MY_GROUP, remember_in, take_back
 
-LOGS = data.OURS["/var/log/banstitch"]
-SPOOL = data.OURS["/var/spool/banstitch"]
+LOGS = foreign.OURS["/var/log/banstitch"]
+SPOOL = foreign.OURS["/var/spool/banstitch"]
 MODE = 0o750
 
 
@@ -40,7 +40,7 @@ def make_directory(path: Path, journal: Journal, data: bool) -> None:
 def logs(journal: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Our directory of logs, with an event log that the manifest names."""
     path = tmp_path / "log"
-    monkeypatch.setitem(data.OURS, str(path), LOGS)
+    monkeypatch.setitem(foreign.OURS, str(path), LOGS)
     make_directory(path, journal, data=True)
     steps.take(Touch(str(path / "events.log"), MODE, ME, MY_GROUP), journal)
     return path
@@ -51,8 +51,8 @@ def remove(logs: Path, journal: Journal, purge: bool = True) -> None:
         take_back(identity, journal, purge)
 
 
-def foreign(journal: Journal) -> dict[str, list[str]]:
-    return {path: each.names for path, each in data.list_foreign(journal.manifest).items()}
+def list_names(journal: Journal) -> dict[str, list[str]]:
+    return {path: each.names for path, each in foreign.list_foreign(journal.manifest).items()}
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def foreign(journal: Journal) -> dict[str, list[str]]:
 )
 def test_each_log_that_we_write_is_ours(name: str, logs: Path, journal: Journal) -> None:
     (logs / name).write_text("x")
-    assert foreign(journal) == {}
+    assert list_names(journal) == {}
     remove(logs, journal)
     assert not logs.exists()
 
@@ -83,13 +83,13 @@ def test_each_file_of_the_spool_is_ours(
     journal: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "spool"
-    monkeypatch.setitem(data.OURS, str(path), SPOOL)
+    monkeypatch.setitem(foreign.OURS, str(path), SPOOL)
     make_directory(path, journal, data=True)
     for ending in ("bans", "bans.new", "alive"):
         (path / f"banstitch-sslvpn_login_failed.{ending}").write_text("x")
     for name in ("limit.json", "limit.json.lock"):
         (path / name).write_text("x")
-    assert foreign(journal) == {}
+    assert list_names(journal) == {}
     take_back(f"directory:{path}", journal, purge=True)
     assert not path.exists()
 
@@ -136,7 +136,7 @@ def test_what_is_not_ours_is_listed_and_stays_as_it_is(
     make(logs / name)
     before = (logs / name).lstat()
     (logs / "events.log.1").write_text("ours")
-    assert foreign(journal) == {str(logs): [name]}
+    assert list_names(journal) == {str(logs): [name]}
 
     remove(logs, journal)
 
@@ -153,7 +153,7 @@ def test_what_was_put_in_the_place_of_a_log_of_the_manifest_stays(
 ) -> None:
     (logs / "events.log").unlink()
     make(logs / "events.log")
-    assert foreign(journal) == {str(logs): ["events.log"]}
+    assert list_names(journal) == {str(logs): ["events.log"]}
     remove(logs, journal)
     assert os.path.lexists(logs / "events.log")
 
@@ -161,21 +161,21 @@ def test_what_was_put_in_the_place_of_a_log_of_the_manifest_stays(
 def test_a_link_in_the_place_of_the_directory_is_not_followed(logs: Path, journal: Journal) -> None:
     real = logs.rename(logs.parent / "real")
     logs.symlink_to(real)
-    assert foreign(journal) == {}
+    assert list_names(journal) == {}
     take_back(f"directory:{logs}", journal, purge=True)
     assert (real / "events.log").exists()
 
 
 def test_a_name_of_any_bytes_can_be_answered(logs: Path, journal: Journal) -> None:
     Path(os.fsdecode(os.fsencode(logs) + b"/\xff")).write_text("theirs")
-    assert foreign(journal) == {str(logs): ["\\xff"]}
+    assert list_names(journal) == {str(logs): ["\\xff"]}
 
 
 def test_a_thousand_names_are_not_listed_but_counted_as_more(logs: Path, journal: Journal) -> None:
     for number in range(1000):
         (logs / f"theirs{number}").write_text("")
-    (found,) = data.list_foreign(journal.manifest).values()
-    assert len(found.names) == data.LISTED
+    (found,) = foreign.list_foreign(journal.manifest).values()
+    assert len(found.names) == foreign.LISTED
     assert found.more is True
 
 
@@ -186,7 +186,7 @@ def test_foreign_files_beside_files_of_ours_are_listed_as_well(
     make_directory(path, journal, data=False)
     (path / "__pycache__").mkdir()
     (path / "theirs.conf").write_text("theirs")
-    assert foreign(journal) == {str(path): ["theirs.conf"]}
+    assert list_names(journal) == {str(path): ["theirs.conf"]}
 
 
 def test_a_folder_in_the_place_of_a_file_of_ours_is_listed_and_stays(
@@ -197,7 +197,7 @@ def test_a_folder_in_the_place_of_a_file_of_ours_is_listed_and_stays(
     journal.own(ResourceId("file", f"{path}/ours.conf"), None)
     (path / "ours.conf").mkdir()
     (path / "ours.conf" / "x").write_text("theirs")
-    assert foreign(journal) == {str(path): ["ours.conf"]}
+    assert list_names(journal) == {str(path): ["ours.conf"]}
     take_back(f"file:{path}/ours.conf", journal, purge=True)
     assert (path / "ours.conf" / "x").exists()
 
@@ -209,7 +209,7 @@ def test_a_directory_that_was_there_before_us_is_nobodys_business(
     path.mkdir()
     (path / "x").write_text("theirs")
     make_directory(path, journal, data=False)
-    assert foreign(journal) == {}
+    assert list_names(journal) == {}
 
 
 def test_the_agents_own_directory_goes_unless_something_else_is_in_it(
@@ -219,7 +219,7 @@ def test_the_agents_own_directory_goes_unless_something_else_is_in_it(
     (state / "check").mkdir()
     (state / "check" / "x.service").write_text("of a run that was killed")
     (state / "theirs").write_text("theirs")
-    assert foreign(journal) == {str(state): ["theirs"]}
+    assert list_names(journal) == {str(state): ["theirs"]}
     data.forget()
     assert [path.name for path in state.iterdir()] == ["theirs"]
     (state / "theirs").unlink()

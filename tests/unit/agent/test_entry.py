@@ -23,10 +23,12 @@ import banstitch_shared
 import pytest
 
 from provision.linux import agent
-from provision.linux.agent import entry, self_test
+from provision.linux.agent import entry, observe, self_test
 from provision.linux.agent.host import HostError, Ran
-from provision.linux.agent.http_client import build_opener, fetch
+from provision.linux.agent.http_client import fetch
+from provision.linux.agent.protocol.observe import Observe
 from provision.linux.agent.protocol.requests import Remember, SelfTest
+from provision.linux.agent.protocol.state import Observed
 from provision.linux.agent.protocol.wire import dump
 from provision.linux.session.session import agent_zip
 from tests.unit.agent.agent_model import remember_in
@@ -51,11 +53,11 @@ def asked(request: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.
 def test_an_error_on_the_host_is_answered_without_a_traceback(
     error: OSError, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(_: Any) -> dict[str, Any]:
+    def refuse(request: Observe) -> Observed:
         raise error
 
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    monkeypatch.setitem(entry.DO, "observe", refuse)
+    monkeypatch.setattr(observe, "observe_alone", refuse)
     answer = asked({"do": "observe"}, capsys, monkeypatch)
     assert answer["ok"] is False
     assert str(error.strerror) in answer["error"]
@@ -101,15 +103,15 @@ def stranger() -> Iterator[str]:
 
 
 def test_a_stranger_on_our_port_counts_as_no_answer(stranger: str) -> None:
-    assert fetch(build_opener(""), stranger).status == 0
+    assert fetch("", stranger).status == 0
     with pytest.raises(HostError, match="the receiver answered an event with 0"):
-        self_test._post(build_opener(""), stranger, {}, "line")
+        self_test._post("", stranger, {}, "line")
 
 
 def test_verify_reports_a_page_that_is_not_ours(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(self_test, "fetch", lambda *_: (200, "<html>It works!</html>"))
     with pytest.raises(HostError, match="did not take the event"):
-        self_test._post(build_opener(""), "http://127.0.0.1/", {}, "line")
+        self_test._post("", "http://127.0.0.1/", {}, "line")
 
 
 def self_test_request(tokens: str, base: str) -> SelfTest:

@@ -12,7 +12,15 @@ from pathlib import Path
 import pytest
 
 from provision.linux.agent import fail2ban
-from provision.linux.agent.fail2ban import Busy, ask_server, client, is_up, read_jail, socket_path
+from provision.linux.agent.fail2ban import (
+    Busy,
+    ask_server,
+    client,
+    is_up,
+    read_jail,
+    read_jails,
+    socket_path,
+)
 from provision.linux.agent.host import Ran
 from provision.linux.agent.protocol.state import JailState
 
@@ -28,6 +36,7 @@ class Server:
         self._socket.listen(1)
         self._path = str(path)
         self._stack = ExitStack()
+        self.connections = 0
 
     def fill(self) -> None:
         """Take every place in the queue."""
@@ -50,9 +59,9 @@ class Server:
                 connection, _ = self._socket.accept()
             except OSError:
                 return
+            self.connections += 1
             with connection:
-                raw = connection.recv(4096)
-                if raw:
+                while connection.recv(4096):
                     connection.sendall(pickle.dumps((0, 7), 2) + END)
 
     def close(self) -> None:
@@ -80,6 +89,18 @@ def test_the_socket_is_where_an_operator_put_it(server: Server, path: Path) -> N
     server.answer()
     assert socket_path() == str(path)
     assert read_jail("x") == JailState(max_retry=7, find_time=7, ban_time=7)
+
+
+def test_all_jails_are_asked_for_over_one_connection(server: Server) -> None:
+    server.answer()
+    seven = JailState(max_retry=7, find_time=7, ban_time=7)
+    assert read_jails(["x", "y", "z"]) == {"x": seven, "y": seven, "z": seven}
+    assert server.connections == 1
+
+
+def test_a_server_that_hangs_is_asked_once(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fail2ban, "PATIENCE", 0.2)
+    assert read_jails(["x", "y", "z"]) == {"x": None, "y": None, "z": None}
 
 
 def test_a_server_that_is_not_there_does_not_run(path: Path) -> None:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from provision.linux.agent import data, host, memory, observe, steps
+from provision.linux.agent import foreign, host, memory, observe, steps
 from provision.linux.agent.host import HostError
 from provision.linux.agent.journal import Journal
-from provision.linux.agent.kinds import file, service, user
+from provision.linux.agent.kinds import file, service
 from provision.linux.agent.protocol.ids import ResourceId
 from provision.linux.agent.protocol.state import ManifestObject
 from provision.linux.agent.protocol.steps import MakeDirectory, MakeUser
@@ -143,7 +143,7 @@ def test_a_user_that_was_there_before_is_used_and_stays(journal: Journal) -> Non
     (shown,) = observe.summarize(journal.manifest).objects
     assert shown == ManifestObject(ResourceId("user", ME), restores=True, data=False)
     take_back(f"user:{ME}", journal, purge=True)
-    assert user.exists(ME)
+    assert host.has_user(ME)
     assert journal.manifest.objects == []
 
 
@@ -151,7 +151,7 @@ def test_a_data_folder_stays_with_what_is_in_it_and_goes_when_purged(
     journal: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "data"
-    monkeypatch.setitem(data.OURS, str(path), "bans")
+    monkeypatch.setitem(foreign.OURS, str(path), "bans")
     steps.take(MakeDirectory(str(path), 0o750, ME, MY_GROUP, data=True), journal)
     (path / "bans").write_text("192.0.2.1")
     entry_of_it = list(journal.manifest.objects)

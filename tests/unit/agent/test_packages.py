@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from provision.linux.agent import apt, host
+from provision.linux.agent import apt, host, packages
 from provision.linux.agent.apt import Apt
 from provision.linux.agent.host import HostError, Ran
 from provision.linux.agent.kinds import package
@@ -175,3 +175,44 @@ def test_a_package_that_somebody_else_needs_by_now_stays(monkeypatch: pytest.Mon
 
     programs(monkeypatch, answer)
     assert package.list_removable(["python3-flask", "fail2ban"]) == ["fail2ban"]
+
+
+STATUS = """\
+Package: fail2ban
+Status: install ok installed
+Description: ban hosts
+ Status: deinstall ok config-files
+
+Package: openssl
+Status: install ok half-configured
+Version: 1
+
+Package: libc6
+Status: deinstall ok config-files
+Architecture: i386
+
+Package: libc6
+Status: install ok installed
+Architecture: amd64
+"""
+
+
+@pytest.mark.parametrize("noted", [False, True])
+def test_what_is_installed_is_read_in_dpkgs_list_unless_it_has_noted_changes_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, noted: bool
+) -> None:
+    asked: list[object] = []
+
+    def run(argv: object) -> Ran:
+        asked.append(argv)
+        return Ran(0, "fail2ban ii \nopenssl iF \nlibc6 rc \nlibc6 ii ")
+
+    (tmp_path / "updates").mkdir()
+    (tmp_path / "status").write_text(STATUS)
+    if noted:
+        (tmp_path / "updates" / "0001").touch()
+    monkeypatch.setattr(packages, "DPKG", str(tmp_path))
+    monkeypatch.setattr(packages, "run", run)
+    names = ["fail2ban", "libc6", "none", "openssl"]
+    assert packages.list_installed(names) == ["fail2ban", "libc6"]
+    assert bool(asked) is noted

@@ -66,7 +66,7 @@ def test_a_client_that_has_the_port_is_named() -> None:
 
 
 def test_where_the_socket_listens_itself_is_no_obstacle(port: int) -> None:
-    own = ports.listens(f"127.0.0.9:{port} (Stream)")
+    own = [f"127.0.0.9:{port}"]
     assert ports.taken(f"127.0.0.9:{port}", UNIT, own) == ""
     # it moves to all addresses, and gives up the one that it has
     assert ports.taken(f"0.0.0.0:{port}", UNIT, own) == ""

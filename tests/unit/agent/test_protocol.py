@@ -12,7 +12,8 @@ import pytest
 from provision.linux.agent.kinds import KINDS
 from provision.linux.agent.protocol.bounds import PATH_KINDS
 from provision.linux.agent.protocol.ids import ResourceId
-from provision.linux.agent.protocol.requests import Apply, BanAddress, Observe, ServiceQuestion
+from provision.linux.agent.protocol.observe import Observe, ServiceQuestion
+from provision.linux.agent.protocol.requests import Apply, BanAddress
 from provision.linux.agent.protocol.steps import (
     BringUp,
     Install,

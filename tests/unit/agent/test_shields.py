@@ -13,6 +13,7 @@ from banstitch_shared.shield_file import Shield, format_shield
 from provision.linux.agent import host, shields
 from provision.linux.agent.protocol.requests import SetShield
 from provision.linux.agent.protocol.state import ShieldState
+from provision.linux.agent.shield_state import read_shield_state
 from tests.unit.agent.bans_model import ASKED, ON, Fail2ban
 
 Spool = Callable[..., str]
@@ -73,7 +74,7 @@ def test_an_order_lowers_it(fail2ban: Fail2ban, spool: Spool, service: Service) 
     folder = spool(ON, "198.51.100.1")
     shields.set_shield(order(folder, service))
     assert shields.set_shield(order(folder, service, up=False)).notes == []
-    assert shields.read_state(str(service.folder)) is None
+    assert read_shield_state(str(service.folder)) is None
 
 
 @pytest.mark.parametrize("up", [True, False])
@@ -90,6 +91,6 @@ def test_its_state_is_without_its_networks(tmp_path: Path) -> None:
     now = time.time()
     known = Shield("alarm", now, now + 60, "banstitch-rules", "why", 3, 2, 1, now, ("64.0.0.0/3",))
     (tmp_path / "shield.json").write_text(format_shield(known))
-    found = shields.read_state(str(tmp_path))
+    found = read_shield_state(str(tmp_path))
     assert found == ShieldState("alarm", now, now + 60, "banstitch-rules", "why", 3, 2, 1)
-    assert shields.read_state(str(tmp_path / "none")) is None
+    assert read_shield_state(str(tmp_path / "none")) is None

@@ -20,7 +20,8 @@ from provision.fortios.config.observed import Observed
 from provision.fortios.planning.planner import FortiPlan, object_ids_to_observe
 from provision.fortios.record.record import Record
 from provision.linux.agent.protocol.answers import Applied, Ban, Bans, Done, Leased, SelfTested
-from provision.linux.agent.protocol.requests import Apply, Remember, Request, SelfTest
+from provision.linux.agent.protocol.observe import Request
+from provision.linux.agent.protocol.requests import Apply, Remember, SelfTest
 from provision.linux.agent.protocol.state import Observed as HostObserved
 from provision.linux.draft import LinuxPlan
 from provision.masking import Secrets

@@ -15,7 +15,8 @@ from provision.engine import lease
 from provision.engine.lease import Lease, name_process
 from provision.errors import Failed, Unreachable
 from provision.linux.agent import leases, memory
-from provision.linux.agent.protocol.requests import ReleaseLease, Request, TakeLease
+from provision.linux.agent.protocol.observe import Request
+from provision.linux.agent.protocol.requests import ReleaseLease, TakeLease
 
 
 @pytest.fixture(autouse=True)

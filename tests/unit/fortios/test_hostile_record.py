@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from provision.linux.agent.protocol.answers import Leased
-from provision.linux.agent.protocol.requests import Request, TakeLease
+from provision.linux.agent.protocol.observe import Request
+from provision.linux.agent.protocol.requests import TakeLease
 from provision.results import TargetResult
 from tests.e2e import memory_site
 from tests.e2e.memory_site import MemoryHost, MemorySite

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from banstitch_shared.tokens import format_digests
 
-from provision.linux.agent.protocol.requests import Request
+from provision.linux.agent.protocol.observe import Request
 from provision.linux.agent.protocol.state import Observed
 from provision.linux.agent.protocol.wire import from_json, to_json
 from provision.linux.draft import LinuxPlan

@@ -18,12 +18,13 @@ import roles.detection.role
 from provision.desired import collect
 from provision.errors import Failed
 from provision.linux import answers, observation
-from provision.linux.agent import audit, entry, memory, observe, spool
+from provision.linux.agent import audit, entry, memory, observe, rotation, spool
 from provision.linux.agent.host import HostError
 from provision.linux.agent.journal import Journal
-from provision.linux.agent.protocol.answers import ANSWERS
+from provision.linux.agent.protocol.answers import ANSWERS, Rotated
 from provision.linux.agent.protocol.ids import ResourceId
-from provision.linux.agent.protocol.requests import REQUESTS, Request, Rotate
+from provision.linux.agent.protocol.observe import Request
+from provision.linux.agent.protocol.requests import Rotate
 from provision.linux.agent.protocol.wire import dump, to_json
 from provision.linux.answers import InvalidAnswer
 from roles.detection.catalogue import CATALOGUE
@@ -70,7 +71,7 @@ def refusal(do: str, answer: Any, **request: Any) -> str:
 @pytest.mark.parametrize("do", entry.DO)
 def test_each_request_that_the_agent_knows_has_a_form_of_its_answer(do: str) -> None:
     assert do in ANSWERS
-    assert do in REQUESTS
+    assert entry.find_form(entry.find_function(do)).do == do
 
 
 def test_a_host_with_everything_that_roles_can_ask_for_is_understood() -> None:
@@ -152,10 +153,10 @@ def answered(capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.Monk
 def test_whatever_the_agent_fails_with_is_an_answer_that_can_be_read(
     error: Exception, capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(_: Any) -> dict[str, Any]:
+    def fail(request: Rotate) -> Rotated:
         raise error
 
-    monkeypatch.setitem(entry.DO, "rotate", fail)
+    monkeypatch.setattr(rotation, "begin", fail)
     raw = answered(capfdbinary, monkeypatch)
     with pytest.raises(Failed) as failed:
         answers.read(Rotate("", ()), raw)

@@ -8,7 +8,7 @@ import copy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from provision.linux.agent.protocol.requests import ServiceQuestion
+from provision.linux.agent.protocol.observe import ServiceQuestion
 from provision.linux.observation import assume_untouched, build_request
 from provision.linux.planner import plan, with_python
 from tests.unit.linux.linux_model import Host, drifts, let_drift

@@ -21,12 +21,10 @@ from provision.linux.agent.host import HostError, must, read, run
 from provision.linux.agent.journal import Journal
 from provision.linux.agent.kinds.file import take_back
 from provision.linux.agent.kinds.kind import Kind
-from provision.linux.agent.memory import Manifest
 from provision.linux.agent.paths import put_state, read_state
 from provision.linux.agent.pem import DAY, NOBODY, read_certificate
 from provision.linux.agent.protocol.bounds import SEALED_KINDS, SERVER_DAYS
 from provision.linux.agent.protocol.ids import ResourceId
-from provision.linux.agent.protocol.requests import Observe
 from provision.linux.agent.protocol.steps import MakeAuthority, MakeCertificate, OnDisk
 
 AUTHORITY_DAYS = 3650
@@ -68,12 +66,6 @@ keyUsage = critical, digitalSignature
 extendedKeyUsage = serverAuth
 subjectAltName = {names}
 """
-
-
-def observe(request: Observe, manifest: Manifest | None) -> dict[str, object]:
-    """Return the facts in each certificate; its key is not read."""
-    found = {path: read_certificate(path, ca) for path, ca in request.sealed.items()}
-    return {"certificates": found}
 
 
 def make_authority(step: MakeAuthority, journal: Journal) -> None:
@@ -167,7 +159,6 @@ def _write(step: OnDisk, content: bytes) -> None:
 
 KIND = Kind(
     steps={MakeAuthority: make_authority, MakeCertificate: make_certificate},
-    observe=observe,
     objects=SEALED_KINDS,
     take_back=take_back,
 )

@@ -14,36 +14,17 @@ from dataclasses import replace
 
 from provision.linux.agent import data, host
 from provision.linux.agent.checkers import CHECK, check_units, unchecked
-from provision.linux.agent.fail2ban import check_fail2ban
+from provision.linux.agent.fail2ban_check import check_fail2ban
 from provision.linux.agent.host import HostError, tail
 from provision.linux.agent.journal import Journal
 from provision.linux.agent.kinds.kind import Kind
-from provision.linux.agent.memory import Entry, Manifest
+from provision.linux.agent.memory import Entry
 from provision.linux.agent.paths import put_state, read_state, recall_state
-from provision.linux.agent.protocol.bounds import PATH_KINDS, SEALED_KINDS
 from provision.linux.agent.protocol.ids import ResourceId
-from provision.linux.agent.protocol.requests import Observe
-from provision.linux.agent.protocol.state import PathState
 from provision.linux.agent.protocol.steps import NewFile, PutFiles, Touch
 
 # A file of the step, the path where it is staged, and its content.
 Staged = tuple[NewFile, str, bytes]
-
-
-def observe(request: Observe, manifest: Manifest | None) -> dict[str, object]:
-    """Return the state of each path, without the content of sealed files, logs and data."""
-    closed = {*request.sealed, *request.logs}
-    paths = {*request.paths, *closed}
-    for entry in manifest.objects if manifest else ():
-        if entry.id.kind in PATH_KINDS:
-            paths.add(entry.id.name)
-            closed |= {entry.id.name} if entry.id.kind in SEALED_KINDS or entry.data else set()
-    return {"paths": {path: _observe_path(path, path in closed) for path in sorted(paths)}}
-
-
-def _observe_path(path: str, closed: bool) -> PathState | None:
-    state = read_state(path)
-    return replace(state, content=None) if state and closed else state
 
 
 def touch(step: Touch, journal: Journal) -> None:
@@ -157,4 +138,4 @@ def drop_bytecode(path: str) -> None:
         os.rmdir(cache)
 
 
-KIND = Kind(steps={Touch: touch}, observe=observe, objects=("file",), take_back=take_back)
+KIND = Kind(steps={Touch: touch}, objects=("file",), take_back=take_back)

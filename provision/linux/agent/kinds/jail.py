@@ -10,20 +10,12 @@ from provision.linux.agent.host import HostError
 from provision.linux.agent.journal import Journal
 from provision.linux.agent.kinds import service
 from provision.linux.agent.kinds.kind import Kind
-from provision.linux.agent.memory import Manifest
-from provision.linux.agent.protocol.requests import Observe
 from provision.linux.agent.protocol.state import JailState
 from provision.linux.agent.protocol.steps import AwaitJail
-from provision.linux.agent.spool import count_live_bans
+from provision.linux.agent.units import read_state
 
 # Seconds until fail2ban must have loaded a jail.
 PATIENCE = 30
-
-
-def observe(request: Observe, manifest: Manifest | None) -> dict[str, object]:
-    """Return the thresholds of each jail, and its number of live bans."""
-    jails = {name: read_jail(name) for name in request.jails}
-    return {"jails": jails, "bans": count_live_bans(request.spools)}
 
 
 def make(step: AwaitJail, journal: Journal) -> None:
@@ -53,7 +45,7 @@ def _format(state: JailState | None) -> str:
 
 
 def _is_dead() -> bool:
-    return not is_up() and not service.read_state("fail2ban").active
+    return not is_up() and not read_state("fail2ban").active
 
 
-KIND = Kind(steps={AwaitJail: make}, observe=observe)
+KIND = Kind(steps={AwaitJail: make})

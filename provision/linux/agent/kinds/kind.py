@@ -7,12 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from provision.linux.agent.journal import Journal
-from provision.linux.agent.memory import Entry, Manifest
-from provision.linux.agent.protocol.requests import Observe
-
-
-def _observe_nothing(request: Observe, manifest: Manifest | None) -> Mapping[str, object]:
-    return {}
+from provision.linux.agent.memory import Entry
 
 
 def _leave(entry: Entry, journal: Journal, purge: bool) -> None:
@@ -23,11 +18,10 @@ def _leave(entry: Entry, journal: Journal, purge: bool) -> None:
 class Kind:
     """A kind of resources.
 
-    ``steps``: how the steps of this kind are taken, by their forms. ``observe``: returns its fields of an
-    observation. ``objects``: its kinds in the manifest, which ``take_back`` restores or removes.
+    ``steps``: how the steps of this kind are taken, by their forms. ``objects``: its kinds in the
+    manifest, which ``take_back`` restores or removes. observe.py reads their states.
     """
 
     steps: Mapping[type, Callable[[Any, Journal], None]] = field(default_factory=dict)
-    observe: Callable[[Observe, Manifest | None], Mapping[str, object]] = _observe_nothing
     objects: tuple[str, ...] = ()
     take_back: Callable[[Entry, Journal, bool], None] = _leave

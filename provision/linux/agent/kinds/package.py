@@ -11,8 +11,6 @@ from provision.linux.agent.apt import Apt, reasons
 from provision.linux.agent.host import HostError, remove, run
 from provision.linux.agent.journal import Journal
 from provision.linux.agent.kinds.kind import Kind
-from provision.linux.agent.memory import Manifest
-from provision.linux.agent.protocol.requests import Observe
 from provision.linux.agent.protocol.steps import Install, PurgePackages
 
 # The directory in which systemd records when a persistent timer last ran.
@@ -20,21 +18,6 @@ STAMPS = "/var/lib/systemd/timers"
 REMEDY = (
     "check /etc/apt/sources.list, /etc/apt/sources.list.d, the mirror and the proxy; then run again"
 )
-
-
-def observe(request: Observe, manifest: Manifest | None) -> dict[str, object]:
-    """Return whether each package is installed."""
-    names = sorted({*request.packages, *(manifest.packages if manifest else ())})
-    return {"packages": dict.fromkeys(names, False) | dict.fromkeys(list_installed(names), True)}
-
-
-def list_installed(names: Sequence[str]) -> list[str]:
-    """Return those of ``names`` that dpkg has installed and configured."""
-    if not names:
-        return []
-    answer = run(["dpkg-query", "-W", "-f", "${Package} ${db:Status-Abbrev}\n", *names])
-    rows = (line.split() for line in answer.output.splitlines())
-    return [row[0] for row in rows if len(row) == 2 and row[1] == "ii"]
 
 
 def make(step: Install, journal: Journal) -> None:
@@ -138,4 +121,4 @@ def purge(names: Sequence[str]) -> None:
         os.rmdir(STAMPS)
 
 
-KIND = Kind(steps={Install: make, PurgePackages: take_back}, observe=observe)
+KIND = Kind(steps={Install: make, PurgePackages: take_back})

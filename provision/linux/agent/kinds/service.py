@@ -6,55 +6,19 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from provision.linux.agent import memory, ports
+from provision.linux.agent import memory
 from provision.linux.agent.fail2ban import client, is_up
 from provision.linux.agent.host import HostError, must, run, tail
-from provision.linux.agent.http_client import Answer, build_opener, fetch
 from provision.linux.agent.journal import Journal
 from provision.linux.agent.kinds.kind import Kind
-from provision.linux.agent.memory import Manifest
-from provision.linux.agent.protocol.requests import Observe
 from provision.linux.agent.protocol.state import ServiceState
 from provision.linux.agent.protocol.steps import BringUp, PutBackService, StopService
 from provision.linux.agent.protocol.wire import from_json
+from provision.linux.agent.units import ask, read_state
 
 FAIL2BAN = "fail2ban.service"
 # Seconds until a unit that was started must answer.
 PATIENCE = 30
-
-
-def observe(request: Observe, manifest: Manifest | None) -> dict[str, object]:
-    """Return the state of each unit."""
-    asked = request.services
-    return {
-        "services": {
-            each.name: read_state(each.name, each.answers, each.certificate, each.listens)
-            for each in asked
-        }
-    }
-
-
-def read_state(
-    name: str, answers: str = "", certificate: str = "", listens: str = ""
-) -> ServiceState:
-    """Return whether a unit exists, is enabled, is active, and answers if it has an address.
-
-    ``certificate``: the file of the one with which it must answer there. ``listens``: where a socket will
-    listen; ``taken_by`` names the other program that does.
-    """
-    properties = "LoadState,ActiveState,UnitFileState,NeedDaemonReload,Listen"
-    shown = run(["systemctl", "show", name, "-p", properties])
-    values = dict(line.split("=", 1) for line in shown.output.splitlines() if "=" in line)
-    active = values.get("ActiveState") == "active"
-    own = ports.listens(values.get("Listen", "")) if active else []
-    return ServiceState(
-        exists=values.get("LoadState") == "loaded",
-        enabled=values.get("UnitFileState") == "enabled",
-        active=active,
-        stale=values.get("NeedDaemonReload") == "yes",
-        answers=(_ask(answers, certificate).status == 200) if active and answers else active,
-        taken_by=ports.taken(listens, name, own) if listens else "",
-    )
 
 
 def recall_state(before: Any) -> ServiceState:
@@ -62,15 +26,11 @@ def recall_state(before: Any) -> ServiceState:
     return from_json(ServiceState, {"taken_by": "", **before})
 
 
-def _ask(url: str, certificate: str) -> Answer:
-    return fetch(build_opener(certificate), url, timeout=5)
-
-
 def _wait_for_answer(url: str, seconds: float, certificate: str = "") -> str:
     """Wait up to ``seconds`` until ``url`` answers 200; return an empty text, or the last answer."""
     deadline = time.monotonic() + seconds
     while True:
-        status, body = _ask(url, certificate)
+        status, body = ask(url, certificate)
         if status == 200:
             return ""
         if time.monotonic() > deadline:
@@ -181,4 +141,4 @@ def stop(step: StopService, journal: Journal) -> None:
     run(["systemctl", "reset-failed", step.name])
 
 
-KIND = Kind(steps={BringUp: make, PutBackService: restore, StopService: stop}, observe=observe)
+KIND = Kind(steps={BringUp: make, PutBackService: restore, StopService: stop})

@@ -11,17 +11,10 @@ from provision.linux.agent import host, rotation
 from provision.linux.agent.journal import Journal
 from provision.linux.agent.kinds.file import take_back
 from provision.linux.agent.kinds.kind import Kind
-from provision.linux.agent.memory import Manifest
 from provision.linux.agent.paths import put_state, read_state
 from provision.linux.agent.protocol.ids import ResourceId
-from provision.linux.agent.protocol.requests import Observe
 from provision.linux.agent.protocol.steps import MakeDigests, MakeTokens
 from provision.linux.agent.tokens_file import read_tokens
-
-
-def observe(request: Observe, manifest: Manifest | None) -> dict[str, object]:
-    """Return the secrets."""
-    return {"tokens": read_tokens(request.tokens)}
 
 
 def make_tokens(step: MakeTokens, journal: Journal) -> None:
@@ -53,7 +46,6 @@ def make_digests(step: MakeDigests, journal: Journal) -> None:
 
 KIND = Kind(
     steps={MakeTokens: make_tokens, MakeDigests: make_digests},
-    observe=observe,
     objects=("tokens", "digests"),
     take_back=take_back,
 )

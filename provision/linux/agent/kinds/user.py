@@ -5,16 +5,14 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import pwd
 from typing import Any
 
 from provision.linux.agent import host
 from provision.linux.agent.journal import Journal
 from provision.linux.agent.kinds.kind import Kind
-from provision.linux.agent.memory import Entry, Manifest
+from provision.linux.agent.memory import Entry
 from provision.linux.agent.paths import put_state, read_state, recall_state
 from provision.linux.agent.protocol.ids import ResourceId
-from provision.linux.agent.protocol.requests import Observe
 from provision.linux.agent.protocol.steps import MakeUser
 from provision.linux.agent.protocol.wire import to_json
 
@@ -23,25 +21,10 @@ NO_SHELL = "/usr/sbin/nologin"
 ACCOUNT_FILES = ("/etc/passwd", "/etc/group", "/etc/shadow", "/etc/gshadow")
 
 
-def observe(request: Observe, manifest: Manifest | None) -> dict[str, object]:
-    """Return whether each user exists."""
-    ours = {e.id.name for e in (manifest.objects if manifest else ()) if e.id.kind == "user"}
-    return {"users": {name: exists(name) for name in sorted({*request.users, *ours})}}
-
-
-def exists(name: str) -> bool:
-    """Return whether the system knows this user."""
-    try:
-        pwd.getpwnam(name)
-    except KeyError:
-        return False
-    return True
-
-
 def make(step: MakeUser, journal: Journal) -> None:
     """Create a system user and its group; an existing user is used, and teardown keeps it."""
     identity = ResourceId("user", step.name)
-    if exists(step.name):
+    if host.has_user(step.name):
         journal.own(identity, {"theirs": True})
         return
     if not os.access("/etc", os.W_OK):  # useradd would report a lock as the cause
@@ -67,7 +50,7 @@ def _drop(name: str, before: Any) -> None:
     """Remove a user, and its traces in the backups of the account files."""
     if before.get("theirs"):
         return
-    if exists(name):
+    if host.has_user(name):
         host.must(["userdel", name])
     for path, live in before["files"].items():
         if _digest(path) == live:
@@ -78,4 +61,4 @@ def _digest(path: str) -> str:
     return hashlib.sha256(host.read(path) or b"").hexdigest()
 
 
-KIND = Kind(steps={MakeUser: make}, observe=observe, objects=("user",), take_back=take_back)
+KIND = Kind(steps={MakeUser: make}, objects=("user",), take_back=take_back)

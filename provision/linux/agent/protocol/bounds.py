@@ -6,7 +6,7 @@ To extend an answer, add a field with bounds to its form. Whatever is not descri
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from banstitch_shared.jails import JAIL_NAME
 from banstitch_shared.tokens import OLD
@@ -91,6 +91,9 @@ SEALED_KINDS = ("authority", "certificate")
 _OBJECT = rf"^(?:(?:{'|'.join(PATH_KINDS)}):(?:{_OURS})|user:{_USER})$"
 _PEM = r"-----BEGIN CERTIFICATE-----\r?\n[A-Za-z0-9+/=\r\n]+-----END CERTIFICATE-----\r?\n?"
 _BASE64 = r"^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"
+
+# What a unit may be owed.
+Owed = Literal["restart", "reload"]
 
 FortiGateName = Annotated[str, Bounds(pattern=f"^{_HOST}$")]
 UserName = Annotated[str, Bounds(pattern=f"^{_USER}$")]

@@ -1,52 +1,13 @@
-"""The requests that the agent carries out, each with the form of its answer."""
+"""The requests that the agent carries out, each with the form of its answer; to observe is in observe.py."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Generic, Optional, TypeVar
+from typing import Any, ClassVar, Optional
 
 from provision.linux.agent.protocol import answers
-from provision.linux.agent.protocol.state import Observed
+from provision.linux.agent.protocol.observe import Observe, Request
 from provision.linux.agent.protocol.steps import Step
-
-Answer = TypeVar("Answer", covariant=True)
-
-
-class Request(Generic[Answer]):
-    """A request to the agent; ``do`` is its name on the wire."""
-
-    do: ClassVar[str]
-
-
-@dataclass(frozen=True)
-class ServiceQuestion:
-    """A unit to observe; `kinds/service.py` describes ``answers`` and ``listens``."""
-
-    name: str
-    answers: str
-    certificate: str
-    listens: str
-
-
-@dataclass(frozen=True)
-class Observe(Request[Observed]):
-    """Observe everything that is named, and every object of the manifest.
-
-    ``logs``: those of ``paths`` whose content is not read. ``sealed``: files of key and certificate, each
-    with that of the CA that should have signed it. ``spools``: folders with the bans of jails. ``tokens``:
-    the file of secrets, empty if there should be none.
-    """
-
-    do: ClassVar[str] = "observe"
-    paths: list[str] = field(default_factory=list)
-    logs: list[str] = field(default_factory=list)
-    packages: list[str] = field(default_factory=list)
-    users: list[str] = field(default_factory=list)
-    services: list[ServiceQuestion] = field(default_factory=list)
-    sealed: dict[str, str] = field(default_factory=dict)
-    jails: list[str] = field(default_factory=list)
-    spools: list[str] = field(default_factory=list)
-    tokens: str = ""
 
 
 @dataclass(frozen=True)
@@ -247,26 +208,3 @@ class ReadStatus(Request[answers.Status]):
     names: list[str] = field(default_factory=list)
     looked_up: str = ""
     sealed: dict[str, str] = field(default_factory=dict)
-
-
-REQUESTS: dict[str, type[Request[Any]]] = {
-    form.do: form
-    for form in (
-        Observe,
-        Apply,
-        Remember,
-        TakeLease,
-        ReleaseLease,
-        SelfTest,
-        Rotate,
-        ListBans,
-        BanAddress,
-        UnbanAddress,
-        AllowNetwork,
-        UnallowNetwork,
-        SetShield,
-        ReadHistory,
-        ReadEvidence,
-        ReadStatus,
-    )
-}

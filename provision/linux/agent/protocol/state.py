@@ -24,6 +24,7 @@ from provision.linux.agent.protocol.bounds import (
     Mode,
     Number,
     ObjectId,
+    Owed,
     PackageName,
     Path,
     Text,
@@ -120,7 +121,7 @@ class ManifestSummary(Form):
     objects: Annotated[list[ManifestObject], Bounds(max_length=2000, fail_fast=True)]
     packages: Annotated[list[PackageName], Bounds(max_length=1000, fail_fast=True)]
     services: Annotated[list[UnitName], Bounds(max_length=100, fail_fast=True)]
-    owed: Annotated[dict[UnitName, Literal["restart", "reload"]], Bounds(max_length=100)]
+    owed: Annotated[dict[UnitName, Owed], Bounds(max_length=100)]
     fortigates: Annotated[dict[FortiGateName, Any], Bounds(max_length=1000)]
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal, Union
 
+from provision.linux.agent.protocol.bounds import Owed
 from provision.linux.agent.protocol.ids import ResourceId
 
-# What a unit may be owed; "none": it is only enabled and checked.
+# What is done with a unit; "none": it is only enabled and checked.
 Verb = Literal["none", "start", "restart", "reload"]
-Owed = Literal["restart", "reload"]
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,10 @@ Form = TypeVar("Form")
 
 def dump(value: object, ascii_only: bool = True) -> str:
     """Return ``value``, or a form in it, as one line of JSON."""
-    return json.dumps(value, default=_encode, ensure_ascii=ascii_only)
+    return json.dumps(value, default=encode, ensure_ascii=ascii_only)
 
 
-def _encode(value: object) -> object:
+def encode(value: object) -> object:
     """Return a form as a dict of its fields, which json can write, without copying them."""
     if isinstance(value, ResourceId):
         return str(value)

@@ -1,0 +1,104 @@
+"""What a request costs a host: the modules that it imports, and the programs that a look starts."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from provision.linux.agent import entry
+from provision.linux.agent.protocol.observe import Observe, ServiceQuestion
+from provision.linux.agent.protocol.wire import to_json
+from provision.linux.session.session import agent_zip
+
+# They take longer to import than our own modules.
+LARGE = (
+    "asyncio",
+    "configparser",
+    "email",
+    "http",
+    "random",
+    "shutil",
+    "sqlite3",
+    "tempfile",
+    "traceback",
+    "urllib",
+)
+# Imports what a request needs, from the zip as on a host, and prints the names of what was imported.
+IMPORT = """
+import json, sys
+sys.path.insert(0, sys.argv[1])
+from provision.linux.agent import entry
+entry.find_function(sys.argv[2])
+print(json.dumps(sorted(sys.modules)))
+"""
+# Looks at this machine, as on a host, and prints each program that was started.
+LOOK = """
+import json, sys
+sys.path.insert(0, sys.argv[1])
+from provision.linux.agent import observe
+from provision.linux.agent.protocol.observe import Observe
+from provision.linux.agent.protocol.wire import from_json
+started = []
+sys.addaudithook(lambda event, about: event == "subprocess.Popen" and started.append(about[1]))
+observe.observe_host(from_json(Observe, json.loads(sys.argv[2])))
+print(json.dumps(started))
+"""
+
+
+@pytest.fixture(scope="module")
+def code(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the agent's zip."""
+    path = tmp_path_factory.mktemp("agent") / "agent.zip"
+    path.write_bytes(agent_zip())
+    return path
+
+
+def run(code: Path, program: str, *arguments: str) -> Any:
+    """Return what a program prints that runs as the agent does."""
+    argv = [sys.executable, "-IS", "-c", program, str(code), *arguments]
+    done = subprocess.run(argv, capture_output=True, text=True, check=True, timeout=60)
+    return json.loads(done.stdout)
+
+
+def test_a_look_imports_only_what_looks(code: Path) -> None:
+    found = run(code, IMPORT, "observe")
+    prefix = "provision.linux.agent."
+    assert {name.removeprefix(prefix) for name in found if name.startswith(prefix)} == {
+        *("digest", "entry", "fail2ban", "foreign", "host", "http_client", "ini", "memory"),
+        *("observe", "packages", "paths", "pem", "processes", "shield_state", "spool"),
+        *("sshd_jail", "tokens_file", "units", "x509"),
+        *("protocol", "protocol.bounds", "protocol.ids", "protocol.observe", "protocol.state"),
+        "protocol.wire",
+    }
+    assert [name for name in LARGE if name in found] == []
+
+
+@pytest.mark.parametrize("do", sorted(entry.DO.keys() - {"apply", "observe"}))
+def test_no_other_request_imports_what_changes_a_host(code: Path, do: str) -> None:
+    found = run(code, IMPORT, do)
+    assert not {"provision.linux.agent.apply", "provision.linux.agent.kinds"} & set(found)
+    assert not {"http.client", "email", "configparser"} & set(found)
+
+
+def test_a_look_starts_no_program_but_systemctl(code: Path, tmp_path: Path) -> None:
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    new = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=x"
+    argv = [*new.split(), "-keyout", str(key), "-out", str(certificate)]
+    subprocess.run(argv, check=True, capture_output=True)
+    both = tmp_path / "both.pem"
+    both.write_text(key.read_text() + certificate.read_text())
+    request = Observe(
+        paths=["/etc/hosts"],
+        packages=["fail2ban", "openssl"],
+        users=["root"],
+        services=[ServiceQuestion("banstitch-x.service", "", "", "")],
+        sealed={str(both): str(certificate)},
+        jails=["banstitch-x", "banstitch-y"],
+    )
+    (started,) = run(code, LOOK, json.dumps(to_json(request)))
+    assert started[0] == "systemctl"
