@@ -234,6 +234,8 @@ def follow(jail: Any, path: str) -> None:
     jail.filter.addLogPath(path)
     container = jail.filter.getLog(path)
     if "open" not in vars(container):
+        # of two equal logs it would go on to save the place in the old one
+        getattr(jail.filter, "_pendDBUpdates", {}).pop(container, None)
         Reader(jail, path)
     if "processLineAndAdd" not in vars(jail.filter):
         pass_own_lines(jail)

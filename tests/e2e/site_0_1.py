@@ -82,6 +82,8 @@ class Site01(LabSite):
 
     def __enter__(self) -> Self:
         self._stack.enter_context(self.host)
+        # it comes with the root of today; version 0.1 installed it
+        self.host.console("dpkg --purge python3-systemd", check=True)
         self.untouched = self.list_files()
         shown = self._filled(FIXTURE / "fortigate.conf")
         unit = Simulator(fortigate_options(config=shown))

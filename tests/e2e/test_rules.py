@@ -244,11 +244,12 @@ def test_rules_that_are_turned_off_take_their_bans_along_and_plan_says_so(rules:
         assert f"jail {JAIL}-{name} is removed: its " in planned.out
     assert site.run("apply", "-y").code == 0
     assert within(60, lambda: {rule for rule, _ in rules.bans()} == {""})
-    assert within(60, lambda: feed(site) == {"198.51.150.8"})
+    by_plain = {"198.51.150.8", "198.51.151.8"}
+    assert within(60, lambda: feed(site) == by_plain)
     rules.event("198.51.101.7", "admin")
-    for _ in range(3):
+    for _ in range(5):
         rules.event("198.51.152.8", "jsmith", reason=UNKNOWN)
     assert rules.bans_soon("", "198.51.152.8")
-    assert feed(site) == {"198.51.150.8", "198.51.152.8"}
+    assert feed(site) == by_plain | {"198.51.152.8"}
     site.write_inventory(ON)
     assert site.run("apply", "-y").code == 0

@@ -29,11 +29,21 @@ def rules(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rules]:
     root = build_ready_root(list(FAIL2BAN)[-1])
     units = [fortigate_options()]
     with LabSite(folder, root, units, settings=settings, group_settings="") as site:
-        applied = site.run("apply", "-y")
-        assert applied.code == 0, applied.out + applied.err
-        rules = Rules(site)
-        rules.event("198.51.100.7", "alice", "success", at=time.time() - 10 * DAY)
-        yield rules
+        yield Rules(site)
+
+
+@pytest.fixture(autouse=True)
+def under_way(rules: Rules) -> None:
+    """A spray is under way and has raised the shield, whatever an earlier test did to the site."""
+    rules.site.write_inventory()
+    applied = rules.site.run("apply", "-y")
+    assert applied.code == 0, applied.out + applied.err
+    if holds(rules.site, STRANGER):
+        return
+    rules.event("198.51.100.7", "alice", "success", at=time.time() - 10 * DAY)
+    for number in range(20):
+        rules.event(f"203.0.113.{number + 1}", f"nobody{number}")
+    assert within(60, lambda: holds(rules.site, STRANGER))
 
 
 def holds(site: LabSite, address: str) -> bool:
@@ -48,9 +58,6 @@ def noted(site: LabSite) -> list[str]:
 
 def test_a_spray_raises_it_and_everything_says_so(rules: Rules) -> None:
     site = rules.site
-    for number in range(20):
-        rules.event(f"203.0.113.{number + 1}", f"nobody{number}")
-    assert within(60, lambda: holds(site, STRANGER))
     assert denied(site, STRANGER)
     for spared in (COLLEAGUE, GUEST, site.host.address):
         assert not denied(site, spared)
@@ -63,11 +70,13 @@ def test_a_spray_raises_it_and_everything_says_so(rules: Rules) -> None:
 
 def test_it_survives_a_kill_and_a_restart(rules: Rules) -> None:
     site = rules.site
+    assert within(30, lambda: any(why.startswith("SHIELD UP until") for why in noted(site)))
+    before = noted(site)
     site.host.console("systemctl kill -s KILL banstitch-rules", check=True)
     rules.event("203.0.113.99", "admin")
     assert rules.bans_soon("trap", "203.0.113.99")
     assert holds(site, STRANGER)
-    assert [why for why in noted(site) if "UP" in why] == noted(site)[:1]
+    assert noted(site) == before
 
 
 def test_an_operator_lowers_it_and_raises_it_for_a_time(rules: Rules) -> None:

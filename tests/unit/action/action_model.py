@@ -86,6 +86,12 @@ class Container:
         self.path, self.place, self.inOperation = path, 0, False
         self.inode = Path(path).stat().st_ino
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Container) and other.path == self.path
+
+    def __hash__(self) -> int:
+        return hash(self.path)
+
     def open(self) -> bool:
         about = Path(self.path).stat()
         if about.st_size and about.st_ino != self.inode:
@@ -117,6 +123,8 @@ class Filter:
         self.active = True
         # of each line, whether an old one would have been taken for one of now
         self.operating: list[bool] = []
+        # logs whose places are to be saved; of two equal keys a dict keeps the first
+        self._pendDBUpdates: dict[Container, int] = {}
 
     def getIgnoreIP(self) -> list[str]:  # noqa: N802 - fail2ban names it so
         return sorted({*self._ignored(), *self.added})
@@ -126,6 +134,14 @@ class Filter:
 
     def delIgnoreIP(self, ip: str) -> None:  # noqa: N802 - fail2ban names it so
         self.added.remove(ip)
+
+    def forget_log(self, path: str) -> None:
+        """Drop a log, as a reload does whose configuration does not name it."""
+        del self.logs[path]
+
+    def save_places(self) -> dict[str, int]:
+        """Return the places that fail2ban saves as it stops, by log."""
+        return {log.path: log.getPos() for log in self._pendDBUpdates}
 
     def addLogPath(self, path: str) -> None:  # noqa: N802 - fail2ban names it so
         self.logs.setdefault(path, Container(path))
@@ -147,6 +163,7 @@ class Filter:
                     self.read += 1
                     self.processLineAndAdd(line)
                 log.place = stream.tell()
+        self._pendDBUpdates[log] = 1
 
 
 class Server:

@@ -251,6 +251,19 @@ def test_a_reload_keeps_the_place_in_the_log(server: Server) -> None:
     assert poll(server) == ["a", "b"]
 
 
+def test_a_place_is_saved_though_a_reload_replaced_the_log(server: Server) -> None:
+    """Else fail2ban reads the log again when it starts, and bans a second time for the same events."""
+    server.start()
+    poll(server)
+    server.jail.filter.forget_log(str(server.log))
+    server.action.reload()
+    append(server.log, "a")
+    poll(server)
+    append(server.log, "b")
+    assert poll(server) == ["a", "b"]
+    assert server.jail.filter.save_places() == {str(server.log): server.log.stat().st_size}
+
+
 def entry(**more: Any) -> str:
     at = {"at": NOW - 60, "what": "unban", "address": "203.0.113.9", "jail": JAIL, "count": 1}
     return json.dumps(at | more)
