@@ -13,11 +13,11 @@ demo: venv lab  ## watch one site being deployed, attacked, and taken down again
 	$(Q)$(PYTHON) -m tests.demo $(if $(KEEP),--keep)
 
 test: venv lab  ## every test, those that boot hosts included
-	$(Q)echo "running every test, three at a time"
-	$(Q)$(PYTHON) -m pytest -n 3 --dist worksteal
+	$(Q)echo "running every test, four at a time"
+	$(Q)$(PYTHON) -m pytest -n 4 --dist worksteal
 
 check: lint  ## the linters and the unit tests, without the slow ones
-	$(Q)$(PYTHON) -m pytest -n 3 --dist worksteal -m "not slow" tests/unit
+	$(Q)$(PYTHON) -m pytest -n 4 --dist worksteal -m "not slow" tests/unit
 
 docs: venv  ## write the generated parts of docs/
 	$(Q)$(PYTHON) -m tests.pages
