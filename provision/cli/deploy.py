@@ -72,19 +72,25 @@ def render(app: App, flags: Flags, fortios: Version, directory: Path) -> Exit:
 def look(app: App, flags: Flags, verb: Verb, **options: Any) -> Exit:
     """Print the plan of ``verb`` for every target; change nothing."""
     report = open_report(app, flags)
-    job = _create_checked_job(app, flags, verb, **options)
-    planned = _plan_sites(app, flags, report, job)
+    job = create_checked_job(app, flags, verb, **options)
+    planned = plan_sites(app, flags, report, job)
     return print_results(app, flags, report, verb, list(map(summarize, planned)), flags.plan_detail)
 
 
-def _create_checked_job(app: App, flags: Flags, verb: Verb, **options: Any) -> Job:
-    """Return the job, after everything was rendered, so that no error appears after the first contact."""
-    chosen = choose_sites(app, flags, connect=True)
+def create_checked_job(
+    app: App, flags: Flags, verb: Verb, hosts: tuple[str, ...] = (), **options: Any
+) -> Job:
+    """Return the job, after everything was rendered, so that no error appears after the first contact.
+
+    ``hosts``: those of a saved plan, if the job is to carry out one.
+    """
+    chosen = choose_sites(app, flags, connect=True, hosts=hosts)
     collect.render_all(list(chosen.values()), app.plays)
     return create_job(app, flags, verb, chosen, **options)
 
 
-def _plan_sites(app: App, flags: Flags, report: Report, job: Job) -> list[SitePlan]:
+def plan_sites(app: App, flags: Flags, report: Report, job: Job) -> list[SitePlan]:
+    """Return the plan of each site of ``job``."""
     from provision.engine import site
 
     def plan(name: str) -> SitePlan:
@@ -102,8 +108,8 @@ def change(app: App, flags: Flags, verb: Verb, yes: bool, **options: Any) -> Exi
 
     require_terminal(verb, yes)
     report = open_report(app, flags)
-    job = _create_checked_job(app, flags, verb, **options)
-    planned = _plan_sites(app, flags, report, job)
+    job = create_checked_job(app, flags, verb, **options)
+    planned = plan_sites(app, flags, report, job)
     if not yes and any(target.changes for plan in planned for target in plan.targets):
         summaries = list(map(summarize, planned))
         report.print_sites(summaries, flags.plan_detail)

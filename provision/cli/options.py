@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -55,18 +55,18 @@ class App:
 
 @dataclass(frozen=True)
 class Flags:
-    """The options that every verb has."""
+    """The options that nearly every verb has."""
 
-    inventory: tuple[str, ...]
-    playbook_dir: Path
-    limit: str
-    extra_vars: tuple[str, ...]
-    forks: int
-    diff: bool
-    verbose: int
-    json: bool
-    accept_new_host_keys: bool
-    ask_token: bool
+    inventory: tuple[str, ...] = ("inventory",)
+    playbook_dir: Path = PLAYBOOK
+    limit: str = ""
+    extra_vars: tuple[str, ...] = ()
+    forks: int = 5
+    diff: bool = False
+    verbose: int = 0
+    json: bool = False
+    accept_new_host_keys: bool = False
+    ask_token: bool = False
 
     @property
     def detail(self) -> Detail:
@@ -81,9 +81,16 @@ class Flags:
 
 def add_common_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options of :class:`Flags` to a verb, and pass them as one value."""
+    return _add_options(command, _COMMON)
 
+
+def add_printing_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of :class:`Flags` that concern only the output, and pass them as one value."""
+    return _add_options(command, ("diff", "json"))
+
+
+def _add_options(command: Callable[..., Any], names: Iterable[str]) -> Callable[..., Any]:
     def call(context: click.Context, **values: Any) -> Any:
-        names = Flags.__dataclass_fields__
         flags = Flags(**{name: values.pop(name) for name in names})
         if flags.verbose >= 3:
             logging.getLogger().setLevel(logging.DEBUG)
@@ -92,31 +99,42 @@ def add_common_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
     call.__name__, call.__doc__ = command.__name__, command.__doc__
     call.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]
-    for option in reversed(_COMMON):
-        call = option(call)
+    for name in reversed([*names]):
+        call = _COMMON[name](call)
     return click.pass_context(call)
 
 
-_COMMON = (
-    click.option("-i", "--inventory", multiple=True, metavar="SOURCE", default=("inventory",),
+_DEFAULTS = Flags()
+_COMMON = {
+    "inventory":
+    click.option("-i", "--inventory", multiple=True, metavar="SOURCE", default=_DEFAULTS.inventory,
                  show_default=True,
                  help="Inventory file, directory or script, or host1,host2,. May be repeated."),
+    "playbook_dir":
     click.option("--playbook-dir", type=click.Path(path_type=Path), default=PLAYBOOK, metavar="DIR",
                  help="Directory with the playbook's group_vars/ and host_vars/. Default: that of site.py."),
+    "limit":
     click.option("-l", "--limit", default="",
                  help="Only these hosts: names, groups or globs; a:b for both, !c to exclude."),
+    "extra_vars":
     click.option("-e", "--extra-vars", multiple=True, metavar="KEY=VALUE|@FILE",
                  help="Set a variable with the highest precedence. May be repeated."),
-    click.option("-f", "--forks", type=click.IntRange(1, 500), default=5, show_default=True,
+    "forks":
+    click.option("-f", "--forks", type=click.IntRange(1, 500), default=_DEFAULTS.forks, show_default=True,
                  help="Number of sites to process in parallel."),
+    "diff":
     click.option("-D", "--diff", is_flag=True, help="Print each change with its complete diff."),
+    "verbose":
     click.option("-v", "--verbose", count=True, help="Print more; -vvv adds the logs of the SSH libraries."),
+    "json":
     click.option("--json", is_flag=True, help="Print one JSON document to standard output."),
+    "accept_new_host_keys":
     click.option("--accept-new-host-keys", is_flag=True,
                  help="Add unknown host keys to known_hosts. Changed keys are always refused."),
+    "ask_token":
     click.option("--ask-token", is_flag=True,
                  help="Ask on the terminal for one-time codes, once for each host that requires one."),
-)  # fmt: skip
+}  # fmt: skip
 
 adopt_option = click.option(
     "--adopt",
