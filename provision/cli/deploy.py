@@ -40,8 +40,10 @@ def check(app: App, flags: Flags, fortios: Version) -> Exit:
     """Check the inventory and render everything. Contacts no host."""
     chosen = list(choose_sites(app, flags, connect=False).values())
     collect.render_all(chosen, app.plays, fortios)
+    results = list_untouched(chosen)
+    app.reports.keep("check", results)
     if flags.json:
-        write_json(sys.stdout.write, "check", Exit.OK, list_untouched(chosen), app.secrets)
+        write_json(sys.stdout.write, "check", Exit.OK, results, app.secrets)
     else:
         fortigates = spell_count(sum(len(selected.fortigates) for selected in chosen), "FortiGate")
         click.echo(
@@ -58,8 +60,10 @@ def render(app: App, flags: Flags, fortios: Version, directory: Path) -> Exit:
         for selected in chosen
         for path in render_files(selected, app.plays, directory, fortios)
     ]
+    results = list_untouched(chosen)
+    app.reports.keep("render", results)
     if flags.json:
-        write_json(sys.stdout.write, "render", Exit.OK, list_untouched(chosen), app.secrets)
+        write_json(sys.stdout.write, "render", Exit.OK, results, app.secrets)
     else:
         click.echo("\n".join(str(path) for path in written))
         if any(selected.fortigates for selected in chosen):
@@ -110,8 +114,9 @@ def change(app: App, flags: Flags, verb: Verb, yes: bool, **options: Any) -> Exi
     report = open_report(app, flags)
     job = create_checked_job(app, flags, verb, **options)
     planned = plan_sites(app, flags, report, job)
-    if not yes and any(target.changes for plan in planned for target in plan.targets):
-        summaries = list(map(summarize, planned))
+    summaries = list(map(summarize, planned))
+    app.reports.keep(verb, summaries)
+    if not yes and any(target.changes for site in summaries for target in site.targets):
         report.print_sites(summaries, flags.plan_detail)
         report.print_summary(summaries)
         if app.output.error:  # a plan that could not be printed cannot be approved

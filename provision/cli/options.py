@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 import click
 
 from provision.cli import ask_token
+from provision.cli.report.outputs import Form, Reports, Wanted
 from provision.errors import InputError, Problem
 from provision.fortios.config.versions import (
     NEWEST,
@@ -37,6 +38,7 @@ class App:
     load_plays: Callable[[], tuple[Play, ...]]
     secrets: Secrets
     output: Output
+    reports: Reports
     codes: Codes | None = None
 
     @cached_property
@@ -67,6 +69,7 @@ class Flags:
     json: bool = False
     accept_new_host_keys: bool = False
     ask_token: bool = False
+    report: tuple[Wanted, ...] = ()
 
     @property
     def detail(self) -> Detail:
@@ -86,7 +89,12 @@ def add_common_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def add_printing_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options of :class:`Flags` that concern only the output, and pass them as one value."""
-    return _add_options(command, ("diff", "json"))
+    return _add_options(command, ("diff", "json", "report"))
+
+
+def add_options_without_report(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of a verb that has no results of targets to report."""
+    return _add_options(command, [name for name in _COMMON if name != "report"])
 
 
 def _add_options(command: Callable[..., Any], names: Iterable[str]) -> Callable[..., Any]:
@@ -94,6 +102,7 @@ def _add_options(command: Callable[..., Any], names: Iterable[str]) -> Callable[
         flags = Flags(**{name: values.pop(name) for name in names})
         if flags.verbose >= 3:
             logging.getLogger().setLevel(logging.DEBUG)
+        context.obj.reports.open(context.info_name, flags.report)
         with ask_token.open_codes(flags.ask_token) as codes:
             return command(replace(context.obj, codes=codes), flags, **values)
 
@@ -102,6 +111,20 @@ def _add_options(command: Callable[..., Any], names: Iterable[str]) -> Callable[
     for name in reversed([*names]):
         call = _COMMON[name](call)
     return click.pass_context(call)
+
+
+class _ReportType(click.ParamType[Wanted]):
+    """``FORM:PATH``, the form and the file of a report."""
+
+    name = "report"
+
+    def convert(self, value: Any, param: click.Parameter | None, context: Any) -> Wanted:
+        form, _, path = str(value).partition(":")
+        if form not in get_args(Form) or not path:
+            self.fail(
+                f"must be junit:PATH, markdown:PATH or json:PATH (got {value})", param, context
+            )
+        return Wanted(cast(Form, form), Path(path))
 
 
 _DEFAULTS = Flags()
@@ -126,6 +149,9 @@ _COMMON = {
     click.option("-D", "--diff", is_flag=True, help="Print each change with its complete diff."),
     "verbose":
     click.option("-v", "--verbose", count=True, help="Print more; -vvv adds the logs of the SSH libraries."),
+    "report":
+    click.option("--report", multiple=True, type=_ReportType(), metavar="FORM:PATH",
+                 help="Write a report to PATH as well: junit, markdown or json. May be repeated."),
     "json":
     click.option("--json", is_flag=True, help="Print one JSON document to standard output."),
     "accept_new_host_keys":

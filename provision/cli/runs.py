@@ -168,6 +168,7 @@ def print_results(
 ) -> Exit:
     """Print the results as lines or as the JSON document, and return the exit code."""
     code = exit_code(results, interrupted)
+    app.reports.keep(verb, results)
     if flags.json:
         write_json(sys.stdout.write, verb, code, results, app.secrets)
     else:

@@ -45,6 +45,7 @@ def show_plan(app: App, flags: Flags, path: Path) -> Exit:
     """Print a saved plan as `plan` printed it."""
     saved = read_saved(path)
     results = list(map(summarize, saved.sites))
+    app.reports.keep("show", results)
     if flags.json:
         write_json(sys.stdout.write, "show", Exit.OK, results, app.secrets)
         return Exit.OK

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import click
 
-from provision.cli.options import App, Flags, add_common_options, why_option, yes_option
+from provision.cli.options import (
+    App,
+    Flags,
+    add_common_options,
+    add_options_without_report,
+    why_option,
+    yes_option,
+)
 from provision.results import Exit
 
 
@@ -128,7 +135,7 @@ def status(app: App, flags: Flags) -> Exit:
 
 
 @click.command()
-@add_common_options
+@add_options_without_report
 @click.argument("files", nargs=-1, metavar="[FILE...]")
 @click.option(
     "--evidence",
