@@ -70,6 +70,8 @@ class Flags:
     accept_new_host_keys: bool = False
     ask_token: bool = False
     report: tuple[Wanted, ...] = ()
+    list_hosts: bool = False
+    list_sites: bool = False
 
     @property
     def detail(self) -> Detail:
@@ -102,6 +104,10 @@ def _add_options(command: Callable[..., Any], names: Iterable[str]) -> Callable[
         flags = Flags(**{name: values.pop(name) for name in names})
         if flags.verbose >= 3:
             logging.getLogger().setLevel(logging.DEBUG)
+        if flags.list_hosts or flags.list_sites:
+            from provision.cli.listing import list_chosen
+
+            return list_chosen(context.obj, flags, context.info_name or "", values.get("file"))
         context.obj.reports.open(context.info_name, flags.report)
         with ask_token.open_codes(flags.ask_token) as codes:
             return command(replace(context.obj, codes=codes), flags, **values)
@@ -139,6 +145,10 @@ _COMMON = {
     "limit":
     click.option("-l", "--limit", default="",
                  help="Only these hosts: names, groups or globs; a:b for both, !c to exclude."),
+    "list_hosts":
+    click.option("--list-hosts", is_flag=True, help="Only print the hosts that would be contacted."),
+    "list_sites":
+    click.option("--list-sites", is_flag=True, help="Only print the sites that would be contacted."),
     "extra_vars":
     click.option("-e", "--extra-vars", multiple=True, metavar="KEY=VALUE|@FILE",
                  help="Set a variable with the highest precedence. May be repeated."),

@@ -39,7 +39,7 @@ def format_markdown(document: Document, errors: Sequence[str]) -> str:
         f"{summarize_document(document)}. Exit code {int(code)} ({code.name.lower()}).",
     ]
     if errors:
-        head.append(_fence(cut_text(errors, _TARGET)))
+        head.append(_quote_block(cut_text(errors, _TARGET)))
     if shown:
         head.append(_format_table(shown))
     parts = (_format_target(site, target) for site, target in shown)
@@ -74,15 +74,15 @@ def _format_target(site: str, target: TargetDocument) -> str:
     parts = [f"#### {_quote(target['host'])} of {_quote(site)}: {target['state']}"]
     news = [*list_news(target), *(f"note: {note}" for note in target["notes"])]
     if news:
-        parts.append(_fence(cut_text(news, _TARGET)))
+        parts.append(_quote_block(cut_text(news, _TARGET)))
     if target["changes"]:
         count = spell_count(len(target["changes"]), "change")
-        changes = _fence(cut_text([*list_changes(target, "# ")], _TARGET), "diff")
+        changes = _quote_block(cut_text([*list_changes(target, "# ")], _TARGET), "diff")
         parts.append(f"<details><summary>{count}</summary>\n\n{changes}\n\n</details>")
     return "\n\n".join(parts)
 
 
-def _fence(text: str, language: str = "text") -> str:
+def _quote_block(text: str, language: str = "text") -> str:
     """Return ``text`` as a block that no line of it can end."""
     fence = "`" * max(3, _find_longest_run(text) + 1)
     return f"{fence}{language}\n{text}\n{fence}"

@@ -4,6 +4,7 @@ The work of a verb, and the packages that it needs, are imported when it is call
 """
 
 from provision.cli.verbs import deployment, operation
+from provision.cli.verbs.completion import completion
 
 VERBS = (
     deployment.check,
@@ -22,4 +23,5 @@ VERBS = (
     operation.rotate,
     operation.status,
     operation.replay,
+    completion,
 )
