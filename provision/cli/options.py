@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -91,17 +91,22 @@ def add_common_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def add_printing_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options of :class:`Flags` that concern only the output, and pass them as one value."""
-    return _add_options(command, ("diff", "json", "report"))
+    names = ("diff", "json", "report")
+    return _add_options(command, [option for option in _COMMON if option.name in names])
 
 
 def add_options_without_report(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options of a verb that has no results of targets to report."""
-    return _add_options(command, [name for name in _COMMON if name != "report"])
+    return _add_options(command, [option for option in _COMMON if option.name != "report"])
 
 
-def _add_options(command: Callable[..., Any], names: Iterable[str]) -> Callable[..., Any]:
+def _add_options(
+    command: Callable[..., Any], options: Sequence[click.Option]
+) -> Callable[..., Any]:
+    """Add ``options``, which all verbs share, because to build them anew would take `--help` a while."""
+
     def call(context: click.Context, **values: Any) -> Any:
-        flags = Flags(**{name: values.pop(name) for name in names})
+        flags = Flags(**{name: values.pop(name) for name in (str(each.name) for each in options)})
         if flags.verbose >= 3:
             logging.getLogger().setLevel(logging.DEBUG)
         if flags.list_hosts or flags.list_sites:
@@ -113,9 +118,8 @@ def _add_options(command: Callable[..., Any], names: Iterable[str]) -> Callable[
             return command(replace(context.obj, codes=codes), flags, **values)
 
     call.__name__, call.__doc__ = command.__name__, command.__doc__
-    call.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]
-    for name in reversed([*names]):
-        call = _COMMON[name](call)
+    own = getattr(command, "__click_params__", [])
+    call.__click_params__ = [*own, *reversed(options)]  # type: ignore[attr-defined]
     return click.pass_context(call)
 
 
@@ -134,43 +138,31 @@ class _ReportType(click.ParamType[Wanted]):
 
 
 _DEFAULTS = Flags()
-_COMMON = {
-    "inventory":
-    click.option("-i", "--inventory", multiple=True, metavar="SOURCE", default=_DEFAULTS.inventory,
+_COMMON = (
+    click.Option(["-i", "--inventory"], multiple=True, metavar="SOURCE", default=_DEFAULTS.inventory,
                  show_default=True,
                  help="Inventory file, directory or script, or host1,host2,. May be repeated."),
-    "playbook_dir":
-    click.option("--playbook-dir", type=click.Path(path_type=Path), default=PLAYBOOK, metavar="DIR",
+    click.Option(["--playbook-dir"], type=click.Path(path_type=Path), default=PLAYBOOK, metavar="DIR",
                  help="Directory with the playbook's group_vars/ and host_vars/. Default: that of site.py."),
-    "limit":
-    click.option("-l", "--limit", default="",
+    click.Option(["-l", "--limit"], default="",
                  help="Only these hosts: names, groups or globs; a:b for both, !c to exclude."),
-    "list_hosts":
-    click.option("--list-hosts", is_flag=True, help="Only print the hosts that would be contacted."),
-    "list_sites":
-    click.option("--list-sites", is_flag=True, help="Only print the sites that would be contacted."),
-    "extra_vars":
-    click.option("-e", "--extra-vars", multiple=True, metavar="KEY=VALUE|@FILE",
+    click.Option(["--list-hosts"], is_flag=True, help="Only print the hosts that would be contacted."),
+    click.Option(["--list-sites"], is_flag=True, help="Only print the sites that would be contacted."),
+    click.Option(["-e", "--extra-vars"], multiple=True, metavar="KEY=VALUE|@FILE",
                  help="Set a variable with the highest precedence. May be repeated."),
-    "forks":
-    click.option("-f", "--forks", type=click.IntRange(1, 500), default=_DEFAULTS.forks, show_default=True,
-                 help="Number of sites to process in parallel."),
-    "diff":
-    click.option("-D", "--diff", is_flag=True, help="Print each change with its complete diff."),
-    "verbose":
-    click.option("-v", "--verbose", count=True, help="Print more; -vvv adds the logs of the SSH libraries."),
-    "report":
-    click.option("--report", multiple=True, type=_ReportType(), metavar="FORM:PATH",
+    click.Option(["-f", "--forks"], type=click.IntRange(1, 500), default=_DEFAULTS.forks,
+                 show_default=True, help="Number of sites to process in parallel."),
+    click.Option(["-D", "--diff"], is_flag=True, help="Print each change with its complete diff."),
+    click.Option(["-v", "--verbose"], count=True,
+                 help="Print more; -vvv adds the logs of the SSH libraries."),
+    click.Option(["--report"], multiple=True, type=_ReportType(), metavar="FORM:PATH",
                  help="Write a report to PATH as well: junit, markdown or json. May be repeated."),
-    "json":
-    click.option("--json", is_flag=True, help="Print one JSON document to standard output."),
-    "accept_new_host_keys":
-    click.option("--accept-new-host-keys", is_flag=True,
+    click.Option(["--json"], is_flag=True, help="Print one JSON document to standard output."),
+    click.Option(["--accept-new-host-keys"], is_flag=True,
                  help="Add unknown host keys to known_hosts. Changed keys are always refused."),
-    "ask_token":
-    click.option("--ask-token", is_flag=True,
+    click.Option(["--ask-token"], is_flag=True,
                  help="Ask on the terminal for one-time codes, once for each host that requires one."),
-}  # fmt: skip
+)  # fmt: skip
 
 adopt_option = click.option(
     "--adopt",

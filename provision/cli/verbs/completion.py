@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import click
-from click.shell_completion import get_completion_class
 
 from provision.results import Exit
 
@@ -16,6 +15,8 @@ _VARIABLE = "_SITE_PY_COMPLETE"
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]), metavar="bash|zsh|fish")
 def completion(shell: str) -> Exit:
     """Print a script that lets the shell complete the verbs and options of site.py."""
+    from click.shell_completion import get_completion_class
+
     root = click.get_current_context().find_root()
     complete = get_completion_class(shell)
     if complete is None:

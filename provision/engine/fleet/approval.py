@@ -34,6 +34,7 @@ def apply_saved_site(
 
     A site at which the plan changes nothing is not contacted.
     """
+    saved = replace(saved, targets=tuple(map(_note_unplanned, saved.targets)))
     if any(target.is_due for target in saved.targets):
         now = plan_site(saved.name, job, listener, secrets, codes)
         current = {target.host: target for target in now.targets}
@@ -42,6 +43,12 @@ def apply_saved_site(
         if refused:
             return refused
     return apply_site(saved.name, job, saved, listener, secrets, codes)
+
+
+def _note_unplanned(saved: TargetPlan) -> TargetPlan:
+    """Return ``saved`` with a note if it is no plan, because its error is not of this run."""
+    note = "left alone: there was no plan for it when the plan was saved"
+    return saved if saved.is_known else replace(saved, notes=(*saved.notes, note))
 
 
 def _take_news(saved: TargetPlan, current: Mapping[str, TargetPlan]) -> TargetPlan:

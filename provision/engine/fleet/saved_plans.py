@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,7 @@ class SavedPlan:
         """The targets that the plan names."""
         return tuple(target.host for site in self.sites for target in site.targets)
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """The SHA-256 of the canonical content, in hex."""
         return _hash(_describe(self))
@@ -53,8 +54,7 @@ class SavedPlan:
 
 def format_saved(saved: SavedPlan) -> str:
     """Return the text of the file."""
-    content = _describe(saved)
-    return json.dumps({"sha256": _hash(content), **content}, indent=2) + "\n"
+    return json.dumps({"sha256": saved.digest, **_describe(saved)}, indent=2) + "\n"
 
 
 def read_saved(path: Path, expected: str = "") -> SavedPlan:

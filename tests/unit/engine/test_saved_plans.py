@@ -25,6 +25,7 @@ from tests.unit.engine.site_model import (
     World,
     go,
     job,
+    notes,
     plan,
     states,
 )
@@ -197,6 +198,7 @@ def test_a_target_that_had_no_plan_is_left_alone_once_it_is_back(
     world.faults.clear()
     result = carry_out(job("apply"), path)
     assert states(result) == {BAN_HOST: "changed", FW1: "unreachable", FW2: "changed"}
+    assert "there was no plan for it when the plan was saved" in notes(result, FW1)[-1]
     assert (FW1, "apply") not in world.log
 
 
