@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,8 +16,11 @@ from provision.engine.fleet.saved_plans import SavedPlan, format_saved, read_sav
 from provision.engine.run import Job
 from provision.errors import InputError, Unreachable
 from provision.fortios.config.text import Statement, Word
+from provision.masking import Secrets
 from provision.plan import SitePlan
 from provision.results import SiteResult
+from provision.sites.selection import Choice, read_sites
+from tests.plays import PLAYS
 from tests.unit.engine.site_model import (
     BAN_HOST,
     FW1,
@@ -29,6 +33,7 @@ from tests.unit.engine.site_model import (
     plan,
     states,
 )
+from tests.unit.inventory.inventories import write
 from tests.unit.test_plan import PLANS
 
 
@@ -221,6 +226,22 @@ def test_a_limit_narrows_a_saved_plan_and_adds_nothing(world: World, tmp_path: P
     assert states(result) == {FW1: "changed"}
     assert (FW2, "connect") not in world.log
     assert (BAN_HOST, "apply") not in world.log
+
+
+def test_another_process_chooses_no_more_than_the_saved_plan(tmp_path: Path) -> None:
+    folder = write(
+        tmp_path,
+        hosts__yml="""
+            ban_hosts: {hosts: {ban1: {ansible_host: 192.0.2.1}, ban2: {ansible_host: 192.0.2.3}}}
+            fortigates:
+              hosts: {fw1: {ansible_host: 192.0.2.2, ban_host: ban1, ansible_password: long-enough}}
+            """,
+    )
+    choice = Choice((str(folder),), hosts=("fw1",))
+    sites = read_sites(choice, PLAYS, Secrets())
+    received = pickle.loads(pickle.dumps(sites))
+    assert [*received] == ["ban1"]
+    assert not received["ban1"].linux
 
 
 def test_what_is_forgotten_must_be_what_was_approved(world: World, tmp_path: Path) -> None:
