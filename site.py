@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """The playbook, as site.yml is: which group of the inventory gets which roles, in this order."""
 
 from __future__ import annotations

@@ -3,6 +3,8 @@
 import sys
 from pathlib import Path
 
+VERSION = "0.2.0"
+
 # Modules that also run on the ban host have one import name everywhere, banstitch_shared.
 _SHARED = str(Path(__file__).parents[1] / "templates" / "shared")
 if _SHARED not in sys.path:

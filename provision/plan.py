@@ -33,6 +33,8 @@ State = Literal["ok", "changed", "differs", "failed", "unreachable", "skipped"]
 Kind = Literal["linux", "fortios"]
 # The version of the JSON form.
 FORMAT = 1
+# A plan as JSON data.
+Document = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -133,13 +135,16 @@ def format_canonical(value: object) -> str:
 
 def to_json(plan: SitePlan) -> str:
     """Return the canonical JSON form of ``plan``."""
+    return format_canonical({"format": FORMAT, **to_document(plan)})
+
+
+def to_document(plan: SitePlan) -> Document:
+    """Return ``plan`` as JSON data."""
     targets = [
         {**asdict(target), "steps": [json.loads(step) for step in target.steps]}
         for target in plan.targets
     ]
-    return format_canonical(
-        {"format": FORMAT, "name": plan.name, "verb": plan.verb, "targets": targets}
-    )
+    return {"name": plan.name, "verb": plan.verb, "targets": targets}
 
 
 def from_json(text: str) -> SitePlan:
@@ -148,18 +153,29 @@ def from_json(text: str) -> SitePlan:
     Raises:
         ValueError: the text is no plan, or a plan of another version.
     """
-    from pydantic import TypeAdapter, ValidationError
-
     try:
         document = json.loads(text)
     except ValueError as error:
         raise ValueError(f"a plan must be JSON ({error}); make a new plan") from None
     if not isinstance(document, dict) or document.pop("format", None) != FORMAT:
         raise ValueError(f"a plan must be of format {FORMAT}; make a new plan")
+    return from_document(document)
+
+
+def from_document(document: Document) -> SitePlan:
+    """Return the plan that :func:`to_document` described.
+
+    Raises:
+        ValueError: it is no plan.
+    """
+    from pydantic import TypeAdapter, ValidationError
+
     try:
-        for target in document["targets"]:
-            target["steps"] = [format_canonical(step) for step in target["steps"]]
-        return TypeAdapter(SitePlan).validate_python(document)
+        targets = [
+            {**target, "steps": [format_canonical(step) for step in target["steps"]]}
+            for target in document["targets"]
+        ]
+        return TypeAdapter(SitePlan).validate_python({**document, "targets": targets})
     except (KeyError, TypeError, ValidationError) as error:
         places = error.errors() if isinstance(error, ValidationError) else []
         where = ".".join(str(step) for step in places[0]["loc"]) if places else "targets"

@@ -22,6 +22,8 @@ from tests import PROJECT
 from tests.plays import PLAYS
 
 PAGES = ("docs/settings.md", "docs/commands.md", "docs/detections.md")
+# An option that all verbs but so many take is one of all but these.
+MOST_OTHERS = 3
 _PART = re.compile(r"(<!-- generated: (.+?) -->\n).*?(\n<!-- end -->)", re.DOTALL)
 _EXITS = {
     Exit.OK: "Everything is as it should be.",
@@ -108,8 +110,15 @@ def list_options(_: str) -> Iterator[str]:
                 verbs.setdefault(row, []).append(f"`{name}`")
     yield from ("| option | verbs | meaning |", "|---|---|---|")
     for (flags, meaning), names in verbs.items():
-        takers = "all" if len(names) == len(main.cli.commands) else ", ".join(names)
-        yield f"| {flags} | {takers} | {meaning} |"
+        yield f"| {flags} | {_list_takers(names)} | {meaning} |"
+
+
+def _list_takers(names: list[str]) -> str:
+    """Return the verbs that take an option, or the few that do not."""
+    others = [f"`{name}`" for name in main.cli.commands if f"`{name}`" not in names]
+    if len(others) > MOST_OTHERS:
+        return ", ".join(names)
+    return f"all but {', '.join(others)}" if others else "all"
 
 
 def _describe_option(option: click.Option) -> str:

@@ -40,8 +40,10 @@ def check(app: App, flags: Flags, fortios: Version) -> Exit:
     """Check the inventory and render everything. Contacts no host."""
     chosen = list(choose_sites(app, flags, connect=False).values())
     collect.render_all(chosen, app.plays, fortios)
+    results = list_untouched(chosen)
+    app.reports.keep("check", results)
     if flags.json:
-        write_json(sys.stdout.write, "check", Exit.OK, list_untouched(chosen), app.secrets)
+        write_json(sys.stdout.write, "check", Exit.OK, results, app.secrets)
     else:
         fortigates = spell_count(sum(len(selected.fortigates) for selected in chosen), "FortiGate")
         click.echo(
@@ -58,8 +60,10 @@ def render(app: App, flags: Flags, fortios: Version, directory: Path) -> Exit:
         for selected in chosen
         for path in render_files(selected, app.plays, directory, fortios)
     ]
+    results = list_untouched(chosen)
+    app.reports.keep("render", results)
     if flags.json:
-        write_json(sys.stdout.write, "render", Exit.OK, list_untouched(chosen), app.secrets)
+        write_json(sys.stdout.write, "render", Exit.OK, results, app.secrets)
     else:
         click.echo("\n".join(str(path) for path in written))
         if any(selected.fortigates for selected in chosen):
@@ -72,19 +76,25 @@ def render(app: App, flags: Flags, fortios: Version, directory: Path) -> Exit:
 def look(app: App, flags: Flags, verb: Verb, **options: Any) -> Exit:
     """Print the plan of ``verb`` for every target; change nothing."""
     report = open_report(app, flags)
-    job = _create_checked_job(app, flags, verb, **options)
-    planned = _plan_sites(app, flags, report, job)
+    job = create_checked_job(app, flags, verb, **options)
+    planned = plan_sites(app, flags, report, job)
     return print_results(app, flags, report, verb, list(map(summarize, planned)), flags.plan_detail)
 
 
-def _create_checked_job(app: App, flags: Flags, verb: Verb, **options: Any) -> Job:
-    """Return the job, after everything was rendered, so that no error appears after the first contact."""
-    chosen = choose_sites(app, flags, connect=True)
+def create_checked_job(
+    app: App, flags: Flags, verb: Verb, hosts: tuple[str, ...] = (), **options: Any
+) -> Job:
+    """Return the job, after everything was rendered, so that no error appears after the first contact.
+
+    ``hosts``: those of a saved plan, if the job is to carry out one.
+    """
+    chosen = choose_sites(app, flags, connect=True, hosts=hosts)
     collect.render_all(list(chosen.values()), app.plays)
     return create_job(app, flags, verb, chosen, **options)
 
 
-def _plan_sites(app: App, flags: Flags, report: Report, job: Job) -> list[SitePlan]:
+def plan_sites(app: App, flags: Flags, report: Report, job: Job) -> list[SitePlan]:
+    """Return the plan of each site of ``job``."""
     from provision.engine import site
 
     def plan(name: str) -> SitePlan:
@@ -102,10 +112,11 @@ def change(app: App, flags: Flags, verb: Verb, yes: bool, **options: Any) -> Exi
 
     require_terminal(verb, yes)
     report = open_report(app, flags)
-    job = _create_checked_job(app, flags, verb, **options)
-    planned = _plan_sites(app, flags, report, job)
-    if not yes and any(target.changes for plan in planned for target in plan.targets):
-        summaries = list(map(summarize, planned))
+    job = create_checked_job(app, flags, verb, **options)
+    planned = plan_sites(app, flags, report, job)
+    summaries = list(map(summarize, planned))
+    app.reports.keep(verb, summaries)
+    if not yes and any(target.changes for site in summaries for target in site.targets):
         report.print_sites(summaries, flags.plan_detail)
         report.print_summary(summaries)
         if app.output.error:  # a plan that could not be printed cannot be approved

@@ -6,12 +6,13 @@ import gc
 import logging
 import sys
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import click
 
 from provision.cli.options import App
 from provision.cli.report.json_document import write_json
+from provision.cli.report.outputs import Reports
 from provision.cli.streams import shelter_streams, treat_hangup_as_interrupt
 from provision.cli.verbs import VERBS
 from provision.engine import parallel, progress
@@ -72,7 +73,8 @@ def main(load_plays: Callable[[], tuple[Play, ...]], argv: Sequence[str] | None 
             )
             return Exit.FAILED
         arguments = list(sys.argv[1:] if argv is None else argv)
-        code = _run(App(load_plays, secrets, output), arguments, print_error)
+        app = App(load_plays, secrets, output, Reports(secrets))
+        code = _write_reports(app, _run(app, arguments, print_error), print_error)
         if output.error is None:
             return code
         if not isinstance(output.error, BrokenPipeError):
@@ -83,26 +85,38 @@ def main(load_plays: Callable[[], tuple[Play, ...]], argv: Sequence[str] | None 
         return Exit.FAILED
 
 
-def _run(app: App, arguments: list[str], print_error: Callable[[str], object]) -> int:
-    """Run the verb of ``arguments`` and return its exit code."""
+def _write_reports(app: App, code: Exit, print_error: Callable[[str], object]) -> Exit:
+    """Write the reports of a run that ended with ``code``, and return the exit code."""
     try:
-        return int(cast(Exit, cli.main(arguments, obj=app, standalone_mode=False) or 0))
+        app.reports.write(code)
+    except BanstitchError as error:
+        print_error(str(error))
+        return Exit.FAILED
+    return code
+
+
+def _run(app: App, arguments: list[str], print_error: Callable[[str], object]) -> Exit:
+    """Run the verb of ``arguments`` and return its exit code."""
+
+    def fail(message: str, code: Exit) -> Exit:
+        app.reports.note_error(message)
+        print_error(message)
+        return code
+
+    try:
+        return Exit(cli.main(arguments, obj=app, standalone_mode=False) or 0)
     except (InputError, click.ClickException) as error:
         message = error.format_message() if isinstance(error, click.ClickException) else str(error)
-        print_error(message)
+        fail(message, Exit.USAGE)
         if "--json" in arguments:
             verb = next((word for word in arguments if word in cli.commands), "")
             write_json(sys.stdout.write, verb, Exit.USAGE, (), app.secrets)
         return Exit.USAGE
     except (parallel.Interrupted, KeyboardInterrupt, click.Abort):
-        print_error("interrupted: run again to do the rest")
-        return Exit.INTERRUPTED
+        return fail("interrupted: run again to do the rest", Exit.INTERRUPTED)
     except BanstitchError as error:
-        print_error(str(error))
-        return Exit.FAILED
+        return fail(str(error), Exit.FAILED)
     except Exception as error:  # noqa: BLE001 - operators see a traceback only with -vvv
-        print_error(
-            f"error in Banstitch: {type(error).__name__}: {error}; run with -vvv and report the traceback"
-        )
         progress.log.debug("unexpected error", exc_info=error)
-        return Exit.FAILED
+        what = f"error in Banstitch: {type(error).__name__}: {error}"
+        return fail(f"{what}; run with -vvv and report the traceback", Exit.FAILED)

@@ -202,11 +202,14 @@ def _show(
 ) -> Exit:
     """Print the table; print the targets themselves only for sites with an error."""
     report = open_report(app, flags)
-    if not flags.json:
-        report.print_table(heads, rows, below)
+    if flags.json:
+        return print_results(app, flags, report, verb, results, "names")
+    app.reports.keep(verb, results)
+    report.print_table(heads, rows, below)
     troubled = [site for site in results if _is_troubled(site)]
-    if flags.json or troubled:
-        print_results(app, flags, report, verb, results if flags.json else troubled, "names")
+    if troubled:
+        report.print_sites(troubled, "names")
+        report.print_summary(troubled)
     return exit_code(results)
 
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 import click
 
 from provision.cli import ask_token
+from provision.cli.report.outputs import Form, Reports, Wanted
 from provision.errors import InputError, Problem
 from provision.fortios.config.versions import (
     NEWEST,
@@ -37,6 +38,7 @@ class App:
     load_plays: Callable[[], tuple[Play, ...]]
     secrets: Secrets
     output: Output
+    reports: Reports
     codes: Codes | None = None
 
     @cached_property
@@ -55,18 +57,21 @@ class App:
 
 @dataclass(frozen=True)
 class Flags:
-    """The options that every verb has."""
+    """The options that nearly every verb has."""
 
-    inventory: tuple[str, ...]
-    playbook_dir: Path
-    limit: str
-    extra_vars: tuple[str, ...]
-    forks: int
-    diff: bool
-    verbose: int
-    json: bool
-    accept_new_host_keys: bool
-    ask_token: bool
+    inventory: tuple[str, ...] = ("inventory",)
+    playbook_dir: Path = PLAYBOOK
+    limit: str = ""
+    extra_vars: tuple[str, ...] = ()
+    forks: int = 5
+    diff: bool = False
+    verbose: int = 0
+    json: bool = False
+    accept_new_host_keys: bool = False
+    ask_token: bool = False
+    report: tuple[Wanted, ...] = ()
+    list_hosts: bool = False
+    list_sites: bool = False
 
     @property
     def detail(self) -> Detail:
@@ -81,40 +86,81 @@ class Flags:
 
 def add_common_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options of :class:`Flags` to a verb, and pass them as one value."""
+    return _add_options(command, _COMMON)
+
+
+def add_printing_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of :class:`Flags` that concern only the output, and pass them as one value."""
+    names = ("diff", "json", "report")
+    return _add_options(command, [option for option in _COMMON if option.name in names])
+
+
+def add_options_without_report(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of a verb that has no results of targets to report."""
+    return _add_options(command, [option for option in _COMMON if option.name != "report"])
+
+
+def _add_options(
+    command: Callable[..., Any], options: Sequence[click.Option]
+) -> Callable[..., Any]:
+    """Add ``options``, which all verbs share, because to build them anew would take `--help` a while."""
 
     def call(context: click.Context, **values: Any) -> Any:
-        names = Flags.__dataclass_fields__
-        flags = Flags(**{name: values.pop(name) for name in names})
+        flags = Flags(**{name: values.pop(name) for name in (str(each.name) for each in options)})
         if flags.verbose >= 3:
             logging.getLogger().setLevel(logging.DEBUG)
+        if flags.list_hosts or flags.list_sites:
+            from provision.cli.listing import list_chosen
+
+            return list_chosen(context.obj, flags, context.info_name or "", values.get("file"))
+        context.obj.reports.open(context.info_name, flags.report)
         with ask_token.open_codes(flags.ask_token) as codes:
             return command(replace(context.obj, codes=codes), flags, **values)
 
     call.__name__, call.__doc__ = command.__name__, command.__doc__
-    call.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]
-    for option in reversed(_COMMON):
-        call = option(call)
+    own = getattr(command, "__click_params__", [])
+    call.__click_params__ = [*own, *reversed(options)]  # type: ignore[attr-defined]
     return click.pass_context(call)
 
 
+class _ReportType(click.ParamType[Wanted]):
+    """``FORM:PATH``, the form and the file of a report."""
+
+    name = "report"
+
+    def convert(self, value: Any, param: click.Parameter | None, context: Any) -> Wanted:
+        form, _, path = str(value).partition(":")
+        if form not in get_args(Form) or not path:
+            self.fail(
+                f"must be junit:PATH, markdown:PATH or json:PATH (got {value})", param, context
+            )
+        return Wanted(cast(Form, form), Path(path))
+
+
+_DEFAULTS = Flags()
 _COMMON = (
-    click.option("-i", "--inventory", multiple=True, metavar="SOURCE", default=("inventory",),
+    click.Option(["-i", "--inventory"], multiple=True, metavar="SOURCE", default=_DEFAULTS.inventory,
                  show_default=True,
                  help="Inventory file, directory or script, or host1,host2,. May be repeated."),
-    click.option("--playbook-dir", type=click.Path(path_type=Path), default=PLAYBOOK, metavar="DIR",
+    click.Option(["--playbook-dir"], type=click.Path(path_type=Path), default=PLAYBOOK, metavar="DIR",
                  help="Directory with the playbook's group_vars/ and host_vars/. Default: that of site.py."),
-    click.option("-l", "--limit", default="",
+    click.Option(["-l", "--limit"], default="",
                  help="Only these hosts: names, groups or globs; a:b for both, !c to exclude."),
-    click.option("-e", "--extra-vars", multiple=True, metavar="KEY=VALUE|@FILE",
+    click.Option(["--list-hosts"], is_flag=True, help="Only print the hosts that would be contacted."),
+    click.Option(["--list-sites"], is_flag=True, help="Only print the sites that would be contacted."),
+    click.Option(["-e", "--extra-vars"], multiple=True, metavar="KEY=VALUE|@FILE",
                  help="Set a variable with the highest precedence. May be repeated."),
-    click.option("-f", "--forks", type=click.IntRange(1, 500), default=5, show_default=True,
-                 help="Number of sites to process in parallel."),
-    click.option("-D", "--diff", is_flag=True, help="Print each change with its complete diff."),
-    click.option("-v", "--verbose", count=True, help="Print more; -vvv adds the logs of the SSH libraries."),
-    click.option("--json", is_flag=True, help="Print one JSON document to standard output."),
-    click.option("--accept-new-host-keys", is_flag=True,
+    click.Option(["-f", "--forks"], type=click.IntRange(1, 500), default=_DEFAULTS.forks,
+                 show_default=True, help="Number of sites to process in parallel."),
+    click.Option(["-D", "--diff"], is_flag=True, help="Print each change with its complete diff."),
+    click.Option(["-v", "--verbose"], count=True,
+                 help="Print more; -vvv adds the logs of the SSH libraries."),
+    click.Option(["--report"], multiple=True, type=_ReportType(), metavar="FORM:PATH",
+                 help="Write a report to PATH as well: junit, markdown or json. May be repeated."),
+    click.Option(["--json"], is_flag=True, help="Print one JSON document to standard output."),
+    click.Option(["--accept-new-host-keys"], is_flag=True,
                  help="Add unknown host keys to known_hosts. Changed keys are always refused."),
-    click.option("--ask-token", is_flag=True,
+    click.Option(["--ask-token"], is_flag=True,
                  help="Ask on the terminal for one-time codes, once for each host that requires one."),
 )  # fmt: skip
 

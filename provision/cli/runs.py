@@ -33,13 +33,17 @@ Done = TypeVar("Done", SiteResult, SitePlan)
 STOPPING = "Ctrl-C: finishing the work that has begun; nothing else will be started"
 
 
-def choose_sites(app: App, flags: Flags, connect: bool) -> ChosenSites:
+def choose_sites(app: App, flags: Flags, connect: bool, hosts: tuple[str, ...] = ()) -> ChosenSites:
     """Return the sites within the limit, by name. With ``connect``, every password must be set.
+
+    ``hosts``: the only hosts to choose, if a saved plan names them.
 
     Raises:
         InputError: everything that is wrong with the inventory, the extra variables and the limit.
     """
-    choice = Choice(flags.inventory, flags.extra_vars, flags.limit or "all", flags.playbook_dir)
+    choice = Choice(
+        flags.inventory, flags.extra_vars, flags.limit or "all", flags.playbook_dir, hosts
+    )
     chosen = read_sites(choice, app.plays, app.secrets)
     logins = [fortigate.login for part in chosen.values() for fortigate in part.fortigates]
     logins += [selected.site.ban_host.login for selected in chosen.values()]
@@ -164,6 +168,7 @@ def print_results(
 ) -> Exit:
     """Print the results as lines or as the JSON document, and return the exit code."""
     code = exit_code(results, interrupted)
+    app.reports.keep(verb, results)
     if flags.json:
         write_json(sys.stdout.write, verb, code, results, app.secrets)
     else:

@@ -5,7 +5,7 @@ Another process gets the names only. It reads the inventory, and with it the sec
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -13,17 +13,21 @@ from pathlib import Path
 from provision.errors import InputError, Problem
 from provision.inventory import PLAYBOOK, loader, patterns
 from provision.masking import Secrets
-from provision.sites.builder import Play, Selected, build_sites, limit_sites
+from provision.sites.builder import Play, Selected, Site, build_sites, limit_sites
 
 
 @dataclass(frozen=True)
 class Choice:
-    """The options that choose sites: ``-i``, ``-e``, ``--limit`` and ``--playbook-dir``."""
+    """The options that choose sites: ``-i``, ``-e``, ``--limit`` and ``--playbook-dir``.
+
+    ``hosts``: the hosts of a saved plan, outside which nothing is chosen; empty without one.
+    """
 
     inventory: tuple[str, ...]
     extra_vars: tuple[str, ...] = ()
     limit: str = "all"
     playbook: Path = PLAYBOOK
+    hosts: tuple[str, ...] = ()
 
 
 class ChosenSites(Mapping[str, Selected]):
@@ -68,11 +72,33 @@ def read_sites(choice: Choice, plays: tuple[Play, ...], secrets: Secrets) -> Cho
     groups = [play.group for play in plays]
     loaded = loader.load(choice.inventory, choice.extra_vars, choice.playbook, groups)
     all_sites = build_sites(loaded, plays, secrets)
-    selected = limit_sites(all_sites, patterns.select(loaded, choice.limit))
+    hosts = patterns.select(loaded, choice.limit)
+    if choice.hosts:
+        _check_known(all_sites, choice.hosts)
+        hosts &= {*choice.hosts}
+    selected = limit_sites(all_sites, hosts)
     if not selected:
         message = f"--limit {choice.limit}: no ban host and no FortiGate is among these hosts"
         raise InputError([Problem("", 0, message, "see ban_hosts and fortigates in the inventory")])
     return ChosenSites(choice, plays, selected, loaded.warnings, secrets.values())
+
+
+def _check_known(all_sites: Sequence[Site], hosts: Iterable[str]) -> None:
+    """Check that each of ``hosts``, which a saved plan names, is a target of the inventory.
+
+    Raises:
+        InputError: the names that are not.
+    """
+    known = {site.name for site in all_sites}
+    known |= {fortigate.name for site in all_sites for fortigate in site.fortigates}
+    remedy = "use the -i of that plan, or make a new plan"
+    unknown = [
+        Problem("", 0, f"{host} is in the saved plan and not in the inventory", remedy)
+        for host in hosts
+        if host not in known
+    ]
+    if unknown:
+        raise InputError(unknown)
 
 
 @lru_cache(maxsize=4)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 from provision.masking import Secrets
-from provision.results import Exit, SiteResult, TargetDocument, build_document
+from provision.results import Document, Exit, SiteResult, TargetDocument, build_document
 
 # Keys whose values are fixed words; masking must not garble one that equals a password.
 UNMASKED = frozenset({"verb", "kind", "state", "action"})
@@ -21,13 +21,23 @@ def write_json(
     mask: Secrets,
 ) -> None:
     """Write the document with every text masked."""
+    write(format_json(build_masked(verb, code, sites, mask)))
+
+
+def format_json(document: Document) -> str:
+    """Return the text of the document."""
+    return json.dumps(document, indent=2) + "\n"
+
+
+def build_masked(verb: str, code: Exit, sites: Sequence[SiteResult], mask: Secrets) -> Document:
+    """Return the document with every text masked."""
     document = build_document(verb, code, sites)
     masked: Any = mask_texts(document, mask)
     for site, shown_site in zip(document["sites"], masked["sites"], strict=True):
         for target, shown_target in zip(site["targets"], shown_site["targets"], strict=True):
             if target["kind"] == "fortios":
                 _show_diffs(target, shown_target)
-    write(json.dumps(masked, indent=2) + "\n")
+    return cast(Document, masked)
 
 
 def _show_diffs(target: TargetDocument, masked: TargetDocument) -> None:

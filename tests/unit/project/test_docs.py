@@ -12,6 +12,7 @@ from functools import cache, partial
 import click
 import pytest
 
+from provision import VERSION
 from provision.cli import main
 from provision.desired import collect
 from provision.fortios.config import text as cli_text
@@ -189,7 +190,7 @@ def test_the_newest_version_of_the_changelog_is_the_project_s() -> None:
     versions = re.findall(r"^## \[(\d[^]]*)\] - \d{4}-\d\d-\d\d$", text("CHANGELOG.md"), re.M)
     stated = re.search(r'^version = "(.+)"$', text("pyproject.toml"), re.M)
     assert stated
-    assert versions[0] == stated[1]
+    assert versions[0] == stated[1] == VERSION
 
 
 @pytest.mark.parametrize("role", ROLES.values(), ids=ROLES)

@@ -1,12 +1,6 @@
-"""The verbs of the command line: their arguments, options and help.
-
-The work of a verb, and the packages that it needs, are imported when it is called: `--help` needs none.
-"""
+"""The verbs of daily operation, with their arguments, options and help."""
 
 from __future__ import annotations
-
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
@@ -14,101 +8,11 @@ from provision.cli.options import (
     App,
     Flags,
     add_common_options,
-    adopt_option,
-    forget_option,
-    fortios_option,
+    add_options_without_report,
     why_option,
     yes_option,
 )
 from provision.results import Exit
-
-if TYPE_CHECKING:
-    from provision.fortios.config.versions import Version
-
-
-@click.command()
-@add_common_options
-@fortios_option
-def check(app: App, flags: Flags, fortios: Version) -> Exit:
-    """Check the inventory and render everything. Contacts no host."""
-    from provision.cli import deploy
-
-    return deploy.check(app, flags, fortios)
-
-
-@click.command()
-@add_common_options
-@fortios_option
-@click.argument("directory", type=click.Path(path_type=Path))
-def render(app: App, flags: Flags, fortios: Version, directory: Path) -> Exit:
-    """Write every file and CLI block to DIRECTORY. Contacts no host."""
-    from provision.cli import deploy
-
-    return deploy.render(app, flags, fortios, directory)
-
-
-@click.command()
-@add_common_options
-@adopt_option
-def plan(app: App, flags: Flags, adopt: bool) -> Exit:
-    """Show what apply would change. Changes nothing."""
-    from provision.cli import deploy
-
-    return deploy.look(app, flags, "plan", adopt=adopt)
-
-
-@click.command()
-@add_common_options
-@adopt_option
-@forget_option
-@yes_option
-@click.option("-C", "--check", is_flag=True, help="Run plan instead.")
-def apply(
-    app: App, flags: Flags, adopt: bool, forget: tuple[str, ...], yes: bool, check: bool
-) -> Exit:
-    """Change every target to match the inventory. Shows the plan and asks first."""
-    from provision.cli import deploy
-
-    if check:
-        return deploy.look(app, flags, "plan", adopt=adopt, forget=forget)
-    return deploy.change(app, flags, "apply", yes, adopt=adopt, forget=forget)
-
-
-@click.command()
-@add_common_options
-@click.option(
-    "--wait",
-    type=click.IntRange(0, 300),
-    default=0,
-    metavar="SECONDS",
-    help="Wait at most SECONDS until each FortiGate has fetched the feed after the event.",
-)
-def verify(app: App, flags: Flags, wait: int) -> Exit:
-    """Check that nothing differs, and test the loop with an event."""
-    from provision.cli import deploy
-
-    return deploy.look(app, flags, "verify", wait=wait)
-
-
-@click.command()
-@add_common_options
-@forget_option
-@yes_option
-@click.option("--keep-packages", is_flag=True, help="Keep the packages that were installed.")
-@click.option("--purge-data", is_flag=True, help="Remove bans and logs as well.")
-def teardown(
-    app: App,
-    flags: Flags,
-    forget: tuple[str, ...],
-    yes: bool,
-    keep_packages: bool,
-    purge_data: bool,
-) -> Exit:
-    """Remove what was deployed and restore what was there before."""
-    from provision.cli import deploy
-
-    options = {"keep_packages": keep_packages, "purge_data": purge_data, "forget": forget}
-    return deploy.change(app, flags, "teardown", yes, **options)
 
 
 @click.command()
@@ -231,7 +135,7 @@ def status(app: App, flags: Flags) -> Exit:
 
 
 @click.command()
-@add_common_options
+@add_options_without_report
 @click.argument("files", nargs=-1, metavar="[FILE...]")
 @click.option(
     "--evidence",
@@ -255,22 +159,3 @@ def replay(
     if evidence:
         return replays.replay_ban_hosts(app, flags, poll)
     return replays.replay_files(app, flags, files, poll)
-
-
-VERBS = (
-    check,
-    render,
-    plan,
-    apply,
-    verify,
-    teardown,
-    bans,
-    ban,
-    unban,
-    allow,
-    unallow,
-    shield,
-    rotate,
-    status,
-    replay,
-)

@@ -1,0 +1,60 @@
+"""`--list-hosts` and `--list-sites`: what a verb would contact. Nothing is contacted."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from provision.cli.options import App, Flags
+from provision.cli.runs import choose_sites
+from provision.masking import escape
+from provision.results import Exit
+from provision.sites.builder import Selected
+
+# They contact nobody, so that a ban host outside the limit does not belong to them.
+_OFFLINE = ("check", "render")
+# They contact ban hosts only.
+_AT_BAN_HOSTS = ("bans", "ban", "unban", "allow", "unallow", "shield", "replay")
+
+
+def list_chosen(app: App, flags: Flags, verb: str, saved: Path | None) -> Exit:
+    """Print the hosts, or the sites, that ``verb`` would contact, one on each line.
+
+    ``saved``: the file of the plan that it would carry out.
+    """
+    if flags.list_hosts and flags.list_sites:
+        raise click.UsageError("--list-hosts and --list-sites must not be used together")
+    sites = [each for each in _choose(app, flags, saved) if verb != "rotate" or each.fortigates]
+    if flags.list_sites:
+        names = [selected.site.name for selected in sites]
+    else:
+        names = [host for selected in sites for host in _list_contacted(selected, verb)]
+    shown = list(map(app.secrets.mask, names))
+    if flags.json:
+        click.echo(json.dumps({"sites" if flags.list_sites else "hosts": shown}, indent=2))
+    else:
+        click.echo("".join(f"{escape(name, but='')}\n" for name in shown), nl=False)
+    return Exit.OK
+
+
+def _choose(app: App, flags: Flags, saved: Path | None) -> list[Selected]:
+    """Return the chosen part of each site; of a saved plan, only sites at which it changes something."""
+    if saved is None:
+        return list(choose_sites(app, flags, connect=False).values())
+    from provision.engine.fleet.saved_plans import read_saved
+
+    plan = read_saved(saved)
+    due = {site.name for site in plan.sites if any(target.is_due for target in site.targets)}
+    chosen = choose_sites(app, flags, connect=False, hosts=plan.hosts)
+    return [selected for name, selected in chosen.items() if name in due]
+
+
+def _list_contacted(selected: Selected, verb: str) -> Iterator[str]:
+    """Yield the hosts of a site that are contacted: its ban host, too, if only a FortiGate was chosen."""
+    if selected.linux or verb not in _OFFLINE:
+        yield selected.site.ban_host.name
+    if verb not in _AT_BAN_HOSTS:
+        yield from (fortigate.name for fortigate in selected.fortigates)

@@ -1,0 +1,143 @@
+"""The verbs that deploy a site and remove it, with their arguments, options and help."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from provision.cli.options import (
+    App,
+    Flags,
+    add_common_options,
+    add_printing_options,
+    adopt_option,
+    forget_option,
+    fortios_option,
+    yes_option,
+)
+from provision.results import Exit
+
+if TYPE_CHECKING:
+    from provision.fortios.config.versions import Version
+
+
+@click.command()
+@add_common_options
+@fortios_option
+def check(app: App, flags: Flags, fortios: Version) -> Exit:
+    """Check the inventory and render everything. Contacts no host."""
+    from provision.cli import deploy
+
+    return deploy.check(app, flags, fortios)
+
+
+@click.command()
+@add_common_options
+@fortios_option
+@click.argument("directory", type=click.Path(path_type=Path))
+def render(app: App, flags: Flags, fortios: Version, directory: Path) -> Exit:
+    """Write every file and CLI block to DIRECTORY. Contacts no host."""
+    from provision.cli import deploy
+
+    return deploy.render(app, flags, fortios, directory)
+
+
+@click.command()
+@add_common_options
+@adopt_option
+@forget_option
+@click.option("--out", type=click.Path(path_type=Path), metavar="FILE",
+              help="Save the plan in FILE, for apply FILE.")  # fmt: skip
+def plan(app: App, flags: Flags, adopt: bool, forget: tuple[str, ...], out: Path | None) -> Exit:
+    """Show what apply would change. Changes nothing."""
+    from provision.cli import deploy
+
+    if out:
+        from provision.cli import saved_plans
+
+        return saved_plans.save_plan(app, flags, out, adopt=adopt, forget=forget)
+    return deploy.look(app, flags, "plan", adopt=adopt, forget=forget)
+
+
+@click.command()
+@add_common_options
+@adopt_option
+@forget_option
+@yes_option
+@click.option("-C", "--check", is_flag=True, help="Run plan instead.")
+@click.option("--expect", default="", metavar="SHA256",
+              help="Refuse FILE unless this is its hash, as show FILE prints it.")  # fmt: skip
+@click.argument("file", type=click.Path(path_type=Path), required=False, metavar="[FILE]")
+def apply(
+    app: App,
+    flags: Flags,
+    file: Path | None,
+    adopt: bool,
+    forget: tuple[str, ...],
+    yes: bool,
+    check: bool,
+    expect: str,
+) -> Exit:
+    """Change every target to match the inventory, after a question; or carry out the plan in FILE."""
+    from provision.cli import deploy
+
+    if file:
+        from provision.cli import saved_plans
+
+        if adopt or forget or check:
+            raise click.UsageError("--adopt, --forget and --check must not be used with FILE")
+        return saved_plans.apply_plan(app, flags, file, expect)
+    if expect:
+        raise click.UsageError("--expect needs FILE")
+    if check:
+        return deploy.look(app, flags, "plan", adopt=adopt, forget=forget)
+    return deploy.change(app, flags, "apply", yes, adopt=adopt, forget=forget)
+
+
+@click.command()
+@add_printing_options
+@click.argument("file", type=click.Path(path_type=Path))
+def show(app: App, flags: Flags, file: Path) -> Exit:
+    """Print the plan that plan --out saved in FILE. Contacts no host."""
+    from provision.cli import saved_plans
+
+    return saved_plans.show_plan(app, flags, file)
+
+
+@click.command()
+@add_common_options
+@click.option(
+    "--wait",
+    type=click.IntRange(0, 300),
+    default=0,
+    metavar="SECONDS",
+    help="Wait at most SECONDS until each FortiGate has fetched the feed after the event.",
+)
+def verify(app: App, flags: Flags, wait: int) -> Exit:
+    """Check that nothing differs, and test the loop with an event."""
+    from provision.cli import deploy
+
+    return deploy.look(app, flags, "verify", wait=wait)
+
+
+@click.command()
+@add_common_options
+@forget_option
+@yes_option
+@click.option("--keep-packages", is_flag=True, help="Keep the packages that were installed.")
+@click.option("--purge-data", is_flag=True, help="Remove bans and logs as well.")
+def teardown(
+    app: App,
+    flags: Flags,
+    forget: tuple[str, ...],
+    yes: bool,
+    keep_packages: bool,
+    purge_data: bool,
+) -> Exit:
+    """Remove what was deployed and restore what was there before."""
+    from provision.cli import deploy
+
+    options = {"keep_packages": keep_packages, "purge_data": purge_data, "forget": forget}
+    return deploy.change(app, flags, "teardown", yes, **options)

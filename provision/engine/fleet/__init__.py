@@ -1,0 +1,1 @@
+"""Runs at many sites that go beyond one process and one moment."""
