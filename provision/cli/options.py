@@ -61,6 +61,9 @@ class Flags:
     playbook_dir: Path
     limit: str
     extra_vars: tuple[str, ...]
+    vault_ids: tuple[str, ...]
+    vault_password_files: tuple[str, ...]
+    ask_vault_pass: bool
     forks: int
     diff: bool
     verbose: int
@@ -107,6 +110,13 @@ _COMMON = (
                  help="Only these hosts: names, groups or globs; a:b for both, !c to exclude."),
     click.option("-e", "--extra-vars", multiple=True, metavar="KEY=VALUE|@FILE",
                  help="Set a variable with the highest precedence. May be repeated."),
+    click.option("--vault-id", "vault_ids", multiple=True, metavar="[ID@]FILE|[ID@]prompt",
+                 help="Password of ansible-vault: a file, a program, or typed. May be repeated."),
+    click.option("--vault-password-file", "--vault-pass-file", "vault_password_files", multiple=True,
+                 metavar="FILE",
+                 help="File with a vault password; a program is run, and prints it. May be repeated."),
+    click.option("-J", "--ask-vault-pass", "--ask-vault-password", "ask_vault_pass", is_flag=True,
+                 help="Ask for a vault password on the terminal."),
     click.option("-f", "--forks", type=click.IntRange(1, 500), default=5, show_default=True,
                  help="Number of sites to process in parallel."),
     click.option("-D", "--diff", is_flag=True, help="Print each change with its complete diff."),
