@@ -63,6 +63,9 @@ class Flags:
     playbook_dir: Path = PLAYBOOK
     limit: str = ""
     extra_vars: tuple[str, ...] = ()
+    vault_ids: tuple[str, ...] = ()
+    vault_password_files: tuple[str, ...] = ()
+    ask_vault_pass: bool = False
     forks: int = 5
     diff: bool = False
     verbose: int = 0
@@ -150,6 +153,13 @@ _COMMON = (
     click.Option(["--list-sites"], is_flag=True, help="Only print the sites that would be contacted."),
     click.Option(["-e", "--extra-vars"], multiple=True, metavar="KEY=VALUE|@FILE",
                  help="Set a variable with the highest precedence. May be repeated."),
+    click.Option(["--vault-id", "vault_ids"], multiple=True, metavar="[ID@]FILE|[ID@]prompt",
+                 help="Password of ansible-vault: a file, a program, or typed. May be repeated."),
+    click.Option(["--vault-password-file", "--vault-pass-file", "vault_password_files"], multiple=True,
+                 metavar="FILE",
+                 help="File with a vault password; a program is run, and prints it. May be repeated."),
+    click.Option(["-J", "--ask-vault-pass", "--ask-vault-password", "ask_vault_pass"], is_flag=True,
+                 help="Ask for a vault password on the terminal."),
     click.Option(["-f", "--forks"], type=click.IntRange(1, 500), default=_DEFAULTS.forks,
                  show_default=True, help="Number of sites to process in parallel."),
     click.Option(["-D", "--diff"], is_flag=True, help="Print each change with its complete diff."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ from provision.cli.report.json_document import write_json
 from provision.engine import parallel, progress
 from provision.errors import InputError, Problem
 from provision.inventory.loader import find_folder
+from provision.inventory.vault.passwords import VaultOptions
 from provision.masking import escape
 from provision.plan import SitePlan, TargetPlan, Verb
 from provision.results import Exit, SiteResult, exit_code, summarize
@@ -42,9 +44,16 @@ def choose_sites(app: App, flags: Flags, connect: bool, hosts: tuple[str, ...] =
         InputError: everything that is wrong with the inventory, the extra variables and the limit.
     """
     choice = Choice(
-        flags.inventory, flags.extra_vars, flags.limit or "all", flags.playbook_dir, hosts
+        flags.inventory,
+        flags.extra_vars,
+        flags.limit or "all",
+        flags.playbook_dir,
+        hosts,
+        VaultOptions(flags.vault_ids, flags.vault_password_files, flags.ask_vault_pass),
+        runs_commands=connect,
     )
-    chosen = read_sites(choice, app.plays, app.secrets)
+    ask = _ask_for_password if sys.stdin.isatty() else None
+    chosen = read_sites(choice, app.plays, app.secrets, ask)
     logins = [fortigate.login for part in chosen.values() for fortigate in part.fortigates]
     logins += [selected.site.ban_host.login for selected in chosen.values()]
     unset = [problem for login in logins for problem in login.unset]
@@ -56,6 +65,14 @@ def choose_sites(app: App, flags: Flags, connect: bool, hosts: tuple[str, ...] =
     for warning in dict.fromkeys([*chosen.warnings, *unset, *unused, *skipped]):
         click.echo(escape(app.secrets.mask(f"warning: {warning}"), but=""), err=True)
     return chosen
+
+
+def _ask_for_password(prompt: str) -> str:
+    """Return a password from the terminal; an empty one if it was closed."""
+    try:
+        return getpass.getpass(prompt)
+    except EOFError:
+        return ""
 
 
 def _find_skipped_lines(flags: Flags, logins: Sequence[Login]) -> list[Problem]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,17 +26,26 @@ from provision.inventory.variables import (
     Where,
     is_secret_name,
 )
+from provision.inventory.vault.envelope import CannotDecrypt
+from provision.inventory.vault.keyring import Keyring
 
 # Names through which an expression may reach a secret whose own name it does not mention.
 _SOURCES = ("hostvars", "lookup", "q", "query", "vars")
+
+
+@dataclass(frozen=True)
+class Tools:
+    """The parts of a run that the variables of all hosts share."""
+
+    keyring: Keyring = field(default_factory=Keyring)
+    commands: lookups.Commands = field(default_factory=lookups.Commands)
 
 
 class Scope(Mapping[str, object]):
     """One host's variables, each resolved on use.
 
     ``magic`` are Ansible's own variables (``inventory_hostname``, ``groups``). Relative paths of
-    ``lookup('file', ...)`` start at ``playbook``, else at ``base``. ``vaults`` are encrypted files, which
-    could not be read.
+    ``lookup('file', ...)`` start at ``playbook``, else at ``base``.
 
     Getting a value raises :class:`InputError` with the place and the name of the wrong variable, and
     :class:`KeyError` for a variable that is omitted.
@@ -47,11 +57,13 @@ class Scope(Mapping[str, object]):
         magic: Mapping[str, object],
         templates: Templates,
         base: Path,
-        vaults: tuple[str, ...] = (),
         playbook: Path = PLAYBOOK,
+        tools: Tools | None = None,
     ) -> None:
         view = HostVars(self)
-        context = lookups.LookupContext(view, (playbook, base), self._note_unset)
+        context = lookups.LookupContext(
+            view, (playbook, base), self._note_unset, self._decrypt, self._run_command
+        )
         own = {"playbook_dir": str(playbook.resolve()), "ansible_playbook_python": sys.executable}
         self._variables = variables
         self._magic = {
@@ -62,11 +74,13 @@ class Scope(Mapping[str, object]):
             **magic,
         }
         self._templates = templates
-        self._vaults = vaults
+        self._tools = tools or Tools()
         self._resolved: dict[str, object] = {}
         self._open: list[str] = []
         # variables that depend on an environment variable that is not set, and its name
         self.unset_env: dict[str, str] = {}
+        # variables made from the output of a command that was not run
+        self.placeholders: set[str] = set()
         # variables that may be made from a secret: no message quotes their values
         self.secretive: set[str] = set()
         # variables that use one with the name of a secret
@@ -102,10 +116,7 @@ class Scope(Mapping[str, object]):
 
     def get_raw(self, name: str) -> Any:
         """Return a value for use in expressions, which may still replace undefined parts."""
-        if name in _SOURCES or name in self.secretive or is_secret_name(name):
-            self.secretive.update(self._open, [name])
-        if name in self._private or is_secret_name(name):
-            self._private.update(self._open)
+        self._note_use(name)
         if name in self._resolved:
             if name in self.unset_env:
                 self._note_unset(self.unset_env[name])
@@ -117,8 +128,21 @@ class Scope(Mapping[str, object]):
             if isinstance(variable.value, dict):
                 return _Unfinished(self, name, variable, variable.value)
             raise self.build_circle(name, variable.where)
+        if variable.sealed:
+            self._note_secret(name)
         self._resolved[name] = self.resolve(name, variable, variable.value)
+        if variable.sealed:
+            self._tools.keyring.hidden.hide(self._resolved[name], name, variable.where)
         return self._resolved[name]
+
+    def _note_use(self, name: str) -> None:
+        """Note for all variables being resolved that they use ``name``."""
+        if name in _SOURCES or name in self.secretive or is_secret_name(name):
+            self.secretive.update(self._open, [name])
+        if name in self._private or is_secret_name(name):
+            self._private.update(self._open)
+        if name in self.placeholders:
+            self.placeholders.update(self._open)
 
     def build_circle(self, label: str, where: Where) -> InputError:
         """Return the error for a variable, or an entry of one, that refers to itself."""
@@ -154,7 +178,13 @@ class Scope(Mapping[str, object]):
             }
         if isinstance(value, list):
             return [self._resolve_entry(name, variable, item, size, depth) for item in value]
-        if isinstance(value, Vaulted | Foreign):
+        if isinstance(value, Vaulted):
+            where = Where(variable.where.file, value.line or variable.where.line)
+            try:
+                return self._decrypt(value.text, where)
+            except CannotDecrypt as error:
+                raise InputError([where.problem(f"{name} {error}", error.remedy)]) from None
+        if isinstance(value, Foreign):
             shown = not any(map(is_secret_name, self._open))
             raise InputError([_build_unreadable(name, value, variable.where, shown)])
         if isinstance(value, str) and not isinstance(value, Unsafe) and _is_template(value):
@@ -182,10 +212,34 @@ class Scope(Mapping[str, object]):
 
     def _build_error(self, name: str, error: Exception, chain: list[str]) -> InputError:
         """Return the error for an expression; the variables in ``chain`` depend on it."""
-        note = f"; note that {', '.join(self._vaults)} is encrypted and was not read"
         secret = any(is_secret_name(used) or used in self._private for used in chain)
         where = self._variables[name].where
-        return build_error(name, where, error, secret, note if self._vaults else "")
+        return build_error(name, where, error, secret)
+
+    def _decrypt(self, text: str, where: Where | None = None) -> str:
+        """Return the decrypted text of a value at ``where``, or of a file, and hide it."""
+        name = self._open[-1].partition(".")[0]
+        self._note_secret(name)
+        clear = self._tools.keyring.decrypt(text)
+        place = where or self._variables[name].where
+        self._tools.keyring.hidden.hide(clear, name, place)
+        return clear
+
+    def _run_command(self, command: str) -> str:
+        """Return the output of a command, hidden, or a placeholder in verbs that contact no host."""
+        name = self._open[-1].partition(".")[0]
+        commands = self._tools.commands
+        if not commands.allowed:
+            self.placeholders.update(self._open, [name])
+            return lookups.build_placeholder(command)
+        output = commands.run(command)
+        self._tools.keyring.hidden.hide(output, name, self._variables[name].where)
+        return output
+
+    def _note_secret(self, name: str) -> None:
+        """Note that ``name``, and all variables being resolved, hold a secret."""
+        for noted in (self.secretive, self._private):
+            noted.update(self._open, [name])
 
     def _note_unset(self, term: str) -> None:
         """Note that all variables being resolved depend on the unset environment variable ``term``."""
@@ -238,15 +292,7 @@ def _is_template(text: object) -> bool:
     return isinstance(text, str) and ("{{" in text or "{%" in text or "{#" in text)
 
 
-def _build_unreadable(name: str, value: Vaulted | Foreign, where: Where, shown: bool) -> Problem:
-    if isinstance(value, Foreign):
-        tag = f"the YAML tag {value.tag}, which" if shown else "a YAML tag that"
-        remedy = "remove it, or put quotes around the value if it starts with !"
-        return where.problem(f"{name} has {tag} means nothing here", remedy)
-    remedy = (
-        "take it from the environment: \"{{ lookup('env', 'NAME') }}\" "
-        "(ansible-vault decrypt shows the value)"
-    )
-    return where.problem(
-        f"{name} is encrypted with ansible-vault, which cannot be read here", remedy
-    )
+def _build_unreadable(name: str, value: Foreign, where: Where, shown: bool) -> Problem:
+    tag = f"the YAML tag {value.tag}, which" if shown else "a YAML tag that"
+    remedy = "remove it, or put quotes around the value if it starts with !"
+    return where.problem(f"{name} has {tag} means nothing here", remedy)

@@ -9,16 +9,17 @@ from pathlib import Path
 from provision.errors import InputError, Problem
 from provision.inventory import yaml_lines
 from provision.inventory.sources.yaml import as_variables
-from provision.inventory.variables import Variable, Vaulted, Where
+from provision.inventory.variables import Variable, Where
+from provision.inventory.vault.keyring import Keyring
 
 COMMAND_LINE = Where("-e")
 
 
-def read(arguments: Sequence[str]) -> dict[str, Variable]:
+def read(arguments: Sequence[str], keyring: Keyring | None = None) -> dict[str, Variable]:
     """Return the variables of all ``-e`` arguments; a later one wins.
 
     The forms are ``key=value`` (one or several, quoted as in a shell; values are strings), ``{json or
-    yaml}`` and ``@file``.
+    yaml}`` and ``@file``; ``keyring`` opens an encrypted file.
 
     Raises:
         InputError: all problems of all arguments.
@@ -27,7 +28,7 @@ def read(arguments: Sequence[str]) -> dict[str, Variable]:
     problems: list[Problem] = []
     for argument in arguments:
         try:
-            result.update(_read_argument(argument.strip()))
+            result.update(_read_argument(argument.strip(), keyring))
         except InputError as error:
             problems.extend(error.problems)
     if problems:
@@ -35,10 +36,10 @@ def read(arguments: Sequence[str]) -> dict[str, Variable]:
     return result
 
 
-def _read_argument(argument: str) -> dict[str, Variable]:
+def _read_argument(argument: str, keyring: Keyring | None) -> dict[str, Variable]:
     if argument.startswith("@"):
         file = str(Path(argument[1:]).expanduser())
-        return _read_mapping(yaml_lines.load(Path(file)), Where(file))
+        return _read_mapping(yaml_lines.load(Path(file), keyring=keyring), Where(file))
     if argument.startswith(("{", "[")):
         variables = _read_mapping(yaml_lines.parse(argument, COMMAND_LINE.file), COMMAND_LINE)
         # a line of the argument means nothing to the operator
@@ -47,9 +48,6 @@ def _read_argument(argument: str) -> dict[str, Variable]:
 
 
 def _read_mapping(value: object, where: Where) -> dict[str, Variable]:
-    if isinstance(value, Vaulted):
-        remedy = "decrypt it first, or pass the values through the environment"
-        raise InputError([where.problem("is encrypted with ansible-vault", remedy)])
     return as_variables(yaml_lines.as_mapping(value, where, "extra variables"), where.file)
 
 

@@ -7,18 +7,20 @@ variables for other tools, and none of those may cause an error.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from provision.errors import InputError, Problem
 from provision.inventory import PLAYBOOK, extra_vars
-from provision.inventory.expressions import HostVars, Scope
+from provision.inventory.expressions import HostVars, Scope, Tools
 from provision.inventory.groups import Tree
+from provision.inventory.lookups import Commands
 from provision.inventory.sources import files
 from provision.inventory.sources.material import ALL, UNGROUPED, Material
 from provision.inventory.templates import Templates
 from provision.inventory.variables import Variable, Variables, Where
 from provision.inventory.vars_files import VarsFolder
+from provision.inventory.vault.keyring import Keyring
 
 __all__ = ["ALL", "UNGROUPED", "Host", "Inventory", "build_scopes", "load"]
 
@@ -39,16 +41,15 @@ class Host:
 class Inventory:
     """All hosts by name, and for each group (``all`` included) the hosts in it or in its children.
 
-    ``path`` is the first source. ``vaults`` are the encrypted files, which cannot be read. ``playbook`` is
-    the folder of the playbook.
+    ``path`` is the first source. ``playbook`` is the folder of the playbook. ``keyring`` decrypts values.
     """
 
     path: Path
     hosts: Mapping[str, Host]
     groups: Mapping[str, tuple[str, ...]]
     warnings: tuple[str, ...] = ()
-    vaults: tuple[str, ...] = ()
     playbook: Path = PLAYBOOK
+    keyring: Keyring = field(default_factory=Keyring)
 
     @property
     def folder(self) -> Path:
@@ -67,17 +68,18 @@ def load(
     extra: Sequence[str] = (),
     playbook: Path | None = None,
     ours: Sequence[str] = ("ban_hosts", "fortigates"),
+    keyring: Keyring | None = None,
 ) -> Inventory:
     """Read an inventory: a file, a folder, or several of them as ``-i`` names them.
 
     ``extra`` are the ``-e`` arguments; ``playbook`` is the folder of the playbook. The groups in ``ours``,
-    their parents and their children are checked strictly.
+    their parents and their children are checked strictly. ``keyring`` opens encrypted files and values.
 
     Raises:
         InputError: all problems of all files.
     """
     names = _list_sources(sources)
-    material = files.read(names)
+    material = files.read(names, keyring or Keyring())
     extras = _read_extra_vars(material, extra)
     tree = Tree(material)
     groups_by_host = _order_groups(material, tree)
@@ -97,14 +99,19 @@ def load(
         hosts,
         tree.list_members(groups_by_host),
         _shorten(warnings),
-        tuple(material.vaults),
         playbook.resolve() if playbook else PLAYBOOK,
+        material.keyring,
     )
 
 
-def build_scopes(inventory: Inventory) -> Mapping[str, Scope]:
-    """Return each host's variables, resolved on use, together with Ansible's own variables."""
+def build_scopes(inventory: Inventory, commands: Commands | None = None) -> Mapping[str, Scope]:
+    """Return each host's variables, resolved on use, together with Ansible's own variables.
+
+    ``commands`` runs those of ``lookup('pipe', ...)``; without it, placeholders stand for their output.
+    """
     templates = Templates()
+    tools = Tools(inventory.keyring, commands or Commands(inventory.playbook, allowed=False))
+    inventory.keyring.hidden.spare([*inventory.hosts, *inventory.groups])
     result: dict[str, Scope] = {}
     views: dict[str, HostVars] = {}
     shared = {
@@ -123,8 +130,8 @@ def build_scopes(inventory: Inventory) -> Mapping[str, Scope]:
             magic,
             templates,
             inventory.folder,
-            inventory.vaults,
             inventory.playbook,
+            tools,
         )
         views[host.name] = HostVars(result[host.name])
     return result
@@ -132,7 +139,7 @@ def build_scopes(inventory: Inventory) -> Mapping[str, Scope]:
 
 def _read_extra_vars(material: Material, arguments: Sequence[str]) -> dict[str, Variable]:
     try:
-        return extra_vars.read(arguments)
+        return extra_vars.read(arguments, material.keyring)
     except InputError as error:
         material.problems.extend(error.problems)
         return {}

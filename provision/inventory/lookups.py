@@ -1,24 +1,31 @@
 """Implement Ansible's ``lookup`` and ``query``, with which expressions read more than variables.
 
-Nothing here runs a program or uses the network, since `check` reads inventories that nobody has reviewed
-yet.
+`check` reads inventories that nobody has reviewed yet. So only verbs that connect run the commands of
+``pipe``, and nothing else here runs a program or uses the network.
 """
 
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
+import re
+import shlex
 import stat
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from provision.inventory import PLAYBOOK
 from provision.inventory.sandbox import LONGEST, Missing
+from provision.inventory.sources import program
 from provision.inventory.variables import Misused, NeedsProgram, Unusable
+from provision.inventory.vault.envelope import HEADER
 
 _PREFIX = "ansible.builtin."
-_RUNS_OR_ASKS = ("pipe", "url", "password")
+_RUNS_OR_ASKS = ("url", "password")
 
 
 @dataclass(frozen=True)
@@ -26,12 +33,15 @@ class LookupContext:
     """The parts of a host that lookups need.
 
     Relative paths start at the ``folders``, in this order; ``note_unset`` is called with the name of an
-    environment variable that is not set.
+    environment variable that is not set. ``decrypt`` opens an encrypted file, ``run_command`` returns the
+    output of a command.
     """
 
     variables: Mapping[str, object]
     folders: tuple[Path, ...]
     note_unset: Callable[[str], None]
+    decrypt: Callable[[str], str]
+    run_command: Callable[[str], str]
 
 
 # Keyword arguments that a template gives to a lookup.
@@ -106,6 +116,8 @@ def _read_file(call: Lookup) -> list[Any]:
         path = _find_path(call.context, _check_text("file", term))
         try:
             text = _read_regular(path)
+            if text.startswith(HEADER):
+                text = call.context.decrypt(text)
         except (OSError, ValueError) as error:
             reason = (getattr(error, "strerror", None) or "it is not UTF-8").replace("\n", " ")
             message = f"lookup('file'): {path}: {reason}"
@@ -210,6 +222,67 @@ def _check_text(kind: str, term: Any) -> str:
     return term
 
 
+def _read_commands(call: Lookup) -> list[Any]:
+    return [call.context.run_command(_check_text("pipe", term)) for term in call.terms]
+
+
+class Commands:
+    """The commands of ``lookup('pipe', ...)``, each run once, with the shell, in the playbook's folder.
+
+    If they are not ``allowed``, nothing is run.
+    """
+
+    def __init__(self, folder: Path = PLAYBOOK, allowed: bool = False) -> None:
+        self.allowed = allowed
+        self._folder = folder
+        self._results: dict[str, str | Unusable] = {}
+
+    def run(self, command: str) -> str:
+        """Return the output of a command without blanks at its end.
+
+        Raises:
+            Unusable: it failed, now or before.
+        """
+        if command not in self._results:
+            try:
+                self._results[command] = _run_command(command, self._folder)
+            except (OSError, ValueError, program.ProgramError) as error:
+                self._results[command] = _build_failure(command, str(error))
+        result = self._results[command]
+        if isinstance(result, Unusable):
+            raise result
+        return result
+
+
+def _run_command(command: str, folder: Path) -> str | Unusable:
+    deadline = time.monotonic() + program.LONGEST
+    done = program.run(["/bin/sh", "-c", command], deadline, os.environ, folder, asks=True)
+    if done.code:
+        last = (done.errors.strip().splitlines() or [""])[-1][:200]
+        return _build_failure(command, f"ends with exit code {done.code}", last)
+    try:
+        return done.output.decode().rstrip()
+    except UnicodeDecodeError:
+        return _build_failure(command, "writes something that is not UTF-8")
+
+
+def _build_failure(command: str, reason: str, last: str = "") -> Unusable:
+    """Return the error of a command; its brief form, for a secret, names the program only."""
+    try:
+        words = [word for word in shlex.split(command) if "=" not in word]
+    except ValueError:
+        words = []
+    name = words[0] if words and re.fullmatch(r"[\w./-]{1,64}", words[0]) else "its command"
+    brief = f"lookup('pipe'): {name} {reason}; run it by hand to see why"
+    says = f", and says: {last}" if last else ""
+    return Unusable(f"lookup('pipe'): {command} {reason}{says}", brief)
+
+
+def build_placeholder(command: str) -> str:
+    """Return the text that stands for the output of a command that is not run."""
+    return f"output-of-pipe-{hashlib.sha256(command.encode()).hexdigest()[:8]}"
+
+
 _KINDS: dict[str, Callable[[Lookup], list[Any]]] = {
     "dict": _split_dict,
     "env": _read_env,
@@ -219,5 +292,6 @@ _KINDS: dict[str, Callable[[Lookup], list[Any]]] = {
     "indexed_items": _number_items,
     "items": _list_items,
     "list": _list_terms,
+    "pipe": _read_commands,
     "vars": _read_vars,
 }

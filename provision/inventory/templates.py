@@ -13,6 +13,7 @@ from provision.inventory.filters import FILTERS, TESTS
 from provision.inventory.filters.text import get_now
 from provision.inventory.sandbox import Missing, Sandbox, as_value, join_pieces
 from provision.inventory.variables import NeedsProgram, Unusable, Where
+from provision.inventory.vault.envelope import CannotDecrypt
 
 # not an identifier, so that no expression can mention it
 _SCOPE = "the scope"
@@ -88,18 +89,19 @@ def _make_undefined(hint: str | None = None) -> Missing:
     return Missing(hint=hint)
 
 
-def build_error(name: str, where: Where, error: Exception, secret: bool, note: str) -> InputError:
+def build_error(name: str, where: Where, error: Exception, secret: bool) -> InputError:
     """Return the error for an expression in variable ``name``.
 
-    The error does not quote the expression if the variable is ``secret``; ``note`` follows the remedy for
-    undefined values.
+    The error does not quote the expression if the variable is ``secret``.
     """
     if isinstance(error, jinja2.UndefinedError):
         problem = "it uses something undefined" if secret else str(error.message)
-        remedy = "define it, or give it a default: {{ name | default('value') }}" + note
+        remedy = "define it, or give it a default: {{ name | default('value') }}"
         return UndefinedVariable(
             [where.problem(f"{name}: {problem}", _add_braces_hint(remedy, secret))]
         )
+    if isinstance(error, CannotDecrypt):
+        return InputError([where.problem(f"{name}: {error}", error.remedy)])
     if isinstance(error, NeedsProgram):
         remedy = "take the value from the environment: \"{{ lookup('env', 'NAME') }}\""
         return NotRun([where.problem(f"{name}: {error}", remedy)])

@@ -28,15 +28,19 @@ class Where:
 
 @dataclass(frozen=True)
 class Variable:
-    """A value as it was written, templates included, and its place."""
+    """A value as it was written, templates included, and its place; ``sealed``: its file was encrypted."""
 
     value: object
     where: Where
+    sealed: bool = False
 
 
 @dataclass(frozen=True)
 class Vaulted:
-    """A value that ansible-vault encrypted; it cannot be read, which is an error only if it is used."""
+    """A value that ansible-vault encrypted, as it was written; it is decrypted when it is used."""
+
+    text: str
+    line: int = 0
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 PyYAML alone drops lines, silently lets the second of two equal keys win, and stops at unknown tags. Here
 keys keep their lines, repeated keys are noted, and ``!vault``, ``!unsafe`` and unknown tags become
-placeholder values that raise only when they are used. No message quotes a value: it may be a password.
+values of their own, which raise only when they are used. No message quotes a value: it may be a password.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ import yaml
 
 from provision.errors import InputError, Problem
 from provision.inventory.variables import Foreign, Unsafe, Vaulted, Where, is_secret_name
+from provision.inventory.vault.envelope import HEADER
+from provision.inventory.vault.keyring import Keyring
 
-VAULT_HEADER = "$ANSIBLE_VAULT;"
 _STANDARD = "tag:yaml.org,2002:"
 _MERGE = _STANDARD + "merge"
 # libyaml's parser, if PyYAML was built with it: ten times faster on a large inventory
@@ -26,11 +27,12 @@ _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class YamlMap(dict[object, object]):
-    """A mapping with the line of each of its keys."""
+    """A mapping with the line of each of its keys; ``sealed``: its file was encrypted."""
 
-    def __init__(self) -> None:
+    def __init__(self, sealed: bool = False) -> None:
         super().__init__()
         self.lines: dict[object, int] = {}
+        self.sealed = sealed
 
 
 @dataclass(frozen=True)
@@ -49,16 +51,29 @@ class Repeat:
         return Problem(file, self.line, message, "keep one of them")
 
 
-def load(path: Path, repeats: list[Repeat] | None = None) -> object:
-    """Return the value of a YAML file: ``None`` for an empty one, ``Vaulted`` for an encrypted one.
+def load(path: Path, repeats: list[Repeat] | None = None, keyring: Keyring | None = None) -> object:
+    """Return the value of a YAML file: ``None`` for an empty one. ``keyring`` opens an encrypted one.
 
     Repeated keys are added to ``repeats``, and the last one counts; without that list they are errors.
 
     Raises:
+        EncryptedFile: the file cannot be decrypted.
         InputError: the file is missing, unreadable, not UTF-8 or not YAML; with all problems found.
     """
-    text = decode(read(path), str(path))
-    return Vaulted() if text.startswith(VAULT_HEADER) else parse(text, str(path), repeats)
+    raw, sealed = open_file(path, keyring or Keyring())
+    return parse(decode(raw, str(path)), str(path), repeats, sealed)
+
+
+def open_file(path: Path, keyring: Keyring) -> tuple[bytes, bool]:
+    """Return the decrypted content of a file, and whether it was encrypted.
+
+    Raises:
+        EncryptedFile: it cannot be decrypted.
+        InputError: it cannot be read.
+    """
+    raw = read(path)
+    sealed = raw.startswith(HEADER.encode())
+    return (keyring.decrypt_file(raw, str(path)).encode() if sealed else raw), sealed
 
 
 def read(path: Path) -> bytes:
@@ -90,8 +105,12 @@ def decode(raw: bytes, name: str) -> str:
         raise InputError([Problem(name, line, message, "save the file as UTF-8")]) from None
 
 
-def parse(text: str, name: str, repeats: list[Repeat] | None = None) -> object:
+def parse(
+    text: str, name: str, repeats: list[Repeat] | None = None, sealed: bool = False
+) -> object:
     """Return the value of one YAML document; ``name`` is its source in errors.
+
+    ``sealed``: it was encrypted, as its mappings then record.
 
     Repeated keys are treated as :func:`load` does.
 
@@ -105,13 +124,14 @@ def parse(text: str, name: str, repeats: list[Repeat] | None = None) -> object:
         loader = _Loader(text)
         try:
             node = loader.get_single_node()
-            value = None if node is None else _Reader(loader, name, problems, repeated).read(node)
+            reader = _Reader(loader, name, problems, repeated, sealed)
+            value = None if node is None else reader.read(node)
         finally:
             loader.dispose()
     except yaml.YAMLError as error:
         if text.lstrip().startswith("{"):
             try:
-                return _convert_json(json.loads(text))
+                return _convert_json(json.loads(text), sealed)
             except (ValueError, RecursionError):
                 pass
         problems.append(_build_problem(error, text, name))
@@ -126,15 +146,15 @@ def parse(text: str, name: str, repeats: list[Repeat] | None = None) -> object:
     return value
 
 
-def _convert_json(value: object) -> object:
+def _convert_json(value: object, sealed: bool) -> object:
     """Return a JSON value as YAML values are, without lines; YAML does not allow all JSON (tabs)."""
     if isinstance(value, list):
-        return [_convert_json(item) for item in value]
+        return [_convert_json(item, sealed) for item in value]
     if not isinstance(value, dict):
         return value
-    result = YamlMap()
+    result = YamlMap(sealed)
     for key, item in value.items():
-        result[key], result.lines[key] = _convert_json(item), 0
+        result[key], result.lines[key] = _convert_json(item, sealed), 0
     return result
 
 
@@ -171,12 +191,18 @@ class _Reader:
     """A reader that turns nodes into values, each node once: an alias is the same object."""
 
     def __init__(
-        self, loader: Any, name: str, problems: list[Problem], repeats: list[Repeat]
+        self,
+        loader: Any,
+        name: str,
+        problems: list[Problem],
+        repeats: list[Repeat],
+        sealed: bool,
     ) -> None:
         self.loader = loader
         self.name = name
         self.problems = problems
         self.repeats = repeats
+        self.sealed = sealed
         self.done: dict[tuple[int, bool], object] = {}
         self.open: set[int] = set()
         self.path: list[str] = []
@@ -194,7 +220,8 @@ class _Reader:
 
     def _read_node(self, node: yaml.Node) -> object:
         if node.tag in ("!vault", "!vault-encrypted"):
-            return Vaulted()
+            text = node.value if isinstance(node, yaml.ScalarNode) else ""
+            return Vaulted(text, node.start_mark.line + 1)
         if node.tag == "!unsafe":
             return self._read_unsafe(node)
         if not node.tag.startswith(_STANDARD) or node.tag.startswith(_STANDARD + "python"):
@@ -227,7 +254,7 @@ class _Reader:
         self.loader.flatten_mapping(
             node
         )  # "<<": merged keys come first, so that the mapping's own keys win
-        result = YamlMap()
+        result = YamlMap(self.sealed)
         for key_node, value_node in node.value:
             if isinstance(key_node, yaml.ScalarNode):
                 key = self._read_scalar(key_node)

@@ -15,7 +15,8 @@ from banstitch_shared.tokens import STATUS, VERIFY
 from provision.errors import InputError, Problem
 from provision.inventory.expressions import Scope
 from provision.inventory.loader import Host, Inventory, build_scopes
-from provision.inventory.variables import Where, suggest_name
+from provision.inventory.lookups import Commands
+from provision.inventory.variables import Vaulted, Where, suggest_name
 from provision.masking import Secrets
 from provision.sites.connection import read_login
 from provision.sites.settings import (
@@ -103,17 +104,34 @@ class Selected:
     fortigates: tuple[FortiGate, ...]
 
 
-def build_sites(inventory: Inventory, plays: Sequence[Play], secrets: Secrets) -> tuple[Site, ...]:
+def build_sites(
+    inventory: Inventory,
+    plays: Sequence[Play],
+    secrets: Secrets,
+    commands: Commands | None = None,
+) -> tuple[Site, ...]:
     """Return every site of the inventory, by name; add all passwords to ``secrets``.
+
+    ``commands`` runs those that values name; without it, placeholders stand for their output.
 
     Raises:
         InputError: every problem of every host at once.
     """
-    builder = _Builder(inventory, build_scopes(inventory), plays, secrets)
+    inventory.keyring.prepare(_list_encrypted(inventory))
+    builder = _Builder(inventory, build_scopes(inventory, commands), plays, secrets)
     built = builder.build()
     if builder.problems:
         raise InputError(builder.problems)
     return built
+
+
+def _list_encrypted(inventory: Inventory) -> Iterator[str]:
+    """Yield the encrypted values of all hosts that belong to sites."""
+    for group in (BAN_HOSTS, FORTIGATES):
+        for name in inventory.groups.get(group, ()):
+            for variable in inventory.hosts[name].variables.values():
+                if isinstance(variable.value, Vaulted):
+                    yield variable.value.text
 
 
 def limit_sites(all_sites: Sequence[Site], hosts: frozenset[str]) -> tuple[Selected, ...]:

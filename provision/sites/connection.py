@@ -105,6 +105,8 @@ class _Reader:
                 self.problems.extend(error.problems)
                 return default
             except _WrongValue as wrong:
+                if name in self.scope.placeholders:  # nothing was run, so there is no value yet
+                    return default
                 message = f"{name} {wrong.message}"
                 self.problems.append(self.scope.locate(name).problem(message, wrong.remedy))
                 return default

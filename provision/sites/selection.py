@@ -12,15 +12,20 @@ from pathlib import Path
 
 from provision.errors import InputError, Problem
 from provision.inventory import PLAYBOOK, loader, patterns
+from provision.inventory.lookups import Commands
+from provision.inventory.vault.hidden import Hidden
+from provision.inventory.vault.keyring import Keyring
+from provision.inventory.vault.passwords import NO_PASSWORDS, Ask, VaultOptions
 from provision.masking import Secrets
 from provision.sites.builder import Play, Selected, Site, build_sites, limit_sites
 
 
 @dataclass(frozen=True)
 class Choice:
-    """The options that choose sites: ``-i``, ``-e``, ``--limit`` and ``--playbook-dir``.
+    """The options that choose sites, and what reads their secrets.
 
     ``hosts``: the hosts of a saved plan, outside which nothing is chosen; empty without one.
+    ``runs_commands``: those of ``lookup('pipe', ...)``, as verbs that connect do.
     """
 
     inventory: tuple[str, ...]
@@ -28,6 +33,8 @@ class Choice:
     limit: str = "all"
     playbook: Path = PLAYBOOK
     hosts: tuple[str, ...] = ()
+    vault: VaultOptions = NO_PASSWORDS
+    runs_commands: bool = False
 
 
 class ChosenSites(Mapping[str, Selected]):
@@ -63,15 +70,22 @@ class ChosenSites(Mapping[str, Selected]):
         return read_again, (self._choice, self._plays)
 
 
-def read_sites(choice: Choice, plays: tuple[Play, ...], secrets: Secrets) -> ChosenSites:
+def read_sites(
+    choice: Choice, plays: tuple[Play, ...], secrets: Secrets, ask: Ask | None = None
+) -> ChosenSites:
     """Return the sites within the limit; add the secrets of the inventory to ``secrets``.
+
+    ``ask`` asks for vault passwords; another process has no terminal for that.
 
     Raises:
         InputError: everything that is wrong with the inventory, the extra variables and the limit.
     """
     groups = [play.group for play in plays]
-    loaded = loader.load(choice.inventory, choice.extra_vars, choice.playbook, groups)
-    all_sites = build_sites(loaded, plays, secrets)
+    hidden = Hidden(secrets)
+    keyring = Keyring(choice.vault, hidden, ask)
+    loaded = loader.load(choice.inventory, choice.extra_vars, choice.playbook, groups, keyring)
+    commands = Commands(loaded.playbook, choice.runs_commands)
+    all_sites = build_sites(loaded, plays, secrets, commands)
     hosts = patterns.select(loaded, choice.limit)
     if choice.hosts:
         _check_known(all_sites, choice.hosts)
@@ -80,7 +94,8 @@ def read_sites(choice: Choice, plays: tuple[Play, ...], secrets: Secrets) -> Cho
     if not selected:
         message = f"--limit {choice.limit}: no ban host and no FortiGate is among these hosts"
         raise InputError([Problem("", 0, message, "see ban_hosts and fortigates in the inventory")])
-    return ChosenSites(choice, plays, selected, loaded.warnings, secrets.values())
+    warnings = (*loaded.warnings, *hidden.warnings)
+    return ChosenSites(choice, plays, selected, warnings, secrets.values())
 
 
 def _check_known(all_sites: Sequence[Site], hosts: Iterable[str]) -> None:

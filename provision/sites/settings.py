@@ -6,7 +6,7 @@ never silently replaced by a default.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, Protocol
 
 from pydantic import (
@@ -113,7 +113,7 @@ def read_settings(role: Role, scope: Scope, where: Where) -> RoleSettings:
             problems.extend(error.problems)
             broken.add(name)
     try:
-        settings = role.Settings.model_validate(given)
+        settings = _validate(role, given, scope.placeholders)
     except ValidationError as error:
         for detail in error.errors(include_url=False):
             name = str(detail["loc"][0]) if detail["loc"] else ""
@@ -132,6 +132,20 @@ def read_settings(role: Role, scope: Scope, where: Where) -> RoleSettings:
     if problems:
         raise InputError(problems)
     return settings
+
+
+def _validate(
+    role: Role, given: Mapping[str, object], placeholders: Container[str]
+) -> RoleSettings:
+    """Return the settings; of the ``placeholders``, which are not values yet, a wrong one is left out."""
+    try:
+        return role.Settings.model_validate(given)
+    except ValidationError as error:
+        wrong = {str(step) for detail in error.errors() for step in detail["loc"][:1]}
+        kept = {k: v for k, v in given.items() if k not in wrong or k not in placeholders}
+        if len(kept) == len(given):
+            raise
+        return role.Settings.model_validate(kept)
 
 
 def find_unknown_settings(roles: Iterable[Role], variables: Variables) -> Iterator[Problem]:

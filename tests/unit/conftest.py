@@ -14,6 +14,13 @@ from provision.errors import Unreachable
 from provision.linux.session import session
 from tests.unit.cli.command_line import HOSTS, Cli
 from tests.unit.inventory.inventories import write
+from tests.unit.inventory.vault_files import VaultFiles, create_vault_files
+
+
+@pytest.fixture(scope="session")
+def vaulted(tmp_path_factory: pytest.TempPathFactory) -> VaultFiles:
+    """Return values and files that ansible-vault has encrypted."""
+    return create_vault_files(tmp_path_factory.mktemp("vault"))
 
 
 @pytest.fixture

@@ -65,14 +65,14 @@ def read(
         InputError: ``ansible-inventory`` is not installed, or cannot read the source.
     """
     where = Where(str(path))
-    command = _find(where, reason)
+    command = [_find(where, reason), *material.keyring.list_arguments()]
     sources = [word for source in (*before, str(path)) for word in ("-i", source)]
     environment = {**os.environ, **_STRICT, **(_ALONE if alone else {}), **settings}
     deadline = time.monotonic() + program.LONGEST
     try:
-        done = program.run([command, *sources, "--list", "--export"], deadline, environment)
+        done = program.run([*command, *sources, "--list", "--export"], deadline, environment)
     except OSError as error:
-        problem = where.problem(f"{reason}, and {command} cannot be started: {error.strerror}")
+        problem = where.problem(f"{reason}, and {command[0]} cannot be started: {error.strerror}")
         raise InputError([problem]) from None
     except program.ProgramError as error:
         raise InputError([where.problem(f"{reason}, and {_PROGRAM} {error}")]) from None

@@ -16,7 +16,8 @@ from provision.inventory import yaml_lines
 from provision.inventory.sources import ansible, ini, script, yaml
 from provision.inventory.sources.material import UNGROUPED, Material
 from provision.inventory.sources.names import split_port
-from provision.inventory.variables import Vaulted, Where
+from provision.inventory.variables import Where
+from provision.inventory.vault.keyring import EncryptedFile, Keyring
 from provision.inventory.yaml_lines import Repeat, YamlMap
 
 # The place of hosts in a list on the command line.
@@ -30,9 +31,9 @@ YAML = (".yml", ".yaml", ".json")
 _OURS = (*YAML, ".ini", ".toml")
 
 
-def read(sources: Sequence[str]) -> Material:
+def read(sources: Sequence[str], keyring: Keyring) -> Material:
     """Return the content of all sources, in their order; it includes the problems found."""
-    reader = _Reader()
+    reader = _Reader(keyring)
     for source in sources:
         if is_list(source):
             reader.add_list(source)
@@ -52,8 +53,8 @@ def is_list(source: str) -> bool:
 class _Reader:
     """A reader of one file after another into the same material."""
 
-    def __init__(self) -> None:
-        self.material = Material()
+    def __init__(self, keyring: Keyring) -> None:
+        self.material = Material(keyring=keyring)
         # the sources read so far, on which some plugins build
         self.before: list[str] = []
         # files in folders that could not be read, and may not be inventories
@@ -97,25 +98,21 @@ class _Reader:
         if path.suffix == ".toml":
             ansible.read_toml(self.material, path)
             return
-        raw = yaml_lines.read(path)
-        if raw.startswith(yaml_lines.VAULT_HEADER.encode()):
-            self.material.vaults.append(str(path))
-            message = f"{path} is encrypted with ansible-vault and was not read"
-            self.material.warnings.append(message)
-            return
+        raw, sealed = yaml_lines.open_file(path, self.material.keyring)
         if path.suffix in ("", *YAML):
             try:
-                if self._add_yaml(path, raw):
+                if self._add_yaml(path, raw, sealed):
                     return
             except InputError:
                 if not ini.has_section(raw) and (path.suffix or not ini.can_read(raw)):
                     raise
-        ini.read(self.material, raw, str(path))
+        ini.read(self.material, raw, str(path), sealed)
 
-    def _add_yaml(self, path: Path, raw: bytes) -> bool:
+    def _add_yaml(self, path: Path, raw: bytes, sealed: bool) -> bool:
         """Add a file if it is YAML; return False for a single string, which may be a line of INI."""
         repeats: list[Repeat] = []
-        top = yaml_lines.parse(yaml_lines.decode(raw, str(path)), str(path), repeats)
+        text = yaml_lines.decode(raw, str(path))
+        top = yaml_lines.parse(text, str(path), repeats, sealed)
         if isinstance(top, str):
             return False
         document = yaml_lines.as_mapping(top, Where(str(path)), "an inventory")
@@ -153,18 +150,22 @@ def list_folder(material: Material, folder: Path) -> list[Path]:
 
 
 def read_variables(material: Material, path: Path, group: str) -> YamlMap:
-    """Return the mapping in a file of variables; its repeated keys are doubts about ``group``."""
+    """Return the mapping in a file of variables.
+
+    Repeated keys, and a file that cannot be decrypted, are doubts about ``group``.
+    """
     repeats: list[Repeat] = []
     try:
-        value = yaml_lines.load(path, repeats)
+        value = yaml_lines.load(path, repeats, material.keyring)
+    except EncryptedFile as error:
+        for problem in error.problems:
+            material.add_doubt(group, problem, f"{problem.remedy}; the file is ignored")
+        return YamlMap()
     except InputError as error:
         material.problems.extend(error.problems)
         return YamlMap()
     for repeat in repeats:
         material.add_doubt(group, repeat.to_problem(str(path)), "the last one counts")
-    if isinstance(value, Vaulted):
-        material.vaults.append(str(path))
-        return YamlMap()
     try:
         return yaml_lines.as_mapping(value or None, Where(str(path)), "a file of variables")
     except InputError as error:

@@ -36,15 +36,17 @@ class _IniFile:
     # sections of variables, and where each begins
     sections: dict[str, Where] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+    # the file was encrypted
+    sealed: bool = False
 
 
-def read(material: Material, raw: bytes, file: str) -> None:
-    """Add the content of a file.
+def read(material: Material, raw: bytes, file: str, sealed: bool = False) -> None:
+    """Add the content of a file; ``sealed``: it was encrypted.
 
     Raises:
         InputError: lines cannot be read; nothing was added.
     """
-    content = _parse(raw, file)
+    content = _parse(raw, file, sealed)
     if content.problems:
         raise InputError(content.problems)
     _add(material, content)
@@ -55,8 +57,8 @@ def can_read(raw: bytes) -> bool:
     return not _parse(raw, "").problems
 
 
-def _parse(raw: bytes, file: str) -> _IniFile:
-    content = _IniFile()
+def _parse(raw: bytes, file: str, sealed: bool = False) -> _IniFile:
+    content = _IniFile(sealed=sealed)
     group, kind = UNGROUPED, "hosts"
     for where, line in _split_lines(content, raw, file):
         # an address with a port also begins with a bracket
@@ -159,7 +161,9 @@ def _parse_host(content: _IniFile, group: str, line: str, where: Where) -> None:
         content.problems.append(where.problem(problem, "write: name key=value key='two words'"))
         return
     pairs = (word.split("=", 1) for word in words)
-    variables = {key: Variable(_parse_value(key, value), where) for key, value in pairs}
+    variables = {
+        key: Variable(_parse_value(key, value), where, content.sealed) for key, value in pairs
+    }
     content.hosts.append((group, pattern, where, variables))
 
 
@@ -169,7 +173,7 @@ def _parse_variable(content: _IniFile, group: str, line: str, where: Where) -> N
         message = f"a line of [{group}:vars] must be key=value"
         content.problems.append(where.problem(message, "write key=value"))
         return
-    variable = Variable(_parse_value(key, value.strip()), where)
+    variable = Variable(_parse_value(key, value.strip()), where, content.sealed)
     content.variables.append((group, key.strip(), variable))
 
 

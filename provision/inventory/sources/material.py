@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from provision.errors import Problem
 from provision.inventory.sources.names import expand, split_port
 from provision.inventory.variables import Variable, Where
+from provision.inventory.vault.keyring import Keyring
 
 ALL, UNGROUPED = "all", "ungrouped"
 PRIORITY = "ansible_group_priority"
@@ -61,8 +62,8 @@ class Material:
     problems: list[Problem] = field(default_factory=list)
     doubts: list[Doubt] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
-    # encrypted files, which cannot be read
-    vaults: list[str] = field(default_factory=list)
+    # opens encrypted files and values
+    keyring: Keyring = field(default_factory=Keyring)
 
     def group(self, name: str) -> GroupSource:
         """Return the group of this name; create it if there is none."""

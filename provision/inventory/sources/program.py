@@ -1,4 +1,4 @@
-"""Run a program that prints an inventory, within a limited time and amount of output."""
+"""Run a program that prints an inventory or a secret, within a limited time and amount of output."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO
 
 # Seconds for all programs of one source, and bytes of the output of one.
@@ -31,8 +32,16 @@ class ProgramError(Exception):
     """The program took too long or printed too much; the text says which."""
 
 
-def run(argv: Sequence[str], deadline: float, environment: Mapping[str, str]) -> Finished:
+def run(
+    argv: Sequence[str],
+    deadline: float,
+    environment: Mapping[str, str],
+    folder: Path | None = None,
+    asks: bool = False,
+) -> Finished:
     """Run a program until ``deadline`` (of :func:`time.monotonic`), with empty input.
+
+    ``asks``: it may ask on the terminal, which a session of its own would not have.
 
     Raises:
         OSError: it cannot be started.
@@ -44,7 +53,8 @@ def run(argv: Sequence[str], deadline: float, environment: Mapping[str, str]) ->
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env=dict(environment),
-        start_new_session=True,
+        cwd=folder,
+        start_new_session=not asks,
     )
     with process:
         try:
@@ -53,9 +63,9 @@ def run(argv: Sequence[str], deadline: float, environment: Mapping[str, str]) ->
         except subprocess.TimeoutExpired:
             raise ProgramError(f"takes longer than {LONGEST:.0f} s") from None
         finally:
-            # its children too: they may keep the pipes open
             with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+                # its children too: they may keep the pipes open
+                process.kill() if asks else os.killpg(process.pid, signal.SIGKILL)
     return Finished(code, output, errors.decode("utf-8", errors="replace"))
 
 

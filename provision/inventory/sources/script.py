@@ -120,7 +120,7 @@ def as_value(value: object, trusted: bool = True) -> object:
         if isinstance(text := value.get("__ansible_unsafe"), str):
             return Unsafe(text)
         if "__ansible_vault" in value:
-            return Vaulted()
+            return Vaulted(str(value["__ansible_vault"]))
         return {key: as_value(item, trusted) for key, item in value.items()}
     if isinstance(value, list):
         return [as_value(item, trusted) for item in value]

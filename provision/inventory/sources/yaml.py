@@ -36,7 +36,7 @@ def find_group(path: tuple[str, ...]) -> str:
 def as_variables(mapping: YamlMap, file: str) -> dict[str, Variable]:
     """Return the variables in a mapping, without keys that are not strings."""
     return {
-        key: Variable(value, Where(file, mapping.lines[key]))
+        key: Variable(value, Where(file, mapping.lines[key]), mapping.sealed)
         for key, value in mapping.items()
         if isinstance(key, str)
     }

@@ -111,9 +111,9 @@ def test_a_variable_of_another_host_is_resolved_with_that_hosts_variables(tmp_pa
         ("'{{ 1 + \"a\" }}'", "x: the template fails: unsupported operand"),
         ("'{{ 1 / 0 }}'", "x: the template fails: ZeroDivisionError"),
         ("'{{ hostvars.nobody.x }}'", "x: "),
-        ('\'{{ lookup("pipe", "id") }}\'', "lookup('pipe') is not carried out by this version"),
+        ('\'{{ lookup("url", "x") }}\'', "lookup('url') is not carried out by this version"),
         ('\'{{ lookup("file", "missing") }}\'', "No such file"),
-        ("!vault abc", "x is encrypted with ansible-vault.*lookup('env', 'NAME')"),
+        ("!vault abc", "x is encrypted with ansible-vault, but damaged"),
         ("[1, !vault abc]", "x is encrypted with ansible-vault"),
         ("!strange 1", "x has the YAML tag !strange"),
     ],
@@ -129,16 +129,6 @@ def test_a_value_that_cannot_be_resolved_is_an_error_at_its_line(
     assert problem.startswith("host_vars/h.yml:")
     for piece in expected.split(".*"):
         assert piece in problem
-
-
-def test_an_undefined_name_mentions_the_encrypted_file_that_may_define_it(tmp_path: Path) -> None:
-    found = read_scope(
-        tmp_path,
-        "x: '{{ vault_password }}'",
-        group_vars__all__vault__yml="$ANSIBLE_VAULT;1.1;AES256\n61\n",
-    )
-    with pytest.raises(InputError, match=r"group_vars/all/vault\.yml is encrypted"):
-        found["x"]
 
 
 def test_a_failing_template_shows_no_value_that_may_be_secret(tmp_path: Path) -> None:

@@ -204,11 +204,11 @@ def test_an_inventory_with_variables_for_other_tools_is_usable(tmp_path: Path) -
             date: 2026-13-45
             when: 2026-01-02
           hosts: {h: {ours: 1}}
+          children: {others: {hosts: {o: }}}
         """,
-        group_vars__all__vault__yml="$ANSIBLE_VAULT;1.1;AES256\n3138\n",
+        group_vars__others__yml="$ANSIBLE_VAULT;1.1;AES256\n3138\n",
     )
     scope = build_scopes(found)["h"]
     assert scope["ours"] == 1
     assert scope["raw"] == "{{ not a template }}"
     assert scope["date"] == "2026-13-45"
-    assert found.vaults == (f"{tmp_path}/group_vars/all/vault.yml",)

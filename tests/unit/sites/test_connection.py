@@ -201,20 +201,20 @@ def test_a_variable_of_the_command_line_is_named_as_such(tmp_path: Path) -> None
     assert str(found).startswith("-e: ansible_become_flags has no effect")
 
 
-def test_a_password_that_a_program_prints_is_needed_by_who_connects_only(
+def test_a_password_of_another_lookup_is_needed_by_who_connects_only(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     proof = tmp_path / "proof"
     write(
         tmp_path / "inventory",
         hosts__yml="ban_hosts: {hosts: {ban1: {ansible_host: 127.0.0.1}}}",
-        group_vars__all__yml=f"""ansible_password: "{{{{ lookup('pipe', 'touch {proof}') }}}}"\n""",
+        group_vars__all__yml=f"""ansible_password: "{{{{ lookup('password', '{proof}') }}}}"\n""",
     )
     arguments = ["-i", str(tmp_path / "inventory")]
     assert main(load_plays, ["check", *arguments]) == 0
-    assert "ansible_password: lookup('pipe') is not carried out" in capsys.readouterr().err
+    assert "ansible_password: lookup('password') is not carried out" in capsys.readouterr().err
     assert main(load_plays, ["plan", *arguments]) == 3
     told = capsys.readouterr().err
-    assert "all.yml:1: ansible_password: lookup('pipe') is not carried out" in told
+    assert "all.yml:1: ansible_password: lookup('password') is not carried out" in told
     assert "lookup('env', 'NAME')" in told
     assert not proof.exists()

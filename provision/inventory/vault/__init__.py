@@ -1,0 +1,1 @@
+"""Values that must stay secret: ansible-vault's files and values, their passwords, and their masks."""
